@@ -1,0 +1,14 @@
+//! The messages between agents and tenant: once, versioned, bounded.
+//!
+//! Every message travels as one [`frame`]. Every text, list and blob in it has a bound that is checked
+//! while it is read, before memory is given to it. An agent that speaks another version is told so by
+//! the frame's head, before its payload is looked at.
+//!
+//! What is absent: sockets, clocks, storage, and any way to name an NT hash.
+
+pub mod bounded;
+pub mod enroll;
+pub mod frame;
+pub mod problem;
+pub mod upload;
+pub mod version;

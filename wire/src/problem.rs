@@ -1,0 +1,129 @@
+//! How the tenant says no to an agent: what is wrong and who must act.
+//! Rides as a frame in the body of every HTTP answer that is not 200.
+
+use crate::bounded::Text;
+use serde::{Deserialize, Serialize};
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{code}: {detail}")]
+pub struct Problem {
+    /// What kind, for the program.
+    pub code: ProblemCode,
+    /// What happened and what to do, for the person. No secret, and nothing that the peer sent.
+    pub detail: Text<512>,
+    /// Come back after so many seconds, if coming back makes sense.
+    #[serde(default)]
+    pub retry_after_seconds: Option<u32>,
+}
+
+impl Problem {
+    /// A refusal that a retry does not mend.
+    pub fn new(code: ProblemCode, detail: &str) -> Self {
+        Self { code, detail: Text::cut(detail), retry_after_seconds: None }
+    }
+}
+
+/// Who must act so that it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// The administrator of the agent's machine.
+    AgentOperator,
+    /// The administrator of the tenant.
+    TenantOperator,
+    /// Nobody: the agent waits and tries again.
+    Nobody,
+    /// The developers: one of the two programs broke the protocol.
+    Developers,
+}
+
+/// The kinds of refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProblemCode {
+    /// The token is not one of this tenant's.
+    TokenUnknown,
+    /// The token's ten minutes are over.
+    TokenExpired,
+    /// The token was spent before.
+    TokenUsed,
+    /// The token was made for the other role.
+    TokenWrongRole,
+    /// The certificate request cannot be used.
+    BadRequestForCertificate,
+    /// No usable client certificate.
+    CertificateRequired,
+    /// The client certificate is over; only renewal takes it.
+    CertificateExpired,
+    /// The agent was revoked.
+    AgentRevoked,
+    /// The agent waits for `agents approve`.
+    AgentNotApproved,
+    /// The certificate is for another role.
+    WrongRole,
+    /// The agent replicates another domain than the one it was enrolled for.
+    WrongDomain,
+    /// Another phs writes for this domain.
+    SecondWriter,
+    /// The frame or message is malformed.
+    Malformed,
+    /// The frame is of another version.
+    UnsupportedVersion,
+    /// The body is over the bound.
+    TooLarge,
+    /// The tenant is at its bound; try again.
+    Overloaded,
+    /// The tenant's disk or database fails.
+    StorageFailed,
+    /// The tenant failed in a way it should not.
+    Internal,
+    /// No such path.
+    NotFound,
+}
+
+impl std::fmt::Display for ProblemCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl ProblemCode {
+    /// Who must act.
+    pub fn who(self) -> Who {
+        match self {
+            Self::TokenUnknown | Self::TokenExpired | Self::TokenUsed | Self::TokenWrongRole => Who::AgentOperator,
+            Self::CertificateRequired | Self::CertificateExpired | Self::WrongRole | Self::WrongDomain => {
+                Who::AgentOperator
+            }
+            Self::AgentRevoked | Self::AgentNotApproved | Self::SecondWriter | Self::StorageFailed => {
+                Who::TenantOperator
+            }
+            Self::UnsupportedVersion => Who::AgentOperator,
+            Self::Overloaded => Who::Nobody,
+            Self::BadRequestForCertificate
+            | Self::Malformed
+            | Self::TooLarge
+            | Self::Internal
+            | Self::NotFound => Who::Developers,
+        }
+    }
+
+    /// The HTTP status that carries it.
+    pub fn http_status(self) -> u16 {
+        match self {
+            Self::TokenUnknown
+            | Self::TokenExpired
+            | Self::TokenUsed
+            | Self::TokenWrongRole
+            | Self::CertificateRequired
+            | Self::CertificateExpired => 401,
+            Self::AgentRevoked | Self::AgentNotApproved | Self::WrongRole | Self::WrongDomain => 403,
+            Self::NotFound => 404,
+            Self::SecondWriter => 409,
+            Self::TooLarge => 413,
+            Self::BadRequestForCertificate | Self::Malformed | Self::UnsupportedVersion => 400,
+            Self::Overloaded | Self::StorageFailed => 503,
+            Self::Internal => 500,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! What phs tells the tenant of a domain, and what the tenant says of having it.
+//!
+//! One cycle: `POST /v1/upload/hello` (a [`Hello`]: what does the tenant hold?), then for every page
+//! `POST /v1/upload/offer` (an [`Offer`]: which passwords are wanted?) and `POST /v1/upload` (an
+//! [`Upload`]); the last page's upload carries the commit. Only digests that are wanted are derived,
+//! so a digest that the tenant holds is never derived again, whatever was killed in between.
+//!
+//! Repeats and late comers do no harm: per (object, attribute) only a greater [`Stamp`] is applied,
+//! except in a declared full compare, where what was sent replaces what was held.
+
+use crate::bounded::{Blob, List, Text};
+use landbridge_crypto::salted_digest::SaltedDigest;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+/// The most records in one upload, and offers in one question.
+pub const MAX_RECORDS: usize = 1000;
+
+/// When and where a value was written: `PROPERTY_META_DATA_EXT` (MS-DRSR 4.1.10.2.7) without its USN.
+/// Ordered as replication orders writes: version, then time, then originating invocation id
+/// (MS-ADTS 3.1.1.1.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stamp {
+    /// How many times the value was written.
+    pub version: u32,
+    /// When it was written: seconds since 1601-01-01 (DSTIME).
+    pub time: u64,
+    /// The database in which it was written.
+    pub invocation_id: Uuid,
+}
+
+/// Names a cursor without showing it: SHA-256 of its stored bytes, lower hex.
+pub type CursorName = Text<64>;
+
+/// The first question of a cycle; changes nothing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// The process that asks; a new one at every start.
+    pub instance: Uuid,
+    /// The SID of the domain that the agent reads, as text.
+    pub domain_sid: Text<192>,
+}
+
+/// Which of these passwords does the tenant lack?
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// The process that asks.
+    pub instance: Uuid,
+    /// The accounts whose passwords are at hand, with the stamp of each.
+    pub passwords: List<(Uuid, Stamp), MAX_RECORDS>,
+}
+
+/// The answer to an [`Offer`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Wanted {
+    /// objectGUIDs of those to derive and send.
+    pub objects: List<Uuid, MAX_RECORDS>,
+}
+
+/// How an upload is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Changes since the acknowledged cursor.
+    Incremental,
+    /// Everything in scope: values replace what is held, and what was not sent by the commit is gone.
+    FullCompare,
+}
+
+/// One page of a cycle.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upload {
+    /// The process that sends.
+    pub instance: Uuid,
+    /// The SID of the domain that the agent reads, as text.
+    pub domain_sid: Text<192>,
+    /// The cycle that this page belongs to.
+    pub cycle: Uuid,
+    /// How to take it.
+    pub mode: Mode,
+    /// What the domain head says, when it changed or all is compared.
+    #[serde(default)]
+    pub policy: Option<DomainPolicy>,
+    /// The accounts.
+    pub records: List<Record, MAX_RECORDS>,
+    /// On the last page: the cycle is complete, and this names the cursor that it ends at.
+    #[serde(default)]
+    pub commit: Option<CursorName>,
+}
+
+/// What the tenant has.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Changes when the tenant's database was made anew or restored.
+    pub generation: Uuid,
+    /// The cursor of the last complete cycle.
+    pub acknowledged: Option<CursorName>,
+    /// The cursor of the complete cycle before that: where an agent stands that died after the
+    /// tenant's commit and before its own.
+    pub acknowledged_before: Option<CursorName>,
+    /// Records of this upload that changed something.
+    pub applied: u32,
+    /// Records of this upload that changed nothing.
+    pub unchanged: u32,
+    /// Accounts gone because a full compare ended without them.
+    pub swept: u32,
+    /// Records that the tenant did not take, and why.
+    pub refused: List<Refusal, MAX_RECORDS>,
+}
+
+/// A record that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Its objectGUID.
+    pub object: Uuid,
+    /// Why.
+    pub why: RefusalReason,
+}
+
+/// Why a record was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalReason {
+    /// A digest of a privileged account, and the domain was not added with `--allow-privileged`.
+    Privileged,
+    /// The digest's iterations or salt are below what the domain takes.
+    WeakDigest,
+    /// The SID is not of this domain.
+    ForeignSid,
+}
+
+/// One account.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// objectGUID: the anchor, always.
+    pub object: Uuid,
+    /// objectSid, as text.
+    pub sid: Text<192>,
+    /// Whether it is in the cloud at all.
+    pub presence: Presence,
+    /// Member of Protected Users; absent when nothing is known to have changed.
+    #[serde(default)]
+    pub protected_user: Option<bool>,
+    /// What changed.
+    #[serde(default)]
+    pub attributes: List<Attribute, 32>,
+    /// The password, when it is wanted.
+    #[serde(default)]
+    pub password: Option<Password>,
+}
+
+/// Whether an account is in the cloud, and why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presence {
+    /// It is.
+    Present,
+    /// Deleted in AD: no sign-in; the digest is erased.
+    Deleted,
+    /// Privileged: no sign-in; the digest is erased.
+    Privileged,
+    /// Left the scope: no sign-in; the digest is erased.
+    OutOfScope,
+}
+
+/// One attribute of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// When and where it was written.
+    pub stamp: Stamp,
+    /// Name and value.
+    pub is: AttributeValue,
+}
+
+/// Name and value of an attribute; none: it was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttributeValue {
+    /// sAMAccountName.
+    SamAccountName(Option<Text<256>>),
+    /// userPrincipalName.
+    UserPrincipalName(Option<Text<1024>>),
+    /// displayName.
+    DisplayName(Option<Text<256>>),
+    /// userAccountControl, as stored in AD: without the computed bits (MS-ADTS 2.2.16).
+    UserAccountControl(Option<i32>),
+    /// accountExpires: FILETIME; 0 and `i64::MAX` mean never.
+    AccountExpires(Option<i64>),
+    /// pwdLastSet: FILETIME; 0 means must change at next logon.
+    PwdLastSet(Option<i64>),
+    /// lockoutTime: FILETIME; 0 means not locked.
+    LockoutTime(Option<i64>),
+    /// logonHours: 21 bytes, a bit an hour, from Sunday 00:00 UTC (MS-SAMR 2.2.6.5).
+    LogonHours(Option<Blob<21>>),
+    /// primaryGroupID: a RID.
+    PrimaryGroupId(Option<i32>),
+    /// adminCount.
+    AdminCount(Option<i32>),
+}
+
+/// A password's digest.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Password {
+    /// When and where the password was set: the stamp of unicodePwd.
+    pub stamp: Stamp,
+    /// The digest, in its text form.
+    #[serde(serialize_with = "write_digest", deserialize_with = "read_digest")]
+    pub digest: SaltedDigest,
+}
+
+fn write_digest<S: Serializer>(digest: &SaltedDigest, into: S) -> Result<S::Ok, S::Error> {
+    into.serialize_str(&digest.to_text())
+}
+
+fn read_digest<'de, D: Deserializer<'de>>(from: D) -> Result<SaltedDigest, D::Error> {
+    struct Reader;
+    impl serde::de::Visitor<'_> for Reader {
+        type Value = SaltedDigest;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a salted digest")
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SaltedDigest, E> {
+            SaltedDigest::parse(text).map_err(E::custom)
+        }
+    }
+    from.deserialize_str(Reader)
+}
+
+/// The password and lockout policy of the domain, from its head. Intervals are negative counts of
+/// 100 ns (MS-ADA2 2.46, MS-ADA1 2.351); `i64::MIN` and 0 mean never.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DomainPolicy {
+    /// maxPwdAge.
+    #[serde(default)]
+    pub max_pwd_age: Option<(Stamp, i64)>,
+    /// lockoutDuration.
+    #[serde(default)]
+    pub lockout_duration: Option<(Stamp, i64)>,
+    /// lockOutObservationWindow.
+    #[serde(default)]
+    pub lockout_observation_window: Option<(Stamp, i64)>,
+    /// lockoutThreshold: bad passwords until a lock; 0 means no lock.
+    #[serde(default)]
+    pub lockout_threshold: Option<(Stamp, i32)>,
+}
