@@ -1,0 +1,101 @@
+//! One PBKDF2-HMAC-SHA256 derivation (RFC 8018 5.2) at raw speed: both HMAC pads are compressed once, and
+//! each iteration is two compressions from these midstates.
+//! Neighbours: [`crate::salted_digest`] is the only caller, always with a key of 64 bytes and block 1.
+
+use sha2::block_api::compress256;
+use std::slice;
+use zeroize::{Zeroize, Zeroizing};
+
+type State = [u32; 8];
+
+/// The initial state of SHA-256 (FIPS 180-4 5.3.3).
+const INITIAL: State =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// An HMAC-SHA256 key (RFC 2104) as its two midstates: as good as the key. Wiped on drop.
+pub(crate) struct Midstates {
+    inner: Zeroizing<State>,
+    outer: Zeroizing<State>,
+}
+
+impl Midstates {
+    /// The key fills one block; HMAC pads a shorter one with zeros.
+    pub(crate) fn new(key: &[u8; 64]) -> Self {
+        Self { inner: pad(key, 0x36), outer: pad(key, 0x5c) }
+    }
+
+    /// Block `number` (from 1) of the derived key. `iterations` below 1 count as 1.
+    pub(crate) fn derive(&self, salt: &[u8], number: u32, iterations: u32, to: &mut [u8; 32]) {
+        let mut last = self.authenticate(&[salt, &number.to_be_bytes()].concat());
+        let mut sum = last.clone();
+        let mut message = Zeroizing::new(PADDED_DIGEST);
+        for _ in 1..iterations {
+            write(&last, &mut *message);
+            last.copy_from_slice(&*self.inner);
+            compress256(&mut last, slice::from_ref(&message));
+            write(&last, &mut *message);
+            last.copy_from_slice(&*self.outer);
+            compress256(&mut last, slice::from_ref(&message));
+            for (sum, last) in sum.iter_mut().zip(&*last) {
+                *sum ^= last;
+            }
+        }
+        write(&sum, to);
+    }
+
+    /// HMAC-SHA256 of a message.
+    fn authenticate(&self, message: &[u8]) -> Zeroizing<State> {
+        let mut inner = self.inner.clone();
+        finish(&mut inner, message);
+        let mut block = Zeroizing::new(PADDED_DIGEST);
+        write(&inner, &mut *block);
+        let mut outer = self.outer.clone();
+        compress256(&mut outer, slice::from_ref(&block));
+        outer
+    }
+}
+
+/// The block that ends a hash of one pad and one digest; the digest goes into its first half.
+const PADDED_DIGEST: [u8; 64] = {
+    let mut block = [0; 64];
+    block[32] = 0x80;
+    // 64 + 32 bytes are 0x0300 bits.
+    block[62] = 3;
+    block
+};
+
+fn pad(key: &[u8; 64], with: u8) -> Zeroizing<State> {
+    let mut block = key.map(|byte| byte ^ with);
+    let mut state = Zeroizing::new(INITIAL);
+    compress256(&mut state, slice::from_ref(&block));
+    block.zeroize();
+    state
+}
+
+/// Ends the hash whose state has taken in one pad: the message, and the padding of FIPS 180-4 5.1.1.
+fn finish(state: &mut State, message: &[u8]) {
+    let (blocks, rest) = message.as_chunks::<64>();
+    compress256(state, blocks);
+    let mut tail = Zeroizing::new([[0; 64]; 2]);
+    for (to, from) in tail.as_flattened_mut().iter_mut().zip(rest.iter().chain(&[0x80])) {
+        *to = *from;
+    }
+    let used = if rest.len() + 1 + 8 <= 64 { 1 } else { 2 };
+    let bits = (64 + message.len() as u64) * 8;
+    if let Some(tail) = tail.get_mut(..used) {
+        if let Some(end) = tail.as_flattened_mut().last_chunk_mut() {
+            *end = bits.to_be_bytes();
+        }
+        compress256(state, tail);
+    }
+}
+
+/// Writes a state big-endian into the first 32 bytes of `to`.
+fn write(state: &State, to: &mut [u8]) {
+    for (to, word) in to.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *to = word.to_be_bytes();
+    }
+}
+
+#[cfg(test)]
+mod tests;
