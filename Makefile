@@ -1,0 +1,29 @@
+# Landbridge. `make demo` shows it, `make test` is all that CI runs.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fuzz build install
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: ## the Debian packages that the lab needs (apt; root or sudo), nothing when they are there
+	@tests/install
+
+build: ## the programs, unoptimised but for the crypto
+	cargo build --locked --bins
+
+demo: install build ## a disposable real domain, a tenant and a phs, start to end, cleaned up after
+	@cargo run --locked --quiet --package landbridge-tests --bin demo
+
+test: install check build ## everything CI runs
+	cargo test --locked --workspace
+
+check: ## fmt, clippy, doc (warnings denied), cargo-deny
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --quiet
+	@tests/deny
+
+fuzz: install ## every fuzz target for FUZZ_SECONDS (10) each
+	@fuzz/run
