@@ -1,1 +1,3 @@
-//! placeholder
+//! Password hash synchronization: from a DC to the tenant.
+
+pub mod pull;

@@ -1,0 +1,301 @@
+//! What a page of replication says: objects that changed, links that changed, and what could not be read.
+//! Values are typed here; whether an account is in scope is `phs::qualify`'s business, not this file's.
+//! Before it: `reply`, `attribute`. After it: `phs::pull`.
+
+use crate::drs::attribute::{Attribute, Value};
+use crate::drs::cursor::Cursor;
+use landbridge_crypto::drs_secret::{self, DrsSecretError, SessionKeys};
+use landbridge_crypto::nt_hash::NtHash;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// One reply of the DC, read.
+#[derive(Debug)]
+pub struct Page {
+    /// Who sent it.
+    pub source: Source,
+    /// Objects with at least one changed attribute, parents before children.
+    pub changes: Vec<Change>,
+    /// Changed values of `member`; they come late in the stream.
+    pub links: Vec<Link>,
+    /// Whether there is more to ask for.
+    pub progress: Progress,
+    /// What opens the secrets of this page.
+    pub keys: Arc<SessionKeys>,
+    /// Objects that could not be read; the others are in `changes` all the same.
+    pub quarantined: Vec<Quarantined>,
+    /// About how many objects the domain holds, when the DC says so.
+    pub objects_in_domain: Option<u32>,
+}
+
+/// The DC that sent a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// Its nTDSDSA object: the DC.
+    pub dsa: Uuid,
+    /// Its invocation id: the database. Changes when the DC was restored.
+    pub invocation_id: Uuid,
+}
+
+/// Where the stream stands after a page.
+#[derive(Debug)]
+pub enum Progress {
+    /// Ask for the next page on the same connection. There is nothing to keep yet: an intermediate
+    /// cookie makes the DC start from zero on another connection.
+    More,
+    /// All was sent; keep this once the page is safe.
+    Last(Cursor),
+}
+
+/// An object that the DC sent and that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Which, if that much could be read.
+    pub object: Option<Uuid>,
+    /// Why; never repeats a value.
+    pub why: String,
+}
+
+/// What changed on one object. Attributes that did not change are not there.
+#[derive(Debug)]
+pub struct Change {
+    /// The object, with its GUID always and its SID if it has one.
+    pub object: Dsname,
+    /// The container's objectGUID, when the DC sent it.
+    pub parent: Option<Uuid>,
+    /// This is the root of the domain, which carries the domain's policies.
+    pub domain_head: bool,
+    /// The changed attributes.
+    pub attributes: Vec<AttributeChange>,
+    /// The NT hash, still sealed, when `unicodePwd` changed.
+    pub nt_hash: Option<SealedNtHash>,
+}
+
+/// One attribute that changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttributeChange {
+    /// Which.
+    pub attribute: Attribute,
+    /// When and where it was written.
+    pub stamp: Stamp,
+    /// What it is now; `None` when it was removed.
+    pub value: Option<Value>,
+}
+
+/// A value of `member` that was added to a group or taken from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The group.
+    pub group: Dsname,
+    /// The member.
+    pub member: Dsname,
+    /// In the group, or no longer.
+    pub present: bool,
+    /// When and where it was written.
+    pub stamp: Stamp,
+}
+
+/// When and where a value was written (PROPERTY_META_DATA_EXT, MS-DRSR 5.162, without its USN).
+/// Ordered as replication orders writes: version, then time, then originating invocation id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp {
+    /// How many times the value was written.
+    pub version: u32,
+    /// When it was written: seconds since 1601-01-01 (DSTIME).
+    pub time: u64,
+    /// The database in which it was written.
+    pub invocation_id: Uuid,
+}
+
+/// The name of an object (DSNAME, MS-DRSR 5.50). The GUID is what identifies it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Dsname {
+    /// objectGUID.
+    pub guid: Uuid,
+    /// objectSid, for what has one.
+    pub sid: Option<Sid>,
+    /// Distinguished name, as the DC wrote it.
+    pub dn: String,
+}
+
+/// A password attribute as it came: sealed under the connection's session key.
+///
+/// Not readable without [`SessionKeys`]; wiped when dropped. Absent on purpose: `Clone`.
+pub struct SealedNtHash {
+    /// When and where the password was written.
+    pub stamp: Stamp,
+    content: Content,
+}
+
+enum Content {
+    Sealed(Zeroizing<Vec<u8>>),
+    Removed,
+    Withheld,
+}
+
+impl SealedNtHash {
+    pub(crate) fn sealed(stamp: Stamp, bytes: Vec<u8>) -> Self {
+        Self { stamp, content: Content::Sealed(Zeroizing::new(bytes)) }
+    }
+
+    pub(crate) fn removed(stamp: Stamp) -> Self {
+        Self { stamp, content: Content::Removed }
+    }
+
+    pub(crate) fn withheld(stamp: Stamp) -> Self {
+        Self { stamp, content: Content::Withheld }
+    }
+
+    /// Opens both layers. `rid` is the last part of the object's SID. Fails when there is nothing to open.
+    pub fn open(&self, keys: &SessionKeys, rid: u32) -> Result<NtHash, DrsSecretError> {
+        match &self.content {
+            Content::Sealed(bytes) => drs_secret::open_nt_hash(keys, rid, bytes),
+            Content::Removed | Content::Withheld => drs_secret::open_nt_hash(keys, rid, &[]),
+        }
+    }
+
+    /// `unicodePwd` was removed: the account has no password.
+    pub fn is_absent(&self) -> bool {
+        matches!(self.content, Content::Removed)
+    }
+
+    /// The page was asked for without secrets: nothing is known but the stamp.
+    pub fn is_withheld(&self) -> bool {
+        matches!(self.content, Content::Withheld)
+    }
+}
+
+impl fmt::Debug for SealedNtHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealedNtHash").field("stamp", &self.stamp).finish_non_exhaustive()
+    }
+}
+
+/// A security identifier (MS-DTYP 2.4.2). Shown as `S-1-5-21-…`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sid {
+    authority: u64,
+    parts: Vec<u32>,
+}
+
+/// The most sub-authorities of a SID.
+const MAX_PARTS: usize = 15;
+
+impl Sid {
+    /// Reads the wire form; `None` when it is not one.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let ([revision, count, authority @ ..], rest) = bytes.split_first_chunk::<8>()?;
+        let count = usize::from(*count);
+        if *revision != 1 || count > MAX_PARTS || rest.len() != 4 * count {
+            return None;
+        }
+        let authority = authority.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+        let parts = rest.as_chunks::<4>().0.iter().map(|part| u32::from_le_bytes(*part)).collect();
+        Some(Self { authority, parts })
+    }
+
+    /// The wire form.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![1, u8::try_from(self.parts.len()).unwrap_or(0)];
+        bytes.extend(self.authority.to_be_bytes().into_iter().skip(2));
+        bytes.extend(self.parts.iter().flat_map(|part| part.to_le_bytes()));
+        bytes
+    }
+
+    /// The last part: the account within its domain. 0 when there is none.
+    pub fn rid(&self) -> u32 {
+        self.parts.last().copied().unwrap_or(0)
+    }
+
+    /// The SID without its last part, for a SID of the form S-1-5-21-a-b-c-rid.
+    pub fn domain(&self) -> Option<Self> {
+        let (_, domain) = self.parts.split_last()?;
+        (self.authority == 5 && self.parts.first() == Some(&21) && self.parts.len() == 5)
+            .then(|| Self { authority: self.authority, parts: domain.to_vec() })
+    }
+
+    /// The SID of an account of this domain.
+    pub fn with_rid(&self, rid: u32) -> Self {
+        let mut parts = self.parts.clone();
+        parts.push(rid);
+        Self { authority: self.authority, parts }
+    }
+}
+
+impl fmt::Display for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "S-1-{}", self.authority)?;
+        self.parts.iter().try_for_each(|part| write!(f, "-{part}"))
+    }
+}
+
+impl fmt::Debug for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Not a SID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a SID of the form S-1-5-21-…")]
+pub struct NotASid;
+
+impl FromStr for Sid {
+    type Err = NotASid;
+
+    fn from_str(text: &str) -> Result<Self, NotASid> {
+        let number = |part: &str| {
+            let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            digits.then_some(part).ok_or(NotASid)
+        };
+        let mut rest = text.strip_prefix("S-1-").ok_or(NotASid)?.split('-');
+        let authority: u64 = number(rest.next().ok_or(NotASid)?)?.parse().map_err(|_| NotASid)?;
+        let parts: Vec<u32> = rest
+            .take(MAX_PARTS + 1)
+            .map(|part| number(part)?.parse().map_err(|_| NotASid))
+            .collect::<Result<_, _>>()?;
+        if authority >= 1 << 48 || parts.len() > MAX_PARTS {
+            return Err(NotASid);
+        }
+        Ok(Self { authority, parts })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_sid_reads_back_as_it_was_written() {
+        let text = "S-1-5-21-2000478354-1708537768-1957994488-1105";
+        let sid: Sid = text.parse().unwrap();
+        assert_eq!(sid.to_string(), text);
+        assert_eq!(Sid::from_bytes(&sid.to_bytes()).unwrap(), sid);
+        assert_eq!(sid.rid(), 1105);
+        assert_eq!(sid.domain().unwrap().with_rid(1105), sid);
+        assert_eq!("S-1-5-32-544".parse::<Sid>().unwrap().domain(), None);
+    }
+
+    #[test]
+    fn what_is_no_sid_is_refused() {
+        for text in ["", "S-1", "S-1-", "S-1-5-", "S-1-5-+1", "S-1-5-4294967296", "s-1-5-32", "S-2-5-32"] {
+            assert_eq!(text.parse::<Sid>(), Err(NotASid), "{text}");
+        }
+        let long = format!("S-1-5{}", "-1".repeat(16));
+        assert_eq!(long.parse::<Sid>(), Err(NotASid));
+        assert!(Sid::from_bytes(&[1, 2, 0, 0, 0, 0, 0, 5, 1, 0, 0, 0]).is_none());
+        assert!(Sid::from_bytes(&[1, 200]).is_none());
+    }
+
+    #[test]
+    fn stamps_are_ordered_by_version_then_time_then_origin() {
+        let stamp = |version, time, id| Stamp { version, time, invocation_id: Uuid::from_u128(id) };
+        assert!(stamp(2, 1, 1) > stamp(1, 9, 9));
+        assert!(stamp(1, 2, 1) > stamp(1, 1, 9));
+        assert!(stamp(1, 1, 2) > stamp(1, 1, 1));
+    }
+}

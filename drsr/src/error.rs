@@ -1,0 +1,215 @@
+//! What goes wrong between us and a DC, and who must act. Texts are for people and never repeat a secret.
+//! `phs::pull` adds what can go wrong with sockets and names.
+
+use crate::drs::change::Source;
+use uuid::Uuid;
+
+/// Who must act so that it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// The administrator of this machine: configuration, keytab, clock.
+    Operator,
+    /// The administrator of the directory: accounts, rights, DCs.
+    DirectoryOperator,
+    /// Nobody yet: wait, or use another DC.
+    Nobody,
+    /// The peer broke the protocol: what answered is not a sound DC.
+    Peer,
+    /// The developers.
+    Us,
+}
+
+/// A failure of the replication client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// KDC_ERR_PREAUTH_FAILED (24), or a refusal that can only mean the same.
+    #[error("wrong password or outdated keytab for {account}: set it anew")]
+    WrongPassword {
+        /// The account.
+        account: String,
+    },
+    /// NTLM says no with the first call, and never says why.
+    #[error(
+        "the DC does not accept {account} by NTLM: wrong password, or the account is disabled, locked or expired, \
+         or NTLM is not allowed for it"
+    )]
+    LogonRefused {
+        /// The account.
+        account: String,
+    },
+    /// KDC_ERR_CLIENT_REVOKED (18).
+    #[error("the account {account} is disabled, locked, expired or outside its logon hours: mend it in the directory")]
+    AccountRevoked {
+        /// The account.
+        account: String,
+    },
+    /// KDC_ERR_KEY_EXPIRED (23).
+    #[error("the password of {account} has expired: set a new one")]
+    PasswordExpired {
+        /// The account.
+        account: String,
+    },
+    /// KDC_ERR_C_PRINCIPAL_UNKNOWN (6).
+    #[error("the directory knows no account {account}")]
+    UnknownAccount {
+        /// The account.
+        account: String,
+    },
+    /// KDC_ERR_S_PRINCIPAL_UNKNOWN (7).
+    #[error("the directory knows no service {service}: is the controller's full name right?")]
+    UnknownService {
+        /// The service principal name that was asked for.
+        service: String,
+    },
+    /// KDC_ERR_ETYPE_NOSUPP (14), or a keytab key that the KDC does not take.
+    #[error("the DC and this client share no AES key for {account}: set its password anew, or allow AES for it")]
+    NoCommonEncryption {
+        /// The account.
+        account: String,
+    },
+    /// KRB_AP_ERR_SKEW (37). The caller has a clock and can say how far.
+    #[error("the clocks of the DC and of this machine are too far apart (the DC's is at {controller_time} s since 1970)")]
+    ClockSkew {
+        /// The DC's time, seconds since 1970-01-01 UTC.
+        controller_time: i64,
+    },
+    /// KDC_ERR_WRONG_REALM (68).
+    #[error("the KDC does not serve the domain {domain}: is its name right?")]
+    WrongRealm {
+        /// The domain that was named.
+        domain: String,
+    },
+    /// Another error of the KDC (RFC 4120 7.5.9).
+    #[error("the KDC refused {account} with Kerberos error {code}")]
+    KdcRefused {
+        /// The account.
+        account: String,
+        /// The code.
+        code: u32,
+    },
+    /// The security package failed otherwise.
+    #[error("authentication failed: {0}")]
+    Authentication(String),
+    /// The credential cannot be used at all.
+    #[error("the credential for {account} cannot be used: {why}")]
+    Credential {
+        /// The account.
+        account: String,
+        /// Why.
+        why: String,
+    },
+    /// ERROR_DS_DRA_ACCESS_DENIED (8453): the account lacks a right at the domain root.
+    #[error(
+        "{account} lacks the right to replicate {naming_context}: grant 'Replicating Directory Changes' and \
+         'Replicating Directory Changes All' at the domain root. Samba: samba-tool dsacl set \
+         --objectdn='{naming_context}' --sddl='(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;<SID of the account>)\
+         (OA;;CR;1131f6ad-9c07-11d1-f79f-00c04fc2dcd2;;<SID of the account>)'. Windows: dsacls \
+         \"{naming_context}\" /G \"{account}:CA;Replicating Directory Changes\" \
+         \"{account}:CA;Replicating Directory Changes All\""
+    )]
+    MissingRight {
+        /// The account.
+        account: String,
+        /// What it may not read.
+        naming_context: String,
+    },
+    /// ERROR_DS_DRA_BAD_DN (8439) or ERROR_DS_DRA_BAD_NC (8440).
+    #[error("the DC does not hold {name} (code {code}): is the domain's name right?")]
+    UnknownName {
+        /// What was asked for.
+        name: String,
+        /// The code.
+        code: u32,
+    },
+    /// The DC cannot serve: replication disabled (8456), read-only, too old. Use another.
+    #[error("this DC is unfit for replication: {why}; use another")]
+    Unfit {
+        /// Why.
+        why: String,
+    },
+    /// The DC is busy or going down (8438, 8463, …): wait or use another.
+    #[error("the DC cannot answer now (code {code}): wait, or use another")]
+    Busy {
+        /// The code.
+        code: u32,
+    },
+    /// The DC understood and said no, for another reason.
+    #[error("the DC refused {operation} with code {code} ({code:#010x})")]
+    Refused {
+        /// What was asked.
+        operation: &'static str,
+        /// WERROR, decimal as in Windows' tables.
+        code: u32,
+    },
+    /// An RPC fault (MS-ERREF or C706 appendix E).
+    #[error("the DC answered {operation} with the RPC fault {status:#010x}")]
+    Fault {
+        /// What was asked.
+        operation: &'static str,
+        /// The status.
+        status: u32,
+    },
+    /// The endpoint mapper knows no DRSUAPI port.
+    #[error("the endpoint mapper of this host offers no directory replication: is it a DC?")]
+    NotAController,
+    /// A sound answer of a kind that is never asked for.
+    #[error("the DC answered with {0}, which was not asked for and is not supported")]
+    Unsupported(&'static str),
+    /// Bytes that break the protocol.
+    #[error("the DC broke the protocol: {0}")]
+    Protocol(String),
+    /// More than the bounds allow.
+    #[error("the DC's answer is over a bound: {0}")]
+    TooLarge(&'static str),
+    /// The DC is behind its own past: it was rolled back to a snapshot.
+    #[error(
+        "USN rollback: the DC {} is at {now}, and was at {before}; its database was turned back. Take it out of \
+         service, and compare in full through another DC", source.dsa
+    )]
+    Rollback {
+        /// The DC.
+        source: Source,
+        /// The highest own USN known of it.
+        before: u64,
+        /// The one it gives now.
+        now: u64,
+    },
+    /// The DC's database was restored: the cursor does not fit, a full cycle must follow.
+    #[error("the DC {dsa} was restored (its invocation id is new): a full cycle is needed")]
+    Restored {
+        /// The DC.
+        dsa: Uuid,
+    },
+    /// The caller used the machine wrongly.
+    #[error("the replication client was used out of order: {0}")]
+    OutOfOrder(&'static str),
+}
+
+impl Error {
+    /// Who must act.
+    pub fn who(&self) -> Who {
+        match self {
+            Self::WrongPassword { .. }
+            | Self::LogonRefused { .. }
+            | Self::UnknownAccount { .. }
+            | Self::UnknownService { .. }
+            | Self::ClockSkew { .. }
+            | Self::WrongRealm { .. }
+            | Self::Credential { .. }
+            | Self::UnknownName { .. }
+            | Self::NotAController => Who::Operator,
+            Self::AccountRevoked { .. }
+            | Self::PasswordExpired { .. }
+            | Self::NoCommonEncryption { .. }
+            | Self::KdcRefused { .. }
+            | Self::MissingRight { .. }
+            | Self::Unfit { .. }
+            | Self::Refused { .. }
+            | Self::Fault { .. }
+            | Self::Rollback { .. } => Who::DirectoryOperator,
+            Self::Busy { .. } | Self::Restored { .. } => Who::Nobody,
+            Self::Authentication(_) | Self::Unsupported(_) | Self::Protocol(_) | Self::TooLarge(_) => Who::Peer,
+            Self::OutOfOrder(_) => Who::Us,
+        }
+    }
+}

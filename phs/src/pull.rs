@@ -1,0 +1,332 @@
+//! Reads changes from a DC: the sockets under `drsr`'s machine. Blocking, meant for a thread of its own.
+//! Knows nothing of what the changes mean. Every wait ends: connecting and each read or write have a limit.
+//! Before it: the DC. After it: `mirror` and `qualify`.
+
+use landbridge_drsr::drs::change::Page;
+use landbridge_drsr::drs::cursor::Cursor;
+use landbridge_drsr::replica::{Answer, Ask, MAX_KDC_REPLY, Order, Replica, Start, Target};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use landbridge_drsr::replica::ObjectId;
+pub use landbridge_drsr::rpc::keytab::{Keytab, KeytabError};
+pub use landbridge_drsr::rpc::security::{Authentication, Credential};
+pub use landbridge_drsr::{Error, Who};
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long the DC may be silent in the middle of an exchange. Samba builds a first page in tens of seconds
+/// for large domains.
+const SILENCE: Duration = Duration::from_secs(120);
+/// How long the KDC may be silent.
+const KDC_SILENCE: Duration = Duration::from_secs(10);
+const KDC_PORT: u16 = 88;
+
+/// A domain, one of its DCs, and the account to read it with.
+#[derive(Debug)]
+pub struct Directory {
+    /// DNS name of the domain.
+    pub domain: String,
+    /// The DC to read.
+    pub controller: Controller,
+    /// sAMAccountName of the delegated account.
+    pub account: String,
+    /// What it proves itself with.
+    pub credential: Credential,
+    /// How it proves itself.
+    pub authentication: Authentication,
+    /// The most objects in one page, 1 to 1000.
+    pub page_objects: u32,
+}
+
+/// A DC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Controller {
+    /// Its full DNS name.
+    pub name: String,
+    /// Where it is, when its name is not to be resolved.
+    pub address: Option<IpAddr>,
+}
+
+/// From where a page starts.
+#[derive(Debug, Clone, Copy)]
+pub enum From<'a> {
+    /// Everything.
+    Beginning,
+    /// What changed since.
+    Cursor(&'a Cursor),
+    /// The page after the last one of this connection.
+    NextPage,
+}
+
+/// What goes wrong while reading a DC.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PullError {
+    /// The DC or its KDC said no, or broke the protocol.
+    #[error("{controller}: {error}")]
+    Directory {
+        /// The DC.
+        controller: String,
+        /// What it said.
+        error: Error,
+    },
+    /// Kerberos bears five minutes.
+    #[error("the clock of {controller} is {} s {} this machine's: synchronise both", seconds.unsigned_abs(),
+        if *seconds < 0 { "behind" } else { "ahead of" })]
+    ClockSkew {
+        /// The DC.
+        controller: String,
+        /// The DC's time minus ours, seconds.
+        seconds: i64,
+    },
+    /// The DC's name has no address.
+    #[error("the name {controller} cannot be resolved: is it right, does DNS work?")]
+    UnknownController {
+        /// The DC.
+        controller: String,
+    },
+    /// Nothing listens there, or the way is cut.
+    #[error("{controller} cannot be reached at port {port}: {why}")]
+    Unreachable {
+        /// The DC.
+        controller: String,
+        /// The port.
+        port: u16,
+        /// What the system says.
+        why: String,
+    },
+    /// It stopped answering.
+    #[error("{controller} was silent for {seconds} s at port {port}")]
+    Silent {
+        /// The DC.
+        controller: String,
+        /// The port.
+        port: u16,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// It closed the connection in the middle of an exchange.
+    #[error("{controller} closed the connection at port {port}")]
+    Closed {
+        /// The DC.
+        controller: String,
+        /// The port.
+        port: u16,
+    },
+    /// The connection is over after an earlier error.
+    #[error("the connection to {controller} is over")]
+    Over {
+        /// The DC.
+        controller: String,
+    },
+}
+
+impl PullError {
+    /// Who must act.
+    pub fn who(&self) -> Who {
+        match self {
+            Self::Directory { error, .. } => error.who(),
+            Self::ClockSkew { .. } | Self::UnknownController { .. } => Who::Operator,
+            Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => Who::Nobody,
+            Self::Over { .. } => Who::Us,
+        }
+    }
+
+    /// The DC could not be reached, as opposed to: it was, and said no.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::UnknownController { .. } | Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => true,
+            Self::Directory { .. } | Self::ClockSkew { .. } | Self::Over { .. } => false,
+        }
+    }
+}
+
+/// A bound session with a DC.
+pub struct Connection {
+    replica: Replica,
+    sockets: Sockets,
+}
+
+impl Connection {
+    /// Finds the DC's port, authenticates and binds. The machine is ready for orders afterwards.
+    #[tracing::instrument(level = "debug", skip_all, fields(controller = directory.controller.name))]
+    pub fn open(directory: &Directory) -> Result<Self, PullError> {
+        let sockets = Sockets { controller: directory.controller.clone(), stream: None };
+        let target = Target {
+            domain: directory.domain.clone(),
+            controller: directory.controller.name.clone(),
+            account: directory.account.clone(),
+            authentication: directory.authentication,
+            page_objects: directory.page_objects,
+        };
+        let replica = Replica::new(target, &directory.credential).map_err(|error| sockets.refused(error))?;
+        let mut connection = Self { replica, sockets };
+        match connection.run()? {
+            Stop::Ready => Ok(connection),
+            Stop::Page(_) | Stop::Finished => Err(connection.over()),
+        }
+    }
+
+    /// The next page of changes. After an error the connection is over.
+    pub fn page(&mut self, from: From<'_>, secrets: bool) -> Result<Page, PullError> {
+        let from = match from {
+            From::Beginning => Start::Beginning,
+            From::Cursor(cursor) => Start::Cursor(cursor.clone()),
+            From::NextPage => Start::NextPage,
+        };
+        self.order(Order::Changes { from, secrets })
+    }
+
+    /// One object alone, whole, with its links. Use another connection than the one that pages.
+    pub fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Page, PullError> {
+        self.order(Order::Object { which, secrets })
+    }
+
+    /// Unbinds. Dropping the connection instead does no harm: the DC forgets it with its socket.
+    pub fn close(mut self) -> Result<(), PullError> {
+        self.replica.answer(Answer::Order(Order::Finish));
+        match self.run()? {
+            Stop::Finished => Ok(()),
+            Stop::Ready | Stop::Page(_) => Err(self.over()),
+        }
+    }
+
+    fn order(&mut self, order: Order) -> Result<Page, PullError> {
+        self.replica.answer(Answer::Order(order));
+        let Stop::Page(page) = self.run()? else { return Err(self.over()) };
+        self.replica.answer(Answer::Done);
+        match self.run()? {
+            Stop::Ready => Ok(*page),
+            Stop::Page(_) | Stop::Finished => Err(self.over()),
+        }
+    }
+
+    /// Does what the machine asks, until it asks for something that is not IO.
+    fn run(&mut self) -> Result<Stop, PullError> {
+        loop {
+            let ask = self.replica.ask().map_err(|error| self.sockets.refused(error))?;
+            let answer = match ask {
+                Ask::Connect { port } => self.sockets.connect(port).map(|()| Answer::Done)?,
+                Ask::Send(bytes) => self.sockets.send(&bytes).map(|()| Answer::Done)?,
+                Ask::Receive(count) => self.sockets.receive(count).map(Answer::Bytes)?,
+                Ask::Kdc(request) => self.sockets.kdc(&request).map(Answer::Bytes)?,
+                Ask::Ready => return Ok(Stop::Ready),
+                Ask::Page(page) => return Ok(Stop::Page(page)),
+                Ask::Finished => return Ok(Stop::Finished),
+            };
+            self.replica.answer(answer);
+        }
+    }
+
+    fn over(&self) -> PullError {
+        PullError::Over { controller: self.sockets.controller.name.clone() }
+    }
+}
+
+enum Stop {
+    Ready,
+    Page(Box<Page>),
+    Finished,
+}
+
+struct Sockets {
+    controller: Controller,
+    stream: Option<(TcpStream, u16)>,
+}
+
+impl Sockets {
+    fn connect(&mut self, port: u16) -> Result<(), PullError> {
+        self.stream = None;
+        self.stream = Some((self.dial(port, SILENCE)?, port));
+        Ok(())
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), PullError> {
+        let (mut stream, port) = self.stream()?;
+        stream.write_all(bytes).map_err(|error| self.failed(port, SILENCE, &error))
+    }
+
+    fn receive(&mut self, count: usize) -> Result<Vec<u8>, PullError> {
+        let (mut stream, port) = self.stream()?;
+        let mut bytes = vec![0; count];
+        stream.read_exact(&mut bytes).map_err(|error| self.failed(port, SILENCE, &error))?;
+        Ok(bytes)
+    }
+
+    fn stream(&self) -> Result<(&TcpStream, u16), PullError> {
+        let over = || PullError::Over { controller: self.controller.name.clone() };
+        self.stream.as_ref().map(|(stream, port)| (stream, *port)).ok_or_else(over)
+    }
+
+    fn kdc(&self, request: &[u8]) -> Result<Vec<u8>, PullError> {
+        let failed = |error: io::Error| self.failed(KDC_PORT, KDC_SILENCE, &error);
+        let mut stream = self.dial(KDC_PORT, KDC_SILENCE)?;
+        stream.write_all(request).map_err(failed)?;
+        let mut length = [0; 4];
+        stream.read_exact(&mut length).map_err(failed)?;
+        let count = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+        if count > MAX_KDC_REPLY {
+            return Err(self.refused(Error::TooLarge("a reply of the KDC")));
+        }
+        let mut reply = vec![0; count];
+        stream.read_exact(&mut reply).map_err(failed)?;
+        Ok([&length[..], &reply].concat())
+    }
+
+    fn dial(&self, port: u16, silence: Duration) -> Result<TcpStream, PullError> {
+        let addresses = match self.controller.address {
+            Some(address) => vec![SocketAddr::new(address, port)],
+            None => self.resolve(port)?,
+        };
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses {
+            match TcpStream::connect_timeout(&address, CONNECT) {
+                Ok(stream) => {
+                    stream.set_nodelay(true).map_err(|error| self.failed(port, silence, &error))?;
+                    stream.set_read_timeout(Some(silence)).map_err(|error| self.failed(port, silence, &error))?;
+                    stream.set_write_timeout(Some(silence)).map_err(|error| self.failed(port, silence, &error))?;
+                    return Ok(stream);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(PullError::Unreachable { controller: self.controller.name.clone(), port, why: last.to_string() })
+    }
+
+    fn resolve(&self, port: u16) -> Result<Vec<SocketAddr>, PullError> {
+        let unknown = || PullError::UnknownController { controller: self.controller.name.clone() };
+        let found = (self.controller.name.as_str(), port).to_socket_addrs().map_err(|_| unknown())?;
+        // More addresses than this would multiply the time until a dead DC is given up.
+        let addresses: Vec<SocketAddr> = found.take(4).collect();
+        if addresses.is_empty() { Err(unknown()) } else { Ok(addresses) }
+    }
+
+    fn failed(&self, port: u16, silence: Duration, error: &io::Error) -> PullError {
+        let controller = self.controller.name.clone();
+        #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind is open-ended")]
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                PullError::Silent { controller, port, seconds: silence.as_secs() }
+            }
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => PullError::Closed { controller, port },
+            _ => PullError::Unreachable { controller, port, why: error.to_string() },
+        }
+    }
+
+    /// The machine has no clock: how far the DC's is off is worked out here.
+    fn refused(&self, error: Error) -> PullError {
+        let controller = self.controller.name.clone();
+        match error {
+            Error::ClockSkew { controller_time } => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                let seconds = controller_time.saturating_sub(i64::try_from(now).unwrap_or(i64::MAX));
+                PullError::ClockSkew { controller, seconds }
+            }
+            error => PullError::Directory { controller, error },
+        }
+    }
+}
