@@ -1,7 +1,6 @@
 //! What goes wrong between us and a DC, and who must act. Texts are for people and never repeat a secret.
 //! `phs::pull` adds what can go wrong with sockets and names.
 
-use crate::drs::change::Source;
 use uuid::Uuid;
 
 /// Who must act so that it goes on.
@@ -38,7 +37,9 @@ pub enum Error {
         account: String,
     },
     /// KDC_ERR_CLIENT_REVOKED (18).
-    #[error("the account {account} is disabled, locked, expired or outside its logon hours: mend it in the directory")]
+    #[error(
+        "the account {account} is disabled, locked, expired or outside its logon hours: mend it in the directory"
+    )]
     AccountRevoked {
         /// The account.
         account: String,
@@ -62,13 +63,17 @@ pub enum Error {
         service: String,
     },
     /// KDC_ERR_ETYPE_NOSUPP (14), or a keytab key that the KDC does not take.
-    #[error("the DC and this client share no AES key for {account}: set its password anew, or allow AES for it")]
+    #[error(
+        "the DC and this client share no AES key for {account}: set its password anew, or allow AES for it"
+    )]
     NoCommonEncryption {
         /// The account.
         account: String,
     },
     /// KRB_AP_ERR_SKEW (37). The caller has a clock and can say how far.
-    #[error("the clocks of the DC and of this machine are too far apart (the DC's is at {controller_time} s since 1970)")]
+    #[error(
+        "the clocks of the DC and of this machine are too far apart (the DC's is at {controller_time} s since 1970)"
+    )]
     ClockSkew {
         /// The DC's time, seconds since 1970-01-01 UTC.
         controller_time: i64,
@@ -163,12 +168,12 @@ pub enum Error {
     TooLarge(&'static str),
     /// The DC is behind its own past: it was rolled back to a snapshot.
     #[error(
-        "USN rollback: the DC {} is at {now}, and was at {before}; its database was turned back. Take it out of \
-         service, and compare in full through another DC", source.dsa
+        "USN rollback: the DC {dsa} is at {now}, and was at {before}; its database was turned back. Take it out of \
+         service, and compare in full through another DC"
     )]
     Rollback {
         /// The DC.
-        source: Source,
+        dsa: Uuid,
         /// The highest own USN known of it.
         before: u64,
         /// The one it gives now.
@@ -208,7 +213,9 @@ impl Error {
             | Self::Fault { .. }
             | Self::Rollback { .. } => Who::DirectoryOperator,
             Self::Busy { .. } | Self::Restored { .. } => Who::Nobody,
-            Self::Authentication(_) | Self::Unsupported(_) | Self::Protocol(_) | Self::TooLarge(_) => Who::Peer,
+            Self::Authentication(_) | Self::Unsupported(_) | Self::Protocol(_) | Self::TooLarge(_) => {
+                Who::Peer
+            }
             Self::OutOfOrder(_) => Who::Us,
         }
     }

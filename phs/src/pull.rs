@@ -136,7 +136,10 @@ impl PullError {
     /// The DC could not be reached, as opposed to: it was, and said no.
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::UnknownController { .. } | Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => true,
+            Self::UnknownController { .. }
+            | Self::Unreachable { .. }
+            | Self::Silent { .. }
+            | Self::Closed { .. } => true,
             Self::Directory { .. } | Self::ClockSkew { .. } | Self::Over { .. } => false,
         }
     }
@@ -284,8 +287,12 @@ impl Sockets {
             match TcpStream::connect_timeout(&address, CONNECT) {
                 Ok(stream) => {
                     stream.set_nodelay(true).map_err(|error| self.failed(port, silence, &error))?;
-                    stream.set_read_timeout(Some(silence)).map_err(|error| self.failed(port, silence, &error))?;
-                    stream.set_write_timeout(Some(silence)).map_err(|error| self.failed(port, silence, &error))?;
+                    stream
+                        .set_read_timeout(Some(silence))
+                        .map_err(|error| self.failed(port, silence, &error))?;
+                    stream
+                        .set_write_timeout(Some(silence))
+                        .map_err(|error| self.failed(port, silence, &error))?;
                     return Ok(stream);
                 }
                 Err(error) => last = error,

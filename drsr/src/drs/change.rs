@@ -137,15 +137,18 @@ enum Content {
 }
 
 impl SealedNtHash {
-    pub(crate) fn sealed(stamp: Stamp, bytes: Vec<u8>) -> Self {
+    /// As a DC sent it.
+    pub fn sealed(stamp: Stamp, bytes: Vec<u8>) -> Self {
         Self { stamp, content: Content::Sealed(Zeroizing::new(bytes)) }
     }
 
-    pub(crate) fn removed(stamp: Stamp) -> Self {
+    /// The DC says that there is none.
+    pub fn removed(stamp: Stamp) -> Self {
         Self { stamp, content: Content::Removed }
     }
 
-    pub(crate) fn withheld(stamp: Stamp) -> Self {
+    /// The DC was asked not to send it.
+    pub fn withheld(stamp: Stamp) -> Self {
         Self { stamp, content: Content::Withheld }
     }
 
@@ -247,10 +250,10 @@ impl FromStr for Sid {
     type Err = NotASid;
 
     fn from_str(text: &str) -> Result<Self, NotASid> {
-        let number = |part: &str| {
+        fn number(part: &str) -> Result<&str, NotASid> {
             let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
             digits.then_some(part).ok_or(NotASid)
-        };
+        }
         let mut rest = text.strip_prefix("S-1-").ok_or(NotASid)?.split('-');
         let authority: u64 = number(rest.next().ok_or(NotASid)?)?.parse().map_err(|_| NotASid)?;
         let parts: Vec<u32> = rest

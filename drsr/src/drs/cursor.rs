@@ -39,7 +39,8 @@ const ENTRY: usize = 16 /* invocation id */ + 8 /* usn */;
 pub struct NotACursor;
 
 impl Cursor {
-    pub(crate) fn new(dsa: Uuid, invocation_id: Uuid, cookie: [u8; COOKIE], vector: Vec<VectorEntry>) -> Self {
+    /// What a last page says.
+    pub fn new(dsa: Uuid, invocation_id: Uuid, cookie: [u8; COOKIE], vector: Vec<VectorEntry>) -> Self {
         Self { dsa, invocation_id, cookie, vector }
     }
 

@@ -82,7 +82,8 @@ impl Keytab {
 
     /// The principals that it has AES keys for, as `name@REALM`, for people.
     pub fn principals(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.entries.iter().map(|entry| format!("{}@{}", entry.name, entry.realm)).collect();
+        let mut names: Vec<String> =
+            self.entries.iter().map(|entry| format!("{}@{}", entry.name, entry.realm)).collect();
         names.sort();
         names.dedup();
         names
@@ -92,7 +93,9 @@ impl Keytab {
     pub fn newest(&self, account: &str, realm: &str) -> Option<Key<'_>> {
         self.entries
             .iter()
-            .filter(|entry| entry.name.eq_ignore_ascii_case(account) && entry.realm.eq_ignore_ascii_case(realm))
+            .filter(|entry| {
+                entry.name.eq_ignore_ascii_case(account) && entry.realm.eq_ignore_ascii_case(realm)
+            })
             .max_by_key(|entry| (entry.version, entry.cipher))
             .map(|entry| Key { version: entry.version, cipher: entry.cipher, bytes: &entry.key })
     }
@@ -125,7 +128,8 @@ impl Entry {
             18 => (KeyCipher::Aes256, 32),
             _ => return Some(None),
         };
-        (key.len() == length).then(|| Some(Self { realm, name, version, cipher, key: Zeroizing::new(key.to_vec()) }))
+        (key.len() == length)
+            .then(|| Some(Self { realm, name, version, cipher, key: Zeroizing::new(key.to_vec()) }))
     }
 }
 
@@ -160,7 +164,10 @@ impl fmt::Debug for Keytab {
 
 impl fmt::Debug for Key<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("version", &self.version).field("cipher", &self.cipher).finish_non_exhaustive()
+        f.debug_struct("Key")
+            .field("version", &self.version)
+            .field("cipher", &self.cipher)
+            .finish_non_exhaustive()
     }
 }
 
@@ -224,7 +231,10 @@ mod tests {
             assert!(Keytab::parse(&good[..end]).is_err(), "{end}");
         }
         assert_eq!(Keytab::parse(&[5, 1]).unwrap_err(), KeytabError::NotAKeytab);
-        assert_eq!(Keytab::parse(&keytab(&[record("svc", 1, None, 23, &[1; 16])])).unwrap_err(), KeytabError::NoAesKey);
+        assert_eq!(
+            Keytab::parse(&keytab(&[record("svc", 1, None, 23, &[1; 16])])).unwrap_err(),
+            KeytabError::NoAesKey
+        );
         assert!(Keytab::parse(&keytab(&[record("svc", 1, None, 18, &[1; 16])])).is_err());
         assert_eq!(Keytab::parse(&vec![5; MAX_KEYTAB + 1]).unwrap_err(), KeytabError::TooLarge);
         let hostile = [5, 2, 0x80, 0, 0, 0];

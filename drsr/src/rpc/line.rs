@@ -82,14 +82,18 @@ impl Line {
     async fn done(&self, ask: Ask) -> Result<(), Error> {
         match self.ask(ask).await {
             Answer::Done => Ok(()),
-            Answer::Bytes(_) | Answer::Order(_) => Err(Error::OutOfOrder("an answer that does not fit what was asked")),
+            Answer::Bytes(_) | Answer::Order(_) => {
+                Err(Error::OutOfOrder("an answer that does not fit what was asked"))
+            }
         }
     }
 
     async fn bytes(&self, ask: Ask) -> Result<Vec<u8>, Error> {
         match self.ask(ask).await {
             Answer::Bytes(bytes) => Ok(bytes),
-            Answer::Done | Answer::Order(_) => Err(Error::OutOfOrder("an answer that does not fit what was asked")),
+            Answer::Done | Answer::Order(_) => {
+                Err(Error::OutOfOrder("an answer that does not fit what was asked"))
+            }
         }
     }
 
@@ -103,7 +107,11 @@ impl Line {
 
     pub(crate) async fn receive(&self, count: usize) -> Result<Vec<u8>, Error> {
         let bytes = self.bytes(Ask::Receive(count)).await?;
-        if bytes.len() == count { Ok(bytes) } else { Err(Error::OutOfOrder("another count of bytes than was asked")) }
+        if bytes.len() == count {
+            Ok(bytes)
+        } else {
+            Err(Error::OutOfOrder("another count of bytes than was asked"))
+        }
     }
 
     pub(crate) async fn kdc(&self, request: Vec<u8>) -> Result<Vec<u8>, Error> {
@@ -149,7 +157,9 @@ impl Machine {
             }
             Poll::Pending => match self.line.swap(Slot::Taken) {
                 Slot::Asked(ask) => Ok(ask),
-                Slot::Empty | Slot::Taken | Slot::Answered(_) => Err(Error::OutOfOrder("the last ask was not answered")),
+                Slot::Empty | Slot::Taken | Slot::Answered(_) => {
+                    Err(Error::OutOfOrder("the last ask was not answered"))
+                }
             },
         }
     }
