@@ -2,7 +2,7 @@
 //!
 //! `POST /v1/enroll` without a certificate, once, with a one-time token; `POST /v1/renew` with one.
 
-use crate::bounded::{Blob, Text};
+use crate::bounded::{Blob, Text, TooLong};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -26,9 +26,12 @@ impl std::fmt::Display for Role {
 /// The secret half of a one-time token: as good as an agent's identity until it is spent.
 ///
 /// Wiped on drop; `Debug` shows nothing. Absent on purpose: `Clone`, `Display`, `==`.
-#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[derive(Serialize, Zeroize, ZeroizeOnDrop)]
 #[serde(transparent)]
 pub struct TokenSecret(String);
+
+/// The most bytes of a secret's text that are read; 43 are in use.
+const MAX_SECRET: usize = 64;
 
 impl TokenSecret {
     /// Takes the secret's text (base64url of 32 bytes).
@@ -39,6 +42,26 @@ impl TokenSecret {
     /// Lends the text.
     pub fn lend<R>(&self, to: impl FnOnce(&str) -> R) -> R {
         to(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenSecret {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl serde::de::Visitor<'_> for Reader {
+            type Value = TokenSecret;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "a secret of at most {MAX_SECRET} bytes")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TokenSecret, E> {
+                // The error names the bound and never the text.
+                if text.len() > MAX_SECRET {
+                    return Err(E::custom(TooLong { max: MAX_SECRET, unit: "bytes" }));
+                }
+                Ok(TokenSecret(text.to_owned()))
+            }
+        }
+        from.deserialize_str(Reader)
     }
 }
 

@@ -54,7 +54,8 @@ pub enum FrameError {
 /// Writes one message as a frame. Wiped when dropped: an upload is full of digests.
 pub fn encode<T: Serialize>(message: &T) -> Result<Zeroizing<Vec<u8>>, FrameError> {
     let payload = Zeroizing::new(
-        serde_json::to_vec(message).map_err(|e| FrameError::Malformed { line: e.line(), column: e.column() })?,
+        serde_json::to_vec(message)
+            .map_err(|e| FrameError::Malformed { line: e.line(), column: e.column() })?,
     );
     let length = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= MAX_PAYLOAD);
     let length = length.ok_or(FrameError::TooLong(payload.len()))?;
@@ -68,9 +69,8 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Zeroizing<Vec<u8>>, FrameErro
 
 /// Reads one message; the error never repeats what stood in it.
 pub fn decode<T: DeserializeOwned>(frame: &[u8]) -> Result<T, FrameError> {
-    let (head, payload) = frame
-        .split_first_chunk::<HEAD>()
-        .ok_or(FrameError::Truncated { want: HEAD, have: frame.len() })?;
+    let (head, payload) =
+        frame.split_first_chunk::<HEAD>().ok_or(FrameError::Truncated { want: HEAD, have: frame.len() })?;
     let [m0, m1, version, zero, l0, l1, l2, l3] = *head;
     if [m0, m1] != MAGIC || zero != 0 {
         return Err(FrameError::NotAFrame);

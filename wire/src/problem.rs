@@ -91,7 +91,9 @@ impl ProblemCode {
     /// Who must act.
     pub fn who(self) -> Who {
         match self {
-            Self::TokenUnknown | Self::TokenExpired | Self::TokenUsed | Self::TokenWrongRole => Who::AgentOperator,
+            Self::TokenUnknown | Self::TokenExpired | Self::TokenUsed | Self::TokenWrongRole => {
+                Who::AgentOperator
+            }
             Self::CertificateRequired | Self::CertificateExpired | Self::WrongRole | Self::WrongDomain => {
                 Who::AgentOperator
             }

@@ -1,0 +1,229 @@
+//! Version 1 of every message, as it stands on the wire. These files are a promise to agents in the field:
+//! a change that makes this test fail is a new version, not a new golden file.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+use landbridge_crypto::salted_digest::SaltedDigest;
+use landbridge_wire::bounded::{Blob, List, Text};
+use landbridge_wire::enroll::{
+    EnrollRequest, EnrollResponse, RenewRequest, RenewResponse, Role, Token, TokenSecret,
+};
+use landbridge_wire::frame;
+use landbridge_wire::problem::{Problem, ProblemCode};
+use landbridge_wire::upload::{
+    Attribute, AttributeValue, DomainPolicy, Hello, Mode, Offer, Password, Presence, Receipt, Record,
+    Refusal, RefusalReason, Stamp, Upload, Wanted,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+const DIGEST: &str =
+    "v1;PPH1_MD4,317ee9d1dec6508fa510,1000,7eaea8e1628dffee62cf319f4e1fc05254da30a1d42ff755ff352f5b13497531;";
+const SID: &str = "S-1-5-21-1004336348-1177238915-682003330";
+
+fn id(n: u128) -> Uuid {
+    Uuid::from_u128(0x1000_0000_0000_4000_8000_0000_0000_0000 + n)
+}
+
+fn text<const MAX: usize>(text: &str) -> Text<MAX> {
+    Text::new(text).unwrap()
+}
+
+fn stamp(version: u32) -> Stamp {
+    Stamp { version, time: 13_408_243_200, invocation_id: id(0xd5a) }
+}
+
+/// The file is what this build writes for `message`, and this build reads the file and writes it again.
+fn holds<T: Serialize + DeserializeOwned>(name: &str, message: &T) {
+    let file = format!("{}/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let golden: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let written = frame::encode(message).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&written[frame::HEAD..]).unwrap(), golden, "{name}: written");
+
+    let payload = serde_json::to_vec(&golden).unwrap();
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let read: T = frame::decode(&[b"LB\x01\x00", &length[..], &payload].concat()).unwrap();
+    let again = frame::encode(&read).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&again[frame::HEAD..]).unwrap(), golden, "{name}: read");
+}
+
+#[test]
+fn enrolment_stands_as_in_version_1() {
+    let secret = || TokenSecret::new("aHR0cHM6Ly9leGFtcGxlLmNvbS8tLW1hZGUtdXAtLQA".to_owned());
+    let token = || Token {
+        url: text("https://tenant.example.com:8443"),
+        ca_sha256: text(&"5f".repeat(32)),
+        secret: secret(),
+    };
+    holds("token", &token());
+    holds(
+        "enroll_request",
+        &EnrollRequest {
+            secret: secret(),
+            role: Role::Phs,
+            csr: Blob::new([0x30, 0x82, 0, 0xff]).unwrap(),
+            software: text("landbridge-phs 0.1.0"),
+            host: text("sync1.corp.example.com"),
+        },
+    );
+    holds(
+        "enroll_response",
+        &EnrollResponse {
+            agent: id(1),
+            tenant: id(2),
+            domain: text("corp.example.com"),
+            domain_sid: text(SID),
+            certificate: Blob::new([0x30, 1]).unwrap(),
+            root: Blob::new([0x30, 2]).unwrap(),
+            approved: false,
+        },
+    );
+    holds("renew_request", &RenewRequest { csr: Blob::new([0x30, 3]).unwrap() });
+    holds(
+        "renew_response",
+        &RenewResponse {
+            certificate: Blob::new([0x30, 4]).unwrap(),
+            roots: List::new(vec![Blob::new([0x30, 2]).unwrap(), Blob::new([0x30, 5]).unwrap()]).unwrap(),
+        },
+    );
+}
+
+#[test]
+fn the_questions_of_a_cycle_stand_as_in_version_1() {
+    holds("hello", &Hello { instance: id(3), domain_sid: text(SID) });
+    holds(
+        "offer",
+        &Offer { instance: id(3), passwords: List::new(vec![(id(4), stamp(2)), (id(5), stamp(1))]).unwrap() },
+    );
+    holds("wanted", &Wanted { objects: List::new(vec![id(4)]).unwrap() });
+}
+
+#[test]
+fn an_upload_stands_as_in_version_1() {
+    let attribute = |version, is| Attribute { stamp: stamp(version), is };
+    let everything = vec![
+        attribute(1, AttributeValue::SamAccountName(Some(text("ada")))),
+        attribute(2, AttributeValue::UserPrincipalName(Some(text("ada@corp.example.com")))),
+        attribute(3, AttributeValue::DisplayName(None)),
+        attribute(4, AttributeValue::UserAccountControl(Some(512))),
+        attribute(5, AttributeValue::AccountExpires(Some(i64::MAX))),
+        attribute(6, AttributeValue::PwdLastSet(Some(134_082_432_000_000_000))),
+        attribute(7, AttributeValue::LockoutTime(Some(0))),
+        attribute(8, AttributeValue::LogonHours(Some(Blob::new([0xff; 21]).unwrap()))),
+        attribute(9, AttributeValue::PrimaryGroupId(Some(513))),
+        attribute(10, AttributeValue::AdminCount(None)),
+    ];
+    let gone = |n, presence| Record {
+        object: id(n),
+        sid: text(&format!("{SID}-{n}")),
+        presence,
+        protected_user: None,
+        attributes: List::default(),
+        password: None,
+    };
+    let records = vec![
+        Record {
+            object: id(4),
+            sid: text(&format!("{SID}-1105")),
+            presence: Presence::Present,
+            protected_user: Some(false),
+            attributes: List::new(everything).unwrap(),
+            password: Some(Password { stamp: stamp(2), digest: SaltedDigest::parse(DIGEST).unwrap() }),
+        },
+        gone(1106, Presence::Deleted),
+        gone(1107, Presence::Privileged),
+        gone(1108, Presence::OutOfScope),
+    ];
+    let policy = DomainPolicy {
+        max_pwd_age: Some((stamp(1), -36_288_000_000_000)),
+        lockout_duration: Some((stamp(1), -18_000_000_000)),
+        lockout_observation_window: Some((stamp(1), i64::MIN)),
+        lockout_threshold: Some((stamp(1), 0)),
+    };
+    holds(
+        "upload",
+        &Upload {
+            instance: id(3),
+            domain_sid: text(SID),
+            cycle: id(6),
+            mode: Mode::FullCompare,
+            policy: Some(policy),
+            records: List::new(records).unwrap(),
+            commit: Some(text(&"c0".repeat(32))),
+        },
+    );
+    holds(
+        "upload_empty",
+        &Upload {
+            instance: id(3),
+            domain_sid: text(SID),
+            cycle: id(6),
+            mode: Mode::Incremental,
+            policy: None,
+            records: List::default(),
+            commit: None,
+        },
+    );
+}
+
+#[test]
+fn a_receipt_stands_as_in_version_1() {
+    let refusal = |n, why| Refusal { object: id(n), why };
+    holds(
+        "receipt",
+        &Receipt {
+            generation: id(7),
+            acknowledged: Some(text(&"c0".repeat(32))),
+            acknowledged_before: None,
+            applied: 3,
+            unchanged: 2,
+            swept: 1,
+            refused: List::new(vec![
+                refusal(4, RefusalReason::Privileged),
+                refusal(5, RefusalReason::WeakDigest),
+                refusal(6, RefusalReason::ForeignSid),
+            ])
+            .unwrap(),
+        },
+    );
+}
+
+#[test]
+fn a_refusal_stands_as_in_version_1() {
+    let mut problem = Problem::new(ProblemCode::Overloaded, "the tenant takes 4 uploads at a time");
+    problem.retry_after_seconds = Some(5);
+    holds("problem", &problem);
+    holds("problem_codes", &ALL_CODES.to_vec());
+}
+
+const ALL_CODES: [ProblemCode; 19] = [
+    ProblemCode::TokenUnknown,
+    ProblemCode::TokenExpired,
+    ProblemCode::TokenUsed,
+    ProblemCode::TokenWrongRole,
+    ProblemCode::BadRequestForCertificate,
+    ProblemCode::CertificateRequired,
+    ProblemCode::CertificateExpired,
+    ProblemCode::AgentRevoked,
+    ProblemCode::AgentNotApproved,
+    ProblemCode::WrongRole,
+    ProblemCode::WrongDomain,
+    ProblemCode::SecondWriter,
+    ProblemCode::Malformed,
+    ProblemCode::UnsupportedVersion,
+    ProblemCode::TooLarge,
+    ProblemCode::Overloaded,
+    ProblemCode::StorageFailed,
+    ProblemCode::Internal,
+    ProblemCode::NotFound,
+];
+
+#[test]
+fn every_refusal_prints_as_it_is_written_and_has_a_status() {
+    for code in ALL_CODES {
+        assert_eq!(format!("\"{code}\""), serde_json::to_string(&code).unwrap());
+        assert!((400..600).contains(&code.http_status()));
+    }
+}

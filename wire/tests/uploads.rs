@@ -1,0 +1,148 @@
+//! Uploads that are not quite right: unknown fields at every depth, too many records, malformed digests.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+use landbridge_wire::enroll::{EnrollRequest, RenewRequest};
+use landbridge_wire::frame::{self, FrameError};
+use landbridge_wire::upload::{Hello, MAX_RECORDS, Offer, Receipt, Stamp, Upload, Wanted};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+fn golden(name: &str) -> Value {
+    let file = format!("{}/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
+fn read<T: DeserializeOwned>(message: &Value) -> Result<T, FrameError> {
+    frame::decode(&frame::encode(message).unwrap())
+}
+
+/// The message with one more field in the object that `path` (a JSON pointer) names.
+fn with_unknown(message: &Value, path: &str) -> Value {
+    let mut message = message.clone();
+    let object = message.pointer_mut(path).and_then(Value::as_object_mut).unwrap();
+    object.insert("surprise".to_owned(), json!(1));
+    message
+}
+
+#[test]
+fn an_unknown_field_is_refused_at_every_depth_of_what_agents_send() {
+    let upload = golden("upload");
+    assert!(read::<Upload>(&upload).is_ok());
+    for path in [
+        "",
+        "/policy",
+        "/policy/max_pwd_age/0",
+        "/records/0",
+        "/records/0/attributes/0",
+        "/records/0/attributes/0/stamp",
+        "/records/0/attributes/0/is",
+        "/records/0/password",
+        "/records/0/password/stamp",
+    ] {
+        assert!(read::<Upload>(&with_unknown(&upload, path)).is_err(), "taken at {path:?}");
+    }
+    assert!(read::<Hello>(&with_unknown(&golden("hello"), "")).is_err());
+    assert!(read::<Offer>(&with_unknown(&golden("offer"), "")).is_err());
+    assert!(read::<EnrollRequest>(&with_unknown(&golden("enroll_request"), "")).is_err());
+    assert!(read::<RenewRequest>(&with_unknown(&golden("renew_request"), "")).is_err());
+}
+
+#[test]
+fn an_agent_reads_the_answers_of_a_newer_tenant() {
+    assert!(read::<Receipt>(&with_unknown(&golden("receipt"), "")).is_ok());
+    assert!(read::<Wanted>(&with_unknown(&golden("wanted"), "")).is_ok());
+}
+
+#[test]
+fn a_missing_field_is_refused_unless_it_may_be_absent() {
+    let upload = golden("upload");
+    for field in upload.as_object().unwrap().keys() {
+        let mut without = upload.clone();
+        without.as_object_mut().unwrap().remove(field);
+        let may_be_absent = ["policy", "commit"].contains(&field.as_str());
+        assert_eq!(read::<Upload>(&without).is_ok(), may_be_absent, "without {field}");
+    }
+}
+
+#[test]
+fn a_thousand_records_are_taken_and_one_more_is_not() {
+    let mut upload = golden("upload_empty");
+    let record = json!({"object": Uuid::nil(), "sid": "S-1-5-21-1-2-3-500", "presence": "deleted"});
+    upload["records"] = Value::Array(vec![record.clone(); MAX_RECORDS]);
+    assert_eq!(read::<Upload>(&upload).unwrap().records.as_slice().len(), MAX_RECORDS);
+    upload["records"].as_array_mut().unwrap().push(record);
+    assert!(matches!(read::<Upload>(&upload).unwrap_err(), FrameError::Malformed { .. }));
+}
+
+#[test]
+fn values_over_their_bounds_are_refused() {
+    for (path, value) in [
+        ("/domain_sid", json!("S".repeat(193))),
+        ("/commit", json!("c".repeat(65))),
+        ("/records/0/sid", json!("S".repeat(193))),
+        ("/records/0/presence", json!("perhaps")),
+        ("/records/0/attributes/0/is", json!({"sam_account_name": "a".repeat(257)})),
+        ("/records/0/attributes/0/is", json!({"sam_account_name": 7})),
+        ("/records/0/attributes/0/is", json!({"password": "made up"})),
+        ("/records/0/attributes/7/is", json!({"logon_hours": "A".repeat(32)})),
+        ("/records/0/attributes/3/is", json!({"user_account_control": 4_294_967_296_u64})),
+        ("/records/0/attributes/0/stamp/version", json!(-1)),
+        ("/records/0/attributes/0/stamp/version", json!(4_294_967_296_u64)),
+        (
+            "/records/0/attributes",
+            Value::Array(vec![golden("upload")["records"][0]["attributes"][0].clone(); 33]),
+        ),
+        ("/mode", json!("sideways")),
+        ("/instance", json!("not an id")),
+    ] {
+        let mut upload = golden("upload");
+        *upload.pointer_mut(path).unwrap() = value;
+        assert!(
+            matches!(read::<Upload>(&upload).unwrap_err(), FrameError::Malformed { .. }),
+            "taken at {path}"
+        );
+    }
+}
+
+#[test]
+fn a_malformed_digest_is_refused_and_not_repeated() {
+    let upload = golden("upload");
+    let digest = upload["records"][0]["password"]["digest"].as_str().unwrap().to_owned();
+    let hash = "7eaea8e1628dffee62cf319f4e1fc05254da30a1d42ff755ff352f5b13497531";
+    assert!(digest.contains(hash));
+    for bent in [
+        digest.to_uppercase(),
+        digest.replace("v1;", "v2;"),
+        digest.trim_end_matches(';').to_owned(),
+        digest.replace(",1000,", ",0,"),
+        digest.replace(",1000,", ",10000001,"),
+        digest.replace("317ee9d1dec6508fa510", "31"),
+        format!("{digest} "),
+    ] {
+        let mut upload = upload.clone();
+        upload["records"][0]["password"]["digest"] = json!(bent);
+        let error = read::<Upload>(&upload).unwrap_err();
+        let shown = format!("{error} {error:?}").to_lowercase();
+        assert!(matches!(error, FrameError::Malformed { .. }));
+        assert!(!shown.contains("7eaea8") && !shown.contains("317ee9"), "repeated: {shown}");
+        // The text behind it, which the frame does not show, holds nothing of it either.
+        let behind = serde_json::from_value::<Upload>(upload).unwrap_err().to_string().to_lowercase();
+        assert!(!behind.contains("7eaea8") && !behind.contains("317ee9"), "repeated: {behind}");
+    }
+}
+
+#[test]
+fn debug_shows_no_digest() {
+    let shown = format!("{:?}", read::<Upload>(&golden("upload")).unwrap());
+    assert!(shown.contains("SaltedDigest(..)") && !shown.contains("7eaea8"));
+}
+
+#[test]
+fn stamps_are_ordered_by_version_then_time_then_invocation_id() {
+    let stamp = |version, time, id| Stamp { version, time, invocation_id: Uuid::from_u128(id) };
+    let rising = [stamp(1, 9, 9), stamp(2, 1, 9), stamp(2, 2, 1), stamp(2, 2, 2), stamp(3, 0, 0)];
+    assert!(rising.is_sorted());
+    assert!(rising[0] < rising[4]);
+}
