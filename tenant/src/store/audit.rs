@@ -1,0 +1,75 @@
+//! The audit log: who did what to whom. No secrets, and nothing that a stranger typed.
+//! Not here: what is worth an entry; whoever acts appends it in the same transaction.
+
+use super::StoreError;
+use rusqlite::{Connection, Transaction, params};
+
+/// One entry, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When, in seconds since 1970.
+    pub at: i64,
+    /// Who: `uid 0`, `agent <id>`, `app <name>`, `tenant`.
+    pub actor: String,
+    /// Did what: `agent-approved`, `signin-refused`, …
+    pub action: String,
+    /// To whom.
+    pub subject: String,
+    /// How, or why.
+    pub detail: String,
+}
+
+/// The most bytes of any part of an entry.
+const MAX_PART: usize = 512;
+
+/// Appends an entry. Control characters become spaces, so that an entry is a line wherever it is shown.
+pub fn append(
+    tx: &Transaction<'_>,
+    now: i64,
+    actor: &str,
+    action: &str,
+    subject: &str,
+    detail: &str,
+) -> Result<(), StoreError> {
+    tx.prepare_cached("INSERT INTO audit (at, actor, action, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![now, plain(actor), plain(action), plain(subject), plain(detail)])?;
+    Ok(())
+}
+
+/// The newest entries, newest first.
+pub fn newest(conn: &Connection, limit: u32) -> Result<Vec<Entry>, StoreError> {
+    let mut select = conn
+        .prepare_cached("SELECT at, actor, action, subject, detail FROM audit ORDER BY id DESC LIMIT ?1")?;
+    let entries = select.query_map([limit], |row| {
+        Ok(Entry {
+            at: row.get(0)?,
+            actor: row.get(1)?,
+            action: row.get(2)?,
+            subject: row.get(3)?,
+            detail: row.get(4)?,
+        })
+    })?;
+    Ok(entries.collect::<Result<_, _>>()?)
+}
+
+fn plain(text: &str) -> String {
+    let mut text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut end = text.len().min(MAX_PART);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn an_entry_is_one_bounded_line() {
+        assert_eq!(plain("a\nb\u{1b}[31m"), "a b [31m");
+        assert_eq!(plain(&"é".repeat(400)).len(), MAX_PART);
+    }
+}

@@ -1,0 +1,136 @@
+//! The tenant's one database: SQLite, one file, two connections, nothing to install.
+//!
+//! What a closure of [`Store::write`] did is on the disk when the call returns (WAL, `synchronous = FULL`): an
+//! acknowledged upload survives `kill -9` and power loss. Digests lie here sealed, under keys that do not.
+//! What is absent: the clock, the network, and any judgement; those live in `ingest`, `signin` and `admin`.
+//! Neighbours: [`file`] makes and opens the file, [`error`] says what is wrong with it and who must act; the
+//! other modules hold the statements of one table each.
+
+pub mod accounts;
+pub mod audit;
+pub mod digests;
+pub mod domains;
+pub mod error;
+pub mod file;
+pub mod lockouts;
+pub mod stamps;
+
+pub use error::{StoreError, Trouble, Who};
+
+use landbridge_crypto::seal::SealKeys;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use uuid::Uuid;
+
+use crate::tally::Tally;
+
+/// The version of the schema that this build reads and writes (`PRAGMA user_version`).
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// Who this database belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tenant {
+    /// The tenant's id; stands in every certificate it issues.
+    pub id: Uuid,
+    /// Anew at `init` and at a restore: an agent that sees another one compares in full.
+    pub generation: Uuid,
+}
+
+/// The open database. Its calls block: async callers go through `spawn_blocking`.
+pub struct Store {
+    path: PathBuf,
+    tenant: Tenant,
+    keys: SealKeys,
+    writing: Mutex<Connection>,
+    reading: Mutex<Connection>,
+    tally: Tally,
+}
+
+impl Store {
+    /// Makes the database anew and opens it. Nothing that exists is touched; a crash on the way leaves nothing
+    /// that could be taken for a database. `now` is in seconds since 1970.
+    pub fn create(path: &Path, keys: SealKeys, tenant: Uuid, now: i64) -> Result<Self, StoreError> {
+        file::create(path, tenant, now)?;
+        Self::open(path, keys)
+    }
+
+    /// Opens the database. Refused: a missing or loose file, another program's, a damaged one, and one that a
+    /// newer build has written.
+    pub fn open(path: &Path, keys: SealKeys) -> Result<Self, StoreError> {
+        let (writing, reading) = file::open(path)?;
+        let tenant = file::tenant(&writing).map_err(|e| e.at(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            tenant,
+            keys,
+            writing: Mutex::new(writing),
+            reading: Mutex::new(reading),
+            tally: Tally::default(),
+        })
+    }
+
+    /// Runs `ask` on one snapshot of the database; it cannot write.
+    pub fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut connection = held(&self.reading);
+        let answer = connection
+            .transaction_with_behavior(TransactionBehavior::Deferred)
+            .map_err(StoreError::from)
+            .and_then(|snapshot| ask(&snapshot));
+        answer.map_err(|e| e.at(&self.path))
+    }
+
+    /// Runs `change` in one transaction, alone. `Ok` commits: when this returns, what was done is on the disk.
+    /// `Err` undoes all of it. A refusal that must leave a trace is therefore an `Ok` that holds the refusal.
+    pub fn write<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = held(&self.writing);
+        let attempt = || {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = change(&transaction)?;
+            transaction.commit()?;
+            Ok(answer)
+        };
+        attempt().map_err(|e: StoreError| e.at(&self.path))
+    }
+
+    /// Whose database it is.
+    pub fn tenant(&self) -> Tenant {
+        self.tenant
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The keys under which digests are sealed.
+    pub fn seal_keys(&self) -> &SealKeys {
+        &self.keys
+    }
+
+    /// What was counted since the start, for `/metrics`.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("path", &self.path)
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A closure that panicked left no half transaction behind (dropping one rolls it back), so the connection
+/// goes on being used.
+fn held(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
