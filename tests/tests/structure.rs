@@ -14,7 +14,11 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("wire", &["crypto"], &["tokio", "landbridge-drsr"]),
     ("agent", &["wire"], &["landbridge-drsr"]),
     ("phs", &["drsr", "crypto", "wire", "agent"], &["landbridge-tenant", "landbridge-pta-agent"]),
-    ("tenant", &["crypto", "wire"], &["landbridge-drsr", "landbridge-agent", "landbridge-phs", "landbridge-pta-agent"]),
+    (
+        "tenant",
+        &["crypto", "wire"],
+        &["landbridge-drsr", "landbridge-agent", "landbridge-phs", "landbridge-pta-agent"],
+    ),
 ];
 
 /// No shipped program reaches these: one TLS stack, one provider, and no HTTP client with a mind of its own.
@@ -39,7 +43,8 @@ fn named(metadata: &Metadata) -> BTreeMap<PackageId, Vec<PackageId>> {
         .nodes
         .iter()
         .map(|node| {
-            let shipped = node.deps.iter().filter(|d| d.dep_kinds.iter().any(|k| k.kind == DependencyKind::Normal));
+            let shipped =
+                node.deps.iter().filter(|d| d.dep_kinds.iter().any(|k| k.kind == DependencyKind::Normal));
             (node.id.clone(), shipped.map(|d| d.pkg.clone()).collect())
         })
         .collect()
@@ -160,7 +165,8 @@ fn holders(words: &[&str]) -> BTreeSet<String> {
 fn assert_only_in(words: &[&str], allowed: &[&str]) {
     let found = holders(words);
     assert!(!found.is_empty(), "nothing holds {words:?} any more: mend this test");
-    let strangers: Vec<&String> = found.iter().filter(|f| !allowed.iter().any(|a| f.starts_with(a))).collect();
+    let strangers: Vec<&String> =
+        found.iter().filter(|f| !allowed.iter().any(|a| f.starts_with(a))).collect();
     assert!(strangers.is_empty(), "{words:?} stand outside {allowed:?}: {strangers:#?}");
 }
 

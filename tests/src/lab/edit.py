@@ -1,0 +1,138 @@
+"""Edits the lab's domain while its DC runs, as an administrator would: one JSON request a line, one
+JSON answer a line. Works on the database itself, as `samba-tool -H <the database>` does.
+"""
+
+import json
+import sys
+import uuid
+
+import ldb
+from samba import enable_net_export_keytab
+from samba.auth import system_session
+from samba.net import Net
+from samba.param import LoadParm
+from samba.samdb import SamDB
+from samba.sd_utils import SDUtils
+
+RIGHTS = ("1131f6aa-9c07-11d1-f79f-00c04fc2dcd2", "1131f6ad-9c07-11d1-f79f-00c04fc2dcd2")
+# Lets pwdLastSet be written as it is wished (DSDB_CONTROL_PASSWORD_BYPASS_LAST_SET).
+BYPASS_LAST_SET = "local_oid:1.3.6.1.4.1.7165.4.3.20:0"
+
+lp = LoadParm()
+lp.load(sys.argv[1])
+sam = SamDB(url=lp.private_path("sam.ldb"), session_info=system_session(), lp=lp)
+domain = str(sam.domain_dn())
+
+
+def found(name, attrs=("objectGUID", "objectSid")):
+    expression = f"(sAMAccountName={ldb.binary_encode(name)})"
+    answer = sam.search(base=domain, expression=expression, attrs=list(attrs))
+    if len(answer) != 1:
+        raise LookupError(f"{len(answer)} accounts are named {name}")
+    return answer[0]
+
+
+def replace(dn, controls=(), **values):
+    change = ldb.Message(dn)
+    for name, value in values.items():
+        value = [] if value is None else value if isinstance(value, list) else [value]
+        change[name] = ldb.MessageElement([str(v) for v in value], ldb.FLAG_MOD_REPLACE, name)
+    sam.modify(change, controls=list(controls))
+
+
+def read(sam_name):
+    entry = found(sam_name)
+    return {
+        "dn": str(entry.dn),
+        "guid": str(uuid.UUID(bytes_le=entry["objectGUID"][0])),
+        "sid": sam.schema_format_value("objectSID", entry["objectSid"][0]).decode(),
+    }
+
+
+def set_password(sam_name, password):
+    change = ldb.Message(found(sam_name).dn)
+    value = password.encode("utf-16-le")
+    change["clearTextPassword"] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, "clearTextPassword")
+    sam.modify(change)
+
+
+def create(sam_name, password, flags, parent):
+    change = ldb.Message(ldb.Dn(sam, f"CN={sam_name},{parent},{domain}"))
+    values = {
+        "objectClass": "user",
+        "sAMAccountName": sam_name,
+        "userPrincipalName": f"{sam_name}@{lp.get('realm').lower()}",
+        "userAccountControl": str(flags),
+        "clearTextPassword": password.encode("utf-16-le"),
+    }
+    for name, value in values.items():
+        change[name] = ldb.MessageElement(value, ldb.FLAG_MOD_ADD, name)
+    sam.add(change)
+
+
+def set_attributes(sam_name, values):
+    replace(found(sam_name).dn, **values)
+
+
+def set_domain(values):
+    replace(ldb.Dn(sam, domain), **values)
+
+
+def set_pwd_last_set(sam_name, filetime):
+    replace(found(sam_name).dn, controls=[BYPASS_LAST_SET], pwdLastSet=filetime)
+
+
+def flags(sam_name, add, remove):
+    entry = found(sam_name, ["userAccountControl"])
+    replace(entry.dn, userAccountControl=(int(entry["userAccountControl"][0]) | add) & ~remove)
+
+
+def members(group, names, present):
+    sam.add_remove_group_members(group, names, add_members_operation=present)
+
+
+def delete(sam_name):
+    sam.delete(found(sam_name).dn)
+
+
+def rename(sam_name, to):
+    dn = found(sam_name).dn
+    new = ldb.Dn(sam, f"CN={to},{dn.parent()}")
+    sam.rename(dn, new)
+    replace(new, sAMAccountName=to, userPrincipalName=f"{to}@{lp.get('realm').lower()}")
+
+
+def rights(sam_name, granted):
+    sid = read(sam_name)["sid"]
+    descriptors = SDUtils(sam)
+    aces = [f"(OA;;CR;{right};;{sid})" for right in RIGHTS]
+    if granted:
+        for ace in aces:
+            descriptors.dacl_add_ace(domain, ace)
+        return
+    text = descriptors.get_sd_as_sddl(domain)
+    for ace in aces:
+        text = text.replace(ace, "")
+    descriptors.modify_sd_on_dn(domain, text, controls=["sd_flags:1:4"])
+
+
+def keytab(sam_name, path):
+    enable_net_export_keytab()
+    Net(None, lp).export_keytab(keytab=path, principal=sam_name)
+
+
+VERBS = {
+    verb.__name__: verb
+    for verb in (
+        read, set_password, create, set_attributes, set_domain, set_pwd_last_set,
+        flags, members, delete, rename, rights, keytab,
+    )
+}  # fmt: skip
+
+for line in sys.stdin:
+    request = json.loads(line)
+    try:
+        answer = {"ok": VERBS[request.pop("do")](**request)}
+    except Exception as error:  # the test that asked decides what it means
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    print(json.dumps(answer), flush=True)

@@ -1,0 +1,178 @@
+//! What an administrator does to the domain while it runs. The deeds are done by `edit.py`, one Python
+//! process that is kept, since to start one costs more than any deed.
+
+use super::domain::Domain;
+use super::error::{Doing as _, LabError, failed};
+use super::recipe::PYTHON;
+use super::watchdog;
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// userAccountControl: disabled.
+pub const DISABLED: u32 = 0x2;
+/// userAccountControl: needs no password.
+pub const PASSWORD_NOT_REQUIRED: u32 = 0x20;
+/// userAccountControl: an ordinary account.
+pub const NORMAL: u32 = 0x200;
+/// userAccountControl: its password never expires.
+pub const NEVER_EXPIRES: u32 = 0x1_0000;
+/// userAccountControl: smart card required.
+pub const SMART_CARD: u32 = 0x4_0000;
+
+/// What names an account for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// objectGUID.
+    pub guid: uuid::Uuid,
+    /// objectSid, as text.
+    pub sid: String,
+    /// Distinguished name, for now.
+    pub dn: String,
+}
+
+/// The kept process.
+#[derive(Debug)]
+pub(crate) struct Editor {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Editor {
+    pub(crate) fn start(conf: &Path, log: &Path) -> Result<Self, LabError> {
+        let errors = File::create(log).doing("create a log file")?;
+        let mut child = Command::new(PYTHON)
+            .args(["-c", include_str!("edit.py")])
+            .arg(conf)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .process_group(0)
+            .spawn()
+            .doing("start the editor of the domain")?;
+        watchdog::watch_group(child.id())?;
+        match (child.stdin.take(), child.stdout.take()) {
+            (Some(to), Some(from)) => Ok(Self { child, to, from: BufReader::new(from) }),
+            _ => Err(LabError::Missing { program: PYTHON }),
+        }
+    }
+
+    fn ask(&mut self, request: &Value) -> Result<Value, LabError> {
+        let step = format!("editing the domain ({})", request["do"]);
+        writeln!(self.to, "{request}").doing(&step)?;
+        let mut line = String::new();
+        self.from.read_line(&mut line).doing(&step)?;
+        let mut answer: Value = serde_json::from_str(&line).map_err(|_| failed(&step, &line))?;
+        match answer.get("error") {
+            Some(error) => Err(failed(&step, error)),
+            None => Ok(answer["ok"].take()),
+        }
+    }
+}
+
+impl Drop for Editor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        watchdog::forget_group(self.child.id());
+    }
+}
+
+impl Domain {
+    fn edit(&self, request: &Value) -> Result<Value, LabError> {
+        self.editor().ask(request)
+    }
+
+    /// GUID, SID and DN of an account or a group.
+    pub fn identity(&self, sam: &str) -> Result<Identity, LabError> {
+        let found = self.edit(&json!({"do": "read", "sam_name": sam}))?;
+        let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let guid = text("guid").parse().map_err(|why| failed("reading an objectGUID", why))?;
+        Ok(Identity { guid, sid: text("sid"), dn: text("dn") })
+    }
+
+    /// A reset by an administrator.
+    pub fn set_password(&self, sam: &str, password: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "set_password", "sam_name": sam, "password": password})).map(drop)
+    }
+
+    /// A new account; `flags` are userAccountControl, `parent` is relative to the domain (`OU=People`).
+    pub fn create(&self, sam: &str, password: &str, flags: u32, parent: &str) -> Result<Identity, LabError> {
+        let request =
+            json!({"do": "create", "sam_name": sam, "password": password, "flags": flags, "parent": parent});
+        self.edit(&request)?;
+        self.identity(sam)
+    }
+
+    /// Sets attributes of an account; null removes one. Python's `ldb` makes text of numbers.
+    pub fn set_attributes(&self, sam: &str, values: Value) -> Result<(), LabError> {
+        self.edit(&json!({"do": "set_attributes", "sam_name": sam, "values": values})).map(drop)
+    }
+
+    /// Sets attributes of the domain's head: its policy.
+    pub fn set_policy(&self, values: Value) -> Result<(), LabError> {
+        self.edit(&json!({"do": "set_domain", "values": values})).map(drop)
+    }
+
+    /// Must change the password at the next logon.
+    pub fn must_change(&self, sam: &str) -> Result<(), LabError> {
+        self.set_attributes(sam, json!({"pwdLastSet": 0}))
+    }
+
+    /// The password was set so many days ago.
+    pub fn age_password(&self, sam: &str, days: i64) -> Result<(), LabError> {
+        let then = filetime(-days * 24 * 3600);
+        self.edit(&json!({"do": "set_pwd_last_set", "sam_name": sam, "filetime": then})).map(drop)
+    }
+
+    /// The account ends in so many seconds, or ended so many ago when negative.
+    pub fn account_ends_in(&self, sam: &str, seconds: i64) -> Result<(), LabError> {
+        self.set_attributes(sam, json!({"accountExpires": filetime(seconds)}))
+    }
+
+    /// Sets and clears bits of userAccountControl.
+    pub fn change_flags(&self, sam: &str, add: u32, remove: u32) -> Result<(), LabError> {
+        self.edit(&json!({"do": "flags", "sam_name": sam, "add": add, "remove": remove})).map(drop)
+    }
+
+    /// Disables the account, or enables it.
+    pub fn set_enabled(&self, sam: &str, enabled: bool) -> Result<(), LabError> {
+        let (add, remove) = if enabled { (0, DISABLED) } else { (DISABLED, 0) };
+        self.change_flags(sam, add, remove)
+    }
+
+    /// Makes it a member of the group, or no longer.
+    pub fn set_member(&self, group: &str, sam: &str, present: bool) -> Result<(), LabError> {
+        self.edit(&json!({"do": "members", "group": group, "names": [sam], "present": present})).map(drop)
+    }
+
+    /// Deletes the account.
+    pub fn delete(&self, sam: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "delete", "sam_name": sam})).map(drop)
+    }
+
+    /// Renames the account: RDN, sAMAccountName and userPrincipalName.
+    pub fn rename(&self, sam: &str, to: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "rename", "sam_name": sam, "to": to})).map(drop)
+    }
+
+    /// Grants the two replication rights at the root of the domain, or takes them away.
+    pub fn set_replication_rights(&self, sam: &str, granted: bool) -> Result<(), LabError> {
+        self.edit(&json!({"do": "rights", "sam_name": sam, "granted": granted})).map(drop)
+    }
+
+    /// Writes a keytab with the present keys of the account.
+    pub fn write_keytab(&self, sam: &str, path: &Path) -> Result<(), LabError> {
+        self.edit(&json!({"do": "keytab", "sam_name": sam, "path": path})).map(drop)
+    }
+}
+
+/// FILETIME of now and so many seconds.
+fn filetime(seconds: i64) -> i64 {
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    (now + seconds + 11_644_473_600) * 10_000_000
+}

@@ -1,0 +1,79 @@
+//! What keeps a lab from being made, and who must act.
+
+use std::path::PathBuf;
+
+/// What went wrong in the lab itself; never what a program under test said.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// A program of the operating system is not there.
+    #[error("{program} is not installed: run tests/install (as root); the lab needs a real Samba domain")]
+    Missing {
+        /// Its path.
+        program: &'static str,
+    },
+    /// A program of this workspace was not built.
+    #[error("{path} is not built: run `cargo build --bins` first, as `make` does")]
+    NotBuilt {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The lab needs root: a KDC listens on port 88.
+    #[error("the lab runs a domain controller on ports below 1024: run it as root")]
+    NotRoot,
+    /// A step of the lab failed.
+    #[error("{step} failed: {said}")]
+    Step {
+        /// Which.
+        step: String,
+        /// The end of what it said.
+        said: String,
+    },
+    /// Something did not come true in time.
+    #[error("{what}: not within {seconds} s; {said}")]
+    Deadline {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        seconds: u64,
+        /// The end of what the program said meanwhile.
+        said: String,
+    },
+    /// All addresses of the lab are taken.
+    #[error("all {0} addresses for labs are taken: other labs are running")]
+    NoAddress(usize),
+    /// A file or a socket of the lab's own.
+    #[error("{what}: {source}")]
+    Io {
+        /// Which, and what was to be done with it.
+        what: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// Names what was to be done when an `io::Error` has come.
+pub(crate) trait Doing<T> {
+    /// `what`: the file or socket and the deed.
+    fn doing(self, what: impl Into<String>) -> Result<T, LabError>;
+}
+
+impl<T> Doing<T> for std::io::Result<T> {
+    fn doing(self, what: impl Into<String>) -> Result<T, LabError> {
+        self.map_err(|source| LabError::Io { what: what.into(), source })
+    }
+}
+
+/// A step failed, and this is what it said.
+pub(crate) fn failed(step: impl Into<String>, said: impl std::fmt::Display) -> LabError {
+    LabError::Step { step: step.into(), said: last_of(&said.to_string()) }
+}
+
+/// The end of a long text.
+pub(crate) fn last_of(text: &str) -> String {
+    let text = text.trim();
+    let start = text.len().saturating_sub(2000);
+    text.char_indices()
+        .find(|(at, _)| *at >= start)
+        .map_or("", |(at, _)| text.get(at..).unwrap_or(""))
+        .to_owned()
+}

@@ -1,0 +1,124 @@
+//! The people of a lab's domain and their passwords, computed from an index.
+//! No file holds them: whoever knows the index knows the password.
+//! After it: `recipe`, which makes a domain of them.
+
+use serde_json::{Value, json};
+
+/// The DNS name of every lab's domain.
+pub const DOMAIN: &str = "corp.example.com";
+/// Its NetBIOS name.
+pub const NETBIOS: &str = "CORP";
+/// The delegated account, which holds the two replication rights and nothing else.
+pub const ACCOUNT: &str = "svc-landbridge";
+/// The password of the delegated account.
+pub const ACCOUNT_PASSWORD: &str = "Lab: replicate, and nothing else (1)";
+/// The domain's administrator, who is never synchronised.
+pub const ADMINISTRATOR_PASSWORD: &str = "Lab: the Administrator's own (2)";
+
+/// So many users, numbered from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Population {
+    /// How many.
+    pub users: u32,
+}
+
+impl Population {
+    /// A domain with so many users, besides those that every domain has.
+    pub fn of(users: u32) -> Self {
+        Self { users }
+    }
+
+    /// All of them, in the order of their numbers.
+    pub fn people(self) -> impl Iterator<Item = Person> {
+        (0..self.users).map(person)
+    }
+
+    /// As the scripts read it.
+    pub(crate) fn to_json(self) -> Value {
+        self.people()
+            .map(|p| json!({"sam": p.sam, "upn": p.upn, "display": p.display, "password": p.password}))
+            .collect()
+    }
+}
+
+/// One user.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// The number.
+    pub index: u32,
+    /// sAMAccountName.
+    pub sam: String,
+    /// userPrincipalName.
+    pub upn: String,
+    /// displayName.
+    pub display: String,
+    /// The password as it is at the start.
+    pub password: String,
+}
+
+impl Person {
+    /// A password that is not this user's, yet near to it.
+    pub fn wrong_password(&self) -> String {
+        let mut wrong = self.password.clone();
+        match self.index % 4 {
+            0 => wrong.push('.'),
+            1 => drop(wrong.pop()),
+            2 => wrong.insert(0, ' '),
+            _ => wrong = person(self.index + 1).password,
+        }
+        wrong
+    }
+}
+
+/// The user with this number.
+pub fn person(index: u32) -> Person {
+    let sam = match index % 50 {
+        7 => format!("zoë.{index:05}"),
+        23 => format!("o'neil {index:05}"),
+        _ => format!("user{index:05}"),
+    };
+    let local = sam.replace(['\'', ' '], "-");
+    Person {
+        index,
+        upn: format!("{local}@{DOMAIN}"),
+        display: format!("Person {index}, née Прохор"),
+        password: password(index),
+        sam,
+    }
+}
+
+/// Every kind of password that has ever broken a program, each with its number in it.
+fn password(index: u32) -> String {
+    match index % 10 {
+        0 => format!("Tern-Harbour-{index:05}"),
+        1 => format!("  two  spaces, each side {index:05}  "),
+        2 => format!("\"it's\" \\{index:05}\\ <&amp;> ; -- \u{7f}"),
+        3 => format!("Grüße-aus-Köln-{index:05}-ß"),
+        4 => format!("合言葉{index:05}ことばことば"),
+        5 => format!("🔑🦀-{index:05}-𝔘𝔫𝔦"),
+        6 => format!("{index:05}:{}", "a long one, ".repeat(16)),
+        7 => format!("e\u{301}te\u{301} שלום {index:05}"),
+        8 => format!("$(reboot) `{index:05}` %s %n ${{HOME}}"),
+        _ => format!("#{index:07}Aa"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_two_people_share_a_name_or_a_password_and_ad_takes_every_one() {
+        let people: Vec<Person> = Population::of(2000).people().collect();
+        for of in [|p: &Person| p.sam.clone(), |p: &Person| p.upn.clone(), |p: &Person| p.password.clone()] {
+            assert_eq!(people.iter().map(of).collect::<HashSet<_>>().len(), people.len());
+        }
+        for p in &people {
+            assert!(p.sam.encode_utf16().count() <= 20, "{}", p.sam);
+            assert!(p.password.encode_utf16().count() <= 256);
+            assert_ne!(p.password, p.wrong_password());
+        }
+    }
+}
