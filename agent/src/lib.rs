@@ -1,1 +1,17 @@
-//! placeholder
+//! What both agents share on their way to the tenant: key files, TLS, enrolment, renewal, back-off, logging.
+//!
+//! What is absent: anything that knows a domain controller, a password or a digest, and any place that
+//! trusts a certificate authority other than the tenant's own.
+
+pub mod backoff;
+pub mod enroll;
+pub mod error;
+pub mod http;
+pub mod identity;
+pub mod key;
+pub mod log;
+pub mod renew;
+pub mod tls;
+
+pub use error::AgentError;
+pub use identity::Identity;

@@ -1,0 +1,169 @@
+//! What goes wrong between an agent and its tenant, and who must act.
+//! Neighbours: every file of this crate returns it; `phs::error` wraps it.
+
+use crate::key::FileError;
+use crate::tls::Foreign;
+use landbridge_wire::enroll::NotAToken;
+use landbridge_wire::frame::FrameError;
+use landbridge_wire::problem::{Problem, Who};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What went wrong. No text of it holds a secret or repeats what a peer sent, but for the names in a
+/// certificate that was presented to us.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// A local file or directory cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// There is no identity yet.
+    #[error("{}: this machine is not enrolled: run `enroll` with a token of the tenant's `token create`", .0.display())]
+    NotEnrolled(PathBuf),
+    /// There is an identity already.
+    #[error("{}: this machine is enrolled already, as agent {agent}: add `--replace` to give that identity up", directory.display())]
+    AlreadyEnrolled {
+        /// Where the identity is.
+        directory: PathBuf,
+        /// The agent's id.
+        agent: uuid::Uuid,
+    },
+    /// The stored identity is damaged.
+    #[error("{}: the stored identity is damaged ({why}): enroll again with `--replace`", path.display())]
+    DamagedIdentity {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What was given as a token is none.
+    #[error(transparent)]
+    Token(#[from] NotAToken),
+    /// The tenant's address is no usable URL.
+    #[error("`{0}` is not a tenant's URL: it must read https://host:port")]
+    Url(String),
+    /// No connection.
+    #[error("cannot reach the tenant at {host}: {why}")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// The operating system's word.
+        why: String,
+    },
+    /// Connected, and then silence.
+    #[error("the tenant at {host} did not answer within {} s", limit.as_secs())]
+    Timeout {
+        /// Host and port.
+        host: String,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The server's certificate is not from the tenant's CA.
+    #[error(
+        "{host} showed a certificate that the tenant did not issue: {foreign}. \
+         Something inspects TLS on the way (exclude this host from inspection), or this is another tenant"
+    )]
+    ForeignCertificate {
+        /// Host and port.
+        host: String,
+        /// What was shown.
+        foreign: Foreign,
+    },
+    /// The server's certificate is the tenant's, but does not hold here and now.
+    #[error("the certificate of {host} does not hold: {why}")]
+    BadCertificate {
+        /// Host and port.
+        host: String,
+        /// Name, time or encoding.
+        why: String,
+    },
+    /// TLS broke down for another reason.
+    #[error("no TLS session with {host}: {why}")]
+    Tls {
+        /// Host and port.
+        host: String,
+        /// rustls' word.
+        why: String,
+    },
+    /// Our own certificate is over for good.
+    #[error("this agent's certificate ended {days} days ago, too long for a renewal: enroll again with `--replace`")]
+    CertificateOver {
+        /// Days since its end.
+        days: i64,
+    },
+    /// The tenant understood and said no.
+    #[error("the tenant refused: {0}")]
+    Refused(#[from] Problem),
+    /// Something answered that is not a tenant.
+    #[error("{host} answered with HTTP status {status} and no landbridge message: a proxy or another server stands there")]
+    NotATenant {
+        /// Host and port.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The answer is over the bound.
+    #[error("the answer of {host} is over the bound of {bound} bytes")]
+    AnswerTooLong {
+        /// Host and port.
+        host: String,
+        /// The bound.
+        bound: usize,
+    },
+    /// A frame cannot be written or read.
+    #[error("the exchange with the tenant failed: {0}")]
+    Frame(#[from] FrameError),
+    /// The tenant's answer does not fit the question.
+    #[error("the tenant's answer does not fit: {0}")]
+    Unfit(&'static str),
+    /// A key or a certificate request could not be made.
+    #[error("cannot make a key: {0}")]
+    Key(String),
+}
+
+impl AgentError {
+    /// Who must act.
+    pub fn who(&self) -> Who {
+        match self {
+            Self::File(_)
+            | Self::NotEnrolled(_)
+            | Self::AlreadyEnrolled { .. }
+            | Self::DamagedIdentity { .. }
+            | Self::Token(_)
+            | Self::Url(_)
+            | Self::ForeignCertificate { .. }
+            | Self::BadCertificate { .. }
+            | Self::CertificateOver { .. }
+            | Self::NotATenant { .. } => Who::AgentOperator,
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Tls { .. } => Who::Nobody,
+            Self::Refused(problem) => problem.code.who(),
+            Self::Frame(FrameError::Version(_)) => Who::AgentOperator,
+            Self::Frame(
+                FrameError::Truncated { .. }
+                | FrameError::Trailing(_)
+                | FrameError::TooLong(_)
+                | FrameError::NotAFrame
+                | FrameError::Malformed { .. },
+            )
+            | Self::AnswerTooLong { .. }
+            | Self::Unfit(_)
+            | Self::Key(_) => Who::Developers,
+        }
+    }
+
+    /// Whether the same question may be answered a little later without anybody having acted.
+    pub fn passes_by_itself(&self) -> bool {
+        match self.who() {
+            Who::Nobody => true,
+            Who::AgentOperator | Who::TenantOperator | Who::Developers => false,
+        }
+    }
+
+    /// When the tenant asks to come back, if it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        if let Self::Refused(problem) = self {
+            problem.retry_after_seconds.map(|s| Duration::from_secs(s.into()))
+        } else {
+            None
+        }
+    }
+}

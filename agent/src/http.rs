@@ -1,0 +1,205 @@
+//! One question, one answer: frames over HTTPS to one tenant, on a connection that is kept.
+//!
+//! Everything is bounded: the time to connect, the time to answer, the body. It does not wait and try
+//! again; who may do that, and how long, is the caller's to say (`phs::send`).
+//! Neighbours: `tls` says whom to trust; `enroll` and `renew` ask through this.
+
+use crate::error::AgentError;
+use crate::tls;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use landbridge_wire::frame::{self, FrameError, MAX_FRAME};
+use landbridge_wire::problem::Problem;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tracing::{debug, instrument};
+
+const CONNECT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// A client of one tenant.
+pub struct Client {
+    host: String,
+    port: u16,
+    authority: String,
+    name: ServerName<'static>,
+    config: Arc<ClientConfig>,
+    kept: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("authority", &self.authority).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client of the tenant at `url`; connects at the first question.
+    pub fn new(url: &str, config: Arc<ClientConfig>) -> Result<Self, AgentError> {
+        let bad = || AgentError::Url(url.chars().filter(|c| !c.is_control()).take(200).collect());
+        let parsed = url::Url::parse(url).map_err(|_| bad())?;
+        if parsed.scheme() != "https" || !parsed.username().is_empty() || !matches!(parsed.path(), "" | "/") {
+            return Err(bad());
+        }
+        let port = parsed.port_or_known_default().ok_or_else(bad)?;
+        let (host, name) = match parsed.host().ok_or_else(bad)? {
+            url::Host::Domain(name) => (name.to_owned(), ServerName::try_from(name.to_owned()).map_err(|_| bad())?),
+            url::Host::Ipv4(address) => (address.to_string(), ServerName::from(std::net::IpAddr::from(address))),
+            url::Host::Ipv6(address) => (address.to_string(), ServerName::from(std::net::IpAddr::from(address))),
+        };
+        let authority = format!("{}:{port}", parsed.host_str().unwrap_or_default());
+        Ok(Self { host, port, authority, name, config, kept: None })
+    }
+
+    /// Asks, and reads the answer. A kept connection that turns out dead is replaced once: every question
+    /// may come twice without harm, but a one-time token, which goes over a new connection.
+    #[instrument(skip_all, fields(path))]
+    pub async fn post<Q: Serialize, A: DeserializeOwned>(&mut self, path: &str, question: &Q) -> Result<A, AgentError> {
+        let started = Instant::now();
+        // The frame may be full of digests: its memory is wiped when the last holder lets go.
+        let body = Bytes::from_owner(frame::encode(question)?);
+        let length = body.len();
+        let (status, answer) = self.exchange(path, body).await?;
+        let milliseconds = started.elapsed().as_millis();
+        debug!(path, status = status.as_u16(), sent = length, received = answer.len(), milliseconds, "answered");
+        let not_a_tenant = || AgentError::NotATenant { host: self.authority.clone(), status: status.as_u16() };
+        if status == StatusCode::OK {
+            return match frame::decode(&answer) {
+                Err(FrameError::NotAFrame | FrameError::Truncated { .. }) => Err(not_a_tenant()),
+                other => Ok(other?),
+            };
+        }
+        match frame::decode::<Problem>(&answer) {
+            Ok(problem) => Err(AgentError::Refused(problem)),
+            Err(FrameError::Version(version)) => Err(FrameError::Version(version).into()),
+            Err(
+                FrameError::NotAFrame
+                | FrameError::Truncated { .. }
+                | FrameError::Trailing(_)
+                | FrameError::TooLong(_)
+                | FrameError::Malformed { .. },
+            ) => Err(not_a_tenant()),
+        }
+    }
+
+    async fn exchange(&mut self, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), AgentError> {
+        if let Some(kept) = self.kept.take().filter(|kept| !kept.is_closed()) {
+            match self.ask(kept, path, body.clone()).await {
+                Err(AgentError::Unreachable { why, .. }) => debug!(why, "the kept connection was dead"),
+                other => return other,
+            }
+        }
+        let fresh = self.connect().await?;
+        self.ask(fresh, path, body).await
+    }
+
+    async fn ask(
+        &mut self,
+        mut connection: SendRequest<Full<Bytes>>,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), AgentError> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(HOST, &self.authority)
+            .header(CONTENT_TYPE, "application/vnd.landbridge")
+            .body(Full::new(body))
+            .map_err(|_| AgentError::Unfit("its path cannot be asked for"))?;
+        let exchange = async {
+            connection.ready().await.map_err(|e| self.lost(&e))?;
+            let answer = connection.send_request(request).await.map_err(|e| self.lost(&e))?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), MAX_FRAME).collect().await.map_err(|e| {
+                if e.is::<LengthLimitError>() {
+                    AgentError::AnswerTooLong { host: self.authority.clone(), bound: MAX_FRAME }
+                } else {
+                    self.lost(e.as_ref())
+                }
+            })?;
+            Ok::<_, AgentError>((status, body.to_bytes()))
+        };
+        let answer = tokio::time::timeout(ANSWER, exchange).await.map_err(|_| self.timeout(ANSWER))??;
+        self.kept = Some(connection);
+        Ok(answer)
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, AgentError> {
+        let connect = async {
+            let unreachable =
+                |why: std::io::Error| AgentError::Unreachable { host: self.authority.clone(), why: why.to_string() };
+            let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(unreachable)?;
+            tcp.set_nodelay(true).map_err(unreachable)?;
+            let tls = TlsConnector::from(self.config.clone())
+                .connect(self.name.clone(), tcp)
+                .await
+                .map_err(|e| tls::explain(&self.authority, &e))?;
+            let (sender, connection) = http1::handshake(TokioIo::new(tls)).await.map_err(|e| self.lost(&e))?;
+            // Ends with the connection; what went wrong reaches the question that was on its way.
+            tokio::spawn(async move {
+                if let Err(why) = connection.await {
+                    debug!(%why, "the connection to the tenant ended");
+                }
+            });
+            Ok(sender)
+        };
+        tokio::time::timeout(CONNECT, connect).await.map_err(|_| self.timeout(CONNECT))?
+    }
+
+    fn timeout(&self, limit: Duration) -> AgentError {
+        AgentError::Timeout { host: self.authority.clone(), limit }
+    }
+
+    /// A connection that broke: by TLS, if rustls is among the causes.
+    fn lost(&self, error: &(dyn std::error::Error + 'static)) -> AgentError {
+        let mut cause = Some(error);
+        let mut last = error.to_string();
+        while let Some(error) = cause {
+            if let Some(io) = error.downcast_ref::<std::io::Error>() {
+                return tls::explain(&self.authority, io);
+            }
+            last = error.to_string();
+            cause = error.source();
+        }
+        AgentError::Unreachable { host: self.authority.clone(), why: last }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn client(url: &str) -> Result<Client, AgentError> {
+        Client::new(url, tls::pinned([0; 32]).unwrap())
+    }
+
+    #[test]
+    fn only_https_urls_of_a_host_are_taken() {
+        for url in ["https://tenant.test", "https://tenant.test:8443/", "https://127.0.0.1:1", "https://[::1]:8443"] {
+            client(url).unwrap();
+        }
+        for url in ["http://tenant.test", "tenant.test", "https://u@tenant.test", "https://tenant.test/path", ""] {
+            assert!(matches!(client(url), Err(AgentError::Url(_))), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tenant_that_is_not_there_is_unreachable_and_named() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut client = client(&format!("https://127.0.0.1:{free}")).unwrap();
+        let error = client.post::<_, ()>("/v1/enroll", &()).await.unwrap_err();
+        assert!(matches!(error, AgentError::Unreachable { .. }), "{error}");
+        assert!(error.to_string().contains(&free.to_string()) && error.passes_by_itself(), "{error}");
+    }
+}

@@ -1,0 +1,251 @@
+//! Who the tenant is: TLS that trusts the tenant's own CA and nothing else.
+//!
+//! Before enrolment the CA is known by the SHA-256 of its certificate, which the one-time token carries;
+//! afterwards by the certificate itself. No store of the operating system is ever asked.
+//! Neighbours: `http` connects with these; `identity` holds the roots and the client certificate.
+
+use crate::error::AgentError;
+use crate::identity::Identity;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
+use std::sync::Arc;
+
+/// SHA-256 of a certificate's DER.
+pub type Pin = [u8; 32];
+
+/// A certificate that was shown to us and is not from the tenant's CA.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it is for \"{subject}\", issued by \"{issuer}\"")]
+pub struct Foreign {
+    /// Whom it names.
+    pub subject: String,
+    /// Who made it: with TLS inspection the name of the box that inspects.
+    pub issuer: String,
+}
+
+/// The one provider of this workspace.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// Reads the pin that a token carries.
+pub fn parse_pin(hex: &str) -> Option<Pin> {
+    let mut pin = [0; 32];
+    if hex.len() != 64 || !hex.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, digits) in pin.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(pin)
+}
+
+/// The pin of a certificate.
+pub fn pin_of(certificate: &[u8]) -> Pin {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate);
+    let mut pin = [0; 32];
+    pin.copy_from_slice(digest.as_ref());
+    pin
+}
+
+/// For enrolment: trusts only a CA certificate with this pin, which the server must show in its chain.
+pub fn pinned(pin: Pin) -> Result<Arc<ClientConfig>, AgentError> {
+    Ok(Arc::new(builder(Trust::Pinned(pin))?.with_no_client_auth()))
+}
+
+/// For everything after: trusts the tenant's roots and shows the agent's certificate.
+pub fn enrolled(identity: &Identity) -> Result<Arc<ClientConfig>, AgentError> {
+    let mut roots = RootCertStore::empty();
+    for root in &identity.roots {
+        roots.add(root.clone()).map_err(|_| AgentError::Unfit("its root certificate cannot be read"))?;
+    }
+    let key = identity.lend_key(|der| PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der.to_vec())));
+    let config = builder(Trust::Roots(Arc::new(roots)))?
+        .with_client_auth_cert(vec![identity.certificate.clone()], key)
+        .map_err(|e| AgentError::Key(e.to_string()))?;
+    Ok(Arc::new(config))
+}
+
+fn builder(
+    trust: Trust,
+) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>, AgentError> {
+    let provider = provider();
+    let verifier = TenantVerifier { trust, provider: provider.clone() };
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| AgentError::Key(e.to_string()))?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
+}
+
+#[derive(Debug)]
+enum Trust {
+    Pinned(Pin),
+    Roots(Arc<RootCertStore>),
+}
+
+/// webpki with the tenant's CA as its only root; it adds to a refusal whose certificate was shown.
+#[derive(Debug)]
+struct TenantVerifier {
+    trust: Trust,
+    provider: Arc<CryptoProvider>,
+}
+
+impl TenantVerifier {
+    fn roots(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> Result<Arc<RootCertStore>, Error> {
+        match &self.trust {
+            Trust::Roots(roots) => Ok(roots.clone()),
+            Trust::Pinned(pin) => {
+                let shown = std::iter::once(leaf).chain(rest).find(|c| pin_of(c) == *pin);
+                let mut roots = RootCertStore::empty();
+                roots.add(shown.ok_or_else(|| foreign(leaf))?.clone().into_owned())?;
+                Ok(Arc::new(roots))
+            }
+        }
+    }
+}
+
+impl ServerCertVerifier for TenantVerifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let roots = self.roots(leaf, rest)?;
+        let webpki = WebPkiServerVerifier::builder_with_provider(roots, self.provider.clone())
+            .build()
+            .map_err(|e| Error::General(e.to_string()))?;
+        webpki.verify_server_cert(leaf, rest, name, ocsp, now).map_err(|error| {
+            if error == Error::InvalidCertificate(CertificateError::UnknownIssuer) { foreign(leaf) } else { error }
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn foreign(leaf: &CertificateDer<'_>) -> Error {
+    let foreign = match x509_parser::parse_x509_certificate(leaf) {
+        Ok((_, leaf)) => Foreign { subject: readable(leaf.subject()), issuer: readable(leaf.issuer()) },
+        Err(_) => Foreign { subject: "(unreadable)".to_owned(), issuer: "(unreadable)".to_owned() },
+    };
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(foreign))))
+}
+
+/// A name that a stranger chose, made fit for a terminal and a log line.
+fn readable(name: &x509_parser::x509::X509Name<'_>) -> String {
+    name.to_string().chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// What a failed handshake means.
+pub(crate) fn explain(host: &str, error: &std::io::Error) -> AgentError {
+    let host = host.to_owned();
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(other)))) => {
+            match other.downcast_ref::<Foreign>() {
+                Some(foreign) => AgentError::ForeignCertificate { host, foreign: foreign.clone() },
+                None => AgentError::BadCertificate { host, why: other.to_string() },
+            }
+        }
+        Some(Error::InvalidCertificate(
+            why @ (CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }),
+        )) => AgentError::BadCertificate {
+            host,
+            why: format!("{why}. Compare the clock of this machine with the tenant's"),
+        },
+        Some(Error::InvalidCertificate(why)) => AgentError::BadCertificate { host, why: why.to_string() },
+        Some(why) => AgentError::Tls { host, why: why.to_string() },
+        None => AgentError::Unreachable { host, why: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
+    fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    }
+
+    fn leaf(host: &str, by: &CertifiedIssuer<'static, KeyPair>) -> CertificateDer<'static> {
+        let params = CertificateParams::new([host.to_owned()]).unwrap();
+        params.signed_by(&KeyPair::generate().unwrap(), by).unwrap().der().clone()
+    }
+
+    fn verify(trust: Trust, chain: &[CertificateDer<'static>], host: &str) -> Result<(), Error> {
+        let verifier = TenantVerifier { trust, provider: provider() };
+        let name = ServerName::try_from(host.to_owned()).unwrap();
+        verifier.verify_server_cert(&chain[0], &chain[1..], &name, &[], UnixTime::now()).map(|_| ())
+    }
+
+    #[test]
+    fn the_pinned_root_must_be_shown_and_must_have_issued_the_leaf() {
+        let (ours, theirs) = (authority("our root"), authority("Inspector 3000"));
+        let root = |a: &CertifiedIssuer<'static, KeyPair>| a.der().clone();
+        let pin = || Trust::Pinned(pin_of(ours.der()));
+        let ours_chain = [leaf("tenant.test", &ours), root(&ours)];
+        verify(pin(), &ours_chain, "tenant.test").unwrap();
+        assert!(verify(pin(), &ours_chain, "other.test").is_err());
+        assert!(verify(pin(), &ours_chain[..1], "tenant.test").is_err());
+        // A stranger who appends our root, which anyone may know.
+        assert!(verify(pin(), &[leaf("tenant.test", &theirs), root(&ours)], "tenant.test").is_err());
+        assert!(verify(pin(), &[leaf("tenant.test", &theirs), root(&theirs)], "tenant.test").is_err());
+    }
+
+    #[test]
+    fn a_refusal_names_the_issuer_of_what_was_shown() {
+        let (ours, theirs) = (authority("our root"), authority("Inspector 3000"));
+        let mut roots = RootCertStore::empty();
+        roots.add(ours.der().clone()).unwrap();
+        let chain = [leaf("tenant.test", &theirs)];
+        for trust in [Trust::Pinned(pin_of(ours.der())), Trust::Roots(Arc::new(roots))] {
+            let error = std::io::Error::other(verify(trust, &chain, "tenant.test").unwrap_err());
+            let text = explain("tenant.test:8443", &error).to_string();
+            assert!(text.contains("Inspector 3000") && text.contains("tenant.test:8443"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pin_is_64_hex_digits() {
+        assert_eq!(parse_pin(&"0f".repeat(32)), Some([0x0f; 32]));
+        for text in ["", "0f", &"0g".repeat(32), &"0f".repeat(33), &"é".repeat(32), &"+f".repeat(32)] {
+            assert!(parse_pin(text).is_none(), "{text}");
+        }
+    }
+}
