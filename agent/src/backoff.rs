@@ -54,7 +54,9 @@ mod tests {
 
     #[test]
     fn chance_takes_at_most_half_of_a_wait() {
-        for (chance, milliseconds) in [(0.0, 50), (0.5, 75), (1.0, 100), (-3.0, 50), (7.0, 100), (f64::NAN, 100)] {
+        for (chance, milliseconds) in
+            [(0.0, 50), (0.5, 75), (1.0, 100), (-3.0, 50), (7.0, 100), (f64::NAN, 100)]
+        {
             let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1), 1);
             assert_eq!(backoff.wait(chance, None).unwrap().as_millis(), milliseconds);
         }

@@ -50,8 +50,13 @@ pub async fn enroll(
     }
     let draft = Draft::new(state_directory)?;
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let request =
-        EnrollRequest { secret, role, csr: draft.csr(), software: Text::cut(software), host: Text::cut(&host) };
+    let request = EnrollRequest {
+        secret,
+        role,
+        csr: draft.csr(),
+        software: Text::cut(software),
+        host: Text::cut(&host),
+    };
     let answer: EnrollResponse = tenant.post("/v1/enroll", &request).await?;
     drop(request);
     let certificate = CertificateDer::from(answer.certificate.as_bytes().to_vec());
@@ -131,7 +136,7 @@ fn begin(certificate: &[u8]) -> rustls::pki_types::UnixTime {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::identity::tests::enrolled;
+    use crate::identity::tests::{enrolled, private};
     use landbridge_wire::enroll::TokenSecret;
 
     fn token(url: &str) -> Zeroizing<String> {
@@ -145,15 +150,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_present_identity_is_refused_before_the_token_is_spent() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = private();
         enrolled(directory.path());
-        let error = enroll(directory.path(), token("https://127.0.0.1:1"), Role::Phs, "test", false).await.unwrap_err();
+        let error = enroll(directory.path(), token("https://127.0.0.1:1"), Role::Phs, "test", false)
+            .await
+            .unwrap_err();
         assert!(matches!(error, AgentError::AlreadyEnrolled { .. }), "{error}");
     }
 
     #[tokio::test]
     async fn an_enrolment_that_fails_leaves_nothing_and_repeats_no_secret() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = private();
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let url = format!("https://{free}");
         let error = enroll(directory.path(), token(&url), Role::Phs, "test", false).await.unwrap_err();
@@ -164,7 +171,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_token_is_refused_without_repeating_it() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = private();
         let text = Zeroizing::new("lbt1.hunter2".to_owned());
         let error = enroll(directory.path(), text, Role::Phs, "test", false).await.unwrap_err();
         assert!(matches!(error, AgentError::Token(_)) && !error.to_string().contains("hunter2"), "{error}");

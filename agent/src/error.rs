@@ -85,7 +85,9 @@ pub enum AgentError {
         why: String,
     },
     /// Our own certificate is over for good.
-    #[error("this agent's certificate ended {days} days ago, too long for a renewal: enroll again with `--replace`")]
+    #[error(
+        "this agent's certificate ended {days} days ago, too long for a renewal: enroll again with `--replace`"
+    )]
     CertificateOver {
         /// Days since its end.
         days: i64,
@@ -94,7 +96,9 @@ pub enum AgentError {
     #[error("the tenant refused: {0}")]
     Refused(#[from] Problem),
     /// Something answered that is not a tenant.
-    #[error("{host} answered with HTTP status {status} and no landbridge message: a proxy or another server stands there")]
+    #[error(
+        "{host} answered with HTTP status {status} and no landbridge message: a proxy or another server stands there"
+    )]
     NotATenant {
         /// Host and port.
         host: String,

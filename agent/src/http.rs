@@ -53,9 +53,15 @@ impl Client {
         }
         let port = parsed.port_or_known_default().ok_or_else(bad)?;
         let (host, name) = match parsed.host().ok_or_else(bad)? {
-            url::Host::Domain(name) => (name.to_owned(), ServerName::try_from(name.to_owned()).map_err(|_| bad())?),
-            url::Host::Ipv4(address) => (address.to_string(), ServerName::from(std::net::IpAddr::from(address))),
-            url::Host::Ipv6(address) => (address.to_string(), ServerName::from(std::net::IpAddr::from(address))),
+            url::Host::Domain(name) => {
+                (name.to_owned(), ServerName::try_from(name.to_owned()).map_err(|_| bad())?)
+            }
+            url::Host::Ipv4(address) => {
+                (address.to_string(), ServerName::from(std::net::IpAddr::from(address)))
+            }
+            url::Host::Ipv6(address) => {
+                (address.to_string(), ServerName::from(std::net::IpAddr::from(address)))
+            }
         };
         let authority = format!("{}:{port}", parsed.host_str().unwrap_or_default());
         Ok(Self { host, port, authority, name, config, kept: None })
@@ -64,15 +70,27 @@ impl Client {
     /// Asks, and reads the answer. A kept connection that turns out dead is replaced once: every question
     /// may come twice without harm, but a one-time token, which goes over a new connection.
     #[instrument(skip_all, fields(path))]
-    pub async fn post<Q: Serialize, A: DeserializeOwned>(&mut self, path: &str, question: &Q) -> Result<A, AgentError> {
+    pub async fn post<Q: Serialize, A: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        question: &Q,
+    ) -> Result<A, AgentError> {
         let started = Instant::now();
         // The frame may be full of digests: its memory is wiped when the last holder lets go.
         let body = Bytes::from_owner(frame::encode(question)?);
         let length = body.len();
         let (status, answer) = self.exchange(path, body).await?;
         let milliseconds = started.elapsed().as_millis();
-        debug!(path, status = status.as_u16(), sent = length, received = answer.len(), milliseconds, "answered");
-        let not_a_tenant = || AgentError::NotATenant { host: self.authority.clone(), status: status.as_u16() };
+        debug!(
+            path,
+            status = status.as_u16(),
+            sent = length,
+            received = answer.len(),
+            milliseconds,
+            "answered"
+        );
+        let not_a_tenant =
+            || AgentError::NotATenant { host: self.authority.clone(), status: status.as_u16() };
         if status == StatusCode::OK {
             return match frame::decode(&answer) {
                 Err(FrameError::NotAFrame | FrameError::Truncated { .. }) => Err(not_a_tenant()),
@@ -136,15 +154,18 @@ impl Client {
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, AgentError> {
         let connect = async {
-            let unreachable =
-                |why: std::io::Error| AgentError::Unreachable { host: self.authority.clone(), why: why.to_string() };
+            let unreachable = |why: std::io::Error| AgentError::Unreachable {
+                host: self.authority.clone(),
+                why: why.to_string(),
+            };
             let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(unreachable)?;
             tcp.set_nodelay(true).map_err(unreachable)?;
             let tls = TlsConnector::from(self.config.clone())
                 .connect(self.name.clone(), tcp)
                 .await
                 .map_err(|e| tls::explain(&self.authority, &e))?;
-            let (sender, connection) = http1::handshake(TokioIo::new(tls)).await.map_err(|e| self.lost(&e))?;
+            let (sender, connection) =
+                http1::handshake(TokioIo::new(tls)).await.map_err(|e| self.lost(&e))?;
             // Ends with the connection; what went wrong reaches the question that was on its way.
             tokio::spawn(async move {
                 if let Err(why) = connection.await {
@@ -186,10 +207,14 @@ mod tests {
 
     #[test]
     fn only_https_urls_of_a_host_are_taken() {
-        for url in ["https://tenant.test", "https://tenant.test:8443/", "https://127.0.0.1:1", "https://[::1]:8443"] {
+        for url in
+            ["https://tenant.test", "https://tenant.test:8443/", "https://127.0.0.1:1", "https://[::1]:8443"]
+        {
             client(url).unwrap();
         }
-        for url in ["http://tenant.test", "tenant.test", "https://u@tenant.test", "https://tenant.test/path", ""] {
+        for url in
+            ["http://tenant.test", "tenant.test", "https://u@tenant.test", "https://tenant.test/path", ""]
+        {
             assert!(matches!(client(url), Err(AgentError::Url(_))), "{url}");
         }
     }

@@ -48,7 +48,10 @@ pub struct Identity {
 
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identity").field("agent", &self.agent).field("domain", &self.domain).finish_non_exhaustive()
+        f.debug_struct("Identity")
+            .field("agent", &self.agent)
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
     }
 }
 
@@ -185,8 +188,13 @@ impl Draft {
             use std::fmt::Write as _;
             let _ = write!(name, "{byte:02x}");
         }
-        let draft =
-            Self { folder, key_file: format!("{name}.key"), key: Zeroizing::new(pair.serialize_der()), public, csr };
+        let draft = Self {
+            folder,
+            key_file: format!("{name}.key"),
+            key: Zeroizing::new(pair.serialize_der()),
+            public,
+            csr,
+        };
         key::write_secret(&draft.folder.join(&draft.key_file), &draft.key)?;
         Ok(draft)
     }
@@ -220,7 +228,8 @@ impl Draft {
             domain: names.domain.clone(),
             domain_sid: names.domain_sid.clone(),
             url: names.url.clone(),
-            certificate: Blob::new(certificate.to_vec()).map_err(|_| AgentError::Unfit("its certificate is too long"))?,
+            certificate: Blob::new(certificate.to_vec())
+                .map_err(|_| AgentError::Unfit("its certificate is too long"))?,
             roots: blobs
                 .and_then(List::new)
                 .map_err(|_| AgentError::Unfit("its root certificates are too long or too many"))?,
@@ -281,6 +290,11 @@ pub(crate) mod tests {
     use super::*;
     use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
+    pub(crate) fn private() -> tempfile::TempDir {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        tempfile::Builder::new().permissions(mode).tempdir().unwrap()
+    }
+
     pub(crate) fn names() -> Names {
         Names {
             agent: Uuid::from_u128(1),
@@ -296,7 +310,8 @@ pub(crate) mod tests {
         let mut ca = CertificateParams::default();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
-        let csr = rcgen::CertificateSigningRequestParams::from_der(&draft.csr().as_bytes().to_vec().into()).unwrap();
+        let csr = rcgen::CertificateSigningRequestParams::from_der(&draft.csr().as_bytes().to_vec().into())
+            .unwrap();
         (csr.signed_by(&ca).unwrap().der().clone(), ca.der().clone())
     }
 
@@ -313,7 +328,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_was_installed_is_loaded_and_can_be_shown_to_the_tenant() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = private();
         assert!(matches!(Identity::load(directory.path()), Err(AgentError::NotEnrolled(_))));
         enrolled(directory.path());
         let identity = Identity::load(directory.path()).unwrap();
@@ -325,14 +340,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_draft_that_is_given_up_leaves_nothing() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = private();
         drop(Draft::new(directory.path()).unwrap());
         assert_eq!(files(directory.path()), 0);
     }
 
     #[test]
     fn the_next_identity_replaces_the_old_one_with_a_new_key() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = private();
         let old = enrolled(directory.path());
         let new = enrolled(directory.path());
         assert!(old.lend_key(|o| new.lend_key(|n| o != n)));
@@ -342,7 +357,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_crash_between_the_new_key_and_its_certificate_keeps_the_old_identity() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = private();
         let old = enrolled(directory.path());
         let draft = Draft::new(directory.path()).unwrap();
         let moved = directory.path().join(FOLDER).join(&draft.key_file);
@@ -357,11 +372,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_damaged_identity_is_named_and_repeats_nothing_of_it() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = private();
         enrolled(directory.path());
         let path = directory.path().join(FOLDER).join(FILE);
         std::fs::write(&path, b"{\"version\": 1,\n \"agent\": \"hunter2\"}").unwrap();
         let text = Identity::load(directory.path()).unwrap_err().to_string();
-        assert!(text.contains("identity.json") && text.contains("line 2") && !text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains("identity.json") && text.contains("line 2") && !text.contains("hunter2"),
+            "{text}"
+        );
     }
 }

@@ -103,7 +103,9 @@ pub fn write_secret(path: &Path, secret: &[u8]) -> Result<(), FileError> {
 pub fn private_directory(path: &Path) -> Result<(), FileError> {
     match rustix::fs::mkdir(path, Mode::RWXU) {
         Ok(()) | Err(rustix::io::Errno::EXIST) => check_private_directory(path),
-        Err(why) => Err(FileError::Io { path: path.to_owned(), what: "create the directory", why: why.into() }),
+        Err(why) => {
+            Err(FileError::Io { path: path.to_owned(), what: "create the directory", why: why.into() })
+        }
     }
 }
 
@@ -120,8 +122,11 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), FileError> {
 
 fn write_new(path: &Path, content: &[u8], mode: Mode) -> Result<(), FileError> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file = rustix::fs::open(path, flags, mode)
-        .map_err(|why| FileError::Io { path: path.to_owned(), what: "create", why: why.into() })?;
+    let file = rustix::fs::open(path, flags, mode).map_err(|why| FileError::Io {
+        path: path.to_owned(),
+        what: "create",
+        why: why.into(),
+    })?;
     let mut file = File::from(file);
     let written = file.write_all(content).and_then(|()| file.sync_all());
     if let Err(why) = written {
@@ -133,8 +138,11 @@ fn write_new(path: &Path, content: &[u8], mode: Mode) -> Result<(), FileError> {
 }
 
 fn check(path: &Path, file: impl AsFd, kind: FileType, wanted: u32) -> Result<(), FileError> {
-    let stat = rustix::fs::fstat(file)
-        .map_err(|why| FileError::Io { path: path.to_owned(), what: "look at", why: why.into() })?;
+    let stat = rustix::fs::fstat(file).map_err(|why| FileError::Io {
+        path: path.to_owned(),
+        what: "look at",
+        why: why.into(),
+    })?;
     if FileType::from_raw_mode(stat.st_mode) != kind {
         let wanted = if kind == FileType::Directory { "a directory" } else { "a regular file" };
         return Err(FileError::Kind { path: path.to_owned(), wanted });

@@ -36,7 +36,12 @@ where
     subscriber(format, level, std::io::stderr().is_terminal(), writer).try_init().map_err(|_| AlreadySetUp)
 }
 
-fn subscriber<W>(format: Format, level: Level, colour: bool, writer: W) -> impl tracing::Subscriber + Send + Sync
+fn subscriber<W>(
+    format: Format,
+    level: Level,
+    colour: bool,
+    writer: W,
+) -> impl tracing::Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {

@@ -36,17 +36,18 @@ pub fn due(not_before: i64, not_after: i64, now: i64, chance: f64) -> Due {
     let life = not_after.saturating_sub(not_before).max(0);
     let left = not_after.saturating_sub(now);
     if left <= -GRACE {
-        return Due::Over(-left);
+        return Due::Over(left.saturating_neg());
     }
     if left <= 0 {
-        return Due::Ended(-left);
+        return Due::Ended(left.saturating_neg());
     }
     if left <= life / 6 {
         return Due::Alarm;
     }
     let chance = if chance.is_finite() { chance.clamp(0.0, 1.0) } else { 0.0 };
     #[allow(clippy::cast_possible_truncation)]
-    let early = (std::time::Duration::from_secs(u64::try_from(life / 12).unwrap_or(0)).mul_f64(chance)).as_secs();
+    let early =
+        (std::time::Duration::from_secs(u64::try_from(life / 12).unwrap_or(0)).mul_f64(chance)).as_secs();
     let at = not_before.saturating_add(life / 3).saturating_sub(i64::try_from(early).unwrap_or(0));
     if now >= at { Due::Now } else { Due::NotBefore(at) }
 }
@@ -54,7 +55,11 @@ pub fn due(not_before: i64, not_after: i64, now: i64, chance: f64) -> Due {
 /// Renews if it is time, and gives back the identity to go on with. A renewal that fails while the
 /// certificate still holds is a warning, not an error.
 #[instrument(skip_all, fields(agent = %identity.agent))]
-pub async fn renew_if_due(state_directory: &Path, identity: Identity, now: i64) -> Result<Identity, AgentError> {
+pub async fn renew_if_due(
+    state_directory: &Path,
+    identity: Identity,
+    now: i64,
+) -> Result<Identity, AgentError> {
     match due(identity.not_before, identity.not_after, now, backoff::chance()) {
         Due::NotBefore(_) => Ok(identity),
         Due::Now => match renew(state_directory, &identity).await {
@@ -131,7 +136,9 @@ mod tests {
 
     #[test]
     fn odd_times_do_no_harm() {
-        for (begin, end, now) in [(5, 1, 3), (i64::MIN, i64::MAX, 0), (0, 0, i64::MIN), (0, i64::MIN, i64::MAX)] {
+        for (begin, end, now) in
+            [(5, 1, 3), (i64::MIN, i64::MAX, 0), (0, 0, i64::MIN), (0, i64::MIN, i64::MAX)]
+        {
             let _ = due(begin, end, now, 0.5);
         }
     }

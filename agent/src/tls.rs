@@ -96,7 +96,11 @@ struct TenantVerifier {
 }
 
 impl TenantVerifier {
-    fn roots(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> Result<Arc<RootCertStore>, Error> {
+    fn roots(
+        &self,
+        leaf: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+    ) -> Result<Arc<RootCertStore>, Error> {
         match &self.trust {
             Trust::Roots(roots) => Ok(roots.clone()),
             Trust::Pinned(pin) => {
@@ -123,7 +127,11 @@ impl ServerCertVerifier for TenantVerifier {
             .build()
             .map_err(|e| Error::General(e.to_string()))?;
         webpki.verify_server_cert(leaf, rest, name, ocsp, now).map_err(|error| {
-            if error == Error::InvalidCertificate(CertificateError::UnknownIssuer) { foreign(leaf) } else { error }
+            if error == Error::InvalidCertificate(CertificateError::UnknownIssuer) {
+                foreign(leaf)
+            } else {
+                error
+            }
         })
     }
 
