@@ -218,14 +218,14 @@ pub fn holders(connection: &Connection, folded: &str) -> Result<Vec<Uuid>, Store
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Every account whose sign-in name this is or whose attributes say so while it has no names; for a person who asks.
-/// Walks the table.
-pub fn ever_named(
+/// The accounts that `hit` says yes to, at most `limit` of them. Those that are not present come first. Walks the
+/// table: for a person who asks.
+pub fn walk(
     connection: &Connection,
-    hit: impl Fn(&Account, &Attributes) -> bool,
     limit: usize,
+    hit: impl Fn(&Account, &Attributes) -> bool,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare("SELECT object FROM accounts WHERE presence <> 'present'")?;
+    let mut statement = connection.prepare("SELECT object FROM accounts ORDER BY presence = 'present'")?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

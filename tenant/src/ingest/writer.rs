@@ -1,0 +1,117 @@
+//! One phs writes for a domain: the first approved one that uploads. Another is refused and raises an alarm; the
+//! administrator moves the pen by revoking the writer (`store::domains::release_writer`).
+//! Neighbours: `ingest` asks before it takes anything.
+
+use crate::store::domains::{self, Domain};
+use crate::store::{Store, StoreError, audit};
+use landbridge_wire::problem::{Problem, ProblemCode};
+use rusqlite::{Connection, Transaction};
+use tracing::{error, warn};
+use uuid::Uuid;
+
+/// The phs that asks, as its certificate and its enrolment name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writer {
+    /// The agent.
+    pub agent: Uuid,
+    /// The row of the domain it was enrolled for.
+    pub domain: i64,
+}
+
+/// An alarm about the same agent stands in the audit log once in so many seconds: a stubborn one does not fill it.
+const ALARM_SECONDS: i64 = 3600;
+
+impl Writer {
+    /// As the audit log names it.
+    pub(super) fn actor(&self) -> String {
+        format!("agent {}", self.agent)
+    }
+}
+
+/// The domain, if this agent may speak for it: it reads the domain that it was enrolled for, and no other agent writes.
+pub(super) fn admitted(
+    connection: &Connection,
+    writer: &Writer,
+    domain_sid: Option<&str>,
+) -> Result<Result<Domain, Problem>, StoreError> {
+    let Some(domain) = domains::by_id(connection, writer.domain)? else {
+        let gone = "the domain that this agent was enrolled for is not served here; enrol it anew";
+        return Ok(Err(Problem::new(ProblemCode::WrongDomain, gone)));
+    };
+    if domain_sid.is_some_and(|sid| sid != domain.sid) {
+        let detail = format!(
+            "this agent was enrolled for the domain {} ({}), and reads one with another SID: check `domain` in its configuration",
+            domain.dns_name, domain.sid
+        );
+        return Ok(Err(Problem::new(ProblemCode::WrongDomain, &detail)));
+    }
+    if domain.writer.is_some_and(|holder| holder != writer.agent) {
+        return Ok(Err(second(&domain)));
+    }
+    Ok(Ok(domain))
+}
+
+/// Makes this agent the domain's writer, if nobody is.
+pub(super) fn claim(
+    transaction: &Transaction<'_>,
+    writer: &Writer,
+    domain: &Domain,
+    now: i64,
+) -> Result<Result<(), Problem>, StoreError> {
+    if domain.writer == Some(writer.agent) {
+        return Ok(Ok(()));
+    }
+    if domains::claim_writer(transaction, domain.id, writer.agent)? != writer.agent {
+        return Ok(Err(second(domain)));
+    }
+    audit::append(
+        transaction,
+        now,
+        &writer.actor(),
+        "writer-claimed",
+        &domain.dns_name,
+        "writes for this domain from now on",
+    )?;
+    Ok(Ok(()))
+}
+
+fn second(domain: &Domain) -> Problem {
+    let detail = format!(
+        "another phs writes for {}: if this one shall, run `landbridge-tenant agents revoke` on the other, after `agents list`",
+        domain.dns_name
+    );
+    Problem::new(ProblemCode::SecondWriter, &detail)
+}
+
+/// Passes the answer on; a second writer is counted, logged and put on the record.
+pub(super) fn alarm<T>(
+    store: &Store,
+    writer: &Writer,
+    now: i64,
+    answer: Result<T, Problem>,
+) -> Result<T, Problem> {
+    if let Err(problem) = &answer
+        && problem.code == ProblemCode::SecondWriter
+    {
+        store.tally().second_writers.one();
+        warn!(agent = %writer.agent, "a second phs wants to write for a domain: refused");
+        let recorded = store.write(|transaction| {
+            let actor = writer.actor();
+            let lately: bool = transaction
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM (SELECT at, actor, action FROM audit ORDER BY id DESC LIMIT 1000)
+                     WHERE action = 'alarm-second-writer' AND actor = ?1 AND at > ?2)",
+                )?
+                .query_row((&actor, now.saturating_sub(ALARM_SECONDS)), |row| row.get(0))?;
+            if lately {
+                return Ok(());
+            }
+            let domain = domains::by_id(transaction, writer.domain)?.map(|d| d.dns_name).unwrap_or_default();
+            audit::append(transaction, now, &actor, "alarm-second-writer", &domain, "another phs writes for this domain: refused")
+        });
+        if let Err(failed) = recorded {
+            error!(error = %failed, "an alarm could not be put on the record");
+        }
+    }
+    answer
+}

@@ -1,0 +1,323 @@
+//! Decides whether a name and a password are somebody's: the tenant's answer on the road of password hash sync.
+//!
+//! In this order: what costs nothing (empty, oversized), the name (`directory`), the smart lockout, and only then a
+//! derivation; an unknown name costs one too, of the kind that its domain usually costs. Sign-ins of one account are
+//! decided one after the other, so that many at once get no more tries than the lockout allows. At last what AD
+//! would say of the account (`account_state`), which is told only to whoever knows the password.
+//!
+//! To the outside every refusal is the same, and leaves on the grid of [`departure`]; the true reason is in
+//! [`Why`], for the audit log. Blocking and hungry for CPU: async callers go through `spawn_blocking`.
+//! Before it on the road: `apps` (who asks), `directory`. After it: the application.
+
+mod counters;
+mod gate;
+mod judge;
+
+use crate::account_state::{State, Told};
+use crate::directory::{Whose, folded, whose};
+use crate::lockout::{Remembered, Rules, source};
+use crate::store::{Store, StoreError};
+use counters::Strangers;
+use gate::{Entry, Gate};
+use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
+use landbridge_crypto::secret::Password;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tracing::error;
+use uuid::Uuid;
+
+/// The most bytes of a password that is looked at; AD takes 256 characters.
+pub const MAX_PASSWORD: usize = 1024;
+
+/// How sign-ins are decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The smart lockout.
+    pub lockout: Rules,
+    /// How many derivations run at once: the number of cores.
+    pub derivations: usize,
+    /// How many sign-ins wait for one; more are turned away.
+    pub queue: usize,
+    /// How long one waits before it is turned away.
+    pub patience: Duration,
+}
+
+impl Settings {
+    /// The settings for a machine with that many cores.
+    pub fn for_cores(cores: usize, lockout: Rules) -> Self {
+        let derivations = cores.max(1);
+        Self { lockout, derivations, queue: derivations.saturating_mul(64), patience: Duration::from_secs(5) }
+    }
+}
+
+/// The person behind an accepted sign-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// objectGUID: the only thing to know a person by.
+    pub object: Uuid,
+    /// userPrincipalName, if there is one.
+    pub user: Option<String>,
+    /// sAMAccountName, if it was told.
+    pub sam: Option<String>,
+    /// displayName, if there is one.
+    pub display_name: Option<String>,
+    /// DNS name of the domain.
+    pub domain: String,
+}
+
+/// The decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is this person's password, and AD would let the person in now.
+    Accepted(Person),
+    /// No.
+    Refused {
+        /// What the outside may be told beyond no; only ever after the right password.
+        told: Option<Told>,
+        /// Why, for the audit log alone.
+        why: Why,
+        /// The account, if the name was one's; for the audit log alone.
+        object: Option<Uuid>,
+    },
+    /// Nothing was decided.
+    Unavailable(Unavailable),
+}
+
+/// Why nothing was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// Every core and the queue are full: try again.
+    #[error("all cores and the queue are full")]
+    Overloaded,
+    /// The database fails: the operator acts.
+    #[error("the database fails")]
+    Storage,
+}
+
+/// The true reason of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// No form of name that signs in, or far too long.
+    BadName,
+    /// Empty, or far too long.
+    BadPassword,
+    /// Nobody has that name.
+    UnknownName,
+    /// More than one account has it.
+    AmbiguousName,
+    /// The application serves another domain.
+    OtherDomain,
+    /// The smart lockout listens to nobody for this account, or not from this source.
+    LockedOut,
+    /// No digest has arrived.
+    NoDigest,
+    /// The digest cannot be opened: a seal key is missing, or somebody wrote to the database.
+    DigestUnreadable,
+    /// Not the password.
+    WrongPassword,
+    /// The password is right, and AD would not let the account in.
+    State(State),
+}
+
+impl Why {
+    /// For the audit log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadName => "bad-name",
+            Self::BadPassword => "bad-password",
+            Self::UnknownName => "unknown-name",
+            Self::AmbiguousName => "ambiguous-name",
+            Self::OtherDomain => "other-domain",
+            Self::LockedOut => "locked-out",
+            Self::NoDigest => "no-digest",
+            Self::DigestUnreadable => "digest-unreadable",
+            Self::WrongPassword => "wrong-password",
+            Self::State(state) => state.as_str(),
+        }
+    }
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How long a refusal waits until it leaves: to the next multiple of the grid after its arrival, never none. So its
+/// time tells how busy the tenant is, and not what it looked at. A grid of zero does not wait.
+pub fn departure(elapsed: Duration, grid: Duration) -> Duration {
+    let grid = grid.as_nanos();
+    if grid == 0 {
+        return Duration::ZERO;
+    }
+    let wait = grid - elapsed.as_nanos() % grid;
+    Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX))
+}
+
+/// Decides sign-ins; one for the whole tenant.
+pub struct Signin {
+    store: Arc<Store>,
+    settings: Settings,
+    gate: Gate,
+    remembered: Mutex<Remembered>,
+    strangers: Mutex<Strangers>,
+    /// What a digest of each domain usually costs.
+    usual: Mutex<HashMap<i64, Profile>>,
+    strong: SaltedDigest,
+    entra: SaltedDigest,
+}
+
+/// Whom a sign-in is counted for: an account, or a name that nobody has, under a pseudonym.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Account(Uuid),
+    Stranger(Uuid),
+}
+
+impl Subject {
+    fn id(self) -> Uuid {
+        match self {
+            Self::Account(id) | Self::Stranger(id) => id,
+        }
+    }
+
+    fn account(self) -> Option<Uuid> {
+        match self {
+            Self::Account(id) => Some(id),
+            Self::Stranger(_) => None,
+        }
+    }
+}
+
+/// The system gives no randomness: the operator acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the system gives no randomness")]
+pub struct NoRandomness;
+
+impl Signin {
+    /// Ready to decide.
+    pub fn new(store: Arc<Store>, settings: Settings) -> Result<Self, NoRandomness> {
+        Ok(Self {
+            gate: Gate::new(settings.derivations, settings.queue, settings.patience),
+            store,
+            settings,
+            remembered: Mutex::new(Remembered::new().ok_or(NoRandomness)?),
+            strangers: Mutex::new(Strangers::default()),
+            usual: Mutex::new(HashMap::new()),
+            strong: SaltedDigest::decoy(Profile::Strong),
+            entra: SaltedDigest::decoy(Profile::Entra),
+        })
+    }
+
+    /// Decides. `from` is where the person sits, as the application says; `domain_limit` the only domain that the
+    /// application serves, if it is limited; `now` is in seconds since 1970.
+    #[tracing::instrument(skip_all)]
+    pub fn decide(
+        &self,
+        user: &str,
+        password: &Password,
+        from: &str,
+        domain_limit: Option<i64>,
+        now: i64,
+    ) -> Verdict {
+        let verdict = self.decided(user, password, &source(from), domain_limit, now).unwrap_or_else(|failed| {
+            error!(database = %self.store.path().display(), error = %failed, "the database fails: nobody signs in");
+            Verdict::Unavailable(Unavailable::Storage)
+        });
+        self.count(&verdict);
+        verdict
+    }
+
+    fn decided(
+        &self,
+        user: &str,
+        password: &Password,
+        from: &str,
+        domain_limit: Option<i64>,
+        now: i64,
+    ) -> Result<Verdict, StoreError> {
+        let Some(name) = folded(user) else { return Ok(refused(Why::BadName, None)) };
+        if password.is_empty() || password.lend(str::len) > MAX_PASSWORD {
+            return Ok(refused(Why::BadPassword, None));
+        }
+        let (subject, because) = self.subject(&name, domain_limit)?;
+        if self.is_locked(subject, from, now)? {
+            return Ok(refused(Why::LockedOut, subject.account()));
+        }
+        let _turn = match self.gate.enter(subject.id()) {
+            Entry::Go(turn) => turn,
+            Entry::Full => return Ok(Verdict::Unavailable(Unavailable::Overloaded)),
+        };
+        // Those before it in the line may have used up what was left.
+        if self.is_locked(subject, from, now)? {
+            return Ok(refused(Why::LockedOut, subject.account()));
+        }
+        let verdict = match (subject, because) {
+            (Subject::Account(object), None) => self.judge(object, password, now)?,
+            (_, why) => {
+                self.spend(self.decoy_for(&name)?, password);
+                refused(why.unwrap_or(Why::UnknownName), subject.account())
+            }
+        };
+        self.settle(subject, from, password, &verdict, now)?;
+        Ok(verdict)
+    }
+
+    /// Whom the name means, and why it signs nobody in, if it does not.
+    fn subject(&self, name: &str, domain_limit: Option<i64>) -> Result<(Subject, Option<Why>), StoreError> {
+        let (found, domain) = self.store.read(|connection| {
+            let found = whose(connection, name)?;
+            let domain = match found {
+                Whose::One(object) => crate::store::accounts::find(connection, object)?.map(|a| a.domain),
+                Whose::Nobody | Whose::Ambiguous => None,
+            };
+            Ok((found, domain))
+        })?;
+        let stranger = || Subject::Stranger(held(&self.remembered).stranger(name));
+        Ok(match found {
+            Whose::One(_) if domain_limit.is_some_and(|limit| domain != Some(limit)) => {
+                // Counted as a stranger: an application of one domain locks nobody of another one out.
+                (stranger(), Some(Why::OtherDomain))
+            }
+            Whose::One(object) => (Subject::Account(object), None),
+            Whose::Nobody => (stranger(), Some(Why::UnknownName)),
+            Whose::Ambiguous => (stranger(), Some(Why::AmbiguousName)),
+        })
+    }
+
+    fn count(&self, verdict: &Verdict) {
+        let tally = self.store.tally();
+        match verdict {
+            Verdict::Accepted(_) | Verdict::Unavailable(Unavailable::Storage) => {}
+            Verdict::Unavailable(Unavailable::Overloaded) => tally.signins_overloaded.one(),
+            Verdict::Refused { why, object, told: _ } => match why {
+                Why::AmbiguousName => tally.names_ambiguous.one(),
+                Why::LockedOut => tally.signins_locked_out.one(),
+                Why::DigestUnreadable => {
+                    tally.digests_unreadable.one();
+                    error!(object = ?object, "a stored digest cannot be opened: a seal key is missing, or somebody wrote to the database");
+                }
+                Why::State(State::Unknown(_)) => tally.states_unknown.one(),
+                Why::BadName
+                | Why::BadPassword
+                | Why::UnknownName
+                | Why::OtherDomain
+                | Why::NoDigest
+                | Why::WrongPassword
+                | Why::State(_) => {}
+            },
+        }
+    }
+}
+
+fn refused(why: Why, object: Option<Uuid>) -> Verdict {
+    Verdict::Refused { told: None, why, object }
+}
+
+fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

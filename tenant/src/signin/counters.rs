@@ -1,0 +1,162 @@
+//! Asks the smart lockout before a derivation, and tells it what came of it. Counters of accounts are in the
+//! database; those of names that nobody has are in bounded memory, so that names which are made up push no account's
+//! counter out.
+//! Neighbours: [`crate::lockout`] computes, [`crate::store::lockouts`] stores.
+
+use super::{Signin, Subject, Verdict, Why, held};
+use crate::lockout::{Rules, Tries, forgiven};
+use crate::store::{StoreError, lockouts};
+use landbridge_crypto::secret::Password;
+use std::collections::{HashMap, VecDeque};
+use tracing::debug;
+use uuid::Uuid;
+
+/// How many made-up names are counted; the oldest is forgotten first.
+const STRANGERS: usize = 10_000;
+/// How many failures between two sweeps of the table.
+const PRUNE_EVERY: u64 = 1000;
+
+/// Counters of names that nobody has, by pseudonym and source.
+#[derive(Default)]
+pub(super) struct Strangers {
+    tries: HashMap<(Uuid, String), Tries>,
+    order: VecDeque<(Uuid, String)>,
+}
+
+impl Strangers {
+    fn find(&self, id: Uuid, source: &str) -> Option<Tries> {
+        self.tries.get(&(id, source.to_owned())).copied()
+    }
+
+    fn put(&mut self, id: Uuid, source: &str, tries: Tries) {
+        let key = (id, source.to_owned());
+        if self.tries.insert(key.clone(), tries).is_none() {
+            self.order.push_back(key);
+        }
+        while self.order.len() > STRANGERS {
+            if let Some(oldest) = self.order.pop_front() {
+                self.tries.remove(&oldest);
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.tries.len()
+    }
+}
+
+impl Signin {
+    /// Whether nobody is listened to, from here or from anywhere.
+    pub(super) fn is_locked(&self, subject: Subject, source: &str, now: i64) -> Result<bool, StoreError> {
+        let rules = &self.settings.lockout;
+        let (own, all) = match subject {
+            Subject::Account(object) => self.store.read(|connection| {
+                let own = lockouts::find(connection, object, source)?;
+                Ok((own, lockouts::find(connection, object, lockouts::ALL_SOURCES)?))
+            })?,
+            Subject::Stranger(id) => {
+                let strangers = held(&self.strangers);
+                (strangers.find(id, source), strangers.find(id, lockouts::ALL_SOURCES))
+            }
+        };
+        Ok(rules.locked(own.as_ref(), now) || rules.locked(all.as_ref(), now))
+    }
+
+    /// Counts a wrong password, unless it is one of the last wrong ones again; forgives after a right one.
+    pub(super) fn settle(
+        &self,
+        subject: Subject,
+        source: &str,
+        password: &Password,
+        verdict: &Verdict,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let wrong = match verdict {
+            Verdict::Accepted(_) | Verdict::Refused { told: Some(_), .. } => false,
+            Verdict::Refused { why, .. } => match why {
+                Why::WrongPassword
+                | Why::NoDigest
+                | Why::UnknownName
+                | Why::AmbiguousName
+                | Why::OtherDomain => true,
+                // The password was right, or could not be tried: neither a failure nor a success.
+                Why::State(_) | Why::DigestUnreadable => return Ok(()),
+                Why::BadName | Why::BadPassword | Why::LockedOut => return Ok(()),
+            },
+            Verdict::Unavailable(_) => return Ok(()),
+        };
+        if wrong {
+            let again = {
+                let mut remembered = held(&self.remembered);
+                let mark = remembered.mark(subject.id(), password);
+                remembered.again(subject.id(), mark)
+            };
+            if !again {
+                self.failed(subject, source, now)?;
+            }
+            return Ok(());
+        }
+        match subject {
+            Subject::Account(object) => self.forgive(object, source),
+            Subject::Stranger(_) => Ok(()),
+        }
+    }
+
+    fn failed(&self, subject: Subject, source: &str, now: i64) -> Result<(), StoreError> {
+        let rules = self.settings.lockout;
+        let locked = match subject {
+            Subject::Stranger(id) => {
+                let mut strangers = held(&self.strangers);
+                for (source, threshold) in counted(&rules, source) {
+                    let tries = rules.failed(strangers.find(id, source), threshold, now);
+                    strangers.put(id, source, tries);
+                }
+                0
+            }
+            Subject::Account(object) => self.store.write(|transaction| {
+                let mut locked = 0;
+                for (source, threshold) in counted(&rules, source) {
+                    let before = lockouts::find(transaction, object, source)?;
+                    let tries = rules.failed(before, threshold, now);
+                    locked += u64::from(rules.locked(Some(&tries), now));
+                    lockouts::put(transaction, object, source, &tries)?;
+                }
+                Ok(locked)
+            })?,
+        };
+        let tally = self.store.tally();
+        tally.failures.one();
+        if locked > 0 {
+            tally.locks_set.add(locked);
+            debug!(locks = locked, "the smart lockout locked an account");
+        }
+        if tally.failures.now() % PRUNE_EVERY == 0 {
+            let before = now.saturating_sub(rules.memory());
+            self.store.write(|transaction| lockouts::prune(transaction, before))?;
+        }
+        Ok(())
+    }
+
+    fn forgive(&self, object: Uuid, source: &str) -> Result<(), StoreError> {
+        let counted = self.store.read(|connection| lockouts::find(connection, object, source))?;
+        if counted.is_none() {
+            return Ok(());
+        }
+        self.store.write(|transaction| {
+            let Some(own) = lockouts::find(transaction, object, source)? else { return Ok(()) };
+            lockouts::clear(transaction, object, source)?;
+            let Some(all) = lockouts::find(transaction, object, lockouts::ALL_SOURCES)? else {
+                return Ok(());
+            };
+            match forgiven(all, &own) {
+                Some(left) => lockouts::put(transaction, object, lockouts::ALL_SOURCES, &left),
+                None => lockouts::clear(transaction, object, lockouts::ALL_SOURCES),
+            }
+        })
+    }
+}
+
+fn counted<'a>(rules: &Rules, source: &'a str) -> [(&'a str, u32); 2] {
+    [(source, rules.threshold), (lockouts::ALL_SOURCES, rules.threshold_all_sources)]
+}

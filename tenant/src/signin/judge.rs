@@ -1,0 +1,109 @@
+//! The derivation, and what AD would say after it.
+//! Neighbours: [`super::Signin::decide`] has found the account and its turn; [`crate::account_state`] says the rest.
+
+use super::{Person, Signin, Verdict, Why, held, refused};
+use crate::account_state::{Account, State, state};
+use crate::store::{StoreError, accounts, digests, domains};
+use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
+use landbridge_crypto::secret::Password;
+use landbridge_wire::upload::Presence;
+use uuid::Uuid;
+
+impl Signin {
+    /// Verifies the password and then the account, each as the store has it now.
+    pub(super) fn judge(&self, object: Uuid, password: &Password, now: i64) -> Result<Verdict, StoreError> {
+        let read = self.store.read(|connection| {
+            let Some(account) = accounts::find(connection, object)? else { return Ok(None) };
+            let Some(domain) = domains::by_id(connection, account.domain)? else { return Ok(None) };
+            let known = accounts::attributes(connection, object)?;
+            Ok(Some((account, domain, known, digests::find(connection, object)?)))
+        })?;
+        let Some((account, domain, known, digest)) = read else {
+            self.spend(self.decoy(Profile::Strong), password);
+            return Ok(refused(Why::UnknownName, None));
+        };
+        let no = |why| refused(why, Some(object));
+        // A name alone should be gone with the presence; this is the second lock on that door.
+        let digest = digest.filter(|_| account.presence == Presence::Present);
+        let Some(digest) = digest else {
+            self.spend(self.decoy(self.usual_cost(domain.id)?), password);
+            return Ok(no(Why::NoDigest));
+        };
+        let Ok(digest) = digest.open(self.store.seal_keys(), object) else {
+            self.spend(self.decoy(self.usual_cost(domain.id)?), password);
+            return Ok(no(Why::DigestUnreadable));
+        };
+        held(&self.usual).insert(domain.id, profile_of(digest.iterations()));
+        if !self.spend(&digest, password) {
+            return Ok(no(Why::WrongPassword));
+        }
+        match state(&Account::known(&known, &domain.policy, account.protected_user), now) {
+            State::Usable => Ok(Verdict::Accepted(Person {
+                object,
+                user: known.user_principal_name,
+                sam: known.sam_account_name,
+                display_name: known.display_name,
+                domain: domain.dns_name,
+            })),
+            other => {
+                Ok(Verdict::Refused { told: other.told(), why: Why::State(other), object: Some(object) })
+            }
+        }
+    }
+
+    /// One derivation, counted.
+    pub(super) fn spend(&self, digest: &SaltedDigest, password: &Password) -> bool {
+        self.store.tally().derivations.one();
+        digest.verify(password)
+    }
+
+    /// A digest that nobody's password fits, of the cost that a name of this domain would have.
+    pub(super) fn decoy_for(&self, folded: &str) -> Result<&SaltedDigest, StoreError> {
+        let named = match folded.split_once('\\') {
+            Some((domain, _)) => Some(domain),
+            None => folded.rsplit_once('@').map(|(_, domain)| domain),
+        };
+        let domain = self.store.read(|connection| {
+            let by_name = match named {
+                Some(name) => domains::by_name(connection, name)?,
+                None => None,
+            };
+            // A UPN suffix need not be a domain's name: then the first domain stands for all.
+            Ok(match by_name {
+                Some(domain) => Some(domain.id),
+                None => domains::all(connection)?.first().map(|domain| domain.id),
+            })
+        })?;
+        let profile = match domain {
+            Some(domain) => self.usual_cost(domain)?,
+            None => Profile::Strong,
+        };
+        Ok(self.decoy(profile))
+    }
+
+    fn decoy(&self, profile: Profile) -> &SaltedDigest {
+        match profile {
+            Profile::Strong => &self.strong,
+            Profile::Entra => &self.entra,
+        }
+    }
+
+    /// What was seen last in this domain, or what one of its digests costs.
+    fn usual_cost(&self, domain: i64) -> Result<Profile, StoreError> {
+        if let Some(profile) = held(&self.usual).get(&domain) {
+            return Ok(*profile);
+        }
+        let any = self.store.read(|connection| digests::any_of(connection, domain))?;
+        let opened = any.and_then(|(object, digest)| digest.open(self.store.seal_keys(), object).ok());
+        let Some(digest) = opened else { return Ok(Profile::Strong) };
+        let profile = profile_of(digest.iterations());
+        held(&self.usual).insert(domain, profile);
+        Ok(profile)
+    }
+}
+
+/// The profile whose cost is nearest.
+fn profile_of(iterations: u32) -> Profile {
+    let far = |profile: Profile| iterations.abs_diff(profile.iterations());
+    if far(Profile::Entra) < far(Profile::Strong) { Profile::Entra } else { Profile::Strong }
+}
