@@ -1,5 +1,5 @@
 //! Removes the two layers that a DC puts around a password attribute.
-//! Nothing else in the workspace names these ciphers.
+//! Nothing else that is shipped names these ciphers.
 //! Before it on the road: `drsr::drs::change`. After it: [`crate::nt_hash`], and then `phs::rehash`.
 
 use crate::nt_hash::NtHash;

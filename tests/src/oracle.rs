@@ -1,0 +1,24 @@
+//! What must hold for any bytes at all, one function a parser. The fuzz targets are one line into these;
+//! `tests/offline.rs` replays their corpora and every crash that was ever found.
+//! An oracle panics when something does not hold, and only then.
+
+mod digest_text;
+mod drs_secret;
+mod enrolment;
+mod wire_frames;
+
+pub use digest_text::digest_text;
+pub use drs_secret::drs_secret;
+pub use enrolment::enrolment;
+pub use wire_frames::wire_frames;
+
+/// An oracle.
+pub type Oracle = fn(&[u8]);
+
+/// Every oracle by the name of its fuzz target, which is also the name of its corpus.
+pub const ALL: &[(&str, Oracle)] = &[
+    ("digest_text", digest_text),
+    ("drs_secret", drs_secret),
+    ("enrolment", enrolment),
+    ("wire_frames", wire_frames),
+];

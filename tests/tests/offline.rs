@@ -1,0 +1,122 @@
+//! Hostile bytes, without a lab: every seed and every crash of the fuzz targets in plain `cargo test`, and the
+//! answers of a real DC mutated byte by byte. Nothing may panic, hang, or take memory out of proportion.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
+
+use landbridge_tests::oracle::{self, Oracle};
+use peak_alloc::PeakAlloc;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// The peak belongs to the whole process: one test measures at a time.
+static MEASURING: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    MEASURING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What one pass of an oracle may take at its peak. The factor is for small entries on the wire that are large
+/// in memory (a record of 49 bytes is a struct of some 300, in a vector that doubles as it grows) and for the
+/// oracle's own copies; the constant for what is made once.
+fn allowance(input: usize) -> usize {
+    64 * input + (1 << 20)
+}
+
+/// No single input may take longer than this, on a machine that does other things too.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// The files of a folder in the order of their names; none when it is not there.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+/// One pass, measured. `what` names the input for whoever reads the failure.
+fn pass(oracle: Oracle, input: &[u8], what: &dyn Fn() -> String) {
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let started = Instant::now();
+    let outcome = std::panic::catch_unwind(|| oracle(input));
+    let (took, peak) = (started.elapsed(), MEMORY.peak_usage().saturating_sub(before));
+    assert!(outcome.is_ok(), "{}: the oracle panicked", what());
+    assert!(took < PATIENCE, "{}: took {took:?}", what());
+    assert!(peak <= allowance(input.len()), "{}: {} bytes took {peak} bytes of memory", what(), input.len());
+}
+
+#[test]
+fn every_seed_and_every_crash_ever_found_passes_its_oracle() {
+    let _alone = alone();
+    for (name, oracle) in oracle::ALL {
+        let seeds = files(&root().join("fuzz/corpus").join(name));
+        let crashes = files(&root().join("fuzz/crashes").join(name));
+        assert!(!seeds.is_empty(), "fuzz/corpus/{name} is empty");
+        for (path, bytes) in seeds.iter().chain(&crashes) {
+            pass(*oracle, bytes, &|| path.display().to_string());
+        }
+        println!("{name}: {} seeds, {} crashes replayed", seeds.len(), crashes.len());
+    }
+}
+
+#[test]
+fn every_seed_passes_its_oracle_mutated_in_every_byte_and_cut_at_every_length() {
+    let _alone = alone();
+    for (name, oracle) in oracle::ALL {
+        let mut passes = 0;
+        for (path, bytes) in files(&root().join("fuzz/corpus").join(name)) {
+            passes += mutate(*oracle, &bytes, &path.display().to_string(), 400, 0);
+        }
+        println!("{name}: {passes} mutants of seeds");
+        assert!(passes > 0);
+    }
+}
+
+/// What a byte is turned into. The first three flip a bit that is a length, a flag or a sign somewhere.
+const TURNS: [fn(u8) -> u8; 6] =
+    [|b| b ^ 1, |b| b ^ 0x80, |b| b ^ 0x20, |_| 0, |_| 0xff, |b| b.wrapping_add(1)];
+
+/// Turns bytes from `head` on, at most `places` of them at even distances, in every way; and cuts at as many
+/// lengths. The count of passes.
+fn mutate(oracle: Oracle, whole: &[u8], name: &str, places: usize, head: usize) -> usize {
+    let stride = (whole.len().saturating_sub(head)).div_ceil(places).max(1);
+    let mut passes = 0;
+    let mut bent = whole.to_vec();
+    for place in (head..whole.len()).step_by(stride) {
+        for (turn, with) in TURNS.iter().enumerate() {
+            bent[place] = with(whole[place]);
+            pass(oracle, &bent, &|| format!("{name}, byte {place}, turn {turn}"));
+            passes += 1;
+        }
+        bent[place] = whole[place];
+        pass(oracle, &whole[..place], &|| format!("{name}, cut at {place}"));
+        passes += 1;
+    }
+    passes
+}
+
+#[test]
+fn every_fuzz_target_has_its_oracle_and_every_oracle_its_target() {
+    let _alone = alone();
+    let targets: BTreeSet<String> = files(&root().join("fuzz/fuzz_targets"))
+        .into_iter()
+        .map(|(path, _)| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let oracles: BTreeSet<String> = oracle::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(targets, oracles);
+    let manifest = std::fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    for target in &targets {
+        assert!(manifest.contains(&format!("name = \"{target}\"")), "{target} is not built");
+        let code = std::fs::read_to_string(root().join(format!("fuzz/fuzz_targets/{target}.rs"))).unwrap();
+        assert!(code.contains(&format!("oracle::{target}(data)")), "{target} asks another oracle");
+    }
+}
