@@ -1,6 +1,6 @@
 //! The lab keeps its own promises: a domain that serves, and nothing left of it.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
 use landbridge_tests::lab::edits::DISABLED;
 use landbridge_tests::lab::program::wait_until;

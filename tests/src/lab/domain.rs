@@ -68,6 +68,11 @@ impl Domain {
         self.population
     }
 
+    /// Its DNS name.
+    pub fn name(&self) -> &'static str {
+        DOMAIN
+    }
+
     /// The DC's address.
     pub fn address(&self) -> IpAddr {
         self.address.ip()

@@ -51,6 +51,13 @@ pub enum LabError {
     },
 }
 
+impl LabError {
+    /// A program of ours did not do what it must, and this is what it said.
+    pub fn said(step: &str, finished: &impl std::fmt::Display) -> Self {
+        failed(step, finished)
+    }
+}
+
 /// Names what was to be done when an `io::Error` has come.
 pub(crate) trait Doing<T> {
     /// `what`: the file or socket and the deed.

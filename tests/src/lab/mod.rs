@@ -2,16 +2,25 @@
 //! Shared by the end-to-end tests, `make demo` and the benchmarks. Needs root and Samba; it never skips.
 //! It changes nothing outside `target/lab/` and its own folders under the temporary folder.
 
+#![allow(clippy::indexing_slicing, reason = "of JSON values, which give null for what is not there")]
+
 pub mod address;
+pub mod application;
 mod certificates;
 pub mod domain;
 pub mod edits;
 mod error;
+pub mod phs;
 pub mod population;
 pub mod program;
 mod recipe;
+pub mod silence;
+pub mod tenant;
 mod watchdog;
 
+pub use application::{Answer, Application, Try};
 pub use domain::Domain;
 pub use error::LabError;
+pub use phs::{Phs, PhsSettings, Proof};
 pub use population::{Person, Population, person};
+pub use tenant::{Tenant, TenantSettings};

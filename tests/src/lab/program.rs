@@ -125,10 +125,20 @@ static RUNS: AtomicU32 = AtomicU32::new(0);
 impl Running {
     /// Starts it; `input` is written to its standard input, and what it says goes to files in `folder`.
     /// Without input its standard input is empty.
-    pub fn start(mut command: Command, input: Option<&[u8]>, folder: &Path) -> Result<Self, LabError> {
+    pub fn start(command: Command, input: Option<&[u8]>, folder: &Path) -> Result<Self, LabError> {
+        Self::start_showing(command, input, folder, None)
+    }
+
+    /// The same; its standard error goes to `shown` when that is given, and to no file.
+    pub fn start_showing(
+        mut command: Command,
+        input: Option<&[u8]>,
+        folder: &Path,
+        shown: Option<Stdio>,
+    ) -> Result<Self, LabError> {
         let name =
             Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let shown = format!("{command:?}");
+        let line = format!("{command:?}");
         fs::create_dir_all(folder).doing(format!("make {}", folder.display()))?;
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let [stdout, stderr] = ["stdout", "stderr"].map(|s| folder.join(format!("{name}-{run}.{s}")));
@@ -136,15 +146,18 @@ impl Running {
         command
             .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(create(&stdout)?)
-            .stderr(create(&stderr)?)
+            .stderr(match shown {
+                Some(shown) => shown,
+                None => create(&stderr)?.into(),
+            })
             .process_group(0);
-        let mut child = command.spawn().doing(format!("start {shown}"))?;
+        let mut child = command.spawn().doing(format!("start {line}"))?;
         watchdog::watch_group(child.id())?;
         if let (Some(input), Some(mut pipe)) = (input, child.stdin.take()) {
             // A program that ends without reading all says why itself.
             let _ = pipe.write_all(input);
         }
-        Ok(Self { command: shown, child, ended: None, started: Instant::now(), stdout, stderr })
+        Ok(Self { command: line, child, ended: None, started: Instant::now(), stdout, stderr })
     }
 
     /// Its process id.
@@ -161,6 +174,11 @@ impl Running {
             }
         }
         self.ended.is_some()
+    }
+
+    /// The file with its standard error.
+    pub fn said_in(&self) -> PathBuf {
+        self.stderr.clone()
     }
 
     /// What it has said on standard error so far.

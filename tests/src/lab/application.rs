@@ -1,0 +1,210 @@
+//! An application that signs people in at the tenant: HTTPS with the tenant's root and no other.
+//! Blocking, a connection a thread, kept as long as the tenant keeps it.
+
+use super::error::{Doing as _, LabError, failed};
+use super::tenant::Tenant;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Longer than any answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An application with its credential.
+#[derive(Debug, Clone)]
+pub struct Application {
+    tls: Arc<ClientConfig>,
+    tenant: SocketAddr,
+    credential: String,
+}
+
+/// What the tenant said of a sign-in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, when it is JSON.
+    pub body: Value,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Answer {
+    /// Whether the person may come in.
+    pub fn accepted(&self) -> bool {
+        self.status == 200 && self.body["outcome"] == "accepted"
+    }
+
+    /// Whether the person may not, and nothing is said of why.
+    pub fn refused(&self) -> bool {
+        self.status == 403 && self.body == json!({"outcome": "refused"})
+    }
+
+    /// Whether the person may not, for this reason.
+    pub fn refused_for(&self, reason: &str) -> bool {
+        self.status == 403 && self.body == json!({"outcome": "refused", "reason": reason})
+    }
+}
+
+/// A sign-in to be tried.
+#[derive(Debug, Clone)]
+pub struct Try {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: String,
+    /// Where the person is said to be.
+    pub source: IpAddr,
+}
+
+impl Try {
+    /// From an address that depends on the number: lockout counts per account and source.
+    pub fn from(number: u32, user: &str, password: &str) -> Self {
+        let [_, a, b, c] = number.to_be_bytes();
+        Self { user: user.to_owned(), password: password.to_owned(), source: IpAddr::from([10, a, b, c]) }
+    }
+}
+
+impl Application {
+    /// An application of this tenant's.
+    pub fn of(tenant: &Tenant, name: &str) -> Result<Self, LabError> {
+        let mut roots = RootCertStore::empty();
+        let path = tenant.root_certificate();
+        let root =
+            CertificateDer::from_pem_file(&path).map_err(|why| failed("reading the tenant's root", why))?;
+        roots.add(root).map_err(|why| failed("reading the tenant's root", why))?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|why| failed("setting up TLS", why))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let credential = tenant.credential(name)?;
+        Ok(Self { tls: Arc::new(tls), tenant: tenant.listen(), credential })
+    }
+
+    /// The same application with another credential.
+    pub fn with_credential(&self, credential: &str) -> Self {
+        Self { credential: credential.to_owned(), ..self.clone() }
+    }
+
+    /// The credential's text.
+    pub fn credential(&self) -> &str {
+        &self.credential
+    }
+
+    /// Tries one sign-in on a connection of its own.
+    pub fn sign_in(&self, what: &Try) -> Result<Answer, LabError> {
+        Session { application: self, stream: None }.sign_in(what)
+    }
+
+    /// Posts any body to any path, on a connection of its own.
+    pub fn post(&self, path: &str, headers: &str, body: &[u8]) -> Result<Answer, LabError> {
+        Session { application: self, stream: None }.post(path, headers, body)
+    }
+
+    /// Tries them all, so many at once; the answers in the order of the tries.
+    pub fn sign_all_in(&self, tries: &[Try], at_once: usize) -> Result<Vec<Answer>, LabError> {
+        let next = AtomicUsize::new(0);
+        let answers: Mutex<Vec<Option<Answer>>> = Mutex::new(vec![None; tries.len()]);
+        let work = || -> Result<(), LabError> {
+            let mut session = Session { application: self, stream: None };
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(what) = tries.get(at) else { return Ok(()) };
+                let answer = session.sign_in(what)?;
+                if let Some(place) = answers.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
+                    *place = Some(answer);
+                }
+            }
+        };
+        let ends: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().map(|thread| thread.join()).collect()
+        });
+        for end in ends {
+            end.map_err(|_| failed("signing in", "a thread of the test panicked"))??;
+        }
+        let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+        answers.into_iter().collect::<Option<_>>().ok_or_else(|| failed("signing in", "an answer is missing"))
+    }
+}
+
+type Stream = BufReader<StreamOwned<ClientConnection, TcpStream>>;
+
+struct Session<'a> {
+    application: &'a Application,
+    stream: Option<Stream>,
+}
+
+impl Session<'_> {
+    fn sign_in(&mut self, what: &Try) -> Result<Answer, LabError> {
+        let body = json!({"user": what.user, "password": what.password, "source": what.source}).to_string();
+        let authorization = format!("Authorization: Bearer {}\r\n", self.application.credential);
+        self.post("/v1/signin", &authorization, body.as_bytes())
+    }
+
+    fn post(&mut self, path: &str, headers: &str, body: &[u8]) -> Result<Answer, LabError> {
+        let began = Instant::now();
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => self.connect()?,
+        };
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{headers}\r\n",
+            self.application.tenant,
+            body.len(),
+        );
+        let request = [head.as_bytes(), body].concat();
+        // A tenant that refuses a body early answers before it has read all of it.
+        let _ = stream.get_mut().write_all(&request).and_then(|()| stream.get_mut().flush());
+        let (status, keep, answer) = read_answer(&mut stream).doing("read the tenant's answer")?;
+        if keep {
+            self.stream = Some(stream);
+        }
+        let body = serde_json::from_slice(&answer).unwrap_or(Value::Null);
+        Ok(Answer { status, body, took: began.elapsed() })
+    }
+
+    fn connect(&self) -> Result<Stream, LabError> {
+        let address = self.application.tenant;
+        let tcp = TcpStream::connect(address).doing("connect to the tenant")?;
+        tcp.set_nodelay(true).doing("set up a socket")?;
+        tcp.set_read_timeout(Some(PATIENCE)).doing("set up a socket")?;
+        tcp.set_write_timeout(Some(PATIENCE)).doing("set up a socket")?;
+        let name = ServerName::IpAddress(address.ip().into());
+        let tls = ClientConnection::new(self.application.tls.clone(), name);
+        Ok(BufReader::new(StreamOwned::new(tls.map_err(|why| failed("starting TLS", why))?, tcp)))
+    }
+}
+
+/// Status, whether the connection stays, and the body (RFC 9112): the tenant always names the length.
+fn read_answer(stream: &mut Stream) -> std::io::Result<(u16, bool, Vec<u8>)> {
+    let broken = |what: &str| std::io::Error::other(format!("no HTTP answer: {what}"));
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let status = line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| broken(&line))?;
+    let (mut length, mut keep) = (None, true);
+    loop {
+        line.clear();
+        stream.read_line(&mut line)?;
+        let lower = line.trim().to_ascii_lowercase();
+        match lower.split_once(':') {
+            None if lower.is_empty() => break,
+            None => return Err(broken(&line)),
+            Some(("content-length", value)) => length = value.trim().parse::<u64>().ok(),
+            Some(("connection", value)) => keep = value.trim() != "close",
+            Some(_) => {}
+        }
+    }
+    let length = length.ok_or_else(|| broken("no length"))?;
+    let mut body = Vec::new();
+    stream.take(length).read_to_end(&mut body)?;
+    Ok((status, keep, body))
+}

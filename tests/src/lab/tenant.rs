@@ -1,0 +1,258 @@
+//! A real `landbridge-tenant` in a folder of its own, on ephemeral loopback ports.
+//! Driven by its own command line, as an administrator would. Read by `application`, written to by `phs`.
+
+use super::domain::Domain;
+use super::error::{Doing as _, LabError, failed};
+use super::population::{DOMAIN, NETBIOS};
+use super::program::{Finished, Running, built, wait_until};
+use super::watchdog;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How a tenant is set up where it matters to a test.
+#[derive(Debug, Clone)]
+pub struct TenantSettings {
+    /// `[log] level`.
+    pub level: &'static str,
+    /// `[lockout] threshold`.
+    pub lockout_threshold: u32,
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        Self { level: "info", lockout_threshold: 10 }
+    }
+}
+
+/// A tenant. Stopped and removed when dropped.
+#[derive(Debug)]
+pub struct Tenant {
+    serving: Mutex<Option<Running>>,
+    listen: SocketAddr,
+    observe: SocketAddr,
+    folder: TempDir,
+}
+
+impl Tenant {
+    /// Makes a tenant and serves it.
+    pub fn start(settings: &TenantSettings) -> Result<Self, LabError> {
+        let folder =
+            tempfile::Builder::new().prefix("landbridge-tenant-").tempdir().doing("make a folder")?;
+        watchdog::watch_folder(folder.path())?;
+        let [listen, observe] = free_ports()?;
+        let tenant = Self { serving: Mutex::new(None), listen, observe, folder };
+        let TenantSettings { level, lockout_threshold } = settings;
+        let config = format!(
+            "url = \"https://{listen}\"\nlisten = \"{listen}\"\nobserve = \"{observe}\"\ndata_directory = \"{}\"\n\
+             [signin]\ngrid_milliseconds = 250\n[lockout]\nthreshold = {lockout_threshold}\nseconds = 60\n\
+             [log]\nlevel = \"{level}\"\n",
+            tenant.data_directory().display()
+        );
+        fs::write(tenant.config(), config).doing("write tenant.toml")?;
+        let data = tenant.data_directory().display().to_string();
+        let url = tenant.url();
+        tenant.do_run(&[
+            "init",
+            "--url",
+            &url,
+            "--listen",
+            &listen.to_string(),
+            "--data-directory",
+            &data,
+        ])?;
+        tenant.serve()?;
+        Ok(tenant)
+    }
+
+    /// The same, and it serves this domain already.
+    pub fn start_for(domain: &Domain, settings: &TenantSettings) -> Result<Self, LabError> {
+        let tenant = Self::start(settings)?;
+        tenant.add_domain(domain.sid())?;
+        Ok(tenant)
+    }
+
+    /// `domains add` with the lab's names and this SID.
+    pub fn add_domain(&self, sid: &str) -> Result<(), LabError> {
+        self.do_run(&["domains", "add", "--name", DOMAIN, "--netbios", NETBIOS, "--sid", sid]).map(drop)
+    }
+
+    /// Serves, and waits until it does.
+    pub fn serve(&self) -> Result<(), LabError> {
+        let mut serving = self.serving();
+        let mut command = self.command(&["serve"])?;
+        command.env_remove("RUST_BACKTRACE");
+        let running = serving.insert(Running::start(command, None, &self.output())?);
+        let mut ended = false;
+        let log = running.said_in();
+        let serves = || {
+            ended = running.has_ended();
+            ended || (self.health().is_some() && TcpStream::connect(self.listen).is_ok())
+        };
+        let said = || fs::read_to_string(&log).unwrap_or_default();
+        wait_until("the tenant to serve", 30, serves, said)?;
+        if ended { Err(failed("landbridge-tenant serve", said())) } else { Ok(()) }
+    }
+
+    /// SIGKILL.
+    pub fn kill(&self) {
+        drop(self.serving().take());
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub fn stop(&self) -> Result<Finished, LabError> {
+        match self.serving().take() {
+            Some(mut running) => {
+                running.signal(rustix::process::Signal::TERM);
+                running.finish(30)
+            }
+            None => Err(failed("stopping the tenant", "it does not run")),
+        }
+    }
+
+    fn serving(&self) -> MutexGuard<'_, Option<Running>> {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A command line of this tenant, to be run by the caller.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
+        let mut command = Command::new(built("landbridge-tenant")?);
+        command.arg("--config").arg(self.config()).args(arguments);
+        Ok(command)
+    }
+
+    /// Runs a command of this tenant to its end, whatever that is.
+    pub fn run(&self, arguments: &[&str], input: Option<&[u8]>) -> Result<Finished, LabError> {
+        Running::start(self.command(arguments)?, input, &self.output())?.finish(60)
+    }
+
+    /// Runs a command of this tenant, which must succeed.
+    fn do_run(&self, arguments: &[&str]) -> Result<Finished, LabError> {
+        let finished = self.run(arguments, None)?;
+        if finished.code == Some(0) {
+            Ok(finished)
+        } else {
+            Err(failed("a command of the tenant's", finished))
+        }
+    }
+
+    /// A one-time token for a phs of the lab's domain.
+    pub fn token(&self) -> Result<String, LabError> {
+        Ok(self.do_run(&["token", "create", "--role", "phs", "--domain", DOMAIN])?.word("lbt1."))
+    }
+
+    /// A credential for a new application, with a rate that no test reaches.
+    pub fn credential(&self, name: &str) -> Result<String, LabError> {
+        Ok(self.do_run(&["apps", "create", "--name", name, "--rate", "1000000"])?.word("lba1."))
+    }
+
+    /// Whether it holds a digest for this account, by its own database.
+    pub fn holds_digest(&self, object: uuid::Uuid) -> Result<bool, LabError> {
+        let open = rusqlite::Connection::open_with_flags(
+            self.database(),
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
+        );
+        open.and_then(|db| {
+            let ask = "SELECT count(*) FROM digests WHERE object = ?1";
+            db.query_row(ask, [object.as_bytes().as_slice()], |row| row.get::<_, i64>(0))
+        })
+        .map(|rows| rows > 0)
+        .map_err(|why| failed("reading the tenant's database", why))
+    }
+
+    /// The agents, as `agents list --json` shows them.
+    pub fn agents(&self) -> Result<Vec<serde_json::Value>, LabError> {
+        let listed = self.do_run(&["agents", "list", "--json"])?;
+        listed.json().as_array().cloned().ok_or_else(|| failed("agents list --json", listed))
+    }
+
+    /// Approves every agent that waits for it.
+    pub fn approve_all(&self) -> Result<(), LabError> {
+        for agent in self.agents()? {
+            if agent["state"] == "pending" {
+                self.do_run(&["agents", "approve", agent["id"].as_str().unwrap_or_default()])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A counter or gauge of `/metrics`, the sum over its labels; none when it is not there.
+    pub fn metric(&self, name: &str) -> Result<Option<f64>, LabError> {
+        let text = self.observed("/metrics").doing("read the tenant's metrics")?;
+        let of = |line: &str| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let same = series.split('{').next() == Some(name);
+            same.then(|| value.parse::<f64>().ok()).flatten()
+        };
+        let found: Vec<f64> = text.lines().filter_map(of).collect();
+        Ok(if found.is_empty() { None } else { Some(found.iter().sum()) })
+    }
+
+    fn health(&self) -> Option<String> {
+        self.observed("/healthz").ok().filter(|answer| answer.starts_with("HTTP/1.1 200"))
+    }
+
+    /// The whole answer to a GET of the observation port.
+    fn observed(&self, path: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(self.observe)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.observe)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// Where agents and applications connect.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// As agents name it.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.listen)
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("tenant.toml")
+    }
+
+    /// Its data directory.
+    pub fn data_directory(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Its root certificate, PEM.
+    pub fn root_certificate(&self) -> PathBuf {
+        self.data_directory().join("tls/root.pem")
+    }
+
+    /// Its database.
+    pub fn database(&self) -> PathBuf {
+        self.data_directory().join("tenant.db")
+    }
+
+    /// What its programs said, a file each.
+    pub fn output(&self) -> PathBuf {
+        self.folder.path().join("output")
+    }
+
+    /// The folder with all of it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Two ports that nobody listens on just now.
+fn free_ports() -> Result<[SocketAddr; 2], LabError> {
+    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("look for a free port");
+    let listeners = [bind()?, bind()?];
+    let [one, other] =
+        listeners.each_ref().map(|listener| listener.local_addr().doing("look for a free port"));
+    Ok([one?, other?])
+}
