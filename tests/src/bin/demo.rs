@@ -1,0 +1,250 @@
+//! `make demo`: a disposable real domain, a tenant and a phs on loopback, from the first password to the
+//! last refusal. Every line is a real outcome. Whatever ends this program, nothing of it is left.
+
+#![allow(clippy::print_stdout, reason = "it is all for a person to read")]
+#![allow(clippy::indexing_slicing, reason = "of JSON values, which give null for what is not there")]
+
+use landbridge_tests::lab::{
+    Answer, Application, Domain, LabError, Person, Phs, PhsSettings, Population, Tenant, TenantSettings, Try,
+    person,
+};
+use std::io::IsTerminal as _;
+use std::process::{ExitCode, Stdio};
+use std::time::Instant;
+
+const USERS: u32 = 500;
+/// Wide enough for every line.
+const WHAT: usize = 50;
+const OUTCOME: usize = 32;
+
+fn main() -> ExitCode {
+    let began = Instant::now();
+    let mut board = Board { rows: Vec::new(), colour: std::io::stdout().is_terminal() };
+    let played = play(&mut board);
+    board.summary();
+    let seconds = began.elapsed().as_secs_f64();
+    let wrong = board.rows.iter().filter(|row| !row.holds()).count();
+    match played {
+        Err(error) => {
+            println!("\n  The demo could not go on: {error}");
+            ExitCode::from(3)
+        }
+        Ok(()) if wrong == 0 => {
+            println!(
+                "\n  All {} as they must be, in {seconds:.0} s. Stopped and removed.\n",
+                board.rows.len()
+            );
+            ExitCode::SUCCESS
+        }
+        Ok(()) => {
+            println!("\n  {wrong} of {} not as it must be, in {seconds:.0} s.\n", board.rows.len());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Those whom something is the matter with; all others just have a password.
+struct Cast {
+    disabled: Person,
+    account_expired: Person,
+    password_expired: Person,
+    must_change: Person,
+    privileged: Person,
+    changing: Person,
+}
+
+fn play(board: &mut Board) -> Result<(), LabError> {
+    board.title("Landbridge: the passwords of a real domain sign in at the tenant");
+
+    let step = Instant::now();
+    board.working(&format!("a Samba AD domain with {USERS} users: made once, kept under target/lab"));
+    let domain = Domain::start(Population::of(USERS))?;
+    let cast = stage(&domain)?;
+    board.done("domain", &format!("{} at {}, {USERS} users", domain.name(), domain.address()), step);
+
+    let step = Instant::now();
+    let tenant = Tenant::start_for(&domain, &TenantSettings::default())?;
+    board.done("tenant", &tenant.url(), step);
+
+    let step = Instant::now();
+    let phs = Phs::install(&PhsSettings { level: "warn", ..PhsSettings::for_domain(&domain, "strong") })?;
+    phs.join(&tenant)?;
+    board.done("phs", "enrolled by a one-time token, approved", step);
+
+    let step = Instant::now();
+    let first = once(&phs, &["--full"])?;
+    let sent = format!("{} passwords, each derived with 600,000 iterations, and sent", first["digests_sent"]);
+    board.done("sync", &sent, step);
+    println!();
+
+    let app = Application::of(&tenant, "demo")?;
+    let mut tries = Tries { board, app: &app, number: 0 };
+    sign_ins(&mut tries, &cast)?;
+    let stored = tenant.holds_digest(domain.identity(&cast.privileged.sam)?.guid)?;
+    tries.board.line("… and the tenant's digest of it", "none", if stored { "there" } else { "none" });
+    a_change(&mut tries, &domain, &tenant, &phs, &cast.changing)
+}
+
+fn stage(domain: &Domain) -> Result<Cast, LabError> {
+    let cast = Cast {
+        disabled: person(11),
+        account_expired: person(12),
+        password_expired: person(13),
+        must_change: person(14),
+        privileged: person(15),
+        changing: person(16),
+    };
+    domain.set_enabled(&cast.disabled.sam, false)?;
+    domain.account_ends_in(&cast.account_expired.sam, -3600)?;
+    domain.age_password(&cast.password_expired.sam, 400)?;
+    domain.must_change(&cast.must_change.sam)?;
+    domain.set_member("Domain Admins", &cast.privileged.sam, true)?;
+    Ok(cast)
+}
+
+fn sign_ins(tries: &mut Tries, cast: &Cast) -> Result<(), LabError> {
+    let (user, odd) = (person(0), person(7));
+    tries.line("right password", &user, &user.password, "accepted")?;
+    tries.line("wrong password", &user, &user.wrong_password(), "refused")?;
+    tries.line(&format!("right password of {}", odd.sam), &odd, &odd.password, "accepted")?;
+    let nobody = Person { upn: "nobody@corp.example.com".into(), ..person(1) };
+    tries.line("unknown user", &nobody, "whatever it is", "refused")?;
+    tries.line("disabled account, right password", &cast.disabled, &cast.disabled.password, "refused")?;
+    for (what, who, reason) in [
+        ("expired account", &cast.account_expired, "refused: account-expired"),
+        ("expired password", &cast.password_expired, "refused: password-expired"),
+        ("must change", &cast.must_change, "refused: must-change-password"),
+    ] {
+        tries.line(&format!("{what}, right password"), who, &who.password, reason)?;
+        tries.line(&format!("{what}, wrong password"), who, &who.wrong_password(), "refused")?;
+    }
+    let admin = &cast.privileged;
+    tries.line("member of Domain Admins, right password", admin, &admin.password, "refused")
+}
+
+fn a_change(
+    tries: &mut Tries,
+    domain: &Domain,
+    tenant: &Tenant,
+    phs: &Phs,
+    who: &Person,
+) -> Result<(), LabError> {
+    let new = "Neues Wort, Köln & 北京";
+    domain.set_password(&who.sam, new)?;
+    let before = records(tenant)?;
+    let dry = once(phs, &["--dry-run"])?;
+    let sent = format!("{} in scope, {} records sent", dry["in_scope"], records(tenant)? - before);
+    tries.board.line("a password changed in AD; once --dry-run", "1 in scope, 0 records sent", &sent);
+    let second = once(phs, &[])?;
+    tries.board.line("once", "1 digest sent", &format!("{} digest sent", second["digests_sent"]));
+    tries.line("the new password", who, new, "accepted")?;
+    tries.line("the old password", who, &who.password, "refused")?;
+
+    let before = records(tenant)?;
+    let third = once(phs, &[])?;
+    let sent = format!("{} uploads, {} records sent", third["uploads"], records(tenant)? - before);
+    tries.board.line("once again, with nothing new", "0 uploads, 0 records sent", &sent);
+    Ok(())
+}
+
+/// `once --json`, with its progress on this terminal.
+fn once(phs: &Phs, more: &[&str]) -> Result<serde_json::Value, LabError> {
+    let command = phs.command(&[&["once", "--json"], more].concat())?;
+    let finished = phs.show(command, Stdio::inherit())?;
+    if finished.code == Some(0) {
+        Ok(finished.json())
+    } else {
+        Err(LabError::said("landbridge-phs once", &finished))
+    }
+}
+
+/// How many records the tenant was ever sent, by its own count.
+fn records(tenant: &Tenant) -> Result<f64, LabError> {
+    let of = |outcome| tenant.metric(&format!("landbridge_records_{outcome}_total"));
+    let counts = [of("applied")?, of("unchanged")?, of("refused")?];
+    Ok(counts.into_iter().flatten().sum())
+}
+
+struct Tries<'a> {
+    board: &'a mut Board,
+    app: &'a Application,
+    number: u32,
+}
+
+impl Tries<'_> {
+    fn line(&mut self, what: &str, who: &Person, password: &str, must: &str) -> Result<(), LabError> {
+        self.number += 1;
+        let answer = self.app.sign_in(&Try::from(self.number, &who.upn, password))?;
+        self.board.line(what, must, &words(&answer));
+        Ok(())
+    }
+}
+
+fn words(answer: &Answer) -> String {
+    match answer.body["reason"].as_str() {
+        None if answer.accepted() => "accepted".to_owned(),
+        None if answer.refused() => "refused".to_owned(),
+        Some(reason) if answer.refused_for(reason) => format!("refused: {reason}"),
+        None | Some(_) => format!("HTTP {} {}", answer.status, answer.body),
+    }
+}
+
+struct Row {
+    what: String,
+    must: String,
+    was: String,
+}
+
+impl Row {
+    fn holds(&self) -> bool {
+        self.must == self.was
+    }
+}
+
+/// What a person sees.
+struct Board {
+    rows: Vec<Row>,
+    colour: bool,
+}
+
+impl Board {
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn title(&self, text: &str) {
+        println!("\n  {}\n", self.paint("1", text));
+    }
+
+    fn working(&self, on: &str) {
+        println!("  {}", self.paint("2", on));
+    }
+
+    fn done(&self, name: &str, is: &str, since: Instant) {
+        let seconds = self.paint("2", &format!("{:5.1} s", since.elapsed().as_secs_f64()));
+        println!("  {name:<8}{is:<width$}{seconds}", width = WHAT + OUTCOME - 6);
+    }
+
+    fn mark(&self, row: &Row) -> String {
+        if row.holds() { self.paint("32", "✓") } else { self.paint("31", "✗") }
+    }
+
+    fn line(&mut self, what: &str, must: &str, was: &str) {
+        let row = Row { what: what.to_owned(), must: must.to_owned(), was: was.to_owned() };
+        println!("  {} {what:<WHAT$}{was}", self.mark(&row));
+        self.rows.push(row);
+    }
+
+    fn summary(&self) {
+        if self.rows.is_empty() {
+            return;
+        }
+        let rule = "─".repeat(2 + WHAT + 2 * OUTCOME);
+        let head = format!("{:<what$}{:<OUTCOME$}{}", "what", "must be", "was", what = WHAT + 2);
+        println!("\n  {}\n  {rule}", self.paint("1", &head));
+        for row in &self.rows {
+            println!("  {} {:<WHAT$}{:<OUTCOME$}{}", self.mark(row), row.what, row.must, row.was);
+        }
+        println!("  {rule}");
+    }
+}
