@@ -1,0 +1,166 @@
+//! Reads and writes the files that hold keys: 0600, owned by us, created once and never overwritten.
+//! Not here: what stands in them (`authority`, `crypto::seal`).
+
+use crate::error::TenantError;
+use rustix::fs::{Mode, OFlags};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// The most bytes that a key file may have.
+const MAX_KEY_FILE: u64 = 16 * 1024;
+
+/// Where a key is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// In a file of ours.
+    File(PathBuf),
+    /// In a systemd credential: `credential:NAME`, a file below `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
+}
+
+impl KeySource {
+    /// Reads the form that the configuration has: a path, or `credential:NAME`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("credential:") {
+            Some(name) if name.is_empty() || name.contains('/') || name.starts_with('.') => {
+                Err(format!("`{text}` does not name a systemd credential"))
+            }
+            Some(name) => Ok(Self::Credential(name.to_owned())),
+            None if Path::new(text).is_absolute() => Ok(Self::File(PathBuf::from(text))),
+            None => Err(format!("`{text}` is not an absolute path")),
+        }
+    }
+
+    /// Reads the key's text. Refuses a file that others can read or that is not ours.
+    pub fn read(&self) -> Result<Zeroizing<String>, TenantError> {
+        match self {
+            Self::File(path) => read(path, true),
+            Self::Credential(name) => {
+                let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| {
+                    TenantError::file(
+                        Path::new(name),
+                        "this systemd credential is not there: CREDENTIALS_DIRECTORY is not set",
+                        format!("start the service with LoadCredential={name}:… in its unit"),
+                    )
+                })?;
+                // systemd guards the directory itself, and may open the file to its own group.
+                read(&Path::new(&directory).join(name), false)
+            }
+        }
+    }
+}
+
+fn read(path: &Path, guarded_by_mode: bool) -> Result<Zeroizing<String>, TenantError> {
+    let unusable = |e: std::io::Error| {
+        TenantError::file(path, format_args!("cannot read this key file: {e}"), "run as the user that owns it")
+    };
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = if guarded_by_mode { flags } else { flags.difference(OFlags::NOFOLLOW) };
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|e| unusable(e.into()))?);
+    let facts = file.metadata().map_err(unusable)?;
+    if !facts.is_file() {
+        return Err(TenantError::file(path, "not a regular file", "name the key file itself"));
+    }
+    if guarded_by_mode {
+        let mode = facts.mode() & 0o7777;
+        if mode & 0o177 != 0 {
+            return Err(TenantError::LooseKey { path: path.to_owned(), mode });
+        }
+        let us = rustix::process::geteuid().as_raw();
+        if facts.uid() != us && facts.uid() != 0 {
+            return Err(TenantError::file(
+                path,
+                format_args!("this key file belongs to uid {}, not to us (uid {us})", facts.uid()),
+                format!("chown it to uid {us}"),
+            ));
+        }
+    }
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MAX_KEY_FILE).unwrap_or(0) + 1));
+    file.take(MAX_KEY_FILE + 1).read_to_string(&mut text).map_err(unusable)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_KEY_FILE {
+        return Err(TenantError::file(path, "too long for a key file", "name the key file itself"));
+    }
+    Ok(text)
+}
+
+/// Creates a file that only we can read, writes it and waits for the disk. Never overwrites.
+pub fn create(path: &Path, content: &[u8]) -> Result<(), TenantError> {
+    create_with_mode(path, content, 0o600)
+}
+
+/// Creates a file with these permission bits, writes it and waits for the disk. Never overwrites.
+/// What was begun is removed when it fails.
+pub fn create_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), TenantError> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::from_raw_mode(mode)).map_err(|e| {
+        let todo = if e == rustix::io::Errno::EXIST { "it is never overwritten: move it away first" } else { "" };
+        TenantError::file(path, format_args!("cannot create: {}", std::io::Error::from(e)), todo)
+    })?;
+    let mut file = File::from(file);
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    written.map_err(|e| {
+        let _ = std::fs::remove_file(path);
+        TenantError::file(path, format_args!("cannot write: {e}"), "make room on the disk")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn a_key_file_that_others_can_read_is_refused_with_its_mode() {
+        let folder = folder();
+        let path = folder.path().join("ca.key");
+        create(&path, b"key").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(KeySource::File(path.clone()).read().unwrap().as_str(), "key");
+        for mode in [0o640, 0o604, 0o660, 0o700, 0o644] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let error = KeySource::File(path.clone()).read().unwrap_err();
+            assert!(matches!(error, TenantError::LooseKey { mode: m, .. } if m == mode), "{error}");
+            assert!(error.to_string().contains(&format!("{mode:04o}")), "{error}");
+            assert_eq!(error.exit_code(), 3);
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+        KeySource::File(path).read().unwrap();
+    }
+
+    #[test]
+    fn a_key_file_is_never_overwritten_nor_followed_through_a_link() {
+        let folder = folder();
+        let path = folder.path().join("ca.key");
+        create(&path, b"first").unwrap();
+        assert!(create(&path, b"second").is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(KeySource::File(link).read().is_err());
+        assert!(KeySource::File(folder.path().to_owned()).read().is_err());
+    }
+
+    #[test]
+    fn an_overlong_key_file_is_refused() {
+        let folder = folder();
+        let path = folder.path().join("ca.key");
+        create(&path, &[b'a'; 20_000]).unwrap();
+        assert!(KeySource::File(path).read().unwrap_err().to_string().contains("too long"));
+    }
+
+    #[test]
+    fn a_credential_cannot_leave_its_directory() {
+        assert!(KeySource::parse("credential:../etc/shadow").is_err());
+        assert!(KeySource::parse("credential:").is_err());
+        assert!(KeySource::parse("relative/key").is_err());
+        assert_eq!(KeySource::parse("credential:ca").unwrap(), KeySource::Credential("ca".to_owned()));
+    }
+}

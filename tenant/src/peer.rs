@@ -1,0 +1,121 @@
+//! Who is at the other end of a connection: the names that stand in an agent's certificate.
+//! Not here: whether that agent may do what it asks (`admit`) and the chain's proof (`accept`).
+
+use landbridge_wire::enroll::Role;
+use uuid::Uuid;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::prelude::FromDer as _;
+
+/// What an agent's certificate says of it, as a URI in its subject alternative names:
+/// `landbridge://<tenant id>/<role>/<domain dns name>/<domain sid>/<agent id>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentName {
+    /// The tenant that issued it.
+    pub tenant: Uuid,
+    /// What the agent is for.
+    pub role: Role,
+    /// DNS name of the domain that it serves, lower case.
+    pub domain: String,
+    /// SID of that domain, as text.
+    pub domain_sid: String,
+    /// The agent's id.
+    pub agent: Uuid,
+}
+
+const SCHEME: &str = "landbridge://";
+
+impl AgentName {
+    /// The URI.
+    pub fn uri(&self) -> String {
+        let Self { tenant, role, domain, domain_sid, agent } = self;
+        format!("{SCHEME}{tenant}/{role}/{domain}/{domain_sid}/{agent}")
+    }
+
+    /// Reads what [`Self::uri`] writes, and nothing else.
+    pub fn parse(uri: &str) -> Option<Self> {
+        let mut parts = uri.strip_prefix(SCHEME)?.split('/');
+        let name = Self {
+            tenant: Uuid::try_parse(parts.next()?).ok()?,
+            role: role_from(parts.next()?)?,
+            domain: parts.next()?.to_owned(),
+            domain_sid: parts.next()?.to_owned(),
+            agent: Uuid::try_parse(parts.next()?).ok()?,
+        };
+        (parts.next().is_none() && name.uri() == uri).then_some(name)
+    }
+}
+
+/// Reads a role as it stands in certificates and in the database.
+pub fn role_from(text: &str) -> Option<Role> {
+    [Role::Phs, Role::Pta].into_iter().find(|role| role.to_string() == text)
+}
+
+/// The certificate that a peer showed, after its chain was proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The names in it.
+    pub name: AgentName,
+    /// Its serial number, without leading zeros.
+    pub serial: Vec<u8>,
+    /// The second after which it is over.
+    pub not_after: i64,
+}
+
+impl Shown {
+    /// Reads a certificate of ours; none: it carries no agent's name.
+    pub fn read(certificate: &[u8]) -> Option<Self> {
+        let (rest, certificate) = x509_parser::certificate::X509Certificate::from_der(certificate).ok()?;
+        let mut uris = Vec::new();
+        for extension in certificate.extensions() {
+            if let ParsedExtension::SubjectAlternativeName(names) = extension.parsed_extension() {
+                uris.extend(names.general_names.iter().filter_map(|name| match name {
+                    GeneralName::URI(uri) => Some(*uri),
+                    _ => None,
+                }));
+            }
+        }
+        let [uri] = uris.as_slice() else { return None };
+        let serial = certificate.tbs_certificate.raw_serial();
+        let zeros = serial.iter().take_while(|byte| **byte == 0).count();
+        let serial = serial.get(zeros..).unwrap_or_default().to_vec();
+        let not_after = certificate.validity().not_after.timestamp();
+        rest.is_empty().then_some(Self { name: AgentName::parse(uri)?, serial, not_after })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    fn name() -> AgentName {
+        AgentName {
+            tenant: Uuid::from_u128(1),
+            role: Role::Phs,
+            domain: "corp.example.com".to_owned(),
+            domain_sid: "S-1-5-21-1-2-3".to_owned(),
+            agent: Uuid::from_u128(2),
+        }
+    }
+
+    #[test]
+    fn a_name_comes_back_from_its_uri() {
+        assert_eq!(AgentName::parse(&name().uri()), Some(name()));
+    }
+
+    #[test]
+    fn a_uri_that_says_more_or_less_is_no_name() {
+        let uri = name().uri();
+        for wrong in [
+            format!("{uri}/more"),
+            uri.replace("landbridge", "https"),
+            uri.replace("phs", "PHS"),
+            uri.replace("phs", "root"),
+            uri.to_uppercase(),
+            uri.rsplit_once('/').unwrap().0.to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(AgentName::parse(&wrong), None, "{wrong}");
+        }
+    }
+}

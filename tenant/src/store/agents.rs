@@ -1,0 +1,164 @@
+//! The agents: enrolled, approved or not, revoked.
+//! Not here: what their certificates say (`peer`) and what they may do (`admit`).
+
+use super::StoreError;
+use crate::peer::role_from;
+use landbridge_wire::enroll::Role;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use uuid::Uuid;
+
+/// Where an agent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentState {
+    /// Enrolled; waits for an administrator's yes.
+    Pending,
+    /// May work.
+    Approved,
+    /// May do nothing any more.
+    Revoked,
+    /// Seen in two places at once; waits for an administrator.
+    Quarantined,
+}
+
+impl AgentState {
+    const ALL: [Self; 4] = [Self::Pending, Self::Approved, Self::Revoked, Self::Quarantined];
+
+    /// As it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Revoked => "revoked",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// An agent, with the names of its domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Its id.
+    pub id: Uuid,
+    /// The row of its domain.
+    pub domain: i64,
+    /// DNS name of its domain.
+    pub domain_name: String,
+    /// SID of its domain.
+    pub domain_sid: String,
+    /// What it is for.
+    pub role: Role,
+    /// Where it stands.
+    pub state: AgentState,
+    /// Program and version, as it named itself.
+    pub software: String,
+    /// Host, as it named itself.
+    pub host: String,
+    /// When its newest certificate is over.
+    pub not_after: i64,
+    /// When it was last heard of.
+    pub seen_at: Option<i64>,
+    /// When it was enrolled.
+    pub enrolled_at: i64,
+}
+
+/// An agent that is just being enrolled.
+#[derive(Debug)]
+pub struct NewAgent<'a> {
+    /// Its id.
+    pub id: Uuid,
+    /// The row of its domain.
+    pub domain: i64,
+    /// What it is for.
+    pub role: Role,
+    /// Where it begins.
+    pub state: AgentState,
+    /// Program and version, as it names itself.
+    pub software: &'a str,
+    /// Host, as it names itself.
+    pub host: &'a str,
+    /// Serial number of its certificate.
+    pub serial: &'a [u8],
+    /// When its certificate is over.
+    pub not_after: i64,
+}
+
+const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
+                      a.seen_at, a.enrolled_at FROM agents a JOIN domains d ON d.id = a.domain";
+
+/// Stores a new agent.
+pub fn insert(tx: &Transaction<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO agents (id, domain, role, state, software, host, serial, not_after, enrolled_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            agent.id.as_bytes(),
+            agent.domain,
+            agent.role.to_string(),
+            agent.state.as_str(),
+            agent.software,
+            agent.host,
+            agent.serial,
+            agent.not_after,
+            now,
+        ],
+    )?;
+    Ok(())
+}
+
+/// The agent with this id.
+pub fn find(conn: &Connection, id: Uuid) -> Result<Option<Agent>, StoreError> {
+    let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
+    Ok(select.query_row([id.as_bytes().as_slice()], agent).optional()?)
+}
+
+/// All agents, in the order of their enrolment.
+pub fn list(conn: &Connection, limit: u32) -> Result<Vec<Agent>, StoreError> {
+    let mut select = conn.prepare(&format!("{SELECT} ORDER BY a.enrolled_at, a.id LIMIT ?1"))?;
+    let agents = select.query_map([limit], agent)?;
+    Ok(agents.collect::<Result<_, _>>()?)
+}
+
+/// Puts an agent into a state; false: there is no such agent.
+pub fn set_state(tx: &Transaction<'_>, id: Uuid, state: AgentState) -> Result<bool, StoreError> {
+    let changed =
+        tx.execute("UPDATE agents SET state = ?2 WHERE id = ?1", params![id.as_bytes(), state.as_str()])?;
+    Ok(changed == 1)
+}
+
+/// Notes an agent's newest certificate.
+pub fn renewed(tx: &Transaction<'_>, id: Uuid, serial: &[u8], not_after: i64, now: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE agents SET serial = ?2, not_after = ?3, seen_at = ?4 WHERE id = ?1",
+        params![id.as_bytes(), serial, not_after, now],
+    )?;
+    Ok(())
+}
+
+/// Notes the process of an agent that was just heard of.
+pub fn seen(tx: &Transaction<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE agents SET instance = ?2, seen_at = ?3 WHERE id = ?1")?.execute(params![
+        id.as_bytes(),
+        instance.as_bytes(),
+        now
+    ])?;
+    Ok(())
+}
+
+fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
+    let unreadable = |at: usize| rusqlite::Error::InvalidColumnType(at, "agents".to_owned(), Type::Text);
+    let (role, state): (String, String) = (row.get(4)?, row.get(5)?);
+    Ok(Agent {
+        id: Uuid::from_bytes(row.get(0)?),
+        domain: row.get(1)?,
+        domain_name: row.get(2)?,
+        domain_sid: row.get(3)?,
+        role: role_from(&role).ok_or_else(|| unreadable(4))?,
+        state: AgentState::ALL.into_iter().find(|s| s.as_str() == state).ok_or_else(|| unreadable(5))?,
+        software: row.get(6)?,
+        host: row.get(7)?,
+        not_after: row.get(8)?,
+        seen_at: row.get(9)?,
+        enrolled_at: row.get(10)?,
+    })
+}

@@ -1,0 +1,95 @@
+//! The applications that may ask for sign-ins: named, hashed, limited.
+//! Not here: their credential's text and their rate (`apps`).
+
+use super::StoreError;
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use uuid::Uuid;
+
+/// An application.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Its id; stands in its credential.
+    pub id: Uuid,
+    /// Its name; unique among all that ever were.
+    pub name: String,
+    /// SHA-256 of its secret.
+    pub hash: [u8; 32],
+    /// The only domain whose people it may ask for; none: every domain.
+    pub domain: Option<i64>,
+    /// DNS name of that domain.
+    pub domain_name: Option<String>,
+    /// Sign-ins that it may ask for in a minute.
+    pub rate_per_minute: u32,
+    /// When it was created.
+    pub created_at: i64,
+    /// When its secret was last replaced.
+    pub rotated_at: Option<i64>,
+    /// When it was revoked.
+    pub revoked_at: Option<i64>,
+}
+
+const SELECT: &str = "SELECT a.id, a.name, a.hash, a.domain, d.dns_name, a.rate_per_minute, a.created_at, \
+                      a.rotated_at, a.revoked_at FROM apps a LEFT JOIN domains d ON d.id = a.domain";
+
+/// Stores a new application; false: the name is taken.
+pub fn insert(
+    tx: &Transaction<'_>,
+    id: Uuid,
+    name: &str,
+    hash: &[u8; 32],
+    domain: Option<i64>,
+    rate_per_minute: u32,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let stored = tx.execute(
+        "INSERT INTO apps (id, name, hash, domain, rate_per_minute, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+         ON CONFLICT (name) DO NOTHING",
+        params![id.as_bytes(), name, hash, domain, rate_per_minute, now],
+    )?;
+    Ok(stored == 1)
+}
+
+/// The application with this id.
+pub fn find(conn: &Connection, id: Uuid) -> Result<Option<App>, StoreError> {
+    let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
+    Ok(select.query_row([id.as_bytes().as_slice()], app).optional()?)
+}
+
+/// The application with this name.
+pub fn named(conn: &Connection, name: &str) -> Result<Option<App>, StoreError> {
+    let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.name = ?1"))?;
+    Ok(select.query_row([name], app).optional()?)
+}
+
+/// All applications, by name.
+pub fn list(conn: &Connection, limit: u32) -> Result<Vec<App>, StoreError> {
+    let mut select = conn.prepare(&format!("{SELECT} ORDER BY a.name LIMIT ?1"))?;
+    let apps = select.query_map([limit], app)?;
+    Ok(apps.collect::<Result<_, _>>()?)
+}
+
+/// Replaces an application's secret.
+pub fn rotate(tx: &Transaction<'_>, id: Uuid, hash: &[u8; 32], now: i64) -> Result<(), StoreError> {
+    tx.execute("UPDATE apps SET hash = ?2, rotated_at = ?3 WHERE id = ?1", params![id.as_bytes(), hash, now])?;
+    Ok(())
+}
+
+/// Revokes an application for good.
+pub fn revoke(tx: &Transaction<'_>, id: Uuid, now: i64) -> Result<(), StoreError> {
+    tx.execute("UPDATE apps SET revoked_at = ?2 WHERE id = ?1", params![id.as_bytes(), now])?;
+    Ok(())
+}
+
+fn app(row: &Row<'_>) -> rusqlite::Result<App> {
+    Ok(App {
+        id: Uuid::from_bytes(row.get(0)?),
+        name: row.get(1)?,
+        hash: row.get(2)?,
+        domain: row.get(3)?,
+        domain_name: row.get(4)?,
+        rate_per_minute: row.get(5)?,
+        created_at: row.get(6)?,
+        rotated_at: row.get(7)?,
+        revoked_at: row.get(8)?,
+    })
+}
