@@ -4,8 +4,8 @@
 use crate::peer::AgentName;
 use aws_lc_rs::digest::{SHA256, digest};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType, SerialNumber, SubjectPublicKeyInfo,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, SanType, SerialNumber, SubjectPublicKeyInfo,
 };
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
@@ -165,7 +165,11 @@ impl Authority {
 
     /// Makes a key and a certificate for the server, to be sent with the root behind it, so that an agent that
     /// has only the root's fingerprint can check it. The key never touches a disk.
-    pub fn server_certificate(&self, host: &url::Host<String>, now: i64) -> Result<CertifiedKey, AuthorityError> {
+    pub fn server_certificate(
+        &self,
+        host: &url::Host<String>,
+        now: i64,
+    ) -> Result<CertifiedKey, AuthorityError> {
         let mut params = params("landbridge-tenant", now, SERVER_LIFE)?;
         params.subject_alt_names = vec![match host {
             url::Host::Domain(name) => {

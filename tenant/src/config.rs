@@ -55,8 +55,8 @@ pub struct SignIn {
 pub struct Lockout {
     /// Wrong passwords until a lock.
     pub threshold: u32,
-    /// How long the first lock lasts.
-    pub lock: Duration,
+    /// How long the first lock lasts, in seconds.
+    pub seconds: u32,
 }
 
 /// How the program logs.
@@ -116,7 +116,11 @@ impl TenantUrl {
         }
         let host = url.host().ok_or_else(|| format!("`{text}` names no host"))?.to_owned();
         let text = url.as_str().trim_end_matches('/').to_owned();
-        if text.len() > 512 { Err("the URL is longer than 512 bytes".to_owned()) } else { Ok(Self { text, host }) }
+        if text.len() > 512 {
+            Err("the URL is longer than 512 bytes".to_owned())
+        } else {
+            Ok(Self { text, host })
+        }
     }
 
     /// The URL without a slash at its end.
@@ -168,7 +172,7 @@ impl Default for FileSignIn {
 #[serde(deny_unknown_fields, default)]
 struct FileLockout {
     threshold: u32,
-    seconds: u64,
+    seconds: u32,
 }
 
 impl Default for FileLockout {
@@ -238,7 +242,10 @@ impl File {
     fn check(self) -> Result<Config, (&'static str, String)> {
         let data_directory = self.data_directory.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIRECTORY));
         if !data_directory.is_absolute() {
-            return Err(("data_directory", format!("`{}` is not an absolute path", data_directory.display())));
+            return Err((
+                "data_directory",
+                format!("`{}` is not an absolute path", data_directory.display()),
+            ));
         }
         let secrets = data_directory.join("secrets");
         let ca_key = match self.ca_key {
@@ -273,7 +280,10 @@ impl File {
             return Err(("listen", "not an address and a port".to_owned()));
         };
         if !observe.ip().is_loopback() {
-            return Err(("observe", format!("{observe} is not a loopback address: the metrics are not for everyone")));
+            return Err((
+                "observe",
+                format!("{observe} is not a loopback address: the metrics are not for everyone"),
+            ));
         }
         Ok(Config {
             url: TenantUrl::parse(&self.url).map_err(|e| ("url", e))?,
@@ -283,7 +293,7 @@ impl File {
             ca_key,
             seal_keys,
             signin: SignIn { grid: Duration::from_millis(grid) },
-            lockout: Lockout { threshold, lock: Duration::from_secs(seconds) },
+            lockout: Lockout { threshold, seconds },
             log: Log { format: self.log.format, level: self.log.level },
         })
     }
@@ -356,7 +366,8 @@ mod tests {
 
     #[test]
     fn the_text_that_init_writes_is_read_back() {
-        let text = template("https://tenant.example.com:8443", "127.0.0.1:8443", Path::new("/srv/landbridge"));
+        let text =
+            template("https://tenant.example.com:8443", "127.0.0.1:8443", Path::new("/srv/landbridge"));
         let config = parse(&text).unwrap();
         assert_eq!(config.url.as_str(), "https://tenant.example.com:8443");
         assert_eq!(config.data_directory, Path::new("/srv/landbridge"));
@@ -385,10 +396,17 @@ mod tests {
 
     #[test]
     fn a_url_is_https_with_a_host_and_nothing_more() {
-        for bad in ["http://t", "https://", "https://t/path", "https://u:p@t", "https://t?x=1", "t:8443", ""] {
+        for bad in ["http://t", "https://", "https://t/path", "https://u:p@t", "https://t?x=1", "t:8443", ""]
+        {
             assert!(TenantUrl::parse(bad).is_err(), "{bad}");
         }
-        assert_eq!(TenantUrl::parse("https://T.Example.com:8443/").unwrap().as_str(), "https://t.example.com:8443");
-        assert_eq!(TenantUrl::parse("https://[::1]:8443").unwrap().host(), &url::Host::Ipv6([0, 0, 0, 0, 0, 0, 0, 1].into()));
+        assert_eq!(
+            TenantUrl::parse("https://T.Example.com:8443/").unwrap().as_str(),
+            "https://t.example.com:8443"
+        );
+        assert_eq!(
+            TenantUrl::parse("https://[::1]:8443").unwrap().host(),
+            &url::Host::<String>::Ipv6([0, 0, 0, 0, 0, 0, 0, 1].into())
+        );
     }
 }

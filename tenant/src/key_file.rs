@@ -55,7 +55,11 @@ impl KeySource {
 
 fn read(path: &Path, guarded_by_mode: bool) -> Result<Zeroizing<String>, TenantError> {
     let unusable = |e: std::io::Error| {
-        TenantError::file(path, format_args!("cannot read this key file: {e}"), "run as the user that owns it")
+        TenantError::file(
+            path,
+            format_args!("cannot read this key file: {e}"),
+            "run as the user that owns it",
+        )
     };
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = if guarded_by_mode { flags } else { flags.difference(OFlags::NOFOLLOW) };
@@ -96,7 +100,8 @@ pub fn create(path: &Path, content: &[u8]) -> Result<(), TenantError> {
 pub fn create_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), TenantError> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let file = rustix::fs::open(path, flags, Mode::from_raw_mode(mode)).map_err(|e| {
-        let todo = if e == rustix::io::Errno::EXIST { "it is never overwritten: move it away first" } else { "" };
+        let todo =
+            if e == rustix::io::Errno::EXIST { "it is never overwritten: move it away first" } else { "" };
         TenantError::file(path, format_args!("cannot create: {}", std::io::Error::from(e)), todo)
     })?;
     let mut file = File::from(file);

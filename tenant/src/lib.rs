@@ -1,14 +1,23 @@
 //! The cloud end of Landbridge.
 
+pub mod accept;
 pub mod account_state;
+pub mod admin;
+pub mod admit;
+pub mod apps;
 pub mod authority;
+pub mod command;
 pub mod config;
 pub mod directory;
+pub mod enroll;
 pub mod error;
 pub mod ingest;
 pub mod key_file;
 pub mod lockout;
+pub mod observe;
 pub mod peer;
+pub mod routes;
+pub mod serve;
 pub mod signin;
 pub mod store;
 pub mod tally;

@@ -127,7 +127,13 @@ pub fn set_state(tx: &Transaction<'_>, id: Uuid, state: AgentState) -> Result<bo
 }
 
 /// Notes an agent's newest certificate.
-pub fn renewed(tx: &Transaction<'_>, id: Uuid, serial: &[u8], not_after: i64, now: i64) -> Result<(), StoreError> {
+pub fn renewed(
+    tx: &Transaction<'_>,
+    id: Uuid,
+    serial: &[u8],
+    not_after: i64,
+    now: i64,
+) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE agents SET serial = ?2, not_after = ?3, seen_at = ?4 WHERE id = ?1",
         params![id.as_bytes(), serial, not_after, now],

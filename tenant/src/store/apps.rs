@@ -70,7 +70,10 @@ pub fn list(conn: &Connection, limit: u32) -> Result<Vec<App>, StoreError> {
 
 /// Replaces an application's secret.
 pub fn rotate(tx: &Transaction<'_>, id: Uuid, hash: &[u8; 32], now: i64) -> Result<(), StoreError> {
-    tx.execute("UPDATE apps SET hash = ?2, rotated_at = ?3 WHERE id = ?1", params![id.as_bytes(), hash, now])?;
+    tx.execute(
+        "UPDATE apps SET hash = ?2, rotated_at = ?3 WHERE id = ?1",
+        params![id.as_bytes(), hash, now],
+    )?;
     Ok(())
 }
 

@@ -7,6 +7,8 @@
 //! other modules hold the statements of one table each.
 
 pub mod accounts;
+pub mod agents;
+pub mod apps;
 pub mod audit;
 pub mod digests;
 pub mod domains;
@@ -14,6 +16,7 @@ pub mod error;
 pub mod file;
 pub mod lockouts;
 pub mod stamps;
+pub mod tokens;
 
 pub use error::{StoreError, Trouble, Who};
 

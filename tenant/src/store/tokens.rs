@@ -43,7 +43,12 @@ pub fn find(conn: &Connection, hash: &[u8; 32]) -> Result<Option<Token>, StoreEr
     let token = conn
         .prepare_cached("SELECT role, domain, expires_at, spent_at FROM tokens WHERE hash = ?1")?
         .query_row([hash.as_slice()], |row| {
-            Ok(Token { role: row.get(0)?, domain: row.get(1)?, expires_at: row.get(2)?, spent_at: row.get(3)? })
+            Ok(Token {
+                role: row.get(0)?,
+                domain: row.get(1)?,
+                expires_at: row.get(2)?,
+                spent_at: row.get(3)?,
+            })
         })
         .optional()?;
     Ok(token)

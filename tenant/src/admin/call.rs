@@ -1,0 +1,68 @@
+//! Asks the running tenant over its administration socket. Blocking: it belongs to the command line.
+//! The other end: `admin::listen`.
+
+use super::{Answer, Ask, MAX_ANSWER};
+use crate::error::TenantError;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// A tenant that does not answer in so long is said not to.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks once. Refusals of the tenant come back as errors.
+pub fn ask(socket: &Path, ask: &Ask) -> Result<Answer, TenantError> {
+    let mut stream = UnixStream::connect(socket).map_err(|e| unreachable(socket, &e))?;
+    let talk = |stream: &mut UnixStream| -> std::io::Result<Zeroizing<Vec<u8>>> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut line = Zeroizing::new(serde_json::to_vec(ask).map_err(|_| ErrorKind::InvalidInput)?);
+        line.push(b'\n');
+        stream.write_all(&line)?;
+        stream.shutdown(Shutdown::Write)?;
+        let mut answer = Zeroizing::new(Vec::with_capacity(4096));
+        let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
+        stream.take(limit).read_to_end(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = talk(&mut stream)
+        .map_err(|e| TenantError::NotRunning { why: format!("{}: {e}", socket.display()) })?;
+    if answer.is_empty() {
+        return Err(TenantError::NotRunning {
+            why: format!("{}: it hung up without an answer", socket.display()),
+        });
+    }
+    let answer = serde_json::from_slice(&answer).map_err(|e| {
+        let (line, column) = (e.line(), e.column());
+        TenantError::Defect(format!("the tenant's answer is malformed at line {line}, column {column}"))
+    })?;
+    match answer {
+        Answer::Refused { what, todo } => Err(TenantError::Refused { what, todo }),
+        Answer::StorageFailed(what) => Err(TenantError::RemoteStore(what)),
+        Answer::Unavailable(why) => {
+            Err(TenantError::Refused { what: why, todo: "try again in a moment".to_owned() })
+        }
+        Answer::Defect(what) => Err(TenantError::Defect(what)),
+        answer @ (Answer::Done(_)
+        | Answer::Domains(_)
+        | Answer::Token(_)
+        | Answer::Agents(_)
+        | Answer::Credential(_)
+        | Answer::Apps(_)
+        | Answer::Users(_)
+        | Answer::Accepted(_)
+        | Answer::SignInRefused { .. }) => Ok(answer),
+    }
+}
+
+fn unreachable(socket: &Path, error: &std::io::Error) -> TenantError {
+    if error.kind() == ErrorKind::PermissionDenied {
+        let todo = "run this as root or as the user that the tenant runs as";
+        TenantError::file(socket, "you may not use the administration socket", todo)
+    } else {
+        TenantError::NotRunning { why: format!("nobody listens on {} ({error})", socket.display()) }
+    }
+}

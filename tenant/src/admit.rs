@@ -1,0 +1,73 @@
+//! Whether the agent at the other end may do what it asks, decided anew at every request.
+//! Before it on the road: `accept` proved the chain, `peer` read the names. After it: `ingest`, or `enroll::renew`.
+
+use crate::peer::Shown;
+use crate::store::StoreError;
+use crate::store::agents::{Agent, AgentState, find};
+use landbridge_wire::enroll::Role;
+use landbridge_wire::problem::{Problem, ProblemCode};
+use rusqlite::Connection;
+use uuid::Uuid;
+
+/// What an agent wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// To write a domain's accounts.
+    Upload,
+    /// The next certificate.
+    Renewal,
+}
+
+/// The agent behind a certificate, if it may have its wish. `now` in seconds since 1970.
+pub fn admit(
+    conn: &Connection,
+    tenant: Uuid,
+    shown: Option<&Shown>,
+    wish: Wish,
+    now: i64,
+) -> Result<Result<Agent, Problem>, StoreError> {
+    let Some(shown) = shown.filter(|shown| shown.name.tenant == tenant) else {
+        return no(ProblemCode::CertificateRequired, "show the certificate that enrolment gave you");
+    };
+    let Some(agent) = find(conn, shown.name.agent)? else {
+        return no(
+            ProblemCode::AgentRevoked,
+            "this tenant does not know the agent (any more): enrol it again",
+        );
+    };
+    let name = &shown.name;
+    if agent.domain_sid != name.domain_sid || agent.domain_name != name.domain {
+        return no(
+            ProblemCode::WrongDomain,
+            "the certificate was made for another domain: enrol the agent again",
+        );
+    }
+    let role_fits = agent.role == name.role && (wish == Wish::Renewal || agent.role == Role::Phs);
+    if !role_fits {
+        return no(ProblemCode::WrongRole, "only an agent that was enrolled with role phs uploads");
+    }
+    match (agent.state, wish) {
+        (AgentState::Revoked, _) => no(
+            ProblemCode::AgentRevoked,
+            "the agent was revoked: an administrator makes a token, then enrol it again",
+        ),
+        (AgentState::Quarantined, _) => no(
+            ProblemCode::AgentNotApproved,
+            "the agent is in quarantine: an administrator looks into it, then runs `landbridge-tenant agents approve`",
+        ),
+        (AgentState::Pending, Wish::Upload) => no(
+            ProblemCode::AgentNotApproved,
+            "an administrator of the tenant runs `landbridge-tenant agents approve` with the agent's id",
+        ),
+        (AgentState::Pending, Wish::Renewal) => Ok(Ok(agent)),
+        (AgentState::Approved, Wish::Upload) if now > shown.not_after => no(
+            ProblemCode::CertificateExpired,
+            "the certificate is over: renew it first, up to 30 days after its end",
+        ),
+        (AgentState::Approved, Wish::Upload | Wish::Renewal) => Ok(Ok(agent)),
+    }
+}
+
+fn no(code: ProblemCode, detail: &str) -> Result<Result<Agent, Problem>, StoreError> {
+    Ok(Err(Problem::new(code, detail)))
+}

@@ -1,0 +1,243 @@
+//! `POST /v1/signin`: an application asks whether a person's password is right.
+//! Checks in the order of their cost: credential, rate, body, then `signin`. Refusals leave on the time grid.
+
+use super::{Answer, BodyTrouble, JSON, answer, body};
+use crate::account_state::Told;
+use crate::admin::Person;
+use crate::apps::Credential;
+use crate::serve::{Tenant, unix_now};
+use crate::signin::{MAX_PASSWORD, Unavailable, Verdict, departure};
+use crate::store::apps::App;
+use crate::store::audit;
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Request, StatusCode};
+use landbridge_crypto::secret::Password;
+use landbridge_wire::bounded::Text;
+use serde::{Deserialize, Deserializer};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::task::spawn_blocking;
+
+/// The most bytes of a request.
+const MAX_BODY: usize = 8 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ask {
+    user: Text<1024>,
+    #[serde(deserialize_with = "password")]
+    password: Password,
+    #[serde(default)]
+    source: Option<Text<64>>,
+}
+
+/// The error never repeats the value.
+fn password<'de, D: Deserializer<'de>>(from: D) -> Result<Password, D::Error> {
+    let password = Password::new(String::deserialize(from)?);
+    let fits = password.lend(str::len) <= MAX_PASSWORD;
+    if fits { Ok(password) } else { Err(serde::de::Error::custom("the password is too long")) }
+}
+
+/// Why nobody was asked about the password.
+struct NotAsked {
+    status: StatusCode,
+    error: &'static str,
+    detail: String,
+    retry: Option<u64>,
+}
+
+fn not_asked(status: StatusCode, error: &'static str, detail: &str) -> NotAsked {
+    NotAsked { status, error, detail: detail.to_owned(), retry: None }
+}
+
+/// Answers one sign-in. `arrived` is when the head of the request was read: the grid counts from there.
+pub(super) async fn sign_in(tenant: Arc<Tenant>, request: Request<Incoming>, arrived: Instant) -> Answer {
+    match decided(&tenant, request, arrived).await {
+        Ok(verdict) => {
+            tenant.metrics.signin_seconds.observe(arrived.elapsed().as_secs_f64());
+            verdict
+        }
+        Err(why) => {
+            tenant.metrics.signins_not_asked.get_or_create(&vec![("why", why.error.to_owned())]).inc();
+            let text = serde_json::json!({ "error": why.error, "detail": why.detail });
+            let mut answer = json(why.status, &text);
+            if let Some(seconds) = why.retry {
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            if why.status == StatusCode::UNAUTHORIZED {
+                answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            answer
+        }
+    }
+}
+
+async fn decided(
+    tenant: &Arc<Tenant>,
+    request: Request<Incoming>,
+    arrived: Instant,
+) -> Result<Answer, NotAsked> {
+    let app = proved(tenant, &request).await?;
+    tenant.rates.take(app.id, app.rate_per_minute, arrived).map_err(|wait| NotAsked {
+        retry: Some(wait.as_secs().saturating_add(1)),
+        ..not_asked(StatusCode::TOO_MANY_REQUESTS, "rate", "over the rate of this application")
+    })?;
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
+        return Err(not_asked(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "send application/json"));
+    }
+    let bytes = body(request, MAX_BODY, tenant.limits.body).await.map_err(|trouble| match trouble {
+        BodyTrouble::TooLarge => {
+            not_asked(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &format!("send {MAX_BODY} bytes at most"))
+        }
+        BodyTrouble::Slow => not_asked(StatusCode::REQUEST_TIMEOUT, "slow", "the body did not come in time"),
+        BodyTrouble::Broken => not_asked(StatusCode::BAD_REQUEST, "malformed", "the body was cut"),
+    })?;
+    let ask: Ask = serde_json::from_slice(&bytes).map_err(|e| {
+        let place = format!("the body is not as documented, at line {}, column {}", e.line(), e.column());
+        not_asked(StatusCode::BAD_REQUEST, "malformed", &place)
+    })?;
+    drop(bytes);
+    let source = source(ask.source.as_ref(), &app)?;
+
+    let verdict = {
+        let (tenant, app) = (tenant.clone(), app);
+        let decide = move || {
+            let now = unix_now();
+            let verdict = tenant.signin.decide(ask.user.as_str(), &ask.password, &source, app.domain, now);
+            note(&tenant, &format!("app {}", app.name), &source, &verdict, now);
+            verdict
+        };
+        spawn_blocking(decide).await.unwrap_or(Verdict::Unavailable(Unavailable::Storage))
+    };
+    match verdict {
+        Verdict::Accepted(person) => {
+            let person = shown(&person);
+            let text = serde_json::json!({
+                "outcome": "accepted",
+                "object": person.object,
+                "user": person.user,
+                "sam": person.sam,
+                "domain": person.domain,
+            });
+            Ok(json(StatusCode::OK, &text))
+        }
+        Verdict::Refused { told, .. } => {
+            let text = match told.map(Told::as_str) {
+                None => serde_json::json!({ "outcome": "refused" }),
+                Some(reason) => serde_json::json!({ "outcome": "refused", "reason": reason }),
+            };
+            tokio::time::sleep(departure(arrived.elapsed(), tenant.grid)).await;
+            Ok(json(StatusCode::FORBIDDEN, &text))
+        }
+        Verdict::Unavailable(why) => Err(NotAsked {
+            retry: Some(match why {
+                Unavailable::Overloaded => 1,
+                Unavailable::Storage => 30,
+            }),
+            ..not_asked(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "nobody can say now: try again")
+        }),
+    }
+}
+
+/// The application that asks. Before its body is read: a stranger costs one look-up.
+async fn proved(tenant: &Arc<Tenant>, request: &Request<Incoming>) -> Result<App, NotAsked> {
+    let refused =
+        || not_asked(StatusCode::UNAUTHORIZED, "credential", "no valid credential of an application");
+    let shown = request.headers().get(AUTHORIZATION).and_then(|shown| shown.to_str().ok());
+    let credential = shown.and_then(|shown| {
+        let (scheme, credential) = shown.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| Credential::parse(credential.trim()))?
+    });
+    let credential = credential.ok_or_else(refused)?;
+    let tenant = tenant.clone();
+    let looked = spawn_blocking(move || {
+        tenant.store.read(|conn| credential.prove(conn)).map_err(|error| {
+            tracing::error!(%error, "the database failed");
+            tenant.metrics.storage_errors.inc();
+        })
+    });
+    match looked.await {
+        Ok(Ok(app)) => app.ok_or_else(refused),
+        Ok(Err(())) | Err(_) => {
+            let why =
+                not_asked(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the tenant's database fails");
+            Err(NotAsked { retry: Some(30), ..why })
+        }
+    }
+}
+
+/// Where the sign-in comes from: an address in its one spelling, another plain word, or the application itself.
+fn source(said: Option<&Text<64>>, app: &App) -> Result<String, NotAsked> {
+    let Some(said) = said.map(Text::as_str) else { return Ok(format!("app:{}", app.name)) };
+    if let Ok(address) = said.parse::<IpAddr>() {
+        return Ok(address.to_canonical().to_string());
+    }
+    if !said.is_empty() && said.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(said.to_owned());
+    }
+    Err(not_asked(StatusCode::BAD_REQUEST, "malformed", "source: an IP address, or a word without spaces"))
+}
+
+/// Counts the verdict, and writes the true reason down for the operator.
+pub(crate) fn note(tenant: &Tenant, actor: &str, source: &str, verdict: &Verdict, now: i64) {
+    let (outcome, action, subject) = match verdict {
+        Verdict::Accepted(person) => ("accepted", "signin-accepted", person.object.to_string()),
+        Verdict::Refused { why, object, .. } => {
+            // A name that is nobody's may be a password in the wrong field: it is never written down.
+            let subject = object.map_or_else(|| "a name of nobody".to_owned(), |object| object.to_string());
+            (why.as_str(), "signin-refused", subject)
+        }
+        Verdict::Unavailable(Unavailable::Overloaded) => ("overloaded", "", String::new()),
+        Verdict::Unavailable(Unavailable::Storage) => ("storage-failed", "", String::new()),
+    };
+    tenant.metrics.signins.get_or_create(&vec![("outcome", outcome.to_owned())]).inc();
+    if action.is_empty() {
+        return;
+    }
+    let detail = format!("{outcome}, from {source}");
+    if let Err(error) = tenant.store.write(|tx| audit::append(tx, now, actor, action, &subject, &detail)) {
+        tracing::error!(%error, "a sign-in could not be written to the audit log");
+        tenant.metrics.storage_errors.inc();
+    }
+}
+
+/// The person, as the applications and the administrator see one.
+pub(crate) fn shown(person: &crate::signin::Person) -> Person {
+    Person {
+        object: person.object,
+        user: person.user.clone(),
+        sam: person.sam.clone(),
+        domain: person.domain.clone(),
+    }
+}
+
+fn json(status: StatusCode, value: &serde_json::Value) -> Answer {
+    answer(status, JSON, Bytes::from(value.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn a_malformed_request_is_named_by_place_and_never_repeated() {
+        for bad in [
+            r#"{"user":"u","password":12345678}"#,
+            r#"{"user":"u","password":"p","sauce":"Hunter2!"}"#,
+            r#"{"user":"u"}"#,
+            r#"["Hunter2!"]"#,
+        ] {
+            assert!(serde_json::from_str::<Ask>(bad).is_err(), "{bad}");
+        }
+        let long = format!(r#"{{"user":"u","password":"{}"}}"#, "x".repeat(MAX_PASSWORD + 1));
+        let error = serde_json::from_str::<Ask>(&long).err().unwrap();
+        assert!(!error.to_string().contains("xx"));
+        let ask: Ask = serde_json::from_str(r#"{"user":"u","password":"p\u00e4","source":"::1"}"#).unwrap();
+        ask.password.lend(|password| assert_eq!(password, "pä"));
+    }
+}

@@ -1,0 +1,281 @@
+//! Puts the running tenant together, and takes it apart again: keys, database, sockets, signals.
+//! Before it: `config`. After it: `accept`, `admin::listen`, `observe`.
+
+use crate::accept::client_certificate::server_config;
+use crate::accept::live::Live;
+use crate::accept::{Door, Limits};
+use crate::admin;
+use crate::apps::Rates;
+use crate::authority::{Authority, SERVER_LIFE};
+use crate::config::{Config, TenantUrl};
+use crate::error::TenantError;
+use crate::key_file::KeySource;
+use crate::lockout::Rules;
+use crate::observe::{self, Metrics};
+use crate::signin::{Settings, Signin};
+use crate::store::Store;
+use landbridge_crypto::seal::{SealKey, SealKeys};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{Semaphore, watch};
+
+/// So many uploads in memory at a time.
+const UPLOADS: usize = 4;
+/// The server's certificate is looked at so often, and made anew in the last half of its life.
+const CERTIFICATE_WATCH: Duration = Duration::from_secs(3600);
+
+/// What all parts of the running tenant share.
+pub struct Tenant {
+    /// The database.
+    pub store: Arc<Store>,
+    /// The CA.
+    pub authority: Authority,
+    /// How agents reach us.
+    pub url: TenantUrl,
+    /// Who decides on sign-ins.
+    pub signin: Signin,
+    /// Refusals leave on multiples of this.
+    pub grid: Duration,
+    /// How fast each application asks.
+    pub rates: Rates,
+    /// The agents' connections.
+    pub live: Arc<Live>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Places for uploads in memory.
+    pub uploads: Semaphore,
+    /// What a connection may take.
+    pub limits: Limits,
+    certificate: Arc<OwnCertificate>,
+}
+
+/// A tenant whose sockets are bound and who serves nobody yet.
+pub struct Ready {
+    tenant: Arc<Tenant>,
+    door: Door,
+    observe: TcpListener,
+    admin: UnixListener,
+    _lock: File,
+}
+
+impl Ready {
+    /// Reads keys and database and binds everything, or says what stands in the way.
+    pub async fn new(config: &Config, limits: Limits) -> Result<Self, TenantError> {
+        let lock = lock(config)?;
+        let store = Arc::new(open(config)?);
+        let authority = authority(config, &store)?;
+        let certificate = Arc::new(OwnCertificate::new(&authority, &config.url, unix_now())?);
+        let tls = server_config(&authority, certificate.clone())
+            .map_err(|e| TenantError::Defect(format!("TLS cannot be set up: {e}")))?;
+        let rules = Rules::new(config.lockout.threshold, config.lockout.seconds);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let signin = Signin::new(store.clone(), Settings::for_cores(cores, rules))
+            .map_err(|e| TenantError::Defect(e.to_string()))?;
+        let live = Arc::new(Live::default());
+        let tenant = Arc::new(Tenant {
+            signin,
+            store,
+            authority,
+            url: config.url.clone(),
+            grid: config.signin.grid,
+            rates: Rates::default(),
+            live: live.clone(),
+            metrics: Metrics::default(),
+            uploads: Semaphore::new(UPLOADS),
+            limits,
+            certificate,
+        });
+        let door = Door { listener: bind(config.listen).await?, tls: Arc::new(tls), limits, live };
+        let observe = bind(config.observe).await?;
+        let admin = admin::listen::bind(&config.admin_socket())?;
+        Ok(Self { tenant, door, observe, admin, _lock: lock })
+    }
+
+    /// What the parts share.
+    pub fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
+    }
+
+    /// Where agents and applications are served: the port is known now, even if 0 was configured.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.door.listener.local_addr()
+    }
+
+    /// Where the metrics are served.
+    pub fn observe_address(&self) -> std::io::Result<SocketAddr> {
+        self.observe.local_addr()
+    }
+
+    /// Serves until `stop` says true, then finishes what is in hand.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let tenant = self.tenant;
+        let side = [
+            tokio::spawn(admin::listen::run(self.admin, tenant.clone(), stop.clone())),
+            tokio::spawn(observe::run(self.observe, tenant.clone(), stop.clone())),
+            tokio::spawn(watch_certificate(tenant.clone(), stop.clone())),
+        ];
+        self.door.run(tenant, stop).await;
+        for task in side {
+            task.abort();
+        }
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub async fn serve(config: &Config) -> Result<(), TenantError> {
+    let ready = Ready::new(config, Limits::default()).await?;
+    let (stopper, stop) = watch::channel(false);
+    let signals = signals().map_err(|e| TenantError::Defect(format!("signals cannot be caught: {e}")))?;
+    tokio::spawn(async move {
+        signals.await;
+        tracing::info!("stopping: requests in hand are finished first");
+        let _ = stopper.send(true);
+    });
+    let tenant = ready.tenant();
+    tracing::info!(
+        tenant = %tenant.authority.tenant(),
+        url = tenant.url.as_str(),
+        listen = %config.listen,
+        observe = %config.observe,
+        ca_sha256 = tenant.authority.fingerprint(),
+        "serving"
+    );
+    ready.run(stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ends when `stop` says true, or when nobody is left to say it.
+pub async fn told(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// Seconds since 1970. The one place that reads the wall clock while serving.
+pub fn unix_now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// One tenant on one data directory: the lock ends with the process, however it ends.
+fn lock(config: &Config) -> Result<File, TenantError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let path = config.data_directory.join("serve.lock");
+    let file =
+        File::options().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(|e| {
+            let todo =
+                "make the data directory with `landbridge-tenant init`, and serve as the user that owns it";
+            TenantError::file(&path, format_args!("cannot be opened: {e}"), todo)
+        })?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        let todo = "stop the other one, or configure another data_directory";
+        TenantError::file(&config.data_directory, "another tenant serves from this data directory", todo)
+    })?;
+    Ok(file)
+}
+
+fn open(config: &Config) -> Result<Store, TenantError> {
+    let keys = config.seal_keys.iter().map(|source| {
+        SealKey::parse(&source.read()?).map_err(|e| in_key(source, &e, "name the seal key that `init` made"))
+    });
+    Ok(Store::open(&config.database(), SealKeys::new(keys.collect::<Result<_, _>>()?))?)
+}
+
+fn authority(config: &Config, store: &Store) -> Result<Authority, TenantError> {
+    let key = config.ca_key.read()?;
+    let path = config.root_certificate();
+    let root = std::fs::read_to_string(&path).map_err(|e| {
+        let todo = "restore it from a backup: agents know this tenant by it";
+        TenantError::file(&path, format_args!("cannot read the root certificate: {e}"), todo)
+    })?;
+    Authority::load(store.tenant().id, &key, &root).map_err(|e| {
+        in_key(&config.ca_key, &e, "name the CA key that `init` made together with the root certificate")
+    })
+}
+
+fn in_key(source: &KeySource, what: &dyn std::fmt::Display, todo: &str) -> TenantError {
+    match source {
+        KeySource::File(path) => TenantError::file(path, what, todo),
+        KeySource::Credential(name) => {
+            TenantError::file(std::path::Path::new(&format!("credential:{name}")), what, todo)
+        }
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, TenantError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|e| TenantError::Listen { address: address.to_string(), why: e.to_string() })
+}
+
+/// The server's certificate, made anew in memory before it ends.
+#[derive(Debug)]
+struct OwnCertificate {
+    present: RwLock<Arc<CertifiedKey>>,
+    ends: AtomicI64,
+}
+
+impl OwnCertificate {
+    fn new(authority: &Authority, url: &TenantUrl, now: i64) -> Result<Self, TenantError> {
+        let made = authority
+            .server_certificate(url.host(), now)
+            .map_err(|e| TenantError::Defect(format!("the server's certificate: {e}")))?;
+        Ok(Self {
+            present: RwLock::new(Arc::new(made)),
+            ends: AtomicI64::new(now.saturating_add(SERVER_LIFE)),
+        })
+    }
+
+    fn replace(&self, authority: &Authority, url: &TenantUrl, now: i64) {
+        match authority.server_certificate(url.host(), now) {
+            Ok(made) => {
+                *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
+                self.ends.store(now.saturating_add(SERVER_LIFE), Ordering::Relaxed);
+                tracing::info!("the server has a new certificate");
+            }
+            Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),
+        }
+    }
+}
+
+impl ResolvesServerCert for OwnCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.present.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+async fn watch_certificate(tenant: Arc<Tenant>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = told(&mut stop) => return,
+            () = tokio::time::sleep(CERTIFICATE_WATCH) => {}
+        }
+        let now = unix_now();
+        if tenant.certificate_ends().saturating_sub(now) < SERVER_LIFE / 2 {
+            tenant.certificate.replace(&tenant.authority, &tenant.url, now);
+        }
+    }
+}
+
+impl Tenant {
+    /// When the server's certificate is over: seconds since 1970.
+    pub fn certificate_ends(&self) -> i64 {
+        self.certificate.ends.load(Ordering::Relaxed)
+    }
+}

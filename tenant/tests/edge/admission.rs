@@ -1,0 +1,117 @@
+//! A certificate opens what its agent may do now, and nothing else.
+
+use crate::harness::{DEADLINE, Edge, Identity, code, hello, key_and_request, until};
+use landbridge_tenant::admin::Ask;
+use landbridge_tenant::peer::Shown;
+use landbridge_tenant::serve::unix_now;
+use landbridge_wire::bounded::Blob;
+use landbridge_wire::enroll::{RenewRequest, RenewResponse, Role};
+use landbridge_wire::problem::{Problem, ProblemCode};
+use landbridge_wire::upload::Receipt;
+use tokio::io::AsyncReadExt as _;
+
+const DAY: i64 = 86_400;
+
+async fn ask_hello(edge: &Edge, identity: Option<&Identity>) -> Result<Receipt, Problem> {
+    edge.post(identity, "/v1/upload/hello", &hello()).await
+}
+
+async fn renew(edge: &Edge, identity: Option<&Identity>) -> Result<Identity, Problem> {
+    let (key, csr) = key_and_request();
+    let request = RenewRequest { csr: Blob::new(csr).unwrap() };
+    let made: RenewResponse = edge.post(identity, "/v1/renew", &request).await?;
+    assert_eq!(made.roots.as_slice().len(), 1);
+    let certificate = made.certificate.as_bytes().to_vec();
+    let agent = Shown::read(&certificate).unwrap().name.agent;
+    Ok(Identity { agent, certificate, key, approved: true })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_needs_a_certificate_and_an_administrators_yes() {
+    let edge = Edge::start().await;
+    assert_eq!(code(ask_hello(&edge, None).await), ProblemCode::CertificateRequired);
+    let phs = edge.enroll(edge.token(Role::Phs).await.secret, Role::Phs).await.unwrap();
+    assert_eq!(code(ask_hello(&edge, Some(&phs)).await), ProblemCode::AgentNotApproved);
+    edge.ask(Ask::AgentsApprove { agent: phs.agent }).await;
+    ask_hello(&edge, Some(&phs)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_of_the_other_role_uploads_nothing() {
+    let edge = Edge::start().await;
+    let pta = edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap();
+    assert_eq!(code(ask_hello(&edge, Some(&pta)).await), ProblemCode::WrongRole);
+    let dressed_up = edge.certificate_for(&pta, Role::Phs, unix_now());
+    assert_eq!(code(ask_hello(&edge, Some(&dressed_up)).await), ProblemCode::WrongRole);
+    renew(&edge, Some(&pta)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_works_and_so_does_the_one_before_until_its_end() {
+    let edge = Edge::start().await;
+    let phs = edge.phs().await;
+    let next = renew(&edge, Some(&phs)).await.unwrap();
+    assert_eq!(next.agent, phs.agent);
+    ask_hello(&edge, Some(&next)).await.unwrap();
+    ask_hello(&edge, Some(&phs)).await.unwrap();
+    assert_eq!(code(renew(&edge, None).await), ProblemCode::CertificateRequired);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_over_renews_and_does_nothing_else() {
+    let edge = Edge::start().await;
+    let phs = edge.phs().await;
+    for days in [2, 30] {
+        let over = edge.certificate_of(&phs, unix_now() - days * DAY);
+        assert_eq!(code(ask_hello(&edge, Some(&over)).await), ProblemCode::CertificateExpired, "{days}");
+        let next = renew(&edge, Some(&over)).await.unwrap();
+        ask_hello(&edge, Some(&next)).await.unwrap();
+    }
+    let long_over = edge.certificate_of(&phs, unix_now() - 32 * DAY);
+    let sent = edge.send(Some(&long_over), crate::harness::request("POST", "/v1/renew", b"")).await;
+    assert!(sent.is_err(), "TLS itself refuses it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_another_ca_ends_the_handshake() {
+    let (edge, other) = (Edge::start().await, Edge::start().await);
+    let foreign = other.phs().await;
+    let sent = edge.send(Some(&foreign), crate::harness::request("POST", "/v1/upload/hello", b"")).await;
+    assert!(sent.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_agent_is_refused_everywhere_and_stays_revoked() {
+    let edge = Edge::start().await;
+    let phs = edge.phs().await;
+    ask_hello(&edge, Some(&phs)).await.unwrap();
+    edge.ask(Ask::AgentsRevoke { agent: phs.agent }).await;
+    assert_eq!(code(ask_hello(&edge, Some(&phs)).await), ProblemCode::AgentRevoked);
+    assert_eq!(code(renew(&edge, Some(&phs)).await), ProblemCode::AgentRevoked);
+    edge.ask(Ask::AgentsApprove { agent: phs.agent }).await;
+    assert_eq!(code(ask_hello(&edge, Some(&phs)).await), ProblemCode::AgentRevoked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_cuts_the_agents_open_connections_and_nobody_elses() {
+    let edge = Edge::start().await;
+    let (phs, other) = (edge.phs().await, edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap());
+    let (mut first, mut second) = (edge.connect(Some(&phs)).await.unwrap(), edge.connect(Some(&phs)).await.unwrap());
+    let mut others = edge.connect(Some(&other)).await.unwrap();
+    until("both agents are connected", async || edge.tenant.live.agents() == 2).await;
+    edge.ask(Ask::AgentsRevoke { agent: phs.agent }).await;
+    for connection in [&mut first, &mut second] {
+        let read = tokio::time::timeout(DEADLINE, connection.read(&mut [0; 1])).await.unwrap();
+        assert!(!matches!(read, Ok(1..)));
+    }
+    until("its connections are forgotten", async || edge.tenant.live.agents() == 1).await;
+    let waited = tokio::time::timeout(std::time::Duration::from_millis(100), others.read(&mut [0; 1])).await;
+    assert!(waited.is_err(), "the other agent stays connected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_never_resumed() {
+    let edge = Edge::start().await;
+    let tls = edge.connect(None).await.unwrap();
+    assert_eq!(tls.get_ref().1.tls13_tickets_received(), 0);
+}

@@ -1,0 +1,10 @@
+//! The tenant's edge over real sockets: TLS, enrolment, admission, applications, administration, bounds.
+//! Not here: what an upload does (`ingest`) and whom a sign-in lets in (`signin`).
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::wildcard_enum_match_arm)]
+
+mod administration;
+mod admission;
+mod applications;
+mod bounds;
+mod enrolment;
+mod harness;
