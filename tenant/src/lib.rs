@@ -21,3 +21,6 @@ pub mod serve;
 pub mod signin;
 pub mod store;
 pub mod tally;
+
+#[cfg(test)]
+mod fixture;
