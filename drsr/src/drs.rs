@@ -1,9 +1,16 @@
 //! Directory replication (MS-DRSR): what is asked, what is answered, what an answer means.
 //! Knows nothing of PDUs, authentication or connections: stubs in, stubs out.
 //!
-//! In the order of a session: `cursor` · `bind` · `request` · `reply` · `prefix_table` · `attribute` · `change`.
+//! In the order of a session: `cursor` · `bind` · `request` · `reply` · `dsname` · `prefix_table` · `attribute` ·
+//! `page` · `change` · `refusal`.
 
 pub mod attribute;
+pub mod bind;
 pub mod change;
 pub mod cursor;
+pub mod dsname;
+pub mod page;
+pub mod prefix_table;
+pub(crate) mod refusal;
+pub mod reply;
 pub mod request;

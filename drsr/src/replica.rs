@@ -2,12 +2,28 @@
 //! A machine: it asks, the caller acts and answers; it opens no socket and waits for nothing.
 //! Before it: `rpc::association`, `drs::*`. After it: `phs::pull`.
 
+use crate::drs::bind::{self, Handle};
+use crate::drs::change::{Page, Progress};
+use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
+use crate::drs::page::{self, Asked};
+use crate::drs::refusal::{self, Asking};
+use crate::drs::reply;
+use crate::drs::request::{GET_CHANGES, Request, What};
 use crate::error::Error;
-use crate::rpc::line::Machine;
-use crate::rpc::security::{Authentication, Credential};
+use crate::rpc::association::{Association, Operation};
+use crate::rpc::epm;
+use crate::rpc::line::{Line, Machine};
+use crate::rpc::security::{Authentication, Credential, Parties, Security};
+use landbridge_crypto::drs_secret::SessionKeys;
+use std::sync::Arc;
+use uuid::Uuid;
+use zeroize::Zeroizing;
 
 pub use crate::drs::request::{ObjectId, Order, Start};
 pub use crate::rpc::line::{Answer, Ask, MAX_KDC_REPLY};
+
+/// The most objects in one page.
+pub const MAX_PAGE: u32 = 1000;
 
 /// Whom to replicate from, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +48,13 @@ pub struct Replica {
 impl Replica {
     /// Prepares a session. Nothing happens before the first [`Replica::ask`].
     pub fn new(target: Target, credential: &Credential) -> Result<Self, Error> {
-        let _ = (target, credential);
-        let machine = Machine::new(|line| async move {
-            line.connect(135).await?;
-            Err(Error::Unsupported("replication, in this build"))
-        });
-        Ok(Self { machine })
+        let parties = Parties {
+            account: target.account.clone(),
+            domain: target.domain.clone(),
+            service: format!("ldap/{}", target.controller),
+        };
+        let security = Security::new(parties, target.authentication, credential)?;
+        Ok(Self { machine: Machine::new(|line| session(line, target, security)) })
     }
 
     /// What is to be done next. After an error, or [`Ask::Finished`], the session is over.
@@ -48,5 +65,219 @@ impl Replica {
     /// What was done about the last ask.
     pub fn answer(&mut self, answer: Answer) {
         self.machine.answer(answer);
+    }
+}
+
+/// The whole of a session, in its order.
+async fn session(line: Line, target: Target, security: Security) -> Result<(), Error> {
+    line.connect(epm::PORT).await?;
+    let mut mapper = Association::bind(&line, epm::INTERFACE, None).await?;
+    let towers = mapper.call(MAP, &epm::encode(bind::INTERFACE)).await?;
+    line.connect(epm::decode(&towers)?).await?;
+
+    let association = Association::bind(&line, bind::INTERFACE, Some(security)).await?;
+    let mut session = Session::bind(association, target).await?;
+    loop {
+        let page = match line.order().await? {
+            Order::Changes { from, secrets } => session.changes(from, secrets).await?,
+            Order::Object { which, secrets } => session.object(&which, secrets).await?,
+            Order::Finish => return session.unbind().await,
+        };
+        line.page(page).await?;
+    }
+}
+
+const MAP: Operation = Operation { name: "the question for its replication port", number: epm::MAP };
+const BIND: Operation = Operation { name: "the replication bind", number: bind::BIND };
+const UNBIND: Operation = Operation { name: "the replication unbind", number: bind::UNBIND };
+const CHANGES: Operation = Operation { name: "the replication request", number: GET_CHANGES };
+
+/// `nca_s_proto_error`, which is what Samba answers to a call under a logon that it refused.
+const FAULT_PROTOCOL: u32 = 0x1c01_000b;
+/// `rpc_s_access_denied`
+const FAULT_ACCESS_DENIED: u32 = 5;
+
+struct Session {
+    association: Association,
+    handle: Handle,
+    target: Target,
+    naming_context: String,
+    session_key: Zeroizing<Vec<u8>>,
+    keys: Arc<SessionKeys>,
+    cycle: Option<Cycle>,
+}
+
+/// From a start to the last page.
+struct Cycle {
+    /// Where it started; none at the beginning.
+    from: Option<Cursor>,
+    /// The database that answers; the first page tells.
+    source: Option<Uuid>,
+    cookie: [u8; COOKIE],
+    /// Whose cookie that is.
+    invocation_id: Uuid,
+}
+
+impl Session {
+    async fn bind(mut association: Association, target: Target) -> Result<Self, Error> {
+        let answer = association.call(BIND, &bind::encode()).await;
+        let answer = answer.map_err(|error| Self::first_call_failed(error, &association, &target))?;
+        let bound = bind::decode(&answer)?;
+        let session_key = association.security().ok_or(Error::OutOfOrder("no security"))?.session_key()?;
+        let mut keys = SessionKeys::new();
+        keys.push_newest(session_key.clone());
+        let labels = target.domain.split('.').map(|label| format!("DC={label}"));
+        let naming_context = labels.collect::<Vec<_>>().join(",");
+        let keys = Arc::new(keys);
+        Ok(Self { association, handle: bound.handle, target, naming_context, session_key, keys, cycle: None })
+    }
+
+    /// NTLM's last leg has no answer: that the logon was refused shows here, and not why.
+    fn first_call_failed(error: Error, association: &Association, target: &Target) -> Error {
+        match (&error, target.authentication) {
+            (Error::Fault { status: FAULT_PROTOCOL | FAULT_ACCESS_DENIED, .. }, Authentication::Ntlm)
+                if !association.is_proven() =>
+            {
+                Error::LogonRefused { account: target.account.clone() }
+            }
+            _ => error,
+        }
+    }
+
+    async fn changes(&mut self, from: Start, secrets: bool) -> Result<Page, Error> {
+        match from {
+            Start::Beginning => self.cycle = Some(Cycle::beginning()),
+            Start::Cursor(cursor) => self.cycle = Some(Cycle::since(cursor)),
+            Start::NextPage => {}
+        }
+        let mut cycle = self.cycle.take().ok_or(Error::OutOfOrder("a next page, where none is due"))?;
+        let mut page = self.page_of(&cycle, secrets).await?;
+        if cycle.source.is_none() && cycle.is_of_another(&page)? {
+            // The DC was told whose cookie it was, and must have left it aside. Never trust that.
+            cycle.forget_cookie();
+            page = self.page_of(&cycle, secrets).await?;
+        }
+        cycle.check(&page)?;
+        if let Progress::More = page.page.progress {
+            cycle.cookie = page.cookie;
+            cycle.invocation_id = page.page.source.invocation_id;
+            self.cycle = Some(cycle);
+        }
+        Ok(page.page)
+    }
+
+    async fn page_of(&mut self, cycle: &Cycle, secrets: bool) -> Result<Received, Error> {
+        let naming_context = self.naming_context.clone();
+        let request = Request {
+            what: What::Domain(&naming_context),
+            invocation_id: cycle.invocation_id,
+            cookie: cycle.cookie,
+            vector: cycle.vector(),
+            max_objects: self.target.page_objects.clamp(1, MAX_PAGE),
+            secrets,
+        };
+        self.ask(&request, Asked::Changes { secrets }, &naming_context).await
+    }
+
+    async fn object(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, Error> {
+        // The DC forgets where a cycle on this handle was.
+        self.cycle = None;
+        let request = Request {
+            what: What::Object(which),
+            invocation_id: Uuid::nil(),
+            cookie: [0; COOKIE],
+            vector: &[],
+            max_objects: 1,
+            secrets,
+        };
+        let received = self.ask(&request, Asked::Object { secrets }, &which.to_string()).await?;
+        if !page::is_object(&received.page, which) {
+            return Err(Error::Protocol("another object than the one that was asked for".to_owned()));
+        }
+        Ok(received.page)
+    }
+
+    async fn ask(&mut self, request: &Request<'_>, asked: Asked, name: &str) -> Result<Received, Error> {
+        let stub = self.association.call(CHANGES, &request.encode(self.handle)).await?;
+        self.keys = self.newest_keys()?;
+        let asking = Asking { account: &self.target.account, naming_context: &self.naming_context, name };
+        let reply = reply::decode(&stub).map_err(|error| refusal::explain(error, asking))?;
+        if reply.drs_error != 0 {
+            let error = Error::Refused { operation: CHANGES.name, code: reply.drs_error };
+            return Err(refusal::explain(error, asking));
+        }
+        let page = page::read(&reply, asked, Arc::clone(&self.keys))?;
+        Ok(Received { page, cookie: reply.cookie })
+    }
+
+    /// An authentication in the middle of a session would change the key.
+    fn newest_keys(&mut self) -> Result<Arc<SessionKeys>, Error> {
+        let key = self.association.security().ok_or(Error::OutOfOrder("no security"))?.session_key()?;
+        if *key == *self.session_key {
+            return Ok(Arc::clone(&self.keys));
+        }
+        self.session_key = key.clone();
+        Ok(Arc::new(self.keys.with_newest(key)))
+    }
+
+    async fn unbind(mut self) -> Result<(), Error> {
+        self.association.call(UNBIND, &bind::encode_unbind(self.handle)).await.map(|_| ())
+    }
+}
+
+struct Received {
+    page: Page,
+    cookie: [u8; COOKIE],
+}
+
+impl Cycle {
+    fn beginning() -> Self {
+        Self { from: None, source: None, cookie: [0; COOKIE], invocation_id: Uuid::nil() }
+    }
+
+    fn since(cursor: Cursor) -> Self {
+        let (cookie, invocation_id) = (*cursor.cookie(), cursor.invocation_id());
+        Self { from: Some(cursor), source: None, cookie, invocation_id }
+    }
+
+    fn vector(&self) -> &[VectorEntry] {
+        self.from.as_ref().map_or(&[], Cursor::vector)
+    }
+
+    /// Another DC than the cursor's answers. If it is the same with another database, it was restored.
+    fn is_of_another(&self, received: &Received) -> Result<bool, Error> {
+        let source = received.page.source;
+        match &self.from {
+            Some(from) if from.invocation_id() == source.invocation_id => Ok(false),
+            Some(from) if from.dsa() == source.dsa => Err(Error::Restored { dsa: source.dsa }),
+            Some(_) => Ok(true),
+            None => Ok(false),
+        }
+    }
+
+    fn forget_cookie(&mut self) {
+        self.cookie = [0; COOKIE];
+        self.invocation_id = Uuid::nil();
+    }
+
+    /// One database answers from the first page to the last, and it is not behind its own past.
+    fn check(&mut self, received: &Received) -> Result<(), Error> {
+        let source = received.page.source;
+        if *self.source.get_or_insert(source.invocation_id) != source.invocation_id {
+            return Err(Error::Restored { dsa: source.dsa });
+        }
+        let (Progress::Last(now), Some(from)) = (&received.page.progress, &self.from) else { return Ok(()) };
+        let own = |cursor: &Cursor| {
+            let entry = cursor.vector().iter().find(|entry| entry.invocation_id == source.invocation_id);
+            entry.map(|entry| entry.usn)
+        };
+        let cookie = (from.invocation_id() == source.invocation_id).then(|| from.usn());
+        let before = own(from).max(cookie);
+        match (before, own(now)) {
+            (Some(before), Some(now)) if now < before => {
+                Err(Error::Rollback { dsa: source.dsa, before, now })
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Before it: `prefix_table` (which attid is which OID). After it: `change`.
 
 use crate::drs::change::{Dsname, Sid};
+use std::collections::BTreeMap;
 
 /// An attribute that phs uses. Secrets and links are not here: see `Change::nt_hash` and `Link`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,4 +113,62 @@ pub enum Class {
     Container,
     /// Any other, by the attid that the reply gave it.
     Other(u32),
+}
+
+/// The most classes of one object: the longest chain of the schema, several times over.
+const MAX_CLASSES: usize = 64;
+
+/// Reads a single value; `None` when its bytes are not of that type.
+pub(crate) fn value(syntax: Syntax, bytes: &[u8]) -> Option<Value> {
+    let whole = |value: Value, length: usize| (bytes.len() == length).then_some(value);
+    match syntax {
+        Syntax::Integer => whole(Value::Integer(i32::from_le_bytes(*bytes.first_chunk()?)), 4),
+        Syntax::LargeInteger => whole(Value::LargeInteger(i64::from_le_bytes(*bytes.first_chunk()?)), 8),
+        Syntax::Boolean => whole(Value::Boolean(u32::from_le_bytes(*bytes.first_chunk()?) != 0), 4),
+        Syntax::Text => {
+            let (units, odd) = bytes.as_chunks::<2>();
+            let units = units.iter().map(|unit| u16::from_le_bytes(*unit));
+            let text = char::decode_utf16(units).collect::<Result<String, _>>().ok()?;
+            odd.is_empty().then_some(Value::Text(text))
+        }
+        Syntax::Bytes => Some(Value::Bytes(bytes.to_vec())),
+        Syntax::Classes => None,
+    }
+}
+
+/// Reads the values of `objectClass`: attids, through the reply's own table.
+pub(crate) fn classes(values: &[&[u8]], known: &BTreeMap<u32, Class>) -> Result<Value, &'static str> {
+    if values.len() > MAX_CLASSES {
+        return Err("it has too many classes");
+    }
+    let class = |bytes: &&[u8]| {
+        let attid =
+            u32::from_le_bytes(<[u8; 4]>::try_from(*bytes).map_err(|_| "objectClass is of the wrong type")?);
+        Ok(known.get(&attid).copied().unwrap_or(Class::Other(attid)))
+    };
+    values.iter().map(class).collect::<Result<Vec<_>, _>>().map(Value::Classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_the_wrong_length_are_refused() {
+        assert_eq!(value(Syntax::Integer, &[1, 0, 0, 0]), Some(Value::Integer(1)));
+        assert_eq!(value(Syntax::LargeInteger, &[0xff; 8]), Some(Value::LargeInteger(-1)));
+        assert_eq!(value(Syntax::Boolean, &[0xff; 4]), Some(Value::Boolean(true)));
+        assert_eq!(value(Syntax::Text, &[0x41, 0, 0xeb, 0]), Some(Value::Text("Aë".to_owned())));
+        for (syntax, bytes) in [
+            (Syntax::Integer, &[1u8, 0, 0][..]),
+            (Syntax::Integer, &[1, 0, 0, 0, 0]),
+            (Syntax::LargeInteger, &[0; 4]),
+            (Syntax::Boolean, &[1]),
+            (Syntax::Text, &[0x41]),
+            (Syntax::Text, &[0, 0xd8]),
+        ] {
+            assert_eq!(value(syntax, bytes), None, "{syntax:?} {bytes:?}");
+        }
+        assert!(classes(&[&[0, 0, 1]], &BTreeMap::new()).is_err());
+    }
 }

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 pub struct Page {
     /// Who sent it.
     pub source: Source,
-    /// Objects with at least one changed attribute, parents before children.
+    /// Objects with at least one changed attribute, in the DC's order.
     pub changes: Vec<Change>,
     /// Changed values of `member`; they come late in the stream.
     pub links: Vec<Link>,
@@ -48,6 +48,8 @@ pub enum Progress {
     More,
     /// All was sent; keep this once the page is safe.
     Last(Cursor),
+    /// A single object was asked for: there is nothing to go on to, and nothing to keep.
+    Object,
 }
 
 /// An object that the DC sent and that could not be read.

@@ -1,8 +1,17 @@
-//! What can be asked of a bound session, and the stub that asks it (IDL_DRSGetNCChanges, MS-DRSR 4.1.10).
+//! What can be asked of a bound session, and the stub that asks it: IDL_DRSGetNCChanges with
+//! DRS_MSG_GETCHGREQ_V8 (MS-DRSR 4.1.10.2.7).
+//! Before it: `bind`. After it: the DC, and then `reply`.
 
+use crate::drs::bind::Handle;
 use crate::drs::change::Sid;
-use crate::drs::cursor::Cursor;
+use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
+use crate::drs::dsname;
+use crate::drs::prefix_table::{self, WANTED};
+use crate::rpc::ndr::Writer;
 use uuid::Uuid;
+
+/// The operation's number.
+pub const GET_CHANGES: u16 = 3;
 
 /// An order to a bound session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,4 +53,127 @@ pub enum ObjectId {
     Guid(Uuid),
     /// By objectSid.
     Sid(Sid),
+}
+
+impl std::fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Guid(guid) => guid.fmt(f),
+            Self::Sid(sid) => sid.fmt(f),
+        }
+    }
+}
+
+/// DRS_OPTIONS (MS-DRSR 5.41)
+const WRITABLE: u32 = 0x0000_0010;
+const INIT_SYNC: u32 = 0x0000_0020;
+const GET_NC_SIZE: u32 = 0x0000_1000;
+const SPECIAL_SECRET_PROCESSING: u32 = 0x0040_0000;
+
+/// EXOP_REPL_OBJ (MS-DRSR 4.1.10.2.22)
+const REPLICATE_OBJECT: u32 = 6;
+
+/// A hint that Windows honours and Samba does not: memory is bounded by the objects and the answer's size.
+const MAX_BYTES: u32 = 8 << 20;
+
+/// What one request asks for.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// What is read.
+    pub what: What<'a>,
+    /// Whose cookie this is; nil with none.
+    pub invocation_id: Uuid,
+    /// `usnvecFrom`, as the DC gave it.
+    pub cookie: [u8; COOKIE],
+    /// What is known of every database.
+    pub vector: &'a [VectorEntry],
+    /// The most objects in the reply.
+    pub max_objects: u32,
+    /// With password attributes.
+    pub secrets: bool,
+}
+
+/// A domain's changes, or one object.
+#[derive(Debug, Clone, Copy)]
+pub enum What<'a> {
+    /// By distinguished name.
+    Domain(&'a str),
+    /// Alone.
+    Object(&'a ObjectId),
+}
+
+impl Request<'_> {
+    /// The stub.
+    pub fn encode(&self, handle: Handle) -> Vec<u8> {
+        let mut flags = INIT_SYNC | WRITABLE;
+        if !self.secrets {
+            flags |= SPECIAL_SECRET_PROCESSING;
+        }
+        let extended = match self.what {
+            What::Domain(_) => {
+                flags |= GET_NC_SIZE;
+                0
+            }
+            What::Object(_) => REPLICATE_OBJECT,
+        };
+
+        let mut stub = Writer::new();
+        stub.raw(&handle.0);
+        stub.u32(8); // version
+        stub.u32(8); // union switch
+        stub.align(8);
+        stub.uuid(Uuid::nil()); // the destination: no DC
+        stub.uuid(self.invocation_id);
+        stub.pointer(true); // naming context
+        stub.align(8);
+        stub.raw(&self.cookie);
+        stub.pointer(!self.vector.is_empty());
+        stub.u32(flags);
+        stub.u32(self.max_objects);
+        stub.u32(MAX_BYTES);
+        stub.u32(extended);
+        stub.u64(0); // FSMO
+        stub.pointer(true); // partial attribute set
+        stub.pointer(false); // and more of it
+        stub.count(prefix_table::OURS.len());
+        stub.pointer(true);
+
+        match self.what {
+            What::Domain(dn) => dsname::write(&mut stub, Uuid::nil(), None, dn),
+            What::Object(ObjectId::Guid(guid)) => dsname::write(&mut stub, *guid, None, ""),
+            What::Object(ObjectId::Sid(sid)) => dsname::write(&mut stub, Uuid::nil(), Some(sid), ""),
+        }
+        self.write_vector(&mut stub);
+        write_attributes(&mut stub);
+        prefix_table::write_ours(&mut stub);
+        stub.into_bytes()
+    }
+
+    /// UPTODATE_VECTOR_V1_EXT (MS-DRSR 5.204)
+    fn write_vector(&self, stub: &mut Writer) {
+        if self.vector.is_empty() {
+            return;
+        }
+        stub.count(self.vector.len());
+        stub.align(8);
+        stub.u32(1); // version
+        stub.u32(0);
+        stub.count(self.vector.len());
+        stub.u32(0);
+        for entry in self.vector {
+            stub.uuid(entry.invocation_id);
+            stub.u64(entry.usn);
+        }
+    }
+}
+
+/// PARTIAL_ATTR_VECTOR_V1_EXT (MS-DRSR 5.146)
+fn write_attributes(stub: &mut Writer) {
+    stub.count(WANTED.len());
+    stub.u32(1); // version
+    stub.u32(0);
+    stub.count(WANTED.len());
+    for (_, attid, _) in &WANTED {
+        stub.u32(*attid);
+    }
 }

@@ -9,7 +9,6 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use zeroize::Zeroizing;
 
 /// The most bytes of one KDC reply that is to be read: tickets with large PACs are tens of kilobytes.
 pub const MAX_KDC_REPLY: usize = 1 << 20;
@@ -23,7 +22,7 @@ pub enum Ask {
         port: u16,
     },
     /// Send all of this over the connection. Answer `Done`.
-    Send(Zeroizing<Vec<u8>>),
+    Send(Vec<u8>),
     /// Receive exactly so many bytes over the connection. Answer `Bytes`.
     Receive(usize),
     /// Send this to the KDC by TCP, as it is, and read one reply: 4 bytes of length (big-endian, at most
@@ -101,7 +100,7 @@ impl Line {
         self.done(Ask::Connect { port }).await
     }
 
-    pub(crate) async fn send(&self, bytes: Zeroizing<Vec<u8>>) -> Result<(), Error> {
+    pub(crate) async fn send(&self, bytes: Vec<u8>) -> Result<(), Error> {
         self.done(Ask::Send(bytes)).await
     }
 

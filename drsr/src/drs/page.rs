@@ -1,0 +1,191 @@
+//! What a reply means: attids become attributes, bytes become typed values. What is wrong with one object
+//! keeps that object out, with its GUID and the reason, and leaves the others in.
+//! Pure: a stub in, a [`Page`] out. Before it: `reply`. After it: `replica`, which knows where it stands.
+
+use crate::drs::attribute::{self, Attribute, Class, Syntax, Value};
+use crate::drs::change::{
+    AttributeChange, Change, Link, Page, Progress, Quarantined, SealedNtHash, Source, Stamp,
+};
+use crate::drs::cursor::Cursor;
+use crate::drs::prefix_table::Known;
+use crate::drs::reply::{RawAttribute, RawLink, RawObject, RawStamp, Reply};
+use crate::drs::request::ObjectId;
+use crate::error::Error;
+use landbridge_crypto::drs_secret::SessionKeys;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What was asked for, as far as it decides what the reply means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The domain's changes.
+    Changes {
+        /// With password attributes.
+        secrets: bool,
+    },
+    /// One object.
+    Object {
+        /// With password attributes.
+        secrets: bool,
+    },
+}
+
+/// EXOP_ERR_SUCCESS (MS-DRSR 4.1.10.2.21)
+const EXTENDED_SUCCESS: u32 = 1;
+
+/// Reads a reply. `keys` go into the page unused.
+pub fn read(reply: &Reply<'_>, asked: Asked, keys: Arc<SessionKeys>) -> Result<Page, Error> {
+    let (progress, secrets) = match asked {
+        Asked::Object { secrets } => {
+            if reply.extended != EXTENDED_SUCCESS {
+                return Err(Error::Refused { operation: "reading a single object", code: reply.extended });
+            }
+            (Progress::Object, secrets)
+        }
+        Asked::Changes { secrets } if reply.more => (Progress::More, secrets),
+        Asked::Changes { secrets } => {
+            let vector = reply.vector.clone();
+            let vector =
+                vector.ok_or(Error::Protocol("a last page without an up-to-dateness vector".to_owned()))?;
+            (Progress::Last(Cursor::new(reply.dsa, reply.invocation_id, reply.cookie, vector)), secrets)
+        }
+    };
+    let reading =
+        Reading { attributes: reply.prefixes.attributes(), classes: reply.prefixes.classes(), secrets };
+    let (mut changes, mut links, mut quarantined) = (Vec::new(), Vec::new(), Vec::new());
+    for object in &reply.objects {
+        match reading.change(object) {
+            Ok(change) => changes.push(change),
+            Err(why) => quarantined.push(Quarantined {
+                object: object.name.map(|name| name.guid).filter(|guid| !guid.is_nil()),
+                why: why.to_owned(),
+            }),
+        }
+    }
+    for link in &reply.links {
+        match reading.link(link) {
+            Ok(link) => links.extend(link),
+            Err(why) => quarantined.push(Quarantined {
+                object: link.object.map(|name| name.guid).filter(|guid| !guid.is_nil()),
+                why: format!("one of its links: {why}"),
+            }),
+        }
+    }
+    Ok(Page {
+        source: Source { dsa: reply.dsa, invocation_id: reply.invocation_id },
+        changes,
+        links,
+        progress,
+        keys,
+        quarantined,
+        objects_in_domain: Some(reply.objects_in_domain).filter(|count| *count != 0),
+    })
+}
+
+struct Reading {
+    attributes: BTreeMap<u32, (Known, Syntax)>,
+    classes: BTreeMap<u32, Class>,
+    secrets: bool,
+}
+
+impl Reading {
+    fn change(&self, raw: &RawObject<'_>) -> Result<Change, &'static str> {
+        let object = raw.name.ok_or("it has no name")?.checked()?;
+        if raw.metadata.len() != raw.attributes.len() {
+            return Err("its metadata does not fit its attributes");
+        }
+        let mut change = Change {
+            object,
+            parent: raw.parent.filter(|parent| !parent.is_nil()),
+            domain_head: raw.domain_head,
+            attributes: Vec::new(),
+            nt_hash: None,
+        };
+        for (attribute, stamp) in raw.attributes.iter().zip(&raw.metadata) {
+            let stamp = Stamp::from(*stamp);
+            match self.attributes.get(&attribute.attid) {
+                Some((Known::Plain(known), syntax)) => {
+                    let value = self.value(*known, *syntax, attribute)?;
+                    change.attributes.push(AttributeChange { attribute: *known, stamp, value });
+                }
+                Some((Known::NtHash, _)) => change.nt_hash = Some(self.nt_hash(attribute, stamp)?),
+                // Links come as such; a whole `member` is sent by forests from before 2003 only.
+                Some((Known::Member, _)) => return Err("its members come in a form of before 2003"),
+                // Sent unasked (objectSid, instanceType, …).
+                None => {}
+            }
+        }
+        Ok(change)
+    }
+
+    fn value(
+        &self,
+        known: Attribute,
+        syntax: Syntax,
+        raw: &RawAttribute<'_>,
+    ) -> Result<Option<Value>, &'static str> {
+        match (syntax, raw.values.as_slice()) {
+            (_, []) => Ok(None),
+            (Syntax::Classes, values) => attribute::classes(values, &self.classes).map(Some),
+            (syntax, [value]) => attribute::value(syntax, value).map(Some).ok_or(wrong_type(known)),
+            (_, [_, _, ..]) => Err("an attribute with a single value has several"),
+        }
+    }
+
+    fn nt_hash(&self, raw: &RawAttribute<'_>, stamp: Stamp) -> Result<SealedNtHash, &'static str> {
+        match raw.values.as_slice() {
+            [] if !self.secrets => Ok(SealedNtHash::withheld(stamp)),
+            [] | [[]] => Ok(SealedNtHash::removed(stamp)),
+            [sealed] if self.secrets => Ok(SealedNtHash::sealed(stamp, sealed.to_vec())),
+            [_] => Err("a password came although none was asked for"),
+            [_, _, ..] => Err("it has several passwords"),
+        }
+    }
+
+    fn link(&self, raw: &RawLink<'_>) -> Result<Option<Link>, &'static str> {
+        if self.attributes.get(&raw.attid).map(|(known, _)| *known) != Some(Known::Member) {
+            return Ok(None);
+        }
+        let group = raw.object.ok_or("it has no name")?.checked()?;
+        let member =
+            crate::drs::dsname::RawName::from_value(raw.value).map_err(|_| "its value is no name")?;
+        Ok(Some(Link { group, member: member.checked()?, present: raw.present, stamp: raw.stamp.into() }))
+    }
+}
+
+impl From<RawStamp> for Stamp {
+    fn from(raw: RawStamp) -> Self {
+        Self { version: raw.version, time: raw.time, invocation_id: raw.invocation_id }
+    }
+}
+
+/// What came is what was asked for.
+pub(crate) fn is_object(page: &Page, which: &ObjectId) -> bool {
+    page.changes.iter().all(|change| match which {
+        ObjectId::Guid(guid) => change.object.guid == *guid,
+        ObjectId::Sid(sid) => change.object.sid.as_ref() == Some(sid),
+    })
+}
+
+fn wrong_type(known: Attribute) -> &'static str {
+    match known {
+        Attribute::ObjectClass => "objectClass is of the wrong type",
+        Attribute::SamAccountName => "sAMAccountName is of the wrong type",
+        Attribute::UserPrincipalName => "userPrincipalName is of the wrong type",
+        Attribute::DisplayName => "displayName is of the wrong type",
+        Attribute::UserAccountControl => "userAccountControl is of the wrong type",
+        Attribute::AccountExpires => "accountExpires is of the wrong type",
+        Attribute::PwdLastSet => "pwdLastSet is of the wrong type",
+        Attribute::LockoutTime => "lockoutTime is of the wrong type",
+        Attribute::LogonHours => "logonHours is of the wrong type",
+        Attribute::PrimaryGroupId => "primaryGroupID is of the wrong type",
+        Attribute::AdminCount => "adminCount is of the wrong type",
+        Attribute::IsDeleted => "isDeleted is of the wrong type",
+        Attribute::IsRecycled => "isRecycled is of the wrong type",
+        Attribute::Name => "name is of the wrong type",
+        Attribute::MaxPwdAge => "maxPwdAge is of the wrong type",
+        Attribute::LockoutDuration => "lockoutDuration is of the wrong type",
+        Attribute::LockoutObservationWindow => "lockoutObservationWindow is of the wrong type",
+        Attribute::LockoutThreshold => "lockoutThreshold is of the wrong type",
+    }
+}
