@@ -21,8 +21,13 @@ pub fn ask(socket: &Path, ask: &Ask) -> Result<Answer, TenantError> {
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut line = Zeroizing::new(serde_json::to_vec(ask).map_err(|_| ErrorKind::InvalidInput)?);
         line.push(b'\n');
-        stream.write_all(&line)?;
-        stream.shutdown(Shutdown::Write)?;
+        // A tenant that would not listen to the end may have said why.
+        let written = stream.write_all(&line).and_then(|()| stream.shutdown(Shutdown::Write));
+        if let Err(e) = written
+            && e.kind() != ErrorKind::BrokenPipe
+        {
+            return Err(e);
+        }
         let mut answer = Zeroizing::new(Vec::with_capacity(4096));
         let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
         stream.take(limit).read_to_end(&mut answer)?;

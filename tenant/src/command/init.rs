@@ -2,7 +2,6 @@
 //! What it makes is read by `serve`.
 
 use super::Init;
-use super::ask::print;
 use crate::authority::Authority;
 use crate::config::{Config, template};
 use crate::error::TenantError;
@@ -17,8 +16,8 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// Does it, and says what comes next.
-pub fn init(config_file: &Path, flags: &Init) -> Result<(), TenantError> {
+/// Does it, and gives the text that says what comes next.
+pub fn init(config_file: &Path, flags: &Init) -> Result<String, TenantError> {
     let (config, text) = configuration(config_file, flags)?;
     let mut begun = Begun::default();
     make(&config, &mut begun)?;
@@ -30,7 +29,7 @@ pub fn init(config_file: &Path, flags: &Init) -> Result<(), TenantError> {
         begun.files.push(config_file.to_owned());
     }
     begun.finish(&config.data_directory)?;
-    print(&next_steps(config_file, &config, text.is_some()))
+    Ok(next_steps(config_file, &config, text.is_some()))
 }
 
 /// The configuration that is there, or the one that will be.

@@ -237,7 +237,7 @@ pub struct Listing {
 /// Does what was said.
 pub fn run(line: &CommandLine) -> Result<(), TenantError> {
     match &line.command {
-        Command::Init(init) => init::init(&line.config, init),
+        Command::Init(init) => ask::print(&init::init(&line.config, init)?),
         Command::Serve => {
             let config = Config::load(&line.config)?;
             log::start(config.log.format, line.log_level.unwrap_or(config.log.level));

@@ -2,6 +2,7 @@
 //! administrator moves the pen by revoking the writer (`store::domains::release_writer`).
 //! Neighbours: `ingest` asks before it takes anything.
 
+use crate::store::agents::{self, AgentState};
 use crate::store::domains::{self, Domain};
 use crate::store::{Store, StoreError, audit};
 use landbridge_wire::problem::{Problem, ProblemCode};
@@ -34,6 +35,12 @@ pub(super) fn admitted(
     writer: &Writer,
     domain_sid: Option<&str>,
 ) -> Result<Result<Domain, Problem>, StoreError> {
+    // Its certificate was looked at before this transaction: a revocation may have come in between, and whoever was
+    // revoked must not take the pen again that the revocation took away.
+    if agents::find(connection, writer.agent)?.is_some_and(|agent| agent.state != AgentState::Approved) {
+        let detail = "the agent was revoked just now: an administrator makes a token, then enrol it again";
+        return Ok(Err(Problem::new(ProblemCode::AgentRevoked, detail)));
+    }
     let Some(domain) = domains::by_id(connection, writer.domain)? else {
         let gone = "the domain that this agent was enrolled for is not served here; enrol it anew";
         return Ok(Err(Problem::new(ProblemCode::WrongDomain, gone)));

@@ -95,8 +95,10 @@ async fn a_revoked_agent_is_refused_everywhere_and_stays_revoked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revocation_cuts_the_agents_open_connections_and_nobody_elses() {
     let edge = Edge::start().await;
-    let (phs, other) = (edge.phs().await, edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap());
-    let (mut first, mut second) = (edge.connect(Some(&phs)).await.unwrap(), edge.connect(Some(&phs)).await.unwrap());
+    let (phs, other) =
+        (edge.phs().await, edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap());
+    let (mut first, mut second) =
+        (edge.connect(Some(&phs)).await.unwrap(), edge.connect(Some(&phs)).await.unwrap());
     let mut others = edge.connect(Some(&other)).await.unwrap();
     until("both agents are connected", async || edge.tenant.live.agents() == 2).await;
     edge.ask(Ask::AgentsRevoke { agent: phs.agent }).await;

@@ -39,7 +39,9 @@ async fn a_body_over_the_bound_is_refused_by_its_length_and_by_its_bytes() {
 
     // And without a length, the bytes are counted.
     let mut tls = edge.connect(None).await.unwrap();
-    tls.write_all(b"POST /v1/enroll HTTP/1.1\r\nhost: t\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
+    tls.write_all(b"POST /v1/enroll HTTP/1.1\r\nhost: t\r\ntransfer-encoding: chunked\r\n\r\n")
+        .await
+        .unwrap();
     let chunk = [b"4000\r\n".as_slice(), &[b'x'; 0x4000], b"\r\n"].concat();
     for _ in 0..4 {
         if tls.write_all(&chunk).await.is_err() {
@@ -151,13 +153,21 @@ async fn hostile_bytes_in_place_of_tls_or_http_do_no_harm() {
         assert!(ended.is_ok());
     }
     let headers: String = (0..200).map(|n| format!("x-{n}: y\r\n")).collect();
-    for head in ["\u{0}\u{1}\u{2}\r\n\r\n".to_owned(), format!("POST / HTTP/1.1\r\n{headers}\r\n"), "A".repeat(40_000)] {
+    for head in [
+        "\u{0}\u{1}\u{2}\r\n\r\n".to_owned(),
+        format!("POST / HTTP/1.1\r\n{headers}\r\n"),
+        "A".repeat(40_000),
+    ] {
         let mut tls = edge.connect(None).await.unwrap();
         let _ = tls.write_all(head.as_bytes()).await;
         let mut answer = Vec::new();
         let ended = tokio::time::timeout(DEADLINE, tls.read_to_end(&mut answer)).await;
         assert!(ended.is_ok());
-        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"),
+            "{}",
+            String::from_utf8_lossy(&answer)
+        );
     }
     let (status, ..) = edge.send(None, request("GET", "/", b"")).await.unwrap();
     assert_eq!(status, StatusCode::NOT_FOUND, "it still serves");

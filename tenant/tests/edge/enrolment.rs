@@ -43,7 +43,10 @@ async fn each_bad_token_has_its_own_answer_and_leaves_no_agent() {
     assert_eq!(code(edge.enroll(nobodys, Role::Phs).await), ProblemCode::TokenUnknown);
     let garbage = TokenSecret::new("not base64 at all!".to_owned());
     assert_eq!(code(edge.enroll(garbage, Role::Phs).await), ProblemCode::TokenUnknown);
-    assert_eq!(code(edge.enroll(edge.token(Role::Pta).await.secret, Role::Phs).await), ProblemCode::TokenWrongRole);
+    assert_eq!(
+        code(edge.enroll(edge.token(Role::Pta).await.secret, Role::Phs).await),
+        ProblemCode::TokenWrongRole
+    );
 
     let expired = edge.token(Role::Phs).await;
     edge.tenant

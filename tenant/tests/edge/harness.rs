@@ -29,39 +29,39 @@ use tokio_rustls::client::TlsStream;
 use uuid::Uuid;
 
 /// Nothing on loopback takes longer.
-pub const DEADLINE: Duration = Duration::from_secs(20);
-pub const DOMAIN: &str = "corp.example.com";
-pub const SID: &str = "S-1-5-21-1-2-3";
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DOMAIN: &str = "corp.example.com";
+pub(crate) const SID: &str = "S-1-5-21-1-2-3";
 /// What the tests' tenants are configured to.
-pub const GRID: Duration = Duration::from_millis(200);
+pub(crate) const GRID: Duration = Duration::from_millis(200);
 
 /// A tenant that serves until it is dropped.
-pub struct Edge {
-    pub tenant: Arc<Tenant>,
-    pub address: SocketAddr,
-    pub observe: SocketAddr,
-    pub folder: tempfile::TempDir,
-    pub config: Config,
+pub(crate) struct Edge {
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) address: SocketAddr,
+    pub(crate) observe: SocketAddr,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) config: Config,
     stop: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
 }
 
 /// An agent's identity, as it would keep it.
-pub struct Identity {
-    pub agent: Uuid,
-    pub certificate: Vec<u8>,
-    pub key: Vec<u8>,
-    pub approved: bool,
+pub(crate) struct Identity {
+    pub(crate) agent: Uuid,
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) key: Vec<u8>,
+    pub(crate) approved: bool,
 }
 
-pub type Tls = TlsStream<TcpStream>;
+pub(crate) type Tls = TlsStream<TcpStream>;
 
 impl Edge {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(Limits::default()).await
     }
 
-    pub async fn with(limits: Limits) -> Self {
+    pub(crate) async fn with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tenant.toml");
         let data_directory = folder.path().join("data");
@@ -91,24 +91,24 @@ impl Edge {
     }
 
     /// Stops it as SIGTERM does, and waits until it has.
-    pub async fn stop(self) -> (tempfile::TempDir, Config) {
-        self.stop.send(true).unwrap();
+    pub(crate) async fn stop(self) -> (tempfile::TempDir, Config) {
+        let _ = self.stop.send(true);
         tokio::time::timeout(DEADLINE, self.served).await.unwrap().unwrap();
         (self.folder, self.config)
     }
 
     /// Tells it to stop and does not wait.
-    pub fn tell_to_stop(&self) {
+    pub(crate) fn tell_to_stop(&self) {
         self.stop.send(true).unwrap();
     }
 
     /// Asks as root would.
-    pub async fn ask(&self, ask: Ask) -> Answer {
+    pub(crate) async fn ask(&self, ask: Ask) -> Answer {
         let tenant = self.tenant.clone();
         tokio::task::spawn_blocking(move || act(&tenant, 0, ask, unix_now())).await.unwrap()
     }
 
-    pub async fn token(&self, role: Role) -> Token {
+    pub(crate) async fn token(&self, role: Role) -> Token {
         let ask = Ask::TokenCreate { role, domain: DOMAIN.to_owned(), minutes: 10 };
         match self.ask(ask).await {
             Answer::Token(token) => token.lend(|text| Token::parse(text).unwrap()),
@@ -116,7 +116,7 @@ impl Edge {
         }
     }
 
-    pub async fn credential(&self, name: &str, rate: u32) -> String {
+    pub(crate) async fn credential(&self, name: &str, rate: u32) -> String {
         let ask = Ask::AppsCreate { name: name.to_owned(), domain: None, rate };
         match self.ask(ask).await {
             Answer::Credential(credential) => credential.lend(str::to_owned),
@@ -125,7 +125,7 @@ impl Edge {
     }
 
     /// Enrols over the wire.
-    pub async fn enroll(&self, secret: TokenSecret, role: Role) -> Result<Identity, Problem> {
+    pub(crate) async fn enroll(&self, secret: TokenSecret, role: Role) -> Result<Identity, Problem> {
         let (key, csr) = key_and_request();
         let request = enroll_request(secret, role, csr);
         let made: EnrollResponse = self.post(None, "/v1/enroll", &request).await?;
@@ -134,7 +134,7 @@ impl Edge {
     }
 
     /// A phs that was enrolled and approved.
-    pub async fn phs(&self) -> Identity {
+    pub(crate) async fn phs(&self) -> Identity {
         let identity = self.enroll(self.token(Role::Phs).await.secret, Role::Phs).await.unwrap();
         assert!(!identity.approved);
         self.ask(Ask::AgentsApprove { agent: identity.agent }).await;
@@ -142,11 +142,11 @@ impl Edge {
     }
 
     /// The same agent's certificate as it would look had it been made then.
-    pub fn certificate_of(&self, identity: &Identity, made_at: i64) -> Identity {
+    pub(crate) fn certificate_of(&self, identity: &Identity, made_at: i64) -> Identity {
         self.certificate_for(identity, Role::Phs, made_at)
     }
 
-    pub fn certificate_for(&self, identity: &Identity, role: Role, made_at: i64) -> Identity {
+    pub(crate) fn certificate_for(&self, identity: &Identity, role: Role, made_at: i64) -> Identity {
         let authority = &self.tenant.authority;
         let (key, csr) = key_and_request();
         let name = AgentName {
@@ -160,7 +160,7 @@ impl Edge {
         Identity { agent: identity.agent, certificate: issued.certificate, key, approved: true }
     }
 
-    pub async fn connect(&self, identity: Option<&Identity>) -> std::io::Result<Tls> {
+    pub(crate) async fn connect(&self, identity: Option<&Identity>) -> std::io::Result<Tls> {
         let mut roots = RootCertStore::empty();
         roots.add(self.tenant.authority.root().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -182,7 +182,7 @@ impl Edge {
     }
 
     /// One request on a connection of its own.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         identity: Option<&Identity>,
         request: Request<Full<Bytes>>,
@@ -191,7 +191,7 @@ impl Edge {
         tokio::time::timeout(DEADLINE, exchange(tls, request)).await.unwrap()
     }
 
-    pub async fn post<M: Serialize, R: DeserializeOwned>(
+    pub(crate) async fn post<M: Serialize, R: DeserializeOwned>(
         &self,
         identity: Option<&Identity>,
         path: &str,
@@ -200,7 +200,7 @@ impl Edge {
         self.post_bytes(identity, path, &frame::encode(message).unwrap()).await
     }
 
-    pub async fn post_bytes<R: DeserializeOwned>(
+    pub(crate) async fn post_bytes<R: DeserializeOwned>(
         &self,
         identity: Option<&Identity>,
         path: &str,
@@ -215,12 +215,15 @@ impl Edge {
         Err(problem)
     }
 
-    pub async fn audit(&self) -> Vec<landbridge_tenant::store::audit::Entry> {
+    pub(crate) async fn audit(&self) -> Vec<landbridge_tenant::store::audit::Entry> {
         self.tenant.store.read(|conn| landbridge_tenant::store::audit::newest(conn, 1000)).unwrap()
     }
 }
 
-async fn exchange(tls: Tls, request: Request<Full<Bytes>>) -> std::io::Result<(StatusCode, hyper::HeaderMap, Vec<u8>)> {
+async fn exchange(
+    tls: Tls,
+    request: Request<Full<Bytes>>,
+) -> std::io::Result<(StatusCode, hyper::HeaderMap, Vec<u8>)> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(tls)).await.map_err(std::io::Error::other)?;
     let driver = tokio::spawn(connection);
@@ -235,18 +238,18 @@ async fn exchange(tls: Tls, request: Request<Full<Bytes>>) -> std::io::Result<(S
     answer
 }
 
-pub fn request(method: &str, path: &str, body: &[u8]) -> Request<Full<Bytes>> {
+pub(crate) fn request(method: &str, path: &str, body: &[u8]) -> Request<Full<Bytes>> {
     let body = Full::new(Bytes::copy_from_slice(body));
     Request::builder().method(method).uri(path).header("host", "tenant.example.com").body(body).unwrap()
 }
 
-pub fn key_and_request() -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn key_and_request() -> (Vec<u8>, Vec<u8>) {
     let key = rcgen::KeyPair::generate().unwrap();
     let request = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
     (key.serialize_der(), request.der().to_vec())
 }
 
-pub fn enroll_request(secret: TokenSecret, role: Role, csr: Vec<u8>) -> EnrollRequest {
+pub(crate) fn enroll_request(secret: TokenSecret, role: Role, csr: Vec<u8>) -> EnrollRequest {
     EnrollRequest {
         secret,
         role,
@@ -257,11 +260,11 @@ pub fn enroll_request(secret: TokenSecret, role: Role, csr: Vec<u8>) -> EnrollRe
 }
 
 /// What a phs asks first.
-pub fn hello() -> landbridge_wire::upload::Hello {
+pub(crate) fn hello() -> landbridge_wire::upload::Hello {
     landbridge_wire::upload::Hello { instance: Uuid::new_v4(), domain_sid: Text::new(SID).unwrap() }
 }
 
-pub fn code<T>(outcome: Result<T, Problem>) -> ProblemCode {
+pub(crate) fn code<T>(outcome: Result<T, Problem>) -> ProblemCode {
     match outcome {
         Ok(_) => panic!("it was taken"),
         Err(problem) => problem.code,
@@ -269,7 +272,7 @@ pub fn code<T>(outcome: Result<T, Problem>) -> ProblemCode {
 }
 
 /// Polls until it holds.
-pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let end = tokio::time::Instant::now() + DEADLINE;
     while !holds().await {
         assert!(tokio::time::Instant::now() < end, "never: {what}");
