@@ -126,6 +126,12 @@ pub enum Error {
         /// The code.
         code: u32,
     },
+    /// There is no such object, or it is not in this domain. The session goes on.
+    #[error("the directory holds no object {object}")]
+    UnknownObject {
+        /// The objectGUID or SID that was asked for.
+        object: String,
+    },
     /// The DC cannot serve: replication disabled (8456), read-only, too old. Use another.
     #[error("this DC is unfit for replication: {why}; use another")]
     Unfit {
@@ -212,7 +218,7 @@ impl Error {
             | Self::Refused { .. }
             | Self::Fault { .. }
             | Self::Rollback { .. } => Who::DirectoryOperator,
-            Self::Busy { .. } | Self::Restored { .. } => Who::Nobody,
+            Self::UnknownObject { .. } | Self::Busy { .. } | Self::Restored { .. } => Who::Nobody,
             Self::Authentication(_) | Self::Unsupported(_) | Self::Protocol(_) | Self::TooLarge(_) => {
                 Who::Peer
             }

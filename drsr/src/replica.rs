@@ -80,7 +80,13 @@ async fn session(line: Line, target: Target, security: Security) -> Result<(), E
     loop {
         let page = match line.order().await? {
             Order::Changes { from, secrets } => session.changes(from, secrets).await?,
-            Order::Object { which, secrets } => session.object(&which, secrets).await?,
+            Order::Object { which, secrets } => match session.object(&which, secrets).await {
+                Err(error @ Error::UnknownObject { .. }) => {
+                    line.refused(error).await?;
+                    continue;
+                }
+                outcome => outcome?,
+            },
             Order::Finish => return session.unbind().await,
         };
         line.page(page).await?;
@@ -176,7 +182,7 @@ impl Session {
             max_objects: self.target.page_objects.clamp(1, MAX_PAGE),
             secrets,
         };
-        self.ask(&request, Asked::Changes { secrets }, &naming_context).await
+        self.ask(&request, Asked::Changes { secrets }).await
     }
 
     async fn object(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, Error> {
@@ -190,17 +196,21 @@ impl Session {
             max_objects: 1,
             secrets,
         };
-        let received = self.ask(&request, Asked::Object { secrets }, &which.to_string()).await?;
+        let received = self.ask(&request, Asked::Object { secrets }).await?;
         if !page::is_object(&received.page, which) {
             return Err(Error::Protocol("another object than the one that was asked for".to_owned()));
         }
         Ok(received.page)
     }
 
-    async fn ask(&mut self, request: &Request<'_>, asked: Asked, name: &str) -> Result<Received, Error> {
+    async fn ask(&mut self, request: &Request<'_>, asked: Asked) -> Result<Received, Error> {
         let stub = self.association.call(CHANGES, &request.encode(self.handle)).await?;
         self.keys = self.newest_keys()?;
-        let asking = Asking { account: &self.target.account, naming_context: &self.naming_context, name };
+        let object = match request.what {
+            What::Domain(_) => None,
+            What::Object(object) => Some(object),
+        };
+        let asking = Asking { account: &self.target.account, naming_context: &self.naming_context, object };
         let reply = reply::decode(&stub).map_err(|error| refusal::explain(error, asking))?;
         if reply.drs_error != 0 {
             let error = Error::Refused { operation: CHANGES.name, code: reply.drs_error };

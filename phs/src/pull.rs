@@ -167,7 +167,7 @@ impl Connection {
         let mut connection = Self { replica, sockets };
         match connection.run()? {
             Stop::Ready => Ok(connection),
-            Stop::Page(_) | Stop::Finished => Err(connection.over()),
+            Stop::Page(_) | Stop::Refused(_) | Stop::Finished => Err(connection.over()),
         }
     }
 
@@ -182,6 +182,7 @@ impl Connection {
     }
 
     /// One object alone, whole, with its links. Use another connection than the one that pages.
+    /// After [`Error::UnknownObject`] the connection goes on.
     pub fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Page, PullError> {
         self.order(Order::Object { which, secrets })
     }
@@ -191,17 +192,21 @@ impl Connection {
         self.replica.answer(Answer::Order(Order::Finish));
         match self.run()? {
             Stop::Finished => Ok(()),
-            Stop::Ready | Stop::Page(_) => Err(self.over()),
+            Stop::Ready | Stop::Page(_) | Stop::Refused(_) => Err(self.over()),
         }
     }
 
     fn order(&mut self, order: Order) -> Result<Page, PullError> {
         self.replica.answer(Answer::Order(order));
-        let Stop::Page(page) = self.run()? else { return Err(self.over()) };
+        let outcome = match self.run()? {
+            Stop::Page(page) => Ok(*page),
+            Stop::Refused(error) => Err(self.sockets.refused(error)),
+            Stop::Ready | Stop::Finished => return Err(self.over()),
+        };
         self.replica.answer(Answer::Done);
         match self.run()? {
-            Stop::Ready => Ok(*page),
-            Stop::Page(_) | Stop::Finished => Err(self.over()),
+            Stop::Ready => outcome,
+            Stop::Page(_) | Stop::Refused(_) | Stop::Finished => Err(self.over()),
         }
     }
 
@@ -216,6 +221,7 @@ impl Connection {
                 Ask::Kdc(request) => self.sockets.kdc(&request).map(Answer::Bytes)?,
                 Ask::Ready => return Ok(Stop::Ready),
                 Ask::Page(page) => return Ok(Stop::Page(page)),
+                Ask::Refused(error) => return Ok(Stop::Refused(error)),
                 Ask::Finished => return Ok(Stop::Finished),
             };
             self.replica.answer(answer);
@@ -230,6 +236,7 @@ impl Connection {
 enum Stop {
     Ready,
     Page(Box<Page>),
+    Refused(Error),
     Finished,
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// An attribute that phs uses. Secrets and links are not here: see `Change::nt_hash` and `Link`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Attribute {
-    /// The classes of the object, most general first.
+    /// The classes of the object, all of its chain; the order is the DC's.
     ObjectClass,
     /// Pre-Windows 2000 logon name.
     SamAccountName,

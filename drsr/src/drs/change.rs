@@ -167,7 +167,8 @@ impl SealedNtHash {
         matches!(self.content, Content::Removed)
     }
 
-    /// The page was asked for without secrets: nothing is known but the stamp.
+    /// The page was asked for without secrets: nothing is known but the stamp, and of that Samba sends no time
+    /// (0). Never compare it with a stamp of a page with secrets.
     pub fn is_withheld(&self) -> bool {
         matches!(self.content, Content::Withheld)
     }

@@ -1,6 +1,7 @@
 //! What a DC's error codes mean for who must act (MS-ERREF 2.2, ERROR_DS_DRA_…).
 //! The last word on a refusal of `reply` and on faults; used by `replica`.
 
+use crate::drs::request::ObjectId;
 use crate::error::Error;
 
 /// Who asked for what.
@@ -8,8 +9,8 @@ use crate::error::Error;
 pub(crate) struct Asking<'a> {
     pub(crate) account: &'a str,
     pub(crate) naming_context: &'a str,
-    /// What was named: the domain or a single object.
-    pub(crate) name: &'a str,
+    /// The single object that was named, if not the domain.
+    pub(crate) object: Option<&'a ObjectId>,
 }
 
 /// Gives a refusal its meaning.
@@ -22,8 +23,11 @@ pub(crate) fn explain(error: Error, asking: Asking<'_>) -> Error {
             account: asking.account.to_owned(),
             naming_context: asking.naming_context.to_owned(),
         },
-        // ERROR_DS_DRA_BAD_DN, _BAD_NC
-        8439 | 8440 => Error::UnknownName { name: asking.name.to_owned(), code },
+        // ERROR_DS_DRA_BAD_DN, _BAD_NC; ERROR_DS_OBJ_NOT_FOUND (Windows, for a single object)
+        8439 | 8440 | 8333 => match asking.object {
+            Some(object) => Error::UnknownObject { object: object.to_string() },
+            None => Error::UnknownName { name: asking.naming_context.to_owned(), code },
+        },
         // ERROR_DS_DRA_NOT_SUPPORTED
         8454 => unfit("it does not support this kind of replication"),
         // ERROR_DS_DRA_SOURCE_DISABLED

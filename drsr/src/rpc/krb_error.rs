@@ -52,7 +52,7 @@ impl KrbError {
         let account = account.to_owned();
         match (self.code, self.time) {
             (1 | 18, _) => Error::AccountRevoked { account },
-            (6, _) => Error::UnknownAccount { account },
+            (6, _) => Error::UnknownAccount { account: format!("{account}@{domain}") },
             (7, _) => Error::UnknownService { service: service.to_owned() },
             (14, _) => Error::NoCommonEncryption { account },
             (23, _) => Error::PasswordExpired { account },

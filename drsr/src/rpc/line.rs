@@ -32,6 +32,8 @@ pub enum Ask {
     Ready,
     /// What an order brought. Answer `Done`.
     Page(Box<Page>),
+    /// The DC said no to an order, and the session goes on. Answer `Done`.
+    Refused(Error),
     /// The session is over; close the connection.
     Finished,
 }
@@ -123,6 +125,10 @@ impl Line {
             Answer::Order(order) => Ok(order),
             Answer::Done | Answer::Bytes(_) => Err(Error::OutOfOrder("an order was expected")),
         }
+    }
+
+    pub(crate) async fn refused(&self, error: Error) -> Result<(), Error> {
+        self.done(Ask::Refused(error)).await
     }
 
     pub(crate) async fn page(&self, page: Page) -> Result<(), Error> {
