@@ -1,10 +1,13 @@
 //! The text form of a salted digest is canonical: what is read prints as it was, or it is refused.
 
-use landbridge_crypto::salted_digest::{ITERATIONS, SALT_BYTES, SaltedDigest};
+use landbridge_crypto::salted_digest::{DigestError, ITERATIONS, SALT_BYTES, SaltedDigest};
 use landbridge_crypto::secret::Password;
 
 /// Above this a verification takes longer than fuzzing allows.
 const CHEAP: u32 = 100;
+
+// The error has no room to repeat what it refused.
+const _: () = assert!(size_of::<DigestError>() == 1);
 
 /// Takes the bytes as the text of a digest.
 pub fn digest_text(data: &[u8]) {
@@ -19,10 +22,6 @@ pub fn digest_text(data: &[u8]) {
                 assert!(!(fits("one password") && fits("another")), "two passwords fit one digest");
             }
         }
-        Err(error) => {
-            let shown = format!("{error} {error:?}");
-            assert!(text.len() < 32 || !shown.contains(text), "the error repeats what it refused");
-            assert!(shown.len() < 200, "the error grows with what it refused");
-        }
+        Err(error) => assert!(error.to_string().len() < 100),
     }
 }
