@@ -1,10 +1,16 @@
-//! What strangers may send: the text of a token, and an enrolment with its certificate request.
+//! What strangers may send and show: the text of a token, an enrolment with its certificate request, a
+//! certificate, the name in it.
 
 use super::wire_frames::with_head;
-use landbridge_wire::enroll::{EnrollRequest, Token};
+use landbridge_tenant::authority::{AGENT_LIFE, Authority, RequestedKey};
+use landbridge_tenant::peer::{AgentName, Shown};
+use landbridge_wire::enroll::{EnrollRequest, Role, Token};
 use landbridge_wire::frame;
+use std::sync::LazyLock;
+use uuid::Uuid;
 
-/// The first byte says what the rest is: a token's text, the payload of an enrolment, or a certificate request.
+/// The first byte says what the rest is: 0 a token's text, 1 the payload of an enrolment, 2 a certificate, 3 the
+/// name in one, else a certificate request.
 pub fn enrolment(data: &[u8]) {
     let Some((which, rest)) = data.split_first() else { return };
     match which {
@@ -16,6 +22,12 @@ pub fn enrolment(data: &[u8]) {
                 certificate_request(message.csr.as_bytes());
             }
         }
+        2 => {
+            if let Some(shown) = Shown::read(rest) {
+                name(shown.name.uri().as_bytes());
+            }
+        }
+        3 => name(rest),
         _ => certificate_request(rest),
     }
 }
@@ -31,4 +43,33 @@ fn token(data: &[u8]) {
     assert!(format!("{token:?}").contains("TokenSecret(..)"));
 }
 
-fn certificate_request(_der: &[u8]) {}
+/// A name has one text, and nothing in it reaches past its own part.
+fn name(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Some(name) = AgentName::parse(text) else { return };
+    assert_eq!(name.uri(), text, "a name has two texts");
+    assert!(!name.domain.contains('/') && !name.domain_sid.contains('/'));
+}
+
+const NOW: i64 = 1_800_000_000;
+
+static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| {
+    let root = Authority::create(Uuid::from_u128(1), NOW).expect("a root can be made");
+    Authority::load(Uuid::from_u128(1), &root.key, &root.certificate).expect("and be loaded")
+});
+
+/// Whatever a request asks for, the certificate says what the tenant says, and no more.
+fn certificate_request(der: &[u8]) {
+    let Ok(key) = RequestedKey::of(der) else { return };
+    let name = AgentName {
+        tenant: Uuid::from_u128(1),
+        role: Role::Pta,
+        domain: "corp.example.com".to_owned(),
+        domain_sid: "S-1-5-21-1-2-3".to_owned(),
+        agent: Uuid::from_u128(2),
+    };
+    let issued = AUTHORITY.agent_certificate(&key, &name, NOW).expect("a good request gets its certificate");
+    let shown = Shown::read(&issued.certificate).expect("what was made can be read");
+    assert_eq!((&shown.name, shown.not_after), (&name, issued.not_after));
+    assert!(shown.not_after <= NOW + AGENT_LIFE, "it lives too long");
+}
