@@ -1,0 +1,368 @@
+//! The configuration file, read whole and checked before anything starts.
+//! Secrets are named by file and never stand in it. Errors name file, line and column.
+//! Neighbours: `main` reads it, `pull` is given its directory.
+
+use crate::pull::{Authentication, Controller, Credential, Directory, Keytab};
+use landbridge_agent::key::{self, FileError};
+use landbridge_agent::log;
+use landbridge_crypto::salted_digest::Profile;
+use landbridge_crypto::secret::Password;
+use landbridge_drsr::drs::change::Sid;
+use serde::{Deserialize, Deserializer, de};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+const MAX_FILE: usize = 1024 * 1024;
+const MAX_PASSWORD: usize = 1024;
+const MAX_KEYTAB: usize = landbridge_drsr::rpc::keytab::MAX_KEYTAB;
+
+/// The whole configuration.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where identity and state database are kept; 0700.
+    pub state_directory: PathBuf,
+    /// What is read, and as whom.
+    pub directory: DirectoryConfig,
+    /// How passwords are carried.
+    #[serde(default)]
+    pub passwords: Passwords,
+    /// What is done about privileged accounts.
+    #[serde(default)]
+    pub privileged: Privileged,
+    /// What the program says of itself.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// `[directory]`.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "RawDirectory")]
+pub struct DirectoryConfig {
+    /// DNS name of the domain, lower case.
+    pub domain: String,
+    /// sAMAccountName of the delegated account.
+    pub account: String,
+    /// What it proves itself with.
+    pub secret: SecretFile,
+    /// How it proves itself.
+    pub authentication: Authentication,
+    /// The most objects in one page: 1 to 1000.
+    pub page_objects: u32,
+    /// The DCs, the preferred one first; at least one.
+    pub controllers: Vec<Controller>,
+}
+
+/// A file with the delegated account's secret; 0600.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretFile {
+    /// Its Kerberos keys.
+    Keytab(PathBuf),
+    /// Its password: the first line.
+    Password(PathBuf),
+}
+
+/// `[passwords]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Passwords {
+    /// What a digest costs.
+    #[serde(deserialize_with = "parsed")]
+    pub profile: Profile,
+}
+
+/// `[privileged]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Privileged {
+    /// SIDs of privileged accounts that are synchronised all the same.
+    #[serde(deserialize_with = "all_parsed")]
+    pub include: Vec<Sid>,
+}
+
+/// `[log]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// For a person or for a program.
+    pub format: log::Format,
+    /// The least important level that is written.
+    #[serde(deserialize_with = "parsed")]
+    pub level: tracing::Level,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: log::Format::Human, level: tracing::Level::INFO }
+    }
+}
+
+/// The operator of this machine must mend the file.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: cannot read the configuration: {why}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        why: std::io::Error,
+    },
+    /// Its text is wrong.
+    #[error("{}:{line}:{column}: {why}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// A file that it names cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl Config {
+    /// Reads and checks a configuration file; opens none of the files that it names.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |why| ConfigError::Unreadable { path: path.to_owned(), why };
+        let length = std::fs::metadata(path).map_err(unreadable)?.len();
+        if length > u64::try_from(MAX_FILE).unwrap_or(u64::MAX) {
+            return Err(unreadable(std::io::Error::other("longer than any configuration")));
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            ConfigError::Wrong { path: path.to_owned(), line, column, why: error.message().to_owned() }
+        })
+    }
+}
+
+impl DirectoryConfig {
+    /// Reads the account's secret and puts it together with one of the DCs.
+    pub fn open(&self, controller: &Controller) -> Result<Directory, ConfigError> {
+        Ok(Directory {
+            domain: self.domain.clone(),
+            controller: controller.clone(),
+            account: self.account.clone(),
+            credential: self.secret.read()?,
+            authentication: self.authentication,
+            page_objects: self.page_objects,
+        })
+    }
+}
+
+impl SecretFile {
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Keytab(path) | Self::Password(path) => path,
+        }
+    }
+
+    /// Reads it; refuses a file that others may use.
+    pub fn read(&self) -> Result<Credential, ConfigError> {
+        let content = |path: &Path, why: String| FileError::Content { path: path.to_owned(), why };
+        match self {
+            Self::Keytab(path) => {
+                let bytes = key::read_secret(path, MAX_KEYTAB)?;
+                let keytab = Keytab::parse(&bytes).map_err(|error| content(path, error.to_string()))?;
+                Ok(Credential::Keytab(keytab))
+            }
+            Self::Password(path) => {
+                let bytes = key::read_secret(path, MAX_PASSWORD)?;
+                let text = std::str::from_utf8(&bytes).map_err(|_| content(path, "not UTF-8".to_owned()))?;
+                let line = text.lines().next().unwrap_or_default();
+                if line.is_empty() {
+                    return Err(content(path, "the first line, the password, is empty".to_owned()).into());
+                }
+                Ok(Credential::Password(Password::new(line.to_owned())))
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDirectory {
+    domain: String,
+    account: String,
+    keytab: Option<PathBuf>,
+    password_file: Option<PathBuf>,
+    #[serde(default)]
+    authentication: RawAuthentication,
+    #[serde(default = "page_objects")]
+    page_objects: u32,
+    controllers: Vec<RawController>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum RawAuthentication {
+    #[default]
+    Kerberos,
+    Ntlm,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawController {
+    name: String,
+    address: Option<IpAddr>,
+}
+
+fn page_objects() -> u32 {
+    250
+}
+
+impl TryFrom<RawDirectory> for DirectoryConfig {
+    type Error = String;
+
+    fn try_from(raw: RawDirectory) -> Result<Self, String> {
+        let secret = match (raw.keytab, raw.password_file) {
+            (Some(path), None) => SecretFile::Keytab(path),
+            (None, Some(path)) => SecretFile::Password(path),
+            (Some(_), Some(_)) => return Err("`keytab` and `password_file` exclude each other".to_owned()),
+            (None, None) => return Err("`keytab` or `password_file` is missing".to_owned()),
+        };
+        let authentication = match raw.authentication {
+            RawAuthentication::Kerberos => Authentication::Kerberos,
+            RawAuthentication::Ntlm => Authentication::Ntlm,
+        };
+        if authentication == Authentication::Ntlm && matches!(secret, SecretFile::Keytab(_)) {
+            return Err("NTLM needs `password_file`: a keytab holds Kerberos keys only".to_owned());
+        }
+        if !(1..=1000).contains(&raw.page_objects) {
+            return Err("`page_objects` must be 1 to 1000".to_owned());
+        }
+        if raw.controllers.is_empty() || raw.controllers.len() > 32 {
+            return Err("name 1 to 32 controllers".to_owned());
+        }
+        if !raw.domain.contains('.') || raw.account.is_empty() || raw.account.contains(['@', '\\', '/']) {
+            return Err(
+                "`domain` must be a full DNS name, `account` a sAMAccountName without domain".to_owned()
+            );
+        }
+        if let Some(short) = raw.controllers.iter().find(|c| !c.name.contains('.')) {
+            return Err(format!("the controller `{}` must be a full DNS name", short.name));
+        }
+        let controllers =
+            raw.controllers.into_iter().map(|c| Controller { name: c.name, address: c.address }).collect();
+        Ok(Self {
+            domain: raw.domain.to_lowercase(),
+            account: raw.account,
+            secret,
+            authentication,
+            page_objects: raw.page_objects,
+            controllers,
+        })
+    }
+}
+
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(from: D) -> Result<T, D::Error> {
+    String::deserialize(from)?.parse().map_err(de::Error::custom)
+}
+
+fn all_parsed<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Sid>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    texts.iter().map(|text| text.parse().map_err(|e| de::Error::custom(format!("`{text}`: {e}")))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const GOOD: &str = r#"state_directory = "/var/lib/landbridge-phs"
+[directory]
+domain = "Corp.example.com"
+account = "svc-landbridge"
+keytab = "/etc/landbridge/phs.keytab"
+[[directory.controllers]]
+name = "dc1.corp.example.com"
+address = "127.0.1.10"
+[privileged]
+include = ["S-1-5-21-1-2-3-1105"]
+"#;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(Path::new("/etc/phs.toml"), text)
+    }
+
+    fn refusal(text: &str) -> String {
+        parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_not_said_has_its_default() {
+        let config = parse(GOOD).unwrap();
+        assert_eq!(config.directory.domain, "corp.example.com");
+        assert_eq!(config.directory.page_objects, 250);
+        assert_eq!(config.directory.authentication, Authentication::Kerberos);
+        assert_eq!(config.passwords.profile, Profile::Strong);
+        assert_eq!(config.privileged.include.len(), 1);
+        assert_eq!(config.log.level, tracing::Level::INFO);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line_and_column() {
+        let text = GOOD.replace("account =", "acount =");
+        let text = refusal(&text);
+        assert!(text.starts_with("/etc/phs.toml:4:1: ") && text.contains("acount"), "{text}");
+        let text = refusal(&format!("{GOOD}[passwords]\nprofil = \"strong\"\n"));
+        assert!(text.starts_with("/etc/phs.toml:12:1: "), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_its_line() {
+        let text = refusal(&format!("{GOOD}[passwords]\nprofile = \"medium\"\n"));
+        assert!(text.starts_with("/etc/phs.toml:12:") && text.contains("strong"), "{text}");
+        let text = refusal(&GOOD.replace("S-1-5-21-1-2-3-1105", "CORP\\\\carol"));
+        assert!(text.starts_with("/etc/phs.toml:10:") && text.contains("SID"), "{text}");
+        let text = refusal(&GOOD.replace("127.0.1.10", "127.0.1"));
+        assert!(text.starts_with("/etc/phs.toml:8:"), "{text}");
+        let text = refusal(&GOOD.replace("[directory]", "[directory]\npage_objects = \"many\""));
+        assert!(text.starts_with("/etc/phs.toml:3:"), "{text}");
+        let text = refusal("state_directory = ");
+        assert!(text.starts_with("/etc/phs.toml:1:"), "{text}");
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for (from, to, why) in [
+            ("keytab =", "password_file = \"/p\"\nkeytab =", "exclude each other"),
+            ("keytab = \"/etc/landbridge/phs.keytab\"", "", "is missing"),
+            ("account =", "authentication = \"ntlm\"\naccount =", "NTLM needs"),
+            ("account =", "page_objects = 0\naccount =", "1 to 1000"),
+            ("dc1.corp.example.com", "dc1", "full DNS name"),
+            ("svc-landbridge", "CORP\\\\svc", "without domain"),
+        ] {
+            let text = refusal(&GOOD.replace(from, to));
+            assert!(text.contains(why), "{why}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_the_first_line_of_a_file_that_nobody_else_reads() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("password");
+        key::write_secret(&path, "pässword\nnote\n".as_bytes()).unwrap();
+        let secret = SecretFile::Password(path.clone());
+        let Credential::Password(password) = secret.read().unwrap() else { panic!("a password") };
+        assert!(password.lend(|text| text == "pässword"));
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(&path, mode).unwrap();
+        let text = secret.read().unwrap_err().to_string();
+        assert!(text.contains("0644") && !text.contains("pässword"), "{text}");
+    }
+}

@@ -1,0 +1,162 @@
+//! What stops phs, who must act, and the exit status that says so.
+//! Neighbours: every file of this crate returns it; `main` prints it.
+
+use crate::config::ConfigError;
+use crate::mirror::StateError;
+use crate::pull::PullError;
+use landbridge_agent::AgentError;
+use landbridge_drsr::Error as DrsrError;
+use landbridge_wire::frame::FrameError;
+use landbridge_wire::problem;
+
+/// Who must act so that it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// The administrator of this machine.
+    Operator,
+    /// The administrator of the directory.
+    DirectoryOperator,
+    /// The administrator of the tenant.
+    TenantOperator,
+    /// Nobody: run it again later.
+    Nobody,
+    /// The developers, with the log at level debug.
+    Developers,
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Operator => "the administrator of this machine must act",
+            Self::DirectoryOperator => "the administrator of the directory must act",
+            Self::TenantOperator => "the administrator of the tenant must act",
+            Self::Nobody => "nobody must act: run it again later",
+            Self::Developers => "this is a defect: please report it",
+        })
+    }
+}
+
+/// What went wrong. Texts never hold a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum PhsError {
+    /// The configuration or a file that it names.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The identity, the way to the tenant, or the tenant.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The DC or the way to it.
+    #[error(transparent)]
+    Pull(#[from] PullError),
+    /// The state database.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The identity is for another domain than the configured one.
+    #[error("this machine is enrolled for the domain {enrolled}, but [directory] names {configured}")]
+    OtherDomain {
+        /// In the identity.
+        enrolled: String,
+        /// In the configuration.
+        configured: String,
+    },
+    /// The DC does not hold the domain that the identity is for.
+    #[error(
+        "the DC does not hold the domain with the SID {sid} that this machine was enrolled for: the tenant's `domains add` was given another SID, or the domain was made anew"
+    )]
+    OtherSid {
+        /// In the identity.
+        sid: String,
+    },
+    /// The tenant's database was replaced while a cycle ran.
+    #[error("the tenant's database was replaced during the cycle: the next one compares in full")]
+    TenantReplaced,
+    /// The tenant took the last page and did not acknowledge its cursor.
+    #[error("the tenant did not acknowledge the end of the cycle")]
+    NotAcknowledged,
+    /// SIGINT or SIGTERM.
+    #[error("stopped by a signal: what the tenant has stays there, and the next run goes on from it")]
+    Interrupted,
+    /// A program that is not as it should be.
+    #[error("defect: {0}")]
+    Defect(&'static str),
+}
+
+impl PhsError {
+    /// Who must act.
+    pub fn who(&self) -> Who {
+        match self {
+            Self::Config(_) | Self::State(_) | Self::OtherDomain { .. } => Who::Operator,
+            Self::OtherSid { .. } => Who::TenantOperator,
+            Self::Agent(error) => match error.who() {
+                problem::Who::AgentOperator => Who::Operator,
+                problem::Who::TenantOperator => Who::TenantOperator,
+                problem::Who::Nobody => Who::Nobody,
+                problem::Who::Developers => Who::Developers,
+            },
+            Self::Pull(error) => match error.who() {
+                landbridge_drsr::Who::Operator => Who::Operator,
+                landbridge_drsr::Who::DirectoryOperator | landbridge_drsr::Who::Peer => {
+                    Who::DirectoryOperator
+                }
+                landbridge_drsr::Who::Nobody => Who::Nobody,
+                landbridge_drsr::Who::Us => Who::Developers,
+            },
+            Self::TenantReplaced | Self::Interrupted => Who::Nobody,
+            Self::NotAcknowledged | Self::Defect(_) => Who::Developers,
+        }
+    }
+
+    /// The exit status, as `--help` lists them.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::OtherDomain { .. } => 3,
+            Self::OtherSid { .. } => 4,
+            Self::Pull(error) if unreachable(error) => 5,
+            Self::Pull(PullError::Over { .. }) => 1,
+            Self::Pull(_) => 4,
+            Self::Agent(error) => agent_exit_code(error),
+            Self::TenantReplaced => 7,
+            Self::NotAcknowledged => 6,
+            Self::State(StateError::Directory(_) | StateError::Busy { .. }) => 3,
+            Self::State(_) => 8,
+            Self::Interrupted => 9,
+            Self::Defect(_) => 1,
+        }
+    }
+}
+
+fn unreachable(error: &PullError) -> bool {
+    error.is_unreachable() || matches!(error, PullError::Directory { error: DrsrError::Busy { .. }, .. })
+}
+
+fn agent_exit_code(error: &AgentError) -> u8 {
+    match error {
+        AgentError::File(_)
+        | AgentError::NotEnrolled(_)
+        | AgentError::AlreadyEnrolled { .. }
+        | AgentError::DamagedIdentity { .. }
+        | AgentError::CertificateOver { .. }
+        | AgentError::Token(_)
+        | AgentError::Url(_) => 3,
+        AgentError::Unreachable { .. }
+        | AgentError::Timeout { .. }
+        | AgentError::ForeignCertificate { .. }
+        | AgentError::BadCertificate { .. }
+        | AgentError::NotATenant { .. }
+        | AgentError::Tls { .. } => 7,
+        AgentError::Refused(problem) => match problem.code.who() {
+            problem::Who::Nobody => 7,
+            problem::Who::AgentOperator | problem::Who::TenantOperator | problem::Who::Developers => 6,
+        },
+        AgentError::AnswerTooLong { .. } | AgentError::Unfit(_) => 6,
+        AgentError::Frame(FrameError::Version(_)) => 6,
+        AgentError::Frame(
+            FrameError::Truncated { .. }
+            | FrameError::Trailing(_)
+            | FrameError::TooLong(_)
+            | FrameError::NotAFrame
+            | FrameError::Malformed { .. },
+        )
+        | AgentError::Key(_) => 1,
+    }
+}

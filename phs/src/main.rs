@@ -1,0 +1,128 @@
+//! `landbridge-phs`: the command line. Reads the one clock, raises the stop, prints results on standard output;
+//! everything else happens in the library.
+
+mod commands;
+
+use clap::{Parser, Subcommand};
+use commands::{Enroll, Once};
+use landbridge_phs::config::Config;
+use landbridge_phs::error::PhsError;
+use landbridge_phs::progress::Screen;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const EXIT_CODES: &str = "\
+Exit status:
+  0  done
+  1  defect of this program
+  2  wrong command line
+  3  configuration, identity or local files
+  4  the directory refused
+  5  the directory cannot be reached
+  6  the tenant refused
+  7  the tenant cannot be reached
+  8  state database: disk full, damaged, of a newer program
+  9  stopped by a signal before the end; nothing is lost
+
+Examples:
+  landbridge-tenant token create --role phs --domain corp.example.com | landbridge-phs enroll
+  landbridge-phs check
+  landbridge-phs once --dry-run
+  landbridge-phs once --json
+
+Logs go to standard error, results to standard output. docs/phs.md has the configuration file, what the
+account needs in the directory, and every error with its way out.";
+
+/// Carries the salted digests of a domain's passwords to a Landbridge tenant.
+#[derive(Debug, Parser)]
+#[command(name = "landbridge-phs", version, after_help = EXIT_CODES, max_term_width = 110)]
+struct CommandLine {
+    /// Configuration file
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LANDBRIDGE_PHS_CONFIG",
+        default_value = "/etc/landbridge/phs.toml",
+        global = true
+    )]
+    config: PathBuf,
+    /// Least important level that is logged: error, warn, info, debug or trace [default: as configured]
+    #[arg(long, value_name = "LEVEL", global = true)]
+    log_level: Option<tracing::Level>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Get an identity with a one-time token
+    ///
+    /// The token comes from the tenant's `token create --role phs`. It is read from standard input, so that no
+    /// shell history and no process list has it. All of the identity is stored, or nothing.
+    #[command(after_help = EXIT_CODES)]
+    Enroll(Enroll),
+    /// Look at every prerequisite and say what to do about those that fail; changes nothing
+    #[command(after_help = EXIT_CODES)]
+    Check {
+        /// Print one JSON list
+        #[arg(long)]
+        json: bool,
+    },
+    /// Synchronise once
+    ///
+    /// Sends what changed since the last run; everything, if it is the first or if either side lost its place.
+    #[command(after_help = EXIT_CODES)]
+    Once(Once),
+}
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    // Memory holds secrets: no core file, and no debugger of another process of this user.
+    let undumpable = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let result = match undumpable {
+        Ok(()) => run(&command_line),
+        Err(_) => Err(PhsError::Defect("the system does not let this process forbid memory dumps")),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "landbridge-phs: {error}\n  {}", error.who());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(command_line: &CommandLine) -> Result<u8, PhsError> {
+    let config = Config::load(&command_line.config)?;
+    let level = command_line.log_level.unwrap_or(config.log.level);
+    let screen = Screen::new();
+    let writer = {
+        let screen = screen.clone();
+        move || screen.writer()
+    };
+    landbridge_agent::log::init(config.log.format, level, writer)
+        .map_err(|_| PhsError::Defect("logging was set up twice"))?;
+    match &command_line.command {
+        Command::Enroll(enroll) => enroll.run(&config),
+        Command::Check { json } => commands::check(&config, *json),
+        Command::Once(once) => once.run(&config, &screen),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound_and_no_secret_is_an_argument() {
+        CommandLine::command().debug_assert();
+        let help = CommandLine::command().render_long_help().to_string();
+        for status in 0..10 {
+            assert!(help.contains(&format!("\n  {status}  ")), "{status}");
+        }
+        assert!(CommandLine::try_parse_from(["landbridge-phs", "enroll", "--token", "lbt1.x"]).is_err());
+        assert!(CommandLine::try_parse_from(["landbridge-phs", "enroll", "lbt1.x"]).is_err());
+    }
+}

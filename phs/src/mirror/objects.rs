@@ -1,0 +1,255 @@
+//! A row of the mirror: of one object, what qualifying needs and what was sent of it. No secret.
+//! Neighbours: `qualify` reads and writes rows; `groups` joins them with the links.
+
+use super::{Mirror, StateError};
+use landbridge_drsr::drs::change::{Sid, Stamp};
+use rusqlite::{OptionalExtension as _, Row, params};
+use uuid::Uuid;
+
+/// What an object is, as far as qualifying asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// user or inetOrgPerson, and no computer.
+    Person,
+    /// group.
+    Group,
+    /// computer, and the managed service accounts that derive from it.
+    Computer,
+    /// Anything else.
+    Other,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Group => "group",
+            Self::Computer => "computer",
+            Self::Other => "other",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Person, Self::Group, Self::Computer, Self::Other].into_iter().find(|k| k.as_str() == text)
+    }
+}
+
+/// What the tenant was last told of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It is in the cloud.
+    Present,
+    /// It was deleted.
+    Deleted,
+    /// It is privileged.
+    Privileged,
+    /// It is no account any more.
+    OutOfScope,
+    /// What the tenant has of it is not whole: refused, or in quarantine. The next change sends it whole.
+    Unsure,
+}
+
+impl Sent {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Deleted => "deleted",
+            Self::Privileged => "privileged",
+            Self::OutOfScope => "out-of-scope",
+            Self::Unsure => "unsure",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Present, Self::Deleted, Self::Privileged, Self::OutOfScope, Self::Unsure]
+            .into_iter()
+            .find(|s| s.as_str() == text)
+    }
+}
+
+/// One object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// objectGUID.
+    pub guid: Uuid,
+    /// The container's objectGUID.
+    pub parent: Option<Uuid>,
+    /// The RDN's value.
+    pub rdn: Option<String>,
+    /// What it is.
+    pub kind: Kind,
+    /// objectSid.
+    pub sid: Option<Sid>,
+    /// userAccountControl; 0 when it has none.
+    pub uac: i32,
+    /// adminCount; 0 when it has none.
+    pub admin_count: i32,
+    /// primaryGroupID, a RID; 0 when it has none.
+    pub primary_group: i32,
+    /// Its name says that it is one of the KDC's own accounts.
+    pub krbtgt: bool,
+    /// It is a tombstone.
+    pub deleted: bool,
+    /// What the tenant was last told.
+    pub sent: Option<Sent>,
+    /// Whether the tenant was last told that it is in Protected Users.
+    pub protected_user: bool,
+    /// Stamp of the password that the tenant holds.
+    pub password: Option<Stamp>,
+    /// The last full compare that saw it.
+    pub cycle: Option<Uuid>,
+}
+
+impl Object {
+    /// An object of which nothing is known but that it is.
+    pub fn unknown(guid: Uuid) -> Self {
+        Self {
+            guid,
+            parent: None,
+            rdn: None,
+            kind: Kind::Other,
+            sid: None,
+            uac: 0,
+            admin_count: 0,
+            primary_group: 0,
+            krbtgt: false,
+            deleted: false,
+            sent: None,
+            protected_user: false,
+            password: None,
+            cycle: None,
+        }
+    }
+}
+
+pub(super) const COLUMNS: &str = "o.guid, o.parent, o.rdn, o.kind, o.sid, o.uac, o.admin_count, o.primary_group, \
+                                  o.krbtgt, o.deleted, o.sent, o.protected_user, o.password, o.cycle";
+
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
+    let uuid = |column| -> rusqlite::Result<Option<Uuid>> {
+        Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(Uuid::from_bytes))
+    };
+    let odd = |column: usize| {
+        rusqlite::Error::FromSqlConversionFailure(
+            column,
+            rusqlite::types::Type::Text,
+            "not one of ours".into(),
+        )
+    };
+    let kind: String = row.get(3)?;
+    let sid: Option<String> = row.get(4)?;
+    let sent: Option<String> = row.get(10)?;
+    Ok(Object {
+        guid: uuid(0)?.ok_or_else(|| odd(0))?,
+        parent: uuid(1)?,
+        rdn: row.get(2)?,
+        kind: Kind::parse(&kind).ok_or_else(|| odd(3))?,
+        sid: sid.map(|text| text.parse().map_err(|_| odd(4))).transpose()?,
+        uac: row.get(5)?,
+        admin_count: row.get(6)?,
+        primary_group: row.get(7)?,
+        krbtgt: row.get(8)?,
+        deleted: row.get(9)?,
+        sent: sent.map(|text| Sent::parse(&text).ok_or_else(|| odd(10))).transpose()?,
+        protected_user: row.get(11)?,
+        password: row.get::<_, Option<[u8; 28]>>(12)?.map(stamp_from_bytes),
+        cycle: uuid(13)?,
+    })
+}
+
+impl Mirror {
+    /// What is known of an object.
+    pub fn object(&self, guid: Uuid) -> Result<Option<Object>, StateError> {
+        self.checked(|database| {
+            let mut query =
+                database.prepare_cached(&format!("SELECT {COLUMNS} FROM objects o WHERE guid = ?1"))?;
+            query.query_row([guid.as_bytes()], read).optional()
+        })
+    }
+
+    /// Remembers an object as it is now.
+    pub fn put(&self, object: &Object) -> Result<(), StateError> {
+        self.checked(|database| {
+            let mut insert = database.prepare_cached(
+                "INSERT OR REPLACE INTO objects (guid, parent, rdn, kind, sid, uac, admin_count, primary_group, krbtgt, \
+                 deleted, sent, protected_user, password, cycle) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            )?;
+            insert.execute(params![
+                object.guid.as_bytes(),
+                object.parent.as_ref().map(Uuid::as_bytes),
+                object.rdn,
+                object.kind.as_str(),
+                object.sid.as_ref().map(ToString::to_string),
+                object.uac,
+                object.admin_count,
+                object.primary_group,
+                object.krbtgt,
+                object.deleted,
+                object.sent.map(Sent::as_str),
+                object.protected_user,
+                object.password.map(stamp_to_bytes),
+                object.cycle.as_ref().map(Uuid::as_bytes),
+            ])?;
+            Ok(())
+        })
+    }
+}
+
+fn stamp_to_bytes(stamp: Stamp) -> [u8; 28] {
+    let mut bytes = [0; 28];
+    let parts = stamp.version.to_be_bytes().into_iter().chain(stamp.time.to_be_bytes());
+    for (to, from) in bytes.iter_mut().zip(parts.chain(*stamp.invocation_id.as_bytes())) {
+        *to = from;
+    }
+    bytes
+}
+
+fn stamp_from_bytes(bytes: [u8; 28]) -> Stamp {
+    let mut version = [0; 4];
+    let mut time = [0; 8];
+    let mut id = [0; 16];
+    let parts = version.iter_mut().chain(&mut time).chain(&mut id);
+    for (to, from) in parts.zip(bytes) {
+        *to = from;
+    }
+    Stamp {
+        version: u32::from_be_bytes(version),
+        time: u64::from_be_bytes(time),
+        invocation_id: Uuid::from_bytes(id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::tests::directory;
+    use super::*;
+
+    #[test]
+    fn an_object_reads_back_as_it_was_put() {
+        let directory = directory();
+        let mirror = Mirror::open(directory.path()).unwrap();
+        let object = Object {
+            guid: Uuid::from_u128(5),
+            parent: Some(Uuid::from_u128(4)),
+            rdn: Some("Zoë".to_owned()),
+            kind: Kind::Person,
+            sid: Some("S-1-5-21-1-2-3-1105".parse().unwrap()),
+            uac: -1,
+            admin_count: 1,
+            primary_group: 513,
+            krbtgt: true,
+            deleted: true,
+            sent: Some(Sent::OutOfScope),
+            protected_user: true,
+            password: Some(Stamp { version: 3, time: u64::MAX >> 1, invocation_id: Uuid::from_u128(9) }),
+            cycle: Some(Uuid::from_u128(6)),
+        };
+        mirror.put(&object).unwrap();
+        assert_eq!(mirror.object(object.guid).unwrap(), Some(object));
+        let unknown = Object::unknown(Uuid::from_u128(8));
+        mirror.put(&unknown).unwrap();
+        assert_eq!(mirror.object(unknown.guid).unwrap(), Some(unknown));
+    }
+}

@@ -1,0 +1,82 @@
+//! The groups that AdminSDHolder protects (MS-ADTS 3.1.1.6.1), and reading who is in them before the first page:
+//! in the stream itself links come last, and adminCount lags behind by up to an hour.
+//! Neighbours: `directory` reads them, `mirror::groups` remembers them, `qualify` asks about one account.
+
+use crate::directory::Singles;
+use crate::error::PhsError;
+use crate::mirror::{Kind, Mirror, Object};
+use crate::pull::ObjectId;
+use crate::qualify;
+use landbridge_drsr::drs::change::{Page, Progress, Sid};
+use std::collections::{HashSet, VecDeque};
+use tracing::{debug, instrument};
+use uuid::Uuid;
+
+/// Domain Admins, Domain Controllers, Schema Admins, Enterprise Admins, Read-only Domain Controllers,
+/// Key Admins, Enterprise Key Admins.
+const OF_THE_DOMAIN: [u32; 7] = [512, 516, 518, 519, 521, 526, 527];
+/// Administrators, Account Operators, Server Operators, Print Operators, Backup Operators, Replicator.
+const BUILT_IN: [u32; 6] = [544, 548, 549, 550, 551, 552];
+/// Protected Users: not privileged, but with rules of its own at sign-in.
+const PROTECTED_USERS: u32 = 525;
+
+/// The protected groups of a domain.
+pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
+    let built_in = BUILT_IN.iter().filter_map(|rid| format!("S-1-5-32-{rid}").parse().ok());
+    OF_THE_DOMAIN.iter().map(|rid| domain.with_rid(*rid)).chain(built_in).collect()
+}
+
+/// Reads the protected groups and Protected Users, and the groups in them, without secrets.
+#[instrument(level = "debug", skip_all)]
+pub fn learn(mirror: &Mirror, singles: &mut dyn Singles, domain: &Sid) -> Result<(), PhsError> {
+    let mut groups = Groups { mirror, seen: HashSet::new(), waiting: VecDeque::new() };
+    let wanted = protected_groups(domain).into_iter().chain([domain.with_rid(PROTECTED_USERS)]);
+    for sid in wanted {
+        // Some exist in the forest's root only, or not before a certain functional level.
+        if let Some(page) = singles.object(ObjectId::Sid(sid), false)? {
+            groups.take(&page)?;
+        }
+    }
+    while let Some(member) = groups.waiting.pop_front() {
+        if let Some(page) = singles.object(ObjectId::Guid(member), false)? {
+            groups.take(&page)?;
+        }
+    }
+    debug!(objects = groups.seen.len(), "the protected groups are resolved");
+    Ok(())
+}
+
+struct Groups<'a> {
+    mirror: &'a Mirror,
+    /// Groups and members that were looked at; none is read twice.
+    seen: HashSet<Uuid>,
+    waiting: VecDeque<Uuid>,
+}
+
+impl Groups<'_> {
+    fn take(&mut self, page: &Page) -> Result<(), PhsError> {
+        for change in &page.changes {
+            let guid = change.object.guid;
+            self.seen.insert(guid);
+            let mut object = self.mirror.object(guid)?.unwrap_or_else(|| Object::unknown(guid));
+            qualify::learn(&mut object, change);
+            self.mirror.put(&object)?;
+            // All links of a single object come with it, unless the DC says that there is more.
+            if object.kind == Kind::Group && matches!(page.progress, Progress::Last(_)) {
+                self.mirror.clear_links(guid)?;
+            }
+        }
+        for link in &page.links {
+            self.mirror.set_link(link.group.guid, link.member.guid, link.present)?;
+            if !link.present || !self.seen.insert(link.member.guid) {
+                continue;
+            }
+            // A person that is known needs no look; a group does, for its members; the unknown may be one.
+            match self.mirror.object(link.member.guid)?.map(|known| known.kind) {
+                Some(Kind::Person | Kind::Computer | Kind::Other) => {}
+                Some(Kind::Group) | None => self.waiting.push_back(link.member.guid),
+            }
+        }
+        Ok(())
+    }
+}

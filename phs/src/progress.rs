@@ -1,0 +1,174 @@
+//! What a cycle shows while it runs: a bar on a terminal, a line every few seconds elsewhere, and log lines that
+//! do not tear the bar apart.
+//! Neighbours: `cycle` tells a `Witness`, `main` chooses which.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tracing::info;
+
+/// Is told what a cycle does.
+pub trait Witness: Sync {
+    /// The DC said about how many objects there are.
+    fn total(&self, objects: u64);
+    /// So many objects more were worked on.
+    fn read(&self, objects: u64);
+    /// A digest more was derived.
+    fn derived(&self);
+    /// So many records more were sent.
+    fn sent(&self, records: u64);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Witness for Silent {
+    fn total(&self, _: u64) {}
+    fn read(&self, _: u64) {}
+    fn derived(&self) {}
+    fn sent(&self, _: u64) {}
+}
+
+/// Where bars are drawn; log lines go through here too.
+#[derive(Debug, Clone)]
+pub struct Screen(MultiProgress);
+
+impl Screen {
+    /// Standard error.
+    pub fn new() -> Self {
+        Self(MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)))
+    }
+
+    /// A writer for log lines.
+    pub fn writer(&self) -> Line {
+        Line(self.0.clone())
+    }
+
+    /// A bar for one cycle.
+    pub fn bar(&self) -> Bar {
+        let bar = self.0.add(ProgressBar::no_length());
+        let style = "{spinner} {pos}/{len} objects [{bar:30}] {elapsed_precise}  {msg}";
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Bar { bar, derived: AtomicU64::new(0), sent: AtomicU64::new(0) }
+    }
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Writes a log line above the bars.
+#[derive(Debug)]
+pub struct Line(MultiProgress);
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// A progress bar; vanishes when dropped.
+#[derive(Debug)]
+pub struct Bar {
+    bar: ProgressBar,
+    derived: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Bar {
+    fn say(&self) {
+        let (derived, sent) = (self.derived.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed));
+        self.bar.set_message(format!("{derived} digests derived, {sent} records sent"));
+    }
+}
+
+impl Witness for Bar {
+    fn total(&self, objects: u64) {
+        self.bar.set_length(objects.max(self.bar.position()));
+    }
+
+    fn read(&self, objects: u64) {
+        self.bar.inc(objects);
+        let position = self.bar.position();
+        if self.bar.length().is_some_and(|length| length < position) {
+            self.bar.set_length(position);
+        }
+    }
+
+    fn derived(&self) {
+        self.derived.fetch_add(1, Ordering::Relaxed);
+        self.say();
+    }
+
+    fn sent(&self, records: u64) {
+        self.sent.fetch_add(records, Ordering::Relaxed);
+        self.say();
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A log line now and then.
+#[derive(Debug)]
+pub struct Lines {
+    every: Duration,
+    last: Mutex<Instant>,
+    read: AtomicU64,
+    derived: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Lines {
+    /// One line at most in `every`.
+    pub fn new(every: Duration) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self { every, last: Mutex::new(Instant::now()), read: zero(), derived: zero(), sent: zero() }
+    }
+
+    fn say(&self) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.elapsed() >= self.every {
+            *last = Instant::now();
+            let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+            info!(
+                read = load(&self.read),
+                derived = load(&self.derived),
+                sent = load(&self.sent),
+                "synchronising"
+            );
+        }
+    }
+}
+
+impl Witness for Lines {
+    fn total(&self, _: u64) {}
+
+    fn read(&self, objects: u64) {
+        self.read.fetch_add(objects, Ordering::Relaxed);
+        self.say();
+    }
+
+    fn derived(&self) {
+        self.derived.fetch_add(1, Ordering::Relaxed);
+        self.say();
+    }
+
+    fn sent(&self, records: u64) {
+        self.sent.fetch_add(records, Ordering::Relaxed);
+        self.say();
+    }
+}

@@ -1,0 +1,178 @@
+//! Which cursor a cycle may start from, and which one may be stored: never one that the tenant does not
+//! stand behind. Pure.
+//! Neighbours: `mirror` keeps the cursor, `cycle` asks here before the first page and after the last.
+
+use landbridge_wire::upload::{CursorName, Receipt};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+/// Where the last complete cycle ended, as the state database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The cursor's stored bytes.
+    pub cursor: Vec<u8>,
+    /// The tenant's generation that acknowledged it.
+    pub generation: Uuid,
+}
+
+/// How a cycle goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// From the saved cursor.
+    Incremental,
+    /// From the beginning.
+    Full(WhyFull),
+}
+
+/// Why all is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WhyFull {
+    /// `--full`.
+    #[error("it was asked for")]
+    Asked,
+    /// First cycle, interrupted full compare, or lost state.
+    #[error("there is no cursor yet")]
+    NoCursor,
+    /// The tenant was made anew or restored.
+    #[error("the tenant's database is another one")]
+    OtherGeneration,
+    /// The tenant stands somewhere else than where we left it.
+    #[error("the tenant does not stand where the last cycle left it")]
+    OtherCursor,
+    /// The DC was restored: its new invocation id makes the cursor void.
+    #[error("the domain controller was restored")]
+    ControllerRestored,
+}
+
+/// The name under which a tenant knows a cursor: SHA-256, lower hex.
+pub fn name(cursor: &[u8]) -> CursorName {
+    let hex: String = Sha256::digest(cursor).iter().map(|byte| format!("{byte:02x}")).collect();
+    CursorName::cut(&hex)
+}
+
+/// How to go about a cycle, given what is saved and what the tenant answered to the hello.
+pub fn plan(asked_full: bool, saved: Option<&Saved>, hello: &Receipt) -> Plan {
+    let Some(saved) = saved else {
+        return Plan::Full(if asked_full { WhyFull::Asked } else { WhyFull::NoCursor });
+    };
+    if asked_full {
+        return Plan::Full(WhyFull::Asked);
+    }
+    if saved.generation != hello.generation {
+        return Plan::Full(WhyFull::OtherGeneration);
+    }
+    let ours = Some(name(&saved.cursor));
+    // One cycle ahead of us is where the tenant stands when we died after its commit and before ours:
+    // what is sent again does no harm.
+    if ours == hello.acknowledged || ours == hello.acknowledged_before {
+        Plan::Incremental
+    } else {
+        Plan::Full(WhyFull::OtherCursor)
+    }
+}
+
+/// The same for a dry run, which asks no tenant.
+pub fn plan_alone(asked_full: bool, saved: Option<&Saved>) -> Plan {
+    match (asked_full, saved) {
+        (true, _) => Plan::Full(WhyFull::Asked),
+        (false, None) => Plan::Full(WhyFull::NoCursor),
+        (false, Some(_)) => Plan::Incremental,
+    }
+}
+
+/// What the receipt of the last page allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Store the cursor.
+    Store,
+    /// Store nothing: the database behind the tenant is another one than at the hello.
+    OtherGeneration,
+    /// Store nothing: this cursor is not what the tenant acknowledged.
+    NotAcknowledged,
+}
+
+/// Whether a cursor may be stored.
+pub fn may_store(cursor: &CursorName, generation: Uuid, last: &Receipt) -> Verdict {
+    if last.generation != generation {
+        Verdict::OtherGeneration
+    } else if last.acknowledged.as_ref() == Some(cursor) {
+        Verdict::Store
+    } else {
+        Verdict::NotAcknowledged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use landbridge_wire::bounded::List;
+
+    const A: Uuid = Uuid::from_u128(1);
+    const B: Uuid = Uuid::from_u128(2);
+
+    fn receipt(generation: Uuid, acknowledged: Option<&[u8]>, before: Option<&[u8]>) -> Receipt {
+        Receipt {
+            generation,
+            acknowledged: acknowledged.map(name),
+            acknowledged_before: before.map(name),
+            applied: 0,
+            unchanged: 0,
+            swept: 0,
+            refused: List::default(),
+        }
+    }
+
+    fn saved(cursor: &[u8]) -> Saved {
+        Saved { cursor: cursor.to_vec(), generation: A }
+    }
+
+    #[test]
+    fn a_cycle_goes_on_where_both_sides_left_it() {
+        assert_eq!(plan(false, Some(&saved(b"5")), &receipt(A, Some(b"5"), Some(b"4"))), Plan::Incremental);
+    }
+
+    #[test]
+    fn a_crash_after_the_tenants_commit_and_before_ours_sends_the_cycle_again() {
+        assert_eq!(plan(false, Some(&saved(b"4")), &receipt(A, Some(b"5"), Some(b"4"))), Plan::Incremental);
+    }
+
+    #[test]
+    fn a_lost_state_file_is_compared_in_full() {
+        assert_eq!(plan(false, None, &receipt(A, Some(b"5"), None)), Plan::Full(WhyFull::NoCursor));
+        assert_eq!(plan_alone(false, None), Plan::Full(WhyFull::NoCursor));
+    }
+
+    #[test]
+    fn a_tenant_restored_from_backup_is_compared_in_full() {
+        let why = |receipt| plan(false, Some(&saved(b"5")), &receipt);
+        assert_eq!(why(receipt(B, Some(b"5"), Some(b"4"))), Plan::Full(WhyFull::OtherGeneration));
+        assert_eq!(why(receipt(A, Some(b"4"), Some(b"3"))), Plan::Full(WhyFull::OtherCursor));
+        assert_eq!(why(receipt(A, None, None)), Plan::Full(WhyFull::OtherCursor));
+    }
+
+    #[test]
+    fn an_older_state_file_put_back_is_compared_in_full() {
+        let why = plan(false, Some(&saved(b"3")), &receipt(A, Some(b"5"), Some(b"4")));
+        assert_eq!(why, Plan::Full(WhyFull::OtherCursor));
+    }
+
+    #[test]
+    fn what_the_administrator_asks_for_is_done() {
+        assert_eq!(plan(true, Some(&saved(b"5")), &receipt(A, Some(b"5"), None)), Plan::Full(WhyFull::Asked));
+        assert_eq!(plan_alone(true, Some(&saved(b"5"))), Plan::Full(WhyFull::Asked));
+    }
+
+    #[test]
+    fn a_cursor_is_stored_only_when_this_tenant_acknowledged_it() {
+        assert_eq!(may_store(&name(b"6"), A, &receipt(A, Some(b"6"), Some(b"5"))), Verdict::Store);
+        assert_eq!(may_store(&name(b"6"), A, &receipt(A, Some(b"5"), None)), Verdict::NotAcknowledged);
+        assert_eq!(may_store(&name(b"6"), A, &receipt(A, None, None)), Verdict::NotAcknowledged);
+        assert_eq!(may_store(&name(b"6"), A, &receipt(B, Some(b"6"), None)), Verdict::OtherGeneration);
+    }
+
+    #[test]
+    fn a_cursor_is_named_by_its_sha256() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(name(b"").as_str(), empty);
+    }
+}
