@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::ingest::{self, Writer};
+use crate::store::agents::{self, AgentState, NewAgent};
 use crate::store::domains::NewDomain;
 use crate::store::{Store, domains};
 use landbridge_crypto::nt_hash::NtHash;
@@ -10,6 +11,7 @@ use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::seal::{SealKey, SealKeys};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
+use landbridge_wire::enroll::Role;
 use landbridge_wire::upload::{
     Attribute, AttributeValue, DomainPolicy, Mode, Password as Sent, Presence, Receipt, Record, Stamp, Upload,
 };
@@ -54,7 +56,7 @@ impl Tenant {
             min_iterations: domains::MIN_ITERATIONS,
         };
         let domain = store.write(|t| domains::add(t, &new, NOW)).unwrap().unwrap();
-        let writer = Writer { agent: Uuid::from_u128(77), domain };
+        let writer = enrolled(&store, 77, domain);
         Self { directory, store: Arc::new(store), writer, domain }
     }
 
@@ -68,7 +70,7 @@ impl Tenant {
             min_iterations: domains::MIN_ITERATIONS,
         };
         let domain = self.store.write(|t| domains::add(t, &new, NOW)).unwrap().unwrap();
-        Writer { agent: Uuid::from_u128(78), domain }
+        enrolled(&self.store, 78, domain)
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -136,6 +138,22 @@ impl Tenant {
     pub(crate) fn has_digest(&self, object: Uuid) -> bool {
         self.store.read(|c| crate::store::digests::find(c, object)).unwrap().is_some()
     }
+}
+
+/// An approved phs of the domain.
+pub(crate) fn enrolled(store: &Store, id: u128, domain: i64) -> Writer {
+    let agent = NewAgent {
+        id: Uuid::from_u128(id),
+        domain,
+        role: Role::Phs,
+        state: AgentState::Approved,
+        software: "test",
+        host: "test",
+        serial: &[1],
+        not_after: i64::MAX,
+    };
+    store.write(|t| agents::insert(t, &agent, NOW)).unwrap();
+    Writer { agent: agent.id, domain }
 }
 
 pub(crate) fn stamp(version: u32) -> Stamp {

@@ -69,7 +69,7 @@ tally! {
     /// Sign-ins refused by the smart lockout, before any derivation.
     signins_locked_out,
     /// Sign-ins with a wrong password or a name that signs nobody in; repeats of one wrong password not counted.
-    failures,
+    signin_failures,
     /// Locks that the smart lockout set.
     locks_set,
     /// Sign-ins turned away because all cores and the queue were full.

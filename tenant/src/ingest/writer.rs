@@ -5,6 +5,7 @@
 use crate::store::agents::{self, AgentState};
 use crate::store::domains::{self, Domain};
 use crate::store::{Store, StoreError, audit};
+use landbridge_wire::enroll::Role;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use rusqlite::{Connection, Transaction};
 use tracing::{error, warn};
@@ -58,13 +59,17 @@ pub(super) fn admitted(
     Ok(Ok(domain))
 }
 
-/// Makes this agent the domain's writer, if nobody is.
+/// Makes this agent the domain's writer, if nobody is. Whether it is approved is asked once more, inside the
+/// transaction: an upload that was on its way when its agent was revoked must not take the pen back.
 pub(super) fn claim(
     transaction: &Transaction<'_>,
     writer: &Writer,
     domain: &Domain,
     now: i64,
 ) -> Result<Result<(), Problem>, StoreError> {
+    if let Err(problem) = approved(transaction, writer)? {
+        return Ok(Err(problem));
+    }
     if domain.writer == Some(writer.agent) {
         return Ok(Ok(()));
     }
@@ -80,6 +85,24 @@ pub(super) fn claim(
         "writes for this domain from now on",
     )?;
     Ok(Ok(()))
+}
+
+fn approved(connection: &Connection, writer: &Writer) -> Result<Result<(), Problem>, StoreError> {
+    let no = |code, detail| Ok(Err(Problem::new(code, detail)));
+    match agents::find(connection, writer.agent)? {
+        None => no(ProblemCode::AgentRevoked, "this agent is not enrolled here: enrol it anew"),
+        Some(agent) if agent.domain != writer.domain => {
+            no(ProblemCode::WrongDomain, "this agent was enrolled for another domain")
+        }
+        Some(agent) => match (agent.role, agent.state) {
+            (Role::Phs, AgentState::Approved) => Ok(Ok(())),
+            (Role::Pta, _) => no(ProblemCode::WrongRole, "only a phs uploads"),
+            (Role::Phs, AgentState::Revoked) => no(ProblemCode::AgentRevoked, "this agent was revoked"),
+            (Role::Phs, AgentState::Pending | AgentState::Quarantined) => {
+                no(ProblemCode::AgentNotApproved, "this agent waits for `landbridge-tenant agents approve`")
+            }
+        },
+    }
 }
 
 fn second(domain: &Domain) -> Problem {

@@ -28,7 +28,7 @@ impl Strangers {
         self.tries.get(&(id, source.to_owned())).copied()
     }
 
-    fn put(&mut self, id: Uuid, source: &str, tries: Tries) {
+    pub(super) fn put(&mut self, id: Uuid, source: &str, tries: Tries) {
         let key = (id, source.to_owned());
         if self.tries.insert(key.clone(), tries).is_none() {
             self.order.push_back(key);
@@ -126,12 +126,12 @@ impl Signin {
             })?,
         };
         let tally = self.store.tally();
-        tally.failures.one();
+        tally.signin_failures.one();
         if locked > 0 {
             tally.locks_set.add(locked);
             debug!(locks = locked, "the smart lockout locked an account");
         }
-        if tally.failures.now() % PRUNE_EVERY == 0 {
+        if tally.signin_failures.now() % PRUNE_EVERY == 0 {
             let before = now.saturating_sub(rules.memory());
             self.store.write(|transaction| lockouts::prune(transaction, before))?;
         }

@@ -1,5 +1,5 @@
 //! The counters of the smart lockout: per account and source, and per account over all sources. They survive a
-//! restart. At most [`SOURCES_PER_ACCOUNT`] rows an account, so that the table is bounded by the directory.
+//! restart. At most [`SOURCES_PER_ACCOUNT`] rows an account and one over all, so that the table is bounded by the directory.
 //! Neighbours: [`crate::lockout`] computes them, `signin` reads and writes them.
 
 use super::StoreError;
@@ -68,10 +68,10 @@ pub fn put(
     transaction
         .prepare_cached(
             "DELETE FROM lockouts WHERE object = ?1 AND source IN (
-                 SELECT source FROM lockouts WHERE object = ?1 AND source NOT IN (?2, ?3)
-                 ORDER BY last_at DESC LIMIT -1 OFFSET ?4)",
+                 SELECT source FROM lockouts WHERE object = ?1 AND source <> ?2
+                 ORDER BY source = ?3 DESC, last_at DESC LIMIT -1 OFFSET ?4)",
         )?
-        .execute((object.as_bytes(), ALL_SOURCES, source, SOURCES_PER_ACCOUNT - 2))?;
+        .execute((object.as_bytes(), ALL_SOURCES, source, SOURCES_PER_ACCOUNT))?;
     Ok(())
 }
 
