@@ -53,6 +53,7 @@ pub struct Authority {
     tenant: Uuid,
     root: CertificateDer<'static>,
     fingerprint: String,
+    life: (i64, i64),
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -126,14 +127,20 @@ impl Authority {
         if parsed.public_key().subject_public_key.data.as_ref() != rcgen::PublicKeyData::der_bytes(&key) {
             return Err(AuthorityError::NotAPair);
         }
+        let life = (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
         let fingerprint = hex(digest(&SHA256, &root).as_ref());
         let issuer = Issuer::from_ca_cert_der(&root, key).map_err(|_| AuthorityError::NotACertificate)?;
-        Ok(Self { tenant, root, fingerprint, issuer })
+        Ok(Self { tenant, root, fingerprint, life, issuer })
     }
 
     /// The tenant's id.
     pub fn tenant(&self) -> Uuid {
         self.tenant
+    }
+
+    /// The first and the last second of the root certificate's life.
+    pub fn life(&self) -> (i64, i64) {
+        self.life
     }
 
     /// The root certificate, DER.

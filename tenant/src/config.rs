@@ -39,6 +39,8 @@ pub struct Config {
     pub signin: SignIn,
     /// Smart lockout.
     pub lockout: Lockout,
+    /// Audit entries are kept so long, in seconds.
+    pub audit_kept: i64,
     /// Logging.
     pub log: Log,
 }
@@ -153,6 +155,8 @@ struct File {
     #[serde(default)]
     lockout: FileLockout,
     #[serde(default)]
+    audit: FileAudit,
+    #[serde(default)]
     log: FileLog,
 }
 
@@ -178,6 +182,18 @@ struct FileLockout {
 impl Default for FileLockout {
     fn default() -> Self {
         Self { threshold: 10, seconds: 60 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileAudit {
+    days: i64,
+}
+
+impl Default for FileAudit {
+    fn default() -> Self {
+        Self { days: 400 }
     }
 }
 
@@ -274,6 +290,10 @@ impl File {
         if !(1..=86_400).contains(&seconds) {
             return Err(("seconds", format!("{seconds} is not between 1 and 86400")));
         }
+        let days = self.audit.days;
+        if !(1..=36_500).contains(&days) {
+            return Err(("days", format!("{days} is not between 1 and 36500")));
+        }
         let observe = self.observe.or_else(|| DEFAULT_OBSERVE.parse().ok());
         let listen = self.listen.or_else(|| DEFAULT_LISTEN.parse().ok());
         let (Some(observe), Some(listen)) = (observe, listen) else {
@@ -294,6 +314,7 @@ impl File {
             seal_keys,
             signin: SignIn { grid: Duration::from_millis(grid) },
             lockout: Lockout { threshold, seconds },
+            audit_kept: days * 86_400,
             log: Log { format: self.log.format, level: self.log.level },
         })
     }
@@ -338,6 +359,10 @@ grid_milliseconds = 250
 # and how long the first lock lasts; repeated locks last longer.
 threshold = 10
 seconds = 60
+
+[audit]
+# So long the audit log remembers who did what.
+days = 400
 
 [log]
 # "human" or "json"; error, warn, info, debug or trace.

@@ -166,7 +166,7 @@ fn scrape(tenant: &Tenant, now: i64) -> Option<String> {
     registry.register("storage_errors", "Times that the database failed", metrics.storage_errors.clone());
     let tally = tenant.store.tally();
     for (name, help, value) in tally.each() {
-        registry.register(name, help, ConstCounter::new(value));
+        registry.register(name, help.trim_end_matches('.'), ConstCounter::new(value));
     }
     let received = tally.digests_set.now() + tally.digests_replaced.now() + tally.digests_repeated.now();
     registry.register(

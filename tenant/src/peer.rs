@@ -68,10 +68,11 @@ impl Shown {
         let mut uris = Vec::new();
         for extension in certificate.extensions() {
             if let ParsedExtension::SubjectAlternativeName(names) = extension.parsed_extension() {
-                uris.extend(names.general_names.iter().filter_map(|name| match name {
-                    GeneralName::URI(uri) => Some(*uri),
-                    _ => None,
-                }));
+                for name in &names.general_names {
+                    if let GeneralName::URI(uri) = name {
+                        uris.push(*uri);
+                    }
+                }
             }
         }
         let [uri] = uris.as_slice() else { return None };

@@ -7,13 +7,14 @@ use crate::accept::{Door, Limits};
 use crate::admin;
 use crate::apps::Rates;
 use crate::authority::{Authority, SERVER_LIFE};
+use crate::command::table::when;
 use crate::config::{Config, TenantUrl};
 use crate::error::TenantError;
 use crate::key_file::KeySource;
 use crate::lockout::Rules;
 use crate::observe::{self, Metrics};
 use crate::signin::{Settings, Signin};
-use crate::store::Store;
+use crate::store::{Store, audit};
 use landbridge_crypto::seal::{SealKey, SealKeys};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -27,8 +28,9 @@ use tokio::sync::{Semaphore, watch};
 
 /// So many uploads in memory at a time.
 const UPLOADS: usize = 4;
-/// The server's certificate is looked at so often, and made anew in the last half of its life.
-const CERTIFICATE_WATCH: Duration = Duration::from_secs(3600);
+/// The server's certificate is looked at so often, and made anew in the last half of its life; old audit entries
+/// are forgotten as often.
+const CHORES: Duration = Duration::from_secs(3600);
 
 /// What all parts of the running tenant share.
 pub struct Tenant {
@@ -53,6 +55,7 @@ pub struct Tenant {
     /// What a connection may take.
     pub limits: Limits,
     certificate: Arc<OwnCertificate>,
+    audit_kept: i64,
 }
 
 /// A tenant whose sockets are bound and who serves nobody yet.
@@ -90,6 +93,7 @@ impl Ready {
             uploads: Semaphore::new(UPLOADS),
             limits,
             certificate,
+            audit_kept: config.audit_kept,
         });
         let door = Door { listener: bind(config.listen).await?, tls: Arc::new(tls), limits, live };
         let observe = bind(config.observe).await?;
@@ -118,7 +122,7 @@ impl Ready {
         let side = [
             tokio::spawn(admin::listen::run(self.admin, tenant.clone(), stop.clone())),
             tokio::spawn(observe::run(self.observe, tenant.clone(), stop.clone())),
-            tokio::spawn(watch_certificate(tenant.clone(), stop.clone())),
+            tokio::spawn(chores(tenant.clone(), stop.clone())),
         ];
         self.door.run(tenant, stop).await;
         for task in side {
@@ -204,9 +208,20 @@ fn authority(config: &Config, store: &Store) -> Result<Authority, TenantError> {
         let todo = "restore it from a backup: agents know this tenant by it";
         TenantError::file(&path, format_args!("cannot read the root certificate: {e}"), todo)
     })?;
-    Authority::load(store.tenant().id, &key, &root).map_err(|e| {
+    let authority = Authority::load(store.tenant().id, &key, &root).map_err(|e| {
         in_key(&config.ca_key, &e, "name the CA key that `init` made together with the root certificate")
-    })
+    })?;
+    let ((begins, ends), now) = (authority.life(), unix_now());
+    if now < begins || now > ends {
+        let what = format!(
+            "the root certificate is good from {} to {}, and this machine's clock says {}",
+            when(begins),
+            when(ends),
+            when(now)
+        );
+        return Err(TenantError::file(&path, what, "set the clock; if it is right, make a new tenant"));
+    }
+    Ok(authority)
 }
 
 fn in_key(source: &KeySource, what: &dyn std::fmt::Display, todo: &str) -> TenantError {
@@ -260,15 +275,17 @@ impl ResolvesServerCert for OwnCertificate {
     }
 }
 
-async fn watch_certificate(tenant: Arc<Tenant>, mut stop: watch::Receiver<bool>) {
+async fn chores(tenant: Arc<Tenant>, mut stop: watch::Receiver<bool>) {
     loop {
-        tokio::select! {
-            () = told(&mut stop) => return,
-            () = tokio::time::sleep(CERTIFICATE_WATCH) => {}
-        }
         let now = unix_now();
         if tenant.certificate_ends().saturating_sub(now) < SERVER_LIFE / 2 {
             tenant.certificate.replace(&tenant.authority, &tenant.url, now);
+        }
+        let forgetful = tenant.clone();
+        let _ = tokio::task::spawn_blocking(move || forgetful.forget(now)).await;
+        tokio::select! {
+            () = told(&mut stop) => return,
+            () = tokio::time::sleep(CHORES) => {}
         }
     }
 }
@@ -277,5 +294,16 @@ impl Tenant {
     /// When the server's certificate is over: seconds since 1970.
     pub fn certificate_ends(&self) -> i64 {
         self.certificate.ends.load(Ordering::Relaxed)
+    }
+
+    fn forget(&self, now: i64) {
+        let before = now.saturating_sub(self.audit_kept);
+        loop {
+            match self.store.write(|tx| audit::forget(tx, before)) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => return tracing::error!(%error, "old audit entries cannot be forgotten"),
+            }
+        }
     }
 }

@@ -9,7 +9,6 @@ use crate::ingest::{self, Writer};
 use crate::serve::{Tenant, unix_now};
 use crate::store::agents::{Agent, seen};
 use crate::store::{Store, StoreError};
-use hyper::Request;
 use hyper::body::Incoming;
 use landbridge_wire::enroll::{EnrollRequest, RenewRequest};
 use landbridge_wire::frame::{self, FrameError, MAX_FRAME};
@@ -26,9 +25,9 @@ const MAX_SMALL: usize = 32 * 1024;
 const STORAGE_RETRY: u32 = 30;
 
 /// `POST /v1/enroll`.
-pub(super) async fn enroll(tenant: Arc<Tenant>, request: Request<Incoming>) -> Answer {
+pub(super) async fn enroll(tenant: Arc<Tenant>, incoming: &mut Incoming) -> Answer {
     let outcome = async {
-        let request: EnrollRequest = read(&tenant, request, MAX_SMALL).await?;
+        let request: EnrollRequest = read(&tenant, incoming, MAX_SMALL).await?;
         blocking(&tenant, move |tenant| {
             enroll::enroll(&tenant.store, &tenant.authority, &request, unix_now())
                 .map_err(|e| told(tenant, e))
@@ -47,10 +46,10 @@ pub(super) async fn enroll(tenant: Arc<Tenant>, request: Request<Incoming>) -> A
 }
 
 /// `POST /v1/renew`.
-pub(super) async fn renew(tenant: Arc<Tenant>, peer: &Arc<Peer>, request: Request<Incoming>) -> Answer {
+pub(super) async fn renew(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut Incoming) -> Answer {
     let outcome = async {
         let agent = admitted(&tenant, peer, Wish::Renewal).await?;
-        let request: RenewRequest = read(&tenant, request, MAX_SMALL).await?;
+        let request: RenewRequest = read(&tenant, incoming, MAX_SMALL).await?;
         let id = agent.id;
         let made = blocking(&tenant, move |tenant| {
             let csr = request.csr.as_bytes();
@@ -67,8 +66,8 @@ pub(super) async fn renew(tenant: Arc<Tenant>, peer: &Arc<Peer>, request: Reques
 }
 
 /// `POST /v1/upload/hello`.
-pub(super) async fn hello(tenant: Arc<Tenant>, peer: &Arc<Peer>, request: Request<Incoming>) -> Answer {
-    uploading(tenant, peer, request, MAX_SMALL, |store, writer, hello: Hello, now| {
+pub(super) async fn hello(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut Incoming) -> Answer {
+    uploading(tenant, peer, incoming, MAX_SMALL, |store, writer, hello: Hello, now| {
         let receipt = ingest::hello(store, writer, &hello, now)?;
         // For the administrator's list alone, so a failure does not stop the cycle.
         if let Err(error) = store.write(|tx| seen(tx, writer.agent, hello.instance, now)) {
@@ -80,22 +79,22 @@ pub(super) async fn hello(tenant: Arc<Tenant>, peer: &Arc<Peer>, request: Reques
 }
 
 /// `POST /v1/upload/offer`.
-pub(super) async fn offer(tenant: Arc<Tenant>, peer: &Arc<Peer>, request: Request<Incoming>) -> Answer {
+pub(super) async fn offer(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut Incoming) -> Answer {
     let ask = |store: &Store, writer: &Writer, offer: Offer, now| ingest::offer(store, writer, &offer, now);
-    uploading(tenant, peer, request, MAX_FRAME, ask).await
+    uploading(tenant, peer, incoming, MAX_FRAME, ask).await
 }
 
 /// `POST /v1/upload`.
-pub(super) async fn upload(tenant: Arc<Tenant>, peer: &Arc<Peer>, request: Request<Incoming>) -> Answer {
+pub(super) async fn upload(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut Incoming) -> Answer {
     let take =
         |store: &Store, writer: &Writer, upload: Upload, now| ingest::upload(store, writer, &upload, now);
-    uploading(tenant, peer, request, MAX_FRAME, take).await
+    uploading(tenant, peer, incoming, MAX_FRAME, take).await
 }
 
 async fn uploading<M, R>(
     tenant: Arc<Tenant>,
     peer: &Arc<Peer>,
-    request: Request<Incoming>,
+    incoming: &mut Incoming,
     max: usize,
     take: fn(&Store, &Writer, M, i64) -> Result<R, Problem>,
 ) -> Answer
@@ -107,7 +106,7 @@ where
         let agent = admitted(&tenant, peer, Wish::Upload).await?;
         // A few bodies in memory at a time, however many agents there are.
         let _place = tenant.uploads.acquire().await.map_err(|_| overloaded())?;
-        let message: M = read(&tenant, request, max).await?;
+        let message: M = read(&tenant, incoming, max).await?;
         let writer = Writer { agent: agent.id, domain: agent.domain };
         blocking(&tenant, move |tenant| take(&tenant.store, &writer, message, unix_now())).await
     };
@@ -133,10 +132,10 @@ async fn admitted(tenant: &Arc<Tenant>, peer: &Arc<Peer>, wish: Wish) -> Result<
 
 async fn read<M: DeserializeOwned>(
     tenant: &Tenant,
-    request: Request<Incoming>,
+    incoming: &mut Incoming,
     max: usize,
 ) -> Result<M, Problem> {
-    let bytes = body(request, max, tenant.limits.body).await.map_err(|trouble| match trouble {
+    let bytes = body(incoming, max, tenant.limits.body).await.map_err(|trouble| match trouble {
         BodyTrouble::TooLarge => {
             Problem::new(ProblemCode::TooLarge, &format!("this path takes {max} bytes at most"))
         }

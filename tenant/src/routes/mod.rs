@@ -39,14 +39,20 @@ impl Take for Tenant {
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
             return answer;
         }
-        match route {
-            Route::Enroll => agents::enroll(self, request).await,
-            Route::Renew => agents::renew(self, &peer, request).await,
-            Route::Hello => agents::hello(self, &peer, request).await,
-            Route::Offer => agents::offer(self, &peer, request).await,
-            Route::Upload => agents::upload(self, &peer, request).await,
-            Route::SignIn => signin::sign_in(self, request, arrived).await,
+        let (head, mut incoming) = request.into_parts();
+        let incoming = &mut incoming;
+        let answer = match route {
+            Route::Enroll => agents::enroll(self, incoming).await,
+            Route::Renew => agents::renew(self, &peer, incoming).await,
+            Route::Hello => agents::hello(self, &peer, incoming).await,
+            Route::Offer => agents::offer(self, &peer, incoming).await,
+            Route::Upload => agents::upload(self, &peer, incoming).await,
+            Route::SignIn => signin::sign_in(self, &head.headers, incoming, arrived).await,
+        };
+        if !answer.status().is_success() {
+            drain(incoming).await;
         }
+        answer
     }
 }
 
@@ -73,11 +79,10 @@ pub enum BodyTrouble {
 /// Reads a body of at most `max` bytes. Wiped when dropped, and while it grows; what hyper and the kernel
 /// buffered on the way is not.
 pub async fn body(
-    request: Request<Incoming>,
+    incoming: &mut Incoming,
     max: usize,
     patience: Duration,
 ) -> Result<Zeroizing<Vec<u8>>, BodyTrouble> {
-    let mut incoming = request.into_body();
     let promised = incoming.size_hint();
     let max_u64 = u64::try_from(max).unwrap_or(u64::MAX);
     if promised.lower() > max_u64 {
@@ -105,6 +110,28 @@ pub async fn body(
         Ok(read)
     };
     tokio::time::timeout(patience, reading).await.unwrap_or(Err(BodyTrouble::Slow))
+}
+
+/// A refusal finds an ear only when the body before it was taken: so much of it is, and thrown away,
+const DRAINED: u64 = 8 * 1024 * 1024;
+/// for so long.
+const DRAINING: Duration = Duration::from_secs(2);
+
+/// Takes the rest of a body that nobody wants, if it is not too long.
+async fn drain(incoming: &mut Incoming) {
+    if incoming.is_end_stream() || incoming.size_hint().lower() > DRAINED {
+        return;
+    }
+    let taking = async {
+        let mut taken = 0_u64;
+        while taken <= DRAINED
+            && let Some(Ok(piece)) = incoming.frame().await
+        {
+            let length = piece.data_ref().map_or(0, Bytes::len);
+            taken = taken.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        }
+    };
+    let _ = tokio::time::timeout(DRAINING, taking).await;
 }
 
 /// Memory is given to a body before it comes up to so many bytes; after that as it comes.

@@ -12,7 +12,7 @@ use crate::store::audit;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use hyper::{Request, StatusCode};
+use hyper::{HeaderMap, StatusCode};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::Text;
 use serde::{Deserialize, Deserializer};
@@ -54,8 +54,13 @@ fn not_asked(status: StatusCode, error: &'static str, detail: &str) -> NotAsked 
 }
 
 /// Answers one sign-in. `arrived` is when the head of the request was read: the grid counts from there.
-pub(super) async fn sign_in(tenant: Arc<Tenant>, request: Request<Incoming>, arrived: Instant) -> Answer {
-    match decided(&tenant, request, arrived).await {
+pub(super) async fn sign_in(
+    tenant: Arc<Tenant>,
+    headers: &HeaderMap,
+    incoming: &mut Incoming,
+    arrived: Instant,
+) -> Answer {
+    match decided(&tenant, headers, incoming, arrived).await {
         Ok(verdict) => {
             tenant.metrics.signin_seconds.observe(arrived.elapsed().as_secs_f64());
             verdict
@@ -77,19 +82,20 @@ pub(super) async fn sign_in(tenant: Arc<Tenant>, request: Request<Incoming>, arr
 
 async fn decided(
     tenant: &Arc<Tenant>,
-    request: Request<Incoming>,
+    headers: &HeaderMap,
+    incoming: &mut Incoming,
     arrived: Instant,
 ) -> Result<Answer, NotAsked> {
-    let app = proved(tenant, &request).await?;
+    let app = proved(tenant, headers).await?;
     tenant.rates.take(app.id, app.rate_per_minute, arrived).map_err(|wait| NotAsked {
         retry: Some(wait.as_secs().saturating_add(1)),
         ..not_asked(StatusCode::TOO_MANY_REQUESTS, "rate", "over the rate of this application")
     })?;
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
         return Err(not_asked(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "send application/json"));
     }
-    let bytes = body(request, MAX_BODY, tenant.limits.body).await.map_err(|trouble| match trouble {
+    let bytes = body(incoming, MAX_BODY, tenant.limits.body).await.map_err(|trouble| match trouble {
         BodyTrouble::TooLarge => {
             not_asked(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &format!("send {MAX_BODY} bytes at most"))
         }
@@ -144,10 +150,10 @@ async fn decided(
 }
 
 /// The application that asks. Before its body is read: a stranger costs one look-up.
-async fn proved(tenant: &Arc<Tenant>, request: &Request<Incoming>) -> Result<App, NotAsked> {
+async fn proved(tenant: &Arc<Tenant>, headers: &HeaderMap) -> Result<App, NotAsked> {
     let refused =
         || not_asked(StatusCode::UNAUTHORIZED, "credential", "no valid credential of an application");
-    let shown = request.headers().get(AUTHORIZATION).and_then(|shown| shown.to_str().ok());
+    let shown = headers.get(AUTHORIZATION).and_then(|shown| shown.to_str().ok());
     let credential = shown.and_then(|shown| {
         let (scheme, credential) = shown.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| Credential::parse(credential.trim()))?

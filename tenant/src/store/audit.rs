@@ -52,6 +52,15 @@ pub fn newest(conn: &Connection, limit: u32) -> Result<Vec<Entry>, StoreError> {
     Ok(entries.collect::<Result<_, _>>()?)
 }
 
+/// At most so many entries are forgotten in one transaction, so that nobody waits long for the writer.
+const FORGOTTEN_AT_ONCE: u32 = 10_000;
+
+/// Forgets the oldest entries, if they are from before then; says how many. Call it again until it says 0.
+pub fn forget(tx: &Transaction<'_>, before: i64) -> Result<usize, StoreError> {
+    let oldest = "DELETE FROM audit WHERE at < ?1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)";
+    Ok(tx.execute(oldest, params![before, FORGOTTEN_AT_ONCE])?)
+}
+
 fn plain(text: &str) -> String {
     let mut text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut end = text.len().min(MAX_PART);

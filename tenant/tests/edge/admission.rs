@@ -37,6 +37,16 @@ async fn an_upload_needs_a_certificate_and_an_administrators_yes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_heard_even_when_a_large_body_was_on_its_way() {
+    let edge = Edge::start().await;
+    let phs = edge.enroll(edge.token(Role::Phs).await.secret, Role::Phs).await.unwrap();
+    for _ in 0..10 {
+        let sent = edge.post_bytes::<Receipt>(Some(&phs), "/v1/upload", &vec![b'x'; 4_000_000]).await;
+        assert_eq!(code(sent), ProblemCode::AgentNotApproved);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_agent_of_the_other_role_uploads_nothing() {
     let edge = Edge::start().await;
     let pta = edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap();
