@@ -131,7 +131,7 @@ impl Signin {
             tally.locks_set.add(locked);
             debug!(locks = locked, "the smart lockout locked an account");
         }
-        if tally.signin_failures.now() % PRUNE_EVERY == 0 {
+        if tally.signin_failures.now().is_multiple_of(PRUNE_EVERY) {
             let before = now.saturating_sub(rules.memory());
             self.store.write(|transaction| lockouts::prune(transaction, before))?;
         }

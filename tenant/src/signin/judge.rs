@@ -37,18 +37,17 @@ impl Signin {
         if !self.spend(&digest, password) {
             return Ok(no(Why::WrongPassword));
         }
-        match state(&Account::known(&known, &domain.policy, account.protected_user), now) {
-            State::Usable => Ok(Verdict::Accepted(Person {
-                object,
-                user: known.user_principal_name,
-                sam: known.sam_account_name,
-                display_name: known.display_name,
-                domain: domain.dns_name,
-            })),
-            other => {
-                Ok(Verdict::Refused { told: other.told(), why: Why::State(other), object: Some(object) })
-            }
+        let state = state(&Account::known(&known, &domain.policy, account.protected_user), now);
+        if state != State::Usable {
+            return Ok(Verdict::Refused { told: state.told(), why: Why::State(state), object: Some(object) });
         }
+        Ok(Verdict::Accepted(Person {
+            object,
+            user: known.user_principal_name,
+            sam: known.sam_account_name,
+            display_name: known.display_name,
+            domain: domain.dns_name,
+        }))
     }
 
     /// One derivation, counted.
