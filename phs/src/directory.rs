@@ -62,10 +62,12 @@ impl<'a> Alone<'a> {
             Some(kept) => kept,
             None => Connection::open(&self.config.open(&self.controller)?)?,
         };
-        let page = connection.object(which.clone(), secrets)?;
-        // After an error the connection is over; it comes back only from here.
-        self.connection = Some(connection);
-        Ok(page)
+        let page = connection.object(which.clone(), secrets);
+        // After any other error the connection is over.
+        if page.is_ok() || page.as_ref().is_err_and(is_unknown_object) {
+            self.connection = Some(connection);
+        }
+        Ok(page?)
     }
 }
 
@@ -81,10 +83,14 @@ impl Singles for Alone<'_> {
         };
         match answer {
             Ok(page) => Ok(Some(page)),
-            Err(PhsError::Pull(PullError::Directory { error: Error::UnknownName { .. }, .. })) => Ok(None),
+            Err(PhsError::Pull(error)) if is_unknown_object(&error) => Ok(None),
             Err(other) => Err(other),
         }
     }
+}
+
+fn is_unknown_object(error: &PullError) -> bool {
+    matches!(error, PullError::Directory { error: Error::UnknownObject { .. }, .. })
 }
 
 /// Whether it makes sense to try the next DC of the list.

@@ -9,6 +9,8 @@ pub mod config;
 pub mod cycle;
 pub mod directory;
 pub mod error;
+#[cfg(test)]
+mod fixture;
 pub mod mirror;
 pub mod privileged;
 pub mod progress;

@@ -7,7 +7,7 @@ use crate::error::PhsError;
 use crate::mirror::{Kind, Mirror, Object};
 use crate::pull::ObjectId;
 use crate::qualify;
-use landbridge_drsr::drs::change::{Page, Progress, Sid};
+use landbridge_drsr::drs::change::{Page, Sid};
 use std::collections::{HashSet, VecDeque};
 use tracing::{debug, instrument};
 use uuid::Uuid;
@@ -61,8 +61,8 @@ impl Groups<'_> {
             let mut object = self.mirror.object(guid)?.unwrap_or_else(|| Object::unknown(guid));
             qualify::learn(&mut object, change);
             self.mirror.put(&object)?;
-            // All links of a single object come with it, unless the DC says that there is more.
-            if object.kind == Kind::Group && matches!(page.progress, Progress::Last(_)) {
+            // All links of a single object come with it.
+            if object.kind == Kind::Group {
                 self.mirror.clear_links(guid)?;
             }
         }

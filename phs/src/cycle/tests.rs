@@ -1,1 +1,352 @@
+//! Whole cycles against a DC and a tenant in memory: what is sent, what is remembered, and what is not when
+//! something breaks in between.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use super::*;
+use crate::fixture::{Dc, Telling, cursor, domain, guid, link, page, stamp};
+use crate::mirror::tests::directory;
+use crate::mirror::{Kind, Sent};
+use crate::progress::Silent;
+use landbridge_agent::AgentError;
+use landbridge_wire::bounded::List;
+use landbridge_wire::problem::{Problem, ProblemCode};
+use landbridge_wire::upload::{Offer, Presence, Receipt, Refusal, RefusalReason, Upload, Wanted};
+use std::sync::mpsc::channel;
+
+/// A tenant that takes everything, wants no password, and breaks when told to.
+struct Cloud {
+    generation: Uuid,
+    acknowledged: Option<CursorName>,
+    before: Option<CursorName>,
+    wants: bool,
+    refuses: Option<RefusalReason>,
+    /// Uploads until it breaks down.
+    breaks_after: Option<usize>,
+    offers: Vec<Uuid>,
+    uploads: Vec<(Mode, Vec<(u32, Presence)>, bool)>,
+}
+
+use landbridge_wire::upload::CursorName;
+
+impl Cloud {
+    fn new() -> Self {
+        Self {
+            generation: Uuid::from_u128(1),
+            acknowledged: None,
+            before: None,
+            wants: false,
+            refuses: None,
+            breaks_after: None,
+            offers: Vec::new(),
+            uploads: Vec::new(),
+        }
+    }
+
+    fn receipt(&self) -> Receipt {
+        Receipt {
+            generation: self.generation,
+            acknowledged: self.acknowledged.clone(),
+            acknowledged_before: self.before.clone(),
+            applied: 0,
+            unchanged: 0,
+            swept: 0,
+            refused: List::default(),
+        }
+    }
+}
+
+impl Tenant for Cloud {
+    fn hello(&mut self, hello: &Hello) -> Result<Receipt, PhsError> {
+        assert_eq!(hello.domain_sid.as_str(), domain().to_string());
+        Ok(self.receipt())
+    }
+
+    fn offer(&mut self, offer: &Offer) -> Result<Wanted, PhsError> {
+        let offered: Vec<_> = offer.passwords.as_slice().iter().map(|(object, _)| *object).collect();
+        self.offers.extend(&offered);
+        let objects = if self.wants { offered } else { Vec::new() };
+        Ok(Wanted { objects: List::new(objects).unwrap() })
+    }
+
+    fn upload(&mut self, upload: &Upload) -> Result<Receipt, PhsError> {
+        if self.breaks_after == Some(self.uploads.len()) {
+            return Err(AgentError::Refused(Problem::new(ProblemCode::StorageFailed, "broken")).into());
+        }
+        let records = upload.records.as_slice();
+        let rid = |sid: &str| sid.rsplit('-').next().unwrap().parse().unwrap();
+        let told = records.iter().map(|record| (rid(record.sid.as_str()), record.presence)).collect();
+        self.uploads.push((upload.mode, told, upload.commit.is_some()));
+        if let Some(commit) = &upload.commit {
+            self.before = self.acknowledged.replace(commit.clone());
+        }
+        let mut receipt = self.receipt();
+        if let Some(why) = self.refuses {
+            let refused = records.iter().map(|record| Refusal { object: record.object, why }).collect();
+            receipt.refused = List::new(refused).unwrap();
+        }
+        Ok(receipt)
+    }
+}
+
+struct Bench {
+    directory: tempfile::TempDir,
+    dc: Dc,
+    cloud: Cloud,
+    stop: Stop,
+    full: bool,
+    /// The cursor that the last cycle started from.
+    started_from: Option<Option<Cursor>>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dc = Dc::default().group(512, &[]);
+        Self {
+            directory: directory(),
+            dc,
+            cloud: Cloud::new(),
+            stop: Stop::new(),
+            full: false,
+            started_from: None,
+        }
+    }
+
+    fn mirror(&self) -> Mirror {
+        Mirror::open(self.directory.path()).unwrap()
+    }
+
+    fn cycle(&mut self, pages: Vec<Page>) -> Result<Tally, PhsError> {
+        self.go(pages.into_iter().map(Ok).collect(), false)
+    }
+
+    fn go(&mut self, pages: Vec<Result<Page, PullError>>, dry_run: bool) -> Result<Tally, PhsError> {
+        let order = Order {
+            full: self.full,
+            domain: domain(),
+            include: Vec::new(),
+            profile: Profile::Entra,
+            instance: Uuid::new_v4(),
+            cycle: Uuid::new_v4(),
+            now: 5,
+        };
+        let mirror = if dry_run { Mirror::scratch(self.directory.path()).unwrap() } else { self.mirror() };
+        let started_from = &mut self.started_from;
+        let mut pages = Some(pages);
+        let mut source = |start: Option<Cursor>| {
+            *started_from = Some(start);
+            let (sender, receiver) = channel();
+            for page in pages.take().unwrap_or_default() {
+                sender.send(page).unwrap();
+            }
+            Ok(receiver)
+        };
+        Cycle {
+            order: &order,
+            mirror: &mirror,
+            singles: &mut self.dc,
+            source: &mut source,
+            tenant: if dry_run { None } else { Some(&mut self.cloud) },
+            witness: &Silent,
+            stop: &self.stop,
+        }
+        .run()
+    }
+}
+
+fn users(rids: std::ops::Range<u32>) -> Vec<landbridge_drsr::drs::change::Change> {
+    rids.map(|rid| Telling::user(rid).tell()).collect()
+}
+
+fn two_pages() -> Vec<Page> {
+    vec![
+        page(users(1100..1102), vec![], Progress::More),
+        page(users(1102..1103), vec![], Progress::Last(cursor(4))),
+    ]
+}
+
+fn last(rids: std::ops::Range<u32>, usn: u8) -> Vec<Page> {
+    vec![page(users(rids), vec![], Progress::Last(cursor(usn)))]
+}
+
+#[test]
+fn a_first_cycle_compares_all_and_commits_on_its_last_page() {
+    let mut bench = Bench::new();
+    let tally = bench.cycle(two_pages()).unwrap();
+    assert_eq!((tally.mode, tally.read, tally.records_sent, tally.uploads), ("full", 3, 3, 2));
+    let commits: Vec<_> = bench.cloud.uploads.iter().map(|(mode, _, commit)| (*mode, *commit)).collect();
+    assert_eq!(commits, [(Mode::FullCompare, false), (Mode::FullCompare, true)]);
+    let saved = bench.mirror().saved().unwrap().unwrap();
+    assert_eq!(saved.cursor, cursor(4).to_bytes());
+    assert_eq!(bench.cloud.acknowledged, Some(watermark::name(&saved.cursor)));
+}
+
+#[test]
+fn a_second_cycle_with_nothing_new_uploads_nothing() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    bench.cloud.uploads.clear();
+    let tally = bench.cycle(last(0..0, 4)).unwrap();
+    assert_eq!((tally.mode, tally.uploads, tally.records_sent), ("incremental", 0, 0));
+    assert!(bench.cloud.uploads.is_empty());
+    assert_eq!(bench.started_from.clone().unwrap(), Some(cursor(4)));
+}
+
+#[test]
+fn a_cursor_that_moved_without_records_is_committed_and_counts_as_no_upload() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    let tally = bench.cycle(last(0..0, 5)).unwrap();
+    assert_eq!(tally.uploads, 0);
+    assert_eq!(bench.mirror().saved().unwrap().unwrap().cursor, cursor(5).to_bytes());
+}
+
+#[test]
+fn a_cycle_that_breaks_keeps_the_delivered_pages_and_no_cursor() {
+    let mut bench = Bench::new();
+    bench.cloud.breaks_after = Some(1);
+    assert_eq!(bench.cycle(two_pages()).unwrap_err().exit_code(), 6);
+    let mirror = bench.mirror();
+    assert_eq!(mirror.saved().unwrap(), None);
+    assert_eq!(mirror.object(guid(1100)).unwrap().unwrap().password, Some(stamp(1)));
+    assert!(mirror.object(guid(1102)).unwrap().is_none());
+    drop(mirror);
+    bench.cloud.breaks_after = None;
+    assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
+}
+
+#[test]
+fn an_incremental_cycle_that_breaks_begins_again_from_the_old_cursor() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    bench.cloud.breaks_after = Some(bench.cloud.uploads.len());
+    bench.cycle(last(1200..1201, 5)).unwrap_err();
+    assert_eq!(bench.mirror().saved().unwrap().unwrap().cursor, cursor(4).to_bytes());
+    bench.cloud.breaks_after = None;
+    let tally = bench.cycle(last(1200..1201, 5)).unwrap();
+    assert_eq!((tally.mode, tally.records_sent), ("incremental", 1));
+    assert_eq!(bench.started_from.clone().unwrap(), Some(cursor(4)));
+}
+
+#[test]
+fn a_full_compare_that_breaks_is_begun_again_even_if_there_was_a_cursor() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    bench.full = true;
+    bench.cloud.breaks_after = Some(bench.cloud.uploads.len());
+    bench.cycle(two_pages()).unwrap_err();
+    (bench.full, bench.cloud.breaks_after) = (false, None);
+    assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
+}
+
+#[test]
+fn a_tenant_that_is_another_one_is_compared_in_full() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    bench.cloud.generation = Uuid::from_u128(2);
+    assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
+    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
+}
+
+#[test]
+fn a_password_that_the_tenant_holds_is_offered_and_not_opened() {
+    let mut bench = Bench::new();
+    let tally = bench.cycle(two_pages()).unwrap();
+    assert_eq!(bench.cloud.offers, [guid(1100), guid(1101), guid(1102)]);
+    assert_eq!((tally.digests_derived, tally.digests_sent, tally.quarantined), (0, 0, 0));
+}
+
+#[test]
+fn a_password_that_does_not_open_quarantines_it_and_carries_the_account() {
+    let mut bench = Bench::new();
+    bench.cloud.wants = true;
+    let tally = bench.cycle(last(1100..1101, 4)).unwrap();
+    assert_eq!((tally.records_sent, tally.digests_sent, tally.quarantined), (1, 0, 1));
+    let object = bench.mirror().object(guid(1100)).unwrap().unwrap();
+    assert_eq!((object.sent, object.password), (Some(Sent::Unsure), None));
+}
+
+#[test]
+fn a_refused_record_is_sent_whole_at_its_next_change() {
+    let mut bench = Bench::new();
+    bench.cloud.refuses = Some(RefusalReason::Privileged);
+    let tally = bench.cycle(last(1100..1101, 4)).unwrap();
+    assert_eq!(tally.refused, 1);
+    bench.cloud.refuses = None;
+    bench.dc = Dc::default().holds(1100, || Telling::user(1100).password(2));
+    let reset = vec![page(vec![Telling::of(1100).password(2).tell()], vec![], Progress::Last(cursor(5)))];
+    assert_eq!(bench.cycle(reset).unwrap().records_sent, 1);
+    assert_eq!(bench.dc.asked_with_secrets(), [1100]);
+}
+
+#[test]
+fn a_promotion_on_the_last_page_is_told_before_the_commit() {
+    let mut bench = Bench::new();
+    let pages = vec![
+        page(users(1100..1101), vec![], Progress::More),
+        page(vec![Telling::group(512).tell()], vec![link(512, 1100, true)], Progress::Last(cursor(4))),
+    ];
+    bench.cycle(pages).unwrap();
+    let told: Vec<_> =
+        bench.cloud.uploads.iter().map(|(_, records, commit)| (records.clone(), *commit)).collect();
+    let expected = [(vec![(1100, Presence::Present)], false), (vec![(1100, Presence::Privileged)], true)];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn more_accounts_than_fit_in_one_upload_go_in_several_with_one_commit() {
+    let mut bench = Bench::new();
+    let tally = bench.cycle(last(2000..2600, 4)).unwrap();
+    assert_eq!((tally.uploads, tally.records_sent), (3, 600));
+    let commits = bench.cloud.uploads.iter().filter(|(_, _, commit)| *commit).count();
+    assert!(commits == 1 && bench.cloud.uploads.last().unwrap().2);
+}
+
+#[test]
+fn a_dry_run_asks_no_tenant_and_changes_no_state() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    let before = std::fs::read(bench.directory.path().join(crate::mirror::FILE)).unwrap();
+    bench.cloud.uploads.clear();
+    let pages = vec![Ok(page(
+        vec![Telling::of(1100).withheld(2).tell(), Telling::of(1101).withheld(1).tell()],
+        vec![],
+        Progress::Last(cursor(5)),
+    ))];
+    let tally = bench.go(pages, true).unwrap();
+    assert_eq!((tally.mode, tally.uploads, tally.records_sent, tally.digests_sent), ("incremental", 0, 1, 1));
+    assert!(bench.cloud.uploads.is_empty());
+    assert_eq!(std::fs::read(bench.directory.path().join(crate::mirror::FILE)).unwrap(), before);
+}
+
+#[test]
+fn a_wish_to_stop_ends_between_pages() {
+    let mut bench = Bench::new();
+    bench.stop.raise();
+    let error = bench.cycle(two_pages()).unwrap_err();
+    assert!(matches!(error, PhsError::Interrupted) && error.exit_code() == 9);
+    assert!(bench.cloud.uploads.is_empty());
+}
+
+#[test]
+fn a_restored_controller_is_compared_in_full() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    let error = landbridge_drsr::Error::Restored { dsa: Uuid::nil() };
+    let restored = PullError::Directory { controller: "dc1".to_owned(), error };
+    // The source is asked twice; the second time it has nothing left, which ends the attempt.
+    let error = bench.go(vec![Err(restored)], false).unwrap_err();
+    assert!(matches!(error, PhsError::Defect(_)), "{error}");
+    assert_eq!(bench.started_from.clone().unwrap(), None, "from the beginning");
+    assert_eq!(bench.mirror().saved().unwrap(), None);
+}
+
+#[test]
+fn what_a_full_compare_does_not_see_is_forgotten() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    bench.full = true;
+    bench.cycle(last(1100..1101, 5)).unwrap();
+    let mirror = bench.mirror();
+    assert_eq!(mirror.object(guid(1100)).unwrap().unwrap().kind, Kind::Person);
+    assert!(mirror.object(guid(1102)).unwrap().is_none());
+}

@@ -1,0 +1,161 @@
+//! A domain in memory, for the tests of this crate: objects as a DC would tell them, and a DC that answers for
+//! single objects.
+#![allow(clippy::unwrap_used)]
+
+use crate::directory::Singles;
+use crate::error::PhsError;
+use crate::pull::ObjectId;
+use landbridge_crypto::drs_secret::SessionKeys;
+use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
+use landbridge_drsr::drs::change::{
+    AttributeChange, Change, Dsname, Link, Page, Progress, SealedNtHash, Sid, Source, Stamp,
+};
+use landbridge_drsr::drs::cursor::Cursor;
+use std::collections::HashMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub(crate) fn domain() -> Sid {
+    "S-1-5-21-1-2-3".parse().unwrap()
+}
+
+pub(crate) fn guid(rid: u32) -> Uuid {
+    Uuid::from_u128(rid.into())
+}
+
+pub(crate) fn stamp(version: u32) -> Stamp {
+    Stamp { version, time: version.into(), invocation_id: Uuid::from_u128(77) }
+}
+
+pub(crate) fn cursor(usn: u8) -> Cursor {
+    Cursor::new(Uuid::nil(), Uuid::nil(), [usn; 24], Vec::new())
+}
+
+pub(crate) fn dsname(rid: u32) -> Dsname {
+    Dsname { guid: guid(rid), sid: Some(domain().with_rid(rid)), dn: format!("CN={rid}") }
+}
+
+/// One object, told attribute by attribute.
+pub(crate) struct Telling(Change);
+
+impl Telling {
+    /// A change that says nothing yet.
+    pub(crate) fn of(rid: u32) -> Self {
+        Self(Change {
+            object: dsname(rid),
+            parent: None,
+            domain_head: false,
+            attributes: Vec::new(),
+            nt_hash: None,
+        })
+    }
+
+    /// An ordinary user, whole, with a password of version 1.
+    pub(crate) fn user(rid: u32) -> Self {
+        let classes = vec![Class::Top, Class::Person, Class::OrganizationalPerson, Class::User];
+        Self::of(rid)
+            .with(Attribute::ObjectClass, Some(Value::Classes(classes)))
+            .with(Attribute::SamAccountName, Some(Value::Text(format!("user{rid}"))))
+            .with(Attribute::UserAccountControl, Some(Value::Integer(0x200)))
+            .with(Attribute::PrimaryGroupId, Some(Value::Integer(513)))
+            .password(1)
+    }
+
+    /// An object of these classes.
+    pub(crate) fn object(rid: u32, classes: &[Class]) -> Self {
+        Self::of(rid).with(Attribute::ObjectClass, Some(Value::Classes(classes.to_vec())))
+    }
+
+    /// A group.
+    pub(crate) fn group(rid: u32) -> Self {
+        Self::object(rid, &[Class::Top, Class::Group])
+    }
+
+    pub(crate) fn with(mut self, attribute: Attribute, value: Option<Value>) -> Self {
+        self.0.attributes.retain(|a| a.attribute != attribute);
+        self.0.attributes.push(AttributeChange { attribute, stamp: stamp(1), value });
+        self
+    }
+
+    pub(crate) fn number(self, attribute: Attribute, number: i32) -> Self {
+        self.with(attribute, Some(Value::Integer(number)))
+    }
+
+    pub(crate) fn deleted(self) -> Self {
+        self.with(Attribute::IsDeleted, Some(Value::Boolean(true)))
+    }
+
+    pub(crate) fn password(mut self, version: u32) -> Self {
+        self.0.nt_hash = Some(SealedNtHash::sealed(stamp(version), vec![9; 36]));
+        self
+    }
+
+    pub(crate) fn withheld(mut self, version: u32) -> Self {
+        self.0.nt_hash = Some(SealedNtHash::withheld(stamp(version)));
+        self
+    }
+
+    pub(crate) fn tell(self) -> Change {
+        self.0
+    }
+}
+
+pub(crate) fn link(group: u32, member: u32, present: bool) -> Link {
+    Link { group: dsname(group), member: dsname(member), present, stamp: stamp(1) }
+}
+
+pub(crate) fn page(changes: Vec<Change>, links: Vec<Link>, progress: Progress) -> Page {
+    Page {
+        source: Source { dsa: Uuid::nil(), invocation_id: Uuid::nil() },
+        changes,
+        links,
+        progress,
+        keys: Arc::new(SessionKeys::new()),
+        quarantined: Vec::new(),
+        objects_in_domain: None,
+    }
+}
+
+/// Tells an object and its links.
+type Teller = Box<dyn Fn() -> (Telling, Vec<Link>)>;
+
+/// A DC that answers for single objects, and remembers what it was asked.
+#[derive(Default)]
+pub(crate) struct Dc {
+    objects: HashMap<Uuid, Teller>,
+    /// RID and whether secrets were asked for.
+    pub(crate) asked: Vec<(u32, bool)>,
+}
+
+impl Dc {
+    pub(crate) fn holds(mut self, rid: u32, tell: impl Fn() -> Telling + 'static) -> Self {
+        self.objects.insert(guid(rid), Box::new(move || (tell(), Vec::new())));
+        self
+    }
+
+    pub(crate) fn group(mut self, rid: u32, members: &'static [u32]) -> Self {
+        let tell =
+            move || (Telling::group(rid), members.iter().map(|member| link(rid, *member, true)).collect());
+        self.objects.insert(guid(rid), Box::new(tell));
+        self
+    }
+
+    /// Who was asked for by GUID, without the look at the protected groups by SID.
+    pub(crate) fn asked_with_secrets(&self) -> Vec<u32> {
+        self.asked.iter().filter(|(_, secrets)| *secrets).map(|(rid, _)| *rid).collect()
+    }
+}
+
+impl Singles for Dc {
+    fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError> {
+        let guid = match which {
+            ObjectId::Guid(guid) => guid,
+            ObjectId::Sid(sid) => super::fixture::guid(sid.rid()),
+        };
+        let Some(tell) = self.objects.get(&guid) else { return Ok(None) };
+        let (telling, links) = tell();
+        let change = telling.tell();
+        self.asked.push((change.object.sid.as_ref().unwrap().rid(), secrets));
+        Ok(Some(page(vec![change], links, Progress::Object)))
+    }
+}
