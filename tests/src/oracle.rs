@@ -5,11 +5,17 @@
 mod digest_text;
 mod drs_secret;
 mod enrolment;
+mod ndr_reply;
+mod pdu;
+mod prefix_table;
 mod wire_frames;
 
 pub use digest_text::digest_text;
 pub use drs_secret::drs_secret;
 pub use enrolment::enrolment;
+pub use ndr_reply::ndr_reply;
+pub use pdu::pdu;
+pub use prefix_table::prefix_table;
 pub use wire_frames::wire_frames;
 
 /// An oracle.
@@ -20,5 +26,8 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("digest_text", digest_text),
     ("drs_secret", drs_secret),
     ("enrolment", enrolment),
+    ("ndr_reply", ndr_reply),
+    ("pdu", pdu),
+    ("prefix_table", prefix_table),
     ("wire_frames", wire_frames),
 ];

@@ -144,7 +144,7 @@ impl<'a> PrefixTable<'a> {
     }
 
     /// What each attid of the reply stands for as a class.
-    pub(crate) fn classes(&self) -> BTreeMap<u32, Class> {
+    pub fn classes(&self) -> BTreeMap<u32, Class> {
         let mut attids = BTreeMap::new();
         for (class, prefix, last) in &CLASSES {
             for index in self.indexes(prefix) {
