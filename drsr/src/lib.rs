@@ -10,4 +10,7 @@ pub mod error;
 pub mod replica;
 pub mod rpc;
 
+#[cfg(test)]
+mod capture;
+
 pub use error::{Error, Who};

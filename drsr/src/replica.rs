@@ -103,6 +103,9 @@ const FAULT_PROTOCOL: u32 = 0x1c01_000b;
 /// `rpc_s_access_denied`
 const FAULT_ACCESS_DENIED: u32 = 5;
 
+/// The most replies that are taken for a single object.
+const MAX_OBJECT_REPLIES: usize = 200;
+
 struct Session {
     association: Association,
     handle: Handle,
@@ -185,29 +188,50 @@ impl Session {
         self.ask(&request, Asked::Changes { secrets }).await
     }
 
+    /// A group with more links than the DC puts into one reply (Samba: 1499) is refused, not cut short.
     async fn object(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, Error> {
         // The DC forgets where a cycle on this handle was.
         self.cycle = None;
-        let request = Request {
-            what: What::Object(which),
-            invocation_id: Uuid::nil(),
-            cookie: [0; COOKIE],
-            vector: &[],
-            max_objects: 1,
-            secrets,
-        };
-        let received = self.ask(&request, Asked::Object { secrets }).await?;
-        if !page::is_object(&received.page, which) {
-            return Err(Error::Protocol("another object than the one that was asked for".to_owned()));
+        let mut whole: Option<Page> = None;
+        let mut name = None;
+        for _ in 0..MAX_OBJECT_REPLIES {
+            let what = name.as_ref().map_or(What::Object(which), What::MoreOfObject);
+            let request = Request {
+                what,
+                invocation_id: Uuid::nil(),
+                cookie: [0; COOKIE],
+                vector: &[],
+                max_objects: 1,
+                secrets,
+            };
+            let Received { page, more, .. } = self.ask(&request, Asked::Object { secrets }).await?;
+            if !page::is_object(&page, which) {
+                return Err(Error::Protocol("another object than the one that was asked for".to_owned()));
+            }
+            name = page.changes.first().map(|change| change.object.clone()).or(name);
+            let page = match whole.take() {
+                None => page,
+                // Samba begins again instead of going on: never take a part of a group for all of it.
+                Some(before) if before.links.first() == page.links.first() => break,
+                Some(mut before) => {
+                    before.links.extend(page.links);
+                    before.quarantined.extend(page.quarantined);
+                    before
+                }
+            };
+            if !more {
+                return Ok(page);
+            }
+            whole = Some(page);
         }
-        Ok(received.page)
+        Err(Error::TooLarge("the links of a single object"))
     }
 
     async fn ask(&mut self, request: &Request<'_>, asked: Asked) -> Result<Received, Error> {
         let stub = self.association.call(CHANGES, &request.encode(self.handle)).await?;
         self.keys = self.newest_keys()?;
         let object = match request.what {
-            What::Domain(_) => None,
+            What::Domain(_) | What::MoreOfObject(_) => None,
             What::Object(object) => Some(object),
         };
         let asking = Asking { account: &self.target.account, naming_context: &self.naming_context, object };
@@ -217,7 +241,7 @@ impl Session {
             return Err(refusal::explain(error, asking));
         }
         let page = page::read(&reply, asked, Arc::clone(&self.keys))?;
-        Ok(Received { page, cookie: reply.cookie })
+        Ok(Received { page, cookie: reply.cookie, more: reply.more })
     }
 
     /// An authentication in the middle of a session would change the key.
@@ -238,6 +262,7 @@ impl Session {
 struct Received {
     page: Page,
     cookie: [u8; COOKIE],
+    more: bool,
 }
 
 impl Cycle {

@@ -182,7 +182,8 @@ impl Connection {
     }
 
     /// One object alone, whole, with its links. Use another connection than the one that pages.
-    /// After [`Error::UnknownObject`] the connection goes on.
+    /// After [`Error::UnknownObject`] the connection goes on. A group of more members than the DC puts into one
+    /// reply (Samba: 1499) ends in [`Error::TooLarge`], and never in a part of it.
     pub fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Page, PullError> {
         self.order(Order::Object { which, secrets })
     }

@@ -3,7 +3,7 @@
 //! Before it: `bind`. After it: the DC, and then `reply`.
 
 use crate::drs::bind::Handle;
-use crate::drs::change::Sid;
+use crate::drs::change::{Dsname, Sid};
 use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
 use crate::drs::dsname;
 use crate::drs::prefix_table::{self, WANTED};
@@ -100,6 +100,8 @@ pub enum What<'a> {
     Domain(&'a str),
     /// Alone.
     Object(&'a ObjectId),
+    /// Alone, and more of it: by the name under which it came, or Samba starts again.
+    MoreOfObject(&'a Dsname),
 }
 
 impl Request<'_> {
@@ -114,7 +116,7 @@ impl Request<'_> {
                 flags |= GET_NC_SIZE;
                 0
             }
-            What::Object(_) => REPLICATE_OBJECT,
+            What::Object(_) | What::MoreOfObject(_) => REPLICATE_OBJECT,
         };
 
         let mut stub = Writer::new();
@@ -140,6 +142,7 @@ impl Request<'_> {
 
         match self.what {
             What::Domain(dn) => dsname::write(&mut stub, Uuid::nil(), None, dn),
+            What::MoreOfObject(name) => dsname::write(&mut stub, name.guid, name.sid.as_ref(), &name.dn),
             What::Object(ObjectId::Guid(guid)) => dsname::write(&mut stub, *guid, None, ""),
             What::Object(ObjectId::Sid(sid)) => dsname::write(&mut stub, Uuid::nil(), Some(sid), ""),
         }

@@ -57,6 +57,8 @@ pub(crate) struct Security {
     parties: Parties,
     package: Package,
     unwrap: Option<Unwrap>,
+    /// A keytab that lacks the key of the cipher that the KDC prefers.
+    only_aes128: bool,
 }
 
 enum Package {
@@ -77,7 +79,13 @@ impl Security {
             Authentication::Kerberos => Package::kerberos(&parties, credential)?,
             Authentication::Ntlm => Package::ntlm(&parties, credential)?,
         };
-        Ok(Self { parties, package, unwrap: None })
+        let only_aes128 = match credential {
+            Credential::Keytab(keytab) => keytab
+                .newest(&parties.account, &parties.domain)
+                .is_some_and(|key| key.cipher == KeyCipher::Aes128),
+            Credential::Password(_) => false,
+        };
+        Ok(Self { parties, package, unwrap: None, only_aes128 })
     }
 
     /// The package's number in PDUs (MS-RPCE 2.2.1.1.7).
@@ -100,9 +108,15 @@ impl Security {
     pub(crate) async fn step(&mut self, line: &Line, token: &[u8]) -> Result<Leg, Error> {
         let parties = &self.parties;
         let leg = match &mut self.package {
-            Package::Kerberos(context, handle) => step(&mut **context, handle, parties, line, token).await?,
-            Package::Ntlm(context, handle) => step(&mut **context, handle, parties, line, token).await?,
+            Package::Kerberos(context, handle) => step(&mut **context, handle, parties, line, token).await,
+            Package::Ntlm(context, handle) => step(&mut **context, handle, parties, line, token).await,
         };
+        let leg = leg.map_err(|error| match error {
+            Error::Authentication(_) if self.only_aes128 => parties.unusable(
+                "its newest key in the keytab is for AES128 alone: export the one for AES256 as well",
+            ),
+            error => error,
+        })?;
         if leg.done && matches!(self.package, Package::Kerberos(..)) {
             let unwrap = Unwrap::new(self.session_key()?);
             self.unwrap =
