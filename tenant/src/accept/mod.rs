@@ -5,6 +5,7 @@
 pub mod client_certificate;
 pub mod live;
 pub mod pace;
+pub mod share;
 
 use crate::peer::Shown;
 use crate::serve::told;
@@ -17,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use live::Live;
 use pace::{Paced, Rhythm};
 use rustls::ServerConfig;
+use share::{Share, Shares};
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -31,6 +33,8 @@ use tokio_rustls::TlsAcceptor;
 pub struct Limits {
     /// So many at once; more wait in the kernel's queue.
     pub connections: u32,
+    /// So many at once from one address; more are closed at once.
+    pub connections_per_address: u32,
     /// For the TLS handshake.
     pub handshake: Duration,
     /// From the first byte of a request to the end of its head.
@@ -49,6 +53,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            connections_per_address: 256,
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),
             idle: Duration::from_secs(180),
@@ -100,6 +105,7 @@ impl Door {
     pub async fn run<T: Take>(self, taker: Arc<T>, mut stop: watch::Receiver<bool>) {
         let limits = self.limits;
         let places = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(1024)));
+        let shares = Shares::new(limits.connections_per_address);
         let acceptor = TlsAcceptor::from(self.tls);
         loop {
             let place = tokio::select! {
@@ -113,6 +119,10 @@ impl Door {
             };
             match accepted {
                 Ok((stream, address)) => {
+                    let Some(share) = shares.take(address.ip()) else {
+                        tracing::debug!(%address, "this address has its share of connections");
+                        continue;
+                    };
                     let connection = Connection {
                         acceptor: acceptor.clone(),
                         limits,
@@ -120,7 +130,7 @@ impl Door {
                         stop: stop.clone(),
                         address,
                     };
-                    tokio::spawn(connection.serve(stream, taker.clone(), place));
+                    tokio::spawn(connection.serve(stream, taker.clone(), (place, share)));
                 }
                 Err(error) => {
                     // Out of descriptors, most likely: let some connections end first.
@@ -145,7 +155,12 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve<T: Take>(mut self, stream: TcpStream, taker: Arc<T>, place: OwnedSemaphorePermit) {
+    async fn serve<T: Take>(
+        mut self,
+        stream: TcpStream,
+        taker: Arc<T>,
+        place: (OwnedSemaphorePermit, Share),
+    ) {
         let address = self.address;
         let _ = stream.set_nodelay(true);
         let greeted = tokio::select! {

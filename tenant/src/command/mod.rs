@@ -40,6 +40,9 @@ A flag beats an environment variable, which beats the configuration file.
 All commands but init and serve talk to the running tenant over its administration socket; they are for
 root and for the user that the tenant runs as.";
 
+/// So many files and sockets are wanted.
+const OPEN_FILES: u64 = 4096;
+
 /// The cloud end of Landbridge: receives password digests, signs people in, issues agent identities.
 #[derive(Debug, Parser)]
 #[command(name = "landbridge-tenant", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
@@ -242,6 +245,7 @@ pub fn run(line: &CommandLine) -> Result<(), TenantError> {
             let config = Config::load(&line.config)?;
             log::start(config.log.format, line.log_level.unwrap_or(config.log.level));
             close_the_process()?;
+            open_files();
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
             let runtime = runtime.map_err(|e| TenantError::Defect(format!("no threads to be had: {e}")))?;
             runtime.block_on(crate::serve::serve(&config))
@@ -252,6 +256,18 @@ pub fn run(line: &CommandLine) -> Result<(), TenantError> {
         | Command::Apps(_)
         | Command::Users(_)
         | Command::SignIn(_) => ask::run(&Config::load(&line.config)?, &line.command),
+    }
+}
+
+/// Room for as many connections as `accept` takes, if the system allows it.
+fn open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit })
+    {
+        tracing::warn!(%error, wanted, "the limit of open files cannot be raised");
     }
 }
 

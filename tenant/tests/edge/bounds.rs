@@ -1,6 +1,6 @@
 //! Whatever a client sends, and however slowly, ends in a clear answer or a closed connection.
 
-use crate::harness::{DEADLINE, Edge, code, hello, request};
+use crate::harness::{DEADLINE, Edge, code, hello, request, until};
 use hyper::StatusCode;
 use landbridge_tenant::accept::Limits;
 use landbridge_wire::enroll::EnrollResponse;
@@ -141,6 +141,16 @@ async fn over_the_number_of_connections_a_client_waits_and_then_gets_in() {
     drop(first);
     let (status, ..) = tokio::time::timeout(DEADLINE, third).await.unwrap().unwrap();
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_has_its_share_of_connections_is_let_go_at_once() {
+    let edge = Edge::with(Limits { connections_per_address: 2, ..Limits::default() }).await;
+    let (first, _second) = (edge.connect(None).await.unwrap(), edge.connect(None).await.unwrap());
+    let third = tokio::time::timeout(DEADLINE, edge.connect(None)).await.unwrap();
+    assert!(third.is_err());
+    drop(first);
+    until("the place is free again", async || edge.connect(None).await.is_ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

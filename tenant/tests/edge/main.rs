@@ -6,5 +6,6 @@ mod administration;
 mod admission;
 mod applications;
 mod bounds;
+mod command_line;
 mod enrolment;
 mod harness;

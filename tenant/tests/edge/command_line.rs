@@ -1,0 +1,202 @@
+//! The program itself, as an administrator runs it: results on stdout, the rest on stderr, the exit codes of the manual.
+
+use crate::harness::{DEADLINE, bare_post};
+use std::fs;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_landbridge-tenant");
+
+/// A folder with a tenant in it; what serves is killed with it.
+struct Place {
+    folder: tempfile::TempDir,
+    listen: SocketAddr,
+    serving: Option<Child>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.serving.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Place {
+    fn new() -> Self {
+        let ports = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+        let [listen, observe] = ports.each_ref().map(|port| port.local_addr().unwrap());
+        drop(ports);
+        let place = Self { folder: tempfile::tempdir().unwrap(), listen, serving: None };
+        let url = format!("https://{listen}");
+        let data = place.folder.path().join("data").display().to_string();
+        let made = place
+            .run(&["init", "--url", &url, "--listen", &listen.to_string(), "--data-directory", &data], "");
+        assert_eq!(code(&made), 0, "{made:?}");
+        let text = fs::read_to_string(place.config()).unwrap();
+        fs::write(place.config(), text.replace("127.0.0.1:9464", &observe.to_string())).unwrap();
+        place
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("tenant.toml")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.env_clear().arg("--config").arg(self.config()).args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    fn serve(&mut self, level: &str) {
+        let log = fs::File::create(self.folder.path().join("log")).unwrap();
+        let mut command = self.command(&["serve", "--log-level", level]);
+        self.serving = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
+        let end = Instant::now() + DEADLINE;
+        while TcpStream::connect(self.listen).is_err() {
+            assert!(Instant::now() < end, "it does not serve: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    fn terminate(&mut self) -> i32 {
+        let mut child = self.serving.take().unwrap();
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        child.wait().unwrap().code().unwrap()
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+const ADD: [&str; 8] =
+    ["domains", "add", "--name", "corp.example.com", "--netbios", "CORP", "--sid", "S-1-5-21-1-2-3"];
+
+#[test]
+fn every_command_ends_with_the_exit_code_of_the_manual() {
+    let mut place = Place::new();
+    assert_eq!(code(&place.run(&["agents", "list"], "")), 5, "nobody serves yet");
+    place.serve("info");
+    assert_eq!(code(&place.run(&ADD, "")), 0);
+    assert_eq!(code(&place.run(&ADD, "")), 4);
+    assert_eq!(code(&place.run(&["agents", "approve", "6f1c2a52-6f0e-4d5e-9b0e-0f6f3a1c9d11"], "")), 4);
+    assert_eq!(code(&place.run(&["agents", "approve", "nonsense"], "")), 2);
+    assert_eq!(
+        code(&place.run(&["token", "create", "--role", "phs", "--domain", "corp", "--minutes", "11"], "")),
+        2
+    );
+    assert_eq!(code(&place.run(&["serve"], "")), 3, "another one serves from there");
+    let refused = place.run(&["signin", "nobody@corp.example.com", "--password-stdin"], "Hunter2!\n");
+    assert_eq!((code(&refused), said(&refused).as_str()), (10, "refused: unknown-name\n"));
+    assert_eq!(
+        code(&place.run(&["signin", "nobody@corp.example.com"], "Hunter2!")),
+        2,
+        "no terminal to ask on"
+    );
+    assert_eq!(code(&place.run(&["signin", "nobody@corp.example.com", "--password", "Hunter2!"], "")), 2);
+    assert_eq!(place.terminate(), 0);
+
+    let text = fs::read_to_string(place.config()).unwrap();
+    fs::write(place.config(), format!("{text}\ncolour = \"red\"\n")).unwrap();
+    let wrong = place.run(&["serve"], "");
+    assert_eq!(code(&wrong), 3);
+    assert!(
+        errors(&wrong).contains(&format!("tenant.toml, line {}", text.lines().count() + 2)),
+        "{}",
+        errors(&wrong)
+    );
+    fs::write(place.config(), text).unwrap();
+    let database = place.folder.path().join("data/tenant.db");
+    fs::write(&database, "no database").unwrap();
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(code(&place.run(&["serve"], "")), 8);
+}
+
+#[test]
+fn a_token_and_a_credential_stand_alone_on_stdout() {
+    let mut place = Place::new();
+    place.serve("info");
+    assert_eq!(code(&place.run(&ADD, "")), 0);
+    let token = said(&place.run(&["token", "create", "--role", "phs", "--domain", "CORP"], ""));
+    let parsed = landbridge_wire::enroll::Token::parse(&token).unwrap();
+    assert_eq!(parsed.url.as_str(), format!("https://{}", place.listen));
+    assert_eq!(token.lines().count(), 1);
+    let credential = said(&place.run(&["apps", "create", "--name", "mail"], ""));
+    assert!(credential.starts_with("lba1.") && credential.lines().count() == 1);
+    let apps = said(&place.run(&["apps", "list", "--json"], ""));
+    let apps: serde_json::Value = serde_json::from_str(&apps).unwrap();
+    assert_eq!(apps[0]["name"], "mail");
+    assert!(said(&place.run(&["apps", "list"], "")).starts_with("NAME  STATE"));
+}
+
+#[test]
+fn every_error_says_what_and_what_to_do() {
+    let place = Place::new();
+    let error = errors(&place.run(&["apps", "list"], ""));
+    let lines: Vec<_> = error.lines().collect();
+    assert!(lines[0].starts_with("error: the tenant is not running"), "{error}");
+    assert!(lines[1].starts_with("to do: "), "{error}");
+}
+
+#[test]
+fn the_help_is_complete() {
+    let help = Command::new(PROGRAM).arg("--help").output().unwrap();
+    let help = said(&help);
+    for word in
+        ["init", "serve", "domains", "token", "agents", "apps", "users", "signin", "Exit codes", "Examples"]
+    {
+        assert!(help.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn at_trace_the_log_holds_no_password_token_credential_or_key() {
+    let mut place = Place::new();
+    place.serve("trace");
+    assert_eq!(code(&place.run(&ADD, "")), 0);
+    let token = said(&place.run(&["token", "create", "--role", "phs", "--domain", "CORP"], ""));
+    let secret = landbridge_wire::enroll::Token::parse(&token).unwrap().secret.lend(str::to_owned);
+    let credential = said(&place.run(&["apps", "create", "--name", "mail"], ""));
+    place.run(&["signin", "nobody@corp.example.com", "--password-stdin"], "Hunter2!-and-more");
+    // Over TLS too, as an application.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let root = fs::read(place.folder.path().join("data/tls/root.pem")).unwrap();
+    let body = r#"{"user":"nobody@corp.example.com","password":"Hunter2!-and-more"}"#;
+    let bearer = format!("Bearer {}", credential.trim());
+    let answer = runtime.block_on(bare_post(place.listen, &root, "/v1/signin", &bearer, body.as_bytes()));
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert_eq!(place.terminate(), 0);
+    let log = place.log();
+    assert!(log.contains("serving"), "{log}");
+    let credential_secret = credential.trim().rsplit_once('.').unwrap().1.to_owned();
+    for known in [secret, credential_secret, token.trim().to_owned(), "Hunter2!".to_owned()] {
+        assert!(!log.contains(&known), "{known} stands in the log");
+    }
+}
