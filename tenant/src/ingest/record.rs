@@ -51,6 +51,11 @@ impl Page<'_> {
             accounts::forget(self.transaction, record.object)?;
             held = None;
         }
+        // Nothing is remembered of somebody who never was here: phs tells of every tombstone that it cannot place.
+        if held.is_none() && matches!(record.presence, Presence::Deleted | Presence::OutOfScope) {
+            outcome.unchanged += 1;
+            return Ok(());
+        }
         let replace = self.full_compare.is_some() && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
         let mut changed = self.account(record, held.as_ref())?;
         let attributes_changed = self.attributes(record, replace)?;

@@ -201,9 +201,21 @@ fn who_is_deleted_privileged_or_out_of_scope_loses_digest_and_names_at_once() {
 #[test]
 fn a_record_of_somebody_gone_brings_no_digest_in() {
     let tenant = Tenant::new();
+    tenant.sends(vec![bare(1)]);
     tenant.sends(vec![Record { presence: Presence::OutOfScope, ..user(1, "one") }]);
     assert!(!tenant.has_digest(object(1)));
     assert!(names(&tenant, 1).is_empty());
+}
+
+#[test]
+fn a_tombstone_of_somebody_who_never_was_here_leaves_no_trace() {
+    let tenant = Tenant::new();
+    for left in [Presence::Deleted, Presence::OutOfScope] {
+        assert_eq!(counts(&tenant.sends(vec![gone(1, left)])), (0, 1, 0, 0));
+        assert!(tenant.store.read(|c| find(c, object(1))).unwrap().is_none());
+    }
+    assert_eq!(tenant.sends(vec![gone(1, Presence::Privileged)]).applied, 1);
+    assert_eq!(presence(&tenant, 1), Presence::Privileged);
 }
 
 #[test]

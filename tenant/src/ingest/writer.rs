@@ -38,9 +38,8 @@ pub(super) fn admitted(
 ) -> Result<Result<Domain, Problem>, StoreError> {
     // Its certificate was looked at before this transaction: a revocation may have come in between, and whoever was
     // revoked must not take the pen again that the revocation took away.
-    if agents::find(connection, writer.agent)?.is_some_and(|agent| agent.state != AgentState::Approved) {
-        let detail = "the agent was revoked just now: an administrator makes a token, then enrol it again";
-        return Ok(Err(Problem::new(ProblemCode::AgentRevoked, detail)));
+    if let Err(problem) = approved(connection, writer)? {
+        return Ok(Err(problem));
     }
     let Some(domain) = domains::by_id(connection, writer.domain)? else {
         let gone = "the domain that this agent was enrolled for is not served here; enrol it anew";
@@ -59,17 +58,13 @@ pub(super) fn admitted(
     Ok(Ok(domain))
 }
 
-/// Makes this agent the domain's writer, if nobody is. Whether it is approved is asked once more, inside the
-/// transaction: an upload that was on its way when its agent was revoked must not take the pen back.
+/// Makes this agent the domain's writer, if nobody is.
 pub(super) fn claim(
     transaction: &Transaction<'_>,
     writer: &Writer,
     domain: &Domain,
     now: i64,
 ) -> Result<Result<(), Problem>, StoreError> {
-    if let Err(problem) = approved(transaction, writer)? {
-        return Ok(Err(problem));
-    }
     if domain.writer == Some(writer.agent) {
         return Ok(Ok(()));
     }
@@ -92,12 +87,15 @@ fn approved(connection: &Connection, writer: &Writer) -> Result<Result<(), Probl
     match agents::find(connection, writer.agent)? {
         None => no(ProblemCode::AgentRevoked, "this agent is not enrolled here: enrol it anew"),
         Some(agent) if agent.domain != writer.domain => {
-            no(ProblemCode::WrongDomain, "this agent was enrolled for another domain")
+            no(ProblemCode::WrongDomain, "this agent was enrolled for another domain: enrol it anew")
         }
         Some(agent) => match (agent.role, agent.state) {
             (Role::Phs, AgentState::Approved) => Ok(Ok(())),
             (Role::Pta, _) => no(ProblemCode::WrongRole, "only a phs uploads"),
-            (Role::Phs, AgentState::Revoked) => no(ProblemCode::AgentRevoked, "this agent was revoked"),
+            (Role::Phs, AgentState::Revoked) => no(
+                ProblemCode::AgentRevoked,
+                "this agent was revoked: an administrator makes a token, then enrol it anew",
+            ),
             (Role::Phs, AgentState::Pending | AgentState::Quarantined) => {
                 no(ProblemCode::AgentNotApproved, "this agent waits for `landbridge-tenant agents approve`")
             }
