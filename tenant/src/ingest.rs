@@ -23,7 +23,7 @@ use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::upload::{CursorName, Hello, Mode, Offer, Presence, Receipt, Refusal, Upload, Wanted};
 use rusqlite::Transaction;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 /// How long an overloaded or failing tenant asks a phs to wait, in seconds.
 const RETRY_SECONDS: u32 = 10;
@@ -71,6 +71,12 @@ pub fn upload(store: &Store, writer: &Writer, upload: &Upload, now: i64) -> Resu
     });
     let receipt = writer::alarm(store, writer, now, settle(store, answer))?;
     outcome.count(store);
+    if outcome.shared > 0 {
+        warn!(
+            names = outcome.shared,
+            "names arrived that other accounts hold: they sign nobody in, see the audit log"
+        );
+    }
     if outcome.swept > 0 {
         info!(swept = outcome.swept, "a full compare ended without these accounts");
     }
@@ -94,6 +100,7 @@ struct Outcome {
     replaced: u32,
     repeated: u32,
     erased: u32,
+    shared: u32,
     refused: Vec<Refusal>,
 }
 
@@ -108,6 +115,7 @@ impl Outcome {
         tally.digests_repeated.add(self.repeated.into());
         tally.digests_erased.add(self.erased.into());
         tally.accounts_swept.add(self.swept.into());
+        tally.names_shared.add(self.shared.into());
     }
 
     fn worth_an_entry(&self) -> bool {

@@ -58,6 +58,8 @@ tally! {
     digests_erased,
     /// Accounts gone because a full compare ended without them.
     accounts_swept,
+    /// Sign-in names that arrived although another account holds them: they sign nobody in.
+    names_shared,
     /// Requests of a phs that is not the domain's writer.
     second_writers,
     /// Sign-ins with a name that more than one account holds.

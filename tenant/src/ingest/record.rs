@@ -63,7 +63,7 @@ impl Page<'_> {
         changed |= attributes_changed;
         let digest = self.digest(record, rid, replace, outcome)?;
         if attributes_changed || entered {
-            self.names(record)?;
+            self.names(record, outcome)?;
         }
         match digest {
             Digest::Refused(why) => return refuse(outcome, record.object, why),
@@ -191,7 +191,9 @@ impl Page<'_> {
         audit::append(self.transaction, self.now, self.actor, action, &object.to_string(), detail)
     }
 
-    fn names(&self, record: &Record) -> Result<(), StoreError> {
+    /// Derives the names anew. One that another account holds already is put on the record when it arrives: from
+    /// then on it signs neither in.
+    fn names(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
         let names = match record.presence {
             Presence::Present => {
                 let known = accounts::attributes(self.transaction, record.object)?;
@@ -200,7 +202,20 @@ impl Page<'_> {
             }
             Presence::Deleted | Presence::Privileged | Presence::OutOfScope => Vec::new(),
         };
-        accounts::set_names(self.transaction, record.object, &names)
+        let before = accounts::names(self.transaction, record.object)?;
+        if before == names {
+            return Ok(());
+        }
+        accounts::set_names(self.transaction, record.object, &names)?;
+        for name in names.iter().filter(|name| !before.contains(name)) {
+            let other = accounts::holders(self.transaction, name)?.into_iter().find(|o| *o != record.object);
+            if let Some(other) = other {
+                outcome.shared += 1;
+                let detail = format!("{name} is also {other}'s: it signs neither in");
+                self.on_record("name-ambiguous", record.object, &detail)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -544,6 +544,24 @@ fn policy_goes_by_its_stamps_and_a_full_compare_replaces_it() {
 }
 
 #[test]
+fn a_name_that_becomes_ambiguous_is_put_on_the_record_once() {
+    let tenant = Tenant::new();
+    let same = |n, version| with(n, vec![written(version, upn("same@example.com"))]);
+    let entries = |tenant: &Tenant| -> Vec<String> {
+        let all = tenant.audit().into_iter();
+        all.filter(|(_, action, _)| action == "name-ambiguous").map(|(_, _, subject)| subject).collect()
+    };
+    tenant.sends(vec![same(1, 1)]);
+    assert!(entries(&tenant).is_empty());
+    tenant.sends(vec![same(2, 1)]);
+    tenant.sends(vec![same(2, 2), same(1, 2), bare(2)]);
+    assert_eq!(entries(&tenant), [object(2).to_string()]);
+    assert_eq!(tenant.store.tally().names_shared.now(), 1);
+    tenant.send(&full(40, vec![same(1, 3), same(2, 3)], Some("c")));
+    assert_eq!(entries(&tenant).len(), 1);
+}
+
+#[test]
 fn names_that_could_fool_somebody_sign_nobody_in() {
     let tenant = Tenant::new();
     let evil = [
