@@ -254,7 +254,6 @@ fn lock(path: &Path) -> Result<OwnedFd, StateError> {
 
 fn failure(path: &Path, error: &rusqlite::Error) -> StateError {
     let path = path.to_owned();
-    #[expect(clippy::wildcard_enum_match_arm, reason = "SQLite's codes are open-ended")]
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StateError::DiskFull { path },
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {

@@ -268,7 +268,10 @@ impl Desk<'_, '_> {
         let mut object = match self.mirror.object(guid)? {
             Some(known) => known,
             None if is_whole(&change) => Object::unknown(guid),
-            None if is_tombstone(&change) => return Ok(self.stranger_deleted(&change)),
+            None if is_tombstone(&change) => {
+                self.stranger_deleted(&change);
+                return Ok(());
+            }
             None => {
                 // Its class and flags decide, so they are read before anything of its password is.
                 let Some((alone, _)) = self.alone(guid, false)? else { return Ok(()) };

@@ -10,8 +10,11 @@ use crate::progress::Silent;
 use landbridge_agent::AgentError;
 use landbridge_wire::bounded::List;
 use landbridge_wire::problem::{Problem, ProblemCode};
-use landbridge_wire::upload::{Offer, Presence, Receipt, Refusal, RefusalReason, Upload, Wanted};
+use landbridge_wire::upload::{CursorName, Offer, Presence, Receipt, Refusal, RefusalReason, Upload, Wanted};
 use std::sync::mpsc::channel;
+
+/// Mode, RID and presence of each record, whether it commits.
+type Taken = (Mode, Vec<(u32, Presence)>, bool);
 
 /// A tenant that takes everything, wants no password, and breaks when told to.
 struct Cloud {
@@ -23,10 +26,8 @@ struct Cloud {
     /// Uploads until it breaks down.
     breaks_after: Option<usize>,
     offers: Vec<Uuid>,
-    uploads: Vec<(Mode, Vec<(u32, Presence)>, bool)>,
+    uploads: Vec<Taken>,
 }
-
-use landbridge_wire::upload::CursorName;
 
 impl Cloud {
     fn new() -> Self {
