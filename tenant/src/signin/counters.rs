@@ -1,6 +1,6 @@
 //! Asks the smart lockout before a derivation, and tells it what came of it. Counters of accounts are in the
 //! database; those of names that nobody has are in bounded memory, so that names which are made up push no account's
-//! counter out.
+//! counter out. Accounts are counted there too while the database cannot be written.
 //! Neighbours: [`crate::lockout`] computes, [`crate::store::lockouts`] stores.
 
 use super::{Signin, Subject, Verdict, Why, held};
@@ -50,17 +50,19 @@ impl Signin {
     /// Whether nobody is listened to, from here or from anywhere.
     pub(super) fn is_locked(&self, subject: Subject, source: &str, now: i64) -> Result<bool, StoreError> {
         let rules = &self.settings.lockout;
-        let (own, all) = match subject {
+        let id = subject.id();
+        let remembered = {
+            let strangers = held(&self.strangers);
+            [strangers.find(id, source), strangers.find(id, lockouts::ALL_SOURCES)]
+        };
+        let stored = match subject {
             Subject::Account(object) => self.store.read(|connection| {
                 let own = lockouts::find(connection, object, source)?;
-                Ok((own, lockouts::find(connection, object, lockouts::ALL_SOURCES)?))
+                Ok([own, lockouts::find(connection, object, lockouts::ALL_SOURCES)?])
             })?,
-            Subject::Stranger(id) => {
-                let strangers = held(&self.strangers);
-                (strangers.find(id, source), strangers.find(id, lockouts::ALL_SOURCES))
-            }
+            Subject::Stranger(_) => [None, None],
         };
-        Ok(rules.locked(own.as_ref(), now) || rules.locked(all.as_ref(), now))
+        Ok(remembered.iter().chain(&stored).any(|tries| rules.locked(tries.as_ref(), now)))
     }
 
     /// Counts a wrong password, unless it is one of the last wrong ones again; forgives after a right one.
@@ -107,23 +109,13 @@ impl Signin {
         let rules = self.settings.lockout;
         let locked = match subject {
             Subject::Stranger(id) => {
-                let mut strangers = held(&self.strangers);
-                for (source, threshold) in counted(&rules, source) {
-                    let tries = rules.failed(strangers.find(id, source), threshold, now);
-                    strangers.put(id, source, tries);
-                }
+                self.count_in_memory(id, source, now);
                 0
             }
-            Subject::Account(object) => self.store.write(|transaction| {
-                let mut locked = 0;
-                for (source, threshold) in counted(&rules, source) {
-                    let before = lockouts::find(transaction, object, source)?;
-                    let tries = rules.failed(before, threshold, now);
-                    locked += u64::from(rules.locked(Some(&tries), now));
-                    lockouts::put(transaction, object, source, &tries)?;
-                }
-                Ok(locked)
-            })?,
+            Subject::Account(object) => self
+                .count_in_store(object, source, now)
+                // A full disk must not give anybody more tries.
+                .inspect_err(|_| self.count_in_memory(object, source, now))?,
         };
         let tally = self.store.tally();
         tally.signin_failures.one();
@@ -136,6 +128,30 @@ impl Signin {
             self.store.write(|transaction| lockouts::prune(transaction, before))?;
         }
         Ok(())
+    }
+
+    fn count_in_memory(&self, id: Uuid, source: &str, now: i64) {
+        let rules = self.settings.lockout;
+        let mut strangers = held(&self.strangers);
+        for (source, threshold) in counted(&rules, source) {
+            let tries = rules.failed(strangers.find(id, source), threshold, now);
+            strangers.put(id, source, tries);
+        }
+    }
+
+    /// Says how many locks hold now.
+    fn count_in_store(&self, object: Uuid, source: &str, now: i64) -> Result<u64, StoreError> {
+        let rules = self.settings.lockout;
+        self.store.write(|transaction| {
+            let mut locked = 0;
+            for (source, threshold) in counted(&rules, source) {
+                let before = lockouts::find(transaction, object, source)?;
+                let tries = rules.failed(before, threshold, now);
+                locked += u64::from(rules.locked(Some(&tries), now));
+                lockouts::put(transaction, object, source, &tries)?;
+            }
+            Ok(locked)
+        })
     }
 
     fn forgive(&self, object: Uuid, source: &str) -> Result<(), StoreError> {

@@ -514,6 +514,22 @@ fn a_database_that_fails_signs_nobody_in() {
 }
 
 #[test]
+fn a_database_that_cannot_be_written_gives_nobody_more_tries() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    let broken = "CREATE TRIGGER broken BEFORE INSERT ON lockouts BEGIN SELECT RAISE(ABORT, 'no'); END";
+    tenant.store.write(|t| Ok(t.execute_batch(broken)?)).unwrap();
+    for n in 0..10 {
+        let verdict = tries(&signin, "CORP\\user1", &format!("wrong{n}"));
+        assert_eq!(verdict, Verdict::Unavailable(Unavailable::Storage));
+    }
+    assert_eq!(derivations(&tenant), 10);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "wrong10")), Why::LockedOut);
+    assert_eq!(derivations(&tenant), 10);
+    assert!(is_accepted(&tries(&signin, "CORP\\user2", "right2")), "who is right needs no counter");
+}
+
+#[test]
 fn refusals_leave_on_the_grid_and_never_at_once() {
     let grid = Duration::from_millis(250);
     let ms = Duration::from_millis;
