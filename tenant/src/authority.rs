@@ -283,18 +283,24 @@ mod tests {
         assert_eq!(serials.len(), 50);
     }
 
+    /// The frame around the signature is read leniently and signed by nobody: touched there, it still asks for the
+    /// same key.
     #[test]
-    fn a_request_that_was_touched_anywhere_is_refused() {
+    fn a_request_that_was_touched_is_refused_or_asks_for_the_same_key() {
         let good = request(&KeyPair::generate().unwrap());
-        RequestedKey::of(&good).unwrap();
+        let key = RequestedKey::of(&good).unwrap();
         let mut taken = 0;
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
-            taken += usize::from(RequestedKey::of(&bad).is_ok());
+            if let Ok(other) = RequestedKey::of(&bad) {
+                let bytes = |key: &RequestedKey| rcgen::PublicKeyData::der_bytes(&key.0).to_vec();
+                assert_eq!(bytes(&other), bytes(&key), "at {at}");
+                taken += 1;
+            }
             assert!(RequestedKey::of(&good[..at]).is_err());
         }
-        assert_eq!(taken, 0);
+        assert!(taken <= 4, "{taken}");
         assert!(RequestedKey::of(&[good, vec![0]].concat()).is_err());
     }
 
