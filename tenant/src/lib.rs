@@ -5,6 +5,7 @@ pub mod account_state;
 pub mod admin;
 pub mod admit;
 pub mod apps;
+pub mod audit;
 pub mod authority;
 pub mod command;
 pub mod config;

@@ -6,6 +6,7 @@ use crate::accept::live::Live;
 use crate::accept::{Door, Limits};
 use crate::admin;
 use crate::apps::Rates;
+use crate::audit::Recorder;
 use crate::authority::{Authority, SERVER_LIFE};
 use crate::command::table::when;
 use crate::config::{Config, TenantUrl};
@@ -44,6 +45,8 @@ pub struct Tenant {
     pub signin: Signin,
     /// Refusals leave on multiples of this.
     pub grid: Duration,
+    /// Who writes sign-ins into the audit log.
+    pub recorder: Recorder,
     /// How fast each application asks.
     pub rates: Rates,
     /// The agents' connections.
@@ -80,6 +83,8 @@ impl Ready {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let signin = Signin::new(store.clone(), Settings::for_cores(cores, rules))
             .map_err(|e| TenantError::Defect(e.to_string()))?;
+        let recorder = Recorder::start(store.clone())
+            .map_err(|e| TenantError::Defect(format!("no thread for the audit log: {e}")))?;
         let live = Arc::new(Live::default());
         let tenant = Arc::new(Tenant {
             signin,
@@ -87,6 +92,7 @@ impl Ready {
             authority,
             url: config.url.clone(),
             grid: config.signin.grid,
+            recorder,
             rates: Rates::default(),
             live: live.clone(),
             metrics: Metrics::default(),

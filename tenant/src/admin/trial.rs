@@ -3,7 +3,7 @@
 
 use super::{Answer, Confidential};
 use crate::account_state::Told;
-use crate::routes::signin::{note, shown};
+use crate::routes::signin::{noted, shown};
 use crate::serve::Tenant;
 use crate::signin::Verdict;
 use landbridge_crypto::secret::Password;
@@ -24,7 +24,11 @@ pub(super) fn sign_in(
     }
     let password = password.lend(|text| Password::new(text.to_owned()));
     let verdict = tenant.signin.decide(user, &password, source, None, now);
-    note(tenant, &format!("uid {uid}"), source, &verdict, now);
+    if let Some(entry) = noted(tenant, &format!("uid {uid}"), source, &verdict, now)
+        && tenant.recorder.record_blocking(entry).is_err()
+    {
+        tenant.metrics.storage_errors.inc();
+    }
     match verdict {
         Verdict::Accepted(person) => Answer::Accepted(shown(&person)),
         Verdict::Refused { told, why, .. } => Answer::SignInRefused {

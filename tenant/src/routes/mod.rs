@@ -161,7 +161,7 @@ fn problem(problem: &Problem) -> Answer {
     answer
 }
 
-const FRAME: &str = "application/vnd.landbridge.frame";
+const FRAME: &str = "application/vnd.landbridge";
 const JSON: &str = "application/json";
 
 fn answer(status: StatusCode, kind: &'static str, body: Bytes) -> Answer {

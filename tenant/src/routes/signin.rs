@@ -8,7 +8,7 @@ use crate::apps::Credential;
 use crate::serve::{Tenant, unix_now};
 use crate::signin::{MAX_PASSWORD, Unavailable, Verdict, departure};
 use crate::store::apps::App;
-use crate::store::audit;
+use crate::store::audit::Entry;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -109,16 +109,20 @@ async fn decided(
     drop(bytes);
     let source = source(ask.source.as_ref(), &app)?;
 
-    let verdict = {
-        let (tenant, app) = (tenant.clone(), app);
-        let decide = move || {
-            let now = unix_now();
-            let verdict = tenant.signin.decide(ask.user.as_str(), &ask.password, &source, app.domain, now);
-            note(&tenant, &format!("app {}", app.name), &source, &verdict, now);
-            verdict
-        };
-        spawn_blocking(decide).await.unwrap_or(Verdict::Unavailable(Unavailable::Storage))
+    let (deciding, now) = (tenant.clone(), unix_now());
+    let actor = format!("app {}", app.name);
+    let decide = move || {
+        let verdict = deciding.signin.decide(ask.user.as_str(), &ask.password, &source, app.domain, now);
+        let entry = noted(&deciding, &actor, &source, &verdict, now);
+        (verdict, entry)
     };
+    let (verdict, entry) =
+        spawn_blocking(decide).await.unwrap_or((Verdict::Unavailable(Unavailable::Storage), None));
+    if let Some(entry) = entry
+        && tenant.recorder.record(entry).await.is_err()
+    {
+        tenant.metrics.storage_errors.inc();
+    }
     match verdict {
         Verdict::Accepted(person) => {
             let person = shown(&person);
@@ -188,27 +192,32 @@ fn source(said: Option<&Text<64>>, app: &App) -> Result<String, NotAsked> {
     Err(not_asked(StatusCode::BAD_REQUEST, "malformed", "source: an IP address, or a word without spaces"))
 }
 
-/// Counts the verdict, and writes the true reason down for the operator.
-pub(crate) fn note(tenant: &Tenant, actor: &str, source: &str, verdict: &Verdict, now: i64) {
+/// Counts the verdict, and says what the audit log keeps of it: the true reason, for the operator.
+pub(crate) fn noted(
+    tenant: &Tenant,
+    actor: &str,
+    source: &str,
+    verdict: &Verdict,
+    now: i64,
+) -> Option<Entry> {
     let (outcome, action, subject) = match verdict {
-        Verdict::Accepted(person) => ("accepted", "signin-accepted", person.object.to_string()),
+        Verdict::Accepted(person) => ("accepted", Some("signin-accepted"), person.object.to_string()),
         Verdict::Refused { why, object, .. } => {
             // A name that is nobody's may be a password in the wrong field: it is never written down.
             let subject = object.map_or_else(|| "a name of nobody".to_owned(), |object| object.to_string());
-            (why.as_str(), "signin-refused", subject)
+            (why.as_str(), Some("signin-refused"), subject)
         }
-        Verdict::Unavailable(Unavailable::Overloaded) => ("overloaded", "", String::new()),
-        Verdict::Unavailable(Unavailable::Storage) => ("storage-failed", "", String::new()),
+        Verdict::Unavailable(Unavailable::Overloaded) => ("overloaded", None, String::new()),
+        Verdict::Unavailable(Unavailable::Storage) => ("storage-failed", None, String::new()),
     };
     tenant.metrics.signins.get_or_create(&vec![("outcome", outcome.to_owned())]).inc();
-    if action.is_empty() {
-        return;
-    }
-    let detail = format!("{outcome}, from {source}");
-    if let Err(error) = tenant.store.write(|tx| audit::append(tx, now, actor, action, &subject, &detail)) {
-        tracing::error!(%error, "a sign-in could not be written to the audit log");
-        tenant.metrics.storage_errors.inc();
-    }
+    action.map(|action| Entry {
+        at: now,
+        actor: actor.to_owned(),
+        action: action.to_owned(),
+        subject,
+        detail: format!("{outcome}, from {source}"),
+    })
 }
 
 /// The person, as the applications and the administrator see one.
