@@ -178,7 +178,7 @@ mod tests {
 
     fn record(name: &str, version: u8, long_version: Option<u32>, cipher: u16, key: &[u8]) -> Vec<u8> {
         let mut record = Vec::new();
-        let mut counted = |bytes: &[u8], record: &mut Vec<u8>| {
+        let counted = |bytes: &[u8], record: &mut Vec<u8>| {
             record.extend(u16::try_from(bytes.len()).unwrap().to_be_bytes());
             record.extend(bytes);
         };
