@@ -42,10 +42,9 @@ fn value(change: &Change, attribute: Attribute) -> Option<&Value> {
 }
 
 fn text(change: &Change, attribute: Attribute) -> Option<&str> {
-    match value(change, attribute)? {
-        Value::Text(text) => Some(text),
-        other => panic!("{other:?}"),
-    }
+    let value = value(change, attribute)?;
+    let Value::Text(text) = value else { panic!("{value:?}") };
+    Some(text)
 }
 
 fn password_is(page: &Page, change: &Change, password: &str) -> bool {

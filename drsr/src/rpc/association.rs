@@ -230,3 +230,6 @@ fn check_trailer(auth: &Auth<'_>, kind: u8) -> Result<(), Error> {
 fn broken(what: &str) -> Error {
     Error::Protocol(what.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,8 +139,10 @@ impl Line {
 /// A protocol under way, seen from the outside: ask, act, answer.
 pub(crate) struct Machine {
     line: Line,
-    protocol: Option<Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>>,
+    protocol: Option<Protocol>,
 }
+
+type Protocol = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 impl Machine {
     /// Nothing happens before the first [`Machine::ask`].

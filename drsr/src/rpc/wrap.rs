@@ -112,3 +112,95 @@ fn cipher(suite: &CipherSuite) -> Box<dyn Cipher + Send> {
         CipherSuite::Aes256CtsHmacSha196 | CipherSuite::Des3CbcSha1Kd => Box::new(Aes256CtsHmacSha196::new()),
     }
 }
+
+/// Seals as an acceptor does: the other side, for tests.
+#[cfg(test)]
+pub(super) fn seal(
+    key: &[u8],
+    sequence: u64,
+    before: &[u8],
+    body: &[u8],
+    after: &[u8],
+) -> (Vec<u8>, Vec<u8>) {
+    let cipher = cipher(&CipherSuite::Aes256CtsHmacSha196);
+    let mut header = vec![5, 4, FLAGS, 0xff, 0, EXTRA_LOW, 0, 0];
+    header.extend(sequence.to_be_bytes());
+    let tail = [&[0; EXTRA][..], &header].concat();
+    let sealed = cipher.encrypt_no_checksum(key, USAGE, &[body, &tail].concat()).expect("it encrypts");
+    let signed = [&sealed.confounder, before, body, after, &tail].concat();
+    let checksum = cipher.encryption_checksum(key, USAGE, &signed).expect("it signs");
+    let mut rotated = [sealed.encrypted, checksum].concat();
+    rotated.rotate_right(EXTRA + ROTATION);
+    let data = rotated.split_off(TOKEN - HEADER);
+    header.splice(7..8, [ROTATION_LOW]);
+    (data, [header, rotated].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    const KEY: [u8; 32] = [9; 32];
+    const BODY: &[u8; 32] = b"sixteen or thirty-two bytes here";
+
+    fn unwrap() -> Unwrap {
+        Unwrap::new(Zeroizing::new(KEY.to_vec())).unwrap()
+    }
+
+    #[test]
+    fn what_an_acceptor_sealed_is_opened_in_its_order_and_only_once() {
+        let mut unwrap = unwrap();
+        for sequence in 41..44 {
+            let (data, token) = seal(&KEY, sequence, b"before", BODY, b"after");
+            assert_ne!(data, BODY);
+            assert_eq!(*unwrap.open(b"before", &data, b"after", &token).unwrap(), BODY);
+            let again = unwrap.open(b"before", &data, b"after", &token).unwrap_err();
+            assert_eq!(again, Untrusted("is out of sequence: a repeated or missing answer"));
+        }
+        let (data, token) = seal(&KEY, 45, b"before", BODY, b"after");
+        assert!(unwrap.open(b"before", &data, b"after", &token).is_err(), "44 was left out");
+    }
+
+    #[test]
+    fn a_repeated_answer_under_an_altered_sequence_number_is_refused() {
+        let mut unwrap = unwrap();
+        let (data, mut token) = seal(&KEY, 41, b"before", BODY, b"after");
+        unwrap.open(b"before", &data, b"after", &token).unwrap();
+        token[15] = 42;
+        let altered = unwrap.open(b"before", &data, b"after", &token).unwrap_err();
+        assert_eq!(altered, Untrusted("has a header that was altered"));
+    }
+
+    #[test]
+    fn nothing_that_was_altered_opens() {
+        let (data, token) = seal(&KEY, 41, b"before", BODY, b"after");
+        for at in 0..token.len() {
+            let mut bent = token.clone();
+            bent[at] ^= 0x04;
+            assert!(unwrap().open(b"before", &data, b"after", &bent).is_err(), "token {at}");
+        }
+        for at in 0..data.len() {
+            let mut bent = data.clone();
+            bent[at] ^= 1;
+            assert!(unwrap().open(b"before", &bent, b"after", &token).is_err(), "data {at}");
+        }
+        assert!(unwrap().open(b"befire", &data, b"after", &token).is_err());
+        assert!(unwrap().open(b"before", &data, b"aftex", &token).is_err());
+        assert!(unwrap().open(b"before", &data[..31], b"after", &token).is_err());
+        for end in 0..token.len() {
+            assert!(unwrap().open(b"before", &data, b"after", &token[..end]).is_err(), "cut {end}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_signed_only_or_lies_about_its_lengths_is_refused_and_never_panics() {
+        let (data, token) = seal(&KEY, 41, b"before", BODY, b"after");
+        for (at, value) in [(2, 0x05), (2, 0x06), (4, 0xff), (5, 0), (5, 0xff), (6, 0xff), (7, 0xff)] {
+            let mut bent = token.clone();
+            bent[at] = value;
+            let refused = unwrap().open(b"before", &data, b"after", &bent).unwrap_err();
+            assert_eq!(refused, Untrusted("is not a sealed one of an acceptor"));
+        }
+    }
+}
