@@ -182,6 +182,8 @@ fn scrape(tenant: &Tenant, now: i64) -> Option<String> {
     registry.register("accounts", "Accounts that are present, by domain", by_domain);
     let connected = i64::try_from(tenant.live.agents()).unwrap_or(i64::MAX);
     registry.register("agents_connected", "Agents with an open connection", ConstGauge::new(connected));
+    let left = tenant.authority.life().1.saturating_sub(now);
+    registry.register("root_certificate_seconds_left", "Life of the root certificate", ConstGauge::new(left));
     let left = tenant.certificate_ends().saturating_sub(now);
     registry.register(
         "server_certificate_seconds_left",

@@ -15,7 +15,7 @@ use crate::key_file::KeySource;
 use crate::lockout::Rules;
 use crate::observe::{self, Metrics};
 use crate::signin::{Settings, Signin};
-use crate::store::{Store, audit};
+use crate::store::{Store, audit, digests, domains};
 use landbridge_crypto::seal::{SealKey, SealKeys};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -201,10 +201,34 @@ fn lock(config: &Config) -> Result<File, TenantError> {
 }
 
 fn open(config: &Config) -> Result<Store, TenantError> {
-    let keys = config.seal_keys.iter().map(|source| {
-        SealKey::parse(&source.read()?).map_err(|e| in_key(source, &e, "name the seal key that `init` made"))
-    });
-    Ok(Store::open(&config.database(), SealKeys::new(keys.collect::<Result<_, _>>()?))?)
+    let mut keys: Vec<SealKey> = Vec::new();
+    for source in &config.seal_keys {
+        let key = SealKey::parse(&source.read()?)
+            .map_err(|e| in_key(source, &e, "name the seal key that `init` made"))?;
+        if keys.iter().any(|other| other.id() == key.id()) {
+            let what = format!("two seal keys have the number {}", key.id());
+            return Err(in_key(source, &what, "name each key once in seal_keys"));
+        }
+        keys.push(key);
+    }
+    let store = Store::open(&config.database(), SealKeys::new(keys))?;
+    let unreadable = store.read(|conn| {
+        for domain in domains::all(conn)? {
+            if let Some((object, held)) = digests::any_of(conn, domain.id)?
+                && held.open(store.seal_keys(), object).is_err()
+            {
+                return Ok(Some(domain.dns_name));
+            }
+        }
+        Ok(None)
+    })?;
+    if let Some(domain) = unreadable {
+        tracing::error!(
+            domain,
+            "stored digests do not open: name the key that they were sealed with in seal_keys"
+        );
+    }
+    Ok(store)
 }
 
 fn authority(config: &Config, store: &Store) -> Result<Authority, TenantError> {

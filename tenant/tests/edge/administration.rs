@@ -128,6 +128,7 @@ async fn health_and_metrics_are_there_for_the_operator() {
         "landbridge_storage_errors_total 0",
         "landbridge_agent_certificate_seconds_left{agent=",
         "landbridge_server_certificate_seconds_left 2",
+        "landbridge_root_certificate_seconds_left 315",
         "# EOF",
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
@@ -145,6 +146,28 @@ async fn one_tenant_serves_one_data_directory_and_a_dead_ones_socket_is_no_hindr
     assert_eq!(none.exit_code(), 5);
     let again = Ready::new(&config, Limits::default()).await.unwrap();
     assert_eq!(again.tenant().store.path(), folder.path().join("data/tenant.db"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_everybody_is_known_as_before() {
+    let edge = Edge::start().await;
+    let phs = edge.phs().await;
+    let app = edge.credential("mail", 600).await;
+    let edge = edge.restart().await;
+    let _: Receipt = edge.post(Some(&phs), "/v1/upload/hello", &hello()).await.unwrap();
+    let mut ask = request("POST", "/v1/signin", b"{}");
+    let bearer = hyper::header::HeaderValue::from_str(&format!("Bearer {app}")).unwrap();
+    ask.headers_mut().insert("authorization", bearer);
+    assert_eq!(edge.send(None, ask).await.unwrap().0, 415, "the credential is taken, the body is not");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_seal_keys_of_one_number_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = made(folder.path());
+    config.seal_keys.push(config.seal_keys[0].clone());
+    let error = Ready::new(&config, Limits::default()).await.err().unwrap();
+    assert!(error.to_string().contains("two seal keys"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,14 @@
 //! A certificate opens what its agent may do now, and nothing else.
 
 use crate::harness::{DEADLINE, Edge, Identity, code, hello, key_and_request, until};
-use landbridge_tenant::admin::Ask;
+use landbridge_tenant::admin::{Answer, Ask};
 use landbridge_tenant::peer::Shown;
 use landbridge_tenant::serve::unix_now;
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::enroll::{RenewRequest, RenewResponse, Role};
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::upload::Receipt;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const DAY: i64 = 86_400;
 
@@ -119,6 +119,35 @@ async fn a_revocation_cuts_the_agents_open_connections_and_nobody_elses() {
     until("its connections are forgotten", async || edge.tenant.live.agents() == 1).await;
     let waited = tokio::time::timeout(std::time::Duration::from_millis(100), others.read(&mut [0; 1])).await;
     assert!(waited.is_err(), "the other agent stays connected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_half_sent_when_its_agent_is_revoked_is_cut_and_takes_no_pen() {
+    let edge = Edge::start().await;
+    let phs = edge.phs().await;
+    let mut tls = edge.connect(Some(&phs)).await.unwrap();
+    let head = "POST /v1/upload HTTP/1.1\r\nhost: t\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n";
+    tls.write_all(head.as_bytes()).await.unwrap();
+    let mut begun = [0; 25];
+    tokio::time::timeout(DEADLINE, tls.read_exact(&mut begun)).await.unwrap().unwrap();
+    tls.write_all(b"LB\x01\x00").await.unwrap();
+    edge.ask(Ask::AgentsRevoke { agent: phs.agent }).await;
+    let read = tokio::time::timeout(DEADLINE, tls.read(&mut [0; 1])).await.unwrap();
+    assert!(!matches!(read, Ok(1..)));
+    let Answer::Domains(domains) = edge.ask(Ask::DomainsList).await else { panic!() };
+    assert_eq!(domains[0].writer, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_speaks_tls_1_2_is_served_and_its_certificate_proved() {
+    let edge = Edge::start().await;
+    let phs = edge.phs().await;
+    for identity in [None, Some(&phs)] {
+        let tls = edge.connect_with(identity, &[&rustls::version::TLS12]).await.unwrap();
+        assert_eq!(tls.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_2));
+    }
+    let other = Edge::start().await;
+    assert!(other.connect_with(Some(&phs), &[&rustls::version::TLS12]).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ struct Place {
     folder: tempfile::TempDir,
     listen: SocketAddr,
     serving: Option<Child>,
+    environment: Vec<(String, String)>,
 }
 
 impl Drop for Place {
@@ -32,7 +33,8 @@ impl Place {
         let ports = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
         let [listen, observe] = ports.each_ref().map(|port| port.local_addr().unwrap());
         drop(ports);
-        let place = Self { folder: tempfile::tempdir().unwrap(), listen, serving: None };
+        let place =
+            Self { folder: tempfile::tempdir().unwrap(), listen, serving: None, environment: Vec::new() };
         let url = format!("https://{listen}");
         let data = place.folder.path().join("data").display().to_string();
         let made = place
@@ -49,7 +51,12 @@ impl Place {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.env_clear().arg("--config").arg(self.config()).args(arguments);
+        command
+            .env_clear()
+            .envs(self.environment.iter().cloned())
+            .arg("--config")
+            .arg(self.config())
+            .args(arguments);
         command
     }
 
@@ -173,6 +180,29 @@ fn the_help_is_complete() {
         ["init", "serve", "domains", "token", "agents", "apps", "users", "signin", "Exit codes", "Examples"]
     {
         assert!(help.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn keys_may_be_systemd_credentials_and_the_log_may_be_json() {
+    let mut place = Place::new();
+    let data = place.folder.path().join("data");
+    let credentials = place.folder.path().join("credentials");
+    fs::rename(data.join("secrets"), &credentials).unwrap();
+    let text = fs::read_to_string(place.config()).unwrap();
+    let keys = "ca_key = \"credential:ca.key\"\nseal_keys = [\"credential:seal.key\"]\n\n[signin]";
+    let text = text.replace("[signin]", keys).replace("format = \"human\"", "format = \"json\"");
+    fs::write(place.config(), text).unwrap();
+    let without = place.run(&["serve"], "");
+    assert_eq!(code(&without), 3);
+    assert!(errors(&without).contains("CREDENTIALS_DIRECTORY"), "{}", errors(&without));
+    place.environment = vec![("CREDENTIALS_DIRECTORY".to_owned(), credentials.display().to_string())];
+    place.serve("info");
+    assert_eq!(code(&place.run(&ADD, "")), 0);
+    assert_eq!(place.terminate(), 0);
+    for line in place.log().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["level"].is_string() && line["timestamp"].is_string(), "{line}");
     }
 }
 

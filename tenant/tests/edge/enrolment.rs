@@ -4,7 +4,7 @@ use crate::harness::{DOMAIN, Edge, SID, code, enroll_request, key_and_request};
 use landbridge_tenant::admin::{Answer, Ask};
 use landbridge_tenant::peer::Shown;
 use landbridge_tenant::serve::unix_now;
-use landbridge_tenant::store::tokens;
+use landbridge_tenant::store::{audit, tokens};
 use landbridge_wire::enroll::{EnrollResponse, Role, TokenSecret};
 use landbridge_wire::frame;
 use landbridge_wire::problem::ProblemCode;
@@ -100,6 +100,29 @@ async fn of_many_enrolments_with_one_token_exactly_one_wins() {
         }
         assert_eq!(agents(&edge).await, round);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_the_enrolment_and_leaves_the_token_unspent() {
+    let edge = Edge::start().await;
+    let token = edge.token(Role::Phs).await;
+    let secret = || token.secret.lend(|secret| TokenSecret::new(secret.to_owned()));
+    let pages = |most: i64| {
+        let limit = |tx: &rusqlite::Transaction<'_>| {
+            Ok(tx.pragma_update_and_check(None, "max_page_count", most, |row| row.get::<_, i64>(0))?)
+        };
+        edge.tenant.store.write(limit).unwrap();
+    };
+    // Not a page more than there are now, and no room left in the last page of the audit log.
+    pages(1);
+    let fill = |detail: &str| edge.tenant.store.write(|tx| audit::append(tx, 0, "", "", "", detail)).is_ok();
+    for detail in ["x".repeat(400), String::new()] {
+        while fill(&detail) {}
+    }
+    assert_eq!(code(edge.enroll(secret(), Role::Phs).await), ProblemCode::StorageFailed);
+    assert_eq!(agents(&edge).await, 0);
+    pages(1_000_000);
+    edge.enroll(secret(), Role::Phs).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

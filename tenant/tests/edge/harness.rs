@@ -97,6 +97,17 @@ impl Edge {
         (self.folder, self.config)
     }
 
+    /// Stops it and serves the same data again.
+    pub(crate) async fn restart(self) -> Self {
+        let (folder, config) = self.stop().await;
+        let ready = Ready::new(&config, Limits::default()).await.unwrap();
+        let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
+        let tenant = ready.tenant().clone();
+        let (stop, stopped) = watch::channel(false);
+        let served = tokio::spawn(ready.run(stopped));
+        Self { tenant, address, observe, folder, config, stop, served }
+    }
+
     /// Tells it to stop and does not wait.
     pub(crate) fn tell_to_stop(&self) {
         self.stop.send(true).unwrap();
@@ -161,11 +172,19 @@ impl Edge {
     }
 
     pub(crate) async fn connect(&self, identity: Option<&Identity>) -> std::io::Result<Tls> {
+        self.connect_with(identity, rustls::DEFAULT_VERSIONS).await
+    }
+
+    pub(crate) async fn connect_with(
+        &self,
+        identity: Option<&Identity>,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> std::io::Result<Tls> {
         let mut roots = RootCertStore::empty();
         roots.add(self.tenant.authority.root().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots);
         let config = match identity {
