@@ -88,7 +88,7 @@ pub enum Command {
 /// `init`.
 #[derive(Debug, Args)]
 pub struct Init {
-    /// How agents will reach the tenant: https://host[:port]. Needed when there is no configuration yet.
+    /// How agents will reach the tenant: https://host or https://host:port. Needed when there is no configuration yet.
     #[arg(long)]
     pub url: Option<String>,
     /// Where to serve agents and applications.

@@ -110,6 +110,7 @@ impl Signin {
         let locked = match subject {
             Subject::Stranger(id) => {
                 self.count_in_memory(id, source, now);
+                self.write_as_much(id, source, now)?;
                 0
             }
             Subject::Account(object) => self
@@ -151,6 +152,19 @@ impl Signin {
                 lockouts::put(transaction, object, source, &tries)?;
             }
             Ok(locked)
+        })
+    }
+
+    /// A transaction of the same weight as an account's, which leaves nothing: otherwise the disk's time would tell
+    /// which names exist.
+    fn write_as_much(&self, id: Uuid, source: &str, now: i64) -> Result<(), StoreError> {
+        let rules = self.settings.lockout;
+        self.store.write(|transaction| {
+            for (source, threshold) in counted(&rules, source) {
+                lockouts::put(transaction, id, source, &rules.failed(None, threshold, now))?;
+                lockouts::clear(transaction, id, source)?;
+            }
+            Ok(())
         })
     }
 

@@ -400,6 +400,23 @@ fn a_name_that_nobody_has_locks_like_one_that_somebody_has() {
 }
 
 #[test]
+fn a_wrong_password_and_an_unknown_name_both_wait_for_the_disk() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    let version = || {
+        let ask = "SELECT data_version FROM pragma_data_version";
+        tenant.store.read(|c| Ok(c.query_row(ask, [], |row| row.get::<_, i64>(0))?)).unwrap()
+    };
+    for name in ["CORP\\user1", "CORP\\nobody", "CORP\\user1", "nobody@example.com"] {
+        for secret in ["one", "two"] {
+            let before = version();
+            tries(&signin, name, &format!("{secret} {}", derivations(&tenant)));
+            assert_ne!(version(), before, "{name}");
+        }
+    }
+}
+
+#[test]
 fn made_up_names_fill_no_memory_and_push_out_no_accounts_counter() {
     let mut strangers = counters::Strangers::default();
     for n in 0..20_500_u128 {

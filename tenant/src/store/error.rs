@@ -158,7 +158,12 @@ impl From<rusqlite::Error> for StoreError {
             Trouble::Unopenable
         } else if code == Some(ErrorCode::SystemIoFailure) {
             let extended = error.sqlite_error().map(|e| e.extended_code).unwrap_or_default();
-            Trouble::Io(format!("SQLite code {extended}"))
+            // The index of the log lies in a file of its own; where that finds no room SQLite does not say so.
+            if extended == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
+                Trouble::Full
+            } else {
+                Trouble::Io(format!("SQLite code {extended}"))
+            }
         } else if code == Some(ErrorCode::DatabaseBusy) || code == Some(ErrorCode::DatabaseLocked) {
             Trouble::Busy
         } else {

@@ -3,7 +3,7 @@
 //! What a closure of [`Store::write`] did is on the disk when the call returns (WAL, `synchronous = FULL`): an
 //! acknowledged upload survives `kill -9` and power loss. Digests lie here sealed, under keys that do not.
 //! What is absent: the clock, the network, and any judgement; those live in `ingest`, `signin` and `admin`.
-//! Neighbours: [`file`] makes and opens the file, [`error`] says what is wrong with it and who must act; the
+//! Neighbours: [`mod@file`] makes and opens the file, [`mod@error`] says what is wrong with it and who must act; the
 //! other modules hold the statements of one table each.
 
 pub mod accounts;
