@@ -81,14 +81,6 @@ sid = sam.schema_format_value("objectSID", found[0]["objectSid"][0]).decode()
 for right in RIGHTS:
     SDUtils(sam).dacl_add_ace(domain, f"(OA;;CR;{right};;{sid})")
 
-# A DC adds this name itself some time after its first start; replication clients ask for it at once.
-host = lp.get("netbios name")
-found = sam.search(base=domain, expression=f"(sAMAccountName={host}$)", attrs=[])
-named = ldb.Message(found[0].dn)
-name = f"ldap/{host.lower()}.{lp.get('realm').lower()}"
-named["servicePrincipalName"] = ldb.MessageElement(name, ldb.FLAG_MOD_ADD, "servicePrincipalName")
-sam.modify(named)
-
 enable_net_export_keytab()
 Net(None, lp).export_keytab(keytab=wish["keytab"], principal=delegate["sam"])
 json.dump({"sid": str(sam.get_domain_sid())}, sys.stdout)
