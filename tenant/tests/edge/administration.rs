@@ -1,6 +1,6 @@
 //! The local socket, the metrics, the start and the end of a tenant.
 
-use crate::harness::{DEADLINE, DOMAIN, Edge, hello, request};
+use crate::harness::{DEADLINE, DOMAIN, Edge, hello, request, until};
 use landbridge_tenant::accept::Limits;
 use landbridge_tenant::admin::call::ask;
 use landbridge_tenant::admin::{Answer, Ask, MAX_ASK};
@@ -214,6 +214,23 @@ async fn a_request_in_hand_is_finished_before_the_end() {
     let address = edge.address;
     edge.stop().await;
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_do_not_hold_up_the_end() {
+    let edge = Edge::start().await;
+    let phs = edge.phs().await;
+    let mut held = vec![edge.connect(None).await.unwrap(), edge.connect(Some(&phs)).await.unwrap()];
+    let mut kept = edge.connect(None).await.unwrap();
+    kept.write_all(b"GET / HTTP/1.1\r\nhost: t\r\n\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    tokio::time::timeout(DEADLINE, kept.read_exact(&mut answer)).await.unwrap().unwrap();
+    held.push(kept);
+    until("the agent is connected", async || edge.tenant.live.agents() == 1).await;
+    let told = std::time::Instant::now();
+    edge.stop().await;
+    assert!(told.elapsed() < std::time::Duration::from_secs(5), "{:?}", told.elapsed());
+    drop(held);
 }
 
 fn flags(folder: &Path) -> Init {
