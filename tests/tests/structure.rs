@@ -24,6 +24,9 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
 /// No shipped program reaches these: one TLS stack, one provider, and no HTTP client with a mind of its own.
 const NOWHERE: &[&str] = &["ring", "native-tls", "openssl", "openssl-sys", "reqwest"];
 
+/// What is shipped runs here; a dependency of another platform is nobody's.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
@@ -31,7 +34,7 @@ fn root() -> PathBuf {
 fn metadata() -> Metadata {
     MetadataCommand::new()
         .manifest_path(root().join("Cargo.toml"))
-        .other_options(vec!["--locked".into(), "--offline".into()])
+        .other_options(["--locked", "--offline", "--filter-platform", TARGET].map(Into::into).to_vec())
         .exec()
         .unwrap()
 }
@@ -120,7 +123,7 @@ fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             walk(&path, into);
-        } else {
+        } else if path.extension().is_some_and(|e| e == "rs" || e == "sql") && !path.ends_with("tests.rs") {
             into.push(path);
         }
     }
@@ -146,17 +149,18 @@ fn every_source_file_has_its_line_in_the_map() {
     assert!(gone.is_empty(), "in ARCHITECTURE.md, but not in the tree: {gone:#?}");
 }
 
-/// The shipped files whose code (not their comments) holds one of these words.
+/// The shipped files whose code (not their comments, tests or fixtures) holds one of these words; a hash that is
+/// still sealed is not one.
 fn holders(words: &[&str]) -> BTreeSet<String> {
     let code = |text: &str| {
         text.lines()
             .take_while(|line| !line.starts_with("#[cfg(test)]"))
             .filter(|line| !line.trim_start().starts_with("//"))
-            .any(|line| words.iter().any(|word| line.contains(word)))
+            .any(|line| words.iter().any(|word| line.replace("SealedNtHash", "").contains(word)))
     };
     sources()
         .into_iter()
-        .filter(|file| file.extension().is_some_and(|e| e == "rs"))
+        .filter(|file| file.extension().is_some_and(|e| e == "rs") && !file.ends_with("fixture.rs"))
         .filter(|file| code(&std::fs::read_to_string(root().join(file)).unwrap()))
         .map(|file| file.display().to_string())
         .collect()
