@@ -5,16 +5,14 @@ use crate::config::{Config, ConfigError};
 use crate::directory::{Alone, Singles};
 use crate::error::PhsError;
 use crate::mirror::{self, Mirror};
-use crate::pull::{Controller, ObjectId, PullError};
+use crate::pull::{self, ObjectId};
 use crate::send::Tenant;
 use landbridge_agent::Identity;
 use landbridge_agent::renew::{self, Due};
 use landbridge_drsr::drs::change::Sid;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::Hello;
-use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::Path;
-use std::time::Duration;
 use uuid::Uuid;
 
 /// One prerequisite.
@@ -132,7 +130,7 @@ impl Findings {
 
     fn controllers(&mut self, config: &Config) {
         for controller in &config.directory.controllers {
-            match reach(controller) {
+            match pull::reach(controller) {
                 Ok(address) => self.ok("controller", format!("{} answers at {address}", controller.name)),
                 Err(error) => self.fail("controller", error),
             }
@@ -182,26 +180,6 @@ impl Findings {
             Err(error) => self.fail("tenant", error),
         }
     }
-}
-
-/// The endpoint mapper's port tells whether anything is there; authentication comes after.
-fn reach(controller: &Controller) -> Result<String, PullError> {
-    const PORT: u16 = 135;
-    let name = || controller.name.clone();
-    let address = match controller.address {
-        Some(address) => (address, PORT).into(),
-        None => (controller.name.as_str(), PORT)
-            .to_socket_addrs()
-            .ok()
-            .and_then(|mut found| found.next())
-            .ok_or_else(|| PullError::UnknownController { controller: name() })?,
-    };
-    TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(|why| PullError::Unreachable {
-        controller: name(),
-        port: PORT,
-        why: why.to_string(),
-    })?;
-    Ok(address.ip().to_string())
 }
 
 /// Only for [`check`]'s caller: whether the configuration itself can be read.

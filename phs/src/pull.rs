@@ -5,6 +5,7 @@
 use landbridge_drsr::drs::change::Page;
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::replica::{Answer, Ask, MAX_KDC_REPLY, Order, Replica, Start, Target};
+use landbridge_drsr::rpc::epm;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -239,6 +240,14 @@ enum Stop {
     Page(Box<Page>),
     Refused(Error),
     Finished,
+}
+
+/// Whether anything is there: connects to the endpoint mapper, and says at which address.
+pub fn reach(controller: &Controller) -> Result<IpAddr, PullError> {
+    let sockets = Sockets { controller: controller.clone(), stream: None };
+    let stream = sockets.dial(epm::PORT, SILENCE)?;
+    let peer = stream.peer_addr().map_err(|error| sockets.failed(epm::PORT, SILENCE, &error))?;
+    Ok(peer.ip())
 }
 
 struct Sockets {

@@ -21,9 +21,6 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
 ];
 
-/// No shipped program reaches these: one TLS stack, one provider, and no HTTP client with a mind of its own.
-const NOWHERE: &[&str] = &["ring", "native-tls", "openssl", "openssl-sys", "reqwest"];
-
 /// What is shipped runs here; a dependency of another platform is nobody's.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -84,7 +81,7 @@ fn wrong_arrows(
         }
     }
     for other in reached(&package.id, named).iter().map(name_of) {
-        if never.contains(&other.as_str()) || NOWHERE.contains(&other.as_str()) {
+        if never.contains(&other.as_str()) {
             wrong.push(format!("{name} reaches {other}"));
         }
     }
