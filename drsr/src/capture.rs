@@ -11,7 +11,7 @@
 use crate::drs::bind::{self, Bound, Handle};
 use crate::drs::cursor::{COOKIE, Cursor};
 use crate::drs::reply;
-use crate::drs::request::{GET_CHANGES, ObjectId, Request, What};
+use crate::drs::request::{Attributes, GET_CHANGES, ObjectId, Request, What};
 use crate::error::Error;
 use crate::rpc::association::{Association, Operation};
 use crate::rpc::epm;
@@ -122,7 +122,7 @@ impl Recorder {
             cookie: *self.cursor.cookie(),
             vector: self.cursor.vector(),
             max_objects: 100,
-            secrets,
+            attributes: if secrets { Attributes::WithSecrets } else { Attributes::WithoutSecrets },
         };
         self.association.call(Operation { number: GET_CHANGES, ..CALL }, &request.encode(self.handle)).await
     }

@@ -3,12 +3,12 @@
 //! Before it: `rpc::association`, `drs::*`. After it: `phs::pull`.
 
 use crate::drs::bind::{self, Handle};
-use crate::drs::change::{Page, Progress};
+use crate::drs::change::{Link, Page, Progress, Quarantined};
 use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
 use crate::drs::page::{self, Asked};
 use crate::drs::refusal::{self, Asking};
 use crate::drs::reply;
-use crate::drs::request::{GET_CHANGES, Request, What};
+use crate::drs::request::{Attributes, GET_CHANGES, Request, What};
 use crate::error::Error;
 use crate::rpc::association::{Association, Operation};
 use crate::rpc::epm;
@@ -103,8 +103,12 @@ const FAULT_PROTOCOL: u32 = 0x1c01_000b;
 /// `rpc_s_access_denied`
 const FAULT_ACCESS_DENIED: u32 = 5;
 
-/// The most replies that are taken for a single object.
-const MAX_OBJECT_REPLIES: usize = 200;
+/// The most links of a group that is read alone: it is held in memory.
+const MAX_GROUP: usize = 500_000;
+
+fn attributes(secrets: bool) -> Attributes {
+    if secrets { Attributes::WithSecrets } else { Attributes::WithoutSecrets }
+}
 
 struct Session {
     association: Association,
@@ -168,8 +172,7 @@ impl Session {
         }
         cycle.check(&page)?;
         if let Progress::More = page.page.progress {
-            cycle.cookie = page.cookie;
-            cycle.invocation_id = page.page.source.invocation_id;
+            cycle.go_on(&page);
             self.cycle = Some(cycle);
         }
         Ok(page.page)
@@ -183,55 +186,69 @@ impl Session {
             cookie: cycle.cookie,
             vector: cycle.vector(),
             max_objects: self.target.page_objects.clamp(1, MAX_PAGE),
-            secrets,
+            attributes: attributes(secrets),
         };
         self.ask(&request, Asked::Changes { secrets }).await
     }
 
-    /// A group with more links than the DC puts into one reply (Samba: 1499) is refused, not cut short.
     async fn object(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, Error> {
         // The DC forgets where a cycle on this handle was.
         self.cycle = None;
-        let mut whole: Option<Page> = None;
-        let mut name = None;
-        for _ in 0..MAX_OBJECT_REPLIES {
-            let what = name.as_ref().map_or(What::Object(which), What::MoreOfObject);
-            let request = Request {
-                what,
-                invocation_id: Uuid::nil(),
-                cookie: [0; COOKIE],
-                vector: &[],
-                max_objects: 1,
-                secrets,
-            };
-            let Received { page, more, .. } = self.ask(&request, Asked::Object { secrets }).await?;
-            if !page::is_object(&page, which) {
-                return Err(Error::Protocol("another object than the one that was asked for".to_owned()));
-            }
-            name = page.changes.first().map(|change| change.object.clone()).or(name);
-            let page = match whole.take() {
-                None => page,
-                // Samba begins again instead of going on: never take a part of a group for all of it.
-                Some(before) if before.links.first() == page.links.first() => break,
-                Some(mut before) => {
-                    before.links.extend(page.links);
-                    before.quarantined.extend(page.quarantined);
-                    before
-                }
-            };
-            if !more {
-                return Ok(page);
-            }
-            whole = Some(page);
+        let request = Request {
+            what: What::Object(which),
+            invocation_id: Uuid::nil(),
+            cookie: [0; COOKIE],
+            vector: &[],
+            max_objects: 1,
+            attributes: attributes(secrets),
+        };
+        let Received { mut page, more, .. } = self.ask(&request, Asked::Object { secrets }).await?;
+        if !page::is_object(&page, which) {
+            return Err(Error::Protocol("another object than the one that was asked for".to_owned()));
         }
-        Err(Error::TooLarge("the links of a single object"))
+        if more {
+            let object = page.changes.first().map(|change| change.object.guid);
+            let object = object.ok_or(Error::TooLarge("the links of an object that cannot be read"))?;
+            (page.links, page.quarantined) = self.links_of(object).await?;
+        }
+        Ok(page)
+    }
+
+    /// All links of a group that has more than the DC puts into one reply. Samba sends 1499, says that there
+    /// are more, and begins again when asked for them; so they are picked out of all links of the domain.
+    async fn links_of(&mut self, group: Uuid) -> Result<(Vec<Link>, Vec<Quarantined>), Error> {
+        let naming_context = self.naming_context.clone();
+        let mut cycle = Cycle::beginning();
+        let (mut links, mut quarantined) = (Vec::new(), Vec::new());
+        loop {
+            let request = Request {
+                what: What::Domain(&naming_context),
+                invocation_id: cycle.invocation_id,
+                cookie: cycle.cookie,
+                vector: &[],
+                max_objects: MAX_PAGE,
+                attributes: Attributes::OnlyMembers,
+            };
+            let received = self.ask(&request, Asked::Changes { secrets: false }).await?;
+            cycle.check(&received)?;
+            cycle.go_on(&received);
+            links.extend(received.page.links.into_iter().filter(|link| link.group.guid == group));
+            quarantined.extend(received.page.quarantined.into_iter().filter(|odd| odd.object == Some(group)));
+            if links.len() > MAX_GROUP {
+                return Err(Error::TooLarge("the links of a single group"));
+            }
+            match received.page.progress {
+                Progress::More => {}
+                Progress::Last(_) | Progress::Object => return Ok((links, quarantined)),
+            }
+        }
     }
 
     async fn ask(&mut self, request: &Request<'_>, asked: Asked) -> Result<Received, Error> {
         let stub = self.association.call(CHANGES, &request.encode(self.handle)).await?;
         self.keys = self.newest_keys()?;
         let object = match request.what {
-            What::Domain(_) | What::MoreOfObject(_) => None,
+            What::Domain(_) => None,
             What::Object(object) => Some(object),
         };
         let asking = Asking { account: &self.target.account, naming_context: &self.naming_context, object };
@@ -290,6 +307,11 @@ impl Cycle {
         }
     }
 
+    fn go_on(&mut self, received: &Received) {
+        self.cookie = received.cookie;
+        self.invocation_id = received.page.source.invocation_id;
+    }
+
     fn forget_cookie(&mut self) {
         self.cookie = [0; COOKIE];
         self.invocation_id = Uuid::nil();
@@ -316,3 +338,6 @@ impl Cycle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,7 +184,7 @@ impl Connection {
 
     /// One object alone, whole, with its links. Use another connection than the one that pages.
     /// After [`Error::UnknownObject`] the connection goes on. A group of more members than the DC puts into one
-    /// reply (Samba: 1499) ends in [`Error::TooLarge`], and never in a part of it.
+    /// reply (Samba: 1499) costs a walk over all links of the domain; what comes is always all of it.
     pub fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Page, PullError> {
         self.order(Order::Object { which, secrets })
     }

@@ -3,10 +3,10 @@
 //! Before it: `bind`. After it: the DC, and then `reply`.
 
 use crate::drs::bind::Handle;
-use crate::drs::change::{Dsname, Sid};
+use crate::drs::change::Sid;
 use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
 use crate::drs::dsname;
-use crate::drs::prefix_table::{self, WANTED};
+use crate::drs::prefix_table::{self, Known, WANTED};
 use crate::rpc::ndr::Writer;
 use uuid::Uuid;
 
@@ -89,8 +89,19 @@ pub struct Request<'a> {
     pub vector: &'a [VectorEntry],
     /// The most objects in the reply.
     pub max_objects: u32,
-    /// With password attributes.
-    pub secrets: bool,
+    /// Which attributes.
+    pub attributes: Attributes,
+}
+
+/// Which attributes are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attributes {
+    /// All that are used, passwords included.
+    WithSecrets,
+    /// All that are used, passwords withheld by the DC.
+    WithoutSecrets,
+    /// `member` alone: links, and hardly an object.
+    OnlyMembers,
 }
 
 /// A domain's changes, or one object.
@@ -100,15 +111,13 @@ pub enum What<'a> {
     Domain(&'a str),
     /// Alone.
     Object(&'a ObjectId),
-    /// Alone, and more of it: by the name under which it came, or Samba starts again.
-    MoreOfObject(&'a Dsname),
 }
 
 impl Request<'_> {
     /// The stub.
     pub fn encode(&self, handle: Handle) -> Vec<u8> {
         let mut flags = INIT_SYNC | WRITABLE;
-        if !self.secrets {
+        if self.attributes != Attributes::WithSecrets {
             flags |= SPECIAL_SECRET_PROCESSING;
         }
         let extended = match self.what {
@@ -116,7 +125,7 @@ impl Request<'_> {
                 flags |= GET_NC_SIZE;
                 0
             }
-            What::Object(_) | What::MoreOfObject(_) => REPLICATE_OBJECT,
+            What::Object(_) => REPLICATE_OBJECT,
         };
 
         let mut stub = Writer::new();
@@ -142,12 +151,11 @@ impl Request<'_> {
 
         match self.what {
             What::Domain(dn) => dsname::write(&mut stub, Uuid::nil(), None, dn),
-            What::MoreOfObject(name) => dsname::write(&mut stub, name.guid, name.sid.as_ref(), &name.dn),
             What::Object(ObjectId::Guid(guid)) => dsname::write(&mut stub, *guid, None, ""),
             What::Object(ObjectId::Sid(sid)) => dsname::write(&mut stub, Uuid::nil(), Some(sid), ""),
         }
         self.write_vector(&mut stub);
-        write_attributes(&mut stub);
+        self.write_attributes(&mut stub);
         prefix_table::write_ours(&mut stub);
         stub.into_bytes()
     }
@@ -168,15 +176,18 @@ impl Request<'_> {
             stub.u64(entry.usn);
         }
     }
-}
 
-/// PARTIAL_ATTR_VECTOR_V1_EXT (MS-DRSR 5.146)
-fn write_attributes(stub: &mut Writer) {
-    stub.count(WANTED.len());
-    stub.u32(1); // version
-    stub.u32(0);
-    stub.count(WANTED.len());
-    for (_, attid, _) in &WANTED {
-        stub.u32(*attid);
+    /// PARTIAL_ATTR_VECTOR_V1_EXT (MS-DRSR 5.146)
+    fn write_attributes(&self, stub: &mut Writer) {
+        let attids: Vec<u32> = WANTED
+            .iter()
+            .filter(|(known, _, _)| self.attributes != Attributes::OnlyMembers || *known == Known::Member)
+            .map(|(_, attid, _)| *attid)
+            .collect();
+        stub.count(attids.len());
+        stub.u32(1); // version
+        stub.u32(0);
+        stub.count(attids.len());
+        attids.iter().for_each(|attid| stub.u32(*attid));
     }
 }

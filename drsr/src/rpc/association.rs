@@ -232,4 +232,6 @@ fn broken(what: &str) -> Error {
 }
 
 #[cfg(test)]
+pub(crate) mod server;
+#[cfg(test)]
 mod tests;

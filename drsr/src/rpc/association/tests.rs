@@ -2,89 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+use super::server::{KEY, Made, ack, fragment, fragment_of, plain};
 use super::*;
 use crate::rpc::line::{Answer, Ask, Machine};
 use crate::rpc::wrap;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-const KEY: [u8; 32] = [3; 32];
 const INTERFACE: Syntax = Syntax { uuid: uuid::Uuid::from_u128(7), version: 4 };
 const CALL: Operation = Operation { name: "a test", number: 5 };
-
-/// A PDU as a server writes it.
-#[derive(Clone)]
-struct Made {
-    kind: u8,
-    flags: u8,
-    call_id: u32,
-    body: Vec<u8>,
-    trailer: Option<[u8; 8]>,
-    token: Vec<u8>,
-}
-
-impl Made {
-    fn bytes(&self) -> Vec<u8> {
-        let auth = self.trailer.map_or(0, |trailer| trailer.len() + self.token.len());
-        let mut bytes = vec![5, 0, self.kind, self.flags, 0x10, 0, 0, 0];
-        bytes.extend(u16::try_from(16 + self.body.len() + auth).unwrap().to_le_bytes());
-        bytes.extend(u16::try_from(self.token.len()).unwrap().to_le_bytes());
-        bytes.extend(self.call_id.to_le_bytes());
-        bytes.extend(&self.body);
-        bytes.extend(self.trailer.iter().flatten());
-        bytes.extend(&self.token);
-        bytes
-    }
-}
-
-fn ack() -> Made {
-    let mut body = Vec::new();
-    body.extend(5840u16.to_le_bytes());
-    body.extend(5840u16.to_le_bytes());
-    body.extend([1, 0, 0, 0]);
-    body.extend([4, 0]);
-    body.extend(b"135\0");
-    body.extend([0, 0]); // to a multiple of 4
-    body.extend([1, 0, 0, 0]);
-    body.extend([0, 0, 0, 0]);
-    body.extend(NDR.uuid.to_bytes_le());
-    body.extend(2u32.to_le_bytes());
-    Made {
-        kind: 12,
-        flags: 7,
-        call_id: 1,
-        body,
-        trailer: Some([16, 6, 0, 0, 1, 0, 0, 0]),
-        token: vec![2; 16],
-    }
-}
-
-/// A sealed fragment of an answer to the first call.
-fn fragment(flags: u8, sequence: u64, stub: &[u8]) -> Made {
-    fragment_of(
-        Made { kind: 2, flags, call_id: 2, body: vec![0; 8], trailer: None, token: Vec::new() },
-        sequence,
-        stub,
-    )
-}
-
-fn fragment_of(mut made: Made, sequence: u64, stub: &[u8]) -> Made {
-    let padded = stub.len().next_multiple_of(PAD);
-    let mut body = stub.to_vec();
-    body.resize(padded, 0);
-    let trailer = [16, 6, u8::try_from(padded - stub.len()).unwrap(), 0, 1, 0, 0, 0];
-    let mut whole = made.body.clone();
-    whole.extend(&body);
-    let shape = Made { body: whole, trailer: Some(trailer), token: vec![0; wrap::TOKEN], ..made.clone() };
-    let (data, token) = wrap::seal(&KEY, sequence, &shape.bytes()[..pdu::CALL_HEAD], &body, &trailer);
-    made.body.extend(data);
-    Made { trailer: Some(trailer), token, ..made }
-}
-
-fn plain(flags: u8, stub: &[u8]) -> Made {
-    let body = [&[0; 8][..], stub].concat();
-    Made { kind: 2, flags, call_id: 2, body, trailer: None, token: Vec::new() }
-}
 
 /// Binds and calls once against a server that answers with these, whatever it is sent.
 fn exchange(answers: Vec<Vec<u8>>, protected: bool, stub: Vec<u8>) -> (Result<Vec<u8>, Error>, Vec<Vec<u8>>) {
