@@ -23,7 +23,8 @@ use landbridge_drsr::drs::change::{Page, Progress, Sid};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::{Hello, Mode};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 use tracing::{info, instrument, warn};
 use uuid::Uuid;
 
@@ -106,6 +107,8 @@ impl std::fmt::Debug for Cycle<'_> {
 
 /// Mending what the tenant was told goes in portions of so many accounts.
 const PORTION: u32 = 250;
+/// How long a wish to stop may go unheard while nothing comes from the DC.
+const LISTEN: Duration = Duration::from_millis(200);
 
 impl Cycle<'_> {
     /// Runs the cycle.
@@ -179,11 +182,7 @@ impl Cycle<'_> {
         let mut learnt = false;
         self.resolve()?;
         loop {
-            if self.stop.is_raised() {
-                return Err(PhsError::Interrupted);
-            }
-            let page =
-                pages.recv().map_err(|_| PhsError::Defect("the pulling thread ended without a word"))??;
+            let page = self.next(&pages)?;
             if let Some(objects) = page.objects_in_domain {
                 self.witness.total(objects.into());
             }
@@ -202,6 +201,22 @@ impl Cycle<'_> {
             self.witness.read(objects);
             if last {
                 return Ok(courier.tally);
+            }
+        }
+    }
+
+    /// Waits for a page. The DC may think for a minute; a wish to stop is heard at once.
+    fn next(&self, pages: &Receiver<Result<Page, PullError>>) -> Result<Page, PhsError> {
+        loop {
+            if self.stop.is_raised() {
+                return Err(PhsError::Interrupted);
+            }
+            match pages.recv_timeout(LISTEN) {
+                Ok(page) => return Ok(page?),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(PhsError::Defect("the pulling thread ended without a word"));
+                }
             }
         }
     }
