@@ -201,7 +201,7 @@ struct RawDirectory {
     password_file: Option<PathBuf>,
     #[serde(default)]
     authentication: RawAuthentication,
-    #[serde(default = "page_objects")]
+    #[serde(default = "page_objects", deserialize_with = "page_size")]
     page_objects: u32,
     controllers: Vec<RawController>,
 }
@@ -242,9 +242,6 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
         if authentication == Authentication::Ntlm && matches!(secret, SecretFile::Keytab(_)) {
             return Err("NTLM needs `password_file`: a keytab holds Kerberos keys only".to_owned());
         }
-        if !(1..=1000).contains(&raw.page_objects) {
-            return Err("`page_objects` must be 1 to 1000".to_owned());
-        }
         if raw.controllers.is_empty() || raw.controllers.len() > 32 {
             return Err("name 1 to 32 controllers".to_owned());
         }
@@ -266,6 +263,16 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
             page_objects: raw.page_objects,
             controllers,
         })
+    }
+}
+
+/// Checked here and not with the rest of the section, so that the error names its own line.
+fn page_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let size = u32::deserialize(from)?;
+    if (1..=1000).contains(&size) {
+        Ok(size)
+    } else {
+        Err(de::Error::custom("`page_objects` must be 1 to 1000"))
     }
 }
 

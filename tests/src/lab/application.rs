@@ -9,6 +9,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,6 +32,8 @@ pub struct Answer {
     pub status: u16,
     /// The body, when it is JSON.
     pub body: Value,
+    /// The body as it came.
+    pub raw: Vec<u8>,
     /// How long it took.
     pub took: Duration,
 }
@@ -87,6 +90,14 @@ impl Application {
             .with_no_client_auth();
         let credential = tenant.credential(name)?;
         Ok(Self { tls: Arc::new(tls), tenant: tenant.listen(), credential })
+    }
+
+    /// Not an application, but whoever has the identity in this state directory of a phs: posts frames.
+    pub fn with_identity_of(tenant: &Tenant, state: &Path) -> Result<Self, LabError> {
+        let identity =
+            landbridge_agent::Identity::load(state).map_err(|why| failed("reading an identity", why))?;
+        let tls = landbridge_agent::tls::enrolled(&identity).map_err(|why| failed("setting up TLS", why))?;
+        Ok(Self { tls, tenant: tenant.listen(), credential: String::new() })
     }
 
     /// The same application with another credential.
@@ -169,7 +180,7 @@ impl Session<'_> {
             self.stream = Some(stream);
         }
         let body = serde_json::from_slice(&answer).unwrap_or(Value::Null);
-        Ok(Answer { status, body, took: began.elapsed() })
+        Ok(Answer { status, body, raw: answer, took: began.elapsed() })
     }
 
     fn connect(&self) -> Result<Stream, LabError> {

@@ -15,6 +15,7 @@ pub mod population;
 pub mod program;
 mod recipe;
 pub mod silence;
+pub mod small_disk;
 pub mod tenant;
 mod watchdog;
 
@@ -23,4 +24,5 @@ pub use domain::Domain;
 pub use error::LabError;
 pub use phs::{Phs, PhsSettings, Proof};
 pub use population::{Person, Population, person};
+pub use small_disk::SmallDisk;
 pub use tenant::{Tenant, TenantSettings};

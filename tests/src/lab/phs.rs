@@ -122,6 +122,8 @@ impl Phs {
     pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
         let mut command = Command::new(built("landbridge-phs")?);
         command.arg("--config").arg(self.config()).args(arguments).env_remove("RUST_BACKTRACE");
+        // So that a search of the folder sees what would go to /tmp.
+        command.env("TMPDIR", self.folder.path()).env("SQLITE_TMPDIR", self.folder.path());
         Ok(command)
     }
 

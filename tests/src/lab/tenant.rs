@@ -22,11 +22,15 @@ pub struct TenantSettings {
     pub level: &'static str,
     /// `[lockout] threshold`.
     pub lockout_threshold: u32,
+    /// Where to serve agents and applications; a free port when none.
+    pub listen: Option<SocketAddr>,
+    /// Where the data goes; a folder of its own when none.
+    pub data_directory: Option<PathBuf>,
 }
 
 impl Default for TenantSettings {
     fn default() -> Self {
-        Self { level: "info", lockout_threshold: 10 }
+        Self { level: "info", lockout_threshold: 10, listen: None, data_directory: None }
     }
 }
 
@@ -36,6 +40,7 @@ pub struct Tenant {
     serving: Mutex<Option<Running>>,
     listen: SocketAddr,
     observe: SocketAddr,
+    data: PathBuf,
     folder: TempDir,
 }
 
@@ -45,9 +50,11 @@ impl Tenant {
         let folder =
             tempfile::Builder::new().prefix("landbridge-tenant-").tempdir().doing("make a folder")?;
         watchdog::watch_folder(folder.path())?;
-        let [listen, observe] = free_ports()?;
-        let tenant = Self { serving: Mutex::new(None), listen, observe, folder };
-        let TenantSettings { level, lockout_threshold } = settings;
+        let [free, observe] = free_ports()?;
+        let listen = settings.listen.unwrap_or(free);
+        let data = settings.data_directory.clone().unwrap_or_else(|| folder.path().join("data"));
+        let tenant = Self { serving: Mutex::new(None), listen, observe, data, folder };
+        let TenantSettings { level, lockout_threshold, .. } = settings;
         let config = format!(
             "url = \"https://{listen}\"\nlisten = \"{listen}\"\nobserve = \"{observe}\"\ndata_directory = \"{}\"\n\
              [signin]\ngrid_milliseconds = 250\n[lockout]\nthreshold = {lockout_threshold}\nseconds = 60\n\
@@ -85,8 +92,7 @@ impl Tenant {
     /// Serves, and waits until it does.
     pub fn serve(&self) -> Result<(), LabError> {
         let mut serving = self.serving();
-        let mut command = self.command(&["serve"])?;
-        command.env_remove("RUST_BACKTRACE");
+        let command = self.command(&["serve"])?;
         let running = serving.insert(Running::start(command, None, &self.output())?);
         let mut ended = false;
         let log = running.said_in();
@@ -122,7 +128,9 @@ impl Tenant {
     /// A command line of this tenant, to be run by the caller.
     pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
         let mut command = Command::new(built("landbridge-tenant")?);
-        command.arg("--config").arg(self.config()).args(arguments);
+        command.arg("--config").arg(self.config()).args(arguments).env_remove("RUST_BACKTRACE");
+        // So that a search of the folder sees what would go to /tmp.
+        command.env("TMPDIR", self.folder.path()).env("SQLITE_TMPDIR", self.folder.path());
         Ok(command)
     }
 
@@ -224,7 +232,7 @@ impl Tenant {
 
     /// Its data directory.
     pub fn data_directory(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
     }
 
     /// Its root certificate, PEM.

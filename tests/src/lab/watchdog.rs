@@ -27,7 +27,6 @@ pub(crate) fn watch_folder(folder: &Path) -> Result<(), LabError> {
 }
 
 /// Unmount this when this process ends.
-#[expect(dead_code, reason = "the full disk comes next")]
 pub(crate) fn watch_mount(at: &Path) -> Result<(), LabError> {
     say(&format!("mount {}", at.display()))
 }

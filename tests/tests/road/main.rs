@@ -1,0 +1,13 @@
+//! The whole of road one, end to end: a real domain, the real phs, the real tenant.
+//! One binary, so that domains are shared where tests do not disturb each other.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
+
+mod bad_input;
+mod directory_refusals;
+mod everyone;
+mod kills;
+mod memory;
+mod silence;
+mod stage;
+mod tenant_refusals;
