@@ -8,20 +8,36 @@ use landbridge_drsr::replica::{Answer, Ask, MAX_KDC_REPLY, Order, Replica, Start
 use landbridge_drsr::rpc::epm;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use landbridge_drsr::replica::ObjectId;
 pub use landbridge_drsr::rpc::keytab::{Keytab, KeytabError};
 pub use landbridge_drsr::rpc::security::{Authentication, Credential};
 pub use landbridge_drsr::{Error, Who};
 
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(5);
-/// How long the DC may be silent in the middle of an exchange. Samba builds a first page in tens of seconds
-/// for large domains.
-const SILENCE: Duration = Duration::from_secs(120);
-/// How long the KDC may be silent.
-const KDC_SILENCE: Duration = Duration::from_secs(10);
+/// How long to wait for what.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// For a connection.
+    connect: Duration,
+    /// For the next bytes.
+    silence: Duration,
+    /// For all that one order takes, however steadily the bytes trickle.
+    whole: Duration,
+}
+
+/// Until the session is bound nothing takes a DC long, and another one may be waiting to be asked.
+const OPENING: Limits = Limits {
+    connect: Duration::from_secs(5),
+    silence: Duration::from_secs(10),
+    whole: Duration::from_secs(30),
+};
+/// For the first page of a large domain Samba works for tens of seconds before it says anything.
+const BOUND: Limits = Limits {
+    connect: Duration::from_secs(5),
+    silence: Duration::from_secs(120),
+    whole: Duration::from_secs(900),
+};
 const KDC_PORT: u16 = 88;
 
 /// A domain, one of its DCs, and the account to read it with.
@@ -97,14 +113,14 @@ pub enum PullError {
         /// What the system says.
         why: String,
     },
-    /// It stopped answering.
-    #[error("{controller} was silent for {seconds} s at port {port}")]
+    /// It stopped answering, or takes too long over it.
+    #[error("{controller} did not answer within {seconds} s at port {port}")]
     Silent {
         /// The DC.
         controller: String,
         /// The port.
         port: u16,
-        /// How long was waited.
+        /// How long the whole order took so far.
         seconds: u64,
     },
     /// It closed the connection in the middle of an exchange.
@@ -156,7 +172,7 @@ impl Connection {
     /// Finds the DC's port, authenticates and binds. The machine is ready for orders afterwards.
     #[tracing::instrument(level = "debug", skip_all, fields(controller = directory.controller.name))]
     pub fn open(directory: &Directory) -> Result<Self, PullError> {
-        let sockets = Sockets { controller: directory.controller.clone(), stream: None };
+        let sockets = Sockets::new(directory.controller.clone(), OPENING);
         let target = Target {
             domain: directory.domain.clone(),
             controller: directory.controller.name.clone(),
@@ -167,7 +183,10 @@ impl Connection {
         let replica = Replica::new(target, &directory.credential).map_err(|error| sockets.refused(error))?;
         let mut connection = Self { replica, sockets };
         match connection.run()? {
-            Stop::Ready => Ok(connection),
+            Stop::Ready => {
+                connection.sockets.limits = BOUND;
+                Ok(connection)
+            }
             Stop::Page(_) | Stop::Refused(_) | Stop::Finished => Err(connection.over()),
         }
     }
@@ -214,6 +233,7 @@ impl Connection {
 
     /// Does what the machine asks, until it asks for something that is not IO.
     fn run(&mut self) -> Result<Stop, PullError> {
+        self.sockets.begin();
         loop {
             let ask = self.replica.ask().map_err(|error| self.sockets.refused(error))?;
             let answer = match ask {
@@ -244,34 +264,43 @@ enum Stop {
 
 /// Whether anything is there: connects to the endpoint mapper, and says at which address.
 pub fn reach(controller: &Controller) -> Result<IpAddr, PullError> {
-    let sockets = Sockets { controller: controller.clone(), stream: None };
-    let stream = sockets.dial(epm::PORT, SILENCE)?;
-    let peer = stream.peer_addr().map_err(|error| sockets.failed(epm::PORT, SILENCE, &error))?;
+    let sockets = Sockets::new(controller.clone(), OPENING);
+    let stream = sockets.dial(epm::PORT)?;
+    let peer = stream.peer_addr().map_err(|error| sockets.failed(epm::PORT, &error))?;
     Ok(peer.ip())
 }
 
 struct Sockets {
     controller: Controller,
+    limits: Limits,
+    began: Instant,
     stream: Option<(TcpStream, u16)>,
 }
 
 impl Sockets {
+    fn new(controller: Controller, limits: Limits) -> Self {
+        Self { controller, limits, began: Instant::now(), stream: None }
+    }
+
+    /// From now on the time of one order runs.
+    fn begin(&mut self) {
+        self.began = Instant::now();
+    }
+
     fn connect(&mut self, port: u16) -> Result<(), PullError> {
         self.stream = None;
-        self.stream = Some((self.dial(port, SILENCE)?, port));
+        self.stream = Some((self.dial(port)?, port));
         Ok(())
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<(), PullError> {
-        let (mut stream, port) = self.stream()?;
-        stream.write_all(bytes).map_err(|error| self.failed(port, SILENCE, &error))
+    fn send(&self, bytes: &[u8]) -> Result<(), PullError> {
+        let (stream, port) = self.stream()?;
+        self.write(stream, port, bytes)
     }
 
-    fn receive(&mut self, count: usize) -> Result<Vec<u8>, PullError> {
-        let (mut stream, port) = self.stream()?;
-        let mut bytes = vec![0; count];
-        stream.read_exact(&mut bytes).map_err(|error| self.failed(port, SILENCE, &error))?;
-        Ok(bytes)
+    fn receive(&self, count: usize) -> Result<Vec<u8>, PullError> {
+        let (stream, port) = self.stream()?;
+        self.read(stream, port, count)
     }
 
     fn stream(&self) -> Result<(&TcpStream, u16), PullError> {
@@ -280,36 +309,60 @@ impl Sockets {
     }
 
     fn kdc(&self, request: &[u8]) -> Result<Vec<u8>, PullError> {
-        let failed = |error: io::Error| self.failed(KDC_PORT, KDC_SILENCE, &error);
-        let mut stream = self.dial(KDC_PORT, KDC_SILENCE)?;
-        stream.write_all(request).map_err(failed)?;
-        let mut length = [0; 4];
-        stream.read_exact(&mut length).map_err(failed)?;
-        let count = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+        let stream = self.dial(KDC_PORT)?;
+        self.write(&stream, KDC_PORT, request)?;
+        let mut reply = self.read(&stream, KDC_PORT, 4)?;
+        let length = reply.first_chunk::<4>().map_or(u32::MAX, |length| u32::from_be_bytes(*length));
+        let count = usize::try_from(length).unwrap_or(usize::MAX);
         if count > MAX_KDC_REPLY {
             return Err(self.refused(Error::TooLarge("a reply of the KDC")));
         }
-        let mut reply = vec![0; count];
-        stream.read_exact(&mut reply).map_err(failed)?;
-        Ok([&length[..], &reply].concat())
+        reply.extend(self.read(&stream, KDC_PORT, count)?);
+        Ok(reply)
     }
 
-    fn dial(&self, port: u16, silence: Duration) -> Result<TcpStream, PullError> {
+    fn write(&self, mut stream: &TcpStream, port: u16, bytes: &[u8]) -> Result<(), PullError> {
+        let limit = self.limit(port)?;
+        let sent = stream.set_write_timeout(Some(limit)).and_then(|()| stream.write_all(bytes));
+        sent.map_err(|error| self.failed(port, &error))
+    }
+
+    fn read(&self, mut stream: &TcpStream, port: u16, count: usize) -> Result<Vec<u8>, PullError> {
+        let mut bytes = vec![0; count];
+        let mut rest = bytes.as_mut_slice();
+        while !rest.is_empty() {
+            let limit = self.limit(port)?;
+            let read = stream.set_read_timeout(Some(limit)).and_then(|()| stream.read(rest));
+            rest = match read {
+                Ok(0) => return Err(self.failed(port, &io::ErrorKind::UnexpectedEof.into())),
+                Ok(count) => rest.get_mut(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.failed(port, &error)),
+            };
+        }
+        Ok(bytes)
+    }
+
+    /// How long the next read or write may take.
+    fn limit(&self, port: u16) -> Result<Duration, PullError> {
+        let left = self.limits.whole.saturating_sub(self.began.elapsed());
+        if left.is_zero() {
+            Err(self.failed(port, &io::ErrorKind::TimedOut.into()))
+        } else {
+            Ok(left.min(self.limits.silence))
+        }
+    }
+
+    fn dial(&self, port: u16) -> Result<TcpStream, PullError> {
         let addresses = match self.controller.address {
             Some(address) => vec![SocketAddr::new(address, port)],
             None => self.resolve(port)?,
         };
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in addresses {
-            match TcpStream::connect_timeout(&address, CONNECT) {
+            match TcpStream::connect_timeout(&address, self.limits.connect) {
                 Ok(stream) => {
-                    stream.set_nodelay(true).map_err(|error| self.failed(port, silence, &error))?;
-                    stream
-                        .set_read_timeout(Some(silence))
-                        .map_err(|error| self.failed(port, silence, &error))?;
-                    stream
-                        .set_write_timeout(Some(silence))
-                        .map_err(|error| self.failed(port, silence, &error))?;
+                    stream.set_nodelay(true).map_err(|error| self.failed(port, &error))?;
                     return Ok(stream);
                 }
                 Err(error) => last = error,
@@ -326,12 +379,12 @@ impl Sockets {
         if addresses.is_empty() { Err(unknown()) } else { Ok(addresses) }
     }
 
-    fn failed(&self, port: u16, silence: Duration, error: &io::Error) -> PullError {
+    fn failed(&self, port: u16, error: &io::Error) -> PullError {
         let controller = self.controller.name.clone();
         #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind is open-ended")]
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                PullError::Silent { controller, port, seconds: silence.as_secs() }
+                PullError::Silent { controller, port, seconds: self.began.elapsed().as_secs() }
             }
             io::ErrorKind::UnexpectedEof
             | io::ErrorKind::ConnectionReset
@@ -354,3 +407,6 @@ impl Sockets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,7 +119,14 @@ impl Bench {
                 assert!(matches!(self.run()?, Ask::Ready));
                 Err(error)
             }
-            other => panic!("{other:?}"),
+            other @ (Ask::Connect { .. }
+            | Ask::Send(_)
+            | Ask::Receive(_)
+            | Ask::Kdc(_)
+            | Ask::Ready
+            | Ask::Finished) => {
+                panic!("{other:?}")
+            }
         }
     }
 

@@ -1,0 +1,89 @@
+//! DCs that do not listen, do not answer, trickle or hang up: each its own error, and in time.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use std::net::TcpListener;
+
+const SHORT: Limits = Limits {
+    connect: Duration::from_millis(500),
+    silence: Duration::from_millis(50),
+    whole: Duration::from_millis(200),
+};
+
+fn sockets(limits: Limits) -> Sockets {
+    let controller = Controller { name: "dc.test".to_owned(), address: Some("127.0.0.1".parse().unwrap()) };
+    Sockets::new(controller, limits)
+}
+
+fn listener() -> (TcpListener, u16) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+#[test]
+fn a_port_where_nobody_listens_is_unreachable() {
+    let (gone, port) = listener();
+    drop(gone);
+    let error = sockets(SHORT).connect(port).unwrap_err();
+    assert!(matches!(&error, PullError::Unreachable { port: p, .. } if *p == port), "{error:?}");
+    assert!(error.is_unreachable() && error.who() == Who::Nobody);
+}
+
+#[test]
+fn a_name_without_an_address_is_told_as_such() {
+    let controller = Controller { name: "no-such-dc.invalid".to_owned(), address: None };
+    let error = Sockets::new(controller, SHORT).connect(135).unwrap_err();
+    assert_eq!(error, PullError::UnknownController { controller: "no-such-dc.invalid".to_owned() });
+    assert!(error.is_unreachable() && error.who() == Who::Operator);
+}
+
+#[test]
+fn a_silent_dc_is_given_up() {
+    let (_listener, port) = listener();
+    let mut sockets = sockets(SHORT);
+    sockets.connect(port).unwrap();
+    assert!(matches!(sockets.receive(16), Err(PullError::Silent { .. })));
+}
+
+#[test]
+fn a_dc_that_hangs_up_is_told_from_a_silent_one() {
+    let (listener, port) = listener();
+    let mut sockets = sockets(SHORT);
+    sockets.connect(port).unwrap();
+    drop(listener.accept().unwrap());
+    assert!(matches!(sockets.receive(16), Err(PullError::Closed { .. })));
+}
+
+#[test]
+fn a_dc_that_trickles_is_given_up_all_the_same() {
+    let (listener, port) = listener();
+    let mut sockets = sockets(SHORT);
+    sockets.connect(port).unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    let trickle = std::thread::spawn(move || {
+        // Each byte comes in time; all together they would take for ever.
+        while server.write_all(&[0]).is_ok() {
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    });
+    sockets.begin();
+    let began = Instant::now();
+    assert!(matches!(sockets.receive(1 << 20), Err(PullError::Silent { .. })));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    drop(sockets);
+    trickle.join().unwrap();
+}
+
+#[test]
+fn a_skewed_clock_is_told_with_its_size_and_side() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let ahead = i64::try_from(now).unwrap() + 600;
+    let error = sockets(SHORT).refused(Error::ClockSkew { controller_time: ahead });
+    let PullError::ClockSkew { seconds, .. } = error else { unreachable!() };
+    assert!((595..=605).contains(&seconds), "{seconds}");
+    let told = |seconds| PullError::ClockSkew { controller: "dc".to_owned(), seconds }.to_string();
+    assert_eq!(told(600), "the clock of dc is 600 s ahead of this machine's: synchronise both");
+    assert_eq!(told(-600), "the clock of dc is 600 s behind this machine's: synchronise both");
+}
