@@ -105,8 +105,8 @@ fn another_may_serve(error: &PullError) -> bool {
         )
 }
 
-/// Pulls pages on a thread of its own. One page waits while another is read and a third is worked on: more
-/// never live at once. The thread ends with the last page, an error, or when nobody listens.
+/// Pulls pages on a thread of its own: one is read while another is worked on, and more never live at once. The
+/// thread ends with the last page, an error, or when nobody listens.
 pub fn feed(
     config: &DirectoryConfig,
     controller: &Controller,
@@ -114,7 +114,7 @@ pub fn feed(
     secrets: bool,
 ) -> Result<Receiver<Result<Page, PullError>>, PhsError> {
     let directory = config.open(controller)?;
-    let (sender, receiver) = sync_channel(1);
+    let (sender, receiver) = sync_channel(0);
     let pull = move || {
         let mut connection = match Connection::open(&directory) {
             Ok(connection) => connection,

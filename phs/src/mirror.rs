@@ -24,6 +24,7 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// The database's name under the state directory.
 pub const FILE: &str = "state.db";
 const LOCK: &str = "lock";
+const CACHE_KIB: i64 = 256;
 
 /// Why the state database cannot be used; the operator of this machine must act.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +135,9 @@ impl Mirror {
             // crash leaves no log behind that would be read into the next one.
             database.pragma_update(None, "journal_mode", "DELETE")?;
             database.pragma_update(None, "synchronous", "FULL")?;
-            database.pragma_update(None, "cache_size", -2048)?;
+            // Small, so that memory does not follow the size of the directory.
+            database.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            database.pragma_update(Some("temp"), "cache_size", -CACHE_KIB)?;
             database.pragma_update(None, "temp_store", "FILE")?;
             Ok(())
         })?;
