@@ -5,6 +5,7 @@
 mod digest_text;
 mod drs_secret;
 mod enrolment;
+mod krb_error;
 mod ndr_reply;
 mod pdu;
 mod prefix_table;
@@ -13,6 +14,7 @@ mod wire_frames;
 pub use digest_text::digest_text;
 pub use drs_secret::drs_secret;
 pub use enrolment::enrolment;
+pub use krb_error::krb_error;
 pub use ndr_reply::ndr_reply;
 pub use pdu::pdu;
 pub use prefix_table::prefix_table;
@@ -26,6 +28,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("digest_text", digest_text),
     ("drs_secret", drs_secret),
     ("enrolment", enrolment),
+    ("krb_error", krb_error),
     ("ndr_reply", ndr_reply),
     ("pdu", pdu),
     ("prefix_table", prefix_table),
