@@ -397,14 +397,12 @@ impl Sockets {
     /// The machine has no clock: how far the DC's is off is worked out here.
     fn refused(&self, error: Error) -> PullError {
         let controller = self.controller.name.clone();
-        match error {
-            Error::ClockSkew { controller_time } => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-                let seconds = controller_time.saturating_sub(i64::try_from(now).unwrap_or(i64::MAX));
-                PullError::ClockSkew { controller, seconds }
-            }
-            error => PullError::Directory { controller, error },
-        }
+        let Error::ClockSkew { controller_time } = error else {
+            return PullError::Directory { controller, error };
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let seconds = controller_time.saturating_sub(i64::try_from(now).unwrap_or(i64::MAX));
+        PullError::ClockSkew { controller, seconds }
     }
 }
 

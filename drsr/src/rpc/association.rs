@@ -11,7 +11,7 @@ use crate::rpc::pdu::{
 use crate::rpc::security::Security;
 
 /// The most bytes of one answer: 1000 objects with all that is asked for are a tenth of it.
-pub const MAX_ANSWER: usize = 64 << 20;
+pub const MAX_ANSWER: usize = 32 << 20;
 /// Stubs are padded to this (MS-RPCE 2.2.2.11).
 const PAD: usize = 16;
 /// Which security context of the connection: it has one.
