@@ -12,7 +12,6 @@ use landbridge_agent::renew::{self, Due};
 use landbridge_drsr::drs::change::Sid;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::Hello;
-use std::path::Path;
 use uuid::Uuid;
 
 /// One prerequisite.
@@ -180,9 +179,4 @@ impl Findings {
             Err(error) => self.fail("tenant", error),
         }
     }
-}
-
-/// Only for [`check`]'s caller: whether the configuration itself can be read.
-pub fn configuration(path: &Path) -> Result<Config, PhsError> {
-    Ok(Config::load(path)?)
 }
