@@ -7,6 +7,8 @@ use landbridge_tests::oracle::{self, Oracle};
 use peak_alloc::PeakAlloc;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,13 +24,37 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// What one pass of an oracle may take at its peak. The factor is for small entries on the wire that are large
 /// in memory (a record of 49 bytes is a struct of some 300, in a vector that doubles as it grows) and for the
-/// oracle's own copies; the constant for what is made once.
+/// oracle's own copies; the constant for what is made once. Seen at worst: a few times the input.
 fn allowance(input: usize) -> usize {
-    64 * input + (1 << 20)
+    16 * input + (64 << 10)
 }
 
 /// No single input may take longer than this, on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Nor a whole test longer than this: an input that never ends is seen from outside.
+const END: Duration = Duration::from_secs(600);
+
+/// The largest peak since it was last taken, in bytes.
+static WORST: AtomicUsize = AtomicUsize::new(0);
+
+/// Runs a test that measures: alone, and with an end.
+fn measured(test: impl FnOnce() + Send + 'static) {
+    let _alone = alone();
+    let (done, over) = mpsc::channel();
+    let running = std::thread::spawn(move || {
+        test();
+        done.send(()).unwrap();
+    });
+    match over.recv_timeout(END) {
+        Err(RecvTimeoutError::Timeout) => panic!("an input hangs"),
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+            if let Err(panic) = running.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
@@ -49,6 +75,7 @@ fn pass(oracle: Oracle, input: &[u8], what: &dyn Fn() -> String) {
     let started = Instant::now();
     let outcome = std::panic::catch_unwind(|| oracle(input));
     let (took, peak) = (started.elapsed(), MEMORY.peak_usage().saturating_sub(before));
+    WORST.fetch_max(peak, Ordering::Relaxed);
     assert!(outcome.is_ok(), "{}: the oracle panicked", what());
     assert!(took < PATIENCE, "{}: took {took:?}", what());
     assert!(peak <= allowance(input.len()), "{}: {} bytes took {peak} bytes of memory", what(), input.len());
@@ -56,31 +83,34 @@ fn pass(oracle: Oracle, input: &[u8], what: &dyn Fn() -> String) {
 
 #[test]
 fn every_seed_and_every_crash_ever_found_passes_its_oracle() {
-    let _alone = alone();
-    for (name, oracle) in oracle::ALL {
-        let seeds = files(&root().join("fuzz/corpus").join(name));
-        let crashes = files(&root().join("fuzz/crashes").join(name));
-        assert!(!seeds.is_empty(), "fuzz/corpus/{name} is empty");
-        for (path, bytes) in seeds.iter().chain(&crashes) {
-            pass(*oracle, bytes, &|| path.display().to_string());
+    measured(|| {
+        for (name, oracle) in oracle::ALL {
+            let seeds = files(&root().join("fuzz/corpus").join(name));
+            let crashes = files(&root().join("fuzz/crashes").join(name));
+            assert!(!seeds.is_empty(), "fuzz/corpus/{name} is empty");
+            for (path, bytes) in seeds.iter().chain(&crashes) {
+                pass(*oracle, bytes, &|| path.display().to_string());
+            }
+            println!("{name}: {} seeds, {} crashes replayed", seeds.len(), crashes.len());
         }
-        println!("{name}: {} seeds, {} crashes replayed", seeds.len(), crashes.len());
-    }
+    });
 }
 
 #[test]
 fn every_answer_of_a_real_dc_does_no_harm_mutated_byte_by_byte_or_cut() {
-    let _alone = alone();
-    let (mut captures, mut passes) = (0, 0);
-    for (path, bytes) in files(&root().join("drsr/captures")) {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let Some((oracle, input)) = asked(name, bytes) else { continue };
-        pass(oracle, &input, &|| name.to_owned());
-        passes += mutate(oracle, &input, name);
-        captures += 1;
-    }
-    println!("{captures} captures, {passes} mutants");
-    assert!(captures > 20, "the captures are elsewhere");
+    measured(|| {
+        let (mut captures, mut passes) = (0, 0);
+        WORST.store(0, Ordering::Relaxed);
+        for (path, bytes) in files(&root().join("drsr/captures")) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let Some((oracle, input)) = asked(name, bytes) else { continue };
+            pass(oracle, &input, &|| name.to_owned());
+            passes += mutate(oracle, &input, name);
+            captures += 1;
+        }
+        println!("{captures} captures, {passes} mutants, at worst {} bytes", WORST.load(Ordering::Relaxed));
+        assert!(captures > 20, "the captures are elsewhere");
+    });
 }
 
 /// The oracle of a capture, and the input that it takes: for a stub, behind the byte that says what was asked.
@@ -99,15 +129,17 @@ fn asked(capture: &str, bytes: Vec<u8>) -> Option<(Oracle, Vec<u8>)> {
 
 #[test]
 fn every_seed_does_no_harm_mutated_byte_by_byte_or_cut() {
-    let _alone = alone();
-    for (name, oracle) in oracle::ALL {
-        let mut passes = 0;
-        for (path, bytes) in files(&root().join("fuzz/corpus").join(name)) {
-            passes += mutate(*oracle, &bytes, &path.display().to_string());
+    measured(|| {
+        for (name, oracle) in oracle::ALL {
+            let mut passes = 0;
+            WORST.store(0, Ordering::Relaxed);
+            for (path, bytes) in files(&root().join("fuzz/corpus").join(name)) {
+                passes += mutate(*oracle, &bytes, &path.display().to_string());
+            }
+            println!("{name}: {passes} mutants, at worst {} bytes", WORST.load(Ordering::Relaxed));
+            assert!(passes > 0, "{name} has no seeds");
         }
-        println!("{name}: {passes} mutants");
-        assert!(passes > 0, "{name} has no seeds");
-    }
+    });
 }
 
 /// What a byte is turned into. The first three flip a bit that is a length, a flag or a sign somewhere.
@@ -154,4 +186,14 @@ fn every_fuzz_target_has_its_oracle_and_every_oracle_its_target() {
         let code = std::fs::read_to_string(root().join(format!("fuzz/fuzz_targets/{target}.rs"))).unwrap();
         assert!(code.contains(&format!("oracle::{target}(data)")), "{target} asks another oracle");
     }
+}
+
+#[test]
+fn an_oracle_that_panics_or_takes_too_much_is_seen() {
+    let _alone = alone();
+    let fails =
+        |oracle: Oracle| std::panic::catch_unwind(|| pass(oracle, b"x", &|| "made up".to_owned())).is_err();
+    assert!(!fails(|_| ()));
+    assert!(fails(|_| panic!("made up: this panic is a part of the test")));
+    assert!(fails(|_| drop(std::hint::black_box(vec![0_u8; 2 << 20]))));
 }
