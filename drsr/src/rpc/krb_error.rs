@@ -57,6 +57,11 @@ impl KrbError {
             (14, _) => Error::NoCommonEncryption { account },
             (23, _) => Error::PasswordExpired { account },
             (24 | 31, _) => Error::WrongPassword { account },
+            (29, _) => Error::Unfit {
+                why: format!(
+                    "its KDC cannot serve {account} (a read-only DC answers so, for it holds no password of it)"
+                ),
+            },
             (37, Some(controller_time)) => Error::ClockSkew { controller_time },
             (68, _) => Error::WrongRealm { domain: domain.to_owned() },
             (code, _) => Error::KdcRefused { account, code },
@@ -128,6 +133,12 @@ mod tests {
         assert_eq!(KrbError::parse(&reply(37)), Some(KrbError { code: 37, time: Some(1_795_307_400) }));
         let error = KrbError::parse(&reply(37)).unwrap().into_error("a", "s", "d");
         assert_eq!(error, Error::ClockSkew { controller_time: 1_795_307_400 });
+    }
+
+    #[test]
+    fn a_read_only_dc_is_refused_by_name() {
+        let error = KrbError::parse(&reply(29)).unwrap().into_error("svc", "s", "d");
+        assert!(matches!(&error, Error::Unfit { why } if why.contains("read-only DC")), "{error}");
     }
 
     #[test]
