@@ -20,11 +20,11 @@ use zeroize::Zeroizing;
 /// let shown = BearerSecret::parse(&secret.to_text()).expect("its own text");
 /// assert!(bearer::same(&secret.hash(), &shown.hash()));
 /// ```
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use landbridge_crypto::bearer::BearerSecret;
 /// println!("{}", BearerSecret::generate());
 /// ```
-/// ```compile_fail
+/// ```compile_fail,E0369
 /// use landbridge_crypto::bearer::BearerSecret;
 /// let _ = BearerSecret::generate() == BearerSecret::generate();
 /// ```

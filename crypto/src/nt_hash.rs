@@ -20,32 +20,32 @@ use zeroize::Zeroizing;
 /// ```
 ///
 /// Absent on purpose: `Clone`,
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use landbridge_crypto::{nt_hash::NtHash, secret::Password};
 /// let hash = NtHash::of_password(&Password::new("made up".to_owned()));
 /// let _ = NtHash::clone(&hash);
 /// ```
 /// `Copy`,
-/// ```compile_fail
+/// ```compile_fail,E0382
 /// use landbridge_crypto::{nt_hash::NtHash, secret::Password};
 /// let hash = NtHash::of_password(&Password::new("made up".to_owned()));
 /// let moved = hash;
 /// drop(hash);
 /// ```
 /// `Display`,
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use landbridge_crypto::{nt_hash::NtHash, secret::Password};
 /// let hash = NtHash::of_password(&Password::new("made up".to_owned()));
 /// println!("{hash}");
 /// ```
 /// `==`,
-/// ```compile_fail
+/// ```compile_fail,E0369
 /// use landbridge_crypto::{nt_hash::NtHash, secret::Password};
 /// let hash = NtHash::of_password(&Password::new("made up".to_owned()));
 /// let _ = hash == NtHash::of_password(&Password::new("made up".to_owned()));
 /// ```
 /// and a way to its bytes.
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// use landbridge_crypto::{nt_hash::NtHash, secret::Password};
 /// let hash = NtHash::of_password(&Password::new("made up".to_owned()));
 /// hash.lend(|bytes| bytes.to_vec());

@@ -90,17 +90,17 @@ impl FromStr for Profile {
 /// assert_eq!(format!("{digest:?}"), "SaltedDigest(..)");
 /// # Ok::<(), landbridge_crypto::salted_digest::DigestError>(())
 /// ```
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 /// let digest = SaltedDigest::decoy(Profile::Entra);
 /// let _ = SaltedDigest::clone(&digest);
 /// ```
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 /// let digest = SaltedDigest::decoy(Profile::Entra);
 /// println!("{digest}");
 /// ```
-/// ```compile_fail
+/// ```compile_fail,E0369
 /// use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 /// let digest = SaltedDigest::decoy(Profile::Entra);
 /// let _ = digest == SaltedDigest::decoy(Profile::Entra);

@@ -17,26 +17,26 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// ```
 ///
 /// Absent on purpose: `Clone`,
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use landbridge_crypto::secret::Secret;
 /// let secret = Secret::new([7; 4]);
 /// let _ = Secret::clone(&secret);
 /// ```
 /// `Copy`,
-/// ```compile_fail
+/// ```compile_fail,E0382
 /// use landbridge_crypto::secret::Secret;
 /// let secret = Secret::new([7; 4]);
 /// let moved = secret;
 /// drop(secret);
 /// ```
 /// `Display`,
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use landbridge_crypto::secret::Secret;
 /// let secret = Secret::new([7; 4]);
 /// println!("{secret}");
 /// ```
 /// `==`.
-/// ```compile_fail
+/// ```compile_fail,E0369
 /// use landbridge_crypto::secret::Secret;
 /// let secret = Secret::new([7; 4]);
 /// let _ = secret == Secret::new([7; 4]);
@@ -99,26 +99,26 @@ impl<const N: usize> fmt::Debug for Secret<N> {
 /// ```
 ///
 /// Absent on purpose: `Clone`,
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use landbridge_crypto::secret::Password;
 /// let password = Password::new("made up".to_owned());
 /// let _ = Password::clone(&password);
 /// ```
 /// `Copy`,
-/// ```compile_fail
+/// ```compile_fail,E0382
 /// use landbridge_crypto::secret::Password;
 /// let password = Password::new("made up".to_owned());
 /// let moved = password;
 /// drop(password);
 /// ```
 /// `Display`,
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// use landbridge_crypto::secret::Password;
 /// let password = Password::new("made up".to_owned());
 /// println!("{password}");
 /// ```
 /// `==`.
-/// ```compile_fail
+/// ```compile_fail,E0369
 /// use landbridge_crypto::secret::Password;
 /// let password = Password::new("made up".to_owned());
 /// let _ = password == Password::new("made up".to_owned());
