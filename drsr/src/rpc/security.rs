@@ -370,3 +370,6 @@ fn buffers<'a>(
         SecurityBufferRef::token_buf(token),
     ]
 }
+
+#[cfg(test)]
+mod tests;
