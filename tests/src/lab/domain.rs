@@ -105,6 +105,16 @@ impl Domain {
         wait_until("the lab's DC to be gone", 10, gone, || self.log())
     }
 
+    /// Copies the DC's databases to a folder while it does not run, or back: a backup as careless people make it.
+    pub fn copy_databases(&self, to: &Path, back: bool) -> Result<(), LabError> {
+        let here = self.folder.path().join("private");
+        let (from, to) = if back { (to.join("private"), here) } else { (here, to.join("private")) };
+        let _ = fs::remove_dir_all(&to);
+        let copied =
+            Command::new("cp").arg("-a").arg(&from).arg(&to).status().doing("copy the DC's databases")?;
+        if copied.success() { Ok(()) } else { Err(failed("copying the DC's databases", copied)) }
+    }
+
     /// Starts the DC and waits until it serves.
     pub fn start_controller(&self) -> Result<(), LabError> {
         let mut samba = self.samba();

@@ -36,7 +36,8 @@ def replace(dn, controls=(), **values):
     change = ldb.Message(dn)
     for name, value in values.items():
         value = [] if value is None else value if isinstance(value, list) else [value]
-        change[name] = ldb.MessageElement([str(v) for v in value], ldb.FLAG_MOD_REPLACE, name)
+        value = [bytes.fromhex(v["hex"]) if isinstance(v, dict) else str(v) for v in value]
+        change[name] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, name)
     sam.modify(change, controls=list(controls))
 
 
@@ -63,8 +64,9 @@ def create(sam_name, password, flags, parent):
         "sAMAccountName": sam_name,
         "userPrincipalName": f"{sam_name}@{lp.get('realm').lower()}",
         "userAccountControl": str(flags),
-        "clearTextPassword": password.encode("utf-16-le"),
     }
+    if password:
+        values["clearTextPassword"] = password.encode("utf-16-le")
     for name, value in values.items():
         change[name] = ldb.MessageElement(value, ldb.FLAG_MOD_ADD, name)
     sam.add(change)
@@ -85,6 +87,27 @@ def set_pwd_last_set(sam_name, filetime):
 def flags(sam_name, add, remove):
     entry = found(sam_name, ["userAccountControl"])
     replace(entry.dn, userAccountControl=(int(entry["userAccountControl"][0]) | add) & ~remove)
+
+
+def create_container(kind, name, parent):
+    where = f"{parent},{domain}" if parent else domain
+    values = {"objectClass": kind}
+    if kind == "group":
+        values["sAMAccountName"] = name
+    change = ldb.Message(ldb.Dn(sam, f"{'OU' if kind == 'organizationalUnit' else 'CN'}={name},{where}"))
+    for attribute, value in values.items():
+        change[attribute] = ldb.MessageElement(value, ldb.FLAG_MOD_ADD, attribute)
+    sam.add(change)
+
+
+def move(sam_name, parent):
+    dn = found(sam_name).dn
+    rdn = f"{dn.get_rdn_name()}={ldb.Dn.get_rdn_value(dn)}"
+    sam.rename(dn, ldb.Dn(sam, f"{rdn},{parent},{domain}"))
+
+
+def rename_container(old, new):
+    sam.rename(ldb.Dn(sam, f"{old},{domain}"), ldb.Dn(sam, f"{new},{domain}"))
 
 
 def members(group, names, present):
@@ -125,7 +148,7 @@ VERBS = {
     verb.__name__: verb
     for verb in (
         read, set_password, create, set_attributes, set_domain, set_pwd_last_set,
-        flags, members, delete, rename, rights, keytab,
+        flags, members, create_container, move, rename_container, delete, rename, rights, keytab,
     )
 }  # fmt: skip
 

@@ -108,7 +108,7 @@ impl Domain {
         self.identity(sam)
     }
 
-    /// Sets attributes of an account; null removes one. Python's `ldb` makes text of numbers.
+    /// Sets attributes of an account; null removes one, `{"hex": …}` is bytes.
     pub fn set_attributes(&self, sam: &str, values: Value) -> Result<(), LabError> {
         self.edit(&json!({"do": "set_attributes", "sam_name": sam, "values": values})).map(drop)
     }
@@ -145,6 +145,29 @@ impl Domain {
         self.change_flags(sam, add, remove)
     }
 
+    /// A new group in `CN=Users`.
+    pub fn create_group(&self, name: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "create_container", "kind": "group", "name": name, "parent": "CN=Users"}))
+            .map(drop)
+    }
+
+    /// A new organizational unit under the domain's head.
+    pub fn create_unit(&self, name: &str) -> Result<(), LabError> {
+        let request =
+            json!({"do": "create_container", "kind": "organizationalUnit", "name": name, "parent": ""});
+        self.edit(&request).map(drop)
+    }
+
+    /// Renames or moves a container; both relative to the domain (`OU=People`).
+    pub fn rename_container(&self, old: &str, new: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "rename_container", "old": old, "new": new})).map(drop)
+    }
+
+    /// Moves the account under another container, relative to the domain.
+    pub fn move_to(&self, sam: &str, parent: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "move", "sam_name": sam, "parent": parent})).map(drop)
+    }
+
     /// Makes it a member of the group, or no longer.
     pub fn set_member(&self, group: &str, sam: &str, present: bool) -> Result<(), LabError> {
         self.edit(&json!({"do": "members", "group": group, "names": [sam], "present": present})).map(drop)
@@ -163,6 +186,22 @@ impl Domain {
     /// Grants the two replication rights at the root of the domain, or takes them away.
     pub fn set_replication_rights(&self, sam: &str, granted: bool) -> Result<(), LabError> {
         self.edit(&json!({"do": "rights", "sam_name": sam, "granted": granted})).map(drop)
+    }
+
+    /// Somebody tries this many wrong passwords by LDAP, so that AD itself counts them.
+    pub fn try_wrong_passwords(&self, upn: &str, tries: u32) -> Result<(), LabError> {
+        for _ in 0..tries {
+            let tried = Command::new("ldapwhoami")
+                .args(["-x", "-H", &format!("ldaps://{}", self.address()), "-D", upn, "-w", "not this one"])
+                .env("LDAPTLS_CACERT", self.folder().join("tls/ca.pem"))
+                .output()
+                .doing("run ldapwhoami")?;
+            // 49: invalid credentials.
+            if tried.status.code() != Some(49) {
+                return Err(failed("a bind with a wrong password", String::from_utf8_lossy(&tried.stderr)));
+            }
+        }
+        Ok(())
     }
 
     /// Writes a keytab with the present keys of the account.

@@ -26,11 +26,13 @@ pub struct TenantSettings {
     pub listen: Option<SocketAddr>,
     /// Where the data goes; a folder of its own when none.
     pub data_directory: Option<PathBuf>,
+    /// More flags for `domains add`.
+    pub domain_flags: &'static [&'static str],
 }
 
 impl Default for TenantSettings {
     fn default() -> Self {
-        Self { level: "info", lockout_threshold: 10, listen: None, data_directory: None }
+        Self { level: "info", lockout_threshold: 10, listen: None, data_directory: None, domain_flags: &[] }
     }
 }
 
@@ -80,13 +82,14 @@ impl Tenant {
     /// The same, and it serves this domain already.
     pub fn start_for(domain: &Domain, settings: &TenantSettings) -> Result<Self, LabError> {
         let tenant = Self::start(settings)?;
-        tenant.add_domain(domain.sid())?;
+        tenant.add_domain(domain.sid(), settings.domain_flags)?;
         Ok(tenant)
     }
 
-    /// `domains add` with the lab's names and this SID.
-    pub fn add_domain(&self, sid: &str) -> Result<(), LabError> {
-        self.do_run(&["domains", "add", "--name", DOMAIN, "--netbios", NETBIOS, "--sid", sid]).map(drop)
+    /// `domains add` with the lab's names, this SID and maybe more flags.
+    pub fn add_domain(&self, sid: &str, more: &[&str]) -> Result<(), LabError> {
+        let add = ["domains", "add", "--name", DOMAIN, "--netbios", NETBIOS, "--sid", sid];
+        self.do_run(&[&add, more].concat()).map(drop)
     }
 
     /// Serves, and waits until it does.

@@ -1,6 +1,8 @@
 //! What the tests stand on: shared domains, a tenant and a phs of a test's own, and everybody's sign-ins.
 
-use landbridge_tests::lab::{Application, Domain, Phs, PhsSettings, Population, Tenant, TenantSettings, Try};
+use landbridge_tests::lab::{
+    Answer, Application, Domain, Phs, PhsSettings, Population, Tenant, TenantSettings, Try,
+};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -59,6 +61,26 @@ impl Road {
     #[track_caller]
     pub(crate) fn assert_nothing_was_derived_twice(&self) {
         assert_eq!(self.tenant.metric("landbridge_digests_repeated_total").unwrap(), Some(0.0));
+    }
+
+    /// One sign-in, from an address that no other test uses for this name.
+    #[track_caller]
+    pub(crate) fn sign_in(&self, name: &str, password: &str) -> Answer {
+        self.app.sign_in(&Try::from(0, name, password)).unwrap()
+    }
+
+    /// This password is accepted for this name.
+    #[track_caller]
+    pub(crate) fn assert_in(&self, name: &str, password: &str) {
+        let answer = self.sign_in(name, password);
+        assert!(answer.accepted(), "{name}: {answer:?}");
+    }
+
+    /// It is not, and nothing is said of why.
+    #[track_caller]
+    pub(crate) fn assert_out(&self, name: &str, password: &str) {
+        let answer = self.sign_in(name, password);
+        assert!(answer.refused(), "{name}: {answer:?}");
     }
 
     /// Everybody's own password is accepted.

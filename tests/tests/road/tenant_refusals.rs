@@ -169,7 +169,7 @@ fn a_second_phs_does_not_write_beside_the_first() {
 #[test]
 fn a_domain_added_with_another_sid_is_not_written_to() {
     let tenant = Tenant::start(&TenantSettings::default()).unwrap();
-    tenant.add_domain("S-1-5-21-1-2-3").unwrap();
+    tenant.add_domain("S-1-5-21-1-2-3", &[]).unwrap();
     let phs = phs();
     phs.join(&tenant).unwrap();
     let finished = phs.once(&[]).unwrap();

@@ -1,0 +1,301 @@
+//! What happens to people in AD between two cycles, and what the tenant makes of it after the second.
+
+use crate::stage::{Road, own_domain};
+use landbridge_tests::lab::edits::{NEVER_EXPIRES, NORMAL, PASSWORD_NOT_REQUIRED, SMART_CARD};
+use landbridge_tests::lab::population::{ADMINISTRATOR_PASSWORD, DOMAIN as NAME};
+use landbridge_tests::lab::{Domain, Person, PhsSettings, TenantSettings, person};
+use serde_json::json;
+use std::sync::{Arc, LazyLock};
+
+/// One domain for all of these: each test changes people of its own.
+static DOMAIN: LazyLock<Arc<Domain>> = LazyLock::new(|| own_domain(50));
+
+/// A road on which everybody is already.
+fn road() -> Road {
+    let road = Road::new(DOMAIN.clone(), "entra");
+    road.once();
+    road
+}
+
+#[track_caller]
+fn holds_digest(road: &Road, sam: &str) -> bool {
+    road.tenant.holds_digest(road.domain.identity(sam).unwrap().guid).unwrap()
+}
+
+#[test]
+fn a_new_person_signs_in_after_the_next_cycle() {
+    let road = road();
+    DOMAIN.create("newcomer", "a first password", NORMAL, "OU=People").unwrap();
+    road.assert_out(&format!("newcomer@{NAME}"), "a first password");
+    let summary = road.once();
+    assert_eq!(summary["mode"], "incremental");
+    assert_eq!(summary["digests_sent"], 1, "{summary}");
+    road.assert_in(&format!("newcomer@{NAME}"), "a first password");
+}
+
+#[test]
+fn a_deleted_person_is_out_and_the_digest_is_erased() {
+    let (road, who) = (road(), person(1));
+    let guid = DOMAIN.identity(&who.sam).unwrap().guid;
+    road.assert_in(&who.upn, &who.password);
+    DOMAIN.delete(&who.sam).unwrap();
+    road.once();
+    road.assert_out(&who.upn, &who.password);
+    assert!(!road.tenant.holds_digest(guid).unwrap());
+}
+
+#[test]
+fn a_renamed_person_signs_in_under_the_new_name_alone() {
+    let (road, who) = (road(), person(2));
+    DOMAIN.rename(&who.sam, "renamed.2").unwrap();
+    let summary = road.once();
+    assert_eq!(summary["digests_derived"], 0, "{summary}");
+    road.assert_in(&format!("renamed.2@{NAME}"), &who.password);
+    road.assert_in("CORP\\renamed.2", &who.password);
+    road.assert_out(&who.upn, &who.password);
+    road.assert_out(&format!("CORP\\{}", who.sam), &who.password);
+}
+
+#[test]
+fn a_reused_name_never_inherits_a_digest() {
+    let (road, who) = (road(), person(3));
+    DOMAIN.rename(&who.sam, "moved.on.3").unwrap();
+    DOMAIN.create(&who.sam, "the successor's own", NORMAL, "OU=People").unwrap();
+    road.once();
+    road.assert_out(&who.upn, &who.password);
+    road.assert_in(&who.upn, "the successor's own");
+    road.assert_in(&format!("moved.on.3@{NAME}"), &who.password);
+}
+
+#[test]
+fn a_disabled_person_is_out_until_enabled_again() {
+    let (road, who) = (road(), person(4));
+    DOMAIN.set_enabled(&who.sam, false).unwrap();
+    road.once();
+    road.assert_out(&who.upn, &who.password);
+    DOMAIN.set_enabled(&who.sam, true).unwrap();
+    road.once();
+    road.assert_in(&who.upn, &who.password);
+}
+
+#[test]
+fn must_change_is_said_after_the_right_password_alone_and_ends_with_a_change() {
+    let (road, who) = (road(), person(5));
+    DOMAIN.must_change(&who.sam).unwrap();
+    road.once();
+    assert!(road.sign_in(&who.upn, &who.password).refused_for("must-change-password"));
+    road.assert_out(&who.upn, &who.wrong_password());
+    DOMAIN.set_password(&who.sam, "changed, as was asked").unwrap();
+    road.once();
+    road.assert_in(&who.upn, "changed, as was asked");
+    road.assert_out(&who.upn, &who.password);
+}
+
+#[test]
+fn an_account_that_ends_is_said_to_have_after_the_right_password_alone() {
+    let (road, who) = (road(), person(6));
+    DOMAIN.account_ends_in(&who.sam, 3600).unwrap();
+    road.once();
+    road.assert_in(&who.upn, &who.password);
+    DOMAIN.account_ends_in(&who.sam, -1).unwrap();
+    road.once();
+    assert!(road.sign_in(&who.upn, &who.password).refused_for("account-expired"));
+    road.assert_out(&who.upn, &who.wrong_password());
+    // Both values mean never.
+    for never in [0, i64::MAX] {
+        DOMAIN.set_attributes(&who.sam, json!({"accountExpires": never})).unwrap();
+        road.once();
+        road.assert_in(&who.upn, &who.password);
+    }
+}
+
+#[test]
+fn outside_the_logon_hours_nobody_gets_in() {
+    let (road, who) = (road(), person(8));
+    for (hours, inside) in [("00", false), ("ff", true)] {
+        DOMAIN.set_attributes(&who.sam, json!({"logonHours": {"hex": hours.repeat(21)}})).unwrap();
+        road.once();
+        let answer = road.sign_in(&who.upn, &who.password);
+        assert!(if inside { answer.accepted() } else { answer.refused() }, "{hours}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_promotion_erases_the_digest_and_a_demotion_brings_it_back() {
+    let (road, who, nested) = (road(), person(9), person(10));
+    DOMAIN.create_group("helpdesk").unwrap();
+    DOMAIN.set_member("helpdesk", &nested.sam, true).unwrap();
+    road.once();
+    road.assert_in(&nested.upn, &nested.password);
+    DOMAIN.set_member("Account Operators", &who.sam, true).unwrap();
+    DOMAIN.set_member("Domain Admins", "helpdesk", true).unwrap();
+    let summary = road.once();
+    for promoted in [&who, &nested] {
+        road.assert_out(&promoted.upn, &promoted.password);
+        assert!(!holds_digest(&road, &promoted.sam), "{}: {summary}", promoted.sam);
+    }
+    DOMAIN.set_member("Account Operators", &who.sam, false).unwrap();
+    DOMAIN.set_member("Domain Admins", "helpdesk", false).unwrap();
+    road.once();
+    for demoted in [&who, &nested] {
+        road.assert_in(&demoted.upn, &demoted.password);
+    }
+}
+
+#[test]
+fn who_has_admin_count_or_an_administrators_primary_group_is_privileged() {
+    let (road, counted, grouped) = (road(), person(11), person(12));
+    DOMAIN.set_attributes(&counted.sam, json!({"adminCount": 1})).unwrap();
+    DOMAIN.set_member("Domain Admins", &grouped.sam, true).unwrap();
+    DOMAIN.set_attributes(&grouped.sam, json!({"primaryGroupID": 512})).unwrap();
+    road.once();
+    for who in [&counted, &grouped] {
+        road.assert_out(&who.upn, &who.password);
+        assert!(!holds_digest(&road, &who.sam));
+    }
+    // A road that begins now never saw them otherwise.
+    let later = self::road();
+    for who in [&counted, &grouped] {
+        later.assert_out(&who.upn, &who.password);
+        assert!(!holds_digest(&later, &who.sam));
+    }
+}
+
+#[test]
+fn machines_the_kdc_and_the_administrator_are_never_carried() {
+    let road = road();
+    for name in ["DC1$", "krbtgt", "Administrator"] {
+        assert!(!holds_digest(&road, name), "{name}");
+    }
+    road.assert_out("CORP\\Administrator", ADMINISTRATOR_PASSWORD);
+}
+
+#[test]
+fn a_privileged_account_is_carried_when_both_sides_name_it() {
+    let who = person(13);
+    DOMAIN.set_member("Server Operators", &who.sam, true).unwrap();
+    // AD's own mark, by which the tenant knows: a DC sets it within the hour.
+    DOMAIN.set_attributes(&who.sam, json!({"adminCount": 1})).unwrap();
+    let sid = DOMAIN.identity(&who.sam).unwrap().sid;
+    let named = PhsSettings { include: vec![sid], ..PhsSettings::for_domain(&DOMAIN, "entra") };
+    let wary = Road::with(DOMAIN.clone(), &named, &TenantSettings::default());
+    let summary = wary.once();
+    assert_eq!(summary["refused"], 1, "{summary}");
+    wary.assert_out(&who.upn, &who.password);
+    let willing = TenantSettings { domain_flags: &["--allow-privileged"], ..TenantSettings::default() };
+    let road = Road::with(DOMAIN.clone(), &named, &willing);
+    let summary = road.once();
+    assert_eq!(summary["refused"], 0, "{summary}");
+    road.assert_in(&who.upn, &who.password);
+}
+
+#[test]
+fn protected_users_and_smart_card_users_are_out() {
+    let (road, protected, card) = (road(), person(14), person(15));
+    road.assert_in(&protected.upn, &protected.password);
+    DOMAIN.set_member("Protected Users", &protected.sam, true).unwrap();
+    DOMAIN.change_flags(&card.sam, SMART_CARD, 0).unwrap();
+    road.once();
+    road.assert_out(&protected.upn, &protected.password);
+    road.assert_out(&card.upn, &card.password);
+    DOMAIN.set_member("Protected Users", &protected.sam, false).unwrap();
+    road.once();
+    road.assert_in(&protected.upn, &protected.password);
+}
+
+#[test]
+fn an_empty_password_signs_nobody_in() {
+    let road = road();
+    let flags = NORMAL | NEVER_EXPIRES | PASSWORD_NOT_REQUIRED;
+    DOMAIN.create("no.password", "", flags, "OU=People").unwrap();
+    road.once();
+    for password in ["", " ", "anything"] {
+        road.assert_out(&format!("no.password@{NAME}"), password);
+    }
+    road.assert_out(&person(0).upn, "");
+}
+
+#[test]
+fn a_move_and_the_renaming_of_a_unit_change_nothing_for_its_people() {
+    let (road, who) = (road(), person(17));
+    DOMAIN.create_unit("Old Name").unwrap();
+    DOMAIN.move_to(&who.sam, "OU=Old Name").unwrap();
+    road.once();
+    road.assert_in(&who.upn, &who.password);
+    DOMAIN.rename_container("OU=Old Name", "OU=New Name").unwrap();
+    let summary = road.once();
+    assert_eq!(summary["digests_derived"], 0, "{summary}");
+    road.assert_in(&who.upn, &who.password);
+    DOMAIN.set_password(&who.sam, "after the unit was renamed").unwrap();
+    road.once();
+    road.assert_in(&who.upn, "after the unit was renamed");
+}
+
+/// Samba refuses a second userPrincipalName of the same text, but not one that is another's implicit name.
+#[test]
+fn a_name_that_two_people_hold_signs_neither_in() {
+    let (road, one, other) = (road(), person(18), person(19));
+    DOMAIN.set_attributes(&other.sam, json!({"userPrincipalName": format!("elsewhere@{NAME}")})).unwrap();
+    DOMAIN.set_attributes(&one.sam, json!({"userPrincipalName": other.upn})).unwrap();
+    road.once();
+    for password in [&one.password, &other.password] {
+        road.assert_out(&other.upn, password);
+    }
+    assert!(road.tenant.metric("landbridge_names_ambiguous_total").unwrap() > Some(0.0));
+    // Each still has a name of their own.
+    for who in [&one, &other] {
+        road.assert_in(&format!("CORP\\{}", who.sam), &who.password);
+    }
+    DOMAIN.set_attributes(&one.sam, json!({"userPrincipalName": one.upn})).unwrap();
+    DOMAIN.set_attributes(&other.sam, json!({"userPrincipalName": other.upn})).unwrap();
+    road.once();
+    for who in [&one, &other] {
+        road.assert_in(&who.upn, &who.password);
+    }
+}
+
+#[test]
+fn a_password_changed_ten_times_between_two_cycles_is_the_last_one() {
+    let (road, who) = (road(), person(20));
+    for round in 0..10 {
+        DOMAIN.set_password(&who.sam, &format!("round {round} of ten")).unwrap();
+    }
+    let summary = road.once();
+    assert_eq!(summary["digests_sent"], 1, "{summary}");
+    road.assert_in(&who.upn, "round 9 of ten");
+    road.assert_out(&who.upn, "round 8 of ten");
+    road.assert_out(&who.upn, &who.password);
+    road.assert_nothing_was_derived_twice();
+}
+
+/// The policy is the whole domain's, so this needs one of its own.
+#[test]
+fn the_domains_policy_decides_when_a_password_expires_and_a_lock_ends() {
+    let domain = own_domain(50);
+    let road = Road::new(domain.clone(), "entra");
+    let [old, exempt, locked]: [Person; 3] = [person(1), person(2), person(3)];
+    for who in [&old, &exempt] {
+        domain.age_password(&who.sam, 10).unwrap();
+    }
+    domain.change_flags(&exempt.sam, NEVER_EXPIRES, 0).unwrap();
+    road.once();
+    road.assert_in(&old.upn, &old.password);
+
+    let day = 24 * 3600 * 10_000_000_i64;
+    domain
+        .set_policy(json!({"maxPwdAge": -5 * day, "lockoutThreshold": 3, "lockoutDuration": -day / 24}))
+        .unwrap();
+    domain.try_wrong_passwords(&locked.upn, 4).unwrap();
+    let summary = road.once();
+    assert_eq!(summary["policy_sent"], true, "{summary}");
+    assert!(road.sign_in(&old.upn, &old.password).refused_for("password-expired"));
+    road.assert_out(&old.upn, &old.wrong_password());
+    road.assert_in(&exempt.upn, &exempt.password);
+    road.assert_out(&locked.upn, &locked.password);
+
+    domain.set_policy(json!({"maxPwdAge": 0})).unwrap();
+    domain.set_attributes(&locked.sam, json!({"lockoutTime": 0})).unwrap();
+    road.once();
+    road.assert_in(&old.upn, &old.password);
+    road.assert_in(&locked.upn, &locked.password);
+}

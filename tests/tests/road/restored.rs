@@ -1,0 +1,96 @@
+//! Backups that were put back, at either end: noticed, and made good or refused, never believed.
+
+use crate::stage::{Road, own_domain, shared_domain};
+use landbridge_tests::lab::person;
+use std::fs;
+
+#[test]
+fn a_tenant_restored_from_a_backup_is_compared_in_full_and_misses_nothing() {
+    let domain = own_domain(50);
+    let road = Road::new(domain.clone(), "entra");
+    let who = person(1);
+    road.once();
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("tenant.db");
+    let live = rusqlite::Connection::open(road.tenant.database()).unwrap();
+    live.execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
+    drop(live);
+    for round in 0..2 {
+        domain.set_password(&who.sam, &format!("after the backup {round}")).unwrap();
+        road.once();
+    }
+    road.assert_in(&who.upn, "after the backup 1");
+    road.tenant.stop().unwrap().expect_code(0);
+    for name in ["tenant.db", "tenant.db-wal", "tenant.db-shm"] {
+        let _ = fs::remove_file(road.tenant.data_directory().join(name));
+    }
+    fs::copy(&backup, road.tenant.database()).unwrap();
+    fs::set_permissions(road.tenant.database(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    road.tenant.serve().unwrap();
+    road.assert_in(&who.upn, &who.password);
+    let summary = road.once();
+    assert_eq!(summary["mode"], "full", "{summary}");
+    assert_eq!(summary["digests_derived"], 1, "{summary}");
+    road.assert_in(&who.upn, "after the backup 1");
+    road.assert_out(&who.upn, &who.password);
+    assert_eq!(road.once()["mode"], "incremental");
+}
+
+#[test]
+fn a_state_that_is_put_back_or_lost_costs_a_full_compare_and_no_derivation() {
+    let domain = own_domain(50);
+    let road = Road::new(domain.clone(), "entra");
+    let who = person(2);
+    road.once();
+    let old = fs::read(road.phs.database()).unwrap();
+    for round in 0..3 {
+        domain.set_password(&who.sam, &format!("round {round}")).unwrap();
+        road.once();
+    }
+    fs::write(road.phs.database(), old).unwrap();
+    let summary = road.once();
+    assert_eq!((&summary["mode"], &summary["digests_derived"]), (&"full".into(), &0.into()), "{summary}");
+    road.assert_in(&who.upn, "round 2");
+    fs::remove_file(road.phs.database()).unwrap();
+    let summary = road.once();
+    assert_eq!((&summary["mode"], &summary["digests_derived"]), (&"full".into(), &0.into()), "{summary}");
+    road.assert_in(&who.upn, "round 2");
+}
+
+#[test]
+fn a_dc_whose_databases_were_put_back_is_not_believed() {
+    let domain = own_domain(50);
+    let road = Road::new(domain.clone(), "entra");
+    let backup = tempfile::tempdir().unwrap();
+    let who = person(3);
+    road.once();
+    domain.kill_controller().unwrap();
+    domain.copy_databases(backup.path(), false).unwrap();
+    domain.start_controller().unwrap();
+    domain.set_password(&who.sam, "set after the backup").unwrap();
+    road.once();
+    road.assert_in(&who.upn, "set after the backup");
+    domain.kill_controller().unwrap();
+    domain.copy_databases(backup.path(), true).unwrap();
+    domain.start_controller().unwrap();
+    let finished = road.phs.once(&[]).unwrap().expect_code(4);
+    for what in ["dc1.corp.example.com", "USN rollback", "must act"] {
+        assert!(finished.stderr.contains(what), "does not say `{what}`: {finished}");
+    }
+    // What the tenant has is newer than what this DC says, and stays.
+    road.assert_in(&who.upn, "set after the backup");
+    road.assert_out(&who.upn, &who.password);
+}
+
+#[test]
+fn another_domain_under_the_same_name_is_not_written_over_the_first() {
+    let road = Road::new(shared_domain(50), "entra");
+    road.once();
+    // Another forest with the same names, as a test system would be.
+    let other = own_domain(500);
+    let settings = landbridge_tests::lab::PhsSettings::for_domain(&other, "entra");
+    road.phs.configure(&settings).unwrap();
+    let finished = road.phs.once(&[]).unwrap().expect_code(4);
+    assert!(finished.stderr.contains("SID"), "{finished}");
+    road.assert_everybody_gets_in();
+}
