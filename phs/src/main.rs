@@ -31,8 +31,8 @@ Examples:
   landbridge-phs once --dry-run
   landbridge-phs once --json
 
-Logs go to standard error, results to standard output. docs/phs.md has the configuration file, what the
-account needs in the directory, and every error with its way out.";
+Logs go to standard error, results to standard output. docs/phs.md has the configuration
+file, what the account needs in the directory, and every error with its way out.";
 
 /// Carries the salted digests of a domain's passwords to a Landbridge tenant.
 #[derive(Debug, Parser)]

@@ -53,7 +53,8 @@ impl Screen {
         let style = "{spinner} {pos}/{len} objects [{bar:30}] {elapsed_precise}  {msg}";
         bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(200));
-        Bar { bar, derived: AtomicU64::new(0), sent: AtomicU64::new(0) }
+        let zero = || AtomicU64::new(0);
+        Bar { bar, ahead: zero(), derived: zero(), sent: zero() }
     }
 }
 
@@ -81,6 +82,8 @@ impl Write for Line {
 #[derive(Debug)]
 pub struct Bar {
     bar: ProgressBar,
+    /// Objects of the present page that were counted by their derivation.
+    ahead: AtomicU64,
     derived: AtomicU64,
     sent: AtomicU64,
 }
@@ -98,14 +101,17 @@ impl Witness for Bar {
     }
 
     fn read(&self, objects: u64) {
-        self.bar.inc(objects);
+        self.bar.inc(objects.saturating_sub(self.ahead.swap(0, Ordering::Relaxed)));
         let position = self.bar.position();
         if self.bar.length().is_some_and(|length| length < position) {
             self.bar.set_length(position);
         }
     }
 
+    /// Derivations take nearly all of the time: the bar moves with them, not only with whole pages.
     fn derived(&self) {
+        self.bar.inc(1);
+        self.ahead.fetch_add(1, Ordering::Relaxed);
         self.derived.fetch_add(1, Ordering::Relaxed);
         self.say();
     }
