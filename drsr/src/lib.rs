@@ -11,6 +11,7 @@ pub mod replica;
 pub mod rpc;
 
 #[cfg(test)]
+#[path = "../captures/record.rs"]
 mod capture;
 
 pub use error::{Error, Who};
