@@ -1,7 +1,7 @@
 //! Records exchanges with a real DC for `tests/replay.rs`. Test code, ignored unless asked for; nothing of it
 //! is in the library, which opens no sockets and shows no session key.
 //!
-//! Wants a disposable Samba domain (FACTS of the lab: see `tests/`), whose passwords mean nothing, for it
+//! Wants a disposable Samba domain, as `tests/src/lab` makes them, whose passwords mean nothing, for it
 //! writes the session key down and changes accounts. The environment says where:
 //! `CAPTURE_ADDRESS`, `CAPTURE_CONTROLLER`, `CAPTURE_SMB_CONF`; the accounts are in `README.md` of the
 //! captures. Then `cargo test -p landbridge-drsr --lib capture -- --ignored`.
