@@ -3,6 +3,7 @@ JSON answer a line. Works on the database itself, as `samba-tool -H <the databas
 """
 
 import json
+import os
 import sys
 import uuid
 
@@ -76,6 +77,14 @@ def set_attributes(sam_name, values):
     replace(found(sam_name).dn, **values)
 
 
+def force_attribute(sam_name, name, value):
+    dn = found(sam_name).dn
+    path = os.path.join(lp.private_path("sam.ldb.d"), domain.upper() + ".ldb")
+    change = ldb.Message(dn)
+    change[name] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, name)
+    ldb.Ldb(path, options=["modules:"]).modify(change)
+
+
 def set_domain(values):
     replace(ldb.Dn(sam, domain), **values)
 
@@ -147,7 +156,7 @@ def keytab(sam_name, path):
 VERBS = {
     verb.__name__: verb
     for verb in (
-        read, set_password, create, set_attributes, set_domain, set_pwd_last_set,
+        read, set_password, create, set_attributes, force_attribute, set_domain, set_pwd_last_set,
         flags, members, create_container, move, rename_container, delete, rename, rights, keytab,
     )
 }  # fmt: skip

@@ -113,6 +113,11 @@ impl Domain {
         self.edit(&json!({"do": "set_attributes", "sam_name": sam, "values": values})).map(drop)
     }
 
+    /// Writes an attribute past all of the DC's checks, and past its replication: a full compare alone sees it.
+    pub fn force_attribute(&self, sam: &str, name: &str, value: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "force_attribute", "sam_name": sam, "name": name, "value": value})).map(drop)
+    }
+
     /// Sets attributes of the domain's head: its policy.
     pub fn set_policy(&self, values: Value) -> Result<(), LabError> {
         self.edit(&json!({"do": "set_domain", "values": values})).map(drop)

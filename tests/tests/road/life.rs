@@ -17,6 +17,13 @@ fn road() -> Road {
     road
 }
 
+/// The same on a domain of its own: for tests that count what a cycle does.
+fn quiet_road() -> Road {
+    let road = Road::new(own_domain(50), "entra");
+    road.once();
+    road
+}
+
 #[track_caller]
 fn holds_digest(road: &Road, sam: &str) -> bool {
     road.tenant.holds_digest(road.domain.identity(sam).unwrap().guid).unwrap()
@@ -24,8 +31,8 @@ fn holds_digest(road: &Road, sam: &str) -> bool {
 
 #[test]
 fn a_new_person_signs_in_after_the_next_cycle() {
-    let road = road();
-    DOMAIN.create("newcomer", "a first password", NORMAL, "OU=People").unwrap();
+    let road = quiet_road();
+    road.domain.create("newcomer", "a first password", NORMAL, "OU=People").unwrap();
     road.assert_out(&format!("newcomer@{NAME}"), "a first password");
     let summary = road.once();
     assert_eq!(summary["mode"], "incremental");
@@ -46,8 +53,8 @@ fn a_deleted_person_is_out_and_the_digest_is_erased() {
 
 #[test]
 fn a_renamed_person_signs_in_under_the_new_name_alone() {
-    let (road, who) = (road(), person(2));
-    DOMAIN.rename(&who.sam, "renamed.2").unwrap();
+    let (road, who) = (quiet_road(), person(2));
+    road.domain.rename(&who.sam, "renamed.2").unwrap();
     let summary = road.once();
     assert_eq!(summary["digests_derived"], 0, "{summary}");
     road.assert_in(&format!("renamed.2@{NAME}"), &who.password);
@@ -217,36 +224,34 @@ fn an_empty_password_signs_nobody_in() {
 
 #[test]
 fn a_move_and_the_renaming_of_a_unit_change_nothing_for_its_people() {
-    let (road, who) = (road(), person(17));
-    DOMAIN.create_unit("Old Name").unwrap();
-    DOMAIN.move_to(&who.sam, "OU=Old Name").unwrap();
+    let (road, who) = (quiet_road(), person(17));
+    road.domain.create_unit("Old Name").unwrap();
+    road.domain.move_to(&who.sam, "OU=Old Name").unwrap();
     road.once();
     road.assert_in(&who.upn, &who.password);
-    DOMAIN.rename_container("OU=Old Name", "OU=New Name").unwrap();
+    road.domain.rename_container("OU=Old Name", "OU=New Name").unwrap();
     let summary = road.once();
     assert_eq!(summary["digests_derived"], 0, "{summary}");
     road.assert_in(&who.upn, &who.password);
-    DOMAIN.set_password(&who.sam, "after the unit was renamed").unwrap();
+    road.domain.set_password(&who.sam, "after the unit was renamed").unwrap();
     road.once();
     road.assert_in(&who.upn, "after the unit was renamed");
 }
 
-/// Samba refuses a second userPrincipalName of the same text, but not one that is another's implicit name.
 #[test]
 fn a_name_that_two_people_hold_signs_neither_in() {
-    let (road, one, other) = (road(), person(18), person(19));
-    DOMAIN.set_attributes(&other.sam, json!({"userPrincipalName": format!("elsewhere@{NAME}")})).unwrap();
-    DOMAIN.set_attributes(&one.sam, json!({"userPrincipalName": other.upn})).unwrap();
-    road.once();
+    let (one, other) = (person(18), person(19));
+    // A DC refuses this to one administrator, but not to two of them at two DCs.
+    DOMAIN.force_attribute(&other.sam, "userPrincipalName", &one.upn).unwrap();
+    let road = road();
     for password in [&one.password, &other.password] {
-        road.assert_out(&other.upn, password);
+        road.assert_out(&one.upn, password);
     }
-    assert!(road.tenant.metric("landbridge_names_ambiguous_total").unwrap() > Some(0.0));
+    assert!(road.tenant.metric("landbridge_names_ambiguous_total").unwrap() >= Some(2.0));
     // Each still has a name of their own.
     for who in [&one, &other] {
         road.assert_in(&format!("CORP\\{}", who.sam), &who.password);
     }
-    DOMAIN.set_attributes(&one.sam, json!({"userPrincipalName": one.upn})).unwrap();
     DOMAIN.set_attributes(&other.sam, json!({"userPrincipalName": other.upn})).unwrap();
     road.once();
     for who in [&one, &other] {
@@ -256,9 +261,9 @@ fn a_name_that_two_people_hold_signs_neither_in() {
 
 #[test]
 fn a_password_changed_ten_times_between_two_cycles_is_the_last_one() {
-    let (road, who) = (road(), person(20));
+    let (road, who) = (quiet_road(), person(20));
     for round in 0..10 {
-        DOMAIN.set_password(&who.sam, &format!("round {round} of ten")).unwrap();
+        road.domain.set_password(&who.sam, &format!("round {round} of ten")).unwrap();
     }
     let summary = road.once();
     assert_eq!(summary["digests_sent"], 1, "{summary}");
