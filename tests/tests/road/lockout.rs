@@ -6,7 +6,9 @@ use landbridge_tests::lab::{TenantSettings, Try, person};
 use std::time::Duration;
 
 const GRID: Duration = Duration::from_millis(250);
-/// A loaded machine answers late, never early.
+/// Of each kind; a loaded machine answers late, never early, so the quickest shows the tenant's own time.
+const TRIES: u32 = 4;
+/// TLS handshake and scheduling.
 const LATE: Duration = Duration::from_millis(100);
 
 fn road() -> Road {
@@ -70,12 +72,20 @@ fn unknown_wrong_disabled_and_locked_look_the_same_in_words_and_in_time() {
         ("locked", &locked.upn, &locked.password),
     ];
     for (number, (what, user, password)) in (0..).zip(cases) {
-        let source = if what == "locked" { 0 } else { 100 + number };
-        let answer = road.app.sign_in(&Try::from(source, user, password)).unwrap();
-        assert!(answer.refused(), "{what}: {answer:?}");
-        let past = Duration::from_nanos(u64::try_from(answer.took.as_nanos() % GRID.as_nanos()).unwrap());
-        assert!(answer.took >= GRID && past < LATE, "{what} took {:?}", answer.took);
+        let quickest = (0..TRIES).map(|at| {
+            let source = if what == "locked" { 0 } else { 100 + number * TRIES + at };
+            let answer = road.app.sign_in(&Try::from(source, user, password)).unwrap();
+            assert!(answer.refused(), "{what}: {answer:?}");
+            assert!(answer.took >= GRID, "{what} took {:?}", answer.took);
+            answer.took
+        });
+        let quickest = quickest.min().unwrap();
+        assert!(quickest < GRID + LATE, "{what} took {quickest:?} at best");
     }
-    let answer = road.app.sign_in(&Try::from(200, &wrong.upn, &wrong.password)).unwrap();
-    assert!(answer.accepted() && answer.took < GRID, "{answer:?}");
+    let took = (0..TRIES).map(|at| {
+        let answer = road.app.sign_in(&Try::from(200 + at, &wrong.upn, &wrong.password)).unwrap();
+        assert!(answer.accepted(), "{answer:?}");
+        answer.took
+    });
+    assert!(took.min().unwrap() < GRID, "a success waits for nothing");
 }
