@@ -1,38 +1,36 @@
 //! Loopback addresses for labs that run side by side, also of several checkouts and users.
-//! An address is held by a file lock, which ends with its holder.
+//! An address is held by a listening socket on it, which ends with its holder and leaves nothing.
 
-use super::error::{Doing as _, LabError};
-use std::fs::{self, File, TryLockError};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use super::error::LabError;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 const FIRST: u8 = 10;
 const COUNT: usize = 64;
+/// Nobody is served here.
+const HOLD: u16 = 44_464;
 
 /// An address that no other lab uses until this is dropped.
 #[derive(Debug)]
 pub struct Address {
     ip: IpAddr,
-    _held: File,
+    _held: TcpListener,
 }
 
 impl Address {
     /// The first free one of 127.0.1.10 and its successors.
     pub fn take() -> Result<Self, LabError> {
-        let folder = std::env::temp_dir().join("landbridge-lab-addresses");
-        fs::create_dir_all(&folder).doing(format!("make {}", folder.display()))?;
         for last in (FIRST..).take(COUNT) {
-            let path = folder.join(last.to_string());
-            let file = File::create(&path).doing(format!("open {}", path.display()))?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => continue,
-                Err(TryLockError::Error(source)) => return Err(source).doing("lock an address"),
-            }
             let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 1, last));
+            let held = match TcpListener::bind((ip, HOLD)) {
+                Ok(held) => held,
+                Err(taken) if taken.kind() == ErrorKind::AddrInUse => continue,
+                Err(source) => return Err(LabError::Io { what: format!("hold the address {ip}"), source }),
+            };
             // Somebody's DC that asked nobody, or one that is still being killed.
             if TcpStream::connect_timeout(&SocketAddr::new(ip, 389), Duration::from_millis(200)).is_err() {
-                return Ok(Self { ip, _held: file });
+                return Ok(Self { ip, _held: held });
             }
         }
         Err(LabError::NoAddress(COUNT))
