@@ -38,7 +38,7 @@ fn a_renewal_brings_a_new_key_and_the_old_certificate_is_not_needed_any_more() {
 #[test]
 fn a_revoked_agent_is_not_renewed_and_keeps_what_it_has() {
     let tenant = Tenant::start(&TenantSettings::default()).unwrap();
-    tenant.add_domain("S-1-5-21-1-2-3").unwrap();
+    tenant.add_domain("S-1-5-21-1-2-3", &[]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let token = || zeroize::Zeroizing::new(tenant.token().unwrap());
