@@ -38,6 +38,8 @@ pub struct PhsSettings {
     pub password: String,
     /// The keytab; the lab's own when none.
     pub keytab: Option<PathBuf>,
+    /// DCs that are tried before the lab's own: names and addresses.
+    pub before: Vec<(String, IpAddr)>,
     /// The DC's name.
     pub controller: String,
     /// The DC's address; the name is resolved when none.
@@ -61,6 +63,7 @@ impl PhsSettings {
             account: ACCOUNT.to_owned(),
             password: ACCOUNT_PASSWORD.to_owned(),
             keytab: Some(domain.keytab()),
+            before: Vec::new(),
             controller: CONTROLLER.to_owned(),
             address: Some(domain.address()),
             page_objects: 250,
@@ -108,6 +111,10 @@ impl Phs {
             }
         }
         line("page_objects", &settings.page_objects.to_string());
+        for (name, address) in &settings.before {
+            line("[[directory.controllers]]\nname", &format!("\"{name}\""));
+            line("address", &format!("\"{address}\""));
+        }
         line("[[directory.controllers]]\nname", &format!("\"{}\"", settings.controller));
         if let Some(address) = settings.address {
             line("address", &format!("\"{address}\""));

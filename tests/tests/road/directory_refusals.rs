@@ -3,8 +3,10 @@
 
 use crate::stage::{Road, own_domain};
 use landbridge_tests::lab::edits::{DISABLED, NEVER_EXPIRES, NORMAL};
+use landbridge_tests::lab::program::Running;
 use landbridge_tests::lab::{Domain, PhsSettings, Proof};
 use std::net::IpAddr;
+use std::process::Command;
 use std::sync::{Arc, LazyLock};
 
 /// One domain for all of these: each works with an account of its own.
@@ -141,4 +143,30 @@ fn a_dc_under_a_name_that_is_not_its_own_is_not_trusted() {
         ..PhsSettings::for_domain(&DOMAIN, "entra")
     };
     assert_refused(&settings, 4, &["dc2.corp.example.com"]);
+}
+
+#[test]
+fn a_dc_that_does_not_answer_is_passed_over_for_the_next() {
+    let road = road(&PhsSettings {
+        before: vec![("dc0.corp.example.com".into(), IpAddr::from([127, 0, 2, 1]))],
+        ..PhsSettings::for_domain(&DOMAIN, "entra")
+    });
+    let finished = road.phs.once(&[]).unwrap().expect_code(0);
+    assert!(finished.stderr.contains("dc0.corp.example.com"), "{finished}");
+    assert!(finished.seconds < 10.0, "{finished}");
+    road.assert_everybody_gets_in();
+}
+
+/// In a mount namespace with hosts of its own: the machine's stay as they are.
+#[test]
+fn a_dc_is_found_by_its_name_alone() {
+    let road = road(&PhsSettings { address: None, ..PhsSettings::for_domain(&DOMAIN, "entra") });
+    let hosts = road.phs.folder().join("hosts");
+    std::fs::write(&hosts, format!("{} dc1.corp.example.com\n", DOMAIN.address())).unwrap();
+    let once = road.phs.command(&["once", "--json"]).unwrap();
+    let mut inside = Command::new("unshare");
+    inside.args(["--mount", "sh", "-c", "mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"", "sh"]);
+    inside.arg(&hosts).arg(once.get_program()).args(once.get_args());
+    Running::start(inside, None, &road.phs.output()).unwrap().finish(60).unwrap().expect_code(0);
+    road.assert_everybody_gets_in();
 }
