@@ -85,6 +85,16 @@ def force_attribute(sam_name, name, value):
     ldb.Ldb(path, options=["modules:"]).modify(change)
 
 
+def new_invocation_id():
+    fresh = uuid.uuid4()
+    settings = ldb.Dn(sam, sam.get_dsServiceName())
+    path = os.path.join(lp.private_path("sam.ldb.d"), str(sam.get_config_basedn()).upper() + ".ldb")
+    change = ldb.Message(settings)
+    change["invocationId"] = ldb.MessageElement(fresh.bytes_le, ldb.FLAG_MOD_REPLACE, "invocationId")
+    ldb.Ldb(path, options=["modules:"]).modify(change)
+    sam.set_invocation_id(str(fresh))
+
+
 def set_domain(values):
     replace(ldb.Dn(sam, domain), **values)
 
@@ -156,7 +166,7 @@ def keytab(sam_name, path):
 VERBS = {
     verb.__name__: verb
     for verb in (
-        read, set_password, create, set_attributes, force_attribute, set_domain, set_pwd_last_set,
+        read, set_password, create, set_attributes, force_attribute, new_invocation_id, set_domain, set_pwd_last_set,
         flags, members, create_container, move, rename_container, delete, rename, rights, keytab,
     )
 }  # fmt: skip

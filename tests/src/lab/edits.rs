@@ -118,6 +118,11 @@ impl Domain {
         self.edit(&json!({"do": "force_attribute", "sam_name": sam, "name": name, "value": value})).map(drop)
     }
 
+    /// What a proper restore of the DC does: its writes carry a new invocation id. Only while it does not run.
+    pub fn set_new_invocation_id(&self) -> Result<(), LabError> {
+        self.edit(&json!({"do": "new_invocation_id"})).map(drop)
+    }
+
     /// Sets attributes of the domain's head: its policy.
     pub fn set_policy(&self, values: Value) -> Result<(), LabError> {
         self.edit(&json!({"do": "set_domain", "values": values})).map(drop)

@@ -83,6 +83,24 @@ fn a_dc_whose_databases_were_put_back_is_not_believed() {
 }
 
 #[test]
+fn a_dc_that_was_restored_as_it_should_is_compared_in_full_without_a_gap() {
+    let domain = own_domain(50);
+    let road = Road::new(domain.clone(), "entra");
+    let who = person(4);
+    road.once();
+    domain.kill_controller().unwrap();
+    domain.set_new_invocation_id().unwrap();
+    domain.start_controller().unwrap();
+    domain.set_password(&who.sam, "set after the restore").unwrap();
+    let summary = road.once();
+    assert_eq!(summary["mode"], "full", "{summary}");
+    assert_eq!(summary["digests_derived"], 1, "{summary}");
+    road.assert_in(&who.upn, "set after the restore");
+    road.assert_out(&who.upn, &who.password);
+    assert_eq!(road.once()["mode"], "incremental");
+}
+
+#[test]
 fn another_domain_under_the_same_name_is_not_written_over_the_first() {
     let road = Road::new(shared_domain(50), "entra");
     road.once();
