@@ -45,7 +45,6 @@ pub fn due(not_before: i64, not_after: i64, now: i64, chance: f64) -> Due {
         return Due::Alarm;
     }
     let chance = if chance.is_finite() { chance.clamp(0.0, 1.0) } else { 0.0 };
-    #[allow(clippy::cast_possible_truncation)]
     let early =
         (std::time::Duration::from_secs(u64::try_from(life / 12).unwrap_or(0)).mul_f64(chance)).as_secs();
     let at = not_before.saturating_add(life / 3).saturating_sub(i64::try_from(early).unwrap_or(0));
@@ -104,7 +103,6 @@ mod tests {
     const DAY: i64 = 86_400;
 
     fn at(share: f64, chance: f64) -> Due {
-        #[allow(clippy::cast_possible_truncation)]
         due(BEGIN, BEGIN + DAY, BEGIN + (share * 86_400.0) as i64, chance)
     }
 

@@ -5,6 +5,9 @@
 //! `rpc` knows nothing of DRS, `drs` nothing of PDUs; `replica` joins them. Before it on the road: the DC.
 //! After it: `phs::pull`, which owns the sockets.
 
+// Peers' numbers are converted where it can be seen to fit, or refused.
+#![warn(clippy::as_conversions)]
+
 pub mod drs;
 pub mod error;
 pub mod replica;

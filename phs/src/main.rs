@@ -48,7 +48,7 @@ struct CommandLine {
     )]
     config: PathBuf,
     /// Least important level that is logged: error, warn, info, debug or trace [default: as configured]
-    #[arg(long, value_name = "LEVEL", global = true)]
+    #[arg(long, value_name = "LEVEL", env = "LANDBRIDGE_LOG", global = true)]
     log_level: Option<tracing::Level>,
     #[command(subcommand)]
     command: Command,

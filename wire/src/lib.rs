@@ -6,6 +6,9 @@
 //!
 //! What is absent: sockets, clocks, storage, and any way to name an NT hash.
 
+// Peers' numbers are converted where it can be seen to fit, or refused.
+#![warn(clippy::as_conversions)]
+
 pub mod bounded;
 pub mod enroll;
 pub mod frame;

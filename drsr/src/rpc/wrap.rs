@@ -100,9 +100,9 @@ impl Unwrap {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "16 and 28")]
+#[expect(clippy::as_conversions, reason = "16 and 28")]
 const EXTRA_LOW: u8 = EXTRA as u8;
-#[expect(clippy::cast_possible_truncation, reason = "16 and 28")]
+#[expect(clippy::as_conversions, reason = "16 and 28")]
 const ROTATION_LOW: u8 = ROTATION as u8;
 
 fn cipher(suite: &CipherSuite) -> Box<dyn Cipher + Send> {
