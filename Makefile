@@ -16,7 +16,8 @@ build: ## the programs, unoptimised but for the crypto
 demo: install build ## a disposable real domain, a tenant and a phs, start to end, cleaned up after
 	@cargo run --locked --quiet --package landbridge-tests --bin demo
 
-test: install check build ## everything CI runs
+test: install check ## everything CI runs
+	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace
 
 check: ## fmt, clippy, doc (warnings denied), cargo-deny
