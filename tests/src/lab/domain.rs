@@ -145,7 +145,11 @@ impl Drop for Domain {
 }
 
 /// Waits until endpoint mapper, KDC and LDAP take connections and the rootDSE is answered.
-fn wait_for(address: IpAddr, samba: &mut Running, log: impl FnOnce() -> String) -> Result<(), LabError> {
+pub(crate) fn wait_for(
+    address: IpAddr,
+    samba: &mut Running,
+    log: impl FnOnce() -> String,
+) -> Result<(), LabError> {
     let mut ended = false;
     let serves = || {
         ended = samba.has_ended();

@@ -14,6 +14,7 @@ pub mod phs;
 pub mod population;
 pub mod program;
 mod recipe;
+pub mod second;
 pub mod silence;
 pub mod small_disk;
 pub mod tenant;

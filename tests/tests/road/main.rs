@@ -10,6 +10,7 @@ mod kills;
 mod life;
 mod lockout;
 mod memory;
+mod other_controller;
 mod restored;
 mod silence;
 mod stage;

@@ -1,0 +1,114 @@
+//! A second DC of the lab's domain, joined to the first and replicating from it on demand only: a DC that lags
+//! for as long as a test wishes. Its programs see hosts of their own; the machine's stay as they are.
+
+use super::address::Address;
+use super::domain::{CONTROLLER, Domain, wait_for};
+use super::error::{Doing as _, LabError, failed};
+use super::population::{ADMINISTRATOR_PASSWORD, DOMAIN, NETBIOS};
+use super::program::{Finished, Running};
+use super::{certificates, recipe};
+use std::ffi::OsStr;
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Its host name.
+pub const SECOND: &str = "dc2.corp.example.com";
+
+/// Adds the service name that Samba registers some seconds after a first start, in a service that the lab
+/// leaves out.
+const ADD_SERVICE_NAME: &str = "
+import ldb, sys
+from samba.auth import system_session
+from samba.param import LoadParm
+from samba.samdb import SamDB
+lp = LoadParm(); lp.load(sys.argv[1])
+sam = SamDB(url=lp.private_path('sam.ldb'), session_info=system_session(), lp=lp)
+change = ldb.Message(ldb.Dn(sam, 'CN=DC2,OU=Domain Controllers,' + str(sam.domain_dn())))
+change['spn'] = ldb.MessageElement('ldap/dc2.' + sam.domain_dns_name(), ldb.FLAG_MOD_ADD, 'servicePrincipalName')
+sam.modify(change)
+";
+
+/// The second DC. Stopped when dropped; its files go with the domain's.
+#[derive(Debug)]
+pub struct SecondController {
+    _samba: Running,
+    address: Address,
+    folder: PathBuf,
+    hosts: PathBuf,
+    krb5: PathBuf,
+}
+
+impl Domain {
+    /// Joins a second DC, starts it and waits until it serves.
+    pub fn join_second(&self) -> Result<SecondController, LabError> {
+        let address = Address::take()?;
+        let folder = self.folder().join("dc2");
+        certificates::write(&folder.join("tls"), SECOND, address.ip())?;
+        let hosts = self.folder().join("hosts");
+        let lines =
+            format!("{} {CONTROLLER}\n{} {SECOND}\n127.0.0.1 localhost\n", self.address(), address.ip());
+        fs::write(&hosts, lines).doing("write hosts for the second DC")?;
+        let krb5 = self.folder().join("krb5.conf");
+        let inside = |program: &str| inside(&hosts, &krb5, program);
+
+        let mut join = inside(recipe::PYTHON);
+        join.args(["/usr/bin/samba-tool", "domain", "join", DOMAIN, "DC", "--dns-backend=NONE"])
+            .arg(format!("--server={CONTROLLER}"))
+            .arg(format!("--targetdir={}", folder.display()))
+            .arg(format!("-U{NETBIOS}\\Administrator"))
+            .arg(format!("--password={ADMINISTRATOR_PASSWORD}"))
+            .arg("--option=netbios name=DC2");
+        for (name, value) in recipe::options(&folder, address.ip()) {
+            join.arg(format!("--option={name}={value}"));
+        }
+        let output = self.folder().join("output");
+        must("joining a second DC", Running::start(join, None, &output)?.finish(60)?)?;
+        let conf = folder.join("etc/smb.conf");
+        let mut name = inside(recipe::PYTHON);
+        name.args(["-c", ADD_SERVICE_NAME]).arg(&conf);
+        must("naming the second DC's service", Running::start(name, None, &output)?.finish(30)?)?;
+
+        let mut serve = inside(recipe::SAMBA);
+        serve.args(["-F", "--no-process-group", "-s"]).arg(&conf);
+        let mut samba = Running::start(serve, None, &output)?;
+        let log = folder.join("log.samba");
+        wait_for(address.ip(), &mut samba, || fs::read_to_string(log).unwrap_or_default())?;
+        Ok(SecondController { _samba: samba, address, folder, hosts, krb5 })
+    }
+}
+
+impl SecondController {
+    /// Its address.
+    pub fn address(&self) -> IpAddr {
+        self.address.ip()
+    }
+
+    /// Brings it up to what the first DC has.
+    pub fn replicate(&self) -> Result<(), LabError> {
+        let head: Vec<String> = DOMAIN.split('.').map(|label| format!("DC={label}")).collect();
+        let mut pull = inside(&self.hosts, &self.krb5, recipe::PYTHON);
+        pull.args(["/usr/bin/samba-tool", "drs", "replicate", "DC2", CONTROLLER, &head.join(","), "--local"])
+            .arg("-s")
+            .arg(self.folder.join("etc/smb.conf"))
+            .arg(format!("-U{NETBIOS}\\Administrator"))
+            .arg(format!("--password={ADMINISTRATOR_PASSWORD}"));
+        must(
+            "replicating to the second DC",
+            Running::start(pull, None, &self.folder.join("output"))?.finish(60)?,
+        )
+    }
+}
+
+/// A program in a mount namespace with these hosts.
+fn inside(hosts: &std::path::Path, krb5: &std::path::Path, program: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", "mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"", "sh"]);
+    command.args([hosts.as_os_str(), OsStr::new(program)]).env("KRB5_CONFIG", krb5);
+    command
+}
+
+fn must(step: &str, finished: Finished) -> Result<(), LabError> {
+    if finished.code == Some(0) { Ok(()) } else { Err(failed(step, finished)) }
+}
