@@ -130,9 +130,12 @@ impl Ready {
             tokio::spawn(observe::run(self.observe, tenant.clone(), stop.clone())),
             tokio::spawn(chores(tenant.clone(), stop.clone())),
         ];
-        self.door.run(tenant, stop).await;
+        self.door.run(tenant.clone(), stop).await;
         for task in side {
             task.abort();
+        }
+        if let Err(why) = tenant.store.fold() {
+            tracing::warn!(error = %why, "the database's log stays beside it; the next start takes it in");
         }
     }
 }

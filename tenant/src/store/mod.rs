@@ -99,6 +99,15 @@ impl Store {
         attempt().map_err(|e: StoreError| e.at(&self.path))
     }
 
+    /// Takes the write-ahead log into the file, so that after a stop the file alone is the database.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        let fold = |connection: &Connection| {
+            let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if busy { Err(StoreError::Defect("the database is still being read".to_owned())) } else { Ok(()) }
+        };
+        fold(&held(&self.writing)).map_err(|e: StoreError| e.at(&self.path))
+    }
+
     /// Whose database it is.
     pub fn tenant(&self) -> Tenant {
         self.tenant

@@ -49,6 +49,16 @@ fn what_was_acknowledged_survives_a_process_that_never_closes_the_database() {
 }
 
 #[test]
+fn after_a_stop_the_file_alone_is_the_database() {
+    let tenant = Tenant::new();
+    tenant.store.fold().unwrap();
+    let alone = tempfile::tempdir().unwrap();
+    let to = alone.path().join("tenant.db");
+    fs::copy(tenant.directory.path().join("tenant.db"), &to).unwrap();
+    assert_eq!(Store::open(&to, keys()).unwrap().read(domains::all).unwrap().len(), 1);
+}
+
+#[test]
 fn init_overwrites_no_database_and_no_other_file() {
     let tenant = Tenant::new();
     let again = Store::create(&tenant.path(), keys(), Uuid::nil(), NOW);
