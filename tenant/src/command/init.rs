@@ -3,7 +3,7 @@
 
 use super::Init;
 use crate::authority::Authority;
-use crate::config::{Config, template};
+use crate::config::{Config, TenantUrl, template};
 use crate::error::TenantError;
 use crate::key_file::{self, KeySource};
 use crate::serve::unix_now;
@@ -51,6 +51,8 @@ fn configuration(file: &Path, flags: &Init) -> Result<(Config, Option<String>), 
             file.display()
         ))
     })?;
+    // Said of the flag, not of a file that is not there yet.
+    TenantUrl::parse(url).map_err(|why| TenantError::Usage(format!("--url: {why}")))?;
     let data_directory =
         std::path::absolute(&flags.data_directory).map_err(|e| cannot(&flags.data_directory, &e))?;
     let text = template(url, &flags.listen.to_string(), &data_directory);

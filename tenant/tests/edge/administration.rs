@@ -290,6 +290,6 @@ fn an_init_that_fails_leaves_nothing() {
     std::fs::remove_file(&file).unwrap();
     assert_eq!(init(&file, &without_url).unwrap_err().exit_code(), 2);
     let bad = Init { url: Some("http://t".to_owned()), ..flags(folder.path()) };
-    assert_eq!(init(&file, &bad).unwrap_err().exit_code(), 3);
+    assert_eq!(init(&file, &bad).unwrap_err().exit_code(), 2);
     assert!(names(folder.path()).is_empty());
 }
