@@ -51,6 +51,8 @@ pub struct Draft {
     pub sid: Sid,
     /// Whether it is in the cloud.
     pub presence: Presence,
+    /// Whether it is privileged, and carried because it was named.
+    pub privileged: bool,
     /// Whether it is in Protected Users, when that is to be told.
     pub protected_user: Option<bool>,
     /// Its attributes.
@@ -331,6 +333,8 @@ impl Desk<'_, '_> {
             Ok(attributes) => attributes,
             Err(odd) => return self.odd(object, &odd),
         };
+        let protected = self.mirror.is_protected(object.guid, object.primary_group)?;
+        let privileged = is_privileged(&object, &sid, protected);
         let inside = self.mirror.is_protected_user(object.guid)?;
         let new = object.sent != Some(Sent::Present);
         let protected_user = (new || self.rules.full || inside != object.protected_user).then_some(inside);
@@ -350,8 +354,13 @@ impl Desk<'_, '_> {
         self.mirror.put(&object)?;
         if new || self.rules.full || protected_user.is_some() || password.is_some() || !attributes.is_empty()
         {
-            let draft =
-                Draft { protected_user, attributes, password, ..self.bare(&object, sid, Presence::Present) };
+            let draft = Draft {
+                privileged,
+                protected_user,
+                attributes,
+                password,
+                ..self.bare(&object, sid, Presence::Present)
+            };
             self.batch.drafts.push(draft);
         }
         Ok(())
@@ -404,6 +413,7 @@ impl Desk<'_, '_> {
             object: object.guid,
             sid,
             presence,
+            privileged: false,
             protected_user: None,
             attributes: Vec::new(),
             password: None,

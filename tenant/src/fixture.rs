@@ -194,6 +194,7 @@ pub(crate) fn bare(n: u128) -> Record {
         object: object(n),
         sid: Text::new(format!("{SID}-{}", 1100 + n)).unwrap(),
         presence: Presence::Present,
+        privileged: false,
         protected_user: None,
         attributes: List::default(),
         password: None,

@@ -143,6 +143,10 @@ pub struct Record {
     pub sid: Text<192>,
     /// Whether it is in the cloud at all.
     pub presence: Presence,
+    /// Privileged in AD, and carried because phs's administrator named it: the tenant takes its digest only if
+    /// its own administrator allowed that for the domain.
+    #[serde(default)]
+    pub privileged: bool,
     /// Member of Protected Users; absent when nothing is known to have changed.
     #[serde(default)]
     pub protected_user: Option<bool>,

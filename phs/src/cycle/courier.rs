@@ -183,6 +183,7 @@ fn records(drafts: Vec<Draft>, mut digests: HashMap<Uuid, Password>) -> Result<V
             object: draft.object,
             sid: Text::cut(&draft.sid.to_string()),
             presence: draft.presence,
+            privileged: draft.privileged,
             protected_user: draft.protected_user,
             attributes: List::new(draft.attributes)
                 .map_err(|_| PhsError::Defect("a record of too many attributes"))?,

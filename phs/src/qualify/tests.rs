@@ -139,6 +139,7 @@ fn a_privileged_account_that_the_administrator_named_is_carried() {
     bench.resolve();
     let batch = bench.page(vec![Telling::user(1101).number(Attribute::AdminCount, 1)], vec![]);
     assert_eq!(drafts(&batch), [(1101, Presence::Present, USER_ATTRIBUTES + 1, true)]);
+    assert!(batch.drafts.iter().all(|draft| draft.privileged), "the tenant is told what it is");
     assert_eq!(drafts(&bench.doubts()), []);
 }
 

@@ -127,7 +127,7 @@ impl Page<'_> {
         // Asked for every record: an adminCount that arrives alone erases what was taken before.
         if !self.domain.allow_privileged {
             let known = accounts::attributes(self.transaction, record.object)?;
-            if is_privileged(rid, &known) {
+            if record.privileged || is_privileged(rid, &known) {
                 self.erase(record.object, "became privileged", outcome)?;
                 let offered = record.password.is_some();
                 return Ok(if offered { Digest::Refused(RefusalReason::Privileged) } else { Digest::None });

@@ -284,6 +284,20 @@ fn a_later_promotion_erases_the_digest_although_no_password_comes_with_it() {
 }
 
 #[test]
+fn an_account_that_phs_says_is_privileged_is_refused_though_nothing_else_shows_it() {
+    let tenant = Tenant::new();
+    tenant.sends(vec![user(1, "one")]);
+    let promoted = || Record { privileged: true, password: sent(2, "two"), ..bare(1) };
+    let receipt = tenant.sends(vec![promoted()]);
+    assert_eq!(refusal(&receipt), Some(RefusalReason::Privileged));
+    assert!(!tenant.has_digest(object(1)));
+    let willing = Tenant::with(true);
+    willing.sends(vec![user(1, "one")]);
+    assert_eq!(counts(&willing.sends(vec![promoted()])), (1, 0, 0, 0));
+    assert!(willing.has_digest(object(1)));
+}
+
+#[test]
 fn a_domain_that_allows_privileged_accounts_takes_their_digests() {
     let tenant = Tenant::with(true);
     let record = Record { sid: Text::new(format!("{SID}-500")).unwrap(), ..user(1, "one") };

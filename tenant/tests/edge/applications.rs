@@ -39,6 +39,7 @@ fn user(number: u128, name: &str, flags: i32, pwd_last_set: i64) -> Record {
         object: Uuid::from_u128(number),
         sid: Text::new(format!("{SID}-{}", 1100 + number)).unwrap(),
         presence: Presence::Present,
+        privileged: false,
         protected_user: Some(false),
         attributes: List::new(attributes.into()).unwrap(),
         password: Some(Sent { stamp: stamp(), digest: SaltedDigest::derive(hash, Profile::Entra) }),

@@ -113,9 +113,12 @@ async fn a_full_disk_refuses_the_enrolment_and_leaves_the_token_unspent() {
         };
         edge.tenant.store.write(limit).unwrap();
     };
-    // Not a page more than there are now, and no room left in the last page of the audit log.
+    // Not a page more than there are now, and no room left in the last page of the audit log. The entries are of
+    // today: those of long ago are forgotten by and by, which would make room.
     pages(1);
-    let fill = |detail: &str| edge.tenant.store.write(|tx| audit::append(tx, 0, "", "", "", detail)).is_ok();
+    let now = unix_now();
+    let fill =
+        |detail: &str| edge.tenant.store.write(|tx| audit::append(tx, now, "", "", "", detail)).is_ok();
     for detail in ["x".repeat(400), String::new()] {
         while fill(&detail) {}
     }

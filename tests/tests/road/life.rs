@@ -181,8 +181,6 @@ fn machines_the_kdc_and_the_administrator_are_never_carried() {
 fn a_privileged_account_is_carried_when_both_sides_name_it() {
     let who = person(13);
     DOMAIN.set_member("Server Operators", &who.sam, true).unwrap();
-    // AD's own mark, by which the tenant knows: a DC sets it within the hour.
-    DOMAIN.set_attributes(&who.sam, json!({"adminCount": 1})).unwrap();
     let sid = DOMAIN.identity(&who.sam).unwrap().sid;
     let named = PhsSettings { include: vec![sid], ..PhsSettings::for_domain(&DOMAIN, "entra") };
     let wary = Road::with(DOMAIN.clone(), &named, &TenantSettings::default());
