@@ -18,7 +18,7 @@ demo: install build ## a disposable real domain, a tenant and a phs, start to en
 
 test: install check ## everything CI runs
 	cargo build --locked --workspace --bins --tests
-	cargo test --locked --workspace
+	cargo test --locked --workspace -- --show-output
 
 check: ## fmt, clippy, doc (warnings denied), cargo-deny
 	cargo fmt --all --check
