@@ -54,6 +54,7 @@ pub async fn enroll(
         secret,
         role,
         csr: draft.csr(),
+        envelope: None,
         software: Text::cut(software),
         host: Text::cut(&host),
     };

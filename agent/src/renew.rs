@@ -85,7 +85,8 @@ pub async fn renew_if_due(
 pub async fn renew(state_directory: &Path, identity: &Identity) -> Result<Identity, AgentError> {
     let mut tenant = Client::new(&identity.url, tls::enrolled(identity)?)?;
     let draft = Draft::new(state_directory)?;
-    let answer: RenewResponse = tenant.post("/v1/renew", &RenewRequest { csr: draft.csr() }).await?;
+    let answer: RenewResponse =
+        tenant.post("/v1/renew", &RenewRequest { csr: draft.csr(), envelope: None }).await?;
     let certificate = CertificateDer::from(answer.certificate.as_bytes().to_vec());
     let roots: Vec<_> =
         answer.roots.as_slice().iter().map(|r| CertificateDer::from(r.as_bytes().to_vec())).collect();

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("wire", &["crypto"], &["tokio", "landbridge-drsr"]),
     ("agent", &["wire"], &["landbridge-drsr"]),
     ("phs", &["drsr", "crypto", "wire", "agent"], &["landbridge-tenant", "landbridge-pta-agent"]),
+    ("pta-agent", &["crypto", "wire", "agent"], &["landbridge-drsr", "landbridge-phs", "landbridge-tenant"]),
     (
         "tenant",
         &["crypto", "wire"],

@@ -122,6 +122,9 @@ pub struct EnrollRequest {
     pub role: Role,
     /// PKCS #10 request, DER. Its subject and extensions are ignored: the tenant writes the names.
     pub csr: Blob<8192>,
+    /// For [`Role::Pta`], and for it alone: the X25519 key that passwords are to be sealed to, 32 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<Blob<32>>,
     /// The agent's program and version, for the administrator's list.
     pub software: Text<64>,
     /// The host that the agent runs on, as it names itself, for the administrator's list.
@@ -153,6 +156,9 @@ pub struct EnrollResponse {
 pub struct RenewRequest {
     /// PKCS #10 request, DER, for the next key.
     pub csr: Blob<8192>,
+    /// For [`Role::Pta`], and for it alone: the next X25519 key that passwords are to be sealed to, 32 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<Blob<32>>,
 }
 
 /// The next certificate.

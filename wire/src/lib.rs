@@ -13,5 +13,6 @@ pub mod bounded;
 pub mod enroll;
 pub mod frame;
 pub mod problem;
+pub mod signin;
 pub mod upload;
 pub mod version;

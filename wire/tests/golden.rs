@@ -64,6 +64,7 @@ fn enrolment_stands_as_in_version_1() {
             secret: secret(),
             role: Role::Phs,
             csr: Blob::new([0x30, 0x82, 0, 0xff]).unwrap(),
+            envelope: None,
             software: text("landbridge-phs 0.1.0"),
             host: text("sync1.corp.example.com"),
         },
@@ -80,7 +81,7 @@ fn enrolment_stands_as_in_version_1() {
             approved: false,
         },
     );
-    holds("renew_request", &RenewRequest { csr: Blob::new([0x30, 3]).unwrap() });
+    holds("renew_request", &RenewRequest { csr: Blob::new([0x30, 3]).unwrap(), envelope: None });
     holds(
         "renew_response",
         &RenewResponse {

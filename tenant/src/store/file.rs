@@ -1,7 +1,7 @@
 //! Makes and opens the database's file: who may read it, whose it is, which version, whether it is whole.
 //! Neighbours: [`super::Store`] alone calls this.
 
-use super::{SCHEMA_VERSION, StoreError, Tenant, Trouble};
+use super::{SCHEMA_VERSION, StoreError, Tenant, Trouble, upgrade};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -68,8 +68,9 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Connection), StoreError> 
         return Err(StoreError::file(path, Trouble::Loose { mode }));
     }
     let both = || {
-        let writing = connect(path)?;
-        check(&writing, path)?;
+        let mut writing = connect(path)?;
+        let found = check(&writing, path)?;
+        upgrade::upgrade(&mut writing, found)?;
         ready(&writing)?;
         let reading = connect(path)?;
         ready(&reading)?;
@@ -98,8 +99,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Nothing is written before this has passed.
-fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// Nothing is written before this has passed. Says which version it is.
+fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     if number("application_id")? != APPLICATION_ID {
         return Err(StoreError::file(path, Trouble::NotOurs));
@@ -108,14 +109,14 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     if found > SCHEMA_VERSION {
         return Err(StoreError::file(path, Trouble::Newer { found, known: SCHEMA_VERSION }));
     }
-    if found != SCHEMA_VERSION {
+    if found < upgrade::OLDEST {
         return Err(StoreError::file(path, Trouble::NotOurs));
     }
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
         return Err(StoreError::file(path, Trouble::Corrupt));
     }
-    Ok(())
+    Ok(found)
 }
 
 fn ready(connection: &Connection) -> Result<(), StoreError> {

@@ -17,6 +17,7 @@ pub mod file;
 pub mod lockouts;
 pub mod stamps;
 pub mod tokens;
+mod upgrade;
 
 pub use error::{StoreError, Trouble, Who};
 
@@ -29,7 +30,7 @@ use uuid::Uuid;
 use crate::tally::Tally;
 
 /// The version of the schema that this build reads and writes (`PRAGMA user_version`).
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Who this database belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

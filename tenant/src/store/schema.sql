@@ -1,4 +1,4 @@
--- The tenant's database, version 1. Times are seconds since 1970; GUIDs are 16 bytes, big-endian
+-- The tenant's database, version 2 (`upgrade.rs` has what version 1 lacked). Times are seconds since 1970; GUIDs are 16 bytes, big-endian
 -- (as uuid::Uuid::as_bytes gives them). No column holds a secret in the clear: digests are sealed,
 -- tokens and application secrets are hashed.
 
@@ -25,8 +25,18 @@ CREATE TABLE domains (
     acknowledged        TEXT,
     acknowledged_before TEXT,
     writer              BLOB,                      -- the one phs that writes: its agent id
-    added_at            INTEGER NOT NULL
+    added_at            INTEGER NOT NULL,
+    -- how its people sign in, as store::domains::SigninPolicy; and whether a new pta-agent waits for a person
+    signin_policy       TEXT NOT NULL DEFAULT 'phs',
+    approve_agents      INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+-- Accounts of the domain that nobody uses: agents are tried with wrong passwords for them.
+CREATE TABLE canaries (
+    object      BLOB PRIMARY KEY,                  -- objectGUID
+    domain      INTEGER NOT NULL REFERENCES domains(id),
+    added_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE accounts (
     object          BLOB PRIMARY KEY,              -- objectGUID
@@ -85,7 +95,8 @@ CREATE TABLE agents (
     not_after       INTEGER NOT NULL,              -- of its newest certificate
     instance        BLOB,                          -- the process seen last
     seen_at         INTEGER,
-    enrolled_at     INTEGER NOT NULL
+    enrolled_at     INTEGER NOT NULL,
+    serial_before   BLOB                           -- of the certificate before: it may still renew
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tokens (

@@ -91,7 +91,7 @@ fn a_missing_database_says_what_makes_one() {
 #[test]
 fn a_newer_schema_is_refused_and_left_alone() {
     let tenant = Tenant::new();
-    tenant.store.write(|t| Ok(t.pragma_update(None, "user_version", 2)?)).unwrap();
+    tenant.store.write(|t| Ok(t.pragma_update(None, "user_version", super::SCHEMA_VERSION + 1)?)).unwrap();
     let path = tenant.path();
     let Tenant { directory: _directory, store, .. } = tenant;
     drop(store);

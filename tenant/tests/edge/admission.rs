@@ -18,7 +18,7 @@ async fn ask_hello(edge: &Edge, identity: Option<&Identity>) -> Result<Receipt, 
 
 async fn renew(edge: &Edge, identity: Option<&Identity>) -> Result<Identity, Problem> {
     let (key, csr) = key_and_request();
-    let request = RenewRequest { csr: Blob::new(csr).unwrap() };
+    let request = RenewRequest { csr: Blob::new(csr).unwrap(), envelope: None };
     let made: RenewResponse = edge.post(identity, "/v1/renew", &request).await?;
     assert_eq!(made.roots.as_slice().len(), 1);
     let certificate = made.certificate.as_bytes().to_vec();

@@ -270,6 +270,7 @@ pub(crate) fn key_and_request() -> (Vec<u8>, Vec<u8>) {
 
 pub(crate) fn enroll_request(secret: TokenSecret, role: Role, csr: Vec<u8>) -> EnrollRequest {
     EnrollRequest {
+        envelope: None,
         secret,
         role,
         csr: Blob::new(csr).unwrap(),

@@ -1,0 +1,1 @@
+//! What stops the agent, who must act, the exit status.

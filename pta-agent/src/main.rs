@@ -1,0 +1,3 @@
+//! `landbridge-pta-agent`: the command line.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Which agent answers a sign-in (pure).
