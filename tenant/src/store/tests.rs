@@ -96,7 +96,10 @@ fn a_newer_schema_is_refused_and_left_alone() {
     let Tenant { directory: _directory, store, .. } = tenant;
     drop(store);
     let before = fs::read(&path).unwrap();
-    assert_eq!(trouble(Store::open(&path, keys())), Trouble::Newer { found: super::SCHEMA_VERSION + 1, known: super::SCHEMA_VERSION });
+    assert_eq!(
+        trouble(Store::open(&path, keys())),
+        Trouble::Newer { found: super::SCHEMA_VERSION + 1, known: super::SCHEMA_VERSION }
+    );
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 

@@ -1,0 +1,114 @@
+//! Trials of the agents: a password that is nobody's, for an account that nobody uses. An agent that says yes to it
+//! says yes to everything. It finds an unconditional yes and no more.
+
+use super::deliver::For;
+use super::line::Line;
+use super::{Event, Link, Output, PATIENCE, Relay};
+use landbridge_crypto::secret::{Password, Secret};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Each agent is tried this often at most,
+const SHORTEST: Duration = Duration::from_secs(10);
+/// and at least this much later, so that the time of a trial cannot be foreseen.
+const SPREAD_MILLISECONDS: usize = 15_000;
+/// When an agent's hands are full, it is tried this much later.
+const LATER: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub(super) struct Canaries {
+    /// Accounts that are named for this, by domain, and which comes next.
+    named: HashMap<i64, (Vec<Uuid>, usize)>,
+    agents: HashMap<Uuid, Trial>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    next: Instant,
+    refused: Option<Instant>,
+}
+
+impl Canaries {
+    pub(super) fn name(&mut self, domain: i64, objects: Vec<Uuid>) {
+        self.named.insert(domain, (objects, 0));
+    }
+
+    /// An agent is tried as soon as it is there.
+    pub(super) fn begin(&mut self, agent: Uuid, now: Instant) {
+        self.agents.entry(agent).or_insert(Trial { next: now, refused: None });
+    }
+
+    pub(super) fn forget(&mut self, agent: Uuid) {
+        self.agents.remove(&agent);
+    }
+
+    pub(super) fn refused(&mut self, agent: Uuid, now: Instant) {
+        if let Some(trial) = self.agents.get_mut(&agent) {
+            trial.refused = Some(now);
+        }
+    }
+
+    /// How long ago this agent refused one, as it should.
+    pub(super) fn trusted(&self, agent: Uuid, now: Instant) -> Option<Duration> {
+        let refused = self.agents.get(&agent)?.refused?;
+        Some(now.saturating_duration_since(refused))
+    }
+
+    /// When the next of these agents is to be tried.
+    pub(super) fn due<'a>(&self, lines: impl Iterator<Item = &'a Line>) -> Option<Instant> {
+        lines.filter_map(|line| self.agents.get(&line.facts.agent)).map(|trial| trial.next).min()
+    }
+
+    /// The next account of a domain, or an objectGUID that no account has.
+    fn account(&mut self, domain: i64) -> Uuid {
+        let Some((objects, next)) = self.named.get_mut(&domain) else { return Uuid::new_v4() };
+        *next = next.wrapping_add(1);
+        let at = next.checked_rem(objects.len());
+        at.and_then(|at| objects.get(at)).copied().unwrap_or_else(Uuid::new_v4)
+    }
+}
+
+impl Relay {
+    /// Tries every agent whose time has come, over one of its links.
+    pub(super) fn release_canaries(&mut self, now: Instant) {
+        let due: Vec<Uuid> =
+            self.canaries.agents.iter().filter(|(_, t)| now >= t.next).map(|(agent, _)| *agent).collect();
+        for agent in due {
+            let links: Vec<(Link, i64, bool)> = self
+                .lines
+                .iter()
+                .filter(|(_, line)| line.facts.agent == agent && line.takes(now))
+                .map(|(link, line)| (*link, line.facts.domain, line.has_room()))
+                .collect();
+            let free: Vec<_> = links.iter().filter(|(_, _, room)| *room).collect();
+            let pick = self.chance.below(free.len());
+            let wait = match free.get(pick) {
+                Some((link, domain, _)) => {
+                    let (link, object) = (*link, self.canaries.account(*domain));
+                    if self.send(link, For::Canary, object, &nobodys(), now + PATIENCE, now) {
+                        self.output.push_back(Output::Counted(Event::CanarySent));
+                    }
+                    let spread = u64::try_from(self.chance.below(SPREAD_MILLISECONDS)).unwrap_or(0);
+                    SHORTEST + Duration::from_millis(spread)
+                }
+                None if links.is_empty() => {
+                    // Tried again when it is back, before anybody's password goes there.
+                    self.canaries.agents.remove(&agent);
+                    continue;
+                }
+                None => LATER,
+            };
+            if let Some(trial) = self.canaries.agents.get_mut(&agent) {
+                trial.next = now + wait;
+            }
+        }
+    }
+}
+
+/// A password that is nobody's.
+fn nobodys() -> Password {
+    use base64::Engine as _;
+    let random = Secret::<18>::random();
+    Password::new(random.lend(|bytes| base64::engine::general_purpose::STANDARD_NO_PAD.encode(bytes)))
+}

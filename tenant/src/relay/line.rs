@@ -1,0 +1,106 @@
+//! One link: since when, how much is in its hand, whether it is alive.
+
+use super::{Closed, Facts};
+use landbridge_wire::signin::{HEARTBEAT, Heartbeat, Hello, MAX_IN_HAND, SILENCE};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// An agent introduces itself within this.
+const HELLO: Duration = Duration::from_secs(5);
+/// What an agent is thought to take before it has answered anything, in seconds.
+const FIRST_LATENCY: f64 = 0.005;
+
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) facts: Facts,
+    began: Instant,
+    /// The zero of the connection's clock; none before the hello.
+    pub(super) welcomed: Option<Instant>,
+    pub(super) heard: Instant,
+    next_beat: Instant,
+    pub(super) connection: Uuid,
+    pub(super) instance: Uuid,
+    capacity: usize,
+    pub(super) in_hand: usize,
+    latency: f64,
+    pub(super) draining: bool,
+}
+
+impl Line {
+    pub(super) fn new(facts: Facts, now: Instant) -> Self {
+        Self {
+            facts,
+            began: now,
+            welcomed: None,
+            heard: now,
+            next_beat: now,
+            connection: Uuid::nil(),
+            instance: Uuid::nil(),
+            capacity: 0,
+            in_hand: 0,
+            latency: FIRST_LATENCY,
+            draining: false,
+        }
+    }
+
+    pub(super) fn welcome(&mut self, hello: &Hello, now: Instant) {
+        self.welcomed = Some(now);
+        self.next_beat = now + Duration::from_millis(HEARTBEAT);
+        self.connection = hello.connection;
+        self.instance = hello.instance;
+        self.capacity = usize::from(hello.capacity.clamp(1, MAX_IN_HAND));
+    }
+
+    /// Whether it takes asks at all, however much is in its hand.
+    pub(super) fn takes(&self, now: Instant) -> bool {
+        self.welcomed.is_some() && !self.draining && now < self.facts.until
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.in_hand < self.capacity
+    }
+
+    /// How long one more would take here, about: what is compared when two links are weighed.
+    pub(super) fn weight(&self) -> f64 {
+        let ahead = u32::try_from(self.in_hand.saturating_add(1)).unwrap_or(u32::MAX);
+        self.latency * f64::from(ahead)
+    }
+
+    pub(super) fn took(&mut self, time: Duration) {
+        self.latency = (self.latency * 7.0 + time.as_secs_f64().clamp(0.0001, 10.0)) / 8.0;
+    }
+
+    /// The connection's clock, in milliseconds.
+    pub(super) fn clock(&self, at: Instant) -> u64 {
+        let since = self.welcomed.map_or(Duration::ZERO, |zero| at.saturating_duration_since(zero));
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn beat(&mut self, now: Instant) -> Option<Heartbeat> {
+        if self.welcomed.is_none() || now < self.next_beat {
+            return None;
+        }
+        self.next_beat = now + Duration::from_millis(HEARTBEAT);
+        Some(Heartbeat { at: self.clock(now) })
+    }
+
+    /// Why it is over at `now`, if it is.
+    pub(super) fn over(&self, now: Instant) -> Option<Closed> {
+        if self.welcomed.is_none() {
+            return (now >= self.began + HELLO).then_some(Closed::NoHello);
+        }
+        if now >= self.heard + Duration::from_millis(SILENCE) {
+            return Some(Closed::Silent);
+        }
+        (now >= self.facts.until && self.in_hand == 0).then_some(Closed::CertificateOver)
+    }
+
+    /// When there is something to do for it.
+    pub(super) fn due(&self) -> Instant {
+        if self.welcomed.is_none() {
+            return self.began + HELLO;
+        }
+        // A certificate's end is noticed with the next heartbeat.
+        self.next_beat.min(self.heard + Duration::from_millis(SILENCE))
+    }
+}
