@@ -6,7 +6,7 @@
 
 use crate::error::AgentError;
 use crate::http::Client;
-use crate::identity::{Draft, Identity, Names};
+use crate::identity::{Draft, Identity, MakeSecondKey, Names};
 use crate::tls;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, Role, Token};
@@ -25,7 +25,8 @@ pub struct Enrolled {
 }
 
 /// Enrols with the text of a token. `software` is the program and its version, for the tenant's list.
-/// An identity that is there is kept and refused, unless `replace` gives it up.
+/// An identity that is there is kept and refused, unless `replace` gives it up. `second` makes the second key of an
+/// agent that has one.
 #[instrument(skip_all, fields(%role))]
 pub async fn enroll(
     state_directory: &Path,
@@ -33,6 +34,7 @@ pub async fn enroll(
     role: Role,
     software: &str,
     replace: bool,
+    second: Option<MakeSecondKey>,
 ) -> Result<Enrolled, AgentError> {
     let Token { url, ca_sha256, secret } = Token::parse(&token)?;
     drop(token);
@@ -48,13 +50,13 @@ pub async fn enroll(
             Err(other) => return Err(other),
         }
     }
-    let draft = Draft::new(state_directory)?;
+    let draft = Draft::new(state_directory, second)?;
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let request = EnrollRequest {
         secret,
         role,
         csr: draft.csr(),
-        envelope: None,
+        envelope: draft.second(),
         software: Text::cut(software),
         host: Text::cut(&host),
     };
@@ -89,10 +91,17 @@ pub(crate) fn check(
     if !draft.is_key_of(certificate) {
         return Err(AgentError::Unfit("its certificate is for another key"));
     }
-    let wanted = format!(
+    let mut wanted = format!(
         "landbridge://{}/{}/{}/{}/{}",
         names.tenant, names.role, names.domain, names.domain_sid, names.agent
     );
+    if let Some(second) = draft.second() {
+        use std::fmt::Write as _;
+        wanted.push('/');
+        for byte in second.as_bytes() {
+            let _ = write!(wanted, "{byte:02x}");
+        }
+    }
     if !names_in(certificate).contains(&wanted) {
         return Err(AgentError::Unfit("its certificate names another agent"));
     }
@@ -153,7 +162,7 @@ mod tests {
     async fn a_present_identity_is_refused_before_the_token_is_spent() {
         let directory = private();
         enrolled(directory.path());
-        let error = enroll(directory.path(), token("https://127.0.0.1:1"), Role::Phs, "test", false)
+        let error = enroll(directory.path(), token("https://127.0.0.1:1"), Role::Phs, "test", false, None)
             .await
             .unwrap_err();
         assert!(matches!(error, AgentError::AlreadyEnrolled { .. }), "{error}");
@@ -164,7 +173,7 @@ mod tests {
         let directory = private();
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let url = format!("https://{free}");
-        let error = enroll(directory.path(), token(&url), Role::Phs, "test", false).await.unwrap_err();
+        let error = enroll(directory.path(), token(&url), Role::Phs, "test", false, None).await.unwrap_err();
         assert!(matches!(error, AgentError::Unreachable { .. }), "{error}");
         assert!(!format!("{error} {error:?}").contains("c2VjcmV0"));
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -174,7 +183,7 @@ mod tests {
     async fn what_is_no_token_is_refused_without_repeating_it() {
         let directory = private();
         let text = Zeroizing::new("lbt1.hunter2".to_owned());
-        let error = enroll(directory.path(), text, Role::Phs, "test", false).await.unwrap_err();
+        let error = enroll(directory.path(), text, Role::Phs, "test", false, None).await.unwrap_err();
         assert!(matches!(error, AgentError::Token(_)) && !error.to_string().contains("hunter2"), "{error}");
     }
 }

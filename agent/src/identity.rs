@@ -43,8 +43,23 @@ pub struct Identity {
     pub not_before: i64,
     /// When the certificate ends: seconds since 1970.
     pub not_after: i64,
+    /// The certificate's serial number, without leading zeros.
+    pub serial: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
+    second: Option<Zeroizing<Vec<u8>>>,
 }
+
+/// A key beside the one for TLS, whatever it is for: its public half stands in the certificate too. A pta-agent has
+/// one, and this crate does not know what it opens.
+pub struct SecondKey {
+    /// The public half.
+    pub public: [u8; 32],
+    /// The private half, as it is to be kept.
+    pub secret: Zeroizing<Vec<u8>>,
+}
+
+/// Makes a new second key.
+pub type MakeSecondKey = fn() -> SecondKey;
 
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -69,6 +84,8 @@ struct Stored {
     certificate: Blob<8192>,
     roots: List<Blob<8192>, 4>,
     key_file: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    second_key_file: Option<String>,
 }
 
 impl Identity {
@@ -87,10 +104,13 @@ impl Identity {
         if stored.version != 1 {
             return Err(damaged(format!("version {} is of a newer program", stored.version)));
         }
-        if stored.key_file.contains('/') {
+        let names = [Some(&stored.key_file), stored.second_key_file.as_ref()];
+        if names.into_iter().flatten().any(|name| name.contains('/')) {
             return Err(damaged("key_file is not a plain name".to_owned()));
         }
         let key = key::read_secret(&folder.join(&stored.key_file), MAX_KEY)?;
+        let second = stored.second_key_file.as_ref();
+        let second = second.map(|name| key::read_secret(&folder.join(name), MAX_KEY)).transpose()?;
         let roots = stored.roots.as_slice().iter().map(|r| CertificateDer::from(r.as_bytes().to_vec()));
         let names = Names {
             agent: stored.agent,
@@ -100,7 +120,7 @@ impl Identity {
             domain_sid: stored.domain_sid,
             url: stored.url,
         };
-        Self::new(names, stored.certificate.as_bytes().to_vec().into(), roots.collect(), key)
+        Self::new(names, stored.certificate.as_bytes().to_vec().into(), roots.collect(), (key, second))
             .ok_or_else(|| damaged("the certificate cannot be read".to_owned()))
     }
 
@@ -109,11 +129,14 @@ impl Identity {
         names: Names,
         certificate: CertificateDer<'static>,
         roots: Vec<CertificateDer<'static>>,
-        key: Zeroizing<Vec<u8>>,
+        (key, second): (Zeroizing<Vec<u8>>, Option<Zeroizing<Vec<u8>>>),
     ) -> Option<Self> {
-        let (not_before, not_after) = {
+        let (not_before, not_after, serial) = {
             let (_, parsed) = x509_parser::parse_x509_certificate(&certificate).ok()?;
-            (parsed.validity.not_before.timestamp(), parsed.validity.not_after.timestamp())
+            let serial = parsed.tbs_certificate.raw_serial();
+            let zeros = serial.iter().take_while(|byte| **byte == 0).count();
+            let serial = serial.get(zeros..).unwrap_or_default().to_vec();
+            (parsed.validity.not_before.timestamp(), parsed.validity.not_after.timestamp(), serial)
         };
         let Names { agent, tenant, role, domain, domain_sid, url } = names;
         Some(Self {
@@ -127,7 +150,9 @@ impl Identity {
             roots,
             not_before,
             not_after,
+            serial,
             key,
+            second,
         })
     }
 
@@ -146,6 +171,11 @@ impl Identity {
     /// Lends the private key, PKCS #8 in DER.
     pub(crate) fn lend_key<R>(&self, to: impl FnOnce(&[u8]) -> R) -> R {
         to(&self.key)
+    }
+
+    /// Lends the second private key, as its maker made it; none: this agent has none.
+    pub fn lend_second_key<R>(&self, to: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        self.second.as_ref().map(|key| to(key))
     }
 }
 
@@ -166,11 +196,12 @@ pub(crate) struct Draft {
     key: Zeroizing<Vec<u8>>,
     public: Vec<u8>,
     csr: Blob<8192>,
+    second: Option<SecondKey>,
 }
 
 impl Draft {
-    /// Makes a key and writes it, so that a full or read-only disk is known before a token is spent.
-    pub(crate) fn new(state_directory: &Path) -> Result<Self, AgentError> {
+    /// Makes the keys and writes them, so that a full or read-only disk is known before a token is spent.
+    pub(crate) fn new(state_directory: &Path, second: Option<MakeSecondKey>) -> Result<Self, AgentError> {
         use rcgen::PublicKeyData as _;
         let made = |e: rcgen::Error| AgentError::Key(e.to_string());
         key::private_directory(state_directory)?;
@@ -194,9 +225,22 @@ impl Draft {
             key: Zeroizing::new(pair.serialize_der()),
             public,
             csr,
+            second: second.map(|make| make()),
         };
         key::write_secret(&draft.folder.join(&draft.key_file), &draft.key)?;
+        if let Some(second) = &draft.second {
+            key::write_secret(&draft.folder.join(draft.second_key_file()), &second.secret)?;
+        }
         Ok(draft)
+    }
+
+    fn second_key_file(&self) -> String {
+        format!("second-{}", self.key_file)
+    }
+
+    /// The public half of the second key, for the request.
+    pub(crate) fn second(&self) -> Option<Blob<32>> {
+        self.second.as_ref().and_then(|second| Blob::new(second.public).ok())
     }
 
     /// The request for its certificate.
@@ -234,20 +278,23 @@ impl Draft {
                 .and_then(List::new)
                 .map_err(|_| AgentError::Unfit("its root certificates are too long or too many"))?,
             key_file: self.key_file.clone(),
+            second_key_file: self.second.as_ref().map(|_| self.second_key_file()),
         };
         let json = serde_json::to_vec_pretty(&stored).map_err(|e| AgentError::Key(e.to_string()))?;
-        let identity = Identity::new(names, certificate, roots, self.key.clone())
+        let second = self.second.as_ref().map(|second| second.secret.clone());
+        let identity = Identity::new(names, certificate, roots, (self.key.clone(), second))
             .ok_or(AgentError::Unfit("its certificate cannot be read"))?;
         key::write_secret(&self.folder.join(FILE), &json)?;
         key::sync_directory(&self.folder)?;
         if folder.try_exists().map_err(FileError::io(&folder, "look at"))? {
             key::check_private_directory(&folder)?;
-            for name in [self.key_file.as_str(), FILE] {
+            let keys = [Some(self.key_file.as_str()), stored.second_key_file.as_deref()];
+            for name in keys.into_iter().flatten().chain([FILE]) {
                 let to = folder.join(name);
                 std::fs::rename(self.folder.join(name), &to).map_err(FileError::io(&to, "replace"))?;
                 key::sync_directory(&folder)?;
             }
-            remove_other_keys(&folder, &self.key_file);
+            remove_other_keys(&folder, &keys);
         } else {
             std::fs::rename(&self.folder, &folder).map_err(FileError::io(&folder, "create"))?;
         }
@@ -274,11 +321,12 @@ fn remove_folder(folder: &Path) -> Result<(), FileError> {
 
 /// Keys that no `identity.json` names any more. A failure costs an old key that stays; it is tried again
 /// at the next renewal.
-fn remove_other_keys(folder: &Path, keep: &str) {
+fn remove_other_keys(folder: &Path, keep: &[Option<&str>]) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        if name != keep && Path::new(&name).extension().is_some_and(|e| e == "key") {
+        let kept = keep.iter().any(|keep| keep.is_some_and(|keep| name == keep));
+        if !kept && Path::new(&name).extension().is_some_and(|e| e == "key") {
             let _ = std::fs::remove_file(entry.path());
         }
     }
@@ -316,7 +364,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn enrolled(directory: &Path) -> Identity {
-        let draft = Draft::new(directory).unwrap();
+        let draft = Draft::new(directory, None).unwrap();
         let (certificate, root) = sign(&draft);
         assert!(draft.is_key_of(&certificate));
         draft.install(names(), certificate, vec![root]).unwrap()
@@ -339,9 +387,34 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_second_key_is_kept_with_the_first_and_replaced_with_it() {
+        fn make() -> SecondKey {
+            let made = rcgen::KeyPair::generate().unwrap().serialize_der();
+            SecondKey { public: [7; 32], secret: Zeroizing::new(made) }
+        }
+        let directory = private();
+        let install = || {
+            let draft = Draft::new(directory.path(), Some(make)).unwrap();
+            let (certificate, root) = sign(&draft);
+            assert_eq!(draft.second().unwrap().as_bytes(), [7; 32]);
+            draft.install(names(), certificate, vec![root]).unwrap()
+        };
+        let old = install();
+        let new = install();
+        let loaded = Identity::load(directory.path()).unwrap();
+        let same = |a: &Identity, b: &Identity| {
+            a.lend_second_key(|a| b.lend_second_key(|b| a == b)).flatten().unwrap()
+        };
+        assert!(same(&loaded, &new) && !same(&loaded, &old));
+        assert_eq!(files(&directory.path().join(FOLDER)), 3, "identity.json and two keys");
+        assert!(enrolled(directory.path()).lend_second_key(|_| ()).is_none());
+        assert_eq!(files(&directory.path().join(FOLDER)), 2, "a phs's identity has one");
+    }
+
+    #[test]
     fn a_draft_that_is_given_up_leaves_nothing() {
         let directory = private();
-        drop(Draft::new(directory.path()).unwrap());
+        drop(Draft::new(directory.path(), None).unwrap());
         assert_eq!(files(directory.path()), 0);
     }
 
@@ -359,7 +432,7 @@ pub(crate) mod tests {
     fn a_crash_between_the_new_key_and_its_certificate_keeps_the_old_identity() {
         let directory = private();
         let old = enrolled(directory.path());
-        let draft = Draft::new(directory.path()).unwrap();
+        let draft = Draft::new(directory.path(), None).unwrap();
         let moved = directory.path().join(FOLDER).join(&draft.key_file);
         std::fs::rename(draft.folder.join(&draft.key_file), moved).unwrap();
         std::mem::forget(draft);

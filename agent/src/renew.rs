@@ -5,7 +5,7 @@ use crate::backoff;
 use crate::enroll::check;
 use crate::error::AgentError;
 use crate::http::Client;
-use crate::identity::{Draft, Identity};
+use crate::identity::{Draft, Identity, MakeSecondKey};
 use crate::tls;
 use landbridge_wire::enroll::{RenewRequest, RenewResponse};
 use rustls::pki_types::CertificateDer;
@@ -57,18 +57,19 @@ pub fn due(not_before: i64, not_after: i64, now: i64, chance: f64) -> Due {
 pub async fn renew_if_due(
     state_directory: &Path,
     identity: Identity,
+    second: Option<MakeSecondKey>,
     now: i64,
 ) -> Result<Identity, AgentError> {
     match due(identity.not_before, identity.not_after, now, backoff::chance()) {
         Due::NotBefore(_) => Ok(identity),
-        Due::Now => match renew(state_directory, &identity).await {
+        Due::Now => match renew(state_directory, &identity, second).await {
             Ok(next) => Ok(next),
             Err(why) => {
                 tracing::warn!(%why, "the certificate could not be renewed; it still holds");
                 Ok(identity)
             }
         },
-        Due::Alarm => match renew(state_directory, &identity).await {
+        Due::Alarm => match renew(state_directory, &identity, second).await {
             Ok(next) => Ok(next),
             Err(why) => {
                 let hours_left = identity.not_after.saturating_sub(now) / 3600;
@@ -76,17 +77,21 @@ pub async fn renew_if_due(
                 Ok(identity)
             }
         },
-        Due::Ended(_) => renew(state_directory, &identity).await,
+        Due::Ended(_) => renew(state_directory, &identity, second).await,
         Due::Over(seconds) => Err(AgentError::CertificateOver { days: seconds / 86_400 }),
     }
 }
 
-/// Renews now: a new key, a new certificate, swapped in together.
-pub async fn renew(state_directory: &Path, identity: &Identity) -> Result<Identity, AgentError> {
+/// Renews now: new keys, a new certificate, swapped in together.
+pub async fn renew(
+    state_directory: &Path,
+    identity: &Identity,
+    second: Option<MakeSecondKey>,
+) -> Result<Identity, AgentError> {
     let mut tenant = Client::new(&identity.url, tls::enrolled(identity)?)?;
-    let draft = Draft::new(state_directory)?;
+    let draft = Draft::new(state_directory, second)?;
     let answer: RenewResponse =
-        tenant.post("/v1/renew", &RenewRequest { csr: draft.csr(), envelope: None }).await?;
+        tenant.post("/v1/renew", &RenewRequest { csr: draft.csr(), envelope: draft.second() }).await?;
     let certificate = CertificateDer::from(answer.certificate.as_bytes().to_vec());
     let roots: Vec<_> =
         answer.roots.as_slice().iter().map(|r| CertificateDer::from(r.as_bytes().to_vec())).collect();

@@ -59,7 +59,7 @@ impl Enroll {
         let (runtime, stop) = runtime()?;
         let enrolled = runtime.block_on(async {
             tokio::select! {
-                enrolled = enroll::enroll(&config.state_directory, token, Role::Phs, SOFTWARE, self.replace) => {
+                enrolled = enroll::enroll(&config.state_directory, token, Role::Phs, SOFTWARE, self.replace, None) => {
                     enrolled.map_err(PhsError::from)
                 }
                 () = stop.raised() => Err(PhsError::Interrupted),
@@ -115,7 +115,8 @@ impl Once {
         };
         let mut sender = None;
         if !self.dry_run {
-            identity = runtime.block_on(renew::renew_if_due(&config.state_directory, identity, now()))?;
+            identity =
+                runtime.block_on(renew::renew_if_due(&config.state_directory, identity, None, now()))?;
             let client = Client::new(&identity.url, tls::enrolled(&identity)?)?;
             sender = Some(Sender::new(client, runtime.handle().clone(), stop.clone()));
         }

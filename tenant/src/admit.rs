@@ -16,6 +16,8 @@ pub enum Wish {
     Upload,
     /// The next certificate.
     Renewal,
+    /// To be asked whether passwords are right.
+    SignIn,
 }
 
 /// The agent behind a certificate, if it may have its wish. `now` in seconds since 1970.
@@ -42,30 +44,55 @@ pub fn admit(
             "the certificate was made for another domain: enrol the agent again",
         );
     }
-    let role_fits = agent.role == name.role && (wish == Wish::Renewal || agent.role == Role::Phs);
-    if !role_fits {
-        return no(ProblemCode::WrongRole, "only an agent that was enrolled with role phs uploads");
+    let (role_fits, only) = match wish {
+        Wish::Renewal => (true, ""),
+        Wish::Upload => (agent.role == Role::Phs, "only an agent that was enrolled with role phs uploads"),
+        Wish::SignIn => {
+            (agent.role == Role::Pta, "only an agent that was enrolled with role pta answers sign-ins")
+        }
+    };
+    if agent.role != name.role || !role_fits {
+        return no(
+            ProblemCode::WrongRole,
+            if only.is_empty() { "the agent was enrolled for another role" } else { only },
+        );
     }
     match (agent.state, wish) {
-        (AgentState::Revoked, _) => no(
+        (AgentState::Revoked, _) => {
+            return no(
+                ProblemCode::AgentRevoked,
+                "the agent was revoked: an administrator makes a token, then enrol it again",
+            );
+        }
+        (AgentState::Quarantined, _) => {
+            return no(
+                ProblemCode::AgentNotApproved,
+                "the agent is in quarantine: an administrator looks into it, then runs `landbridge-tenant agents approve`",
+            );
+        }
+        (AgentState::Pending, Wish::Upload | Wish::SignIn) => {
+            return no(
+                ProblemCode::AgentNotApproved,
+                "an administrator of the tenant runs `landbridge-tenant agents approve` with the agent's id",
+            );
+        }
+        (AgentState::Pending, Wish::Renewal) | (AgentState::Approved, _) => {}
+    }
+    // The newest certificate, and the one that it was asked for with. Whoever has an older one is not the agent that
+    // renewed since.
+    if agent.serial != shown.serial && agent.serial_before.as_ref() != Some(&shown.serial) {
+        return no(
             ProblemCode::AgentRevoked,
-            "the agent was revoked: an administrator makes a token, then enrol it again",
-        ),
-        (AgentState::Quarantined, _) => no(
-            ProblemCode::AgentNotApproved,
-            "the agent is in quarantine: an administrator looks into it, then runs `landbridge-tenant agents approve`",
-        ),
-        (AgentState::Pending, Wish::Upload) => no(
-            ProblemCode::AgentNotApproved,
-            "an administrator of the tenant runs `landbridge-tenant agents approve` with the agent's id",
-        ),
-        (AgentState::Pending, Wish::Renewal) => Ok(Ok(agent)),
-        (AgentState::Approved, Wish::Upload) if now > shown.not_after => no(
+            "the certificate was replaced by newer ones: if this agent did not renew, somebody else did; enrol it again",
+        );
+    }
+    if wish != Wish::Renewal && now > shown.not_after {
+        return no(
             ProblemCode::CertificateExpired,
             "the certificate is over: renew it first, up to 30 days after its end",
-        ),
-        (AgentState::Approved, Wish::Upload | Wish::Renewal) => Ok(Ok(agent)),
+        );
     }
+    Ok(Ok(agent))
 }
 
 fn no(code: ProblemCode, detail: &str) -> Result<Result<Agent, Problem>, StoreError> {

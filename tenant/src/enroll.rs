@@ -7,8 +7,9 @@ use crate::peer::AgentName;
 use crate::store::agents::{Agent, AgentState, NewAgent};
 use crate::store::{Store, StoreError, agents, audit, domains, tokens};
 use landbridge_crypto::bearer::BearerSecret;
+use landbridge_crypto::envelope::EnvelopePublic;
 use landbridge_wire::bounded::{Blob, List, Text};
-use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewResponse, Role};
+use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse, Role};
 use landbridge_wire::problem::{Problem, ProblemCode};
 use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
@@ -53,6 +54,7 @@ pub fn enroll(
     // First without a lock and without cost, so that strangers cannot keep the writer or the CPU busy.
     store.read(|conn| check(conn, &hash, request.role, now))??;
     let key = RequestedKey::of(request.csr.as_bytes())?;
+    let envelope = envelope_key(request.role, request.envelope.as_ref())?;
     store.write(|tx| {
         let domain = match check(tx, &hash, request.role, now)? {
             Ok(domain) => domain,
@@ -61,20 +63,23 @@ pub fn enroll(
         if !tokens::spend(tx, &hash, now)? {
             return Ok(Err(refused(ProblemCode::TokenUsed, USED)));
         }
-        make(tx, authority, request, &key, domain, now)
+        make(tx, authority, request, (&key, envelope), domain, now)
     })?
 }
 
-/// Makes the next certificate for an agent that `admit` let in. `now` in seconds since 1970.
+/// Makes the next certificate for an agent that `admit` let in with the certificate of this serial number: that one
+/// goes on to be admitted beside the new one, and no other. `now` in seconds since 1970.
 pub fn renew(
     store: &Store,
     authority: &Authority,
     agent: &Agent,
-    request: &[u8],
+    serial: &[u8],
+    request: &RenewRequest,
     now: i64,
 ) -> Result<RenewResponse, EnrollError> {
-    let key = RequestedKey::of(request)?;
-    let name = name_of(authority, agent.role, &agent.domain_name, &agent.domain_sid, agent.id);
+    let key = RequestedKey::of(request.csr.as_bytes())?;
+    let envelope = envelope_key(agent.role, request.envelope.as_ref())?;
+    let name = name_of(authority, agent.role, &agent.domain_name, &agent.domain_sid, agent.id, envelope);
     let issued = authority.agent_certificate(&key, &name, now)?;
     store.write(|tx| {
         // The agent may have been revoked since it was let in.
@@ -82,7 +87,7 @@ pub fn renew(
         if state != Some(agent.state) {
             return Ok(Err(refused(ProblemCode::AgentRevoked, "the agent was revoked just now")));
         }
-        agents::renewed(tx, agent.id, &issued.serial, issued.not_after, now)?;
+        agents::renewed(tx, agent.id, serial, &issued.serial, issued.not_after, now)?;
         let detail = format!("serial {}", crate::authority::hex(&issued.serial));
         audit::append(
             tx,
@@ -129,7 +134,7 @@ fn make(
     tx: &Transaction<'_>,
     authority: &Authority,
     request: &EnrollRequest,
-    key: &RequestedKey,
+    (key, envelope): (&RequestedKey, Option<[u8; 32]>),
     domain: i64,
     now: i64,
 ) -> Result<Result<EnrollResponse, EnrollError>, StoreError> {
@@ -137,12 +142,13 @@ fn make(
         return Err(StoreError::Foreign { what: "token of no domain" });
     };
     let id = Uuid::new_v4();
-    let name = name_of(authority, request.role, &domain.dns_name, &domain.sid, id);
+    let name = name_of(authority, request.role, &domain.dns_name, &domain.sid, id, envelope);
     let made = authority.agent_certificate(key, &name, now).map_err(EnrollError::from);
     let issued = made.map_err(|_| StoreError::Defect("an agent's certificate cannot be made".to_owned()))?;
     // A phs could write any digest: a person has to look first.
     let state = match request.role {
         Role::Phs => AgentState::Pending,
+        Role::Pta if domain.approve_agents => AgentState::Pending,
         Role::Pta => AgentState::Approved,
     };
     let agent = NewAgent {
@@ -178,9 +184,29 @@ fn answer(
     })
 }
 
-fn name_of(authority: &Authority, role: Role, domain: &str, domain_sid: &str, agent: Uuid) -> AgentName {
+fn name_of(
+    authority: &Authority,
+    role: Role,
+    domain: &str,
+    domain_sid: &str,
+    agent: Uuid,
+    envelope: Option<[u8; 32]>,
+) -> AgentName {
     let (domain, domain_sid) = (domain.to_owned(), domain_sid.to_owned());
-    AgentName { tenant: authority.tenant(), role, domain, domain_sid, agent }
+    AgentName { tenant: authority.tenant(), role, domain, domain_sid, agent, envelope }
+}
+
+/// A pta-agent must name the key that passwords are sealed to; nobody else may.
+fn envelope_key(role: Role, named: Option<&Blob<32>>) -> Result<Option<[u8; 32]>, EnrollError> {
+    let wrong = |what| refused(ProblemCode::BadRequestForCertificate, what);
+    match (role, named) {
+        (Role::Phs, None) => Ok(None),
+        (Role::Phs, Some(_)) => Err(wrong("a phs has no envelope key")),
+        (Role::Pta, None) => Err(wrong("a pta-agent sends an envelope key")),
+        (Role::Pta, Some(key)) => EnvelopePublic::from_bytes(key.as_bytes())
+            .map(|key| Some(key.to_bytes()))
+            .map_err(|_| wrong("the envelope key is not one of X25519")),
+    }
 }
 
 fn refused(code: ProblemCode, detail: &str) -> EnrollError {

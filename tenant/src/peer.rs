@@ -7,7 +7,8 @@ use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer as _;
 
 /// What an agent's certificate says of it, as a URI in its subject alternative names:
-/// `landbridge://<tenant id>/<role>/<domain dns name>/<domain sid>/<agent id>`.
+/// `landbridge://<tenant id>/<role>/<domain dns name>/<domain sid>/<agent id>`; a pta-agent's goes on with
+/// `/<its envelope key, 64 hex digits>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentName {
     /// The tenant that issued it.
@@ -20,6 +21,8 @@ pub struct AgentName {
     pub domain_sid: String,
     /// The agent's id.
     pub agent: Uuid,
+    /// What passwords are sealed to; a pta-agent has one, and nobody else.
+    pub envelope: Option<[u8; 32]>,
 }
 
 const SCHEME: &str = "landbridge://";
@@ -27,8 +30,9 @@ const SCHEME: &str = "landbridge://";
 impl AgentName {
     /// The URI.
     pub fn uri(&self) -> String {
-        let Self { tenant, role, domain, domain_sid, agent } = self;
-        format!("{SCHEME}{tenant}/{role}/{domain}/{domain_sid}/{agent}")
+        let Self { tenant, role, domain, domain_sid, agent, envelope } = self;
+        let key = envelope.map_or(String::new(), |key| format!("/{}", crate::authority::hex(&key)));
+        format!("{SCHEME}{tenant}/{role}/{domain}/{domain_sid}/{agent}{key}")
     }
 
     /// Reads what [`Self::uri`] writes, and nothing else.
@@ -40,14 +44,31 @@ impl AgentName {
             domain: parts.next()?.to_owned(),
             domain_sid: parts.next()?.to_owned(),
             agent: Uuid::try_parse(parts.next()?).ok()?,
+            envelope: match parts.next() {
+                Some(key) => Some(key_from(key)?),
+                None => None,
+            },
         };
-        (parts.next().is_none() && name.uri() == uri).then_some(name)
+        let whole = parts.next().is_none() && name.envelope.is_some() == (name.role == Role::Pta);
+        (whole && name.uri() == uri).then_some(name)
     }
 }
 
 /// Reads a role as it stands in certificates and in the database.
 pub fn role_from(text: &str) -> Option<Role> {
     [Role::Phs, Role::Pta].into_iter().find(|role| role.to_string() == text)
+}
+
+fn key_from(hex: &str) -> Option<[u8; 32]> {
+    let mut key = [0; 32];
+    let digits = hex.as_bytes().chunks(2);
+    if hex.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in key.iter_mut().zip(digits) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(key)
 }
 
 /// The certificate that a peer showed, after its chain was proved.
@@ -96,6 +117,23 @@ mod tests {
             domain: "corp.example.com".to_owned(),
             domain_sid: "S-1-5-21-1-2-3".to_owned(),
             agent: Uuid::from_u128(2),
+            envelope: None,
+        }
+    }
+
+    #[test]
+    fn a_pta_agents_name_has_its_envelope_key_and_no_other_agents_has() {
+        let pta = AgentName { role: Role::Pta, envelope: Some([0xa7; 32]), ..name() };
+        assert!(pta.uri().ends_with(&"a7".repeat(32)));
+        assert_eq!(AgentName::parse(&pta.uri()), Some(pta.clone()));
+        for wrong in [
+            AgentName { envelope: None, ..pta.clone() }.uri(),
+            AgentName { role: Role::Phs, ..pta.clone() }.uri(),
+            pta.uri().replace("a7a7", "A7a7"),
+            format!("{}00", pta.uri()),
+            format!("{}/", pta.uri()),
+        ] {
+            assert_eq!(AgentName::parse(&wrong), None, "{wrong}");
         }
     }
 

@@ -128,6 +128,7 @@ mod tests {
             domain: "corp.example.com".to_owned(),
             domain_sid: "S-1-5-21-1-2-3".to_owned(),
             agent: Uuid::from_u128(9),
+            envelope: None,
         };
         let key = RequestedKey::of(request.der()).unwrap();
         by.agent_certificate(&key, &name, NOW).unwrap().certificate.into()

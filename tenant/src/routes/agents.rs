@@ -51,9 +51,9 @@ pub(super) async fn renew(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut 
         let agent = admitted(&tenant, peer, Wish::Renewal).await?;
         let request: RenewRequest = read(&tenant, incoming, MAX_SMALL).await?;
         let id = agent.id;
+        let serial = peer.shown.as_ref().map(|shown| shown.serial.clone()).unwrap_or_default();
         let made = blocking(&tenant, move |tenant| {
-            let csr = request.csr.as_bytes();
-            enroll::renew(&tenant.store, &tenant.authority, &agent, csr, unix_now())
+            enroll::renew(&tenant.store, &tenant.authority, &agent, &serial, &request, unix_now())
                 .map_err(|e| told(tenant, e))
         })
         .await?;

@@ -54,6 +54,10 @@ pub struct Agent {
     pub software: String,
     /// Host, as it named itself.
     pub host: String,
+    /// Serial number of its newest certificate.
+    pub serial: Vec<u8>,
+    /// Serial number of the certificate that the newest was asked for with: it is good beside it.
+    pub serial_before: Option<Vec<u8>>,
     /// When its newest certificate is over.
     pub not_after: i64,
     /// When it was last heard of.
@@ -84,7 +88,7 @@ pub struct NewAgent<'a> {
 }
 
 const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
-                      a.seen_at, a.enrolled_at FROM agents a JOIN domains d ON d.id = a.domain";
+                      a.seen_at, a.enrolled_at, a.serial, a.serial_before FROM agents a JOIN domains d ON d.id = a.domain";
 
 /// Stores a new agent.
 pub fn insert(tx: &Transaction<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
@@ -126,17 +130,18 @@ pub fn set_state(tx: &Transaction<'_>, id: Uuid, state: AgentState) -> Result<bo
     Ok(changed == 1)
 }
 
-/// Notes an agent's newest certificate.
+/// Notes an agent's newest certificate, and the one that it was asked for with.
 pub fn renewed(
     tx: &Transaction<'_>,
     id: Uuid,
+    before: &[u8],
     serial: &[u8],
     not_after: i64,
     now: i64,
 ) -> Result<(), StoreError> {
     tx.execute(
-        "UPDATE agents SET serial = ?2, not_after = ?3, seen_at = ?4 WHERE id = ?1",
-        params![id.as_bytes(), serial, not_after, now],
+        "UPDATE agents SET serial_before = ?2, serial = ?3, not_after = ?4, seen_at = ?5 WHERE id = ?1",
+        params![id.as_bytes(), before, serial, not_after, now],
     )?;
     Ok(())
 }
@@ -166,5 +171,7 @@ fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
         not_after: row.get(8)?,
         seen_at: row.get(9)?,
         enrolled_at: row.get(10)?,
+        serial: row.get(11)?,
+        serial_before: row.get(12)?,
     })
 }

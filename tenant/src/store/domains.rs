@@ -4,7 +4,9 @@
 
 use super::{StoreError, stamps};
 use landbridge_wire::upload::{DomainPolicy, Stamp};
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// What a domain takes unless told otherwise: the iterations of profile `entra`, the weaker one.
@@ -25,6 +27,10 @@ pub struct Domain {
     pub allow_privileged: bool,
     /// Digests with fewer iterations are refused.
     pub min_iterations: u32,
+    /// How its people sign in.
+    pub signin: SigninPolicy,
+    /// Whether a new pta-agent waits for an administrator's yes.
+    pub approve_agents: bool,
     /// What its head says.
     pub policy: Policy,
     /// The cursor of its last complete cycle.
@@ -35,6 +41,31 @@ pub struct Domain {
     pub writer: Option<Uuid>,
     /// Seconds since 1970.
     pub added_at: i64,
+}
+
+/// How a domain's people sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum SigninPolicy {
+    /// By the digest that the tenant holds.
+    Phs,
+    /// By an agent that asks a domain controller.
+    Pta,
+    /// By an agent; by the digest while no agent can answer.
+    PtaThenPhs,
+}
+
+impl SigninPolicy {
+    const ALL: [Self; 3] = [Self::Phs, Self::Pta, Self::PtaThenPhs];
+
+    /// As it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Phs => "phs",
+            Self::Pta => "pta",
+            Self::PtaThenPhs => "pta-then-phs",
+        }
+    }
 }
 
 /// What the domain head says; none: not told yet. Intervals are negative counts of 100 ns.
@@ -146,10 +177,15 @@ pub fn sub_authority(text: &str) -> Option<u32> {
 }
 
 const COLUMNS: &str = "id, dns_name, netbios_name, sid, allow_privileged, min_iterations, max_pwd_age,
-    lockout_duration, lockout_observation_window, lockout_threshold, acknowledged, acknowledged_before, writer, added_at";
+    lockout_duration, lockout_observation_window, lockout_threshold, acknowledged, acknowledged_before, writer, added_at,
+    signin_policy, approve_agents";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
+    let signin: String = row.get(14)?;
+    let unreadable = || rusqlite::Error::InvalidColumnType(14, "signin_policy".to_owned(), Type::Text);
     Ok(Domain {
+        signin: SigninPolicy::ALL.into_iter().find(|p| p.as_str() == signin).ok_or_else(unreadable)?,
+        approve_agents: row.get(15)?,
         id: row.get(0)?,
         dns_name: row.get(1)?,
         netbios_name: row.get(2)?,
@@ -188,6 +224,20 @@ pub fn by_name(connection: &Connection, name: &str) -> Result<Option<Domain>, St
     let mut statement = connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE dns_name = ?1 OR netbios_name = ?2"))?;
     Ok(statement.query_row((name.to_ascii_lowercase(), name.to_ascii_uppercase()), from_row).optional()?)
+}
+
+/// Sets how a domain's people sign in, and whether its new pta-agents wait for a yes.
+pub fn set_signin(
+    transaction: &Transaction<'_>,
+    id: i64,
+    policy: SigninPolicy,
+    approve_agents: bool,
+) -> Result<(), StoreError> {
+    transaction.execute(
+        "UPDATE domains SET signin_policy = ?2, approve_agents = ?3 WHERE id = ?1",
+        (id, policy.as_str(), approve_agents),
+    )?;
+    Ok(())
 }
 
 /// Makes this agent the domain's writer, if it has none. Says who the writer is.

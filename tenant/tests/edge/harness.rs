@@ -166,8 +166,12 @@ impl Edge {
             domain: DOMAIN.to_owned(),
             domain_sid: SID.to_owned(),
             agent: identity.agent,
+            envelope: (role == Role::Pta).then_some([9; 32]),
         };
         let issued = authority.agent_certificate(&RequestedKey::of(&csr).unwrap(), &name, made_at).unwrap();
+        let newest = "UPDATE agents SET serial = ?2 WHERE id = ?1";
+        let row = (identity.agent.as_bytes(), issued.serial.as_slice());
+        self.tenant.store.write(|tx| Ok(tx.execute(newest, row)?)).unwrap();
         Identity { agent: identity.agent, certificate: issued.certificate, key, approved: true }
     }
 
@@ -270,13 +274,19 @@ pub(crate) fn key_and_request() -> (Vec<u8>, Vec<u8>) {
 
 pub(crate) fn enroll_request(secret: TokenSecret, role: Role, csr: Vec<u8>) -> EnrollRequest {
     EnrollRequest {
-        envelope: None,
+        envelope: envelope_of(role),
         secret,
         role,
         csr: Blob::new(csr).unwrap(),
         software: Text::new("landbridge-phs test").unwrap(),
         host: Text::new("host.example.com").unwrap(),
     }
+}
+
+/// What a request of this role has for an envelope key.
+pub(crate) fn envelope_of(role: Role) -> Option<Blob<32>> {
+    let key = || landbridge_crypto::envelope::EnvelopeKey::generate().public().to_bytes();
+    (role == Role::Pta).then(|| Blob::new(key()).unwrap())
 }
 
 /// What a phs asks first.
