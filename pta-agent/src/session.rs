@@ -10,13 +10,18 @@ use landbridge_wire::bounded::Blob;
 use landbridge_wire::signin::{
     Answer, Ask, Decline, Declined, FromAgent, FromTenant, Heartbeat, Hello, MAX_IN_HAND, SILENCE, Verdict,
 };
-use seen::Seen;
+use seen::{First, Seen};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The tenant's welcome comes within this.
 const WELCOME: Duration = Duration::from_secs(5);
+/// The tenant closes a drained connection when it has no more asks on it; if it does not, we do after this.
+const LINGER: Duration = Duration::from_secs(1);
+/// What the connection's clock may be thought to lag more with each heartbeat: clocks drift by less, and a pile of
+/// old heartbeats that is read at once must not make old asks young.
+const DRIFT: Duration = Duration::from_millis(10);
 /// After a wish to drain, what is in hand has so long.
 const DRAINING: Duration = Duration::from_secs(12);
 /// An ask whose deadline is further away than this is not one of ours.
@@ -82,6 +87,8 @@ pub struct Session {
     capacity: usize,
     /// What the own clock shows more than the connection's; none before the welcome.
     ahead: Option<Duration>,
+    /// What the latest heartbeat of the tenant said.
+    beat: u64,
     in_hand: BTreeMap<Uuid, Instant>,
     seen: Seen,
     /// Since when nothing more is taken, and who wished it.
@@ -99,6 +106,7 @@ impl Session {
             heard: now,
             capacity,
             ahead: None,
+            beat: 0,
             in_hand: BTreeMap::new(),
             seen: Seen::default(),
             draining: None,
@@ -111,6 +119,10 @@ impl Session {
     pub fn heard(&mut self, message: FromTenant, now: Instant) {
         if self.closed {
             return;
+        }
+        if let Some(why) = self.silent(now) {
+            // The tenant has given this connection up as well: what still comes over it is old.
+            return self.close(why);
         }
         self.heard = self.heard.max(now);
         match message {
@@ -173,13 +185,9 @@ impl Session {
         if self.closed {
             return None;
         }
-        let alive = match self.ahead {
-            None => self.began + WELCOME,
-            Some(_) => self.heard + Duration::from_millis(SILENCE),
-        };
-        let drained = self.draining.map(|(since, _)| since + DRAINING);
+        let drained = self.draining.map(|draining| self.drained_at(draining));
         let late = self.in_hand.values().min().copied();
-        [Some(alive), drained, late].into_iter().flatten().min()
+        [Some(self.dead_at().0), drained, late].into_iter().flatten().min()
     }
 
     /// Does what time asks for.
@@ -189,13 +197,10 @@ impl Session {
         }
         // Nobody waits for these any more. The bind may go on; its outcome will go nowhere.
         self.in_hand.retain(|_, by| now < *by);
-        if self.ahead.is_none() && now >= self.began + WELCOME {
-            return self.close(Closing::NotWelcomed);
+        match self.silent(now) {
+            Some(why) => self.close(why),
+            None => self.finish(now),
         }
-        if self.ahead.is_some() && now >= self.heard + Duration::from_millis(SILENCE) {
-            return self.close(Closing::Silent);
-        }
-        self.finish(now);
     }
 
     /// How many asks are out.
@@ -215,8 +220,11 @@ impl Session {
         if now >= by {
             return self.send(no(Decline::TooLate));
         }
-        if !self.seen.first(request, by, now) {
-            return self.send(no(Decline::Unopened));
+        match self.seen.first(request, by, now) {
+            First::Yes => {}
+            // The outcome of the first one is what counts; a word about this one would be taken for it.
+            First::No => return,
+            First::Full => return self.send(no(Decline::Overloaded)),
         }
         if self.draining.is_some() {
             return self.send(no(Decline::Draining));
@@ -230,17 +238,44 @@ impl Session {
 
     /// Sends a heartbeat back, and sets the connection's clock by it.
     fn beat(&mut self, beat: Heartbeat, now: Instant) {
-        let own = now.saturating_duration_since(self.began);
-        self.ahead = Some(own.saturating_sub(Duration::from_millis(beat.at)));
+        if beat.at >= self.beat {
+            self.beat = beat.at;
+            let own = now.saturating_duration_since(self.began);
+            let ahead = own.saturating_sub(Duration::from_millis(beat.at));
+            self.ahead = self.ahead.map(|before| ahead.min(before + DRIFT));
+        }
         self.send(FromAgent::Heartbeat(beat));
+    }
+
+    /// When the connection is dead unless something is heard before, and why.
+    fn dead_at(&self) -> (Instant, Closing) {
+        match self.ahead {
+            None => (self.began + WELCOME, Closing::NotWelcomed),
+            Some(_) => (self.heard + Duration::from_millis(SILENCE), Closing::Silent),
+        }
+    }
+
+    fn silent(&self, now: Instant) -> Option<Closing> {
+        let (at, why) = self.dead_at();
+        (now >= at).then_some(why)
+    }
+
+    /// When a draining connection closes, if nothing else happens. The tenant says Drain after its last ask; our own
+    /// Drain may cross an ask on its way.
+    fn drained_at(&self, (since, why): (Instant, Closing)) -> Instant {
+        match (self.in_hand.is_empty(), why) {
+            (false, _) => since + DRAINING,
+            (true, Closing::Drained) if self.ahead.is_some() => since + LINGER,
+            (true, _) => since,
+        }
     }
 
     /// Closes if it was to be drained and is.
     fn finish(&mut self, now: Instant) {
-        if let Some((since, why)) = self.draining
-            && (self.in_hand.is_empty() || now >= since + DRAINING)
+        if let Some(draining) = self.draining
+            && now >= self.drained_at(draining)
         {
-            self.close(why);
+            self.close(draining.1);
         }
     }
 

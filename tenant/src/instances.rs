@@ -18,7 +18,7 @@ const NAMES: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
     /// The one that was heard last, or the first ever.
-    Same,
+    Known,
     /// A newer one: the agent was restarted.
     New,
     /// Two at once: the identity is in two places.
@@ -42,11 +42,11 @@ impl Instances {
         match names.last() {
             None => {
                 names.push(Instance { name, first: now });
-                Heard::Same
+                Heard::Known
             }
-            Some(newest) if newest.name == name => Heard::Same,
+            Some(newest) if newest.name == name => Heard::Known,
             Some(newest) if names.iter().any(|known| known.name == name) => {
-                if now.saturating_duration_since(newest.first) > OVERLAP { Heard::Two } else { Heard::Same }
+                if now.saturating_duration_since(newest.first) > OVERLAP { Heard::Two } else { Heard::Known }
             }
             Some(_) => {
                 names.push(Instance { name, first: now });
@@ -77,11 +77,11 @@ mod tests {
     #[test]
     fn a_restart_is_a_new_process_and_no_alarm() {
         let (mut instances, now) = (Instances::default(), Instant::now());
-        assert_eq!(instances.heard(AGENT, name(1), now), Heard::Same);
+        assert_eq!(instances.heard(AGENT, name(1), now), Heard::Known);
         for n in 2..20 {
             let later = now + Duration::from_secs(u64::try_from(n).unwrap_or_default());
             assert_eq!(instances.heard(AGENT, name(n), later), Heard::New);
-            assert_eq!(instances.heard(AGENT, name(n), later), Heard::Same);
+            assert_eq!(instances.heard(AGENT, name(n), later), Heard::Known);
         }
         assert!(instances.0[&AGENT].len() <= NAMES);
     }
@@ -91,7 +91,7 @@ mod tests {
         let (mut instances, now) = (Instances::default(), Instant::now());
         instances.heard(AGENT, name(1), now);
         instances.heard(AGENT, name(2), now);
-        assert_eq!(instances.heard(AGENT, name(1), now + OVERLAP), Heard::Same);
+        assert_eq!(instances.heard(AGENT, name(1), now + OVERLAP), Heard::Known);
         assert_eq!(instances.heard(AGENT, name(1), now + OVERLAP + Duration::from_millis(1)), Heard::Two);
     }
 
@@ -104,6 +104,6 @@ mod tests {
         assert_eq!(instances.heard(AGENT, name(2), now + minute), Heard::New);
         assert_eq!(instances.heard(AGENT, name(1), now + minute * 2), Heard::Two);
         instances.forget(AGENT);
-        assert_eq!(instances.heard(AGENT, name(1), now + minute * 3), Heard::Same);
+        assert_eq!(instances.heard(AGENT, name(1), now + minute * 3), Heard::Known);
     }
 }

@@ -12,12 +12,14 @@ mod canary;
 mod chance;
 mod deliver;
 mod line;
+mod terms;
+
+pub use terms::{AgentView, Alarm, Asked, Closed, Event, Facts, Link, NoAnswer, Output};
 
 use crate::instances::{Heard, Instances};
 use canary::Canaries;
 use chance::Chance;
-use deliver::{Delivery, For, Ticket};
-use landbridge_crypto::envelope::EnvelopePublic;
+use deliver::{Delivery, Ticket};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::signin::{FromAgent, FromTenant, Hello, Verdict};
@@ -31,168 +33,12 @@ use uuid::Uuid;
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// The most links of one agent.
 const LINKS_PER_AGENT: usize = 16;
+/// The most links.
+const LINKS: usize = 4096;
 /// The most sign-ins at a time.
 const TICKETS: usize = 4096;
 /// So many durations of recent refusals are kept for each domain.
 const SAMPLES: usize = 32;
-
-/// A connection's number, given by the caller and never used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Link(pub u64);
-
-/// What the certificate says that was shown on a link.
-#[derive(Debug, Clone)]
-pub struct Facts {
-    /// The agent.
-    pub agent: Uuid,
-    /// The row of its domain.
-    pub domain: i64,
-    /// SID of its domain.
-    pub domain_sid: String,
-    /// The certificate's serial number, without leading zeros.
-    pub serial: Vec<u8>,
-    /// What passwords are sealed to.
-    pub key: EnvelopePublic,
-    /// The certificate's end.
-    pub until: Instant,
-}
-
-/// What the caller is to do.
-#[derive(Debug)]
-pub enum Output {
-    /// Send this.
-    Send {
-        /// Over this link.
-        link: Link,
-        /// This.
-        message: FromTenant,
-    },
-    /// Close it; the relay has forgotten it.
-    Close {
-        /// The link.
-        link: Link,
-        /// Why, for the log.
-        why: Closed,
-    },
-    /// A sign-in is over.
-    Answered {
-        /// Which.
-        ticket: u64,
-        /// How.
-        asked: Asked,
-    },
-    /// A person must look at this agent. Its links are closed already.
-    Alarm {
-        /// The agent.
-        agent: Uuid,
-        /// What it did.
-        alarm: Alarm,
-        /// How long ago it last answered a canary as it should; none: never.
-        trusted: Option<Duration>,
-    },
-    /// An agent said who it is.
-    Introduced {
-        /// Over this link.
-        link: Link,
-        /// The agent.
-        agent: Uuid,
-        /// Its process.
-        instance: Uuid,
-        /// Program and version.
-        software: String,
-    },
-    /// For the metrics.
-    Counted(Event),
-}
-
-/// Why a link is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closed {
-    /// It did not introduce itself in time.
-    NoHello,
-    /// Nothing was heard for too long.
-    Silent,
-    /// It broke the protocol.
-    Breach(&'static str),
-    /// It has as many links as it may have, or the tenant has.
-    TooMany,
-    /// Its certificate is over.
-    CertificateOver,
-    /// It was revoked or quarantined.
-    Cut,
-}
-
-/// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Event {
-    /// An ask went to an agent.
-    Delivered,
-    /// An ask went to a second agent.
-    Redelivered,
-    /// A verdict for a delivery that nobody waits for: late, doubled, or made up.
-    Stray,
-    /// A verdict with a tag that does not fit, or over another link than was asked.
-    Forged,
-    /// A canary went to an agent.
-    CanarySent,
-    /// A canary was refused, as it must be.
-    CanaryRefused,
-    /// A canary was accepted.
-    CanaryAccepted,
-}
-
-/// How a sign-in ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
-    /// What the directory said, or why it said nothing.
-    pub outcome: Result<Verdict, NoAnswer>,
-    /// The agent that answered.
-    pub agent: Option<Uuid>,
-    /// So many binds may have reached the directory, which counts bad passwords.
-    pub tried: u32,
-}
-
-/// Why there is no verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum NoAnswer {
-    /// No agent of the domain is connected.
-    #[error("no agent of the domain is connected")]
-    NoAgent,
-    /// All of them have as much in hand as they take.
-    #[error("all agents of the domain are busy")]
-    Busy,
-    /// The agents reach no domain controller.
-    #[error("the agents reach no domain controller")]
-    NoDirectory,
-    /// The agents that were asked are gone.
-    #[error("the agents that were asked are gone")]
-    Lost,
-    /// No answer came in time.
-    #[error("no answer came in time")]
-    TooLate,
-}
-
-/// Why a person must look at an agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Alarm {
-    /// It said yes to a password that is nobody's.
-    CanaryAccepted,
-    /// It is heard from two processes at once.
-    TwoInstances,
-}
-
-/// An agent, as it is listed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AgentView {
-    /// The agent.
-    pub agent: Uuid,
-    /// The row of its domain.
-    pub domain: i64,
-    /// Its links.
-    pub links: usize,
-    /// What it has in hand.
-    pub in_hand: usize,
-}
 
 /// The relay.
 #[derive(Debug)]
@@ -203,6 +49,8 @@ pub struct Relay {
     lines: BTreeMap<Link, Line>,
     tickets: HashMap<u64, Ticket>,
     deliveries: HashMap<Uuid, Delivery>,
+    /// So many deliveries were made: their order, which their random names do not give.
+    delivered: u64,
     instances: Instances,
     canaries: Canaries,
     alarmed: HashSet<Uuid>,
@@ -213,8 +61,8 @@ pub struct Relay {
 
 impl Relay {
     /// The relay of this tenant, whose nodes are at these URLs.
-    pub fn new(tenant: Uuid, nodes: &[String], seed: u64) -> Self {
-        let nodes = nodes.iter().take(16).filter_map(|node| Text::new(node.as_str()).ok()).collect();
+    pub fn new(tenant: Uuid, nodes: Vec<String>, seed: u64) -> Self {
+        let nodes = nodes.into_iter().filter_map(|node| Text::new(node).ok()).take(16).collect();
         Self {
             tenant,
             nodes: List::new(nodes).unwrap_or_default(),
@@ -222,6 +70,7 @@ impl Relay {
             lines: BTreeMap::new(),
             tickets: HashMap::new(),
             deliveries: HashMap::new(),
+            delivered: 0,
             instances: Instances::default(),
             canaries: Canaries::default(),
             alarmed: HashSet::new(),
@@ -237,7 +86,7 @@ impl Relay {
         if self.alarmed.contains(&facts.agent) {
             return self.output.push_back(Output::Close { link, why: Closed::Cut });
         }
-        if of_agent >= LINKS_PER_AGENT {
+        if of_agent >= LINKS_PER_AGENT || self.lines.len() >= LINKS {
             return self.output.push_back(Output::Close { link, why: Closed::TooMany });
         }
         self.lines.insert(link, Line::new(facts, now));
@@ -267,21 +116,22 @@ impl Relay {
                 let (agent, instance) = (line.facts.agent, line.instance);
                 self.is_one_process(agent, instance, now);
             }
-            FromAgent::Drain => line.draining = true,
+            FromAgent::Drain => {
+                line.draining = true;
+                self.close_if_drained(link, now);
+            }
             FromAgent::Unknown => {}
         }
     }
 
     /// A link is gone.
     pub fn lost(&mut self, link: Link, now: Instant) {
-        if self.lines.remove(&link).is_some() {
-            self.bereaved(link, now);
-        }
+        self.remove(vec![(link, None)], now);
     }
 
     /// Asks whether this is the account's password. The answer comes as [`Output::Answered`].
     pub fn ask(&mut self, ticket: u64, domain: i64, object: Uuid, password: Arc<Password>, now: Instant) {
-        if self.tickets.len() >= TICKETS {
+        if self.tickets.len() >= TICKETS || self.tickets.contains_key(&ticket) {
             let asked = Asked { outcome: Err(NoAnswer::Busy), agent: None, tried: 0 };
             return self.output.push_back(Output::Answered { ticket, asked });
         }
@@ -291,15 +141,16 @@ impl Relay {
 
     /// Closes all links of an agent: it was revoked or quarantined.
     pub fn cut(&mut self, agent: Uuid, now: Instant) {
-        for link in self.links_of(agent) {
-            self.close(link, Closed::Cut, now);
-        }
-        self.canaries.forget(agent);
+        let links = self.lines.iter().filter(|(_, line)| line.facts.agent == agent);
+        let links = links.map(|(link, _)| (*link, Some(Closed::Cut))).collect();
+        self.remove(links, now);
     }
 
     /// The tenant stops: no more asks, and the agents may go elsewhere when nothing is in their hand.
     pub fn drain(&mut self, _now: Instant) {
-        self.draining = true;
+        if std::mem::replace(&mut self.draining, true) {
+            return;
+        }
         let welcomed = self.lines.iter().filter(|(_, line)| line.welcomed.is_some());
         let sends = welcomed.map(|(link, _)| Output::Send { link: *link, message: FromTenant::Drain });
         self.output.extend(sends);
@@ -310,8 +161,8 @@ impl Relay {
         self.canaries.name(domain, objects);
     }
 
-    /// An administrator looked into an agent: what was held against it is forgotten.
-    pub fn trust_again(&mut self, agent: Uuid) {
+    /// An administrator looked into an agent and approved it: its processes, and the alarm about them, are forgotten.
+    pub fn forget_instances(&mut self, agent: Uuid) {
         self.alarmed.remove(&agent);
         self.instances.forget(agent);
     }
@@ -319,7 +170,7 @@ impl Relay {
     /// Whether an upload's process fits what is known of its agent. An alarm is raised if not.
     pub fn is_one_process(&mut self, agent: Uuid, instance: Uuid, now: Instant) -> bool {
         match self.instances.heard(agent, instance, now) {
-            Heard::Same | Heard::New => true,
+            Heard::Known | Heard::New => true,
             Heard::Two => {
                 self.alarm(agent, Alarm::TwoInstances, now);
                 false
@@ -335,18 +186,14 @@ impl Relay {
     /// When [`Self::timeout`] is to be called; none: never.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let lines = self.lines.values().map(Line::due);
-        let deliveries = self.deliveries.values().map(|delivery| delivery.by);
-        let canaries = self.canaries.due(self.lines.values().filter(|line| line.welcomed.is_some()));
-        lines.chain(deliveries).chain(canaries).min()
+        let canaries = self.canaries.due().filter(|_| !self.draining);
+        lines.chain(self.first_due()).chain(canaries).min()
     }
 
     /// Does what time asks for.
     pub fn timeout(&mut self, now: Instant) {
-        let over: Vec<(Link, Closed)> =
-            self.lines.iter().filter_map(|(link, line)| Some((*link, line.over(now)?))).collect();
-        for (link, why) in over {
-            self.close(link, why, now);
-        }
+        let over = self.lines.iter().filter_map(|(link, line)| Some((*link, Some(line.over(now)?))));
+        self.remove(over.collect(), now);
         for (link, line) in &mut self.lines {
             if let Some(beat) = line.beat(now) {
                 self.output.push_back(Output::Send { link: *link, message: FromTenant::Heartbeat(beat) });
@@ -361,9 +208,11 @@ impl Relay {
         let mut views: BTreeMap<Uuid, AgentView> = BTreeMap::new();
         for line in self.lines.values().filter(|line| line.welcomed.is_some()) {
             let Facts { agent, domain, .. } = line.facts;
-            let view = views.entry(agent).or_insert(AgentView { agent, domain, links: 0, in_hand: 0 });
+            let none = AgentView { agent, domain, links: 0, in_hand: 0, latency: Duration::ZERO };
+            let view = views.entry(agent).or_insert(none);
             view.links += 1;
             view.in_hand += line.in_hand;
+            view.latency = view.latency.max(line.latency());
         }
         views.into_values().collect()
     }
@@ -377,12 +226,13 @@ impl Relay {
 
     /// Whether nothing is in anybody's hand.
     pub fn is_idle(&self) -> bool {
-        self.tickets.is_empty()
+        self.tickets.is_empty() && self.deliveries.is_empty()
     }
 
     fn introduced(&mut self, link: Link, hello: Hello, now: Instant) {
+        let Some(agent) = self.lines.get(&link).map(|line| line.facts.agent) else { return };
+        let first = !self.lines.values().any(|line| line.facts.agent == agent && line.welcomed.is_some());
         let Some(line) = self.lines.get_mut(&link) else { return };
-        let agent = line.facts.agent;
         let Hello { instance, software, .. } = &hello;
         let (instance, software) = (*instance, software.as_str().to_owned());
         line.welcome(&hello, now);
@@ -392,7 +242,7 @@ impl Relay {
         if self.draining {
             self.output.push_back(Output::Send { link, message: FromTenant::Drain });
         }
-        self.canaries.begin(agent, now);
+        self.canaries.begin(agent, first, now);
         self.is_one_process(agent, instance, now);
         self.release_canaries(now);
     }
@@ -406,26 +256,33 @@ impl Relay {
     }
 
     fn close(&mut self, link: Link, why: Closed, now: Instant) {
-        if self.lines.remove(&link).is_some() {
-            self.output.push_back(Output::Close { link, why });
-            self.bereaved(link, now);
+        self.remove(vec![(link, Some(why))], now);
+    }
+
+    fn close_if_drained(&mut self, link: Link, now: Instant) {
+        if self.lines.get(&link).is_some_and(|line| line.draining && line.in_hand == 0) {
+            self.close(link, Closed::Drained, now);
         }
     }
 
-    /// What was in the hand of a link that is gone.
-    fn bereaved(&mut self, link: Link, now: Instant) {
-        let mut lost: Vec<Uuid> =
-            self.deliveries.iter().filter(|(_, d)| d.link == link).map(|(request, _)| *request).collect();
-        lost.sort_unstable();
-        for request in lost {
-            if let Some(Delivery { purpose: For::Ticket(ticket), .. }) = self.deliveries.remove(&request) {
-                self.missed(ticket, NoAnswer::Lost, true, now);
+    /// Forgets links, and closes those that are not gone by themselves. First all of them, then what was in their
+    /// hands is asked elsewhere: else it might be asked over the next one that goes.
+    fn remove(&mut self, links: Vec<(Link, Option<Closed>)>, now: Instant) {
+        let mut gone = Vec::with_capacity(links.len());
+        for (link, why) in links {
+            let Some(line) = self.lines.remove(&link) else { continue };
+            if let Some(why) = why {
+                self.output.push_back(Output::Close { link, why });
             }
+            let agent = line.facts.agent;
+            if !self.lines.values().any(|line| line.facts.agent == agent) {
+                self.canaries.forget(agent);
+            }
+            gone.push(link);
         }
-    }
-
-    fn links_of(&self, agent: Uuid) -> Vec<Link> {
-        self.lines.iter().filter(|(_, line)| line.facts.agent == agent).map(|(link, _)| *link).collect()
+        if !gone.is_empty() {
+            self.bereaved(&gone, now);
+        }
     }
 
     fn note_refusal(&mut self, domain: i64, took: Duration) {

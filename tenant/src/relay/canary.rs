@@ -2,10 +2,9 @@
 //! says yes to everything. It finds an unconditional yes and no more.
 
 use super::deliver::For;
-use super::line::Line;
 use super::{Event, Link, Output, PATIENCE, Relay};
 use landbridge_crypto::secret::{Password, Secret};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -19,8 +18,8 @@ const LATER: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Canaries {
     /// Accounts that are named for this, by domain, and which comes next.
-    named: HashMap<i64, (Vec<Uuid>, usize)>,
-    agents: HashMap<Uuid, Trial>,
+    named: BTreeMap<i64, (Vec<Uuid>, usize)>,
+    agents: BTreeMap<Uuid, Trial>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -31,12 +30,19 @@ struct Trial {
 
 impl Canaries {
     pub(super) fn name(&mut self, domain: i64, objects: Vec<Uuid>) {
-        self.named.insert(domain, (objects, 0));
+        if objects.is_empty() {
+            self.named.remove(&domain);
+        } else {
+            self.named.insert(domain, (objects, 0));
+        }
     }
 
-    /// An agent is tried as soon as it is there.
-    pub(super) fn begin(&mut self, agent: Uuid, now: Instant) {
-        self.agents.entry(agent).or_insert(Trial { next: now, refused: None });
+    /// An agent is tried as soon as it is there, and every time that it comes back.
+    pub(super) fn begin(&mut self, agent: Uuid, back: bool, now: Instant) {
+        let trial = self.agents.entry(agent).or_insert(Trial { next: now, refused: None });
+        if back {
+            trial.next = now;
+        }
     }
 
     pub(super) fn forget(&mut self, agent: Uuid) {
@@ -55,9 +61,9 @@ impl Canaries {
         Some(now.saturating_duration_since(refused))
     }
 
-    /// When the next of these agents is to be tried.
-    pub(super) fn due<'a>(&self, lines: impl Iterator<Item = &'a Line>) -> Option<Instant> {
-        lines.filter_map(|line| self.agents.get(&line.facts.agent)).map(|trial| trial.next).min()
+    /// When the next trial is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.agents.values().map(|trial| trial.next).min()
     }
 
     /// The next account of a domain, or an objectGUID that no account has.
@@ -72,6 +78,9 @@ impl Canaries {
 impl Relay {
     /// Tries every agent whose time has come, over one of its links.
     pub(super) fn release_canaries(&mut self, now: Instant) {
+        if self.draining {
+            return;
+        }
         let due: Vec<Uuid> =
             self.canaries.agents.iter().filter(|(_, t)| now >= t.next).map(|(agent, _)| *agent).collect();
         for agent in due {

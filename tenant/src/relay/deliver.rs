@@ -1,5 +1,6 @@
 //! A ticket's way to an agent and back: choice, envelope, verdict, and the one repetition.
 
+use super::line::Line;
 use super::{Alarm, Closed, Event, Link, NoAnswer, Output, PATIENCE, Relay};
 use landbridge_crypto::envelope::{About, VerdictKey};
 use landbridge_crypto::secret::Password;
@@ -38,8 +39,10 @@ impl Ticket {
 /// An envelope that is out.
 #[derive(Debug)]
 pub(super) struct Delivery {
-    pub(super) link: Link,
-    pub(super) purpose: For,
+    link: Link,
+    purpose: For,
+    /// Which one it was: what is lost together is asked again in this order.
+    number: u64,
     key: VerdictKey,
     sent: Instant,
     pub(super) by: Instant,
@@ -82,32 +85,30 @@ impl Relay {
         }
     }
 
-    /// The better of two links, by chance; rather one of an agent that was not asked yet.
+    /// The better of two links, by chance. Rather one that can be hoped to answer, and rather one of an agent that was
+    /// not asked yet.
     fn choose(&mut self, ticket: u64, now: Instant) -> Result<Link, NoAnswer> {
         let Some(waiting) = self.tickets.get(&ticket) else { return Err(NoAnswer::Lost) };
-        let of_domain = self.lines.iter().filter(|(link, line)| {
-            line.facts.domain == waiting.domain && line.takes(now) && !waiting.links.contains(link)
-        });
-        let of_domain: Vec<(Link, f64, bool, bool)> = of_domain
-            .map(|(link, line)| {
-                (*link, line.weight(), line.has_room(), !waiting.agents.contains(&line.facts.agent))
+        let mut of_domain = self
+            .lines
+            .iter()
+            .filter(|(link, line)| {
+                line.facts.domain == waiting.domain && line.takes(now) && !waiting.links.contains(link)
             })
-            .collect();
-        if of_domain.is_empty() {
+            .peekable();
+        if of_domain.peek().is_none() {
             return Err(NoAnswer::NoAgent);
         }
-        let others = of_domain.iter().any(|(_, _, room, other)| *room && *other);
-        let free: Vec<(Link, f64)> = of_domain
-            .into_iter()
-            .filter(|(_, _, room, other)| *room && (*other || !others))
-            .map(|(link, weight, _, _)| (link, weight))
-            .collect();
+        let mut free: Vec<(Link, &Line)> =
+            of_domain.filter(|(_, line)| line.has_room()).map(|(link, line)| (*link, line)).collect();
+        prefer(&mut free, |line| line.is_hopeful(now));
+        prefer(&mut free, |line| !waiting.agents.contains(&line.facts.agent));
         let one = self.chance.below(free.len());
         // Another one than the first, each as likely.
         let other = (one + 1 + self.chance.below(free.len().saturating_sub(1))).checked_rem(free.len());
         let (one, other) = (free.get(one), other.and_then(|other| free.get(other)));
         match (one, other) {
-            (Some((_, a)), Some((link, b))) if b < a => Ok(*link),
+            (Some((_, a)), Some((link, b))) if b.weight() < a.weight() => Ok(*link),
             (Some((link, _)), _) => Ok(*link),
             (None, _) => Err(NoAnswer::Busy),
         }
@@ -141,7 +142,9 @@ impl Relay {
             return false;
         };
         line.in_hand += 1;
-        self.deliveries.insert(request, Delivery { link, purpose, key, sent: now, by });
+        let number = self.delivered;
+        self.delivered += 1;
+        self.deliveries.insert(request, Delivery { link, purpose, number, key, sent: now, by });
         let ask = Box::new(Ask { request, object, due, encapsulated, sealed });
         self.output.push_back(Output::Send { link, message: FromTenant::Ask(ask) });
         true
@@ -154,6 +157,10 @@ impl Relay {
         };
         if delivery.link != link {
             return self.output.push_back(Output::Counted(Event::Forged));
+        }
+        if now >= delivery.by {
+            self.output.push_back(Output::Counted(Event::Stray));
+            return self.expire(now);
         }
         let said = answer.verdict.authenticated(answer.request);
         if !delivery.key.verify(&said, answer.tag.as_bytes()) {
@@ -184,28 +191,37 @@ impl Relay {
                 self.canaries.refused(agent, now);
             }
         }
+        self.close_if_drained(link, now);
     }
 
     /// No verdict came, and the agent says why.
     pub(super) fn declined(&mut self, link: Link, declined: Declined, now: Instant) {
-        let known = self.deliveries.get(&declined.request).is_some_and(|delivery| delivery.link == link);
-        if !known {
+        let Some(delivery) = self.deliveries.get(&declined.request).filter(|delivery| delivery.link == link)
+        else {
             return self.output.push_back(Output::Counted(Event::Stray));
+        };
+        if now >= delivery.by {
+            self.output.push_back(Output::Counted(Event::Stray));
+            return self.expire(now);
         }
         let Some(delivery) = self.take(declined.request) else { return };
-        if let Some(line) = self.lines.get_mut(&link)
-            && declined.why == Decline::Draining
-        {
-            line.draining = true;
+        if let Some(line) = self.lines.get_mut(&link) {
+            match declined.why {
+                Decline::Draining => line.draining = true,
+                Decline::NoDirectory => line.is_helpless(now),
+                Decline::Overloaded | Decline::TooLate | Decline::Unopened => {}
+            }
         }
-        let For::Ticket(ticket) = delivery.purpose else { return };
-        let why = match declined.why {
-            Decline::NoDirectory => NoAnswer::NoDirectory,
-            Decline::Overloaded => NoAnswer::Busy,
-            Decline::TooLate => NoAnswer::TooLate,
-            Decline::Draining | Decline::Unopened => NoAnswer::Lost,
-        };
-        self.missed(ticket, why, declined.tried, now);
+        if let For::Ticket(ticket) = delivery.purpose {
+            let why = match declined.why {
+                Decline::NoDirectory => NoAnswer::NoDirectory,
+                Decline::Overloaded => NoAnswer::Busy,
+                Decline::TooLate => NoAnswer::TooLate,
+                Decline::Draining | Decline::Unopened => NoAnswer::Lost,
+            };
+            self.missed(ticket, why, declined.tried, now);
+        }
+        self.close_if_drained(link, now);
     }
 
     /// A delivery came to nothing: once more, if that makes sense.
@@ -221,13 +237,43 @@ impl Relay {
 
     /// Ends what nobody waits for any longer.
     pub(super) fn expire(&mut self, now: Instant) {
-        let late: Vec<Uuid> =
-            self.deliveries.iter().filter(|(_, d)| now >= d.by).map(|(request, _)| *request).collect();
-        for request in late {
-            if let Some(Delivery { purpose: For::Ticket(ticket), .. }) = self.take(request) {
+        for (request, link) in self.deliveries_where(|delivery| now >= delivery.by) {
+            let Some(delivery) = self.take(request) else { continue };
+            // An agent that answers nothing but heartbeats is no quick one.
+            if let Some(line) = self.lines.get_mut(&link) {
+                line.took(now.saturating_duration_since(delivery.sent));
+            }
+            if let For::Ticket(ticket) = delivery.purpose {
                 self.missed(ticket, NoAnswer::TooLate, true, now);
             }
+            self.close_if_drained(link, now);
         }
+    }
+
+    /// What was in the hands of links that are gone.
+    pub(super) fn bereaved(&mut self, gone: &[Link], now: Instant) {
+        for (request, _) in self.deliveries_where(|delivery| gone.contains(&delivery.link)) {
+            if let Some(Delivery { purpose: For::Ticket(ticket), .. }) = self.deliveries.remove(&request) {
+                self.missed(ticket, NoAnswer::Lost, true, now);
+            }
+        }
+    }
+
+    /// In the order in which they were made.
+    fn deliveries_where(&self, applies: impl Fn(&Delivery) -> bool) -> Vec<(Uuid, Link)> {
+        let mut found: Vec<(u64, Uuid, Link)> = self
+            .deliveries
+            .iter()
+            .filter(|(_, delivery)| applies(delivery))
+            .map(|(request, delivery)| (delivery.number, *request, delivery.link))
+            .collect();
+        found.sort_unstable_by_key(|(number, ..)| *number);
+        found.into_iter().map(|(_, request, link)| (request, link)).collect()
+    }
+
+    /// When the first of them is over.
+    pub(super) fn first_due(&self) -> Option<Instant> {
+        self.deliveries.values().map(|delivery| delivery.by).min()
     }
 
     fn take(&mut self, request: Uuid) -> Option<Delivery> {
@@ -236,5 +282,12 @@ impl Relay {
             line.in_hand = line.in_hand.saturating_sub(1);
         }
         Some(delivery)
+    }
+}
+
+/// Keeps the links of which this holds, if there are any.
+fn prefer(free: &mut Vec<(Link, &Line)>, holds: impl Fn(&Line) -> bool) {
+    if free.iter().any(|(_, line)| holds(line)) {
+        free.retain(|(_, line)| holds(line));
     }
 }

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 /// An agent introduces itself within this.
 const HELLO: Duration = Duration::from_secs(5);
+/// An agent without a directory is asked last for so long.
+const HELPLESS: Duration = Duration::from_secs(1);
 /// What an agent is thought to take before it has answered anything, in seconds.
 const FIRST_LATENCY: f64 = 0.005;
 
@@ -24,6 +26,8 @@ pub(super) struct Line {
     pub(super) in_hand: usize,
     latency: f64,
     pub(super) draining: bool,
+    /// When it last had no directory.
+    helpless: Option<Instant>,
 }
 
 impl Line {
@@ -40,6 +44,7 @@ impl Line {
             in_hand: 0,
             latency: FIRST_LATENCY,
             draining: false,
+            helpless: None,
         }
     }
 
@@ -56,6 +61,17 @@ impl Line {
         self.welcomed.is_some() && !self.draining && now < self.facts.until
     }
 
+    /// Whether it can be hoped to answer: no heartbeat is missing, and it did not just say that it has no directory.
+    /// Such an agent declines quickly and would look like the best one.
+    pub(super) fn is_hopeful(&self, now: Instant) -> bool {
+        now < self.heard + Duration::from_millis(HEARTBEAT + HEARTBEAT / 2)
+            && self.helpless.is_none_or(|since| now >= since + HELPLESS)
+    }
+
+    pub(super) fn is_helpless(&mut self, now: Instant) {
+        self.helpless = Some(now);
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.in_hand < self.capacity
     }
@@ -68,6 +84,10 @@ impl Line {
 
     pub(super) fn took(&mut self, time: Duration) {
         self.latency = (self.latency * 7.0 + time.as_secs_f64().clamp(0.0001, 10.0)) / 8.0;
+    }
+
+    pub(super) fn latency(&self) -> Duration {
+        Duration::from_secs_f64(self.latency)
     }
 
     /// The connection's clock, in milliseconds.
