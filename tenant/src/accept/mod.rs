@@ -15,8 +15,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use live::Live;
-use pace::{Paced, Rhythm};
+use live::{Entry, Live};
+use pace::{Busy, Paced, Rhythm};
 use rustls::ServerConfig;
 use share::{Share, Shares};
 use std::convert::Infallible;
@@ -69,13 +69,32 @@ const MAX_HEAD: usize = 16 * 1024;
 /// The most headers of a request.
 const MAX_HEADERS: usize = 64;
 
-/// Who is at the other end.
+/// Who is at the other end. Whoever holds this holds the connection's place: also when HTTP is over on it, and a
+/// WebSocket goes on.
 #[derive(Debug)]
 pub struct Peer {
     /// Its address.
     pub address: SocketAddr,
     /// The certificate that it showed, its chain proved.
     pub shown: Option<Shown>,
+    rhythm: Rhythm,
+    entry: Option<Entry>,
+    _place: (OwnedSemaphorePermit, Share),
+}
+
+impl Peer {
+    /// Ends when the connection is to be cut.
+    pub async fn cut(&self) {
+        match &self.entry {
+            Some(entry) => entry.cut().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// While this is held, the connection may be silent for as long as it likes.
+    pub fn busy(&self) -> Busy {
+        self.rhythm.busy()
+    }
 }
 
 /// Takes requests.
@@ -175,15 +194,17 @@ impl Connection {
         let certificates = tls.get_ref().1.peer_certificates();
         let shown = certificates.and_then(|chain| Shown::read(chain.first()?));
         let entry = shown.as_ref().map(|shown| self.live.enter(shown.name.agent));
-        let peer = Arc::new(Peer { address, shown });
-
         let rhythm = Rhythm::new();
+        let peer = Peer { address, shown, rhythm: rhythm.clone(), entry, _place: place };
+        let peer = Arc::new(peer);
+        let serving = peer.clone();
+
         let paced = Paced::new(tls, rhythm.clone(), self.limits);
         let service = service_fn(move |request| {
-            let (taker, peer, rhythm) = (taker.clone(), peer.clone(), rhythm.clone());
+            let (taker, peer) = (taker.clone(), serving.clone());
             async move {
-                let busy = rhythm.busy();
-                let response = taker.take(peer, request).await;
+                let busy = peer.busy();
+                let response = taker.take(peer.clone(), request).await;
                 drop(busy);
                 Ok::<_, Infallible>(response)
             }
@@ -191,15 +212,9 @@ impl Connection {
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(self.limits.idle);
         http.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD).half_close(false);
-        let connection = http.serve_connection(TokioIo::new(paced), service);
+        let connection = http.serve_connection(TokioIo::new(paced), service).with_upgrades();
         let mut connection = std::pin::pin!(connection);
-        let cut = async {
-            match &entry {
-                Some(entry) => entry.cut().await,
-                None => std::future::pending().await,
-            }
-        };
-        let mut cut = std::pin::pin!(cut);
+        let mut cut = std::pin::pin!(peer.cut());
         let ended = tokio::select! {
             () = &mut cut => return tracing::warn!(%address, "a revoked agent's connection was cut"),
             ended = &mut connection => ended,
@@ -214,6 +229,5 @@ impl Connection {
         if let Err(error) = ended {
             tracing::debug!(%address, %error, "a connection ended early");
         }
-        drop(place);
     }
 }
