@@ -3,6 +3,7 @@
 
 use crate::accept::Limits;
 use crate::accept::pace::{Paced, Rhythm};
+use crate::relay::NoAnswer;
 use crate::serve::{Tenant, told, unix_now};
 use crate::store::agents::{self, Agent, AgentState};
 use crate::store::{StoreError, accounts, domains};
@@ -14,6 +15,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use landbridge_wire::problem::Problem;
+use landbridge_wire::signin::Verdict;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -51,6 +53,12 @@ pub struct Metrics {
     pub renewals: Counts,
     /// Times that the database failed.
     pub storage_errors: Counter,
+    /// Sign-ins that were given to agents, by verdict or why there is none.
+    pub asked: Counts,
+    /// What happened on the way to agents and back.
+    pub agents: Counts,
+    /// Agents that were put into quarantine.
+    pub quarantined: Counts,
 }
 
 impl Default for Metrics {
@@ -63,11 +71,25 @@ impl Default for Metrics {
             enrollments: Family::default(),
             renewals: Family::default(),
             storage_errors: Counter::default(),
+            asked: Family::default(),
+            agents: Family::default(),
+            quarantined: Family::default(),
         }
     }
 }
 
 impl Metrics {
+    /// Counts how a sign-in that was given to an agent ended.
+    pub fn asked(&self, outcome: &Result<Verdict, NoAnswer>) {
+        let outcome = match outcome {
+            // Its number is in the audit log: a metric has no end of labels.
+            Ok(Verdict::Unknown(_)) => "Unknown".to_owned(),
+            Ok(verdict) => format!("{verdict:?}"),
+            Err(why) => format!("{why:?}"),
+        };
+        self.asked.get_or_create(&vec![("outcome", outcome)]).inc();
+    }
+
     /// Counts one answer to an agent.
     pub fn count(&self, counts: &Counts, refusal: Option<&Problem>) {
         let outcome = refusal.map_or_else(|| "ok".to_owned(), |refusal| refusal.code.to_string());
@@ -163,6 +185,9 @@ fn scrape(tenant: &Tenant, now: i64) -> Option<String> {
     registry.register("uploads", "Requests of the upload paths by outcome", metrics.uploads.clone());
     registry.register("enrollments", "Enrolments by outcome", metrics.enrollments.clone());
     registry.register("renewals", "Certificate renewals by outcome", metrics.renewals.clone());
+    registry.register("agent_verdicts", "Sign-ins given to agents, by outcome", metrics.asked.clone());
+    registry.register("agent_events", "On the way to agents and back", metrics.agents.clone());
+    registry.register("agents_quarantined", "Agents put into quarantine", metrics.quarantined.clone());
     registry.register("storage_errors", "Times that the database failed", metrics.storage_errors.clone());
     let tally = tenant.store.tally();
     for (name, help, value) in tally.each() {

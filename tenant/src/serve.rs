@@ -6,6 +6,7 @@ use crate::accept::live::Live;
 use crate::accept::{Door, Limits};
 use crate::admin;
 use crate::apps::Rates;
+use crate::attend::{self, Attend, Raised};
 use crate::audit::Recorder;
 use crate::authority::{Authority, SERVER_LIFE};
 use crate::command::table::when;
@@ -15,7 +16,7 @@ use crate::key_file::KeySource;
 use crate::lockout::Rules;
 use crate::observe::{self, Metrics};
 use crate::signin::{Settings, Signin};
-use crate::store::{Store, audit, digests, domains};
+use crate::store::{Store, audit, canaries, digests, domains};
 use landbridge_crypto::seal::{SealKey, SealKeys};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 /// So many uploads in memory at a time.
 const UPLOADS: usize = 4;
@@ -51,8 +52,10 @@ pub struct Tenant {
     pub rates: Rates,
     /// The agents' connections.
     pub live: Arc<Live>,
+    /// The agents that answer sign-ins.
+    pub attend: Arc<Attend>,
     /// What is counted.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Places for uploads in memory.
     pub uploads: Semaphore,
     /// What a connection may take.
@@ -67,6 +70,7 @@ pub struct Ready {
     door: Door,
     observe: TcpListener,
     admin: UnixListener,
+    raised: mpsc::Receiver<Raised>,
     _lock: File,
 }
 
@@ -86,6 +90,11 @@ impl Ready {
         let recorder = Recorder::start(store.clone())
             .map_err(|e| TenantError::Defect(format!("no thread for the audit log: {e}")))?;
         let live = Arc::new(Live::default());
+        let metrics = Arc::new(Metrics::default());
+        let (attend, raised) = Attend::new(authority.tenant(), config.url.as_str(), metrics.clone());
+        for domain in store.read(domains::all)? {
+            attend.canaries(domain.id, store.read(|conn| canaries::of(conn, domain.id))?);
+        }
         let tenant = Arc::new(Tenant {
             signin,
             store,
@@ -95,7 +104,8 @@ impl Ready {
             recorder,
             rates: Rates::default(),
             live: live.clone(),
-            metrics: Metrics::default(),
+            attend,
+            metrics,
             uploads: Semaphore::new(UPLOADS),
             limits,
             certificate,
@@ -104,7 +114,7 @@ impl Ready {
         let door = Door { listener: bind(config.listen).await?, tls: Arc::new(tls), limits, live };
         let observe = bind(config.observe).await?;
         let admin = admin::listen::bind(&config.admin_socket())?;
-        Ok(Self { tenant, door, observe, admin, _lock: lock })
+        Ok(Self { tenant, door, observe, admin, raised, _lock: lock })
     }
 
     /// What the parts share.
@@ -129,7 +139,10 @@ impl Ready {
             tokio::spawn(admin::listen::run(self.admin, tenant.clone(), stop.clone())),
             tokio::spawn(observe::run(self.observe, tenant.clone(), stop.clone())),
             tokio::spawn(chores(tenant.clone(), stop.clone())),
+            tokio::spawn(attend::alarms(tenant.clone(), self.raised, stop.clone())),
         ];
+        // Ends by itself when the agents have answered what is in their hand.
+        tokio::spawn(tenant.attend.clone().run(stop.clone()));
         self.door.run(tenant.clone(), stop).await;
         for task in side {
             task.abort();

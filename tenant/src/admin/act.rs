@@ -41,7 +41,13 @@ pub fn act(tenant: &Tenant, uid: u32, ask: Ask, now: i64) -> Answer {
             store.write(|tx| change.create_token(tx, role, &domain, minutes))
         }
         Ask::AgentsList => store.read(list_agents),
-        Ask::AgentsApprove { agent } => store.write(|tx| change.approve(tx, agent)),
+        Ask::AgentsApprove { agent } => {
+            let outcome = store.write(|tx| change.approve(tx, agent));
+            if matches!(outcome, Ok(Answer::Done(_))) {
+                tenant.attend.trust_again(agent);
+            }
+            outcome
+        }
         Ask::AgentsRevoke { agent } => {
             let outcome = store.write(|tx| change.revoke_agent(tx, agent));
             // After the commit: whoever comes back now finds the revocation.

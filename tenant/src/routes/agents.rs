@@ -7,8 +7,9 @@ use crate::admit::{Wish, admit};
 use crate::enroll::{self, EnrollError};
 use crate::ingest::{self, Writer};
 use crate::serve::{Tenant, unix_now};
+use crate::store::StoreError;
 use crate::store::agents::{Agent, seen};
-use crate::store::{Store, StoreError};
+use hyper::Request;
 use hyper::body::Incoming;
 use landbridge_wire::enroll::{EnrollRequest, RenewRequest};
 use landbridge_wire::frame::{self, FrameError, MAX_FRAME};
@@ -65,12 +66,30 @@ pub(super) async fn renew(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut 
     answered(&outcome)
 }
 
+/// `GET /v1/agent`: the connection becomes a WebSocket, or the agent is told why not.
+pub(super) async fn attend(tenant: Arc<Tenant>, peer: &Arc<Peer>, request: Request<Incoming>) -> Answer {
+    let outcome = match admitted(&tenant, peer, Wish::SignIn).await {
+        Ok(agent) => crate::attend::welcome(&tenant.attend, peer, &agent, request, unix_now()),
+        Err(refusal) => Err(refusal),
+    };
+    outcome.unwrap_or_else(|refusal| {
+        let agent = peer.shown.as_ref().map(|shown| shown.name.agent);
+        tracing::warn!(?agent, code = %refusal.code, detail = %refusal.detail, "an agent's connection was refused");
+        problem(&refusal)
+    })
+}
+
 /// `POST /v1/upload/hello`.
 pub(super) async fn hello(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut Incoming) -> Answer {
-    uploading(tenant, peer, incoming, MAX_SMALL, |store, writer, hello: Hello, now| {
-        let receipt = ingest::hello(store, writer, &hello, now)?;
+    uploading(tenant, peer, incoming, MAX_SMALL, |tenant, writer, hello: Hello, now| {
+        if !tenant.attend.is_one_process(writer.agent, hello.instance) {
+            let what = "the agent's identity is used by two processes at once: it is in quarantine until an \
+                        administrator has looked into it and runs `landbridge-tenant agents approve`";
+            return Err(Problem::new(ProblemCode::AgentNotApproved, what));
+        }
+        let receipt = ingest::hello(&tenant.store, writer, &hello, now)?;
         // For the administrator's list alone, so a failure does not stop the cycle.
-        if let Err(error) = store.write(|tx| seen(tx, writer.agent, hello.instance, now)) {
+        if let Err(error) = tenant.store.write(|tx| seen(tx, writer.agent, hello.instance, now)) {
             tracing::warn!(%error, "an agent's visit could not be noted");
         }
         Ok(receipt)
@@ -80,14 +99,17 @@ pub(super) async fn hello(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut 
 
 /// `POST /v1/upload/offer`.
 pub(super) async fn offer(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut Incoming) -> Answer {
-    let ask = |store: &Store, writer: &Writer, offer: Offer, now| ingest::offer(store, writer, &offer, now);
+    let ask = |tenant: &Tenant, writer: &Writer, offer: Offer, now| {
+        ingest::offer(&tenant.store, writer, &offer, now)
+    };
     uploading(tenant, peer, incoming, MAX_FRAME, ask).await
 }
 
 /// `POST /v1/upload`.
 pub(super) async fn upload(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut Incoming) -> Answer {
-    let take =
-        |store: &Store, writer: &Writer, upload: Upload, now| ingest::upload(store, writer, &upload, now);
+    let take = |tenant: &Tenant, writer: &Writer, upload: Upload, now| {
+        ingest::upload(&tenant.store, writer, &upload, now)
+    };
     uploading(tenant, peer, incoming, MAX_FRAME, take).await
 }
 
@@ -96,7 +118,7 @@ async fn uploading<M, R>(
     peer: &Arc<Peer>,
     incoming: &mut Incoming,
     max: usize,
-    take: fn(&Store, &Writer, M, i64) -> Result<R, Problem>,
+    take: fn(&Tenant, &Writer, M, i64) -> Result<R, Problem>,
 ) -> Answer
 where
     M: DeserializeOwned + Send + 'static,
@@ -108,7 +130,7 @@ where
         let _place = tenant.uploads.acquire().await.map_err(|_| overloaded())?;
         let message: M = read(&tenant, incoming, max).await?;
         let writer = Writer { agent: agent.id, domain: agent.domain };
-        blocking(&tenant, move |tenant| take(&tenant.store, &writer, message, unix_now())).await
+        blocking(&tenant, move |tenant| take(tenant, &writer, message, unix_now())).await
     };
     let outcome = outcome.await;
     tenant.metrics.count(&tenant.metrics.uploads, outcome.as_ref().err());

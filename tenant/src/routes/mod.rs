@@ -24,6 +24,9 @@ impl Take for Tenant {
     async fn take(self: Arc<Self>, peer: Arc<Peer>, request: Request<Incoming>) -> Answer {
         let arrived = Instant::now();
         let path = request.uri().path();
+        if path == landbridge_wire::signin::PATH && request.method() == Method::GET {
+            return agents::attend(self, &peer, request).await;
+        }
         let route = match path {
             "/v1/enroll" => Route::Enroll,
             "/v1/renew" => Route::Renew,

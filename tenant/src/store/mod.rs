@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod agents;
 pub mod apps;
 pub mod audit;
+pub mod canaries;
 pub mod digests;
 pub mod domains;
 pub mod error;
