@@ -1,0 +1,97 @@
+//! The preflight of the directory: for every domain controller whether it can be asked, and what to do if not.
+//! Touches no account: the one bind is for an objectGUID that nobody has.
+
+use super::discover::Controllers;
+use landbridge_crypto::secret::Password;
+use landbridge_wire::signin::Verdict;
+use serde::Serialize;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// One prerequisite.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub what: String,
+    /// Whether it is as it must be.
+    pub good: bool,
+    /// What was found.
+    pub found: String,
+    /// What to do, if it is not as it must be.
+    pub todo: Option<String>,
+}
+
+impl Finding {
+    /// As it must be.
+    pub fn good(what: &str, found: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), good: true, found: found.into(), todo: None }
+    }
+
+    /// Not as it must be.
+    pub fn bad(what: &str, found: impl Into<String>, todo: &str) -> Self {
+        Self { what: what.to_owned(), good: false, found: found.into(), todo: Some(todo.to_owned()) }
+    }
+}
+
+pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let all = controllers.all().await;
+    if let Some(why) = controllers.trouble() {
+        let todo =
+            "name the domain controllers in [[directory.controllers]], or mend the DNS of this machine";
+        findings.push(Finding::bad("DNS", why, todo));
+    }
+    if all.is_empty() {
+        findings.push(Finding::bad(
+            "domain controllers",
+            "none is known",
+            "name one in [[directory.controllers]]",
+        ));
+    }
+    for controller in all {
+        let what = format!("domain controller {}", controller.name());
+        let mut connection = match controller.connection().await {
+            Ok(connection) => connection,
+            Err(why) => {
+                let todo = "its port 636 must be reachable, and its certificate come from ca_file and name it, or be pinned";
+                findings.push(Finding::bad(&what, why.to_string(), todo));
+                continue;
+            }
+        };
+        let Some(root) = connection.root().await else {
+            findings.push(Finding::bad(
+                &what,
+                "no rootDSE: this is no domain controller",
+                "name a domain controller",
+            ));
+            continue;
+        };
+        let context = root.get("defaultNamingContext").and_then(|v| v.first()).map_or("", String::as_str);
+        let wanted: Vec<String> = domain.split('.').map(|part| format!("DC={part}")).collect();
+        if !context.eq_ignore_ascii_case(&wanted.join(",")) {
+            let todo = "name a domain controller of the domain that this agent was enrolled for";
+            findings.push(Finding::bad(&what, format!("it serves {context}"), todo));
+            continue;
+        }
+        let random = format!("{}{}", Uuid::new_v4(), Uuid::new_v4());
+        let tried =
+            connection.bind(Uuid::new_v4(), &Password::new(random), Instant::now() + Duration::from_secs(5));
+        findings.push(match tried.await {
+            Ok(Verdict::Wrong) => {
+                Finding::good(&what, "TLS is verified, and a bind for nobody is refused as it must be")
+            }
+            Ok(Verdict::Valid) => Finding::bad(
+                &what,
+                "it says yes to a password that is nobody's",
+                "this is no domain controller of yours",
+            ),
+            Ok(other) => {
+                Finding::bad(&what, format!("a bind for nobody is answered {other:?}"), "look into its log")
+            }
+            Err(why) => {
+                Finding::bad(&what, format!("a bind came to nothing: {:?}", why.why), "look into its log")
+            }
+        });
+    }
+    findings
+}

@@ -1,0 +1,63 @@
+//! `[directory]` of the configuration.
+
+use serde::{Deserialize, Deserializer, de};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// The port of LDAP over TLS.
+const LDAPS: u16 = 636;
+
+/// What is asked, and how it is known.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectoryConfig {
+    /// DNS name of the domain.
+    pub domain: String,
+    /// Certificates of the CAs that the domain controllers' certificates come from, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// SHA-256 of domain controllers' own certificates, as DER: 64 hexadecimal digits each.
+    #[serde(default, deserialize_with = "pins")]
+    pub pins: Vec<[u8; 32]>,
+    /// How many connections are kept to each domain controller: 1 to 64.
+    #[serde(default = "connections", deserialize_with = "up_to_64")]
+    pub connections: u16,
+    /// The domain controllers, the preferred one first; none: they are found by DNS.
+    #[serde(default)]
+    pub controllers: Vec<ControllerConfig>,
+}
+
+/// A domain controller.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ControllerConfig {
+    /// Its DNS name, which its certificate must name.
+    pub name: String,
+    /// Where it is; none: DNS says so.
+    pub address: Option<IpAddr>,
+    /// Its port for LDAP over TLS.
+    #[serde(default = "port")]
+    pub port: u16,
+}
+
+fn connections() -> u16 {
+    8
+}
+
+fn port() -> u16 {
+    LDAPS
+}
+
+fn up_to_64<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
+    let number = u16::deserialize(from)?;
+    if (1..=64).contains(&number) { Ok(number) } else { Err(de::Error::custom("must be 1 to 64")) }
+}
+
+fn pins<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<[u8; 32]>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let pin = |text: &String| {
+        landbridge_agent::tls::parse_pin(&text.to_ascii_lowercase()).ok_or_else(|| {
+            de::Error::custom("a pin is 64 hexadecimal digits: SHA-256 of the certificate as DER")
+        })
+    };
+    texts.iter().map(pin).collect()
+}

@@ -1,0 +1,281 @@
+//! One domain controller: kept connections, one bind at a time on each, and how it has been of late.
+
+use super::verdict::{Said, said};
+use super::{ControllerConfig, NoVerdict, STALE};
+use landbridge_crypto::secret::Password;
+use landbridge_wire::signin::{Decline, Verdict};
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, StdStream};
+use rustls::ClientConfig;
+use serde::Serialize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
+
+/// TCP and TLS come about within this.
+const CONNECT: Duration = Duration::from_secs(2);
+/// A bind is answered within this; Samba and Windows take milliseconds.
+const BIND: Duration = Duration::from_secs(4);
+/// A question that costs nothing is answered within this.
+const LOOK: Duration = Duration::from_secs(1);
+/// One that failed is left alone for so long, and longer each time,
+const ASIDE: Duration = Duration::from_millis(500);
+/// but no longer than this.
+const ASIDE_LONGEST: Duration = Duration::from_secs(30);
+
+/// How a domain controller is.
+#[derive(Debug, Clone, Serialize)]
+pub struct ControllerHealth {
+    /// Its name.
+    pub name: String,
+    /// Where it was last reached.
+    pub address: Option<String>,
+    /// Whether it can be used, as far as is known.
+    pub healthy: bool,
+    /// Why not.
+    pub why: Option<String>,
+    /// Connections that are kept and idle.
+    pub idle: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Controller {
+    config: ControllerConfig,
+    tls: Arc<ClientConfig>,
+    places: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Kept>,
+    failures: u32,
+    aside_until: Option<Instant>,
+    why: Option<String>,
+    address: Option<String>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("idle", &self.idle.len())
+            .field("why", &self.why)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Kept {
+    ldap: Ldap,
+    used: Instant,
+}
+
+/// Why a domain controller cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    #[error("its name cannot be resolved: {0}")]
+    Name(String),
+    #[error("no connection: {0}")]
+    Connect(String),
+    #[error("no connection within {} s", CONNECT.as_secs())]
+    Slow,
+    #[error("no LDAP over TLS: {0}")]
+    Tls(String),
+}
+
+/// A connection for one bind.
+pub(super) struct Connection {
+    controller: Arc<Controller>,
+    ldap: Ldap,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Controller {
+    pub(super) fn new(config: ControllerConfig, connections: u16, tls: Arc<ClientConfig>) -> Arc<Self> {
+        let places = Arc::new(Semaphore::new(usize::from(connections)));
+        Arc::new(Self { config, tls, places, state: Mutex::new(State::default()) })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    pub(super) fn config(&self) -> &ControllerConfig {
+        &self.config
+    }
+
+    /// Whether it failed a moment ago.
+    pub(super) fn is_aside(&self, now: Instant) -> bool {
+        self.state().aside_until.is_some_and(|until| now < until)
+    }
+
+    pub(super) fn health(&self) -> ControllerHealth {
+        let state = self.state();
+        ControllerHealth {
+            name: self.config.name.clone(),
+            address: state.address.clone(),
+            healthy: state.why.is_none() && state.address.is_some(),
+            why: state.why.clone(),
+            idle: state.idle.len(),
+        }
+    }
+
+    /// A connection of its own until it is dropped: a kept one that still lives, or a new one.
+    pub(super) async fn connection(self: &Arc<Self>) -> Result<Connection, Unusable> {
+        let place = self.places.clone().acquire_owned().await;
+        let place = place.map_err(|_| Unusable::Connect("stopping".to_owned()))?;
+        loop {
+            let Some(kept) = self.state().idle.pop() else { break };
+            if let Some(ldap) = alive(kept).await {
+                return Ok(Connection { controller: self.clone(), ldap, _place: place });
+            }
+        }
+        match self.connect().await {
+            Ok(ldap) => {
+                let mut state = self.state();
+                (state.failures, state.aside_until, state.why) = (0, None, None);
+                drop(state);
+                Ok(Connection { controller: self.clone(), ldap, _place: place })
+            }
+            Err(why) => {
+                self.failed(&why.to_string());
+                Err(why)
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Ldap, Unusable> {
+        match tokio::time::timeout(CONNECT, self.connecting()).await {
+            Ok(done) => done,
+            Err(_) => Err(Unusable::Slow),
+        }
+    }
+
+    async fn connecting(&self) -> Result<Ldap, Unusable> {
+        let ControllerConfig { name, address, port } = &self.config;
+        let addresses: Vec<_> = match address {
+            Some(address) => vec![(*address, *port).into()],
+            None => {
+                let found = tokio::net::lookup_host((name.as_str(), *port)).await;
+                found.map_err(|e| Unusable::Name(e.to_string()))?.take(8).collect()
+            }
+        };
+        let mut failed = Unusable::Name("it has no address".to_owned());
+        for address in addresses {
+            let stream = match tokio::net::TcpStream::connect(address).await {
+                Ok(stream) => stream,
+                Err(why) => {
+                    failed = Unusable::Connect(format!("{address}: {why}"));
+                    continue;
+                }
+            };
+            let _ = stream.set_nodelay(true);
+            let stream = stream.into_std().map_err(|e| Unusable::Connect(e.to_string()))?;
+            let settings =
+                LdapConnSettings::new().set_config(self.tls.clone()).set_std_stream(StdStream::Tcp(stream));
+            // The name is what the certificate is held against; where the stream goes is decided above.
+            let url = format!("ldaps://{name}:{port}");
+            let (driver, ldap) =
+                LdapConnAsync::with_settings(settings, &url).await.map_err(|e| tls_error(&e))?;
+            tokio::spawn(async move {
+                if let Err(why) = driver.drive().await {
+                    tracing::debug!(%why, "a connection to a domain controller ended");
+                }
+            });
+            self.state().address = Some(address.to_string());
+            return Ok(ldap);
+        }
+        Err(failed)
+    }
+
+    pub(super) fn failed(&self, why: &str) {
+        let mut state = self.state();
+        // What is kept is of the same domain controller: it will be looked at before it is used.
+        state.failures = state.failures.saturating_add(1);
+        let aside = ASIDE.saturating_mul(1 << state.failures.min(8)).min(ASIDE_LONGEST);
+        let chance = landbridge_agent::backoff::chance();
+        state.aside_until = Some(Instant::now() + aside.mul_f64(0.5 + chance / 2.0));
+        if state.why.as_deref() != Some(why) {
+            tracing::warn!(controller = self.config.name, why, "a domain controller cannot be used");
+        }
+        state.why = Some(why.to_owned());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The kept connection, if the other end still answers.
+async fn alive(mut kept: Kept) -> Option<Ldap> {
+    if kept.ldap.is_closed() {
+        return None;
+    }
+    if kept.used.elapsed() > STALE {
+        let asking = kept.ldap.with_timeout(LOOK).search("", Scope::Base, "(objectClass=*)", vec!["1.1"]);
+        let answered = tokio::time::timeout(LOOK, asking).await;
+        if !matches!(answered, Ok(Ok(_))) {
+            return None;
+        }
+    }
+    Some(kept.ldap)
+}
+
+impl Connection {
+    /// Binds, once. A connection whose answer did not come is not used again.
+    pub(super) async fn bind(
+        mut self,
+        object: Uuid,
+        password: &Password,
+        by: Instant,
+    ) -> Result<Verdict, NoVerdict> {
+        let who = format!("<GUID={object}>");
+        let by = by.min(Instant::now() + BIND);
+        // Made by this line and wiped by the next: the library keeps a copy of its own.
+        let text = password.lend(|text| zeroize::Zeroizing::new(text.to_owned()));
+        let answer = tokio::time::timeout_at(by.into(), self.ldap.simple_bind(&who, &text)).await;
+        drop(text);
+        match answer {
+            Err(_) => {
+                self.controller.failed("a bind was not answered in time");
+                Err(NoVerdict { why: Decline::TooLate, tried: true })
+            }
+            Ok(Err(why)) => {
+                self.controller.failed(&format!("a bind came to nothing: {why}"));
+                Err(NoVerdict { why: Decline::NoDirectory, tried: true })
+            }
+            Ok(Ok(result)) => match said(result.rc, &result.text) {
+                Said::Verdict(verdict) => {
+                    let Self { controller, ldap, _place } = self;
+                    controller.state().idle.push(Kept { ldap, used: Instant::now() });
+                    Ok(verdict)
+                }
+                Said::Unable => {
+                    self.controller.failed(&format!("it does not decide: LDAP result {}", result.rc));
+                    Err(NoVerdict { why: Decline::NoDirectory, tried: true })
+                }
+            },
+        }
+    }
+
+    /// What the rootDSE says, for the preflight.
+    pub(super) async fn root(&mut self) -> Option<std::collections::HashMap<String, Vec<String>>> {
+        let wanted = vec!["defaultNamingContext", "dnsHostName", "currentTime"];
+        let found = self.ldap.with_timeout(LOOK * 3).search("", Scope::Base, "(objectClass=*)", wanted).await;
+        let (mut entries, _) = found.ok()?.success().ok()?;
+        Some(ldap3::SearchEntry::construct(entries.pop()?).attrs)
+    }
+}
+
+fn tls_error(error: &LdapError) -> Unusable {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        let more = inner.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = inner.source();
+    }
+    Unusable::Tls(text)
+}

@@ -1,0 +1,142 @@
+//! Which domain controllers there are: those that are named, or those that DNS knows (RFC 2782;
+//! `_ldap._tcp.dc._msdcs.<domain>`), and in which order they are asked.
+
+use super::{ControllerConfig, ControllerHealth, DirectoryConfig, Shared};
+use crate::validate::controller::Controller;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::proto::rr::RData;
+use rustls::ClientConfig;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What DNS said is believed for so long, whatever its TTL: long enough not to ask for every sign-in,
+const FRESH: Duration = Duration::from_secs(60);
+/// and asked again this soon when it said nothing.
+const AGAIN: Duration = Duration::from_secs(2);
+/// DNS answers within this.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// More domain controllers are not taken from DNS.
+const MOST: usize = 32;
+/// A domain controller that DNS says listens on plain LDAP's port, listens on this with TLS.
+const LDAPS: u16 = 636;
+
+#[derive(Debug)]
+pub(super) struct Controllers {
+    domain: String,
+    connections: u16,
+    tls: Arc<ClientConfig>,
+    found: bool,
+    known: Mutex<Known>,
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    controllers: Vec<Shared>,
+    until: Option<Instant>,
+    why: Option<String>,
+}
+
+impl Controllers {
+    pub(super) fn new(config: &DirectoryConfig, tls: Arc<ClientConfig>) -> Self {
+        let named = config.controllers.iter();
+        let controllers =
+            named.map(|one| Controller::new(one.clone(), config.connections, tls.clone())).collect();
+        Self {
+            domain: config.domain.trim_end_matches('.').to_ascii_lowercase(),
+            connections: config.connections,
+            tls,
+            found: config.controllers.is_empty(),
+            known: Mutex::new(Known { controllers, until: None, why: None }),
+            asking: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// The next one to ask, other than those: the first that has not failed of late, or else the first.
+    pub(super) async fn next(&self, other_than: &[Shared]) -> Option<Shared> {
+        let left = self.all().await;
+        let left = left.into_iter().filter(|one| !other_than.iter().any(|asked| Arc::ptr_eq(asked, one)));
+        let left: Vec<Shared> = left.collect();
+        let now = Instant::now();
+        left.iter().find(|one| !one.is_aside(now)).or(left.first()).cloned()
+    }
+
+    /// All of them, as they are known now.
+    pub(super) async fn all(&self) -> Vec<Shared> {
+        if let Some(known) = self.fresh() {
+            return known;
+        }
+        let _one_at_a_time = self.asking.lock().await;
+        if let Some(known) = self.fresh() {
+            return known;
+        }
+        let found = match tokio::time::timeout(PATIENCE, self.ask()).await {
+            Ok(found) => found,
+            Err(_) => Err("DNS does not answer".to_owned()),
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match found {
+            Ok(configs) => {
+                // Connections of those that stay are kept.
+                let old = std::mem::take(&mut known.controllers);
+                let one = |config: ControllerConfig| {
+                    let same = old.iter().find(|old| *old.config() == config).cloned();
+                    same.unwrap_or_else(|| Controller::new(config, self.connections, self.tls.clone()))
+                };
+                known.controllers = configs.into_iter().map(one).collect();
+                known.until = Some(Instant::now() + FRESH);
+                known.why = None;
+            }
+            Err(why) => {
+                tracing::warn!(why, "DNS does not tell the domain controllers; those that are known go on");
+                known.until = Some(Instant::now() + AGAIN);
+                known.why = Some(why);
+            }
+        }
+        known.controllers.clone()
+    }
+
+    /// Why DNS tells none, if it is asked and does not.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).why.clone()
+    }
+
+    pub(super) fn health(&self) -> Vec<ControllerHealth> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.controllers.iter().map(|one| one.health()).collect()
+    }
+
+    fn fresh(&self) -> Option<Vec<Shared>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = !self.found || known.until.is_some_and(|until| Instant::now() < until);
+        fresh.then(|| known.controllers.clone())
+    }
+
+    async fn ask(&self) -> Result<Vec<ControllerConfig>, String> {
+        let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
+        let resolver = resolver.map_err(|e| format!("the system's DNS configuration cannot be used: {e}"))?;
+        let name = format!("_ldap._tcp.dc._msdcs.{}.", self.domain);
+        let answer = resolver.srv_lookup(name.as_str()).await.map_err(|e| format!("{name}: {e}"))?;
+        let mut found: Vec<(u16, u16, String)> = Vec::new();
+        for record in answer.answers() {
+            let RData::SRV(srv) = &record.data else { continue };
+            let target = srv.target.to_utf8().trim_end_matches('.').to_ascii_lowercase();
+            if target.ends_with(&format!(".{}", self.domain)) {
+                found.push((srv.priority, u16::MAX - srv.weight, target));
+            } else {
+                tracing::warn!(
+                    target,
+                    domain = self.domain,
+                    "DNS names a domain controller outside the domain"
+                );
+            }
+        }
+        if found.is_empty() {
+            return Err(format!("{name}: no domain controller inside the domain"));
+        }
+        found.sort();
+        found.dedup();
+        let configs = found.into_iter().take(MOST);
+        Ok(configs.map(|(_, _, name)| ControllerConfig { name, address: None, port: LDAPS }).collect())
+    }
+}

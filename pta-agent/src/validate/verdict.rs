@@ -1,0 +1,92 @@
+//! What a domain controller's answer to a bind means. Pure. What is not known is never a yes.
+
+use landbridge_wire::signin::Verdict;
+
+/// What a bind's result says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    /// The directory decided.
+    Verdict(Verdict),
+    /// This domain controller decides nothing now.
+    Unable,
+}
+
+/// Result code (RFC 4511, appendix A) and diagnostic message of a bind.
+pub(super) fn said(code: u32, message: &str) -> Said {
+    match code {
+        0 => Said::Verdict(Verdict::Valid),
+        // invalidCredentials: AD says more in its message.
+        49 => Said::Verdict(sub_code(message).map_or(Verdict::Unknown(49), of)),
+        // operationsError, busy, unavailable, loop of a proxy in between, other.
+        1 | 51 | 52 | 54 | 80 => Said::Unable,
+        // What a bind should never be told; AD's code is in the message if anywhere.
+        other => Said::Verdict(Verdict::Unknown(other)),
+    }
+}
+
+/// `data XXX` of `80090308: LdapErr: …, comment: AcceptSecurityContext error, data 52e, v1db1`: hexadecimal.
+fn sub_code(message: &str) -> Option<u32> {
+    let (_, after) = message.split_once("AcceptSecurityContext error, data ")?;
+    let digits = after.split(',').next()?.trim();
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    u32::from_str_radix(digits, 16).ok()
+}
+
+fn of(code: u32) -> Verdict {
+    match code {
+        0x525 | 0x52e => Verdict::Wrong,
+        0x52f | 0x569 => Verdict::Restricted,
+        0x530 => Verdict::LogonHours,
+        0x531 => Verdict::Workstation,
+        0x532 => Verdict::PasswordExpired,
+        0x533 => Verdict::Disabled,
+        0x701 => Verdict::AccountExpired,
+        0x773 => Verdict::MustChange,
+        0x775 => Verdict::Locked,
+        unknown => Verdict::Unknown(unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(data: &str) -> String {
+        format!("80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data {data}, v1db1")
+    }
+
+    #[test]
+    fn every_code_that_is_known_has_its_verdict() {
+        for (data, verdict) in [
+            ("52e", Verdict::Wrong),
+            ("525", Verdict::Wrong),
+            ("52f", Verdict::Restricted),
+            ("569", Verdict::Restricted),
+            ("530", Verdict::LogonHours),
+            ("531", Verdict::Workstation),
+            ("532", Verdict::PasswordExpired),
+            ("533", Verdict::Disabled),
+            ("701", Verdict::AccountExpired),
+            ("773", Verdict::MustChange),
+            ("775", Verdict::Locked),
+            ("52E", Verdict::Wrong),
+            ("999", Verdict::Unknown(0x999)),
+        ] {
+            assert_eq!(said(49, &message(data)), Said::Verdict(verdict), "{data}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_never_a_yes() {
+        for text in
+            ["", "data 52e", "AcceptSecurityContext error, data , v", &message("xyz"), &message("123456789")]
+        {
+            assert_eq!(said(49, text), Said::Verdict(Verdict::Unknown(49)), "{text}");
+        }
+        for code in 1..200 {
+            assert_ne!(said(code, &message("0")), Said::Verdict(Verdict::Valid), "{code}");
+        }
+    }
+}
