@@ -4,6 +4,7 @@
 //! identity, a full disk, loose modes) fails before the token is spent.
 //! Neighbours: `tls` checks the token's pin, `identity` keeps the result.
 
+use crate::dial::Proxy;
 use crate::error::AgentError;
 use crate::http::Client;
 use crate::identity::{Draft, Identity, MakeSecondKey, Names};
@@ -15,6 +16,15 @@ use std::path::Path;
 use tracing::{info, instrument};
 use zeroize::Zeroizing;
 
+/// What an agent needs on its way to an identity, besides a token.
+#[derive(Debug, Clone, Default)]
+pub struct Means {
+    /// The proxy that the tenant is reached through.
+    pub proxy: Option<Proxy>,
+    /// What makes the second key of an agent that has one.
+    pub second: Option<MakeSecondKey>,
+}
+
 /// What enrolling led to.
 #[derive(Debug)]
 pub struct Enrolled {
@@ -25,8 +35,7 @@ pub struct Enrolled {
 }
 
 /// Enrols with the text of a token. `software` is the program and its version, for the tenant's list.
-/// An identity that is there is kept and refused, unless `replace` gives it up. `second` makes the second key of an
-/// agent that has one.
+/// An identity that is there is kept and refused, unless `replace` gives it up.
 #[instrument(skip_all, fields(%role))]
 pub async fn enroll(
     state_directory: &Path,
@@ -34,12 +43,12 @@ pub async fn enroll(
     role: Role,
     software: &str,
     replace: bool,
-    second: Option<MakeSecondKey>,
+    means: &Means,
 ) -> Result<Enrolled, AgentError> {
     let Token { url, ca_sha256, secret } = Token::parse(&token)?;
     drop(token);
     let pin = tls::parse_pin(ca_sha256.as_str()).ok_or(landbridge_wire::enroll::NotAToken)?;
-    let mut tenant = Client::new(url.as_str(), tls::pinned(pin)?)?;
+    let mut tenant = Client::through(url.as_str(), tls::pinned(pin)?, means.proxy.clone())?;
     if !replace {
         match Identity::load(state_directory) {
             Err(AgentError::NotEnrolled(_)) => {}
@@ -50,7 +59,7 @@ pub async fn enroll(
             Err(other) => return Err(other),
         }
     }
-    let draft = Draft::new(state_directory, second)?;
+    let draft = Draft::new(state_directory, means.second)?;
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let request = EnrollRequest {
         secret,
@@ -162,9 +171,16 @@ mod tests {
     async fn a_present_identity_is_refused_before_the_token_is_spent() {
         let directory = private();
         enrolled(directory.path());
-        let error = enroll(directory.path(), token("https://127.0.0.1:1"), Role::Phs, "test", false, None)
-            .await
-            .unwrap_err();
+        let error = enroll(
+            directory.path(),
+            token("https://127.0.0.1:1"),
+            Role::Phs,
+            "test",
+            false,
+            &Means::default(),
+        )
+        .await
+        .unwrap_err();
         assert!(matches!(error, AgentError::AlreadyEnrolled { .. }), "{error}");
     }
 
@@ -173,7 +189,9 @@ mod tests {
         let directory = private();
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let url = format!("https://{free}");
-        let error = enroll(directory.path(), token(&url), Role::Phs, "test", false, None).await.unwrap_err();
+        let error = enroll(directory.path(), token(&url), Role::Phs, "test", false, &Means::default())
+            .await
+            .unwrap_err();
         assert!(matches!(error, AgentError::Unreachable { .. }), "{error}");
         assert!(!format!("{error} {error:?}").contains("c2VjcmV0"));
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -183,7 +201,8 @@ mod tests {
     async fn what_is_no_token_is_refused_without_repeating_it() {
         let directory = private();
         let text = Zeroizing::new("lbt1.hunter2".to_owned());
-        let error = enroll(directory.path(), text, Role::Phs, "test", false, None).await.unwrap_err();
+        let error =
+            enroll(directory.path(), text, Role::Phs, "test", false, &Means::default()).await.unwrap_err();
         assert!(matches!(error, AgentError::Token(_)) && !error.to_string().contains("hunter2"), "{error}");
     }
 }

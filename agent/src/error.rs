@@ -49,6 +49,14 @@ pub enum AgentError {
         /// The operating system's word.
         why: String,
     },
+    /// The proxy does not let us through, or is configured wrongly.
+    #[error("the proxy {proxy}: {why}")]
+    Proxy {
+        /// Host and port.
+        proxy: String,
+        /// What it said, or what is wrong.
+        why: String,
+    },
     /// Connected, and then silence.
     #[error("the tenant at {host} did not answer within {} s", limit.as_secs())]
     Timeout {
@@ -137,6 +145,7 @@ impl AgentError {
             | Self::ForeignCertificate { .. }
             | Self::BadCertificate { .. }
             | Self::CertificateOver { .. }
+            | Self::Proxy { .. }
             | Self::NotATenant { .. } => Who::AgentOperator,
             Self::Unreachable { .. } | Self::Timeout { .. } | Self::Tls { .. } => Who::Nobody,
             Self::Refused(problem) => problem.code.who(),

@@ -4,6 +4,7 @@
 //! again; who may do that, and how long, is the caller's to say (`phs::send`).
 //! Neighbours: `tls` says whom to trust; `enroll` and `renew` ask through this.
 
+use crate::dial::{Address, CONNECT, Proxy, dial};
 use crate::error::AgentError;
 use crate::tls;
 use bytes::Bytes;
@@ -15,56 +16,38 @@ use hyper_util::rt::TokioIo;
 use landbridge_wire::frame::{self, FrameError, MAX_FRAME};
 use landbridge_wire::problem::Problem;
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tracing::{debug, instrument};
 
-const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// A client of one tenant.
 pub struct Client {
-    host: String,
-    port: u16,
-    authority: String,
-    name: ServerName<'static>,
+    address: Address,
+    proxy: Option<Proxy>,
     config: Arc<ClientConfig>,
     kept: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("authority", &self.authority).finish_non_exhaustive()
+        f.debug_struct("Client").field("authority", &self.address.authority).finish_non_exhaustive()
     }
 }
 
 impl Client {
     /// A client of the tenant at `url`; connects at the first question.
     pub fn new(url: &str, config: Arc<ClientConfig>) -> Result<Self, AgentError> {
-        let bad = || AgentError::Url(url.chars().filter(|c| !c.is_control()).take(200).collect());
-        let parsed = url::Url::parse(url).map_err(|_| bad())?;
-        if parsed.scheme() != "https" || !parsed.username().is_empty() || !matches!(parsed.path(), "" | "/") {
-            return Err(bad());
-        }
-        let port = parsed.port_or_known_default().ok_or_else(bad)?;
-        let (host, name) = match parsed.host().ok_or_else(bad)? {
-            url::Host::Domain(name) => {
-                (name.to_owned(), ServerName::try_from(name.to_owned()).map_err(|_| bad())?)
-            }
-            url::Host::Ipv4(address) => {
-                (address.to_string(), ServerName::from(std::net::IpAddr::from(address)))
-            }
-            url::Host::Ipv6(address) => {
-                (address.to_string(), ServerName::from(std::net::IpAddr::from(address)))
-            }
-        };
-        let authority = format!("{}:{port}", parsed.host_str().unwrap_or_default());
-        Ok(Self { host, port, authority, name, config, kept: None })
+        Self::through(url, config, None)
+    }
+
+    /// The same, through a proxy.
+    pub fn through(url: &str, config: Arc<ClientConfig>, proxy: Option<Proxy>) -> Result<Self, AgentError> {
+        let address = Address::parse(url)?;
+        Ok(Self { address, proxy, config, kept: None })
     }
 
     /// Asks, and reads the answer. A kept connection that turns out dead is replaced once: every question
@@ -90,7 +73,7 @@ impl Client {
             "answered"
         );
         let not_a_tenant =
-            || AgentError::NotATenant { host: self.authority.clone(), status: status.as_u16() };
+            || AgentError::NotATenant { host: self.address.authority.clone(), status: status.as_u16() };
         if status == StatusCode::OK {
             return match frame::decode(&answer) {
                 Err(FrameError::NotAFrame | FrameError::Truncated { .. }) => Err(not_a_tenant()),
@@ -130,7 +113,7 @@ impl Client {
         let request = Request::builder()
             .method(Method::POST)
             .uri(path)
-            .header(HOST, &self.authority)
+            .header(HOST, &self.address.authority)
             .header(CONTENT_TYPE, "application/vnd.landbridge")
             .body(Full::new(body))
             .map_err(|_| AgentError::Unfit("its path cannot be asked for"))?;
@@ -140,7 +123,7 @@ impl Client {
             let status = answer.status();
             let body = Limited::new(answer.into_body(), MAX_FRAME).collect().await.map_err(|e| {
                 if e.is::<LengthLimitError>() {
-                    AgentError::AnswerTooLong { host: self.authority.clone(), bound: MAX_FRAME }
+                    AgentError::AnswerTooLong { host: self.address.authority.clone(), bound: MAX_FRAME }
                 } else {
                     self.lost(e.as_ref())
                 }
@@ -154,16 +137,7 @@ impl Client {
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, AgentError> {
         let connect = async {
-            let unreachable = |why: std::io::Error| AgentError::Unreachable {
-                host: self.authority.clone(),
-                why: why.to_string(),
-            };
-            let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(unreachable)?;
-            tcp.set_nodelay(true).map_err(unreachable)?;
-            let tls = TlsConnector::from(self.config.clone())
-                .connect(self.name.clone(), tcp)
-                .await
-                .map_err(|e| tls::explain(&self.authority, &e))?;
+            let tls = dial(&self.address, self.config.clone(), self.proxy.as_ref()).await?;
             let (sender, connection) =
                 http1::handshake(TokioIo::new(tls)).await.map_err(|e| self.lost(&e))?;
             // Ends with the connection; what went wrong reaches the question that was on its way.
@@ -178,7 +152,7 @@ impl Client {
     }
 
     fn timeout(&self, limit: Duration) -> AgentError {
-        AgentError::Timeout { host: self.authority.clone(), limit }
+        AgentError::Timeout { host: self.address.authority.clone(), limit }
     }
 
     /// A connection that broke: by TLS, if rustls is among the causes.
@@ -187,12 +161,12 @@ impl Client {
         let mut last = error.to_string();
         while let Some(error) = cause {
             if let Some(io) = error.downcast_ref::<std::io::Error>() {
-                return tls::explain(&self.authority, io);
+                return tls::explain(&self.address.authority, io);
             }
             last = error.to_string();
             cause = error.source();
         }
-        AgentError::Unreachable { host: self.authority.clone(), why: last }
+        AgentError::Unreachable { host: self.address.authority.clone(), why: last }
     }
 }
 

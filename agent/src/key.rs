@@ -69,7 +69,8 @@ pub enum FileError {
 }
 
 impl FileError {
-    pub(crate) fn io<'a>(path: &'a Path, what: &'static str) -> impl Fn(std::io::Error) -> Self + 'a {
+    /// What the system said when it was to do something with a file.
+    pub fn io<'a>(path: &'a Path, what: &'static str) -> impl Fn(std::io::Error) -> Self + 'a {
         move |why| Self::Io { path: path.to_owned(), what, why }
     }
 }

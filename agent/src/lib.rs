@@ -4,6 +4,8 @@
 //! trusts a certificate authority other than the tenant's own.
 
 pub mod backoff;
+pub mod config;
+pub mod dial;
 pub mod enroll;
 pub mod error;
 pub mod http;
@@ -12,6 +14,7 @@ pub mod key;
 pub mod log;
 pub mod renew;
 pub mod tls;
+pub mod token;
 
 pub use error::AgentError;
 pub use identity::Identity;

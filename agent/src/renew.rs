@@ -2,10 +2,10 @@
 //! Neighbours: `identity` swaps the result in; whoever has the clock asks `due`.
 
 use crate::backoff;
-use crate::enroll::check;
+use crate::enroll::{Means, check};
 use crate::error::AgentError;
 use crate::http::Client;
-use crate::identity::{Draft, Identity, MakeSecondKey};
+use crate::identity::{Draft, Identity};
 use crate::tls;
 use landbridge_wire::enroll::{RenewRequest, RenewResponse};
 use rustls::pki_types::CertificateDer;
@@ -57,19 +57,19 @@ pub fn due(not_before: i64, not_after: i64, now: i64, chance: f64) -> Due {
 pub async fn renew_if_due(
     state_directory: &Path,
     identity: Identity,
-    second: Option<MakeSecondKey>,
+    means: &Means,
     now: i64,
 ) -> Result<Identity, AgentError> {
     match due(identity.not_before, identity.not_after, now, backoff::chance()) {
         Due::NotBefore(_) => Ok(identity),
-        Due::Now => match renew(state_directory, &identity, second).await {
+        Due::Now => match renew(state_directory, &identity, means).await {
             Ok(next) => Ok(next),
             Err(why) => {
                 tracing::warn!(%why, "the certificate could not be renewed; it still holds");
                 Ok(identity)
             }
         },
-        Due::Alarm => match renew(state_directory, &identity, second).await {
+        Due::Alarm => match renew(state_directory, &identity, means).await {
             Ok(next) => Ok(next),
             Err(why) => {
                 let hours_left = identity.not_after.saturating_sub(now) / 3600;
@@ -77,7 +77,7 @@ pub async fn renew_if_due(
                 Ok(identity)
             }
         },
-        Due::Ended(_) => renew(state_directory, &identity, second).await,
+        Due::Ended(_) => renew(state_directory, &identity, means).await,
         Due::Over(seconds) => Err(AgentError::CertificateOver { days: seconds / 86_400 }),
     }
 }
@@ -86,10 +86,10 @@ pub async fn renew_if_due(
 pub async fn renew(
     state_directory: &Path,
     identity: &Identity,
-    second: Option<MakeSecondKey>,
+    means: &Means,
 ) -> Result<Identity, AgentError> {
-    let mut tenant = Client::new(&identity.url, tls::enrolled(identity)?)?;
-    let draft = Draft::new(state_directory, second)?;
+    let mut tenant = Client::through(&identity.url, tls::enrolled(identity)?, means.proxy.clone())?;
+    let draft = Draft::new(state_directory, means.second)?;
     let answer: RenewResponse =
         tenant.post("/v1/renew", &RenewRequest { csr: draft.csr(), envelope: draft.second() }).await?;
     let certificate = CertificateDer::from(answer.certificate.as_bytes().to_vec());

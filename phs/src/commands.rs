@@ -3,8 +3,7 @@
 
 use clap::Args;
 use landbridge_agent::http::Client;
-use landbridge_agent::key::{self, FileError};
-use landbridge_agent::{AgentError, Identity, enroll, renew, tls};
+use landbridge_agent::{AgentError, Identity, enroll, renew, tls, token};
 use landbridge_phs::check;
 use landbridge_phs::config::{Config, ConfigError};
 use landbridge_phs::cycle::{Cycle, Order, Tally};
@@ -23,7 +22,6 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 const SOFTWARE: &str = concat!("landbridge-phs ", env!("CARGO_PKG_VERSION"));
-const MAX_TOKEN: usize = 4096;
 
 /// `enroll`
 #[derive(Debug, Args)]
@@ -52,14 +50,12 @@ pub struct Once {
 
 impl Enroll {
     pub fn run(&self, config: &Config) -> Result<u8, PhsError> {
-        let token = match &self.token_file {
-            Some(path) => token_of_file(path)?,
-            None => token_of_terminal()?,
-        };
+        let means = means(config)?;
+        let token = token::read(self.token_file.as_deref())?;
         let (runtime, stop) = runtime()?;
         let enrolled = runtime.block_on(async {
             tokio::select! {
-                enrolled = enroll::enroll(&config.state_directory, token, Role::Phs, SOFTWARE, self.replace, None) => {
+                enrolled = enroll::enroll(&config.state_directory, token, Role::Phs, SOFTWARE, self.replace, &means) => {
                     enrolled.map_err(PhsError::from)
                 }
                 () = stop.raised() => Err(PhsError::Interrupted),
@@ -80,8 +76,9 @@ impl Enroll {
 /// `check`
 pub fn check(config: &Config, json: bool) -> Result<u8, PhsError> {
     let (runtime, stop) = runtime()?;
+    let proxy = config.tenant.open()?;
     let mut asking = |identity: &Identity| -> Result<Box<dyn Tenant>, PhsError> {
-        let client = Client::new(&identity.url, tls::enrolled(identity)?)?;
+        let client = Client::through(&identity.url, tls::enrolled(identity)?, proxy.clone())?;
         Ok(Box::new(Sender::new(client, runtime.handle().clone(), stop.clone())))
     };
     let findings = check::check(config, Uuid::new_v4(), now(), &mut asking);
@@ -114,10 +111,11 @@ impl Once {
             Mirror::open(&config.state_directory)?
         };
         let mut sender = None;
+        let means = means(config)?;
         if !self.dry_run {
             identity =
-                runtime.block_on(renew::renew_if_due(&config.state_directory, identity, None, now()))?;
-            let client = Client::new(&identity.url, tls::enrolled(&identity)?)?;
+                runtime.block_on(renew::renew_if_due(&config.state_directory, identity, &means, now()))?;
+            let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy.clone())?;
             sender = Some(Sender::new(client, runtime.handle().clone(), stop.clone()));
         }
         let mut alone = Alone::open(&config.directory)?;
@@ -203,25 +201,9 @@ impl Once {
     }
 }
 
-fn token_of_file(path: &Path) -> Result<Zeroizing<String>, PhsError> {
-    let content = |why: &str| FileError::Content { path: path.to_owned(), why: why.to_owned() };
-    let bytes = key::read_secret(path, MAX_TOKEN).map_err(ConfigError::from)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| ConfigError::from(content("not a token")))?;
-    Ok(Zeroizing::new(text.trim().to_owned()))
-}
-
-/// Standard input; a terminal is asked without echo. Other lines around the token do no harm, so that the whole
-/// output of `token create` may be piped in.
-fn token_of_terminal() -> Result<Zeroizing<String>, PhsError> {
-    let unreadable = |why: io::Error| ConfigError::Unreadable { path: "standard input".into(), why };
-    if io::stdin().is_terminal() {
-        let token = rpassword::prompt_password("Token: ").map_err(unreadable)?;
-        return Ok(Zeroizing::new(token));
-    }
-    let mut text = Zeroizing::new(String::with_capacity(MAX_TOKEN));
-    io::stdin().take(MAX_TOKEN as u64).read_to_string(&mut text).map_err(unreadable)?;
-    let token = text.split_whitespace().find(|word| word.starts_with("lbt1.")).unwrap_or_default();
-    Ok(Zeroizing::new(token.to_owned()))
+/// What the way to an identity needs.
+fn means(config: &Config) -> Result<enroll::Means, PhsError> {
+    Ok(enroll::Means { proxy: config.tenant.open()?, second: None })
 }
 
 /// Sockets to the tenant live on two threads of their own; SIGINT and SIGTERM raise the stop.

@@ -3,17 +3,17 @@
 //! Neighbours: `main` reads it, `pull` is given its directory.
 
 use crate::pull::{Authentication, Controller, Credential, Directory, Keytab};
+pub use landbridge_agent::config::ConfigError;
+use landbridge_agent::config::{self, Log, parsed};
+use landbridge_agent::dial::ProxyConfig;
 use landbridge_agent::key::{self, FileError};
-use landbridge_agent::log;
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_crypto::secret::Password;
 use landbridge_drsr::drs::change::Sid;
 use serde::{Deserialize, Deserializer, de};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-const MAX_FILE: usize = 1024 * 1024;
 const MAX_PASSWORD: usize = 1024;
 const MAX_KEYTAB: usize = landbridge_drsr::rpc::keytab::MAX_KEYTAB;
 
@@ -25,6 +25,9 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// What is read, and as whom.
     pub directory: DirectoryConfig,
+    /// The way to the tenant.
+    #[serde(default)]
+    pub tenant: ProxyConfig,
     /// How passwords are carried.
     #[serde(default)]
     pub passwords: Passwords,
@@ -81,70 +84,10 @@ pub struct Privileged {
     pub include: Vec<Sid>,
 }
 
-/// `[log]`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// For a person or for a program.
-    pub format: log::Format,
-    /// The least important level that is written.
-    #[serde(deserialize_with = "parsed")]
-    pub level: tracing::Level,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { format: log::Format::Human, level: tracing::Level::INFO }
-    }
-}
-
-/// The operator of this machine must mend the file.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{}: cannot read the configuration: {why}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's word.
-        why: std::io::Error,
-    },
-    /// Its text is wrong.
-    #[error("{}:{line}:{column}: {why}", path.display())]
-    Wrong {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-        /// What is wrong.
-        why: String,
-    },
-    /// A file that it names cannot be used.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
-
 impl Config {
     /// Reads and checks a configuration file; opens none of the files that it names.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |why| ConfigError::Unreadable { path: path.to_owned(), why };
-        let length = std::fs::metadata(path).map_err(unreadable)?.len();
-        if length > u64::try_from(MAX_FILE).unwrap_or(u64::MAX) {
-            return Err(unreadable(std::io::Error::other("longer than any configuration")));
-        }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        Self::parse(path, &text)
-    }
-
-    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            ConfigError::Wrong { path: path.to_owned(), line, column, why: error.message().to_owned() }
-        })
+        config::load(path)
     }
 }
 
@@ -276,10 +219,6 @@ fn page_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     }
 }
 
-fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(from: D) -> Result<T, D::Error> {
-    String::deserialize(from)?.parse().map_err(de::Error::custom)
-}
-
 fn all_parsed<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Sid>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
     texts.iter().map(|text| text.parse().map_err(|e| de::Error::custom(format!("`{text}`: {e}")))).collect()
@@ -303,7 +242,7 @@ include = ["S-1-5-21-1-2-3-1105"]
 "#;
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
-        Config::parse(Path::new("/etc/phs.toml"), text)
+        config::parse::<Config>(Path::new("/etc/phs.toml"), text)
     }
 
     fn refusal(text: &str) -> String {

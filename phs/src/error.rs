@@ -142,6 +142,7 @@ fn agent_exit_code(error: &AgentError) -> u8 {
         | AgentError::Timeout { .. }
         | AgentError::ForeignCertificate { .. }
         | AgentError::BadCertificate { .. }
+        | AgentError::Proxy { .. }
         | AgentError::NotATenant { .. }
         | AgentError::Tls { .. } => 7,
         AgentError::Refused(problem) => match problem.code.who() {

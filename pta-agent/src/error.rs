@@ -1,1 +1,101 @@
-//! What stops the agent, who must act, the exit status.
+//! What stops the agent, who must act, and the exit status that says so.
+
+use crate::validate::TrustError;
+use landbridge_agent::AgentError;
+use landbridge_agent::config::ConfigError;
+use landbridge_wire::problem::Who;
+use std::path::PathBuf;
+
+/// What went wrong. Texts never hold a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum PtaError {
+    /// The configuration or a file that it names.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// How domain controllers are to be believed.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The identity, the way to the tenant, or the tenant.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The identity is for another domain than the configured one.
+    #[error("this machine is enrolled for the domain {enrolled}, but [directory] names {configured}")]
+    OtherDomain {
+        /// In the identity.
+        enrolled: String,
+        /// In the configuration.
+        configured: String,
+    },
+    /// The identity is not a pta-agent's.
+    #[error(
+        "the identity in the state directory is not a pta-agent's: give each program a state_directory of its own"
+    )]
+    NotPta,
+    /// Another process runs on this state directory.
+    #[error("{}: another landbridge-pta-agent runs on this state directory", .0.display())]
+    Running(PathBuf),
+    /// None runs, and there was something to be said of it.
+    #[error("no landbridge-pta-agent runs on this state directory")]
+    NotRunning,
+    /// A program that is not as it should be.
+    #[error("defect: {0}")]
+    Defect(&'static str),
+}
+
+impl PtaError {
+    /// Who must act, in a sentence.
+    pub fn who(&self) -> &'static str {
+        match self {
+            Self::Config(_)
+            | Self::Trust(_)
+            | Self::OtherDomain { .. }
+            | Self::NotPta
+            | Self::Running(_)
+            | Self::NotRunning => "the administrator of this machine must act",
+            Self::Agent(error) => match error.who() {
+                Who::AgentOperator => "the administrator of this machine must act",
+                Who::TenantOperator => "the administrator of the tenant must act",
+                Who::Nobody => "nobody must act: run it again later",
+                Who::Developers => "this is a defect: please report it",
+            },
+            Self::Defect(_) => "this is a defect: please report it",
+        }
+    }
+
+    /// The exit status.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_)
+            | Self::Trust(_)
+            | Self::OtherDomain { .. }
+            | Self::NotPta
+            | Self::Running(_)
+            | Self::NotRunning => 3,
+            Self::Agent(error) => of_agent(error),
+            Self::Defect(_) => 1,
+        }
+    }
+}
+
+/// The exit status for what went wrong on the way to the tenant.
+pub(crate) fn of_agent(error: &AgentError) -> u8 {
+    match error {
+        AgentError::File(_)
+        | AgentError::NotEnrolled(_)
+        | AgentError::AlreadyEnrolled { .. }
+        | AgentError::DamagedIdentity { .. }
+        | AgentError::Token(_)
+        | AgentError::Url(_)
+        | AgentError::CertificateOver { .. } => 3,
+        AgentError::Refused(_) => 6,
+        AgentError::Unreachable { .. }
+        | AgentError::Proxy { .. }
+        | AgentError::Timeout { .. }
+        | AgentError::ForeignCertificate { .. }
+        | AgentError::BadCertificate { .. }
+        | AgentError::Tls { .. }
+        | AgentError::NotATenant { .. }
+        | AgentError::AnswerTooLong { .. } => 7,
+        AgentError::Frame(_) | AgentError::Unfit(_) | AgentError::Key(_) => 1,
+    }
+}

@@ -1,1 +1,271 @@
-//! The connections to the tenant's nodes.
+//! The connections to the tenant's nodes: dialled from inside, kept, renewed, drained. The clock and the sockets under
+//! [`super::session`].
+
+mod converse;
+
+use crate::error::PtaError;
+use crate::session::Closing;
+use crate::status::Board;
+use crate::unseal::{Unsealer, make_key};
+use crate::validate::Validator;
+use landbridge_agent::backoff::{Backoff, chance};
+use landbridge_agent::dial::{Address, Proxy};
+use landbridge_agent::enroll::Means;
+use landbridge_agent::{AgentError, Identity, renew, tls};
+use landbridge_wire::problem::{ProblemCode, Who};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// The program and its version, for the administrator's list.
+pub const SOFTWARE: &str = concat!("landbridge-pta-agent ", env!("CARGO_PKG_VERSION"));
+/// The first wait before the next try,
+const FIRST: Duration = Duration::from_millis(100);
+/// and the longest: a tenant that was restarted has its agents back soon.
+const LONGEST: Duration = Duration::from_secs(3);
+/// While a person has to act, it is tried this often at most.
+const WHEN_REFUSED: Duration = Duration::from_secs(10);
+/// Whether the certificate is due is looked at so often.
+const RENEWALS: Duration = Duration::from_secs(60);
+/// When the program stops, what is in hand has so long.
+pub const STOPPING: Duration = Duration::from_secs(13);
+/// The most nodes that are connected to.
+const NODES: usize = 16;
+
+/// What every connection needs.
+pub struct Links {
+    /// Where the identity is.
+    pub state_directory: PathBuf,
+    /// Connections to the one node where only one exists.
+    pub connections: usize,
+    /// The proxy on the way.
+    pub proxy: Option<Proxy>,
+    /// Who asks the directory.
+    pub validator: Validator,
+    /// What is said of all this.
+    pub board: Board,
+    /// The random name of this process.
+    pub instance: Uuid,
+    /// The number of the next connection.
+    pub next: AtomicU64,
+    /// The nodes that the tenant told.
+    pub nodes: watch::Sender<Vec<String>>,
+}
+
+/// One identity, ready to be shown and to open envelopes.
+pub(crate) struct Shown {
+    pub(crate) tls: Arc<rustls::ClientConfig>,
+    pub(crate) unsealer: Unsealer,
+}
+
+impl Shown {
+    pub(crate) fn new(identity: &Identity) -> Result<Self, PtaError> {
+        Ok(Self { tls: tls::enrolled(identity)?, unsealer: Unsealer::new(identity)? })
+    }
+}
+
+/// Why there is no conversation any more.
+pub(crate) enum Ended {
+    Closed(Closing),
+    Broken(AgentError),
+}
+
+impl Links {
+    /// Holds the connections until `stop` says true, then answers what is in hand.
+    pub async fn run(
+        self: Arc<Self>,
+        identity: Identity,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), PtaError> {
+        let first = identity.url.clone();
+        let (show, shown) = watch::channel(Arc::new(Shown::new(&identity)?));
+        let renewing = tokio::spawn(self.clone().renewals(identity, show));
+        self.nodes.send_replace(vec![first]);
+        let mut nodes = self.nodes.subscribe();
+        let mut told = stop.clone();
+        let mut slots: BTreeMap<(String, usize), JoinHandle<()>> = BTreeMap::new();
+        loop {
+            let wanted = self.wanted(&nodes.borrow_and_update());
+            slots.retain(|slot, task| {
+                let keep = wanted.contains(slot);
+                if !keep {
+                    task.abort();
+                }
+                keep
+            });
+            for (node, number) in wanted {
+                let links = self.clone();
+                let (shown, stop) = (shown.clone(), stop.clone());
+                let task = || tokio::spawn(links.hold(node.clone(), shown, stop));
+                slots.entry((node.clone(), number)).or_insert_with(task);
+            }
+            tokio::select! {
+                () = wished(&mut told) => break,
+                changed = nodes.changed() => if changed.is_err() { break },
+            }
+        }
+        renewing.abort();
+        let draining = async {
+            for task in slots.into_values() {
+                let _ = task.await;
+            }
+        };
+        if tokio::time::timeout(STOPPING, draining).await.is_err() {
+            tracing::warn!("some answers were not finished in time; the tenant asks another agent");
+        }
+        Ok(())
+    }
+
+    /// Connects once and hangs up again, for the preflight.
+    pub async fn try_once(&self, identity: &Identity) -> Result<(), PtaError> {
+        let shown = Shown::new(identity)?;
+        let mut socket = self.connect(&Address::parse(&identity.url)?, &shown).await?;
+        let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(None)).await;
+        Ok(())
+    }
+
+    /// One connection to each node; more to the one where there is one.
+    fn wanted(&self, nodes: &[String]) -> Vec<(String, usize)> {
+        let each = if nodes.len() > 1 { 1 } else { self.connections };
+        nodes
+            .iter()
+            .take(NODES)
+            .flat_map(|node| (0..each).map(move |number| (node.clone(), number)))
+            .collect()
+    }
+
+    /// Holds one connection.
+    async fn hold(
+        self: Arc<Self>,
+        node: String,
+        mut shown: watch::Receiver<Arc<Shown>>,
+        stop: watch::Receiver<bool>,
+    ) {
+        let Ok(address) = Address::parse(&node) else {
+            return tracing::error!(node, "the tenant told a node that is no https URL");
+        };
+        let mut backoff = backoff();
+        let mut said = None;
+        loop {
+            let (drain, draining) = watch::channel(false);
+            let present = shown.borrow_and_update().clone();
+            let conversation = self.clone().converse(node.clone(), address.clone(), present, draining);
+            let mut conversation = tokio::spawn(conversation);
+            let mut told = stop.clone();
+            let ended = tokio::select! {
+                ended = &mut conversation => ended,
+                () = wished(&mut told) => {
+                    let _ = drain.send(true);
+                    let _ = conversation.await;
+                    return;
+                }
+                changed = shown.changed() => {
+                    // The new identity connects at once; the old connection answers what is in its hand.
+                    if changed.is_ok() && drain.send(true).is_ok() {
+                        backoff = self::backoff();
+                        continue;
+                    }
+                    conversation.await
+                }
+            };
+            let (why, asked, lasted) = match ended {
+                Ok((Ended::Closed(why), lasted)) => (format!("{why:?}"), wait_after(why), lasted),
+                Ok((Ended::Broken(error), lasted)) => {
+                    let asked = wait_for(&error).or(error.retry_after());
+                    (format!("{error}"), asked, lasted)
+                }
+                Err(_) => {
+                    ("a defect: a conversation panicked".to_owned(), Some(WHEN_REFUSED), Duration::ZERO)
+                }
+            };
+            if lasted > LONGEST {
+                backoff = self::backoff();
+            }
+            if said.as_ref() != Some(&why) {
+                tracing::warn!(node, why, "no connection to the tenant");
+                said = Some(why.clone());
+            }
+            self.board.change(|status| status.trouble = Some(why));
+            let wait = backoff.wait(chance(), None).unwrap_or(LONGEST);
+            let wait = asked.map_or(wait, |asked| asked.mul_f64(0.5 + chance() / 2.0));
+            let mut told = stop.clone();
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = wished(&mut told) => return,
+            }
+        }
+    }
+
+    /// Renews the certificate when it is time, and has it shown.
+    async fn renewals(self: Arc<Self>, first: Identity, show: watch::Sender<Arc<Shown>>) {
+        let means = Means { proxy: self.proxy.clone(), second: Some(make_key) };
+        let mut present = first.certificate.clone();
+        let mut identity = Some(first);
+        loop {
+            let now = unix_now();
+            let known = match identity.take() {
+                Some(identity) => Ok(identity),
+                None => Identity::load(&self.state_directory),
+            };
+            let renewed = match known {
+                Ok(known) => renew::renew_if_due(&self.state_directory, known, &means, now).await,
+                Err(error) => Err(error),
+            };
+            match renewed {
+                Ok(identity) if identity.certificate != present => match Shown::new(&identity) {
+                    Ok(next) => {
+                        present = identity.certificate.clone();
+                        self.board.change(|status| status.certificate_ends = identity.not_after);
+                        show.send_replace(Arc::new(next));
+                    }
+                    Err(error) => tracing::error!(%error, "the renewed identity cannot be used"),
+                },
+                Ok(_) => {}
+                Err(error) => tracing::error!(%error, "the certificate cannot be renewed"),
+            }
+            tokio::time::sleep(RENEWALS).await;
+        }
+    }
+}
+
+/// Ends when the wish is there, or when nobody is left to wish.
+pub async fn wished(wish: &mut watch::Receiver<bool>) {
+    drop(wish.wait_for(|wish| *wish).await);
+}
+
+fn backoff() -> Backoff {
+    Backoff::new(FIRST, LONGEST, u32::MAX)
+}
+
+/// How long to wait after a conversation ended as it may.
+fn wait_after(why: Closing) -> Option<Duration> {
+    match why {
+        // It may be back in a moment, or there is another node.
+        Closing::TenantDrains | Closing::Silent | Closing::NotWelcomed | Closing::Drained => None,
+        Closing::Breach(_) => Some(WHEN_REFUSED),
+    }
+}
+
+/// How long to wait after an error: long, when a person has to act first.
+fn wait_for(error: &AgentError) -> Option<Duration> {
+    match error.who() {
+        Who::Nobody => None,
+        Who::AgentOperator | Who::TenantOperator | Who::Developers => match error {
+            // What stands in front of a tenant that is just being restarted.
+            AgentError::NotATenant { .. } => None,
+            AgentError::Refused(problem) if problem.code == ProblemCode::StorageFailed => None,
+            _ => Some(WHEN_REFUSED),
+        },
+    }
+}
+
+/// Seconds since 1970.
+pub fn unix_now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,3 +1,126 @@
-//! `landbridge-pta-agent`: the command line.
+//! `landbridge-pta-agent`: the command line. Results on standard output; everything else happens in the library.
 
-fn main() {}
+mod commands;
+
+use clap::{Parser, Subcommand};
+use commands::Enroll;
+use landbridge_pta_agent::config::Config;
+use landbridge_pta_agent::error::PtaError;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const EXIT_CODES: &str = "\
+Exit status:
+  0  done; for `run`, stopped by a signal after what was in hand was answered
+  1  defect of this program
+  2  wrong command line
+  3  configuration, identity or local files; for `status`, no agent runs
+  5  no domain controller can be asked
+  6  the tenant refused
+  7  the tenant cannot be reached
+
+Examples:
+  landbridge-tenant token create --role pta --domain corp.example.com | landbridge-pta-agent enroll
+  landbridge-pta-agent check
+  landbridge-pta-agent run
+  landbridge-pta-agent status
+
+It listens on nothing: every connection is made from here. Logs go to standard error, results to
+standard output. docs/pta-agent.md has the configuration file and every error with its way out.";
+
+/// Answers a Landbridge tenant's sign-ins by asking a domain controller.
+#[derive(Debug, Parser)]
+#[command(name = "landbridge-pta-agent", version, after_help = EXIT_CODES, max_term_width = 110)]
+struct CommandLine {
+    /// Configuration file
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LANDBRIDGE_PTA_AGENT_CONFIG",
+        default_value = "/etc/landbridge/pta-agent.toml",
+        global = true
+    )]
+    config: PathBuf,
+    /// Least important level that is logged: error, warn, info, debug or trace [default: as configured]
+    #[arg(long, value_name = "LEVEL", env = "LANDBRIDGE_LOG", global = true)]
+    log_level: Option<tracing::Level>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Get an identity with a one-time token
+    ///
+    /// The token comes from the tenant's `token create --role pta`. It is read from standard input, so that no
+    /// shell history and no process list has it. All of the identity is stored, or nothing.
+    #[command(after_help = EXIT_CODES)]
+    Enroll(Enroll),
+    /// Look at every prerequisite and say what to do about those that fail; touches no account
+    #[command(after_help = EXIT_CODES)]
+    Check {
+        /// Print one JSON list
+        #[arg(long)]
+        json: bool,
+    },
+    /// Answer sign-ins until a signal says stop
+    #[command(after_help = EXIT_CODES)]
+    Run,
+    /// Say how the running agent is
+    #[command(after_help = EXIT_CODES)]
+    Status {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    // Memory holds passwords for a moment, and the key that opens them: no core file, and no debugger.
+    let undumpable = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let result = match undumpable {
+        Ok(()) => run(&command_line),
+        Err(_) => Err(PtaError::Defect("the system does not let this process forbid memory dumps")),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "landbridge-pta-agent: {error}\n  {}", error.who());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(command_line: &CommandLine) -> Result<u8, PtaError> {
+    let config = Config::load(&command_line.config)?;
+    let level = command_line.log_level.unwrap_or(config.log.level);
+    landbridge_agent::log::init(config.log.format, level, std::io::stderr)
+        .map_err(|_| PtaError::Defect("logging was set up twice"))?;
+    match &command_line.command {
+        Command::Enroll(enroll) => enroll.run(&config),
+        Command::Check { json } => commands::check(&config, *json),
+        Command::Run => commands::run(&config),
+        Command::Status { json } => commands::status(&config, *json),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound_and_no_secret_is_an_argument() {
+        CommandLine::command().debug_assert();
+        let help = CommandLine::command().render_long_help().to_string();
+        for status in [0, 1, 2, 3, 5, 6, 7] {
+            assert!(help.contains(&format!("\n  {status}  ")), "{status}");
+        }
+        assert!(
+            CommandLine::try_parse_from(["landbridge-pta-agent", "enroll", "--token", "lbt1.x"]).is_err()
+        );
+        assert!(CommandLine::try_parse_from(["landbridge-pta-agent", "enroll", "lbt1.x"]).is_err());
+    }
+}

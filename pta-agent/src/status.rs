@@ -1,1 +1,144 @@
-//! What the running agent says of itself.
+//! What the running agent says of itself: a file in its state directory, for `status`. It listens on nothing.
+
+use crate::validate::ControllerHealth;
+use landbridge_wire::signin::Verdict;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use uuid::Uuid;
+
+/// The file's name.
+const FILE: &str = "status.json";
+/// A status that is older, in seconds, is nobody's.
+pub const STALE: i64 = 20;
+
+/// What the agent says of itself.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// Seconds since 1970 when this was written.
+    pub written_at: i64,
+    /// Seconds since 1970 when the process started.
+    pub started_at: i64,
+    /// The process' random name.
+    pub instance: Uuid,
+    /// The agent.
+    pub agent: Uuid,
+    /// The domain.
+    pub domain: String,
+    /// When the certificate is over: seconds since 1970.
+    pub certificate_ends: i64,
+    /// The connections to the tenant, by their number.
+    pub links: BTreeMap<u64, LinkStatus>,
+    /// Why there is none, if there is none.
+    pub trouble: Option<String>,
+    /// Answers by verdict, and asks that were declined by reason, since the start.
+    pub answers: BTreeMap<String, u64>,
+    /// The domain controllers.
+    pub controllers: Vec<ControllerStatus>,
+}
+
+/// A connection to the tenant.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// The node.
+    pub node: String,
+    /// Seconds since 1970.
+    pub since: i64,
+}
+
+/// A domain controller.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ControllerStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it was last reached.
+    pub address: Option<String>,
+    /// Whether it can be used.
+    pub healthy: bool,
+    /// Why not.
+    pub why: Option<String>,
+}
+
+impl From<ControllerHealth> for ControllerStatus {
+    fn from(health: ControllerHealth) -> Self {
+        let ControllerHealth { name, address, healthy, why, .. } = health;
+        Self { name, address, healthy, why }
+    }
+}
+
+/// The status of a running agent, written down by whoever has the clock.
+#[derive(Debug)]
+pub struct Board {
+    path: PathBuf,
+    status: Mutex<Status>,
+}
+
+impl Board {
+    /// In this state directory.
+    pub fn new(state_directory: &Path, status: Status) -> Self {
+        Self { path: state_directory.join(FILE), status: Mutex::new(status) }
+    }
+
+    /// Changes something.
+    pub fn change(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut self.status());
+    }
+
+    /// Counts an answer.
+    pub fn answered(&self, verdict: Verdict) {
+        let name = match verdict {
+            Verdict::Unknown(code) => format!("unknown {code:#x}"),
+            known => format!("{known:?}"),
+        };
+        self.count(name);
+    }
+
+    /// Counts something by its name; so many names at most.
+    pub fn count(&self, name: String) {
+        let mut status = self.status();
+        if status.answers.len() < 64 || status.answers.contains_key(&name) {
+            *status.answers.entry(name).or_default() += 1;
+        }
+    }
+
+    /// How many connections there are.
+    pub fn links(&self) -> usize {
+        self.status().links.len()
+    }
+
+    /// Writes it to its file, whole or not at all.
+    pub fn write(&self, now: i64) {
+        let text = {
+            let mut status = self.status();
+            status.written_at = now;
+            serde_json::to_vec_pretty(&*status).unwrap_or_default()
+        };
+        let draft = self.path.with_extension("json.new");
+        let written = || -> std::io::Result<()> {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?.write_all(&text)?;
+            std::fs::rename(&draft, &self.path)
+        };
+        if let Err(why) = written() {
+            tracing::warn!(file = %self.path.display(), %why, "the status cannot be written");
+        }
+    }
+
+    /// The process ends.
+    pub fn remove(&self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+
+    fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was last written in this state directory.
+pub fn read(state_directory: &Path) -> Option<Status> {
+    let text = std::fs::read(state_directory.join(FILE)).ok()?;
+    serde_json::from_slice(&text).ok()
+}

@@ -1,1 +1,56 @@
-//! The only user of the private envelope key.
+//! Opens envelopes: the only user of the private envelope key.
+//! Before it on the road: `session`. After it: `validate`.
+
+use crate::error::PtaError;
+use landbridge_agent::Identity;
+use landbridge_agent::identity::SecondKey;
+use landbridge_crypto::envelope::{About, Envelope, EnvelopeError, EnvelopeKey, VerdictKey};
+use landbridge_crypto::secret::Password;
+use landbridge_wire::signin::Ask;
+use uuid::Uuid;
+
+/// Opens what was sealed to the key of one certificate. `Debug` shows no key.
+#[derive(Debug)]
+pub struct Unsealer {
+    key: EnvelopeKey,
+    agent: Uuid,
+    tenant: Uuid,
+    domain_sid: String,
+    serial: Vec<u8>,
+}
+
+impl Unsealer {
+    /// With the key of this identity.
+    pub fn new(identity: &Identity) -> Result<Self, PtaError> {
+        let key = identity.lend_second_key(EnvelopeKey::from_bytes).ok_or(PtaError::NotPta)?;
+        Ok(Self {
+            key: key.map_err(|_| PtaError::NotPta)?,
+            agent: identity.agent,
+            tenant: identity.tenant,
+            domain_sid: identity.domain_sid.clone(),
+            serial: identity.serial.clone(),
+        })
+    }
+
+    /// Opens an ask that came over this connection; of any other it does not open.
+    pub fn open(&self, connection: Uuid, ask: &Ask) -> Result<(Password, VerdictKey), EnvelopeError> {
+        let about = About {
+            request: ask.request.into_bytes(),
+            connection: connection.into_bytes(),
+            agent: self.agent.into_bytes(),
+            serial: &self.serial,
+            tenant: self.tenant.into_bytes(),
+            domain_sid: &self.domain_sid,
+            object: ask.object.into_bytes(),
+            due: ask.due,
+        };
+        let encapsulated = ask.encapsulated.as_bytes().try_into().map_err(|_| EnvelopeError::DoesNotOpen)?;
+        self.key.open(&about, &Envelope { encapsulated, sealed: ask.sealed.as_bytes().to_vec() })
+    }
+}
+
+/// A new envelope key, for an enrolment or a renewal.
+pub fn make_key() -> SecondKey {
+    let key = EnvelopeKey::generate();
+    SecondKey { public: key.public().to_bytes(), secret: key.lend(|bytes| bytes.to_vec().into()) }
+}

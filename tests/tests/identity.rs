@@ -8,6 +8,10 @@ use landbridge_wire::problem::ProblemCode;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+fn means() -> enroll::Means {
+    enroll::Means::default()
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
@@ -19,7 +23,7 @@ fn a_renewal_brings_a_new_key_and_the_old_certificate_is_not_needed_any_more() {
     let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
     phs.join(&tenant).unwrap();
     let old = Identity::load(phs.state()).unwrap();
-    let new = runtime().block_on(renew::renew(phs.state(), &old, None)).unwrap();
+    let new = runtime().block_on(renew::renew(phs.state(), &old, &means())).unwrap();
     assert_eq!((new.agent, &new.domain_sid), (old.agent, &old.domain_sid));
     assert_ne!(new.certificate, old.certificate);
     assert_eq!(Identity::load(phs.state()).unwrap().certificate, new.certificate);
@@ -28,9 +32,10 @@ fn a_renewal_brings_a_new_key_and_the_old_certificate_is_not_needed_any_more() {
     phs.once(&[]).unwrap().expect_code(0);
     // A certificate that is due is renewed by whoever asks; one that is fresh is left alone.
     let later = old.not_before + (old.not_after - old.not_before) / 2;
-    let fresh = runtime().block_on(renew::renew_if_due(phs.state(), new, None, old.not_before + 60)).unwrap();
+    let fresh =
+        runtime().block_on(renew::renew_if_due(phs.state(), new, &means(), old.not_before + 60)).unwrap();
     let certificate = fresh.certificate.clone();
-    let due = runtime().block_on(renew::renew_if_due(phs.state(), fresh, None, later)).unwrap();
+    let due = runtime().block_on(renew::renew_if_due(phs.state(), fresh, &means(), later)).unwrap();
     assert_ne!(due.certificate, certificate);
     phs.once(&[]).unwrap().expect_code(0);
 }
@@ -43,15 +48,16 @@ fn a_revoked_agent_is_not_renewed_and_keeps_what_it_has() {
     let state = folder.path().join("state");
     let token = || zeroize::Zeroizing::new(tenant.token().unwrap());
     let enrolled =
-        runtime().block_on(enroll::enroll(&state, token(), Role::Phs, "test", false, None)).unwrap();
+        runtime().block_on(enroll::enroll(&state, token(), Role::Phs, "test", false, &means())).unwrap();
     assert!(!enrolled.approved);
     let old = enrolled.identity;
     tenant.run(&["agents", "revoke", &old.agent.to_string()], None).unwrap().expect_code(0);
-    let refused = runtime().block_on(renew::renew(&state, &old, None)).unwrap_err();
+    let refused = runtime().block_on(renew::renew(&state, &old, &means())).unwrap_err();
     assert!(matches!(&refused, AgentError::Refused(p) if p.code == ProblemCode::AgentRevoked), "{refused}");
     assert_eq!(Identity::load(&state).unwrap().certificate, old.certificate);
     assert!(!state.join("identity.new").exists());
-    let anew = runtime().block_on(enroll::enroll(&state, token(), Role::Phs, "test", true, None)).unwrap();
+    let anew =
+        runtime().block_on(enroll::enroll(&state, token(), Role::Phs, "test", true, &means())).unwrap();
     assert_ne!(anew.identity.agent, old.agent);
     assert_eq!(Identity::load(&state).unwrap().agent, anew.identity.agent);
 }

@@ -73,9 +73,8 @@ pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Findin
             findings.push(Finding::bad(&what, format!("it serves {context}"), todo));
             continue;
         }
-        let random = format!("{}{}", Uuid::new_v4(), Uuid::new_v4());
-        let tried =
-            connection.bind(Uuid::new_v4(), &Password::new(random), Instant::now() + Duration::from_secs(5));
+        let nobodys = Password::new(format!("{}{}", Uuid::new_v4(), Uuid::new_v4()));
+        let tried = connection.bind(Uuid::new_v4(), &nobodys, Instant::now() + Duration::from_secs(5));
         findings.push(match tried.await {
             Ok(Verdict::Wrong) => {
                 Finding::good(&what, "TLS is verified, and a bind for nobody is refused as it must be")

@@ -1,0 +1,299 @@
+//! What the commands do, up to the library's door. Neighbours: `main` parses, the library works.
+#![allow(unreachable_pub, reason = "a module of the binary")]
+
+use clap::Args;
+use landbridge_agent::enroll::Means;
+use landbridge_agent::key::{self, FileError};
+use landbridge_agent::{AgentError, Identity, enroll, token};
+use landbridge_pta_agent::config::Config;
+use landbridge_pta_agent::error::PtaError;
+use landbridge_pta_agent::link::{Links, SOFTWARE, unix_now};
+use landbridge_pta_agent::status::{self, Board, STALE, Status};
+use landbridge_pta_agent::unseal::make_key;
+use landbridge_pta_agent::validate::{Finding, Validator};
+use landbridge_wire::enroll::Role;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// The status is written this often.
+const STATUS: Duration = Duration::from_secs(1);
+
+/// `enroll`
+#[derive(Debug, Args)]
+pub struct Enroll {
+    /// Read the token from this file (0600) instead of standard input
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Give up the present identity, if there is one
+    #[arg(long)]
+    replace: bool,
+}
+
+impl Enroll {
+    pub fn run(&self, config: &Config) -> Result<u8, PtaError> {
+        let means = Means { proxy: config.tenant.proxy().open()?, second: Some(make_key) };
+        let token = token::read(self.token_file.as_deref())?;
+        let enrolling =
+            enroll::enroll(&config.state_directory, token, Role::Pta, SOFTWARE, self.replace, &means);
+        let enrolled = runtime()?.block_on(enrolling)?;
+        let identity = &enrolled.identity;
+        say(&format!("enrolled as agent {} for {} at {}", identity.agent, identity.domain, identity.url))?;
+        if !enrolled.approved {
+            let agent = identity.agent;
+            say(&format!(
+                "The tenant's administrator must approve it: landbridge-tenant agents approve {agent}"
+            ))?;
+        }
+        Ok(0)
+    }
+}
+
+/// `run`
+pub fn run(config: &Config) -> Result<u8, PtaError> {
+    let identity = identity(config)?;
+    let _lock = lock(&config.state_directory)?.ok_or(PtaError::Running(config.state_directory.clone()))?;
+    let links = Arc::new(links(config, &identity)?);
+    runtime()?.block_on(async {
+        let (stopper, stop) = watch::channel(false);
+        let signals = signals().map_err(|_| PtaError::Defect("signals cannot be caught"))?;
+        tokio::spawn(async move {
+            signals.await;
+            tracing::info!("stopping: what is in hand is answered first");
+            notify(&[sd_notify::NotifyState::Stopping]);
+            let _ = stopper.send(true);
+        });
+        let reporting = tokio::spawn(report(links.clone()));
+        tracing::info!(agent = %identity.agent, domain = identity.domain, tenant = identity.url, "running");
+        let outcome = links.clone().run(identity, stop).await;
+        reporting.abort();
+        links.board.remove();
+        tracing::info!("stopped");
+        outcome.map(|()| 0)
+    })
+}
+
+/// `check`
+pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
+    let mut findings = Vec::new();
+    let mut code = 0;
+    let mut add = |finding: Finding, failed: u8| {
+        if !finding.good && code == 0 {
+            code = failed;
+        }
+        findings.push(finding);
+    };
+    let runtime = runtime()?;
+    match identity(config) {
+        Ok(identity) => {
+            let left = identity.not_after.saturating_sub(unix_now());
+            add(
+                if left > 0 {
+                    Finding::good(
+                        "identity",
+                        format!("agent {}, certificate good for {} min", identity.agent, left / 60),
+                    )
+                } else {
+                    Finding::bad(
+                        "identity",
+                        "the certificate is over",
+                        "`run` renews it, up to 30 days after its end",
+                    )
+                },
+                3,
+            );
+            match links(config, &identity) {
+                Ok(links) => {
+                    let reached = runtime.block_on(links.try_once(&identity));
+                    add(
+                        match &reached {
+                            Ok(()) => Finding::good("tenant", format!("{} takes this agent", identity.url)),
+                            Err(error) => Finding::bad("tenant", error.to_string(), error.who()),
+                        },
+                        reached.as_ref().err().map_or(0, PtaError::exit_code),
+                    );
+                }
+                Err(error) => add(Finding::bad("tenant", error.to_string(), error.who()), error.exit_code()),
+            }
+        }
+        Err(error) => add(Finding::bad("identity", error.to_string(), error.who()), error.exit_code()),
+    }
+    match Validator::new(&config.directory) {
+        Ok(validator) => {
+            for finding in runtime.block_on(validator.check()) {
+                add(finding, 5);
+            }
+        }
+        Err(error) => add(Finding::bad("trust", error.to_string(), "mend [directory]"), 3),
+    }
+    if json {
+        let list = serde_json::to_string_pretty(&findings);
+        say(&list.map_err(|_| PtaError::Defect("the findings cannot be written as JSON"))?)?;
+    } else {
+        for Finding { what, good, found, todo } in &findings {
+            say(&format!("{}  {what}: {found}", if *good { "ok  " } else { "FAIL" }))?;
+            if let Some(todo) = todo {
+                say(&format!("      {todo}"))?;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// `status`
+pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
+    identity(config)?;
+    // Whoever can take the lock is alone.
+    if lock(&config.state_directory)?.is_some() {
+        return Err(PtaError::NotRunning);
+    }
+    let now = unix_now();
+    let status = status::read(&config.state_directory).filter(|s| now.saturating_sub(s.written_at) <= STALE);
+    let status = status.ok_or(PtaError::NotRunning)?;
+    let connected = !status.links.is_empty();
+    let answers = status.controllers.iter().any(|one| one.healthy);
+    if json {
+        let text = serde_json::to_string_pretty(&status);
+        say(&text.map_err(|_| PtaError::Defect("the status cannot be written as JSON"))?)?;
+    } else {
+        print(&status, now)?;
+    }
+    Ok(if !connected {
+        7
+    } else if !answers && !status.controllers.is_empty() && status.controllers.iter().any(|c| c.why.is_some())
+    {
+        5
+    } else {
+        0
+    })
+}
+
+fn print(status: &Status, now: i64) -> Result<(), PtaError> {
+    say(&format!("agent {} for {}, running for {} s", status.agent, status.domain, now - status.started_at))?;
+    say(&format!("certificate good for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
+    for link in status.links.values() {
+        say(&format!("connected to {} for {} s", link.node, now - link.since))?;
+    }
+    if status.links.is_empty() {
+        let why = status.trouble.as_deref().unwrap_or("connecting");
+        say(&format!("not connected to the tenant: {why}"))?;
+    }
+    for one in &status.controllers {
+        let address = one.address.as_deref().unwrap_or("not reached yet");
+        let how = match &one.why {
+            None if one.healthy => "answers".to_owned(),
+            None => "not asked yet".to_owned(),
+            Some(why) => format!("cannot be used: {why}"),
+        };
+        say(&format!("domain controller {} ({address}): {how}", one.name))?;
+    }
+    for (what, count) in &status.answers {
+        say(&format!("  {count:>8}  {what}"))?;
+    }
+    Ok(())
+}
+
+/// The identity, if it is a pta-agent's for the configured domain.
+fn identity(config: &Config) -> Result<Identity, PtaError> {
+    let identity = Identity::load(&config.state_directory)?;
+    if identity.role != Role::Pta {
+        return Err(PtaError::NotPta);
+    }
+    if !identity.domain.eq_ignore_ascii_case(&config.directory.domain) {
+        let (enrolled, configured) = (identity.domain, config.directory.domain.clone());
+        return Err(PtaError::OtherDomain { enrolled, configured });
+    }
+    Ok(identity)
+}
+
+fn links(config: &Config, identity: &Identity) -> Result<Links, PtaError> {
+    let instance = Uuid::new_v4();
+    let status = Status {
+        started_at: unix_now(),
+        instance,
+        agent: identity.agent,
+        domain: identity.domain.clone(),
+        certificate_ends: identity.not_after,
+        ..Status::default()
+    };
+    Ok(Links {
+        state_directory: config.state_directory.clone(),
+        connections: config.tenant.connections,
+        proxy: config.tenant.proxy().open()?,
+        validator: Validator::new(&config.directory)?,
+        board: Board::new(&config.state_directory, status),
+        instance,
+        next: AtomicU64::new(0),
+        nodes: watch::Sender::new(Vec::new()),
+    })
+}
+
+/// Writes the status, tells systemd that the agent is ready and that it lives.
+async fn report(links: Arc<Links>) {
+    let mut ready = false;
+    loop {
+        let controllers = links.validator.controllers();
+        links.board.change(|status| status.controllers = controllers.into_iter().map(Into::into).collect());
+        links.board.write(unix_now());
+        let connected = links.board.links();
+        if connected > 0 && !ready {
+            ready = true;
+            notify(&[sd_notify::NotifyState::Ready]);
+        }
+        let text = format!("{connected} connections to the tenant");
+        notify(&[sd_notify::NotifyState::Status(&text), sd_notify::NotifyState::Watchdog]);
+        tokio::time::sleep(STATUS).await;
+    }
+}
+
+/// Tells systemd, if it is there.
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    let _ = sd_notify::notify(states);
+}
+
+/// One process on one state directory: the lock ends with the process, however it ends. None: it is taken.
+fn lock(state_directory: &Path) -> Result<Option<File>, PtaError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    key::check_private_directory(state_directory).map_err(AgentError::from)?;
+    let path = state_directory.join("run.lock");
+    let mut options = File::options();
+    let file = options.create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let file = file.map_err(|e| AgentError::from(FileError::io(&path, "open")(e)))?;
+    let taken = rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive);
+    Ok(taken.is_ok().then_some(file))
+}
+
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn runtime() -> Result<Runtime, PtaError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(4)
+        .enable_all()
+        .build()
+        .map_err(|_| PtaError::Defect("no threads"))
+}
+
+fn say(text: &str) -> Result<(), PtaError> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => Ok(()),
+        // Whoever reads has enough.
+        Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(_) => Err(PtaError::Defect("standard output cannot be written")),
+    }
+}

@@ -1,0 +1,201 @@
+//! One connection, from the first packet to the last: WebSocket on TLS, and a session on it.
+
+use super::{Ended, Links, SOFTWARE, Shown, unix_now, wished};
+use crate::session::{Closing, Output, Session, Settled};
+use crate::status::LinkStatus;
+use futures_util::{SinkExt as _, StreamExt as _};
+use landbridge_agent::AgentError;
+use landbridge_agent::dial::{Address, dial};
+use landbridge_wire::bounded::Text;
+use landbridge_wire::frame;
+use landbridge_wire::problem::Problem;
+use landbridge_wire::signin::{Ask, Decline, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, Verdict};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use uuid::Uuid;
+
+/// So many asks at a time on one connection.
+const CAPACITY: u16 = 64;
+/// The WebSocket handshake, and every message, is through within this.
+const PATIENCE: Duration = Duration::from_millis(SILENCE);
+
+type Socket = WebSocketStream<TlsStream<TcpStream>>;
+
+impl Links {
+    /// Connects and talks until it is over; says why, and how long it lasted.
+    pub(super) async fn converse(
+        self: Arc<Self>,
+        node: String,
+        address: Address,
+        shown: Arc<Shown>,
+        draining: watch::Receiver<bool>,
+    ) -> (Ended, Duration) {
+        let mut socket = match self.connect(&address, &shown).await {
+            Ok(socket) => socket,
+            Err(error) => return (Ended::Broken(error), Duration::ZERO),
+        };
+        let began = Instant::now();
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut talk = Talk { links: &self, shown, node, number, connection: Uuid::new_v4() };
+        let ended = talk.run(&mut socket, draining).await;
+        self.board.change(|status| drop(status.links.remove(&number)));
+        let _ = tokio::time::timeout(Duration::from_millis(500), socket.close(None)).await;
+        (ended, began.elapsed())
+    }
+
+    pub(crate) async fn connect(&self, address: &Address, shown: &Shown) -> Result<Socket, AgentError> {
+        let stream = dial(address, shown.tls.clone(), self.proxy.as_ref()).await?;
+        let host = address.authority.clone();
+        let lost = |why: String| AgentError::Unreachable { host: host.clone(), why };
+        let request = format!("wss://{host}{PATH}").into_client_request().map_err(|e| lost(e.to_string()))?;
+        let mut config = WebSocketConfig::default();
+        config.read_buffer_size = 4 * 1024;
+        config.write_buffer_size = 0;
+        config.max_write_buffer_size = 4 * MAX_MESSAGE;
+        config.max_message_size = Some(MAX_MESSAGE);
+        config.max_frame_size = Some(MAX_MESSAGE);
+        let shaking = client_async_with_config(request, stream, Some(config));
+        match tokio::time::timeout(PATIENCE, shaking).await {
+            Ok(Ok((socket, _))) => Ok(socket),
+            Ok(Err(Error::Http(answer))) => {
+                let body = answer.body().as_deref().unwrap_or_default();
+                Err(match frame::decode::<Problem>(body) {
+                    Ok(problem) => AgentError::Refused(problem),
+                    Err(_) => AgentError::NotATenant { host, status: answer.status().as_u16() },
+                })
+            }
+            Ok(Err(error)) => Err(lost(error.to_string())),
+            Err(_) => Err(AgentError::Timeout { host, limit: PATIENCE }),
+        }
+    }
+}
+
+struct Talk<'a> {
+    links: &'a Arc<Links>,
+    shown: Arc<Shown>,
+    node: String,
+    number: u64,
+    connection: Uuid,
+}
+
+impl Talk<'_> {
+    async fn run(&mut self, socket: &mut Socket, mut draining: watch::Receiver<bool>) -> Ended {
+        let hello = Hello {
+            connection: self.connection,
+            instance: self.links.instance,
+            software: Text::cut(SOFTWARE),
+            capacity: CAPACITY,
+        };
+        let mut session = Session::new(hello, Instant::now());
+        let (settle, mut settled) = mpsc::channel(usize::from(CAPACITY));
+        let mut drains = true;
+        loop {
+            while let Some(output) = session.poll_output() {
+                match output {
+                    Output::Send(message) => {
+                        if let Err(error) = self.send(socket, &message).await {
+                            return Ended::Broken(error);
+                        }
+                    }
+                    Output::Welcomed(nodes) => self.welcomed(nodes),
+                    Output::Validate { ask, by } => self.validate(ask, by, settle.clone()),
+                    Output::Close(why) => return Ended::Closed(why),
+                }
+            }
+            let timeout = session.poll_timeout().unwrap_or_else(|| Instant::now() + PATIENCE);
+            tokio::select! {
+                came = socket.next() => match came {
+                    Some(Ok(Message::Binary(bytes))) => match frame::decode(&bytes) {
+                        Ok(message) => session.heard(message, Instant::now()),
+                        Err(error) => return Ended::Broken(error.into()),
+                    },
+                    // The library answers them as it reads on; heartbeats are ours.
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(Message::Close(_))) | None => return self.lost("it closed the connection"),
+                    Some(Ok(Message::Text(_) | Message::Frame(_))) => {
+                        return Ended::Closed(Closing::Breach("a message that is no frame"));
+                    }
+                    Some(Err(error)) => return self.lost(&error.to_string()),
+                },
+                Some((request, outcome)) = settled.recv() => session.settled(request, outcome, Instant::now()),
+                () = tokio::time::sleep_until(timeout.into()) => session.timeout(Instant::now()),
+                () = wished(&mut draining), if drains => {
+                    drains = false;
+                    session.drain(Instant::now());
+                }
+            }
+        }
+    }
+
+    fn lost(&self, why: &str) -> Ended {
+        Ended::Broken(AgentError::Unreachable { host: self.node.clone(), why: why.to_owned() })
+    }
+
+    async fn send(&self, socket: &mut Socket, message: &FromAgent) -> Result<(), AgentError> {
+        let frame = frame::encode(message)?;
+        let sending = socket.send(Message::Binary(frame.to_vec().into()));
+        let lost = |why: String| AgentError::Unreachable { host: self.node.clone(), why };
+        match tokio::time::timeout(PATIENCE, sending).await {
+            Ok(sent) => sent.map_err(|e| lost(e.to_string())),
+            Err(_) => Err(AgentError::Timeout { host: self.node.clone(), limit: PATIENCE }),
+        }
+    }
+
+    fn welcomed(&self, nodes: Vec<String>) {
+        tracing::info!(node = self.node, "connected to the tenant");
+        let status = LinkStatus { node: self.node.clone(), since: unix_now() };
+        self.links.board.change(|board| {
+            board.trouble = None;
+            board.links.insert(self.number, status);
+        });
+        if !nodes.is_empty() {
+            self.links.nodes.send_if_modified(|known| {
+                let changed = *known != nodes;
+                *known = nodes;
+                changed
+            });
+        }
+    }
+
+    fn validate(&self, ask: Box<Ask>, by: Instant, settle: mpsc::Sender<(Uuid, Settled)>) {
+        let (links, shown, connection) = (self.links.clone(), self.shown.clone(), self.connection);
+        tokio::spawn(async move {
+            let outcome = answer(&links, &shown, connection, &ask, by).await;
+            // The connection may be gone; then the tenant asks another one.
+            let _ = settle.send((ask.request, outcome)).await;
+        });
+    }
+}
+
+/// Opens, tries, says how it went.
+async fn answer(links: &Links, shown: &Shown, connection: Uuid, ask: &Ask, by: Instant) -> Settled {
+    let Ok((password, key)) = shown.unsealer.open(connection, ask) else {
+        links.board.count("unopened".to_owned());
+        tracing::warn!("an envelope does not open: it was sealed to another key, changed, or sent again");
+        return Settled::Declined { why: Decline::Unopened, tried: false };
+    };
+    match links.validator.validate(ask.object, &password, by).await {
+        Ok(verdict) => {
+            links.board.answered(verdict);
+            if let Verdict::Unknown(code) = verdict {
+                tracing::warn!(
+                    code = format!("{code:#x}"),
+                    "the directory refused with a code that is not known here"
+                );
+            }
+            Settled::Verdict { verdict, tag: key.tag(&verdict.authenticated(ask.request)) }
+        }
+        Err(none) => {
+            links.board.count(format!("declined: {:?}", none.why));
+            Settled::Declined { why: none.why, tried: none.tried }
+        }
+    }
+}
