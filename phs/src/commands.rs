@@ -3,9 +3,10 @@
 
 use clap::Args;
 use landbridge_agent::http::Client;
+use landbridge_agent::key::FileError;
 use landbridge_agent::{AgentError, Identity, enroll, renew, tls, token};
 use landbridge_phs::check;
-use landbridge_phs::config::{Config, ConfigError};
+use landbridge_phs::config::Config;
 use landbridge_phs::cycle::{Cycle, Order, Tally};
 use landbridge_phs::directory::{Alone, feed};
 use landbridge_phs::error::PhsError;
@@ -14,12 +15,11 @@ use landbridge_phs::progress::{Lines, Screen, Witness};
 use landbridge_phs::send::{Sender, Tenant};
 use landbridge_phs::stop::Stop;
 use landbridge_wire::enroll::Role;
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 const SOFTWARE: &str = concat!("landbridge-phs ", env!("CARGO_PKG_VERSION"));
 
