@@ -10,6 +10,7 @@ pub mod audit;
 pub mod authority;
 pub mod command;
 pub mod config;
+pub mod decide;
 pub mod directory;
 pub mod enroll;
 pub mod error;

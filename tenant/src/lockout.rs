@@ -3,9 +3,11 @@
 //! any way to learn a password from what is remembered.
 //! Before it on the road: `directory`. After it: `signin`, which asks before it derives anything.
 
+mod budget;
 mod remembered;
 
-pub use remembered::Remembered;
+pub use budget::{MEMORY as BUDGET_MEMORY, Room};
+pub use remembered::{Remembered, Seen};
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -9,13 +9,18 @@
 //! [`Why`], for the audit log. Blocking and hungry for CPU: async callers go through `spawn_blocking`.
 //! Before it on the road: `apps` (who asks), `directory`. After it: the application.
 
+mod agents;
 mod counters;
 mod gate;
 mod judge;
+mod turns;
+
+pub use agents::{Before, Candidate, Road};
 
 use crate::account_state::{State, Told};
 use crate::directory::{Whose, folded, whose};
 use crate::lockout::{Remembered, Rules, source};
+use crate::relay::NoAnswer;
 use crate::store::{Store, StoreError};
 use counters::Strangers;
 use gate::{Entry, Gate};
@@ -25,6 +30,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tracing::error;
+use turns::Turns;
 use uuid::Uuid;
 
 /// The most bytes of a password that is looked at; AD takes 256 characters.
@@ -93,6 +99,12 @@ pub enum Unavailable {
     /// The database fails: the operator acts.
     #[error("the database fails")]
     Storage,
+    /// Agents have no verdict.
+    #[error("{0}")]
+    NoAnswer(NoAnswer),
+    /// The domain's lockout policy leaves no room for wrong passwords from outside: the operator acts.
+    #[error("the domain's lockout policy leaves no room for sign-ins by agents")]
+    NoRoomInDirectory,
 }
 
 /// The true reason of a refusal.
@@ -116,8 +128,20 @@ pub enum Why {
     DigestUnreadable,
     /// Not the password.
     WrongPassword,
-    /// The password is right, and AD would not let the account in.
+    /// The password is right, and AD would not let the account in; or AD itself says so.
     State(State),
+    /// One more wrong password could lock the account in AD.
+    HeldBack,
+    /// The directory refused this password a moment ago, and is not asked again.
+    RefusedBefore,
+    /// An account that agents are tried with.
+    Canary,
+    /// AD: not from this workstation.
+    Workstation,
+    /// AD: a restriction of the account or of its logon type.
+    Restricted,
+    /// AD: a code that is not known here.
+    UnknownCode(u32),
 }
 
 impl Why {
@@ -134,6 +158,12 @@ impl Why {
             Self::DigestUnreadable => "digest-unreadable",
             Self::WrongPassword => "wrong-password",
             Self::State(state) => state.as_str(),
+            Self::HeldBack => "held-back",
+            Self::RefusedBefore => "refused-before",
+            Self::Canary => "canary-account",
+            Self::Workstation => "workstation",
+            Self::Restricted => "restricted",
+            Self::UnknownCode(_) => "unknown-code",
         }
     }
 }
@@ -160,6 +190,7 @@ pub struct Signin {
     store: Arc<Store>,
     settings: Settings,
     gate: Gate,
+    turns: Arc<Turns>,
     remembered: Mutex<Remembered>,
     strangers: Mutex<Strangers>,
     /// What a digest of each domain usually costs.
@@ -202,6 +233,7 @@ impl Signin {
             gate: Gate::new(settings.derivations, settings.queue, settings.patience),
             store,
             settings,
+            turns: Arc::default(),
             remembered: Mutex::new(Remembered::new().ok_or(NoRandomness)?),
             strangers: Mutex::new(Strangers::default()),
             usual: Mutex::new(HashMap::new()),
@@ -289,7 +321,10 @@ impl Signin {
     fn count(&self, verdict: &Verdict) {
         let tally = self.store.tally();
         match verdict {
-            Verdict::Accepted(_) | Verdict::Unavailable(Unavailable::Storage) => {}
+            Verdict::Accepted(_)
+            | Verdict::Unavailable(
+                Unavailable::Storage | Unavailable::NoAnswer(_) | Unavailable::NoRoomInDirectory,
+            ) => {}
             Verdict::Unavailable(Unavailable::Overloaded) => tally.signins_overloaded.one(),
             Verdict::Refused { why, object, told: _ } => match why {
                 Why::AmbiguousName => tally.names_ambiguous.one(),
@@ -305,7 +340,13 @@ impl Signin {
                 | Why::OtherDomain
                 | Why::NoDigest
                 | Why::WrongPassword
+                | Why::HeldBack
+                | Why::RefusedBefore
+                | Why::Canary
+                | Why::Workstation
+                | Why::Restricted
                 | Why::State(_) => {}
+                Why::UnknownCode(_) => tally.states_unknown.one(),
             },
         }
     }

@@ -1,9 +1,11 @@
 //! Does what an administrator asked, and writes down who it was. Blocking.
 //! Before it: `admin::listen`. Every change and its audit entry are one transaction.
 
-use super::{AgentRow, Answer, AppRow, Ask, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES};
+use super::domain::By;
+use super::{AgentRow, Answer, AppRow, Ask, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES, refusal};
 use crate::apps::{Credential, MAX_RATE, is_a_name};
 use crate::directory::describe;
+use crate::relay::AgentView;
 use crate::serve::Tenant;
 use crate::store::agents::{Agent, AgentState};
 use crate::store::domains::{Domain, MIN_ITERATIONS, NewDomain};
@@ -12,6 +14,7 @@ use landbridge_crypto::bearer::BearerSecret;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{Role, Token, TokenSecret};
 use rusqlite::{Connection, Transaction};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// So many unspent tokens at once are enough for everybody.
@@ -21,7 +24,7 @@ type Outcome = Result<Answer, StoreError>;
 
 /// Does it. `uid` is who asked, `now` is in seconds since 1970.
 #[tracing::instrument(skip_all, fields(uid))]
-pub fn act(tenant: &Tenant, uid: u32, ask: Ask, now: i64) -> Answer {
+pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
     let change = Change { tenant, actor: format!("uid {uid}"), now };
     let store = &tenant.store;
     let outcome = match ask {
@@ -37,10 +40,16 @@ pub fn act(tenant: &Tenant, uid: u32, ask: Ask, now: i64) -> Answer {
             store.write(|tx| change.add_domain(tx, &new))
         }
         Ask::DomainsList => store.read(list_domains),
+        Ask::DomainsPolicy { name, policy, approve_agents } => {
+            change.by().policy(&name, policy, approve_agents)
+        }
+        Ask::CanaryAdd { name, user } => change.by().canary(&name, &user, true),
+        Ask::CanaryRemove { name, user } => change.by().canary(&name, &user, false),
+        Ask::CanaryList { name } => super::domain::canaries_of(tenant, &name),
         Ask::TokenCreate { role, domain, minutes } => {
             store.write(|tx| change.create_token(tx, role, &domain, minutes))
         }
-        Ask::AgentsList => store.read(list_agents),
+        Ask::AgentsList => store.read(|conn| list_agents(conn, &tenant.attend.agents())),
         Ask::AgentsApprove { agent } => {
             let outcome = store.write(|tx| change.approve(tx, agent));
             if matches!(outcome, Ok(Answer::Done(_))) {
@@ -84,6 +93,10 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
+    fn by(&self) -> By<'_> {
+        By { tenant: self.tenant, actor: &self.actor, now: self.now }
+    }
+
     fn note(
         &self,
         tx: &Transaction<'_>,
@@ -101,18 +114,18 @@ impl Change<'_> {
                 self.note(tx, "domain-added", &new.dns_name.to_ascii_lowercase(), &detail)?;
                 Ok(Answer::Done(format!("domain {} added", new.dns_name.to_ascii_lowercase())))
             }
-            Err(why) => Ok(refused(&why.to_string(), "see `landbridge-tenant domains list`")),
+            Err(why) => Ok(refusal(&why.to_string(), "see `landbridge-tenant domains list`")),
         }
     }
 
     fn create_token(&self, tx: &Transaction<'_>, role: Role, domain: &str, minutes: u32) -> Outcome {
         if !(1..=MAX_TOKEN_MINUTES).contains(&minutes) {
             let what = format!("a token lives 1 to {MAX_TOKEN_MINUTES} minutes");
-            return Ok(refused(&what, "use a smaller --minutes"));
+            return Ok(refusal(&what, "use a smaller --minutes"));
         }
         let Some(domain) = domains::by_name(tx, domain)? else { return Ok(no_domain()) };
         if tokens::open(tx, self.now)? >= MAX_OPEN_TOKENS {
-            return Ok(refused("there are too many unspent tokens", "wait ten minutes"));
+            return Ok(refusal("there are too many unspent tokens", "wait ten minutes"));
         }
         let secret = BearerSecret::generate();
         let expires_at = self.now.saturating_add(i64::from(minutes) * 60);
@@ -132,7 +145,7 @@ impl Change<'_> {
         match agent.state {
             AgentState::Approved => return Ok(Answer::Done(format!("agent {id} was approved before"))),
             AgentState::Revoked => {
-                return Ok(refused(
+                return Ok(refusal(
                     "the agent was revoked, and that is for good",
                     "make a token and enrol it again",
                 ));
@@ -162,13 +175,13 @@ impl Change<'_> {
 
     fn create_app(&self, tx: &Transaction<'_>, name: &str, domain: Option<&str>, rate: u32) -> Outcome {
         if !is_a_name(name) {
-            return Ok(refused(
+            return Ok(refusal(
                 "a name is 1 to 64 letters, digits, `-`, `_` and `.`",
                 "choose another --name",
             ));
         }
         if !(1..=MAX_RATE).contains(&rate) {
-            return Ok(refused(
+            return Ok(refusal(
                 &format!("a rate is 1 to {MAX_RATE} sign-ins a minute"),
                 "choose another --rate",
             ));
@@ -184,7 +197,7 @@ impl Change<'_> {
         let credential = Credential::generate(id);
         let row = domain.as_ref().map(|domain| domain.id);
         if !apps::insert(tx, id, name, &credential.hash(), row, rate, self.now)? {
-            return Ok(refused(
+            return Ok(refusal(
                 "there is or was an application of that name",
                 "choose another --name, or rotate it",
             ));
@@ -197,7 +210,7 @@ impl Change<'_> {
     fn rotate_app(&self, tx: &Transaction<'_>, name: &str) -> Outcome {
         let Some(app) = apps::named(tx, name)? else { return Ok(no_app()) };
         if app.revoked_at.is_some() {
-            return Ok(refused("the application was revoked, and that is for good", "create another one"));
+            return Ok(refusal("the application was revoked, and that is for good", "create another one"));
         }
         let credential = Credential::generate(app.id);
         apps::rotate(tx, app.id, &credential.hash(), self.now)?;
@@ -225,6 +238,7 @@ fn list_domains(conn: &Connection) -> Outcome {
             netbios: domain.netbios_name,
             sid: domain.sid,
             allow_privileged: domain.allow_privileged,
+            signin: domain.signin,
             writer: domain.writer,
             synchronized: domain.acknowledged.is_some(),
             added_at: domain.added_at,
@@ -233,7 +247,7 @@ fn list_domains(conn: &Connection) -> Outcome {
     Ok(Answer::Domains(rows.collect::<Result<_, StoreError>>()?))
 }
 
-fn list_agents(conn: &Connection) -> Outcome {
+fn list_agents(conn: &Connection, connected: &[AgentView]) -> Outcome {
     let row = |agent: Agent| AgentRow {
         id: agent.id,
         role: agent.role.to_string(),
@@ -241,6 +255,7 @@ fn list_agents(conn: &Connection) -> Outcome {
         state: agent.state.as_str().to_owned(),
         host: agent.host,
         software: agent.software,
+        connections: connected.iter().find(|view| view.agent == agent.id).map_or(0, |view| view.links),
         not_after: agent.not_after,
         seen_at: agent.seen_at,
         enrolled_at: agent.enrolled_at,
@@ -261,18 +276,14 @@ fn list_apps(conn: &Connection) -> Outcome {
     Ok(Answer::Apps(apps::list(conn, MAX_ROWS)?.into_iter().map(row).collect()))
 }
 
-fn refused(what: &str, todo: &str) -> Answer {
-    Answer::Refused { what: what.to_owned(), todo: todo.to_owned() }
-}
-
 fn no_domain() -> Answer {
-    refused("this tenant serves no such domain", "see `domains list`, or add it with `domains add`")
+    refusal("this tenant serves no such domain", "see `domains list`, or add it with `domains add`")
 }
 
 fn no_agent() -> Answer {
-    refused("there is no such agent", "see `landbridge-tenant agents list`")
+    refusal("there is no such agent", "see `landbridge-tenant agents list`")
 }
 
 fn no_app() -> Answer {
-    refused("there is no such application", "see `landbridge-tenant apps list`")
+    refusal("there is no such application", "see `landbridge-tenant apps list`")
 }

@@ -4,10 +4,12 @@
 
 pub mod act;
 pub mod call;
+mod domain;
 pub mod listen;
 mod trial;
 
 use crate::directory::Description;
+use crate::store::domains::SigninPolicy;
 use landbridge_wire::enroll::Role;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -64,6 +66,34 @@ pub enum Ask {
     },
     /// The domains.
     DomainsList,
+    /// How a domain's people sign in; shown, when nothing is to be set.
+    DomainsPolicy {
+        /// DNS or NetBIOS name.
+        name: String,
+        /// What decides.
+        policy: Option<SigninPolicy>,
+        /// Whether new pta-agents wait for a yes.
+        approve_agents: Option<bool>,
+    },
+    /// An account that agents are tried with.
+    CanaryAdd {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// Its sign-in name.
+        user: String,
+    },
+    /// An account that they are no longer tried with.
+    CanaryRemove {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// Its sign-in name.
+        user: String,
+    },
+    /// The accounts that agents are tried with.
+    CanaryList {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+    },
     /// A one-time token.
     TokenCreate {
         /// For which role.
@@ -188,6 +218,8 @@ pub struct DomainRow {
     pub sid: String,
     /// Whether digests of privileged accounts are taken.
     pub allow_privileged: bool,
+    /// How its people sign in.
+    pub signin: SigninPolicy,
     /// Accounts that are present.
     pub accounts: i64,
     /// The phs that writes.
@@ -213,6 +245,8 @@ pub struct AgentRow {
     pub host: String,
     /// Program and version, as it named itself.
     pub software: String,
+    /// Its open connections that answer sign-ins.
+    pub connections: usize,
     /// When its newest certificate is over: seconds since 1970.
     pub not_after: i64,
     /// When it was last heard of: seconds since 1970.
@@ -238,6 +272,11 @@ pub struct AppRow {
     pub rotated_at: Option<i64>,
     /// Seconds since 1970.
     pub revoked_at: Option<i64>,
+}
+
+/// A no, and what to do.
+fn refusal(what: &str, todo: &str) -> Answer {
+    Answer::Refused { what: what.to_owned(), todo: todo.to_owned() }
 }
 
 #[cfg(test)]

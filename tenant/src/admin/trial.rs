@@ -3,14 +3,16 @@
 
 use super::{Answer, Confidential};
 use crate::account_state::Told;
+use crate::decide::{Wish, decide};
 use crate::routes::signin::{noted, shown};
 use crate::serve::Tenant;
 use crate::signin::Verdict;
 use landbridge_crypto::secret::Password;
+use std::sync::Arc;
 
 /// Decides. `uid` is who tries, `now` is in seconds since 1970.
 pub(super) fn sign_in(
-    tenant: &Tenant,
+    tenant: &Arc<Tenant>,
     uid: u32,
     user: &str,
     password: &Confidential,
@@ -23,7 +25,10 @@ pub(super) fn sign_in(
         return Answer::Refused { what, todo: "use another --source".to_owned() };
     }
     let password = password.lend(|text| Password::new(text.to_owned()));
-    let verdict = tenant.signin.decide(user, &password, source, None, now);
+    let (user, password) = (user.to_owned(), Arc::new(password));
+    let wish = Wish { user, password, from: source.to_owned(), limit: None, now };
+    // This is a thread for blocking work: it may wait for an agent.
+    let verdict = tokio::runtime::Handle::current().block_on(decide(tenant, wish));
     if let Some(entry) = noted(tenant, &format!("uid {uid}"), source, &verdict, now)
         && tenant.recorder.record_blocking(entry).is_err()
     {

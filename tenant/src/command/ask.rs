@@ -2,7 +2,7 @@
 //! The question travels by `admin::call`.
 
 use super::table::{aligned, plain, when};
-use super::{Agents, Apps, Command, Domains, SignIn, Token, Users};
+use super::{Agents, Apps, Canary, Command, Domains, SignIn, Token, Users};
 use crate::admin::call::ask;
 use crate::admin::{AgentRow, Answer, AppRow, Ask, Confidential, DomainRow};
 use crate::config::Config;
@@ -24,6 +24,18 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             (Ask::DomainsAdd { name, netbios, sid, allow_privileged: *allow_privileged }, false)
         }
         Command::Domains(Domains::List(listing)) => (Ask::DomainsList, listing.json),
+        Command::Domains(Domains::Policy { name, policy, approve_agents }) => {
+            let (policy, approve_agents) = (*policy, *approve_agents);
+            (Ask::DomainsPolicy { name: name.clone(), policy, approve_agents }, false)
+        }
+        Command::Domains(Domains::Canary(canary)) => (
+            match canary.clone() {
+                Canary::Add { name, user } => Ask::CanaryAdd { name, user },
+                Canary::Remove { name, user } => Ask::CanaryRemove { name, user },
+                Canary::List { name } => Ask::CanaryList { name },
+            },
+            false,
+        ),
         Command::Token(Token::Create { role, domain, minutes }) => {
             (Ask::TokenCreate { role: (*role).into(), domain: domain.clone(), minutes: *minutes }, false)
         }
@@ -83,9 +95,10 @@ fn domains(rows: &[DomainRow]) -> String {
         let yes = |it| if it { "yes" } else { "no" }.to_owned();
         let accounts = row.accounts.to_string();
         let (name, netbios, sid) = (row.name.clone(), row.netbios.clone(), row.sid.clone());
-        vec![name, netbios, sid, accounts, yes(row.synchronized), yes(row.allow_privileged), writer]
+        let signin = row.signin.as_str().to_owned();
+        vec![name, netbios, sid, signin, accounts, yes(row.synchronized), yes(row.allow_privileged), writer]
     };
-    let heads = ["NAME", "NETBIOS", "SID", "ACCOUNTS", "SYNCHRONIZED", "PRIVILEGED", "WRITER"];
+    let heads = ["NAME", "NETBIOS", "SID", "SIGN-IN", "ACCOUNTS", "SYNCHRONIZED", "PRIVILEGED", "WRITER"];
     aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
 }
 
@@ -94,9 +107,11 @@ fn agents(rows: &[AgentRow]) -> String {
         let (id, role, domain, state) =
             (row.id.to_string(), row.role.clone(), row.domain.clone(), row.state.clone());
         let (host, software) = (plain(&row.host), plain(&row.software));
-        vec![id, role, domain, state, host, software, when(row.not_after), when(row.seen_at)]
+        let connections = row.connections.to_string();
+        vec![id, role, domain, state, connections, host, software, when(row.not_after), when(row.seen_at)]
     };
-    let heads = ["ID", "ROLE", "DOMAIN", "STATE", "HOST", "SOFTWARE", "CERTIFICATE UNTIL", "SEEN"];
+    let heads =
+        ["ID", "ROLE", "DOMAIN", "STATE", "CONNECTIONS", "HOST", "SOFTWARE", "CERTIFICATE UNTIL", "SEEN"];
     aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
 }
 

@@ -8,6 +8,7 @@ pub mod table;
 
 use crate::config::{Config, DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_PATH, LogLevel};
 use crate::error::TenantError;
+use crate::store::domains::SigninPolicy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landbridge_wire::enroll::Role;
 use std::net::SocketAddr;
@@ -119,6 +120,51 @@ pub enum Domains {
     },
     /// Show the domains.
     List(Listing),
+    /// Show or set how a domain's people sign in.
+    Policy {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// What decides: the digest (phs), an agent (pta), or the digest while no agent can answer (pta-then-phs).
+        policy: Option<SigninPolicy>,
+        /// Whether a newly enrolled pta-agent waits for `agents approve`.
+        #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+        approve_agents: Option<bool>,
+    },
+    /// Accounts that nobody uses: agents are tried with wrong passwords for them.
+    #[command(subcommand)]
+    Canary(Canary),
+}
+
+/// `domains canary`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Canary {
+    /// Name one.
+    Add {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// The account's sign-in name.
+        user: String,
+    },
+    /// It is none any more.
+    Remove {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// The account's sign-in name.
+        user: String,
+    },
+    /// Show them.
+    List {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+    },
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("say yes or no".to_owned()),
+    }
 }
 
 /// `token`.

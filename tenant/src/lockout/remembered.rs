@@ -16,11 +16,25 @@ const PASSWORDS: usize = 8;
 /// Absent on purpose: `Clone`, `Debug` of its content, and any way out of it.
 pub struct Remembered {
     key: Key,
-    tags: HashMap<Uuid, VecDeque<Tag>>,
+    tags: HashMap<Uuid, VecDeque<(Tag, Seen)>>,
     order: VecDeque<Uuid>,
 }
 
 type Tag = [u8; 32];
+
+/// A password that the directory refused is not tried there again for so long, in seconds: a device that repeats an
+/// old one adds nothing to AD's count. A password that was changed meanwhile is tried at once (`Seen::password_set`);
+/// the time is for a change that has not been replicated to the tenant.
+const STILL_WRONG: i64 = 3600;
+
+/// When a password was refused, and which password the account had then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Seconds since 1970.
+    pub at: i64,
+    /// pwdLastSet, as it was known; none: not looked at, or not known.
+    pub password_set: Option<i64>,
+}
 
 /// The keyed hash of a try, worth nothing outside this process.
 pub struct Mark(Tag);
@@ -46,15 +60,16 @@ impl Remembered {
     }
 
     /// Notes a wrong password. Says whether it was noted before.
-    pub fn again(&mut self, object: Uuid, mark: Mark) -> bool {
+    pub fn again(&mut self, object: Uuid, mark: Mark, seen: Seen) -> bool {
         if let Some(tags) = self.tags.get_mut(&object) {
-            if tags.contains(&mark.0) {
+            if let Some((_, before)) = tags.iter_mut().find(|(tag, _)| *tag == mark.0) {
+                *before = seen;
                 return true;
             }
             if tags.len() >= PASSWORDS {
                 tags.pop_front();
             }
-            tags.push_back(mark.0);
+            tags.push_back((mark.0, seen));
             return false;
         }
         while self.order.len() >= ACCOUNTS {
@@ -63,8 +78,19 @@ impl Remembered {
             }
         }
         self.order.push_back(object);
-        self.tags.insert(object, VecDeque::from([mark.0]));
+        self.tags.insert(object, VecDeque::from([(mark.0, seen)]));
         false
+    }
+
+    /// Whether the directory refused this password lately, for the password that the account still has.
+    pub fn refused_before(&self, object: Uuid, mark: &Mark, now: Seen) -> bool {
+        let tags = self.tags.get(&object).into_iter().flatten();
+        let before = tags.filter(|(tag, _)| *tag == mark.0).map(|(_, seen)| seen).next();
+        before.is_some_and(|before| {
+            let age = now.at.saturating_sub(before.at);
+            let same = before.password_set.is_some() && before.password_set == now.password_set;
+            same && (0..STILL_WRONG).contains(&age)
+        })
     }
 
     /// A pseudonym for a name that nobody has, so that it can be counted like an account's.

@@ -5,6 +5,8 @@ use super::{Answer, BodyTrouble, JSON, answer, body};
 use crate::account_state::Told;
 use crate::admin::Person;
 use crate::apps::Credential;
+use crate::decide::{Wish, decide};
+use crate::relay::NoAnswer;
 use crate::serve::{Tenant, unix_now};
 use crate::signin::{MAX_PASSWORD, Unavailable, Verdict, departure};
 use crate::store::apps::App;
@@ -109,15 +111,11 @@ async fn decided(
     drop(bytes);
     let source = source(ask.source.as_ref(), &app)?;
 
-    let (deciding, now) = (tenant.clone(), unix_now());
+    let (limit, now) = (app.domain, unix_now());
     let actor = format!("app {}", app.name);
-    let decide = move || {
-        let verdict = deciding.signin.decide(ask.user.as_str(), &ask.password, &source, app.domain, now);
-        let entry = noted(&deciding, &actor, &source, &verdict, now);
-        (verdict, entry)
-    };
-    let (verdict, entry) =
-        spawn_blocking(decide).await.unwrap_or((Verdict::Unavailable(Unavailable::Storage), None));
+    let (user, password, from) = (ask.user.as_str().to_owned(), Arc::new(ask.password), source.clone());
+    let verdict = decide(tenant, Wish { user, password, from, limit, now }).await;
+    let entry = noted(tenant, &actor, &source, &verdict, now);
     if let Some(entry) = entry
         && tenant.recorder.record(entry).await.is_err()
     {
@@ -146,7 +144,9 @@ async fn decided(
         Verdict::Unavailable(why) => Err(NotAsked {
             retry: Some(match why {
                 Unavailable::Overloaded => 1,
-                Unavailable::Storage => 30,
+                Unavailable::Storage | Unavailable::NoRoomInDirectory => 30,
+                Unavailable::NoAnswer(NoAnswer::Busy) => 1,
+                Unavailable::NoAnswer(_) => 5,
             }),
             ..not_asked(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "nobody can say now: try again")
         }),
@@ -209,6 +209,8 @@ pub(crate) fn noted(
         }
         Verdict::Unavailable(Unavailable::Overloaded) => ("overloaded", None, String::new()),
         Verdict::Unavailable(Unavailable::Storage) => ("storage-failed", None, String::new()),
+        Verdict::Unavailable(Unavailable::NoAnswer(_)) => ("no-agent", None, String::new()),
+        Verdict::Unavailable(Unavailable::NoRoomInDirectory) => ("no-room-in-directory", None, String::new()),
     };
     tenant.metrics.signins.get_or_create(&vec![("outcome", outcome.to_owned())]).inc();
     action.map(|action| Entry {

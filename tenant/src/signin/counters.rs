@@ -4,7 +4,7 @@
 //! Neighbours: [`crate::lockout`] computes, [`crate::store::lockouts`] stores.
 
 use super::{Signin, Subject, Verdict, Why, held};
-use crate::lockout::{Rules, Tries, forgiven};
+use crate::lockout::{BUDGET_MEMORY, Rules, Seen, Tries, forgiven};
 use crate::store::{StoreError, lockouts};
 use landbridge_crypto::secret::Password;
 use std::collections::{HashMap, VecDeque};
@@ -84,25 +84,51 @@ impl Signin {
                 | Why::OtherDomain => true,
                 // The password was right, or could not be tried: neither a failure nor a success.
                 Why::State(_) | Why::DigestUnreadable => return Ok(()),
-                Why::BadName | Why::BadPassword | Why::LockedOut => return Ok(()),
+                Why::BadName
+                | Why::BadPassword
+                | Why::LockedOut
+                | Why::HeldBack
+                | Why::RefusedBefore
+                | Why::Canary
+                | Why::Workstation
+                | Why::Restricted
+                | Why::UnknownCode(_) => return Ok(()),
             },
             Verdict::Unavailable(_) => return Ok(()),
         };
         if wrong {
-            let again = {
-                let mut remembered = held(&self.remembered);
-                let mark = remembered.mark(subject.id(), password);
-                remembered.again(subject.id(), mark)
-            };
-            if !again {
-                self.failed(subject, source, now)?;
-            }
-            return Ok(());
+            return self.wrong(subject, source, password, Seen { at: now, password_set: None });
         }
         match subject {
             Subject::Account(object) => self.forgive(object, source),
             Subject::Stranger(_) => Ok(()),
         }
+    }
+
+    /// Counts a password that the directory refused, and remembers it: it is not asked for it again.
+    pub(super) fn settle_seen(
+        &self,
+        object: Uuid,
+        source: &str,
+        password: &Password,
+        seen: Seen,
+    ) -> Result<(), StoreError> {
+        self.wrong(Subject::Account(object), source, password, seen)
+    }
+
+    fn wrong(
+        &self,
+        subject: Subject,
+        source: &str,
+        password: &Password,
+        seen: Seen,
+    ) -> Result<(), StoreError> {
+        let again = {
+            let mut remembered = held(&self.remembered);
+            let mark = remembered.mark(subject.id(), password);
+            remembered.again(subject.id(), mark, seen)
+        };
+        if again { Ok(()) } else { self.failed(subject, source, seen.at) }
     }
 
     fn failed(&self, subject: Subject, source: &str, now: i64) -> Result<(), StoreError> {
@@ -126,7 +152,11 @@ impl Signin {
         }
         if tally.signin_failures.now().is_multiple_of(PRUNE_EVERY) {
             let before = now.saturating_sub(rules.memory());
-            self.store.write(|transaction| lockouts::prune(transaction, before))?;
+            let long_ago = now.saturating_sub(BUDGET_MEMORY);
+            self.store.write(|transaction| {
+                lockouts::prune(transaction, before)?;
+                lockouts::prune_directory(transaction, long_ago)
+            })?;
         }
         Ok(())
     }

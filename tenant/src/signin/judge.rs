@@ -3,6 +3,7 @@
 
 use super::{Person, Signin, Verdict, Why, held, refused};
 use crate::account_state::{Account, State, state};
+use crate::store::domains::Domain;
 use crate::store::{StoreError, accounts, digests, domains};
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
@@ -58,26 +59,31 @@ impl Signin {
 
     /// A digest that nobody's password fits, of the cost that a name of this domain would have.
     pub(super) fn decoy_for(&self, folded: &str) -> Result<&SaltedDigest, StoreError> {
-        let named = match folded.split_once('\\') {
-            Some((domain, _)) => Some(domain),
-            None => folded.rsplit_once('@').map(|(_, domain)| domain),
-        };
-        let domain = self.store.read(|connection| {
-            let by_name = match named {
-                Some(name) => domains::by_name(connection, name)?,
-                None => None,
-            };
-            // A UPN suffix need not be a domain's name: then the first domain stands for all.
-            Ok(match by_name {
-                Some(domain) => Some(domain.id),
-                None => domains::all(connection)?.first().map(|domain| domain.id),
-            })
-        })?;
+        let domain = self.domain_of(folded)?.map(|domain| domain.id);
         let profile = match domain {
             Some(domain) => self.usual_cost(domain)?,
             None => Profile::Strong,
         };
         Ok(self.decoy(profile))
+    }
+
+    /// The domain that a name would be of, were it anybody's.
+    pub(super) fn domain_of(&self, folded: &str) -> Result<Option<Domain>, StoreError> {
+        let named = match folded.split_once('\\') {
+            Some((domain, _)) => Some(domain),
+            None => folded.rsplit_once('@').map(|(_, domain)| domain),
+        };
+        self.store.read(|connection| {
+            let by_name = match named {
+                Some(named) => domains::by_name(connection, named)?,
+                None => None,
+            };
+            // A UPN suffix need not be a domain's name: then the first domain stands for all.
+            Ok(match by_name {
+                Some(domain) => Some(domain),
+                None => domains::all(connection)?.into_iter().next(),
+            })
+        })
     }
 
     fn decoy(&self, profile: Profile) -> &SaltedDigest {

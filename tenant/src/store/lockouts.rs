@@ -14,6 +14,9 @@ pub const SOURCES_PER_ACCOUNT: i64 = 64;
 /// The name of the row over all sources. No source is empty.
 pub const ALL_SOURCES: &str = "";
 
+/// The name of the row that counts what AD may have counted ([`crate::lockout::Room`]). No source has a line end.
+pub const DIRECTORY: &str = "\n";
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Tries> {
     Ok(Tries {
         failures: row.get(0)?,
@@ -68,7 +71,7 @@ pub fn put(
     transaction
         .prepare_cached(
             "DELETE FROM lockouts WHERE object = ?1 AND source IN (
-                 SELECT source FROM lockouts WHERE object = ?1 AND source <> ?2
+                 SELECT source FROM lockouts WHERE object = ?1 AND source NOT IN (?2, char(10))
                  ORDER BY source = ?3 DESC, last_at DESC LIMIT -1 OFFSET ?4)",
         )?
         .execute((object.as_bytes(), ALL_SOURCES, source, SOURCES_PER_ACCOUNT))?;
@@ -85,5 +88,12 @@ pub fn clear(transaction: &Transaction<'_>, object: Uuid, source: &str) -> Resul
 
 /// Forgets what failed last before `before` and is not locked after it. Says how many. Seconds since 1970.
 pub fn prune(transaction: &Transaction<'_>, before: i64) -> Result<usize, StoreError> {
-    Ok(transaction.execute("DELETE FROM lockouts WHERE last_at < ?1 AND locked_until < ?1", [before])?)
+    let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND locked_until < ?1 AND source <> ?2";
+    Ok(transaction.execute(delete, (before, DIRECTORY))?)
+}
+
+/// Forgets what was added to AD's counts before `before`. Seconds since 1970.
+pub fn prune_directory(transaction: &Transaction<'_>, before: i64) -> Result<usize, StoreError> {
+    let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND source = ?2";
+    Ok(transaction.execute(delete, (before, DIRECTORY))?)
 }

@@ -1,0 +1,155 @@
+//! What an administrator says about a domain's sign-ins: the policy, and the accounts that agents are tried with.
+//! Before it: [`super::act`].
+
+use super::{Answer, refusal};
+use crate::directory::{Whose, folded, whose};
+use crate::lockout::Room;
+use crate::serve::Tenant;
+use crate::store::domains::{self, Domain, SigninPolicy};
+use crate::store::{StoreError, accounts, audit, canaries};
+use rusqlite::Transaction;
+
+type Outcome = Result<Answer, StoreError>;
+
+/// Who asks, and when.
+pub(super) struct By<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) actor: &'a str,
+    pub(super) now: i64,
+}
+
+impl By<'_> {
+    /// Shows or sets how a domain's people sign in.
+    pub(super) fn policy(
+        &self,
+        name: &str,
+        policy: Option<SigninPolicy>,
+        approve_agents: Option<bool>,
+    ) -> Outcome {
+        self.tenant.store.write(|tx| {
+            let Some(domain) = domains::by_name(tx, name)? else { return Ok(no_domain()) };
+            let room = Room::of(&domain.policy);
+            if policy.is_none() && approve_agents.is_none() {
+                return Ok(Answer::Done(described(&domain, domain.signin, domain.approve_agents, room)));
+            }
+            let wanted = policy.unwrap_or(domain.signin);
+            if wanted != SigninPolicy::Phs
+                && let Some((what, todo)) = why_not(room)
+            {
+                return Ok(refusal(&what, todo));
+            }
+            let approve = approve_agents.unwrap_or(domain.approve_agents);
+            domains::set_signin(tx, domain.id, wanted, approve)?;
+            let detail = format!(
+                "sign-in by {}, was {}; new agents wait for approval: {approve}",
+                wanted.as_str(),
+                domain.signin.as_str()
+            );
+            self.note(tx, "domain-policy", &domain.dns_name, &detail)?;
+            Ok(Answer::Done(described(&domain, wanted, approve, room)))
+        })
+    }
+
+    /// Names an account that agents are tried with, or takes it back.
+    pub(super) fn canary(&self, name: &str, user: &str, add: bool) -> Outcome {
+        let outcome = self.tenant.store.write(|tx| {
+            let Some(domain) = domains::by_name(tx, name)? else { return Ok((None, no_domain())) };
+            let found = folded(user).map(|user| whose(tx, &user)).transpose()?;
+            let Some(Whose::One(object)) = found else {
+                let what = format!("no one account has the name {user}");
+                return Ok((None, refusal(&what, "see `landbridge-tenant users show`")));
+            };
+            if accounts::find(tx, object)?.map(|account| account.domain) != Some(domain.id) {
+                return Ok((None, refusal("the account is of another domain", "name one of this domain")));
+            }
+            let done = if !add {
+                canaries::remove(tx, object)?
+            } else if canaries::of(tx, domain.id)?.len() >= canaries::MOST {
+                return Ok((None, refusal("the domain has as many canaries as it may have", "remove one")));
+            } else {
+                canaries::add(tx, domain.id, object, self.now)?
+            };
+            let (action, word) =
+                if add { ("canary-added", "is") } else { ("canary-removed", "is no longer") };
+            if done {
+                self.note(tx, action, &object.to_string(), &domain.dns_name)?;
+            }
+            let before = if done { "" } else { " (as before)" };
+            let said = format!("{object} {word} a canary of {}{before}", domain.dns_name);
+            Ok((Some((domain.id, canaries::of(tx, domain.id)?)), Answer::Done(said)))
+        });
+        let (told, answer) = outcome?;
+        if let Some((domain, objects)) = told {
+            self.tenant.attend.canaries(domain, objects);
+        }
+        Ok(answer)
+    }
+
+    fn note(
+        &self,
+        tx: &Transaction<'_>,
+        action: &str,
+        subject: &str,
+        detail: &str,
+    ) -> Result<(), StoreError> {
+        audit::append(tx, self.now, self.actor, action, subject, detail)
+    }
+}
+
+/// The canaries of a domain, a line each.
+pub(super) fn canaries_of(tenant: &Tenant, name: &str) -> Outcome {
+    tenant.store.read(|conn| {
+        let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
+        let objects = canaries::of(conn, domain.id)?;
+        if objects.is_empty() {
+            let text = "none is named: agents are tried with objectGUIDs that no account has";
+            return Ok(Answer::Done(text.to_owned()));
+        }
+        let line = |object| {
+            let known = accounts::attributes(conn, object)?;
+            let name = known.user_principal_name.or(known.sam_account_name).unwrap_or_default();
+            Ok(format!("{object}  {name}"))
+        };
+        let lines: Result<Vec<String>, StoreError> = objects.into_iter().map(line).collect();
+        Ok(Answer::Done(lines?.join("\n")))
+    })
+}
+
+fn no_domain() -> Answer {
+    refusal("this tenant serves no such domain", "see `landbridge-tenant domains list`")
+}
+
+fn described(domain: &Domain, policy: SigninPolicy, approve: bool, room: Room) -> String {
+    let room = match room {
+        Room::Unbounded => {
+            "the domain locks nobody: as many wrong passwords as the smart lockout lets through".to_owned()
+        }
+        Room::Bounded { most, window } => format!(
+            "at most {most} wrong passwords an account reach the directory until {} minutes after the last",
+            window / 60
+        ),
+        Room::None { threshold } => format!("its lockout threshold of {threshold} leaves no room for agents"),
+        Room::Unknown => "its lockout policy is not known yet: a phs tells it".to_owned(),
+    };
+    let agents = if approve { "wait for `agents approve`" } else { "work at once" };
+    format!("{}: sign-in by {}; {room}; new pta-agents {agents}", domain.dns_name, policy.as_str())
+}
+
+/// Why agents may not decide for a domain.
+fn why_not(room: Room) -> Option<(String, &'static str)> {
+    match room {
+        Room::Unbounded | Room::Bounded { .. } => None,
+        Room::None { threshold } => Some((
+            format!(
+                "the domain locks an account after {threshold} bad passwords: one wrong sign-in from outside and one \
+                 inside would lock it"
+            ),
+            "raise lockoutThreshold to 3 or more (10 is usual), synchronise, and say it again; or stay with phs",
+        )),
+        Room::Unknown => Some((
+            "the domain's lockout policy is not known, and wrong sign-ins could lock people out of it"
+                .to_owned(),
+            "run its phs once; a phs that sends no passwords will do",
+        )),
+    }
+}

@@ -1,0 +1,112 @@
+//! One sign-in from the name to the verdict, whichever road it takes. Goes on when whoever asked has gone: a wrong
+//! password counts all the same.
+//! Before it: `routes::signin`, `admin`. After it: [`crate::signin`] for what the tenant knows, [`crate::attend`] for
+//! what a domain controller says.
+
+use crate::serve::Tenant;
+use crate::signin::{Before, Candidate, Road, Unavailable, Verdict};
+use landbridge_crypto::secret::Password;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+
+/// A refusal that asked no agent takes this long while none is known to have asked one.
+const USUAL: Duration = Duration::from_millis(5);
+
+/// A sign-in to be decided.
+#[derive(Debug)]
+pub struct Wish {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Arc<Password>,
+    /// Where the person sits, as the application says.
+    pub from: String,
+    /// The only domain that the application serves, if it is limited.
+    pub limit: Option<i64>,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+/// Decides.
+pub async fn decide(tenant: &Arc<Tenant>, wish: Wish) -> Verdict {
+    let tenant = tenant.clone();
+    let deciding = tokio::spawn(async move { decided(&tenant, Arc::new(wish)).await });
+    deciding.await.unwrap_or(Verdict::Unavailable(Unavailable::Storage))
+}
+
+async fn decided(tenant: &Arc<Tenant>, wish: Arc<Wish>) -> Verdict {
+    let road = step(tenant, &wish, |tenant, wish| tenant.signin.road(&wish.user, &wish.from, wish.limit));
+    match road.await {
+        None => Verdict::Unavailable(Unavailable::Storage),
+        Some(Err(why)) => Verdict::Unavailable(why),
+        Some(Ok(Road::Digest)) => by_digest(tenant, &wish).await,
+        Some(Ok(Road::Nobody { domain })) => {
+            let verdict = step(tenant, &wish, |tenant, wish| {
+                tenant.signin.nobody(&wish.user, &wish.password, &wish.from, wish.limit, wish.now)
+            });
+            let verdict = verdict.await.unwrap_or(Verdict::Unavailable(Unavailable::Storage));
+            as_slow_as_an_agent(tenant, domain).await;
+            verdict
+        }
+        Some(Ok(Road::Agent(candidate))) => by_agent(tenant, &wish, Arc::new(candidate)).await,
+    }
+}
+
+async fn by_digest(tenant: &Arc<Tenant>, wish: &Arc<Wish>) -> Verdict {
+    let decided = step(tenant, wish, |tenant, wish| {
+        tenant.signin.decide(&wish.user, &wish.password, &wish.from, wish.limit, wish.now)
+    });
+    decided.await.unwrap_or(Verdict::Unavailable(Unavailable::Storage))
+}
+
+async fn by_agent(tenant: &Arc<Tenant>, wish: &Arc<Wish>, candidate: Arc<Candidate>) -> Verdict {
+    let Some(turn) = tenant.signin.turn(&candidate).await else {
+        return tenant.signin.counted(Verdict::Unavailable(Unavailable::Overloaded));
+    };
+    let looking = candidate.clone();
+    let before =
+        step(tenant, wish, move |tenant, wish| tenant.signin.before(&looking, &wish.password, wish.now));
+    let after = match before.await {
+        Some(Before::Ask) => {
+            let Candidate { domain, object, .. } = *candidate;
+            let asked = tenant.attend.ask(domain, object, wish.password.clone()).await;
+            let concluding = candidate.clone();
+            let after = step(tenant, wish, move |tenant, wish| {
+                tenant.signin.after(
+                    &concluding,
+                    &wish.password,
+                    asked,
+                    crate::serve::unix_now().max(wish.now),
+                )
+            });
+            after.await
+        }
+        Some(decided @ Before::Decided(_)) => {
+            as_slow_as_an_agent(tenant, candidate.domain).await;
+            Some(decided)
+        }
+        other => other,
+    };
+    drop(turn);
+    match after {
+        Some(Before::Decided(verdict)) => tenant.signin.counted(verdict),
+        Some(Before::Digest) => by_digest(tenant, wish).await,
+        Some(Before::Ask) | None => Verdict::Unavailable(Unavailable::Storage),
+    }
+}
+
+/// Waits as long as one of the last refusals of the domain took: whoever measures learns nothing from an answer that
+/// needed no agent.
+async fn as_slow_as_an_agent(tenant: &Tenant, domain: i64) {
+    tokio::time::sleep(tenant.attend.usual(domain).unwrap_or(USUAL)).await;
+}
+
+async fn step<R: Send + 'static>(
+    tenant: &Arc<Tenant>,
+    wish: &Arc<Wish>,
+    work: impl FnOnce(&Tenant, &Wish) -> R + Send + 'static,
+) -> Option<R> {
+    let (tenant, wish) = (tenant.clone(), wish.clone());
+    spawn_blocking(move || work(&tenant, &wish)).await.ok()
+}

@@ -1,0 +1,270 @@
+//! A sign-in that agents decide, in the steps before and after one is asked; the asking itself is `decide`'s.
+//! Blocking, as [`super::Signin::decide`] is, and testable without an agent.
+//!
+//! Before: who it is, the smart lockout, what AD's own lockout leaves to the outside, and whether this very password
+//! was refused a moment ago. After: what the directory's verdict means, and what is counted.
+
+use super::turns::Turn;
+use super::{MAX_PASSWORD, Person, Signin, Subject, Unavailable, Verdict, Why, held, refused};
+use crate::account_state::State;
+use crate::directory::folded;
+use crate::lockout::{Room, Seen, source};
+use crate::relay::Asked;
+use crate::store::domains::{Domain, SigninPolicy};
+use crate::store::{StoreError, accounts, canaries, domains, lockouts};
+use landbridge_crypto::secret::Password;
+use landbridge_wire::signin as wire;
+use landbridge_wire::upload::Presence;
+use tracing::error;
+use uuid::Uuid;
+
+/// Which road a sign-in takes.
+#[derive(Debug)]
+pub enum Road {
+    /// The digest decides; or nobody has that name.
+    Digest,
+    /// An agent decides.
+    Agent(Candidate),
+    /// Nobody has that name, in a domain whose agents decide: as slow as they are, without asking them.
+    Nobody {
+        /// The row of the domain.
+        domain: i64,
+    },
+}
+
+/// A sign-in that an agent is to decide.
+#[derive(Debug)]
+pub struct Candidate {
+    /// objectGUID.
+    pub object: Uuid,
+    /// The row of the domain.
+    pub domain: i64,
+    policy: SigninPolicy,
+    room: Room,
+    from: String,
+}
+
+/// Whether an agent is asked.
+#[derive(Debug)]
+pub enum Before {
+    /// Ask.
+    Ask,
+    /// It is decided already.
+    Decided(Verdict),
+    /// No agent may be asked, and the digest decides.
+    Digest,
+}
+
+impl Signin {
+    /// Which road this sign-in takes.
+    pub fn road(&self, user: &str, from: &str, limit: Option<i64>) -> Result<Road, Unavailable> {
+        self.stored(|signin| {
+            let Some(name) = folded(user) else { return Ok(Road::Digest) };
+            let (subject, because) = signin.subject(&name, limit)?;
+            let domain = match (subject, because) {
+                (Subject::Account(object), None) => signin.store.read(|conn| {
+                    let Some(account) = accounts::find(conn, object)? else { return Ok(None) };
+                    domains::by_id(conn, account.domain)
+                })?,
+                (_, _) => signin.domain_of(&name)?,
+            };
+            let Some(domain) = domain else { return Ok(Road::Digest) };
+            let Domain { id, signin: policy, .. } = domain;
+            Ok(match (subject, because, policy) {
+                (_, _, SigninPolicy::Phs) => Road::Digest,
+                (Subject::Account(object), None, SigninPolicy::Pta | SigninPolicy::PtaThenPhs) => {
+                    let room = Room::of(&domain.policy);
+                    Road::Agent(Candidate { object, domain: id, policy, room, from: source(from) })
+                }
+                (_, _, SigninPolicy::Pta | SigninPolicy::PtaThenPhs) => Road::Nobody { domain: id },
+            })
+        })
+    }
+
+    /// The account's turn; none: too many sign-ins of this account.
+    pub async fn turn(&self, candidate: &Candidate) -> Option<impl Drop + Send + use<>> {
+        self.turns.take(candidate.object).await.map(|turn: Turn| turn)
+    }
+
+    /// What is decided without an agent. The caller has the account's turn.
+    pub fn before(&self, candidate: &Candidate, password: &Password, now: i64) -> Before {
+        let decided = self.stored(|signin| signin.looked(candidate, password, now));
+        decided.unwrap_or_else(|why| Before::Decided(Verdict::Unavailable(why)))
+    }
+
+    fn looked(&self, candidate: &Candidate, password: &Password, now: i64) -> Result<Before, StoreError> {
+        let object = candidate.object;
+        let no = |why| Before::Decided(refused(why, Some(object)));
+        if password.is_empty() || password.lend(str::len) > MAX_PASSWORD {
+            return Ok(no(Why::BadPassword));
+        }
+        if self.is_locked(Subject::Account(object), &candidate.from, now)? {
+            return Ok(no(Why::LockedOut));
+        }
+        let (spent, set, present, canary) = self.store.read(|conn| {
+            let spent = lockouts::find(conn, object, lockouts::DIRECTORY)?;
+            let account = accounts::find(conn, object)?;
+            let set = accounts::attributes(conn, object)?.pwd_last_set;
+            let present = account.is_some_and(|account| account.presence == Presence::Present);
+            Ok((spent, set, present, canaries::is_one(conn, object)?))
+        })?;
+        if !present {
+            return Ok(no(Why::UnknownName));
+        }
+        if canary {
+            error!(%object, "somebody signs in with a canary account, which nobody uses");
+            return Ok(no(Why::Canary));
+        }
+        match candidate.room {
+            Room::None { .. } | Room::Unknown => {
+                return Ok(match candidate.policy {
+                    SigninPolicy::PtaThenPhs => Before::Digest,
+                    SigninPolicy::Pta | SigninPolicy::Phs => {
+                        Before::Decided(Verdict::Unavailable(Unavailable::NoRoomInDirectory))
+                    }
+                });
+            }
+            Room::Unbounded | Room::Bounded { .. } => {}
+        }
+        if !candidate.room.has_room(spent.as_ref(), now) {
+            return Ok(no(Why::HeldBack));
+        }
+        let again = {
+            let remembered = held(&self.remembered);
+            let mark = remembered.mark(object, password);
+            remembered.refused_before(object, &mark, Seen { at: now, password_set: set })
+        };
+        Ok(if again { no(Why::RefusedBefore) } else { Before::Ask })
+    }
+
+    /// What came of asking.
+    pub fn after(&self, candidate: &Candidate, password: &Password, asked: Asked, now: i64) -> Before {
+        let decided = self.stored(|signin| signin.concluded(candidate, password, asked, now));
+        decided.unwrap_or_else(|why| Before::Decided(Verdict::Unavailable(why)))
+    }
+
+    fn concluded(
+        &self,
+        candidate: &Candidate,
+        password: &Password,
+        asked: Asked,
+        now: i64,
+    ) -> Result<Before, StoreError> {
+        let object = candidate.object;
+        self.charge(candidate, &asked, now)?;
+        let said = match asked.outcome {
+            Ok(said) => said,
+            // Never after a verdict: only while there is none.
+            Err(_) if candidate.policy == SigninPolicy::PtaThenPhs => return Ok(Before::Digest),
+            Err(why) => return Ok(Before::Decided(Verdict::Unavailable(Unavailable::NoAnswer(why)))),
+        };
+        let state = |state: State| Verdict::Refused {
+            told: state.told(),
+            why: Why::State(state),
+            object: Some(object),
+        };
+        let verdict = match said {
+            wire::Verdict::Valid => self.accepted(object)?,
+            wire::Verdict::Wrong => refused(Why::WrongPassword, Some(object)),
+            wire::Verdict::PasswordExpired => state(State::PasswordExpired),
+            wire::Verdict::AccountExpired => state(State::AccountExpired),
+            wire::Verdict::MustChange => state(State::MustChange),
+            wire::Verdict::Disabled => state(State::Disabled),
+            wire::Verdict::Locked => state(State::Locked),
+            wire::Verdict::LogonHours => state(State::OutsideLogonHours),
+            wire::Verdict::Workstation => refused(Why::Workstation, Some(object)),
+            wire::Verdict::Restricted => refused(Why::Restricted, Some(object)),
+            wire::Verdict::Unknown(code) => {
+                error!(
+                    code = format!("{code:#x}"),
+                    "a domain controller refused with a code that is not known here"
+                );
+                refused(Why::UnknownCode(code), Some(object))
+            }
+        };
+        if said == wire::Verdict::Wrong {
+            let set = self.store.read(|conn| Ok(accounts::attributes(conn, object)?.pwd_last_set))?;
+            self.settle_seen(object, &candidate.from, password, Seen { at: now, password_set: set })?;
+        } else {
+            self.settle(Subject::Account(object), &candidate.from, password, &verdict, now)?;
+        }
+        Ok(Before::Decided(verdict))
+    }
+
+    /// What AD may have counted, is counted here; after a right password AD forgets, and so do we.
+    fn charge(&self, candidate: &Candidate, asked: &Asked, now: i64) -> Result<(), StoreError> {
+        let object = candidate.object;
+        let spent = self.store.read(|conn| lockouts::find(conn, object, lockouts::DIRECTORY))?;
+        if asked.outcome == Ok(wire::Verdict::Valid) {
+            // A delivery that was lost may still be on its way to a bad password's count: kept, if there was one.
+            if spent.is_some() && asked.tried <= 1 {
+                self.store.write(|tx| lockouts::clear(tx, object, lockouts::DIRECTORY))?;
+            }
+            return Ok(());
+        }
+        let tried = if asked.outcome.is_ok() { asked.tried.max(1) } else { asked.tried };
+        match candidate.room.spend(spent.as_ref(), tried, now) {
+            Some(spent) => self.store.write(|tx| lockouts::put(tx, object, lockouts::DIRECTORY, &spent)),
+            None => Ok(()),
+        }
+    }
+
+    fn accepted(&self, object: Uuid) -> Result<Verdict, StoreError> {
+        let read = self.store.read(|conn| {
+            let Some(account) = accounts::find(conn, object)? else { return Ok(None) };
+            let Some(domain) = domains::by_id(conn, account.domain)? else { return Ok(None) };
+            Ok(Some((account, domain, accounts::attributes(conn, object)?)))
+        })?;
+        // It may have been deleted while the agent was asked.
+        let read = read.filter(|(account, _, _)| account.presence == Presence::Present);
+        Ok(match read {
+            None => refused(Why::UnknownName, Some(object)),
+            Some((_, domain, known)) => Verdict::Accepted(Person {
+                object,
+                user: known.user_principal_name,
+                sam: known.sam_account_name,
+                display_name: known.display_name,
+                domain: domain.dns_name,
+            }),
+        })
+    }
+
+    /// A name that nobody has, where agents decide: counted as an account's would be, and nothing is derived.
+    pub fn nobody(
+        &self,
+        user: &str,
+        password: &Password,
+        from: &str,
+        limit: Option<i64>,
+        now: i64,
+    ) -> Verdict {
+        let decided = self.stored(|signin| {
+            let Some(name) = folded(user) else { return Ok(refused(Why::BadName, None)) };
+            if password.is_empty() || password.lend(str::len) > MAX_PASSWORD {
+                return Ok(refused(Why::BadPassword, None));
+            }
+            let from = source(from);
+            let (subject, because) = signin.subject(&name, limit)?;
+            if signin.is_locked(subject, &from, now)? {
+                return Ok(refused(Why::LockedOut, None));
+            }
+            let verdict = refused(because.unwrap_or(Why::UnknownName), None);
+            signin.settle(subject, &from, password, &verdict, now)?;
+            Ok(verdict)
+        });
+        self.counted(decided.unwrap_or_else(Verdict::Unavailable))
+    }
+
+    /// Counts a verdict that was reached here, for the metrics.
+    pub fn counted(&self, verdict: Verdict) -> Verdict {
+        self.count(&verdict);
+        verdict
+    }
+
+    fn stored<R>(&self, work: impl FnOnce(&Self) -> Result<R, StoreError>) -> Result<R, Unavailable> {
+        work(self).map_err(|failed| {
+            error!(database = %self.store.path().display(), error = %failed, "the database fails: nobody signs in");
+            Unavailable::Storage
+        })
+    }
+}
