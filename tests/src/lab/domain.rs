@@ -88,6 +88,11 @@ impl Domain {
         self.folder.path().join("svc.keytab")
     }
 
+    /// The domain's CA, which the DC's certificate comes from.
+    pub fn ca(&self) -> PathBuf {
+        self.folder.path().join("tls/ca.pem")
+    }
+
     /// The folder with all of it.
     pub fn folder(&self) -> &Path {
         self.folder.path()

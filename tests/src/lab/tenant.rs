@@ -154,7 +154,7 @@ impl Tenant {
 
     /// A one-time token for a phs of the lab's domain.
     pub fn token(&self) -> Result<String, LabError> {
-        Ok(self.do_run(&["token", "create", "--role", "phs", "--domain", DOMAIN])?.word("lbt1."))
+        self.token_for("phs")
     }
 
     /// A credential for a new application, with a rate that no test reaches.

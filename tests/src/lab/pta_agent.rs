@@ -1,0 +1,227 @@
+//! A real `landbridge-pta-agent` with a folder and a configuration of its own.
+//! Driven by its own command line. Dials `tenant`, asks `domain`.
+
+use super::domain::{CONTROLLER, Domain};
+use super::error::{Doing as _, LabError, failed};
+use super::population::DOMAIN;
+use super::program::{Finished, Running, built, wait_until};
+use super::tenant::Tenant;
+use super::watchdog;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tempfile::TempDir;
+
+/// How an agent is set up where it matters to a test.
+#[derive(Debug, Clone)]
+pub struct PtaSettings {
+    /// The CA that domain controllers are believed by.
+    pub ca: PathBuf,
+    /// The domain controllers: names, addresses, ports.
+    pub controllers: Vec<(String, IpAddr, u16)>,
+    /// `[directory] connections`.
+    pub kept: u16,
+    /// `[tenant] connections`.
+    pub connections: usize,
+    /// `[log] level`.
+    pub level: &'static str,
+    /// More lines for `[tenant]`.
+    pub tenant: String,
+}
+
+impl PtaSettings {
+    /// As the lab's domain expects it.
+    pub fn for_domain(domain: &Domain) -> Self {
+        Self {
+            ca: domain.ca(),
+            controllers: vec![(CONTROLLER.to_owned(), domain.address(), 636)],
+            kept: 4,
+            connections: 2,
+            level: "info",
+            tenant: String::new(),
+        }
+    }
+}
+
+/// An installation of the agent. Stopped and removed when dropped.
+#[derive(Debug)]
+pub struct PtaAgent {
+    running: Mutex<Option<Running>>,
+    folder: TempDir,
+}
+
+impl PtaAgent {
+    /// Writes the configuration.
+    pub fn install(settings: &PtaSettings) -> Result<Self, LabError> {
+        let folder = tempfile::Builder::new().prefix("landbridge-pta-").tempdir().doing("make a folder")?;
+        watchdog::watch_folder(folder.path())?;
+        let agent = Self { running: Mutex::new(None), folder };
+        agent.configure(settings)?;
+        Ok(agent)
+    }
+
+    /// Writes it anew; the state stays.
+    pub fn configure(&self, settings: &PtaSettings) -> Result<(), LabError> {
+        let PtaSettings { ca, controllers, kept, connections, level, tenant } = settings;
+        let mut text = format!(
+            "state_directory = \"{}\"\n[directory]\ndomain = \"{DOMAIN}\"\nca_file = \"{}\"\nconnections = {kept}\n",
+            self.state().display(),
+            ca.display()
+        );
+        for (name, address, port) in controllers {
+            text.push_str(&format!(
+                "[[directory.controllers]]\nname = \"{name}\"\naddress = \"{address}\"\nport = {port}\n"
+            ));
+        }
+        text.push_str(&format!(
+            "[tenant]\nconnections = {connections}\n{tenant}\n[log]\nlevel = \"{level}\"\n"
+        ));
+        fs::write(self.config(), text).doing("write pta-agent.toml")
+    }
+
+    /// Installs, enrols with a new token of this tenant's, and runs.
+    ///
+    /// # Panics
+    /// When the enrolment fails.
+    pub fn start(settings: &PtaSettings, tenant: &Tenant) -> Result<Self, LabError> {
+        let agent = Self::install(settings)?;
+        agent.enroll(&tenant.token_for("pta")?)?.expect_code(0);
+        agent.run()?;
+        Ok(agent)
+    }
+
+    /// A command line of this agent, to be run by the caller.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
+        let mut command = Command::new(built("landbridge-pta-agent")?);
+        command.arg("--config").arg(self.config()).args(arguments).env_remove("RUST_BACKTRACE");
+        command.env("TMPDIR", self.folder.path());
+        Ok(command)
+    }
+
+    /// Runs a command to its end, whatever that is.
+    pub fn ask(&self, arguments: &[&str], input: Option<&[u8]>) -> Result<Finished, LabError> {
+        Running::start(self.command(arguments)?, input, &self.output())?.finish(60)
+    }
+
+    /// `enroll`, with the token on standard input.
+    pub fn enroll(&self, token: &str) -> Result<Finished, LabError> {
+        self.ask(&["enroll"], Some(format!("{token}\n").as_bytes()))
+    }
+
+    /// `run`, until it is killed or stopped.
+    pub fn run(&self) -> Result<(), LabError> {
+        *self.running() = Some(Running::start(self.command(&["run"])?, None, &self.output())?);
+        Ok(())
+    }
+
+    /// SIGKILL.
+    pub fn kill(&self) {
+        drop(self.running().take());
+    }
+
+    /// SIGSTOP or SIGCONT.
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { rustix::process::Signal::STOP } else { rustix::process::Signal::CONT };
+        if let Some(running) = self.running().as_mut() {
+            running.signal(signal);
+        }
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub fn stop(&self) -> Result<Finished, LabError> {
+        match self.running().take() {
+            Some(mut running) => {
+                running.signal(rustix::process::Signal::TERM);
+                running.finish(30)
+            }
+            None => Err(failed("stopping the agent", "it does not run")),
+        }
+    }
+
+    /// The running process.
+    pub fn process(&self) -> Option<u32> {
+        self.running().as_ref().map(Running::id)
+    }
+
+    /// The agent's id, by its own identity.
+    pub fn id(&self) -> Result<String, LabError> {
+        let identity = landbridge_agent::Identity::load(&self.state());
+        identity.map(|identity| identity.agent.to_string()).map_err(|why| failed("reading an identity", why))
+    }
+
+    /// Its state directory.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("pta-agent.toml")
+    }
+
+    /// What its runs said, a file each.
+    pub fn output(&self) -> PathBuf {
+        self.folder.path().join("output")
+    }
+
+    /// The folder with all of it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Domain {
+    /// What the DC says to a bind without anything of ours: none for a yes, else AD's sub-code as it stands there.
+    ///
+    /// # Panics
+    /// When the DC says anything else.
+    pub fn bare_bind(&self, upn: &str, password: &str) -> Result<Option<String>, LabError> {
+        let bind = Command::new("ldapsearch")
+            .args(["-x", "-LLL", "-H", &format!("ldaps://{}", self.address()), "-D", upn, "-w", password])
+            .args(["-s", "base", "-b", "", "1.1"])
+            .env("LDAPTLS_CACERT", self.ca())
+            .output()
+            .doing("run ldapsearch")?;
+        if bind.status.success() {
+            return Ok(None);
+        }
+        let said = String::from_utf8_lossy(&bind.stderr).into_owned();
+        let code = said.split("data ").nth(1).and_then(|rest| rest.split(',').next()).map(str::to_owned);
+        code.map(Some).ok_or_else(|| failed("a bare bind", said))
+    }
+}
+
+impl Tenant {
+    /// A one-time token for an agent of this role in the lab's domain.
+    pub fn token_for(&self, role: &str) -> Result<String, LabError> {
+        let finished = self.run(&["token", "create", "--role", role, "--domain", DOMAIN], None)?;
+        if finished.code == Some(0) {
+            Ok(finished.word("lbt1."))
+        } else {
+            Err(failed("token create", finished))
+        }
+    }
+
+    /// `domains policy`.
+    pub fn set_policy(&self, policy: &str) -> Result<Finished, LabError> {
+        self.run(&["domains", "policy", DOMAIN, policy], None)
+    }
+
+    /// How many connections of agents there are, by `agents list`.
+    pub fn connections(&self) -> Result<u64, LabError> {
+        Ok(self.agents()?.iter().filter_map(|agent| agent["connections"].as_u64()).sum())
+    }
+
+    /// Waits until so many connections of agents are there.
+    pub fn wait_for_connections(&self, wanted: u64, seconds: u64) -> Result<(), LabError> {
+        let what = format!("{wanted} connections of agents");
+        let said = || self.agents().map_or_else(|why| why.to_string(), |agents| format!("{agents:?}"));
+        wait_until(&what, seconds, || self.connections().is_ok_and(|now| now == wanted), said)
+    }
+}

@@ -1,0 +1,63 @@
+//! Identities used twice, agents revoked, controllers that nobody should believe.
+
+use crate::stage::Stage;
+use landbridge_tests::lab::{PtaAgent, PtaSettings, person};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+fn state_of(stage: &Stage, agent: &str) -> String {
+    let agents = stage.tenant.agents().unwrap();
+    let row = agents.iter().find(|row| row["id"] == agent).unwrap();
+    row["state"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_revoked_agent_is_gone_within_a_second_and_its_sign_ins_go_elsewhere() {
+    let stage = Stage::new(50, 2);
+    let id = stage.agents[0].id().unwrap();
+    let since = Instant::now();
+    stage.tenant.run(&["agents", "revoke", &id], None).unwrap().expect_code(0);
+    stage.tenant.wait_for_connections(2, 5).unwrap();
+    let took = since.elapsed();
+    println!("revoked and gone after {took:?}, the commands included");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let who = person(1);
+    assert!(stage.sign_in(&who, &who.password).accepted());
+}
+
+#[test]
+fn a_stolen_identity_that_runs_twice_is_quarantined_and_an_administrator_brings_it_back() {
+    let stage = Stage::new(50, 2);
+    let honest = &stage.agents[0];
+    let id = honest.id().unwrap();
+    let thief = PtaAgent::install(&PtaSettings::for_domain(&stage.domain)).unwrap();
+    let copied = Command::new("cp").arg("-a").arg(honest.state()).arg(thief.state()).status().unwrap();
+    assert!(copied.success());
+    thief.run().unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    while state_of(&stage, &id) != "quarantined" {
+        assert!(Instant::now() < until, "{}", state_of(&stage, &id));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    stage.tenant.wait_for_connections(2, 5).unwrap();
+    let who = person(2);
+    assert!(stage.sign_in(&who, &who.password).accepted(), "the other agent answers");
+    thief.kill();
+    stage.tenant.run(&["agents", "approve", &id], None).unwrap().expect_code(0);
+    stage.tenant.wait_for_connections(4, 30).unwrap();
+    assert_eq!(state_of(&stage, &id), "approved");
+}
+
+#[test]
+fn a_controller_with_a_certificate_of_its_own_making_is_never_believed() {
+    let stage = Stage::new(50, 0);
+    let other = Stage::new(50, 0);
+    let settings = PtaSettings { ca: other.domain.ca(), ..PtaSettings::for_domain(&stage.domain) };
+    let agent = PtaAgent::start(&settings, &stage.tenant).unwrap();
+    stage.tenant.wait_for_connections(2, 10).unwrap();
+    let who = person(1);
+    let answer = stage.sign_in(&who, &who.password);
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let checked = agent.ask(&["check"], None).unwrap();
+    assert_eq!(checked.code, Some(5), "{checked:?}");
+}

@@ -1,0 +1,71 @@
+//! Guesses from outside lock nobody inside.
+
+use crate::stage::Stage;
+use landbridge_tests::lab::{Try, person};
+use serde_json::json;
+
+#[test]
+fn wrong_passwords_from_outside_under_any_name_lock_no_account_of_the_domain() {
+    for threshold in [3, 5, 10] {
+        let policy = json!({
+            "lockoutThreshold": threshold.to_string(),
+            "lockOutObservationWindow": "-18000000000",
+            "lockoutDuration": "-18000000000",
+        });
+        let stage = Stage::prepared(50, 2, "pta", |domain| domain.set_policy(policy).unwrap());
+        let mut tries = Vec::new();
+        for n in 0..300_u32 {
+            let who = person(n % 10);
+            let name = match n % 3 {
+                0 => who.upn.clone(),
+                1 => who.upn.to_uppercase(),
+                _ => format!("CORP\\{}", who.sam),
+            };
+            tries.push(Try::from(n, &name, &format!("guess number {n}")));
+        }
+        let answers = stage.app.sign_all_in(&tries, 32).unwrap();
+        assert!(answers.iter().all(|answer| answer.refused()), "every guess is refused and looks the same");
+        // Whoever was not guessed at gets in, and by the DC's own word nobody is locked.
+        for n in 10..20 {
+            let who = person(n);
+            let answer = stage.sign_in(&who, &who.password);
+            assert!(answer.accepted(), "{}: {answer:?}", who.sam);
+        }
+        for n in 0..10 {
+            let who = person(n);
+            let bind = std::process::Command::new("ldapwhoami")
+                .args(["-x", "-H", &format!("ldaps://{}", stage.domain.address()), "-D", &who.upn])
+                .args(["-w", &who.password])
+                .env("LDAPTLS_CACERT", stage.domain.ca())
+                .output()
+                .unwrap();
+            assert!(bind.status.success(), "{} with threshold {threshold}: {bind:?}", who.sam);
+        }
+        println!(
+            "threshold {threshold}: {} wrong passwords over 10 accounts, none locked in AD",
+            tries.len()
+        );
+    }
+}
+
+#[test]
+fn a_domain_whose_threshold_leaves_no_room_is_refused_pta_with_the_reason() {
+    let stage = Stage::prepared(50, 1, "phs", |domain| {
+        domain.set_policy(json!({"lockoutThreshold": "2"})).unwrap();
+    });
+    let refused = stage.tenant.set_policy("pta").unwrap();
+    assert_ne!(refused.code, Some(0));
+    assert!(format!("{refused}").contains("bad passwords"), "{refused}");
+    stage.domain.set_policy(json!({"lockoutThreshold": "10"})).unwrap();
+    stage.phs.once(&[]).unwrap().expect_code(0);
+    stage.tenant.set_policy("pta").unwrap().expect_code(0);
+    let who = person(1);
+    assert!(stage.sign_in(&who, &who.password).accepted());
+    // It is lowered later: the tenant runs on, and says that nobody can say.
+    stage.domain.set_policy(json!({"lockoutThreshold": "1"})).unwrap();
+    stage.phs.once(&[]).unwrap().expect_code(0);
+    let answer = stage.sign_in(&who, &who.password);
+    assert_eq!(answer.status, 503, "{answer:?}");
+    stage.tenant.set_policy("phs").unwrap().expect_code(0);
+    assert!(stage.sign_in(&who, &who.password).accepted());
+}

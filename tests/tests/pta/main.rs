@@ -1,0 +1,9 @@
+//! Road two, end to end: a sign-in validated by a real DC through a real agent that only dials out.
+//! `LANDBRIDGE_SOAK=1` (`make soak`) runs the long forms.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
+
+mod attacks;
+mod lockout;
+mod outages;
+mod stage;
+mod verdicts;

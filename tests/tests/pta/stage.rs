@@ -1,0 +1,76 @@
+//! What the tests stand on: a domain, its directory in a tenant, and agents.
+
+use std::time::{Duration, Instant};
+
+use landbridge_tests::lab::{
+    Answer, Application, Domain, Person, Phs, PhsSettings, Population, PtaAgent, PtaSettings, Tenant,
+    TenantSettings, Try,
+};
+
+/// From an application to the DC.
+pub(crate) struct Stage {
+    pub(crate) app: Application,
+    pub(crate) agents: Vec<PtaAgent>,
+    pub(crate) phs: Phs,
+    pub(crate) tenant: Tenant,
+    pub(crate) domain: Domain,
+}
+
+impl Stage {
+    /// A domain with so many users in a tenant, sign-in by so many agents.
+    pub(crate) fn new(users: u32, agents: usize) -> Self {
+        Self::prepared(users, agents, "pta", |_| {})
+    }
+
+    /// The same, with something done to the domain before its directory is read.
+    pub(crate) fn prepared(users: u32, agents: usize, policy: &str, prepare: impl FnOnce(&Domain)) -> Self {
+        let domain = Domain::start(Population::of(users)).unwrap();
+        prepare(&domain);
+        let tenant = Tenant::start_for(&domain, &TenantSettings::default()).unwrap();
+        let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
+        phs.join(&tenant).unwrap();
+        phs.once(&[]).unwrap().expect_code(0);
+        tenant.set_policy(policy).unwrap().expect_code(0);
+        let settings = PtaSettings::for_domain(&domain);
+        let agents: Vec<PtaAgent> =
+            (0..agents).map(|_| PtaAgent::start(&settings, &tenant).unwrap()).collect();
+        let stage = Self { app: Application::of(&tenant, "road-two").unwrap(), agents, phs, tenant, domain };
+        stage.wait_for_all();
+        stage
+    }
+
+    /// Every agent has its two connections.
+    #[track_caller]
+    pub(crate) fn wait_for_all(&self) {
+        let wanted = 2 * u64::try_from(self.agents.len()).unwrap();
+        self.tenant.wait_for_connections(wanted, 30).unwrap();
+    }
+
+    /// One sign-in.
+    #[track_caller]
+    pub(crate) fn sign_in(&self, who: &Person, password: &str) -> Answer {
+        self.app.sign_in(&Try::from(who.index, &who.upn, password)).unwrap()
+    }
+
+    /// Whether the audit log names this as how the last sign-in ended; it is written a moment later.
+    pub(crate) fn said_why(&self, wanted: &str) -> bool {
+        let until = Instant::now() + Duration::from_secs(5);
+        while !self.why().starts_with(wanted) {
+            if Instant::now() > until {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
+    /// The reason of the last refusal, from the audit log: what the operator sees.
+    pub(crate) fn why(&self) -> String {
+        let db = rusqlite::Connection::open_with_flags(
+            self.tenant.database(),
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
+        );
+        let ask = "SELECT detail FROM audit WHERE action LIKE 'signin-%' ORDER BY rowid DESC LIMIT 1";
+        db.unwrap().query_row(ask, [], |row| row.get::<_, String>(0)).unwrap_or_default()
+    }
+}
