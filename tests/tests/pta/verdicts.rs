@@ -32,7 +32,7 @@ fn every_verdict_of_a_controller_reaches_the_application_as_it_must() {
         (&must, must.password.clone(), "773", "must-change-password", "must-change"),
         (&must, must.wrong_password(), "52e", refused, "wrong-password"),
         (&aged, aged.password.clone(), "532", "password-expired", "password-expired"),
-        (&hours, hours.password.clone(), "530", refused, "logon-hours"),
+        (&hours, hours.password.clone(), "530", refused, "outside-logon-hours"),
         (&hours, hours.wrong_password(), "52e", refused, "wrong-password"),
     ] {
         let answer = stage.sign_in(who, &password);
