@@ -1,8 +1,10 @@
-//! `make demo`: a disposable real domain, a tenant and a phs on loopback, from the first password to the
-//! last refusal. Every line is a real outcome. Whatever ends this program, nothing of it is left.
+//! `make demo`: a disposable real domain, a tenant, a phs and two pta-agents on loopback, from the first password to
+//! the last refusal. Every line is a real outcome. Whatever ends this program, nothing of it is left.
 
 #![allow(clippy::print_stdout, reason = "it is all for a person to read")]
 #![allow(clippy::indexing_slicing, reason = "of JSON values, which give null for what is not there")]
+
+mod agents;
 
 use landbridge_tests::lab::{
     Answer, Application, Domain, LabError, Person, Phs, PhsSettings, Population, Tenant, TenantSettings, Try,
@@ -82,7 +84,8 @@ fn play(board: &mut Board) -> Result<(), LabError> {
     sign_ins(&mut tries, &cast)?;
     let stored = tenant.holds_digest(domain.identity(&cast.privileged.sam)?.guid)?;
     tries.board.line("… and the tenant's digest of it", "none", if stored { "there" } else { "none" });
-    a_change(&mut tries, &domain, &tenant, &phs, &cast.changing)
+    a_change(&mut tries, &domain, &tenant, &phs, &cast.changing)?;
+    agents::play(board, &domain, &tenant, &app)
 }
 
 fn stage(domain: &Domain) -> Result<Cast, LabError> {
@@ -184,6 +187,7 @@ fn words(answer: &Answer) -> String {
     match answer.body["reason"].as_str() {
         None if answer.accepted() => "accepted".to_owned(),
         None if answer.refused() => "refused".to_owned(),
+        None | Some(_) if agents::unavailable(answer) => "unavailable".to_owned(),
         Some(reason) if answer.refused_for(reason) => format!("refused: {reason}"),
         None | Some(_) => format!("HTTP {} {}", answer.status, answer.body),
     }
