@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz build install
+.PHONY: help demo test check soak fuzz build install
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -13,7 +13,7 @@ install: ## the Debian packages that the lab needs (apt; root or sudo), nothing 
 build: ## the programs, unoptimised but for the crypto
 	cargo build --locked --bins
 
-demo: install build ## a disposable real domain, a tenant and a phs, start to end, cleaned up after
+demo: install build ## a disposable real domain, a tenant, a phs and two agents, start to end, cleaned up after
 	@cargo run --locked --quiet --package landbridge-tests --bin demo
 
 test: install check ## everything CI runs
@@ -25,6 +25,10 @@ check: ## fmt, clippy, doc (warnings denied), cargo-deny
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --quiet
 	@tests/deny
+
+soak: install ## the long trials of road two, whole, with their seeds
+	cargo build --locked --workspace --bins --tests
+	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test pta -- --show-output --test-threads=1
 
 fuzz: install ## every fuzz target for FUZZ_SECONDS (10) each
 	@fuzz/run

@@ -75,10 +75,10 @@ impl FileError {
     }
 }
 
-/// Reads a secret of at most `max` bytes from a file that only its owner may use.
+/// Reads a secret of at most `max` bytes from a file that only its owner may use, or from a systemd credential:
+/// `credential:NAME`.
 pub fn read_secret(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    let file = File::open(path).map_err(FileError::io(path, "open"))?;
-    check(path, &file, FileType::RegularFile, 0o600)?;
+    let file = open_secret(path)?;
     // Sized once, so that no copy of the secret is left behind by growing.
     let mut secret = Zeroizing::new(Vec::with_capacity(max + 1));
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
@@ -91,8 +91,24 @@ pub fn read_secret(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileEr
 
 /// Checks that a secret file is there, regular, and its owner's alone, without reading it.
 pub fn check_secret(path: &Path) -> Result<(), FileError> {
-    let file = File::open(path).map_err(FileError::io(path, "open"))?;
-    check(path, &file, FileType::RegularFile, 0o600)
+    open_secret(path).map(drop)
+}
+
+fn open_secret(path: &Path) -> Result<File, FileError> {
+    let Some(name) = path.to_str().and_then(|text| text.strip_prefix("credential:")) else {
+        let file = File::open(path).map_err(FileError::io(path, "open"))?;
+        check(path, &file, FileType::RegularFile, 0o600)?;
+        return Ok(file);
+    };
+    let content = |why: &str| FileError::Content { path: path.to_owned(), why: why.to_owned() };
+    if name.is_empty() || name.contains('/') || name == ".." {
+        return Err(content("does not name a systemd credential"));
+    }
+    let directory = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let directory = directory
+        .ok_or_else(|| content("this systemd credential is not there: CREDENTIALS_DIRECTORY is not set"))?;
+    // systemd keeps others out of the directory; the file's own mode shows its access list, not its owner's wish.
+    File::open(Path::new(&directory).join(name)).map_err(FileError::io(path, "open"))
 }
 
 /// Writes a secret to a new file, 0600 from its first moment, and waits until the disk has it.

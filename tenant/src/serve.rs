@@ -30,6 +30,8 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 /// So many uploads in memory at a time.
 const UPLOADS: usize = 4;
+/// systemd hears this often that the tenant lives; the unit asks for it every 20 s.
+const WATCHDOG: Duration = Duration::from_secs(5);
 /// The server's certificate is looked at so often, and made anew in the last half of its life; old audit entries
 /// are forgotten as often.
 const CHORES: Duration = Duration::from_secs(3600);
@@ -161,6 +163,7 @@ pub async fn serve(config: &Config) -> Result<(), TenantError> {
     tokio::spawn(async move {
         signals.await;
         tracing::info!("stopping: requests in hand are finished first");
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         let _ = stopper.send(true);
     });
     let tenant = ready.tenant();
@@ -172,7 +175,16 @@ pub async fn serve(config: &Config) -> Result<(), TenantError> {
         ca_sha256 = tenant.authority.fingerprint(),
         "serving"
     );
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    // From the runtime that serves: if that hangs, systemd hears nothing and starts the tenant anew.
+    let alive = tokio::spawn(async {
+        loop {
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            tokio::time::sleep(WATCHDOG).await;
+        }
+    });
     ready.run(stop).await;
+    alive.abort();
     tracing::info!("stopped");
     Ok(())
 }

@@ -190,6 +190,32 @@ fn the_ciphers_of_the_directory_stand_in_two_files() {
 
 #[test]
 fn sockets_of_phs_are_opened_by_pull_and_send_alone() {
-    let files = ["phs/src/pull.rs", "phs/src/send.rs", "agent/src/", "tenant/src/"];
+    let files = ["phs/src/pull.rs", "phs/src/send.rs", "pta-agent/src/", "agent/src/", "tenant/src/"];
     assert_only_in(&["TcpStream", "TcpListener", "UnixStream", "UnixListener"], &files);
+}
+
+#[test]
+fn the_private_envelope_key_is_used_by_unseal_and_the_directory_by_validate_alone() {
+    assert_only_in(&["EnvelopeKey"], &["crypto/src/envelope.rs", "pta-agent/src/unseal.rs"]);
+    assert_only_in(&["ldap3"], &["pta-agent/src/validate/"]);
+    // The agent dials; it listens on nothing.
+    let listeners = holders(&["TcpListener", "UnixListener"]);
+    assert!(listeners.iter().all(|file| !file.starts_with("pta-agent/") && !file.starts_with("agent/")));
+}
+
+/// Overall exposure of at most 1.5, by systemd's own reckoning.
+#[test]
+fn the_units_leave_the_programs_little_to_do_harm_with() {
+    for unit in ["landbridge-tenant", "landbridge-pta-agent", "landbridge-phs"] {
+        let file = root().join(format!("dist/systemd/{unit}.service"));
+        let said = std::process::Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--threshold=15", "--no-pager"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert!(said.status.success(), "{unit}: {}", text.lines().last().unwrap_or_default());
+        assert!(text.contains("Overall exposure level"), "{unit}: {text}");
+        println!("{}", text.lines().last().unwrap_or_default());
+    }
 }
