@@ -253,14 +253,13 @@ fn wait_after(why: Closing) -> Option<Duration> {
 
 /// How long to wait after an error: long, when a person has to act first.
 fn wait_for(error: &AgentError) -> Option<Duration> {
+    // What stands in front of a tenant that is just being restarted, and a tenant whose disk is full for a moment.
+    let passes = matches!(error, AgentError::NotATenant { .. })
+        || matches!(error, AgentError::Refused(problem) if problem.code == ProblemCode::StorageFailed);
     match error.who() {
         Who::Nobody => None,
-        Who::AgentOperator | Who::TenantOperator | Who::Developers => match error {
-            // What stands in front of a tenant that is just being restarted.
-            AgentError::NotATenant { .. } => None,
-            AgentError::Refused(problem) if problem.code == ProblemCode::StorageFailed => None,
-            _ => Some(WHEN_REFUSED),
-        },
+        Who::AgentOperator | Who::TenantOperator | Who::Developers if passes => None,
+        Who::AgentOperator | Who::TenantOperator | Who::Developers => Some(WHEN_REFUSED),
     }
 }
 

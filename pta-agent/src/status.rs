@@ -88,11 +88,11 @@ impl Board {
 
     /// Counts an answer.
     pub fn answered(&self, verdict: Verdict) {
-        let name = match verdict {
-            Verdict::Unknown(code) => format!("unknown {code:#x}"),
-            known => format!("{known:?}"),
-        };
-        self.count(name);
+        self.count(if let Verdict::Unknown(code) = verdict {
+            format!("unknown {code:#x}")
+        } else {
+            format!("{verdict:?}")
+        });
     }
 
     /// Counts something by its name; so many names at most.

@@ -268,3 +268,6 @@ impl Signin {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

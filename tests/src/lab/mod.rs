@@ -19,6 +19,7 @@ pub mod second;
 pub mod silence;
 pub mod small_disk;
 pub mod tenant;
+pub mod trial;
 mod watchdog;
 
 pub use application::{Answer, Application, Try};

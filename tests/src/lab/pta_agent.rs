@@ -177,6 +177,20 @@ impl PtaAgent {
 }
 
 impl Domain {
+    /// badPwdCount, by the DC itself.
+    pub fn bad_passwords(&self, sam: &str) -> Result<u32, LabError> {
+        let database = self.folder().join("private/sam.ldb");
+        let found = Command::new("ldbsearch")
+            .arg("-H")
+            .arg(&database)
+            .args([&format!("(sAMAccountName={sam})"), "badPwdCount"])
+            .output()
+            .doing("run ldbsearch")?;
+        let text = String::from_utf8_lossy(&found.stdout).into_owned();
+        let count = text.lines().find_map(|line| line.strip_prefix("badPwdCount: "));
+        Ok(count.and_then(|count| count.trim().parse().ok()).unwrap_or(0))
+    }
+
     /// What the DC says to a bind without anything of ours: none for a yes, else AD's sub-code as it stands there.
     ///
     /// # Panics

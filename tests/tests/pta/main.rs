@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
 mod attacks;
+mod kills;
 mod lockout;
 mod outages;
+mod silence;
 mod stage;
+mod times;
 mod verdicts;

@@ -1,0 +1,203 @@
+//! Sign-ins that agents decide, without agents.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::*;
+use crate::fixture::*;
+use crate::lockout::Rules;
+use crate::relay::NoAnswer;
+use crate::signin::Settings;
+use landbridge_wire::upload::AttributeValue;
+use std::sync::Arc;
+
+const HOME: &str = "203.0.113.7";
+
+/// A domain with this policy and lockout threshold.
+fn domain(policy: SigninPolicy, threshold: i64) -> Tenant {
+    let tenant = Tenant::new();
+    tenant.sends((1..=3).map(|n| user(n, &format!("right{n}"))).collect());
+    tenant
+        .store
+        .write(|tx| {
+            let id = domains::all(tx)?[0].id;
+            domains::set_signin(tx, id, policy, false)?;
+            let set = "UPDATE domains SET lockout_threshold = ?2, lockout_observation_window = -18000000000 WHERE id = ?1";
+            Ok(tx.execute(set, (id, threshold))?)
+        })
+        .unwrap();
+    tenant
+}
+
+fn signin(tenant: &Tenant) -> Signin {
+    Signin::new(Arc::clone(&tenant.store), Settings::for_cores(2, Rules::new(10, 60))).unwrap()
+}
+
+fn candidate(signin: &Signin, name: &str) -> Candidate {
+    match signin.road(name, HOME, None).unwrap() {
+        Road::Agent(candidate) => candidate,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn asked(outcome: Result<wire::Verdict, NoAnswer>, tried: u32) -> Asked {
+    Asked { outcome, agent: None, tried }
+}
+
+/// Before and after, as `decide` does it; the directory says this. None: it was not asked.
+fn tries(signin: &Signin, text: &str, says: Asked, now: i64) -> (Option<Before>, Before) {
+    let candidate = candidate(signin, "CORP\\user1");
+    match signin.before(&candidate, &password(text), now) {
+        Before::Ask => (Some(Before::Ask), signin.after(&candidate, &password(text), says, now)),
+        decided => (None, decided),
+    }
+}
+
+fn why(before: &Before) -> Why {
+    match before {
+        Before::Decided(Verdict::Refused { why, .. }) => *why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_policy_of_a_domain_chooses_the_road_and_strangers_go_it_too() {
+    let phs = domain(SigninPolicy::Phs, 10);
+    assert!(matches!(signin(&phs).road("CORP\\user1", HOME, None), Ok(Road::Digest)));
+    let pta = domain(SigninPolicy::Pta, 10);
+    let signin = signin(&pta);
+    assert_eq!(candidate(&signin, "user1@corp.example.com").object, object(1));
+    assert!(matches!(signin.road("CORP\\nobody", HOME, None), Ok(Road::Nobody { .. })));
+    let derived = pta.store.tally().derivations.now();
+    let verdict = signin.nobody("CORP\\nobody", &password("x"), HOME, None, NOW);
+    assert!(matches!(verdict, Verdict::Refused { why: Why::UnknownName, .. }));
+    assert_eq!(pta.store.tally().derivations.now(), derived, "nothing is derived for a stranger");
+}
+
+#[test]
+fn less_than_half_of_ads_threshold_reaches_it_and_a_restart_forgets_nothing() {
+    for (threshold, most) in [(3, 1), (5, 2), (10, 4)] {
+        let tenant = domain(SigninPolicy::Pta, threshold);
+        let first = signin(&tenant);
+        for n in 0..most {
+            let (reached, after) =
+                tries(&first, &format!("guess {n}"), asked(Ok(wire::Verdict::Wrong), 1), NOW);
+            assert!(reached.is_some());
+            assert_eq!(why(&after), Why::WrongPassword);
+        }
+        let tenant = {
+            drop(first);
+            tenant.restarted()
+        };
+        let again = signin(&tenant);
+        let (reached, after) =
+            tries(&again, "another guess", asked(Ok(wire::Verdict::Wrong), 1), NOW + 1_700);
+        assert!(reached.is_none(), "{threshold}");
+        assert_eq!(why(&after), Why::HeldBack);
+        let (reached, _) = tries(&again, "much later", asked(Ok(wire::Verdict::Wrong), 1), NOW + 1_861);
+        assert!(reached.is_some(), "a whole window and a minute have passed");
+    }
+}
+
+#[test]
+fn what_may_have_reached_ad_counts_and_a_right_password_clears_it() {
+    let tenant = domain(SigninPolicy::Pta, 10);
+    let signin = signin(&tenant);
+    // Two deliveries were lost: both may have been counted. No verdict, so nothing is said of the password.
+    let (_, after) = tries(&signin, "right1", asked(Err(NoAnswer::Lost), 2), NOW);
+    assert!(matches!(after, Before::Decided(Verdict::Unavailable(Unavailable::NoAnswer(NoAnswer::Lost)))));
+    let (_, _) = tries(&signin, "guess", asked(Ok(wire::Verdict::Wrong), 2), NOW);
+    assert_eq!(why(&tries(&signin, "right1", asked(Ok(wire::Verdict::Valid), 1), NOW).1), Why::HeldBack);
+    let other = candidate(&signin, "CORP\\user2");
+    signin.after(&other, &password("guess"), asked(Ok(wire::Verdict::Wrong), 1), NOW);
+    let yes = signin.after(&other, &password("right2"), asked(Ok(wire::Verdict::Valid), 1), NOW);
+    assert!(matches!(yes, Before::Decided(Verdict::Accepted(_))));
+    let spent = tenant.store.read(|conn| lockouts::find(conn, object(2), lockouts::DIRECTORY)).unwrap();
+    assert_eq!(spent, None);
+}
+
+#[test]
+fn the_digest_decides_while_there_is_no_verdict_and_never_after_one() {
+    let tenant = domain(SigninPolicy::PtaThenPhs, 10);
+    let signin = signin(&tenant);
+    for none in [NoAnswer::NoAgent, NoAnswer::Busy, NoAnswer::NoDirectory, NoAnswer::Lost, NoAnswer::TooLate]
+    {
+        let (_, after) = tries(&signin, "right1", asked(Err(none), 0), NOW);
+        assert!(matches!(after, Before::Digest), "{none:?}");
+    }
+    for said in [
+        wire::Verdict::Wrong,
+        wire::Verdict::Locked,
+        wire::Verdict::Disabled,
+        wire::Verdict::LogonHours,
+        wire::Verdict::Workstation,
+        wire::Verdict::Restricted,
+        wire::Verdict::MustChange,
+        wire::Verdict::Unknown(7),
+    ] {
+        let candidate = candidate(&signin, "CORP\\user3");
+        let after = signin.after(&candidate, &password("right3"), asked(Ok(said), 1), NOW);
+        assert!(matches!(after, Before::Decided(Verdict::Refused { .. })), "{said:?}: {after:?}");
+    }
+}
+
+#[test]
+fn a_password_that_ad_refused_is_not_asked_again_until_it_may_be_the_right_one() {
+    let tenant = domain(SigninPolicy::Pta, 0);
+    tenant.sends(vec![with(1, vec![written(2, AttributeValue::PwdLastSet(Some(130_000_000_000_000_000)))])]);
+    let signin = signin(&tenant);
+    let wrong = || asked(Ok(wire::Verdict::Wrong), 1);
+    assert!(tries(&signin, "old", wrong(), NOW).0.is_some());
+    let (reached, after) = tries(&signin, "old", wrong(), NOW + 60);
+    assert!(reached.is_none());
+    assert_eq!(why(&after), Why::RefusedBefore);
+    assert!(tries(&signin, "other", wrong(), NOW + 60).0.is_some());
+    assert!(tries(&signin, "old", wrong(), NOW + 3_601).0.is_some(), "an hour later");
+    tenant.sends(vec![with(1, vec![written(3, AttributeValue::PwdLastSet(Some(130_000_000_000_000_001)))])]);
+    assert!(tries(&signin, "old", wrong(), NOW + 3_700).0.is_some(), "the password was changed");
+}
+
+#[test]
+fn a_threshold_that_sinks_later_leaves_nobody_in_by_agents() {
+    let pta = domain(SigninPolicy::Pta, 2);
+    let (_, after) = tries(&signin(&pta), "right1", asked(Ok(wire::Verdict::Valid), 1), NOW);
+    assert!(matches!(after, Before::Decided(Verdict::Unavailable(Unavailable::NoRoomInDirectory))));
+    let both = domain(SigninPolicy::PtaThenPhs, 1);
+    assert!(matches!(
+        tries(&signin(&both), "right1", asked(Ok(wire::Verdict::Valid), 1), NOW).1,
+        Before::Digest
+    ));
+}
+
+#[test]
+fn nobody_signs_in_as_a_canary_with_an_empty_password_or_while_locked_out() {
+    let tenant = domain(SigninPolicy::Pta, 0);
+    let signin = signin(&tenant);
+    let valid = || asked(Ok(wire::Verdict::Valid), 1);
+    assert_eq!(why(&tries(&signin, "", valid(), NOW).1), Why::BadPassword);
+    for n in 0..10 {
+        tries(&signin, &format!("guess {n}"), asked(Ok(wire::Verdict::Wrong), 1), NOW);
+    }
+    assert_eq!(why(&tries(&signin, "right1", valid(), NOW).1), Why::LockedOut);
+    let domain = candidate(&signin, "CORP\\user2").domain;
+    tenant.store.write(|tx| canaries::add(tx, domain, object(2), NOW)).unwrap();
+    let canary = candidate(&signin, "CORP\\user2");
+    assert_eq!(why(&signin.before(&canary, &password("right2"), NOW)), Why::Canary);
+}
+
+#[tokio::test]
+async fn one_account_has_one_turn_and_a_bounded_line() {
+    let tenant = domain(SigninPolicy::Pta, 10);
+    let signin = Arc::new(signin(&tenant));
+    let who = Arc::new(candidate(&signin, "CORP\\user1"));
+    let first = signin.turn(&who).await.unwrap();
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let (signin, who) = (signin.clone(), who.clone());
+        waiting.spawn(async move { signin.turn(&who).await.is_some() });
+    }
+    // Those over the line's end are told at once; the others go one after the other.
+    tokio::task::yield_now().await;
+    drop(first);
+    let outcomes = waiting.join_all().await;
+    assert_eq!(outcomes.iter().filter(|got| **got).count(), 15);
+    assert!(signin.turns.is_idle());
+}
