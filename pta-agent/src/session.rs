@@ -217,14 +217,14 @@ impl Session {
         let Some(by) = by.filter(|by| *by <= now + LONGEST) else {
             return self.close(Closing::Breach("a deadline far away"));
         };
-        if now >= by {
-            return self.send(no(Decline::TooLate));
-        }
         match self.seen.first(request, by, now) {
             First::Yes => {}
             // The outcome of the first one is what counts; a word about this one would be taken for it.
             First::No => return,
             First::Full => return self.send(no(Decline::Overloaded)),
+        }
+        if now >= by {
+            return self.send(no(Decline::TooLate));
         }
         if self.draining.is_some() {
             return self.send(no(Decline::Draining));
@@ -238,7 +238,7 @@ impl Session {
 
     /// Sends a heartbeat back, and sets the connection's clock by it.
     fn beat(&mut self, beat: Heartbeat, now: Instant) {
-        if beat.at >= self.beat {
+        if beat.at > self.beat {
             self.beat = beat.at;
             let own = now.saturating_duration_since(self.began);
             let ahead = own.saturating_sub(Duration::from_millis(beat.at));
