@@ -2,10 +2,10 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak fuzz build install
+.PHONY: help demo test check soak bench-pta fuzz build install
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 install: ## the Debian packages that the lab needs (apt; root or sudo), nothing when they are there
 	@tests/install
@@ -29,6 +29,10 @@ check: ## fmt, clippy, doc (warnings denied), cargo-deny
 soak: install ## the long trials of road two, whole, with their seeds
 	cargo build --locked --workspace --bins --tests
 	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test pta -- --show-output --test-threads=1
+
+bench-pta: install ## sign-ins through tenant and agent beside bare LDAPS binds, in one run (release build)
+	cargo build --locked --release --bins
+	@cargo run --locked --release --quiet --package landbridge-tests --bin bench_pta
 
 fuzz: install ## every fuzz target for FUZZ_SECONDS (10) each
 	@fuzz/run

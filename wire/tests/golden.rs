@@ -230,3 +230,103 @@ fn every_refusal_prints_as_it_is_written_and_has_a_status() {
         assert!((400..600).contains(&code.http_status()));
     }
 }
+
+#[test]
+fn a_sign_in_stands_as_in_version_1() {
+    use landbridge_wire::signin::{
+        Answer, Ask, Decline, Declined, FromAgent, FromTenant, Heartbeat, Hello as Introduction, Verdict,
+        Welcome,
+    };
+    let agent = |name: &str, message: FromAgent| holds(&format!("signin_agent_{name}"), &message);
+    let tenant = |name: &str, message: FromTenant| holds(&format!("signin_tenant_{name}"), &message);
+    agent(
+        "hello",
+        FromAgent::Hello(Introduction {
+            connection: id(11),
+            instance: id(12),
+            software: text("landbridge-pta-agent 0.1.0"),
+            capacity: 64,
+        }),
+    );
+    let answer = |verdict| Answer { request: id(13), verdict, tag: Blob::new([0x7a; 32]).unwrap() };
+    agent("answer", FromAgent::Answer(answer(Verdict::Valid)));
+    agent("answer_unknown", FromAgent::Answer(answer(Verdict::Unknown(0x999))));
+    let declined = Declined { request: id(13), why: Decline::NoDirectory, tried: true };
+    agent("declined", FromAgent::Declined(declined));
+    agent("heartbeat", FromAgent::Heartbeat(Heartbeat { at: 12_000 }));
+    agent("drain", FromAgent::Drain);
+    let nodes = List::new(vec![text("https://tenant.example.com:8443")]).unwrap();
+    tenant("welcome", FromTenant::Welcome(Welcome { nodes }));
+    let ask = Ask {
+        request: id(13),
+        object: id(14),
+        due: 22_000,
+        encapsulated: Blob::new([1; 32]).unwrap(),
+        sealed: Blob::new([2; 144]).unwrap(),
+    };
+    tenant("ask", FromTenant::Ask(Box::new(ask)));
+    tenant("heartbeat", FromTenant::Heartbeat(Heartbeat { at: 12_000 }));
+    tenant("drain", FromTenant::Drain);
+}
+
+#[test]
+fn every_verdict_and_every_decline_has_its_word_and_its_number() {
+    use landbridge_wire::signin::{Decline, Verdict};
+    let verdicts = [
+        (Verdict::Valid, "valid"),
+        (Verdict::Wrong, "wrong"),
+        (Verdict::LogonHours, "logon-hours"),
+        (Verdict::Workstation, "workstation"),
+        (Verdict::PasswordExpired, "password-expired"),
+        (Verdict::Disabled, "disabled"),
+        (Verdict::AccountExpired, "account-expired"),
+        (Verdict::MustChange, "must-change"),
+        (Verdict::Locked, "locked"),
+        (Verdict::Restricted, "restricted"),
+    ];
+    for (number, (verdict, word)) in verdicts.into_iter().enumerate() {
+        assert_eq!(serde_json::to_value(verdict).unwrap(), word);
+        let said = verdict.authenticated(id(1));
+        assert_eq!(said[..16], *id(1).as_bytes());
+        assert_eq!(said[16..], [0, 0, 0, u8::try_from(number + 1).unwrap(), 0, 0, 0, 0]);
+    }
+    assert_eq!(Verdict::Unknown(0x52).authenticated(id(1))[16..], [0, 0, 0, 11, 0, 0, 0, 0x52]);
+    for (decline, word) in [
+        (Decline::NoDirectory, "no-directory"),
+        (Decline::Overloaded, "overloaded"),
+        (Decline::Draining, "draining"),
+        (Decline::TooLate, "too-late"),
+        (Decline::Unopened, "unopened"),
+    ] {
+        assert_eq!(serde_json::to_value(decline).unwrap(), word);
+    }
+}
+
+#[test]
+fn what_a_newer_peer_adds_to_the_conversation_is_passed_over_and_to_a_sign_in_is_refused() {
+    use landbridge_wire::signin::{FromAgent, FromTenant};
+    let agent = |json: &str| serde_json::from_str::<FromAgent>(json);
+    let tenant = |json: &str| serde_json::from_str::<FromTenant>(json);
+    let uuid = id(1).to_string();
+    assert_eq!(agent(r#"{"say":"weather","is":{"it":["rains"]}}"#).unwrap(), FromAgent::Unknown);
+    assert_eq!(tenant(r#"{"say":"weather","is":{"it":["rains"]}}"#).unwrap(), FromTenant::Unknown);
+    agent(&format!(
+        r#"{{"say":"hello","connection":"{uuid}","instance":"{uuid}","software":"s","capacity":1,"more":1}}"#
+    ))
+    .unwrap();
+    tenant(r#"{"say":"welcome","nodes":[],"more":{"a":1}}"#).unwrap();
+    tenant(r#"{"say":"heartbeat","at":1,"more":1}"#).unwrap();
+    let blob = "A".repeat(43) + "=";
+    let ask = format!(
+        r#"{{"say":"ask","request":"{uuid}","object":"{uuid}","due":1,"encapsulated":"{blob}","sealed":""}}"#
+    );
+    tenant(&ask).unwrap();
+    assert!(tenant(&ask.replace(r#""due":1"#, r#""due":1,"unless":"it rains""#)).is_err());
+    let answer = format!(r#"{{"say":"answer","request":"{uuid}","verdict":"valid","tag":"{blob}"}}"#);
+    agent(&answer).unwrap();
+    assert!(agent(&answer.replace(r#""tag""#, r#""but":1,"tag""#)).is_err());
+    assert!(agent(&answer.replace(r#""valid""#, r#""perhaps""#)).is_err());
+    let declined = format!(r#"{{"say":"declined","request":"{uuid}","why":"draining","tried":false}}"#);
+    agent(&declined).unwrap();
+    assert!(agent(&declined.replace(r#""why":"#, r#""because":1,"why":"#)).is_err());
+}

@@ -4,6 +4,7 @@
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse};
 use landbridge_wire::frame::{self, FrameError, HEAD, MAX_PAYLOAD};
 use landbridge_wire::problem::Problem;
+use landbridge_wire::signin::{FromAgent, FromTenant};
 use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,6 +29,8 @@ pub fn wire_frames(data: &[u8]) {
         6 => comes_back::<Wanted>(bytes),
         7 => comes_back::<Upload>(bytes),
         8 => comes_back::<Receipt>(bytes),
+        10 => comes_back::<FromAgent>(bytes),
+        11 => comes_back::<FromTenant>(bytes),
         _ => comes_back::<Problem>(bytes),
     }
 }

@@ -15,7 +15,7 @@ fn keep_trying(app: &Application, first: u32, users: u32, stop: &AtomicBool) -> 
         assert!(answer.accepted(), "{}: {answer:?}", who.sam);
         slowest = slowest.max(answer.took);
         right += 1;
-        if index % 5 == 0 {
+        if index.is_multiple_of(5) {
             let answer = app.sign_in(&Try::from(index, &who.upn, &who.wrong_password())).unwrap();
             assert!(answer.refused(), "{}: {answer:?}", who.sam);
             wrong += 1;

@@ -153,7 +153,7 @@ impl World {
 
     pub(super) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let calm = seed % 8 == 0;
+        let calm = seed.is_multiple_of(8);
         let tenant = Uuid::from_u128(7);
         let mut relay = Relay::new(tenant, vec![Self::NODE.to_owned()], seed);
         let domains = if dice.happens(500) { 1 } else { 3 };
