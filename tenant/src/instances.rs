@@ -66,6 +66,7 @@ impl Instances {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing)]
     use super::*;
 
     const AGENT: Uuid = Uuid::from_u128(1);

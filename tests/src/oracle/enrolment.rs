@@ -67,7 +67,7 @@ fn certificate_request(der: &[u8]) {
         domain: "corp.example.com".to_owned(),
         domain_sid: "S-1-5-21-1-2-3".to_owned(),
         agent: Uuid::from_u128(2),
-        envelope: None,
+        envelope: Some([7; 32]),
     };
     let issued = AUTHORITY.agent_certificate(&key, &name, NOW).expect("a good request gets its certificate");
     let shown = Shown::read(&issued.certificate).expect("what was made can be read");

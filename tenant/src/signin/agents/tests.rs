@@ -1,5 +1,5 @@
 //! Sign-ins that agents decide, without agents.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::wildcard_enum_match_arm)]
 
 use super::*;
 use crate::fixture::*;
