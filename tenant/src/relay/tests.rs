@@ -1,1 +1,242 @@
+//! The relay, by its sentences. What chance does to it is lived through in `tests/tests/pta/joined.rs`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::wildcard_enum_match_arm)]
 
+use super::*;
+use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey, VerdictKey};
+use landbridge_wire::bounded::Blob;
+use landbridge_wire::signin::{Answer, Ask, Decline, Declined, Heartbeat};
+
+const SID: &str = "S-1-5-21-1-2-3";
+const TENANT: Uuid = Uuid::from_u128(1);
+const DOMAIN: i64 = 7;
+
+/// An agent's end of a link.
+struct Inside {
+    link: Link,
+    agent: Uuid,
+    connection: Uuid,
+    key: EnvelopeKey,
+}
+
+struct World {
+    relay: Relay,
+    now: Instant,
+    inside: Vec<Inside>,
+    links: u64,
+}
+
+impl World {
+    /// So many agents with one link each, whose first canaries are answered.
+    fn of(agents: u128) -> Self {
+        let relay = Relay::new(TENANT, vec!["https://tenant.test".to_owned()], 5);
+        let mut world = Self { relay, now: Instant::now(), inside: vec![], links: 0 };
+        for agent in 0..agents {
+            world.connect(Uuid::from_u128(100 + agent), Uuid::from_u128(200 + agent));
+        }
+        world
+    }
+
+    fn connect(&mut self, agent: Uuid, instance: Uuid) -> Link {
+        self.links += 1;
+        let (link, key) = (Link(self.links), EnvelopeKey::generate());
+        let until = self.now + Duration::from_secs(86_400);
+        let (serial, public) = (vec![1], key.public());
+        let facts = Facts { agent, domain: DOMAIN, domain_sid: SID.to_owned(), serial, key: public, until };
+        self.relay.connected(link, facts, self.now);
+        let connection = Uuid::from_u128(1_000 + u128::from(self.links));
+        let software = Text::new("test").unwrap();
+        let hello = Hello { connection, instance, software, capacity: 4 };
+        self.relay.heard(link, FromAgent::Hello(hello), self.now);
+        self.inside.push(Inside { link, agent, connection, key });
+        for (link, ask) in self.asks() {
+            self.answer(link, &ask, Verdict::Wrong);
+        }
+        self.outputs();
+        link
+    }
+
+    fn outputs(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.relay.poll_output()).collect()
+    }
+
+    /// The asks that go out now; everything else is dropped.
+    fn asks(&mut self) -> Vec<(Link, Ask)> {
+        let asks = self.outputs().into_iter().filter_map(|output| match output {
+            Output::Send { link, message: FromTenant::Ask(ask) } => Some((link, *ask)),
+            _ => None,
+        });
+        asks.collect()
+    }
+
+    fn ask(&mut self, ticket: u64) -> Vec<(Link, Ask)> {
+        let password = Arc::new(Password::new("secret".to_owned()));
+        self.relay.ask(ticket, DOMAIN, Uuid::from_u128(9), password, self.now);
+        self.asks()
+    }
+
+    fn open(&self, link: Link, ask: &Ask) -> (Password, VerdictKey) {
+        let inside = self.inside.iter().find(|inside| inside.link == link).unwrap();
+        let about = About {
+            request: ask.request.into_bytes(),
+            connection: inside.connection.into_bytes(),
+            agent: inside.agent.into_bytes(),
+            serial: &[1],
+            tenant: TENANT.into_bytes(),
+            domain_sid: SID,
+            object: ask.object.into_bytes(),
+            due: ask.due,
+        };
+        let encapsulated = ask.encapsulated.as_bytes().try_into().unwrap();
+        inside.key.open(&about, &Envelope { encapsulated, sealed: ask.sealed.as_bytes().to_vec() }).unwrap()
+    }
+
+    fn answer(&mut self, link: Link, ask: &Ask, verdict: Verdict) {
+        let (_, key) = self.open(link, ask);
+        let tag = Blob::new(key.tag(&verdict.authenticated(ask.request))).unwrap();
+        self.relay.heard(link, FromAgent::Answer(Answer { request: ask.request, verdict, tag }), self.now);
+    }
+
+    fn ended(&mut self) -> Vec<(u64, Asked)> {
+        let ended = self.outputs().into_iter().filter_map(|output| match output {
+            Output::Answered { ticket, asked } => Some((ticket, asked)),
+            _ => None,
+        });
+        ended.collect()
+    }
+}
+
+#[test]
+fn a_sign_in_goes_to_one_agent_and_its_verdict_comes_back() {
+    let mut world = World::of(2);
+    let asks = world.ask(1);
+    let [(link, ask)] = &asks[..] else { panic!("{asks:?}") };
+    world.open(*link, ask).0.lend(|password| assert_eq!(password, "secret"));
+    world.answer(*link, ask, Verdict::Valid);
+    let ended = world.ended();
+    assert_eq!((ended.len(), ended[0].1.outcome, ended[0].1.tried), (1, Ok(Verdict::Valid), 1));
+    // The same verdict again is nobody's.
+    world.answer(*link, ask, Verdict::Valid);
+    assert!(matches!(world.outputs()[..], [Output::Counted(Event::Stray)]));
+}
+
+#[test]
+fn a_link_that_dies_has_its_sign_in_asked_of_the_other_agent_and_no_third_time() {
+    let mut world = World::of(3);
+    let (first, _) = world.ask(1).remove(0);
+    world.relay.lost(first, world.now);
+    let (second, ask) = world.asks().remove(0);
+    assert_ne!(first, second);
+    world.relay.lost(second, world.now);
+    let ended = world.ended();
+    assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::Lost), 2));
+    world.answer(second, &ask, Verdict::Valid);
+    assert!(world.ended().is_empty(), "a verdict of the dead is nobody's");
+}
+
+#[test]
+fn a_verdict_with_another_tag_or_over_another_link_is_not_believed() {
+    let mut world = World::of(2);
+    let (link, ask) = world.ask(1).remove(0);
+    let (_, key) = world.open(link, &ask);
+    // What was said is "wrong"; on the way it becomes "valid".
+    let tag = Blob::new(key.tag(&Verdict::Wrong.authenticated(ask.request))).unwrap();
+    let flipped = Answer { request: ask.request, verdict: Verdict::Valid, tag };
+    let other = world.inside.iter().find(|inside| inside.link != link).unwrap().link;
+    world.relay.heard(other, FromAgent::Answer(flipped.clone()), world.now);
+    assert!(matches!(world.outputs()[..], [Output::Counted(Event::Forged)]));
+    world.relay.heard(link, FromAgent::Answer(flipped), world.now);
+    let outputs = world.outputs();
+    assert!(outputs.iter().any(|o| matches!(o, Output::Close { why: Closed::Breach(_), .. })), "{outputs:?}");
+    assert!(!outputs.iter().any(|o| matches!(o, Output::Answered { .. })), "{outputs:?}");
+}
+
+#[test]
+fn one_that_declines_is_not_asked_again_and_nothing_is_charged_for_what_was_not_tried() {
+    let mut world = World::of(2);
+    let (link, ask) = world.ask(1).remove(0);
+    let declined = Declined { request: ask.request, why: Decline::NoDirectory, tried: false };
+    world.relay.heard(link, FromAgent::Declined(declined), world.now);
+    let (second, ask) = world.asks().remove(0);
+    assert_ne!(link, second);
+    let declined = Declined { request: ask.request, why: Decline::NoDirectory, tried: true };
+    world.relay.heard(second, FromAgent::Declined(declined), world.now);
+    let ended = world.ended();
+    assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::NoDirectory), 1));
+}
+
+#[test]
+fn a_silent_agent_is_dead_after_three_seconds_and_a_sign_in_after_ten() {
+    let mut world = World::of(1);
+    world.ask(1);
+    world.now += Duration::from_secs(3);
+    world.relay.timeout(world.now);
+    let ended = world.ended();
+    assert_eq!(ended[0].1.outcome, Err(NoAnswer::Lost));
+    let mut world = World::of(1);
+    world.ask(1);
+    let link = world.inside[0].link;
+    for _ in 0..10 {
+        world.now += Duration::from_secs(1);
+        world.relay.heard(link, FromAgent::Heartbeat(Heartbeat { at: 0 }), world.now);
+        world.relay.timeout(world.now);
+    }
+    let ended = world.ended();
+    assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::TooLate), 1));
+}
+
+#[test]
+fn without_an_agent_or_with_all_hands_full_it_is_said_at_once() {
+    let mut world = World::of(0);
+    world.relay.ask(1, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::NoAgent));
+    let mut world = World::of(1);
+    for ticket in 0..4 {
+        assert_eq!(world.ask(ticket).len(), 1);
+    }
+    world.relay.ask(9, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::Busy));
+    world.relay.ask(10, DOMAIN + 1, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::NoAgent), "another domain's agents are not asked");
+}
+
+#[test]
+fn an_agent_that_says_yes_to_a_canary_is_alarmed_of_once_and_loses_its_links() {
+    let mut world = World::of(2);
+    world.relay.canaries(DOMAIN, vec![Uuid::from_u128(77)]);
+    let mut tried = Vec::new();
+    for _ in 0..60 {
+        world.now += Duration::from_millis(500);
+        for inside in &world.inside {
+            world.relay.heard(inside.link, FromAgent::Heartbeat(Heartbeat { at: 0 }), world.now);
+        }
+        world.relay.timeout(world.now);
+        tried.extend(world.asks());
+        if tried.len() >= 2 {
+            break;
+        }
+    }
+    let (link, ask) = tried.remove(0);
+    assert_eq!(ask.object, Uuid::from_u128(77), "the named account");
+    world.answer(link, &ask, Verdict::Valid);
+    let outputs = world.outputs();
+    let alarms = outputs.iter().filter(|o| matches!(o, Output::Alarm { alarm: Alarm::CanaryAccepted, .. }));
+    assert_eq!(alarms.count(), 1);
+    assert!(outputs.iter().any(|o| matches!(o, Output::Close { why: Closed::Cut, .. })));
+    let liar = world.inside.iter().find(|inside| inside.link == link).unwrap().agent;
+    world.connect(liar, Uuid::from_u128(5));
+    assert!(!world.relay.agents().iter().any(|view| view.agent == liar), "it does not come back by itself");
+}
+
+#[test]
+fn two_processes_of_one_identity_are_one_alarm() {
+    let mut world = World::of(1);
+    let (agent, old) = (world.inside[0].agent, world.inside[0].link);
+    world.connect(agent, Uuid::from_u128(999));
+    let beat = FromAgent::Heartbeat(Heartbeat { at: 0 });
+    world.now += Duration::from_secs(2);
+    world.relay.heard(old, beat.clone(), world.now);
+    assert!(!world.outputs().iter().any(|o| matches!(o, Output::Alarm { .. })), "a restart may overlap");
+    world.now += Duration::from_secs(4);
+    world.relay.heard(old, beat, world.now);
+    assert!(world.outputs().iter().any(|o| matches!(o, Output::Alarm { alarm: Alarm::TwoInstances, .. })));
+}
