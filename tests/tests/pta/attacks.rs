@@ -1,6 +1,7 @@
 //! Identities used twice, agents revoked, controllers that nobody should believe.
 
 use crate::stage::Stage;
+use landbridge_tests::lab::lying_agent::{Lie, lie};
 use landbridge_tests::lab::{PtaAgent, PtaSettings, person};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -60,4 +61,46 @@ fn a_controller_with_a_certificate_of_its_own_making_is_never_believed() {
     assert_eq!(answer.status, 503, "{answer:?}");
     let checked = agent.ask(&["check"], None).unwrap();
     assert_eq!(checked.code, Some(5), "{checked:?}");
+}
+
+#[test]
+fn an_agent_that_says_yes_to_everything_is_found_by_its_first_canary() {
+    let stage = Stage::new(50, 0);
+    let honest = PtaAgent::install(&PtaSettings::for_domain(&stage.domain)).unwrap();
+    honest.enroll(&stage.tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
+    let since = Instant::now();
+    let lies = lie(&honest, Lie::Yes).unwrap();
+    let id = honest.id().unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    while state_of(&stage, &id) != "quarantined" {
+        assert!(Instant::now() < until, "{}", state_of(&stage, &id));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    println!("quarantined {:?} after it connected, {lies} lies told", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(60));
+    assert_eq!(lies, 1, "it was asked nothing else");
+}
+
+#[test]
+fn a_yes_with_a_forged_tag_or_for_another_request_lets_nobody_in() {
+    let stage = Stage::new(50, 0);
+    let honest = PtaAgent::install(&PtaSettings::for_domain(&stage.domain)).unwrap();
+    honest.enroll(&stage.tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
+    for how in [Lie::YesWithTheTagOfANo, Lie::YesForAnother] {
+        std::thread::scope(|scope| {
+            let liar = scope.spawn(|| lie(&honest, how).unwrap());
+            stage.tenant.wait_for_connections(1, 10).unwrap();
+            // The first ask that the liar gets is its canary.
+            let who = person(3);
+            let answer = stage.sign_in(&who, "not the password");
+            println!("{how:?}: HTTP {} after {:?}", answer.status, answer.took);
+            assert!(!answer.accepted(), "{how:?}: {answer:?}");
+            stage.tenant.run(&["agents", "revoke", &honest.id().unwrap()], None).unwrap();
+            assert!(liar.join().unwrap() >= 1);
+        });
+        honest
+            .ask(&["enroll", "--replace"], Some(stage.tenant.token_for("pta").unwrap().as_bytes()))
+            .unwrap()
+            .expect_code(0);
+    }
 }

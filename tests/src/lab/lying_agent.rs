@@ -1,0 +1,104 @@
+//! An agent that lies: a really enrolled identity in the hands of somebody who says yes to everything, or forges.
+//! A fake, because the real agent cannot be made to lie. Speaks `wire::signin` itself.
+
+use super::error::{Doing as _, LabError, failed};
+use super::pta_agent::PtaAgent;
+use futures_util::{SinkExt as _, StreamExt as _};
+use landbridge_agent::dial::{Address, dial};
+use landbridge_agent::{Identity, tls};
+use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey};
+use landbridge_wire::bounded::{Blob, Text};
+use landbridge_wire::frame;
+use landbridge_wire::signin::{Answer, Ask, FromAgent, FromTenant, Hello, PATH, Verdict};
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use uuid::Uuid;
+
+/// How it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lie {
+    /// Opens every envelope and says yes.
+    Yes,
+    /// Says no to the first ask, which is a canary, and yes to all that follow, each with the tag of a no.
+    YesWithTheTagOfANo,
+    /// Says yes for another request than it was asked.
+    YesForAnother,
+}
+
+/// Connects with the identity of this agent, which does not run, and lies until the tenant has enough; says how often
+/// it lied.
+pub fn lie(honest: &PtaAgent, lie: Lie) -> Result<u32, LabError> {
+    let identity = Identity::load(&honest.state()).map_err(|why| failed("reading an identity", why))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().doing("make a runtime")?;
+    runtime.block_on(lying(&identity, lie))
+}
+
+async fn lying(identity: &Identity, lie: Lie) -> Result<u32, LabError> {
+    let wrong = |why: &dyn std::fmt::Display| failed("a lying agent", why);
+    let address = Address::parse(&identity.url).map_err(|why| wrong(&why))?;
+    let config = tls::enrolled(identity).map_err(|why| wrong(&why))?;
+    let stream = dial(&address, config, None).await.map_err(|why| wrong(&why))?;
+    let request =
+        format!("wss://{}{PATH}", address.authority).into_client_request().map_err(|why| wrong(&why))?;
+    let (mut socket, _) = client_async(request, stream).await.map_err(|why| wrong(&why))?;
+    let connection = Uuid::new_v4();
+    let hello =
+        Hello { connection, instance: Uuid::new_v4(), software: Text::cut("honest, really"), capacity: 64 };
+    let mut say = vec![FromAgent::Hello(hello)];
+    let key = identity.lend_second_key(EnvelopeKey::from_bytes).and_then(Result::ok);
+    let key = key.ok_or_else(|| failed("a lying agent", "no envelope key"))?;
+    let (mut lies, mut asks) = (0, 0);
+    loop {
+        for message in say.drain(..) {
+            let frame = frame::encode(&message).map_err(|why| wrong(&why))?;
+            if socket.send(Message::Binary(frame.to_vec().into())).await.is_err() {
+                return Ok(lies);
+            }
+        }
+        let Some(Ok(came)) = socket.next().await else { return Ok(lies) };
+        let Message::Binary(bytes) = came else { continue };
+        match frame::decode(&bytes).map_err(|why| wrong(&why))? {
+            FromTenant::Heartbeat(beat) => say.push(FromAgent::Heartbeat(beat)),
+            FromTenant::Ask(ask) => {
+                asks += 1;
+                let first = asks == 1 && lie != Lie::Yes;
+                lies += u32::from(!first);
+                say.push(FromAgent::Answer(answer(identity, &key, connection, &ask, lie, first)?));
+            }
+            FromTenant::Welcome(_) | FromTenant::Drain | FromTenant::Unknown => {}
+        }
+    }
+}
+
+fn answer(
+    identity: &Identity,
+    key: &EnvelopeKey,
+    connection: Uuid,
+    ask: &Ask,
+    lie: Lie,
+    first: bool,
+) -> Result<Answer, LabError> {
+    let about = About {
+        request: ask.request.into_bytes(),
+        connection: connection.into_bytes(),
+        agent: identity.agent.into_bytes(),
+        serial: &identity.serial,
+        tenant: identity.tenant.into_bytes(),
+        domain_sid: &identity.domain_sid,
+        object: ask.object.into_bytes(),
+        due: ask.due,
+    };
+    let encapsulated = ask.encapsulated.as_bytes().try_into().unwrap_or([0; 32]);
+    let envelope = Envelope { encapsulated, sealed: ask.sealed.as_bytes().to_vec() };
+    let (_, tags) = key.open(&about, &envelope).map_err(|why| failed("opening an envelope", why))?;
+    let (request, said, tagged) = match lie {
+        _ if first => (ask.request, Verdict::Wrong, Verdict::Wrong),
+        Lie::Yes => (ask.request, Verdict::Valid, Verdict::Valid),
+        Lie::YesWithTheTagOfANo => (ask.request, Verdict::Valid, Verdict::Wrong),
+        Lie::YesForAnother => (Uuid::new_v4(), Verdict::Valid, Verdict::Valid),
+    };
+    let tag = Blob::new(tags.tag(&tagged.authenticated(request))).map_err(|why| failed("a tag", why))?;
+    Ok(Answer { request, verdict: said, tag })
+}
