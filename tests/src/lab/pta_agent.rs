@@ -18,7 +18,9 @@ use tempfile::TempDir;
 #[derive(Debug, Clone)]
 pub struct PtaSettings {
     /// The CA that domain controllers are believed by.
-    pub ca: PathBuf,
+    pub ca: Option<PathBuf>,
+    /// Domain controllers' own certificates that are believed: SHA-256, hexadecimal.
+    pub pins: Vec<String>,
     /// The domain controllers: names, addresses, ports.
     pub controllers: Vec<(String, IpAddr, u16)>,
     /// `[directory] connections`.
@@ -35,7 +37,8 @@ impl PtaSettings {
     /// As the lab's domain expects it.
     pub fn for_domain(domain: &Domain) -> Self {
         Self {
-            ca: domain.ca(),
+            ca: Some(domain.ca()),
+            pins: Vec::new(),
             controllers: vec![(CONTROLLER.to_owned(), domain.address(), 636)],
             kept: 4,
             connections: 2,
@@ -64,12 +67,14 @@ impl PtaAgent {
 
     /// Writes it anew; the state stays.
     pub fn configure(&self, settings: &PtaSettings) -> Result<(), LabError> {
-        let PtaSettings { ca, controllers, kept, connections, level, tenant } = settings;
+        let PtaSettings { ca, pins, controllers, kept, connections, level, tenant } = settings;
         let mut text = format!(
-            "state_directory = \"{}\"\n[directory]\ndomain = \"{DOMAIN}\"\nca_file = \"{}\"\nconnections = {kept}\n",
+            "state_directory = \"{}\"\n[directory]\ndomain = \"{DOMAIN}\"\npins = {pins:?}\nconnections = {kept}\n",
             self.state().display(),
-            ca.display()
         );
+        if let Some(ca) = ca {
+            text.push_str(&format!("ca_file = \"{}\"\n", ca.display()));
+        }
         for (name, address, port) in controllers {
             text.push_str(&format!(
                 "[[directory.controllers]]\nname = \"{name}\"\naddress = \"{address}\"\nport = {port}\n"

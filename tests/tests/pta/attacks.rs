@@ -53,7 +53,7 @@ fn a_stolen_identity_that_runs_twice_is_quarantined_and_an_administrator_brings_
 fn a_controller_with_a_certificate_of_its_own_making_is_never_believed() {
     let stage = Stage::new(50, 0);
     let other = Stage::new(50, 0);
-    let settings = PtaSettings { ca: other.domain.ca(), ..PtaSettings::for_domain(&stage.domain) };
+    let settings = PtaSettings { ca: Some(other.domain.ca()), ..PtaSettings::for_domain(&stage.domain) };
     let agent = PtaAgent::start(&settings, &stage.tenant).unwrap();
     stage.tenant.wait_for_connections(2, 10).unwrap();
     let who = person(1);

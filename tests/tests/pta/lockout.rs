@@ -1,6 +1,7 @@
 //! Guesses from outside lock nobody inside.
 
 use crate::stage::Stage;
+use landbridge_tests::lab::trial::size;
 use landbridge_tests::lab::{Try, person};
 use serde_json::json;
 
@@ -12,10 +13,11 @@ fn wrong_passwords_from_outside_under_any_name_lock_no_account_of_the_domain() {
             "lockOutObservationWindow": "-18000000000",
             "lockoutDuration": "-18000000000",
         });
-        let stage = Stage::prepared(50, 2, "pta", |domain| domain.set_policy(policy).unwrap());
+        let (guesses, users) = size((300, 10), (20_000, 200));
+        let stage = Stage::prepared(users + 50, 2, "pta", |domain| domain.set_policy(policy).unwrap());
         let mut tries = Vec::new();
-        for n in 0..300_u32 {
-            let who = person(n % 10);
+        for n in 0..guesses {
+            let who = person(n % users);
             let name = match n % 3 {
                 0 => who.upn.clone(),
                 1 => who.upn.to_uppercase(),
@@ -26,18 +28,18 @@ fn wrong_passwords_from_outside_under_any_name_lock_no_account_of_the_domain() {
         let answers = stage.app.sign_all_in(&tries, 32).unwrap();
         assert!(answers.iter().all(|answer| answer.refused()), "every guess is refused and looks the same");
         // Whoever was not guessed at gets in, and by the DC's own word nobody is locked.
-        for n in 10..20 {
+        for n in users..users + 10 {
             let who = person(n);
             let answer = stage.sign_in(&who, &who.password);
             assert!(answer.accepted(), "{}: {answer:?}", who.sam);
         }
-        for n in 0..10 {
+        for n in 0..users {
             let who = person(n);
             let bind = stage.domain.bare_bind(&who.upn, &who.password).unwrap();
             assert_eq!(bind, None, "{} with threshold {threshold}", who.sam);
         }
         println!(
-            "threshold {threshold}: {} wrong passwords over 10 accounts, none locked in AD",
+            "threshold {threshold}: {} wrong passwords over {users} accounts, none locked in AD",
             tries.len()
         );
     }

@@ -11,3 +11,4 @@ mod silence;
 mod stage;
 mod times;
 mod verdicts;
+mod ways;
