@@ -10,6 +10,7 @@ mod certificates;
 pub mod domain;
 pub mod edits;
 mod error;
+pub mod fake_dns;
 pub mod lying_agent;
 pub mod phs;
 pub mod population;

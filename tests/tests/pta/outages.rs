@@ -110,3 +110,41 @@ fn a_tenant_that_is_killed_has_its_agents_back_in_five_seconds_and_a_dc_that_is_
         assert!(Instant::now() < until, "the DC is back and nobody signs in");
     }
 }
+
+#[test]
+fn a_tenant_that_is_stopped_gives_each_sign_in_in_flight_one_clear_answer() {
+    let stage = Stage::new(50, 2);
+    let (stop, stage) = (AtomicBool::new(false), &stage);
+    let stop = &stop;
+    let ends = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..6_u32)
+            .map(|n| {
+                scope.spawn(move || {
+                    let (mut accepted, mut unavailable, mut unreached) = (0, 0, 0);
+                    while !stop.load(Ordering::Relaxed) {
+                        let who = person(n);
+                        match stage.app.sign_in(&Try::from(n, &who.upn, &who.password)) {
+                            Ok(answer) if answer.accepted() => accepted += 1,
+                            Ok(answer) if answer.status == 503 => unavailable += 1,
+                            Ok(answer) => panic!("neither yes nor unavailable: {answer:?}"),
+                            // The door is closed: nobody was asked.
+                            Err(_) => unreached += 1,
+                        }
+                    }
+                    (accepted, unavailable, unreached)
+                })
+            })
+            .collect();
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_millis(700));
+            stage.tenant.stop().unwrap().expect_code(0);
+            stage.tenant.serve().unwrap();
+            stage.wait_for_all();
+        }
+        stop.store(true, Ordering::Relaxed);
+        tries.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    let sum = ends.iter().fold((0, 0, 0), |s, e| (s.0 + e.0, s.1 + e.1, s.2 + e.2));
+    println!("3 stops: {} accepted, {} unavailable, {} found the door closed", sum.0, sum.1, sum.2);
+    assert!(sum.0 > 30);
+}

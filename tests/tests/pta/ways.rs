@@ -1,6 +1,7 @@
 //! The ways of an agent: through a proxy, over IPv6, to a second domain controller, to one that is pinned.
 
 use crate::stage::Stage;
+use landbridge_tests::lab::fake_dns::FakeDns;
 use landbridge_tests::lab::second::SECOND;
 use landbridge_tests::lab::{
     Application, Domain, Phs, PhsSettings, Population, PtaAgent, PtaSettings, Tenant, TenantSettings, Try,
@@ -10,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -144,4 +145,30 @@ fn a_pinned_controller_is_believed_whoever_made_its_certificate_and_no_other_is(
         agent.enroll(&stage.tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
         agent.ask(&["check"], None).unwrap().expect_code(code);
     }
+}
+
+#[test]
+fn controllers_are_found_by_dns_and_one_outside_the_domain_is_not_taken() {
+    let stage = Stage::new(50, 0);
+    let IpAddr::V4(controller) = stage.domain.address() else { panic!("the lab's DC has an IPv4 address") };
+    let [_, b, c, d] = controller.octets();
+    // Nobody else serves DNS beside the lab's own address.
+    let dns = Ipv4Addr::new(127, b, c, d.wrapping_add(100).max(1));
+    let named = vec![
+        ("dc.elsewhere.example.net".to_owned(), controller),
+        ("dc1.corp.example.com".to_owned(), controller),
+    ];
+    let dns = FakeDns::serve(dns, "corp.example.com", named).unwrap();
+    let settings = PtaSettings { controllers: vec![], ..PtaSettings::for_domain(&stage.domain) };
+    let agent = PtaAgent::install(&settings).unwrap();
+    agent.enroll(&stage.tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
+    let check = agent.command(&["check", "--json"]).unwrap();
+    let found = dns.wrap(&check, agent.folder()).unwrap().output().unwrap();
+    let said = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(found.status.success(), "{said}\n{}", String::from_utf8_lossy(&found.stderr));
+    assert!(said.contains("dc1.corp.example.com") && !said.contains("elsewhere"), "{said}");
+    assert!(String::from_utf8_lossy(&found.stderr).contains("outside the domain"));
+    // Without such a server it is said what is missing, and what to do.
+    let without = agent.ask(&["check"], None).unwrap().expect_code(5);
+    assert!(without.to_string().contains("[[directory.controllers]]"), "{without}");
 }

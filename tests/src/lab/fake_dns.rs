@@ -1,0 +1,108 @@
+//! A DNS server that knows one domain's controllers and nothing else. A fake, because the lab's domain has no DNS of its
+//! own; the resolver that asks it is the real one.
+
+use super::error::{Doing as _, LabError};
+use super::watchdog;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Answers until this process ends.
+#[derive(Debug)]
+pub struct FakeDns {
+    address: Ipv4Addr,
+}
+
+impl FakeDns {
+    /// Serves on port 53 of this loopback address: `_ldap._tcp.dc._msdcs.<domain>` names these controllers, in this order.
+    pub fn serve(
+        address: Ipv4Addr,
+        domain: &str,
+        controllers: Vec<(String, Ipv4Addr)>,
+    ) -> Result<Self, LabError> {
+        let socket =
+            UdpSocket::bind(SocketAddr::from((address, 53))).doing("serve DNS on a loopback address")?;
+        let asked = format!("_ldap._tcp.dc._msdcs.{domain}");
+        std::thread::spawn(move || {
+            let mut question = [0; 512];
+            while let Ok((length, from)) = socket.recv_from(&mut question) {
+                if let Some(answer) = answer(&question[..length], &asked, &controllers) {
+                    let _ = socket.send_to(&answer, from);
+                }
+            }
+        });
+        Ok(Self { address })
+    }
+
+    /// The command in a mount namespace whose only DNS server is this one.
+    pub fn wrap(&self, command: &Command, folder: &Path) -> Result<Command, LabError> {
+        let conf = self.resolv_conf(folder)?;
+        let mut wrapped = Command::new("unshare");
+        wrapped.args(["--mount", "sh", "-c"]);
+        wrapped.arg("mount --bind \"$1\" /etc/resolv.conf && shift && exec \"$@\"").arg("sh").arg(conf);
+        wrapped.arg(command.get_program()).args(command.get_args());
+        Ok(wrapped)
+    }
+
+    fn resolv_conf(&self, folder: &Path) -> Result<PathBuf, LabError> {
+        watchdog::watch_folder(folder)?;
+        let path = folder.join("resolv.conf");
+        std::fs::write(&path, format!("nameserver {}\noptions timeout:1 attempts:1\n", self.address))
+            .doing("write resolv.conf")?;
+        Ok(path)
+    }
+}
+
+/// The answer to a question (RFC 1035, section 4), or that there is no such name.
+fn answer(question: &[u8], asked: &str, controllers: &[(String, Ipv4Addr)]) -> Option<Vec<u8>> {
+    let (name, after) = name_in(question)?;
+    let kind = u16::from_be_bytes(question.get(after..after + 2)?.try_into().ok()?);
+    let mut records: Vec<(u16, Vec<u8>)> = Vec::new();
+    for (place, (controller, address)) in (0_u16..).zip(controllers) {
+        if kind == 33 && name == asked {
+            let mut data = [place, 0, 389].map(u16::to_be_bytes).concat();
+            data.extend(written(controller));
+            records.push((33, data));
+        }
+        if kind == 1 && name == *controller {
+            records.push((1, IpAddr::V4(*address).to_string().parse::<Ipv4Addr>().ok()?.octets().to_vec()));
+        }
+    }
+    let known = name == asked || controllers.iter().any(|(controller, _)| *controller == name);
+    let mut answer = question.get(..2)?.to_vec();
+    answer.extend([0x85, if known { 0x80 } else { 0x83 }, 0, 1]);
+    answer.extend(u16::try_from(records.len()).ok()?.to_be_bytes());
+    answer.extend([0, 0, 0, 0]);
+    answer.extend(question.get(12..after + 4)?);
+    for (kind, data) in records {
+        answer.extend([0xc0, 12]);
+        answer.extend(kind.to_be_bytes());
+        answer.extend([0, 1, 0, 0, 0, 60]);
+        answer.extend(u16::try_from(data.len()).ok()?.to_be_bytes());
+        answer.extend(data);
+    }
+    Some(answer)
+}
+
+fn name_in(question: &[u8]) -> Option<(String, usize)> {
+    let (mut at, mut labels) = (12, Vec::new());
+    loop {
+        let length = usize::from(*question.get(at)?);
+        at += 1;
+        if length == 0 {
+            return Some((labels.join(".").to_lowercase(), at));
+        }
+        labels.push(String::from_utf8_lossy(question.get(at..at + length)?).into_owned());
+        at += length;
+    }
+}
+
+fn written(name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for label in name.split('.') {
+        bytes.push(u8::try_from(label.len()).unwrap_or(0));
+        bytes.extend(label.bytes());
+    }
+    bytes.push(0);
+    bytes
+}
