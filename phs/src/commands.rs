@@ -81,7 +81,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PhsError> {
         let client = Client::through(&identity.url, tls::enrolled(identity)?, proxy.clone())?;
         Ok(Box::new(Sender::new(client, runtime.handle().clone(), stop.clone())))
     };
-    let findings = check::check(config, Uuid::new_v4(), now(), &mut asking);
+    let findings = check::check(config, Uuid::nil(), now(), &mut asking);
     if json {
         let list = serde_json::to_string_pretty(&findings);
         say(&list.map_err(|_| PhsError::Defect("the findings cannot be written as JSON"))?)?;

@@ -47,11 +47,17 @@ pub struct Attend {
 
 struct Held {
     relay: Relay,
-    links: HashMap<Link, mpsc::Sender<FromTenant>>,
+    links: HashMap<Link, Way>,
     waiting: HashMap<u64, oneshot::Sender<Asked>>,
     next: u64,
     looking_at: Instant,
     introduced: HashMap<Uuid, (Uuid, String)>,
+}
+
+/// The way to a link's task: what it sends, and that it is to end at once, whatever waits.
+struct Way {
+    sender: mpsc::Sender<FromTenant>,
+    closed: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Attend {
@@ -106,6 +112,11 @@ impl Attend {
         self.with(|held, _| held.relay.forget_instances(agent));
     }
 
+    /// An agent was revoked or is quarantined: its links are closed, and what is in its hand is asked elsewhere.
+    pub fn cut(&self, agent: Uuid) {
+        self.with(|held, now| held.relay.cut(agent, now));
+    }
+
     /// The accounts that agents of this domain are tried with.
     pub fn canaries(&self, domain: i64, objects: Vec<Uuid>) {
         self.with(|held, _| held.relay.canaries(domain, objects));
@@ -152,16 +163,17 @@ impl Attend {
         }
     }
 
-    fn enter(&self, facts: Facts) -> (Link, mpsc::Receiver<FromTenant>) {
+    fn enter(&self, facts: Facts) -> (Link, mpsc::Receiver<FromTenant>, Arc<Notify>) {
         let (sender, receiver) = mpsc::channel(WAITING);
+        let closed = Arc::new(Notify::new());
         let link = self.with(|held, now| {
             held.next += 1;
             let link = Link(held.next);
-            held.links.insert(link, sender);
+            held.links.insert(link, Way { sender, closed: closed.clone() });
             held.relay.connected(link, facts, now);
             link
         });
-        (link, receiver)
+        (link, receiver, closed)
     }
 
     fn heard(&self, link: Link, message: FromAgent) {
@@ -194,16 +206,20 @@ impl Attend {
     fn act(&self, held: &mut Held, output: Output, now: Instant) {
         match output {
             Output::Send { link, message } => {
-                let sent = held.links.get(&link).is_some_and(|sender| sender.try_send(message).is_ok());
+                let sent = held.links.get(&link).is_some_and(|way| way.sender.try_send(message).is_ok());
                 if !sent {
                     // It does not read what it is sent: as good as gone.
-                    held.links.remove(&link);
+                    if let Some(way) = held.links.remove(&link) {
+                        way.closed.notify_one();
+                    }
                     held.relay.lost(link, now);
                 }
             }
             Output::Close { link, why } => {
                 tracing::info!(link = link.0, ?why, "an agent's connection is closed");
-                held.links.remove(&link);
+                if let Some(way) = held.links.remove(&link) {
+                    way.closed.notify_one();
+                }
             }
             Output::Answered { ticket, asked } => {
                 self.metrics.asked(&asked.outcome);

@@ -60,6 +60,7 @@ pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
         Ask::AgentsRevoke { agent } => {
             let outcome = store.write(|tx| change.revoke_agent(tx, agent));
             // After the commit: whoever comes back now finds the revocation.
+            tenant.attend.cut(agent);
             tenant.live.cut(agent);
             outcome
         }

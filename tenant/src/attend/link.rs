@@ -2,7 +2,7 @@
 
 use super::Attend;
 use crate::accept::Peer;
-use crate::relay::Facts;
+use crate::relay::{Facts, Link};
 use crate::routes::Answer;
 use crate::store::agents::Agent;
 use bytes::Bytes;
@@ -21,10 +21,12 @@ use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{FromTenant, MAX_MESSAGE, SILENCE};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use uuid::Uuid;
 
 /// An agent that does not take what it is sent for so long is not there.
 const SENDING: Duration = Duration::from_millis(SILENCE);
@@ -100,14 +102,35 @@ async fn serve(attend: &Attend, peer: &Peer, facts: Facts, upgraded: Upgraded) {
     let mut socket =
         WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
     let agent = facts.agent;
-    let (link, mut outgoing) = attend.enter(facts);
-    let why = loop {
+    let (link, outgoing, closed) = attend.enter(facts);
+    // Whatever the conversation is waiting for: a peer that does not read outlasts nothing.
+    let (why, at_once) = tokio::select! {
+        () = peer.cut() => ("it was cut", true),
+        () = closed.notified() => ("the tenant has done with it", true),
+        why = converse(attend, link, agent, &mut socket, outgoing) => (why, false),
+    };
+    attend.leave(link);
+    tracing::info!(%agent, link = link.0, why, "an agent's connection is over");
+    if !at_once {
+        // For an agent that still listens: an end, and not a silence.
+        let _ = tokio::time::timeout(Duration::from_millis(500), socket.close(None)).await;
+    }
+}
+
+/// Sends what there is to send and hears what comes; says why it ends.
+async fn converse(
+    attend: &Attend,
+    link: Link,
+    agent: Uuid,
+    socket: &mut WebSocketStream<TokioIo<Upgraded>>,
+    mut outgoing: mpsc::Receiver<FromTenant>,
+) -> &'static str {
+    loop {
         tokio::select! {
-            () = peer.cut() => break "it was cut",
             message = outgoing.recv() => {
-                let Some(message) = message else { break "the tenant has done with it" };
-                if let Err(why) = send(&mut socket, &message).await {
-                    break why;
+                let Some(message) = message else { return "the tenant stops" };
+                if let Err(why) = send(socket, &message).await {
+                    return why;
                 }
             }
             came = socket.next() => match came {
@@ -115,24 +138,20 @@ async fn serve(attend: &Attend, peer: &Peer, facts: Facts, upgraded: Upgraded) {
                     Ok(message) => attend.heard(link, message),
                     Err(error) => {
                         tracing::warn!(%agent, %error, "an agent's message cannot be read");
-                        break "it sent what cannot be read";
+                        return "it sent what cannot be read";
                     }
                 },
                 // Answered by the library as it reads on; heartbeats are ours to send.
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(Message::Close(_))) | None => break "it closed",
-                Some(Ok(Message::Text(_) | Message::Frame(_))) => break "it sent what is no frame",
+                Some(Ok(Message::Close(_))) | None => return "it closed",
+                Some(Ok(Message::Text(_) | Message::Frame(_))) => return "it sent what is no frame",
                 Some(Err(error)) => {
                     tracing::debug!(%agent, %error, "an agent's connection broke");
-                    break "it broke";
+                    return "it broke";
                 }
             },
         }
-    };
-    attend.leave(link);
-    tracing::info!(%agent, link = link.0, why, "an agent's connection is over");
-    // For an agent that still listens: an end, and not a silence.
-    let _ = tokio::time::timeout(Duration::from_millis(500), socket.close(None)).await;
+    }
 }
 
 async fn send(

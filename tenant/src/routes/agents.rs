@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 /// The most bytes of a message that is not an upload.
 const MAX_SMALL: usize = 32 * 1024;
@@ -82,10 +83,9 @@ pub(super) async fn attend(tenant: Arc<Tenant>, peer: &Arc<Peer>, request: Reque
 /// `POST /v1/upload/hello`.
 pub(super) async fn hello(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut Incoming) -> Answer {
     uploading(tenant, peer, incoming, MAX_SMALL, |tenant, writer, hello: Hello, now| {
-        if !tenant.attend.is_one_process(writer.agent, hello.instance) {
-            let what = "the agent's identity is used by two processes at once: it is in quarantine until an \
-                        administrator has looked into it and runs `landbridge-tenant agents approve`";
-            return Err(Problem::new(ProblemCode::AgentNotApproved, what));
+        // `check` says hello without a name: it writes nothing, and may run beside a cycle.
+        if !hello.instance.is_nil() {
+            one_process(tenant, writer, hello.instance)?;
         }
         let receipt = ingest::hello(&tenant.store, writer, &hello, now)?;
         // For the administrator's list alone, so a failure does not stop the cycle.
@@ -100,6 +100,7 @@ pub(super) async fn hello(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut 
 /// `POST /v1/upload/offer`.
 pub(super) async fn offer(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut Incoming) -> Answer {
     let ask = |tenant: &Tenant, writer: &Writer, offer: Offer, now| {
+        one_process(tenant, writer, offer.instance)?;
         ingest::offer(&tenant.store, writer, &offer, now)
     };
     uploading(tenant, peer, incoming, MAX_FRAME, ask).await
@@ -108,9 +109,20 @@ pub(super) async fn offer(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut 
 /// `POST /v1/upload`.
 pub(super) async fn upload(tenant: Arc<Tenant>, peer: &Arc<Peer>, incoming: &mut Incoming) -> Answer {
     let take = |tenant: &Tenant, writer: &Writer, upload: Upload, now| {
+        one_process(tenant, writer, upload.instance)?;
         ingest::upload(&tenant.store, writer, &upload, now)
     };
     uploading(tenant, peer, incoming, MAX_FRAME, take).await
+}
+
+/// One identity is one process: the same rule for whoever uploads as for whoever answers sign-ins.
+fn one_process(tenant: &Tenant, writer: &Writer, instance: Uuid) -> Result<(), Problem> {
+    if tenant.attend.is_one_process(writer.agent, instance) {
+        return Ok(());
+    }
+    let what = "the agent's identity is used by two processes at once: it is in quarantine until an administrator has \
+                looked into it and runs `landbridge-tenant agents approve`";
+    Err(Problem::new(ProblemCode::AgentNotApproved, what))
 }
 
 async fn uploading<M, R>(
