@@ -19,7 +19,7 @@ pub use agents::{Before, Candidate, Road};
 
 use crate::account_state::{State, Told};
 use crate::directory::{Whose, folded, whose};
-use crate::lockout::{Remembered, Rules, source};
+use crate::lockout::{Remembered, Rules, Tries, source};
 use crate::relay::NoAnswer;
 use crate::store::{Store, StoreError};
 use counters::Strangers;
@@ -193,6 +193,8 @@ pub struct Signin {
     turns: Arc<Turns>,
     remembered: Mutex<Remembered>,
     strangers: Mutex<Strangers>,
+    /// What AD may have counted while the database could not be written.
+    unwritten: Mutex<HashMap<Uuid, Tries>>,
     /// What a digest of each domain usually costs.
     usual: Mutex<HashMap<i64, Profile>>,
     strong: SaltedDigest,
@@ -236,6 +238,7 @@ impl Signin {
             turns: Arc::default(),
             remembered: Mutex::new(Remembered::new().ok_or(NoRandomness)?),
             strangers: Mutex::new(Strangers::default()),
+            unwritten: Mutex::default(),
             usual: Mutex::new(HashMap::new()),
             strong: SaltedDigest::decoy(Profile::Strong),
             entra: SaltedDigest::decoy(Profile::Entra),

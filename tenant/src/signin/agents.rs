@@ -8,7 +8,7 @@ use super::turns::Turn;
 use super::{MAX_PASSWORD, Person, Signin, Subject, Unavailable, Verdict, Why, held, refused};
 use crate::account_state::State;
 use crate::directory::folded;
-use crate::lockout::{Room, Seen, source};
+use crate::lockout::{Room, Seen, Tries, source};
 use crate::relay::Asked;
 use crate::store::domains::{Domain, SigninPolicy};
 use crate::store::{StoreError, accounts, canaries, domains, lockouts};
@@ -42,7 +42,12 @@ pub struct Candidate {
     policy: SigninPolicy,
     room: Room,
     from: String,
+    /// pwdLastSet before anybody was asked: what a refusal was about.
+    password_set: Option<i64>,
 }
+
+/// The most accounts whose charges wait in memory for a database that can be written.
+const UNWRITTEN: usize = 10_000;
 
 /// Whether an agent is asked.
 #[derive(Debug)]
@@ -74,7 +79,9 @@ impl Signin {
                 (_, _, SigninPolicy::Phs) => Road::Digest,
                 (Subject::Account(object), None, SigninPolicy::Pta | SigninPolicy::PtaThenPhs) => {
                     let room = Room::of(&domain.policy);
-                    Road::Agent(Candidate { object, domain: id, policy, room, from: source(from) })
+                    let known = signin.store.read(|conn| accounts::attributes(conn, object))?;
+                    let (from, password_set) = (source(from), known.pwd_last_set);
+                    Road::Agent(Candidate { object, domain: id, policy, room, from, password_set })
                 }
                 (_, _, SigninPolicy::Pta | SigninPolicy::PtaThenPhs) => Road::Nobody { domain: id },
             })
@@ -101,12 +108,12 @@ impl Signin {
         if self.is_locked(Subject::Account(object), &candidate.from, now)? {
             return Ok(no(Why::LockedOut));
         }
-        let (spent, set, present, canary) = self.store.read(|conn| {
-            let spent = lockouts::find(conn, object, lockouts::DIRECTORY)?;
+        let spent = self.spent(object)?;
+        let (set, present, canary) = self.store.read(|conn| {
             let account = accounts::find(conn, object)?;
             let set = accounts::attributes(conn, object)?.pwd_last_set;
             let present = account.is_some_and(|account| account.presence == Presence::Present);
-            Ok((spent, set, present, canaries::is_one(conn, object)?))
+            Ok((set, present, canaries::is_one(conn, object)?))
         })?;
         if !present {
             return Ok(no(Why::UnknownName));
@@ -128,6 +135,9 @@ impl Signin {
         }
         if !candidate.room.has_room(spent.as_ref(), now) {
             return Ok(no(Why::HeldBack));
+        }
+        if held(&self.unwritten).len() >= UNWRITTEN {
+            return Ok(Before::Decided(Verdict::Unavailable(Unavailable::Storage)));
         }
         let again = {
             let remembered = held(&self.remembered);
@@ -183,8 +193,8 @@ impl Signin {
             }
         };
         if said == wire::Verdict::Wrong {
-            let set = self.store.read(|conn| Ok(accounts::attributes(conn, object)?.pwd_last_set))?;
-            self.settle_seen(object, &candidate.from, password, Seen { at: now, password_set: set })?;
+            let seen = Seen { at: now, password_set: candidate.password_set };
+            self.settle_seen(object, &candidate.from, password, seen)?;
         } else {
             self.settle(Subject::Account(object), &candidate.from, password, &verdict, now)?;
         }
@@ -194,18 +204,36 @@ impl Signin {
     /// What AD may have counted, is counted here; after a right password AD forgets, and so do we.
     fn charge(&self, candidate: &Candidate, asked: &Asked, now: i64) -> Result<(), StoreError> {
         let object = candidate.object;
-        let spent = self.store.read(|conn| lockouts::find(conn, object, lockouts::DIRECTORY))?;
-        if asked.outcome == Ok(wire::Verdict::Valid) {
-            // A delivery that was lost may still be on its way to a bad password's count: kept, if there was one.
-            if spent.is_some() && asked.tried <= 1 {
-                self.store.write(|tx| lockouts::clear(tx, object, lockouts::DIRECTORY))?;
+        let spent = self.spent(object)?;
+        let tried = match asked.outcome {
+            Ok(wire::Verdict::Valid) => {
+                // A delivery that was lost may still be on its way to a bad password's count: kept, if there was one.
+                if spent.is_some() && asked.tried <= 1 {
+                    self.store.write(|tx| lockouts::clear(tx, object, lockouts::DIRECTORY))?;
+                    held(&self.unwritten).remove(&object);
+                }
+                return Ok(());
             }
-            return Ok(());
-        }
-        let tried = if asked.outcome.is_ok() { asked.tried.max(1) } else { asked.tried };
-        match candidate.room.spend(spent.as_ref(), tried, now) {
-            Some(spent) => self.store.write(|tx| lockouts::put(tx, object, lockouts::DIRECTORY, &spent)),
-            None => Ok(()),
+            Ok(said) if after_the_right_password(said) => 0,
+            Ok(_) => asked.tried.max(1),
+            Err(_) => asked.tried,
+        };
+        let Some(spent) = candidate.room.spend(spent.as_ref(), tried, now) else { return Ok(()) };
+        // A full disk must not let more guesses through to AD.
+        self.store
+            .write(|tx| lockouts::put(tx, object, lockouts::DIRECTORY, &spent))
+            .inspect_err(|_| drop(held(&self.unwritten).insert(object, spent)))?;
+        held(&self.unwritten).remove(&object);
+        Ok(())
+    }
+
+    /// What AD may have counted of this account.
+    fn spent(&self, object: Uuid) -> Result<Option<Tries>, StoreError> {
+        // It was made from what is stored, and is newer.
+        let unwritten = held(&self.unwritten).get(&object).copied();
+        match unwritten {
+            Some(spent) => Ok(Some(spent)),
+            None => self.store.read(|conn| lockouts::find(conn, object, lockouts::DIRECTORY)),
         }
     }
 
@@ -266,6 +294,24 @@ impl Signin {
             error!(database = %self.store.path().display(), error = %failed, "the database fails: nobody signs in");
             Unavailable::Storage
         })
+    }
+}
+
+/// Whether AD says this only to whoever has the password (FACTS: LDAP), and so counted nothing: whoever tries an
+/// expired password twice must get in with the new one at once.
+fn after_the_right_password(said: wire::Verdict) -> bool {
+    match said {
+        wire::Verdict::Valid
+        | wire::Verdict::PasswordExpired
+        | wire::Verdict::MustChange
+        | wire::Verdict::AccountExpired
+        | wire::Verdict::Disabled
+        | wire::Verdict::LogonHours
+        | wire::Verdict::Workstation => true,
+        wire::Verdict::Wrong
+        | wire::Verdict::Locked
+        | wire::Verdict::Restricted
+        | wire::Verdict::Unknown(_) => false,
     }
 }
 

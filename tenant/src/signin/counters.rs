@@ -81,7 +81,9 @@ impl Signin {
                 | Why::NoDigest
                 | Why::UnknownName
                 | Why::AmbiguousName
-                | Why::OtherDomain => true,
+                | Why::OtherDomain
+                // A directory that does not say why may mean a wrong password, every time.
+                | Why::UnknownCode(_) => true,
                 // The password was right, or could not be tried: neither a failure nor a success.
                 Why::State(_) | Why::DigestUnreadable => return Ok(()),
                 Why::BadName
@@ -91,8 +93,7 @@ impl Signin {
                 | Why::RefusedBefore
                 | Why::Canary
                 | Why::Workstation
-                | Why::Restricted
-                | Why::UnknownCode(_) => return Ok(()),
+                | Why::Restricted => return Ok(()),
             },
             Verdict::Unavailable(_) => return Ok(()),
         };

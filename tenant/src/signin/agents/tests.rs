@@ -201,3 +201,63 @@ async fn one_account_has_one_turn_and_a_bounded_line() {
     assert_eq!(outcomes.iter().filter(|got| **got).count(), 15);
     assert!(signin.turns.is_idle());
 }
+
+#[test]
+fn a_database_that_cannot_be_written_lets_no_more_guesses_through_to_ad() {
+    let tenant = domain(SigninPolicy::Pta, 5);
+    let signin = signin(&tenant);
+    let broken = "CREATE TRIGGER broken BEFORE INSERT ON lockouts BEGIN SELECT RAISE(ABORT, 'no'); END";
+    tenant.store.write(|tx| Ok(tx.execute_batch(broken)?)).unwrap();
+    let reached = (0..20)
+        .filter(|n| {
+            tries(&signin, &format!("guess {n}"), asked(Ok(wire::Verdict::Wrong), 1), NOW).0.is_some()
+        })
+        .count();
+    assert_eq!(reached, 2, "as many as with a database");
+}
+
+#[test]
+fn a_right_password_that_ad_would_not_let_in_uses_nothing_up() {
+    for said in [
+        wire::Verdict::PasswordExpired,
+        wire::Verdict::MustChange,
+        wire::Verdict::AccountExpired,
+        wire::Verdict::Disabled,
+        wire::Verdict::LogonHours,
+        wire::Verdict::Workstation,
+    ] {
+        let tenant = domain(SigninPolicy::Pta, 3);
+        let signin = signin(&tenant);
+        for _ in 0..5 {
+            assert!(tries(&signin, "right1", asked(Ok(said), 1), NOW).0.is_some(), "{said:?}");
+        }
+        // It was changed in AD, and is good at once.
+        let (_, after) = tries(&signin, "new", asked(Ok(wire::Verdict::Valid), 1), NOW + 1);
+        assert!(matches!(after, Before::Decided(Verdict::Accepted(_))), "{said:?}: {after:?}");
+    }
+}
+
+#[test]
+fn a_code_that_is_not_known_counts_as_a_wrong_password() {
+    let tenant = domain(SigninPolicy::Pta, 0);
+    let signin = signin(&tenant);
+    let reached = (0..30)
+        .filter(|n| {
+            tries(&signin, &format!("guess {n}"), asked(Ok(wire::Verdict::Unknown(49)), 1), NOW).0.is_some()
+        })
+        .count();
+    assert_eq!(reached, 10, "a directory that gives no sub-code is not guessed at for ever");
+}
+
+#[test]
+fn a_password_that_became_right_while_it_was_refused_is_asked_again() {
+    let tenant = domain(SigninPolicy::Pta, 0);
+    let signin = signin(&tenant);
+    let who = candidate(&signin, "CORP\\user1");
+    assert!(matches!(signin.before(&who, &password("new"), NOW), Before::Ask));
+    // AD says no; then the password is set, and phs brings it, before the no is written down.
+    let set = crate::account_state::filetime(NOW - 7_200).unwrap();
+    tenant.sends(vec![with(1, vec![written(2, AttributeValue::PwdLastSet(Some(set)))])]);
+    signin.after(&who, &password("new"), asked(Ok(wire::Verdict::Wrong), 1), NOW);
+    assert!(matches!(signin.before(&who, &password("new"), NOW + 1), Before::Ask));
+}
