@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// A frozen agent is given up after this.
-const GIVEN_UP: Duration = Duration::from_secs(4);
+/// A frozen agent is given up after this: three seconds of silence, counted from the last message that it had sent before
+/// and that was on its way for at most two and a half, and a moment.
+const GIVEN_UP: Duration = Duration::from_secs(6);
 
 impl World {
     pub(super) fn something_goes_wrong(&mut self) {
