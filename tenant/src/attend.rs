@@ -102,6 +102,11 @@ impl Attend {
         self.held().relay.usual(domain, u64::from_be_bytes(chance))
     }
 
+    /// Why no agent of this domain could be asked now; none: one could.
+    pub fn unable(&self, domain: i64) -> Option<NoAnswer> {
+        self.held().relay.unable(domain, Instant::now())
+    }
+
     /// Whether an upload comes from the one process that its agent is. If not, the alarm is raised.
     pub fn is_one_process(&self, agent: Uuid, instance: Uuid) -> bool {
         self.with(|held, now| held.relay.is_one_process(agent, instance, now))

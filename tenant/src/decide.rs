@@ -4,10 +4,10 @@
 //! what a domain controller says.
 
 use crate::serve::Tenant;
-use crate::signin::{Before, Candidate, Road, Unavailable, Verdict};
+use crate::signin::{Before, Candidate, Road, Stranger, Unavailable, Verdict};
 use landbridge_crypto::secret::Password;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 
 /// A refusal that asked no agent takes this long while none is known to have asked one.
@@ -41,14 +41,7 @@ async fn decided(tenant: &Arc<Tenant>, wish: Arc<Wish>) -> Verdict {
         None => Verdict::Unavailable(Unavailable::Storage),
         Some(Err(why)) => Verdict::Unavailable(why),
         Some(Ok(Road::Digest)) => by_digest(tenant, &wish).await,
-        Some(Ok(Road::Nobody { domain })) => {
-            let verdict = step(tenant, &wish, |tenant, wish| {
-                tenant.signin.nobody(&wish.user, &wish.password, &wish.from, wish.limit, wish.now)
-            });
-            let verdict = verdict.await.unwrap_or(Verdict::Unavailable(Unavailable::Storage));
-            as_slow_as_an_agent(tenant, domain).await;
-            verdict
-        }
+        Some(Ok(Road::Nobody(stranger))) => by_nobody(tenant, &wish, stranger).await,
         Some(Ok(Road::Agent(candidate))) => by_agent(tenant, &wish, Arc::new(candidate)).await,
     }
 }
@@ -61,7 +54,7 @@ async fn by_digest(tenant: &Arc<Tenant>, wish: &Arc<Wish>) -> Verdict {
 }
 
 async fn by_agent(tenant: &Arc<Tenant>, wish: &Arc<Wish>, candidate: Arc<Candidate>) -> Verdict {
-    let Some(turn) = tenant.signin.turn(&candidate).await else {
+    let Some(turn) = tenant.signin.turn(candidate.object).await else {
         return tenant.signin.counted(Verdict::Unavailable(Unavailable::Overloaded));
     };
     let looking = candidate.clone();
@@ -70,7 +63,9 @@ async fn by_agent(tenant: &Arc<Tenant>, wish: &Arc<Wish>, candidate: Arc<Candida
     let after = match before.await {
         Some(Before::Ask) => {
             let Candidate { domain, object, .. } = *candidate;
+            let since = Instant::now();
             let asked = tenant.attend.ask(domain, object, wish.password.clone()).await;
+            tenant.signin.heard(domain, &asked.outcome, since.elapsed());
             let concluding = candidate.clone();
             let after = step(tenant, wish, move |tenant, wish| {
                 tenant.signin.after(
@@ -89,7 +84,37 @@ async fn by_agent(tenant: &Arc<Tenant>, wish: &Arc<Wish>, candidate: Arc<Candida
         other => other,
     };
     drop(turn);
-    match after {
+    concluded(tenant, wish, after).await
+}
+
+/// The same steps in the same order as an account's, turn and waiting included, but nobody is asked.
+async fn by_nobody(tenant: &Arc<Tenant>, wish: &Arc<Wish>, stranger: Stranger) -> Verdict {
+    let Some(turn) = tenant.signin.turn(stranger.id).await else {
+        return tenant.signin.counted(Verdict::Unavailable(Unavailable::Overloaded));
+    };
+    let domain = stranger.domain;
+    let (unable, silence) = (tenant.attend.unable(domain), tenant.signin.silence(domain));
+    let why = unable.or(silence.map(|silence| silence.why));
+    let decided = step(tenant, wish, move |tenant, wish| {
+        tenant.signin.nobody(&stranger, why, &wish.password, wish.now)
+    });
+    let decided = decided.await;
+    let no_answer = match &decided {
+        Some(Before::Digest | Before::Decided(Verdict::Unavailable(Unavailable::NoAnswer(_)))) => true,
+        Some(Before::Decided(_) | Before::Ask) | None => false,
+    };
+    match silence {
+        Some(silence) if no_answer && unable.is_none() => tokio::time::sleep(silence.took).await,
+        // For an account's that is known at once, too.
+        _ if no_answer => {}
+        _ => as_slow_as_an_agent(tenant, domain).await,
+    }
+    drop(turn);
+    concluded(tenant, wish, decided).await
+}
+
+async fn concluded(tenant: &Arc<Tenant>, wish: &Arc<Wish>, step: Option<Before>) -> Verdict {
+    match step {
         Some(Before::Decided(verdict)) => tenant.signin.counted(verdict),
         Some(Before::Digest) => by_digest(tenant, wish).await,
         Some(Before::Ask) | None => Verdict::Unavailable(Unavailable::Storage),

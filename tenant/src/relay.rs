@@ -224,6 +224,16 @@ impl Relay {
         samples.get(usize::try_from(at).ok()?).copied()
     }
 
+    /// Why a sign-in of this domain could not be delivered now; none: it could.
+    pub fn unable(&self, domain: i64, now: Instant) -> Option<NoAnswer> {
+        let mut of_domain =
+            self.lines.values().filter(|line| line.facts.domain == domain && line.takes(now)).peekable();
+        if self.draining || of_domain.peek().is_none() {
+            return Some(NoAnswer::NoAgent);
+        }
+        (!of_domain.any(Line::has_room)).then_some(NoAnswer::Busy)
+    }
+
     /// Whether no sign-in waits.
     pub fn is_idle(&self) -> bool {
         self.tickets.is_empty()

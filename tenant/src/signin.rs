@@ -15,7 +15,7 @@ mod gate;
 mod judge;
 mod turns;
 
-pub use agents::{Before, Candidate, Road};
+pub use agents::{Before, Candidate, Road, Silence, Stranger};
 
 use crate::account_state::{State, Told};
 use crate::directory::{Whose, folded, whose};
@@ -191,6 +191,8 @@ pub struct Signin {
     settings: Settings,
     gate: Gate,
     turns: Arc<Turns>,
+    /// The domains whose agents had no answer to the last sign-in.
+    silent: Mutex<HashMap<i64, Silence>>,
     remembered: Mutex<Remembered>,
     strangers: Mutex<Strangers>,
     /// What AD may have counted while the database could not be written.
@@ -236,6 +238,7 @@ impl Signin {
             store,
             settings,
             turns: Arc::default(),
+            silent: Mutex::default(),
             remembered: Mutex::new(Remembered::new().ok_or(NoRandomness)?),
             strangers: Mutex::new(Strangers::default()),
             unwritten: Mutex::default(),

@@ -189,12 +189,15 @@ fn without_an_agent_or_with_all_hands_full_it_is_said_at_once() {
     let mut world = World::of(0);
     world.relay.ask(1, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::NoAgent));
+    assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::NoAgent));
     let mut world = World::of(1);
+    assert_eq!(world.relay.unable(DOMAIN, world.now), None);
     for ticket in 0..4 {
         assert_eq!(world.ask(ticket).len(), 1);
     }
     world.relay.ask(9, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::Busy));
+    assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::Busy), "without asking, too");
     world.relay.ask(10, DOMAIN + 1, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::NoAgent), "another domain's agents are not asked");
 }

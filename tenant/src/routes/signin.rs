@@ -141,15 +141,21 @@ async fn decided(
             tokio::time::sleep(departure(arrived.elapsed(), tenant.grid)).await;
             Ok(json(StatusCode::FORBIDDEN, &text))
         }
-        Verdict::Unavailable(why) => Err(NotAsked {
-            retry: Some(match why {
-                Unavailable::Overloaded => 1,
-                Unavailable::Storage | Unavailable::NoRoomInDirectory => 30,
-                Unavailable::NoAnswer(NoAnswer::Busy) => 1,
-                Unavailable::NoAnswer(_) => 5,
-            }),
-            ..not_asked(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "nobody can say now: try again")
-        }),
+        Verdict::Unavailable(why) => {
+            // What needs no agent to say so is not told apart from what does.
+            if matches!(why, Unavailable::NoAnswer(_) | Unavailable::NoRoomInDirectory) {
+                tokio::time::sleep(departure(arrived.elapsed(), tenant.grid)).await;
+            }
+            Err(NotAsked {
+                retry: Some(match why {
+                    Unavailable::Overloaded => 1,
+                    Unavailable::Storage | Unavailable::NoRoomInDirectory => 30,
+                    Unavailable::NoAnswer(NoAnswer::Busy) => 1,
+                    Unavailable::NoAnswer(_) => 5,
+                }),
+                ..not_asked(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "nobody can say now: try again")
+            })
+        }
     }
 }
 

@@ -9,12 +9,13 @@ use super::{MAX_PASSWORD, Person, Signin, Subject, Unavailable, Verdict, Why, he
 use crate::account_state::State;
 use crate::directory::folded;
 use crate::lockout::{Room, Seen, Tries, source};
-use crate::relay::Asked;
+use crate::relay::{Asked, NoAnswer};
 use crate::store::domains::{Domain, SigninPolicy};
 use crate::store::{StoreError, accounts, canaries, domains, lockouts};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin as wire;
 use landbridge_wire::upload::Presence;
+use std::time::Duration;
 use tracing::error;
 use uuid::Uuid;
 
@@ -26,10 +27,29 @@ pub enum Road {
     /// An agent decides.
     Agent(Candidate),
     /// Nobody has that name, in a domain whose agents decide: as slow as they are, without asking them.
-    Nobody {
-        /// The row of the domain.
-        domain: i64,
-    },
+    Nobody(Stranger),
+}
+
+/// A name that nobody has, in a domain whose agents decide.
+#[derive(Debug)]
+pub struct Stranger {
+    /// Its pseudonym: it has a turn like an account.
+    pub id: Uuid,
+    /// The row of the domain.
+    pub domain: i64,
+    policy: SigninPolicy,
+    room: Room,
+    from: String,
+    why: Why,
+}
+
+/// How the last sign-in of a domain ended to which no agent had an answer, and how long that took.
+#[derive(Debug, Clone, Copy)]
+pub struct Silence {
+    /// Why there was none.
+    pub why: NoAnswer,
+    /// How long.
+    pub took: Duration,
 }
 
 /// A sign-in that an agent is to decide.
@@ -83,14 +103,37 @@ impl Signin {
                     let (from, password_set) = (source(from), known.pwd_last_set);
                     Road::Agent(Candidate { object, domain: id, policy, room, from, password_set })
                 }
-                (_, _, SigninPolicy::Pta | SigninPolicy::PtaThenPhs) => Road::Nobody { domain: id },
+                (_, _, SigninPolicy::Pta | SigninPolicy::PtaThenPhs) => {
+                    let (room, from) = (Room::of(&domain.policy), source(from));
+                    let why = because.unwrap_or(Why::UnknownName);
+                    Road::Nobody(Stranger { id: subject.id(), domain: id, policy, room, from, why })
+                }
             })
         })
     }
 
-    /// The account's turn; none: too many sign-ins of this account.
-    pub async fn turn(&self, candidate: &Candidate) -> Option<impl Drop + Send + use<>> {
-        self.turns.take(candidate.object).await.map(|turn: Turn| turn)
+    /// The turn of an account, or of a pseudonym; none: too many sign-ins of it.
+    pub async fn turn(&self, of: Uuid) -> Option<impl Drop + Send + use<>> {
+        self.turns.take(of).await.map(|turn: Turn| turn)
+    }
+
+    /// Notes how asking an agent of the domain ended, so that names which nobody has end in the same way.
+    pub fn heard(&self, domain: i64, outcome: &Result<wire::Verdict, NoAnswer>, took: Duration) {
+        let mut silent = held(&self.silent);
+        match outcome {
+            Ok(_) => silent.remove(&domain),
+            Err(why) => silent.insert(domain, Silence { why: *why, took }),
+        };
+    }
+
+    /// Whether the agents that are connected had no answer to the last sign-in of the domain.
+    pub fn silence(&self, domain: i64) -> Option<Silence> {
+        let silence = held(&self.silent).get(&domain).copied();
+        silence.filter(|silence| match silence.why {
+            // Whether that still holds is seen by looking.
+            NoAnswer::NoAgent | NoAnswer::Busy => false,
+            NoAnswer::NoDirectory | NoAnswer::Lost | NoAnswer::TooLate => true,
+        })
     }
 
     /// What is decided without an agent. The caller has the account's turn.
@@ -220,11 +263,13 @@ impl Signin {
         };
         let Some(spent) = candidate.room.spend(spent.as_ref(), tried, now) else { return Ok(()) };
         // A full disk must not let more guesses through to AD.
-        self.store
-            .write(|tx| lockouts::put(tx, object, lockouts::DIRECTORY, &spent))
-            .inspect_err(|_| drop(held(&self.unwritten).insert(object, spent)))?;
-        held(&self.unwritten).remove(&object);
-        Ok(())
+        let written = self.store.write(|tx| lockouts::put(tx, object, lockouts::DIRECTORY, &spent));
+        let mut unwritten = held(&self.unwritten);
+        match written {
+            Ok(()) => unwritten.remove(&object),
+            Err(_) => unwritten.insert(object, spent),
+        };
+        written
     }
 
     /// What AD may have counted of this account.
@@ -257,30 +302,39 @@ impl Signin {
         })
     }
 
-    /// A name that nobody has, where agents decide: counted as an account's would be, and nothing is derived.
+    /// A name that nobody has, where agents decide: refused and counted as an account's would be, without asking. Where
+    /// an account's sign-in would have no answer (`unable`), this one has none either: a refusal would tell that
+    /// nobody has the name.
     pub fn nobody(
         &self,
-        user: &str,
+        stranger: &Stranger,
+        unable: Option<NoAnswer>,
         password: &Password,
-        from: &str,
-        limit: Option<i64>,
         now: i64,
-    ) -> Verdict {
+    ) -> Before {
         let decided = self.stored(|signin| {
-            let Some(name) = folded(user) else { return Ok(refused(Why::BadName, None)) };
+            let no = |why| Ok(Before::Decided(refused(why, None)));
             if password.is_empty() || password.lend(str::len) > MAX_PASSWORD {
-                return Ok(refused(Why::BadPassword, None));
+                return no(Why::BadPassword);
             }
-            let from = source(from);
-            let (subject, because) = signin.subject(&name, limit)?;
-            if signin.is_locked(subject, &from, now)? {
-                return Ok(refused(Why::LockedOut, None));
+            let subject = Subject::Stranger(stranger.id);
+            if signin.is_locked(subject, &stranger.from, now)? {
+                return no(Why::LockedOut);
             }
-            let verdict = refused(because.unwrap_or(Why::UnknownName), None);
-            signin.settle(subject, &from, password, &verdict, now)?;
-            Ok(verdict)
+            let unable = match stranger.room {
+                Room::None { .. } | Room::Unknown => Some(Unavailable::NoRoomInDirectory),
+                Room::Unbounded | Room::Bounded { .. } => unable.map(Unavailable::NoAnswer),
+            };
+            match unable {
+                Some(_) if stranger.policy == SigninPolicy::PtaThenPhs => return Ok(Before::Digest),
+                Some(why) => return Ok(Before::Decided(Verdict::Unavailable(why))),
+                None => {}
+            }
+            let verdict = refused(stranger.why, None);
+            signin.settle(subject, &stranger.from, password, &verdict, now)?;
+            Ok(Before::Decided(verdict))
         });
-        self.counted(decided.unwrap_or_else(Verdict::Unavailable))
+        decided.unwrap_or_else(|why| Before::Decided(Verdict::Unavailable(why)))
     }
 
     /// Counts a verdict that was reached here, for the metrics.

@@ -11,6 +11,7 @@ use landbridge_crypto::secret::Password;
 use landbridge_tenant::account_state::filetime;
 use landbridge_tenant::admin::{Answer, Ask};
 use landbridge_tenant::serve::unix_now;
+use landbridge_tenant::store::domains::SigninPolicy;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
     Attribute, AttributeValue, DomainPolicy, Mode, Password as Sent, Presence, Receipt, Record, Stamp, Upload,
@@ -243,4 +244,28 @@ async fn an_administrators_try_tells_the_true_reason() {
     assert_eq!((why.as_str(), told), ("disabled", None));
     let Answer::SignInRefused { why, .. } = edge.ask(wrong("no")).await else { panic!() };
     assert_eq!(why, "wrong-password");
+}
+
+#[tokio::test]
+async fn while_no_agent_can_answer_an_unknown_name_is_answered_as_a_known_one() {
+    let edge = peopled().await;
+    let credential = edge.credential("mail", 6000).await;
+    for (policy, status) in [
+        (SigninPolicy::Pta, StatusCode::SERVICE_UNAVAILABLE),
+        (SigninPolicy::PtaThenPhs, StatusCode::FORBIDDEN),
+    ] {
+        let set = Ask::DomainsPolicy { name: DOMAIN.to_owned(), policy: Some(policy), approve_agents: None };
+        assert!(matches!(edge.ask(set).await, Answer::Done(_)));
+        let mut answers = Vec::new();
+        for name in ["alice", "nobody"] {
+            let derived = edge.tenant.store.tally().derivations.now();
+            let body =
+                json!({"user": format!("{name}@{DOMAIN}"), "password": "guess", "source": "203.0.113.7"});
+            let (status, headers, body) = edge.send(None, ask(&credential, &body)).await.unwrap();
+            let derived = edge.tenant.store.tally().derivations.now() - derived;
+            answers.push((status, headers.get("retry-after").cloned(), body, derived));
+        }
+        assert_eq!(answers[0].0, status, "{policy:?}");
+        assert_eq!(answers[0], answers[1], "{policy:?}");
+    }
 }

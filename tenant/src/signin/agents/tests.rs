@@ -4,7 +4,6 @@
 use super::*;
 use crate::fixture::*;
 use crate::lockout::Rules;
-use crate::relay::NoAnswer;
 use crate::signin::Settings;
 use landbridge_wire::upload::AttributeValue;
 use std::sync::Arc;
@@ -38,6 +37,13 @@ fn candidate(signin: &Signin, name: &str) -> Candidate {
     }
 }
 
+fn stranger(signin: &Signin) -> Stranger {
+    match signin.road("CORP\\nobody", HOME, None).unwrap() {
+        Road::Nobody(stranger) => stranger,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn asked(outcome: Result<wire::Verdict, NoAnswer>, tried: u32) -> Asked {
     Asked { outcome, agent: None, tried }
 }
@@ -67,8 +73,8 @@ fn the_policy_of_a_domain_chooses_the_road_and_strangers_go_it_too() {
     assert_eq!(candidate(&signin, "user1@corp.example.com").object, object(1));
     assert!(matches!(signin.road("CORP\\nobody", HOME, None), Ok(Road::Nobody { .. })));
     let derived = pta.store.tally().derivations.now();
-    let verdict = signin.nobody("CORP\\nobody", &password("x"), HOME, None, NOW);
-    assert!(matches!(verdict, Verdict::Refused { why: Why::UnknownName, .. }));
+    let decided = signin.nobody(&stranger(&signin), None, &password("x"), NOW);
+    assert_eq!(why(&decided), Why::UnknownName);
     assert_eq!(pta.store.tally().derivations.now(), derived, "nothing is derived for a stranger");
 }
 
@@ -188,11 +194,11 @@ async fn one_account_has_one_turn_and_a_bounded_line() {
     let tenant = domain(SigninPolicy::Pta, 10);
     let signin = Arc::new(signin(&tenant));
     let who = Arc::new(candidate(&signin, "CORP\\user1"));
-    let first = signin.turn(&who).await.unwrap();
+    let first = signin.turn(who.object).await.unwrap();
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..40 {
         let (signin, who) = (signin.clone(), who.clone());
-        waiting.spawn(async move { signin.turn(&who).await.is_some() });
+        waiting.spawn(async move { signin.turn(who.object).await.is_some() });
     }
     // Those over the line's end are told at once; the others go one after the other.
     tokio::task::yield_now().await;
@@ -260,4 +266,40 @@ fn a_password_that_became_right_while_it_was_refused_is_asked_again() {
     tenant.sends(vec![with(1, vec![written(2, AttributeValue::PwdLastSet(Some(set)))])]);
     signin.after(&who, &password("new"), asked(Ok(wire::Verdict::Wrong), 1), NOW);
     assert!(matches!(signin.before(&who, &password("new"), NOW + 1), Before::Ask));
+}
+
+#[test]
+fn a_name_that_nobody_has_ends_as_an_accounts_would_where_there_is_no_verdict() {
+    let pta = domain(SigninPolicy::Pta, 10);
+    let signin_pta = signin(&pta);
+    for none in [NoAnswer::NoAgent, NoAnswer::Busy, NoAnswer::NoDirectory, NoAnswer::Lost, NoAnswer::TooLate]
+    {
+        let (_, known) = tries(&signin_pta, "guess", asked(Err(none), 0), NOW);
+        let unknown = signin_pta.nobody(&stranger(&signin_pta), Some(none), &password("guess"), NOW);
+        assert_eq!(format!("{known:?}"), format!("{unknown:?}"));
+    }
+    let sunk = domain(SigninPolicy::Pta, 2);
+    let signin_sunk = signin(&sunk);
+    let (_, known) = tries(&signin_sunk, "guess", asked(Ok(wire::Verdict::Wrong), 1), NOW);
+    let unknown = signin_sunk.nobody(&stranger(&signin_sunk), None, &password("guess"), NOW);
+    assert_eq!(format!("{known:?}"), format!("{unknown:?}"));
+    let both = domain(SigninPolicy::PtaThenPhs, 10);
+    let signin_both = signin(&both);
+    let none = Some(NoAnswer::NoAgent);
+    let unknown = signin_both.nobody(&stranger(&signin_both), none, &password("guess"), NOW);
+    assert!(matches!(unknown, Before::Digest), "{unknown:?}");
+}
+
+#[test]
+fn agents_that_had_no_answer_are_remembered_until_one_has() {
+    let tenant = domain(SigninPolicy::Pta, 10);
+    let signin = signin(&tenant);
+    let took = Duration::from_secs(1);
+    signin.heard(tenant.domain, &Err(NoAnswer::Busy), took);
+    assert!(signin.silence(tenant.domain).is_none(), "whether they are busy now is seen by looking");
+    signin.heard(tenant.domain, &Err(NoAnswer::NoDirectory), took);
+    assert_eq!(signin.silence(tenant.domain).map(|silence| silence.took), Some(took));
+    assert!(signin.silence(tenant.domain + 1).is_none());
+    signin.heard(tenant.domain, &Ok(wire::Verdict::Wrong), took);
+    assert!(signin.silence(tenant.domain).is_none());
 }
