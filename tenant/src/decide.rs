@@ -28,19 +28,41 @@ pub struct Wish {
     pub now: i64,
 }
 
-/// Decides.
-pub async fn decide(tenant: &Arc<Tenant>, wish: Wish) -> Verdict {
-    let tenant = tenant.clone();
-    let deciding = tokio::spawn(async move { decided(&tenant, Arc::new(wish)).await });
-    deciding.await.unwrap_or(Verdict::Unavailable(Unavailable::Storage))
+/// What decided, for the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The tenant, by digest or before anybody was asked.
+    Tenant,
+    /// A domain controller, asked by an agent.
+    Agent,
+    /// The tenant, because no agent could be asked.
+    DigestInstead,
 }
 
-async fn decided(tenant: &Arc<Tenant>, wish: Arc<Wish>) -> Verdict {
+impl By {
+    /// Beside the outcome, in the audit log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "",
+            Self::Agent => ", by agent",
+            Self::DigestInstead => ", by digest for want of an agent",
+        }
+    }
+}
+
+/// Decides.
+pub async fn decide(tenant: &Arc<Tenant>, wish: Wish) -> (Verdict, By) {
+    let tenant = tenant.clone();
+    let deciding = tokio::spawn(async move { decided(&tenant, Arc::new(wish)).await });
+    deciding.await.unwrap_or((Verdict::Unavailable(Unavailable::Storage), By::Tenant))
+}
+
+async fn decided(tenant: &Arc<Tenant>, wish: Arc<Wish>) -> (Verdict, By) {
     let road = step(tenant, &wish, |tenant, wish| tenant.signin.road(&wish.user, &wish.from, wish.limit));
     match road.await {
-        None => Verdict::Unavailable(Unavailable::Storage),
-        Some(Err(why)) => Verdict::Unavailable(why),
-        Some(Ok(Road::Digest)) => by_digest(tenant, &wish).await,
+        None => (Verdict::Unavailable(Unavailable::Storage), By::Tenant),
+        Some(Err(why)) => (Verdict::Unavailable(why), By::Tenant),
+        Some(Ok(Road::Digest)) => (by_digest(tenant, &wish).await, By::Tenant),
         Some(Ok(Road::Nobody(stranger))) => by_nobody(tenant, &wish, stranger).await,
         Some(Ok(Road::Agent(candidate))) => by_agent(tenant, &wish, Arc::new(candidate)).await,
     }
@@ -53,14 +75,16 @@ async fn by_digest(tenant: &Arc<Tenant>, wish: &Arc<Wish>) -> Verdict {
     decided.await.unwrap_or(Verdict::Unavailable(Unavailable::Storage))
 }
 
-async fn by_agent(tenant: &Arc<Tenant>, wish: &Arc<Wish>, candidate: Arc<Candidate>) -> Verdict {
+async fn by_agent(tenant: &Arc<Tenant>, wish: &Arc<Wish>, candidate: Arc<Candidate>) -> (Verdict, By) {
     let Some(turn) = tenant.signin.turn(candidate.object).await else {
-        return tenant.signin.counted(Verdict::Unavailable(Unavailable::Overloaded));
+        return (tenant.signin.counted(Verdict::Unavailable(Unavailable::Overloaded)), By::Tenant);
     };
     let looking = candidate.clone();
     let before =
         step(tenant, wish, move |tenant, wish| tenant.signin.before(&looking, &wish.password, wish.now));
-    let after = match before.await {
+    let before = before.await;
+    let by = if matches!(before, Some(Before::Ask)) { By::Agent } else { By::Tenant };
+    let after = match before {
         Some(Before::Ask) => {
             let Candidate { domain, object, .. } = *candidate;
             let since = Instant::now();
@@ -84,13 +108,13 @@ async fn by_agent(tenant: &Arc<Tenant>, wish: &Arc<Wish>, candidate: Arc<Candida
         other => other,
     };
     drop(turn);
-    concluded(tenant, wish, after).await
+    concluded(tenant, wish, after, by).await
 }
 
 /// The same steps in the same order as an account's, turn and waiting included, but nobody is asked.
-async fn by_nobody(tenant: &Arc<Tenant>, wish: &Arc<Wish>, stranger: Stranger) -> Verdict {
+async fn by_nobody(tenant: &Arc<Tenant>, wish: &Arc<Wish>, stranger: Stranger) -> (Verdict, By) {
     let Some(turn) = tenant.signin.turn(stranger.id).await else {
-        return tenant.signin.counted(Verdict::Unavailable(Unavailable::Overloaded));
+        return (tenant.signin.counted(Verdict::Unavailable(Unavailable::Overloaded)), By::Tenant);
     };
     let domain = stranger.domain;
     let (unable, silence) = (tenant.attend.unable(domain), tenant.signin.silence(domain));
@@ -110,14 +134,14 @@ async fn by_nobody(tenant: &Arc<Tenant>, wish: &Arc<Wish>, stranger: Stranger) -
         _ => as_slow_as_an_agent(tenant, domain).await,
     }
     drop(turn);
-    concluded(tenant, wish, decided).await
+    concluded(tenant, wish, decided, By::Tenant).await
 }
 
-async fn concluded(tenant: &Arc<Tenant>, wish: &Arc<Wish>, step: Option<Before>) -> Verdict {
+async fn concluded(tenant: &Arc<Tenant>, wish: &Arc<Wish>, step: Option<Before>, by: By) -> (Verdict, By) {
     match step {
-        Some(Before::Decided(verdict)) => tenant.signin.counted(verdict),
-        Some(Before::Digest) => by_digest(tenant, wish).await,
-        Some(Before::Ask) | None => Verdict::Unavailable(Unavailable::Storage),
+        Some(Before::Decided(verdict)) => (tenant.signin.counted(verdict), by),
+        Some(Before::Digest) => (by_digest(tenant, wish).await, By::DigestInstead),
+        Some(Before::Ask) | None => (Verdict::Unavailable(Unavailable::Storage), By::Tenant),
     }
 }
 

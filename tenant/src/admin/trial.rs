@@ -28,8 +28,8 @@ pub(super) fn sign_in(
     let (user, password) = (user.to_owned(), Arc::new(password));
     let wish = Wish { user, password, from: source.to_owned(), limit: None, now };
     // This is a thread for blocking work: it may wait for an agent.
-    let verdict = tokio::runtime::Handle::current().block_on(decide(tenant, wish));
-    if let Some(entry) = noted(tenant, &format!("uid {uid}"), source, &verdict, now)
+    let (verdict, by) = tokio::runtime::Handle::current().block_on(decide(tenant, wish));
+    if let Some(entry) = noted(tenant, &format!("uid {uid}"), source, &verdict, by, now)
         && tenant.recorder.record_blocking(entry).is_err()
     {
         tenant.metrics.storage_errors.inc();

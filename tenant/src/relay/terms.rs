@@ -143,6 +143,19 @@ pub enum NoAnswer {
     TooLate,
 }
 
+impl NoAnswer {
+    /// In the metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAgent => "no-agent",
+            Self::Busy => "agents-busy",
+            Self::NoDirectory => "no-directory",
+            Self::Lost => "agents-lost",
+            Self::TooLate => "too-late",
+        }
+    }
+}
+
 /// Why a person must look at an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Alarm {

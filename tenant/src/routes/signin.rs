@@ -5,10 +5,10 @@ use super::{Answer, BodyTrouble, JSON, answer, body};
 use crate::account_state::Told;
 use crate::admin::Person;
 use crate::apps::Credential;
-use crate::decide::{Wish, decide};
+use crate::decide::{By, Wish, decide};
 use crate::relay::NoAnswer;
 use crate::serve::{Tenant, unix_now};
-use crate::signin::{MAX_PASSWORD, Unavailable, Verdict, departure};
+use crate::signin::{MAX_PASSWORD, Unavailable, Verdict, Why, departure};
 use crate::store::apps::App;
 use crate::store::audit::Entry;
 use bytes::Bytes;
@@ -114,8 +114,8 @@ async fn decided(
     let (limit, now) = (app.domain, unix_now());
     let actor = format!("app {}", app.name);
     let (user, password, from) = (ask.user.as_str().to_owned(), Arc::new(ask.password), source.clone());
-    let verdict = decide(tenant, Wish { user, password, from, limit, now }).await;
-    let entry = noted(tenant, &actor, &source, &verdict, now);
+    let (verdict, by) = decide(tenant, Wish { user, password, from, limit, now }).await;
+    let entry = noted(tenant, &actor, &source, &verdict, by, now);
     if let Some(entry) = entry
         && tenant.recorder.record(entry).await.is_err()
     {
@@ -204,6 +204,7 @@ pub(crate) fn noted(
     actor: &str,
     source: &str,
     verdict: &Verdict,
+    by: By,
     now: i64,
 ) -> Option<Entry> {
     let (outcome, action, subject) = match verdict {
@@ -215,8 +216,13 @@ pub(crate) fn noted(
         }
         Verdict::Unavailable(Unavailable::Overloaded) => ("overloaded", None, String::new()),
         Verdict::Unavailable(Unavailable::Storage) => ("storage-failed", None, String::new()),
-        Verdict::Unavailable(Unavailable::NoAnswer(_)) => ("no-agent", None, String::new()),
+        Verdict::Unavailable(Unavailable::NoAnswer(why)) => (why.as_str(), None, String::new()),
         Verdict::Unavailable(Unavailable::NoRoomInDirectory) => ("no-room-in-directory", None, String::new()),
+    };
+    // Not in the metric: there are four billion.
+    let code = match verdict {
+        Verdict::Refused { why: Why::UnknownCode(code), .. } => format!(" {code:#x}"),
+        Verdict::Refused { .. } | Verdict::Accepted(_) | Verdict::Unavailable(_) => String::new(),
     };
     tenant.metrics.signins.get_or_create(&vec![("outcome", outcome.to_owned())]).inc();
     action.map(|action| Entry {
@@ -224,7 +230,7 @@ pub(crate) fn noted(
         actor: actor.to_owned(),
         action: action.to_owned(),
         subject,
-        detail: format!("{outcome}, from {source}"),
+        detail: format!("{outcome}{code}{}, from {source}", by.as_str()),
     })
 }
 

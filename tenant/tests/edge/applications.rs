@@ -268,4 +268,5 @@ async fn while_no_agent_can_answer_an_unknown_name_is_answered_as_a_known_one() 
         assert_eq!(answers[0].0, status, "{policy:?}");
         assert_eq!(answers[0], answers[1], "{policy:?}");
     }
+    assert!(edge.audit().await.iter().any(|e| e.detail.contains("by digest for want of an agent")));
 }
