@@ -62,17 +62,23 @@ async fn decided(tenant: &Arc<Tenant>, wish: Arc<Wish>) -> (Verdict, By) {
     match road.await {
         None => (Verdict::Unavailable(Unavailable::Storage), By::Tenant),
         Some(Err(why)) => (Verdict::Unavailable(why), By::Tenant),
-        Some(Ok(Road::Digest)) => (by_digest(tenant, &wish).await, By::Tenant),
+        Some(Ok(Road::Digest { domain })) => (by_digest(tenant, &wish, domain).await, By::Tenant),
         Some(Ok(Road::Nobody(stranger))) => by_nobody(tenant, &wish, stranger).await,
         Some(Ok(Road::Agent(candidate))) => by_agent(tenant, &wish, Arc::new(candidate)).await,
     }
 }
 
-async fn by_digest(tenant: &Arc<Tenant>, wish: &Arc<Wish>) -> Verdict {
+/// A lock is found out without a derivation, but not told sooner than a wrong password: the difference is waited for,
+/// which costs no core.
+async fn by_digest(tenant: &Arc<Tenant>, wish: &Arc<Wish>, domain: Option<i64>) -> Verdict {
+    let since = Instant::now();
     let decided = step(tenant, wish, |tenant, wish| {
         tenant.signin.decide(&wish.user, &wish.password, &wish.from, wish.limit, wish.now)
     });
-    decided.await.unwrap_or(Verdict::Unavailable(Unavailable::Storage))
+    let verdict = decided.await.unwrap_or(Verdict::Unavailable(Unavailable::Storage));
+    let wait = tenant.signin.as_slow_as_a_derivation(domain, &verdict, since.elapsed());
+    tokio::time::sleep(wait).await;
+    verdict
 }
 
 async fn by_agent(tenant: &Arc<Tenant>, wish: &Arc<Wish>, candidate: Arc<Candidate>) -> (Verdict, By) {
@@ -108,7 +114,7 @@ async fn by_agent(tenant: &Arc<Tenant>, wish: &Arc<Wish>, candidate: Arc<Candida
         other => other,
     };
     drop(turn);
-    concluded(tenant, wish, after, by).await
+    concluded(tenant, wish, candidate.domain, after, by).await
 }
 
 /// The same steps in the same order as an account's, turn and waiting included, but nobody is asked.
@@ -134,13 +140,19 @@ async fn by_nobody(tenant: &Arc<Tenant>, wish: &Arc<Wish>, stranger: Stranger) -
         _ => as_slow_as_an_agent(tenant, domain).await,
     }
     drop(turn);
-    concluded(tenant, wish, decided, By::Tenant).await
+    concluded(tenant, wish, domain, decided, By::Tenant).await
 }
 
-async fn concluded(tenant: &Arc<Tenant>, wish: &Arc<Wish>, step: Option<Before>, by: By) -> (Verdict, By) {
+async fn concluded(
+    tenant: &Arc<Tenant>,
+    wish: &Arc<Wish>,
+    domain: i64,
+    step: Option<Before>,
+    by: By,
+) -> (Verdict, By) {
     match step {
         Some(Before::Decided(verdict)) => (tenant.signin.counted(verdict), by),
-        Some(Before::Digest) => (by_digest(tenant, wish).await, By::DigestInstead),
+        Some(Before::Digest) => (by_digest(tenant, wish, Some(domain)).await, By::DigestInstead),
         Some(Before::Ask) | None => (Verdict::Unavailable(Unavailable::Storage), By::Tenant),
     }
 }

@@ -13,6 +13,7 @@ mod agents;
 mod counters;
 mod gate;
 mod judge;
+mod pause;
 mod turns;
 
 pub use agents::{Before, Candidate, Road, Silence, Stranger};
@@ -26,6 +27,7 @@ use counters::Strangers;
 use gate::{Entry, Gate};
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
+use pause::Pauses;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -199,6 +201,7 @@ pub struct Signin {
     unwritten: Mutex<HashMap<Uuid, Tries>>,
     /// What a digest of each domain usually costs.
     usual: Mutex<HashMap<i64, Profile>>,
+    pauses: Mutex<Pauses>,
     strong: SaltedDigest,
     entra: SaltedDigest,
 }
@@ -243,6 +246,7 @@ impl Signin {
             strangers: Mutex::new(Strangers::default()),
             unwritten: Mutex::default(),
             usual: Mutex::new(HashMap::new()),
+            pauses: Mutex::default(),
             strong: SaltedDigest::decoy(Profile::Strong),
             entra: SaltedDigest::decoy(Profile::Entra),
         })

@@ -125,7 +125,9 @@ fn described(domain: &Domain, policy: SigninPolicy, approve: bool, room: Room) -
             "the domain locks nobody: as many wrong passwords as the smart lockout lets through".to_owned()
         }
         Room::Bounded { most, window } => format!(
-            "at most {most} wrong passwords an account reach the directory until {} minutes after the last",
+            "it locks at {} bad passwords; of them at most {most} an account come from outside, until {} minutes after \
+             the last",
+            domain.policy.lockout_threshold.unwrap_or_default(),
             window / 60
         ),
         Room::None { threshold } => format!("its lockout threshold of {threshold} leaves no room for agents"),

@@ -135,7 +135,11 @@ fn one(
     });
     let judged = Judged::known(&attributes, &domain.policy, account.protected_user);
     let lockouts = lockouts::of(connection, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
-        source: if source == lockouts::ALL_SOURCES { None } else { Some(source) },
+        source: match source.as_str() {
+            lockouts::ALL_SOURCES => None,
+            lockouts::DIRECTORY => Some("(reached AD)".to_owned()),
+            _ => Some(source),
+        },
         failures: tries.failures,
         locks: tries.locks,
         locked_until: tries.locked_until,

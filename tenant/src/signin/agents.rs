@@ -23,7 +23,10 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub enum Road {
     /// The digest decides; or nobody has that name.
-    Digest,
+    Digest {
+        /// The row of the domain whose name it is, or would be.
+        domain: Option<i64>,
+    },
     /// An agent decides.
     Agent(Candidate),
     /// Nobody has that name, in a domain whose agents decide: as slow as they are, without asking them.
@@ -84,7 +87,7 @@ impl Signin {
     /// Which road this sign-in takes.
     pub fn road(&self, user: &str, from: &str, limit: Option<i64>) -> Result<Road, Unavailable> {
         self.stored(|signin| {
-            let Some(name) = folded(user) else { return Ok(Road::Digest) };
+            let Some(name) = folded(user) else { return Ok(Road::Digest { domain: None }) };
             let (subject, because) = signin.subject(&name, limit)?;
             let domain = match (subject, because) {
                 (Subject::Account(object), None) => signin.store.read(|conn| {
@@ -93,10 +96,10 @@ impl Signin {
                 })?,
                 (_, _) => signin.domain_of(&name)?,
             };
-            let Some(domain) = domain else { return Ok(Road::Digest) };
+            let Some(domain) = domain else { return Ok(Road::Digest { domain: None }) };
             let Domain { id, signin: policy, .. } = domain;
             Ok(match (subject, because, policy) {
-                (_, _, SigninPolicy::Phs) => Road::Digest,
+                (_, _, SigninPolicy::Phs) => Road::Digest { domain: Some(id) },
                 (Subject::Account(object), None, SigninPolicy::Pta | SigninPolicy::PtaThenPhs) => {
                     let room = Room::of(&domain.policy);
                     let known = signin.store.read(|conn| accounts::attributes(conn, object))?;

@@ -570,3 +570,22 @@ fn nothing_that_a_verdict_shows_holds_the_password() {
     );
     assert!(!shown.contains("s3cret-wrong") && !shown.contains("right1"));
 }
+
+#[test]
+fn a_lock_takes_as_long_as_one_of_the_last_wrong_passwords_of_its_domain() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    let (here, elsewhere) = (Some(tenant.domain), Some(tenant.domain + 1));
+    let ms = Duration::from_millis;
+    let locked = refused(Why::LockedOut, Some(object(1)));
+    assert_eq!(signin.as_slow_as_a_derivation(here, &locked, ms(1)), Duration::ZERO, "none is known");
+    for took in [100, 300] {
+        let wrong = refused(Why::WrongPassword, Some(object(1)));
+        assert_eq!(signin.as_slow_as_a_derivation(here, &wrong, ms(took)), Duration::ZERO);
+    }
+    let mut waits: Vec<_> = (0..4).map(|_| signin.as_slow_as_a_derivation(here, &locked, ms(1))).collect();
+    waits.sort_unstable();
+    assert_eq!(waits, [ms(99), ms(99), ms(299), ms(299)]);
+    assert_eq!(signin.as_slow_as_a_derivation(here, &locked, ms(500)), Duration::ZERO, "it waited already");
+    assert_eq!(signin.as_slow_as_a_derivation(elsewhere, &locked, ms(1)), Duration::ZERO);
+}

@@ -67,7 +67,7 @@ fn why(before: &Before) -> Why {
 #[test]
 fn the_policy_of_a_domain_chooses_the_road_and_strangers_go_it_too() {
     let phs = domain(SigninPolicy::Phs, 10);
-    assert!(matches!(signin(&phs).road("CORP\\user1", HOME, None), Ok(Road::Digest)));
+    assert!(matches!(signin(&phs).road("CORP\\user1", HOME, None), Ok(Road::Digest { .. })));
     let pta = domain(SigninPolicy::Pta, 10);
     let signin = signin(&pta);
     assert_eq!(candidate(&signin, "user1@corp.example.com").object, object(1));
