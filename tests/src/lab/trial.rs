@@ -12,11 +12,15 @@ pub fn size<T>(short: T, whole: T) -> T {
     if is_whole() { whole } else { short }
 }
 
-/// A seed: `LANDBRIDGE_SEED`, or the time. Whoever draws from it prints it.
+/// The seed that somebody wants again: `LANDBRIDGE_SEED`.
+pub fn given_seed() -> Option<u64> {
+    std::env::var("LANDBRIDGE_SEED").ok()?.parse().ok()
+}
+
+/// A seed: the given one, or the time. Whoever draws from it prints it.
 pub fn seed() -> u64 {
-    let given = std::env::var("LANDBRIDGE_SEED").ok().and_then(|text| text.parse().ok());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    given.unwrap_or_else(|| u64::try_from(now.as_millis()).unwrap_or(1))
+    given_seed().unwrap_or_else(|| u64::try_from(now.as_millis()).unwrap_or(1))
 }
 
 /// Draws from a seed (xorshift64*).

@@ -10,18 +10,18 @@ mod dice;
 mod troubles;
 mod world;
 
+use landbridge_tests::lab::trial;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use world::{Told, World};
 
 /// How many worlds, from which seed on.
 fn worlds() -> (u64, u64) {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    match (number("LANDBRIDGE_SEED"), number("LANDBRIDGE_SOAK")) {
+    match (trial::given_seed(), trial::is_whole()) {
         (Some(seed), _) => (seed, 1),
         // Other worlds each time.
-        (None, Some(1)) => (SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() * 10_000, 2_000),
-        (None, _) => (1, 200),
+        (None, true) => (trial::seed().wrapping_mul(10_000), 2_000),
+        (None, false) => (1, 200),
     }
 }
 

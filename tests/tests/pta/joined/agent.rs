@@ -170,7 +170,11 @@ impl World {
 
     /// A babbler says what it was not asked: about others' requests, twice, too early, twice hello.
     pub(super) fn babble(&mut self, dice: u64) {
-        let lying = |conn: &Conn| self.agents[conn.agent].conduct == Conduct::LyingBabbler;
+        // A process that is frozen says nothing, lies included.
+        let lying = |conn: &Conn| {
+            let agent = &self.agents[conn.agent];
+            agent.conduct == Conduct::LyingBabbler && agent.frozen.is_none()
+        };
         let numbers: Vec<u64> =
             self.conns.iter().filter(|(_, c)| c.session.is_some() && lying(c)).map(|(n, _)| *n).collect();
         let (Some(number), Some(request)) =

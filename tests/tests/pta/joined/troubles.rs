@@ -1,7 +1,7 @@
 //! What goes wrong in a world.
 
 use super::agent::{Agent, Conduct};
-use super::world::{BUSY, Happening, World};
+use super::world::{BUSY, Happening, LATEST, World};
 use landbridge_crypto::envelope::EnvelopeKey;
 use landbridge_tenant::relay::Link;
 use std::rc::Rc;
@@ -9,8 +9,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// A frozen agent is given up after this: three seconds of silence, counted from the last message that it had sent before
-/// and that was on its way for at most two and a half, and a moment.
-const GIVEN_UP: Duration = Duration::from_secs(6);
+/// and that was on its way for at most [`LATEST`], and a moment.
+const GIVEN_UP: Duration = Duration::from_millis(3_000 + LATEST + 50);
 
 impl World {
     pub(super) fn something_goes_wrong(&mut self) {

@@ -17,6 +17,8 @@ use uuid::Uuid;
 /// Until then people sign in and things happen; after it all comes to rest.
 pub(super) const BUSY: Duration = Duration::from_secs(40);
 const END: Duration = Duration::from_secs(70);
+/// So many milliseconds a message is on its way at most.
+pub(super) const LATEST: u64 = 2_500;
 
 #[derive(Clone)]
 pub(super) enum Happening {
@@ -563,7 +565,7 @@ impl World {
         let mut delay = self.dice.milliseconds(1, 20);
         let (lost, reordered) = (!self.calm && self.dice.happens(1), !self.calm && self.dice.happens(3));
         if !self.calm && self.dice.happens(5) {
-            delay = self.dice.milliseconds(100, 2_500);
+            delay = self.dice.milliseconds(100, LATEST);
         }
         let at = self.now + delay;
         let conn = self.conns.get_mut(&number)?;
