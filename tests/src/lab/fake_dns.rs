@@ -2,6 +2,7 @@
 //! own; the resolver that asks it is the real one.
 
 use super::error::{Doing as _, LabError};
+use super::program::with_file_over;
 use super::watchdog;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -37,11 +38,7 @@ impl FakeDns {
     /// The command in a mount namespace whose only DNS server is this one.
     pub fn wrap(&self, command: &Command, folder: &Path) -> Result<Command, LabError> {
         let conf = self.resolv_conf(folder)?;
-        let mut wrapped = Command::new("unshare");
-        wrapped.args(["--mount", "sh", "-c"]);
-        wrapped.arg("mount --bind \"$1\" /etc/resolv.conf && shift && exec \"$@\"").arg("sh").arg(conf);
-        wrapped.arg(command.get_program()).args(command.get_args());
-        Ok(wrapped)
+        Ok(with_file_over("/etc/resolv.conf", &conf, command))
     }
 
     fn resolv_conf(&self, folder: &Path) -> Result<PathBuf, LabError> {

@@ -30,6 +30,14 @@ pub fn built(name: &str) -> Result<PathBuf, LabError> {
     if path.exists() { Ok(path) } else { Err(LabError::NotBuilt { path }) }
 }
 
+/// The command in a mount namespace of its own, where `file` lies over `place`: the machine's stays as it is.
+pub fn with_file_over(place: &str, file: &Path, command: &Command) -> Command {
+    let mut inside = Command::new("unshare");
+    inside.args(["--mount", "sh", "-c", "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"", "sh"]);
+    inside.arg(file).arg(place).arg(command.get_program()).args(command.get_args());
+    inside
+}
+
 /// Waits until `is` is true.
 ///
 /// # Errors
@@ -184,11 +192,6 @@ impl Running {
     /// What it has said on standard error so far.
     pub fn said(&self) -> String {
         text_of(&self.stderr)
-    }
-
-    /// What it has said on standard output so far.
-    pub fn printed(&self) -> String {
-        text_of(&self.stdout)
     }
 
     /// SIGKILL to the whole group, and waits for the end.

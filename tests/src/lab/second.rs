@@ -5,9 +5,8 @@ use super::address::Address;
 use super::domain::{CONTROLLER, Domain, wait_for};
 use super::error::{Doing as _, LabError, failed};
 use super::population::{ADMINISTRATOR_PASSWORD, DOMAIN, NETBIOS};
-use super::program::{Finished, Running};
+use super::program::{Finished, Running, with_file_over};
 use super::{certificates, recipe};
-use std::ffi::OsStr;
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -103,9 +102,8 @@ impl SecondController {
 
 /// A program in a mount namespace with these hosts.
 fn inside(hosts: &std::path::Path, krb5: &std::path::Path, program: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", "mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"", "sh"]);
-    command.args([hosts.as_os_str(), OsStr::new(program)]).env("KRB5_CONFIG", krb5);
+    let mut command = with_file_over("/etc/hosts", hosts, &Command::new(program));
+    command.env("KRB5_CONFIG", krb5);
     command
 }
 

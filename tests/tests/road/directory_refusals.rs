@@ -3,10 +3,9 @@
 
 use crate::stage::{Road, own_domain};
 use landbridge_tests::lab::edits::{DISABLED, NEVER_EXPIRES, NORMAL};
-use landbridge_tests::lab::program::Running;
+use landbridge_tests::lab::program::{Running, with_file_over};
 use landbridge_tests::lab::{Domain, PhsSettings, Proof};
 use std::net::IpAddr;
-use std::process::Command;
 use std::sync::{Arc, LazyLock};
 
 /// One domain for all of these: each works with an account of its own.
@@ -164,9 +163,7 @@ fn a_dc_is_found_by_its_name_alone() {
     let hosts = road.phs.folder().join("hosts");
     std::fs::write(&hosts, format!("{} dc1.corp.example.com\n", DOMAIN.address())).unwrap();
     let once = road.phs.command(&["once", "--json"]).unwrap();
-    let mut inside = Command::new("unshare");
-    inside.args(["--mount", "sh", "-c", "mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"", "sh"]);
-    inside.arg(&hosts).arg(once.get_program()).args(once.get_args());
+    let inside = with_file_over("/etc/hosts", &hosts, &once);
     Running::start(inside, None, &road.phs.output()).unwrap().finish(60).unwrap().expect_code(0);
     road.assert_everybody_gets_in();
 }
