@@ -96,6 +96,9 @@ impl Relay {
     pub fn heard(&mut self, link: Link, message: FromAgent, now: Instant) {
         let Some(line) = self.lines.get_mut(&link) else { return };
         line.heard = now;
+        if !line.may_speak() {
+            return self.close(link, Closed::Breach("more messages than it may say"), now);
+        }
         if line.welcomed.is_none() {
             return match message {
                 FromAgent::Hello(hello) => self.introduced(link, hello, now),

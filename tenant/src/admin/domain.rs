@@ -8,6 +8,7 @@ use crate::serve::Tenant;
 use crate::store::domains::{self, Domain, SigninPolicy};
 use crate::store::{StoreError, accounts, audit, canaries};
 use rusqlite::Transaction;
+use uuid::Uuid;
 
 type Outcome = Result<Answer, StoreError>;
 
@@ -54,17 +55,25 @@ impl By<'_> {
     pub(super) fn canary(&self, name: &str, user: &str, add: bool) -> Outcome {
         let outcome = self.tenant.store.write(|tx| {
             let Some(domain) = domains::by_name(tx, name)? else { return Ok((None, no_domain())) };
-            let found = folded(user).map(|user| whose(tx, &user)).transpose()?;
-            let Some(Whose::One(object)) = found else {
-                let what = format!("no one account has the name {user}");
-                return Ok((None, refusal(&what, "see `landbridge-tenant users show`")));
+            let listed = canaries::of(tx, domain.id)?;
+            let object = match Uuid::parse_str(user) {
+                // As `canary list` shows it, for one whose name is gone.
+                Ok(object) if !add && listed.contains(&object) => object,
+                Ok(_) | Err(_) => match folded(user).map(|user| whose(tx, &user)).transpose()? {
+                    Some(Whose::One(object)) => object,
+                    Some(Whose::Nobody | Whose::Ambiguous) | None => {
+                        let what = format!("no one account has the name {user}");
+                        return Ok((None, refusal(&what, "see `landbridge-tenant users show`")));
+                    }
+                },
             };
-            if accounts::find(tx, object)?.map(|account| account.domain) != Some(domain.id) {
+            let of = accounts::find(tx, object)?.map(|account| account.domain);
+            if of != Some(domain.id) && !listed.contains(&object) {
                 return Ok((None, refusal("the account is of another domain", "name one of this domain")));
             }
             let done = if !add {
                 canaries::remove(tx, object)?
-            } else if canaries::of(tx, domain.id)?.len() >= canaries::MOST {
+            } else if listed.len() >= canaries::MOST {
                 return Ok((None, refusal("the domain has as many canaries as it may have", "remove one")));
             } else {
                 canaries::add(tx, domain.id, object, self.now)?

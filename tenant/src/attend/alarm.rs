@@ -47,9 +47,10 @@ pub async fn alarms(
 
 async fn quarantine(tenant: &Arc<Tenant>, raised: Raised) {
     let Raised { agent, alarm, trusted } = raised;
-    let since = trusted.map_or("never proved to refuse anything".to_owned(), |ago| {
-        format!("last refused what it must {} s ago", ago.as_secs())
-    });
+    let since = trusted
+        .map_or("not known to have refused anything since the tenant started".to_owned(), |ago| {
+            format!("last refused what it must {} s ago", ago.as_secs())
+        });
     tracing::error!(%agent, what = alarm.as_str(), since, "an agent is put into quarantine: look into it");
     let why = format!("{alarm:?}");
     tenant.metrics.quarantined.get_or_create(&vec![("why", why)]).inc();

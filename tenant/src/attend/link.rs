@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use landbridge_crypto::envelope::EnvelopePublic;
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
-use landbridge_wire::signin::{FromTenant, MAX_MESSAGE, SILENCE};
+use landbridge_wire::signin::{FromAgent, FromTenant, MAX_MESSAGE, SILENCE};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -141,8 +141,8 @@ async fn converse(
                         return "it sent what cannot be read";
                     }
                 },
-                // Answered by the library as it reads on; heartbeats are ours to send.
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                // Answered by the library as it reads on; heartbeats are ours to send. They count as messages.
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => attend.heard(link, FromAgent::Unknown),
                 Some(Ok(Message::Close(_))) | None => return "it closed",
                 Some(Ok(Message::Text(_) | Message::Frame(_))) => return "it sent what is no frame",
                 Some(Err(error)) => {

@@ -149,7 +149,7 @@ pub enum Canary {
     Remove {
         /// The domain: DNS or NetBIOS name.
         name: String,
-        /// The account's sign-in name.
+        /// The account's sign-in name, or its objectGUID as `list` shows it.
         user: String,
     },
     /// Show them.

@@ -19,13 +19,10 @@ const LATER: Duration = Duration::from_secs(1);
 pub(super) struct Canaries {
     /// Accounts that are named for this, by domain, and which comes next.
     named: BTreeMap<i64, (Vec<Uuid>, usize)>,
-    agents: BTreeMap<Uuid, Trial>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Trial {
-    next: Instant,
-    refused: Option<Instant>,
+    /// When each agent that is there is tried next.
+    next: BTreeMap<Uuid, Instant>,
+    /// When each last refused one, as it should: also those that are not there now.
+    refused: BTreeMap<Uuid, Instant>,
 }
 
 impl Canaries {
@@ -39,31 +36,29 @@ impl Canaries {
 
     /// An agent is tried as soon as it is there, and every time that it comes back.
     pub(super) fn begin(&mut self, agent: Uuid, back: bool, now: Instant) {
-        let trial = self.agents.entry(agent).or_insert(Trial { next: now, refused: None });
+        let next = self.next.entry(agent).or_insert(now);
         if back {
-            trial.next = now;
+            *next = now;
         }
     }
 
     pub(super) fn forget(&mut self, agent: Uuid) {
-        self.agents.remove(&agent);
+        self.next.remove(&agent);
     }
 
     pub(super) fn refused(&mut self, agent: Uuid, now: Instant) {
-        if let Some(trial) = self.agents.get_mut(&agent) {
-            trial.refused = Some(now);
-        }
+        self.refused.insert(agent, now);
     }
 
     /// How long ago this agent refused one, as it should.
     pub(super) fn trusted(&self, agent: Uuid, now: Instant) -> Option<Duration> {
-        let refused = self.agents.get(&agent)?.refused?;
-        Some(now.saturating_duration_since(refused))
+        let refused = self.refused.get(&agent)?;
+        Some(now.saturating_duration_since(*refused))
     }
 
     /// When the next trial is due.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.agents.values().map(|trial| trial.next).min()
+        self.next.values().min().copied()
     }
 
     /// The next account of a domain, or an objectGUID that no account has.
@@ -82,7 +77,7 @@ impl Relay {
             return;
         }
         let due: Vec<Uuid> =
-            self.canaries.agents.iter().filter(|(_, t)| now >= t.next).map(|(agent, _)| *agent).collect();
+            self.canaries.next.iter().filter(|(_, next)| now >= **next).map(|(agent, _)| *agent).collect();
         for agent in due {
             let links: Vec<(Link, i64, bool)> = self
                 .lines
@@ -103,14 +98,12 @@ impl Relay {
                 }
                 None if links.is_empty() => {
                     // Tried again when it is back, before anybody's password goes there.
-                    self.canaries.agents.remove(&agent);
+                    self.canaries.forget(agent);
                     continue;
                 }
                 None => LATER,
             };
-            if let Some(trial) = self.canaries.agents.get_mut(&agent) {
-                trial.next = now + wait;
-            }
+            self.canaries.next.insert(agent, now + wait);
         }
     }
 }

@@ -141,7 +141,7 @@ impl Relay {
         else {
             return false;
         };
-        line.in_hand += 1;
+        line.asked();
         let number = self.delivered;
         self.delivered += 1;
         self.deliveries.insert(request, Delivery { link, purpose, number, key, sent: now, by });

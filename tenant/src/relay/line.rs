@@ -9,6 +9,14 @@ use uuid::Uuid;
 const HELLO: Duration = Duration::from_secs(5);
 /// An agent without a directory is asked last for so long.
 const HELPLESS: Duration = Duration::from_secs(1);
+/// So many messages an agent may say unasked before the first heartbeat: its hello, and what a newer one adds.
+const UNASKED: u32 = 16;
+/// An ask may be answered once, and once again too late.
+const FOR_AN_ASK: u32 = 2;
+/// A heartbeat is sent back; the rest is for pings, and for messages that a newer agent adds.
+const FOR_A_BEAT: u32 = 8;
+/// What was not said is not saved up beyond this.
+const SAVED_UP: u32 = 2 * 256 * FOR_AN_ASK;
 /// What an agent is thought to take before it has answered anything, in seconds.
 const FIRST_LATENCY: f64 = 0.005;
 
@@ -23,6 +31,8 @@ pub(super) struct Line {
     pub(super) connection: Uuid,
     pub(super) instance: Uuid,
     capacity: usize,
+    /// So many messages it may still say: each that is sent to it allows some, so that none can keep the tenant busy.
+    allowed: u32,
     pub(super) in_hand: usize,
     latency: f64,
     pub(super) draining: bool,
@@ -41,6 +51,7 @@ impl Line {
             connection: Uuid::nil(),
             instance: Uuid::nil(),
             capacity: 0,
+            allowed: UNASKED,
             in_hand: 0,
             latency: FIRST_LATENCY,
             draining: false,
@@ -54,6 +65,23 @@ impl Line {
         self.connection = hello.connection;
         self.instance = hello.instance;
         self.capacity = usize::from(hello.capacity.clamp(1, MAX_IN_HAND));
+    }
+
+    /// Takes one message off what it may say; false: it says more than it may.
+    pub(super) fn may_speak(&mut self) -> bool {
+        let left = self.allowed.checked_sub(1);
+        self.allowed = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    fn allow(&mut self, more: u32) {
+        self.allowed = self.allowed.saturating_add(more).min(SAVED_UP);
+    }
+
+    /// Something was asked over it.
+    pub(super) fn asked(&mut self) {
+        self.in_hand += 1;
+        self.allow(FOR_AN_ASK);
     }
 
     /// Whether it takes asks at all, however much is in its hand.
@@ -101,6 +129,7 @@ impl Line {
             return None;
         }
         self.next_beat = now + Duration::from_millis(HEARTBEAT);
+        self.allow(FOR_A_BEAT);
         Some(Heartbeat { at: self.clock(now) })
     }
 

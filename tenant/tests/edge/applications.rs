@@ -270,3 +270,28 @@ async fn while_no_agent_can_answer_an_unknown_name_is_answered_as_a_known_one() 
     }
     assert!(edge.audit().await.iter().any(|e| e.detail.contains("by digest for want of an agent")));
 }
+
+#[tokio::test]
+async fn a_canary_is_named_by_its_name_signs_nobody_in_and_is_taken_back_by_its_guid() {
+    let edge = peopled().await;
+    let credential = edge.credential("mail", 6000).await;
+    let set =
+        Ask::DomainsPolicy { name: DOMAIN.to_owned(), policy: Some(SigninPolicy::Pta), approve_agents: None };
+    assert!(matches!(edge.ask(set).await, Answer::Done(_)));
+    let (name, user) = (DOMAIN.to_owned(), format!("alice@{DOMAIN}"));
+    let guid = Uuid::from_u128(1).to_string();
+    // By its GUID it is named only where it is listed: whoever adds one says who it is.
+    let by_guid = Ask::CanaryAdd { name: name.clone(), user: guid.clone() };
+    assert!(matches!(edge.ask(by_guid).await, Answer::Refused { .. }));
+    let add = Ask::CanaryAdd { name: name.clone(), user: user.clone() };
+    assert!(matches!(edge.ask(add).await, Answer::Done(_)));
+    let body = json!({"user": user, "password": RIGHT, "source": "203.0.113.7"});
+    let (status, _, _) = edge.send(None, ask(&credential, &body)).await.unwrap();
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert!(edge.audit().await.iter().any(|entry| entry.detail.contains("canary-account")));
+    for said in ["is no longer a canary of corp.example.com", "no one account has the name"] {
+        let remove = Ask::CanaryRemove { name: name.clone(), user: guid.clone() };
+        let answer = format!("{:?}", edge.ask(remove).await);
+        assert!(answer.contains(said), "{answer}");
+    }
+}

@@ -9,3 +9,4 @@ mod bounds;
 mod command_line;
 mod enrolment;
 mod harness;
+mod websocket;
