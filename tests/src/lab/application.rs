@@ -120,6 +120,16 @@ impl Application {
         Session { application: self, stream: None }.post(path, headers, body)
     }
 
+    /// Tries them one after the other on one connection, with a pause before each.
+    pub fn sign_in_one_by_one(&self, tries: &[Try], pause: Duration) -> Result<Vec<Answer>, LabError> {
+        let mut session = Session { application: self, stream: None };
+        let answer = |what| {
+            std::thread::sleep(pause);
+            session.sign_in(what)
+        };
+        tries.iter().map(answer).collect()
+    }
+
     /// Tries them all, so many at once; the answers in the order of the tries.
     pub fn sign_all_in(&self, tries: &[Try], at_once: usize) -> Result<Vec<Answer>, LabError> {
         let next = AtomicUsize::new(0);

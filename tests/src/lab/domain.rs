@@ -133,6 +133,11 @@ impl Domain {
         Ok(())
     }
 
+    /// The DC's first process; its others are in the same group.
+    pub fn process(&self) -> Option<u32> {
+        self.samba().as_ref().map(Running::id)
+    }
+
     fn samba(&self) -> MutexGuard<'_, Option<Running>> {
         self.samba.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -124,6 +124,11 @@ impl Tenant {
         }
     }
 
+    /// The running process.
+    pub fn process(&self) -> Option<u32> {
+        self.serving().as_ref().map(Running::id)
+    }
+
     fn serving(&self) -> MutexGuard<'_, Option<Running>> {
         self.serving.lock().unwrap_or_else(PoisonError::into_inner)
     }
