@@ -240,7 +240,9 @@ async fn report(links: Arc<Links>) {
     loop {
         let controllers = links.validator.controllers();
         links.board.change(|status| status.controllers = controllers.into_iter().map(Into::into).collect());
-        links.board.write(unix_now());
+        // A disk that hangs must not hold up a sign-in.
+        let writing = links.clone();
+        let _ = tokio::task::spawn_blocking(move || writing.board.write(unix_now())).await;
         let connected = links.board.links();
         if connected > 0 && !ready {
             ready = true;
@@ -280,9 +282,10 @@ fn signals() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// One thread: a sign-in goes through several tasks that do little each, and a hop between threads costs more than the
+/// work. One core opens some ten thousand envelopes a second, more than any domain controller binds.
 fn runtime() -> Result<Runtime, PtaError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(4)
         .enable_all()
         .build()

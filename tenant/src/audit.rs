@@ -1,6 +1,6 @@
 //! Writes sign-ins into the audit log, as many as are at hand in one transaction: each waits until it is on the
 //! disk, and all of them wait together.
-//! Before it: `routes::signin` and `admin::trial`. The entries of changes are written with the changes themselves.
+//! Before it: `decide`. The entries of changes are written with the changes themselves.
 
 use crate::store::Store;
 use crate::store::audit::{Entry, append};
@@ -34,18 +34,23 @@ impl Recorder {
         Ok(Self(queue))
     }
 
-    /// Ends when the entry is on the disk.
-    pub async fn record(&self, entry: Entry) -> Result<(), NotWritten> {
+    /// Hands an entry in. Blocks while too many wait.
+    pub fn record(&self, entry: Entry) -> Written {
         let (written, done) = oneshot::channel();
-        self.0.send(Waiting { entry, written }).await.map_err(|_| NotWritten)?;
-        done.await.map_err(|_| NotWritten)
+        // If the thread is gone, so is the other end: the entry is not written.
+        let _ = self.0.blocking_send(Waiting { entry, written });
+        Written(done)
     }
+}
 
-    /// The same, for threads that may block.
-    pub fn record_blocking(&self, entry: Entry) -> Result<(), NotWritten> {
-        let (written, done) = oneshot::channel();
-        self.0.blocking_send(Waiting { entry, written }).map_err(|_| NotWritten)?;
-        done.blocking_recv().map_err(|_| NotWritten)
+/// An entry on its way to the disk.
+#[derive(Debug)]
+pub struct Written(oneshot::Receiver<()>);
+
+impl Written {
+    /// Ends when it is there.
+    pub async fn wait(self) -> Result<(), NotWritten> {
+        self.0.await.map_err(|_| NotWritten)
     }
 }
 
@@ -101,11 +106,11 @@ mod tests {
         let tasks: Vec<_> = (0..300)
             .map(|at| {
                 let recorder = recorder.clone();
-                tokio::spawn(async move { recorder.record(entry(at)).await })
+                tokio::task::spawn_blocking(move || recorder.record(entry(at)))
             })
             .collect();
         for task in tasks {
-            task.await.unwrap().unwrap();
+            task.await.unwrap().wait().await.unwrap();
         }
         assert_eq!(store.read(|conn| newest(conn, 1000)).unwrap().len(), 300);
     }

@@ -17,6 +17,7 @@ mod pause;
 mod turns;
 
 pub use agents::{Before, Candidate, Road, Silence, Stranger};
+pub use turns::Turn;
 
 use crate::account_state::{State, Told};
 use crate::directory::{Whose, folded, whose};
@@ -28,6 +29,7 @@ use gate::{Entry, Gate};
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
 use pause::Pauses;
+use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -283,8 +285,11 @@ impl Signin {
         if password.is_empty() || password.lend(str::len) > MAX_PASSWORD {
             return Ok(refused(Why::BadPassword, None));
         }
-        let (subject, because) = self.subject(&name, domain_limit)?;
-        if self.is_locked(subject, from, now)? {
+        let (subject, because, locked) = self.store.read(|connection| {
+            let (subject, because) = self.subject(connection, &name, domain_limit)?;
+            Ok((subject, because, self.is_locked(connection, subject, from, now)?))
+        })?;
+        if locked {
             return Ok(refused(Why::LockedOut, subject.account()));
         }
         let _turn = match self.gate.enter(subject.id()) {
@@ -292,7 +297,7 @@ impl Signin {
             Entry::Full => return Ok(Verdict::Unavailable(Unavailable::Overloaded)),
         };
         // Those before it in the line may have used up what was left.
-        if self.is_locked(subject, from, now)? {
+        if self.store.read(|connection| self.is_locked(connection, subject, from, now))? {
             return Ok(refused(Why::LockedOut, subject.account()));
         }
         let verdict = match (subject, because) {
@@ -307,15 +312,17 @@ impl Signin {
     }
 
     /// Whom the name means, and why it signs nobody in, if it does not.
-    fn subject(&self, name: &str, domain_limit: Option<i64>) -> Result<(Subject, Option<Why>), StoreError> {
-        let (found, domain) = self.store.read(|connection| {
-            let found = whose(connection, name)?;
-            let domain = match found {
-                Whose::One(object) => crate::store::accounts::find(connection, object)?.map(|a| a.domain),
-                Whose::Nobody | Whose::Ambiguous => None,
-            };
-            Ok((found, domain))
-        })?;
+    fn subject(
+        &self,
+        connection: &Connection,
+        name: &str,
+        domain_limit: Option<i64>,
+    ) -> Result<(Subject, Option<Why>), StoreError> {
+        let found = whose(connection, name)?;
+        let domain = match found {
+            Whose::One(object) => crate::store::accounts::find(connection, object)?.map(|a| a.domain),
+            Whose::Nobody | Whose::Ambiguous => None,
+        };
         let stranger = || Subject::Stranger(held(&self.remembered).stranger(name));
         Ok(match found {
             Whose::One(_) if domain_limit.is_some_and(|limit| domain != Some(limit)) => {

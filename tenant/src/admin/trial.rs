@@ -3,11 +3,12 @@
 
 use super::{Answer, Confidential};
 use crate::account_state::Told;
-use crate::decide::{Wish, decide};
-use crate::routes::signin::{noted, shown};
+use crate::decide::{Asker, Wish, decide};
+use crate::routes::signin::shown;
 use crate::serve::Tenant;
 use crate::signin::Verdict;
 use landbridge_crypto::secret::Password;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 /// Decides. `uid` is who tries, `now` is in seconds since 1970.
@@ -25,15 +26,11 @@ pub(super) fn sign_in(
         return Answer::Refused { what, todo: "use another --source".to_owned() };
     }
     let password = password.lend(|text| Password::new(text.to_owned()));
-    let (user, password) = (user.to_owned(), Arc::new(password));
-    let wish = Wish { user, password, from: source.to_owned(), limit: None, now };
+    let wish = Wish { user: user.to_owned(), password: Arc::new(password), now };
+    let asker = Asker { actor: format!("uid {uid}"), from: source.to_owned(), limit: None };
+    let deciding = decide(tenant, wish, |_| Ok::<_, Infallible>(asker));
     // This is a thread for blocking work: it may wait for an agent.
-    let (verdict, by) = tokio::runtime::Handle::current().block_on(decide(tenant, wish));
-    if let Some(entry) = noted(tenant, &format!("uid {uid}"), source, &verdict, by, now)
-        && tenant.recorder.record_blocking(entry).is_err()
-    {
-        tenant.metrics.storage_errors.inc();
-    }
+    let Ok(verdict) = tokio::runtime::Handle::current().block_on(deciding);
     match verdict {
         Verdict::Accepted(person) => Answer::Accepted(shown(&person)),
         Verdict::Refused { told, why, .. } => Answer::SignInRefused {

@@ -1,16 +1,16 @@
 //! `POST /v1/signin`: an application asks whether a person's password is right.
-//! Checks in the order of their cost: credential, rate, body, then `signin`. Refusals leave on the time grid.
+//! The checks before anybody is decided about: body, credential, rate; whoever has no valid credential hears of that alone.
+//! Refusals leave on the time grid.
 
 use super::{Answer, BodyTrouble, JSON, answer, body};
 use crate::account_state::Told;
 use crate::admin::Person;
 use crate::apps::Credential;
-use crate::decide::{By, Wish, decide};
+use crate::decide::{Asker, Wish, decide};
 use crate::relay::NoAnswer;
 use crate::serve::{Tenant, unix_now};
-use crate::signin::{MAX_PASSWORD, Unavailable, Verdict, Why, departure};
+use crate::signin::{MAX_PASSWORD, Unavailable, Verdict, departure};
 use crate::store::apps::App;
-use crate::store::audit::Entry;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -88,39 +88,25 @@ async fn decided(
     incoming: &mut Incoming,
     arrived: Instant,
 ) -> Result<Answer, NotAsked> {
-    let app = proved(tenant, headers).await?;
-    tenant.rates.take(app.id, app.rate_per_minute, arrived).map_err(|wait| NotAsked {
-        retry: Some(wait.as_secs().saturating_add(1)),
-        ..not_asked(StatusCode::TOO_MANY_REQUESTS, "rate", "over the rate of this application")
-    })?;
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
-        return Err(not_asked(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "send application/json"));
-    }
-    let bytes = body(incoming, MAX_BODY, tenant.limits.body).await.map_err(|trouble| match trouble {
-        BodyTrouble::TooLarge => {
-            not_asked(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &format!("send {MAX_BODY} bytes at most"))
+    let credential = credential(headers).ok_or_else(stranger)?;
+    let ask = match asked(tenant, headers, incoming).await {
+        Ok(ask) => ask,
+        Err(why) => {
+            // Who proves to be nobody hears that, and no more.
+            let proving = tenant.clone();
+            let proved = spawn_blocking(move || proved(&proving, &credential, arrived).map(drop));
+            proved.await.unwrap_or_else(|_| Err(database_fails()))?;
+            return Err(why);
         }
-        BodyTrouble::Slow => not_asked(StatusCode::REQUEST_TIMEOUT, "slow", "the body did not come in time"),
-        BodyTrouble::Broken => not_asked(StatusCode::BAD_REQUEST, "malformed", "the body was cut"),
-    })?;
-    let ask: Ask = serde_json::from_slice(&bytes).map_err(|e| {
-        let place = format!("the body is not as documented, at line {}, column {}", e.line(), e.column());
-        not_asked(StatusCode::BAD_REQUEST, "malformed", &place)
-    })?;
-    drop(bytes);
-    let source = source(ask.source.as_ref(), &app)?;
-
-    let (limit, now) = (app.domain, unix_now());
-    let actor = format!("app {}", app.name);
-    let (user, password, from) = (ask.user.as_str().to_owned(), Arc::new(ask.password), source.clone());
-    let (verdict, by) = decide(tenant, Wish { user, password, from, limit, now }).await;
-    let entry = noted(tenant, &actor, &source, &verdict, by, now);
-    if let Some(entry) = entry
-        && tenant.recorder.record(entry).await.is_err()
-    {
-        tenant.metrics.storage_errors.inc();
-    }
+    };
+    let wish = Wish { user: ask.user.as_str().to_owned(), password: Arc::new(ask.password), now: unix_now() };
+    let said = ask.source;
+    let verdict = decide(tenant, wish, move |tenant| {
+        let app = proved(tenant, &credential, arrived)?;
+        let from = source(said.as_ref(), &app)?;
+        Ok(Asker { actor: format!("app {}", app.name), from, limit: app.domain })
+    });
+    let verdict = verdict.await?;
     match verdict {
         Verdict::Accepted(person) => {
             let person = shown(&person);
@@ -159,31 +145,53 @@ async fn decided(
     }
 }
 
-/// The application that asks. Before its body is read: a stranger costs one look-up.
-async fn proved(tenant: &Arc<Tenant>, headers: &HeaderMap) -> Result<App, NotAsked> {
-    let refused =
-        || not_asked(StatusCode::UNAUTHORIZED, "credential", "no valid credential of an application");
-    let shown = headers.get(AUTHORIZATION).and_then(|shown| shown.to_str().ok());
-    let credential = shown.and_then(|shown| {
-        let (scheme, credential) = shown.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| Credential::parse(credential.trim()))?
-    });
-    let credential = credential.ok_or_else(refused)?;
-    let tenant = tenant.clone();
-    let looked = spawn_blocking(move || {
-        tenant.store.read(|conn| credential.prove(conn)).map_err(|error| {
-            tracing::error!(%error, "the database failed");
-            tenant.metrics.storage_errors.inc();
-        })
-    });
-    match looked.await {
-        Ok(Ok(app)) => app.ok_or_else(refused),
-        Ok(Err(())) | Err(_) => {
-            let why =
-                not_asked(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the tenant's database fails");
-            Err(NotAsked { retry: Some(30), ..why })
-        }
+/// The request's body, read and understood.
+async fn asked(tenant: &Tenant, headers: &HeaderMap, incoming: &mut Incoming) -> Result<Ask, NotAsked> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
+        return Err(not_asked(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "send application/json"));
     }
+    let bytes = body(incoming, MAX_BODY, tenant.limits.body).await.map_err(|trouble| match trouble {
+        BodyTrouble::TooLarge => {
+            not_asked(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &format!("send {MAX_BODY} bytes at most"))
+        }
+        BodyTrouble::Slow => not_asked(StatusCode::REQUEST_TIMEOUT, "slow", "the body did not come in time"),
+        BodyTrouble::Broken => not_asked(StatusCode::BAD_REQUEST, "malformed", "the body was cut"),
+    })?;
+    serde_json::from_slice(&bytes).map_err(|e| {
+        let place = format!("the body is not as documented, at line {}, column {}", e.line(), e.column());
+        not_asked(StatusCode::BAD_REQUEST, "malformed", &place)
+    })
+}
+
+fn credential(headers: &HeaderMap) -> Option<Credential> {
+    let shown = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, credential) = shown.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Credential::parse(credential.trim()))?
+}
+
+fn stranger() -> NotAsked {
+    not_asked(StatusCode::UNAUTHORIZED, "credential", "no valid credential of an application")
+}
+
+fn database_fails() -> NotAsked {
+    let why = not_asked(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the tenant's database fails");
+    NotAsked { retry: Some(30), ..why }
+}
+
+/// The application that asks, within its rate. Blocks.
+fn proved(tenant: &Tenant, credential: &Credential, arrived: Instant) -> Result<App, NotAsked> {
+    let proved = tenant.store.read(|conn| credential.prove(conn)).map_err(|error| {
+        tracing::error!(%error, "the database failed");
+        tenant.metrics.storage_errors.inc();
+        database_fails()
+    })?;
+    let app = proved.ok_or_else(stranger)?;
+    tenant.rates.take(app.id, app.rate_per_minute, arrived).map_err(|wait| NotAsked {
+        retry: Some(wait.as_secs().saturating_add(1)),
+        ..not_asked(StatusCode::TOO_MANY_REQUESTS, "rate", "over the rate of this application")
+    })?;
+    Ok(app)
 }
 
 /// Where the sign-in comes from: an address in its one spelling, another plain word, or the application itself.
@@ -196,42 +204,6 @@ fn source(said: Option<&Text<64>>, app: &App) -> Result<String, NotAsked> {
         return Ok(said.to_owned());
     }
     Err(not_asked(StatusCode::BAD_REQUEST, "malformed", "source: an IP address, or a word without spaces"))
-}
-
-/// Counts the verdict, and says what the audit log keeps of it: the true reason, for the operator.
-pub(crate) fn noted(
-    tenant: &Tenant,
-    actor: &str,
-    source: &str,
-    verdict: &Verdict,
-    by: By,
-    now: i64,
-) -> Option<Entry> {
-    let (outcome, action, subject) = match verdict {
-        Verdict::Accepted(person) => ("accepted", Some("signin-accepted"), person.object.to_string()),
-        Verdict::Refused { why, object, .. } => {
-            // A name that is nobody's may be a password in the wrong field: it is never written down.
-            let subject = object.map_or_else(|| "a name of nobody".to_owned(), |object| object.to_string());
-            (why.as_str(), Some("signin-refused"), subject)
-        }
-        Verdict::Unavailable(Unavailable::Overloaded) => ("overloaded", None, String::new()),
-        Verdict::Unavailable(Unavailable::Storage) => ("storage-failed", None, String::new()),
-        Verdict::Unavailable(Unavailable::NoAnswer(why)) => (why.as_str(), None, String::new()),
-        Verdict::Unavailable(Unavailable::NoRoomInDirectory) => ("no-room-in-directory", None, String::new()),
-    };
-    // Not in the metric: there are four billion.
-    let code = match verdict {
-        Verdict::Refused { why: Why::UnknownCode(code), .. } => format!(" {code:#x}"),
-        Verdict::Refused { .. } | Verdict::Accepted(_) | Verdict::Unavailable(_) => String::new(),
-    };
-    tenant.metrics.signins.get_or_create(&vec![("outcome", outcome.to_owned())]).inc();
-    action.map(|action| Entry {
-        at: now,
-        actor: actor.to_owned(),
-        action: action.to_owned(),
-        subject,
-        detail: format!("{outcome}{code}{}, from {source}", by.as_str()),
-    })
 }
 
 /// The person, as the applications and the administrator see one.

@@ -4,6 +4,7 @@
 //! Before: who it is, the smart lockout, what AD's own lockout leaves to the outside, and whether this very password
 //! was refused a moment ago. After: what the directory's verdict means, and what is counted.
 
+use super::judge::domain_of;
 use super::turns::Turn;
 use super::{MAX_PASSWORD, Person, Signin, Subject, Unavailable, Verdict, Why, held, refused};
 use crate::account_state::State;
@@ -15,6 +16,7 @@ use crate::store::{StoreError, accounts, canaries, domains, lockouts};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin as wire;
 use landbridge_wire::upload::Presence;
+use rusqlite::Connection;
 use std::time::Duration;
 use tracing::error;
 use uuid::Uuid;
@@ -31,6 +33,17 @@ pub enum Road {
     Agent(Candidate),
     /// Nobody has that name, in a domain whose agents decide: as slow as they are, without asking them.
     Nobody(Stranger),
+}
+
+impl Road {
+    /// Whose turn it must be on this road; none: nobody's.
+    pub fn turn_of(&self) -> Option<Uuid> {
+        match self {
+            Self::Digest { .. } => None,
+            Self::Agent(candidate) => Some(candidate.object),
+            Self::Nobody(stranger) => Some(stranger.id),
+        }
+    }
 }
 
 /// A name that nobody has, in a domain whose agents decide.
@@ -88,22 +101,27 @@ impl Signin {
     pub fn road(&self, user: &str, from: &str, limit: Option<i64>) -> Result<Road, Unavailable> {
         self.stored(|signin| {
             let Some(name) = folded(user) else { return Ok(Road::Digest { domain: None }) };
-            let (subject, because) = signin.subject(&name, limit)?;
-            let domain = match (subject, because) {
-                (Subject::Account(object), None) => signin.store.read(|conn| {
-                    let Some(account) = accounts::find(conn, object)? else { return Ok(None) };
-                    domains::by_id(conn, account.domain)
-                })?,
-                (_, _) => signin.domain_of(&name)?,
-            };
+            let (subject, because, domain, password_set) = signin.store.read(|conn| {
+                let (subject, because) = signin.subject(conn, &name, limit)?;
+                let (domain, password_set) = match (subject, because) {
+                    (Subject::Account(object), None) => match accounts::find(conn, object)? {
+                        Some(account) => {
+                            let set = accounts::attributes(conn, object)?.pwd_last_set;
+                            (domains::by_id(conn, account.domain)?, set)
+                        }
+                        None => (None, None),
+                    },
+                    (_, _) => (domain_of(conn, &name)?, None),
+                };
+                Ok((subject, because, domain, password_set))
+            })?;
             let Some(domain) = domain else { return Ok(Road::Digest { domain: None }) };
             let Domain { id, signin: policy, .. } = domain;
             Ok(match (subject, because, policy) {
                 (_, _, SigninPolicy::Phs) => Road::Digest { domain: Some(id) },
                 (Subject::Account(object), None, SigninPolicy::Pta | SigninPolicy::PtaThenPhs) => {
                     let room = Room::of(&domain.policy);
-                    let known = signin.store.read(|conn| accounts::attributes(conn, object))?;
-                    let (from, password_set) = (source(from), known.pwd_last_set);
+                    let from = source(from);
                     Road::Agent(Candidate { object, domain: id, policy, room, from, password_set })
                 }
                 (_, _, SigninPolicy::Pta | SigninPolicy::PtaThenPhs) => {
@@ -116,8 +134,13 @@ impl Signin {
     }
 
     /// The turn of an account, or of a pseudonym; none: too many sign-ins of it.
-    pub async fn turn(&self, of: Uuid) -> Option<impl Drop + Send + use<>> {
-        self.turns.take(of).await.map(|turn: Turn| turn)
+    pub async fn turn(&self, of: Uuid) -> Option<Turn> {
+        self.turns.take(of).await
+    }
+
+    /// The same without waiting; none: somebody else has it.
+    pub fn turn_at_once(&self, of: Uuid) -> Option<Turn> {
+        self.turns.take_at_once(of)
     }
 
     /// Notes how asking an agent of the domain ended, so that names which nobody has end in the same way.
@@ -151,16 +174,16 @@ impl Signin {
         if password.is_empty() || password.lend(str::len) > MAX_PASSWORD {
             return Ok(no(Why::BadPassword));
         }
-        if self.is_locked(Subject::Account(object), &candidate.from, now)? {
-            return Ok(no(Why::LockedOut));
-        }
-        let spent = self.spent(object)?;
-        let (set, present, canary) = self.store.read(|conn| {
+        let (locked, spent, set, present, canary) = self.store.read(|conn| {
+            let locked = self.is_locked(conn, Subject::Account(object), &candidate.from, now)?;
             let account = accounts::find(conn, object)?;
             let set = accounts::attributes(conn, object)?.pwd_last_set;
             let present = account.is_some_and(|account| account.presence == Presence::Present);
-            Ok((set, present, canaries::is_one(conn, object)?))
+            Ok((locked, self.spent(conn, object)?, set, present, canaries::is_one(conn, object)?))
         })?;
+        if locked {
+            return Ok(no(Why::LockedOut));
+        }
         if !present {
             return Ok(no(Why::UnknownName));
         }
@@ -250,7 +273,7 @@ impl Signin {
     /// What AD may have counted, is counted here; after a right password AD forgets, and so do we.
     fn charge(&self, candidate: &Candidate, asked: &Asked, now: i64) -> Result<(), StoreError> {
         let object = candidate.object;
-        let spent = self.spent(object)?;
+        let spent = self.store.read(|conn| self.spent(conn, object))?;
         let tried = match asked.outcome {
             Ok(wire::Verdict::Valid) => {
                 // A delivery that was lost may still be on its way to a bad password's count: kept, if there was one.
@@ -276,12 +299,12 @@ impl Signin {
     }
 
     /// What AD may have counted of this account.
-    fn spent(&self, object: Uuid) -> Result<Option<Tries>, StoreError> {
+    fn spent(&self, conn: &Connection, object: Uuid) -> Result<Option<Tries>, StoreError> {
         // It was made from what is stored, and is newer.
         let unwritten = held(&self.unwritten).get(&object).copied();
         match unwritten {
             Some(spent) => Ok(Some(spent)),
-            None => self.store.read(|conn| lockouts::find(conn, object, lockouts::DIRECTORY)),
+            None => lockouts::find(conn, object, lockouts::DIRECTORY),
         }
     }
 
@@ -321,7 +344,7 @@ impl Signin {
                 return no(Why::BadPassword);
             }
             let subject = Subject::Stranger(stranger.id);
-            if signin.is_locked(subject, &stranger.from, now)? {
+            if signin.store.read(|conn| signin.is_locked(conn, subject, &stranger.from, now))? {
                 return no(Why::LockedOut);
             }
             let unable = match stranger.room {

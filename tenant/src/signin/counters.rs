@@ -7,6 +7,7 @@ use super::{Signin, Subject, Verdict, Why, held};
 use crate::lockout::{BUDGET_MEMORY, Rules, Seen, Tries, forgiven};
 use crate::store::{StoreError, lockouts};
 use landbridge_crypto::secret::Password;
+use rusqlite::Connection;
 use std::collections::{HashMap, VecDeque};
 use tracing::debug;
 use uuid::Uuid;
@@ -48,7 +49,13 @@ impl Strangers {
 
 impl Signin {
     /// Whether nobody is listened to, from here or from anywhere.
-    pub(super) fn is_locked(&self, subject: Subject, source: &str, now: i64) -> Result<bool, StoreError> {
+    pub(super) fn is_locked(
+        &self,
+        connection: &Connection,
+        subject: Subject,
+        source: &str,
+        now: i64,
+    ) -> Result<bool, StoreError> {
         let rules = &self.settings.lockout;
         let id = subject.id();
         let remembered = {
@@ -56,10 +63,10 @@ impl Signin {
             [strangers.find(id, source), strangers.find(id, lockouts::ALL_SOURCES)]
         };
         let stored = match subject {
-            Subject::Account(object) => self.store.read(|connection| {
-                let own = lockouts::find(connection, object, source)?;
-                Ok([own, lockouts::find(connection, object, lockouts::ALL_SOURCES)?])
-            })?,
+            Subject::Account(object) => [
+                lockouts::find(connection, object, source)?,
+                lockouts::find(connection, object, lockouts::ALL_SOURCES)?,
+            ],
             Subject::Stranger(_) => [None, None],
         };
         Ok(remembered.iter().chain(&stored).any(|tries| rules.locked(tries.as_ref(), now)))

@@ -8,6 +8,7 @@ use crate::store::{StoreError, accounts, digests, domains};
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::upload::Presence;
+use rusqlite::Connection;
 use uuid::Uuid;
 
 impl Signin {
@@ -59,31 +60,12 @@ impl Signin {
 
     /// A digest that nobody's password fits, of the cost that a name of this domain would have.
     pub(super) fn decoy_for(&self, folded: &str) -> Result<&SaltedDigest, StoreError> {
-        let domain = self.domain_of(folded)?.map(|domain| domain.id);
+        let domain = self.store.read(|connection| domain_of(connection, folded))?.map(|domain| domain.id);
         let profile = match domain {
             Some(domain) => self.usual_cost(domain)?,
             None => Profile::Strong,
         };
         Ok(self.decoy(profile))
-    }
-
-    /// The domain that a name would be of, were it anybody's.
-    pub(super) fn domain_of(&self, folded: &str) -> Result<Option<Domain>, StoreError> {
-        let named = match folded.split_once('\\') {
-            Some((domain, _)) => Some(domain),
-            None => folded.rsplit_once('@').map(|(_, domain)| domain),
-        };
-        self.store.read(|connection| {
-            let by_name = match named {
-                Some(named) => domains::by_name(connection, named)?,
-                None => None,
-            };
-            // A UPN suffix need not be a domain's name: then the first domain stands for all.
-            Ok(match by_name {
-                Some(domain) => Some(domain),
-                None => domains::all(connection)?.into_iter().next(),
-            })
-        })
     }
 
     fn decoy(&self, profile: Profile) -> &SaltedDigest {
@@ -111,4 +93,21 @@ impl Signin {
 fn profile_of(iterations: u32) -> Profile {
     let far = |profile: Profile| iterations.abs_diff(profile.iterations());
     if far(Profile::Entra) < far(Profile::Strong) { Profile::Entra } else { Profile::Strong }
+}
+
+/// The domain that a name would be of, were it anybody's; none: there is no domain at all.
+pub(super) fn domain_of(connection: &Connection, folded: &str) -> Result<Option<Domain>, StoreError> {
+    let named = match folded.split_once('\\') {
+        Some((domain, _)) => Some(domain),
+        None => folded.rsplit_once('@').map(|(_, domain)| domain),
+    };
+    let by_name = match named {
+        Some(named) => domains::by_name(connection, named)?,
+        None => None,
+    };
+    // A UPN suffix need not be a domain's name: then the first domain stands for all.
+    Ok(match by_name {
+        Some(domain) => Some(domain),
+        None => domains::all(connection)?.into_iter().next(),
+    })
 }

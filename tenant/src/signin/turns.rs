@@ -18,9 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Turns(Mutex<HashMap<Uuid, (Arc<Semaphore>, usize)>>);
 
-/// A turn, or a place in the line for one; given up when dropped.
+/// An account's turn, or a place in the line for it; given up when dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub struct Turn {
     turns: Arc<Turns>,
     account: Uuid,
     _permit: Option<OwnedSemaphorePermit>,
@@ -29,22 +29,30 @@ pub(super) struct Turn {
 impl Turns {
     /// The account's turn; none: the line is full, or was too slow.
     pub(super) async fn take(self: &Arc<Self>, account: Uuid) -> Option<Turn> {
-        let line = {
-            let mut held = self.held();
-            if held.len() >= ACCOUNTS && !held.contains_key(&account) {
-                return None;
-            }
-            let (line, waiting) = held.entry(account).or_insert_with(|| (Arc::new(Semaphore::new(1)), 0));
-            if *waiting >= LINE {
-                return None;
-            }
-            *waiting += 1;
-            line.clone()
-        };
-        let mut turn = Turn { turns: self.clone(), account, _permit: None };
+        let (line, mut turn) = self.place(account)?;
         let permit = tokio::time::timeout(PATIENCE, line.acquire_owned()).await.ok()?.ok()?;
         turn._permit = Some(permit);
         Some(turn)
+    }
+
+    /// The account's turn, if nobody else has it or waits for it.
+    pub(super) fn take_at_once(self: &Arc<Self>, account: Uuid) -> Option<Turn> {
+        let (line, mut turn) = self.place(account)?;
+        turn._permit = Some(line.try_acquire_owned().ok()?);
+        Some(turn)
+    }
+
+    fn place(self: &Arc<Self>, account: Uuid) -> Option<(Arc<Semaphore>, Turn)> {
+        let mut held = self.held();
+        if held.len() >= ACCOUNTS && !held.contains_key(&account) {
+            return None;
+        }
+        let (line, waiting) = held.entry(account).or_insert_with(|| (Arc::new(Semaphore::new(1)), 0));
+        if *waiting >= LINE {
+            return None;
+        }
+        *waiting += 1;
+        Some((line.clone(), Turn { turns: self.clone(), account, _permit: None }))
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<Uuid, (Arc<Semaphore>, usize)>> {

@@ -77,11 +77,8 @@ impl Store {
 
     /// Runs `ask` on one snapshot of the database; it cannot write.
     pub fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut connection = held(&self.reading);
-        let answer = connection
-            .transaction_with_behavior(TransactionBehavior::Deferred)
-            .map_err(StoreError::from)
-            .and_then(|snapshot| ask(&snapshot));
+        let connection = held(&self.reading);
+        let answer = Snapshot::of(&connection).and_then(|snapshot| ask(snapshot.0));
         answer.map_err(|e| e.at(&self.path))
     }
 
@@ -137,6 +134,24 @@ impl std::fmt::Debug for Store {
             .field("path", &self.path)
             .field("tenant", &self.tenant)
             .finish_non_exhaustive()
+    }
+}
+
+/// One state of the database, until it is dropped. Like [`rusqlite::Transaction`], but with statements that are kept:
+/// a sign-in reads several times, and reads little.
+struct Snapshot<'a>(&'a Connection);
+
+impl<'a> Snapshot<'a> {
+    fn of(connection: &'a Connection) -> Result<Self, StoreError> {
+        connection.prepare_cached("BEGIN DEFERRED")?.execute([])?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // Nothing was written. If this fails, so does the next BEGIN, and says so.
+        let _ = self.0.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
     }
 }
 
