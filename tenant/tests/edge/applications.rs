@@ -1,6 +1,6 @@
 //! `POST /v1/signin`: who may ask, how often, what is answered and when.
 
-use crate::harness::{DOMAIN, Edge, GRID, SID, request};
+use crate::harness::{DOMAIN, Edge, GRID, SID, request, until};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::HeaderValue;
@@ -17,7 +17,7 @@ use landbridge_wire::upload::{
     Attribute, AttributeValue, DomainPolicy, Mode, Password as Sent, Presence, Receipt, Record, Stamp, Upload,
 };
 use serde_json::{Value, json};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 const RIGHT: &str = "Correct horse 1!";
@@ -294,4 +294,40 @@ async fn a_canary_is_named_by_its_name_signs_nobody_in_and_is_taken_back_by_its_
         let answer = format!("{:?}", edge.ask(remove).await);
         assert!(answer.contains(said), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_asker_hangs_up_counts_and_stands_in_the_audit_log() {
+    use tokio::io::AsyncWriteExt as _;
+    let edge = peopled().await;
+    let credential = edge.credential("mail", 6000).await;
+    let body =
+        json!({"user": format!("alice@{DOMAIN}"), "password": "guess", "source": "203.0.113.7"}).to_string();
+    let mut tls = edge.connect(None).await.unwrap();
+    let head = format!(
+        "POST /v1/signin HTTP/1.1\r\nhost: tenant.example.com\r\ncontent-type: application/json\r\n\
+         authorization: Bearer {credential}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    // Nothing can be written while this holds, so the sign-in is not over when its asker goes.
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let tenant = edge.tenant.clone();
+    let holding = tokio::task::spawn_blocking(move || {
+        tenant.store.write(|_| {
+            let _ = held.recv();
+            Ok(())
+        })
+    });
+    tls.write_all(head.as_bytes()).await.unwrap();
+    until("the password is looked at", async || edge.tenant.store.tally().derivations.now() == 1).await;
+    drop(tls);
+    // Time for the tenant to see that; without it the test proves less, and fails no sooner.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    release.send(()).unwrap();
+    holding.await.unwrap().unwrap();
+    until("it is written down", async || {
+        edge.audit().await.iter().any(|entry| entry.detail.starts_with("wrong-password"))
+    })
+    .await;
+    assert_eq!(edge.tenant.store.tally().signin_failures.now(), 1);
 }

@@ -15,6 +15,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// How long the smart lockout's first lock lasts: longer than any test, so that it holds to the end of each.
+const LOCK_SECONDS: u32 = 3600;
+
 /// How a tenant is set up where it matters to a test.
 #[derive(Debug, Clone)]
 pub struct TenantSettings {
@@ -59,7 +62,7 @@ impl Tenant {
         let TenantSettings { level, lockout_threshold, .. } = settings;
         let config = format!(
             "url = \"https://{listen}\"\nlisten = \"{listen}\"\nobserve = \"{observe}\"\ndata_directory = \"{}\"\n\
-             [signin]\ngrid_milliseconds = 250\n[lockout]\nthreshold = {lockout_threshold}\nseconds = 60\n\
+             [signin]\ngrid_milliseconds = 250\n[lockout]\nthreshold = {lockout_threshold}\nseconds = {LOCK_SECONDS}\n\
              [log]\nlevel = \"{level}\"\n",
             tenant.data_directory().display()
         );

@@ -18,12 +18,21 @@ fn wrong_passwords_from_outside_under_any_name_lock_no_account_of_the_domain() {
         let mut tries = Vec::new();
         for n in 0..guesses {
             let who = person(n % users);
-            let name = match n % 3 {
-                0 => who.upn.clone(),
-                1 => who.upn.to_uppercase(),
-                _ => format!("CORP\\{}", who.sam),
-            };
-            tries.push(Try::from(n, &name, &format!("guess number {n}")));
+            let names = [
+                who.upn.clone(),
+                who.upn.to_uppercase(),
+                format!("CORP\\{}", who.sam),
+                format!("corp.example.com\\{}", who.sam),
+                format!("{}@corp.example.com", who.sam),
+                // AD takes these too in a bind; the tenant knows nobody by them.
+                format!("CN={},CN=Users,DC=corp,DC=example,DC=com", who.sam),
+                format!("corp.example.com/Users/{}", who.sam),
+                format!("{}-{}", stage.domain.sid(), 1_000 + n % users),
+                who.sam.clone(),
+            ];
+            // Every account under every name.
+            let name = &names[((n / users + n) % 9) as usize];
+            tries.push(Try::from(n, name, &format!("guess number {n}")));
         }
         let answers = stage.app.sign_all_in(&tries, 32).unwrap();
         assert!(answers.iter().all(|answer| answer.refused()), "every guess is refused and looks the same");
@@ -33,13 +42,15 @@ fn wrong_passwords_from_outside_under_any_name_lock_no_account_of_the_domain() {
             let answer = stage.sign_in(&who, &who.password);
             assert!(answer.accepted(), "{}: {answer:?}", who.sam);
         }
+        let most = (0..users).map(|n| stage.domain.bad_passwords(&person(n).sam).unwrap()).max().unwrap();
+        assert!(most > 0, "no guess has reached AD: nothing was tried");
         for n in 0..users {
             let who = person(n);
             let bind = stage.domain.bare_bind(&who.upn, &who.password).unwrap();
             assert_eq!(bind, None, "{} with threshold {threshold}", who.sam);
         }
         println!(
-            "threshold {threshold}: {} wrong passwords over {users} accounts, none locked in AD",
+            "threshold {threshold}: {} wrong passwords over {users} accounts, at most {most} counted by AD, none locked",
             tries.len()
         );
     }

@@ -1,5 +1,6 @@
 //! What the tests stand on: a domain, its directory in a tenant, and agents.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use landbridge_tests::lab::{
@@ -66,11 +67,24 @@ impl Stage {
 
     /// The reason of the last refusal, from the audit log: what the operator sees.
     pub(crate) fn why(&self) -> String {
-        let db = rusqlite::Connection::open_with_flags(
-            self.tenant.database(),
-            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
-        );
         let ask = "SELECT detail FROM audit WHERE action LIKE 'signin-%' ORDER BY rowid DESC LIMIT 1";
-        db.unwrap().query_row(ask, [], |row| row.get::<_, String>(0)).unwrap_or_default()
+        self.database().query_row(ask, [], |row| row.get::<_, String>(0)).unwrap_or_default()
+    }
+
+    /// How often each reason stands in the audit log.
+    pub(crate) fn reasons(&self) -> BTreeMap<String, usize> {
+        let database = self.database();
+        let mut details = database.prepare("SELECT detail FROM audit WHERE action LIKE 'signin-%'").unwrap();
+        let mut reasons = BTreeMap::new();
+        for detail in details.query_map([], |row| row.get::<_, String>(0)).unwrap() {
+            let reason = detail.unwrap().split(',').next().unwrap().to_owned();
+            *reasons.entry(reason).or_default() += 1;
+        }
+        reasons
+    }
+
+    fn database(&self) -> rusqlite::Connection {
+        let read_only = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        rusqlite::Connection::open_with_flags(self.tenant.database(), read_only).unwrap()
     }
 }

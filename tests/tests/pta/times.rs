@@ -34,6 +34,7 @@ fn measure(policy: &str) {
         .flat_map(|n| (0..10).map(move |k| Try::from(0xffff00, &person(n).upn, &format!("wrong {k}"))))
         .collect();
     stage.app.sign_all_in(&full, AT_ONCE).unwrap();
+    let before = stage.reasons();
     let mut draw = Draw::new(seed);
     let mut order: Vec<usize> = (0..4 * each).map(|n| n % 4).collect();
     for at in (1..order.len()).rev() {
@@ -62,6 +63,12 @@ fn measure(policy: &str) {
     let answers = stage.app.sign_all_in(&tries, AT_ONCE).unwrap();
     let first = &answers[0].raw;
     assert!(answers.iter().all(|answer| answer.status == 403 && answer.raw == *first), "one answer for all");
+    // Each was refused for what it stands for, as the audit log has it.
+    let reasons = stage.reasons();
+    for why in ["unknown-name", "wrong-password", "disabled", "locked-out"] {
+        let count = |of: &std::collections::BTreeMap<String, usize>| of.get(why).copied().unwrap_or(0);
+        assert_eq!(count(&reasons) - count(&before), each, "{policy}: {why} in {reasons:?}");
+    }
     let times: [Vec<f64>; 4] = std::array::from_fn(|kind| {
         let of = order.iter().zip(&answers).filter(|(k, _)| **k == kind);
         of.map(|(_, answer)| answer.took.as_secs_f64() * 1e3).collect()
