@@ -172,16 +172,16 @@ impl Tenant {
 
     /// Whether it holds a digest for this account, by its own database.
     pub fn holds_digest(&self, object: uuid::Uuid) -> Result<bool, LabError> {
-        let open = rusqlite::Connection::open_with_flags(
-            self.database(),
-            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
-        );
-        open.and_then(|db| {
-            let ask = "SELECT count(*) FROM digests WHERE object = ?1";
-            db.query_row(ask, [object.as_bytes().as_slice()], |row| row.get::<_, i64>(0))
-        })
-        .map(|rows| rows > 0)
-        .map_err(|why| failed("reading the tenant's database", why))
+        let ask = "SELECT count(*) FROM digests WHERE object = ?1";
+        let rows = self.open_database()?.query_row(ask, [object.as_bytes()], |row| row.get::<_, i64>(0));
+        rows.map(|rows| rows > 0).map_err(|why| failed("reading the tenant's database", why))
+    }
+
+    /// Its database, for reading.
+    pub fn open_database(&self) -> Result<rusqlite::Connection, LabError> {
+        let read_only = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let open = rusqlite::Connection::open_with_flags(self.database(), read_only);
+        open.map_err(|why| failed("opening the tenant's database", why))
     }
 
     /// The agents, as `agents list --json` shows them.

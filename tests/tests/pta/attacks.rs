@@ -104,3 +104,27 @@ fn a_yes_with_a_forged_tag_or_for_another_request_lets_nobody_in() {
             .expect_code(0);
     }
 }
+
+#[test]
+fn an_agent_of_another_domain_is_never_asked_for_this_one() {
+    let stage = Stage::new(50, 0);
+    let other = "other.example.com";
+    let add = ["domains", "add", "--name", other, "--netbios", "OTHER", "--sid", "S-1-5-21-7-7-7"];
+    stage.tenant.run(&add, None).unwrap().expect_code(0);
+    let create = ["token", "create", "--role", "pta", "--domain", other];
+    let token = stage.tenant.run(&create, None).unwrap().expect_code(0).word("lbt1.");
+    let stranger = PtaAgent::install(&PtaSettings::for_domain(&stage.domain)).unwrap();
+    stranger.enroll(&token).unwrap().expect_code(0);
+    std::thread::scope(|scope| {
+        // It says no to its canary, and yes to all that would follow.
+        let liar = scope.spawn(|| lie(&stranger, Lie::YesWithTheTagOfANo).unwrap());
+        stage.tenant.wait_for_connections(1, 10).unwrap();
+        let who = person(3);
+        for password in [who.password.as_str(), "not the password"] {
+            let answer = stage.sign_in(&who, password);
+            assert_eq!(answer.status, 503, "{answer:?}");
+        }
+        stage.tenant.run(&["agents", "revoke", &stranger.id().unwrap()], None).unwrap().expect_code(0);
+        assert_eq!(liar.join().unwrap(), 0, "it was asked for a domain that is not its own");
+    });
+}

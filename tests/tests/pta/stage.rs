@@ -68,12 +68,16 @@ impl Stage {
     /// The reason of the last refusal, from the audit log: what the operator sees.
     pub(crate) fn why(&self) -> String {
         let ask = "SELECT detail FROM audit WHERE action LIKE 'signin-%' ORDER BY rowid DESC LIMIT 1";
-        self.database().query_row(ask, [], |row| row.get::<_, String>(0)).unwrap_or_default()
+        self.tenant
+            .open_database()
+            .unwrap()
+            .query_row(ask, [], |row| row.get::<_, String>(0))
+            .unwrap_or_default()
     }
 
     /// How often each reason stands in the audit log.
     pub(crate) fn reasons(&self) -> BTreeMap<String, usize> {
-        let database = self.database();
+        let database = self.tenant.open_database().unwrap();
         let mut details = database.prepare("SELECT detail FROM audit WHERE action LIKE 'signin-%'").unwrap();
         let mut reasons = BTreeMap::new();
         for detail in details.query_map([], |row| row.get::<_, String>(0)).unwrap() {
@@ -81,10 +85,5 @@ impl Stage {
             *reasons.entry(reason).or_default() += 1;
         }
         reasons
-    }
-
-    fn database(&self) -> rusqlite::Connection {
-        let read_only = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        rusqlite::Connection::open_with_flags(self.tenant.database(), read_only).unwrap()
     }
 }
