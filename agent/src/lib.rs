@@ -1,4 +1,4 @@
-//! What both agents share on their way to the tenant: key files, TLS, enrolment, renewal, back-off, logging.
+//! What both agents share on their way to the tenant: key files, TLS, enrolment, renewal, back-off, logging, status.
 //!
 //! What is absent: anything that knows a domain controller, a password or a digest, and any place that
 //! trusts a certificate authority other than the tenant's own.
@@ -13,6 +13,7 @@ pub mod identity;
 pub mod key;
 pub mod log;
 pub mod renew;
+pub mod status;
 pub mod tls;
 pub mod token;
 

@@ -4,11 +4,12 @@
 use clap::Args;
 use landbridge_agent::enroll::Means;
 use landbridge_agent::key::{self, FileError};
+use landbridge_agent::status::{self, STALE};
 use landbridge_agent::{AgentError, Identity, enroll, token};
 use landbridge_pta_agent::config::Config;
 use landbridge_pta_agent::error::PtaError;
 use landbridge_pta_agent::link::{Links, SOFTWARE, unix_now};
-use landbridge_pta_agent::status::{self, Board, STALE, Status};
+use landbridge_pta_agent::status::{Board, Status};
 use landbridge_pta_agent::unseal::make_key;
 use landbridge_pta_agent::validate::{Finding, Validator};
 use landbridge_wire::enroll::Role;
@@ -154,7 +155,8 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
         return Err(PtaError::NotRunning);
     }
     let now = unix_now();
-    let status = status::read(&config.state_directory).filter(|s| now.saturating_sub(s.written_at) <= STALE);
+    let status: Option<Status> = status::read(&config.state_directory);
+    let status = status.filter(|status| now.saturating_sub(status.written_at) <= STALE);
     let status = status.ok_or(PtaError::NotRunning)?;
     let connected = !status.links.is_empty();
     let answers = status.controllers.iter().any(|one| one.healthy);

@@ -1,18 +1,13 @@
-//! What the running agent says of itself: a file in its state directory, for `status`. It listens on nothing.
+//! What the running agent says of itself; [`landbridge_agent::status`] has the file.
 
 use crate::validate::ControllerHealth;
+use landbridge_agent::status;
 use landbridge_wire::signin::Verdict;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
-
-/// The file's name.
-const FILE: &str = "status.json";
-/// A status that is older, in seconds, is nobody's.
-pub const STALE: i64 = 20;
 
 /// What the agent says of itself.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -71,14 +66,14 @@ impl From<ControllerHealth> for ControllerStatus {
 /// The status of a running agent, written down by whoever has the clock.
 #[derive(Debug)]
 pub struct Board {
-    path: PathBuf,
+    state_directory: PathBuf,
     status: Mutex<Status>,
 }
 
 impl Board {
     /// In this state directory.
     pub fn new(state_directory: &Path, status: Status) -> Self {
-        Self { path: state_directory.join(FILE), status: Mutex::new(status) }
+        Self { state_directory: state_directory.to_owned(), status: Mutex::new(status) }
     }
 
     /// Changes something.
@@ -108,37 +103,24 @@ impl Board {
         self.status().links.len()
     }
 
-    /// Writes it to its file, whole or not at all.
+    /// Writes it to its file.
     pub fn write(&self, now: i64) {
-        let text = {
+        let status = {
             let mut status = self.status();
             status.written_at = now;
-            serde_json::to_vec_pretty(&*status).unwrap_or_default()
+            status.clone()
         };
-        let draft = self.path.with_extension("json.new");
-        let written = || -> std::io::Result<()> {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            let mut options = std::fs::OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?.write_all(&text)?;
-            std::fs::rename(&draft, &self.path)
-        };
-        if let Err(why) = written() {
-            tracing::warn!(file = %self.path.display(), %why, "the status cannot be written");
+        if let Err(why) = status::write(&self.state_directory, &status) {
+            tracing::warn!(%why, "the status cannot be written");
         }
     }
 
     /// The process ends.
     pub fn remove(&self) {
-        let _ = std::fs::remove_file(&self.path);
+        status::remove(&self.state_directory);
     }
 
     fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What was last written in this state directory.
-pub fn read(state_directory: &Path) -> Option<Status> {
-    let text = std::fs::read(state_directory.join(FILE)).ok()?;
-    serde_json::from_slice(&text).ok()
 }
