@@ -26,8 +26,9 @@ check: ## fmt, clippy, doc (warnings denied), cargo-deny
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --quiet
 	@tests/deny
 
-soak: install ## the long trials of road two, whole, with their seeds
+soak: install ## the long trials, whole, with their seeds
 	cargo build --locked --workspace --bins --tests
+	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test road continuous:: -- --show-output
 	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test pta -- --show-output --test-threads=1
 
 bench-pta: install ## sign-ins through tenant and agent beside bare LDAPS binds, in one run (release build)

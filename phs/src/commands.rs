@@ -4,19 +4,21 @@
 use clap::Args;
 use landbridge_agent::http::Client;
 use landbridge_agent::key::FileError;
-use landbridge_agent::{AgentError, Identity, enroll, renew, tls, token};
+use landbridge_agent::{AgentError, Identity, enroll, status, tls, token};
 use landbridge_phs::check;
 use landbridge_phs::config::Config;
-use landbridge_phs::cycle::{Cycle, Order, Tally};
-use landbridge_phs::directory::{Alone, feed};
+use landbridge_phs::cycle::Tally;
+use landbridge_phs::daemon::{Daemon, Wake};
 use landbridge_phs::error::PhsError;
+use landbridge_phs::job::{self, Job, means};
 use landbridge_phs::mirror::Mirror;
 use landbridge_phs::progress::{Lines, Screen, Witness};
 use landbridge_phs::send::{Sender, Tenant};
+use landbridge_phs::status::Status;
 use landbridge_phs::stop::Stop;
 use landbridge_wire::enroll::Role;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
@@ -97,58 +99,32 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PhsError> {
 impl Once {
     pub fn run(&self, config: &Config, screen: &Screen) -> Result<u8, PhsError> {
         let started = Instant::now();
-        let mut identity = Identity::load(&config.state_directory)?;
-        if !identity.domain.eq_ignore_ascii_case(&config.directory.domain) {
-            let (enrolled, configured) = (identity.domain.clone(), config.directory.domain.clone());
-            return Err(PhsError::OtherDomain { enrolled, configured });
-        }
-        let domain =
-            identity.domain_sid.parse().map_err(|_| PhsError::Defect("the identity's domain SID is none"))?;
+        job::identity(config)?;
         let (runtime, stop) = runtime()?;
         let mirror = if self.dry_run {
             Mirror::scratch(&config.state_directory)?
         } else {
             Mirror::open(&config.state_directory)?
         };
-        let mut sender = None;
-        let means = means(config)?;
-        if !self.dry_run {
-            identity =
-                runtime.block_on(renew::renew_if_due(&config.state_directory, identity, &means, now()))?;
-            let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy.clone())?;
-            sender = Some(Sender::new(client, runtime.handle().clone(), stop.clone()));
-        }
-        let mut alone = Alone::open(&config.directory)?;
-        if !alone.holds(&domain)? {
-            return Err(PhsError::OtherSid { sid: domain.to_string() });
-        }
-        let controller = alone.controller().clone();
-        let order = Order {
-            full: self.full,
-            domain,
-            include: config.privileged.include.clone(),
-            profile: config.passwords.profile,
-            instance: Uuid::new_v4(),
-            cycle: Uuid::new_v4(),
-            now: now(),
-        };
         let witness: Box<dyn Witness> = if io::stderr().is_terminal() {
             Box::new(screen.bar())
         } else {
             Box::new(Lines::new(Duration::from_secs(5)))
         };
-        let cycle = Cycle {
-            order: &order,
+        let job = Job {
+            config,
             mirror: &mirror,
-            singles: &mut alone,
-            source: &mut |start| feed(&config.directory, &controller, start, !self.dry_run),
-            tenant: sender.as_mut().map(|sender| sender as &mut dyn Tenant),
-            witness: witness.as_ref(),
+            runtime: runtime.handle(),
             stop: &stop,
+            witness: witness.as_ref(),
+            instance: Uuid::new_v4(),
+            full: self.full,
+            dry_run: self.dry_run,
+            now: now(),
         };
-        let tally = cycle.run()?;
+        let done = job.run()?;
         drop(witness);
-        self.report(&tally, started.elapsed())?;
+        self.report(&done.tally, started.elapsed())?;
         Ok(0)
     }
 
@@ -201,9 +177,112 @@ impl Once {
     }
 }
 
-/// What the way to an identity needs.
-fn means(config: &Config) -> Result<enroll::Means, PhsError> {
-    Ok(enroll::Means { proxy: config.tenant.open()?, second: None })
+/// `run`
+pub fn run(config_file: &Path, config: Config) -> Result<u8, PhsError> {
+    let (runtime, stop) = runtime()?;
+    let wake = Wake::this_thread();
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let _inside = runtime.enter();
+        let hangups = signal(SignalKind::hangup());
+        let mut hangups = hangups.map_err(|_| PhsError::Defect("signals cannot be listened to"))?;
+        let (stop, wake) = (stop.clone(), wake.clone());
+        runtime.spawn(async move {
+            loop {
+                tokio::select! {
+                    Some(()) = hangups.recv() => wake.reload(),
+                    () = stop.raised() => return wake.up(),
+                }
+            }
+        });
+    }
+    let handle = runtime.handle();
+    Daemon { config_file, config, runtime: handle, stop: &stop, wake: &wake, now }.run()?;
+    Ok(0)
+}
+
+/// `status`
+pub fn status(config: &Config, json: bool) -> Result<u8, PhsError> {
+    let now = now();
+    let status: Option<Status> = status::read(&config.state_directory);
+    let Some(status) = status.filter(|status| status.is_alive(now)) else {
+        return Err(PhsError::NotRunning(config.state_directory.clone()));
+    };
+    let unhealthy = status.unhealthy(now);
+    if json {
+        #[derive(serde::Serialize)]
+        struct Told<'a> {
+            healthy: bool,
+            why: Option<&'a str>,
+            seconds_since_last_complete_cycle: i64,
+            #[serde(flatten)]
+            status: &'a Status,
+        }
+        let told = Told {
+            healthy: unhealthy.is_none(),
+            why: unhealthy.as_deref(),
+            seconds_since_last_complete_cycle: status.staleness(now),
+            status: &status,
+        };
+        let text = serde_json::to_string_pretty(&told);
+        say(&text.map_err(|_| PhsError::Defect("the status cannot be written as JSON"))?)?;
+    } else {
+        print(&status, unhealthy.as_deref(), now)?;
+    }
+    Ok(if unhealthy.is_some() { 10 } else { 0 })
+}
+
+fn print(status: &Status, unhealthy: Option<&str>, now: i64) -> Result<(), PhsError> {
+    let ago = |at: i64| now.saturating_sub(at).max(0);
+    match unhealthy {
+        None => say("healthy")?,
+        Some(why) => say(&format!("unhealthy: {why}"))?,
+    }
+    say(&format!("agent {} for {}, running for {} s", status.agent, status.domain, ago(status.started_at)))?;
+    match &status.complete {
+        None => say("no complete cycle yet")?,
+        Some(complete) => {
+            let mode = if complete.mode == "full" { "full compare" } else { "incremental" };
+            say(&format!(
+                "last complete cycle {} s ago: {mode} at {}, {} objects read, {} records and {} digests sent, {} ms",
+                ago(complete.at),
+                complete.controller,
+                complete.read,
+                complete.records_sent,
+                complete.digests_sent,
+                complete.milliseconds
+            ))?;
+        }
+    }
+    if let Some(at) = status.compared_at {
+        say(&format!("all was compared {} min ago", ago(at) / 60))?;
+    }
+    if let Some(since) = status.cycle_since {
+        say(&format!("a cycle runs since {} s", ago(since)))?;
+    }
+    match (&status.watching, &status.blind) {
+        (Some(controller), _) => say(&format!("changes wake it at once, at {controller}"))?,
+        (None, Some(why)) => say(&format!("changes do not wake it: {why}"))?,
+        (None, None) => {}
+    }
+    say(&format!("it looks every {} s in any case", status.poll_seconds))?;
+    say(&format!("certificate good for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
+    if let Some(trouble) = &status.trouble {
+        say(&format!(
+            "{} cycles failed since {} s: {}\n  {}",
+            status.failed_in_a_row,
+            ago(trouble.since),
+            trouble.what,
+            trouble.who
+        ))?;
+    }
+    if status.quarantined > 0 {
+        say(&format!("{} objects in quarantine:", status.quarantined))?;
+        for (object, why) in &status.quarantine {
+            say(&format!("  {object}  {why}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Sockets to the tenant live on two threads of their own; SIGINT and SIGTERM raise the stop.
@@ -227,7 +306,7 @@ fn runtime() -> Result<(Runtime, Stop), PhsError> {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            tracing::warn!("stopping after this page");
+            tracing::info!("stopping");
             raised.raise();
         });
     }

@@ -3,6 +3,7 @@
 //! Neighbours: `main` reads it, `pull` is given its directory.
 
 use crate::pull::{Authentication, Controller, Credential, Directory, Keytab};
+use crate::schedule::Rules;
 pub use landbridge_agent::config::ConfigError;
 use landbridge_agent::config::{self, Log, parsed};
 use landbridge_agent::dial::ProxyConfig;
@@ -13,6 +14,7 @@ use landbridge_drsr::drs::change::Sid;
 use serde::{Deserialize, Deserializer, de};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const MAX_PASSWORD: usize = 1024;
 const MAX_KEYTAB: usize = landbridge_drsr::rpc::keytab::MAX_KEYTAB;
@@ -34,6 +36,9 @@ pub struct Config {
     /// What is done about privileged accounts.
     #[serde(default)]
     pub privileged: Privileged,
+    /// When the daemon does what.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
     /// What the program says of itself.
     #[serde(default)]
     pub log: Log,
@@ -82,6 +87,34 @@ pub struct Privileged {
     /// SIDs of privileged accounts that are synchronised all the same.
     #[serde(deserialize_with = "all_parsed")]
     pub include: Vec<Sid>,
+}
+
+/// `[schedule]`, for `run`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScheduleConfig {
+    /// A cycle begins at least this often: 5 s to a day.
+    #[serde(rename = "poll_seconds", deserialize_with = "poll")]
+    pub poll: Duration,
+    /// All is compared this often, in hours; 0: only when it must be.
+    #[serde(deserialize_with = "hours")]
+    pub full_compare_hours: u32,
+    /// Whether a DC is asked by LDAP, twice a second, if anything has changed.
+    pub watch: bool,
+}
+
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self { poll: Duration::from_secs(120), full_compare_hours: 168, watch: true }
+    }
+}
+
+impl ScheduleConfig {
+    /// As [`schedule`](crate::schedule) takes it.
+    pub fn rules(&self) -> Rules {
+        let hours = u64::from(self.full_compare_hours);
+        Rules { poll: self.poll, full: (hours > 0).then(|| Duration::from_secs(hours * 3600)) }
+    }
 }
 
 impl Config {
@@ -219,6 +252,20 @@ fn page_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     }
 }
 
+fn poll<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let seconds = u64::deserialize(from)?;
+    if (5..=86_400).contains(&seconds) {
+        Ok(Duration::from_secs(seconds))
+    } else {
+        Err(de::Error::custom("`poll_seconds` must be 5 to 86400"))
+    }
+}
+
+fn hours<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let hours = u32::deserialize(from)?;
+    if hours <= 8760 { Ok(hours) } else { Err(de::Error::custom("`full_compare_hours` must be 0 to 8760")) }
+}
+
 fn all_parsed<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Sid>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
     texts.iter().map(|text| text.parse().map_err(|e| de::Error::custom(format!("`{text}`: {e}")))).collect()
@@ -258,6 +305,11 @@ include = ["S-1-5-21-1-2-3-1105"]
         assert_eq!(config.passwords.profile, Profile::Strong);
         assert_eq!(config.privileged.include.len(), 1);
         assert_eq!(config.log.level, tracing::Level::INFO);
+        let week = Duration::from_secs(7 * 86_400);
+        assert_eq!(config.schedule.rules(), Rules { poll: Duration::from_secs(120), full: Some(week) });
+        assert!(config.schedule.watch);
+        let never = parse(&format!("{GOOD}[schedule]\nfull_compare_hours = 0\npoll_seconds = 5\n")).unwrap();
+        assert_eq!(never.schedule.rules(), Rules { poll: Duration::from_secs(5), full: None });
     }
 
     #[test]
@@ -279,6 +331,8 @@ include = ["S-1-5-21-1-2-3-1105"]
         assert!(text.starts_with("/etc/phs.toml:8:"), "{text}");
         let text = refusal(&GOOD.replace("[directory]", "[directory]\npage_objects = \"many\""));
         assert!(text.starts_with("/etc/phs.toml:3:"), "{text}");
+        let text = refusal(&format!("{GOOD}[schedule]\npoll_seconds = 4\n"));
+        assert!(text.starts_with("/etc/phs.toml:12:") && text.contains("5 to 86400"), "{text}");
         let text = refusal("state_directory = ");
         assert!(text.starts_with("/etc/phs.toml:1:"), "{text}");
     }

@@ -8,6 +8,7 @@ use landbridge_agent::AgentError;
 use landbridge_drsr::Error as DrsrError;
 use landbridge_wire::frame::FrameError;
 use landbridge_wire::problem;
+use std::path::PathBuf;
 
 /// Who must act so that it goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +74,9 @@ pub enum PhsError {
     /// The tenant took the last page and did not acknowledge its cursor.
     #[error("the tenant did not acknowledge the end of the cycle")]
     NotAcknowledged,
+    /// `status`, and there is no daemon.
+    #[error("no landbridge-phs runs on {}: `landbridge-phs run`, or its unit, starts one", .0.display())]
+    NotRunning(PathBuf),
     /// SIGINT or SIGTERM.
     #[error("stopped by a signal: what the tenant has stays there, and the next run goes on from it")]
     Interrupted,
@@ -85,7 +89,9 @@ impl PhsError {
     /// Who must act.
     pub fn who(&self) -> Who {
         match self {
-            Self::Config(_) | Self::State(_) | Self::OtherDomain { .. } => Who::Operator,
+            Self::Config(_) | Self::State(_) | Self::OtherDomain { .. } | Self::NotRunning(_) => {
+                Who::Operator
+            }
             Self::OtherSid { .. } => Who::TenantOperator,
             Self::Agent(error) => match error.who() {
                 problem::Who::AgentOperator => Who::Operator,
@@ -109,7 +115,7 @@ impl PhsError {
     /// The exit status, as `--help` lists them.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::OtherDomain { .. } => 3,
+            Self::Config(_) | Self::OtherDomain { .. } | Self::NotRunning(_) => 3,
             Self::OtherSid { .. } => 4,
             Self::Pull(error) if unreachable(error) => 5,
             Self::Pull(PullError::Over { .. }) => 1,

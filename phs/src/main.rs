@@ -17,19 +17,22 @@ Exit status:
   0  done
   1  defect of this program
   2  wrong command line
-  3  configuration, identity or local files
+  3  configuration, identity or local files; for `status`, no daemon runs
   4  the directory refused
   5  the directory cannot be reached
   6  the tenant refused
   7  the tenant cannot be reached
   8  state database: disk full, damaged, of a newer program
   9  stopped by a signal before the end; nothing is lost
+ 10  for `status`: it runs, and somebody should look
 
 Examples:
   landbridge-tenant token create --role phs --domain corp.example.com | landbridge-phs enroll
   landbridge-phs check
   landbridge-phs once --dry-run
   landbridge-phs once --json
+  landbridge-phs run
+  landbridge-phs status
 
 Logs go to standard error, results to standard output. docs/phs.md has the configuration
 file, what the account needs in the directory, and every error with its way out.";
@@ -74,6 +77,19 @@ enum Command {
     /// Sends what changed since the last run; everything, if it is the first or if either side lost its place.
     #[command(after_help = EXIT_CODES)]
     Once(Once),
+    /// Synchronise until a signal says stop
+    ///
+    /// At once when a domain controller has committed something, and on a timer in any case. Whatever fails is tried
+    /// again. SIGHUP reads the configuration again.
+    #[command(after_help = EXIT_CODES)]
+    Run,
+    /// Say how the running daemon is
+    #[command(after_help = EXIT_CODES)]
+    Status {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -107,6 +123,8 @@ fn run(command_line: &CommandLine) -> Result<u8, PhsError> {
         Command::Enroll(enroll) => enroll.run(&config),
         Command::Check { json } => commands::check(&config, *json),
         Command::Once(once) => once.run(&config, &screen),
+        Command::Run => commands::run(&command_line.config, config),
+        Command::Status { json } => commands::status(&config, *json),
     }
 }
 
@@ -119,8 +137,8 @@ mod tests {
     fn the_command_line_is_sound_and_no_secret_is_an_argument() {
         CommandLine::command().debug_assert();
         let help = CommandLine::command().render_long_help().to_string();
-        for status in 0..10 {
-            assert!(help.contains(&format!("\n  {status}  ")), "{status}");
+        for status in 0..=10 {
+            assert!(help.contains(&format!("\n {status:>2}  ")), "{status}");
         }
         assert!(CommandLine::try_parse_from(["landbridge-phs", "enroll", "--token", "lbt1.x"]).is_err());
         assert!(CommandLine::try_parse_from(["landbridge-phs", "enroll", "lbt1.x"]).is_err());

@@ -9,6 +9,7 @@ mod krb_error;
 mod ndr_reply;
 mod pdu;
 mod prefix_table;
+mod usn_answer;
 mod wire_frames;
 
 pub use digest_text::digest_text;
@@ -18,6 +19,7 @@ pub use krb_error::krb_error;
 pub use ndr_reply::ndr_reply;
 pub use pdu::pdu;
 pub use prefix_table::prefix_table;
+pub use usn_answer::usn_answer;
 pub use wire_frames::wire_frames;
 
 /// An oracle.
@@ -32,5 +34,6 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("ndr_reply", ndr_reply),
     ("pdu", pdu),
     ("prefix_table", prefix_table),
+    ("usn_answer", usn_answer),
     ("wire_frames", wire_frames),
 ];

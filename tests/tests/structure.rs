@@ -189,8 +189,15 @@ fn the_ciphers_of_the_directory_stand_in_two_files() {
 }
 
 #[test]
-fn sockets_of_phs_are_opened_by_pull_and_send_alone() {
-    let files = ["phs/src/pull.rs", "phs/src/send.rs", "pta-agent/src/", "agent/src/", "tenant/src/"];
+fn sockets_of_phs_are_opened_by_pull_send_and_watch_alone() {
+    let files = [
+        "phs/src/pull.rs",
+        "phs/src/send.rs",
+        "phs/src/watch.rs",
+        "pta-agent/src/",
+        "agent/src/",
+        "tenant/src/",
+    ];
     assert_only_in(&["TcpStream", "TcpListener", "UnixStream", "UnixListener"], &files);
 }
 

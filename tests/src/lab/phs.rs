@@ -48,6 +48,8 @@ pub struct PhsSettings {
     pub page_objects: u32,
     /// `[privileged] include`.
     pub include: Vec<String>,
+    /// Lines of `[schedule]`.
+    pub schedule: &'static str,
     /// `[log] level`.
     pub level: &'static str,
     /// Where the state goes; a folder of its own when none.
@@ -68,6 +70,7 @@ impl PhsSettings {
             address: Some(domain.address()),
             page_objects: 250,
             include: Vec::new(),
+            schedule: "",
             level: "info",
             state: None,
         }
@@ -122,6 +125,7 @@ impl Phs {
         line("[passwords]\nprofile", &format!("\"{}\"", settings.profile));
         line("[privileged]\ninclude", &format!("{:?}", settings.include));
         line("[log]\nlevel", &format!("\"{}\"", settings.level));
+        text.push_str(&format!("[schedule]\n{}\n", settings.schedule));
         fs::write(self.config(), text).doing("write phs.toml")
     }
 

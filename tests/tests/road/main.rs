@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
 mod bad_input;
+mod continuous;
 mod directory_refusals;
 mod everyone;
 mod kills;

@@ -1,0 +1,317 @@
+//! Cycle after cycle, when the schedule says so, until somebody wishes to stop. A failure is written down and tried again;
+//! only a state that cannot be gone on with ends it.
+//! Neighbours: [`super::schedule`] says when, [`super::watch`] wakes, [`super::job`] does it, [`super::status`] tells.
+
+use crate::config::Config;
+use crate::error::{PhsError, Who};
+use crate::job::{self, Job};
+use crate::mirror::{Mirror, StateError};
+use crate::progress::{Lines, Witness};
+use crate::schedule::{Ended, Schedule, Work};
+use crate::status::{Board, Status, act};
+use crate::stop::Stop;
+use crate::watch::{Seen, watch};
+use landbridge_agent::backoff::chance;
+use landbridge_agent::status;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+/// The status is written, and systemd hears of us, this often.
+const REPORT: Duration = Duration::from_secs(1);
+/// Nothing that a cycle waits for takes longer: whoever stands so long hangs, and systemd starts us anew.
+const HANGS: Duration = Duration::from_secs(20 * 60);
+/// The longest sleep.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// What wakes the daemon, from any thread.
+#[derive(Debug)]
+pub struct Wake {
+    moved: AtomicBool,
+    reload: AtomicBool,
+    thread: Thread,
+}
+
+impl Wake {
+    /// Wakes this thread, which is to run the daemon.
+    pub fn this_thread() -> Arc<Self> {
+        let thread = std::thread::current();
+        Arc::new(Self { moved: AtomicBool::new(false), reload: AtomicBool::new(false), thread })
+    }
+
+    /// The configuration is to be read again.
+    pub fn reload(&self) {
+        self.reload.store(true, Ordering::SeqCst);
+        self.thread.unpark();
+    }
+
+    /// A DC has moved.
+    pub fn moved(&self) {
+        self.moved.store(true, Ordering::SeqCst);
+        self.thread.unpark();
+    }
+
+    /// There is something to look at: the wish to stop, say.
+    pub fn up(&self) {
+        self.thread.unpark();
+    }
+}
+
+/// Everything that the daemon works with.
+#[derive(Debug)]
+pub struct Daemon<'a> {
+    /// The file that the configuration came from.
+    pub config_file: &'a Path,
+    /// The configuration.
+    pub config: Config,
+    /// Sockets to the tenant live here.
+    pub runtime: &'a Handle,
+    /// Ends it.
+    pub stop: &'a Stop,
+    /// Wakes it.
+    pub wake: &'a Arc<Wake>,
+    /// The clock: seconds since 1970.
+    pub now: fn() -> i64,
+}
+
+impl Daemon<'_> {
+    /// Runs until `stop`, or until it cannot go on.
+    pub fn run(mut self) -> Result<(), PhsError> {
+        let identity = job::identity(&self.config)?;
+        let mirror = Mirror::open(&self.config.state_directory)?;
+        let instance = Uuid::new_v4();
+        let before: Option<Status> = status::read(&self.config.state_directory);
+        let compared_at = before.and_then(|before| before.compared_at);
+        let started_at = (self.now)();
+        let board = Arc::new(Board::new(
+            &self.config.state_directory,
+            Status {
+                started_at,
+                process: std::process::id(),
+                instance,
+                agent: identity.agent,
+                domain: identity.domain,
+                certificate_ends: identity.not_after,
+                poll_seconds: self.config.schedule.poll.as_secs(),
+                compared_at,
+                ..Status::default()
+            },
+        ));
+        let compared =
+            compared_at.and_then(|at| u64::try_from(started_at - at).ok()).map(Duration::from_secs);
+        let mut schedule = Schedule::new(self.config.schedule.rules(), compared, Instant::now());
+        let reporting = Stop::new();
+        report(board.clone(), reporting.clone(), self.now)?;
+        let mut watching = self.watch(&board)?;
+        info!(domain = self.config.directory.domain, "started");
+        let ended = loop {
+            if self.stop.is_raised() {
+                break Ok(());
+            }
+            board.moves_on();
+            if self.wake.reload.swap(false, Ordering::SeqCst) && self.reload(&mut schedule, &board) {
+                watching.raise();
+                watching = self.watch(&board)?;
+            }
+            if self.wake.moved.swap(false, Ordering::SeqCst) {
+                schedule.moved();
+            }
+            let Some(work) = schedule.begin(Instant::now()) else {
+                let wait = schedule.due().saturating_duration_since(Instant::now());
+                std::thread::park_timeout(wait.min(LONGEST));
+                continue;
+            };
+            match self.cycle(work, &mirror, &board, instance) {
+                Ok(compared) => schedule.ended(Ended::Complete, compared, Instant::now(), chance()),
+                Err(why) => match next(&why) {
+                    Next::Again(how) => schedule.ended(how, false, Instant::now(), chance()),
+                    Next::Stopped => break Ok(()),
+                    Next::End => break Err(why),
+                },
+            }
+        };
+        watching.raise();
+        reporting.raise();
+        info!("stopped");
+        board.ended();
+        ended
+    }
+
+    /// One cycle; whether it compared all.
+    fn cycle(&self, work: Work, mirror: &Mirror, board: &Board, instance: Uuid) -> Result<bool, PhsError> {
+        let began = Instant::now();
+        board.begun((self.now)());
+        let witness = Pulse { lines: Lines::new(Duration::from_secs(5)), board };
+        let job = Job {
+            config: &self.config,
+            mirror,
+            runtime: self.runtime,
+            stop: self.stop,
+            witness: &witness,
+            instance,
+            full: work == Work::All,
+            dry_run: false,
+            now: (self.now)(),
+        };
+        let done = match job.run() {
+            Ok(done) => done,
+            Err(why) => {
+                board.failed(&why, (self.now)());
+                if !matches!(why, PhsError::Interrupted) {
+                    warn!(%why, who = act(&why), "a cycle failed");
+                }
+                return Err(why);
+            }
+        };
+        board.complete(&done, began.elapsed(), (self.now)());
+        board.quarantine(mirror)?;
+        let tally = &done.tally;
+        if tally.records_sent > 0 || tally.policy_sent {
+            info!(
+                mode = tally.mode,
+                controller = done.controller,
+                read = tally.read,
+                records = tally.records_sent,
+                digests = tally.digests_sent,
+                removed = tally.removed,
+                milliseconds = began.elapsed().as_millis(),
+                "the tenant has what changed"
+            );
+        }
+        Ok(tally.mode == "full")
+    }
+
+    /// Reads the configuration again; whether it is another one now. One that is wrong changes nothing.
+    fn reload(&mut self, schedule: &mut Schedule, board: &Board) -> bool {
+        match Config::load(self.config_file) {
+            Ok(config) if config.state_directory != self.config.state_directory => {
+                error!("`state_directory` cannot change while the daemon runs: the old configuration stays");
+                false
+            }
+            Ok(config) => {
+                info!("the configuration was read again");
+                self.config = config;
+                schedule.set(self.config.schedule.rules(), Instant::now());
+                let poll = self.config.schedule.poll.as_secs();
+                board.change(|status| status.poll_seconds = poll);
+                true
+            }
+            Err(why) => {
+                error!(%why, "the configuration is wrong: the old one stays");
+                false
+            }
+        }
+    }
+
+    /// Starts the watch; it ends with what is given back.
+    fn watch(&self, board: &Arc<Board>) -> Result<Stop, PhsError> {
+        let stop = Stop::new();
+        if !self.config.schedule.watch {
+            board.seen(Seen::Blind("`watch = false`".to_owned()));
+            return Ok(stop);
+        }
+        let controllers = self.config.directory.controllers.clone();
+        let (ends, wake, board) = (stop.clone(), self.wake.clone(), board.clone());
+        let watching = move || {
+            watch(&controllers, &ends, |seen| {
+                if seen == Seen::Moved {
+                    wake.moved();
+                } else {
+                    board.seen(seen);
+                }
+            });
+        };
+        thread("watch", watching)?;
+        Ok(stop)
+    }
+}
+
+/// What comes after a failure.
+enum Next {
+    Again(Ended),
+    Stopped,
+    End,
+}
+
+fn next(error: &PhsError) -> Next {
+    match error {
+        PhsError::Interrupted => Next::Stopped,
+        // Nothing that time mends, and nothing that is safe to go on with.
+        PhsError::State(
+            StateError::Corrupt { .. }
+            | StateError::Newer { .. }
+            | StateError::Busy { .. }
+            | StateError::Directory(_),
+        ) => Next::End,
+        PhsError::State(
+            StateError::DiskFull { .. } | StateError::Denied { .. } | StateError::Failed { .. },
+        )
+        | PhsError::Config(_)
+        | PhsError::OtherDomain { .. }
+        | PhsError::OtherSid { .. }
+        | PhsError::NotRunning(_)
+        | PhsError::NotAcknowledged
+        | PhsError::Defect(_) => Next::Again(Ended::Later),
+        PhsError::TenantReplaced => Next::Again(Ended::Soon),
+        PhsError::Agent(_) | PhsError::Pull(_) => Next::Again(match error.who() {
+            Who::Nobody => Ended::Soon,
+            Who::Operator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => Ended::Later,
+        }),
+    }
+}
+
+/// Tells the board that a cycle moves on, and the log now and then.
+struct Pulse<'a> {
+    lines: Lines,
+    board: &'a Board,
+}
+
+impl Witness for Pulse<'_> {
+    fn total(&self, objects: u64) {
+        self.board.moves_on();
+        self.lines.total(objects);
+    }
+
+    fn read(&self, objects: u64) {
+        self.board.moves_on();
+        self.lines.read(objects);
+    }
+
+    fn derived(&self) {
+        self.board.moves_on();
+        self.lines.derived();
+    }
+
+    fn sent(&self, records: u64) {
+        self.board.moves_on();
+        self.lines.sent(records);
+    }
+}
+
+/// Writes the status and tells systemd that we live, while we do not hang.
+fn report(board: Arc<Board>, stop: Stop, now: fn() -> i64) -> Result<(), PhsError> {
+    let reporting = move || {
+        let notify = |states: &[sd_notify::NotifyState<'_>]| {
+            let _ = sd_notify::notify(states);
+        };
+        notify(&[sd_notify::NotifyState::Ready]);
+        while !stop.is_raised() {
+            board.write(now());
+            if board.stands() < HANGS {
+                notify(&[sd_notify::NotifyState::Watchdog]);
+            }
+            std::thread::sleep(REPORT);
+        }
+    };
+    thread("report", reporting)
+}
+
+fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), PhsError> {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    started.map(drop).map_err(|_| PhsError::Defect("the system gives no threads"))
+}

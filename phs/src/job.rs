@@ -1,0 +1,116 @@
+//! One cycle with its sockets: identity and certificate, the tenant, the DC that serves.
+//! Before it: `commands` for one cycle, [`super::daemon`] for one after the other. After it: [`super::cycle`].
+
+use crate::config::Config;
+use crate::cycle::{Cycle, Order, Tally};
+use crate::directory::{Alone, feed};
+use crate::error::PhsError;
+use crate::mirror::Mirror;
+use crate::progress::Witness;
+use crate::send::{Sender, Tenant};
+use crate::stop::Stop;
+use landbridge_agent::http::Client;
+use landbridge_agent::{Identity, enroll, renew, tls};
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+/// A cycle to be run.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// Where from and where to.
+    pub config: &'a Config,
+    /// What is remembered; in a dry run a scratch copy.
+    pub mirror: &'a Mirror,
+    /// Sockets to the tenant live here.
+    pub runtime: &'a Handle,
+    /// Ends it between pages.
+    pub stop: &'a Stop,
+    /// Is told how it goes.
+    pub witness: &'a dyn Witness,
+    /// This process.
+    pub instance: Uuid,
+    /// Compare all.
+    pub full: bool,
+    /// Send nothing, and have the DC withhold all passwords.
+    pub dry_run: bool,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+/// A cycle that the tenant has all of.
+#[derive(Debug)]
+pub struct Done {
+    /// What was done.
+    pub tally: Tally,
+    /// The DC that was read.
+    pub controller: String,
+    /// When the certificate is over: seconds since 1970.
+    pub certificate_ends: i64,
+}
+
+impl std::fmt::Debug for Job<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job")
+            .field("full", &self.full)
+            .field("dry_run", &self.dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The identity, if it is for the configured domain.
+pub fn identity(config: &Config) -> Result<Identity, PhsError> {
+    let identity = Identity::load(&config.state_directory)?;
+    if identity.domain.eq_ignore_ascii_case(&config.directory.domain) {
+        return Ok(identity);
+    }
+    let (enrolled, configured) = (identity.domain, config.directory.domain.clone());
+    Err(PhsError::OtherDomain { enrolled, configured })
+}
+
+/// What the way to an identity needs.
+pub fn means(config: &Config) -> Result<enroll::Means, PhsError> {
+    Ok(enroll::Means { proxy: config.tenant.open()?, second: None })
+}
+
+impl Job<'_> {
+    /// Runs it.
+    pub fn run(&self) -> Result<Done, PhsError> {
+        let Self { config, runtime, .. } = *self;
+        let mut identity = identity(config)?;
+        let domain =
+            identity.domain_sid.parse().map_err(|_| PhsError::Defect("the identity's domain SID is none"))?;
+        let mut sender = None;
+        if !self.dry_run {
+            let means = means(config)?;
+            let renewing = renew::renew_if_due(&config.state_directory, identity, &means, self.now);
+            identity = runtime.block_on(renewing)?;
+            let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy)?;
+            sender = Some(Sender::new(client, runtime.clone(), self.stop.clone()));
+        }
+        let mut alone = Alone::open(&config.directory)?;
+        if !alone.holds(&domain)? {
+            return Err(PhsError::OtherSid { sid: domain.to_string() });
+        }
+        let controller = alone.controller().clone();
+        let order = Order {
+            full: self.full,
+            domain,
+            include: config.privileged.include.clone(),
+            profile: config.passwords.profile,
+            instance: self.instance,
+            cycle: Uuid::new_v4(),
+            now: self.now,
+        };
+        let cycle = Cycle {
+            order: &order,
+            mirror: self.mirror,
+            singles: &mut alone,
+            source: &mut |start| feed(&config.directory, &controller, start, !self.dry_run),
+            tenant: sender.as_mut().map(|sender| sender as &mut dyn Tenant),
+            witness: self.witness,
+            stop: self.stop,
+        };
+        let tally = cycle.run()?;
+        Ok(Done { tally, controller: controller.name, certificate_ends: identity.not_after })
+    }
+}

@@ -1,0 +1,135 @@
+//! Looks twice a second, on a kept connection, whether a DC has committed anything, and wakes the daemon if it has. It is
+//! only in a hurry for it: what changed is said by replication alone, and without LDAP the daemon has its timer.
+//! Neighbours: [`super::usn`] has the question and the answer; [`super::daemon`] is woken.
+
+use crate::pull::Controller;
+use crate::stop::Stop;
+use crate::usn::{Answer, question};
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::time::{Duration, Instant};
+use tracing::{debug, info, warn};
+
+const PORT: u16 = 389;
+/// Between two questions.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// A connection, and an answer, are there within this.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two rounds over the DCs when none answers: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Something was committed, or may have been while nobody looked.
+    Moved,
+    /// This DC is looked at.
+    Watching(String),
+    /// No DC answers; why the last one did not.
+    Blind(String),
+}
+
+/// Watches the first of the DCs that answers, until `stop`. Blocking, for a thread of its own.
+pub fn watch(controllers: &[Controller], stop: &Stop, mut tell: impl FnMut(Seen)) {
+    let mut pause = FIRST_PAUSE;
+    while !stop.is_raised() {
+        let mut last = String::new();
+        for controller in controllers {
+            match Line::open(controller) {
+                Ok(mut line) => {
+                    info!(controller = controller.name, "watching for changes");
+                    tell(Seen::Watching(controller.name.clone()));
+                    pause = FIRST_PAUSE;
+                    last = format!("{}: {}", controller.name, line.look(stop, &mut tell));
+                    break;
+                }
+                Err(why) => last = format!("{}: {why}", controller.name),
+            }
+        }
+        if stop.is_raised() {
+            return;
+        }
+        warn!(why = last, "no domain controller tells of changes: the timer does");
+        tell(Seen::Blind(last));
+        rest(pause, stop);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// A kept connection.
+struct Line {
+    stream: TcpStream,
+    id: u8,
+}
+
+impl Line {
+    fn open(controller: &Controller) -> io::Result<Self> {
+        let addresses: Vec<SocketAddr> = match controller.address {
+            Some(address) => vec![(address, PORT).into()],
+            None => (controller.name.as_str(), PORT).to_socket_addrs()?.take(8).collect(),
+        };
+        let mut failed = io::Error::other("the name has no address");
+        for address in addresses {
+            match TcpStream::connect_timeout(&address, PATIENCE) {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    stream.set_read_timeout(Some(PATIENCE))?;
+                    stream.set_write_timeout(Some(PATIENCE))?;
+                    let mut line = Self { stream, id: 0 };
+                    line.ask()?;
+                    return Ok(line);
+                }
+                Err(why) => failed = why,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Looks until it cannot any more; says why. Only a number that differs is worth a pull.
+    fn look(&mut self, stop: &Stop, tell: &mut impl FnMut(Seen)) -> String {
+        let mut known = None;
+        while !stop.is_raised() {
+            match self.ask() {
+                Ok(usn) => {
+                    if known != Some(usn) {
+                        debug!(usn, "the domain controller has moved");
+                        known = Some(usn);
+                        tell(Seen::Moved);
+                    }
+                }
+                Err(why) => return why.to_string(),
+            }
+            rest(INTERVAL, stop);
+        }
+        "stopping".to_owned()
+    }
+
+    fn ask(&mut self) -> io::Result<i64> {
+        self.id = self.id % 127 + 1;
+        self.stream.write_all(&question(self.id))?;
+        let by = Instant::now() + PATIENCE;
+        let mut answer = Answer::to(self.id);
+        let mut some = [0; 512];
+        loop {
+            if Instant::now() >= by {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            let read = self.stream.read(&mut some)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if let Some(usn) = answer.take(some.get(..read).unwrap_or_default()).map_err(io::Error::other)? {
+                return Ok(usn);
+            }
+        }
+    }
+}
+
+/// Sleeps, and hears a wish to stop.
+fn rest(how_long: Duration, stop: &Stop) {
+    let until = Instant::now() + how_long;
+    while !stop.is_raised() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(100).min(until.saturating_duration_since(Instant::now())));
+    }
+}

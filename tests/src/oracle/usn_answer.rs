@@ -1,0 +1,30 @@
+//! What anybody on the way to a DC may answer to the question about the rootDSE: it is the same however the bytes come, a
+//! number stands in it, and it ends.
+
+use landbridge_phs::usn::{Answer, MAX_MESSAGE};
+
+/// Takes the first byte as the number of the question, and the others as the answer.
+pub fn usn_answer(data: &[u8]) {
+    let Some((id, bytes)) = data.split_first() else { return };
+    let whole = Answer::to(*id).take(bytes);
+    let mut slowly = Answer::to(*id);
+    let mut came = Ok(None);
+    for byte in bytes {
+        came = slowly.take(&[*byte]);
+        if !matches!(came, Ok(None)) {
+            break;
+        }
+    }
+    // All at once, what stands after the answer is heard too: an error after it is none that counts.
+    assert_eq!(whole.is_ok(), came.is_ok());
+    if let (Ok(whole), Ok(came)) = (whole, came) {
+        assert_eq!(whole, came);
+    }
+    if let Ok(Some(usn)) = came {
+        let digits = usn.unsigned_abs().to_string();
+        assert!(bytes.windows(digits.len()).any(|part| part == digits.as_bytes()), "a number out of nothing");
+    }
+    if came == Ok(None) {
+        assert!(bytes.len() <= 2 * MAX_MESSAGE, "it is kept without end");
+    }
+}
