@@ -7,6 +7,7 @@ use crate::error::PhsError;
 use crate::mirror::{self, Mirror};
 use crate::pull::{self, ObjectId};
 use crate::send::Tenant;
+use crate::watch::look_once;
 use landbridge_agent::Identity;
 use landbridge_agent::renew::{self, Due};
 use landbridge_drsr::drs::change::Sid;
@@ -37,6 +38,7 @@ pub fn check(config: &Config, instance: Uuid, now: i64, asking: &mut Asking<'_>)
     findings.local(config);
     let identity = findings.identity(config, now);
     findings.controllers(config);
+    findings.watch(config);
     let domain: Option<Sid> = identity.as_ref().and_then(|identity| identity.domain_sid.parse().ok());
     findings.directory(config, identity.as_ref(), domain.as_ref());
     if let Some(identity) = &identity {
@@ -132,6 +134,24 @@ impl Findings {
             match pull::reach(controller) {
                 Ok(address) => self.ok("controller", format!("{} answers at {address}", controller.name)),
                 Err(error) => self.fail("controller", error),
+            }
+        }
+    }
+
+    /// Not needed by a cycle, so nothing fails by it.
+    fn watch(&mut self, config: &Config) {
+        let poll = config.schedule.poll.as_secs();
+        if !config.schedule.watch {
+            return self.ok("watch", format!("off: `run` looks every {poll} s"));
+        }
+        for controller in &config.directory.controllers {
+            let name = &controller.name;
+            match look_once(controller) {
+                Ok(()) => self.ok("watch", format!("{name} tells by LDAP that something changed")),
+                Err(why) => {
+                    let todo = "open the port, or set `watch = false` in [schedule]";
+                    self.ok("watch", format!("{name}, port 389: {why}: `run` looks every {poll} s; {todo}"));
+                }
             }
         }
     }

@@ -57,6 +57,11 @@ pub fn watch(controllers: &[Controller], stop: &Stop, mut tell: impl FnMut(Seen)
     }
 }
 
+/// Asks once, for the preflight.
+pub fn look_once(controller: &Controller) -> io::Result<()> {
+    Line::open(controller).map(drop)
+}
+
 /// A kept connection.
 struct Line {
     stream: TcpStream,
