@@ -6,6 +6,7 @@
 
 mod agents;
 
+use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::{
     Answer, Application, Domain, LabError, Person, Phs, PhsSettings, Population, Tenant, TenantSettings, Try,
     person,
@@ -85,6 +86,7 @@ fn play(board: &mut Board) -> Result<(), LabError> {
     let stored = tenant.holds_digest(domain.identity(&cast.privileged.sam)?.guid)?;
     tries.board.line("… and the tenant's digest of it", "none", if stored { "there" } else { "none" });
     a_change(&mut tries, &domain, &tenant, &phs, &cast.changing)?;
+    continuously(&mut tries, &domain, &phs, &cast.changing)?;
     agents::play(board, &domain, &tenant, &app)
 }
 
@@ -148,6 +150,26 @@ fn a_change(
     let sent = format!("{} uploads, {} records sent", third["uploads"], records(tenant)? - before);
     tries.board.line("once again, with nothing new", "0 uploads, 0 records sent", &sent);
     Ok(())
+}
+
+/// The daemon instead: what changes is carried without anybody's asking.
+fn continuously(tries: &mut Tries, domain: &Domain, phs: &Phs, who: &Person) -> Result<(), LabError> {
+    let mut daemon = phs.start(&["run"], None)?;
+    let serves = || {
+        let status = phs.run(&["status", "--json"], None);
+        status.is_ok_and(|said| said.code == Some(0) && said.json()["cycles"].as_u64() > Some(0))
+    };
+    wait_until("the daemon's first cycle", 30, serves, || daemon.said())?;
+    let new = "Noch ein Wort, Zürich & 東京";
+    domain.set_password(&who.sam, new)?;
+    let since = Instant::now();
+    let is_in = || tries.app.sign_in(&Try::from(0, &who.upn, new)).is_ok_and(|answer| answer.accepted());
+    wait_until("the new password to be in force", 30, is_in, || daemon.said())?;
+    let later = format!("`run`: a password changed in AD, {:.1} s later", since.elapsed().as_secs_f64());
+    tries.line(&later, who, new, "accepted")?;
+    daemon.signal(rustix::process::Signal::TERM);
+    let ended = daemon.finish(20)?;
+    if ended.code == Some(0) { Ok(()) } else { Err(LabError::said("landbridge-phs run", &ended)) }
 }
 
 /// `once --json`, with its progress on this terminal.
