@@ -10,7 +10,7 @@ use std::path::Path;
 const FILE: &str = "status.json";
 const DRAFT: &str = "status.json.new";
 /// A status that is older, in seconds, is nobody's.
-pub const STALE: i64 = 20;
+const STALE: i64 = 20;
 
 /// Writes it, whole or not at all; 0600.
 pub fn write(state_directory: &Path, status: &impl Serialize) -> io::Result<()> {
@@ -26,6 +26,11 @@ pub fn write(state_directory: &Path, status: &impl Serialize) -> io::Result<()> 
 pub fn read<S: DeserializeOwned>(state_directory: &Path) -> Option<S> {
     let text = std::fs::read(state_directory.join(FILE)).ok()?;
     serde_json::from_slice(&text).ok()
+}
+
+/// Whether a status that was written then may still be somebody's; both in seconds since 1970.
+pub fn is_fresh(written_at: i64, now: i64) -> bool {
+    now.saturating_sub(written_at) <= STALE
 }
 
 /// The process ends.

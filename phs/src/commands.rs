@@ -99,6 +99,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PhsError> {
 impl Once {
     pub fn run(&self, config: &Config, screen: &Screen) -> Result<u8, PhsError> {
         let started = Instant::now();
+        // Before the state is made: a machine that is not enrolled has none.
         job::identity(config)?;
         let (runtime, stop) = runtime()?;
         let mirror = if self.dry_run {

@@ -13,6 +13,7 @@ use landbridge_crypto::secret::Password;
 use landbridge_drsr::drs::change::Sid;
 use serde::{Deserialize, Deserializer, de};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -242,28 +243,30 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
     }
 }
 
-/// Checked here and not with the rest of the section, so that the error names its own line.
 fn page_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
-    let size = u32::deserialize(from)?;
-    if (1..=1000).contains(&size) {
-        Ok(size)
-    } else {
-        Err(de::Error::custom("`page_objects` must be 1 to 1000"))
-    }
+    within(from, "page_objects", 1..=1000)
 }
 
 fn poll<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let seconds = u64::deserialize(from)?;
-    if (5..=86_400).contains(&seconds) {
-        Ok(Duration::from_secs(seconds))
-    } else {
-        Err(de::Error::custom("`poll_seconds` must be 5 to 86400"))
-    }
+    within(from, "poll_seconds", 5..=86_400).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 fn hours<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
-    let hours = u32::deserialize(from)?;
-    if hours <= 8760 { Ok(hours) } else { Err(de::Error::custom("`full_compare_hours` must be 0 to 8760")) }
+    within(from, "full_compare_hours", 0..=8760)
+}
+
+/// Checked here and not with the rest of the section, so that the error names its own line.
+fn within<'de, D: Deserializer<'de>>(
+    from: D,
+    key: &str,
+    range: RangeInclusive<u32>,
+) -> Result<u32, D::Error> {
+    let number = u32::deserialize(from)?;
+    if range.contains(&number) {
+        Ok(number)
+    } else {
+        Err(de::Error::custom(format!("`{key}` must be {} to {}", range.start(), range.end())))
+    }
 }
 
 fn all_parsed<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Sid>, D::Error> {

@@ -102,8 +102,9 @@ impl Daemon<'_> {
                 ..Status::default()
             },
         ));
-        let compared =
-            compared_at.and_then(|at| u64::try_from(started_at - at).ok()).map(Duration::from_secs);
+        let compared = compared_at
+            .and_then(|at| u64::try_from(started_at.saturating_sub(at)).ok())
+            .map(Duration::from_secs);
         let mut schedule = Schedule::new(self.config.schedule.rules(), compared, Instant::now());
         let reporting = Stop::new();
         report(board.clone(), reporting.clone(), self.now)?;
@@ -158,7 +159,7 @@ impl Daemon<'_> {
             dry_run: false,
             now: (self.now)(),
         };
-        let done = match job.run() {
+        let done = match job.run().and_then(|done| board.quarantine(mirror).map(|()| done)) {
             Ok(done) => done,
             Err(why) => {
                 board.failed(&why, (self.now)());
@@ -169,7 +170,6 @@ impl Daemon<'_> {
             }
         };
         board.complete(&done, began.elapsed(), (self.now)());
-        board.quarantine(mirror)?;
         let tally = &done.tally;
         if tally.records_sent > 0 || tally.policy_sent {
             info!(

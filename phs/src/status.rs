@@ -92,8 +92,7 @@ pub struct Trouble {
 impl Status {
     /// Whether the process that wrote it lives, as far as can be seen.
     pub fn is_alive(&self, now: i64) -> bool {
-        now.saturating_sub(self.written_at) <= status::STALE
-            && Path::new("/proc").join(self.process.to_string()).exists()
+        status::is_fresh(self.written_at, now) && Path::new("/proc").join(self.process.to_string()).exists()
     }
 
     /// How old what the tenant has is, in seconds; before the first complete cycle: how long there was none.

@@ -4,8 +4,7 @@
 use clap::Args;
 use landbridge_agent::enroll::Means;
 use landbridge_agent::key::{self, FileError};
-use landbridge_agent::status::{self, STALE};
-use landbridge_agent::{AgentError, Identity, enroll, token};
+use landbridge_agent::{AgentError, Identity, enroll, status, token};
 use landbridge_pta_agent::config::Config;
 use landbridge_pta_agent::error::PtaError;
 use landbridge_pta_agent::link::{Links, SOFTWARE, unix_now};
@@ -156,7 +155,7 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
     }
     let now = unix_now();
     let status: Option<Status> = status::read(&config.state_directory);
-    let status = status.filter(|status| now.saturating_sub(status.written_at) <= STALE);
+    let status = status.filter(|status| status::is_fresh(status.written_at, now));
     let status = status.ok_or(PtaError::NotRunning)?;
     let connected = !status.links.is_empty();
     let answers = status.controllers.iter().any(|one| one.healthy);

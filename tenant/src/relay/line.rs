@@ -16,7 +16,7 @@ const FOR_AN_ASK: u32 = 2;
 /// A heartbeat is sent back; the rest is for pings, and for messages that a newer agent adds.
 const FOR_A_BEAT: u32 = 8;
 /// What was not said is not saved up beyond this.
-const SAVED_UP: u32 = 2 * 256 * FOR_AN_ASK;
+const SAVED_UP: u32 = 2 * MAX_IN_HAND as u32 * FOR_AN_ASK;
 /// What an agent is thought to take before it has answered anything, in seconds.
 const FIRST_LATENCY: f64 = 0.005;
 

@@ -33,13 +33,9 @@ async fn agent(edge: &Edge) -> Identity {
 const SOUND: &str = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                      sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// Asks for a WebSocket with these headers; the head of the answer, and what came after it.
-async fn asked(
-    edge: &Edge,
-    identity: Option<&Identity>,
-    headers: &str,
-) -> std::io::Result<(Tls, String, Vec<u8>)> {
-    let mut tls = edge.connect(identity).await?;
+/// Asks for a WebSocket with these headers; the connection, and the head of the answer in lower case.
+async fn asked(edge: &Edge, identity: &Identity, headers: &str) -> std::io::Result<(Tls, String)> {
+    let mut tls = edge.connect(Some(identity)).await?;
     tls.write_all(format!("GET {PATH} HTTP/1.1\r\nhost: tenant.example.com\r\n{headers}\r\n").as_bytes())
         .await?;
     let mut came = Vec::new();
@@ -47,16 +43,15 @@ async fn asked(
         let mut some = [0; 4096];
         let read = tokio::time::timeout(DEADLINE, tls.read(&mut some)).await.unwrap()?;
         came.extend_from_slice(&some[..read]);
-        if let Some(end) = came.windows(4).position(|four| four == b"\r\n\r\n") {
-            let rest = came.split_off(end + 4);
-            return Ok((tls, String::from_utf8_lossy(&came).to_ascii_lowercase(), rest));
+        if came.windows(4).any(|four| four == b"\r\n\r\n") {
+            return Ok((tls, String::from_utf8_lossy(&came).to_ascii_lowercase()));
         }
         assert!(read > 0, "no answer");
     }
 }
 
 async fn opened(edge: &Edge, identity: &Identity) -> Tls {
-    let (tls, head, _) = asked(edge, Some(identity), SOUND).await.unwrap();
+    let (tls, head) = asked(edge, identity, SOUND).await.unwrap();
     // RFC 6455, section 1.3, has this pair.
     assert!(head.starts_with("http/1.1 101 ") && head.contains("s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
     tls
@@ -134,7 +129,7 @@ async fn only_an_approved_pta_agent_that_speaks_websocket_13_is_let_in() {
         "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n",
         "connection: keep-alive\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: x\r\n",
     ] {
-        let (_, head, _) = asked(&edge, Some(&pta), unsound).await.unwrap();
+        let (_, head) = asked(&edge, &pta, unsound).await.unwrap();
         assert!(head.starts_with("http/1.1 400 "), "{unsound:?}: {head}");
     }
     let get = || super::harness::request("GET", PATH, b"");
@@ -142,10 +137,10 @@ async fn only_an_approved_pta_agent_that_speaks_websocket_13_is_let_in() {
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert_eq!(code::<()>(Err(frame::decode::<Problem>(&body).unwrap())), ProblemCode::CertificateRequired);
     for (identity, wanted) in [(edge.phs().await, "403"), (pta, "101")] {
-        let (_, head, _) = asked(&edge, Some(&identity), SOUND).await.unwrap();
+        let (_, head) = asked(&edge, &identity, SOUND).await.unwrap();
         assert!(head.starts_with(&format!("http/1.1 {wanted} ")), "{head}");
         edge.ask(Ask::AgentsRevoke { agent: identity.agent }).await;
-        let (_, head, _) = asked(&edge, Some(&identity), SOUND).await.unwrap();
+        let (_, head) = asked(&edge, &identity, SOUND).await.unwrap();
         assert!(head.starts_with("http/1.1 403 "), "revoked: {head}");
     }
     assert!(edge.tenant.attend.agents().is_empty());
@@ -157,8 +152,8 @@ async fn whatever_breaks_the_protocol_ends_its_own_connection_and_no_other() {
     let (good, bad) = (agent(&edge).await, agent(&edge).await);
     let serving = honest(&edge, edge.connect(Some(&good)).await.unwrap());
     until("the honest agent is there", async || links_of(&edge, &good) == 1).await;
-    let tag = || Blob::new([0; 32]).unwrap();
-    let answer = FromAgent::Answer(Answer { request: Uuid::nil(), verdict: Verdict::Valid, tag: tag() });
+    let tag = Blob::new([0; 32]).unwrap();
+    let answer = FromAgent::Answer(Answer { request: Uuid::nil(), verdict: Verdict::Valid, tag });
     let other_version = {
         let mut bytes = frame::encode(&hello()).unwrap().to_vec();
         bytes[2] = bytes[2].wrapping_add(1);

@@ -4,7 +4,7 @@
 use super::domain::{CONTROLLER, Domain};
 use super::error::{Doing as _, LabError};
 use super::population::{ACCOUNT, ACCOUNT_PASSWORD, DOMAIN};
-use super::program::{Finished, Running, built};
+use super::program::{Finished, Running, built, wait_until};
 use super::tenant::Tenant;
 use super::watchdog;
 use std::fs;
@@ -170,6 +170,17 @@ impl Phs {
     /// `once --json` and more.
     pub fn once(&self, more: &[&str]) -> Result<Finished, LabError> {
         self.run(&[&["once", "--json"], more].concat(), None)
+    }
+
+    /// `run`, and waits until it has done a cycle.
+    pub fn run_daemon(&self) -> Result<Running, LabError> {
+        let daemon = self.start(&["run"], None)?;
+        let serves = || {
+            let status = self.run(&["status", "--json"], None);
+            status.is_ok_and(|said| said.code == Some(0) && said.json()["cycles"].as_u64() > Some(0))
+        };
+        wait_until("the daemon's first cycle", 60, serves, || daemon.said())?;
+        Ok(daemon)
     }
 
     /// Its configuration file.

@@ -1,7 +1,6 @@
 //! The daemon: what changes in AD is in force at the tenant in a moment, and what fails is told, tried again and over.
 
 use crate::stage::{Road, own_domain};
-use landbridge_tests::lab::program::Running;
 use landbridge_tests::lab::trial::{Draw, seed, size};
 use landbridge_tests::lab::{PhsSettings, TenantSettings, person};
 use rustix::process::Signal;
@@ -10,12 +9,6 @@ use std::time::{Duration, Instant};
 
 /// Nothing that is waited for here takes longer.
 const DEADLINE: Duration = Duration::from_secs(60);
-
-fn daemon(road: &Road) -> Running {
-    let running = road.phs.start(&["run"], None).unwrap();
-    until(road, "the first complete cycle", |status| status["cycles"].as_u64() >= Some(1));
-    running
-}
 
 /// What `status --json` says once it is so.
 #[track_caller]
@@ -62,7 +55,7 @@ fn until_in(road: &Road, name: &str, password: &str) {
 fn a_password_changed_in_ad_is_in_force_in_a_moment_and_the_old_one_is_not() {
     let (users, changes) = (50, size(20, 200));
     let road = Road::new(own_domain(users), "entra");
-    let mut running = daemon(&road);
+    let mut running = road.phs.run_daemon().unwrap();
     let tenant = road.tenant.open_database().unwrap();
     let mut passwords: Vec<String> = (0..users).map(|n| person(n).password).collect();
     let mut took = Vec::new();
@@ -105,7 +98,7 @@ fn without_ldap_the_timer_brings_what_changed() {
     let schedule = "watch = false\npoll_seconds = 5";
     let settings = PhsSettings { schedule, ..PhsSettings::for_domain(&domain, "entra") };
     let road = Road::with(domain, &settings, &TenantSettings::default());
-    let mut running = daemon(&road);
+    let mut running = road.phs.run_daemon().unwrap();
     let who = person(3);
     road.domain.set_password(&who.sam, "Brought by the timer 1").unwrap();
     let cycles = until(&road, "a cycle", |_| true)["cycles"].as_u64();
@@ -115,7 +108,7 @@ fn without_ldap_the_timer_brings_what_changed() {
     // Killed and started again, it goes on where it was.
     running.kill();
     road.domain.set_password(&who.sam, "Changed while it was dead 2").unwrap();
-    let mut running = daemon(&road);
+    let mut running = road.phs.run_daemon().unwrap();
     until_in(&road, &who.upn, "Changed while it was dead 2");
     road.assert_nothing_was_derived_twice();
     running.signal(Signal::TERM);
@@ -125,7 +118,7 @@ fn without_ldap_the_timer_brings_what_changed() {
 #[test]
 fn a_tenant_a_dc_or_a_right_that_is_gone_is_told_and_everything_goes_on_when_it_is_back() {
     let road = Road::new(own_domain(50), "entra");
-    let mut running = daemon(&road);
+    let mut running = road.phs.run_daemon().unwrap();
     let who = person(5);
     let trouble = |status: &Value, word: &str| {
         status["trouble"]["what"].as_str().is_some_and(|what| what.contains(word))

@@ -3,7 +3,6 @@
 
 use crate::stage::shared_domain;
 use landbridge_tests::lab::population::{ACCOUNT, ACCOUNT_PASSWORD};
-use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::silence::{Needle, search};
 use landbridge_tests::lab::{Application, Phs, PhsSettings, Proof, Tenant, TenantSettings, Try, person};
 use landbridge_wire::enroll::Token;
@@ -56,12 +55,7 @@ fn nothing_that_the_programs_write_holds_a_secret() {
         installed.push(phs);
     }
     // The daemon, until it has done a cycle.
-    let mut daemon = installed[0].start(&["run"], None).unwrap();
-    let is_well = || {
-        let status = installed[0].run(&["status", "--json"], None).unwrap();
-        status.code == Some(0) && status.json()["cycles"].as_u64() > Some(0)
-    };
-    wait_until("the daemon's first cycle", 30, is_well, || daemon.said()).unwrap();
+    let mut daemon = installed[0].run_daemon().unwrap();
     installed[0].run(&["status"], None).unwrap().expect_code(0);
     daemon.signal(rustix::process::Signal::TERM);
     daemon.finish(20).unwrap().expect_code(0);

@@ -154,12 +154,7 @@ fn a_change(
 
 /// The daemon instead: what changes is carried without anybody's asking.
 fn continuously(tries: &mut Tries, domain: &Domain, phs: &Phs, who: &Person) -> Result<(), LabError> {
-    let mut daemon = phs.start(&["run"], None)?;
-    let serves = || {
-        let status = phs.run(&["status", "--json"], None);
-        status.is_ok_and(|said| said.code == Some(0) && said.json()["cycles"].as_u64() > Some(0))
-    };
-    wait_until("the daemon's first cycle", 30, serves, || daemon.said())?;
+    let mut daemon = phs.run_daemon()?;
     let new = "Noch ein Wort, Zürich & 東京";
     domain.set_password(&who.sam, new)?;
     let since = Instant::now();
