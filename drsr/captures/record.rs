@@ -123,6 +123,7 @@ impl Recorder {
             vector: self.cursor.vector(),
             max_objects: 100,
             attributes: if secrets { Attributes::WithSecrets } else { Attributes::WithoutSecrets },
+            further: &[],
         };
         self.association.call(Operation { number: GET_CHANGES, ..CALL }, &request.encode(self.handle)).await
     }

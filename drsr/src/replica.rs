@@ -2,6 +2,7 @@
 //! A machine: it asks, the caller acts and answers; it opens no socket and waits for nothing.
 //! Before it: `rpc::association`, `drs::*`. After it: `phs::pull`.
 
+use crate::drs::attribute::Attribute;
 use crate::drs::bind::{self, Handle};
 use crate::drs::change::{Link, Page, Progress, Quarantined};
 use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
@@ -38,6 +39,8 @@ pub struct Target {
     pub authentication: Authentication,
     /// The most objects in one page, 1 to 1000.
     pub page_objects: u32,
+    /// What is asked for besides what always is: a DC whose schema lacks one of them refuses to answer.
+    pub further: Vec<Attribute>,
 }
 
 /// A session with a DC.
@@ -179,7 +182,7 @@ impl Session {
     }
 
     async fn page_of(&mut self, cycle: &Cycle, secrets: bool) -> Result<Received, Error> {
-        let naming_context = self.naming_context.clone();
+        let (naming_context, further) = (self.naming_context.clone(), self.target.further.clone());
         let request = Request {
             what: What::Domain(&naming_context),
             invocation_id: cycle.invocation_id,
@@ -187,6 +190,7 @@ impl Session {
             vector: cycle.vector(),
             max_objects: self.target.page_objects.clamp(1, MAX_PAGE),
             attributes: attributes(secrets),
+            further: &further,
         };
         self.ask(&request, Asked::Changes { secrets }).await
     }
@@ -194,6 +198,7 @@ impl Session {
     async fn object(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, Error> {
         // The DC forgets where a cycle on this handle was.
         self.cycle = None;
+        let further = self.target.further.clone();
         let request = Request {
             what: What::Object(which),
             invocation_id: Uuid::nil(),
@@ -201,6 +206,7 @@ impl Session {
             vector: &[],
             max_objects: 1,
             attributes: attributes(secrets),
+            further: &further,
         };
         let Received { mut page, more, .. } = self.ask(&request, Asked::Object { secrets }).await?;
         if !page::is_object(&page, which) {
@@ -227,12 +233,13 @@ impl Session {
                 cookie: cycle.cookie,
                 vector: &[],
                 max_objects: MAX_PAGE,
-                attributes: Attributes::OnlyMembers,
+                attributes: Attributes::OnlyLinks,
+                further: &[],
             };
             let received = self.ask(&request, Asked::Changes { secrets: false }).await?;
             cycle.check(&received)?;
             cycle.go_on(&received);
-            links.extend(received.page.links.into_iter().filter(|link| link.group.guid == group));
+            links.extend(received.page.links.into_iter().filter(|link| link.from.guid == group));
             quarantined.extend(received.page.quarantined.into_iter().filter(|odd| odd.object == Some(group)));
             if links.len() > MAX_GROUP {
                 return Err(Error::TooLarge("the links of a single group"));

@@ -98,9 +98,9 @@ fn the_pages_of_a_whole_domain_hold_its_accounts_policies_and_links() {
     assert!(classes.contains(&Class::Computer));
 
     let links: Vec<_> = pages.iter().flat_map(|page| &page.links).collect();
-    let members = links.iter().filter(|link| link.group.dn.starts_with("CN=CaptureGroup,")).count();
+    let members = links.iter().filter(|link| link.from.dn.starts_with("CN=CaptureGroup,")).count();
     assert_eq!(members, 3);
-    assert!(links.iter().all(|link| link.present && !link.member.guid.is_nil()));
+    assert!(links.iter().all(|link| link.present && !link.to.guid.is_nil()));
 }
 
 #[test]
@@ -133,11 +133,11 @@ fn a_password_opens_under_no_other_key_and_to_no_other_hash_with_another_rid() {
 fn a_change_of_membership_brings_links_and_no_object() {
     let page = page("after-membership.stub", CHANGES);
     assert!(page.changes.is_empty(), "{:?}", page.changes);
-    let mut seen: Vec<_> = page.links.iter().map(|link| (link.member.dn.clone(), link.present)).collect();
+    let mut seen: Vec<_> = page.links.iter().map(|link| (link.to.dn.clone(), link.present)).collect();
     seen.sort_unstable();
     let people = "OU=People,DC=corp,DC=example,DC=com";
     assert_eq!(seen, [(format!("CN=capture1,{people}"), false), (format!("CN=capture3,{people}"), true)]);
-    assert!(page.links.iter().all(|link| link.group.dn.starts_with("CN=CaptureGroup,")));
+    assert!(page.links.iter().all(|link| link.from.dn.starts_with("CN=CaptureGroup,")));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn single_objects_come_whole_and_without_a_cursor() {
     assert_eq!(group.changes[0].object.sid.as_ref().unwrap().rid(), 512);
     assert_eq!(value(&group.changes[0], Attribute::AdminCount), Some(&Value::Integer(1)));
     assert_eq!(group.links.len(), 1);
-    assert_eq!(group.links[0].member.sid.as_ref().unwrap().rid(), 500);
+    assert_eq!(group.links[0].to.sid.as_ref().unwrap().rid(), 500);
 
     let user = page("user-alone.stub", Asked::Object { secrets: true });
     assert!(password_is(&user, &user.changes[0], "After-1"));

@@ -135,6 +135,7 @@ impl DirectoryConfig {
             credential: self.secret.read()?,
             authentication: self.authentication,
             page_objects: self.page_objects,
+            further: Vec::new(),
         })
     }
 }

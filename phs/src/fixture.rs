@@ -8,7 +8,7 @@ use crate::pull::ObjectId;
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{
-    AttributeChange, Change, Dsname, Link, Page, Progress, SealedNtHash, Sid, Source, Stamp,
+    AttributeChange, Change, Dsname, Link, Linked, Page, Progress, SealedNtHash, Sid, Source, Stamp,
 };
 use landbridge_drsr::drs::cursor::Cursor;
 use std::collections::HashMap;
@@ -101,7 +101,7 @@ impl Telling {
 }
 
 pub(crate) fn link(group: u32, member: u32, present: bool) -> Link {
-    Link { group: dsname(group), member: dsname(member), present, stamp: stamp(1) }
+    Link { what: Linked::Member, from: dsname(group), to: dsname(member), present, stamp: stamp(1) }
 }
 
 pub(crate) fn page(changes: Vec<Change>, links: Vec<Link>, progress: Progress) -> Page {

@@ -7,7 +7,7 @@ use crate::error::PhsError;
 use crate::mirror::{Kind, Mirror, Object};
 use crate::pull::ObjectId;
 use crate::qualify;
-use landbridge_drsr::drs::change::{Page, Sid};
+use landbridge_drsr::drs::change::{Linked, Page, Sid};
 use std::collections::{HashSet, VecDeque};
 use tracing::{debug, instrument};
 use uuid::Uuid;
@@ -66,15 +66,15 @@ impl Groups<'_> {
                 self.mirror.clear_links(guid)?;
             }
         }
-        for link in &page.links {
-            self.mirror.set_link(link.group.guid, link.member.guid, link.present)?;
-            if !link.present || !self.seen.insert(link.member.guid) {
+        for link in page.links.iter().filter(|link| link.what == Linked::Member) {
+            self.mirror.set_link(link.from.guid, link.to.guid, link.present)?;
+            if !link.present || !self.seen.insert(link.to.guid) {
                 continue;
             }
             // A person that is known needs no look; a group does, for its members; the unknown may be one.
-            match self.mirror.object(link.member.guid)?.map(|known| known.kind) {
+            match self.mirror.object(link.to.guid)?.map(|known| known.kind) {
                 Some(Kind::Person | Kind::Computer | Kind::Other) => {}
-                Some(Kind::Group) | None => self.waiting.push_back(link.member.guid),
+                Some(Kind::Group) | None => self.waiting.push_back(link.to.guid),
             }
         }
         Ok(())

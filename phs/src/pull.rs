@@ -2,6 +2,7 @@
 //! Knows nothing of what the changes mean. Every wait ends: connecting and each read or write have a limit.
 //! Before it: the DC. After it: `mirror` and `qualify`.
 
+use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::Page;
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::replica::{Answer, Ask, MAX_KDC_REPLY, Order, Replica, Start, Target};
@@ -55,6 +56,8 @@ pub struct Directory {
     pub authentication: Authentication,
     /// The most objects in one page, 1 to 1000.
     pub page_objects: u32,
+    /// What is asked for besides what always is: attributes that the scope goes by.
+    pub further: Vec<Attribute>,
 }
 
 /// A DC.
@@ -179,6 +182,7 @@ impl Connection {
             account: directory.account.clone(),
             authentication: directory.authentication,
             page_objects: directory.page_objects,
+            further: directory.further.clone(),
         };
         let replica = Replica::new(target, &directory.credential).map_err(|error| sockets.refused(error))?;
         let mut connection = Self { replica, sockets };

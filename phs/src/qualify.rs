@@ -13,7 +13,7 @@ use crate::pull::ObjectId;
 use crate::translate::{self, Odd};
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
-use landbridge_drsr::drs::change::{Change, Page, SealedNtHash, Sid};
+use landbridge_drsr::drs::change::{Change, Linked, Page, SealedNtHash, Sid};
 use landbridge_wire::upload::{self, DomainPolicy, Presence};
 use std::sync::Arc;
 use tracing::debug;
@@ -155,7 +155,32 @@ pub fn learn(object: &mut Object, change: &Change) {
             | Attribute::MaxPwdAge
             | Attribute::LockoutDuration
             | Attribute::LockoutObservationWindow
-            | Attribute::LockoutThreshold => {}
+            | Attribute::LockoutThreshold
+            | Attribute::Mail
+            | Attribute::ProxyAddresses
+            | Attribute::GivenName
+            | Attribute::Surname
+            | Attribute::Department
+            | Attribute::Title
+            | Attribute::TelephoneNumber
+            | Attribute::Mobile
+            | Attribute::Description
+            | Attribute::GroupType
+            | Attribute::Precedence
+            | Attribute::PsoMaxPwdAge
+            | Attribute::PsoLockoutDuration
+            | Attribute::PsoLockoutObservationWindow
+            | Attribute::PsoLockoutThreshold
+            | Attribute::AdminDescription
+            | Attribute::Company
+            | Attribute::Division
+            | Attribute::EmployeeId
+            | Attribute::EmployeeNumber
+            | Attribute::EmployeeType
+            | Attribute::Info
+            | Attribute::Locality
+            | Attribute::Office
+            | Attribute::Extension(_) => {}
         }
     }
 }
@@ -214,8 +239,8 @@ pub fn page(
     for change in page.changes {
         at.change(change, &keys)?;
     }
-    for link in page.links {
-        mirror.set_link(link.group.guid, link.member.guid, link.present)?;
+    for link in page.links.iter().filter(|link| link.what == Linked::Member) {
+        mirror.set_link(link.from.guid, link.to.guid, link.present)?;
     }
     Ok(at.batch)
 }

@@ -60,7 +60,32 @@ fn value(change: AttributeChange) -> Result<Option<Is>, Odd> {
         | Name::MaxPwdAge
         | Name::LockoutDuration
         | Name::LockoutObservationWindow
-        | Name::LockoutThreshold => return Ok(None),
+        | Name::LockoutThreshold
+        | Name::Mail
+        | Name::ProxyAddresses
+        | Name::GivenName
+        | Name::Surname
+        | Name::Department
+        | Name::Title
+        | Name::TelephoneNumber
+        | Name::Mobile
+        | Name::Description
+        | Name::GroupType
+        | Name::Precedence
+        | Name::PsoMaxPwdAge
+        | Name::PsoLockoutDuration
+        | Name::PsoLockoutObservationWindow
+        | Name::PsoLockoutThreshold
+        | Name::AdminDescription
+        | Name::Company
+        | Name::Division
+        | Name::EmployeeId
+        | Name::EmployeeNumber
+        | Name::EmployeeType
+        | Name::Info
+        | Name::Locality
+        | Name::Office
+        | Name::Extension(_) => return Ok(None),
     }))
 }
 
@@ -96,7 +121,32 @@ pub fn policy(changes: &[AttributeChange]) -> Result<Option<upload::DomainPolicy
             | Name::AdminCount
             | Name::IsDeleted
             | Name::IsRecycled
-            | Name::Name => {}
+            | Name::Name
+            | Name::Mail
+            | Name::ProxyAddresses
+            | Name::GivenName
+            | Name::Surname
+            | Name::Department
+            | Name::Title
+            | Name::TelephoneNumber
+            | Name::Mobile
+            | Name::Description
+            | Name::GroupType
+            | Name::Precedence
+            | Name::PsoMaxPwdAge
+            | Name::PsoLockoutDuration
+            | Name::PsoLockoutObservationWindow
+            | Name::PsoLockoutThreshold
+            | Name::AdminDescription
+            | Name::Company
+            | Name::Division
+            | Name::EmployeeId
+            | Name::EmployeeNumber
+            | Name::EmployeeType
+            | Name::Info
+            | Name::Locality
+            | Name::Office
+            | Name::Extension(_) => {}
         }
     }
     Ok((policy != upload::DomainPolicy::default()).then_some(policy))

@@ -106,12 +106,14 @@ pub fn may_store(cursor: &CursorName, generation: Uuid, last: &Receipt) -> Verdi
 mod tests {
     use super::*;
     use landbridge_wire::bounded::List;
+    use landbridge_wire::upload::LEVEL;
 
     const A: Uuid = Uuid::from_u128(1);
     const B: Uuid = Uuid::from_u128(2);
 
     fn receipt(generation: Uuid, acknowledged: Option<&[u8]>, before: Option<&[u8]>) -> Receipt {
         Receipt {
+            level: LEVEL,
             generation,
             acknowledged: acknowledged.map(name),
             acknowledged_before: before.map(name),

@@ -13,7 +13,8 @@ use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::upload::{
-    Attribute, AttributeValue, DomainPolicy, Mode, Password as Sent, Presence, Receipt, Record, Stamp, Upload,
+    Attribute, AttributeValue, DomainPolicy, Kind, Mode, Password as Sent, Presence, Receipt, Record, Stamp,
+    Upload,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -192,12 +193,14 @@ pub(crate) fn sent(version: u32, text: &str) -> Option<Sent> {
 pub(crate) fn bare(n: u128) -> Record {
     Record {
         object: object(n),
-        sid: Text::new(format!("{SID}-{}", 1100 + n)).unwrap(),
+        kind: Kind::Account,
+        sid: Some(Text::new(format!("{SID}-{}", 1100 + n)).unwrap()),
         presence: Presence::Present,
         privileged: false,
         protected_user: None,
         attributes: List::default(),
         password: None,
+        erase_password: false,
     }
 }
 
@@ -236,6 +239,7 @@ pub(crate) fn page(records: Vec<Record>) -> Upload {
         mode: Mode::Incremental,
         policy: Some(policy()),
         records: List::new(records).unwrap(),
+        links: List::default(),
         commit: None,
     }
 }

@@ -194,6 +194,7 @@ fn receipt(store: &Store, domain: &Domain, outcome: &Outcome) -> Result<Receipt,
         let (acknowledged, acknowledged_before): (Option<CursorName>, Option<CursorName>) =
             (cursor(&domain.acknowledged)?, cursor(&domain.acknowledged_before)?);
         Ok(Receipt {
+            level: 0,
             generation: store.tenant().generation,
             acknowledged,
             acknowledged_before,

@@ -132,6 +132,11 @@ impl<T, const MAX: usize> List<T, MAX> {
         &self.0
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Gives the entries away.
     pub fn into_vec(self) -> Vec<T> {
         self.0

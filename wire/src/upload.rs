@@ -5,8 +5,11 @@
 //! [`Upload`]); the last page's upload carries the commit. Only digests that are wanted are derived,
 //! so a digest that the tenant holds is never derived again, whatever was killed in between.
 //!
-//! Repeats and late comers do no harm: per (object, attribute) only a greater [`Stamp`] is applied,
+//! Repeats and late comers do no harm: per (object, attribute) and per link only a greater [`Stamp`] is applied,
 //! except in a declared full compare, where what was sent replaces what was held.
+//!
+//! A tenant of [`Receipt::level`] 0 takes accounts alone; groups, contacts, password settings objects and links are
+//! for level 1. What an agent does not need of a level it leaves out, so that its messages are those of level 0.
 
 use crate::bounded::{Blob, List, Text};
 use landbridge_crypto::salted_digest::SaltedDigest;
@@ -15,6 +18,12 @@ use uuid::Uuid;
 
 /// The most records in one upload, and offers in one question.
 pub const MAX_RECORDS: usize = 1000;
+
+/// The most links in one upload.
+pub const MAX_LINKS: usize = 4000;
+
+/// What this build takes and sends of a directory.
+pub const LEVEL: u8 = 1;
 
 /// When and where a value was written: `PROPERTY_META_DATA_EXT` (MS-DRSR 4.1.10.2.7) without its USN.
 /// Ordered as replication orders writes: version, then time, then originating invocation id
@@ -85,8 +94,11 @@ pub struct Upload {
     /// What the domain head says, when it changed or all is compared.
     #[serde(default)]
     pub policy: Option<DomainPolicy>,
-    /// The accounts.
+    /// The objects.
     pub records: List<Record, MAX_RECORDS>,
+    /// Links between them; either end may be an object that the tenant was not told of, or not yet.
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    pub links: List<Link, MAX_LINKS>,
     /// On the last page: the cycle is complete, and this names the cursor that it ends at.
     #[serde(default)]
     pub commit: Option<CursorName>,
@@ -102,11 +114,14 @@ pub struct Receipt {
     /// The cursor of the complete cycle before that: where an agent stands that died after the
     /// tenant's commit and before its own.
     pub acknowledged_before: Option<CursorName>,
+    /// What the tenant takes of a directory: see [`LEVEL`].
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub level: u8,
     /// Records of this upload that changed something.
     pub applied: u32,
     /// Records of this upload that changed nothing.
     pub unchanged: u32,
-    /// Accounts gone because a full compare ended without them.
+    /// Objects gone because a full compare ended without them.
     pub swept: u32,
     /// Records that the tenant did not take, and why.
     pub refused: List<Refusal, MAX_RECORDS>,
@@ -133,14 +148,18 @@ pub enum RefusalReason {
     ForeignSid,
 }
 
-/// One account.
+/// One object.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// objectGUID: the anchor, always.
     pub object: Uuid,
-    /// objectSid, as text.
-    pub sid: Text<192>,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Kind::is_account")]
+    pub kind: Kind,
+    /// objectSid, as text; contacts and password settings objects have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Text<192>>,
     /// Whether it is in the cloud at all.
     pub presence: Presence,
     /// Privileged in AD, and carried because phs's administrator named it: the tenant takes its digest only if
@@ -156,6 +175,59 @@ pub struct Record {
     /// The password, when it is wanted.
     #[serde(default)]
     pub password: Option<Password>,
+    /// It has no password any more, or its password is not to be carried: the digest is erased, nothing else is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub erase_password: bool,
+}
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// user or inetOrgPerson: somebody who may sign in.
+    #[default]
+    Account,
+    /// group.
+    Group,
+    /// contact.
+    Contact,
+    /// msDS-PasswordSettings: a fine-grained policy (MS-ADTS 3.1.1.4.5.36).
+    PasswordSettings,
+}
+
+impl Kind {
+    fn is_account(&self) -> bool {
+        *self == Self::Account
+    }
+}
+
+/// One value of a linked attribute, there or there no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Of which attribute.
+    pub what: LinkKind,
+    /// objectGUID of the object that has the attribute.
+    pub from: Uuid,
+    /// objectGUID of the object that the value names.
+    pub to: Uuid,
+    /// There, or there no longer.
+    pub present: bool,
+    /// When and where it was written.
+    pub stamp: Stamp,
+}
+
+/// A linked attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkKind {
+    /// member: from a group to who is in it. A primary group has no such link, see
+    /// [`AttributeValue::PrimaryGroupId`].
+    Member,
+    /// manager: from a person to whoever leads them.
+    Manager,
+    /// msDS-PSOAppliesTo: from a password settings object to an account or a global security group.
+    AppliesTo,
 }
 
 /// Whether an account is in the cloud, and why not.
@@ -206,7 +278,44 @@ pub enum AttributeValue {
     PrimaryGroupId(Option<i32>),
     /// adminCount.
     AdminCount(Option<i32>),
+    /// The attribute that phs's administrator chose as a further sign-in name.
+    AlternateLogin(Option<Text<1024>>),
+    /// mail.
+    Mail(Option<Text<1024>>),
+    /// proxyAddresses, all of them; none: it was removed.
+    ProxyAddresses(List<Text<1123>, MAX_ADDRESSES>),
+    /// givenName.
+    GivenName(Option<Text<256>>),
+    /// sn.
+    Surname(Option<Text<256>>),
+    /// department.
+    Department(Option<Text<256>>),
+    /// title.
+    Title(Option<Text<256>>),
+    /// telephoneNumber.
+    TelephoneNumber(Option<Text<256>>),
+    /// mobile.
+    Mobile(Option<Text<256>>),
+    /// description, its first value.
+    Description(Option<Text<1024>>),
+    /// groupType: flags (MS-ADTS 2.2.12).
+    GroupType(Option<i32>),
+    /// cn, of what has no other name.
+    Name(Option<Text<256>>),
+    /// msDS-PasswordSettingsPrecedence: of several the smallest holds.
+    Precedence(Option<i32>),
+    /// msDS-MaximumPasswordAge; units as in [`DomainPolicy`], here and below.
+    MaximumPasswordAge(Option<i64>),
+    /// msDS-LockoutDuration.
+    LockoutDuration(Option<i64>),
+    /// msDS-LockoutObservationWindow.
+    LockoutObservationWindow(Option<i64>),
+    /// msDS-LockoutThreshold.
+    LockoutThreshold(Option<i32>),
 }
+
+/// The most proxyAddresses of one object.
+pub const MAX_ADDRESSES: usize = 300;
 
 /// A password's digest.
 #[derive(Debug, Serialize, Deserialize)]
@@ -217,6 +326,16 @@ pub struct Password {
     /// The digest, in its text form.
     #[serde(serialize_with = "write_digest", deserialize_with = "read_digest")]
     pub digest: SaltedDigest,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_nothing(level: &u8) -> bool {
+    *level == 0
 }
 
 fn write_digest<S: Serializer>(digest: &SaltedDigest, into: S) -> Result<S::Ok, S::Error> {

@@ -11,8 +11,8 @@ use landbridge_wire::enroll::{
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::upload::{
-    Attribute, AttributeValue, DomainPolicy, Hello, Mode, Offer, Password, Presence, Receipt, Record,
-    Refusal, RefusalReason, Stamp, Upload, Wanted,
+    Attribute, AttributeValue, DomainPolicy, Hello, Kind, Link, LinkKind, Mode, Offer, Password, Presence,
+    Receipt, Record, Refusal, RefusalReason, Stamp, Upload, Wanted,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -118,22 +118,26 @@ fn an_upload_stands_as_in_version_1() {
     ];
     let gone = |n, presence| Record {
         object: id(n),
-        sid: text(&format!("{SID}-{n}")),
+        kind: Kind::Account,
+        sid: Some(text(&format!("{SID}-{n}"))),
         presence,
         privileged: false,
         protected_user: None,
         attributes: List::default(),
         password: None,
+        erase_password: false,
     };
     let records = vec![
         Record {
             object: id(4),
-            sid: text(&format!("{SID}-1105")),
+            kind: Kind::Account,
+            sid: Some(text(&format!("{SID}-1105"))),
             presence: Presence::Present,
             privileged: false,
             protected_user: Some(false),
             attributes: List::new(everything).unwrap(),
             password: Some(Password { stamp: stamp(2), digest: SaltedDigest::parse(DIGEST).unwrap() }),
+            erase_password: false,
         },
         gone(1106, Presence::Deleted),
         gone(1107, Presence::Privileged),
@@ -154,6 +158,7 @@ fn an_upload_stands_as_in_version_1() {
             mode: Mode::FullCompare,
             policy: Some(policy),
             records: List::new(records).unwrap(),
+            links: List::default(),
             commit: Some(text(&"c0".repeat(32))),
         },
     );
@@ -166,7 +171,97 @@ fn an_upload_stands_as_in_version_1() {
             mode: Mode::Incremental,
             policy: None,
             records: List::default(),
+            links: List::default(),
             commit: None,
+        },
+    );
+}
+
+#[test]
+fn a_directory_stands_as_in_level_1() {
+    let attribute = |version, is| Attribute { stamp: stamp(version), is };
+    let record = |n, kind, sid: Option<u32>, attributes: Vec<AttributeValue>| Record {
+        object: id(n),
+        kind,
+        sid: sid.map(|rid| text(&format!("{SID}-{rid}"))),
+        presence: Presence::Present,
+        privileged: false,
+        protected_user: None,
+        attributes: List::new(attributes.into_iter().map(|is| attribute(1, is)).collect()).unwrap(),
+        password: None,
+        erase_password: kind == Kind::Account,
+    };
+    let addresses = List::new(vec![text("SMTP:ada@example.com"), text("smtp:a@example.com")]).unwrap();
+    let records = vec![
+        record(
+            4,
+            Kind::Account,
+            Some(1105),
+            vec![
+                AttributeValue::AlternateLogin(Some(text("ada@example.com"))),
+                AttributeValue::Mail(Some(text("ada@example.com"))),
+                AttributeValue::ProxyAddresses(addresses),
+                AttributeValue::GivenName(Some(text("Ada"))),
+                AttributeValue::Surname(Some(text("Lovelace"))),
+                AttributeValue::Department(Some(text("Engines"))),
+                AttributeValue::Title(Some(text("Countess"))),
+                AttributeValue::TelephoneNumber(Some(text("+44 20 7946 0000"))),
+                AttributeValue::Mobile(None),
+            ],
+        ),
+        record(
+            5,
+            Kind::Group,
+            Some(1201),
+            vec![
+                AttributeValue::Description(Some(text("who may"))),
+                AttributeValue::GroupType(Some(-2_147_483_646)),
+            ],
+        ),
+        record(6, Kind::Contact, None, vec![AttributeValue::Name(Some(text("Charles")))]),
+        record(
+            7,
+            Kind::PasswordSettings,
+            None,
+            vec![
+                AttributeValue::Precedence(Some(10)),
+                AttributeValue::MaximumPasswordAge(Some(i64::MIN)),
+                AttributeValue::LockoutDuration(Some(-18_000_000_000)),
+                AttributeValue::LockoutObservationWindow(Some(-18_000_000_000)),
+                AttributeValue::LockoutThreshold(Some(3)),
+            ],
+        ),
+    ];
+    let link = |what, from, to, present| Link { what, from: id(from), to: id(to), present, stamp: stamp(1) };
+    let links = vec![
+        link(LinkKind::Member, 5, 4, true),
+        link(LinkKind::Manager, 4, 8, false),
+        link(LinkKind::AppliesTo, 7, 5, true),
+    ];
+    holds(
+        "upload_directory",
+        &Upload {
+            instance: id(3),
+            domain_sid: text(SID),
+            cycle: id(6),
+            mode: Mode::Incremental,
+            policy: None,
+            records: List::new(records).unwrap(),
+            links: List::new(links).unwrap(),
+            commit: None,
+        },
+    );
+    holds(
+        "receipt_directory",
+        &Receipt {
+            level: 1,
+            generation: id(7),
+            acknowledged: None,
+            acknowledged_before: None,
+            applied: 4,
+            unchanged: 0,
+            swept: 0,
+            refused: List::default(),
         },
     );
 }
@@ -177,6 +272,7 @@ fn a_receipt_stands_as_in_version_1() {
     holds(
         "receipt",
         &Receipt {
+            level: 0,
             generation: id(7),
             acknowledged: Some(text(&"c0".repeat(32))),
             acknowledged_before: None,

@@ -44,15 +44,139 @@ pub enum Attribute {
     LockoutObservationWindow,
     /// Domain head: bad passwords before a lock; 0 means never.
     LockoutThreshold,
+    /// Mail address.
+    Mail,
+    /// Further addresses, `SMTP:` before the primary one.
+    ProxyAddresses,
+    /// First name.
+    GivenName,
+    /// Family name.
+    Surname,
+    /// Department.
+    Department,
+    /// Job title.
+    Title,
+    /// Phone on the desk.
+    TelephoneNumber,
+    /// Phone in the pocket.
+    Mobile,
+    /// What it is for, in words.
+    Description,
+    /// Flags of a group (MS-ADTS 2.2.12).
+    GroupType,
+    /// Password settings object: of several the smallest holds.
+    Precedence,
+    /// Password settings object: negative count of 100 ns.
+    PsoMaxPwdAge,
+    /// Password settings object: negative count of 100 ns.
+    PsoLockoutDuration,
+    /// Password settings object: negative count of 100 ns.
+    PsoLockoutObservationWindow,
+    /// Password settings object: bad passwords before a lock; 0 means never.
+    PsoLockoutThreshold,
+    /// Free for administrators; Entra Connect's filters used it. On request, as all that follow.
+    AdminDescription,
+    /// Company.
+    Company,
+    /// Division.
+    Division,
+    /// Number of an employee.
+    EmployeeId,
+    /// Number of an employee, again.
+    EmployeeNumber,
+    /// What kind of an employee.
+    EmployeeType,
+    /// Notes.
+    Info,
+    /// Town.
+    Locality,
+    /// Office.
+    Office,
+    /// Exchange's extensionAttribute1 to 15, where the schema has them.
+    Extension(u8),
 }
 
-/// How an attribute's single value is written (MS-DRSR 5.16.1, MS-ADTS 3.1.1.2.2.2).
+impl Attribute {
+    /// Its lDAPDisplayName.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ObjectClass => "objectClass",
+            Self::SamAccountName => "sAMAccountName",
+            Self::UserPrincipalName => "userPrincipalName",
+            Self::DisplayName => "displayName",
+            Self::UserAccountControl => "userAccountControl",
+            Self::AccountExpires => "accountExpires",
+            Self::PwdLastSet => "pwdLastSet",
+            Self::LockoutTime => "lockoutTime",
+            Self::LogonHours => "logonHours",
+            Self::PrimaryGroupId => "primaryGroupID",
+            Self::AdminCount => "adminCount",
+            Self::IsDeleted => "isDeleted",
+            Self::IsRecycled => "isRecycled",
+            Self::Name => "name",
+            Self::MaxPwdAge => "maxPwdAge",
+            Self::LockoutDuration => "lockoutDuration",
+            Self::LockoutObservationWindow => "lockOutObservationWindow",
+            Self::LockoutThreshold => "lockoutThreshold",
+            Self::Mail => "mail",
+            Self::ProxyAddresses => "proxyAddresses",
+            Self::GivenName => "givenName",
+            Self::Surname => "sn",
+            Self::Department => "department",
+            Self::Title => "title",
+            Self::TelephoneNumber => "telephoneNumber",
+            Self::Mobile => "mobile",
+            Self::Description => "description",
+            Self::GroupType => "groupType",
+            Self::Precedence => "msDS-PasswordSettingsPrecedence",
+            Self::PsoMaxPwdAge => "msDS-MaximumPasswordAge",
+            Self::PsoLockoutDuration => "msDS-LockoutDuration",
+            Self::PsoLockoutObservationWindow => "msDS-LockoutObservationWindow",
+            Self::PsoLockoutThreshold => "msDS-LockoutThreshold",
+            Self::AdminDescription => "adminDescription",
+            Self::Company => "company",
+            Self::Division => "division",
+            Self::EmployeeId => "employeeID",
+            Self::EmployeeNumber => "employeeNumber",
+            Self::EmployeeType => "employeeType",
+            Self::Info => "info",
+            Self::Locality => "l",
+            Self::Office => "physicalDeliveryOfficeName",
+            Self::Extension(number) => {
+                let at = usize::from(number).checked_sub(1);
+                at.and_then(|at| EXTENSIONS.get(at)).copied().unwrap_or("extensionAttribute")
+            }
+        }
+    }
+}
+
+const EXTENSIONS: [&str; 15] = [
+    "extensionAttribute1",
+    "extensionAttribute2",
+    "extensionAttribute3",
+    "extensionAttribute4",
+    "extensionAttribute5",
+    "extensionAttribute6",
+    "extensionAttribute7",
+    "extensionAttribute8",
+    "extensionAttribute9",
+    "extensionAttribute10",
+    "extensionAttribute11",
+    "extensionAttribute12",
+    "extensionAttribute13",
+    "extensionAttribute14",
+    "extensionAttribute15",
+];
+
+/// How an attribute's values are written (MS-DRSR 5.16.1, MS-ADTS 3.1.1.2.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Syntax {
     Integer,
     LargeInteger,
     Boolean,
     Text,
+    /// Of several values.
+    Texts,
     Bytes,
     Classes,
 }
@@ -68,6 +192,8 @@ pub enum Value {
     Boolean(bool),
     /// Unicode text.
     Text(String),
+    /// Several of them, in the DC's order.
+    Texts(Vec<String>),
     /// Octets.
     Bytes(Vec<u8>),
     /// Object classes.
@@ -111,12 +237,16 @@ pub enum Class {
     OrganizationalUnit,
     /// `container`
     Container,
+    /// `msDS-PasswordSettings`
+    PasswordSettings,
     /// Any other, by the attid that the reply gave it.
     Other(u32),
 }
 
 /// The most classes of one object: the longest chain of the schema, several times over.
 const MAX_CLASSES: usize = 64;
+/// The most values of an attribute: AD itself takes about 1,300 where they stand in the object.
+const MAX_TEXTS: usize = 2_000;
 
 /// Reads a single value; `None` when its bytes are not of that type.
 pub(crate) fn value(syntax: Syntax, bytes: &[u8]) -> Option<Value> {
@@ -125,15 +255,25 @@ pub(crate) fn value(syntax: Syntax, bytes: &[u8]) -> Option<Value> {
         Syntax::Integer => whole(Value::Integer(i32::from_le_bytes(*bytes.first_chunk()?)), 4),
         Syntax::LargeInteger => whole(Value::LargeInteger(i64::from_le_bytes(*bytes.first_chunk()?)), 8),
         Syntax::Boolean => whole(Value::Boolean(u32::from_le_bytes(*bytes.first_chunk()?) != 0), 4),
-        Syntax::Text => {
-            let (units, odd) = bytes.as_chunks::<2>();
-            let units = units.iter().map(|unit| u16::from_le_bytes(*unit));
-            let text = char::decode_utf16(units).collect::<Result<String, _>>().ok()?;
-            odd.is_empty().then_some(Value::Text(text))
-        }
+        Syntax::Text => text(bytes).map(Value::Text),
         Syntax::Bytes => Some(Value::Bytes(bytes.to_vec())),
-        Syntax::Classes => None,
+        Syntax::Texts | Syntax::Classes => None,
     }
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    let (units, odd) = bytes.as_chunks::<2>();
+    let units = units.iter().map(|unit| u16::from_le_bytes(*unit));
+    let text = char::decode_utf16(units).collect::<Result<String, _>>().ok()?;
+    odd.is_empty().then_some(text)
+}
+
+/// Reads all values; `None` when there are too many, or the bytes of one are no text.
+pub(crate) fn texts(values: &[&[u8]]) -> Option<Value> {
+    if values.len() > MAX_TEXTS {
+        return None;
+    }
+    values.iter().map(|bytes| text(bytes)).collect::<Option<Vec<_>>>().map(Value::Texts)
 }
 
 /// Reads the values of `objectClass`: attids, through the reply's own table.

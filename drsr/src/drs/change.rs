@@ -19,7 +19,7 @@ pub struct Page {
     pub source: Source,
     /// Objects with at least one changed attribute, in the DC's order.
     pub changes: Vec<Change>,
-    /// Changed values of `member`; they come late in the stream.
+    /// Changed values of linked attributes; they come late in the stream.
     pub links: Vec<Link>,
     /// Whether there is more to ask for.
     pub progress: Progress,
@@ -87,17 +87,30 @@ pub struct AttributeChange {
     pub value: Option<Value>,
 }
 
-/// A value of `member` that was added to a group or taken from it.
+/// A value of a linked attribute that was added or taken away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The group.
-    pub group: Dsname,
-    /// The member.
-    pub member: Dsname,
-    /// In the group, or no longer.
+    /// Of which attribute.
+    pub what: Linked,
+    /// The object that has the attribute: the group, the person, the password settings object.
+    pub from: Dsname,
+    /// The object that the value names.
+    pub to: Dsname,
+    /// There, or there no longer.
     pub present: bool,
     /// When and where it was written.
     pub stamp: Stamp,
+}
+
+/// A linked attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Linked {
+    /// `member`, of a group.
+    Member,
+    /// `manager`, of a person.
+    Manager,
+    /// `msDS-PSOAppliesTo`, of a password settings object.
+    AppliesTo,
 }
 
 /// When and where a value was written (PROPERTY_META_DATA_EXT, MS-DRSR 5.162, without its USN).

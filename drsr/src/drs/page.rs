@@ -58,7 +58,7 @@ pub fn read(reply: &Reply<'_>, asked: Asked, keys: Arc<SessionKeys>) -> Result<P
             Ok(change) => changes.push(change),
             Err(why) => quarantined.push(Quarantined {
                 object: object.name.map(|name| name.guid).filter(|guid| !guid.is_nil()),
-                why: why.to_owned(),
+                why,
             }),
         }
     }
@@ -89,10 +89,10 @@ struct Reading {
 }
 
 impl Reading {
-    fn change(&self, raw: &RawObject<'_>) -> Result<Change, &'static str> {
+    fn change(&self, raw: &RawObject<'_>) -> Result<Change, String> {
         let object = raw.name.ok_or("it has no name")?.checked()?;
         if raw.metadata.len() != raw.attributes.len() {
-            return Err("its metadata does not fit its attributes");
+            return Err("its metadata does not fit its attributes".to_owned());
         }
         let mut change = Change {
             object,
@@ -109,8 +109,10 @@ impl Reading {
                     change.attributes.push(AttributeChange { attribute: *known, stamp, value });
                 }
                 Some((Known::NtHash, _)) => change.nt_hash = Some(self.nt_hash(attribute, stamp)?),
-                // Links come as such; a whole `member` is sent by forests from before 2003 only.
-                Some((Known::Member, _)) => return Err("its members come in a form of before 2003"),
+                // Links come as such; whole values are sent by forests from before 2003 only.
+                Some((Known::Linked(_), _)) => {
+                    return Err("its links come in a form of before 2003".to_owned());
+                }
                 // Sent unasked (objectSid, instanceType, …).
                 None => {}
             }
@@ -123,12 +125,13 @@ impl Reading {
         known: Attribute,
         syntax: Syntax,
         raw: &RawAttribute<'_>,
-    ) -> Result<Option<Value>, &'static str> {
+    ) -> Result<Option<Value>, String> {
         match (syntax, raw.values.as_slice()) {
             (_, []) => Ok(None),
-            (Syntax::Classes, values) => attribute::classes(values, &self.classes).map(Some),
-            (syntax, [value]) => attribute::value(syntax, value).map(Some).ok_or(wrong_type(known)),
-            (_, [_, _, ..]) => Err("an attribute with a single value has several"),
+            (Syntax::Classes, values) => Ok(Some(attribute::classes(values, &self.classes)?)),
+            (Syntax::Texts, values) => attribute::texts(values).map(Some).ok_or_else(|| wrong_type(known)),
+            (syntax, [value]) => attribute::value(syntax, value).map(Some).ok_or_else(|| wrong_type(known)),
+            (_, [_, _, ..]) => Err("an attribute with a single value has several".to_owned()),
         }
     }
 
@@ -143,13 +146,11 @@ impl Reading {
     }
 
     fn link(&self, raw: &RawLink<'_>) -> Result<Option<Link>, &'static str> {
-        if self.attributes.get(&raw.attid).map(|(known, _)| *known) != Some(Known::Member) {
-            return Ok(None);
-        }
-        let group = raw.object.ok_or("it has no name")?.checked()?;
-        let member =
-            crate::drs::dsname::RawName::from_value(raw.value).map_err(|_| "its value is no name")?;
-        Ok(Some(Link { group, member: member.checked()?, present: raw.present, stamp: raw.stamp.into() }))
+        let Some((Known::Linked(what), _)) = self.attributes.get(&raw.attid) else { return Ok(None) };
+        let from = raw.object.ok_or("it has no name")?.checked()?;
+        let to = crate::drs::dsname::RawName::from_value(raw.value).map_err(|_| "its value is no name")?;
+        let (to, stamp) = (to.checked()?, raw.stamp.into());
+        Ok(Some(Link { what: *what, from, to, present: raw.present, stamp }))
     }
 }
 
@@ -167,25 +168,6 @@ pub(crate) fn is_object(page: &Page, which: &ObjectId) -> bool {
     })
 }
 
-fn wrong_type(known: Attribute) -> &'static str {
-    match known {
-        Attribute::ObjectClass => "objectClass is of the wrong type",
-        Attribute::SamAccountName => "sAMAccountName is of the wrong type",
-        Attribute::UserPrincipalName => "userPrincipalName is of the wrong type",
-        Attribute::DisplayName => "displayName is of the wrong type",
-        Attribute::UserAccountControl => "userAccountControl is of the wrong type",
-        Attribute::AccountExpires => "accountExpires is of the wrong type",
-        Attribute::PwdLastSet => "pwdLastSet is of the wrong type",
-        Attribute::LockoutTime => "lockoutTime is of the wrong type",
-        Attribute::LogonHours => "logonHours is of the wrong type",
-        Attribute::PrimaryGroupId => "primaryGroupID is of the wrong type",
-        Attribute::AdminCount => "adminCount is of the wrong type",
-        Attribute::IsDeleted => "isDeleted is of the wrong type",
-        Attribute::IsRecycled => "isRecycled is of the wrong type",
-        Attribute::Name => "name is of the wrong type",
-        Attribute::MaxPwdAge => "maxPwdAge is of the wrong type",
-        Attribute::LockoutDuration => "lockoutDuration is of the wrong type",
-        Attribute::LockoutObservationWindow => "lockoutObservationWindow is of the wrong type",
-        Attribute::LockoutThreshold => "lockoutThreshold is of the wrong type",
-    }
+fn wrong_type(known: Attribute) -> String {
+    format!("{} is of the wrong type", known.name())
 }

@@ -3,6 +3,7 @@
 //! Before it: `reply`. After it: `page`.
 
 use crate::drs::attribute::{Attribute, Class, Syntax};
+use crate::drs::change::Linked;
 use crate::rpc::ndr::{Malformed, Reader, Writer};
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ const SCHEMA_INFO: usize = 1 + 4 + 16;
 
 /// The BER forms of the prefixes that are used here.
 const X500_ATTRIBUTE: &[u8] = &[0x55, 0x04];
+const RFC_1274_ATTRIBUTE: &[u8] = &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01];
 const X500_CLASS: &[u8] = &[0x55, 0x06];
 const MS_ATTRIBUTE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x14, 0x01, 0x04];
 const MS_OLD_ATTRIBUTE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x14, 0x01, 0x02];
@@ -25,8 +27,8 @@ const NETSCAPE_CLASS: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 0x03, 
 const NO_INFO: &[u8] = &[0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// The table of our requests. Without the last entry Samba refuses a partial attribute set.
-pub(crate) const OURS: [(u32, &[u8]); 4] =
-    [(0, X500_ATTRIBUTE), (2, MS_OLD_ATTRIBUTE), (9, MS_ATTRIBUTE), (0, NO_INFO)];
+pub(crate) const OURS: [(u32, &[u8]); 5] =
+    [(0, X500_ATTRIBUTE), (2, MS_OLD_ATTRIBUTE), (9, MS_ATTRIBUTE), (21, RFC_1274_ATTRIBUTE), (0, NO_INFO)];
 
 /// What an attid stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,16 +37,23 @@ pub enum Known {
     Plain(Attribute),
     /// `unicodePwd`
     NtHash,
-    /// `member`
-    Member,
+    /// A linked attribute.
+    Linked(Linked),
 }
 
-/// What is asked for: meaning, attid in [`OURS`], syntax.
-pub(crate) const WANTED: [(Known, u32, Syntax); 20] = [
+/// What is always asked for: meaning, attid in [`OURS`], syntax.
+pub(crate) const WANTED: [(Known, u32, Syntax); 37] = [
     (Known::Plain(Attribute::ObjectClass), 0x0000_0000, Syntax::Classes),
-    (Known::Member, 0x0000_001f, Syntax::Bytes),
+    (Known::Plain(Attribute::Surname), 0x0000_0004, Syntax::Text),
+    (Known::Plain(Attribute::Title), 0x0000_000c, Syntax::Text),
+    (Known::Plain(Attribute::Description), 0x0000_000d, Syntax::Texts),
+    (Known::Plain(Attribute::TelephoneNumber), 0x0000_0014, Syntax::Text),
+    (Known::Linked(Linked::Member), 0x0000_001f, Syntax::Bytes),
+    (Known::Plain(Attribute::GivenName), 0x0000_002a, Syntax::Text),
     (Known::Plain(Attribute::DisplayName), 0x0002_000d, Syntax::Text),
     (Known::Plain(Attribute::IsDeleted), 0x0002_0030, Syntax::Boolean),
+    (Known::Plain(Attribute::Department), 0x0002_008d, Syntax::Text),
+    (Known::Plain(Attribute::ProxyAddresses), 0x0002_00d2, Syntax::Texts),
     (Known::Plain(Attribute::Name), 0x0009_0001, Syntax::Text),
     (Known::Plain(Attribute::UserAccountControl), 0x0009_0008, Syntax::Integer),
     (Known::Plain(Attribute::LockoutDuration), 0x0009_003c, Syntax::LargeInteger),
@@ -60,11 +69,49 @@ pub(crate) const WANTED: [(Known, u32, Syntax); 20] = [
     (Known::Plain(Attribute::SamAccountName), 0x0009_00dd, Syntax::Text),
     (Known::Plain(Attribute::UserPrincipalName), 0x0009_0290, Syntax::Text),
     (Known::Plain(Attribute::LockoutTime), 0x0009_0296, Syntax::LargeInteger),
+    (Known::Plain(Attribute::GroupType), 0x0009_02ee, Syntax::Integer),
+    (Known::Plain(Attribute::PsoMaxPwdAge), 0x0009_07db, Syntax::LargeInteger),
+    (Known::Plain(Attribute::PsoLockoutObservationWindow), 0x0009_07e1, Syntax::LargeInteger),
+    (Known::Plain(Attribute::PsoLockoutDuration), 0x0009_07e2, Syntax::LargeInteger),
+    (Known::Plain(Attribute::PsoLockoutThreshold), 0x0009_07e3, Syntax::Integer),
+    (Known::Linked(Linked::AppliesTo), 0x0009_07e4, Syntax::Bytes),
+    (Known::Plain(Attribute::Precedence), 0x0009_07e7, Syntax::Integer),
     (Known::Plain(Attribute::IsRecycled), 0x0009_080a, Syntax::Boolean),
+    (Known::Plain(Attribute::Mail), 0x0015_0003, Syntax::Text),
+    (Known::Linked(Linked::Manager), 0x0015_000a, Syntax::Bytes),
+    (Known::Plain(Attribute::Mobile), 0x0015_0029, Syntax::Text),
+];
+
+/// What is asked for on request: single texts all of them. A DC whose schema lacks one refuses the request.
+pub(crate) const ON_REQUEST: [(Attribute, u32); 24] = [
+    (Attribute::Locality, 0x0000_0007),
+    (Attribute::Office, 0x0000_0013),
+    (Attribute::Info, 0x0002_0051),
+    (Attribute::Company, 0x0002_0092),
+    (Attribute::AdminDescription, 0x0002_00e2),
+    (Attribute::Extension(1), 0x0002_01a7),
+    (Attribute::Extension(2), 0x0002_01a8),
+    (Attribute::Extension(3), 0x0002_01a9),
+    (Attribute::Extension(4), 0x0002_01aa),
+    (Attribute::Extension(5), 0x0002_01ab),
+    (Attribute::Extension(6), 0x0002_01ac),
+    (Attribute::Extension(7), 0x0002_01ad),
+    (Attribute::Extension(8), 0x0002_01ae),
+    (Attribute::Extension(9), 0x0002_01af),
+    (Attribute::Extension(10), 0x0002_01b0),
+    (Attribute::Extension(11), 0x0002_0257),
+    (Attribute::Extension(12), 0x0002_0258),
+    (Attribute::Extension(13), 0x0002_0259),
+    (Attribute::Extension(14), 0x0002_025a),
+    (Attribute::Extension(15), 0x0002_025b),
+    (Attribute::EmployeeNumber, 0x0002_0262),
+    (Attribute::EmployeeType, 0x0002_0265),
+    (Attribute::EmployeeId, 0x0009_0023),
+    (Attribute::Division, 0x0009_0105),
 ];
 
 /// The classes that are told apart: meaning, prefix, last part of the OID.
-const CLASSES: [(Class, &[u8], u16); 15] = [
+const CLASSES: [(Class, &[u8], u16); 16] = [
     (Class::Top, X500_CLASS, 0),
     (Class::OrganizationalUnit, X500_CLASS, 5),
     (Class::Person, X500_CLASS, 6),
@@ -77,6 +124,7 @@ const CLASSES: [(Class, &[u8], u16); 15] = [
     (Class::TrustedDomain, MS_CLASS, 34),
     (Class::DomainDns, MS_CLASS, 67),
     (Class::ForeignSecurityPrincipal, MS_CLASS, 76),
+    (Class::PasswordSettings, MS_CLASS, 255),
     (Class::ManagedServiceAccount, MS_CLASS, 264),
     (Class::GroupManagedServiceAccount, MS_CLASS, 282),
     (Class::InetOrgPerson, NETSCAPE_CLASS, 2),
@@ -135,7 +183,8 @@ impl<'a> PrefixTable<'a> {
         let ours =
             |attid: u32| OURS.iter().find(|(index, _)| *index == attid >> 16).map(|(_, prefix)| *prefix);
         let mut attids = BTreeMap::new();
-        for (known, attid, syntax) in &WANTED {
+        let on_request = ON_REQUEST.map(|(attribute, attid)| (Known::Plain(attribute), attid, Syntax::Text));
+        for (known, attid, syntax) in WANTED.iter().chain(&on_request) {
             for index in ours(*attid).into_iter().flat_map(|prefix| self.indexes(prefix)) {
                 attids.insert(index << 16 | (*attid & 0xffff), (*known, *syntax));
             }
@@ -199,9 +248,12 @@ mod tests {
         write_ours(&mut stub);
         let bytes = stub.into_bytes();
         let attributes = PrefixTable::decode(&bytes).unwrap().attributes();
-        assert_eq!(attributes.len(), WANTED.len());
+        assert_eq!(attributes.len(), WANTED.len() + ON_REQUEST.len());
         for (known, attid, syntax) in WANTED {
             assert_eq!(attributes.get(&attid), Some(&(known, syntax)));
+        }
+        for (attribute, attid) in ON_REQUEST {
+            assert_eq!(attributes.get(&attid), Some(&(Known::Plain(attribute), Syntax::Text)));
         }
     }
 

@@ -2,11 +2,12 @@
 //! DRS_MSG_GETCHGREQ_V8 (MS-DRSR 4.1.10.2.7).
 //! Before it: `bind`. After it: the DC, and then `reply`.
 
+use crate::drs::attribute::Attribute;
 use crate::drs::bind::Handle;
 use crate::drs::change::Sid;
 use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
 use crate::drs::dsname;
-use crate::drs::prefix_table::{self, Known, WANTED};
+use crate::drs::prefix_table::{self, Known, ON_REQUEST, WANTED};
 use crate::rpc::ndr::Writer;
 use uuid::Uuid;
 
@@ -91,6 +92,8 @@ pub struct Request<'a> {
     pub max_objects: u32,
     /// Which attributes.
     pub attributes: Attributes,
+    /// And which of those that are asked for on request.
+    pub further: &'a [Attribute],
 }
 
 /// Which attributes are asked for.
@@ -100,8 +103,8 @@ pub enum Attributes {
     WithSecrets,
     /// All that are used, passwords withheld by the DC.
     WithoutSecrets,
-    /// `member` alone: links, and hardly an object.
-    OnlyMembers,
+    /// Linked attributes alone: links, and hardly an object.
+    OnlyLinks,
 }
 
 /// A domain's changes, or one object.
@@ -179,11 +182,12 @@ impl Request<'_> {
 
     /// PARTIAL_ATTR_VECTOR_V1_EXT (MS-DRSR 5.146)
     fn write_attributes(&self, stub: &mut Writer) {
-        let attids: Vec<u32> = WANTED
-            .iter()
-            .filter(|(known, _, _)| self.attributes != Attributes::OnlyMembers || *known == Known::Member)
-            .map(|(_, attid, _)| *attid)
-            .collect();
+        let all = self.attributes != Attributes::OnlyLinks;
+        let wanted = WANTED.iter().filter(|(known, _, _)| all || matches!(known, Known::Linked(_)));
+        let further = ON_REQUEST.iter().filter(|(attribute, _)| all && self.further.contains(attribute));
+        let attids = wanted.map(|(_, attid, _)| *attid).chain(further.map(|(_, attid)| *attid));
+        let mut attids: Vec<u32> = attids.collect();
+        attids.sort_unstable();
         stub.count(attids.len());
         stub.u32(1); // version
         stub.u32(0);

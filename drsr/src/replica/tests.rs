@@ -30,6 +30,7 @@ impl Bench {
             account: "svc".to_owned(),
             authentication: Authentication::Kerberos,
             page_objects: 100,
+            further: Vec::new(),
         };
         let security = Security::pretend(KEY);
         let replica = Replica { machine: Machine::new(|line| session(line, target, security)) };

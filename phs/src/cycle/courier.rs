@@ -12,7 +12,9 @@ use crate::send::Tenant;
 use crate::stop::Stop;
 use crate::translate;
 use landbridge_wire::bounded::{List, Text};
-use landbridge_wire::upload::{CursorName, DomainPolicy, Mode, Offer, Password, Receipt, Record, Upload};
+use landbridge_wire::upload::{
+    CursorName, DomainPolicy, Kind, Mode, Offer, Password, Receipt, Record, Upload,
+};
 use std::collections::{HashMap, HashSet};
 use tracing::{debug, warn};
 use uuid::Uuid;
@@ -91,6 +93,7 @@ impl Courier<'_> {
             mode: self.mode,
             policy,
             records: List::new(records).map_err(|_| PhsError::Defect("an upload of too many records"))?,
+            links: List::default(),
             commit: commit.cloned(),
         };
         let receipt = tenant.upload(&upload)?;
@@ -181,13 +184,15 @@ fn records(drafts: Vec<Draft>, mut digests: HashMap<Uuid, Password>) -> Result<V
     let record = |draft: Draft| {
         Ok(Record {
             object: draft.object,
-            sid: Text::cut(&draft.sid.to_string()),
+            kind: Kind::Account,
+            sid: Some(Text::cut(&draft.sid.to_string())),
             presence: draft.presence,
             privileged: draft.privileged,
             protected_user: draft.protected_user,
             attributes: List::new(draft.attributes)
                 .map_err(|_| PhsError::Defect("a record of too many attributes"))?,
             password: digests.remove(&draft.object),
+            erase_password: false,
         })
     };
     drafts.into_iter().map(record).collect()

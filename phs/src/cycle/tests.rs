@@ -10,7 +10,9 @@ use crate::progress::Silent;
 use landbridge_agent::AgentError;
 use landbridge_wire::bounded::List;
 use landbridge_wire::problem::{Problem, ProblemCode};
-use landbridge_wire::upload::{CursorName, Offer, Presence, Receipt, Refusal, RefusalReason, Upload, Wanted};
+use landbridge_wire::upload::{
+    CursorName, LEVEL, Offer, Presence, Receipt, Refusal, RefusalReason, Upload, Wanted,
+};
 use std::sync::mpsc::channel;
 
 /// Mode, RID and presence of each record, whether it commits.
@@ -45,6 +47,7 @@ impl Cloud {
 
     fn receipt(&self) -> Receipt {
         Receipt {
+            level: LEVEL,
             generation: self.generation,
             acknowledged: self.acknowledged.clone(),
             acknowledged_before: self.before.clone(),
@@ -75,7 +78,10 @@ impl Tenant for Cloud {
         }
         let records = upload.records.as_slice();
         let rid = |sid: &str| sid.rsplit('-').next().unwrap().parse().unwrap();
-        let told = records.iter().map(|record| (rid(record.sid.as_str()), record.presence)).collect();
+        let told = records
+            .iter()
+            .map(|record| (rid(record.sid.as_ref().unwrap().as_str()), record.presence))
+            .collect();
         self.uploads.push((upload.mode, told, upload.commit.is_some()));
         if let Some(commit) = &upload.commit {
             self.before = self.acknowledged.replace(commit.clone());

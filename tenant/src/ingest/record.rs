@@ -38,7 +38,7 @@ impl Page<'_> {
     /// Takes the record, or says in the outcome why not. Every record is counted once: as applied, unchanged or
     /// refused; of one that is refused for its digest, all else is taken.
     pub(super) fn take(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
-        let Some(rid) = rid_of(record.sid.as_str(), &self.domain.sid) else {
+        let Some(rid) = record.sid.as_ref().and_then(|sid| rid_of(sid.as_str(), &self.domain.sid)) else {
             return refuse(outcome, record.object, RefusalReason::ForeignSid);
         };
         let mut held = accounts::find(self.transaction, record.object)?;
@@ -82,7 +82,7 @@ impl Page<'_> {
         let mut account = Account {
             object: record.object,
             domain: self.domain.id,
-            sid: record.sid.as_str().to_owned(),
+            sid: record.sid.as_ref().map(|sid| sid.as_str().to_owned()).unwrap_or_default(),
             presence: record.presence,
             protected_user: record.protected_user.or(held.map(|h| h.protected_user)).unwrap_or(false),
             cycle: self.full_compare.or(held.and_then(|h| h.cycle)),

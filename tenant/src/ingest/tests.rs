@@ -269,7 +269,7 @@ fn privileged_digests_are_refused_and_the_rest_of_the_record_is_taken() {
 fn the_administrators_and_krbtgts_digests_are_refused_by_their_rid() {
     let tenant = Tenant::new();
     for rid in ["500", "502"] {
-        let record = Record { sid: Text::new(format!("{SID}-{rid}")).unwrap(), ..user(1, "one") };
+        let record = Record { sid: Some(Text::new(format!("{SID}-{rid}")).unwrap()), ..user(1, "one") };
         assert_eq!(refusal(&tenant.sends(vec![record])), Some(RefusalReason::Privileged));
     }
 }
@@ -300,7 +300,7 @@ fn an_account_that_phs_says_is_privileged_is_refused_though_nothing_else_shows_i
 #[test]
 fn a_domain_that_allows_privileged_accounts_takes_their_digests() {
     let tenant = Tenant::with(true);
-    let record = Record { sid: Text::new(format!("{SID}-500")).unwrap(), ..user(1, "one") };
+    let record = Record { sid: Some(Text::new(format!("{SID}-500")).unwrap()), ..user(1, "one") };
     assert_eq!(counts(&tenant.sends(vec![record])), (1, 0, 0, 0));
     assert!(tenant.has_digest(object(1)));
 }
@@ -338,7 +338,7 @@ fn a_sid_of_another_domain_or_oddly_spelled_is_refused() {
         "S-1-5-21-1-2-3-4294967296",
     ];
     for sid in odd {
-        let receipt = tenant.sends(vec![Record { sid: Text::new(sid).unwrap(), ..user(1, "one") }]);
+        let receipt = tenant.sends(vec![Record { sid: Some(Text::new(sid).unwrap()), ..user(1, "one") }]);
         assert_eq!(refusal(&receipt), Some(RefusalReason::ForeignSid), "{sid:?}");
     }
     assert!(tenant.store.read(|c| find(c, object(1))).unwrap().is_none());
@@ -350,7 +350,7 @@ fn one_domains_phs_cannot_write_another_domains_account() {
     tenant.sends(vec![user(1, "one")]);
     let before = tenant.dump();
     let other = tenant.other_domain();
-    let thief = || Record { sid: Text::new(format!("{OTHER_SID}-1105")).unwrap(), ..user(1, "stolen") };
+    let thief = || Record { sid: Some(Text::new(format!("{OTHER_SID}-1105")).unwrap()), ..user(1, "stolen") };
     let upload =
         |record| Upload { domain_sid: Text::new(OTHER_SID).unwrap(), policy: None, ..page(vec![record]) };
     let receipt = super::upload(&tenant.store, &other, &upload(thief()), NOW).unwrap();
@@ -502,7 +502,7 @@ fn whoever_a_full_compare_did_not_name_is_gone_at_its_commit_and_not_before() {
     let tenant = Tenant::new();
     tenant.sends((1..=5).map(|n| user(n, "one")).collect());
     let other = tenant.other_domain();
-    let elsewhere = Record { sid: Text::new(format!("{OTHER_SID}-1105")).unwrap(), ..user(9, "nine") };
+    let elsewhere = Record { sid: Some(Text::new(format!("{OTHER_SID}-1105")).unwrap()), ..user(9, "nine") };
     let upload = Upload { domain_sid: Text::new(OTHER_SID).unwrap(), ..page(vec![elsewhere]) };
     super::upload(&tenant.store, &other, &upload, NOW).unwrap();
 

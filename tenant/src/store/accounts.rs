@@ -2,6 +2,7 @@
 //! Neighbours: `ingest` writes; `directory` finds by name; `signin` reads what account_state needs.
 
 use super::{StoreError, stamps};
+use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::{Attribute, AttributeValue, Presence, Stamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
@@ -279,7 +280,30 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
         }
         AttributeValue::PrimaryGroupId(v) => ("primary_group_id", integer(v.map(i64::from))),
         AttributeValue::AdminCount(v) => ("admin_count", integer(v.map(i64::from))),
+        AttributeValue::AlternateLogin(v) => ("alternate_login", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::Mail(v) => ("mail", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::ProxyAddresses(v) => ("proxy_addresses", lines(v.as_slice())),
+        AttributeValue::GivenName(v) => ("given_name", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::Surname(v) => ("surname", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::Department(v) => ("department", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::Title(v) => ("title", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::TelephoneNumber(v) => ("telephone_number", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::Mobile(v) => ("mobile", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::Description(v) => ("description", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::GroupType(v) => ("group_type", integer(v.map(i64::from))),
+        AttributeValue::Name(v) => ("name", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::Precedence(v) => ("precedence", integer(v.map(i64::from))),
+        AttributeValue::MaximumPasswordAge(v) => ("maximum_password_age", integer(*v)),
+        AttributeValue::LockoutDuration(v) => ("lockout_duration", integer(*v)),
+        AttributeValue::LockoutObservationWindow(v) => ("lockout_observation_window", integer(*v)),
+        AttributeValue::LockoutThreshold(v) => ("lockout_threshold", integer(v.map(i64::from))),
     }
+}
+
+/// One a line: no address holds a line's end.
+fn lines<const MAX: usize>(texts: &[Text<MAX>]) -> Value {
+    let texts: Vec<&str> = texts.iter().map(Text::as_str).collect();
+    if texts.is_empty() { Value::Null } else { Value::Text(texts.join("\n")) }
 }
 
 fn place(known: &mut Attributes, name: &str, value: Value) -> Result<(), StoreError> {
@@ -302,6 +326,28 @@ fn place(known: &mut Attributes, name: &str, value: Value) -> Result<(), StoreEr
         ("primary_group_id", _, n @ Some(_), _) => known.primary_group_id = n,
         ("admin_count", _, n @ Some(_), _) => known.admin_count = n,
         ("logon_hours", _, _, bytes @ Some(_)) => known.logon_hours = bytes,
+        (
+            "alternate_login"
+            | "mail"
+            | "proxy_addresses"
+            | "given_name"
+            | "surname"
+            | "department"
+            | "title"
+            | "telephone_number"
+            | "mobile"
+            | "description"
+            | "group_type"
+            | "name"
+            | "precedence"
+            | "maximum_password_age"
+            | "lockout_duration"
+            | "lockout_observation_window"
+            | "lockout_threshold",
+            _,
+            _,
+            _,
+        ) => {}
         _ => return Err(foreign),
     }
     Ok(())

@@ -14,7 +14,8 @@ use landbridge_tenant::serve::unix_now;
 use landbridge_tenant::store::domains::SigninPolicy;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
-    Attribute, AttributeValue, DomainPolicy, Mode, Password as Sent, Presence, Receipt, Record, Stamp, Upload,
+    Attribute, AttributeValue, DomainPolicy, Kind, Mode, Password as Sent, Presence, Receipt, Record, Stamp,
+    Upload,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -38,12 +39,14 @@ fn user(number: u128, name: &str, flags: i32, pwd_last_set: i64) -> Record {
     let attributes = attributes.map(|is| Attribute { stamp: stamp(), is });
     Record {
         object: Uuid::from_u128(number),
-        sid: Text::new(format!("{SID}-{}", 1100 + number)).unwrap(),
+        kind: Kind::Account,
+        sid: Some(Text::new(format!("{SID}-{}", 1100 + number)).unwrap()),
         presence: Presence::Present,
         privileged: false,
         protected_user: Some(false),
         attributes: List::new(attributes.into()).unwrap(),
         password: Some(Sent { stamp: stamp(), digest: SaltedDigest::derive(hash, Profile::Entra) }),
+        erase_password: false,
     }
 }
 
@@ -70,6 +73,7 @@ async fn peopled() -> Edge {
             user(3, "mustchange", 0x200, 0),
         ])
         .unwrap(),
+        links: List::default(),
         commit: Some(Text::new("a".repeat(64)).unwrap()),
     };
     let receipt: Receipt = edge.post(Some(&phs), "/v1/upload", &upload).await.unwrap();

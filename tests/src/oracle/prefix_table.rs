@@ -37,6 +37,7 @@ fn oid(class: Class) -> Option<(&'static [u32], u32)> {
         Class::TrustedDomain => (&[1, 2, 840, 113_556, 1, 5], 34),
         Class::DomainDns => (&[1, 2, 840, 113_556, 1, 5], 67),
         Class::ForeignSecurityPrincipal => (&[1, 2, 840, 113_556, 1, 5], 76),
+        Class::PasswordSettings => (&[1, 2, 840, 113_556, 1, 5], 255),
         Class::ManagedServiceAccount => (&[1, 2, 840, 113_556, 1, 5], 264),
         Class::GroupManagedServiceAccount => (&[1, 2, 840, 113_556, 1, 5], 282),
         Class::InetOrgPerson => (&[2, 16, 840, 1, 113_730, 3, 2], 2),
