@@ -9,7 +9,7 @@ use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
 use crate::drs::page::{self, Asked};
 use crate::drs::refusal::{self, Asking};
 use crate::drs::reply;
-use crate::drs::request::{Attributes, GET_CHANGES, Request, What};
+use crate::drs::request::{GET_CHANGES, Request, What};
 use crate::error::Error;
 use crate::rpc::association::{Association, Operation};
 use crate::rpc::epm;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-pub use crate::drs::request::{ObjectId, Order, Start};
+pub use crate::drs::request::{Attributes, ObjectId, Order, Start};
 pub use crate::rpc::line::{Answer, Ask, MAX_KDC_REPLY};
 
 /// The most objects in one page.
@@ -82,7 +82,7 @@ async fn session(line: Line, target: Target, security: Security) -> Result<(), E
     let mut session = Session::bind(association, target).await?;
     loop {
         let page = match line.order().await? {
-            Order::Changes { from, secrets } => session.changes(from, secrets).await?,
+            Order::Changes { from, what } => session.changes(from, what).await?,
             Order::Object { which, secrets } => match session.object(&which, secrets).await {
                 Err(error @ Error::UnknownObject { .. }) => {
                     line.refused(error).await?;
@@ -108,10 +108,6 @@ const FAULT_ACCESS_DENIED: u32 = 5;
 
 /// The most links of a group that is read alone: it is held in memory.
 const MAX_GROUP: usize = 500_000;
-
-fn attributes(secrets: bool) -> Attributes {
-    if secrets { Attributes::WithSecrets } else { Attributes::WithoutSecrets }
-}
 
 struct Session {
     association: Association,
@@ -160,18 +156,18 @@ impl Session {
         }
     }
 
-    async fn changes(&mut self, from: Start, secrets: bool) -> Result<Page, Error> {
+    async fn changes(&mut self, from: Start, what: Attributes) -> Result<Page, Error> {
         match from {
             Start::Beginning => self.cycle = Some(Cycle::beginning()),
             Start::Cursor(cursor) => self.cycle = Some(Cycle::since(cursor)),
             Start::NextPage => {}
         }
         let mut cycle = self.cycle.take().ok_or(Error::OutOfOrder("a next page, where none is due"))?;
-        let mut page = self.page_of(&cycle, secrets).await?;
+        let mut page = self.page_of(&cycle, what).await?;
         if cycle.source.is_none() && cycle.is_of_another(&page)? {
             // The DC was told whose cookie it was, and must have left it aside. Never trust that.
             cycle.forget_cookie();
-            page = self.page_of(&cycle, secrets).await?;
+            page = self.page_of(&cycle, what).await?;
         }
         cycle.check(&page)?;
         if let Progress::More = page.page.progress {
@@ -181,7 +177,7 @@ impl Session {
         Ok(page.page)
     }
 
-    async fn page_of(&mut self, cycle: &Cycle, secrets: bool) -> Result<Received, Error> {
+    async fn page_of(&mut self, cycle: &Cycle, what: Attributes) -> Result<Received, Error> {
         let (naming_context, further) = (self.naming_context.clone(), self.target.further.clone());
         let request = Request {
             what: What::Domain(&naming_context),
@@ -189,10 +185,10 @@ impl Session {
             cookie: cycle.cookie,
             vector: cycle.vector(),
             max_objects: self.target.page_objects.clamp(1, MAX_PAGE),
-            attributes: attributes(secrets),
+            attributes: what,
             further: &further,
         };
-        self.ask(&request, Asked::Changes { secrets }).await
+        self.ask(&request, Asked::Changes { secrets: what == Attributes::WithSecrets }).await
     }
 
     async fn object(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, Error> {
@@ -205,7 +201,7 @@ impl Session {
             cookie: [0; COOKIE],
             vector: &[],
             max_objects: 1,
-            attributes: attributes(secrets),
+            attributes: Attributes::of(secrets),
             further: &further,
         };
         let Received { mut page, more, .. } = self.ask(&request, Asked::Object { secrets }).await?;

@@ -2,7 +2,7 @@
 //! Neighbours: `main` prints the lines; the same parts do the work in `cycle`.
 
 use crate::config::{Config, ConfigError};
-use crate::directory::{Alone, Singles};
+use crate::directory::{Session, Singles};
 use crate::error::PhsError;
 use crate::mirror::{self, Mirror};
 use crate::pull::{self, ObjectId};
@@ -157,7 +157,7 @@ impl Findings {
     }
 
     fn directory(&mut self, config: &Config, identity: Option<&Identity>, domain: Option<&Sid>) {
-        let mut alone = match Alone::open(&config.directory) {
+        let mut alone = match Session::open(&config.directory, &[]) {
             Ok(alone) => alone,
             Err(error) => return self.fail("authentication", error),
         };

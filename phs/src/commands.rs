@@ -7,11 +7,13 @@ use landbridge_agent::key::FileError;
 use landbridge_agent::{AgentError, Identity, enroll, status, tls, token};
 use landbridge_phs::check;
 use landbridge_phs::config::Config;
-use landbridge_phs::cycle::Tally;
+use landbridge_phs::confirm;
+use landbridge_phs::cycle::{Difference, Sign, Tally};
 use landbridge_phs::daemon::{Daemon, Wake};
 use landbridge_phs::error::PhsError;
-use landbridge_phs::job::{self, Job, means};
-use landbridge_phs::mirror::Mirror;
+use landbridge_phs::explain::{self, Explanation};
+use landbridge_phs::job::{self, Job, Kept, means};
+use landbridge_phs::mirror::{Mirror, StateError};
 use landbridge_phs::progress::{Lines, Screen, Witness};
 use landbridge_phs::send::{Sender, Tenant};
 use landbridge_phs::status::Status;
@@ -45,6 +47,11 @@ pub struct Once {
     /// Say what would be sent; send nothing, remember nothing, and have the controller withhold all passwords
     #[arg(long)]
     dry_run: bool,
+    /// Let so many accounts leave the scope at once: as many as `status` or `--dry-run` said are held back
+    ///
+    /// If more have left meanwhile, they stay. While the daemon runs, it takes this with its next cycle.
+    #[arg(long, value_name = "ACCOUNTS", conflicts_with = "dry_run")]
+    confirm_removals: Option<u64>,
     /// Print the summary as one JSON object
     #[arg(long)]
     json: bool,
@@ -105,7 +112,12 @@ impl Once {
         let mirror = if self.dry_run {
             Mirror::scratch(&config.state_directory)?
         } else {
-            Mirror::open(&config.state_directory)?
+            match (Mirror::open(&config.state_directory), self.confirm_removals) {
+                (Err(StateError::Busy { .. }), Some(accounts)) if !self.full => {
+                    return tell_daemon(config, accounts);
+                }
+                (mirror, _) => mirror?,
+            }
         };
         let witness: Box<dyn Witness> = if io::stderr().is_terminal() {
             Box::new(screen.bar())
@@ -121,15 +133,16 @@ impl Once {
             instance: Uuid::new_v4(),
             full: self.full,
             dry_run: self.dry_run,
+            confirmed: self.confirm_removals,
             now: now(),
         };
-        let done = job.run()?;
+        let done = job.run(&mut Kept::default())?;
         drop(witness);
-        self.report(&done.tally, started.elapsed())?;
+        self.report(config, &done.tally, started.elapsed())?;
         Ok(0)
     }
 
-    fn report(&self, tally: &Tally, took: Duration) -> Result<(), PhsError> {
+    fn report(&self, config: &Config, tally: &Tally, took: Duration) -> Result<(), PhsError> {
         let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
         if self.json {
             #[derive(serde::Serialize)]
@@ -137,26 +150,49 @@ impl Once {
                 #[serde(flatten)]
                 tally: &'a Tally,
                 dry_run: bool,
+                staging: bool,
                 seconds: f64,
                 peak_memory_kib: u64,
             }
             let summary = Summary {
                 tally,
                 dry_run: self.dry_run,
+                staging: config.staging,
                 seconds,
                 peak_memory_kib: peak_memory_kib().unwrap_or(0),
             };
             let text = serde_json::to_string(&summary);
             return say(&text.map_err(|_| PhsError::Defect("the summary cannot be written as JSON"))?);
         }
-        let sent = if self.dry_run { "would be sent" } else { "sent" };
+        let only_looked = self.dry_run || config.staging;
+        let sent = if only_looked { "would be sent" } else { "sent" };
+        for Difference { sign, name, what } in &tally.differences {
+            let sign = match sign {
+                Sign::Enters => '+',
+                Sign::Leaves => '-',
+                Sign::Changes => '~',
+            };
+            say(&format!("{sign} {name:<40} {what}"))?;
+        }
+        let named = u64::try_from(tally.differences.len()).unwrap_or(u64::MAX);
+        if only_looked && tally.records_sent > named {
+            say(&format!("  and {} more", tally.records_sent - named))?;
+        }
         let mode = if tally.mode == "full" { "full compare" } else { "incremental" };
         say(&format!("{mode}: {} objects read in {seconds:.1} s", tally.read))?;
         for (number, what) in [
             (tally.in_scope, "accounts in the cloud among them".to_owned()),
             (tally.privileged, "held back as privileged".to_owned()),
             (tally.removed, "left the cloud".to_owned()),
+            (
+                tally.held,
+                format!(
+                    "left the scope and are held back: `once --confirm-removals {}` lets them go",
+                    tally.held
+                ),
+            ),
             (tally.records_sent, format!("records {sent}")),
+            (tally.links_sent, format!("links {sent}")),
             (tally.digests_sent, format!("digests {sent}, {} derived", tally.digests_derived)),
             (tally.quarantined, "in quarantine: `check` names them".to_owned()),
             (tally.refused, "refused by the tenant: the log says why".to_owned()),
@@ -168,14 +204,68 @@ impl Once {
         if tally.policy_sent {
             say(&format!(
                 "  the domain's password and lockout policy {}",
-                if self.dry_run { sent } else { "was sent" }
+                if only_looked { sent } else { "was sent" }
             ))?;
         }
-        if tally.records_sent == 0 && !tally.policy_sent {
+        if tally.records_sent == 0 && tally.links_sent == 0 && !tally.policy_sent {
             say("  nothing to send")?;
+        }
+        if config.staging {
+            say("staging = true: nothing was sent")?;
         }
         Ok(())
     }
+}
+
+/// The daemon has the state: it is told, and takes it with a cycle of its own.
+fn tell_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
+    confirm::leave(&config.state_directory, accounts).map_err(StateError::from)?;
+    let status: Option<Status> = status::read(&config.state_directory);
+    let process = status
+        .filter(|status| status.is_alive(now()))
+        .and_then(|status| i32::try_from(status.process).ok().and_then(rustix::process::Pid::from_raw));
+    // It reads its configuration again, and begins a cycle.
+    if let Some(process) = process {
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::HUP);
+    }
+    say(&format!("{accounts} removals are confirmed: the running daemon takes it with its next cycle"))?;
+    Ok(0)
+}
+
+/// `explain`
+pub fn explain(config: &Config, who: &str, json: bool) -> Result<u8, PhsError> {
+    let identity = job::identity(config)?;
+    let domain = identity.domain_sid.parse();
+    let domain = domain.map_err(|_| PhsError::Defect("the identity's domain SID is none"))?;
+    let mirror = Mirror::scratch(&config.state_directory)?;
+    let now = now();
+    let explained = explain::explain(config, &domain, &mirror, who, now)?;
+    if json {
+        let text = serde_json::to_string_pretty(&explained);
+        say(&text.map_err(|_| PhsError::Defect("the explanation cannot be written as JSON"))?)?;
+        return Ok(0);
+    }
+    let Explanation { object, kind, sam_account_name, user_principal_name, sid, place, groups, .. } =
+        &explained;
+    let names: Vec<&str> =
+        [user_principal_name, sam_account_name, sid].into_iter().flatten().map(String::as_str).collect();
+    say(&format!("{}: {kind} {object}", names.join(", ")))?;
+    say(&format!("  in      {}", place.join(" in ")))?;
+    if !groups.is_empty() {
+        say(&format!("  groups  {}", groups.join(", ")))?;
+    }
+    say(if explained.in_the_cloud { "in the cloud:" } else { "not in the cloud:" })?;
+    for because in &explained.because {
+        say(&format!("  {because}"))?;
+    }
+    let ago = |at: i64| now.saturating_sub(at).max(0);
+    if let Some(at) = explained.password_delivered_at {
+        say(&format!("its password was delivered {} s ago", ago(at)))?;
+    }
+    if let Some(at) = explained.told_at {
+        say(&format!("something of it was told {} s ago", ago(at)))?;
+    }
+    Ok(0)
 }
 
 /// `run`
@@ -268,6 +358,12 @@ fn print(status: &Status, unhealthy: Option<&str>, now: i64) -> Result<(), PhsEr
     }
     say(&format!("it looks every {} s in any case", status.poll_seconds))?;
     say(&format!("certificate good for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
+    if status.staging {
+        say("staging = true: nothing is sent")?;
+    }
+    if status.held > 0 {
+        say(&format!("{} accounts left the scope and are held back", status.held))?;
+    }
     if let Some(trouble) = &status.trouble {
         say(&format!(
             "{} cycles failed since {} s: {}\n  {}",

@@ -2,14 +2,17 @@
 //! Secrets are named by file and never stand in it. Errors name file, line and column.
 //! Neighbours: `main` reads it, `pull` is given its directory.
 
+use crate::guard::Guard;
 use crate::pull::{Authentication, Controller, Credential, Directory, Keytab};
 use crate::schedule::Rules;
+use crate::scope::Scope;
 pub use landbridge_agent::config::ConfigError;
 use landbridge_agent::config::{self, Log, parsed};
 use landbridge_agent::dial::ProxyConfig;
 use landbridge_agent::key::{self, FileError};
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_crypto::secret::Password;
+use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::Sid;
 use serde::{Deserialize, Deserializer, de};
 use std::net::IpAddr;
@@ -37,6 +40,15 @@ pub struct Config {
     /// What is done about privileged accounts.
     #[serde(default)]
     pub privileged: Privileged,
+    /// Who belongs in the cloud.
+    #[serde(default)]
+    pub scope: Scope,
+    /// How many may leave the scope.
+    #[serde(default)]
+    pub removals: Guard,
+    /// Read, compute and compare, and send nothing.
+    #[serde(default)]
+    pub staging: bool,
     /// When the daemon does what.
     #[serde(default)]
     pub schedule: ScheduleConfig,
@@ -61,6 +73,8 @@ pub struct DirectoryConfig {
     pub page_objects: u32,
     /// The DCs, the preferred one first; at least one.
     pub controllers: Vec<Controller>,
+    /// The attribute that is a further sign-in name.
+    pub alternate_login: Option<Attribute>,
 }
 
 /// A file with the delegated account's secret; 0600.
@@ -126,8 +140,9 @@ impl Config {
 }
 
 impl DirectoryConfig {
-    /// Reads the account's secret and puts it together with one of the DCs.
-    pub fn open(&self, controller: &Controller) -> Result<Directory, ConfigError> {
+    /// Reads the account's secret and puts it together with one of the DCs. `further`: attributes that are asked for
+    /// besides those that always are.
+    pub fn open(&self, controller: &Controller, further: &[Attribute]) -> Result<Directory, ConfigError> {
         Ok(Directory {
             domain: self.domain.clone(),
             controller: controller.clone(),
@@ -135,7 +150,7 @@ impl DirectoryConfig {
             credential: self.secret.read()?,
             authentication: self.authentication,
             page_objects: self.page_objects,
-            further: Vec::new(),
+            further: further.to_vec(),
         })
     }
 }
@@ -182,6 +197,8 @@ struct RawDirectory {
     #[serde(default = "page_objects", deserialize_with = "page_size")]
     page_objects: u32,
     controllers: Vec<RawController>,
+    #[serde(default, deserialize_with = "attribute")]
+    alternate_login: Option<Attribute>,
 }
 
 #[derive(Deserialize, Default)]
@@ -240,8 +257,13 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
             authentication,
             page_objects: raw.page_objects,
             controllers,
+            alternate_login: raw.alternate_login,
         })
     }
+}
+
+fn attribute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Attribute>, D::Error> {
+    crate::scope::attribute(&String::deserialize(from)?).map(Some).map_err(de::Error::custom)
 }
 
 fn page_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {

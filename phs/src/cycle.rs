@@ -6,23 +6,28 @@
 //! Neighbours: `main` runs it with sockets, the tests without.
 
 mod courier;
+mod entries;
 
 use crate::directory::Singles;
 use crate::error::PhsError;
-use crate::mirror::Mirror;
+use crate::guard::{self, Guard};
+use crate::mirror::{Bounds, Mirror};
 use crate::privileged;
 use crate::progress::Witness;
-use crate::pull::PullError;
+use crate::pull::{PullError, Reading};
 use crate::qualify::{self, Batch, Rules};
+use crate::scope::Scope;
 use crate::send::Tenant;
 use crate::stop::Stop;
 use crate::watermark::{self, Plan, Saved, Verdict, WhyFull};
 use courier::Courier;
+pub use courier::{Difference, Sign};
 use landbridge_crypto::salted_digest::Profile;
+use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::{Page, Progress, Sid};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_wire::bounded::Text;
-use landbridge_wire::upload::{Hello, Mode};
+use landbridge_wire::upload::{Hello, LEVEL, Mode};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 use tracing::{info, instrument, warn};
@@ -37,6 +42,14 @@ pub struct Order {
     pub domain: Sid,
     /// Privileged accounts that are carried all the same.
     pub include: Vec<Sid>,
+    /// Who belongs in the cloud.
+    pub scope: Scope,
+    /// The attribute that is a further sign-in name.
+    pub alternate_login: Option<Attribute>,
+    /// How many may leave.
+    pub guard: Guard,
+    /// So many that leave an administrator has looked at.
+    pub confirmed: Option<u64>,
     /// What a digest costs.
     pub profile: Profile,
     /// This process.
@@ -60,6 +73,8 @@ pub struct Tally {
     pub uploads: u64,
     /// Records sent; in a dry run, that would be.
     pub records_sent: u64,
+    /// Links sent; in a dry run, that would be.
+    pub links_sent: u64,
     /// Passwords hashed anew.
     pub digests_derived: u64,
     /// Digests sent; in a dry run, at most so many would be.
@@ -68,18 +83,23 @@ pub struct Tally {
     pub unchanged: u64,
     /// Accounts held back for being privileged.
     pub privileged: u64,
-    /// Accounts that left the cloud.
+    /// Objects that left the cloud.
     pub removed: u64,
+    /// Accounts that left the scope and stay in the cloud until somebody has looked.
+    pub held: u64,
     /// Objects that could not be carried.
     pub quarantined: u64,
     /// Records that the tenant refused.
     pub refused: u64,
     /// The domain's policy was sent.
     pub policy_sent: bool,
+    /// What would be sent, in a dry run: the first of it.
+    pub differences: Vec<Difference>,
 }
 
 /// Where pages come from: given a cursor or none, whatever comes until the last one.
-pub type Source<'a> = dyn FnMut(Option<Cursor>) -> Result<Receiver<Result<Page, PullError>>, PhsError> + 'a;
+pub type Source<'a> =
+    dyn FnMut(Option<Cursor>, Reading) -> Result<Receiver<Result<Page, PullError>>, PhsError> + 'a;
 
 /// Everything that a cycle works with.
 pub struct Cycle<'a> {
@@ -91,7 +111,7 @@ pub struct Cycle<'a> {
     pub singles: &'a mut dyn Singles,
     /// Pages of the DC.
     pub source: &'a mut Source<'a>,
-    /// The tenant; none in a dry run.
+    /// The tenant; none in a dry run and where all is only staged.
     pub tenant: Option<&'a mut dyn Tenant>,
     /// Is told how it goes.
     pub witness: &'a dyn Witness,
@@ -105,10 +125,16 @@ impl std::fmt::Debug for Cycle<'_> {
     }
 }
 
-/// Mending what the tenant was told goes in portions of so many accounts.
+/// Mending what the tenant was told goes in portions of so many objects.
 const PORTION: u32 = 250;
 /// How long a wish to stop may go unheard while nothing comes from the DC.
 const LISTEN: Duration = Duration::from_millis(200);
+
+/// By which scope, and by which of its filters, the mirror was last brought in order.
+const PLACES: &str = "scope";
+const FILTER: &str = "filter";
+/// When an administrator last confirmed removals: seconds since 1970.
+const CONFIRMED: &str = "confirmed";
 
 impl Cycle<'_> {
     /// Runs the cycle.
@@ -117,14 +143,18 @@ impl Cycle<'_> {
         let saved = self.mirror.saved()?;
         let mut generation = Uuid::nil();
         let mut tenant = self.tenant.take();
+        let asked = self.why_full()?;
         let plan = match &mut tenant {
             Some(tenant) => {
                 let domain_sid = Text::cut(&self.order.domain.to_string());
                 let receipt = tenant.hello(&Hello { instance: self.order.instance, domain_sid })?;
+                if receipt.level < LEVEL {
+                    return Err(PhsError::TenantOlder);
+                }
                 generation = receipt.generation;
-                watermark::plan(self.order.full, saved.as_ref(), &receipt)
+                watermark::plan(asked, saved.as_ref(), &receipt)
             }
-            None => watermark::plan_alone(self.order.full, saved.as_ref()),
+            None => watermark::plan_alone(asked, saved.as_ref()),
         };
         match self.attempt(plan, saved.as_ref(), generation, lent(&mut tenant)) {
             // The DC says so on the first page, before anything was sent.
@@ -137,6 +167,28 @@ impl Cycle<'_> {
             }
             other => other,
         }
+    }
+
+    /// Why all is to be compared, whatever the tenant says.
+    fn why_full(&self) -> Result<Option<WhyFull>, PhsError> {
+        if self.order.full {
+            return Ok(Some(WhyFull::Asked));
+        }
+        // What an attribute says is not remembered, only whether the filter held.
+        let filter = self.mirror.fact(FILTER)?;
+        let other = filter.is_some_and(|filter| filter != self.filter());
+        Ok(other.then_some(WhyFull::OtherFilter))
+    }
+
+    /// What cannot be worked out anew from the mirror.
+    fn filter(&self) -> String {
+        let login = self.order.alternate_login.map_or("", Attribute::name);
+        format!("{} {login}", self.order.scope.filter_print())
+    }
+
+    /// What can.
+    fn places(&self) -> String {
+        format!("{} {:?}", self.order.scope.place_print(), self.order.include)
     }
 
     fn attempt(
@@ -159,9 +211,15 @@ impl Cycle<'_> {
         if full {
             self.mirror.forget_position()?;
         }
+        let protected = privileged::protected_groups(&self.order.domain);
         let rules = Rules {
-            domain: &self.order.domain,
-            include: &self.order.include,
+            bounds: Bounds {
+                domain: &self.order.domain,
+                protected: &protected,
+                include: &self.order.include,
+                scope: &self.order.scope,
+            },
+            alternate_login: self.order.alternate_login,
             full,
             secrets: tenant.is_some(),
             cycle: self.order.cycle,
@@ -178,26 +236,34 @@ impl Cycle<'_> {
             generation,
             tally: Tally { mode: if full { "full" } else { "incremental" }, ..Tally::default() },
         };
-        let pages = (self.source)(start)?;
-        let mut learnt = false;
-        self.resolve()?;
+        let other_rules = self.mirror.fact(PLACES)?.is_none_or(|places| places != self.places());
+        if other_rules {
+            self.transaction(|cycle| cycle.look_up_entries())?;
+        }
+        if full && self.order.scope.group_entries().next().is_some() {
+            self.learn_links()?;
+        }
+        let pages = (self.source)(start, Reading::of(rules.secrets))?;
+        self.mirror.resolve(&rules.bounds)?;
+        let mut unsettled = full || other_rules || self.order.confirmed.is_some();
+        let mut first = true;
         loop {
             let page = self.next(&pages)?;
             if let Some(objects) = page.objects_in_domain {
                 self.witness.total(objects.into());
             }
-            // Before any password is opened; an idle cycle has none and saves the reading.
-            if !learnt && (full || !page.changes.is_empty() || !page.links.is_empty()) {
+            let last = matches!(page.progress, Progress::Last(_));
+            // Before any password is opened: links come last in the stream. Where all comes in one page they are in it.
+            if first && (full || !last) {
                 self.transaction(|cycle| {
-                    privileged::learn(cycle.mirror, cycle.singles, &cycle.order.domain)
+                    let Self { mirror, order, .. } = *cycle;
+                    privileged::learn(mirror, cycle.singles, &order.domain, &order.scope)
                 })?;
-                self.resolve()?;
-                learnt = true;
             }
+            first = false;
             let objects = u64::try_from(page.changes.len()).unwrap_or(u64::MAX);
             courier.tally.read += objects;
-            let last = matches!(page.progress, Progress::Last(_));
-            self.transaction(|cycle| cycle.page(page, &rules, saved, &mut courier))?;
+            self.transaction(|cycle| cycle.page(page, &rules, saved, &mut courier, &mut unsettled))?;
             self.witness.read(objects);
             if last {
                 return Ok(courier.tally);
@@ -228,50 +294,97 @@ impl Cycle<'_> {
         rules: &Rules<'_>,
         saved: Option<&Saved>,
         courier: &mut Courier<'_>,
+        unsettled: &mut bool,
     ) -> Result<(), PhsError> {
         let progress = std::mem::replace(&mut page.progress, Progress::More);
         let mut batch = qualify::page(page, self.mirror, self.singles, rules)?;
+        *unsettled |= batch.unsettled;
         let Progress::Last(cursor) = progress else {
             return courier.deliver(batch, None).map(|_| ());
         };
-        self.resolve()?;
-        loop {
-            let portion = qualify::doubts(self.mirror, self.singles, rules, PORTION)?;
-            let done = portion.drafts.is_empty();
-            join(&mut batch, portion);
-            if done {
-                break;
-            }
-            if batch.drafts.len() >= 2 * PORTION as usize {
-                courier.deliver(std::mem::take(&mut batch), None)?;
-            }
+        if *unsettled {
+            self.sweep(&mut batch, rules, courier)?;
+        } else {
+            courier.tally.held = self.leaving()?.map_or(0, |leaving| leaving.pending);
         }
         let cursor = cursor.to_bytes();
         let name = watermark::name(&cursor);
         let moved = rules.full || saved.is_none_or(|saved| saved.cursor != cursor);
-        let idle = courier.is_idle() && batch.drafts.is_empty() && batch.policy.is_none();
+        let idle = courier.is_idle() && batch.is_empty();
         if idle && !moved {
-            return courier.deliver(batch, None).map(|_| ());
+            self.settled()?;
+            return Ok(());
         }
-        let Some(receipt) = courier.deliver(batch, Some(&name))? else { return Ok(()) };
-        match watermark::may_store(&name, courier.generation, &receipt) {
-            Verdict::Store => {}
-            Verdict::OtherGeneration => return Err(PhsError::TenantReplaced),
-            Verdict::NotAcknowledged => return Err(PhsError::NotAcknowledged),
-        }
-        if receipt.swept > 0 {
-            info!(accounts = receipt.swept, "the tenant let go of accounts that are in the domain no more");
+        let receipt = courier.deliver(batch, Some(&name))?;
+        if let Some(receipt) = receipt {
+            match watermark::may_store(&name, courier.generation, &receipt) {
+                Verdict::Store => {}
+                Verdict::OtherGeneration => return Err(PhsError::TenantReplaced),
+                Verdict::NotAcknowledged => return Err(PhsError::NotAcknowledged),
+            }
+            if receipt.swept > 0 {
+                info!(objects = receipt.swept, "the tenant let go of objects that are in the domain no more");
+            }
         }
         if rules.full {
             self.mirror.forget_unseen(rules.cycle)?;
         }
+        self.settled()?;
         self.mirror.save(&Saved { cursor, generation: courier.generation })?;
         Ok(())
     }
 
-    fn resolve(&self) -> Result<(), PhsError> {
-        let protected = privileged::protected_groups(&self.order.domain);
-        Ok(self.mirror.resolve_groups(&self.order.domain, &protected, &self.order.include)?)
+    /// The mirror is in the order that the rules ask for.
+    fn settled(&self) -> Result<(), PhsError> {
+        for (name, print) in [(PLACES, self.places()), (FILTER, self.filter())] {
+            if self.mirror.fact(name)?.as_ref() != Some(&print) {
+                self.mirror.set_fact(name, &print)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares all objects with what the tenant was told, once nothing more comes that could change it; some at a
+    /// time.
+    fn sweep(
+        &mut self,
+        batch: &mut Batch,
+        rules: &Rules<'_>,
+        courier: &mut Courier<'_>,
+    ) -> Result<(), PhsError> {
+        self.mirror.resolve(&rules.bounds)?;
+        let leaving = self.leaving()?.unwrap_or_default();
+        let hold = self.order.guard.holds(&leaving, self.order.confirmed);
+        if hold {
+            courier.tally.held = leaving.pending;
+        } else if self.order.confirmed.is_some() {
+            self.mirror.set_fact(CONFIRMED, &self.order.now.to_string())?;
+        }
+        let mut after = None;
+        loop {
+            let some = self.mirror.misplaced(after, PORTION)?;
+            let Some(last) = some.last() else { return Ok(()) };
+            after = Some(last.guid);
+            for object in some {
+                batch.join(qualify::mend(object, self.mirror, self.singles, rules, hold)?);
+            }
+            if batch.drafts.len() >= 2 * PORTION as usize {
+                courier.deliver(std::mem::take(batch), None)?;
+            }
+            if self.stop.is_raised() {
+                return Err(PhsError::Interrupted);
+            }
+        }
+    }
+
+    /// Who leaves the scope; none if there is none to leave.
+    fn leaving(&self) -> Result<Option<crate::mirror::Leaving>, PhsError> {
+        if self.order.scope == Scope::default() {
+            return Ok(None);
+        }
+        let confirmed = self.mirror.fact(CONFIRMED)?.and_then(|at| at.parse().ok()).unwrap_or(i64::MIN);
+        let since = self.order.now.saturating_sub(guard::MEMORY).max(confirmed);
+        Ok(Some(self.mirror.leaving(since)?))
     }
 
     /// All of it is remembered, or nothing.
@@ -297,13 +410,21 @@ fn lent<'b>(tenant: &'b mut Option<&mut dyn Tenant>) -> Option<&'b mut dyn Tenan
     }
 }
 
-fn join(to: &mut Batch, from: Batch) {
-    to.drafts.extend(from.drafts);
-    to.policy = from.policy.or(to.policy.take());
-    to.in_scope += from.in_scope;
-    to.privileged += from.privileged;
-    to.removed += from.removed;
-    to.quarantined += from.quarantined;
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.drafts.is_empty() && self.links.is_empty() && self.entered.is_empty() && self.policy.is_none()
+    }
+
+    fn join(&mut self, from: Self) {
+        self.drafts.extend(from.drafts);
+        self.links.extend(from.links);
+        self.entered.extend(from.entered);
+        self.policy = from.policy.or(self.policy.take());
+        self.in_scope += from.in_scope;
+        self.privileged += from.privileged;
+        self.removed += from.removed;
+        self.quarantined += from.quarantined;
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 //! Neighbours: [`super::schedule`] says when, [`super::watch`] wakes, [`super::job`] does it, [`super::status`] tells.
 
 use crate::config::Config;
+use crate::confirm;
 use crate::error::{PhsError, Who};
-use crate::job::{self, Job};
+use crate::job::{self, Job, Kept};
 use crate::mirror::{Mirror, StateError};
 use crate::progress::{Lines, Witness};
 use crate::schedule::{Ended, Schedule, Work};
@@ -98,6 +99,7 @@ impl Daemon<'_> {
                 domain: identity.domain,
                 certificate_ends: identity.not_after,
                 poll_seconds: self.config.schedule.poll.as_secs(),
+                staging: self.config.staging,
                 compared_at,
                 ..Status::default()
             },
@@ -109,7 +111,8 @@ impl Daemon<'_> {
         let reporting = Stop::new();
         report(board.clone(), reporting.clone(), self.now)?;
         let mut watching = self.watch(&board)?;
-        info!(domain = self.config.directory.domain, "started");
+        let mut kept = Kept::default();
+        info!(domain = self.config.directory.domain, staging = self.config.staging, "started");
         let ended = loop {
             if self.stop.is_raised() {
                 break Ok(());
@@ -118,6 +121,7 @@ impl Daemon<'_> {
             if self.wake.reload.swap(false, Ordering::SeqCst) && self.reload(&mut schedule, &board) {
                 watching.raise();
                 watching = self.watch(&board)?;
+                kept = Kept::default();
             }
             if self.wake.moved.swap(false, Ordering::SeqCst) {
                 schedule.moved();
@@ -127,7 +131,7 @@ impl Daemon<'_> {
                 std::thread::park_timeout(wait.min(LONGEST));
                 continue;
             };
-            match self.cycle(work, &mirror, &board, instance) {
+            match self.cycle(work, &mirror, &board, instance, &mut kept) {
                 Ok(compared) => schedule.ended(Ended::Complete, compared, Instant::now(), chance()),
                 Err(why) => match next(&why) {
                     Next::Again(how) => schedule.ended(how, false, Instant::now(), chance()),
@@ -144,7 +148,14 @@ impl Daemon<'_> {
     }
 
     /// One cycle; whether it compared all.
-    fn cycle(&self, work: Work, mirror: &Mirror, board: &Board, instance: Uuid) -> Result<bool, PhsError> {
+    fn cycle(
+        &self,
+        work: Work,
+        mirror: &Mirror,
+        board: &Board,
+        instance: Uuid,
+        kept: &mut Kept,
+    ) -> Result<bool, PhsError> {
         let began = Instant::now();
         board.begun((self.now)());
         let witness = Pulse { lines: Lines::new(Duration::from_secs(5)), board };
@@ -157,9 +168,10 @@ impl Daemon<'_> {
             instance,
             full: work == Work::All,
             dry_run: false,
+            confirmed: confirm::waiting(&self.config.state_directory),
             now: (self.now)(),
         };
-        let done = match job.run().and_then(|done| board.quarantine(mirror).map(|()| done)) {
+        let done = match job.run(kept).and_then(|done| board.quarantine(mirror).map(|()| done)) {
             Ok(done) => done,
             Err(why) => {
                 board.failed(&why, (self.now)());
@@ -169,14 +181,24 @@ impl Daemon<'_> {
                 return Err(why);
             }
         };
+        if job.confirmed.is_some() {
+            confirm::done(&self.config.state_directory);
+        }
         board.complete(&done, began.elapsed(), (self.now)());
         let tally = &done.tally;
-        if tally.records_sent > 0 || tally.policy_sent {
+        if tally.held > 0 {
+            warn!(
+                accounts = tally.held,
+                "accounts left the scope and are held back until somebody has looked"
+            );
+        }
+        if tally.records_sent > 0 || tally.links_sent > 0 || tally.policy_sent {
             info!(
                 mode = tally.mode,
                 controller = done.controller,
                 read = tally.read,
                 records = tally.records_sent,
+                links = tally.links_sent,
                 digests = tally.digests_sent,
                 removed = tally.removed,
                 milliseconds = began.elapsed().as_millis(),
@@ -196,6 +218,8 @@ impl Daemon<'_> {
             Ok(config) => {
                 info!("the configuration was read again");
                 self.config = config;
+                let staging = self.config.staging;
+                board.change(|status| status.staging = staging);
                 schedule.set(self.config.schedule.rules(), Instant::now());
                 let poll = self.config.schedule.poll.as_secs();
                 board.change(|status| status.poll_seconds = poll);
@@ -254,6 +278,9 @@ fn next(error: &PhsError) -> Next {
         | PhsError::Config(_)
         | PhsError::OtherDomain { .. }
         | PhsError::OtherSid { .. }
+        | PhsError::NoSuchEntry(_)
+        | PhsError::TenantOlder
+        | PhsError::NoSuchObject(_)
         | PhsError::NotRunning(_)
         | PhsError::NotAcknowledged
         | PhsError::Defect(_) => Next::Again(Ended::Later),

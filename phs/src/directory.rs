@@ -1,16 +1,20 @@
 //! Which DC is read, single objects from it, and the thread that pulls pages.
 //!
-//! The DC is chosen once per cycle, so that pages and single objects tell the same story. Single objects
-//! go over a connection of their own: on the one that pages they would make the DC start anew.
+//! The DC is chosen when a session is opened, so that pages and single objects tell the same story. Single objects go
+//! over a connection of their own: on the one that pages they would make the DC start anew. Both connections are kept
+//! from cycle to cycle.
 //! Neighbours: `pull` has the sockets; `qualify` and `privileged` ask for single objects.
 
 use crate::config::DirectoryConfig;
 use crate::error::PhsError;
-use crate::pull::{Connection, Controller, From, ObjectId, PullError};
+use crate::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
 use landbridge_drsr::Error;
+use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::{Page, Progress, Sid};
 use landbridge_drsr::drs::cursor::Cursor;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
 /// Reads single objects.
@@ -19,21 +23,38 @@ pub trait Singles {
     fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError>;
 }
 
-/// A connection for single objects, to the DC that this cycle reads.
-pub struct Alone<'a> {
-    config: &'a DirectoryConfig,
-    controller: Controller,
-    connection: Option<Connection>,
+/// A session is kept no longer: then the DCs are tried in their order again.
+const KEPT: Duration = Duration::from_secs(3600);
+
+/// A DC, and the connections to it.
+pub struct Session {
+    directory: Arc<Directory>,
+    opened: Instant,
+    alone: Option<Connection>,
+    /// Not there while a thread pulls.
+    paging: Arc<Mutex<Option<Connection>>>,
 }
 
-impl<'a> Alone<'a> {
-    /// Connects to the first DC of the list that serves.
-    pub fn open(config: &'a DirectoryConfig) -> Result<Self, PhsError> {
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("controller", &self.directory.controller).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Connects to the first DC of the list that serves. `further`: attributes that are asked for besides.
+    pub fn open(config: &DirectoryConfig, further: &[Attribute]) -> Result<Self, PhsError> {
         let mut last = None;
         for controller in &config.controllers {
-            match Connection::open(&config.open(controller)?) {
+            let directory = Arc::new(config.open(controller, further)?);
+            match Connection::open(&directory) {
                 Ok(connection) => {
-                    return Ok(Self { config, controller: controller.clone(), connection: Some(connection) });
+                    return Ok(Self {
+                        directory,
+                        opened: Instant::now(),
+                        alone: Some(connection),
+                        paging: Arc::default(),
+                    });
                 }
                 Err(why) if another_may_serve(&why) => {
                     warn!(controller = controller.name, %why, "this domain controller does not serve");
@@ -47,7 +68,12 @@ impl<'a> Alone<'a> {
 
     /// The DC that serves.
     pub fn controller(&self) -> &Controller {
-        &self.controller
+        &self.directory.controller
+    }
+
+    /// Whether another cycle may go over these connections: they are young, and the DC's machine answers.
+    pub fn is_good(&self) -> bool {
+        self.opened.elapsed() < KEPT && reach(self.controller()).is_ok()
     }
 
     /// Whether the DC holds the domain with this SID.
@@ -58,27 +84,31 @@ impl<'a> Alone<'a> {
     }
 
     fn ask(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, PhsError> {
-        let mut connection = match self.connection.take() {
+        let mut connection = match self.alone.take() {
             Some(kept) => kept,
-            None => Connection::open(&self.config.open(&self.controller)?)?,
+            None => Connection::open(&self.directory)?,
         };
         let page = connection.object(which.clone(), secrets);
         // After any other error the connection is over.
         if page.is_ok() || page.as_ref().is_err_and(is_unknown_object) {
-            self.connection = Some(connection);
+            self.alone = Some(connection);
         }
         Ok(page?)
     }
+
+    /// Pulls pages on a thread of its own: one is read while another is worked on, and more never live at once. The
+    /// thread ends with the last page, an error, or when nobody listens.
+    pub fn pages(&self) -> Pages {
+        Pages { directory: self.directory.clone(), paging: self.paging.clone() }
+    }
 }
 
-impl Singles for Alone<'_> {
+impl Singles for Session {
     fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError> {
-        let kept = self.connection.is_some();
+        let kept = self.alone.is_some();
         let answer = match self.ask(&which, secrets) {
             // A kept connection may have been closed by the DC meanwhile.
-            Err(PhsError::Pull(PullError::Closed { .. } | PullError::Over { .. })) if kept => {
-                self.ask(&which, secrets)
-            }
+            Err(PhsError::Pull(error)) if kept && was_closed(&error) => self.ask(&which, secrets),
             other => other,
         };
         match answer {
@@ -87,6 +117,80 @@ impl Singles for Alone<'_> {
             Err(other) => Err(other),
         }
     }
+}
+
+/// Where pages come from.
+#[derive(Clone)]
+pub struct Pages {
+    directory: Arc<Directory>,
+    paging: Arc<Mutex<Option<Connection>>>,
+}
+
+impl std::fmt::Debug for Pages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pages").finish_non_exhaustive()
+    }
+}
+
+impl Pages {
+    /// Whatever comes from there until the last page.
+    pub fn from(
+        &self,
+        start: Option<Cursor>,
+        what: Reading,
+    ) -> Result<Receiver<Result<Page, PullError>>, PhsError> {
+        let Self { directory, paging } = self.clone();
+        let (sender, receiver) = sync_channel(0);
+        let pull = move || {
+            let mut connection = None;
+            let mut page = first(&directory, held(&paging).take(), start.as_ref(), what, &mut connection);
+            loop {
+                let more = matches!(&page, Ok(page) if matches!(page.progress, Progress::More));
+                if !more && page.is_ok() {
+                    *held(&paging) = connection.take();
+                }
+                if sender.send(page).is_err() {
+                    return debug!("nobody listens any more");
+                }
+                let Some(connection) = connection.as_mut().filter(|_| more) else { return };
+                page = connection.page(From::NextPage, what);
+            }
+        };
+        std::thread::Builder::new()
+            .name("pull".to_owned())
+            .spawn(pull)
+            .map_err(|_| PhsError::Defect("the system gives no thread to pull with"))?;
+        Ok(receiver)
+    }
+}
+
+/// The first page, over the kept connection if that is still good.
+fn first(
+    directory: &Directory,
+    kept: Option<Connection>,
+    start: Option<&Cursor>,
+    what: Reading,
+    used: &mut Option<Connection>,
+) -> Result<Page, PullError> {
+    let from = || start.map_or(From::Beginning, From::Cursor);
+    if let Some(mut kept) = kept {
+        match kept.page(from(), what) {
+            Err(why) if was_closed(&why) => debug!(%why, "the kept connection was dead"),
+            page => {
+                *used = Some(kept);
+                return page;
+            }
+        }
+    }
+    used.insert(Connection::open(directory)?).page(from(), what)
+}
+
+fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn was_closed(error: &PullError) -> bool {
+    matches!(error, PullError::Closed { .. } | PullError::Over { .. })
 }
 
 fn is_unknown_object(error: &PullError) -> bool {
@@ -103,41 +207,4 @@ fn another_may_serve(error: &PullError) -> bool {
                 ..
             }
         )
-}
-
-/// Pulls pages on a thread of its own: one is read while another is worked on, and more never live at once. The
-/// thread ends with the last page, an error, or when nobody listens.
-pub fn feed(
-    config: &DirectoryConfig,
-    controller: &Controller,
-    start: Option<Cursor>,
-    secrets: bool,
-) -> Result<Receiver<Result<Page, PullError>>, PhsError> {
-    let directory = config.open(controller)?;
-    let (sender, receiver) = sync_channel(0);
-    let pull = move || {
-        let mut connection = match Connection::open(&directory) {
-            Ok(connection) => connection,
-            Err(why) => return drop(sender.send(Err(why))),
-        };
-        let mut page = connection.page(start.as_ref().map_or(From::Beginning, From::Cursor), secrets);
-        loop {
-            let more = matches!(&page, Ok(page) if matches!(page.progress, Progress::More));
-            if sender.send(page).is_err() {
-                return debug!("nobody listens any more");
-            }
-            if !more {
-                break;
-            }
-            page = connection.page(From::NextPage, secrets);
-        }
-        if let Err(why) = connection.close() {
-            debug!(%why, "the connection to the domain controller did not close in order");
-        }
-    };
-    std::thread::Builder::new()
-        .name("pull".to_owned())
-        .spawn(pull)
-        .map_err(|_| PhsError::Defect("the system gives no thread to pull with"))?;
-    Ok(receiver)
 }

@@ -74,6 +74,17 @@ pub enum PhsError {
     /// The tenant took the last page and did not acknowledge its cursor.
     #[error("the tenant did not acknowledge the end of the cycle")]
     NotAcknowledged,
+    /// An entry of the scope.
+    #[error("[scope] names {0}, which the domain does not hold: is it spelt as in the directory?")]
+    NoSuchEntry(String),
+    /// The tenant knows accounts and nothing else.
+    #[error("the tenant is of an older version, which takes no groups: upgrade it before its agents")]
+    TenantOlder,
+    /// `explain`, of somebody who is not there.
+    #[error(
+        "{0}: no object of that name, GUID or SID is known here; after a change in the directory, wait for a cycle"
+    )]
+    NoSuchObject(String),
     /// `status`, and there is no daemon.
     #[error("no landbridge-phs runs on {}: `landbridge-phs run`, or its unit, starts one", .0.display())]
     NotRunning(PathBuf),
@@ -89,10 +100,13 @@ impl PhsError {
     /// Who must act.
     pub fn who(&self) -> Who {
         match self {
-            Self::Config(_) | Self::State(_) | Self::OtherDomain { .. } | Self::NotRunning(_) => {
-                Who::Operator
-            }
-            Self::OtherSid { .. } => Who::TenantOperator,
+            Self::Config(_)
+            | Self::State(_)
+            | Self::OtherDomain { .. }
+            | Self::NoSuchEntry(_)
+            | Self::NoSuchObject(_)
+            | Self::NotRunning(_) => Who::Operator,
+            Self::OtherSid { .. } | Self::TenantOlder => Who::TenantOperator,
             Self::Agent(error) => match error.who() {
                 problem::Who::AgentOperator => Who::Operator,
                 problem::Who::TenantOperator => Who::TenantOperator,
@@ -115,14 +129,18 @@ impl PhsError {
     /// The exit status, as `--help` lists them.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::OtherDomain { .. } | Self::NotRunning(_) => 3,
+            Self::Config(_)
+            | Self::OtherDomain { .. }
+            | Self::NoSuchEntry(_)
+            | Self::NoSuchObject(_)
+            | Self::NotRunning(_) => 3,
             Self::OtherSid { .. } => 4,
             Self::Pull(error) if unreachable(error) => 5,
             Self::Pull(PullError::Over { .. }) => 1,
             Self::Pull(_) => 4,
             Self::Agent(error) => agent_exit_code(error),
             Self::TenantReplaced => 7,
-            Self::NotAcknowledged => 6,
+            Self::NotAcknowledged | Self::TenantOlder => 6,
             Self::State(StateError::Directory(_) | StateError::Busy { .. }) => 3,
             Self::State(_) => 8,
             Self::Interrupted => 9,

@@ -81,6 +81,17 @@ impl Telling {
         self.with(attribute, Some(Value::Integer(number)))
     }
 
+    /// Told with its container.
+    pub(crate) fn within(mut self, container: u32) -> Self {
+        self.0.parent = Some(guid(container));
+        self
+    }
+
+    pub(crate) fn no_password(mut self, version: u32) -> Self {
+        self.0.nt_hash = Some(SealedNtHash::removed(stamp(version)));
+        self
+    }
+
     pub(crate) fn deleted(self) -> Self {
         self.with(Attribute::IsDeleted, Some(Value::Boolean(true)))
     }
@@ -151,6 +162,10 @@ impl Singles for Dc {
         let guid = match which {
             ObjectId::Guid(guid) => guid,
             ObjectId::Sid(sid) => super::fixture::guid(sid.rid()),
+            ObjectId::Dn(dn) => {
+                let rid = dn.trim_start_matches("CN=").split(',').next().and_then(|rid| rid.parse().ok());
+                rid.map_or(Uuid::nil(), super::fixture::guid)
+            }
         };
         let Some(tell) = self.objects.get(&guid) else { return Ok(None) };
         let (telling, links) = tell();

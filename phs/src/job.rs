@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::cycle::{Cycle, Order, Tally};
-use crate::directory::{Alone, feed};
+use crate::directory::Session;
 use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::progress::Witness;
@@ -33,8 +33,24 @@ pub struct Job<'a> {
     pub full: bool,
     /// Send nothing, and have the DC withhold all passwords.
     pub dry_run: bool,
+    /// So many accounts that leave an administrator has looked at.
+    pub confirmed: Option<u64>,
     /// Seconds since 1970.
     pub now: i64,
+}
+
+/// Connections that are kept from one cycle to the next.
+#[derive(Default)]
+pub struct Kept {
+    session: Option<Session>,
+    /// And the certificate that it shows.
+    sender: Option<(Sender, Vec<u8>)>,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").field("session", &self.session).finish_non_exhaustive()
+    }
 }
 
 /// A cycle that the tenant has all of.
@@ -73,44 +89,68 @@ pub fn means(config: &Config) -> Result<enroll::Means, PhsError> {
 }
 
 impl Job<'_> {
-    /// Runs it.
-    pub fn run(&self) -> Result<Done, PhsError> {
+    /// Runs it. After an error nothing is kept.
+    pub fn run(&self, kept: &mut Kept) -> Result<Done, PhsError> {
+        let mut used = std::mem::take(kept);
+        let done = self.over(&mut used)?;
+        *kept = used;
+        Ok(done)
+    }
+
+    fn over(&self, kept: &mut Kept) -> Result<Done, PhsError> {
         let Self { config, runtime, .. } = *self;
         let mut identity = identity(config)?;
         let domain =
             identity.domain_sid.parse().map_err(|_| PhsError::Defect("the identity's domain SID is none"))?;
-        let mut sender = None;
-        if !self.dry_run {
+        let sends = !self.dry_run && !config.staging;
+        if sends {
             let means = means(config)?;
             let renewing = renew::renew_if_due(&config.state_directory, identity, &means, self.now);
             identity = runtime.block_on(renewing)?;
-            let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy)?;
-            sender = Some(Sender::new(client, runtime.clone(), self.stop.clone()));
+            if kept.sender.as_ref().is_none_or(|(_, shown)| shown[..] != *identity.certificate) {
+                let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy)?;
+                let sender = Sender::new(client, runtime.clone(), self.stop.clone());
+                kept.sender = Some((sender, identity.certificate.to_vec()));
+            }
         }
-        let mut alone = Alone::open(&config.directory)?;
-        if !alone.holds(&domain)? {
-            return Err(PhsError::OtherSid { sid: domain.to_string() });
-        }
-        let controller = alone.controller().clone();
+        let session = match kept.session.take().filter(Session::is_good) {
+            Some(session) => session,
+            None => {
+                let further: Vec<_> =
+                    config.scope.attributes().chain(config.directory.alternate_login).collect();
+                let mut session = Session::open(&config.directory, &further)?;
+                if !session.holds(&domain)? {
+                    return Err(PhsError::OtherSid { sid: domain.to_string() });
+                }
+                session
+            }
+        };
+        let session = kept.session.insert(session);
+        let controller = session.controller().name.clone();
         let order = Order {
             full: self.full,
             domain,
             include: config.privileged.include.clone(),
+            scope: config.scope.clone(),
+            alternate_login: config.directory.alternate_login,
+            guard: config.removals,
+            confirmed: self.confirmed,
             profile: config.passwords.profile,
             instance: self.instance,
             cycle: Uuid::new_v4(),
             now: self.now,
         };
+        let pages = session.pages();
         let cycle = Cycle {
             order: &order,
             mirror: self.mirror,
-            singles: &mut alone,
-            source: &mut |start| feed(&config.directory, &controller, start, !self.dry_run),
-            tenant: sender.as_mut().map(|sender| sender as &mut dyn Tenant),
+            singles: session,
+            source: &mut |start, what| pages.from(start, what),
+            tenant: kept.sender.as_mut().filter(|_| sends).map(|(sender, _)| sender as &mut dyn Tenant),
             witness: self.witness,
             stop: self.stop,
         };
         let tally = cycle.run()?;
-        Ok(Done { tally, controller: controller.name, certificate_ends: identity.not_after })
+        Ok(Done { tally, controller, certificate_ends: identity.not_after })
     }
 }

@@ -8,12 +8,15 @@
 
 pub mod check;
 pub mod config;
+pub mod confirm;
 pub mod cycle;
 pub mod daemon;
 pub mod directory;
 pub mod error;
+pub mod explain;
 #[cfg(test)]
 mod fixture;
+pub mod guard;
 pub mod job;
 pub mod mirror;
 pub mod privileged;
@@ -22,6 +25,7 @@ pub mod pull;
 pub mod qualify;
 pub mod rehash;
 pub mod schedule;
+pub mod scope;
 pub mod send;
 pub mod status;
 pub mod stop;

@@ -32,6 +32,7 @@ Examples:
   landbridge-phs once --dry-run
   landbridge-phs once --json
   landbridge-phs run
+  landbridge-phs explain ada@corp.example.com
   landbridge-phs status
 
 Logs go to standard error, results to standard output. docs/phs.md has the configuration
@@ -83,6 +84,18 @@ enum Command {
     /// again. SIGHUP reads the configuration again.
     #[command(after_help = EXIT_CODES)]
     Run,
+    /// Say why an account, a group or a contact is in the cloud, or is not
+    ///
+    /// By sAMAccountName, userPrincipalName, objectGUID or objectSid. Asks nobody: what the last cycle knew decides.
+    #[command(after_help = EXIT_CODES)]
+    Explain {
+        /// Whom
+        #[arg(value_name = "USER")]
+        who: String,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Say how the running daemon is
     #[command(after_help = EXIT_CODES)]
     Status {
@@ -124,6 +137,7 @@ fn run(command_line: &CommandLine) -> Result<u8, PhsError> {
         Command::Check { json } => commands::check(&config, *json),
         Command::Once(once) => once.run(&config, &screen),
         Command::Run => commands::run(&command_line.config, config),
+        Command::Explain { who, json } => commands::explain(&config, who, *json),
         Command::Status { json } => commands::status(&config, *json),
     }
 }

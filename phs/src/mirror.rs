@@ -4,22 +4,27 @@
 //! A page's rows are committed after its receipt; the cursor is committed together with the last page's.
 //! Not here: what the rows mean (`qualify`), and when a cursor may be stored (`watermark`).
 
-mod groups;
+mod links;
 mod objects;
+mod scope;
+mod sweep;
 
-pub use groups::Doubt;
+pub use links::Told;
 pub use objects::{Kind, Object, Sent};
+pub use scope::{Bounds, Place};
+pub use sweep::Leaving;
 
 use crate::watermark::Saved;
 use landbridge_agent::key::{self, FileError};
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 /// The schema that this build writes.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
 /// The database's name under the state directory.
 pub const FILE: &str = "state.db";
@@ -81,6 +86,8 @@ pub enum StateError {
 pub struct Mirror {
     database: Connection,
     path: PathBuf,
+    /// Something changed since places and groups were last looked up.
+    unresolved: Cell<bool>,
     /// Held for as long as this process may write.
     _lock: Option<OwnedFd>,
 }
@@ -129,7 +136,7 @@ impl Mirror {
     }
 
     fn prepare(database: Connection, path: PathBuf, lock: Option<OwnedFd>) -> Result<Self, StateError> {
-        let mirror = Self { database, path, _lock: lock };
+        let mirror = Self { database, path, unresolved: Cell::new(true), _lock: lock };
         mirror.checked(|database| {
             // A rollback journal is there only while a transaction is: a state.db that is moved away after a
             // crash leaves no log behind that would be read into the next one.
@@ -150,6 +157,16 @@ impl Mirror {
                 ))
             })?,
             SCHEMA_VERSION => {}
+            // It knew neither names nor the stamps of links. Nothing in it is lost to us: all is compared.
+            1 => {
+                mirror.checked(|database| {
+                    database.execute_batch(&format!(
+                        "BEGIN IMMEDIATE; DROP TABLE watermark; DROP TABLE objects; DROP TABLE edges; \
+                         DROP TABLE quarantine; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                    ))
+                })?;
+                tracing::info!("the state database was of version 1: the next cycle compares all");
+            }
             found => return Err(StateError::Newer { path: mirror.path, found }),
         }
         let sound: String =
@@ -157,7 +174,7 @@ impl Mirror {
         if sound != "ok" {
             return Err(StateError::Corrupt { path: mirror.path });
         }
-        mirror.prepare_groups()?;
+        mirror.prepare_places()?;
         Ok(mirror)
     }
 
@@ -186,6 +203,7 @@ impl Mirror {
         if self.database.is_autocommit() {
             return Ok(());
         }
+        self.unresolved.set(true);
         self.checked(|database| database.execute_batch("ROLLBACK"))
     }
 
@@ -201,8 +219,10 @@ impl Mirror {
     /// links, which all come anew.
     pub fn forget_position(&self) -> Result<(), StateError> {
         self.checked(|database| {
-            database.execute_batch("BEGIN IMMEDIATE; DELETE FROM watermark; DELETE FROM edges; COMMIT;")
-        })
+            database.execute_batch("BEGIN IMMEDIATE; DELETE FROM watermark; DELETE FROM links; COMMIT;")
+        })?;
+        self.unresolved.set(true);
+        Ok(())
     }
 
     /// Ends a full compare: forgets what it did not see, but what is in quarantine.
@@ -211,6 +231,24 @@ impl Mirror {
             let sql =
                 "DELETE FROM objects WHERE cycle IS NOT ?1 AND guid NOT IN (SELECT guid FROM quarantine)";
             database.execute(sql, [cycle.as_bytes()]).map(|_| ())
+        })?;
+        self.unresolved.set(true);
+        Ok(())
+    }
+
+    /// What was last worked by, under this name.
+    pub fn fact(&self, name: &str) -> Result<Option<String>, StateError> {
+        self.checked(|database| {
+            let mut query = database.prepare_cached("SELECT value FROM facts WHERE name = ?1")?;
+            query.query_row([name], |row| row.get(0)).optional()
+        })
+    }
+
+    /// Remembers what was worked by.
+    pub fn set_fact(&self, name: &str, value: &str) -> Result<(), StateError> {
+        self.checked(|database| {
+            let sql = "INSERT OR REPLACE INTO facts (name, value) VALUES (?1, ?2)";
+            database.prepare_cached(sql)?.execute([name, value]).map(|_| ())
         })
     }
 
@@ -235,6 +273,14 @@ impl Mirror {
             let mut query = database.prepare("SELECT guid, why FROM quarantine ORDER BY at LIMIT 1000")?;
             let rows = query.query_map([], |row| Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?)))?;
             rows.collect()
+        })
+    }
+
+    /// Why an object is in quarantine, if it is.
+    pub fn quarantined_for(&self, guid: Uuid) -> Result<Option<String>, StateError> {
+        self.checked(|database| {
+            let sql = "SELECT why FROM quarantine WHERE guid = ?1";
+            database.query_row(sql, [guid.as_bytes()], |row| row.get(0)).optional()
         })
     }
 
@@ -334,10 +380,10 @@ pub(crate) mod tests {
     fn a_newer_schema_is_refused_and_left_alone() {
         let directory = directory();
         let mirror = Mirror::open(directory.path()).unwrap();
-        mirror.database.pragma_update(None, "user_version", 2).unwrap();
+        mirror.database.pragma_update(None, "user_version", 3).unwrap();
         drop(mirror);
-        assert!(matches!(Mirror::open(directory.path()), Err(StateError::Newer { found: 2, .. })));
-        assert!(matches!(Mirror::scratch(directory.path()), Err(StateError::Newer { found: 2, .. })));
+        assert!(matches!(Mirror::open(directory.path()), Err(StateError::Newer { found: 3, .. })));
+        assert!(matches!(Mirror::scratch(directory.path()), Err(StateError::Newer { found: 3, .. })));
     }
 
     #[test]

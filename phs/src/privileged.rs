@@ -1,12 +1,13 @@
 //! The groups that AdminSDHolder protects (MS-ADTS 3.1.1.6.1), and reading who is in them before the first page:
 //! in the stream itself links come last, and adminCount lags behind by up to an hour.
-//! Neighbours: `directory` reads them, `mirror::groups` remembers them, `qualify` asks about one account.
+//! Neighbours: `directory` reads them, `mirror::links` remembers them, `qualify` asks about one account.
 
 use crate::directory::Singles;
 use crate::error::PhsError;
 use crate::mirror::{Kind, Mirror, Object};
 use crate::pull::ObjectId;
 use crate::qualify;
+use crate::scope::Scope;
 use landbridge_drsr::drs::change::{Linked, Page, Sid};
 use std::collections::{HashSet, VecDeque};
 use tracing::{debug, instrument};
@@ -28,8 +29,13 @@ pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
 
 /// Reads the protected groups and Protected Users, and the groups in them, without secrets.
 #[instrument(level = "debug", skip_all)]
-pub fn learn(mirror: &Mirror, singles: &mut dyn Singles, domain: &Sid) -> Result<(), PhsError> {
-    let mut groups = Groups { mirror, seen: HashSet::new(), waiting: VecDeque::new() };
+pub fn learn(
+    mirror: &Mirror,
+    singles: &mut dyn Singles,
+    domain: &Sid,
+    scope: &Scope,
+) -> Result<(), PhsError> {
+    let mut groups = Groups { mirror, scope, seen: HashSet::new(), waiting: VecDeque::new() };
     let wanted = protected_groups(domain).into_iter().chain([domain.with_rid(PROTECTED_USERS)]);
     for sid in wanted {
         // Some exist in the forest's root only, or not before a certain functional level.
@@ -48,6 +54,7 @@ pub fn learn(mirror: &Mirror, singles: &mut dyn Singles, domain: &Sid) -> Result
 
 struct Groups<'a> {
     mirror: &'a Mirror,
+    scope: &'a Scope,
     /// Groups and members that were looked at; none is read twice.
     seen: HashSet<Uuid>,
     waiting: VecDeque<Uuid>,
@@ -59,7 +66,7 @@ impl Groups<'_> {
             let guid = change.object.guid;
             self.seen.insert(guid);
             let mut object = self.mirror.object(guid)?.unwrap_or_else(|| Object::unknown(guid));
-            qualify::learn(&mut object, change);
+            qualify::learn(&mut object, change, self.scope);
             self.mirror.put(&object)?;
             // All links of a single object come with it.
             if object.kind == Kind::Group {
@@ -67,13 +74,14 @@ impl Groups<'_> {
             }
         }
         for link in page.links.iter().filter(|link| link.what == Linked::Member) {
-            self.mirror.set_link(link.from.guid, link.to.guid, link.present)?;
+            let present = link.present.then_some(link.stamp);
+            self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
             if !link.present || !self.seen.insert(link.to.guid) {
                 continue;
             }
             // A person that is known needs no look; a group does, for its members; the unknown may be one.
             match self.mirror.object(link.to.guid)?.map(|known| known.kind) {
-                Some(Kind::Person | Kind::Computer | Kind::Other) => {}
+                Some(Kind::Person | Kind::Contact | Kind::Policy | Kind::Computer | Kind::Other) => {}
                 Some(Kind::Group) | None => self.waiting.push_back(link.to.guid),
             }
         }

@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-pub use landbridge_drsr::replica::ObjectId;
+pub use landbridge_drsr::replica::{Attributes as Reading, ObjectId};
 pub use landbridge_drsr::rpc::keytab::{Keytab, KeytabError};
 pub use landbridge_drsr::rpc::security::{Authentication, Credential};
 pub use landbridge_drsr::{Error, Who};
@@ -39,6 +39,8 @@ const BOUND: Limits = Limits {
     silence: Duration::from_secs(120),
     whole: Duration::from_secs(900),
 };
+/// What changed since a cursor is at hand; a DC that hangs over it is soon given up for another.
+const CHANGES: Limits = Limits { silence: Duration::from_secs(30), ..BOUND };
 const KDC_PORT: u16 = 88;
 
 /// A domain, one of its DCs, and the account to read it with.
@@ -196,13 +198,17 @@ impl Connection {
     }
 
     /// The next page of changes. After an error the connection is over.
-    pub fn page(&mut self, from: From<'_>, secrets: bool) -> Result<Page, PullError> {
+    pub fn page(&mut self, from: From<'_>, what: Reading) -> Result<Page, PullError> {
+        self.sockets.limits = match from {
+            From::Cursor(_) => CHANGES,
+            From::Beginning | From::NextPage => BOUND,
+        };
         let from = match from {
             From::Beginning => Start::Beginning,
             From::Cursor(cursor) => Start::Cursor(cursor.clone()),
             From::NextPage => Start::NextPage,
         };
-        self.order(Order::Changes { from, secrets })
+        self.order(Order::Changes { from, what })
     }
 
     /// One object alone, whole, with its links. Use another connection than the one that pages.

@@ -1,37 +1,38 @@
 //! Who is carried, and with what. No socket, no clock; single objects are asked for through `Singles`.
 //!
-//! Carried: user and inetOrgPerson. Never: computers, trust accounts, the KDC's own accounts. Privileged accounts
-//! leave here without their password, which nobody has opened, unless the administrator named them.
+//! Carried: users and inetOrgPersons, groups, contacts, and the fine-grained password policies. Never: computers, trust
+//! accounts, the KDC's own accounts, groups that AdminSDHolder protects. Privileged accounts leave here without their
+//! password, which nobody has opened, unless the administrator named them. Who left the scope stays as he is until the
+//! end of the cycle, where the guard decides about all of them.
 //! What a change leaves out is known from the mirror; an object that the mirror does not know, or that enters the
 //! cloud, is read alone and whole.
 //! Before it on the road: `directory`. After it: `rehash`, `send`.
 
+mod standing;
+
+pub use standing::{Outside, Standing, learn, standing};
+
 use crate::directory::Singles;
 use crate::error::PhsError;
-use crate::mirror::{Doubt, Kind, Mirror, Object, Sent};
+use crate::mirror::{Bounds, Kind, Mirror, Object, Place, Sent};
 use crate::pull::ObjectId;
+use crate::scope::Scope;
 use crate::translate::{self, Odd};
 use landbridge_crypto::drs_secret::SessionKeys;
-use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
-use landbridge_drsr::drs::change::{Change, Linked, Page, SealedNtHash, Sid};
+use landbridge_drsr::drs::attribute::{Attribute, Value};
+use landbridge_drsr::drs::change::{Change, Page, SealedNtHash, Sid};
 use landbridge_wire::upload::{self, DomainPolicy, Presence};
 use std::sync::Arc;
 use tracing::debug;
 use uuid::Uuid;
 
-const INTERDOMAIN_TRUST: i32 = 0x0800;
-const WORKSTATION_TRUST: i32 = 0x1000;
-const SERVER_TRUST: i32 = 0x2000;
-const ADMINISTRATOR: u32 = 500;
-const KRBTGT: u32 = 502;
-
 /// What qualifying goes by, the same for a whole cycle.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
-    /// SID of the domain.
-    pub domain: &'a Sid,
-    /// Privileged accounts that are carried all the same.
-    pub include: &'a [Sid],
+    /// Who belongs in the cloud.
+    pub bounds: Bounds<'a>,
+    /// The attribute that is a further sign-in name.
+    pub alternate_login: Option<Attribute>,
     /// All is compared: every object comes whole, and what does not come is gone.
     pub full: bool,
     /// Passwords are read.
@@ -42,13 +43,21 @@ pub struct Rules<'a> {
     pub now: i64,
 }
 
-/// One account on its way to the tenant.
+impl Rules<'_> {
+    fn scope(&self) -> &Scope {
+        self.bounds.scope
+    }
+}
+
+/// One object on its way to the tenant.
 #[derive(Debug)]
 pub struct Draft {
     /// objectGUID.
     pub object: Uuid,
-    /// objectSid.
-    pub sid: Sid,
+    /// What it is.
+    pub kind: upload::Kind,
+    /// objectSid, if it has one.
+    pub sid: Option<Sid>,
     /// Whether it is in the cloud.
     pub presence: Presence,
     /// Whether it is privileged, and carried because it was named.
@@ -59,6 +68,12 @@ pub struct Draft {
     pub attributes: Vec<upload::Attribute>,
     /// Its password, still sealed.
     pub password: Option<Sealed>,
+    /// The tenant is to have no password of it.
+    pub erase_password: bool,
+    /// How a person knows it; for a dry run.
+    pub name: String,
+    /// The tenant did not have it.
+    pub enters: bool,
 }
 
 /// A password, and what opens it.
@@ -73,155 +88,28 @@ pub struct Sealed {
 /// What a page holds for the tenant.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Accounts.
+    /// Objects.
     pub drafts: Vec<Draft>,
+    /// Links that changed.
+    pub links: Vec<upload::Link>,
+    /// Objects that entered: all of their links are to be told.
+    pub entered: Vec<Uuid>,
     /// The domain's policy, if some of it changed.
     pub policy: Option<DomainPolicy>,
     /// Accounts that are in the cloud.
     pub in_scope: u64,
     /// Accounts that are held back for being privileged.
     pub privileged: u64,
-    /// Accounts that left.
+    /// Objects that left.
     pub removed: u64,
     /// Objects that could not be carried.
     pub quarantined: u64,
+    /// Something changed that others hang on: all objects are to be compared with what was told.
+    pub unsettled: bool,
 }
 
-/// What an account is to the cloud.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It belongs there.
-    Present,
-    /// It is held back.
-    Privileged,
-    /// It was deleted.
-    Deleted,
-    /// It is no person's account.
-    NoAccount,
-}
-
-/// What an object is to the cloud. `protected`: it is in a protected group.
-pub fn standing(object: &Object, protected: bool, rules: &Rules<'_>) -> Standing {
-    let Some(sid) = object.sid.as_ref().filter(|sid| sid.domain().as_ref() == Some(rules.domain)) else {
-        return Standing::NoAccount;
-    };
-    let machine = object.uac & (INTERDOMAIN_TRUST | WORKSTATION_TRUST | SERVER_TRUST) != 0;
-    if object.kind != Kind::Person || machine || object.krbtgt || sid.rid() == KRBTGT {
-        return Standing::NoAccount;
-    }
-    if object.deleted {
-        return Standing::Deleted;
-    }
-    if is_privileged(object, sid, protected) && !rules.include.contains(sid) {
-        return Standing::Privileged;
-    }
-    Standing::Present
-}
-
-/// The same rule as `mirror::groups::doubts`, for one account.
-fn is_privileged(object: &Object, sid: &Sid, protected: bool) -> bool {
-    protected || object.admin_count != 0 || sid.rid() == ADMINISTRATOR
-}
-
-/// Takes over into an object what a change says of it.
-pub fn learn(object: &mut Object, change: &Change) {
-    object.sid = change.object.sid.clone().or(object.sid.take());
-    object.parent = change.parent.or(object.parent);
-    for attribute in &change.attributes {
-        let number = match attribute.value {
-            Some(Value::Integer(number)) => number,
-            Some(_) | None => 0,
-        };
-        match attribute.attribute {
-            Attribute::ObjectClass => object.kind = kind(attribute.value.as_ref()),
-            Attribute::UserAccountControl => object.uac = number,
-            Attribute::AdminCount => object.admin_count = number,
-            Attribute::PrimaryGroupId => object.primary_group = number,
-            Attribute::IsDeleted => object.deleted = attribute.value == Some(Value::Boolean(true)),
-            Attribute::SamAccountName => {
-                object.krbtgt = matches!(&attribute.value, Some(Value::Text(name)) if is_krbtgt(name));
-            }
-            Attribute::Name => {
-                object.rdn =
-                    if let Some(Value::Text(name)) = &attribute.value { Some(name.clone()) } else { None };
-            }
-            Attribute::UserPrincipalName
-            | Attribute::DisplayName
-            | Attribute::AccountExpires
-            | Attribute::PwdLastSet
-            | Attribute::LockoutTime
-            | Attribute::LogonHours
-            | Attribute::IsRecycled
-            | Attribute::MaxPwdAge
-            | Attribute::LockoutDuration
-            | Attribute::LockoutObservationWindow
-            | Attribute::LockoutThreshold
-            | Attribute::Mail
-            | Attribute::ProxyAddresses
-            | Attribute::GivenName
-            | Attribute::Surname
-            | Attribute::Department
-            | Attribute::Title
-            | Attribute::TelephoneNumber
-            | Attribute::Mobile
-            | Attribute::Description
-            | Attribute::GroupType
-            | Attribute::Precedence
-            | Attribute::PsoMaxPwdAge
-            | Attribute::PsoLockoutDuration
-            | Attribute::PsoLockoutObservationWindow
-            | Attribute::PsoLockoutThreshold
-            | Attribute::AdminDescription
-            | Attribute::Company
-            | Attribute::Division
-            | Attribute::EmployeeId
-            | Attribute::EmployeeNumber
-            | Attribute::EmployeeType
-            | Attribute::Info
-            | Attribute::Locality
-            | Attribute::Office
-            | Attribute::Extension(_) => {}
-        }
-    }
-}
-
-fn kind(classes: Option<&Value>) -> Kind {
-    let Some(Value::Classes(classes)) = classes else { return Kind::Other };
-    let is = |class| classes.contains(&class);
-    if is(Class::Computer) || is(Class::ManagedServiceAccount) || is(Class::GroupManagedServiceAccount) {
-        Kind::Computer
-    } else if is(Class::User) || is(Class::InetOrgPerson) {
-        Kind::Person
-    } else if is(Class::Group) {
-        Kind::Group
-    } else {
-        Kind::Other
-    }
-}
-
-/// `krbtgt`, and `krbtgt_12345` of a read-only DC.
-fn is_krbtgt(name: &str) -> bool {
-    let Some(rest) = name.get(..6).filter(|head| head.eq_ignore_ascii_case("krbtgt")).and(name.get(6..))
-    else {
-        return false;
-    };
-    rest.is_empty()
-        || rest.strip_prefix('_').is_some_and(|id| !id.is_empty() && id.bytes().all(|c| c.is_ascii_digit()))
-}
-
-/// A change that tells all of its object.
-fn is_whole(change: &Change) -> bool {
-    change.attributes.iter().any(|a| a.attribute == Attribute::ObjectClass && a.value.is_some())
-}
-
-fn is_tombstone(change: &Change) -> bool {
-    change
-        .attributes
-        .iter()
-        .any(|a| a.attribute == Attribute::IsDeleted && a.value == Some(Value::Boolean(true)))
-}
-
-/// Qualifies a page, and remembers in the mirror what it says.
+/// Qualifies a page, and remembers in the mirror what it says: first what others hang on (containers, groups,
+/// policies, links), then everybody.
 pub fn page(
     page: Page,
     mirror: &Mirror,
@@ -229,49 +117,52 @@ pub fn page(
     rules: &Rules<'_>,
 ) -> Result<Batch, PhsError> {
     let mut at = Desk { mirror, singles, rules, batch: Batch::default() };
-    let keys = page.keys;
-    for quarantined in page.quarantined {
+    let Page { keys, quarantined, changes, links, .. } = page;
+    for quarantined in quarantined {
         match quarantined.object {
             Some(guid) => at.quarantine(guid, &quarantined.why)?,
             None => at.batch.quarantined += 1,
         }
     }
-    for change in page.changes {
+    for change in &changes {
+        at.place(change)?;
+    }
+    for link in &links {
+        let present = link.present.then_some(link.stamp);
+        mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+    }
+    at.batch.unsettled |= !links.is_empty();
+    mirror.resolve(&rules.bounds)?;
+    for change in changes {
         at.change(change, &keys)?;
     }
-    for link in page.links.iter().filter(|link| link.what == Linked::Member) {
-        mirror.set_link(link.from.guid, link.to.guid, link.present)?;
+    // Only now is it known whose links are told.
+    let mut last = None;
+    for link in &links {
+        let from = link.from.guid;
+        let told = match last {
+            Some((guid, told)) if guid == from => told,
+            Some(_) | None => mirror.object(from)?.is_some_and(|object| object.sent == Some(Sent::Present)),
+        };
+        last = Some((from, told));
+        if told {
+            at.batch.links.push(translate::link(link));
+        }
     }
     Ok(at.batch)
 }
 
-/// Mends, some at a time, what the tenant was told before the links of the last page were known.
-pub fn doubts(
+/// Does something about one object of which the tenant was told what no longer fits. `hold`: who left the scope is left
+/// alone.
+pub fn mend(
+    object: Object,
     mirror: &Mirror,
     singles: &mut dyn Singles,
     rules: &Rules<'_>,
-    limit: u32,
+    hold: bool,
 ) -> Result<Batch, PhsError> {
     let mut at = Desk { mirror, singles, rules, batch: Batch::default() };
-    for doubt in mirror.doubts(limit)? {
-        match doubt {
-            Doubt::Promoted(mut object) => {
-                at.batch.privileged += 1;
-                at.leave(&mut object, Presence::Privileged, Sent::Privileged);
-                mirror.put(&object)?;
-            }
-            Doubt::Demoted(object) => at.enter(object)?,
-            Doubt::ProtectedUser(mut object, inside) => {
-                object.protected_user = inside;
-                if let Some(sid) = object.sid.clone() {
-                    let draft =
-                        Draft { protected_user: Some(inside), ..at.bare(&object, sid, Presence::Present) };
-                    at.batch.drafts.push(draft);
-                }
-                mirror.put(&object)?;
-            }
-        }
-    }
+    at.mend(object, hold)?;
     Ok(at.batch)
 }
 
@@ -283,6 +174,26 @@ struct Desk<'a, 'r> {
 }
 
 impl Desk<'_, '_> {
+    /// Takes over what others hang on: containers, groups, policies.
+    fn place(&mut self, change: &Change) -> Result<(), PhsError> {
+        let guid = change.object.guid;
+        let known = self.mirror.object(guid)?;
+        let before = known.as_ref().map(|known| (known.parent, known.deleted));
+        let mut object = match known {
+            Some(known) => known,
+            None if is_whole(change) => Object::unknown(guid),
+            None => return Ok(()),
+        };
+        learn(&mut object, change, self.rules.scope());
+        match object.kind {
+            Kind::Group | Kind::Policy => {}
+            // Whatever is in it is somewhere else now.
+            Kind::Other => self.batch.unsettled |= before != Some((object.parent, object.deleted)),
+            Kind::Person | Kind::Contact | Kind::Computer => return Ok(()),
+        }
+        Ok(self.mirror.put(&object)?)
+    }
+
     fn change(&mut self, change: Change, keys: &Arc<SessionKeys>) -> Result<(), PhsError> {
         let guid = change.object.guid;
         if change.domain_head {
@@ -303,24 +214,24 @@ impl Desk<'_, '_> {
                 // Its class and flags decide, so they are read before anything of its password is.
                 let Some((alone, _)) = self.alone(guid, false)? else { return Ok(()) };
                 let mut object = Object::unknown(guid);
-                learn(&mut object, &alone);
+                learn(&mut object, &alone, self.rules.scope());
                 object
             }
         };
-        learn(&mut object, &change);
+        learn(&mut object, &change, self.rules.scope());
         if self.rules.full {
             object.cycle = Some(self.rules.cycle);
         }
         self.mirror.release(guid)?;
-        let protected = self.mirror.is_protected(guid, object.primary_group)?;
-        match standing(&object, protected, self.rules) {
-            Standing::Present => {
-                self.batch.in_scope += 1;
-                if is_whole(&change) || object.sent == Some(Sent::Present) {
-                    return self.present(object, change, keys.clone());
-                }
-                return self.enter(object);
+        let place = self.mirror.place(&object)?;
+        let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
+        match standing(&object, &place, self.rules) {
+            Standing::Outside(_) if there => {
+                // Until the guard has decided he is one of those in the cloud.
+                self.batch.unsettled = true;
+                return self.take(object, place, change, keys);
             }
+            Standing::Present => return self.take(object, place, change, keys),
             Standing::Privileged => {
                 self.batch.privileged += 1;
                 if self.rules.full || object.sent != Some(Sent::Privileged) {
@@ -335,7 +246,8 @@ impl Desk<'_, '_> {
                     self.leave(&mut object, Presence::Deleted, Sent::Deleted);
                 }
             }
-            Standing::NoAccount => {
+            Standing::Outside(_) => {}
+            Standing::Nothing => {
                 if matches!(object.sent, Some(Sent::Present | Sent::Privileged | Sent::Unsure)) {
                     self.batch.removed += 1;
                     self.leave(&mut object, Presence::OutOfScope, Sent::OutOfScope);
@@ -346,24 +258,83 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    /// An account that the tenant holds whole, or a change that is whole.
+    /// An object that is in the cloud, or comes there.
+    fn take(
+        &mut self,
+        object: Object,
+        place: Place,
+        change: Change,
+        keys: &Arc<SessionKeys>,
+    ) -> Result<(), PhsError> {
+        self.batch.in_scope += u64::from(object.kind == Kind::Person);
+        if is_whole(&change) || object.sent == Some(Sent::Present) {
+            return self.present(object, place, change, keys.clone());
+        }
+        self.enter(object)
+    }
+
+    fn mend(&mut self, mut object: Object, hold: bool) -> Result<(), PhsError> {
+        let place = self.mirror.place(&object)?;
+        let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
+        match standing(&object, &place, self.rules) {
+            Standing::Present if !there => return self.enter(object),
+            Standing::Present => self.marked(&mut object, &place)?,
+            Standing::Privileged => {
+                self.batch.privileged += 1;
+                self.leave(&mut object, Presence::Privileged, Sent::Privileged);
+            }
+            Standing::Outside(_) if hold => return Ok(()),
+            Standing::Outside(_) | Standing::Nothing if there => {
+                self.batch.removed += 1;
+                object.left_at = Some(self.rules.now);
+                self.leave(&mut object, Presence::OutOfScope, Sent::OutOfScope);
+            }
+            Standing::Outside(_) | Standing::Nothing | Standing::Deleted => return Ok(()),
+        }
+        self.mirror.put(&object)?;
+        Ok(())
+    }
+
+    /// Protected Users and whether the password is carried, told of an account that stays.
+    fn marked(&mut self, object: &mut Object, place: &Place) -> Result<(), PhsError> {
+        if place.carries && !object.carries {
+            return self.enter(object.clone());
+        }
+        let protected_user = (place.protected_user != object.protected_user).then_some(place.protected_user);
+        let erase_password = object.carries && !place.carries;
+        (object.protected_user, object.carries) = (place.protected_user, place.carries);
+        if erase_password {
+            (object.password, object.password_at) = (None, None);
+        }
+        let draft = Draft { protected_user, erase_password, ..self.bare(object, Presence::Present) };
+        object.told_at = Some(self.rules.now);
+        self.batch.drafts.push(draft);
+        Ok(())
+    }
+
+    /// An object that the tenant holds whole, or a change that is whole.
     fn present(
         &mut self,
         mut object: Object,
+        place: Place,
         change: Change,
         keys: Arc<SessionKeys>,
     ) -> Result<(), PhsError> {
-        let Some(sid) = object.sid.clone() else { return Ok(()) };
-        let attributes = match translate::attributes(change.attributes) {
+        let attributes = translate::attributes(change.attributes, object.kind, self.rules.alternate_login);
+        let attributes = match attributes {
             Ok(attributes) => attributes,
             Err(odd) => return self.odd(object, &odd),
         };
-        let protected = self.mirror.is_protected(object.guid, object.primary_group)?;
-        let privileged = is_privileged(&object, &sid, protected);
-        let inside = self.mirror.is_protected_user(object.guid)?;
+        let person = object.kind == Kind::Person;
+        let privileged = person && standing::is_privileged(&object, &place);
         let new = object.sent != Some(Sent::Present);
-        let protected_user = (new || self.rules.full || inside != object.protected_user).then_some(inside);
-        let hash = change.nt_hash.filter(|hash| !hash.is_absent());
+        let tell = person && (new || self.rules.full || place.protected_user != object.protected_user);
+        let protected_user = tell.then_some(place.protected_user);
+        let hash = change.nt_hash.filter(|_| person);
+        let absent = hash.as_ref().is_some_and(SealedNtHash::is_absent);
+        let erase_password =
+            person && (absent || (!place.carries && (object.carries || new || self.rules.full)));
+        let hash = hash.filter(|hash| !hash.is_absent() && place.carries);
         let hash = if self.rules.secrets {
             hash.filter(|hash| !hash.is_withheld())
         } else {
@@ -371,77 +342,100 @@ impl Desk<'_, '_> {
             hash.filter(|hash| object.password != Some(hash.stamp))
         };
         let password = hash.map(|hash| Sealed { hash, keys });
-        object.sent = Some(Sent::Present);
-        object.protected_user = inside;
+        let enters = !matches!(object.sent, Some(Sent::Present | Sent::Unsure));
+        (object.sent, object.left_at) = (Some(Sent::Present), None);
+        (object.protected_user, object.carries) = (place.protected_user, place.carries && person);
         if let Some(password) = &password {
             object.password = Some(password.hash.stamp);
+            object.password_at = Some(self.rules.now);
+        } else if erase_password {
+            (object.password, object.password_at) = (None, None);
         }
-        self.mirror.put(&object)?;
-        if new || self.rules.full || protected_user.is_some() || password.is_some() || !attributes.is_empty()
-        {
+        // In a full compare all links come by themselves.
+        if new && !self.rules.full {
+            self.batch.entered.push(object.guid);
+        }
+        let says = protected_user.is_some() || password.is_some() || erase_password || !attributes.is_empty();
+        if new || self.rules.full || says {
+            object.told_at = Some(self.rules.now);
             let draft = Draft {
                 privileged,
                 protected_user,
                 attributes,
                 password,
-                ..self.bare(&object, sid, Presence::Present)
+                erase_password,
+                enters,
+                ..self.bare(&object, Presence::Present)
             };
             self.batch.drafts.push(draft);
         }
+        self.mirror.put(&object)?;
         Ok(())
     }
 
-    /// An account that the tenant does not hold whole: read alone, with its password.
+    /// An object that the tenant does not hold whole: read alone, an account with its password.
     fn enter(&mut self, mut object: Object) -> Result<(), PhsError> {
-        let Some((alone, keys)) = self.alone(object.guid, self.rules.secrets)? else {
+        let secrets = self.rules.secrets && object.kind == Kind::Person;
+        let Some((alone, keys)) = self.alone(object.guid, secrets)? else {
             // Gone meanwhile, or unreadable: its next change tells.
             object.sent = Some(Sent::Unsure);
             self.mirror.put(&object)?;
             return Ok(());
         };
-        learn(&mut object, &alone);
-        let protected = self.mirror.is_protected(object.guid, object.primary_group)?;
-        if standing(&object, protected, self.rules) == Standing::Present {
-            return self.present(object, alone, keys);
+        learn(&mut object, &alone, self.rules.scope());
+        let place = self.mirror.place(&object)?;
+        match standing(&object, &place, self.rules) {
+            Standing::Present => {
+                object.carries &= object.sent == Some(Sent::Present);
+                return self.present(object, place, alone, keys);
+            }
+            Standing::Privileged => {
+                self.batch.privileged += 1;
+                self.leave(&mut object, Presence::Privileged, Sent::Privileged);
+            }
+            // Changed between the page and this look: the next page tells.
+            Standing::Outside(_) | Standing::Deleted | Standing::Nothing => {}
         }
-        self.batch.privileged += 1;
-        self.leave(&mut object, Presence::Privileged, Sent::Privileged);
         self.mirror.put(&object)?;
         Ok(())
     }
 
-    /// An account that has no business in the cloud. Told even if it never was there as far as we know: we may
+    /// An object that has no business in the cloud. Told even if it never was there as far as we know: we may
     /// have died between telling it and remembering that.
     fn leave(&mut self, object: &mut Object, presence: Presence, sent: Sent) {
         object.sent = Some(sent);
-        object.password = None;
-        if let Some(sid) = object.sid.clone() {
-            let draft = self.bare(object, sid, presence);
-            self.batch.drafts.push(draft);
-        }
+        (object.password, object.password_at) = (None, None);
+        object.told_at = Some(self.rules.now);
+        let draft = self.bare(object, presence);
+        self.batch.drafts.push(draft);
     }
 
     /// A tombstone of something that was never seen alive. If it was an account that we told before we died, the
     /// tenant must know; to whom it means nothing, it does no harm.
     fn stranger_deleted(&mut self, change: &Change) {
-        let sid = change.object.sid.clone().filter(|sid| sid.domain().as_ref() == Some(self.rules.domain));
+        let sid = change.object.sid.clone();
+        let sid = sid.filter(|sid| sid.domain().as_ref() == Some(self.rules.bounds.domain));
         if let (Some(sid), false) = (sid, self.rules.full) {
-            let object = Object::unknown(change.object.guid);
-            let draft = self.bare(&object, sid, Presence::Deleted);
+            let object = Object { kind: Kind::Person, sid: Some(sid), ..Object::unknown(change.object.guid) };
+            let draft = self.bare(&object, Presence::Deleted);
             self.batch.drafts.push(draft);
             self.batch.removed += 1;
         }
     }
 
-    fn bare(&self, object: &Object, sid: Sid, presence: Presence) -> Draft {
+    fn bare(&self, object: &Object, presence: Presence) -> Draft {
         Draft {
             object: object.guid,
-            sid,
+            kind: translate::kind(object.kind),
+            sid: object.sid.clone(),
             presence,
             privileged: false,
             protected_user: None,
             attributes: Vec::new(),
             password: None,
+            erase_password: false,
+            name: object.label(),
+            enters: false,
         }
     }
 
@@ -473,6 +467,18 @@ impl Desk<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// A change that tells all of its object.
+fn is_whole(change: &Change) -> bool {
+    change.attributes.iter().any(|a| a.attribute == Attribute::ObjectClass && a.value.is_some())
+}
+
+fn is_tombstone(change: &Change) -> bool {
+    change
+        .attributes
+        .iter()
+        .any(|a| a.attribute == Attribute::IsDeleted && a.value == Some(Value::Boolean(true)))
 }
 
 #[cfg(test)]

@@ -1,37 +1,61 @@
--- phs's state database, version 1: where the last cycle ended, and the mirror of what incremental replies
+-- phs's state database, version 2: where the last cycle ended, and the mirror of what incremental replies
 -- leave out. GUIDs are 16 bytes, big-endian (uuid::Uuid::as_bytes); times are seconds since 1970; a stamp is
 -- 28 bytes: version, time, invocation id. No column holds a secret.
 
 CREATE TABLE watermark (
     only_row    INTEGER PRIMARY KEY CHECK (only_row = 1),
     cursor      BLOB NOT NULL,
-    generation  BLOB NOT NULL           -- of the tenant that acknowledged it
+    generation  BLOB NOT NULL           -- of the tenant that acknowledged it; nil: staged
 ) STRICT;
 
 CREATE TABLE objects (
     guid            BLOB PRIMARY KEY,
     parent          BLOB,
     rdn             TEXT,
-    kind            TEXT NOT NULL,      -- person, group, computer, other
+    kind            TEXT NOT NULL,      -- person, group, contact, policy, computer, other
     sid             TEXT,
+    sam             TEXT,               -- sAMAccountName
+    upn             TEXT,               -- userPrincipalName
     uac             INTEGER NOT NULL,
     admin_count     INTEGER NOT NULL,
     primary_group   INTEGER NOT NULL,   -- a RID; 0: none
     krbtgt          INTEGER NOT NULL,
     deleted         INTEGER NOT NULL,
+    terms           INTEGER NOT NULL,   -- which terms of the scope's attribute filter hold: bits
+    filtered        INTEGER NOT NULL,   -- the filter says no
     sent            TEXT,               -- present, deleted, privileged, out-of-scope, unsure; NULL: never
+    told_at         INTEGER,            -- when the tenant was last told something
+    left_at         INTEGER,            -- when it was told that it left the scope
     protected_user  INTEGER NOT NULL,   -- as sent
+    carries         INTEGER NOT NULL,   -- whether its password is carried, as sent
     password        BLOB,               -- stamp of the password that the tenant holds
+    password_at     INTEGER,            -- since when
     cycle           BLOB                -- the last full compare that saw it
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX objects_by_sid ON objects(sid) WHERE sid IS NOT NULL;
-CREATE INDEX objects_by_sent ON objects(sent) WHERE sent IS NOT NULL;
+CREATE INDEX objects_by_left_at ON objects(left_at) WHERE left_at IS NOT NULL;
+CREATE INDEX containers_by_parent ON objects(parent) WHERE kind = 'other';
 
--- member links
-CREATE TABLE edges (
-    grp     BLOB NOT NULL,
-    member  BLOB NOT NULL,
-    PRIMARY KEY (grp, member)
+-- values of linked attributes
+CREATE TABLE links (
+    what    TEXT NOT NULL,              -- member, manager, applies-to
+    source  BLOB NOT NULL,
+    target  BLOB NOT NULL,
+    stamp   BLOB NOT NULL,
+    PRIMARY KEY (what, source, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX links_by_target ON links(target);
+
+-- what the entries of the scope name: kept, so that a renamed OU or group stays what it was
+CREATE TABLE entries (
+    dn      TEXT PRIMARY KEY,           -- as configured
+    guid    BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- what was last worked by: fingerprints of the scope, the last confirmation of removals
+CREATE TABLE facts (
+    name    TEXT PRIMARY KEY,
+    value   TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- objects that could not be carried, and why

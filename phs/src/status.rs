@@ -53,6 +53,12 @@ pub struct Status {
     pub failed_in_a_row: u64,
     /// Why the last one failed, if it did.
     pub trouble: Option<Trouble>,
+    /// Nothing is sent.
+    #[serde(default)]
+    pub staging: bool,
+    /// Accounts that left the scope and are held back until an administrator confirms.
+    #[serde(default)]
+    pub held: u64,
     /// How many objects are in quarantine.
     pub quarantined: u64,
     /// The first of them: objectGUID and reason.
@@ -74,6 +80,9 @@ pub struct Complete {
     pub read: u64,
     /// Records sent to the tenant.
     pub records_sent: u64,
+    /// Links sent to the tenant.
+    #[serde(default)]
+    pub links_sent: u64,
     /// Digests among them.
     pub digests_sent: u64,
 }
@@ -107,7 +116,13 @@ impl Status {
         let stale = self.staleness(now);
         let moves_on = self.cycle_since.is_some() && now.saturating_sub(self.moved_on_at) <= patience;
         if stale <= patience || moves_on {
-            return None;
+            return (self.held > 0).then(|| {
+                format!(
+                    "{} accounts left the scope and are held back: look at them (`once --dry-run`), then `once \
+                     --confirm-removals {}`",
+                    self.held, self.held
+                )
+            });
         }
         let why = self.trouble.as_ref().map_or("", |trouble| &trouble.what);
         Some(format!("no complete cycle for {stale} s; {why}").trim_end_matches("; ").to_owned())
@@ -166,6 +181,7 @@ impl Board {
             status.cycles += 1;
             (status.failed_in_a_row, status.trouble) = (0, None);
             status.certificate_ends = *certificate_ends;
+            status.held = tally.held;
             if tally.mode == "full" {
                 status.compared_at = Some(now);
             }
@@ -176,6 +192,7 @@ impl Board {
                 controller: controller.clone(),
                 read: tally.read,
                 records_sent: tally.records_sent,
+                links_sent: tally.links_sent,
                 digests_sent: tally.digests_sent,
             });
         });
@@ -257,6 +274,9 @@ mod tests {
         (status.cycle_since, status.moved_on_at) = (Some(2_001), 9_000);
         assert_eq!(status.unhealthy(9_100), None);
         assert!(status.unhealthy(9_361).is_some(), "it stands");
+        (status.cycle_since, status.held) = (None, 612);
+        assert!(status.unhealthy(2_300).unwrap().contains("--confirm-removals 612"));
+        status.held = 0;
         // A clock that was set back.
         assert_eq!(status.staleness(0), 0);
     }

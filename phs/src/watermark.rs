@@ -30,6 +30,9 @@ pub enum WhyFull {
     /// `--full`.
     #[error("it was asked for")]
     Asked,
+    /// The attribute filter, or the further sign-in name, is another one.
+    #[error("the attribute filter or the alternate login is another one")]
+    OtherFilter,
     /// First cycle, interrupted full compare, or lost state.
     #[error("there is no cursor yet")]
     NoCursor,
@@ -51,13 +54,12 @@ pub fn name(cursor: &[u8]) -> CursorName {
 }
 
 /// How to go about a cycle, given what is saved and what the tenant answered to the hello.
-pub fn plan(asked_full: bool, saved: Option<&Saved>, hello: &Receipt) -> Plan {
-    let Some(saved) = saved else {
-        return Plan::Full(if asked_full { WhyFull::Asked } else { WhyFull::NoCursor });
+pub fn plan(asked: Option<WhyFull>, saved: Option<&Saved>, hello: &Receipt) -> Plan {
+    let saved = match plan_alone(asked, saved) {
+        Plan::Full(why) => return Plan::Full(why),
+        Plan::Incremental => saved,
     };
-    if asked_full {
-        return Plan::Full(WhyFull::Asked);
-    }
+    let Some(saved) = saved else { return Plan::Full(WhyFull::NoCursor) };
     if saved.generation != hello.generation {
         return Plan::Full(WhyFull::OtherGeneration);
     }
@@ -72,11 +74,11 @@ pub fn plan(asked_full: bool, saved: Option<&Saved>, hello: &Receipt) -> Plan {
 }
 
 /// The same for a dry run, which asks no tenant.
-pub fn plan_alone(asked_full: bool, saved: Option<&Saved>) -> Plan {
-    match (asked_full, saved) {
-        (true, _) => Plan::Full(WhyFull::Asked),
-        (false, None) => Plan::Full(WhyFull::NoCursor),
-        (false, Some(_)) => Plan::Incremental,
+pub fn plan_alone(asked: Option<WhyFull>, saved: Option<&Saved>) -> Plan {
+    match (asked, saved) {
+        (Some(why), _) => Plan::Full(why),
+        (None, None) => Plan::Full(WhyFull::NoCursor),
+        (None, Some(_)) => Plan::Incremental,
     }
 }
 
@@ -130,23 +132,23 @@ mod tests {
 
     #[test]
     fn a_cycle_goes_on_where_both_sides_left_it() {
-        assert_eq!(plan(false, Some(&saved(b"5")), &receipt(A, Some(b"5"), Some(b"4"))), Plan::Incremental);
+        assert_eq!(plan(None, Some(&saved(b"5")), &receipt(A, Some(b"5"), Some(b"4"))), Plan::Incremental);
     }
 
     #[test]
     fn a_crash_after_the_tenants_commit_and_before_ours_sends_the_cycle_again() {
-        assert_eq!(plan(false, Some(&saved(b"4")), &receipt(A, Some(b"5"), Some(b"4"))), Plan::Incremental);
+        assert_eq!(plan(None, Some(&saved(b"4")), &receipt(A, Some(b"5"), Some(b"4"))), Plan::Incremental);
     }
 
     #[test]
     fn a_lost_state_file_is_compared_in_full() {
-        assert_eq!(plan(false, None, &receipt(A, Some(b"5"), None)), Plan::Full(WhyFull::NoCursor));
-        assert_eq!(plan_alone(false, None), Plan::Full(WhyFull::NoCursor));
+        assert_eq!(plan(None, None, &receipt(A, Some(b"5"), None)), Plan::Full(WhyFull::NoCursor));
+        assert_eq!(plan_alone(None, None), Plan::Full(WhyFull::NoCursor));
     }
 
     #[test]
     fn a_tenant_restored_from_backup_is_compared_in_full() {
-        let why = |receipt| plan(false, Some(&saved(b"5")), &receipt);
+        let why = |receipt| plan(None, Some(&saved(b"5")), &receipt);
         assert_eq!(why(receipt(B, Some(b"5"), Some(b"4"))), Plan::Full(WhyFull::OtherGeneration));
         assert_eq!(why(receipt(A, Some(b"4"), Some(b"3"))), Plan::Full(WhyFull::OtherCursor));
         assert_eq!(why(receipt(A, None, None)), Plan::Full(WhyFull::OtherCursor));
@@ -154,14 +156,17 @@ mod tests {
 
     #[test]
     fn an_older_state_file_put_back_is_compared_in_full() {
-        let why = plan(false, Some(&saved(b"3")), &receipt(A, Some(b"5"), Some(b"4")));
+        let why = plan(None, Some(&saved(b"3")), &receipt(A, Some(b"5"), Some(b"4")));
         assert_eq!(why, Plan::Full(WhyFull::OtherCursor));
     }
 
     #[test]
     fn what_the_administrator_asks_for_is_done() {
-        assert_eq!(plan(true, Some(&saved(b"5")), &receipt(A, Some(b"5"), None)), Plan::Full(WhyFull::Asked));
-        assert_eq!(plan_alone(true, Some(&saved(b"5"))), Plan::Full(WhyFull::Asked));
+        assert_eq!(
+            plan(Some(WhyFull::Asked), Some(&saved(b"5")), &receipt(A, Some(b"5"), None)),
+            Plan::Full(WhyFull::Asked)
+        );
+        assert_eq!(plan_alone(Some(WhyFull::Asked), Some(&saved(b"5"))), Plan::Full(WhyFull::Asked));
     }
 
     #[test]

@@ -314,6 +314,41 @@ pub enum AttributeValue {
     LockoutThreshold(Option<i32>),
 }
 
+impl AttributeValue {
+    /// Its name in AD.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SamAccountName(_) => "sAMAccountName",
+            Self::UserPrincipalName(_) => "userPrincipalName",
+            Self::DisplayName(_) => "displayName",
+            Self::UserAccountControl(_) => "userAccountControl",
+            Self::AccountExpires(_) => "accountExpires",
+            Self::PwdLastSet(_) => "pwdLastSet",
+            Self::LockoutTime(_) => "lockoutTime",
+            Self::LogonHours(_) => "logonHours",
+            Self::PrimaryGroupId(_) => "primaryGroupID",
+            Self::AdminCount(_) => "adminCount",
+            Self::AlternateLogin(_) => "alternate login",
+            Self::Mail(_) => "mail",
+            Self::ProxyAddresses(_) => "proxyAddresses",
+            Self::GivenName(_) => "givenName",
+            Self::Surname(_) => "sn",
+            Self::Department(_) => "department",
+            Self::Title(_) => "title",
+            Self::TelephoneNumber(_) => "telephoneNumber",
+            Self::Mobile(_) => "mobile",
+            Self::Description(_) => "description",
+            Self::GroupType(_) => "groupType",
+            Self::Name(_) => "cn",
+            Self::Precedence(_) => "msDS-PasswordSettingsPrecedence",
+            Self::MaximumPasswordAge(_) => "msDS-MaximumPasswordAge",
+            Self::LockoutDuration(_) => "msDS-LockoutDuration",
+            Self::LockoutObservationWindow(_) => "msDS-LockoutObservationWindow",
+            Self::LockoutThreshold(_) => "msDS-LockoutThreshold",
+        }
+    }
+}
+
 /// The most proxyAddresses of one object.
 pub const MAX_ADDRESSES: usize = 300;
 

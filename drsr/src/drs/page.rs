@@ -165,6 +165,7 @@ pub(crate) fn is_object(page: &Page, which: &ObjectId) -> bool {
     page.changes.iter().all(|change| match which {
         ObjectId::Guid(guid) => change.object.guid == *guid,
         ObjectId::Sid(sid) => change.object.sid.as_ref() == Some(sid),
+        ObjectId::Dn(dn) => change.object.dn.to_lowercase() == dn.to_lowercase(),
     })
 }
 

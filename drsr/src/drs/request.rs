@@ -21,8 +21,8 @@ pub enum Order {
     Changes {
         /// From where.
         from: Start,
-        /// With password attributes, or with these withheld by the DC.
-        secrets: bool,
+        /// Which attributes.
+        what: Attributes,
     },
     /// One object alone, whole (EXOP_REPL_OBJ), with its links. On a session that pages through changes
     /// this makes the DC start again: use a second one.
@@ -54,6 +54,8 @@ pub enum ObjectId {
     Guid(Uuid),
     /// By objectSid.
     Sid(Sid),
+    /// By distinguished name.
+    Dn(String),
 }
 
 impl std::fmt::Display for ObjectId {
@@ -61,6 +63,7 @@ impl std::fmt::Display for ObjectId {
         match self {
             Self::Guid(guid) => guid.fmt(f),
             Self::Sid(sid) => sid.fmt(f),
+            Self::Dn(dn) => dn.fmt(f),
         }
     }
 }
@@ -68,6 +71,8 @@ impl std::fmt::Display for ObjectId {
 /// DRS_OPTIONS (MS-DRSR 5.41)
 const WRITABLE: u32 = 0x0000_0010;
 const INIT_SYNC: u32 = 0x0000_0020;
+/// Containers come before what is in them.
+const GET_ANCESTORS: u32 = 0x0000_0800;
 const GET_NC_SIZE: u32 = 0x0000_1000;
 const SPECIAL_SECRET_PROCESSING: u32 = 0x0040_0000;
 
@@ -107,6 +112,13 @@ pub enum Attributes {
     OnlyLinks,
 }
 
+impl Attributes {
+    /// With the passwords or without.
+    pub fn of(secrets: bool) -> Self {
+        if secrets { Self::WithSecrets } else { Self::WithoutSecrets }
+    }
+}
+
 /// A domain's changes, or one object.
 #[derive(Debug, Clone, Copy)]
 pub enum What<'a> {
@@ -125,7 +137,7 @@ impl Request<'_> {
         }
         let extended = match self.what {
             What::Domain(_) => {
-                flags |= GET_NC_SIZE;
+                flags |= GET_NC_SIZE | GET_ANCESTORS;
                 0
             }
             What::Object(_) => REPLICATE_OBJECT,
@@ -156,6 +168,7 @@ impl Request<'_> {
             What::Domain(dn) => dsname::write(&mut stub, Uuid::nil(), None, dn),
             What::Object(ObjectId::Guid(guid)) => dsname::write(&mut stub, *guid, None, ""),
             What::Object(ObjectId::Sid(sid)) => dsname::write(&mut stub, Uuid::nil(), Some(sid), ""),
+            What::Object(ObjectId::Dn(dn)) => dsname::write(&mut stub, Uuid::nil(), None, dn),
         }
         self.write_vector(&mut stub);
         self.write_attributes(&mut stub);

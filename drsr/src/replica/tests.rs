@@ -132,7 +132,7 @@ impl Bench {
     }
 
     fn changes(&mut self, from: Start) -> Result<Page, Error> {
-        self.order(Order::Changes { from, secrets: true })
+        self.order(Order::Changes { from, what: Attributes::WithSecrets })
     }
 
     /// The invocation id and the cookie of the last request.

@@ -11,9 +11,11 @@ use crate::rehash::{Work, rehash};
 use crate::send::Tenant;
 use crate::stop::Stop;
 use crate::translate;
+use landbridge_drsr::drs::change::Sid;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
-    CursorName, DomainPolicy, Kind, Mode, Offer, Password, Receipt, Record, Upload,
+    Attribute, AttributeValue, CursorName, DomainPolicy, Link, MAX_LINKS, Mode, Offer, Password, Presence,
+    Receipt, Record, Upload,
 };
 use std::collections::{HashMap, HashSet};
 use tracing::{debug, warn};
@@ -21,6 +23,12 @@ use uuid::Uuid;
 
 /// Records in one upload: the longest names, escaped, stay within a frame.
 const PORTION: usize = 250;
+/// And about so many bytes of attributes: an object may have hundreds of addresses.
+const BYTES: usize = 1 << 20;
+/// Links of one object that are read at a time.
+const LINKS: u32 = 4000;
+/// So many differences of a dry run are kept.
+const NAMED: usize = 1_000;
 
 pub(super) struct Courier<'a> {
     pub(super) order: &'a Order,
@@ -35,57 +43,102 @@ pub(super) struct Courier<'a> {
     pub(super) tally: Tally,
 }
 
+/// What would become of one object.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Difference {
+    /// In which way.
+    pub sign: Sign,
+    /// How a person knows the object.
+    pub name: String,
+    /// What is told of it.
+    pub what: String,
+}
+
+/// In which way an object would change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sign {
+    /// It enters the cloud.
+    Enters,
+    /// It leaves the cloud.
+    Leaves,
+    /// It stays there.
+    Changes,
+}
+
+/// What one upload carries.
+#[derive(Default)]
+struct Load<'a> {
+    drafts: Vec<Draft>,
+    links: Vec<Link>,
+    policy: Option<DomainPolicy>,
+    commit: Option<&'a CursorName>,
+}
+
 impl Courier<'_> {
     /// Whether nothing was sent in this cycle.
     pub(super) fn is_idle(&self) -> bool {
-        self.tally.records_sent == 0 && !self.tally.policy_sent
+        self.tally.records_sent == 0 && self.tally.links_sent == 0 && !self.tally.policy_sent
     }
 
-    /// Delivers a batch. With `commit` the last upload says that the cycle is complete, and its receipt is
-    /// given back; without, nothing is sent for an empty batch.
+    /// Delivers a batch: objects first, then links. With `commit` the last upload says that the cycle is complete, and
+    /// its receipt is given back; without, nothing is sent for an empty batch.
     pub(super) fn deliver(
         &mut self,
         batch: Batch,
         commit: Option<&CursorName>,
     ) -> Result<Option<Receipt>, PhsError> {
-        let Batch { drafts, mut policy, in_scope, privileged, removed, quarantined } = batch;
-        self.tally.in_scope += in_scope;
-        self.tally.privileged += privileged;
-        self.tally.removed += removed;
-        self.tally.quarantined += quarantined;
+        let Batch { drafts, links, entered, mut policy, .. } = batch;
+        self.tally.in_scope += batch.in_scope;
+        self.tally.privileged += batch.privileged;
+        self.tally.removed += batch.removed;
+        self.tally.quarantined += batch.quarantined;
         let mut drafts = drafts.into_iter().peekable();
+        while drafts.peek().is_some() {
+            let load = Load { drafts: portion(&mut drafts), policy: policy.take(), ..Load::default() };
+            // The last one waits for what the links need.
+            if drafts.peek().is_none() && links.is_empty() && entered.is_empty() {
+                return self.upload(Load { commit, ..load });
+            }
+            self.upload(load)?;
+        }
+        let mut links = links.into_iter().peekable();
+        while links.peek().is_some() {
+            let some = links.by_ref().take(MAX_LINKS).collect();
+            self.upload(Load { links: some, policy: policy.take(), ..Load::default() })?;
+        }
+        for object in entered {
+            self.all_links(object)?;
+        }
+        if commit.is_some() || policy.is_some() {
+            return self.upload(Load { policy, commit, ..Load::default() });
+        }
+        Ok(None)
+    }
+
+    /// Tells all links of an object that entered.
+    fn all_links(&mut self, object: Uuid) -> Result<(), PhsError> {
+        let mut after = None;
         loop {
-            let portion: Vec<_> = drafts.by_ref().take(PORTION).collect();
-            let last = drafts.peek().is_none();
-            let commit = commit.filter(|_| last);
-            let mut receipt = None;
-            if !portion.is_empty() || policy.is_some() || commit.is_some() {
-                receipt = self.upload(portion, policy.take(), commit)?;
-            }
-            if last {
-                return Ok(receipt);
-            }
+            let some = self.mirror.links_after(object, after, LINKS)?;
+            let Some((what, target, _)) = some.last() else { return Ok(()) };
+            after = Some((*what, *target));
+            let links = some.into_iter().map(|link| translate::told(object, link, true)).collect();
+            self.upload(Load { links, ..Load::default() })?;
         }
     }
 
-    fn upload(
-        &mut self,
-        mut drafts: Vec<Draft>,
-        policy: Option<DomainPolicy>,
-        commit: Option<&CursorName>,
-    ) -> Result<Option<Receipt>, PhsError> {
+    fn upload(&mut self, load: Load<'_>) -> Result<Option<Receipt>, PhsError> {
+        let Load { mut drafts, links, policy, commit } = load;
         let digests = self.derive(&mut drafts)?;
         let Some(tenant) = self.tenant.as_deref_mut() else {
-            let passwords = drafts.iter().filter(|draft| draft.password.is_some()).count();
-            self.tally.records_sent += count(drafts.len());
-            self.tally.digests_sent += count(passwords);
-            self.tally.policy_sent |= policy.is_some();
+            self.count(&drafts, &links, policy.is_some());
             return Ok(None);
         };
         let with_digest = count(digests.len());
         let records = records(drafts, digests)?;
-        let number = count(records.len());
-        let carries = number > 0 || policy.is_some();
+        let (number, linked) = (count(records.len()), count(links.len()));
+        let carries = number > 0 || linked > 0 || policy.is_some();
         let upload = Upload {
             instance: self.order.instance,
             domain_sid: Text::cut(&self.order.domain.to_string()),
@@ -93,7 +146,7 @@ impl Courier<'_> {
             mode: self.mode,
             policy,
             records: List::new(records).map_err(|_| PhsError::Defect("an upload of too many records"))?,
-            links: List::default(),
+            links: List::new(links).map_err(|_| PhsError::Defect("an upload of too many links"))?,
             commit: commit.cloned(),
         };
         let receipt = tenant.upload(&upload)?;
@@ -104,11 +157,23 @@ impl Courier<'_> {
         }
         self.tally.uploads += u64::from(carries);
         self.tally.records_sent += number;
+        self.tally.links_sent += linked;
         self.tally.digests_sent += with_digest;
         self.tally.unchanged += u64::from(receipt.unchanged);
         self.witness.sent(number);
         self.refused(&receipt)?;
         Ok(Some(receipt))
+    }
+
+    /// What would be sent.
+    fn count(&mut self, drafts: &[Draft], links: &[Link], policy: bool) {
+        let passwords = drafts.iter().filter(|draft| draft.password.is_some()).count();
+        self.tally.records_sent += count(drafts.len());
+        self.tally.links_sent += count(links.len());
+        self.tally.digests_sent += count(passwords);
+        self.tally.policy_sent |= policy;
+        let room = NAMED.saturating_sub(self.tally.differences.len());
+        self.tally.differences.extend(drafts.iter().take(room).map(difference));
     }
 
     /// Has those passwords derived that the tenant lacks; the others are let go unopened.
@@ -125,7 +190,7 @@ impl Courier<'_> {
         let wanted: HashSet<Uuid> = wanted.objects.into_vec().into_iter().collect();
         let mut work = Vec::with_capacity(wanted.len());
         for draft in drafts.iter_mut().filter(|draft| wanted.contains(&draft.object)) {
-            let rid = draft.sid.rid();
+            let Some(rid) = draft.sid.as_ref().map(Sid::rid) else { continue };
             work.extend(draft.password.take().map(|sealed| Work { object: draft.object, rid, sealed }));
         }
         let (due, witness) = (work.len(), self.witness);
@@ -173,26 +238,67 @@ impl Courier<'_> {
     fn unsure(&self, guid: Uuid) -> Result<(), PhsError> {
         if let Some(mut object) = self.mirror.object(guid)? {
             object.sent = Some(Sent::Unsure);
-            object.password = None;
+            (object.password, object.password_at) = (None, None);
             self.mirror.put(&object)?;
         }
         Ok(())
     }
 }
 
+/// As many as fit into one upload; at least one.
+fn portion(drafts: &mut std::iter::Peekable<impl Iterator<Item = Draft>>) -> Vec<Draft> {
+    let (mut some, mut bytes) = (Vec::new(), 0);
+    while some.len() < PORTION && bytes < BYTES {
+        let Some(draft) = drafts.next() else { break };
+        bytes += draft.attributes.iter().map(size).sum::<usize>();
+        some.push(draft);
+    }
+    some
+}
+
+/// About so many bytes: only addresses can be many.
+fn size(attribute: &Attribute) -> usize {
+    let AttributeValue::ProxyAddresses(all) = &attribute.is else { return 0 };
+    all.as_slice().iter().map(|one| one.as_str().len()).sum()
+}
+
+fn difference(draft: &Draft) -> Difference {
+    let sign = match draft.presence {
+        Presence::Present if draft.enters => Sign::Enters,
+        Presence::Present => Sign::Changes,
+        Presence::Deleted | Presence::Privileged | Presence::OutOfScope => Sign::Leaves,
+    };
+    let mut what: Vec<&str> = match draft.presence {
+        Presence::Deleted => vec!["deleted"],
+        Presence::Privileged => vec!["privileged"],
+        Presence::OutOfScope => vec!["outside the scope"],
+        Presence::Present => draft.attributes.iter().map(|attribute| attribute.is.name()).collect(),
+    };
+    if draft.protected_user == Some(true) {
+        what.push("Protected Users");
+    }
+    if draft.password.is_some() {
+        what.push("password");
+    }
+    if draft.erase_password && draft.presence == Presence::Present {
+        what.push("no password");
+    }
+    Difference { sign, name: draft.name.clone(), what: what.join(", ") }
+}
+
 fn records(drafts: Vec<Draft>, mut digests: HashMap<Uuid, Password>) -> Result<Vec<Record>, PhsError> {
     let record = |draft: Draft| {
         Ok(Record {
             object: draft.object,
-            kind: Kind::Account,
-            sid: Some(Text::cut(&draft.sid.to_string())),
+            kind: draft.kind,
+            sid: draft.sid.map(|sid| Text::cut(&sid.to_string())),
             presence: draft.presence,
             privileged: draft.privileged,
             protected_user: draft.protected_user,
             attributes: List::new(draft.attributes)
                 .map_err(|_| PhsError::Defect("a record of too many attributes"))?,
             password: digests.remove(&draft.object),
-            erase_password: false,
+            erase_password: draft.erase_password,
         })
     };
     drafts.into_iter().map(record).collect()

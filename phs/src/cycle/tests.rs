@@ -21,6 +21,7 @@ type Taken = (Mode, Vec<(u32, Presence)>, bool);
 /// A tenant that takes everything, wants no password, and breaks when told to.
 struct Cloud {
     generation: Uuid,
+    level: u8,
     acknowledged: Option<CursorName>,
     before: Option<CursorName>,
     wants: bool,
@@ -35,6 +36,7 @@ impl Cloud {
     fn new() -> Self {
         Self {
             generation: Uuid::from_u128(1),
+            level: LEVEL,
             acknowledged: None,
             before: None,
             wants: false,
@@ -47,7 +49,7 @@ impl Cloud {
 
     fn receipt(&self) -> Receipt {
         Receipt {
-            level: LEVEL,
+            level: self.level,
             generation: self.generation,
             acknowledged: self.acknowledged.clone(),
             acknowledged_before: self.before.clone(),
@@ -101,6 +103,9 @@ struct Bench {
     cloud: Cloud,
     stop: Stop,
     full: bool,
+    scope: Scope,
+    confirmed: Option<u64>,
+    staging: bool,
     /// The cursor that the last cycle started from.
     started_from: Option<Option<Cursor>>,
 }
@@ -114,6 +119,9 @@ impl Bench {
             cloud: Cloud::new(),
             stop: Stop::new(),
             full: false,
+            scope: Scope::default(),
+            confirmed: None,
+            staging: false,
             started_from: None,
         }
     }
@@ -131,6 +139,10 @@ impl Bench {
             full: self.full,
             domain: domain(),
             include: Vec::new(),
+            scope: self.scope.clone(),
+            alternate_login: None,
+            guard: Guard::default(),
+            confirmed: self.confirmed,
             profile: Profile::Entra,
             instance: Uuid::new_v4(),
             cycle: Uuid::new_v4(),
@@ -139,7 +151,7 @@ impl Bench {
         let mirror = if dry_run { Mirror::scratch(self.directory.path()).unwrap() } else { self.mirror() };
         let started_from = &mut self.started_from;
         let mut pages = Some(pages);
-        let mut source = |start: Option<Cursor>| {
+        let mut source = |start: Option<Cursor>, _: Reading| {
             *started_from = Some(start);
             let (sender, receiver) = channel();
             for page in pages.take().unwrap_or_default() {
@@ -152,7 +164,7 @@ impl Bench {
             mirror: &mirror,
             singles: &mut self.dc,
             source: &mut source,
-            tenant: if dry_run { None } else { Some(&mut self.cloud) },
+            tenant: if dry_run || self.staging { None } else { Some(&mut self.cloud) },
             witness: &Silent,
             stop: &self.stop,
         }
@@ -356,4 +368,123 @@ fn what_a_full_compare_does_not_see_is_forgotten() {
     let mirror = bench.mirror();
     assert_eq!(mirror.object(guid(1100)).unwrap().unwrap().kind, Kind::Person);
     assert!(mirror.object(guid(1102)).unwrap().is_none());
+}
+
+/// OU 1 is in the scope; it and OU 2 come with the first page.
+fn staffed(bench: &mut Bench, users: std::ops::Range<u32>) {
+    use landbridge_drsr::drs::attribute::Class;
+    let dc = std::mem::take(&mut bench.dc);
+    let ou = |rid| move || Telling::object(rid, &[Class::OrganizationalUnit]).within(0);
+    bench.dc = dc.holds(1, ou(1)).holds(2, ou(2));
+    bench.scope = Scope { include: vec!["CN=1,DC=x".to_owned()], ..Scope::default() };
+    let mut changes = vec![ou(1)().tell(), ou(2)().tell()];
+    changes.extend(users.map(|rid| Telling::user(rid).within(1).tell()));
+    bench.cycle(vec![page(changes, vec![], Progress::Last(cursor(4)))]).unwrap();
+}
+
+fn moved(users: std::ops::Range<u32>, to: u32, usn: u8) -> Vec<Page> {
+    let changes = users.map(|rid| Telling::of(rid).within(to).tell()).collect();
+    vec![page(changes, vec![], Progress::Last(cursor(usn)))]
+}
+
+#[test]
+fn too_many_that_leave_at_once_are_held_back_and_everything_else_goes_on() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1130);
+    let tally = bench.cycle(moved(1100..1111, 2, 5)).unwrap();
+    assert_eq!((tally.removed, tally.held), (0, 11));
+    assert_eq!(bench.mirror().saved().unwrap().unwrap().cursor, cursor(5).to_bytes(), "the cursor goes on");
+    let deleted = vec![Telling::of(1120).deleted().tell()];
+    let tally = bench.cycle(vec![page(deleted, vec![], Progress::Last(cursor(6)))]).unwrap();
+    assert_eq!((tally.removed, tally.held), (1, 11));
+    assert_eq!(bench.cycle(last(0..0, 6)).unwrap().held, 11, "and an idle cycle says so");
+    bench.confirmed = Some(10);
+    let tally = bench.cycle(last(0..0, 6)).unwrap();
+    assert_eq!((tally.removed, tally.held), (0, 11), "one more than was looked at");
+    bench.confirmed = Some(11);
+    let tally = bench.cycle(last(0..0, 6)).unwrap();
+    assert_eq!((tally.removed, tally.held), (11, 0));
+    bench.confirmed = None;
+    let tally = bench.cycle(moved(1111..1113, 2, 7)).unwrap();
+    assert_eq!((tally.removed, tally.held), (2, 0), "what was confirmed counts no more");
+}
+
+#[test]
+fn those_who_leave_one_by_one_are_counted_together() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1130);
+    for (n, rid) in (1100..1110).enumerate() {
+        let tally = bench.cycle(moved(rid..rid + 1, 2, 10 + u8::try_from(n).unwrap())).unwrap();
+        assert_eq!((tally.removed, tally.held), (1, 0), "{rid}");
+    }
+    let tally = bench.cycle(moved(1110..1111, 2, 30)).unwrap();
+    assert_eq!((tally.removed, tally.held), (0, 1));
+}
+
+#[test]
+fn another_scope_leads_to_a_sweep_and_another_filter_to_a_full_compare() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1103);
+    bench.scope.include = vec!["CN=2,DC=x".to_owned()];
+    let tally = bench.cycle(last(0..0, 4)).unwrap();
+    assert_eq!((tally.mode, tally.removed), ("incremental", 3));
+    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().removed, 0);
+    bench.scope.without = vec![crate::scope::Term {
+        attribute: landbridge_drsr::drs::attribute::Attribute::Title,
+        value: "x".to_owned(),
+    }];
+    assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
+    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
+}
+
+#[test]
+fn an_entry_that_the_domain_does_not_hold_is_named_and_a_renamed_one_stays_what_it_was() {
+    let mut bench = Bench::new();
+    bench.scope = Scope { exclude: vec!["CN=77,DC=x".to_owned()], ..Scope::default() };
+    let error = bench.cycle(last(0..0, 4)).unwrap_err();
+    assert!(matches!(&error, PhsError::NoSuchEntry(dn) if dn == "CN=77,DC=x"), "{error}");
+    assert_eq!(error.exit_code(), 3);
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1103);
+    bench.dc = Dc::default().group(512, &[]);
+    bench.scope.exclude = vec![];
+    assert_eq!(bench.cycle(moved(1100..1101, 2, 5)).unwrap().removed, 1, "nobody is asked for OU 1 again");
+}
+
+#[test]
+fn a_group_that_enters_has_all_its_links_told_and_a_link_alone_is_one() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 0..0);
+    let group = Telling::group(1201).within(2).tell();
+    let links: Vec<_> = (2000..7000).map(|member| link(1201, member, true)).collect();
+    let tally = bench.cycle(vec![page(vec![group], links, Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((tally.records_sent, tally.links_sent), (0, 0), "outside the scope");
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = dc.group(1201, &[]);
+    let tally = bench.cycle(moved(1201..1202, 1, 6)).unwrap();
+    assert_eq!((tally.records_sent, tally.links_sent, tally.uploads), (1, 5000, 3));
+    let one = vec![page(vec![], vec![link(1201, 9000, true)], Progress::Last(cursor(7)))];
+    let tally = bench.cycle(one).unwrap();
+    assert_eq!((tally.records_sent, tally.links_sent, tally.uploads), (0, 1, 1));
+}
+
+#[test]
+fn a_staged_cycle_remembers_and_sends_nothing_and_the_first_real_one_compares_all() {
+    let mut bench = Bench::new();
+    let pages: Vec<_> = two_pages().into_iter().map(Ok).collect();
+    bench.staging = true;
+    let tally = bench.go(pages, false).unwrap();
+    assert_eq!((tally.records_sent, tally.differences.len(), bench.cloud.uploads.len()), (3, 3, 0));
+    assert_eq!(tally.differences[0].sign, Sign::Enters);
+    let again = bench.go(last(0..0, 4).into_iter().map(Ok).collect(), false).unwrap();
+    assert_eq!((again.mode, again.records_sent), ("incremental", 0));
+    bench.staging = false;
+    assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
+}
+
+#[test]
+fn a_tenant_that_takes_no_groups_is_told_to_be_upgraded() {
+    let mut bench = Bench::new();
+    bench.cloud.level = 0;
+    assert!(matches!(bench.cycle(two_pages()).unwrap_err(), PhsError::TenantOlder));
 }

@@ -13,6 +13,10 @@ pub enum Kind {
     Person,
     /// group.
     Group,
+    /// contact.
+    Contact,
+    /// msDS-PasswordSettings.
+    Policy,
     /// computer, and the managed service accounts that derive from it.
     Computer,
     /// Anything else.
@@ -20,17 +24,22 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn as_str(self) -> &'static str {
+    /// As the mirror spells it.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Person => "person",
             Self::Group => "group",
+            Self::Contact => "contact",
+            Self::Policy => "policy",
             Self::Computer => "computer",
             Self::Other => "other",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Person, Self::Group, Self::Computer, Self::Other].into_iter().find(|k| k.as_str() == text)
+        [Self::Person, Self::Group, Self::Contact, Self::Policy, Self::Computer, Self::Other]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 
@@ -43,7 +52,7 @@ pub enum Sent {
     Deleted,
     /// It is privileged.
     Privileged,
-    /// It is no account any more.
+    /// It left the scope, or is no account any more.
     OutOfScope,
     /// What the tenant has of it is not whole: refused, or in quarantine. The next change sends it whole.
     Unsure,
@@ -80,6 +89,10 @@ pub struct Object {
     pub kind: Kind,
     /// objectSid.
     pub sid: Option<Sid>,
+    /// sAMAccountName.
+    pub sam: Option<String>,
+    /// userPrincipalName.
+    pub upn: Option<String>,
     /// userAccountControl; 0 when it has none.
     pub uac: i32,
     /// adminCount; 0 when it has none.
@@ -90,12 +103,24 @@ pub struct Object {
     pub krbtgt: bool,
     /// It is a tombstone.
     pub deleted: bool,
+    /// Which terms of the scope's filter hold: see [`crate::scope::Scope::learn`].
+    pub terms: u32,
+    /// The filter says no.
+    pub filtered: bool,
     /// What the tenant was last told.
     pub sent: Option<Sent>,
+    /// When the tenant was last told something: seconds since 1970.
+    pub told_at: Option<i64>,
+    /// When it was told that it left the scope: seconds since 1970.
+    pub left_at: Option<i64>,
     /// Whether the tenant was last told that it is in Protected Users.
     pub protected_user: bool,
+    /// Whether the tenant was last told that its password is carried.
+    pub carries: bool,
     /// Stamp of the password that the tenant holds.
     pub password: Option<Stamp>,
+    /// Since when: seconds since 1970.
+    pub password_at: Option<i64>,
     /// The last full compare that saw it.
     pub cycle: Option<Uuid>,
 }
@@ -109,21 +134,38 @@ impl Object {
             rdn: None,
             kind: Kind::Other,
             sid: None,
+            sam: None,
+            upn: None,
             uac: 0,
             admin_count: 0,
             primary_group: 0,
             krbtgt: false,
             deleted: false,
+            terms: 0,
+            filtered: false,
             sent: None,
+            told_at: None,
+            left_at: None,
             protected_user: false,
+            carries: false,
             password: None,
+            password_at: None,
             cycle: None,
         }
     }
 }
 
+impl Object {
+    /// How a person knows it: the name to sign in with, or whatever else there is.
+    pub fn label(&self) -> String {
+        let name = self.upn.as_ref().or(self.sam.as_ref()).or(self.rdn.as_ref());
+        name.cloned().unwrap_or_else(|| self.guid.to_string())
+    }
+}
+
 pub(super) const COLUMNS: &str = "o.guid, o.parent, o.rdn, o.kind, o.sid, o.uac, o.admin_count, o.primary_group, \
-                                  o.krbtgt, o.deleted, o.sent, o.protected_user, o.password, o.cycle";
+                                  o.krbtgt, o.deleted, o.sent, o.protected_user, o.password, o.cycle, o.sam, o.upn, \
+                                  o.terms, o.filtered, o.told_at, o.left_at, o.carries, o.password_at";
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
     let uuid = |column| -> rusqlite::Result<Option<Uuid>> {
@@ -154,6 +196,14 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
         protected_user: row.get(11)?,
         password: row.get::<_, Option<[u8; 28]>>(12)?.map(stamp_from_bytes),
         cycle: uuid(13)?,
+        sam: row.get(14)?,
+        upn: row.get(15)?,
+        terms: row.get(16)?,
+        filtered: row.get(17)?,
+        told_at: row.get(18)?,
+        left_at: row.get(19)?,
+        carries: row.get(20)?,
+        password_at: row.get(21)?,
     })
 }
 
@@ -167,13 +217,48 @@ impl Mirror {
         })
     }
 
+    /// The object of that sAMAccountName (with or without a domain in front), userPrincipalName, objectGUID or
+    /// objectSid. Walks the table: for a person who asks.
+    pub fn named(&self, who: &str) -> Result<Option<Object>, StateError> {
+        if let Ok(guid) = Uuid::parse_str(who) {
+            return self.object(guid);
+        }
+        let sam = who.rsplit_once('\\').map_or(who, |(_, sam)| sam).to_lowercase();
+        self.checked(|database| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM objects o WHERE o.sid IS NOT NULL OR o.kind = 'contact' ORDER BY o.deleted"
+            );
+            let mut query = database.prepare(&sql)?;
+            let mut rows = query.query([])?;
+            while let Some(row) = rows.next()? {
+                let object = read(row)?;
+                let is = |name: &Option<String>, wanted: &str| {
+                    name.as_ref().is_some_and(|name| name.to_lowercase() == wanted)
+                };
+                if is(&object.sam, &sam)
+                    || is(&object.upn, &who.to_lowercase())
+                    || object.sid.as_ref().is_some_and(|sid| sid.to_string() == who)
+                {
+                    return Ok(Some(object));
+                }
+            }
+            Ok(None)
+        })
+    }
+
     /// Remembers an object as it is now.
     pub fn put(&self, object: &Object) -> Result<(), StateError> {
+        match object.kind {
+            // Places and groups are looked up through these.
+            Kind::Group | Kind::Policy | Kind::Other => self.unresolved.set(true),
+            Kind::Person | Kind::Contact | Kind::Computer => {}
+        }
         self.checked(|database| {
             let mut insert = database.prepare_cached(
                 "INSERT OR REPLACE INTO objects (guid, parent, rdn, kind, sid, uac, admin_count, primary_group, krbtgt, \
-                 deleted, sent, protected_user, password, cycle) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 deleted, sent, protected_user, password, cycle, sam, upn, terms, filtered, told_at, left_at, carries, \
+                 password_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+                 ?19, ?20, ?21, ?22)",
             )?;
             insert.execute(params![
                 object.guid.as_bytes(),
@@ -190,13 +275,21 @@ impl Mirror {
                 object.protected_user,
                 object.password.map(stamp_to_bytes),
                 object.cycle.as_ref().map(Uuid::as_bytes),
+                object.sam,
+                object.upn,
+                object.terms,
+                object.filtered,
+                object.told_at,
+                object.left_at,
+                object.carries,
+                object.password_at,
             ])?;
             Ok(())
         })
     }
 }
 
-fn stamp_to_bytes(stamp: Stamp) -> [u8; 28] {
+pub(super) fn stamp_to_bytes(stamp: Stamp) -> [u8; 28] {
     let mut bytes = [0; 28];
     let parts = stamp.version.to_be_bytes().into_iter().chain(stamp.time.to_be_bytes());
     for (to, from) in bytes.iter_mut().zip(parts.chain(*stamp.invocation_id.as_bytes())) {
@@ -205,7 +298,7 @@ fn stamp_to_bytes(stamp: Stamp) -> [u8; 28] {
     bytes
 }
 
-fn stamp_from_bytes(bytes: [u8; 28]) -> Stamp {
+pub(super) fn stamp_from_bytes(bytes: [u8; 28]) -> Stamp {
     let mut version = [0; 4];
     let mut time = [0; 8];
     let mut id = [0; 16];
@@ -241,8 +334,16 @@ mod tests {
             primary_group: 513,
             krbtgt: true,
             deleted: true,
+            sam: Some("zoe".to_owned()),
+            upn: Some("zoë@example.com".to_owned()),
+            terms: u32::MAX,
+            filtered: true,
             sent: Some(Sent::OutOfScope),
+            told_at: Some(7),
+            left_at: Some(8),
             protected_user: true,
+            carries: true,
+            password_at: Some(9),
             password: Some(Stamp { version: 3, time: u64::MAX >> 1, invocation_id: Uuid::from_u128(9) }),
             cycle: Some(Uuid::from_u128(6)),
         };

@@ -5,12 +5,14 @@ use super::*;
 use crate::fixture::{Dc, Telling, domain, guid, link, page as told, stamp};
 use crate::mirror::tests::directory;
 use crate::privileged::protected_groups;
-use landbridge_drsr::drs::change::{Link, Progress, Quarantined};
+use landbridge_drsr::drs::attribute::Class;
+use landbridge_drsr::drs::change::{Link, Linked, Progress, Quarantined};
 
 struct Bench {
     mirror: Mirror,
     dc: Dc,
     include: Vec<Sid>,
+    scope: Scope,
     full: bool,
     secrets: bool,
     _directory: tempfile::TempDir,
@@ -20,14 +22,26 @@ impl Bench {
     fn new(dc: Dc) -> Self {
         let directory = directory();
         let mirror = Mirror::open(directory.path()).unwrap();
-        let bench =
-            Self { mirror, dc, include: Vec::new(), full: false, secrets: true, _directory: directory };
+        let bench = Self {
+            mirror,
+            dc,
+            include: Vec::new(),
+            scope: Scope::default(),
+            full: false,
+            secrets: true,
+            _directory: directory,
+        };
         bench.resolve();
         bench
     }
 
     fn resolve(&self) {
-        self.mirror.resolve_groups(&domain(), &protected_groups(&domain()), &self.include).unwrap();
+        let domain = domain();
+        let protected = protected_groups(&domain);
+        self.mirror.unsettle();
+        let bounds =
+            Bounds { domain: &domain, protected: &protected, include: &self.include, scope: &self.scope };
+        self.mirror.resolve(&bounds).unwrap();
     }
 
     fn run(
@@ -35,9 +49,12 @@ impl Bench {
         work: impl FnOnce(&Mirror, &mut dyn Singles, &Rules<'_>) -> Result<Batch, PhsError>,
     ) -> Batch {
         let domain = domain();
+        let protected = protected_groups(&domain);
+        let bounds =
+            Bounds { domain: &domain, protected: &protected, include: &self.include, scope: &self.scope };
         let rules = Rules {
-            domain: &domain,
-            include: &self.include,
+            bounds,
+            alternate_login: None,
             full: self.full,
             secrets: self.secrets,
             cycle: Uuid::from_u128(99),
@@ -51,15 +68,28 @@ impl Bench {
         self.run(|mirror, dc, rules| page(told(changes, links, Progress::More), mirror, dc, rules))
     }
 
-    fn doubts(&mut self) -> Batch {
+    /// What a sweep over all objects mends.
+    fn sweep(&mut self, hold: bool) -> Batch {
         self.resolve();
-        self.run(|mirror, dc, rules| doubts(mirror, dc, rules, 100))
+        let misplaced = self.mirror.misplaced(None, 100).unwrap();
+        self.run(|mirror, dc, rules| {
+            let mut all = Batch::default();
+            for object in misplaced {
+                let Batch { drafts, entered, removed, privileged, .. } =
+                    mend(object, mirror, dc, rules, hold)?;
+                all.drafts.extend(drafts);
+                all.entered.extend(entered);
+                (all.removed, all.privileged) = (all.removed + removed, all.privileged + privileged);
+            }
+            Ok(all)
+        })
     }
 }
 
 /// RID, presence, attributes, password.
 fn drafts(batch: &Batch) -> Vec<(u32, Presence, usize, bool)> {
-    batch.drafts.iter().map(|d| (d.sid.rid(), d.presence, d.attributes.len(), d.password.is_some())).collect()
+    let rid = |d: &Draft| u32::try_from(d.object.as_u128()).unwrap();
+    batch.drafts.iter().map(|d| (rid(d), d.presence, d.attributes.len(), d.password.is_some())).collect()
 }
 
 const USER_ATTRIBUTES: usize = 3 /* sAMAccountName, userAccountControl, primaryGroupID */;
@@ -81,8 +111,7 @@ fn an_inet_org_person_is_a_person_and_a_computer_is_not() {
     let others = [
         Telling::object(1106, &[Class::Top, Class::Person, Class::User, Class::Computer]),
         Telling::object(1107, &[Class::User, Class::Computer, Class::GroupManagedServiceAccount]),
-        Telling::object(1108, &[Class::Top, Class::Contact]),
-        Telling::group(1109),
+        Telling::object(1108, &[Class::Top, Class::Container]),
     ];
     let all = std::iter::once(person).chain(others).map(|telling| telling.password(1)).collect();
     let batch = bench.page(all, vec![]);
@@ -98,9 +127,9 @@ fn accounts_of_machines_trusts_and_the_kdc_are_never_carried_even_if_named() {
     };
     let all = vec![
         named(502, "renamed"),
-        Telling::user(1105).number(Attribute::UserAccountControl, WORKSTATION_TRUST),
-        Telling::user(1106).number(Attribute::UserAccountControl, SERVER_TRUST),
-        Telling::user(1107).number(Attribute::UserAccountControl, INTERDOMAIN_TRUST),
+        Telling::user(1105).number(Attribute::UserAccountControl, 0x1000),
+        Telling::user(1106).number(Attribute::UserAccountControl, 0x2000),
+        Telling::user(1107).number(Attribute::UserAccountControl, 0x0800),
         named(1108, "krbtgt_20561"),
     ];
     let batch = bench.page(all, vec![]);
@@ -116,7 +145,7 @@ fn a_privileged_account_leaves_without_its_password() {
         .mirror
         .put(&Object { kind: Kind::Group, sid: Some(domain().with_rid(512)), ..Object::unknown(guid(512)) })
         .unwrap();
-    bench.mirror.set_link(guid(512), guid(1102), true).unwrap();
+    bench.mirror.set_link(Linked::Member, guid(512), guid(1102), Some(stamp(1))).unwrap();
     bench.resolve();
     let all = vec![
         Telling::user(500),
@@ -140,7 +169,7 @@ fn a_privileged_account_that_the_administrator_named_is_carried() {
     let batch = bench.page(vec![Telling::user(1101).number(Attribute::AdminCount, 1)], vec![]);
     assert_eq!(drafts(&batch), [(1101, Presence::Present, USER_ATTRIBUTES + 1, true)]);
     assert!(batch.drafts.iter().all(|draft| draft.privileged), "the tenant is told what it is");
-    assert_eq!(drafts(&bench.doubts()), []);
+    assert_eq!(drafts(&bench.sweep(false)), []);
 }
 
 #[test]
@@ -220,9 +249,9 @@ fn a_promotion_by_the_last_pages_links_takes_the_digest_back() {
     let mut bench = Bench::new(Dc::default());
     bench.page(vec![Telling::group(512), Telling::group(1200), Telling::user(1105)], vec![]);
     bench.page(vec![], vec![link(512, 1200, true), link(1200, 1105, true)]);
-    let batch = bench.doubts();
-    assert_eq!(drafts(&batch), [(1105, Presence::Privileged, 0, false)]);
-    assert_eq!(drafts(&bench.doubts()), []);
+    let told = [(1105, Presence::Privileged, 0, false), (1200, Presence::OutOfScope, 0, false)];
+    assert_eq!(drafts(&bench.sweep(false)), told, "and the group between with it");
+    assert_eq!(drafts(&bench.sweep(false)), []);
 }
 
 #[test]
@@ -232,10 +261,10 @@ fn a_demotion_is_read_alone_and_carried_with_the_password() {
     bench.resolve();
     assert_eq!(bench.page(vec![Telling::user(1105)], vec![]).privileged, 1);
     bench.page(vec![], vec![link(512, 1105, false)]);
-    let batch = bench.doubts();
+    let batch = bench.sweep(false);
     assert_eq!(drafts(&batch), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
     assert_eq!(bench.dc.asked_with_secrets(), [1105]);
-    assert_eq!(drafts(&bench.doubts()), []);
+    assert_eq!(drafts(&bench.sweep(false)), []);
 }
 
 #[test]
@@ -246,19 +275,22 @@ fn a_demotion_that_is_none_any_more_ends() {
     bench.resolve();
     bench.page(vec![Telling::user(1105)], vec![]);
     bench.page(vec![], vec![link(512, 1105, false)]);
-    assert_eq!(drafts(&bench.doubts()), [(1105, Presence::Privileged, 0, false)]);
-    assert_eq!(drafts(&bench.doubts()), []);
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::Privileged, 0, false)]);
+    assert_eq!(drafts(&bench.sweep(false)), []);
 }
 
 #[test]
 fn entering_protected_users_is_told_and_does_not_hold_back() {
     let mut bench = Bench::new(Dc::default());
-    bench.page(vec![Telling::group(525), Telling::user(1105)], vec![link(525, 1105, true)]);
-    let batch = bench.doubts();
+    let batch = bench.page(vec![Telling::group(525), Telling::user(1104)], vec![link(525, 1104, true)]);
+    assert_eq!(batch.drafts[1].protected_user, Some(true), "known before anybody is told");
+    bench.page(vec![Telling::user(1105)], vec![]);
+    bench.page(vec![], vec![link(525, 1105, true)]);
+    let batch = bench.sweep(false);
     assert_eq!(drafts(&batch), [(1105, Presence::Present, 0, false)]);
     assert_eq!(batch.drafts[0].protected_user, Some(true));
     bench.page(vec![], vec![link(525, 1105, false)]);
-    assert_eq!(bench.doubts().drafts[0].protected_user, Some(false));
+    assert_eq!(bench.sweep(false).drafts[0].protected_user, Some(false));
 }
 
 #[test]
@@ -320,7 +352,7 @@ fn the_groups_within_protected_groups_are_learnt_before_any_page() {
         .holds(500, || Telling::user(500))
         .holds(1105, || Telling::user(1105));
     let mut bench = Bench::new(dc);
-    crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain()).unwrap();
+    crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope).unwrap();
     bench.resolve();
     let batch = bench.page(vec![Telling::user(1105)], vec![]);
     assert_eq!(drafts(&batch), [(1105, Presence::Privileged, 0, false)]);
@@ -328,4 +360,165 @@ fn the_groups_within_protected_groups_are_learnt_before_any_page() {
     let mut asked: Vec<_> = bench.dc.asked.iter().map(|(rid, _)| *rid).collect();
     asked.sort_unstable();
     assert_eq!(asked, [500, 512, 1105, 1200, 1201], "each once, though they form a ring");
+}
+
+/// OU 1 is named by the scope, OU 2 is not; group 1201 too, where groups are.
+impl Bench {
+    fn scoped(mut self, scope: Scope) -> Self {
+        for ou in [1, 2] {
+            self.mirror.put(&Object { parent: Some(guid(0)), ..Object::unknown(guid(ou)) }).unwrap();
+            self.mirror.set_entry(&format!("OU={ou},DC=x"), guid(ou)).unwrap();
+        }
+        self.mirror.set_entry("CN=1201,DC=x", guid(1201)).unwrap();
+        self.scope = scope;
+        self.resolve();
+        self
+    }
+}
+
+fn in_ou(ou: u32, telling: Telling) -> Telling {
+    telling.within(ou)
+}
+
+fn staff() -> Scope {
+    Scope { include: vec!["OU=1,DC=x".to_owned()], ..Scope::default() }
+}
+
+#[test]
+fn whoever_is_moved_into_the_scope_is_read_alone_with_the_password_and_moved_out_is_told_at_the_end() {
+    let mut bench = Bench::new(Dc::default().holds(1106, || in_ou(1, Telling::user(1106)))).scoped(staff());
+    let both = vec![in_ou(1, Telling::user(1105)), in_ou(2, Telling::user(1106))];
+    assert_eq!(drafts(&bench.page(both, vec![])), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
+    let moved = vec![in_ou(2, Telling::of(1105)), in_ou(1, Telling::of(1106))];
+    let batch = bench.page(moved, vec![]);
+    assert_eq!(drafts(&batch), [(1106, Presence::Present, USER_ATTRIBUTES, true)]);
+    assert!(batch.unsettled);
+    assert_eq!(bench.dc.asked, [(1106, true)]);
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::OutOfScope, 0, false)]);
+    let left = bench.mirror.object(guid(1105)).unwrap().unwrap();
+    assert_eq!((left.sent, left.left_at, left.password), (Some(Sent::OutOfScope), Some(5), None));
+    assert_eq!(drafts(&bench.sweep(false)), []);
+}
+
+#[test]
+fn who_is_held_back_stays_whole_and_is_switched_off_and_deleted_all_the_same() {
+    let mut bench = Bench::new(Dc::default()).scoped(staff());
+    bench.page(vec![in_ou(1, Telling::user(1105)), in_ou(1, Telling::user(1106))], vec![]);
+    bench.page(vec![in_ou(2, Telling::of(1105)), in_ou(2, Telling::of(1106))], vec![]);
+    assert_eq!(drafts(&bench.sweep(true)), [], "held");
+    let disabled = Telling::of(1105).number(Attribute::UserAccountControl, 0x202).password(2);
+    let batch = bench.page(vec![disabled, Telling::of(1106).deleted()], vec![]);
+    assert_eq!(drafts(&batch), [(1105, Presence::Present, 1, true), (1106, Presence::Deleted, 0, false)]);
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::OutOfScope, 0, false)]);
+}
+
+#[test]
+fn an_ou_that_moves_takes_its_people_along() {
+    let dc = Dc::default().holds(1105, || in_ou(3, Telling::user(1105)));
+    let mut bench = Bench::new(dc).scoped(staff());
+    let ou = |rid, parent: u32| in_ou(parent, Telling::object(rid, &[Class::OrganizationalUnit]));
+    let batch = bench.page(vec![ou(3, 2), in_ou(3, Telling::user(1105))], vec![]);
+    assert_eq!((drafts(&batch), batch.unsettled), (vec![], true));
+    assert_eq!(drafts(&bench.sweep(false)), []);
+    assert!(bench.page(vec![in_ou(1, Telling::of(3))], vec![]).unsettled);
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
+    assert!(bench.page(vec![in_ou(2, Telling::of(3))], vec![]).unsettled);
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::OutOfScope, 0, false)]);
+    let renamed = Telling::of(3).with(Attribute::Name, Some(Value::Text("other".to_owned())));
+    assert!(!bench.page(vec![renamed], vec![]).unsettled, "a name decides nothing");
+}
+
+#[test]
+fn the_filter_is_known_of_every_account_and_asked_at_every_change() {
+    let scope = Scope {
+        with: vec![crate::scope::Term { attribute: Attribute::Department, value: "Sales".to_owned() }],
+        ..Scope::default()
+    };
+    let with = |rid, department: &str| {
+        Telling::of(rid).with(Attribute::Department, Some(Value::Text(department.to_owned())))
+    };
+    let whole = || Telling::user(1105).with(Attribute::Department, Some(Value::Text("SALES".to_owned())));
+    let mut bench = Bench::new(Dc::default().holds(1105, whole)).scoped(scope);
+    assert_eq!(drafts(&bench.page(vec![Telling::user(1105)], vec![])), []);
+    let batch = bench.page(vec![with(1105, "sales")], vec![]);
+    assert_eq!(drafts(&batch), [(1105, Presence::Present, USER_ATTRIBUTES + 1, true)]);
+    assert_eq!(drafts(&bench.page(vec![Telling::of(1105).password(2)], vec![])).len(), 1);
+    let batch = bench.page(vec![Telling::of(1105).with(Attribute::Department, None)], vec![]);
+    assert_eq!((drafts(&batch), batch.unsettled), (vec![(1105, Presence::Present, 1, false)], true));
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::OutOfScope, 0, false)]);
+}
+
+#[test]
+fn a_member_of_a_scopes_group_enters_and_leaves_with_the_link() {
+    let scope = Scope { groups: vec!["CN=1201,DC=x".to_owned()], ..Scope::default() };
+    let mut bench = Bench::new(Dc::default().holds(1105, || Telling::user(1105))).scoped(scope);
+    bench.page(vec![Telling::group(1201), Telling::group(1202), Telling::user(1105)], vec![]);
+    assert_eq!(drafts(&bench.sweep(false)), [], "the groups themselves were told with the page");
+    let batch = bench.page(vec![], vec![link(1201, 1202, true), link(1202, 1105, true)]);
+    assert_eq!((batch.links.len(), batch.unsettled), (2, true));
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
+    assert_eq!(bench.page(vec![], vec![link(1201, 1202, false)]).links.len(), 1);
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::OutOfScope, 0, false)]);
+}
+
+#[test]
+fn a_password_that_is_not_to_be_carried_is_not_opened_and_one_that_was_is_erased() {
+    let mut bench = Bench::new(Dc::default().holds(1105, || Telling::user(1105).password(3)));
+    bench.page(vec![Telling::user(1105)], vec![]);
+    bench.scope.passwords = false;
+    let batch = bench.sweep(false);
+    assert_eq!(drafts(&batch), [(1105, Presence::Present, 0, false)]);
+    assert!(batch.drafts[0].erase_password);
+    assert_eq!(drafts(&bench.sweep(false)), []);
+    let batch = bench.page(vec![Telling::of(1105).password(2), Telling::user(1106)], vec![]);
+    assert_eq!(drafts(&batch), [(1106, Presence::Present, USER_ATTRIBUTES, false)]);
+    bench.scope.passwords = true;
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = dc.holds(1106, || Telling::user(1106).password(1));
+    let back =
+        [(1105, Presence::Present, USER_ATTRIBUTES, true), (1106, Presence::Present, USER_ATTRIBUTES, true)];
+    assert_eq!(drafts(&bench.sweep(false)), back);
+}
+
+#[test]
+fn a_password_that_was_removed_is_erased() {
+    let mut bench = Bench::new(Dc::default());
+    bench.page(vec![Telling::user(1105)], vec![]);
+    let batch = bench.page(vec![Telling::of(1105).no_password(2)], vec![]);
+    assert_eq!(drafts(&batch), [(1105, Presence::Present, 0, false)]);
+    assert!(batch.drafts[0].erase_password);
+    assert_eq!(bench.mirror.object(guid(1105)).unwrap().unwrap().password, None);
+}
+
+#[test]
+fn groups_contacts_and_policies_are_carried_and_protected_groups_are_not() {
+    let mut bench = Bench::new(Dc::default());
+    let contact = || {
+        let mut contact = Telling::object(9, &[Class::Top, Class::Person, Class::Contact]).tell();
+        contact.object.sid = None;
+        contact
+    };
+    let mut policy = Telling::object(8, &[Class::Top, Class::PasswordSettings])
+        .number(Attribute::Precedence, 10)
+        .number(Attribute::PsoLockoutThreshold, 3)
+        .tell();
+    policy.object.sid = None;
+    let all = vec![Telling::group(512).tell(), Telling::group(1201).tell(), contact(), policy];
+    let links = vec![link(512, 1201, false), link(1201, 1105, true)];
+    let batch = bench.run(|mirror, dc, rules| page(told(all, links, Progress::More), mirror, dc, rules));
+    let carried: Vec<_> =
+        batch.drafts.iter().map(|d| (d.kind, d.sid.is_some(), d.attributes.len())).collect();
+    let kinds = [
+        (upload::Kind::Group, true, 0),
+        (upload::Kind::Contact, false, 0),
+        (upload::Kind::PasswordSettings, false, 2),
+    ];
+    assert_eq!(carried, kinds);
+    assert_eq!(batch.links.len(), 1, "links of a protected group stay here");
+    assert_eq!(batch.entered, [guid(1201), guid(9), guid(8)]);
+    let batch = bench.page(vec![Telling::of(1201).deleted()], vec![]);
+    assert_eq!(drafts(&batch), [(1201, Presence::Deleted, 0, false)]);
+    bench.page(vec![Telling::group(1202)], vec![]);
+    bench.page(vec![], vec![link(512, 1202, true)]);
+    assert_eq!(drafts(&bench.sweep(false)), [(1202, Presence::OutOfScope, 0, false)], "protected by now");
 }

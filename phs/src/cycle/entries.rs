@@ -1,0 +1,51 @@
+//! Before the first page: what the entries of the scope name, and who is in which group where the scope goes by groups.
+//! Neighbours: `super` calls it; `mirror::scope` keeps what was found.
+
+use super::Cycle;
+use crate::error::PhsError;
+use crate::pull::{ObjectId, Reading};
+use landbridge_drsr::drs::change::Progress;
+
+impl Cycle<'_> {
+    /// Asks the DC what the entries name that were not looked up before. Those that were stay what they were, however
+    /// they are called by now; one that was deleted is looked up anew.
+    pub(super) fn look_up_entries(&mut self) -> Result<(), PhsError> {
+        let scope = &self.order.scope;
+        self.mirror.keep_entries(scope)?;
+        for dn in scope.entries() {
+            let known = match self.mirror.entry(dn)? {
+                Some(guid) => self.mirror.object(guid)?.is_none_or(|object| !object.deleted),
+                None => false,
+            };
+            if known {
+                continue;
+            }
+            let page = self.singles.object(ObjectId::Dn(dn.to_owned()), false)?;
+            let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
+            let guid = found.ok_or_else(|| PhsError::NoSuchEntry(dn.to_owned()))?;
+            self.mirror.set_entry(dn, guid)?;
+        }
+        self.mirror.unsettle();
+        Ok(())
+    }
+
+    /// Who is in which group, before anybody is told: in the stream links come last, and reading some thousand
+    /// accounts alone afterwards would take long.
+    pub(super) fn learn_links(&mut self) -> Result<(), PhsError> {
+        let pages = (self.source)(None, Reading::OnlyLinks)?;
+        loop {
+            let page = self.next(&pages)?;
+            let last = matches!(page.progress, Progress::Last(_));
+            self.transaction(|cycle| {
+                for link in page.links.iter().filter(|link| link.present) {
+                    let (from, to) = (link.from.guid, link.to.guid);
+                    cycle.mirror.set_link(link.what, from, to, Some(link.stamp))?;
+                }
+                Ok(())
+            })?;
+            if last {
+                return Ok(());
+            }
+        }
+    }
+}

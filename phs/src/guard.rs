@@ -1,0 +1,68 @@
+//! Holds back removals that look like a mistake: an OU that was moved, a filter that was mistyped. Counted are accounts
+//! that leave the scope, now and in the last day; deletions, disables and promotions are never held back.
+//! Pure: `mirror::sweep` counts, `cycle` asks and acts.
+
+use crate::mirror::Leaving;
+use serde::Deserialize;
+
+/// Who left so long ago is counted no more, in seconds.
+pub const MEMORY: i64 = 86_400;
+/// So few may always leave: in a small domain every one of them is a large share.
+const ALWAYS: u64 = 10;
+
+/// `[removals]`: how many accounts may leave the scope within a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Guard {
+    /// At most so many,
+    pub most: u32,
+    /// and at most this share of the accounts in the cloud, in percent.
+    pub percent: u8,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { most: 500, percent: 5 }
+    }
+}
+
+impl Guard {
+    /// Whether they are held back. `confirmed`: so many an administrator has looked at.
+    pub fn holds(&self, leaving: &Leaving, confirmed: Option<u64>) -> bool {
+        if leaving.pending == 0 || confirmed.is_some_and(|confirmed| leaving.pending <= confirmed) {
+            return false;
+        }
+        let leave = leaving.pending.saturating_add(leaving.recent);
+        let all = leaving.present.saturating_add(leaving.recent);
+        let share = leave.saturating_mul(100) > all.saturating_mul(self.percent.into());
+        leave > self.most.into() || (leave > ALWAYS && share)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(pending: u64, recent: u64, present: u64) -> bool {
+        Guard::default().holds(&Leaving { pending, recent, present }, None)
+    }
+
+    #[test]
+    fn the_bound_is_a_count_and_a_share_and_what_left_lately_counts() {
+        assert!(!held(500, 0, 20_000));
+        assert!(held(501, 0, 20_000), "the count");
+        assert!(!held(50, 0, 1_000));
+        assert!(held(51, 0, 1_000), "the share");
+        assert!(held(1, 500, 19_500), "one by one");
+        assert!(!held(0, 9_000, 1_000), "nobody leaves now");
+        assert!(!held(10, 0, 12), "a small domain");
+        assert!(held(11, 0, 12));
+    }
+
+    #[test]
+    fn a_confirmation_covers_as_many_as_were_looked_at() {
+        let leaving = Leaving { pending: 600, recent: 0, present: 1_000 };
+        assert!(!Guard::default().holds(&leaving, Some(600)));
+        assert!(Guard::default().holds(&leaving, Some(599)), "one more left meanwhile");
+    }
+}

@@ -1,0 +1,383 @@
+//! Where objects are, and in which groups, through however many containers and groups between; asked of what the mirror
+//! holds. SQLite walks the tree and the links (a cycle among groups ends the walk), so that no list of members is ever
+//! held here. What was found stands in temporary tables until something that it hangs on changes.
+//! Neighbours: `scope` says what is named, `privileged` which groups matter; [`super::sweep`] compares all objects with
+//! it, `qualify` asks about one.
+
+use super::links::word;
+use super::{Mirror, Object, StateError};
+use crate::scope::Scope;
+use landbridge_drsr::drs::change::{Linked, Sid};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use uuid::Uuid;
+
+/// What decides who is in the cloud.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds<'a> {
+    /// SID of the domain.
+    pub domain: &'a Sid,
+    /// The groups that AdminSDHolder protects.
+    pub protected: &'a [Sid],
+    /// Privileged accounts that are carried all the same.
+    pub include: &'a [Sid],
+    /// What the administrator wrote.
+    pub scope: &'a Scope,
+}
+
+/// Where an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// In a protected group.
+    pub protected: bool,
+    /// In Protected Users.
+    pub protected_user: bool,
+    /// In an OU that is in the scope.
+    pub inside: bool,
+    /// In a group that is in the scope, or none is named.
+    pub member: bool,
+    /// A group that a fine-grained policy goes by.
+    pub policy_group: bool,
+    /// Its password is carried.
+    pub carries: bool,
+}
+
+/// Protected Users.
+const PROTECTED_USERS: u32 = 525;
+/// The built-in administrator.
+const ADMINISTRATOR: u32 = 500;
+
+/// In an OU that is in the scope.
+pub(super) const INSIDE: &str =
+    "((SELECT everywhere FROM temp.bounds) OR o.parent IN (SELECT guid FROM temp.containers))";
+/// In a group that is in the scope.
+pub(super) const MEMBER: &str = "((SELECT everybody FROM temp.bounds) \
+     OR o.guid IN (SELECT guid FROM temp.scope_group) \
+     OR o.primary_group IN (SELECT rid FROM temp.scope_group_primary))";
+/// Its password is carried.
+pub(super) const CARRIES: &str = "((SELECT all_passwords FROM temp.bounds) \
+     OR o.guid IN (SELECT guid FROM temp.password_group) \
+     OR o.primary_group IN (SELECT rid FROM temp.password_group_primary))";
+/// In a protected group.
+pub(super) const PROTECTED: &str = "(o.guid IN (SELECT guid FROM temp.protected) \
+     OR o.primary_group IN (SELECT rid FROM temp.protected_primary))";
+/// In Protected Users.
+pub(super) const PROTECTED_USER: &str = "(o.guid IN (SELECT guid FROM temp.protected_users))";
+/// A group that a fine-grained policy goes by: the tenant must know who is in it, wherever it stands.
+pub(super) const POLICY_GROUP: &str = "(o.guid IN (SELECT guid FROM temp.policy_group))";
+
+/// Members of groups, with the groups themselves; and the RIDs of these groups, for those whose primary group they are.
+const WALKED: [&str; 5] = ["protected", "protected_users", "scope_group", "password_group", "policy_group"];
+
+impl Mirror {
+    pub(super) fn prepare_places(&self) -> Result<(), StateError> {
+        self.checked(|database| {
+            for table in WALKED {
+                database.execute_batch(&format!(
+                    "CREATE TEMP TABLE {table} (guid BLOB PRIMARY KEY) WITHOUT ROWID;
+                     CREATE TEMP TABLE {table}_primary (rid INTEGER PRIMARY KEY);"
+                ))?;
+            }
+            database.execute_batch(
+                "CREATE TEMP TABLE marks (guid BLOB PRIMARY KEY, inside INTEGER) WITHOUT ROWID;
+                 CREATE TEMP TABLE containers (guid BLOB PRIMARY KEY) WITHOUT ROWID;
+                 CREATE TEMP TABLE named (sid TEXT PRIMARY KEY) WITHOUT ROWID;
+                 CREATE TEMP TABLE bounds (domain TEXT, administrator TEXT, everywhere INTEGER, everybody INTEGER,
+                     all_passwords INTEGER);
+                 INSERT INTO temp.bounds VALUES ('', '', 1, 1, 1);",
+            )
+        })
+    }
+
+    /// What an entry of the scope named when it was looked up.
+    pub fn entry(&self, dn: &str) -> Result<Option<Uuid>, StateError> {
+        self.checked(|database| {
+            let mut query = database.prepare_cached("SELECT guid FROM entries WHERE dn = ?1")?;
+            query.query_row([dn], |row| Ok(Uuid::from_bytes(row.get(0)?))).optional()
+        })
+    }
+
+    /// Remembers what an entry of the scope names.
+    pub fn set_entry(&self, dn: &str, guid: Uuid) -> Result<(), StateError> {
+        self.unresolved.set(true);
+        self.checked(|database| {
+            let sql = "INSERT OR REPLACE INTO entries (dn, guid) VALUES (?1, ?2)";
+            database.prepare_cached(sql)?.execute(params![dn, guid.as_bytes()]).map(|_| ())
+        })
+    }
+
+    /// Forgets entries that are written no more.
+    pub fn keep_entries(&self, scope: &Scope) -> Result<(), StateError> {
+        self.unresolved.set(true);
+        self.checked(|database| {
+            let mut all = database.prepare("SELECT dn FROM entries")?;
+            let all: Vec<String> = all.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            for dn in all.iter().filter(|dn| !scope.entries().any(|entry| entry == *dn)) {
+                database.execute("DELETE FROM entries WHERE dn = ?1", [dn])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The rules are others: places and groups must be looked up anew.
+    pub fn unsettle(&self) {
+        self.unresolved.set(true);
+    }
+
+    /// Looks up anew who is where, if anything that it hangs on changed.
+    pub fn resolve(&self, bounds: &Bounds<'_>) -> Result<(), StateError> {
+        if !self.unresolved.get() {
+            return Ok(());
+        }
+        self.checked(|database| {
+            for table in WALKED {
+                database.execute_batch(&format!("DELETE FROM temp.{table}; DELETE FROM temp.{table}_primary;"))?;
+            }
+            database.execute_batch(
+                "DELETE FROM temp.marks; DELETE FROM temp.containers; DELETE FROM temp.named; DELETE FROM temp.bounds;",
+            )?;
+            let Bounds { domain, protected, include, scope } = *bounds;
+            let everywhere = scope.include.is_empty() && scope.exclude.is_empty();
+            let all_passwords = scope.passwords && scope.password_groups.is_empty();
+            database.execute(
+                "INSERT INTO temp.bounds VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    domain.to_string(),
+                    domain.with_rid(ADMINISTRATOR).to_string(),
+                    everywhere,
+                    scope.groups.is_empty(),
+                    all_passwords
+                ],
+            )?;
+            for sid in include {
+                database.execute("INSERT OR IGNORE INTO temp.named VALUES (?1)", [sid.to_string()])?;
+            }
+            for sid in protected {
+                // A primary group has no member link; the RID alone says it, whether the group was seen or not.
+                if sid.domain().as_ref() == Some(domain) {
+                    let sql = "INSERT OR IGNORE INTO temp.protected_primary VALUES (?1)";
+                    database.execute(sql, [sid.rid()])?;
+                }
+                walk(database, "protected", "SELECT guid FROM objects WHERE sid = ?1", &[&sid.to_string()])?;
+            }
+            let protected_users = domain.with_rid(PROTECTED_USERS).to_string();
+            walk(database, "protected_users", "SELECT guid FROM objects WHERE sid = ?1", &[&protected_users])?;
+            for (table, entries) in
+                [("scope_group", &scope.groups), ("password_group", &scope.password_groups)]
+            {
+                for dn in entries {
+                    walk(database, table, "SELECT guid FROM entries WHERE dn = ?1", &[dn])?;
+                }
+            }
+            let applies = format!("SELECT target FROM links WHERE what = '{}'", word(Linked::AppliesTo));
+            walk(database, "policy_group", &applies, &[])?;
+            for table in WALKED {
+                primaries(database, table, domain)?;
+            }
+            if !everywhere {
+                containers(database, scope, domain)?;
+            }
+            Ok(())
+        })?;
+        self.unresolved.set(false);
+        Ok(())
+    }
+
+    /// Where an object is. Asks for what [`Mirror::resolve`] found, so that must have been called.
+    pub fn place(&self, object: &Object) -> Result<Place, StateError> {
+        self.checked(|database| {
+            let sql = format!(
+                "SELECT {PROTECTED}, {PROTECTED_USER}, {INSIDE}, {MEMBER}, {POLICY_GROUP}, {CARRIES} \
+                 FROM (SELECT ?1 AS guid, ?2 AS parent, ?3 AS primary_group) o"
+            );
+            let parent = object.parent.as_ref().map(Uuid::as_bytes);
+            let mut query = database.prepare_cached(&sql)?;
+            query.query_row(params![object.guid.as_bytes(), parent, object.primary_group], |row| {
+                Ok(Place {
+                    protected: row.get(0)?,
+                    protected_user: row.get(1)?,
+                    inside: row.get(2)?,
+                    member: row.get(3)?,
+                    policy_group: row.get(4)?,
+                    carries: row.get::<_, Option<bool>>(5)?.unwrap_or(false),
+                })
+            })
+        })
+    }
+}
+
+/// Puts into `table` what `from` selects, and all that is in it, at any depth.
+fn walk(
+    database: &Connection,
+    table: &str,
+    from: &str,
+    parameters: &[&dyn rusqlite::ToSql],
+) -> rusqlite::Result<()> {
+    // UNION, not UNION ALL: who was reached before is not walked again, so cycles end.
+    let sql = format!(
+        "INSERT OR IGNORE INTO temp.{table} \
+         WITH RECURSIVE inside(guid) AS ( \
+             {from} \
+             UNION SELECT l.target FROM links l JOIN inside i ON l.what = 'member' AND l.source = i.guid) \
+         SELECT guid FROM inside"
+    );
+    database.prepare_cached(&sql)?.execute(parameters).map(|_| ())
+}
+
+/// A group within a group may be somebody's primary group.
+fn primaries(database: &Connection, table: &str, domain: &Sid) -> rusqlite::Result<()> {
+    let prefix = format!("{domain}-");
+    let sql = format!(
+        "INSERT OR IGNORE INTO temp.{table}_primary \
+         SELECT CAST(substr(o.sid, length(?1) + 1) AS INTEGER) FROM temp.{table} w JOIN objects o ON o.guid = w.guid \
+         WHERE o.kind = 'group' AND substr(o.sid, 1, length(?1)) = ?1"
+    );
+    database.prepare_cached(&sql)?.execute([prefix]).map(|_| ())
+}
+
+/// The containers that are in the scope: each is as the nearest one above it that is named, or itself.
+fn containers(database: &Connection, scope: &Scope, domain: &Sid) -> rusqlite::Result<()> {
+    if scope.include.is_empty() {
+        let sql = "INSERT INTO temp.marks SELECT guid, 1 FROM objects WHERE sid = ?1";
+        database.execute(sql, [domain.to_string()])?;
+    }
+    for (entries, inside) in [(&scope.include, true), (&scope.exclude, false)] {
+        for dn in entries {
+            let sql = "INSERT OR REPLACE INTO temp.marks SELECT guid, ?2 FROM entries WHERE dn = ?1";
+            database.execute(sql, params![dn, inside])?;
+        }
+    }
+    let sql = "INSERT INTO temp.containers \
+         WITH RECURSIVE down(guid) AS ( \
+             SELECT guid FROM temp.marks WHERE inside \
+             UNION SELECT o.guid FROM objects o JOIN down d ON o.parent = d.guid \
+                   WHERE o.kind = 'other' AND NOT o.deleted AND o.guid NOT IN (SELECT guid FROM temp.marks)) \
+         SELECT guid FROM down";
+    database.execute(sql, []).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::Kind;
+    use super::super::tests::directory;
+    use super::*;
+    use crate::fixture::{domain, guid, stamp};
+
+    struct Bench {
+        mirror: Mirror,
+        scope: Scope,
+        _directory: tempfile::TempDir,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let directory = directory();
+            let mirror = Mirror::open(directory.path()).unwrap();
+            let bench = Self { mirror, scope: Scope::default(), _directory: directory };
+            let head = Object { sid: Some(domain()), ..Object::unknown(guid(0)) };
+            bench.mirror.put(&head).unwrap();
+            bench
+        }
+
+        fn put(&self, rid: u32, kind: Kind, parent: u32) {
+            let sid = (kind != Kind::Other).then(|| domain().with_rid(rid));
+            let object = Object { kind, sid, parent: Some(guid(parent)), ..Object::unknown(guid(rid)) };
+            self.mirror.put(&object).unwrap();
+        }
+
+        fn link(&self, group: u32, member: u32, present: bool) {
+            let present = present.then(|| stamp(1));
+            self.mirror.set_link(Linked::Member, guid(group), guid(member), present).unwrap();
+        }
+
+        fn place(&self, rid: u32, parent: u32, primary_group: i32) -> Place {
+            let (domain, protected) = (domain(), [domain().with_rid(512)]);
+            let bounds = Bounds { domain: &domain, protected: &protected, include: &[], scope: &self.scope };
+            self.mirror.resolve(&bounds).unwrap();
+            let object = Object { parent: Some(guid(parent)), primary_group, ..Object::unknown(guid(rid)) };
+            self.mirror.place(&object).unwrap()
+        }
+    }
+
+    #[test]
+    fn membership_reaches_through_groups_and_ends_in_a_cycle() {
+        let bench = Bench::new();
+        for rid in [512, 1201, 1202] {
+            bench.put(rid, Kind::Group, 0);
+        }
+        for (group, member) in [(512, 1201), (1201, 1202), (1202, 512), (1202, 1105), (1203, 1106)] {
+            bench.link(group, member, true);
+        }
+        assert!(bench.place(1105, 0, 513).protected);
+        assert!(!bench.place(1106, 0, 513).protected);
+        bench.link(1201, 1202, false);
+        assert!(!bench.place(1105, 0, 513).protected);
+    }
+
+    #[test]
+    fn a_primary_group_counts_even_through_another_group() {
+        let bench = Bench::new();
+        assert!(bench.place(1105, 0, 512).protected, "the group itself was never seen");
+        bench.put(512, Kind::Group, 0);
+        bench.put(1201, Kind::Group, 0);
+        bench.link(512, 1201, true);
+        assert!(bench.place(1105, 0, 1201).protected);
+        assert!(!bench.place(1105, 0, 513).protected);
+    }
+
+    #[test]
+    fn of_an_ou_in_an_ou_the_inner_one_counts_and_a_moved_one_takes_its_people_along() {
+        let mut bench = Bench::new();
+        // 1 is named, 2 in it is left out, 3 in 2 is named again, 4 in 3 is nothing; 5 is elsewhere.
+        for (rid, parent) in [(1, 0), (2, 1), (3, 2), (4, 3), (5, 0)] {
+            bench.put(rid, Kind::Other, parent);
+        }
+        for rid in [1, 2, 3] {
+            bench.mirror.set_entry(&format!("OU={rid}"), guid(rid)).unwrap();
+        }
+        let inside = |bench: &Bench| [0, 1, 2, 3, 4, 5].map(|ou| bench.place(1105, ou, 513).inside);
+        assert_eq!(inside(&bench), [true; 6], "nothing is named");
+        bench.scope.include = vec!["OU=1".to_owned(), "OU=3".to_owned()];
+        bench.scope.exclude = vec!["OU=2".to_owned()];
+        bench.mirror.unsettle();
+        assert_eq!(inside(&bench), [false, true, false, true, true, false]);
+        bench.put(4, Kind::Other, 2);
+        assert_eq!(inside(&bench), [false, true, false, true, false, false]);
+        bench.scope.include.clear();
+        bench.mirror.unsettle();
+        assert_eq!(inside(&bench), [true, true, false, false, false, true], "the domain but OU 2");
+        bench.mirror.keep_entries(&bench.scope).unwrap();
+        assert_eq!(bench.mirror.entry("OU=1").unwrap(), None);
+        assert_eq!(bench.mirror.entry("OU=2").unwrap(), Some(guid(2)));
+    }
+
+    #[test]
+    fn groups_of_the_scope_and_of_passwords_and_policies_reach_through_groups() {
+        let mut bench = Bench::new();
+        for rid in [1201, 1202, 1203] {
+            bench.put(rid, Kind::Group, 0);
+        }
+        bench.link(1201, 1202, true);
+        bench.link(1202, 1105, true);
+        bench.link(1203, 1106, true);
+        bench.mirror.set_link(Linked::AppliesTo, guid(9), guid(1201), Some(stamp(1))).unwrap();
+        bench.mirror.set_entry("CN=1201", guid(1201)).unwrap();
+        bench.mirror.set_entry("CN=1203", guid(1203)).unwrap();
+        let all = bench.place(1107, 0, 513);
+        assert!(all.member && all.carries && !all.policy_group);
+        bench.scope.groups = vec!["CN=1201".to_owned()];
+        bench.scope.password_groups = vec!["CN=1203".to_owned()];
+        bench.mirror.unsettle();
+        let told = |rid, primary| {
+            let place = bench.place(rid, 0, primary);
+            (place.member, place.carries, place.policy_group)
+        };
+        assert_eq!(told(1105, 513), (true, false, true));
+        assert_eq!(told(1106, 513), (false, true, false));
+        assert_eq!(told(1107, 1202), (true, false, false), "by the primary group");
+        assert_eq!(told(1202, 0), (true, false, true), "the group itself");
+        bench.scope = Scope { passwords: false, ..Scope::default() };
+        bench.mirror.unsettle();
+        assert!(!bench.place(1106, 0, 513).carries);
+    }
+}

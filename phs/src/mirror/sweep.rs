@@ -1,0 +1,169 @@
+//! Compares all objects with what the tenant was told of them: after links, containers or rules changed, whoever is not
+//! where he was is found here. And counts who would leave, so that the guard can say no before anybody does.
+//! Neighbours: [`super::scope`] knows where objects are; `qualify::sweep` does something about it.
+
+use super::objects::{COLUMNS, Object, read};
+use super::scope::{CARRIES, INSIDE, MEMBER, POLICY_GROUP, PROTECTED, PROTECTED_USER};
+use super::{Mirror, StateError};
+use rusqlite::params;
+use uuid::Uuid;
+
+/// How many accounts leave the scope, and out of how many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Leaving {
+    /// Accounts that the tenant has and that are in the scope no more.
+    pub pending: u64,
+    /// Accounts that it was told so of lately.
+    pub recent: u64,
+    /// Accounts that the tenant has.
+    pub present: u64,
+}
+
+/// The tenant has it, wholly or partly.
+const THERE: &str = "(o.sent IS NOT NULL AND o.sent IN ('present', 'unsure'))";
+
+/// Privileged by groups, by adminCount, or the built-in administrator; the same words as `qualify::is_privileged`.
+fn privileged() -> String {
+    format!(
+        "((o.admin_count <> 0 OR o.sid = (SELECT administrator FROM temp.bounds) OR {PROTECTED}) \
+          AND o.sid NOT IN (SELECT sid FROM temp.named))"
+    )
+}
+
+/// In the scope: the same words as `qualify::outside`.
+fn in_scope() -> String {
+    format!(
+        "(CASE o.kind WHEN 'group' THEN (NOT o.filtered AND {INSIDE}) OR {POLICY_GROUP} \
+                      WHEN 'policy' THEN 1 \
+                      ELSE NOT o.filtered AND {INSIDE} AND {MEMBER} END)"
+    )
+}
+
+/// It belongs in the cloud: the same words as `qualify::standing`. 0x3800: accounts of machines and trusts.
+fn belongs() -> String {
+    let (privileged, in_scope) = (privileged(), in_scope());
+    format!(
+        "({in_scope} AND CASE o.kind WHEN 'person' THEN o.uac & 0x3800 = 0 AND NOT o.krbtgt AND NOT {privileged} \
+                                     WHEN 'group' THEN NOT {PROTECTED} ELSE 1 END)"
+    )
+}
+
+impl Mirror {
+    /// Objects after this one, at most so many, of which the tenant was told something that no longer fits.
+    pub fn misplaced(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Object>, StateError> {
+        let belongs = belongs();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM objects o \
+             WHERE o.guid > ?1 AND NOT o.deleted AND o.kind IN ('person', 'group', 'contact', 'policy') AND ( \
+                 {THERE} <> {belongs} \
+                 OR o.sent = 'present' AND o.kind = 'person' \
+                    AND (o.protected_user <> {PROTECTED_USER} OR o.carries <> {CARRIES})) \
+             ORDER BY o.guid LIMIT ?2"
+        );
+        let after = after.map_or_else(Vec::new, |guid| guid.as_bytes().to_vec());
+        self.checked(|database| {
+            database.prepare_cached(&sql)?.query_map(params![after, limit], read)?.collect()
+        })
+    }
+
+    /// How many accounts leave the scope. `since`: who left until then is not counted; seconds since 1970.
+    pub fn leaving(&self, since: i64) -> Result<Leaving, StateError> {
+        let (privileged, in_scope) = (privileged(), in_scope());
+        self.checked(|database| {
+            let sql = format!(
+                "SELECT count(*), coalesce(sum(NOT {privileged} AND NOT {in_scope}), 0) FROM objects o \
+                 WHERE o.kind = 'person' AND NOT o.deleted AND {THERE}"
+            );
+            let (present, pending) =
+                database.prepare_cached(&sql)?.query_row([], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?)))?;
+            let sql = "SELECT count(*) FROM objects WHERE kind = 'person' AND sent = 'out-of-scope' AND left_at > ?1";
+            let recent: u32 = database.prepare_cached(sql)?.query_row([since], |row| row.get(0))?;
+            Ok(Leaving { pending: pending.into(), recent: recent.into(), present: present.into() })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::tests::directory;
+    use super::super::{Bounds, Kind, Sent};
+    use super::*;
+    use crate::fixture::{domain, guid, stamp};
+    use crate::scope::Scope;
+    use landbridge_drsr::drs::change::Linked;
+
+    fn put(mirror: &Mirror, rid: u32, kind: Kind, sent: Option<Sent>, change: impl FnOnce(&mut Object)) {
+        let sid = (kind != Kind::Contact).then(|| domain().with_rid(rid));
+        let mut object = Object { kind, sid, sent, carries: true, ..Object::unknown(guid(rid)) };
+        change(&mut object);
+        mirror.put(&object).unwrap();
+    }
+
+    fn misplaced(mirror: &Mirror, scope: &Scope) -> Vec<u32> {
+        let (domain, protected) = (domain(), [domain().with_rid(512)]);
+        let include = [domain.with_rid(1900)];
+        mirror.unsettle();
+        mirror.resolve(&Bounds { domain: &domain, protected: &protected, include: &include, scope }).unwrap();
+        let (mut after, mut found) = (None, Vec::new());
+        loop {
+            let some = mirror.misplaced(after, 2).unwrap();
+            let Some(last) = some.last() else { return found };
+            after = Some(last.guid);
+            found.extend(some.iter().map(|object| u32::try_from(object.guid.as_u128()).unwrap()));
+        }
+    }
+
+    #[test]
+    fn whoever_was_told_otherwise_is_found_and_nobody_else() {
+        let directory = directory();
+        let mirror = Mirror::open(directory.path()).unwrap();
+        let present = Some(Sent::Present);
+        let same = |_: &mut Object| {};
+        put(&mirror, 512, Kind::Group, None, same);
+        put(&mirror, 525, Kind::Group, present, same);
+        put(&mirror, 500, Kind::Person, present, same);
+        put(&mirror, 1101, Kind::Person, present, same);
+        put(&mirror, 1102, Kind::Person, present, same);
+        put(&mirror, 1103, Kind::Person, Some(Sent::Privileged), same);
+        put(&mirror, 1104, Kind::Person, Some(Sent::Privileged), same);
+        put(&mirror, 1105, Kind::Person, present, same);
+        put(&mirror, 1106, Kind::Person, present, |object| object.admin_count = 1);
+        put(&mirror, 1107, Kind::Person, present, |object| object.protected_user = true);
+        put(&mirror, 1108, Kind::Person, present, |object| object.carries = false);
+        put(&mirror, 1109, Kind::Person, None, |object| object.uac = 0x1000);
+        put(&mirror, 1110, Kind::Person, Some(Sent::Deleted), |object| object.deleted = true);
+        put(&mirror, 1111, Kind::Person, Some(Sent::Unsure), same);
+        put(&mirror, 1112, Kind::Person, Some(Sent::OutOfScope), same);
+        put(&mirror, 1113, Kind::Contact, None, same);
+        put(&mirror, 1114, Kind::Policy, present, same);
+        put(&mirror, 1115, Kind::Computer, None, same);
+        put(&mirror, 1900, Kind::Person, present, same);
+        for (group, member) in [(512, 1101), (512, 1104), (512, 1900), (525, 1105)] {
+            mirror.set_link(Linked::Member, guid(group), guid(member), Some(stamp(1))).unwrap();
+        }
+        let all = misplaced(&mirror, &Scope::default());
+        assert_eq!(all, [500, 1101, 1103, 1105, 1106, 1107, 1108, 1112, 1113]);
+    }
+
+    #[test]
+    fn who_would_leave_is_counted_and_who_left_lately() {
+        let directory = directory();
+        let mirror = Mirror::open(directory.path()).unwrap();
+        let parent = |ou| move |object: &mut Object| object.parent = Some(guid(ou));
+        put(&mirror, 1, Kind::Other, None, |_| {});
+        put(&mirror, 2, Kind::Other, None, |_| {});
+        mirror.set_entry("OU=1", guid(1)).unwrap();
+        for rid in 1101..1111 {
+            put(&mirror, rid, Kind::Person, Some(Sent::Present), parent(if rid < 1104 { 2 } else { 1 }));
+        }
+        put(&mirror, 1111, Kind::Person, Some(Sent::OutOfScope), |object| object.left_at = Some(50));
+        put(&mirror, 1112, Kind::Person, Some(Sent::OutOfScope), |object| object.left_at = Some(20));
+        put(&mirror, 1113, Kind::Person, Some(Sent::Present), |object| {
+            (object.parent, object.admin_count) = (Some(guid(2)), 1);
+        });
+        let scope = Scope { include: vec!["OU=1".to_owned()], ..Scope::default() };
+        assert_eq!(misplaced(&mirror, &scope), [1101, 1102, 1103, 1113]);
+        assert_eq!(mirror.leaving(30).unwrap(), Leaving { pending: 3, recent: 1, present: 11 });
+    }
+}

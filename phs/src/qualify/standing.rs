@@ -1,0 +1,159 @@
+//! What one object is to the cloud, by what the mirror knows of it and where it is. Pure.
+//! Neighbours: `super` acts on it, `mirror::sweep` says the same in SQL for all objects at once, `explain` says why.
+
+use super::Rules;
+use crate::mirror::{Kind, Object, Place};
+use crate::scope::Scope;
+use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
+use landbridge_drsr::drs::change::{Change, Sid};
+
+const INTERDOMAIN_TRUST: i32 = 0x0800;
+const WORKSTATION_TRUST: i32 = 0x1000;
+const SERVER_TRUST: i32 = 0x2000;
+const ADMINISTRATOR: u32 = 500;
+const KRBTGT: u32 = 502;
+
+/// What an object is to the cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It belongs there.
+    Present,
+    /// It is held back.
+    Privileged,
+    /// It was deleted.
+    Deleted,
+    /// It is outside the scope.
+    Outside(Outside),
+    /// It is nothing that is carried.
+    Nothing,
+}
+
+/// What of the scope keeps an object out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    /// The attribute filter.
+    Filter,
+    /// Its OU.
+    Place,
+    /// It is in none of the groups.
+    Group,
+}
+
+/// What an object is to the cloud.
+pub fn standing(object: &Object, place: &Place, rules: &Rules<'_>) -> Standing {
+    match object.kind {
+        Kind::Person => person(object, place, rules),
+        Kind::Group => {
+            if sid_of(object, rules).is_none() || place.protected {
+                return if object.deleted { Standing::Deleted } else { Standing::Nothing };
+            }
+            told(object, outside(object, place).filter(|_| !place.policy_group))
+        }
+        Kind::Contact => told(object, outside(object, place)),
+        Kind::Policy => told(object, None),
+        Kind::Computer | Kind::Other => Standing::Nothing,
+    }
+}
+
+fn person(object: &Object, place: &Place, rules: &Rules<'_>) -> Standing {
+    let Some(sid) = sid_of(object, rules) else { return Standing::Nothing };
+    let machine = object.uac & (INTERDOMAIN_TRUST | WORKSTATION_TRUST | SERVER_TRUST) != 0;
+    if machine || object.krbtgt || sid.rid() == KRBTGT {
+        return Standing::Nothing;
+    }
+    if !object.deleted && is_privileged(object, place) && !rules.bounds.include.contains(sid) {
+        return Standing::Privileged;
+    }
+    told(object, outside(object, place))
+}
+
+fn told(object: &Object, outside: Option<Outside>) -> Standing {
+    match outside {
+        _ if object.deleted => Standing::Deleted,
+        Some(outside) => Standing::Outside(outside),
+        None => Standing::Present,
+    }
+}
+
+fn outside(object: &Object, place: &Place) -> Option<Outside> {
+    if object.filtered {
+        Some(Outside::Filter)
+    } else if !place.inside {
+        Some(Outside::Place)
+    } else {
+        (object.kind != Kind::Group && !place.member).then_some(Outside::Group)
+    }
+}
+
+fn sid_of<'a>(object: &'a Object, rules: &Rules<'_>) -> Option<&'a Sid> {
+    object.sid.as_ref().filter(|sid| sid.domain().as_ref() == Some(rules.bounds.domain))
+}
+
+/// Whether an account is privileged, named by the administrator or not.
+pub(super) fn is_privileged(object: &Object, place: &Place) -> bool {
+    let administrator = object.sid.as_ref().is_some_and(|sid| sid.rid() == ADMINISTRATOR);
+    place.protected || object.admin_count != 0 || administrator
+}
+
+/// Takes over into an object what a change says of it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others decide nothing")]
+pub fn learn(object: &mut Object, change: &Change, scope: &Scope) {
+    object.sid = change.object.sid.clone().or(object.sid.take());
+    object.parent = change.parent.or(object.parent);
+    if change.attributes.iter().any(|told| told.attribute == Attribute::ObjectClass) {
+        // It comes whole: what is not told is not there, and the bits may be another filter's.
+        object.terms = 0;
+    }
+    for told in &change.attributes {
+        let value = told.value.as_ref();
+        let number = match value {
+            Some(Value::Integer(number)) => *number,
+            Some(_) | None => 0,
+        };
+        let text = || if let Some(Value::Text(text)) = value { Some(text.clone()) } else { None };
+        object.terms = scope.learn(object.terms, told.attribute, value);
+        match told.attribute {
+            Attribute::ObjectClass => object.kind = kind(value),
+            Attribute::UserAccountControl => object.uac = number,
+            Attribute::AdminCount => object.admin_count = number,
+            Attribute::PrimaryGroupId => object.primary_group = number,
+            Attribute::IsDeleted => object.deleted = value == Some(&Value::Boolean(true)),
+            Attribute::SamAccountName => {
+                object.sam = text();
+                object.krbtgt = object.sam.as_deref().is_some_and(is_krbtgt);
+            }
+            Attribute::UserPrincipalName => object.upn = text(),
+            Attribute::Name => object.rdn = text(),
+            _ => {}
+        }
+    }
+    object.filtered = scope.keeps_out(object.terms, object.kind == Kind::Group).is_some();
+}
+
+pub(super) fn kind(classes: Option<&Value>) -> Kind {
+    let Some(Value::Classes(classes)) = classes else { return Kind::Other };
+    let is = |class| classes.contains(&class);
+    if is(Class::Computer) || is(Class::ManagedServiceAccount) || is(Class::GroupManagedServiceAccount) {
+        Kind::Computer
+    } else if is(Class::User) || is(Class::InetOrgPerson) {
+        Kind::Person
+    } else if is(Class::Group) {
+        Kind::Group
+    } else if is(Class::Contact) {
+        Kind::Contact
+    } else if is(Class::PasswordSettings) {
+        Kind::Policy
+    } else {
+        Kind::Other
+    }
+}
+
+/// `krbtgt`, and `krbtgt_12345` of a read-only DC.
+fn is_krbtgt(name: &str) -> bool {
+    let Some(rest) = name.get(..6).filter(|head| head.eq_ignore_ascii_case("krbtgt")).and(name.get(6..))
+    else {
+        return false;
+    };
+    rest.is_empty()
+        || rest.strip_prefix('_').is_some_and(|id| !id.is_empty() && id.bytes().all(|c| c.is_ascii_digit()))
+}

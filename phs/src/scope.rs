@@ -1,0 +1,303 @@
+//! `[scope]`: which objects belong in the cloud, and whose passwords. What the administrator wrote, and what follows
+//! from it for one object's attributes; places and groups are looked up in the mirror.
+//! Neighbours: `config` reads it, `mirror::scope` finds what its entries name, `qualify` asks.
+
+use landbridge_drsr::drs::attribute::{Attribute, Value};
+use serde::Deserialize;
+
+/// The most OUs and groups that are named.
+const MAX_ENTRIES: usize = 256;
+/// The most terms of the attribute filter: each is a bit in the mirror.
+const MAX_TERMS: usize = 32;
+
+/// Attributes that a filter, or a further sign-in name, may go by: texts with a single value.
+const TEXTS: [Attribute; 19] = [
+    Attribute::AdminDescription,
+    Attribute::Company,
+    Attribute::Department,
+    Attribute::DisplayName,
+    Attribute::Division,
+    Attribute::EmployeeId,
+    Attribute::EmployeeNumber,
+    Attribute::EmployeeType,
+    Attribute::GivenName,
+    Attribute::Info,
+    Attribute::Locality,
+    Attribute::Mail,
+    Attribute::Mobile,
+    Attribute::Office,
+    Attribute::SamAccountName,
+    Attribute::Surname,
+    Attribute::TelephoneNumber,
+    Attribute::Title,
+    Attribute::UserPrincipalName,
+];
+
+/// What belongs in the cloud. Empty lists ask for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "RawScope")]
+pub struct Scope {
+    /// Distinguished names of OUs and containers: what is in them, at any depth. None: the whole domain.
+    pub include: Vec<String>,
+    /// What is in these is not; of an OU in an OU the inner one counts.
+    pub exclude: Vec<String>,
+    /// Distinguished names of groups: accounts and contacts must be in one of them, through however many between.
+    pub groups: Vec<String>,
+    /// Accounts and contacts must have, of every attribute that is named, one of the values.
+    pub with: Vec<Term>,
+    /// Whatever has one of these values does not belong there, groups too.
+    pub without: Vec<Term>,
+    /// Whether passwords are carried.
+    pub passwords: bool,
+    /// Distinguished names of groups: only their members' passwords are. None: everybody's.
+    pub password_groups: Vec<String>,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        let none = Vec::new;
+        Self {
+            include: none(),
+            exclude: none(),
+            groups: none(),
+            with: Vec::new(),
+            without: Vec::new(),
+            passwords: true,
+            password_groups: none(),
+        }
+    }
+}
+
+/// An attribute and a value, compared without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// The attribute.
+    pub attribute: Attribute,
+    /// The value.
+    pub value: String,
+}
+
+impl std::fmt::Display for Term {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.attribute.name(), self.value)
+    }
+}
+
+impl Term {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (name, value) =
+            text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form `attribute=value`"))?;
+        let value = value.trim();
+        if value.is_empty() {
+            return Err(format!("`{text}` names no value"));
+        }
+        Ok(Self { attribute: attribute(name.trim())?, value: value.to_owned() })
+    }
+
+    fn holds(&self, value: Option<&Value>) -> bool {
+        matches!(value, Some(Value::Text(text)) if text.to_lowercase() == self.value.to_lowercase())
+    }
+}
+
+/// The attribute of that name, if it is one that scope and sign-in names may go by.
+pub fn attribute(name: &str) -> Result<Attribute, String> {
+    let mut all = TEXTS.into_iter().chain((1..=15).map(Attribute::Extension));
+    all.find(|known| known.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
+        let known: Vec<_> = TEXTS.iter().map(|known| known.name()).collect();
+        format!("`{name}` is none of {}, extensionAttribute1 to 15", known.join(", "))
+    })
+}
+
+impl Scope {
+    /// Everything that is named and must be found in the directory.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.include, &self.exclude, &self.groups, &self.password_groups];
+        all.into_iter().flatten().map(String::as_str)
+    }
+
+    /// Those of them that are groups.
+    pub fn group_entries(&self) -> impl Iterator<Item = &str> {
+        self.groups.iter().chain(&self.password_groups).map(String::as_str)
+    }
+
+    fn terms(&self) -> impl Iterator<Item = &Term> {
+        self.with.iter().chain(&self.without)
+    }
+
+    /// The attributes that the filter goes by.
+    pub fn attributes(&self) -> impl Iterator<Item = Attribute> {
+        self.terms().map(|term| term.attribute)
+    }
+
+    /// Which terms hold of an object of which `held` did, now that this attribute is told.
+    pub fn learn(&self, held: u32, told: Attribute, value: Option<&Value>) -> u32 {
+        self.terms().zip(0u32..).filter(|(term, _)| term.attribute == told).fold(held, |held, (term, at)| {
+            let bit = 1 << at;
+            if term.holds(value) { held | bit } else { held & !bit }
+        })
+    }
+
+    /// The first term that keeps out an object of which these hold. `group`: it is one.
+    pub fn keeps_out(&self, held: u32, group: bool) -> Option<&Term> {
+        let holds = |at: usize| u32::try_from(at).is_ok_and(|at| held & (1 << at) != 0);
+        let without = self.without.iter().zip(self.with.len()..).find(|(_, at)| holds(*at));
+        if let Some((term, _)) = without {
+            return Some(term);
+        }
+        let lacking = self.with.iter().find(|term| {
+            let same = self.with.iter().enumerate().filter(|(_, other)| other.attribute == term.attribute);
+            !same.map(|(at, _)| at).any(holds)
+        });
+        lacking.filter(|_| !group)
+    }
+
+    /// What the mirror's `terms` go by: with another filter they mean nothing.
+    pub fn filter_print(&self) -> String {
+        let terms: Vec<_> = self.terms().map(ToString::to_string).collect();
+        format!("{}: {terms:?}", self.with.len())
+    }
+
+    /// What decides besides.
+    pub fn place_print(&self) -> String {
+        let lists = [&self.include, &self.exclude, &self.groups, &self.password_groups];
+        format!("{lists:?} {}", self.passwords)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawScope {
+    include: Vec<String>,
+    exclude: Vec<String>,
+    groups: Vec<String>,
+    with: Vec<String>,
+    without: Vec<String>,
+    passwords: bool,
+    password_groups: Vec<String>,
+}
+
+impl Default for RawScope {
+    fn default() -> Self {
+        let none = Vec::new;
+        Self {
+            include: none(),
+            exclude: none(),
+            groups: none(),
+            with: none(),
+            without: none(),
+            passwords: true,
+            password_groups: none(),
+        }
+    }
+}
+
+impl TryFrom<RawScope> for Scope {
+    type Error = String;
+
+    fn try_from(raw: RawScope) -> Result<Self, String> {
+        let terms = |texts: &[String]| texts.iter().map(|text| Term::parse(text)).collect::<Result<_, _>>();
+        let scope = Self {
+            with: terms(&raw.with)?,
+            without: terms(&raw.without)?,
+            include: raw.include,
+            exclude: raw.exclude,
+            groups: raw.groups,
+            passwords: raw.passwords,
+            password_groups: raw.password_groups,
+        };
+        if scope.entries().count() > MAX_ENTRIES {
+            return Err(format!("[scope] names more than {MAX_ENTRIES} OUs and groups"));
+        }
+        if scope.terms().count() > MAX_TERMS {
+            return Err(format!("[scope] has more than {MAX_TERMS} terms"));
+        }
+        if let Some(short) = scope.entries().find(|dn| !dn.contains('=') || !dn.contains(',')) {
+            return Err(format!(
+                "`{short}` in [scope] is no distinguished name like OU=Staff,DC=corp,DC=example,DC=com"
+            ));
+        }
+        if let Some(both) = scope.include.iter().find(|dn| scope.exclude.contains(dn)) {
+            return Err(format!("`{both}` is both in `include` and in `exclude`"));
+        }
+        if !scope.passwords && !scope.password_groups.is_empty() {
+            return Err("`passwords = false` and `password_groups` exclude each other".to_owned());
+        }
+        Ok(scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn scope(text: &str) -> Result<Scope, String> {
+        let parsed = landbridge_agent::config::parse(std::path::Path::new("scope"), text);
+        parsed.map_err(|error| error.to_string())
+    }
+
+    fn held(scope: &Scope, told: &[(Attribute, &str)]) -> u32 {
+        told.iter().fold(0, |held, (attribute, text)| {
+            scope.learn(held, *attribute, Some(&Value::Text((*text).to_owned())))
+        })
+    }
+
+    #[test]
+    fn one_value_of_each_attribute_is_asked_for_and_none_of_those_that_keep_out() {
+        let scope = scope(
+            "with = [\"department=Sales\", \"department=Support\", \"l = Vienna\"]\nwithout = [\"adminDescription=no\"]",
+        )
+        .unwrap();
+        let out = |told: &[(Attribute, &str)], group| {
+            scope.keeps_out(held(&scope, told), group).map(ToString::to_string)
+        };
+        let (department, town, note) =
+            (Attribute::Department, Attribute::Locality, Attribute::AdminDescription);
+        assert_eq!(out(&[(department, "support"), (town, "VIENNA")], false), None);
+        assert_eq!(out(&[(department, "Sales")], false).unwrap(), "l=Vienna");
+        assert_eq!(out(&[], false).unwrap(), "department=Sales");
+        let all = [(department, "Sales"), (town, "Vienna"), (note, "NO")];
+        assert_eq!(out(&all, false).unwrap(), "adminDescription=no");
+        assert_eq!(out(&[], true), None, "a group has no department");
+        assert_eq!(out(&[(note, "no")], true).unwrap(), "adminDescription=no");
+    }
+
+    #[test]
+    fn an_attribute_that_changes_or_goes_changes_its_own_terms_alone() {
+        let scope = scope("with = [\"department=Sales\", \"title=Clerk\"]").unwrap();
+        let both = held(&scope, &[(Attribute::Department, "Sales"), (Attribute::Title, "Clerk")]);
+        assert_eq!(both, 0b11);
+        assert_eq!(scope.learn(both, Attribute::Title, None), 0b01);
+        assert_eq!(scope.learn(both, Attribute::Mail, None), 0b11);
+    }
+
+    #[test]
+    fn what_is_written_wrong_is_refused_with_what_is_right() {
+        for (text, says) in [
+            ("with = [\"department\"]", "attribute=value"),
+            ("with = [\"department=\"]", "names no value"),
+            ("with = [\"colour=blue\"]", "adminDescription"),
+            ("include = [\"Staff\"]", "distinguished name"),
+            ("include = [\"OU=A,DC=b\"]\nexclude = [\"OU=A,DC=b\"]", "both"),
+            ("passwords = false\npassword_groups = [\"CN=a,DC=b\"]", "exclude each other"),
+            ("ou = []", "unknown field"),
+        ] {
+            let error = scope(text).unwrap_err();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn another_filter_and_another_place_have_other_prints() {
+        let plain = Scope::default();
+        let filtered = scope("with = [\"l=Graz\"]").unwrap();
+        let turned = scope("without = [\"l=Graz\"]").unwrap();
+        let placed = scope("include = [\"OU=A,DC=b\"]").unwrap();
+        assert_ne!(plain.filter_print(), filtered.filter_print());
+        assert_ne!(filtered.filter_print(), turned.filter_print());
+        assert_eq!(plain.filter_print(), placed.filter_print());
+        assert_eq!(plain.place_print(), filtered.place_print());
+        assert_ne!(plain.place_print(), placed.place_print());
+        assert_ne!(plain.place_print(), scope("passwords = false").unwrap().place_print());
+    }
+}
