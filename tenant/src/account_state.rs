@@ -6,7 +6,7 @@
 //! refuses for good before what a person can mend.
 //! Before it on the road: `directory`. After it: `signin`, which says to the outside only what [`State::told`] allows.
 
-use crate::store::accounts::Attributes;
+use crate::store::attributes::Attributes;
 use crate::store::domains::Policy;
 
 /// What the state is computed from. FILETIMEs count 100 ns since 1601.

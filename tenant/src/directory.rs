@@ -1,7 +1,7 @@
 //! From the name that a person types to one objectGUID, or to nobody.
 //!
-//! Names that sign in: the userPrincipalName; `NETBIOS\sam` and `dns.domain\sam`; and `sam@dns.domain`, which AD
-//! takes too. GUIDs, SIDs, DNs and bare names do not. Letters are compared by Unicode's simple lower case, one by one,
+//! Names that sign in: the userPrincipalName; what phs's administrator chose as a further name, if it reads
+//! `user@domain`; `NETBIOS\sam` and `dns.domain\sam`; and `sam@dns.domain`, which AD takes too. GUIDs, SIDs, DNs and bare names do not. Letters are compared by Unicode's simple lower case, one by one,
 //! and nothing else is folded: AD also ignores accents and widths, so a name may be refused here that AD takes,
 //! never the other way round. A name that two accounts hold signs neither in, also when one holds it as its UPN and
 //! the other as `sam@dns.domain`: AD would prefer the UPN, and whoever may write UPNs could take a name over so.
@@ -12,8 +12,9 @@ pub mod describe;
 
 pub use describe::{Description, describe};
 
+use crate::store::attributes::Attributes;
 use crate::store::domains::Domain;
-use crate::store::{StoreError, accounts};
+use crate::store::{StoreError, names};
 use rusqlite::Connection;
 use uuid::Uuid;
 
@@ -34,7 +35,7 @@ pub enum Whose {
 /// Looks a name up, as typed.
 pub fn whose(connection: &Connection, name: &str) -> Result<Whose, StoreError> {
     let Some(folded) = folded(name) else { return Ok(Whose::Nobody) };
-    Ok(match accounts::holders(connection, &folded)?.as_slice() {
+    Ok(match names::holders(connection, &folded)?.as_slice() {
         [] => Whose::Nobody,
         [one] => Whose::One(*one),
         _ => Whose::Ambiguous,
@@ -55,12 +56,13 @@ pub fn folded(name: &str) -> Option<String> {
 }
 
 /// The names that an account with these attributes signs in with, folded.
-pub fn names_of(domain: &Domain, sam: Option<&str>, upn: Option<&str>) -> Vec<String> {
+pub fn names_of(domain: &Domain, known: &Attributes) -> Vec<String> {
     let mut names = Vec::new();
-    if let Some(upn) = upn.filter(|upn| is_upn(upn)) {
+    let upns = [known.user_principal_name.as_deref(), known.alternate_login.as_deref()];
+    for upn in upns.into_iter().flatten().filter(|upn| is_upn(upn)) {
         names.push(fold(upn));
     }
-    if let Some(sam) = sam.filter(|sam| is_sam(sam)) {
+    if let Some(sam) = known.sam_account_name.as_deref().filter(|sam| is_sam(sam)) {
         names.push(fold(&format!("{}\\{sam}", domain.netbios_name)));
         names.push(fold(&format!("{}\\{sam}", domain.dns_name)));
         names.push(fold(&format!("{sam}@{}", domain.dns_name)));

@@ -13,8 +13,8 @@ use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::upload::{
-    Attribute, AttributeValue, DomainPolicy, Kind, Mode, Password as Sent, Presence, Receipt, Record, Stamp,
-    Upload,
+    Attribute, AttributeValue, DomainPolicy, Kind, Link, LinkKind, Mode, Password as Sent, Presence, Receipt,
+    Record, Stamp, Upload,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,9 +100,10 @@ impl Tenant {
             .read(|connection| {
                 let mut lines = Vec::new();
                 for sql in [
-                    "SELECT 'account', hex(object), domain, sid, presence, protected_user, '' FROM accounts ORDER BY object",
+                    "SELECT 'object', hex(object), domain, sid, presence, protected_user, kind FROM objects ORDER BY object",
                     "SELECT 'attribute', hex(object), name, hex(stamp), CASE typeof(value) WHEN 'blob' THEN hex(value) ELSE CAST(value AS TEXT) END, '', ''
                      FROM attributes ORDER BY object, name",
+                    "SELECT 'link', hex(source), what, hex(target), domain, hex(stamp), present FROM links ORDER BY source, what, target, domain",
                     "SELECT 'name', hex(object), name, '', '', '', '' FROM signin_names ORDER BY name, object",
                     "SELECT 'policy', dns_name, max_pwd_age, hex(max_pwd_age_stamp), lockout_duration, hex(lockout_duration_stamp), lockout_threshold FROM domains ORDER BY id",
                 ] {
@@ -220,6 +221,49 @@ pub(crate) fn user(n: u128, secret: &str) -> Record {
         written(1, AttributeValue::PrimaryGroupId(Some(513))),
     ];
     Record { password: sent(1, secret), ..with(n, attributes) }
+}
+
+/// A global security group `group<n>`, if `n` is not an account's.
+pub(crate) fn group(n: u128) -> Record {
+    let attributes = vec![
+        written(1, sam(&format!("group{n}"))),
+        written(1, AttributeValue::GroupType(Some(GLOBAL_SECURITY))),
+    ];
+    Record { kind: Kind::Group, ..with(n, attributes) }
+}
+
+/// groupType of a global security group.
+pub(crate) const GLOBAL_SECURITY: i32 = -2_147_483_646;
+
+/// A password settings object: minutes of lockout, days of a password's life.
+pub(crate) fn settings_object(n: u128, precedence: i32, threshold: i32, days: i64) -> Record {
+    let minutes = -30 * 60 * 10_000_000;
+    let attributes = vec![
+        written(1, AttributeValue::Precedence(Some(precedence))),
+        written(1, AttributeValue::MaximumPasswordAge(Some(-days * 86_400 * 10_000_000))),
+        written(1, AttributeValue::LockoutDuration(Some(minutes))),
+        written(1, AttributeValue::LockoutObservationWindow(Some(minutes))),
+        written(1, AttributeValue::LockoutThreshold(Some(threshold))),
+        written(1, AttributeValue::Name(Some(Text::new(format!("pso{n}")).unwrap()))),
+    ];
+    Record { kind: Kind::PasswordSettings, sid: None, ..with(n, attributes) }
+}
+
+pub(crate) fn contact(n: u128, name: &str) -> Record {
+    let name = AttributeValue::Name(Some(Text::new(name).unwrap()));
+    Record { kind: Kind::Contact, sid: None, ..with(n, vec![written(1, name)]) }
+}
+
+pub(crate) fn link(what: LinkKind, from: u128, to: u128, version: u32) -> Link {
+    Link { what, from: object(from), to: object(to), present: true, stamp: stamp(version) }
+}
+
+pub(crate) fn member(of: u128, who: u128) -> Link {
+    link(LinkKind::Member, of, who, 1)
+}
+
+pub(crate) fn linked(upload: Upload, links: Vec<Link>) -> Upload {
+    Upload { links: List::new(links).unwrap(), ..upload }
 }
 
 pub(crate) fn policy() -> DomainPolicy {

@@ -1,15 +1,18 @@
 //! Takes what a phs uploads into the store: an ordered upsert, in one transaction an upload.
 //!
-//! Per (objectGUID, attribute) only a greater stamp is applied, and a digest likewise; so repeats and late comers
-//! do no harm. In a full compare the first record that names an account replaces what is held of it, further
-//! ones of the same cycle go by stamp again, and whoever was not named by the commit is gone. Presence, membership of
-//! Protected Users and SID carry no stamp: of those the last word holds.
+//! Per (objectGUID, attribute) and per link only a greater stamp is applied, and a digest likewise; so repeats and late
+//! comers do no harm. In a full compare the first record that names an object replaces what is held of it, further
+//! ones of the same cycle go by stamp again, and whoever was not named by the commit is gone; links likewise. Presence,
+//! membership of Protected Users, SID and the wish that a digest be erased carry no stamp: of those the last word holds.
+//! Whoever leaves loses its digest and what its attributes linked to at once, its row after the grace time.
 //!
-//! The tenant does not believe a phs in everything: a SID of another domain, an objectGUID that another domain holds,
+//! The tenant does not believe a phs in everything: a SID of another domain, an objectGUID that another domain holds
+//! (also as the end that a link starts from),
 //! a digest of a privileged account and a cheap digest are refused here, whatever phs should have done before.
 //! What is absent: the certificate, which `accept` has checked, and the network.
 //! Before it on the road: `accept`. After it: `store`; then `directory`, when somebody signs in.
 
+mod link;
 mod offer;
 mod privileged;
 mod record;
@@ -18,10 +21,12 @@ mod writer;
 pub use writer::Writer;
 
 use crate::store::domains::{self, Domain};
-use crate::store::{Store, StoreError, Trouble, accounts, audit, digests};
+use crate::store::{Store, StoreError, Trouble, audit, digests, links, names, objects};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::problem::{Problem, ProblemCode};
-use landbridge_wire::upload::{CursorName, Hello, Mode, Offer, Presence, Receipt, Refusal, Upload, Wanted};
+use landbridge_wire::upload::{
+    CursorName, Hello, LEVEL, Mode, Offer, Presence, Receipt, Refusal, Upload, Wanted,
+};
 use rusqlite::Transaction;
 use tracing::{debug, error, info, warn};
 
@@ -78,7 +83,10 @@ pub fn upload(store: &Store, writer: &Writer, upload: &Upload, now: i64) -> Resu
         );
     }
     if outcome.swept > 0 {
-        info!(swept = outcome.swept, "a full compare ended without these accounts");
+        info!(swept = outcome.swept, "a full compare ended without these objects");
+    }
+    if outcome.links_refused > 0 {
+        warn!(links = outcome.links_refused, "links from objects of another domain: refused");
     }
     debug!(
         applied = receipt.applied,
@@ -95,6 +103,8 @@ struct Outcome {
     applied: u32,
     unchanged: u32,
     swept: u32,
+    links: u32,
+    links_refused: u32,
     policy: bool,
     set: u32,
     replaced: u32,
@@ -110,6 +120,8 @@ impl Outcome {
         tally.records_applied.add(self.applied.into());
         tally.records_unchanged.add(self.unchanged.into());
         tally.records_refused.add(u64::try_from(self.refused.len()).unwrap_or(u64::MAX));
+        tally.links_applied.add(self.links.into());
+        tally.links_refused.add(self.links_refused.into());
         tally.digests_set.add(self.set.into());
         tally.digests_replaced.add(self.replaced.into());
         tally.digests_repeated.add(self.repeated.into());
@@ -119,7 +131,8 @@ impl Outcome {
     }
 
     fn worth_an_entry(&self) -> bool {
-        self.applied > 0 || self.swept > 0 || self.policy || !self.refused.is_empty()
+        let links = self.links > 0 || self.links_refused > 0;
+        links || self.applied > 0 || self.swept > 0 || self.policy || !self.refused.is_empty()
     }
 }
 
@@ -147,6 +160,9 @@ fn take(
     for record in upload.records.as_slice() {
         page.take(record, outcome)?;
     }
+    for link in upload.links.as_slice() {
+        page.link(link, outcome)?;
+    }
     if let Some(cursor) = &upload.commit {
         if replace {
             sweep(transaction, domain, upload, now, outcome)?;
@@ -155,11 +171,12 @@ fn take(
     }
     if outcome.worth_an_entry() {
         let detail = format!(
-            "applied {}, unchanged {}, refused {}, swept {}, digests set {}, replaced {}, erased {}{}{}",
+            "applied {}, unchanged {}, refused {}, swept {}, links {}, digests set {}, replaced {}, erased {}{}{}",
             outcome.applied,
             outcome.unchanged,
             outcome.refused.len(),
             outcome.swept,
+            outcome.links,
             outcome.set,
             outcome.replaced,
             outcome.erased,
@@ -171,7 +188,7 @@ fn take(
     Ok(())
 }
 
-/// A full compare is complete: whoever it did not name has left the scope.
+/// A full compare is complete: whoever it did not name has left the scope, and what it did not link is not linked.
 fn sweep(
     transaction: &Transaction<'_>,
     domain: &Domain,
@@ -179,12 +196,15 @@ fn sweep(
     now: i64,
     outcome: &mut Outcome,
 ) -> Result<(), StoreError> {
-    for object in accounts::unnamed_in(transaction, domain.id, upload.cycle)? {
-        accounts::set_presence(transaction, object, Presence::OutOfScope, now)?;
-        accounts::set_names(transaction, object, &[])?;
+    for object in objects::unnamed_in(transaction, domain.id, upload.cycle)? {
+        objects::set_presence(transaction, object, Presence::OutOfScope, now)?;
+        names::set(transaction, object, &[])?;
+        links::drop_from(transaction, object)?;
         outcome.erased += u32::from(digests::erase(transaction, object)?);
         outcome.swept += 1;
     }
+    let dropped = links::drop_unnamed(transaction, domain.id, upload.cycle)?;
+    outcome.links = outcome.links.saturating_add(u32::try_from(dropped).unwrap_or(u32::MAX));
     Ok(())
 }
 
@@ -194,7 +214,7 @@ fn receipt(store: &Store, domain: &Domain, outcome: &Outcome) -> Result<Receipt,
         let (acknowledged, acknowledged_before): (Option<CursorName>, Option<CursorName>) =
             (cursor(&domain.acknowledged)?, cursor(&domain.acknowledged_before)?);
         Ok(Receipt {
-            level: 0,
+            level: LEVEL,
             generation: store.tenant().generation,
             acknowledged,
             acknowledged_before,

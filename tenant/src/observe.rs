@@ -6,7 +6,7 @@ use crate::accept::pace::{Paced, Rhythm};
 use crate::relay::NoAnswer;
 use crate::serve::{Tenant, told, unix_now};
 use crate::store::agents::{self, Agent, AgentState};
-use crate::store::{StoreError, accounts, domains};
+use crate::store::{StoreError, domains, objects};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -16,6 +16,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use landbridge_wire::problem::Problem;
 use landbridge_wire::signin::Verdict;
+use landbridge_wire::upload::Kind;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -241,6 +242,6 @@ fn agents_of(registry: &mut Registry, agents: &[Agent], now: i64) {
 fn present(conn: &rusqlite::Connection) -> Result<Vec<(String, i64)>, StoreError> {
     domains::all(conn)?
         .into_iter()
-        .map(|domain| Ok((domain.dns_name, accounts::present_in(conn, domain.id)?)))
+        .map(|domain| Ok((domain.dns_name, objects::present_in(conn, domain.id, Kind::Account)?)))
         .collect()
 }

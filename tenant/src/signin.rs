@@ -320,7 +320,7 @@ impl Signin {
     ) -> Result<(Subject, Option<Why>), StoreError> {
         let found = whose(connection, name)?;
         let domain = match found {
-            Whose::One(object) => crate::store::accounts::find(connection, object)?.map(|a| a.domain),
+            Whose::One(object) => crate::store::objects::find(connection, object)?.map(|a| a.domain),
             Whose::Nobody | Whose::Ambiguous => None,
         };
         let stranger = || Subject::Stranger(held(&self.remembered).stranger(name));

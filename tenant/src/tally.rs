@@ -48,6 +48,10 @@ tally! {
     records_unchanged,
     /// Records of uploads that were not taken, in whole or their digest.
     records_refused,
+    /// Links of uploads that changed something.
+    links_applied,
+    /// Links of uploads that were not taken: from objects of another domain.
+    links_refused,
     /// Digests stored for accounts that had none.
     digests_set,
     /// Digests that replaced another one.
@@ -56,7 +60,7 @@ tally! {
     digests_repeated,
     /// Digests erased: deleted, out of scope, privileged.
     digests_erased,
-    /// Accounts gone because a full compare ended without them.
+    /// Objects gone because a full compare ended without them.
     accounts_swept,
     /// Sign-in names that arrived although another account holds them: they sign nobody in.
     names_shared,

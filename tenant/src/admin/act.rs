@@ -9,10 +9,11 @@ use crate::relay::AgentView;
 use crate::serve::Tenant;
 use crate::store::agents::{Agent, AgentState};
 use crate::store::domains::{Domain, MIN_ITERATIONS, NewDomain};
-use crate::store::{StoreError, accounts, agents, apps, audit, domains, tokens};
+use crate::store::{StoreError, agents, apps, audit, domains, objects, tokens};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{Role, Token, TokenSecret};
+use landbridge_wire::upload::Kind;
 use rusqlite::{Connection, Transaction};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -234,7 +235,7 @@ impl Change<'_> {
 fn list_domains(conn: &Connection) -> Outcome {
     let rows = domains::all(conn)?.into_iter().map(|domain| {
         Ok(DomainRow {
-            accounts: accounts::present_in(conn, domain.id)?,
+            accounts: objects::present_in(conn, domain.id, Kind::Account)?,
             name: domain.dns_name,
             netbios: domain.netbios_name,
             sid: domain.sid,

@@ -6,7 +6,7 @@ use crate::directory::{Whose, folded, whose};
 use crate::lockout::Room;
 use crate::serve::Tenant;
 use crate::store::domains::{self, Domain, SigninPolicy};
-use crate::store::{StoreError, accounts, audit, canaries};
+use crate::store::{StoreError, attributes, audit, canaries, objects};
 use rusqlite::Transaction;
 use uuid::Uuid;
 
@@ -67,7 +67,7 @@ impl By<'_> {
                     }
                 },
             };
-            let of = accounts::find(tx, object)?.map(|account| account.domain);
+            let of = objects::find(tx, object)?.map(|account| account.domain);
             if of != Some(domain.id) && !listed.contains(&object) {
                 return Ok((None, refusal("the account is of another domain", "name one of this domain")));
             }
@@ -115,7 +115,7 @@ pub(super) fn canaries_of(tenant: &Tenant, name: &str) -> Outcome {
             return Ok(Answer::Done(text.to_owned()));
         }
         let line = |object| {
-            let known = accounts::attributes(conn, object)?;
+            let known = attributes::of(conn, object)?;
             let name = known.user_principal_name.or(known.sam_account_name).unwrap_or_default();
             Ok(format!("{object}  {name}"))
         };

@@ -4,9 +4,9 @@
 
 use super::{Whose, fold, names_of, whose};
 use crate::account_state::{Account as Judged, state};
-use crate::store::accounts::{self, Account};
-use crate::store::{Store, StoreError, digests, domains, lockouts};
-use landbridge_wire::upload::{Presence, Stamp};
+use crate::store::objects::{self, Object};
+use crate::store::{Store, StoreError, attributes, digests, domains, lockouts, names};
+use landbridge_wire::upload::{Kind, Presence, Stamp};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub struct Described {
     /// The phs that writes for the domain, if one does.
     pub source: Option<Uuid>,
     /// objectSid.
-    pub sid: String,
+    pub sid: Option<String>,
     /// `present`, `deleted`, `privileged` or `out-of-scope`.
     pub presence: String,
     /// What a sign-in with the right password would end in.
@@ -108,14 +108,13 @@ fn by_walking(connection: &Connection, name: &str) -> Result<Vec<Uuid>, StoreErr
     }
     let wanted = fold(name);
     let domains = domains::all(connection)?;
-    accounts::walk(connection, MOST, |account, attributes| {
-        let sam = attributes.sam_account_name.as_deref();
-        let upn = attributes.user_principal_name.as_deref();
+    objects::walk(connection, MOST, |account, known| {
         let named = domains
             .iter()
             .find(|d| d.id == account.domain)
-            .is_some_and(|d| names_of(d, sam, upn).contains(&wanted));
-        named || account.sid == name || sam.is_some_and(|sam| fold(sam) == wanted)
+            .is_some_and(|d| names_of(d, known).contains(&wanted));
+        let sam = known.sam_account_name.as_deref().is_some_and(|sam| fold(sam) == wanted);
+        account.kind == Kind::Account && (named || sam || account.sid.as_deref() == Some(name))
     })
 }
 
@@ -125,9 +124,9 @@ fn one(
     object: Uuid,
     now: i64,
 ) -> Result<Option<Described>, StoreError> {
-    let Some(account) = accounts::find(connection, object)? else { return Ok(None) };
+    let Some(account) = objects::find(connection, object)? else { return Ok(None) };
     let Some(domain) = domains::by_id(connection, account.domain)? else { return Ok(None) };
-    let attributes = accounts::attributes(connection, object)?;
+    let attributes = attributes::of(connection, object)?;
     let digest = digests::find(connection, object)?.map(|held| DigestDescribed {
         stamp: held.stamp,
         set_at: held.set_at,
@@ -149,14 +148,14 @@ fn one(
         source: domain.writer,
         state: said(&account, digest.as_ref(), state(&judged, now).as_str()).to_owned(),
         domain: domain.dns_name,
-        presence: accounts::presence_text(account.presence).to_owned(),
+        presence: objects::presence_text(account.presence).to_owned(),
         sid: account.sid,
         protected_user: account.protected_user,
         sam_account_name: attributes.sam_account_name.as_deref().map(printable),
         user_principal_name: attributes.user_principal_name.as_deref().map(printable),
         display_name: attributes.display_name.as_deref().map(printable),
-        names: accounts::names(connection, object)?,
-        stamps: accounts::stamps_of(connection, object)?,
+        names: names::of(connection, object)?,
+        stamps: attributes::stamps_of(connection, object)?,
         digest,
         lockouts: lockouts.collect(),
         changed_at: account.changed_at,
@@ -164,7 +163,7 @@ fn one(
 }
 
 /// What stops a sign-in first.
-fn said<'a>(account: &Account, digest: Option<&DigestDescribed>, state: &'a str) -> &'a str {
+fn said<'a>(account: &Object, digest: Option<&DigestDescribed>, state: &'a str) -> &'a str {
     match account.presence {
         Presence::Deleted => "deleted in AD",
         Presence::Privileged => "privileged: not synchronised",

@@ -3,9 +3,9 @@
 
 use super::record::{is_strong, rid_of};
 use crate::store::domains::Domain;
-use crate::store::{Store, StoreError, accounts, digests};
+use crate::store::{Store, StoreError, digests, objects};
 use landbridge_wire::bounded::List;
-use landbridge_wire::upload::{MAX_RECORDS, Presence, Stamp, Wanted};
+use landbridge_wire::upload::{MAX_RECORDS, Stamp, Wanted};
 use rusqlite::Connection;
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -40,8 +40,8 @@ fn is_held(
     object: Uuid,
     stamp: &Stamp,
 ) -> Result<bool, StoreError> {
-    let Some(account) = accounts::find(connection, object)? else { return Ok(false) };
-    if account.presence != Presence::Present || rid_of(&account.sid, &domain.sid).is_none() {
+    let Some(account) = objects::present_account(connection, object)? else { return Ok(false) };
+    if account.sid.is_none_or(|sid| rid_of(&sid, &domain.sid).is_none()) {
         return Ok(false);
     }
     let Some(held) = digests::find(connection, object)? else { return Ok(false) };

@@ -1,7 +1,7 @@
 //! Whom the tenant takes no digest for, by what it knows itself: its own check behind that of `phs::qualify`.
 //! Knows no group memberships; phs resolves those. Neighbours: [`super::record`] asks for every record.
 
-use crate::store::accounts::Attributes;
+use crate::store::attributes::Attributes;
 
 /// Administrator and krbtgt.
 const RIDS: [u32; 2] = [500, 502];

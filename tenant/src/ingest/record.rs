@@ -4,11 +4,12 @@
 use super::Outcome;
 use super::privileged::is_privileged;
 use crate::directory::names_of;
-use crate::store::accounts::{self, Account, Take};
+use crate::store::attributes::Take;
 use crate::store::domains::{Domain, sub_authority};
-use crate::store::{Store, StoreError, audit, digests};
+use crate::store::objects::Object;
+use crate::store::{Store, StoreError, attributes, audit, digests, links, names, objects};
 use landbridge_crypto::salted_digest::SaltedDigest;
-use landbridge_wire::upload::{Password, Presence, Record, Refusal, RefusalReason};
+use landbridge_wire::upload::{Kind, Password, Presence, Record, Refusal, RefusalReason};
 use rusqlite::Transaction;
 use uuid::Uuid;
 
@@ -31,6 +32,7 @@ enum Digest {
     None,
     Stored,
     NotNewer,
+    Erased,
     Refused(RefusalReason),
 }
 
@@ -38,18 +40,22 @@ impl Page<'_> {
     /// Takes the record, or says in the outcome why not. Every record is counted once: as applied, unchanged or
     /// refused; of one that is refused for its digest, all else is taken.
     pub(super) fn take(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
-        let Some(rid) = record.sid.as_ref().and_then(|sid| rid_of(sid.as_str(), &self.domain.sid)) else {
+        if !is_named_as_its_kind(record, self.domain) {
             return refuse(outcome, record.object, RefusalReason::ForeignSid);
-        };
-        let mut held = accounts::find(self.transaction, record.object)?;
-        if let Some(other) = held.as_ref().filter(|held| held.domain != self.domain.id) {
-            // An objectGUID stays with an account that moves to another domain of the forest: the old domain lets
-            // go first. Otherwise one domain's phs would write another's accounts.
-            if other.presence == Presence::Present {
+        }
+        let mut held = objects::find(self.transaction, record.object)?;
+        if let Some(other) = &held {
+            // An objectGUID stays with an object that moves to another domain of the forest: the old domain lets
+            // go first. Otherwise one domain's phs would write another's objects.
+            let moved = other.domain != self.domain.id;
+            if moved && other.presence == Presence::Present {
                 return refuse(outcome, record.object, RefusalReason::ForeignSid);
             }
-            accounts::forget(self.transaction, record.object)?;
-            held = None;
+            // No object of AD becomes one of another kind: what is known of it is of no use.
+            if moved || other.kind != record.kind {
+                objects::forget(self.transaction, record.object)?;
+                held = None;
+            }
         }
         // Nothing is remembered of somebody who never was here: phs tells of every tombstone that it cannot place.
         if held.is_none() && matches!(record.presence, Presence::Deleted | Presence::OutOfScope) {
@@ -57,17 +63,20 @@ impl Page<'_> {
             return Ok(());
         }
         let replace = self.full_compare.is_some() && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
-        let mut changed = self.account(record, held.as_ref())?;
+        let mut changed = self.object(record, held.as_ref())?;
         let attributes_changed = self.attributes(record, replace)?;
         let entered = held.as_ref().is_none_or(|h| h.presence != record.presence);
         changed |= attributes_changed;
-        let digest = self.digest(record, rid, replace, outcome)?;
-        if attributes_changed || entered {
+        let digest = self.digest(record, replace, outcome)?;
+        if record.kind == Kind::Account && (attributes_changed || entered) {
             self.names(record, outcome)?;
+        }
+        if record.presence != Presence::Present {
+            links::drop_from(self.transaction, record.object)?;
         }
         match digest {
             Digest::Refused(why) => return refuse(outcome, record.object, why),
-            Digest::Stored => changed = true,
+            Digest::Stored | Digest::Erased => changed = true,
             Digest::None | Digest::NotNewer => {}
         }
         if changed {
@@ -78,23 +87,26 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn account(&self, record: &Record, held: Option<&Account>) -> Result<bool, StoreError> {
-        let mut account = Account {
+    fn object(&self, record: &Record, held: Option<&Object>) -> Result<bool, StoreError> {
+        let removed = objects::is_removed(record.presence);
+        let mut object = Object {
             object: record.object,
+            kind: record.kind,
             domain: self.domain.id,
-            sid: record.sid.as_ref().map(|sid| sid.as_str().to_owned()).unwrap_or_default(),
+            sid: record.sid.as_ref().map(|sid| sid.as_str().to_owned()),
             presence: record.presence,
+            removed_at: removed.then(|| held.and_then(|h| h.removed_at).unwrap_or(self.now)),
             protected_user: record.protected_user.or(held.map(|h| h.protected_user)).unwrap_or(false),
             cycle: self.full_compare.or(held.and_then(|h| h.cycle)),
             changed_at: held.map_or(self.now, |h| h.changed_at),
         };
-        let unmarked = held.map(|h| Account { cycle: account.cycle, ..h.clone() });
-        let changed = unmarked.as_ref() != Some(&account);
+        let unmarked = held.map(|h| Object { cycle: object.cycle, ..h.clone() });
+        let changed = unmarked.as_ref() != Some(&object);
         if changed {
-            account.changed_at = self.now;
+            object.changed_at = self.now;
         }
-        if held != Some(&account) {
-            accounts::put(self.transaction, &account)?;
+        if held != Some(&object) {
+            objects::put(self.transaction, &object)?;
         }
         Ok(changed)
     }
@@ -105,33 +117,36 @@ impl Page<'_> {
         let mut changed = false;
         // Those who left are told with little or nothing; what was known of them stays for whoever asks why.
         if replace && record.presence == Presence::Present {
-            changed |= accounts::keep_only(self.transaction, record.object, sent)?;
+            changed |= attributes::keep_only(self.transaction, record.object, sent)?;
         }
         for attribute in sent {
-            changed |= accounts::put_attribute(self.transaction, record.object, attribute, take)?;
+            changed |= attributes::put(self.transaction, record.object, attribute, take)?;
         }
         Ok(changed)
     }
 
-    fn digest(
-        &self,
-        record: &Record,
-        rid: u32,
-        replace: bool,
-        outcome: &mut Outcome,
-    ) -> Result<Digest, StoreError> {
+    fn digest(&self, record: &Record, replace: bool, outcome: &mut Outcome) -> Result<Digest, StoreError> {
         if record.presence != Presence::Present {
             self.erase(record.object, "no longer present", outcome)?;
             return Ok(Digest::None);
         }
+        let offered = record.password.is_some();
+        let no = if offered { Digest::Refused(RefusalReason::Privileged) } else { Digest::None };
+        if record.kind != Kind::Account {
+            return Ok(no);
+        }
         // Asked for every record: an adminCount that arrives alone erases what was taken before.
         if !self.domain.allow_privileged {
-            let known = accounts::attributes(self.transaction, record.object)?;
-            if record.privileged || is_privileged(rid, &known) {
+            let known = attributes::of(self.transaction, record.object)?;
+            let rid = record.sid.as_ref().and_then(|sid| rid_of(sid.as_str(), &self.domain.sid));
+            if record.privileged || rid.is_none_or(|rid| is_privileged(rid, &known)) {
                 self.erase(record.object, "became privileged", outcome)?;
-                let offered = record.password.is_some();
-                return Ok(if offered { Digest::Refused(RefusalReason::Privileged) } else { Digest::None });
+                return Ok(no);
             }
+        }
+        if record.erase_password {
+            let erased = self.erase(record.object, "its password is not carried any more", outcome)?;
+            return Ok(if erased { Digest::Erased } else { Digest::None });
         }
         match &record.password {
             Some(password) => self.password(record.object, password, replace, outcome),
@@ -179,12 +194,14 @@ impl Page<'_> {
         Ok(Digest::Stored)
     }
 
-    fn erase(&self, object: Uuid, why: &str, outcome: &mut Outcome) -> Result<(), StoreError> {
-        if digests::erase(self.transaction, object)? {
+    /// Says whether there was one.
+    fn erase(&self, object: Uuid, why: &str, outcome: &mut Outcome) -> Result<bool, StoreError> {
+        let erased = digests::erase(self.transaction, object)?;
+        if erased {
             outcome.erased += 1;
             self.on_record("digest-erased", object, why)?;
         }
-        Ok(())
+        Ok(erased)
     }
 
     fn on_record(&self, action: &str, object: Uuid, detail: &str) -> Result<(), StoreError> {
@@ -195,20 +212,16 @@ impl Page<'_> {
     /// then on it signs neither in.
     fn names(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
         let names = match record.presence {
-            Presence::Present => {
-                let known = accounts::attributes(self.transaction, record.object)?;
-                let (sam, upn) = (known.sam_account_name.as_deref(), known.user_principal_name.as_deref());
-                names_of(self.domain, sam, upn)
-            }
+            Presence::Present => names_of(self.domain, &attributes::of(self.transaction, record.object)?),
             Presence::Deleted | Presence::Privileged | Presence::OutOfScope => Vec::new(),
         };
-        let before = accounts::names(self.transaction, record.object)?;
+        let before = names::of(self.transaction, record.object)?;
         if before == names {
             return Ok(());
         }
-        accounts::set_names(self.transaction, record.object, &names)?;
+        names::set(self.transaction, record.object, &names)?;
         for name in names.iter().filter(|name| !before.contains(name)) {
-            let other = accounts::holders(self.transaction, name)?.into_iter().find(|o| *o != record.object);
+            let other = names::holders(self.transaction, name)?.into_iter().find(|o| *o != record.object);
             if let Some(other) = other {
                 outcome.shared += 1;
                 let detail = format!("{name} is also {other}'s: it signs neither in");
@@ -222,6 +235,16 @@ impl Page<'_> {
 fn refuse(outcome: &mut Outcome, object: Uuid, why: RefusalReason) -> Result<(), StoreError> {
     outcome.refused.push(Refusal { object, why });
     Ok(())
+}
+
+/// Whether it has a SID of this domain, if its kind has one at all.
+fn is_named_as_its_kind(record: &Record, domain: &Domain) -> bool {
+    match record.kind {
+        Kind::Account | Kind::Group => {
+            record.sid.as_ref().is_some_and(|sid| rid_of(sid.as_str(), &domain.sid).is_some())
+        }
+        Kind::Contact | Kind::PasswordSettings => record.sid.is_none(),
+    }
 }
 
 /// The RID, if the SID is of the domain and spelled as SIDs are.

@@ -3,21 +3,22 @@
 
 use super::*;
 use crate::fixture::*;
-use crate::store::accounts::{Attributes, find};
+use crate::store::attributes::{self, Attributes};
+use crate::store::objects::find;
 use landbridge_wire::upload::{Attribute, AttributeValue, DomainPolicy, Record, RefusalReason};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 fn known(tenant: &Tenant, n: u128) -> Attributes {
-    tenant.store.read(|c| accounts::attributes(c, object(n))).unwrap()
+    tenant.store.read(|c| attributes::of(c, object(n))).unwrap()
 }
 
 fn presence(tenant: &Tenant, n: u128) -> Presence {
     tenant.store.read(|c| find(c, object(n))).unwrap().unwrap().presence
 }
 
-fn names(tenant: &Tenant, n: u128) -> Vec<String> {
-    tenant.store.read(|c| accounts::names(c, object(n))).unwrap()
+fn names_held(tenant: &Tenant, n: u128) -> Vec<String> {
+    tenant.store.read(|c| names::of(c, object(n))).unwrap()
 }
 
 fn held_stamp(tenant: &Tenant, n: u128) -> Option<u32> {
@@ -100,11 +101,11 @@ fn a_removed_attribute_is_known_to_be_removed() {
     tenant.sends(vec![with(1, vec![written(2, AttributeValue::UserPrincipalName(None))])]);
     assert_eq!(known(&tenant, 1).user_principal_name, None);
     // The name that AD makes of the sAMAccountName happens to be the same here, so it stays.
-    assert_eq!(names(&tenant, 1), ["corp.example.com\\user1", "corp\\user1", "user1@corp.example.com"]);
+    assert_eq!(names_held(&tenant, 1), ["corp.example.com\\user1", "corp\\user1", "user1@corp.example.com"]);
     let other = vec![written(1, upn("someone@else.where"))];
     tenant.sends(vec![with(2, other)]);
     tenant.sends(vec![with(2, vec![written(2, AttributeValue::UserPrincipalName(None))])]);
-    assert!(names(&tenant, 2).is_empty());
+    assert!(names_held(&tenant, 2).is_empty());
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn who_is_deleted_privileged_or_out_of_scope_loses_digest_and_names_at_once() {
         assert_eq!(receipt.applied, 1);
         assert_eq!(presence(&tenant, 1), left);
         assert!(!tenant.has_digest(object(1)));
-        assert!(names(&tenant, 1).is_empty());
+        assert!(names_held(&tenant, 1).is_empty());
         assert_eq!(tenant.store.tally().digests_erased.now(), 1);
         assert_eq!(tenant.sends(vec![gone(1, left)]).unchanged, 1);
     }
@@ -204,7 +205,7 @@ fn a_record_of_somebody_gone_brings_no_digest_in() {
     tenant.sends(vec![bare(1)]);
     tenant.sends(vec![Record { presence: Presence::OutOfScope, ..user(1, "one") }]);
     assert!(!tenant.has_digest(object(1)));
-    assert!(names(&tenant, 1).is_empty());
+    assert!(names_held(&tenant, 1).is_empty());
 }
 
 #[test]
@@ -224,7 +225,7 @@ fn who_comes_back_has_its_names_and_needs_a_fresh_digest() {
     tenant.sends(vec![user(1, "one")]);
     tenant.sends(vec![gone(1, Presence::Deleted)]);
     tenant.sends(vec![bare(1)]);
-    assert!(names(&tenant, 1).contains(&"corp\\user1".to_owned()));
+    assert!(names_held(&tenant, 1).contains(&"corp\\user1".to_owned()));
     assert!(!tenant.has_digest(object(1)));
     assert_eq!(wanted(&tenant, &[(1, 1)]), [object(1)]);
     tenant.sends(vec![Record { password: sent(1, "one"), ..bare(1) }]);
@@ -360,8 +361,8 @@ fn one_domains_phs_cannot_write_another_domains_account() {
     // Once the account has left its domain, the forest may have moved it: it begins anew.
     tenant.sends(vec![gone(1, Presence::Deleted)]);
     assert_eq!(super::upload(&tenant.store, &other, &upload(thief()), NOW).unwrap().applied, 1);
-    assert!(names(&tenant, 1).contains(&"lab\\user1".to_owned()));
-    assert!(!names(&tenant, 1).contains(&"corp\\user1".to_owned()));
+    assert!(names_held(&tenant, 1).contains(&"lab\\user1".to_owned()));
+    assert!(!names_held(&tenant, 1).contains(&"corp\\user1".to_owned()));
     assert_eq!(refusal(&tenant.sends(vec![user(1, "back")])), Some(RefusalReason::ForeignSid));
 }
 
@@ -513,7 +514,7 @@ fn whoever_a_full_compare_did_not_name_is_gone_at_its_commit_and_not_before() {
     for n in [4, 5] {
         assert_eq!(presence(&tenant, n), Presence::OutOfScope);
         assert!(!tenant.has_digest(object(n)));
-        assert!(names(&tenant, n).is_empty());
+        assert!(names_held(&tenant, n).is_empty());
     }
     for n in [1, 2, 3, 9] {
         assert_eq!(presence(&tenant, n), Presence::Present, "{n}");
@@ -591,11 +592,11 @@ fn names_that_could_fool_somebody_sign_nobody_in() {
     ];
     for (n, name) in (1..).zip(evil) {
         assert_eq!(tenant.sends(vec![with(n, vec![written(1, upn(name))])]).applied, 1);
-        assert!(names(&tenant, n).is_empty(), "{name:?}");
+        assert!(names_held(&tenant, n).is_empty(), "{name:?}");
     }
     for (n, name) in (50..).zip(["", "a\\b", "a\0b", "a\u{7f}"]) {
         tenant.sends(vec![with(n, vec![written(1, sam(name))])]);
-        assert!(names(&tenant, n).is_empty(), "{name:?}");
+        assert!(names_held(&tenant, n).is_empty(), "{name:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use crate::directory::folded;
 use crate::lockout::{Room, Seen, Tries, source};
 use crate::relay::{Asked, NoAnswer};
 use crate::store::domains::{Domain, SigninPolicy};
-use crate::store::{StoreError, accounts, canaries, domains, lockouts};
+use crate::store::{StoreError, attributes, canaries, domains, lockouts, objects};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin as wire;
 use landbridge_wire::upload::Presence;
@@ -104,9 +104,9 @@ impl Signin {
             let (subject, because, domain, password_set) = signin.store.read(|conn| {
                 let (subject, because) = signin.subject(conn, &name, limit)?;
                 let (domain, password_set) = match (subject, because) {
-                    (Subject::Account(object), None) => match accounts::find(conn, object)? {
+                    (Subject::Account(object), None) => match objects::find(conn, object)? {
                         Some(account) => {
-                            let set = accounts::attributes(conn, object)?.pwd_last_set;
+                            let set = attributes::of(conn, object)?.pwd_last_set;
                             (domains::by_id(conn, account.domain)?, set)
                         }
                         None => (None, None),
@@ -176,8 +176,8 @@ impl Signin {
         }
         let (locked, spent, set, present, canary) = self.store.read(|conn| {
             let locked = self.is_locked(conn, Subject::Account(object), &candidate.from, now)?;
-            let account = accounts::find(conn, object)?;
-            let set = accounts::attributes(conn, object)?.pwd_last_set;
+            let account = objects::find(conn, object)?;
+            let set = attributes::of(conn, object)?.pwd_last_set;
             let present = account.is_some_and(|account| account.presence == Presence::Present);
             Ok((locked, self.spent(conn, object)?, set, present, canaries::is_one(conn, object)?))
         })?;
@@ -310,9 +310,9 @@ impl Signin {
 
     fn accepted(&self, object: Uuid) -> Result<Verdict, StoreError> {
         let read = self.store.read(|conn| {
-            let Some(account) = accounts::find(conn, object)? else { return Ok(None) };
+            let Some(account) = objects::find(conn, object)? else { return Ok(None) };
             let Some(domain) = domains::by_id(conn, account.domain)? else { return Ok(None) };
-            Ok(Some((account, domain, accounts::attributes(conn, object)?)))
+            Ok(Some((account, domain, attributes::of(conn, object)?)))
         })?;
         // It may have been deleted while the agent was asked.
         let read = read.filter(|(account, _, _)| account.presence == Presence::Present);

@@ -4,7 +4,7 @@
 use super::{Person, Signin, Verdict, Why, held, refused};
 use crate::account_state::{Account, State, state};
 use crate::store::domains::Domain;
-use crate::store::{StoreError, accounts, digests, domains};
+use crate::store::{StoreError, attributes, digests, domains, objects};
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::upload::Presence;
@@ -15,9 +15,9 @@ impl Signin {
     /// Verifies the password and then the account, each as the store has it now.
     pub(super) fn judge(&self, object: Uuid, password: &Password, now: i64) -> Result<Verdict, StoreError> {
         let read = self.store.read(|connection| {
-            let Some(account) = accounts::find(connection, object)? else { return Ok(None) };
+            let Some(account) = objects::find(connection, object)? else { return Ok(None) };
             let Some(domain) = domains::by_id(connection, account.domain)? else { return Ok(None) };
-            let known = accounts::attributes(connection, object)?;
+            let known = attributes::of(connection, object)?;
             Ok(Some((account, domain, known, digests::find(connection, object)?)))
         })?;
         let Some((account, domain, known, digest)) = read else {

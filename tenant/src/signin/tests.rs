@@ -4,7 +4,7 @@
 use super::*;
 use crate::account_state::filetime;
 use crate::fixture::*;
-use crate::store::{accounts, lockouts};
+use crate::store::{lockouts, objects};
 use landbridge_wire::upload::{AttributeValue, Presence, Record};
 use std::sync::Barrier;
 use std::time::Instant;
@@ -164,7 +164,7 @@ fn who_left_the_scope_or_has_no_digest_is_refused() {
 #[test]
 fn a_name_that_outlived_its_account_signs_nobody_in() {
     let tenant = three();
-    tenant.store.write(|t| accounts::set_presence(t, object(1), Presence::Deleted, NOW)).unwrap();
+    tenant.store.write(|t| objects::set_presence(t, object(1), Presence::Deleted, NOW)).unwrap();
     assert_eq!(why(&tries(&signin(&tenant), "CORP\\user1", "right1")), Why::NoDigest);
 }
 

@@ -57,8 +57,8 @@ pub fn find(connection: &Connection, object: Uuid) -> Result<Option<Held>, Store
 pub fn any_of(connection: &Connection, domain: i64) -> Result<Option<(Uuid, Held)>, StoreError> {
     let object = connection
         .prepare_cached(
-            "SELECT d.object FROM accounts a JOIN digests d ON d.object = a.object
-             WHERE a.domain = ?1 AND a.presence = 'present' LIMIT 1",
+            "SELECT d.object FROM objects a JOIN digests d ON d.object = a.object
+             WHERE a.domain = ?1 AND a.kind = 'account' AND a.presence = 'present' LIMIT 1",
         )?
         .query_row([domain], |row| stamps::guid(row, 0))
         .optional()?;

@@ -6,16 +6,19 @@
 //! Neighbours: [`mod@file`] makes and opens the file, [`mod@error`] says what is wrong with it and who must act; the
 //! other modules hold the statements of one table each.
 
-pub mod accounts;
 pub mod agents;
 pub mod apps;
+pub mod attributes;
 pub mod audit;
 pub mod canaries;
 pub mod digests;
 pub mod domains;
 pub mod error;
 pub mod file;
+pub mod links;
 pub mod lockouts;
+pub mod names;
+pub mod objects;
 pub mod stamps;
 pub mod tokens;
 mod upgrade;
@@ -31,7 +34,7 @@ use uuid::Uuid;
 use crate::tally::Tally;
 
 /// The version of the schema that this build reads and writes (`PRAGMA user_version`).
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// Who this database belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

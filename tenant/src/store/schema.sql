@@ -1,4 +1,4 @@
--- The tenant's database, version 2 (`upgrade.rs` has what version 1 lacked). Times are seconds since 1970; GUIDs are 16 bytes, big-endian
+-- The tenant's database, version 3 (`upgrade.rs` has what older versions lacked). Times are seconds since 1970; GUIDs are 16 bytes, big-endian
 -- (as uuid::Uuid::as_bytes gives them). No column holds a secret in the clear: digests are sealed,
 -- tokens and application secrets are hashed.
 
@@ -38,36 +38,58 @@ CREATE TABLE canaries (
     added_at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE accounts (
+-- What a phs tells of: accounts, groups, contacts, password settings objects.
+CREATE TABLE objects (
     object          BLOB PRIMARY KEY,              -- objectGUID
     domain          INTEGER NOT NULL REFERENCES domains(id),
-    sid             TEXT NOT NULL,
+    sid             TEXT,                          -- NULL: it has none
     presence        TEXT NOT NULL,                 -- as wire::upload::Presence
     protected_user  INTEGER NOT NULL DEFAULT 0,
     cycle           BLOB,                          -- the last full compare that named it
-    changed_at      INTEGER NOT NULL
+    changed_at      INTEGER NOT NULL,
+    kind            TEXT NOT NULL DEFAULT 'account', -- as wire::upload::Kind
+    removed_at      INTEGER                        -- since when it is deleted or out of scope
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX accounts_by_domain ON accounts(domain, presence);
+CREATE INDEX objects_by_domain ON objects(domain, kind, presence);
+CREATE INDEX objects_by_sid ON objects(sid);
+CREATE INDEX objects_removed ON objects(removed_at) WHERE removed_at IS NOT NULL;
 
 CREATE TABLE attributes (
-    object      BLOB NOT NULL REFERENCES accounts(object),
+    object      BLOB NOT NULL REFERENCES objects(object),
     name        TEXT NOT NULL,                     -- as wire::upload::AttributeValue
     stamp       BLOB NOT NULL,
     value       ANY,                               -- NULL: removed
     PRIMARY KEY (object, name)
 ) STRICT, WITHOUT ROWID;
+-- Who has a group as the primary one is no link.
+CREATE INDEX attributes_primary_group ON attributes(value, object) WHERE name = 'primary_group_id';
+
+-- Values of linked attributes. Either end may be an object that is not known, or not yet; so a link belongs to the domain
+-- whose phs told it, and counts only for that domain. One that was removed stays, so that its stamp is known.
+CREATE TABLE links (
+    source  BLOB NOT NULL,                         -- objectGUID of the object that has the attribute
+    what    TEXT NOT NULL,                         -- as wire::upload::LinkKind
+    target  BLOB NOT NULL,                         -- objectGUID of the object that the value names
+    domain  INTEGER NOT NULL REFERENCES domains(id),
+    stamp   BLOB NOT NULL,
+    present INTEGER NOT NULL,
+    cycle   BLOB,                                  -- the last full compare that named it
+    PRIMARY KEY (source, what, target, domain)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX links_by_target ON links(target, what, domain, present);
+CREATE INDEX links_applies_to ON links(domain, target) WHERE what = 'applies-to' AND present = 1;
 
 -- Names that a person signs in with, folded; derived from attributes. Two objects may hold one name:
 -- then it signs nobody in.
 CREATE TABLE signin_names (
     name    TEXT NOT NULL,                         -- 'user@domain' or 'DOMAIN\user', folded
-    object  BLOB NOT NULL REFERENCES accounts(object),
+    object  BLOB NOT NULL REFERENCES objects(object),
     PRIMARY KEY (name, object)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX signin_names_by_object ON signin_names(object);
 
 CREATE TABLE digests (
-    object      BLOB PRIMARY KEY REFERENCES accounts(object),
+    object      BLOB PRIMARY KEY REFERENCES objects(object),
     stamp       BLOB NOT NULL,                     -- of unicodePwd
     sealed      BLOB NOT NULL,                     -- crypto::seal over the digest's text
     set_at      INTEGER NOT NULL

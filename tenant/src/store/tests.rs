@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::fixture::{NOW, Tenant, keys};
+use landbridge_wire::upload::Kind;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -103,6 +104,65 @@ fn a_newer_schema_is_refused_and_left_alone() {
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
+/// Every table with its columns, and every index with its own.
+fn shape(connection: &Connection) -> Vec<String> {
+    let ask = "SELECT m.name, t.cid, t.name, t.type, t.\"notnull\", t.dflt_value, t.pk
+               FROM sqlite_schema m JOIN pragma_table_info(m.name) t WHERE m.type = 'table'
+               UNION ALL
+               SELECT m.name, i.seqno, i.name, m.tbl_name, i.cid, m.sql LIKE '%WHERE%', 0
+               FROM sqlite_schema m JOIN pragma_index_info(m.name) i WHERE m.type = 'index'
+               UNION ALL
+               SELECT m.name, f.seq, f.\"table\", f.\"from\", f.\"to\", NULL, 0
+               FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table'
+               ORDER BY 1, 2, 3";
+    let mut statement = connection.prepare(ask).unwrap();
+    let line = |row: &rusqlite::Row<'_>| {
+        Ok(format!("{:?}", (0..7).map(|n| row.get(n)).collect::<Result<Vec<rusqlite::types::Value>, _>>()?))
+    };
+    statement.query_map([], line).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tenant.db");
+    let old = Connection::open(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    old.execute_batch(include_str!("schema_2.sql")).unwrap();
+    old.execute_batch(
+        "PRAGMA application_id = 1279415374; PRAGMA user_version = 2;
+         INSERT INTO tenant VALUES (1, zeroblob(16), zeroblob(16), 1);
+         INSERT INTO domains (id, dns_name, netbios_name, sid, min_iterations, added_at)
+             VALUES (1, 'corp.example.com', 'CORP', 'S-1-5-21-1-2-3', 1000, 1);
+         INSERT INTO accounts VALUES (x'000000000000000000000000aaaa0001', 1, 'S-1-5-21-1-2-3-1101', 'present', 1, NULL, 5),
+             (x'000000000000000000000000aaaa0002', 1, 'S-1-5-21-1-2-3-1102', 'deleted', 0, NULL, 6);
+         INSERT INTO attributes VALUES (x'000000000000000000000000aaaa0001', 'mail', zeroblob(28), 'a@b');
+         INSERT INTO signin_names VALUES ('corp\\a', x'000000000000000000000000aaaa0001');
+         INSERT INTO digests VALUES (x'000000000000000000000000aaaa0001', zeroblob(28), zeroblob(80), 5);",
+    )
+    .unwrap();
+    old.close().unwrap();
+    let store = Store::open(&path, keys()).unwrap();
+    let object = crate::fixture::object;
+    store
+        .read(|connection| {
+            let kept = objects::find(connection, object(1))?.unwrap();
+            assert_eq!((kept.kind, kept.changed_at, kept.removed_at), (Kind::Account, 5, None));
+            assert_eq!(kept.sid.as_deref(), Some("S-1-5-21-1-2-3-1101"));
+            assert!(kept.protected_user);
+            assert_eq!(objects::find(connection, object(2))?.unwrap().removed_at, Some(6));
+            assert_eq!(attributes::of(connection, object(1))?.mail.as_deref(), Some("a@b"));
+            assert_eq!(names::of(connection, object(1))?, ["corp\\a"]);
+            assert!(digests::find(connection, object(1))?.is_some());
+            Ok(())
+        })
+        .unwrap();
+    let fresh = Tenant::new();
+    let today = fresh.store.read(|c| Ok(shape(c))).unwrap();
+    assert_eq!(store.read(|c| Ok(shape(c))).unwrap(), today);
+    assert!(today.len() > 100, "{}", today.len());
+}
+
 #[test]
 fn garbage_an_empty_file_and_another_programs_database_are_not_ours() {
     let directory = tempfile::tempdir().unwrap();
@@ -164,7 +224,7 @@ fn a_full_disk_is_named_and_what_was_there_stays() {
         .unwrap_err();
     assert_eq!(error.trouble(), Some(&Trouble::Full));
     assert!(error.to_string().starts_with(&tenant.path().display().to_string()), "{error}");
-    assert!(tenant.store.read(|c| accounts::find(c, crate::fixture::object(1))).unwrap().is_some());
+    assert!(tenant.store.read(|c| objects::find(c, crate::fixture::object(1))).unwrap().is_some());
 }
 
 #[test]
@@ -221,8 +281,8 @@ fn an_erased_digest_leaves_nothing_in_the_file() {
 fn a_row_with_a_value_this_program_never_writes_is_named_and_not_guessed() {
     let tenant = Tenant::new();
     tenant.sends_bare(1);
-    tenant.store.write(|t| Ok(t.execute("UPDATE accounts SET presence = 'perhaps'", [])?)).unwrap();
-    let error = tenant.store.read(|c| accounts::find(c, crate::fixture::object(1))).unwrap_err();
+    tenant.store.write(|t| Ok(t.execute("UPDATE objects SET presence = 'perhaps'", [])?)).unwrap();
+    let error = tenant.store.read(|c| objects::find(c, crate::fixture::object(1))).unwrap_err();
     assert!(matches!(error, StoreError::Foreign { what: "presence" }));
     assert!(!error.to_string().contains("perhaps"));
 }

@@ -6,7 +6,7 @@ use super::{SCHEMA_VERSION, StoreError};
 use rusqlite::Connection;
 
 /// What a version lacked that the next one has; the first is from version 1 to 2.
-const STEPS: [&str; 1] = [
+const STEPS: [&str; 2] = [
     // 2: sign-in policy, approval of agents, canaries, the certificate before.
     "ALTER TABLE domains ADD COLUMN signin_policy TEXT NOT NULL DEFAULT 'phs';
      ALTER TABLE domains ADD COLUMN approve_agents INTEGER NOT NULL DEFAULT 0;
@@ -16,6 +16,29 @@ const STEPS: [&str; 1] = [
          domain      INTEGER NOT NULL REFERENCES domains(id),
          added_at    INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;",
+    // 3: groups, contacts and password settings objects beside the accounts, and links between them all.
+    "DROP INDEX accounts_by_domain;
+     ALTER TABLE accounts RENAME TO objects;
+     ALTER TABLE objects ALTER COLUMN sid DROP NOT NULL;
+     ALTER TABLE objects ADD COLUMN kind TEXT NOT NULL DEFAULT 'account';
+     ALTER TABLE objects ADD COLUMN removed_at INTEGER;
+     UPDATE objects SET removed_at = changed_at WHERE presence IN ('deleted', 'out-of-scope');
+     CREATE INDEX objects_by_domain ON objects(domain, kind, presence);
+     CREATE INDEX objects_by_sid ON objects(sid);
+     CREATE INDEX objects_removed ON objects(removed_at) WHERE removed_at IS NOT NULL;
+     CREATE INDEX attributes_primary_group ON attributes(value, object) WHERE name = 'primary_group_id';
+     CREATE TABLE links (
+         source  BLOB NOT NULL,
+         what    TEXT NOT NULL,
+         target  BLOB NOT NULL,
+         domain  INTEGER NOT NULL REFERENCES domains(id),
+         stamp   BLOB NOT NULL,
+         present INTEGER NOT NULL,
+         cycle   BLOB,
+         PRIMARY KEY (source, what, target, domain)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX links_by_target ON links(target, what, domain, present);
+     CREATE INDEX links_applies_to ON links(domain, target) WHERE what = 'applies-to' AND present = 1;",
 ];
 
 /// The oldest version that can be upgraded.

@@ -1,33 +1,14 @@
-//! The accounts, what is known of each, and the names that it signs in with.
-//! Neighbours: `ingest` writes; `directory` finds by name; `signin` reads what account_state needs.
+//! What is known of each object, value by value, with the stamp of each.
+//! Neighbours: `ingest` writes; `signin` reads what account_state needs, `directory` the rest.
 
 use super::{StoreError, stamps};
 use landbridge_wire::bounded::Text;
-use landbridge_wire::upload::{Attribute, AttributeValue, Presence, Stamp};
+use landbridge_wire::upload::{Attribute, AttributeValue, Stamp};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
-/// An account, without its attributes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// objectGUID.
-    pub object: Uuid,
-    /// The row of its domain.
-    pub domain: i64,
-    /// objectSid, as text.
-    pub sid: String,
-    /// Whether it is in the cloud.
-    pub presence: Presence,
-    /// Member of Protected Users.
-    pub protected_user: bool,
-    /// The last full compare that named it.
-    pub cycle: Option<Uuid>,
-    /// When something about it changed last: seconds since 1970.
-    pub changed_at: i64,
-}
-
-/// What is known of an account; none: never told, or removed in AD. Units as in [`AttributeValue`].
+/// What is known of an object; none: never told, or removed in AD. Units as in [`AttributeValue`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
     /// sAMAccountName.
@@ -50,6 +31,40 @@ pub struct Attributes {
     pub primary_group_id: Option<i64>,
     /// adminCount.
     pub admin_count: Option<i64>,
+    /// The attribute that phs's administrator chose as a further sign-in name.
+    pub alternate_login: Option<String>,
+    /// mail.
+    pub mail: Option<String>,
+    /// proxyAddresses, one a line.
+    pub proxy_addresses: Option<String>,
+    /// givenName.
+    pub given_name: Option<String>,
+    /// sn.
+    pub surname: Option<String>,
+    /// department.
+    pub department: Option<String>,
+    /// title.
+    pub title: Option<String>,
+    /// telephoneNumber.
+    pub telephone_number: Option<String>,
+    /// mobile.
+    pub mobile: Option<String>,
+    /// description.
+    pub description: Option<String>,
+    /// groupType.
+    pub group_type: Option<i64>,
+    /// cn, of what has no other name.
+    pub name: Option<String>,
+    /// msDS-PasswordSettingsPrecedence.
+    pub precedence: Option<i64>,
+    /// msDS-MaximumPasswordAge.
+    pub maximum_password_age: Option<i64>,
+    /// msDS-LockoutDuration.
+    pub lockout_duration: Option<i64>,
+    /// msDS-LockoutObservationWindow.
+    pub lockout_observation_window: Option<i64>,
+    /// msDS-LockoutThreshold.
+    pub lockout_threshold: Option<i64>,
 }
 
 /// When a value that is held gives way.
@@ -61,80 +76,8 @@ pub enum Take {
     Whatever,
 }
 
-/// The account of that objectGUID.
-pub fn find(connection: &Connection, object: Uuid) -> Result<Option<Account>, StoreError> {
-    let row = connection
-        .prepare_cached(
-            "SELECT domain, sid, presence, protected_user, cycle, changed_at FROM accounts WHERE object = ?1",
-        )?
-        .query_row([object.as_bytes()], |row| {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get::<_, String>(2)?,
-                row.get(3)?,
-                stamps::guid_or_none(row, 4)?,
-                row.get(5)?,
-            ))
-        })
-        .optional()?;
-    let Some((domain, sid, presence, protected_user, cycle, changed_at)) = row else { return Ok(None) };
-    let presence = presence_of(&presence)?;
-    Ok(Some(Account { object, domain, sid, presence, protected_user, cycle, changed_at }))
-}
-
-/// Stores the account; replaces what was there.
-pub fn put(transaction: &Transaction<'_>, account: &Account) -> Result<(), StoreError> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO accounts (object, domain, sid, presence, protected_user, cycle, changed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (object) DO UPDATE SET domain = excluded.domain, sid = excluded.sid, presence = excluded.presence,
-                 protected_user = excluded.protected_user, cycle = excluded.cycle, changed_at = excluded.changed_at",
-        )?
-        .execute((
-            account.object.as_bytes(),
-            account.domain,
-            &account.sid,
-            presence_text(account.presence),
-            account.protected_user,
-            account.cycle.map(|c| *c.as_bytes()),
-            account.changed_at,
-        ))?;
-    Ok(())
-}
-
-/// The accounts of the domain that are present and that this full compare has not named.
-pub fn unnamed_in(connection: &Connection, domain: i64, cycle: Uuid) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT object FROM accounts WHERE domain = ?1 AND presence = 'present' AND cycle IS NOT ?2",
-    )?;
-    let rows = statement.query_map((domain, cycle.as_bytes()), |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Changes presence alone. `now` is in seconds since 1970.
-pub fn set_presence(
-    transaction: &Transaction<'_>,
-    object: Uuid,
-    presence: Presence,
-    now: i64,
-) -> Result<(), StoreError> {
-    transaction
-        .prepare_cached("UPDATE accounts SET presence = ?2, changed_at = ?3 WHERE object = ?1")?
-        .execute((object.as_bytes(), presence_text(presence), now))?;
-    Ok(())
-}
-
-/// How many accounts of the domain are present.
-pub fn present_in(connection: &Connection, domain: i64) -> Result<i64, StoreError> {
-    Ok(connection
-        .prepare_cached("SELECT count(*) FROM accounts WHERE domain = ?1 AND presence = 'present'")?
-        .query_row([domain], |row| row.get(0))?)
-}
-
-/// All that is known of an account.
-pub fn attributes(connection: &Connection, object: Uuid) -> Result<Attributes, StoreError> {
+/// All that is known of an object.
+pub fn of(connection: &Connection, object: Uuid) -> Result<Attributes, StoreError> {
     let mut known = Attributes::default();
     for (name, _, value) in stored(connection, object)? {
         place(&mut known, &name, value)?;
@@ -151,7 +94,7 @@ pub fn stamps_of(connection: &Connection, object: Uuid) -> Result<Vec<(String, S
 }
 
 /// Takes over a value. Says whether anything changed.
-pub fn put_attribute(
+pub fn put(
     transaction: &Transaction<'_>,
     object: Uuid,
     attribute: &Attribute,
@@ -190,69 +133,6 @@ pub fn keep_only(
         }
     }
     Ok(dropped)
-}
-
-/// The names the account signs in with; replaces those it had.
-pub fn set_names(transaction: &Transaction<'_>, object: Uuid, names: &[String]) -> Result<(), StoreError> {
-    transaction.prepare_cached("DELETE FROM signin_names WHERE object = ?1")?.execute([object.as_bytes()])?;
-    let mut add =
-        transaction.prepare_cached("INSERT OR IGNORE INTO signin_names (name, object) VALUES (?1, ?2)")?;
-    for name in names {
-        add.execute((name, object.as_bytes()))?;
-    }
-    Ok(())
-}
-
-/// The names the account signs in with.
-pub fn names(connection: &Connection, object: Uuid) -> Result<Vec<String>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT name FROM signin_names WHERE object = ?1 ORDER BY name")?;
-    let rows = statement.query_map([object.as_bytes()], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Whose sign-in name this is, at most two of them: two are as bad as many. `folded` as `directory::fold` makes it.
-pub fn holders(connection: &Connection, folded: &str) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT 2")?;
-    let rows = statement.query_map([folded], |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The accounts that `hit` says yes to, at most `limit` of them. Those that are not present come first. Walks the
-/// table: for a person who asks.
-pub fn walk(
-    connection: &Connection,
-    limit: usize,
-    hit: impl Fn(&Account, &Attributes) -> bool,
-) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare("SELECT object FROM accounts ORDER BY presence = 'present'")?;
-    let mut rows = statement.query([])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let object = stamps::guid(row, 0)?;
-        let Some(account) = find(connection, object)? else { continue };
-        if hit(&account, &attributes(connection, object)?) {
-            found.push(object);
-            if found.len() >= limit {
-                break;
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Forgets the account wholly, for one that moved to another domain: what it was there says nothing here.
-pub fn forget(transaction: &Transaction<'_>, object: Uuid) -> Result<(), StoreError> {
-    for sql in [
-        "DELETE FROM signin_names WHERE object = ?1",
-        "DELETE FROM digests WHERE object = ?1",
-        "DELETE FROM attributes WHERE object = ?1",
-        "DELETE FROM accounts WHERE object = ?1",
-    ] {
-        transaction.execute(sql, [object.as_bytes()])?;
-    }
-    Ok(())
 }
 
 type Stored = (String, Vec<u8>, Value);
@@ -326,46 +206,24 @@ fn place(known: &mut Attributes, name: &str, value: Value) -> Result<(), StoreEr
         ("primary_group_id", _, n @ Some(_), _) => known.primary_group_id = n,
         ("admin_count", _, n @ Some(_), _) => known.admin_count = n,
         ("logon_hours", _, _, bytes @ Some(_)) => known.logon_hours = bytes,
-        (
-            "alternate_login"
-            | "mail"
-            | "proxy_addresses"
-            | "given_name"
-            | "surname"
-            | "department"
-            | "title"
-            | "telephone_number"
-            | "mobile"
-            | "description"
-            | "group_type"
-            | "name"
-            | "precedence"
-            | "maximum_password_age"
-            | "lockout_duration"
-            | "lockout_observation_window"
-            | "lockout_threshold",
-            _,
-            _,
-            _,
-        ) => {}
+        ("alternate_login", text @ Some(_), _, _) => known.alternate_login = text,
+        ("mail", text @ Some(_), _, _) => known.mail = text,
+        ("proxy_addresses", text @ Some(_), _, _) => known.proxy_addresses = text,
+        ("given_name", text @ Some(_), _, _) => known.given_name = text,
+        ("surname", text @ Some(_), _, _) => known.surname = text,
+        ("department", text @ Some(_), _, _) => known.department = text,
+        ("title", text @ Some(_), _, _) => known.title = text,
+        ("telephone_number", text @ Some(_), _, _) => known.telephone_number = text,
+        ("mobile", text @ Some(_), _, _) => known.mobile = text,
+        ("description", text @ Some(_), _, _) => known.description = text,
+        ("name", text @ Some(_), _, _) => known.name = text,
+        ("group_type", _, n @ Some(_), _) => known.group_type = n,
+        ("precedence", _, n @ Some(_), _) => known.precedence = n,
+        ("maximum_password_age", _, n @ Some(_), _) => known.maximum_password_age = n,
+        ("lockout_duration", _, n @ Some(_), _) => known.lockout_duration = n,
+        ("lockout_observation_window", _, n @ Some(_), _) => known.lockout_observation_window = n,
+        ("lockout_threshold", _, n @ Some(_), _) => known.lockout_threshold = n,
         _ => return Err(foreign),
     }
     Ok(())
-}
-
-/// As the wire spells it.
-pub fn presence_text(presence: Presence) -> &'static str {
-    match presence {
-        Presence::Present => "present",
-        Presence::Deleted => "deleted",
-        Presence::Privileged => "privileged",
-        Presence::OutOfScope => "out-of-scope",
-    }
-}
-
-fn presence_of(text: &str) -> Result<Presence, StoreError> {
-    [Presence::Present, Presence::Deleted, Presence::Privileged, Presence::OutOfScope]
-        .into_iter()
-        .find(|p| presence_text(*p) == text)
-        .ok_or(StoreError::Foreign { what: "presence" })
 }

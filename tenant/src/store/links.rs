@@ -1,0 +1,100 @@
+//! The values of linked attributes: who is in which group, who leads whom, to whom a password settings object applies.
+//! A link that was removed stays, with its stamp, so that one which comes late does not bring it back.
+//! Neighbours: `ingest` writes; `directory` asks who is in what.
+
+use super::{StoreError, stamps};
+use landbridge_wire::upload::{Link, LinkKind};
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use uuid::Uuid;
+
+/// Every linked attribute.
+pub const KINDS: [LinkKind; 3] = [LinkKind::Member, LinkKind::Manager, LinkKind::AppliesTo];
+
+/// As the wire spells it.
+pub fn kind_text(kind: LinkKind) -> &'static str {
+    match kind {
+        LinkKind::Member => "member",
+        LinkKind::Manager => "manager",
+        LinkKind::AppliesTo => "applies-to",
+    }
+}
+
+/// Takes over a link that this domain's phs told: by its stamp, or, when it is the first mention in this full compare,
+/// whatever it says. Says whether anything changed.
+pub fn put(
+    transaction: &Transaction<'_>,
+    domain: i64,
+    link: &Link,
+    full_compare: Option<Uuid>,
+) -> Result<bool, StoreError> {
+    let (what, stamp) = (kind_text(link.what), stamps::to_bytes(&link.stamp));
+    let key = (link.from.as_bytes(), what, link.to.as_bytes(), domain);
+    let held = transaction
+        .prepare_cached(
+            "SELECT stamp, present, cycle FROM links WHERE source = ?1 AND what = ?2 AND target = ?3 AND domain = ?4",
+        )?
+        .query_row(key, |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, bool>(1)?, stamps::guid_or_none(row, 2)?))
+        })
+        .optional()?;
+    let (changed, cycle) = match &held {
+        None => (true, full_compare),
+        Some((held, present, cycle)) => {
+            let replace = full_compare.is_some() && *cycle != full_compare;
+            let other = (held.as_slice(), *present) != (stamp.as_slice(), link.present);
+            (stamp.as_slice() > held.as_slice() || (replace && other), full_compare.or(*cycle))
+        }
+    };
+    if changed {
+        transaction
+            .prepare_cached(
+                "INSERT INTO links (source, what, target, domain, stamp, present, cycle) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT DO UPDATE SET stamp = excluded.stamp, present = excluded.present, cycle = excluded.cycle",
+            )?
+            .execute((key.0, key.1, key.2, key.3, stamp, link.present, cycle.map(|c| *c.as_bytes())))?;
+    } else if held.is_some_and(|(_, _, held)| held != cycle) {
+        transaction
+            .prepare_cached(
+                "UPDATE links SET cycle = ?5 WHERE source = ?1 AND what = ?2 AND target = ?3 AND domain = ?4",
+            )?
+            .execute((key.0, key.1, key.2, key.3, cycle.map(|c| *c.as_bytes())))?;
+    }
+    Ok(changed)
+}
+
+/// An object has left, and what its attributes named goes with it.
+pub fn drop_from(transaction: &Transaction<'_>, source: Uuid) -> Result<(), StoreError> {
+    transaction.prepare_cached("DELETE FROM links WHERE source = ?1")?.execute([source.as_bytes()])?;
+    Ok(())
+}
+
+/// A full compare is complete: what it did not name is not there. Says how many links that were, as far as they counted.
+pub fn drop_unnamed(transaction: &Transaction<'_>, domain: i64, cycle: Uuid) -> Result<usize, StoreError> {
+    let unnamed = "DELETE FROM links WHERE domain = ?1 AND cycle IS NOT ?2 AND present = ?3";
+    transaction.execute(unnamed, (domain, cycle.as_bytes(), false))?;
+    Ok(transaction.execute(unnamed, (domain, cycle.as_bytes(), true))?)
+}
+
+/// The objects that this one's attribute names, at most `limit`.
+pub fn targets(
+    connection: &Connection,
+    domain: i64,
+    source: Uuid,
+    what: LinkKind,
+    limit: usize,
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT target FROM links WHERE source = ?1 AND what = ?2 AND domain = ?3 AND present = 1 LIMIT ?4",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement
+        .query_map((source.as_bytes(), kind_text(what), domain, limit), |row| stamps::guid(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many links of that kind a domain has.
+pub fn count(connection: &Connection, domain: i64, what: LinkKind) -> Result<i64, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT count(*) FROM links WHERE domain = ?1 AND what = ?2 AND present = 1")?
+        .query_row((domain, kind_text(what)), |row| row.get(0))?)
+}

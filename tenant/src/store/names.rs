@@ -1,0 +1,42 @@
+//! The names that accounts sign in with, folded; derived from their attributes. Only accounts that are present have any.
+//! Neighbours: `ingest` writes, `directory` looks up.
+
+use super::{StoreError, stamps};
+use rusqlite::{Connection, Transaction};
+use uuid::Uuid;
+
+/// The names the account signs in with; replaces those it had.
+pub fn set(transaction: &Transaction<'_>, object: Uuid, names: &[String]) -> Result<(), StoreError> {
+    transaction.prepare_cached("DELETE FROM signin_names WHERE object = ?1")?.execute([object.as_bytes()])?;
+    let mut add =
+        transaction.prepare_cached("INSERT OR IGNORE INTO signin_names (name, object) VALUES (?1, ?2)")?;
+    for name in names {
+        add.execute((name, object.as_bytes()))?;
+    }
+    Ok(())
+}
+
+/// The names the account signs in with.
+pub fn of(connection: &Connection, object: Uuid) -> Result<Vec<String>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT name FROM signin_names WHERE object = ?1 ORDER BY name")?;
+    let rows = statement.query_map([object.as_bytes()], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whose sign-in name this is, at most two of them: two are as bad as many. `folded` as `directory::fold` makes it.
+pub fn holders(connection: &Connection, folded: &str) -> Result<Vec<Uuid>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT 2")?;
+    let rows = statement.query_map([folded], |row| stamps::guid(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The names that more than one account holds, in their order, at most `limit` of them; with how many hold each.
+pub fn ambiguous(connection: &Connection, limit: u32) -> Result<Vec<(String, i64)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, count(*) FROM signin_names GROUP BY name HAVING count(*) > 1 ORDER BY name LIMIT ?1",
+    )?;
+    let rows = statement.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
