@@ -48,7 +48,7 @@ const ADMINISTRATOR: u32 = 500;
 
 /// In an OU that is in the scope.
 pub(super) const INSIDE: &str =
-    "((SELECT everywhere FROM temp.bounds) OR o.parent IN (SELECT guid FROM temp.containers))";
+    "((SELECT everywhere FROM temp.bounds) OR coalesce(o.parent IN (SELECT guid FROM temp.containers), 0))";
 /// In a group that is in the scope.
 pub(super) const MEMBER: &str = "((SELECT everybody FROM temp.bounds) \
      OR o.guid IN (SELECT guid FROM temp.scope_group) \
@@ -335,12 +335,15 @@ mod tests {
         for rid in [1, 2, 3] {
             bench.mirror.set_entry(&format!("OU={rid}"), guid(rid)).unwrap();
         }
+        let nowhere = bench.mirror.place(&Object::unknown(guid(0))).unwrap();
+        assert!(nowhere.inside, "the domain's head is in no container");
         let inside = |bench: &Bench| [0, 1, 2, 3, 4, 5].map(|ou| bench.place(1105, ou, 513).inside);
         assert_eq!(inside(&bench), [true; 6], "nothing is named");
         bench.scope.include = vec!["OU=1".to_owned(), "OU=3".to_owned()];
         bench.scope.exclude = vec!["OU=2".to_owned()];
         bench.mirror.unsettle();
         assert_eq!(inside(&bench), [false, true, false, true, true, false]);
+        assert!(!bench.mirror.place(&Object::unknown(guid(0))).unwrap().inside);
         bench.put(4, Kind::Other, 2);
         assert_eq!(inside(&bench), [false, true, false, true, false, false]);
         bench.scope.include.clear();

@@ -104,6 +104,11 @@ pub fn learn(object: &mut Object, change: &Change, scope: &Scope) {
         // It comes whole: what is not told is not there, and the bits may be another filter's.
         object.terms = 0;
     }
+    // A tombstone has lost its names; we know it by them.
+    let gone = change
+        .attributes
+        .iter()
+        .any(|told| told.attribute == Attribute::IsDeleted && told.value == Some(Value::Boolean(true)));
     for told in &change.attributes {
         let value = told.value.as_ref();
         let number = match value {
@@ -122,7 +127,7 @@ pub fn learn(object: &mut Object, change: &Change, scope: &Scope) {
                 object.sam = text();
                 object.krbtgt = object.sam.as_deref().is_some_and(is_krbtgt);
             }
-            Attribute::UserPrincipalName => object.upn = text(),
+            Attribute::UserPrincipalName if !gone => object.upn = text(),
             Attribute::Name => object.rdn = text(),
             _ => {}
         }

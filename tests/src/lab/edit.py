@@ -36,8 +36,7 @@ def found(name, attrs=("objectGUID", "objectSid")):
 def replace(dn, controls=(), **values):
     change = ldb.Message(dn)
     for name, value in values.items():
-        value = [] if value is None else value if isinstance(value, list) else [value]
-        value = [bytes.fromhex(v["hex"]) if isinstance(v, dict) else str(v) for v in value]
+        value = [] if value is None else values_of(value)
         change[name] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, name)
     sam.modify(change, controls=list(controls))
 
@@ -71,6 +70,22 @@ def create(sam_name, password, flags, parent):
     for name, value in values.items():
         change[name] = ldb.MessageElement(value, ldb.FLAG_MOD_ADD, name)
     sam.add(change)
+
+
+def values_of(value):
+    value = value if isinstance(value, list) else [value]
+    return [bytes.fromhex(v["hex"]) if isinstance(v, dict) else str(v) for v in value]
+
+
+def add(dn, values):
+    change = ldb.Message(ldb.Dn(sam, f"{dn},{domain}"))
+    for name, value in values.items():
+        change[name] = ldb.MessageElement(values_of(value), ldb.FLAG_MOD_ADD, name)
+    sam.add(change)
+
+
+def set_at(dn, values):
+    replace(ldb.Dn(sam, f"{dn},{domain}"), **values)
 
 
 def set_attributes(sam_name, values):
@@ -166,7 +181,7 @@ def keytab(sam_name, path):
 VERBS = {
     verb.__name__: verb
     for verb in (
-        read, set_password, create, set_attributes, force_attribute, new_invocation_id, set_domain, set_pwd_last_set,
+        read, set_password, create, add, set_at, set_attributes, force_attribute, new_invocation_id, set_domain, set_pwd_last_set,
         flags, members, create_container, move, rename_container, delete, rename, rights, keytab,
     )
 }  # fmt: skip

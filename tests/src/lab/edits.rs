@@ -108,6 +108,16 @@ impl Domain {
         self.identity(sam)
     }
 
+    /// Adds any object; its name is relative to the domain. `{"hex": …}` is bytes.
+    pub fn add(&self, dn: &str, values: Value) -> Result<(), LabError> {
+        self.edit(&json!({"do": "add", "dn": dn, "values": values})).map(drop)
+    }
+
+    /// Sets attributes of any object, named relative to the domain; null removes one.
+    pub fn set_at(&self, dn: &str, values: Value) -> Result<(), LabError> {
+        self.edit(&json!({"do": "set_at", "dn": dn, "values": values})).map(drop)
+    }
+
     /// Sets attributes of an account; null removes one, `{"hex": …}` is bytes.
     pub fn set_attributes(&self, sam: &str, values: Value) -> Result<(), LabError> {
         self.edit(&json!({"do": "set_attributes", "sam_name": sam, "values": values})).map(drop)
@@ -181,6 +191,11 @@ impl Domain {
     /// Makes it a member of the group, or no longer.
     pub fn set_member(&self, group: &str, sam: &str, present: bool) -> Result<(), LabError> {
         self.edit(&json!({"do": "members", "group": group, "names": [sam], "present": present})).map(drop)
+    }
+
+    /// The same for many at once.
+    pub fn set_members(&self, group: &str, sams: &[String], present: bool) -> Result<(), LabError> {
+        self.edit(&json!({"do": "members", "group": group, "names": sams, "present": present})).map(drop)
     }
 
     /// Deletes the account.

@@ -48,6 +48,12 @@ pub struct PhsSettings {
     pub page_objects: u32,
     /// `[privileged] include`.
     pub include: Vec<String>,
+    /// `[directory] alternate_login`.
+    pub alternate_login: Option<&'static str>,
+    /// Lines before the first section.
+    pub top: &'static str,
+    /// Further sections, as they stand in the file.
+    pub further: String,
     /// Lines of `[schedule]`.
     pub schedule: &'static str,
     /// `[log] level`.
@@ -70,6 +76,9 @@ impl PhsSettings {
             address: Some(domain.address()),
             page_objects: 250,
             include: Vec::new(),
+            alternate_login: None,
+            top: "",
+            further: String::new(),
             schedule: "",
             level: "info",
             state: None,
@@ -99,8 +108,11 @@ impl Phs {
     pub fn configure(&self, settings: &PhsSettings) -> Result<(), LabError> {
         let password = self.folder.path().join("password");
         write_private(&password, settings.password.as_bytes())?;
-        let mut text =
-            format!("state_directory = \"{}\"\n[directory]\ndomain = \"{DOMAIN}\"\n", self.state.display());
+        let mut text = format!(
+            "state_directory = \"{}\"\n{}\n[directory]\ndomain = \"{DOMAIN}\"\n",
+            self.state.display(),
+            settings.top
+        );
         let mut line = |name: &str, value: &str| text.push_str(&format!("{name} = {value}\n"));
         let quoted = |path: &Path| format!("\"{}\"", path.display());
         line("account", &format!("\"{}\"", settings.account));
@@ -112,6 +124,9 @@ impl Phs {
                 line("password_file", &quoted(&password));
                 line("authentication", "\"ntlm\"");
             }
+        }
+        if let Some(attribute) = settings.alternate_login {
+            line("alternate_login", &format!("\"{attribute}\""));
         }
         line("page_objects", &settings.page_objects.to_string());
         for (name, address) in &settings.before {
@@ -125,7 +140,7 @@ impl Phs {
         line("[passwords]\nprofile", &format!("\"{}\"", settings.profile));
         line("[privileged]\ninclude", &format!("{:?}", settings.include));
         line("[log]\nlevel", &format!("\"{}\"", settings.level));
-        text.push_str(&format!("[schedule]\n{}\n", settings.schedule));
+        text.push_str(&format!("[schedule]\n{}\n{}\n", settings.schedule, settings.further));
         fs::write(self.config(), text).doing("write phs.toml")
     }
 

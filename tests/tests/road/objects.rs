@@ -1,0 +1,273 @@
+//! Groups, contacts, fine-grained policies and every attribute of `docs/phs.md`'s table, from the directory to the tenant.
+
+use crate::stage::{Road, own_domain};
+use landbridge_tests::lab::{PhsSettings, TenantSettings, person};
+use rusqlite::types::Value as Stored;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// What the tenant holds of an object, by the tenant's own names.
+fn held(road: &Road, object: Uuid) -> BTreeMap<String, String> {
+    let tenant = road.tenant.open_database().unwrap();
+    let mut ask = tenant.prepare("SELECT name, value FROM attributes WHERE object = ?1").unwrap();
+    let rows = ask.query_map([object.as_bytes()], |row| {
+        let value = match row.get::<_, Stored>(1)? {
+            Stored::Null => "none".to_owned(),
+            Stored::Integer(number) => number.to_string(),
+            Stored::Real(number) => number.to_string(),
+            Stored::Text(text) => text,
+            Stored::Blob(bytes) => format!("{bytes:02x?}"),
+        };
+        Ok((row.get(0)?, value))
+    });
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// Links that are there, from this object.
+fn links(road: &Road, what: &str, from: Uuid) -> Vec<Uuid> {
+    let tenant = road.tenant.open_database().unwrap();
+    let sql = "SELECT target FROM links WHERE what = ?1 AND source = ?2 AND present ORDER BY target";
+    let mut ask = tenant.prepare(sql).unwrap();
+    let rows = ask.query_map((what, from.as_bytes()), |row| Ok(Uuid::from_bytes(row.get(0)?)));
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+fn object_named(road: &Road, attribute: &str, value: &str) -> Option<(Uuid, String)> {
+    let tenant = road.tenant.open_database().unwrap();
+    let sql = "SELECT o.object, o.presence FROM attributes a JOIN objects o ON o.object = a.object \
+               WHERE a.name = ?1 AND a.value = ?2";
+    let row =
+        tenant.query_row(sql, (attribute, value), |row| Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?)));
+    row.ok()
+}
+
+#[test]
+fn every_attribute_of_an_account_is_carried_changed_and_removed() {
+    let domain = own_domain(20);
+    let settings = PhsSettings { alternate_login: Some("mail"), ..PhsSettings::for_domain(&domain, "entra") };
+    let road = Road::with(domain, &settings, &TenantSettings::default());
+    let (domain, who, boss) = (&road.domain, person(1), person(2));
+    // In the directory, its value there, at the tenant, its value there.
+    let table: [(&str, Value, &str, &str); 14] = [
+        ("displayName", json!("Ada Lovelace"), "display_name", "Ada Lovelace"),
+        ("mail", json!("ada.l@example.com"), "mail", "ada.l@example.com"),
+        (
+            "proxyAddresses",
+            json!(["SMTP:ada.l@example.com", "smtp:al@example.com"]),
+            "proxy_addresses",
+            "SMTP:ada.l@example.com\nsmtp:al@example.com",
+        ),
+        ("givenName", json!("Ada"), "given_name", "Ada"),
+        ("sn", json!("Lovelace"), "surname", "Lovelace"),
+        ("department", json!("Engines"), "department", "Engines"),
+        ("title", json!("Countess"), "title", "Countess"),
+        ("telephoneNumber", json!("+44 20 7946 0001"), "telephone_number", "+44 20 7946 0001"),
+        ("mobile", json!("+44 20 7946 0002"), "mobile", "+44 20 7946 0002"),
+        ("accountExpires", json!("133000000000000000"), "account_expires", "133000000000000000"),
+        (
+            "logonHours",
+            json!({"hex": "ff".repeat(21)}),
+            "logon_hours",
+            "[ff, ff, ff, ff, ff, ff, ff, ff, ff, ff, ff, ff, ff, ff, ff, ff, ff, ff, ff, ff, ff]",
+        ),
+        (
+            "userPrincipalName",
+            json!("countess@corp.example.com"),
+            "user_principal_name",
+            "countess@corp.example.com",
+        ),
+        ("userAccountControl", json!("66048"), "user_account_control", "66048"),
+        ("description", json!("not for everybody"), "description", ""),
+    ];
+    road.once();
+    let object = domain.identity(&who.sam).unwrap().guid;
+    let before = held(&road, object);
+    for name in [
+        "sam_account_name",
+        "user_principal_name",
+        "user_account_control",
+        "pwd_last_set",
+        "primary_group_id",
+    ] {
+        assert!(before.contains_key(name), "{name}: {before:?}");
+    }
+    let values: serde_json::Map<String, Value> =
+        table.iter().map(|(name, value, _, _)| ((*name).to_owned(), value.clone())).collect();
+    domain.set_attributes(&who.sam, Value::Object(values)).unwrap();
+    let manager = domain.identity(&boss.sam).unwrap();
+    domain.set_attributes(&who.sam, json!({"manager": manager.dn})).unwrap();
+    let tally = road.once();
+    assert_eq!((&tally["records_sent"], &tally["links_sent"]), (&json!(1), &json!(1)), "{tally}");
+    let after = held(&road, object);
+    for (name, _, theirs, value) in &table {
+        let carried = after.get(*theirs).map_or("", String::as_str);
+        // The order of several values is the DC's.
+        let (mut carried, mut value): (Vec<_>, Vec<_>) = (carried.lines().collect(), value.lines().collect());
+        (carried.sort_unstable(), value.sort_unstable());
+        assert_eq!(carried, value, "{name}");
+    }
+    assert_eq!(after["alternate_login"], "ada.l@example.com");
+    assert_eq!(links(&road, "manager", object), [manager.guid]);
+    domain.set_attributes(&who.sam, json!({"accountExpires": "0"})).unwrap();
+    let optional = [
+        "mail",
+        "proxyAddresses",
+        "givenName",
+        "sn",
+        "department",
+        "title",
+        "telephoneNumber",
+        "mobile",
+        "manager",
+    ];
+    let none: serde_json::Map<String, Value> =
+        optional.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
+    road.once();
+    road.assert_in("ada.l@example.com", &who.password);
+    road.assert_in("countess@corp.example.com", &who.password);
+    domain.set_attributes(&who.sam, Value::Object(none)).unwrap();
+    road.once();
+    let removed = held(&road, object);
+    for name in [
+        "mail",
+        "alternate_login",
+        "given_name",
+        "surname",
+        "department",
+        "title",
+        "telephone_number",
+        "mobile",
+    ] {
+        assert!(removed.get(name).is_none_or(|value| value == "none"), "{name}: {removed:?}");
+    }
+    assert!(links(&road, "manager", object).is_empty());
+    road.assert_out("ada.l@example.com", &who.password);
+}
+
+#[test]
+fn groups_with_their_members_and_contacts_come_change_and_go() {
+    let road = Road::new(own_domain(50), "entra");
+    let domain = &road.domain;
+    domain
+        .add(
+            "CN=Sales,OU=People",
+            json!({"objectClass": "group", "sAMAccountName": "Sales", "description": "who sells", "mail": "sales@example.com"}),
+        )
+        .unwrap();
+    domain.create_group("Inner").unwrap();
+    domain.set_member("Sales", "Inner", true).unwrap();
+    for n in 1..=10 {
+        domain.set_member("Inner", &person(n).sam, true).unwrap();
+    }
+    domain
+        .add(
+            "CN=Charles,OU=People",
+            json!({"objectClass": "contact", "displayName": "Charles Babbage", "mail": "charles@example.org"}),
+        )
+        .unwrap();
+    road.once();
+    let (sales, inner) = (domain.identity("Sales").unwrap().guid, domain.identity("Inner").unwrap().guid);
+    let group = held(&road, sales);
+    assert_eq!((group["description"].as_str(), group["mail"].as_str()), ("who sells", "sales@example.com"));
+    assert_eq!(links(&road, "member", sales), [inner]);
+    let mut members: Vec<Uuid> = (1..=10).map(|n| domain.identity(&person(n).sam).unwrap().guid).collect();
+    members.sort_unstable();
+    assert_eq!(links(&road, "member", inner), members);
+    let (contact, presence) = object_named(&road, "mail", "charles@example.org").unwrap();
+    assert_eq!(presence, "present");
+    assert_eq!(held(&road, contact)["display_name"], "Charles Babbage");
+    // One member more is one link, and no record.
+    domain.set_member("Inner", &person(11).sam, true).unwrap();
+    let tally = road.once();
+    assert_eq!((&tally["records_sent"], &tally["links_sent"]), (&json!(0), &json!(1)), "{tally}");
+    domain.set_member("Inner", &person(11).sam, false).unwrap();
+    domain.set_member("Inner", &person(1).sam, false).unwrap();
+    road.once();
+    assert_eq!(links(&road, "member", inner).len(), 9);
+    // A protected group is nobody's business.
+    let admins = domain.identity("Domain Admins").unwrap().guid;
+    assert!(held(&road, admins).is_empty() && links(&road, "member", admins).is_empty());
+    domain.set_at("CN=Charles,OU=People", json!({"mail": "c.babbage@example.org"})).unwrap();
+    domain.delete("Sales").unwrap();
+    road.once();
+    assert!(links(&road, "member", sales).is_empty());
+    assert_eq!(held(&road, contact)["mail"], "c.babbage@example.org");
+    // All of it comes again in a full compare, and nothing changes by that.
+    let full = road.phs.once(&["--full"]).unwrap().expect_code(0).json();
+    assert_eq!(full["digests_derived"], 0);
+    assert_eq!(links(&road, "member", inner).len(), 9);
+}
+
+#[test]
+fn a_fine_grained_policy_goes_to_the_tenant_with_those_to_whom_it_applies_even_outside_the_scope() {
+    let domain = own_domain(20);
+    let further = "[scope]\ninclude = [\"OU=People,DC=corp,DC=example,DC=com\"]\n".to_owned();
+    let settings = PhsSettings { further, ..PhsSettings::for_domain(&domain, "entra") };
+    let road = Road::with(domain, &settings, &TenantSettings::default());
+    let domain = &road.domain;
+    domain.create_group("Strict").unwrap();
+    domain.set_member("Strict", &person(1).sam, true).unwrap();
+    let strict = domain.identity("Strict").unwrap();
+    domain
+        .add(
+            "CN=Strict policy,CN=Password Settings Container,CN=System",
+            json!({
+                "objectClass": "msDS-PasswordSettings",
+                "msDS-PasswordSettingsPrecedence": "10",
+                "msDS-PasswordReversibleEncryptionEnabled": "FALSE",
+                "msDS-PasswordHistoryLength": "0",
+                "msDS-PasswordComplexityEnabled": "FALSE",
+                "msDS-MinimumPasswordLength": "0",
+                "msDS-MinimumPasswordAge": "0",
+                "msDS-MaximumPasswordAge": "-864000000000",
+                "msDS-LockoutThreshold": "3",
+                "msDS-LockoutObservationWindow": "-18000000000",
+                "msDS-LockoutDuration": "-18000000000",
+                "msDS-PSOAppliesTo": strict.dn,
+            }),
+        )
+        .unwrap();
+    road.once();
+    let (policy, _) = object_named(&road, "precedence", "10")
+        .or_else(|| {
+            let tenant = road.tenant.open_database().unwrap();
+            let sql = "SELECT object, presence FROM objects WHERE kind = 'password-settings'";
+            tenant.query_row(sql, [], |row| Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?))).ok()
+        })
+        .unwrap();
+    let said = held(&road, policy);
+    for (name, value) in [
+        ("precedence", "10"),
+        ("maximum_password_age", "-864000000000"),
+        ("lockout_threshold", "3"),
+        ("lockout_observation_window", "-18000000000"),
+        ("lockout_duration", "-18000000000"),
+        ("name", "Strict policy"),
+    ] {
+        assert_eq!(said[name], value, "{name}");
+    }
+    assert_eq!(links(&road, "applies-to", policy), [strict.guid]);
+    assert_eq!(links(&road, "member", strict.guid), [domain.identity(&person(1).sam).unwrap().guid]);
+}
+
+#[test]
+fn one_member_more_of_a_large_group_is_one_link() {
+    let road = Road::new(own_domain(2000), "entra");
+    let domain = &road.domain;
+    domain.create_group("Everybody").unwrap();
+    let all: Vec<String> = (1..2000).map(|n| person(n).sam).collect();
+    domain.set_members("Everybody", &all, true).unwrap();
+    let first = road.once();
+    assert!(first["links_sent"].as_u64().unwrap() >= 1999, "{first}");
+    let group = domain.identity("Everybody").unwrap().guid;
+    assert_eq!(links(&road, "member", group).len(), 1999);
+    domain.set_member("Everybody", &person(0).sam, true).unwrap();
+    let tally = road.once();
+    assert_eq!(
+        (&tally["records_sent"], &tally["links_sent"], &tally["read"]),
+        (&json!(0), &json!(1), &json!(0)),
+        "{tally}"
+    );
+    assert_eq!(links(&road, "member", group).len(), 2000);
+}

@@ -1,0 +1,245 @@
+//! The scope, on a real domain: who enters and who leaves by OU, group, filter; whose password is carried; and how many
+//! may leave at once.
+
+use crate::stage::{Road, own_domain};
+use landbridge_tests::lab::{Person, PhsSettings, TenantSettings, person};
+use serde_json::{Value, json};
+
+const BASE: &str = "DC=corp,DC=example,DC=com";
+
+/// A road with this `[scope]`, and perhaps more sections.
+fn scoped(users: u32, scope: &str, prepare: impl FnOnce(&landbridge_tests::lab::Domain)) -> Road {
+    let domain = own_domain(users);
+    prepare(&domain);
+    let settings = settings(&domain, scope);
+    Road::with(domain, &settings, &TenantSettings::default())
+}
+
+fn settings(domain: &landbridge_tests::lab::Domain, scope: &str) -> PhsSettings {
+    PhsSettings { further: scope.to_owned(), ..PhsSettings::for_domain(domain, "entra") }
+}
+
+fn reconfigure(road: &Road, scope: &str) {
+    road.phs.configure(&settings(&road.domain, scope)).unwrap();
+}
+
+#[track_caller]
+fn inside(road: &Road, who: &Person) {
+    road.assert_in(&who.upn, &who.password);
+}
+
+#[track_caller]
+fn outside(road: &Road, who: &Person) {
+    road.assert_out(&who.upn, &who.password);
+    let object = road.domain.identity(&who.sam).unwrap().guid;
+    assert!(!road.tenant.holds_digest(object).unwrap(), "{}: a digest is left", who.sam);
+}
+
+fn explain(road: &Road, who: &str) -> Value {
+    road.phs.run(&["explain", who, "--json"], None).unwrap().expect_code(0).json()
+}
+
+#[track_caller]
+fn because(road: &Road, who: &str, says: &str) {
+    let explained = explain(road, who);
+    assert!(explained["because"].to_string().contains(says), "{says}: {explained:#}");
+}
+
+#[test]
+fn moved_into_the_scope_the_password_comes_and_moved_out_the_sign_in_goes() {
+    let scope = format!(
+        "[scope]\ninclude = [\"OU=People,{BASE}\", \"OU=Back,OU=Left out,OU=People,{BASE}\"]\n\
+         exclude = [\"OU=Left out,OU=People,{BASE}\"]\n"
+    );
+    let road = scoped(20, &scope, |domain| {
+        for dn in
+            ["OU=Left out,OU=People", "OU=Back,OU=Left out,OU=People", "OU=Team,OU=People", "OU=Elsewhere"]
+        {
+            domain.add(dn, json!({"objectClass": "organizationalUnit"})).unwrap();
+        }
+        domain.move_to(&person(1).sam, "OU=Left out,OU=People").unwrap();
+        domain.move_to(&person(2).sam, "OU=Elsewhere").unwrap();
+        domain.move_to(&person(3).sam, "OU=Team,OU=People").unwrap();
+    });
+    let first = road.once();
+    assert_eq!((&first["in_scope"], &first["digests_derived"]), (&json!(18), &json!(18)), "{first}");
+    outside(&road, &person(1));
+    outside(&road, &person(2));
+    inside(&road, &person(3));
+    because(&road, &person(1).upn, "exclude names OU=Left out");
+    because(&road, &person(2).upn, "no OU that include names");
+    assert_eq!(explain(&road, &person(3).sam)["place"], json!(["Team", "People", "corp"]));
+
+    let domain = &road.domain;
+    domain.move_to(&person(1).sam, "OU=Back,OU=Left out,OU=People").unwrap();
+    domain.move_to(&person(2).sam, "OU=Team,OU=People").unwrap();
+    domain.move_to(&person(4).sam, "OU=Elsewhere").unwrap();
+    let tally = road.once();
+    assert_eq!((&tally["digests_sent"], &tally["removed"]), (&json!(2), &json!(1)), "{tally}");
+    inside(&road, &person(1));
+    inside(&road, &person(2));
+    outside(&road, &person(4));
+
+    // An OU moves: nothing of its people changes, and nothing of them is in the reply.
+    domain.rename_container("OU=Team,OU=People", "OU=Team,OU=Elsewhere").unwrap();
+    assert_eq!(road.once()["removed"], 2);
+    outside(&road, &person(2));
+    outside(&road, &person(3));
+    domain.rename_container("OU=Team,OU=Elsewhere", "OU=Team,OU=People").unwrap();
+    assert_eq!(road.once()["digests_sent"], 2);
+    inside(&road, &person(3));
+
+    // What is named is renamed: it stays what it was.
+    domain.rename_container("OU=People", "OU=Staff").unwrap();
+    let renamed = road.once();
+    assert_eq!((&renamed["removed"], &renamed["held"]), (&json!(0), &json!(0)), "{renamed}");
+    inside(&road, &person(5));
+    let idle = road.once();
+    assert_eq!((&idle["uploads"], &idle["records_sent"]), (&json!(0), &json!(0)), "{idle}");
+}
+
+#[test]
+fn members_of_a_scopes_group_are_carried_through_groups_from_the_first_cycle_on() {
+    let scope = format!("[scope]\ngroups = [\"CN=Cloud,CN=Users,{BASE}\"]\n");
+    let road = scoped(50, &scope, |domain| {
+        domain.create_group("Cloud").unwrap();
+        domain.create_group("Cloud team").unwrap();
+        domain.set_member("Cloud", "Cloud team", true).unwrap();
+        for n in 1..=20 {
+            domain.set_member("Cloud team", &person(n).sam, true).unwrap();
+        }
+        domain.set_member("Cloud", &person(21).sam, true).unwrap();
+    });
+    let first = road.once();
+    assert_eq!((&first["in_scope"], &first["digests_derived"]), (&json!(21), &json!(21)), "{first}");
+    inside(&road, &person(1));
+    outside(&road, &person(22));
+    because(&road, &person(22).sam, "none of its groups");
+    let domain = &road.domain;
+    domain.set_member("Cloud team", &person(22).sam, true).unwrap();
+    domain.set_member("Cloud", &person(21).sam, false).unwrap();
+    let tally = road.once();
+    let said = ["digests_sent", "removed", "links_sent"].map(|name| tally[name].as_u64().unwrap());
+    assert_eq!(said, [1, 1, 2], "{tally}");
+    inside(&road, &person(22));
+    outside(&road, &person(21));
+    // A whole team leaves by one link: more than the guard lets go.
+    domain.set_member("Cloud", "Cloud team", false).unwrap();
+    let held = road.once();
+    assert_eq!((&held["removed"], &held["held"]), (&json!(0), &json!(21)), "{held}");
+    inside(&road, &person(1));
+    because(&road, &person(1).sam, "held back");
+    // What is no scope exit goes on meanwhile.
+    domain.set_enabled(&person(1).sam, false).unwrap();
+    domain.delete(&person(2).sam).unwrap();
+    domain.set_password(&person(3).sam, "Neu & gut 33").unwrap();
+    let goes_on = road.once();
+    assert_eq!((&goes_on["removed"], &goes_on["held"]), (&json!(1), &json!(20)), "{goes_on}");
+    road.assert_out(&person(1).upn, &person(1).password);
+    road.assert_out(&person(2).upn, &person(2).password);
+    road.assert_in(&person(3).upn, "Neu & gut 33");
+    let too_few = road.phs.once(&["--confirm-removals", "19"]).unwrap().expect_code(0).json();
+    assert_eq!(too_few["held"], 20, "{too_few}");
+    let let_go = road.phs.once(&["--confirm-removals", "20"]).unwrap().expect_code(0).json();
+    assert_eq!((&let_go["removed"], &let_go["held"]), (&json!(20), &json!(0)), "{let_go}");
+    outside(&road, &person(4));
+}
+
+#[test]
+fn the_filter_decides_at_every_change_and_another_filter_compares_all() {
+    let scope = "[scope]\nwith = [\"department=Sales\", \"department=Support\"]\nwithout = [\"adminDescription=keep out\"]\n";
+    let road = scoped(20, scope, |domain| {
+        for n in 1..=10 {
+            domain.set_attributes(&person(n).sam, json!({"department": "Sales"})).unwrap();
+        }
+        domain.set_attributes(&person(10).sam, json!({"adminDescription": "Keep Out"})).unwrap();
+    });
+    assert_eq!(road.once()["in_scope"], 9);
+    inside(&road, &person(1));
+    outside(&road, &person(10));
+    outside(&road, &person(11));
+    because(&road, &person(10).sam, "adminDescription=keep out");
+    because(&road, &person(11).sam, "department=Sales");
+    road.domain.set_attributes(&person(11).sam, json!({"department": "support"})).unwrap();
+    road.domain.set_attributes(&person(1).sam, json!({"department": null})).unwrap();
+    let tally = road.once();
+    assert_eq!((&tally["mode"], &tally["removed"]), (&json!("incremental"), &json!(1)), "{tally}");
+    outside(&road, &person(1));
+    inside(&road, &person(11));
+    reconfigure(&road, "[scope]\nwith = [\"department=Sales\"]\n");
+    let tally = road.once();
+    assert_eq!((&tally["mode"], &tally["removed"]), (&json!("full"), &json!(1)), "{tally}");
+    inside(&road, &person(10));
+    outside(&road, &person(11));
+    assert_eq!(road.once()["mode"], "incremental");
+}
+
+#[test]
+fn passwords_stay_where_they_are_not_to_be_carried_and_the_directory_goes_all_the_same() {
+    let road = scoped(20, "[scope]\npasswords = false\n", |domain| {
+        domain.create_group("Hashes").unwrap();
+        domain.set_member("Hashes", &person(1).sam, true).unwrap();
+    });
+    let first = road.once();
+    assert!(first["in_scope"].as_u64().unwrap() >= 20, "{first}");
+    assert_eq!(first["digests_derived"], 0, "{first}");
+    outside(&road, &person(1));
+    because(&road, &person(1).sam, "passwords = false");
+    reconfigure(&road, &format!("[scope]\npassword_groups = [\"CN=Hashes,CN=Users,{BASE}\"]\n"));
+    let one = road.once();
+    assert_eq!((&one["mode"], &one["digests_sent"]), (&json!("incremental"), &json!(1)), "{one}");
+    inside(&road, &person(1));
+    outside(&road, &person(2));
+    reconfigure(&road, "");
+    assert!(road.once()["digests_sent"].as_u64().unwrap() >= 19);
+    inside(&road, &person(2));
+    reconfigure(&road, "[scope]\npasswords = false\n");
+    let erased = road.once();
+    assert_eq!((&erased["mode"], &erased["removed"]), (&json!("incremental"), &json!(0)), "{erased}");
+    assert!(erased["records_sent"].as_u64().unwrap() >= 20, "{erased}");
+    outside(&road, &person(2));
+}
+
+#[test]
+fn a_dry_run_and_a_staged_one_say_what_would_change_and_change_nothing() {
+    let road = scoped(20, "", |_| {});
+    road.once();
+    road.domain.set_password(&person(1).sam, "Neu & gut 11").unwrap();
+    road.domain.set_attributes(&person(2).sam, json!({"department": "Sales"})).unwrap();
+    road.domain.delete(&person(3).sam).unwrap();
+    let said = road.phs.run(&["once", "--dry-run"], None).unwrap().expect_code(0).stdout;
+    for line in [
+        format!("~ {:<40} pwdLastSet, password", person(1).upn),
+        format!("~ {:<40} department", person(2).upn),
+        format!("- {:<40} deleted", person(3).upn),
+    ] {
+        assert!(said.contains(&line), "{line}\n{said}");
+    }
+    inside(&road, &person(3));
+    let staged = PhsSettings { top: "staging = true", ..PhsSettings::for_domain(&road.domain, "entra") };
+    road.phs.configure(&staged).unwrap();
+    let tally = road.once();
+    assert_eq!((&tally["staging"], &tally["records_sent"]), (&json!(true), &json!(3)), "{tally}");
+    assert_eq!(road.once()["records_sent"], 0, "it remembers what it has seen");
+    inside(&road, &person(3));
+    reconfigure(&road, "");
+    assert_eq!(road.once()["mode"], "full", "what was staged was never sent");
+    road.assert_out(&person(3).upn, &person(3).password);
+    road.assert_in(&person(1).upn, "Neu & gut 11");
+}
+
+#[test]
+fn what_is_written_wrong_in_the_scope_is_said_with_what_is_right() {
+    let road = scoped(20, &format!("[scope]\ninclude = [\"OU=Poeple,{BASE}\"]\n"), |_| {});
+    let wrong = road.phs.once(&[]).unwrap().expect_code(3);
+    assert!(wrong.stderr.contains("OU=Poeple") && wrong.stderr.contains("does not hold"), "{wrong}");
+    reconfigure(&road, "[scope]\nwith = [\"colour=blue\"]\n");
+    let wrong = road.phs.once(&[]).unwrap().expect_code(3);
+    assert!(wrong.stderr.contains("colour") && wrong.stderr.contains("adminDescription"), "{wrong}");
+    // Exchange's attributes are in no plain schema.
+    reconfigure(&road, "[scope]\nwith = [\"extensionAttribute1=yes\"]\n");
+    let wrong = road.phs.once(&[]).unwrap();
+    println!("{wrong}");
+    let nobody = road.phs.run(&["explain", "nobody.here"], None).unwrap().expect_code(3);
+    assert!(nobody.stderr.contains("nobody.here"), "{nobody}");
+}
