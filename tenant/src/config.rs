@@ -41,6 +41,8 @@ pub struct Config {
     pub lockout: Lockout,
     /// Audit entries are kept so long, in seconds.
     pub audit_kept: i64,
+    /// So many days what is known of an object stays after it was deleted or left the scope.
+    pub grace_days: i64,
     /// Logging.
     pub log: Log,
 }
@@ -157,6 +159,8 @@ struct File {
     #[serde(default)]
     audit: FileAudit,
     #[serde(default)]
+    directory: FileDirectory,
+    #[serde(default)]
     log: FileLog,
 }
 
@@ -194,6 +198,19 @@ struct FileAudit {
 impl Default for FileAudit {
     fn default() -> Self {
         Self { days: 400 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileDirectory {
+    grace_days: i64,
+}
+
+impl Default for FileDirectory {
+    /// Somebody who is missed is missed within a week, and until then `users show` says what became of them.
+    fn default() -> Self {
+        Self { grace_days: 7 }
     }
 }
 
@@ -294,6 +311,10 @@ impl File {
         if !(1..=36_500).contains(&days) {
             return Err(("days", format!("{days} is not between 1 and 36500")));
         }
+        let grace_days = self.directory.grace_days;
+        if !(0..=3650).contains(&grace_days) {
+            return Err(("grace_days", format!("{grace_days} is not between 0 and 3650")));
+        }
         let observe = self.observe.or_else(|| DEFAULT_OBSERVE.parse().ok());
         let listen = self.listen.or_else(|| DEFAULT_LISTEN.parse().ok());
         let (Some(observe), Some(listen)) = (observe, listen) else {
@@ -315,6 +336,7 @@ impl File {
             signin: SignIn { grid: Duration::from_millis(grid) },
             lockout: Lockout { threshold, seconds },
             audit_kept: days * 86_400,
+            grace_days,
             log: Log { format: self.log.format, level: self.log.level },
         })
     }
@@ -363,6 +385,11 @@ seconds = 60
 [audit]
 # So long the audit log remembers who did what.
 days = 400
+
+[directory]
+# So many days what is known of an account that was deleted or left the scope stays, so that
+# `users show` can say what became of it. Its sign-in and its digest end at once. 0: within the hour.
+grace_days = 7
 
 [log]
 # "human" or "json"; error, warn, info, debug or trace.

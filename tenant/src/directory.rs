@@ -10,7 +10,7 @@
 
 pub mod describe;
 
-pub use describe::{Description, describe};
+pub use describe::{Description, by_walking, describe};
 
 use crate::store::attributes::Attributes;
 use crate::store::domains::Domain;

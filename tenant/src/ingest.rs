@@ -160,8 +160,9 @@ fn take(
     for record in upload.records.as_slice() {
         page.take(record, outcome)?;
     }
+    let mut from = None;
     for link in upload.links.as_slice() {
-        page.link(link, outcome)?;
+        page.link(link, &mut from, outcome)?;
     }
     if let Some(cursor) = &upload.commit {
         if replace {

@@ -16,14 +16,15 @@ use crate::key_file::KeySource;
 use crate::lockout::Rules;
 use crate::observe::{self, Metrics};
 use crate::signin::{Settings, Signin};
-use crate::store::{Store, audit, canaries, digests, domains};
+use crate::store::erase::due_before;
+use crate::store::{Store, StoreError, audit, canaries, digests, domains, objects};
 use landbridge_crypto::seal::{SealKey, SealKeys};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -33,7 +34,7 @@ const UPLOADS: usize = 4;
 /// systemd hears this often that the tenant lives; the unit asks for it every 20 s.
 const WATCHDOG: Duration = Duration::from_secs(5);
 /// The server's certificate is looked at so often, and made anew in the last half of its life; old audit entries
-/// are forgotten as often.
+/// are forgotten as often, and whoever left is erased.
 const CHORES: Duration = Duration::from_secs(3600);
 
 /// What all parts of the running tenant share.
@@ -64,6 +65,9 @@ pub struct Tenant {
     pub limits: Limits,
     certificate: Arc<OwnCertificate>,
     audit_kept: i64,
+    grace_days: i64,
+    /// How many digests had been erased or replaced when the file was last cleaned of them; none: not by this process.
+    scrubbed: Mutex<Option<u64>>,
 }
 
 /// A tenant whose sockets are bound and who serves nobody yet.
@@ -94,9 +98,6 @@ impl Ready {
         let live = Arc::new(Live::default());
         let metrics = Arc::new(Metrics::default());
         let (attend, raised) = Attend::new(authority.tenant(), config.url.as_str(), metrics.clone());
-        for domain in store.read(domains::all)? {
-            attend.canaries(domain.id, store.read(|conn| canaries::of(conn, domain.id))?);
-        }
         let tenant = Arc::new(Tenant {
             signin,
             store,
@@ -112,7 +113,10 @@ impl Ready {
             limits,
             certificate,
             audit_kept: config.audit_kept,
+            grace_days: config.grace_days,
+            scrubbed: Mutex::default(),
         });
+        tenant.tell_canaries()?;
         let door = Door { listener: bind(config.listen).await?, tls: Arc::new(tls), limits, live };
         let observe = bind(config.observe).await?;
         let admin = admin::listen::bind(&config.admin_socket())?;
@@ -340,7 +344,11 @@ async fn chores(tenant: Arc<Tenant>, mut stop: watch::Receiver<bool>) {
             tenant.certificate.replace(&tenant.authority, &tenant.url, now);
         }
         let forgetful = tenant.clone();
-        let _ = tokio::task::spawn_blocking(move || forgetful.forget(now)).await;
+        let forgetting = tokio::task::spawn_blocking(move || {
+            forgetful.forget(now);
+            forgetful.erase(now);
+        });
+        let _ = forgetting.await;
         tokio::select! {
             () = told(&mut stop) => return,
             () = tokio::time::sleep(CHORES) => {}
@@ -352,6 +360,49 @@ impl Tenant {
     /// When the server's certificate is over: seconds since 1970.
     pub fn certificate_ends(&self) -> i64 {
         self.certificate.ends.load(Ordering::Relaxed)
+    }
+
+    /// Which accounts the agents are tried with.
+    pub(crate) fn tell_canaries(&self) -> Result<(), StoreError> {
+        for domain in self.store.read(domains::all)? {
+            self.attend.canaries(domain.id, self.store.read(|conn| canaries::of(conn, domain.id))?);
+        }
+        Ok(())
+    }
+
+    /// Erases whoever left so long ago that its grace time is over, and what SQLite left of digests that are gone.
+    fn erase(&self, now: i64) {
+        let before = due_before(now, self.grace_days);
+        let erased = self.store.erase(|tx| {
+            let due = objects::removed_before(tx, before)?;
+            for object in &due {
+                audit::append(
+                    tx,
+                    now,
+                    "tenant",
+                    "object-erased",
+                    &object.to_string(),
+                    "its grace time is over",
+                )?;
+            }
+            Ok(due)
+        });
+        let tally = self.store.tally();
+        let gone = tally.digests_erased.now().saturating_add(tally.digests_replaced.now());
+        let mut scrubbed = self.scrubbed.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = erased.and_then(|erased| {
+            if erased > 0 {
+                tracing::info!(objects = erased, "erased: their grace time is over");
+                self.tell_canaries()?;
+            } else if *scrubbed != Some(gone) {
+                self.store.scrub_digests()?;
+            }
+            *scrubbed = Some(gone);
+            Ok(())
+        });
+        if let Err(error) = done {
+            tracing::error!(%error, "what is due to be erased may still be there; tried again within the hour");
+        }
     }
 
     fn forget(&self, now: i64) {

@@ -72,6 +72,7 @@ pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
         Ask::AppsRotate { name } => store.write(|tx| change.rotate_app(tx, &name)),
         Ask::AppsRevoke { name } => store.write(|tx| change.revoke_app(tx, &name)),
         Ask::UsersShow { name } => describe(store, &name, now).map(Answer::Users),
+        Ask::UsersPurge { name } => super::people::purge(&change.by(), &name),
         Ask::SignIn { user, password, source } => {
             Ok(super::trial::sign_in(tenant, uid, &user, &password, &source, now))
         }

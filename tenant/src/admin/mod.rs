@@ -6,6 +6,7 @@ pub mod act;
 pub mod call;
 mod domain;
 pub mod listen;
+mod people;
 mod trial;
 
 use crate::directory::Description;
@@ -139,6 +140,11 @@ pub enum Ask {
     /// What is known of an account.
     UsersShow {
         /// A sign-in name or an objectGUID.
+        name: String,
+    },
+    /// Erase now what is known of an account that is gone.
+    UsersPurge {
+        /// A name that it had, or its objectGUID.
         name: String,
     },
     /// Try a sign-in, as an application would.

@@ -49,6 +49,7 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
         Command::Apps(Apps::Rotate { name }) => (Ask::AppsRotate { name: name.clone() }, false),
         Command::Apps(Apps::Revoke { name }) => (Ask::AppsRevoke { name: name.clone() }, false),
         Command::Users(Users::Show { name, json }) => (Ask::UsersShow { name: name.clone() }, *json),
+        Command::Users(Users::Purge { name }) => (Ask::UsersPurge { name: name.clone() }, false),
         Command::SignIn(sign_in) => {
             let (user, source) = (sign_in.user.clone(), sign_in.source.clone());
             (Ask::SignIn { user, password: password(sign_in)?, source }, false)

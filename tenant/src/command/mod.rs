@@ -252,6 +252,11 @@ pub enum Apps {
 /// `users`.
 #[derive(Debug, Subcommand)]
 pub enum Users {
+    /// Erase now, for good, what is known of an account that was deleted or left the scope.
+    Purge {
+        /// A name that it had, or its objectGUID.
+        name: String,
+    },
     /// Show what the tenant knows of an account, and why it would be refused. Never its digest.
     Show {
         /// A sign-in name (user@domain or DOMAIN\user) or an objectGUID.

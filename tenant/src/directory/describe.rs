@@ -102,7 +102,8 @@ pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, Stor
     })
 }
 
-fn by_walking(connection: &Connection, name: &str) -> Result<Vec<Uuid>, StoreError> {
+/// The accounts that have or had that name: objectGUID, SID, bare sAMAccountName, or a name that they signed in with.
+pub fn by_walking(connection: &Connection, name: &str) -> Result<Vec<Uuid>, StoreError> {
     if let Ok(object) = name.parse::<Uuid>() {
         return Ok(vec![object]);
     }

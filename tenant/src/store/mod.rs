@@ -13,6 +13,7 @@ pub mod audit;
 pub mod canaries;
 pub mod digests;
 pub mod domains;
+pub mod erase;
 pub mod error;
 pub mod file;
 pub mod links;

@@ -120,6 +120,13 @@ pub fn is_removed(presence: Presence) -> bool {
     }
 }
 
+/// Those that were removed before then, in seconds since 1970.
+pub fn removed_before(connection: &Connection, before: i64) -> Result<Vec<Uuid>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT object FROM objects WHERE removed_at < ?1")?;
+    let rows = statement.query_map([before], |row| stamps::guid(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// How many objects of that kind are present in the domain.
 pub fn present_in(connection: &Connection, domain: i64, kind: Kind) -> Result<i64, StoreError> {
     Ok(connection

@@ -1,0 +1,58 @@
+//! What an administrator does to what is known of people.
+//! Before it: [`super::act`].
+
+use super::domain::By;
+use super::{Answer, refusal};
+use crate::directory::by_walking;
+use crate::store::{StoreError, audit, objects};
+use landbridge_wire::upload::Presence;
+use rusqlite::Connection;
+use uuid::Uuid;
+
+/// Erases one that is gone. Whoever is present stays: its phs would only bring it again.
+pub(super) fn purge(by: &By<'_>, name: &str) -> Result<Answer, StoreError> {
+    let store = &by.tenant.store;
+    let mut object = Uuid::nil();
+    let mut refused = None;
+    let erased = store.erase(|tx| {
+        match to_purge(tx, name)? {
+            Ok(found) => object = found,
+            Err(no) => {
+                refused = Some(no);
+                return Ok(Vec::new());
+            }
+        }
+        audit::append(tx, by.now, by.actor, "user-purged", &object.to_string(), "erased before its time")?;
+        Ok(vec![object])
+    });
+    if let (Ok(_), Some(no)) = (&erased, refused) {
+        return Ok(no);
+    }
+    erased?;
+    by.tenant.tell_canaries()?;
+    Ok(Answer::Done(format!(
+        "{object} is erased; the audit log keeps its objectGUID, and backups what they hold"
+    )))
+}
+
+fn to_purge(connection: &Connection, name: &str) -> Result<Result<Uuid, Answer>, StoreError> {
+    let mut found = Vec::new();
+    for object in by_walking(connection, name)? {
+        found.extend(objects::find(connection, object)?);
+    }
+    // Its name may be another's by now.
+    let gone: Vec<_> = found.iter().filter(|one| one.presence != Presence::Present).collect();
+    Ok(match (gone.as_slice(), found.is_empty()) {
+        ([one], _) => Ok(one.object),
+        ([], true) => Err(refusal("nothing is known of such an account", "name its objectGUID")),
+        ([], false) => Err(refusal(
+            "the account is present: it would be back with the next synchronization",
+            "delete it in AD or take it out of the scope of its phs, let that run, and say it again",
+        )),
+        _ => {
+            let guids: Vec<String> = gone.iter().map(|one| one.object.to_string()).collect();
+            let what = format!("several that are gone had this name: {}", guids.join(", "));
+            Err(refusal(&what, "name the objectGUID of one"))
+        }
+    })
+}
