@@ -277,8 +277,9 @@ impl Desk<'_, '_> {
         let place = self.mirror.place(&object)?;
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
         match standing(&object, &place, self.rules) {
-            Standing::Present if !there => return self.enter(object),
-            Standing::Present => self.marked(&mut object, &place)?,
+            // A password that was not carried is with it.
+            Standing::Present if !there || (place.carries && !object.carries) => return self.enter(object),
+            Standing::Present => self.marked(&mut object, &place),
             Standing::Privileged => {
                 self.batch.privileged += 1;
                 self.leave(&mut object, Presence::Privileged, Sent::Privileged);
@@ -295,11 +296,8 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    /// Protected Users and whether the password is carried, told of an account that stays.
-    fn marked(&mut self, object: &mut Object, place: &Place) -> Result<(), PhsError> {
-        if place.carries && !object.carries {
-            return self.enter(object.clone());
-        }
+    /// Tells of an account that stays: whether it is in Protected Users, and that its password is no longer carried.
+    fn marked(&mut self, object: &mut Object, place: &Place) {
         let protected_user = (place.protected_user != object.protected_user).then_some(place.protected_user);
         let erase_password = object.carries && !place.carries;
         (object.protected_user, object.carries) = (place.protected_user, place.carries);
@@ -309,7 +307,6 @@ impl Desk<'_, '_> {
         let draft = Draft { protected_user, erase_password, ..self.bare(object, Presence::Present) };
         object.told_at = Some(self.rules.now);
         self.batch.drafts.push(draft);
-        Ok(())
     }
 
     /// An object that the tenant holds whole, or a change that is whole.

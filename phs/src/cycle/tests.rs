@@ -488,3 +488,19 @@ fn a_tenant_that_takes_no_groups_is_told_to_be_upgraded() {
     bench.cloud.level = 0;
     assert!(matches!(bench.cycle(two_pages()).unwrap_err(), PhsError::TenantOlder));
 }
+
+#[test]
+fn passwords_that_are_no_longer_to_be_carried_are_erased_with_the_next_cycle() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    for _ in 0..2 {
+        bench.scope.passwords = false;
+        let tally = bench.cycle(last(0..0, 4)).unwrap();
+        assert_eq!((tally.records_sent, tally.removed), (3, 0));
+        assert_eq!(bench.cycle(last(0..0, 4)).unwrap().records_sent, 0);
+        bench.scope.passwords = true;
+        let dc = std::mem::take(&mut bench.dc);
+        bench.dc = (1100..1103).fold(dc, |dc, rid| dc.holds(rid, move || Telling::user(rid)));
+        assert_eq!(bench.cycle(last(0..0, 4)).unwrap().records_sent, 3);
+    }
+}
