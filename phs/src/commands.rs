@@ -10,11 +10,14 @@ use landbridge_phs::config::Config;
 use landbridge_phs::confirm;
 use landbridge_phs::cycle::{Difference, Sign, Tally};
 use landbridge_phs::daemon::{Daemon, Wake};
+use landbridge_phs::directory::Session;
 use landbridge_phs::error::PhsError;
 use landbridge_phs::explain::{self, Explanation};
+use landbridge_phs::findings::{Findings, Oddity};
 use landbridge_phs::job::{self, Job, Kept, means};
 use landbridge_phs::mirror::{Mirror, StateError};
 use landbridge_phs::progress::{Lines, Screen, Witness};
+use landbridge_phs::pull::Reading;
 use landbridge_phs::send::{Sender, Tenant};
 use landbridge_phs::status::Status;
 use landbridge_phs::stop::Stop;
@@ -101,6 +104,35 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PhsError> {
         }
     }
     Ok(findings.iter().find(|finding| !finding.ok).map_or(0, |finding| finding.exit_code))
+}
+
+/// `check --objects`
+pub fn check_objects(config: &Config, json: bool) -> Result<u8, PhsError> {
+    let (_runtime, stop) = runtime()?;
+    let session = Session::open(&config.directory, &[])?;
+    let unkept = |_| PhsError::Defect("the temporary file for what was seen cannot be written");
+    let mut findings = Findings::new().map_err(unkept)?;
+    let pages = session.pages().from(None, Reading::WithoutSecrets)?;
+    while let Ok(page) = pages.recv() {
+        let page = page?;
+        for change in &page.changes {
+            findings.look(change).map_err(unkept)?;
+        }
+        if stop.is_raised() {
+            return Err(PhsError::Interrupted);
+        }
+    }
+    if json {
+        let list = serde_json::to_string_pretty(findings.oddities());
+        say(&list.map_err(|_| PhsError::Defect("the findings cannot be written as JSON"))?)?;
+    } else {
+        for Oddity { name, attribute, value, what, .. } in findings.oddities() {
+            say(&format!("{name}\n  {attribute} {value}: {what}"))?;
+        }
+        let (found, looked_at) = (findings.found(), findings.looked_at());
+        say(&format!("{found} odd among {looked_at} accounts, groups and contacts"))?;
+    }
+    Ok(if findings.found() > 0 { 10 } else { 0 })
 }
 
 impl Once {

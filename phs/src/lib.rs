@@ -14,6 +14,7 @@ pub mod daemon;
 pub mod directory;
 pub mod error;
 pub mod explain;
+pub mod findings;
 #[cfg(test)]
 mod fixture;
 pub mod guard;

@@ -24,11 +24,12 @@ Exit status:
   7  the tenant cannot be reached
   8  state database: disk full, damaged, of a newer program
   9  stopped by a signal before the end; nothing is lost
- 10  for `status`: it runs, and somebody should look
+ 10  for `status`: it runs, and somebody should look; for `check --objects`: something is odd
 
 Examples:
   landbridge-tenant token create --role phs --domain corp.example.com | landbridge-phs enroll
   landbridge-phs check
+  landbridge-phs check --objects
   landbridge-phs once --dry-run
   landbridge-phs once --json
   landbridge-phs run
@@ -69,6 +70,12 @@ enum Command {
     /// Look at every prerequisite and say what to do about those that fail; changes nothing
     #[command(after_help = EXIT_CODES)]
     Check {
+        /// Look at the objects of the directory instead: names that nobody can sign in with from outside, addresses that
+        /// are none, and what two objects claim
+        ///
+        /// Reads all of the domain, without passwords. Ends with 10 if something is odd.
+        #[arg(long)]
+        objects: bool,
         /// Print one JSON list
         #[arg(long)]
         json: bool,
@@ -134,7 +141,8 @@ fn run(command_line: &CommandLine) -> Result<u8, PhsError> {
         .map_err(|_| PhsError::Defect("logging was set up twice"))?;
     match &command_line.command {
         Command::Enroll(enroll) => enroll.run(&config),
-        Command::Check { json } => commands::check(&config, *json),
+        Command::Check { objects: true, json } => commands::check_objects(&config, *json),
+        Command::Check { objects: false, json } => commands::check(&config, *json),
         Command::Once(once) => once.run(&config, &screen),
         Command::Run => commands::run(&command_line.config, config),
         Command::Explain { who, json } => commands::explain(&config, who, *json),

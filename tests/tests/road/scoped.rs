@@ -243,3 +243,33 @@ fn what_is_written_wrong_in_the_scope_is_said_with_what_is_right() {
     let nobody = road.phs.run(&["explain", "nobody.here"], None).unwrap().expect_code(3);
     assert!(nobody.stderr.contains("nobody.here"), "{nobody}");
 }
+
+#[test]
+fn odd_names_and_addresses_are_named_object_by_object() {
+    let road = scoped(20, "", |_| {});
+    let look = |code| road.phs.run(&["check", "--objects", "--json"], None).unwrap().expect_code(code).json();
+    assert_eq!(look(0), json!([]), "the lab's people are sound");
+    let domain = &road.domain;
+    domain.set_attributes(&person(1).sam, json!({"userPrincipalName": "one@corp.local"})).unwrap();
+    domain
+        .set_attributes(&person(2).sam, json!({"proxyAddresses": ["SMTP:two@example.com", "smtp:oops"]}))
+        .unwrap();
+    domain.set_attributes(&person(3).sam, json!({"proxyAddresses": ["smtp:TWO@example.com"]})).unwrap();
+    let odd = look(10);
+    let mut said: Vec<_> = odd
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["name"].as_str().unwrap().to_owned(), one["attribute"].as_str().unwrap().to_owned()))
+        .map(|(name, attribute)| (name.split(',').next().unwrap().to_owned(), attribute))
+        .collect();
+    said.sort();
+    assert_eq!(said.len(), 3, "{odd:#}");
+    assert_eq!(said[0].1, "userPrincipalName");
+    assert!(said[1..].iter().all(|(_, attribute)| attribute == "proxyAddresses"), "{odd:#}");
+    let text = road.phs.run(&["check", "--objects"], None).unwrap().expect_code(10).stdout;
+    assert!(
+        text.contains("one@corp.local: its suffix exists inside only") && text.contains("3 odd among"),
+        "{text}"
+    );
+}

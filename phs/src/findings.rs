@@ -1,0 +1,343 @@
+//! What in the directory will make trouble in the cloud: names that nobody can sign in with from outside, addresses that are
+//! none, and what two objects claim. As Microsoft's IdFix looks for it; reported object by object, mended in the directory.
+//! Neighbours: `commands` reads the domain for it, without passwords; nothing of it decides who is carried.
+
+use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
+use landbridge_drsr::drs::change::Change;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use uuid::Uuid;
+
+/// So many are kept; how many there are is counted in any case.
+const NAMED: usize = 10_000;
+/// The longest name or address that Exchange and Entra take.
+const LONGEST: usize = 256;
+
+/// Ends of names that no public DNS has: reserved (RFC 2606, 6761, 6762, 8375, 9476), or used inside and delegated to nobody.
+const INSIDE: [&str; 14] = [
+    "alt",
+    "arpa",
+    "corp",
+    "home",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "onion",
+    "private",
+    "test",
+];
+
+/// Something odd about an object.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Oddity {
+    /// objectGUID.
+    pub object: Uuid,
+    /// Its distinguished name.
+    pub name: String,
+    /// The attribute.
+    pub attribute: &'static str,
+    /// The value.
+    pub value: String,
+    /// What is wrong with it, and what to do.
+    pub what: String,
+}
+
+/// Looks at object after object. Names and addresses that were seen are on disk, so that memory does not follow the size of
+/// the directory.
+#[derive(Debug)]
+pub struct Findings {
+    seen: Connection,
+    oddities: Vec<Oddity>,
+    looked_at: u64,
+    found: u64,
+}
+
+impl Findings {
+    /// Nothing was looked at yet.
+    pub fn new() -> rusqlite::Result<Self> {
+        // A file that vanishes with this process.
+        let seen = Connection::open("")?;
+        seen.execute_batch(
+            "PRAGMA cache_size = -256; PRAGMA synchronous = OFF;
+             CREATE TABLE seen (what TEXT, value TEXT, object BLOB, name TEXT, PRIMARY KEY (what, value)) WITHOUT ROWID;",
+        )?;
+        Ok(Self { seen, oddities: Vec::new(), looked_at: 0, found: 0 })
+    }
+
+    /// How many objects were looked at.
+    pub fn looked_at(&self) -> u64 {
+        self.looked_at
+    }
+
+    /// How many oddities were found.
+    pub fn found(&self) -> u64 {
+        self.found
+    }
+
+    /// The first of them.
+    pub fn oddities(&self) -> &[Oddity] {
+        &self.oddities
+    }
+
+    /// Looks at an object that the DC told whole.
+    pub fn look(&mut self, change: &Change) -> rusqlite::Result<()> {
+        let value = |wanted| {
+            let told = change.attributes.iter().find(|told| told.attribute == wanted);
+            told.and_then(|told| told.value.as_ref())
+        };
+        let Some(Value::Classes(classes)) = value(Attribute::ObjectClass) else { return Ok(()) };
+        let is = |class| classes.contains(&class);
+        let person = (is(Class::User) || is(Class::InetOrgPerson)) && !is(Class::Computer);
+        let deleted = value(Attribute::IsDeleted) == Some(&Value::Boolean(true));
+        if deleted || !(person || is(Class::Group) || is(Class::Contact)) {
+            return Ok(());
+        }
+        self.looked_at += 1;
+        let text = |wanted| match value(wanted) {
+            Some(Value::Text(text)) => Some(text.as_str()),
+            Some(_) | None => None,
+        };
+        if let Some(upn) = text(Attribute::UserPrincipalName).filter(|_| person) {
+            if let Some(what) = wrong_name(upn) {
+                self.odd(change, Attribute::UserPrincipalName, upn, what);
+            }
+            self.claim(change, Attribute::UserPrincipalName, "upn", upn)?;
+        }
+        if let Some(mail) = text(Attribute::Mail)
+            && let Some(what) = wrong_address(mail)
+        {
+            self.odd(change, Attribute::Mail, mail, what);
+        }
+        if let Some(Value::Texts(addresses)) = value(Attribute::ProxyAddresses) {
+            let primary = addresses.iter().filter(|address| address.starts_with("SMTP:")).count();
+            if primary > 1 {
+                let what =
+                    format!("{primary} addresses begin with SMTP: in capitals; one is the primary one");
+                self.odd(change, Attribute::ProxyAddresses, "", &what);
+            }
+            for address in addresses {
+                if let Some(what) = wrong_proxy(address) {
+                    self.odd(change, Attribute::ProxyAddresses, address, what);
+                }
+                self.claim(change, Attribute::ProxyAddresses, "address", address)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever comes second with the same value is told of the first.
+    fn claim(
+        &mut self,
+        change: &Change,
+        attribute: Attribute,
+        what: &str,
+        value: &str,
+    ) -> rusqlite::Result<()> {
+        let folded = value.trim().to_lowercase();
+        let mut query =
+            self.seen.prepare_cached("SELECT object, name FROM seen WHERE what = ?1 AND value = ?2")?;
+        let first: Option<([u8; 16], String)> =
+            query.query_row(params![what, folded], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        drop(query);
+        match first {
+            Some((object, name)) if object != *change.object.guid.as_bytes() => {
+                self.odd(change, attribute, value, &format!("{name} has it too: give it to one of them"));
+            }
+            Some(_) => {}
+            None => {
+                let sql = "INSERT INTO seen (what, value, object, name) VALUES (?1, ?2, ?3, ?4)";
+                let object = change.object.guid;
+                self.seen.prepare_cached(sql)?.execute(params![
+                    what,
+                    folded,
+                    object.as_bytes(),
+                    change.object.dn
+                ])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn odd(&mut self, change: &Change, attribute: Attribute, value: &str, what: &str) {
+        self.found += 1;
+        if self.oddities.len() < NAMED {
+            self.oddities.push(Oddity {
+                object: change.object.guid,
+                name: change.object.dn.clone(),
+                attribute: attribute.name(),
+                value: value.to_owned(),
+                what: what.to_owned(),
+            });
+        }
+    }
+}
+
+fn wrong_name(upn: &str) -> Option<&'static str> {
+    let Some((user, suffix)) = upn.rsplit_once('@') else {
+        return Some("no @: it must be of the form user@domain");
+    };
+    if user.is_empty() || user.contains(['@', ' ', '\\', '/']) || upn.contains(char::is_control) {
+        return Some("characters before the @ that a sign-in name must not have");
+    }
+    if user.ends_with('.') || user.starts_with('.') || user.contains("..") {
+        return Some("a dot at the wrong place before the @");
+    }
+    if !is_domain(suffix) {
+        return Some("what follows the @ is no DNS name");
+    }
+    if !is_routable(suffix) {
+        return Some(
+            "its suffix exists inside only: add one of your public domains to the forest, and use it",
+        );
+    }
+    (upn.len() > LONGEST).then_some("longer than 256 bytes")
+}
+
+fn wrong_proxy(address: &str) -> Option<&'static str> {
+    let Some((kind, rest)) = address.split_once(':') else {
+        return Some("no type in front, like smtp:");
+    };
+    if kind.is_empty() || rest.is_empty() || address.contains(char::is_control) || address != address.trim() {
+        return Some("not of the form type:address");
+    }
+    if kind.eq_ignore_ascii_case("smtp") { wrong_address(rest) } else { None }
+}
+
+fn wrong_address(address: &str) -> Option<&'static str> {
+    let Some((user, domain)) = address.rsplit_once('@') else { return Some("no @: it is no mail address") };
+    if user.is_empty() || user.contains(['@', ' ', '<', '>', '(', ')', ',', ';', ':', '\\', '"']) {
+        return Some("characters before the @ that a mail address must not have");
+    }
+    if !is_domain(domain) {
+        return Some("what follows the @ is no DNS name");
+    }
+    if !is_routable(domain) {
+        return Some("its domain exists inside only: no mail from outside reaches it");
+    }
+    (address.len() > LONGEST).then_some("longer than 256 bytes")
+}
+
+fn is_domain(name: &str) -> bool {
+    let label = |label: &str| {
+        let sound = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+        (1..=63).contains(&label.len())
+            && label.chars().all(sound)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
+}
+
+fn is_routable(domain: &str) -> bool {
+    let last = domain.rsplit('.').next().unwrap_or_default().to_lowercase();
+    domain.contains('.') && !INSIDE.contains(&last.as_str()) && !last.chars().all(|c| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::fixture::Telling;
+
+    fn found(objects: Vec<Telling>) -> Vec<(u128, &'static str, String)> {
+        let mut findings = Findings::new().unwrap();
+        for telling in objects {
+            findings.look(&telling.tell()).unwrap();
+        }
+        let told = |oddity: &Oddity| (oddity.object.as_u128(), oddity.attribute, oddity.what.clone());
+        findings.oddities().iter().map(told).collect()
+    }
+
+    fn named(rid: u32, upn: &str) -> Telling {
+        Telling::user(rid).with(Attribute::UserPrincipalName, Some(Value::Text(upn.to_owned())))
+    }
+
+    fn addressed(rid: u32, addresses: &[&str]) -> Telling {
+        let addresses = addresses.iter().map(|address| (*address).to_owned()).collect();
+        Telling::user(rid).with(Attribute::ProxyAddresses, Some(Value::Texts(addresses)))
+    }
+
+    #[test]
+    fn sound_names_and_addresses_are_not_odd() {
+        let all = vec![
+            named(1, "ada@example.com"),
+            named(2, "o'neil.jr@sub.example.co.uk"),
+            named(3, "zoë@bücher.example"),
+            addressed(
+                4,
+                &[
+                    "SMTP:ada@example.com",
+                    "smtp:a.l@example.com",
+                    "x500:/o=Org/cn=Ada",
+                    "sip:ada@example.com",
+                ],
+            ),
+            Telling::user(5),
+        ];
+        assert_eq!(found(all), []);
+    }
+
+    #[test]
+    fn names_that_nobody_can_sign_in_with_from_outside_are_named() {
+        for (upn, says) in [
+            ("ada@corp.local", "inside only"),
+            ("ada@corp", "inside only"),
+            ("ada@printers.LAN", "inside only"),
+            ("ada@10.0.0.1", "inside only"),
+            ("ada", "no @"),
+            ("ada lovelace@example.com", "characters"),
+            ("@example.com", "characters"),
+            ("ada.@example.com", "dot"),
+            ("ada@exam ple.com", "no DNS name"),
+            ("ada@-example.com", "no DNS name"),
+        ] {
+            let odd = found(vec![named(1, upn)]);
+            assert!(odd.len() == 1 && odd.iter().all(|(_, _, what)| what.contains(says)), "{upn}: {odd:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_none_and_a_second_primary_one_are_named() {
+        for (address, says) in [
+            ("ada@example.com", "no @"),
+            ("nothing", "no type"),
+            ("smtp:", "type:address"),
+            ("smtp:ada@example.com ", "type:address"),
+            ("smtp:ada", "no @"),
+            ("smtp:a da@example.com", "characters"),
+            ("smtp:ada@corp.local", "inside only"),
+        ] {
+            let odd = found(vec![addressed(1, &[address])]);
+            let said = odd.first().map(|(_, _, what)| what.as_str()).unwrap_or_default();
+            let says = if address == "ada@example.com" { "no type" } else { says };
+            assert!(said.contains(says), "{address}: {said}");
+        }
+        let two = found(vec![addressed(1, &["SMTP:a@example.com", "SMTP:b@example.com"])]);
+        assert!(two.iter().any(|(_, _, what)| what.contains("primary")), "{two:?}");
+    }
+
+    #[test]
+    fn what_two_objects_claim_is_named_at_the_second_with_the_first() {
+        let all = vec![
+            named(1, "Ada@example.com"),
+            named(2, "ada@EXAMPLE.com"),
+            addressed(3, &["smtp:x@example.com"]),
+            addressed(4, &["SMTP:X@example.com"]),
+            addressed(5, &["smtp:y@example.com", "SMTP:Y@example.com"]),
+        ];
+        let odd = found(all);
+        let who: Vec<_> = odd.iter().map(|(object, attribute, _)| (*object, *attribute)).collect();
+        assert_eq!(who, [(2, "userPrincipalName"), (4, "proxyAddresses")]);
+        assert!(odd.iter().all(|(_, _, what)| what.contains("has it too")), "{odd:?}");
+    }
+
+    #[test]
+    fn machines_and_the_deleted_are_nobody() {
+        let computer = Telling::object(1, &[Class::User, Class::Computer])
+            .with(Attribute::UserPrincipalName, Some(Value::Text("pc".to_owned())));
+        assert_eq!(found(vec![computer, named(2, "ada@corp.local").deleted()]), []);
+    }
+}
