@@ -273,3 +273,40 @@ fn odd_names_and_addresses_are_named_object_by_object() {
         "{text}"
     );
 }
+
+#[test]
+fn the_daemon_says_who_is_held_back_and_takes_the_confirmation_while_it_runs() {
+    let road = scoped(30, &format!("[scope]\ninclude = [\"OU=People,{BASE}\"]\n"), |domain| {
+        domain.create_unit("Elsewhere").unwrap();
+        domain.add("OU=Team,OU=People", json!({"objectClass": "organizationalUnit"})).unwrap();
+        for n in 1..=12 {
+            domain.move_to(&person(n).sam, "OU=Team,OU=People").unwrap();
+        }
+    });
+    let mut running = road.phs.run_daemon().unwrap();
+    inside(&road, &person(1));
+    road.domain.rename_container("OU=Team,OU=People", "OU=Team,OU=Elsewhere").unwrap();
+    let status = |is: &dyn Fn(&Value) -> bool| {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        loop {
+            let said = road.phs.run(&["status", "--json"], None).unwrap();
+            if is(&said.json()) {
+                return said;
+            }
+            assert!(std::time::Instant::now() < end, "never: {said}");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    };
+    let held = status(&|status| status["held"] == 12);
+    assert_eq!(held.code, Some(10), "{held}");
+    assert!(held.json()["why"].as_str().unwrap().contains("--confirm-removals 12"), "{held}");
+    inside(&road, &person(1));
+    let confirmed = road.phs.run(&["once", "--confirm-removals", "12"], None).unwrap().expect_code(0);
+    assert!(confirmed.stdout.contains("the running daemon takes it"), "{confirmed}");
+    let over = status(&|status| status["held"] == 0);
+    assert_eq!(over.code, Some(0), "{over}");
+    outside(&road, &person(1));
+    inside(&road, &person(13));
+    running.signal(rustix::process::Signal::TERM);
+    running.finish(30).unwrap().expect_code(0);
+}
