@@ -9,7 +9,7 @@ use crate::relay::AgentView;
 use crate::serve::Tenant;
 use crate::store::agents::{Agent, AgentState};
 use crate::store::domains::{Domain, MIN_ITERATIONS, NewDomain};
-use crate::store::{StoreError, agents, apps, audit, domains, objects, tokens};
+use crate::store::{StoreError, agents, apps, audit, domains, group_policies, objects, tokens};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{Role, Token, TokenSecret};
@@ -43,6 +43,9 @@ pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
         Ask::DomainsList => store.read(list_domains),
         Ask::DomainsPolicy { name, policy, approve_agents } => {
             change.by().policy(&name, policy, approve_agents)
+        }
+        Ask::GroupPolicy { name, group, policy, place } => {
+            change.by().group_policy(&name, &group, policy, place)
         }
         Ask::CanaryAdd { name, user } => change.by().canary(&name, &user, true),
         Ask::CanaryRemove { name, user } => change.by().canary(&name, &user, false),
@@ -242,6 +245,7 @@ fn list_domains(conn: &Connection) -> Outcome {
             sid: domain.sid,
             allow_privileged: domain.allow_privileged,
             signin: domain.signin,
+            group_policies: group_policies::of(conn, domain.id)?.len(),
             writer: domain.writer,
             synchronized: domain.acknowledged.is_some(),
             added_at: domain.added_at,

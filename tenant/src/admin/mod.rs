@@ -5,6 +5,7 @@
 pub mod act;
 pub mod call;
 mod domain;
+mod group_policy;
 pub mod listen;
 mod people;
 mod trial;
@@ -75,6 +76,17 @@ pub enum Ask {
         policy: Option<SigninPolicy>,
         /// Whether new pta-agents wait for a yes.
         approve_agents: Option<bool>,
+    },
+    /// How the members of a group sign in.
+    GroupPolicy {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// The group: its name, SID or objectGUID.
+        group: String,
+        /// What decides; none: as for others.
+        policy: Option<SigninPolicy>,
+        /// Before which of the others: from 1 on; none: where it was, or last.
+        place: Option<u32>,
     },
     /// An account that agents are tried with.
     CanaryAdd {
@@ -226,6 +238,8 @@ pub struct DomainRow {
     pub allow_privileged: bool,
     /// How its people sign in.
     pub signin: SigninPolicy,
+    /// How many groups sign in otherwise.
+    pub group_policies: usize,
     /// Accounts that are present.
     pub accounts: i64,
     /// The phs that writes.

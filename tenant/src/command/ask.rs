@@ -24,9 +24,15 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             (Ask::DomainsAdd { name, netbios, sid, allow_privileged: *allow_privileged }, false)
         }
         Command::Domains(Domains::List(listing)) => (Ask::DomainsList, listing.json),
-        Command::Domains(Domains::Policy { name, policy, approve_agents }) => {
-            let (policy, approve_agents) = (*policy, *approve_agents);
-            (Ask::DomainsPolicy { name: name.clone(), policy, approve_agents }, false)
+        Command::Domains(Domains::Policy { name, policy, group, remove, place, approve_agents }) => {
+            let (name, policy, approve_agents, place) = (name.clone(), *policy, *approve_agents, *place);
+            match group.clone() {
+                None => (Ask::DomainsPolicy { name, policy, approve_agents }, false),
+                Some(_) if policy.is_none() && !remove => {
+                    return Err(TenantError::Usage("say a policy for the group, or --remove".to_owned()));
+                }
+                Some(group) => (Ask::GroupPolicy { name, group, policy, place }, false),
+            }
         }
         Command::Domains(Domains::Canary(canary)) => (
             match canary.clone() {
@@ -96,7 +102,11 @@ fn domains(rows: &[DomainRow]) -> String {
         let yes = |it| if it { "yes" } else { "no" }.to_owned();
         let accounts = row.accounts.to_string();
         let (name, netbios, sid) = (row.name.clone(), row.netbios.clone(), row.sid.clone());
-        let signin = row.signin.as_str().to_owned();
+        let signin = match row.group_policies {
+            0 => row.signin.as_str().to_owned(),
+            1 => format!("{}, 1 group", row.signin.as_str()),
+            n => format!("{}, {n} groups", row.signin.as_str()),
+        };
         vec![name, netbios, sid, signin, accounts, yes(row.synchronized), yes(row.allow_privileged), writer]
     };
     let heads = ["NAME", "NETBIOS", "SID", "SIGN-IN", "ACCOUNTS", "SYNCHRONIZED", "PRIVILEGED", "WRITER"];

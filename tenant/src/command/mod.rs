@@ -124,8 +124,19 @@ pub enum Domains {
     Policy {
         /// The domain: DNS or NetBIOS name.
         name: String,
-        /// What decides: the digest (phs), an agent (pta), or the digest while no agent can answer (pta-then-phs).
+        /// What decides: the digest (phs), an agent (pta), or the digest while no agent can answer (pta-then-phs); or
+        /// nobody signs in (refuse), for a rollout in stages.
         policy: Option<SigninPolicy>,
+        /// Set it for the members of a group alone, also through other groups: its name, SID or objectGUID. Who is in
+        /// several such groups signs in as the first of them says.
+        #[arg(long, conflicts_with = "approve_agents")]
+        group: Option<String>,
+        /// Members of the group sign in as others do again.
+        #[arg(long, requires = "group", conflicts_with_all = ["policy", "place"])]
+        remove: bool,
+        /// Where in the order of the groups, from 1 on; else where it was, or last.
+        #[arg(long, value_name = "N", requires = "group", value_parser = clap::value_parser!(u32).range(1..=64))]
+        place: Option<u32>,
         /// Whether a newly enrolled pta-agent waits for `agents approve`.
         #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
         approve_agents: Option<bool>,

@@ -109,13 +109,13 @@ pub fn by_walking(connection: &Connection, name: &str) -> Result<Vec<Uuid>, Stor
     }
     let wanted = fold(name);
     let domains = domains::all(connection)?;
-    objects::walk(connection, MOST, |account, known| {
+    objects::walk(connection, Kind::Account, MOST, |account, known| {
         let named = domains
             .iter()
             .find(|d| d.id == account.domain)
             .is_some_and(|d| names_of(d, known).contains(&wanted));
         let sam = known.sam_account_name.as_deref().is_some_and(|sam| fold(sam) == wanted);
-        account.kind == Kind::Account && (named || sam || account.sid.as_deref() == Some(name))
+        named || sam || account.sid.as_deref() == Some(name)
     })
 }
 
@@ -180,6 +180,6 @@ fn said<'a>(account: &Object, digest: Option<&DigestDescribed>, state: &'a str) 
 }
 
 /// AD takes control characters in names; a terminal should not.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

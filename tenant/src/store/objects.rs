@@ -136,15 +136,17 @@ pub fn present_in(connection: &Connection, domain: i64, kind: Kind) -> Result<i6
         .query_row((domain, kind_text(kind)), |row| row.get(0))?)
 }
 
-/// The objects that `hit` says yes to, at most `limit` of them. Those that are not present come first. Walks the
-/// table: for a person who asks.
+/// The objects of that kind that `hit` says yes to, at most `limit` of them. Those that are not present come first. Walks
+/// the table: for a person who asks.
 pub fn walk(
     connection: &Connection,
+    kind: Kind,
     limit: usize,
     hit: impl Fn(&Object, &attributes::Attributes) -> bool,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare("SELECT object FROM objects ORDER BY presence = 'present'")?;
-    let mut rows = statement.query([])?;
+    let mut statement =
+        connection.prepare("SELECT object FROM objects WHERE kind = ?1 ORDER BY presence = 'present'")?;
+    let mut rows = statement.query([kind_text(kind)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let guid = stamps::guid(row, 0)?;
