@@ -4,7 +4,7 @@
 use super::domain::By;
 use super::{AgentRow, Answer, AppRow, Ask, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES, refusal};
 use crate::apps::{Credential, MAX_RATE, is_a_name};
-use crate::directory::describe;
+use crate::directory::{describe, groups};
 use crate::relay::AgentView;
 use crate::serve::Tenant;
 use crate::store::agents::{Agent, AgentState};
@@ -75,6 +75,9 @@ pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
         Ask::AppsRotate { name } => store.write(|tx| change.rotate_app(tx, &name)),
         Ask::AppsRevoke { name } => store.write(|tx| change.revoke_app(tx, &name)),
         Ask::UsersShow { name } => describe(store, &name, now).map(Answer::Users),
+        Ask::UsersAmbiguous => store.read(super::people::ambiguous),
+        Ask::GroupsList => store.read(|conn| Ok(Answer::Groups(groups::list(conn, MAX_ROWS)?))),
+        Ask::GroupsShow { name } => store.read(|conn| Ok(Answer::Group(groups::describe(conn, &name)?))),
         Ask::UsersPurge { name } => super::people::purge(&change.by(), &name),
         Ask::SignIn { user, password, source } => {
             Ok(super::trial::sign_in(tenant, uid, &user, &password, &source, now))

@@ -11,6 +11,8 @@ mod people;
 mod trial;
 
 use crate::directory::Description;
+use crate::directory::describe::Named;
+use crate::directory::groups::{GroupDescribed, GroupRow};
 use crate::store::domains::SigninPolicy;
 use landbridge_wire::enroll::Role;
 use serde::{Deserialize, Serialize};
@@ -154,6 +156,15 @@ pub enum Ask {
         /// A sign-in name or an objectGUID.
         name: String,
     },
+    /// The sign-in names that more than one account holds.
+    UsersAmbiguous,
+    /// The groups.
+    GroupsList,
+    /// What is known of a group.
+    GroupsShow {
+        /// Its name, SID or objectGUID.
+        name: String,
+    },
     /// Erase now what is known of an account that is gone.
     UsersPurge {
         /// A name that it had, or its objectGUID.
@@ -188,6 +199,12 @@ pub enum Answer {
     Apps(Vec<AppRow>),
     /// The accounts with that name.
     Users(Description),
+    /// The names that sign nobody in.
+    Ambiguous(Vec<AmbiguousRow>),
+    /// The groups.
+    Groups(Vec<GroupRow>),
+    /// The groups with that name.
+    Group(Vec<GroupDescribed>),
     /// The sign-in succeeded.
     Accepted(Person),
     /// The sign-in was refused.
@@ -223,6 +240,17 @@ pub struct Person {
     pub sam: Option<String>,
     /// DNS name of the domain.
     pub domain: String,
+}
+
+/// A name that more than one account holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AmbiguousRow {
+    /// The name, folded.
+    pub name: String,
+    /// How many hold it.
+    pub count: i64,
+    /// Some of them.
+    pub holders: Vec<Named>,
 }
 
 /// A domain, as it is shown.

@@ -34,6 +34,8 @@ Examples:
   landbridge-tenant agents list
   landbridge-tenant agents approve 6f1c2a52-6f0e-4d5e-9b0e-0f6f3a1c9d11
   landbridge-tenant apps create --name mail --domain corp.example.com --rate 600
+  landbridge-tenant domains policy corp.example.com refuse
+  landbridge-tenant domains policy corp.example.com phs --group Pilot
   landbridge-tenant signin alice@corp.example.com
   printf %s \"$password\" | landbridge-tenant signin alice@corp.example.com --password-stdin
 
@@ -81,6 +83,9 @@ pub enum Command {
     /// The people.
     #[command(subcommand)]
     Users(Users),
+    /// The groups.
+    #[command(subcommand)]
+    Groups(Groups),
     /// Try a sign-in as an application would, and be told the true reason. It counts for the lockout.
     #[command(name = "signin")]
     SignIn(SignIn),
@@ -263,6 +268,8 @@ pub enum Apps {
 /// `users`.
 #[derive(Debug, Subcommand)]
 pub enum Users {
+    /// Show the sign-in names that more than one account holds: they sign nobody in.
+    Ambiguous(Listing),
     /// Erase now, for good, what is known of an account that was deleted or left the scope.
     Purge {
         /// A name that it had, or its objectGUID.
@@ -271,6 +278,21 @@ pub enum Users {
     /// Show what the tenant knows of an account, and why it would be refused. Never its digest.
     Show {
         /// A sign-in name (user@domain or DOMAIN\user) or an objectGUID.
+        name: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `groups`.
+#[derive(Debug, Subcommand)]
+pub enum Groups {
+    /// Show the groups.
+    List(Listing),
+    /// Show who is in a group, what it is in, and what holds for its members.
+    Show {
+        /// Its name, bare or as DOMAIN\name, its SID or its objectGUID.
         name: String,
         /// As JSON.
         #[arg(long)]
@@ -317,6 +339,7 @@ pub fn run(line: &CommandLine) -> Result<(), TenantError> {
         | Command::Agents(_)
         | Command::Apps(_)
         | Command::Users(_)
+        | Command::Groups(_)
         | Command::SignIn(_) => ask::run(&Config::load(&line.config)?, &line.command),
     }
 }
