@@ -33,7 +33,8 @@ pub struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
-    /// From what the directory knows, for a password that is not empty.
+    /// From what the directory knows, for a password that is not empty. `policy` is the one that holds for the account
+    /// ([`crate::directory::resultant`]).
     pub fn known(attributes: &'a Attributes, policy: &Policy, protected_user: bool) -> Self {
         Self {
             user_account_control: attributes.user_account_control,
@@ -89,7 +90,7 @@ pub enum Odd {
     NoPwdLastSet,
     /// pwdLastSet is no time.
     PwdLastSet,
-    /// No maxPwdAge was told by the domain.
+    /// No maxPwdAge was told, by the domain or the password settings object that holds; or which holds is unclear.
     NoMaxPwdAge,
     /// maxPwdAge is no interval.
     MaxPwdAge,
@@ -97,7 +98,7 @@ pub enum Odd {
     AccountExpires,
     /// lockoutTime is no time.
     LockoutTime,
-    /// No lockoutDuration was told by the domain.
+    /// No lockoutDuration was told; as with maxPwdAge.
     NoLockoutDuration,
     /// lockoutDuration is no interval.
     LockoutDuration,
@@ -311,12 +312,14 @@ impl Odd {
             Self::UnknownFlags => "unknown: userAccountControl has unknown flags",
             Self::NoPwdLastSet => "unknown: no pwdLastSet",
             Self::PwdLastSet => "unknown: pwdLastSet is no time",
-            Self::NoMaxPwdAge => "unknown: the domain's maxPwdAge has not arrived",
-            Self::MaxPwdAge => "unknown: the domain's maxPwdAge is no interval",
+            Self::NoMaxPwdAge => "unknown: no maxPwdAge has arrived, or whose holds cannot be told",
+            Self::MaxPwdAge => "unknown: maxPwdAge is no interval",
             Self::AccountExpires => "unknown: accountExpires is no time",
             Self::LockoutTime => "unknown: lockoutTime is no time",
-            Self::NoLockoutDuration => "unknown: the domain's lockoutDuration has not arrived",
-            Self::LockoutDuration => "unknown: the domain's lockoutDuration is no interval",
+            Self::NoLockoutDuration => {
+                "unknown: no lockoutDuration has arrived, or whose holds cannot be told"
+            }
+            Self::LockoutDuration => "unknown: lockoutDuration is no interval",
             Self::LogonHours => "unknown: logonHours is not 21 bytes",
             Self::Clock => "unknown: this machine's clock is far off",
         }

@@ -9,6 +9,8 @@
 //! Before it on the road: `ingest`. After it: `lockout`, then `signin`.
 
 pub mod describe;
+pub mod groups;
+pub mod resultant;
 
 pub use describe::{Description, by_walking, describe};
 

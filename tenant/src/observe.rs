@@ -6,7 +6,7 @@ use crate::accept::pace::{Paced, Rhythm};
 use crate::relay::NoAnswer;
 use crate::serve::{Tenant, told, unix_now};
 use crate::store::agents::{self, Agent, AgentState};
-use crate::store::{StoreError, domains, objects};
+use crate::store::{StoreError, domains, links, names, objects};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -16,7 +16,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use landbridge_wire::problem::Problem;
 use landbridge_wire::signin::Verdict;
-use landbridge_wire::upload::Kind;
+use landbridge_wire::upload::{Kind, LinkKind};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -170,8 +170,8 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
 
 /// All metrics as text (OpenMetrics 1.0). Blocking. Counter names get their `_total` from the encoder.
 fn scrape(tenant: &Tenant, now: i64) -> Option<String> {
-    let held = tenant.store.read(|conn| Ok((agents::list(conn, 10_000)?, present(conn)?)));
-    let (agents, accounts) = held.unwrap_or_else(|error| {
+    let held = tenant.store.read(|conn| Ok((agents::list(conn, 10_000)?, Held::of(conn)?)));
+    let (agents, held) = held.unwrap_or_else(|error| {
         tracing::error!(%error, "the database failed");
         tenant.metrics.storage_errors.inc();
         Default::default()
@@ -201,11 +201,7 @@ fn scrape(tenant: &Tenant, now: i64) -> Option<String> {
         ConstCounter::new(received),
     );
     agents_of(&mut registry, &agents, now);
-    let by_domain = Family::<Labels, Gauge>::default();
-    for (domain, count) in accounts {
-        by_domain.get_or_create(&vec![("domain", domain)]).set(count);
-    }
-    registry.register("accounts", "Accounts that are present, by domain", by_domain);
+    directory_of(&mut registry, held);
     let connected = i64::try_from(tenant.live.agents()).unwrap_or(i64::MAX);
     registry.register("agents_connected", "Agents with an open connection", ConstGauge::new(connected));
     let left = tenant.authority.life().1.saturating_sub(now);
@@ -239,9 +235,58 @@ fn agents_of(registry: &mut Registry, agents: &[Agent], now: i64) {
     );
 }
 
-fn present(conn: &rusqlite::Connection) -> Result<Vec<(String, i64)>, StoreError> {
-    domains::all(conn)?
-        .into_iter()
-        .map(|domain| Ok((domain.dns_name, objects::present_in(conn, domain.id, Kind::Account)?)))
-        .collect()
+/// What the directory holds.
+#[derive(Default)]
+struct Held {
+    /// Domain, kind and count, of what is present.
+    objects: Vec<(String, Kind, i64)>,
+    /// Domain and count, of what is gone and not erased.
+    removed: Vec<(String, i64)>,
+    /// Domain, kind and count.
+    links: Vec<(String, LinkKind, i64)>,
+    ambiguous: i64,
+}
+
+impl Held {
+    fn of(conn: &rusqlite::Connection) -> Result<Self, StoreError> {
+        let mut held = Self { ambiguous: names::count_ambiguous(conn)?, ..Self::default() };
+        for domain in domains::all(conn)? {
+            let name = || domain.dns_name.clone();
+            for kind in objects::KINDS {
+                held.objects.push((name(), kind, objects::present_in(conn, domain.id, kind)?));
+            }
+            for what in links::KINDS {
+                held.links.push((name(), what, links::count(conn, domain.id, what)?));
+            }
+            held.removed.push((name(), objects::removed(conn, domain.id)?));
+        }
+        Ok(held)
+    }
+}
+
+fn directory_of(registry: &mut Registry, held: Held) {
+    let accounts = Family::<Labels, Gauge>::default();
+    let objects = Family::<Labels, Gauge>::default();
+    let removed = Family::<Labels, Gauge>::default();
+    let links = Family::<Labels, Gauge>::default();
+    for (domain, kind, count) in held.objects {
+        if kind == Kind::Account {
+            accounts.get_or_create(&vec![("domain", domain.clone())]).set(count);
+        }
+        let labels = vec![("domain", domain), ("kind", crate::store::objects::kind_text(kind).to_owned())];
+        objects.get_or_create(&labels).set(count);
+    }
+    for (domain, count) in held.removed {
+        removed.get_or_create(&vec![("domain", domain)]).set(count);
+    }
+    for (domain, what, count) in held.links {
+        let labels = vec![("domain", domain), ("kind", crate::store::links::kind_text(what).to_owned())];
+        links.get_or_create(&labels).set(count);
+    }
+    registry.register("accounts", "Accounts that are present, by domain", accounts);
+    registry.register("objects", "Objects that are present, by domain and kind", objects);
+    registry.register("objects_removed", "Objects that are gone and not erased yet, by domain", removed);
+    registry.register("links", "Links, by domain and kind", links);
+    let help = "Sign-in names that more than one account holds: they sign nobody in";
+    registry.register("ambiguous_names", help, ConstGauge::new(held.ambiguous));
 }

@@ -128,6 +128,10 @@ pub enum Why {
     LockedOut,
     /// No digest has arrived.
     NoDigest,
+    /// The sign-in policy of its domain or group is to refuse.
+    NotAdmitted,
+    /// No wrong password of this account may reach AD: its password settings object leaves no room.
+    NoRoom,
     /// The digest cannot be opened: a seal key is missing, or somebody wrote to the database.
     DigestUnreadable,
     /// Not the password.
@@ -159,6 +163,8 @@ impl Why {
             Self::OtherDomain => "other-domain",
             Self::LockedOut => "locked-out",
             Self::NoDigest => "no-digest",
+            Self::NotAdmitted => "not-admitted",
+            Self::NoRoom => "no-room-in-directory",
             Self::DigestUnreadable => "digest-unreadable",
             Self::WrongPassword => "wrong-password",
             Self::State(state) => state.as_str(),
@@ -356,6 +362,8 @@ impl Signin {
                 | Why::UnknownName
                 | Why::OtherDomain
                 | Why::NoDigest
+                | Why::NotAdmitted
+                | Why::NoRoom
                 | Why::WrongPassword
                 | Why::HeldBack
                 | Why::RefusedBefore

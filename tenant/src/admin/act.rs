@@ -4,12 +4,12 @@
 use super::domain::By;
 use super::{AgentRow, Answer, AppRow, Ask, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES, refusal};
 use crate::apps::{Credential, MAX_RATE, is_a_name};
-use crate::directory::describe;
+use crate::directory::{describe, groups};
 use crate::relay::AgentView;
 use crate::serve::Tenant;
 use crate::store::agents::{Agent, AgentState};
 use crate::store::domains::{Domain, MIN_ITERATIONS, NewDomain};
-use crate::store::{StoreError, agents, apps, audit, domains, objects, tokens};
+use crate::store::{StoreError, agents, apps, audit, domains, group_policies, objects, tokens};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{Role, Token, TokenSecret};
@@ -44,6 +44,9 @@ pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
         Ask::DomainsPolicy { name, policy, approve_agents } => {
             change.by().policy(&name, policy, approve_agents)
         }
+        Ask::GroupPolicy { name, group, policy, place } => {
+            change.by().group_policy(&name, &group, policy, place)
+        }
         Ask::CanaryAdd { name, user } => change.by().canary(&name, &user, true),
         Ask::CanaryRemove { name, user } => change.by().canary(&name, &user, false),
         Ask::CanaryList { name } => super::domain::canaries_of(tenant, &name),
@@ -72,6 +75,9 @@ pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
         Ask::AppsRotate { name } => store.write(|tx| change.rotate_app(tx, &name)),
         Ask::AppsRevoke { name } => store.write(|tx| change.revoke_app(tx, &name)),
         Ask::UsersShow { name } => describe(store, &name, now).map(Answer::Users),
+        Ask::UsersAmbiguous => store.read(super::people::ambiguous),
+        Ask::GroupsList => store.read(|conn| Ok(Answer::Groups(groups::list(conn, MAX_ROWS)?))),
+        Ask::GroupsShow { name } => store.read(|conn| Ok(Answer::Group(groups::describe(conn, &name)?))),
         Ask::UsersPurge { name } => super::people::purge(&change.by(), &name),
         Ask::SignIn { user, password, source } => {
             Ok(super::trial::sign_in(tenant, uid, &user, &password, &source, now))
@@ -242,6 +248,7 @@ fn list_domains(conn: &Connection) -> Outcome {
             sid: domain.sid,
             allow_privileged: domain.allow_privileged,
             signin: domain.signin,
+            group_policies: group_policies::of(conn, domain.id)?.len(),
             writer: domain.writer,
             synchronized: domain.acknowledged.is_some(),
             added_at: domain.added_at,

@@ -58,6 +58,9 @@ pub fn ask(socket: &Path, ask: &Ask) -> Result<Answer, TenantError> {
         | Answer::Credential(_)
         | Answer::Apps(_)
         | Answer::Users(_)
+        | Answer::Ambiguous(_)
+        | Answer::Groups(_)
+        | Answer::Group(_)
         | Answer::Accepted(_)
         | Answer::SignInRefused { .. }) => Ok(answer),
     }

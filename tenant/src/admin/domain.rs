@@ -1,7 +1,7 @@
 //! What an administrator says about a domain's sign-ins: the policy, and the accounts that agents are tried with.
 //! Before it: [`super::act`].
 
-use super::{Answer, refusal};
+use super::{Answer, group_policy, refusal};
 use crate::directory::{Whose, folded, whose};
 use crate::lockout::Room;
 use crate::serve::Tenant;
@@ -31,10 +31,11 @@ impl By<'_> {
             let Some(domain) = domains::by_name(tx, name)? else { return Ok(no_domain()) };
             let room = Room::of(&domain.policy);
             if policy.is_none() && approve_agents.is_none() {
-                return Ok(Answer::Done(described(&domain, domain.signin, domain.approve_agents, room)));
+                let said = described(&domain, domain.signin, domain.approve_agents, room);
+                return Ok(Answer::Done(said + &group_policy::lines(tx, &domain)?));
             }
             let wanted = policy.unwrap_or(domain.signin);
-            if wanted != SigninPolicy::Phs
+            if wanted.asks_agents()
                 && let Some((what, todo)) = why_not(room)
             {
                 return Ok(refusal(&what, todo));
@@ -47,7 +48,7 @@ impl By<'_> {
                 domain.signin.as_str()
             );
             self.note(tx, "domain-policy", &domain.dns_name, &detail)?;
-            Ok(Answer::Done(described(&domain, wanted, approve, room)))
+            Ok(Answer::Done(described(&domain, wanted, approve, room) + &group_policy::lines(tx, &domain)?))
         })
     }
 
@@ -94,7 +95,7 @@ impl By<'_> {
         Ok(answer)
     }
 
-    fn note(
+    pub(super) fn note(
         &self,
         tx: &Transaction<'_>,
         action: &str,
@@ -124,7 +125,7 @@ pub(super) fn canaries_of(tenant: &Tenant, name: &str) -> Outcome {
     })
 }
 
-fn no_domain() -> Answer {
+pub(super) fn no_domain() -> Answer {
     refusal("this tenant serves no such domain", "see `landbridge-tenant domains list`")
 }
 
@@ -147,7 +148,7 @@ fn described(domain: &Domain, policy: SigninPolicy, approve: bool, room: Room) -
 }
 
 /// Why agents may not decide for a domain.
-fn why_not(room: Room) -> Option<(String, &'static str)> {
+pub(super) fn why_not(room: Room) -> Option<(String, &'static str)> {
     match room {
         Room::Unbounded | Room::Bounded { .. } => None,
         Room::None { threshold } => Some((

@@ -5,11 +5,14 @@
 pub mod act;
 pub mod call;
 mod domain;
+mod group_policy;
 pub mod listen;
 mod people;
 mod trial;
 
 use crate::directory::Description;
+use crate::directory::describe::Named;
+use crate::directory::groups::{GroupDescribed, GroupRow};
 use crate::store::domains::SigninPolicy;
 use landbridge_wire::enroll::Role;
 use serde::{Deserialize, Serialize};
@@ -75,6 +78,17 @@ pub enum Ask {
         policy: Option<SigninPolicy>,
         /// Whether new pta-agents wait for a yes.
         approve_agents: Option<bool>,
+    },
+    /// How the members of a group sign in.
+    GroupPolicy {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// The group: its name, SID or objectGUID.
+        group: String,
+        /// What decides; none: as for others.
+        policy: Option<SigninPolicy>,
+        /// Before which of the others: from 1 on; none: where it was, or last.
+        place: Option<u32>,
     },
     /// An account that agents are tried with.
     CanaryAdd {
@@ -142,6 +156,15 @@ pub enum Ask {
         /// A sign-in name or an objectGUID.
         name: String,
     },
+    /// The sign-in names that more than one account holds.
+    UsersAmbiguous,
+    /// The groups.
+    GroupsList,
+    /// What is known of a group.
+    GroupsShow {
+        /// Its name, SID or objectGUID.
+        name: String,
+    },
     /// Erase now what is known of an account that is gone.
     UsersPurge {
         /// A name that it had, or its objectGUID.
@@ -176,6 +199,12 @@ pub enum Answer {
     Apps(Vec<AppRow>),
     /// The accounts with that name.
     Users(Description),
+    /// The names that sign nobody in.
+    Ambiguous(Vec<AmbiguousRow>),
+    /// The groups.
+    Groups(Vec<GroupRow>),
+    /// The groups with that name.
+    Group(Vec<GroupDescribed>),
     /// The sign-in succeeded.
     Accepted(Person),
     /// The sign-in was refused.
@@ -213,6 +242,17 @@ pub struct Person {
     pub domain: String,
 }
 
+/// A name that more than one account holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AmbiguousRow {
+    /// The name, folded.
+    pub name: String,
+    /// How many hold it.
+    pub count: i64,
+    /// Some of them.
+    pub holders: Vec<Named>,
+}
+
 /// A domain, as it is shown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DomainRow {
@@ -226,6 +266,8 @@ pub struct DomainRow {
     pub allow_privileged: bool,
     /// How its people sign in.
     pub signin: SigninPolicy,
+    /// How many groups sign in otherwise.
+    pub group_policies: usize,
     /// Accounts that are present.
     pub accounts: i64,
     /// The phs that writes.

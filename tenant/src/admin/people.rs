@@ -2,9 +2,9 @@
 //! Before it: [`super::act`].
 
 use super::domain::By;
-use super::{Answer, refusal};
-use crate::directory::by_walking;
-use crate::store::{StoreError, audit, objects};
+use super::{AmbiguousRow, Answer, MAX_ROWS, refusal};
+use crate::directory::{by_walking, groups};
+use crate::store::{StoreError, audit, domains, names, objects};
 use landbridge_wire::upload::Presence;
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -33,6 +33,25 @@ pub(super) fn purge(by: &By<'_>, name: &str) -> Result<Answer, StoreError> {
     Ok(Answer::Done(format!(
         "{object} is erased; the audit log keeps its objectGUID, and backups what they hold"
     )))
+}
+
+/// So many holders of a name are shown.
+const HOLDERS: u32 = 20;
+
+/// The names that more than one account holds, with who they are.
+pub(super) fn ambiguous(connection: &Connection) -> Result<Answer, StoreError> {
+    let domains = domains::all(connection)?;
+    let rows = names::ambiguous(connection, MAX_ROWS)?.into_iter().map(|(name, count)| {
+        let mut holders = Vec::new();
+        for object in names::all_holders(connection, &name, HOLDERS)? {
+            let of = objects::find(connection, object)?.map(|found| found.domain);
+            if let Some(domain) = domains.iter().find(|domain| Some(domain.id) == of) {
+                holders.extend(groups::called(connection, domain, [object])?);
+            }
+        }
+        Ok(AmbiguousRow { name, count, holders })
+    });
+    Ok(Answer::Ambiguous(rows.collect::<Result<_, StoreError>>()?))
 }
 
 fn to_purge(connection: &Connection, name: &str) -> Result<Result<Uuid, Answer>, StoreError> {

@@ -2,11 +2,12 @@
 //! The question travels by `admin::call`.
 
 use super::table::{aligned, plain, when};
-use super::{Agents, Apps, Canary, Command, Domains, SignIn, Token, Users};
+use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Token, Users};
 use crate::admin::call::ask;
-use crate::admin::{AgentRow, Answer, AppRow, Ask, Confidential, DomainRow};
+use crate::admin::{AgentRow, AmbiguousRow, Answer, AppRow, Ask, Confidential, DomainRow};
 use crate::config::Config;
 use crate::directory::Description;
+use crate::directory::groups::{GroupDescribed, GroupRow};
 use crate::error::TenantError;
 use serde::Serialize;
 use std::io::{IsTerminal as _, Read as _, Write as _};
@@ -24,9 +25,15 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             (Ask::DomainsAdd { name, netbios, sid, allow_privileged: *allow_privileged }, false)
         }
         Command::Domains(Domains::List(listing)) => (Ask::DomainsList, listing.json),
-        Command::Domains(Domains::Policy { name, policy, approve_agents }) => {
-            let (policy, approve_agents) = (*policy, *approve_agents);
-            (Ask::DomainsPolicy { name: name.clone(), policy, approve_agents }, false)
+        Command::Domains(Domains::Policy { name, policy, group, remove, place, approve_agents }) => {
+            let (name, policy, approve_agents, place) = (name.clone(), *policy, *approve_agents, *place);
+            match group.clone() {
+                None => (Ask::DomainsPolicy { name, policy, approve_agents }, false),
+                Some(_) if policy.is_none() && !remove => {
+                    return Err(TenantError::Usage("say a policy for the group, or --remove".to_owned()));
+                }
+                Some(group) => (Ask::GroupPolicy { name, group, policy, place }, false),
+            }
         }
         Command::Domains(Domains::Canary(canary)) => (
             match canary.clone() {
@@ -49,6 +56,9 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
         Command::Apps(Apps::Rotate { name }) => (Ask::AppsRotate { name: name.clone() }, false),
         Command::Apps(Apps::Revoke { name }) => (Ask::AppsRevoke { name: name.clone() }, false),
         Command::Users(Users::Show { name, json }) => (Ask::UsersShow { name: name.clone() }, *json),
+        Command::Users(Users::Ambiguous(listing)) => (Ask::UsersAmbiguous, listing.json),
+        Command::Groups(Groups::List(listing)) => (Ask::GroupsList, listing.json),
+        Command::Groups(Groups::Show { name, json }) => (Ask::GroupsShow { name: name.clone() }, *json),
         Command::Users(Users::Purge { name }) => (Ask::UsersPurge { name: name.clone() }, false),
         Command::SignIn(sign_in) => {
             let (user, source) = (sign_in.user.clone(), sign_in.source.clone());
@@ -73,6 +83,9 @@ fn show(answer: Answer, json: bool) -> Result<(), TenantError> {
             credential.lend(|text| print(&format!("{text}\n")))
         }
         Answer::Users(known) => users(&known, json),
+        Answer::Ambiguous(rows) => list(&rows, json, &ambiguous(&rows)),
+        Answer::Groups(rows) => list(&rows, json, &groups(&rows)),
+        Answer::Group(known) => group(&known, json),
         Answer::Accepted(person) => {
             let name = person.user.or(person.sam).unwrap_or_default();
             print(&format!("accepted: {} ({}, {})\n", plain(&name), person.object, person.domain))
@@ -96,7 +109,11 @@ fn domains(rows: &[DomainRow]) -> String {
         let yes = |it| if it { "yes" } else { "no" }.to_owned();
         let accounts = row.accounts.to_string();
         let (name, netbios, sid) = (row.name.clone(), row.netbios.clone(), row.sid.clone());
-        let signin = row.signin.as_str().to_owned();
+        let signin = match row.group_policies {
+            0 => row.signin.as_str().to_owned(),
+            1 => format!("{}, 1 group", row.signin.as_str()),
+            n => format!("{}, {n} groups", row.signin.as_str()),
+        };
         vec![name, netbios, sid, signin, accounts, yes(row.synchronized), yes(row.allow_privileged), writer]
     };
     let heads = ["NAME", "NETBIOS", "SID", "SIGN-IN", "ACCOUNTS", "SYNCHRONIZED", "PRIVILEGED", "WRITER"];
@@ -154,6 +171,59 @@ fn users(known: &Description, json: bool) -> Result<(), TenantError> {
             &value.map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?,
             0,
         ));
+        text.push('\n');
+    }
+    print(&text)
+}
+
+fn ambiguous(rows: &[AmbiguousRow]) -> String {
+    let cells = |row: &AmbiguousRow| {
+        let holders: Vec<String> =
+            row.holders.iter().map(|one| format!("{} ({})", plain(&one.name), one.object)).collect();
+        vec![plain(&row.name), row.count.to_string(), holders.join(", ")]
+    };
+    aligned(&["NAME", "ACCOUNTS", "WHOSE"], &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn groups(rows: &[GroupRow]) -> String {
+    let cells = |row: &GroupRow| {
+        let signin = row.signin.map_or("-", |policy| policy.as_str()).to_owned();
+        let sid = row.sid.clone().unwrap_or_else(|| "-".to_owned());
+        let (name, kind, members) = (plain(&row.name), row.kind.clone(), row.members.to_string());
+        vec![name, kind, members, signin, sid, row.object.to_string()]
+    };
+    let heads = ["NAME", "TYPE", "MEMBERS", "SIGN-IN", "SID", "OBJECT"];
+    aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn group(known: &[GroupDescribed], json: bool) -> Result<(), TenantError> {
+    if json {
+        return list(known, true, "");
+    }
+    if known.is_empty() {
+        let todo = "a name is DOMAIN\\name, a bare sAMAccountName, a SID or an objectGUID; see `groups list`";
+        return Err(TenantError::Refused {
+            what: "there is no such group".to_owned(),
+            todo: todo.to_owned(),
+        });
+    }
+    let mut text = String::new();
+    for one in known {
+        let mut value = serde_json::to_value(one)
+            .map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("direct");
+        }
+        text.push_str(&card(&value, 0));
+        let cells = |member: &crate::directory::groups::Member| {
+            let (kind, presence) = (member.kind.clone(), member.presence.clone());
+            vec![plain(&member.name), kind, presence, member.object.to_string()]
+        };
+        let rows: Vec<_> = one.direct.iter().map(cells).collect();
+        text.push_str(&aligned(&["MEMBER", "KIND", "PRESENCE", "OBJECT"], &rows));
+        if one.group.members > rows.len() {
+            text.push_str(&format!("and {} more\n", one.group.members.saturating_sub(rows.len())));
+        }
         text.push('\n');
     }
     print(&text)

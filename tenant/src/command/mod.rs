@@ -34,6 +34,8 @@ Examples:
   landbridge-tenant agents list
   landbridge-tenant agents approve 6f1c2a52-6f0e-4d5e-9b0e-0f6f3a1c9d11
   landbridge-tenant apps create --name mail --domain corp.example.com --rate 600
+  landbridge-tenant domains policy corp.example.com refuse
+  landbridge-tenant domains policy corp.example.com phs --group Pilot
   landbridge-tenant signin alice@corp.example.com
   printf %s \"$password\" | landbridge-tenant signin alice@corp.example.com --password-stdin
 
@@ -81,6 +83,9 @@ pub enum Command {
     /// The people.
     #[command(subcommand)]
     Users(Users),
+    /// The groups.
+    #[command(subcommand)]
+    Groups(Groups),
     /// Try a sign-in as an application would, and be told the true reason. It counts for the lockout.
     #[command(name = "signin")]
     SignIn(SignIn),
@@ -124,8 +129,19 @@ pub enum Domains {
     Policy {
         /// The domain: DNS or NetBIOS name.
         name: String,
-        /// What decides: the digest (phs), an agent (pta), or the digest while no agent can answer (pta-then-phs).
+        /// What decides: the digest (phs), an agent (pta), or the digest while no agent can answer (pta-then-phs); or
+        /// nobody signs in (refuse), for a rollout in stages.
         policy: Option<SigninPolicy>,
+        /// Set it for the members of a group alone, also through other groups: its name, SID or objectGUID. Who is in
+        /// several such groups signs in as the first of them says.
+        #[arg(long, conflicts_with = "approve_agents")]
+        group: Option<String>,
+        /// Members of the group sign in as others do again.
+        #[arg(long, requires = "group", conflicts_with_all = ["policy", "place"])]
+        remove: bool,
+        /// Where in the order of the groups, from 1 on; else where it was, or last.
+        #[arg(long, value_name = "N", requires = "group", value_parser = clap::value_parser!(u32).range(1..=64))]
+        place: Option<u32>,
         /// Whether a newly enrolled pta-agent waits for `agents approve`.
         #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
         approve_agents: Option<bool>,
@@ -252,6 +268,8 @@ pub enum Apps {
 /// `users`.
 #[derive(Debug, Subcommand)]
 pub enum Users {
+    /// Show the sign-in names that more than one account holds: they sign nobody in.
+    Ambiguous(Listing),
     /// Erase now, for good, what is known of an account that was deleted or left the scope.
     Purge {
         /// A name that it had, or its objectGUID.
@@ -260,6 +278,21 @@ pub enum Users {
     /// Show what the tenant knows of an account, and why it would be refused. Never its digest.
     Show {
         /// A sign-in name (user@domain or DOMAIN\user) or an objectGUID.
+        name: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `groups`.
+#[derive(Debug, Subcommand)]
+pub enum Groups {
+    /// Show the groups.
+    List(Listing),
+    /// Show who is in a group, what it is in, and what holds for its members.
+    Show {
+        /// Its name, bare or as DOMAIN\name, its SID or its objectGUID.
         name: String,
         /// As JSON.
         #[arg(long)]
@@ -306,6 +339,7 @@ pub fn run(line: &CommandLine) -> Result<(), TenantError> {
         | Command::Agents(_)
         | Command::Apps(_)
         | Command::Users(_)
+        | Command::Groups(_)
         | Command::SignIn(_) => ask::run(&Config::load(&line.config)?, &line.command),
     }
 }

@@ -2,8 +2,11 @@
 //! cannot sign in. Whether there is a digest and what it costs is shown; the digest is not.
 //! Neighbours: `admin` (`users show`) prints it.
 
-use super::{Whose, fold, names_of, whose};
+use super::resultant::{Admission, Of, Resultant, password_policy, signin_policy};
+use super::{Whose, fold, groups, names_of, whose};
 use crate::account_state::{Account as Judged, state};
+use crate::store::domains::{Domain, SigninPolicy};
+use crate::store::members::{self, Which};
 use crate::store::objects::{self, Object};
 use crate::store::{Store, StoreError, attributes, digests, domains, lockouts, names};
 use landbridge_wire::upload::{Kind, Presence, Stamp};
@@ -34,8 +37,12 @@ pub struct Described {
     pub source: Option<Uuid>,
     /// objectSid.
     pub sid: Option<String>,
+    /// `account`, or what else it is.
+    pub kind: String,
     /// `present`, `deleted`, `privileged` or `out-of-scope`.
     pub presence: String,
+    /// Since when it is deleted or out of scope: seconds since 1970. It is erased when its grace time is over.
+    pub removed_at: Option<i64>,
     /// What a sign-in with the right password would end in.
     pub state: String,
     /// Member of Protected Users.
@@ -46,6 +53,34 @@ pub struct Described {
     pub user_principal_name: Option<String>,
     /// displayName.
     pub display_name: Option<String>,
+    /// The attribute that phs's administrator chose as a further sign-in name.
+    pub alternate_login: Option<String>,
+    /// givenName.
+    pub given_name: Option<String>,
+    /// sn.
+    pub surname: Option<String>,
+    /// mail.
+    pub mail: Option<String>,
+    /// proxyAddresses.
+    pub proxy_addresses: Vec<String>,
+    /// department.
+    pub department: Option<String>,
+    /// title.
+    pub title: Option<String>,
+    /// telephoneNumber.
+    pub telephone_number: Option<String>,
+    /// mobile.
+    pub mobile: Option<String>,
+    /// description.
+    pub description: Option<String>,
+    /// manager.
+    pub manager: Option<Named>,
+    /// The groups that it is in, also through others and as its primary group; none: more than can be looked through.
+    pub groups: Option<Vec<Named>>,
+    /// How it signs in, and by which group.
+    pub signin_policy: String,
+    /// The password and lockout policy that holds for it.
+    pub password_policy: PolicyDescribed,
     /// The names that it signs in with, folded.
     pub names: Vec<String>,
     /// The attributes that were told, with the stamp of each.
@@ -56,6 +91,30 @@ pub struct Described {
     pub lockouts: Vec<LockoutDescribed>,
     /// When something about it changed last: seconds since 1970.
     pub changed_at: i64,
+}
+
+/// An object and what it is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// What it is called.
+    pub name: String,
+    /// objectGUID.
+    pub object: Uuid,
+}
+
+/// A password and lockout policy, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyDescribed {
+    /// Whose it is: the domain's, or that of a password settings object.
+    pub of: String,
+    /// How old a password may be.
+    pub max_pwd_age: String,
+    /// At how many bad passwords AD locks; 0: never.
+    pub lockout_threshold: Option<i64>,
+    /// How long AD counts them.
+    pub lockout_observation_window: String,
+    /// How long a lock lasts.
+    pub lockout_duration: String,
 }
 
 /// About a digest, without it.
@@ -109,13 +168,13 @@ pub fn by_walking(connection: &Connection, name: &str) -> Result<Vec<Uuid>, Stor
     }
     let wanted = fold(name);
     let domains = domains::all(connection)?;
-    objects::walk(connection, MOST, |account, known| {
+    objects::walk(connection, Kind::Account, MOST, |account, known| {
         let named = domains
             .iter()
             .find(|d| d.id == account.domain)
             .is_some_and(|d| names_of(d, known).contains(&wanted));
         let sam = known.sam_account_name.as_deref().is_some_and(|sam| fold(sam) == wanted);
-        account.kind == Kind::Account && (named || sam || account.sid.as_deref() == Some(name))
+        named || sam || account.sid.as_deref() == Some(name)
     })
 }
 
@@ -133,7 +192,14 @@ fn one(
         set_at: held.set_at,
         iterations: held.open(store.seal_keys(), object).ok().map(|digest| digest.iterations()),
     });
-    let judged = Judged::known(&attributes, &domain.policy, account.protected_user);
+    let resultant = password_policy(connection, &domain, object, &attributes)?;
+    let judged = Judged::known(&attributes, &resultant.policy, account.protected_user);
+    let around = members::groups_of(connection, &domain, object, attributes.primary_group_id, Which::All)?;
+    let groups = around.map(|around| groups::called(connection, &domain, around)).transpose()?;
+    let admission = signin_policy(connection, &domain, object, &attributes)?;
+    let refused = admission.policy == SigninPolicy::Refuse;
+    let signin_policy = admitted(connection, &domain, admission)?;
+    let text = |value: &Option<String>| value.as_deref().map(printable);
     let lockouts = lockouts::of(connection, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
         source: match source.as_str() {
             lockouts::ALL_SOURCES => None,
@@ -147,7 +213,28 @@ fn one(
     Ok(Some(Described {
         object,
         source: domain.writer,
-        state: said(&account, digest.as_ref(), state(&judged, now).as_str()).to_owned(),
+        state: said(&account, refused, digest.as_ref(), state(&judged, now).as_str()).to_owned(),
+        kind: objects::kind_text(account.kind).to_owned(),
+        removed_at: account.removed_at,
+        alternate_login: text(&attributes.alternate_login),
+        given_name: text(&attributes.given_name),
+        surname: text(&attributes.surname),
+        mail: text(&attributes.mail),
+        proxy_addresses: attributes
+            .proxy_addresses
+            .iter()
+            .flat_map(|all| all.lines())
+            .map(printable)
+            .collect(),
+        department: text(&attributes.department),
+        title: text(&attributes.title),
+        telephone_number: text(&attributes.telephone_number),
+        mobile: text(&attributes.mobile),
+        description: text(&attributes.description),
+        manager: groups::manager_of(connection, &domain, object)?,
+        groups,
+        signin_policy,
+        password_policy: in_words(connection, &domain, &resultant)?,
         domain: domain.dns_name,
         presence: objects::presence_text(account.presence).to_owned(),
         sid: account.sid,
@@ -163,12 +250,68 @@ fn one(
     }))
 }
 
+/// How it signs in, and by which group.
+fn admitted(connection: &Connection, domain: &Domain, admission: Admission) -> Result<String, StoreError> {
+    let by = match admission.group {
+        Some(group) => format!(", by {}", groups::name_of(connection, domain, group)?),
+        None => String::new(),
+    };
+    Ok(format!("{}{by}", admission.policy.as_str()))
+}
+
+fn in_words(
+    connection: &Connection,
+    domain: &Domain,
+    resultant: &Resultant,
+) -> Result<PolicyDescribed, StoreError> {
+    let Resultant { policy, of } = resultant;
+    Ok(PolicyDescribed {
+        of: match of {
+            Of::Domain => "the domain".to_owned(),
+            Of::Settings(object) => {
+                format!(
+                    "password settings object {} ({object})",
+                    groups::name_of(connection, domain, *object)?
+                )
+            }
+            Of::Unclear => {
+                "it cannot be told: a password settings object has not arrived, or not all of it".to_owned()
+            }
+        },
+        max_pwd_age: interval(policy.max_pwd_age),
+        lockout_threshold: policy.lockout_threshold,
+        lockout_observation_window: interval(policy.lockout_observation_window),
+        lockout_duration: interval(policy.lockout_duration),
+    })
+}
+
+/// A negative count of 100 ns in words.
+fn interval(value: Option<i64>) -> String {
+    let Some(value) = value else { return "not known".to_owned() };
+    if value == 0 || value == i64::MIN {
+        return "without end".to_owned();
+    }
+    let minutes = value.unsigned_abs() / 600_000_000;
+    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    let parts = [(days, "d"), (hours, "h"), (minutes, "min")];
+    let said: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n} {unit}")).collect();
+    if said.is_empty() { "less than a minute".to_owned() } else { said.join(" ") }
+}
+
 /// What stops a sign-in first.
-fn said<'a>(account: &Object, digest: Option<&DigestDescribed>, state: &'a str) -> &'a str {
+fn said<'a>(account: &Object, refused: bool, digest: Option<&DigestDescribed>, state: &'a str) -> &'a str {
+    match account.kind {
+        Kind::Account => {}
+        Kind::Group => return "a group: see `groups show`",
+        Kind::Contact => return "a contact: nobody's account",
+        Kind::PasswordSettings => return "a password settings object",
+    }
     match account.presence {
         Presence::Deleted => "deleted in AD",
         Presence::Privileged => "privileged: not synchronised",
         Presence::OutOfScope => "out of scope",
+        Presence::Present if refused => "refused by its sign-in policy",
         Presence::Present => match digest {
             None => "no digest has arrived",
             Some(DigestDescribed { iterations: None, .. }) => {
@@ -180,6 +323,6 @@ fn said<'a>(account: &Object, digest: Option<&DigestDescribed>, state: &'a str) 
 }
 
 /// AD takes control characters in names; a terminal should not.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -201,3 +201,79 @@ fn control_characters_in_names_do_not_reach_the_terminal() {
     let shown = describe(&tenant.store, "CORP\\anna", NOW).unwrap();
     assert_eq!(shown.accounts[0].display_name.as_deref(), Some("\u{fffd}[31mred"));
 }
+
+#[test]
+fn an_administrator_sees_a_persons_groups_manager_and_policies() {
+    use crate::store::domains;
+    use crate::store::domains::SigninPolicy;
+    use crate::store::group_policies::{self, GroupPolicy};
+    use landbridge_wire::bounded::{List, Text};
+    use landbridge_wire::upload::LinkKind;
+    let tenant = Tenant::new();
+    let addresses =
+        List::new(vec![Text::new("SMTP:a@x.y").unwrap(), Text::new("smtp:b@x.y").unwrap()]).unwrap();
+    let one = with(1, vec![written(1, AttributeValue::ProxyAddresses(addresses))]);
+    let records = vec![user(1, "one"), user(2, "two"), group(10), group(11), settings_object(50, 1, 5, 42)];
+    let links = vec![
+        member(10, 1),
+        member(11, 10),
+        link(LinkKind::Manager, 1, 2, 1),
+        link(LinkKind::AppliesTo, 50, 11, 1),
+    ];
+    tenant.send(&linked(page(records), links));
+    tenant.sends(vec![one]);
+    let pilot = GroupPolicy { group: object(11), policy: SigninPolicy::Phs, name: "group11".to_owned() };
+    tenant
+        .store
+        .write(|tx| {
+            domains::set_signin(tx, tenant.domain, SigninPolicy::Refuse, false)?;
+            group_policies::set(tx, tenant.domain, std::slice::from_ref(&pilot))
+        })
+        .unwrap();
+    let shown = |name: &str| describe(&tenant.store, name, NOW).unwrap().accounts.remove(0);
+    let first = shown("CORP\\user1");
+    assert_eq!(first.proxy_addresses, ["SMTP:a@x.y", "smtp:b@x.y"]);
+    assert_eq!(first.manager.unwrap().name, "CORP\\user2");
+    let groups: Vec<String> = first.groups.unwrap().into_iter().map(|group| group.name).collect();
+    assert_eq!(groups, ["CORP\\group10", "CORP\\group11"]);
+    assert_eq!((first.signin_policy.as_str(), first.state.as_str()), ("phs, by CORP\\group11", "usable"));
+    assert!(first.password_policy.of.contains("pso50"), "{:?}", first.password_policy);
+    assert_eq!(first.password_policy.max_pwd_age, "42 d");
+    let second = shown("CORP\\user2");
+    assert_eq!(
+        (second.signin_policy.as_str(), second.state.as_str()),
+        ("refuse", "refused by its sign-in policy")
+    );
+    assert_eq!((second.password_policy.of.as_str(), second.removed_at), ("the domain", None));
+    tenant.sends(vec![Record { presence: Presence::Deleted, ..bare(2) }]);
+    assert_eq!(shown("CORP\\user2").removed_at, Some(NOW));
+}
+
+#[test]
+fn an_administrator_sees_who_is_in_a_group_by_every_way() {
+    use landbridge_wire::bounded::Text;
+    let tenant = Tenant::new();
+    let users = Record { sid: Some(Text::new(format!("{SID}-513")).unwrap()), ..group(10) };
+    let records = vec![user(1, "one"), user(2, "two"), users, group(11), contact(3, "Charles")];
+    tenant.send(&linked(page(records), vec![member(11, 10), member(11, 3), member(11, 99), member(10, 2)]));
+    let shown = |name: &str| tenant.store.read(|c| groups::describe(c, name)).unwrap();
+    let outer = &shown("CORP\\GROUP11")[0];
+    let names: Vec<(&str, &str)> =
+        outer.direct.iter().map(|one| (one.name.as_str(), one.kind.as_str())).collect();
+    let stranger = object(99).to_string();
+    assert_eq!(names.len(), 3);
+    for expected in [("Charles", "contact"), ("CORP\\group10", "group"), (stranger.as_str(), "unknown")] {
+        assert!(names.contains(&expected), "{expected:?} in {names:?}");
+    }
+    assert_eq!((outer.accounts, outer.group.kind.as_str()), (2, "global security"), "by their primary group");
+    let inner = &shown(&object(10).to_string())[0];
+    assert_eq!((inner.group.members, inner.accounts, inner.groups[0].name.as_str()), (2, 2, "CORP\\group11"));
+    assert_eq!(shown(&format!("{SID}-513")).len(), 1);
+    for nobody in ["LAB\\group11", "group12", "CORP\\user1"] {
+        assert!(shown(nobody).is_empty(), "{nobody}");
+    }
+    let rows = tenant.store.read(|c| groups::list(c, 10)).unwrap();
+    let rows: Vec<_> = rows.into_iter().map(|row| (row.name, row.members)).collect();
+    assert_eq!(rows, [("CORP\\group10".to_owned(), 2), ("CORP\\group11".to_owned(), 3)]);
+    assert_eq!(tenant.store.read(|c| groups::list(c, 1)).unwrap().len(), 1);
+}

@@ -4,7 +4,7 @@
 //! AD locks an account at `lockoutThreshold` bad passwords, and forgets them when `lockOutObservationWindow` has
 //! passed since the last one. So what was added is remembered until a whole window, and a minute for the clocks, has
 //! passed since the last of it. Less than half of the threshold is used: the rest is for the people inside.
-//! What it does not know: what was tried inside (badPwdCount does not replicate), and fine-grained policies.
+//! What it does not know: what was tried inside (badPwdCount does not replicate).
 
 use super::Tries;
 use crate::store::domains::Policy;
@@ -16,10 +16,10 @@ const USUAL_WINDOW: i64 = 30 * 60;
 /// The longest window that AD takes, 99,999 minutes; also what "never" is taken for.
 const LONGEST_WINDOW: i64 = 99_999 * 60;
 
-/// What a domain's lockout policy leaves to the outside.
+/// What a lockout policy leaves to the outside: a domain's, or that of a password settings object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
-    /// The domain locks nobody.
+    /// It locks nobody.
     Unbounded,
     /// So many bad passwords, until so many seconds have passed since the last one.
     Bounded {
@@ -33,7 +33,7 @@ pub enum Room {
         /// lockoutThreshold.
         threshold: i64,
     },
-    /// The policy is not known: no phs has told it yet.
+    /// The policy is not known: no phs has told it yet, or which one holds cannot be told.
     Unknown,
 }
 

@@ -9,9 +9,10 @@ use super::turns::Turn;
 use super::{MAX_PASSWORD, Person, Signin, Subject, Unavailable, Verdict, Why, held, refused};
 use crate::account_state::State;
 use crate::directory::folded;
+use crate::directory::resultant::{Admission, Of, password_policy, policy_for_stranger, signin_policy};
 use crate::lockout::{Room, Seen, Tries, source};
 use crate::relay::{Asked, NoAnswer};
-use crate::store::domains::{Domain, SigninPolicy};
+use crate::store::domains::SigninPolicy;
 use crate::store::{StoreError, attributes, canaries, domains, lockouts, objects};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin as wire;
@@ -77,6 +78,8 @@ pub struct Candidate {
     pub domain: i64,
     policy: SigninPolicy,
     room: Room,
+    /// The room is that of the domain, and what it leaves to others too.
+    room_of_domain: bool,
     from: String,
     /// pwdLastSet before anybody was asked: what a refusal was about.
     password_set: Option<i64>,
@@ -101,34 +104,40 @@ impl Signin {
     pub fn road(&self, user: &str, from: &str, limit: Option<i64>) -> Result<Road, Unavailable> {
         self.stored(|signin| {
             let Some(name) = folded(user) else { return Ok(Road::Digest { domain: None }) };
-            let (subject, because, domain, password_set) = signin.store.read(|conn| {
+            signin.store.read(|conn| {
                 let (subject, because) = signin.subject(conn, &name, limit)?;
-                let (domain, password_set) = match (subject, because) {
-                    (Subject::Account(object), None) => match objects::find(conn, object)? {
-                        Some(account) => {
-                            let set = attributes::of(conn, object)?.pwd_last_set;
-                            (domains::by_id(conn, account.domain)?, set)
-                        }
-                        None => (None, None),
-                    },
-                    (_, _) => (domain_of(conn, &name)?, None),
-                };
-                Ok((subject, because, domain, password_set))
-            })?;
-            let Some(domain) = domain else { return Ok(Road::Digest { domain: None }) };
-            let Domain { id, signin: policy, .. } = domain;
-            Ok(match (subject, because, policy) {
-                (_, _, SigninPolicy::Phs) => Road::Digest { domain: Some(id) },
-                (Subject::Account(object), None, SigninPolicy::Pta | SigninPolicy::PtaThenPhs) => {
-                    let room = Room::of(&domain.policy);
-                    let from = source(from);
-                    Road::Agent(Candidate { object, domain: id, policy, room, from, password_set })
+                let from = source(from);
+                if let (Subject::Account(object), None) = (subject, because) {
+                    let Some(account) = objects::find(conn, object)? else {
+                        return Ok(Road::Digest { domain: None });
+                    };
+                    let Some(domain) = domains::by_id(conn, account.domain)? else {
+                        return Ok(Road::Digest { domain: None });
+                    };
+                    let known = attributes::of(conn, object)?;
+                    let Admission { policy, group: _ } = signin_policy(conn, &domain, object, &known)?;
+                    if !policy.asks_agents() {
+                        return Ok(Road::Digest { domain: Some(domain.id) });
+                    }
+                    let resultant = password_policy(conn, &domain, object, &known)?;
+                    return Ok(Road::Agent(Candidate {
+                        object,
+                        domain: domain.id,
+                        policy,
+                        room: Room::of(&resultant.policy),
+                        room_of_domain: resultant.of == Of::Domain,
+                        from,
+                        password_set: known.pwd_last_set,
+                    }));
                 }
-                (_, _, SigninPolicy::Pta | SigninPolicy::PtaThenPhs) => {
-                    let (room, from) = (Room::of(&domain.policy), source(from));
-                    let why = because.unwrap_or(Why::UnknownName);
-                    Road::Nobody(Stranger { id: subject.id(), domain: id, policy, room, from, why })
+                let Some(domain) = domain_of(conn, &name)? else { return Ok(Road::Digest { domain: None }) };
+                let policy = policy_for_stranger(conn, &domain, subject.id())?;
+                if !policy.asks_agents() {
+                    return Ok(Road::Digest { domain: Some(domain.id) });
                 }
+                let why = because.unwrap_or(Why::UnknownName);
+                let room = Room::of(&domain.policy);
+                Ok(Road::Nobody(Stranger { id: subject.id(), domain: domain.id, policy, room, from, why }))
             })
         })
     }
@@ -195,7 +204,13 @@ impl Signin {
             Room::None { .. } | Room::Unknown => {
                 return Ok(match candidate.policy {
                     SigninPolicy::PtaThenPhs => Before::Digest,
-                    SigninPolicy::Pta | SigninPolicy::Phs => {
+                    // Somebody's own policy stops nobody else: the domain runs on.
+                    SigninPolicy::Pta | SigninPolicy::Phs | SigninPolicy::Refuse
+                        if !candidate.room_of_domain =>
+                    {
+                        no(Why::NoRoom)
+                    }
+                    SigninPolicy::Pta | SigninPolicy::Phs | SigninPolicy::Refuse => {
                         Before::Decided(Verdict::Unavailable(Unavailable::NoRoomInDirectory))
                     }
                 });

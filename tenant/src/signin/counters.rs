@@ -86,6 +86,7 @@ impl Signin {
             Verdict::Refused { why, .. } => match why {
                 Why::WrongPassword
                 | Why::NoDigest
+                | Why::NotAdmitted
                 | Why::UnknownName
                 | Why::AmbiguousName
                 | Why::OtherDomain
@@ -97,6 +98,7 @@ impl Signin {
                 | Why::BadPassword
                 | Why::LockedOut
                 | Why::HeldBack
+                | Why::NoRoom
                 | Why::RefusedBefore
                 | Why::Canary
                 | Why::Workstation

@@ -3,7 +3,8 @@
 
 use super::{Person, Signin, Verdict, Why, held, refused};
 use crate::account_state::{Account, State, state};
-use crate::store::domains::Domain;
+use crate::directory::resultant::{password_policy, signin_policy};
+use crate::store::domains::{Domain, SigninPolicy};
 use crate::store::{StoreError, attributes, digests, domains, objects};
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
@@ -18,13 +19,20 @@ impl Signin {
             let Some(account) = objects::find(connection, object)? else { return Ok(None) };
             let Some(domain) = domains::by_id(connection, account.domain)? else { return Ok(None) };
             let known = attributes::of(connection, object)?;
-            Ok(Some((account, domain, known, digests::find(connection, object)?)))
+            let admission = signin_policy(connection, &domain, object, &known)?;
+            let resultant = password_policy(connection, &domain, object, &known)?;
+            let digest = digests::find(connection, object)?;
+            Ok(Some((account, domain, known, digest, admission, resultant)))
         })?;
-        let Some((account, domain, known, digest)) = read else {
+        let Some((account, domain, known, digest, admission, resultant)) = read else {
             self.spend(self.decoy(Profile::Strong), password);
             return Ok(refused(Why::UnknownName, None));
         };
         let no = |why| refused(why, Some(object));
+        if admission.policy == SigninPolicy::Refuse {
+            self.spend(self.decoy(self.usual_cost(domain.id)?), password);
+            return Ok(no(Why::NotAdmitted));
+        }
         // A name alone should be gone with the presence; this is the second lock on that door.
         let digest = digest.filter(|_| account.presence == Presence::Present);
         let Some(digest) = digest else {
@@ -39,7 +47,7 @@ impl Signin {
         if !self.spend(&digest, password) {
             return Ok(no(Why::WrongPassword));
         }
-        let state = state(&Account::known(&known, &domain.policy, account.protected_user), now);
+        let state = state(&Account::known(&known, &resultant.policy, account.protected_user), now);
         if state != State::Usable {
             return Ok(Verdict::Refused { told: state.told(), why: Why::State(state), object: Some(object) });
         }

@@ -23,7 +23,7 @@ impl Signin {
         let Verdict::Refused { why, .. } = verdict else { return Duration::ZERO };
         let mut pauses = held(&self.pauses);
         match why {
-            Why::WrongPassword | Why::UnknownName | Why::AmbiguousName | Why::NoDigest => {
+            Why::WrongPassword | Why::UnknownName | Why::AmbiguousName | Why::NoDigest | Why::NotAdmitted => {
                 let samples = pauses.entry(domain).or_default();
                 samples.push_back(took);
                 if samples.len() > SAMPLES {
@@ -46,6 +46,7 @@ impl Signin {
             | Why::DigestUnreadable
             | Why::State(_)
             | Why::HeldBack
+            | Why::NoRoom
             | Why::RefusedBefore
             | Why::Canary
             | Why::Workstation

@@ -589,3 +589,17 @@ fn a_lock_takes_as_long_as_one_of_the_last_wrong_passwords_of_its_domain() {
     assert_eq!(signin.as_slow_as_a_derivation(here, &locked, ms(500)), Duration::ZERO, "it waited already");
     assert_eq!(signin.as_slow_as_a_derivation(elsewhere, &locked, ms(1)), Duration::ZERO);
 }
+
+#[test]
+fn a_password_is_as_old_as_the_accounts_own_policy_lets_it_be() {
+    use landbridge_wire::upload::LinkKind;
+    let tenant = three();
+    // Passwords here are a day old.
+    let applies = vec![link(LinkKind::AppliesTo, 50, 1, 1), link(LinkKind::AppliesTo, 59, 2, 1)];
+    tenant.send(&linked(page(vec![settings_object(50, 1, 5, 1)]), applies));
+    let signin = signin(&tenant);
+    assert_eq!(told(&tries(&signin, "CORP\\user1", "right1")), Some(Told::PasswordExpired));
+    let unclear = tries(&signin, "CORP\\user2", "right2");
+    assert!(matches!(why(&unclear), Why::State(State::Unknown(_))), "{unclear:?}");
+    assert!(is_accepted(&tries(&signin, "CORP\\user3", "right3")));
+}

@@ -53,10 +53,25 @@ pub enum SigninPolicy {
     Pta,
     /// By an agent; by the digest while no agent can answer.
     PtaThenPhs,
+    /// Not at all: for a rollout in stages, where groups have policies of their own.
+    Refuse,
 }
 
 impl SigninPolicy {
-    const ALL: [Self; 3] = [Self::Phs, Self::Pta, Self::PtaThenPhs];
+    const ALL: [Self; 4] = [Self::Phs, Self::Pta, Self::PtaThenPhs, Self::Refuse];
+
+    /// From the form in which it is stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.as_str() == text)
+    }
+
+    /// Whether agents are asked.
+    pub fn asks_agents(self) -> bool {
+        match self {
+            Self::Pta | Self::PtaThenPhs => true,
+            Self::Phs | Self::Refuse => false,
+        }
+    }
 
     /// As it is stored and shown.
     pub fn as_str(self) -> &'static str {
@@ -64,6 +79,7 @@ impl SigninPolicy {
             Self::Phs => "phs",
             Self::Pta => "pta",
             Self::PtaThenPhs => "pta-then-phs",
+            Self::Refuse => "refuse",
         }
     }
 }
@@ -184,7 +200,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
     let signin: String = row.get(14)?;
     let unreadable = || rusqlite::Error::InvalidColumnType(14, "signin_policy".to_owned(), Type::Text);
     Ok(Domain {
-        signin: SigninPolicy::ALL.into_iter().find(|p| p.as_str() == signin).ok_or_else(unreadable)?,
+        signin: SigninPolicy::parse(&signin).ok_or_else(unreadable)?,
         approve_agents: row.get(15)?,
         id: row.get(0)?,
         dns_name: row.get(1)?,

@@ -32,6 +32,20 @@ pub fn holders(connection: &Connection, folded: &str) -> Result<Vec<Uuid>, Store
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// All whose sign-in name this is, at most `limit`: for a person who asks.
+pub fn all_holders(connection: &Connection, folded: &str, limit: u32) -> Result<Vec<Uuid>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT ?2")?;
+    let rows = statement.query_map((folded, limit), |row| stamps::guid(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many names more than one account holds.
+pub fn count_ambiguous(connection: &Connection) -> Result<i64, StoreError> {
+    let count = "SELECT count(*) FROM (SELECT 1 FROM signin_names GROUP BY name HAVING count(*) > 1)";
+    Ok(connection.prepare_cached(count)?.query_row([], |row| row.get(0))?)
+}
+
 /// The names that more than one account holds, in their order, at most `limit` of them; with how many hold each.
 pub fn ambiguous(connection: &Connection, limit: u32) -> Result<Vec<(String, i64)>, StoreError> {
     let mut statement = connection.prepare_cached(

@@ -127,6 +127,28 @@ pub fn removed_before(connection: &Connection, before: i64) -> Result<Vec<Uuid>,
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The objects of that kind that are present in the domain, at most `limit`.
+pub fn present(
+    connection: &Connection,
+    domain: i64,
+    kind: Kind,
+    limit: usize,
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT object FROM objects WHERE domain = ?1 AND kind = ?2 AND presence = 'present' LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map((domain, kind_text(kind), limit), |row| stamps::guid(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many objects are deleted or out of scope and not erased yet.
+pub fn removed(connection: &Connection, domain: i64) -> Result<i64, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT count(*) FROM objects WHERE removed_at IS NOT NULL AND domain = ?1")?
+        .query_row([domain], |row| row.get(0))?)
+}
+
 /// How many objects of that kind are present in the domain.
 pub fn present_in(connection: &Connection, domain: i64, kind: Kind) -> Result<i64, StoreError> {
     Ok(connection
@@ -136,15 +158,17 @@ pub fn present_in(connection: &Connection, domain: i64, kind: Kind) -> Result<i6
         .query_row((domain, kind_text(kind)), |row| row.get(0))?)
 }
 
-/// The objects that `hit` says yes to, at most `limit` of them. Those that are not present come first. Walks the
-/// table: for a person who asks.
+/// The objects of that kind that `hit` says yes to, at most `limit` of them. Those that are not present come first. Walks
+/// the table: for a person who asks.
 pub fn walk(
     connection: &Connection,
+    kind: Kind,
     limit: usize,
     hit: impl Fn(&Object, &attributes::Attributes) -> bool,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare("SELECT object FROM objects ORDER BY presence = 'present'")?;
-    let mut rows = statement.query([])?;
+    let mut statement =
+        connection.prepare("SELECT object FROM objects WHERE kind = ?1 ORDER BY presence = 'present'")?;
+    let mut rows = statement.query([kind_text(kind)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let guid = stamps::guid(row, 0)?;

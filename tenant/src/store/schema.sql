@@ -79,6 +79,16 @@ CREATE TABLE links (
 CREATE INDEX links_by_target ON links(target, what, domain, present);
 CREATE INDEX links_applies_to ON links(domain, target) WHERE what = 'applies-to' AND present = 1;
 
+-- How the members of a group sign in, where it is not as the domain says.
+CREATE TABLE group_policies (
+    domain  INTEGER NOT NULL REFERENCES domains(id),
+    object  BLOB NOT NULL,                         -- objectGUID of the group
+    place   INTEGER NOT NULL,                      -- the first that somebody is in decides
+    policy  TEXT NOT NULL,                         -- as store::domains::SigninPolicy
+    name    TEXT NOT NULL,                         -- what the group was called then
+    PRIMARY KEY (domain, object)
+) STRICT, WITHOUT ROWID;
+
 -- Names that a person signs in with, folded; derived from attributes. Two objects may hold one name:
 -- then it signs nobody in.
 CREATE TABLE signin_names (

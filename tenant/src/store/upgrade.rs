@@ -38,7 +38,15 @@ const STEPS: [&str; 2] = [
          PRIMARY KEY (source, what, target, domain)
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX links_by_target ON links(target, what, domain, present);
-     CREATE INDEX links_applies_to ON links(domain, target) WHERE what = 'applies-to' AND present = 1;",
+     CREATE INDEX links_applies_to ON links(domain, target) WHERE what = 'applies-to' AND present = 1;
+     CREATE TABLE group_policies (
+         domain  INTEGER NOT NULL REFERENCES domains(id),
+         object  BLOB NOT NULL,
+         place   INTEGER NOT NULL,
+         policy  TEXT NOT NULL,
+         name    TEXT NOT NULL,
+         PRIMARY KEY (domain, object)
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The oldest version that can be upgraded.

@@ -96,7 +96,7 @@ async fn another_uid_gets_no_answer_but_no() {
     assert!(String::from_utf8_lossy(&root.stdout).contains("\"apps\""));
 }
 
-async fn scrape(edge: &Edge, path: &str) -> String {
+pub(crate) async fn scrape(edge: &Edge, path: &str) -> String {
     let mut stream = TcpStream::connect(edge.observe).await.unwrap();
     stream
         .write_all(format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").as_bytes())
@@ -122,6 +122,11 @@ async fn health_and_metrics_are_there_for_the_operator() {
         "landbridge_signins_not_asked_total{why=\"credential\"} 1",
         "landbridge_agents{state=\"approved\"} 1",
         "landbridge_accounts{domain=\"corp.example.com\"} 0",
+        "landbridge_objects{domain=\"corp.example.com\",kind=\"group\"} 0",
+        "landbridge_objects_removed{domain=\"corp.example.com\"} 0",
+        "landbridge_links{domain=\"corp.example.com\",kind=\"member\"} 0",
+        "landbridge_ambiguous_names 0",
+        "landbridge_links_applied_total 0",
         "landbridge_records_applied_total 0",
         "landbridge_digests_received_total 0",
         "landbridge_digests_repeated_total 0",

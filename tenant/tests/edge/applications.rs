@@ -21,13 +21,13 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-const RIGHT: &str = "Correct horse 1!";
+pub(crate) const RIGHT: &str = "Correct horse 1!";
 
-fn stamp() -> Stamp {
+pub(crate) fn stamp() -> Stamp {
     Stamp { version: 1, time: 13_400_000_000, invocation_id: Uuid::from_u128(5) }
 }
 
-fn user(number: u128, name: &str, flags: i32, pwd_last_set: i64) -> Record {
+pub(crate) fn user(number: u128, name: &str, flags: i32, pwd_last_set: i64) -> Record {
     let hash = NtHash::of_password(&Password::new(RIGHT.to_owned()));
     let attributes = [
         AttributeValue::SamAccountName(Some(Text::new(name).unwrap())),
@@ -89,7 +89,7 @@ fn ask(credential: &str, body: &Value) -> Request<Full<Bytes>> {
     request
 }
 
-async fn sign_in(
+pub(crate) async fn sign_in(
     edge: &Edge,
     credential: &str,
     user: &str,

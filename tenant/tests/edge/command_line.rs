@@ -119,6 +119,15 @@ fn every_command_ends_with_the_exit_code_of_the_manual() {
         code(&place.run(&["token", "create", "--role", "phs", "--domain", "corp", "--minutes", "11"], "")),
         2
     );
+    assert_eq!(code(&place.run(&["domains", "policy", "corp", "refuse"], "")), 0);
+    assert_eq!(code(&place.run(&["domains", "policy", "corp", "phs", "--group", "Pilot"], "")), 4);
+    assert_eq!(code(&place.run(&["domains", "policy", "corp", "--group", "Pilot", "--remove"], "")), 4);
+    assert_eq!(code(&place.run(&["domains", "policy", "corp", "--group", "Pilot"], "")), 2, "which policy?");
+    assert_eq!(code(&place.run(&["domains", "policy", "corp", "--remove"], "")), 2, "of which group?");
+    assert_eq!(code(&place.run(&["users", "purge", "nobody"], "")), 4);
+    assert_eq!(code(&place.run(&["groups", "show", "nobody"], "")), 4);
+    assert_eq!(said(&place.run(&["groups", "list", "--json"], "")), "[]\n");
+    assert!(said(&place.run(&["users", "ambiguous"], "")).starts_with("NAME  ACCOUNTS"));
     assert_eq!(code(&place.run(&["serve"], "")), 3, "another one serves from there");
     let refused = place.run(&["signin", "nobody@corp.example.com", "--password-stdin"], "Hunter2!\n");
     assert_eq!((code(&refused), said(&refused).as_str()), (10, "refused: unknown-name\n"));
@@ -176,9 +185,19 @@ fn every_error_says_what_and_what_to_do() {
 fn the_help_is_complete() {
     let help = Command::new(PROGRAM).arg("--help").output().unwrap();
     let help = said(&help);
-    for word in
-        ["init", "serve", "domains", "token", "agents", "apps", "users", "signin", "Exit codes", "Examples"]
-    {
+    for word in [
+        "init",
+        "serve",
+        "domains",
+        "token",
+        "agents",
+        "apps",
+        "users",
+        "groups",
+        "signin",
+        "Exit codes",
+        "Examples",
+    ] {
         assert!(help.contains(word), "{word}");
     }
 }

@@ -7,6 +7,7 @@ mod admission;
 mod applications;
 mod bounds;
 mod command_line;
+mod directory;
 mod enrolment;
 mod harness;
 mod websocket;

@@ -303,3 +303,65 @@ fn agents_that_had_no_answer_are_remembered_until_one_has() {
     signin.heard(tenant.domain, &Ok(wire::Verdict::Wrong), took);
     assert!(signin.silence(tenant.domain).is_none());
 }
+
+#[test]
+fn an_account_under_a_stricter_policy_of_its_own_is_protected_by_that_one() {
+    let tenant = domain(SigninPolicy::Pta, 10);
+    let applies = |settings, to| link(landbridge_wire::upload::LinkKind::AppliesTo, settings, to, 1);
+    let records = vec![settings_object(50, 1, 3, 42), settings_object(51, 1, 2, 42)];
+    let upload = crate::fixture::linked(
+        landbridge_wire::upload::Upload { policy: None, ..page(records) },
+        vec![applies(50, 1), applies(51, 2)],
+    );
+    tenant.send(&upload);
+    let signin = signin(&tenant);
+    let wrong = || asked(Ok(wire::Verdict::Wrong), 1);
+    let (reached, _) = tries(&signin, "first guess", wrong(), NOW);
+    assert!(reached.is_some());
+    let (reached, after) = tries(&signin, "second guess", wrong(), NOW);
+    assert!(reached.is_none());
+    assert_eq!(why(&after), Why::HeldBack, "of a threshold of three one is left to the outside");
+    // One whose policy leaves no room is refused, and nobody else.
+    let second = candidate(&signin, "CORP\\user2");
+    assert_eq!(why(&signin.before(&second, &password("right2"), NOW)), Why::NoRoom);
+    let third = candidate(&signin, "CORP\\user3");
+    assert!(matches!(signin.before(&third, &password("right3"), NOW), Before::Ask));
+    assert!(matches!(
+        signin.nobody(&stranger(&signin), None, &password("x"), NOW),
+        Before::Decided(Verdict::Refused { .. })
+    ));
+    // So is one of whom it cannot be told which policy holds.
+    tenant.send(&crate::fixture::linked(
+        landbridge_wire::upload::Upload { policy: None, ..page(vec![]) },
+        vec![applies(59, 3)],
+    ));
+    let third = candidate(&signin, "CORP\\user3");
+    assert_eq!(why(&signin.before(&third, &password("right3"), NOW)), Why::NoRoom);
+}
+
+#[test]
+fn where_a_domain_has_several_policies_each_goes_the_road_of_its_group() {
+    let tenant = domain(SigninPolicy::Refuse, 10);
+    let upload = landbridge_wire::upload::Upload { policy: None, ..page(vec![group(10), group(11)]) };
+    tenant.send(&crate::fixture::linked(upload, vec![member(10, 1), member(11, 2)]));
+    let policies = [(10, SigninPolicy::Phs), (11, SigninPolicy::Pta)].map(|(n, policy)| {
+        crate::store::group_policies::GroupPolicy { group: object(n), policy, name: String::new() }
+    });
+    tenant.store.write(|tx| crate::store::group_policies::set(tx, tenant.domain, &policies)).unwrap();
+    let signin = signin(&tenant);
+    for name in ["CORP\\user1", "CORP\\user3"] {
+        assert!(matches!(signin.road(name, HOME, None), Ok(Road::Digest { .. })), "{name}");
+    }
+    assert_eq!(candidate(&signin, "CORP\\user2").object, object(2));
+    let decide = |n: u128, now| {
+        signin.decide(&format!("CORP\\user{n}"), &password(&format!("right{n}")), HOME, None, now)
+    };
+    assert!(matches!(decide(1, NOW), Verdict::Accepted(_)));
+    let derived = tenant.store.tally().derivations.now();
+    assert!(matches!(decide(3, NOW), Verdict::Refused { why: Why::NotAdmitted, told: None, .. }));
+    assert_eq!(tenant.store.tally().derivations.now(), derived + 1, "it costs what any other costs");
+    let roads: Vec<bool> = (0..40)
+        .map(|n| matches!(signin.road(&format!("CORP\\nobody{n}"), HOME, None), Ok(Road::Nobody(_))))
+        .collect();
+    assert!(roads.contains(&true) && roads.contains(&false), "nobody's names go every road");
+}

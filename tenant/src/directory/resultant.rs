@@ -1,0 +1,157 @@
+//! Which of several policies holds for an account: the password and lockout policy of its domain or of a password
+//! settings object (MS-ADTS 3.1.1.4.5.36), and the sign-in policy of its domain or of one of its groups.
+//!
+//! AD's constructed attribute msDS-ResultantPSO does not replicate, so it is computed here, as AD does it: an object that
+//! applies to the account itself comes before those that apply to its global security groups; of several the
+//! smallest precedence holds, then the smallest objectGUID. Where that cannot be told (an object that has not arrived,
+//! a precedence that is missing) nothing of the policy is known, and what is not known signs nobody in.
+//! Neighbours: [`crate::store::members`] says who is in what; `signin` asks, `describe` shows.
+
+use crate::store::attributes::Attributes;
+use crate::store::domains::{Domain, Policy, SigninPolicy};
+use crate::store::members::{self, Which};
+use crate::store::{StoreError, attributes, group_policies, objects};
+use landbridge_wire::upload::{Kind, Presence};
+use rusqlite::Connection;
+use std::collections::{BTreeSet, HashSet};
+use uuid::Uuid;
+
+/// A password and lockout policy, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resultant {
+    /// What holds.
+    pub policy: Policy,
+    /// Whose it is.
+    pub of: Of,
+}
+
+/// Whose policy holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// The domain's.
+    Domain,
+    /// This password settings object's.
+    Settings(Uuid),
+    /// It cannot be told, so nothing of it is known.
+    Unclear,
+}
+
+/// Which password and lockout policy holds for an account.
+pub fn password_policy(
+    connection: &Connection,
+    domain: &Domain,
+    account: Uuid,
+    known: &Attributes,
+) -> Result<Resultant, StoreError> {
+    let unclear = Resultant { policy: Policy::default(), of: Of::Unclear };
+    let Some(applied) = members::settings_of(connection, domain.id)? else { return Ok(unclear) };
+    let to = |objects: &HashSet<Uuid>| -> BTreeSet<Uuid> {
+        applied.iter().filter(|(to, _)| objects.contains(to)).map(|(_, settings)| *settings).collect()
+    };
+    let mut candidates = of_domain(connection, domain, to(&HashSet::from([account])))?;
+    if candidates.is_empty() && !applied.is_empty() {
+        let primary = known.primary_group_id;
+        let groups = members::groups_of(connection, domain, account, primary, Which::GlobalSecurity)?;
+        let Some(groups) = groups else { return Ok(unclear) };
+        candidates = of_domain(connection, domain, to(&groups.into_iter().collect()))?;
+    }
+    // They come in the order of their objectGUIDs.
+    let mut least: Option<(i64, Uuid, Attributes)> = None;
+    for settings in candidates {
+        let told = attributes::of(connection, settings)?;
+        let Some(precedence) = told.precedence else { return Ok(unclear) };
+        if least.as_ref().is_none_or(|(before, _, _)| precedence < *before) {
+            least = Some((precedence, settings, told));
+        }
+    }
+    Ok(match least {
+        None => Resultant { policy: domain.policy, of: Of::Domain },
+        Some((_, settings, told)) => Resultant {
+            policy: Policy {
+                max_pwd_age: told.maximum_password_age,
+                lockout_duration: told.lockout_duration,
+                lockout_observation_window: told.lockout_observation_window,
+                lockout_threshold: told.lockout_threshold,
+            },
+            of: Of::Settings(settings),
+        },
+    })
+}
+
+/// Without those that are known to be something else; one that is not known yet stays, and has no precedence.
+fn of_domain(
+    connection: &Connection,
+    domain: &Domain,
+    settings: BTreeSet<Uuid>,
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut kept = Vec::new();
+    for one in settings {
+        let counts = objects::find(connection, one)?.is_none_or(|known| {
+            known.domain == domain.id
+                && known.kind == Kind::PasswordSettings
+                && known.presence == Presence::Present
+        });
+        if counts {
+            kept.push(one);
+        }
+    }
+    Ok(kept)
+}
+
+/// A sign-in policy, and the group whose it is; none: the domain's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    /// What decides.
+    pub policy: SigninPolicy,
+    /// objectGUID of the group.
+    pub group: Option<Uuid>,
+}
+
+/// How an account signs in: as the first group on the domain's list says that it is in, or as the domain says. Whoever is
+/// in more groups than can be looked through is refused, if there is a list at all.
+pub fn signin_policy(
+    connection: &Connection,
+    domain: &Domain,
+    account: Uuid,
+    known: &Attributes,
+) -> Result<Admission, StoreError> {
+    let listed = group_policies::of(connection, domain.id)?;
+    if listed.is_empty() {
+        return Ok(Admission { policy: domain.signin, group: None });
+    }
+    let groups = members::groups_of(connection, domain, account, known.primary_group_id, Which::All)?;
+    let Some(groups) = groups else { return Ok(Admission { policy: SigninPolicy::Refuse, group: None }) };
+    for one in listed {
+        if groups.contains(&one.group) && is_group(connection, domain, one.group)? {
+            return Ok(Admission { policy: one.policy, group: Some(one.group) });
+        }
+    }
+    Ok(Admission { policy: domain.signin, group: None })
+}
+
+/// Whether it is a group of the domain, and there.
+pub fn is_group(connection: &Connection, domain: &Domain, group: Uuid) -> Result<bool, StoreError> {
+    Ok(objects::find(connection, group)?.is_some_and(|found| {
+        found.domain == domain.id && found.kind == Kind::Group && found.presence == Presence::Present
+    }))
+}
+
+/// How a name that nobody has is treated: as one of those that somebody has. Always the same for one pseudonym.
+pub fn policy_for_stranger(
+    connection: &Connection,
+    domain: &Domain,
+    pseudonym: Uuid,
+) -> Result<SigninPolicy, StoreError> {
+    let mut used = vec![domain.signin];
+    for one in group_policies::of(connection, domain.id)? {
+        if !used.contains(&one.policy) {
+            used.push(one.policy);
+        }
+    }
+    let count = u128::try_from(used.len()).unwrap_or(1);
+    let at = usize::try_from(pseudonym.as_u128() % count).unwrap_or(0);
+    Ok(used.get(at).copied().unwrap_or(domain.signin))
+}
+
+#[cfg(test)]
+mod tests;

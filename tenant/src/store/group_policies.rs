@@ -1,0 +1,49 @@
+//! How the members of a group sign in, where it is not as their domain says: for a rollout in stages. In an order that
+//! the administrator gives; the first group that somebody is in decides.
+//! Neighbours: `admin` writes, [`crate::directory::resultant`] asks.
+
+use super::domains::SigninPolicy;
+use super::{StoreError, stamps};
+use rusqlite::{Connection, Transaction};
+use uuid::Uuid;
+
+/// The most that one domain has.
+pub const MOST: usize = 64;
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPolicy {
+    /// objectGUID of the group.
+    pub group: Uuid,
+    /// What decides for its members.
+    pub policy: SigninPolicy,
+    /// What the group was called when this was said: for when it is gone.
+    pub name: String,
+}
+
+/// Those of a domain, in their order.
+pub fn of(connection: &Connection, domain: i64) -> Result<Vec<GroupPolicy>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT object, policy, name FROM group_policies WHERE domain = ?1 ORDER BY place")?;
+    let rows = statement.query_map([domain], |row| {
+        Ok((stamps::guid(row, 0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+    })?;
+    rows.map(|row| {
+        let (group, policy, name) = row?;
+        let policy = SigninPolicy::parse(&policy).ok_or(StoreError::Foreign { what: "sign-in policy" })?;
+        Ok(GroupPolicy { group, policy, name })
+    })
+    .collect()
+}
+
+/// Stores them in this order; replaces what was there.
+pub fn set(transaction: &Transaction<'_>, domain: i64, policies: &[GroupPolicy]) -> Result<(), StoreError> {
+    transaction.execute("DELETE FROM group_policies WHERE domain = ?1", [domain])?;
+    for (place, one) in (1_i64..).zip(policies) {
+        transaction.execute(
+            "INSERT INTO group_policies (domain, object, place, policy, name) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (domain, one.group.as_bytes(), place, one.policy.as_str(), &one.name),
+        )?;
+    }
+    Ok(())
+}

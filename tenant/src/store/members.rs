@@ -1,0 +1,74 @@
+//! Who is in which group: by the links of its domain, through however many groups, and by primaryGroupID.
+//!
+//! Only what the domain's own phs told counts. A group that the tenant was not told of counts as one: its links were
+//! told; one that is known to be gone, or no group at all, does not. Each question is one statement over indexes, and
+//! bounded: groups that contain each other end it.
+//! Neighbours: [`super::links`] stores; [`crate::directory`] asks at each sign-in and for people who look.
+
+use super::domains::Domain;
+use super::{StoreError, stamps};
+use rusqlite::Connection;
+use uuid::Uuid;
+
+/// The most groups of an account. AD itself signs nobody in who is in more than 1,015.
+pub const MOST_GROUPS: usize = 1024;
+
+/// Which groups count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// All.
+    All,
+    /// Global security groups, and what may be one: all that a password settings object applies to (MS-ADTS
+    /// 3.1.1.4.5.36).
+    GlobalSecurity,
+}
+
+/// The groups that an account or a group is in, directly or through others; none: more than [`MOST_GROUPS`].
+pub fn groups_of(
+    connection: &Connection,
+    domain: &Domain,
+    object: Uuid,
+    primary_group: Option<i64>,
+    which: Which,
+) -> Result<Option<Vec<Uuid>>, StoreError> {
+    // groupType has its topmost bit set in security groups, and 2 in global ones (MS-ADTS 2.2.12).
+    let mut statement = connection.prepare_cached(
+        "WITH RECURSIVE held(object) AS (
+             SELECT ?1
+             UNION
+             SELECT g.object FROM objects g INDEXED BY objects_by_sid
+             WHERE g.sid = ?3 AND g.domain = ?2 AND g.kind = 'group' AND g.presence = 'present'
+             AND (?4 OR NOT EXISTS (SELECT 1 FROM attributes a WHERE a.object = g.object AND a.name = 'group_type'
+                                    AND a.value & 0x80000002 <> 0x80000002))
+             UNION
+             SELECT l.source FROM held h
+             CROSS JOIN links l INDEXED BY links_by_target ON l.target = h.object AND l.what = 'member' AND l.domain = ?2 AND l.present = 1
+             WHERE NOT EXISTS (SELECT 1 FROM objects o WHERE o.object = l.source
+                               AND (o.domain <> ?2 OR o.kind <> 'group' OR o.presence <> 'present'))
+             AND (?4 OR NOT EXISTS (SELECT 1 FROM attributes a WHERE a.object = l.source AND a.name = 'group_type'
+                                    AND a.value & 0x80000002 <> 0x80000002))
+             LIMIT ?5)
+         SELECT object FROM held WHERE object <> ?1",
+    )?;
+    let primary = primary_group.map(|rid| format!("{}-{rid}", domain.sid));
+    let limit = i64::try_from(MOST_GROUPS + 2).unwrap_or(i64::MAX);
+    let rows = statement
+        .query_map((object.as_bytes(), domain.id, primary, which == Which::All, limit), |row| {
+            stamps::guid(row, 0)
+        })?;
+    let groups = rows.collect::<Result<Vec<Uuid>, _>>()?;
+    Ok((groups.len() <= MOST_GROUPS).then_some(groups))
+}
+
+/// Whom each password settings object of the domain applies to: (to whom, which); none: more than can be looked through.
+pub fn settings_of(connection: &Connection, domain: i64) -> Result<Option<Vec<(Uuid, Uuid)>>, StoreError> {
+    const MOST: usize = 10_000;
+    let mut statement = connection.prepare_cached(
+        "SELECT target, source FROM links WHERE domain = ?1 AND what = 'applies-to' AND present = 1 LIMIT ?2",
+    )?;
+    let limit = i64::try_from(MOST + 1).unwrap_or(i64::MAX);
+    let rows =
+        statement.query_map((domain, limit), |row| Ok((stamps::guid(row, 0)?, stamps::guid(row, 1)?)))?;
+    let pairs = rows.collect::<Result<Vec<_>, _>>()?;
+    Ok((pairs.len() <= MOST).then_some(pairs))
+}
