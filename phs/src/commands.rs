@@ -83,14 +83,13 @@ impl Enroll {
 }
 
 /// `check`
-pub fn check(config: &Config, json: bool) -> Result<u8, PhsError> {
+pub fn check(file: &Path, config: &Config, json: bool) -> Result<u8, PhsError> {
     let (runtime, stop) = runtime()?;
-    let proxy = config.tenant.open()?;
     let mut asking = |identity: &Identity| -> Result<Box<dyn Tenant>, PhsError> {
-        let client = Client::through(&identity.url, tls::enrolled(identity)?, proxy.clone())?;
+        let client = Client::through(&identity.url, tls::enrolled(identity)?, config.tenant.open()?)?;
         Ok(Box::new(Sender::new(client, runtime.handle().clone(), stop.clone())))
     };
-    let findings = check::check(config, Uuid::nil(), now(), &mut asking);
+    let findings = check::check(file, config, Uuid::nil(), now, &mut asking);
     if json {
         let list = serde_json::to_string_pretty(&findings);
         say(&list.map_err(|_| PhsError::Defect("the findings cannot be written as JSON"))?)?;

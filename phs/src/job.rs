@@ -118,11 +118,7 @@ impl Job<'_> {
             None => {
                 let further: Vec<_> =
                     config.scope.attributes().chain(config.directory.alternate_login).collect();
-                let mut session = Session::open(&config.directory, &further)?;
-                if !session.holds(&domain)? {
-                    return Err(PhsError::OtherSid { sid: domain.to_string() });
-                }
-                session
+                Session::open(&config.directory, &further, &domain)?
             }
         };
         let session = kept.session.insert(session);

@@ -134,7 +134,7 @@ fn run(command_line: &CommandLine) -> Result<u8, PhsError> {
         .map_err(|_| PhsError::Defect("logging was set up twice"))?;
     match &command_line.command {
         Command::Enroll(enroll) => enroll.run(&config),
-        Command::Check { json } => commands::check(&config, *json),
+        Command::Check { json } => commands::check(&command_line.config, &config, *json),
         Command::Once(once) => once.run(&config, &screen),
         Command::Run => commands::run(&command_line.config, config),
         Command::Explain { who, json } => commands::explain(&config, who, *json),
