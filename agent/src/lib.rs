@@ -1,11 +1,13 @@
-//! What both agents share on their way to the tenant: key files, TLS, enrolment, renewal, back-off, logging, status.
+//! What both agents share on their way to the tenant: key files, TLS, enrolment, renewal, back-off, logging, status;
+//! and how they find domain controllers by DNS.
 //!
-//! What is absent: anything that knows a domain controller, a password or a digest, and any place that
+//! What is absent: anything that talks to a domain controller or knows a password or a digest, and any place that
 //! trusts a certificate authority other than the tenant's own.
 
 pub mod backoff;
 pub mod config;
 pub mod dial;
+pub mod discover;
 pub mod enroll;
 pub mod error;
 pub mod http;

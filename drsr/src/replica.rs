@@ -6,6 +6,7 @@ use crate::drs::attribute::Attribute;
 use crate::drs::bind::{self, Handle};
 use crate::drs::change::{Link, Page, Progress, Quarantined};
 use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
+use crate::drs::name;
 use crate::drs::page::{self, Asked};
 use crate::drs::refusal::{self, Asking};
 use crate::drs::reply;
@@ -82,17 +83,15 @@ async fn session(line: Line, target: Target, security: Security) -> Result<(), E
     let mut session = Session::bind(association, target).await?;
     loop {
         let page = match line.order().await? {
-            Order::Changes { from, what } => session.changes(from, what).await?,
-            Order::Object { which, secrets } => match session.object(&which, secrets).await {
-                Err(error @ Error::UnknownObject { .. }) => {
-                    line.refused(error).await?;
-                    continue;
-                }
-                outcome => outcome?,
-            },
+            Order::Changes { from, what } => session.changes(from, what).await,
+            Order::Object { which, secrets } => session.object(&which, secrets).await,
+            Order::Account(name) => session.account(&name).await,
             Order::Finish => return session.unbind().await,
         };
-        line.page(page).await?;
+        match page {
+            Err(error @ Error::UnknownObject { .. }) => line.refused(error).await?,
+            outcome => line.page(outcome?).await?,
+        }
     }
 }
 
@@ -100,6 +99,7 @@ const MAP: Operation = Operation { name: "the question for its replication port"
 const BIND: Operation = Operation { name: "the replication bind", number: bind::BIND };
 const UNBIND: Operation = Operation { name: "the replication unbind", number: bind::UNBIND };
 const CHANGES: Operation = Operation { name: "the replication request", number: GET_CHANGES };
+const NAMES: Operation = Operation { name: "the question for a name", number: name::CRACK_NAMES };
 
 /// `nca_s_proto_error`, which is what Samba answers to a call under a logon that it refused.
 const FAULT_PROTOCOL: u32 = 0x1c01_000b;
@@ -189,6 +189,13 @@ impl Session {
             further: &further,
         };
         self.ask(&request, Asked::Changes { secrets: what == Attributes::WithSecrets }).await
+    }
+
+    async fn account(&mut self, sam: &str) -> Result<Page, Error> {
+        let principal = format!("{sam}@{}", self.target.domain);
+        let stub = self.association.call(NAMES, &name::encode(self.handle, &principal)).await?;
+        let guid = name::decode(&stub, &principal)?;
+        self.object(&ObjectId::Guid(guid), false).await
     }
 
     async fn object(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, Error> {

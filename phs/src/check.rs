@@ -1,19 +1,30 @@
 //! The preflight: every prerequisite in order, and for each that fails what to do. Changes nothing.
-//! Neighbours: `main` prints the lines; the same parts do the work in `cycle`.
+//! Neighbours: `main` prints the lines; [`controllers`] looks at each DC, [`account`] at what the account can do besides;
+//! the same parts do the work in `cycle`.
+
+mod account;
+mod controllers;
+mod descriptor;
 
 use crate::config::{Config, ConfigError};
 use crate::directory::{Session, Singles};
+use crate::discover;
 use crate::error::PhsError;
 use crate::mirror::{self, Mirror};
-use crate::pull::{self, ObjectId};
+use crate::pull::{Authentication, Connection, ObjectId};
 use crate::send::Tenant;
-use crate::watch::look_once;
+use controllers::{Look, Wrong};
 use landbridge_agent::Identity;
 use landbridge_agent::renew::{self, Due};
 use landbridge_drsr::drs::change::Sid;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::Hello;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use uuid::Uuid;
+
+/// MiB: the mirror of a million objects, and its log while it is written.
+const ENOUGH: u64 = 512;
 
 /// One prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -32,15 +43,22 @@ pub struct Finding {
 /// How the tenant is asked, once an identity is there.
 pub type Asking<'a> = dyn FnMut(&Identity) -> Result<Box<dyn Tenant>, PhsError> + 'a;
 
-/// Looks at everything that a cycle needs. `now` is in seconds since 1970.
-pub fn check(config: &Config, instance: Uuid, now: i64, asking: &mut Asking<'_>) -> Vec<Finding> {
+/// Looks at everything that a cycle needs, and that the account can do no more. `now` says seconds since 1970.
+pub fn check(
+    file: &Path,
+    config: &Config,
+    instance: Uuid,
+    now: fn() -> i64,
+    asking: &mut Asking<'_>,
+) -> Vec<Finding> {
     let mut findings = Findings::default();
-    findings.local(config);
-    let identity = findings.identity(config, now);
-    findings.controllers(config);
-    findings.watch(config);
+    findings.local(file, config);
+    let identity = findings.identity(config, now());
+    findings.proxy(config);
     let domain: Option<Sid> = identity.as_ref().and_then(|identity| identity.domain_sid.parse().ok());
-    findings.directory(config, identity.as_ref(), domain.as_ref());
+    if let Some(connection) = findings.controllers(config, domain.as_ref(), now) {
+        findings.directory(config, connection, domain.as_ref());
+    }
     if let Some(identity) = &identity {
         findings.tenant(identity, instance, asking);
     }
@@ -65,7 +83,17 @@ impl Findings {
         self.0.push(Finding { what, ok: false, detail, exit_code });
     }
 
-    fn local(&mut self, config: &Config) {
+    fn local(&mut self, file: &Path, config: &Config) {
+        match std::fs::metadata(file).map(|about| about.mode()) {
+            // Whoever writes it says which machine is given a ticket, and where digests go.
+            Ok(mode) if mode & 0o022 != 0 => {
+                let todo = format!("run `chmod go-w {}`", file.display());
+                let mode = mode & 0o7777;
+                let detail = format!("{}: mode {mode:04o} lets others write it: {todo}", file.display());
+                self.unfit("configuration", detail, 3);
+            }
+            Ok(_) | Err(_) => self.ok("configuration", file.display().to_string()),
+        }
         let secret = &config.directory.secret;
         match secret.read() {
             Ok(_) => self.ok("credential", secret.path().display().to_string()),
@@ -78,6 +106,7 @@ impl Findings {
         if let Err(error) = landbridge_agent::key::check_private_directory(state) {
             return self.fail("state", ConfigError::from(error));
         }
+        self.disk(state);
         match Mirror::scratch(state) {
             Ok(mirror) => match (mirror.saved(), mirror.quarantined()) {
                 (Ok(saved), Ok(quarantined)) => {
@@ -95,6 +124,25 @@ impl Findings {
                 (Err(error), _) | (_, Err(error)) => self.fail("state", error),
             },
             Err(error) => self.fail("state", error),
+        }
+    }
+
+    fn disk(&mut self, state: &Path) {
+        // A file system that does not say is left to the first write.
+        let Ok(disk) = rustix::fs::statvfs(state) else { return };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
+        if free < ENOUGH {
+            let detail = format!("{free} MiB free at {}: make room for {ENOUGH}", state.display());
+            return self.unfit("disk", detail, 8);
+        }
+        self.ok("disk", format!("{free} MiB free at {}", state.display()));
+    }
+
+    fn proxy(&mut self, config: &Config) {
+        match (config.tenant.open(), &config.tenant.proxy) {
+            (Ok(_), Some(proxy)) => self.ok("proxy", format!("the tenant is asked through {proxy}")),
+            (Ok(_), None) => self.ok("proxy", "none: the tenant is asked directly"),
+            (Err(error), _) => self.fail("proxy", error),
         }
     }
 
@@ -129,59 +177,89 @@ impl Findings {
         Some(identity)
     }
 
-    fn controllers(&mut self, config: &Config) {
-        for controller in &config.directory.controllers {
-            match pull::reach(controller) {
-                Ok(address) => self.ok("controller", format!("{} answers at {address}", controller.name)),
-                Err(error) => self.fail("controller", error),
-            }
-        }
-    }
-
-    /// Not needed by a cycle, so nothing fails by it.
-    fn watch(&mut self, config: &Config) {
-        let poll = config.schedule.poll.as_secs();
+    fn controllers(&mut self, config: &Config, domain: Option<&Sid>, now: fn() -> i64) -> Option<Connection> {
         if !config.schedule.watch {
-            return self.ok("watch", format!("off: `run` looks every {poll} s"));
+            let poll = config.schedule.poll.as_secs();
+            self.ok("watch", format!("off: `run` looks every {poll} s"));
         }
-        for controller in &config.directory.controllers {
-            let name = &controller.name;
-            match look_once(controller) {
-                Ok(()) => self.ok("watch", format!("{name} tells by LDAP that something changed")),
-                Err(why) => {
-                    let todo = "open the port, or set `watch = false` in [schedule]";
-                    self.ok("watch", format!("{name}, port 389: {why}: `run` looks every {poll} s; {todo}"));
-                }
+        let directory = &config.directory;
+        let known = match discover::controllers(directory) {
+            Ok(known) => known,
+            Err(error) => {
+                self.fail("dns", error);
+                return None;
+            }
+        };
+        let by_dns = directory.controllers.is_empty();
+        if by_dns {
+            let names: Vec<&str> = known.iter().map(|one| one.name.as_str()).collect();
+            self.ok("dns", format!("names {}", names.join(", ")));
+        }
+        let mut looked = controllers::look(directory, domain, &known, now);
+        // Who is named must serve; of those that DNS tells one is enough.
+        let spare = by_dns && looked.iter().any(|one| one.connection.is_some());
+        for Look { what, outcome } in looked.iter_mut().flat_map(|one| one.looks.drain(..)) {
+            match outcome {
+                Ok(detail) => self.ok(what, detail),
+                Err(Wrong::Error(error)) if spare => self.ok(what, format!("{error}; others are used")),
+                Err(Wrong::Unfit(why)) if spare => self.ok(what, format!("{why}; others are used")),
+                Err(Wrong::Error(error)) => self.fail(what, error),
+                Err(Wrong::Unfit(why)) => self.unfit(what, why, 4),
             }
         }
+        match looked.iter().find_map(|one| one.level) {
+            Some(level)
+                if level < controllers::AES && directory.authentication == Authentication::Kerberos =>
+            {
+                let wanted = controllers::level(controllers::AES);
+                let found = controllers::level(level);
+                let todo = format!("Kerberos with AES needs {wanted}: raise it");
+                self.unfit("level", format!("the domain's functional level is {found}: {todo}"), 4);
+            }
+            Some(level) => {
+                self.ok("level", format!("the domain's functional level is {}", controllers::level(level)));
+            }
+            None => {}
+        }
+        looked.into_iter().find_map(|one| one.connection)
     }
 
-    fn directory(&mut self, config: &Config, identity: Option<&Identity>, domain: Option<&Sid>) {
-        let mut alone = match Session::open(&config.directory, &[]) {
-            Ok(alone) => alone,
-            Err(error) => return self.fail("authentication", error),
-        };
-        let account = &config.directory.account;
-        self.ok("authentication", format!("{} accepts {account}", alone.controller().name));
-        let (Some(_), Some(domain)) = (identity, domain) else {
+    fn directory(&mut self, config: &Config, mut connection: Connection, domain: Option<&Sid>) {
+        let Some(domain) = domain else {
             return self.unfit(
                 "replication",
                 "not tried: the domain's SID comes with the identity".to_owned(),
                 3,
             );
         };
-        match alone.holds(domain) {
-            Ok(true) => self.ok("domain", format!("{} has the SID {domain}", config.directory.domain)),
-            Ok(false) => return self.fail("domain", PhsError::OtherSid { sid: domain.to_string() }),
+        let mut session = match Session::open(&config.directory, &[], domain) {
+            Ok(session) => session,
+            Err(error) => return self.fail("replication", error),
+        };
+        self.ok("domain", format!("{} has the SID {domain}", config.directory.domain));
+        // Guest is in every domain and nobody's: whether its secret may be read stands for all.
+        match session.object(ObjectId::Sid(domain.with_rid(501)), true) {
+            Ok(_) => self.ok("replication", "the account may read changes and secrets"),
             Err(error) => return self.fail("replication", error),
         }
-        // Guest is in every domain and nobody's: whether its secret may be read stands for all.
-        match alone.object(ObjectId::Sid(domain.with_rid(501)), true) {
-            Ok(_) => self.ok("replication", "the account may read changes and secrets"),
-            Err(error) => self.fail("replication", error),
+        let account = &config.directory.account;
+        match account::excess(&mut connection, &mut session, account, domain) {
+            Ok(excess) if excess.is_empty() => {
+                let looked_at = "privileged groups, flags, adminCount, primary group, the domain's head";
+                self.ok(
+                    "account",
+                    format!("{account} holds the two rights and no more (looked at: {looked_at})"),
+                );
+            }
+            Ok(excess) => {
+                for what in excess {
+                    self.unfit("account", format!("{account} has more than the two rights: {what}"), 4);
+                }
+            }
+            Err(error) => self.fail("account", error),
         }
         for sid in &config.privileged.include {
-            match alone.object(ObjectId::Sid(sid.clone()), false) {
+            match session.object(ObjectId::Sid(sid.clone()), false) {
                 Ok(Some(_)) => self.ok("include", format!("{sid} is in the directory")),
                 Ok(None) => {
                     let detail = format!("{sid}: no such account: take it out of [privileged].include");

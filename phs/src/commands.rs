@@ -86,14 +86,13 @@ impl Enroll {
 }
 
 /// `check`
-pub fn check(config: &Config, json: bool) -> Result<u8, PhsError> {
+pub fn check(file: &Path, config: &Config, json: bool) -> Result<u8, PhsError> {
     let (runtime, stop) = runtime()?;
-    let proxy = config.tenant.open()?;
     let mut asking = |identity: &Identity| -> Result<Box<dyn Tenant>, PhsError> {
-        let client = Client::through(&identity.url, tls::enrolled(identity)?, proxy.clone())?;
+        let client = Client::through(&identity.url, tls::enrolled(identity)?, config.tenant.open()?)?;
         Ok(Box::new(Sender::new(client, runtime.handle().clone(), stop.clone())))
     };
-    let findings = check::check(config, Uuid::nil(), now(), &mut asking);
+    let findings = check::check(file, config, Uuid::nil(), now, &mut asking);
     if json {
         let list = serde_json::to_string_pretty(&findings);
         say(&list.map_err(|_| PhsError::Defect("the findings cannot be written as JSON"))?)?;
@@ -109,7 +108,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PhsError> {
 /// `check --objects`
 pub fn check_objects(config: &Config, json: bool) -> Result<u8, PhsError> {
     let (_runtime, stop) = runtime()?;
-    let session = Session::open(&config.directory, &[])?;
+    let session = Session::open(&config.directory, &[], &job::domain(&job::identity(config)?)?)?;
     let unkept = |_| PhsError::Defect("the temporary file for what was seen cannot be written");
     let mut findings = Findings::new().map_err(unkept)?;
     let pages = session.pages().from(None, Reading::WithoutSecrets)?;
@@ -267,8 +266,7 @@ fn tell_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
 /// `explain`
 pub fn explain(config: &Config, who: &str, json: bool) -> Result<u8, PhsError> {
     let identity = job::identity(config)?;
-    let domain = identity.domain_sid.parse();
-    let domain = domain.map_err(|_| PhsError::Defect("the identity's domain SID is none"))?;
+    let domain = job::domain(&identity)?;
     let mirror = Mirror::scratch(&config.state_directory)?;
     let now = now();
     let explained = explain::explain(config, &domain, &mirror, who, now)?;

@@ -15,7 +15,7 @@ use landbridge_crypto::secret::Password;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::Sid;
 use serde::{Deserialize, Deserializer, de};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,13 +52,16 @@ pub struct Config {
     /// When the daemon does what.
     #[serde(default)]
     pub schedule: ScheduleConfig,
+    /// Where it is scraped.
+    #[serde(default)]
+    pub metrics: Metrics,
     /// What the program says of itself.
     #[serde(default)]
     pub log: Log,
 }
 
 /// `[directory]`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "RawDirectory")]
 pub struct DirectoryConfig {
     /// DNS name of the domain, lower case.
@@ -71,7 +74,7 @@ pub struct DirectoryConfig {
     pub authentication: Authentication,
     /// The most objects in one page: 1 to 1000.
     pub page_objects: u32,
-    /// The DCs, the preferred one first; at least one.
+    /// The DCs, the preferred one first; none: DNS tells them.
     pub controllers: Vec<Controller>,
     /// The attribute that is a further sign-in name.
     pub alternate_login: Option<Attribute>,
@@ -116,6 +119,14 @@ pub struct ScheduleConfig {
     pub full_compare_hours: u32,
     /// Whether a DC is asked by LDAP, twice a second, if anything has changed.
     pub watch: bool,
+}
+
+/// `[metrics]`, for `run`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(try_from = "RawMetrics")]
+pub struct Metrics {
+    /// Where `/metrics` and `/healthz` are served; none: nowhere.
+    pub listen: Option<SocketAddr>,
 }
 
 impl Default for ScheduleConfig {
@@ -196,6 +207,7 @@ struct RawDirectory {
     authentication: RawAuthentication,
     #[serde(default = "page_objects", deserialize_with = "page_size")]
     page_objects: u32,
+    #[serde(default)]
     controllers: Vec<RawController>,
     #[serde(default, deserialize_with = "attribute")]
     alternate_login: Option<Attribute>,
@@ -237,8 +249,8 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
         if authentication == Authentication::Ntlm && matches!(secret, SecretFile::Keytab(_)) {
             return Err("NTLM needs `password_file`: a keytab holds Kerberos keys only".to_owned());
         }
-        if raw.controllers.is_empty() || raw.controllers.len() > 32 {
-            return Err("name 1 to 32 controllers".to_owned());
+        if raw.controllers.len() > 32 {
+            return Err("name at most 32 controllers".to_owned());
         }
         if !raw.domain.contains('.') || raw.account.is_empty() || raw.account.contains(['@', '\\', '/']) {
             return Err(
@@ -264,6 +276,29 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
 
 fn attribute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Attribute>, D::Error> {
     crate::scope::attribute(&String::deserialize(from)?).map(Some).map_err(de::Error::custom)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMetrics {
+    listen: Option<SocketAddr>,
+    #[serde(default)]
+    beyond_loopback: bool,
+}
+
+impl TryFrom<RawMetrics> for Metrics {
+    type Error = String;
+
+    fn try_from(raw: RawMetrics) -> Result<Self, String> {
+        match raw.listen {
+            Some(listen) if !listen.ip().is_loopback() && !raw.beyond_loopback => Err(format!(
+                "`listen` must be a loopback address: {} is plain HTTP for everybody who reaches it; \
+                 `beyond_loopback = true` says that this is wanted",
+                listen.ip()
+            )),
+            listen => Ok(Self { listen }),
+        }
+    }
 }
 
 fn page_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
@@ -376,6 +411,21 @@ include = ["S-1-5-21-1-2-3-1105"]
             let text = refusal(&GOOD.replace(from, to));
             assert!(text.contains(why), "{why}: {text}");
         }
+    }
+
+    #[test]
+    fn without_controllers_dns_is_asked_and_metrics_stay_on_this_machine_unless_it_is_wished() {
+        let named = "[[directory.controllers]]\nname = \"dc1.corp.example.com\"\naddress = \"127.0.1.10\"\n";
+        assert!(parse(&GOOD.replace(named, "")).unwrap().directory.controllers.is_empty());
+        let listen = |more: &str| parse(&format!("{GOOD}[metrics]\n{more}\n"));
+        assert_eq!(parse(GOOD).unwrap().metrics.listen, None);
+        assert!(listen("listen = \"127.0.0.1:9465\"").unwrap().metrics.listen.is_some());
+        assert!(listen("listen = \"[::1]:9465\"").unwrap().metrics.listen.is_some());
+        let text = listen("listen = \"0.0.0.0:9465\"").unwrap_err().to_string();
+        assert!(text.contains("/etc/phs.toml:11:") && text.contains("beyond_loopback"), "{text}");
+        assert!(
+            listen("listen = \"192.0.2.1:9465\"\nbeyond_loopback = true").unwrap().metrics.listen.is_some()
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::confirm;
 use crate::error::{PhsError, Who};
 use crate::job::{self, Job, Kept};
+use crate::metrics;
 use crate::mirror::{Mirror, StateError};
 use crate::progress::{Lines, Witness};
 use crate::schedule::{Ended, Schedule, Work};
@@ -109,6 +110,9 @@ impl Daemon<'_> {
             .map(Duration::from_secs);
         let mut schedule = Schedule::new(self.config.schedule.rules(), compared, Instant::now());
         let reporting = Stop::new();
+        if let Some(address) = self.config.metrics.listen {
+            metrics::serve(self.runtime, address, board.clone(), reporting.clone(), self.now)?;
+        }
         report(board.clone(), reporting.clone(), self.now)?;
         let mut watching = self.watch(&board)?;
         let mut kept = Kept::default();
@@ -217,6 +221,9 @@ impl Daemon<'_> {
             }
             Ok(config) => {
                 info!("the configuration was read again");
+                if config.metrics.listen != self.config.metrics.listen {
+                    warn!("another [metrics] listen takes effect when the daemon is started anew");
+                }
                 self.config = config;
                 let staging = self.config.staging;
                 board.change(|status| status.staging = staging);
@@ -239,10 +246,10 @@ impl Daemon<'_> {
             board.seen(Seen::Blind("`watch = false`".to_owned()));
             return Ok(stop);
         }
-        let controllers = self.config.directory.controllers.clone();
+        let directory = self.config.directory.clone();
         let (ends, wake, board) = (stop.clone(), self.wake.clone(), board.clone());
         let watching = move || {
-            watch(&controllers, &ends, |seen| {
+            watch(&directory, &ends, |seen| {
                 if seen == Seen::Moved {
                     wake.moved();
                 } else {
@@ -282,6 +289,7 @@ fn next(error: &PhsError) -> Next {
         | PhsError::TenantOlder
         | PhsError::NoSuchObject(_)
         | PhsError::NotRunning(_)
+        | PhsError::Listen { .. }
         | PhsError::NotAcknowledged
         | PhsError::Defect(_) => Next::Again(Ended::Later),
         PhsError::TenantReplaced => Next::Again(Ended::Soon),

@@ -6,6 +6,7 @@
 //! Neighbours: `pull` has the sockets; `qualify` and `privileged` ask for single objects.
 
 use crate::config::DirectoryConfig;
+use crate::discover::controllers;
 use crate::error::PhsError;
 use crate::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
 use landbridge_drsr::Error;
@@ -42,12 +43,17 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Connects to the first DC of the list that serves. `further`: attributes that are asked for besides.
-    pub fn open(config: &DirectoryConfig, further: &[Attribute]) -> Result<Self, PhsError> {
+    /// Connects to the first DC of the list that serves: that takes the account, replicates, and holds the domain with
+    /// this SID. `further`: attributes that are asked for besides.
+    pub fn open(config: &DirectoryConfig, further: &[Attribute], domain: &Sid) -> Result<Self, PhsError> {
         let mut last = None;
-        for controller in &config.controllers {
-            let directory = Arc::new(config.open(controller, further)?);
-            match Connection::open(&directory) {
+        for controller in controllers(config)? {
+            let directory = Arc::new(config.open(&controller, further)?);
+            // Whether it replicates at all is said with the first read, not with the bind.
+            let opened = Connection::open(&directory).and_then(|mut connection| {
+                connection.object(ObjectId::Sid(domain.clone()), false).map(|_| connection)
+            });
+            match opened {
                 Ok(connection) => {
                     return Ok(Self {
                         directory,
@@ -56,6 +62,9 @@ impl Session {
                         paging: Arc::default(),
                     });
                 }
+                Err(why) if is_unknown_object(&why) => {
+                    return Err(PhsError::OtherSid { sid: domain.to_string() });
+                }
                 Err(why) if another_may_serve(&why) => {
                     warn!(controller = controller.name, %why, "this domain controller does not serve");
                     last = Some(why);
@@ -63,7 +72,7 @@ impl Session {
                 Err(why) => return Err(why.into()),
             }
         }
-        Err(last.map_or(PhsError::Defect("no domain controller is configured"), PhsError::from))
+        Err(last.map_or(PhsError::Defect("no domain controller is known"), PhsError::from))
     }
 
     /// The DC that serves.
@@ -74,13 +83,6 @@ impl Session {
     /// Whether another cycle may go over these connections: they are young, and the DC's machine answers.
     pub fn is_good(&self) -> bool {
         self.opened.elapsed() < KEPT && reach(self.controller()).is_ok()
-    }
-
-    /// Whether the DC holds the domain with this SID.
-    pub fn holds(&mut self, domain: &Sid) -> Result<bool, PhsError> {
-        let head = self.object(ObjectId::Sid(domain.clone()), false)?;
-        Ok(head
-            .is_some_and(|page| page.changes.iter().any(|change| change.object.sid.as_ref() == Some(domain))))
     }
 
     fn ask(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, PhsError> {

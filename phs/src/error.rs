@@ -8,6 +8,7 @@ use landbridge_agent::AgentError;
 use landbridge_drsr::Error as DrsrError;
 use landbridge_wire::frame::FrameError;
 use landbridge_wire::problem;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Who must act so that it goes on.
@@ -88,6 +89,14 @@ pub enum PhsError {
     /// `status`, and there is no daemon.
     #[error("no landbridge-phs runs on {}: `landbridge-phs run`, or its unit, starts one", .0.display())]
     NotRunning(PathBuf),
+    /// `[metrics] listen` cannot be bound.
+    #[error("[metrics] listen = \"{address}\": {why}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The system's word.
+        why: std::io::Error,
+    },
     /// SIGINT or SIGTERM.
     #[error("stopped by a signal: what the tenant has stays there, and the next run goes on from it")]
     Interrupted,
@@ -105,7 +114,8 @@ impl PhsError {
             | Self::OtherDomain { .. }
             | Self::NoSuchEntry(_)
             | Self::NoSuchObject(_)
-            | Self::NotRunning(_) => Who::Operator,
+            | Self::NotRunning(_)
+            | Self::Listen { .. } => Who::Operator,
             Self::OtherSid { .. } | Self::TenantOlder => Who::TenantOperator,
             Self::Agent(error) => match error.who() {
                 problem::Who::AgentOperator => Who::Operator,
@@ -133,7 +143,8 @@ impl PhsError {
             | Self::OtherDomain { .. }
             | Self::NoSuchEntry(_)
             | Self::NoSuchObject(_)
-            | Self::NotRunning(_) => 3,
+            | Self::NotRunning(_)
+            | Self::Listen { .. } => 3,
             Self::OtherSid { .. } => 4,
             Self::Pull(error) if unreachable(error) => 5,
             Self::Pull(PullError::Over { .. }) => 1,

@@ -11,6 +11,7 @@ use crate::send::{Sender, Tenant};
 use crate::stop::Stop;
 use landbridge_agent::http::Client;
 use landbridge_agent::{Identity, enroll, renew, tls};
+use landbridge_drsr::drs::change::Sid;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -83,6 +84,11 @@ pub fn identity(config: &Config) -> Result<Identity, PhsError> {
     Err(PhsError::OtherDomain { enrolled, configured })
 }
 
+/// The SID of the domain that it is for.
+pub fn domain(identity: &Identity) -> Result<Sid, PhsError> {
+    identity.domain_sid.parse().map_err(|_| PhsError::Defect("the identity's domain SID is none"))
+}
+
 /// What the way to an identity needs.
 pub fn means(config: &Config) -> Result<enroll::Means, PhsError> {
     Ok(enroll::Means { proxy: config.tenant.open()?, second: None })
@@ -100,8 +106,7 @@ impl Job<'_> {
     fn over(&self, kept: &mut Kept) -> Result<Done, PhsError> {
         let Self { config, runtime, .. } = *self;
         let mut identity = identity(config)?;
-        let domain =
-            identity.domain_sid.parse().map_err(|_| PhsError::Defect("the identity's domain SID is none"))?;
+        let domain = domain(&identity)?;
         let sends = !self.dry_run && !config.staging;
         if sends {
             let means = means(config)?;
@@ -118,11 +123,7 @@ impl Job<'_> {
             None => {
                 let further: Vec<_> =
                     config.scope.attributes().chain(config.directory.alternate_login).collect();
-                let mut session = Session::open(&config.directory, &further)?;
-                if !session.holds(&domain)? {
-                    return Err(PhsError::OtherSid { sid: domain.to_string() });
-                }
-                session
+                Session::open(&config.directory, &further, &domain)?
             }
         };
         let session = kept.session.insert(session);

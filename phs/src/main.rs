@@ -142,7 +142,7 @@ fn run(command_line: &CommandLine) -> Result<u8, PhsError> {
     match &command_line.command {
         Command::Enroll(enroll) => enroll.run(&config),
         Command::Check { objects: true, json } => commands::check_objects(&config, *json),
-        Command::Check { objects: false, json } => commands::check(&config, *json),
+        Command::Check { objects: false, json } => commands::check(&command_line.config, &config, *json),
         Command::Once(once) => once.run(&config, &screen),
         Command::Run => commands::run(&command_line.config, config),
         Command::Explain { who, json } => commands::explain(&config, who, *json),

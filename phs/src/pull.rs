@@ -2,6 +2,7 @@
 //! Knows nothing of what the changes mean. Every wait ends: connecting and each read or write have a limit.
 //! Before it: the DC. After it: `mirror` and `qualify`.
 
+use landbridge_agent::discover::DiscoverError;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::Page;
 use landbridge_drsr::drs::cursor::Cursor;
@@ -108,6 +109,9 @@ pub enum PullError {
         /// The DC.
         controller: String,
     },
+    /// None is named, and DNS does not tell any.
+    #[error("{0}: name the domain controllers in [[directory.controllers]], or mend this machine's DNS")]
+    Undiscovered(#[from] DiscoverError),
     /// Nothing listens there, or the way is cut.
     #[error("{controller} cannot be reached at port {port}: {why}")]
     Unreachable {
@@ -150,7 +154,10 @@ impl PullError {
         match self {
             Self::Directory { error, .. } => error.who(),
             Self::ClockSkew { .. } | Self::UnknownController { .. } => Who::Operator,
-            Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => Who::Nobody,
+            Self::Undiscovered(why) if !why.passes_by_itself() => Who::Operator,
+            Self::Undiscovered(_) | Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => {
+                Who::Nobody
+            }
             Self::Over { .. } => Who::Us,
         }
     }
@@ -159,6 +166,7 @@ impl PullError {
     pub fn is_unreachable(&self) -> bool {
         match self {
             Self::UnknownController { .. }
+            | Self::Undiscovered(_)
             | Self::Unreachable { .. }
             | Self::Silent { .. }
             | Self::Closed { .. } => true,
@@ -216,6 +224,16 @@ impl Connection {
     /// reply (Samba: 1499) costs a walk over all links of the domain; what comes is always all of it.
     pub fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Page, PullError> {
         self.order(Order::Object { which, secrets })
+    }
+
+    /// One account alone, found by its sAMAccountName, whole and without secrets.
+    pub fn account(&mut self, sam: &str) -> Result<Page, PullError> {
+        self.order(Order::Account(sam.to_owned()))
+    }
+
+    /// The port at which the DC replicates: the endpoint mapper named it.
+    pub fn port(&self) -> Option<u16> {
+        self.sockets.stream.as_ref().map(|(_, port)| *port)
     }
 
     /// Unbinds. Dropping the connection instead does no harm: the DC forgets it with its socket.

@@ -18,6 +18,7 @@ const MISSED: i64 = 3;
 
 /// What the daemon says of itself. Times are seconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Status {
     /// When this was written.
     pub written_at: i64,
@@ -49,6 +50,10 @@ pub struct Status {
     pub compared_at: Option<i64>,
     /// Complete cycles since the start.
     pub cycles: u64,
+    /// Records that the tenant took since the start.
+    pub records_sent: u64,
+    /// Digests among them.
+    pub digests_sent: u64,
     /// Failed ones since the last complete one.
     pub failed_in_a_row: u64,
     /// Why the last one failed, if it did.
@@ -179,6 +184,8 @@ impl Board {
         self.change(|status| {
             status.cycle_since = None;
             status.cycles += 1;
+            status.records_sent += tally.records_sent;
+            status.digests_sent += tally.digests_sent;
             (status.failed_in_a_row, status.trouble) = (0, None);
             status.certificate_ends = *certificate_ends;
             status.held = tally.held;
@@ -218,16 +225,18 @@ impl Board {
         Ok(())
     }
 
+    /// All of it, as it is now.
+    pub fn told(&self, now: i64) -> Status {
+        let stands = i64::try_from(self.stands().as_secs()).unwrap_or(i64::MAX);
+        let mut status = held(&self.status);
+        status.written_at = now;
+        status.moved_on_at = now.saturating_sub(stands);
+        status.clone()
+    }
+
     /// Writes it to its file.
     pub fn write(&self, now: i64) {
-        let stands = i64::try_from(self.stands().as_secs()).unwrap_or(i64::MAX);
-        let status = {
-            let mut status = held(&self.status);
-            status.written_at = now;
-            status.moved_on_at = now.saturating_sub(stands);
-            status.clone()
-        };
-        self.put(&status);
+        self.put(&self.told(now));
     }
 
     /// The process ends. The file stays, for what is asked of it at the next start.

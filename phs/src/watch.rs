@@ -1,10 +1,12 @@
 //! Looks twice a second, on a kept connection, whether a DC has committed anything, and wakes the daemon if it has. It is
 //! only in a hurry for it: what changed is said by replication alone, and without LDAP the daemon has its timer.
-//! Neighbours: [`super::usn`] has the question and the answer; [`super::daemon`] is woken.
+//! Neighbours: [`super::root_dse`] has the question and the answer; [`super::daemon`] is woken.
 
+use crate::config::DirectoryConfig;
+use crate::discover::controllers;
 use crate::pull::Controller;
+use crate::root_dse::{self, Answer, Attributes, HIGHEST_USN, question};
 use crate::stop::Stop;
-use crate::usn::{Answer, question};
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
@@ -31,12 +33,16 @@ pub enum Seen {
 }
 
 /// Watches the first of the DCs that answers, until `stop`. Blocking, for a thread of its own.
-pub fn watch(controllers: &[Controller], stop: &Stop, mut tell: impl FnMut(Seen)) {
+pub fn watch(directory: &DirectoryConfig, stop: &Stop, mut tell: impl FnMut(Seen)) {
     let mut pause = FIRST_PAUSE;
     while !stop.is_raised() {
         let mut last = String::new();
-        for controller in controllers {
-            match Line::open(controller) {
+        let known = controllers(directory).unwrap_or_else(|why| {
+            last = why.to_string();
+            Vec::new()
+        });
+        for controller in &known {
+            match Line::open(controller).and_then(|mut line| line.usn().map(|_| line)) {
                 Ok(mut line) => {
                     info!(controller = controller.name, "watching for changes");
                     tell(Seen::Watching(controller.name.clone()));
@@ -57,9 +63,9 @@ pub fn watch(controllers: &[Controller], stop: &Stop, mut tell: impl FnMut(Seen)
     }
 }
 
-/// Asks once, for the preflight.
-pub fn look_once(controller: &Controller) -> io::Result<()> {
-    Line::open(controller).map(drop)
+/// Asks once for these attributes of the rootDSE, for the preflight.
+pub fn root_dse(controller: &Controller, wanted: &[&str]) -> io::Result<Attributes> {
+    Line::open(controller)?.ask(wanted)
 }
 
 /// A kept connection.
@@ -81,9 +87,7 @@ impl Line {
                     stream.set_nodelay(true)?;
                     stream.set_read_timeout(Some(PATIENCE))?;
                     stream.set_write_timeout(Some(PATIENCE))?;
-                    let mut line = Self { stream, id: 0 };
-                    line.ask()?;
-                    return Ok(line);
+                    return Ok(Self { stream, id: 0 });
                 }
                 Err(why) => failed = why,
             }
@@ -95,7 +99,7 @@ impl Line {
     fn look(&mut self, stop: &Stop, tell: &mut impl FnMut(Seen)) -> String {
         let mut known = None;
         while !stop.is_raised() {
-            match self.ask() {
+            match self.usn() {
                 Ok(usn) => {
                     if known != Some(usn) {
                         debug!(usn, "the domain controller has moved");
@@ -110,9 +114,14 @@ impl Line {
         "stopping".to_owned()
     }
 
-    fn ask(&mut self) -> io::Result<i64> {
+    fn usn(&mut self) -> io::Result<i64> {
+        let root = self.ask(&[HIGHEST_USN])?;
+        root_dse::highest_usn(&root).map_err(io::Error::other)
+    }
+
+    fn ask(&mut self, wanted: &[&str]) -> io::Result<Attributes> {
         self.id = self.id % 127 + 1;
-        self.stream.write_all(&question(self.id))?;
+        self.stream.write_all(&question(self.id, wanted))?;
         let by = Instant::now() + PATIENCE;
         let mut answer = Answer::to(self.id);
         let mut some = [0; 512];
@@ -124,8 +133,8 @@ impl Line {
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            if let Some(usn) = answer.take(some.get(..read).unwrap_or_default()).map_err(io::Error::other)? {
-                return Ok(usn);
+            if let Some(root) = answer.take(some.get(..read).unwrap_or_default()).map_err(io::Error::other)? {
+                return Ok(root);
             }
         }
     }

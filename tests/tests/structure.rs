@@ -189,16 +189,19 @@ fn the_ciphers_of_the_directory_stand_in_two_files() {
 }
 
 #[test]
-fn sockets_of_phs_are_opened_by_pull_send_and_watch_alone() {
+fn sockets_of_phs_are_opened_by_pull_send_and_watch_and_it_listens_in_metrics_alone() {
     let files = [
         "phs/src/pull.rs",
         "phs/src/send.rs",
         "phs/src/watch.rs",
+        "phs/src/metrics.rs",
         "pta-agent/src/",
         "agent/src/",
         "tenant/src/",
     ];
     assert_only_in(&["TcpStream", "TcpListener", "UnixStream", "UnixListener"], &files);
+    assert_only_in(&["TcpListener", "UnixListener"], &["phs/src/metrics.rs", "tenant/src/"]);
+    assert_only_in(&["hickory_resolver"], &["agent/src/discover.rs"]);
 }
 
 #[test]

@@ -76,6 +76,8 @@ pub enum Attribute {
     PsoLockoutThreshold,
     /// Free for administrators; Entra Connect's filters used it. On request, as all that follow.
     AdminDescription,
+    /// Who may do what with the object (SECURITY_DESCRIPTOR, MS-DTYP 2.4.6).
+    SecurityDescriptor,
     /// Company.
     Company,
     /// Division.
@@ -134,6 +136,7 @@ impl Attribute {
             Self::PsoLockoutObservationWindow => "msDS-LockoutObservationWindow",
             Self::PsoLockoutThreshold => "msDS-LockoutThreshold",
             Self::AdminDescription => "adminDescription",
+            Self::SecurityDescriptor => "nTSecurityDescriptor",
             Self::Company => "company",
             Self::Division => "division",
             Self::EmployeeId => "employeeID",

@@ -82,13 +82,14 @@ pub(crate) const WANTED: [(Known, u32, Syntax); 37] = [
     (Known::Plain(Attribute::Mobile), 0x0015_0029, Syntax::Text),
 ];
 
-/// What is asked for on request: single texts all of them. A DC whose schema lacks one refuses the request.
-pub(crate) const ON_REQUEST: [(Attribute, u32); 24] = [
+/// What is asked for on request: single texts all of them, but for the security descriptor. A DC whose schema lacks one refuses the request.
+pub(crate) const ON_REQUEST: [(Attribute, u32); 25] = [
     (Attribute::Locality, 0x0000_0007),
     (Attribute::Office, 0x0000_0013),
     (Attribute::Info, 0x0002_0051),
     (Attribute::Company, 0x0002_0092),
     (Attribute::AdminDescription, 0x0002_00e2),
+    (Attribute::SecurityDescriptor, 0x0002_0119),
     (Attribute::Extension(1), 0x0002_01a7),
     (Attribute::Extension(2), 0x0002_01a8),
     (Attribute::Extension(3), 0x0002_01a9),
@@ -109,6 +110,10 @@ pub(crate) const ON_REQUEST: [(Attribute, u32); 24] = [
     (Attribute::EmployeeId, 0x0009_0023),
     (Attribute::Division, 0x0009_0105),
 ];
+
+fn on_request(attribute: Attribute) -> Syntax {
+    if attribute == Attribute::SecurityDescriptor { Syntax::Bytes } else { Syntax::Text }
+}
 
 /// The classes that are told apart: meaning, prefix, last part of the OID.
 const CLASSES: [(Class, &[u8], u16); 16] = [
@@ -183,7 +188,8 @@ impl<'a> PrefixTable<'a> {
         let ours =
             |attid: u32| OURS.iter().find(|(index, _)| *index == attid >> 16).map(|(_, prefix)| *prefix);
         let mut attids = BTreeMap::new();
-        let on_request = ON_REQUEST.map(|(attribute, attid)| (Known::Plain(attribute), attid, Syntax::Text));
+        let on_request =
+            ON_REQUEST.map(|(attribute, attid)| (Known::Plain(attribute), attid, on_request(attribute)));
         for (known, attid, syntax) in WANTED.iter().chain(&on_request) {
             for index in ours(*attid).into_iter().flat_map(|prefix| self.indexes(prefix)) {
                 attids.insert(index << 16 | (*attid & 0xffff), (*known, *syntax));
@@ -253,7 +259,7 @@ mod tests {
             assert_eq!(attributes.get(&attid), Some(&(known, syntax)));
         }
         for (attribute, attid) in ON_REQUEST {
-            assert_eq!(attributes.get(&attid), Some(&(Known::Plain(attribute), Syntax::Text)));
+            assert_eq!(attributes.get(&attid), Some(&(Known::Plain(attribute), on_request(attribute))));
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) fn explain(error: Error, asking: Asking<'_>) -> Error {
         // ERROR_DS_DRA_NOT_SUPPORTED
         8454 => unfit("it does not support this kind of replication"),
         // ERROR_DS_DRA_SOURCE_DISABLED
-        8456 => unfit("outbound replication is disabled on it"),
+        8456 => unfit("outbound replication is disabled on it, as on every read-only domain controller"),
         // ERROR_DS_DRA_NO_REPLICA, ERROR_DS_DRA_SOURCE_IS_PARTIAL_REPLICA
         8452 | 8465 => unfit("it holds no writable replica of the domain"),
         // ERROR_DS_DRA_SOURCE_REINSTALLED

@@ -32,6 +32,8 @@ pub enum Order {
         /// With password attributes, or with these withheld by the DC.
         secrets: bool,
     },
+    /// One account alone, found by its sAMAccountName, whole and without secrets.
+    Account(String),
     /// Unbind and finish.
     Finish,
 }

@@ -1,10 +1,9 @@
-//! Which domain controllers there are: those that are named, or those that DNS knows (RFC 2782;
-//! `_ldap._tcp.dc._msdcs.<domain>`), and in which order they are asked.
+//! Which domain controllers there are: those that are named, or those that DNS knows ([`landbridge_agent::discover`]), and
+//! in which order they are asked.
 
 use super::{ControllerConfig, ControllerHealth, DirectoryConfig, Shared};
 use crate::validate::controller::Controller;
-use hickory_resolver::TokioResolver;
-use hickory_resolver::proto::rr::RData;
+use landbridge_agent::discover;
 use rustls::ClientConfig;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,10 +12,6 @@ use std::time::{Duration, Instant};
 const FRESH: Duration = Duration::from_secs(60);
 /// and asked again this soon when it said nothing.
 const AGAIN: Duration = Duration::from_secs(2);
-/// DNS answers within this.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// More domain controllers are not taken from DNS.
-const MOST: usize = 32;
 /// A domain controller that DNS says listens on plain LDAP's port, listens on this with TLS.
 const LDAPS: u16 = 636;
 
@@ -43,7 +38,7 @@ impl Controllers {
         let controllers =
             named.map(|one| Controller::new(one.clone(), config.connections, tls.clone())).collect();
         Self {
-            domain: config.domain.trim_end_matches('.').to_ascii_lowercase(),
+            domain: config.domain.clone(),
             connections: config.connections,
             tls,
             found: config.controllers.is_empty(),
@@ -70,10 +65,7 @@ impl Controllers {
         if let Some(known) = self.fresh() {
             return known;
         }
-        let found = match tokio::time::timeout(PATIENCE, self.ask()).await {
-            Ok(found) => found,
-            Err(_) => Err("DNS does not answer".to_owned()),
-        };
+        let found = self.ask().await;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match found {
             Ok(configs) => {
@@ -113,30 +105,7 @@ impl Controllers {
     }
 
     async fn ask(&self) -> Result<Vec<ControllerConfig>, String> {
-        let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
-        let resolver = resolver.map_err(|e| format!("the system's DNS configuration cannot be used: {e}"))?;
-        let name = format!("_ldap._tcp.dc._msdcs.{}.", self.domain);
-        let answer = resolver.srv_lookup(name.as_str()).await.map_err(|e| format!("{name}: {e}"))?;
-        let mut found: Vec<(u16, u16, String)> = Vec::new();
-        for record in answer.answers() {
-            let RData::SRV(srv) = &record.data else { continue };
-            let target = srv.target.to_utf8().trim_end_matches('.').to_ascii_lowercase();
-            if target.ends_with(&format!(".{}", self.domain)) {
-                found.push((srv.priority, u16::MAX - srv.weight, target));
-            } else {
-                tracing::warn!(
-                    target,
-                    domain = self.domain,
-                    "DNS names a domain controller outside the domain"
-                );
-            }
-        }
-        if found.is_empty() {
-            return Err(format!("{name}: no domain controller inside the domain"));
-        }
-        found.sort();
-        found.dedup();
-        let configs = found.into_iter().take(MOST);
-        Ok(configs.map(|(_, _, name)| ControllerConfig { name, address: None, port: LDAPS }).collect())
+        let names = discover::controllers(&self.domain).await.map_err(|why| why.to_string())?;
+        Ok(names.into_iter().map(|name| ControllerConfig { name, address: None, port: LDAPS }).collect())
     }
 }

@@ -173,6 +173,18 @@ def rights(sam_name, granted):
     descriptors.modify_sd_on_dn(domain, text, controls=["sd_flags:1:4"])
 
 
+def grant(sam_name, ace):
+    SDUtils(sam).dacl_add_ace(domain, ace.replace("{sid}", read(sam_name)["sid"]))
+
+
+def outbound(enabled):
+    settings = ldb.Dn(sam, sam.get_dsServiceName())
+    found = sam.search(base=settings, scope=ldb.SCOPE_BASE, attrs=["options"])[0]
+    options = int(found["options"][0]) if "options" in found else 0
+    # NTDSDSA_OPT_DISABLE_OUTBOUND_REPL
+    replace(settings, options=options & ~4 if enabled else options | 4)
+
+
 def keytab(sam_name, path):
     enable_net_export_keytab()
     Net(None, lp).export_keytab(keytab=path, principal=sam_name)
@@ -182,7 +194,7 @@ VERBS = {
     verb.__name__: verb
     for verb in (
         read, set_password, create, add, set_at, set_attributes, force_attribute, new_invocation_id, set_domain, set_pwd_last_set,
-        flags, members, create_container, move, rename_container, delete, rename, rights, keytab,
+        flags, members, create_container, move, rename_container, delete, rename, rights, grant, outbound, keytab,
     )
 }  # fmt: skip
 

@@ -213,6 +213,16 @@ impl Domain {
         self.edit(&json!({"do": "rights", "sam_name": sam, "granted": granted})).map(drop)
     }
 
+    /// Adds an entry to the access list of the domain's head: SDDL, with `{sid}` for the account or group.
+    pub fn grant_at_head(&self, sam: &str, ace: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "grant", "sam_name": sam, "ace": ace})).map(drop)
+    }
+
+    /// Has the first DC give changes to others, or refuse all of them.
+    pub fn set_outbound_replication(&self, enabled: bool) -> Result<(), LabError> {
+        self.edit(&json!({"do": "outbound", "enabled": enabled})).map(drop)
+    }
+
     /// Somebody tries this many wrong passwords by LDAP, so that AD itself counts them.
     pub fn try_wrong_passwords(&self, upn: &str, tries: u32) -> Result<(), LabError> {
         for _ in 0..tries {

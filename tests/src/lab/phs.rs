@@ -40,7 +40,7 @@ pub struct PhsSettings {
     pub keytab: Option<PathBuf>,
     /// DCs that are tried before the lab's own: names and addresses.
     pub before: Vec<(String, IpAddr)>,
-    /// The DC's name.
+    /// The DC's name; empty: none is named, DNS tells.
     pub controller: String,
     /// The DC's address; the name is resolved when none.
     pub address: Option<IpAddr>,
@@ -133,9 +133,11 @@ impl Phs {
             line("[[directory.controllers]]\nname", &format!("\"{name}\""));
             line("address", &format!("\"{address}\""));
         }
-        line("[[directory.controllers]]\nname", &format!("\"{}\"", settings.controller));
-        if let Some(address) = settings.address {
-            line("address", &format!("\"{address}\""));
+        if !settings.controller.is_empty() {
+            line("[[directory.controllers]]\nname", &format!("\"{}\"", settings.controller));
+            if let Some(address) = settings.address {
+                line("address", &format!("\"{address}\""));
+            }
         }
         line("[passwords]\nprofile", &format!("\"{}\"", settings.profile));
         line("[privileged]\ninclude", &format!("{:?}", settings.include));

@@ -1,7 +1,7 @@
-//! What anybody on the way to a DC may answer to the question about the rootDSE: it is the same however the bytes come, a
-//! number stands in it, and it ends.
+//! What anybody on the way to a DC may answer to the question about the rootDSE: it is the same however the bytes come, what
+//! is told stands in it, and it ends.
 
-use landbridge_phs::usn::{Answer, MAX_MESSAGE};
+use landbridge_phs::root_dse::{Answer, MAX_MESSAGE, highest_usn};
 
 /// Takes the first byte as the number of the question, and the others as the answer.
 pub fn usn_answer(data: &[u8]) {
@@ -17,12 +17,17 @@ pub fn usn_answer(data: &[u8]) {
     }
     // All at once, what stands after the answer is heard too: an error after it is none that counts.
     assert_eq!(whole.is_ok(), came.is_ok());
-    if let (Ok(whole), Ok(came)) = (whole, came) {
-        assert_eq!(whole, came);
+    if let (Ok(whole), Ok(came)) = (whole, &came) {
+        assert_eq!(whole, *came);
     }
-    if let Ok(Some(usn)) = came {
-        let digits = usn.unsigned_abs().to_string();
-        assert!(bytes.windows(digits.len()).any(|part| part == digits.as_bytes()), "a number out of nothing");
+    if let Ok(Some(root)) = &came {
+        let told =
+            |text: &str| bytes.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text.as_bytes()));
+        for (name, values) in root.iter().filter(|(name, _)| !name.is_empty()) {
+            assert!(told(name), "a name out of nothing");
+            assert!(values.iter().filter(|value| !value.is_empty()).all(|value| told(value)), "a value too");
+        }
+        let _ = highest_usn(root);
     }
     if came == Ok(None) {
         assert!(bytes.len() <= 2 * MAX_MESSAGE, "it is kept without end");

@@ -5,6 +5,8 @@ use landbridge_tests::lab::trial::{Draw, seed, size};
 use landbridge_tests::lab::{PhsSettings, TenantSettings, person};
 use rustix::process::Signal;
 use serde_json::Value;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 /// Nothing that is waited for here takes longer.
@@ -167,6 +169,95 @@ fn a_tenant_a_dc_or_a_right_that_is_gone_is_told_and_everything_goes_on_when_it_
     }
     std::fs::write(road.phs.config(), good).unwrap();
     until(&road, "that it is well", well);
+    running.signal(Signal::TERM);
+    running.finish(20).unwrap().expect_code(0);
+}
+
+/// What this address answers to these bytes until it hangs up.
+fn said_by(address: SocketAddr, question: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let _ = stream.write_all(question);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).unwrap()
+}
+
+fn get(address: SocketAddr, path: &str) -> String {
+    said_by(address, format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n").as_bytes())
+}
+
+/// A metric's value.
+#[track_caller]
+fn metric(address: SocketAddr, name: &str) -> f64 {
+    let text = get(address, "/metrics");
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("landbridge_phs_{name} ")));
+    line.unwrap_or_else(|| panic!("no {name}: {text}")).parse().unwrap()
+}
+
+#[test]
+fn what_status_knows_is_scraped_and_nothing_else_is_served_there() {
+    let domain = own_domain(50);
+    let address = SocketAddr::new(domain.address(), 9465);
+    let settings = PhsSettings {
+        schedule: "poll_seconds = 5",
+        further: format!("[metrics]\nlisten = \"{address}\"\n"),
+        ..PhsSettings::for_domain(&domain, "entra")
+    };
+    let road = Road::with(domain, &settings, &TenantSettings::default());
+
+    let taken = TcpListener::bind(address).unwrap();
+    let said = road.phs.run(&["run"], None).unwrap().expect_code(3);
+    assert!(said.stderr.contains("[metrics] listen") && said.stderr.contains("must act"), "{said}");
+    drop(taken);
+
+    let mut running = road.phs.run_daemon().unwrap();
+    let status = until(&road, "that it is watching", |status| status["watching"].is_string());
+    assert_eq!((metric(address, "healthy"), metric(address, "watching")), (1.0, 1.0));
+    assert!(metric(address, "cycles_total") >= 1.0);
+    assert!(metric(address, "digests_sent_total") >= 50.0);
+    assert!(metric(address, "records_sent_total") >= metric(address, "digests_sent_total"));
+    assert_eq!(metric(address, "start_time_seconds"), status["started_at"].as_f64().unwrap());
+    assert!((1.0..=86_400.0).contains(&metric(address, "certificate_seconds_left")));
+    for name in ["failed_cycles_in_a_row", "quarantined_objects"] {
+        assert_eq!(metric(address, name), 0.0, "{name}");
+    }
+    assert!(metric(address, "seconds_since_last_complete_cycle") <= 10.0);
+    assert!(metric(address, "last_cycle_seconds") > 0.0);
+    assert!(get(address, "/metrics").contains("domain=\"corp.example.com\""));
+
+    assert!(get(address, "/healthz").starts_with("HTTP/1.1 200"));
+    assert!(get(address, "/status").starts_with("HTTP/1.1 404"));
+    assert!(
+        said_by(address, b"POST /metrics HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\nruin")
+            .starts_with("HTTP/1.1 405")
+    );
+    assert!(said_by(address, b"\x16\x03\x01 nonsense\r\n\r\n").starts_with("HTTP/1.1 400"));
+    let long = format!("GET /metrics HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+    let said = said_by(address, long.as_bytes());
+    assert!(!said.contains("landbridge_phs"), "{said}");
+
+    // Whoever holds all places has them for five seconds.
+    let silent: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let since = Instant::now();
+    while get(address, "/healthz").is_empty() {
+        assert!(since.elapsed() < Duration::from_secs(15), "the places are never free again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(since.elapsed() > Duration::from_secs(3), "more than eight at once: {:?}", since.elapsed());
+    drop(silent);
+
+    // Three polls without a cycle.
+    road.tenant.kill();
+    let since = Instant::now();
+    while !get(address, "/healthz").starts_with("HTTP/1.1 503") {
+        assert!(since.elapsed() < DEADLINE, "it is well without a tenant");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(metric(address, "healthy"), 0.0);
+    assert!(metric(address, "failed_cycles_in_a_row") > 0.0);
+    assert!(metric(address, "seconds_since_last_complete_cycle") > 15.0);
+    assert!(!get(address, "/healthz").contains("tenant"), "why is said to nobody there");
     running.signal(Signal::TERM);
     running.finish(20).unwrap().expect_code(0);
 }

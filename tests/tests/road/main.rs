@@ -13,6 +13,7 @@ mod lockout;
 mod memory;
 mod objects;
 mod other_controller;
+mod preflight;
 mod restored;
 mod scoped;
 mod silence;

@@ -43,3 +43,31 @@ fn another_dc_goes_on_where_the_first_left_and_one_that_lags_takes_nothing_back(
     road.assert_in(&who.upn, "known at the first alone");
     road.assert_nothing_was_derived_twice();
 }
+
+#[test]
+fn a_dc_with_replication_disabled_is_named_and_another_is_used() {
+    let domain = own_domain(50);
+    let second = domain.join_second().unwrap();
+    let first = PhsSettings::for_domain(&domain, "entra");
+    let both = PhsSettings {
+        before: vec![(first.controller.clone(), domain.address())],
+        controller: SECOND.into(),
+        address: Some(second.address()),
+        ..first.clone()
+    };
+    let road = Road::new(domain.clone(), "entra");
+    domain.set_outbound_replication(false).unwrap();
+    // Alone it is refused by its name, and the directory's administrator must act.
+    let said = road.phs.once(&[]).unwrap().expect_code(4);
+    assert!(said.stderr.contains("dc1.corp.example.com") && said.stderr.contains("disabled"), "{said}");
+    let said = road.phs.run(&["check"], None).unwrap().expect_code(4);
+    assert!(said.stdout.contains("FAIL  controller") && said.stdout.contains("disabled"), "{said}");
+    // Beside another it is passed over.
+    road.phs.configure(&both).unwrap();
+    let said = road.phs.once(&[]).unwrap().expect_code(0);
+    assert!(said.stderr.contains("does not serve") && said.stderr.contains("disabled"), "{said}");
+    road.assert_everybody_gets_in();
+    domain.set_outbound_replication(true).unwrap();
+    road.phs.configure(&first).unwrap();
+    road.once();
+}

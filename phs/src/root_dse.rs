@@ -1,11 +1,13 @@
-//! The one question that phs asks by LDAP: which update sequence number a DC has reached (`highestCommittedUSN` in the
-//! rootDSE, MS-ADTS 3.1.1.3.2.21). Asked unbound and in the clear, and believed no further than that a pull is worth
-//! while: whoever forges the answer makes phs pull, or wait for its timer.
+//! What phs asks by LDAP: attributes of the rootDSE (MS-ADTS 3.1.1.3.2). The daemon asks which update sequence number a DC
+//! has reached, `check` asks for its clock and its kind. Asked unbound and in the clear, and believed no further than that:
+//! whoever forges an answer makes phs pull, or wait for its timer, or makes `check` say something wrong.
 //!
-//! Pure and bounded: bytes in, a number out. By hand because every LDAP library at hand takes a message of any length,
+//! Pure and bounded: bytes in, texts out. By hand because every LDAP library at hand takes a message of any length,
 //! and here anybody on the way may write it. Neighbour: [`super::watch`] has the socket.
 
-/// The most bytes of one message; the answer has about a hundred.
+use std::collections::BTreeMap;
+
+/// The most bytes of one message; an answer has some hundreds.
 pub const MAX_MESSAGE: usize = 4096;
 
 /// What a DC said is no answer to the question.
@@ -13,22 +15,49 @@ pub const MAX_MESSAGE: usize = 4096;
 #[error("no answer to a question about the rootDSE: {0}")]
 pub struct NoAnswer(&'static str);
 
+/// What was answered: names in lower case, and values as text. An attribute that the DC does not have is missing.
+pub type Attributes = BTreeMap<String, Vec<String>>;
+
+/// The attribute that moves with every change.
+pub const HIGHEST_USN: &str = "highestCommittedUSN";
+
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const INTEGER: u8 = 0x02;
 const STRING: u8 = 0x04;
+const SEARCH_REQUEST: u8 = 0x63;
 const SEARCH_RESULT_ENTRY: u8 = 0x64;
 const SEARCH_RESULT_DONE: u8 = 0x65;
 
-/// A search (RFC 4511, section 4.5.1) of the rootDSE for this one attribute. `id`: 1 to 127.
-pub fn question(id: u8) -> Vec<u8> {
-    let mut bytes = vec![SEQUENCE, 0x3a, INTEGER, 1, id];
-    bytes.extend_from_slice(&[0x63, 0x35]);
+/// A search (RFC 4511, section 4.5.1) of the rootDSE for these attributes. `id`: 1 to 127.
+pub fn question(id: u8, wanted: &[&str]) -> Vec<u8> {
+    let names: Vec<u8> = wanted.iter().flat_map(|name| written(STRING, name.as_bytes())).collect();
     // Base object "", scope base, never dereference, no limits, values too.
-    bytes.extend_from_slice(&[STRING, 0, 0x0a, 1, 0, 0x0a, 1, 0, INTEGER, 1, 0, INTEGER, 1, 0, 0x01, 1, 0]);
-    bytes.extend_from_slice(b"\x87\x0bobjectClass");
-    bytes.extend_from_slice(b"\x30\x15\x04\x13highestCommittedUSN");
+    let mut search = vec![STRING, 0, 0x0a, 1, 0, 0x0a, 1, 0, INTEGER, 1, 0, INTEGER, 1, 0, 0x01, 1, 0];
+    search.extend_from_slice(b"\x87\x0bobjectClass");
+    search.extend(written(SEQUENCE, &names));
+    let mut message = vec![INTEGER, 1, id];
+    message.extend(written(SEARCH_REQUEST, &search));
+    written(SEQUENCE, &message)
+}
+
+fn written(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = match u8::try_from(content.len()) {
+        Ok(short @ ..0x80) => vec![tag, short],
+        _ => {
+            let [high, low] = u16::try_from(content.len()).unwrap_or(u16::MAX).to_be_bytes();
+            vec![tag, 0x82, high, low]
+        }
+    };
+    bytes.extend_from_slice(content);
     bytes
+}
+
+/// The update sequence number among the answers.
+pub fn highest_usn(root: &Attributes) -> Result<i64, NoAnswer> {
+    let value = root.get("highestcommittedusn").and_then(|values| values.first());
+    let value = value.ok_or(NoAnswer("the attribute is not there"))?;
+    value.parse().map_err(|_| NoAnswer("the value is no number"))
 }
 
 /// The answer to one question, as it comes.
@@ -36,17 +65,17 @@ pub fn question(id: u8) -> Vec<u8> {
 pub struct Answer {
     id: u8,
     bytes: Vec<u8>,
-    usn: Option<i64>,
+    root: Option<Attributes>,
 }
 
 impl Answer {
     /// Nothing came yet.
     pub fn to(id: u8) -> Self {
-        Self { id, bytes: Vec::new(), usn: None }
+        Self { id, bytes: Vec::new(), root: None }
     }
 
-    /// Takes what came; the number, once all of it has.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<Option<i64>, NoAnswer> {
+    /// Takes what came; the attributes, once all of it has.
+    pub fn take(&mut self, bytes: &[u8]) -> Result<Option<Attributes>, NoAnswer> {
         self.bytes.extend_from_slice(bytes);
         loop {
             if self.bytes.first().is_some_and(|tag| *tag != SEQUENCE) {
@@ -62,9 +91,9 @@ impl Answer {
             }
             let operation = element(id.after)?.ok_or(CUT)?;
             let done = match operation.tag {
-                SEARCH_RESULT_ENTRY if self.usn.is_some() => return Err(NoAnswer("there is one rootDSE")),
+                SEARCH_RESULT_ENTRY if self.root.is_some() => return Err(NoAnswer("there is one rootDSE")),
                 SEARCH_RESULT_ENTRY => {
-                    self.usn = Some(usn(operation.content)?);
+                    self.root = Some(attributes(operation.content)?);
                     false
                 }
                 SEARCH_RESULT_DONE => true,
@@ -73,25 +102,35 @@ impl Answer {
             let rest = message.after.to_vec();
             self.bytes = rest;
             if done {
-                return self.usn.map(Some).ok_or(NoAnswer("the attribute is not there"));
+                return self.root.take().map(Some).ok_or(NoAnswer("the rootDSE is not there"));
             }
         }
     }
 }
 
-/// The value of the one attribute of an entry.
-fn usn(entry: &[u8]) -> Result<i64, NoAnswer> {
+/// All attributes of an entry. Each element of a list is at least two bytes, so there are no more than fit a message.
+fn attributes(entry: &[u8]) -> Result<Attributes, NoAnswer> {
     let name = within(entry, STRING)?;
-    let attributes = within(name.after, SEQUENCE)?;
-    let attribute = within(attributes.content, SEQUENCE)?;
-    let kind = within(attribute.content, STRING)?;
-    if !kind.content.eq_ignore_ascii_case(b"highestCommittedUSN") {
-        return Err(NoAnswer("it is about another attribute"));
+    let mut rest = within(name.after, SEQUENCE)?.content;
+    let mut all = Attributes::new();
+    while !rest.is_empty() {
+        let attribute = within(rest, SEQUENCE)?;
+        let kind = within(attribute.content, STRING)?;
+        let mut values = Vec::new();
+        let mut left = within(kind.after, SET)?.content;
+        while !left.is_empty() {
+            let value = within(left, STRING)?;
+            values.push(text(value.content)?);
+            left = value.after;
+        }
+        all.insert(text(kind.content)?.to_ascii_lowercase(), values);
+        rest = attribute.after;
     }
-    let values = within(kind.after, SET)?;
-    let value = within(values.content, STRING)?;
-    let number = std::str::from_utf8(value.content).ok().and_then(|text| text.parse().ok());
-    number.ok_or(NoAnswer("the value is no number"))
+    Ok(all)
+}
+
+fn text(bytes: &[u8]) -> Result<String, NoAnswer> {
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| NoAnswer("a value is no text"))
 }
 
 const CUT: NoAnswer = NoAnswer("it is cut");
@@ -148,7 +187,10 @@ mod tests {
 
     #[test]
     fn the_lengths_in_the_question_are_those_of_its_parts() {
-        let bytes = question(7);
+        let many = ["highestCommittedUSN", "currentTime", "supportedCapabilities", "domainFunctionality"];
+        let long = element(&question(7, &[many, many].concat())).unwrap().unwrap().content.len();
+        assert!(long > 127, "a length of two bytes: {long}");
+        let bytes = question(7, &[HIGHEST_USN]);
         assert_eq!(bytes.len(), 2 + 0x3a);
         let message = element(&bytes).unwrap().unwrap();
         assert!(message.after.is_empty());
@@ -157,19 +199,23 @@ mod tests {
         assert!(search.after.is_empty() && search.content.ends_with(b"highestCommittedUSN"));
     }
 
+    fn usn(answer: &mut Answer, bytes: &[u8]) -> Option<i64> {
+        answer.take(bytes).unwrap().map(|root| highest_usn(&root).unwrap())
+    }
+
     #[test]
     fn the_number_comes_out_however_the_bytes_come() {
         let bytes = answer(5);
-        assert_eq!(Answer::to(5).take(&bytes), Ok(Some(12_345)));
+        assert_eq!(usn(&mut Answer::to(5), &bytes), Some(12_345));
         let mut slowly = Answer::to(5);
         for (at, byte) in bytes.iter().enumerate() {
             let expected = (at + 1 == bytes.len()).then_some(12_345);
-            assert_eq!(slowly.take(&[*byte]), Ok(expected), "byte {at}");
+            assert_eq!(usn(&mut slowly, &[*byte]), expected, "byte {at}");
         }
         // Four bytes of length, as Windows writes them.
         let mut long = vec![0x30, 0x84, 0, 0, 0, 0x2b];
         long.extend_from_slice(&bytes[2..]);
-        assert_eq!(Answer::to(5).take(&long), Ok(Some(12_345)));
+        assert_eq!(usn(&mut Answer::to(5), &long), Some(12_345));
     }
 
     #[test]

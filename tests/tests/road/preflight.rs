@@ -1,0 +1,232 @@
+//! What `check` finds: on a sound installation, and when an account can do more than it should, a clock is off, a
+//! controller is found by DNS alone, a file is not as it should be.
+
+use crate::stage::{Road, own_domain};
+use landbridge_tests::lab::edits::{NEVER_EXPIRES, NORMAL};
+use landbridge_tests::lab::fake_dns::FakeDns;
+use landbridge_tests::lab::program::{Finished, Running};
+use landbridge_tests::lab::{Domain, PhsSettings, SmallDisk, TenantSettings, person};
+use rustix::process::Signal;
+use serde_json::json;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+/// One domain for all of these: each works with an account of its own.
+static DOMAIN: LazyLock<Arc<Domain>> = LazyLock::new(|| own_domain(50));
+
+/// ADS_UF_TRUSTED_FOR_DELEGATION
+const DELEGATION: u32 = 0x8_0000;
+
+/// An account with the two rights, and phs set up to use it.
+fn delegate(name: &str) -> PhsSettings {
+    DOMAIN.create(name, "another delegate's own (4)", NORMAL | NEVER_EXPIRES, "CN=Users").unwrap();
+    DOMAIN.set_replication_rights(name, true).unwrap();
+    let keytab = DOMAIN.folder().join(format!("{name}.keytab"));
+    DOMAIN.write_keytab(name, &keytab).unwrap();
+    fs::set_permissions(&keytab, fs::Permissions::from_mode(0o600)).unwrap();
+    PhsSettings {
+        account: name.to_owned(),
+        keytab: Some(keytab),
+        ..PhsSettings::for_domain(&DOMAIN, "entra")
+    }
+}
+
+fn road(settings: &PhsSettings) -> Road {
+    Road::with(DOMAIN.clone(), settings, &TenantSettings::default())
+}
+
+/// The lines of `check` about this: whether each is well, and what it says.
+fn lines(said: &Finished, what: &str) -> Vec<(bool, String)> {
+    let all = said.json();
+    let of = all.as_array().unwrap().iter().filter(|line| line["what"] == what);
+    of.map(|line| (line["ok"].as_bool().unwrap(), line["detail"].as_str().unwrap().to_owned())).collect()
+}
+
+fn check(road: &Road) -> Finished {
+    road.phs.run(&["check", "--json"], None).unwrap()
+}
+
+#[test]
+fn a_sound_installation_is_told_point_by_point() {
+    let road = road(&PhsSettings::for_domain(&DOMAIN, "entra"));
+    let said = check(&road);
+    assert_eq!(said.code, Some(0), "{said}");
+    for (what, says) in [
+        ("configuration", "phs.toml"),
+        ("disk", "MiB free"),
+        ("proxy", "none"),
+        ("controller", "dc1.corp.example.com answers at 127."),
+        ("controller", "ports 88, 135 and 49"),
+        ("clock", "dc1.corp.example.com"),
+        ("level", "2008 R2 (4)"),
+        ("authentication", "accepts svc-landbridge"),
+        ("replication", "may read changes and secrets"),
+        ("account", "holds the two rights and no more"),
+        ("tenant", "takes uploads"),
+    ] {
+        let lines = lines(&said, what);
+        assert!(!lines.is_empty() && lines.iter().all(|(ok, _)| *ok), "{what}: {said}");
+        assert!(lines.iter().any(|(_, detail)| detail.contains(says)), "{what}: {says}: {said}");
+    }
+    assert!(lines(&said, "watch").is_empty(), "nothing to say of it: {said}");
+}
+
+#[test]
+fn an_account_that_can_do_more_than_the_two_rights_is_told_by_what() {
+    let excess = |name: &str, does: &dyn Fn(&str)| {
+        let settings = delegate(name);
+        does(name);
+        let said = check(&road(&settings));
+        let found: Vec<String> =
+            lines(&said, "account").into_iter().filter(|(ok, _)| !ok).map(|(_, detail)| detail).collect();
+        assert_eq!(said.code, Some(4), "{name}: {said}");
+        assert!(!found.is_empty(), "{name}: {said}");
+        assert!(found.iter().all(|line| line.contains(name)), "{found:?}");
+        found.join("\n")
+    };
+    let backup = excess("svc-backup", &|name| DOMAIN.set_member("Backup Operators", name, true).unwrap());
+    assert!(backup.contains("it is in CN=Backup Operators"), "{backup}");
+    assert!(!backup.contains("Domain Admins"), "{backup}");
+
+    // Through a group of the company's own.
+    let admins = excess("svc-nested", &|name| {
+        DOMAIN.create_group("Sync helpers").unwrap();
+        DOMAIN.set_member("Sync helpers", name, true).unwrap();
+        DOMAIN.set_member("Domain Admins", "Sync helpers", true).unwrap();
+    });
+    for group in ["Domain Admins", "Administrators"] {
+        assert!(admins.contains(&format!("it is in CN={group}")), "{admins}");
+    }
+    DOMAIN.set_member("Domain Admins", "Sync helpers", false).unwrap();
+
+    let marked = excess("svc-marked", &|name| {
+        DOMAIN.set_attributes(name, json!({"adminCount": 1})).unwrap();
+        DOMAIN.change_flags(name, DELEGATION, 0).unwrap();
+    });
+    assert!(marked.contains("adminCount") && marked.contains("TRUSTED_FOR_DELEGATION"), "{marked}");
+
+    let primary = excess("svc-primary", &|name| {
+        DOMAIN.set_member("Domain Admins", name, true).unwrap();
+        DOMAIN.set_attributes(name, json!({"primaryGroupID": 512})).unwrap();
+    });
+    assert!(primary.contains("its primary group is 512"), "{primary}");
+
+    let direct = excess("svc-direct", &|name| DOMAIN.grant_at_head(name, "(A;;WD;;;{sid})").unwrap());
+    assert!(direct.contains("it holds at the domain's head: change rights"), "{direct}");
+
+    // *Reset Password*, for all accounts below, through a group.
+    let reset = excess("svc-reset", &|name| {
+        DOMAIN.create_group("Password desk").unwrap();
+        DOMAIN.set_member("Password desk", name, true).unwrap();
+        let right =
+            "(OA;CIIO;CR;00299570-246d-11d0-a768-00aa006e0529;bf967aba-0de6-11d0-a285-00aa003049e2;{sid})";
+        DOMAIN.grant_at_head("Password desk", right).unwrap();
+    });
+    assert!(reset.contains("through CN=Password desk") && reset.contains("an extended right"), "{reset}");
+    assert!(reset.contains("00299570-246d-11d0-a768-00aa006e0529"), "{reset}");
+}
+
+#[test]
+fn a_clock_that_is_off_is_named_with_its_size() {
+    let road = road(&PhsSettings::for_domain(&DOMAIN, "entra"));
+    for (offset, seconds, way, code) in
+        [("+2h", 7200, "behind", 4), ("-40m", 2400, "ahead of", 4), ("+90s", 90, "behind", 0)]
+    {
+        let real = road.phs.command(&["check", "--json"]).unwrap();
+        let mut fake = Command::new("faketime");
+        fake.args(["-f", offset]).arg(real.get_program()).args(real.get_args());
+        let said = Running::start(fake, None, &road.phs.output()).unwrap().finish(120).unwrap();
+        assert_eq!(said.code, Some(code), "{offset}: {said}");
+        let clock = lines(&said, "clock");
+        let named =
+            |off: i64| format!("dc1.corp.example.com is {} s {way} this machine: synchronise", seconds + off);
+        let told = clock
+            .iter()
+            .any(|(ok, line)| *ok == (code == 0) && (-3..=3).any(|off| line.starts_with(&named(off))));
+        assert!(told, "{offset}: {said}");
+    }
+}
+
+#[test]
+fn controllers_that_dns_tells_are_used_in_their_order_and_one_that_is_dead_is_passed_over() {
+    let settings = PhsSettings {
+        controller: String::new(),
+        schedule: "poll_seconds = 5",
+        ..PhsSettings::for_domain(&DOMAIN, "entra")
+    };
+    let road = road(&settings);
+    let IpAddr::V4(controller) = DOMAIN.address() else { panic!("the lab's DC has an IPv4 address") };
+    let [_, b, c, d] = controller.octets();
+    // Nobody else serves DNS beside the lab's own address.
+    let dns = Ipv4Addr::new(127, b, c, d.wrapping_add(100).max(1));
+    let named = vec![
+        ("dc.elsewhere.example.net".to_owned(), controller),
+        ("dc0.corp.example.com".to_owned(), Ipv4Addr::new(127, 0, 2, 1)),
+        ("dc1.corp.example.com".to_owned(), controller),
+    ];
+    let dns = FakeDns::serve(dns, "corp.example.com", named).unwrap();
+    let inside = |arguments: &[&str]| {
+        let command = dns.wrap(&road.phs.command(arguments).unwrap(), road.phs.folder()).unwrap();
+        Running::start(command, None, &road.phs.output()).unwrap()
+    };
+    let said = inside(&["check", "--json"]).finish(120).unwrap().expect_code(0);
+    assert_eq!(lines(&said, "dns"), [(true, "names dc0.corp.example.com, dc1.corp.example.com".to_owned())]);
+    let controllers = lines(&said, "controller");
+    assert!(
+        controllers[0].1.contains("dc0.corp.example.com") && controllers[0].1.ends_with("others are used")
+    );
+    assert!(controllers[1].1.starts_with("dc1.corp.example.com answers"), "{controllers:?}");
+    assert!(said.stderr.contains("outside the domain"), "{said}");
+
+    let once = inside(&["once", "--json"]).finish(120).unwrap().expect_code(0);
+    assert!(once.stderr.contains("dc0.corp.example.com"), "{once}");
+    road.assert_everybody_gets_in();
+
+    // And the daemon watches there.
+    let mut daemon = inside(&["run"]);
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let status = road.phs.run(&["status", "--json"], None).unwrap();
+        if status.code == Some(0) && status.json()["watching"] == "dc1.corp.example.com" {
+            break;
+        }
+        assert!(Instant::now() < until, "{status}\n{}", daemon.said());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    daemon.signal(Signal::TERM);
+    daemon.finish(20).unwrap().expect_code(0);
+
+    // Without such a server it is said what is missing, and what to do.
+    for arguments in [&["check"][..], &["once"]] {
+        let without = road.phs.run(arguments, None).unwrap().expect_code(5);
+        assert!(without.to_string().contains("[[directory.controllers]]"), "{without}");
+    }
+}
+
+#[test]
+fn a_configuration_that_others_write_and_a_disk_without_room_are_told() {
+    let road = road(&PhsSettings::for_domain(&DOMAIN, "entra"));
+    fs::set_permissions(road.phs.config(), fs::Permissions::from_mode(0o664)).unwrap();
+    let said = check(&road);
+    assert_eq!(said.code, Some(3), "{said}");
+    let (ok, detail) = lines(&said, "configuration").remove(0);
+    assert!(!ok && detail.contains("0664") && detail.contains("chmod go-w"), "{detail}");
+    // It was only looked at.
+    fs::set_permissions(road.phs.config(), fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(check(&road).code, Some(0));
+    road.once();
+    let who = person(1);
+    road.assert_in(&who.upn, &who.password);
+
+    let disk = SmallDisk::of(20_000).unwrap();
+    let state = Some(disk.folder().unwrap().join("state"));
+    let small = self::road(&PhsSettings { state, ..PhsSettings::for_domain(&DOMAIN, "entra") });
+    let said = check(&small);
+    assert_eq!(said.code, Some(8), "{said}");
+    let (ok, detail) = lines(&said, "disk").remove(0);
+    assert!(!ok && detail.starts_with("19 MiB free") && detail.contains("make room"), "{detail}");
+}
