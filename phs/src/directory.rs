@@ -16,6 +16,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
+use uuid::Uuid;
 
 /// Reads single objects.
 pub trait Singles {
@@ -47,7 +48,7 @@ impl Session {
         let mut last = None;
         for controller in &config.controllers {
             let directory = Arc::new(config.open(controller, further)?);
-            match Connection::open(&directory) {
+            match Connection::open(&directory).and_then(readable) {
                 Ok(connection) => {
                     return Ok(Self {
                         directory,
@@ -191,6 +192,16 @@ fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn was_closed(error: &PullError) -> bool {
     matches!(error, PullError::Closed { .. } | PullError::Over { .. })
+}
+
+/// A DC that binds may still refuse to be read from (8456), and says so only when it is asked for something: for what
+/// nobody has, here.
+fn readable(mut connection: Connection) -> Result<Connection, PullError> {
+    match connection.object(ObjectId::Guid(Uuid::nil()), false) {
+        Ok(_) => Ok(connection),
+        Err(why) if is_unknown_object(&why) => Ok(connection),
+        Err(why) => Err(why),
+    }
 }
 
 fn is_unknown_object(error: &PullError) -> bool {
