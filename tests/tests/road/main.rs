@@ -16,5 +16,6 @@ mod other_controller;
 mod restored;
 mod scoped;
 mod silence;
+mod soak;
 mod stage;
 mod tenant_refusals;
