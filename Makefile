@@ -28,7 +28,7 @@ check: ## fmt, clippy, doc (warnings denied), cargo-deny
 
 soak: install ## the long trials, whole, with their seeds
 	cargo build --locked --workspace --bins --tests
-	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test road continuous:: -- --show-output
+	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test road -- continuous:: soak:: memory:: --show-output --test-threads=1
 	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test pta -- --show-output --test-threads=1
 
 bench-pta: install ## sign-ins through tenant and agent beside bare LDAPS binds, in one run (release build)

@@ -179,6 +179,8 @@ impl PullError {
 pub struct Connection {
     replica: Replica,
     sockets: Sockets,
+    /// So many PDUs went out for the present order.
+    sent: u32,
 }
 
 impl Connection {
@@ -195,9 +197,10 @@ impl Connection {
             further: directory.further.clone(),
         };
         let replica = Replica::new(target, &directory.credential).map_err(|error| sockets.refused(error))?;
-        let mut connection = Self { replica, sockets };
+        let mut connection = Self { replica, sockets, sent: 0 };
         match connection.run()? {
             Stop::Ready => {
+                connection.done("bind");
                 connection.sockets.limits = BOUND;
                 Ok(connection)
             }
@@ -236,22 +239,20 @@ impl Connection {
         self.sockets.stream.as_ref().map(|(_, port)| *port)
     }
 
-    /// Unbinds. Dropping the connection instead does no harm: the DC forgets it with its socket.
-    pub fn close(mut self) -> Result<(), PullError> {
-        self.replica.answer(Answer::Order(Order::Finish));
-        match self.run()? {
-            Stop::Finished => Ok(()),
-            Stop::Ready | Stop::Page(_) | Stop::Refused(_) => Err(self.over()),
-        }
-    }
-
     fn order(&mut self, order: Order) -> Result<Page, PullError> {
+        let what = match order {
+            Order::Changes { .. } => "changes",
+            Order::Object { .. } => "an object",
+            Order::Account(_) => "an account",
+            Order::Finish => "unbind",
+        };
         self.replica.answer(Answer::Order(order));
         let outcome = match self.run()? {
             Stop::Page(page) => Ok(*page),
             Stop::Refused(error) => Err(self.sockets.refused(error)),
             Stop::Ready | Stop::Finished => return Err(self.over()),
         };
+        self.done(what);
         self.replica.answer(Answer::Done);
         match self.run()? {
             Stop::Ready => outcome,
@@ -262,11 +263,15 @@ impl Connection {
     /// Does what the machine asks, until it asks for something that is not IO.
     fn run(&mut self) -> Result<Stop, PullError> {
         self.sockets.begin();
+        self.sent = 0;
         loop {
             let ask = self.replica.ask().map_err(|error| self.sockets.refused(error))?;
             let answer = match ask {
                 Ask::Connect { port } => self.sockets.connect(port).map(|()| Answer::Done)?,
-                Ask::Send(bytes) => self.sockets.send(&bytes).map(|()| Answer::Done)?,
+                Ask::Send(bytes) => {
+                    self.sent += 1;
+                    self.sockets.send(&bytes).map(|()| Answer::Done)?
+                }
                 Ask::Receive(count) => self.sockets.receive(count).map(Answer::Bytes)?,
                 Ask::Kdc(request) => self.sockets.kdc(&request).map(Answer::Bytes)?,
                 Ask::Ready => return Ok(Stop::Ready),
@@ -276,6 +281,13 @@ impl Connection {
             };
             self.replica.answer(answer);
         }
+    }
+
+    /// For whoever wonders what a domain controller is asked, and how long it takes.
+    fn done(&self, what: &str) {
+        let (controller, milliseconds) =
+            (&self.sockets.controller.name, self.sockets.began.elapsed().as_millis());
+        tracing::debug!(controller, what, sent = self.sent, milliseconds, "the domain controller was asked");
     }
 
     fn over(&self) -> PullError {

@@ -119,7 +119,9 @@ impl Status {
     pub fn unhealthy(&self, now: i64) -> Option<String> {
         let patience = MISSED.saturating_mul(i64::try_from(self.poll_seconds).unwrap_or(i64::MAX));
         let stale = self.staleness(now);
-        let moves_on = self.cycle_since.is_some() && now.saturating_sub(self.moved_on_at) <= patience;
+        // Since it began, that is, give or take a second's rounding: one try after the other is no movement.
+        let moves_on = self.cycle_since.is_some_and(|since| self.moved_on_at > since.saturating_add(1))
+            && now.saturating_sub(self.moved_on_at) <= patience;
         if stale <= patience || moves_on {
             return (self.held > 0).then(|| {
                 format!(
@@ -286,6 +288,8 @@ mod tests {
         (status.cycle_since, status.held) = (None, 612);
         assert!(status.unhealthy(2_300).unwrap().contains("--confirm-removals 612"));
         status.held = 0;
+        (status.cycle_since, status.moved_on_at) = (Some(9_360), 9_361);
+        assert!(status.unhealthy(9_361).is_some(), "another try has just begun");
         // A clock that was set back.
         assert_eq!(status.staleness(0), 0);
     }

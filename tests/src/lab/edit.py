@@ -8,8 +8,9 @@ import sys
 import uuid
 
 import ldb
-from samba import enable_net_export_keytab
+from samba import dsdb, enable_net_export_keytab
 from samba.auth import system_session
+from samba.credentials import Credentials
 from samba.net import Net
 from samba.param import LoadParm
 from samba.samdb import SamDB
@@ -110,6 +111,13 @@ def new_invocation_id():
     sam.set_invocation_id(str(fresh))
 
 
+def outbound_replication(allowed):
+    settings = ldb.Dn(sam, sam.get_dsServiceName())
+    now = int(sam.search(base=settings, scope=ldb.SCOPE_BASE, attrs=["options"])[0]["options"][0])
+    bit = dsdb.DS_NTDSDSA_OPT_DISABLE_OUTBOUND_REPL
+    replace(settings, options=now & ~bit if allowed else now | bit)
+
+
 def set_domain(values):
     replace(ldb.Dn(sam, domain), **values)
 
@@ -159,6 +167,75 @@ def rename(sam_name, to):
     replace(new, sAMAccountName=to, userPrincipalName=f"{to}@{lp.get('realm').lower()}")
 
 
+def rename_rdn(sam_name, to):
+    dn = found(sam_name).dn
+    sam.rename(dn, ldb.Dn(sam, f"CN={to},{dn.parent()}"))
+
+
+def reanimate(guid, sam_name, parent):
+    """A tombstone is made an account again (MS-ADTS 3.1.1.5.3.7.3): it has no password, and no links."""
+    change = ldb.Message(ldb.Dn(sam, f"<GUID={guid}>"))
+    change["isDeleted"] = ldb.MessageElement([], ldb.FLAG_MOD_DELETE, "isDeleted")
+    values = {
+        "distinguishedName": f"CN={sam_name},{parent},{domain}",
+        "sAMAccountName": sam_name,
+        "userPrincipalName": f"{sam_name}@{lp.get('realm').lower()}",
+    }
+    for name, value in values.items():
+        change[name] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, name)
+    sam.modify(change, controls=["show_recycled:1"])
+
+
+def inside(group):
+    """The users in a group, through however many groups between, as the DC itself works it out."""
+    dn = sam.search(base=f"<SID={group}>", scope=ldb.SCOPE_BASE, attrs=[])[0].dn
+    expression = f"(&(objectClass=user)(memberOf:1.2.840.113556.1.4.1941:={dn}))"
+    return {entry["objectGUID"][0] for entry in sam.search(base=domain, expression=expression, attrs=["objectGUID"])}
+
+
+def people():
+    """Every person's account, and whether it is privileged: MS-ADTS 3.1.1.6.1, anew and by the DC's own means."""
+    sid = sam.get_domain_sid()
+    rids = (512, 516, 518, 519, 521, 526, 527)
+    groups = [f"{sid}-{rid}" for rid in rids] + [f"S-1-5-32-{rid}" for rid in (544, 548, 549, 550, 551, 552)]
+    known = [g for g in groups if sam.search(base=domain, expression=f"(objectSid={g})", attrs=[])]
+    privileged = set().union(*map(inside, known))
+    protected = inside(f"{sid}-525")
+    attrs = ("sAMAccountName", "userPrincipalName", "displayName")
+    numbers = ("userAccountControl", "accountExpires", "pwdLastSet", "adminCount", "primaryGroupID")
+    listed = []
+    for entry in sam.search(
+        base=domain,
+        expression="(&(objectClass=user)(!(objectClass=computer))(!(sAMAccountName=krbtgt)))",
+        attrs=["objectGUID", "objectSid", *attrs, *numbers],
+    ):
+        guid = entry["objectGUID"][0]
+        one = {name: str(entry[name][0]) if name in entry else None for name in attrs}
+        one |= {name: int(entry[name][0]) if name in entry else None for name in numbers}
+        rid = sam.schema_format_value("objectSID", entry["objectSid"][0]).decode().rsplit("-", 1)[1]
+        one["guid"] = str(uuid.UUID(bytes_le=guid))
+        one["privileged"] = (
+            guid in privileged or rid == "500" or bool(one["adminCount"]) or one["primaryGroupID"] in rids
+        )
+        one["protected_user"] = guid in protected
+        listed.append(one)
+    return listed
+
+
+def which_password(candidates):
+    """Of each account's candidates the one that is its password, by the hash that the DC holds; it stays in here."""
+    answers = {}
+    for guid, passwords in candidates.items():
+        held = sam.search(base=f"<GUID={guid}>", scope=ldb.SCOPE_BASE, attrs=["unicodePwd"])[0].get("unicodePwd")
+        answers[guid] = None
+        for at, password in enumerate(passwords):
+            maker = Credentials()
+            maker.set_password(password)
+            if held is not None and maker.get_nt_hash() == held[0]:
+                answers[guid] = at
+    return answers
+
+
 def rights(sam_name, granted):
     sid = read(sam_name)["sid"]
     descriptors = SDUtils(sam)
@@ -177,14 +254,6 @@ def grant(sam_name, ace):
     SDUtils(sam).dacl_add_ace(domain, ace.replace("{sid}", read(sam_name)["sid"]))
 
 
-def outbound(enabled):
-    settings = ldb.Dn(sam, sam.get_dsServiceName())
-    found = sam.search(base=settings, scope=ldb.SCOPE_BASE, attrs=["options"])[0]
-    options = int(found["options"][0]) if "options" in found else 0
-    # NTDSDSA_OPT_DISABLE_OUTBOUND_REPL
-    replace(settings, options=options & ~4 if enabled else options | 4)
-
-
 def keytab(sam_name, path):
     enable_net_export_keytab()
     Net(None, lp).export_keytab(keytab=path, principal=sam_name)
@@ -193,8 +262,9 @@ def keytab(sam_name, path):
 VERBS = {
     verb.__name__: verb
     for verb in (
-        read, set_password, create, add, set_at, set_attributes, force_attribute, new_invocation_id, set_domain, set_pwd_last_set,
-        flags, members, create_container, move, rename_container, delete, rename, rights, grant, outbound, keytab,
+        read, set_password, create, add, set_at, set_attributes, force_attribute, new_invocation_id, set_domain,
+        set_pwd_last_set, flags, members, create_container, move, rename_container, delete, rename, rename_rdn,
+        reanimate, people, which_password, rights, grant, outbound_replication, keytab,
     )
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ use super::error::{Doing as _, LabError, failed};
 use super::recipe::PYTHON;
 use super::watchdog;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -32,6 +33,35 @@ pub struct Identity {
     pub sid: String,
     /// Distinguished name, for now.
     pub dn: String,
+}
+
+/// A person's account as the DC has it now.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub struct Listed {
+    /// objectGUID.
+    pub guid: uuid::Uuid,
+    /// sAMAccountName.
+    #[serde(rename = "sAMAccountName")]
+    pub sam: String,
+    /// userPrincipalName.
+    #[serde(rename = "userPrincipalName")]
+    pub upn: Option<String>,
+    /// displayName.
+    #[serde(rename = "displayName")]
+    pub display: Option<String>,
+    /// userAccountControl.
+    #[serde(rename = "userAccountControl")]
+    pub flags: i64,
+    /// accountExpires.
+    #[serde(rename = "accountExpires")]
+    pub ends: Option<i64>,
+    /// pwdLastSet.
+    #[serde(rename = "pwdLastSet")]
+    pub password_set: Option<i64>,
+    /// In a protected group, through however many between; by adminCount or primary group; or the built-in one.
+    pub privileged: bool,
+    /// In Protected Users.
+    pub protected_user: bool,
 }
 
 /// The kept process.
@@ -61,7 +91,7 @@ impl Editor {
         }
     }
 
-    fn ask(&mut self, request: &Value) -> Result<Value, LabError> {
+    pub(crate) fn ask(&mut self, request: &Value) -> Result<Value, LabError> {
         let step = format!("editing the domain ({})", request["do"]);
         writeln!(self.to, "{request}").doing(&step)?;
         let mut line = String::new();
@@ -131,6 +161,11 @@ impl Domain {
     /// What a proper restore of the DC does: its writes carry a new invocation id. Only while it does not run.
     pub fn set_new_invocation_id(&self) -> Result<(), LabError> {
         self.edit(&json!({"do": "new_invocation_id"})).map(drop)
+    }
+
+    /// Lets others read from the DC, or not (`repadmin /options +DISABLE_OUTBOUND_REPL`). Only while it does not run.
+    pub fn set_outbound_replication(&self, allowed: bool) -> Result<(), LabError> {
+        self.edit(&json!({"do": "outbound_replication", "allowed": allowed})).map(drop)
     }
 
     /// Sets attributes of the domain's head: its policy.
@@ -208,6 +243,33 @@ impl Domain {
         self.edit(&json!({"do": "rename", "sam_name": sam, "to": to})).map(drop)
     }
 
+    /// Renames the RDN alone: nobody signs in with it.
+    pub fn rename_rdn(&self, sam: &str, to: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "rename_rdn", "sam_name": sam, "to": to})).map(drop)
+    }
+
+    /// Makes a deleted account an account again, under this name and without a password; `parent` is relative to the
+    /// domain.
+    pub fn reanimate(&self, guid: uuid::Uuid, sam: &str, parent: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "reanimate", "guid": guid, "sam_name": sam, "parent": parent})).map(drop)
+    }
+
+    /// Every person's account, asked of the DC's database.
+    pub fn people_now(&self) -> Result<Vec<Listed>, LabError> {
+        serde_json::from_value(self.edit(&json!({"do": "people"}))?)
+            .map_err(|why| failed("reading the people of the domain", why))
+    }
+
+    /// For each account, which of the candidates is its password; none: no one. Asked of the DC's database, whose hash
+    /// stays in the editor.
+    pub fn which_passwords(
+        &self,
+        candidates: &BTreeMap<uuid::Uuid, Vec<String>>,
+    ) -> Result<BTreeMap<uuid::Uuid, Option<usize>>, LabError> {
+        serde_json::from_value(self.edit(&json!({"do": "which_password", "candidates": candidates}))?)
+            .map_err(|why| failed("asking the domain for passwords", why))
+    }
+
     /// Grants the two replication rights at the root of the domain, or takes them away.
     pub fn set_replication_rights(&self, sam: &str, granted: bool) -> Result<(), LabError> {
         self.edit(&json!({"do": "rights", "sam_name": sam, "granted": granted})).map(drop)
@@ -216,11 +278,6 @@ impl Domain {
     /// Adds an entry to the access list of the domain's head: SDDL, with `{sid}` for the account or group.
     pub fn grant_at_head(&self, sam: &str, ace: &str) -> Result<(), LabError> {
         self.edit(&json!({"do": "grant", "sam_name": sam, "ace": ace})).map(drop)
-    }
-
-    /// Has the first DC give changes to others, or refuse all of them.
-    pub fn set_outbound_replication(&self, enabled: bool) -> Result<(), LabError> {
-        self.edit(&json!({"do": "outbound", "enabled": enabled})).map(drop)
     }
 
     /// Somebody tries this many wrong passwords by LDAP, so that AD itself counts them.

@@ -15,17 +15,24 @@ pub const ACCOUNT_PASSWORD: &str = "Lab: replicate, and nothing else (1)";
 /// The domain's administrator, who is never synchronised.
 pub const ADMINISTRATOR_PASSWORD: &str = "Lab: the Administrator's own (2)";
 
-/// So many users, numbered from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// So many users, numbered from 0, in so many groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Population {
     /// How many.
     pub users: u32,
+    /// How many groups, besides those that every domain has.
+    pub groups: u32,
 }
 
 impl Population {
     /// A domain with so many users, besides those that every domain has.
     pub fn of(users: u32) -> Self {
-        Self { users }
+        Self { users, groups: 0 }
+    }
+
+    /// The same in groups of equal size, of which every tenth holds the next one too.
+    pub fn in_groups(users: u32, groups: u32) -> Self {
+        Self { users, groups }
     }
 
     /// All of them, in the order of their numbers.
@@ -33,11 +40,20 @@ impl Population {
         (0..self.users).map(person)
     }
 
-    /// As the scripts read it.
-    pub(crate) fn to_json(self) -> Value {
-        self.people()
-            .map(|p| json!({"sam": p.sam, "upn": p.upn, "display": p.display, "password": p.password}))
-            .collect()
+    /// As the scripts read it: the users, the groups.
+    pub(crate) fn to_json(self) -> (Value, Value) {
+        let users = self
+            .people()
+            .map(|p| json!({"sam": p.sam, "upn": p.upn, "display": p.display, "password": p.password}));
+        let groups = (0..self.groups).map(|group| {
+            let mut members: Vec<String> =
+                self.people().filter(|p| p.index % self.groups == group).map(|p| p.sam).collect();
+            if group % 10 == 0 && group + 1 < self.groups {
+                members.push(format!("group{:03}", group + 1));
+            }
+            json!({"sam": format!("group{group:03}"), "members": members})
+        });
+        (users.collect(), groups.collect())
     }
 }
 

@@ -60,6 +60,12 @@ for user in wish["users"]:
         userAccountControl="512",
         clearTextPassword=user["password"].encode("utf-16-le"),
     )
+dns = {user["sam"]: f"CN={escaped(user['sam'])},{people}" for user in wish["users"]}
+dns |= {group["sam"]: f"CN={group['sam']},{people}" for group in wish["groups"]}
+# From the last to the first: a group holds later ones only.
+for group in reversed(wish["groups"]):
+    members = [dns[member] for member in group["members"]]
+    add(dns[group["sam"]], objectClass="group", sAMAccountName=group["sam"], member=members)
 delegate = wish["delegate"]
 add(
     f"CN={delegate['sam']},CN=Users,{domain}",

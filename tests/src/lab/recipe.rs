@@ -38,7 +38,8 @@ pub(crate) fn restore(population: Population, folder: &Path) -> Result<(), LabEr
 fn tar_of(population: Population) -> Result<PathBuf, LabError> {
     let cache = build_folder()?.join("lab");
     fs::create_dir_all(&cache).doing(format!("make {}", cache.display()))?;
-    let name = format!("{}-users-{:016x}", population.users, fingerprint(population)?);
+    let Population { users, groups } = population;
+    let name = format!("{users}-users-{groups}-groups-{:016x}", fingerprint(population)?);
     let tar = cache.join(format!("{name}.tar"));
     let lock = File::create(cache.join(format!("{name}.lock"))).doing("create a lock file in target/lab")?;
     lock.lock().doing("lock a file in target/lab")?;
@@ -69,7 +70,8 @@ fn fingerprint(population: Population) -> Result<u64, LabError> {
     let version = run(Command::new(SAMBA).arg("--version"), "asking Samba for its version", None)?;
     let mut all = DefaultHasher::new();
     (version, include_str!("recipe.rs"), include_str!("provision.py")).hash(&mut all);
-    (population.to_json().to_string(), ACCOUNT, ACCOUNT_PASSWORD).hash(&mut all);
+    let (users, groups) = population.to_json();
+    (users.to_string(), groups.to_string(), ACCOUNT, ACCOUNT_PASSWORD).hash(&mut all);
     Ok(all.finish())
 }
 
@@ -99,8 +101,9 @@ fn make(population: Population, folder: &Path) -> Result<(), LabError> {
     run(&mut provision, "provisioning the domain", None)?;
     let conf = folder.join("etc/smb.conf");
     let keytab = folder.join("svc.keytab");
+    let (users, groups) = population.to_json();
     let wish = json!({
-        "conf": conf, "keytab": keytab, "users": population.to_json(),
+        "conf": conf, "keytab": keytab, "users": users, "groups": groups,
         "delegate": {"sam": ACCOUNT, "password": ACCOUNT_PASSWORD},
     });
     let mut fill = Command::new(PYTHON);

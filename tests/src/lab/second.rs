@@ -3,10 +3,12 @@
 
 use super::address::Address;
 use super::domain::{CONTROLLER, Domain, wait_for};
+use super::edits::Editor;
 use super::error::{Doing as _, LabError, failed};
 use super::population::{ADMINISTRATOR_PASSWORD, DOMAIN, NETBIOS};
 use super::program::{Finished, Running, with_file_over};
 use super::{certificates, recipe};
+use serde_json::{Value, json};
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -82,6 +84,21 @@ impl SecondController {
     /// Its address.
     pub fn address(&self) -> IpAddr {
         self.address.ip()
+    }
+
+    /// Renames an account here: RDN, sAMAccountName and userPrincipalName.
+    pub fn rename(&self, sam: &str, to: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "rename", "sam_name": sam, "to": to}))
+    }
+
+    /// A reset by an administrator here.
+    pub fn set_password(&self, sam: &str, password: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "set_password", "sam_name": sam, "password": password}))
+    }
+
+    fn edit(&self, request: &Value) -> Result<(), LabError> {
+        let mut editor = Editor::start(&self.folder.join("etc/smb.conf"), &self.folder.join("log.editor"))?;
+        editor.ask(request).map(drop)
     }
 
     /// Brings it up to what the first DC has.

@@ -212,6 +212,13 @@ impl Tenant {
         Ok(if found.is_empty() { None } else { Some(found.iter().sum()) })
     }
 
+    /// The lines of `/metrics` of these counters, with their labels.
+    pub fn metrics_of(&self, names: &[String]) -> Result<Vec<String>, LabError> {
+        let text = self.observed("/metrics").doing("read the tenant's metrics")?;
+        let of = |line: &&str| names.iter().any(|name| line.split(['{', ' ']).next() == Some(name));
+        Ok(text.lines().filter(of).map(str::to_owned).collect())
+    }
+
     fn health(&self) -> Option<String> {
         self.observed("/healthz").ok().filter(|answer| answer.starts_with("HTTP/1.1 200"))
     }

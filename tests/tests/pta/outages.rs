@@ -1,53 +1,104 @@
 //! Agents killed, frozen and stopped, the tenant and the DC gone and back: no sign-in is lost, none is answered wrongly.
 
 use crate::stage::Stage;
-use landbridge_tests::lab::{Application, Try, person};
-use std::sync::atomic::{AtomicBool, Ordering};
+use landbridge_tests::lab::program::wait_until;
+use landbridge_tests::lab::{Answer, Person, Try, person};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Tries people one after the other until told to stop; how each ended.
-fn keep_trying(app: &Application, first: u32, users: u32, stop: &AtomicBool) -> (u32, u32, Duration) {
-    let (mut right, mut wrong, mut slowest) = (0, 0, Duration::ZERO);
-    let mut index = first;
-    while !stop.load(Ordering::Relaxed) {
-        let who = person(index % users);
-        let answer = app.sign_in(&Try::from(index, &who.upn, &who.password)).unwrap();
-        assert!(answer.accepted(), "{}: {answer:?}", who.sam);
-        slowest = slowest.max(answer.took);
-        right += 1;
-        if index.is_multiple_of(5) {
-            let answer = app.sign_in(&Try::from(index, &who.upn, &who.wrong_password())).unwrap();
-            assert!(answer.refused(), "{}: {answer:?}", who.sam);
-            wrong += 1;
-        }
-        index += 7;
+const USERS: u32 = 500;
+/// So many try at once.
+const AT_ONCE: u32 = 6;
+
+/// People who sign in one after the other, until told to stop.
+struct Trying<'a> {
+    stage: &'a Stage,
+    stop: AtomicBool,
+    /// How many sign-ins each of them has had answered.
+    answered: [AtomicU32; AT_ONCE as usize],
+}
+
+/// Stops all when dropped: also when what is tried panics, else nobody would hear of it.
+struct Stopper<'a>(&'a AtomicBool);
+
+impl Drop for Stopper<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
-    (right, wrong, slowest)
+}
+
+impl Trying<'_> {
+    /// How many right and wrong ones ended as they must, and the slowest right one.
+    fn keep_trying(&self, number: u32) -> (u32, u32, Duration) {
+        let _stopper = Stopper(&self.stop);
+        let (mut right, mut wrong, mut slowest) = (0, 0, Duration::ZERO);
+        let mut index = number * 83;
+        while !self.stop.load(Ordering::Relaxed) {
+            let who = person(index % USERS);
+            let answer = self.try_one(number, index, &who, &who.password);
+            assert!(answer.accepted(), "{} at {}: {answer:?}; {}", who.sam, now(), self.stage.told(&who));
+            slowest = slowest.max(answer.took);
+            right += 1;
+            if index.is_multiple_of(5) {
+                let answer = self.try_one(number, index, &who, &who.wrong_password());
+                assert!(answer.refused(), "{} at {}: {answer:?}; {}", who.sam, now(), self.stage.told(&who));
+                wrong += 1;
+            }
+            index += 7;
+        }
+        (right, wrong, slowest)
+    }
+
+    fn try_one(&self, number: u32, index: u32, who: &Person, password: &str) -> Answer {
+        let answer = self.stage.app.sign_in(&Try::from(index, &who.upn, password)).unwrap();
+        self.answered[number as usize].fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    /// All agents are there, and each sign-in that was begun before is answered: the next trouble is the first one for
+    /// everybody in flight. What is promised is one repetition; a sign-in that meets two troubles may have no answer.
+    fn settle(&self, next: &str) {
+        self.stage.wait_for_all();
+        let read = || self.answered.each_ref().map(|answered| answered.load(Ordering::Relaxed));
+        let before = read();
+        let over = || {
+            let now = read();
+            self.stop.load(Ordering::Relaxed) || (0..before.len()).all(|at| now[at] > before[at])
+        };
+        wait_until("an answer for everybody", 30, over, String::new).unwrap();
+        println!("{}: {next}", now());
+    }
+}
+
+/// The time of day, as the programs' logs have it.
+fn now() -> time::Time {
+    time::OffsetDateTime::now_utc().time()
 }
 
 #[test]
 fn an_agent_that_is_killed_frozen_or_stopped_with_sign_ins_in_hand_loses_none() {
-    let stage = Stage::new(500, 3);
-    let stop = AtomicBool::new(false);
-    let (stage, stop) = (&stage, &stop);
+    let stage = Stage::new(USERS, 3);
+    let trying = Trying { stage: &stage, stop: AtomicBool::new(false), answered: Default::default() };
+    let trying = &trying;
     let ends = std::thread::scope(|scope| {
         let tries: Vec<_> =
-            (0..6).map(|n| scope.spawn(move || keep_trying(&stage.app, n * 83, 500, stop))).collect();
-        for round in 0..3 {
-            let agent = &stage.agents[round];
+            (0..AT_ONCE).map(|number| scope.spawn(move || trying.keep_trying(number))).collect();
+        let stopper = Stopper(&trying.stop);
+        for agent in &stage.agents {
+            trying.settle("one is killed");
             agent.kill();
             stage.tenant.wait_for_connections(4, 5).unwrap();
             agent.run().unwrap();
-            stage.wait_for_all();
+            trying.settle("it is frozen");
             agent.freeze(true);
             stage.tenant.wait_for_connections(4, 5).unwrap();
             agent.freeze(false);
-            stage.wait_for_all();
+            trying.settle("it is stopped");
             agent.stop().unwrap().expect_code(0);
             agent.run().unwrap();
-            stage.wait_for_all();
         }
-        stop.store(true, Ordering::Relaxed);
+        trying.settle("the end");
+        drop(stopper);
         tries.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     let (right, wrong): (u32, u32) = ends.iter().fold((0, 0), |(r, w), end| (r + end.0, w + end.1));

@@ -75,6 +75,27 @@ impl Stage {
             .unwrap_or_default()
     }
 
+    /// What the tenant knows of its sign-ins, for the message of a failed test: the audit log's last entries about this
+    /// person, and why sign-ins had no answer, of which the audit log says nothing.
+    pub(crate) fn told(&self, who: &Person) -> String {
+        let object = self.domain.identity(&who.sam).unwrap().guid.to_string();
+        let database = self.tenant.open_database().unwrap();
+        let ask = "SELECT at, action, detail FROM audit WHERE subject = ?1 ORDER BY rowid DESC LIMIT 5";
+        let mut rows = database.prepare(ask).unwrap();
+        let entry = |row: &rusqlite::Row<'_>| {
+            Ok(format!(
+                "{} {}: {}",
+                row.get::<_, i64>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, String>(2)?
+            ))
+        };
+        let entries: Vec<String> = rows.query_map([object], entry).unwrap().map(Result::unwrap).collect();
+        let names = ["signins", "signins_not_asked", "agent_verdicts", "agent_events"];
+        let counted = self.tenant.metrics_of(&names.map(|name| format!("landbridge_{name}_total"))).unwrap();
+        format!("audit log of {}, newest first: {entries:#?}, counted: {counted:#?}", who.sam)
+    }
+
     /// How often each reason stands in the audit log.
     pub(crate) fn reasons(&self) -> BTreeMap<String, usize> {
         let database = self.tenant.open_database().unwrap();

@@ -261,3 +261,30 @@ fn what_status_knows_is_scraped_and_nothing_else_is_served_there() {
     running.signal(Signal::TERM);
     running.finish(20).unwrap().expect_code(0);
 }
+
+#[test]
+fn a_standstill_is_unhealthy_after_three_missed_polls_and_over_with_the_next_cycle() {
+    let domain = own_domain(50);
+    let settings = PhsSettings { schedule: "poll_seconds = 5", ..PhsSettings::for_domain(&domain, "entra") };
+    let road = Road::with(domain, &settings, &TenantSettings::default());
+    let mut running = road.phs.run_daemon().unwrap();
+    let age = |status: &Value| status["seconds_since_last_complete_cycle"].as_i64().unwrap();
+    // Nothing changes, and it is looked for all the same.
+    let status = until(&road, "a cycle of the timer", |status| status["cycles"].as_u64() > Some(2));
+    assert!(age(&status) <= 15 && status["healthy"] == true, "{status}");
+    road.domain.kill_controller().unwrap();
+    let status = until(&road, "that it stands still", |status| status["healthy"] == false);
+    assert!((16..=20).contains(&age(&status)), "three polls of 5 s: {status}");
+    assert!(status["why"].as_str().unwrap().contains("dc1.corp.example.com"), "{status}");
+    // And stays so, however often it is tried again meanwhile.
+    let end = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < end {
+        assert_eq!(road.phs.run(&["status"], None).unwrap().code, Some(10));
+    }
+    road.domain.start_controller().unwrap();
+    running.signal(Signal::HUP);
+    let status = until(&road, "that it is well", |status| status["healthy"] == true);
+    assert!(age(&status) < 5 && status["trouble"].is_null(), "{status}");
+    running.signal(Signal::TERM);
+    running.finish(20).unwrap().expect_code(0);
+}

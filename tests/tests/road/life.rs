@@ -52,6 +52,28 @@ fn a_deleted_person_is_out_and_the_digest_is_erased() {
 }
 
 #[test]
+fn a_reanimated_person_is_out_until_a_fresh_password_is_set() {
+    let (road, who) = (road(), person(21));
+    let guid = DOMAIN.identity(&who.sam).unwrap().guid;
+    DOMAIN.set_member("Domain Admins", &who.sam, true).unwrap();
+    DOMAIN.delete(&who.sam).unwrap();
+    road.once();
+    DOMAIN.reanimate(guid, &who.sam, "OU=People").unwrap();
+    road.once();
+    road.assert_out(&who.upn, &who.password);
+    assert!(!holds_digest(&road, &who.sam));
+    DOMAIN.set_enabled(&who.sam, true).unwrap();
+    road.once();
+    road.assert_out(&who.upn, &who.password);
+    // No administrator any more: a tombstone lost its links.
+    DOMAIN.set_password(&who.sam, "a fresh one, after all").unwrap();
+    road.once();
+    assert_eq!(DOMAIN.identity(&who.sam).unwrap().guid, guid);
+    road.assert_in(&who.upn, "a fresh one, after all");
+    road.assert_out(&who.upn, &who.password);
+}
+
+#[test]
 fn a_renamed_person_signs_in_under_the_new_name_alone() {
     let (road, who) = (quiet_road(), person(2));
     road.domain.rename(&who.sam, "renamed.2").unwrap();
@@ -113,6 +135,34 @@ fn an_account_that_ends_is_said_to_have_after_the_right_password_alone() {
         DOMAIN.set_attributes(&who.sam, json!({"accountExpires": never})).unwrap();
         road.once();
         road.assert_in(&who.upn, &who.password);
+    }
+}
+
+/// Written past the DC's checks, as a faulty program may have written them.
+#[test]
+fn odd_times_keep_their_own_account_out_or_mean_never_and_disturb_nobody_else() {
+    let road = quiet_road();
+    let odd = [
+        ("accountExpires", i64::MIN, false),
+        ("accountExpires", -1, false),
+        ("pwdLastSet", i64::MIN, false),
+        ("pwdLastSet", i64::MAX, true),
+        ("lockoutTime", i64::MIN, false),
+        ("lockoutTime", i64::MAX, false),
+        ("lockoutTime", 0, true),
+    ];
+    for (index, (name, value, _)) in (0..).zip(odd) {
+        // An attribute that was never set does not replicate, whatever is forced into it.
+        road.domain.set_attributes(&person(index).sam, json!({"lockoutTime": 0})).unwrap();
+        road.domain.force_attribute(&person(index).sam, name, &value.to_string()).unwrap();
+    }
+    road.phs.once(&["--full"]).unwrap().expect_code(0);
+    for (index, (name, value, inside)) in (0..).zip(odd) {
+        let answer = road.sign_in(&person(index).upn, &person(index).password);
+        assert!(if inside { answer.accepted() } else { answer.refused() }, "{name} {value}: {answer:?}");
+    }
+    for index in 7..50 {
+        road.assert_in(&person(index).upn, &person(index).password);
     }
 }
 

@@ -17,5 +17,6 @@ mod preflight;
 mod restored;
 mod scoped;
 mod silence;
+mod soak;
 mod stage;
 mod tenant_refusals;

@@ -104,7 +104,8 @@ fn every_attribute_of_an_account_is_carried_changed_and_removed() {
         let carried = after.get(*theirs).map_or("", String::as_str);
         // The order of several values is the DC's.
         let (mut carried, mut value): (Vec<_>, Vec<_>) = (carried.lines().collect(), value.lines().collect());
-        (carried.sort_unstable(), value.sort_unstable());
+        carried.sort_unstable();
+        value.sort_unstable();
         assert_eq!(carried, value, "{name}");
     }
     assert_eq!(after["alternate_login"], "ada.l@example.com");

@@ -1,8 +1,12 @@
-//! Two DCs of one domain, read in turn: never by the other's cookie, never back in time.
+//! Two DCs of one domain, read in turn: never by the other's cookie, never back in time, and what two administrators do
+//! at both of them.
 
 use crate::stage::{Road, own_domain};
+use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::second::SECOND;
-use landbridge_tests::lab::{PhsSettings, person};
+use landbridge_tests::lab::{PhsSettings, TenantSettings, person};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
 
 #[test]
 fn another_dc_goes_on_where_the_first_left_and_one_that_lags_takes_nothing_back() {
@@ -70,4 +74,62 @@ fn a_dc_with_replication_disabled_is_named_and_another_is_used() {
     domain.set_outbound_replication(true).unwrap();
     road.phs.configure(&first).unwrap();
     road.once();
+}
+
+#[test]
+fn when_the_first_dc_dies_the_daemon_reads_the_next_in_five_seconds() {
+    let domain = own_domain(50);
+    let second = domain.join_second().unwrap();
+    let first = PhsSettings::for_domain(&domain, "entra");
+    let settings = PhsSettings {
+        before: vec![(first.controller.clone(), domain.address())],
+        controller: SECOND.into(),
+        address: Some(second.address()),
+        ..first
+    };
+    let road = Road::with(domain.clone(), &settings, &TenantSettings::default());
+    let mut daemon = road.phs.run_daemon().unwrap();
+    let who = person(4);
+    second.replicate().unwrap();
+    domain.kill_controller().unwrap();
+    let since = Instant::now();
+    second.set_password(&who.sam, "set at the second 4").unwrap();
+    while !road.sign_in(&who.upn, "set at the second 4").accepted() {
+        assert!(since.elapsed() < Duration::from_secs(60), "{}", daemon.said());
+    }
+    let took = since.elapsed();
+    println!("from the death of the first DC to a password of the second in force: {took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}: {}", daemon.said());
+    // The status is written once a second.
+    let named = || road.phs.run(&["status"], None).is_ok_and(|said| said.stdout.contains(SECOND));
+    wait_until("the second DC in the status", 10, named, || daemon.said()).unwrap();
+    daemon.signal(Signal::TERM);
+    daemon.finish(20).unwrap().expect_code(0);
+}
+
+#[test]
+fn two_objects_in_conflict_sign_nobody_in_under_the_name_that_both_want_and_are_reported() {
+    let domain = own_domain(50);
+    let second = domain.join_second().unwrap();
+    let (one, other) = (person(1), person(2));
+    // Each DC sees no harm in it; the one that hears of both renames the loser's RDN to `...\0ACNF:<GUID>`.
+    domain.rename(&one.sam, "wanted").unwrap();
+    second.rename(&other.sam, "wanted").unwrap();
+    second.replicate().unwrap();
+    let at_second = PhsSettings::for_domain(&domain, "entra");
+    let at_second = PhsSettings { controller: SECOND.into(), address: Some(second.address()), ..at_second };
+    let road = Road::with(domain.clone(), &at_second, &TenantSettings::default());
+    road.once();
+    let ask = "SELECT count(*) FROM objects WHERE rdn LIKE '%CNF:%'";
+    let state = rusqlite::Connection::open(road.phs.database()).unwrap();
+    assert_eq!(state.query_row(ask, [], |row| row.get::<_, i64>(0)).unwrap(), 1, "no conflict was made");
+    for who in [&one, &other] {
+        road.assert_out("wanted@corp.example.com", &who.password);
+        road.assert_out("CORP\\wanted", &who.password);
+        road.assert_out(&who.upn, &who.password);
+    }
+    assert!(road.tenant.metric("landbridge_names_ambiguous_total").unwrap() >= Some(2.0));
+    let shown = road.tenant.run(&["users", "show", "wanted@corp.example.com"], None).unwrap().expect_code(0);
+    assert!(shown.stdout.starts_with("More than one account"), "{shown}");
+    road.assert_in(&person(3).upn, &person(3).password);
 }
