@@ -26,6 +26,9 @@ use std::sync::Arc;
 use tracing::debug;
 use uuid::Uuid;
 
+/// In so many groups at most an object is looked for that was re-animated.
+const MOST_GROUPS: u32 = 1000;
+
 /// What qualifying goes by, the same for a whole cycle.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
@@ -185,6 +188,9 @@ impl Desk<'_, '_> {
             None => return Ok(()),
         };
         learn(&mut object, change, self.rules.scope());
+        if is_back(change) {
+            self.reread_links_to(&object)?;
+        }
         match object.kind {
             Kind::Group | Kind::Policy => {}
             // Whatever is in it is somewhere else now.
@@ -192,6 +198,22 @@ impl Desk<'_, '_> {
             Kind::Person | Kind::Contact | Kind::Computer => return Ok(()),
         }
         Ok(self.mirror.put(&object)?)
+    }
+
+    /// An object was re-animated. A tombstone loses its links, the recycle bin gives them back, and neither replicates: so
+    /// the groups are asked that it was in, and it itself if it is one.
+    fn reread_links_to(&mut self, object: &Object) -> Result<(), PhsError> {
+        let itself = (object.kind == Kind::Group).then_some(object.guid);
+        for group in self.mirror.groups_of(object.guid, MOST_GROUPS)?.into_iter().chain(itself) {
+            let Some(page) = self.singles.object(ObjectId::Guid(group), false)? else { continue };
+            self.mirror.clear_links(group)?;
+            for link in &page.links {
+                let present = link.present.then_some(link.stamp);
+                self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+            }
+            self.batch.unsettled = true;
+        }
+        Ok(())
     }
 
     fn change(&mut self, change: Change, keys: &Arc<SessionKeys>) -> Result<(), PhsError> {
@@ -469,6 +491,12 @@ impl Desk<'_, '_> {
 /// A change that tells all of its object.
 fn is_whole(change: &Change) -> bool {
     change.attributes.iter().any(|a| a.attribute == Attribute::ObjectClass && a.value.is_some())
+}
+
+/// It was deleted, and is not any more: the attribute is told, without a value.
+fn is_back(change: &Change) -> bool {
+    let told = change.attributes.iter().find(|a| a.attribute == Attribute::IsDeleted);
+    told.is_some_and(|told| told.value != Some(Value::Boolean(true)))
 }
 
 fn is_tombstone(change: &Change) -> bool {

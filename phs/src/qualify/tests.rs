@@ -245,6 +245,20 @@ fn a_reanimated_account_is_read_anew() {
 }
 
 #[test]
+fn a_reanimated_account_is_in_the_groups_that_the_dc_says_and_in_no_others() {
+    for (members, presence) in [(&[][..], Presence::Present), (&[1105][..], Presence::Privileged)] {
+        let dc = Dc::default().group(512, members).holds(1105, || Telling::user(1105).password(2));
+        let mut bench = Bench::new(dc);
+        bench.page(vec![Telling::group(512), Telling::user(1105)], vec![link(512, 1105, true)]);
+        bench.page(vec![Telling::of(1105).deleted()], vec![]);
+        // No link comes with it, whatever became of them.
+        let batch = bench.page(vec![Telling::of(1105).with(Attribute::IsDeleted, None)], vec![]);
+        let told: Vec<_> = drafts(&batch).iter().map(|(who, presence, ..)| (*who, *presence)).collect();
+        assert_eq!((told, batch.unsettled), (vec![(1105, presence)], true));
+    }
+}
+
+#[test]
 fn a_promotion_by_the_last_pages_links_takes_the_digest_back() {
     let mut bench = Bench::new(Dc::default());
     bench.page(vec![Telling::group(512), Telling::group(1200), Telling::user(1105)], vec![]);

@@ -55,7 +55,10 @@ fn a_deleted_person_is_out_and_the_digest_is_erased() {
 fn a_reanimated_person_is_out_until_a_fresh_password_is_set() {
     let (road, who) = (road(), person(21));
     let guid = DOMAIN.identity(&who.sam).unwrap().guid;
-    DOMAIN.set_member("Domain Admins", &who.sam, true).unwrap();
+    for group in ["Domain Admins", "Protected Users"] {
+        DOMAIN.set_member(group, &who.sam, true).unwrap();
+    }
+    road.once();
     DOMAIN.delete(&who.sam).unwrap();
     road.once();
     DOMAIN.reanimate(guid, &who.sam, "OU=People").unwrap();
