@@ -401,6 +401,7 @@ impl Tenant {
             Ok(())
         });
         if let Err(error) = done {
+            *scrubbed = None;
             tracing::error!(%error, "what is due to be erased may still be there; tried again within the hour");
         }
     }

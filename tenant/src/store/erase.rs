@@ -3,8 +3,8 @@
 //! `secure_delete` overwrites a row that is deleted and a page that is freed. What it does not reach: when a page of a
 //! table is full its rows are divided among two pages, and what went to the other one stays behind in the gap between
 //! the rows, for nobody to see but whoever reads the file. So the tables are written anew, which frees every page that
-//! they had. `VACUUM` would do the same for the whole file, the audit log of a year included, and by way of a temporary
-//! file. At last the write-ahead log, which has the pages as they were, is taken into the file and cut to nothing.
+//! they had. `VACUUM` would do the same for the whole file, the audit log of a year included. At last the write-ahead
+//! log, which has the pages as they were, is taken into the file and cut to nothing.
 //! What is not reached: backups, and blocks that the file system or the disk gave up by themselves.
 //! Neighbours: `serve` calls it for those whose grace time is over, `admin` for `users purge`.
 
@@ -67,7 +67,7 @@ impl Store {
     ) -> Result<usize, StoreError> {
         let mut connection = held(&self.writing);
         let attempt = || {
-            // Rows go and come back whole, so no key breaks; and a table that keys refer to is not emptied at once.
+            // In the order of their keys, so that nothing has to be sorted. Rows go and come back whole, so no key breaks; and a table that keys refer to is not emptied at once.
             connection.pragma_update(None, "foreign_keys", false)?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let count = change(&transaction)?;
@@ -75,9 +75,9 @@ impl Store {
                 for (table, columns) in tables {
                     transaction.execute_batch(&format!(
                         "CREATE TABLE anew ({columns});
-                         INSERT INTO anew SELECT {columns} FROM {table};
+                         INSERT INTO anew SELECT {columns} FROM {table} ORDER BY 1, 2;
                          DELETE FROM {table};
-                         INSERT INTO {table} ({columns}) SELECT {columns} FROM anew ORDER BY 1, 2;
+                         INSERT INTO {table} ({columns}) SELECT {columns} FROM anew;
                          DROP TABLE anew;"
                     ))?;
                 }
