@@ -79,8 +79,10 @@ pub fn admit(
         (AgentState::Pending, Wish::Renewal) | (AgentState::Approved, _) => {}
     }
     // The newest certificate, and the one that it was asked for with. Whoever has an older one is not the agent that
-    // renewed since.
-    if agent.serial != shown.serial && agent.serial_before.as_ref() != Some(&shown.serial) {
+    // renewed since. One that ends after the newest known to us was made by us too, and this database is a backup
+    // from before: the agent's next renewal makes it the newest again.
+    let made_since = shown.not_after > agent.not_after;
+    if agent.serial != shown.serial && agent.serial_before.as_ref() != Some(&shown.serial) && !made_since {
         return no(
             ProblemCode::AgentRevoked,
             "the certificate was replaced by newer ones: if this agent did not renew, somebody else did; enrol it again",

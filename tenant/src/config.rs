@@ -12,7 +12,7 @@ use std::time::Duration;
 pub const DEFAULT_PATH: &str = "/etc/landbridge/tenant.toml";
 /// Where the data is unless the configuration says otherwise.
 pub const DEFAULT_DATA_DIRECTORY: &str = "/var/lib/landbridge-tenant";
-/// What applications and agents connect to unless the configuration says otherwise.
+/// What agents and applications connect to unless the configuration says otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8443";
 /// Where the metrics are unless the configuration says otherwise.
 pub const DEFAULT_OBSERVE: &str = "127.0.0.1:9464";
@@ -27,6 +27,8 @@ pub struct Config {
     pub url: TenantUrl,
     /// Where agents and applications are served.
     pub listen: SocketAddr,
+    /// An address for applications alone.
+    pub applications: Option<Applications>,
     /// Where `/healthz` and `/metrics` are served.
     pub observe: SocketAddr,
     /// Database, administration socket, root certificate.
@@ -45,6 +47,17 @@ pub struct Config {
     pub grace_days: i64,
     /// Logging.
     pub log: Log,
+}
+
+/// An address for applications alone, with a certificate that the administrator brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applications {
+    /// Where they are served.
+    pub listen: SocketAddr,
+    /// The certificate and its chain, PEM.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: KeySource,
 }
 
 /// How sign-ins are answered.
@@ -153,6 +166,8 @@ struct File {
     #[serde(default)]
     seal_keys: Option<Vec<String>>,
     #[serde(default)]
+    applications: Option<FileApplications>,
+    #[serde(default)]
     signin: FileSignIn,
     #[serde(default)]
     lockout: FileLockout,
@@ -162,6 +177,25 @@ struct File {
     directory: FileDirectory,
     #[serde(default)]
     log: FileLog,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileApplications {
+    listen: SocketAddr,
+    certificate: PathBuf,
+    key: String,
+}
+
+impl FileApplications {
+    fn check(self) -> Result<Applications, (&'static str, String)> {
+        let Self { listen, certificate, key } = self;
+        if !certificate.is_absolute() {
+            return Err(("certificate", format!("`{}` is not an absolute path", certificate.display())));
+        }
+        let key = KeySource::parse(&key).map_err(|e| ("key", e))?;
+        Ok(Applications { listen, certificate, key })
+    }
 }
 
 #[derive(Deserialize)]
@@ -329,6 +363,7 @@ impl File {
         Ok(Config {
             url: TenantUrl::parse(&self.url).map_err(|e| ("url", e))?,
             listen,
+            applications: self.applications.map(FileApplications::check).transpose()?,
             observe,
             data_directory,
             ca_key,
@@ -370,6 +405,13 @@ data_directory = {data}
 #ca_key = "{secrets}/ca.key"
 # The keys that password digests are sealed with: the first seals, all open.
 #seal_keys = ["{secrets}/seal.key"]
+
+# An address for applications alone, with a certificate that they trust anyway: the file holds it and its chain (PEM).
+# Certificate and key are read anew on SIGHUP and every hour.
+#[applications]
+#listen = "0.0.0.0:8444"
+#certificate = "/etc/landbridge/applications.pem"
+#key = "/etc/landbridge/applications.key"
 
 [signin]
 # Refused sign-ins are answered on multiples of this, so that the time tells nothing.
@@ -444,6 +486,11 @@ mod tests {
         assert!(text.contains("line 3") && text.contains("between 10 and 10000"), "{text}");
         let text = parse("url = \"https://t\"\nobserve = \"0.0.0.0:9464\"\n").unwrap_err().to_string();
         assert!(text.contains("line 2") && text.contains("loopback"), "{text}");
+        let own = "url = \"https://t\"\n[applications]\nlisten = \"127.0.0.1:1\"\ncertificate = \"a.pem\"\n";
+        let text = parse(&format!("{own}key = \"/k\"\n")).unwrap_err().to_string();
+        assert!(text.contains("line 4") && text.contains("not an absolute path"), "{text}");
+        let text = parse(own).unwrap_err().to_string();
+        assert!(text.contains("line 2") && text.contains("`key`"), "{text}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::store::domains::NewDomain;
 use crate::store::{Store, domains};
 use landbridge_crypto::nt_hash::NtHash;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
-use landbridge_crypto::seal::{SealKey, SealKeys};
+use landbridge_crypto::seal::{Place, SealKey, SealKeys};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::enroll::Role;
@@ -16,7 +16,7 @@ use landbridge_wire::upload::{
     Attribute, AttributeValue, DomainPolicy, Kind, Link, LinkKind, Mode, Password as Sent, Presence, Receipt,
     Record, Stamp, Upload,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -140,6 +140,33 @@ impl Tenant {
     pub(crate) fn has_digest(&self, object: Uuid) -> bool {
         self.store.read(|c| crate::store::digests::find(c, object)).unwrap().is_some()
     }
+}
+
+/// Puts a database of version 1 here, as its program left it: a domain, and an account with a digest.
+pub(crate) fn as_version_1(path: &Path) {
+    let _ = std::fs::remove_file(path);
+    let (old, object) = (rusqlite::Connection::open(path).unwrap(), object(1));
+    old.execute_batch(include_str!("store/schema_1.sql")).unwrap();
+    let sealed = {
+        let place = Place { table: "digests", row: object.as_bytes(), column: "sealed" };
+        keys().seal(&place, digest("of version 1").to_text().as_bytes()).unwrap()
+    };
+    old.execute("INSERT INTO tenant VALUES (1, ?1, ?1, 0)", [Uuid::from_u128(9).as_bytes()]).unwrap();
+    old.execute(
+        "INSERT INTO domains (id, dns_name, netbios_name, sid, min_iterations, added_at)
+         VALUES (1, 'corp.example.com', 'CORP', ?1, 1000, 0)",
+        [SID],
+    )
+    .unwrap();
+    old.execute(
+        "INSERT INTO accounts (object, domain, sid, presence, changed_at) VALUES (?1, 1, ?2, 'present', 0)",
+        (object.as_bytes(), format!("{SID}-1101")),
+    )
+    .unwrap();
+    let row = (object.as_bytes(), crate::store::stamps::to_bytes(&stamp(1)), sealed);
+    old.execute("INSERT INTO digests VALUES (?1, ?2, ?3, 0)", row).unwrap();
+    old.execute_batch("PRAGMA application_id = 0x4c42544e; PRAGMA user_version = 1;").unwrap();
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
 
 /// An approved phs of the domain.

@@ -36,8 +36,13 @@ impl KeySource {
 
     /// Reads the key's text. Refuses a file that others can read or that is not ours.
     pub fn read(&self) -> Result<Zeroizing<String>, TenantError> {
+        self.read_of(us())
+    }
+
+    /// The same for a file that may be this user's as well: root copies the keys of the user that serves.
+    pub fn read_of(&self, owner: u32) -> Result<Zeroizing<String>, TenantError> {
         match self {
-            Self::File(path) => read(path, true),
+            Self::File(path) => read(path, Some(owner), false),
             Self::Credential(name) => {
                 let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| {
                     TenantError::file(
@@ -47,13 +52,27 @@ impl KeySource {
                     )
                 })?;
                 // systemd guards the directory itself, and may open the file to its own group.
-                read(&Path::new(&directory).join(name), false)
+                read(&Path::new(&directory).join(name), None, true)
             }
+        }
+    }
+
+    /// The same, through symbolic links: what renews certificates keeps the newest behind one.
+    pub fn read_through_links(&self) -> Result<Zeroizing<String>, TenantError> {
+        match self {
+            Self::File(path) => read(path, Some(us()), true),
+            Self::Credential(_) => self.read(),
         }
     }
 }
 
-fn read(path: &Path, guarded_by_mode: bool) -> Result<Zeroizing<String>, TenantError> {
+/// Who runs this program.
+pub fn us() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// With an owner, the file's mode and owner are looked at: it must be that user's, ours or root's.
+fn read(path: &Path, owner: Option<u32>, through_links: bool) -> Result<Zeroizing<String>, TenantError> {
     let unusable = |e: std::io::Error| {
         TenantError::file(
             path,
@@ -62,19 +81,19 @@ fn read(path: &Path, guarded_by_mode: bool) -> Result<Zeroizing<String>, TenantE
         )
     };
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = if guarded_by_mode { flags } else { flags.difference(OFlags::NOFOLLOW) };
+    let flags = if through_links { flags.difference(OFlags::NOFOLLOW) } else { flags };
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|e| unusable(e.into()))?);
     let facts = file.metadata().map_err(unusable)?;
     if !facts.is_file() {
         return Err(TenantError::file(path, "not a regular file", "name the key file itself"));
     }
-    if guarded_by_mode {
+    if let Some(owner) = owner {
         let mode = facts.mode() & 0o7777;
         if mode & 0o177 != 0 {
             return Err(TenantError::LooseKey { path: path.to_owned(), mode });
         }
-        let us = rustix::process::geteuid().as_raw();
-        if facts.uid() != us && facts.uid() != 0 {
+        let us = us();
+        if ![owner, us, 0].contains(&facts.uid()) {
             return Err(TenantError::file(
                 path,
                 format_args!("this key file belongs to uid {}, not to us (uid {us})", facts.uid()),

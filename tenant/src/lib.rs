@@ -17,6 +17,7 @@ pub mod error;
 pub mod ingest;
 pub mod instances;
 pub mod key_file;
+pub mod keys;
 pub mod lockout;
 pub mod observe;
 pub mod peer;

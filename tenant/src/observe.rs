@@ -212,6 +212,13 @@ fn scrape(tenant: &Tenant, now: i64) -> Option<String> {
         "Life of the server's certificate",
         ConstGauge::new(left),
     );
+    if let Some(brought) = &tenant.brought {
+        registry.register(
+            "applications_certificate_seconds_left",
+            "Life of the certificate that applications see at their own address",
+            ConstGauge::new(brought.ends().saturating_sub(now)),
+        );
+    }
     let mut body = String::new();
     encode(&mut body, &registry).ok()?;
     Some(body)

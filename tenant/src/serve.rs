@@ -1,6 +1,7 @@
 //! Puts the running tenant together, and takes it apart again: keys, database, sockets, signals.
 //! Before it: `config`. After it: `accept`, `admin::listen`, `observe`.
 
+use crate::accept::applications::{self, Brought};
 use crate::accept::client_certificate::server_config;
 use crate::accept::live::Live;
 use crate::accept::{Door, Limits};
@@ -9,16 +10,16 @@ use crate::apps::Rates;
 use crate::attend::{self, Attend, Raised};
 use crate::audit::Recorder;
 use crate::authority::{Authority, SERVER_LIFE};
-use crate::command::table::when;
 use crate::config::{Config, TenantUrl};
 use crate::error::TenantError;
-use crate::key_file::KeySource;
+use crate::key_file::us;
+use crate::keys;
 use crate::lockout::Rules;
 use crate::observe::{self, Metrics};
+use crate::routes::Applications;
 use crate::signin::{Settings, Signin};
 use crate::store::erase::due_before;
 use crate::store::{Store, StoreError, audit, canaries, digests, domains, objects};
-use landbridge_crypto::seal::{SealKey, SealKeys};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::fs::File;
@@ -33,8 +34,8 @@ use tokio::sync::{Semaphore, mpsc, watch};
 const UPLOADS: usize = 4;
 /// systemd hears this often that the tenant lives; the unit asks for it every 20 s.
 const WATCHDOG: Duration = Duration::from_secs(5);
-/// The server's certificate is looked at so often, and made anew in the last half of its life; old audit entries
-/// are forgotten as often, and whoever left is erased.
+/// The server's certificate is looked at so often, and made anew in the last half of its life; as often the one for
+/// applications is read anew, old audit entries are forgotten, and whoever left is erased.
 const CHORES: Duration = Duration::from_secs(3600);
 
 /// What all parts of the running tenant share.
@@ -63,6 +64,8 @@ pub struct Tenant {
     pub uploads: Semaphore,
     /// What a connection may take.
     pub limits: Limits,
+    /// The certificate at the applications' own address, if they have one.
+    pub brought: Option<Arc<Brought>>,
     certificate: Arc<OwnCertificate>,
     audit_kept: i64,
     grace_days: i64,
@@ -74,6 +77,7 @@ pub struct Tenant {
 pub struct Ready {
     tenant: Arc<Tenant>,
     door: Door,
+    applications: Option<Door>,
     observe: TcpListener,
     admin: UnixListener,
     raised: mpsc::Receiver<Raised>,
@@ -85,10 +89,12 @@ impl Ready {
     pub async fn new(config: &Config, limits: Limits) -> Result<Self, TenantError> {
         let lock = lock(config)?;
         let store = Arc::new(open(config)?);
-        let authority = authority(config, &store)?;
+        let root = config.root_certificate();
+        let authority = keys::authority(store.tenant().id, (&config.ca_key, us()), &root, unix_now())?;
         let certificate = Arc::new(OwnCertificate::new(&authority, &config.url, unix_now())?);
         let tls = server_config(&authority, certificate.clone())
             .map_err(|e| TenantError::Defect(format!("TLS cannot be set up: {e}")))?;
+        let brought = config.applications.as_ref().map(Brought::read).transpose()?.map(Arc::new);
         let rules = Rules::new(config.lockout.threshold, config.lockout.seconds);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let signin = Signin::new(store.clone(), Settings::for_cores(cores, rules))
@@ -111,16 +117,26 @@ impl Ready {
             metrics,
             uploads: Semaphore::new(UPLOADS),
             limits,
+            brought: brought.clone(),
             certificate,
             audit_kept: config.audit_kept,
             grace_days: config.grace_days,
             scrubbed: Mutex::default(),
         });
         tenant.tell_canaries()?;
+        let applications = match config.applications.as_ref().zip(brought) {
+            Some((config, brought)) => {
+                let tls = applications::server_config(brought)
+                    .map_err(|e| TenantError::Defect(format!("TLS cannot be set up: {e}")))?;
+                let (listener, live) = (bind(config.listen).await?, live.clone());
+                Some(Door { listener, tls: Arc::new(tls), limits, live })
+            }
+            None => None,
+        };
         let door = Door { listener: bind(config.listen).await?, tls: Arc::new(tls), limits, live };
         let observe = bind(config.observe).await?;
         let admin = admin::listen::bind(&config.admin_socket())?;
-        Ok(Self { tenant, door, observe, admin, raised, _lock: lock })
+        Ok(Self { tenant, door, applications, observe, admin, raised, _lock: lock })
     }
 
     /// What the parts share.
@@ -131,6 +147,11 @@ impl Ready {
     /// Where agents and applications are served: the port is known now, even if 0 was configured.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.door.listener.local_addr()
+    }
+
+    /// Where applications alone are served, if they are.
+    pub fn applications_address(&self) -> Option<std::io::Result<SocketAddr>> {
+        self.applications.as_ref().map(|door| door.listener.local_addr())
     }
 
     /// Where the metrics are served.
@@ -149,7 +170,13 @@ impl Ready {
         ];
         // Ends by itself when the agents have answered what is in their hand.
         tokio::spawn(tenant.attend.clone().run(stop.clone()));
-        self.door.run(tenant.clone(), stop).await;
+        let (stopped, taker) = (stop.clone(), Arc::new(Applications(tenant.clone())));
+        let applications = async {
+            if let Some(door) = self.applications {
+                door.run(taker, stopped).await;
+            }
+        };
+        tokio::join!(self.door.run(tenant.clone(), stop), applications);
         for task in side {
             task.abort();
         }
@@ -171,6 +198,12 @@ pub async fn serve(config: &Config) -> Result<(), TenantError> {
         let _ = stopper.send(true);
     });
     let tenant = ready.tenant();
+    let hangup =
+        hangups(tenant.clone()).map_err(|e| TenantError::Defect(format!("signals cannot be caught: {e}")))?;
+    let hangup = tokio::spawn(hangup);
+    if let Some(applications) = &config.applications {
+        tracing::info!(listen = %applications.listen, "applications have an address of their own");
+    }
     tracing::info!(
         tenant = %tenant.authority.tenant(),
         url = tenant.url.as_str(),
@@ -189,6 +222,7 @@ pub async fn serve(config: &Config) -> Result<(), TenantError> {
     });
     ready.run(stop).await;
     alive.abort();
+    hangup.abort();
     tracing::info!("stopped");
     Ok(())
 }
@@ -215,6 +249,18 @@ fn signals() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// At every SIGHUP the applications' certificate is read anew.
+fn hangups(tenant: Arc<Tenant>) -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP: the applications' certificate is read anew, if there is one");
+            tenant.look_at_brought(unix_now()).await;
+        }
+    })
+}
+
 /// One tenant on one data directory: the lock ends with the process, however it ends.
 fn lock(config: &Config) -> Result<File, TenantError> {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -233,17 +279,7 @@ fn lock(config: &Config) -> Result<File, TenantError> {
 }
 
 fn open(config: &Config) -> Result<Store, TenantError> {
-    let mut keys: Vec<SealKey> = Vec::new();
-    for source in &config.seal_keys {
-        let key = SealKey::parse(&source.read()?)
-            .map_err(|e| in_key(source, &e, "name the seal key that `init` made"))?;
-        if keys.iter().any(|other| other.id() == key.id()) {
-            let what = format!("two seal keys have the number {}", key.id());
-            return Err(in_key(source, &what, "name each key once in seal_keys"));
-        }
-        keys.push(key);
-    }
-    let store = Store::open(&config.database(), SealKeys::new(keys))?;
+    let store = Store::open(&config.database(), keys::seal_keys(&config.seal_keys, us())?)?;
     let unreadable = store.read(|conn| {
         for domain in domains::all(conn)? {
             if let Some((object, held)) = digests::any_of(conn, domain.id)?
@@ -261,38 +297,6 @@ fn open(config: &Config) -> Result<Store, TenantError> {
         );
     }
     Ok(store)
-}
-
-fn authority(config: &Config, store: &Store) -> Result<Authority, TenantError> {
-    let key = config.ca_key.read()?;
-    let path = config.root_certificate();
-    let root = std::fs::read_to_string(&path).map_err(|e| {
-        let todo = "restore it from a backup: agents know this tenant by it";
-        TenantError::file(&path, format_args!("cannot read the root certificate: {e}"), todo)
-    })?;
-    let authority = Authority::load(store.tenant().id, &key, &root).map_err(|e| {
-        in_key(&config.ca_key, &e, "name the CA key that `init` made together with the root certificate")
-    })?;
-    let ((begins, ends), now) = (authority.life(), unix_now());
-    if now < begins || now > ends {
-        let what = format!(
-            "the root certificate is good from {} to {}, and this machine's clock says {}",
-            when(begins),
-            when(ends),
-            when(now)
-        );
-        return Err(TenantError::file(&path, what, "set the clock; if it is right, make a new tenant"));
-    }
-    Ok(authority)
-}
-
-fn in_key(source: &KeySource, what: &dyn std::fmt::Display, todo: &str) -> TenantError {
-    match source {
-        KeySource::File(path) => TenantError::file(path, what, todo),
-        KeySource::Credential(name) => {
-            TenantError::file(std::path::Path::new(&format!("credential:{name}")), what, todo)
-        }
-    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, TenantError> {
@@ -343,6 +347,7 @@ async fn chores(tenant: Arc<Tenant>, mut stop: watch::Receiver<bool>) {
         if tenant.certificate_ends().saturating_sub(now) < SERVER_LIFE / 2 {
             tenant.certificate.replace(&tenant.authority, &tenant.url, now);
         }
+        tenant.look_at_brought(now).await;
         let forgetful = tenant.clone();
         let forgetting = tokio::task::spawn_blocking(move || {
             forgetful.forget(now);
@@ -403,6 +408,12 @@ impl Tenant {
         if let Err(error) = done {
             *scrubbed = None;
             tracing::error!(%error, "what is due to be erased may still be there; tried again within the hour");
+        }
+    }
+
+    async fn look_at_brought(&self, now: i64) {
+        if let Some(brought) = self.brought.clone() {
+            let _ = tokio::task::spawn_blocking(move || brought.look(now)).await;
         }
     }
 

@@ -2,6 +2,7 @@
 //! byte of a body is read.
 //! After it on the road: `routes`. Not here: who may do what (`admit`).
 
+pub mod applications;
 pub mod client_certificate;
 pub mod live;
 pub mod pace;
@@ -111,7 +112,7 @@ pub trait Take: Send + Sync + 'static {
 pub struct Door {
     /// The bound socket.
     pub listener: TcpListener,
-    /// TLS, with the client's certificate asked for.
+    /// Its TLS.
     pub tls: Arc<ServerConfig>,
     /// The bounds.
     pub limits: Limits,

@@ -19,7 +19,9 @@ const MAX_PASSWORD: u64 = 1024;
 /// Asks, and shows what comes back.
 pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
     let (question, json) = match command {
-        Command::Init(_) | Command::Serve => return Err(TenantError::Defect("not a question".to_owned())),
+        Command::Init(_) | Command::Serve | Command::Backup(_) | Command::Restore(_) => {
+            return Err(TenantError::Defect("not a question".to_owned()));
+        }
         Command::Domains(Domains::Add { name, netbios, sid, allow_privileged }) => {
             let (name, netbios, sid) = (name.clone(), netbios.clone(), sid.clone());
             (Ask::DomainsAdd { name, netbios, sid, allow_privileged: *allow_privileged }, false)

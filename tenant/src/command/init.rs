@@ -2,33 +2,30 @@
 //! What it makes is read by `serve`.
 
 use super::Init;
+use super::place::{Making, cannot};
 use crate::authority::Authority;
 use crate::config::{Config, TenantUrl, template};
 use crate::error::TenantError;
-use crate::key_file::{self, KeySource};
+use crate::key_file;
 use crate::serve::unix_now;
 use crate::store::Store;
 use landbridge_crypto::seal::{SealKey, SealKeys};
-use std::fs::{DirBuilder, File};
-use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Does it, and gives the text that says what comes next.
 pub fn init(config_file: &Path, flags: &Init) -> Result<String, TenantError> {
     let (config, text) = configuration(config_file, flags)?;
-    let mut begun = Begun::default();
-    make(&config, &mut begun)?;
+    let mut making = make(&config)?;
     if let Some(text) = &text {
         if let Some(folder) = config_file.parent() {
             std::fs::create_dir_all(folder).map_err(|e| cannot(folder, &e))?;
         }
         key_file::create_with_mode(config_file, text.as_bytes(), 0o644)?;
-        begun.files.push(config_file.to_owned());
+        making.with(config_file);
     }
-    begun.finish(&config.data_directory)?;
+    making.finish()?;
     Ok(next_steps(config_file, &config, text.is_some()))
 }
 
@@ -59,63 +56,13 @@ fn configuration(file: &Path, flags: &Init) -> Result<(Config, Option<String>), 
     Ok((Config::parse(file, &text)?, Some(text)))
 }
 
-/// What was made so far; removed again unless all of it is made.
-#[derive(Default)]
-struct Begun {
-    files: Vec<PathBuf>,
-    staging: Option<PathBuf>,
-}
-
-impl Begun {
-    fn finish(mut self, data_directory: &Path) -> Result<(), TenantError> {
-        if let Some(staging) = &self.staging {
-            // Over nothing, or over an empty directory; the kernel refuses everything else.
-            std::fs::rename(staging, data_directory).map_err(|e| cannot(data_directory, &e))?;
-            if let Some(parent) = data_directory.parent() {
-                let _ = File::open(parent).and_then(|parent| parent.sync_all());
-            }
-        }
-        self.staging = None;
-        self.files.clear();
-        Ok(())
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        for file in &self.files {
-            let _ = std::fs::remove_file(file);
-        }
-        if let Some(staging) = &self.staging {
-            let _ = std::fs::remove_dir_all(staging);
-        }
-    }
-}
-
-fn make(config: &Config, begun: &mut Begun) -> Result<(), TenantError> {
-    let data = &config.data_directory;
-    let occupied = match std::fs::read_dir(data) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(e) if e.kind() == ErrorKind::NotFound => false,
-        Err(e) => return Err(cannot(data, &e)),
-    };
-    if occupied {
-        let todo = "it is never overwritten: serve it, or configure another data_directory";
-        return Err(TenantError::file(data, "there is something in the data directory already", todo));
-    }
-    let parent = data.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(parent).map_err(|e| cannot(parent, &e))?;
-    let staging = parent.join(format!(".landbridge-tenant.{}", Uuid::new_v4()));
-    closed_directory(&staging)?;
-    begun.staging = Some(staging.clone());
-    for folder in ["secrets", "tls"] {
-        closed_directory(&staging.join(folder))?;
-    }
-
+fn make(config: &Config) -> Result<Making, TenantError> {
+    let mut making = Making::data_directory(config)?;
     let (tenant, now) = (Uuid::new_v4(), unix_now());
     let root = Authority::create(tenant, now).map_err(|e| TenantError::Defect(e.to_string()))?;
-    write_key(config, &config.ca_key, &root.key, &staging, begun)?;
-    key_file::create_with_mode(&staging.join("tls").join("root.pem"), root.certificate.as_bytes(), 0o644)?;
+    making.write_key(&config.ca_key, &root.key)?;
+    let certificate = making.path().join("tls").join("root.pem");
+    key_file::create_with_mode(&certificate, root.certificate.as_bytes(), 0o644)?;
 
     let mut keys = Vec::new();
     for (source, id) in config.seal_keys.iter().zip(1_u32..) {
@@ -123,51 +70,11 @@ fn make(config: &Config, begun: &mut Begun) -> Result<(), TenantError> {
         let mut line = Zeroizing::new(String::with_capacity(128));
         line.push_str(&key.to_text());
         line.push('\n');
-        write_key(config, source, &line, &staging, begun)?;
+        making.write_key(source, &line)?;
         keys.push(key);
     }
-    drop(Store::create(&staging.join("tenant.db"), SealKeys::new(keys), tenant, now)?);
-    Ok(())
-}
-
-/// Writes a key where it is configured: below the data directory, which is still being made, or elsewhere.
-fn write_key(
-    config: &Config,
-    source: &KeySource,
-    text: &str,
-    staging: &Path,
-    begun: &mut Begun,
-) -> Result<(), TenantError> {
-    let path = match source {
-        KeySource::File(path) => path,
-        KeySource::Credential(name) => {
-            let todo = "configure key files for `init`, and make credentials of them afterwards";
-            let name = format!("credential:{name}");
-            return Err(TenantError::file(Path::new(&name), "init cannot write a systemd credential", todo));
-        }
-    };
-    match path.strip_prefix(&config.data_directory) {
-        Ok(below) => {
-            let path = staging.join(below);
-            if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
-                closed_directory(folder)?;
-            }
-            key_file::create(&path, text.as_bytes())
-        }
-        Err(_) => {
-            key_file::create(path, text.as_bytes())?;
-            begun.files.push(path.clone());
-            Ok(())
-        }
-    }
-}
-
-fn closed_directory(path: &Path) -> Result<(), TenantError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| cannot(path, &e))
-}
-
-fn cannot(path: &Path, error: &std::io::Error) -> TenantError {
-    TenantError::file(path, format_args!("cannot be made: {error}"), "run init as a user who may write there")
+    drop(Store::create(&making.path().join("tenant.db"), SealKeys::new(keys), tenant, now)?);
+    Ok(making)
 }
 
 fn next_steps(file: &Path, config: &Config, file_made: bool) -> String {
@@ -176,14 +83,15 @@ fn next_steps(file: &Path, config: &Config, file_made: bool) -> String {
         "The tenant is made.\n\
          \x20 configuration   {file} ({configuration})\n\
          \x20 data directory  {data}\n\
-         \x20 keys            keep a copy of {data}/secrets apart from the copies of the database\n\
+         \x20 keys            keep a copy of {data}/secrets apart from the backups of the database\n\
          \n\
          Next:\n\
          \x20 landbridge-tenant serve\n\
          \x20 landbridge-tenant domains add --name corp.example.com --netbios CORP --sid S-1-5-21-…\n\
          \x20 landbridge-tenant token create --role phs --domain corp.example.com\n\
          \x20 landbridge-tenant agents approve ID\n\
-         \x20 landbridge-tenant apps create --name NAME\n",
+         \x20 landbridge-tenant apps create --name NAME\n\
+         \x20 landbridge-tenant backup DIRECTORY --keys OTHER_DIRECTORY\n",
         file = file.display(),
         data = config.data_directory.display(),
     )

@@ -2,8 +2,11 @@
 //! Results on stdout, logs and errors on stderr. Not here: what the tenant does (`serve`, `admin::act`).
 
 pub mod ask;
+pub mod backup;
 pub mod init;
 pub mod log;
+pub mod place;
+pub mod restore;
 pub mod table;
 
 use crate::config::{Config, DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_PATH, LogLevel};
@@ -20,7 +23,8 @@ Exit codes:
   0   done
   1   a defect of the program
   2   the command line is wrong
-  3   the configuration or a local file is wrong
+  3   the configuration or a local file is wrong (a key, a certificate, a backup), something is there already, or an
+      address is taken
   4   the tenant refused (no such domain, no such agent, …)
   5   the tenant is not running
   8   the database fails (disk full, damaged, written by a newer version)
@@ -38,10 +42,12 @@ Examples:
   landbridge-tenant domains policy corp.example.com phs --group Pilot
   landbridge-tenant signin alice@corp.example.com
   printf %s \"$password\" | landbridge-tenant signin alice@corp.example.com --password-stdin
+  landbridge-tenant backup /backup/2026-11-26 --keys /safe/landbridge-keys
+  landbridge-tenant restore /backup/2026-11-26 --keys /safe/landbridge-keys
 
 A flag beats an environment variable, which beats the configuration file.
-All commands but init and serve talk to the running tenant over its administration socket; they are for
-root and for the user that the tenant runs as.";
+All commands but init, serve, backup and restore talk to the running tenant over its administration socket; they are
+for root and for the user that the tenant runs as.";
 
 /// So many files and sockets are wanted.
 const OPEN_FILES: u64 = 4096;
@@ -66,7 +72,7 @@ pub struct CommandLine {
 pub enum Command {
     /// Make a tenant: configuration (if there is none), keys, database. Overwrites nothing.
     Init(Init),
-    /// Serve agents, applications and administrators until SIGTERM.
+    /// Serve agents, applications and administrators until SIGTERM. SIGHUP: the applications' certificate is read anew.
     Serve,
     /// The Active Directory domains that this tenant serves.
     #[command(subcommand)]
@@ -86,6 +92,10 @@ pub enum Command {
     /// The groups.
     #[command(subcommand)]
     Groups(Groups),
+    /// Copy the database, whether it is served or not, and with --keys the keys, into new directories.
+    Backup(Backup),
+    /// Make the data directory from a backup, where there is none. Overwrites nothing.
+    Restore(Restore),
     /// Try a sign-in as an application would, and be told the true reason. It counts for the lockout.
     #[command(name = "signin")]
     SignIn(SignIn),
@@ -313,6 +323,27 @@ pub struct SignIn {
     pub source: String,
 }
 
+/// `backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Where to: a directory that is not there yet. It will hold the database, the CA's certificate and the configuration.
+    pub directory: PathBuf,
+    /// Copy the keys too: into another directory that is not there yet. Keep the two apart.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub keys: Option<PathBuf>,
+}
+
+/// `restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// What `backup` made.
+    pub directory: PathBuf,
+    /// What `backup --keys` made: these keys are put where the configuration names them. Without it the keys must be
+    /// there already.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub keys: Option<PathBuf>,
+}
+
 /// How a list is shown.
 #[derive(Debug, Args)]
 pub struct Listing {
@@ -333,6 +364,14 @@ pub fn run(line: &CommandLine) -> Result<(), TenantError> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
             let runtime = runtime.map_err(|e| TenantError::Defect(format!("no threads to be had: {e}")))?;
             runtime.block_on(crate::serve::serve(&config))
+        }
+        Command::Backup(flags) => {
+            close_the_process()?;
+            ask::print(&backup::backup(&line.config, flags)?)
+        }
+        Command::Restore(flags) => {
+            close_the_process()?;
+            ask::print(&restore::restore(&line.config, flags)?)
         }
         Command::Domains(_)
         | Command::Token(_)

@@ -33,7 +33,7 @@ impl Take for Tenant {
             "/v1/upload/hello" => Route::Hello,
             "/v1/upload/offer" => Route::Offer,
             "/v1/upload" => Route::Upload,
-            "/v1/signin" => Route::SignIn,
+            SIGN_IN => Route::SignIn,
             _ => return problem(&Problem::new(ProblemCode::NotFound, "there is no such path here")),
         };
         if request.method() != Method::POST {
@@ -58,6 +58,20 @@ impl Take for Tenant {
         answer
     }
 }
+
+/// The tenant as applications see it at their own address: sign-ins, and nothing else.
+pub struct Applications(pub Arc<Tenant>);
+
+impl Take for Applications {
+    async fn take(self: Arc<Self>, peer: Arc<Peer>, request: Request<Incoming>) -> Answer {
+        if request.uri().path() == SIGN_IN {
+            return self.0.clone().take(peer, request).await;
+        }
+        problem(&Problem::new(ProblemCode::NotFound, "there is no such path here"))
+    }
+}
+
+const SIGN_IN: &str = "/v1/signin";
 
 enum Route {
     Enroll,

@@ -66,6 +66,20 @@ pub fn any_of(connection: &Connection, domain: i64) -> Result<Option<(Uuid, Held
     Ok(find(connection, object)?.map(|held| (object, held)))
 }
 
+/// How many digests there are, and how many of them these keys do not open.
+pub fn unreadable(connection: &Connection, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
+    let mut statement = connection.prepare("SELECT object, stamp, sealed, set_at FROM digests")?;
+    let mut rows = statement.query([])?;
+    let (mut all, mut closed) = (0, 0);
+    while let Some(row) = rows.next()? {
+        let (object, stamp) = (stamps::guid(row, 0)?, row.get::<_, Vec<u8>>(1)?);
+        let held = Held { stamp: stamps::from_bytes(&stamp)?, sealed: row.get(2)?, set_at: row.get(3)? };
+        all += 1;
+        closed += u64::from(held.open(keys, object).is_err());
+    }
+    Ok((all, closed))
+}
+
 /// Seals and stores; replaces what was there. `now` is in seconds since 1970.
 pub fn put(
     transaction: &Transaction<'_>,

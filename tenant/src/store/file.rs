@@ -90,10 +90,13 @@ pub(super) fn tenant(connection: &Connection) -> Result<Tenant, StoreError> {
         .ok_or(StoreError::Foreign { what: "tenant's id" })
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let connection = Connection::open_with_flags(path, flags)?;
+    // The directory may be a link (systemd's DynamicUser makes it one), the file may not: SQLite would refuse either.
+    let directory = directory_of(path).canonicalize().map_err(|e| StoreError::io(path, &e))?;
+    let connection =
+        Connection::open_with_flags(directory.join(path.file_name().unwrap_or_default()), flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
@@ -101,6 +104,16 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 
 /// Nothing is written before this has passed. Says which version it is.
 fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let found = version(connection, path)?;
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict != "ok" {
+        return Err(StoreError::file(path, Trouble::Corrupt));
+    }
+    Ok(found)
+}
+
+/// Which version it is, if it is one of ours that this build knows.
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     if number("application_id")? != APPLICATION_ID {
         return Err(StoreError::file(path, Trouble::NotOurs));
@@ -111,10 +124,6 @@ fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     }
     if found < upgrade::OLDEST {
         return Err(StoreError::file(path, Trouble::NotOurs));
-    }
-    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict != "ok" {
-        return Err(StoreError::file(path, Trouble::Corrupt));
     }
     Ok(found)
 }
@@ -137,10 +146,14 @@ fn draft_of(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn fsync_directory(path: &Path) -> Result<(), StoreError> {
-    let directory = match path.parent() {
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
-    };
+    }
+}
+
+fn fsync_directory(path: &Path) -> Result<(), StoreError> {
+    let directory = directory_of(path);
     fs::File::open(directory).and_then(|d| d.sync_all()).map_err(|e| StoreError::io(directory, &e))
 }

@@ -10,6 +10,7 @@ pub mod agents;
 pub mod apps;
 pub mod attributes;
 pub mod audit;
+pub mod backup;
 pub mod canaries;
 pub mod digests;
 pub mod domains;

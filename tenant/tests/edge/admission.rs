@@ -87,6 +87,30 @@ async fn a_certificate_that_was_replaced_twice_opens_nothing_and_renews_nothing(
     ask_hello(&edge, Some(&third)).await.unwrap();
 }
 
+/// The database is a backup: it knows none of the certificates that were made since.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restore_an_agent_goes_on_with_its_newer_certificate_and_its_renewal_ends_the_exception() {
+    let edge = Edge::start().await;
+    let (phs, now) = (edge.phs().await, unix_now());
+    let hours = |ago: i64| edge.certificate_of(&phs, now - ago * 3600);
+    let (older, backed_up, since, newest) = (hours(9), hours(8), hours(4), hours(2));
+    let shown = Shown::read(&backed_up.certificate).unwrap();
+    let as_then = "UPDATE agents SET serial = ?2, not_after = ?3 WHERE id = ?1";
+    let row = (phs.agent.as_bytes(), shown.serial.as_slice(), shown.not_after);
+    edge.tenant.store.write(|tx| Ok(tx.execute(as_then, row)?)).unwrap();
+    for good in [&backed_up, &since, &newest] {
+        ask_hello(&edge, Some(good)).await.unwrap();
+    }
+    assert_eq!(code(ask_hello(&edge, Some(&older)).await), ProblemCode::AgentRevoked);
+    let next = renew(&edge, Some(&newest)).await.unwrap();
+    for good in [&newest, &next] {
+        ask_hello(&edge, Some(good)).await.unwrap();
+    }
+    for old in [&backed_up, &since] {
+        assert_eq!(code(ask_hello(&edge, Some(old)).await), ProblemCode::AgentRevoked);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pta_agent_names_its_envelope_key_and_a_phs_has_none() {
     let edge = Edge::start().await;

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_landbridge-tenant");
 
 /// A folder with a tenant in it; what serves is killed with it.
-struct Place {
-    folder: tempfile::TempDir,
-    listen: SocketAddr,
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) listen: SocketAddr,
+    pub(crate) observe: SocketAddr,
     serving: Option<Child>,
     environment: Vec<(String, String)>,
 }
@@ -29,12 +30,17 @@ impl Drop for Place {
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let ports = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
         let [listen, observe] = ports.each_ref().map(|port| port.local_addr().unwrap());
         drop(ports);
-        let place =
-            Self { folder: tempfile::tempdir().unwrap(), listen, serving: None, environment: Vec::new() };
+        let place = Self {
+            folder: tempfile::tempdir().unwrap(),
+            listen,
+            observe,
+            serving: None,
+            environment: Vec::new(),
+        };
         let url = format!("https://{listen}");
         let data = place.folder.path().join("data").display().to_string();
         let made = place
@@ -45,7 +51,7 @@ impl Place {
         place
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("tenant.toml")
     }
 
@@ -60,7 +66,7 @@ impl Place {
         command
     }
 
-    fn run(&self, arguments: &[&str], input: &str) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -68,7 +74,7 @@ impl Place {
         child.wait_with_output().unwrap()
     }
 
-    fn serve(&mut self, level: &str) {
+    pub(crate) fn serve(&mut self, level: &str) {
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
         let mut command = self.command(&["serve", "--log-level", level]);
         self.serving = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
@@ -79,31 +85,35 @@ impl Place {
         }
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
-    fn terminate(&mut self) -> i32 {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(self.serving.as_ref().unwrap());
+        rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    pub(crate) fn terminate(&mut self) -> i32 {
+        self.signal(rustix::process::Signal::TERM);
         let mut child = self.serving.take().unwrap();
-        let id = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
         child.wait().unwrap().code().unwrap()
     }
 }
 
-fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn errors(output: &Output) -> String {
+pub(crate) fn errors(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-const ADD: [&str; 8] =
+pub(crate) const ADD: [&str; 8] =
     ["domains", "add", "--name", "corp.example.com", "--netbios", "CORP", "--sid", "S-1-5-21-1-2-3"];
 
 #[test]
@@ -195,6 +205,8 @@ fn the_help_is_complete() {
         "users",
         "groups",
         "signin",
+        "backup",
+        "restore",
         "Exit codes",
         "Examples",
     ] {
@@ -248,4 +260,55 @@ fn at_trace_the_log_holds_no_password_token_credential_or_key() {
     for known in [secret, credential_secret, token.trim().to_owned(), "Hunter2!".to_owned()] {
         assert!(!log.contains(&known), "{known} stands in the log");
     }
+}
+
+#[test]
+fn a_tenant_that_serves_is_backed_up_and_not_restored_over() {
+    let mut place = Place::new();
+    place.serve("info");
+    assert_eq!(code(&place.run(&ADD, "")), 0);
+    let folder = place.folder.path().to_owned();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (backup, keys) = (path("backup"), path("keys"));
+    let made = place.run(&["backup", &backup, "--keys", &keys], "");
+    assert_eq!(code(&made), 0, "{}", errors(&made));
+    assert!(said(&made).contains("corp.example.com"), "{}", said(&made));
+    assert_eq!(code(&place.run(&["backup", &backup], "")), 3, "it is there already");
+    assert_eq!(code(&place.run(&["backup"], "")), 2);
+    assert_eq!(code(&place.run(&["backup", &path("one"), "--keys", &path("one")], "")), 2);
+    let over = place.run(&["restore", &backup, "--keys", &keys], "");
+    assert_eq!(code(&over), 3);
+    assert!(errors(&over).contains("a tenant serves from it"), "{}", errors(&over));
+    assert_eq!(place.terminate(), 0);
+    let over = place.run(&["restore", &backup, "--keys", &keys], "");
+    assert_eq!(code(&over), 3);
+    assert!(!errors(&over).contains("a tenant serves from it"), "{}", errors(&over));
+    fs::remove_dir_all(folder.join("data")).unwrap();
+    assert_eq!(code(&place.run(&["restore", &path("nothing"), "--keys", &keys], "")), 3);
+    let back = place.run(&["restore", &backup, "--keys", &keys], "");
+    assert_eq!(code(&back), 0, "{}", errors(&back));
+    place.serve("info");
+    assert!(said(&place.run(&["domains", "list"], "")).contains("corp.example.com"));
+}
+
+/// Under systemd's DynamicUser the state directory is reached through a link.
+#[test]
+fn a_data_directory_may_be_reached_through_a_link() {
+    let mut place = Place::new();
+    let data = place.folder.path().join("data");
+    fs::rename(&data, place.folder.path().join("private")).unwrap();
+    std::os::unix::fs::symlink("private", &data).unwrap();
+    place.serve("info");
+    assert_eq!(code(&place.run(&ADD, "")), 0);
+    let folder = place.folder.path().to_owned();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let made = place.run(&["backup", &path("backup"), "--keys", &path("keys")], "");
+    assert_eq!(code(&made), 0, "{}", errors(&made));
+    assert_eq!(place.terminate(), 0);
+    fs::remove_dir_all(folder.join("private")).unwrap();
+    fs::create_dir(folder.join("private")).unwrap();
+    let back = place.run(&["restore", &path("backup"), "--keys", &path("keys")], "");
+    assert_eq!(code(&back), 0, "{}", errors(&back));
+    assert!(data.is_symlink() && folder.join("private/secrets/ca.key").exists());
+    place.serve("info");
 }

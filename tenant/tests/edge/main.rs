@@ -10,4 +10,5 @@ mod command_line;
 mod directory;
 mod enrolment;
 mod harness;
+mod own_certificate;
 mod websocket;

@@ -77,19 +77,14 @@ impl Try {
 impl Application {
     /// An application of this tenant's.
     pub fn of(tenant: &Tenant, name: &str) -> Result<Self, LabError> {
-        let mut roots = RootCertStore::empty();
-        let path = tenant.root_certificate();
-        let root =
-            CertificateDer::from_pem_file(&path).map_err(|why| failed("reading the tenant's root", why))?;
-        roots.add(root).map_err(|why| failed("reading the tenant's root", why))?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|why| failed("setting up TLS", why))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = trusting(&tenant.root_certificate())?;
         let credential = tenant.credential(name)?;
-        Ok(Self { tls: Arc::new(tls), tenant: tenant.listen(), credential })
+        Ok(Self { tls, tenant: tenant.listen(), credential })
+    }
+
+    /// The same application at another address of the tenant, trusting this CA and no other.
+    pub fn at(&self, tenant: SocketAddr, ca: &Path) -> Result<Self, LabError> {
+        Ok(Self { tls: trusting(ca)?, tenant, credential: self.credential.clone() })
     }
 
     /// Not an application, but whoever has the identity in this state directory of a phs: posts frames.
@@ -155,6 +150,20 @@ impl Application {
         let answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
         answers.into_iter().collect::<Option<_>>().ok_or_else(|| failed("signing in", "an answer is missing"))
     }
+}
+
+/// TLS that trusts the CA of this file (PEM) alone.
+fn trusting(ca: &Path) -> Result<Arc<ClientConfig>, LabError> {
+    let mut roots = RootCertStore::empty();
+    let root = CertificateDer::from_pem_file(ca).map_err(|why| failed("reading a root", why))?;
+    roots.add(root).map_err(|why| failed("reading a root", why))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|why| failed("setting up TLS", why))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(tls))
 }
 
 type Stream = BufReader<StreamOwned<ClientConnection, TcpStream>>;

@@ -1,6 +1,7 @@
 //! A real `landbridge-tenant` in a folder of its own, on ephemeral loopback ports.
 //! Driven by its own command line, as an administrator would. Read by `application`, written to by `phs`.
 
+use super::certificates;
 use super::domain::Domain;
 use super::error::{Doing as _, LabError, failed};
 use super::population::{DOMAIN, NETBIOS};
@@ -109,6 +110,25 @@ impl Tenant {
         let said = || fs::read_to_string(&log).unwrap_or_default();
         wait_until("the tenant to serve", 30, serves, said)?;
         if ended { Err(failed("landbridge-tenant serve", said())) } else { Ok(()) }
+    }
+
+    /// Serves anew, and applications at an address of their own too, with a certificate of another CA: that
+    /// address, and that CA.
+    pub fn serve_applications(&self) -> Result<(SocketAddr, PathBuf), LabError> {
+        let [address, _] = free_ports()?;
+        let folder = self.folder.path().join("applications");
+        certificates::write(&folder, "tenant.example.com", address.ip())?;
+        let mut config = fs::read_to_string(self.config()).doing("read tenant.toml")?;
+        let file = |name: &str| folder.join(name).display().to_string();
+        config.push_str(&format!(
+            "[applications]\nlisten = \"{address}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            file("dc.pem"),
+            file("dc.key")
+        ));
+        fs::write(self.config(), config).doing("write tenant.toml")?;
+        self.stop()?;
+        self.serve()?;
+        Ok((address, folder.join("ca.pem")))
     }
 
     /// SIGKILL.

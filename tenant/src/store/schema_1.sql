@@ -1,0 +1,116 @@
+-- The schema of version 1 as it was released, for the tests of upgrade and restore alone. It never changes.
+
+CREATE TABLE tenant (
+    only_row     INTEGER PRIMARY KEY CHECK (only_row = 1),
+    id           BLOB NOT NULL,           -- the tenant's id
+    generation   BLOB NOT NULL,           -- anew at init and at restore
+    created_at   INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE domains (
+    id                  INTEGER PRIMARY KEY,
+    dns_name            TEXT NOT NULL UNIQUE,      -- lower case
+    netbios_name        TEXT NOT NULL UNIQUE,      -- upper case
+    sid                 TEXT NOT NULL UNIQUE,
+    allow_privileged    INTEGER NOT NULL DEFAULT 0,
+    min_iterations      INTEGER NOT NULL,          -- weaker digests are refused
+    -- password and lockout policy, each with its stamp as 28 big-endian bytes: version, time, invocation id
+    max_pwd_age                 INTEGER, max_pwd_age_stamp                 BLOB,
+    lockout_duration            INTEGER, lockout_duration_stamp            BLOB,
+    lockout_observation_window  INTEGER, lockout_observation_window_stamp  BLOB,
+    lockout_threshold           INTEGER, lockout_threshold_stamp           BLOB,
+    -- where its phs stands
+    acknowledged        TEXT,
+    acknowledged_before TEXT,
+    writer              BLOB,                      -- the one phs that writes: its agent id
+    added_at            INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE accounts (
+    object          BLOB PRIMARY KEY,              -- objectGUID
+    domain          INTEGER NOT NULL REFERENCES domains(id),
+    sid             TEXT NOT NULL,
+    presence        TEXT NOT NULL,                 -- as wire::upload::Presence
+    protected_user  INTEGER NOT NULL DEFAULT 0,
+    cycle           BLOB,                          -- the last full compare that named it
+    changed_at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX accounts_by_domain ON accounts(domain, presence);
+
+CREATE TABLE attributes (
+    object      BLOB NOT NULL REFERENCES accounts(object),
+    name        TEXT NOT NULL,                     -- as wire::upload::AttributeValue
+    stamp       BLOB NOT NULL,
+    value       ANY,                               -- NULL: removed
+    PRIMARY KEY (object, name)
+) STRICT, WITHOUT ROWID;
+
+-- Names that a person signs in with, folded; derived from attributes. Two objects may hold one name:
+-- then it signs nobody in.
+CREATE TABLE signin_names (
+    name    TEXT NOT NULL,                         -- 'user@domain' or 'DOMAIN\user', folded
+    object  BLOB NOT NULL REFERENCES accounts(object),
+    PRIMARY KEY (name, object)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX signin_names_by_object ON signin_names(object);
+
+CREATE TABLE digests (
+    object      BLOB PRIMARY KEY REFERENCES accounts(object),
+    stamp       BLOB NOT NULL,                     -- of unicodePwd
+    sealed      BLOB NOT NULL,                     -- crypto::seal over the digest's text
+    set_at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lockouts (
+    object          BLOB NOT NULL,
+    source          TEXT NOT NULL,
+    failures        INTEGER NOT NULL,
+    first_at        INTEGER NOT NULL,
+    last_at         INTEGER NOT NULL,
+    locked_until    INTEGER NOT NULL,
+    locks           INTEGER NOT NULL,              -- how often in a row: the lock grows
+    PRIMARY KEY (object, source)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE agents (
+    id              BLOB PRIMARY KEY,
+    domain          INTEGER NOT NULL REFERENCES domains(id),
+    role            TEXT NOT NULL,                 -- as wire::enroll::Role
+    state           TEXT NOT NULL,                 -- pending, approved, revoked, quarantined
+    software        TEXT NOT NULL,
+    host            TEXT NOT NULL,
+    serial          BLOB NOT NULL,                 -- of its newest certificate
+    not_after       INTEGER NOT NULL,              -- of its newest certificate
+    instance        BLOB,                          -- the process seen last
+    seen_at         INTEGER,
+    enrolled_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tokens (
+    hash        BLOB PRIMARY KEY,                  -- SHA-256 of the secret
+    role        TEXT NOT NULL,
+    domain      INTEGER NOT NULL REFERENCES domains(id),
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL,
+    spent_at    INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE apps (
+    id              BLOB PRIMARY KEY,
+    name            TEXT NOT NULL UNIQUE,
+    hash            BLOB NOT NULL,                 -- SHA-256 of the secret
+    domain          INTEGER REFERENCES domains(id),-- NULL: every domain
+    rate_per_minute INTEGER NOT NULL,
+    created_at      INTEGER NOT NULL,
+    rotated_at      INTEGER,
+    revoked_at      INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    id      INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    actor   TEXT NOT NULL,                         -- 'uid 0', 'agent <id>', 'app <name>', 'tenant'
+    action  TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    detail  TEXT NOT NULL
+) STRICT;
