@@ -8,7 +8,8 @@ use crate::pull::ObjectId;
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{
-    AttributeChange, Change, Dsname, Link, Linked, Page, Progress, SealedNtHash, Sid, Source, Stamp,
+    AttributeChange, Change, Dsname, Link, LinkStamp, Linked, Page, Progress, SealedNtHash, Sid, Source,
+    Stamp,
 };
 use landbridge_drsr::drs::cursor::Cursor;
 use std::collections::HashMap;
@@ -25,6 +26,10 @@ pub(crate) fn guid(rid: u32) -> Uuid {
 
 pub(crate) fn stamp(version: u32) -> Stamp {
     Stamp { version, time: version.into(), invocation_id: Uuid::from_u128(77) }
+}
+
+pub(crate) fn link_stamp(version: u32) -> LinkStamp {
+    LinkStamp { created: 7, written: stamp(version) }
 }
 
 pub(crate) fn cursor(usn: u8) -> Cursor {
@@ -112,7 +117,7 @@ impl Telling {
 }
 
 pub(crate) fn link(group: u32, member: u32, present: bool) -> Link {
-    Link { what: Linked::Member, from: dsname(group), to: dsname(member), present, stamp: stamp(1) }
+    Link { what: Linked::Member, from: dsname(group), to: dsname(member), present, stamp: link_stamp(1) }
 }
 
 pub(crate) fn page(changes: Vec<Change>, links: Vec<Link>, progress: Progress) -> Page {

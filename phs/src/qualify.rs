@@ -20,7 +20,7 @@ use crate::scope::Scope;
 use crate::translate::{self, Odd};
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Value};
-use landbridge_drsr::drs::change::{Change, Page, SealedNtHash, Sid};
+use landbridge_drsr::drs::change::{Change, Linked, Page, SealedNtHash, Sid};
 use landbridge_wire::upload::{self, DomainPolicy, Presence};
 use std::sync::Arc;
 use tracing::debug;
@@ -206,6 +206,14 @@ impl Desk<'_, '_> {
         let itself = (object.kind == Kind::Group).then_some(object.guid);
         for group in self.mirror.groups_of(object.guid, MOST_GROUPS)?.into_iter().chain(itself) {
             let Some(page) = self.singles.object(ObjectId::Guid(group), false)? else { continue };
+            let there = page.links.iter().any(|link| link.present && link.to.guid == object.guid);
+            let held = self.mirror.link(Linked::Member, group, object.guid)?.filter(|_| !there);
+            let told = self.mirror.object(group)?.is_some_and(|group| group.sent == Some(Sent::Present));
+            if let (Some(mut held), true) = (held, told) {
+                // No DC ever wrote this; whoever comes back by a new link comes with a later creation.
+                held.written.version = held.written.version.saturating_add(1);
+                self.batch.links.push(translate::told(group, (Linked::Member, object.guid, held), false));
+            }
             self.mirror.clear_links(group)?;
             for link in &page.links {
                 let present = link.present.then_some(link.stamp);
@@ -466,8 +474,14 @@ impl Desk<'_, '_> {
             self.quarantine(guid, &why)?;
             return Ok(None);
         }
-        let keys = page.keys;
-        Ok(page.changes.into_iter().find(|change| change.object.guid == guid).map(|change| (change, keys)))
+        let Page { keys, changes, links, .. } = page;
+        // All of its links come with it.
+        self.mirror.clear_links(guid)?;
+        for link in links.iter().filter(|link| link.present && link.from.guid == guid) {
+            self.mirror.set_link(link.what, guid, link.to.guid, Some(link.stamp))?;
+            self.batch.unsettled = true;
+        }
+        Ok(changes.into_iter().find(|change| change.object.guid == guid).map(|change| (change, keys)))
     }
 
     fn odd(&mut self, object: Object, odd: &Odd) -> Result<(), PhsError> {

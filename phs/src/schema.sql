@@ -41,7 +41,7 @@ CREATE TABLE links (
     what    TEXT NOT NULL,              -- member, manager, applies-to
     source  BLOB NOT NULL,
     target  BLOB NOT NULL,
-    stamp   BLOB NOT NULL,
+    stamp   BLOB NOT NULL,              -- 8 bytes of its creation, then its stamp
     PRIMARY KEY (what, source, target)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX links_by_target ON links(target);

@@ -1,7 +1,7 @@
 //! From the directory's words to the wire's: attributes, links, stamps, the domain's policy.
 //! Whether an account is carried at all is `qualify`'s business.
 
-use crate::mirror::Kind;
+use crate::mirror::{Kind, Told};
 use landbridge_drsr::drs::attribute::{Attribute as Name, Value};
 use landbridge_drsr::drs::change::{AttributeChange, Link, Linked, Stamp};
 use landbridge_wire::bounded::{Blob, List, Text};
@@ -38,13 +38,13 @@ pub fn link(link: &Link) -> upload::Link {
 }
 
 /// A link of the mirror's, as the wire has it.
-pub fn told(from: Uuid, (what, to, at): (Linked, Uuid, Stamp), present: bool) -> upload::Link {
+pub fn told(from: Uuid, (what, to, at): Told, present: bool) -> upload::Link {
     let what = match what {
         Linked::Member => upload::LinkKind::Member,
         Linked::Manager => upload::LinkKind::Manager,
         Linked::AppliesTo => upload::LinkKind::AppliesTo,
     };
-    upload::Link { what, from, to, present, stamp: stamp(at) }
+    upload::Link { what, from, to, present, created: at.created, stamp: stamp(at.written) }
 }
 
 /// The attributes that a record of such an object carries; the others are left out. `alternate`: the one that is a

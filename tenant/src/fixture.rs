@@ -282,7 +282,7 @@ pub(crate) fn contact(n: u128, name: &str) -> Record {
 }
 
 pub(crate) fn link(what: LinkKind, from: u128, to: u128, version: u32) -> Link {
-    Link { what, from: object(from), to: object(to), present: true, stamp: stamp(version) }
+    Link { what, from: object(from), to: object(to), present: true, created: 5, stamp: stamp(version) }
 }
 
 pub(crate) fn member(of: u128, who: u128) -> Link {

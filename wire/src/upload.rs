@@ -213,7 +213,10 @@ pub struct Link {
     pub to: Uuid,
     /// There, or there no longer.
     pub present: bool,
-    /// When and where it was written.
+    /// When the value was first written: seconds since 1601-01-01. A value that was forgotten wholly and is written again
+    /// begins anew, so this comes before the stamp: the greater pair holds (MS-DRSR 4.1.10.6, `VALUE_META_DATA_EXT_V1`).
+    pub created: u64,
+    /// When and where it was written last.
     pub stamp: Stamp,
 }
 

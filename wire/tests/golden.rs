@@ -232,7 +232,14 @@ fn a_directory_stands_as_in_level_1() {
             ],
         ),
     ];
-    let link = |what, from, to, present| Link { what, from: id(from), to: id(to), present, stamp: stamp(1) };
+    let link = |what, from, to, present| Link {
+        what,
+        from: id(from),
+        to: id(to),
+        present,
+        created: 13_408_000_000,
+        stamp: stamp(1),
+    };
     let links = vec![
         link(LinkKind::Member, 5, 4, true),
         link(LinkKind::Manager, 4, 8, false),

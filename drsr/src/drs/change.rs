@@ -99,7 +99,17 @@ pub struct Link {
     /// There, or there no longer.
     pub present: bool,
     /// When and where it was written.
-    pub stamp: Stamp,
+    pub stamp: LinkStamp,
+}
+
+/// When and where a value of a linked attribute was written (VALUE_META_DATA_EXT_V1, MS-DRSR 5.219). A value that was
+/// forgotten wholly and is written again begins anew, so its creation comes first in the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkStamp {
+    /// When it was first written: seconds since 1601-01-01 (DSTIME).
+    pub created: u64,
+    /// When and where it was written last.
+    pub written: Stamp,
 }
 
 /// A linked attribute.

@@ -4,7 +4,7 @@
 
 use crate::drs::attribute::{self, Attribute, Class, Syntax, Value};
 use crate::drs::change::{
-    AttributeChange, Change, Link, Page, Progress, Quarantined, SealedNtHash, Source, Stamp,
+    AttributeChange, Change, Link, LinkStamp, Page, Progress, Quarantined, SealedNtHash, Source, Stamp,
 };
 use crate::drs::cursor::Cursor;
 use crate::drs::prefix_table::Known;
@@ -149,7 +149,7 @@ impl Reading {
         let Some((Known::Linked(what), _)) = self.attributes.get(&raw.attid) else { return Ok(None) };
         let from = raw.object.ok_or("it has no name")?.checked()?;
         let to = crate::drs::dsname::RawName::from_value(raw.value).map_err(|_| "its value is no name")?;
-        let (to, stamp) = (to.checked()?, raw.stamp.into());
+        let (to, stamp) = (to.checked()?, LinkStamp { created: raw.created, written: raw.stamp.into() });
         Ok(Some(Link { what: *what, from, to, present: raw.present, stamp }))
     }
 }

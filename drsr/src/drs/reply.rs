@@ -86,6 +86,8 @@ pub struct RawLink<'a> {
     pub value: &'a [u8],
     /// `fIsPresent`
     pub present: bool,
+    /// `timeCreated`
+    pub created: u64,
     /// `MetaData`
     pub stamp: RawStamp,
 }
@@ -300,16 +302,16 @@ fn read_links<'a>(reader: &mut Reader<'a>, announced: u32) -> Result<Vec<RawLink
             let length = reader.u32()?;
             let has_value = reader.pointer()?;
             let present = reader.u32()? != 0;
-            reader.u64()?; // timeCreated
-            Ok((has_object, attid, length, has_value, present, read_stamp(reader)?))
+            let created = reader.u64()?;
+            Ok((has_object, attid, length, has_value, present, created, read_stamp(reader)?))
         })
         .collect::<Result<Vec<_>, Malformed>>()?;
     heads
         .into_iter()
-        .map(|(has_object, attid, length, has_value, present, stamp)| {
+        .map(|(has_object, attid, length, has_value, present, created, stamp)| {
             let object = if has_object { Some(RawName::read(reader)?) } else { None };
             let value = read_value(reader, length, has_value)?;
-            Ok(RawLink { object, attid, value, present, stamp })
+            Ok(RawLink { object, attid, value, present, created, stamp })
         })
         .collect()
 }

@@ -3,12 +3,12 @@
 
 use super::objects::{stamp_from_bytes, stamp_to_bytes};
 use super::{Mirror, StateError};
-use landbridge_drsr::drs::change::{Linked, Stamp};
-use rusqlite::params;
+use landbridge_drsr::drs::change::{LinkStamp, Linked};
+use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
 /// One value: the attribute, the object that it names, when and where it was written.
-pub type Told = (Linked, Uuid, Stamp);
+pub type Told = (Linked, Uuid, LinkStamp);
 
 pub(super) fn word(what: Linked) -> &'static str {
     match what {
@@ -26,6 +26,18 @@ fn parse(text: &str) -> Linked {
     }
 }
 
+fn to_bytes(stamp: LinkStamp) -> Vec<u8> {
+    [&stamp.created.to_be_bytes()[..], &stamp_to_bytes(stamp.written)].concat()
+}
+
+fn from_bytes(bytes: [u8; 36]) -> LinkStamp {
+    let (mut created, mut written) = ([0; 8], [0; 28]);
+    for (to, from) in created.iter_mut().chain(&mut written).zip(bytes) {
+        *to = from;
+    }
+    LinkStamp { created: u64::from_be_bytes(created), written: stamp_from_bytes(written) }
+}
+
 impl Mirror {
     /// Remembers a link, or that it is there no longer.
     pub fn set_link(
@@ -33,7 +45,7 @@ impl Mirror {
         what: Linked,
         source: Uuid,
         target: Uuid,
-        present: Option<Stamp>,
+        present: Option<LinkStamp>,
     ) -> Result<(), StateError> {
         self.unresolved.set(true);
         self.checked(|database| match present {
@@ -41,7 +53,7 @@ impl Mirror {
                 .prepare_cached(
                     "INSERT OR REPLACE INTO links (what, source, target, stamp) VALUES (?1, ?2, ?3, ?4)",
                 )?
-                .execute(params![word(what), source.as_bytes(), target.as_bytes(), stamp_to_bytes(stamp)])
+                .execute(params![word(what), source.as_bytes(), target.as_bytes(), to_bytes(stamp)])
                 .map(|_| ()),
             None => database
                 .prepare_cached("DELETE FROM links WHERE what = ?1 AND source = ?2 AND target = ?3")?
@@ -77,9 +89,19 @@ impl Mirror {
             let rows =
                 query.query_map(params![source.as_bytes(), what, target.as_bytes(), limit], |row| {
                     let what: String = row.get(0)?;
-                    Ok((parse(&what), Uuid::from_bytes(row.get(1)?), stamp_from_bytes(row.get(2)?)))
+                    Ok((parse(&what), Uuid::from_bytes(row.get(1)?), from_bytes(row.get(2)?)))
                 })?;
             rows.collect()
+        })
+    }
+
+    /// When and where a link was written, if it is there.
+    pub fn link(&self, what: Linked, source: Uuid, target: Uuid) -> Result<Option<LinkStamp>, StateError> {
+        self.checked(|database| {
+            let sql = "SELECT stamp FROM links WHERE what = ?1 AND source = ?2 AND target = ?3";
+            let mut query = database.prepare_cached(sql)?;
+            let key = params![word(what), source.as_bytes(), target.as_bytes()];
+            query.query_row(key, |row| Ok(from_bytes(row.get(0)?))).optional()
         })
     }
 
@@ -100,12 +122,16 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::tests::directory;
     use super::*;
+    use landbridge_drsr::drs::change::Stamp;
 
     #[test]
     fn all_links_of_an_object_are_read_in_portions_and_those_of_others_are_not() {
         let directory = directory();
         let mirror = Mirror::open(directory.path()).unwrap();
-        let stamp = |version| Stamp { version, time: 5, invocation_id: Uuid::from_u128(9) };
+        let stamp = |version| LinkStamp {
+            created: u64::MAX >> 1,
+            written: Stamp { version, time: 5, invocation_id: Uuid::from_u128(9) },
+        };
         let id = |n: u32| Uuid::from_u128(n.into());
         for n in 10..17 {
             mirror.set_link(Linked::Member, id(1), id(n), Some(stamp(n))).unwrap();
@@ -124,6 +150,8 @@ mod tests {
         assert_eq!(all.first(), Some(&(Linked::AppliesTo, id(12), stamp(1))));
         assert_eq!(all.get(1..).unwrap(), members);
         assert_eq!(mirror.groups_of(id(12), 10).unwrap(), [id(1), id(2)]);
+        assert_eq!(mirror.link(Linked::Member, id(1), id(12)).unwrap(), Some(stamp(12)));
+        assert_eq!(mirror.link(Linked::Manager, id(1), id(12)).unwrap(), None);
         mirror.clear_links(id(1)).unwrap();
         assert!(mirror.links_after(id(1), None, 3).unwrap().is_empty());
     }

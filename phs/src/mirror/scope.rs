@@ -261,7 +261,7 @@ mod tests {
     use super::super::Kind;
     use super::super::tests::directory;
     use super::*;
-    use crate::fixture::{domain, guid, stamp};
+    use crate::fixture::{domain, guid, link_stamp};
 
     struct Bench {
         mirror: Mirror,
@@ -286,7 +286,7 @@ mod tests {
         }
 
         fn link(&self, group: u32, member: u32, present: bool) {
-            let present = present.then(|| stamp(1));
+            let present = present.then(|| link_stamp(1));
             self.mirror.set_link(Linked::Member, guid(group), guid(member), present).unwrap();
         }
 
@@ -363,7 +363,7 @@ mod tests {
         bench.link(1201, 1202, true);
         bench.link(1202, 1105, true);
         bench.link(1203, 1106, true);
-        bench.mirror.set_link(Linked::AppliesTo, guid(9), guid(1201), Some(stamp(1))).unwrap();
+        bench.mirror.set_link(Linked::AppliesTo, guid(9), guid(1201), Some(link_stamp(1))).unwrap();
         bench.mirror.set_entry("CN=1201", guid(1201)).unwrap();
         bench.mirror.set_entry("CN=1203", guid(1203)).unwrap();
         let all = bench.place(1107, 0, 513);

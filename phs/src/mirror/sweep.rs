@@ -89,7 +89,7 @@ mod tests {
     use super::super::tests::directory;
     use super::super::{Bounds, Kind, Sent};
     use super::*;
-    use crate::fixture::{domain, guid, stamp};
+    use crate::fixture::{domain, guid, link_stamp};
     use crate::scope::Scope;
     use landbridge_drsr::drs::change::Linked;
 
@@ -140,7 +140,7 @@ mod tests {
         put(&mirror, 1115, Kind::Computer, None, same);
         put(&mirror, 1900, Kind::Person, present, same);
         for (group, member) in [(512, 1101), (512, 1104), (512, 1900), (525, 1105)] {
-            mirror.set_link(Linked::Member, guid(group), guid(member), Some(stamp(1))).unwrap();
+            mirror.set_link(Linked::Member, guid(group), guid(member), Some(link_stamp(1))).unwrap();
         }
         let all = misplaced(&mirror, &Scope::default());
         assert_eq!(all, [500, 1101, 1103, 1105, 1106, 1107, 1108, 1112, 1113]);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::fixture::{Dc, Telling, domain, guid, link, page as told, stamp};
+use crate::fixture::{Dc, Telling, domain, guid, link, link_stamp, page as told, stamp};
 use crate::mirror::tests::directory;
 use crate::privileged::protected_groups;
 use landbridge_drsr::drs::attribute::Class;
@@ -145,7 +145,7 @@ fn a_privileged_account_leaves_without_its_password() {
         .mirror
         .put(&Object { kind: Kind::Group, sid: Some(domain().with_rid(512)), ..Object::unknown(guid(512)) })
         .unwrap();
-    bench.mirror.set_link(Linked::Member, guid(512), guid(1102), Some(stamp(1))).unwrap();
+    bench.mirror.set_link(Linked::Member, guid(512), guid(1102), Some(link_stamp(1))).unwrap();
     bench.resolve();
     let all = vec![
         Telling::user(500),
@@ -256,6 +256,24 @@ fn a_reanimated_account_is_in_the_groups_that_the_dc_says_and_in_no_others() {
         let told: Vec<_> = drafts(&batch).iter().map(|(who, presence, ..)| (*who, *presence)).collect();
         assert_eq!((told, batch.unsettled), (vec![(1105, presence)], true));
     }
+}
+
+#[test]
+fn the_tenant_hears_that_a_reanimated_account_lost_its_groups() {
+    let dc = Dc::default().group(1201, &[]).group(1202, &[1105]).holds(1105, || Telling::user(1105));
+    let mut bench = Bench::new(dc);
+    let groups = vec![Telling::group(1201), Telling::group(1202), Telling::user(1105)];
+    bench.page(groups, vec![link(1201, 1105, true), link(1202, 1105, true)]);
+    bench.page(vec![Telling::of(1105).deleted()], vec![]);
+    let batch = bench.page(vec![Telling::of(1105).with(Attribute::IsDeleted, None)], vec![]);
+    let told: Vec<_> = batch.links.iter().map(|link| (link.from, link.to, link.present)).collect();
+    assert_eq!(told, [(guid(1201), guid(1105), false)]);
+    let link = batch.links[0];
+    assert_eq!(
+        (link.created, link.stamp.version),
+        (7, 2),
+        "later than what the tenant holds, earlier than any new link"
+    );
 }
 
 #[test]

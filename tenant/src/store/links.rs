@@ -27,7 +27,9 @@ pub fn put(
     link: &Link,
     full_compare: Option<Uuid>,
 ) -> Result<bool, StoreError> {
-    let (what, stamp) = (kind_text(link.what), stamps::to_bytes(&link.stamp));
+    // Its creation comes first in the order.
+    let stamp = [&link.created.to_be_bytes()[..], &stamps::to_bytes(&link.stamp)].concat();
+    let what = kind_text(link.what);
     let key = (link.from.as_bytes(), what, link.to.as_bytes(), domain);
     let held = transaction
         .prepare_cached(

@@ -71,7 +71,7 @@ CREATE TABLE links (
     what    TEXT NOT NULL,                         -- as wire::upload::LinkKind
     target  BLOB NOT NULL,                         -- objectGUID of the object that the value names
     domain  INTEGER NOT NULL REFERENCES domains(id),
-    stamp   BLOB NOT NULL,
+    stamp   BLOB NOT NULL,                         -- its creation, then its stamp
     present INTEGER NOT NULL,
     cycle   BLOB,                                  -- the last full compare that named it
     PRIMARY KEY (source, what, target, domain)

@@ -42,7 +42,7 @@ fn group(number: u128, name: &str) -> Record {
 
 fn member(of: u128, who: u128) -> Link {
     let (from, to) = (Uuid::from_u128(of), Uuid::from_u128(who));
-    Link { what: LinkKind::Member, from, to, present: true, stamp: stamp() }
+    Link { what: LinkKind::Member, from, to, present: true, created: 5, stamp: stamp() }
 }
 
 fn gone(record: Record, presence: Presence) -> Record {

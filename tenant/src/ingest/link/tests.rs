@@ -173,6 +173,12 @@ fn a_link_goes_by_its_stamp_and_a_removed_one_is_not_brought_back_by_a_late_come
     assert!(members(&tenant, 2).is_empty());
     tenant.send(&links_of(vec![], vec![Link { stamp: stamp(3), ..member(2, 1) }]));
     assert_eq!(members(&tenant, 2), [object(1)]);
+    // One that AD had forgotten wholly, and that is written anew, begins at version 1 with a later creation.
+    tenant.send(&links_of(vec![], vec![Link { present: false, stamp: stamp(9), ..member(2, 1) }]));
+    assert!(members(&tenant, 2).is_empty());
+    let created = member(2, 1).created + 1;
+    tenant.send(&links_of(vec![], vec![Link { created, ..member(2, 1) }]));
+    assert_eq!(members(&tenant, 2), [object(1)]);
     // Also one that was never heard of before it was removed.
     tenant.send(&links_of(
         vec![],
