@@ -51,6 +51,12 @@ def read(sam_name):
     }
 
 
+def resultant_policy(sam_name):
+    """msDS-ResultantPSO, as the DC computes it."""
+    entry = found(sam_name, ["msDS-ResultantPSO"])
+    return str(entry["msDS-ResultantPSO"][0]) if "msDS-ResultantPSO" in entry else None
+
+
 def set_password(sam_name, password):
     change = ldb.Message(found(sam_name).dn)
     value = password.encode("utf-16-le")
@@ -264,7 +270,7 @@ VERBS = {
     for verb in (
         read, set_password, create, add, set_at, set_attributes, force_attribute, new_invocation_id, set_domain,
         set_pwd_last_set, flags, members, create_container, move, rename_container, delete, rename, rename_rdn,
-        reanimate, people, which_password, rights, grant, outbound_replication, keytab,
+        reanimate, people, resultant_policy, which_password, rights, grant, outbound_replication, keytab,
     )
 }  # fmt: skip
 

@@ -125,6 +125,12 @@ impl Domain {
         Ok(Identity { guid, sid: text("sid"), dn: text("dn") })
     }
 
+    /// The DN of the password settings object that holds for an account, as the DC computes it.
+    pub fn resultant_policy(&self, sam: &str) -> Result<Option<String>, LabError> {
+        let found = self.edit(&json!({"do": "resultant_policy", "sam_name": sam}))?;
+        Ok(found.as_str().map(str::to_owned))
+    }
+
     /// A reset by an administrator.
     pub fn set_password(&self, sam: &str, password: &str) -> Result<(), LabError> {
         self.edit(&json!({"do": "set_password", "sam_name": sam, "password": password})).map(drop)

@@ -252,6 +252,77 @@ fn a_fine_grained_policy_goes_to_the_tenant_with_those_to_whom_it_applies_even_o
     assert_eq!(links(&road, "member", strict.guid), [domain.identity(&person(1).sam).unwrap().guid]);
 }
 
+/// Precedence, and to whom it applies.
+fn settings(road: &Road, name: &str, precedence: u32, to: &[&str]) {
+    let to: Vec<String> = to.iter().map(|sam| road.domain.identity(sam).unwrap().dn).collect();
+    road.domain
+        .add(
+            &format!("CN={name},CN=Password Settings Container,CN=System"),
+            json!({
+                "objectClass": "msDS-PasswordSettings",
+                "msDS-PasswordSettingsPrecedence": precedence.to_string(),
+                "msDS-PasswordReversibleEncryptionEnabled": "FALSE",
+                "msDS-PasswordHistoryLength": "0",
+                "msDS-PasswordComplexityEnabled": "FALSE",
+                "msDS-MinimumPasswordLength": "0",
+                "msDS-MinimumPasswordAge": "0",
+                "msDS-MaximumPasswordAge": "-864000000000",
+                "msDS-LockoutThreshold": "3",
+                "msDS-LockoutObservationWindow": "-18000000000",
+                "msDS-LockoutDuration": "-18000000000",
+                "msDS-PSOAppliesTo": to,
+            }),
+        )
+        .unwrap();
+}
+
+#[test]
+fn the_tenant_applies_the_fine_grained_policy_that_the_dc_itself_computes() {
+    let road = Road::new(own_domain(20), "entra");
+    let domain = &road.domain;
+    for group in ["Outer", "Inner", "Other"] {
+        domain.create_group(group).unwrap();
+    }
+    domain.set_member("Outer", "Inner", true).unwrap();
+    for (group, n) in [("Inner", 1), ("Other", 1), ("Outer", 2), ("Other", 3), ("Inner", 4)] {
+        domain.set_member(group, &person(n).sam, true).unwrap();
+    }
+    settings(&road, "By nesting", 30, &["Outer"]);
+    settings(&road, "Stronger", 20, &["Other"]);
+    settings(&road, "Direct", 40, &[&person(4).sam]);
+    let compare = |what: &str| {
+        road.once();
+        let mut said = Vec::new();
+        for n in 1..=5 {
+            let shown = road.tenant.run(&["users", "show", &person(n).upn, "--json"], None).unwrap();
+            let shown = shown.expect_code(0).json()["accounts"][0]["password_policy"]["of"].to_string();
+            let computed = domain.resultant_policy(&person(n).sam).unwrap();
+            match &computed {
+                None => assert_eq!(shown, "\"the domain\"", "{what}: {n}"),
+                Some(dn) => {
+                    let name = dn.split(',').next().unwrap().trim_start_matches("CN=");
+                    assert!(
+                        shown.contains(&format!("password settings object {name} ")),
+                        "{what}: {n}: {shown}, {dn}"
+                    );
+                }
+            }
+            said.push(computed.map(|dn| dn.split(',').next().unwrap().to_owned()));
+        }
+        said
+    };
+    let name = |text: &str| Some(format!("CN={text}"));
+    let first = [name("Stronger"), name("By nesting"), name("Stronger"), name("Direct"), None];
+    assert_eq!(compare("at first"), first);
+    domain.set_member("Other", &person(1).sam, false).unwrap();
+    domain.set_member("Inner", &person(5).sam, true).unwrap();
+    let second =
+        [name("By nesting"), name("By nesting"), name("Stronger"), name("Direct"), name("By nesting")];
+    assert_eq!(compare("after two changes of membership"), second);
+    // Passwords of the lab are fresh, so a limit of a day lets everybody in; the threshold of three is what shows.
+    road.assert_in(&person(1).upn, &person(1).password);
+}
+
 #[test]
 fn one_member_more_of_a_large_group_is_one_link() {
     let road = Road::new(own_domain(2000), "entra");
