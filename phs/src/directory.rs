@@ -44,10 +44,18 @@ impl std::fmt::Debug for Session {
 
 impl Session {
     /// Connects to the first DC of the list that serves: that takes the account, replicates, and holds the domain with
-    /// this SID. `further`: attributes that are asked for besides.
-    pub fn open(config: &DirectoryConfig, further: &[Attribute], domain: &Sid) -> Result<Self, PhsError> {
+    /// this SID. `further`: attributes that are asked for besides. `distrusted`: DCs that are passed over, by name.
+    pub fn open(
+        config: &DirectoryConfig,
+        further: &[Attribute],
+        domain: &Sid,
+        distrusted: &[String],
+    ) -> Result<Self, PhsError> {
         let mut last = None;
         for controller in controllers(config)? {
+            if distrusted.contains(&controller.name) {
+                continue;
+            }
             let directory = Arc::new(config.open(&controller, further)?);
             // Whether it replicates at all is said with the first read, not with the bind.
             let opened = Connection::open(&directory).and_then(|mut connection| {

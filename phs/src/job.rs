@@ -4,15 +4,18 @@
 use crate::config::Config;
 use crate::cycle::{Cycle, Order, Tally};
 use crate::directory::Session;
+use crate::discover::controllers;
 use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::progress::Witness;
+use crate::pull::{Error, PullError};
 use crate::send::{Sender, Tenant};
 use crate::stop::Stop;
 use landbridge_agent::http::Client;
 use landbridge_agent::{Identity, enroll, renew, tls};
 use landbridge_drsr::drs::change::Sid;
 use tokio::runtime::Handle;
+use tracing::error;
 use uuid::Uuid;
 
 /// A cycle to be run.
@@ -46,6 +49,9 @@ pub struct Kept {
     session: Option<Session>,
     /// And the certificate that it shows.
     sender: Option<(Sender, Vec<u8>)>,
+    /// DCs that were turned back to an earlier state of their database. They are not read any more, until the configuration
+    /// is read again.
+    distrusted: Vec<String>,
 }
 
 impl std::fmt::Debug for Kept {
@@ -61,6 +67,8 @@ pub struct Done {
     pub tally: Tally,
     /// The DC that was read.
     pub controller: String,
+    /// DCs that are not believed any more.
+    pub distrusted: Vec<String>,
     /// When the certificate is over: seconds since 1970.
     pub certificate_ends: i64,
 }
@@ -95,15 +103,33 @@ pub fn means(config: &Config) -> Result<enroll::Means, PhsError> {
 }
 
 impl Job<'_> {
-    /// Runs it. After an error nothing is kept.
+    /// Runs it. After an error no connection is kept. A DC that was turned back is left for another, with which all is
+    /// compared; if there is none, that is the error.
     pub fn run(&self, kept: &mut Kept) -> Result<Done, PhsError> {
         let mut used = std::mem::take(kept);
-        let done = self.over(&mut used)?;
+        kept.distrusted.clone_from(&used.distrusted);
+        let done = match self.over(&mut used, self.full) {
+            Err(PhsError::Pull(PullError::Directory {
+                controller,
+                error: error @ Error::Rollback { .. },
+            })) => {
+                kept.distrusted.push(controller.clone());
+                let others = controllers(&self.config.directory)?;
+                if others.iter().all(|other| kept.distrusted.contains(&other.name)) {
+                    kept.distrusted.clear();
+                    return Err(PullError::Directory { controller, error }.into());
+                }
+                error!(controller, %error, "this domain controller is not believed any more: comparing all through another");
+                used = Kept { distrusted: kept.distrusted.clone(), ..Kept::default() };
+                self.over(&mut used, true)?
+            }
+            other => other?,
+        };
         *kept = used;
         Ok(done)
     }
 
-    fn over(&self, kept: &mut Kept) -> Result<Done, PhsError> {
+    fn over(&self, kept: &mut Kept, full: bool) -> Result<Done, PhsError> {
         let Self { config, runtime, .. } = *self;
         let mut identity = identity(config)?;
         let domain = domain(&identity)?;
@@ -123,13 +149,13 @@ impl Job<'_> {
             None => {
                 let further: Vec<_> =
                     config.scope.attributes().chain(config.directory.alternate_login).collect();
-                Session::open(&config.directory, &further, &domain)?
+                Session::open(&config.directory, &further, &domain, &kept.distrusted)?
             }
         };
         let session = kept.session.insert(session);
         let controller = session.controller().name.clone();
         let order = Order {
-            full: self.full,
+            full,
             domain,
             include: config.privileged.include.clone(),
             scope: config.scope.clone(),
@@ -152,6 +178,7 @@ impl Job<'_> {
             stop: self.stop,
         };
         let tally = cycle.run()?;
-        Ok(Done { tally, controller, certificate_ends: identity.not_after })
+        let distrusted = kept.distrusted.clone();
+        Ok(Done { tally, controller, distrusted, certificate_ends: identity.not_after })
     }
 }

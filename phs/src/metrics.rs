@@ -137,6 +137,11 @@ fn metrics(status: &Status, now: i64) -> String {
         let ago = now.saturating_sub(at).max(0);
         tell("seconds_since_full_compare", gauge, "Since all was last compared", &ago);
     }
+    let help = "Accounts that left the scope and are held back until somebody confirms";
+    tell("held_accounts", gauge, help, &status.held);
+    let help = "Domain controllers that were turned back, and are not read any more";
+    tell("distrusted_controllers", gauge, help, &status.distrusted.len());
+    tell("staging", gauge, "1 when nothing is sent", &u8::from(status.staging));
     tell("quarantined_objects", gauge, "Objects that cannot be carried", &status.quarantined);
     let left = status.certificate_ends.saturating_sub(now);
     tell("certificate_seconds_left", gauge, "Life of this agent's certificate", &left);

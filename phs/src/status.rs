@@ -64,6 +64,9 @@ pub struct Status {
     /// Accounts that left the scope and are held back until an administrator confirms.
     #[serde(default)]
     pub held: u64,
+    /// DCs that were turned back to an earlier state, and are not read any more.
+    #[serde(default)]
+    pub distrusted: Vec<String>,
     /// How many objects are in quarantine.
     pub quarantined: u64,
     /// The first of them: objectGUID and reason.
@@ -123,16 +126,25 @@ impl Status {
         let moves_on = self.cycle_since.is_some_and(|since| self.moved_on_at > since.saturating_add(1))
             && now.saturating_sub(self.moved_on_at) <= patience;
         if stale <= patience || moves_on {
-            return (self.held > 0).then(|| {
-                format!(
-                    "{} accounts left the scope and are held back: look at them (`once --dry-run`), then `once \
-                     --confirm-removals {}`",
-                    self.held, self.held
-                )
-            });
+            return self.asks_for_somebody();
         }
         let why = self.trouble.as_ref().map_or("", |trouble| &trouble.what);
         Some(format!("no complete cycle for {stale} s; {why}").trim_end_matches("; ").to_owned())
+    }
+
+    /// What goes on, and needs a person all the same.
+    fn asks_for_somebody(&self) -> Option<String> {
+        if self.held > 0 {
+            return Some(format!(
+                "{} accounts left the scope and are held back: look at them (`once --dry-run`), then `once \
+                 --confirm-removals {}`",
+                self.held, self.held
+            ));
+        }
+        (!self.distrusted.is_empty()).then(|| {
+            let names = self.distrusted.join(", ");
+            format!("{names} was turned back to an earlier state (USN rollback) and is read no more: take it out of service")
+        })
     }
 }
 
@@ -182,7 +194,7 @@ impl Board {
 
     /// A cycle is complete.
     pub fn complete(&self, done: &Done, took: Duration, now: i64) {
-        let Done { tally, controller, certificate_ends } = done;
+        let Done { tally, controller, distrusted, certificate_ends } = done;
         self.change(|status| {
             status.cycle_since = None;
             status.cycles += 1;
@@ -191,6 +203,7 @@ impl Board {
             (status.failed_in_a_row, status.trouble) = (0, None);
             status.certificate_ends = *certificate_ends;
             status.held = tally.held;
+            status.distrusted.clone_from(distrusted);
             if tally.mode == "full" {
                 status.compared_at = Some(now);
             }
@@ -287,7 +300,9 @@ mod tests {
         assert!(status.unhealthy(9_361).is_some(), "it stands");
         (status.cycle_since, status.held) = (None, 612);
         assert!(status.unhealthy(2_300).unwrap().contains("--confirm-removals 612"));
-        status.held = 0;
+        (status.held, status.distrusted) = (0, vec!["dc1.corp.example.com".to_owned()]);
+        assert!(status.unhealthy(2_300).unwrap().contains("USN rollback"));
+        status.distrusted.clear();
         (status.cycle_since, status.moved_on_at) = (Some(9_360), 9_361);
         assert!(status.unhealthy(9_361).is_some(), "another try has just begun");
         // A clock that was set back.

@@ -219,7 +219,13 @@ fn what_status_knows_is_scraped_and_nothing_else_is_served_there() {
     assert!(metric(address, "records_sent_total") >= metric(address, "digests_sent_total"));
     assert_eq!(metric(address, "start_time_seconds"), status["started_at"].as_f64().unwrap());
     assert!((1.0..=86_400.0).contains(&metric(address, "certificate_seconds_left")));
-    for name in ["failed_cycles_in_a_row", "quarantined_objects"] {
+    for name in [
+        "failed_cycles_in_a_row",
+        "quarantined_objects",
+        "held_accounts",
+        "distrusted_controllers",
+        "staging",
+    ] {
         assert_eq!(metric(address, name), 0.0, "{name}");
     }
     assert!(metric(address, "seconds_since_last_complete_cycle") <= 10.0);

@@ -1,7 +1,10 @@
 //! Backups that were put back, at either end: noticed, and made good or refused, never believed.
 
 use crate::stage::{Road, own_domain, shared_domain};
-use landbridge_tests::lab::person;
+use landbridge_tests::lab::program::wait_until;
+use landbridge_tests::lab::second::SECOND;
+use landbridge_tests::lab::{PhsSettings, TenantSettings, person};
+use rustix::process::Signal;
 use std::fs;
 
 #[test]
@@ -80,6 +83,50 @@ fn a_dc_whose_databases_were_put_back_is_not_believed() {
     // What the tenant has is newer than what this DC says, and stays.
     road.assert_in(&who.upn, "set after the backup");
     road.assert_out(&who.upn, &who.password);
+}
+
+#[test]
+fn a_dc_that_was_turned_back_is_left_for_another_and_all_is_compared_through_that() {
+    let domain = own_domain(50);
+    let second = domain.join_second().unwrap();
+    let first = PhsSettings::for_domain(&domain, "entra");
+    let settings = PhsSettings {
+        before: vec![(first.controller.clone(), domain.address())],
+        controller: SECOND.into(),
+        address: Some(second.address()),
+        ..first
+    };
+    let road = Road::with(domain.clone(), &settings, &TenantSettings::default());
+    let backup = tempfile::tempdir().unwrap();
+    let who = person(3);
+    domain.kill_controller().unwrap();
+    domain.copy_databases(backup.path(), false).unwrap();
+    domain.start_controller().unwrap();
+    domain.set_password(&who.sam, "set after the backup").unwrap();
+    second.replicate().unwrap();
+    let mut daemon = road.phs.run_daemon().unwrap();
+    road.assert_in(&who.upn, "set after the backup");
+    domain.kill_controller().unwrap();
+    domain.copy_databases(backup.path(), true).unwrap();
+    domain.start_controller().unwrap();
+    daemon.signal(Signal::HUP);
+    let status = || road.phs.run(&["status", "--json"], None);
+    let left = || {
+        status().is_ok_and(|said| {
+            let status = said.json();
+            status["complete"]["controller"] == SECOND && status["complete"]["mode"] == "full"
+        })
+    };
+    wait_until("a full compare through the second DC", 60, left, || daemon.said()).unwrap();
+    let said = status().unwrap().expect_code(10);
+    assert!(said.json()["why"].as_str().unwrap().contains("dc1.corp.example.com was turned back"), "{said}");
+    // What was written before is still in force, and what is written at the second DC comes.
+    road.assert_in(&who.upn, "set after the backup");
+    second.set_password(&who.sam, "set at the second").unwrap();
+    let comes = || road.sign_in(&who.upn, "set at the second").accepted();
+    wait_until("the password of the second DC", 60, comes, || daemon.said()).unwrap();
+    daemon.signal(Signal::TERM);
+    daemon.finish(20).unwrap().expect_code(0);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 #![allow(clippy::indexing_slicing, reason = "of JSON values, which give null for what is not there")]
 
 mod agents;
+mod scope;
 
 use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::{
@@ -70,7 +71,8 @@ fn play(board: &mut Board) -> Result<(), LabError> {
     board.done("tenant", &tenant.url(), step);
 
     let step = Instant::now();
-    let phs = Phs::install(&PhsSettings { level: "warn", ..PhsSettings::for_domain(&domain, "strong") })?;
+    let settings = PhsSettings { level: "warn", ..PhsSettings::for_domain(&domain, "strong") };
+    let phs = Phs::install(&settings)?;
     phs.join(&tenant)?;
     board.done("phs", "enrolled by a one-time token, approved", step);
 
@@ -87,6 +89,7 @@ fn play(board: &mut Board) -> Result<(), LabError> {
     tries.board.line("… and the tenant's digest of it", "none", if stored { "there" } else { "none" });
     a_change(&mut tries, &domain, &tenant, &phs, &cast.changing)?;
     continuously(&mut tries, &domain, &phs, &cast.changing)?;
+    scope::play(&mut tries, &domain, &phs, &settings)?;
     agents::play(board, &domain, &tenant, &app)
 }
 
