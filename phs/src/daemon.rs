@@ -5,7 +5,7 @@
 use crate::config::Config;
 use crate::confirm;
 use crate::error::{PhsError, Who};
-use crate::job::{self, Job, Kept};
+use crate::job::{self, Done, Job, Kept};
 use crate::metrics;
 use crate::mirror::{Mirror, StateError};
 use crate::progress::{Lines, Witness};
@@ -114,8 +114,9 @@ impl Daemon<'_> {
             metrics::serve(self.runtime, address, board.clone(), reporting.clone(), self.now)?;
         }
         report(board.clone(), reporting.clone(), self.now)?;
-        let mut watching = self.watch(&board)?;
+        let mut watching = self.watch(&board, None)?;
         let mut kept = Kept::default();
+        let mut read = None;
         info!(domain = self.config.directory.domain, staging = self.config.staging, "started");
         let ended = loop {
             if self.stop.is_raised() {
@@ -124,8 +125,8 @@ impl Daemon<'_> {
             board.moves_on();
             if self.wake.reload.swap(false, Ordering::SeqCst) && self.reload(&mut schedule, &board) {
                 watching.raise();
-                watching = self.watch(&board)?;
-                kept = Kept::default();
+                watching = self.watch(&board, None)?;
+                (kept, read) = (Kept::default(), None);
             }
             if self.wake.moved.swap(false, Ordering::SeqCst) {
                 schedule.moved();
@@ -136,7 +137,17 @@ impl Daemon<'_> {
                 continue;
             };
             match self.cycle(work, &mirror, &board, instance, &mut kept) {
-                Ok(compared) => schedule.ended(Ended::Complete, compared, Instant::now(), chance()),
+                Ok(done) => {
+                    schedule.ended(Ended::Complete, done.tally.mode == "full", Instant::now(), chance());
+                    // What another DC commits says nothing of when this one has it.
+                    if read.as_ref() != Some(&done.controller) {
+                        if !board.is_watching(&done.controller) {
+                            watching.raise();
+                            watching = self.watch(&board, Some(done.controller.clone()))?;
+                        }
+                        read = Some(done.controller);
+                    }
+                }
                 Err(why) => match next(&why) {
                     Next::Again(how) => schedule.ended(how, false, Instant::now(), chance()),
                     Next::Stopped => break Ok(()),
@@ -151,7 +162,7 @@ impl Daemon<'_> {
         ended
     }
 
-    /// One cycle; whether it compared all.
+    /// One cycle.
     fn cycle(
         &self,
         work: Work,
@@ -159,7 +170,7 @@ impl Daemon<'_> {
         board: &Board,
         instance: Uuid,
         kept: &mut Kept,
-    ) -> Result<bool, PhsError> {
+    ) -> Result<Done, PhsError> {
         let began = Instant::now();
         board.begun((self.now)());
         let witness = Pulse { lines: Lines::new(Duration::from_secs(5)), board };
@@ -209,7 +220,7 @@ impl Daemon<'_> {
                 "the tenant has what changed"
             );
         }
-        Ok(tally.mode == "full")
+        Ok(done)
     }
 
     /// Reads the configuration again; whether it is another one now. One that is wrong changes nothing.
@@ -240,7 +251,7 @@ impl Daemon<'_> {
     }
 
     /// Starts the watch; it ends with what is given back.
-    fn watch(&self, board: &Arc<Board>) -> Result<Stop, PhsError> {
+    fn watch(&self, board: &Arc<Board>, read: Option<String>) -> Result<Stop, PhsError> {
         let stop = Stop::new();
         if !self.config.schedule.watch {
             board.seen(Seen::Blind("`watch = false`".to_owned()));
@@ -249,7 +260,7 @@ impl Daemon<'_> {
         let directory = self.config.directory.clone();
         let (ends, wake, board) = (stop.clone(), self.wake.clone(), board.clone());
         let watching = move || {
-            watch(&directory, &ends, |seen| {
+            watch(&directory, read.as_deref(), &ends, |seen| {
                 if seen == Seen::Moved {
                     wake.moved();
                 } else {

@@ -187,6 +187,11 @@ impl Board {
         });
     }
 
+    /// Whether this DC is watched.
+    pub fn is_watching(&self, controller: &str) -> bool {
+        held(&self.status).watching.as_deref() == Some(controller)
+    }
+
     /// A cycle begins.
     pub fn begun(&self, now: i64) {
         self.change(|status| status.cycle_since = Some(now));

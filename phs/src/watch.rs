@@ -32,15 +32,18 @@ pub enum Seen {
     Blind(String),
 }
 
-/// Watches the first of the DCs that answers, until `stop`. Blocking, for a thread of its own.
-pub fn watch(directory: &DirectoryConfig, stop: &Stop, mut tell: impl FnMut(Seen)) {
+/// Watches a DC until `stop`: the one that is read, if it is known and answers, or the first that does. Blocking, for a
+/// thread of its own.
+pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut tell: impl FnMut(Seen)) {
     let mut pause = FIRST_PAUSE;
     while !stop.is_raised() {
         let mut last = String::new();
-        let known = controllers(directory).unwrap_or_else(|why| {
+        let mut known = controllers(directory).unwrap_or_else(|why| {
             last = why.to_string();
             Vec::new()
         });
+        // The others keep their order.
+        known.sort_by_key(|controller| Some(controller.name.as_str()) != read);
         for controller in &known {
             match Line::open(controller).and_then(|mut line| line.usn().map(|_| line)) {
                 Ok(mut line) => {

@@ -44,6 +44,15 @@ pub struct SecondController {
 impl Domain {
     /// Joins a second DC, starts it and waits until it serves.
     pub fn join_second(&self) -> Result<SecondController, LabError> {
+        self.join("DC")
+    }
+
+    /// The same, read-only.
+    pub fn join_read_only(&self) -> Result<SecondController, LabError> {
+        self.join("RODC")
+    }
+
+    fn join(&self, role: &str) -> Result<SecondController, LabError> {
         let address = Address::take()?;
         let folder = self.folder().join("dc2");
         certificates::write(&folder.join("tls"), SECOND, address.ip())?;
@@ -55,7 +64,7 @@ impl Domain {
         let inside = |program: &str| inside(&hosts, &krb5, program);
 
         let mut join = inside(recipe::PYTHON);
-        join.args(["/usr/bin/samba-tool", "domain", "join", DOMAIN, "DC", "--dns-backend=NONE"])
+        join.args(["/usr/bin/samba-tool", "domain", "join", DOMAIN, role, "--dns-backend=NONE"])
             .arg(format!("--server={CONTROLLER}"))
             .arg(format!("--targetdir={}", folder.display()))
             .arg(format!("-U{NETBIOS}\\Administrator"))
@@ -67,9 +76,15 @@ impl Domain {
         let output = self.folder().join("output");
         must("joining a second DC", Running::start(join, None, &output)?.finish(60)?)?;
         let conf = folder.join("etc/smb.conf");
-        let mut name = inside(recipe::PYTHON);
-        name.args(["-c", ADD_SERVICE_NAME]).arg(&conf);
-        must("naming the second DC's service", Running::start(name, None, &output)?.finish(30)?)?;
+        if role == "DC" {
+            let mut name = inside(recipe::PYTHON);
+            name.args(["-c", ADD_SERVICE_NAME]).arg(&conf);
+            must("naming the second DC's service", Running::start(name, None, &output)?.finish(30)?)?;
+        } else {
+            // It writes nothing itself, and has no account of its own to name it by.
+            let names = [format!("HOST/{SECOND}"), "HOST/DC2".to_owned(), format!("ldap/{SECOND}")];
+            self.set_attributes("DC2$", json!({"servicePrincipalName": names}))?;
+        }
 
         let mut serve = inside(recipe::SAMBA);
         serve.args(["-F", "--no-process-group", "-s"]).arg(&conf);

@@ -343,3 +343,30 @@ fn one_member_more_of_a_large_group_is_one_link() {
     );
     assert_eq!(links(&road, "member", group).len(), 2000);
 }
+
+#[test]
+fn a_group_of_the_directory_decides_who_signs_in_during_a_rollout() {
+    let road = Road::new(own_domain(50), "entra");
+    let domain = &road.domain;
+    domain.create_group("Pilot").unwrap();
+    domain.create_group("Pilot team").unwrap();
+    domain.set_member("Pilot", "Pilot team", true).unwrap();
+    domain.set_member("Pilot team", &person(1).sam, true).unwrap();
+    road.once();
+    let policy = |arguments: &[&str]| {
+        let all = [&["domains", "policy", "corp.example.com"], arguments].concat();
+        road.tenant.run(&all, None).unwrap().expect_code(0)
+    };
+    policy(&["refuse"]);
+    let pilot = domain.identity("Pilot").unwrap().guid.to_string();
+    policy(&["phs", "--group", &pilot]);
+    road.assert_in(&person(1).upn, &person(1).password);
+    road.assert_out(&person(2).upn, &person(2).password);
+    domain.set_member("Pilot team", &person(2).sam, true).unwrap();
+    domain.set_member("Pilot team", &person(1).sam, false).unwrap();
+    road.once();
+    road.assert_in(&person(2).upn, &person(2).password);
+    road.assert_out(&person(1).upn, &person(1).password);
+    policy(&["phs"]);
+    road.assert_in(&person(1).upn, &person(1).password);
+}

@@ -133,3 +133,21 @@ fn two_objects_in_conflict_sign_nobody_in_under_the_name_that_both_want_and_are_
     assert!(shown.stdout.starts_with("More than one account"), "{shown}");
     road.assert_in(&person(3).upn, &person(3).password);
 }
+
+#[test]
+fn a_read_only_dc_is_refused_by_name_and_another_is_used() {
+    let domain = own_domain(50);
+    let read_only = domain.join_read_only().unwrap();
+    let first = PhsSettings::for_domain(&domain, "entra");
+    let alone =
+        PhsSettings { controller: SECOND.into(), address: Some(read_only.address()), ..first.clone() };
+    let road = Road::with(domain.clone(), &alone, &TenantSettings::default());
+    let said = road.phs.once(&[]).unwrap().expect_code(4);
+    assert!(said.stderr.contains(SECOND) && said.stderr.contains("read-only"), "{said}");
+    let said = road.phs.run(&["check"], None).unwrap().expect_code(4);
+    assert!(said.stdout.contains("FAIL  controller") && said.stdout.contains("read-only"), "{said}");
+    let both = PhsSettings { before: vec![(SECOND.to_owned(), read_only.address())], ..first };
+    road.phs.configure(&both).unwrap();
+    road.once();
+    road.assert_everybody_gets_in();
+}

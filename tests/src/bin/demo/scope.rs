@@ -29,11 +29,8 @@ pub(super) fn play(
     tries.line("right password", &who, &who.password, "refused")?;
     let explained = phs.run(&["explain", &who.upn], None)?;
     let because = explained.stdout.lines().find(|line| line.contains("exclude names")).unwrap_or_default();
-    tries.board.line(
-        "explain",
-        "outside the scope: exclude names",
-        because.trim().get(..32).unwrap_or(because),
-    );
+    let because = because.trim().split(':').next().unwrap_or_default();
+    tries.board.line("explain", "outside the scope", because);
     domain.move_to(&who.sam, "OU=People")?;
     once(phs, &[])?;
     tries.line("moved back; once; right password", &who, &who.password, "accepted")?;
