@@ -192,7 +192,10 @@ impl Desk<'_, '_> {
             self.reread_links_to(&object)?;
         }
         match object.kind {
-            Kind::Group | Kind::Policy => {}
+            // A tombstone has no links any more.
+            Kind::Group | Kind::Policy => {
+                self.batch.unsettled |= before.is_some_and(|(_, deleted)| deleted != object.deleted);
+            }
             // Whatever is in it is somewhere else now.
             Kind::Other => self.batch.unsettled |= before != Some((object.parent, object.deleted)),
             Kind::Person | Kind::Contact | Kind::Computer => return Ok(()),

@@ -168,7 +168,11 @@ impl Mirror {
                     walk(database, table, "SELECT guid FROM entries WHERE dn = ?1", &[dn])?;
                 }
             }
-            let applies = format!("SELECT target FROM links WHERE what = '{}'", word(Linked::AppliesTo));
+            let applies = format!(
+                "SELECT l.target FROM links l WHERE l.what = '{}' \
+                 AND NOT EXISTS (SELECT 1 FROM objects p WHERE p.guid = l.source AND p.deleted)",
+                word(Linked::AppliesTo)
+            );
             walk(database, "policy_group", &applies, &[])?;
             for table in WALKED {
                 primaries(database, table, domain)?;
@@ -212,12 +216,14 @@ fn walk(
     from: &str,
     parameters: &[&dyn rusqlite::ToSql],
 ) -> rusqlite::Result<()> {
-    // UNION, not UNION ALL: who was reached before is not walked again, so cycles end.
+    // UNION, not UNION ALL: who was reached before is not walked again, so cycles end. A tombstone loses its links, and
+    // nothing in the stream says so.
     let sql = format!(
         "INSERT OR IGNORE INTO temp.{table} \
          WITH RECURSIVE inside(guid) AS ( \
              {from} \
-             UNION SELECT l.target FROM links l JOIN inside i ON l.what = 'member' AND l.source = i.guid) \
+             UNION SELECT l.target FROM links l JOIN inside i ON l.what = 'member' AND l.source = i.guid \
+                   WHERE NOT EXISTS (SELECT 1 FROM objects g WHERE g.guid = i.guid AND g.deleted)) \
          SELECT guid FROM inside"
     );
     database.prepare_cached(&sql)?.execute(parameters).map(|_| ())
@@ -312,6 +318,11 @@ mod tests {
         assert!(!bench.place(1106, 0, 513).protected);
         bench.link(1201, 1202, false);
         assert!(!bench.place(1105, 0, 513).protected);
+        bench.link(1201, 1202, true);
+        assert!(bench.place(1105, 0, 513).protected);
+        let group = bench.mirror.object(guid(1202)).unwrap().unwrap();
+        bench.mirror.put(&Object { deleted: true, ..group }).unwrap();
+        assert!(!bench.place(1105, 0, 513).protected, "a tombstone has no members");
     }
 
     #[test]

@@ -491,6 +491,11 @@ fn a_member_of_a_scopes_group_enters_and_leaves_with_the_link() {
     assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
     assert_eq!(bench.page(vec![], vec![link(1201, 1202, false)]).links.len(), 1);
     assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::OutOfScope, 0, false)]);
+    bench.page(vec![], vec![link(1201, 1202, true)]);
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
+    // A group that is deleted loses its members without a word.
+    assert!(bench.page(vec![Telling::of(1202).deleted()], vec![]).unsettled);
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::OutOfScope, 0, false)]);
 }
 
 #[test]

@@ -123,6 +123,15 @@ fn members_of_a_scopes_group_are_carried_through_groups_from_the_first_cycle_on(
     assert_eq!(said, [1, 1, 2], "{tally}");
     inside(&road, &person(22));
     outside(&road, &person(21));
+    // A group that is deleted has no members any more, and AD says so by its tombstone alone.
+    domain.create_group("Cloud guests").unwrap();
+    domain.set_member("Cloud", "Cloud guests", true).unwrap();
+    domain.set_member("Cloud guests", &person(30).sam, true).unwrap();
+    road.once();
+    inside(&road, &person(30));
+    domain.delete("Cloud guests").unwrap();
+    assert_eq!(road.once()["removed"], 2, "the group and its member");
+    outside(&road, &person(30));
     // A whole team leaves by one link: more than the guard lets go.
     domain.set_member("Cloud", "Cloud team", false).unwrap();
     let held = road.once();
