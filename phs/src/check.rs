@@ -1,5 +1,5 @@
 //! The preflight: every prerequisite in order, and for each that fails what to do. Changes nothing.
-//! Neighbours: `main` prints the lines; [`controllers`] looks at each DC, [`account`] at what the account can do besides;
+//! Neighbours: `main` prints the lines; `controllers` looks at each DC, `account` at what the account can do besides;
 //! the same parts do the work in `cycle`.
 
 mod account;

@@ -55,15 +55,14 @@ pub struct Scope {
 
 impl Default for Scope {
     fn default() -> Self {
-        let none = Vec::new;
         Self {
-            include: none(),
-            exclude: none(),
-            groups: none(),
+            include: Vec::new(),
+            exclude: Vec::new(),
+            groups: Vec::new(),
             with: Vec::new(),
             without: Vec::new(),
             passwords: true,
-            password_groups: none(),
+            password_groups: Vec::new(),
         }
     }
 }
@@ -165,30 +164,21 @@ impl Scope {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 struct RawScope {
+    #[serde(default)]
     include: Vec<String>,
+    #[serde(default)]
     exclude: Vec<String>,
+    #[serde(default)]
     groups: Vec<String>,
+    #[serde(default)]
     with: Vec<String>,
+    #[serde(default)]
     without: Vec<String>,
-    passwords: bool,
+    passwords: Option<bool>,
+    #[serde(default)]
     password_groups: Vec<String>,
-}
-
-impl Default for RawScope {
-    fn default() -> Self {
-        let none = Vec::new;
-        Self {
-            include: none(),
-            exclude: none(),
-            groups: none(),
-            with: none(),
-            without: none(),
-            passwords: true,
-            password_groups: none(),
-        }
-    }
 }
 
 impl TryFrom<RawScope> for Scope {
@@ -202,7 +192,7 @@ impl TryFrom<RawScope> for Scope {
             include: raw.include,
             exclude: raw.exclude,
             groups: raw.groups,
-            passwords: raw.passwords,
+            passwords: raw.passwords.unwrap_or(true),
             password_groups: raw.password_groups,
         };
         if scope.entries().count() > MAX_ENTRIES {

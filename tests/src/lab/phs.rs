@@ -84,6 +84,14 @@ impl PhsSettings {
             state: None,
         }
     }
+
+    /// And after the DC that is named, this one.
+    #[must_use]
+    pub fn then(mut self, controller: &str, address: IpAddr) -> Self {
+        let first = std::mem::replace(&mut self.controller, controller.to_owned());
+        self.before.extend(self.address.replace(address).map(|address| (first, address)));
+        self
+    }
 }
 
 /// An installation of phs. Removed when dropped.

@@ -53,12 +53,7 @@ fn a_dc_with_replication_disabled_is_named_and_another_is_used() {
     let domain = own_domain(50);
     let second = domain.join_second().unwrap();
     let first = PhsSettings::for_domain(&domain, "entra");
-    let both = PhsSettings {
-        before: vec![(first.controller.clone(), domain.address())],
-        controller: SECOND.into(),
-        address: Some(second.address()),
-        ..first.clone()
-    };
+    let both = first.clone().then(SECOND, second.address());
     let road = Road::new(domain.clone(), "entra");
     domain.set_outbound_replication(false).unwrap();
     // Alone it is refused by its name, and the directory's administrator must act.
@@ -80,13 +75,7 @@ fn a_dc_with_replication_disabled_is_named_and_another_is_used() {
 fn when_the_first_dc_dies_the_daemon_reads_the_next_in_five_seconds() {
     let domain = own_domain(50);
     let second = domain.join_second().unwrap();
-    let first = PhsSettings::for_domain(&domain, "entra");
-    let settings = PhsSettings {
-        before: vec![(first.controller.clone(), domain.address())],
-        controller: SECOND.into(),
-        address: Some(second.address()),
-        ..first
-    };
+    let settings = PhsSettings::for_domain(&domain, "entra").then(SECOND, second.address());
     let road = Road::with(domain.clone(), &settings, &TenantSettings::default());
     let mut daemon = road.phs.run_daemon().unwrap();
     let who = person(4);

@@ -89,13 +89,7 @@ fn a_dc_whose_databases_were_put_back_is_not_believed() {
 fn a_dc_that_was_turned_back_is_left_for_another_and_all_is_compared_through_that() {
     let domain = own_domain(50);
     let second = domain.join_second().unwrap();
-    let first = PhsSettings::for_domain(&domain, "entra");
-    let settings = PhsSettings {
-        before: vec![(first.controller.clone(), domain.address())],
-        controller: SECOND.into(),
-        address: Some(second.address()),
-        ..first
-    };
+    let settings = PhsSettings::for_domain(&domain, "entra").then(SECOND, second.address());
     let road = Road::with(domain.clone(), &settings, &TenantSettings::default());
     let backup = tempfile::tempdir().unwrap();
     let who = person(3);
