@@ -40,7 +40,7 @@ pub struct Target {
     pub authentication: Authentication,
     /// The most objects in one page, 1 to 1000.
     pub page_objects: u32,
-    /// What is asked for besides what always is: a DC whose schema lacks one of them refuses to answer.
+    /// What is asked for besides what always is.
     pub further: Vec<Attribute>,
 }
 

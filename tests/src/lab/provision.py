@@ -1,7 +1,7 @@
 """Fills a domain that was just provisioned: its users, the delegated account and its keytab.
 
-Reads one JSON object from standard input. Passwords come that way only. All users are made in one
-transaction on the database itself: real Kerberos keys and hashes, at the price of deriving them.
+Reads one JSON object from standard input. Passwords come that way only. Users are made on the database itself, a
+thousand in a transaction (each costs more the longer it is): real Kerberos keys and hashes, at the price of deriving them.
 """
 
 import json
@@ -39,7 +39,6 @@ def add(dn, **values):
     sam.add(change)
 
 
-
 def escaped(text):
     for special in '\\,"+<>;=':
         text = text.replace(special, "\\" + special)
@@ -50,7 +49,10 @@ sam.transaction_start()
 policy(pwdProperties=0, minPwdLength=0, minPwdAge=0, pwdHistoryLength=0, maxPwdAge=-180 * DAY)
 people = f"OU=People,{domain}"
 add(people, objectClass="organizationalUnit")
-for user in wish["users"]:
+for number, user in enumerate(wish["users"]):
+    if number % 1000 == 999:
+        sam.transaction_commit()
+        sam.transaction_start()
     add(
         f"CN={escaped(user['sam'])},{people}",
         objectClass="user",
