@@ -11,7 +11,7 @@ mod entries;
 use crate::directory::Singles;
 use crate::error::PhsError;
 use crate::guard::{self, Guard};
-use crate::mirror::{Bounds, Mirror};
+use crate::mirror::{Bounds, Leaving, Mirror};
 use crate::privileged;
 use crate::progress::Witness;
 use crate::pull::{PullError, Reading};
@@ -135,6 +135,8 @@ const PLACES: &str = "scope";
 const FILTER: &str = "filter";
 /// When an administrator last confirmed removals: seconds since 1970.
 const CONFIRMED: &str = "confirmed";
+/// How many accounts the last sweep held back.
+const HELD: &str = "held";
 
 impl Cycle<'_> {
     /// Runs the cycle.
@@ -305,7 +307,7 @@ impl Cycle<'_> {
         if *unsettled {
             self.sweep(&mut batch, rules, courier)?;
         } else {
-            courier.tally.held = self.leaving()?.map_or(0, |leaving| leaving.pending);
+            courier.tally.held = self.mirror.fact(HELD)?.and_then(|held| held.parse().ok()).unwrap_or(0);
         }
         let cursor = cursor.to_bytes();
         let name = watermark::name(&cursor);
@@ -353,11 +355,11 @@ impl Cycle<'_> {
         courier: &mut Courier<'_>,
     ) -> Result<(), PhsError> {
         self.mirror.resolve(&rules.bounds)?;
-        let leaving = self.leaving()?.unwrap_or_default();
+        let leaving = self.leaving()?;
         let hold = self.order.guard.holds(&leaving, self.order.confirmed);
-        if hold {
-            courier.tally.held = leaving.pending;
-        } else if self.order.confirmed.is_some() {
+        courier.tally.held = if hold { leaving.pending } else { 0 };
+        self.mirror.set_fact(HELD, &courier.tally.held.to_string())?;
+        if !hold && self.order.confirmed.is_some() {
             self.mirror.set_fact(CONFIRMED, &self.order.now.to_string())?;
         }
         let mut after = None;
@@ -377,14 +379,11 @@ impl Cycle<'_> {
         }
     }
 
-    /// Who leaves the scope; none if there is none to leave.
-    fn leaving(&self) -> Result<Option<crate::mirror::Leaving>, PhsError> {
-        if self.order.scope == Scope::default() {
-            return Ok(None);
-        }
+    /// Who leaves the scope.
+    fn leaving(&self) -> Result<Leaving, PhsError> {
         let confirmed = self.mirror.fact(CONFIRMED)?.and_then(|at| at.parse().ok()).unwrap_or(i64::MIN);
         let since = self.order.now.saturating_sub(guard::MEMORY).max(confirmed);
-        Ok(Some(self.mirror.leaving(since)?))
+        Ok(self.mirror.leaving(since)?)
     }
 
     /// All of it is remembered, or nothing.

@@ -1,12 +1,14 @@
 //! The daemon: what changes in AD is in force at the tenant in a moment, and what fails is told, tried again and over.
 
 use crate::stage::{Road, own_domain};
+use landbridge_tests::lab::program::Running;
 use landbridge_tests::lab::trial::{Draw, seed, size};
 use landbridge_tests::lab::{PhsSettings, TenantSettings, person};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 /// Nothing that is waited for here takes longer.
@@ -293,4 +295,32 @@ fn a_standstill_is_unhealthy_after_three_missed_polls_and_over_with_the_next_cyc
     assert!(age(&status) < 5 && status["trouble"].is_null(), "{status}");
     running.signal(Signal::TERM);
     running.finish(20).unwrap().expect_code(0);
+}
+
+#[test]
+fn systemd_hears_that_the_daemon_is_ready_and_alive_and_nothing_of_one_that_stands_still() {
+    let road = Road::new(own_domain(50), "entra");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut command = road.phs.command(&["run"]).unwrap();
+    command.env("NOTIFY_SOCKET", &path);
+    let mut daemon = Running::start(command, None, &road.phs.output()).unwrap();
+    let hear = || {
+        let mut said = [0; 256];
+        let length = socket.recv(&mut said)?;
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&said[..length]).into_owned())
+    };
+    assert_eq!(hear().unwrap().trim(), "READY=1");
+    for _ in 0..3 {
+        assert_eq!(hear().unwrap().trim(), "WATCHDOG=1");
+    }
+    daemon.signal(Signal::STOP);
+    // What was said before it stood still; then nothing for longer than five of its beats.
+    while hear().is_ok() {}
+    daemon.signal(Signal::CONT);
+    assert_eq!(hear().unwrap().trim(), "WATCHDOG=1");
+    daemon.signal(Signal::TERM);
+    daemon.finish(20).unwrap().expect_code(0);
 }

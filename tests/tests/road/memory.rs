@@ -2,7 +2,7 @@
 
 use crate::stage::{Road, shared_domain};
 use landbridge_tests::lab::trial::is_whole;
-use landbridge_tests::lab::{Domain, PhsSettings, Population};
+use landbridge_tests::lab::{Domain, PhsSettings, Population, person};
 use std::sync::Arc;
 
 /// Runs of each size; the middle one counts.
@@ -62,6 +62,16 @@ fn twenty_thousand_users_in_two_hundred_groups_cost_no_more_memory_and_an_idle_c
         println!("an idle cycle: {} s, {sent} PDUs to the DC for {kinds:?}", summary["seconds"]);
         assert!(kinds.len() <= 8 && sent <= 24, "{asked:#?}");
     }
+    // One member more of a large group is one link here too.
+    let five_thousand: Vec<String> = (0..5_000).map(|n| person(n).sam).collect();
+    road.domain.create_group("Five thousand").unwrap();
+    road.domain.set_members("Five thousand", &five_thousand, true).unwrap();
+    let all = road.once();
+    assert_eq!((&all["records_sent"], &all["links_sent"]), (&1.into(), &5_000.into()), "{all}");
+    road.domain.set_member("Five thousand", &person(5_000).sam, true).unwrap();
+    let one = road.once();
+    assert_eq!((&one["records_sent"], &one["links_sent"]), (&0.into(), &1.into()), "{one}");
+    println!("a group of 5,000: {} s; one member more: {} s", all["seconds"], one["seconds"]);
     let mut peaks = vec![first["peak_memory_kib"].as_u64().unwrap()];
     let (_, later) = peak(&road);
     peaks.push(later);
