@@ -268,6 +268,36 @@ impl Findings {
                 Err(error) => return self.fail("include", error),
             }
         }
+        if let Err(error) = self.scope(config, &mut session) {
+            self.fail("scope", error);
+        }
+    }
+
+    /// What the entries of the scope name today, beside what they named when a cycle looked them up.
+    fn scope(&mut self, config: &Config, session: &mut Session) -> Result<(), PhsError> {
+        let state = &config.state_directory;
+        let mirror = if state.exists() { Some(Mirror::scratch(state)?) } else { None };
+        for dn in config.scope.entries() {
+            let known = mirror.as_ref().map(|mirror| mirror.entry(dn)).transpose()?.flatten();
+            let page = session.object(ObjectId::Dn(dn.to_owned()), false)?;
+            let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
+            match (found, known) {
+                (Some(found), Some(known)) if found != known => self.unfit(
+                    "scope",
+                    format!(
+                        "{dn}: another object by now; the one that it was ({known}) counts: write that one's present name"
+                    ),
+                    3,
+                ),
+                (Some(_), _) => self.ok("scope", format!("{dn} is in the directory")),
+                (None, Some(known)) => self.ok(
+                    "scope",
+                    format!("{dn}: renamed, moved or deleted; {known} counts all the same: write its present name"),
+                ),
+                (None, None) => self.fail("scope", PhsError::NoSuchEntry(dn.to_owned())),
+            }
+        }
+        Ok(())
     }
 
     fn tenant(&mut self, identity: &Identity, instance: Uuid, asking: &mut Asking<'_>) {

@@ -96,6 +96,9 @@ fn moved_into_the_scope_the_password_comes_and_moved_out_the_sign_in_goes() {
     inside(&road, &person(5));
     let idle = road.once();
     assert_eq!((&idle["uploads"], &idle["records_sent"]), (&json!(0), &json!(0)), "{idle}");
+    let check = road.phs.run(&["check"], None).unwrap().stdout;
+    let renamed = format!("OU=People,{BASE}: renamed");
+    assert!(check.lines().any(|line| line.starts_with("ok") && line.contains(&renamed)), "{check}");
 }
 
 #[test]
@@ -242,6 +245,8 @@ fn what_is_written_wrong_in_the_scope_is_said_with_what_is_right() {
     let road = scoped(20, &format!("[scope]\ninclude = [\"OU=Poeple,{BASE}\"]\n"), |_| {});
     let wrong = road.phs.once(&[]).unwrap().expect_code(3);
     assert!(wrong.stderr.contains("OU=Poeple") && wrong.stderr.contains("does not hold"), "{wrong}");
+    let check = road.phs.run(&["check"], None).unwrap().expect_code(3).stdout;
+    assert!(check.contains("FAIL  scope") && check.contains("OU=Poeple"), "{check}");
     reconfigure(&road, "[scope]\nwith = [\"colour=blue\"]\n");
     let wrong = road.phs.once(&[]).unwrap().expect_code(3);
     assert!(wrong.stderr.contains("colour") && wrong.stderr.contains("adminDescription"), "{wrong}");
