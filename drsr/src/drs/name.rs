@@ -77,7 +77,7 @@ pub fn decode(stub: &[u8], principal: &str) -> Result<Uuid, Error> {
     match found {
         Some((NO_ERROR, name)) => {
             let inner = name.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-            let guid = inner.and_then(|inner| Uuid::try_parse(inner).ok());
+            let guid = inner.and_then(|inner| Uuid::try_parse(inner).ok()).filter(|guid| !guid.is_nil());
             guid.ok_or_else(|| Error::Protocol("an objectGUID that is none".to_owned()))
         }
         Some((NOT_FOUND | NOT_UNIQUE, _)) | None => Err(unknown()),

@@ -5,13 +5,14 @@ use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::bind;
 use landbridge_drsr::drs::change::{Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
+use landbridge_drsr::drs::name;
 use landbridge_drsr::drs::page::{self, Asked};
 use landbridge_drsr::drs::reply::{self, MAX_OBJECTS, Reply};
 use landbridge_drsr::rpc::epm;
 use std::sync::Arc;
 
-/// The first byte says what was asked: 0 changes, 1 changes without secrets, 2 one object, 3 to be bound, 4 for
-/// a port.
+/// The first byte says what was asked: 0 changes, 1 changes without secrets, 2 one object, 3 to be bound, 5 for
+/// a name, and anything else for a port.
 pub fn ndr_reply(data: &[u8]) {
     let Some((which, stub)) = data.split_first() else { return };
     match which {
@@ -24,6 +25,10 @@ pub fn ndr_reply(data: &[u8]) {
                 assert!(bind::decode(&longer).is_err(), "a bind has two lengths");
             }
         }
+        5 => match name::decode(stub, "CORP\\svc") {
+            Ok(object) => assert!(!object.is_nil(), "nobody's name"),
+            Err(error) => assert!(error.to_string().len() < 1000, "an error that grows with its cause"),
+        },
         _ => {
             if let Ok(port) = epm::decode(stub) {
                 assert_ne!(port, 0, "no port at all");
