@@ -145,6 +145,8 @@ pub fn page(
         let from = link.from.guid;
         let told = match last {
             Some((guid, told)) if guid == from => told,
+            // All links of whoever entered are told anyway, these among them.
+            Some(_) | None if at.batch.entered.contains(&from) => false,
             Some(_) | None => mirror.object(from)?.is_some_and(|object| object.sent == Some(Sent::Present)),
         };
         last = Some((from, told));

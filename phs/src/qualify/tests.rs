@@ -551,8 +551,10 @@ fn groups_contacts_and_policies_are_carried_and_protected_groups_are_not() {
         (upload::Kind::PasswordSettings, false, 2),
     ];
     assert_eq!(carried, kinds);
-    assert_eq!(batch.links.len(), 1, "links of a protected group stay here");
+    assert_eq!(batch.links, [], "told with all links of those that entered");
     assert_eq!(batch.entered, [guid(1201), guid(9), guid(8)]);
+    let batch = bench.page(vec![], vec![link(512, 1201, false), link(1201, 1106, true)]);
+    assert_eq!(batch.links.len(), 1, "links of a protected group stay here");
     let batch = bench.page(vec![Telling::of(1201).deleted()], vec![]);
     assert_eq!(drafts(&batch), [(1201, Presence::Deleted, 0, false)]);
     bench.page(vec![Telling::group(1202)], vec![]);
