@@ -25,8 +25,6 @@ use uuid::Uuid;
 const PORTION: usize = 250;
 /// And about so many bytes of attributes: an object may have hundreds of addresses.
 const BYTES: usize = 1 << 20;
-/// Links of one object that are read at a time.
-const LINKS: u32 = 4000;
 /// So many differences of a dry run are kept.
 const NAMED: usize = 1_000;
 
@@ -120,7 +118,7 @@ impl Courier<'_> {
     fn all_links(&mut self, object: Uuid) -> Result<(), PhsError> {
         let mut after = None;
         loop {
-            let some = self.mirror.links_after(object, after, LINKS)?;
+            let some = self.mirror.links_after(object, after, MAX_LINKS)?;
             let Some((what, target, _)) = some.last() else { return Ok(()) };
             after = Some((*what, *target));
             let links = some.into_iter().map(|link| translate::told(object, link, true)).collect();

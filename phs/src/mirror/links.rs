@@ -78,9 +78,10 @@ impl Mirror {
         &self,
         source: Uuid,
         after: Option<(Linked, Uuid)>,
-        limit: u32,
+        limit: usize,
     ) -> Result<Vec<Told>, StateError> {
         let (what, target) = after.map_or(("", Uuid::nil()), |(what, target)| (word(what), target));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.checked(|database| {
             let mut query = database.prepare_cached(
                 "SELECT what, target, stamp FROM links WHERE what IN ('applies-to', 'manager', 'member') \

@@ -204,39 +204,15 @@ fn groups_with_their_members_and_contacts_come_change_and_go() {
 fn a_fine_grained_policy_goes_to_the_tenant_with_those_to_whom_it_applies_even_outside_the_scope() {
     let domain = own_domain(20);
     let further = "[scope]\ninclude = [\"OU=People,DC=corp,DC=example,DC=com\"]\n".to_owned();
-    let settings = PhsSettings { further, ..PhsSettings::for_domain(&domain, "entra") };
-    let road = Road::with(domain, &settings, &TenantSettings::default());
+    let with = PhsSettings { further, ..PhsSettings::for_domain(&domain, "entra") };
+    let road = Road::with(domain, &with, &TenantSettings::default());
     let domain = &road.domain;
     domain.create_group("Strict").unwrap();
     domain.set_member("Strict", &person(1).sam, true).unwrap();
     let strict = domain.identity("Strict").unwrap();
-    domain
-        .add(
-            "CN=Strict policy,CN=Password Settings Container,CN=System",
-            json!({
-                "objectClass": "msDS-PasswordSettings",
-                "msDS-PasswordSettingsPrecedence": "10",
-                "msDS-PasswordReversibleEncryptionEnabled": "FALSE",
-                "msDS-PasswordHistoryLength": "0",
-                "msDS-PasswordComplexityEnabled": "FALSE",
-                "msDS-MinimumPasswordLength": "0",
-                "msDS-MinimumPasswordAge": "0",
-                "msDS-MaximumPasswordAge": "-864000000000",
-                "msDS-LockoutThreshold": "3",
-                "msDS-LockoutObservationWindow": "-18000000000",
-                "msDS-LockoutDuration": "-18000000000",
-                "msDS-PSOAppliesTo": strict.dn,
-            }),
-        )
-        .unwrap();
+    settings(&road, "Strict policy", 10, &["Strict"]);
     road.once();
-    let (policy, _) = object_named(&road, "precedence", "10")
-        .or_else(|| {
-            let tenant = road.tenant.open_database().unwrap();
-            let sql = "SELECT object, presence FROM objects WHERE kind = 'password-settings'";
-            tenant.query_row(sql, [], |row| Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?))).ok()
-        })
-        .unwrap();
+    let (policy, _) = object_named(&road, "name", "Strict policy").unwrap();
     let said = held(&road, policy);
     for (name, value) in [
         ("precedence", "10"),
