@@ -16,8 +16,8 @@ use crate::watch::{Seen, watch};
 use landbridge_agent::backoff::chance;
 use landbridge_agent::status;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -36,6 +36,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub struct Wake {
     moved: AtomicBool,
     reload: AtomicBool,
+    lost: Mutex<Option<String>>,
     thread: Thread,
 }
 
@@ -43,7 +44,8 @@ impl Wake {
     /// Wakes this thread, which is to run the daemon.
     pub fn this_thread() -> Arc<Self> {
         let thread = std::thread::current();
-        Arc::new(Self { moved: AtomicBool::new(false), reload: AtomicBool::new(false), thread })
+        let (moved, reload) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { moved, reload, lost: Mutex::new(None), thread })
     }
 
     /// The configuration is to be read again.
@@ -56,6 +58,17 @@ impl Wake {
     pub fn moved(&self) {
         self.moved.store(true, Ordering::SeqCst);
         self.thread.unpark();
+    }
+
+    /// This DC does not answer any more.
+    fn lost(&self, controller: String) {
+        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(controller);
+        self.thread.unpark();
+    }
+
+    /// The DC that stopped answering since this was asked last.
+    fn take_lost(&self) -> Option<String> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// There is something to look at: the wish to stop, say.
@@ -127,6 +140,10 @@ impl Daemon<'_> {
                 watching.raise();
                 watching = self.watch(&board, None)?;
                 (kept, read) = (Kept::default(), None);
+            }
+            if let Some(controller) = self.wake.take_lost() {
+                kept.leave(&controller);
+                schedule.moved();
             }
             if self.wake.moved.swap(false, Ordering::SeqCst) {
                 schedule.moved();
@@ -260,12 +277,10 @@ impl Daemon<'_> {
         let directory = self.config.directory.clone();
         let (ends, wake, board) = (stop.clone(), self.wake.clone(), board.clone());
         let watching = move || {
-            watch(&directory, read.as_deref(), &ends, |seen| {
-                if seen == Seen::Moved {
-                    wake.moved();
-                } else {
-                    board.seen(seen);
-                }
+            watch(&directory, read.as_deref(), &ends, |seen| match seen {
+                Seen::Moved => wake.moved(),
+                Seen::Lost(controller) => wake.lost(controller),
+                Seen::Watching(_) | Seen::Blind(_) => board.seen(seen),
             });
         };
         thread("watch", watching)?;

@@ -44,15 +44,19 @@ impl std::fmt::Debug for Session {
 
 impl Session {
     /// Connects to the first DC of the list that serves: that takes the account, replicates, and holds the domain with
-    /// this SID. `further`: attributes that are asked for besides. `distrusted`: DCs that are passed over, by name.
+    /// this SID. `further`: attributes that are asked for besides. `distrusted`: DCs that are passed over, by name; `last`: one that
+    /// is tried after all others.
     pub fn open(
         config: &DirectoryConfig,
         further: &[Attribute],
         domain: &Sid,
         distrusted: &[String],
+        last: Option<&str>,
     ) -> Result<Self, PhsError> {
-        let mut last = None;
-        for controller in controllers(config)? {
+        let mut known = controllers(config)?;
+        known.sort_by_key(|controller| Some(controller.name.as_str()) == last);
+        let mut failed = None;
+        for controller in known {
             if distrusted.contains(&controller.name) {
                 continue;
             }
@@ -75,12 +79,12 @@ impl Session {
                 }
                 Err(why) if another_may_serve(&why) => {
                     warn!(controller = controller.name, %why, "this domain controller does not serve");
-                    last = Some(why);
+                    failed = Some(why);
                 }
                 Err(why) => return Err(why.into()),
             }
         }
-        Err(last.map_or(PhsError::Defect("no domain controller is known"), PhsError::from))
+        Err(failed.map_or(PhsError::Defect("no domain controller is known"), PhsError::from))
     }
 
     /// The DC that serves.

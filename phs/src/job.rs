@@ -47,6 +47,8 @@ pub struct Job<'a> {
 #[derive(Default)]
 pub struct Kept {
     session: Option<Session>,
+    /// The DC of the last session, which stopped answering: of all that may be read it is tried last, once.
+    left: Option<String>,
     /// And the certificate that it shows.
     sender: Option<(Sender, Vec<u8>)>,
     /// DCs that were turned back to an earlier state of their database. They are not read any more, until the configuration
@@ -57,6 +59,15 @@ pub struct Kept {
 impl std::fmt::Debug for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Kept").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl Kept {
+    /// This DC does not answer any more: whoever reads it goes on at another one, without asking it first.
+    pub fn leave(&mut self, controller: &str) {
+        if self.session.as_ref().is_some_and(|session| session.controller().name == controller) {
+            (self.session, self.left) = (None, Some(controller.to_owned()));
+        }
     }
 }
 
@@ -149,7 +160,8 @@ impl Job<'_> {
             None => {
                 let further: Vec<_> =
                     config.scope.attributes().chain(config.directory.alternate_login).collect();
-                Session::open(&config.directory, &further, &domain, &kept.distrusted)?
+                let last = kept.left.take();
+                Session::open(&config.directory, &further, &domain, &kept.distrusted, last.as_deref())?
             }
         };
         let session = kept.session.insert(session);

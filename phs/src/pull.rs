@@ -30,9 +30,9 @@ struct Limits {
 
 /// Until the session is bound nothing takes a DC long, and another one may be waiting to be asked.
 const OPENING: Limits = Limits {
-    connect: Duration::from_secs(5),
-    silence: Duration::from_secs(10),
-    whole: Duration::from_secs(30),
+    connect: Duration::from_secs(4),
+    silence: Duration::from_secs(4),
+    whole: Duration::from_secs(20),
 };
 /// For the first page of a large domain Samba works for tens of seconds before it says anything.
 const BOUND: Limits = Limits {
@@ -40,7 +40,7 @@ const BOUND: Limits = Limits {
     silence: Duration::from_secs(120),
     whole: Duration::from_secs(900),
 };
-/// What changed since a cursor is at hand; a DC that hangs over it is soon given up for another.
+/// What changed since a cursor is at hand, but a busy DC may search for it; one that hangs over it is given up for another.
 const CHANGES: Limits = Limits { silence: Duration::from_secs(30), ..BOUND };
 const KDC_PORT: u16 = 88;
 
@@ -123,7 +123,7 @@ pub enum PullError {
         why: String,
     },
     /// It stopped answering, or takes too long over it.
-    #[error("{controller} did not answer within {seconds} s at port {port}")]
+    #[error("{controller} does not answer at port {port}: given up after {seconds} s")]
     Silent {
         /// The DC.
         controller: String,
@@ -408,7 +408,7 @@ impl Sockets {
                 Err(error) => last = error,
             }
         }
-        Err(PullError::Unreachable { controller: self.controller.name.clone(), port, why: last.to_string() })
+        Err(self.failed(port, &last))
     }
 
     fn resolve(&self, port: u16) -> Result<Vec<SocketAddr>, PullError> {

@@ -181,7 +181,8 @@ impl Board {
     /// What the watch saw.
     pub fn seen(&self, seen: Seen) {
         self.change(|status| match seen {
-            Seen::Moved => {}
+            // Another one is looked for.
+            Seen::Moved | Seen::Lost(_) => {}
             Seen::Watching(controller) => (status.watching, status.blind) = (Some(controller), None),
             Seen::Blind(why) => (status.watching, status.blind) = (None, Some(why)),
         });

@@ -28,6 +28,8 @@ pub enum Seen {
     Moved,
     /// This DC is looked at.
     Watching(String),
+    /// This one was, and does not answer any more.
+    Lost(String),
     /// No DC answers; why the last one did not.
     Blind(String),
 }
@@ -36,28 +38,38 @@ pub enum Seen {
 /// thread of its own.
 pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut tell: impl FnMut(Seen)) {
     let mut pause = FIRST_PAUSE;
-    while !stop.is_raised() {
+    let mut lost: Option<String> = None;
+    'rounds: while !stop.is_raised() {
         let mut last = String::new();
         let mut known = controllers(directory).unwrap_or_else(|why| {
             last = why.to_string();
             Vec::new()
         });
-        // The others keep their order.
-        known.sort_by_key(|controller| Some(controller.name.as_str()) != read);
+        // The one that is read comes first, the one that was lost last; the others keep their order.
+        known.sort_by_key(|controller| {
+            let name = Some(controller.name.as_str());
+            (name == lost.as_deref(), name != read)
+        });
         for controller in &known {
             match Line::open(controller).and_then(|mut line| line.usn().map(|_| line)) {
                 Ok(mut line) => {
                     info!(controller = controller.name, "watching for changes");
                     tell(Seen::Watching(controller.name.clone()));
                     pause = FIRST_PAUSE;
-                    last = format!("{}: {}", controller.name, line.look(stop, &mut tell));
-                    break;
+                    let why = line.look(stop, &mut tell);
+                    if !stop.is_raised() {
+                        warn!(
+                            controller = controller.name,
+                            why, "this domain controller tells of nothing any more"
+                        );
+                        lost = Some(controller.name.clone());
+                        tell(Seen::Lost(controller.name.clone()));
+                        rest(INTERVAL, stop);
+                    }
+                    continue 'rounds;
                 }
                 Err(why) => last = format!("{}: {why}", controller.name),
             }
-        }
-        if stop.is_raised() {
-            return;
         }
         warn!(why = last, "no domain controller tells of changes: the timer does");
         tell(Seen::Blind(last));

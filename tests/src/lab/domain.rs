@@ -110,6 +110,14 @@ impl Domain {
         wait_until("the lab's DC to be gone", 10, gone, || self.log())
     }
 
+    /// SIGSTOP or SIGCONT to every process of the DC: the kernel still takes its connections, nobody answers them.
+    pub fn freeze_controller(&self, frozen: bool) {
+        let signal = if frozen { rustix::process::Signal::STOP } else { rustix::process::Signal::CONT };
+        if let Some(samba) = self.samba().as_mut() {
+            samba.signal(signal);
+        }
+    }
+
     /// Copies the DC's databases to a folder while it does not run, or back: a backup as careless people make it.
     pub fn copy_databases(&self, to: &Path, back: bool) -> Result<(), LabError> {
         let here = self.folder.path().join("private");

@@ -97,6 +97,34 @@ fn when_the_first_dc_dies_the_daemon_reads_the_next_in_five_seconds() {
 }
 
 #[test]
+fn a_dc_that_hangs_is_left_for_the_next_long_before_the_poll() {
+    let domain = own_domain(50);
+    let second = domain.join_second().unwrap();
+    let settings = PhsSettings::for_domain(&domain, "entra").then(SECOND, second.address());
+    let road = Road::with(domain.clone(), &settings, &TenantSettings::default());
+    let mut daemon = road.phs.run_daemon().unwrap();
+    let (who, next) = (person(4), person(5));
+    domain.set_password(&who.sam, "set at the first 4").unwrap();
+    let everybody = || road.sign_in(&who.upn, "set at the first 4").accepted();
+    wait_until("the first DC to be read", 30, everybody, || daemon.said()).unwrap();
+    second.replicate().unwrap();
+
+    domain.freeze_controller(true);
+    let since = Instant::now();
+    second.set_password(&next.sam, "set at the second 5").unwrap();
+    let at_second = || road.sign_in(&next.upn, "set at the second 5").accepted();
+    // The poll is at 120 s, and a question that was asked of a hanging DC is given up after 30 s.
+    wait_until("the second DC to be read", 20, at_second, || daemon.said()).unwrap();
+    println!("from the first DC's last answer to a password of the second in force: {:?}", since.elapsed());
+    let said = daemon.said();
+    assert!(said.contains("this domain controller tells of nothing any more"), "{said}");
+    assert!(!said.contains("a cycle failed"), "{said}");
+    domain.freeze_controller(false);
+    daemon.signal(Signal::TERM);
+    daemon.finish(20).unwrap().expect_code(0);
+}
+
+#[test]
 fn two_objects_in_conflict_sign_nobody_in_under_the_name_that_both_want_and_are_reported() {
     let domain = own_domain(50);
     let second = domain.join_second().unwrap();
