@@ -57,6 +57,8 @@ impl Tenant {
             min_iterations: domains::MIN_ITERATIONS,
         };
         let domain = store.write(|t| domains::add(t, &new, NOW)).unwrap().unwrap();
+        // A first cycle was complete: before it nothing of groups and policies counts.
+        store.write(|t| domains::acknowledge(t, domain, "0")).unwrap();
         let writer = enrolled(&store, 77, domain);
         Self { directory, store: Arc::new(store), writer, domain }
     }
@@ -71,6 +73,7 @@ impl Tenant {
             min_iterations: domains::MIN_ITERATIONS,
         };
         let domain = self.store.write(|t| domains::add(t, &new, NOW)).unwrap().unwrap();
+        self.store.write(|t| domains::acknowledge(t, domain, "0")).unwrap();
         enrolled(&self.store, 78, domain)
     }
 

@@ -82,6 +82,12 @@ pub fn upload(store: &Store, writer: &Writer, upload: &Upload, now: i64) -> Resu
             "names arrived that other accounts hold: they sign nobody in, see the audit log"
         );
     }
+    if outcome.idle > 0 {
+        warn!(
+            groups = outcome.idle,
+            "groups are gone that have a sign-in policy of their own: it holds for nobody, see `domains policy`"
+        );
+    }
     if outcome.swept > 0 {
         info!(swept = outcome.swept, "a full compare ended without these objects");
     }
@@ -111,6 +117,7 @@ struct Outcome {
     repeated: u32,
     erased: u32,
     shared: u32,
+    idle: u32,
     refused: Vec<Refusal>,
 }
 
@@ -166,7 +173,7 @@ fn take(
     }
     if let Some(cursor) = &upload.commit {
         if replace {
-            sweep(transaction, domain, upload, now, outcome)?;
+            sweep(&page, upload, outcome)?;
         }
         domains::acknowledge(transaction, domain.id, cursor.as_str())?;
     }
@@ -190,17 +197,13 @@ fn take(
 }
 
 /// A full compare is complete: whoever it did not name has left the scope, and what it did not link is not linked.
-fn sweep(
-    transaction: &Transaction<'_>,
-    domain: &Domain,
-    upload: &Upload,
-    now: i64,
-    outcome: &mut Outcome,
-) -> Result<(), StoreError> {
+fn sweep(page: &record::Page<'_>, upload: &Upload, outcome: &mut Outcome) -> Result<(), StoreError> {
+    let record::Page { transaction, domain, now, .. } = *page;
     for object in objects::unnamed_in(transaction, domain.id, upload.cycle)? {
         objects::set_presence(transaction, object, Presence::OutOfScope, now)?;
         names::set(transaction, object, &[])?;
-        links::drop_from(transaction, object)?;
+        page.left(object, outcome)?;
+        links::drop_from(transaction, domain.id, object)?;
         outcome.erased += u32::from(digests::erase(transaction, object)?);
         outcome.swept += 1;
     }
