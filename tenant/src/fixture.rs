@@ -315,6 +315,7 @@ pub(crate) fn page(records: Vec<Record>) -> Upload {
         records: List::new(records).unwrap(),
         links: List::default(),
         commit: None,
+        most_swept: None,
     }
 }
 
@@ -323,6 +324,7 @@ pub(crate) fn full(cycle: u128, records: Vec<Record>, commit: Option<&str>) -> U
         mode: Mode::FullCompare,
         cycle: Uuid::from_u128(cycle),
         commit: commit.map(|c| Text::new(c).unwrap()),
+        most_swept: None,
         ..page(records)
     }
 }

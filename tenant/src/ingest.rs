@@ -68,7 +68,9 @@ pub fn upload(store: &Store, writer: &Writer, upload: &Upload, now: i64) -> Resu
         if let Err(problem) = writer::claim(transaction, writer, &domain, now)? {
             return Ok(Err(problem));
         }
-        take(store, transaction, writer, &domain, upload, now, &mut outcome)?;
+        if let Some(problem) = take(store, transaction, writer, &domain, upload, now, &mut outcome)? {
+            return Ok(Err(problem));
+        }
         let Some(domain) = domains::by_id(transaction, domain.id)? else {
             return Err(StoreError::Defect("a domain vanished inside a transaction".to_owned()));
         };
@@ -151,7 +153,7 @@ fn take(
     upload: &Upload,
     now: i64,
     outcome: &mut Outcome,
-) -> Result<(), StoreError> {
+) -> Result<Option<Problem>, StoreError> {
     let replace = upload.mode == Mode::FullCompare;
     if let Some(policy) = &upload.policy {
         outcome.policy = domains::apply_policy(transaction, domain.id, policy, replace)?;
@@ -171,11 +173,17 @@ fn take(
     for link in upload.links.as_slice() {
         page.link(link, &mut from, outcome)?;
     }
+    let mut held = None;
     if let Some(cursor) = &upload.commit {
         if replace {
+            held = too_many(transaction, domain, upload)?;
+        }
+        if held.is_none() && replace {
             sweep(&page, upload, outcome)?;
         }
-        domains::acknowledge(transaction, domain.id, cursor.as_str())?;
+        if held.is_none() {
+            domains::acknowledge(transaction, domain.id, cursor.as_str())?;
+        }
     }
     if outcome.worth_an_entry() {
         let detail = format!(
@@ -193,7 +201,25 @@ fn take(
         );
         audit::append(transaction, now, &writer.actor(), "upload", &domain.dns_name, &detail)?;
     }
-    Ok(())
+    Ok(held)
+}
+
+/// Why a full compare does not end: what it carried is taken, and nobody goes.
+fn too_many(
+    transaction: &Transaction<'_>,
+    domain: &Domain,
+    upload: &Upload,
+) -> Result<Option<Problem>, StoreError> {
+    let Some(most) = upload.most_swept else { return Ok(None) };
+    let unnamed = objects::accounts_unnamed_in(transaction, domain.id, upload.cycle)?;
+    let held = || {
+        let detail = format!(
+            "{unnamed} accounts that the tenant has were not found by the full compare, and at most {most} may go: is \
+             the scope right? If it is, `once --full --confirm-removals {unnamed}` lets them go"
+        );
+        Problem::new(ProblemCode::RemovalsHeld, &detail)
+    };
+    Ok((unnamed > most).then(held))
 }
 
 /// A full compare is complete: whoever it did not name has left the scope, and what it did not link is not linked.

@@ -165,6 +165,7 @@ impl Courier<'_> {
             records: List::new(records).map_err(|_| PhsError::Defect("an upload of too many records"))?,
             links: List::new(links).map_err(|_| PhsError::Defect("an upload of too many links"))?,
             commit: commit.cloned(),
+            most_swept: None,
         };
         let receipt = tenant.upload(&upload)?;
         self.tally.policy_sent |= upload.policy.is_some();

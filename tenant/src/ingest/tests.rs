@@ -490,6 +490,21 @@ fn a_page_without_a_commit_leaves_the_cursor() {
 }
 
 #[test]
+fn a_full_compare_that_would_let_too_many_go_ends_nothing() {
+    let tenant = Tenant::new();
+    tenant.sends((1..=5).map(|n| user(n, "one")).collect());
+    let end = |most| Upload { most_swept: Some(most), ..full(8, vec![user(1, "one")], Some("c")) };
+    let problem = super::upload(&tenant.store, &tenant.writer, &end(3), NOW).unwrap_err();
+    assert_eq!(problem.code, ProblemCode::RemovalsHeld);
+    assert!(problem.detail.as_str().starts_with("4 accounts"), "{problem}");
+    assert!(tenant.has_digest(object(5)));
+    let receipt = hello_of(&tenant, &tenant.writer, SID).unwrap();
+    assert_eq!(receipt.acknowledged.unwrap().as_str(), "0");
+    assert_eq!(tenant.send(&end(4)).swept, 4);
+    assert!(!tenant.has_digest(object(5)) && tenant.has_digest(object(1)));
+}
+
+#[test]
 fn a_full_compare_replaces_what_is_held_also_by_what_is_older() {
     let tenant = Tenant::new();
     let newer = vec![written(9, sam("restored-away")), written(9, AttributeValue::AdminCount(Some(0)))];

@@ -25,6 +25,7 @@ fn upload(records: Vec<Record>, links: Vec<Link>) -> Upload {
         links: List::new(links).unwrap(),
         // A first cycle is complete: before it nothing of groups counts.
         commit: Some(Text::new("a".repeat(64)).unwrap()),
+        most_swept: None,
     }
 }
 
