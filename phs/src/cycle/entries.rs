@@ -1,16 +1,18 @@
 //! Before the first page: what the entries of the scope name, and who is in which group where the scope goes by groups.
 //! Neighbours: `super` calls it; `mirror::scope` keeps what was found.
 
-use super::Cycle;
+use super::{Cycle, PLACES};
 use crate::error::PhsError;
 use crate::pull::{ObjectId, Reading};
 use landbridge_drsr::drs::change::Progress;
 
 impl Cycle<'_> {
     /// Asks the DC what the entries name that were not looked up before. Those that were stay what they were, however
-    /// they are called by now; one that was deleted is looked up anew.
+    /// they are called by now; one that was deleted is looked up anew. Until the cycle has ended the mirror is in nobody's
+    /// order: the scope before it, too, would be looked up anew.
     pub(super) fn look_up_entries(&mut self) -> Result<(), PhsError> {
         let scope = &self.order.scope;
+        self.mirror.set_fact(PLACES, "")?;
         self.mirror.keep_entries(scope)?;
         for dn in scope.entries() {
             let known = match self.mirror.entry(dn)? {

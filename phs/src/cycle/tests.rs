@@ -5,7 +5,7 @@
 use super::*;
 use crate::fixture::{Dc, Telling, cursor, domain, guid, link, page, stamp};
 use crate::mirror::tests::directory;
-use crate::mirror::{Kind, Sent};
+use crate::mirror::{Kind, Object, Sent};
 use crate::progress::Silent;
 use landbridge_agent::AgentError;
 use landbridge_wire::bounded::List;
@@ -435,6 +435,21 @@ fn another_scope_leads_to_a_sweep_and_another_filter_to_a_full_compare() {
     }];
     assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
     assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
+}
+
+#[test]
+fn a_scope_that_was_tried_in_vain_leaves_no_hole_in_the_one_before() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1103);
+    bench.mirror().put(&Object { sid: Some(domain()), ..Object::unknown(guid(0)) }).unwrap();
+    bench.scope = Scope { exclude: vec!["CN=2,DC=x".to_owned()], ..Scope::default() };
+    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().removed, 0);
+    let before = std::mem::take(&mut bench.scope);
+    bench.go(vec![], false).unwrap_err();
+    bench.scope = before;
+    let made = vec![page(vec![Telling::user(1110).within(2).tell()], vec![], Progress::Last(cursor(5)))];
+    let tally = bench.cycle(made).unwrap();
+    assert_eq!((tally.records_sent, tally.in_scope), (0, 0), "OU 2 is still left out");
 }
 
 #[test]

@@ -123,10 +123,17 @@ impl Mirror {
         self.unresolved.set(true);
     }
 
-    /// Looks up anew who is where, if anything that it hangs on changed.
+    /// Looks up anew who is where, if anything that it hangs on changed. Fails where an entry of the scope was never looked
+    /// up: an OU that is left out would be in.
     pub fn resolve(&self, bounds: &Bounds<'_>) -> Result<(), StateError> {
         if !self.unresolved.get() {
             return Ok(());
+        }
+        for dn in bounds.scope.entries() {
+            if self.entry(dn)?.is_none() {
+                let why = format!("no cycle has looked up yet what {dn} of [scope] names: `once` does");
+                return Err(StateError::Failed { path: self.path.clone(), why });
+            }
         }
         self.checked(|database| {
             for table in WALKED {
@@ -363,6 +370,17 @@ mod tests {
         bench.mirror.keep_entries(&bench.scope).unwrap();
         assert_eq!(bench.mirror.entry("OU=1").unwrap(), None);
         assert_eq!(bench.mirror.entry("OU=2").unwrap(), Some(guid(2)));
+    }
+
+    #[test]
+    fn an_entry_that_was_never_looked_up_lets_nobody_in() {
+        let bench = Bench::new();
+        let (domain, scope) = (domain(), Scope { exclude: vec!["OU=1".to_owned()], ..Scope::default() });
+        let bounds = Bounds { domain: &domain, protected: &[], include: &[], scope: &scope };
+        let error = bench.mirror.resolve(&bounds).unwrap_err();
+        assert!(error.to_string().contains("OU=1"), "{error}");
+        bench.mirror.set_entry("OU=1", guid(1)).unwrap();
+        bench.mirror.resolve(&bounds).unwrap();
     }
 
     #[test]
