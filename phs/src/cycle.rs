@@ -239,15 +239,19 @@ impl Cycle<'_> {
             tally: Tally { mode: if full { "full" } else { "incremental" }, ..Tally::default() },
         };
         let other_rules = self.mirror.fact(PLACES)?.is_none_or(|places| places != self.places());
-        if other_rules {
-            self.transaction(|cycle| cycle.look_up_entries())?;
+        let mut lost = false;
+        for dn in self.order.scope.entries() {
+            lost |= self.is_lost(dn)?;
+        }
+        if full || other_rules || lost {
+            self.transaction(|cycle| cycle.look_up_entries(full))?;
         }
         if full && self.order.scope.group_entries().next().is_some() {
             self.learn_links()?;
         }
         let pages = (self.source)(start, Reading::of(rules.secrets))?;
         self.mirror.resolve(&rules.bounds)?;
-        let mut unsettled = full || other_rules || self.order.confirmed.is_some();
+        let mut unsettled = full || other_rules || lost || self.order.confirmed.is_some();
         let mut first = true;
         loop {
             let page = self.next(&pages)?;

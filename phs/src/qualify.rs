@@ -135,6 +135,9 @@ pub fn page(
         mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
     }
     at.batch.unsettled |= !links.is_empty();
+    if at.batch.unsettled {
+        at.look_up_deleted_entries()?;
+    }
     mirror.resolve(&rules.bounds)?;
     for change in changes {
         at.change(change, &keys)?;
@@ -155,6 +158,14 @@ pub fn page(
         }
     }
     Ok(at.batch)
+}
+
+/// Asks the DC what an entry of the scope names.
+pub fn look_up(dn: &str, mirror: &Mirror, singles: &mut dyn Singles) -> Result<(), PhsError> {
+    let page = singles.object(ObjectId::Dn(dn.to_owned()), false)?;
+    let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
+    let guid = found.ok_or_else(|| PhsError::NoSuchEntry(dn.to_owned()))?;
+    Ok(mirror.set_entry(dn, guid)?)
 }
 
 /// Does something about one object of which the tenant was told what no longer fits. `hold`: who left the scope is left
@@ -203,6 +214,17 @@ impl Desk<'_, '_> {
             Kind::Person | Kind::Contact | Kind::Computer => return Ok(()),
         }
         Ok(self.mirror.put(&object)?)
+    }
+
+    /// An OU that is left out may have been made again under its name, with people in it that come next.
+    fn look_up_deleted_entries(&mut self) -> Result<(), PhsError> {
+        for dn in self.rules.scope().entries() {
+            let named = self.mirror.entry(dn)?.map(|guid| self.mirror.object(guid)).transpose()?.flatten();
+            if named.is_some_and(|named| named.deleted) {
+                look_up(dn, self.mirror, self.singles)?;
+            }
+        }
+        Ok(())
     }
 
     /// An object was re-animated. A tombstone loses its links, the recycle bin gives them back, and neither replicates: so
@@ -518,7 +540,8 @@ fn is_back(change: &Change) -> bool {
     told.is_some_and(|told| told.value != Some(Value::Boolean(true)))
 }
 
-fn is_tombstone(change: &Change) -> bool {
+/// A change that says that its object was deleted.
+pub fn is_tombstone(change: &Change) -> bool {
     change
         .attributes
         .iter()

@@ -440,16 +440,60 @@ fn another_scope_leads_to_a_sweep_and_another_filter_to_a_full_compare() {
 #[test]
 fn a_scope_that_was_tried_in_vain_leaves_no_hole_in_the_one_before() {
     let mut bench = Bench::new();
-    staffed(&mut bench, 1100..1103);
-    bench.mirror().put(&Object { sid: Some(domain()), ..Object::unknown(guid(0)) }).unwrap();
-    bench.scope = Scope { exclude: vec!["CN=2,DC=x".to_owned()], ..Scope::default() };
-    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().removed, 0);
+    left_out(&mut bench);
     let before = std::mem::take(&mut bench.scope);
     bench.go(vec![], false).unwrap_err();
     bench.scope = before;
     let made = vec![page(vec![Telling::user(1110).within(2).tell()], vec![], Progress::Last(cursor(5)))];
     let tally = bench.cycle(made).unwrap();
     assert_eq!((tally.records_sent, tally.in_scope), (0, 0), "OU 2 is still left out");
+}
+
+/// The whole domain but OU 2 is in the scope, and the mirror knows both.
+fn left_out(bench: &mut Bench) {
+    staffed(bench, 1100..1103);
+    bench.mirror().put(&Object { sid: Some(domain()), ..Object::unknown(guid(0)) }).unwrap();
+    bench.scope = Scope { exclude: vec!["CN=2,DC=x".to_owned()], ..Scope::default() };
+    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().removed, 0);
+}
+
+/// OU 2 was deleted, and 3 was made under its name.
+fn made_again(bench: &mut Bench) -> Vec<landbridge_drsr::drs::change::Change> {
+    use landbridge_drsr::drs::attribute::Class;
+    let again = || Telling::object(3, &[Class::OrganizationalUnit]).within(0);
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = dc.called(2, 3).holds(2, || Telling::of(2).deleted()).holds(3, again);
+    vec![Telling::of(2).deleted().tell(), again().tell(), Telling::user(1110).within(3).tell()]
+}
+
+#[test]
+fn an_ou_that_was_deleted_and_made_again_under_its_name_is_the_one_that_is_meant() {
+    let mut bench = Bench::new();
+    left_out(&mut bench);
+    let changes = made_again(&mut bench);
+    let tally = bench.cycle(vec![page(changes, vec![], Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((tally.records_sent, tally.in_scope), (0, 0), "with the page that says so");
+    let mut bench = Bench::new();
+    left_out(&mut bench);
+    let changes = made_again(&mut bench);
+    bench.full = true;
+    let without_tombstone = changes.into_iter().skip(1).collect();
+    let tally = bench.cycle(vec![page(without_tombstone, vec![], Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!(tally.in_scope, 0, "a full compare asks, for a tombstone does not last");
+}
+
+#[test]
+fn an_entry_whose_object_was_deleted_ends_the_cycle_and_one_that_is_unknown_is_looked_up() {
+    let mut bench = Bench::new();
+    left_out(&mut bench);
+    let mirror = bench.mirror();
+    mirror.put(&Object { deleted: true, ..mirror.object(guid(2)).unwrap().unwrap() }).unwrap();
+    drop(mirror);
+    bench.dc = Dc::default().group(512, &[]);
+    assert!(matches!(bench.cycle(last(0..0, 4)).unwrap_err(), PhsError::NoSuchEntry(_)));
+    let again = made_again(&mut bench);
+    let tally = bench.cycle(vec![page(again, vec![], Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((tally.in_scope, bench.mirror().entry("CN=2,DC=x").unwrap()), (0, Some(guid(3))));
 }
 
 #[test]
