@@ -57,18 +57,23 @@ impl Telling {
 
     /// An ordinary user, whole, with a password of version 1.
     pub(crate) fn user(rid: u32) -> Self {
-        let classes = vec![Class::Top, Class::Person, Class::OrganizationalPerson, Class::User];
-        Self::of(rid)
-            .with(Attribute::ObjectClass, Some(Value::Classes(classes)))
+        let classes = [Class::Top, Class::Person, Class::OrganizationalPerson, Class::User];
+        Self::object(rid, &classes)
             .with(Attribute::SamAccountName, Some(Value::Text(format!("user{rid}"))))
             .with(Attribute::UserAccountControl, Some(Value::Integer(0x200)))
             .with(Attribute::PrimaryGroupId, Some(Value::Integer(513)))
             .password(1)
     }
 
-    /// An object of these classes.
+    /// An object of these classes, whole.
     pub(crate) fn object(rid: u32, classes: &[Class]) -> Self {
-        Self::of(rid).with(Attribute::ObjectClass, Some(Value::Classes(classes.to_vec())))
+        let name = Value::Text(format!("object {rid}"));
+        Self::of(rid).with(Attribute::Name, Some(name)).of_classes(classes)
+    }
+
+    /// Its classes are told.
+    pub(crate) fn of_classes(self, classes: &[Class]) -> Self {
+        self.with(Attribute::ObjectClass, Some(Value::Classes(classes.to_vec())))
     }
 
     /// A group.

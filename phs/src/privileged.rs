@@ -66,7 +66,7 @@ impl Groups<'_> {
             let guid = change.object.guid;
             self.seen.insert(guid);
             let mut object = self.mirror.object(guid)?.unwrap_or_else(|| Object::unknown(guid));
-            qualify::learn(&mut object, change, self.scope);
+            qualify::learn_whole(&mut object, change, self.scope);
             self.mirror.put(&object)?;
             // All links of a single object come with it.
             if object.kind == Kind::Group {

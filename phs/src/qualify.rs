@@ -10,7 +10,7 @@
 
 mod standing;
 
-pub use standing::{Outside, Standing, learn, standing};
+pub use standing::{Outside, Standing, learn_whole, standing};
 
 use crate::directory::Singles;
 use crate::error::PhsError;
@@ -22,6 +22,7 @@ use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Value};
 use landbridge_drsr::drs::change::{Change, Linked, Page, SealedNtHash, Sid};
 use landbridge_wire::upload::{self, DomainPolicy, Presence};
+use standing::learn;
 use std::sync::Arc;
 use tracing::debug;
 use uuid::Uuid;
@@ -200,7 +201,7 @@ impl Desk<'_, '_> {
             None if is_whole(change) => Object::unknown(guid),
             None => return Ok(()),
         };
-        learn(&mut object, change, self.rules.scope());
+        self.learn(&mut object, change);
         if is_back(change) {
             self.reread_links_to(&object)?;
         }
@@ -251,6 +252,12 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
+    /// In a full compare every object comes whole; otherwise what is not told is as it was.
+    fn learn(&self, object: &mut Object, change: &Change) {
+        let learn = if self.rules.full { learn_whole } else { learn };
+        learn(object, change, self.rules.scope());
+    }
+
     fn change(&mut self, change: Change, keys: &Arc<SessionKeys>) -> Result<(), PhsError> {
         let guid = change.object.guid;
         if change.domain_head {
@@ -271,11 +278,11 @@ impl Desk<'_, '_> {
                 // Its class and flags decide, so they are read before anything of its password is.
                 let Some((alone, _)) = self.alone(guid, false)? else { return Ok(()) };
                 let mut object = Object::unknown(guid);
-                learn(&mut object, &alone, self.rules.scope());
+                learn_whole(&mut object, &alone, self.rules.scope());
                 object
             }
         };
-        learn(&mut object, &change, self.rules.scope());
+        self.learn(&mut object, &change);
         if self.rules.full {
             object.cycle = Some(self.rules.cycle);
         }
@@ -324,7 +331,7 @@ impl Desk<'_, '_> {
         keys: &Arc<SessionKeys>,
     ) -> Result<(), PhsError> {
         self.batch.in_scope += u64::from(object.kind == Kind::Person);
-        if is_whole(&change) || object.sent == Some(Sent::Present) {
+        if self.rules.full || is_whole(&change) || object.sent == Some(Sent::Present) {
             return self.present(object, place, change, keys.clone());
         }
         self.enter(object)
@@ -436,7 +443,7 @@ impl Desk<'_, '_> {
             self.mirror.put(&object)?;
             return Ok(());
         };
-        learn(&mut object, &alone, self.rules.scope());
+        learn_whole(&mut object, &alone, self.rules.scope());
         let place = self.mirror.place(&object)?;
         match standing(&object, &place, self.rules) {
             Standing::Present => {
@@ -529,9 +536,10 @@ impl Desk<'_, '_> {
     }
 }
 
-/// A change that tells all of its object.
+/// A change that tells all of its object: one that was made since. A class may change alone, and so may a name.
 fn is_whole(change: &Change) -> bool {
-    change.attributes.iter().any(|a| a.attribute == Attribute::ObjectClass && a.value.is_some())
+    let tells = |what| change.attributes.iter().any(|a| a.attribute == what && a.value.is_some());
+    tells(Attribute::ObjectClass) && tells(Attribute::Name)
 }
 
 /// It was deleted, and is not any more: the attribute is told, without a value.

@@ -95,15 +95,18 @@ pub(super) fn is_privileged(object: &Object, place: &Place) -> bool {
     place.protected || object.admin_count != 0 || administrator
 }
 
+/// Takes over into an object what a telling of all of it says.
+pub fn learn_whole(object: &mut Object, whole: &Change, scope: &Scope) {
+    // What is not told is not there, and the bits may be another filter's.
+    object.terms = 0;
+    learn(object, whole, scope);
+}
+
 /// Takes over into an object what a change says of it.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others decide nothing")]
-pub fn learn(object: &mut Object, change: &Change, scope: &Scope) {
+pub(super) fn learn(object: &mut Object, change: &Change, scope: &Scope) {
     object.sid = change.object.sid.clone().or(object.sid.take());
     object.parent = change.parent.or(object.parent);
-    if change.attributes.iter().any(|told| told.attribute == Attribute::ObjectClass) {
-        // It comes whole: what is not told is not there, and the bits may be another filter's.
-        object.terms = 0;
-    }
     // A tombstone has lost its names; we know it by them.
     let gone = change
         .attributes

@@ -481,6 +481,22 @@ fn the_filter_is_known_of_every_account_and_asked_at_every_change() {
 }
 
 #[test]
+fn a_class_that_changes_is_no_telling_of_all_and_lets_nobody_past_the_filter() {
+    let kept_out = crate::scope::Term { attribute: Attribute::AdminDescription, value: "no".to_owned() };
+    let scope = Scope { without: vec![kept_out], ..Scope::default() };
+    let mut bench = Bench::new(Dc::default().holds(1106, || Telling::user(1106))).scoped(scope);
+    let no = Telling::user(1105).with(Attribute::AdminDescription, Some(Value::Text("no".to_owned())));
+    let admin = Telling::user(1106).number(Attribute::AdminCount, 1);
+    bench.page(vec![no, admin], vec![]);
+    let classes = [Class::Top, Class::Person, Class::User, Class::InetOrgPerson];
+    assert_eq!(drafts(&bench.page(vec![Telling::of(1105).of_classes(&classes)], vec![])), []);
+    let demoted = Telling::of(1106).of_classes(&classes).with(Attribute::AdminCount, None);
+    let whole = [(1106, Presence::Present, USER_ATTRIBUTES, true)];
+    assert_eq!(drafts(&bench.page(vec![demoted], vec![])), whole, "read alone");
+    assert_eq!(bench.dc.asked_with_secrets(), [1106]);
+}
+
+#[test]
 fn a_member_of_a_scopes_group_enters_and_leaves_with_the_link() {
     let scope = Scope { groups: vec!["CN=1201,DC=x".to_owned()], ..Scope::default() };
     let mut bench = Bench::new(Dc::default().holds(1105, || Telling::user(1105))).scoped(scope);
@@ -547,8 +563,8 @@ fn groups_contacts_and_policies_are_carried_and_protected_groups_are_not() {
         batch.drafts.iter().map(|d| (d.kind, d.sid.is_some(), d.attributes.len())).collect();
     let kinds = [
         (upload::Kind::Group, true, 0),
-        (upload::Kind::Contact, false, 0),
-        (upload::Kind::PasswordSettings, false, 2),
+        (upload::Kind::Contact, false, 1),
+        (upload::Kind::PasswordSettings, false, 3),
     ];
     assert_eq!(carried, kinds);
     assert_eq!(batch.links, [], "told with all links of those that entered");
