@@ -440,6 +440,7 @@ impl Desk<'_, '_> {
         let Some((alone, keys)) = self.alone(object.guid, secrets)? else {
             // Gone meanwhile, or unreadable: its next change tells.
             object.sent = Some(Sent::Unsure);
+            (object.password, object.password_at) = (None, None);
             self.mirror.put(&object)?;
             return Ok(());
         };
@@ -523,14 +524,23 @@ impl Desk<'_, '_> {
         self.quarantine(object.guid, &odd.to_string())
     }
 
+    /// An object of which not all is known. Nobody signs in with what the tenant has of it.
     fn quarantine(&mut self, guid: Uuid, why: &str) -> Result<(), PhsError> {
         debug!(%guid, why, "to quarantine");
         self.batch.quarantined += 1;
         self.mirror.quarantine(guid, why, self.rules.now)?;
-        if let Some(object) = self.mirror.object(guid)? {
-            // What the tenant has of it is not all by now.
-            let sent = object.sent.map(|sent| if sent == Sent::Present { Sent::Unsure } else { sent });
-            self.mirror.put(&Object { sent, ..object })?;
+        let Some(mut object) = self.mirror.object(guid)? else { return Ok(()) };
+        if !matches!(object.sent, Some(Sent::Present | Sent::Unsure)) {
+            return Ok(());
+        }
+        // What the tenant has of it is not all by now: it may be another password, or that it was disabled. In a full compare
+        // whoever is not told is let go.
+        object.sent = Some(Sent::Unsure);
+        (object.password, object.password_at) = (None, None);
+        self.mirror.put(&object)?;
+        if object.kind == Kind::Person && !self.rules.full {
+            let draft = Draft { erase_password: true, ..self.bare(&object, Presence::Present) };
+            self.batch.drafts.push(draft);
         }
         Ok(())
     }

@@ -230,6 +230,10 @@ impl Courier<'_> {
                     self.tally.quarantined += 1;
                     self.mirror.quarantine(one.object, &why.to_string(), self.order.now)?;
                     self.unsure(one.object)?;
+                    // The one that the tenant holds is not its password any more.
+                    for draft in drafts.iter_mut().filter(|draft| draft.object == one.object) {
+                        draft.erase_password = true;
+                    }
                 }
             }
         }
@@ -314,7 +318,8 @@ fn records(drafts: Vec<Draft>, mut digests: HashMap<Uuid, Password>) -> Result<V
             protected_user: draft.protected_user,
             attributes: List::new(draft.attributes)
                 .map_err(|_| PhsError::Defect("a record of too many attributes"))?,
-            password: digests.remove(&draft.object),
+            // Of several records of one object, that which brought the password.
+            password: if draft.erase_password { None } else { digests.remove(&draft.object) },
             erase_password: draft.erase_password,
         })
     };

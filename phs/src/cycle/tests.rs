@@ -29,6 +29,8 @@ struct Cloud {
     /// Uploads until it breaks down.
     breaks_after: Option<usize>,
     offers: Vec<Uuid>,
+    /// Whose digest was to be erased.
+    erased: Vec<Uuid>,
     uploads: Vec<Taken>,
 }
 
@@ -43,6 +45,7 @@ impl Cloud {
             refuses: None,
             breaks_after: None,
             offers: Vec::new(),
+            erased: Vec::new(),
             uploads: Vec::new(),
         }
     }
@@ -79,6 +82,7 @@ impl Tenant for Cloud {
             return Err(AgentError::Refused(Problem::new(ProblemCode::StorageFailed, "broken")).into());
         }
         let records = upload.records.as_slice();
+        self.erased.extend(records.iter().filter(|record| record.erase_password).map(|record| record.object));
         let rid = |sid: &str| sid.rsplit('-').next().unwrap().parse().unwrap();
         let told = records
             .iter()
@@ -282,6 +286,23 @@ fn a_password_that_does_not_open_quarantines_it_and_carries_the_account() {
     assert_eq!((tally.records_sent, tally.digests_sent, tally.quarantined), (1, 0, 1));
     let object = bench.mirror().object(guid(1100)).unwrap().unwrap();
     assert_eq!((object.sent, object.password), (Some(Sent::Unsure), None));
+    assert_eq!(bench.cloud.erased, [guid(1100)], "the one that the tenant holds is an older one");
+}
+
+#[test]
+fn what_cannot_be_read_takes_the_digest_back_and_is_made_good_in_the_same_cycle() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    bench.cloud.erased.clear();
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = dc.holds(1100, || Telling::user(1100).password(2));
+    let mut odd = page(vec![Telling::of(1100).password(2).tell()], vec![], Progress::Last(cursor(5)));
+    let why = "a value of the wrong length".to_owned();
+    odd.quarantined.push(landbridge_drsr::drs::change::Quarantined { object: Some(guid(1100)), why });
+    let tally = bench.cycle(vec![odd]).unwrap();
+    assert_eq!((tally.records_sent, tally.quarantined), (2, 1), "erased, then whole again");
+    assert_eq!(bench.cloud.erased, [guid(1100)]);
+    assert_eq!(bench.mirror().object(guid(1100)).unwrap().unwrap().sent, Some(Sent::Present));
 }
 
 #[test]
