@@ -169,8 +169,8 @@ pub fn look_up(dn: &str, mirror: &Mirror, singles: &mut dyn Singles) -> Result<(
     Ok(mirror.set_entry(dn, guid)?)
 }
 
-/// Does something about one object of which the tenant was told what no longer fits. `hold`: who left the scope is left
-/// alone.
+/// Does something about one object of which the tenant was told what no longer fits. `hold`: who left the scope, or a group
+/// whose passwords are carried, is left alone.
 pub fn mend(
     object: Object,
     mirror: &Mirror,
@@ -343,7 +343,10 @@ impl Desk<'_, '_> {
         match standing(&object, &place, self.rules) {
             // A password that was not carried is with it.
             Standing::Present if !there || (place.carries && !object.carries) => return self.enter(object),
-            Standing::Present => self.marked(&mut object, &place),
+            Standing::Present => {
+                let place = self.until_decided(&object, place, hold);
+                self.marked(&mut object, &place);
+            }
             Standing::Privileged => {
                 self.batch.privileged += 1;
                 self.leave(&mut object, Presence::Privileged, Sent::Privileged);
@@ -368,9 +371,20 @@ impl Desk<'_, '_> {
         if erase_password {
             (object.password, object.password_at) = (None, None);
         }
+        if protected_user.is_none() && !erase_password {
+            return;
+        }
         let draft = Draft { protected_user, erase_password, ..self.bare(object, Presence::Present) };
         object.told_at = Some(self.rules.now);
         self.batch.drafts.push(draft);
+    }
+
+    /// The same place, but that a password that was carried still is: while the guard has not decided about all that lose
+    /// theirs by a group, as when that was deleted.
+    fn until_decided(&self, object: &Object, place: Place, undecided: bool) -> Place {
+        let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
+        let kept = undecided && there && object.carries && self.rules.scope().passwords;
+        Place { carries: place.carries || kept, ..place }
     }
 
     /// An object that the tenant holds whole, or a change that is whole.
@@ -386,6 +400,9 @@ impl Desk<'_, '_> {
             Ok(attributes) => attributes,
             Err(odd) => return self.odd(object, &odd),
         };
+        let decided = place.carries;
+        let place = self.until_decided(&object, place, true);
+        self.batch.unsettled |= place.carries != decided;
         let person = object.kind == Kind::Person;
         let privileged = person && standing::is_privileged(&object, &place);
         let new = object.sent != Some(Sent::Present);

@@ -13,6 +13,7 @@ use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::upload::{
     CursorName, LEVEL, Offer, Presence, Receipt, Refusal, RefusalReason, Upload, Wanted,
 };
+use landbridge_drsr::drs::change::Link;
 use std::sync::mpsc::channel;
 
 /// Mode, RID and presence of each record, whether it commits.
@@ -155,9 +156,13 @@ impl Bench {
         let mirror = if dry_run { Mirror::scratch(self.directory.path()).unwrap() } else { self.mirror() };
         let started_from = &mut self.started_from;
         let mut pages = Some(pages);
-        let mut source = |start: Option<Cursor>, _: Reading| {
-            *started_from = Some(start);
+        let mut source = |start: Option<Cursor>, what: Reading| {
             let (sender, receiver) = channel();
+            if matches!(what, Reading::OnlyLinks) {
+                sender.send(Ok(page(vec![], vec![], Progress::Last(cursor(0))))).unwrap();
+                return Ok(receiver);
+            }
+            *started_from = Some(start);
             for page in pages.take().unwrap_or_default() {
                 sender.send(page).unwrap();
             }
@@ -428,6 +433,28 @@ fn too_many_that_leave_at_once_are_held_back_and_everything_else_goes_on() {
     bench.confirmed = None;
     let tally = bench.cycle(moved(1111..1113, 2, 7)).unwrap();
     assert_eq!((tally.removed, tally.held), (2, 0), "what was confirmed counts no more");
+}
+
+#[test]
+fn a_group_of_passwords_that_is_gone_asks_before_it_erases_them_all() {
+    let mut bench = Bench::new();
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = dc.group(1201, &[]);
+    bench.scope = Scope { password_groups: vec!["CN=1201,DC=x".to_owned()], ..Scope::default() };
+    let mut all = users(1100..1130);
+    all.insert(0, Telling::group(1201).tell());
+    let links: Vec<_> = (1100..1130).map(|member| link(1201, member, true)).collect();
+    bench.cycle(vec![page(all, links.clone(), Progress::Last(cursor(4)))]).unwrap();
+    bench.cloud.erased.clear();
+    let gone = links.into_iter().map(|link| Link { present: false, ..link }).collect();
+    let reset = Telling::of(1100).with(Attribute::Title, None).tell();
+    let tally = bench.cycle(vec![page(vec![reset], gone, Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((tally.held, bench.cloud.erased.len()), (30, 0), "not by a change of the account either");
+    bench.confirmed = Some(30);
+    let tally = bench.cycle(last(0..0, 5)).unwrap();
+    assert_eq!((tally.held, tally.removed, bench.cloud.erased.len()), (0, 0, 30));
+    bench.confirmed = None;
+    assert_eq!(bench.cycle(last(0..0, 5)).unwrap().held, 0);
 }
 
 #[test]

@@ -82,8 +82,8 @@ impl Mirror {
                  CREATE TEMP TABLE containers (guid BLOB PRIMARY KEY) WITHOUT ROWID;
                  CREATE TEMP TABLE named (sid TEXT PRIMARY KEY) WITHOUT ROWID;
                  CREATE TEMP TABLE bounds (domain TEXT, administrator TEXT, everywhere INTEGER, everybody INTEGER,
-                     all_passwords INTEGER);
-                 INSERT INTO temp.bounds VALUES ('', '', 1, 1, 1);",
+                     all_passwords INTEGER, no_passwords INTEGER);
+                 INSERT INTO temp.bounds VALUES ('', '', 1, 1, 1, 0);",
             )
         })
     }
@@ -146,13 +146,14 @@ impl Mirror {
             let everywhere = scope.include.is_empty() && scope.exclude.is_empty();
             let all_passwords = scope.passwords && scope.password_groups.is_empty();
             database.execute(
-                "INSERT INTO temp.bounds VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO temp.bounds VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![
                     domain.to_string(),
                     domain.with_rid(ADMINISTRATOR).to_string(),
                     everywhere,
                     scope.groups.is_empty(),
-                    all_passwords
+                    all_passwords,
+                    !scope.passwords
                 ],
             )?;
             for sid in include {

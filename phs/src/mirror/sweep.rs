@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// How many accounts leave the scope, and out of how many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Leaving {
-    /// Accounts that the tenant has and that are in the scope no more.
+    /// Accounts that the tenant has and that are in the scope no more, or in no group whose passwords are carried.
     pub pending: u64,
     /// Accounts that it was told so of lately.
     pub recent: u64,
@@ -48,6 +48,11 @@ fn belongs() -> String {
     )
 }
 
+/// A group says that its password is carried no more. Where no password is to be carried nothing is left to ask.
+fn loses_password() -> String {
+    format!("(o.carries AND NOT {CARRIES} AND NOT (SELECT no_passwords FROM temp.bounds))")
+}
+
 impl Mirror {
     /// Objects after this one, at most so many, of which the tenant was told something that no longer fits.
     pub fn misplaced(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Object>, StateError> {
@@ -66,12 +71,12 @@ impl Mirror {
         })
     }
 
-    /// How many accounts leave the scope. `since`: who left until then is not counted; seconds since 1970.
+    /// How many accounts leave the scope, or lose their password by a group. `since`: who left until then is not counted; seconds since 1970.
     pub fn leaving(&self, since: i64) -> Result<Leaving, StateError> {
-        let (privileged, in_scope) = (privileged(), in_scope());
+        let (privileged, in_scope, loses_password) = (privileged(), in_scope(), loses_password());
         self.checked(|database| {
             let sql = format!(
-                "SELECT count(*), coalesce(sum(NOT {privileged} AND NOT {in_scope}), 0) FROM objects o \
+                "SELECT count(*), coalesce(sum(NOT {privileged} AND (NOT {in_scope} OR {loses_password})), 0) FROM objects o \
                  WHERE o.kind = 'person' AND NOT o.deleted AND {THERE}"
             );
             let (present, pending) =
@@ -165,5 +170,15 @@ mod tests {
         let scope = Scope { include: vec!["OU=1".to_owned()], ..Scope::default() };
         assert_eq!(misplaced(&mirror, &scope), [1101, 1102, 1103, 1113]);
         assert_eq!(mirror.leaving(30).unwrap(), Leaving { pending: 3, recent: 1, present: 11 });
+        put(&mirror, 1201, Kind::Group, None, |_| {});
+        mirror.set_entry("CN=1201", guid(1201)).unwrap();
+        for rid in 1104..1109 {
+            mirror.set_link(Linked::Member, guid(1201), guid(rid), Some(link_stamp(1))).unwrap();
+        }
+        let scope = Scope { password_groups: vec!["CN=1201".to_owned()], ..Scope::default() };
+        misplaced(&mirror, &scope);
+        assert_eq!(mirror.leaving(30).unwrap().pending, 5, "1101 to 1103, 1109, 1110; 1113 is privileged");
+        misplaced(&mirror, &Scope { passwords: false, ..Scope::default() });
+        assert_eq!(mirror.leaving(30).unwrap().pending, 0, "nobody mistypes that");
     }
 }
