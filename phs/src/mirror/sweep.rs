@@ -61,7 +61,7 @@ impl Mirror {
             "SELECT {COLUMNS} FROM objects o \
              WHERE o.guid > ?1 AND NOT o.deleted AND o.kind IN ('person', 'group', 'contact', 'policy') AND ( \
                  {THERE} <> {belongs} \
-                 OR o.sent = 'present' AND o.kind = 'person' \
+                 OR {THERE} AND o.kind = 'person' \
                     AND (o.protected_user <> {PROTECTED_USER} OR o.carries <> {CARRIES})) \
              ORDER BY o.guid LIMIT ?2"
         );
@@ -140,6 +140,7 @@ mod tests {
         put(&mirror, 1110, Kind::Person, Some(Sent::Deleted), |object| object.deleted = true);
         put(&mirror, 1111, Kind::Person, Some(Sent::Unsure), same);
         put(&mirror, 1112, Kind::Person, Some(Sent::OutOfScope), same);
+        put(&mirror, 1116, Kind::Person, Some(Sent::Unsure), |object| object.protected_user = true);
         put(&mirror, 1113, Kind::Contact, None, same);
         put(&mirror, 1114, Kind::Policy, present, same);
         put(&mirror, 1115, Kind::Computer, None, same);
@@ -148,7 +149,7 @@ mod tests {
             mirror.set_link(Linked::Member, guid(group), guid(member), Some(link_stamp(1))).unwrap();
         }
         let all = misplaced(&mirror, &Scope::default());
-        assert_eq!(all, [500, 1101, 1103, 1105, 1106, 1107, 1108, 1112, 1113]);
+        assert_eq!(all, [500, 1101, 1103, 1105, 1106, 1107, 1108, 1112, 1113, 1116]);
     }
 
     #[test]

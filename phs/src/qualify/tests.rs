@@ -536,6 +536,20 @@ fn a_password_that_is_not_to_be_carried_is_not_opened_and_one_that_was_is_erased
 }
 
 #[test]
+fn of_an_account_in_quarantine_too_the_password_is_erased_and_protected_users_told() {
+    let mut bench = Bench::new(Dc::default());
+    bench.page(vec![Telling::group(525), Telling::user(1105)], vec![]);
+    let known = bench.mirror.object(guid(1105)).unwrap().unwrap();
+    bench.mirror.put(&Object { sent: Some(Sent::Unsure), ..known }).unwrap();
+    bench.page(vec![], vec![link(525, 1105, true)]);
+    bench.scope.passwords = false;
+    let batch = bench.sweep(false);
+    assert_eq!(drafts(&batch), [(1105, Presence::Present, 0, false)]);
+    assert!(batch.drafts[0].erase_password && batch.drafts[0].protected_user == Some(true));
+    assert_eq!(drafts(&bench.sweep(false)), []);
+}
+
+#[test]
 fn a_password_that_was_removed_is_erased() {
     let mut bench = Bench::new(Dc::default());
     bench.page(vec![Telling::user(1105)], vec![]);
