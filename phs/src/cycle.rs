@@ -263,7 +263,7 @@ impl Cycle<'_> {
             if first && (full || !last) {
                 self.transaction(|cycle| {
                     let Self { mirror, order, .. } = *cycle;
-                    privileged::learn(mirror, cycle.singles, &order.domain, &order.scope)
+                    privileged::learn(mirror, cycle.singles, &order.domain, &order.scope, full)
                 })?;
             }
             first = false;

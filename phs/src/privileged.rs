@@ -27,15 +27,18 @@ pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
     OF_THE_DOMAIN.iter().map(|rid| domain.with_rid(*rid)).chain(built_in).collect()
 }
 
-/// Reads the protected groups and Protected Users, and the groups in them, without secrets.
+/// Reads the protected groups and Protected Users, and the groups in them, without secrets. `full`: all is compared, and
+/// what the DC says replaces what was known. Otherwise it adds to it: a DC that lags behind lets nobody out of a group, the
+/// stream does.
 #[instrument(level = "debug", skip_all)]
 pub fn learn(
     mirror: &Mirror,
     singles: &mut dyn Singles,
     domain: &Sid,
     scope: &Scope,
+    full: bool,
 ) -> Result<(), PhsError> {
-    let mut groups = Groups { mirror, scope, seen: HashSet::new(), waiting: VecDeque::new() };
+    let mut groups = Groups { mirror, scope, full, seen: HashSet::new(), waiting: VecDeque::new() };
     let wanted = protected_groups(domain).into_iter().chain([domain.with_rid(PROTECTED_USERS)]);
     for sid in wanted {
         // Some exist in the forest's root only, or not before a certain functional level.
@@ -55,6 +58,7 @@ pub fn learn(
 struct Groups<'a> {
     mirror: &'a Mirror,
     scope: &'a Scope,
+    full: bool,
     /// Groups and members that were looked at; none is read twice.
     seen: HashSet<Uuid>,
     waiting: VecDeque<Uuid>,
@@ -69,13 +73,15 @@ impl Groups<'_> {
             qualify::learn_whole(&mut object, change, self.scope);
             self.mirror.put(&object)?;
             // All links of a single object come with it.
-            if object.kind == Kind::Group {
+            if object.kind == Kind::Group && self.full {
                 self.mirror.clear_links(guid)?;
             }
         }
         for link in page.links.iter().filter(|link| link.what == Linked::Member) {
             let present = link.present.then_some(link.stamp);
-            self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+            if link.present || self.full {
+                self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+            }
             if !link.present || !self.seen.insert(link.to.guid) {
                 continue;
             }

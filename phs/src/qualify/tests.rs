@@ -386,7 +386,7 @@ fn the_groups_within_protected_groups_are_learnt_before_any_page() {
         .holds(500, || Telling::user(500))
         .holds(1105, || Telling::user(1105));
     let mut bench = Bench::new(dc);
-    crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope).unwrap();
+    crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope, false).unwrap();
     bench.resolve();
     let batch = bench.page(vec![Telling::user(1105)], vec![]);
     assert_eq!(drafts(&batch), [(1105, Presence::Privileged, 0, false)]);
@@ -394,6 +394,23 @@ fn the_groups_within_protected_groups_are_learnt_before_any_page() {
     let mut asked: Vec<_> = bench.dc.asked.iter().map(|(rid, _)| *rid).collect();
     asked.sort_unstable();
     assert_eq!(asked, [500, 512, 1105, 1200, 1201], "each once, though they form a ring");
+}
+
+#[test]
+fn a_controller_that_lags_behind_makes_nobody_less_privileged_but_a_full_compare_believes_it() {
+    let mut bench = Bench::new(Dc::default().group(512, &[1106]));
+    bench.page(vec![Telling::group(512), Telling::user(1105), Telling::user(1106)], vec![]);
+    bench.page(vec![], vec![link(512, 1105, true)]);
+    let mut privileged = |full| {
+        crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope, full).unwrap();
+        bench.resolve();
+        [1105, 1106].map(|rid| {
+            let object = bench.mirror.object(guid(rid)).unwrap().unwrap();
+            bench.mirror.place(&object).unwrap().protected
+        })
+    };
+    assert_eq!(privileged(false), [true, true]);
+    assert_eq!(privileged(true), [false, true]);
 }
 
 /// OU 1 is named by the scope, OU 2 is not; group 1201 too, where groups are.
