@@ -48,6 +48,8 @@ pub struct Once {
     #[arg(long)]
     full: bool,
     /// Say what would be sent; send nothing, remember nothing, and have the controller withhold all passwords
+    ///
+    /// `+` enters the cloud, `-` leaves it, `~` changes; `!` would leave it, or lose its password, and is held back.
     #[arg(long)]
     dry_run: bool,
     /// Let so many accounts leave the scope at once: as many as `status` or `--dry-run` said are held back
@@ -202,10 +204,12 @@ impl Once {
                 Sign::Enters => '+',
                 Sign::Leaves => '-',
                 Sign::Changes => '~',
+                Sign::Held => '!',
             };
             say(&format!("{sign} {name:<40} {what}"))?;
         }
-        let named = u64::try_from(tally.differences.len()).unwrap_or(u64::MAX);
+        let named = tally.differences.iter().filter(|difference| difference.sign != Sign::Held).count();
+        let named = u64::try_from(named).unwrap_or(u64::MAX);
         if only_looked && tally.records_sent > named {
             say(&format!("  and {} more", tally.records_sent - named))?;
         }
@@ -218,7 +222,7 @@ impl Once {
             (
                 tally.held,
                 format!(
-                    "left the scope and are held back: `once --confirm-removals {}` lets them go",
+                    "left the scope, or the groups whose passwords are carried, and are held back: `once --confirm-removals {}` lets them go",
                     tally.held
                 ),
             ),
@@ -248,17 +252,9 @@ impl Once {
     }
 }
 
-/// The daemon has the state: it is told, and takes it with a cycle of its own.
+/// The daemon has the state: it looks for this every second, and takes it with a cycle of its own.
 fn tell_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
     confirm::leave(&config.state_directory, accounts).map_err(StateError::from)?;
-    let status: Option<Status> = status::read(&config.state_directory);
-    let process = status
-        .filter(|status| status.is_alive(now()))
-        .and_then(|status| i32::try_from(status.process).ok().and_then(rustix::process::Pid::from_raw));
-    // It reads its configuration again, and begins a cycle.
-    if let Some(process) = process {
-        let _ = rustix::process::kill_process(process, rustix::process::Signal::HUP);
-    }
     say(&format!("{accounts} removals are confirmed: the running daemon takes it with its next cycle"))?;
     Ok(0)
 }

@@ -251,7 +251,8 @@ impl Cycle<'_> {
         }
         let pages = (self.source)(start, Reading::of(rules.secrets))?;
         self.mirror.resolve(&rules.bounds)?;
-        let mut unsettled = full || other_rules || lost || self.order.confirmed.is_some();
+        // A run that only looks says who is held back.
+        let mut unsettled = full || other_rules || lost || !rules.secrets || self.order.confirmed.is_some();
         let mut first = true;
         loop {
             let page = self.next(&pages)?;
@@ -415,13 +416,14 @@ fn lent<'b>(tenant: &'b mut Option<&mut dyn Tenant>) -> Option<&'b mut dyn Tenan
 
 impl Batch {
     fn is_empty(&self) -> bool {
-        self.drafts.is_empty() && self.links.is_empty() && self.entered.is_empty() && self.policy.is_none()
+        self.drafts.is_empty() && self.links.is_empty() && self.entered.is_empty() && self.policy.is_none() && self.held.is_empty()
     }
 
     fn join(&mut self, from: Self) {
         self.drafts.extend(from.drafts);
         self.links.extend(from.links);
         self.entered.extend(from.entered);
+        self.held.extend(from.held);
         self.policy = from.policy.or(self.policy.take());
         self.in_scope += from.in_scope;
         self.privileged += from.privileged;

@@ -28,8 +28,8 @@ use uuid::Uuid;
 const REPORT: Duration = Duration::from_secs(1);
 /// Nothing that a cycle waits for takes longer: whoever stands so long hangs, and systemd starts us anew.
 const HANGS: Duration = Duration::from_secs(20 * 60);
-/// The longest sleep.
-const LONGEST: Duration = Duration::from_secs(5);
+/// The longest sleep: a yes to removals waits no longer.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// What wakes the daemon, from any thread.
 #[derive(Debug)]
@@ -145,7 +145,9 @@ impl Daemon<'_> {
                 kept.leave(&controller);
                 schedule.moved();
             }
-            if self.wake.moved.swap(false, Ordering::SeqCst) {
+            if self.wake.moved.swap(false, Ordering::SeqCst)
+                || confirm::waiting(&self.config.state_directory).is_some()
+            {
                 schedule.moved();
             }
             let Some(work) = schedule.begin(Instant::now()) else {

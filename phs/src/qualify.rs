@@ -108,6 +108,8 @@ pub struct Batch {
     pub removed: u64,
     /// Objects that could not be carried.
     pub quarantined: u64,
+    /// Who is held back, by name, and in what: for a run that only looks.
+    pub held: Vec<(String, &'static str)>,
     /// Something changed that others hang on: all objects are to be compared with what was told.
     pub unsettled: bool,
 }
@@ -344,14 +346,22 @@ impl Desk<'_, '_> {
             // A password that was not carried is with it.
             Standing::Present if !there || (place.carries && !object.carries) => return self.enter(object),
             Standing::Present => {
-                let place = self.until_decided(&object, place, hold);
+                let (decided, place) = (place.carries, self.until_decided(&object, place, hold));
+                if place.carries != decided {
+                    self.held(&object, "no password");
+                }
                 self.marked(&mut object, &place);
             }
             Standing::Privileged => {
                 self.batch.privileged += 1;
                 self.leave(&mut object, Presence::Privileged, Sent::Privileged);
             }
-            Standing::Outside(_) if hold => return Ok(()),
+            Standing::Outside(_) if hold => {
+                if there {
+                    self.held(&object, "outside the scope");
+                }
+                return Ok(());
+            }
             Standing::Outside(_) | Standing::Nothing if there => {
                 self.batch.removed += 1;
                 object.left_at = Some(self.rules.now);
@@ -361,6 +371,12 @@ impl Desk<'_, '_> {
         }
         self.mirror.put(&object)?;
         Ok(())
+    }
+
+    fn held(&mut self, object: &Object, what: &'static str) {
+        if !self.rules.secrets {
+            self.batch.held.push((object.label(), what));
+        }
     }
 
     /// Tells of an account that stays: whether it is in Protected Users, and that its password is no longer carried.

@@ -62,6 +62,8 @@ pub enum Sign {
     Leaves,
     /// It stays there.
     Changes,
+    /// It would leave, or lose its password, and is held back until somebody has looked.
+    Held,
 }
 
 /// What one upload carries.
@@ -91,6 +93,11 @@ impl Courier<'_> {
         self.tally.privileged += batch.privileged;
         self.tally.removed += batch.removed;
         self.tally.quarantined += batch.quarantined;
+        self.name(batch.held.into_iter().map(|(name, what)| Difference {
+            sign: Sign::Held,
+            name,
+            what: what.to_owned(),
+        }));
         let mut drafts = drafts.into_iter().peekable();
         while drafts.peek().is_some() {
             let load = Load { drafts: portion(&mut drafts), policy: policy.take(), ..Load::default() };
@@ -189,8 +196,12 @@ impl Courier<'_> {
         self.tally.links_sent += count(links.len());
         self.tally.digests_sent += count(passwords);
         self.tally.policy_sent |= policy;
+        self.name(drafts.iter().map(difference));
+    }
+
+    fn name(&mut self, differences: impl Iterator<Item = Difference>) {
         let room = NAMED.saturating_sub(self.tally.differences.len());
-        self.tally.differences.extend(drafts.iter().take(room).map(difference));
+        self.tally.differences.extend(differences.take(room));
     }
 
     /// Has those passwords derived that the tenant lacks; the others are let go unopened.

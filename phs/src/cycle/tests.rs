@@ -436,6 +436,21 @@ fn too_many_that_leave_at_once_are_held_back_and_everything_else_goes_on() {
 }
 
 #[test]
+fn a_dry_run_names_those_that_are_held_back_in_whatever_cycle_that_was_found() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1130);
+    assert_eq!(bench.cycle(moved(1100..1111, 2, 5)).unwrap().held, 11);
+    let tally = bench.go(last(0..0, 5).into_iter().map(Ok).collect(), true).unwrap();
+    assert_eq!((tally.held, tally.records_sent, tally.differences.len()), (11, 0, 11));
+    let held = |name: &str| Difference {
+        sign: Sign::Held,
+        name: name.to_owned(),
+        what: "outside the scope".to_owned(),
+    };
+    assert_eq!(tally.differences[0], held("user1100"));
+}
+
+#[test]
 fn a_group_of_passwords_that_is_gone_asks_before_it_erases_them_all() {
     let mut bench = Bench::new();
     let dc = std::mem::take(&mut bench.dc);
