@@ -7,7 +7,7 @@ use landbridge_agent::key::FileError;
 use landbridge_agent::{AgentError, Identity, enroll, status, tls, token};
 use landbridge_phs::check;
 use landbridge_phs::config::Config;
-use landbridge_phs::confirm;
+use landbridge_phs::confirm::{self, Yes};
 use landbridge_phs::cycle::{Difference, Sign, Tally};
 use landbridge_phs::daemon::{Daemon, Wake};
 use landbridge_phs::directory::Session;
@@ -54,7 +54,8 @@ pub struct Once {
     dry_run: bool,
     /// Let so many accounts leave the scope at once: as many as `status` or `--dry-run` said are held back
     ///
-    /// If more have left meanwhile, they stay. While the daemon runs, it takes this with its next cycle.
+    /// If more have left meanwhile, they stay. While the daemon runs, it takes this with its next cycle, within an
+    /// hour.
     #[arg(long, value_name = "ACCOUNTS", conflicts_with = "dry_run")]
     confirm_removals: Option<u64>,
     /// Print the summary as one JSON object
@@ -146,7 +147,7 @@ impl Once {
             Mirror::scratch(&config.state_directory)?
         } else {
             match (Mirror::open(&config.state_directory), self.confirm_removals) {
-                (Err(StateError::Busy { .. }), Some(accounts)) if !self.full => {
+                (Err(StateError::Busy { .. }), Some(accounts)) if !self.full && daemon_lives(config) => {
                     return tell_daemon(config, accounts);
                 }
                 (mirror, _) => mirror?,
@@ -252,9 +253,15 @@ impl Once {
     }
 }
 
+/// Whether it is the daemon that is at work on the state: another `once` would take no yes.
+fn daemon_lives(config: &Config) -> bool {
+    let status: Option<Status> = status::read(&config.state_directory);
+    status.is_some_and(|status| status.is_alive(now()))
+}
+
 /// The daemon has the state: it looks for this every second, and takes it with a cycle of its own.
 fn tell_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
-    confirm::leave(&config.state_directory, accounts).map_err(StateError::from)?;
+    confirm::leave(&config.state_directory, Yes { accounts, at: now() }).map_err(StateError::from)?;
     say(&format!("{accounts} removals are confirmed: the running daemon takes it with its next cycle"))?;
     Ok(0)
 }

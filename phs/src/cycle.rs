@@ -364,7 +364,7 @@ impl Cycle<'_> {
         let hold = self.order.guard.holds(&leaving, self.order.confirmed);
         courier.tally.held = if hold { leaving.pending } else { 0 };
         self.mirror.set_fact(HELD, &courier.tally.held.to_string())?;
-        if !hold && self.order.confirmed.is_some() {
+        if !hold && leaving.pending > 0 && self.order.confirmed.is_some() {
             self.mirror.set_fact(CONFIRMED, &self.order.now.to_string())?;
         }
         let mut after = None;

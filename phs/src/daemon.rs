@@ -146,7 +146,7 @@ impl Daemon<'_> {
                 schedule.moved();
             }
             if self.wake.moved.swap(false, Ordering::SeqCst)
-                || confirm::waiting(&self.config.state_directory).is_some()
+                || confirm::waiting(&self.config.state_directory, (self.now)()).is_some()
             {
                 schedule.moved();
             }
@@ -191,6 +191,7 @@ impl Daemon<'_> {
         kept: &mut Kept,
     ) -> Result<Done, PhsError> {
         let began = Instant::now();
+        let yes = confirm::waiting(&self.config.state_directory, (self.now)());
         board.begun((self.now)());
         let witness = Pulse { lines: Lines::new(Duration::from_secs(5)), board };
         let job = Job {
@@ -202,7 +203,7 @@ impl Daemon<'_> {
             instance,
             full: work == Work::All,
             dry_run: false,
-            confirmed: confirm::waiting(&self.config.state_directory),
+            confirmed: yes.map(|yes| yes.accounts),
             now: (self.now)(),
         };
         let done = match job.run(kept).and_then(|done| board.quarantine(mirror).map(|()| done)) {
@@ -215,8 +216,8 @@ impl Daemon<'_> {
                 return Err(why);
             }
         };
-        if job.confirmed.is_some() {
-            confirm::done(&self.config.state_directory);
+        if let Some(yes) = yes {
+            confirm::done(&self.config.state_directory, yes);
         }
         board.complete(&done, began.elapsed(), (self.now)());
         let tally = &done.tally;

@@ -473,6 +473,17 @@ fn a_group_of_passwords_that_is_gone_asks_before_it_erases_them_all() {
 }
 
 #[test]
+fn a_yes_to_nobody_forgets_nothing_of_those_who_left_before() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1130);
+    assert_eq!(bench.cycle(moved(1100..1110, 2, 5)).unwrap().removed, 10);
+    bench.confirmed = Some(10);
+    assert_eq!(bench.cycle(last(0..0, 5)).unwrap().held, 0);
+    bench.confirmed = None;
+    assert_eq!(bench.cycle(moved(1110..1111, 2, 6)).unwrap().held, 1);
+}
+
+#[test]
 fn those_who_leave_one_by_one_are_counted_together() {
     let mut bench = Bench::new();
     staffed(&mut bench, 1100..1130);
