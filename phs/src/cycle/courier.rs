@@ -88,7 +88,10 @@ impl Courier<'_> {
         batch: Batch,
         commit: Option<&CursorName>,
     ) -> Result<Option<Receipt>, PhsError> {
-        let Batch { drafts, links, entered, mut policy, .. } = batch;
+        let Batch { drafts, mut links, entered, mut policy, .. } = batch;
+        let enters: HashSet<Uuid> = entered.iter().copied().collect();
+        // Those to whoever enters are told with him.
+        links.retain(|link| !(link.present && enters.contains(&link.to)));
         self.tally.in_scope += batch.in_scope;
         self.tally.privileged += batch.privileged;
         self.tally.removed += batch.removed;

@@ -603,6 +603,19 @@ fn a_group_that_enters_has_all_its_links_told_and_a_link_alone_is_one() {
 }
 
 #[test]
+fn the_link_by_which_somebody_enters_is_told_once() {
+    let mut bench = Bench::new();
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = dc.group(1201, &[]).holds(1100, || Telling::user(1100));
+    bench.scope = Scope { groups: vec!["CN=1201,DC=x".to_owned()], ..Scope::default() };
+    let all = vec![Telling::group(1201).tell(), Telling::user(1100).tell()];
+    bench.cycle(vec![page(all, vec![], Progress::Last(cursor(4)))]).unwrap();
+    let tally = bench.cycle(vec![page(vec![], vec![link(1201, 1100, true)], Progress::Last(cursor(5)))]);
+    let tally = tally.unwrap();
+    assert_eq!((tally.records_sent, tally.links_sent), (1, 1));
+}
+
+#[test]
 fn a_staged_cycle_remembers_and_sends_nothing_and_the_first_real_one_compares_all() {
     let mut bench = Bench::new();
     let pages: Vec<_> = two_pages().into_iter().map(Ok).collect();
