@@ -332,8 +332,11 @@ impl Desk<'_, '_> {
         change: Change,
         keys: &Arc<SessionKeys>,
     ) -> Result<(), PhsError> {
-        self.batch.in_scope += u64::from(object.kind == Kind::Person);
-        if self.rules.full || is_whole(&change) || object.sent == Some(Sent::Present) {
+        let person = object.kind == Kind::Person;
+        self.batch.in_scope += u64::from(person);
+        // A password that was not carried comes with no change: it is there already.
+        let lacks_password = person && place.carries && !object.carries && change.nt_hash.is_none();
+        if self.rules.full || is_whole(&change) || (object.sent == Some(Sent::Present) && !lacks_password) {
             return self.present(object, place, change, keys.clone());
         }
         self.enter(object)
@@ -479,7 +482,13 @@ impl Desk<'_, '_> {
         };
         learn_whole(&mut object, &alone, self.rules.scope());
         let place = self.mirror.place(&object)?;
-        match standing(&object, &place, self.rules) {
+        let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
+        let standing = standing(&object, &place, self.rules);
+        // Whoever left the scope stays as he is, and is kept up to date, until the guard has decided.
+        let undecided = there && matches!(standing, Standing::Outside(_));
+        self.batch.unsettled |= undecided;
+        match standing {
+            Standing::Outside(_) if undecided => return self.present(object, place, alone, keys),
             Standing::Present => {
                 object.carries &= object.sent == Some(Sent::Present);
                 return self.present(object, place, alone, keys);

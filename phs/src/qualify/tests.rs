@@ -553,6 +553,34 @@ fn a_password_that_is_not_to_be_carried_is_not_opened_and_one_that_was_is_erased
 }
 
 #[test]
+fn a_password_that_begins_to_be_carried_comes_also_with_another_change_of_its_account() {
+    let mut bench = Bench::new(Dc::default().holds(1105, || Telling::user(1105).password(3)));
+    bench.scope.passwords = false;
+    bench.resolve();
+    bench.page(vec![Telling::user(1105)], vec![]);
+    bench.scope.passwords = true;
+    bench.resolve();
+    let batch = bench.page(vec![Telling::of(1105).number(Attribute::UserAccountControl, 0x202)], vec![]);
+    assert_eq!(drafts(&batch), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
+    assert_eq!(bench.dc.asked_with_secrets(), [1105]);
+    assert_eq!(drafts(&bench.sweep(false)), []);
+}
+
+#[test]
+fn who_is_held_back_and_not_whole_at_the_tenant_is_kept_up_to_date_too() {
+    let off = || in_ou(2, Telling::user(1105).number(Attribute::UserAccountControl, 0x202));
+    let mut bench = Bench::new(Dc::default().holds(1105, off)).scoped(staff());
+    bench.page(vec![in_ou(1, Telling::user(1105))], vec![]);
+    let known = bench.mirror.object(guid(1105)).unwrap().unwrap();
+    bench.mirror.put(&Object { sent: Some(Sent::Unsure), parent: Some(guid(2)), ..known }).unwrap();
+    let disabled = Telling::of(1105).number(Attribute::UserAccountControl, 0x202);
+    let batch = bench.page(vec![disabled], vec![]);
+    let told = vec![(1105, Presence::Present, USER_ATTRIBUTES, true)];
+    assert_eq!((drafts(&batch), batch.unsettled), (told, true));
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::OutOfScope, 0, false)]);
+}
+
+#[test]
 fn of_an_account_in_quarantine_too_the_password_is_erased_and_protected_users_told() {
     let mut bench = Bench::new(Dc::default());
     bench.page(vec![Telling::group(525), Telling::user(1105)], vec![]);
