@@ -122,7 +122,7 @@ pub fn page(
     singles: &mut dyn Singles,
     rules: &Rules<'_>,
 ) -> Result<Batch, PhsError> {
-    let mut at = Desk { mirror, singles, rules, batch: Batch::default() };
+    let mut at = Desk { mirror, singles, rules, sweeps: false, batch: Batch::default() };
     let Page { keys, quarantined, changes, links, .. } = page;
     for quarantined in quarantined {
         match quarantined.object {
@@ -180,7 +180,7 @@ pub fn mend(
     rules: &Rules<'_>,
     hold: bool,
 ) -> Result<Batch, PhsError> {
-    let mut at = Desk { mirror, singles, rules, batch: Batch::default() };
+    let mut at = Desk { mirror, singles, rules, sweeps: true, batch: Batch::default() };
     at.mend(object, hold)?;
     Ok(at.batch)
 }
@@ -189,6 +189,8 @@ struct Desk<'a, 'r> {
     mirror: &'a Mirror,
     singles: &'a mut dyn Singles,
     rules: &'a Rules<'r>,
+    /// All pages are through.
+    sweeps: bool,
     batch: Batch,
 }
 
@@ -448,8 +450,8 @@ impl Desk<'_, '_> {
         } else if erase_password {
             (object.password, object.password_at) = (None, None);
         }
-        // In a full compare all links come by themselves.
-        if new && !self.rules.full {
+        // In a full compare all links come by themselves, but to those who enter after the last page.
+        if new && (self.sweeps || !self.rules.full) {
             self.batch.entered.push(object.guid);
         }
         let says = protected_user.is_some() || password.is_some() || erase_password || !attributes.is_empty();

@@ -300,6 +300,19 @@ fn a_demotion_is_read_alone_and_carried_with_the_password() {
 }
 
 #[test]
+fn whoever_enters_after_the_last_page_of_a_full_compare_has_all_links_told() {
+    let mut bench = Bench::new(Dc::default().group(1201, &[1105]));
+    bench.full = true;
+    let groups = vec![Telling::group(512), Telling::group(1201)];
+    let batch = bench.page(groups, vec![link(512, 1201, true), link(1201, 1105, true)]);
+    assert_eq!((drafts(&batch), batch.links.len()), (vec![], 0), "a protected group");
+    bench.page(vec![], vec![link(512, 1201, false)]);
+    let batch = bench.sweep(false);
+    assert_eq!(drafts(&batch), [(1201, Presence::Present, 0, false)]);
+    assert_eq!(batch.entered, [guid(1201)]);
+}
+
+#[test]
 fn a_demotion_that_is_none_any_more_ends() {
     let dc = Dc::default().holds(1105, || Telling::user(1105).number(Attribute::AdminCount, 1));
     let mut bench = Bench::new(dc);
