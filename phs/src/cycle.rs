@@ -416,7 +416,11 @@ fn lent<'b>(tenant: &'b mut Option<&mut dyn Tenant>) -> Option<&'b mut dyn Tenan
 
 impl Batch {
     fn is_empty(&self) -> bool {
-        self.drafts.is_empty() && self.links.is_empty() && self.entered.is_empty() && self.policy.is_none() && self.held.is_empty()
+        self.drafts.is_empty()
+            && self.links.is_empty()
+            && self.entered.is_empty()
+            && self.policy.is_none()
+            && self.held.is_empty()
     }
 
     fn join(&mut self, from: Self) {

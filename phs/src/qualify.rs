@@ -23,6 +23,7 @@ use landbridge_drsr::drs::attribute::{Attribute, Value};
 use landbridge_drsr::drs::change::{Change, Linked, Page, SealedNtHash, Sid};
 use landbridge_wire::upload::{self, DomainPolicy, Presence};
 use standing::learn;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tracing::debug;
 use uuid::Uuid;
@@ -124,8 +125,9 @@ pub fn page(
 ) -> Result<Batch, PhsError> {
     let mut at = Desk { mirror, singles, rules, sweeps: false, batch: Batch::default() };
     let Page { keys, quarantined, changes, links, .. } = page;
-    for quarantined in quarantined {
+    for quarantined in &quarantined {
         match quarantined.object {
+            Some(guid) if quarantined.link => at.odd_link(guid, &quarantined.why)?,
             Some(guid) => at.quarantine(guid, &quarantined.why)?,
             None => at.batch.quarantined += 1,
         }
@@ -142,7 +144,12 @@ pub fn page(
         at.look_up_deleted_entries()?;
     }
     mirror.resolve(&rules.bounds)?;
+    let odd: HashSet<Uuid> = quarantined.iter().filter(|q| q.link).filter_map(|q| q.object).collect();
     for change in changes {
+        // What is odd about one of its links this page says itself.
+        if !odd.contains(&change.object.guid) {
+            mirror.release(change.object.guid)?;
+        }
         at.change(change, &keys)?;
     }
     // Only now is it known whose links are told.
@@ -290,7 +297,6 @@ impl Desk<'_, '_> {
         if self.rules.full {
             object.cycle = Some(self.rules.cycle);
         }
-        self.mirror.release(guid)?;
         let place = self.mirror.place(&object)?;
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
         match standing(&object, &place, self.rules) {
@@ -548,10 +554,12 @@ impl Desk<'_, '_> {
     /// One object read alone; none if it is gone or went to quarantine.
     fn alone(&mut self, guid: Uuid, secrets: bool) -> Result<Option<(Change, Arc<SessionKeys>)>, PhsError> {
         let Some(page) = self.singles.object(ObjectId::Guid(guid), secrets)? else { return Ok(None) };
-        if let Some(quarantined) = page.quarantined.iter().find(|q| q.object == Some(guid)) {
-            let why = quarantined.why.clone();
-            self.quarantine(guid, &why)?;
-            return Ok(None);
+        for quarantined in page.quarantined.iter().filter(|q| q.object == Some(guid)) {
+            if !quarantined.link {
+                self.quarantine(guid, &quarantined.why)?;
+                return Ok(None);
+            }
+            self.odd_link(guid, &quarantined.why)?;
         }
         let Page { keys, changes, links, .. } = page;
         // All of its links come with it.
@@ -566,6 +574,13 @@ impl Desk<'_, '_> {
     fn odd(&mut self, object: Object, odd: &Odd) -> Result<(), PhsError> {
         self.mirror.put(&object)?;
         self.quarantine(object.guid, &odd.to_string())
+    }
+
+    /// One link of an object cannot be read: that is put on record, and all else of it goes on.
+    fn odd_link(&mut self, guid: Uuid, why: &str) -> Result<(), PhsError> {
+        debug!(%guid, why, "a link to quarantine");
+        self.batch.quarantined += 1;
+        Ok(self.mirror.quarantine(guid, why, self.rules.now)?)
     }
 
     /// An object of which not all is known. Nobody signs in with what the tenant has of it.

@@ -8,12 +8,12 @@ use crate::mirror::tests::directory;
 use crate::mirror::{Kind, Object, Sent};
 use crate::progress::Silent;
 use landbridge_agent::AgentError;
+use landbridge_drsr::drs::change::Link;
 use landbridge_wire::bounded::List;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::upload::{
     CursorName, LEVEL, Offer, Presence, Receipt, Refusal, RefusalReason, Upload, Wanted,
 };
-use landbridge_drsr::drs::change::Link;
 use std::sync::mpsc::channel;
 
 /// Mode, RID and presence of each record, whether it commits.
@@ -303,7 +303,11 @@ fn what_cannot_be_read_takes_the_digest_back_and_is_made_good_in_the_same_cycle(
     bench.dc = dc.holds(1100, || Telling::user(1100).password(2));
     let mut odd = page(vec![Telling::of(1100).password(2).tell()], vec![], Progress::Last(cursor(5)));
     let why = "a value of the wrong length".to_owned();
-    odd.quarantined.push(landbridge_drsr::drs::change::Quarantined { object: Some(guid(1100)), why });
+    odd.quarantined.push(landbridge_drsr::drs::change::Quarantined {
+        object: Some(guid(1100)),
+        link: false,
+        why,
+    });
     let tally = bench.cycle(vec![odd]).unwrap();
     assert_eq!((tally.records_sent, tally.quarantined), (2, 1), "erased, then whole again");
     assert_eq!(bench.cloud.erased, [guid(1100)]);

@@ -343,8 +343,11 @@ fn what_cannot_be_read_goes_to_quarantine_and_comes_back_whole() {
     let mut bench = Bench::new(Dc::default().holds(1105, || Telling::user(1105).password(2)));
     bench.page(vec![Telling::user(1105), Telling::user(1106)], vec![]);
     let mut odd = told(vec![], vec![], Progress::More);
-    odd.quarantined
-        .push(Quarantined { object: Some(guid(1105)), why: "a value of the wrong length".to_owned() });
+    odd.quarantined.push(Quarantined {
+        object: Some(guid(1105)),
+        link: false,
+        why: "a value of the wrong length".to_owned(),
+    });
     let batch = bench.run(|mirror, dc, rules| page(odd, mirror, dc, rules));
     assert_eq!((drafts(&batch), batch.quarantined), (vec![(1105, Presence::Present, 0, false)], 1));
     assert!(batch.drafts[0].erase_password, "what the tenant knows is outdated");
@@ -352,6 +355,23 @@ fn what_cannot_be_read_goes_to_quarantine_and_comes_back_whole() {
     assert_eq!(bench.mirror.quarantined().unwrap().len(), 1);
     let batch = bench.page(vec![Telling::of(1105).password(2)], vec![]);
     assert_eq!(drafts(&batch), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
+    assert!(bench.mirror.quarantined().unwrap().is_empty());
+}
+
+#[test]
+fn a_link_that_cannot_be_read_holds_back_no_other_link_of_its_group() {
+    let mut bench = Bench::new(Dc::default());
+    bench.page(vec![Telling::group(1201), Telling::user(1105)], vec![]);
+    for changes in [vec![], vec![Telling::of(1201).number(Attribute::GroupType, 2).tell()]] {
+        let mut odd = told(changes, vec![link(1201, 1105, true)], Progress::More);
+        let why = "one of its links: its value is no name".to_owned();
+        odd.quarantined.push(Quarantined { object: Some(guid(1201)), link: true, why });
+        let batch = bench.run(|mirror, dc, rules| page(odd, mirror, dc, rules));
+        assert_eq!((batch.links.len(), batch.quarantined), (1, 1));
+        assert_eq!(bench.mirror.quarantined().unwrap().len(), 1);
+    }
+    assert_eq!(bench.page(vec![], vec![link(1201, 1105, false)]).links.len(), 1);
+    bench.page(vec![Telling::of(1201).number(Attribute::GroupType, 4)], vec![]);
     assert!(bench.mirror.quarantined().unwrap().is_empty());
 }
 
