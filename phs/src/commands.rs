@@ -158,7 +158,7 @@ impl Once {
         } else {
             Box::new(Lines::new(Duration::from_secs(5)))
         };
-        let job = Job {
+        let mut job = Job {
             config,
             mirror: &mirror,
             runtime: runtime.handle(),
@@ -170,9 +170,16 @@ impl Once {
             confirmed: self.confirm_removals,
             now: now(),
         };
-        let done = job.run(&mut Kept::default())?;
+        let mut kept = Kept::default();
+        let mut tally = job.run(&mut kept)?.tally;
+        // Where many enter each cycle takes some of them.
+        (job.full, job.confirmed) = (false, None);
+        while tally.unfinished {
+            job.now = now();
+            tally.add(job.run(&mut kept)?.tally);
+        }
         drop(witness);
-        self.report(config, &done.tally, started.elapsed())?;
+        self.report(config, &tally, started.elapsed())?;
         Ok(0)
     }
 

@@ -21,6 +21,7 @@ use crate::send::Tenant;
 use crate::stop::Stop;
 use crate::watermark::{self, Plan, Saved, Verdict, WhyFull};
 use courier::Courier;
+use courier::NAMED;
 pub use courier::{Difference, Sign};
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_drsr::drs::attribute::Attribute;
@@ -93,8 +94,38 @@ pub struct Tally {
     pub refused: u64,
     /// The domain's policy was sent.
     pub policy_sent: bool,
+    /// More objects enter than one cycle takes: the next one goes on with them.
+    pub unfinished: bool,
     /// What would be sent, in a dry run: the first of it.
     pub differences: Vec<Difference>,
+}
+
+impl Tally {
+    /// Adds what a further cycle did, which went on where this one ended.
+    pub fn add(&mut self, further: Self) {
+        for (sum, number) in [
+            (&mut self.read, further.read),
+            (&mut self.in_scope, further.in_scope),
+            (&mut self.uploads, further.uploads),
+            (&mut self.records_sent, further.records_sent),
+            (&mut self.links_sent, further.links_sent),
+            (&mut self.digests_derived, further.digests_derived),
+            (&mut self.digests_sent, further.digests_sent),
+            (&mut self.unchanged, further.unchanged),
+            (&mut self.privileged, further.privileged),
+            (&mut self.removed, further.removed),
+            (&mut self.quarantined, further.quarantined),
+            (&mut self.refused, further.refused),
+        ] {
+            *sum += number;
+        }
+        self.held = further.held;
+        self.policy_sent |= further.policy_sent;
+        self.unfinished = further.unfinished;
+        let fresh = further.differences.into_iter().filter(|one| one.sign != Sign::Held);
+        let room = NAMED.saturating_sub(self.differences.len());
+        self.differences.extend(fresh.take(room));
+    }
 }
 
 /// Where pages come from: given a cursor or none, whatever comes until the last one.
@@ -127,6 +158,9 @@ impl std::fmt::Debug for Cycle<'_> {
 
 /// Mending what the tenant was told goes in portions of so many objects.
 const PORTION: u32 = 250;
+/// So many objects enter in one cycle beside those that its pages tell of. Each is read alone and its password hashed: without
+/// a bound whoever is disabled meanwhile would wait for all of them.
+const ENTER: usize = 2_000;
 /// How long a wish to stop may go unheard while nothing comes from the DC.
 const LISTEN: Duration = Duration::from_millis(200);
 
@@ -135,6 +169,9 @@ const PLACES: &str = "scope";
 const FILTER: &str = "filter";
 /// When an administrator last confirmed removals: seconds since 1970.
 const CONFIRMED: &str = "confirmed";
+/// All objects are still to be compared with what was told: `from the first` one on, or after that GUID those that enter.
+const SWEEP: &str = "sweep";
+const FIRST: &str = "from the first";
 /// How many accounts the last sweep held back.
 const HELD: &str = "held";
 
@@ -253,6 +290,7 @@ impl Cycle<'_> {
         self.mirror.resolve(&rules.bounds)?;
         // A run that only looks says who is held back.
         let mut unsettled = full || other_rules || lost || !rules.secrets || self.order.confirmed.is_some();
+        unsettled |= self.fact(SWEEP)?.is_some_and(|from| from == FIRST);
         let mut first = true;
         loop {
             let page = self.next(&pages)?;
@@ -307,10 +345,14 @@ impl Cycle<'_> {
         let mut batch = qualify::page(page, self.mirror, self.singles, rules)?;
         *unsettled |= batch.unsettled;
         let Progress::Last(cursor) = progress else {
+            if *unsettled {
+                // The page is not read again as news if the cycle ends before its last one.
+                self.remember(SWEEP, FIRST)?;
+            }
             return courier.deliver(batch, None).map(|_| ());
         };
-        if *unsettled {
-            self.sweep(&mut batch, rules, courier)?;
+        if *unsettled || self.fact(SWEEP)?.is_some() {
+            self.sweep(&mut batch, rules, courier, *unsettled)?;
         } else {
             courier.tally.held = self.mirror.fact(HELD)?.and_then(|held| held.parse().ok()).unwrap_or(0);
         }
@@ -343,21 +385,32 @@ impl Cycle<'_> {
 
     /// The mirror is in the order that the rules ask for.
     fn settled(&self) -> Result<(), PhsError> {
-        for (name, print) in [(PLACES, self.places()), (FILTER, self.filter())] {
-            if self.mirror.fact(name)?.as_ref() != Some(&print) {
-                self.mirror.set_fact(name, &print)?;
-            }
+        self.remember(PLACES, &self.places())?;
+        self.remember(FILTER, &self.filter())
+    }
+
+    /// A fact that says something.
+    fn fact(&self, name: &str) -> Result<Option<String>, PhsError> {
+        Ok(self.mirror.fact(name)?.filter(|fact| !fact.is_empty()))
+    }
+
+    /// Writes a fact if it is another one: an idle cycle writes nothing.
+    fn remember(&self, name: &str, fact: &str) -> Result<(), PhsError> {
+        if self.mirror.fact(name)?.as_deref().unwrap_or_default() != fact {
+            self.mirror.set_fact(name, fact)?;
         }
         Ok(())
     }
 
     /// Compares all objects with what the tenant was told, once nothing more comes that could change it; some at a
-    /// time.
+    /// time. First whoever leaves and whoever stays, then those that enter, as many as one cycle takes. `anew`: from the
+    /// first of them on; else after the last one of the cycle before.
     fn sweep(
         &mut self,
         batch: &mut Batch,
         rules: &Rules<'_>,
         courier: &mut Courier<'_>,
+        anew: bool,
     ) -> Result<(), PhsError> {
         self.mirror.resolve(&rules.bounds)?;
         let leaving = self.leaving()?;
@@ -367,13 +420,25 @@ impl Cycle<'_> {
         if !hold && leaving.pending > 0 && self.order.confirmed.is_some() {
             self.mirror.set_fact(CONFIRMED, &self.order.now.to_string())?;
         }
-        let mut after = None;
+        let before = self.fact(SWEEP)?.filter(|_| !anew).and_then(|guid| Uuid::parse_str(&guid).ok());
+        let (mut enters, mut after, mut entered) = (false, None, 0);
         loop {
-            let some = self.mirror.misplaced(after, PORTION)?;
-            let Some(last) = some.last() else { return Ok(()) };
+            let some = self.mirror.misplaced(enters, after, PORTION)?;
+            let Some(last) = some.last() else {
+                if enters {
+                    return self.remember(SWEEP, "");
+                }
+                (enters, after) = (true, before);
+                continue;
+            };
             after = Some(last.guid);
+            entered += if enters { some.len() } else { 0 };
             for object in some {
                 batch.join(qualify::mend(object, self.mirror, self.singles, rules, hold)?);
+            }
+            if entered >= ENTER {
+                courier.tally.unfinished = true;
+                return self.remember(SWEEP, &after.unwrap_or_default().to_string());
             }
             if batch.drafts.len() >= 2 * PORTION as usize {
                 courier.deliver(std::mem::take(batch), None)?;

@@ -158,6 +158,9 @@ impl Daemon<'_> {
             match self.cycle(work, &mirror, &board, instance, &mut kept) {
                 Ok(done) => {
                     schedule.ended(Ended::Complete, done.tally.mode == "full", Instant::now(), chance());
+                    if done.tally.unfinished {
+                        schedule.moved();
+                    }
                     // What another DC commits says nothing of when this one has it.
                     if read.as_ref() != Some(&done.controller) {
                         if !board.is_watching(&done.controller) {

@@ -26,7 +26,7 @@ const PORTION: usize = 250;
 /// And about so many bytes of attributes: an object may have hundreds of addresses.
 const BYTES: usize = 1 << 20;
 /// So many differences of a dry run are kept.
-const NAMED: usize = 1_000;
+pub(super) const NAMED: usize = 1_000;
 
 pub(super) struct Courier<'a> {
     pub(super) order: &'a Order,

@@ -634,6 +634,46 @@ fn a_staged_cycle_remembers_and_sends_nothing_and_the_first_real_one_compares_al
 }
 
 #[test]
+fn many_that_enter_do_so_in_several_cycles_and_what_changes_meanwhile_waits_for_one_alone() {
+    let mut bench = Bench::new();
+    bench.dc = (1000..5500)
+        .fold(std::mem::take(&mut bench.dc), |dc, rid| dc.holds(rid, move || Telling::user(rid).within(2)));
+    staffed(&mut bench, 0..0);
+    let elsewhere = (1000..5500).map(|rid| Telling::user(rid).within(2).tell()).collect();
+    bench.cycle(vec![page(elsewhere, vec![], Progress::Last(cursor(5)))]).unwrap();
+    bench.scope.include.push("CN=2,DC=x".to_owned());
+    let off = vec![Telling::of(5400).within(2).number(Attribute::UserAccountControl, 0x202).tell()];
+    let first = bench.cycle(last(0..0, 5)).unwrap();
+    assert_eq!((first.records_sent, first.unfinished), (2_000, true));
+    assert_eq!(bench.mirror().saved().unwrap().unwrap().cursor, cursor(5).to_bytes());
+    let second = bench.cycle(vec![page(off, vec![], Progress::Last(cursor(6)))]).unwrap();
+    assert_eq!((second.records_sent, second.unfinished), (2_001, true));
+    let third = bench.cycle(last(0..0, 6)).unwrap();
+    assert_eq!((third.records_sent, third.unfinished), (499, false));
+    let mut all = first;
+    all.add(second);
+    all.add(third);
+    assert_eq!((all.records_sent, all.unfinished), (4_500, false));
+    assert_eq!(bench.cycle(last(0..0, 6)).unwrap().records_sent, 0);
+}
+
+#[test]
+fn a_sweep_that_was_due_when_the_cycle_broke_is_made_by_the_next_one() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1103);
+    bench.mirror().put(&Object::unknown(guid(9))).unwrap();
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = (1100..1103)
+        .fold(dc.holds(9, || Telling::of(9)), |dc, rid| dc.holds(rid, move || Telling::user(rid).within(1)));
+    bench.scope.include = vec!["CN=9,DC=x".to_owned()];
+    assert_eq!(bench.cycle(last(0..0, 5)).unwrap().removed, 3);
+    let moved = |progress| vec![page(vec![Telling::of(1).within(9).tell()], vec![], progress)];
+    bench.cycle(moved(Progress::More)).unwrap_err();
+    let tally = bench.cycle(moved(Progress::Last(cursor(6)))).unwrap();
+    assert_eq!(tally.records_sent, 3, "though the OU is known to have moved");
+}
+
+#[test]
 fn a_tenant_that_takes_no_groups_is_told_to_be_upgraded() {
     let mut bench = Bench::new();
     bench.cloud.level = 0;

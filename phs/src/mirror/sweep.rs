@@ -54,8 +54,14 @@ fn loses_password() -> String {
 }
 
 impl Mirror {
-    /// Objects after this one, at most so many, of which the tenant was told something that no longer fits.
-    pub fn misplaced(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Object>, StateError> {
+    /// Objects after this one, at most so many, of which the tenant was told something that no longer fits. `enters`: those
+    /// that are read alone for it, for they come into the cloud or their password does; else all others.
+    pub fn misplaced(
+        &self,
+        enters: bool,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<Object>, StateError> {
         let belongs = belongs();
         let sql = format!(
             "SELECT {COLUMNS} FROM objects o \
@@ -63,11 +69,12 @@ impl Mirror {
                  {THERE} <> {belongs} \
                  OR {THERE} AND o.kind = 'person' \
                     AND (o.protected_user <> {PROTECTED_USER} OR o.carries <> {CARRIES})) \
+                 AND ?3 = ({belongs} AND (NOT {THERE} OR o.kind = 'person' AND {CARRIES} AND NOT o.carries)) \
              ORDER BY o.guid LIMIT ?2"
         );
         let after = after.map_or_else(Vec::new, |guid| guid.as_bytes().to_vec());
         self.checked(|database| {
-            database.prepare_cached(&sql)?.query_map(params![after, limit], read)?.collect()
+            database.prepare_cached(&sql)?.query_map(params![after, limit, enters], read)?.collect()
         })
     }
 
@@ -110,13 +117,17 @@ mod tests {
         let include = [domain.with_rid(1900)];
         mirror.unsettle();
         mirror.resolve(&Bounds { domain: &domain, protected: &protected, include: &include, scope }).unwrap();
-        let (mut after, mut found) = (None, Vec::new());
-        loop {
-            let some = mirror.misplaced(after, 2).unwrap();
-            let Some(last) = some.last() else { return found };
-            after = Some(last.guid);
-            found.extend(some.iter().map(|object| u32::try_from(object.guid.as_u128()).unwrap()));
+        let mut found = Vec::new();
+        for enters in [false, true] {
+            let mut after = None;
+            loop {
+                let some = mirror.misplaced(enters, after, 2).unwrap();
+                let Some(last) = some.last() else { break };
+                after = Some(last.guid);
+                found.extend(some.iter().map(|object| u32::try_from(object.guid.as_u128()).unwrap()));
+            }
         }
+        found
     }
 
     #[test]
@@ -149,7 +160,7 @@ mod tests {
             mirror.set_link(Linked::Member, guid(group), guid(member), Some(link_stamp(1))).unwrap();
         }
         let all = misplaced(&mirror, &Scope::default());
-        assert_eq!(all, [500, 1101, 1103, 1105, 1106, 1107, 1108, 1112, 1113, 1116]);
+        assert_eq!(all, [500, 1101, 1105, 1106, 1107, 1116, 1103, 1108, 1112, 1113], "who enters comes last");
     }
 
     #[test]

@@ -71,7 +71,8 @@ impl Bench {
     /// What a sweep over all objects mends.
     fn sweep(&mut self, hold: bool) -> Batch {
         self.resolve();
-        let misplaced = self.mirror.misplaced(None, 100).unwrap();
+        let mut misplaced = self.mirror.misplaced(false, None, 100).unwrap();
+        misplaced.extend(self.mirror.misplaced(true, None, 100).unwrap());
         self.run(|mirror, dc, rules| {
             let mut all = Batch::default();
             for object in misplaced {
