@@ -4,7 +4,7 @@
 
 use crate::directory::Singles;
 use crate::error::PhsError;
-use crate::mirror::{Kind, Mirror, Object};
+use crate::mirror::{Kind, Mirror, Object, PROTECTED_USERS};
 use crate::pull::ObjectId;
 use crate::qualify;
 use crate::scope::Scope;
@@ -18,8 +18,6 @@ use uuid::Uuid;
 const OF_THE_DOMAIN: [u32; 7] = [512, 516, 518, 519, 521, 526, 527];
 /// Administrators, Account Operators, Server Operators, Print Operators, Backup Operators, Replicator.
 const BUILT_IN: [u32; 6] = [544, 548, 549, 550, 551, 552];
-/// Protected Users: not privileged, but with rules of its own at sign-in.
-const PROTECTED_USERS: u32 = 525;
 
 /// The protected groups of a domain.
 pub fn protected_groups(domain: &Sid) -> Vec<Sid> {

@@ -41,10 +41,14 @@ pub struct Place {
     pub carries: bool,
 }
 
-/// Protected Users.
-const PROTECTED_USERS: u32 = 525;
-/// The built-in administrator.
-const ADMINISTRATOR: u32 = 500;
+/// RID of Protected Users: not privileged, but with rules of its own at sign-in.
+pub const PROTECTED_USERS: u32 = 525;
+/// RID of the built-in administrator.
+pub const ADMINISTRATOR: u32 = 500;
+/// RID of the KDC's account.
+pub const KRBTGT: u32 = 502;
+/// Flags of accounts of trusts, workstations and servers (MS-ADTS 2.2.16).
+pub const MACHINES: i32 = 0x0800 | 0x1000 | 0x2000;
 
 /// In an OU that is in the scope.
 pub(super) const INSIDE: &str =

@@ -3,7 +3,7 @@
 //! Neighbours: [`super::scope`] knows where objects are; `qualify::sweep` does something about it.
 
 use super::objects::{COLUMNS, Object, read};
-use super::scope::{CARRIES, INSIDE, MEMBER, POLICY_GROUP, PROTECTED, PROTECTED_USER};
+use super::scope::{CARRIES, INSIDE, KRBTGT, MACHINES, MEMBER, POLICY_GROUP, PROTECTED, PROTECTED_USER};
 use super::{Mirror, StateError};
 use rusqlite::params;
 use uuid::Uuid;
@@ -39,12 +39,18 @@ fn in_scope() -> String {
     )
 }
 
-/// It belongs in the cloud: the same words as `qualify::standing`. 0x3800: accounts of machines and trusts.
+/// Its SID is one of the domain's. Built-in groups have another.
+const OF_THE_DOMAIN: &str =
+    "coalesce((SELECT substr(o.sid, 1, length(domain) + 1) = domain || '-' FROM temp.bounds), 0)";
+
+/// It belongs in the cloud: the same words as `qualify::standing`.
 fn belongs() -> String {
     let (privileged, in_scope) = (privileged(), in_scope());
     format!(
-        "({in_scope} AND CASE o.kind WHEN 'person' THEN o.uac & 0x3800 = 0 AND NOT o.krbtgt AND NOT {privileged} \
-                                     WHEN 'group' THEN NOT {PROTECTED} ELSE 1 END)"
+        "({in_scope} AND CASE o.kind \
+             WHEN 'person' THEN {OF_THE_DOMAIN} AND o.uac & {MACHINES} = 0 AND NOT o.krbtgt \
+                 AND o.sid <> (SELECT domain FROM temp.bounds) || '-{KRBTGT}' AND NOT {privileged} \
+             WHEN 'group' THEN {OF_THE_DOMAIN} AND NOT {PROTECTED} ELSE 1 END)"
     )
 }
 
@@ -153,6 +159,12 @@ mod tests {
         put(&mirror, 1112, Kind::Person, Some(Sent::OutOfScope), same);
         put(&mirror, 1116, Kind::Person, Some(Sent::Unsure), |object| object.protected_user = true);
         put(&mirror, 1113, Kind::Contact, None, same);
+        put(&mirror, 1117, Kind::Group, None, |object| object.sid = Some("S-1-5-32-545".parse().unwrap()));
+        put(&mirror, 1118, Kind::Person, None, |object| object.sid = Some(domain().with_rid(502)));
+        put(&mirror, 1119, Kind::Person, None, |object| {
+            object.sid = Some("S-1-5-21-1-2-30-1119".parse().unwrap())
+        });
+        put(&mirror, 1120, Kind::Person, present, |object| object.sid = None);
         put(&mirror, 1114, Kind::Policy, present, same);
         put(&mirror, 1115, Kind::Computer, None, same);
         put(&mirror, 1900, Kind::Person, present, same);
@@ -160,7 +172,11 @@ mod tests {
             mirror.set_link(Linked::Member, guid(group), guid(member), Some(link_stamp(1))).unwrap();
         }
         let all = misplaced(&mirror, &Scope::default());
-        assert_eq!(all, [500, 1101, 1105, 1106, 1107, 1116, 1103, 1108, 1112, 1113], "who enters comes last");
+        assert_eq!(
+            all,
+            [500, 1101, 1105, 1106, 1107, 1116, 1120, 1103, 1108, 1112, 1113],
+            "who enters comes last"
+        );
     }
 
     #[test]
