@@ -315,6 +315,9 @@ fn the_daemon_says_who_is_held_back_and_takes_the_confirmation_while_it_runs() {
     assert_eq!(held.code, Some(10), "{held}");
     assert!(held.json()["why"].as_str().unwrap().contains("--confirm-removals 12"), "{held}");
     inside(&road, &person(1));
+    let looked = road.phs.run(&["once", "--dry-run"], None).unwrap().expect_code(0).stdout;
+    let named = format!("! {:<40} outside the scope", person(12).upn);
+    assert!(looked.contains(&named) && looked.matches("\n! ").count() >= 11, "{looked}");
     let confirmed = road.phs.run(&["once", "--confirm-removals", "12"], None).unwrap().expect_code(0);
     assert!(confirmed.stdout.contains("the running daemon takes it"), "{confirmed}");
     let over = status(&|status| status["held"] == 0);
