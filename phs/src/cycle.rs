@@ -282,8 +282,7 @@ impl Cycle<'_> {
         }
         let pages = (self.source)(start, Reading::of(rules.secrets))?;
         self.mirror.resolve(&rules.bounds)?;
-        // A run that only looks says who is held back.
-        let mut unsettled = full || other_rules || lost || !rules.secrets || self.order.confirmed.is_some();
+        let mut unsettled = full || other_rules || lost || self.order.confirmed.is_some();
         unsettled |= self.fact(SWEEP)?.is_some_and(|from| from == FIRST);
         let mut first = true;
         loop {
@@ -345,7 +344,8 @@ impl Cycle<'_> {
             }
             return courier.deliver(batch, None).map(|_| ());
         };
-        if *unsettled || self.fact(SWEEP)?.is_some() {
+        // A run that only looks says in any case who is held back.
+        if *unsettled || self.fact(SWEEP)?.is_some() || !rules.secrets {
             self.sweep(&mut batch, rules, courier, *unsettled)?;
         } else {
             courier.tally.held = self.mirror.fact(HELD)?.and_then(|held| held.parse().ok()).unwrap_or(0);

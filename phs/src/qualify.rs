@@ -199,6 +199,12 @@ impl Desk<'_, '_> {
         learn(object, change, self.rules.scope());
     }
 
+    /// A change that tells all of its object: one that was made since. A class may change alone, and so may a name.
+    fn is_whole(&self, change: &Change) -> bool {
+        let tells = |what| change.attributes.iter().any(|a| a.attribute == what && a.value.is_some());
+        tells(Attribute::ObjectClass) && (self.rules.full || tells(Attribute::Name))
+    }
+
     fn change(&mut self, change: Change, keys: &Arc<SessionKeys>) -> Result<(), PhsError> {
         let guid = change.object.guid;
         if change.domain_head {
@@ -210,7 +216,7 @@ impl Desk<'_, '_> {
         }
         let mut object = match self.mirror.object(guid)? {
             Some(known) => known,
-            None if is_whole(&change) => Object::unknown(guid),
+            None if self.is_whole(&change) => Object::unknown(guid),
             None if is_tombstone(&change) => {
                 self.stranger_deleted(&change);
                 return Ok(());
@@ -274,7 +280,7 @@ impl Desk<'_, '_> {
         self.batch.in_scope += u64::from(person);
         // A password that was not carried comes with no change: it is there already.
         let lacks_password = person && place.carries && !object.carries && change.nt_hash.is_none();
-        if self.rules.full || is_whole(&change) || (object.sent == Some(Sent::Present) && !lacks_password) {
+        if self.is_whole(&change) || (object.sent == Some(Sent::Present) && !lacks_password) {
             return self.present(object, place, change, keys.clone());
         }
         self.enter(object)
@@ -527,18 +533,12 @@ impl Desk<'_, '_> {
         object.sent = Some(Sent::Unsure);
         (object.password, object.password_at) = (None, None);
         self.mirror.put(&object)?;
-        if object.kind == Kind::Person && !self.rules.full {
+        if object.kind == Kind::Person && (self.sweeps || !self.rules.full) {
             let draft = Draft { erase_password: true, ..self.bare(&object, Presence::Present) };
             self.batch.drafts.push(draft);
         }
         Ok(())
     }
-}
-
-/// A change that tells all of its object: one that was made since. A class may change alone, and so may a name.
-fn is_whole(change: &Change) -> bool {
-    let tells = |what| change.attributes.iter().any(|a| a.attribute == what && a.value.is_some());
-    tells(Attribute::ObjectClass) && tells(Attribute::Name)
 }
 
 /// A change that says that its object was deleted.

@@ -1,7 +1,7 @@
 //! What others hang on, before anybody is told: containers, groups, policies, and what the entries of the scope name.
 //! Neighbours: `super` calls it for every change of a page; `mirror::scope` looks up with it who is where.
 
-use super::{Desk, is_whole};
+use super::Desk;
 use crate::directory::Singles;
 use crate::error::PhsError;
 use crate::mirror::{Kind, Mirror, Object, Sent};
@@ -29,7 +29,7 @@ impl Desk<'_, '_> {
         let before = known.as_ref().map(|known| (known.parent, known.deleted));
         let mut object = match known {
             Some(known) => known,
-            None if is_whole(change) => Object::unknown(guid),
+            None if self.is_whole(change) => Object::unknown(guid),
             None => return Ok(()),
         };
         self.learn(&mut object, change);
