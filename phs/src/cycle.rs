@@ -296,9 +296,11 @@ impl Cycle<'_> {
             let last = matches!(page.progress, Progress::Last(_));
             // Before any password is opened: links come last in the stream. Where all comes in one page they are in it.
             if first && (full || !last) {
+                let (witness, stop) = (self.witness, self.stop);
                 self.transaction(|cycle| {
                     let Self { mirror, order, .. } = *cycle;
-                    privileged::learn(mirror, cycle.singles, &order.domain, &order.scope, full)
+                    let pulse = || pulse(witness, stop);
+                    privileged::learn(mirror, cycle.singles, &order.domain, &order.scope, full, &pulse)
                 })?;
             }
             first = false;
@@ -418,6 +420,12 @@ impl Cycle<'_> {
             }
         }
     }
+}
+
+/// What takes long in small steps moves on, and hears a wish to stop.
+fn pulse(witness: &dyn Witness, stop: &Stop) -> Result<(), PhsError> {
+    witness.read(0);
+    if stop.is_raised() { Err(PhsError::Interrupted) } else { Ok(()) }
 }
 
 /// When all was last compared, in seconds since 1970.

@@ -35,6 +35,7 @@ pub fn learn(
     domain: &Sid,
     scope: &Scope,
     full: bool,
+    pulse: &dyn Fn() -> Result<(), PhsError>,
 ) -> Result<(), PhsError> {
     let mut groups = Groups { mirror, scope, full, seen: HashSet::new(), waiting: VecDeque::new() };
     let wanted = protected_groups(domain).into_iter().chain([domain.with_rid(PROTECTED_USERS)]);
@@ -45,6 +46,7 @@ pub fn learn(
         }
     }
     while let Some(member) = groups.waiting.pop_front() {
+        pulse()?;
         if let Some(page) = singles.object(ObjectId::Guid(member), false)? {
             groups.take(&page)?;
         }

@@ -51,6 +51,7 @@ impl Cycle<'_> {
                 }
                 Ok(())
             })?;
+            self.witness.read(0);
             if last {
                 return Ok(());
             }

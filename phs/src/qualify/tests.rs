@@ -420,7 +420,8 @@ fn the_groups_within_protected_groups_are_learnt_before_any_page() {
         .holds(500, || Telling::user(500))
         .holds(1105, || Telling::user(1105));
     let mut bench = Bench::new(dc);
-    crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope, false).unwrap();
+    crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope, false, &|| Ok(()))
+        .unwrap();
     bench.resolve();
     let batch = bench.page(vec![Telling::user(1105)], vec![]);
     assert_eq!(drafts(&batch), [(1105, Presence::Privileged, 0, false)]);
@@ -436,7 +437,8 @@ fn a_controller_that_lags_behind_makes_nobody_less_privileged_but_a_full_compare
     bench.page(vec![Telling::group(512), Telling::user(1105), Telling::user(1106)], vec![]);
     bench.page(vec![], vec![link(512, 1105, true)]);
     let mut privileged = |full| {
-        crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope, full).unwrap();
+        crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope, full, &|| Ok(()))
+            .unwrap();
         bench.resolve();
         [1105, 1106].map(|rid| {
             let object = bench.mirror.object(guid(rid)).unwrap().unwrap();
