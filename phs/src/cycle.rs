@@ -278,7 +278,8 @@ impl Cycle<'_> {
             lost |= self.is_lost(dn)?;
         }
         if full || other_rules || lost {
-            self.transaction(|cycle| cycle.look_up_entries(full))?;
+            // One that stays lost changes nothing.
+            lost = self.transaction(|cycle| cycle.look_up_entries(full))?;
         }
         if full && self.order.scope.group_entries().next().is_some() {
             self.learn_links()?;

@@ -10,18 +10,19 @@ use landbridge_drsr::drs::change::Progress;
 impl Cycle<'_> {
     /// Asks the DC what the entries name that were not looked up before. Those that were stay what they were, however
     /// they are called by now; one that was deleted is looked up anew. Until the cycle has ended the mirror is in nobody's
-    /// order: the scope before it, too, would be looked up anew.
-    pub(super) fn look_up_entries(&mut self, full: bool) -> Result<(), PhsError> {
+    /// order: the scope before it, too, would be looked up anew. Says whether any is another object than before.
+    pub(super) fn look_up_entries(&mut self, full: bool) -> Result<bool, PhsError> {
         let scope = &self.order.scope;
         self.mirror.set_fact(PLACES, "")?;
         self.mirror.keep_entries(scope)?;
+        let mut other = false;
         for dn in scope.entries() {
             if self.is_lost(dn)? || (full && self.is_gone(dn)?) {
-                qualify::look_up(dn, self.mirror, self.singles)?;
+                other |= qualify::look_up(dn, self.mirror, self.singles)?;
             }
         }
         self.mirror.unsettle();
-        Ok(())
+        Ok(other)
     }
 
     /// Whether nobody knows any more what an entry names, or it was deleted: another object may bear its name by now.

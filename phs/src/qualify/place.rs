@@ -9,16 +9,28 @@ use crate::pull::ObjectId;
 use crate::translate;
 use landbridge_drsr::drs::attribute::{Attribute, Value};
 use landbridge_drsr::drs::change::{Change, Linked};
+use tracing::warn;
 
 /// In so many groups at most an object is looked for that was re-animated.
 const MOST_GROUPS: u32 = 1000;
 
-/// Asks the DC what an entry of the scope names.
-pub fn look_up(dn: &str, mirror: &Mirror, singles: &mut dyn Singles) -> Result<(), PhsError> {
+/// Asks the DC what an entry of the scope names. One that was deleted and is not there again names nobody, and everything
+/// else goes on; one that never was there is a mistake in writing. Says whether it is another object than before.
+pub fn look_up(dn: &str, mirror: &Mirror, singles: &mut dyn Singles) -> Result<bool, PhsError> {
     let page = singles.object(ObjectId::Dn(dn.to_owned()), false)?;
     let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
-    let guid = found.ok_or_else(|| PhsError::NoSuchEntry(dn.to_owned()))?;
-    Ok(mirror.set_entry(dn, guid)?)
+    let before = mirror.entry(dn)?;
+    match found {
+        Some(guid) => {
+            mirror.set_entry(dn, guid)?;
+            Ok(before != Some(guid))
+        }
+        None if before.is_some() => {
+            warn!(entry = dn, "an entry of [scope] was deleted in the directory: it names nobody");
+            Ok(false)
+        }
+        None => Err(PhsError::NoSuchEntry(dn.to_owned())),
+    }
 }
 
 impl Desk<'_, '_> {
