@@ -170,9 +170,13 @@ impl Session {
             page = self.page_of(&cycle, what).await?;
         }
         cycle.check(&page)?;
-        if let Progress::More = page.page.progress {
-            cycle.go_on(&page);
-            self.cycle = Some(cycle);
+        match (&mut page.page.progress, &cycle.from) {
+            (Progress::Last(now), Some(from)) => now.remember(from),
+            (Progress::More, _) => {
+                cycle.go_on(&page);
+                self.cycle = Some(cycle);
+            }
+            (Progress::Last(_) | Progress::Object, _) => {}
         }
         Ok(page.page)
     }

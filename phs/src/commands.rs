@@ -453,7 +453,11 @@ fn peak_memory_kib() -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// Prints a line, or some. The directory takes control characters in names and addresses; a terminal obeys them.
 fn say(line: &str) -> Result<(), PhsError> {
+    let is_harmless = |c: char| c == '\n' || !c.is_control();
+    let line: String =
+        line.chars().map(|c| if is_harmless(c) { c } else { char::REPLACEMENT_CHARACTER }).collect();
     match writeln!(io::stdout(), "{line}") {
         Ok(()) => Ok(()),
         // Whoever listened has heard enough.

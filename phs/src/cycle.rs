@@ -11,7 +11,7 @@ mod entries;
 use crate::directory::Singles;
 use crate::error::PhsError;
 use crate::guard::{self, Guard};
-use crate::mirror::{Bounds, Leaving, Mirror};
+use crate::mirror::{Bounds, Leaving, Mirror, StateError};
 use crate::privileged;
 use crate::progress::Witness;
 use crate::pull::{PullError, Reading};
@@ -135,6 +135,8 @@ const PLACES: &str = "scope";
 const FILTER: &str = "filter";
 /// When an administrator last confirmed removals: seconds since 1970.
 const CONFIRMED: &str = "confirmed";
+/// When all was last compared: seconds since 1970.
+const COMPARED: &str = "compared";
 /// How many accounts the last sweep held back.
 const HELD: &str = "held";
 
@@ -330,6 +332,7 @@ impl Cycle<'_> {
         }
         if rules.full {
             self.mirror.forget_unseen(rules.cycle)?;
+            self.mirror.set_fact(COMPARED, &self.order.now.to_string())?;
         }
         self.settled()?;
         self.mirror.save(&Saved { cursor, generation: courier.generation })?;
@@ -400,6 +403,11 @@ impl Cycle<'_> {
             }
         }
     }
+}
+
+/// When all was last compared, in seconds since 1970.
+pub fn compared_at(mirror: &Mirror) -> Result<Option<i64>, StateError> {
+    Ok(mirror.fact(COMPARED)?.and_then(|at| at.parse().ok()))
 }
 
 fn lent<'b>(tenant: &'b mut Option<&mut dyn Tenant>) -> Option<&'b mut dyn Tenant> {

@@ -4,6 +4,7 @@
 
 use crate::config::Config;
 use crate::confirm;
+use crate::cycle;
 use crate::error::{PhsError, Who};
 use crate::job::{self, Done, Job, Kept};
 use crate::metrics;
@@ -14,7 +15,6 @@ use crate::status::{Board, Status, act};
 use crate::stop::Stop;
 use crate::watch::{Seen, watch};
 use landbridge_agent::backoff::chance;
-use landbridge_agent::status;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,8 +100,7 @@ impl Daemon<'_> {
         let identity = job::identity(&self.config)?;
         let mirror = Mirror::open(&self.config.state_directory)?;
         let instance = Uuid::new_v4();
-        let before: Option<Status> = status::read(&self.config.state_directory);
-        let compared_at = before.and_then(|before| before.compared_at);
+        let compared_at = cycle::compared_at(&mirror)?;
         let started_at = (self.now)();
         let board = Arc::new(Board::new(
             &self.config.state_directory,
@@ -224,7 +223,8 @@ impl Daemon<'_> {
                 "accounts left the scope and are held back until somebody has looked"
             );
         }
-        if tally.records_sent > 0 || tally.links_sent > 0 || tally.policy_sent {
+        let sent = tally.records_sent > 0 || tally.links_sent > 0 || tally.policy_sent;
+        if sent && !self.config.staging {
             info!(
                 mode = tally.mode,
                 controller = done.controller,

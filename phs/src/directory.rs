@@ -7,6 +7,7 @@
 
 use crate::config::DirectoryConfig;
 use crate::discover::controllers;
+use crate::distrust::Distrusted;
 use crate::error::PhsError;
 use crate::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
 use landbridge_drsr::Error;
@@ -17,6 +18,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
+use uuid::Uuid;
 
 /// Reads single objects.
 pub trait Singles {
@@ -30,6 +32,7 @@ const KEPT: Duration = Duration::from_secs(3600);
 /// A DC, and the connections to it.
 pub struct Session {
     directory: Arc<Directory>,
+    invocation_id: Uuid,
     opened: Instant,
     alone: Option<Connection>,
     /// Not there while a thread pulls.
@@ -44,31 +47,31 @@ impl std::fmt::Debug for Session {
 
 impl Session {
     /// Connects to the first DC of the list that serves: that takes the account, replicates, and holds the domain with
-    /// this SID. `further`: attributes that are asked for besides. `distrusted`: DCs that are passed over, by name; `last`: one that
-    /// is tried after all others.
+    /// this SID. `further`: attributes that are asked for besides. `distrusted`: whoever is passed over; `last`: one that is tried
+    /// after all others.
     pub fn open(
         config: &DirectoryConfig,
         further: &[Attribute],
         domain: &Sid,
-        distrusted: &[String],
+        distrusted: &[Distrusted],
         last: Option<&str>,
     ) -> Result<Self, PhsError> {
         let mut known = controllers(config)?;
         known.sort_by_key(|controller| Some(controller.name.as_str()) == last);
         let mut failed = None;
         for controller in known {
-            if distrusted.contains(&controller.name) {
-                continue;
-            }
             let directory = Arc::new(config.open(&controller, further)?);
-            // Whether it replicates at all is said with the first read, not with the bind.
-            let opened = Connection::open(&directory).and_then(|mut connection| {
-                connection.object(ObjectId::Sid(domain.clone()), false).map(|_| connection)
+            let opened = open(&directory, domain).and_then(|(connection, invocation_id)| {
+                if distrusted.iter().any(|one| one.invocation_id == invocation_id) {
+                    return Err(PullError::Distrusted { controller: controller.name.clone() });
+                }
+                Ok((connection, invocation_id))
             });
             match opened {
-                Ok(connection) => {
+                Ok((connection, invocation_id)) => {
                     return Ok(Self {
                         directory,
+                        invocation_id,
                         opened: Instant::now(),
                         alone: Some(connection),
                         paging: Arc::default(),
@@ -85,6 +88,11 @@ impl Session {
             }
         }
         Err(failed.map_or(PhsError::Defect("no domain controller is known"), PhsError::from))
+    }
+
+    /// Its database.
+    pub fn invocation_id(&self) -> Uuid {
+        self.invocation_id
     }
 
     /// The DC that serves.
@@ -211,14 +219,42 @@ fn is_unknown_object(error: &PullError) -> bool {
     matches!(error, PullError::Directory { error: Error::UnknownObject { .. }, .. })
 }
 
-/// Whether it makes sense to try the next DC of the list.
-fn another_may_serve(error: &PullError) -> bool {
-    error.is_unreachable()
-        || matches!(
+/// Which database a DC has, whoever it is.
+pub fn invocation_id(
+    config: &DirectoryConfig,
+    controller: &Controller,
+    domain: &Sid,
+) -> Result<Uuid, PhsError> {
+    Ok(open(&config.open(controller, &[])?, domain)?.1)
+}
+
+/// Whether it replicates at all is said with the first read, not with the bind.
+fn open(directory: &Directory, domain: &Sid) -> Result<(Connection, Uuid), PullError> {
+    let mut connection = Connection::open(directory)?;
+    let head = connection.object(ObjectId::Sid(domain.clone()), false)?;
+    Ok((connection, head.source.invocation_id))
+}
+
+/// Whether it makes sense to try another DC: the error is this one's, and not the account's, for which each try counts.
+pub fn another_may_serve(error: &PullError) -> bool {
+    match error {
+        PullError::ClockSkew { .. } | PullError::Distrusted { .. } => true,
+        PullError::Directory { error, .. } => matches!(
             error,
-            PullError::Directory {
-                error: Error::Unfit { .. } | Error::Busy { .. } | Error::NotAController,
-                ..
-            }
-        )
+            Error::Unfit { .. }
+                | Error::Busy { .. }
+                | Error::NotAController
+                | Error::Fault { .. }
+                | Error::Refused { .. }
+                | Error::Unsupported(_)
+                | Error::Protocol(_)
+                | Error::TooLarge(_)
+        ),
+        PullError::UnknownController { .. }
+        | PullError::Undiscovered(_)
+        | PullError::Unreachable { .. }
+        | PullError::Silent { .. }
+        | PullError::Closed { .. }
+        | PullError::Over { .. } => error.is_unreachable(),
+    }
 }

@@ -3,8 +3,9 @@
 
 use crate::config::Config;
 use crate::cycle::{Cycle, Order, Tally};
-use crate::directory::Session;
+use crate::directory::{Session, another_may_serve, invocation_id};
 use crate::discover::controllers;
+use crate::distrust::{self, Distrusted};
 use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::progress::Witness;
@@ -47,13 +48,10 @@ pub struct Job<'a> {
 #[derive(Default)]
 pub struct Kept {
     session: Option<Session>,
-    /// The DC of the last session, which stopped answering: of all that may be read it is tried last, once.
+    /// The DC of the last session, which stopped answering or failed: of all that may be read it is tried last, once.
     left: Option<String>,
     /// And the certificate that it shows.
     sender: Option<(Sender, Vec<u8>)>,
-    /// DCs that were turned back to an earlier state of their database. They are not read any more, until the configuration
-    /// is read again.
-    distrusted: Vec<String>,
 }
 
 impl std::fmt::Debug for Kept {
@@ -118,21 +116,29 @@ impl Job<'_> {
     /// compared; if there is none, that is the error.
     pub fn run(&self, kept: &mut Kept) -> Result<Done, PhsError> {
         let mut used = std::mem::take(kept);
-        kept.distrusted.clone_from(&used.distrusted);
         let done = match self.over(&mut used, self.full) {
             Err(PhsError::Pull(PullError::Directory {
                 controller,
                 error: error @ Error::Rollback { .. },
             })) => {
-                kept.distrusted.push(controller.clone());
-                let others = controllers(&self.config.directory)?;
-                if others.iter().all(|other| kept.distrusted.contains(&other.name)) {
-                    kept.distrusted.clear();
-                    return Err(PullError::Directory { controller, error }.into());
-                }
+                let Some(session) = used.session.take() else {
+                    return Err(PhsError::Defect("a rollback without a session"));
+                };
+                let invocation_id = session.invocation_id();
+                distrust::add(self.mirror, Distrusted { invocation_id, controller: controller.clone() })?;
                 error!(controller, %error, "this domain controller is not believed any more: comparing all through another");
-                used = Kept { distrusted: kept.distrusted.clone(), ..Kept::default() };
-                self.over(&mut used, true)?
+                used = Kept::default();
+                match self.over(&mut used, true) {
+                    Err(PhsError::Pull(PullError::Distrusted { .. })) => {
+                        return Err(PullError::Directory { controller, error }.into());
+                    }
+                    other => other?,
+                }
+            }
+            Err(PhsError::Pull(error)) => {
+                let session = used.session.filter(|_| another_may_serve(&error));
+                kept.left = session.map(|session| session.controller().name.clone());
+                return Err(error.into());
             }
             other => other?,
         };
@@ -140,16 +146,35 @@ impl Job<'_> {
         Ok(done)
     }
 
+    /// A DC that is not believed is looked at again when connections are made: it may have been restored since.
+    fn open(&self, domain: &Sid, last: Option<&str>) -> Result<Session, PhsError> {
+        let config = &self.config.directory;
+        let further: Vec<_> = self.config.scope.attributes().chain(config.alternate_login).collect();
+        let distrusted = distrust::all(self.mirror)?;
+        let session = Session::open(config, &further, domain, &distrusted, last)?;
+        let serves = &session.controller().name;
+        distrust::lift(self.mirror, serves, session.invocation_id())?;
+        for one in distrusted.iter().filter(|one| one.controller != *serves) {
+            let known = controllers(config)?.into_iter().find(|known| known.name == one.controller);
+            if let Some(found) = known.and_then(|known| invocation_id(config, &known, domain).ok()) {
+                distrust::lift(self.mirror, &one.controller, found)?;
+            }
+        }
+        Ok(session)
+    }
+
     fn over(&self, kept: &mut Kept, full: bool) -> Result<Done, PhsError> {
         let Self { config, runtime, .. } = *self;
         let mut identity = identity(config)?;
         let domain = domain(&identity)?;
         let sends = !self.dry_run && !config.staging;
-        if sends {
+        // The certificate is kept alive also where nothing is sent yet.
+        if !self.dry_run {
             let means = means(config)?;
             let renewing = renew::renew_if_due(&config.state_directory, identity, &means, self.now);
             identity = runtime.block_on(renewing)?;
-            if kept.sender.as_ref().is_none_or(|(_, shown)| shown[..] != *identity.certificate) {
+            let shows = |shown: &[u8]| shown == &*identity.certificate;
+            if sends && !kept.sender.as_ref().is_some_and(|(_, shown)| shows(shown)) {
                 let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy)?;
                 let sender = Sender::new(client, runtime.clone(), self.stop.clone());
                 kept.sender = Some((sender, identity.certificate.to_vec()));
@@ -158,10 +183,8 @@ impl Job<'_> {
         let session = match kept.session.take().filter(Session::is_good) {
             Some(session) => session,
             None => {
-                let further: Vec<_> =
-                    config.scope.attributes().chain(config.directory.alternate_login).collect();
                 let last = kept.left.take();
-                Session::open(&config.directory, &further, &domain, &kept.distrusted, last.as_deref())?
+                self.open(&domain, last.as_deref())?
             }
         };
         let session = kept.session.insert(session);
@@ -190,7 +213,7 @@ impl Job<'_> {
             stop: self.stop,
         };
         let tally = cycle.run()?;
-        let distrusted = kept.distrusted.clone();
+        let distrusted = distrust::all(self.mirror)?.into_iter().map(|one| one.controller).collect();
         Ok(Done { tally, controller, distrusted, certificate_ends: identity.not_after })
     }
 }

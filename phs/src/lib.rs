@@ -13,6 +13,7 @@ pub mod cycle;
 pub mod daemon;
 pub mod directory;
 pub mod discover;
+pub mod distrust;
 pub mod error;
 pub mod explain;
 pub mod findings;

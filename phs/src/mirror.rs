@@ -16,11 +16,13 @@ pub use sweep::Leaving;
 
 use crate::watermark::Saved;
 use landbridge_agent::key::{self, FileError};
+use rusqlite::backup::StepResult;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The schema that this build writes.
@@ -30,6 +32,8 @@ const SCHEMA: &str = include_str!("schema.sql");
 pub const FILE: &str = "state.db";
 const LOCK: &str = "lock";
 const CACHE_KIB: i64 = 256;
+/// So long a copy waits for whoever writes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why the state database cannot be used; the operator of this machine must act.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +134,17 @@ impl Mirror {
             let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
             let state = Connection::open_with_flags(&path, flags).map_err(wrong)?;
             let backup = rusqlite::backup::Backup::new(&state, &mut database).map_err(wrong)?;
-            backup.run_to_completion(1024, std::time::Duration::from_millis(5), None).map_err(wrong)?;
+            // In one step: a copy in several begins anew with each commit of the daemon's. It waits while that commits.
+            let until = Instant::now() + PATIENCE;
+            while backup.step(-1).map_err(wrong)? != StepResult::Done {
+                if Instant::now() > until {
+                    return Err(StateError::Failed {
+                        path,
+                        why: "it is being written all the time".to_owned(),
+                    });
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
         }
         Self::prepare(database, path, None)
     }

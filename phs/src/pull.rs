@@ -103,6 +103,15 @@ pub enum PullError {
         /// The DC's time minus ours, seconds.
         seconds: i64,
     },
+    /// It was turned back to an earlier state of its database, as an earlier read saw.
+    #[error(
+        "{controller} was turned back to an earlier state (USN rollback) and is not believed: restore it by AD's \
+        own means, which gives it a new invocation id, or take it out of service"
+    )]
+    Distrusted {
+        /// The DC.
+        controller: String,
+    },
     /// The DC's name has no address.
     #[error("the name {controller} cannot be resolved: is it right, does DNS work?")]
     UnknownController {
@@ -154,6 +163,7 @@ impl PullError {
         match self {
             Self::Directory { error, .. } => error.who(),
             Self::ClockSkew { .. } | Self::UnknownController { .. } => Who::Operator,
+            Self::Distrusted { .. } => Who::DirectoryOperator,
             Self::Undiscovered(why) if !why.passes_by_itself() => Who::Operator,
             Self::Undiscovered(_) | Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => {
                 Who::Nobody
@@ -170,7 +180,9 @@ impl PullError {
             | Self::Unreachable { .. }
             | Self::Silent { .. }
             | Self::Closed { .. } => true,
-            Self::Directory { .. } | Self::ClockSkew { .. } | Self::Over { .. } => false,
+            Self::Directory { .. } | Self::ClockSkew { .. } | Self::Distrusted { .. } | Self::Over { .. } => {
+                false
+            }
         }
     }
 }

@@ -58,9 +58,10 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The first cycle is due at once; all was compared so long ago, if it ever was.
+    /// The first cycle is due at once; all was compared so long ago, if that is known.
     pub fn new(rules: Rules, compared: Option<Duration>, now: Instant) -> Self {
-        let full_at = rules.full.zip(compared).map(|(every, ago)| now + every.saturating_sub(ago));
+        let left = |every: Duration| compared.map_or(every, |ago| every.saturating_sub(ago));
+        let full_at = rules.full.map(|every| now + left(every));
         Self { rules, next: now, full_at, moved: false, earliest: now, failing: None }
     }
 
@@ -172,6 +173,16 @@ mod tests {
         schedule.ended(Ended::Complete, true, now + second(61), 0.0);
         assert_eq!(schedule.due(), now + second(181));
         assert_eq!(schedule.begin(now + second(181)), Some(Work::Changes));
+    }
+
+    #[test]
+    fn where_it_is_not_known_when_all_was_compared_it_is_one_period_later() {
+        let now = Instant::now();
+        let mut schedule = schedule(now);
+        schedule.begin(now).unwrap();
+        schedule.ended(Ended::Complete, false, now + DAY - second(10), 1.0);
+        assert_eq!(schedule.due(), now + DAY);
+        assert_eq!(schedule.begin(now + DAY), Some(Work::All));
     }
 
     #[test]

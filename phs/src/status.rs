@@ -143,7 +143,7 @@ impl Status {
         }
         (!self.distrusted.is_empty()).then(|| {
             let names = self.distrusted.join(", ");
-            format!("{names} was turned back to an earlier state (USN rollback) and is read no more: take it out of service")
+            format!("{names} was turned back to an earlier state (USN rollback) and is read no more: restore it by AD's own means, or take it out of service")
         })
     }
 }
@@ -204,8 +204,11 @@ impl Board {
         self.change(|status| {
             status.cycle_since = None;
             status.cycles += 1;
-            status.records_sent += tally.records_sent;
-            status.digests_sent += tally.digests_sent;
+            // Where all is only staged, the tally says what would be sent.
+            if !status.staging {
+                status.records_sent += tally.records_sent;
+                status.digests_sent += tally.digests_sent;
+            }
             (status.failed_in_a_row, status.trouble) = (0, None);
             status.certificate_ends = *certificate_ends;
             status.held = tally.held;

@@ -57,6 +57,8 @@ impl Tenant {
             min_iterations: domains::MIN_ITERATIONS,
         };
         let domain = store.write(|t| domains::add(t, &new, NOW)).unwrap().unwrap();
+        // A first cycle was complete: before it nothing of groups and policies counts.
+        store.write(|t| domains::acknowledge(t, domain, "0")).unwrap();
         let writer = enrolled(&store, 77, domain);
         Self { directory, store: Arc::new(store), writer, domain }
     }
@@ -71,6 +73,7 @@ impl Tenant {
             min_iterations: domains::MIN_ITERATIONS,
         };
         let domain = self.store.write(|t| domains::add(t, &new, NOW)).unwrap().unwrap();
+        self.store.write(|t| domains::acknowledge(t, domain, "0")).unwrap();
         enrolled(&self.store, 78, domain)
     }
 
@@ -312,6 +315,7 @@ pub(crate) fn page(records: Vec<Record>) -> Upload {
         records: List::new(records).unwrap(),
         links: List::default(),
         commit: None,
+        most_swept: None,
     }
 }
 
@@ -320,6 +324,7 @@ pub(crate) fn full(cycle: u128, records: Vec<Record>, commit: Option<&str>) -> U
         mode: Mode::FullCompare,
         cycle: Uuid::from_u128(cycle),
         commit: commit.map(|c| Text::new(c).unwrap()),
+        most_swept: None,
         ..page(records)
     }
 }

@@ -68,7 +68,9 @@ pub fn upload(store: &Store, writer: &Writer, upload: &Upload, now: i64) -> Resu
         if let Err(problem) = writer::claim(transaction, writer, &domain, now)? {
             return Ok(Err(problem));
         }
-        take(store, transaction, writer, &domain, upload, now, &mut outcome)?;
+        if let Some(problem) = take(store, transaction, writer, &domain, upload, now, &mut outcome)? {
+            return Ok(Err(problem));
+        }
         let Some(domain) = domains::by_id(transaction, domain.id)? else {
             return Err(StoreError::Defect("a domain vanished inside a transaction".to_owned()));
         };
@@ -80,6 +82,12 @@ pub fn upload(store: &Store, writer: &Writer, upload: &Upload, now: i64) -> Resu
         warn!(
             names = outcome.shared,
             "names arrived that other accounts hold: they sign nobody in, see the audit log"
+        );
+    }
+    if outcome.idle > 0 {
+        warn!(
+            groups = outcome.idle,
+            "groups are gone that have a sign-in policy of their own: it holds for nobody, see `domains policy`"
         );
     }
     if outcome.swept > 0 {
@@ -111,6 +119,7 @@ struct Outcome {
     repeated: u32,
     erased: u32,
     shared: u32,
+    idle: u32,
     refused: Vec<Refusal>,
 }
 
@@ -144,7 +153,7 @@ fn take(
     upload: &Upload,
     now: i64,
     outcome: &mut Outcome,
-) -> Result<(), StoreError> {
+) -> Result<Option<Problem>, StoreError> {
     let replace = upload.mode == Mode::FullCompare;
     if let Some(policy) = &upload.policy {
         outcome.policy = domains::apply_policy(transaction, domain.id, policy, replace)?;
@@ -164,11 +173,17 @@ fn take(
     for link in upload.links.as_slice() {
         page.link(link, &mut from, outcome)?;
     }
+    let mut held = None;
     if let Some(cursor) = &upload.commit {
         if replace {
-            sweep(transaction, domain, upload, now, outcome)?;
+            held = too_many(transaction, domain, upload)?;
         }
-        domains::acknowledge(transaction, domain.id, cursor.as_str())?;
+        if held.is_none() && replace {
+            sweep(&page, upload, outcome)?;
+        }
+        if held.is_none() {
+            domains::acknowledge(transaction, domain.id, cursor.as_str())?;
+        }
     }
     if outcome.worth_an_entry() {
         let detail = format!(
@@ -186,21 +201,35 @@ fn take(
         );
         audit::append(transaction, now, &writer.actor(), "upload", &domain.dns_name, &detail)?;
     }
-    Ok(())
+    Ok(held)
 }
 
-/// A full compare is complete: whoever it did not name has left the scope, and what it did not link is not linked.
-fn sweep(
+/// Why a full compare does not end: what it carried is taken, and nobody goes.
+fn too_many(
     transaction: &Transaction<'_>,
     domain: &Domain,
     upload: &Upload,
-    now: i64,
-    outcome: &mut Outcome,
-) -> Result<(), StoreError> {
+) -> Result<Option<Problem>, StoreError> {
+    let Some(most) = upload.most_swept else { return Ok(None) };
+    let unnamed = objects::accounts_unnamed_in(transaction, domain.id, upload.cycle)?;
+    let held = || {
+        let detail = format!(
+            "{unnamed} accounts that the tenant has were not found by the full compare, and at most {most} may go: is \
+             the scope right? If it is, `once --full --confirm-removals {unnamed}` lets them go"
+        );
+        Problem::new(ProblemCode::RemovalsHeld, &detail)
+    };
+    Ok((unnamed > most).then(held))
+}
+
+/// A full compare is complete: whoever it did not name has left the scope, and what it did not link is not linked.
+fn sweep(page: &record::Page<'_>, upload: &Upload, outcome: &mut Outcome) -> Result<(), StoreError> {
+    let record::Page { transaction, domain, now, .. } = *page;
     for object in objects::unnamed_in(transaction, domain.id, upload.cycle)? {
         objects::set_presence(transaction, object, Presence::OutOfScope, now)?;
         names::set(transaction, object, &[])?;
-        links::drop_from(transaction, object)?;
+        page.left(object, outcome)?;
+        links::drop_from(transaction, domain.id, object)?;
         outcome.erased += u32::from(digests::erase(transaction, object)?);
         outcome.swept += 1;
     }

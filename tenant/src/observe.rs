@@ -6,7 +6,7 @@ use crate::accept::pace::{Paced, Rhythm};
 use crate::relay::NoAnswer;
 use crate::serve::{Tenant, told, unix_now};
 use crate::store::agents::{self, Agent, AgentState};
-use crate::store::{StoreError, domains, links, names, objects};
+use crate::store::{StoreError, domains, group_policies, links, names, objects};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -106,7 +106,12 @@ pub async fn run(listener: TcpListener, tenant: Arc<Tenant>, mut stop: watch::Re
             () = told(&mut stop) => return,
             accepted = listener.accept() => accepted,
         };
-        let (Ok((stream, _)), Ok(place)) = (accepted, places.clone().try_acquire_owned()) else { continue };
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors, say: not as fast as the machine can.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else { continue };
         let tenant = tenant.clone();
         tokio::spawn(async move {
             serve(stream, tenant).await;
@@ -170,7 +175,7 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
 
 /// All metrics as text (OpenMetrics 1.0). Blocking. Counter names get their `_total` from the encoder.
 fn scrape(tenant: &Tenant, now: i64) -> Option<String> {
-    let held = tenant.store.read(|conn| Ok((agents::list(conn, 10_000)?, Held::of(conn)?)));
+    let held = tenant.store.look(|conn| Ok((agents::list(conn, 10_000)?, Held::of(conn)?)));
     let (agents, held) = held.unwrap_or_else(|error| {
         tracing::error!(%error, "the database failed");
         tenant.metrics.storage_errors.inc();
@@ -251,6 +256,8 @@ struct Held {
     removed: Vec<(String, i64)>,
     /// Domain, kind and count.
     links: Vec<(String, LinkKind, i64)>,
+    /// Domain and count, of groups that are gone and have a sign-in policy.
+    idle: Vec<(String, i64)>,
     ambiguous: i64,
 }
 
@@ -262,10 +269,13 @@ impl Held {
             for kind in objects::KINDS {
                 held.objects.push((name(), kind, objects::present_in(conn, domain.id, kind)?));
             }
+            let counted = links::counts(conn, domain.id)?;
             for what in links::KINDS {
-                held.links.push((name(), what, links::count(conn, domain.id, what)?));
+                let count = counted.iter().find(|(one, _)| one == links::kind_text(what));
+                held.links.push((name(), what, count.map_or(0, |(_, count)| *count)));
             }
             held.removed.push((name(), objects::removed(conn, domain.id)?));
+            held.idle.push((name(), group_policies::idle(conn, domain.id)?));
         }
         Ok(held)
     }
@@ -286,6 +296,10 @@ fn directory_of(registry: &mut Registry, held: Held) {
     for (domain, count) in held.removed {
         removed.get_or_create(&vec![("domain", domain)]).set(count);
     }
+    let idle = Family::<Labels, Gauge>::default();
+    for (domain, count) in held.idle {
+        idle.get_or_create(&vec![("domain", domain)]).set(count);
+    }
     for (domain, what, count) in held.links {
         let labels = vec![("domain", domain), ("kind", crate::store::links::kind_text(what).to_owned())];
         links.get_or_create(&labels).set(count);
@@ -294,6 +308,8 @@ fn directory_of(registry: &mut Registry, held: Held) {
     registry.register("objects", "Objects that are present, by domain and kind", objects);
     registry.register("objects_removed", "Objects that are gone and not erased yet, by domain", removed);
     registry.register("links", "Links, by domain and kind", links);
+    let help = "Groups that are gone and have a sign-in policy, which holds for nobody";
+    registry.register("group_policies_idle", help, idle);
     let help = "Sign-in names that more than one account holds: they sign nobody in";
     registry.register("ambiguous_names", help, ConstGauge::new(held.ambiguous));
 }

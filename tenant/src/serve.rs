@@ -401,6 +401,11 @@ impl Tenant {
                 self.tell_canaries()?;
             } else if *scrubbed != Some(gone) {
                 self.store.scrub_digests()?;
+            } else if self.store.is_to_fold() {
+                self.store.fold_erased()?;
+            }
+            if self.store.is_to_fold() {
+                tracing::warn!("what was erased is in the database's log still: a backup reads it; tried again within the hour");
             }
             *scrubbed = Some(gone);
             Ok(())

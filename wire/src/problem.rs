@@ -65,6 +65,8 @@ pub enum ProblemCode {
     WrongDomain,
     /// Another phs writes for this domain.
     SecondWriter,
+    /// A full compare would end without more accounts than its phs says may go.
+    RemovalsHeld,
     /// The frame or message is malformed.
     Malformed,
     /// The frame is of another version.
@@ -100,7 +102,7 @@ impl ProblemCode {
             Self::AgentRevoked | Self::AgentNotApproved | Self::SecondWriter | Self::StorageFailed => {
                 Who::TenantOperator
             }
-            Self::UnsupportedVersion => Who::AgentOperator,
+            Self::UnsupportedVersion | Self::RemovalsHeld => Who::AgentOperator,
             Self::Overloaded => Who::Nobody,
             Self::BadRequestForCertificate
             | Self::Malformed
@@ -121,7 +123,7 @@ impl ProblemCode {
             | Self::CertificateExpired => 401,
             Self::AgentRevoked | Self::AgentNotApproved | Self::WrongRole | Self::WrongDomain => 403,
             Self::NotFound => 404,
-            Self::SecondWriter => 409,
+            Self::SecondWriter | Self::RemovalsHeld => 409,
             Self::TooLarge => 413,
             Self::BadRequestForCertificate | Self::Malformed | Self::UnsupportedVersion => 400,
             Self::Overloaded | Self::StorageFailed => 503,

@@ -102,6 +102,10 @@ pub struct Upload {
     /// On the last page: the cycle is complete, and this names the cursor that it ends at.
     #[serde(default)]
     pub commit: Option<CursorName>,
+    /// With the commit of a full compare: of the accounts that the tenant has, so many at most were not sent and go. None:
+    /// as many as they are. If they are more, nothing ends: [`ProblemCode::RemovalsHeld`](crate::problem::ProblemCode).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_swept: Option<u64>,
 }
 
 /// What the tenant has.

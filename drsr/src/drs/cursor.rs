@@ -44,6 +44,20 @@ impl Cursor {
         Self { dsa, invocation_id, cookie, vector }
     }
 
+    /// Adds what was known at an earlier position: whoever stood there has it still (MS-DRSR 5.202, as DCs do among
+    /// themselves). So a DC that is read in between does not make us forget how far another one was.
+    pub fn remember(&mut self, earlier: &Self) {
+        let itself = VectorEntry { invocation_id: earlier.invocation_id, usn: earlier.usn() };
+        for before in earlier.vector.iter().chain([&itself]) {
+            let has_room = self.vector.len() < MAX_VECTOR;
+            match self.vector.iter_mut().find(|entry| entry.invocation_id == before.invocation_id) {
+                Some(entry) => entry.usn = entry.usn.max(before.usn),
+                None if has_room => self.vector.push(*before),
+                None => {}
+            }
+        }
+    }
+
     /// The DC that gave it.
     pub fn dsa(&self) -> Uuid {
         self.dsa
@@ -118,6 +132,21 @@ impl Cursor {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
+
+    #[test]
+    fn a_position_at_another_dc_does_not_forget_how_far_the_first_one_was() {
+        let id = Uuid::from_u128;
+        let entry = |n, usn| VectorEntry { invocation_id: id(n), usn };
+        let mut cookie = [0; COOKIE];
+        cookie[..8].copy_from_slice(&70_u64.to_le_bytes());
+        let first = Cursor::new(id(10), id(1), cookie, vec![entry(1, 60), entry(2, 30)]);
+        let mut second = Cursor::new(id(20), id(2), [0; COOKIE], vec![entry(2, 40), entry(1, 50)]);
+        second.remember(&first);
+        assert_eq!(second.vector(), [entry(2, 40), entry(1, 70)]);
+        let mut third = Cursor::new(id(30), id(3), [0; COOKIE], vec![entry(3, 5)]);
+        third.remember(&second);
+        assert_eq!(third.vector(), [entry(3, 5), entry(2, 40), entry(1, 70)]);
+    }
 
     fn cursor() -> Cursor {
         let entry = |id, usn| VectorEntry { invocation_id: Uuid::from_u128(id), usn };

@@ -19,6 +19,8 @@ const DOMAIN_USERS: i32 = 513;
 const ALSO_PRIVILEGED: [u32; 2] = [517, 520];
 /// Of the groups that every domain has.
 const BUILT_IN: &str = "S-1-5-32-";
+/// What every account belongs to. What they hold by default is harmless; all is not.
+const EVERYBODY: [(&str, &str); 2] = [("S-1-1-0", "Everyone"), ("S-1-5-11", "Authenticated Users")];
 /// So many members and groups are looked at.
 const MOST: usize = 5000;
 
@@ -60,6 +62,14 @@ pub(super) fn excess(
     for sid in &privileged {
         if let Some(group) = groups.that_has_it(sid)? {
             found.push(format!("it is in {group}: take it out"));
+        }
+    }
+    for grant in grants.iter().filter(|grant| grant.is_all) {
+        if let Some((_, name)) = EVERYBODY.iter().find(|(sid, _)| grant.trustee.to_string() == *sid) {
+            found.push(format!(
+                "like all of {name} it holds at the domain's head: {}: take that away",
+                grant.what
+            ));
         }
     }
     for (trustee, whats) in by_trustee(grants) {

@@ -138,6 +138,7 @@ fn step(why: &PhsError) -> &'static str {
         PullError::ClockSkew { .. } => "clock",
         PullError::Directory { error, .. } if !unfit(error) => "authentication",
         PullError::Directory { .. }
+        | PullError::Distrusted { .. }
         | PullError::UnknownController { .. }
         | PullError::Undiscovered(_)
         | PullError::Unreachable { .. }

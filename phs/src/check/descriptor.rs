@@ -42,7 +42,12 @@ pub(super) struct Grant {
     pub(super) trustee: Sid,
     /// What, in words.
     pub(super) what: String,
+    /// Whoever has it can give himself all else.
+    pub(super) is_all: bool,
 }
+
+/// Everything, write everything, take ownership, change rights.
+const ALL: u32 = 0x1000_0000 | 0x4000_0000 | 0x0008_0000 | 0x0004_0000;
 
 /// All grants of a self-relative descriptor; none: it is no sound one.
 pub(super) fn grants(bytes: &[u8]) -> Option<Vec<Grant>> {
@@ -50,11 +55,13 @@ pub(super) fn grants(bytes: &[u8]) -> Option<Vec<Grant>> {
     let (owner, list) = (offset(4)?, offset(16)?);
     let mut found = Vec::new();
     if owner != 0 {
-        found.push(Grant { trustee: sid(bytes.get(owner..)?)?, what: "everything, as the owner".to_owned() });
+        let (trustee, what) = (sid(bytes.get(owner..)?)?, "everything, as the owner".to_owned());
+        found.push(Grant { trustee, what, is_all: true });
     }
     if list == 0 {
         // No list at all: everybody may do everything.
-        found.push(Grant { trustee: "S-1-1-0".parse().ok()?, what: "everything".to_owned() });
+        let (trustee, what) = ("S-1-1-0".parse().ok()?, "everything, for want of any list".to_owned());
+        found.push(Grant { trustee, what, is_all: true });
         return Some(found);
     }
     let list = bytes.get(list..)?;
@@ -99,7 +106,8 @@ fn grant(entry: &[u8]) -> Option<Option<Grant>> {
         return Some(None);
     }
     let of = object.map(|object| format!(" ({object})")).unwrap_or_default();
-    Some(Some(Grant { trustee, what: format!("{}{of}", names.join(", ")) }))
+    let what = format!("{}{of}", names.join(", "));
+    Some(Some(Grant { trustee, what, is_all: mask & ALL != 0 }))
 }
 
 /// A SID at the start of these bytes.
@@ -161,6 +169,9 @@ mod tests {
             assert_eq!(found.len(), 1);
             assert!(found[0].trustee == me() && found[0].what.contains(what), "{found:?}");
         }
+        let mut no_list = descriptor(&[]);
+        no_list[16..20].fill(0);
+        assert_eq!(grants(&no_list).unwrap().iter().filter(|grant| grant.is_all).count(), 1);
         let denied = entry(0x01, 0x0004_0000, None);
         assert_eq!(grants(&descriptor(&[denied])), Some(Vec::new()));
     }

@@ -105,25 +105,44 @@ impl Courier<'_> {
             let some = links.by_ref().take(MAX_LINKS).collect();
             self.upload(Load { links: some, policy: policy.take(), ..Load::default() })?;
         }
-        for object in entered {
-            self.all_links(object)?;
-        }
+        self.all_links(&entered)?;
         if commit.is_some() || policy.is_some() {
             return self.upload(Load { policy, commit, ..Load::default() });
         }
         Ok(None)
     }
 
-    /// Tells all links of an object that entered.
-    fn all_links(&mut self, object: Uuid) -> Result<(), PhsError> {
-        let mut after = None;
-        loop {
-            let some = self.mirror.links_after(object, after, MAX_LINKS)?;
-            let Some((what, target, _)) = some.last() else { return Ok(()) };
-            after = Some((*what, *target));
-            let links = some.into_iter().map(|link| translate::told(object, link, true)).collect();
+    /// Tells all links of objects that entered, and those of others to them: the tenant has none of an object that it
+    /// erased.
+    fn all_links(&mut self, entered: &[Uuid]) -> Result<(), PhsError> {
+        let among: HashSet<Uuid> = entered.iter().copied().collect();
+        let mut waiting = Vec::new();
+        for object in entered {
+            let mut after = None;
+            loop {
+                let some = self.mirror.links_after(*object, after, MAX_LINKS)?;
+                let Some((what, target, _)) = some.last() else { break };
+                after = Some((*what, *target));
+                waiting.extend(some.into_iter().map(|link| translate::told(*object, link, true)));
+                self.links(&mut waiting, MAX_LINKS)?;
+            }
+            for (from, what, at) in self.mirror.told_links_to(*object)? {
+                if !among.contains(&from) {
+                    waiting.push(translate::told(from, (what, *object, at), true));
+                }
+            }
+            self.links(&mut waiting, MAX_LINKS)?;
+        }
+        self.links(&mut waiting, 1)
+    }
+
+    /// Tells links while at least so many wait.
+    fn links(&mut self, waiting: &mut Vec<Link>, enough: usize) -> Result<(), PhsError> {
+        while waiting.len() >= enough {
+            let links = waiting.drain(..waiting.len().min(MAX_LINKS)).collect();
             self.upload(Load { links, ..Load::default() })?;
         }
+        Ok(())
     }
 
     fn upload(&mut self, load: Load<'_>) -> Result<Option<Receipt>, PhsError> {
@@ -146,6 +165,7 @@ impl Courier<'_> {
             records: List::new(records).map_err(|_| PhsError::Defect("an upload of too many records"))?,
             links: List::new(links).map_err(|_| PhsError::Defect("an upload of too many links"))?,
             commit: commit.cloned(),
+            most_swept: None,
         };
         let receipt = tenant.upload(&upload)?;
         self.tally.policy_sent |= upload.policy.is_some();

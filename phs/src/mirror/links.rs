@@ -2,7 +2,7 @@
 //! Neighbours: [`super::scope`] walks them; `cycle::courier` tells all of one object's.
 
 use super::objects::{stamp_from_bytes, stamp_to_bytes};
-use super::{Mirror, StateError};
+use super::{Mirror, Sent, StateError};
 use landbridge_drsr::drs::change::{LinkStamp, Linked};
 use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
@@ -92,6 +92,21 @@ impl Mirror {
                     let what: String = row.get(0)?;
                     Ok((parse(&what), Uuid::from_bytes(row.get(1)?), from_bytes(row.get(2)?)))
                 })?;
+            rows.collect()
+        })
+    }
+
+    /// The links to an object from those that are in the cloud: from where, the attribute, when and where written.
+    pub fn told_links_to(&self, target: Uuid) -> Result<Vec<(Uuid, Linked, LinkStamp)>, StateError> {
+        self.checked(|database| {
+            let mut query = database.prepare_cached(
+                "SELECT l.source, l.what, l.stamp FROM links l JOIN objects o ON o.guid = l.source \
+                 WHERE l.target = ?1 AND o.sent = ?2",
+            )?;
+            let rows = query.query_map(params![target.as_bytes(), Sent::Present.as_str()], |row| {
+                let what: String = row.get(1)?;
+                Ok((Uuid::from_bytes(row.get(0)?), parse(&what), from_bytes(row.get(2)?)))
+            })?;
             rows.collect()
         })
     }

@@ -1,7 +1,7 @@
 //! Does what an administrator asked, and writes down who it was. Blocking.
 //! Before it: `admin::listen`. Every change and its audit entry are one transaction.
 
-use super::domain::By;
+use super::domain::{By, no_domain};
 use super::{AgentRow, Answer, AppRow, Ask, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES, refusal};
 use crate::apps::{Credential, MAX_RATE, is_a_name};
 use crate::directory::{describe, groups};
@@ -9,7 +9,7 @@ use crate::relay::AgentView;
 use crate::serve::Tenant;
 use crate::store::agents::{Agent, AgentState};
 use crate::store::domains::{Domain, MIN_ITERATIONS, NewDomain};
-use crate::store::{StoreError, agents, apps, audit, domains, group_policies, objects, tokens};
+use crate::store::{StoreError, agents, apps, domains, group_policies, objects, tokens};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{Role, Token, TokenSecret};
@@ -26,7 +26,7 @@ type Outcome = Result<Answer, StoreError>;
 /// Does it. `uid` is who asked, `now` is in seconds since 1970.
 #[tracing::instrument(skip_all, fields(uid))]
 pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
-    let change = Change { tenant, actor: format!("uid {uid}"), now };
+    let change = By { tenant, actor: format!("uid {uid}"), now };
     let store = &tenant.store;
     let outcome = match ask {
         Ask::DomainsAdd { name, netbios, sid, allow_privileged } => {
@@ -40,20 +40,16 @@ pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
             };
             store.write(|tx| change.add_domain(tx, &new))
         }
-        Ask::DomainsList => store.read(list_domains),
-        Ask::DomainsPolicy { name, policy, approve_agents } => {
-            change.by().policy(&name, policy, approve_agents)
-        }
-        Ask::GroupPolicy { name, group, policy, place } => {
-            change.by().group_policy(&name, &group, policy, place)
-        }
-        Ask::CanaryAdd { name, user } => change.by().canary(&name, &user, true),
-        Ask::CanaryRemove { name, user } => change.by().canary(&name, &user, false),
+        Ask::DomainsList => store.look(list_domains),
+        Ask::DomainsPolicy { name, policy, approve_agents } => change.policy(&name, policy, approve_agents),
+        Ask::GroupPolicy { name, group, policy, place } => change.group_policy(&name, &group, policy, place),
+        Ask::CanaryAdd { name, user } => change.canary(&name, &user, true),
+        Ask::CanaryRemove { name, user } => change.canary(&name, &user, false),
         Ask::CanaryList { name } => super::domain::canaries_of(tenant, &name),
         Ask::TokenCreate { role, domain, minutes } => {
             store.write(|tx| change.create_token(tx, role, &domain, minutes))
         }
-        Ask::AgentsList => store.read(|conn| list_agents(conn, &tenant.attend.agents())),
+        Ask::AgentsList => store.look(|conn| list_agents(conn, &tenant.attend.agents())),
         Ask::AgentsApprove { agent } => {
             let outcome = store.write(|tx| change.approve(tx, agent));
             if matches!(outcome, Ok(Answer::Done(_))) {
@@ -71,14 +67,14 @@ pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
         Ask::AppsCreate { name, domain, rate } => {
             store.write(|tx| change.create_app(tx, &name, domain.as_deref(), rate))
         }
-        Ask::AppsList => store.read(list_apps),
+        Ask::AppsList => store.look(list_apps),
         Ask::AppsRotate { name } => store.write(|tx| change.rotate_app(tx, &name)),
         Ask::AppsRevoke { name } => store.write(|tx| change.revoke_app(tx, &name)),
         Ask::UsersShow { name } => describe(store, &name, now).map(Answer::Users),
-        Ask::UsersAmbiguous => store.read(super::people::ambiguous),
-        Ask::GroupsList => store.read(|conn| Ok(Answer::Groups(groups::list(conn, MAX_ROWS)?))),
-        Ask::GroupsShow { name } => store.read(|conn| Ok(Answer::Group(groups::describe(conn, &name)?))),
-        Ask::UsersPurge { name } => super::people::purge(&change.by(), &name),
+        Ask::UsersAmbiguous => store.look(super::people::ambiguous),
+        Ask::GroupsList => store.look(|conn| Ok(Answer::Groups(groups::list(conn, MAX_ROWS)?))),
+        Ask::GroupsShow { name } => store.look(|conn| Ok(Answer::Group(groups::describe(conn, &name)?))),
+        Ask::UsersPurge { name } => super::people::purge(&change, &name),
         Ask::SignIn { user, password, source } => {
             Ok(super::trial::sign_in(tenant, uid, &user, &password, &source, now))
         }
@@ -95,27 +91,7 @@ pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
     })
 }
 
-struct Change<'a> {
-    tenant: &'a Tenant,
-    actor: String,
-    now: i64,
-}
-
-impl Change<'_> {
-    fn by(&self) -> By<'_> {
-        By { tenant: self.tenant, actor: &self.actor, now: self.now }
-    }
-
-    fn note(
-        &self,
-        tx: &Transaction<'_>,
-        action: &str,
-        subject: &str,
-        detail: &str,
-    ) -> Result<(), StoreError> {
-        audit::append(tx, self.now, &self.actor, action, subject, detail)
-    }
-
+impl By<'_> {
     fn add_domain(&self, tx: &Transaction<'_>, new: &NewDomain<'_>) -> Outcome {
         match domains::add(tx, new, self.now)? {
             Ok(_) => {
@@ -284,10 +260,6 @@ fn list_apps(conn: &Connection) -> Outcome {
         revoked_at: app.revoked_at,
     };
     Ok(Answer::Apps(apps::list(conn, MAX_ROWS)?.into_iter().map(row).collect()))
-}
-
-fn no_domain() -> Answer {
-    refusal("this tenant serves no such domain", "see `domains list`, or add it with `domains add`")
 }
 
 fn no_agent() -> Answer {

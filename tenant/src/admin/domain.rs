@@ -2,6 +2,7 @@
 //! Before it: [`super::act`].
 
 use super::{Answer, group_policy, refusal};
+use crate::directory::describe::printable;
 use crate::directory::{Whose, folded, whose};
 use crate::lockout::Room;
 use crate::serve::Tenant;
@@ -15,7 +16,8 @@ type Outcome = Result<Answer, StoreError>;
 /// Who asks, and when.
 pub(super) struct By<'a> {
     pub(super) tenant: &'a Tenant,
-    pub(super) actor: &'a str,
+    /// For the audit log.
+    pub(super) actor: String,
     pub(super) now: i64,
 }
 
@@ -27,18 +29,33 @@ impl By<'_> {
         policy: Option<SigninPolicy>,
         approve_agents: Option<bool>,
     ) -> Outcome {
-        self.tenant.store.write(|tx| {
-            let Some(domain) = domains::by_name(tx, name)? else { return Ok(no_domain()) };
-            let room = Room::of(&domain.policy);
-            if policy.is_none() && approve_agents.is_none() {
-                let said = described(&domain, domain.signin, domain.approve_agents, room);
-                return Ok(Answer::Done(said + &group_policy::lines(tx, &domain)?));
+        if policy.is_some() || approve_agents.is_some() {
+            let refused = self.set_policy(name, policy, approve_agents)?;
+            if let Some(refused) = refused {
+                return Ok(refused);
             }
+        }
+        self.tenant.store.look(|conn| {
+            let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
+            let said = described(&domain, Room::of(&domain.policy));
+            Ok(Answer::Done(said + &group_policy::lines(conn, &domain)?))
+        })
+    }
+
+    /// Says why not, if it is not done.
+    fn set_policy(
+        &self,
+        name: &str,
+        policy: Option<SigninPolicy>,
+        approve_agents: Option<bool>,
+    ) -> Result<Option<Answer>, StoreError> {
+        self.tenant.store.write(|tx| {
+            let Some(domain) = domains::by_name(tx, name)? else { return Ok(Some(no_domain())) };
             let wanted = policy.unwrap_or(domain.signin);
             if wanted.asks_agents()
-                && let Some((what, todo)) = why_not(room)
+                && let Some((what, todo)) = why_not(Room::of(&domain.policy))
             {
-                return Ok(refusal(&what, todo));
+                return Ok(Some(refusal(&what, todo)));
             }
             let approve = approve_agents.unwrap_or(domain.approve_agents);
             domains::set_signin(tx, domain.id, wanted, approve)?;
@@ -48,7 +65,7 @@ impl By<'_> {
                 domain.signin.as_str()
             );
             self.note(tx, "domain-policy", &domain.dns_name, &detail)?;
-            Ok(Answer::Done(described(&domain, wanted, approve, room) + &group_policy::lines(tx, &domain)?))
+            Ok(None)
         })
     }
 
@@ -102,13 +119,13 @@ impl By<'_> {
         subject: &str,
         detail: &str,
     ) -> Result<(), StoreError> {
-        audit::append(tx, self.now, self.actor, action, subject, detail)
+        audit::append(tx, self.now, &self.actor, action, subject, detail)
     }
 }
 
 /// The canaries of a domain, a line each.
 pub(super) fn canaries_of(tenant: &Tenant, name: &str) -> Outcome {
-    tenant.store.read(|conn| {
+    tenant.store.look(|conn| {
         let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
         let objects = canaries::of(conn, domain.id)?;
         if objects.is_empty() {
@@ -118,7 +135,7 @@ pub(super) fn canaries_of(tenant: &Tenant, name: &str) -> Outcome {
         let line = |object| {
             let known = attributes::of(conn, object)?;
             let name = known.user_principal_name.or(known.sam_account_name).unwrap_or_default();
-            Ok(format!("{object}  {name}"))
+            Ok(format!("{object}  {}", printable(&name)))
         };
         let lines: Result<Vec<String>, StoreError> = objects.into_iter().map(line).collect();
         Ok(Answer::Done(lines?.join("\n")))
@@ -126,10 +143,10 @@ pub(super) fn canaries_of(tenant: &Tenant, name: &str) -> Outcome {
 }
 
 pub(super) fn no_domain() -> Answer {
-    refusal("this tenant serves no such domain", "see `landbridge-tenant domains list`")
+    refusal("this tenant serves no such domain", "see `domains list`, or add it with `domains add`")
 }
 
-fn described(domain: &Domain, policy: SigninPolicy, approve: bool, room: Room) -> String {
+fn described(domain: &Domain, room: Room) -> String {
     let room = match room {
         Room::Unbounded => {
             "the domain locks nobody: as many wrong passwords as the smart lockout lets through".to_owned()
@@ -143,8 +160,8 @@ fn described(domain: &Domain, policy: SigninPolicy, approve: bool, room: Room) -
         Room::None { threshold } => format!("its lockout threshold of {threshold} leaves no room for agents"),
         Room::Unknown => "its lockout policy is not known yet: a phs tells it".to_owned(),
     };
-    let agents = if approve { "wait for `agents approve`" } else { "work at once" };
-    format!("{}: sign-in by {}; {room}; new pta-agents {agents}", domain.dns_name, policy.as_str())
+    let agents = if domain.approve_agents { "wait for `agents approve`" } else { "work at once" };
+    format!("{}: sign-in by {}; {room}; new pta-agents {agents}", domain.dns_name, domain.signin.as_str())
 }
 
 /// Why agents may not decide for a domain.

@@ -8,7 +8,8 @@ use crate::directory::resultant::is_group;
 use crate::lockout::Room;
 use crate::store::domains::{self, Domain, SigninPolicy};
 use crate::store::group_policies::{self, GroupPolicy, MOST};
-use crate::store::{StoreError, members};
+use crate::store::{StoreError, links};
+use landbridge_wire::upload::LinkKind;
 use rusqlite::Connection;
 
 impl By<'_> {
@@ -20,8 +21,8 @@ impl By<'_> {
         policy: Option<SigninPolicy>,
         place: Option<u32>,
     ) -> Result<Answer, StoreError> {
-        self.tenant.store.write(|tx| {
-            let Some(domain) = domains::by_name(tx, name)? else { return Ok(no_domain()) };
+        let done = self.tenant.store.write(|tx| {
+            let Some(domain) = domains::by_name(tx, name)? else { return Ok(Err(no_domain())) };
             let mut listed = group_policies::of(tx, domain.id)?;
             let found = groups::named(tx, &domain, group)?;
             // One that is gone is found by what stands in the list.
@@ -32,31 +33,32 @@ impl By<'_> {
             let before = listed.iter().position(is_meant);
             let Some(policy) = policy else {
                 let Some(before) = before else {
-                    return Ok(refusal("the group has no policy of its own", "see `domains policy`"));
+                    return Ok(Err(refusal("the group has no policy of its own", "see `domains policy`")));
                 };
                 let gone = listed.remove(before);
                 group_policies::set(tx, domain.id, &listed)?;
                 self.note(tx, "group-policy-removed", &gone.group.to_string(), &domain.dns_name)?;
-                return Ok(Answer::Done(format!(
-                    "{} signs in as others do{}",
-                    gone.name,
-                    lines(tx, &domain)?
-                )));
+                return Ok(Ok((domain, format!("{} signs in as others do", gone.name))));
             };
             let group = match found.as_slice() {
                 [one] => *one,
-                [] => return Ok(refusal("no such group is known", "see `landbridge-tenant groups list`")),
-                _ => return Ok(refusal("several groups have this name", "name its SID or objectGUID")),
+                [] => {
+                    return Ok(Err(refusal("no such group is known", "see `landbridge-tenant groups list`")));
+                }
+                _ => return Ok(Err(refusal("several groups have this name", "name its SID or objectGUID"))),
             };
             if policy.asks_agents()
                 && let Some((what, todo)) = why_not(Room::of(&domain.policy))
             {
-                return Ok(refusal(&what, todo));
+                return Ok(Err(refusal(&what, todo)));
             }
             if let Some(before) = before {
                 listed.remove(before);
             } else if listed.len() >= MOST {
-                return Ok(refusal("the domain has as many group policies as it may have", "remove one"));
+                return Ok(Err(refusal(
+                    "the domain has as many group policies as it may have",
+                    "remove one",
+                )));
             }
             let place =
                 place.and_then(|place| usize::try_from(place).ok()).map(|place| place.saturating_sub(1));
@@ -66,8 +68,14 @@ impl By<'_> {
             listed.insert(place, GroupPolicy { group, policy, name });
             group_policies::set(tx, domain.id, &listed)?;
             self.note(tx, "group-policy", &group.to_string(), &detail)?;
-            Ok(Answer::Done(format!("{} is set{}", policy.as_str(), lines(tx, &domain)?)))
-        })
+            Ok(Ok((domain, format!("{} is set", policy.as_str()))))
+        })?;
+        match done {
+            Ok((domain, said)) => {
+                Ok(Answer::Done(said + &self.tenant.store.look(|conn| lines(conn, &domain))?))
+            }
+            Err(refused) => Ok(refused),
+        }
     }
 }
 
@@ -83,8 +91,7 @@ pub(super) fn lines(connection: &Connection, domain: &Domain) -> Result<String, 
         };
         text.push_str(&format!("\n{place}. {} for {name} ({}): {count}", one.policy.as_str(), one.group));
     }
-    let applied = members::settings_of(connection, domain.id)?.unwrap_or_default();
-    let strange = groups::unknown(connection, applied.iter().map(|(to, _)| *to))?;
+    let strange = links::unknown_targets(connection, domain.id, LinkKind::AppliesTo)?;
     if strange > 0 {
         text.push_str(&format!(
             "\npassword settings objects apply to {strange} accounts or groups that are not known here: if they are groups, \

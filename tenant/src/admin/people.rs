@@ -4,12 +4,11 @@
 use super::domain::By;
 use super::{AmbiguousRow, Answer, MAX_ROWS, refusal};
 use crate::directory::{by_walking, groups};
-use crate::store::{StoreError, audit, domains, names, objects};
-use landbridge_wire::upload::Presence;
+use crate::store::{StoreError, domains, names, objects};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-/// Erases one that is gone. Whoever is present stays: its phs would only bring it again.
+/// Erases one that is gone. Whoever has not left stays: its phs would only bring it again.
 pub(super) fn purge(by: &By<'_>, name: &str) -> Result<Answer, StoreError> {
     let store = &by.tenant.store;
     let mut object = Uuid::nil();
@@ -22,7 +21,7 @@ pub(super) fn purge(by: &By<'_>, name: &str) -> Result<Answer, StoreError> {
                 return Ok(Vec::new());
             }
         }
-        audit::append(tx, by.now, by.actor, "user-purged", &object.to_string(), "erased before its time")?;
+        by.note(tx, "user-purged", &object.to_string(), "erased before its time")?;
         Ok(vec![object])
     });
     if let (Ok(_), Some(no)) = (&erased, refused) {
@@ -30,8 +29,13 @@ pub(super) fn purge(by: &By<'_>, name: &str) -> Result<Answer, StoreError> {
     }
     erased?;
     by.tenant.tell_canaries()?;
+    let later = if store.is_to_fold() {
+        "; a backup is being made, so its last bytes leave the database's log within the hour after that"
+    } else {
+        ""
+    };
     Ok(Answer::Done(format!(
-        "{object} is erased; the audit log keeps its objectGUID, and backups what they hold"
+        "{object} is erased; the audit log keeps its objectGUID, and backups what they hold{later}"
     )))
 }
 
@@ -60,12 +64,12 @@ fn to_purge(connection: &Connection, name: &str) -> Result<Result<Uuid, Answer>,
         found.extend(objects::find(connection, object)?);
     }
     // Its name may be another's by now.
-    let gone: Vec<_> = found.iter().filter(|one| one.presence != Presence::Present).collect();
+    let gone: Vec<_> = found.iter().filter(|one| objects::is_removed(one.presence)).collect();
     Ok(match (gone.as_slice(), found.is_empty()) {
         ([one], _) => Ok(one.object),
         ([], true) => Err(refusal("nothing is known of such an account", "name its objectGUID")),
         ([], false) => Err(refusal(
-            "the account is present: it would be back with the next synchronization",
+            "the account has not left: it would be back with the next synchronization",
             "delete it in AD or take it out of the scope of its phs, let that run, and say it again",
         )),
         _ => {

@@ -287,7 +287,7 @@ pub enum Users {
     },
     /// Show what the tenant knows of an account, and why it would be refused. Never its digest.
     Show {
-        /// A sign-in name (user@domain or DOMAIN\user) or an objectGUID.
+        /// A sign-in name (user@domain or DOMAIN\user), a bare sAMAccountName, a SID or an objectGUID.
         name: String,
         /// As JSON.
         #[arg(long)]

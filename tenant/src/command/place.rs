@@ -1,14 +1,19 @@
-//! Directories in the making, beside their place: put there whole, or not at all.
+//! Directories in the making, beside their place: put there whole, or not at all. One whose program was killed lies there,
+//! hidden and for its owner alone, until the next one is made in the same place and takes it away.
 //! Neighbours: `init` and `restore` make a data directory with this, `backup` what a restore is made from.
 
 use crate::config::Config;
 use crate::error::TenantError;
 use crate::key_file::{self, KeySource};
+use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
+
+/// What directories in the making are called, before a number.
+const STAGING: &str = ".landbridge-tenant.";
 
 /// A directory that is being made (0700), and files elsewhere that go with it. Dropped before [`Making::finish`], it
 /// leaves nothing behind.
@@ -20,6 +25,8 @@ pub struct Making {
     place: PathBuf,
     staging: PathBuf,
     files: Vec<PathBuf>,
+    /// Held while it is being made.
+    _lock: File,
 }
 
 impl Making {
@@ -63,9 +70,17 @@ impl Making {
         // Nothing is renamed over a link: systemd's DynamicUser makes one of the data directory.
         let place = named.canonicalize().unwrap_or_else(|_| named.to_owned());
         let parent = place.parent().unwrap_or(Path::new("/"));
-        let staging = parent.join(format!(".landbridge-tenant.{}", Uuid::new_v4()));
+        let device = |path: &Path| path.metadata().map(|about| about.dev()).ok();
+        if place.exists() && device(&place) != device(parent) {
+            let todo = "name a directory below it, which is not there yet";
+            return Err(TenantError::file(named, "a file system is mounted here", todo));
+        }
+        take_away_what_was_left(parent);
+        let staging = parent.join(format!("{STAGING}{}", Uuid::new_v4()));
         DirBuilder::new().mode(0o700).create(&staging).map_err(|e| cannot(named, &e))?;
-        Ok(Self { named: named.to_owned(), place, staging, files: Vec::new() })
+        let lock = File::open(&staging).map_err(|e| cannot(named, &e))?;
+        let _ = flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        Ok(Self { named: named.to_owned(), place, staging, files: Vec::new(), _lock: lock })
     }
 
     /// Where it is being made.
@@ -133,9 +148,23 @@ impl Drop for Making {
     }
 }
 
+/// What killed programs left in the making, secrets among it.
+fn take_away_what_was_left(parent: &Path) {
+    let Ok(entries) = std::fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(STAGING);
+        if !is_ours || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let lock = File::open(entry.path());
+        if lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// Whether `serve` holds this data directory.
 fn is_served(data: &Path) -> bool {
-    use rustix::fs::{FlockOperation, flock};
     let lock = File::open(data.join("serve.lock"));
     lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared).is_err())
 }

@@ -26,7 +26,7 @@ pub fn restore(config_file: &Path, flags: &Restore) -> Result<String, TenantErro
     let from = absolute(&flags.directory)?;
     let (ca_key, seal_keys) = match &flags.keys {
         Some(keys) => kept(&config, &absolute(keys)?)?,
-        None => (config.ca_key.clone(), config.seal_keys.clone()),
+        None => there(&config)?,
     };
 
     let mut making = Making::data_directory(&config)?;
@@ -53,6 +53,19 @@ pub fn restore(config_file: &Path, flags: &Restore) -> Result<String, TenantErro
     }
     making.finish()?;
     Ok(said(&config, &from, &contents))
+}
+
+/// The keys that are in their places already: not in the data directory, which is yet to be made.
+fn there(config: &Config) -> Result<(KeySource, Vec<KeySource>), TenantError> {
+    for key in std::iter::once(&config.ca_key).chain(&config.seal_keys) {
+        if let KeySource::File(path) = key
+            && path.starts_with(&config.data_directory)
+        {
+            let what = "this key belongs into the data directory, which is made anew";
+            return Err(keys::in_key(key, &what, "name the directory that `backup --keys` made with --keys"));
+        }
+    }
+    Ok((config.ca_key.clone(), config.seal_keys.clone()))
 }
 
 /// The keys that `backup --keys` wrote into this directory: as many seal keys as are configured, no more and no less.
@@ -119,6 +132,7 @@ fn unfit(backup: &Path, error: &StoreError) -> TenantError {
             | Trouble::ReadOnly
             | Trouble::Unopenable
             | Trouble::Io(_)
+            | Trouble::BeingRead
             | Trouble::Busy),
         ) => TenantError::file(backup, trouble, "nothing was put in place: mend it and try again"),
         None => TenantError::file(backup, error, OTHER),

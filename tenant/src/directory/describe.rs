@@ -144,7 +144,7 @@ pub struct LockoutDescribed {
 /// What is known about a name, at `now` in seconds since 1970. The name may also be an objectGUID, a bare
 /// sAMAccountName or a SID: it is an administrator who asks.
 pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, StoreError> {
-    store.read(|connection| {
+    store.look(|connection| {
         let found = whose(connection, name)?;
         let mut objects = match found {
             Whose::One(object) => vec![object],
@@ -197,7 +197,6 @@ fn one(
     let around = members::groups_of(connection, &domain, object, attributes.primary_group_id, Which::All)?;
     let groups = around.map(|around| groups::called(connection, &domain, around)).transpose()?;
     let admission = signin_policy(connection, &domain, object, &attributes)?;
-    let refused = admission.policy == SigninPolicy::Refuse;
     let signin_policy = admitted(connection, &domain, admission)?;
     let text = |value: &Option<String>| value.as_deref().map(printable);
     let lockouts = lockouts::of(connection, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
@@ -213,7 +212,7 @@ fn one(
     Ok(Some(Described {
         object,
         source: domain.writer,
-        state: said(&account, refused, digest.as_ref(), state(&judged, now).as_str()).to_owned(),
+        state: said(&account, admission.policy, digest.as_ref(), state(&judged, now).as_str()).to_owned(),
         kind: objects::kind_text(account.kind).to_owned(),
         removed_at: account.removed_at,
         alternate_login: text(&attributes.alternate_login),
@@ -300,7 +299,12 @@ fn interval(value: Option<i64>) -> String {
 }
 
 /// What stops a sign-in first.
-fn said<'a>(account: &Object, refused: bool, digest: Option<&DigestDescribed>, state: &'a str) -> &'a str {
+fn said<'a>(
+    account: &Object,
+    policy: SigninPolicy,
+    digest: Option<&DigestDescribed>,
+    state: &'a str,
+) -> &'a str {
     match account.kind {
         Kind::Account => {}
         Kind::Group => return "a group: see `groups show`",
@@ -311,7 +315,8 @@ fn said<'a>(account: &Object, refused: bool, digest: Option<&DigestDescribed>, s
         Presence::Deleted => "deleted in AD",
         Presence::Privileged => "privileged: not synchronised",
         Presence::OutOfScope => "out of scope",
-        Presence::Present if refused => "refused by its sign-in policy",
+        Presence::Present if policy == SigninPolicy::Refuse => "refused by its sign-in policy",
+        Presence::Present if policy.asks_agents() => "a domain controller decides",
         Presence::Present => match digest {
             None => "no digest has arrived",
             Some(DigestDescribed { iterations: None, .. }) => {
@@ -323,6 +328,6 @@ fn said<'a>(account: &Object, refused: bool, digest: Option<&DigestDescribed>, s
 }
 
 /// AD takes control characters in names; a terminal should not.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

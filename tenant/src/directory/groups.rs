@@ -103,7 +103,7 @@ fn row(connection: &Connection, domain: &Domain, group: Uuid) -> Result<GroupRow
         name: name_of(connection, domain, group)?,
         sid: objects::find(connection, group)?.and_then(|found| found.sid),
         kind: type_in_words(known.group_type),
-        members: members_of(connection, domain, group, usize::MAX)?.len(),
+        members: count_of(connection, domain, group)?,
         signin: listed.into_iter().find(|one| one.group == group).map(|one| one.policy),
     })
 }
@@ -121,8 +121,7 @@ fn one(connection: &Connection, domain: &Domain, group: Uuid) -> Result<GroupDes
             presence: word(found.as_ref().map(|found| objects::presence_text(found.presence))),
         })
     });
-    let applied = members::settings_of(connection, domain.id)?.unwrap_or_default();
-    let settings = applied.into_iter().filter(|(to, _)| *to == group).map(|(_, settings)| settings);
+    let settings = links::sources(connection, domain.id, group, LinkKind::AppliesTo)?;
     let around = members::groups_of(connection, domain, group, None, Which::All)?.unwrap_or_default();
     Ok(GroupDescribed {
         direct: direct.collect::<Result<_, StoreError>>()?,
@@ -192,12 +191,33 @@ pub fn named(connection: &Connection, domain: &Domain, name: &str) -> Result<Vec
     })
 }
 
-/// What an object is called: `DOMAIN\sam`, or what it has for a name, or its objectGUID.
+/// What an object is called: `DOMAIN\sam`, or what it has for a name, or its objectGUID. A group may have members of
+/// another domain than its own.
 pub fn name_of(connection: &Connection, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
     let known = attributes::of(connection, object)?;
-    let sam = known.sam_account_name.map(|sam| format!("{}\\{sam}", domain.netbios_name));
+    let other = objects::find(connection, object)?.filter(|found| found.domain != domain.id);
+    let other = other.map(|found| domains::by_id(connection, found.domain)).transpose()?.flatten();
+    let netbios = &other.as_ref().unwrap_or(domain).netbios_name;
+    let sam = known.sam_account_name.map(|sam| format!("{netbios}\\{sam}"));
     let name = sam.or(known.name).or(known.display_name).unwrap_or_else(|| object.to_string());
     Ok(printable(&name))
+}
+
+/// The objects that are in a group ?1 of a domain ?2, by membership or by its RID ?3.
+macro_rules! members_sql {
+    () => {
+        "SELECT target FROM links WHERE source = ?1 AND what = 'member' AND domain = ?2 AND present = 1
+         UNION
+         SELECT a.object FROM attributes a JOIN objects o ON o.object = a.object
+         WHERE a.name = 'primary_group_id' AND a.value = ?3 AND o.domain = ?2 AND o.presence = 'present'"
+    };
+}
+
+fn count_of(connection: &Connection, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
+    let mut statement = connection.prepare_cached(concat!("SELECT count(*) FROM (", members_sql!(), ")"))?;
+    let rid = rid_of(connection, domain, group)?;
+    let count: i64 = statement.query_row((group.as_bytes(), domain.id, rid), |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// Who is in a group: its members, and those whose primary group it is; at most `limit`.
@@ -207,13 +227,7 @@ pub fn members_of(
     group: Uuid,
     limit: usize,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT target FROM links WHERE source = ?1 AND what = 'member' AND domain = ?2 AND present = 1
-         UNION
-         SELECT a.object FROM attributes a JOIN objects o ON o.object = a.object
-         WHERE a.name = 'primary_group_id' AND a.value = ?3 AND o.domain = ?2 AND o.presence = 'present'
-         LIMIT ?4",
-    )?;
+    let mut statement = connection.prepare_cached(concat!(members_sql!(), " LIMIT ?4"))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rid = rid_of(connection, domain, group)?;
     let rows = statement.query_map((group.as_bytes(), domain.id, rid, limit), |row| stamps::guid(row, 0))?;
@@ -243,15 +257,6 @@ pub fn accounts_in(connection: &Connection, domain: &Domain, group: Uuid) -> Res
         }
     }
     Ok(accounts)
-}
-
-/// How many of these are not known here.
-pub fn unknown(connection: &Connection, objects: impl Iterator<Item = Uuid>) -> Result<usize, StoreError> {
-    let mut count = 0;
-    for object in objects.collect::<HashSet<_>>() {
-        count += usize::from(objects::find(connection, object)?.is_none());
-    }
-    Ok(count)
 }
 
 fn rid_of(connection: &Connection, domain: &Domain, group: Uuid) -> Result<Option<u32>, StoreError> {

@@ -3,17 +3,18 @@
 //!
 //! AD's constructed attribute msDS-ResultantPSO does not replicate, so it is computed here, as AD does it: an object that
 //! applies to the account itself comes before those that apply to its global security groups; of several the
-//! smallest precedence holds, then the smallest objectGUID. Where that cannot be told (an object that has not arrived,
-//! a precedence that is missing) nothing of the policy is known, and what is not known signs nobody in.
+//! smallest precedence holds, then the smallest objectGUID. Where that cannot be told (a domain whose first cycle is not
+//! complete, an object that has not arrived, a precedence that is missing) nothing of the policy is known, and what is not
+//! known signs nobody in.
 //! Neighbours: [`crate::store::members`] says who is in what; `signin` asks, `describe` shows.
 
 use crate::store::attributes::Attributes;
 use crate::store::domains::{Domain, Policy, SigninPolicy};
 use crate::store::members::{self, Which};
-use crate::store::{StoreError, attributes, group_policies, objects};
-use landbridge_wire::upload::{Kind, Presence};
+use crate::store::{StoreError, attributes, group_policies, links, objects};
+use landbridge_wire::upload::{Kind, LinkKind, Presence};
 use rusqlite::Connection;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A password and lockout policy, and whose it is.
@@ -44,16 +45,22 @@ pub fn password_policy(
     known: &Attributes,
 ) -> Result<Resultant, StoreError> {
     let unclear = Resultant { policy: Policy::default(), of: Of::Unclear };
-    let Some(applied) = members::settings_of(connection, domain.id)? else { return Ok(unclear) };
-    let to = |objects: &HashSet<Uuid>| -> BTreeSet<Uuid> {
-        applied.iter().filter(|(to, _)| objects.contains(to)).map(|(_, settings)| *settings).collect()
+    if !domain.is_known() {
+        return Ok(unclear);
+    }
+    let to = |objects: &[Uuid]| -> Result<BTreeSet<Uuid>, StoreError> {
+        let mut settings = BTreeSet::new();
+        for object in objects {
+            settings.extend(links::sources(connection, domain.id, *object, LinkKind::AppliesTo)?);
+        }
+        Ok(settings)
     };
-    let mut candidates = of_domain(connection, domain, to(&HashSet::from([account])))?;
-    if candidates.is_empty() && !applied.is_empty() {
+    let mut candidates = of_domain(connection, domain, to(&[account])?)?;
+    if candidates.is_empty() && links::any(connection, domain.id, LinkKind::AppliesTo)? {
         let primary = known.primary_group_id;
         let groups = members::groups_of(connection, domain, account, primary, Which::GlobalSecurity)?;
         let Some(groups) = groups else { return Ok(unclear) };
-        candidates = of_domain(connection, domain, to(&groups.into_iter().collect()))?;
+        candidates = of_domain(connection, domain, to(&groups)?)?;
     }
     // They come in the order of their objectGUIDs.
     let mut least: Option<(i64, Uuid, Attributes)> = None;
@@ -107,8 +114,9 @@ pub struct Admission {
     pub group: Option<Uuid>,
 }
 
-/// How an account signs in: as the first group on the domain's list says that it is in, or as the domain says. Whoever is
-/// in more groups than can be looked through is refused, if there is a list at all.
+/// How an account signs in: as the first group on the domain's list says that it is in, or as the domain says. If there is
+/// a list at all, whoever is in more groups than can be looked through is refused, and everybody while it is not known who
+/// is in which.
 pub fn signin_policy(
     connection: &Connection,
     domain: &Domain,
@@ -119,7 +127,10 @@ pub fn signin_policy(
     if listed.is_empty() {
         return Ok(Admission { policy: domain.signin, group: None });
     }
-    let groups = members::groups_of(connection, domain, account, known.primary_group_id, Which::All)?;
+    let groups = match domain.is_known() {
+        true => members::groups_of(connection, domain, account, known.primary_group_id, Which::All)?,
+        false => None,
+    };
     let Some(groups) = groups else { return Ok(Admission { policy: SigninPolicy::Refuse, group: None }) };
     for one in listed {
         if groups.contains(&one.group) && is_group(connection, domain, one.group)? {

@@ -7,7 +7,7 @@ use crate::directory::names_of;
 use crate::store::attributes::Take;
 use crate::store::domains::{Domain, sub_authority};
 use crate::store::objects::Object;
-use crate::store::{Store, StoreError, attributes, audit, digests, links, names, objects};
+use crate::store::{Store, StoreError, attributes, audit, digests, group_policies, links, names, objects};
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_wire::upload::{Kind, Password, Presence, Record, Refusal, RefusalReason};
 use rusqlite::Transaction;
@@ -45,14 +45,15 @@ impl Page<'_> {
         }
         let mut held = objects::find(self.transaction, record.object)?;
         if let Some(other) = &held {
-            // An objectGUID stays with an object that moves to another domain of the forest: the old domain lets
-            // go first. Otherwise one domain's phs would write another's objects.
+            // An objectGUID stays with an object that moves to another domain of the forest: the old domain has deleted
+            // it by then. Otherwise one domain's phs would write another's objects, those that it holds back too.
             let moved = other.domain != self.domain.id;
-            if moved && other.presence == Presence::Present {
+            if moved && other.presence != Presence::Deleted {
                 return refuse(outcome, record.object, RefusalReason::ForeignSid);
             }
             // No object of AD becomes one of another kind: what is known of it is of no use.
             if moved || other.kind != record.kind {
+                self.erase(record.object, "it is of another domain or kind", outcome)?;
                 objects::forget(self.transaction, record.object)?;
                 held = None;
             }
@@ -72,7 +73,10 @@ impl Page<'_> {
             self.names(record, outcome)?;
         }
         if record.presence != Presence::Present {
-            links::drop_from(self.transaction, record.object)?;
+            if entered {
+                self.left(record.object, outcome)?;
+            }
+            links::drop_from(self.transaction, self.domain.id, record.object)?;
         }
         match digest {
             Digest::Refused(why) => return refuse(outcome, record.object, why),
@@ -206,6 +210,19 @@ impl Page<'_> {
 
     fn on_record(&self, action: &str, object: Uuid, detail: &str) -> Result<(), StoreError> {
         audit::append(self.transaction, self.now, self.actor, action, &object.to_string(), detail)
+    }
+
+    /// A group that sign-in policies name has left: what was said of it holds for nobody, which somebody should know.
+    pub(super) fn left(&self, object: Uuid, outcome: &mut Outcome) -> Result<(), StoreError> {
+        if group_policies::has(self.transaction, self.domain.id, object)? {
+            outcome.idle += 1;
+            self.on_record(
+                "group-policy-idle",
+                object,
+                "the group is gone: its sign-in policy holds for nobody",
+            )?;
+        }
+        Ok(())
     }
 
     /// Derives the names anew. One that another account holds already is put on the record when it arrives: from

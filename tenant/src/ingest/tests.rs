@@ -356,9 +356,35 @@ fn one_domains_phs_cannot_write_another_domains_account() {
         |record| Upload { domain_sid: Text::new(OTHER_SID).unwrap(), policy: None, ..page(vec![record]) };
     let receipt = super::upload(&tenant.store, &other, &upload(thief()), NOW).unwrap();
     assert_eq!(refusal(&receipt), Some(RefusalReason::ForeignSid));
-    let after: Vec<_> = tenant.dump().into_iter().filter(|line| !line.contains("lab.example.net")).collect();
-    assert_eq!(after, before);
-    // Once the account has left its domain, the forest may have moved it: it begins anew.
+    let unchanged = |before: &[String]| {
+        let after: Vec<_> =
+            tenant.dump().into_iter().filter(|line| !line.contains("lab.example.net")).collect();
+        assert_eq!(after, before);
+    };
+    unchanged(&before);
+    // Nor one that is held back, or out of scope for an hour; nor does its word end what links from there.
+    tenant.send(&linked(page(vec![group(2)]), vec![member(2, 1)]));
+    for presence in [Presence::Privileged, Presence::OutOfScope] {
+        tenant.sends(vec![gone(1, presence)]);
+        let before = tenant.dump();
+        for record in [thief(), Record { presence: Presence::Privileged, ..thief() }] {
+            let receipt = super::upload(&tenant.store, &other, &upload(record), NOW).unwrap();
+            assert_eq!(refusal(&receipt), Some(RefusalReason::ForeignSid), "{presence:?}");
+        }
+        let unknown = Record { object: object(2), ..thief() };
+        super::upload(
+            &tenant.store,
+            &other,
+            &upload(Record { presence: Presence::Privileged, ..unknown }),
+            NOW,
+        )
+        .unwrap();
+        let after: Vec<_> =
+            tenant.dump().into_iter().filter(|line| !line.contains("lab.example.net")).collect();
+        let before: Vec<_> = before.into_iter().filter(|line| !line.contains("lab.example.net")).collect();
+        assert_eq!(after, before, "{presence:?}");
+    }
+    // Once its domain has deleted the account, the forest may have moved it: it begins anew.
     tenant.sends(vec![gone(1, Presence::Deleted)]);
     assert_eq!(super::upload(&tenant.store, &other, &upload(thief()), NOW).unwrap().applied, 1);
     assert!(names_held(&tenant, 1).contains(&"lab\\user1".to_owned()));
@@ -446,8 +472,8 @@ fn a_commit_moves_the_cursor_once_however_often_it_is_repeated() {
         let receipt = tenant.send(&Upload { commit: Some(Text::new(name).unwrap()), ..page(vec![]) });
         (receipt.acknowledged.unwrap().to_string(), receipt.acknowledged_before.map(|c| c.to_string()))
     };
-    assert_eq!(commit("a"), ("a".to_owned(), None));
-    assert_eq!(commit("a"), ("a".to_owned(), None));
+    assert_eq!(commit("a"), ("a".to_owned(), Some("0".to_owned())));
+    assert_eq!(commit("a"), ("a".to_owned(), Some("0".to_owned())));
     assert_eq!(commit("b"), ("b".to_owned(), Some("a".to_owned())));
     assert_eq!(commit("b"), ("b".to_owned(), Some("a".to_owned())));
     let receipt = hello_of(&tenant, &tenant.writer, SID).unwrap();
@@ -460,7 +486,22 @@ fn a_commit_moves_the_cursor_once_however_often_it_is_repeated() {
 #[test]
 fn a_page_without_a_commit_leaves_the_cursor() {
     let tenant = Tenant::new();
-    assert_eq!(tenant.sends(vec![user(1, "one")]).acknowledged, None);
+    assert_eq!(tenant.sends(vec![user(1, "one")]).acknowledged.unwrap().as_str(), "0");
+}
+
+#[test]
+fn a_full_compare_that_would_let_too_many_go_ends_nothing() {
+    let tenant = Tenant::new();
+    tenant.sends((1..=5).map(|n| user(n, "one")).collect());
+    let end = |most| Upload { most_swept: Some(most), ..full(8, vec![user(1, "one")], Some("c")) };
+    let problem = super::upload(&tenant.store, &tenant.writer, &end(3), NOW).unwrap_err();
+    assert_eq!(problem.code, ProblemCode::RemovalsHeld);
+    assert!(problem.detail.as_str().starts_with("4 accounts"), "{problem}");
+    assert!(tenant.has_digest(object(5)));
+    let receipt = hello_of(&tenant, &tenant.writer, SID).unwrap();
+    assert_eq!(receipt.acknowledged.unwrap().as_str(), "0");
+    assert_eq!(tenant.send(&end(4)).swept, 4);
+    assert!(!tenant.has_digest(object(5)) && tenant.has_digest(object(1)));
 }
 
 #[test]

@@ -327,13 +327,16 @@ impl Signin {
         let read = self.store.read(|conn| {
             let Some(account) = objects::find(conn, object)? else { return Ok(None) };
             let Some(domain) = domains::by_id(conn, account.domain)? else { return Ok(None) };
-            Ok(Some((account, domain, attributes::of(conn, object)?)))
+            let known = attributes::of(conn, object)?;
+            let admission = signin_policy(conn, &domain, object, &known)?;
+            Ok(Some((account, domain, known, admission.policy)))
         })?;
-        // It may have been deleted while the agent was asked.
-        let read = read.filter(|(account, _, _)| account.presence == Presence::Present);
+        // It may have been deleted while the agent was asked, or refused from now on.
+        let read = read.filter(|(account, ..)| account.presence == Presence::Present);
         Ok(match read {
             None => refused(Why::UnknownName, Some(object)),
-            Some((_, domain, known)) => Verdict::Accepted(Person {
+            Some((_, _, _, SigninPolicy::Refuse)) => refused(Why::NotAdmitted, Some(object)),
+            Some((_, domain, known, _)) => Verdict::Accepted(Person {
                 object,
                 user: known.user_principal_name,
                 sam: known.sam_account_name,

@@ -180,9 +180,9 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
     }
 }
 
-/// One a line: no address holds a line's end.
+/// One a line. An address has no line's end; AD would take one.
 fn lines<const MAX: usize>(texts: &[Text<MAX>]) -> Value {
-    let texts: Vec<&str> = texts.iter().map(Text::as_str).collect();
+    let texts: Vec<String> = texts.iter().map(|text| text.as_str().replace(['\n', '\r'], " ")).collect();
     if texts.is_empty() { Value::Null } else { Value::Text(texts.join("\n")) }
 }
 

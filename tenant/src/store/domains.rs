@@ -43,6 +43,13 @@ pub struct Domain {
     pub added_at: i64,
 }
 
+impl Domain {
+    /// Whether a cycle of its phs was ever complete. Before that it is not known who is in which group: links come last.
+    pub fn is_known(&self) -> bool {
+        self.acknowledged.is_some() || self.acknowledged_before.is_some()
+    }
+}
+
 /// How a domain's people sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]

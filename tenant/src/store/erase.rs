@@ -8,8 +8,9 @@
 //! What is not reached: backups, and blocks that the file system or the disk gave up by themselves.
 //! Neighbours: `serve` calls it for those whose grace time is over, `admin` for `users purge`.
 
-use super::{Store, StoreError, held, objects};
+use super::{Store, StoreError, Trouble, held, objects};
 use rusqlite::{Transaction, TransactionBehavior};
+use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 /// Whatever holds something of an object: table, and columns in the order of its key.
@@ -35,7 +36,8 @@ pub fn due_before(now: i64, grace_days: i64) -> i64 {
 }
 
 impl Store {
-    /// Erases the objects that `pick` names, in the transaction that picks them. Says how many they were.
+    /// Erases the objects that `pick` names, in the transaction that picks them. Says how many they were. While somebody
+    /// reads an earlier state the log keeps that: [`Store::is_to_fold`].
     pub fn erase(
         &self,
         pick: impl FnOnce(&Transaction<'_>) -> Result<Vec<Uuid>, StoreError>,
@@ -48,7 +50,7 @@ impl Store {
             Ok(objects.len())
         })?;
         if count > 0 {
-            self.fold()?;
+            self.fold_erased()?;
         }
         Ok(count)
     }
@@ -56,7 +58,16 @@ impl Store {
     /// Leaves nothing of digests that were erased or replaced.
     pub fn scrub_digests(&self) -> Result<(), StoreError> {
         self.anew(&[("digests", DIGEST_COLUMNS)], |_| Ok(1))?;
-        self.fold()
+        self.fold_erased()
+    }
+
+    /// Takes the log in, now or later.
+    pub fn fold_erased(&self) -> Result<(), StoreError> {
+        self.to_fold.store(true, Ordering::SeqCst);
+        match self.fold() {
+            Err(error) if error.trouble() == Some(&Trouble::BeingRead) => Ok(()),
+            other => other,
+        }
     }
 
     /// Runs `change`, and writes the tables anew if it counted anything; all of it or nothing.

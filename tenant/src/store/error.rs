@@ -74,6 +74,11 @@ pub enum Trouble {
     /// The disk failed.
     #[error("the disk failed ({0}): check the kernel's log")]
     Io(String),
+    /// Somebody reads an earlier state of it.
+    #[error(
+        "an earlier state of it is being read, by a backup say: what was erased leaves its files afterwards"
+    )]
+    BeingRead,
     /// Another process keeps it locked.
     #[error("another process keeps it locked: run one tenant on one database")]
     Busy,
@@ -94,7 +99,7 @@ impl StoreError {
     /// Who must act.
     pub fn who(&self) -> Who {
         match self {
-            Self::File { trouble: Trouble::Busy, .. } => Who::Nobody,
+            Self::File { trouble: Trouble::Busy | Trouble::BeingRead, .. } => Who::Nobody,
             Self::File { .. } | Self::Foreign { .. } | Self::Seal(_) => Who::Operator,
             Self::Defect(_) => Who::Us,
         }

@@ -13,7 +13,7 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// `LBTN`, in the head of the file (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x4c42_544e;
 /// How long a statement waits for another process's lock (a backup, say) before it says `Busy`.
-const BUSY: Duration = Duration::from_secs(10);
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 const MODE: u32 = 0o600;
 
 /// Builds the database beside its place and moves it there whole, so that whatever is at `path` is complete.
@@ -60,24 +60,27 @@ fn build(draft: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {
     fill().map_err(|e: StoreError| e.at(draft))
 }
 
-/// Opens the writing and the reading connection.
-pub(super) fn open(path: &Path) -> Result<(Connection, Connection), StoreError> {
+/// Opens the connection that writes, and two that read.
+pub(super) fn open(path: &Path) -> Result<[Connection; 3], StoreError> {
     let about = fs::metadata(path).map_err(|e| StoreError::io(path, &e))?;
     let mode = about.mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(StoreError::file(path, Trouble::Loose { mode }));
     }
-    let both = || {
+    let all = || {
         let mut writing = connect(path)?;
         let found = check(&writing, path)?;
         upgrade::upgrade(&mut writing, found)?;
         ready(&writing)?;
-        let reading = connect(path)?;
-        ready(&reading)?;
-        reading.pragma_update(None, "query_only", true)?;
-        Ok((writing, reading))
+        let reading = || {
+            let reading = connect(path)?;
+            ready(&reading)?;
+            reading.pragma_update(None, "query_only", true)?;
+            Ok::<_, StoreError>(reading)
+        };
+        Ok([writing, reading()?, reading()?])
     };
-    both().map_err(|e: StoreError| e.at(path))
+    all().map_err(|e: StoreError| e.at(path))
 }
 
 /// Whose database it is.

@@ -36,6 +36,19 @@ pub fn of(connection: &Connection, domain: i64) -> Result<Vec<GroupPolicy>, Stor
     .collect()
 }
 
+/// Whether a group of the domain has one.
+pub fn has(connection: &Connection, domain: i64, group: Uuid) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM group_policies WHERE domain = ?1 AND object = ?2)";
+    Ok(connection.prepare_cached(sql)?.query_row((domain, group.as_bytes()), |row| row.get(0))?)
+}
+
+/// How many of a domain's hold for nobody, because the group is gone.
+pub fn idle(connection: &Connection, domain: i64) -> Result<i64, StoreError> {
+    let sql = "SELECT count(*) FROM group_policies p WHERE domain = ?1 AND NOT EXISTS
+               (SELECT 1 FROM objects o WHERE o.object = p.object AND o.kind = 'group' AND o.presence = 'present')";
+    Ok(connection.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
+}
+
 /// Stores them in this order; replaces what was there.
 pub fn set(transaction: &Transaction<'_>, domain: i64, policies: &[GroupPolicy]) -> Result<(), StoreError> {
     transaction.execute("DELETE FROM group_policies WHERE domain = ?1", [domain])?;

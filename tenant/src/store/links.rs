@@ -64,9 +64,10 @@ pub fn put(
     Ok(changed)
 }
 
-/// An object has left, and what its attributes named goes with it.
-pub fn drop_from(transaction: &Transaction<'_>, source: Uuid) -> Result<(), StoreError> {
-    transaction.prepare_cached("DELETE FROM links WHERE source = ?1")?.execute([source.as_bytes()])?;
+/// An object of the domain has left, and what its attributes named goes with it.
+pub fn drop_from(transaction: &Transaction<'_>, domain: i64, source: Uuid) -> Result<(), StoreError> {
+    let sql = "DELETE FROM links WHERE source = ?1 AND domain = ?2";
+    transaction.prepare_cached(sql)?.execute((source.as_bytes(), domain))?;
     Ok(())
 }
 
@@ -94,9 +95,38 @@ pub fn targets(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many links of that kind a domain has.
-pub fn count(connection: &Connection, domain: i64, what: LinkKind) -> Result<i64, StoreError> {
-    Ok(connection
-        .prepare_cached("SELECT count(*) FROM links WHERE domain = ?1 AND what = ?2 AND present = 1")?
-        .query_row((domain, kind_text(what)), |row| row.get(0))?)
+/// How many links of each kind a domain has; those it has none of are left out. Walks all of them.
+pub fn counts(connection: &Connection, domain: i64) -> Result<Vec<(String, i64)>, StoreError> {
+    let sql = "SELECT what, count(*) FROM links WHERE domain = ?1 AND present = 1 GROUP BY what";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([domain], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many objects links of that kind name in a domain that are not known here.
+pub fn unknown_targets(connection: &Connection, domain: i64, what: LinkKind) -> Result<i64, StoreError> {
+    let sql = "SELECT count(DISTINCT target) FROM links l WHERE domain = ?1 AND what = ?2 AND present = 1
+               AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.object = l.target)";
+    Ok(connection.prepare_cached(sql)?.query_row((domain, kind_text(what)), |row| row.get(0))?)
+}
+
+/// The objects whose attribute names this one.
+pub fn sources(
+    connection: &Connection,
+    domain: i64,
+    target: Uuid,
+    what: LinkKind,
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT source FROM links WHERE target = ?1 AND what = ?2 AND domain = ?3 AND present = 1",
+    )?;
+    let rows =
+        statement.query_map((target.as_bytes(), kind_text(what), domain), |row| stamps::guid(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whether a domain has any link of that kind.
+pub fn any(connection: &Connection, domain: i64, what: LinkKind) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM links WHERE domain = ?1 AND what = ?2 AND present = 1)";
+    Ok(connection.prepare_cached(sql)?.query_row((domain, kind_text(what)), |row| row.get(0))?)
 }

@@ -59,16 +59,3 @@ pub fn groups_of(
     let groups = rows.collect::<Result<Vec<Uuid>, _>>()?;
     Ok((groups.len() <= MOST_GROUPS).then_some(groups))
 }
-
-/// Whom each password settings object of the domain applies to: (to whom, which); none: more than can be looked through.
-pub fn settings_of(connection: &Connection, domain: i64) -> Result<Option<Vec<(Uuid, Uuid)>>, StoreError> {
-    const MOST: usize = 10_000;
-    let mut statement = connection.prepare_cached(
-        "SELECT target, source FROM links WHERE domain = ?1 AND what = 'applies-to' AND present = 1 LIMIT ?2",
-    )?;
-    let limit = i64::try_from(MOST + 1).unwrap_or(i64::MAX);
-    let rows =
-        statement.query_map((domain, limit), |row| Ok((stamps::guid(row, 0)?, stamps::guid(row, 1)?)))?;
-    let pairs = rows.collect::<Result<Vec<_>, _>>()?;
-    Ok((pairs.len() <= MOST).then_some(pairs))
-}

@@ -1,4 +1,4 @@
-//! The tenant's one database: SQLite, one file, two connections, nothing to install.
+//! The tenant's one database: SQLite, one file, three connections, nothing to install.
 //!
 //! What a closure of [`Store::write`] did is on the disk when the call returns (WAL, `synchronous = FULL`): an
 //! acknowledged upload survives `kill -9` and power loss. Digests lie here sealed, under keys that do not.
@@ -32,13 +32,18 @@ pub use error::{StoreError, Trouble, Who};
 use landbridge_crypto::seal::SealKeys;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use uuid::Uuid;
 
 use crate::tally::Tally;
 
 /// The version of the schema that this build reads and writes (`PRAGMA user_version`).
 pub const SCHEMA_VERSION: i64 = 3;
+
+/// How long taking in the log waits for those who read an earlier state.
+const FOLDING: Duration = Duration::from_secs(1);
 
 /// Who this database belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +61,9 @@ pub struct Store {
     keys: SealKeys,
     writing: Mutex<Connection>,
     reading: Mutex<Connection>,
+    looking: Mutex<Connection>,
+    /// Something was erased that the write-ahead log has still.
+    to_fold: AtomicBool,
     tally: Tally,
 }
 
@@ -70,7 +78,7 @@ impl Store {
     /// Opens the database. Refused: a missing or loose file, another program's, a damaged one, and one that a
     /// newer build has written.
     pub fn open(path: &Path, keys: SealKeys) -> Result<Self, StoreError> {
-        let (writing, reading) = file::open(path)?;
+        let [writing, reading, looking] = file::open(path)?;
         let tenant = file::tenant(&writing).map_err(|e| e.at(path))?;
         Ok(Self {
             path: path.to_owned(),
@@ -78,13 +86,28 @@ impl Store {
             keys,
             writing: Mutex::new(writing),
             reading: Mutex::new(reading),
+            looking: Mutex::new(looking),
+            to_fold: AtomicBool::new(false),
             tally: Tally::default(),
         })
     }
 
-    /// Runs `ask` on one snapshot of the database; it cannot write.
+    /// Runs `ask` on one snapshot of the database; it cannot write. For what is short: others wait for it.
     pub fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let connection = held(&self.reading);
+        self.snapshot(&self.reading, ask)
+    }
+
+    /// The same for people and their monitoring, who may ask for much: no sign-in waits for it.
+    pub fn look<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.snapshot(&self.looking, ask)
+    }
+
+    fn snapshot<T>(
+        &self,
+        on: &Mutex<Connection>,
+        ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = held(on);
         let answer = Snapshot::of(&connection).and_then(|snapshot| ask(snapshot.0));
         answer.map_err(|e| e.at(&self.path))
     }
@@ -105,13 +128,25 @@ impl Store {
         attempt().map_err(|e: StoreError| e.at(&self.path))
     }
 
-    /// Takes the write-ahead log into the file, so that after a stop the file alone is the database.
+    /// Takes the write-ahead log into the file, so that after a stop the file alone is the database, and nothing of what
+    /// was erased is in the log. Not while somebody reads an earlier state ([`Trouble::BeingRead`]): a backup, say.
     pub fn fold(&self) -> Result<(), StoreError> {
         let fold = |connection: &Connection| {
-            let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-            if busy { Err(StoreError::Defect("the database is still being read".to_owned())) } else { Ok(()) }
+            // Writers wait meanwhile, and a backup takes long.
+            connection.busy_timeout(FOLDING)?;
+            let busy =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+            connection.busy_timeout(file::BUSY)?;
+            if busy? { Err(StoreError::file(&self.path, Trouble::BeingRead)) } else { Ok(()) }
         };
-        fold(&held(&self.writing)).map_err(|e: StoreError| e.at(&self.path))
+        fold(&held(&self.writing)).map_err(|e: StoreError| e.at(&self.path))?;
+        self.to_fold.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Whether the log has something still that was erased.
+    pub fn is_to_fold(&self) -> bool {
+        self.to_fold.load(Ordering::SeqCst)
     }
 
     /// Whose database it is.

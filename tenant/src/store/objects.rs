@@ -96,6 +96,15 @@ pub fn unnamed_in(connection: &Connection, domain: i64, cycle: Uuid) -> Result<V
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// How many accounts are present in the domain that this full compare has not named.
+pub fn accounts_unnamed_in(connection: &Connection, domain: i64, cycle: Uuid) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM objects
+               WHERE domain = ?1 AND kind = 'account' AND presence = 'present' AND cycle IS NOT ?2";
+    let count: i64 =
+        connection.prepare_cached(sql)?.query_row((domain, cycle.as_bytes()), |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
 /// Changes presence alone. `now` is in seconds since 1970.
 pub fn set_presence(
     transaction: &Transaction<'_>,

@@ -75,6 +75,7 @@ async fn peopled() -> Edge {
         .unwrap(),
         links: List::default(),
         commit: Some(Text::new("a".repeat(64)).unwrap()),
+        most_swept: None,
     };
     let receipt: Receipt = edge.post(Some(&phs), "/v1/upload", &upload).await.unwrap();
     assert_eq!((receipt.applied, receipt.refused.as_slice().len()), (3, 0));

@@ -105,11 +105,19 @@ fn a_dc_that_was_turned_back_is_left_for_another_and_all_is_compared_through_tha
     domain.start_controller().unwrap();
     daemon.signal(Signal::HUP);
     let status = || road.phs.run(&["status", "--json"], None);
-    let left = || status().is_ok_and(|said| said.json()["complete"]["controller"] == SECOND);
+    // And that is not well.
+    let left = || {
+        let said = status().ok().filter(|said| said.code == Some(10)).map(|said| said.json());
+        said.is_some_and(|said| said["complete"]["controller"] == SECOND && said["distrusted"][0].is_string())
+    };
+    // While the first was down the second was read already: what counts is what is read when the first is back.
+    let compared = || {
+        let log = daemon.said();
+        let since = log.split_once("comparing all through another").map_or("", |(_, since)| since);
+        since.lines().any(|line| line.contains("mode=\"full\"") && line.contains(SECOND))
+    };
+    wait_until("a full compare through the second DC", 60, compared, || daemon.said()).unwrap();
     wait_until("the second DC in the status", 60, left, || daemon.said()).unwrap();
-    let log = daemon.said();
-    let compared = log.lines().any(|line| line.contains("mode=\"full\"") && line.contains(SECOND));
-    assert!(log.contains("comparing all through another") && compared, "{log}");
     let said = status().unwrap().expect_code(10);
     assert!(said.json()["why"].as_str().unwrap().contains("dc1.corp.example.com was turned back"), "{said}");
     // What was written before is still in force, and what is written at the second DC comes.
@@ -117,6 +125,20 @@ fn a_dc_that_was_turned_back_is_left_for_another_and_all_is_compared_through_tha
     second.set_password(&who.sam, "set at the second").unwrap();
     let comes = || road.sign_in(&who.upn, "set at the second").accepted();
     wait_until("the password of the second DC", 60, comes, || daemon.said()).unwrap();
+    daemon.signal(Signal::TERM);
+    daemon.finish(20).unwrap().expect_code(0);
+
+    // A restart does not believe it again; a new invocation id does.
+    let said = road.phs.once(&[]).unwrap().expect_code(0);
+    assert!(said.stderr.contains("dc1.corp.example.com was turned back"), "{said}");
+    domain.kill_controller().unwrap();
+    domain.set_new_invocation_id().unwrap();
+    domain.start_controller().unwrap();
+    let mut daemon = road.phs.run_daemon().unwrap();
+    let believed =
+        || status().is_ok_and(|said| said.json()["complete"]["controller"] == "dc1.corp.example.com");
+    wait_until("trust in the first DC again", 60, believed, || daemon.said()).unwrap();
+    status().unwrap().expect_code(0);
     daemon.signal(Signal::TERM);
     daemon.finish(20).unwrap().expect_code(0);
 }

@@ -155,6 +155,11 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
     let Place { folder: _folder, tenant } = place;
     let restored = Tenant { store: std::sync::Arc::new(restored), ..tenant };
     assert_eq!(restored.dump(), dump);
+    // Until its phs has compared, nobody is told that the domain is synchronised; what was known still is.
+    let domain =
+        restored.store.read(|conn| crate::store::domains::by_id(conn, restored.domain)).unwrap().unwrap();
+    assert_eq!(domain.acknowledged, None);
+    assert!(domain.is_known());
     let actions: Vec<_> = restored.audit().into_iter().map(|(_, action, _)| action).collect();
     assert_eq!(actions[actions.len() - 2..], ["backup-made", "backup-restored"]);
 }
@@ -407,4 +412,24 @@ fn an_older_database_is_backed_up_as_it_is_before_its_upgrade() {
     let copy = rusqlite::Connection::open(place.path("backup/tenant.db")).unwrap();
     let version = copy.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(version, 1);
+}
+
+#[test]
+fn what_a_killed_backup_left_in_the_making_goes_with_the_next_one_and_what_is_being_made_stays() {
+    let place = Place::new();
+    let left = place.path(".landbridge-tenant.left");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("tenant.db"), "half of it").unwrap();
+    let being_made = Making::directory(&place.path("being made")).unwrap();
+    place.backup("backup", None).unwrap();
+    assert!(!left.exists());
+    assert!(being_made.path().exists());
+    being_made.finish().unwrap();
+    assert!(place.path("being made").is_dir());
+}
+
+#[test]
+fn a_restore_without_keys_says_so_where_they_would_lie_in_the_data_directory() {
+    let place = Place::only_its_backup();
+    place.refuses(None, "--keys");
 }

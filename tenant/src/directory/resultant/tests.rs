@@ -6,6 +6,7 @@ use crate::fixture::*;
 use crate::store::domains;
 use crate::store::group_policies::GroupPolicy;
 use landbridge_wire::upload::{AttributeValue, Link, LinkKind, Record};
+use std::collections::HashSet;
 use std::time::Instant;
 
 fn applies(settings: u128, to: u128) -> Link {
@@ -51,6 +52,24 @@ fn typed(n: u128, group_type: i32) -> Record {
 
 fn with_kind(n: u128, attributes: Vec<landbridge_wire::upload::Attribute>) -> Record {
     Record { kind: Kind::Group, ..with(n, attributes) }
+}
+
+#[test]
+fn before_a_first_cycle_is_complete_nothing_is_known_of_policies_and_a_list_refuses_everybody() {
+    let tenant = Tenant::new();
+    tenant.sends(vec![user(1, "one"), group(7)]);
+    listed(&tenant, SigninPolicy::Phs, &[]);
+    tenant
+        .store
+        .write(|tx| Ok(tx.execute("UPDATE domains SET acknowledged = NULL, acknowledged_before = NULL", [])?))
+        .unwrap();
+    assert_eq!(resultant(&tenant, 1).of, Of::Unclear);
+    assert_eq!(admission(&tenant, 1).0, SigninPolicy::Phs);
+    listed(&tenant, SigninPolicy::Phs, &[(7, SigninPolicy::Pta)]);
+    assert_eq!(admission(&tenant, 1).0, SigninPolicy::Refuse);
+    tenant.send(&full(9, vec![user(1, "one"), group(7)], Some("first")));
+    assert_eq!(resultant(&tenant, 1).of, Of::Domain);
+    assert_eq!(admission(&tenant, 1).0, SigninPolicy::Phs);
 }
 
 #[test]

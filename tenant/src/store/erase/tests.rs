@@ -207,3 +207,34 @@ fn the_grace_time_is_counted_in_whole_days() {
         assert_eq!(removed < due_before(now, days), due, "{removed} {now} {days}");
     }
 }
+
+#[test]
+fn while_a_backup_reads_what_is_erased_leaves_the_log_afterwards() {
+    let tenant = Tenant::new();
+    tenant.sends(vec![user(1, "one")]);
+    tenant.store.fold().unwrap();
+    let secret = vec![sealed(&tenant, object(1))];
+    let backup = rusqlite::Connection::open(tenant.path()).unwrap();
+    backup.execute_batch("BEGIN; SELECT count(*) FROM objects;").unwrap();
+    backup.query_row("SELECT count(*) FROM digests", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(tenant.store.erase(|_| Ok(vec![object(1)])).unwrap(), 1);
+    assert!(tenant.store.is_to_fold());
+    assert!(found(&tenant, &secret)[0] > 0, "the backup has nothing to read");
+    backup.execute_batch("COMMIT").unwrap();
+    tenant.store.fold_erased().unwrap();
+    assert!(!tenant.store.is_to_fold());
+    assert_eq!(found(&tenant, &secret), [0]);
+}
+
+#[test]
+fn every_column_of_a_table_that_is_written_anew_is_named() {
+    let tenant = Tenant::new();
+    for (table, columns) in super::TABLES {
+        let ask =
+            "SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_table_info(?1) ORDER BY name)";
+        let held: String = tenant.store.read(|c| Ok(c.query_row(ask, [table], |row| row.get(0))?)).unwrap();
+        let mut named: Vec<&str> = columns.split(", ").collect();
+        named.sort_unstable();
+        assert_eq!(held, named.join(", "), "{table}");
+    }
+}
