@@ -78,3 +78,6 @@ impl<T> Lanes<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

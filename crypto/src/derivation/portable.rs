@@ -5,7 +5,7 @@
 
 use super::constants::{PADDING, ROUND};
 use super::{Slot, State};
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
 /// The same word of every lane, for each of a state's words.
 type Rows<const L: usize> = [[u32; L]; 8];
@@ -14,17 +14,16 @@ type Rows<const L: usize> = [[u32; L]; 8];
 /// looked at.
 #[inline(always)]
 pub(super) fn iterate<const L: usize>(slots: &mut [Slot], iterations: u32) {
-    let rows = |of: fn(&Slot) -> &State| -> Zeroizing<Rows<L>> {
-        let mut rows = Zeroizing::new([[0; L]; 8]);
-        for (lane, slot) in slots.iter().take(L).enumerate() {
-            for (row, word) in rows.iter_mut().zip(of(slot)) {
-                row[lane] = *word;
-            }
+    let (mut inner, mut outer): (Rows<L>, Rows<L>) = ([[0; L]; 8], [[0; L]; 8]);
+    let (mut last, mut sum): (Rows<L>, Rows<L>) = ([[0; L]; 8], [[0; L]; 8]);
+    for (lane, slot) in slots.iter().take(L).enumerate() {
+        for word in 0..8 {
+            inner[word][lane] = slot.inner[word];
+            outer[word][lane] = slot.outer[word];
+            last[word][lane] = slot.last[word];
+            sum[word][lane] = slot.sum[word];
         }
-        rows
-    };
-    let (inner, outer) = (rows(|slot| &slot.inner), rows(|slot| &slot.outer));
-    let (mut last, mut sum) = (rows(|slot| &slot.last), rows(|slot| &slot.sum));
+    }
     for _ in 0..iterations {
         for lane in 0..L {
             let half = compress(column(&inner, lane), column(&last, lane));
@@ -38,6 +37,9 @@ pub(super) fn iterate<const L: usize>(slots: &mut [Slot], iterations: u32) {
     for (lane, slot) in slots.iter_mut().take(L).enumerate() {
         slot.last = column(&last, lane);
         slot.sum = column(&sum, lane);
+    }
+    for rows in [&mut inner, &mut outer, &mut last, &mut sum] {
+        rows.zeroize();
     }
 }
 
