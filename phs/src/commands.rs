@@ -7,7 +7,7 @@ use landbridge_agent::key::FileError;
 use landbridge_agent::{AgentError, Identity, enroll, status, tls, token};
 use landbridge_phs::check;
 use landbridge_phs::config::Config;
-use landbridge_phs::confirm;
+use landbridge_phs::confirm::{self, Yes};
 use landbridge_phs::cycle::{Difference, Sign, Tally};
 use landbridge_phs::daemon::{Daemon, Wake};
 use landbridge_phs::directory::Session;
@@ -48,11 +48,14 @@ pub struct Once {
     #[arg(long)]
     full: bool,
     /// Say what would be sent; send nothing, remember nothing, and have the controller withhold all passwords
+    ///
+    /// `+` enters the cloud, `-` leaves it, `~` changes; `!` would leave it, or lose its password, and is held back.
     #[arg(long)]
     dry_run: bool,
     /// Let so many accounts leave the scope at once: as many as `status` or `--dry-run` said are held back
     ///
-    /// If more have left meanwhile, they stay. While the daemon runs, it takes this with its next cycle.
+    /// If more have left meanwhile, they stay. While the daemon runs, it takes this with its next cycle, within an
+    /// hour.
     #[arg(long, value_name = "ACCOUNTS", conflicts_with = "dry_run")]
     confirm_removals: Option<u64>,
     /// Print the summary as one JSON object
@@ -144,7 +147,7 @@ impl Once {
             Mirror::scratch(&config.state_directory)?
         } else {
             match (Mirror::open(&config.state_directory), self.confirm_removals) {
-                (Err(StateError::Busy { .. }), Some(accounts)) if !self.full => {
+                (Err(StateError::Busy { .. }), Some(accounts)) if !self.full && daemon_lives(config) => {
                     return tell_daemon(config, accounts);
                 }
                 (mirror, _) => mirror?,
@@ -155,7 +158,7 @@ impl Once {
         } else {
             Box::new(Lines::new(Duration::from_secs(5)))
         };
-        let job = Job {
+        let mut job = Job {
             config,
             mirror: &mirror,
             runtime: runtime.handle(),
@@ -167,9 +170,16 @@ impl Once {
             confirmed: self.confirm_removals,
             now: now(),
         };
-        let done = job.run(&mut Kept::default())?;
+        let mut kept = Kept::default();
+        let mut tally = job.run(&mut kept)?.tally;
+        // Where many enter each cycle takes some of them.
+        (job.full, job.confirmed) = (false, None);
+        while tally.unfinished {
+            job.now = now();
+            tally.add(job.run(&mut kept)?.tally);
+        }
         drop(witness);
-        self.report(config, &done.tally, started.elapsed())?;
+        self.report(config, &tally, started.elapsed())?;
         Ok(0)
     }
 
@@ -202,10 +212,12 @@ impl Once {
                 Sign::Enters => '+',
                 Sign::Leaves => '-',
                 Sign::Changes => '~',
+                Sign::Held => '!',
             };
             say(&format!("{sign} {name:<40} {what}"))?;
         }
-        let named = u64::try_from(tally.differences.len()).unwrap_or(u64::MAX);
+        let named = tally.differences.iter().filter(|difference| difference.sign != Sign::Held).count();
+        let named = u64::try_from(named).unwrap_or(u64::MAX);
         if only_looked && tally.records_sent > named {
             say(&format!("  and {} more", tally.records_sent - named))?;
         }
@@ -218,7 +230,7 @@ impl Once {
             (
                 tally.held,
                 format!(
-                    "left the scope and are held back: `once --confirm-removals {}` lets them go",
+                    "left the scope, or the groups whose passwords are carried, and are held back: `once --confirm-removals {}` lets them go",
                     tally.held
                 ),
             ),
@@ -248,17 +260,15 @@ impl Once {
     }
 }
 
-/// The daemon has the state: it is told, and takes it with a cycle of its own.
-fn tell_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
-    confirm::leave(&config.state_directory, accounts).map_err(StateError::from)?;
+/// Whether it is the daemon that is at work on the state: another `once` would take no yes.
+fn daemon_lives(config: &Config) -> bool {
     let status: Option<Status> = status::read(&config.state_directory);
-    let process = status
-        .filter(|status| status.is_alive(now()))
-        .and_then(|status| i32::try_from(status.process).ok().and_then(rustix::process::Pid::from_raw));
-    // It reads its configuration again, and begins a cycle.
-    if let Some(process) = process {
-        let _ = rustix::process::kill_process(process, rustix::process::Signal::HUP);
-    }
+    status.is_some_and(|status| status.is_alive(now()))
+}
+
+/// The daemon has the state: it looks for this every second, and takes it with a cycle of its own.
+fn tell_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
+    confirm::leave(&config.state_directory, Yes { accounts, at: now() }).map_err(StateError::from)?;
     say(&format!("{accounts} removals are confirmed: the running daemon takes it with its next cycle"))?;
     Ok(0)
 }

@@ -7,11 +7,12 @@
 
 mod courier;
 mod entries;
+mod sweep;
 
 use crate::directory::Singles;
 use crate::error::PhsError;
-use crate::guard::{self, Guard};
-use crate::mirror::{Bounds, Leaving, Mirror, StateError};
+use crate::guard::Guard;
+use crate::mirror::{Bounds, Mirror, StateError};
 use crate::privileged;
 use crate::progress::Witness;
 use crate::pull::{PullError, Reading};
@@ -21,6 +22,7 @@ use crate::send::Tenant;
 use crate::stop::Stop;
 use crate::watermark::{self, Plan, Saved, Verdict, WhyFull};
 use courier::Courier;
+use courier::NAMED;
 pub use courier::{Difference, Sign};
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_drsr::drs::attribute::Attribute;
@@ -93,8 +95,38 @@ pub struct Tally {
     pub refused: u64,
     /// The domain's policy was sent.
     pub policy_sent: bool,
+    /// More objects enter than one cycle takes: the next one goes on with them.
+    pub unfinished: bool,
     /// What would be sent, in a dry run: the first of it.
     pub differences: Vec<Difference>,
+}
+
+impl Tally {
+    /// Adds what a further cycle did, which went on where this one ended.
+    pub fn add(&mut self, further: Self) {
+        for (sum, number) in [
+            (&mut self.read, further.read),
+            (&mut self.in_scope, further.in_scope),
+            (&mut self.uploads, further.uploads),
+            (&mut self.records_sent, further.records_sent),
+            (&mut self.links_sent, further.links_sent),
+            (&mut self.digests_derived, further.digests_derived),
+            (&mut self.digests_sent, further.digests_sent),
+            (&mut self.unchanged, further.unchanged),
+            (&mut self.privileged, further.privileged),
+            (&mut self.removed, further.removed),
+            (&mut self.quarantined, further.quarantined),
+            (&mut self.refused, further.refused),
+        ] {
+            *sum += number;
+        }
+        self.held = further.held;
+        self.policy_sent |= further.policy_sent;
+        self.unfinished = further.unfinished;
+        let fresh = further.differences.into_iter().filter(|one| one.sign != Sign::Held);
+        let room = NAMED.saturating_sub(self.differences.len());
+        self.differences.extend(fresh.take(room));
+    }
 }
 
 /// Where pages come from: given a cursor or none, whatever comes until the last one.
@@ -125,18 +157,17 @@ impl std::fmt::Debug for Cycle<'_> {
     }
 }
 
-/// Mending what the tenant was told goes in portions of so many objects.
-const PORTION: u32 = 250;
 /// How long a wish to stop may go unheard while nothing comes from the DC.
 const LISTEN: Duration = Duration::from_millis(200);
 
 /// By which scope, and by which of its filters, the mirror was last brought in order.
 const PLACES: &str = "scope";
 const FILTER: &str = "filter";
-/// When an administrator last confirmed removals: seconds since 1970.
-const CONFIRMED: &str = "confirmed";
 /// When all was last compared: seconds since 1970.
 const COMPARED: &str = "compared";
+/// All objects are still to be compared with what was told: `from the first` one on, or after that GUID those that enter.
+const SWEEP: &str = "sweep";
+const FIRST: &str = "from the first";
 /// How many accounts the last sweep held back.
 const HELD: &str = "held";
 
@@ -238,18 +269,24 @@ impl Cycle<'_> {
             stop: self.stop,
             mode,
             generation,
+            most_swept: None,
             tally: Tally { mode: if full { "full" } else { "incremental" }, ..Tally::default() },
         };
         let other_rules = self.mirror.fact(PLACES)?.is_none_or(|places| places != self.places());
-        if other_rules {
-            self.transaction(|cycle| cycle.look_up_entries())?;
+        let mut lost = false;
+        for dn in self.order.scope.entries() {
+            lost |= self.is_lost(dn)?;
+        }
+        if full || other_rules || lost {
+            self.transaction(|cycle| cycle.look_up_entries(full))?;
         }
         if full && self.order.scope.group_entries().next().is_some() {
             self.learn_links()?;
         }
         let pages = (self.source)(start, Reading::of(rules.secrets))?;
         self.mirror.resolve(&rules.bounds)?;
-        let mut unsettled = full || other_rules || self.order.confirmed.is_some();
+        let mut unsettled = full || other_rules || lost || self.order.confirmed.is_some();
+        unsettled |= self.fact(SWEEP)?.is_some_and(|from| from == FIRST);
         let mut first = true;
         loop {
             let page = self.next(&pages)?;
@@ -259,9 +296,11 @@ impl Cycle<'_> {
             let last = matches!(page.progress, Progress::Last(_));
             // Before any password is opened: links come last in the stream. Where all comes in one page they are in it.
             if first && (full || !last) {
+                let (witness, stop) = (self.witness, self.stop);
                 self.transaction(|cycle| {
                     let Self { mirror, order, .. } = *cycle;
-                    privileged::learn(mirror, cycle.singles, &order.domain, &order.scope)
+                    let pulse = || pulse(witness, stop);
+                    privileged::learn(mirror, cycle.singles, &order.domain, &order.scope, full, &pulse)
                 })?;
             }
             first = false;
@@ -304,10 +343,15 @@ impl Cycle<'_> {
         let mut batch = qualify::page(page, self.mirror, self.singles, rules)?;
         *unsettled |= batch.unsettled;
         let Progress::Last(cursor) = progress else {
+            if *unsettled {
+                // The page is not read again as news if the cycle ends before its last one.
+                self.remember(SWEEP, FIRST)?;
+            }
             return courier.deliver(batch, None).map(|_| ());
         };
-        if *unsettled {
-            self.sweep(&mut batch, rules, courier)?;
+        // A run that only looks says in any case who is held back.
+        if *unsettled || self.fact(SWEEP)?.is_some() || !rules.secrets {
+            self.sweep(&mut batch, rules, courier, *unsettled)?;
         } else {
             courier.tally.held = self.mirror.fact(HELD)?.and_then(|held| held.parse().ok()).unwrap_or(0);
         }
@@ -318,6 +362,10 @@ impl Cycle<'_> {
         if idle && !moved {
             self.settled()?;
             return Ok(());
+        }
+        if rules.full {
+            let Order { guard, confirmed, .. } = self.order;
+            courier.most_swept = Some(guard.most_forgotten(self.leaving()?.present, *confirmed));
         }
         let receipt = courier.deliver(batch, Some(&name))?;
         if let Some(receipt) = receipt {
@@ -341,52 +389,21 @@ impl Cycle<'_> {
 
     /// The mirror is in the order that the rules ask for.
     fn settled(&self) -> Result<(), PhsError> {
-        for (name, print) in [(PLACES, self.places()), (FILTER, self.filter())] {
-            if self.mirror.fact(name)?.as_ref() != Some(&print) {
-                self.mirror.set_fact(name, &print)?;
-            }
+        self.remember(PLACES, &self.places())?;
+        self.remember(FILTER, &self.filter())
+    }
+
+    /// A fact that says something.
+    fn fact(&self, name: &str) -> Result<Option<String>, PhsError> {
+        Ok(self.mirror.fact(name)?.filter(|fact| !fact.is_empty()))
+    }
+
+    /// Writes a fact if it is another one: an idle cycle writes nothing.
+    fn remember(&self, name: &str, fact: &str) -> Result<(), PhsError> {
+        if self.mirror.fact(name)?.as_deref().unwrap_or_default() != fact {
+            self.mirror.set_fact(name, fact)?;
         }
         Ok(())
-    }
-
-    /// Compares all objects with what the tenant was told, once nothing more comes that could change it; some at a
-    /// time.
-    fn sweep(
-        &mut self,
-        batch: &mut Batch,
-        rules: &Rules<'_>,
-        courier: &mut Courier<'_>,
-    ) -> Result<(), PhsError> {
-        self.mirror.resolve(&rules.bounds)?;
-        let leaving = self.leaving()?;
-        let hold = self.order.guard.holds(&leaving, self.order.confirmed);
-        courier.tally.held = if hold { leaving.pending } else { 0 };
-        self.mirror.set_fact(HELD, &courier.tally.held.to_string())?;
-        if !hold && self.order.confirmed.is_some() {
-            self.mirror.set_fact(CONFIRMED, &self.order.now.to_string())?;
-        }
-        let mut after = None;
-        loop {
-            let some = self.mirror.misplaced(after, PORTION)?;
-            let Some(last) = some.last() else { return Ok(()) };
-            after = Some(last.guid);
-            for object in some {
-                batch.join(qualify::mend(object, self.mirror, self.singles, rules, hold)?);
-            }
-            if batch.drafts.len() >= 2 * PORTION as usize {
-                courier.deliver(std::mem::take(batch), None)?;
-            }
-            if self.stop.is_raised() {
-                return Err(PhsError::Interrupted);
-            }
-        }
-    }
-
-    /// Who leaves the scope.
-    fn leaving(&self) -> Result<Leaving, PhsError> {
-        let confirmed = self.mirror.fact(CONFIRMED)?.and_then(|at| at.parse().ok()).unwrap_or(i64::MIN);
-        let since = self.order.now.saturating_sub(guard::MEMORY).max(confirmed);
-        Ok(self.mirror.leaving(since)?)
     }
 
     /// All of it is remembered, or nothing.
@@ -405,6 +422,12 @@ impl Cycle<'_> {
     }
 }
 
+/// What takes long in small steps moves on, and hears a wish to stop.
+fn pulse(witness: &dyn Witness, stop: &Stop) -> Result<(), PhsError> {
+    witness.read(0);
+    if stop.is_raised() { Err(PhsError::Interrupted) } else { Ok(()) }
+}
+
 /// When all was last compared, in seconds since 1970.
 pub fn compared_at(mirror: &Mirror) -> Result<Option<i64>, StateError> {
     Ok(mirror.fact(COMPARED)?.and_then(|at| at.parse().ok()))
@@ -419,13 +442,18 @@ fn lent<'b>(tenant: &'b mut Option<&mut dyn Tenant>) -> Option<&'b mut dyn Tenan
 
 impl Batch {
     fn is_empty(&self) -> bool {
-        self.drafts.is_empty() && self.links.is_empty() && self.entered.is_empty() && self.policy.is_none()
+        self.drafts.is_empty()
+            && self.links.is_empty()
+            && self.entered.is_empty()
+            && self.policy.is_none()
+            && self.held.is_empty()
     }
 
     fn join(&mut self, from: Self) {
         self.drafts.extend(from.drafts);
         self.links.extend(from.links);
         self.entered.extend(from.entered);
+        self.held.extend(from.held);
         self.policy = from.policy.or(self.policy.take());
         self.in_scope += from.in_scope;
         self.privileged += from.privileged;

@@ -28,8 +28,8 @@ use uuid::Uuid;
 const REPORT: Duration = Duration::from_secs(1);
 /// Nothing that a cycle waits for takes longer: whoever stands so long hangs, and systemd starts us anew.
 const HANGS: Duration = Duration::from_secs(20 * 60);
-/// The longest sleep.
-const LONGEST: Duration = Duration::from_secs(5);
+/// The longest sleep: a yes to removals waits no longer.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// What wakes the daemon, from any thread.
 #[derive(Debug)]
@@ -144,7 +144,9 @@ impl Daemon<'_> {
                 kept.leave(&controller);
                 schedule.moved();
             }
-            if self.wake.moved.swap(false, Ordering::SeqCst) {
+            if self.wake.moved.swap(false, Ordering::SeqCst)
+                || confirm::waiting(&self.config.state_directory, (self.now)()).is_some()
+            {
                 schedule.moved();
             }
             let Some(work) = schedule.begin(Instant::now()) else {
@@ -155,6 +157,9 @@ impl Daemon<'_> {
             match self.cycle(work, &mirror, &board, instance, &mut kept) {
                 Ok(done) => {
                     schedule.ended(Ended::Complete, done.tally.mode == "full", Instant::now(), chance());
+                    if done.tally.unfinished {
+                        schedule.moved();
+                    }
                     // What another DC commits says nothing of when this one has it.
                     if read.as_ref() != Some(&done.controller) {
                         if !board.is_watching(&done.controller) {
@@ -188,6 +193,7 @@ impl Daemon<'_> {
         kept: &mut Kept,
     ) -> Result<Done, PhsError> {
         let began = Instant::now();
+        let yes = confirm::waiting(&self.config.state_directory, (self.now)());
         board.begun((self.now)());
         let witness = Pulse { lines: Lines::new(Duration::from_secs(5)), board };
         let job = Job {
@@ -199,7 +205,7 @@ impl Daemon<'_> {
             instance,
             full: work == Work::All,
             dry_run: false,
-            confirmed: confirm::waiting(&self.config.state_directory),
+            confirmed: yes.map(|yes| yes.accounts),
             now: (self.now)(),
         };
         let done = match job.run(kept).and_then(|done| board.quarantine(mirror).map(|()| done)) {
@@ -212,8 +218,8 @@ impl Daemon<'_> {
                 return Err(why);
             }
         };
-        if job.confirmed.is_some() {
-            confirm::done(&self.config.state_directory);
+        if let Some(yes) = yes {
+            confirm::done(&self.config.state_directory, yes);
         }
         board.complete(&done, began.elapsed(), (self.now)());
         let tally = &done.tally;

@@ -101,6 +101,12 @@ impl Explaining<'_> {
                 }
                 if object.kind == Kind::Person && !place.carries {
                     because.push(self.why_no_password());
+                    if there && object.carries && self.config.scope.passwords {
+                        because.push(
+                            "the tenant has it still: so many lost theirs that they are held back, as `status` says"
+                                .to_owned(),
+                        );
+                    }
                 }
                 if !there {
                     because.push("it was not told yet: its next cycle tells it".to_owned());

@@ -57,18 +57,23 @@ impl Telling {
 
     /// An ordinary user, whole, with a password of version 1.
     pub(crate) fn user(rid: u32) -> Self {
-        let classes = vec![Class::Top, Class::Person, Class::OrganizationalPerson, Class::User];
-        Self::of(rid)
-            .with(Attribute::ObjectClass, Some(Value::Classes(classes)))
+        let classes = [Class::Top, Class::Person, Class::OrganizationalPerson, Class::User];
+        Self::object(rid, &classes)
             .with(Attribute::SamAccountName, Some(Value::Text(format!("user{rid}"))))
             .with(Attribute::UserAccountControl, Some(Value::Integer(0x200)))
             .with(Attribute::PrimaryGroupId, Some(Value::Integer(513)))
             .password(1)
     }
 
-    /// An object of these classes.
+    /// An object of these classes, whole.
     pub(crate) fn object(rid: u32, classes: &[Class]) -> Self {
-        Self::of(rid).with(Attribute::ObjectClass, Some(Value::Classes(classes.to_vec())))
+        let name = Value::Text(format!("object {rid}"));
+        Self::of(rid).with(Attribute::Name, Some(name)).of_classes(classes)
+    }
+
+    /// Its classes are told.
+    pub(crate) fn of_classes(self, classes: &[Class]) -> Self {
+        self.with(Attribute::ObjectClass, Some(Value::Classes(classes.to_vec())))
     }
 
     /// A group.
@@ -139,6 +144,8 @@ type Teller = Box<dyn Fn() -> (Telling, Vec<Link>)>;
 #[derive(Default)]
 pub(crate) struct Dc {
     objects: HashMap<Uuid, Teller>,
+    /// Whom a name means that somebody else had.
+    names: HashMap<Uuid, Uuid>,
     /// RID and whether secrets were asked for.
     pub(crate) asked: Vec<(u32, bool)>,
 }
@@ -156,6 +163,12 @@ impl Dc {
         self
     }
 
+    /// The distinguished name of the first is the second's by now.
+    pub(crate) fn called(mut self, rid: u32, by_now: u32) -> Self {
+        self.names.insert(guid(rid), guid(by_now));
+        self
+    }
+
     /// Who was asked for by GUID, without the look at the protected groups by SID.
     pub(crate) fn asked_with_secrets(&self) -> Vec<u32> {
         self.asked.iter().filter(|(_, secrets)| *secrets).map(|(rid, _)| *rid).collect()
@@ -169,7 +182,8 @@ impl Singles for Dc {
             ObjectId::Sid(sid) => super::fixture::guid(sid.rid()),
             ObjectId::Dn(dn) => {
                 let rid = dn.trim_start_matches("CN=").split(',').next().and_then(|rid| rid.parse().ok());
-                rid.map_or(Uuid::nil(), super::fixture::guid)
+                let named = rid.map_or(Uuid::nil(), super::fixture::guid);
+                self.names.get(&named).copied().unwrap_or(named)
             }
         };
         let Some(tell) = self.objects.get(&guid) else { return Ok(None) };

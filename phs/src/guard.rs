@@ -37,6 +37,15 @@ impl Guard {
         let share = leave.saturating_mul(100) > all.saturating_mul(self.percent.into());
         leave > self.most.into() || (leave > ALWAYS && share)
     }
+
+    /// How many accounts that the tenant has, and of which nothing is remembered here, may end with a full compare that
+    /// found so many: the same bounds.
+    pub fn most_forgotten(&self, found: u64, confirmed: Option<u64>) -> u64 {
+        let percent = u64::from(self.percent);
+        let share = (found.saturating_mul(percent)).checked_div(100_u64.saturating_sub(percent));
+        let most = share.unwrap_or(u64::MAX).max(ALWAYS).min(self.most.into());
+        most.max(confirmed.unwrap_or(0))
+    }
 }
 
 #[cfg(test)]
@@ -57,6 +66,18 @@ mod tests {
         assert!(!held(0, 9_000, 1_000), "nobody leaves now");
         assert!(!held(10, 0, 12), "a small domain");
         assert!(held(11, 0, 12));
+    }
+
+    #[test]
+    fn whom_nobody_remembers_is_held_by_the_same_bounds() {
+        let guard = Guard::default();
+        for found in [0, 12, 190, 1_000, 9_500, 20_000] {
+            let most = guard.most_forgotten(found, None);
+            assert!(!held(most, 0, found + most), "{most} of {found}");
+            assert!(held(most + 1, 0, found + most + 1), "{most} of {found}");
+        }
+        assert_eq!(guard.most_forgotten(0, Some(612)), 612);
+        assert_eq!(Guard { most: 0, percent: 100 }.most_forgotten(1_000, None), 0);
     }
 
     #[test]

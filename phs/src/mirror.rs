@@ -11,7 +11,7 @@ mod sweep;
 
 pub use links::Told;
 pub use objects::{Kind, Object, Sent};
-pub use scope::{Bounds, Place};
+pub use scope::{ADMINISTRATOR, Bounds, KRBTGT, MACHINES, PROTECTED_USERS, Place};
 pub use sweep::Leaving;
 
 use crate::watermark::Saved;

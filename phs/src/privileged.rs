@@ -4,7 +4,7 @@
 
 use crate::directory::Singles;
 use crate::error::PhsError;
-use crate::mirror::{Kind, Mirror, Object};
+use crate::mirror::{Kind, Mirror, Object, PROTECTED_USERS};
 use crate::pull::ObjectId;
 use crate::qualify;
 use crate::scope::Scope;
@@ -18,8 +18,6 @@ use uuid::Uuid;
 const OF_THE_DOMAIN: [u32; 7] = [512, 516, 518, 519, 521, 526, 527];
 /// Administrators, Account Operators, Server Operators, Print Operators, Backup Operators, Replicator.
 const BUILT_IN: [u32; 6] = [544, 548, 549, 550, 551, 552];
-/// Protected Users: not privileged, but with rules of its own at sign-in.
-const PROTECTED_USERS: u32 = 525;
 
 /// The protected groups of a domain.
 pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
@@ -27,15 +25,19 @@ pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
     OF_THE_DOMAIN.iter().map(|rid| domain.with_rid(*rid)).chain(built_in).collect()
 }
 
-/// Reads the protected groups and Protected Users, and the groups in them, without secrets.
+/// Reads the protected groups and Protected Users, and the groups in them, without secrets. `full`: all is compared, and
+/// what the DC says replaces what was known. Otherwise it adds to it: a DC that lags behind lets nobody out of a group, the
+/// stream does.
 #[instrument(level = "debug", skip_all)]
 pub fn learn(
     mirror: &Mirror,
     singles: &mut dyn Singles,
     domain: &Sid,
     scope: &Scope,
+    full: bool,
+    pulse: &dyn Fn() -> Result<(), PhsError>,
 ) -> Result<(), PhsError> {
-    let mut groups = Groups { mirror, scope, seen: HashSet::new(), waiting: VecDeque::new() };
+    let mut groups = Groups { mirror, scope, full, seen: HashSet::new(), waiting: VecDeque::new() };
     let wanted = protected_groups(domain).into_iter().chain([domain.with_rid(PROTECTED_USERS)]);
     for sid in wanted {
         // Some exist in the forest's root only, or not before a certain functional level.
@@ -44,6 +46,7 @@ pub fn learn(
         }
     }
     while let Some(member) = groups.waiting.pop_front() {
+        pulse()?;
         if let Some(page) = singles.object(ObjectId::Guid(member), false)? {
             groups.take(&page)?;
         }
@@ -55,6 +58,7 @@ pub fn learn(
 struct Groups<'a> {
     mirror: &'a Mirror,
     scope: &'a Scope,
+    full: bool,
     /// Groups and members that were looked at; none is read twice.
     seen: HashSet<Uuid>,
     waiting: VecDeque<Uuid>,
@@ -66,16 +70,18 @@ impl Groups<'_> {
             let guid = change.object.guid;
             self.seen.insert(guid);
             let mut object = self.mirror.object(guid)?.unwrap_or_else(|| Object::unknown(guid));
-            qualify::learn(&mut object, change, self.scope);
+            qualify::learn_whole(&mut object, change, self.scope);
             self.mirror.put(&object)?;
             // All links of a single object come with it.
-            if object.kind == Kind::Group {
+            if object.kind == Kind::Group && self.full {
                 self.mirror.clear_links(guid)?;
             }
         }
         for link in page.links.iter().filter(|link| link.what == Linked::Member) {
             let present = link.present.then_some(link.stamp);
-            self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+            if link.present || self.full {
+                self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+            }
             if !link.present || !self.seen.insert(link.to.guid) {
                 continue;
             }

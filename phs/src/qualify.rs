@@ -8,9 +8,11 @@
 //! cloud, is read alone and whole.
 //! Before it on the road: `directory`. After it: `rehash`, `send`.
 
+mod place;
 mod standing;
 
-pub use standing::{Outside, Standing, learn, standing};
+pub use place::look_up;
+pub use standing::{Outside, Standing, learn_whole, standing};
 
 use crate::directory::Singles;
 use crate::error::PhsError;
@@ -20,14 +22,13 @@ use crate::scope::Scope;
 use crate::translate::{self, Odd};
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Value};
-use landbridge_drsr::drs::change::{Change, Linked, Page, SealedNtHash, Sid};
+use landbridge_drsr::drs::change::{Change, Page, SealedNtHash, Sid};
 use landbridge_wire::upload::{self, DomainPolicy, Presence};
+use standing::learn;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tracing::debug;
 use uuid::Uuid;
-
-/// In so many groups at most an object is looked for that was re-animated.
-const MOST_GROUPS: u32 = 1000;
 
 /// What qualifying goes by, the same for a whole cycle.
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +108,8 @@ pub struct Batch {
     pub removed: u64,
     /// Objects that could not be carried.
     pub quarantined: u64,
+    /// Who is held back, by name, and in what: for a run that only looks.
+    pub held: Vec<(String, &'static str)>,
     /// Something changed that others hang on: all objects are to be compared with what was told.
     pub unsettled: bool,
 }
@@ -119,10 +122,11 @@ pub fn page(
     singles: &mut dyn Singles,
     rules: &Rules<'_>,
 ) -> Result<Batch, PhsError> {
-    let mut at = Desk { mirror, singles, rules, batch: Batch::default() };
+    let mut at = Desk { mirror, singles, rules, sweeps: false, batch: Batch::default() };
     let Page { keys, quarantined, changes, links, .. } = page;
-    for quarantined in quarantined {
+    for quarantined in &quarantined {
         match quarantined.object {
+            Some(guid) if quarantined.link => at.odd_link(guid, &quarantined.why)?,
             Some(guid) => at.quarantine(guid, &quarantined.why)?,
             None => at.batch.quarantined += 1,
         }
@@ -135,8 +139,16 @@ pub fn page(
         mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
     }
     at.batch.unsettled |= !links.is_empty();
+    if at.batch.unsettled {
+        at.look_up_deleted_entries()?;
+    }
     mirror.resolve(&rules.bounds)?;
+    let odd: HashSet<Uuid> = quarantined.iter().filter(|q| q.link).filter_map(|q| q.object).collect();
     for change in changes {
+        // What is odd about one of its links this page says itself.
+        if !odd.contains(&change.object.guid) {
+            mirror.release(change.object.guid)?;
+        }
         at.change(change, &keys)?;
     }
     // Only now is it known whose links are told.
@@ -157,8 +169,8 @@ pub fn page(
     Ok(at.batch)
 }
 
-/// Does something about one object of which the tenant was told what no longer fits. `hold`: who left the scope is left
-/// alone.
+/// Does something about one object of which the tenant was told what no longer fits. `hold`: who left the scope, or a group
+/// whose passwords are carried, is left alone.
 pub fn mend(
     object: Object,
     mirror: &Mirror,
@@ -166,7 +178,7 @@ pub fn mend(
     rules: &Rules<'_>,
     hold: bool,
 ) -> Result<Batch, PhsError> {
-    let mut at = Desk { mirror, singles, rules, batch: Batch::default() };
+    let mut at = Desk { mirror, singles, rules, sweeps: true, batch: Batch::default() };
     at.mend(object, hold)?;
     Ok(at.batch)
 }
@@ -175,58 +187,22 @@ struct Desk<'a, 'r> {
     mirror: &'a Mirror,
     singles: &'a mut dyn Singles,
     rules: &'a Rules<'r>,
+    /// All pages are through.
+    sweeps: bool,
     batch: Batch,
 }
 
 impl Desk<'_, '_> {
-    /// Takes over what others hang on: containers, groups, policies.
-    fn place(&mut self, change: &Change) -> Result<(), PhsError> {
-        let guid = change.object.guid;
-        let known = self.mirror.object(guid)?;
-        let before = known.as_ref().map(|known| (known.parent, known.deleted));
-        let mut object = match known {
-            Some(known) => known,
-            None if is_whole(change) => Object::unknown(guid),
-            None => return Ok(()),
-        };
-        learn(&mut object, change, self.rules.scope());
-        if is_back(change) {
-            self.reread_links_to(&object)?;
-        }
-        match object.kind {
-            // A tombstone has no links any more.
-            Kind::Group | Kind::Policy => {
-                self.batch.unsettled |= before.is_some_and(|(_, deleted)| deleted != object.deleted);
-            }
-            // Whatever is in it is somewhere else now.
-            Kind::Other => self.batch.unsettled |= before != Some((object.parent, object.deleted)),
-            Kind::Person | Kind::Contact | Kind::Computer => return Ok(()),
-        }
-        Ok(self.mirror.put(&object)?)
+    /// In a full compare every object comes whole; otherwise what is not told is as it was.
+    fn learn(&self, object: &mut Object, change: &Change) {
+        let learn = if self.rules.full { learn_whole } else { learn };
+        learn(object, change, self.rules.scope());
     }
 
-    /// An object was re-animated. A tombstone loses its links, the recycle bin gives them back, and neither replicates: so
-    /// the groups are asked that it was in, and it itself if it is one.
-    fn reread_links_to(&mut self, object: &Object) -> Result<(), PhsError> {
-        let itself = (object.kind == Kind::Group).then_some(object.guid);
-        for group in self.mirror.groups_of(object.guid, MOST_GROUPS)?.into_iter().chain(itself) {
-            let Some(page) = self.singles.object(ObjectId::Guid(group), false)? else { continue };
-            let there = page.links.iter().any(|link| link.present && link.to.guid == object.guid);
-            let held = self.mirror.link(Linked::Member, group, object.guid)?.filter(|_| !there);
-            let told = self.mirror.object(group)?.is_some_and(|group| group.sent == Some(Sent::Present));
-            if let (Some(mut held), true) = (held, told) {
-                // No DC ever wrote this; whoever comes back by a new link comes with a later creation.
-                held.written.version = held.written.version.saturating_add(1);
-                self.batch.links.push(translate::told(group, (Linked::Member, object.guid, held), false));
-            }
-            self.mirror.clear_links(group)?;
-            for link in &page.links {
-                let present = link.present.then_some(link.stamp);
-                self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
-            }
-            self.batch.unsettled = true;
-        }
-        Ok(())
+    /// A change that tells all of its object: one that was made since. A class may change alone, and so may a name.
+    fn is_whole(&self, change: &Change) -> bool {
+        let tells = |what| change.attributes.iter().any(|a| a.attribute == what && a.value.is_some());
+        tells(Attribute::ObjectClass) && (self.rules.full || tells(Attribute::Name))
     }
 
     fn change(&mut self, change: Change, keys: &Arc<SessionKeys>) -> Result<(), PhsError> {
@@ -240,7 +216,7 @@ impl Desk<'_, '_> {
         }
         let mut object = match self.mirror.object(guid)? {
             Some(known) => known,
-            None if is_whole(&change) => Object::unknown(guid),
+            None if self.is_whole(&change) => Object::unknown(guid),
             None if is_tombstone(&change) => {
                 self.stranger_deleted(&change);
                 return Ok(());
@@ -249,15 +225,14 @@ impl Desk<'_, '_> {
                 // Its class and flags decide, so they are read before anything of its password is.
                 let Some((alone, _)) = self.alone(guid, false)? else { return Ok(()) };
                 let mut object = Object::unknown(guid);
-                learn(&mut object, &alone, self.rules.scope());
+                learn_whole(&mut object, &alone, self.rules.scope());
                 object
             }
         };
-        learn(&mut object, &change, self.rules.scope());
+        self.learn(&mut object, &change);
         if self.rules.full {
             object.cycle = Some(self.rules.cycle);
         }
-        self.mirror.release(guid)?;
         let place = self.mirror.place(&object)?;
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
         match standing(&object, &place, self.rules) {
@@ -301,8 +276,11 @@ impl Desk<'_, '_> {
         change: Change,
         keys: &Arc<SessionKeys>,
     ) -> Result<(), PhsError> {
-        self.batch.in_scope += u64::from(object.kind == Kind::Person);
-        if is_whole(&change) || object.sent == Some(Sent::Present) {
+        let person = object.kind == Kind::Person;
+        self.batch.in_scope += u64::from(person);
+        // A password that was not carried comes with no change: it is there already.
+        let lacks_password = person && place.carries && !object.carries && change.nt_hash.is_none();
+        if self.is_whole(&change) || (object.sent == Some(Sent::Present) && !lacks_password) {
             return self.present(object, place, change, keys.clone());
         }
         self.enter(object)
@@ -314,12 +292,23 @@ impl Desk<'_, '_> {
         match standing(&object, &place, self.rules) {
             // A password that was not carried is with it.
             Standing::Present if !there || (place.carries && !object.carries) => return self.enter(object),
-            Standing::Present => self.marked(&mut object, &place),
+            Standing::Present => {
+                let (decided, place) = (place.carries, self.until_decided(&object, place, hold));
+                if place.carries != decided {
+                    self.held(&object, "no password");
+                }
+                self.marked(&mut object, &place);
+            }
             Standing::Privileged => {
                 self.batch.privileged += 1;
                 self.leave(&mut object, Presence::Privileged, Sent::Privileged);
             }
-            Standing::Outside(_) if hold => return Ok(()),
+            Standing::Outside(_) if hold => {
+                if there {
+                    self.held(&object, "outside the scope");
+                }
+                return Ok(());
+            }
             Standing::Outside(_) | Standing::Nothing if there => {
                 self.batch.removed += 1;
                 object.left_at = Some(self.rules.now);
@@ -331,6 +320,12 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
+    fn held(&mut self, object: &Object, what: &'static str) {
+        if !self.rules.secrets {
+            self.batch.held.push((object.label(), what));
+        }
+    }
+
     /// Tells of an account that stays: whether it is in Protected Users, and that its password is no longer carried.
     fn marked(&mut self, object: &mut Object, place: &Place) {
         let protected_user = (place.protected_user != object.protected_user).then_some(place.protected_user);
@@ -339,9 +334,20 @@ impl Desk<'_, '_> {
         if erase_password {
             (object.password, object.password_at) = (None, None);
         }
+        if protected_user.is_none() && !erase_password {
+            return;
+        }
         let draft = Draft { protected_user, erase_password, ..self.bare(object, Presence::Present) };
         object.told_at = Some(self.rules.now);
         self.batch.drafts.push(draft);
+    }
+
+    /// The same place, but that a password that was carried still is: while the guard has not decided about all that lose
+    /// theirs by a group, as when that was deleted.
+    fn until_decided(&self, object: &Object, place: Place, undecided: bool) -> Place {
+        let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
+        let kept = undecided && there && object.carries && self.rules.scope().passwords;
+        Place { carries: place.carries || kept, ..place }
     }
 
     /// An object that the tenant holds whole, or a change that is whole.
@@ -357,6 +363,9 @@ impl Desk<'_, '_> {
             Ok(attributes) => attributes,
             Err(odd) => return self.odd(object, &odd),
         };
+        let decided = place.carries;
+        let place = self.until_decided(&object, place, true);
+        self.batch.unsettled |= place.carries != decided;
         let person = object.kind == Kind::Person;
         let privileged = person && standing::is_privileged(&object, &place);
         let new = object.sent != Some(Sent::Present);
@@ -383,8 +392,8 @@ impl Desk<'_, '_> {
         } else if erase_password {
             (object.password, object.password_at) = (None, None);
         }
-        // In a full compare all links come by themselves.
-        if new && !self.rules.full {
+        // In a full compare all links come by themselves, but to those who enter after the last page.
+        if new && (self.sweeps || !self.rules.full) {
             self.batch.entered.push(object.guid);
         }
         let says = protected_user.is_some() || password.is_some() || erase_password || !attributes.is_empty();
@@ -411,12 +420,19 @@ impl Desk<'_, '_> {
         let Some((alone, keys)) = self.alone(object.guid, secrets)? else {
             // Gone meanwhile, or unreadable: its next change tells.
             object.sent = Some(Sent::Unsure);
+            (object.password, object.password_at) = (None, None);
             self.mirror.put(&object)?;
             return Ok(());
         };
-        learn(&mut object, &alone, self.rules.scope());
+        learn_whole(&mut object, &alone, self.rules.scope());
         let place = self.mirror.place(&object)?;
-        match standing(&object, &place, self.rules) {
+        let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
+        let standing = standing(&object, &place, self.rules);
+        // Whoever left the scope stays as he is, and is kept up to date, until the guard has decided.
+        let undecided = there && matches!(standing, Standing::Outside(_));
+        self.batch.unsettled |= undecided;
+        match standing {
+            Standing::Outside(_) if undecided => return self.present(object, place, alone, keys),
             Standing::Present => {
                 object.carries &= object.sent == Some(Sent::Present);
                 return self.present(object, place, alone, keys);
@@ -474,10 +490,12 @@ impl Desk<'_, '_> {
     /// One object read alone; none if it is gone or went to quarantine.
     fn alone(&mut self, guid: Uuid, secrets: bool) -> Result<Option<(Change, Arc<SessionKeys>)>, PhsError> {
         let Some(page) = self.singles.object(ObjectId::Guid(guid), secrets)? else { return Ok(None) };
-        if let Some(quarantined) = page.quarantined.iter().find(|q| q.object == Some(guid)) {
-            let why = quarantined.why.clone();
-            self.quarantine(guid, &why)?;
-            return Ok(None);
+        for quarantined in page.quarantined.iter().filter(|q| q.object == Some(guid)) {
+            if !quarantined.link {
+                self.quarantine(guid, &quarantined.why)?;
+                return Ok(None);
+            }
+            self.odd_link(guid, &quarantined.why)?;
         }
         let Page { keys, changes, links, .. } = page;
         // All of its links come with it.
@@ -494,31 +512,37 @@ impl Desk<'_, '_> {
         self.quarantine(object.guid, &odd.to_string())
     }
 
+    /// One link of an object cannot be read: that is put on record, and all else of it goes on.
+    fn odd_link(&mut self, guid: Uuid, why: &str) -> Result<(), PhsError> {
+        debug!(%guid, why, "a link to quarantine");
+        self.batch.quarantined += 1;
+        Ok(self.mirror.quarantine(guid, why, self.rules.now)?)
+    }
+
+    /// An object of which not all is known. Nobody signs in with what the tenant has of it.
     fn quarantine(&mut self, guid: Uuid, why: &str) -> Result<(), PhsError> {
         debug!(%guid, why, "to quarantine");
         self.batch.quarantined += 1;
         self.mirror.quarantine(guid, why, self.rules.now)?;
-        if let Some(object) = self.mirror.object(guid)? {
-            // What the tenant has of it is not all by now.
-            let sent = object.sent.map(|sent| if sent == Sent::Present { Sent::Unsure } else { sent });
-            self.mirror.put(&Object { sent, ..object })?;
+        let Some(mut object) = self.mirror.object(guid)? else { return Ok(()) };
+        if !matches!(object.sent, Some(Sent::Present | Sent::Unsure)) {
+            return Ok(());
+        }
+        // What the tenant has of it is not all by now: it may be another password, or that it was disabled. In a full compare
+        // whoever is not told is let go.
+        object.sent = Some(Sent::Unsure);
+        (object.password, object.password_at) = (None, None);
+        self.mirror.put(&object)?;
+        if object.kind == Kind::Person && (self.sweeps || !self.rules.full) {
+            let draft = Draft { erase_password: true, ..self.bare(&object, Presence::Present) };
+            self.batch.drafts.push(draft);
         }
         Ok(())
     }
 }
 
-/// A change that tells all of its object.
-fn is_whole(change: &Change) -> bool {
-    change.attributes.iter().any(|a| a.attribute == Attribute::ObjectClass && a.value.is_some())
-}
-
-/// It was deleted, and is not any more: the attribute is told, without a value.
-fn is_back(change: &Change) -> bool {
-    let told = change.attributes.iter().find(|a| a.attribute == Attribute::IsDeleted);
-    told.is_some_and(|told| told.value != Some(Value::Boolean(true)))
-}
-
-fn is_tombstone(change: &Change) -> bool {
+/// A change that says that its object was deleted.
+pub fn is_tombstone(change: &Change) -> bool {
     change
         .attributes
         .iter()

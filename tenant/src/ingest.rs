@@ -215,7 +215,7 @@ fn too_many(
     let held = || {
         let detail = format!(
             "{unnamed} accounts that the tenant has were not found by the full compare, and at most {most} may go: is \
-             the scope right? If it is, `once --full --confirm-removals {unnamed}` lets them go"
+             the scope right? If it is, `landbridge-phs once --confirm-removals {unnamed}` lets them go"
         );
         Problem::new(ProblemCode::RemovalsHeld, &detail)
     };

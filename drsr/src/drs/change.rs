@@ -57,6 +57,8 @@ pub enum Progress {
 pub struct Quarantined {
     /// Which, if that much could be read.
     pub object: Option<Uuid>,
+    /// A link of it alone; the object itself stands among the changes, if it changed.
+    pub link: bool,
     /// Why; never repeats a value.
     pub why: String,
 }

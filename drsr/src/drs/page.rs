@@ -58,6 +58,7 @@ pub fn read(reply: &Reply<'_>, asked: Asked, keys: Arc<SessionKeys>) -> Result<P
             Ok(change) => changes.push(change),
             Err(why) => quarantined.push(Quarantined {
                 object: object.name.map(|name| name.guid).filter(|guid| !guid.is_nil()),
+                link: false,
                 why,
             }),
         }
@@ -67,6 +68,7 @@ pub fn read(reply: &Reply<'_>, asked: Asked, keys: Arc<SessionKeys>) -> Result<P
             Ok(link) => links.extend(link),
             Err(why) => quarantined.push(Quarantined {
                 object: link.object.map(|name| name.guid).filter(|guid| !guid.is_nil()),
+                link: true,
                 why: format!("one of its links: {why}"),
             }),
         }

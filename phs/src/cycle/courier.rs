@@ -26,7 +26,7 @@ const PORTION: usize = 250;
 /// And about so many bytes of attributes: an object may have hundreds of addresses.
 const BYTES: usize = 1 << 20;
 /// So many differences of a dry run are kept.
-const NAMED: usize = 1_000;
+pub(super) const NAMED: usize = 1_000;
 
 pub(super) struct Courier<'a> {
     pub(super) order: &'a Order,
@@ -38,6 +38,8 @@ pub(super) struct Courier<'a> {
     pub(super) mode: Mode,
     /// The tenant's, at the hello.
     pub(super) generation: Uuid,
+    /// At the end of a full compare: so many accounts may go that it did not find.
+    pub(super) most_swept: Option<u64>,
     pub(super) tally: Tally,
 }
 
@@ -62,6 +64,8 @@ pub enum Sign {
     Leaves,
     /// It stays there.
     Changes,
+    /// It would leave, or lose its password, and is held back until somebody has looked.
+    Held,
 }
 
 /// What one upload carries.
@@ -86,11 +90,19 @@ impl Courier<'_> {
         batch: Batch,
         commit: Option<&CursorName>,
     ) -> Result<Option<Receipt>, PhsError> {
-        let Batch { drafts, links, entered, mut policy, .. } = batch;
+        let Batch { drafts, mut links, entered, mut policy, .. } = batch;
+        let enters: HashSet<Uuid> = entered.iter().copied().collect();
+        // Those to whoever enters are told with him.
+        links.retain(|link| !(link.present && enters.contains(&link.to)));
         self.tally.in_scope += batch.in_scope;
         self.tally.privileged += batch.privileged;
         self.tally.removed += batch.removed;
         self.tally.quarantined += batch.quarantined;
+        self.name(batch.held.into_iter().map(|(name, what)| Difference {
+            sign: Sign::Held,
+            name,
+            what: what.to_owned(),
+        }));
         let mut drafts = drafts.into_iter().peekable();
         while drafts.peek().is_some() {
             let load = Load { drafts: portion(&mut drafts), policy: policy.take(), ..Load::default() };
@@ -165,7 +177,7 @@ impl Courier<'_> {
             records: List::new(records).map_err(|_| PhsError::Defect("an upload of too many records"))?,
             links: List::new(links).map_err(|_| PhsError::Defect("an upload of too many links"))?,
             commit: commit.cloned(),
-            most_swept: None,
+            most_swept: self.most_swept.filter(|_| commit.is_some()),
         };
         let receipt = tenant.upload(&upload)?;
         self.tally.policy_sent |= upload.policy.is_some();
@@ -190,8 +202,12 @@ impl Courier<'_> {
         self.tally.links_sent += count(links.len());
         self.tally.digests_sent += count(passwords);
         self.tally.policy_sent |= policy;
+        self.name(drafts.iter().map(difference));
+    }
+
+    fn name(&mut self, differences: impl Iterator<Item = Difference>) {
         let room = NAMED.saturating_sub(self.tally.differences.len());
-        self.tally.differences.extend(drafts.iter().take(room).map(difference));
+        self.tally.differences.extend(differences.take(room));
     }
 
     /// Has those passwords derived that the tenant lacks; the others are let go unopened.
@@ -231,6 +247,10 @@ impl Courier<'_> {
                     self.tally.quarantined += 1;
                     self.mirror.quarantine(one.object, &why.to_string(), self.order.now)?;
                     self.unsure(one.object)?;
+                    // The one that the tenant holds is not its password any more.
+                    for draft in drafts.iter_mut().filter(|draft| draft.object == one.object) {
+                        draft.erase_password = true;
+                    }
                 }
             }
         }
@@ -315,7 +335,8 @@ fn records(drafts: Vec<Draft>, mut digests: HashMap<Uuid, Password>) -> Result<V
             protected_user: draft.protected_user,
             attributes: List::new(draft.attributes)
                 .map_err(|_| PhsError::Defect("a record of too many attributes"))?,
-            password: digests.remove(&draft.object),
+            // Of several records of one object, that which brought the password.
+            password: if draft.erase_password { None } else { digests.remove(&draft.object) },
             erase_password: draft.erase_password,
         })
     };

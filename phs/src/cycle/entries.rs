@@ -1,32 +1,40 @@
 //! Before the first page: what the entries of the scope name, and who is in which group where the scope goes by groups.
 //! Neighbours: `super` calls it; `mirror::scope` keeps what was found.
 
-use super::Cycle;
+use super::{Cycle, PLACES};
 use crate::error::PhsError;
 use crate::pull::{ObjectId, Reading};
+use crate::qualify;
 use landbridge_drsr::drs::change::Progress;
 
 impl Cycle<'_> {
     /// Asks the DC what the entries name that were not looked up before. Those that were stay what they were, however
-    /// they are called by now; one that was deleted is looked up anew.
-    pub(super) fn look_up_entries(&mut self) -> Result<(), PhsError> {
+    /// they are called by now; one that was deleted is looked up anew. Until the cycle has ended the mirror is in nobody's
+    /// order: the scope before it, too, would be looked up anew.
+    pub(super) fn look_up_entries(&mut self, full: bool) -> Result<(), PhsError> {
         let scope = &self.order.scope;
+        self.mirror.set_fact(PLACES, "")?;
         self.mirror.keep_entries(scope)?;
         for dn in scope.entries() {
-            let known = match self.mirror.entry(dn)? {
-                Some(guid) => self.mirror.object(guid)?.is_none_or(|object| !object.deleted),
-                None => false,
-            };
-            if known {
-                continue;
+            if self.is_lost(dn)? || (full && self.is_gone(dn)?) {
+                qualify::look_up(dn, self.mirror, self.singles)?;
             }
-            let page = self.singles.object(ObjectId::Dn(dn.to_owned()), false)?;
-            let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
-            let guid = found.ok_or_else(|| PhsError::NoSuchEntry(dn.to_owned()))?;
-            self.mirror.set_entry(dn, guid)?;
         }
         self.mirror.unsettle();
         Ok(())
+    }
+
+    /// Whether nobody knows any more what an entry names, or it was deleted: another object may bear its name by now.
+    pub(super) fn is_lost(&self, dn: &str) -> Result<bool, PhsError> {
+        let Some(guid) = self.mirror.entry(dn)? else { return Ok(true) };
+        Ok(self.mirror.object(guid)?.is_none_or(|object| object.deleted))
+    }
+
+    /// Whether the DC does not hold any more what an entry names: the mirror may have slept through its deletion.
+    fn is_gone(&mut self, dn: &str) -> Result<bool, PhsError> {
+        let Some(guid) = self.mirror.entry(dn)? else { return Ok(true) };
+        let page = self.singles.object(ObjectId::Guid(guid), false)?;
+        Ok(page.is_none_or(|page| page.changes.iter().all(qualify::is_tombstone)))
     }
 
     /// Who is in which group, before anybody is told: in the stream links come last, and reading some thousand
@@ -43,6 +51,7 @@ impl Cycle<'_> {
                 }
                 Ok(())
             })?;
+            self.witness.read(0);
             if last {
                 return Ok(());
             }

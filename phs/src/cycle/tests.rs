@@ -5,9 +5,10 @@
 use super::*;
 use crate::fixture::{Dc, Telling, cursor, domain, guid, link, page, stamp};
 use crate::mirror::tests::directory;
-use crate::mirror::{Kind, Sent};
+use crate::mirror::{Kind, Object, Sent};
 use crate::progress::Silent;
 use landbridge_agent::AgentError;
+use landbridge_drsr::drs::change::Link;
 use landbridge_wire::bounded::List;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::upload::{
@@ -29,6 +30,8 @@ struct Cloud {
     /// Uploads until it breaks down.
     breaks_after: Option<usize>,
     offers: Vec<Uuid>,
+    /// Whose digest was to be erased.
+    erased: Vec<Uuid>,
     uploads: Vec<Taken>,
 }
 
@@ -43,6 +46,7 @@ impl Cloud {
             refuses: None,
             breaks_after: None,
             offers: Vec::new(),
+            erased: Vec::new(),
             uploads: Vec::new(),
         }
     }
@@ -79,6 +83,7 @@ impl Tenant for Cloud {
             return Err(AgentError::Refused(Problem::new(ProblemCode::StorageFailed, "broken")).into());
         }
         let records = upload.records.as_slice();
+        self.erased.extend(records.iter().filter(|record| record.erase_password).map(|record| record.object));
         let rid = |sid: &str| sid.rsplit('-').next().unwrap().parse().unwrap();
         let told = records
             .iter()
@@ -151,9 +156,13 @@ impl Bench {
         let mirror = if dry_run { Mirror::scratch(self.directory.path()).unwrap() } else { self.mirror() };
         let started_from = &mut self.started_from;
         let mut pages = Some(pages);
-        let mut source = |start: Option<Cursor>, _: Reading| {
-            *started_from = Some(start);
+        let mut source = |start: Option<Cursor>, what: Reading| {
             let (sender, receiver) = channel();
+            if matches!(what, Reading::OnlyLinks) {
+                sender.send(Ok(page(vec![], vec![], Progress::Last(cursor(0))))).unwrap();
+                return Ok(receiver);
+            }
+            *started_from = Some(start);
             for page in pages.take().unwrap_or_default() {
                 sender.send(page).unwrap();
             }
@@ -282,6 +291,27 @@ fn a_password_that_does_not_open_quarantines_it_and_carries_the_account() {
     assert_eq!((tally.records_sent, tally.digests_sent, tally.quarantined), (1, 0, 1));
     let object = bench.mirror().object(guid(1100)).unwrap().unwrap();
     assert_eq!((object.sent, object.password), (Some(Sent::Unsure), None));
+    assert_eq!(bench.cloud.erased, [guid(1100)], "the one that the tenant holds is an older one");
+}
+
+#[test]
+fn what_cannot_be_read_takes_the_digest_back_and_is_made_good_in_the_same_cycle() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    bench.cloud.erased.clear();
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = dc.holds(1100, || Telling::user(1100).password(2));
+    let mut odd = page(vec![Telling::of(1100).password(2).tell()], vec![], Progress::Last(cursor(5)));
+    let why = "a value of the wrong length".to_owned();
+    odd.quarantined.push(landbridge_drsr::drs::change::Quarantined {
+        object: Some(guid(1100)),
+        link: false,
+        why,
+    });
+    let tally = bench.cycle(vec![odd]).unwrap();
+    assert_eq!((tally.records_sent, tally.quarantined), (2, 1), "erased, then whole again");
+    assert_eq!(bench.cloud.erased, [guid(1100)]);
+    assert_eq!(bench.mirror().object(guid(1100)).unwrap().unwrap().sent, Some(Sent::Present));
 }
 
 #[test]
@@ -410,6 +440,54 @@ fn too_many_that_leave_at_once_are_held_back_and_everything_else_goes_on() {
 }
 
 #[test]
+fn a_dry_run_names_those_that_are_held_back_in_whatever_cycle_that_was_found() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1130);
+    assert_eq!(bench.cycle(moved(1100..1111, 2, 5)).unwrap().held, 11);
+    let tally = bench.go(last(0..0, 5).into_iter().map(Ok).collect(), true).unwrap();
+    assert_eq!((tally.held, tally.records_sent, tally.differences.len()), (11, 0, 11));
+    let held = |name: &str| Difference {
+        sign: Sign::Held,
+        name: name.to_owned(),
+        what: "outside the scope".to_owned(),
+    };
+    assert_eq!(tally.differences[0], held("user1100"));
+}
+
+#[test]
+fn a_group_of_passwords_that_is_gone_asks_before_it_erases_them_all() {
+    let mut bench = Bench::new();
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = dc.group(1201, &[]);
+    bench.scope = Scope { password_groups: vec!["CN=1201,DC=x".to_owned()], ..Scope::default() };
+    let mut all = users(1100..1130);
+    all.insert(0, Telling::group(1201).tell());
+    let links: Vec<_> = (1100..1130).map(|member| link(1201, member, true)).collect();
+    bench.cycle(vec![page(all, links.clone(), Progress::Last(cursor(4)))]).unwrap();
+    bench.cloud.erased.clear();
+    let gone = links.into_iter().map(|link| Link { present: false, ..link }).collect();
+    let reset = Telling::of(1100).with(Attribute::Title, None).tell();
+    let tally = bench.cycle(vec![page(vec![reset], gone, Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((tally.held, bench.cloud.erased.len()), (30, 0), "not by a change of the account either");
+    bench.confirmed = Some(30);
+    let tally = bench.cycle(last(0..0, 5)).unwrap();
+    assert_eq!((tally.held, tally.removed, bench.cloud.erased.len()), (0, 0, 30));
+    bench.confirmed = None;
+    assert_eq!(bench.cycle(last(0..0, 5)).unwrap().held, 0);
+}
+
+#[test]
+fn a_yes_to_nobody_forgets_nothing_of_those_who_left_before() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1130);
+    assert_eq!(bench.cycle(moved(1100..1110, 2, 5)).unwrap().removed, 10);
+    bench.confirmed = Some(10);
+    assert_eq!(bench.cycle(last(0..0, 5)).unwrap().held, 0);
+    bench.confirmed = None;
+    assert_eq!(bench.cycle(moved(1110..1111, 2, 6)).unwrap().held, 1);
+}
+
+#[test]
 fn those_who_leave_one_by_one_are_counted_together() {
     let mut bench = Bench::new();
     staffed(&mut bench, 1100..1130);
@@ -435,6 +513,65 @@ fn another_scope_leads_to_a_sweep_and_another_filter_to_a_full_compare() {
     }];
     assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
     assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
+}
+
+#[test]
+fn a_scope_that_was_tried_in_vain_leaves_no_hole_in_the_one_before() {
+    let mut bench = Bench::new();
+    left_out(&mut bench);
+    let before = std::mem::take(&mut bench.scope);
+    bench.go(vec![], false).unwrap_err();
+    bench.scope = before;
+    let made = vec![page(vec![Telling::user(1110).within(2).tell()], vec![], Progress::Last(cursor(5)))];
+    let tally = bench.cycle(made).unwrap();
+    assert_eq!((tally.records_sent, tally.in_scope), (0, 0), "OU 2 is still left out");
+}
+
+/// The whole domain but OU 2 is in the scope, and the mirror knows both.
+fn left_out(bench: &mut Bench) {
+    staffed(bench, 1100..1103);
+    bench.mirror().put(&Object { sid: Some(domain()), ..Object::unknown(guid(0)) }).unwrap();
+    bench.scope = Scope { exclude: vec!["CN=2,DC=x".to_owned()], ..Scope::default() };
+    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().removed, 0);
+}
+
+/// OU 2 was deleted, and 3 was made under its name.
+fn made_again(bench: &mut Bench) -> Vec<landbridge_drsr::drs::change::Change> {
+    use landbridge_drsr::drs::attribute::Class;
+    let again = || Telling::object(3, &[Class::OrganizationalUnit]).within(0);
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = dc.called(2, 3).holds(2, || Telling::of(2).deleted()).holds(3, again);
+    vec![Telling::of(2).deleted().tell(), again().tell(), Telling::user(1110).within(3).tell()]
+}
+
+#[test]
+fn an_ou_that_was_deleted_and_made_again_under_its_name_is_the_one_that_is_meant() {
+    let mut bench = Bench::new();
+    left_out(&mut bench);
+    let changes = made_again(&mut bench);
+    let tally = bench.cycle(vec![page(changes, vec![], Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((tally.records_sent, tally.in_scope), (0, 0), "with the page that says so");
+    let mut bench = Bench::new();
+    left_out(&mut bench);
+    let changes = made_again(&mut bench);
+    bench.full = true;
+    let without_tombstone = changes.into_iter().skip(1).collect();
+    let tally = bench.cycle(vec![page(without_tombstone, vec![], Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!(tally.in_scope, 0, "a full compare asks, for a tombstone does not last");
+}
+
+#[test]
+fn an_entry_whose_object_was_deleted_ends_the_cycle_and_one_that_is_unknown_is_looked_up() {
+    let mut bench = Bench::new();
+    left_out(&mut bench);
+    let mirror = bench.mirror();
+    mirror.put(&Object { deleted: true, ..mirror.object(guid(2)).unwrap().unwrap() }).unwrap();
+    drop(mirror);
+    bench.dc = Dc::default().group(512, &[]);
+    assert!(matches!(bench.cycle(last(0..0, 4)).unwrap_err(), PhsError::NoSuchEntry(_)));
+    let again = made_again(&mut bench);
+    let tally = bench.cycle(vec![page(again, vec![], Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((tally.in_scope, bench.mirror().entry("CN=2,DC=x").unwrap()), (0, Some(guid(3))));
 }
 
 #[test]
@@ -470,6 +607,19 @@ fn a_group_that_enters_has_all_its_links_told_and_a_link_alone_is_one() {
 }
 
 #[test]
+fn the_link_by_which_somebody_enters_is_told_once() {
+    let mut bench = Bench::new();
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = dc.group(1201, &[]).holds(1100, || Telling::user(1100));
+    bench.scope = Scope { groups: vec!["CN=1201,DC=x".to_owned()], ..Scope::default() };
+    let all = vec![Telling::group(1201).tell(), Telling::user(1100).tell()];
+    bench.cycle(vec![page(all, vec![], Progress::Last(cursor(4)))]).unwrap();
+    let tally = bench.cycle(vec![page(vec![], vec![link(1201, 1100, true)], Progress::Last(cursor(5)))]);
+    let tally = tally.unwrap();
+    assert_eq!((tally.records_sent, tally.links_sent), (1, 1));
+}
+
+#[test]
 fn a_staged_cycle_remembers_and_sends_nothing_and_the_first_real_one_compares_all() {
     let mut bench = Bench::new();
     let pages: Vec<_> = two_pages().into_iter().map(Ok).collect();
@@ -481,6 +631,46 @@ fn a_staged_cycle_remembers_and_sends_nothing_and_the_first_real_one_compares_al
     assert_eq!((again.mode, again.records_sent), ("incremental", 0));
     bench.staging = false;
     assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
+}
+
+#[test]
+fn many_that_enter_do_so_in_several_cycles_and_what_changes_meanwhile_waits_for_one_alone() {
+    let mut bench = Bench::new();
+    bench.dc = (1000..5500)
+        .fold(std::mem::take(&mut bench.dc), |dc, rid| dc.holds(rid, move || Telling::user(rid).within(2)));
+    staffed(&mut bench, 0..0);
+    let elsewhere = (1000..5500).map(|rid| Telling::user(rid).within(2).tell()).collect();
+    bench.cycle(vec![page(elsewhere, vec![], Progress::Last(cursor(5)))]).unwrap();
+    bench.scope.include.push("CN=2,DC=x".to_owned());
+    let off = vec![Telling::of(5400).within(2).number(Attribute::UserAccountControl, 0x202).tell()];
+    let first = bench.cycle(last(0..0, 5)).unwrap();
+    assert_eq!((first.records_sent, first.unfinished), (2_000, true));
+    assert_eq!(bench.mirror().saved().unwrap().unwrap().cursor, cursor(5).to_bytes());
+    let second = bench.cycle(vec![page(off, vec![], Progress::Last(cursor(6)))]).unwrap();
+    assert_eq!((second.records_sent, second.unfinished), (2_001, true));
+    let third = bench.cycle(last(0..0, 6)).unwrap();
+    assert_eq!((third.records_sent, third.unfinished), (499, false));
+    let mut all = first;
+    all.add(second);
+    all.add(third);
+    assert_eq!((all.records_sent, all.unfinished), (4_500, false));
+    assert_eq!(bench.cycle(last(0..0, 6)).unwrap().records_sent, 0);
+}
+
+#[test]
+fn a_sweep_that_was_due_when_the_cycle_broke_is_made_by_the_next_one() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1103);
+    bench.mirror().put(&Object::unknown(guid(9))).unwrap();
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = (1100..1103)
+        .fold(dc.holds(9, || Telling::of(9)), |dc, rid| dc.holds(rid, move || Telling::user(rid).within(1)));
+    bench.scope.include = vec!["CN=9,DC=x".to_owned()];
+    assert_eq!(bench.cycle(last(0..0, 5)).unwrap().removed, 3);
+    let moved = |progress| vec![page(vec![Telling::of(1).within(9).tell()], vec![], progress)];
+    bench.cycle(moved(Progress::More)).unwrap_err();
+    let tally = bench.cycle(moved(Progress::Last(cursor(6)))).unwrap();
+    assert_eq!(tally.records_sent, 3, "though the OU is known to have moved");
 }
 
 #[test]

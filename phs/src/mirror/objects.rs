@@ -249,8 +249,14 @@ impl Mirror {
     /// Remembers an object as it is now.
     pub fn put(&self, object: &Object) -> Result<(), StateError> {
         match object.kind {
-            // Places and groups are looked up through these.
-            Kind::Group | Kind::Policy | Kind::Other => self.unresolved.set(true),
+            // Places and groups are looked up through these, by nothing else of them.
+            Kind::Group | Kind::Policy | Kind::Other => {
+                let hangs_on = |o: &Object| (o.parent, o.deleted, o.kind, o.sid.clone());
+                let known = self.object(object.guid)?;
+                if known.as_ref().map(hangs_on) != Some(hangs_on(object)) {
+                    self.unresolved.set(true);
+                }
+            }
             Kind::Person | Kind::Contact | Kind::Computer => {}
         }
         self.checked(|database| {
@@ -352,5 +358,28 @@ mod tests {
         let unknown = Object::unknown(Uuid::from_u128(8));
         mirror.put(&unknown).unwrap();
         assert_eq!(mirror.object(unknown.guid).unwrap(), Some(unknown));
+    }
+
+    #[test]
+    fn places_and_groups_are_looked_up_anew_only_for_what_they_hang_on() {
+        let directory = directory();
+        let mirror = Mirror::open(directory.path()).unwrap();
+        let group = Object { kind: Kind::Group, ..Object::unknown(Uuid::from_u128(5)) };
+        let looks_anew = |object: &Object| {
+            mirror.unresolved.set(false);
+            mirror.put(object).unwrap();
+            mirror.unresolved.get()
+        };
+        assert!(looks_anew(&group), "a new one");
+        assert!(!looks_anew(&Object {
+            rdn: Some("other".to_owned()),
+            sent: Some(Sent::Present),
+            ..group.clone()
+        }));
+        assert!(looks_anew(&Object { deleted: true, ..group.clone() }));
+        assert!(looks_anew(&Object { parent: Some(Uuid::from_u128(4)), ..group.clone() }));
+        assert!(looks_anew(&Object { sid: Some("S-1-5-21-1-2-3-1105".parse().unwrap()), ..group.clone() }));
+        assert!(looks_anew(&Object { kind: Kind::Policy, ..group }));
+        assert!(!looks_anew(&Object { kind: Kind::Person, ..Object::unknown(Uuid::from_u128(6)) }));
     }
 }

@@ -41,10 +41,14 @@ pub struct Place {
     pub carries: bool,
 }
 
-/// Protected Users.
-const PROTECTED_USERS: u32 = 525;
-/// The built-in administrator.
-const ADMINISTRATOR: u32 = 500;
+/// RID of Protected Users: not privileged, but with rules of its own at sign-in.
+pub const PROTECTED_USERS: u32 = 525;
+/// RID of the built-in administrator.
+pub const ADMINISTRATOR: u32 = 500;
+/// RID of the KDC's account.
+pub const KRBTGT: u32 = 502;
+/// Flags of accounts of trusts, workstations and servers (MS-ADTS 2.2.16).
+pub const MACHINES: i32 = 0x0800 | 0x1000 | 0x2000;
 
 /// In an OU that is in the scope.
 pub(super) const INSIDE: &str =
@@ -82,8 +86,8 @@ impl Mirror {
                  CREATE TEMP TABLE containers (guid BLOB PRIMARY KEY) WITHOUT ROWID;
                  CREATE TEMP TABLE named (sid TEXT PRIMARY KEY) WITHOUT ROWID;
                  CREATE TEMP TABLE bounds (domain TEXT, administrator TEXT, everywhere INTEGER, everybody INTEGER,
-                     all_passwords INTEGER);
-                 INSERT INTO temp.bounds VALUES ('', '', 1, 1, 1);",
+                     all_passwords INTEGER, no_passwords INTEGER);
+                 INSERT INTO temp.bounds VALUES ('', '', 1, 1, 1, 0);",
             )
         })
     }
@@ -123,10 +127,17 @@ impl Mirror {
         self.unresolved.set(true);
     }
 
-    /// Looks up anew who is where, if anything that it hangs on changed.
+    /// Looks up anew who is where, if anything that it hangs on changed. Fails where an entry of the scope was never looked
+    /// up: an OU that is left out would be in.
     pub fn resolve(&self, bounds: &Bounds<'_>) -> Result<(), StateError> {
         if !self.unresolved.get() {
             return Ok(());
+        }
+        for dn in bounds.scope.entries() {
+            if self.entry(dn)?.is_none() {
+                let why = format!("no cycle has looked up yet what {dn} of [scope] names: `once` does");
+                return Err(StateError::Failed { path: self.path.clone(), why });
+            }
         }
         self.checked(|database| {
             for table in WALKED {
@@ -139,13 +150,14 @@ impl Mirror {
             let everywhere = scope.include.is_empty() && scope.exclude.is_empty();
             let all_passwords = scope.passwords && scope.password_groups.is_empty();
             database.execute(
-                "INSERT INTO temp.bounds VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO temp.bounds VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![
                     domain.to_string(),
                     domain.with_rid(ADMINISTRATOR).to_string(),
                     everywhere,
                     scope.groups.is_empty(),
-                    all_passwords
+                    all_passwords,
+                    !scope.passwords
                 ],
             )?;
             for sid in include {
@@ -363,6 +375,17 @@ mod tests {
         bench.mirror.keep_entries(&bench.scope).unwrap();
         assert_eq!(bench.mirror.entry("OU=1").unwrap(), None);
         assert_eq!(bench.mirror.entry("OU=2").unwrap(), Some(guid(2)));
+    }
+
+    #[test]
+    fn an_entry_that_was_never_looked_up_lets_nobody_in() {
+        let bench = Bench::new();
+        let (domain, scope) = (domain(), Scope { exclude: vec!["OU=1".to_owned()], ..Scope::default() });
+        let bounds = Bounds { domain: &domain, protected: &[], include: &[], scope: &scope };
+        let error = bench.mirror.resolve(&bounds).unwrap_err();
+        assert!(error.to_string().contains("OU=1"), "{error}");
+        bench.mirror.set_entry("OU=1", guid(1)).unwrap();
+        bench.mirror.resolve(&bounds).unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Neighbours: [`super::scope`] knows where objects are; `qualify::sweep` does something about it.
 
 use super::objects::{COLUMNS, Object, read};
-use super::scope::{CARRIES, INSIDE, MEMBER, POLICY_GROUP, PROTECTED, PROTECTED_USER};
+use super::scope::{CARRIES, INSIDE, KRBTGT, MACHINES, MEMBER, POLICY_GROUP, PROTECTED, PROTECTED_USER};
 use super::{Mirror, StateError};
 use rusqlite::params;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// How many accounts leave the scope, and out of how many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Leaving {
-    /// Accounts that the tenant has and that are in the scope no more.
+    /// Accounts that the tenant has and that are in the scope no more, or in no group whose passwords are carried.
     pub pending: u64,
     /// Accounts that it was told so of lately.
     pub recent: u64,
@@ -39,39 +39,57 @@ fn in_scope() -> String {
     )
 }
 
-/// It belongs in the cloud: the same words as `qualify::standing`. 0x3800: accounts of machines and trusts.
+/// Its SID is one of the domain's. Built-in groups have another.
+const OF_THE_DOMAIN: &str =
+    "coalesce((SELECT substr(o.sid, 1, length(domain) + 1) = domain || '-' FROM temp.bounds), 0)";
+
+/// It belongs in the cloud: the same words as `qualify::standing`.
 fn belongs() -> String {
     let (privileged, in_scope) = (privileged(), in_scope());
     format!(
-        "({in_scope} AND CASE o.kind WHEN 'person' THEN o.uac & 0x3800 = 0 AND NOT o.krbtgt AND NOT {privileged} \
-                                     WHEN 'group' THEN NOT {PROTECTED} ELSE 1 END)"
+        "({in_scope} AND CASE o.kind \
+             WHEN 'person' THEN {OF_THE_DOMAIN} AND o.uac & {MACHINES} = 0 AND NOT o.krbtgt \
+                 AND o.sid <> (SELECT domain FROM temp.bounds) || '-{KRBTGT}' AND NOT {privileged} \
+             WHEN 'group' THEN {OF_THE_DOMAIN} AND NOT {PROTECTED} ELSE 1 END)"
     )
 }
 
+/// A group says that its password is carried no more. Where no password is to be carried nothing is left to ask.
+fn loses_password() -> String {
+    format!("(o.carries AND NOT {CARRIES} AND NOT (SELECT no_passwords FROM temp.bounds))")
+}
+
 impl Mirror {
-    /// Objects after this one, at most so many, of which the tenant was told something that no longer fits.
-    pub fn misplaced(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Object>, StateError> {
+    /// Objects after this one, at most so many, of which the tenant was told something that no longer fits. `enters`: those
+    /// that are read alone for it, for they come into the cloud or their password does; else all others.
+    pub fn misplaced(
+        &self,
+        enters: bool,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<Object>, StateError> {
         let belongs = belongs();
         let sql = format!(
             "SELECT {COLUMNS} FROM objects o \
              WHERE o.guid > ?1 AND NOT o.deleted AND o.kind IN ('person', 'group', 'contact', 'policy') AND ( \
                  {THERE} <> {belongs} \
-                 OR o.sent = 'present' AND o.kind = 'person' \
+                 OR {THERE} AND o.kind = 'person' \
                     AND (o.protected_user <> {PROTECTED_USER} OR o.carries <> {CARRIES})) \
+                 AND ?3 = ({belongs} AND (NOT {THERE} OR o.kind = 'person' AND {CARRIES} AND NOT o.carries)) \
              ORDER BY o.guid LIMIT ?2"
         );
         let after = after.map_or_else(Vec::new, |guid| guid.as_bytes().to_vec());
         self.checked(|database| {
-            database.prepare_cached(&sql)?.query_map(params![after, limit], read)?.collect()
+            database.prepare_cached(&sql)?.query_map(params![after, limit, enters], read)?.collect()
         })
     }
 
-    /// How many accounts leave the scope. `since`: who left until then is not counted; seconds since 1970.
+    /// How many accounts leave the scope, or lose their password by a group. `since`: who left until then is not counted; seconds since 1970.
     pub fn leaving(&self, since: i64) -> Result<Leaving, StateError> {
-        let (privileged, in_scope) = (privileged(), in_scope());
+        let (privileged, in_scope, loses_password) = (privileged(), in_scope(), loses_password());
         self.checked(|database| {
             let sql = format!(
-                "SELECT count(*), coalesce(sum(NOT {privileged} AND NOT {in_scope}), 0) FROM objects o \
+                "SELECT count(*), coalesce(sum(NOT {privileged} AND (NOT {in_scope} OR {loses_password})), 0) FROM objects o \
                  WHERE o.kind = 'person' AND NOT o.deleted AND {THERE}"
             );
             let (present, pending) =
@@ -105,13 +123,17 @@ mod tests {
         let include = [domain.with_rid(1900)];
         mirror.unsettle();
         mirror.resolve(&Bounds { domain: &domain, protected: &protected, include: &include, scope }).unwrap();
-        let (mut after, mut found) = (None, Vec::new());
-        loop {
-            let some = mirror.misplaced(after, 2).unwrap();
-            let Some(last) = some.last() else { return found };
-            after = Some(last.guid);
-            found.extend(some.iter().map(|object| u32::try_from(object.guid.as_u128()).unwrap()));
+        let mut found = Vec::new();
+        for enters in [false, true] {
+            let mut after = None;
+            loop {
+                let some = mirror.misplaced(enters, after, 2).unwrap();
+                let Some(last) = some.last() else { break };
+                after = Some(last.guid);
+                found.extend(some.iter().map(|object| u32::try_from(object.guid.as_u128()).unwrap()));
+            }
         }
+        found
     }
 
     #[test]
@@ -135,7 +157,14 @@ mod tests {
         put(&mirror, 1110, Kind::Person, Some(Sent::Deleted), |object| object.deleted = true);
         put(&mirror, 1111, Kind::Person, Some(Sent::Unsure), same);
         put(&mirror, 1112, Kind::Person, Some(Sent::OutOfScope), same);
+        put(&mirror, 1116, Kind::Person, Some(Sent::Unsure), |object| object.protected_user = true);
         put(&mirror, 1113, Kind::Contact, None, same);
+        put(&mirror, 1117, Kind::Group, None, |object| object.sid = Some("S-1-5-32-545".parse().unwrap()));
+        put(&mirror, 1118, Kind::Person, None, |object| object.sid = Some(domain().with_rid(502)));
+        put(&mirror, 1119, Kind::Person, None, |object| {
+            object.sid = Some("S-1-5-21-1-2-30-1119".parse().unwrap())
+        });
+        put(&mirror, 1120, Kind::Person, present, |object| object.sid = None);
         put(&mirror, 1114, Kind::Policy, present, same);
         put(&mirror, 1115, Kind::Computer, None, same);
         put(&mirror, 1900, Kind::Person, present, same);
@@ -143,7 +172,11 @@ mod tests {
             mirror.set_link(Linked::Member, guid(group), guid(member), Some(link_stamp(1))).unwrap();
         }
         let all = misplaced(&mirror, &Scope::default());
-        assert_eq!(all, [500, 1101, 1103, 1105, 1106, 1107, 1108, 1112, 1113]);
+        assert_eq!(
+            all,
+            [500, 1101, 1105, 1106, 1107, 1116, 1120, 1103, 1108, 1112, 1113],
+            "who enters comes last"
+        );
     }
 
     #[test]
@@ -165,5 +198,15 @@ mod tests {
         let scope = Scope { include: vec!["OU=1".to_owned()], ..Scope::default() };
         assert_eq!(misplaced(&mirror, &scope), [1101, 1102, 1103, 1113]);
         assert_eq!(mirror.leaving(30).unwrap(), Leaving { pending: 3, recent: 1, present: 11 });
+        put(&mirror, 1201, Kind::Group, None, |_| {});
+        mirror.set_entry("CN=1201", guid(1201)).unwrap();
+        for rid in 1104..1109 {
+            mirror.set_link(Linked::Member, guid(1201), guid(rid), Some(link_stamp(1))).unwrap();
+        }
+        let scope = Scope { password_groups: vec!["CN=1201".to_owned()], ..Scope::default() };
+        misplaced(&mirror, &scope);
+        assert_eq!(mirror.leaving(30).unwrap().pending, 5, "1101 to 1103, 1109, 1110; 1113 is privileged");
+        misplaced(&mirror, &Scope { passwords: false, ..Scope::default() });
+        assert_eq!(mirror.leaving(30).unwrap().pending, 0, "nobody mistypes that");
     }
 }

@@ -2,16 +2,10 @@
 //! Neighbours: `super` acts on it, `mirror::sweep` says the same in SQL for all objects at once, `explain` says why.
 
 use super::Rules;
-use crate::mirror::{Kind, Object, Place};
+use crate::mirror::{ADMINISTRATOR, KRBTGT, Kind, MACHINES, Object, Place};
 use crate::scope::Scope;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{Change, Sid};
-
-const INTERDOMAIN_TRUST: i32 = 0x0800;
-const WORKSTATION_TRUST: i32 = 0x1000;
-const SERVER_TRUST: i32 = 0x2000;
-const ADMINISTRATOR: u32 = 500;
-const KRBTGT: u32 = 502;
 
 /// What an object is to the cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +51,7 @@ pub fn standing(object: &Object, place: &Place, rules: &Rules<'_>) -> Standing {
 
 fn person(object: &Object, place: &Place, rules: &Rules<'_>) -> Standing {
     let Some(sid) = sid_of(object, rules) else { return Standing::Nothing };
-    let machine = object.uac & (INTERDOMAIN_TRUST | WORKSTATION_TRUST | SERVER_TRUST) != 0;
-    if machine || object.krbtgt || sid.rid() == KRBTGT {
+    if object.uac & MACHINES != 0 || object.krbtgt || sid.rid() == KRBTGT {
         return Standing::Nothing;
     }
     if !object.deleted && is_privileged(object, place) && !rules.bounds.include.contains(sid) {
@@ -95,15 +88,18 @@ pub(super) fn is_privileged(object: &Object, place: &Place) -> bool {
     place.protected || object.admin_count != 0 || administrator
 }
 
+/// Takes over into an object what a telling of all of it says.
+pub fn learn_whole(object: &mut Object, whole: &Change, scope: &Scope) {
+    // What is not told is not there, and the bits may be another filter's.
+    object.terms = 0;
+    learn(object, whole, scope);
+}
+
 /// Takes over into an object what a change says of it.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others decide nothing")]
-pub fn learn(object: &mut Object, change: &Change, scope: &Scope) {
+pub(super) fn learn(object: &mut Object, change: &Change, scope: &Scope) {
     object.sid = change.object.sid.clone().or(object.sid.take());
     object.parent = change.parent.or(object.parent);
-    if change.attributes.iter().any(|told| told.attribute == Attribute::ObjectClass) {
-        // It comes whole: what is not told is not there, and the bits may be another filter's.
-        object.terms = 0;
-    }
     // A tombstone has lost its names; we know it by them.
     let gone = change
         .attributes

@@ -71,7 +71,8 @@ impl Bench {
     /// What a sweep over all objects mends.
     fn sweep(&mut self, hold: bool) -> Batch {
         self.resolve();
-        let misplaced = self.mirror.misplaced(None, 100).unwrap();
+        let mut misplaced = self.mirror.misplaced(false, None, 100).unwrap();
+        misplaced.extend(self.mirror.misplaced(true, None, 100).unwrap());
         self.run(|mirror, dc, rules| {
             let mut all = Batch::default();
             for object in misplaced {
@@ -300,6 +301,19 @@ fn a_demotion_is_read_alone_and_carried_with_the_password() {
 }
 
 #[test]
+fn whoever_enters_after_the_last_page_of_a_full_compare_has_all_links_told() {
+    let mut bench = Bench::new(Dc::default().group(1201, &[1105]));
+    bench.full = true;
+    let groups = vec![Telling::group(512), Telling::group(1201)];
+    let batch = bench.page(groups, vec![link(512, 1201, true), link(1201, 1105, true)]);
+    assert_eq!((drafts(&batch), batch.links.len()), (vec![], 0), "a protected group");
+    bench.page(vec![], vec![link(512, 1201, false)]);
+    let batch = bench.sweep(false);
+    assert_eq!(drafts(&batch), [(1201, Presence::Present, 0, false)]);
+    assert_eq!(batch.entered, [guid(1201)]);
+}
+
+#[test]
 fn a_demotion_that_is_none_any_more_ends() {
     let dc = Dc::default().holds(1105, || Telling::user(1105).number(Attribute::AdminCount, 1));
     let mut bench = Bench::new(dc);
@@ -330,13 +344,35 @@ fn what_cannot_be_read_goes_to_quarantine_and_comes_back_whole() {
     let mut bench = Bench::new(Dc::default().holds(1105, || Telling::user(1105).password(2)));
     bench.page(vec![Telling::user(1105), Telling::user(1106)], vec![]);
     let mut odd = told(vec![], vec![], Progress::More);
-    odd.quarantined
-        .push(Quarantined { object: Some(guid(1105)), why: "a value of the wrong length".to_owned() });
+    odd.quarantined.push(Quarantined {
+        object: Some(guid(1105)),
+        link: false,
+        why: "a value of the wrong length".to_owned(),
+    });
     let batch = bench.run(|mirror, dc, rules| page(odd, mirror, dc, rules));
-    assert_eq!((batch.drafts.len(), batch.quarantined), (0, 1));
+    assert_eq!((drafts(&batch), batch.quarantined), (vec![(1105, Presence::Present, 0, false)], 1));
+    assert!(batch.drafts[0].erase_password, "what the tenant knows is outdated");
+    assert_eq!(bench.mirror.object(guid(1105)).unwrap().unwrap().password, None);
     assert_eq!(bench.mirror.quarantined().unwrap().len(), 1);
     let batch = bench.page(vec![Telling::of(1105).password(2)], vec![]);
     assert_eq!(drafts(&batch), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
+    assert!(bench.mirror.quarantined().unwrap().is_empty());
+}
+
+#[test]
+fn a_link_that_cannot_be_read_holds_back_no_other_link_of_its_group() {
+    let mut bench = Bench::new(Dc::default());
+    bench.page(vec![Telling::group(1201), Telling::user(1105)], vec![]);
+    for changes in [vec![], vec![Telling::of(1201).number(Attribute::GroupType, 2).tell()]] {
+        let mut odd = told(changes, vec![link(1201, 1105, true)], Progress::More);
+        let why = "one of its links: its value is no name".to_owned();
+        odd.quarantined.push(Quarantined { object: Some(guid(1201)), link: true, why });
+        let batch = bench.run(|mirror, dc, rules| page(odd, mirror, dc, rules));
+        assert_eq!((batch.links.len(), batch.quarantined), (1, 1));
+        assert_eq!(bench.mirror.quarantined().unwrap().len(), 1);
+    }
+    assert_eq!(bench.page(vec![], vec![link(1201, 1105, false)]).links.len(), 1);
+    bench.page(vec![Telling::of(1201).number(Attribute::GroupType, 4)], vec![]);
     assert!(bench.mirror.quarantined().unwrap().is_empty());
 }
 
@@ -384,7 +420,8 @@ fn the_groups_within_protected_groups_are_learnt_before_any_page() {
         .holds(500, || Telling::user(500))
         .holds(1105, || Telling::user(1105));
     let mut bench = Bench::new(dc);
-    crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope).unwrap();
+    crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope, false, &|| Ok(()))
+        .unwrap();
     bench.resolve();
     let batch = bench.page(vec![Telling::user(1105)], vec![]);
     assert_eq!(drafts(&batch), [(1105, Presence::Privileged, 0, false)]);
@@ -392,6 +429,24 @@ fn the_groups_within_protected_groups_are_learnt_before_any_page() {
     let mut asked: Vec<_> = bench.dc.asked.iter().map(|(rid, _)| *rid).collect();
     asked.sort_unstable();
     assert_eq!(asked, [500, 512, 1105, 1200, 1201], "each once, though they form a ring");
+}
+
+#[test]
+fn a_controller_that_lags_behind_makes_nobody_less_privileged_but_a_full_compare_believes_it() {
+    let mut bench = Bench::new(Dc::default().group(512, &[1106]));
+    bench.page(vec![Telling::group(512), Telling::user(1105), Telling::user(1106)], vec![]);
+    bench.page(vec![], vec![link(512, 1105, true)]);
+    let mut privileged = |full| {
+        crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope, full, &|| Ok(()))
+            .unwrap();
+        bench.resolve();
+        [1105, 1106].map(|rid| {
+            let object = bench.mirror.object(guid(rid)).unwrap().unwrap();
+            bench.mirror.place(&object).unwrap().protected
+        })
+    };
+    assert_eq!(privileged(false), [true, true]);
+    assert_eq!(privileged(true), [false, true]);
 }
 
 /// OU 1 is named by the scope, OU 2 is not; group 1201 too, where groups are.
@@ -481,6 +536,22 @@ fn the_filter_is_known_of_every_account_and_asked_at_every_change() {
 }
 
 #[test]
+fn a_class_that_changes_is_no_telling_of_all_and_lets_nobody_past_the_filter() {
+    let kept_out = crate::scope::Term { attribute: Attribute::AdminDescription, value: "no".to_owned() };
+    let scope = Scope { without: vec![kept_out], ..Scope::default() };
+    let mut bench = Bench::new(Dc::default().holds(1106, || Telling::user(1106))).scoped(scope);
+    let no = Telling::user(1105).with(Attribute::AdminDescription, Some(Value::Text("no".to_owned())));
+    let admin = Telling::user(1106).number(Attribute::AdminCount, 1);
+    bench.page(vec![no, admin], vec![]);
+    let classes = [Class::Top, Class::Person, Class::User, Class::InetOrgPerson];
+    assert_eq!(drafts(&bench.page(vec![Telling::of(1105).of_classes(&classes)], vec![])), []);
+    let demoted = Telling::of(1106).of_classes(&classes).with(Attribute::AdminCount, None);
+    let whole = [(1106, Presence::Present, USER_ATTRIBUTES, true)];
+    assert_eq!(drafts(&bench.page(vec![demoted], vec![])), whole, "read alone");
+    assert_eq!(bench.dc.asked_with_secrets(), [1106]);
+}
+
+#[test]
 fn a_member_of_a_scopes_group_enters_and_leaves_with_the_link() {
     let scope = Scope { groups: vec!["CN=1201,DC=x".to_owned()], ..Scope::default() };
     let mut bench = Bench::new(Dc::default().holds(1105, || Telling::user(1105))).scoped(scope);
@@ -518,6 +589,48 @@ fn a_password_that_is_not_to_be_carried_is_not_opened_and_one_that_was_is_erased
 }
 
 #[test]
+fn a_password_that_begins_to_be_carried_comes_also_with_another_change_of_its_account() {
+    let mut bench = Bench::new(Dc::default().holds(1105, || Telling::user(1105).password(3)));
+    bench.scope.passwords = false;
+    bench.resolve();
+    bench.page(vec![Telling::user(1105)], vec![]);
+    bench.scope.passwords = true;
+    bench.resolve();
+    let batch = bench.page(vec![Telling::of(1105).number(Attribute::UserAccountControl, 0x202)], vec![]);
+    assert_eq!(drafts(&batch), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
+    assert_eq!(bench.dc.asked_with_secrets(), [1105]);
+    assert_eq!(drafts(&bench.sweep(false)), []);
+}
+
+#[test]
+fn who_is_held_back_and_not_whole_at_the_tenant_is_kept_up_to_date_too() {
+    let off = || in_ou(2, Telling::user(1105).number(Attribute::UserAccountControl, 0x202));
+    let mut bench = Bench::new(Dc::default().holds(1105, off)).scoped(staff());
+    bench.page(vec![in_ou(1, Telling::user(1105))], vec![]);
+    let known = bench.mirror.object(guid(1105)).unwrap().unwrap();
+    bench.mirror.put(&Object { sent: Some(Sent::Unsure), parent: Some(guid(2)), ..known }).unwrap();
+    let disabled = Telling::of(1105).number(Attribute::UserAccountControl, 0x202);
+    let batch = bench.page(vec![disabled], vec![]);
+    let told = vec![(1105, Presence::Present, USER_ATTRIBUTES, true)];
+    assert_eq!((drafts(&batch), batch.unsettled), (told, true));
+    assert_eq!(drafts(&bench.sweep(false)), [(1105, Presence::OutOfScope, 0, false)]);
+}
+
+#[test]
+fn of_an_account_in_quarantine_too_the_password_is_erased_and_protected_users_told() {
+    let mut bench = Bench::new(Dc::default());
+    bench.page(vec![Telling::group(525), Telling::user(1105)], vec![]);
+    let known = bench.mirror.object(guid(1105)).unwrap().unwrap();
+    bench.mirror.put(&Object { sent: Some(Sent::Unsure), ..known }).unwrap();
+    bench.page(vec![], vec![link(525, 1105, true)]);
+    bench.scope.passwords = false;
+    let batch = bench.sweep(false);
+    assert_eq!(drafts(&batch), [(1105, Presence::Present, 0, false)]);
+    assert!(batch.drafts[0].erase_password && batch.drafts[0].protected_user == Some(true));
+    assert_eq!(drafts(&bench.sweep(false)), []);
+}
+
+#[test]
 fn a_password_that_was_removed_is_erased() {
     let mut bench = Bench::new(Dc::default());
     bench.page(vec![Telling::user(1105)], vec![]);
@@ -547,8 +660,8 @@ fn groups_contacts_and_policies_are_carried_and_protected_groups_are_not() {
         batch.drafts.iter().map(|d| (d.kind, d.sid.is_some(), d.attributes.len())).collect();
     let kinds = [
         (upload::Kind::Group, true, 0),
-        (upload::Kind::Contact, false, 0),
-        (upload::Kind::PasswordSettings, false, 2),
+        (upload::Kind::Contact, false, 1),
+        (upload::Kind::PasswordSettings, false, 3),
     ];
     assert_eq!(carried, kinds);
     assert_eq!(batch.links, [], "told with all links of those that entered");

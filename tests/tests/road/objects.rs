@@ -321,6 +321,34 @@ fn one_member_more_of_a_large_group_is_one_link() {
 }
 
 #[test]
+fn whoever_comes_back_after_being_erased_is_in_the_groups_again() {
+    let road = Road::new(own_domain(50), "entra");
+    let domain = &road.domain;
+    let who = person(1);
+    domain.create_unit("Elsewhere").unwrap();
+    domain.create_group("Blocked").unwrap();
+    domain.set_member("Blocked", &who.sam, true).unwrap();
+    let scope = "[scope]\nexclude = [\"OU=Elsewhere,DC=corp,DC=example,DC=com\"]\n";
+    let settings = PhsSettings::for_domain(domain, "entra");
+    road.phs.configure(&PhsSettings { further: scope.to_owned(), ..settings }).unwrap();
+    road.once();
+    let blocked = domain.identity("Blocked").unwrap().guid.to_string();
+    let policy = ["domains", "policy", "corp.example.com", "refuse", "--group", &blocked];
+    road.tenant.run(&policy, None).unwrap().expect_code(0);
+    road.assert_out(&who.upn, &who.password);
+    domain.move_to(&who.sam, "OU=Elsewhere").unwrap();
+    road.once();
+    let guid = domain.identity(&who.sam).unwrap().guid.to_string();
+    road.tenant.run(&["users", "purge", &guid], None).unwrap().expect_code(0);
+    domain.move_to(&who.sam, "OU=People").unwrap();
+    road.once();
+    let shown = road.tenant.run(&["users", "show", &who.upn], None).unwrap().expect_code(0);
+    assert!(shown.stdout.contains("Blocked"), "{shown}");
+    road.assert_out(&who.upn, &who.password);
+    road.assert_in(&person(2).upn, &person(2).password);
+}
+
+#[test]
 fn a_group_of_the_directory_decides_who_signs_in_during_a_rollout() {
     let road = Road::new(own_domain(50), "entra");
     let domain = &road.domain;

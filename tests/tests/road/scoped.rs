@@ -289,6 +289,25 @@ fn odd_names_and_addresses_are_named_object_by_object() {
 }
 
 #[test]
+fn a_scope_that_is_wrong_after_the_state_was_lost_empties_nothing() {
+    let road = scoped(50, "", |domain| {
+        domain.create_unit("Pilot").unwrap();
+        domain.move_to(&person(1).sam, "OU=Pilot").unwrap();
+    });
+    road.once();
+    std::fs::remove_file(road.phs.database()).unwrap();
+    reconfigure(&road, &format!("[scope]\ninclude = [\"OU=Pilot,{BASE}\"]\n"));
+    let refused = road.phs.once(&[]).unwrap().expect_code(6);
+    assert!(refused.stderr.contains("removals-held"), "{refused}");
+    road.assert_everybody_gets_in();
+    let wanted = refused.stderr.split("--confirm-removals ").nth(1).unwrap();
+    let number = wanted.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+    road.phs.once(&["--confirm-removals", number]).unwrap().expect_code(0);
+    inside(&road, &person(1));
+    outside(&road, &person(2));
+}
+
+#[test]
 fn the_daemon_says_who_is_held_back_and_takes_the_confirmation_while_it_runs() {
     let road = scoped(30, &format!("[scope]\ninclude = [\"OU=People,{BASE}\"]\n"), |domain| {
         domain.create_unit("Elsewhere").unwrap();
@@ -315,6 +334,9 @@ fn the_daemon_says_who_is_held_back_and_takes_the_confirmation_while_it_runs() {
     assert_eq!(held.code, Some(10), "{held}");
     assert!(held.json()["why"].as_str().unwrap().contains("--confirm-removals 12"), "{held}");
     inside(&road, &person(1));
+    let looked = road.phs.run(&["once", "--dry-run"], None).unwrap().expect_code(0).stdout;
+    let named = format!("! {:<40} outside the scope", person(12).upn);
+    assert!(looked.contains(&named) && looked.matches("\n! ").count() >= 11, "{looked}");
     let confirmed = road.phs.run(&["once", "--confirm-removals", "12"], None).unwrap().expect_code(0);
     assert!(confirmed.stdout.contains("the running daemon takes it"), "{confirmed}");
     let over = status(&|status| status["held"] == 0);
