@@ -1,9 +1,8 @@
 //! PBKDF2-HMAC-SHA256 (RFC 8018 5.2) at raw speed: both HMAC pads are compressed once, and each iteration is two
-//! compressions from these midstates. One derivation here, many side by side in [`lanes`].
-//! Neighbours: [`crate::salted_digest`] is the only caller, always with a key of 64 bytes and block 1.
+//! compressions from these midstates. One derivation here, many side by side in [`under_way`].
+//! Neighbours: [`crate::salted_digest`] and [`crate::lanes`] call this, always with a key of 64 bytes and block 1.
 
 mod constants;
-pub(crate) mod lanes;
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::indexing_slicing, reason = "by constants and bounded loops, which the compiler sees")]
 mod portable;
@@ -11,8 +10,10 @@ mod processor;
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::indexing_slicing, reason = "by constants and bounded loops, which the compiler sees")]
 mod streams;
+pub(crate) mod under_way;
 
-use constants::{INITIAL, PADDING};
+use constants::INITIAL;
+pub(crate) use processor::Kernel;
 use sha2::block_api::compress256;
 use std::slice;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -35,7 +36,7 @@ impl Midstates {
     pub(crate) fn derive(&self, salt: &[u8], number: u32, iterations: u32, to: &mut [u8; 32]) {
         let mut slot = Slot::default();
         self.begin(salt, number, &mut slot);
-        slot.iterate(iterations.saturating_sub(1));
+        Kernel::of_this_processor().iterate(slice::from_mut(&mut slot), iterations.saturating_sub(1));
         write(&slot.sum, to);
     }
 
@@ -87,11 +88,10 @@ impl Slot {
 
 /// The block that ends a hash of one pad and one digest; the digest goes into its first half.
 const PADDED_DIGEST: [u8; 64] = {
-    let (mut block, mut i) = ([0; 64], 0);
-    while i < 32 {
-        block[32 + i] = PADDING[i / 4].to_be_bytes()[i % 4];
-        i += 1;
-    }
+    let mut block = [0; 64];
+    block[32] = 0x80;
+    // 64 + 32 bytes are 0x0300 bits.
+    block[62] = 3;
     block
 };
 

@@ -6,7 +6,7 @@ use super::State;
 pub(super) const INITIAL: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
-/// What follows a digest in the block that ends a hash of one pad and one digest: 64 + 32 bytes are 0x0300 bits.
+/// What follows a digest in the block that ends a hash of one pad and one digest, in words.
 pub(super) const PADDING: State = [0x8000_0000, 0, 0, 0, 0, 0, 0, (64 + 32) * 8];
 
 /// The constants of the rounds, by four (FIPS 180-4 4.2.2).

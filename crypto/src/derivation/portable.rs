@@ -67,7 +67,8 @@ fn compress(from: State, digest: State) -> State {
 #[inline(always)]
 fn round(state: &mut State, schedule: &mut [u32; 16], i: usize) {
     let at = |letter: usize| (letter + 64 - i) % 8;
-    let [a, b, c, e, f, g] = [state[at(0)], state[at(1)], state[at(2)], state[at(4)], state[at(5)], state[at(6)]];
+    let [a, b, c, e, f, g] =
+        [state[at(0)], state[at(1)], state[at(2)], state[at(4)], state[at(5)], state[at(6)]];
     if i >= 16 {
         let (early, late) = (schedule[(i + 1) % 16], schedule[(i + 14) % 16]);
         schedule[i % 16] = schedule[i % 16]
@@ -83,7 +84,6 @@ fn round(state: &mut State, schedule: &mut [u32; 16], i: usize) {
         .wrapping_add(choice)
         .wrapping_add(e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25));
     state[at(3)] = state[at(3)].wrapping_add(sum);
-    state[at(7)] = sum
-        .wrapping_add(majority)
-        .wrapping_add(a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22));
+    state[at(7)] =
+        sum.wrapping_add(majority).wrapping_add(a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22));
 }

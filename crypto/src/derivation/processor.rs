@@ -11,7 +11,7 @@ use super::{portable, streams};
 /// What derivations run on here, best first. Made by [`Kernel::of_this_processor`] and [`Kernel::all`] alone, so that
 /// whoever holds one has a processor for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kernel(Instructions);
+pub(crate) struct Kernel(Instructions);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
@@ -31,7 +31,7 @@ pub(super) const MOST: usize = 16;
 
 impl Kernel {
     /// The fastest one.
-    pub(super) fn of_this_processor() -> Self {
+    pub(crate) fn of_this_processor() -> Self {
         Self::all().next().unwrap_or(Self(Instructions::Any))
     }
 
@@ -42,7 +42,7 @@ impl Kernel {
     }
 
     /// How many derivations it takes at once.
-    pub(super) fn width(self) -> usize {
+    pub(crate) fn width(self) -> usize {
         match self.0 {
             Instructions::Avx512 => 16,
             Instructions::Avx2 => 8,
@@ -52,7 +52,7 @@ impl Kernel {
     }
 
     /// Its name, for reports.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self.0 {
             Instructions::Avx512 => "avx512f, 16 lanes",
             Instructions::Avx2 => "avx2, 8 lanes",

@@ -25,17 +25,15 @@ fn salt(n: usize) -> Vec<u8> {
 
 /// Derives all of them, as many at once as there is room for, in steps of `most`; gives them in their order.
 fn derive(kernel: Kernel, all: &[(usize, u32)], most: u32) -> Vec<[u8; 32]> {
-    let mut lanes = Lanes::on(kernel);
+    let mut under_way = UnderWay::on(kernel);
     let mut derived = vec![None; all.len()];
     let mut next = 0;
-    while next < all.len() || lanes.len() > 0 {
-        while let Some((n, iterations)) = all.get(next) {
-            if lanes.enter(&Midstates::new(&key(*n)), &salt(*n), *iterations, next).is_err() {
-                break;
-            }
+    while next < all.len() || under_way.len() > 0 {
+        while let Some((n, iterations)) = all.get(next).filter(|_| under_way.has_room()) {
+            under_way.enter(&Midstates::new(&key(*n)), &salt(*n), *iterations, next);
             next += 1;
         }
-        lanes.advance(most, |owner, secret| derived[owner] = Some(secret.lend(|bytes| *bytes)));
+        under_way.advance(most, |owner, secret| derived[owner] = Some(secret.lend(|bytes| *bytes)));
     }
     derived.into_iter().map(Option::unwrap).collect()
 }
@@ -47,7 +45,12 @@ fn every_kernel_derives_what_rustcrypto_does_for_every_number_at_once() {
             for iterations in [1, 2, 3, 64] {
                 let all: Vec<_> = (0..count).map(|n| (n, iterations)).collect();
                 for (n, derived) in derive(kernel, &all, u32::MAX).into_iter().enumerate() {
-                    assert_eq!(derived, right(&key(n), &salt(n), iterations), "{}, {n} of {count}", kernel.name());
+                    assert_eq!(
+                        derived,
+                        right(&key(n), &salt(n), iterations),
+                        "{}, {n} of {count}",
+                        kernel.name()
+                    );
                 }
             }
         }
@@ -74,26 +77,31 @@ fn what_the_compiler_makes_lanes_of_is_right_without_its_instructions_too() {
 
 #[test]
 fn there_is_room_for_as_many_as_it_takes_and_for_no_more() {
-    let mut lanes = Lanes::new();
-    for n in 0..lanes.width() {
-        lanes.enter(&Midstates::new(&key(n)), &salt(n), 10, n).unwrap();
+    for kernel in Kernel::all() {
+        let mut under_way = UnderWay::on(kernel);
+        let mut entered = 0;
+        while under_way.has_room() {
+            under_way.enter(&Midstates::new(&key(entered)), &salt(entered), 10, entered);
+            entered += 1;
+        }
+        under_way.enter(&Midstates::new(&key(0)), &salt(0), 10, 4711);
+        let mut done = Vec::new();
+        under_way.advance(u32::MAX, |owner, _| done.push(owner));
+        done.sort_unstable();
+        assert_eq!(done, (0..kernel.width()).collect::<Vec<_>>());
+        under_way.advance(u32::MAX, |owner, _| done.push(owner));
+        assert_eq!((done.len(), under_way.len()), (kernel.width(), 0), "nothing is under way");
     }
-    assert_eq!(lanes.enter(&Midstates::new(&key(0)), &salt(0), 10, 4711), Err(4711));
-    let mut done = 0;
-    lanes.advance(u32::MAX, |_, _| done += 1);
-    assert_eq!((done, lanes.len()), (lanes.width(), 0));
-    lanes.advance(u32::MAX, |_, _| done += 1);
-    assert_eq!(done, lanes.width(), "nothing is under way");
 }
 
 #[test]
 fn a_place_that_is_left_holds_nothing() {
-    let mut lanes = Lanes::new();
-    lanes.enter(&Midstates::new(&key(1)), &salt(1), 5, ()).unwrap();
-    assert!(lanes.slots[0].inner != [0; 8]);
-    lanes.advance(u32::MAX, |(), _| {});
-    assert!(lanes.slots.iter().all(|slot| slot.inner == [0; 8] && slot.outer == [0; 8]));
-    assert!(lanes.slots.iter().all(|slot| slot.last == [0; 8] && slot.sum == [0; 8]));
+    let mut under_way = UnderWay::new();
+    under_way.enter(&Midstates::new(&key(1)), &salt(1), 5, ());
+    assert!(under_way.slots[0].inner != [0; 8]);
+    under_way.advance(u32::MAX, |(), _| {});
+    assert!(under_way.slots.iter().all(|slot| slot.inner == [0; 8] && slot.outer == [0; 8]));
+    assert!(under_way.slots.iter().all(|slot| slot.last == [0; 8] && slot.sum == [0; 8]));
 }
 
 /// The guard of what the lanes are for: a ratio in one run, with room for a machine that is shared.

@@ -1,6 +1,6 @@
 //! Derivations under way side by side on one thread. Whoever is done makes room for the next, whatever the others still
 //! have before them.
-//! Neighbours: [`super::processor`] iterates; [`crate::salted_digest`] says what is derived and what for.
+//! Neighbours: [`super::processor`] iterates; [`crate::lanes`] says what is derived and what for.
 
 use super::processor::{Kernel, MOST};
 use super::{Midstates, Slot, write};
@@ -8,7 +8,7 @@ use crate::secret::Secret;
 use zeroize::Zeroize;
 
 /// What is under way, each with what its owner knows it by.
-pub(crate) struct Lanes<T> {
+pub(crate) struct UnderWay<T> {
     kernel: Kernel,
     /// Those that are in use come first. On the heap and of one size for good, so that nothing is left behind by growing.
     slots: Box<[Slot; MOST]>,
@@ -16,7 +16,7 @@ pub(crate) struct Lanes<T> {
     owners: Vec<(u32, T)>,
 }
 
-impl<T> Lanes<T> {
+impl<T> UnderWay<T> {
     /// Nothing is under way yet.
     pub(crate) fn new() -> Self {
         Self::on(Kernel::of_this_processor())
@@ -26,31 +26,23 @@ impl<T> Lanes<T> {
         Self { kernel, slots: Box::default(), owners: Vec::with_capacity(MOST) }
     }
 
-    /// How many it has room for at once: as many as it takes to be fast.
-    pub(crate) fn width(&self) -> usize {
-        self.kernel.width()
-    }
-
-    /// What it runs on.
-    pub(crate) fn kernel(&self) -> &'static str {
-        self.kernel.name()
-    }
-
     /// How many are under way.
     pub(crate) fn len(&self) -> usize {
         self.owners.len()
     }
 
-    /// Begins one. Given back: there is no room.
-    pub(crate) fn enter(&mut self, key: &Midstates, salt: &[u8], iterations: u32, owner: T) -> Result<(), T> {
-        let place = self.owners.len();
-        match self.slots.get_mut(..self.kernel.width()).and_then(|slots| slots.get_mut(place)) {
-            Some(slot) => {
-                key.begin(salt, 1, slot);
-                self.owners.push((iterations.saturating_sub(1), owner));
-                Ok(())
-            }
-            None => Err(owner),
+    /// Whether one more is taken: so many at once as it takes to be fast.
+    pub(crate) fn has_room(&self) -> bool {
+        self.owners.len() < self.kernel.width()
+    }
+
+    /// Begins one, if there is room; else it is dropped.
+    pub(crate) fn enter(&mut self, key: &Midstates, salt: &[u8], iterations: u32, owner: T) {
+        if let Some(slot) =
+            self.slots.get_mut(self.owners.len()).filter(|_| self.owners.len() < self.kernel.width())
+        {
+            key.begin(salt, 1, slot);
+            self.owners.push((iterations.saturating_sub(1), owner));
         }
     }
 
