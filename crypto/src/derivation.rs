@@ -1,16 +1,24 @@
-//! One PBKDF2-HMAC-SHA256 derivation (RFC 8018 5.2) at raw speed: both HMAC pads are compressed once, and
-//! each iteration is two compressions from these midstates.
-//! Neighbours: [`crate::salted_digest`] is the only caller, always with a key of 64 bytes and block 1.
+//! PBKDF2-HMAC-SHA256 (RFC 8018 5.2) at raw speed: both HMAC pads are compressed once, and each iteration is two
+//! compressions from these midstates. One derivation here, many side by side in [`under_way`].
+//! Neighbours: [`crate::salted_digest`] and [`crate::lanes`] call this, always with a key of 64 bytes and block 1.
 
+mod constants;
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::indexing_slicing, reason = "by constants and bounded loops, which the compiler sees")]
+mod portable;
+mod processor;
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::indexing_slicing, reason = "by constants and bounded loops, which the compiler sees")]
+mod streams;
+pub(crate) mod under_way;
+
+use constants::INITIAL;
+pub(crate) use processor::Kernel;
 use sha2::block_api::compress256;
 use std::slice;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 type State = [u32; 8];
-
-/// The initial state of SHA-256 (FIPS 180-4 5.3.3).
-const INITIAL: State =
-    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// An HMAC-SHA256 key (RFC 2104) as its two midstates: as good as the key. Wiped on drop.
 pub(crate) struct Midstates {
@@ -26,21 +34,17 @@ impl Midstates {
 
     /// Block `number` (from 1) of the derived key. `iterations` below 1 count as 1.
     pub(crate) fn derive(&self, salt: &[u8], number: u32, iterations: u32, to: &mut [u8; 32]) {
-        let mut last = self.authenticate(&[salt, &number.to_be_bytes()].concat());
-        let mut sum = last.clone();
-        let mut message = Zeroizing::new(PADDED_DIGEST);
-        for _ in 1..iterations {
-            write(&last, &mut *message);
-            last.copy_from_slice(&*self.inner);
-            compress256(&mut last, slice::from_ref(&message));
-            write(&last, &mut *message);
-            last.copy_from_slice(&*self.outer);
-            compress256(&mut last, slice::from_ref(&message));
-            for (sum, last) in sum.iter_mut().zip(&*last) {
-                *sum ^= last;
-            }
-        }
-        write(&sum, to);
+        let mut slot = Slot::default();
+        self.begin(salt, number, &mut slot);
+        Kernel::of_this_processor().iterate(slice::from_mut(&mut slot), iterations.saturating_sub(1));
+        write(&slot.sum, to);
+    }
+
+    /// The first iteration of that block.
+    fn begin(&self, salt: &[u8], number: u32, slot: &mut Slot) {
+        (slot.inner, slot.outer) = (*self.inner, *self.outer);
+        let first = self.authenticate(&[salt, &number.to_be_bytes()].concat());
+        (slot.last, slot.sum) = (*first, *first);
     }
 
     /// HMAC-SHA256 of a message.
@@ -52,6 +56,33 @@ impl Midstates {
         let mut outer = self.outer.clone();
         compress256(&mut outer, slice::from_ref(&block));
         outer
+    }
+}
+
+/// A derivation under way: the midstates of its key, the last iteration's result, and the sum of all so far. As good
+/// as the key. Wiped on drop; what the registers and the stack had of it is not.
+#[derive(Default, Zeroize, ZeroizeOnDrop)]
+struct Slot {
+    inner: State,
+    outer: State,
+    last: State,
+    sum: State,
+}
+
+impl Slot {
+    /// Takes it so many iterations further.
+    fn iterate(&mut self, iterations: u32) {
+        let mut message = Zeroizing::new(PADDED_DIGEST);
+        for _ in 0..iterations {
+            for midstate in [&self.inner, &self.outer] {
+                write(&self.last, &mut *message);
+                self.last = *midstate;
+                compress256(&mut self.last, slice::from_ref(&message));
+            }
+            for (sum, last) in self.sum.iter_mut().zip(&self.last) {
+                *sum ^= last;
+            }
+        }
     }
 }
 

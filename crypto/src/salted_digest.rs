@@ -134,12 +134,12 @@ impl SaltedDigest {
     /// Derives the digest of a password with a fresh random salt; the NT hash is gone afterwards.
     /// Costs about 100 ns an iteration: not for a thread that others wait on.
     pub fn derive(hash: NtHash, profile: Profile) -> Self {
-        Self::salted(&hash, random_salt(profile), profile.iterations())
+        Self::salted(&hash, Self::random_salt(profile), profile.iterations())
     }
 
     /// A digest that nobody's password fits, so that an unknown user costs as much time as a known one.
     pub fn decoy(profile: Profile) -> Self {
-        Self { salt: random_salt(profile), iterations: profile.iterations(), hash: Secret::random() }
+        Self { salt: Self::random_salt(profile), iterations: profile.iterations(), hash: Secret::random() }
     }
 
     fn salted(hash: &NtHash, salt: Vec<u8>, iterations: u32) -> Self {
@@ -153,7 +153,28 @@ impl SaltedDigest {
     /// An empty password is verified like any other; whoever signs people in refuses it before.
     pub fn verify(&self, password: &Password) -> bool {
         let tried = Self::salted(&NtHash::of_password(password), self.salt.clone(), self.iterations);
-        self.hash.lend(|right| tried.hash.lend(|tried| right.ct_eq(tried).into()))
+        self.has(&tried.hash)
+    }
+
+    /// Whether this is the hash, in the same time for every one.
+    pub(crate) fn has(&self, tried: &Secret<32>) -> bool {
+        self.hash.lend(|right| tried.lend(|tried| right.ct_eq(tried).into()))
+    }
+
+    /// What was derived.
+    pub(crate) fn of(salt: Vec<u8>, iterations: u32, hash: Secret<32>) -> Self {
+        Self { salt, iterations, hash }
+    }
+
+    /// The salt.
+    pub(crate) fn salt(&self) -> &[u8] {
+        &self.salt
+    }
+
+    pub(crate) fn random_salt(profile: Profile) -> Vec<u8> {
+        let mut salt = vec![0; profile.salt_len()];
+        aws_lc_rs::rand::fill(&mut salt).expect("the system gives random bytes");
+        salt
     }
 
     /// Iterations of PBKDF2.
@@ -210,12 +231,6 @@ impl fmt::Debug for SaltedDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SaltedDigest(..)")
     }
-}
-
-fn random_salt(profile: Profile) -> Vec<u8> {
-    let mut salt = vec![0; profile.salt_len()];
-    aws_lc_rs::rand::fill(&mut salt).expect("the system gives random bytes");
-    salt
 }
 
 /// Digits alone, none of them a leading zero: `u32::from_str` would take a sign.

@@ -5,6 +5,7 @@
 use crate::qualify::Sealed;
 use crate::stop::Stop;
 use landbridge_crypto::drs_secret::DrsSecretError;
+use landbridge_crypto::lanes;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_drsr::drs::change::Stamp;
 use std::num::NonZeroUsize;
@@ -38,19 +39,35 @@ pub struct Derived {
 pub fn rehash(work: Vec<Work>, profile: Profile, stop: &Stop, each: &(dyn Fn() + Sync)) -> Vec<Derived> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     // A thread costs about as much as three cheap derivations.
-    let threads = cores.min(work.len().div_ceil(3)).max(1);
+    let worth = match profile {
+        Profile::Strong => 1,
+        Profile::Entra => 3,
+    };
+    let threads = cores.min(work.len().div_ceil(worth)).max(1);
     let capacity = work.len();
+    // No thread takes more side by side than would leave another one without.
+    let share = capacity.div_ceil(threads);
     let queue = Mutex::new(work.into_iter());
     let derive = || {
-        let mut derived = Vec::new();
-        while !stop.is_raised() {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(Work { object, rid, sealed }) = next else { break };
-            let stamp = sealed.hash.stamp;
-            let digest = sealed.hash.open(&sealed.keys, rid).map(|hash| SaltedDigest::derive(hash, profile));
-            derived.push(Derived { object, stamp, digest });
+        let (mut derived, mut unopened) = (Vec::new(), Vec::new());
+        let next = |under_way: usize| {
+            while under_way < share && !stop.is_raised() {
+                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Work { object, rid, sealed } = next?;
+                let stamp = sealed.hash.stamp;
+                match sealed.hash.open(&sealed.keys, rid) {
+                    Ok(hash) => return Some((hash, (object, stamp))),
+                    Err(why) => unopened.push(Derived { object, stamp, digest: Err(why) }),
+                }
+                each();
+            }
+            None
+        };
+        lanes::derive(profile, next, |(object, stamp), digest| {
+            derived.push(Derived { object, stamp, digest: Ok(digest) });
             each();
-        }
+        });
+        derived.append(&mut unopened);
         derived
     };
     let mut all = Vec::with_capacity(capacity);

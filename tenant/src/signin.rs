@@ -15,6 +15,7 @@ mod gate;
 mod judge;
 mod pause;
 mod turns;
+mod verifiers;
 
 pub use agents::{Before, Candidate, Road, Silence, Stranger};
 pub use turns::Turn;
@@ -26,6 +27,7 @@ use crate::relay::NoAnswer;
 use crate::store::{Store, StoreError};
 use counters::Strangers;
 use gate::{Entry, Gate};
+use landbridge_crypto::lanes;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
 use pause::Pauses;
@@ -36,6 +38,7 @@ use std::time::Duration;
 use tracing::error;
 use turns::Turns;
 use uuid::Uuid;
+use verifiers::Verifiers;
 
 /// The most bytes of a password that is looked at; AD takes 256 characters.
 pub const MAX_PASSWORD: usize = 1024;
@@ -45,7 +48,9 @@ pub const MAX_PASSWORD: usize = 1024;
 pub struct Settings {
     /// The smart lockout.
     pub lockout: Rules,
-    /// How many derivations run at once: the number of cores.
+    /// Threads that verify passwords: the number of cores.
+    pub threads: usize,
+    /// How many passwords are verified at once: on each thread as many as run side by side.
     pub derivations: usize,
     /// How many sign-ins wait for one; more are turned away.
     pub queue: usize,
@@ -56,8 +61,14 @@ pub struct Settings {
 impl Settings {
     /// The settings for a machine with that many cores.
     pub fn for_cores(cores: usize, lockout: Rules) -> Self {
-        let derivations = cores.max(1);
-        Self { lockout, derivations, queue: derivations.saturating_mul(64), patience: Duration::from_secs(5) }
+        let threads = cores.max(1);
+        Self {
+            lockout,
+            threads,
+            derivations: threads.saturating_mul(lanes::width()),
+            queue: threads.saturating_mul(64),
+            patience: Duration::from_secs(5),
+        }
     }
 }
 
@@ -200,6 +211,7 @@ pub struct Signin {
     store: Arc<Store>,
     settings: Settings,
     gate: Gate,
+    verifiers: Verifiers,
     turns: Arc<Turns>,
     /// The domains whose agents had no answer to the last sign-in.
     silent: Mutex<HashMap<i64, Silence>>,
@@ -210,8 +222,8 @@ pub struct Signin {
     /// What a digest of each domain usually costs.
     usual: Mutex<HashMap<i64, Profile>>,
     pauses: Mutex<Pauses>,
-    strong: SaltedDigest,
-    entra: SaltedDigest,
+    strong: Arc<SaltedDigest>,
+    entra: Arc<SaltedDigest>,
 }
 
 /// Whom a sign-in is counted for: an account, or a name that nobody has, under a pseudonym.
@@ -236,27 +248,34 @@ impl Subject {
     }
 }
 
-/// The system gives no randomness: the operator acts.
+/// What the system does not give: the operator acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the system gives no randomness")]
-pub struct NoRandomness;
+pub enum Unready {
+    /// Pseudonyms of strangers need it.
+    #[error("the system gives no randomness")]
+    NoRandomness,
+    /// Passwords are verified on threads.
+    #[error("the system gives no threads")]
+    NoThreads,
+}
 
 impl Signin {
     /// Ready to decide.
-    pub fn new(store: Arc<Store>, settings: Settings) -> Result<Self, NoRandomness> {
+    pub fn new(store: Arc<Store>, settings: Settings) -> Result<Self, Unready> {
         Ok(Self {
             gate: Gate::new(settings.derivations, settings.queue, settings.patience),
+            verifiers: Verifiers::new(settings.threads)?,
             store,
             settings,
             turns: Arc::default(),
             silent: Mutex::default(),
-            remembered: Mutex::new(Remembered::new().ok_or(NoRandomness)?),
+            remembered: Mutex::new(Remembered::new().ok_or(Unready::NoRandomness)?),
             strangers: Mutex::new(Strangers::default()),
             unwritten: Mutex::default(),
             usual: Mutex::new(HashMap::new()),
             pauses: Mutex::default(),
-            strong: SaltedDigest::decoy(Profile::Strong),
-            entra: SaltedDigest::decoy(Profile::Entra),
+            strong: Arc::new(SaltedDigest::decoy(Profile::Strong)),
+            entra: Arc::new(SaltedDigest::decoy(Profile::Entra)),
         })
     }
 

@@ -129,6 +129,23 @@ fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
 }
 
 #[test]
+fn unsafe_stands_in_one_file() {
+    let allows = |file: &PathBuf| {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        text.contains("unsafe_code") || text.lines().any(|line| line.trim_start().starts_with("unsafe "))
+    };
+    let found: Vec<PathBuf> = sources().into_iter().filter(allows).collect();
+    assert_eq!(found, [PathBuf::from("crypto/src/derivation/processor.rs")]);
+    let manifest = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    assert!(manifest("Cargo.toml").contains("unsafe_code = \"forbid\""));
+    for (name, _, _) in ARROWS {
+        let own = manifest(&format!("{name}/Cargo.toml"));
+        let lints = if *name == "crypto" { "unsafe_code = \"deny\"" } else { "[lints]\nworkspace = true" };
+        assert!(own.contains(lints), "{name}");
+    }
+}
+
+#[test]
 fn every_source_file_has_its_line_in_the_map() {
     let map = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let mut test_sources = Vec::new();

@@ -10,6 +10,7 @@ use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::upload::Presence;
 use rusqlite::Connection;
+use std::sync::Arc;
 use uuid::Uuid;
 
 impl Signin {
@@ -44,7 +45,7 @@ impl Signin {
             return Ok(no(Why::DigestUnreadable));
         };
         held(&self.usual).insert(domain.id, profile_of(digest.iterations()));
-        if !self.spend(&digest, password) {
+        if !self.spend(Arc::new(digest), password) {
             return Ok(no(Why::WrongPassword));
         }
         let state = state(&Account::known(&known, &resultant.policy, account.protected_user), now);
@@ -61,13 +62,13 @@ impl Signin {
     }
 
     /// One derivation, counted.
-    pub(super) fn spend(&self, digest: &SaltedDigest, password: &Password) -> bool {
+    pub(super) fn spend(&self, digest: Arc<SaltedDigest>, password: &Password) -> bool {
         self.store.tally().derivations.one();
-        digest.verify(password)
+        self.verifiers.fits(digest, password)
     }
 
     /// A digest that nobody's password fits, of the cost that a name of this domain would have.
-    pub(super) fn decoy_for(&self, folded: &str) -> Result<&SaltedDigest, StoreError> {
+    pub(super) fn decoy_for(&self, folded: &str) -> Result<Arc<SaltedDigest>, StoreError> {
         let domain = self.store.read(|connection| domain_of(connection, folded))?.map(|domain| domain.id);
         let profile = match domain {
             Some(domain) => self.usual_cost(domain)?,
@@ -76,10 +77,10 @@ impl Signin {
         Ok(self.decoy(profile))
     }
 
-    fn decoy(&self, profile: Profile) -> &SaltedDigest {
+    fn decoy(&self, profile: Profile) -> Arc<SaltedDigest> {
         match profile {
-            Profile::Strong => &self.strong,
-            Profile::Entra => &self.entra,
+            Profile::Strong => self.strong.clone(),
+            Profile::Entra => self.entra.clone(),
         }
     }
 
