@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak bench-pta fuzz build install
+.PHONY: help demo test check soak bench bench-pta fuzz build install
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -26,10 +26,14 @@ check: ## fmt, clippy, doc (warnings denied), cargo-deny
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --quiet
 	@tests/deny
 
-soak: install ## the long trials, whole, with their seeds
+soak: install ## the long trials, whole, with their seeds; about an hour, on a machine that does nothing else: times are compared
 	cargo build --locked --workspace --bins --tests
 	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test road -- continuous:: soak:: memory:: --show-output --test-threads=1
 	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test pta -- --show-output --test-threads=1
+
+bench: install ## what we do beside what one would run otherwise, as ratios in one run (release build); PARTS=derivations and others
+	cargo build --locked --release --bins
+	@cargo run --locked --release --quiet --package landbridge-tests --bin bench -- $(PARTS)
 
 bench-pta: install ## sign-ins through tenant and agent beside bare LDAPS binds, in one run (release build)
 	cargo build --locked --release --bins

@@ -1,0 +1,95 @@
+//! Derivations a second on one core, beside what anybody else would call.
+
+use crate::report::Comparison;
+use aws_lc_rs::pbkdf2 as aws;
+use landbridge_crypto::lanes;
+use landbridge_crypto::nt_hash::NtHash;
+use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
+use landbridge_crypto::secret::Password;
+use landbridge_tests::lab::LabError;
+use std::hint::black_box;
+use std::num::NonZeroU32;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+const ITERATIONS: u32 = 1_000;
+/// Of one side in one round.
+const EACH: u32 = 240;
+const ROUNDS: usize = 15;
+
+/// In turns, in one thread.
+pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
+    let ours = format!("side by side ({})", lanes::kernel());
+    let sides = ["RustCrypto pbkdf2", "aws-lc-rs", "OpenSSL (hashlib)", "one after the other", &ours];
+    let what = format!("Derivations on one core, {ITERATIONS} iterations");
+    let mut all = Comparison::new(what, "/s", "3.5× with AVX-512, 1.7× with AVX2", &sides);
+    for _ in 0..ROUNDS {
+        all.round(&[rustcrypto(), aws_lc(), openssl()?, one_after_the_other(), side_by_side()]);
+    }
+    Ok(vec![all])
+}
+
+fn rate(count: u32, run: impl FnOnce()) -> f64 {
+    let began = Instant::now();
+    run();
+    f64::from(count) / began.elapsed().as_secs_f64()
+}
+
+/// The derivation's key: the digits of an NT hash in UTF-16.
+fn key(n: u32) -> [u8; 64] {
+    std::array::from_fn(|at| n.to_le_bytes()[at % 4] ^ at.to_le_bytes()[0])
+}
+
+fn rustcrypto() -> f64 {
+    rate(EACH, || {
+        for n in 0..EACH {
+            let mut derived = [0; 32];
+            pbkdf2::pbkdf2_hmac::<sha2::Sha256>(&key(n), b"ten bytes.", ITERATIONS, &mut derived);
+            black_box(derived);
+        }
+    })
+}
+
+fn aws_lc() -> f64 {
+    let iterations = NonZeroU32::new(ITERATIONS).unwrap_or(NonZeroU32::MIN);
+    rate(EACH, || {
+        for n in 0..EACH {
+            let mut derived = [0; 32];
+            aws::derive(aws::PBKDF2_HMAC_SHA256, iterations, b"ten bytes.", &key(n), &mut derived);
+            black_box(derived);
+        }
+    })
+}
+
+/// The system's Python calls the system's OpenSSL, and measures inside itself.
+fn openssl() -> Result<f64, LabError> {
+    let program = format!(
+        "import hashlib, time\nbegan = time.perf_counter()\nfor n in range({EACH}):\n    \
+         hashlib.pbkdf2_hmac('sha256', bytes(64), b'ten bytes.', {ITERATIONS})\n\
+         print({EACH} / (time.perf_counter() - began))"
+    );
+    let ran = Command::new("/usr/bin/python3").args(["-c", &program]).stderr(Stdio::inherit()).output();
+    let failed = |why: String| LabError::Step { step: "OpenSSL's derivations".to_owned(), said: why };
+    let said = ran.map_err(|why| failed(why.to_string()))?.stdout;
+    let text = String::from_utf8_lossy(&said);
+    text.trim().parse().map_err(|_| failed(text.into_owned()))
+}
+
+fn hash(n: u32) -> NtHash {
+    NtHash::of_password(&Password::new(format!("password {n}")))
+}
+
+fn one_after_the_other() -> f64 {
+    rate(EACH, || {
+        for n in 0..EACH {
+            black_box(SaltedDigest::derive(hash(n), Profile::Entra));
+        }
+    })
+}
+
+fn side_by_side() -> f64 {
+    rate(EACH, || {
+        let mut waiting = (0..EACH).map(|n| (hash(n), ()));
+        lanes::derive(Profile::Entra, |_| waiting.next(), |(), digest| drop(black_box(digest)));
+    })
+}

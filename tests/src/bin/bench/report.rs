@@ -1,0 +1,139 @@
+//! Figures of several sides in the same rounds: as a table for the terminal and the file, and as a chart. The first side is
+//! the peer; every other one is shown as its ratio to the peer of the same round.
+
+use landbridge_tests::lab::LabError;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// One thing, measured in several ways in turns.
+pub(crate) struct Comparison {
+    /// What it is, in a few words.
+    pub(crate) what: String,
+    /// Of the values.
+    pub(crate) unit: &'static str,
+    /// Names and values, one a round; the peer first.
+    pub(crate) sides: Vec<(String, Vec<f64>)>,
+    /// What is aimed at, if anything.
+    pub(crate) aim: &'static str,
+}
+
+impl Comparison {
+    /// With these sides, and no values yet.
+    pub(crate) fn new(
+        what: impl Into<String>,
+        unit: &'static str,
+        aim: &'static str,
+        sides: &[&str],
+    ) -> Self {
+        let sides = sides.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
+        Self { what: what.into(), unit, sides, aim }
+    }
+
+    /// The values of one round, in the order of the sides.
+    pub(crate) fn round(&mut self, values: &[f64]) {
+        for ((_, all), value) in self.sides.iter_mut().zip(values) {
+            all.push(*value);
+        }
+    }
+
+    /// Each side: its name, its values' spread, and its ratios' to the peer.
+    fn rows(&self) -> Vec<(&str, Spread, Spread)> {
+        let peer = self.sides.first().map_or(&[][..], |(_, values)| values);
+        let row = |(name, values): &'_ (String, Vec<f64>)| {
+            let ratios = values.iter().zip(peer).map(|(value, peer)| value / peer).collect();
+            (Spread::of(values.clone()), Spread::of(ratios), name.len())
+        };
+        self.sides.iter().map(|side| (side.0.as_str(), row(side).0, row(side).1)).collect()
+    }
+
+    /// For the terminal.
+    pub(crate) fn print(&self) {
+        println!("\n  {} (N = {}){}", self.what, self.rounds(), self.aimed());
+        for (name, value, ratio) in self.rows() {
+            println!("    {name:<44} {:>28} {:<5} {}", value.text(), self.unit, ratio.times());
+        }
+    }
+
+    fn rounds(&self) -> usize {
+        self.sides.iter().map(|(_, values)| values.len()).min().unwrap_or(0)
+    }
+
+    fn aimed(&self) -> String {
+        if self.aim.is_empty() { String::new() } else { format!("; aim: {}", self.aim) }
+    }
+
+    fn markdown(&self, to: &mut String) {
+        let _ =
+            writeln!(to, "\n### {}\n\nN = {} rounds in turns{}.\n", self.what, self.rounds(), self.aimed());
+        let _ = writeln!(to, "| | median (least to most), {} | to the first |\n|---|---:|---:|", self.unit);
+        for (name, value, ratio) in self.rows() {
+            let _ = writeln!(to, "| {name} | {} | {} |", value.text(), ratio.times());
+        }
+    }
+}
+
+/// Median, least and most.
+struct Spread(f64, f64, f64);
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |at: usize| values.get(at).copied().unwrap_or(f64::NAN);
+        Self(at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
+    }
+
+    fn text(&self) -> String {
+        let Self(median, least, most) = self;
+        let digits = if *median >= 100.0 { 0 } else { 2 };
+        format!("{median:.digits$} ({least:.digits$} to {most:.digits$})")
+    }
+
+    fn times(&self) -> String {
+        format!("{:.2}× ({:.2} to {:.2})", self.0, self.1, self.2)
+    }
+}
+
+/// Writes `report.md` and `chart.svg` into this folder.
+pub(crate) fn write(folder: &Path, machine: &str, all: &[Comparison]) -> Result<(), LabError> {
+    let mut text = format!("# Benchmark\n\n{machine}\n\n![Ratios to the peer](chart.svg)\n");
+    all.iter().for_each(|one| one.markdown(&mut text));
+    let files = [("report.md", text), ("chart.svg", chart(all))];
+    std::fs::create_dir_all(folder)
+        .and_then(|()| files.iter().try_for_each(|(name, text)| std::fs::write(folder.join(name), text)))
+        .map_err(|why| LabError::Step { step: "the report".to_owned(), said: why.to_string() })
+}
+
+/// A bar for the median of every side, as long as it is beside the longest of its comparison.
+fn chart(all: &[Comparison]) -> String {
+    const BAR: f64 = 420.0;
+    let (mut body, mut y) = (String::new(), 10.0);
+    for one in all {
+        y += 26.0;
+        let _ = writeln!(body, "<text x='10' y='{y}' class='what'>{}, {}</text>", plain(&one.what), one.unit);
+        let rows = one.rows();
+        let longest = rows.iter().map(|(_, value, _)| value.0).fold(0.0, f64::max);
+        for (at, (name, value, ratio)) in rows.iter().enumerate() {
+            y += 22.0;
+            let (wide, kind) = (BAR * value.0 / longest, if at == 0 { "peer" } else { "ours" });
+            let _ = writeln!(
+                body,
+                "<text x='290' y='{y}' class='name'>{}</text><rect x='300' y='{}' width='{wide:.0}' height='14' class='{kind}'/>\
+                 <text x='{:.0}' y='{y}'>{:.2}×</text>",
+                plain(name),
+                y - 11.0,
+                306.0 + wide,
+                ratio.0
+            );
+        }
+    }
+    format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' width='800' height='{:.0}' font-family='sans-serif' font-size='12'>\
+         <style>.what{{font-weight:bold}} .name{{text-anchor:end}} .peer{{fill:#999}} .ours{{fill:#2a6f97}}</style>\
+         <rect width='100%' height='100%' fill='#fff'/>\n{body}</svg>\n",
+        y + 20.0
+    )
+}
+
+fn plain(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
