@@ -41,7 +41,7 @@ pub fn derive<T>(
     run(begin, |(owner, salt), hash| done(owner, SaltedDigest::of(salt, iterations, hash)));
 }
 
-/// Verifies passwords, each against its digest, as [`SaltedDigest::verify`] does; `next` and `done` as with [`derive`]. Where
+/// Verifies passwords, each against its digest, as [`SaltedDigest::verify`] does; `next` and `done` as with [`derive()`]. Where
 /// nothing is under way `next` may wait.
 pub fn verify<T>(
     mut next: impl FnMut(usize) -> Option<(Arc<SaltedDigest>, Password, T)>,
