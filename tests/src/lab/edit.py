@@ -192,6 +192,14 @@ def reanimate(guid, sam_name, parent):
     sam.modify(change, controls=["show_recycled:1"])
 
 
+def recycle_bin():
+    """The optional feature, for good (MS-ADTS 3.1.1.9.1): from now on whoever is deleted keeps links and password."""
+    change = ldb.Message(ldb.Dn(sam, ""))
+    value = f"CN=Partitions,{sam.get_config_basedn()}:766ddcd8-acd0-445e-f3b9-a7f9b6744f2a"
+    change["enableOptionalFeature"] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, "enableOptionalFeature")
+    sam.modify(change)
+
+
 def inside(group):
     """The users in a group, through however many groups between, as the DC itself works it out."""
     dn = sam.search(base=f"<SID={group}>", scope=ldb.SCOPE_BASE, attrs=[])[0].dn
@@ -270,7 +278,7 @@ VERBS = {
     for verb in (
         read, set_password, create, add, set_at, set_attributes, force_attribute, new_invocation_id, set_domain,
         set_pwd_last_set, flags, members, create_container, move, rename_container, delete, rename, rename_rdn,
-        reanimate, people, resultant_policy, which_password, rights, grant, outbound_replication, keytab,
+        reanimate, recycle_bin, people, resultant_policy, which_password, rights, grant, outbound_replication, keytab,
     )
 }  # fmt: skip
 

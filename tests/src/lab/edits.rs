@@ -254,6 +254,11 @@ impl Domain {
         self.edit(&json!({"do": "rename_rdn", "sam_name": sam, "to": to})).map(drop)
     }
 
+    /// Switches the recycle bin on, for good.
+    pub fn enable_recycle_bin(&self) -> Result<(), LabError> {
+        self.edit(&json!({"do": "recycle_bin"})).map(drop)
+    }
+
     /// Makes a deleted account an account again, under this name and without a password; `parent` is relative to the
     /// domain.
     pub fn reanimate(&self, guid: uuid::Uuid, sam: &str, parent: &str) -> Result<(), LabError> {

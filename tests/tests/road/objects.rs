@@ -320,6 +320,27 @@ fn one_member_more_of_a_large_group_is_one_link() {
     assert_eq!(links(&road, "member", group).len(), 2000);
 }
 
+/// Samba brings nobody back out of it: `reanimate` wants a tombstone. What comes back by AD's own means is as in `life`.
+#[test]
+fn whoever_lies_in_the_recycle_bin_with_password_and_groups_is_out_all_the_same() {
+    let road = Road::new(own_domain(50), "entra");
+    let domain = &road.domain;
+    let who = person(1);
+    domain.enable_recycle_bin().unwrap();
+    domain.create_group("Team").unwrap();
+    domain.set_members("Team", &[who.sam.clone(), person(2).sam], true).unwrap();
+    road.once();
+    let guid = domain.identity(&who.sam).unwrap().guid;
+    domain.delete(&who.sam).unwrap();
+    road.once();
+    road.assert_out(&who.upn, &who.password);
+    assert!(!road.tenant.holds_digest(guid).unwrap());
+    let group = road.tenant.run(&["groups", "show", "Team", "--json"], None).unwrap().expect_code(0).json();
+    assert_eq!(group[0]["accounts"], 1, "{group}");
+    road.assert_in(&person(2).upn, &person(2).password);
+    assert_eq!(road.once()["uploads"], 0);
+}
+
 #[test]
 fn whoever_comes_back_after_being_erased_is_in_the_groups_again() {
     let road = Road::new(own_domain(50), "entra");
