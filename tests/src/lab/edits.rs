@@ -254,6 +254,29 @@ impl Domain {
         self.edit(&json!({"do": "rename_rdn", "sam_name": sam, "to": to})).map(drop)
     }
 
+    /// A fine-grained policy that locks after three wrong passwords: its precedence, and to whom it applies, by their
+    /// sAMAccountNames.
+    pub fn create_password_settings(&self, name: &str, precedence: u32, to: &[&str]) -> Result<(), LabError> {
+        let to: Result<Vec<String>, LabError> = to.iter().map(|sam| Ok(self.identity(sam)?.dn)).collect();
+        self.add(
+            &format!("CN={name},CN=Password Settings Container,CN=System"),
+            json!({
+                "objectClass": "msDS-PasswordSettings",
+                "msDS-PasswordSettingsPrecedence": precedence.to_string(),
+                "msDS-PasswordReversibleEncryptionEnabled": "FALSE",
+                "msDS-PasswordHistoryLength": "0",
+                "msDS-PasswordComplexityEnabled": "FALSE",
+                "msDS-MinimumPasswordLength": "0",
+                "msDS-MinimumPasswordAge": "0",
+                "msDS-MaximumPasswordAge": "-864000000000",
+                "msDS-LockoutThreshold": "3",
+                "msDS-LockoutObservationWindow": "-18000000000",
+                "msDS-LockoutDuration": "-18000000000",
+                "msDS-PSOAppliesTo": to?,
+            }),
+        )
+    }
+
     /// Switches the recycle bin on, for good.
     pub fn enable_recycle_bin(&self) -> Result<(), LabError> {
         self.edit(&json!({"do": "recycle_bin"})).map(drop)

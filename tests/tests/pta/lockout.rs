@@ -57,6 +57,37 @@ fn wrong_passwords_from_outside_under_any_name_lock_no_account_of_the_domain() {
 }
 
 #[test]
+fn whoever_is_under_a_stricter_policy_of_his_own_is_guessed_at_less_often_and_not_locked() {
+    let policy = json!({
+        "lockoutThreshold": "10",
+        "lockOutObservationWindow": "-18000000000",
+        "lockoutDuration": "-18000000000",
+    });
+    // Of these the first two by a group.
+    let (strict, all) = (4, 8);
+    let stage = Stage::prepared(50, 2, "pta", |domain| {
+        domain.set_policy(policy).unwrap();
+        domain.create_group("Vault").unwrap();
+        domain.set_members("Vault", &[person(0).sam, person(1).sam], true).unwrap();
+        let (third, fourth) = (person(2).sam, person(3).sam);
+        domain.create_password_settings("Strict", 1, &["Vault", &third, &fourth]).unwrap();
+    });
+    let guesses: Vec<_> =
+        (0..all * 12).map(|n| Try::from(n, &person(n % all).upn, &format!("guess number {n}"))).collect();
+    let answers = stage.app.sign_all_in(&guesses, 16).unwrap();
+    assert!(answers.iter().all(|answer| answer.refused()));
+    let counted: Vec<i64> =
+        (0..all).map(|n| i64::from(stage.domain.bad_passwords(&person(n).sam).unwrap())).collect();
+    let (under, others) = counted.split_at(strict as usize);
+    assert!(under.iter().all(|count| *count == 1), "one of three: {counted:?}");
+    assert!(others.iter().all(|count| (2..5).contains(count)), "less than half of ten: {counted:?}");
+    for n in 0..all {
+        let who = person(n);
+        assert_eq!(stage.domain.bare_bind(&who.upn, &who.password).unwrap(), None, "{}", who.sam);
+    }
+}
+
+#[test]
 fn a_domain_whose_threshold_leaves_no_room_is_refused_pta_with_the_reason() {
     let stage = Stage::prepared(50, 1, "phs", |domain| {
         domain.set_policy(json!({"lockoutThreshold": "2"})).unwrap();

@@ -210,7 +210,7 @@ fn a_fine_grained_policy_goes_to_the_tenant_with_those_to_whom_it_applies_even_o
     domain.create_group("Strict").unwrap();
     domain.set_member("Strict", &person(1).sam, true).unwrap();
     let strict = domain.identity("Strict").unwrap();
-    settings(&road, "Strict policy", 10, &["Strict"]);
+    road.domain.create_password_settings("Strict policy", 10, &["Strict"]).unwrap();
     road.once();
     let (policy, _) = object_named(&road, "name", "Strict policy").unwrap();
     let said = held(&road, policy);
@@ -228,30 +228,6 @@ fn a_fine_grained_policy_goes_to_the_tenant_with_those_to_whom_it_applies_even_o
     assert_eq!(links(&road, "member", strict.guid), [domain.identity(&person(1).sam).unwrap().guid]);
 }
 
-/// Precedence, and to whom it applies.
-fn settings(road: &Road, name: &str, precedence: u32, to: &[&str]) {
-    let to: Vec<String> = to.iter().map(|sam| road.domain.identity(sam).unwrap().dn).collect();
-    road.domain
-        .add(
-            &format!("CN={name},CN=Password Settings Container,CN=System"),
-            json!({
-                "objectClass": "msDS-PasswordSettings",
-                "msDS-PasswordSettingsPrecedence": precedence.to_string(),
-                "msDS-PasswordReversibleEncryptionEnabled": "FALSE",
-                "msDS-PasswordHistoryLength": "0",
-                "msDS-PasswordComplexityEnabled": "FALSE",
-                "msDS-MinimumPasswordLength": "0",
-                "msDS-MinimumPasswordAge": "0",
-                "msDS-MaximumPasswordAge": "-864000000000",
-                "msDS-LockoutThreshold": "3",
-                "msDS-LockoutObservationWindow": "-18000000000",
-                "msDS-LockoutDuration": "-18000000000",
-                "msDS-PSOAppliesTo": to,
-            }),
-        )
-        .unwrap();
-}
-
 #[test]
 fn the_tenant_applies_the_fine_grained_policy_that_the_dc_itself_computes() {
     let road = Road::new(own_domain(20), "entra");
@@ -263,9 +239,9 @@ fn the_tenant_applies_the_fine_grained_policy_that_the_dc_itself_computes() {
     for (group, n) in [("Inner", 1), ("Other", 1), ("Outer", 2), ("Other", 3), ("Inner", 4)] {
         domain.set_member(group, &person(n).sam, true).unwrap();
     }
-    settings(&road, "By nesting", 30, &["Outer"]);
-    settings(&road, "Stronger", 20, &["Other"]);
-    settings(&road, "Direct", 40, &[&person(4).sam]);
+    road.domain.create_password_settings("By nesting", 30, &["Outer"]).unwrap();
+    road.domain.create_password_settings("Stronger", 20, &["Other"]).unwrap();
+    road.domain.create_password_settings("Direct", 40, &[&person(4).sam]).unwrap();
     let compare = |what: &str| {
         road.once();
         let mut said = Vec::new();

@@ -14,8 +14,8 @@ mod sync;
 use landbridge_tests::lab::LabError;
 use landbridge_tests::lab::program::build_folder;
 
-/// Accounts, and how often.
-const SIZES: [(u32, usize); 3] = [(1_000, 5), (5_000, 5), (20_000, 3)];
+/// Accounts, groups that they are in, and how often.
+const SIZES: [(u32, u32, usize); 3] = [(1_000, 0, 5), (5_000, 0, 5), (20_000, 200, 3)];
 
 fn main() -> Result<(), LabError> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();

@@ -10,12 +10,12 @@ use std::process::{Command, Stdio};
 const SAMBA: &str = include_str!("samba.py");
 
 /// For each number of accounts: in turns, and at the end what a change costs.
-pub(crate) fn measure(sizes: &[(u32, usize)]) -> Result<Vec<Comparison>, LabError> {
-    sizes.iter().map(|(users, rounds)| of(*users, *rounds)).collect()
+pub(crate) fn measure(sizes: &[(u32, u32, usize)]) -> Result<Vec<Comparison>, LabError> {
+    sizes.iter().map(|(users, groups, rounds)| of(*users, *groups, *rounds)).collect()
 }
 
-fn of(users: u32, rounds: usize) -> Result<Comparison, LabError> {
-    let domain = Domain::start(Population::of(users))?;
+fn of(users: u32, groups: u32, rounds: usize) -> Result<Comparison, LabError> {
+    let domain = Domain::start(Population::in_groups(users, groups))?;
     let sides = [
         "Samba's client, read only",
         "phs, read only",
