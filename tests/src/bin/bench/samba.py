@@ -1,5 +1,5 @@
 """Reads a domain whole as Samba's own replication client does (samba.drs_utils), all attributes, and keeps nothing.
-Prints seconds and objects. The password comes by standard input."""
+Prints seconds and objects. Told the DC's smb.conf and its address; the password comes by standard input."""
 import sys
 import time
 import uuid
@@ -19,7 +19,8 @@ credentials.set_password(sys.stdin.readline().rstrip("\n"))
 credentials.set_kerberos_state(MUST_USE_KERBEROS)
 
 began = time.perf_counter()
-drs = drsuapi.drsuapi("ncacn_ip_tcp:dc1.corp.example.com[seal,target_hostname=dc1.corp.example.com]", lp, credentials)
+binding = f"ncacn_ip_tcp:{sys.argv[2]}[seal,target_hostname=dc1.corp.example.com]"
+drs = drsuapi.drsuapi(binding, lp, credentials)
 handle, _ = drs_DsBind(drs)
 request = drsuapi.DsGetNCChangesRequest8()
 request.destination_dsa_guid = misc.GUID(str(uuid.uuid4()))

@@ -50,7 +50,7 @@ fn ours(domain: &Domain) -> Result<[f64; 3], LabError> {
 
 fn samba(domain: &Domain) -> Result<f64, LabError> {
     let mut command = Command::new("/usr/bin/python3");
-    command.args(["-c", SAMBA]).arg(domain.folder().join("etc/smb.conf"));
+    command.args(["-c", SAMBA]).arg(domain.folder().join("etc/smb.conf")).arg(domain.address().to_string());
     command.env("KRB5_CONFIG", domain.folder().join("krb5.conf"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = command.spawn().map_err(|why| step("Samba's client", why))?;
