@@ -129,7 +129,7 @@ mod tests {
             |name, _| order.push(name),
         );
         if width() > 1 {
-            assert_eq!(order, ["first", "second", "dear"]);
+            assert_eq!((order.len(), order.last()), (3, Some(&"dear")), "{order:?}");
         }
     }
 }
