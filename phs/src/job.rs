@@ -173,8 +173,8 @@ impl Job<'_> {
             let means = means(config)?;
             let renewing = renew::renew_if_due(&config.state_directory, identity, &means, self.now);
             identity = runtime.block_on(renewing)?;
-            let shows = |shown: &[u8]| shown == &*identity.certificate;
-            if sends && !kept.sender.as_ref().is_some_and(|(_, shown)| shows(shown)) {
+            let other = |shown: &Vec<u8>| shown[..] != *identity.certificate;
+            if sends && kept.sender.as_ref().is_none_or(|(_, shown)| other(shown)) {
                 let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy)?;
                 let sender = Sender::new(client, runtime.clone(), self.stop.clone());
                 kept.sender = Some((sender, identity.certificate.to_vec()));
