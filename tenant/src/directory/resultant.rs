@@ -56,7 +56,7 @@ pub fn password_policy(
         Ok(settings)
     };
     let mut candidates = of_domain(connection, domain, to(&[account])?)?;
-    if candidates.is_empty() && links::any(connection, domain.id, LinkKind::AppliesTo)? {
+    if candidates.is_empty() && links::any_applies_to(connection, domain.id)? {
         let primary = known.primary_group_id;
         let groups = members::groups_of(connection, domain, account, primary, Which::GlobalSecurity)?;
         let Some(groups) = groups else { return Ok(unclear) };

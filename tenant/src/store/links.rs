@@ -125,8 +125,10 @@ pub fn sources(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Whether a domain has any link of that kind.
-pub fn any(connection: &Connection, domain: i64, what: LinkKind) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM links WHERE domain = ?1 AND what = ?2 AND present = 1)";
-    Ok(connection.prepare_cached(sql)?.query_row((domain, kind_text(what)), |row| row.get(0))?)
+/// Whether any password settings object of a domain applies to anybody. Asked at each sign-in, so by the index, which
+/// SQLite takes for a kind that is written out alone.
+pub fn any_applies_to(connection: &Connection, domain: i64) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM links INDEXED BY links_applies_to
+               WHERE domain = ?1 AND what = 'applies-to' AND present = 1)";
+    Ok(connection.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
 }
