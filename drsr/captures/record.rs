@@ -130,7 +130,7 @@ impl Recorder {
 
     /// The next page of the domain, and the cursor moved; true when it was the last.
     async fn page(&mut self, name: &str) -> Result<bool, Error> {
-        let stub = self.ask(What::Domain(BASE), true).await?;
+        let stub = self.ask(What::Domain { dn: BASE, ancestors: true }, true).await?;
         save(name, &stub);
         let reply = reply::decode(&stub)?;
         // Within a cycle the vector stays what it was at its start: none here.
@@ -192,7 +192,7 @@ async fn changes(line: Line, security: Security) -> Result<(), Error> {
 
 async fn without_the_right(line: Line, security: Security) -> Result<(), Error> {
     let (mut recorder, _) = Recorder::bind(&line, security).await?;
-    let stub = recorder.ask(What::Domain(BASE), true).await?;
+    let stub = recorder.ask(What::Domain { dn: BASE, ancestors: true }, true).await?;
     save("missing-right.stub", &stub);
     Ok(())
 }

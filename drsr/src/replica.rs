@@ -42,6 +42,8 @@ pub struct Target {
     pub page_objects: u32,
     /// What is asked for besides what always is.
     pub further: Vec<Attribute>,
+    /// Whether containers are to come before what is in them.
+    pub ancestors: bool,
 }
 
 /// A session with a DC.
@@ -184,7 +186,7 @@ impl Session {
     async fn page_of(&mut self, cycle: &Cycle, what: Attributes) -> Result<Received, Error> {
         let (naming_context, further) = (self.naming_context.clone(), self.target.further.clone());
         let request = Request {
-            what: What::Domain(&naming_context),
+            what: What::Domain { dn: &naming_context, ancestors: self.target.ancestors },
             invocation_id: cycle.invocation_id,
             cookie: cycle.cookie,
             vector: cycle.vector(),
@@ -235,7 +237,7 @@ impl Session {
         let (mut links, mut quarantined) = (Vec::new(), Vec::new());
         loop {
             let request = Request {
-                what: What::Domain(&naming_context),
+                what: What::Domain { dn: &naming_context, ancestors: false },
                 invocation_id: cycle.invocation_id,
                 cookie: cycle.cookie,
                 vector: &[],
@@ -262,7 +264,7 @@ impl Session {
         let stub = self.association.call(CHANGES, &request.encode(self.handle)).await?;
         self.keys = self.newest_keys()?;
         let object = match request.what {
-            What::Domain(_) => None,
+            What::Domain { .. } => None,
             What::Object(object) => Some(object),
         };
         let asking = Asking { account: &self.target.account, naming_context: &self.naming_context, object };

@@ -232,7 +232,7 @@ impl Findings {
                 3,
             );
         };
-        let mut session = match Session::open(&config.directory, &[], domain, &[], None) {
+        let mut session = match Session::open(&config.directory, &config.scope, domain, &[], None) {
             Ok(session) => session,
             Err(error) => return self.fail("replication", error),
         };

@@ -111,7 +111,8 @@ pub fn check(file: &Path, config: &Config, json: bool) -> Result<u8, PhsError> {
 /// `check --objects`
 pub fn check_objects(config: &Config, json: bool) -> Result<u8, PhsError> {
     let (_runtime, stop) = runtime()?;
-    let session = Session::open(&config.directory, &[], &job::domain(&job::identity(config)?)?, &[], None)?;
+    let domain = job::domain(&job::identity(config)?)?;
+    let session = Session::open(&config.directory, &config.scope, &domain, &[], None)?;
     let unkept = |_| PhsError::Defect("the temporary file for what was seen cannot be written");
     let mut findings = Findings::new().map_err(unkept)?;
     let pages = session.pages().from(None, Reading::WithoutSecrets)?;

@@ -151,9 +151,9 @@ impl Config {
 }
 
 impl DirectoryConfig {
-    /// Reads the account's secret and puts it together with one of the DCs. `further`: attributes that are asked for
-    /// besides those that always are.
-    pub fn open(&self, controller: &Controller, further: &[Attribute]) -> Result<Directory, ConfigError> {
+    /// Reads the account's secret and puts it together with one of the DCs. With a scope it is asked for what that goes by.
+    pub fn open(&self, controller: &Controller, scope: Option<&Scope>) -> Result<Directory, ConfigError> {
+        let further = |scope: &Scope| scope.attributes().chain(self.alternate_login).collect();
         Ok(Directory {
             domain: self.domain.clone(),
             controller: controller.clone(),
@@ -161,7 +161,8 @@ impl DirectoryConfig {
             credential: self.secret.read()?,
             authentication: self.authentication,
             page_objects: self.page_objects,
-            further: further.to_vec(),
+            further: scope.map(further).unwrap_or_default(),
+            ancestors: scope.is_some_and(Scope::goes_by_place),
         })
     }
 }

@@ -1,7 +1,8 @@
 //! One cycle: pull → qualify → rehash → send → watermark, page by page.
 //!
-//! A page is moved along and never copied. Its rows are committed after its receipt; the cursor is committed with
-//! the last page's, and only if the tenant acknowledged it. A cycle that ends anywhere before that is begun again
+//! A page is moved along and never copied, and the steps overlap: while pages wait, one portion is derived and the one before it
+//! sent. Rows are committed after their receipts; the cursor is committed with the last page's, and only if the tenant
+//! acknowledged it. A cycle that ends anywhere before that is begun again
 //! from the old cursor, and derives nothing again that the tenant holds.
 //! Neighbours: `main` runs it with sockets, the tests without.
 
@@ -17,6 +18,7 @@ use crate::privileged;
 use crate::progress::Witness;
 use crate::pull::{PullError, Reading};
 use crate::qualify::{self, Batch, Rules};
+use crate::rehash::Derivers;
 use crate::scope::Scope;
 use crate::send::Tenant;
 use crate::stop::Stop;
@@ -30,8 +32,9 @@ use landbridge_drsr::drs::change::{Page, Progress, Sid};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::{Hello, LEVEL, Mode};
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::{info, instrument, warn};
 use uuid::Uuid;
 
@@ -160,6 +163,9 @@ impl std::fmt::Debug for Cycle<'_> {
 /// How long a wish to stop may go unheard while nothing comes from the DC.
 const LISTEN: Duration = Duration::from_millis(200);
 
+/// So long rows wait for their receipts while page follows page: to wait for these leaves the cores without work.
+const TOGETHER: Duration = Duration::from_secs(5);
+
 /// By which scope, and by which of its filters, the mirror was last brought in order.
 const PLACES: &str = "scope";
 const FILTER: &str = "filter";
@@ -260,18 +266,6 @@ impl Cycle<'_> {
             cycle: self.order.cycle,
             now: self.order.now,
         };
-        let mode = if full { Mode::FullCompare } else { Mode::Incremental };
-        let mut courier = Courier {
-            order: self.order,
-            mirror: self.mirror,
-            tenant: lent(&mut tenant),
-            witness: self.witness,
-            stop: self.stop,
-            mode,
-            generation,
-            most_swept: None,
-            tally: Tally { mode: if full { "full" } else { "incremental" }, ..Tally::default() },
-        };
         let other_rules = self.mirror.fact(PLACES)?.is_none_or(|places| places != self.places());
         let mut lost = false;
         for dn in self.order.scope.entries() {
@@ -288,31 +282,89 @@ impl Cycle<'_> {
         self.mirror.resolve(&rules.bounds)?;
         let mut unsettled = full || other_rules || lost || self.order.confirmed.is_some();
         unsettled |= self.fact(SWEEP)?.is_some_and(|from| from == FIRST);
+        let done = std::thread::scope(|scope| {
+            let mut courier = Courier {
+                order: self.order,
+                mirror: self.mirror,
+                tenant: lent(&mut tenant),
+                witness: self.witness,
+                derivers: Derivers::new(scope, self.order.profile, self.stop, self.witness),
+                on_the_way: VecDeque::new(),
+                mode: if full { Mode::FullCompare } else { Mode::Incremental },
+                generation,
+                most_swept: None,
+                tally: Tally { mode: if full { "full" } else { "incremental" }, ..Tally::default() },
+            };
+            self.carry(&pages, &rules, saved, &mut courier, unsettled)?;
+            Ok(courier.tally)
+        });
+        if done.is_err() {
+            self.mirror.rollback()?;
+        }
+        done
+    }
+
+    /// All pages, to the last receipt.
+    fn carry(
+        &mut self,
+        pages: &Receiver<Result<Page, PullError>>,
+        rules: &Rules<'_>,
+        saved: Option<&Saved>,
+        courier: &mut Courier<'_, '_>,
+        mut unsettled: bool,
+    ) -> Result<(), PhsError> {
         let mut first = true;
+        let mut began: Option<Instant> = None;
         loop {
-            let page = self.next(&pages)?;
+            let page = match pages.try_recv() {
+                Ok(page) => page?,
+                // Nothing is to be done meanwhile. That no page comes any more the next look says.
+                Err(_) => {
+                    self.settle(courier, &mut began)?;
+                    self.next(pages)?
+                }
+            };
             if let Some(objects) = page.objects_in_domain {
                 self.witness.total(objects.into());
             }
             let last = matches!(page.progress, Progress::Last(_));
             // Before any password is opened: links come last in the stream. Where all comes in one page they are in it.
-            if first && (full || !last) {
+            if first && (rules.full || !last) {
                 let (witness, stop) = (self.witness, self.stop);
                 self.transaction(|cycle| {
                     let Self { mirror, order, .. } = *cycle;
                     let pulse = || pulse(witness, stop);
-                    privileged::learn(mirror, cycle.singles, &order.domain, &order.scope, full, &pulse)
+                    privileged::learn(mirror, cycle.singles, &order.domain, &order.scope, rules.full, &pulse)
                 })?;
             }
             first = false;
             let objects = u64::try_from(page.changes.len()).unwrap_or(u64::MAX);
             courier.tally.read += objects;
-            self.transaction(|cycle| cycle.page(page, &rules, saved, &mut courier, &mut unsettled))?;
+            if began.is_none() {
+                self.mirror.begin()?;
+                began = Some(Instant::now());
+            }
+            self.page(page, rules, saved, courier, &mut unsettled)?;
+            if last || began.is_some_and(|began| began.elapsed() >= TOGETHER) {
+                self.settle(courier, &mut began)?;
+            }
             self.witness.read(objects);
             if last {
-                return Ok(courier.tally);
+                return Ok(());
+            }
+            if self.stop.is_raised() {
+                return Err(PhsError::Interrupted);
             }
         }
+    }
+
+    /// Waits for the receipts, and remembers what they are for.
+    fn settle(&self, courier: &mut Courier<'_, '_>, began: &mut Option<Instant>) -> Result<(), PhsError> {
+        courier.settle()?;
+        if began.take().is_some() {
+            self.mirror.commit()?;
+        }
+        Ok(())
     }
 
     /// Waits for a page. The DC may think for a minute; a wish to stop is heard at once.
@@ -337,7 +389,7 @@ impl Cycle<'_> {
         mut page: Page,
         rules: &Rules<'_>,
         saved: Option<&Saved>,
-        courier: &mut Courier<'_>,
+        courier: &mut Courier<'_, '_>,
         unsettled: &mut bool,
     ) -> Result<(), PhsError> {
         let progress = std::mem::replace(&mut page.progress, Progress::More);
@@ -348,10 +400,12 @@ impl Cycle<'_> {
                 // The page is not read again as news if the cycle ends before its last one.
                 self.remember(SWEEP, FIRST)?;
             }
-            return courier.deliver(batch, None).map(|_| ());
+            return courier.deliver(batch, None);
         };
         // A run that only looks says in any case who is held back.
         if *unsettled || self.fact(SWEEP)?.is_some() || !rules.secrets {
+            // What was refused, or could not be read, is written down by now.
+            courier.settle()?;
             self.sweep(&mut batch, rules, courier, *unsettled)?;
         } else {
             courier.tally.held = self.mirror.fact(HELD)?.and_then(|held| held.parse().ok()).unwrap_or(0);
@@ -368,8 +422,8 @@ impl Cycle<'_> {
             let Order { guard, confirmed, .. } = self.order;
             courier.most_swept = Some(guard.most_forgotten(self.leaving()?.present, *confirmed));
         }
-        let receipt = courier.deliver(batch, Some(&name))?;
-        if let Some(receipt) = receipt {
+        courier.deliver(batch, Some(&name))?;
+        if let Some(receipt) = courier.settle()? {
             match watermark::may_store(&name, courier.generation, &receipt) {
                 Verdict::Store => {}
                 Verdict::OtherGeneration => return Err(PhsError::TenantReplaced),

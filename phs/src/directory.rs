@@ -10,8 +10,8 @@ use crate::discover::controllers;
 use crate::distrust::Distrusted;
 use crate::error::PhsError;
 use crate::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
+use crate::scope::Scope;
 use landbridge_drsr::Error;
-use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::{Page, Progress, Sid};
 use landbridge_drsr::drs::cursor::Cursor;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -47,11 +47,11 @@ impl std::fmt::Debug for Session {
 
 impl Session {
     /// Connects to the first DC of the list that serves: that takes the account, replicates, and holds the domain with
-    /// this SID. `further`: attributes that are asked for besides. `distrusted`: whoever is passed over; `last`: one that is tried
+    /// this SID. `scope`: it is asked for what that goes by. `distrusted`: whoever is passed over; `last`: one that is tried
     /// after all others.
     pub fn open(
         config: &DirectoryConfig,
-        further: &[Attribute],
+        scope: &Scope,
         domain: &Sid,
         distrusted: &[Distrusted],
         last: Option<&str>,
@@ -60,7 +60,7 @@ impl Session {
         known.sort_by_key(|controller| Some(controller.name.as_str()) == last);
         let mut failed = None;
         for controller in known {
-            let directory = Arc::new(config.open(&controller, further)?);
+            let directory = Arc::new(config.open(&controller, Some(scope))?);
             let opened = open(&directory, domain).and_then(|(connection, invocation_id)| {
                 if distrusted.iter().any(|one| one.invocation_id == invocation_id) {
                     return Err(PullError::Distrusted { controller: controller.name.clone() });
@@ -73,8 +73,8 @@ impl Session {
                         directory,
                         invocation_id,
                         opened: Instant::now(),
-                        alone: Some(connection),
-                        paging: Arc::default(),
+                        alone: None,
+                        paging: Arc::new(Mutex::new(Some(connection))),
                     });
                 }
                 Err(why) if is_unknown_object(&why) => {
@@ -118,8 +118,8 @@ impl Session {
         Ok(page?)
     }
 
-    /// Pulls pages on a thread of its own: one is read while another is worked on, and more never live at once. The
-    /// thread ends with the last page, an error, or when nobody listens.
+    /// Pulls pages on a thread of its own: one is read while another waits and a third is worked on, and more never live at
+    /// once. The thread ends with the last page, an error, or when nobody listens.
     pub fn pages(&self) -> Pages {
         Pages { directory: self.directory.clone(), paging: self.paging.clone() }
     }
@@ -162,7 +162,7 @@ impl Pages {
         what: Reading,
     ) -> Result<Receiver<Result<Page, PullError>>, PhsError> {
         let Self { directory, paging } = self.clone();
-        let (sender, receiver) = sync_channel(0);
+        let (sender, receiver) = sync_channel(1);
         let pull = move || {
             let mut connection = None;
             let mut page = first(&directory, held(&paging).take(), start.as_ref(), what, &mut connection);
@@ -225,7 +225,7 @@ pub fn invocation_id(
     controller: &Controller,
     domain: &Sid,
 ) -> Result<Uuid, PhsError> {
-    Ok(open(&config.open(controller, &[])?, domain)?.1)
+    Ok(open(&config.open(controller, None)?, domain)?.1)
 }
 
 /// Whether it replicates at all is said with the first read, not with the bind.

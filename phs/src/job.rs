@@ -149,9 +149,8 @@ impl Job<'_> {
     /// A DC that is not believed is looked at again when connections are made: it may have been restored since.
     fn open(&self, domain: &Sid, last: Option<&str>) -> Result<Session, PhsError> {
         let config = &self.config.directory;
-        let further: Vec<_> = self.config.scope.attributes().chain(config.alternate_login).collect();
         let distrusted = distrust::all(self.mirror)?;
-        let session = Session::open(config, &further, domain, &distrusted, last)?;
+        let session = Session::open(config, &self.config.scope, domain, &distrusted, last)?;
         let serves = &session.controller().name;
         distrust::lift(self.mirror, serves, session.invocation_id())?;
         for one in distrusted.iter().filter(|one| one.controller != *serves) {

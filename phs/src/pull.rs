@@ -61,6 +61,8 @@ pub struct Directory {
     pub page_objects: u32,
     /// What is asked for besides what always is: attributes that the scope goes by.
     pub further: Vec<Attribute>,
+    /// Whether containers come before what is in them.
+    pub ancestors: bool,
 }
 
 /// A DC.
@@ -207,6 +209,7 @@ impl Connection {
             authentication: directory.authentication,
             page_objects: directory.page_objects,
             further: directory.further.clone(),
+            ancestors: directory.ancestors,
         };
         let replica = Replica::new(target, &directory.credential).map_err(|error| sockets.refused(error))?;
         let mut connection = Self { replica, sockets, sent: 0 };

@@ -1,15 +1,23 @@
 //! The last file that sees an NT hash: opened and consumed into a salted digest in one step, on all cores, on
-//! threads of its own.
+//! threads of its own that last as long as the cycle. They go from one portion to the next without a pause: whoever
+//! sends the portion before does so meanwhile.
 //! Before it on the road: `qualify`. After it: `send`.
 
+use crate::error::PhsError;
+use crate::progress::Witness;
 use crate::qualify::Sealed;
 use crate::stop::Stop;
 use landbridge_crypto::drs_secret::DrsSecretError;
 use landbridge_crypto::lanes;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_drsr::drs::change::Stamp;
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::thread::{Scope, ScopedJoinHandle};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A password that is wanted.
@@ -34,86 +42,244 @@ pub struct Derived {
     pub digest: Result<SaltedDigest, DrsSecretError>,
 }
 
-/// Derives all of them, in no order. Ends early, with what there is, when a stop is wished for. `each` is told
-/// of every derivation.
-pub fn rehash(work: Vec<Work>, profile: Profile, stop: &Stop, each: &(dyn Fn() + Sync)) -> Vec<Derived> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    // A thread costs about as much as three cheap derivations.
-    let worth = match profile {
+/// How long a wish to stop, or the end of a thread, may go unheard.
+const LISTEN: Duration = Duration::from_millis(100);
+
+/// Derives portions one after the other. Whoever gives them bounds how many wait. Its threads end with it.
+pub struct Derivers<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    shared: Arc<Shared<'env>>,
+    /// The only end that work is put in: without it the threads find the queue closed.
+    work: Option<Sender<(usize, Work)>>,
+    done: (Sender<(usize, Derived)>, Receiver<(usize, Derived)>),
+    threads: Vec<ScopedJoinHandle<'scope, ()>>,
+    /// Of each portion that was not handed out: how many it has, and those that are done.
+    portions: VecDeque<(usize, Vec<Derived>)>,
+    handed_out: usize,
+}
+
+struct Shared<'env> {
+    profile: Profile,
+    stop: &'env Stop,
+    witness: &'env dyn Witness,
+    queue: Mutex<Receiver<(usize, Work)>>,
+    /// Those that wait, and those under way.
+    left: AtomicUsize,
+    /// Nobody wants what is left.
+    over: AtomicBool,
+}
+
+impl std::fmt::Debug for Derivers<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Derivers").field("threads", &self.threads.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'scope, 'env> Derivers<'scope, 'env> {
+    /// Without threads yet: they come with the work. `witness` is told of every derivation.
+    pub fn new(
+        scope: &'scope Scope<'scope, 'env>,
+        profile: Profile,
+        stop: &'env Stop,
+        witness: &'env dyn Witness,
+    ) -> Self {
+        let (work, queue) = channel();
+        let shared = Shared {
+            profile,
+            stop,
+            witness,
+            queue: Mutex::new(queue),
+            left: AtomicUsize::new(0),
+            over: AtomicBool::new(false),
+        };
+        Self {
+            scope,
+            shared: Arc::new(shared),
+            work: Some(work),
+            done: channel(),
+            threads: Vec::new(),
+            portions: VecDeque::new(),
+            handed_out: 0,
+        }
+    }
+
+    /// Begins a portion, whatever else is under way.
+    pub fn begin(&mut self, portion: Vec<Work>) -> Result<(), PhsError> {
+        let number = self.handed_out + self.portions.len();
+        self.portions.push_back((portion.len(), Vec::with_capacity(portion.len())));
+        let left = self.shared.left.fetch_add(portion.len(), Ordering::Relaxed) + portion.len();
+        for work in portion {
+            let given = self.work.as_ref().is_some_and(|queue| queue.send((number, work)).is_ok());
+            if !given {
+                return Err(PhsError::Defect("nobody takes what is to be derived"));
+            }
+        }
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        while self.threads.len() < cores.min(left.div_ceil(worth(self.shared.profile))) {
+            let (shared, done) = (self.shared.clone(), self.done.0.clone());
+            let thread = std::thread::Builder::new().name("derive".to_owned());
+            let spawned = thread.spawn_scoped(self.scope, move || shared.derive(cores, &done));
+            self.threads
+                .push(spawned.map_err(|_| PhsError::Defect("the system gives no thread to derive with"))?);
+        }
+        Ok(())
+    }
+
+    /// Waits for the oldest portion that was begun: all of it, in no order. An error when a stop is wished for.
+    pub fn finish(&mut self) -> Result<Vec<Derived>, PhsError> {
+        while let Some((due, derived)) = self.portions.front() {
+            if derived.len() == *due {
+                break;
+            }
+            match self.done.1.recv_timeout(LISTEN) {
+                Ok((number, one)) => {
+                    let portion = self.portions.get_mut(number.saturating_sub(self.handed_out));
+                    portion.map(|(_, derived)| derived.push(one));
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    if self.shared.stop.is_raised() {
+                        return Err(PhsError::Interrupted);
+                    }
+                    if self.threads.iter().any(ScopedJoinHandle::is_finished) {
+                        return Err(PhsError::Defect("a deriving thread ended early"));
+                    }
+                }
+            }
+        }
+        self.handed_out += 1;
+        Ok(self.portions.pop_front().map(|(_, derived)| derived).unwrap_or_default())
+    }
+}
+
+impl Drop for Derivers<'_, '_> {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::Relaxed);
+        self.work = None;
+        for thread in self.threads.drain(..) {
+            // One that panicked was missed already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared<'_> {
+    /// One thread's work, side by side on its lanes, until there is no queue any more.
+    fn derive(&self, threads: usize, done: &Sender<(usize, Derived)>) {
+        let answer = |number, derived| {
+            self.left.fetch_sub(1, Ordering::Relaxed);
+            self.witness.derived();
+            // Nobody listens once it is over.
+            let _ = done.send((number, derived));
+        };
+        let next = |under_way: usize| loop {
+            // None takes more side by side than would leave another thread without.
+            let share = self.left.load(Ordering::Relaxed).div_ceil(threads);
+            if self.is_over() || (under_way > 0 && under_way >= share) {
+                return None;
+            }
+            let (number, Work { object, rid, sealed }) = self.take(under_way == 0)?;
+            let stamp = sealed.hash.stamp;
+            match sealed.hash.open(&sealed.keys, rid) {
+                Ok(hash) => return Some((hash, (number, object, stamp))),
+                Err(why) => answer(number, Derived { object, stamp, digest: Err(why) }),
+            }
+        };
+        lanes::derive(self.profile, next, |(number, object, stamp), digest| {
+            answer(number, Derived { object, stamp, digest: Ok(digest) });
+        });
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed) || self.stop.is_raised()
+    }
+
+    /// The next in the queue. One that waits for it holds the queue: then there is none for whoever does not wait.
+    fn take(&self, wait: bool) -> Option<(usize, Work)> {
+        if wait {
+            return self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
+        }
+        match self.queue.try_lock() {
+            Ok(queue) => queue.try_recv().ok(),
+            Err(TryLockError::Poisoned(queue)) => queue.into_inner().try_recv().ok(),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+/// A thread costs about as much as so many derivations.
+fn worth(profile: Profile) -> usize {
+    match profile {
         Profile::Strong => 1,
         Profile::Entra => 3,
-    };
-    let threads = cores.min(work.len().div_ceil(worth)).max(1);
-    let capacity = work.len();
-    // No thread takes more side by side than would leave another one without.
-    let share = capacity.div_ceil(threads);
-    let queue = Mutex::new(work.into_iter());
-    let derive = || {
-        let (mut derived, mut unopened) = (Vec::new(), Vec::new());
-        let next = |under_way: usize| {
-            while under_way < share && !stop.is_raised() {
-                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Work { object, rid, sealed } = next?;
-                let stamp = sealed.hash.stamp;
-                match sealed.hash.open(&sealed.keys, rid) {
-                    Ok(hash) => return Some((hash, (object, stamp))),
-                    Err(why) => unopened.push(Derived { object, stamp, digest: Err(why) }),
-                }
-                each();
-            }
-            None
-        };
-        lanes::derive(profile, next, |(object, stamp), digest| {
-            derived.push(Derived { object, stamp, digest: Ok(digest) });
-            each();
-        });
-        derived.append(&mut unopened);
-        derived
-    };
-    let mut all = Vec::with_capacity(capacity);
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(derive)).collect();
-        all.extend(derive());
-        for other in others {
-            // A thread that panicked derived nothing; its accounts are missing and the caller sees that.
-            all.extend(other.join().unwrap_or_default());
-        }
-    });
-    all
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::progress::Silent;
     use landbridge_crypto::drs_secret::SessionKeys;
     use landbridge_drsr::drs::change::SealedNtHash;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
-    fn unopenable(count: u128) -> Vec<Work> {
+    struct Counting(AtomicU32);
+
+    impl Witness for Counting {
+        fn total(&self, _: u64) {}
+        fn read(&self, _: u64) {}
+        fn derived(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn sent(&self, _: u64) {}
+    }
+
+    fn unopenable(objects: std::ops::Range<u128>) -> Vec<Work> {
         let stamp = Stamp { version: 1, time: 1, invocation_id: Uuid::nil() };
         let sealed =
             || Sealed { hash: SealedNtHash::sealed(stamp, vec![7; 36]), keys: Arc::new(SessionKeys::new()) };
-        (0..count).map(|n| Work { object: Uuid::from_u128(n), rid: 1105, sealed: sealed() }).collect()
+        objects.map(|n| Work { object: Uuid::from_u128(n), rid: 1105, sealed: sealed() }).collect()
     }
 
     #[test]
-    fn every_password_is_answered_for_once() {
-        let told = AtomicU32::new(0);
-        let derived = rehash(unopenable(50), Profile::Entra, &Stop::new(), &|| {
-            told.fetch_add(1, Ordering::Relaxed);
+    fn every_password_is_answered_for_once_and_with_its_own_portion() {
+        let (stop, witness) = (Stop::new(), Counting(AtomicU32::new(0)));
+        let portions = [0..50, 50..50, 50..51, 51..400];
+        std::thread::scope(|scope| {
+            let mut derivers = Derivers::new(scope, Profile::Entra, &stop, &witness);
+            for two in portions.chunks(2) {
+                for portion in two {
+                    derivers.begin(unopenable(portion.clone())).unwrap();
+                }
+                for portion in two {
+                    let derived = derivers.finish().unwrap();
+                    assert!(derived.iter().all(|d| d.digest.is_err()), "nothing opens without a session key");
+                    let mut objects: Vec<_> = derived.iter().map(|d| d.object.as_u128()).collect();
+                    objects.sort_unstable();
+                    assert_eq!(objects, portion.clone().collect::<Vec<_>>());
+                }
+            }
         });
-        let mut objects: Vec<_> = derived.iter().map(|d| d.object.as_u128()).collect();
-        objects.sort_unstable();
-        assert_eq!(objects, (0..50).collect::<Vec<_>>());
-        assert_eq!(told.into_inner(), 50);
-        assert!(derived.iter().all(|d| d.digest.is_err()), "nothing opens without a session key");
+        assert_eq!(witness.0.into_inner(), 400);
     }
 
     #[test]
     fn a_wish_to_stop_ends_it() {
         let stop = Stop::new();
         stop.raise();
-        assert!(rehash(unopenable(5), Profile::Strong, &stop, &|| {}).is_empty());
+        std::thread::scope(|scope| {
+            let mut derivers = Derivers::new(scope, Profile::Strong, &stop, &Silent);
+            derivers.begin(unopenable(0..5)).unwrap();
+            assert!(matches!(derivers.finish(), Err(PhsError::Interrupted)));
+        });
+    }
+
+    #[test]
+    fn what_nobody_waits_for_any_more_holds_nobody_up() {
+        let stop = Stop::new();
+        std::thread::scope(|scope| {
+            let mut derivers = Derivers::new(scope, Profile::Strong, &stop, &Silent);
+            derivers.begin(unopenable(0..100_000)).unwrap();
+        });
     }
 }

@@ -119,6 +119,11 @@ impl Scope {
         self.groups.iter().chain(&self.password_groups).map(String::as_str)
     }
 
+    /// Whether it matters in which OU somebody is.
+    pub fn goes_by_place(&self) -> bool {
+        !self.include.is_empty() || !self.exclude.is_empty()
+    }
+
     fn terms(&self) -> impl Iterator<Item = &Term> {
         self.with.iter().chain(&self.without)
     }

@@ -73,7 +73,6 @@ impl std::fmt::Display for ObjectId {
 /// DRS_OPTIONS (MS-DRSR 5.41)
 const WRITABLE: u32 = 0x0000_0010;
 const INIT_SYNC: u32 = 0x0000_0020;
-/// Containers come before what is in them.
 const GET_ANCESTORS: u32 = 0x0000_0800;
 const GET_NC_SIZE: u32 = 0x0000_1000;
 const SPECIAL_SECRET_PROCESSING: u32 = 0x0040_0000;
@@ -124,8 +123,13 @@ impl Attributes {
 /// A domain's changes, or one object.
 #[derive(Debug, Clone, Copy)]
 pub enum What<'a> {
-    /// By distinguished name.
-    Domain(&'a str),
+    /// All of it.
+    Domain {
+        /// Its distinguished name.
+        dn: &'a str,
+        /// Containers come before what is in them, which costs the DC a search for each object.
+        ancestors: bool,
+    },
     /// Alone.
     Object(&'a ObjectId),
 }
@@ -138,8 +142,8 @@ impl Request<'_> {
             flags |= SPECIAL_SECRET_PROCESSING;
         }
         let extended = match self.what {
-            What::Domain(_) => {
-                flags |= GET_NC_SIZE | GET_ANCESTORS;
+            What::Domain { ancestors, .. } => {
+                flags |= GET_NC_SIZE | if ancestors { GET_ANCESTORS } else { 0 };
                 0
             }
             What::Object(_) => REPLICATE_OBJECT,
@@ -167,7 +171,7 @@ impl Request<'_> {
         stub.pointer(true);
 
         match self.what {
-            What::Domain(dn) => dsname::write(&mut stub, Uuid::nil(), None, dn),
+            What::Domain { dn, .. } => dsname::write(&mut stub, Uuid::nil(), None, dn),
             What::Object(ObjectId::Guid(guid)) => dsname::write(&mut stub, *guid, None, ""),
             What::Object(ObjectId::Sid(sid)) => dsname::write(&mut stub, Uuid::nil(), Some(sid), ""),
             What::Object(ObjectId::Dn(dn)) => dsname::write(&mut stub, Uuid::nil(), None, dn),

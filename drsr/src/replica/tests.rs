@@ -31,6 +31,7 @@ impl Bench {
             authentication: Authentication::Kerberos,
             page_objects: 100,
             further: Vec::new(),
+            ancestors: false,
         };
         let security = Security::pretend(KEY);
         let replica = Replica { machine: Machine::new(|line| session(line, target, security)) };

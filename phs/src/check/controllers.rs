@@ -93,8 +93,10 @@ fn look_at(
         }
     }
     let mut tell = |what, outcome| looked.looks.push(Look { what, outcome });
-    let opened = config.open(controller, &[Attribute::SecurityDescriptor]).map_err(PhsError::from);
-    let opened = opened.and_then(|directory| Ok(Connection::open(&directory)?));
+    let opened = config.open(controller, None).map_err(PhsError::from).and_then(|mut directory| {
+        directory.further.push(Attribute::SecurityDescriptor);
+        Ok(Connection::open(&directory)?)
+    });
     let mut connection = match opened {
         Ok(connection) => connection,
         Err(why) => {

@@ -1,5 +1,5 @@
 //! Takes a batch to the tenant: asks what is wanted, has only that derived, uploads, and writes down what the
-//! receipt says.
+//! receipt says. One portion is derived while the one before it is uploaded.
 //! Neighbours: `super` hands batches over, `rehash` derives, `send` has the sockets.
 
 use super::{Order, Tally};
@@ -7,9 +7,8 @@ use crate::error::PhsError;
 use crate::mirror::{Mirror, Sent};
 use crate::progress::Witness;
 use crate::qualify::{Batch, Draft};
-use crate::rehash::{Work, rehash};
+use crate::rehash::{Derivers, Work};
 use crate::send::Tenant;
-use crate::stop::Stop;
 use crate::translate;
 use landbridge_drsr::drs::change::Sid;
 use landbridge_wire::bounded::{List, Text};
@@ -17,7 +16,7 @@ use landbridge_wire::upload::{
     Attribute, AttributeValue, CursorName, DomainPolicy, Link, MAX_LINKS, Mode, Offer, Password, Presence,
     Receipt, Record, Upload,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use tracing::{debug, warn};
 use uuid::Uuid;
 
@@ -28,13 +27,18 @@ const BYTES: usize = 1 << 20;
 /// So many differences of a dry run are kept.
 pub(super) const NAMED: usize = 1_000;
 
-pub(super) struct Courier<'a> {
+/// Portions whose passwords are derived while an earlier one is sent: enough that no core waits for the tenant.
+const AHEAD: usize = 1;
+
+pub(super) struct Courier<'a, 'scope> {
     pub(super) order: &'a Order,
     pub(super) mirror: &'a Mirror,
     /// None in a dry run: then it only counts.
     pub(super) tenant: Option<&'a mut dyn Tenant>,
     pub(super) witness: &'a dyn Witness,
-    pub(super) stop: &'a Stop,
+    pub(super) derivers: Derivers<'scope, 'a>,
+    /// What is being derived, the oldest first.
+    pub(super) on_the_way: VecDeque<Load>,
     pub(super) mode: Mode,
     /// The tenant's, at the hello.
     pub(super) generation: Uuid,
@@ -70,26 +74,23 @@ pub enum Sign {
 
 /// What one upload carries.
 #[derive(Default)]
-struct Load<'a> {
+pub(super) struct Load {
     drafts: Vec<Draft>,
     links: Vec<Link>,
     policy: Option<DomainPolicy>,
-    commit: Option<&'a CursorName>,
+    commit: Option<CursorName>,
 }
 
-impl Courier<'_> {
-    /// Whether nothing was sent in this cycle.
+impl Courier<'_, '_> {
+    /// Whether nothing was sent in this cycle, and nothing is on the way.
     pub(super) fn is_idle(&self) -> bool {
-        self.tally.records_sent == 0 && self.tally.links_sent == 0 && !self.tally.policy_sent
+        let sent = self.tally.records_sent > 0 || self.tally.links_sent > 0 || self.tally.policy_sent;
+        !sent && self.on_the_way.is_empty()
     }
 
-    /// Delivers a batch: objects first, then links. With `commit` the last upload says that the cycle is complete, and
-    /// its receipt is given back; without, nothing is sent for an empty batch.
-    pub(super) fn deliver(
-        &mut self,
-        batch: Batch,
-        commit: Option<&CursorName>,
-    ) -> Result<Option<Receipt>, PhsError> {
+    /// Sends a batch on its way: objects first, then links. With `commit` the last upload says that the cycle is complete;
+    /// without, nothing is sent for an empty batch. What is on the way has arrived with [`Self::settle`].
+    pub(super) fn deliver(&mut self, batch: Batch, commit: Option<&CursorName>) -> Result<(), PhsError> {
         let Batch { drafts, mut links, entered, mut policy, .. } = batch;
         let enters: HashSet<Uuid> = entered.iter().copied().collect();
         // Those to whoever enters are told with him.
@@ -103,6 +104,7 @@ impl Courier<'_> {
             name,
             what: what.to_owned(),
         }));
+        let commit = commit.cloned();
         let mut drafts = drafts.into_iter().peekable();
         while drafts.peek().is_some() {
             let load = Load { drafts: portion(&mut drafts), policy: policy.take(), ..Load::default() };
@@ -121,7 +123,12 @@ impl Courier<'_> {
         if commit.is_some() || policy.is_some() {
             return self.upload(Load { policy, commit, ..Load::default() });
         }
-        Ok(None)
+        Ok(())
+    }
+
+    /// Waits until all that is on the way has arrived: gives back the last receipt, if there is one.
+    pub(super) fn settle(&mut self) -> Result<Option<Receipt>, PhsError> {
+        self.send_but(0)
     }
 
     /// Tells all links of objects that entered, and those of others to them: the tenant has none of an object that it
@@ -157,9 +164,26 @@ impl Courier<'_> {
         Ok(())
     }
 
-    fn upload(&mut self, load: Load<'_>) -> Result<Option<Receipt>, PhsError> {
+    fn upload(&mut self, mut load: Load) -> Result<(), PhsError> {
+        let work = self.wanted(&mut load.drafts)?;
+        self.derivers.begin(work)?;
+        self.on_the_way.push_back(load);
+        self.send_but(AHEAD).map(|_| ())
+    }
+
+    /// Sends the oldest, but leaves so many on the way.
+    fn send_but(&mut self, ahead: usize) -> Result<Option<Receipt>, PhsError> {
+        let mut last = None;
+        while self.on_the_way.len() > ahead {
+            let Some(load) = self.on_the_way.pop_front() else { break };
+            last = self.send(load)?;
+        }
+        Ok(last)
+    }
+
+    fn send(&mut self, load: Load) -> Result<Option<Receipt>, PhsError> {
         let Load { mut drafts, links, policy, commit } = load;
-        let digests = self.derive(&mut drafts)?;
+        let digests = self.derived(&mut drafts)?;
         let Some(tenant) = self.tenant.as_deref_mut() else {
             self.count(&drafts, &links, policy.is_some());
             return Ok(None);
@@ -176,8 +200,8 @@ impl Courier<'_> {
             policy,
             records: List::new(records).map_err(|_| PhsError::Defect("an upload of too many records"))?,
             links: List::new(links).map_err(|_| PhsError::Defect("an upload of too many links"))?,
-            commit: commit.cloned(),
             most_swept: self.most_swept.filter(|_| commit.is_some()),
+            commit,
         };
         let receipt = tenant.upload(&upload)?;
         self.tally.policy_sent |= upload.policy.is_some();
@@ -210,14 +234,14 @@ impl Courier<'_> {
         self.tally.differences.extend(differences.take(room));
     }
 
-    /// Has those passwords derived that the tenant lacks; the others are let go unopened.
-    fn derive(&mut self, drafts: &mut [Draft]) -> Result<HashMap<Uuid, Password>, PhsError> {
+    /// The passwords that the tenant lacks; the others are let go unopened.
+    fn wanted(&mut self, drafts: &mut [Draft]) -> Result<Vec<Work>, PhsError> {
         let offered: Vec<_> = drafts
             .iter()
             .filter_map(|draft| Some((draft.object, translate::stamp(draft.password.as_ref()?.hash.stamp))))
             .collect();
         let Some(tenant) = self.tenant.as_deref_mut().filter(|_| !offered.is_empty()) else {
-            return Ok(HashMap::new());
+            return Ok(Vec::new());
         };
         let passwords = List::new(offered).map_err(|_| PhsError::Defect("an offer of too many passwords"))?;
         let wanted = tenant.offer(&Offer { instance: self.order.instance, passwords })?;
@@ -227,15 +251,13 @@ impl Courier<'_> {
             let Some(rid) = draft.sid.as_ref().map(Sid::rid) else { continue };
             work.extend(draft.password.take().map(|sealed| Work { object: draft.object, rid, sealed }));
         }
-        let (due, witness) = (work.len(), self.witness);
-        let derived = rehash(work, self.order.profile, self.stop, &|| witness.derived());
-        if self.stop.is_raised() {
-            return Err(PhsError::Interrupted);
-        }
-        if derived.len() != due {
-            return Err(PhsError::Defect("a deriving thread ended early"));
-        }
-        let mut digests = HashMap::with_capacity(due);
+        Ok(work)
+    }
+
+    /// Waits for the digests of the oldest portion.
+    fn derived(&mut self, drafts: &mut [Draft]) -> Result<HashMap<Uuid, Password>, PhsError> {
+        let derived = self.derivers.finish()?;
+        let mut digests = HashMap::with_capacity(derived.len());
         for one in derived {
             match one.digest {
                 Ok(digest) => {

@@ -26,7 +26,7 @@ impl Cycle<'_> {
         &mut self,
         batch: &mut Batch,
         rules: &Rules<'_>,
-        courier: &mut Courier<'_>,
+        courier: &mut Courier<'_, '_>,
         anew: bool,
     ) -> Result<(), PhsError> {
         self.mirror.resolve(&rules.bounds)?;
