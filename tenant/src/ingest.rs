@@ -227,7 +227,7 @@ fn sweep(page: &record::Page<'_>, upload: &Upload, outcome: &mut Outcome) -> Res
     let record::Page { transaction, domain, now, .. } = *page;
     for object in objects::unnamed_in(transaction, domain.id, upload.cycle)? {
         objects::set_presence(transaction, object, Presence::OutOfScope, now)?;
-        names::set(transaction, object, &[])?;
+        names::set(transaction, object, &names::of(transaction, object)?, &[])?;
         page.left(object, outcome)?;
         links::drop_from(transaction, domain.id, object)?;
         outcome.erased += u32::from(digests::erase(transaction, object)?);

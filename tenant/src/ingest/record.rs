@@ -4,7 +4,7 @@
 use super::Outcome;
 use super::privileged::is_privileged;
 use crate::directory::names_of;
-use crate::store::attributes::Take;
+use crate::store::attributes::{Attributes, Take};
 use crate::store::domains::{Domain, sub_authority};
 use crate::store::objects::Object;
 use crate::store::{Store, StoreError, attributes, audit, digests, group_policies, links, names, objects};
@@ -65,12 +65,24 @@ impl Page<'_> {
         }
         let replace = self.full_compare.is_some() && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
         let mut changed = self.object(record, held.as_ref())?;
-        let attributes_changed = self.attributes(record, replace)?;
+        let take = match (replace, record.presence) {
+            (false, _) => Take::Greater,
+            (true, Presence::Present) => Take::All,
+            // Those who left are told with little or nothing; what was known of them stays for whoever asks why.
+            (true, _) => Take::Whatever,
+        };
+        let (attributes_changed, known) = attributes::take(
+            self.transaction,
+            record.object,
+            record.attributes.as_slice(),
+            take,
+            held.is_none(),
+        )?;
         let entered = held.as_ref().is_none_or(|h| h.presence != record.presence);
         changed |= attributes_changed;
-        let digest = self.digest(record, replace, outcome)?;
+        let digest = self.digest(record, &known, replace, outcome)?;
         if record.kind == Kind::Account && (attributes_changed || entered) {
-            self.names(record, outcome)?;
+            self.names(record, &known, held.is_none(), outcome)?;
         }
         if record.presence != Presence::Present {
             if entered {
@@ -115,21 +127,13 @@ impl Page<'_> {
         Ok(changed)
     }
 
-    fn attributes(&self, record: &Record, replace: bool) -> Result<bool, StoreError> {
-        let take = if replace { Take::Whatever } else { Take::Greater };
-        let sent = record.attributes.as_slice();
-        let mut changed = false;
-        // Those who left are told with little or nothing; what was known of them stays for whoever asks why.
-        if replace && record.presence == Presence::Present {
-            changed |= attributes::keep_only(self.transaction, record.object, sent)?;
-        }
-        for attribute in sent {
-            changed |= attributes::put(self.transaction, record.object, attribute, take)?;
-        }
-        Ok(changed)
-    }
-
-    fn digest(&self, record: &Record, replace: bool, outcome: &mut Outcome) -> Result<Digest, StoreError> {
+    fn digest(
+        &self,
+        record: &Record,
+        known: &Attributes,
+        replace: bool,
+        outcome: &mut Outcome,
+    ) -> Result<Digest, StoreError> {
         if record.presence != Presence::Present {
             self.erase(record.object, "no longer present", outcome)?;
             return Ok(Digest::None);
@@ -141,9 +145,8 @@ impl Page<'_> {
         }
         // Asked for every record: an adminCount that arrives alone erases what was taken before.
         if !self.domain.allow_privileged {
-            let known = attributes::of(self.transaction, record.object)?;
             let rid = record.sid.as_ref().and_then(|sid| rid_of(sid.as_str(), &self.domain.sid));
-            if record.privileged || rid.is_none_or(|rid| is_privileged(rid, &known)) {
+            if record.privileged || rid.is_none_or(|rid| is_privileged(rid, known)) {
                 self.erase(record.object, "became privileged", outcome)?;
                 return Ok(no);
             }
@@ -227,16 +230,22 @@ impl Page<'_> {
 
     /// Derives the names anew. One that another account holds already is put on the record when it arrives: from
     /// then on it signs neither in.
-    fn names(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
+    fn names(
+        &self,
+        record: &Record,
+        known: &Attributes,
+        new: bool,
+        outcome: &mut Outcome,
+    ) -> Result<(), StoreError> {
         let names = match record.presence {
-            Presence::Present => names_of(self.domain, &attributes::of(self.transaction, record.object)?),
+            Presence::Present => names_of(self.domain, known),
             Presence::Deleted | Presence::Privileged | Presence::OutOfScope => Vec::new(),
         };
-        let before = names::of(self.transaction, record.object)?;
+        let before = if new { Vec::new() } else { names::of(self.transaction, record.object)? };
         if before == names {
             return Ok(());
         }
-        names::set(self.transaction, record.object, &names)?;
+        names::set(self.transaction, record.object, &before, &names)?;
         for name in names.iter().filter(|name| !before.contains(name)) {
             let other = names::holders(self.transaction, name)?.into_iter().find(|o| *o != record.object);
             if let Some(other) = other {

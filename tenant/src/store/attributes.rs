@@ -72,17 +72,15 @@ pub struct Attributes {
 pub enum Take {
     /// To a greater stamp only.
     Greater,
-    /// To whatever is sent: a full compare.
+    /// To whatever is sent.
     Whatever,
+    /// To whatever is sent, and to its absence: what AD does not send in a full compare it never had.
+    All,
 }
 
 /// All that is known of an object.
 pub fn of(connection: &Connection, object: Uuid) -> Result<Attributes, StoreError> {
-    let mut known = Attributes::default();
-    for (name, _, value) in stored(connection, object)? {
-        place(&mut known, &name, value)?;
-    }
-    Ok(known)
+    known(stored(connection, object)?)
 }
 
 /// The stamp of each attribute that was told, by name.
@@ -93,46 +91,47 @@ pub fn stamps_of(connection: &Connection, object: Uuid) -> Result<Vec<(String, S
         .collect()
 }
 
-/// Takes over a value. Says whether anything changed.
-pub fn put(
-    transaction: &Transaction<'_>,
-    object: Uuid,
-    attribute: &Attribute,
-    take: Take,
-) -> Result<bool, StoreError> {
-    let (name, value) = named(&attribute.is);
-    let sql = match take {
-        Take::Greater => {
-            "INSERT INTO attributes (object, name, stamp, value) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (object, name) DO UPDATE SET stamp = excluded.stamp, value = excluded.value
-             WHERE excluded.stamp > stamp"
-        }
-        Take::Whatever => {
-            "INSERT INTO attributes (object, name, stamp, value) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (object, name) DO UPDATE SET stamp = excluded.stamp, value = excluded.value
-             WHERE excluded.stamp <> stamp OR excluded.value IS NOT value"
-        }
-    };
-    let stamp = stamps::to_bytes(&attribute.stamp);
-    Ok(transaction.prepare_cached(sql)?.execute((object.as_bytes(), name, stamp, value))? > 0)
-}
-
-/// Drops every attribute that is not among those sent: in a full compare, what AD does not send it never had.
-pub fn keep_only(
+/// Takes over what is sent of an object. Says whether anything changed, and all that is known of it now. `new`: nothing was.
+pub fn take(
     transaction: &Transaction<'_>,
     object: Uuid,
     sent: &[Attribute],
-) -> Result<bool, StoreError> {
-    let mut dropped = false;
-    for (name, _, _) in stored(transaction, object)? {
-        if !sent.iter().any(|a| named(&a.is).0 == name) {
-            dropped |= transaction
-                .prepare_cached("DELETE FROM attributes WHERE object = ?1 AND name = ?2")?
-                .execute((object.as_bytes(), &name))?
-                > 0;
+    how: Take,
+    new: bool,
+) -> Result<(bool, Attributes), StoreError> {
+    let mut held = if new { Vec::new() } else { stored(transaction, object)? };
+    let mut changed = false;
+    if how == Take::All {
+        let sent: Vec<_> = sent.iter().map(|a| named(&a.is).0).collect();
+        let dropped: Vec<_> = held.extract_if(.., |(name, _, _)| !sent.contains(&name.as_str())).collect();
+        for (name, _, _) in &dropped {
+            let sql = "DELETE FROM attributes WHERE object = ?1 AND name = ?2";
+            transaction.prepare_cached(sql)?.execute((object.as_bytes(), name))?;
         }
+        changed |= !dropped.is_empty();
     }
-    Ok(dropped)
+    for attribute in sent {
+        let (name, value) = named(&attribute.is);
+        let stamp = stamps::to_bytes(&attribute.stamp);
+        let before = held.iter().position(|(held, _, _)| held == name);
+        let gives_way = match before.and_then(|at| held.get(at)) {
+            Some((_, held, _)) if how == Take::Greater => stamp[..] > held[..],
+            Some((_, held, old)) => stamp[..] != held[..] || value != *old,
+            None => true,
+        };
+        if !gives_way {
+            continue;
+        }
+        let sql = match before {
+            Some(_) => "UPDATE attributes SET stamp = ?3, value = ?4 WHERE object = ?1 AND name = ?2",
+            None => "INSERT INTO attributes (object, name, stamp, value) VALUES (?1, ?2, ?3, ?4)",
+        };
+        transaction.prepare_cached(sql)?.execute((object.as_bytes(), name, stamp, &value))?;
+        before.map(|at| held.swap_remove(at));
+        held.push((name.to_owned(), stamp.to_vec(), value));
+        changed = true;
+    }
+    Ok((changed, known(held)?))
 }
 
 type Stored = (String, Vec<u8>, Value);
@@ -142,6 +141,14 @@ fn stored(connection: &Connection, object: Uuid) -> Result<Vec<Stored>, StoreErr
         connection.prepare_cached("SELECT name, stamp, value FROM attributes WHERE object = ?1")?;
     let rows = statement.query_map([object.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn known(stored: Vec<Stored>) -> Result<Attributes, StoreError> {
+    let mut known = Attributes::default();
+    for (name, _, value) in stored {
+        place(&mut known, &name, value)?;
+    }
+    Ok(known)
 }
 
 fn named(is: &AttributeValue) -> (&'static str, Value) {

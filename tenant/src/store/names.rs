@@ -5,12 +5,20 @@ use super::{StoreError, stamps};
 use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
-/// The names the account signs in with; replaces those it had.
-pub fn set(transaction: &Transaction<'_>, object: Uuid, names: &[String]) -> Result<(), StoreError> {
-    transaction.prepare_cached("DELETE FROM signin_names WHERE object = ?1")?.execute([object.as_bytes()])?;
+/// The names the account signs in with, and those it had `before`.
+pub fn set(
+    transaction: &Transaction<'_>,
+    object: Uuid,
+    before: &[String],
+    names: &[String],
+) -> Result<(), StoreError> {
+    let mut drop = transaction.prepare_cached("DELETE FROM signin_names WHERE name = ?1 AND object = ?2")?;
+    for name in before.iter().filter(|name| !names.contains(name)) {
+        drop.execute((name, object.as_bytes()))?;
+    }
     let mut add =
         transaction.prepare_cached("INSERT OR IGNORE INTO signin_names (name, object) VALUES (?1, ?2)")?;
-    for name in names {
+    for name in names.iter().filter(|name| !before.contains(name)) {
         add.execute((name, object.as_bytes()))?;
     }
     Ok(())
