@@ -160,6 +160,7 @@ impl Mirror {
             database.pragma_update(None, "cache_size", -CACHE_KIB)?;
             database.pragma_update(Some("temp"), "cache_size", -CACHE_KIB)?;
             database.pragma_update(None, "temp_store", "FILE")?;
+            database.set_prepared_statement_cache_capacity(64);
             Ok(())
         })?;
         let version: i64 =
@@ -277,7 +278,8 @@ impl Mirror {
     /// The object can be carried again.
     pub fn release(&self, guid: Uuid) -> Result<(), StateError> {
         self.checked(|database| {
-            database.execute("DELETE FROM quarantine WHERE guid = ?1", [guid.as_bytes()]).map(|_| ())
+            let sql = "DELETE FROM quarantine WHERE guid = ?1";
+            database.prepare_cached(sql)?.execute([guid.as_bytes()]).map(|_| ())
         })
     }
 
