@@ -1,11 +1,12 @@
 //! `make bench`: what a user would otherwise run beside what we do, in turns in one run, as ratios; the machine is shared.
 //! Prints a table, and leaves `report.md` and `chart.svg` in `target/bench`. With words after it, only those parts:
-//! `derivations`, `signins`, `sync`, `programs`. docs/performance.md says what the figures mean.
+//! `derivations`, `signins`, `ingest`, `sync`, `programs`. docs/performance.md says what the figures mean.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is all for a person to read")]
 #![allow(clippy::indexing_slicing, clippy::cast_precision_loss, reason = "a benchmark's arithmetic")]
 
 mod derivations;
+mod ingest;
 mod programs;
 mod report;
 mod signins;
@@ -32,6 +33,9 @@ fn main() -> Result<(), LabError> {
     }
     if is_wanted("signins") {
         take(signins::measure()?);
+    }
+    if is_wanted("ingest") {
+        take(ingest::measure()?);
     }
     if is_wanted("sync") {
         take(sync::measure(&SIZES)?);
