@@ -7,6 +7,7 @@
 
 mod derivations;
 mod ingest;
+mod proc;
 mod programs;
 mod report;
 mod signins;
@@ -14,9 +15,6 @@ mod sync;
 
 use landbridge_tests::lab::LabError;
 use landbridge_tests::lab::program::build_folder;
-
-/// Accounts, groups that they are in, and how often.
-const SIZES: [(u32, u32, usize); 3] = [(1_000, 0, 5), (5_000, 0, 5), (20_000, 200, 3)];
 
 fn main() -> Result<(), LabError> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -38,7 +36,7 @@ fn main() -> Result<(), LabError> {
         take(ingest::measure()?);
     }
     if is_wanted("sync") {
-        take(sync::measure(&SIZES)?);
+        take(sync::measure()?);
     }
     if is_wanted("programs") {
         take(programs::measure()?);
