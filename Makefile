@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak bench bench-pta fuzz build install
+.PHONY: help demo test check soak bench fuzz build install
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,13 +31,9 @@ soak: install ## the long trials, whole, with their seeds; about an hour, on a m
 	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test road -- continuous:: soak:: memory:: --show-output --test-threads=1
 	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test pta -- --show-output --test-threads=1
 
-bench: install ## what we do beside what one would run otherwise, as ratios in one run (release build); PARTS=derivations and others
+bench: install ## what we do beside what one would run otherwise, as ratios in one run (release build); PARTS="signins pta" for some of it
 	cargo build --locked --release --bins
 	@cargo run --locked --release --quiet --package landbridge-tests --bin bench -- $(PARTS)
-
-bench-pta: install ## sign-ins through tenant and agent beside bare LDAPS binds, in one run (release build)
-	cargo build --locked --release --bins
-	@cargo run --locked --release --quiet --package landbridge-tests --bin bench_pta
 
 fuzz: install ## every fuzz target for FUZZ_SECONDS (10) each
 	@fuzz/run

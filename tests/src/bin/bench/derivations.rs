@@ -8,7 +8,7 @@ use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
 use landbridge_tests::lab::LabError;
 use std::hint::black_box;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -26,7 +26,43 @@ pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
     for _ in 0..ROUNDS {
         all.round(&[rustcrypto(), aws_lc(), openssl()?, one_after_the_other(), side_by_side()]);
     }
+    all.note = limit(all.median(4));
     Ok(vec![all])
+}
+
+/// How much of what the SHA unit can do was done: `sha256rnds2` keeps it busy for two cycles, a compression has 32 of
+/// them, an iteration two compressions. Empty where something else computes.
+fn limit(rate: f64) -> String {
+    const CYCLES: f64 = 2.0 * 32.0 * 2.0;
+    if !lanes::kernel().starts_with("sha") {
+        return String::new();
+    }
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let clocks =
+        text.lines().filter_map(|line| line.strip_prefix("cpu MHz")?.split(": ").nth(1)?.parse().ok());
+    let Some(mhz) = clocks.max_by(f64::total_cmp) else {
+        return "How near that is to the limit of the SHA unit is not known: the kernel does not say the clock.".to_owned();
+    };
+    let share = 100.0 * rate * f64::from(ITERATIONS) * CYCLES / (mhz * 1e6);
+    format!(
+        "Side by side is {share:.0} % of the limit of one SHA unit at the {:.2} GHz that the kernel says.",
+        mhz / 1e3
+    )
+}
+
+/// So many digests at least, of no password in particular, derived on all cores.
+pub(crate) fn on_all_cores(profile: Profile, count: usize) -> Vec<SaltedDigest> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let derive = || {
+        let mut waiting = (0..count.div_ceil(cores)).map(|_| (hash(0), ()));
+        let mut derived = Vec::new();
+        lanes::derive(profile, |_| waiting.next(), |(), digest| derived.push(digest));
+        derived
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(derive)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    })
 }
 
 fn rate(count: u32, run: impl FnOnce()) -> f64 {

@@ -1,15 +1,14 @@
 //! The tenant alone takes uploads, as fast as one connection of a phs brings them, beside SQLite alone.
 //! The digests are derived before; what is measured is all from the request to the receipt, which means: on the disk.
 
+use crate::derivations::on_all_cores;
 use crate::report::Comparison;
+use crate::sync::joined;
 use landbridge_agent::http::Client;
 use landbridge_agent::{Identity, tls};
-use landbridge_crypto::lanes;
-use landbridge_crypto::nt_hash::NtHash;
-use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
-use landbridge_crypto::secret;
+use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::population::DOMAIN;
-use landbridge_tests::lab::{Domain, LabError, Phs, PhsSettings, Population, Tenant, TenantSettings};
+use landbridge_tests::lab::{Domain, LabError, Population};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
     Attribute, AttributeValue as Is, Hello, Kind, Mode, Password, Presence, Receipt, Record, Stamp, Upload,
@@ -70,9 +69,7 @@ fn sqlite() -> rusqlite::Result<f64> {
 
 /// Digests a second of a new tenant: with whole accounts, and alone for the same.
 fn tenant(domain: &Domain, runtime: &Runtime) -> Result<[f64; 2], LabError> {
-    let tenant = Tenant::start_for(domain, &TenantSettings { level: "warn", ..TenantSettings::default() })?;
-    let phs = Phs::install(&PhsSettings::for_domain(domain, "entra"))?;
-    phs.join(&tenant)?;
+    let (_tenant, phs) = joined(domain, Profile::Entra)?;
     let identity = Identity::load(phs.state()).map_err(|why| LabError::said("an identity", &why))?;
     let tls = tls::enrolled(&identity).map_err(|why| LabError::said("an identity", &why))?;
     let client = Client::new(&identity.url, tls).map_err(|why| LabError::said("a client", &why))?;
@@ -100,7 +97,8 @@ impl Sender<'_> {
     /// Digests a second. Of version 1 with all else that is known of an account, later ones alone.
     fn send(&mut self, objects: &[Uuid], version: u32) -> Result<f64, LabError> {
         let stamp = Stamp { version, time: WRITTEN, invocation_id: Uuid::from_u128(7) };
-        let digests = digests(objects.len()).into_iter().map(|digest| Password { stamp, digest });
+        let digests =
+            on_all_cores(Profile::Entra, objects.len()).into_iter().map(|digest| Password { stamp, digest });
         let records = objects.iter().enumerate().zip(digests);
         let mut records = records.map(|((number, object), password)| Record {
             object: *object,
@@ -143,24 +141,6 @@ impl Sender<'_> {
             Err(LabError::said("an upload", &format!("{applied} of {} records applied", objects.len())))
         }
     }
-}
-
-/// So many, derived on all cores.
-fn digests(count: usize) -> Vec<SaltedDigest> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let derive = || {
-        let mut waiting = (0..count.div_ceil(cores)).map(|_| {
-            let password = secret::Password::new(Uuid::new_v4().to_string());
-            (NtHash::of_password(&password), ())
-        });
-        let mut derived = Vec::new();
-        lanes::derive(Profile::Entra, |_| waiting.next(), |(), digest| derived.push(digest));
-        derived
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(derive)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
-    })
 }
 
 /// As a well kept account has them.

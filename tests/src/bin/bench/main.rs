@@ -1,48 +1,58 @@
 //! `make bench`: what a user would otherwise run beside what we do, in turns in one run, as ratios; the machine is shared.
-//! Prints a table, and leaves `report.md` and `chart.svg` in `target/bench`. With words after it, only those parts:
-//! `derivations`, `signins`, `ingest`, `sync`, `programs`. docs/performance.md says what the figures mean.
+//! Prints tables, and leaves `report.md` and `chart.svg` in `target/bench`. With words after it, only those parts: see
+//! [`PARTS`]. docs/performance.md says what the figures mean.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is all for a person to read")]
 #![allow(clippy::indexing_slicing, clippy::cast_precision_loss, reason = "a benchmark's arithmetic")]
 
+mod changes;
 mod derivations;
 mod ingest;
 mod proc;
 mod programs;
+mod pta;
 mod report;
 mod signins;
+mod strong;
 mod sync;
 
 use landbridge_tests::lab::LabError;
 use landbridge_tests::lab::program::build_folder;
+use report::Comparison;
+
+/// A name for the command line, and what measures it.
+type Part = (&'static str, fn() -> Result<Vec<Comparison>, LabError>);
+
+const PARTS: [Part; 8] = [
+    ("derivations", derivations::measure),
+    ("signins", signins::measure),
+    ("pta", pta::measure),
+    ("ingest", ingest::measure),
+    ("sync", sync::measure),
+    ("strong", strong::measure),
+    ("changes", changes::measure),
+    ("programs", programs::measure),
+];
 
 fn main() -> Result<(), LabError> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|one| one == part);
+    let is_part = |one: &&String| PARTS.iter().any(|(part, _)| one == part);
+    if let Some(unknown) = wanted.iter().find(|one| !is_part(one)) {
+        return Err(LabError::said("choosing a part", &format!("there is none named {unknown}")));
+    }
+    let folder = build_folder()?.join("bench");
     let machine = machine();
     println!("\n  {machine}");
     let mut all = Vec::new();
-    let mut take = |some: Vec<report::Comparison>| {
-        some.iter().for_each(report::Comparison::print);
-        all.extend(some);
-    };
-    if is_wanted("derivations") {
-        take(derivations::measure()?);
+    for (part, measure) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|one| one == part) {
+            let some = measure()?;
+            some.iter().for_each(Comparison::print);
+            all.extend(some);
+            // After every part: if the next one fails, its figures stay.
+            report::write(&folder, &machine, &all)?;
+        }
     }
-    if is_wanted("signins") {
-        take(signins::measure()?);
-    }
-    if is_wanted("ingest") {
-        take(ingest::measure()?);
-    }
-    if is_wanted("sync") {
-        take(sync::measure()?);
-    }
-    if is_wanted("programs") {
-        take(programs::measure()?);
-    }
-    let folder = build_folder()?.join("bench");
-    report::write(&folder, &machine, &all)?;
     println!("\n  {}\n", folder.join("report.md").display());
     Ok(())
 }

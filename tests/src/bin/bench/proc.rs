@@ -29,3 +29,38 @@ pub(crate) fn loopback() -> f64 {
     let line = text.lines().find_map(|line| line.trim().strip_prefix("lo:")).unwrap_or_default();
     line.split_whitespace().next().and_then(|bytes| bytes.parse().ok()).unwrap_or(f64::NAN)
 }
+
+/// The processes of a group: field 5.
+pub(crate) fn group(leader: u32) -> Vec<u32> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    all.filter(|process| stat(&process.to_string()).get(2) == Some(&f64::from(leader))).collect()
+}
+
+/// Idle and all ticks of the machine's cores so far.
+pub(crate) fn cores() -> (f64, f64) {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = text.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let ticks: Vec<f64> = ticks.filter_map(|tick| tick.parse().ok()).collect();
+    (ticks.get(3..5).unwrap_or_default().iter().sum(), ticks.iter().sum())
+}
+
+/// The cores that this program may run on, as taskset takes them.
+pub(crate) fn cores_allowed() -> String {
+    status("self", "Cpus_allowed_list:")
+}
+
+/// Memory of a process, in MiB: resident now, and at its peak.
+pub(crate) fn memory(process: u32) -> (f64, f64) {
+    let of = |name: &str| {
+        let text = status(&process.to_string(), name);
+        text.trim_end_matches(" kB").parse::<f64>().map_or(f64::NAN, |kib| kib / 1024.0)
+    };
+    (of("VmRSS:"), of("VmHWM:"))
+}
+
+fn status(process: &str, name: &str) -> String {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    value.trim().to_owned()
+}

@@ -15,6 +15,8 @@ pub(crate) struct Comparison {
     pub(crate) sides: Vec<(String, Vec<f64>)>,
     /// What is aimed at, if anything.
     pub(crate) aim: &'static str,
+    /// A sentence below the table, if there is anything to say.
+    pub(crate) note: String,
 }
 
 impl Comparison {
@@ -26,7 +28,7 @@ impl Comparison {
         sides: &[&str],
     ) -> Self {
         let sides = sides.iter().map(|name| ((*name).to_owned(), Vec::new())).collect();
-        Self { what: what.into(), unit, sides, aim }
+        Self { what: what.into(), unit, sides, aim, note: String::new() }
     }
 
     /// The values of one round, in the order of the sides.
@@ -36,14 +38,19 @@ impl Comparison {
         }
     }
 
+    /// Of the values of one side.
+    pub(crate) fn median(&self, side: usize) -> f64 {
+        Spread::of(self.sides.get(side).map_or(Vec::new(), |(_, values)| values.clone())).0
+    }
+
     /// Each side: its name, its values' spread, and its ratios' to the peer.
     fn rows(&self) -> Vec<(&str, Spread, Spread)> {
         let peer = self.sides.first().map_or(&[][..], |(_, values)| values);
-        let row = |(name, values): &'_ (String, Vec<f64>)| {
+        let rows = self.sides.iter().map(|(name, values)| {
             let ratios = values.iter().zip(peer).map(|(value, peer)| value / peer).collect();
-            (Spread::of(values.clone()), Spread::of(ratios), name.len())
-        };
-        self.sides.iter().map(|side| (side.0.as_str(), row(side).0, row(side).1)).collect()
+            (name.as_str(), Spread::of(values.clone()), Spread::of(ratios))
+        });
+        rows.collect()
     }
 
     /// For the terminal.
@@ -51,6 +58,9 @@ impl Comparison {
         println!("\n  {} (N = {}){}", self.what, self.rounds(), self.aimed());
         for (name, value, ratio) in self.rows() {
             println!("    {name:<44} {:>28} {:<5} {}", value.text(), self.unit, ratio.times());
+        }
+        if !self.note.is_empty() {
+            println!("    {}", self.note);
         }
     }
 
@@ -68,6 +78,9 @@ impl Comparison {
         let _ = writeln!(to, "| | median (least to most), {} | to the first |\n|---|---:|---:|", self.unit);
         for (name, value, ratio) in self.rows() {
             let _ = writeln!(to, "| {name} | {} | {} |", value.text(), ratio.times());
+        }
+        if !self.note.is_empty() {
+            let _ = writeln!(to, "\n{}", self.note);
         }
     }
 }
@@ -103,11 +116,12 @@ pub(crate) fn write(folder: &Path, machine: &str, all: &[Comparison]) -> Result<
         .map_err(|why| LabError::Step { step: "the report".to_owned(), said: why.to_string() })
 }
 
-/// A bar for the median of every side, as long as it is beside the longest of its comparison.
+/// Of what something is aimed at, for only there the first side is a peer: a bar for the median of every side, as long
+/// as it is beside the longest of its comparison.
 fn chart(all: &[Comparison]) -> String {
     const BAR: f64 = 420.0;
     let (mut body, mut y) = (String::new(), 10.0);
-    for one in all {
+    for one in all.iter().filter(|one| !one.aim.is_empty()) {
         y += 26.0;
         let _ = writeln!(body, "<text x='10' y='{y}' class='what'>{}, {}</text>", plain(&one.what), one.unit);
         let rows = one.rows();

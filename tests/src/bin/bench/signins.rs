@@ -1,12 +1,11 @@
 //! Sign-ins at the tenant by digest, beside the bare derivations that every one of them needs.
 
 use crate::report::Comparison;
+use crate::sync::joined;
 use landbridge_crypto::nt_hash::NtHash;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
-use landbridge_tests::lab::{
-    Application, Domain, LabError, Person, Phs, PhsSettings, Population, Tenant, TenantSettings, Try, person,
-};
+use landbridge_tests::lab::{Application, Domain, LabError, Person, Population, Try, person};
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
@@ -25,10 +24,7 @@ pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
 }
 
 fn of(domain: &Domain, profile: Profile, each: usize) -> Result<Vec<Comparison>, LabError> {
-    let tenant = Tenant::start_for(domain, &TenantSettings { level: "warn", ..TenantSettings::default() })?;
-    let phs =
-        Phs::install(&PhsSettings { level: "warn", ..PhsSettings::for_domain(domain, profile.as_str()) })?;
-    phs.join(&tenant)?;
+    let (tenant, phs) = joined(domain, profile)?;
     phs.once(&[])?.expect_code(0);
     let app = Application::of(&tenant, "bench")?;
     let people: Vec<Person> = (0..USERS).map(person).filter(|p| p.index % 10 != 6).collect();

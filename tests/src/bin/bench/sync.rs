@@ -3,6 +3,7 @@
 
 use crate::proc;
 use crate::report::Comparison;
+use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::population::ACCOUNT_PASSWORD;
 use landbridge_tests::lab::{Domain, LabError, Phs, PhsSettings, Population, Tenant, TenantSettings};
 use std::io::Write as _;
@@ -60,9 +61,7 @@ fn of(users: u32, groups: u32, rounds: usize) -> Result<[Comparison; 4], LabErro
 
 /// phs reads, synchronises whole, and finds nothing new; and the tenant's CPU meanwhile.
 fn ours(domain: &Domain) -> Result<([Cost; 3], f64), LabError> {
-    let tenant = Tenant::start_for(domain, &TenantSettings { level: "warn", ..TenantSettings::default() })?;
-    let phs = Phs::install(&PhsSettings { level: "warn", ..PhsSettings::for_domain(domain, "entra") })?;
-    phs.join(&tenant)?;
+    let (tenant, phs) = joined(domain, Profile::Entra)?;
     let once = |more: &[&str]| {
         cost(|| {
             let summary = phs.once(more)?.expect_code(0).json();
@@ -79,6 +78,15 @@ fn ours(domain: &Domain) -> Result<([Cost; 3], f64), LabError> {
     let whole = once(&[])?;
     let spent = busy() - before;
     Ok(([read, whole, once(&[])?], spent))
+}
+
+/// A tenant of this domain, and a phs that has not read anything yet.
+pub(crate) fn joined(domain: &Domain, profile: Profile) -> Result<(Tenant, Phs), LabError> {
+    let tenant = Tenant::start_for(domain, &TenantSettings { level: "warn", ..TenantSettings::default() })?;
+    let settings = PhsSettings { level: "warn", ..PhsSettings::for_domain(domain, profile.as_str()) };
+    let phs = Phs::install(&settings)?;
+    phs.join(&tenant)?;
+    Ok((tenant, phs))
 }
 
 fn samba(domain: &Domain) -> Result<Cost, LabError> {
