@@ -173,13 +173,13 @@ impl Page<'_> {
         }
         let held = digests::find(self.transaction, object)?;
         if let Some(held) = &held {
-            let sound = held.open(self.store.seal_keys(), object).is_ok_and(|d| is_strong(&d, self.domain));
-            let same = held.stamp == password.stamp;
-            if same && sound {
-                outcome.repeated += 1;
-            }
-            let newer = password.stamp > held.stamp || (replace && !same) || (same && !sound);
-            if !newer {
+            if held.stamp == password.stamp {
+                let opened = held.open(self.store.seal_keys(), object);
+                if opened.is_ok_and(|digest| is_strong(&digest, self.domain)) {
+                    outcome.repeated += 1;
+                    return Ok(Digest::NotNewer);
+                }
+            } else if password.stamp < held.stamp && !replace {
                 return Ok(Digest::NotNewer);
             }
         }

@@ -18,8 +18,9 @@ pub(super) const BUSY: Duration = Duration::from_secs(10);
 const MODE: u32 = 0o600;
 /// What the connection that writes keeps of the database in memory: objects come in no order, so each touches another page.
 const WRITING_KIB: i64 = 32 << 10;
-/// So many pages of the log are written before they are taken into the file: each time costs two syncs more.
-const LOG_PAGES: i64 = 4_000;
+/// So many pages of the log are written before they are taken into the file, 64 MiB: until then a page that is written again and
+/// again is so in the log alone.
+const LOG_PAGES: i64 = 16_000;
 
 /// Builds the database beside its place and moves it there whole, so that whatever is at `path` is complete.
 pub(super) fn create(path: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {

@@ -7,8 +7,10 @@ use landbridge_crypto::nt_hash::NtHash;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
 use landbridge_tests::lab::LabError;
+use landbridge_tests::lab::program::build_folder;
 use std::hint::black_box;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -20,13 +22,15 @@ const ROUNDS: usize = 15;
 /// In turns, in one thread.
 pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
     let ours = format!("side by side ({})", lanes::kernel());
-    let sides = ["RustCrypto pbkdf2", "aws-lc-rs", "OpenSSL (hashlib)", "one after the other", &ours];
+    let sides = ["RustCrypto pbkdf2", "ring", "aws-lc-rs", "OpenSSL (hashlib)", "one after the other", &ours];
+    let ring = ring()?;
     let what = format!("Derivations on one core, {ITERATIONS} iterations");
     let mut all = Comparison::new(what, "/s", "3.5× with AVX-512, 1.7× with AVX2", &sides);
     for _ in 0..ROUNDS {
-        all.round(&[rustcrypto(), aws_lc(), openssl()?, one_after_the_other(), side_by_side()]);
+        let ring = said(Command::new(&ring).args([EACH.to_string(), ITERATIONS.to_string()]))?;
+        all.round(&[rustcrypto(), ring, aws_lc(), openssl()?, one_after_the_other(), side_by_side()]);
     }
-    all.note = limit(all.median(4));
+    all.note = limit(all.median(5));
     Ok(vec![all])
 }
 
@@ -104,10 +108,29 @@ fn openssl() -> Result<f64, LabError> {
          hashlib.pbkdf2_hmac('sha256', bytes(64), b'ten bytes.', {ITERATIONS})\n\
          print({EACH} / (time.perf_counter() - began))"
     );
-    let ran = Command::new("/usr/bin/python3").args(["-c", &program]).stderr(Stdio::inherit()).output();
-    let failed = |why: String| LabError::Step { step: "OpenSSL's derivations".to_owned(), said: why };
-    let said = ran.map_err(|why| failed(why.to_string()))?.stdout;
-    let text = String::from_utf8_lossy(&said);
+    said(Command::new("/usr/bin/python3").args(["-c", &program]))
+}
+
+/// Builds the program that calls ring, which stands outside the workspace: a second provider has no business in it.
+fn ring() -> Result<PathBuf, LabError> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("ring");
+    let target = build_folder()?.join("ring");
+    let mut build = Command::new(env!("CARGO"));
+    build
+        .args(["build", "--quiet", "--locked", "--release", "--manifest-path"])
+        .arg(source.join("Cargo.toml"));
+    let built = build.arg("--target-dir").arg(&target).status();
+    match built {
+        Ok(status) if status.success() => Ok(target.join("release/landbridge-peer-ring")),
+        other => Err(LabError::said("building what calls ring", &format!("{other:?}"))),
+    }
+}
+
+/// A rate that a program prints.
+fn said(program: &mut Command) -> Result<f64, LabError> {
+    let failed = |why: String| LabError::said("a peer's derivations", &why);
+    let ran = program.stderr(Stdio::inherit()).output().map_err(|why| failed(why.to_string()))?;
+    let text = String::from_utf8_lossy(&ran.stdout);
     text.trim().parse().map_err(|_| failed(text.into_owned()))
 }
 
