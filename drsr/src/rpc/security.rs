@@ -95,7 +95,7 @@ impl Security {
     #[cfg(test)]
     pub(crate) fn pretend(key: [u8; 32]) -> Self {
         let parties = Parties { account: String::new(), domain: String::new(), service: String::new() };
-        let unwrap = Unwrap::new(Zeroizing::new(key.to_vec()));
+        let unwrap = Unwrap::new(&key);
         Self { parties, package: Package::Pretended(key), unwrap, only_aes128: false }
     }
 
@@ -138,7 +138,7 @@ impl Security {
             }
         })?;
         if leg.done && matches!(self.package, Package::Kerberos(..)) {
-            let unwrap = Unwrap::new(self.session_key()?);
+            let unwrap = Unwrap::new(&self.session_key()?);
             self.unwrap =
                 Some(unwrap.ok_or(Error::Authentication("the DC chose a key that is not AES".to_owned()))?);
         }

@@ -1,9 +1,15 @@
 //! Opens what an acceptor sealed with Kerberos (RFC 4121 4.2.4, with the rotation of MS-KILE 3.4.5.4.1).
 //! `sspi` can do this too, but does not check the sequence number, takes tokens that are signed only, does
-//! not compare the token's header with its encrypted copy, and panics when the token lies about its lengths.
-//! Sealing stays with `sspi`. Part of `security`.
+//! not compare the token's header with its encrypted copy, and panics when the token lies about its lengths; and it derives
+//! the keys anew for every fragment, which takes longer than the rest while the DC waits. Sealing stays with `sspi`. Part
+//! of `security`.
 
-use picky_krb::crypto::{Cipher, CipherSuite};
+use aes::{Aes128, Aes256};
+use cbc::Decryptor;
+use cbc::cipher::{BlockModeDecrypt as _, KeyIvInit, block_padding::NoPadding};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use picky_krb::crypto::aes::{AesSize, derive_key};
+use sha1::Sha1;
 use zeroize::Zeroizing;
 
 /// `SentByAcceptor | Sealed | AcceptorSubkey`: exactly what a DC's tokens carry.
@@ -16,17 +22,21 @@ const EXTRA: usize = 16;
 const ROTATION: usize = HEADER + CHECKSUM;
 /// HMAC-SHA1-96
 const CHECKSUM: usize = 12;
-/// One block of AES.
-const CONFOUNDER: usize = 16;
+/// A block of AES.
+const BLOCK: usize = 16;
+/// One of them.
+const CONFOUNDER: usize = BLOCK;
 /// The whole token that is sent beside the sealed data.
 pub(super) const TOKEN: usize = HEADER + EXTRA + ROTATION + CONFOUNDER;
-/// KG-USAGE-ACCEPTOR-SEAL
-const USAGE: i32 = 22;
+/// KG-USAGE-ACCEPTOR-SEAL, and with it what its keys are derived from (RFC 3961 5.3).
+const USAGE: u8 = 22;
+const KE: [u8; 5] = [0, 0, 0, USAGE, 0xaa];
+const KI: [u8; 5] = [0, 0, 0, USAGE, 0x55];
 
 /// The receiving side of one security context.
 pub(super) struct Unwrap {
-    cipher: Box<dyn Cipher + Send>,
-    key: Zeroizing<Vec<u8>>,
+    /// What decrypts, and what signs.
+    keys: [Zeroizing<Vec<u8>>; 2],
     next: Option<u64>,
 }
 
@@ -36,13 +46,14 @@ pub(super) struct Untrusted(pub(super) &'static str);
 
 impl Unwrap {
     /// `key` is the context's: the acceptor's subkey.
-    pub(super) fn new(key: Zeroizing<Vec<u8>>) -> Option<Self> {
-        let suite = match key.len() {
-            16 => CipherSuite::Aes128CtsHmacSha196,
-            32 => CipherSuite::Aes256CtsHmacSha196,
+    pub(super) fn new(key: &[u8]) -> Option<Self> {
+        let size = match key.len() {
+            16 => AesSize::Aes128,
+            32 => AesSize::Aes256,
             _ => return None,
         };
-        Some(Self { cipher: cipher(&suite), key, next: None })
+        let derived = |from| Some(Zeroizing::new(derive_key(key, from, &size).ok()?));
+        Some(Self { keys: [derived(&KE)?, derived(&KI)?], next: None })
     }
 
     /// Opens one fragment: `before` and `after` are signed and not sealed. The first token says where the
@@ -67,26 +78,18 @@ impl Unwrap {
         }
         // On the wire: filler, header copy and checksum first, then confounder and data.
         let (end, start) = rotated.split_at_checked(EXTRA + ROTATION).ok_or(Untrusted("is too short"))?;
-        let message = [start, sealed, end].concat();
-        let (_, checksum) = message.split_last_chunk::<CHECKSUM>().ok_or(Untrusted("is too short"))?;
-        let opened = self
-            .cipher
-            .decrypt_no_checksum(&self.key, USAGE, &message)
-            .map_err(|_| Untrusted("does not decrypt"))?;
-        let mut plain = Zeroizing::new(opened.plaintext);
-
-        let inner = plain.len().checked_sub(HEADER).ok_or(Untrusted("is too short"))?;
-        let data = inner.checked_sub(EXTRA).ok_or(Untrusted("is too short"))?;
-        let (body, tail) = plain.split_at_checked(data).ok_or(Untrusted("is too short"))?;
-        let signed = Zeroizing::new([&opened.confounder, before, body, after, tail].concat());
-        let expected = self
-            .cipher
-            .encryption_checksum(&self.key, USAGE, &signed)
-            .map_err(|_| Untrusted("does not verify"))?;
-        let differs = expected.iter().zip(checksum).fold(0, |sum, (a, b)| sum | (a ^ b));
-        if expected.len() != CHECKSUM || differs != 0 {
-            return Err(Untrusted("does not verify"));
+        let (end, checksum) = end.split_last_chunk::<CHECKSUM>().ok_or(Untrusted("is too short"))?;
+        let [decrypting, signing] = &self.keys;
+        let mut plain = Zeroizing::new([start, sealed, end].concat());
+        decrypt(decrypting, &mut plain).ok_or(Untrusted("does not decrypt"))?;
+        let data = plain.len().checked_sub(CONFOUNDER + EXTRA + HEADER).ok_or(Untrusted("is too short"))?;
+        let (confounder, inner) = plain.split_at_checked(CONFOUNDER).ok_or(Untrusted("is too short"))?;
+        let (body, tail) = inner.split_at_checked(data).ok_or(Untrusted("is too short"))?;
+        let mut mac = Hmac::<Sha1>::new_from_slice(signing).map_err(|_| Untrusted("does not verify"))?;
+        for signed in [confounder, before, body, after, tail] {
+            mac.update(signed);
         }
+        mac.verify_truncated_left(checksum).map_err(|_| Untrusted("does not verify"))?;
         // The copy inside has no rotation yet.
         let mut copy = *header;
         let [_, _, _, _, _, _, high, low, ..] = &mut copy;
@@ -95,23 +98,44 @@ impl Unwrap {
             return Err(Untrusted("has a header that was altered"));
         }
         self.next = Some(sequence.wrapping_add(1));
-        plain.truncate(data);
-        Ok(plain)
+        Ok(Zeroizing::new(body.to_vec()))
     }
+}
+
+/// AES in CBC with ciphertext stealing, in place (RFC 3962 5): the last two blocks are swapped, and what the last one lacks is the
+/// end of what the one before it decrypts to.
+fn decrypt(key: &[u8], sealed: &mut Vec<u8>) -> Option<()> {
+    let length = sealed.len();
+    let lacks = length.next_multiple_of(BLOCK) - length;
+    let before = (length + lacks).checked_sub(2 * BLOCK)?;
+    let mut stolen = Zeroizing::new(sealed.get(before..before + BLOCK)?.to_vec());
+    cbc(key, &mut stolen)?;
+    sealed.extend_from_slice(stolen.get(BLOCK - lacks..)?);
+    let (last, rest) = sealed.get_mut(before..)?.split_first_chunk_mut::<BLOCK>()?;
+    last.swap_with_slice(rest);
+    cbc(key, sealed)?;
+    sealed.truncate(length);
+    Some(())
+}
+
+/// From a zero vector on, whole blocks.
+fn cbc(key: &[u8], blocks: &mut [u8]) -> Option<()> {
+    let zero = [0; BLOCK];
+    match key.len() {
+        16 => {
+            Decryptor::<Aes128>::new_from_slices(key, &zero).ok()?.decrypt_padded::<NoPadding>(blocks).ok()?
+        }
+        _ => {
+            Decryptor::<Aes256>::new_from_slices(key, &zero).ok()?.decrypt_padded::<NoPadding>(blocks).ok()?
+        }
+    };
+    Some(())
 }
 
 #[expect(clippy::as_conversions, reason = "16 and 28")]
 const EXTRA_LOW: u8 = EXTRA as u8;
 #[expect(clippy::as_conversions, reason = "16 and 28")]
 const ROTATION_LOW: u8 = ROTATION as u8;
-
-fn cipher(suite: &CipherSuite) -> Box<dyn Cipher + Send> {
-    use picky_krb::crypto::aes::{Aes128CtsHmacSha196, Aes256CtsHmacSha196};
-    match suite {
-        CipherSuite::Aes128CtsHmacSha196 => Box::new(Aes128CtsHmacSha196::new()),
-        CipherSuite::Aes256CtsHmacSha196 | CipherSuite::Des3CbcSha1Kd => Box::new(Aes256CtsHmacSha196::new()),
-    }
-}
 
 /// Seals as an acceptor does: the other side, for tests.
 #[cfg(test)]
@@ -122,13 +146,15 @@ pub(super) fn seal(
     body: &[u8],
     after: &[u8],
 ) -> (Vec<u8>, Vec<u8>) {
-    let cipher = cipher(&CipherSuite::Aes256CtsHmacSha196);
+    use picky_krb::crypto::Cipher as _;
+    let cipher = picky_krb::crypto::aes::Aes256CtsHmacSha196::new();
+    let usage = i32::from(USAGE);
     let mut header = vec![5, 4, FLAGS, 0xff, 0, EXTRA_LOW, 0, 0];
     header.extend(sequence.to_be_bytes());
     let tail = [&[0; EXTRA][..], &header].concat();
-    let sealed = cipher.encrypt_no_checksum(key, USAGE, &[body, &tail].concat()).expect("it encrypts");
+    let sealed = cipher.encrypt_no_checksum(key, usage, &[body, &tail].concat()).expect("it encrypts");
     let signed = [&sealed.confounder, before, body, after, &tail].concat();
-    let checksum = cipher.encryption_checksum(key, USAGE, &signed).expect("it signs");
+    let checksum = cipher.encryption_checksum(key, usage, &signed).expect("it signs");
     let mut rotated = [sealed.encrypted, checksum].concat();
     rotated.rotate_right(EXTRA + ROTATION);
     let data = rotated.split_off(TOKEN - HEADER);
@@ -145,7 +171,7 @@ mod tests {
     const BODY: &[u8; 32] = b"sixteen or thirty-two bytes here";
 
     fn unwrap() -> Unwrap {
-        Unwrap::new(Zeroizing::new(KEY.to_vec())).unwrap()
+        Unwrap::new(&KEY).unwrap()
     }
 
     #[test]
@@ -160,6 +186,25 @@ mod tests {
         }
         let (data, token) = seal(&KEY, 45, b"before", BODY, b"after");
         assert!(unwrap.open(b"before", &data, b"after", &token).is_err(), "44 was left out");
+    }
+
+    #[test]
+    fn whatever_the_length_it_opens_with_either_size_of_key() {
+        use picky_krb::crypto::Cipher as _;
+        use picky_krb::crypto::aes::{Aes128CtsHmacSha196, Aes256CtsHmacSha196};
+        for length in 1..70 {
+            let text: Vec<u8> = (0..length).collect();
+            let small = Aes128CtsHmacSha196::new().encrypt_no_checksum(&KEY[..16], 22, &text).unwrap();
+            let large = Aes256CtsHmacSha196::new().encrypt_no_checksum(&KEY, 22, &text).unwrap();
+            for (key, sealed) in [(&KEY[..16], small), (&KEY[..], large)] {
+                let mut opened = sealed.encrypted;
+                decrypt(&Unwrap::new(key).unwrap().keys[0], &mut opened).unwrap();
+                assert_eq!(opened, [&sealed.confounder[..], &text].concat(), "{length}");
+            }
+        }
+        for length in 0..=BLOCK {
+            assert!(decrypt(&KEY, &mut vec![0; length]).is_none(), "{length}");
+        }
     }
 
     #[test]
