@@ -51,12 +51,16 @@ pub struct Derivers<'scope, 'env> {
     shared: Arc<Shared<'env>>,
     /// The only end that work is put in: without it the threads find the queue closed.
     work: Option<Sender<(usize, Work)>>,
-    done: (Sender<(usize, Derived)>, Receiver<(usize, Derived)>),
+    done: Sender<Done>,
+    all_done: Receiver<Done>,
     threads: Vec<ScopedJoinHandle<'scope, ()>>,
     /// Of each portion that was not handed out: how many it has, and those that are done.
     portions: VecDeque<(usize, Vec<Derived>)>,
     handed_out: usize,
 }
+
+/// Of which portion, and what.
+type Done = (usize, Derived);
 
 struct Shared<'env> {
     profile: Profile,
@@ -84,6 +88,7 @@ impl<'scope, 'env> Derivers<'scope, 'env> {
         witness: &'env dyn Witness,
     ) -> Self {
         let (work, queue) = channel();
+        let (done, all_done) = channel();
         let shared = Shared {
             profile,
             stop,
@@ -96,7 +101,8 @@ impl<'scope, 'env> Derivers<'scope, 'env> {
             scope,
             shared: Arc::new(shared),
             work: Some(work),
-            done: channel(),
+            done,
+            all_done,
             threads: Vec::new(),
             portions: VecDeque::new(),
             handed_out: 0,
@@ -116,7 +122,7 @@ impl<'scope, 'env> Derivers<'scope, 'env> {
         }
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         while self.threads.len() < cores.min(left.div_ceil(worth(self.shared.profile))) {
-            let (shared, done) = (self.shared.clone(), self.done.0.clone());
+            let (shared, done) = (self.shared.clone(), self.done.clone());
             let thread = std::thread::Builder::new().name("derive".to_owned());
             let spawned = thread.spawn_scoped(self.scope, move || shared.derive(cores, &done));
             self.threads
@@ -131,10 +137,12 @@ impl<'scope, 'env> Derivers<'scope, 'env> {
             if derived.len() == *due {
                 break;
             }
-            match self.done.1.recv_timeout(LISTEN) {
+            match self.all_done.recv_timeout(LISTEN) {
                 Ok((number, one)) => {
-                    let portion = self.portions.get_mut(number.saturating_sub(self.handed_out));
-                    portion.map(|(_, derived)| derived.push(one));
+                    if let Some((_, derived)) = self.portions.get_mut(number.saturating_sub(self.handed_out))
+                    {
+                        derived.push(one);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     if self.shared.stop.is_raised() {
@@ -164,7 +172,7 @@ impl Drop for Derivers<'_, '_> {
 
 impl Shared<'_> {
     /// One thread's work, side by side on its lanes, until there is no queue any more.
-    fn derive(&self, threads: usize, done: &Sender<(usize, Derived)>) {
+    fn derive(&self, threads: usize, done: &Sender<Done>) {
         let answer = |number, derived| {
             self.left.fetch_sub(1, Ordering::Relaxed);
             self.witness.derived();

@@ -14,7 +14,7 @@ const SAMBA: &str = include_str!("samba.py");
 const SIDES: [&str; 4] =
     ["Samba's client, read only", "phs, read only", "phs, whole, entra", "phs, idle, connections made anew"];
 /// Accounts, groups that they are in, and how often.
-const SIZES: [(u32, u32, usize); 4] = [(1_000, 0, 5), (5_000, 0, 5), (10_000, 0, 3), (20_000, 200, 3)];
+const SIZES: [(u32, u32, usize); 4] = [(1_000, 0, 5), (5_000, 0, 5), (10_000, 0, 5), (20_000, 200, 3)];
 
 /// What one run took.
 struct Cost {
