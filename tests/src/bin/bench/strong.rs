@@ -7,10 +7,10 @@ use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::{Domain, LabError, Population};
 use std::time::Instant;
 
-const USERS: u32 = 500;
+const USERS: u32 = 2_000;
 /// Bare derivations of a round: some seconds of them.
 const BARE: usize = 240;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 /// Digests a second, from the first read to the last receipt.
 pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
