@@ -335,7 +335,7 @@ fn all_parsed<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Sid>, D::Error> 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     const GOOD: &str = r#"state_directory = "/var/lib/landbridge-phs"
@@ -372,6 +372,27 @@ include = ["S-1-5-21-1-2-3-1105"]
         assert!(config.schedule.watch);
         let never = parse(&format!("{GOOD}[schedule]\nfull_compare_hours = 0\npoll_seconds = 5\n")).unwrap();
         assert_eq!(never.schedule.rules(), Rules { poll: Duration::from_secs(5), full: None });
+    }
+
+    #[test]
+    fn a_dc_is_asked_for_what_the_scope_goes_by_and_for_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let password = folder.path().join("password");
+        key::write_secret(&password, b"of no account\n").unwrap();
+        let text = GOOD.replace("keytab = \"/etc/landbridge/phs.keytab\"", "PASSWORD");
+        let text = text.replace("PASSWORD", &format!("password_file = {:?}", password.to_str().unwrap()));
+        let opened = |scope: &str| {
+            let config = parse(&format!("{text}[scope]\n{scope}\n")).unwrap();
+            let controller = &config.directory.controllers[0];
+            let directory = config.directory.open(controller, Some(&config.scope)).unwrap();
+            let alone = config.directory.open(controller, None).unwrap();
+            assert!(!alone.ancestors && alone.further.is_empty());
+            (directory.ancestors, directory.further)
+        };
+        assert_eq!(opened(""), (false, vec![]));
+        assert_eq!(opened("include = [\"OU=People,DC=corp,DC=example,DC=com\"]"), (true, vec![]));
+        assert_eq!(opened("exclude = [\"OU=Out,DC=corp,DC=example,DC=com\"]"), (true, vec![]));
+        assert_eq!(opened("without = [\"company=Other\"]"), (false, vec![Attribute::Company]));
     }
 
     #[test]

@@ -214,3 +214,30 @@ impl Request<'_> {
         attids.iter().for_each(|attid| stub.u32(*attid));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_come_first_only_where_that_is_asked_for() {
+        let flags = |ancestors| {
+            let request = Request {
+                what: What::Domain { dn: "DC=corp", ancestors },
+                invocation_id: Uuid::nil(),
+                cookie: [0; COOKIE],
+                vector: &[],
+                max_objects: 1,
+                attributes: Attributes::WithoutSecrets,
+                further: &[],
+            };
+            let stub = request.encode(Handle([0; 20]));
+            // Handle, version, union, two GUIDs, a pointer, the cookie and another pointer stand before.
+            let at = 20 + 4 + 4 + 4 + 16 + 16 + 8 + COOKIE + 4;
+            stub.get(at..at + 4).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes)
+        };
+        let always = INIT_SYNC | WRITABLE | SPECIAL_SECRET_PROCESSING | GET_NC_SIZE;
+        assert_eq!(flags(false), Some(always));
+        assert_eq!(flags(true), Some(always | GET_ANCESTORS));
+    }
+}
