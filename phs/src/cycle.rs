@@ -163,7 +163,9 @@ impl std::fmt::Debug for Cycle<'_> {
 /// How long a wish to stop may go unheard while nothing comes from the DC.
 const LISTEN: Duration = Duration::from_millis(200);
 
-/// So long rows wait for their receipts while page follows page: to wait for these leaves the cores without work.
+/// So long rows of a full compare wait for their receipts while page follows page: to wait for these leaves the cores without
+/// work. What it forgets when it breaks the next one tells again, which is full too. After another cycle nobody would ask for
+/// somebody who entered on a page that was forgotten, and left before it was read again: so there no page waits.
 const TOGETHER: Duration = Duration::from_secs(5);
 
 /// By which scope, and by which of its filters, the mirror was last brought in order.
@@ -313,6 +315,7 @@ impl Cycle<'_> {
         courier: &mut Courier<'_, '_>,
         mut unsettled: bool,
     ) -> Result<(), PhsError> {
+        let together = if rules.full { TOGETHER } else { Duration::ZERO };
         let mut first = true;
         let mut began: Option<Instant> = None;
         loop {
@@ -345,7 +348,7 @@ impl Cycle<'_> {
                 began = Some(Instant::now());
             }
             self.page(page, rules, saved, courier, &mut unsettled)?;
-            if last || began.is_some_and(|began| began.elapsed() >= TOGETHER) {
+            if last || began.is_some_and(|began| began.elapsed() >= together) {
                 self.settle(courier, &mut began)?;
             }
             self.witness.read(objects);

@@ -281,6 +281,18 @@ fn what_has_no_receipt_is_not_remembered_however_many_pages_it_came_in() {
 }
 
 #[test]
+fn an_incremental_cycle_remembers_each_page_as_soon_as_it_has_its_receipt() {
+    let mut bench = Bench::new();
+    bench.cycle(two_pages()).unwrap();
+    bench.cloud.breaks_after = Some(bench.cloud.uploads.len() + 2);
+    let pages = (0..4).map(|n| page(users(1200 + n..1201 + n), vec![], Progress::More)).collect();
+    bench.cycle(pages).unwrap_err();
+    let mirror = bench.mirror();
+    let known: Vec<_> = (1200..1204).map(|rid| mirror.object(guid(rid)).unwrap().is_some()).collect();
+    assert_eq!(known, [true, true, false, false]);
+}
+
+#[test]
 fn an_incremental_cycle_that_breaks_begins_again_from_the_old_cursor() {
     let mut bench = Bench::new();
     bench.cycle(two_pages()).unwrap();
