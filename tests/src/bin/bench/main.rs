@@ -19,6 +19,7 @@ mod sync;
 use landbridge_tests::lab::LabError;
 use landbridge_tests::lab::program::build_folder;
 use report::Comparison;
+use std::process::ExitCode;
 
 /// A name for the command line, and what measures it.
 type Part = (&'static str, fn() -> Result<Vec<Comparison>, LabError>);
@@ -34,11 +35,22 @@ const PARTS: [Part; 8] = [
     ("programs", programs::measure),
 ];
 
-fn main() -> Result<(), LabError> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), LabError> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     let is_part = |one: &&String| PARTS.iter().any(|(part, _)| one == part);
     if let Some(unknown) = wanted.iter().find(|one| !is_part(one)) {
-        return Err(LabError::said("choosing a part", &format!("there is none named {unknown}")));
+        let known = PARTS.map(|(part, _)| part).join(", ");
+        return Err(LabError::said("choosing a part", &format!("{unknown} is none of {known}")));
     }
     let folder = build_folder()?.join("bench");
     let machine = machine();
