@@ -3,10 +3,11 @@
 use crate::proc::memory;
 use crate::pta::{AT_ONCE, through_an_agent};
 use crate::report::Comparison;
+use crate::signins::{accepted, people, tries};
 use crate::sync::joined;
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::program::built;
-use landbridge_tests::lab::{Application, Domain, LabError, Population, Tenant, Try, person};
+use landbridge_tests::lab::{Application, Domain, LabError, Population, Tenant};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -89,13 +90,7 @@ fn through_agents(domain: &Domain) -> Result<[f64; 2], LabError> {
     Ok([idle, of().1])
 }
 
-fn sign_in(tenant: &Tenant, tries: usize, at_once: usize) -> Result<(), LabError> {
-    let people = (0..USERS.1).map(person).filter(|p| p.index % 10 != 6);
-    let people: Vec<_> = people.map(|who| Try::from(who.index, &who.upn, &who.password)).collect();
-    let tries: Vec<Try> = people.iter().cycle().take(tries).cloned().collect();
-    let answers = Application::of(tenant, "bench")?.sign_all_in(&tries, at_once)?;
-    match answers.iter().find(|answer| !answer.accepted()) {
-        Some(amiss) => Err(LabError::said("a sign-in", &format!("{} {}", amiss.status, amiss.body))),
-        None => Ok(()),
-    }
+fn sign_in(tenant: &Tenant, count: usize, at_once: usize) -> Result<(), LabError> {
+    let tries = tries(&people(USERS.1), count);
+    accepted(&Application::of(tenant, "bench")?.sign_all_in(&tries, at_once)?).map(|_| ())
 }

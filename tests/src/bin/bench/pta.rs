@@ -8,10 +8,11 @@
 
 use crate::proc;
 use crate::report::Comparison;
+use crate::signins::{accepted, people, tries};
 use crate::sync::joined;
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::{
-    Application, Domain, LabError, Person, Population, PtaAgent, PtaSettings, Tenant, Try, person,
+    Application, Domain, LabError, Person, Population, PtaAgent, PtaSettings, Tenant, Try,
 };
 use ldap3::{LdapConnAsync, LdapConnSettings};
 use rustls::pki_types::CertificateDer;
@@ -55,7 +56,7 @@ struct Road<'a> {
 pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
     let domain = Domain::start(Population::of(USERS))?;
     let (tenant, agent) = through_an_agent(&domain)?;
-    let people = (0..USERS).map(person).filter(|p| p.index % 10 != 6).collect();
+    let people = people(USERS);
     let app = Application::of(&tenant, "bench")?;
     let road = Road { domain: &domain, tenant: &tenant, agent: &agent, app, people };
     let runtime = Runtime::new().map_err(|why| LabError::said("a runtime", &why))?;
@@ -134,8 +135,7 @@ impl Road<'_> {
     }
 
     fn tries(&self, count: usize) -> Vec<Try> {
-        let people = self.people.iter().cycle().take(count);
-        people.map(|who| Try::from(who.index, &who.upn, &who.password)).collect()
+        tries(&self.people, count)
     }
 
     /// The DC on these cores, and everything else on those.
@@ -181,9 +181,7 @@ impl Road<'_> {
             self.app.sign_all_in(&tries, at_once)?
         };
         let took = began.elapsed();
-        if let Some(amiss) = answers.iter().find(|answer| !answer.accepted()) {
-            return Err(LabError::said("a sign-in", &format!("{} {}", amiss.status, amiss.body)));
-        }
+        accepted(&answers)?;
         Ok(run(answers.iter().map(|answer| answer.took).collect(), took, cores))
     }
 }

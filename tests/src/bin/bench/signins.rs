@@ -5,7 +5,7 @@ use crate::sync::joined;
 use landbridge_crypto::nt_hash::NtHash;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
-use landbridge_tests::lab::{Application, Domain, LabError, Person, Population, Try, person};
+use landbridge_tests::lab::{Answer, Application, Domain, LabError, Person, Population, Try, person};
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
@@ -27,12 +27,9 @@ fn of(domain: &Domain, profile: Profile, each: usize) -> Result<Vec<Comparison>,
     let (tenant, phs) = joined(domain, profile)?;
     phs.once(&[])?.expect_code(0);
     let app = Application::of(&tenant, "bench")?;
-    let people: Vec<Person> = (0..USERS).map(person).filter(|p| p.index % 10 != 6).collect();
+    let people = people(USERS);
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let tries = |count: usize| -> Vec<Try> {
-        let people = people.iter().cycle().take(count);
-        people.map(|who| Try::from(who.index, &who.upn, &who.password)).collect()
-    };
+    let tries = |count| tries(&people, count);
     let one = format!("bare derivations, one on each of {cores} cores");
     let through = format!("sign-ins, {AT_ONCE} at once");
     let what = format!("Sign-ins by digest, profile {profile}");
@@ -83,8 +80,19 @@ fn single(profile: Profile) -> f64 {
     times[times.len() / 2]
 }
 
+/// Those of so many accounts that may sign in.
+pub(crate) fn people(count: u32) -> Vec<Person> {
+    (0..count).map(person).filter(|p| p.index % 10 != 6).collect()
+}
+
+/// So many sign-ins of them, one after the other and again from the first.
+pub(crate) fn tries(people: &[Person], count: usize) -> Vec<Try> {
+    let people = people.iter().cycle().take(count);
+    people.map(|who| Try::from(who.index, &who.upn, &who.password)).collect()
+}
+
 /// How long each took, in milliseconds, if all were accepted.
-fn accepted(answers: &[landbridge_tests::lab::Answer]) -> Result<Vec<f64>, LabError> {
+pub(crate) fn accepted(answers: &[Answer]) -> Result<Vec<f64>, LabError> {
     if let Some(amiss) = answers.iter().find(|answer| !answer.accepted()) {
         let said = format!("{} {}", amiss.status, amiss.body);
         return Err(LabError::Step { step: "a sign-in".to_owned(), said });
