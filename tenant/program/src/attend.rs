@@ -8,9 +8,9 @@ mod link;
 pub use alarm::alarms;
 pub use link::welcome;
 
+use crate::clock::stopped;
 use crate::observe::Metrics;
 use crate::relay::{AgentView, Alarm, Asked, Event, Facts, Link, NoAnswer, Output, Relay};
-use crate::serve::told;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::{FromAgent, FromTenant};
 use std::collections::HashMap;
@@ -146,7 +146,7 @@ impl Attend {
             tokio::select! {
                 () = tokio::time::sleep_until(due.into()) => {}
                 () = self.earlier.notified() => {}
-                () = told(&mut stop), if ends.is_none() => {
+                () = stopped(&mut stop), if ends.is_none() => {
                     ends = Some(Instant::now() + STOPPING);
                     self.with(|held, now| held.relay.drain(now));
                 }

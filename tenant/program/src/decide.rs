@@ -7,8 +7,9 @@
 //! what a domain controller says, [`crate::audit`] for the log.
 
 use crate::audit::Written;
+use crate::clock::unix_now;
 use crate::relay::Asked;
-use crate::serve::{Tenant, unix_now};
+use crate::serve::Tenant;
 use crate::signin::{Before, Candidate, Road, Turn, Unavailable, Verdict, Why};
 use crate::store::audit::Entry;
 use landbridge_crypto::secret::Password;

@@ -8,6 +8,7 @@ pub mod apps;
 pub mod attend;
 pub mod audit;
 pub mod authority;
+pub mod clock;
 pub mod command;
 pub mod config;
 pub mod decide;

@@ -3,8 +3,9 @@
 
 use crate::accept::Limits;
 use crate::accept::pace::{Paced, Rhythm};
+use crate::clock::{stopped, unix_now};
 use crate::relay::NoAnswer;
-use crate::serve::{Tenant, told, unix_now};
+use crate::serve::Tenant;
 use crate::store::agents::{self, Agent, AgentState};
 use crate::store::{StoreError, domains, group_policies, links, names, objects};
 use bytes::Bytes;
@@ -103,7 +104,7 @@ pub async fn run(listener: TcpListener, tenant: Arc<Tenant>, mut stop: watch::Re
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let accepted = tokio::select! {
-            () = told(&mut stop) => return,
+            () = stopped(&mut stop) => return,
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {

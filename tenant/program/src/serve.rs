@@ -10,6 +10,7 @@ use crate::apps::Rates;
 use crate::attend::{self, Attend, Raised};
 use crate::audit::Recorder;
 use crate::authority::{Authority, SERVER_LIFE};
+use crate::clock::{stopped, unix_now};
 use crate::config::{Config, TenantUrl};
 use crate::error::TenantError;
 use crate::key_file::us;
@@ -26,7 +27,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -227,17 +228,6 @@ pub async fn serve(config: &Config) -> Result<(), TenantError> {
     Ok(())
 }
 
-/// Ends when `stop` says true, or when nobody is left to say it.
-pub async fn told(stop: &mut watch::Receiver<bool>) {
-    drop(stop.wait_for(|stop| *stop).await);
-}
-
-/// Seconds since 1970. The one place that reads the wall clock while serving.
-pub fn unix_now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
-}
-
 fn signals() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -355,7 +345,7 @@ async fn chores(tenant: Arc<Tenant>, mut stop: watch::Receiver<bool>) {
         });
         let _ = forgetting.await;
         tokio::select! {
-            () = told(&mut stop) => return,
+            () = stopped(&mut stop) => return,
             () = tokio::time::sleep(CHORES) => {}
         }
     }

@@ -8,8 +8,8 @@ pub mod live;
 pub mod pace;
 pub mod share;
 
+use crate::clock::stopped;
 use crate::peer::Shown;
-use crate::serve::told;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -129,12 +129,12 @@ impl Door {
         let acceptor = TlsAcceptor::from(self.tls);
         loop {
             let place = tokio::select! {
-                () = told(&mut stop) => break,
+                () = stopped(&mut stop) => break,
                 place = places.clone().acquire_owned() => place,
             };
             let Ok(place) = place else { break };
             let accepted = tokio::select! {
-                () = told(&mut stop) => break,
+                () = stopped(&mut stop) => break,
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
@@ -184,7 +184,7 @@ impl Connection {
         let address = self.address;
         let _ = stream.set_nodelay(true);
         let greeted = tokio::select! {
-            () = told(&mut self.stop) => return,
+            () = stopped(&mut self.stop) => return,
             greeted = tokio::time::timeout(self.limits.handshake, self.acceptor.accept(stream)) => greeted,
         };
         let tls = match greeted {
@@ -219,7 +219,7 @@ impl Connection {
         let ended = tokio::select! {
             () = &mut cut => return tracing::warn!(%address, "a revoked agent's connection was cut"),
             ended = &mut connection => ended,
-            () = told(&mut self.stop) => {
+            () = stopped(&mut self.stop) => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     () = &mut cut => return,

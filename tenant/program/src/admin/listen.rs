@@ -3,8 +3,9 @@
 
 use super::act::act;
 use super::{Answer, Ask, MAX_ASK};
+use crate::clock::{stopped, unix_now};
 use crate::error::TenantError;
-use crate::serve::{Tenant, told};
+use crate::serve::Tenant;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,11 +41,11 @@ pub async fn run(listener: UnixListener, tenant: Arc<Tenant>, mut stop: watch::R
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let place = tokio::select! {
-            () = told(&mut stop) => return,
+            () = stopped(&mut stop) => return,
             place = places.clone().acquire_owned() => place,
         };
         let accepted = tokio::select! {
-            () = told(&mut stop) => return,
+            () = stopped(&mut stop) => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -91,7 +92,7 @@ async fn serve(mut stream: UnixStream, tenant: Arc<Tenant>) -> std::io::Result<(
 }
 
 async fn run_blocking(tenant: Arc<Tenant>, uid: u32, ask: Ask) -> Answer {
-    let done = tokio::task::spawn_blocking(move || act(&tenant, uid, ask, crate::serve::unix_now())).await;
+    let done = tokio::task::spawn_blocking(move || act(&tenant, uid, ask, unix_now())).await;
     done.unwrap_or_else(|_| Answer::Defect("the request was not carried out".to_owned()))
 }
 

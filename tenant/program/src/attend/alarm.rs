@@ -3,8 +3,9 @@
 //! enrol anew.
 
 use super::{Attend, Raised};
+use crate::clock::{stopped, unix_now};
 use crate::relay::Alarm;
-use crate::serve::{Tenant, unix_now};
+use crate::serve::Tenant;
 use crate::store::agents::{AgentState, find, seen, set_state};
 use crate::store::{StoreError, audit};
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub async fn alarms(
     noting.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = crate::serve::told(&mut stop) => return,
+            () = stopped(&mut stop) => return,
             alarm = raised.recv() => match alarm {
                 Some(alarm) => quarantine(&tenant, alarm).await,
                 None => return,

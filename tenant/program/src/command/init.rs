@@ -4,10 +4,10 @@
 use super::Init;
 use super::place::{Making, cannot};
 use crate::authority::Authority;
+use crate::clock::unix_now;
 use crate::config::{Config, TenantUrl, template};
 use crate::error::TenantError;
 use crate::key_file;
-use crate::serve::unix_now;
 use crate::store::Store;
 use landbridge_crypto::seal::{SealKey, SealKeys};
 use std::path::Path;

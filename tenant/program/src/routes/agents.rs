@@ -4,9 +4,10 @@
 use super::{Answer, BodyTrouble, body, framed, problem};
 use crate::accept::Peer;
 use crate::admit::{Wish, admit};
+use crate::clock::unix_now;
 use crate::enroll::{self, EnrollError};
 use crate::ingest::{self, Writer};
-use crate::serve::{Tenant, unix_now};
+use crate::serve::Tenant;
 use crate::store::StoreError;
 use crate::store::agents::{Agent, seen};
 use hyper::Request;

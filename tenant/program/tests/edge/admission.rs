@@ -4,8 +4,8 @@ use crate::harness::{
     DEADLINE, Edge, Identity, code, enroll_request, envelope_of, hello, key_and_request, until,
 };
 use landbridge_tenant::admin::{Answer, Ask};
+use landbridge_tenant::clock::unix_now;
 use landbridge_tenant::peer::Shown;
-use landbridge_tenant::serve::unix_now;
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::enroll::{EnrollResponse, RenewRequest, RenewResponse, Role};
 use landbridge_wire::problem::{Problem, ProblemCode};

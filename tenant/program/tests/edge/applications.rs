@@ -10,7 +10,7 @@ use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant::account_state::filetime;
 use landbridge_tenant::admin::{Answer, Ask};
-use landbridge_tenant::serve::unix_now;
+use landbridge_tenant::clock::unix_now;
 use landbridge_tenant::store::domains::SigninPolicy;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{

@@ -6,7 +6,7 @@ use crate::harness::{DOMAIN, Edge, Identity, SID};
 use hyper::StatusCode;
 use landbridge_tenant::account_state::filetime;
 use landbridge_tenant::admin::{Answer, Ask};
-use landbridge_tenant::serve::unix_now;
+use landbridge_tenant::clock::unix_now;
 use landbridge_tenant::store::domains::SigninPolicy;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{

@@ -2,8 +2,8 @@
 
 use crate::harness::{DOMAIN, Edge, SID, code, enroll_request, key_and_request};
 use landbridge_tenant::admin::{Answer, Ask};
+use landbridge_tenant::clock::unix_now;
 use landbridge_tenant::peer::Shown;
-use landbridge_tenant::serve::unix_now;
 use landbridge_tenant::store::{audit, tokens};
 use landbridge_wire::enroll::{EnrollResponse, Role, TokenSecret};
 use landbridge_wire::frame;
