@@ -3,7 +3,8 @@
 
 use crate::peer::Shown;
 use crate::store::StoreError;
-use crate::store::agents::{Agent, AgentState, find};
+use crate::store::agents::find;
+use landbridge_tenant_rules::model::{Agent, AgentState};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use rusqlite::Connection;

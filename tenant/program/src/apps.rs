@@ -2,8 +2,9 @@
 //! Before it on the road: `accept`. After it: `signin`. Not here: their rows (`store::apps`).
 
 use crate::store::StoreError;
-use crate::store::apps::{App, find};
+use crate::store::apps::find;
 use landbridge_crypto::bearer::{BearerSecret, same};
+use landbridge_tenant_rules::model::Application;
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -56,7 +57,7 @@ impl Credential {
 
     /// The application that this proves, unless it was revoked. Takes as long for an unknown one as for a wrong
     /// secret, up to the look-up of a row.
-    pub fn prove(&self, conn: &Connection) -> Result<Option<App>, StoreError> {
+    pub fn prove(&self, conn: &Connection) -> Result<Option<Application>, StoreError> {
         let app = find(conn, self.app)?;
         let shown = self.hash();
         let proved = same(&shown, app.as_ref().map_or(&[0; 32], |app| &app.hash));

@@ -10,8 +10,8 @@ pub use link::welcome;
 
 use crate::clock::stopped;
 use crate::observe::Metrics;
-use crate::relay::{AgentView, Alarm, Asked, Event, Facts, Link, NoAnswer, Output, Relay};
 use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::relay::{AgentView, Alarm, Asked, Event, Facts, Link, NoAnswer, Output, Relay};
 use landbridge_wire::signin::{FromAgent, FromTenant};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -3,7 +3,8 @@
 //! Before it: `decide`. The entries of changes are written with the changes themselves.
 
 use crate::store::Store;
-use crate::store::audit::{Entry, append};
+use crate::store::audit::append;
+use landbridge_tenant_rules::model::AuditEntry;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,7 +19,7 @@ const AT_ONCE: usize = 256;
 pub struct NotWritten;
 
 struct Waiting {
-    entry: Entry,
+    entry: AuditEntry,
     written: oneshot::Sender<()>,
 }
 
@@ -35,7 +36,7 @@ impl Recorder {
     }
 
     /// Hands an entry in. Blocks while too many wait.
-    pub fn record(&self, entry: Entry) -> Written {
+    pub fn record(&self, entry: AuditEntry) -> Written {
         let (written, done) = oneshot::channel();
         // If the thread is gone, so is the other end: the entry is not written.
         let _ = self.0.blocking_send(Waiting { entry, written });
@@ -96,7 +97,7 @@ mod tests {
         let path = folder.path().join("tenant.db");
         let store = Arc::new(Store::create(&path, keys, uuid::Uuid::from_u128(1), 0).unwrap());
         let recorder = Recorder::start(store.clone()).unwrap();
-        let entry = |at| Entry {
+        let entry = |at| AuditEntry {
             at,
             actor: "app test".to_owned(),
             action: "signin-accepted".to_owned(),

@@ -8,11 +8,12 @@
 
 use crate::audit::Written;
 use crate::clock::unix_now;
-use crate::relay::Asked;
 use crate::serve::Tenant;
-use crate::signin::{Before, Candidate, Road, Turn, Unavailable, Verdict, Why};
-use crate::store::audit::Entry;
+use crate::signin::{Before, Candidate, Road, Turn};
 use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::model::AuditEntry;
+use landbridge_tenant_rules::relay::Asked;
+use landbridge_tenant_rules::verdict::{Unavailable, Verdict, Why};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
@@ -294,7 +295,7 @@ impl SignIn {
         };
         self.tenant.metrics.signins.get_or_create(&vec![("outcome", outcome.to_owned())]).inc();
         let written = action.map(|action| {
-            self.tenant.recorder.record(Entry {
+            self.tenant.recorder.record(AuditEntry {
                 at: self.wish.now,
                 actor: self.asker.actor.clone(),
                 action: action.to_owned(),

@@ -4,10 +4,10 @@
 
 use crate::authority::{Authority, AuthorityError, Issued, RequestedKey};
 use crate::peer::AgentName;
-use crate::store::agents::{Agent, AgentState, NewAgent};
 use crate::store::{Store, StoreError, agents, audit, domains, tokens};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_crypto::envelope::EnvelopePublic;
+use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent};
 use landbridge_wire::bounded::{Blob, List, Text};
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse, Role};
 use landbridge_wire::problem::{Problem, ProblemCode};

@@ -3,13 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::ingest::{self, Writer};
-use crate::store::agents::{self, AgentState, NewAgent};
-use crate::store::domains::NewDomain;
+use crate::store::agents;
 use crate::store::{Store, domains};
 use landbridge_crypto::nt_hash::NtHash;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::seal::{Place, SealKey, SealKeys};
 use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::model::MIN_ITERATIONS;
+use landbridge_tenant_rules::model::NewDomain;
+use landbridge_tenant_rules::model::{AgentState, NewAgent};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::upload::{
@@ -54,7 +56,7 @@ impl Tenant {
             netbios_name: "CORP",
             sid: SID,
             allow_privileged,
-            min_iterations: domains::MIN_ITERATIONS,
+            min_iterations: MIN_ITERATIONS,
         };
         let domain = store.write(|t| domains::add(t, &new, NOW)).unwrap().unwrap();
         // A first cycle was complete: before it nothing of groups and policies counts.
@@ -70,7 +72,7 @@ impl Tenant {
             netbios_name: "LAB",
             sid: OTHER_SID,
             allow_privileged: false,
-            min_iterations: domains::MIN_ITERATIONS,
+            min_iterations: MIN_ITERATIONS,
         };
         let domain = self.store.write(|t| domains::add(t, &new, NOW)).unwrap().unwrap();
         self.store.write(|t| domains::acknowledge(t, domain, "0")).unwrap();
@@ -241,7 +243,7 @@ pub(crate) fn with(n: u128, attributes: Vec<Attribute>) -> Record {
 
 /// An ordinary user `user<n>` of whom all is known.
 pub(crate) fn user(n: u128, secret: &str) -> Record {
-    let set = crate::account_state::filetime(NOW - 86_400).unwrap();
+    let set = landbridge_tenant_rules::account_state::filetime(NOW - 86_400).unwrap();
     let attributes = vec![
         written(1, sam(&format!("user{n}"))),
         written(1, upn(&format!("User{n}@Corp.Example.Com"))),

@@ -14,14 +14,14 @@
 
 mod link;
 mod offer;
-mod privileged;
 mod record;
 mod writer;
 
 pub use writer::Writer;
 
-use crate::store::domains::{self, Domain};
+use crate::store::domains;
 use crate::store::{Store, StoreError, Trouble, audit, digests, links, names, objects};
+use landbridge_tenant_rules::model::Domain;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::upload::{

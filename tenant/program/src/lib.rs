@@ -1,7 +1,6 @@
 //! The cloud end of Landbridge.
 
 pub mod accept;
-pub mod account_state;
 pub mod admin;
 pub mod admit;
 pub mod apps;
@@ -16,13 +15,10 @@ pub mod directory;
 pub mod enroll;
 pub mod error;
 pub mod ingest;
-pub mod instances;
 pub mod key_file;
 pub mod keys;
-pub mod lockout;
 pub mod observe;
 pub mod peer;
-pub mod relay;
 pub mod routes;
 pub mod serve;
 pub mod signin;

@@ -4,9 +4,8 @@
 use crate::accept::Limits;
 use crate::accept::pace::{Paced, Rhythm};
 use crate::clock::{stopped, unix_now};
-use crate::relay::NoAnswer;
 use crate::serve::Tenant;
-use crate::store::agents::{self, Agent, AgentState};
+use crate::store::agents;
 use crate::store::{StoreError, domains, group_policies, links, names, objects};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -15,6 +14,9 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use landbridge_tenant_rules::model::KINDS;
+use landbridge_tenant_rules::model::{Agent, AgentState};
+use landbridge_tenant_rules::relay::NoAnswer;
 use landbridge_wire::problem::Problem;
 use landbridge_wire::signin::Verdict;
 use landbridge_wire::upload::{Kind, LinkKind};
@@ -267,7 +269,7 @@ impl Held {
         let mut held = Self { ambiguous: names::count_ambiguous(conn)?, ..Self::default() };
         for domain in domains::all(conn)? {
             let name = || domain.dns_name.clone();
-            for kind in objects::KINDS {
+            for kind in KINDS {
                 held.objects.push((name(), kind, objects::present_in(conn, domain.id, kind)?));
             }
             let counted = links::counts(conn, domain.id)?;
@@ -291,7 +293,8 @@ fn directory_of(registry: &mut Registry, held: Held) {
         if kind == Kind::Account {
             accounts.get_or_create(&vec![("domain", domain.clone())]).set(count);
         }
-        let labels = vec![("domain", domain), ("kind", crate::store::objects::kind_text(kind).to_owned())];
+        let labels =
+            vec![("domain", domain), ("kind", landbridge_tenant_rules::model::kind_text(kind).to_owned())];
         objects.get_or_create(&labels).set(count);
     }
     for (domain, count) in held.removed {

@@ -1,6 +1,7 @@
 //! Who is at the other end of a connection: the names that stand in an agent's certificate.
 //! Not here: whether that agent may do what it asks (`admit`) and the chain's proof (`accept`).
 
+use landbridge_tenant_rules::model::role_from;
 use landbridge_wire::enroll::Role;
 use uuid::Uuid;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -52,11 +53,6 @@ impl AgentName {
         let whole = parts.next().is_none() && name.envelope.is_some() == (name.role == Role::Pta);
         (whole && name.uri() == uri).then_some(name)
     }
-}
-
-/// Reads a role as it stands in certificates and in the database.
-pub fn role_from(text: &str) -> Option<Role> {
-    [Role::Phs, Role::Pta].into_iter().find(|role| role.to_string() == text)
 }
 
 fn key_from(hex: &str) -> Option<[u8; 32]> {

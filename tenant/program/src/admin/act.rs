@@ -5,12 +5,13 @@ use super::domain::{By, no_domain};
 use super::{AgentRow, Answer, AppRow, Ask, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES, refusal};
 use crate::apps::{Credential, MAX_RATE, is_a_name};
 use crate::directory::{describe, groups};
-use crate::relay::AgentView;
 use crate::serve::Tenant;
-use crate::store::agents::{Agent, AgentState};
-use crate::store::domains::{Domain, MIN_ITERATIONS, NewDomain};
 use crate::store::{StoreError, agents, apps, domains, group_policies, objects, tokens};
 use landbridge_crypto::bearer::BearerSecret;
+use landbridge_tenant_rules::model::Application;
+use landbridge_tenant_rules::model::{Agent, AgentState};
+use landbridge_tenant_rules::model::{Domain, MIN_ITERATIONS, NewDomain};
+use landbridge_tenant_rules::relay::AgentView;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{Role, Token, TokenSecret};
 use landbridge_wire::upload::Kind;
@@ -250,7 +251,7 @@ fn list_agents(conn: &Connection, connected: &[AgentView]) -> Outcome {
 }
 
 fn list_apps(conn: &Connection) -> Outcome {
-    let row = |app: apps::App| AppRow {
+    let row = |app: Application| AppRow {
         id: app.id,
         name: app.name,
         domain: app.domain_name,

@@ -3,11 +3,13 @@
 
 use super::{Answer, group_policy, refusal};
 use crate::directory::describe::printable;
-use crate::directory::{Whose, folded, whose};
-use crate::lockout::Room;
+use crate::directory::whose;
 use crate::serve::Tenant;
-use crate::store::domains::{self, Domain, SigninPolicy};
+use crate::store::domains;
 use crate::store::{StoreError, attributes, audit, canaries, objects};
+use landbridge_tenant_rules::lockout::Room;
+use landbridge_tenant_rules::model::{Domain, SigninPolicy};
+use landbridge_tenant_rules::names::{Whose, folded};
 use rusqlite::Transaction;
 use uuid::Uuid;
 

@@ -5,10 +5,13 @@ use super::domain::{By, no_domain, why_not};
 use super::{Answer, refusal};
 use crate::directory::groups;
 use crate::directory::resultant::is_group;
-use crate::lockout::Room;
-use crate::store::domains::{self, Domain, SigninPolicy};
-use crate::store::group_policies::{self, GroupPolicy, MOST};
+use crate::store::domains;
+use crate::store::group_policies;
+use crate::store::group_policies::MOST;
 use crate::store::{StoreError, links};
+use landbridge_tenant_rules::lockout::Room;
+use landbridge_tenant_rules::model::GroupPolicy;
+use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_wire::upload::LinkKind;
 use rusqlite::Connection;
 

@@ -13,7 +13,7 @@ mod trial;
 use crate::directory::Description;
 use crate::directory::describe::Named;
 use crate::directory::groups::{GroupDescribed, GroupRow};
-use crate::store::domains::SigninPolicy;
+use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_wire::enroll::Role;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

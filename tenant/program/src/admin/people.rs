@@ -5,6 +5,7 @@ use super::domain::By;
 use super::{AmbiguousRow, Answer, MAX_ROWS, refusal};
 use crate::directory::{by_walking, groups};
 use crate::store::{StoreError, domains, names, objects};
+use landbridge_tenant_rules::model::is_removed;
 use rusqlite::Connection;
 use uuid::Uuid;
 
@@ -64,7 +65,7 @@ fn to_purge(connection: &Connection, name: &str) -> Result<Result<Uuid, Answer>,
         found.extend(objects::find(connection, object)?);
     }
     // Its name may be another's by now.
-    let gone: Vec<_> = found.iter().filter(|one| objects::is_removed(one.presence)).collect();
+    let gone: Vec<_> = found.iter().filter(|one| is_removed(one.presence)).collect();
     Ok(match (gone.as_slice(), found.is_empty()) {
         ([one], _) => Ok(one.object),
         ([], true) => Err(refusal("nothing is known of such an account", "name its objectGUID")),

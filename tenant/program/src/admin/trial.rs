@@ -2,12 +2,12 @@
 //! Before it: `admin::act`. It counts for the lockout as any other.
 
 use super::{Answer, Confidential};
-use crate::account_state::Told;
 use crate::decide::{Asker, Wish, decide};
 use crate::routes::signin::shown;
 use crate::serve::Tenant;
-use crate::signin::Verdict;
 use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::account_state::Told;
+use landbridge_tenant_rules::verdict::Verdict;
 use std::convert::Infallible;
 use std::sync::Arc;
 

@@ -4,10 +4,10 @@
 
 use super::{Attend, Raised};
 use crate::clock::{stopped, unix_now};
-use crate::relay::Alarm;
 use crate::serve::Tenant;
-use crate::store::agents::{AgentState, find, seen, set_state};
+use crate::store::agents::{find, seen, set_state};
 use crate::store::{StoreError, audit};
+use landbridge_tenant_rules::model::AgentState;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -15,16 +15,6 @@ use tokio::task::spawn_blocking;
 
 /// Agents that introduced themselves are noted this often, for the administrator's list.
 const NOTED: Duration = Duration::from_secs(2);
-
-impl Alarm {
-    /// For the audit log and the metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CanaryAccepted => "accepted a password that is nobody's",
-            Self::TwoInstances => "is heard from two processes at once",
-        }
-    }
-}
 
 /// Acts on alarms until `stop` says true.
 pub async fn alarms(

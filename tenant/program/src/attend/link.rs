@@ -2,9 +2,7 @@
 
 use super::Attend;
 use crate::accept::Peer;
-use crate::relay::{Facts, Link};
 use crate::routes::Answer;
-use crate::store::agents::Agent;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::Full;
@@ -16,6 +14,8 @@ use hyper::upgrade::Upgraded;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use landbridge_crypto::envelope::EnvelopePublic;
+use landbridge_tenant_rules::model::Agent;
+use landbridge_tenant_rules::relay::{Facts, Link};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{FromAgent, FromTenant, MAX_MESSAGE, SILENCE};

@@ -11,8 +11,9 @@ pub mod table;
 
 use crate::config::{Config, DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_PATH, LogLevel};
 use crate::error::TenantError;
-use crate::store::domains::SigninPolicy;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_wire::enroll::Role;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -141,6 +142,7 @@ pub enum Domains {
         name: String,
         /// What decides: the digest (phs), an agent (pta), or the digest while no agent can answer (pta-then-phs); or
         /// nobody signs in (refuse), for a rollout in stages.
+        #[arg(value_parser = signin_policy())]
         policy: Option<SigninPolicy>,
         /// Set it for the members of a group alone, also through other groups: its name, SID or objectGUID. Who is in
         /// several such groups signs in as the first of them says.
@@ -183,6 +185,22 @@ pub enum Canary {
         /// The domain: DNS or NetBIOS name.
         name: String,
     },
+}
+
+/// Reads a sign-in policy, and lists each one with its meaning in the help.
+fn signin_policy() -> impl TypedValueParser<Value = SigninPolicy> {
+    let value = |policy: SigninPolicy| {
+        PossibleValue::new(policy.as_str()).help(match policy {
+            SigninPolicy::Phs => "By the digest that the tenant holds",
+            SigninPolicy::Pta => "By an agent that asks a domain controller",
+            SigninPolicy::PtaThenPhs => "By an agent; by the digest while no agent can answer",
+            SigninPolicy::Refuse => {
+                "Not at all: for a rollout in stages, where groups have policies of their own"
+            }
+        })
+    };
+    PossibleValuesParser::new(SigninPolicy::ALL.map(value))
+        .try_map(|text| SigninPolicy::parse(&text).ok_or("not a sign-in policy"))
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {

@@ -2,13 +2,18 @@
 //! cannot sign in. Whether there is a digest and what it costs is shown; the digest is not.
 //! Neighbours: `admin` (`users show`) prints it.
 
-use super::resultant::{Admission, Of, Resultant, password_policy, signin_policy};
-use super::{Whose, fold, groups, names_of, whose};
-use crate::account_state::{Account as Judged, state};
-use crate::store::domains::{Domain, SigninPolicy};
+use super::resultant::{password_policy, signin_policy};
+use super::{groups, whose};
 use crate::store::members::{self, Which};
-use crate::store::objects::{self, Object};
+use crate::store::objects;
 use crate::store::{Store, StoreError, attributes, digests, domains, lockouts, names};
+use landbridge_tenant_rules::account_state::{Account as Judged, state};
+use landbridge_tenant_rules::model::Object;
+use landbridge_tenant_rules::model::kind_text;
+use landbridge_tenant_rules::model::presence_text;
+use landbridge_tenant_rules::model::{Domain, SigninPolicy};
+use landbridge_tenant_rules::names::{Whose, fold, names_of};
+use landbridge_tenant_rules::policies::{Admission, Of, Resultant};
 use landbridge_wire::upload::{Kind, Presence, Stamp};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -213,7 +218,7 @@ fn one(
         object,
         source: domain.writer,
         state: said(&account, admission.policy, digest.as_ref(), state(&judged, now).as_str()).to_owned(),
-        kind: objects::kind_text(account.kind).to_owned(),
+        kind: kind_text(account.kind).to_owned(),
         removed_at: account.removed_at,
         alternate_login: text(&attributes.alternate_login),
         given_name: text(&attributes.given_name),
@@ -235,7 +240,7 @@ fn one(
         signin_policy,
         password_policy: in_words(connection, &domain, &resultant)?,
         domain: domain.dns_name,
-        presence: objects::presence_text(account.presence).to_owned(),
+        presence: presence_text(account.presence).to_owned(),
         sid: account.sid,
         protected_user: account.protected_user,
         sam_account_name: attributes.sam_account_name.as_deref().map(printable),

@@ -2,10 +2,13 @@
 //! Neighbours: [`crate::store::members`] and [`crate::store::links`] have the edges; `admin` (`groups list`, `groups show`) prints.
 
 use super::describe::{Named, printable};
-use super::fold;
-use crate::store::domains::{self, Domain, SigninPolicy, sub_authority};
+use crate::store::domains;
 use crate::store::members::Which;
 use crate::store::{StoreError, attributes, group_policies, links, members, objects, stamps};
+use landbridge_tenant_rules::model::kind_text;
+use landbridge_tenant_rules::model::presence_text;
+use landbridge_tenant_rules::model::{Domain, SigninPolicy, sub_authority};
+use landbridge_tenant_rules::names::fold;
 use landbridge_wire::upload::{Kind, LinkKind, Presence};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -117,8 +120,8 @@ fn one(connection: &Connection, domain: &Domain, group: Uuid) -> Result<GroupDes
         Ok(Member {
             object,
             name: name_of(connection, domain, object)?,
-            kind: word(found.as_ref().map(|found| objects::kind_text(found.kind))),
-            presence: word(found.as_ref().map(|found| objects::presence_text(found.presence))),
+            kind: word(found.as_ref().map(|found| kind_text(found.kind))),
+            presence: word(found.as_ref().map(|found| presence_text(found.presence))),
         })
     });
     let settings = links::sources(connection, domain.id, group, LinkKind::AppliesTo)?;

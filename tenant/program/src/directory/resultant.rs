@@ -8,34 +8,14 @@
 //! known signs nobody in.
 //! Neighbours: [`crate::store::members`] says who is in what; `signin` asks, `describe` shows.
 
-use crate::store::attributes::Attributes;
-use crate::store::domains::{Domain, Policy, SigninPolicy};
 use crate::store::members::{self, Which};
 use crate::store::{StoreError, attributes, group_policies, links, objects};
+use landbridge_tenant_rules::model::{Attributes, Domain, Policy, SigninPolicy};
+use landbridge_tenant_rules::policies::{Admission, Of, Resultant};
 use landbridge_wire::upload::{Kind, LinkKind, Presence};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use uuid::Uuid;
-
-/// A password and lockout policy, and whose it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resultant {
-    /// What holds.
-    pub policy: Policy,
-    /// Whose it is.
-    pub of: Of,
-}
-
-/// Whose policy holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Of {
-    /// The domain's.
-    Domain,
-    /// This password settings object's.
-    Settings(Uuid),
-    /// It cannot be told, so nothing of it is known.
-    Unclear,
-}
 
 /// Which password and lockout policy holds for an account.
 pub fn password_policy(
@@ -103,15 +83,6 @@ fn of_domain(
         }
     }
     Ok(kept)
-}
-
-/// A sign-in policy, and the group whose it is; none: the domain's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Admission {
-    /// What decides.
-    pub policy: SigninPolicy,
-    /// objectGUID of the group.
-    pub group: Option<Uuid>,
 }
 
 /// How an account signs in: as the first group on the domain's list says that it is in, or as the domain says. If there is

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::fixture::*;
+use landbridge_tenant_rules::names::fold;
 use landbridge_wire::upload::{AttributeValue, Presence, Record};
 
 fn find(tenant: &Tenant, name: &str) -> Whose {
@@ -205,8 +206,9 @@ fn control_characters_in_names_do_not_reach_the_terminal() {
 #[test]
 fn an_administrator_sees_a_persons_groups_manager_and_policies() {
     use crate::store::domains;
-    use crate::store::domains::SigninPolicy;
-    use crate::store::group_policies::{self, GroupPolicy};
+    use crate::store::group_policies;
+    use landbridge_tenant_rules::model::GroupPolicy;
+    use landbridge_tenant_rules::model::SigninPolicy;
     use landbridge_wire::bounded::{List, Text};
     use landbridge_wire::upload::LinkKind;
     let tenant = Tenant::new();

@@ -2,8 +2,8 @@
 //! Neighbours: phs derives what is wanted, and [`super::record`] takes it or not.
 
 use super::record::{is_strong, rid_of};
-use crate::store::domains::Domain;
 use crate::store::{Store, StoreError, digests, objects};
+use landbridge_tenant_rules::model::Domain;
 use landbridge_wire::bounded::List;
 use landbridge_wire::upload::{MAX_RECORDS, Stamp, Wanted};
 use rusqlite::Connection;

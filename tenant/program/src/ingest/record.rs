@@ -2,13 +2,15 @@
 //! Neighbours: [`super::take`] calls it for each record of a page, inside the page's transaction.
 
 use super::Outcome;
-use super::privileged::is_privileged;
-use crate::directory::names_of;
-use crate::store::attributes::{Attributes, Take};
-use crate::store::domains::{Domain, sub_authority};
-use crate::store::objects::Object;
+use crate::store::attributes::Take;
 use crate::store::{Store, StoreError, attributes, audit, digests, group_policies, links, names, objects};
 use landbridge_crypto::salted_digest::SaltedDigest;
+use landbridge_tenant_rules::model::Attributes;
+use landbridge_tenant_rules::model::Object;
+use landbridge_tenant_rules::model::is_removed;
+use landbridge_tenant_rules::model::{Domain, sub_authority};
+use landbridge_tenant_rules::names::names_of;
+use landbridge_tenant_rules::privileged::is_privileged;
 use landbridge_wire::upload::{Kind, Password, Presence, Record, Refusal, RefusalReason};
 use rusqlite::Transaction;
 use uuid::Uuid;
@@ -104,7 +106,7 @@ impl Page<'_> {
     }
 
     fn object(&self, record: &Record, held: Option<&Object>) -> Result<bool, StoreError> {
-        let removed = objects::is_removed(record.presence);
+        let removed = is_removed(record.presence);
         let mut object = Object {
             object: record.object,
             kind: record.kind,

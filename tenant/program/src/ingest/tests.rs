@@ -3,8 +3,9 @@
 
 use super::*;
 use crate::fixture::*;
-use crate::store::attributes::{self, Attributes};
+use crate::store::attributes;
 use crate::store::objects::find;
+use landbridge_tenant_rules::model::Attributes;
 use landbridge_wire::upload::{Attribute, AttributeValue, DomainPolicy, Record, RefusalReason};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -438,7 +439,8 @@ fn when_the_writer_is_revoked_the_next_one_may_write() {
 
 #[test]
 fn an_upload_on_its_way_when_its_agent_is_revoked_does_not_take_the_pen_back() {
-    use crate::store::agents::{AgentState, set_state};
+    use crate::store::agents::set_state;
+    use landbridge_tenant_rules::model::AgentState;
     let cases = [
         (AgentState::Revoked, ProblemCode::AgentRevoked),
         (AgentState::Pending, ProblemCode::AgentNotApproved),

@@ -2,9 +2,11 @@
 //! administrator moves the pen by revoking the writer (`store::domains::release_writer`).
 //! Neighbours: `ingest` asks before it takes anything.
 
-use crate::store::agents::{self, AgentState};
-use crate::store::domains::{self, Domain};
+use crate::store::agents;
+use crate::store::domains;
 use crate::store::{Store, StoreError, audit};
+use landbridge_tenant_rules::model::AgentState;
+use landbridge_tenant_rules::model::Domain;
 use landbridge_wire::enroll::Role;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use rusqlite::{Connection, Transaction};

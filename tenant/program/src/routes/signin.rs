@@ -3,20 +3,21 @@
 //! Refusals leave on the time grid.
 
 use super::{Answer, BodyTrouble, JSON, answer, body};
-use crate::account_state::Told;
 use crate::admin::Person;
 use crate::apps::Credential;
 use crate::clock::unix_now;
 use crate::decide::{Asker, Wish, decide};
-use crate::relay::NoAnswer;
 use crate::serve::Tenant;
-use crate::signin::{MAX_PASSWORD, Unavailable, Verdict, departure};
-use crate::store::apps::App;
+use crate::signin::departure;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, StatusCode};
 use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::account_state::Told;
+use landbridge_tenant_rules::model::Application;
+use landbridge_tenant_rules::relay::NoAnswer;
+use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Unavailable, Verdict};
 use landbridge_wire::bounded::Text;
 use serde::{Deserialize, Deserializer};
 use std::net::IpAddr;
@@ -181,7 +182,7 @@ fn database_fails() -> NotAsked {
 }
 
 /// The application that asks, within its rate. Blocks.
-fn proved(tenant: &Tenant, credential: &Credential, arrived: Instant) -> Result<App, NotAsked> {
+fn proved(tenant: &Tenant, credential: &Credential, arrived: Instant) -> Result<Application, NotAsked> {
     let proved = tenant.store.read(|conn| credential.prove(conn)).map_err(|error| {
         tracing::error!(%error, "the database failed");
         tenant.metrics.storage_errors.inc();
@@ -196,7 +197,7 @@ fn proved(tenant: &Tenant, credential: &Credential, arrived: Instant) -> Result<
 }
 
 /// Where the sign-in comes from: an address in its one spelling, another plain word, or the application itself.
-fn source(said: Option<&Text<64>>, app: &App) -> Result<String, NotAsked> {
+fn source(said: Option<&Text<64>>, app: &Application) -> Result<String, NotAsked> {
     let Some(said) = said.map(Text::as_str) else { return Ok(format!("app:{}", app.name)) };
     if let Ok(address) = said.parse::<IpAddr>() {
         return Ok(address.to_canonical().to_string());
@@ -208,7 +209,7 @@ fn source(said: Option<&Text<64>>, app: &App) -> Result<String, NotAsked> {
 }
 
 /// The person, as the applications and the administrator see one.
-pub(crate) fn shown(person: &crate::signin::Person) -> Person {
+pub(crate) fn shown(person: &landbridge_tenant_rules::verdict::Person) -> Person {
     Person {
         object: person.object,
         user: person.user.clone(),

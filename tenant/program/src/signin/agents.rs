@@ -6,15 +6,17 @@
 
 use super::judge::domain_of;
 use super::turns::Turn;
-use super::{MAX_PASSWORD, Person, Signin, Subject, Unavailable, Verdict, Why, held, refused};
-use crate::account_state::State;
-use crate::directory::folded;
-use crate::directory::resultant::{Admission, Of, password_policy, policy_for_stranger, signin_policy};
-use crate::lockout::{Room, Seen, Tries, source};
-use crate::relay::{Asked, NoAnswer};
-use crate::store::domains::SigninPolicy;
+use super::{Signin, Subject, held, refused};
+use crate::directory::resultant::{password_policy, policy_for_stranger, signin_policy};
 use crate::store::{StoreError, attributes, canaries, domains, lockouts, objects};
 use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::account_state::State;
+use landbridge_tenant_rules::lockout::{Room, Seen, Tries, source};
+use landbridge_tenant_rules::model::SigninPolicy;
+use landbridge_tenant_rules::names::folded;
+use landbridge_tenant_rules::policies::{Admission, Of};
+use landbridge_tenant_rules::relay::{Asked, NoAnswer};
+use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Verdict, Why};
 use landbridge_wire::signin as wire;
 use landbridge_wire::upload::Presence;
 use rusqlite::Connection;

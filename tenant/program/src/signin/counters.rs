@@ -1,12 +1,13 @@
 //! Asks the smart lockout before a derivation, and tells it what came of it. Counters of accounts are in the
 //! database; those of names that nobody has are in bounded memory, so that names which are made up push no account's
 //! counter out. Accounts are counted there too while the database cannot be written.
-//! Neighbours: [`crate::lockout`] computes, [`crate::store::lockouts`] stores.
+//! Neighbours: [`landbridge_tenant_rules::lockout`] computes, [`crate::store::lockouts`] stores.
 
-use super::{Signin, Subject, Verdict, Why, held};
-use crate::lockout::{BUDGET_MEMORY, Rules, Seen, Tries, forgiven};
+use super::{Signin, Subject, held};
 use crate::store::{StoreError, lockouts};
 use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::lockout::{BUDGET_MEMORY, Rules, Seen, Tries, forgiven};
+use landbridge_tenant_rules::verdict::{Verdict, Why};
 use rusqlite::Connection;
 use std::collections::{HashMap, VecDeque};
 use tracing::debug;

@@ -1,13 +1,14 @@
 //! The derivation, and what AD would say after it.
-//! Neighbours: [`super::Signin::decide`] has found the account and its turn; [`crate::account_state`] says the rest.
+//! Neighbours: [`super::Signin::decide`] has found the account and its turn; [`landbridge_tenant_rules::account_state`] says the rest.
 
-use super::{Person, Signin, Verdict, Why, held, refused};
-use crate::account_state::{Account, State, state};
+use super::{Signin, held, refused};
 use crate::directory::resultant::{password_policy, signin_policy};
-use crate::store::domains::{Domain, SigninPolicy};
 use crate::store::{StoreError, attributes, digests, domains, objects};
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::account_state::{Account, State, state};
+use landbridge_tenant_rules::model::{Domain, SigninPolicy};
+use landbridge_tenant_rules::verdict::{Person, Verdict, Why};
 use landbridge_wire::upload::Presence;
 use rusqlite::Connection;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! How long a refusal by digest takes, so that one which derived nothing takes as long.
-//! Beside it: [`crate::relay::Relay::usual`], which does the like for agents.
+//! Beside it: [`landbridge_tenant_rules::relay::Relay::usual`], which does the like for agents.
 
-use super::{Signin, Verdict, Why, held};
+use super::{Signin, held};
+use landbridge_tenant_rules::verdict::{Verdict, Why};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 

@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::account_state::filetime;
 use crate::fixture::*;
 use crate::store::{lockouts, objects};
+use landbridge_tenant_rules::account_state::Told;
+use landbridge_tenant_rules::account_state::filetime;
 use landbridge_wire::upload::{AttributeValue, Presence, Record};
 use std::sync::Barrier;
 use std::time::Instant;
@@ -183,7 +184,7 @@ fn the_account_state_is_told_only_after_the_right_password_and_only_what_a_perso
         ),
         (
             AttributeValue::UserAccountControl(None),
-            State::Unknown(crate::account_state::Odd::NoUserAccountControl),
+            State::Unknown(landbridge_tenant_rules::account_state::Odd::NoUserAccountControl),
             None,
         ),
         (AttributeValue::PwdLastSet(Some(0)), State::MustChange, Some(Told::MustChangePassword)),
@@ -219,7 +220,10 @@ fn without_the_domains_policy_nobody_signs_in() {
     let tenant = Tenant::new();
     tenant.send(&landbridge_wire::upload::Upload { policy: None, ..page(vec![user(1, "right1")]) });
     let verdict = tries(&signin(&tenant), "CORP\\user1", "right1");
-    assert_eq!(why(&verdict), Why::State(State::Unknown(crate::account_state::Odd::NoMaxPwdAge)));
+    assert_eq!(
+        why(&verdict),
+        Why::State(State::Unknown(landbridge_tenant_rules::account_state::Odd::NoMaxPwdAge))
+    );
 }
 
 #[test]
@@ -420,7 +424,7 @@ fn a_wrong_password_and_an_unknown_name_both_wait_for_the_disk() {
 fn made_up_names_fill_no_memory_and_push_out_no_accounts_counter() {
     let mut strangers = counters::Strangers::default();
     for n in 0..20_500_u128 {
-        strangers.put(Uuid::from_u128(n), HOME, crate::lockout::Tries::default());
+        strangers.put(Uuid::from_u128(n), HOME, landbridge_tenant_rules::lockout::Tries::default());
     }
     assert_eq!(strangers.len(), 10_000);
 }

@@ -2,90 +2,10 @@
 //! Not here: what their certificates say (`peer`) and what they may do (`admit`).
 
 use super::StoreError;
-use crate::peer::role_from;
-use landbridge_wire::enroll::Role;
+use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent, role_from};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
-
-/// Where an agent stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AgentState {
-    /// Enrolled; waits for an administrator's yes.
-    Pending,
-    /// May work.
-    Approved,
-    /// May do nothing any more.
-    Revoked,
-    /// Seen in two places at once; waits for an administrator.
-    Quarantined,
-}
-
-impl AgentState {
-    const ALL: [Self; 4] = [Self::Pending, Self::Approved, Self::Revoked, Self::Quarantined];
-
-    /// As it is stored and shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Revoked => "revoked",
-            Self::Quarantined => "quarantined",
-        }
-    }
-}
-
-/// An agent, with the names of its domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Agent {
-    /// Its id.
-    pub id: Uuid,
-    /// The row of its domain.
-    pub domain: i64,
-    /// DNS name of its domain.
-    pub domain_name: String,
-    /// SID of its domain.
-    pub domain_sid: String,
-    /// What it is for.
-    pub role: Role,
-    /// Where it stands.
-    pub state: AgentState,
-    /// Program and version, as it named itself.
-    pub software: String,
-    /// Host, as it named itself.
-    pub host: String,
-    /// Serial number of its newest certificate.
-    pub serial: Vec<u8>,
-    /// Serial number of the certificate that the newest was asked for with: it is good beside it.
-    pub serial_before: Option<Vec<u8>>,
-    /// When its newest certificate is over.
-    pub not_after: i64,
-    /// When it was last heard of.
-    pub seen_at: Option<i64>,
-    /// When it was enrolled.
-    pub enrolled_at: i64,
-}
-
-/// An agent that is just being enrolled.
-#[derive(Debug)]
-pub struct NewAgent<'a> {
-    /// Its id.
-    pub id: Uuid,
-    /// The row of its domain.
-    pub domain: i64,
-    /// What it is for.
-    pub role: Role,
-    /// Where it begins.
-    pub state: AgentState,
-    /// Program and version, as it names itself.
-    pub software: &'a str,
-    /// Host, as it names itself.
-    pub host: &'a str,
-    /// Serial number of its certificate.
-    pub serial: &'a [u8],
-    /// When its certificate is over.
-    pub not_after: i64,
-}
 
 const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
                       a.seen_at, a.enrolled_at, a.serial, a.serial_before FROM agents a JOIN domains d ON d.id = a.domain";
@@ -165,7 +85,7 @@ fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
         domain_name: row.get(2)?,
         domain_sid: row.get(3)?,
         role: role_from(&role).ok_or_else(|| unreadable(4))?,
-        state: AgentState::ALL.into_iter().find(|s| s.as_str() == state).ok_or_else(|| unreadable(5))?,
+        state: AgentState::parse(&state).ok_or_else(|| unreadable(5))?,
         software: row.get(6)?,
         host: row.get(7)?,
         not_after: row.get(8)?,

@@ -2,31 +2,9 @@
 //! Not here: their credential's text and their rate (`apps`).
 
 use super::StoreError;
+use landbridge_tenant_rules::model::Application;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
-
-/// An application.
-#[derive(Debug, Clone)]
-pub struct App {
-    /// Its id; stands in its credential.
-    pub id: Uuid,
-    /// Its name; unique among all that ever were.
-    pub name: String,
-    /// SHA-256 of its secret.
-    pub hash: [u8; 32],
-    /// The only domain whose people it may ask for; none: every domain.
-    pub domain: Option<i64>,
-    /// DNS name of that domain.
-    pub domain_name: Option<String>,
-    /// Sign-ins that it may ask for in a minute.
-    pub rate_per_minute: u32,
-    /// When it was created.
-    pub created_at: i64,
-    /// When its secret was last replaced.
-    pub rotated_at: Option<i64>,
-    /// When it was revoked.
-    pub revoked_at: Option<i64>,
-}
 
 // No join: with an outer one SQLite compiles the statement anew at every call, and every sign-in makes one.
 const SELECT: &str = "SELECT a.id, a.name, a.hash, a.domain, (SELECT dns_name FROM domains WHERE id = a.domain), \
@@ -51,19 +29,19 @@ pub fn insert(
 }
 
 /// The application with this id.
-pub fn find(conn: &Connection, id: Uuid) -> Result<Option<App>, StoreError> {
+pub fn find(conn: &Connection, id: Uuid) -> Result<Option<Application>, StoreError> {
     let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
     Ok(select.query_row([id.as_bytes().as_slice()], app).optional()?)
 }
 
 /// The application with this name.
-pub fn named(conn: &Connection, name: &str) -> Result<Option<App>, StoreError> {
+pub fn named(conn: &Connection, name: &str) -> Result<Option<Application>, StoreError> {
     let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.name = ?1"))?;
     Ok(select.query_row([name], app).optional()?)
 }
 
 /// All applications, by name.
-pub fn list(conn: &Connection, limit: u32) -> Result<Vec<App>, StoreError> {
+pub fn list(conn: &Connection, limit: u32) -> Result<Vec<Application>, StoreError> {
     let mut select = conn.prepare(&format!("{SELECT} ORDER BY a.name LIMIT ?1"))?;
     let apps = select.query_map([limit], app)?;
     Ok(apps.collect::<Result<_, _>>()?)
@@ -84,8 +62,8 @@ pub fn revoke(tx: &Transaction<'_>, id: Uuid, now: i64) -> Result<(), StoreError
     Ok(())
 }
 
-fn app(row: &Row<'_>) -> rusqlite::Result<App> {
-    Ok(App {
+fn app(row: &Row<'_>) -> rusqlite::Result<Application> {
+    Ok(Application {
         id: Uuid::from_bytes(row.get(0)?),
         name: row.get(1)?,
         hash: row.get(2)?,

@@ -2,22 +2,8 @@
 //! Not here: what is worth an entry; whoever acts appends it in the same transaction.
 
 use super::StoreError;
+use landbridge_tenant_rules::model::AuditEntry;
 use rusqlite::{Connection, Transaction, params};
-
-/// One entry, as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// When, in seconds since 1970.
-    pub at: i64,
-    /// Who: `uid 0`, `agent <id>`, `app <name>`, `tenant`.
-    pub actor: String,
-    /// Did what: `agent-approved`, `signin-refused`, …
-    pub action: String,
-    /// To whom.
-    pub subject: String,
-    /// How, or why.
-    pub detail: String,
-}
 
 /// The most bytes of any part of an entry.
 const MAX_PART: usize = 512;
@@ -37,11 +23,11 @@ pub fn append(
 }
 
 /// The newest entries, newest first.
-pub fn newest(conn: &Connection, limit: u32) -> Result<Vec<Entry>, StoreError> {
+pub fn newest(conn: &Connection, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
     let mut select = conn
         .prepare_cached("SELECT at, actor, action, subject, detail FROM audit ORDER BY id DESC LIMIT ?1")?;
     let entries = select.query_map([limit], |row| {
-        Ok(Entry {
+        Ok(AuditEntry {
             at: row.get(0)?,
             actor: row.get(1)?,
             action: row.get(2)?,

@@ -2,24 +2,13 @@
 //! the administrator gives; the first group that somebody is in decides.
 //! Neighbours: `admin` writes, [`crate::directory::resultant`] asks.
 
-use super::domains::SigninPolicy;
 use super::{StoreError, stamps};
+use landbridge_tenant_rules::model::{GroupPolicy, SigninPolicy};
 use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
 /// The most that one domain has.
 pub const MOST: usize = 64;
-
-/// One of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupPolicy {
-    /// objectGUID of the group.
-    pub group: Uuid,
-    /// What decides for its members.
-    pub policy: SigninPolicy,
-    /// What the group was called when this was said: for when it is gone.
-    pub name: String,
-}
 
 /// Those of a domain, in their order.
 pub fn of(connection: &Connection, domain: i64) -> Result<Vec<GroupPolicy>, StoreError> {

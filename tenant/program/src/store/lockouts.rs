@@ -1,9 +1,9 @@
 //! The counters of the smart lockout: per account and source, and per account over all sources. They survive a
 //! restart. At most [`SOURCES_PER_ACCOUNT`] rows an account and one over all, so that the table is bounded by the directory.
-//! Neighbours: [`crate::lockout`] computes them, `signin` reads and writes them.
+//! Neighbours: [`landbridge_tenant_rules::lockout`] computes them, `signin` reads and writes them.
 
 use super::StoreError;
-use crate::lockout::Tries;
+use landbridge_tenant_rules::lockout::Tries;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ pub const SOURCES_PER_ACCOUNT: i64 = 64;
 /// The name of the row over all sources. No source is empty.
 pub const ALL_SOURCES: &str = "";
 
-/// The name of the row that counts what AD may have counted ([`crate::lockout::Room`]). No source has a line end.
+/// The name of the row that counts what AD may have counted ([`landbridge_tenant_rules::lockout::Room`]). No source has a line end.
 pub const DIRECTORY: &str = "\n";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Tries> {

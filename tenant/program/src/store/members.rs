@@ -5,8 +5,8 @@
 //! bounded: groups that contain each other end it.
 //! Neighbours: [`super::links`] stores; [`crate::directory`] asks at each sign-in and for people who look.
 
-use super::domains::Domain;
 use super::{StoreError, stamps};
+use landbridge_tenant_rules::model::Domain;
 use rusqlite::Connection;
 use uuid::Uuid;
 

@@ -3,32 +3,10 @@
 //! sign in with, [`super::links`] what joins them.
 
 use super::{StoreError, attributes, stamps};
+use landbridge_tenant_rules::model::{Attributes, KINDS, Object, is_removed, kind_text, presence_text};
 use landbridge_wire::upload::{Kind, Presence};
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use uuid::Uuid;
-
-/// An object, without its attributes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
-    /// objectGUID.
-    pub object: Uuid,
-    /// What it is.
-    pub kind: Kind,
-    /// The row of its domain.
-    pub domain: i64,
-    /// objectSid, as text; contacts and password settings objects have none.
-    pub sid: Option<String>,
-    /// Whether it is in the cloud.
-    pub presence: Presence,
-    /// Member of Protected Users.
-    pub protected_user: bool,
-    /// The last full compare that named it.
-    pub cycle: Option<Uuid>,
-    /// When something about it changed last: seconds since 1970.
-    pub changed_at: i64,
-    /// Since when it is deleted or out of scope: seconds since 1970.
-    pub removed_at: Option<i64>,
-}
 
 /// The object of that objectGUID.
 pub fn find(connection: &Connection, object: Uuid) -> Result<Option<Object>, StoreError> {
@@ -121,14 +99,6 @@ pub fn set_presence(
     Ok(())
 }
 
-/// Whether it has left, and its row goes when its time is over. A privileged account has not: AD has it still.
-pub fn is_removed(presence: Presence) -> bool {
-    match presence {
-        Presence::Deleted | Presence::OutOfScope => true,
-        Presence::Present | Presence::Privileged => false,
-    }
-}
-
 /// Those that were removed before then, in seconds since 1970.
 pub fn removed_before(connection: &Connection, before: i64) -> Result<Vec<Uuid>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT object FROM objects WHERE removed_at < ?1")?;
@@ -173,7 +143,7 @@ pub fn walk(
     connection: &Connection,
     kind: Kind,
     limit: usize,
-    hit: impl Fn(&Object, &attributes::Attributes) -> bool,
+    hit: impl Fn(&Object, &Attributes) -> bool,
 ) -> Result<Vec<Uuid>, StoreError> {
     let mut statement =
         connection.prepare("SELECT object FROM objects WHERE kind = ?1 ORDER BY presence = 'present'")?;
@@ -210,34 +180,11 @@ pub fn forget(transaction: &Transaction<'_>, object: Uuid) -> Result<(), StoreEr
     Ok(())
 }
 
-/// As the wire spells it.
-pub fn presence_text(presence: Presence) -> &'static str {
-    match presence {
-        Presence::Present => "present",
-        Presence::Deleted => "deleted",
-        Presence::Privileged => "privileged",
-        Presence::OutOfScope => "out-of-scope",
-    }
-}
-
 fn presence_of(text: &str) -> Result<Presence, StoreError> {
     [Presence::Present, Presence::Deleted, Presence::Privileged, Presence::OutOfScope]
         .into_iter()
         .find(|p| presence_text(*p) == text)
         .ok_or(StoreError::Foreign { what: "presence" })
-}
-
-/// Every kind of object.
-pub const KINDS: [Kind; 4] = [Kind::Account, Kind::Group, Kind::Contact, Kind::PasswordSettings];
-
-/// As the wire spells it.
-pub fn kind_text(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Account => "account",
-        Kind::Group => "group",
-        Kind::Contact => "contact",
-        Kind::PasswordSettings => "password-settings",
-    }
 }
 
 fn kind_of(text: &str) -> Result<Kind, StoreError> {

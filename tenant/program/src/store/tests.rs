@@ -289,7 +289,7 @@ fn a_row_with_a_value_this_program_never_writes_is_named_and_not_guessed() {
 
 #[test]
 fn only_sound_names_and_sids_make_a_domain() {
-    use crate::store::domains::{DomainRefused, NewDomain};
+    use landbridge_tenant_rules::model::{DomainRefused, NewDomain};
     let tenant = Tenant::new();
     let good = NewDomain {
         dns_name: "Lab.Example.NET",

@@ -2,21 +2,9 @@
 //! Not here: their text (`wire::enroll::Token`) and the order of the checks (`enroll`).
 
 use super::StoreError;
+use landbridge_tenant_rules::model::EnrolmentToken;
 use landbridge_wire::enroll::Role;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-
-/// A token, as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    /// What the agent may become, as text.
-    pub role: String,
-    /// The domain that it may serve.
-    pub domain: i64,
-    /// The last second in which it is taken.
-    pub expires_at: i64,
-    /// When it was spent.
-    pub spent_at: Option<i64>,
-}
 
 /// Spent and expired tokens are remembered so long, so that a second try is told why: a week.
 const REMEMBERED: i64 = 7 * 86_400;
@@ -39,11 +27,11 @@ pub fn insert(
 }
 
 /// The token with this hash.
-pub fn find(conn: &Connection, hash: &[u8; 32]) -> Result<Option<Token>, StoreError> {
+pub fn find(conn: &Connection, hash: &[u8; 32]) -> Result<Option<EnrolmentToken>, StoreError> {
     let token = conn
         .prepare_cached("SELECT role, domain, expires_at, spent_at FROM tokens WHERE hash = ?1")?
         .query_row([hash.as_slice()], |row| {
-            Ok(Token {
+            Ok(EnrolmentToken {
                 role: row.get(0)?,
                 domain: row.get(1)?,
                 expires_at: row.get(2)?,

@@ -8,10 +8,10 @@ use hyper::{HeaderMap, Request, StatusCode};
 use landbridge_crypto::nt_hash::NtHash;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
-use landbridge_tenant::account_state::filetime;
 use landbridge_tenant::admin::{Answer, Ask};
 use landbridge_tenant::clock::unix_now;
-use landbridge_tenant::store::domains::SigninPolicy;
+use landbridge_tenant_rules::account_state::filetime;
+use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
     Attribute, AttributeValue, DomainPolicy, Kind, Mode, Password as Sent, Presence, Receipt, Record, Stamp,

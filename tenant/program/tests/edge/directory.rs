@@ -4,10 +4,10 @@ use crate::administration::scrape;
 use crate::applications::{RIGHT, sign_in, stamp, user};
 use crate::harness::{DOMAIN, Edge, Identity, SID};
 use hyper::StatusCode;
-use landbridge_tenant::account_state::filetime;
 use landbridge_tenant::admin::{Answer, Ask};
 use landbridge_tenant::clock::unix_now;
-use landbridge_tenant::store::domains::SigninPolicy;
+use landbridge_tenant_rules::account_state::filetime;
+use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
     Attribute, AttributeValue, DomainPolicy, Kind, Link, LinkKind, Mode, Presence, Receipt, Record, Upload,

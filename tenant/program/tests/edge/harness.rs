@@ -239,7 +239,7 @@ impl Edge {
         Err(problem)
     }
 
-    pub(crate) async fn audit(&self) -> Vec<landbridge_tenant::store::audit::Entry> {
+    pub(crate) async fn audit(&self) -> Vec<landbridge_tenant_rules::model::AuditEntry> {
         self.tenant.store.read(|conn| landbridge_tenant::store::audit::newest(conn, 1000)).unwrap()
     }
 }

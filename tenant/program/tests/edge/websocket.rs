@@ -5,7 +5,7 @@ use super::harness::{DEADLINE, Edge, Identity, Tls, code, until};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::StatusCode;
 use landbridge_tenant::admin::Ask;
-use landbridge_tenant::relay::AgentView;
+use landbridge_tenant_rules::relay::AgentView;
 use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::frame;

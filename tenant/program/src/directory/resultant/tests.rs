@@ -4,7 +4,7 @@
 use super::*;
 use crate::fixture::*;
 use crate::store::domains;
-use crate::store::group_policies::GroupPolicy;
+use landbridge_tenant_rules::model::GroupPolicy;
 use landbridge_wire::upload::{AttributeValue, Link, LinkKind, Record};
 use std::collections::HashSet;
 use std::time::Instant;
@@ -286,7 +286,7 @@ fn in_a_large_domain_the_questions_cost_little_beside_a_sign_in() {
     let with = cost("with a list");
     let signin = crate::signin::Signin::new(
         std::sync::Arc::clone(&tenant.store),
-        crate::signin::Settings::for_cores(2, crate::lockout::Rules::new(10, 60)),
+        crate::signin::Settings::for_cores(2, landbridge_tenant_rules::lockout::Rules::new(10, 60)),
     )
     .unwrap();
     let began = Instant::now();

@@ -6,6 +6,7 @@ use crate::ingest::{self, Writer};
 use crate::store::objects::{find, present_in};
 use crate::store::{attributes, links, names};
 use landbridge_crypto::salted_digest::SaltedDigest;
+use landbridge_tenant_rules::model::Attributes;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
     AttributeValue, Kind, LEVEL, Link, LinkKind, MAX_LINKS, Password, Presence, Receipt, Record,
@@ -121,7 +122,7 @@ fn every_attribute_comes_back_as_it_was_told() {
     ];
     tenant.sends(vec![with(1, told.into_iter().map(|is| written(1, is)).collect())]);
     let known = tenant.store.read(|c| attributes::of(c, object(1))).unwrap();
-    let expected = attributes::Attributes {
+    let expected = Attributes {
         alternate_login: Some("ada@alt.example".to_owned()),
         mail: Some("ada@example.com".to_owned()),
         proxy_addresses: Some("SMTP:ada@example.com\nsmtp:a@x.y".to_owned()),
@@ -138,7 +139,7 @@ fn every_attribute_comes_back_as_it_was_told() {
         lockout_duration: Some(-1),
         lockout_observation_window: Some(-2),
         lockout_threshold: Some(3),
-        ..attributes::Attributes::default()
+        ..Attributes::default()
     };
     assert_eq!(known, expected);
 }

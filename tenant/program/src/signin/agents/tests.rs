@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::fixture::*;
-use crate::lockout::Rules;
 use crate::signin::Settings;
+use landbridge_tenant_rules::lockout::Rules;
 use landbridge_wire::upload::AttributeValue;
 use std::sync::Arc;
 
@@ -262,7 +262,7 @@ fn a_password_that_became_right_while_it_was_refused_is_asked_again() {
     let who = candidate(&signin, "CORP\\user1");
     assert!(matches!(signin.before(&who, &password("new"), NOW), Before::Ask));
     // AD says no; then the password is set, and phs brings it, before the no is written down.
-    let set = crate::account_state::filetime(NOW - 7_200).unwrap();
+    let set = landbridge_tenant_rules::account_state::filetime(NOW - 7_200).unwrap();
     tenant.sends(vec![with(1, vec![written(2, AttributeValue::PwdLastSet(Some(set)))])]);
     signin.after(&who, &password("new"), asked(Ok(wire::Verdict::Wrong), 1), NOW);
     assert!(matches!(signin.before(&who, &password("new"), NOW + 1), Before::Ask));
@@ -345,7 +345,7 @@ fn where_a_domain_has_several_policies_each_goes_the_road_of_its_group() {
     let upload = landbridge_wire::upload::Upload { policy: None, ..page(vec![group(10), group(11)]) };
     tenant.send(&crate::fixture::linked(upload, vec![member(10, 1), member(11, 2)]));
     let policies = [(10, SigninPolicy::Phs), (11, SigninPolicy::Pta)].map(|(n, policy)| {
-        crate::store::group_policies::GroupPolicy { group: object(n), policy, name: String::new() }
+        landbridge_tenant_rules::model::GroupPolicy { group: object(n), policy, name: String::new() }
     });
     tenant.store.write(|tx| crate::store::group_policies::set(tx, tenant.domain, &policies)).unwrap();
     let signin = signin(&tenant);

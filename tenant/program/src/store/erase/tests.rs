@@ -101,7 +101,7 @@ fn of_those_whose_time_is_over_nothing_is_left_in_any_file() {
         |n: u128| vec![object(n).as_bytes().to_vec(), marked(n).into_bytes(), sealed(tenant, object(n))];
     let traces: Vec<Vec<Vec<u8>>> = crowd.leaving.iter().map(|n| trace(*n)).collect();
     let stayed: Vec<Vec<u8>> = trace(crowd.all[1]);
-    let tries = crate::lockout::Tries { last_at: NOW, ..Default::default() };
+    let tries = landbridge_tenant_rules::lockout::Tries { last_at: NOW, ..Default::default() };
     tenant.store.write(|t| lockouts::put(t, object(crowd.leaving[0]), "somewhere", &tries)).unwrap();
     let all_traces: Vec<Vec<u8>> = traces.concat();
     assert!(found(tenant, &all_traces).iter().all(|count| *count > 0), "the search finds what is there");

@@ -165,6 +165,16 @@ pub enum Alarm {
     TwoInstances,
 }
 
+impl Alarm {
+    /// For the audit log and the metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CanaryAccepted => "accepted a password that is nobody's",
+            Self::TwoInstances => "is heard from two processes at once",
+        }
+    }
+}
+
 /// An agent, as it is listed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentView {

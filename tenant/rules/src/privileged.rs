@@ -1,7 +1,7 @@
 //! Whom the tenant takes no digest for, by what it knows itself: its own check behind that of `phs::qualify`.
 //! Knows no group memberships; phs resolves those. Neighbours: [`super::record`] asks for every record.
 
-use crate::store::attributes::Attributes;
+use crate::model::Attributes;
 
 /// Administrator and krbtgt.
 const RIDS: [u32; 2] = [500, 502];
@@ -13,7 +13,7 @@ const OTHER_TYPES: i64 = 0x100 | 0x800 | 0x1000 | 0x2000;
 
 /// Whether this account is privileged, or no person's at all. What was not told yet does not make it so: without a
 /// userAccountControl it signs nobody in either, and when one arrives this is asked again.
-pub(super) fn is_privileged(rid: u32, known: &Attributes) -> bool {
+pub fn is_privileged(rid: u32, known: &Attributes) -> bool {
     let no_person = known
         .user_account_control
         .is_some_and(|flags| flags & NORMAL_ACCOUNT == 0 || flags & OTHER_TYPES != 0);

@@ -6,8 +6,8 @@
 //! refuses for good before what a person can mend.
 //! Before it on the road: `directory`. After it: `signin`, which says to the outside only what [`State::told`] allows.
 
-use crate::store::attributes::Attributes;
-use crate::store::domains::Policy;
+use crate::model::Attributes;
+use crate::model::Policy;
 
 /// What the state is computed from. FILETIMEs count 100 ns since 1601.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ pub struct Account<'a> {
 
 impl<'a> Account<'a> {
     /// From what the directory knows, for a password that is not empty. `policy` is the one that holds for the account
-    /// ([`crate::directory::resultant`]).
+    /// ([`crate::policies`]).
     pub fn known(attributes: &'a Attributes, policy: &Policy, protected_user: bool) -> Self {
         Self {
             user_account_control: attributes.user_account_control,

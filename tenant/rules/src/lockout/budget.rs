@@ -7,7 +7,7 @@
 //! What it does not know: what was tried inside (badPwdCount does not replicate).
 
 use super::Tries;
-use crate::store::domains::Policy;
+use crate::model::Policy;
 
 /// For clocks that differ.
 const MARGIN: i64 = 60;
