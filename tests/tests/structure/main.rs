@@ -4,8 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod arrows;
+mod circles;
 mod contents;
 mod map;
+mod source;
+mod words;
 
 use cargo_metadata::Metadata;
 use std::path::{Path, PathBuf};
