@@ -3,7 +3,7 @@
 //! Kerberos authenticators it makes; nothing here depends on it.)
 //!
 //! `rpc` knows nothing of DRS, `drs` nothing of PDUs; `replica` joins them. Before it on the road: the DC.
-//! After it: `phs::pull`, which owns the sockets.
+//! After it: `phs::read::pull`, which owns the sockets.
 //!
 //! # Files
 //!

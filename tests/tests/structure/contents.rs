@@ -53,7 +53,7 @@ fn assert_only_in(words: &[&str], allowed: &[&str]) {
 
 #[test]
 fn nt_hashes_end_in_rehash() {
-    assert_only_in(&["NtHash", "nt_hash::"], &["crypto/src/", "drsr/src/drs/", "phs/src/rehash.rs"]);
+    assert_only_in(&["NtHash", "nt_hash::"], &["crypto/src/", "drsr/src/drs/", "phs/src/cycle/rehash.rs"]);
     assert!(holders(&["NtHash", "nt_hash"]).iter().all(|file| !file.starts_with("tenant/")));
 }
 
@@ -64,18 +64,18 @@ fn the_ciphers_of_the_directory_stand_in_two_files() {
 }
 
 #[test]
-fn sockets_of_phs_are_opened_by_pull_send_and_watch_and_it_listens_in_metrics_alone() {
+fn sockets_of_phs_are_opened_by_pull_watch_and_send_and_it_listens_in_metrics_alone() {
     let files = [
-        "phs/src/pull.rs",
-        "phs/src/send.rs",
-        "phs/src/watch.rs",
-        "phs/src/metrics.rs",
+        "phs/src/read/pull.rs",
+        "phs/src/read/watch.rs",
+        "phs/src/cycle/send.rs",
+        "phs/src/daemon/metrics.rs",
         "pta-agent/src/",
         "agent/src/",
         "tenant/src/",
     ];
     assert_only_in(&["TcpStream", "TcpListener", "UnixStream", "UnixListener"], &files);
-    assert_only_in(&["TcpListener", "UnixListener"], &["phs/src/metrics.rs", "tenant/src/"]);
+    assert_only_in(&["TcpListener", "UnixListener"], &["phs/src/daemon/metrics.rs", "tenant/src/"]);
     assert_only_in(&["hickory_resolver"], &["agent/src/discover.rs"]);
 }
 
