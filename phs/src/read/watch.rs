@@ -1,11 +1,11 @@
 //! Looks twice a second, on a kept connection, whether a DC has committed anything, and wakes the daemon if it has. It is
 //! only in a hurry for it: what changed is said by replication alone, and without LDAP the daemon has its timer.
-//! Neighbours: [`super::root_dse`] has the question and the answer; [`super::daemon`] is woken.
+//! Neighbours: [`super::root_dse`] has the question and the answer; `daemon` is woken.
 
 use crate::config::DirectoryConfig;
-use crate::discover::controllers;
-use crate::pull::Controller;
-use crate::root_dse::{self, Answer, Attributes, HIGHEST_USN, question};
+use crate::read::discover::controllers;
+use crate::read::pull::Controller;
+use crate::read::root_dse::{self, Answer, Attributes, HIGHEST_USN, question};
 use crate::stop::Stop;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};

@@ -5,7 +5,7 @@
 use crate::config::Config;
 use crate::error::PhsError;
 use crate::mirror::{Bounds, Kind, Mirror, Object, Place, Sent};
-use crate::privileged::protected_groups;
+use crate::qualify::privileged::protected_groups;
 use crate::qualify::{Outside, Rules, Standing, standing};
 use landbridge_drsr::drs::change::Sid;
 use std::collections::HashSet;

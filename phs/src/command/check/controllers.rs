@@ -3,9 +3,9 @@
 
 use crate::config::DirectoryConfig;
 use crate::error::PhsError;
-use crate::pull::{self, Authentication, Connection, Controller, ObjectId, PullError};
-use crate::root_dse::Attributes;
-use crate::watch;
+use crate::read::pull::{self, Authentication, Connection, Controller, ObjectId, PullError};
+use crate::read::root_dse::Attributes;
+use crate::read::watch;
 use landbridge_drsr::Error;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::Sid;

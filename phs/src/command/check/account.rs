@@ -4,10 +4,10 @@
 //! Neighbours: [`super::descriptor`] reads the grants; `check` prints what is found.
 
 use super::descriptor::{self, Grant};
-use crate::directory::Singles;
 use crate::error::PhsError;
-use crate::privileged::protected_groups;
-use crate::pull::{Connection, ObjectId};
+use crate::qualify::privileged::protected_groups;
+use crate::read::pull::{Connection, ObjectId};
+use crate::read::session::Singles;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{Change, Linked, Page, Sid};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -1,10 +1,10 @@
 //! What the operator's monitoring sees: `GET /metrics` and `GET /healthz`, plain HTTP, only where `[metrics]` says so.
 //! The one place where phs listens. Numbers, the domain and the agent's id; never a name of a person, never why something
 //! fails: `status` says that.
-//! Neighbours: [`super::status`] has the board that is read; [`super::daemon`] starts it.
+//! Neighbours: [`super::status`] has the board that is read; `daemon` starts it.
 
+use crate::daemon::status::{Board, Status};
 use crate::error::PhsError;
-use crate::status::{Board, Status};
 use crate::stop::Stop;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn what_is_told_has_a_name_a_kind_and_a_number_and_says_nothing_of_why() {
-        let trouble = crate::status::Trouble { since: 1, what: "secret reason".into(), who: String::new() };
+        let trouble =
+            crate::daemon::status::Trouble { since: 1, what: "secret reason".into(), who: String::new() };
         let status = Status {
             started_at: 1_000,
             poll_seconds: 120,

@@ -7,12 +7,12 @@ mod controllers;
 mod descriptor;
 
 use crate::config::{Config, ConfigError};
-use crate::directory::{Session, Singles};
-use crate::discover;
+use crate::cycle::send::Tenant;
 use crate::error::PhsError;
 use crate::mirror::{self, Mirror};
-use crate::pull::{Authentication, Connection, ObjectId};
-use crate::send::Tenant;
+use crate::read::discover;
+use crate::read::pull::{Authentication, Connection, ObjectId};
+use crate::read::session::{Session, Singles};
 use controllers::{Look, Wrong};
 use landbridge_agent::Identity;
 use landbridge_agent::renew::{self, Due};

@@ -1,16 +1,16 @@
 //! One cycle with its sockets: identity and certificate, the tenant, the DC that serves.
-//! Before it: `commands` for one cycle, [`super::daemon`] for one after the other. After it: [`super::cycle`].
+//! Before it: `command::once` for one cycle, `daemon` for one after the other. After it: [`super`].
 
 use crate::config::Config;
+use crate::cycle::send::{Sender, Tenant};
 use crate::cycle::{Cycle, Order, Tally};
-use crate::directory::{Session, another_may_serve, invocation_id};
-use crate::discover::controllers;
-use crate::distrust::{self, Distrusted};
 use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::progress::Witness;
-use crate::pull::{Error, PullError};
-use crate::send::{Sender, Tenant};
+use crate::read::discover::controllers;
+use crate::read::distrust::{self, Distrusted};
+use crate::read::pull::{Error, PullError};
+use crate::read::session::{Session, another_may_serve, invocation_id};
 use crate::stop::Stop;
 use landbridge_agent::http::Client;
 use landbridge_agent::{Identity, enroll, renew, tls};

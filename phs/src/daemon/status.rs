@@ -1,9 +1,9 @@
 //! What the running daemon says of itself; [`landbridge_agent::status`] has the file.
 
+use crate::cycle::job::Done;
 use crate::error::{PhsError, Who};
-use crate::job::Done;
 use crate::mirror::Mirror;
-use crate::watch::Seen;
+use crate::read::watch::Seen;
 use landbridge_agent::status;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

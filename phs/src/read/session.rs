@@ -6,10 +6,10 @@
 //! Neighbours: `pull` has the sockets; `qualify` and `privileged` ask for single objects.
 
 use crate::config::DirectoryConfig;
-use crate::discover::controllers;
-use crate::distrust::Distrusted;
 use crate::error::PhsError;
-use crate::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
+use crate::read::discover::controllers;
+use crate::read::distrust::Distrusted;
+use crate::read::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
 use crate::scope::Scope;
 use landbridge_drsr::Error;
 use landbridge_drsr::drs::change::{Page, Progress, Sid};

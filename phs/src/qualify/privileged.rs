@@ -2,11 +2,11 @@
 //! in the stream itself links come last, and adminCount lags behind by up to an hour.
 //! Neighbours: `directory` reads them, `mirror::links` remembers them, `qualify` asks about one account.
 
-use crate::directory::Singles;
 use crate::error::PhsError;
 use crate::mirror::{Kind, Mirror, Object, PROTECTED_USERS};
-use crate::pull::ObjectId;
 use crate::qualify;
+use crate::read::pull::ObjectId;
+use crate::read::session::Singles;
 use crate::scope::Scope;
 use landbridge_drsr::drs::change::{Linked, Page, Sid};
 use std::collections::{HashSet, VecDeque};

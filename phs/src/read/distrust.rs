@@ -1,7 +1,7 @@
 //! DCs that were turned back to an earlier state of their database (USN rollback): remembered by name and invocation id,
 //! so that a restart does not believe them again. One that was restored as it should be has a new invocation id, and is
 //! believed from then on.
-//! Neighbours: [`super::job`] writes and lifts; [`super::directory`] passes them over.
+//! Neighbours: `cycle::job` writes and lifts; [`super::session`] passes them over.
 
 use crate::mirror::{Mirror, StateError};
 use uuid::Uuid;

@@ -3,7 +3,7 @@
 //! Neighbours: `landbridge_agent::discover` has the question; `directory`, `watch` and `check` go through the list.
 
 use crate::config::DirectoryConfig;
-use crate::pull::{Controller, PullError};
+use crate::read::pull::{Controller, PullError};
 use landbridge_agent::discover::{self, DiscoverError};
 
 /// The DCs in the order in which they are to be tried; never none. Blocking, and not for a thread of a runtime.

@@ -3,7 +3,7 @@
 //! One at a time; at once when a DC has moved, but not more often than twice a second; else when the poll is due. After a
 //! failure that passes by itself: soon, and later each time. After one that somebody must mend: at the next poll, and
 //! later each time, so that a DC that says no is not asked all day.
-//! Neighbours: [`super::watch`] says that a DC has moved; [`super::daemon`] asks here and runs the cycle.
+//! Neighbours: `read::watch` says that a DC has moved; `daemon` asks here and runs the cycle.
 
 use landbridge_agent::backoff::Backoff;
 use std::time::{Duration, Instant};
