@@ -2,12 +2,12 @@
 //! Before it on the road: `accept` proved the chain, `peer` read the names. After it: `ingest`, or `enroll::renew`.
 
 use crate::peer::Shown;
-use crate::store::StoreError;
-use crate::store::agents::find;
 use landbridge_tenant_rules::model::{Agent, AgentState};
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::agents::find;
 use landbridge_wire::enroll::Role;
 use landbridge_wire::problem::{Problem, ProblemCode};
-use rusqlite::Connection;
 use uuid::Uuid;
 
 /// What an agent wants.
@@ -23,7 +23,7 @@ pub enum Wish {
 
 /// The agent behind a certificate, if it may have its wish. `now` in seconds since 1970.
 pub fn admit(
-    conn: &Connection,
+    conn: &Reading<'_>,
     tenant: Uuid,
     shown: Option<&Shown>,
     wish: Wish,

@@ -1,11 +1,11 @@
 //! The applications' own credentials: their text, their proof, their rate.
 //! Before it on the road: `accept`. After it: `signin`. Not here: their rows (`store::apps`).
 
-use crate::store::StoreError;
-use crate::store::apps::find;
 use landbridge_crypto::bearer::{BearerSecret, same};
 use landbridge_tenant_rules::model::Application;
-use rusqlite::Connection;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::apps::find;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -57,7 +57,7 @@ impl Credential {
 
     /// The application that this proves, unless it was revoked. Takes as long for an unknown one as for a wrong
     /// secret, up to the look-up of a row.
-    pub fn prove(&self, conn: &Connection) -> Result<Option<Application>, StoreError> {
+    pub fn prove(&self, conn: &Reading<'_>) -> Result<Option<Application>, StoreError> {
         let app = find(conn, self.app)?;
         let shown = self.hash();
         let proved = same(&shown, app.as_ref().map_or(&[0; 32], |app| &app.hash));

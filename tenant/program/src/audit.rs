@@ -2,9 +2,9 @@
 //! disk, and all of them wait together.
 //! Before it: `decide`. The entries of changes are written with the changes themselves.
 
-use crate::store::Store;
-use crate::store::audit::append;
 use landbridge_tenant_rules::model::AuditEntry;
+use landbridge_tenant_store::Store;
+use landbridge_tenant_store::tables::audit::append;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -87,8 +87,8 @@ fn write(store: &Store, mut entries: mpsc::Receiver<Waiting>) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::store::audit::newest;
     use landbridge_crypto::seal::{SealKey, SealKeys};
+    use landbridge_tenant_store::tables::audit::newest;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn many_at_once_are_all_written_before_they_are_told_so() {

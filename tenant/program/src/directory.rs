@@ -14,12 +14,13 @@ pub mod resultant;
 
 pub use describe::{Description, by_walking, describe};
 
-use crate::store::{StoreError, names};
 use landbridge_tenant_rules::names::{Whose, folded};
-use rusqlite::Connection;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::names;
 
 /// Looks a name up, as typed.
-pub fn whose(connection: &Connection, name: &str) -> Result<Whose, StoreError> {
+pub fn whose(connection: &Reading<'_>, name: &str) -> Result<Whose, StoreError> {
     let Some(folded) = folded(name) else { return Ok(Whose::Nobody) };
     Ok(match names::holders(connection, &folded)?.as_slice() {
         [] => Whose::Nobody,

@@ -4,14 +4,16 @@
 
 use crate::authority::{Authority, AuthorityError, Issued, RequestedKey};
 use crate::peer::AgentName;
-use crate::store::{Store, StoreError, agents, audit, domains, tokens};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_crypto::envelope::EnvelopePublic;
 use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent};
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::{agents, audit, domains, tokens};
+use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::bounded::{Blob, List, Text};
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse, Role};
 use landbridge_wire::problem::{Problem, ProblemCode};
-use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
 /// A refusal, or the database's trouble.
@@ -114,7 +116,7 @@ const WRONG_ROLE: &str = "the token was made for an agent of the other role";
 
 /// The domain that a token opens, if it may be spent.
 fn check(
-    conn: &Connection,
+    conn: &Reading<'_>,
     hash: &[u8; 32],
     role: Role,
     now: i64,
@@ -131,7 +133,7 @@ fn check(
 }
 
 fn make(
-    tx: &Transaction<'_>,
+    tx: &Writing<'_>,
     authority: &Authority,
     request: &EnrollRequest,
     (key, envelope): (&RequestedKey, Option<[u8; 32]>),

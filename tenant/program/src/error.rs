@@ -1,7 +1,7 @@
 //! Everything that can stop the program or a command, and who must act.
 //! Not here: what an agent is told (`wire::problem`) and what the database says (`store::StoreError`).
 
-use crate::store::StoreError;
+use landbridge_tenant_store::StoreError;
 use std::path::{Path, PathBuf};
 
 /// What went wrong, in words for the person at the terminal.

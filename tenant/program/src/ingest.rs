@@ -17,17 +17,17 @@ mod offer;
 mod record;
 mod writer;
 
-pub use writer::Writer;
-
-use crate::store::domains;
-use crate::store::{Store, StoreError, Trouble, audit, digests, links, names, objects};
 use landbridge_tenant_rules::model::Domain;
+use landbridge_tenant_rules::model::Writer;
+use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::domains;
+use landbridge_tenant_store::tables::{audit, digests, links, names, objects};
+use landbridge_tenant_store::{Store, StoreError, Trouble};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::upload::{
     CursorName, Hello, LEVEL, Mode, Offer, Presence, Receipt, Refusal, Upload, Wanted,
 };
-use rusqlite::Transaction;
 use tracing::{debug, error, info, warn};
 
 /// How long an overloaded or failing tenant asks a phs to wait, in seconds.
@@ -147,7 +147,7 @@ impl Outcome {
 
 fn take(
     store: &Store,
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     writer: &Writer,
     domain: &Domain,
     upload: &Upload,
@@ -206,7 +206,7 @@ fn take(
 
 /// Why a full compare does not end: what it carried is taken, and nobody goes.
 fn too_many(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     domain: &Domain,
     upload: &Upload,
 ) -> Result<Option<Problem>, StoreError> {

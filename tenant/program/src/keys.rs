@@ -5,8 +5,8 @@ use crate::authority::Authority;
 use crate::command::table::when;
 use crate::error::TenantError;
 use crate::key_file::KeySource;
-use crate::store::backup;
 use landbridge_crypto::seal::{SealKey, SealKeys};
+use landbridge_tenant_store::backup;
 use std::path::Path;
 use uuid::Uuid;
 

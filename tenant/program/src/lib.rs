@@ -124,8 +124,3 @@ pub mod peer;
 pub mod routes;
 pub mod serve;
 pub mod signin;
-pub mod store;
-pub mod tally;
-
-#[cfg(test)]
-mod fixture;

@@ -5,8 +5,6 @@ use crate::accept::Limits;
 use crate::accept::pace::{Paced, Rhythm};
 use crate::clock::{stopped, unix_now};
 use crate::serve::Tenant;
-use crate::store::agents;
-use crate::store::{StoreError, domains, group_policies, links, names, objects};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -17,6 +15,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use landbridge_tenant_rules::model::KINDS;
 use landbridge_tenant_rules::model::{Agent, AgentState};
 use landbridge_tenant_rules::relay::NoAnswer;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::agents;
+use landbridge_tenant_store::tables::{domains, group_policies, links, names, objects};
 use landbridge_wire::problem::Problem;
 use landbridge_wire::signin::Verdict;
 use landbridge_wire::upload::{Kind, LinkKind};
@@ -265,7 +267,7 @@ struct Held {
 }
 
 impl Held {
-    fn of(conn: &rusqlite::Connection) -> Result<Self, StoreError> {
+    fn of(conn: &Reading<'_>) -> Result<Self, StoreError> {
         let mut held = Self { ambiguous: names::count_ambiguous(conn)?, ..Self::default() };
         for domain in domains::all(conn)? {
             let name = || domain.dns_name.clone();
@@ -305,7 +307,10 @@ fn directory_of(registry: &mut Registry, held: Held) {
         idle.get_or_create(&vec![("domain", domain)]).set(count);
     }
     for (domain, what, count) in held.links {
-        let labels = vec![("domain", domain), ("kind", crate::store::links::kind_text(what).to_owned())];
+        let labels = vec![
+            ("domain", domain),
+            ("kind", landbridge_tenant_store::tables::links::kind_text(what).to_owned()),
+        ];
         links.get_or_create(&labels).set(count);
     }
     registry.register("accounts", "Accounts that are present, by domain", accounts);

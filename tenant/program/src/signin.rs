@@ -21,7 +21,6 @@ pub use agents::{Before, Candidate, Road, Silence, Stranger};
 pub use turns::Turn;
 
 use crate::directory::whose;
-use crate::store::{Store, StoreError};
 use counters::Strangers;
 use gate::{Entry, Gate};
 use landbridge_crypto::lanes;
@@ -34,8 +33,9 @@ use landbridge_tenant_rules::verdict::MAX_PASSWORD;
 use landbridge_tenant_rules::verdict::Unavailable;
 use landbridge_tenant_rules::verdict::Verdict;
 use landbridge_tenant_rules::verdict::Why;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::{Store, StoreError};
 use pause::Pauses;
-use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -217,13 +217,15 @@ impl Signin {
     /// Whom the name means, and why it signs nobody in, if it does not.
     fn subject(
         &self,
-        connection: &Connection,
+        connection: &Reading<'_>,
         name: &str,
         domain_limit: Option<i64>,
     ) -> Result<(Subject, Option<Why>), StoreError> {
         let found = whose(connection, name)?;
         let domain = match found {
-            Whose::One(object) => crate::store::objects::find(connection, object)?.map(|a| a.domain),
+            Whose::One(object) => {
+                landbridge_tenant_store::tables::objects::find(connection, object)?.map(|a| a.domain)
+            }
             Whose::Nobody | Whose::Ambiguous => None,
         };
         let stranger = || Subject::Stranger(held(&self.remembered).stranger(name));

@@ -10,7 +10,7 @@ mod group_policy;
 mod object;
 mod token;
 
-pub use agent::{Agent, AgentState, NewAgent, role_from};
+pub use agent::{Agent, AgentState, NewAgent, Writer, role_from};
 pub use application::Application;
 pub use attributes::Attributes;
 pub use audit::AuditEntry;

@@ -6,16 +6,18 @@ use super::{AgentRow, Answer, AppRow, Ask, Confidential, DomainRow, MAX_ROWS, MA
 use crate::apps::{Credential, MAX_RATE, is_a_name};
 use crate::directory::{describe, groups};
 use crate::serve::Tenant;
-use crate::store::{StoreError, agents, apps, domains, group_policies, objects, tokens};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_rules::model::Application;
 use landbridge_tenant_rules::model::{Agent, AgentState};
 use landbridge_tenant_rules::model::{Domain, MIN_ITERATIONS, NewDomain};
 use landbridge_tenant_rules::relay::AgentView;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::{agents, apps, domains, group_policies, objects, tokens};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{Role, Token, TokenSecret};
 use landbridge_wire::upload::Kind;
-use rusqlite::{Connection, Transaction};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -93,7 +95,7 @@ pub fn act(tenant: &Arc<Tenant>, uid: u32, ask: Ask, now: i64) -> Answer {
 }
 
 impl By<'_> {
-    fn add_domain(&self, tx: &Transaction<'_>, new: &NewDomain<'_>) -> Outcome {
+    fn add_domain(&self, tx: &Writing<'_>, new: &NewDomain<'_>) -> Outcome {
         match domains::add(tx, new, self.now)? {
             Ok(_) => {
                 let detail = format!("{}, privileged accounts allowed: {}", new.sid, new.allow_privileged);
@@ -104,7 +106,7 @@ impl By<'_> {
         }
     }
 
-    fn create_token(&self, tx: &Transaction<'_>, role: Role, domain: &str, minutes: u32) -> Outcome {
+    fn create_token(&self, tx: &Writing<'_>, role: Role, domain: &str, minutes: u32) -> Outcome {
         if !(1..=MAX_TOKEN_MINUTES).contains(&minutes) {
             let what = format!("a token lives 1 to {MAX_TOKEN_MINUTES} minutes");
             return Ok(refusal(&what, "use a smaller --minutes"));
@@ -126,7 +128,7 @@ impl By<'_> {
         Ok(Answer::Token(Confidential::new(token.to_text().as_str().to_owned())))
     }
 
-    fn approve(&self, tx: &Transaction<'_>, id: Uuid) -> Outcome {
+    fn approve(&self, tx: &Writing<'_>, id: Uuid) -> Outcome {
         let Some(agent) = agents::find(tx, id)? else { return Ok(no_agent()) };
         match agent.state {
             AgentState::Approved => return Ok(Answer::Done(format!("agent {id} was approved before"))),
@@ -145,7 +147,7 @@ impl By<'_> {
         Ok(Answer::Done(format!("agent {id} approved: role {}, domain {}", agent.role, agent.domain_name)))
     }
 
-    fn revoke_agent(&self, tx: &Transaction<'_>, id: Uuid) -> Outcome {
+    fn revoke_agent(&self, tx: &Writing<'_>, id: Uuid) -> Outcome {
         let Some(agent) = agents::find(tx, id)? else { return Ok(no_agent()) };
         if agent.state == AgentState::Revoked {
             domains::release_writer(tx, id)?;
@@ -159,7 +161,7 @@ impl By<'_> {
         Ok(Answer::Done(format!("agent {id} revoked; its connections are cut")))
     }
 
-    fn create_app(&self, tx: &Transaction<'_>, name: &str, domain: Option<&str>, rate: u32) -> Outcome {
+    fn create_app(&self, tx: &Writing<'_>, name: &str, domain: Option<&str>, rate: u32) -> Outcome {
         if !is_a_name(name) {
             return Ok(refusal(
                 "a name is 1 to 64 letters, digits, `-`, `_` and `.`",
@@ -193,7 +195,7 @@ impl By<'_> {
         Ok(Answer::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
     }
 
-    fn rotate_app(&self, tx: &Transaction<'_>, name: &str) -> Outcome {
+    fn rotate_app(&self, tx: &Writing<'_>, name: &str) -> Outcome {
         let Some(app) = apps::named(tx, name)? else { return Ok(no_app()) };
         if app.revoked_at.is_some() {
             return Ok(refusal("the application was revoked, and that is for good", "create another one"));
@@ -204,7 +206,7 @@ impl By<'_> {
         Ok(Answer::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
     }
 
-    fn revoke_app(&self, tx: &Transaction<'_>, name: &str) -> Outcome {
+    fn revoke_app(&self, tx: &Writing<'_>, name: &str) -> Outcome {
         let Some(app) = apps::named(tx, name)? else { return Ok(no_app()) };
         if app.revoked_at.is_some() {
             return Ok(Answer::Done(format!("application {name} was revoked before")));
@@ -216,7 +218,7 @@ impl By<'_> {
     }
 }
 
-fn list_domains(conn: &Connection) -> Outcome {
+fn list_domains(conn: &Reading<'_>) -> Outcome {
     let rows = domains::all(conn)?.into_iter().map(|domain| {
         Ok(DomainRow {
             accounts: objects::present_in(conn, domain.id, Kind::Account)?,
@@ -234,7 +236,7 @@ fn list_domains(conn: &Connection) -> Outcome {
     Ok(Answer::Domains(rows.collect::<Result<_, StoreError>>()?))
 }
 
-fn list_agents(conn: &Connection, connected: &[AgentView]) -> Outcome {
+fn list_agents(conn: &Reading<'_>, connected: &[AgentView]) -> Outcome {
     let row = |agent: Agent| AgentRow {
         id: agent.id,
         role: agent.role.to_string(),
@@ -250,7 +252,7 @@ fn list_agents(conn: &Connection, connected: &[AgentView]) -> Outcome {
     Ok(Answer::Agents(agents::list(conn, MAX_ROWS)?.into_iter().map(row).collect()))
 }
 
-fn list_apps(conn: &Connection) -> Outcome {
+fn list_apps(conn: &Reading<'_>) -> Outcome {
     let row = |app: Application| AppRow {
         id: app.id,
         name: app.name,

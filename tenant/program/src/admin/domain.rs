@@ -5,12 +5,13 @@ use super::{Answer, group_policy, refusal};
 use crate::directory::describe::printable;
 use crate::directory::whose;
 use crate::serve::Tenant;
-use crate::store::domains;
-use crate::store::{StoreError, attributes, audit, canaries, objects};
 use landbridge_tenant_rules::lockout::Room;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_rules::names::{Whose, folded};
-use rusqlite::Transaction;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::domains;
+use landbridge_tenant_store::tables::{attributes, audit, canaries, objects};
 use uuid::Uuid;
 
 type Outcome = Result<Answer, StoreError>;
@@ -116,7 +117,7 @@ impl By<'_> {
 
     pub(super) fn note(
         &self,
-        tx: &Transaction<'_>,
+        tx: &Writing<'_>,
         action: &str,
         subject: &str,
         detail: &str,

@@ -5,15 +5,16 @@ use super::domain::{By, no_domain, why_not};
 use super::{Answer, refusal};
 use crate::directory::groups;
 use crate::directory::resultant::is_group;
-use crate::store::domains;
-use crate::store::group_policies;
-use crate::store::group_policies::MOST;
-use crate::store::{StoreError, links};
 use landbridge_tenant_rules::lockout::Room;
 use landbridge_tenant_rules::model::GroupPolicy;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::domains;
+use landbridge_tenant_store::tables::group_policies;
+use landbridge_tenant_store::tables::group_policies::MOST;
+use landbridge_tenant_store::tables::links;
 use landbridge_wire::upload::LinkKind;
-use rusqlite::Connection;
 
 impl By<'_> {
     /// Sets the policy of a group, or takes it back.
@@ -83,7 +84,7 @@ impl By<'_> {
 }
 
 /// What holds for groups, a line each, in their order; and what is known of policies that the tenant cannot apply.
-pub(super) fn lines(connection: &Connection, domain: &Domain) -> Result<String, StoreError> {
+pub(super) fn lines(connection: &Reading<'_>, domain: &Domain) -> Result<String, StoreError> {
     let mut text = String::new();
     for (place, one) in (1..).zip(group_policies::of(connection, domain.id)?) {
         let (name, count) = if is_group(connection, domain, one.group)? {

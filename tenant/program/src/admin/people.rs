@@ -4,9 +4,10 @@
 use super::domain::By;
 use super::{AmbiguousRow, Answer, MAX_ROWS, refusal};
 use crate::directory::{by_walking, groups};
-use crate::store::{StoreError, domains, names, objects};
 use landbridge_tenant_rules::model::is_removed;
-use rusqlite::Connection;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::{domains, names, objects};
 use uuid::Uuid;
 
 /// Erases one that is gone. Whoever has not left stays: its phs would only bring it again.
@@ -44,7 +45,7 @@ pub(super) fn purge(by: &By<'_>, name: &str) -> Result<Answer, StoreError> {
 const HOLDERS: u32 = 20;
 
 /// The names that more than one account holds, with who they are.
-pub(super) fn ambiguous(connection: &Connection) -> Result<Answer, StoreError> {
+pub(super) fn ambiguous(connection: &Reading<'_>) -> Result<Answer, StoreError> {
     let domains = domains::all(connection)?;
     let rows = names::ambiguous(connection, MAX_ROWS)?.into_iter().map(|(name, count)| {
         let mut holders = Vec::new();
@@ -59,7 +60,7 @@ pub(super) fn ambiguous(connection: &Connection) -> Result<Answer, StoreError> {
     Ok(Answer::Ambiguous(rows.collect::<Result<_, StoreError>>()?))
 }
 
-fn to_purge(connection: &Connection, name: &str) -> Result<Result<Uuid, Answer>, StoreError> {
+fn to_purge(connection: &Reading<'_>, name: &str) -> Result<Result<Uuid, Answer>, StoreError> {
     let mut found = Vec::new();
     for object in by_walking(connection, name)? {
         found.extend(objects::find(connection, object)?);

@@ -5,9 +5,10 @@
 use super::{Attend, Raised};
 use crate::clock::{stopped, unix_now};
 use crate::serve::Tenant;
-use crate::store::agents::{find, seen, set_state};
-use crate::store::{StoreError, audit};
 use landbridge_tenant_rules::model::AgentState;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::agents::{find, seen, set_state};
+use landbridge_tenant_store::tables::audit;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};

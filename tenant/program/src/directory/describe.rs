@@ -4,9 +4,6 @@
 
 use super::resultant::{password_policy, signin_policy};
 use super::{groups, whose};
-use crate::store::members::{self, Which};
-use crate::store::objects;
-use crate::store::{Store, StoreError, attributes, digests, domains, lockouts, names};
 use landbridge_tenant_rules::account_state::{Account as Judged, state};
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::kind_text;
@@ -14,8 +11,13 @@ use landbridge_tenant_rules::model::presence_text;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_rules::names::{Whose, fold, names_of};
 use landbridge_tenant_rules::policies::{Admission, Of, Resultant};
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::tables::members;
+use landbridge_tenant_store::tables::members::Which;
+use landbridge_tenant_store::tables::objects;
+use landbridge_tenant_store::tables::{attributes, digests, domains, lockouts, names};
+use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::upload::{Kind, Presence, Stamp};
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -167,7 +169,7 @@ pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, Stor
 }
 
 /// The accounts that have or had that name: objectGUID, SID, bare sAMAccountName, or a name that they signed in with.
-pub fn by_walking(connection: &Connection, name: &str) -> Result<Vec<Uuid>, StoreError> {
+pub fn by_walking(connection: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, StoreError> {
     if let Ok(object) = name.parse::<Uuid>() {
         return Ok(vec![object]);
     }
@@ -185,7 +187,7 @@ pub fn by_walking(connection: &Connection, name: &str) -> Result<Vec<Uuid>, Stor
 
 fn one(
     store: &Store,
-    connection: &Connection,
+    connection: &Reading<'_>,
     object: Uuid,
     now: i64,
 ) -> Result<Option<Described>, StoreError> {
@@ -255,7 +257,7 @@ fn one(
 }
 
 /// How it signs in, and by which group.
-fn admitted(connection: &Connection, domain: &Domain, admission: Admission) -> Result<String, StoreError> {
+fn admitted(connection: &Reading<'_>, domain: &Domain, admission: Admission) -> Result<String, StoreError> {
     let by = match admission.group {
         Some(group) => format!(", by {}", groups::name_of(connection, domain, group)?),
         None => String::new(),
@@ -264,7 +266,7 @@ fn admitted(connection: &Connection, domain: &Domain, admission: Admission) -> R
 }
 
 fn in_words(
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: &Domain,
     resultant: &Resultant,
 ) -> Result<PolicyDescribed, StoreError> {

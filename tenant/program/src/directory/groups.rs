@@ -1,16 +1,17 @@
 //! Groups for people who look: which there are, who is in them, what they are called.
-//! Neighbours: [`crate::store::members`] and [`crate::store::links`] have the edges; `admin` (`groups list`, `groups show`) prints.
+//! Neighbours: [`landbridge_tenant_store::tables::members`] and [`landbridge_tenant_store::tables::links`] have the edges; `admin` (`groups list`, `groups show`) prints.
 
 use super::describe::{Named, printable};
-use crate::store::domains;
-use crate::store::members::Which;
-use crate::store::{StoreError, attributes, group_policies, links, members, objects, stamps};
 use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;
-use landbridge_tenant_rules::model::{Domain, SigninPolicy, sub_authority};
+use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_rules::names::fold;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::domains;
+use landbridge_tenant_store::tables::members::Which;
+use landbridge_tenant_store::tables::{attributes, group_policies, links, members, objects};
 use landbridge_wire::upload::{Kind, LinkKind, Presence};
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -75,7 +76,7 @@ pub struct Member {
 }
 
 /// The groups of every domain that are there, at most `limit`.
-pub fn list(connection: &Connection, limit: u32) -> Result<Vec<GroupRow>, StoreError> {
+pub fn list(connection: &Reading<'_>, limit: u32) -> Result<Vec<GroupRow>, StoreError> {
     let mut rows = Vec::new();
     for domain in domains::all(connection)? {
         let left = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(rows.len());
@@ -88,7 +89,7 @@ pub fn list(connection: &Connection, limit: u32) -> Result<Vec<GroupRow>, StoreE
 }
 
 /// Everything known of the groups with that name, in whichever domain.
-pub fn describe(connection: &Connection, name: &str) -> Result<Vec<GroupDescribed>, StoreError> {
+pub fn describe(connection: &Reading<'_>, name: &str) -> Result<Vec<GroupDescribed>, StoreError> {
     let mut described = Vec::new();
     for domain in domains::all(connection)? {
         for group in named(connection, &domain, name)? {
@@ -98,7 +99,7 @@ pub fn describe(connection: &Connection, name: &str) -> Result<Vec<GroupDescribe
     Ok(described)
 }
 
-fn row(connection: &Connection, domain: &Domain, group: Uuid) -> Result<GroupRow, StoreError> {
+fn row(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupRow, StoreError> {
     let known = attributes::of(connection, group)?;
     let listed = group_policies::of(connection, domain.id)?;
     Ok(GroupRow {
@@ -106,15 +107,15 @@ fn row(connection: &Connection, domain: &Domain, group: Uuid) -> Result<GroupRow
         name: name_of(connection, domain, group)?,
         sid: objects::find(connection, group)?.and_then(|found| found.sid),
         kind: type_in_words(known.group_type),
-        members: count_of(connection, domain, group)?,
+        members: members::count_in(connection, domain, group)?,
         signin: listed.into_iter().find(|one| one.group == group).map(|one| one.policy),
     })
 }
 
-fn one(connection: &Connection, domain: &Domain, group: Uuid) -> Result<GroupDescribed, StoreError> {
+fn one(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescribed, StoreError> {
     let known = attributes::of(connection, group)?;
     let text = |value: Option<String>| value.as_deref().map(printable);
-    let direct = members_of(connection, domain, group, MEMBERS)?.into_iter().map(|object| {
+    let direct = members::members_of(connection, domain, group, MEMBERS)?.into_iter().map(|object| {
         let found = objects::find(connection, object)?;
         let word = |found: Option<&'static str>| found.unwrap_or("unknown").to_owned();
         Ok(Member {
@@ -141,7 +142,7 @@ fn one(connection: &Connection, domain: &Domain, group: Uuid) -> Result<GroupDes
 
 /// These objects with what they are called, in the order of their names.
 pub fn called(
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: &Domain,
     objects: impl IntoIterator<Item = Uuid>,
 ) -> Result<Vec<Named>, StoreError> {
@@ -153,7 +154,7 @@ pub fn called(
 
 /// Who leads an account.
 pub fn manager_of(
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: &Domain,
     account: Uuid,
 ) -> Result<Option<Named>, StoreError> {
@@ -175,7 +176,7 @@ fn type_in_words(group_type: Option<i64>) -> String {
 }
 
 /// The groups of the domain with that name, bare or as `DOMAIN\name`, SID or objectGUID. Only those that are there.
-pub fn named(connection: &Connection, domain: &Domain, name: &str) -> Result<Vec<Uuid>, StoreError> {
+pub fn named(connection: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uuid>, StoreError> {
     let bare = match name.split_once('\\') {
         Some((of, bare)) => {
             let of_here = fold(of) == fold(&domain.netbios_name) || fold(of) == domain.dns_name;
@@ -196,7 +197,7 @@ pub fn named(connection: &Connection, domain: &Domain, name: &str) -> Result<Vec
 
 /// What an object is called: `DOMAIN\sam`, or what it has for a name, or its objectGUID. A group may have members of
 /// another domain than its own.
-pub fn name_of(connection: &Connection, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
+pub fn name_of(connection: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
     let known = attributes::of(connection, object)?;
     let other = objects::find(connection, object)?.filter(|found| found.domain != domain.id);
     let other = other.map(|found| domains::by_id(connection, found.domain)).transpose()?.flatten();
@@ -206,45 +207,14 @@ pub fn name_of(connection: &Connection, domain: &Domain, object: Uuid) -> Result
     Ok(printable(&name))
 }
 
-/// The objects that are in a group ?1 of a domain ?2, by membership or by its RID ?3.
-macro_rules! members_sql {
-    () => {
-        "SELECT target FROM links WHERE source = ?1 AND what = 'member' AND domain = ?2 AND present = 1
-         UNION
-         SELECT a.object FROM attributes a JOIN objects o ON o.object = a.object
-         WHERE a.name = 'primary_group_id' AND a.value = ?3 AND o.domain = ?2 AND o.presence = 'present'"
-    };
-}
-
-fn count_of(connection: &Connection, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
-    let mut statement = connection.prepare_cached(concat!("SELECT count(*) FROM (", members_sql!(), ")"))?;
-    let rid = rid_of(connection, domain, group)?;
-    let count: i64 = statement.query_row((group.as_bytes(), domain.id, rid), |row| row.get(0))?;
-    Ok(usize::try_from(count).unwrap_or(usize::MAX))
-}
-
-/// Who is in a group: its members, and those whose primary group it is; at most `limit`.
-pub fn members_of(
-    connection: &Connection,
-    domain: &Domain,
-    group: Uuid,
-    limit: usize,
-) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare_cached(concat!(members_sql!(), " LIMIT ?4"))?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rid = rid_of(connection, domain, group)?;
-    let rows = statement.query_map((group.as_bytes(), domain.id, rid, limit), |row| stamps::guid(row, 0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 /// How many accounts that are present are in a group, directly or through others, and by their primary group. For a
 /// person who asks: it walks as far as there is something.
-pub fn accounts_in(connection: &Connection, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
+pub fn accounts_in(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
     let mut seen = HashSet::from([group]);
     let mut open = vec![group];
     let mut accounts = 0;
     while let Some(one) = open.pop() {
-        for member in members_of(connection, domain, one, usize::MAX)? {
+        for member in members::members_of(connection, domain, one, usize::MAX)? {
             if !seen.insert(member) {
                 continue;
             }
@@ -260,10 +230,4 @@ pub fn accounts_in(connection: &Connection, domain: &Domain, group: Uuid) -> Res
         }
     }
     Ok(accounts)
-}
-
-fn rid_of(connection: &Connection, domain: &Domain, group: Uuid) -> Result<Option<u32>, StoreError> {
-    let sid = objects::find(connection, group)?.and_then(|found| found.sid);
-    let rid = sid.as_deref().and_then(|sid| sid.strip_prefix(&domain.sid)?.strip_prefix('-'));
-    Ok(rid.and_then(sub_authority))
 }

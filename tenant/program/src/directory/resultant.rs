@@ -6,20 +6,22 @@
 //! smallest precedence holds, then the smallest objectGUID. Where that cannot be told (a domain whose first cycle is not
 //! complete, an object that has not arrived, a precedence that is missing) nothing of the policy is known, and what is not
 //! known signs nobody in.
-//! Neighbours: [`crate::store::members`] says who is in what; `signin` asks, `describe` shows.
+//! Neighbours: [`landbridge_tenant_store::tables::members`] says who is in what; `signin` asks, `describe` shows.
 
-use crate::store::members::{self, Which};
-use crate::store::{StoreError, attributes, group_policies, links, objects};
 use landbridge_tenant_rules::model::{Attributes, Domain, Policy, SigninPolicy};
 use landbridge_tenant_rules::policies::{Admission, Of, Resultant};
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::members;
+use landbridge_tenant_store::tables::members::Which;
+use landbridge_tenant_store::tables::{attributes, group_policies, links, objects};
 use landbridge_wire::upload::{Kind, LinkKind, Presence};
-use rusqlite::Connection;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Which password and lockout policy holds for an account.
 pub fn password_policy(
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: &Domain,
     account: Uuid,
     known: &Attributes,
@@ -67,7 +69,7 @@ pub fn password_policy(
 
 /// Without those that are known to be something else; one that is not known yet stays, and has no precedence.
 fn of_domain(
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: &Domain,
     settings: BTreeSet<Uuid>,
 ) -> Result<Vec<Uuid>, StoreError> {
@@ -89,7 +91,7 @@ fn of_domain(
 /// a list at all, whoever is in more groups than can be looked through is refused, and everybody while it is not known who
 /// is in which.
 pub fn signin_policy(
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: &Domain,
     account: Uuid,
     known: &Attributes,
@@ -112,7 +114,7 @@ pub fn signin_policy(
 }
 
 /// Whether it is a group of the domain, and there.
-pub fn is_group(connection: &Connection, domain: &Domain, group: Uuid) -> Result<bool, StoreError> {
+pub fn is_group(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<bool, StoreError> {
     Ok(objects::find(connection, group)?.is_some_and(|found| {
         found.domain == domain.id && found.kind == Kind::Group && found.presence == Presence::Present
     }))
@@ -120,7 +122,7 @@ pub fn is_group(connection: &Connection, domain: &Domain, group: Uuid) -> Result
 
 /// How a name that nobody has is treated: as one of those that somebody has. Always the same for one pseudonym.
 pub fn policy_for_stranger(
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: &Domain,
     pseudonym: Uuid,
 ) -> Result<SigninPolicy, StoreError> {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::fixture::*;
+use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::names::fold;
 use landbridge_wire::upload::{AttributeValue, Presence, Record};
 
@@ -152,7 +152,8 @@ fn an_administrator_is_shown_everything_but_the_digest() {
     assert_eq!(account.digest.as_ref().unwrap().iterations, Some(1000));
     assert_eq!(account.stamps.len(), 6);
     let text = serde_json::to_string(&shown).unwrap();
-    let held = tenant.store.read(|c| crate::store::digests::find(c, object(1))).unwrap().unwrap();
+    let held =
+        tenant.store.read(|c| landbridge_tenant_store::tables::digests::find(c, object(1))).unwrap().unwrap();
     let digest = held.open(tenant.store.seal_keys(), object(1)).unwrap().to_text();
     let (salt, hash) =
         (digest.split(',').nth(1).unwrap(), digest.rsplit(',').next().unwrap().trim_end_matches(';'));
@@ -205,10 +206,10 @@ fn control_characters_in_names_do_not_reach_the_terminal() {
 
 #[test]
 fn an_administrator_sees_a_persons_groups_manager_and_policies() {
-    use crate::store::domains;
-    use crate::store::group_policies;
     use landbridge_tenant_rules::model::GroupPolicy;
     use landbridge_tenant_rules::model::SigninPolicy;
+    use landbridge_tenant_store::tables::domains;
+    use landbridge_tenant_store::tables::group_policies;
     use landbridge_wire::bounded::{List, Text};
     use landbridge_wire::upload::LinkKind;
     let tenant = Tenant::new();

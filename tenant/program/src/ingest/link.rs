@@ -1,10 +1,11 @@
 //! Takes one link: who is in a group, who leads whom, to whom a password settings object applies. After all records of
 //! its page, so that what came with it is known.
-//! Neighbours: [`super::take`] calls it; [`crate::store::links`] orders links by their stamps.
+//! Neighbours: [`super::take`] calls it; [`landbridge_tenant_store::tables::links`] orders links by their stamps.
 
 use super::Outcome;
 use super::record::Page;
-use crate::store::{StoreError, links, objects};
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::{links, objects};
 use landbridge_wire::upload::{Link, Presence};
 use uuid::Uuid;
 

@@ -2,11 +2,12 @@
 //! Neighbours: phs derives what is wanted, and [`super::record`] takes it or not.
 
 use super::record::{is_strong, rid_of};
-use crate::store::{Store, StoreError, digests, objects};
 use landbridge_tenant_rules::model::Domain;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::tables::{digests, objects};
+use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::bounded::List;
 use landbridge_wire::upload::{MAX_RECORDS, Stamp, Wanted};
-use rusqlite::Connection;
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -14,7 +15,7 @@ use uuid::Uuid;
 /// longer true), cannot be opened, or is cheaper than the domain takes.
 pub(super) fn wanted(
     store: &Store,
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: &Domain,
     offered: &[(Uuid, Stamp)],
 ) -> Result<Wanted, StoreError> {
@@ -35,7 +36,7 @@ pub(super) fn wanted(
 
 fn is_held(
     store: &Store,
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: &Domain,
     object: Uuid,
     stamp: &Stamp,

@@ -2,8 +2,6 @@
 //! Neighbours: [`super::take`] calls it for each record of a page, inside the page's transaction.
 
 use super::Outcome;
-use crate::store::attributes::Take;
-use crate::store::{Store, StoreError, attributes, audit, digests, group_policies, links, names, objects};
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_tenant_rules::model::Object;
@@ -11,8 +9,11 @@ use landbridge_tenant_rules::model::is_removed;
 use landbridge_tenant_rules::model::{Domain, sub_authority};
 use landbridge_tenant_rules::names::names_of;
 use landbridge_tenant_rules::privileged::is_privileged;
+use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::attributes::Take;
+use landbridge_tenant_store::tables::{attributes, audit, digests, group_policies, links, names, objects};
+use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::upload::{Kind, Password, Presence, Record, Refusal, RefusalReason};
-use rusqlite::Transaction;
 use uuid::Uuid;
 
 /// Entra's salt is the shortest that is taken, in bytes.
@@ -21,7 +22,7 @@ const MIN_SALT: usize = 10;
 /// The page that the records stand on.
 pub(super) struct Page<'a> {
     pub(super) store: &'a Store,
-    pub(super) transaction: &'a Transaction<'a>,
+    pub(super) transaction: &'a Writing<'a>,
     pub(super) domain: &'a Domain,
     pub(super) actor: &'a str,
     /// The cycle, if it is a full compare.

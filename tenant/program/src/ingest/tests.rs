@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::fixture::*;
-use crate::store::attributes;
-use crate::store::objects::find;
+use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::model::Attributes;
+use landbridge_tenant_store::tables::attributes;
+use landbridge_tenant_store::tables::objects::find;
 use landbridge_wire::upload::{Attribute, AttributeValue, DomainPolicy, Record, RefusalReason};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -167,7 +167,7 @@ fn a_password_is_wanted_when_it_is_absent_or_of_another_stamp_and_asked_for_once
 fn a_digest_that_cannot_be_opened_is_wanted_again_and_replaced_by_its_own_stamp() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
-    tenant.store.write(|t| Ok(t.execute("UPDATE digests SET sealed = zeroblob(80)", [])?)).unwrap();
+    tenant.store.write(|t| Ok(t.raw().execute("UPDATE digests SET sealed = zeroblob(80)", [])?)).unwrap();
     assert_eq!(wanted(&tenant, &[(1, 1)]), [object(1)]);
     tenant.sends(vec![Record { password: sent(1, "one"), ..bare(1) }]);
     assert!(opens_with(&tenant, 1, "one"));
@@ -179,7 +179,7 @@ fn a_digest_swapped_into_another_row_does_not_open_there() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one"), user(2, "two")]);
     let swap = "UPDATE digests SET sealed = (SELECT sealed FROM digests WHERE object = ?1) WHERE object = ?2";
-    tenant.store.write(|t| Ok(t.execute(swap, (object(1).as_bytes(), object(2).as_bytes()))?)).unwrap();
+    tenant.store.write(|t| Ok(t.raw().execute(swap, (object(1).as_bytes(), object(2).as_bytes()))?)).unwrap();
     let held = tenant.store.read(|c| digests::find(c, object(2))).unwrap().unwrap();
     assert!(held.open(tenant.store.seal_keys(), object(2)).is_err());
     assert!(held.open(tenant.store.seal_keys(), object(1)).is_ok(), "it is the other one's");
@@ -310,7 +310,7 @@ fn a_domain_that_allows_privileged_accounts_takes_their_digests() {
 #[test]
 fn a_digest_cheaper_than_the_domain_takes_is_refused() {
     let tenant = Tenant::new();
-    tenant.store.write(|t| Ok(t.execute("UPDATE domains SET min_iterations = 1001", [])?)).unwrap();
+    tenant.store.write(|t| Ok(t.raw().execute("UPDATE domains SET min_iterations = 1001", [])?)).unwrap();
     let receipt = tenant.sends(vec![user(1, "one")]);
     assert_eq!(refusal(&receipt), Some(RefusalReason::WeakDigest));
     assert!(!tenant.has_digest(object(1)));
@@ -321,7 +321,7 @@ fn when_the_domain_raises_its_bar_the_cheaper_digests_are_wanted_again() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
     assert!(wanted(&tenant, &[(1, 1)]).is_empty());
-    tenant.store.write(|t| Ok(t.execute("UPDATE domains SET min_iterations = 1001", [])?)).unwrap();
+    tenant.store.write(|t| Ok(t.raw().execute("UPDATE domains SET min_iterations = 1001", [])?)).unwrap();
     assert_eq!(wanted(&tenant, &[(1, 1)]), [object(1)]);
 }
 
@@ -439,8 +439,8 @@ fn when_the_writer_is_revoked_the_next_one_may_write() {
 
 #[test]
 fn an_upload_on_its_way_when_its_agent_is_revoked_does_not_take_the_pen_back() {
-    use crate::store::agents::set_state;
     use landbridge_tenant_rules::model::AgentState;
+    use landbridge_tenant_store::tables::agents::set_state;
     let cases = [
         (AgentState::Revoked, ProblemCode::AgentRevoked),
         (AgentState::Pending, ProblemCode::AgentNotApproved),
@@ -660,7 +660,10 @@ fn a_failing_disk_takes_nothing_of_an_upload_and_the_agent_is_told_to_come_back(
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
     let before = tenant.dump();
-    tenant.store.write(|t| Ok(t.pragma_update_and_check(None, "max_page_count", 1, |_| Ok(()))?)).unwrap();
+    tenant
+        .store
+        .write(|t| Ok(t.raw().pragma_update_and_check(None, "max_page_count", 1, |_| Ok(()))?))
+        .unwrap();
     let many = (1..=1000).map(|n| with(n, vec![written(3, sam(&"x".repeat(200)))])).collect();
     let problem = super::upload(&tenant.store, &tenant.writer, &page(many), NOW).unwrap_err();
     assert_eq!(problem.code, ProblemCode::StorageFailed);

@@ -2,39 +2,25 @@
 //! administrator moves the pen by revoking the writer (`store::domains::release_writer`).
 //! Neighbours: `ingest` asks before it takes anything.
 
-use crate::store::agents;
-use crate::store::domains;
-use crate::store::{Store, StoreError, audit};
 use landbridge_tenant_rules::model::AgentState;
 use landbridge_tenant_rules::model::Domain;
+use landbridge_tenant_rules::model::Writer;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::agents;
+use landbridge_tenant_store::tables::audit;
+use landbridge_tenant_store::tables::domains;
+use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::problem::{Problem, ProblemCode};
-use rusqlite::{Connection, Transaction};
 use tracing::{error, warn};
-use uuid::Uuid;
-
-/// The phs that asks, as its certificate and its enrolment name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Writer {
-    /// The agent.
-    pub agent: Uuid,
-    /// The row of the domain it was enrolled for.
-    pub domain: i64,
-}
 
 /// An alarm about the same agent stands in the audit log once in so many seconds: a stubborn one does not fill it.
 const ALARM_SECONDS: i64 = 3600;
 
-impl Writer {
-    /// As the audit log names it.
-    pub(super) fn actor(&self) -> String {
-        format!("agent {}", self.agent)
-    }
-}
-
 /// The domain, if this agent may speak for it: it reads the domain that it was enrolled for, and no other agent writes.
 pub(super) fn admitted(
-    connection: &Connection,
+    connection: &Reading<'_>,
     writer: &Writer,
     domain_sid: Option<&str>,
 ) -> Result<Result<Domain, Problem>, StoreError> {
@@ -62,7 +48,7 @@ pub(super) fn admitted(
 
 /// Makes this agent the domain's writer, if nobody is.
 pub(super) fn claim(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     writer: &Writer,
     domain: &Domain,
     now: i64,
@@ -84,7 +70,7 @@ pub(super) fn claim(
     Ok(Ok(()))
 }
 
-fn approved(connection: &Connection, writer: &Writer) -> Result<Result<(), Problem>, StoreError> {
+fn approved(connection: &Reading<'_>, writer: &Writer) -> Result<Result<(), Problem>, StoreError> {
     let no = |code, detail| Ok(Err(Problem::new(code, detail)));
     match agents::find(connection, writer.agent)? {
         None => no(ProblemCode::AgentRevoked, "this agent is not enrolled here: enrol it anew"),
@@ -127,17 +113,24 @@ pub(super) fn alarm<T>(
         warn!(agent = %writer.agent, "a second phs wants to write for a domain: refused");
         let recorded = store.write(|transaction| {
             let actor = writer.actor();
-            let lately: bool = transaction
-                .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM (SELECT at, actor, action FROM audit ORDER BY id DESC LIMIT 1000)
-                     WHERE action = 'alarm-second-writer' AND actor = ?1 AND at > ?2)",
-                )?
-                .query_row((&actor, now.saturating_sub(ALARM_SECONDS)), |row| row.get(0))?;
+            let lately = audit::has_lately(
+                transaction,
+                "alarm-second-writer",
+                &actor,
+                now.saturating_sub(ALARM_SECONDS),
+            )?;
             if lately {
                 return Ok(());
             }
             let domain = domains::by_id(transaction, writer.domain)?.map(|d| d.dns_name).unwrap_or_default();
-            audit::append(transaction, now, &actor, "alarm-second-writer", &domain, "another phs writes for this domain: refused")
+            audit::append(
+                transaction,
+                now,
+                &actor,
+                "alarm-second-writer",
+                &domain,
+                "another phs writes for this domain: refused",
+            )
         });
         if let Err(failed) = recorded {
             error!(error = %failed, "an alarm could not be put on the record");

@@ -8,7 +8,6 @@ use super::judge::domain_of;
 use super::turns::Turn;
 use super::{Signin, Subject, held, refused};
 use crate::directory::resultant::{password_policy, policy_for_stranger, signin_policy};
-use crate::store::{StoreError, attributes, canaries, domains, lockouts, objects};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::account_state::State;
 use landbridge_tenant_rules::lockout::{Room, Seen, Tries, source};
@@ -17,9 +16,11 @@ use landbridge_tenant_rules::names::folded;
 use landbridge_tenant_rules::policies::{Admission, Of};
 use landbridge_tenant_rules::relay::{Asked, NoAnswer};
 use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Verdict, Why};
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::{attributes, canaries, domains, lockouts, objects};
 use landbridge_wire::signin as wire;
 use landbridge_wire::upload::Presence;
-use rusqlite::Connection;
 use std::time::Duration;
 use tracing::error;
 use uuid::Uuid;
@@ -316,7 +317,7 @@ impl Signin {
     }
 
     /// What AD may have counted of this account.
-    fn spent(&self, conn: &Connection, object: Uuid) -> Result<Option<Tries>, StoreError> {
+    fn spent(&self, conn: &Reading<'_>, object: Uuid) -> Result<Option<Tries>, StoreError> {
         // It was made from what is stored, and is newer.
         let unwritten = held(&self.unwritten).get(&object).copied();
         match unwritten {

@@ -1,14 +1,15 @@
 //! Asks the smart lockout before a derivation, and tells it what came of it. Counters of accounts are in the
 //! database; those of names that nobody has are in bounded memory, so that names which are made up push no account's
 //! counter out. Accounts are counted there too while the database cannot be written.
-//! Neighbours: [`landbridge_tenant_rules::lockout`] computes, [`crate::store::lockouts`] stores.
+//! Neighbours: [`landbridge_tenant_rules::lockout`] computes, [`landbridge_tenant_store::tables::lockouts`] stores.
 
 use super::{Signin, Subject, held};
-use crate::store::{StoreError, lockouts};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::lockout::{BUDGET_MEMORY, Rules, Seen, Tries, forgiven};
 use landbridge_tenant_rules::verdict::{Verdict, Why};
-use rusqlite::Connection;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::lockouts;
 use std::collections::{HashMap, VecDeque};
 use tracing::debug;
 use uuid::Uuid;
@@ -52,7 +53,7 @@ impl Signin {
     /// Whether nobody is listened to, from here or from anywhere.
     pub(super) fn is_locked(
         &self,
-        connection: &Connection,
+        connection: &Reading<'_>,
         subject: Subject,
         source: &str,
         now: i64,

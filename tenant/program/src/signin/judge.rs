@@ -3,14 +3,15 @@
 
 use super::{Signin, held, refused};
 use crate::directory::resultant::{password_policy, signin_policy};
-use crate::store::{StoreError, attributes, digests, domains, objects};
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::account_state::{Account, State, state};
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_rules::verdict::{Person, Verdict, Why};
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::{attributes, digests, domains, objects};
 use landbridge_wire::upload::Presence;
-use rusqlite::Connection;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -106,7 +107,7 @@ fn profile_of(iterations: u32) -> Profile {
 }
 
 /// The domain that a name would be of, were it anybody's; none: there is no domain at all.
-pub(super) fn domain_of(connection: &Connection, folded: &str) -> Result<Option<Domain>, StoreError> {
+pub(super) fn domain_of(connection: &Reading<'_>, folded: &str) -> Result<Option<Domain>, StoreError> {
     let named = match folded.split_once('\\') {
         Some((domain, _)) => Some(domain),
         None => folded.rsplit_once('@').map(|(_, domain)| domain),

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::fixture::*;
-use crate::store::{lockouts, objects};
+use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::account_state::Told;
 use landbridge_tenant_rules::account_state::filetime;
+use landbridge_tenant_store::tables::{lockouts, objects};
 use landbridge_wire::upload::{AttributeValue, Presence, Record};
 use std::sync::Barrier;
 use std::time::Instant;
@@ -243,7 +243,7 @@ fn a_changed_password_is_accepted_and_the_old_one_refused() {
 fn a_digest_moved_into_another_accounts_row_signs_nobody_in_and_raises_an_alarm() {
     let tenant = three();
     let swap = "UPDATE digests SET sealed = (SELECT sealed FROM digests WHERE object = ?1) WHERE object = ?2";
-    tenant.store.write(|t| Ok(t.execute(swap, (object(1).as_bytes(), object(2).as_bytes()))?)).unwrap();
+    tenant.store.write(|t| Ok(t.raw().execute(swap, (object(1).as_bytes(), object(2).as_bytes()))?)).unwrap();
     let signin = signin(&tenant);
     for secret in ["right1", "right2"] {
         assert_eq!(why(&tries(&signin, "CORP\\user2", secret)), Why::DigestUnreadable);
@@ -257,7 +257,7 @@ fn a_digest_moved_into_another_accounts_row_signs_nobody_in_and_raises_an_alarm(
 fn a_name_moved_to_another_account_in_the_database_takes_that_accounts_password_only() {
     let tenant = three();
     let steal = "UPDATE signin_names SET object = ?2 WHERE name = 'corp\\user1'";
-    tenant.store.write(|t| Ok(t.execute(&steal.replace("?2", "?1"), [object(2).as_bytes()])?)).unwrap();
+    tenant.store.write(|t| Ok(t.raw().execute(&steal.replace("?2", "?1"), [object(2).as_bytes()])?)).unwrap();
     let signin = signin(&tenant);
     assert_eq!(why(&tries(&signin, "CORP\\user1", "right1")), Why::WrongPassword);
     let Verdict::Accepted(person) = tries(&signin, "CORP\\user1", "right2") else { panic!() };
@@ -397,7 +397,7 @@ fn a_name_that_nobody_has_locks_like_one_that_somebody_has() {
     assert!(
         tenant
             .store
-            .read(|c| Ok(c.query_row("SELECT count(*) FROM lockouts", [], |r| r.get::<_, i64>(0))?))
+            .read(|c| Ok(c.raw().query_row("SELECT count(*) FROM lockouts", [], |r| r.get::<_, i64>(0))?))
             .unwrap()
             == 0
     );
@@ -409,7 +409,7 @@ fn a_wrong_password_and_an_unknown_name_both_wait_for_the_disk() {
     let signin = signin(&tenant);
     let version = || {
         let ask = "SELECT data_version FROM pragma_data_version";
-        tenant.store.read(|c| Ok(c.query_row(ask, [], |row| row.get::<_, i64>(0))?)).unwrap()
+        tenant.store.read(|c| Ok(c.raw().query_row(ask, [], |row| row.get::<_, i64>(0))?)).unwrap()
     };
     for name in ["CORP\\user1", "CORP\\nobody", "CORP\\user1", "nobody@example.com"] {
         for secret in ["one", "two"] {
@@ -530,7 +530,7 @@ fn a_tenant_that_is_full_says_so_and_counts_it() {
 fn a_database_that_fails_signs_nobody_in() {
     let tenant = three();
     let signin = signin(&tenant);
-    tenant.store.write(|t| Ok(t.execute_batch("DROP TABLE digests")?)).unwrap();
+    tenant.store.write(|t| Ok(t.raw().execute_batch("DROP TABLE digests")?)).unwrap();
     assert_eq!(tries(&signin, "CORP\\user1", "right1"), Verdict::Unavailable(Unavailable::Storage));
 }
 
@@ -539,7 +539,7 @@ fn a_database_that_cannot_be_written_gives_nobody_more_tries() {
     let tenant = three();
     let signin = signin(&tenant);
     let broken = "CREATE TRIGGER broken BEFORE INSERT ON lockouts BEGIN SELECT RAISE(ABORT, 'no'); END";
-    tenant.store.write(|t| Ok(t.execute_batch(broken)?)).unwrap();
+    tenant.store.write(|t| Ok(t.raw().execute_batch(broken)?)).unwrap();
     for n in 0..10 {
         let verdict = tries(&signin, "CORP\\user1", &format!("wrong{n}"));
         assert_eq!(verdict, Verdict::Unavailable(Unavailable::Storage));

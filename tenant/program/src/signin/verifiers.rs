@@ -112,7 +112,7 @@ impl Line {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::fixture::{digest, password};
+    use landbridge_tenant_fixture::{digest, password};
 
     #[test]
     fn each_is_answered_for_its_own_password_however_many_ask_at_once() {

@@ -97,7 +97,7 @@ async fn after_a_restore_an_agent_goes_on_with_its_newer_certificate_and_its_ren
     let shown = Shown::read(&backed_up.certificate).unwrap();
     let as_then = "UPDATE agents SET serial = ?2, not_after = ?3 WHERE id = ?1";
     let row = (phs.agent.as_bytes(), shown.serial.as_slice(), shown.not_after);
-    edge.tenant.store.write(|tx| Ok(tx.execute(as_then, row)?)).unwrap();
+    edge.database().execute(as_then, row).unwrap();
     for good in [&backed_up, &since, &newest] {
         ask_hello(&edge, Some(good)).await.unwrap();
     }

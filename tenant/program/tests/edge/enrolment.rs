@@ -4,7 +4,8 @@ use crate::harness::{DOMAIN, Edge, SID, code, enroll_request, key_and_request};
 use landbridge_tenant::admin::{Answer, Ask};
 use landbridge_tenant::clock::unix_now;
 use landbridge_tenant::peer::Shown;
-use landbridge_tenant::store::{audit, tokens};
+use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::{audit, tokens};
 use landbridge_wire::enroll::{EnrollResponse, Role, TokenSecret};
 use landbridge_wire::frame;
 use landbridge_wire::problem::ProblemCode;
@@ -49,10 +50,8 @@ async fn each_bad_token_has_its_own_answer_and_leaves_no_agent() {
     );
 
     let expired = edge.token(Role::Phs).await;
-    edge.tenant
-        .store
-        .write(|tx| Ok(tx.execute("UPDATE tokens SET expires_at = ?1 WHERE role = 'phs'", [unix_now() - 1])?))
-        .unwrap();
+    let age = "UPDATE tokens SET expires_at = ?1 WHERE role = 'phs'";
+    edge.database().execute(age, [unix_now() - 1]).unwrap();
     assert_eq!(code(edge.enroll(expired.secret, Role::Phs).await), ProblemCode::TokenExpired);
     assert_eq!(agents(&edge).await, 0);
 
@@ -108,8 +107,8 @@ async fn a_full_disk_refuses_the_enrolment_and_leaves_the_token_unspent() {
     let token = edge.token(Role::Phs).await;
     let secret = || token.secret.lend(|secret| TokenSecret::new(secret.to_owned()));
     let pages = |most: i64| {
-        let limit = |tx: &rusqlite::Transaction<'_>| {
-            Ok(tx.pragma_update_and_check(None, "max_page_count", most, |row| row.get::<_, i64>(0))?)
+        let limit = |tx: &Writing<'_>| {
+            Ok(tx.raw().pragma_update_and_check(None, "max_page_count", most, |row| row.get::<_, i64>(0))?)
         };
         edge.tenant.store.write(limit).unwrap();
     };

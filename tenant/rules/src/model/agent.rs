@@ -87,6 +87,22 @@ pub struct NewAgent<'a> {
     pub not_after: i64,
 }
 
+/// The phs that uploads, as its certificate and its enrolment name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writer {
+    /// The agent.
+    pub agent: Uuid,
+    /// The row of the domain that it was enrolled for.
+    pub domain: i64,
+}
+
+impl Writer {
+    /// As the audit log names it.
+    pub fn actor(&self) -> String {
+        format!("agent {}", self.agent)
+    }
+}
+
 /// Reads a role as it stands in certificates and in the database.
 pub fn role_from(text: &str) -> Option<Role> {
     [Role::Phs, Role::Pta].into_iter().find(|role| role.to_string() == text)

@@ -6,10 +6,12 @@ use crate::authority::Authority;
 use crate::command::Backup;
 use crate::command::backup::backup;
 use crate::config::template;
-use crate::fixture::{self, NOW, Tenant, keys, object, user};
 use crate::key_file;
-use crate::store::digests;
 use landbridge_crypto::seal::{SealKey, SealKeys};
+use landbridge_tenant_fixture;
+use landbridge_tenant_fixture::{NOW, Tenant, keys, object, user};
+use landbridge_tenant_store::tables::digests;
+use landbridge_tenant_store::{Reading, Writing};
 use landbridge_wire::enroll::Role;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -134,7 +136,9 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
     let token = [5; 32];
     let store = &place.tenant.store;
     let far = unix_now() + 600;
-    store.write(|tx| crate::store::tokens::insert(tx, &token, Role::Phs, 1, NOW, far)).unwrap();
+    store
+        .write(|tx| landbridge_tenant_store::tables::tokens::insert(tx, &token, Role::Phs, 1, NOW, far))
+        .unwrap();
     let (dump, before) = (place.tenant.dump(), store.tenant());
     let said = place.backup("backup", Some("keys")).unwrap();
     for word in ["corp.example.com", "digests: 20 (sealed)", "root.pem", "apart", "keys"] {
@@ -150,14 +154,18 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
         Store::open(&config.database(), crate::keys::seal_keys(&config.seal_keys, us()).unwrap()).unwrap();
     assert_eq!(restored.tenant().id, before.id);
     assert_ne!(restored.tenant().generation, before.generation);
-    let spent = restored.read(|conn| crate::store::tokens::find(conn, &token)).unwrap().unwrap();
+    let spent =
+        restored.read(|conn| landbridge_tenant_store::tables::tokens::find(conn, &token)).unwrap().unwrap();
     assert!(spent.spent_at.is_some());
     let Place { folder: _folder, tenant } = place;
     let restored = Tenant { store: std::sync::Arc::new(restored), ..tenant };
     assert_eq!(restored.dump(), dump);
     // Until its phs has compared, nobody is told that the domain is synchronised; what was known still is.
-    let domain =
-        restored.store.read(|conn| crate::store::domains::by_id(conn, restored.domain)).unwrap().unwrap();
+    let domain = restored
+        .store
+        .read(|conn| landbridge_tenant_store::tables::domains::by_id(conn, restored.domain))
+        .unwrap()
+        .unwrap();
     assert_eq!(domain.acknowledged, None);
     assert!(domain.is_known());
     let actions: Vec<_> = restored.audit().into_iter().map(|(_, action, _)| action).collect();
@@ -200,9 +208,23 @@ fn a_backup_is_one_state_of_a_database_that_is_being_written() {
         let writing = scope.spawn(|| {
             let mut pairs = 0_u32;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                let both = |tx: &rusqlite::Transaction<'_>| {
-                    crate::store::audit::append(tx, NOW, "tenant", "one", "", &"x".repeat(500))?;
-                    crate::store::audit::append(tx, NOW, "tenant", "other", "", &"x".repeat(500))
+                let both = |tx: &Writing<'_>| {
+                    landbridge_tenant_store::tables::audit::append(
+                        tx,
+                        NOW,
+                        "tenant",
+                        "one",
+                        "",
+                        &"x".repeat(500),
+                    )?;
+                    landbridge_tenant_store::tables::audit::append(
+                        tx,
+                        NOW,
+                        "tenant",
+                        "other",
+                        "",
+                        &"x".repeat(500),
+                    )
                 };
                 store.write(both).unwrap();
                 pairs += 1;
@@ -232,7 +254,7 @@ fn what_was_erased_is_in_no_page_of_a_backup() {
     let sealed = |n: u128| -> Vec<u8> {
         let ask = "SELECT sealed FROM digests WHERE object = ?1";
         let read =
-            |conn: &rusqlite::Connection| Ok(conn.query_row(ask, [object(n).as_bytes()], |row| row.get(0))?);
+            |conn: &Reading<'_>| Ok(conn.raw().query_row(ask, [object(n).as_bytes()], |row| row.get(0))?);
         place.tenant.store.read(read).unwrap()
     };
     let (erased, kept) = (sealed(1), sealed(2));
@@ -391,13 +413,13 @@ fn a_backup_of_an_older_schema_is_upgraded_and_a_newer_one_is_refused() {
     sum_anew(&backup);
     place.refuses(Some("keys"), "a newer one");
     // As version 1 was.
-    fixture::as_version_1(&database);
+    landbridge_tenant_fixture::as_version_1(&database);
     sum_anew(&backup);
     let said = place.restore("backup", Some("keys")).unwrap();
     assert!(said.contains(&format!("schema version 1, upgraded to {SCHEMA_VERSION}")), "{said}");
     let config = Config::load(&place.config()).unwrap();
     let restored = Store::open(&config.database(), SealKeys::new(Vec::new())).unwrap();
-    assert_eq!(restored.read(crate::store::domains::all).unwrap().len(), 1);
+    assert_eq!(restored.read(landbridge_tenant_store::tables::domains::all).unwrap().len(), 1);
 }
 
 #[test]
@@ -406,7 +428,7 @@ fn an_older_database_is_backed_up_as_it_is_before_its_upgrade() {
     let data = place.path("data/tenant.db");
     let mut place = place;
     place.tenant.store = std::sync::Arc::new(scratch());
-    fixture::as_version_1(&data);
+    landbridge_tenant_fixture::as_version_1(&data);
     let said = place.backup("backup", None).unwrap();
     assert!(said.contains("schema version 1"), "{said}");
     let copy = rusqlite::Connection::open(place.path("backup/tenant.db")).unwrap();

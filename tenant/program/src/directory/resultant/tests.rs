@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
 use super::*;
-use crate::fixture::*;
-use crate::store::domains;
+use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::model::GroupPolicy;
+use landbridge_tenant_store::tables::domains;
 use landbridge_wire::upload::{AttributeValue, Link, LinkKind, Record};
 use std::collections::HashSet;
 use std::time::Instant;
@@ -61,7 +61,9 @@ fn before_a_first_cycle_is_complete_nothing_is_known_of_policies_and_a_list_refu
     listed(&tenant, SigninPolicy::Phs, &[]);
     tenant
         .store
-        .write(|tx| Ok(tx.execute("UPDATE domains SET acknowledged = NULL, acknowledged_before = NULL", [])?))
+        .write(|tx| {
+            Ok(tx.raw().execute("UPDATE domains SET acknowledged = NULL, acknowledged_before = NULL", [])?)
+        })
         .unwrap();
     assert_eq!(resultant(&tenant, 1).of, Of::Unclear);
     assert_eq!(admission(&tenant, 1).0, SigninPolicy::Phs);
@@ -242,10 +244,12 @@ fn in_a_large_domain_the_questions_cost_little_beside_a_sign_in() {
     tenant
         .store
         .write(|tx| {
-            let mut row =
-                tx.prepare("INSERT INTO objects VALUES (?1, ?2, ?3, 'present', 0, NULL, 1, ?4, NULL)")?;
-            let mut edge =
-                tx.prepare("INSERT OR IGNORE INTO links VALUES (?1, ?2, ?3, ?4, zeroblob(28), 1, NULL)")?;
+            let mut row = tx
+                .raw()
+                .prepare("INSERT INTO objects VALUES (?1, ?2, ?3, 'present', 0, NULL, 1, ?4, NULL)")?;
+            let mut edge = tx
+                .raw()
+                .prepare("INSERT OR IGNORE INTO links VALUES (?1, ?2, ?3, ?4, zeroblob(28), 1, NULL)")?;
             for n in 0..ACCOUNTS {
                 let account = object(1 + n);
                 if n > 0 {

@@ -1,12 +1,13 @@
 //! Groups, contacts, password settings objects and links, by their sentences.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
-use crate::fixture::*;
-use crate::ingest::{self, Writer};
-use crate::store::objects::{find, present_in};
-use crate::store::{attributes, links, names};
+use crate::ingest;
 use landbridge_crypto::salted_digest::SaltedDigest;
+use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::model::Attributes;
+use landbridge_tenant_rules::model::Writer;
+use landbridge_tenant_store::tables::objects::{find, present_in};
+use landbridge_tenant_store::tables::{attributes, links, names};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
     AttributeValue, Kind, LEVEL, Link, LinkKind, MAX_LINKS, Password, Presence, Receipt, Record,
@@ -235,8 +236,10 @@ fn a_full_compare_replaces_links_and_drops_what_it_did_not_name() {
         let gone = tenant.store.read(|c| find(c, object(n))).unwrap().unwrap();
         assert_eq!((gone.presence, gone.removed_at), (Presence::OutOfScope, Some(NOW)));
     }
-    let held: i64 =
-        tenant.store.read(|c| Ok(c.query_row("SELECT count(*) FROM links", [], |r| r.get(0))?)).unwrap();
+    let held: i64 = tenant
+        .store
+        .read(|c| Ok(c.raw().query_row("SELECT count(*) FROM links", [], |r| r.get(0))?))
+        .unwrap();
     assert_eq!(held, 1, "what was named as removed is remembered");
 }
 

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::wildcard_enum_match_arm)]
 
 use super::*;
-use crate::fixture::*;
 use crate::signin::Settings;
+use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::lockout::Rules;
 use landbridge_wire::upload::AttributeValue;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn domain(policy: SigninPolicy, threshold: i64) -> Tenant {
             let id = domains::all(tx)?[0].id;
             domains::set_signin(tx, id, policy, false)?;
             let set = "UPDATE domains SET lockout_threshold = ?2, lockout_observation_window = -18000000000 WHERE id = ?1";
-            Ok(tx.execute(set, (id, threshold))?)
+            Ok(tx.raw().execute(set, (id, threshold))?)
         })
         .unwrap();
     tenant
@@ -213,7 +213,7 @@ fn a_database_that_cannot_be_written_lets_no_more_guesses_through_to_ad() {
     let tenant = domain(SigninPolicy::Pta, 5);
     let signin = signin(&tenant);
     let broken = "CREATE TRIGGER broken BEFORE INSERT ON lockouts BEGIN SELECT RAISE(ABORT, 'no'); END";
-    tenant.store.write(|tx| Ok(tx.execute_batch(broken)?)).unwrap();
+    tenant.store.write(|tx| Ok(tx.raw().execute_batch(broken)?)).unwrap();
     let reached = (0..20)
         .filter(|n| {
             tries(&signin, &format!("guess {n}"), asked(Ok(wire::Verdict::Wrong), 1), NOW).0.is_some()
@@ -309,7 +309,7 @@ fn an_account_under_a_stricter_policy_of_its_own_is_protected_by_that_one() {
     let tenant = domain(SigninPolicy::Pta, 10);
     let applies = |settings, to| link(landbridge_wire::upload::LinkKind::AppliesTo, settings, to, 1);
     let records = vec![settings_object(50, 1, 3, 42), settings_object(51, 1, 2, 42)];
-    let upload = crate::fixture::linked(
+    let upload = landbridge_tenant_fixture::linked(
         landbridge_wire::upload::Upload { policy: None, ..page(records) },
         vec![applies(50, 1), applies(51, 2)],
     );
@@ -331,7 +331,7 @@ fn an_account_under_a_stricter_policy_of_its_own_is_protected_by_that_one() {
         Before::Decided(Verdict::Refused { .. })
     ));
     // So is one of whom it cannot be told which policy holds.
-    tenant.send(&crate::fixture::linked(
+    tenant.send(&landbridge_tenant_fixture::linked(
         landbridge_wire::upload::Upload { policy: None, ..page(vec![]) },
         vec![applies(59, 3)],
     ));
@@ -343,11 +343,14 @@ fn an_account_under_a_stricter_policy_of_its_own_is_protected_by_that_one() {
 fn where_a_domain_has_several_policies_each_goes_the_road_of_its_group() {
     let tenant = domain(SigninPolicy::Refuse, 10);
     let upload = landbridge_wire::upload::Upload { policy: None, ..page(vec![group(10), group(11)]) };
-    tenant.send(&crate::fixture::linked(upload, vec![member(10, 1), member(11, 2)]));
+    tenant.send(&landbridge_tenant_fixture::linked(upload, vec![member(10, 1), member(11, 2)]));
     let policies = [(10, SigninPolicy::Phs), (11, SigninPolicy::Pta)].map(|(n, policy)| {
         landbridge_tenant_rules::model::GroupPolicy { group: object(n), policy, name: String::new() }
     });
-    tenant.store.write(|tx| crate::store::group_policies::set(tx, tenant.domain, &policies)).unwrap();
+    tenant
+        .store
+        .write(|tx| landbridge_tenant_store::tables::group_policies::set(tx, tenant.domain, &policies))
+        .unwrap();
     let signin = signin(&tenant);
     for name in ["CORP\\user1", "CORP\\user3"] {
         assert!(matches!(signin.road(name, HOME, None), Ok(Road::Digest { .. })), "{name}");

@@ -2,16 +2,16 @@
 //! that writes, and the cursor up to which it has written.
 //! Neighbours: `admin` adds and lists, `ingest` moves the cursor, `signin` reads the policy.
 
-use super::{StoreError, stamps};
+use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{Domain, DomainRefused, NewDomain, Policy, SigninPolicy};
 use landbridge_wire::upload::{DomainPolicy, Stamp};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
+use rusqlite::{OptionalExtension as _, Row};
 use uuid::Uuid;
 
 /// Adds a domain and says its row.
 pub fn add(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     new: &NewDomain<'_>,
     now: i64,
 ) -> Result<Result<i64, DomainRefused>, StoreError> {
@@ -30,12 +30,13 @@ pub fn add(
     if taken {
         return Ok(Err(DomainRefused::Taken));
     }
-    transaction.execute(
+    let id = transaction.query_row(
         "INSERT INTO domains (dns_name, netbios_name, sid, allow_privileged, min_iterations, added_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
         (&dns_name, &netbios_name, new.sid, new.allow_privileged, new.min_iterations, now),
+        |row| row.get(0),
     )?;
-    Ok(Ok(transaction.last_insert_rowid()))
+    Ok(Ok(id))
 }
 
 const COLUMNS: &str = "id, dns_name, netbios_name, sid, allow_privileged, min_iterations, max_pwd_age,
@@ -68,7 +69,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
 }
 
 /// All domains, in the order of their names.
-pub fn all(connection: &Connection) -> Result<Vec<Domain>, StoreError> {
+pub fn all(connection: &Reading<'_>) -> Result<Vec<Domain>, StoreError> {
     let mut statement =
         connection.prepare_cached(&format!("SELECT {COLUMNS} FROM domains ORDER BY dns_name"))?;
     let domains = statement.query_map([], from_row)?.collect::<Result<_, _>>()?;
@@ -76,13 +77,13 @@ pub fn all(connection: &Connection) -> Result<Vec<Domain>, StoreError> {
 }
 
 /// The domain of that row.
-pub fn by_id(connection: &Connection, id: i64) -> Result<Option<Domain>, StoreError> {
+pub fn by_id(connection: &Reading<'_>, id: i64) -> Result<Option<Domain>, StoreError> {
     let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE id = ?1"))?;
     Ok(statement.query_row([id], from_row).optional()?)
 }
 
 /// The domain of that DNS or NetBIOS name, in any case.
-pub fn by_name(connection: &Connection, name: &str) -> Result<Option<Domain>, StoreError> {
+pub fn by_name(connection: &Reading<'_>, name: &str) -> Result<Option<Domain>, StoreError> {
     let mut statement = connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE dns_name = ?1 OR netbios_name = ?2"))?;
     Ok(statement.query_row((name.to_ascii_lowercase(), name.to_ascii_uppercase()), from_row).optional()?)
@@ -90,7 +91,7 @@ pub fn by_name(connection: &Connection, name: &str) -> Result<Option<Domain>, St
 
 /// Sets how a domain's people sign in, and whether its new pta-agents wait for a yes.
 pub fn set_signin(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     id: i64,
     policy: SigninPolicy,
     approve_agents: bool,
@@ -103,7 +104,7 @@ pub fn set_signin(
 }
 
 /// Makes this agent the domain's writer, if it has none. Says who the writer is.
-pub fn claim_writer(transaction: &Transaction<'_>, id: i64, agent: Uuid) -> Result<Uuid, StoreError> {
+pub fn claim_writer(transaction: &Writing<'_>, id: i64, agent: Uuid) -> Result<Uuid, StoreError> {
     transaction
         .prepare_cached("UPDATE domains SET writer = ?2 WHERE id = ?1 AND writer IS NULL")?
         .execute((id, agent.as_bytes()))?;
@@ -112,12 +113,12 @@ pub fn claim_writer(transaction: &Transaction<'_>, id: i64, agent: Uuid) -> Resu
 
 /// The agent writes no more, in whatever domain: its successor may. For `agents revoke`, in the same
 /// transaction. Says whether it was a writer.
-pub fn release_writer(transaction: &Transaction<'_>, agent: Uuid) -> Result<bool, StoreError> {
+pub fn release_writer(transaction: &Writing<'_>, agent: Uuid) -> Result<bool, StoreError> {
     Ok(transaction.execute("UPDATE domains SET writer = NULL WHERE writer = ?1", [agent.as_bytes()])? > 0)
 }
 
 /// A cycle is complete: the cursor moves on, unless it stands there already (a repeated commit).
-pub fn acknowledge(transaction: &Transaction<'_>, id: i64, cursor: &str) -> Result<(), StoreError> {
+pub fn acknowledge(transaction: &Writing<'_>, id: i64, cursor: &str) -> Result<(), StoreError> {
     transaction
         .prepare_cached(
             "UPDATE domains SET acknowledged_before = acknowledged, acknowledged = ?2
@@ -129,7 +130,7 @@ pub fn acknowledge(transaction: &Transaction<'_>, id: i64, cursor: &str) -> Resu
 
 /// Takes over the policy: each value by its stamp, or whatever was sent when `replace`. Says whether anything changed.
 pub fn apply_policy(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     id: i64,
     policy: &DomainPolicy,
     replace: bool,

@@ -5,9 +5,10 @@
 //! bounded: groups that contain each other end it.
 //! Neighbours: [`super::links`] stores; [`crate::directory`] asks at each sign-in and for people who look.
 
-use super::{StoreError, stamps};
+use super::objects;
+use crate::{Reading, StoreError, stamps};
 use landbridge_tenant_rules::model::Domain;
-use rusqlite::Connection;
+use landbridge_tenant_rules::model::sub_authority;
 use uuid::Uuid;
 
 /// The most groups of an account. AD itself signs nobody in who is in more than 1,015.
@@ -25,7 +26,7 @@ pub enum Which {
 
 /// The groups that an account or a group is in, directly or through others; none: more than [`MOST_GROUPS`].
 pub fn groups_of(
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: &Domain,
     object: Uuid,
     primary_group: Option<i64>,
@@ -58,4 +59,42 @@ pub fn groups_of(
         })?;
     let groups = rows.collect::<Result<Vec<Uuid>, _>>()?;
     Ok((groups.len() <= MOST_GROUPS).then_some(groups))
+}
+
+/// The objects that are in a group ?1 of a domain ?2, by membership or by its RID ?3.
+macro_rules! members_sql {
+    () => {
+        "SELECT target FROM links WHERE source = ?1 AND what = 'member' AND domain = ?2 AND present = 1
+         UNION
+         SELECT a.object FROM attributes a JOIN objects o ON o.object = a.object
+         WHERE a.name = 'primary_group_id' AND a.value = ?3 AND o.domain = ?2 AND o.presence = 'present'"
+    };
+}
+
+/// How many objects are in a group: its members, and those whose primary group it is.
+pub fn count_in(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
+    let mut statement = connection.prepare_cached(concat!("SELECT count(*) FROM (", members_sql!(), ")"))?;
+    let rid = rid_of(connection, domain, group)?;
+    let count: i64 = statement.query_row((group.as_bytes(), domain.id, rid), |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// Who is in a group: its members, and those whose primary group it is; at most `limit`.
+pub fn members_of(
+    connection: &Reading<'_>,
+    domain: &Domain,
+    group: Uuid,
+    limit: usize,
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut statement = connection.prepare_cached(concat!(members_sql!(), " LIMIT ?4"))?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rid = rid_of(connection, domain, group)?;
+    let rows = statement.query_map((group.as_bytes(), domain.id, rid, limit), |row| stamps::guid(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn rid_of(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<Option<u32>, StoreError> {
+    let sid = objects::find(connection, group)?.and_then(|found| found.sid);
+    let rid = sid.as_deref().and_then(|sid| sid.strip_prefix(&domain.sid)?.strip_prefix('-'));
+    Ok(rid.and_then(sub_authority))
 }

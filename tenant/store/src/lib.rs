@@ -3,41 +3,31 @@
 //! What a closure of [`Store::write`] did is on the disk when the call returns (WAL, `synchronous = FULL`): an
 //! acknowledged upload survives `kill -9` and power loss. Digests lie here sealed, under keys that do not.
 //! What is absent: the clock, the network, and any judgement; those live in `ingest`, `signin` and `admin`.
-//! Neighbours: [`mod@file`] makes and opens the file, [`mod@error`] says what is wrong with it and who must act; the
+//! Neighbours: `file` makes and opens the file, [`mod@error`] says what is wrong with it and who must act; the
 //! other modules hold the statements of one table each.
 
-pub mod agents;
-pub mod apps;
-pub mod attributes;
-pub mod audit;
 pub mod backup;
-pub mod canaries;
-pub mod digests;
-pub mod domains;
 pub mod erase;
 pub mod error;
-pub mod file;
-pub mod group_policies;
-pub mod links;
-pub mod lockouts;
-pub mod members;
-pub mod names;
-pub mod objects;
+mod file;
 pub mod stamps;
-pub mod tokens;
+pub mod tables;
+pub mod tally;
+mod transaction;
 mod upgrade;
 
 pub use error::{StoreError, Trouble, Who};
+pub use transaction::{Reading, Writing};
 
 use landbridge_crypto::seal::SealKeys;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
 
-use crate::tally::Tally;
+use tally::Tally;
 
 /// The version of the schema that this build reads and writes (`PRAGMA user_version`).
 pub const SCHEMA_VERSION: i64 = 3;
@@ -93,22 +83,22 @@ impl Store {
     }
 
     /// Runs `ask` on one snapshot of the database; it cannot write. For what is short: others wait for it.
-    pub fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub fn read<T>(&self, ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.snapshot(&self.reading, ask)
     }
 
     /// The same for people and their monitoring, who may ask for much: no sign-in waits for it.
-    pub fn look<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub fn look<T>(&self, ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.snapshot(&self.looking, ask)
     }
 
     fn snapshot<T>(
         &self,
         on: &Mutex<Connection>,
-        ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
+        ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let connection = held(on);
-        let answer = Snapshot::of(&connection).and_then(|snapshot| ask(snapshot.0));
+        let answer = Snapshot::of(&connection).and_then(|snapshot| ask(&Reading::of(snapshot.0)));
         answer.map_err(|e| e.at(&self.path))
     }
 
@@ -116,12 +106,12 @@ impl Store {
     /// `Err` undoes all of it. A refusal that must leave a trace is therefore an `Ok` that holds the refusal.
     pub fn write<T>(
         &self,
-        change: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+        change: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut connection = held(&self.writing);
         let attempt = || {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let answer = change(&transaction)?;
+            let answer = change(&Writing::of(&transaction))?;
             transaction.commit()?;
             Ok(answer)
         };
@@ -202,6 +192,3 @@ impl Drop for Snapshot<'_> {
 fn held(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-#[cfg(test)]
-mod tests;

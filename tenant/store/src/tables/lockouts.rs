@@ -2,9 +2,9 @@
 //! restart. At most [`SOURCES_PER_ACCOUNT`] rows an account and one over all, so that the table is bounded by the directory.
 //! Neighbours: [`landbridge_tenant_rules::lockout`] computes them, `signin` reads and writes them.
 
-use super::StoreError;
+use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::lockout::Tries;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
+use rusqlite::{OptionalExtension as _, Row};
 use uuid::Uuid;
 
 /// How many sources are told apart for one account; beyond, the oldest is forgotten (the row over all sources
@@ -30,14 +30,14 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Tries> {
 const COLUMNS: &str = "failures, first_at, last_at, locked_until, locks";
 
 /// The counter, if there is one.
-pub fn find(connection: &Connection, object: Uuid, source: &str) -> Result<Option<Tries>, StoreError> {
+pub fn find(connection: &Reading<'_>, object: Uuid, source: &str) -> Result<Option<Tries>, StoreError> {
     let mut statement = connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM lockouts WHERE object = ?1 AND source = ?2"))?;
     Ok(statement.query_row((object.as_bytes(), source), from_row).optional()?)
 }
 
 /// All counters of an account, with their source ([`ALL_SOURCES`] for the one over all).
-pub fn of(connection: &Connection, object: Uuid) -> Result<Vec<(String, Tries)>, StoreError> {
+pub fn of(connection: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Tries)>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS}, source FROM lockouts WHERE object = ?1 ORDER BY source"
     ))?;
@@ -46,12 +46,7 @@ pub fn of(connection: &Connection, object: Uuid) -> Result<Vec<(String, Tries)>,
 }
 
 /// Stores a counter, and forgets the account's oldest one over the bound.
-pub fn put(
-    transaction: &Transaction<'_>,
-    object: Uuid,
-    source: &str,
-    tries: &Tries,
-) -> Result<(), StoreError> {
+pub fn put(transaction: &Writing<'_>, object: Uuid, source: &str, tries: &Tries) -> Result<(), StoreError> {
     transaction
         .prepare_cached(
             "INSERT INTO lockouts (object, source, failures, first_at, last_at, locked_until, locks)
@@ -79,7 +74,7 @@ pub fn put(
 }
 
 /// Forgets a counter.
-pub fn clear(transaction: &Transaction<'_>, object: Uuid, source: &str) -> Result<(), StoreError> {
+pub fn clear(transaction: &Writing<'_>, object: Uuid, source: &str) -> Result<(), StoreError> {
     transaction
         .prepare_cached("DELETE FROM lockouts WHERE object = ?1 AND source = ?2")?
         .execute((object.as_bytes(), source))?;
@@ -87,13 +82,13 @@ pub fn clear(transaction: &Transaction<'_>, object: Uuid, source: &str) -> Resul
 }
 
 /// Forgets what failed last before `before` and is not locked after it. Says how many. Seconds since 1970.
-pub fn prune(transaction: &Transaction<'_>, before: i64) -> Result<usize, StoreError> {
+pub fn prune(transaction: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND locked_until < ?1 AND source <> ?2";
     Ok(transaction.execute(delete, (before, DIRECTORY))?)
 }
 
 /// Forgets what was added to AD's counts before `before`. Seconds since 1970.
-pub fn prune_directory(transaction: &Transaction<'_>, before: i64) -> Result<usize, StoreError> {
+pub fn prune_directory(transaction: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND source = ?2";
     Ok(transaction.execute(delete, (before, DIRECTORY))?)
 }

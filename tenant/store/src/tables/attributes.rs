@@ -1,12 +1,11 @@
 //! What is known of each object, value by value, with the stamp of each.
 //! Neighbours: `ingest` writes; `signin` reads what account_state needs, `directory` the rest.
 
-use super::{StoreError, stamps};
+use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::{Attribute, AttributeValue, Stamp};
 use rusqlite::types::Value;
-use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
 /// When a value that is held gives way.
@@ -21,12 +20,12 @@ pub enum Take {
 }
 
 /// All that is known of an object.
-pub fn of(connection: &Connection, object: Uuid) -> Result<Attributes, StoreError> {
+pub fn of(connection: &Reading<'_>, object: Uuid) -> Result<Attributes, StoreError> {
     known(stored(connection, object)?)
 }
 
 /// The stamp of each attribute that was told, by name.
-pub fn stamps_of(connection: &Connection, object: Uuid) -> Result<Vec<(String, Stamp)>, StoreError> {
+pub fn stamps_of(connection: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Stamp)>, StoreError> {
     stored(connection, object)?
         .into_iter()
         .map(|(name, stamp, _)| Ok((name, stamps::from_bytes(&stamp)?)))
@@ -35,7 +34,7 @@ pub fn stamps_of(connection: &Connection, object: Uuid) -> Result<Vec<(String, S
 
 /// Takes over what is sent of an object. Says whether anything changed, and all that is known of it now. `new`: nothing was.
 pub fn take(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     object: Uuid,
     sent: &[Attribute],
     how: Take,
@@ -78,7 +77,7 @@ pub fn take(
 
 type Stored = (String, Vec<u8>, Value);
 
-fn stored(connection: &Connection, object: Uuid) -> Result<Vec<Stored>, StoreError> {
+fn stored(connection: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreError> {
     let mut statement =
         connection.prepare_cached("SELECT name, stamp, value FROM attributes WHERE object = ?1")?;
     let rows = statement.query_map([object.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

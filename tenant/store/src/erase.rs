@@ -8,13 +8,14 @@
 //! What is not reached: backups, and blocks that the file system or the disk gave up by themselves.
 //! Neighbours: `serve` calls it for those whose grace time is over, `admin` for `users purge`.
 
-use super::{Store, StoreError, Trouble, held, objects};
-use rusqlite::{Transaction, TransactionBehavior};
+use super::tables::objects;
+use super::{Store, StoreError, Trouble, Writing, held};
+use rusqlite::TransactionBehavior;
 use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 /// Whatever holds something of an object: table, and columns in the order of its key.
-const TABLES: [(&str, &str); 6] = [
+pub const TABLES: [(&str, &str); 6] = [
     ("objects", "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at"),
     ("attributes", "object, name, stamp, value"),
     ("signin_names", "name, object"),
@@ -40,7 +41,7 @@ impl Store {
     /// reads an earlier state the log keeps that: [`Store::is_to_fold`].
     pub fn erase(
         &self,
-        pick: impl FnOnce(&Transaction<'_>) -> Result<Vec<Uuid>, StoreError>,
+        pick: impl FnOnce(&Writing<'_>) -> Result<Vec<Uuid>, StoreError>,
     ) -> Result<usize, StoreError> {
         let count = self.anew(&TABLES, |transaction| {
             let objects = pick(transaction)?;
@@ -74,14 +75,14 @@ impl Store {
     fn anew(
         &self,
         tables: &[(&str, &str)],
-        change: impl FnOnce(&Transaction<'_>) -> Result<usize, StoreError>,
+        change: impl FnOnce(&Writing<'_>) -> Result<usize, StoreError>,
     ) -> Result<usize, StoreError> {
         let mut connection = held(&self.writing);
         let attempt = || {
             // In the order of their keys, so that nothing has to be sorted. Rows go and come back whole, so no key breaks; and a table that keys refer to is not emptied at once.
             connection.pragma_update(None, "foreign_keys", false)?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let count = change(&transaction)?;
+            let count = change(&Writing::of(&transaction))?;
             if count > 0 {
                 for (table, columns) in tables {
                     transaction.execute_batch(&format!(
@@ -101,6 +102,3 @@ impl Store {
         outcome.and_then(|count| restored.map(|()| count)).map_err(|e: StoreError| e.at(&self.path))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,16 +1,16 @@
 //! The audit log: who did what to whom. No secrets, and nothing that a stranger typed.
 //! Not here: what is worth an entry; whoever acts appends it in the same transaction.
 
-use super::StoreError;
+use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::AuditEntry;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::params;
 
 /// The most bytes of any part of an entry.
 const MAX_PART: usize = 512;
 
 /// Appends an entry. Control characters become spaces, so that an entry is a line wherever it is shown.
 pub fn append(
-    tx: &Transaction<'_>,
+    tx: &Writing<'_>,
     now: i64,
     actor: &str,
     action: &str,
@@ -23,7 +23,7 @@ pub fn append(
 }
 
 /// The newest entries, newest first.
-pub fn newest(conn: &Connection, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+pub fn newest(conn: &Reading<'_>, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
     let mut select = conn
         .prepare_cached("SELECT at, actor, action, subject, detail FROM audit ORDER BY id DESC LIMIT ?1")?;
     let entries = select.query_map([limit], |row| {
@@ -38,11 +38,18 @@ pub fn newest(conn: &Connection, limit: u32) -> Result<Vec<AuditEntry>, StoreErr
     Ok(entries.collect::<Result<_, _>>()?)
 }
 
+/// Whether one of the newest 1,000 entries is this action of this actor, and younger than `since` (seconds since 1970).
+pub fn has_lately(reading: &Reading<'_>, action: &str, actor: &str, since: i64) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM (SELECT at, actor, action FROM audit ORDER BY id DESC LIMIT 1000) AS newest
+               WHERE action = ?1 AND actor = ?2 AND at > ?3)";
+    Ok(reading.prepare_cached(sql)?.query_row((action, actor, since), |row| row.get(0))?)
+}
+
 /// At most so many entries are forgotten in one transaction, so that nobody waits long for the writer.
 const FORGOTTEN_AT_ONCE: u32 = 10_000;
 
 /// Forgets the oldest entries, if they are from before then; says how many. Call it again until it says 0.
-pub fn forget(tx: &Transaction<'_>, before: i64) -> Result<usize, StoreError> {
+pub fn forget(tx: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let oldest = "DELETE FROM audit WHERE at < ?1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)";
     Ok(tx.execute(oldest, params![before, FORGOTTEN_AT_ONCE])?)
 }

@@ -1,17 +1,17 @@
 //! One-time enrolment tokens: hashed, for one role and domain, spent once.
 //! Not here: their text (`wire::enroll::Token`) and the order of the checks (`enroll`).
 
-use super::StoreError;
+use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::EnrolmentToken;
 use landbridge_wire::enroll::Role;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, params};
 
 /// Spent and expired tokens are remembered so long, so that a second try is told why: a week.
 const REMEMBERED: i64 = 7 * 86_400;
 
 /// Stores a new token by the hash of its secret, and forgets those that are long over.
 pub fn insert(
-    tx: &Transaction<'_>,
+    tx: &Writing<'_>,
     hash: &[u8; 32],
     role: Role,
     domain: i64,
@@ -27,7 +27,7 @@ pub fn insert(
 }
 
 /// The token with this hash.
-pub fn find(conn: &Connection, hash: &[u8; 32]) -> Result<Option<EnrolmentToken>, StoreError> {
+pub fn find(conn: &Reading<'_>, hash: &[u8; 32]) -> Result<Option<EnrolmentToken>, StoreError> {
     let token = conn
         .prepare_cached("SELECT role, domain, expires_at, spent_at FROM tokens WHERE hash = ?1")?
         .query_row([hash.as_slice()], |row| {
@@ -43,7 +43,7 @@ pub fn find(conn: &Connection, hash: &[u8; 32]) -> Result<Option<EnrolmentToken>
 }
 
 /// Spends a token that is unspent and not over; false: it was not to be had.
-pub fn spend(tx: &Transaction<'_>, hash: &[u8; 32], now: i64) -> Result<bool, StoreError> {
+pub fn spend(tx: &Writing<'_>, hash: &[u8; 32], now: i64) -> Result<bool, StoreError> {
     let spent = tx.execute(
         "UPDATE tokens SET spent_at = ?2 WHERE hash = ?1 AND spent_at IS NULL AND expires_at >= ?2",
         params![hash, now],
@@ -52,7 +52,7 @@ pub fn spend(tx: &Transaction<'_>, hash: &[u8; 32], now: i64) -> Result<bool, St
 }
 
 /// How many tokens could be spent now.
-pub fn open(conn: &Connection, now: i64) -> Result<u32, StoreError> {
+pub fn open(conn: &Reading<'_>, now: i64) -> Result<u32, StoreError> {
     let count = "SELECT count(*) FROM tokens WHERE spent_at IS NULL AND expires_at >= ?1";
     Ok(conn.query_row(count, [now], |row| row.get(0))?)
 }

@@ -2,11 +2,11 @@
 //! objectGUID and column.
 //! Neighbours: `ingest` stores and erases, `signin` opens.
 
-use super::{StoreError, stamps};
+use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_crypto::seal::{Place, SealKeys};
 use landbridge_wire::upload::Stamp;
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// A digest as it lies in the database.
@@ -42,7 +42,7 @@ impl std::fmt::Debug for Held {
 }
 
 /// The account's digest, if it has one.
-pub fn find(connection: &Connection, object: Uuid) -> Result<Option<Held>, StoreError> {
+pub fn find(connection: &Reading<'_>, object: Uuid) -> Result<Option<Held>, StoreError> {
     let row = connection
         .prepare_cached("SELECT stamp, sealed, set_at FROM digests WHERE object = ?1")?
         .query_row([object.as_bytes()], |row| {
@@ -54,7 +54,7 @@ pub fn find(connection: &Connection, object: Uuid) -> Result<Option<Held>, Store
 }
 
 /// A digest of the domain, whichever is found first; with whom it is for.
-pub fn any_of(connection: &Connection, domain: i64) -> Result<Option<(Uuid, Held)>, StoreError> {
+pub fn any_of(connection: &Reading<'_>, domain: i64) -> Result<Option<(Uuid, Held)>, StoreError> {
     let object = connection
         .prepare_cached(
             "SELECT d.object FROM objects a JOIN digests d ON d.object = a.object
@@ -67,7 +67,7 @@ pub fn any_of(connection: &Connection, domain: i64) -> Result<Option<(Uuid, Held
 }
 
 /// How many digests there are, and how many of them these keys do not open.
-pub fn unreadable(connection: &Connection, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
+pub fn unreadable(connection: &Reading<'_>, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
     let mut statement = connection.prepare("SELECT object, stamp, sealed, set_at FROM digests")?;
     let mut rows = statement.query([])?;
     let (mut all, mut closed) = (0, 0);
@@ -82,7 +82,7 @@ pub fn unreadable(connection: &Connection, keys: &SealKeys) -> Result<(u64, u64)
 
 /// Seals and stores; replaces what was there. `now` is in seconds since 1970.
 pub fn put(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     keys: &SealKeys,
     object: Uuid,
     stamp: &Stamp,
@@ -100,7 +100,7 @@ pub fn put(
 }
 
 /// Erases digest and stamp. Says whether there was one.
-pub fn erase(transaction: &Transaction<'_>, object: Uuid) -> Result<bool, StoreError> {
+pub fn erase(transaction: &Writing<'_>, object: Uuid) -> Result<bool, StoreError> {
     Ok(transaction.prepare_cached("DELETE FROM digests WHERE object = ?1")?.execute([object.as_bytes()])? > 0)
 }
 

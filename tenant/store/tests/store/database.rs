@@ -1,11 +1,14 @@
 //! The database's file, by its sentences.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
-use super::*;
-use crate::fixture::{NOW, Tenant, keys};
+use landbridge_tenant_fixture::{NOW, Tenant, keys};
+use landbridge_tenant_store::error::*;
+use landbridge_tenant_store::tables::*;
+use landbridge_tenant_store::*;
 use landbridge_wire::upload::Kind;
+use rusqlite::Connection;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use uuid::Uuid;
 
 fn trouble(answer: Result<Store, StoreError>) -> Trouble {
     answer.unwrap_err().trouble().unwrap().clone()
@@ -92,20 +95,28 @@ fn a_missing_database_says_what_makes_one() {
 #[test]
 fn a_newer_schema_is_refused_and_left_alone() {
     let tenant = Tenant::new();
-    tenant.store.write(|t| Ok(t.pragma_update(None, "user_version", super::SCHEMA_VERSION + 1)?)).unwrap();
+    tenant
+        .store
+        .write(|t| {
+            Ok(t.raw().pragma_update(None, "user_version", landbridge_tenant_store::SCHEMA_VERSION + 1)?)
+        })
+        .unwrap();
     let path = tenant.path();
     let Tenant { directory: _directory, store, .. } = tenant;
     drop(store);
     let before = fs::read(&path).unwrap();
     assert_eq!(
         trouble(Store::open(&path, keys())),
-        Trouble::Newer { found: super::SCHEMA_VERSION + 1, known: super::SCHEMA_VERSION }
+        Trouble::Newer {
+            found: landbridge_tenant_store::SCHEMA_VERSION + 1,
+            known: landbridge_tenant_store::SCHEMA_VERSION
+        }
     );
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
 /// Every table with its columns, and every index with its own.
-fn shape(connection: &Connection) -> Vec<String> {
+fn shape(connection: &Reading<'_>) -> Vec<String> {
     let ask = "SELECT m.name, t.cid, t.name, t.type, t.\"notnull\", t.dflt_value, t.pk
                FROM sqlite_schema m JOIN pragma_table_info(m.name) t WHERE m.type = 'table'
                UNION ALL
@@ -115,7 +126,7 @@ fn shape(connection: &Connection) -> Vec<String> {
                SELECT m.name, f.seq, f.\"table\", f.\"from\", f.\"to\", NULL, 0
                FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table'
                ORDER BY 1, 2, 3";
-    let mut statement = connection.prepare(ask).unwrap();
+    let mut statement = connection.raw().prepare(ask).unwrap();
     let line = |row: &rusqlite::Row<'_>| {
         Ok(format!("{:?}", (0..7).map(|n| row.get(n)).collect::<Result<Vec<rusqlite::types::Value>, _>>()?))
     };
@@ -128,7 +139,7 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
     let path = directory.path().join("tenant.db");
     let old = Connection::open(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    old.execute_batch(include_str!("schema_2.sql")).unwrap();
+    old.execute_batch(include_str!("../../src/schema/version_2.sql")).unwrap();
     old.execute_batch(
         "PRAGMA application_id = 1279415374; PRAGMA user_version = 2;
          INSERT INTO tenant VALUES (1, zeroblob(16), zeroblob(16), 1);
@@ -143,7 +154,7 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
     .unwrap();
     old.close().unwrap();
     let store = Store::open(&path, keys()).unwrap();
-    let object = crate::fixture::object;
+    let object = landbridge_tenant_fixture::object;
     store
         .read(|connection| {
             let kept = objects::find(connection, object(1))?.unwrap();
@@ -217,20 +228,20 @@ fn a_full_disk_is_named_and_what_was_there_stays() {
     let error = tenant
         .store
         .write(|t| {
-            t.pragma_update_and_check(None, "max_page_count", 1, |_| Ok(()))?;
-            t.execute("INSERT INTO audit VALUES (NULL, 0, '', '', '', ?1)", ["x".repeat(1 << 20)])?;
+            t.raw().pragma_update_and_check(None, "max_page_count", 1, |_| Ok(()))?;
+            t.raw().execute("INSERT INTO audit VALUES (NULL, 0, '', '', '', ?1)", ["x".repeat(1 << 20)])?;
             Ok(())
         })
         .unwrap_err();
     assert_eq!(error.trouble(), Some(&Trouble::Full));
     assert!(error.to_string().starts_with(&tenant.path().display().to_string()), "{error}");
-    assert!(tenant.store.read(|c| objects::find(c, crate::fixture::object(1))).unwrap().is_some());
+    assert!(tenant.store.read(|c| objects::find(c, landbridge_tenant_fixture::object(1))).unwrap().is_some());
 }
 
 #[test]
 fn an_error_undoes_the_whole_transaction_and_so_does_a_panic() {
     let tenant = Tenant::new();
-    let audit = |t: &Transaction<'_>| audit::append(t, NOW, "tenant", "tried", "", "");
+    let audit = |t: &Writing<'_>| audit::append(t, NOW, "tenant", "tried", "", "");
     let failed: Result<(), _> = tenant.store.write(|t| {
         audit(t)?;
         Err(StoreError::Defect("on purpose".to_owned()))
@@ -239,7 +250,7 @@ fn an_error_undoes_the_whole_transaction_and_so_does_a_panic() {
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let _ = tenant.store.write(|t| {
             audit(t)?;
-            assert!(t.is_autocommit(), "on purpose");
+            assert!(t.raw().is_autocommit(), "on purpose");
             Ok(())
         });
     }));
@@ -252,21 +263,23 @@ fn an_error_undoes_the_whole_transaction_and_so_does_a_panic() {
 #[test]
 fn reading_cannot_write() {
     let tenant = Tenant::new();
-    let answer = tenant.store.read(|c| Ok(c.execute("DELETE FROM domains", [])?));
+    let answer = tenant.store.read(|c| Ok(c.raw().execute("DELETE FROM domains", [])?));
     assert_eq!(answer.unwrap_err().trouble(), Some(&Trouble::ReadOnly));
 }
 
 #[test]
 fn an_erased_digest_leaves_nothing_in_the_file() {
     let tenant = Tenant::new();
-    tenant.sends(vec![crate::fixture::user(1, "correct horse")]);
-    let object = crate::fixture::object(1);
+    tenant.sends(vec![landbridge_tenant_fixture::user(1, "correct horse")]);
+    let object = landbridge_tenant_fixture::object(1);
     let sealed: Vec<u8> = tenant
         .store
         .read(|c| {
-            Ok(c.query_row("SELECT sealed FROM digests WHERE object = ?1", [object.as_bytes()], |r| {
-                r.get(0)
-            })?)
+            Ok(c.raw().query_row(
+                "SELECT sealed FROM digests WHERE object = ?1",
+                [object.as_bytes()],
+                |r| r.get(0),
+            )?)
         })
         .unwrap();
     let path = tenant.path();
@@ -281,8 +294,8 @@ fn an_erased_digest_leaves_nothing_in_the_file() {
 fn a_row_with_a_value_this_program_never_writes_is_named_and_not_guessed() {
     let tenant = Tenant::new();
     tenant.sends_bare(1);
-    tenant.store.write(|t| Ok(t.execute("UPDATE objects SET presence = 'perhaps'", [])?)).unwrap();
-    let error = tenant.store.read(|c| objects::find(c, crate::fixture::object(1))).unwrap_err();
+    tenant.store.write(|t| Ok(t.raw().execute("UPDATE objects SET presence = 'perhaps'", [])?)).unwrap();
+    let error = tenant.store.read(|c| objects::find(c, landbridge_tenant_fixture::object(1))).unwrap_err();
     assert!(matches!(error, StoreError::Foreign { what: "presence" }));
     assert!(!error.to_string().contains("perhaps"));
 }
@@ -322,7 +335,7 @@ fn only_sound_names_and_sids_make_a_domain() {
     }
     assert_eq!(add(NewDomain { min_iterations: 0, ..good }), Err(DomainRefused::Iterations));
     for taken in [
-        NewDomain { sid: crate::fixture::SID, ..good },
+        NewDomain { sid: landbridge_tenant_fixture::SID, ..good },
         NewDomain { dns_name: "CORP.example.com", ..good },
         NewDomain { netbios_name: "corp", ..good },
         NewDomain { dns_name: "corp", ..good },

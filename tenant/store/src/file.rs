@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use uuid::Uuid;
 
-const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA: &str = include_str!("schema/schema.sql");
 /// `LBTN`, in the head of the file (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x4c42_544e;
 /// How long a statement waits for another process's lock (a backup, say) before it says `Busy`.

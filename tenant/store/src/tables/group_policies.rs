@@ -2,16 +2,15 @@
 //! the administrator gives; the first group that somebody is in decides.
 //! Neighbours: `admin` writes, [`crate::directory::resultant`] asks.
 
-use super::{StoreError, stamps};
+use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{GroupPolicy, SigninPolicy};
-use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
 /// The most that one domain has.
 pub const MOST: usize = 64;
 
 /// Those of a domain, in their order.
-pub fn of(connection: &Connection, domain: i64) -> Result<Vec<GroupPolicy>, StoreError> {
+pub fn of(connection: &Reading<'_>, domain: i64) -> Result<Vec<GroupPolicy>, StoreError> {
     let mut statement = connection
         .prepare_cached("SELECT object, policy, name FROM group_policies WHERE domain = ?1 ORDER BY place")?;
     let rows = statement.query_map([domain], |row| {
@@ -26,20 +25,20 @@ pub fn of(connection: &Connection, domain: i64) -> Result<Vec<GroupPolicy>, Stor
 }
 
 /// Whether a group of the domain has one.
-pub fn has(connection: &Connection, domain: i64, group: Uuid) -> Result<bool, StoreError> {
+pub fn has(connection: &Reading<'_>, domain: i64, group: Uuid) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM group_policies WHERE domain = ?1 AND object = ?2)";
     Ok(connection.prepare_cached(sql)?.query_row((domain, group.as_bytes()), |row| row.get(0))?)
 }
 
 /// How many of a domain's hold for nobody, because the group is gone.
-pub fn idle(connection: &Connection, domain: i64) -> Result<i64, StoreError> {
+pub fn idle(connection: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
     let sql = "SELECT count(*) FROM group_policies p WHERE domain = ?1 AND NOT EXISTS
                (SELECT 1 FROM objects o WHERE o.object = p.object AND o.kind = 'group' AND o.presence = 'present')";
     Ok(connection.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
 }
 
 /// Stores them in this order; replaces what was there.
-pub fn set(transaction: &Transaction<'_>, domain: i64, policies: &[GroupPolicy]) -> Result<(), StoreError> {
+pub fn set(transaction: &Writing<'_>, domain: i64, policies: &[GroupPolicy]) -> Result<(), StoreError> {
     transaction.execute("DELETE FROM group_policies WHERE domain = ?1", [domain])?;
     for (place, one) in (1_i64..).zip(policies) {
         transaction.execute(

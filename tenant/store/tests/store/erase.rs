@@ -1,9 +1,9 @@
 //! Erasure, by what is left in the files.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
-use super::due_before;
-use crate::fixture::*;
-use crate::store::{attributes, digests, lockouts, objects};
+use landbridge_tenant_fixture::*;
+use landbridge_tenant_store::erase::due_before;
+use landbridge_tenant_store::tables::{attributes, digests, lockouts, objects};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::{AttributeValue, Link, LinkKind, Presence, Record};
 use std::collections::HashMap;
@@ -35,7 +35,7 @@ fn found(tenant: &Tenant, wanted: &[Vec<u8>]) -> Vec<usize> {
 
 fn sealed(tenant: &Tenant, object: Uuid) -> Vec<u8> {
     let ask = "SELECT sealed FROM digests WHERE object = ?1";
-    tenant.store.read(|c| Ok(c.query_row(ask, [object.as_bytes()], |r| r.get(0))?)).unwrap()
+    tenant.store.read(|c| Ok(c.raw().query_row(ask, [object.as_bytes()], |r| r.get(0))?)).unwrap()
 }
 
 /// A crowd, of which some will leave.
@@ -134,7 +134,7 @@ fn an_erasure_leaves_everybody_else_as_they_were() {
     assert_eq!(known.department.as_deref(), Some("0815"), "a number that is a text stays one");
     // Keys are looked after again.
     let orphan = tenant.store.write(|t| {
-        Ok(t.execute("INSERT INTO digests VALUES (zeroblob(16), zeroblob(28), zeroblob(9), 1)", [])?)
+        Ok(t.raw().execute("INSERT INTO digests VALUES (zeroblob(16), zeroblob(28), zeroblob(9), 1)", [])?)
     });
     assert!(orphan.is_err());
 }
@@ -229,10 +229,11 @@ fn while_a_backup_reads_what_is_erased_leaves_the_log_afterwards() {
 #[test]
 fn every_column_of_a_table_that_is_written_anew_is_named() {
     let tenant = Tenant::new();
-    for (table, columns) in super::TABLES {
+    for (table, columns) in landbridge_tenant_store::erase::TABLES {
         let ask =
             "SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_table_info(?1) ORDER BY name)";
-        let held: String = tenant.store.read(|c| Ok(c.query_row(ask, [table], |row| row.get(0))?)).unwrap();
+        let held: String =
+            tenant.store.read(|c| Ok(c.raw().query_row(ask, [table], |row| row.get(0))?)).unwrap();
         let mut named: Vec<&str> = columns.split(", ").collect();
         named.sort_unstable();
         assert_eq!(held, named.join(", "), "{table}");

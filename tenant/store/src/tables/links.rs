@@ -2,9 +2,9 @@
 //! A link that was removed stays, with its stamp, so that one which comes late does not bring it back.
 //! Neighbours: `ingest` writes; `directory` asks who is in what.
 
-use super::{StoreError, stamps};
+use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_wire::upload::{Link, LinkKind};
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// Every linked attribute.
@@ -22,7 +22,7 @@ pub fn kind_text(kind: LinkKind) -> &'static str {
 /// Takes over a link that this domain's phs told: by its stamp, or, when it is the first mention in this full compare,
 /// whatever it says. Says whether anything changed.
 pub fn put(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     domain: i64,
     link: &Link,
     full_compare: Option<Uuid>,
@@ -65,14 +65,14 @@ pub fn put(
 }
 
 /// An object of the domain has left, and what its attributes named goes with it.
-pub fn drop_from(transaction: &Transaction<'_>, domain: i64, source: Uuid) -> Result<(), StoreError> {
+pub fn drop_from(transaction: &Writing<'_>, domain: i64, source: Uuid) -> Result<(), StoreError> {
     let sql = "DELETE FROM links WHERE source = ?1 AND domain = ?2";
     transaction.prepare_cached(sql)?.execute((source.as_bytes(), domain))?;
     Ok(())
 }
 
 /// A full compare is complete: what it did not name is not there. Says how many links that were, as far as they counted.
-pub fn drop_unnamed(transaction: &Transaction<'_>, domain: i64, cycle: Uuid) -> Result<usize, StoreError> {
+pub fn drop_unnamed(transaction: &Writing<'_>, domain: i64, cycle: Uuid) -> Result<usize, StoreError> {
     let unnamed = "DELETE FROM links WHERE domain = ?1 AND cycle IS NOT ?2 AND present = ?3";
     transaction.execute(unnamed, (domain, cycle.as_bytes(), false))?;
     Ok(transaction.execute(unnamed, (domain, cycle.as_bytes(), true))?)
@@ -80,7 +80,7 @@ pub fn drop_unnamed(transaction: &Transaction<'_>, domain: i64, cycle: Uuid) -> 
 
 /// The objects that this one's attribute names, at most `limit`.
 pub fn targets(
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: i64,
     source: Uuid,
     what: LinkKind,
@@ -96,7 +96,7 @@ pub fn targets(
 }
 
 /// How many links of each kind a domain has; those it has none of are left out. Walks all of them.
-pub fn counts(connection: &Connection, domain: i64) -> Result<Vec<(String, i64)>, StoreError> {
+pub fn counts(connection: &Reading<'_>, domain: i64) -> Result<Vec<(String, i64)>, StoreError> {
     let sql = "SELECT what, count(*) FROM links WHERE domain = ?1 AND present = 1 GROUP BY what";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([domain], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -104,7 +104,7 @@ pub fn counts(connection: &Connection, domain: i64) -> Result<Vec<(String, i64)>
 }
 
 /// How many objects links of that kind name in a domain that are not known here.
-pub fn unknown_targets(connection: &Connection, domain: i64, what: LinkKind) -> Result<i64, StoreError> {
+pub fn unknown_targets(connection: &Reading<'_>, domain: i64, what: LinkKind) -> Result<i64, StoreError> {
     let sql = "SELECT count(DISTINCT target) FROM links l WHERE domain = ?1 AND what = ?2 AND present = 1
                AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.object = l.target)";
     Ok(connection.prepare_cached(sql)?.query_row((domain, kind_text(what)), |row| row.get(0))?)
@@ -112,7 +112,7 @@ pub fn unknown_targets(connection: &Connection, domain: i64, what: LinkKind) -> 
 
 /// The objects whose attribute names this one.
 pub fn sources(
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: i64,
     target: Uuid,
     what: LinkKind,
@@ -127,7 +127,7 @@ pub fn sources(
 
 /// Whether any password settings object of a domain applies to anybody. Asked at each sign-in, so by the index, which
 /// SQLite takes for a kind that is written out alone.
-pub fn any_applies_to(connection: &Connection, domain: i64) -> Result<bool, StoreError> {
+pub fn any_applies_to(connection: &Reading<'_>, domain: i64) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM links INDEXED BY links_applies_to
                WHERE domain = ?1 AND what = 'applies-to' AND present = 1)";
     Ok(connection.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)

@@ -1,17 +1,17 @@
 //! The agents: enrolled, approved or not, revoked.
 //! Not here: what their certificates say (`peer`) and what they may do (`admit`).
 
-use super::StoreError;
+use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent, role_from};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
                       a.seen_at, a.enrolled_at, a.serial, a.serial_before FROM agents a JOIN domains d ON d.id = a.domain";
 
 /// Stores a new agent.
-pub fn insert(tx: &Transaction<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
+pub fn insert(tx: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO agents (id, domain, role, state, software, host, serial, not_after, enrolled_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -31,20 +31,20 @@ pub fn insert(tx: &Transaction<'_>, agent: &NewAgent<'_>, now: i64) -> Result<()
 }
 
 /// The agent with this id.
-pub fn find(conn: &Connection, id: Uuid) -> Result<Option<Agent>, StoreError> {
+pub fn find(conn: &Reading<'_>, id: Uuid) -> Result<Option<Agent>, StoreError> {
     let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
     Ok(select.query_row([id.as_bytes().as_slice()], agent).optional()?)
 }
 
 /// All agents, in the order of their enrolment.
-pub fn list(conn: &Connection, limit: u32) -> Result<Vec<Agent>, StoreError> {
+pub fn list(conn: &Reading<'_>, limit: u32) -> Result<Vec<Agent>, StoreError> {
     let mut select = conn.prepare(&format!("{SELECT} ORDER BY a.enrolled_at, a.id LIMIT ?1"))?;
     let agents = select.query_map([limit], agent)?;
     Ok(agents.collect::<Result<_, _>>()?)
 }
 
 /// Puts an agent into a state; false: there is no such agent.
-pub fn set_state(tx: &Transaction<'_>, id: Uuid, state: AgentState) -> Result<bool, StoreError> {
+pub fn set_state(tx: &Writing<'_>, id: Uuid, state: AgentState) -> Result<bool, StoreError> {
     let changed =
         tx.execute("UPDATE agents SET state = ?2 WHERE id = ?1", params![id.as_bytes(), state.as_str()])?;
     Ok(changed == 1)
@@ -52,7 +52,7 @@ pub fn set_state(tx: &Transaction<'_>, id: Uuid, state: AgentState) -> Result<bo
 
 /// Notes an agent's newest certificate, and the one that it was asked for with.
 pub fn renewed(
-    tx: &Transaction<'_>,
+    tx: &Writing<'_>,
     id: Uuid,
     before: &[u8],
     serial: &[u8],
@@ -67,7 +67,7 @@ pub fn renewed(
 }
 
 /// Notes the process of an agent that was just heard of.
-pub fn seen(tx: &Transaction<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
+pub fn seen(tx: &Writing<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
     tx.prepare_cached("UPDATE agents SET instance = ?2, seen_at = ?3 WHERE id = ?1")?.execute(params![
         id.as_bytes(),
         instance.as_bytes(),

@@ -1,9 +1,9 @@
 //! The applications that may ask for sign-ins: named, hashed, limited.
 //! Not here: their credential's text and their rate (`apps`).
 
-use super::StoreError;
+use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::Application;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 // No join: with an outer one SQLite compiles the statement anew at every call, and every sign-in makes one.
@@ -12,7 +12,7 @@ const SELECT: &str = "SELECT a.id, a.name, a.hash, a.domain, (SELECT dns_name FR
 
 /// Stores a new application; false: the name is taken.
 pub fn insert(
-    tx: &Transaction<'_>,
+    tx: &Writing<'_>,
     id: Uuid,
     name: &str,
     hash: &[u8; 32],
@@ -29,26 +29,26 @@ pub fn insert(
 }
 
 /// The application with this id.
-pub fn find(conn: &Connection, id: Uuid) -> Result<Option<Application>, StoreError> {
+pub fn find(conn: &Reading<'_>, id: Uuid) -> Result<Option<Application>, StoreError> {
     let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
     Ok(select.query_row([id.as_bytes().as_slice()], app).optional()?)
 }
 
 /// The application with this name.
-pub fn named(conn: &Connection, name: &str) -> Result<Option<Application>, StoreError> {
+pub fn named(conn: &Reading<'_>, name: &str) -> Result<Option<Application>, StoreError> {
     let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.name = ?1"))?;
     Ok(select.query_row([name], app).optional()?)
 }
 
 /// All applications, by name.
-pub fn list(conn: &Connection, limit: u32) -> Result<Vec<Application>, StoreError> {
+pub fn list(conn: &Reading<'_>, limit: u32) -> Result<Vec<Application>, StoreError> {
     let mut select = conn.prepare(&format!("{SELECT} ORDER BY a.name LIMIT ?1"))?;
     let apps = select.query_map([limit], app)?;
     Ok(apps.collect::<Result<_, _>>()?)
 }
 
 /// Replaces an application's secret.
-pub fn rotate(tx: &Transaction<'_>, id: Uuid, hash: &[u8; 32], now: i64) -> Result<(), StoreError> {
+pub fn rotate(tx: &Writing<'_>, id: Uuid, hash: &[u8; 32], now: i64) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE apps SET hash = ?2, rotated_at = ?3 WHERE id = ?1",
         params![id.as_bytes(), hash, now],
@@ -57,7 +57,7 @@ pub fn rotate(tx: &Transaction<'_>, id: Uuid, hash: &[u8; 32], now: i64) -> Resu
 }
 
 /// Revokes an application for good.
-pub fn revoke(tx: &Transaction<'_>, id: Uuid, now: i64) -> Result<(), StoreError> {
+pub fn revoke(tx: &Writing<'_>, id: Uuid, now: i64) -> Result<(), StoreError> {
     tx.execute("UPDATE apps SET revoked_at = ?2 WHERE id = ?1", params![id.as_bytes(), now])?;
     Ok(())
 }

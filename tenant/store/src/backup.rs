@@ -1,9 +1,10 @@
 //! A copy of the database while it is in use, and what a copy becomes when it is put back.
 //! Neighbours: `command::backup` and `command::restore` call this; [`super::file`] knows whose a file is.
 
-use super::{StoreError, Trouble, audit, digests, file};
+use super::tables::{audit, digests};
+use super::{Reading, StoreError, Trouble, Writing, file};
 use landbridge_crypto::seal::SealKeys;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -48,7 +49,7 @@ pub fn copy(from: &Path, to: &Path, actor: &str, now: i64) -> Result<Contents, S
     let note = || {
         let mut copy = file::connect(to)?;
         let tx = copy.transaction()?;
-        audit::append(&tx, now, actor, COPIED, "", "")?;
+        audit::append(&Writing::of(&tx), now, actor, COPIED, "", "")?;
         Ok(tx.commit()?)
     };
     note().map_err(|e: StoreError| e.at(to))?;
@@ -83,7 +84,9 @@ pub fn read_through(copy: &Path) -> Result<Contents, StoreError> {
 
 /// How many digests a copy has, and how many of them these keys do not open.
 pub fn unreadable(copy: &Path, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
-    open(copy).and_then(|connection| digests::unreadable(&connection, keys)).map_err(|e| e.at(copy))
+    open(copy)
+        .and_then(|connection| digests::unreadable(&Reading::of(&connection), keys))
+        .map_err(|e| e.at(copy))
 }
 
 fn open(copy: &Path) -> Result<Connection, StoreError> {
@@ -95,7 +98,7 @@ fn open(copy: &Path) -> Result<Connection, StoreError> {
 
 /// A copy is put back: a new generation, so that every phs compares in full, and until it has, its domain does not count
 /// as synchronised; and the one-time tokens of its day are spent, for some of them were.
-pub fn put_back(tx: &Transaction<'_>, actor: &str, now: i64) -> Result<(), StoreError> {
+pub fn put_back(tx: &Writing<'_>, actor: &str, now: i64) -> Result<(), StoreError> {
     tx.execute("UPDATE tenant SET generation = ?1", [Uuid::new_v4().as_bytes()])?;
     tx.execute("UPDATE domains SET acknowledged_before = coalesce(acknowledged, acknowledged_before), acknowledged = NULL", [])?;
     tx.execute("UPDATE tokens SET spent_at = ?1 WHERE spent_at IS NULL", [now])?;

@@ -2,14 +2,15 @@
 //! Neighbours: `ingest` writes; [`super::attributes`] has what is known of each, [`super::names`] the names that accounts
 //! sign in with, [`super::links`] what joins them.
 
-use super::{StoreError, attributes, stamps};
+use super::attributes;
+use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{Attributes, KINDS, Object, is_removed, kind_text, presence_text};
 use landbridge_wire::upload::{Kind, Presence};
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// The object of that objectGUID.
-pub fn find(connection: &Connection, object: Uuid) -> Result<Option<Object>, StoreError> {
+pub fn find(connection: &Reading<'_>, object: Uuid) -> Result<Option<Object>, StoreError> {
     let row = connection
         .prepare_cached(
             "SELECT kind, domain, sid, presence, protected_user, cycle, changed_at, removed_at FROM objects
@@ -36,13 +37,13 @@ pub fn find(connection: &Connection, object: Uuid) -> Result<Option<Object>, Sto
 }
 
 /// The object, if it is an account that is present.
-pub fn present_account(connection: &Connection, object: Uuid) -> Result<Option<Object>, StoreError> {
+pub fn present_account(connection: &Reading<'_>, object: Uuid) -> Result<Option<Object>, StoreError> {
     let found = find(connection, object)?;
     Ok(found.filter(|found| found.kind == Kind::Account && found.presence == Presence::Present))
 }
 
 /// Stores the object; replaces what was there.
-pub fn put(transaction: &Transaction<'_>, object: &Object) -> Result<(), StoreError> {
+pub fn put(transaction: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
     transaction
         .prepare_cached(
             "INSERT INTO objects (object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at)
@@ -66,7 +67,7 @@ pub fn put(transaction: &Transaction<'_>, object: &Object) -> Result<(), StoreEr
 }
 
 /// The objects of the domain that are in AD for all we know, and that this full compare has not named.
-pub fn unnamed_in(connection: &Connection, domain: i64, cycle: Uuid) -> Result<Vec<Uuid>, StoreError> {
+pub fn unnamed_in(connection: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<Vec<Uuid>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT object FROM objects WHERE domain = ?1 AND presence IN ('present', 'privileged') AND cycle IS NOT ?2",
     )?;
@@ -75,7 +76,7 @@ pub fn unnamed_in(connection: &Connection, domain: i64, cycle: Uuid) -> Result<V
 }
 
 /// How many accounts are present in the domain that this full compare has not named.
-pub fn accounts_unnamed_in(connection: &Connection, domain: i64, cycle: Uuid) -> Result<u64, StoreError> {
+pub fn accounts_unnamed_in(connection: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<u64, StoreError> {
     let sql = "SELECT count(*) FROM objects
                WHERE domain = ?1 AND kind = 'account' AND presence = 'present' AND cycle IS NOT ?2";
     let count: i64 =
@@ -85,7 +86,7 @@ pub fn accounts_unnamed_in(connection: &Connection, domain: i64, cycle: Uuid) ->
 
 /// Changes presence alone. `now` is in seconds since 1970.
 pub fn set_presence(
-    transaction: &Transaction<'_>,
+    transaction: &Writing<'_>,
     object: Uuid,
     presence: Presence,
     now: i64,
@@ -100,7 +101,7 @@ pub fn set_presence(
 }
 
 /// Those that were removed before then, in seconds since 1970.
-pub fn removed_before(connection: &Connection, before: i64) -> Result<Vec<Uuid>, StoreError> {
+pub fn removed_before(connection: &Reading<'_>, before: i64) -> Result<Vec<Uuid>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT object FROM objects WHERE removed_at < ?1")?;
     let rows = statement.query_map([before], |row| stamps::guid(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -108,7 +109,7 @@ pub fn removed_before(connection: &Connection, before: i64) -> Result<Vec<Uuid>,
 
 /// The objects of that kind that are present in the domain, at most `limit`.
 pub fn present(
-    connection: &Connection,
+    connection: &Reading<'_>,
     domain: i64,
     kind: Kind,
     limit: usize,
@@ -122,14 +123,14 @@ pub fn present(
 }
 
 /// How many objects are deleted or out of scope and not erased yet.
-pub fn removed(connection: &Connection, domain: i64) -> Result<i64, StoreError> {
+pub fn removed(connection: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
     Ok(connection
         .prepare_cached("SELECT count(*) FROM objects WHERE removed_at IS NOT NULL AND domain = ?1")?
         .query_row([domain], |row| row.get(0))?)
 }
 
 /// How many objects of that kind are present in the domain.
-pub fn present_in(connection: &Connection, domain: i64, kind: Kind) -> Result<i64, StoreError> {
+pub fn present_in(connection: &Reading<'_>, domain: i64, kind: Kind) -> Result<i64, StoreError> {
     Ok(connection
         .prepare_cached(
             "SELECT count(*) FROM objects WHERE domain = ?1 AND kind = ?2 AND presence = 'present'",
@@ -140,7 +141,7 @@ pub fn present_in(connection: &Connection, domain: i64, kind: Kind) -> Result<i6
 /// The objects of that kind that `hit` says yes to, at most `limit` of them. Those that are not present come first. Walks
 /// the table: for a person who asks.
 pub fn walk(
-    connection: &Connection,
+    connection: &Reading<'_>,
     kind: Kind,
     limit: usize,
     hit: impl Fn(&Object, &Attributes) -> bool,
@@ -164,7 +165,7 @@ pub fn walk(
 
 /// Forgets the object wholly: for one that moved to another domain, where what it was here says nothing, and for one
 /// whose time is over.
-pub fn forget(transaction: &Transaction<'_>, object: Uuid) -> Result<(), StoreError> {
+pub fn forget(transaction: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM signin_names WHERE object = ?1",
         "DELETE FROM digests WHERE object = ?1",
