@@ -2,7 +2,7 @@
 //! Not here: secrets. They are named by file or by systemd credential (`key_file`).
 
 use crate::error::TenantError;
-use crate::key_file::KeySource;
+use landbridge_host::key_file::KeySource;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,8 @@
 //! Everything that can stop the program or a command, and who must act.
 //! Not here: what an agent is told (`wire::problem`) and what the database says (`store::StoreError`).
 
+use landbridge_door_operator::call::CallError;
+use landbridge_host::FileError;
 use landbridge_tenant_store::StoreError;
 use std::path::{Path, PathBuf};
 
@@ -21,23 +23,8 @@ pub enum TenantError {
     #[error("{0}")]
     Usage(String),
     /// A local file or directory cannot be used. The operator must mend it.
-    #[error("{}: {what}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
-        /// What to do about it.
-        todo: String,
-    },
-    /// A file that holds a key can be read by others. The operator must close it.
-    #[error("{}: others can read this key file (mode {mode:04o})", path.display())]
-    LooseKey {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    #[error("{0}")]
+    File(#[from] FileError),
     /// An address that the program must listen on cannot be had.
     #[error("cannot listen on {address}: {why}")]
     Listen {
@@ -85,7 +72,7 @@ impl std::fmt::Display for Place {
 impl TenantError {
     /// A local file that cannot be used, and the step that mends it.
     pub fn file(path: &Path, what: impl std::fmt::Display, todo: impl Into<String>) -> Self {
-        Self::File { path: path.to_owned(), what: what.to_string(), todo: todo.into() }
+        Self::File(FileError::new(path, what, todo))
     }
 
     /// The exit status that is documented for it.
@@ -93,7 +80,7 @@ impl TenantError {
         match self {
             Self::Defect(_) => 1,
             Self::Usage(_) => 2,
-            Self::Configuration { .. } | Self::File { .. } | Self::LooseKey { .. } | Self::Listen { .. } => 3,
+            Self::Configuration { .. } | Self::File(_) | Self::Listen { .. } => 3,
             Self::Refused { .. } => 4,
             Self::NotRunning { .. } => 5,
             Self::Store(_) | Self::RemoteStore(_) => 8,
@@ -105,11 +92,8 @@ impl TenantError {
     pub fn todo(&self) -> Option<String> {
         match self {
             Self::Configuration { file, .. } => Some(format!("edit {} and try again", file.display())),
-            Self::File { todo, .. } | Self::Refused { todo, .. } => (!todo.is_empty()).then(|| todo.clone()),
-            Self::LooseKey { path, .. } => Some(format!(
-                "if nobody else has read it: chmod 0600 {}; else make a new key",
-                path.display()
-            )),
+            Self::File(error) => error.todo(),
+            Self::Refused { todo, .. } => (!todo.is_empty()).then(|| todo.clone()),
             Self::Listen { .. } => {
                 Some("stop the program that holds the address, or configure another one".to_owned())
             }
@@ -123,6 +107,22 @@ impl TenantError {
             Self::Defect(_) => Some("report this with the command that you ran".to_owned()),
             Self::Usage(_) => Some("see --help".to_owned()),
             Self::SignInRefused => None,
+        }
+    }
+}
+
+impl From<CallError> for TenantError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NotRunning { why } => Self::NotRunning { why },
+            CallError::NotAllowed { socket } => Self::file(
+                &socket,
+                "you may not use the administration socket",
+                "run this as root or as the user that the tenant runs as",
+            ),
+            CallError::Refused { what, todo } => Self::Refused { what, todo },
+            CallError::StorageFailed(what) => Self::RemoteStore(what),
+            CallError::Defect(what) => Self::Defect(what),
         }
     }
 }

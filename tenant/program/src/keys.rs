@@ -1,11 +1,11 @@
 //! The tenant's keys as they are configured: read, and checked against one another and against what they opened.
 //! Not here: the files that hold them (`key_file`). Neighbours: `serve`, `command::backup` and `command::restore` ask.
 
-use crate::authority::Authority;
-use crate::command::table::when;
 use crate::error::TenantError;
-use crate::key_file::KeySource;
 use landbridge_crypto::seal::{SealKey, SealKeys};
+use landbridge_host::clock_text::utc;
+use landbridge_host::key_file::KeySource;
+use landbridge_tenant_core::agents::authority::Authority;
 use landbridge_tenant_store::backup;
 use std::path::Path;
 use uuid::Uuid;
@@ -15,10 +15,10 @@ pub fn seal_keys(sources: &[KeySource], owner: u32) -> Result<SealKeys, TenantEr
     let mut keys: Vec<SealKey> = Vec::new();
     for source in sources {
         let key = SealKey::parse(&source.read_of(owner)?)
-            .map_err(|e| in_key(source, &e, "name the seal key that `init` made"))?;
+            .map_err(|e| source.unusable(&e, "name the seal key that `init` made"))?;
         if keys.iter().any(|other| other.id() == key.id()) {
             let what = format!("two seal keys have the number {}", key.id());
-            return Err(in_key(source, &what, "name each key once in seal_keys"));
+            return Err(source.unusable(&what, "name each key once in seal_keys").into());
         }
         keys.push(key);
     }
@@ -39,15 +39,15 @@ pub fn authority(
         TenantError::file(root, format_args!("cannot read the root certificate: {e}"), todo)
     })?;
     let authority = Authority::load(tenant, &text, &certificate).map_err(|e| {
-        in_key(key, &e, "name the CA key that `init` made together with the root certificate")
+        key.unusable(&e, "name the CA key that `init` made together with the root certificate")
     })?;
     let (begins, ends) = authority.life();
     if now < begins || now > ends {
         let what = format!(
             "the root certificate is good from {} to {}, and this machine's clock says {}",
-            when(begins),
-            when(ends),
-            when(now)
+            utc(begins),
+            utc(ends),
+            utc(now)
         );
         return Err(TenantError::file(root, what, "set the clock; if it is right, make a new tenant"));
     }
@@ -62,17 +62,7 @@ pub fn prove(keys: &SealKeys, sources: &[KeySource], copy: &Path) -> Result<(), 
             let what = format!("{closed} of {all} digests of the database do not open with the seal keys");
             let todo = "name every seal key that this database was written with, in seal_keys or with --keys";
             let source = sources.first().ok_or_else(|| TenantError::Defect("no seal key".to_owned()))?;
-            Err(in_key(source, &what, todo))
-        }
-    }
-}
-
-/// What is wrong with a key, said of where it is kept.
-pub fn in_key(source: &KeySource, what: &dyn std::fmt::Display, todo: &str) -> TenantError {
-    match source {
-        KeySource::File(path) => TenantError::file(path, what, todo),
-        KeySource::Credential(name) => {
-            TenantError::file(Path::new(&format!("credential:{name}")), what, todo)
+            Err(source.unusable(&what, todo).into())
         }
     }
 }

@@ -4,6 +4,7 @@
 //! is tested without a disk, and can be run again in simulated time.
 
 pub mod account_state;
+pub mod counts;
 pub mod instances;
 pub mod lockout;
 pub mod model;

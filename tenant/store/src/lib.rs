@@ -10,9 +10,9 @@ pub mod backup;
 pub mod erase;
 pub mod error;
 mod file;
+pub mod policies;
 pub mod stamps;
 pub mod tables;
-pub mod tally;
 mod transaction;
 mod upgrade;
 
@@ -26,8 +26,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
-
-use tally::Tally;
 
 /// The version of the schema that this build reads and writes (`PRAGMA user_version`).
 pub const SCHEMA_VERSION: i64 = 3;
@@ -54,7 +52,6 @@ pub struct Store {
     looking: Mutex<Connection>,
     /// Something was erased that the write-ahead log has still.
     to_fold: AtomicBool,
-    tally: Tally,
 }
 
 impl Store {
@@ -78,7 +75,6 @@ impl Store {
             reading: Mutex::new(reading),
             looking: Mutex::new(looking),
             to_fold: AtomicBool::new(false),
-            tally: Tally::default(),
         })
     }
 
@@ -152,11 +148,6 @@ impl Store {
     /// The keys under which digests are sealed.
     pub fn seal_keys(&self) -> &SealKeys {
         &self.keys
-    }
-
-    /// What was counted since the start, for `/metrics`.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
     }
 }
 

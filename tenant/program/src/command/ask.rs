@@ -1,14 +1,17 @@
 //! The commands that ask the running tenant, and how its answers are shown.
 //! The question travels by `admin::call`.
 
-use super::table::{aligned, plain, when};
+use super::table::{aligned, plain};
 use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Token, Users};
-use crate::admin::call::ask;
-use crate::admin::{AgentRow, AmbiguousRow, Answer, AppRow, Ask, Confidential, DomainRow};
 use crate::config::Config;
-use crate::directory::Description;
-use crate::directory::groups::{GroupDescribed, GroupRow};
 use crate::error::TenantError;
+use landbridge_door_operator::call::ask;
+use landbridge_host::clock_text::utc;
+use landbridge_tenant_core::administration::request::{
+    AgentRow, AmbiguousRow, Answer, AppRow, Ask, Confidential, DomainRow,
+};
+use landbridge_tenant_core::directory::Description;
+use landbridge_tenant_core::directory::groups::{GroupDescribed, GroupRow};
 use serde::Serialize;
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use zeroize::Zeroizing;
@@ -128,7 +131,7 @@ fn agents(rows: &[AgentRow]) -> String {
             (row.id.to_string(), row.role.clone(), row.domain.clone(), row.state.clone());
         let (host, software) = (plain(&row.host), plain(&row.software));
         let connections = row.connections.to_string();
-        vec![id, role, domain, state, connections, host, software, when(row.not_after), when(row.seen_at)]
+        vec![id, role, domain, state, connections, host, software, utc(row.not_after), utc(row.seen_at)]
     };
     let heads =
         ["ID", "ROLE", "DOMAIN", "STATE", "CONNECTIONS", "HOST", "SOFTWARE", "CERTIFICATE UNTIL", "SEEN"];
@@ -139,14 +142,7 @@ fn apps(rows: &[AppRow]) -> String {
     let cells = |row: &AppRow| {
         let domain = row.domain.clone().unwrap_or_else(|| "every".to_owned());
         let state = if row.revoked_at.is_some() { "revoked" } else { "active" }.to_owned();
-        vec![
-            row.name.clone(),
-            state,
-            domain,
-            row.rate.to_string(),
-            when(row.created_at),
-            when(row.rotated_at),
-        ]
+        vec![row.name.clone(), state, domain, row.rate.to_string(), utc(row.created_at), utc(row.rotated_at)]
     };
     let heads = ["NAME", "STATE", "DOMAIN", "PER MINUTE", "CREATED", "ROTATED"];
     aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
@@ -217,7 +213,7 @@ fn group(known: &[GroupDescribed], json: bool) -> Result<(), TenantError> {
             fields.remove("direct");
         }
         text.push_str(&card(&value, 0));
-        let cells = |member: &crate::directory::groups::Member| {
+        let cells = |member: &landbridge_tenant_core::directory::groups::Member| {
             let (kind, presence) = (member.kind.clone(), member.presence.clone());
             vec![plain(&member.name), kind, presence, member.object.to_string()]
         };

@@ -9,13 +9,14 @@
 use super::Backup;
 use super::place::{Making, cannot};
 use super::table::plain;
-use crate::authority::hex;
-use crate::clock::unix_now;
 use crate::config::Config;
 use crate::error::TenantError;
-use crate::key_file::{self, us};
 use crate::keys;
 use aws_lc_rs::digest::{Context, SHA256};
+use landbridge_crypto::hex::lower;
+use landbridge_host::key_file;
+use landbridge_host::key_file::own_uid;
+use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_store::backup;
 use landbridge_tenant_store::backup::Contents;
 use std::fs::File;
@@ -41,7 +42,7 @@ pub(super) fn seal_key(place: usize) -> String {
 
 /// Who runs this, for the audit log.
 pub(super) fn actor() -> String {
-    format!("uid {}", us())
+    format!("uid {}", own_uid())
 }
 
 /// Does it, and gives the text that says what was written and what to keep apart.
@@ -85,7 +86,7 @@ fn copy_keys(
     to: &Path,
     now: i64,
 ) -> Result<(), TenantError> {
-    let owner = std::fs::metadata(config.database()).map_or(us(), |database| database.uid());
+    let owner = std::fs::metadata(config.database()).map_or(own_uid(), |database| database.uid());
     keys::authority(contents.tenant, (&config.ca_key, owner), &config.root_certificate(), now)?;
     keys::prove(&keys::seal_keys(&config.seal_keys, owner)?, &config.seal_keys, copy)?;
     key_file::create(&to.join(CA_KEY), config.ca_key.read_of(owner)?.as_bytes())?;
@@ -111,7 +112,7 @@ pub(super) fn copy_and_sum(from: &mut impl Read, to: &mut impl Write) -> std::io
     let mut piece = vec![0; PIECE];
     loop {
         let read = match from.read(&mut piece) {
-            Ok(0) => return Ok(hex(sum.finish().as_ref())),
+            Ok(0) => return Ok(lower(sum.finish().as_ref())),
             Ok(read) => piece.get(..read).unwrap_or_default(),
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
             Err(e) => return Err(e),

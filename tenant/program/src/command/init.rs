@@ -3,12 +3,12 @@
 
 use super::Init;
 use super::place::{Making, cannot};
-use crate::authority::Authority;
-use crate::clock::unix_now;
 use crate::config::{Config, TenantUrl, template};
 use crate::error::TenantError;
-use crate::key_file;
 use landbridge_crypto::seal::{SealKey, SealKeys};
+use landbridge_host::key_file;
+use landbridge_tenant_core::agents::authority::Authority;
+use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_store::Store;
 use std::path::Path;
 use uuid::Uuid;

@@ -4,7 +4,8 @@
 
 use crate::config::Config;
 use crate::error::TenantError;
-use crate::key_file::{self, KeySource};
+use landbridge_host::key_file;
+use landbridge_host::key_file::KeySource;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File};
 use std::io::ErrorKind;
@@ -113,7 +114,7 @@ impl Making {
                 if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
                     closed_directory(folder)?;
                 }
-                key_file::create(&path, text.as_bytes())
+                Ok(key_file::create(&path, text.as_bytes())?)
             }
             Err(_) => {
                 key_file::create(path, text.as_bytes())?;

@@ -7,12 +7,12 @@
 use super::Restore;
 use super::backup::{CA_KEY, DATABASE, ROOT, SUMS, absolute, actor, copy_and_sum, described, seal_key};
 use super::place::{Making, cannot};
-use super::table::when;
-use crate::clock::unix_now;
 use crate::config::Config;
 use crate::error::TenantError;
-use crate::key_file::{KeySource, us};
 use crate::keys;
+use landbridge_host::clock_text::utc;
+use landbridge_host::key_file::{KeySource, own_uid};
+use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_store::backup;
 use landbridge_tenant_store::backup::Contents;
 use landbridge_tenant_store::{SCHEMA_VERSION, Store, StoreError, Trouble};
@@ -37,8 +37,8 @@ pub fn restore(config_file: &Path, flags: &Restore) -> Result<String, TenantErro
     take(&from, ROOT, &sums, &root, 0o644)?;
     let damaged = |e| unfit(&from.join(DATABASE), &e);
     let contents = backup::read_through(&database).map_err(damaged)?;
-    keys::authority(contents.tenant, (&ca_key, us()), &root, now)?;
-    let opening = keys::seal_keys(&seal_keys, us())?;
+    keys::authority(contents.tenant, (&ca_key, own_uid()), &root, now)?;
+    let opening = keys::seal_keys(&seal_keys, own_uid())?;
     keys::prove(&opening, &seal_keys, &database)?;
 
     // Opening it brings an older schema to the present one.
@@ -63,7 +63,9 @@ fn there(config: &Config) -> Result<(KeySource, Vec<KeySource>), TenantError> {
             && path.starts_with(&config.data_directory)
         {
             let what = "this key belongs into the data directory, which is made anew";
-            return Err(keys::in_key(key, &what, "name the directory that `backup --keys` made with --keys"));
+            return Err(key
+                .unusable(&what, "name the directory that `backup --keys` made with --keys")
+                .into());
         }
     }
     Ok((config.ca_key.clone(), config.seal_keys.clone()))
@@ -76,7 +78,7 @@ fn kept(config: &Config, keys: &Path) -> Result<(KeySource, Vec<KeySource>), Ten
         let what = "the configuration names a systemd credential here, which only you can put in place";
         let todo = "copy the keys to where LoadCredential= finds them, then restore without --keys and with \
                     CREDENTIALS_DIRECTORY set to that directory";
-        return Err(keys::in_key(key, &what, todo));
+        return Err(key.unusable(&what, todo).into());
     }
     let configured = config.seal_keys.len();
     let there = (1..).take_while(|place| keys.join(seal_key(*place)).exists()).count();
@@ -160,7 +162,7 @@ fn said(config: &Config, from: &Path, contents: &Contents) -> String {
          \n\
          Next: landbridge-tenant serve; agents list; apps list; domains list\n",
         from = from.display(),
-        made = when(contents.made_at),
+        made = utc(contents.made_at),
         contents = described(contents),
         data = config.data_directory.display(),
     )

@@ -1,8 +1,5 @@
 //! Lists for people: aligned columns, plain times. What an agent said of itself is shown without control characters.
 
-use time::OffsetDateTime;
-use time::macros::format_description;
-
 /// The rows under their heads, each column as wide as its widest cell.
 pub fn aligned(heads: &[&str], rows: &[Vec<String>]) -> String {
     let wide = |at: usize, head: &str| {
@@ -27,13 +24,6 @@ pub fn aligned(heads: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// A time in UTC; none: `-`.
-pub fn when(seconds: impl Into<Option<i64>>) -> String {
-    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
-    let time = seconds.into().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-    time.and_then(|time| time.format(format).ok()).unwrap_or_else(|| "-".to_owned())
-}
-
 /// A text from elsewhere, fit for a terminal.
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
@@ -50,9 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_read_in_utc_and_a_text_cannot_drive_the_terminal() {
-        assert_eq!(when(0), "1970-01-01 00:00:00Z");
-        assert_eq!(when(None), "-");
+    fn a_text_cannot_drive_the_terminal() {
         assert_eq!(plain("a\u{1b}[2J"), "a?[2J");
     }
 }

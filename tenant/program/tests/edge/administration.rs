@@ -1,13 +1,13 @@
 //! The local socket, the metrics, the start and the end of a tenant.
 
 use crate::harness::{DEADLINE, DOMAIN, Edge, hello, request, until};
-use landbridge_tenant::accept::Limits;
-use landbridge_tenant::admin::call::ask;
-use landbridge_tenant::admin::{Answer, Ask, MAX_ASK};
+use landbridge_door_listen::listener::Limits;
+use landbridge_door_operator::call::ask;
 use landbridge_tenant::command::{Init, init::init};
 use landbridge_tenant::config::Config;
 use landbridge_tenant::error::TenantError;
 use landbridge_tenant::serve::Ready;
+use landbridge_tenant_core::administration::request::{Answer, Ask, MAX_ASK};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::upload::Receipt;
 use std::os::unix::fs::PermissionsExt as _;
@@ -18,7 +18,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 async fn call(edge: &Edge, question: Ask) -> Result<Answer, TenantError> {
     let socket = edge.config.admin_socket();
-    tokio::task::spawn_blocking(move || ask(&socket, &question)).await.unwrap()
+    Ok(tokio::task::spawn_blocking(move || ask(&socket, &question)).await.unwrap()?)
 }
 
 async fn raw(edge: &Edge, bytes: &[u8]) -> String {
@@ -147,10 +147,10 @@ async fn one_tenant_serves_one_data_directory_and_a_dead_ones_socket_is_no_hindr
     assert!(second.to_string().contains("another tenant serves"), "{second}");
     let (folder, config) = edge.stop().await;
     assert!(config.admin_socket().exists(), "as a killed tenant leaves it");
-    let none = ask(&config.admin_socket(), &Ask::AppsList).unwrap_err();
+    let none = TenantError::from(ask(&config.admin_socket(), &Ask::AppsList).unwrap_err());
     assert_eq!(none.exit_code(), 5);
     let again = Ready::new(&config, Limits::default()).await.unwrap();
-    assert_eq!(again.tenant().store.path(), folder.path().join("data/tenant.db"));
+    assert_eq!(again.store().path(), folder.path().join("data/tenant.db"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,7 +231,7 @@ async fn idle_connections_do_not_hold_up_the_end() {
     let mut answer = [0; 12];
     tokio::time::timeout(DEADLINE, kept.read_exact(&mut answer)).await.unwrap().unwrap();
     held.push(kept);
-    until("the agent is connected", async || edge.tenant.live.agents() == 1).await;
+    until("the agent is connected", async || edge.tenant.snapshot.connected_agents() == 1).await;
     let told = std::time::Instant::now();
     edge.stop().await;
     assert!(told.elapsed() < std::time::Duration::from_secs(5), "{:?}", told.elapsed());

@@ -3,9 +3,9 @@
 use crate::harness::{
     DEADLINE, Edge, Identity, code, enroll_request, envelope_of, hello, key_and_request, until,
 };
-use landbridge_tenant::admin::{Answer, Ask};
-use landbridge_tenant::clock::unix_now;
-use landbridge_tenant::peer::Shown;
+use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::agents::certificate_names::Shown;
+use landbridge_tenant_core::clock::unix_now;
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::enroll::{EnrollResponse, RenewRequest, RenewResponse, Role};
 use landbridge_wire::problem::{Problem, ProblemCode};
@@ -170,13 +170,13 @@ async fn a_revocation_cuts_the_agents_open_connections_and_nobody_elses() {
     let (mut first, mut second) =
         (edge.connect(Some(&phs)).await.unwrap(), edge.connect(Some(&phs)).await.unwrap());
     let mut others = edge.connect(Some(&other)).await.unwrap();
-    until("both agents are connected", async || edge.tenant.live.agents() == 2).await;
+    until("both agents are connected", async || edge.tenant.snapshot.connected_agents() == 2).await;
     edge.ask(Ask::AgentsRevoke { agent: phs.agent }).await;
     for connection in [&mut first, &mut second] {
         let read = tokio::time::timeout(DEADLINE, connection.read(&mut [0; 1])).await.unwrap();
         assert!(!matches!(read, Ok(1..)));
     }
-    until("its connections are forgotten", async || edge.tenant.live.agents() == 1).await;
+    until("its connections are forgotten", async || edge.tenant.snapshot.connected_agents() == 1).await;
     let waited = tokio::time::timeout(std::time::Duration::from_millis(100), others.read(&mut [0; 1])).await;
     assert!(waited.is_err(), "the other agent stays connected");
 }

@@ -8,8 +8,8 @@ use hyper::{HeaderMap, Request, StatusCode};
 use landbridge_crypto::nt_hash::NtHash;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
-use landbridge_tenant::admin::{Answer, Ask};
-use landbridge_tenant::clock::unix_now;
+use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_rules::account_state::filetime;
 use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_wire::bounded::{List, Text};
@@ -242,7 +242,7 @@ async fn an_administrators_try_tells_the_true_reason() {
     let edge = peopled().await;
     let wrong = |password: &str| Ask::SignIn {
         user: "disabled@corp.example.com".to_owned(),
-        password: landbridge_tenant::admin::Confidential::new(password.to_owned()),
+        password: landbridge_tenant_core::administration::request::Confidential::new(password.to_owned()),
         source: "admin".to_owned(),
     };
     let Answer::SignInRefused { why, told } = edge.ask(wrong(RIGHT)).await else { panic!() };
@@ -263,11 +263,11 @@ async fn while_no_agent_can_answer_an_unknown_name_is_answered_as_a_known_one() 
         assert!(matches!(edge.ask(set).await, Answer::Done(_)));
         let mut answers = Vec::new();
         for name in ["alice", "nobody"] {
-            let derived = edge.tenant.store.tally().derivations.now();
+            let derived = edge.tenant.snapshot.numbers().counts.derivations.now();
             let body =
                 json!({"user": format!("{name}@{DOMAIN}"), "password": "guess", "source": "203.0.113.7"});
             let (status, headers, body) = edge.send(None, ask(&credential, &body)).await.unwrap();
-            let derived = edge.tenant.store.tally().derivations.now() - derived;
+            let derived = edge.tenant.snapshot.numbers().counts.derivations.now() - derived;
             answers.push((status, headers.get("retry-after").cloned(), body, derived));
         }
         assert_eq!(answers[0].0, status, "{policy:?}");
@@ -324,7 +324,8 @@ async fn a_sign_in_whose_asker_hangs_up_counts_and_stands_in_the_audit_log() {
         })
     });
     tls.write_all(head.as_bytes()).await.unwrap();
-    until("the password is looked at", async || edge.tenant.store.tally().derivations.now() == 1).await;
+    until("the password is looked at", async || edge.tenant.snapshot.numbers().counts.derivations.now() == 1)
+        .await;
     drop(tls);
     // Time for the tenant to see that; without it the test proves less, and fails no sooner.
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -334,5 +335,5 @@ async fn a_sign_in_whose_asker_hangs_up_counts_and_stands_in_the_audit_log() {
         edge.audit().await.iter().any(|entry| entry.detail.starts_with("wrong-password"))
     })
     .await;
-    assert_eq!(edge.tenant.store.tally().signin_failures.now(), 1);
+    assert_eq!(edge.tenant.snapshot.numbers().counts.signin_failures.now(), 1);
 }

@@ -1,9 +1,9 @@
 //! A token becomes one agent, once, and every other try has its own answer.
 
 use crate::harness::{DOMAIN, Edge, SID, code, enroll_request, key_and_request};
-use landbridge_tenant::admin::{Answer, Ask};
-use landbridge_tenant::clock::unix_now;
-use landbridge_tenant::peer::Shown;
+use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::agents::certificate_names::Shown;
+use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::tables::{audit, tokens};
 use landbridge_wire::enroll::{EnrollResponse, Role, TokenSecret};

@@ -4,14 +4,18 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use landbridge_tenant::accept::Limits;
-use landbridge_tenant::admin::{Answer, Ask, act::act};
-use landbridge_tenant::authority::RequestedKey;
-use landbridge_tenant::clock::unix_now;
+use landbridge_door_listen::listener::Limits;
 use landbridge_tenant::command::{Init, init::init};
 use landbridge_tenant::config::Config;
-use landbridge_tenant::peer::AgentName;
-use landbridge_tenant::serve::{Ready, Tenant};
+use landbridge_tenant::serve::Ready;
+use landbridge_tenant_core::administration::Administration;
+use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::agents::Agents;
+use landbridge_tenant_core::agents::authority::{Authority, RequestedKey};
+use landbridge_tenant_core::agents::certificate_names::AgentName;
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::numbers::Snapshot;
+use landbridge_tenant_store::Store;
 use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, Role, Token, TokenSecret};
 use landbridge_wire::frame;
@@ -36,9 +40,32 @@ pub(crate) const SID: &str = "S-1-5-21-1-2-3";
 /// What the tests' tenants are configured to.
 pub(crate) const GRID: Duration = Duration::from_millis(200);
 
+/// What a test sees inside a tenant.
+#[derive(Clone)]
+pub(crate) struct Inside {
+    pub(crate) store: Arc<Store>,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) administration: Administration,
+    pub(crate) agents: Agents,
+    pub(crate) snapshot: Snapshot,
+}
+
+impl Inside {
+    pub(crate) fn of(ready: &Ready) -> Self {
+        let handles = ready.handles();
+        Self {
+            store: ready.store().clone(),
+            authority: ready.authority().clone(),
+            administration: handles.administration.clone(),
+            agents: handles.agents.clone(),
+            snapshot: handles.snapshot.clone(),
+        }
+    }
+}
+
 /// A tenant that serves until it is dropped.
 pub(crate) struct Edge {
-    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) tenant: Inside,
     pub(crate) address: SocketAddr,
     pub(crate) observe: SocketAddr,
     pub(crate) folder: tempfile::TempDir,
@@ -77,7 +104,7 @@ impl Edge {
         config.signin.grid = GRID;
         let ready = Ready::new(&config, limits).await.unwrap();
         let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
-        let tenant = ready.tenant().clone();
+        let tenant = Inside::of(&ready);
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(ready.run(stopped));
         let edge = Self { tenant, address, observe, folder, config, stop, served };
@@ -103,7 +130,7 @@ impl Edge {
         let (folder, config) = self.stop().await;
         let ready = Ready::new(&config, Limits::default()).await.unwrap();
         let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
-        let tenant = ready.tenant().clone();
+        let tenant = Inside::of(&ready);
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(ready.run(stopped));
         Self { tenant, address, observe, folder, config, stop, served }
@@ -116,8 +143,8 @@ impl Edge {
 
     /// Asks as root would.
     pub(crate) async fn ask(&self, ask: Ask) -> Answer {
-        let tenant = self.tenant.clone();
-        tokio::task::spawn_blocking(move || act(&tenant, 0, ask, unix_now())).await.unwrap()
+        let administration = self.tenant.administration.clone();
+        tokio::task::spawn_blocking(move || administration.act(0, ask, unix_now())).await.unwrap()
     }
 
     pub(crate) async fn token(&self, role: Role) -> Token {

@@ -4,7 +4,7 @@
 use super::harness::{DEADLINE, Edge, Identity, Tls, code, until};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::StatusCode;
-use landbridge_tenant::admin::Ask;
+use landbridge_tenant_core::administration::request::Ask;
 use landbridge_tenant_rules::relay::AgentView;
 use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::enroll::Role;
@@ -116,7 +116,7 @@ fn honest(edge: &Edge, tls: Tls) -> tokio::task::JoinHandle<()> {
 
 fn links_of(edge: &Edge, identity: &Identity) -> usize {
     let view = |view: &AgentView| (view.agent == identity.agent).then_some(view.links);
-    edge.tenant.attend.agents().iter().find_map(view).unwrap_or(0)
+    edge.tenant.agents.connected().iter().find_map(view).unwrap_or(0)
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn only_an_approved_pta_agent_that_speaks_websocket_13_is_let_in() {
         let (_, head) = asked(&edge, &identity, SOUND).await.unwrap();
         assert!(head.starts_with("http/1.1 403 "), "revoked: {head}");
     }
-    assert!(edge.tenant.attend.agents().is_empty());
+    assert!(edge.tenant.agents.connected().is_empty());
 }
 
 #[tokio::test]

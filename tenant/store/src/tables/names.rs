@@ -2,6 +2,7 @@
 //! Neighbours: `ingest` writes, `directory` looks up.
 
 use crate::{Reading, StoreError, Writing, stamps};
+use landbridge_tenant_rules::names::{Whose, folded};
 use uuid::Uuid;
 
 /// The names the account signs in with, and those it had `before`.
@@ -60,4 +61,14 @@ pub fn ambiguous(connection: &Reading<'_>, limit: u32) -> Result<Vec<(String, i6
     )?;
     let rows = statement.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whose sign-in name this is, as typed.
+pub fn whose(reading: &Reading<'_>, name: &str) -> Result<Whose, StoreError> {
+    let Some(folded) = folded(name) else { return Ok(Whose::Nobody) };
+    Ok(match holders(reading, &folded)?.as_slice() {
+        [] => Whose::Nobody,
+        [one] => Whose::One(*one),
+        _ => Whose::Ambiguous,
+    })
 }

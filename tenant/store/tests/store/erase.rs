@@ -1,5 +1,5 @@
 //! Erasure, by what is left in the files.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(clippy::print_stdout)]
 
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_store::erase::due_before;

@@ -3,3 +3,4 @@
 
 mod database;
 mod erase;
+mod policies;

@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::authority::Authority;
 use crate::command::Backup;
 use crate::command::backup::backup;
 use crate::config::template;
-use crate::key_file;
 use landbridge_crypto::seal::{SealKey, SealKeys};
+use landbridge_host::key_file;
+use landbridge_tenant_core::agents::authority::Authority;
 use landbridge_tenant_fixture;
 use landbridge_tenant_fixture::{NOW, Tenant, keys, object, user};
 use landbridge_tenant_store::tables::digests;
@@ -151,7 +151,8 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
     }
     let config = Config::load(&place.config()).unwrap();
     let restored =
-        Store::open(&config.database(), crate::keys::seal_keys(&config.seal_keys, us()).unwrap()).unwrap();
+        Store::open(&config.database(), crate::keys::seal_keys(&config.seal_keys, own_uid()).unwrap())
+            .unwrap();
     assert_eq!(restored.tenant().id, before.id);
     assert_ne!(restored.tenant().generation, before.generation);
     let spent =
