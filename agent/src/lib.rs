@@ -3,6 +3,24 @@
 //!
 //! What is absent: anything that talks to a domain controller or knows a password or a digest, and any place that
 //! trusts a certificate authority other than the tenant's own.
+//!
+//! # Files
+//!
+//! - `lib.rs`: this list
+//! - `error.rs`: what goes wrong between an agent and its tenant, and who must act
+//! - `log.rs`: the log on standard error; `sspi` and similar libraries are silenced at every level
+//! - `config.rs`: how a configuration file is read, and the settings that both agents have
+//! - `key.rs`: files that hold secrets: mode 0600, or refused
+//! - `token.rs`: where a one-time token is read from
+//! - `tls.rs`: TLS that trusts the tenant's CA alone, pinned at enrolment
+//! - `dial.rs`: TCP, directly or through a proxy, then TLS with the tenant
+//! - `http.rs`: one request, one bounded response, on a connection that is kept
+//! - `identity.rs`: names, certificate, roots and key on disk, replaced as a whole
+//! - `enroll.rs`: from a one-time token to an identity: all of it, or nothing
+//! - `renew.rs`: when to renew (pure), and the renewal itself
+//! - `status.rs`: the status file of a running daemon
+//! - `discover.rs`: the domain controllers that DNS names
+//! - `backoff.rs`: the delay before the next attempt (pure)
 
 pub mod backoff;
 pub mod config;

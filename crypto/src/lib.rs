@@ -5,6 +5,26 @@
 //! [`bearer`] for the secrets that it hands out, [`envelope`] for a password on its way to an agent.
 //!
 //! What is absent: sockets, files, clocks, logs, serialisation; any way to read an NT hash.
+//!
+//! # Files
+//!
+//! - `lib.rs`: this list
+//! - `secret.rs`: secret bytes and passwords: lent to a closure, never returned
+//! - `hex.rs`: hexadecimal digits of secrets, computed without a table
+//! - `drs_secret.rs`: removes the two layers of encryption that a DC puts around a password attribute
+//! - `nt_hash.rs`: the NT hash, and the one form in which the derivation accepts it
+//! - `derivation.rs`: one PBKDF2-HMAC-SHA256 derivation on HMAC midstates
+//! - `derivation/constants.rs`: the constants of SHA-256
+//! - `derivation/under_way.rs`: derivations side by side on one thread; they start and finish independently
+//! - `derivation/processor.rs`: which instructions the processor has, and the calls into code compiled for them
+//! - `derivation/streams.rs`: the iterations on the SHA extensions, two derivations at a time
+//! - `derivation/portable.rs`: the iterations in plain Rust that the compiler vectorises, 8 or 16 at a time
+//! - `salted_digest.rs`: the digest: derive, print, parse, verify a password
+//! - `lanes.rs`: many digests side by side: derived or verified
+//! - `envelope.rs`: HPKE around a password on its way to one agent, and the key that authenticates the agent's
+//!   verdict
+//! - `seal.rs`: encryption at rest, bound to table, row and column
+//! - `bearer.rs`: one-time tokens and application credentials, stored as hashes
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 

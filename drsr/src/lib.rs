@@ -3,7 +3,37 @@
 //! Kerberos authenticators it makes; nothing here depends on it.)
 //!
 //! `rpc` knows nothing of DRS, `drs` nothing of PDUs; `replica` joins them. Before it on the road: the DC.
-//! After it: `phs::pull`, which owns the sockets.
+//! After it: `phs::read::pull`, which owns the sockets.
+//!
+//! # Files
+//!
+//! - `lib.rs`: this list
+//! - `error.rs`: what goes wrong between drsr and a DC, and who must act
+//! - `rpc.rs`: the half that knows DCE/RPC and nothing of DRS
+//! - `rpc/line.rs`: where bytes are requested from the caller, who does the IO: an async function without an
+//!   executor
+//! - `rpc/ndr.rs`: NDR reader that checks every count against the bytes present, and NDR writer
+//! - `rpc/pdu.rs`: the PDUs, every length checked
+//! - `rpc/epm.rs`: the endpoint mapper: the port of the replication interface
+//! - `rpc/keytab.rs`: keytab files: read, never written
+//! - `rpc/krb_error.rs`: a KDC's error message, decoded to name who must act
+//! - `rpc/security.rs`: Kerberos and NTLM through `sspi`; the package is named, never negotiated
+//! - `rpc/wrap.rs`: opens Kerberos-sealed answers and checks their sequence number
+//! - `rpc/association.rs`: bind, authenticate, call; call id, context, flags, fragment order and bounds
+//! - `rpc/association/server.rs`: a server in memory, for tests only: valid PDUs, and PDUs that must be refused
+//! - `drs.rs`: the half that knows DRS and nothing of PDUs
+//! - `drs/bind.rs`: DRSBind and the capabilities of both sides
+//! - `drs/cursor.rs`: the DC's cookie, byte for byte, and the up-to-dateness vector
+//! - `drs/attribute.rs`: the attributes that are requested, their OIDs and types
+//! - `drs/name.rs`: resolves an account's name to an object (DRSCrackNames)
+//! - `drs/request.rs`: GetNCChanges V8: pages and single objects
+//! - `drs/dsname.rs`: DSNAME
+//! - `drs/prefix_table.rs`: attids to OIDs through the reply's own table
+//! - `drs/reply.rs`: decodes GetNCChanges V6; every other version is named and refused
+//! - `drs/page.rs`: attids become attributes, bytes become values; an object that cannot be read is quarantined
+//! - `drs/change.rs`: the content of a page: changes, links, a sealed NT hash
+//! - `drs/refusal.rs`: a DC's error codes, and who must act
+//! - `replica.rs`: one session with one DC, from the port to the pages: the machine that a caller drives
 
 // Peers' numbers are converted where it can be seen to fit, or refused.
 #![warn(clippy::as_conversions)]

@@ -2,9 +2,9 @@
 //! Secrets are named by file and never stand in it. Errors name file, line and column.
 //! Neighbours: `main` reads it, `pull` is given its directory.
 
-use crate::guard::Guard;
-use crate::pull::{Authentication, Controller, Credential, Directory, Keytab};
-use crate::schedule::Rules;
+use crate::cycle::guard::Guard;
+use crate::daemon::schedule::Rules;
+use crate::read::pull::{Authentication, Controller, Credential, Directory, Keytab};
 use crate::scope::Scope;
 pub use landbridge_agent::config::ConfigError;
 use landbridge_agent::config::{self, Log, parsed};
@@ -136,7 +136,7 @@ impl Default for ScheduleConfig {
 }
 
 impl ScheduleConfig {
-    /// As [`schedule`](crate::schedule) takes it.
+    /// As [`schedule`](crate::daemon::schedule) takes it.
     pub fn rules(&self) -> Rules {
         let hours = u64::from(self.full_compare_hours);
         Rules { poll: self.poll, full: (hours > 0).then(|| Duration::from_secs(hours * 3600)) }

@@ -8,21 +8,25 @@
 
 mod courier;
 mod entries;
+pub mod guard;
+pub mod job;
+pub mod rehash;
+pub mod send;
 mod sweep;
 
-use crate::directory::Singles;
+use self::guard::Guard;
+use self::rehash::Derivers;
+use self::send::Tenant;
 use crate::error::PhsError;
-use crate::guard::Guard;
+use crate::mirror::watermark::{self, Plan, Saved, Verdict, WhyFull};
 use crate::mirror::{Bounds, Mirror, StateError};
-use crate::privileged;
 use crate::progress::Witness;
-use crate::pull::{PullError, Reading};
+use crate::qualify::privileged;
 use crate::qualify::{self, Batch, Rules};
-use crate::rehash::Derivers;
+use crate::read::pull::{PullError, Reading};
+use crate::read::session::Singles;
 use crate::scope::Scope;
-use crate::send::Tenant;
 use crate::stop::Stop;
-use crate::watermark::{self, Plan, Saved, Verdict, WhyFull};
 use courier::Courier;
 use courier::NAMED;
 pub use courier::{Difference, Sign};

@@ -1,19 +1,22 @@
 //! Cycle after cycle, when the schedule says so, until somebody wishes to stop. A failure is written down and tried again;
 //! only a state that cannot be gone on with ends it.
-//! Neighbours: [`super::schedule`] says when, [`super::watch`] wakes, [`super::job`] does it, [`super::status`] tells.
+//! Neighbours: [`schedule`] says when, `read::watch` wakes, `cycle::job` does it, [`status`] tells.
 
+pub mod confirm;
+pub mod metrics;
+pub mod schedule;
+pub mod status;
+
+use self::schedule::{Ended, Schedule, Work};
+use self::status::{Board, Status, act};
 use crate::config::Config;
-use crate::confirm;
 use crate::cycle;
+use crate::cycle::job::{self, Done, Job, Kept};
 use crate::error::{PhsError, Who};
-use crate::job::{self, Done, Job, Kept};
-use crate::metrics;
 use crate::mirror::{Mirror, StateError};
 use crate::progress::{Lines, Witness};
-use crate::schedule::{Ended, Schedule, Work};
-use crate::status::{Board, Status, act};
+use crate::read::watch::{Seen, watch};
 use crate::stop::Stop;
-use crate::watch::{Seen, watch};
 use landbridge_agent::backoff::chance;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

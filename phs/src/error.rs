@@ -3,7 +3,7 @@
 
 use crate::config::ConfigError;
 use crate::mirror::StateError;
-use crate::pull::PullError;
+use crate::read::pull::PullError;
 use landbridge_agent::AgentError;
 use landbridge_drsr::Error as DrsrError;
 use landbridge_wire::frame::FrameError;

@@ -2,9 +2,9 @@
 //! single objects.
 #![allow(clippy::unwrap_used)]
 
-use crate::directory::Singles;
 use crate::error::PhsError;
-use crate::pull::ObjectId;
+use crate::read::pull::ObjectId;
+use crate::read::session::Singles;
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{

@@ -1,10 +1,10 @@
 //! `landbridge-phs`: the command line. Reads the one clock, raises the stop, prints results on standard output;
 //! everything else happens in the library.
 
-mod commands;
-
 use clap::{Parser, Subcommand};
-use commands::{Enroll, Once};
+use landbridge_phs::command::enroll::Enroll;
+use landbridge_phs::command::once::Once;
+use landbridge_phs::command::{run as daemon, show, status};
 use landbridge_phs::config::Config;
 use landbridge_phs::error::PhsError;
 use landbridge_phs::progress::Screen;
@@ -141,12 +141,12 @@ fn run(command_line: &CommandLine) -> Result<u8, PhsError> {
         .map_err(|_| PhsError::Defect("logging was set up twice"))?;
     match &command_line.command {
         Command::Enroll(enroll) => enroll.run(&config),
-        Command::Check { objects: true, json } => commands::check_objects(&config, *json),
-        Command::Check { objects: false, json } => commands::check(&command_line.config, &config, *json),
+        Command::Check { objects: true, json } => show::check_objects(&config, *json),
+        Command::Check { objects: false, json } => show::check(&command_line.config, &config, *json),
         Command::Once(once) => once.run(&config, &screen),
-        Command::Run => commands::run(&command_line.config, config),
-        Command::Explain { who, json } => commands::explain(&config, who, *json),
-        Command::Status { json } => commands::status(&config, *json),
+        Command::Run => daemon::run(&command_line.config, config),
+        Command::Explain { who, json } => show::explain(&config, who, *json),
+        Command::Status { json } => status::status(&config, *json),
     }
 }
 

@@ -8,13 +8,14 @@ mod links;
 mod objects;
 mod scope;
 mod sweep;
+pub mod watermark;
 
 pub use links::Told;
 pub use objects::{Kind, Object, Sent};
 pub use scope::{ADMINISTRATOR, Bounds, KRBTGT, MACHINES, PROTECTED_USERS, Place};
 pub use sweep::Leaving;
 
-use crate::watermark::Saved;
+use self::watermark::Saved;
 use landbridge_agent::key::{self, FileError};
 use rusqlite::backup::StepResult;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
@@ -27,7 +28,7 @@ use uuid::Uuid;
 
 /// The schema that this build writes.
 const SCHEMA_VERSION: i64 = 2;
-const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA: &str = include_str!("mirror/schema.sql");
 /// The database's name under the state directory.
 pub const FILE: &str = "state.db";
 const LOCK: &str = "lock";

@@ -9,17 +9,19 @@
 //! Before it on the road: `directory`. After it: `rehash`, `send`.
 
 mod place;
+pub mod privileged;
 mod standing;
+pub mod translate;
 
 pub use place::look_up;
 pub use standing::{Outside, Standing, learn_whole, standing};
 
-use crate::directory::Singles;
+use self::translate::Odd;
 use crate::error::PhsError;
 use crate::mirror::{Bounds, Kind, Mirror, Object, Place, Sent};
-use crate::pull::ObjectId;
+use crate::read::pull::ObjectId;
+use crate::read::session::Singles;
 use crate::scope::Scope;
-use crate::translate::{self, Odd};
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Value};
 use landbridge_drsr::drs::change::{Change, Page, SealedNtHash, Sid};

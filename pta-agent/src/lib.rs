@@ -3,6 +3,27 @@
 //!
 //! The order of the road: [`link`] carries, [`session`] correlates, [`unseal`] opens, [`validate`] asks the directory.
 //! What is absent: a listening socket, a store of passwords, and any way to reach the replication client.
+//!
+//! # Files
+//!
+//! - `main.rs`: the command line: the only clock, the stop signal, results on standard output
+//! - `commands.rs`: what each command does
+//! - `lib.rs`: this list
+//! - `config.rs`: the configuration, checked as a whole
+//! - `error.rs`: what stops the agent, who must act, the exit status
+//! - `link.rs`: the connections to the tenant's nodes: dialled, kept, drained
+//! - `link/converse.rs`: one connection, from the first packet to the last
+//! - `session.rs`: the messages of one connection: correlates, expires, opens an id once (pure)
+//! - `session/seen.rs`: which deliveries were opened before
+//! - `unseal.rs`: the only user of the private envelope key
+//! - `validate.rs`: the only module that connects to the directory
+//! - `validate/config.rs`: the section `[directory]`
+//! - `validate/trust.rs`: which certificates of domain controllers are trusted
+//! - `validate/discover.rs`: the domain controllers: named in the configuration, or found by DNS
+//! - `validate/controller.rs`: one domain controller: kept connections, one bind at a time on each
+//! - `validate/verdict.rs`: what an answer to a bind means (pure)
+//! - `validate/check.rs`: the preflight of the directory
+//! - `status.rs`: the status of the running agent
 
 pub mod config;
 pub mod error;

@@ -1,4 +1,103 @@
 //! What the tests, the demo and the benchmarks share. Nothing here is shipped.
+//!
+//! # Files
+//!
+//! - `src/lib.rs`: this list
+//! - `src/lab/mod.rs`: the lab: a real domain on loopback, the real programs, and functions to drive them
+//! - `src/lab/error.rs`: what keeps a lab from being made, and who must act
+//! - `src/lab/program.rs`: runs programs and keeps what they print
+//! - `src/lab/watchdog.rs`: ends every process of a lab when the process that made the lab ends
+//! - `src/lab/address.rs`: loopback addresses for labs side by side
+//! - `src/lab/certificates.rs`: the domain's CA and the DC's certificate
+//! - `src/lab/population.rs`: people and passwords, computed from an index
+//! - `src/lab/recipe.rs`: makes a domain's files once and keeps them as a tar
+//! - `src/lab/domain.rs`: one running Samba AD DC
+//! - `src/lab/second.rs`: a second DC that lags for as long as a test wants
+//! - `src/lab/edits.rs`: what an administrator does to the domain while it runs
+//! - `src/lab/tenant.rs`: a real tenant
+//! - `src/lab/phs.rs`: a real phs
+//! - `src/lab/pta_agent.rs`: a real pta-agent
+//! - `src/lab/fake_dns.rs`: a DNS server that knows one domain's controllers
+//! - `src/lab/lying_agent.rs`: an agent that lies, with a real identity
+//! - `src/lab/application.rs`: an application that signs people in
+//! - `src/lab/trial.rs`: how long a trial is, and its seed
+//! - `src/lab/small_disk.rs`: the full disk of the tests
+//! - `src/lab/silence.rs`: the search for secrets in everything that was written
+//! - `src/oracle.rs`: what must hold for any bytes at all
+//! - `src/oracle/digest_text.rs`: for the text of a digest
+//! - `src/oracle/drs_secret.rs`: for a sealed password attribute, compared with a second implementation
+//! - `src/oracle/enrolment.rs`: for tokens, enrolments, certificates
+//! - `src/oracle/krb_error.rs`: for a KDC's error messages, which arrive before authentication
+//! - `src/oracle/wire_frames.rs`: for frames
+//! - `src/oracle/pdu.rs`: for fragments
+//! - `src/oracle/ndr_reply.rs`: for replication replies
+//! - `src/oracle/prefix_table.rs`: for prefix tables
+//! - `src/oracle/usn_answer.rs`: for answers about the rootDSE
+//! - `src/bin/demo/main.rs`: `make demo`: its board, and the first act, by digests
+//! - `src/bin/demo/scope.rs`: the scope in the demo
+//! - `src/bin/demo/agents.rs`: the second act, by agents
+//! - `src/bin/bench/main.rs`: `make bench`: this project beside the alternatives, as ratios in one run
+//! - `src/bin/bench/derivations.rs`: derivations a second on one core
+//! - `ring/src/main.rs`: derivations by ring, which is kept out of the workspace
+//! - `src/bin/bench/signins.rs`: sign-ins by digest beside bare derivations
+//! - `src/bin/bench/pta.rs`: sign-ins through tenant and agent, beside bare binds
+//! - `src/bin/bench/ingest.rs`: the tenant alone receives uploads, beside SQLite alone
+//! - `src/bin/bench/sync.rs`: a domain read and synchronised beside Samba's own client
+//! - `src/bin/bench/strong.rs`: a whole sync with the costly profile, beside bare derivations
+//! - `src/bin/bench/changes.rs`: what a change costs
+//! - `src/bin/bench/programs.rs`: sizes, starts, memory
+//! - `src/bin/bench/proc.rs`: CPU, memory and bytes, as the kernel counts them
+//! - `src/bin/bench/report.rs`: medians and spreads, as tables and as a chart
+//! - `tests/documents.rs`: line width, links, and a row for every command, flag and configuration key
+//! - `tests/offline.rs`: hostile bytes without a lab: corpora, crashes, mutated captures
+//! - `tests/lab.rs`: the lab keeps its own promises
+//! - `tests/scope.rs`: which accounts are carried, tested with a real domain
+//! - `tests/identity.rs`: an identity over time at a real tenant
+//! - `tests/pta/main.rs`: pass-through authentication, end to end: the list of tests
+//! - `tests/pta/stage.rs`: a domain, a tenant and agents of a test's own
+//! - `tests/pta/verdicts.rs`: every verdict of a domain controller, beside a bare bind
+//! - `tests/pta/joined.rs`: session and relay joined in memory, under simulated time
+//! - `tests/pta/joined/world.rs`: one world: what is requested, what is true, what must hold
+//! - `tests/pta/joined/agent.rs`: an agent of that world, honest or not
+//! - `tests/pta/joined/troubles.rs`: faults of the connection: lost, doubled, late, reordered, forged
+//! - `tests/pta/joined/dice.rs`: chance from a seed
+//! - `tests/pta/kills.rs`: forty agents, of which one dies every two seconds
+//! - `tests/pta/times.rs`: refusals are not told apart by their time
+//! - `tests/pta/silence.rs`: everything that tenant and agents wrote, searched for secrets
+//! - `tests/pta/outages.rs`: agents killed and frozen, the tenant and the DC gone and back
+//! - `tests/pta/ways.rs`: through a proxy, over IPv6, to a second controller, to a pinned one
+//! - `tests/pta/attacks.rs`: identities used twice, agents revoked, controllers that must not be trusted
+//! - `tests/pta/lockout.rs`: guesses from outside lock no account inside
+//! - `tests/road/main.rs`: password hash sync, end to end: the list of tests
+//! - `tests/road/stage.rs`: shared domains, a tenant and a phs for one test, sign-ins of all accounts
+//! - `tests/road/everyone.rs`: every password of a domain, and every wrong one
+//! - `tests/road/life.rs`: what happens to accounts in AD, and what the tenant makes of it
+//! - `tests/road/lockout.rs`: what a guesser sees
+//! - `tests/road/directory_refusals.rs`: every way in which a DC refuses
+//! - `tests/road/preflight.rs`: what `check` finds, and DCs that DNS names
+//! - `tests/road/tenant_refusals.rs`: every way in which tenant and phs do not fit together
+//! - `tests/road/objects.rs`: groups, contacts, fine-grained policies and every attribute, from the directory to
+//!   the tenant
+//! - `tests/road/scoped.rs`: accounts that enter and leave by OU, group and filter; the limit on removals at a time
+//! - `tests/road/continuous.rs`: the daemon: changes in force within a moment, failures reported and over
+//! - `tests/road/backup.rs`: a lost tenant restored from its backup; applications that see a certificate of the
+//!   administrator's
+//! - `tests/road/bad_input.rs`: files, disks, frames and clocks that are wrong
+//! - `tests/road/kills.rs`: each program killed in the middle of a sync
+//! - `tests/road/restored.rs`: backups put back, at either end
+//! - `tests/road/other_controller.rs`: one DC after another, and one that lags
+//! - `tests/road/memory.rs`: the memory of phs does not grow with the accounts
+//! - `tests/road/soak.rs`: every kind of change at random while phs, tenant and DC are killed at random
+//! - `tests/road/soak/deeds.rs`: what an administrator does all day, drawn from a seed
+//! - `tests/road/soak/agreement.rs`: whether tenant and domain agree, account by account and password by password
+//! - `tests/road/silence.rs`: everything that was written, searched for secrets
+//! - `tests/structure/main.rs`: the shape of the workspace: the list of tests
+//! - `tests/structure/arrows.rs`: which crate may name or reach which
+//! - `tests/structure/map.rs`: `ARCHITECTURE.md` and the lists of files in each `lib.rs`
+//! - `tests/structure/source.rs`: Rust source as tokens, without comments, strings and tests
+//! - `tests/structure/circles.rs`: no circle of files in a crate, one form of modules
+//! - `tests/structure/words.rs`: names that are not used
+//! - `tests/structure/contents.rs`: which file may hold what: sockets, NT hashes, `unsafe`
 
 pub mod lab;
 pub mod oracle;

@@ -5,6 +5,17 @@
 //! the frame's head, before its payload is looked at.
 //!
 //! What is absent: sockets, clocks, storage, and any way to name an NT hash.
+//!
+//! # Files
+//!
+//! - `lib.rs`: this list
+//! - `version.rs`: the version that this build speaks
+//! - `bounded.rs`: texts, lists and blobs whose bound is checked while they are read
+//! - `frame.rs`: one message as bytes; errors never repeat the payload
+//! - `enroll.rs`: tokens, enrolment, renewal
+//! - `upload.rs`: hello, offer, upload, receipt
+//! - `signin.rs`: a sign-in sent to an agent, its verdict, and the messages that keep the connection open
+//! - `problem.rs`: how the tenant refuses a request, and who must act
 
 // Peers' numbers are converted where it can be seen to fit, or refused.
 #![warn(clippy::as_conversions)]

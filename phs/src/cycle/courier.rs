@@ -3,13 +3,13 @@
 //! Neighbours: `super` hands batches over, `rehash` derives, `send` has the sockets.
 
 use super::{Order, Tally};
+use crate::cycle::rehash::{Derivers, Work};
+use crate::cycle::send::Tenant;
 use crate::error::PhsError;
 use crate::mirror::{Mirror, Sent};
 use crate::progress::Witness;
+use crate::qualify::translate;
 use crate::qualify::{Batch, Draft};
-use crate::rehash::{Derivers, Work};
-use crate::send::Tenant;
-use crate::translate;
 use landbridge_drsr::drs::change::Sid;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{

@@ -3,8 +3,8 @@
 
 use super::{Cycle, PLACES};
 use crate::error::PhsError;
-use crate::pull::{ObjectId, Reading};
 use crate::qualify;
+use crate::read::pull::{ObjectId, Reading};
 use landbridge_drsr::drs::change::Progress;
 
 impl Cycle<'_> {

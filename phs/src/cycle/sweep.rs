@@ -4,8 +4,8 @@
 
 use super::courier::Courier;
 use super::{Cycle, HELD, SWEEP};
+use crate::cycle::guard;
 use crate::error::PhsError;
-use crate::guard;
 use crate::mirror::Leaving;
 use crate::qualify::{self, Batch, Rules};
 use uuid::Uuid;

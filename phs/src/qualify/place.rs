@@ -2,11 +2,11 @@
 //! Neighbours: `super` calls it for every change of a page; `mirror::scope` looks up with it who is where.
 
 use super::Desk;
-use crate::directory::Singles;
 use crate::error::PhsError;
 use crate::mirror::{Kind, Mirror, Object, Sent};
-use crate::pull::ObjectId;
-use crate::translate;
+use crate::qualify::translate;
+use crate::read::pull::ObjectId;
+use crate::read::session::Singles;
 use landbridge_drsr::drs::attribute::{Attribute, Value};
 use landbridge_drsr::drs::change::{Change, Linked};
 use tracing::warn;

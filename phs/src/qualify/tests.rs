@@ -4,7 +4,7 @@
 use super::*;
 use crate::fixture::{Dc, Telling, domain, guid, link, link_stamp, page as told, stamp};
 use crate::mirror::tests::directory;
-use crate::privileged::protected_groups;
+use crate::qualify::privileged::protected_groups;
 use landbridge_drsr::drs::attribute::Class;
 use landbridge_drsr::drs::change::{Link, Linked, Progress, Quarantined};
 
@@ -420,8 +420,10 @@ fn the_groups_within_protected_groups_are_learnt_before_any_page() {
         .holds(500, || Telling::user(500))
         .holds(1105, || Telling::user(1105));
     let mut bench = Bench::new(dc);
-    crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope, false, &|| Ok(()))
-        .unwrap();
+    crate::qualify::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope, false, &|| {
+        Ok(())
+    })
+    .unwrap();
     bench.resolve();
     let batch = bench.page(vec![Telling::user(1105)], vec![]);
     assert_eq!(drafts(&batch), [(1105, Presence::Privileged, 0, false)]);
@@ -437,8 +439,15 @@ fn a_controller_that_lags_behind_makes_nobody_less_privileged_but_a_full_compare
     bench.page(vec![Telling::group(512), Telling::user(1105), Telling::user(1106)], vec![]);
     bench.page(vec![], vec![link(512, 1105, true)]);
     let mut privileged = |full| {
-        crate::privileged::learn(&bench.mirror, &mut bench.dc, &domain(), &bench.scope, full, &|| Ok(()))
-            .unwrap();
+        crate::qualify::privileged::learn(
+            &bench.mirror,
+            &mut bench.dc,
+            &domain(),
+            &bench.scope,
+            full,
+            &|| Ok(()),
+        )
+        .unwrap();
         bench.resolve();
         [1105, 1106].map(|rid| {
             let object = bench.mirror.object(guid(rid)).unwrap().unwrap();

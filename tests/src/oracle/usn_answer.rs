@@ -1,7 +1,7 @@
 //! What anybody on the way to a DC may answer to the question about the rootDSE: it is the same however the bytes come, what
 //! is told stands in it, and it ends.
 
-use landbridge_phs::root_dse::{Answer, MAX_MESSAGE, highest_usn};
+use landbridge_phs::read::root_dse::{Answer, MAX_MESSAGE, highest_usn};
 
 /// Takes the first byte as the number of the question, and the others as the answer.
 pub fn usn_answer(data: &[u8]) {

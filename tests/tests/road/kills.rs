@@ -1,7 +1,7 @@
 //! Each program killed in the middle of a sync, and started again: nothing is lost, nothing is done twice.
 
 use crate::stage::{Road, own_domain, shared_domain};
-use landbridge_phs::watermark;
+use landbridge_phs::mirror::watermark;
 use landbridge_tests::lab::PhsSettings;
 use landbridge_tests::lab::program::{Running, wait_until};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};

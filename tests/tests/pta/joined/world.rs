@@ -4,7 +4,7 @@ use super::agent::{Agent, Conduct, Conn};
 use super::dice::Dice;
 use landbridge_crypto::secret::Password;
 use landbridge_pta_agent::session::{Session, Settled};
-use landbridge_tenant::relay::{Alarm, Asked, Event, Facts, Link, NoAnswer, Output, PATIENCE, Relay};
+use landbridge_tenant_rules::relay::{Alarm, Asked, Event, Facts, Link, NoAnswer, Output, PATIENCE, Relay};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::frame;
 use landbridge_wire::signin::{FromAgent, FromTenant, Hello, MAX_MESSAGE, Verdict};

@@ -1,0 +1,310 @@
+//! The preflight: every prerequisite in order, and for each that fails what to do. Changes nothing.
+//! Neighbours: `main` prints the lines; `controllers` looks at each DC, `account` at what the account can do besides;
+//! the same parts do the work in `cycle`.
+
+mod account;
+mod controllers;
+mod descriptor;
+
+use crate::config::{Config, ConfigError};
+use crate::cycle::send::Tenant;
+use crate::error::PhsError;
+use crate::mirror::{self, Mirror};
+use crate::read::discover;
+use crate::read::pull::{Authentication, Connection, ObjectId};
+use crate::read::session::{Session, Singles};
+use controllers::{Look, Wrong};
+use landbridge_agent::Identity;
+use landbridge_agent::renew::{self, Due};
+use landbridge_drsr::drs::change::Sid;
+use landbridge_wire::bounded::Text;
+use landbridge_wire::upload::Hello;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use uuid::Uuid;
+
+/// MiB: the mirror of a million objects, and its log while it is written.
+const ENOUGH: u64 = 512;
+
+/// One prerequisite.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub what: &'static str,
+    /// Whether it is as it must be.
+    pub ok: bool,
+    /// What was found; if it fails, with what to do.
+    pub detail: String,
+    /// If it fails, the exit status that `once` would end with.
+    #[serde(skip)]
+    pub exit_code: u8,
+}
+
+/// How the tenant is asked, once an identity is there.
+pub type Asking<'a> = dyn FnMut(&Identity) -> Result<Box<dyn Tenant>, PhsError> + 'a;
+
+/// Looks at everything that a cycle needs, and that the account can do no more. `now` says seconds since 1970.
+pub fn check(
+    file: &Path,
+    config: &Config,
+    instance: Uuid,
+    now: fn() -> i64,
+    asking: &mut Asking<'_>,
+) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    findings.local(file, config);
+    let identity = findings.identity(config, now());
+    findings.proxy(config);
+    let domain: Option<Sid> = identity.as_ref().and_then(|identity| identity.domain_sid.parse().ok());
+    if let Some(connection) = findings.controllers(config, domain.as_ref(), now) {
+        findings.directory(config, connection, domain.as_ref());
+    }
+    if let Some(identity) = &identity {
+        findings.tenant(identity, instance, asking);
+    }
+    findings.0
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, what: &'static str, detail: impl Into<String>) {
+        self.0.push(Finding { what, ok: true, detail: detail.into(), exit_code: 0 });
+    }
+
+    fn fail(&mut self, what: &'static str, error: impl Into<PhsError>) {
+        let error = error.into();
+        let detail = format!("{error} ({})", error.who());
+        self.0.push(Finding { what, ok: false, detail, exit_code: error.exit_code() });
+    }
+
+    fn unfit(&mut self, what: &'static str, detail: String, exit_code: u8) {
+        self.0.push(Finding { what, ok: false, detail, exit_code });
+    }
+
+    fn local(&mut self, file: &Path, config: &Config) {
+        match std::fs::metadata(file).map(|about| about.mode()) {
+            // Whoever writes it says which machine is given a ticket, and where digests go.
+            Ok(mode) if mode & 0o022 != 0 => {
+                let todo = format!("run `chmod go-w {}`", file.display());
+                let mode = mode & 0o7777;
+                let detail = format!("{}: mode {mode:04o} lets others write it: {todo}", file.display());
+                self.unfit("configuration", detail, 3);
+            }
+            Ok(_) | Err(_) => self.ok("configuration", file.display().to_string()),
+        }
+        let secret = &config.directory.secret;
+        match secret.read() {
+            Ok(_) => self.ok("credential", secret.path().display().to_string()),
+            Err(error) => self.fail("credential", error),
+        }
+        let state = &config.state_directory;
+        if !state.exists() {
+            return self.unfit("state", format!("{}: not there yet: `enroll` makes it", state.display()), 3);
+        }
+        if let Err(error) = landbridge_agent::key::check_private_directory(state) {
+            return self.fail("state", ConfigError::from(error));
+        }
+        self.disk(state);
+        match Mirror::scratch(state) {
+            Ok(mirror) => match (mirror.saved(), mirror.quarantined()) {
+                (Ok(saved), Ok(quarantined)) => {
+                    let position = if saved.is_some() { "a cursor is stored" } else { "no cursor yet" };
+                    let path = state.join(mirror::FILE);
+                    let number = quarantined.len();
+                    self.ok(
+                        "state",
+                        format!("{}: {position}, {number} objects in quarantine", path.display()),
+                    );
+                    for (guid, why) in quarantined.iter().take(10) {
+                        self.ok("quarantine", format!("{guid}: {why}"));
+                    }
+                }
+                (Err(error), _) | (_, Err(error)) => self.fail("state", error),
+            },
+            Err(error) => self.fail("state", error),
+        }
+    }
+
+    fn disk(&mut self, state: &Path) {
+        // A file system that does not say is left to the first write.
+        let Ok(disk) = rustix::fs::statvfs(state) else { return };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
+        if free < ENOUGH {
+            let detail = format!("{free} MiB free at {}: make room for {ENOUGH}", state.display());
+            return self.unfit("disk", detail, 8);
+        }
+        self.ok("disk", format!("{free} MiB free at {}", state.display()));
+    }
+
+    fn proxy(&mut self, config: &Config) {
+        match (config.tenant.open(), &config.tenant.proxy) {
+            (Ok(_), Some(proxy)) => self.ok("proxy", format!("the tenant is asked through {proxy}")),
+            (Ok(_), None) => self.ok("proxy", "none: the tenant is asked directly"),
+            (Err(error), _) => self.fail("proxy", error),
+        }
+    }
+
+    fn identity(&mut self, config: &Config, now: i64) -> Option<Identity> {
+        let identity = match Identity::load(&config.state_directory) {
+            Ok(identity) => identity,
+            Err(error) => {
+                self.fail("identity", error);
+                return None;
+            }
+        };
+        self.ok("identity", format!("agent {} of {} at {}", identity.agent, identity.domain, identity.url));
+        if !identity.domain.eq_ignore_ascii_case(&config.directory.domain) {
+            let (enrolled, configured) = (identity.domain.clone(), config.directory.domain.clone());
+            self.fail("domain", PhsError::OtherDomain { enrolled, configured });
+        }
+        let hours = identity.not_after.saturating_sub(now) / 3600;
+        match renew::due(identity.not_before, identity.not_after, now, 0.0) {
+            Due::NotBefore(_) | Due::Now => self.ok("certificate", format!("{hours} hours left")),
+            Due::Alarm => {
+                let detail = format!("{hours} hours left: renewals fail; `once` logs why");
+                self.unfit("certificate", detail, 6);
+            }
+            Due::Ended(_) => self.ok("certificate", "over; the next `once` renews it"),
+            Due::Over(seconds) => {
+                self.fail(
+                    "certificate",
+                    landbridge_agent::AgentError::CertificateOver { days: seconds / 86_400 },
+                );
+            }
+        }
+        Some(identity)
+    }
+
+    fn controllers(&mut self, config: &Config, domain: Option<&Sid>, now: fn() -> i64) -> Option<Connection> {
+        if !config.schedule.watch {
+            let poll = config.schedule.poll.as_secs();
+            self.ok("watch", format!("off: `run` looks every {poll} s"));
+        }
+        let directory = &config.directory;
+        let known = match discover::controllers(directory) {
+            Ok(known) => known,
+            Err(error) => {
+                self.fail("dns", error);
+                return None;
+            }
+        };
+        let by_dns = directory.controllers.is_empty();
+        if by_dns {
+            let names: Vec<&str> = known.iter().map(|one| one.name.as_str()).collect();
+            self.ok("dns", format!("names {}", names.join(", ")));
+        }
+        let mut looked = controllers::look(directory, domain, &known, now);
+        // Who is named must serve; of those that DNS tells one is enough.
+        let spare = by_dns && looked.iter().any(|one| one.connection.is_some());
+        for Look { what, outcome } in looked.iter_mut().flat_map(|one| one.looks.drain(..)) {
+            match outcome {
+                Ok(detail) => self.ok(what, detail),
+                Err(Wrong::Error(error)) if spare => self.ok(what, format!("{error}; others are used")),
+                Err(Wrong::Unfit(why)) if spare => self.ok(what, format!("{why}; others are used")),
+                Err(Wrong::Error(error)) => self.fail(what, error),
+                Err(Wrong::Unfit(why)) => self.unfit(what, why, 4),
+            }
+        }
+        match looked.iter().find_map(|one| one.level) {
+            Some(level)
+                if level < controllers::AES && directory.authentication == Authentication::Kerberos =>
+            {
+                let wanted = controllers::level(controllers::AES);
+                let found = controllers::level(level);
+                let todo = format!("Kerberos with AES needs {wanted}: raise it");
+                self.unfit("level", format!("the domain's functional level is {found}: {todo}"), 4);
+            }
+            Some(level) => {
+                self.ok("level", format!("the domain's functional level is {}", controllers::level(level)));
+            }
+            None => {}
+        }
+        looked.into_iter().find_map(|one| one.connection)
+    }
+
+    fn directory(&mut self, config: &Config, mut connection: Connection, domain: Option<&Sid>) {
+        let Some(domain) = domain else {
+            return self.unfit(
+                "replication",
+                "not tried: the domain's SID comes with the identity".to_owned(),
+                3,
+            );
+        };
+        let mut session = match Session::open(&config.directory, &config.scope, domain, &[], None) {
+            Ok(session) => session,
+            Err(error) => return self.fail("replication", error),
+        };
+        self.ok("domain", format!("{} has the SID {domain}", config.directory.domain));
+        // Guest is in every domain and nobody's: whether its secret may be read stands for all.
+        match session.object(ObjectId::Sid(domain.with_rid(501)), true) {
+            Ok(_) => self.ok("replication", "the account may read changes and secrets"),
+            Err(error) => return self.fail("replication", error),
+        }
+        let account = &config.directory.account;
+        match account::excess(&mut connection, &mut session, account, domain) {
+            Ok(excess) if excess.is_empty() => {
+                let looked_at = "privileged groups, flags, adminCount, primary group, the domain's head";
+                self.ok(
+                    "account",
+                    format!("{account} holds the two rights and no more (looked at: {looked_at})"),
+                );
+            }
+            Ok(excess) => {
+                for what in excess {
+                    self.unfit("account", format!("{account} has more than the two rights: {what}"), 4);
+                }
+            }
+            Err(error) => self.fail("account", error),
+        }
+        for sid in &config.privileged.include {
+            match session.object(ObjectId::Sid(sid.clone()), false) {
+                Ok(Some(_)) => self.ok("include", format!("{sid} is in the directory")),
+                Ok(None) => {
+                    let detail = format!("{sid}: no such account: take it out of [privileged].include");
+                    self.unfit("include", detail, 3);
+                }
+                Err(error) => return self.fail("include", error),
+            }
+        }
+        if let Err(error) = self.scope(config, &mut session) {
+            self.fail("scope", error);
+        }
+    }
+
+    /// What the entries of the scope name today, beside what they named when a cycle looked them up.
+    fn scope(&mut self, config: &Config, session: &mut Session) -> Result<(), PhsError> {
+        let state = &config.state_directory;
+        let mirror = if state.exists() { Some(Mirror::scratch(state)?) } else { None };
+        for dn in config.scope.entries() {
+            let known = mirror.as_ref().map(|mirror| mirror.entry(dn)).transpose()?.flatten();
+            let page = session.object(ObjectId::Dn(dn.to_owned()), false)?;
+            let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
+            match (found, known) {
+                (Some(found), Some(known)) if found != known => self.unfit(
+                    "scope",
+                    format!(
+                        "{dn}: another object by now; the one that it was ({known}) counts: write that one's present name"
+                    ),
+                    3,
+                ),
+                (Some(_), _) => self.ok("scope", format!("{dn} is in the directory")),
+                (None, Some(known)) => self.ok(
+                    "scope",
+                    format!("{dn}: renamed, moved or deleted; {known} counts all the same: write its present name"),
+                ),
+                (None, None) => self.fail("scope", PhsError::NoSuchEntry(dn.to_owned())),
+            }
+        }
+        Ok(())
+    }
+
+    fn tenant(&mut self, identity: &Identity, instance: Uuid, asking: &mut Asking<'_>) {
+        let hello = Hello { instance, domain_sid: Text::cut(&identity.domain_sid) };
+        match asking(identity).and_then(|mut tenant| tenant.hello(&hello)) {
+            Ok(_) => self.ok("tenant", format!("{} takes uploads from this agent", identity.url)),
+            Err(error) => self.fail("tenant", error),
+        }
+    }
+}

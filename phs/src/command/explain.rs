@@ -1,0 +1,263 @@
+//! Why an object is in the cloud, or is not: where it stands, which rule decides, what was last told of it. Reads the
+//! mirror and asks nobody.
+//! Neighbours: `qualify` decides by the same rules; `commands` prints.
+
+use crate::config::Config;
+use crate::error::PhsError;
+use crate::mirror::{Bounds, Kind, Mirror, Object, Place, Sent};
+use crate::qualify::privileged::protected_groups;
+use crate::qualify::{Outside, Rules, Standing, standing};
+use landbridge_drsr::drs::change::Sid;
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// The longest way up the tree, and through groups.
+const DEEPEST: usize = 64;
+/// So many groups are named.
+const NAMED: u32 = 50;
+
+/// What is known of an object.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Explanation {
+    /// objectGUID.
+    pub object: Uuid,
+    /// What it is: person, group, contact, policy, computer, other.
+    pub kind: &'static str,
+    /// sAMAccountName.
+    pub sam_account_name: Option<String>,
+    /// userPrincipalName.
+    pub user_principal_name: Option<String>,
+    /// objectSid.
+    pub sid: Option<String>,
+    /// The names of the containers above it, the nearest first.
+    pub place: Vec<String>,
+    /// The groups that it is a direct member of.
+    pub groups: Vec<String>,
+    /// Whether the tenant has it.
+    pub in_the_cloud: bool,
+    /// Why, or why not.
+    pub because: Vec<String>,
+    /// When the tenant was last told something of it: seconds since 1970.
+    pub told_at: Option<i64>,
+    /// Since when the tenant holds its present password: seconds since 1970.
+    pub password_delivered_at: Option<i64>,
+}
+
+/// Explains one object, named by sAMAccountName (with or without a domain in front), userPrincipalName, objectGUID or
+/// objectSid. `domain` is the domain's SID, `now` is in seconds since 1970.
+pub fn explain(
+    config: &Config,
+    domain: &Sid,
+    mirror: &Mirror,
+    who: &str,
+    now: i64,
+) -> Result<Explanation, PhsError> {
+    let object = mirror.named(who)?.ok_or_else(|| PhsError::NoSuchObject(who.to_owned()))?;
+    let protected = protected_groups(domain);
+    let bounds =
+        Bounds { domain, protected: &protected, include: &config.privileged.include, scope: &config.scope };
+    mirror.resolve(&bounds)?;
+    let rules = Rules {
+        bounds,
+        alternate_login: config.directory.alternate_login,
+        full: false,
+        secrets: false,
+        cycle: Uuid::nil(),
+        now,
+    };
+    let at = Explaining { config, mirror, rules };
+    let place = mirror.place(&object)?;
+    let in_the_cloud = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
+    Ok(Explanation {
+        because: at.because(&object, &place)?,
+        object: object.guid,
+        kind: object.kind.as_str(),
+        place: at.above(&object)?,
+        groups: at.groups(&object)?,
+        in_the_cloud,
+        told_at: object.told_at,
+        password_delivered_at: object.password_at.filter(|_| object.password.is_some()),
+        sid: object.sid.map(|sid| sid.to_string()),
+        sam_account_name: object.sam,
+        user_principal_name: object.upn,
+    })
+}
+
+struct Explaining<'a> {
+    config: &'a Config,
+    mirror: &'a Mirror,
+    rules: Rules<'a>,
+}
+
+impl Explaining<'_> {
+    fn because(&self, object: &Object, place: &Place) -> Result<Vec<String>, PhsError> {
+        let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
+        let mut because = Vec::new();
+        match standing(object, place, &self.rules) {
+            Standing::Present => {
+                because.push("it belongs to the scope".to_owned());
+                if self.rules.bounds.include.iter().any(|sid| Some(sid) == object.sid.as_ref()) {
+                    because.push("[privileged] include names it".to_owned());
+                }
+                if object.kind == Kind::Person && !place.carries {
+                    because.push(self.why_no_password());
+                    if there && object.carries && self.config.scope.passwords {
+                        because.push(
+                            "the tenant has it still: so many lost theirs that they are held back, as `status` says"
+                                .to_owned(),
+                        );
+                    }
+                }
+                if !there {
+                    because.push("it was not told yet: its next cycle tells it".to_owned());
+                }
+                if object.kind == Kind::Person && there && place.carries && object.password.is_none() {
+                    because.push(
+                        "no password of it was delivered: it has none, or its reading failed".to_owned(),
+                    );
+                }
+            }
+            Standing::Privileged => because.push(self.why_privileged(object, place)?),
+            Standing::Deleted => because.push("it was deleted".to_owned()),
+            Standing::Outside(outside) => {
+                because.push(self.why_outside(object, outside)?);
+                if there {
+                    because.push(
+                        "so many left with it that they are held back: `status` says how to confirm"
+                            .to_owned(),
+                    );
+                }
+            }
+            Standing::Nothing => because.push(self.why_nothing(object, place)),
+        }
+        if object.sent == Some(Sent::Unsure) {
+            because.push(
+                "the tenant has not all of it: its next change, or `once --full`, sends it whole".to_owned(),
+            );
+        }
+        if let Some(why) = self.mirror.quarantined_for(object.guid)? {
+            because.push(format!("in quarantine: {why}"));
+        }
+        if place.protected_user {
+            because.push("it is in Protected Users: the tenant refuses its password".to_owned());
+        }
+        Ok(because)
+    }
+
+    fn why_no_password(&self) -> String {
+        if self.config.scope.passwords {
+            "its password stays here: it is in none of [scope] password_groups".to_owned()
+        } else {
+            "its password stays here: [scope] passwords = false".to_owned()
+        }
+    }
+
+    fn why_privileged(&self, object: &Object, place: &Place) -> Result<String, PhsError> {
+        let why = if place.protected {
+            match self.way_to_protected(object)? {
+                Some(way) => format!("a member of {way}, which AdminSDHolder protects"),
+                None => "its primary group is one that AdminSDHolder protects".to_owned(),
+            }
+        } else if object.admin_count != 0 {
+            format!(
+                "its adminCount is {}: it is, or was, in a protected group; clear it if it was",
+                object.admin_count
+            )
+        } else {
+            "it is the built-in administrator".to_owned()
+        };
+        Ok(format!("privileged: {why}"))
+    }
+
+    /// The groups between an account and a protected one.
+    fn way_to_protected(&self, object: &Object) -> Result<Option<String>, PhsError> {
+        let mut ways = vec![vec![object.guid]];
+        let mut seen = HashSet::from([object.guid]);
+        for _ in 0..DEEPEST {
+            let mut further = Vec::new();
+            for way in ways {
+                let Some(last) = way.last() else { continue };
+                for group in self.mirror.groups_of(*last, NAMED)? {
+                    if !seen.insert(group) {
+                        continue;
+                    }
+                    let known = self.mirror.object(group)?;
+                    let way = [way.as_slice(), &[group]].concat();
+                    if known
+                        .and_then(|known| known.sid)
+                        .is_some_and(|sid| self.rules.bounds.protected.contains(&sid))
+                    {
+                        let names =
+                            way.iter().skip(1).map(|guid| self.name(*guid)).collect::<Result<Vec<_>, _>>()?;
+                        return Ok(Some(names.join(" in ")));
+                    }
+                    further.push(way);
+                }
+            }
+            ways = further;
+        }
+        Ok(None)
+    }
+
+    fn why_outside(&self, object: &Object, outside: Outside) -> Result<String, PhsError> {
+        let scope = self.rules.bounds.scope;
+        Ok(match outside {
+            Outside::Filter => match scope.keeps_out(object.terms, object.kind == Kind::Group) {
+                Some(term) if scope.without.contains(term) => format!("outside the scope: without {term}"),
+                Some(term) => format!("outside the scope: with {term}"),
+                None => "outside the scope: the filter is another one by now".to_owned(),
+            },
+            Outside::Place => {
+                let named = self.nearest(object)?;
+                match named {
+                    Some(dn) => format!("outside the scope: exclude names {dn}"),
+                    None => "outside the scope: no OU that include names is above it".to_owned(),
+                }
+            }
+            Outside::Group => "outside the scope: it is in none of its groups".to_owned(),
+        })
+    }
+
+    /// The nearest excluded container above it.
+    fn nearest(&self, object: &Object) -> Result<Option<String>, PhsError> {
+        let mut at = object.parent;
+        for _ in 0..DEEPEST {
+            let Some(guid) = at else { return Ok(None) };
+            for dn in &self.rules.bounds.scope.exclude {
+                if self.mirror.entry(dn)? == Some(guid) {
+                    return Ok(Some(dn.clone()));
+                }
+            }
+            at = self.mirror.object(guid)?.and_then(|container| container.parent);
+        }
+        Ok(None)
+    }
+
+    fn why_nothing(&self, object: &Object, place: &Place) -> String {
+        match object.kind {
+            Kind::Computer => "a computer or a managed service account: never carried".to_owned(),
+            Kind::Other => "neither account nor group nor contact: never carried".to_owned(),
+            Kind::Group if place.protected => "a group that AdminSDHolder protects: never carried".to_owned(),
+            Kind::Group | Kind::Contact | Kind::Policy => "a built-in group: never carried".to_owned(),
+            Kind::Person => "an account of a machine, a trust or the KDC: never carried".to_owned(),
+        }
+    }
+
+    fn above(&self, object: &Object) -> Result<Vec<String>, PhsError> {
+        let (mut names, mut at) = (Vec::new(), object.parent);
+        while let Some(guid) = at.filter(|_| names.len() < DEEPEST) {
+            let Some(container) = self.mirror.object(guid)? else { break };
+            at = container.parent;
+            names.push(container.label());
+        }
+        Ok(names)
+    }
+
+    fn groups(&self, object: &Object) -> Result<Vec<String>, PhsError> {
+        self.mirror.groups_of(object.guid, NAMED)?.into_iter().map(|group| self.name(group)).collect()
+    }
+
+    fn name(&self, guid: Uuid) -> Result<String, PhsError> {
+        Ok(self.mirror.object(guid)?.map_or_else(|| guid.to_string(), |object| object.label()))
+    }
+}

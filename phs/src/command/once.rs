@@ -1,0 +1,176 @@
+//! `landbridge-phs once`: one cycle, and its summary.
+
+use super::process::{now, peak_memory_kib, runtime};
+use super::terminal::say;
+use crate::config::Config;
+use crate::cycle::job::{self, Job, Kept};
+use crate::cycle::{Difference, Sign, Tally};
+use crate::daemon::confirm::{self, Yes};
+use crate::daemon::status::Status;
+use crate::error::PhsError;
+use crate::mirror::{Mirror, StateError};
+use crate::progress::{Lines, Screen, Witness};
+use clap::Args;
+use landbridge_agent::status;
+use std::io::{self, IsTerminal as _};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// `once`
+#[derive(Debug, Args)]
+pub struct Once {
+    /// Compare all accounts, not only what changed
+    #[arg(long)]
+    full: bool,
+    /// Say what would be sent; send nothing, remember nothing, and have the controller withhold all passwords
+    ///
+    /// `+` enters the cloud, `-` leaves it, `~` changes; `!` would leave it, or lose its password, and is held back.
+    #[arg(long)]
+    dry_run: bool,
+    /// Let so many accounts leave the scope at once: as many as `status` or `--dry-run` said are held back
+    ///
+    /// If more have left meanwhile, they stay. While the daemon runs, it takes this with its next cycle, within an
+    /// hour.
+    #[arg(long, value_name = "ACCOUNTS", conflicts_with = "dry_run")]
+    confirm_removals: Option<u64>,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Once {
+    /// Runs the command; returns the exit status.
+    pub fn run(&self, config: &Config, screen: &Screen) -> Result<u8, PhsError> {
+        let started = Instant::now();
+        // Before the state is made: a machine that is not enrolled has none.
+        job::identity(config)?;
+        let (runtime, stop) = runtime()?;
+        let mirror = if self.dry_run {
+            Mirror::scratch(&config.state_directory)?
+        } else {
+            match (Mirror::open(&config.state_directory), self.confirm_removals) {
+                (Err(StateError::Busy { .. }), Some(accounts)) if !self.full && daemon_lives(config) => {
+                    return tell_daemon(config, accounts);
+                }
+                (mirror, _) => mirror?,
+            }
+        };
+        let witness: Box<dyn Witness> = if io::stderr().is_terminal() {
+            Box::new(screen.bar())
+        } else {
+            Box::new(Lines::new(Duration::from_secs(5)))
+        };
+        let mut job = Job {
+            config,
+            mirror: &mirror,
+            runtime: runtime.handle(),
+            stop: &stop,
+            witness: witness.as_ref(),
+            instance: Uuid::new_v4(),
+            full: self.full,
+            dry_run: self.dry_run,
+            confirmed: self.confirm_removals,
+            now: now(),
+        };
+        let mut kept = Kept::default();
+        let mut tally = job.run(&mut kept)?.tally;
+        // Where many enter each cycle takes some of them.
+        (job.full, job.confirmed) = (false, None);
+        while tally.unfinished {
+            job.now = now();
+            tally.add(job.run(&mut kept)?.tally);
+        }
+        drop(witness);
+        self.report(config, &tally, started.elapsed())?;
+        Ok(0)
+    }
+
+    fn report(&self, config: &Config, tally: &Tally, took: Duration) -> Result<(), PhsError> {
+        let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
+        if self.json {
+            #[derive(serde::Serialize)]
+            struct Summary<'a> {
+                #[serde(flatten)]
+                tally: &'a Tally,
+                dry_run: bool,
+                staging: bool,
+                seconds: f64,
+                peak_memory_kib: u64,
+            }
+            let summary = Summary {
+                tally,
+                dry_run: self.dry_run,
+                staging: config.staging,
+                seconds,
+                peak_memory_kib: peak_memory_kib().unwrap_or(0),
+            };
+            let text = serde_json::to_string(&summary);
+            return say(&text.map_err(|_| PhsError::Defect("the summary cannot be written as JSON"))?);
+        }
+        let only_looked = self.dry_run || config.staging;
+        let sent = if only_looked { "would be sent" } else { "sent" };
+        for Difference { sign, name, what } in &tally.differences {
+            let sign = match sign {
+                Sign::Enters => '+',
+                Sign::Leaves => '-',
+                Sign::Changes => '~',
+                Sign::Held => '!',
+            };
+            say(&format!("{sign} {name:<40} {what}"))?;
+        }
+        let named = tally.differences.iter().filter(|difference| difference.sign != Sign::Held).count();
+        let named = u64::try_from(named).unwrap_or(u64::MAX);
+        if only_looked && tally.records_sent > named {
+            say(&format!("  and {} more", tally.records_sent - named))?;
+        }
+        let mode = if tally.mode == "full" { "full compare" } else { "incremental" };
+        say(&format!("{mode}: {} objects read in {seconds:.1} s", tally.read))?;
+        for (number, what) in [
+            (tally.in_scope, "accounts in the cloud among them".to_owned()),
+            (tally.privileged, "held back as privileged".to_owned()),
+            (tally.removed, "left the cloud".to_owned()),
+            (
+                tally.held,
+                format!(
+                    "left the scope, or the groups whose passwords are carried, and are held back: `once --confirm-removals {}` lets them go",
+                    tally.held
+                ),
+            ),
+            (tally.records_sent, format!("records {sent}")),
+            (tally.links_sent, format!("links {sent}")),
+            (tally.digests_sent, format!("digests {sent}, {} derived", tally.digests_derived)),
+            (tally.quarantined, "in quarantine: `check` names them".to_owned()),
+            (tally.refused, "refused by the tenant: the log says why".to_owned()),
+        ] {
+            if number > 0 {
+                say(&format!("  {number:>8}  {what}"))?;
+            }
+        }
+        if tally.policy_sent {
+            say(&format!(
+                "  the domain's password and lockout policy {}",
+                if only_looked { sent } else { "was sent" }
+            ))?;
+        }
+        if tally.records_sent == 0 && tally.links_sent == 0 && !tally.policy_sent {
+            say("  nothing to send")?;
+        }
+        if config.staging {
+            say("staging = true: nothing was sent")?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether it is the daemon that is at work on the state: another `once` would take no yes.
+fn daemon_lives(config: &Config) -> bool {
+    let status: Option<Status> = status::read(&config.state_directory);
+    status.is_some_and(|status| status.is_alive(now()))
+}
+
+/// The daemon has the state: it looks for this every second, and takes it with a cycle of its own.
+fn tell_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
+    confirm::leave(&config.state_directory, Yes { accounts, at: now() }).map_err(StateError::from)?;
+    say(&format!("{accounts} removals are confirmed: the running daemon takes it with its next cycle"))?;
+    Ok(0)
+}

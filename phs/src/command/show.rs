@@ -1,0 +1,103 @@
+//! `landbridge-phs check` and `explain`: runs what is looked up, and prints it.
+
+use super::check;
+use super::explain::{self, Explanation};
+use super::findings::{Findings, Oddity};
+use super::process::{now, runtime};
+use super::terminal::say;
+use crate::config::Config;
+use crate::cycle::job;
+use crate::cycle::send::{Sender, Tenant};
+use crate::error::PhsError;
+use crate::mirror::Mirror;
+use crate::read::pull::Reading;
+use crate::read::session::Session;
+use landbridge_agent::http::Client;
+use landbridge_agent::{Identity, tls};
+use std::path::Path;
+use uuid::Uuid;
+
+/// `check`
+pub fn check(file: &Path, config: &Config, json: bool) -> Result<u8, PhsError> {
+    let (runtime, stop) = runtime()?;
+    let mut asking = |identity: &Identity| -> Result<Box<dyn Tenant>, PhsError> {
+        let client = Client::through(&identity.url, tls::enrolled(identity)?, config.tenant.open()?)?;
+        Ok(Box::new(Sender::new(client, runtime.handle().clone(), stop.clone())))
+    };
+    let findings = check::check(file, config, Uuid::nil(), now, &mut asking);
+    if json {
+        let list = serde_json::to_string_pretty(&findings);
+        say(&list.map_err(|_| PhsError::Defect("the findings cannot be written as JSON"))?)?;
+    } else {
+        for finding in &findings {
+            let word = if finding.ok { "ok  " } else { "FAIL" };
+            say(&format!("{word}  {:<15} {}", finding.what, finding.detail))?;
+        }
+    }
+    Ok(findings.iter().find(|finding| !finding.ok).map_or(0, |finding| finding.exit_code))
+}
+
+/// `check --objects`
+pub fn check_objects(config: &Config, json: bool) -> Result<u8, PhsError> {
+    let (_runtime, stop) = runtime()?;
+    let domain = job::domain(&job::identity(config)?)?;
+    let session = Session::open(&config.directory, &config.scope, &domain, &[], None)?;
+    let unkept = |_| PhsError::Defect("the temporary file for what was seen cannot be written");
+    let mut findings = Findings::new().map_err(unkept)?;
+    let pages = session.pages().from(None, Reading::WithoutSecrets)?;
+    while let Ok(page) = pages.recv() {
+        let page = page?;
+        for change in &page.changes {
+            findings.look(change).map_err(unkept)?;
+        }
+        if stop.is_raised() {
+            return Err(PhsError::Interrupted);
+        }
+    }
+    if json {
+        let list = serde_json::to_string_pretty(findings.oddities());
+        say(&list.map_err(|_| PhsError::Defect("the findings cannot be written as JSON"))?)?;
+    } else {
+        for Oddity { name, attribute, value, what, .. } in findings.oddities() {
+            say(&format!("{name}\n  {attribute} {value}: {what}"))?;
+        }
+        let (found, looked_at) = (findings.found(), findings.looked_at());
+        say(&format!("{found} odd among {looked_at} accounts, groups and contacts"))?;
+    }
+    Ok(if findings.found() > 0 { 10 } else { 0 })
+}
+
+/// `explain`
+pub fn explain(config: &Config, who: &str, json: bool) -> Result<u8, PhsError> {
+    let identity = job::identity(config)?;
+    let domain = job::domain(&identity)?;
+    let mirror = Mirror::scratch(&config.state_directory)?;
+    let now = now();
+    let explained = explain::explain(config, &domain, &mirror, who, now)?;
+    if json {
+        let text = serde_json::to_string_pretty(&explained);
+        say(&text.map_err(|_| PhsError::Defect("the explanation cannot be written as JSON"))?)?;
+        return Ok(0);
+    }
+    let Explanation { object, kind, sam_account_name, user_principal_name, sid, place, groups, .. } =
+        &explained;
+    let names: Vec<&str> =
+        [user_principal_name, sam_account_name, sid].into_iter().flatten().map(String::as_str).collect();
+    say(&format!("{}: {kind} {object}", names.join(", ")))?;
+    say(&format!("  in      {}", place.join(" in ")))?;
+    if !groups.is_empty() {
+        say(&format!("  groups  {}", groups.join(", ")))?;
+    }
+    say(if explained.in_the_cloud { "in the cloud:" } else { "not in the cloud:" })?;
+    for because in &explained.because {
+        say(&format!("  {because}"))?;
+    }
+    let ago = |at: i64| now.saturating_sub(at).max(0);
+    if let Some(at) = explained.password_delivered_at {
+        say(&format!("its password was delivered {} s ago", ago(at)))?;
+    }
+    if let Some(at) = explained.told_at {
+        say(&format!("something of it was told {} s ago", ago(at)))?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,98 @@
+//! `landbridge-phs status`: the status of the running daemon, for people or as JSON.
+
+use super::process::now;
+use super::terminal::say;
+use crate::config::Config;
+use crate::daemon::status::Status;
+use crate::error::PhsError;
+use landbridge_agent::status;
+
+/// `status`
+pub fn status(config: &Config, json: bool) -> Result<u8, PhsError> {
+    let now = now();
+    let status: Option<Status> = status::read(&config.state_directory);
+    let Some(status) = status.filter(|status| status.is_alive(now)) else {
+        return Err(PhsError::NotRunning(config.state_directory.clone()));
+    };
+    let unhealthy = status.unhealthy(now);
+    if json {
+        #[derive(serde::Serialize)]
+        struct Told<'a> {
+            healthy: bool,
+            why: Option<&'a str>,
+            seconds_since_last_complete_cycle: i64,
+            #[serde(flatten)]
+            status: &'a Status,
+        }
+        let told = Told {
+            healthy: unhealthy.is_none(),
+            why: unhealthy.as_deref(),
+            seconds_since_last_complete_cycle: status.staleness(now),
+            status: &status,
+        };
+        let text = serde_json::to_string_pretty(&told);
+        say(&text.map_err(|_| PhsError::Defect("the status cannot be written as JSON"))?)?;
+    } else {
+        print(&status, unhealthy.as_deref(), now)?;
+    }
+    Ok(if unhealthy.is_some() { 10 } else { 0 })
+}
+
+fn print(status: &Status, unhealthy: Option<&str>, now: i64) -> Result<(), PhsError> {
+    let ago = |at: i64| now.saturating_sub(at).max(0);
+    match unhealthy {
+        None => say("healthy")?,
+        Some(why) => say(&format!("unhealthy: {why}"))?,
+    }
+    say(&format!("agent {} for {}, running for {} s", status.agent, status.domain, ago(status.started_at)))?;
+    match &status.complete {
+        None => say("no complete cycle yet")?,
+        Some(complete) => {
+            let mode = if complete.mode == "full" { "full compare" } else { "incremental" };
+            say(&format!(
+                "last complete cycle {} s ago: {mode} at {}, {} objects read, {} records and {} digests sent, {} ms",
+                ago(complete.at),
+                complete.controller,
+                complete.read,
+                complete.records_sent,
+                complete.digests_sent,
+                complete.milliseconds
+            ))?;
+        }
+    }
+    if let Some(at) = status.compared_at {
+        say(&format!("all was compared {} min ago", ago(at) / 60))?;
+    }
+    if let Some(since) = status.cycle_since {
+        say(&format!("a cycle runs since {} s", ago(since)))?;
+    }
+    match (&status.watching, &status.blind) {
+        (Some(controller), _) => say(&format!("changes wake it at once, at {controller}"))?,
+        (None, Some(why)) => say(&format!("changes do not wake it: {why}"))?,
+        (None, None) => {}
+    }
+    say(&format!("it looks every {} s in any case", status.poll_seconds))?;
+    say(&format!("certificate good for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
+    if status.staging {
+        say("staging = true: nothing is sent")?;
+    }
+    if status.held > 0 {
+        say(&format!("{} accounts left the scope and are held back", status.held))?;
+    }
+    if let Some(trouble) = &status.trouble {
+        say(&format!(
+            "{} cycles failed since {} s: {}\n  {}",
+            status.failed_in_a_row,
+            ago(trouble.since),
+            trouble.what,
+            trouble.who
+        ))?;
+    }
+    if status.quarantined > 0 {
+        say(&format!("{} objects in quarantine:", status.quarantined))?;
+        for (object, why) in &status.quarantine {
+            say(&format!("  {object}  {why}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! One cycle with its sockets: identity and certificate, the tenant, the DC that serves.
+//! Before it: `command::once` for one cycle, `daemon` for one after the other. After it: [`super`].
+
+use crate::config::Config;
+use crate::cycle::send::{Sender, Tenant};
+use crate::cycle::{Cycle, Order, Tally};
+use crate::error::PhsError;
+use crate::mirror::Mirror;
+use crate::progress::Witness;
+use crate::read::discover::controllers;
+use crate::read::distrust::{self, Distrusted};
+use crate::read::pull::{Error, PullError};
+use crate::read::session::{Session, another_may_serve, invocation_id};
+use crate::stop::Stop;
+use landbridge_agent::http::Client;
+use landbridge_agent::{Identity, enroll, renew, tls};
+use landbridge_drsr::drs::change::Sid;
+use tokio::runtime::Handle;
+use tracing::error;
+use uuid::Uuid;
+
+/// A cycle to be run.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// Where from and where to.
+    pub config: &'a Config,
+    /// What is remembered; in a dry run a scratch copy.
+    pub mirror: &'a Mirror,
+    /// Sockets to the tenant live here.
+    pub runtime: &'a Handle,
+    /// Ends it between pages.
+    pub stop: &'a Stop,
+    /// Is told how it goes.
+    pub witness: &'a dyn Witness,
+    /// This process.
+    pub instance: Uuid,
+    /// Compare all.
+    pub full: bool,
+    /// Send nothing, and have the DC withhold all passwords.
+    pub dry_run: bool,
+    /// So many accounts that leave an administrator has looked at.
+    pub confirmed: Option<u64>,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+/// Connections that are kept from one cycle to the next.
+#[derive(Default)]
+pub struct Kept {
+    session: Option<Session>,
+    /// The DC of the last session, which stopped answering or failed: of all that may be read it is tried last, once.
+    left: Option<String>,
+    /// And the certificate that it shows.
+    sender: Option<(Sender, Vec<u8>)>,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl Kept {
+    /// This DC does not answer any more: whoever reads it goes on at another one, without asking it first.
+    pub fn leave(&mut self, controller: &str) {
+        if self.session.as_ref().is_some_and(|session| session.controller().name == controller) {
+            (self.session, self.left) = (None, Some(controller.to_owned()));
+        }
+    }
+}
+
+/// A cycle that the tenant has all of.
+#[derive(Debug)]
+pub struct Done {
+    /// What was done.
+    pub tally: Tally,
+    /// The DC that was read.
+    pub controller: String,
+    /// DCs that are not believed any more.
+    pub distrusted: Vec<String>,
+    /// When the certificate is over: seconds since 1970.
+    pub certificate_ends: i64,
+}
+
+impl std::fmt::Debug for Job<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job")
+            .field("full", &self.full)
+            .field("dry_run", &self.dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The identity, if it is for the configured domain.
+pub fn identity(config: &Config) -> Result<Identity, PhsError> {
+    let identity = Identity::load(&config.state_directory)?;
+    if identity.domain.eq_ignore_ascii_case(&config.directory.domain) {
+        return Ok(identity);
+    }
+    let (enrolled, configured) = (identity.domain, config.directory.domain.clone());
+    Err(PhsError::OtherDomain { enrolled, configured })
+}
+
+/// The SID of the domain that it is for.
+pub fn domain(identity: &Identity) -> Result<Sid, PhsError> {
+    identity.domain_sid.parse().map_err(|_| PhsError::Defect("the identity's domain SID is none"))
+}
+
+/// What the way to an identity needs.
+pub fn means(config: &Config) -> Result<enroll::Means, PhsError> {
+    Ok(enroll::Means { proxy: config.tenant.open()?, second: None })
+}
+
+impl Job<'_> {
+    /// Runs it. After an error no connection is kept. A DC that was turned back is left for another, with which all is
+    /// compared; if there is none, that is the error.
+    pub fn run(&self, kept: &mut Kept) -> Result<Done, PhsError> {
+        let mut used = std::mem::take(kept);
+        let done = match self.over(&mut used, self.full) {
+            Err(PhsError::Pull(PullError::Directory {
+                controller,
+                error: error @ Error::Rollback { .. },
+            })) => {
+                let Some(session) = used.session.take() else {
+                    return Err(PhsError::Defect("a rollback without a session"));
+                };
+                let invocation_id = session.invocation_id();
+                distrust::add(self.mirror, Distrusted { invocation_id, controller: controller.clone() })?;
+                error!(controller, %error, "this domain controller is not believed any more: comparing all through another");
+                used = Kept::default();
+                match self.over(&mut used, true) {
+                    Err(PhsError::Pull(PullError::Distrusted { .. })) => {
+                        return Err(PullError::Directory { controller, error }.into());
+                    }
+                    other => other?,
+                }
+            }
+            Err(PhsError::Pull(error)) => {
+                let session = used.session.filter(|_| another_may_serve(&error));
+                kept.left = session.map(|session| session.controller().name.clone());
+                return Err(error.into());
+            }
+            other => other?,
+        };
+        *kept = used;
+        Ok(done)
+    }
+
+    /// A DC that is not believed is looked at again when connections are made: it may have been restored since.
+    fn open(&self, domain: &Sid, last: Option<&str>) -> Result<Session, PhsError> {
+        let config = &self.config.directory;
+        let distrusted = distrust::all(self.mirror)?;
+        let session = Session::open(config, &self.config.scope, domain, &distrusted, last)?;
+        let serves = &session.controller().name;
+        distrust::lift(self.mirror, serves, session.invocation_id())?;
+        for one in distrusted.iter().filter(|one| one.controller != *serves) {
+            let known = controllers(config)?.into_iter().find(|known| known.name == one.controller);
+            if let Some(found) = known.and_then(|known| invocation_id(config, &known, domain).ok()) {
+                distrust::lift(self.mirror, &one.controller, found)?;
+            }
+        }
+        Ok(session)
+    }
+
+    fn over(&self, kept: &mut Kept, full: bool) -> Result<Done, PhsError> {
+        let Self { config, runtime, .. } = *self;
+        let mut identity = identity(config)?;
+        let domain = domain(&identity)?;
+        let sends = !self.dry_run && !config.staging;
+        // The certificate is kept alive also where nothing is sent yet.
+        if !self.dry_run {
+            let means = means(config)?;
+            let renewing = renew::renew_if_due(&config.state_directory, identity, &means, self.now);
+            identity = runtime.block_on(renewing)?;
+            let other = |shown: &Vec<u8>| shown[..] != *identity.certificate;
+            if sends && kept.sender.as_ref().is_none_or(|(_, shown)| other(shown)) {
+                let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy)?;
+                let sender = Sender::new(client, runtime.clone(), self.stop.clone());
+                kept.sender = Some((sender, identity.certificate.to_vec()));
+            }
+        }
+        let session = match kept.session.take().filter(Session::is_good) {
+            Some(session) => session,
+            None => {
+                let last = kept.left.take();
+                self.open(&domain, last.as_deref())?
+            }
+        };
+        let session = kept.session.insert(session);
+        let controller = session.controller().name.clone();
+        let order = Order {
+            full,
+            domain,
+            include: config.privileged.include.clone(),
+            scope: config.scope.clone(),
+            alternate_login: config.directory.alternate_login,
+            guard: config.removals,
+            confirmed: self.confirmed,
+            profile: config.passwords.profile,
+            instance: self.instance,
+            cycle: Uuid::new_v4(),
+            now: self.now,
+        };
+        let pages = session.pages();
+        let cycle = Cycle {
+            order: &order,
+            mirror: self.mirror,
+            singles: session,
+            source: &mut |start, what| pages.from(start, what),
+            tenant: kept.sender.as_mut().filter(|_| sends).map(|(sender, _)| sender as &mut dyn Tenant),
+            witness: self.witness,
+            stop: self.stop,
+        };
+        let tally = cycle.run()?;
+        let distrusted = distrust::all(self.mirror)?.into_iter().map(|one| one.controller).collect();
+        Ok(Done { tally, controller, distrusted, certificate_ends: identity.not_after })
+    }
+}

@@ -1,0 +1,320 @@
+//! What the running daemon says of itself; [`landbridge_agent::status`] has the file.
+
+use crate::cycle::job::Done;
+use crate::error::{PhsError, Who};
+use crate::mirror::Mirror;
+use crate::read::watch::Seen;
+use landbridge_agent::status;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// So many objects in quarantine are named.
+const NAMED: usize = 100;
+/// So many polls may be missed.
+const MISSED: i64 = 3;
+
+/// What the daemon says of itself. Times are seconds since 1970.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// When this was written.
+    pub written_at: i64,
+    /// When the process started.
+    pub started_at: i64,
+    /// The process.
+    pub process: u32,
+    /// The process' random name.
+    pub instance: Uuid,
+    /// The agent.
+    pub agent: Uuid,
+    /// The domain.
+    pub domain: String,
+    /// When the certificate is over.
+    pub certificate_ends: i64,
+    /// A cycle begins at least this often, in seconds.
+    pub poll_seconds: u64,
+    /// The DC that is watched for changes.
+    pub watching: Option<String>,
+    /// Why none is.
+    pub blind: Option<String>,
+    /// Since when a cycle runs, if one does.
+    pub cycle_since: Option<i64>,
+    /// When a cycle last moved on; written while one runs.
+    pub moved_on_at: i64,
+    /// The last cycle that the tenant has all of.
+    pub complete: Option<Complete>,
+    /// When all was last compared.
+    pub compared_at: Option<i64>,
+    /// Complete cycles since the start.
+    pub cycles: u64,
+    /// Records that the tenant took since the start.
+    pub records_sent: u64,
+    /// Digests among them.
+    pub digests_sent: u64,
+    /// Failed ones since the last complete one.
+    pub failed_in_a_row: u64,
+    /// Why the last one failed, if it did.
+    pub trouble: Option<Trouble>,
+    /// Nothing is sent.
+    #[serde(default)]
+    pub staging: bool,
+    /// Accounts that left the scope and are held back until an administrator confirms.
+    #[serde(default)]
+    pub held: u64,
+    /// DCs that were turned back to an earlier state, and are not read any more.
+    #[serde(default)]
+    pub distrusted: Vec<String>,
+    /// How many objects are in quarantine.
+    pub quarantined: u64,
+    /// The first of them: objectGUID and reason.
+    pub quarantine: Vec<(Uuid, String)>,
+}
+
+/// A cycle that the tenant has all of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Complete {
+    /// When it ended.
+    pub at: i64,
+    /// How long it took.
+    pub milliseconds: u64,
+    /// `incremental` or `full`.
+    pub mode: String,
+    /// The DC that was read.
+    pub controller: String,
+    /// Objects that the DC sent.
+    pub read: u64,
+    /// Records sent to the tenant.
+    pub records_sent: u64,
+    /// Links sent to the tenant.
+    #[serde(default)]
+    pub links_sent: u64,
+    /// Digests among them.
+    pub digests_sent: u64,
+}
+
+/// What keeps cycles from being complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// Since when.
+    pub since: i64,
+    /// What.
+    pub what: String,
+    /// Who must act.
+    pub who: String,
+}
+
+impl Status {
+    /// Whether the process that wrote it lives, as far as can be seen.
+    pub fn is_alive(&self, now: i64) -> bool {
+        status::is_fresh(self.written_at, now) && Path::new("/proc").join(self.process.to_string()).exists()
+    }
+
+    /// How old what the tenant has is, in seconds; before the first complete cycle: how long there was none.
+    pub fn staleness(&self, now: i64) -> i64 {
+        let since = self.complete.as_ref().map_or(self.started_at, |complete| complete.at);
+        now.saturating_sub(since).max(0)
+    }
+
+    /// Why somebody should look; none: it is well. A long cycle that moves on is well.
+    pub fn unhealthy(&self, now: i64) -> Option<String> {
+        let patience = MISSED.saturating_mul(i64::try_from(self.poll_seconds).unwrap_or(i64::MAX));
+        let stale = self.staleness(now);
+        // Since it began, that is, give or take a second's rounding: one try after the other is no movement.
+        let moves_on = self.cycle_since.is_some_and(|since| self.moved_on_at > since.saturating_add(1))
+            && now.saturating_sub(self.moved_on_at) <= patience;
+        if stale <= patience || moves_on {
+            return self.asks_for_somebody();
+        }
+        let why = self.trouble.as_ref().map_or("", |trouble| &trouble.what);
+        Some(format!("no complete cycle for {stale} s; {why}").trim_end_matches("; ").to_owned())
+    }
+
+    /// What goes on, and needs a person all the same.
+    fn asks_for_somebody(&self) -> Option<String> {
+        if self.held > 0 {
+            return Some(format!(
+                "{} accounts left the scope and are held back: look at them (`once --dry-run`), then `once \
+                 --confirm-removals {}`",
+                self.held, self.held
+            ));
+        }
+        (!self.distrusted.is_empty()).then(|| {
+            let names = self.distrusted.join(", ");
+            format!("{names} was turned back to an earlier state (USN rollback) and is read no more: restore it by AD's own means, or take it out of service")
+        })
+    }
+}
+
+/// The status of a running daemon, and when it last moved on.
+#[derive(Debug)]
+pub struct Board {
+    state_directory: PathBuf,
+    status: Mutex<Status>,
+    moved_on: Mutex<Instant>,
+}
+
+impl Board {
+    /// In this state directory.
+    pub fn new(state_directory: &Path, status: Status) -> Self {
+        let (status, moved_on) = (Mutex::new(status), Mutex::new(Instant::now()));
+        Self { state_directory: state_directory.to_owned(), status, moved_on }
+    }
+
+    /// Changes something.
+    pub fn change(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut held(&self.status));
+    }
+
+    /// Something was done.
+    pub fn moves_on(&self) {
+        *held(&self.moved_on) = Instant::now();
+    }
+
+    /// How long nothing was done.
+    pub fn stands(&self) -> Duration {
+        held(&self.moved_on).elapsed()
+    }
+
+    /// What the watch saw.
+    pub fn seen(&self, seen: Seen) {
+        self.change(|status| match seen {
+            // Another one is looked for.
+            Seen::Moved | Seen::Lost(_) => {}
+            Seen::Watching(controller) => (status.watching, status.blind) = (Some(controller), None),
+            Seen::Blind(why) => (status.watching, status.blind) = (None, Some(why)),
+        });
+    }
+
+    /// Whether this DC is watched.
+    pub fn is_watching(&self, controller: &str) -> bool {
+        held(&self.status).watching.as_deref() == Some(controller)
+    }
+
+    /// A cycle begins.
+    pub fn begun(&self, now: i64) {
+        self.change(|status| status.cycle_since = Some(now));
+    }
+
+    /// A cycle is complete.
+    pub fn complete(&self, done: &Done, took: Duration, now: i64) {
+        let Done { tally, controller, distrusted, certificate_ends } = done;
+        self.change(|status| {
+            status.cycle_since = None;
+            status.cycles += 1;
+            // Where all is only staged, the tally says what would be sent.
+            if !status.staging {
+                status.records_sent += tally.records_sent;
+                status.digests_sent += tally.digests_sent;
+            }
+            (status.failed_in_a_row, status.trouble) = (0, None);
+            status.certificate_ends = *certificate_ends;
+            status.held = tally.held;
+            status.distrusted.clone_from(distrusted);
+            if tally.mode == "full" {
+                status.compared_at = Some(now);
+            }
+            status.complete = Some(Complete {
+                at: now,
+                milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                mode: tally.mode.to_owned(),
+                controller: controller.clone(),
+                read: tally.read,
+                records_sent: tally.records_sent,
+                links_sent: tally.links_sent,
+                digests_sent: tally.digests_sent,
+            });
+        });
+    }
+
+    /// A cycle failed.
+    pub fn failed(&self, error: &PhsError, now: i64) {
+        let (what, who) = (error.to_string(), act(error));
+        self.change(|status| {
+            status.cycle_since = None;
+            status.failed_in_a_row += 1;
+            let since = status.trouble.as_ref().map_or(now, |trouble| trouble.since);
+            status.trouble = Some(Trouble { since, what, who });
+        });
+    }
+
+    /// Looks up what is in quarantine.
+    pub fn quarantine(&self, mirror: &Mirror) -> Result<(), PhsError> {
+        let mut quarantine = mirror.quarantined()?;
+        let quarantined = u64::try_from(quarantine.len()).unwrap_or(u64::MAX);
+        quarantine.truncate(NAMED);
+        self.change(|status| (status.quarantined, status.quarantine) = (quarantined, quarantine));
+        Ok(())
+    }
+
+    /// All of it, as it is now.
+    pub fn told(&self, now: i64) -> Status {
+        let stands = i64::try_from(self.stands().as_secs()).unwrap_or(i64::MAX);
+        let mut status = held(&self.status);
+        status.written_at = now;
+        status.moved_on_at = now.saturating_sub(stands);
+        status.clone()
+    }
+
+    /// Writes it to its file.
+    pub fn write(&self, now: i64) {
+        self.put(&self.told(now));
+    }
+
+    /// The process ends. The file stays, for what is asked of it at the next start.
+    pub fn ended(&self) {
+        self.put(&Status { written_at: 0, ..held(&self.status).clone() });
+    }
+
+    fn put(&self, status: &Status) {
+        if let Err(why) = status::write(&self.state_directory, status) {
+            tracing::warn!(%why, "the status cannot be written");
+        }
+    }
+}
+
+/// Who must act, as a daemon says it: it tries again by itself.
+pub fn act(error: &PhsError) -> String {
+    match error.who() {
+        Who::Nobody => "nobody must act: it is tried again".to_owned(),
+        who @ (Who::Operator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers) => {
+            who.to_string()
+        }
+    }
+}
+
+fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn three_missed_polls_are_unhealthy_and_a_long_cycle_that_moves_on_is_not() {
+        let mut status = Status { started_at: 1_000, poll_seconds: 120, ..Status::default() };
+        assert_eq!(status.unhealthy(1_360), None);
+        assert!(status.unhealthy(1_361).is_some(), "never a complete cycle");
+        status.complete = Some(Complete { at: 2_000, ..Complete::default() });
+        assert_eq!((status.staleness(2_300), status.unhealthy(2_360)), (300, None));
+        let trouble = Trouble { since: 2_100, what: "the DC is gone".to_owned(), who: String::new() };
+        status.trouble = Some(trouble);
+        assert_eq!(status.unhealthy(2_361).unwrap(), "no complete cycle for 361 s; the DC is gone");
+        (status.cycle_since, status.moved_on_at) = (Some(2_001), 9_000);
+        assert_eq!(status.unhealthy(9_100), None);
+        assert!(status.unhealthy(9_361).is_some(), "it stands");
+        (status.cycle_since, status.held) = (None, 612);
+        assert!(status.unhealthy(2_300).unwrap().contains("--confirm-removals 612"));
+        (status.held, status.distrusted) = (0, vec!["dc1.corp.example.com".to_owned()]);
+        assert!(status.unhealthy(2_300).unwrap().contains("USN rollback"));
+        status.distrusted.clear();
+        (status.cycle_since, status.moved_on_at) = (Some(9_360), 9_361);
+        assert!(status.unhealthy(9_361).is_some(), "another try has just begun");
+        // A clock that was set back.
+        assert_eq!(status.staleness(0), 0);
+    }
+}

@@ -1,0 +1,96 @@
+//! The groups that AdminSDHolder protects (MS-ADTS 3.1.1.6.1), and reading who is in them before the first page:
+//! in the stream itself links come last, and adminCount lags behind by up to an hour.
+//! Neighbours: `directory` reads them, `mirror::links` remembers them, `qualify` asks about one account.
+
+use crate::error::PhsError;
+use crate::mirror::{Kind, Mirror, Object, PROTECTED_USERS};
+use crate::qualify;
+use crate::read::pull::ObjectId;
+use crate::read::session::Singles;
+use crate::scope::Scope;
+use landbridge_drsr::drs::change::{Linked, Page, Sid};
+use std::collections::{HashSet, VecDeque};
+use tracing::{debug, instrument};
+use uuid::Uuid;
+
+/// Domain Admins, Domain Controllers, Schema Admins, Enterprise Admins, Read-only Domain Controllers,
+/// Key Admins, Enterprise Key Admins.
+const OF_THE_DOMAIN: [u32; 7] = [512, 516, 518, 519, 521, 526, 527];
+/// Administrators, Account Operators, Server Operators, Print Operators, Backup Operators, Replicator.
+const BUILT_IN: [u32; 6] = [544, 548, 549, 550, 551, 552];
+
+/// The protected groups of a domain.
+pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
+    let built_in = BUILT_IN.iter().filter_map(|rid| format!("S-1-5-32-{rid}").parse().ok());
+    OF_THE_DOMAIN.iter().map(|rid| domain.with_rid(*rid)).chain(built_in).collect()
+}
+
+/// Reads the protected groups and Protected Users, and the groups in them, without secrets. `full`: all is compared, and
+/// what the DC says replaces what was known. Otherwise it adds to it: a DC that lags behind lets nobody out of a group, the
+/// stream does.
+#[instrument(level = "debug", skip_all)]
+pub fn learn(
+    mirror: &Mirror,
+    singles: &mut dyn Singles,
+    domain: &Sid,
+    scope: &Scope,
+    full: bool,
+    pulse: &dyn Fn() -> Result<(), PhsError>,
+) -> Result<(), PhsError> {
+    let mut groups = Groups { mirror, scope, full, seen: HashSet::new(), waiting: VecDeque::new() };
+    let wanted = protected_groups(domain).into_iter().chain([domain.with_rid(PROTECTED_USERS)]);
+    for sid in wanted {
+        // Some exist in the forest's root only, or not before a certain functional level.
+        if let Some(page) = singles.object(ObjectId::Sid(sid), false)? {
+            groups.take(&page)?;
+        }
+    }
+    while let Some(member) = groups.waiting.pop_front() {
+        pulse()?;
+        if let Some(page) = singles.object(ObjectId::Guid(member), false)? {
+            groups.take(&page)?;
+        }
+    }
+    debug!(objects = groups.seen.len(), "the protected groups are resolved");
+    Ok(())
+}
+
+struct Groups<'a> {
+    mirror: &'a Mirror,
+    scope: &'a Scope,
+    full: bool,
+    /// Groups and members that were looked at; none is read twice.
+    seen: HashSet<Uuid>,
+    waiting: VecDeque<Uuid>,
+}
+
+impl Groups<'_> {
+    fn take(&mut self, page: &Page) -> Result<(), PhsError> {
+        for change in &page.changes {
+            let guid = change.object.guid;
+            self.seen.insert(guid);
+            let mut object = self.mirror.object(guid)?.unwrap_or_else(|| Object::unknown(guid));
+            qualify::learn_whole(&mut object, change, self.scope);
+            self.mirror.put(&object)?;
+            // All links of a single object come with it.
+            if object.kind == Kind::Group && self.full {
+                self.mirror.clear_links(guid)?;
+            }
+        }
+        for link in page.links.iter().filter(|link| link.what == Linked::Member) {
+            let present = link.present.then_some(link.stamp);
+            if link.present || self.full {
+                self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+            }
+            if !link.present || !self.seen.insert(link.to.guid) {
+                continue;
+            }
+            // A person that is known needs no look; a group does, for its members; the unknown may be one.
+            match self.mirror.object(link.to.guid)?.map(|known| known.kind) {
+                Some(Kind::Person | Kind::Contact | Kind::Policy | Kind::Computer | Kind::Other) => {}
+                Some(Kind::Group) | None => self.waiting.push_back(link.to.guid),
+            }
+        }
+        Ok(())
+    }
+}

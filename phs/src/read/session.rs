@@ -1,0 +1,260 @@
+//! Which DC is read, single objects from it, and the thread that pulls pages.
+//!
+//! The DC is chosen when a session is opened, so that pages and single objects tell the same story. Single objects go
+//! over a connection of their own: on the one that pages they would make the DC start anew. Both connections are kept
+//! from cycle to cycle.
+//! Neighbours: `pull` has the sockets; `qualify` and `privileged` ask for single objects.
+
+use crate::config::DirectoryConfig;
+use crate::error::PhsError;
+use crate::read::discover::controllers;
+use crate::read::distrust::Distrusted;
+use crate::read::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
+use crate::scope::Scope;
+use landbridge_drsr::Error;
+use landbridge_drsr::drs::change::{Page, Progress, Sid};
+use landbridge_drsr::drs::cursor::Cursor;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tracing::{debug, warn};
+use uuid::Uuid;
+
+/// Reads single objects.
+pub trait Singles {
+    /// One object alone, whole, with its links; none if the DC does not hold it.
+    fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError>;
+}
+
+/// A session is kept no longer: then the DCs are tried in their order again.
+const KEPT: Duration = Duration::from_secs(3600);
+
+/// A DC, and the connections to it.
+pub struct Session {
+    directory: Arc<Directory>,
+    invocation_id: Uuid,
+    opened: Instant,
+    alone: Option<Connection>,
+    /// Not there while a thread pulls.
+    paging: Arc<Mutex<Option<Connection>>>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("controller", &self.directory.controller).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Connects to the first DC of the list that serves: that takes the account, replicates, and holds the domain with
+    /// this SID. `scope`: it is asked for what that goes by. `distrusted`: whoever is passed over; `last`: one that is tried
+    /// after all others.
+    pub fn open(
+        config: &DirectoryConfig,
+        scope: &Scope,
+        domain: &Sid,
+        distrusted: &[Distrusted],
+        last: Option<&str>,
+    ) -> Result<Self, PhsError> {
+        let mut known = controllers(config)?;
+        known.sort_by_key(|controller| Some(controller.name.as_str()) == last);
+        let mut failed = None;
+        for controller in known {
+            let directory = Arc::new(config.open(&controller, Some(scope))?);
+            let opened = open(&directory, domain).and_then(|(connection, invocation_id)| {
+                if distrusted.iter().any(|one| one.invocation_id == invocation_id) {
+                    return Err(PullError::Distrusted { controller: controller.name.clone() });
+                }
+                Ok((connection, invocation_id))
+            });
+            match opened {
+                Ok((connection, invocation_id)) => {
+                    return Ok(Self {
+                        directory,
+                        invocation_id,
+                        opened: Instant::now(),
+                        alone: None,
+                        paging: Arc::new(Mutex::new(Some(connection))),
+                    });
+                }
+                Err(why) if is_unknown_object(&why) => {
+                    return Err(PhsError::OtherSid { sid: domain.to_string() });
+                }
+                Err(why) if another_may_serve(&why) => {
+                    warn!(controller = controller.name, %why, "this domain controller does not serve");
+                    failed = Some(why);
+                }
+                Err(why) => return Err(why.into()),
+            }
+        }
+        Err(failed.map_or(PhsError::Defect("no domain controller is known"), PhsError::from))
+    }
+
+    /// Its database.
+    pub fn invocation_id(&self) -> Uuid {
+        self.invocation_id
+    }
+
+    /// The DC that serves.
+    pub fn controller(&self) -> &Controller {
+        &self.directory.controller
+    }
+
+    /// Whether another cycle may go over these connections: they are young, and the DC's machine answers.
+    pub fn is_good(&self) -> bool {
+        self.opened.elapsed() < KEPT && reach(self.controller()).is_ok()
+    }
+
+    fn ask(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, PhsError> {
+        let mut connection = match self.alone.take() {
+            Some(kept) => kept,
+            None => Connection::open(&self.directory)?,
+        };
+        let page = connection.object(which.clone(), secrets);
+        // After any other error the connection is over.
+        if page.is_ok() || page.as_ref().is_err_and(is_unknown_object) {
+            self.alone = Some(connection);
+        }
+        Ok(page?)
+    }
+
+    /// Pulls pages on a thread of its own: one is read while another waits and a third is worked on, and more never live at
+    /// once. The thread ends with the last page, an error, or when nobody listens.
+    pub fn pages(&self) -> Pages {
+        Pages { directory: self.directory.clone(), paging: self.paging.clone() }
+    }
+}
+
+impl Singles for Session {
+    fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError> {
+        let kept = self.alone.is_some();
+        let answer = match self.ask(&which, secrets) {
+            // A kept connection may have been closed by the DC meanwhile.
+            Err(PhsError::Pull(error)) if kept && was_closed(&error) => self.ask(&which, secrets),
+            other => other,
+        };
+        match answer {
+            Ok(page) => Ok(Some(page)),
+            Err(PhsError::Pull(error)) if is_unknown_object(&error) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+/// Where pages come from.
+#[derive(Clone)]
+pub struct Pages {
+    directory: Arc<Directory>,
+    paging: Arc<Mutex<Option<Connection>>>,
+}
+
+impl std::fmt::Debug for Pages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pages").finish_non_exhaustive()
+    }
+}
+
+impl Pages {
+    /// Whatever comes from there until the last page.
+    pub fn from(
+        &self,
+        start: Option<Cursor>,
+        what: Reading,
+    ) -> Result<Receiver<Result<Page, PullError>>, PhsError> {
+        let Self { directory, paging } = self.clone();
+        let (sender, receiver) = sync_channel(1);
+        let pull = move || {
+            let mut connection = None;
+            let mut page = first(&directory, held(&paging).take(), start.as_ref(), what, &mut connection);
+            loop {
+                let more = matches!(&page, Ok(page) if matches!(page.progress, Progress::More));
+                if !more && page.is_ok() {
+                    *held(&paging) = connection.take();
+                }
+                if sender.send(page).is_err() {
+                    return debug!("nobody listens any more");
+                }
+                let Some(connection) = connection.as_mut().filter(|_| more) else { return };
+                page = connection.page(From::NextPage, what);
+            }
+        };
+        std::thread::Builder::new()
+            .name("pull".to_owned())
+            .spawn(pull)
+            .map_err(|_| PhsError::Defect("the system gives no thread to pull with"))?;
+        Ok(receiver)
+    }
+}
+
+/// The first page, over the kept connection if that is still good.
+fn first(
+    directory: &Directory,
+    kept: Option<Connection>,
+    start: Option<&Cursor>,
+    what: Reading,
+    used: &mut Option<Connection>,
+) -> Result<Page, PullError> {
+    let from = || start.map_or(From::Beginning, From::Cursor);
+    if let Some(mut kept) = kept {
+        match kept.page(from(), what) {
+            Err(why) if was_closed(&why) => debug!(%why, "the kept connection was dead"),
+            page => {
+                *used = Some(kept);
+                return page;
+            }
+        }
+    }
+    used.insert(Connection::open(directory)?).page(from(), what)
+}
+
+fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn was_closed(error: &PullError) -> bool {
+    matches!(error, PullError::Closed { .. } | PullError::Over { .. })
+}
+
+fn is_unknown_object(error: &PullError) -> bool {
+    matches!(error, PullError::Directory { error: Error::UnknownObject { .. }, .. })
+}
+
+/// Which database a DC has, whoever it is.
+pub fn invocation_id(
+    config: &DirectoryConfig,
+    controller: &Controller,
+    domain: &Sid,
+) -> Result<Uuid, PhsError> {
+    Ok(open(&config.open(controller, None)?, domain)?.1)
+}
+
+/// Whether it replicates at all is said with the first read, not with the bind.
+fn open(directory: &Directory, domain: &Sid) -> Result<(Connection, Uuid), PullError> {
+    let mut connection = Connection::open(directory)?;
+    let head = connection.object(ObjectId::Sid(domain.clone()), false)?;
+    Ok((connection, head.source.invocation_id))
+}
+
+/// Whether it makes sense to try another DC: the error is this one's, and not the account's, for which each try counts.
+pub fn another_may_serve(error: &PullError) -> bool {
+    match error {
+        PullError::ClockSkew { .. } | PullError::Distrusted { .. } => true,
+        PullError::Directory { error, .. } => matches!(
+            error,
+            Error::Unfit { .. }
+                | Error::Busy { .. }
+                | Error::NotAController
+                | Error::Fault { .. }
+                | Error::Refused { .. }
+                | Error::Unsupported(_)
+                | Error::Protocol(_)
+                | Error::TooLarge(_)
+        ),
+        PullError::UnknownController { .. }
+        | PullError::Undiscovered(_)
+        | PullError::Unreachable { .. }
+        | PullError::Silent { .. }
+        | PullError::Closed { .. }
+        | PullError::Over { .. } => error.is_unreachable(),
+    }
+}

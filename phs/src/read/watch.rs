@@ -1,0 +1,164 @@
+//! Looks twice a second, on a kept connection, whether a DC has committed anything, and wakes the daemon if it has. It is
+//! only in a hurry for it: what changed is said by replication alone, and without LDAP the daemon has its timer.
+//! Neighbours: [`super::root_dse`] has the question and the answer; `daemon` is woken.
+
+use crate::config::DirectoryConfig;
+use crate::read::discover::controllers;
+use crate::read::pull::Controller;
+use crate::read::root_dse::{self, Answer, Attributes, HIGHEST_USN, question};
+use crate::stop::Stop;
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::time::{Duration, Instant};
+use tracing::{debug, info, warn};
+
+const PORT: u16 = 389;
+/// Between two questions.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// A connection, and an answer, are there within this.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two rounds over the DCs when none answers: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Something was committed, or may have been while nobody looked.
+    Moved,
+    /// This DC is looked at.
+    Watching(String),
+    /// This one was, and does not answer any more.
+    Lost(String),
+    /// No DC answers; why the last one did not.
+    Blind(String),
+}
+
+/// Watches a DC until `stop`: the one that is read, if it is known and answers, or the first that does. Blocking, for a
+/// thread of its own.
+pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut tell: impl FnMut(Seen)) {
+    let mut pause = FIRST_PAUSE;
+    let mut lost: Option<String> = None;
+    'rounds: while !stop.is_raised() {
+        let mut last = String::new();
+        let mut known = controllers(directory).unwrap_or_else(|why| {
+            last = why.to_string();
+            Vec::new()
+        });
+        // The one that is read comes first, the one that was lost last; the others keep their order.
+        known.sort_by_key(|controller| {
+            let name = Some(controller.name.as_str());
+            (name == lost.as_deref(), name != read)
+        });
+        for controller in &known {
+            match Line::open(controller).and_then(|mut line| line.usn().map(|_| line)) {
+                Ok(mut line) => {
+                    info!(controller = controller.name, "watching for changes");
+                    tell(Seen::Watching(controller.name.clone()));
+                    pause = FIRST_PAUSE;
+                    let why = line.look(stop, &mut tell);
+                    if !stop.is_raised() {
+                        warn!(
+                            controller = controller.name,
+                            why, "this domain controller tells of nothing any more"
+                        );
+                        lost = Some(controller.name.clone());
+                        tell(Seen::Lost(controller.name.clone()));
+                        rest(INTERVAL, stop);
+                    }
+                    continue 'rounds;
+                }
+                Err(why) => last = format!("{}: {why}", controller.name),
+            }
+        }
+        warn!(why = last, "no domain controller tells of changes: the timer does");
+        tell(Seen::Blind(last));
+        rest(pause, stop);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Asks once for these attributes of the rootDSE, for the preflight.
+pub fn root_dse(controller: &Controller, wanted: &[&str]) -> io::Result<Attributes> {
+    Line::open(controller)?.ask(wanted)
+}
+
+/// A kept connection.
+struct Line {
+    stream: TcpStream,
+    id: u8,
+}
+
+impl Line {
+    fn open(controller: &Controller) -> io::Result<Self> {
+        let addresses: Vec<SocketAddr> = match controller.address {
+            Some(address) => vec![(address, PORT).into()],
+            None => (controller.name.as_str(), PORT).to_socket_addrs()?.take(8).collect(),
+        };
+        let mut failed = io::Error::other("the name has no address");
+        for address in addresses {
+            match TcpStream::connect_timeout(&address, PATIENCE) {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    stream.set_read_timeout(Some(PATIENCE))?;
+                    stream.set_write_timeout(Some(PATIENCE))?;
+                    return Ok(Self { stream, id: 0 });
+                }
+                Err(why) => failed = why,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Looks until it cannot any more; says why. Only a number that differs is worth a pull.
+    fn look(&mut self, stop: &Stop, tell: &mut impl FnMut(Seen)) -> String {
+        let mut known = None;
+        while !stop.is_raised() {
+            match self.usn() {
+                Ok(usn) => {
+                    if known != Some(usn) {
+                        debug!(usn, "the domain controller has moved");
+                        known = Some(usn);
+                        tell(Seen::Moved);
+                    }
+                }
+                Err(why) => return why.to_string(),
+            }
+            rest(INTERVAL, stop);
+        }
+        "stopping".to_owned()
+    }
+
+    fn usn(&mut self) -> io::Result<i64> {
+        let root = self.ask(&[HIGHEST_USN])?;
+        root_dse::highest_usn(&root).map_err(io::Error::other)
+    }
+
+    fn ask(&mut self, wanted: &[&str]) -> io::Result<Attributes> {
+        self.id = self.id % 127 + 1;
+        self.stream.write_all(&question(self.id, wanted))?;
+        let by = Instant::now() + PATIENCE;
+        let mut answer = Answer::to(self.id);
+        let mut some = [0; 512];
+        loop {
+            if Instant::now() >= by {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            let read = self.stream.read(&mut some)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if let Some(root) = answer.take(some.get(..read).unwrap_or_default()).map_err(io::Error::other)? {
+                return Ok(root);
+            }
+        }
+    }
+}
+
+/// Sleeps, and hears a wish to stop.
+fn rest(how_long: Duration, stop: &Stop) {
+    let until = Instant::now() + how_long;
+    while !stop.is_raised() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(100).min(until.saturating_duration_since(Instant::now())));
+    }
+}

@@ -1,0 +1,20 @@
+//! The data that the tenant keeps, as types: a row of a table, or what is shown of it.
+//! No type here knows where it is stored. The crate `store` reads and writes them; the other modules here decide by them.
+
+mod agent;
+mod application;
+mod attributes;
+mod audit;
+mod domain;
+mod group_policy;
+mod object;
+mod token;
+
+pub use agent::{Agent, AgentState, NewAgent, Writer, role_from};
+pub use application::Application;
+pub use attributes::Attributes;
+pub use audit::AuditEntry;
+pub use domain::{Domain, DomainRefused, MIN_ITERATIONS, NewDomain, Policy, SigninPolicy, sub_authority};
+pub use group_policy::GroupPolicy;
+pub use object::{KINDS, Object, is_removed, kind_text, presence_text};
+pub use token::EnrolmentToken;

@@ -1,0 +1,194 @@
+//! The tenant's one database: SQLite, one file, three connections, nothing to install.
+//!
+//! What a closure of [`Store::write`] did is on the disk when the call returns (WAL, `synchronous = FULL`): an
+//! acknowledged upload survives `kill -9` and power loss. Digests lie here sealed, under keys that do not.
+//! What is absent: the clock, the network, and any judgement; those live in `ingest`, `signin` and `admin`.
+//! Neighbours: `file` makes and opens the file, [`mod@error`] says what is wrong with it and who must act; the
+//! other modules hold the statements of one table each.
+
+pub mod backup;
+pub mod erase;
+pub mod error;
+mod file;
+pub mod stamps;
+pub mod tables;
+pub mod tally;
+mod transaction;
+mod upgrade;
+
+pub use error::{StoreError, Trouble, Who};
+pub use transaction::{Reading, Writing};
+
+use landbridge_crypto::seal::SealKeys;
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use uuid::Uuid;
+
+use tally::Tally;
+
+/// The version of the schema that this build reads and writes (`PRAGMA user_version`).
+pub const SCHEMA_VERSION: i64 = 3;
+
+/// How long taking in the log waits for those who read an earlier state.
+const FOLDING: Duration = Duration::from_secs(1);
+
+/// Who this database belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tenant {
+    /// The tenant's id; stands in every certificate it issues.
+    pub id: Uuid,
+    /// Anew at `init` and at a restore: an agent that sees another one compares in full.
+    pub generation: Uuid,
+}
+
+/// The open database. Its calls block: async callers go through `spawn_blocking`.
+pub struct Store {
+    path: PathBuf,
+    tenant: Tenant,
+    keys: SealKeys,
+    writing: Mutex<Connection>,
+    reading: Mutex<Connection>,
+    looking: Mutex<Connection>,
+    /// Something was erased that the write-ahead log has still.
+    to_fold: AtomicBool,
+    tally: Tally,
+}
+
+impl Store {
+    /// Makes the database anew and opens it. Nothing that exists is touched; a crash on the way leaves nothing
+    /// that could be taken for a database. `now` is in seconds since 1970.
+    pub fn create(path: &Path, keys: SealKeys, tenant: Uuid, now: i64) -> Result<Self, StoreError> {
+        file::create(path, tenant, now)?;
+        Self::open(path, keys)
+    }
+
+    /// Opens the database. Refused: a missing or loose file, another program's, a damaged one, and one that a
+    /// newer build has written.
+    pub fn open(path: &Path, keys: SealKeys) -> Result<Self, StoreError> {
+        let [writing, reading, looking] = file::open(path)?;
+        let tenant = file::tenant(&writing).map_err(|e| e.at(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            tenant,
+            keys,
+            writing: Mutex::new(writing),
+            reading: Mutex::new(reading),
+            looking: Mutex::new(looking),
+            to_fold: AtomicBool::new(false),
+            tally: Tally::default(),
+        })
+    }
+
+    /// Runs `ask` on one snapshot of the database; it cannot write. For what is short: others wait for it.
+    pub fn read<T>(&self, ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.snapshot(&self.reading, ask)
+    }
+
+    /// The same for people and their monitoring, who may ask for much: no sign-in waits for it.
+    pub fn look<T>(&self, ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.snapshot(&self.looking, ask)
+    }
+
+    fn snapshot<T>(
+        &self,
+        on: &Mutex<Connection>,
+        ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = held(on);
+        let answer = Snapshot::of(&connection).and_then(|snapshot| ask(&Reading::of(snapshot.0)));
+        answer.map_err(|e| e.at(&self.path))
+    }
+
+    /// Runs `change` in one transaction, alone. `Ok` commits: when this returns, what was done is on the disk.
+    /// `Err` undoes all of it. A refusal that must leave a trace is therefore an `Ok` that holds the refusal.
+    pub fn write<T>(
+        &self,
+        change: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = held(&self.writing);
+        let attempt = || {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = change(&Writing::of(&transaction))?;
+            transaction.commit()?;
+            Ok(answer)
+        };
+        attempt().map_err(|e: StoreError| e.at(&self.path))
+    }
+
+    /// Takes the write-ahead log into the file, so that after a stop the file alone is the database, and nothing of what
+    /// was erased is in the log. Not while somebody reads an earlier state ([`Trouble::BeingRead`]): a backup, say.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        let fold = |connection: &Connection| {
+            // Writers wait meanwhile, and a backup takes long.
+            connection.busy_timeout(FOLDING)?;
+            let busy =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+            connection.busy_timeout(file::BUSY)?;
+            if busy? { Err(StoreError::file(&self.path, Trouble::BeingRead)) } else { Ok(()) }
+        };
+        fold(&held(&self.writing)).map_err(|e: StoreError| e.at(&self.path))?;
+        self.to_fold.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Whether the log has something still that was erased.
+    pub fn is_to_fold(&self) -> bool {
+        self.to_fold.load(Ordering::SeqCst)
+    }
+
+    /// Whose database it is.
+    pub fn tenant(&self) -> Tenant {
+        self.tenant
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The keys under which digests are sealed.
+    pub fn seal_keys(&self) -> &SealKeys {
+        &self.keys
+    }
+
+    /// What was counted since the start, for `/metrics`.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("path", &self.path)
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One state of the database, until it is dropped. Like [`rusqlite::Transaction`], but with statements that are kept:
+/// a sign-in reads several times, and reads little.
+struct Snapshot<'a>(&'a Connection);
+
+impl<'a> Snapshot<'a> {
+    fn of(connection: &'a Connection) -> Result<Self, StoreError> {
+        connection.prepare_cached("BEGIN DEFERRED")?.execute([])?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // Nothing was written. If this fails, so does the next BEGIN, and says so.
+        let _ = self.0.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
+    }
+}
+
+/// A closure that panicked left no half transaction behind (dropping one rolls it back), so the connection
+/// goes on being used.
+fn held(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}

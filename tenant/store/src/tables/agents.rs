@@ -1,0 +1,97 @@
+//! The agents: enrolled, approved or not, revoked.
+//! Not here: what their certificates say (`peer`) and what they may do (`admit`).
+
+use crate::{Reading, StoreError, Writing};
+use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent, role_from};
+use rusqlite::types::Type;
+use rusqlite::{OptionalExtension as _, Row, params};
+use uuid::Uuid;
+
+const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
+                      a.seen_at, a.enrolled_at, a.serial, a.serial_before FROM agents a JOIN domains d ON d.id = a.domain";
+
+/// Stores a new agent.
+pub fn insert(tx: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO agents (id, domain, role, state, software, host, serial, not_after, enrolled_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            agent.id.as_bytes(),
+            agent.domain,
+            agent.role.to_string(),
+            agent.state.as_str(),
+            agent.software,
+            agent.host,
+            agent.serial,
+            agent.not_after,
+            now,
+        ],
+    )?;
+    Ok(())
+}
+
+/// The agent with this id.
+pub fn find(conn: &Reading<'_>, id: Uuid) -> Result<Option<Agent>, StoreError> {
+    let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
+    Ok(select.query_row([id.as_bytes().as_slice()], agent).optional()?)
+}
+
+/// All agents, in the order of their enrolment.
+pub fn list(conn: &Reading<'_>, limit: u32) -> Result<Vec<Agent>, StoreError> {
+    let mut select = conn.prepare(&format!("{SELECT} ORDER BY a.enrolled_at, a.id LIMIT ?1"))?;
+    let agents = select.query_map([limit], agent)?;
+    Ok(agents.collect::<Result<_, _>>()?)
+}
+
+/// Puts an agent into a state; false: there is no such agent.
+pub fn set_state(tx: &Writing<'_>, id: Uuid, state: AgentState) -> Result<bool, StoreError> {
+    let changed =
+        tx.execute("UPDATE agents SET state = ?2 WHERE id = ?1", params![id.as_bytes(), state.as_str()])?;
+    Ok(changed == 1)
+}
+
+/// Notes an agent's newest certificate, and the one that it was asked for with.
+pub fn renewed(
+    tx: &Writing<'_>,
+    id: Uuid,
+    before: &[u8],
+    serial: &[u8],
+    not_after: i64,
+    now: i64,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE agents SET serial_before = ?2, serial = ?3, not_after = ?4, seen_at = ?5 WHERE id = ?1",
+        params![id.as_bytes(), before, serial, not_after, now],
+    )?;
+    Ok(())
+}
+
+/// Notes the process of an agent that was just heard of.
+pub fn seen(tx: &Writing<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
+    tx.prepare_cached("UPDATE agents SET instance = ?2, seen_at = ?3 WHERE id = ?1")?.execute(params![
+        id.as_bytes(),
+        instance.as_bytes(),
+        now
+    ])?;
+    Ok(())
+}
+
+fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
+    let unreadable = |at: usize| rusqlite::Error::InvalidColumnType(at, "agents".to_owned(), Type::Text);
+    let (role, state): (String, String) = (row.get(4)?, row.get(5)?);
+    Ok(Agent {
+        id: Uuid::from_bytes(row.get(0)?),
+        domain: row.get(1)?,
+        domain_name: row.get(2)?,
+        domain_sid: row.get(3)?,
+        role: role_from(&role).ok_or_else(|| unreadable(4))?,
+        state: AgentState::parse(&state).ok_or_else(|| unreadable(5))?,
+        software: row.get(6)?,
+        host: row.get(7)?,
+        not_after: row.get(8)?,
+        seen_at: row.get(9)?,
+        enrolled_at: row.get(10)?,
+        serial: row.get(11)?,
+        serial_before: row.get(12)?,
+    })
+}

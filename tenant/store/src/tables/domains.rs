@@ -1,0 +1,157 @@
+//! The domains that this tenant serves: their names, their SID (fixed when added), their policy, the one phs
+//! that writes, and the cursor up to which it has written.
+//! Neighbours: `admin` adds and lists, `ingest` moves the cursor, `signin` reads the policy.
+
+use crate::{Reading, StoreError, Writing, stamps};
+use landbridge_tenant_rules::model::{Domain, DomainRefused, NewDomain, Policy, SigninPolicy};
+use landbridge_wire::upload::{DomainPolicy, Stamp};
+use rusqlite::types::Type;
+use rusqlite::{OptionalExtension as _, Row};
+use uuid::Uuid;
+
+/// Adds a domain and says its row.
+pub fn add(
+    transaction: &Writing<'_>,
+    new: &NewDomain<'_>,
+    now: i64,
+) -> Result<Result<i64, DomainRefused>, StoreError> {
+    let dns_name = new.dns_name.to_ascii_lowercase();
+    let netbios_name = new.netbios_name.to_ascii_uppercase();
+    if let Err(refused) = new.check(&dns_name, &netbios_name) {
+        return Ok(Err(refused));
+    }
+    // `NAME\user` takes either name, so no name may belong to two domains, in whichever column.
+    let taken: bool = transaction.query_row(
+        "SELECT EXISTS (SELECT 1 FROM domains WHERE sid = ?3
+             OR dns_name IN (?1, lower(?2)) OR netbios_name IN (upper(?1), ?2))",
+        (&dns_name, &netbios_name, new.sid),
+        |row| row.get(0),
+    )?;
+    if taken {
+        return Ok(Err(DomainRefused::Taken));
+    }
+    let id = transaction.query_row(
+        "INSERT INTO domains (dns_name, netbios_name, sid, allow_privileged, min_iterations, added_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
+        (&dns_name, &netbios_name, new.sid, new.allow_privileged, new.min_iterations, now),
+        |row| row.get(0),
+    )?;
+    Ok(Ok(id))
+}
+
+const COLUMNS: &str = "id, dns_name, netbios_name, sid, allow_privileged, min_iterations, max_pwd_age,
+    lockout_duration, lockout_observation_window, lockout_threshold, acknowledged, acknowledged_before, writer, added_at,
+    signin_policy, approve_agents";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
+    let signin: String = row.get(14)?;
+    let unreadable = || rusqlite::Error::InvalidColumnType(14, "signin_policy".to_owned(), Type::Text);
+    Ok(Domain {
+        signin: SigninPolicy::parse(&signin).ok_or_else(unreadable)?,
+        approve_agents: row.get(15)?,
+        id: row.get(0)?,
+        dns_name: row.get(1)?,
+        netbios_name: row.get(2)?,
+        sid: row.get(3)?,
+        allow_privileged: row.get(4)?,
+        min_iterations: row.get(5)?,
+        policy: Policy {
+            max_pwd_age: row.get(6)?,
+            lockout_duration: row.get(7)?,
+            lockout_observation_window: row.get(8)?,
+            lockout_threshold: row.get(9)?,
+        },
+        acknowledged: row.get(10)?,
+        acknowledged_before: row.get(11)?,
+        writer: stamps::guid_or_none(row, 12)?,
+        added_at: row.get(13)?,
+    })
+}
+
+/// All domains, in the order of their names.
+pub fn all(connection: &Reading<'_>) -> Result<Vec<Domain>, StoreError> {
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM domains ORDER BY dns_name"))?;
+    let domains = statement.query_map([], from_row)?.collect::<Result<_, _>>()?;
+    Ok(domains)
+}
+
+/// The domain of that row.
+pub fn by_id(connection: &Reading<'_>, id: i64) -> Result<Option<Domain>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE id = ?1"))?;
+    Ok(statement.query_row([id], from_row).optional()?)
+}
+
+/// The domain of that DNS or NetBIOS name, in any case.
+pub fn by_name(connection: &Reading<'_>, name: &str) -> Result<Option<Domain>, StoreError> {
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE dns_name = ?1 OR netbios_name = ?2"))?;
+    Ok(statement.query_row((name.to_ascii_lowercase(), name.to_ascii_uppercase()), from_row).optional()?)
+}
+
+/// Sets how a domain's people sign in, and whether its new pta-agents wait for a yes.
+pub fn set_signin(
+    transaction: &Writing<'_>,
+    id: i64,
+    policy: SigninPolicy,
+    approve_agents: bool,
+) -> Result<(), StoreError> {
+    transaction.execute(
+        "UPDATE domains SET signin_policy = ?2, approve_agents = ?3 WHERE id = ?1",
+        (id, policy.as_str(), approve_agents),
+    )?;
+    Ok(())
+}
+
+/// Makes this agent the domain's writer, if it has none. Says who the writer is.
+pub fn claim_writer(transaction: &Writing<'_>, id: i64, agent: Uuid) -> Result<Uuid, StoreError> {
+    transaction
+        .prepare_cached("UPDATE domains SET writer = ?2 WHERE id = ?1 AND writer IS NULL")?
+        .execute((id, agent.as_bytes()))?;
+    Ok(transaction.query_row("SELECT writer FROM domains WHERE id = ?1", [id], |row| stamps::guid(row, 0))?)
+}
+
+/// The agent writes no more, in whatever domain: its successor may. For `agents revoke`, in the same
+/// transaction. Says whether it was a writer.
+pub fn release_writer(transaction: &Writing<'_>, agent: Uuid) -> Result<bool, StoreError> {
+    Ok(transaction.execute("UPDATE domains SET writer = NULL WHERE writer = ?1", [agent.as_bytes()])? > 0)
+}
+
+/// A cycle is complete: the cursor moves on, unless it stands there already (a repeated commit).
+pub fn acknowledge(transaction: &Writing<'_>, id: i64, cursor: &str) -> Result<(), StoreError> {
+    transaction
+        .prepare_cached(
+            "UPDATE domains SET acknowledged_before = acknowledged, acknowledged = ?2
+             WHERE id = ?1 AND acknowledged IS NOT ?2",
+        )?
+        .execute((id, cursor))?;
+    Ok(())
+}
+
+/// Takes over the policy: each value by its stamp, or whatever was sent when `replace`. Says whether anything changed.
+pub fn apply_policy(
+    transaction: &Writing<'_>,
+    id: i64,
+    policy: &DomainPolicy,
+    replace: bool,
+) -> Result<bool, StoreError> {
+    let values: [(&str, Option<(Stamp, i64)>); 4] = [
+        ("max_pwd_age", policy.max_pwd_age),
+        ("lockout_duration", policy.lockout_duration),
+        ("lockout_observation_window", policy.lockout_observation_window),
+        ("lockout_threshold", policy.lockout_threshold.map(|(stamp, n)| (stamp, i64::from(n)))),
+    ];
+    let mut changed = false;
+    for (column, value) in values {
+        let Some((stamp, value)) = value else { continue };
+        let condition = if replace {
+            format!("({column}_stamp IS NOT ?2 OR {column} IS NOT ?3)")
+        } else {
+            format!("({column}_stamp IS NULL OR {column}_stamp < ?2)")
+        };
+        let sql =
+            format!("UPDATE domains SET {column}_stamp = ?2, {column} = ?3 WHERE id = ?1 AND {condition}");
+        changed |= transaction.execute(&sql, (id, stamps::to_bytes(&stamp), value))? > 0;
+    }
+    Ok(changed)
+}

@@ -1,0 +1,105 @@
+//! Which file may hold what: sockets, NT hashes, ciphers, keys, `unsafe`.
+
+use crate::arrows::ARROWS;
+use crate::{root, sources};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+#[test]
+fn unsafe_stands_in_one_file() {
+    let allows = |file: &PathBuf| {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        text.contains("unsafe_code") || text.lines().any(|line| line.trim_start().starts_with("unsafe "))
+    };
+    let found: Vec<PathBuf> = sources().into_iter().filter(allows).collect();
+    assert_eq!(found, [PathBuf::from("crypto/src/derivation/processor.rs")]);
+    let manifest = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    assert!(manifest("Cargo.toml").contains("unsafe_code = \"forbid\""));
+    for (name, _, _) in ARROWS {
+        let own = manifest(&format!("{}/Cargo.toml", folder(&metadata, name).display()));
+        let lints = if *name == "crypto" { "unsafe_code = \"deny\"" } else { "[lints]\nworkspace = true" };
+        assert!(own.contains(lints), "{name}");
+    }
+}
+
+/// Files beside the shipped ones that only `cfg(test)` compiles.
+const TEST_ONLY: &[&str] = &["fixture.rs"];
+
+/// The shipped files whose code (not their comments, tests or fixtures) holds one of these words; a hash that is
+/// still sealed is not one.
+fn holders(words: &[&str]) -> BTreeSet<String> {
+    let code = |text: &str| {
+        text.lines()
+            .take_while(|line| !line.starts_with("#[cfg(test)]"))
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .any(|line| words.iter().any(|word| line.replace("SealedNtHash", "").contains(word)))
+    };
+    sources()
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|e| e == "rs"))
+        .filter(|file| !TEST_ONLY.iter().any(|name| file.ends_with(name)))
+        .filter(|file| code(&std::fs::read_to_string(root().join(file)).unwrap()))
+        .map(|file| file.display().to_string())
+        .collect()
+}
+
+fn assert_only_in(words: &[&str], allowed: &[&str]) {
+    let found = holders(words);
+    assert!(!found.is_empty(), "nothing holds {words:?} any more: mend this test");
+    let strangers: Vec<&String> =
+        found.iter().filter(|f| !allowed.iter().any(|a| f.starts_with(a))).collect();
+    assert!(strangers.is_empty(), "{words:?} stand outside {allowed:?}: {strangers:#?}");
+}
+
+#[test]
+fn nt_hashes_end_in_rehash() {
+    assert_only_in(&["NtHash", "nt_hash::"], &["crypto/src/", "drsr/src/drs/", "phs/src/cycle/rehash.rs"]);
+    assert!(holders(&["NtHash", "nt_hash"]).iter().all(|file| !file.starts_with("tenant/")));
+}
+
+#[test]
+fn the_ciphers_of_the_directory_stand_in_two_files() {
+    let files = ["crypto/src/drs_secret.rs", "crypto/src/nt_hash.rs"];
+    assert_only_in(&["rc4::", "des::", "md5::", "md4::"], &files);
+}
+
+#[test]
+fn sockets_of_phs_are_opened_by_pull_watch_and_send_and_it_listens_in_metrics_alone() {
+    let files = [
+        "phs/src/read/pull.rs",
+        "phs/src/read/watch.rs",
+        "phs/src/cycle/send.rs",
+        "phs/src/daemon/metrics.rs",
+        "pta-agent/src/",
+        "agent/src/",
+        "tenant/program/src/",
+    ];
+    assert_only_in(&["TcpStream", "TcpListener", "UnixStream", "UnixListener"], &files);
+    assert_only_in(&["TcpListener", "UnixListener"], &["phs/src/daemon/metrics.rs", "tenant/program/src/"]);
+    assert_only_in(&["hickory_resolver"], &["agent/src/discover.rs"]);
+}
+
+#[test]
+fn the_private_envelope_key_is_used_by_unseal_and_the_directory_by_validate_alone() {
+    assert_only_in(&["EnvelopeKey"], &["crypto/src/envelope.rs", "pta-agent/src/unseal.rs"]);
+    assert_only_in(&["ldap3"], &["pta-agent/src/validate/"]);
+    // The agent dials; it listens on nothing.
+    let listeners = holders(&["TcpListener", "UnixListener"]);
+    assert!(listeners.iter().all(|file| !file.starts_with("pta-agent/") && !file.starts_with("agent/")));
+}
+
+/// Overall exposure of at most 1.5, by systemd's own reckoning.
+#[test]
+fn the_units_leave_the_programs_little_to_do_harm_with() {
+    for unit in ["landbridge-tenant", "landbridge-pta-agent", "landbridge-phs"] {
+        let file = root().join(format!("dist/systemd/{unit}.service"));
+        let said = std::process::Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--threshold=15", "--no-pager"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert!(said.status.success(), "{unit}: {}", text.lines().last().unwrap_or_default());
+        assert!(text.contains("Overall exposure level"), "{unit}: {text}");
+    }
+}
