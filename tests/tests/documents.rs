@@ -1,5 +1,5 @@
-//! The documents: lines that fit a screen, links that lead somewhere, and one reference row for every command, flag
-//! and configuration key. The programs themselves are the source of the three lists: `--help` has the commands and
+//! The documents: lines that fit a screen, links, files and types that exist, and one reference row for every
+//! command, flag and configuration key. The programs themselves are the source of the three lists: `--help` has the commands and
 //! flags, and the error about an unknown key has the known ones. Needs the built programs and no lab.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -213,6 +213,34 @@ fn every_file_that_a_page_names_exists() {
         }
     }
     assert!(gone.is_empty(), "not in the tree: {gone:#?}");
+}
+
+/// The page whose tables name types, in their second column.
+const TYPES_PAGE: &str = "docs/design/process-local-state.md";
+
+fn code_of(folder: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.is_dir() && !hidden && !path.ends_with("target") {
+            code_of(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            into.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_type_in_the_table_of_process_local_state_exists() {
+    let page = std::fs::read_to_string(root().join(TYPES_PAGE)).unwrap();
+    let mut code = String::new();
+    code_of(&root(), &mut code);
+    let words: BTreeSet<&str> = code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let cells = page.lines().filter(|line| line.starts_with('|')).filter_map(|row| row.split('|').nth(2));
+    let named: Vec<&str> = cells.flat_map(code_spans).flat_map(|span| span.split("::")).collect();
+    assert!(named.len() > 20, "the tables are read wrongly: {named:?}");
+    let gone: Vec<&&str> = named.iter().filter(|name| !words.contains(**name)).collect();
+    assert!(gone.is_empty(), "{TYPES_PAGE} names what is not in the code: {gone:?}");
 }
 
 #[test]
