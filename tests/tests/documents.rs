@@ -1,6 +1,6 @@
 //! The documents: lines that fit a screen, links, files and types that exist, and one reference row for every
-//! command, flag and configuration key. The programs themselves are the source of the three lists: `--help` has the commands and
-//! flags, and the error about an unknown key has the known ones. Needs the built programs and no lab.
+//! command, flag and configuration key. The programs themselves are the source of these three lists: `--help` has the
+//! commands and flags, and the error about an unknown key has the known ones. Needs the built programs and no lab.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -262,7 +262,8 @@ fn reference_rows(kind: &str, program: &str) -> Vec<Vec<String>> {
         for (at, _) in
             lines.iter().enumerate().filter(|(_, line)| line.trim_start_matches('#').trim() == heading)
         {
-            let table = lines[at..].iter().skip_while(|line| !line.starts_with('|'));
+            let section = lines[at + 1..].iter().take_while(|line| !line.starts_with('#'));
+            let table = section.skip_while(|line| !line.starts_with('|'));
             // The first two lines name the columns and rule them off.
             let body = table.take_while(|line| line.starts_with('|')).skip(2);
             rows.extend(body.map(|row| {
