@@ -48,6 +48,7 @@
 //! - `src/bin/bench/programs.rs`: sizes, starts, memory
 //! - `src/bin/bench/proc.rs`: CPU, memory and bytes, as the kernel counts them
 //! - `src/bin/bench/report.rs`: medians and spreads, as tables and as a chart
+//! - `tests/documents.rs`: line width, links, and a row for every command, flag and configuration key
 //! - `tests/offline.rs`: hostile bytes without a lab: corpora, crashes, mutated captures
 //! - `tests/lab.rs`: the lab keeps its own promises
 //! - `tests/scope.rs`: which accounts are carried, tested with a real domain
