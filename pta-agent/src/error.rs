@@ -1,6 +1,6 @@
 //! What stops the agent, who must act, and the exit status that says so.
 
-use crate::validate::TrustError;
+use crate::directory::TrustError;
 use landbridge_agent::AgentError;
 use landbridge_agent::config::ConfigError;
 use landbridge_wire::problem::Who;

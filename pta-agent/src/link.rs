@@ -3,11 +3,11 @@
 
 mod converse;
 
+use crate::directory::bind::Validator;
 use crate::error::PtaError;
 use crate::session::Closing;
 use crate::status::Board;
 use crate::unseal::{Unsealer, make_key};
-use crate::validate::Validator;
 use landbridge_agent::backoff::{Backoff, chance};
 use landbridge_agent::dial::{Address, Proxy};
 use landbridge_agent::enroll::Means;

@@ -1,7 +1,7 @@
 //! One domain controller: kept connections, one bind at a time on each, and how it has been of late.
 
-use super::verdict::{Said, said};
-use super::{ControllerConfig, NoVerdict, STALE};
+use super::config::ControllerConfig;
+use super::verdict::{NoVerdict, Said, said};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::{Decline, Verdict};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, StdStream};
@@ -22,6 +22,12 @@ const LOOK: Duration = Duration::from_secs(1);
 const ASIDE: Duration = Duration::from_millis(500);
 /// but no longer than this.
 const ASIDE_LONGEST: Duration = Duration::from_secs(30);
+
+/// A connection that was idle for longer is looked at before a password goes over it.
+const STALE: Duration = Duration::from_secs(20);
+
+/// One domain controller, shared by all that ask it.
+pub(super) type Shared = Arc<Controller>;
 
 /// How a domain controller is.
 #[derive(Debug, Clone, Serialize)]

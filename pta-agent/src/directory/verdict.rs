@@ -1,6 +1,15 @@
 //! What a domain controller's answer to a bind means. Pure. What is not known is never a yes.
 
-use landbridge_wire::signin::Verdict;
+use landbridge_wire::signin::{Decline, Verdict};
+
+/// No verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoVerdict {
+    /// Why.
+    pub why: Decline,
+    /// Whether the bind may have reached a domain controller.
+    pub tried: bool,
+}
 
 /// What a bind's result says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
