@@ -2,12 +2,21 @@
 //! Neighbours: every file of this crate returns it; `phs::error` wraps it.
 
 use crate::key::FileError;
-use crate::tls::Foreign;
 use landbridge_wire::enroll::NotAToken;
 use landbridge_wire::frame::FrameError;
 use landbridge_wire::problem::{Problem, Who};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// A certificate that was shown to us and is not from the tenant's CA.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it is for \"{subject}\", issued by \"{issuer}\"")]
+pub struct Foreign {
+    /// Whom it names.
+    pub subject: String,
+    /// Who made it: with TLS inspection the name of the box that inspects.
+    pub issuer: String,
+}
 
 /// What went wrong. No text of it holds a secret or repeats what a peer sent, but for the names in a
 /// certificate that was presented to us.

@@ -28,6 +28,7 @@
 //! - `drs/name.rs`: resolves an account's name to an object (DRSCrackNames)
 //! - `drs/request.rs`: GetNCChanges V8: pages and single objects
 //! - `drs/dsname.rs`: DSNAME
+//! - `drs/sid.rs`: security identifiers
 //! - `drs/prefix_table.rs`: attids to OIDs through the reply's own table
 //! - `drs/reply.rs`: decodes GetNCChanges V6; every other version is named and refused
 //! - `drs/page.rs`: attids become attributes, bytes become values; an object that cannot be read is quarantined

@@ -10,11 +10,12 @@ mod courier;
 mod entries;
 pub mod guard;
 pub mod job;
+mod order;
 pub mod rehash;
 pub mod send;
 mod sweep;
+mod tally;
 
-use self::guard::Guard;
 use self::rehash::Derivers;
 use self::send::Tenant;
 use crate::error::PhsError;
@@ -25,116 +26,20 @@ use crate::qualify::privileged;
 use crate::qualify::{self, Batch, Rules};
 use crate::read::pull::{PullError, Reading};
 use crate::read::session::Singles;
-use crate::scope::Scope;
 use crate::stop::Stop;
 use courier::Courier;
-use courier::NAMED;
-pub use courier::{Difference, Sign};
-use landbridge_crypto::salted_digest::Profile;
 use landbridge_drsr::drs::attribute::Attribute;
-use landbridge_drsr::drs::change::{Page, Progress, Sid};
+use landbridge_drsr::drs::change::{Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::{Hello, LEVEL, Mode};
+pub use order::Order;
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
+pub use tally::{Difference, Sign, Tally};
 use tracing::{info, instrument, warn};
 use uuid::Uuid;
-
-/// What is to be done.
-#[derive(Debug, Clone)]
-pub struct Order {
-    /// Compare all.
-    pub full: bool,
-    /// SID of the domain.
-    pub domain: Sid,
-    /// Privileged accounts that are carried all the same.
-    pub include: Vec<Sid>,
-    /// Who belongs in the cloud.
-    pub scope: Scope,
-    /// The attribute that is a further sign-in name.
-    pub alternate_login: Option<Attribute>,
-    /// How many may leave.
-    pub guard: Guard,
-    /// So many that leave an administrator has looked at.
-    pub confirmed: Option<u64>,
-    /// What a digest costs.
-    pub profile: Profile,
-    /// This process.
-    pub instance: Uuid,
-    /// This cycle.
-    pub cycle: Uuid,
-    /// Seconds since 1970.
-    pub now: i64,
-}
-
-/// What was done; the same names as in `once --json`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Tally {
-    /// `incremental` or `full`.
-    pub mode: &'static str,
-    /// Objects that the DC sent.
-    pub read: u64,
-    /// Accounts among them that are in the cloud.
-    pub in_scope: u64,
-    /// Uploads that carried something.
-    pub uploads: u64,
-    /// Records sent; in a dry run, that would be.
-    pub records_sent: u64,
-    /// Links sent; in a dry run, that would be.
-    pub links_sent: u64,
-    /// Passwords hashed anew.
-    pub digests_derived: u64,
-    /// Digests sent; in a dry run, at most so many would be.
-    pub digests_sent: u64,
-    /// Records that changed nothing at the tenant.
-    pub unchanged: u64,
-    /// Accounts held back for being privileged.
-    pub privileged: u64,
-    /// Objects that left the cloud.
-    pub removed: u64,
-    /// Accounts that left the scope and stay in the cloud until somebody has looked.
-    pub held: u64,
-    /// Objects that could not be carried.
-    pub quarantined: u64,
-    /// Records that the tenant refused.
-    pub refused: u64,
-    /// The domain's policy was sent.
-    pub policy_sent: bool,
-    /// More objects enter than one cycle takes: the next one goes on with them.
-    pub unfinished: bool,
-    /// What would be sent, in a dry run: the first of it.
-    pub differences: Vec<Difference>,
-}
-
-impl Tally {
-    /// Adds what a further cycle did, which went on where this one ended.
-    pub fn add(&mut self, further: Self) {
-        for (sum, number) in [
-            (&mut self.read, further.read),
-            (&mut self.in_scope, further.in_scope),
-            (&mut self.uploads, further.uploads),
-            (&mut self.records_sent, further.records_sent),
-            (&mut self.links_sent, further.links_sent),
-            (&mut self.digests_derived, further.digests_derived),
-            (&mut self.digests_sent, further.digests_sent),
-            (&mut self.unchanged, further.unchanged),
-            (&mut self.privileged, further.privileged),
-            (&mut self.removed, further.removed),
-            (&mut self.quarantined, further.quarantined),
-            (&mut self.refused, further.refused),
-        ] {
-            *sum += number;
-        }
-        self.held = further.held;
-        self.policy_sent |= further.policy_sent;
-        self.unfinished = further.unfinished;
-        let fresh = further.differences.into_iter().filter(|one| one.sign != Sign::Held);
-        let room = NAMED.saturating_sub(self.differences.len());
-        self.differences.extend(fresh.take(room));
-    }
-}
 
 /// Where pages come from: given a cursor or none, whatever comes until the last one.
 pub type Source<'a> =

@@ -10,50 +10,29 @@
 
 mod place;
 pub mod privileged;
+mod rules;
 mod standing;
 pub mod translate;
 
 pub use place::look_up;
+pub use rules::Rules;
 pub use standing::{Outside, Standing, learn_whole, standing};
 
 use self::translate::Odd;
 use crate::error::PhsError;
-use crate::mirror::{Bounds, Kind, Mirror, Object, Place, Sent};
+use crate::mirror::{Kind, Mirror, Object, Place, Sent};
 use crate::read::pull::ObjectId;
 use crate::read::session::Singles;
-use crate::scope::Scope;
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Value};
-use landbridge_drsr::drs::change::{Change, Page, SealedNtHash, Sid};
+use landbridge_drsr::drs::change::{Change, Page, SealedNtHash};
+use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::upload::{self, DomainPolicy, Presence};
 use standing::learn;
 use std::collections::HashSet;
 use std::sync::Arc;
 use tracing::debug;
 use uuid::Uuid;
-
-/// What qualifying goes by, the same for a whole cycle.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules<'a> {
-    /// Who belongs in the cloud.
-    pub bounds: Bounds<'a>,
-    /// The attribute that is a further sign-in name.
-    pub alternate_login: Option<Attribute>,
-    /// All is compared: every object comes whole, and what does not come is gone.
-    pub full: bool,
-    /// Passwords are read.
-    pub secrets: bool,
-    /// The cycle.
-    pub cycle: Uuid,
-    /// Seconds since 1970.
-    pub now: i64,
-}
-
-impl Rules<'_> {
-    fn scope(&self) -> &Scope {
-        self.bounds.scope
-    }
-}
 
 /// One object on its way to the tenant.
 #[derive(Debug)]

@@ -216,7 +216,7 @@ fn an_unknown_object_leaves_the_session_open_and_a_wrong_one_ends_it() {
     let mut bench = Bench::bound(stubs);
     let order = |guid: u128| Order::Object { which: ObjectId::Guid(Uuid::from_u128(guid)), secrets: false };
     assert!(matches!(bench.order(order(1)), Err(Error::UnknownObject { .. })));
-    let admins: crate::drs::change::Sid = {
+    let admins: crate::drs::sid::Sid = {
         let stub = capture("group-alone.stub");
         let name = reply::decode(&stub).unwrap().objects[0].name.unwrap();
         name.checked().unwrap().sid.unwrap()

@@ -16,7 +16,7 @@ use crate::read::session::{Session, Singles};
 use controllers::{Look, Wrong};
 use landbridge_agent::Identity;
 use landbridge_agent::renew::{self, Due};
-use landbridge_drsr::drs::change::Sid;
+use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::Hello;
 use std::os::unix::fs::MetadataExt as _;

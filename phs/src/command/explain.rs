@@ -7,7 +7,7 @@ use crate::error::PhsError;
 use crate::mirror::{Bounds, Kind, Mirror, Object, Place, Sent};
 use crate::qualify::privileged::protected_groups;
 use crate::qualify::{Outside, Rules, Standing, standing};
-use landbridge_drsr::drs::change::Sid;
+use landbridge_drsr::drs::sid::Sid;
 use std::collections::HashSet;
 use uuid::Uuid;
 

@@ -2,7 +2,8 @@
 //! receipt says. One portion is derived while the one before it is uploaded.
 //! Neighbours: `super` hands batches over, `rehash` derives, `send` has the sockets.
 
-use super::{Order, Tally};
+use super::order::Order;
+use super::tally::{Difference, NAMED, Sign, Tally};
 use crate::cycle::rehash::{Derivers, Work};
 use crate::cycle::send::Tenant;
 use crate::error::PhsError;
@@ -10,7 +11,7 @@ use crate::mirror::{Mirror, Sent};
 use crate::progress::Witness;
 use crate::qualify::translate;
 use crate::qualify::{Batch, Draft};
-use landbridge_drsr::drs::change::Sid;
+use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
     Attribute, AttributeValue, CursorName, DomainPolicy, Link, MAX_LINKS, Mode, Offer, Password, Presence,
@@ -24,9 +25,6 @@ use uuid::Uuid;
 const PORTION: usize = 250;
 /// And about so many bytes of attributes: an object may have hundreds of addresses.
 const BYTES: usize = 1 << 20;
-/// So many differences of a dry run are kept.
-pub(super) const NAMED: usize = 1_000;
-
 /// Portions whose passwords are derived while an earlier one is sent: enough that no core waits for the tenant.
 const AHEAD: usize = 1;
 
@@ -45,31 +43,6 @@ pub(super) struct Courier<'a, 'scope> {
     /// At the end of a full compare: so many accounts may go that it did not find.
     pub(super) most_swept: Option<u64>,
     pub(super) tally: Tally,
-}
-
-/// What would become of one object.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Difference {
-    /// In which way.
-    pub sign: Sign,
-    /// How a person knows the object.
-    pub name: String,
-    /// What is told of it.
-    pub what: String,
-}
-
-/// In which way an object would change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sign {
-    /// It enters the cloud.
-    Enters,
-    /// It leaves the cloud.
-    Leaves,
-    /// It stays there.
-    Changes,
-    /// It would leave, or lose its password, and is held back until somebody has looked.
-    Held,
 }
 
 /// What one upload carries.

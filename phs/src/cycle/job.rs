@@ -14,7 +14,7 @@ use crate::read::session::{Session, another_may_serve, invocation_id};
 use crate::stop::Stop;
 use landbridge_agent::http::Client;
 use landbridge_agent::{Identity, enroll, renew, tls};
-use landbridge_drsr::drs::change::Sid;
+use landbridge_drsr::drs::sid::Sid;
 use tokio::runtime::Handle;
 use tracing::error;
 use uuid::Uuid;

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
+use crate::cycle::guard::Guard;
 use crate::fixture::{Dc, Telling, cursor, domain, guid, link, page, stamp};
 use crate::mirror::tests::directory;
 use crate::mirror::{Kind, Object, Sent};
 use crate::progress::Silent;
+use crate::scope::Scope;
 use landbridge_agent::AgentError;
+use landbridge_crypto::salted_digest::Profile;
 use landbridge_drsr::drs::change::Link;
 use landbridge_wire::bounded::List;
 use landbridge_wire::problem::{Problem, ProblemCode};

@@ -7,7 +7,8 @@
 use super::links::word;
 use super::{Mirror, Object, StateError};
 use crate::scope::Scope;
-use landbridge_drsr::drs::change::{Linked, Sid};
+use landbridge_drsr::drs::change::Linked;
+use landbridge_drsr::drs::sid::Sid;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 

@@ -1,11 +1,12 @@
 //! What one object is to the cloud, by what the mirror knows of it and where it is. Pure.
 //! Neighbours: `super` acts on it, `mirror::sweep` says the same in SQL for all objects at once, `explain` says why.
 
-use super::Rules;
+use super::rules::Rules;
 use crate::mirror::{ADMINISTRATOR, KRBTGT, Kind, MACHINES, Object, Place};
 use crate::scope::Scope;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
-use landbridge_drsr::drs::change::{Change, Sid};
+use landbridge_drsr::drs::change::Change;
+use landbridge_drsr::drs::sid::Sid;
 
 /// What an object is to the cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,10 @@
 
 use super::*;
 use crate::fixture::{Dc, Telling, domain, guid, link, link_stamp, page as told, stamp};
+use crate::mirror::Bounds;
 use crate::mirror::tests::directory;
 use crate::qualify::privileged::protected_groups;
+use crate::scope::Scope;
 use landbridge_drsr::drs::attribute::Class;
 use landbridge_drsr::drs::change::{Link, Linked, Progress, Quarantined};
 
