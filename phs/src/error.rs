@@ -124,12 +124,12 @@ impl PhsError {
                 problem::Who::Developers => Who::Developers,
             },
             Self::Pull(error) => match error.who() {
-                landbridge_drsr::Who::Operator => Who::Operator,
-                landbridge_drsr::Who::DirectoryOperator | landbridge_drsr::Who::Peer => {
+                landbridge_drsr::Responsible::Operator => Who::Operator,
+                landbridge_drsr::Responsible::DirectoryOperator | landbridge_drsr::Responsible::OtherEnd => {
                     Who::DirectoryOperator
                 }
-                landbridge_drsr::Who::Nobody => Who::Nobody,
-                landbridge_drsr::Who::Us => Who::Developers,
+                landbridge_drsr::Responsible::Nobody => Who::Nobody,
+                landbridge_drsr::Responsible::Developers => Who::Developers,
             },
             Self::TenantReplaced | Self::Interrupted => Who::Nobody,
             Self::NotAcknowledged | Self::Defect(_) => Who::Developers,

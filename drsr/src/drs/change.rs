@@ -1,6 +1,6 @@
 //! What a page of replication says: objects that changed, links that changed, and what could not be read.
 //! Values are typed here; whether an account is in scope is `phs::qualify`'s business, not this file's.
-//! Before it: `reply`, `attribute`. After it: `phs::pull`.
+//! Before it: `reply`, `attribute`. After it: `phs::read::pull`.
 
 use crate::drs::attribute::{Attribute, Value};
 use crate::drs::cursor::Cursor;

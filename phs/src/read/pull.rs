@@ -6,7 +6,7 @@ use landbridge_agent::discover::DiscoverError;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::Page;
 use landbridge_drsr::drs::cursor::Cursor;
-use landbridge_drsr::replica::{Answer, Ask, MAX_KDC_REPLY, Order, Replica, Start, Target};
+use landbridge_drsr::replica::{Answer, MAX_KDC_REPLY, Order, Replica, Start, Step, Target};
 use landbridge_drsr::rpc::epm;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub use landbridge_drsr::replica::{Attributes as Reading, ObjectId};
 pub use landbridge_drsr::rpc::keytab::{Keytab, KeytabError};
 pub use landbridge_drsr::rpc::security::{Authentication, Credential};
-pub use landbridge_drsr::{Error, Who};
+pub use landbridge_drsr::{Error, Responsible};
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
@@ -161,16 +161,16 @@ pub enum PullError {
 
 impl PullError {
     /// Who must act.
-    pub fn who(&self) -> Who {
+    pub fn who(&self) -> Responsible {
         match self {
             Self::Directory { error, .. } => error.who(),
-            Self::ClockSkew { .. } | Self::UnknownController { .. } => Who::Operator,
-            Self::Distrusted { .. } => Who::DirectoryOperator,
-            Self::Undiscovered(why) if !why.passes_by_itself() => Who::Operator,
+            Self::ClockSkew { .. } | Self::UnknownController { .. } => Responsible::Operator,
+            Self::Distrusted { .. } => Responsible::DirectoryOperator,
+            Self::Undiscovered(why) if !why.passes_by_itself() => Responsible::Operator,
             Self::Undiscovered(_) | Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => {
-                Who::Nobody
+                Responsible::Nobody
             }
-            Self::Over { .. } => Who::Us,
+            Self::Over { .. } => Responsible::Developers,
         }
     }
 
@@ -275,24 +275,24 @@ impl Connection {
         }
     }
 
-    /// Does what the machine asks, until it asks for something that is not IO.
+    /// Performs the machine's steps until one is not IO.
     fn run(&mut self) -> Result<Stop, PullError> {
         self.sockets.begin();
         self.sent = 0;
         loop {
-            let ask = self.replica.ask().map_err(|error| self.sockets.refused(error))?;
-            let answer = match ask {
-                Ask::Connect { port } => self.sockets.connect(port).map(|()| Answer::Done)?,
-                Ask::Send(bytes) => {
+            let step = self.replica.next_step().map_err(|error| self.sockets.refused(error))?;
+            let answer = match step {
+                Step::Connect { port } => self.sockets.connect(port).map(|()| Answer::Done)?,
+                Step::Send(bytes) => {
                     self.sent += 1;
                     self.sockets.send(&bytes).map(|()| Answer::Done)?
                 }
-                Ask::Receive(count) => self.sockets.receive(count).map(Answer::Bytes)?,
-                Ask::Kdc(request) => self.sockets.kdc(&request).map(Answer::Bytes)?,
-                Ask::Ready => return Ok(Stop::Ready),
-                Ask::Page(page) => return Ok(Stop::Page(page)),
-                Ask::Refused(error) => return Ok(Stop::Refused(error)),
-                Ask::Finished => return Ok(Stop::Finished),
+                Step::Receive(count) => self.sockets.receive(count).map(Answer::Bytes)?,
+                Step::Kdc(request) => self.sockets.kdc(&request).map(Answer::Bytes)?,
+                Step::Ready => return Ok(Stop::Ready),
+                Step::Page(page) => return Ok(Stop::Page(page)),
+                Step::Refused(error) => return Ok(Stop::Refused(error)),
+                Step::Finished => return Ok(Stop::Finished),
             };
             self.replica.answer(answer);
         }
