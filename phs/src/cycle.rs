@@ -6,6 +6,7 @@
 //! from the old cursor, and derives nothing again that the tenant holds.
 //! Neighbours: `main` runs it with sockets, the tests without.
 
+mod counts;
 mod courier;
 mod entries;
 pub mod guard;
@@ -14,12 +15,11 @@ mod order;
 pub mod rehash;
 pub mod send;
 mod sweep;
-mod tally;
 
 use self::rehash::Derivers;
-use self::send::Tenant;
+use self::send::UploadApi;
 use crate::error::PhsError;
-use crate::mirror::watermark::{self, Plan, Saved, Verdict, WhyFull};
+use crate::mirror::watermark::{self, CursorDecision, Plan, Saved, WhyFull};
 use crate::mirror::{Bounds, Mirror, StateError};
 use crate::progress::Witness;
 use crate::qualify::privileged;
@@ -27,6 +27,7 @@ use crate::qualify::{self, Batch, Rules};
 use crate::read::pull::{PullError, Reading};
 use crate::read::session::Singles;
 use crate::stop::Stop;
+pub use counts::{Counts, Difference, Sign};
 use courier::Courier;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::{Page, Progress};
@@ -37,7 +38,6 @@ pub use order::Order;
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-pub use tally::{Difference, Sign, Tally};
 use tracing::{info, instrument, warn};
 use uuid::Uuid;
 
@@ -56,7 +56,7 @@ pub struct Cycle<'a> {
     /// Pages of the DC.
     pub source: &'a mut Source<'a>,
     /// The tenant; none in a dry run and where all is only staged.
-    pub tenant: Option<&'a mut dyn Tenant>,
+    pub tenant: Option<&'a mut dyn UploadApi>,
     /// Is told how it goes.
     pub witness: &'a dyn Witness,
     /// Ends it between pages.
@@ -91,7 +91,7 @@ const HELD: &str = "held";
 impl Cycle<'_> {
     /// Runs the cycle.
     #[instrument(skip_all, fields(cycle = %self.order.cycle))]
-    pub fn run(mut self) -> Result<Tally, PhsError> {
+    pub fn run(mut self) -> Result<Counts, PhsError> {
         let saved = self.mirror.saved()?;
         let mut generation = Uuid::nil();
         let mut tenant = self.tenant.take();
@@ -148,8 +148,8 @@ impl Cycle<'_> {
         plan: Plan,
         saved: Option<&Saved>,
         generation: Uuid,
-        mut tenant: Option<&mut dyn Tenant>,
-    ) -> Result<Tally, PhsError> {
+        mut tenant: Option<&mut dyn UploadApi>,
+    ) -> Result<Counts, PhsError> {
         let start = match (plan, saved) {
             (Plan::Incremental, Some(saved)) => Cursor::from_bytes(&saved.cursor).ok(),
             (Plan::Incremental | Plan::Full(_), _) => None,
@@ -204,10 +204,10 @@ impl Cycle<'_> {
                 mode: if full { Mode::FullCompare } else { Mode::Incremental },
                 generation,
                 most_swept: None,
-                tally: Tally { mode: if full { "full" } else { "incremental" }, ..Tally::default() },
+                counts: Counts { mode: if full { "full" } else { "incremental" }, ..Counts::default() },
             };
             self.carry(&pages, &rules, saved, &mut courier, unsettled)?;
-            Ok(courier.tally)
+            Ok(courier.counts)
         });
         if done.is_err() {
             self.mirror.rollback()?;
@@ -251,7 +251,7 @@ impl Cycle<'_> {
             }
             first = false;
             let objects = u64::try_from(page.changes.len()).unwrap_or(u64::MAX);
-            courier.tally.read += objects;
+            courier.counts.read += objects;
             if began.is_none() {
                 self.mirror.begin()?;
                 began = Some(Instant::now());
@@ -320,7 +320,7 @@ impl Cycle<'_> {
             courier.settle()?;
             self.sweep(&mut batch, rules, courier, *unsettled)?;
         } else {
-            courier.tally.held = self.mirror.fact(HELD)?.and_then(|held| held.parse().ok()).unwrap_or(0);
+            courier.counts.held = self.mirror.fact(HELD)?.and_then(|held| held.parse().ok()).unwrap_or(0);
         }
         let cursor = cursor.to_bytes();
         let name = watermark::name(&cursor);
@@ -337,9 +337,9 @@ impl Cycle<'_> {
         courier.deliver(batch, Some(&name))?;
         if let Some(receipt) = courier.settle()? {
             match watermark::may_store(&name, courier.generation, &receipt) {
-                Verdict::Store => {}
-                Verdict::OtherGeneration => return Err(PhsError::TenantReplaced),
-                Verdict::NotAcknowledged => return Err(PhsError::NotAcknowledged),
+                CursorDecision::Store => {}
+                CursorDecision::OtherGeneration => return Err(PhsError::TenantReplaced),
+                CursorDecision::NotAcknowledged => return Err(PhsError::NotAcknowledged),
             }
             if receipt.swept > 0 {
                 info!(objects = receipt.swept, "the tenant let go of objects that are in the domain no more");
@@ -400,7 +400,7 @@ pub fn compared_at(mirror: &Mirror) -> Result<Option<i64>, StateError> {
     Ok(mirror.fact(COMPARED)?.and_then(|at| at.parse().ok()))
 }
 
-fn lent<'b>(tenant: &'b mut Option<&mut dyn Tenant>) -> Option<&'b mut dyn Tenant> {
+fn lent<'b>(tenant: &'b mut Option<&mut dyn UploadApi>) -> Option<&'b mut dyn UploadApi> {
     match tenant {
         Some(tenant) => Some(&mut **tenant),
         None => None,

@@ -159,8 +159,8 @@ impl Daemon<'_> {
             };
             match self.cycle(work, &mirror, &board, instance, &mut kept) {
                 Ok(done) => {
-                    schedule.ended(Ended::Complete, done.tally.mode == "full", Instant::now(), chance());
-                    if done.tally.unfinished {
+                    schedule.ended(Ended::Complete, done.counts.mode == "full", Instant::now(), chance());
+                    if done.counts.unfinished {
                         schedule.moved();
                     }
                     // What another DC commits says nothing of when this one has it.
@@ -225,23 +225,23 @@ impl Daemon<'_> {
             confirm::done(&self.config.state_directory, yes);
         }
         board.complete(&done, began.elapsed(), (self.now)());
-        let tally = &done.tally;
-        if tally.held > 0 {
+        let counts = &done.counts;
+        if counts.held > 0 {
             warn!(
-                accounts = tally.held,
+                accounts = counts.held,
                 "accounts left the scope and are held back until somebody has looked"
             );
         }
-        let sent = tally.records_sent > 0 || tally.links_sent > 0 || tally.policy_sent;
+        let sent = counts.records_sent > 0 || counts.links_sent > 0 || counts.policy_sent;
         if sent && !self.config.staging {
             info!(
-                mode = tally.mode,
+                mode = counts.mode,
                 controller = done.controller,
-                read = tally.read,
-                records = tally.records_sent,
-                links = tally.links_sent,
-                digests = tally.digests_sent,
-                removed = tally.removed,
+                read = counts.read,
+                records = counts.records_sent,
+                links = counts.links_sent,
+                digests = counts.digests_sent,
+                removed = counts.removed,
                 milliseconds = began.elapsed().as_millis(),
                 "the tenant has what changed"
             );

@@ -43,8 +43,8 @@ impl Screen {
     }
 
     /// A writer for log lines.
-    pub fn writer(&self) -> Line {
-        Line(self.0.clone())
+    pub fn writer(&self) -> LogWriter {
+        LogWriter(self.0.clone())
     }
 
     /// A bar for one cycle.
@@ -66,9 +66,9 @@ impl Default for Screen {
 
 /// Writes a log line above the bars.
 #[derive(Debug)]
-pub struct Line(MultiProgress);
+pub struct LogWriter(MultiProgress);
 
-impl Write for Line {
+impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.suspend(|| io::stderr().write(bytes))
     }

@@ -7,7 +7,7 @@ mod controllers;
 mod descriptor;
 
 use crate::config::{Config, ConfigError};
-use crate::cycle::send::Tenant;
+use crate::cycle::send::UploadApi;
 use crate::error::PhsError;
 use crate::mirror::{self, Mirror};
 use crate::read::discover;
@@ -41,7 +41,7 @@ pub struct Finding {
 }
 
 /// How the tenant is asked, once an identity is there.
-pub type Asking<'a> = dyn FnMut(&Identity) -> Result<Box<dyn Tenant>, PhsError> + 'a;
+pub type Asking<'a> = dyn FnMut(&Identity) -> Result<Box<dyn UploadApi>, PhsError> + 'a;
 
 /// Looks at everything that a cycle needs, and that the account can do no more. `now` says seconds since 1970.
 pub fn check(

@@ -4,7 +4,7 @@ use super::process::{now, peak_memory_kib, runtime};
 use super::terminal::say;
 use crate::config::Config;
 use crate::cycle::job::{self, Job, Kept};
-use crate::cycle::{Difference, Sign, Tally};
+use crate::cycle::{Counts, Difference, Sign};
 use crate::daemon::confirm::{self, Yes};
 use crate::daemon::status::Status;
 use crate::error::PhsError;
@@ -73,32 +73,32 @@ impl Once {
             now: now(),
         };
         let mut kept = Kept::default();
-        let mut tally = job.run(&mut kept)?.tally;
+        let mut counts = job.run(&mut kept)?.counts;
         // Where many enter each cycle takes some of them.
         (job.full, job.confirmed) = (false, None);
-        while tally.unfinished {
+        while counts.unfinished {
             job.now = now();
-            tally.add(job.run(&mut kept)?.tally);
+            counts.add(job.run(&mut kept)?.counts);
         }
         drop(witness);
-        self.report(config, &tally, started.elapsed())?;
+        self.report(config, &counts, started.elapsed())?;
         Ok(0)
     }
 
-    fn report(&self, config: &Config, tally: &Tally, took: Duration) -> Result<(), PhsError> {
+    fn report(&self, config: &Config, counts: &Counts, took: Duration) -> Result<(), PhsError> {
         let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
         if self.json {
             #[derive(serde::Serialize)]
             struct Summary<'a> {
                 #[serde(flatten)]
-                tally: &'a Tally,
+                counts: &'a Counts,
                 dry_run: bool,
                 staging: bool,
                 seconds: f64,
                 peak_memory_kib: u64,
             }
             let summary = Summary {
-                tally,
+                counts,
                 dry_run: self.dry_run,
                 staging: config.staging,
                 seconds,
@@ -109,7 +109,7 @@ impl Once {
         }
         let only_looked = self.dry_run || config.staging;
         let sent = if only_looked { "would be sent" } else { "sent" };
-        for Difference { sign, name, what } in &tally.differences {
+        for Difference { sign, name, what } in &counts.differences {
             let sign = match sign {
                 Sign::Enters => '+',
                 Sign::Leaves => '-',
@@ -118,41 +118,41 @@ impl Once {
             };
             say(&format!("{sign} {name:<40} {what}"))?;
         }
-        let named = tally.differences.iter().filter(|difference| difference.sign != Sign::Held).count();
+        let named = counts.differences.iter().filter(|difference| difference.sign != Sign::Held).count();
         let named = u64::try_from(named).unwrap_or(u64::MAX);
-        if only_looked && tally.records_sent > named {
-            say(&format!("  and {} more", tally.records_sent - named))?;
+        if only_looked && counts.records_sent > named {
+            say(&format!("  and {} more", counts.records_sent - named))?;
         }
-        let mode = if tally.mode == "full" { "full compare" } else { "incremental" };
-        say(&format!("{mode}: {} objects read in {seconds:.1} s", tally.read))?;
+        let mode = if counts.mode == "full" { "full compare" } else { "incremental" };
+        say(&format!("{mode}: {} objects read in {seconds:.1} s", counts.read))?;
         for (number, what) in [
-            (tally.in_scope, "accounts in the cloud among them".to_owned()),
-            (tally.privileged, "held back as privileged".to_owned()),
-            (tally.removed, "left the cloud".to_owned()),
+            (counts.in_scope, "accounts in the cloud among them".to_owned()),
+            (counts.privileged, "held back as privileged".to_owned()),
+            (counts.removed, "left the cloud".to_owned()),
             (
-                tally.held,
+                counts.held,
                 format!(
                     "left the scope, or the groups whose passwords are carried, and are held back: `once --confirm-removals {}` lets them go",
-                    tally.held
+                    counts.held
                 ),
             ),
-            (tally.records_sent, format!("records {sent}")),
-            (tally.links_sent, format!("links {sent}")),
-            (tally.digests_sent, format!("digests {sent}, {} derived", tally.digests_derived)),
-            (tally.quarantined, "in quarantine: `check` names them".to_owned()),
-            (tally.refused, "refused by the tenant: the log says why".to_owned()),
+            (counts.records_sent, format!("records {sent}")),
+            (counts.links_sent, format!("links {sent}")),
+            (counts.digests_sent, format!("digests {sent}, {} derived", counts.digests_derived)),
+            (counts.quarantined, "in quarantine: `check` names them".to_owned()),
+            (counts.refused, "refused by the tenant: the log says why".to_owned()),
         ] {
             if number > 0 {
                 say(&format!("  {number:>8}  {what}"))?;
             }
         }
-        if tally.policy_sent {
+        if counts.policy_sent {
             say(&format!(
                 "  the domain's password and lockout policy {}",
                 if only_looked { sent } else { "was sent" }
             ))?;
         }
-        if tally.records_sent == 0 && tally.links_sent == 0 && !tally.policy_sent {
+        if counts.records_sent == 0 && counts.links_sent == 0 && !counts.policy_sent {
             say("  nothing to send")?;
         }
         if config.staging {

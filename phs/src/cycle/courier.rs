@@ -2,10 +2,10 @@
 //! receipt says. One portion is derived while the one before it is uploaded.
 //! Neighbours: `super` hands batches over, `rehash` derives, `send` has the sockets.
 
+use super::counts::{Counts, Difference, NAMED, Sign};
 use super::order::Order;
-use super::tally::{Difference, NAMED, Sign, Tally};
 use crate::cycle::rehash::{Derivers, Work};
-use crate::cycle::send::Tenant;
+use crate::cycle::send::UploadApi;
 use crate::error::PhsError;
 use crate::mirror::{Mirror, Sent};
 use crate::progress::Witness;
@@ -32,7 +32,7 @@ pub(super) struct Courier<'a, 'scope> {
     pub(super) order: &'a Order,
     pub(super) mirror: &'a Mirror,
     /// None in a dry run: then it only counts.
-    pub(super) tenant: Option<&'a mut dyn Tenant>,
+    pub(super) tenant: Option<&'a mut dyn UploadApi>,
     pub(super) witness: &'a dyn Witness,
     pub(super) derivers: Derivers<'scope, 'a>,
     /// What is being derived, the oldest first.
@@ -42,7 +42,7 @@ pub(super) struct Courier<'a, 'scope> {
     pub(super) generation: Uuid,
     /// At the end of a full compare: so many accounts may go that it did not find.
     pub(super) most_swept: Option<u64>,
-    pub(super) tally: Tally,
+    pub(super) counts: Counts,
 }
 
 /// What one upload carries.
@@ -57,7 +57,7 @@ pub(super) struct Load {
 impl Courier<'_, '_> {
     /// Whether nothing was sent in this cycle, and nothing is on the way.
     pub(super) fn is_idle(&self) -> bool {
-        let sent = self.tally.records_sent > 0 || self.tally.links_sent > 0 || self.tally.policy_sent;
+        let sent = self.counts.records_sent > 0 || self.counts.links_sent > 0 || self.counts.policy_sent;
         !sent && self.on_the_way.is_empty()
     }
 
@@ -68,10 +68,10 @@ impl Courier<'_, '_> {
         let enters: HashSet<Uuid> = entered.iter().copied().collect();
         // Those to whoever enters are told with him.
         links.retain(|link| !(link.present && enters.contains(&link.to)));
-        self.tally.in_scope += batch.in_scope;
-        self.tally.privileged += batch.privileged;
-        self.tally.removed += batch.removed;
-        self.tally.quarantined += batch.quarantined;
+        self.counts.in_scope += batch.in_scope;
+        self.counts.privileged += batch.privileged;
+        self.counts.removed += batch.removed;
+        self.counts.quarantined += batch.quarantined;
         self.name(batch.held.into_iter().map(|(name, what)| Difference {
             sign: Sign::Held,
             name,
@@ -115,12 +115,12 @@ impl Courier<'_, '_> {
                 let some = self.mirror.links_after(*object, after, MAX_LINKS)?;
                 let Some((what, target, _)) = some.last() else { break };
                 after = Some((*what, *target));
-                waiting.extend(some.into_iter().map(|link| translate::told(*object, link, true)));
+                waiting.extend(some.into_iter().map(|link| translate::wire_link(*object, link, true)));
                 self.links(&mut waiting, MAX_LINKS)?;
             }
             for (from, what, at) in self.mirror.told_links_to(*object)? {
                 if !among.contains(&from) {
-                    waiting.push(translate::told(from, (what, *object, at), true));
+                    waiting.push(translate::wire_link(from, (what, *object, at), true));
                 }
             }
             self.links(&mut waiting, MAX_LINKS)?;
@@ -177,16 +177,16 @@ impl Courier<'_, '_> {
             commit,
         };
         let receipt = tenant.upload(&upload)?;
-        self.tally.policy_sent |= upload.policy.is_some();
+        self.counts.policy_sent |= upload.policy.is_some();
         drop(upload);
         if receipt.generation != self.generation {
             return Err(PhsError::TenantReplaced);
         }
-        self.tally.uploads += u64::from(carries);
-        self.tally.records_sent += number;
-        self.tally.links_sent += linked;
-        self.tally.digests_sent += with_digest;
-        self.tally.unchanged += u64::from(receipt.unchanged);
+        self.counts.uploads += u64::from(carries);
+        self.counts.records_sent += number;
+        self.counts.links_sent += linked;
+        self.counts.digests_sent += with_digest;
+        self.counts.unchanged += u64::from(receipt.unchanged);
         self.witness.sent(number);
         self.refused(&receipt)?;
         Ok(Some(receipt))
@@ -195,16 +195,16 @@ impl Courier<'_, '_> {
     /// What would be sent.
     fn count(&mut self, drafts: &[Draft], links: &[Link], policy: bool) {
         let passwords = drafts.iter().filter(|draft| draft.password.is_some()).count();
-        self.tally.records_sent += count(drafts.len());
-        self.tally.links_sent += count(links.len());
-        self.tally.digests_sent += count(passwords);
-        self.tally.policy_sent |= policy;
+        self.counts.records_sent += count(drafts.len());
+        self.counts.links_sent += count(links.len());
+        self.counts.digests_sent += count(passwords);
+        self.counts.policy_sent |= policy;
         self.name(drafts.iter().map(difference));
     }
 
     fn name(&mut self, differences: impl Iterator<Item = Difference>) {
-        let room = NAMED.saturating_sub(self.tally.differences.len());
-        self.tally.differences.extend(differences.take(room));
+        let room = NAMED.saturating_sub(self.counts.differences.len());
+        self.counts.differences.extend(differences.take(room));
     }
 
     /// The passwords that the tenant lacks; the others are let go unopened.
@@ -239,7 +239,7 @@ impl Courier<'_, '_> {
                 }
                 Err(why) => {
                     debug!(object = %one.object, %why, "to quarantine");
-                    self.tally.quarantined += 1;
+                    self.counts.quarantined += 1;
                     self.mirror.quarantine(one.object, &why.to_string(), self.order.now)?;
                     self.unsure(one.object)?;
                     // The one that the tenant holds is not its password any more.
@@ -249,7 +249,7 @@ impl Courier<'_, '_> {
                 }
             }
         }
-        self.tally.digests_derived += count(digests.len());
+        self.counts.digests_derived += count(digests.len());
         Ok(digests)
     }
 
@@ -262,7 +262,7 @@ impl Courier<'_, '_> {
             debug!(object = %refusal.object, why = ?refusal.why, "refused by the tenant");
             self.unsure(refusal.object)?;
         }
-        self.tally.refused += count(refused.len());
+        self.counts.refused += count(refused.len());
         warn!(records = refused.len(), first = ?refused.first().map(|r| r.why), "the tenant refused records");
         Ok(())
     }

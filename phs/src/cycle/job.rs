@@ -2,8 +2,8 @@
 //! Before it: `command::once` for one cycle, `daemon` for one after the other. After it: [`super`].
 
 use crate::config::Config;
-use crate::cycle::send::{Sender, Tenant};
-use crate::cycle::{Cycle, Order, Tally};
+use crate::cycle::send::{Sender, UploadApi};
+use crate::cycle::{Counts, Cycle, Order};
 use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::progress::Witness;
@@ -73,7 +73,7 @@ impl Kept {
 #[derive(Debug)]
 pub struct Done {
     /// What was done.
-    pub tally: Tally,
+    pub counts: Counts,
     /// The DC that was read.
     pub controller: String,
     /// DCs that are not believed any more.
@@ -207,12 +207,12 @@ impl Job<'_> {
             mirror: self.mirror,
             singles: session,
             source: &mut |start, what| pages.from(start, what),
-            tenant: kept.sender.as_mut().filter(|_| sends).map(|(sender, _)| sender as &mut dyn Tenant),
+            tenant: kept.sender.as_mut().filter(|_| sends).map(|(sender, _)| sender as &mut dyn UploadApi),
             witness: self.witness,
             stop: self.stop,
         };
-        let tally = cycle.run()?;
+        let counts = cycle.run()?;
         let distrusted = distrust::all(self.mirror)?.into_iter().map(|one| one.controller).collect();
-        Ok(Done { tally, controller, distrusted, certificate_ends: identity.not_after })
+        Ok(Done { counts, controller, distrusted, certificate_ends: identity.not_after })
     }
 }

@@ -185,7 +185,7 @@ impl Shared<'_> {
             if self.is_over() || (under_way > 0 && under_way >= share) {
                 return None;
             }
-            let (number, Work { object, rid, sealed }) = self.take(under_way == 0)?;
+            let (number, Work { object, rid, sealed }) = self.next_work(under_way == 0)?;
             let stamp = sealed.hash.stamp;
             match sealed.hash.open(&sealed.keys, rid) {
                 Ok(hash) => return Some((hash, (number, object, stamp))),
@@ -202,7 +202,7 @@ impl Shared<'_> {
     }
 
     /// The next in the queue. One that waits for it holds the queue: then there is none for whoever does not wait.
-    fn take(&self, wait: bool) -> Option<(usize, Work)> {
+    fn next_work(&self, wait: bool) -> Option<(usize, Work)> {
         if wait {
             return self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
         }

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tracing::{instrument, warn};
 
 /// What a cycle asks of the tenant.
-pub trait Tenant {
+pub trait UploadApi {
     /// What does the tenant hold?
     fn hello(&mut self, hello: &Hello) -> Result<Receipt, PhsError>;
     /// Which passwords does it lack?
@@ -77,7 +77,7 @@ impl Sender {
     }
 }
 
-impl Tenant for Sender {
+impl UploadApi for Sender {
     fn hello(&mut self, hello: &Hello) -> Result<Receipt, PhsError> {
         self.ask("/v1/upload/hello", hello, HELLO_WAITS)
     }

@@ -32,8 +32,8 @@ impl Cycle<'_> {
         self.mirror.resolve(&rules.bounds)?;
         let leaving = self.leaving()?;
         let hold = self.order.guard.holds(&leaving, self.order.confirmed);
-        courier.tally.held = if hold { leaving.pending } else { 0 };
-        self.mirror.set_fact(HELD, &courier.tally.held.to_string())?;
+        courier.counts.held = if hold { leaving.pending } else { 0 };
+        self.mirror.set_fact(HELD, &courier.counts.held.to_string())?;
         if !hold && leaving.pending > 0 && self.order.confirmed.is_some() {
             self.mirror.set_fact(CONFIRMED, &self.order.now.to_string())?;
         }
@@ -54,7 +54,7 @@ impl Cycle<'_> {
                 batch.join(qualify::mend(object, self.mirror, self.singles, rules, hold)?);
             }
             if entered >= ENTER {
-                courier.tally.unfinished = true;
+                courier.counts.unfinished = true;
                 return self.remember(SWEEP, &after.unwrap_or_default().to_string());
             }
             if batch.drafts.len() >= 2 * PORTION as usize {

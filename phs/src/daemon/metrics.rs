@@ -80,7 +80,7 @@ fn respond(request: &Request<Incoming>, board: &Board, now: i64) -> Response<Ful
     if *request.method() != Method::GET {
         return text(StatusCode::METHOD_NOT_ALLOWED, "GET alone\n".to_owned());
     }
-    let status = board.told(now);
+    let status = board.snapshot(now);
     match request.uri().path() {
         "/healthz" if status.unhealthy(now).is_none() => text(StatusCode::OK, "ok\n".to_owned()),
         "/healthz" => {

@@ -200,31 +200,31 @@ impl Board {
 
     /// A cycle is complete.
     pub fn complete(&self, done: &Done, took: Duration, now: i64) {
-        let Done { tally, controller, distrusted, certificate_ends } = done;
+        let Done { counts, controller, distrusted, certificate_ends } = done;
         self.change(|status| {
             status.cycle_since = None;
             status.cycles += 1;
-            // Where all is only staged, the tally says what would be sent.
+            // Where all is only staged, the counts says what would be sent.
             if !status.staging {
-                status.records_sent += tally.records_sent;
-                status.digests_sent += tally.digests_sent;
+                status.records_sent += counts.records_sent;
+                status.digests_sent += counts.digests_sent;
             }
             (status.failed_in_a_row, status.trouble) = (0, None);
             status.certificate_ends = *certificate_ends;
-            status.held = tally.held;
+            status.held = counts.held;
             status.distrusted.clone_from(distrusted);
-            if tally.mode == "full" {
+            if counts.mode == "full" {
                 status.compared_at = Some(now);
             }
             status.complete = Some(Complete {
                 at: now,
                 milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-                mode: tally.mode.to_owned(),
+                mode: counts.mode.to_owned(),
                 controller: controller.clone(),
-                read: tally.read,
-                records_sent: tally.records_sent,
-                links_sent: tally.links_sent,
-                digests_sent: tally.digests_sent,
+                read: counts.read,
+                records_sent: counts.records_sent,
+                links_sent: counts.links_sent,
+                digests_sent: counts.digests_sent,
             });
         });
     }
@@ -250,7 +250,7 @@ impl Board {
     }
 
     /// All of it, as it is now.
-    pub fn told(&self, now: i64) -> Status {
+    pub fn snapshot(&self, now: i64) -> Status {
         let stands = i64::try_from(self.stands().as_secs()).unwrap_or(i64::MAX);
         let mut status = held(&self.status);
         status.written_at = now;
@@ -260,7 +260,7 @@ impl Board {
 
     /// Writes it to its file.
     pub fn write(&self, now: i64) {
-        self.put(&self.told(now));
+        self.put(&self.snapshot(now));
     }
 
     /// The process ends. The file stays, for what is asked of it at the next start.

@@ -84,7 +84,7 @@ pub fn plan_alone(asked: Option<WhyFull>, saved: Option<&Saved>) -> Plan {
 
 /// What the receipt of the last page allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CursorDecision {
     /// Store the cursor.
     Store,
     /// Store nothing: the database behind the tenant is another one than at the hello.
@@ -94,13 +94,13 @@ pub enum Verdict {
 }
 
 /// Whether a cursor may be stored.
-pub fn may_store(cursor: &CursorName, generation: Uuid, last: &Receipt) -> Verdict {
+pub fn may_store(cursor: &CursorName, generation: Uuid, last: &Receipt) -> CursorDecision {
     if last.generation != generation {
-        Verdict::OtherGeneration
+        CursorDecision::OtherGeneration
     } else if last.acknowledged.as_ref() == Some(cursor) {
-        Verdict::Store
+        CursorDecision::Store
     } else {
-        Verdict::NotAcknowledged
+        CursorDecision::NotAcknowledged
     }
 }
 
@@ -171,10 +171,10 @@ mod tests {
 
     #[test]
     fn a_cursor_is_stored_only_when_this_tenant_acknowledged_it() {
-        assert_eq!(may_store(&name(b"6"), A, &receipt(A, Some(b"6"), Some(b"5"))), Verdict::Store);
-        assert_eq!(may_store(&name(b"6"), A, &receipt(A, Some(b"5"), None)), Verdict::NotAcknowledged);
-        assert_eq!(may_store(&name(b"6"), A, &receipt(A, None, None)), Verdict::NotAcknowledged);
-        assert_eq!(may_store(&name(b"6"), A, &receipt(B, Some(b"6"), None)), Verdict::OtherGeneration);
+        assert_eq!(may_store(&name(b"6"), A, &receipt(A, Some(b"6"), Some(b"5"))), CursorDecision::Store);
+        assert_eq!(may_store(&name(b"6"), A, &receipt(A, Some(b"5"), None)), CursorDecision::NotAcknowledged);
+        assert_eq!(may_store(&name(b"6"), A, &receipt(A, None, None)), CursorDecision::NotAcknowledged);
+        assert_eq!(may_store(&name(b"6"), A, &receipt(B, Some(b"6"), None)), CursorDecision::OtherGeneration);
     }
 
     #[test]

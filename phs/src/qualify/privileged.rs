@@ -43,13 +43,13 @@ pub fn learn(
     for sid in wanted {
         // Some exist in the forest's root only, or not before a certain functional level.
         if let Some(page) = singles.object(ObjectId::Sid(sid), false)? {
-            groups.take(&page)?;
+            groups.apply(&page)?;
         }
     }
     while let Some(member) = groups.waiting.pop_front() {
         pulse()?;
         if let Some(page) = singles.object(ObjectId::Guid(member), false)? {
-            groups.take(&page)?;
+            groups.apply(&page)?;
         }
     }
     debug!(objects = groups.seen.len(), "the protected groups are resolved");
@@ -66,7 +66,7 @@ struct Groups<'a> {
 }
 
 impl Groups<'_> {
-    fn take(&mut self, page: &Page) -> Result<(), PhsError> {
+    fn apply(&mut self, page: &Page) -> Result<(), PhsError> {
         for change in &page.changes {
             let guid = change.object.guid;
             self.seen.insert(guid);

@@ -2,7 +2,7 @@
 //! Neighbours: `super` acts on it, `mirror::sweep` says the same in SQL for all objects at once, `explain` says why.
 
 use super::rules::Rules;
-use crate::mirror::{ADMINISTRATOR, KRBTGT, Kind, MACHINES, Object, Place};
+use crate::mirror::{ADMINISTRATOR, KRBTGT, Kind, MACHINES, Object, Position};
 use crate::scope::Scope;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::Change;
@@ -29,39 +29,39 @@ pub enum Outside {
     /// The attribute filter.
     Filter,
     /// Its OU.
-    Place,
+    Container,
     /// It is in none of the groups.
     Group,
 }
 
 /// What an object is to the cloud.
-pub fn standing(object: &Object, place: &Place, rules: &Rules<'_>) -> Standing {
+pub fn standing(object: &Object, position: &Position, rules: &Rules<'_>) -> Standing {
     match object.kind {
-        Kind::Person => person(object, place, rules),
+        Kind::Person => person(object, position, rules),
         Kind::Group => {
-            if sid_of(object, rules).is_none() || place.protected {
+            if sid_of(object, rules).is_none() || position.protected {
                 return if object.deleted { Standing::Deleted } else { Standing::Nothing };
             }
-            told(object, outside(object, place).filter(|_| !place.policy_group))
+            carried(object, outside(object, position).filter(|_| !position.policy_group))
         }
-        Kind::Contact => told(object, outside(object, place)),
-        Kind::Policy => told(object, None),
+        Kind::Contact => carried(object, outside(object, position)),
+        Kind::Policy => carried(object, None),
         Kind::Computer | Kind::Other => Standing::Nothing,
     }
 }
 
-fn person(object: &Object, place: &Place, rules: &Rules<'_>) -> Standing {
+fn person(object: &Object, position: &Position, rules: &Rules<'_>) -> Standing {
     let Some(sid) = sid_of(object, rules) else { return Standing::Nothing };
     if object.uac & MACHINES != 0 || object.krbtgt || sid.rid() == KRBTGT {
         return Standing::Nothing;
     }
-    if !object.deleted && is_privileged(object, place) && !rules.bounds.include.contains(sid) {
+    if !object.deleted && is_privileged(object, position) && !rules.bounds.include.contains(sid) {
         return Standing::Privileged;
     }
-    told(object, outside(object, place))
+    carried(object, outside(object, position))
 }
 
-fn told(object: &Object, outside: Option<Outside>) -> Standing {
+fn carried(object: &Object, outside: Option<Outside>) -> Standing {
     match outside {
         _ if object.deleted => Standing::Deleted,
         Some(outside) => Standing::Outside(outside),
@@ -69,13 +69,13 @@ fn told(object: &Object, outside: Option<Outside>) -> Standing {
     }
 }
 
-fn outside(object: &Object, place: &Place) -> Option<Outside> {
+fn outside(object: &Object, position: &Position) -> Option<Outside> {
     if object.filtered {
         Some(Outside::Filter)
-    } else if !place.inside {
-        Some(Outside::Place)
+    } else if !position.inside {
+        Some(Outside::Container)
     } else {
-        (object.kind != Kind::Group && !place.member).then_some(Outside::Group)
+        (object.kind != Kind::Group && !position.member).then_some(Outside::Group)
     }
 }
 
@@ -84,9 +84,9 @@ fn sid_of<'a>(object: &'a Object, rules: &Rules<'_>) -> Option<&'a Sid> {
 }
 
 /// Whether an account is privileged, named by the administrator or not.
-pub(super) fn is_privileged(object: &Object, place: &Place) -> bool {
+pub(super) fn is_privileged(object: &Object, position: &Position) -> bool {
     let administrator = object.sid.as_ref().is_some_and(|sid| sid.rid() == ADMINISTRATOR);
-    place.protected || object.admin_count != 0 || administrator
+    position.protected || object.admin_count != 0 || administrator
 }
 
 /// Takes over into an object what a telling of all of it says.

@@ -453,7 +453,7 @@ fn a_controller_that_lags_behind_makes_nobody_less_privileged_but_a_full_compare
         bench.resolve();
         [1105, 1106].map(|rid| {
             let object = bench.mirror.object(guid(rid)).unwrap().unwrap();
-            bench.mirror.place(&object).unwrap().protected
+            bench.mirror.position(&object).unwrap().protected
         })
     };
     assert_eq!(privileged(false), [true, true]);

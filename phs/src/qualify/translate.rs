@@ -1,7 +1,7 @@
 //! From the directory's words to the wire's: attributes, links, stamps, the domain's policy.
 //! Whether an account is carried at all is `qualify`'s business.
 
-use crate::mirror::{Kind, Told};
+use crate::mirror::{Kind, LinkTarget};
 use landbridge_drsr::drs::attribute::{Attribute as Name, Value};
 use landbridge_drsr::drs::change::{AttributeChange, Link, Linked, Stamp};
 use landbridge_wire::bounded::{Blob, List, Text};
@@ -34,11 +34,11 @@ pub fn kind(kind: Kind) -> upload::Kind {
 
 /// A link as the wire has it.
 pub fn link(link: &Link) -> upload::Link {
-    told(link.from.guid, (link.what, link.to.guid, link.stamp), link.present)
+    wire_link(link.from.guid, (link.what, link.to.guid, link.stamp), link.present)
 }
 
 /// A link of the mirror's, as the wire has it.
-pub fn told(from: Uuid, (what, to, at): Told, present: bool) -> upload::Link {
+pub fn wire_link(from: Uuid, (what, to, at): LinkTarget, present: bool) -> upload::Link {
     let what = match what {
         Linked::Member => upload::LinkKind::Member,
         Linked::Manager => upload::LinkKind::Manager,

@@ -75,7 +75,7 @@ impl Answer {
     }
 
     /// Takes what came; the attributes, once all of it has.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<Option<Attributes>, NoAnswer> {
+    pub fn add(&mut self, bytes: &[u8]) -> Result<Option<Attributes>, NoAnswer> {
         self.bytes.extend_from_slice(bytes);
         loop {
             if self.bytes.first().is_some_and(|tag| *tag != SEQUENCE) {
@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn usn(answer: &mut Answer, bytes: &[u8]) -> Option<i64> {
-        answer.take(bytes).unwrap().map(|root| highest_usn(&root).unwrap())
+        answer.add(bytes).unwrap().map(|root| highest_usn(&root).unwrap())
     }
 
     #[test]
@@ -220,17 +220,17 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_refused_and_never_kept_without_bound() {
-        assert!(Answer::to(6).take(&answer(5)).is_err(), "about another question");
+        assert!(Answer::to(6).add(&answer(5)).is_err(), "about another question");
         let done_alone = &answer(5)[0x2d..];
-        assert!(Answer::to(5).take(done_alone).is_err(), "without the attribute");
-        assert!(Answer::to(5).take(b"HTTP/1.1 400 Bad Request\r\n").is_err());
-        assert!(Answer::to(5).take(&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]).is_err());
-        assert!(Answer::to(5).take(&[0x30, 0x80]).is_err(), "no indefinite lengths");
+        assert!(Answer::to(5).add(done_alone).is_err(), "without the attribute");
+        assert!(Answer::to(5).add(b"HTTP/1.1 400 Bad Request\r\n").is_err());
+        assert!(Answer::to(5).add(&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]).is_err());
+        assert!(Answer::to(5).add(&[0x30, 0x80]).is_err(), "no indefinite lengths");
         let mut endless = Answer::to(5);
         let zeros = [0x30, 0x82, 0x0f, 0xff].iter().copied().chain(std::iter::repeat_n(0, 10_000));
         let mut refused = false;
         for byte in zeros {
-            refused |= endless.take(&[byte]).is_err();
+            refused |= endless.add(&[byte]).is_err();
             assert!(endless.bytes.len() <= MAX_MESSAGE + 8);
             if refused {
                 break;
@@ -243,13 +243,13 @@ mod tests {
     fn every_cut_and_every_changed_byte_ends_without_a_panic() {
         let bytes = answer(5);
         for cut in 0..bytes.len() {
-            assert_eq!(Answer::to(5).take(&bytes[..cut]), Ok(None), "{cut}");
+            assert_eq!(Answer::to(5).add(&bytes[..cut]), Ok(None), "{cut}");
         }
         for at in 0..bytes.len() {
             for value in 0..=255 {
                 let mut changed = bytes.clone();
                 changed[at] = value;
-                let _ = Answer::to(5).take(&changed);
+                let _ = Answer::to(5).add(&changed);
             }
         }
     }

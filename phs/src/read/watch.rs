@@ -51,12 +51,12 @@ pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut t
             (name == lost.as_deref(), name != read)
         });
         for controller in &known {
-            match Line::open(controller).and_then(|mut line| line.usn().map(|_| line)) {
-                Ok(mut line) => {
+            match WatchConnection::open(controller).and_then(|mut open| open.usn().map(|_| open)) {
+                Ok(mut connection) => {
                     info!(controller = controller.name, "watching for changes");
                     tell(Seen::Watching(controller.name.clone()));
                     pause = FIRST_PAUSE;
-                    let why = line.look(stop, &mut tell);
+                    let why = connection.look(stop, &mut tell);
                     if !stop.is_raised() {
                         warn!(
                             controller = controller.name,
@@ -80,16 +80,16 @@ pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut t
 
 /// Asks once for these attributes of the rootDSE, for the preflight.
 pub fn root_dse(controller: &Controller, wanted: &[&str]) -> io::Result<Attributes> {
-    Line::open(controller)?.ask(wanted)
+    WatchConnection::open(controller)?.ask(wanted)
 }
 
 /// A kept connection.
-struct Line {
+struct WatchConnection {
     stream: TcpStream,
     id: u8,
 }
 
-impl Line {
+impl WatchConnection {
     fn open(controller: &Controller) -> io::Result<Self> {
         let addresses: Vec<SocketAddr> = match controller.address {
             Some(address) => vec![(address, PORT).into()],
@@ -148,7 +148,7 @@ impl Line {
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            if let Some(root) = answer.take(some.get(..read).unwrap_or_default()).map_err(io::Error::other)? {
+            if let Some(root) = answer.add(some.get(..read).unwrap_or_default()).map_err(io::Error::other)? {
                 return Ok(root);
             }
         }

@@ -1,7 +1,7 @@
 //! One domain controller: kept connections, one bind at a time on each, and how it has been of late.
 
 use super::config::ControllerConfig;
-use super::verdict::{NoVerdict, Said, said};
+use super::verdict::{BindAnswer, NoVerdict, bind_answer};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::{Decline, Verdict};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, StdStream};
@@ -249,13 +249,13 @@ impl Connection {
                 self.controller.failed(&format!("a bind came to nothing: {why}"));
                 Err(NoVerdict { why: Decline::NoDirectory, tried: true })
             }
-            Ok(Ok(result)) => match said(result.rc, &result.text) {
-                Said::Verdict(verdict) => {
+            Ok(Ok(result)) => match bind_answer(result.rc, &result.text) {
+                BindAnswer::Verdict(verdict) => {
                     let Self { controller, ldap, _place } = self;
                     controller.state().idle.push(Kept { ldap, used: Instant::now() });
                     Ok(verdict)
                 }
-                Said::Unable => {
+                BindAnswer::Unable => {
                     self.controller.failed(&format!("it does not decide: LDAP result {}", result.rc));
                     Err(NoVerdict { why: Decline::NoDirectory, tried: true })
                 }

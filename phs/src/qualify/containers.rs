@@ -35,7 +35,7 @@ pub fn look_up(dn: &str, mirror: &Mirror, singles: &mut dyn Singles) -> Result<b
 
 impl Desk<'_, '_> {
     /// Takes over what others hang on: containers, groups, policies.
-    pub(super) fn place(&mut self, change: &Change) -> Result<(), PhsError> {
+    pub(super) fn apply_container(&mut self, change: &Change) -> Result<(), PhsError> {
         let guid = change.object.guid;
         let known = self.mirror.object(guid)?;
         let before = known.as_ref().map(|known| (known.parent, known.deleted));
@@ -83,7 +83,11 @@ impl Desk<'_, '_> {
             if let (Some(mut held), true) = (held, told) {
                 // No DC ever wrote this; whoever comes back by a new link comes with a later creation.
                 held.written.version = held.written.version.saturating_add(1);
-                self.batch.links.push(translate::told(group, (Linked::Member, object.guid, held), false));
+                self.batch.links.push(translate::wire_link(
+                    group,
+                    (Linked::Member, object.guid, held),
+                    false,
+                ));
             }
             self.mirror.clear_links(group)?;
             for link in &page.links {

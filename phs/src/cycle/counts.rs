@@ -5,7 +5,7 @@ pub(super) const NAMED: usize = 1_000;
 
 /// What was done; the same names as in `once --json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Tally {
+pub struct Counts {
     /// `incremental` or `full`.
     pub mode: &'static str,
     /// Objects that the DC sent.
@@ -42,7 +42,7 @@ pub struct Tally {
     pub differences: Vec<Difference>,
 }
 
-impl Tally {
+impl Counts {
     /// Adds what a further cycle did, which went on where this one ended.
     pub fn add(&mut self, further: Self) {
         for (sum, number) in [
