@@ -48,6 +48,7 @@
 //! - `cycle/guard.rs`: holds back removals that look like a mistake (pure)
 //! - `daemon.rs`: runs cycle after cycle, as the schedule says
 //! - `daemon/schedule.rs`: when the next cycle begins (pure)
+//! - `daemon/wake.rs`: what wakes the daemon, from any thread
 //! - `daemon/confirm.rs`: an administrator's confirmation of held removals, left for the daemon
 //! - `daemon/status.rs`: the status of the running daemon
 //! - `daemon/metrics.rs`: the same status as numbers, for a scraper
