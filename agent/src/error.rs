@@ -141,6 +141,17 @@ pub enum AgentError {
     Key(String),
 }
 
+/// Who must act, as a sentence for the administrator of an agent's machine.
+pub fn must_act(who: Who) -> &'static str {
+    match who {
+        Who::AgentOperator => "the administrator of this machine must act",
+        Who::DirectoryOperator => "the administrator of the directory must act",
+        Who::TenantOperator => "the administrator of the tenant must act",
+        Who::Nobody => "nobody must act: run it again later",
+        Who::Developers => "this is a defect: please report it",
+    }
+}
+
 impl AgentError {
     /// Who must act.
     pub fn who(&self) -> Who {
@@ -176,7 +187,7 @@ impl AgentError {
     pub fn passes_by_itself(&self) -> bool {
         match self.who() {
             Who::Nobody => true,
-            Who::AgentOperator | Who::TenantOperator | Who::Developers => false,
+            Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => false,
         }
     }
 

@@ -14,12 +14,13 @@ use self::wake::Wake;
 use crate::config::Config;
 use crate::cycle;
 use crate::cycle::job::{self, Done, Job, Kept};
-use crate::error::{PhsError, Who};
+use crate::error::PhsError;
 use crate::mirror::{Mirror, StateError};
 use crate::progress::{Lines, Witness};
 use crate::read::watch::{Seen, watch};
 use crate::stop::Stop;
 use landbridge_agent::backoff::chance;
+use landbridge_wire::problem::Who;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -341,7 +342,9 @@ fn after(error: &PhsError) -> AfterFailure {
         PhsError::TenantReplaced => AfterFailure::Again(Ended::Soon),
         PhsError::Agent(_) | PhsError::Pull(_) => AfterFailure::Again(match error.who() {
             Who::Nobody => Ended::Soon,
-            Who::Operator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => Ended::Later,
+            Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => {
+                Ended::Later
+            }
         }),
     }
 }

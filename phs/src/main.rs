@@ -2,6 +2,7 @@
 //! everything else happens in the library.
 
 use clap::{Parser, Subcommand};
+use landbridge_agent::error::must_act;
 use landbridge_phs::command::enroll::Enroll;
 use landbridge_phs::command::once::Once;
 use landbridge_phs::command::{run as daemon, show, status};
@@ -123,7 +124,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "landbridge-phs: {error}\n  {}", error.who());
+            let _ = writeln!(std::io::stderr(), "landbridge-phs: {error}\n  {}", must_act(error.who()));
             ExitCode::from(error.exit_code())
         }
     }

@@ -9,6 +9,7 @@ use crate::status::{Board, Status};
 use crate::unseal::make_key;
 use clap::Args;
 use landbridge_agent::enroll::Means;
+use landbridge_agent::error::must_act;
 use landbridge_agent::key::{self, FileError};
 use landbridge_agent::{AgentError, Identity, enroll, status, token};
 use landbridge_wire::enroll::Role;
@@ -115,15 +116,19 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
                     add(
                         match &reached {
                             Ok(()) => Finding::good("tenant", format!("{} takes this agent", identity.url)),
-                            Err(error) => Finding::bad("tenant", error.to_string(), error.who()),
+                            Err(error) => Finding::bad("tenant", error.to_string(), must_act(error.who())),
                         },
                         reached.as_ref().err().map_or(0, PtaError::exit_code),
                     );
                 }
-                Err(error) => add(Finding::bad("tenant", error.to_string(), error.who()), error.exit_code()),
+                Err(error) => {
+                    add(Finding::bad("tenant", error.to_string(), must_act(error.who())), error.exit_code())
+                }
             }
         }
-        Err(error) => add(Finding::bad("identity", error.to_string(), error.who()), error.exit_code()),
+        Err(error) => {
+            add(Finding::bad("identity", error.to_string(), must_act(error.who())), error.exit_code())
+        }
     }
     match Validator::new(&config.directory) {
         Ok(validator) => {

@@ -258,8 +258,10 @@ fn wait_for(error: &AgentError) -> Option<Duration> {
         || matches!(error, AgentError::Refused(problem) if problem.code == ProblemCode::StorageFailed);
     match error.who() {
         Who::Nobody => None,
-        Who::AgentOperator | Who::TenantOperator | Who::Developers if passes => None,
-        Who::AgentOperator | Who::TenantOperator | Who::Developers => Some(WHEN_REFUSED),
+        Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers if passes => None,
+        Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => {
+            Some(WHEN_REFUSED)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `landbridge-pta-agent`: the command line. Results on standard output; everything else happens in the library.
 
 use clap::{Parser, Subcommand};
+use landbridge_agent::error::must_act;
 use landbridge_pta_agent::command::{self, Enroll};
 use landbridge_pta_agent::config::Config;
 use landbridge_pta_agent::error::PtaError;
@@ -85,7 +86,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "landbridge-pta-agent: {error}\n  {}", error.who());
+            let _ = writeln!(std::io::stderr(), "landbridge-pta-agent: {error}\n  {}", must_act(error.who()));
             ExitCode::from(error.exit_code())
         }
     }

@@ -15,6 +15,7 @@ use crate::read::pull::{Authentication, Connection, ObjectId};
 use crate::read::session::{Session, Singles};
 use controllers::{Look, Wrong};
 use landbridge_agent::Identity;
+use landbridge_agent::error::must_act;
 use landbridge_agent::renew::{self, Due};
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
@@ -75,7 +76,7 @@ impl Findings {
 
     fn fail(&mut self, what: &'static str, error: impl Into<PhsError>) {
         let error = error.into();
-        let detail = format!("{error} ({})", error.who());
+        let detail = format!("{error} ({})", must_act(error.who()));
         self.0.push(Finding { what, ok: false, detail, exit_code: error.exit_code() });
     }
 

@@ -1,10 +1,12 @@
 //! What the running daemon says of itself; [`landbridge_agent::status`] has the file.
 
 use crate::cycle::job::Done;
-use crate::error::{PhsError, Who};
+use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::read::watch::Seen;
+use landbridge_agent::error::must_act;
 use landbridge_agent::status;
+use landbridge_wire::problem::Who;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -279,8 +281,8 @@ impl Board {
 pub fn act(error: &PhsError) -> String {
     match error.who() {
         Who::Nobody => "nobody must act: it is tried again".to_owned(),
-        who @ (Who::Operator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers) => {
-            who.to_string()
+        who @ (Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers) => {
+            must_act(who).to_owned()
         }
     }
 }
