@@ -5,7 +5,7 @@ use super::terminal::say;
 use crate::config::Config;
 use crate::cycle::job::{self, Job, Kept};
 use crate::cycle::{Counts, Difference, Sign};
-use crate::daemon::confirm::{self, Yes};
+use crate::daemon::confirm::{self, Confirmation};
 use crate::daemon::status::Status;
 use crate::error::PhsError;
 use crate::mirror::{Mirror, StateError};
@@ -170,7 +170,8 @@ fn daemon_lives(config: &Config) -> bool {
 
 /// The daemon has the state: it looks for this every second, and takes it with a cycle of its own.
 fn tell_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
-    confirm::leave(&config.state_directory, Yes { accounts, at: now() }).map_err(StateError::from)?;
+    confirm::leave(&config.state_directory, Confirmation { accounts, at: now() })
+        .map_err(StateError::from)?;
     say(&format!("{accounts} removals are confirmed: the running daemon takes it with its next cycle"))?;
     Ok(0)
 }
