@@ -19,18 +19,18 @@ use uuid::Uuid;
 /// `once`
 #[derive(Debug, Args)]
 pub struct Once {
-    /// Compare all accounts, not only what changed
+    /// Compare all accounts instead of sending only what changed
     #[arg(long)]
     full: bool,
-    /// Say what would be sent; send nothing, remember nothing, and have the controller withhold all passwords
+    /// Show what would be sent. Sends and stores nothing, and requests no passwords from the domain controller
     ///
-    /// `+` enters the cloud, `-` leaves it, `~` changes; `!` would leave it, or lose its password, and is held back.
+    /// `+` enters the tenant, `-` leaves it, `~` changes; `!` would leave it, or lose its password, and is held back.
     #[arg(long)]
     dry_run: bool,
-    /// Let so many accounts leave the scope at once: as many as `status` or `--dry-run` said are held back
+    /// Let this number of accounts leave the scope: the number that `status` or `--dry-run` shows as held back
     ///
-    /// If more have left meanwhile, they stay. While the daemon runs, it takes this with its next cycle, within an
-    /// hour.
+    /// If more have left since, all stay held back. While the daemon runs, it applies this with its next cycle; after an
+    /// hour without one the confirmation is void.
     #[arg(long, value_name = "ACCOUNTS", conflicts_with = "dry_run")]
     confirm_removals: Option<u64>,
     /// Print the summary as one JSON object
@@ -42,19 +42,21 @@ impl Once {
     /// Runs the command; returns the exit status.
     pub fn run(&self, config: &Config, screen: &Screen) -> Result<u8, PhsError> {
         let started = Instant::now();
-        // Before the state is made: a machine that is not enrolled has none.
+        // 1. Load the identity first: a machine that is not enrolled gets no state directory.
         job::identity(config)?;
         let (runtime, stop) = runtime()?;
+        // 2. Open the state, or leave a confirmation for the daemon that holds it.
         let mirror = if self.dry_run {
             Mirror::scratch(&config.state_directory)?
         } else {
             match (Mirror::open(&config.state_directory), self.confirm_removals) {
-                (Err(StateError::Busy { .. }), Some(accounts)) if !self.full && daemon_lives(config) => {
-                    return tell_daemon(config, accounts);
+                (Err(StateError::Busy { .. }), Some(accounts)) if !self.full && is_daemon_running(config) => {
+                    return leave_for_daemon(config, accounts);
                 }
                 (mirror, _) => mirror?,
             }
         };
+        // 3. Run the cycle. Where many objects enter, each cycle carries some of them.
         let witness: Box<dyn Witness> = if io::stderr().is_terminal() {
             Box::new(screen.bar())
         } else {
@@ -74,12 +76,12 @@ impl Once {
         };
         let mut kept = Kept::default();
         let mut counts = job.run(&mut kept)?.counts;
-        // Where many enter each cycle takes some of them.
         (job.full, job.confirmed) = (false, None);
         while counts.unfinished {
             job.now = now();
             counts.add(job.run(&mut kept)?.counts);
         }
+        // 4. Report, once the progress bar is gone.
         drop(witness);
         self.report(config, &counts, started.elapsed())?;
         Ok(0)
@@ -162,14 +164,14 @@ impl Once {
     }
 }
 
-/// Whether it is the daemon that is at work on the state: another `once` would take no yes.
-fn daemon_lives(config: &Config) -> bool {
+/// Whether the daemon holds the state. Another `once` would not apply a confirmation.
+fn is_daemon_running(config: &Config) -> bool {
     let status: Option<Status> = status::read(&config.state_directory);
     status.is_some_and(|status| status.is_alive(now()))
 }
 
-/// The daemon has the state: it looks for this every second, and takes it with a cycle of its own.
-fn tell_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
+/// Leaves a confirmation for the daemon, which looks for one every second and applies it with a cycle of its own.
+fn leave_for_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
     confirm::leave(&config.state_directory, Confirmation { accounts, at: now() })
         .map_err(StateError::from)?;
     say(&format!("{accounts} removals are confirmed: the running daemon takes it with its next cycle"))?;

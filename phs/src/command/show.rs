@@ -1,4 +1,4 @@
-//! `landbridge-phs check` and `explain`: runs what is looked up, and prints it.
+//! `landbridge-phs check`, `check --objects` and `explain`: each looks up what was asked for, and prints it.
 
 use super::check;
 use super::explain::{self, Explanation};

@@ -1,34 +1,34 @@
 //! What a cycle did, as numbers and, in a dry run, as differences by name.
 
-/// So many differences of a dry run are kept.
+/// Limit on differences that a dry run keeps: enough to read, small in memory.
 pub(super) const NAMED: usize = 1_000;
 
-/// What was done; the same names as in `once --json`.
+/// What a cycle did. The names are those of `once --json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// `incremental` or `full`.
     pub mode: &'static str,
     /// Objects that the DC sent.
     pub read: u64,
-    /// Accounts among them that are in the cloud.
+    /// Accounts among them that are carried.
     pub in_scope: u64,
     /// Uploads that carried something.
     pub uploads: u64,
-    /// Records sent; in a dry run, that would be.
+    /// Records sent; in a dry run, records that would be sent.
     pub records_sent: u64,
-    /// Links sent; in a dry run, that would be.
+    /// Links sent; in a dry run, links that would be sent.
     pub links_sent: u64,
-    /// Passwords hashed anew.
+    /// Passwords derived into digests.
     pub digests_derived: u64,
-    /// Digests sent; in a dry run, at most so many would be.
+    /// Digests sent; in a dry run, the most that would be sent.
     pub digests_sent: u64,
     /// Records that changed nothing at the tenant.
     pub unchanged: u64,
     /// Accounts held back for being privileged.
     pub privileged: u64,
-    /// Objects that left the cloud.
+    /// Objects that left the tenant.
     pub removed: u64,
-    /// Accounts that left the scope and stay in the cloud until somebody has looked.
+    /// Accounts that left the scope and stay at the tenant until an administrator confirms.
     pub held: u64,
     /// Objects that could not be carried.
     pub quarantined: u64,
@@ -36,14 +36,14 @@ pub struct Counts {
     pub refused: u64,
     /// The domain's policy was sent.
     pub policy_sent: bool,
-    /// More objects enter than one cycle takes: the next one goes on with them.
+    /// More objects enter than one cycle carries; the next cycle continues.
     pub unfinished: bool,
-    /// What would be sent, in a dry run: the first of it.
+    /// In a dry run: the first objects that would change.
     pub differences: Vec<Difference>,
 }
 
 impl Counts {
-    /// Adds what a further cycle did, which went on where this one ended.
+    /// Adds the counts of a cycle that continued where this one ended.
     pub fn add(&mut self, further: Self) {
         for (sum, number) in [
             (&mut self.read, further.read),
@@ -70,27 +70,27 @@ impl Counts {
     }
 }
 
-/// What would become of one object.
+/// How one object would change.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Difference {
-    /// In which way.
+    /// The kind of change.
     pub sign: Sign,
-    /// How a person knows the object.
+    /// A name that a person recognises.
     pub name: String,
-    /// What is told of it.
+    /// What is sent of it.
     pub what: String,
 }
 
-/// In which way an object would change.
+/// The kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sign {
-    /// It enters the cloud.
+    /// The object enters the tenant.
     Enters,
-    /// It leaves the cloud.
+    /// The object leaves the tenant.
     Leaves,
-    /// It stays there.
+    /// The object stays, with changes.
     Changes,
-    /// It would leave, or lose its password, and is held back until somebody has looked.
+    /// The object would leave, or lose its password, and is held back until an administrator confirms.
     Held,
 }

@@ -7,28 +7,28 @@ use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::sid::Sid;
 use uuid::Uuid;
 
-/// What is to be done.
+/// What a cycle is to do.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Compare all.
+    /// Compare everything.
     pub full: bool,
     /// SID of the domain.
     pub domain: Sid,
-    /// Privileged accounts that are carried all the same.
+    /// Privileged accounts that are carried although they are privileged.
     pub include: Vec<Sid>,
-    /// Who belongs in the cloud.
+    /// Which objects are carried.
     pub scope: Scope,
     /// The attribute that is a further sign-in name.
     pub alternate_login: Option<Attribute>,
-    /// How many may leave.
+    /// Limits on accounts that leave.
     pub guard: Guard,
-    /// So many that leave an administrator has looked at.
+    /// How many accounts may leave, as an administrator has confirmed.
     pub confirmed: Option<u64>,
-    /// What a digest costs.
+    /// The parameters of a digest.
     pub profile: Profile,
-    /// This process.
+    /// Random name of this process.
     pub instance: Uuid,
-    /// This cycle.
+    /// Random name of this cycle.
     pub cycle: Uuid,
     /// Seconds since 1970.
     pub now: i64,
