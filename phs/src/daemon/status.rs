@@ -206,7 +206,7 @@ impl Board {
         self.change(|status| {
             status.cycle_since = None;
             status.cycles += 1;
-            // Where all is only staged, the counts says what would be sent.
+            // While staging, the counts say what would be sent.
             if !status.staging {
                 status.records_sent += counts.records_sent;
                 status.digests_sent += counts.digests_sent;

@@ -8,15 +8,15 @@ use uuid::Uuid;
 /// What qualifying goes by, the same for a whole cycle.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
-    /// Who belongs in the cloud.
+    /// Which objects are carried.
     pub bounds: Bounds<'a>,
     /// The attribute that is a further sign-in name.
     pub alternate_login: Option<Attribute>,
-    /// All is compared: every object comes whole, and what does not come is gone.
+    /// A full compare: every object comes whole, and an object that does not come is gone.
     pub full: bool,
-    /// Passwords are read.
+    /// Passwords are read; not in a dry run.
     pub secrets: bool,
-    /// The cycle.
+    /// Random name of the cycle.
     pub cycle: Uuid,
     /// Seconds since 1970.
     pub now: i64,
