@@ -1,6 +1,6 @@
 //! Which domain controllers a domain has, as DNS tells it (RFC 2782; `_ldap._tcp.dc._msdcs.<domain>`).
 //! It asks DNS and nobody else: whoever forges an answer names a controller that cannot prove itself.
-//! Neighbours: the pta-agent's `validate` and phs' `discover` ask it when no controller is named in their configuration.
+//! Neighbours: `read::discover` of phs and `directory::discover` of the pta-agent call it when no controller is named in their configuration.
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::RData;

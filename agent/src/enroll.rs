@@ -8,6 +8,7 @@ use crate::dial::Proxy;
 use crate::error::AgentError;
 use crate::http::Client;
 use crate::identity::{Draft, Identity, MakeSecondKey, Names};
+use crate::pin;
 use crate::tls;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, Role, Token};
@@ -47,7 +48,7 @@ pub async fn enroll(
 ) -> Result<Enrolled, AgentError> {
     let Token { url, ca_sha256, secret } = Token::parse(&token)?;
     drop(token);
-    let pin = tls::parse_pin(ca_sha256.as_str()).ok_or(landbridge_wire::enroll::NotAToken)?;
+    let pin = pin::parse_pin(ca_sha256.as_str()).ok_or(landbridge_wire::enroll::NotAToken)?;
     let mut tenant = Client::through(url.as_str(), tls::pinned(pin)?, means.proxy.clone())?;
     if !replace {
         match Identity::load(state_directory) {
@@ -73,7 +74,7 @@ pub async fn enroll(
     drop(request);
     let certificate = CertificateDer::from(answer.certificate.as_bytes().to_vec());
     let root = CertificateDer::from(answer.root.as_bytes().to_vec());
-    if tls::pin_of(&root) != pin {
+    if pin::pin_of(&root) != pin {
         return Err(AgentError::Unfit("its root is not the one that the token names"));
     }
     let names = Names {

@@ -2,12 +2,21 @@
 //! Neighbours: every file of this crate returns it; `phs::error` wraps it.
 
 use crate::key::FileError;
-use crate::tls::Foreign;
 use landbridge_wire::enroll::NotAToken;
 use landbridge_wire::frame::FrameError;
 use landbridge_wire::problem::{Problem, Who};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// A certificate that was shown to us and is not from the tenant's CA.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it is for \"{subject}\", issued by \"{issuer}\"")]
+pub struct Foreign {
+    /// Whom it names.
+    pub subject: String,
+    /// Who made it: with TLS inspection the name of the box that inspects.
+    pub issuer: String,
+}
 
 /// What went wrong. No text of it holds a secret or repeats what a peer sent, but for the names in a
 /// certificate that was presented to us.
@@ -132,6 +141,17 @@ pub enum AgentError {
     Key(String),
 }
 
+/// Who must act, as a sentence for the administrator of an agent's machine.
+pub fn must_act(who: Who) -> &'static str {
+    match who {
+        Who::AgentOperator => "the administrator of this machine must act",
+        Who::DirectoryOperator => "the administrator of the directory must act",
+        Who::TenantOperator => "the administrator of the tenant must act",
+        Who::Nobody => "nobody must act: run it again later",
+        Who::Developers => "this is a defect: please report it",
+    }
+}
+
 impl AgentError {
     /// Who must act.
     pub fn who(&self) -> Who {
@@ -167,7 +187,7 @@ impl AgentError {
     pub fn passes_by_itself(&self) -> bool {
         match self.who() {
             Who::Nobody => true,
-            Who::AgentOperator | Who::TenantOperator | Who::Developers => false,
+            Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => false,
         }
     }
 

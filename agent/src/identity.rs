@@ -215,7 +215,7 @@ impl Draft {
         let csr = Blob::new(csr.der().to_vec()).map_err(|e| AgentError::Key(e.to_string()))?;
         let public = pair.subject_public_key_info();
         let mut name = String::new();
-        for byte in crate::tls::pin_of(&public).iter().take(8) {
+        for byte in crate::pin::pin_of(&public).iter().take(8) {
             use std::fmt::Write as _;
             let _ = write!(name, "{byte:02x}");
         }

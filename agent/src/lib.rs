@@ -12,6 +12,7 @@
 //! - `config.rs`: how a configuration file is read, and the settings that both agents have
 //! - `key.rs`: files that hold secrets: mode 0600, or refused
 //! - `token.rs`: where a one-time token is read from
+//! - `pin.rs`: SHA-256 of a certificate, to recognise it
 //! - `tls.rs`: TLS that trusts the tenant's CA alone, pinned at enrolment
 //! - `dial.rs`: TCP, directly or through a proxy, then TLS with the tenant
 //! - `http.rs`: one request, one bounded response, on a connection that is kept
@@ -32,6 +33,7 @@ pub mod http;
 pub mod identity;
 pub mod key;
 pub mod log;
+pub mod pin;
 pub mod renew;
 pub mod status;
 pub mod tls;

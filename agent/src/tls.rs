@@ -4,8 +4,9 @@
 //! afterwards by the certificate itself. No store of the operating system is ever asked.
 //! Neighbours: `http` connects with these; `identity` holds the roots and the client certificate.
 
-use crate::error::AgentError;
+use crate::error::{AgentError, Foreign};
 use crate::identity::Identity;
+use crate::pin::{Pin, pin_of};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -15,42 +16,9 @@ use rustls::{
 };
 use std::sync::Arc;
 
-/// SHA-256 of a certificate's DER.
-pub type Pin = [u8; 32];
-
-/// A certificate that was shown to us and is not from the tenant's CA.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it is for \"{subject}\", issued by \"{issuer}\"")]
-pub struct Foreign {
-    /// Whom it names.
-    pub subject: String,
-    /// Who made it: with TLS inspection the name of the box that inspects.
-    pub issuer: String,
-}
-
 /// The one provider of this workspace.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
-
-/// Reads the pin that a token carries.
-pub fn parse_pin(hex: &str) -> Option<Pin> {
-    let mut pin = [0; 32];
-    if hex.len() != 64 || !hex.bytes().all(|c| c.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, digits) in pin.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(pin)
-}
-
-/// The pin of a certificate.
-pub fn pin_of(certificate: &[u8]) -> Pin {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate);
-    let mut pin = [0; 32];
-    pin.copy_from_slice(digest.as_ref());
-    pin
 }
 
 /// For enrolment: trusts only a CA certificate with this pin, which the server must show in its chain.
@@ -246,14 +214,6 @@ mod tests {
             let error = std::io::Error::other(verify(trust, &chain, "tenant.test").unwrap_err());
             let text = explain("tenant.test:8443", &error).to_string();
             assert!(text.contains("Inspector 3000") && text.contains("tenant.test:8443"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_pin_is_64_hex_digits() {
-        assert_eq!(parse_pin(&"0f".repeat(32)), Some([0x0f; 32]));
-        for text in ["", "0f", &"0g".repeat(32), &"0f".repeat(33), &"é".repeat(32), &"+f".repeat(32)] {
-            assert!(parse_pin(text).is_none(), "{text}");
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::drs::request::{Attributes, GET_CHANGES, ObjectId, Request, What};
 use crate::error::Error;
 use crate::rpc::association::{Association, Operation};
 use crate::rpc::epm;
-use crate::rpc::line::{Answer, Ask, Line, Machine};
+use crate::rpc::machine::{Answer, CallerIo, Machine, Step};
 use crate::rpc::security::{Authentication, Credential, Parties, Security};
 use landbridge_crypto::secret::Password;
 use std::io::{Read, Write};
@@ -50,16 +50,16 @@ fn drive(mut machine: Machine, mut seen: impl FnMut(&str, &[u8])) -> Result<(), 
     let mut stream = None;
     let mut pdu = Vec::new();
     loop {
-        let answer = match machine.ask()? {
-            Ask::Connect { port } => {
+        let answer = match machine.next_step()? {
+            Step::Connect { port } => {
                 stream = Some(TcpStream::connect((address.as_str(), port)).unwrap());
                 Answer::Done
             }
-            Ask::Send(bytes) => {
+            Step::Send(bytes) => {
                 stream.as_mut().unwrap().write_all(&bytes).unwrap();
                 Answer::Done
             }
-            Ask::Receive(count) => {
+            Step::Receive(count) => {
                 let mut bytes = vec![0; count];
                 stream.as_mut().unwrap().read_exact(&mut bytes).unwrap();
                 pdu.extend_from_slice(&bytes);
@@ -68,7 +68,7 @@ fn drive(mut machine: Machine, mut seen: impl FnMut(&str, &[u8])) -> Result<(), 
                 }
                 Answer::Bytes(bytes)
             }
-            Ask::Kdc(request) => {
+            Step::Kdc(request) => {
                 let mut kdc = TcpStream::connect((address.as_str(), 88)).unwrap();
                 kdc.write_all(&request).unwrap();
                 let mut reply = vec![0; 4];
@@ -80,8 +80,8 @@ fn drive(mut machine: Machine, mut seen: impl FnMut(&str, &[u8])) -> Result<(), 
                 seen("kdc", &reply);
                 Answer::Bytes(reply)
             }
-            Ask::Finished => return Ok(()),
-            Ask::Ready | Ask::Page(_) | Ask::Refused(_) => unreachable!(),
+            Step::Finished => return Ok(()),
+            Step::Ready | Step::Page(_) | Step::Refused(_) => unreachable!(),
         };
         machine.answer(answer);
     }
@@ -101,14 +101,14 @@ struct Recorder {
 }
 
 impl Recorder {
-    async fn bind(line: &Line, security: Security) -> Result<(Self, Vec<u8>), Error> {
-        line.connect(epm::PORT).await?;
-        let mut mapper = Association::bind(line, epm::INTERFACE, None).await?;
+    async fn bind(io: &CallerIo, security: Security) -> Result<(Self, Vec<u8>), Error> {
+        io.connect(epm::PORT).await?;
+        let mut mapper = Association::bind(io, epm::INTERFACE, None).await?;
         let towers =
             mapper.call(Operation { number: epm::MAP, ..CALL }, &epm::encode(bind::INTERFACE)).await?;
         save("epm-reply.stub", &towers);
-        line.connect(epm::decode(&towers)?).await?;
-        let mut association = Association::bind(line, bind::INTERFACE, Some(security)).await?;
+        io.connect(epm::decode(&towers)?).await?;
+        let mut association = Association::bind(io, bind::INTERFACE, Some(security)).await?;
         let bound = association.call(CALL, &bind::encode()).await?;
         let Bound { handle, .. } = bind::decode(&bound)?;
         let cursor = Cursor::new(Uuid::nil(), Uuid::nil(), [0; COOKIE], Vec::new());
@@ -151,8 +151,8 @@ impl Recorder {
     }
 }
 
-async fn changes(line: Line, security: Security) -> Result<(), Error> {
-    let (mut recorder, bound) = Recorder::bind(&line, security).await?;
+async fn changes(io: CallerIo, security: Security) -> Result<(), Error> {
+    let (mut recorder, bound) = Recorder::bind(&io, security).await?;
     save("drs-bind-reply.stub", &bound);
     let key = recorder.association.security().unwrap().session_key()?;
     save("session.key", &key);
@@ -190,15 +190,15 @@ async fn changes(line: Line, security: Security) -> Result<(), Error> {
     Ok(())
 }
 
-async fn without_the_right(line: Line, security: Security) -> Result<(), Error> {
-    let (mut recorder, _) = Recorder::bind(&line, security).await?;
+async fn without_the_right(io: CallerIo, security: Security) -> Result<(), Error> {
+    let (mut recorder, _) = Recorder::bind(&io, security).await?;
     let stub = recorder.ask(What::Domain { dn: BASE, ancestors: true }, true).await?;
     save("missing-right.stub", &stub);
     Ok(())
 }
 
-async fn only_bind(line: Line, security: Security) -> Result<(), Error> {
-    Recorder::bind(&line, security).await.map(|_| ())
+async fn only_bind(io: CallerIo, security: Security) -> Result<(), Error> {
+    Recorder::bind(&io, security).await.map(|_| ())
 }
 
 #[test]
@@ -206,7 +206,7 @@ async fn only_bind(line: Line, security: Security) -> Result<(), Error> {
 fn record() {
     let kerberos = |account, password| security(account, password, Authentication::Kerberos);
     let mut pdus = 0;
-    let machine = Machine::new(|line| changes(line, kerberos("svc-landbridge", "Svc!Passw0rd")));
+    let machine = Machine::new(|io| changes(io, kerberos("svc-landbridge", "Svc!Passw0rd")));
     drive(machine, |kind, bytes| {
         if kind == "pdu" {
             pdus += 1;
@@ -221,13 +221,13 @@ fn record() {
     })
     .unwrap();
 
-    let machine = Machine::new(|line| without_the_right(line, kerberos("svc-bare", "Bare!Passw0rd")));
+    let machine = Machine::new(|io| without_the_right(io, kerberos("svc-bare", "Bare!Passw0rd")));
     drive(machine, |_, _| {}).unwrap();
 
     let mut last = Vec::new();
     let refused = security("svc-landbridge", "wrong", Authentication::Ntlm);
     let mut acks = 0;
-    let machine = Machine::new(|line| only_bind(line, refused));
+    let machine = Machine::new(|io| only_bind(io, refused));
     let outcome = drive(machine, |kind, bytes| {
         if kind == "pdu" {
             acks += 1;
@@ -247,7 +247,7 @@ fn record() {
         ("svc-expired", "Exp!Passw0rd", "krb-error-expired.der"),
     ] {
         let mut last = Vec::new();
-        let machine = Machine::new(|line| only_bind(line, kerberos(account, password)));
+        let machine = Machine::new(|io| only_bind(io, kerberos(account, password)));
         let outcome = drive(machine, |kind, bytes| {
             if kind == "kdc" {
                 last = bytes.to_vec();

@@ -1,7 +1,7 @@
 //! Directory replication (MS-DRSR): what is asked, what is answered, what an answer means.
 //! Knows nothing of PDUs, authentication or connections: stubs in, stubs out.
 //!
-//! In the order of a session: `cursor` · `bind` · `name` · `request` · `reply` · `dsname` · `prefix_table` · `attribute` ·
+//! In the order of a session: `cursor` · `bind` · `name` · `request` · `reply` · `dsname` · `sid` · `prefix_table` · `attribute` ·
 //! `page` · `change` · `refusal`.
 
 pub mod attribute;
@@ -15,3 +15,4 @@ pub mod prefix_table;
 pub(crate) mod refusal;
 pub mod reply;
 pub mod request;
+pub mod sid;

@@ -1,21 +1,21 @@
-//! What goes wrong between us and a DC, and who must act. Texts are for people and never repeat a secret.
-//! `phs::pull` adds what can go wrong with sockets and names.
+//! What goes wrong between this client and a DC, and who must act. Texts are for people and never repeat a secret.
+//! `phs::read::pull` adds the errors of sockets and names.
 
 use uuid::Uuid;
 
-/// Who must act so that it goes on.
+/// Who must act before the client can go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
+pub enum Responsible {
     /// The administrator of this machine: configuration, keytab, clock.
     Operator,
     /// The administrator of the directory: accounts, rights, DCs.
     DirectoryOperator,
-    /// Nobody yet: wait, or use another DC.
+    /// Nobody must act yet: wait, or use another DC.
     Nobody,
-    /// The peer broke the protocol: what answered is not a sound DC.
-    Peer,
+    /// The other end broke the protocol: it is not a sound DC.
+    OtherEnd,
     /// The developers.
-    Us,
+    Developers,
 }
 
 /// A failure of the replication client.
@@ -198,7 +198,7 @@ pub enum Error {
 
 impl Error {
     /// Who must act.
-    pub fn who(&self) -> Who {
+    pub fn who(&self) -> Responsible {
         match self {
             Self::WrongPassword { .. }
             | Self::LogonRefused { .. }
@@ -208,7 +208,7 @@ impl Error {
             | Self::WrongRealm { .. }
             | Self::Credential { .. }
             | Self::UnknownName { .. }
-            | Self::NotAController => Who::Operator,
+            | Self::NotAController => Responsible::Operator,
             Self::AccountRevoked { .. }
             | Self::PasswordExpired { .. }
             | Self::NoCommonEncryption { .. }
@@ -217,12 +217,12 @@ impl Error {
             | Self::Unfit { .. }
             | Self::Refused { .. }
             | Self::Fault { .. }
-            | Self::Rollback { .. } => Who::DirectoryOperator,
-            Self::UnknownObject { .. } | Self::Busy { .. } | Self::Restored { .. } => Who::Nobody,
+            | Self::Rollback { .. } => Responsible::DirectoryOperator,
+            Self::UnknownObject { .. } | Self::Busy { .. } | Self::Restored { .. } => Responsible::Nobody,
             Self::Authentication(_) | Self::Unsupported(_) | Self::Protocol(_) | Self::TooLarge(_) => {
-                Who::Peer
+                Responsible::OtherEnd
             }
-            Self::OutOfOrder(_) => Who::Us,
+            Self::OutOfOrder(_) => Responsible::Developers,
         }
     }
 }

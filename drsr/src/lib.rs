@@ -1,4 +1,4 @@
-//! MS-DRSR replication client as a machine: it asks for bytes to be sent and received, and tells what came.
+//! MS-DRSR replication client as a machine: it returns bytes to send, accepts bytes received, and returns pages.
 //! It opens no socket, reads no clock and knows no async runtime. (`sspi` inside reads the time for the
 //! Kerberos authenticators it makes; nothing here depends on it.)
 //!
@@ -10,8 +10,8 @@
 //! - `lib.rs`: this list
 //! - `error.rs`: what goes wrong between drsr and a DC, and who must act
 //! - `rpc.rs`: the half that knows DCE/RPC and nothing of DRS
-//! - `rpc/line.rs`: where bytes are requested from the caller, who does the IO: an async function without an
-//!   executor
+//! - `rpc/machine.rs`: the protocol as an async function without an executor, suspended while the caller does the
+//!   IO
 //! - `rpc/ndr.rs`: NDR reader that checks every count against the bytes present, and NDR writer
 //! - `rpc/pdu.rs`: the PDUs, every length checked
 //! - `rpc/epm.rs`: the endpoint mapper: the port of the replication interface
@@ -28,6 +28,7 @@
 //! - `drs/name.rs`: resolves an account's name to an object (DRSCrackNames)
 //! - `drs/request.rs`: GetNCChanges V8: pages and single objects
 //! - `drs/dsname.rs`: DSNAME
+//! - `drs/sid.rs`: security identifiers
 //! - `drs/prefix_table.rs`: attids to OIDs through the reply's own table
 //! - `drs/reply.rs`: decodes GetNCChanges V6; every other version is named and refused
 //! - `drs/page.rs`: attids become attributes, bytes become values; an object that cannot be read is quarantined
@@ -47,4 +48,4 @@ pub mod rpc;
 #[path = "../captures/record.rs"]
 mod capture;
 
-pub use error::{Error, Who};
+pub use error::{Error, Responsible};

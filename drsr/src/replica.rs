@@ -1,6 +1,6 @@
 //! One session with one DC: find the port, authenticate, bind, then pages of changes and single objects.
-//! A machine: it asks, the caller acts and answers; it opens no socket and waits for nothing.
-//! Before it: `rpc::association`, `drs::*`. After it: `phs::pull`.
+//! A machine: it returns the next step, the caller acts and answers. It opens no socket and waits for nothing.
+//! Before it: `rpc::association`, `drs::*`. After it: `phs::read::pull`.
 
 use crate::drs::attribute::Attribute;
 use crate::drs::bind::{self, Handle};
@@ -14,7 +14,7 @@ use crate::drs::request::{GET_CHANGES, Request, What};
 use crate::error::Error;
 use crate::rpc::association::{Association, Operation};
 use crate::rpc::epm;
-use crate::rpc::line::{Line, Machine};
+use crate::rpc::machine::{CallerIo, Machine};
 use crate::rpc::security::{Authentication, Credential, Parties, Security};
 use landbridge_crypto::drs_secret::SessionKeys;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 pub use crate::drs::request::{Attributes, ObjectId, Order, Start};
-pub use crate::rpc::line::{Answer, Ask, MAX_KDC_REPLY};
+pub use crate::rpc::machine::{Answer, MAX_KDC_REPLY, Step};
 
 /// The most objects in one page.
 pub const MAX_PAGE: u32 = 1000;
@@ -52,7 +52,7 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Prepares a session. Nothing happens before the first [`Replica::ask`].
+    /// Prepares a session. Nothing happens before the first [`Replica::next_step`].
     pub fn new(target: Target, credential: &Credential) -> Result<Self, Error> {
         let parties = Parties {
             account: target.account.clone(),
@@ -60,39 +60,39 @@ impl Replica {
             service: format!("ldap/{}", target.controller),
         };
         let security = Security::new(parties, target.authentication, credential)?;
-        Ok(Self { machine: Machine::new(|line| session(line, target, security)) })
+        Ok(Self { machine: Machine::new(|io| session(io, target, security)) })
     }
 
-    /// What is to be done next. After an error, or [`Ask::Finished`], the session is over.
-    pub fn ask(&mut self) -> Result<Ask, Error> {
-        self.machine.ask()
+    /// The next step. After an error, or [`Step::Finished`], the session is over.
+    pub fn next_step(&mut self) -> Result<Step, Error> {
+        self.machine.next_step()
     }
 
-    /// What was done about the last ask.
+    /// Passes on the answer to the last step.
     pub fn answer(&mut self, answer: Answer) {
         self.machine.answer(answer);
     }
 }
 
 /// The whole of a session, in its order.
-async fn session(line: Line, target: Target, security: Security) -> Result<(), Error> {
-    line.connect(epm::PORT).await?;
-    let mut mapper = Association::bind(&line, epm::INTERFACE, None).await?;
+async fn session(io: CallerIo, target: Target, security: Security) -> Result<(), Error> {
+    io.connect(epm::PORT).await?;
+    let mut mapper = Association::bind(&io, epm::INTERFACE, None).await?;
     let towers = mapper.call(MAP, &epm::encode(bind::INTERFACE)).await?;
-    line.connect(epm::decode(&towers)?).await?;
+    io.connect(epm::decode(&towers)?).await?;
 
-    let association = Association::bind(&line, bind::INTERFACE, Some(security)).await?;
+    let association = Association::bind(&io, bind::INTERFACE, Some(security)).await?;
     let mut session = Session::bind(association, target).await?;
     loop {
-        let page = match line.order().await? {
+        let page = match io.order().await? {
             Order::Changes { from, what } => session.changes(from, what).await,
             Order::Object { which, secrets } => session.object(&which, secrets).await,
             Order::Account(name) => session.account(&name).await,
             Order::Finish => return session.unbind().await,
         };
         match page {
-            Err(error @ Error::UnknownObject { .. }) => line.refused(error).await?,
-            outcome => line.page(outcome?).await?,
+            Err(error @ Error::UnknownObject { .. }) => io.refused(error).await?,
+            outcome => io.page(outcome?).await?,
         }
     }
 }

@@ -13,7 +13,7 @@ use landbridge_agent::key::{self, FileError};
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_crypto::secret::Password;
 use landbridge_drsr::drs::attribute::Attribute;
-use landbridge_drsr::drs::change::Sid;
+use landbridge_drsr::drs::sid::Sid;
 use serde::{Deserialize, Deserializer, de};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;

@@ -1,160 +1,65 @@
 //! One cycle: pull → qualify → rehash → send → watermark, page by page.
 //!
-//! A page is moved along and never copied, and the steps overlap: while pages wait, one portion is derived and the one before it
-//! sent. Rows are committed after their receipts; the cursor is committed with the last page's, and only if the tenant
-//! acknowledged it. A cycle that ends anywhere before that is begun again
-//! from the old cursor, and derives nothing again that the tenant holds.
-//! Neighbours: `main` runs it with sockets, the tests without.
+//! A page is moved along and never copied, and the steps overlap: while pages wait, one portion is derived and the one
+//! before it sent. Rows are committed after their receipts. The cursor is committed with the last page's rows, and only if
+//! the tenant acknowledged it. A cycle that ends before that is run again from the old cursor, and derives no password
+//! again that the tenant holds.
+//! Neighbours: `job` runs it with sockets, the tests without.
 
+mod counts;
 mod courier;
 mod entries;
 pub mod guard;
 pub mod job;
+mod order;
 pub mod rehash;
 pub mod send;
 mod sweep;
 
-use self::guard::Guard;
 use self::rehash::Derivers;
-use self::send::Tenant;
+use self::send::UploadApi;
 use crate::error::PhsError;
-use crate::mirror::watermark::{self, Plan, Saved, Verdict, WhyFull};
+use crate::mirror::watermark::{self, CursorDecision, Plan, Saved, WhyFull};
 use crate::mirror::{Bounds, Mirror, StateError};
 use crate::progress::Witness;
 use crate::qualify::privileged;
 use crate::qualify::{self, Batch, Rules};
 use crate::read::pull::{PullError, Reading};
 use crate::read::session::Singles;
-use crate::scope::Scope;
 use crate::stop::Stop;
+pub use counts::{Counts, Difference, Sign};
 use courier::Courier;
-use courier::NAMED;
-pub use courier::{Difference, Sign};
-use landbridge_crypto::salted_digest::Profile;
 use landbridge_drsr::drs::attribute::Attribute;
-use landbridge_drsr::drs::change::{Page, Progress, Sid};
+use landbridge_drsr::drs::change::{Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::{Hello, LEVEL, Mode};
+pub use order::Order;
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tracing::{info, instrument, warn};
 use uuid::Uuid;
 
-/// What is to be done.
-#[derive(Debug, Clone)]
-pub struct Order {
-    /// Compare all.
-    pub full: bool,
-    /// SID of the domain.
-    pub domain: Sid,
-    /// Privileged accounts that are carried all the same.
-    pub include: Vec<Sid>,
-    /// Who belongs in the cloud.
-    pub scope: Scope,
-    /// The attribute that is a further sign-in name.
-    pub alternate_login: Option<Attribute>,
-    /// How many may leave.
-    pub guard: Guard,
-    /// So many that leave an administrator has looked at.
-    pub confirmed: Option<u64>,
-    /// What a digest costs.
-    pub profile: Profile,
-    /// This process.
-    pub instance: Uuid,
-    /// This cycle.
-    pub cycle: Uuid,
-    /// Seconds since 1970.
-    pub now: i64,
-}
-
-/// What was done; the same names as in `once --json`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Tally {
-    /// `incremental` or `full`.
-    pub mode: &'static str,
-    /// Objects that the DC sent.
-    pub read: u64,
-    /// Accounts among them that are in the cloud.
-    pub in_scope: u64,
-    /// Uploads that carried something.
-    pub uploads: u64,
-    /// Records sent; in a dry run, that would be.
-    pub records_sent: u64,
-    /// Links sent; in a dry run, that would be.
-    pub links_sent: u64,
-    /// Passwords hashed anew.
-    pub digests_derived: u64,
-    /// Digests sent; in a dry run, at most so many would be.
-    pub digests_sent: u64,
-    /// Records that changed nothing at the tenant.
-    pub unchanged: u64,
-    /// Accounts held back for being privileged.
-    pub privileged: u64,
-    /// Objects that left the cloud.
-    pub removed: u64,
-    /// Accounts that left the scope and stay in the cloud until somebody has looked.
-    pub held: u64,
-    /// Objects that could not be carried.
-    pub quarantined: u64,
-    /// Records that the tenant refused.
-    pub refused: u64,
-    /// The domain's policy was sent.
-    pub policy_sent: bool,
-    /// More objects enter than one cycle takes: the next one goes on with them.
-    pub unfinished: bool,
-    /// What would be sent, in a dry run: the first of it.
-    pub differences: Vec<Difference>,
-}
-
-impl Tally {
-    /// Adds what a further cycle did, which went on where this one ended.
-    pub fn add(&mut self, further: Self) {
-        for (sum, number) in [
-            (&mut self.read, further.read),
-            (&mut self.in_scope, further.in_scope),
-            (&mut self.uploads, further.uploads),
-            (&mut self.records_sent, further.records_sent),
-            (&mut self.links_sent, further.links_sent),
-            (&mut self.digests_derived, further.digests_derived),
-            (&mut self.digests_sent, further.digests_sent),
-            (&mut self.unchanged, further.unchanged),
-            (&mut self.privileged, further.privileged),
-            (&mut self.removed, further.removed),
-            (&mut self.quarantined, further.quarantined),
-            (&mut self.refused, further.refused),
-        ] {
-            *sum += number;
-        }
-        self.held = further.held;
-        self.policy_sent |= further.policy_sent;
-        self.unfinished = further.unfinished;
-        let fresh = further.differences.into_iter().filter(|one| one.sign != Sign::Held);
-        let room = NAMED.saturating_sub(self.differences.len());
-        self.differences.extend(fresh.take(room));
-    }
-}
-
-/// Where pages come from: given a cursor or none, whatever comes until the last one.
+/// Where pages come from: the pages since a cursor, or from the beginning, up to the last one.
 pub type Source<'a> =
     dyn FnMut(Option<Cursor>, Reading) -> Result<Receiver<Result<Page, PullError>>, PhsError> + 'a;
 
 /// Everything that a cycle works with.
 pub struct Cycle<'a> {
-    /// What is to be done.
+    /// What the cycle is to do.
     pub order: &'a Order,
-    /// What is remembered; in a dry run a scratch copy.
+    /// The state; in a dry run a temporary copy.
     pub mirror: &'a Mirror,
     /// Single objects of the DC.
     pub singles: &'a mut dyn Singles,
     /// Pages of the DC.
     pub source: &'a mut Source<'a>,
-    /// The tenant; none in a dry run and where all is only staged.
-    pub tenant: Option<&'a mut dyn Tenant>,
-    /// Is told how it goes.
+    /// The tenant; none in a dry run and while staging.
+    pub tenant: Option<&'a mut dyn UploadApi>,
+    /// Receives the progress.
     pub witness: &'a dyn Witness,
-    /// Ends it between pages.
+    /// Ends the cycle between pages.
     pub stop: &'a Stop,
 }
 
@@ -164,29 +69,31 @@ impl std::fmt::Debug for Cycle<'_> {
     }
 }
 
-/// How long a wish to stop may go unheard while nothing comes from the DC.
+/// Interval at which the request to stop is checked while no page arrives.
 const LISTEN: Duration = Duration::from_millis(200);
 
-/// So long rows of a full compare wait for their receipts while page follows page: to wait for these leaves the cores without
-/// work. What it forgets when it breaks the next one tells again, which is full too. After another cycle nobody would ask for
-/// somebody who entered on a page that was forgotten, and left before it was read again: so there no page waits.
+/// In a full compare the rows of several pages are committed together, for up to this long: waiting for the receipts after
+/// each page would leave the cores without work. If such a cycle is killed, the next one is a full compare again and sends
+/// the lost rows. An incremental cycle commits page by page: an object that entered on a lost page, and left before the
+/// page is read again, would otherwise stay at the tenant.
 const TOGETHER: Duration = Duration::from_secs(5);
 
-/// By which scope, and by which of its filters, the mirror was last brought in order.
+/// Facts in the mirror: the scope, and the filter, by which it was last brought up to date.
 const PLACES: &str = "scope";
 const FILTER: &str = "filter";
-/// When all was last compared: seconds since 1970.
+/// Fact: when the last full compare ended, seconds since 1970.
 const COMPARED: &str = "compared";
-/// All objects are still to be compared with what was told: `from the first` one on, or after that GUID those that enter.
+/// Fact: objects still have to be compared with what was sent. `from the first`: all; a GUID: those after it that enter.
 const SWEEP: &str = "sweep";
 const FIRST: &str = "from the first";
-/// How many accounts the last sweep held back.
+/// Fact: how many accounts the last sweep held back.
 const HELD: &str = "held";
 
 impl Cycle<'_> {
-    /// Runs the cycle.
+    /// Runs the cycle. Returns what it did.
     #[instrument(skip_all, fields(cycle = %self.order.cycle))]
-    pub fn run(mut self) -> Result<Tally, PhsError> {
+    pub fn run(mut self) -> Result<Counts, PhsError> {
+        // 1. What to read: changes since the saved cursor, or everything. The tenant may not have that cursor.
         let saved = self.mirror.saved()?;
         let mut generation = Uuid::nil();
         let mut tenant = self.tenant.take();
@@ -203,8 +110,9 @@ impl Cycle<'_> {
             }
             None => watermark::plan_alone(asked, saved.as_ref()),
         };
+        // 2. Run it.
         match self.attempt(plan, saved.as_ref(), generation, lent(&mut tenant)) {
-            // The DC says so on the first page, before anything was sent.
+            // 3. The DC's database was restored. This shows on the first page, before anything was sent.
             Err(PhsError::Pull(PullError::Directory {
                 error: landbridge_drsr::Error::Restored { .. },
                 ..
@@ -216,24 +124,24 @@ impl Cycle<'_> {
         }
     }
 
-    /// Why all is to be compared, whatever the tenant says.
+    /// Why the cycle compares everything, whatever the tenant answers.
     fn why_full(&self) -> Result<Option<WhyFull>, PhsError> {
         if self.order.full {
             return Ok(Some(WhyFull::Asked));
         }
-        // What an attribute says is not remembered, only whether the filter held.
+        // The mirror does not store attributes, only whether the filter matched.
         let filter = self.mirror.fact(FILTER)?;
         let other = filter.is_some_and(|filter| filter != self.filter());
         Ok(other.then_some(WhyFull::OtherFilter))
     }
 
-    /// What cannot be worked out anew from the mirror.
+    /// The settings whose effect cannot be computed again from the mirror.
     fn filter(&self) -> String {
         let login = self.order.alternate_login.map_or("", Attribute::name);
         format!("{} {login}", self.order.scope.filter_print())
     }
 
-    /// What can.
+    /// The settings whose effect can be computed again from the mirror.
     fn places(&self) -> String {
         format!("{} {:?}", self.order.scope.place_print(), self.order.include)
     }
@@ -243,8 +151,9 @@ impl Cycle<'_> {
         plan: Plan,
         saved: Option<&Saved>,
         generation: Uuid,
-        mut tenant: Option<&mut dyn Tenant>,
-    ) -> Result<Tally, PhsError> {
+        mut tenant: Option<&mut dyn UploadApi>,
+    ) -> Result<Counts, PhsError> {
+        // 1. Where to start.
         let start = match (plan, saved) {
             (Plan::Incremental, Some(saved)) => Cursor::from_bytes(&saved.cursor).ok(),
             (Plan::Incremental | Plan::Full(_), _) => None,
@@ -258,6 +167,7 @@ impl Cycle<'_> {
         if full {
             self.mirror.forget_position()?;
         }
+        // 2. The rules, and whether they or the entries of the scope have changed.
         let protected = privileged::protected_groups(&self.order.domain);
         let rules = Rules {
             bounds: Bounds {
@@ -278,12 +188,13 @@ impl Cycle<'_> {
             lost |= self.is_lost(dn)?;
         }
         if full || other_rules || lost {
-            // One that stays lost changes nothing.
+            // An entry that stays unknown changes nothing.
             lost = self.transaction(|cycle| cycle.look_up_entries(full))?;
         }
         if full && self.order.scope.group_entries().next().is_some() {
             self.learn_links()?;
         }
+        // 3. Read, derive and send, page by page.
         let pages = (self.source)(start, Reading::of(rules.secrets))?;
         self.mirror.resolve(&rules.bounds)?;
         let mut unsettled = full || other_rules || lost || self.order.confirmed.is_some();
@@ -299,10 +210,10 @@ impl Cycle<'_> {
                 mode: if full { Mode::FullCompare } else { Mode::Incremental },
                 generation,
                 most_swept: None,
-                tally: Tally { mode: if full { "full" } else { "incremental" }, ..Tally::default() },
+                counts: Counts { mode: if full { "full" } else { "incremental" }, ..Counts::default() },
             };
             self.carry(&pages, &rules, saved, &mut courier, unsettled)?;
-            Ok(courier.tally)
+            Ok(courier.counts)
         });
         if done.is_err() {
             self.mirror.rollback()?;
@@ -310,7 +221,7 @@ impl Cycle<'_> {
         done
     }
 
-    /// All pages, to the last receipt.
+    /// Processes all pages, up to the last receipt.
     fn carry(
         &mut self,
         pages: &Receiver<Result<Page, PullError>>,
@@ -325,7 +236,7 @@ impl Cycle<'_> {
         loop {
             let page = match pages.try_recv() {
                 Ok(page) => page?,
-                // Nothing is to be done meanwhile. That no page comes any more the next look says.
+                // No page is ready: settle what was sent. If no page comes any more, `next` returns the error.
                 Err(_) => {
                     self.settle(courier, &mut began)?;
                     self.next(pages)?
@@ -335,7 +246,8 @@ impl Cycle<'_> {
                 self.witness.total(objects.into());
             }
             let last = matches!(page.progress, Progress::Last(_));
-            // Before any password is opened: links come last in the stream. Where all comes in one page they are in it.
+            // Privileged groups are read before any password is opened, since links come last in the stream. If everything
+            // is in one page, the links are in it.
             if first && (rules.full || !last) {
                 let (witness, stop) = (self.witness, self.stop);
                 self.transaction(|cycle| {
@@ -346,7 +258,7 @@ impl Cycle<'_> {
             }
             first = false;
             let objects = u64::try_from(page.changes.len()).unwrap_or(u64::MAX);
-            courier.tally.read += objects;
+            courier.counts.read += objects;
             if began.is_none() {
                 self.mirror.begin()?;
                 began = Some(Instant::now());
@@ -365,7 +277,7 @@ impl Cycle<'_> {
         }
     }
 
-    /// Waits for the receipts, and remembers what they are for.
+    /// Waits for the receipts, and commits the rows that they are for.
     fn settle(&self, courier: &mut Courier<'_, '_>, began: &mut Option<Instant>) -> Result<(), PhsError> {
         courier.settle()?;
         if began.take().is_some() {
@@ -374,7 +286,7 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// Waits for a page. The DC may think for a minute; a wish to stop is heard at once.
+    /// Waits for a page. A DC may take a minute for one; a request to stop ends the wait at once.
     fn next(&self, pages: &Receiver<Result<Page, PullError>>) -> Result<Page, PhsError> {
         loop {
             if self.stop.is_raised() {
@@ -384,13 +296,13 @@ impl Cycle<'_> {
                 Ok(page) => return Ok(page?),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(PhsError::Defect("the pulling thread ended without a word"));
+                    return Err(PhsError::Defect("the pulling thread ended without an error"));
                 }
             }
         }
     }
 
-    /// One page, from the DC's reply to the tenant's receipt.
+    /// Processes one page, from the DC's reply to the tenant's receipt.
     fn page(
         &mut self,
         mut page: Page,
@@ -399,24 +311,27 @@ impl Cycle<'_> {
         courier: &mut Courier<'_, '_>,
         unsettled: &mut bool,
     ) -> Result<(), PhsError> {
+        // 1. Qualify the page. Every page but the last is handed over and done.
         let progress = std::mem::replace(&mut page.progress, Progress::More);
         let mut batch = qualify::page(page, self.mirror, self.singles, rules)?;
         *unsettled |= batch.unsettled;
         let Progress::Last(cursor) = progress else {
             if *unsettled {
-                // The page is not read again as news if the cycle ends before its last one.
+                // If the cycle ends before its last page, this page is not read again as a change: note the work.
                 self.remember(SWEEP, FIRST)?;
             }
             return courier.deliver(batch, None);
         };
-        // A run that only looks says in any case who is held back.
+        // 2. After the last page: compare all objects with what was sent, if anything they depend on has changed. A dry run
+        //    always does, to show which accounts are held back.
         if *unsettled || self.fact(SWEEP)?.is_some() || !rules.secrets {
-            // What was refused, or could not be read, is written down by now.
+            // Wait first: then refused and unreadable objects are in the mirror.
             courier.settle()?;
             self.sweep(&mut batch, rules, courier, *unsettled)?;
         } else {
-            courier.tally.held = self.mirror.fact(HELD)?.and_then(|held| held.parse().ok()).unwrap_or(0);
+            courier.counts.held = self.mirror.fact(HELD)?.and_then(|held| held.parse().ok()).unwrap_or(0);
         }
+        // 3. Close the cycle at the tenant, unless nothing has changed.
         let cursor = cursor.to_bytes();
         let name = watermark::name(&cursor);
         let moved = rules.full || saved.is_none_or(|saved| saved.cursor != cursor);
@@ -432,14 +347,15 @@ impl Cycle<'_> {
         courier.deliver(batch, Some(&name))?;
         if let Some(receipt) = courier.settle()? {
             match watermark::may_store(&name, courier.generation, &receipt) {
-                Verdict::Store => {}
-                Verdict::OtherGeneration => return Err(PhsError::TenantReplaced),
-                Verdict::NotAcknowledged => return Err(PhsError::NotAcknowledged),
+                CursorDecision::Store => {}
+                CursorDecision::OtherGeneration => return Err(PhsError::TenantReplaced),
+                CursorDecision::NotAcknowledged => return Err(PhsError::NotAcknowledged),
             }
             if receipt.swept > 0 {
-                info!(objects = receipt.swept, "the tenant let go of objects that are in the domain no more");
+                info!(objects = receipt.swept, "the tenant removed objects that are no longer in the domain");
             }
         }
+        // 4. Store what this cycle ended with.
         if rules.full {
             self.mirror.forget_unseen(rules.cycle)?;
             self.mirror.set_fact(COMPARED, &self.order.now.to_string())?;
@@ -449,18 +365,18 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// The mirror is in the order that the rules ask for.
+    /// Notes that the mirror is up to date with the present rules.
     fn settled(&self) -> Result<(), PhsError> {
         self.remember(PLACES, &self.places())?;
         self.remember(FILTER, &self.filter())
     }
 
-    /// A fact that says something.
+    /// A fact that is set and not empty.
     fn fact(&self, name: &str) -> Result<Option<String>, PhsError> {
         Ok(self.mirror.fact(name)?.filter(|fact| !fact.is_empty()))
     }
 
-    /// Writes a fact if it is another one: an idle cycle writes nothing.
+    /// Writes a fact if it has changed: an idle cycle writes nothing.
     fn remember(&self, name: &str, fact: &str) -> Result<(), PhsError> {
         if self.mirror.fact(name)?.as_deref().unwrap_or_default() != fact {
             self.mirror.set_fact(name, fact)?;
@@ -468,7 +384,7 @@ impl Cycle<'_> {
         Ok(())
     }
 
-    /// All of it is remembered, or nothing.
+    /// Runs `run` in a transaction: all of its rows are stored, or none.
     fn transaction<R>(&mut self, run: impl FnOnce(&mut Self) -> Result<R, PhsError>) -> Result<R, PhsError> {
         self.mirror.begin()?;
         match run(self) {
@@ -484,18 +400,18 @@ impl Cycle<'_> {
     }
 }
 
-/// What takes long in small steps moves on, and hears a wish to stop.
+/// Reports progress in work of many small steps, and checks the request to stop.
 fn pulse(witness: &dyn Witness, stop: &Stop) -> Result<(), PhsError> {
     witness.read(0);
     if stop.is_raised() { Err(PhsError::Interrupted) } else { Ok(()) }
 }
 
-/// When all was last compared, in seconds since 1970.
+/// When the last full compare ended, in seconds since 1970.
 pub fn compared_at(mirror: &Mirror) -> Result<Option<i64>, StateError> {
     Ok(mirror.fact(COMPARED)?.and_then(|at| at.parse().ok()))
 }
 
-fn lent<'b>(tenant: &'b mut Option<&mut dyn Tenant>) -> Option<&'b mut dyn Tenant> {
+fn lent<'b>(tenant: &'b mut Option<&mut dyn UploadApi>) -> Option<&'b mut dyn UploadApi> {
     match tenant {
         Some(tenant) => Some(&mut **tenant),
         None => None,

@@ -1,247 +1,260 @@
-//! Cycle after cycle, when the schedule says so, until somebody wishes to stop. A failure is written down and tried again;
-//! only a state that cannot be gone on with ends it.
-//! Neighbours: [`schedule`] says when, `read::watch` wakes, `cycle::job` does it, [`status`] tells.
+//! Runs cycle after cycle, as the schedule says, until a signal says stop. A failure is logged and the cycle is tried
+//! again; only a state that cannot be continued from ends the daemon.
+//! Neighbours: [`schedule`] says when, `read::watch` wakes, `cycle::job` runs a cycle, [`status`] reports.
 
 pub mod confirm;
 pub mod metrics;
 pub mod schedule;
 pub mod status;
+pub mod wake;
 
 use self::schedule::{Ended, Schedule, Work};
 use self::status::{Board, Status, act};
+use self::wake::Wake;
 use crate::config::Config;
 use crate::cycle;
 use crate::cycle::job::{self, Done, Job, Kept};
-use crate::error::{PhsError, Who};
+use crate::error::PhsError;
 use crate::mirror::{Mirror, StateError};
 use crate::progress::{Lines, Witness};
 use crate::read::watch::{Seen, watch};
 use crate::stop::Stop;
 use landbridge_agent::backoff::chance;
+use landbridge_wire::problem::Who;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::Thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-/// The status is written, and systemd hears of us, this often.
+/// Interval at which the status file is written and systemd's watchdog is notified.
 const REPORT: Duration = Duration::from_secs(1);
-/// Nothing that a cycle waits for takes longer: whoever stands so long hangs, and systemd starts us anew.
+/// A cycle that has made no progress for this long hangs: the watchdog is no longer notified, and systemd restarts the
+/// daemon. No single wait of a cycle is longer (the longest is 15 minutes, for one order to a DC).
 const HANGS: Duration = Duration::from_secs(20 * 60);
-/// The longest sleep: a yes to removals waits no longer.
-const LONGEST: Duration = Duration::from_secs(1);
+/// The longest sleep between two looks, so that a confirmation of removals takes effect within a second.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
-/// What wakes the daemon, from any thread.
-#[derive(Debug)]
-pub struct Wake {
-    moved: AtomicBool,
-    reload: AtomicBool,
-    lost: Mutex<Option<String>>,
-    thread: Thread,
-}
-
-impl Wake {
-    /// Wakes this thread, which is to run the daemon.
-    pub fn this_thread() -> Arc<Self> {
-        let thread = std::thread::current();
-        let (moved, reload) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { moved, reload, lost: Mutex::new(None), thread })
-    }
-
-    /// The configuration is to be read again.
-    pub fn reload(&self) {
-        self.reload.store(true, Ordering::SeqCst);
-        self.thread.unpark();
-    }
-
-    /// A DC has moved.
-    pub fn moved(&self) {
-        self.moved.store(true, Ordering::SeqCst);
-        self.thread.unpark();
-    }
-
-    /// This DC does not answer any more.
-    fn lost(&self, controller: String) {
-        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(controller);
-        self.thread.unpark();
-    }
-
-    /// The DC that stopped answering since this was asked last.
-    fn take_lost(&self) -> Option<String> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// There is something to look at: the wish to stop, say.
-    pub fn up(&self) {
-        self.thread.unpark();
-    }
-}
-
-/// Everything that the daemon works with.
+/// What the daemon is started with.
 #[derive(Debug)]
 pub struct Daemon<'a> {
-    /// The file that the configuration came from.
+    /// The file that the configuration came from, to read it again.
     pub config_file: &'a Path,
     /// The configuration.
     pub config: Config,
-    /// Sockets to the tenant live here.
+    /// Runs the sockets to the tenant.
     pub runtime: &'a Handle,
-    /// Ends it.
+    /// Ends the daemon.
     pub stop: &'a Stop,
-    /// Wakes it.
+    /// Wakes the daemon.
     pub wake: &'a Arc<Wake>,
     /// The clock: seconds since 1970.
     pub now: fn() -> i64,
 }
 
 impl Daemon<'_> {
-    /// Runs until `stop`, or until it cannot go on.
-    pub fn run(mut self) -> Result<(), PhsError> {
-        let identity = job::identity(&self.config)?;
-        let mirror = Mirror::open(&self.config.state_directory)?;
+    /// Runs until `stop`, or until a state that cannot be continued from.
+    pub fn run(self) -> Result<(), PhsError> {
+        let mut running = Running::start(self)?;
+        let ended = running.run_cycles();
+        running.end();
+        ended
+    }
+}
+
+/// A daemon that runs: its connections, its schedule, and what it reports.
+struct Running<'a> {
+    daemon: Daemon<'a>,
+    mirror: Mirror,
+    /// Random name of this process, shown to the tenant.
+    instance: Uuid,
+    board: Arc<Board>,
+    schedule: Schedule,
+    /// Ends the thread that writes the status, and the metrics.
+    reporting: Stop,
+    /// Ends the thread that watches a DC.
+    watching: Stop,
+    /// Connections that are kept from one cycle to the next.
+    kept: Kept,
+    /// The DC that the last cycle read.
+    last_read: Option<String>,
+}
+
+impl<'a> Running<'a> {
+    fn start(daemon: Daemon<'a>) -> Result<Self, PhsError> {
+        let Daemon { config, runtime, now, .. } = &daemon;
+        // 1. What must be there: the identity and the state.
+        let identity = job::identity(config)?;
+        let mirror = Mirror::open(&config.state_directory)?;
+        // 2. The status, and the schedule, which counts from the last full compare.
         let instance = Uuid::new_v4();
         let compared_at = cycle::compared_at(&mirror)?;
-        let started_at = (self.now)();
-        let board = Arc::new(Board::new(
-            &self.config.state_directory,
-            Status {
-                started_at,
-                process: std::process::id(),
-                instance,
-                agent: identity.agent,
-                domain: identity.domain,
-                certificate_ends: identity.not_after,
-                poll_seconds: self.config.schedule.poll.as_secs(),
-                staging: self.config.staging,
-                compared_at,
-                ..Status::default()
-            },
-        ));
+        let started_at = now();
+        let status = Status {
+            started_at,
+            process: std::process::id(),
+            instance,
+            agent: identity.agent,
+            domain: identity.domain,
+            certificate_ends: identity.not_after,
+            poll_seconds: config.schedule.poll.as_secs(),
+            staging: config.staging,
+            compared_at,
+            ..Status::default()
+        };
+        let board = Arc::new(Board::new(&config.state_directory, status));
         let compared = compared_at
             .and_then(|at| u64::try_from(started_at.saturating_sub(at)).ok())
             .map(Duration::from_secs);
-        let mut schedule = Schedule::new(self.config.schedule.rules(), compared, Instant::now());
+        let schedule = Schedule::new(config.schedule.rules(), compared, Instant::now());
+        // 3. The threads that report and watch.
         let reporting = Stop::new();
-        if let Some(address) = self.config.metrics.listen {
-            metrics::serve(self.runtime, address, board.clone(), reporting.clone(), self.now)?;
+        if let Some(address) = config.metrics.listen {
+            metrics::serve(runtime, address, board.clone(), reporting.clone(), *now)?;
         }
-        report(board.clone(), reporting.clone(), self.now)?;
-        let mut watching = self.watch(&board, None)?;
-        let mut kept = Kept::default();
-        let mut read = None;
-        info!(domain = self.config.directory.domain, staging = self.config.staging, "started");
-        let ended = loop {
-            if self.stop.is_raised() {
-                break Ok(());
-            }
-            board.moves_on();
-            if self.wake.reload.swap(false, Ordering::SeqCst) && self.reload(&mut schedule, &board) {
-                watching.raise();
-                watching = self.watch(&board, None)?;
-                (kept, read) = (Kept::default(), None);
-            }
-            if let Some(controller) = self.wake.take_lost() {
-                kept.leave(&controller);
-                schedule.moved();
-            }
-            if self.wake.moved.swap(false, Ordering::SeqCst)
-                || confirm::waiting(&self.config.state_directory, (self.now)()).is_some()
-            {
-                schedule.moved();
-            }
-            let Some(work) = schedule.begin(Instant::now()) else {
-                let wait = schedule.due().saturating_duration_since(Instant::now());
-                std::thread::park_timeout(wait.min(LONGEST));
-                continue;
-            };
-            match self.cycle(work, &mirror, &board, instance, &mut kept) {
-                Ok(done) => {
-                    schedule.ended(Ended::Complete, done.tally.mode == "full", Instant::now(), chance());
-                    if done.tally.unfinished {
-                        schedule.moved();
-                    }
-                    // What another DC commits says nothing of when this one has it.
-                    if read.as_ref() != Some(&done.controller) {
-                        if !board.is_watching(&done.controller) {
-                            watching.raise();
-                            watching = self.watch(&board, Some(done.controller.clone()))?;
-                        }
-                        read = Some(done.controller);
-                    }
-                }
-                Err(why) => match next(&why) {
-                    Next::Again(how) => schedule.ended(how, false, Instant::now(), chance()),
-                    Next::Stopped => break Ok(()),
-                    Next::End => break Err(why),
-                },
-            }
-        };
-        watching.raise();
-        reporting.raise();
-        info!("stopped");
-        board.ended();
-        ended
+        report(board.clone(), reporting.clone(), *now)?;
+        let watching = start_watch(&daemon, &board, None)?;
+        info!(domain = config.directory.domain, staging = config.staging, "started");
+        Ok(Self {
+            daemon,
+            mirror,
+            instance,
+            board,
+            schedule,
+            reporting,
+            watching,
+            kept: Kept::default(),
+            last_read: None,
+        })
     }
 
-    /// One cycle.
-    fn cycle(
-        &self,
-        work: Work,
-        mirror: &Mirror,
-        board: &Board,
-        instance: Uuid,
-        kept: &mut Kept,
-    ) -> Result<Done, PhsError> {
+    fn end(&self) {
+        self.watching.raise();
+        self.reporting.raise();
+        info!("stopped");
+        self.board.ended();
+    }
+
+    fn run_cycles(&mut self) -> Result<(), PhsError> {
+        while !self.daemon.stop.is_raised() {
+            self.board.moves_on();
+            self.apply_wake_reasons()?;
+            let Some(work) = self.schedule.begin(Instant::now()) else {
+                let wait = self.schedule.due().saturating_duration_since(Instant::now());
+                std::thread::park_timeout(wait.min(LONGEST_SLEEP));
+                continue;
+            };
+            match self.run_cycle(work) {
+                Ok(done) => self.completed(done)?,
+                Err(why) => match after(&why) {
+                    AfterFailure::Again(how) => self.schedule.ended(how, false, Instant::now(), chance()),
+                    AfterFailure::Stopped => return Ok(()),
+                    AfterFailure::End => return Err(why),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Acts on everything that woke the daemon.
+    fn apply_wake_reasons(&mut self) -> Result<(), PhsError> {
+        let wake = self.daemon.wake;
+        // 1. SIGHUP: with another configuration every connection may be to the wrong place.
+        if wake.is_reload() && self.reload() {
+            self.watch_again(None)?;
+            (self.kept, self.last_read) = (Kept::default(), None);
+        }
+        // 2. The DC that is read does not answer: the next cycle, at once, reads another.
+        if let Some(controller) = wake.lost_controller() {
+            self.kept.leave(&controller);
+            self.schedule.moved();
+        }
+        // 3. A change at the DC, or an administrator's confirmation.
+        let confirmed = || confirm::waiting(&self.daemon.config.state_directory, (self.daemon.now)());
+        if wake.has_moved() || confirmed().is_some() {
+            self.schedule.moved();
+        }
+        Ok(())
+    }
+
+    /// Plans the next cycle after a complete one.
+    fn completed(&mut self, done: Done) -> Result<(), PhsError> {
+        self.schedule.ended(Ended::Complete, done.counts.mode == "full", Instant::now(), chance());
+        if done.counts.unfinished {
+            self.schedule.moved();
+        }
+        // Watch the DC that is read: what another DC commits does not say when this one has it.
+        if self.last_read.as_ref() != Some(&done.controller) {
+            if !self.board.is_watching(&done.controller) {
+                self.watch_again(Some(done.controller.clone()))?;
+            }
+            self.last_read = Some(done.controller);
+        }
+        Ok(())
+    }
+
+    fn watch_again(&mut self, read: Option<String>) -> Result<(), PhsError> {
+        self.watching.raise();
+        self.watching = start_watch(&self.daemon, &self.board, read)?;
+        Ok(())
+    }
+
+    /// Runs one cycle, and reports how it ended.
+    fn run_cycle(&mut self, work: Work) -> Result<Done, PhsError> {
+        let Daemon { config, runtime, stop, now, .. } = &self.daemon;
+        let (board, mirror) = (&*self.board, &self.mirror);
         let began = Instant::now();
-        let yes = confirm::waiting(&self.config.state_directory, (self.now)());
-        board.begun((self.now)());
+        // 1. Run it, with the confirmation that waits, if there is one.
+        let confirmation = confirm::waiting(&config.state_directory, now());
+        board.begun(now());
         let witness = Pulse { lines: Lines::new(Duration::from_secs(5)), board };
         let job = Job {
-            config: &self.config,
+            config,
             mirror,
-            runtime: self.runtime,
-            stop: self.stop,
+            runtime,
+            stop,
             witness: &witness,
-            instance,
+            instance: self.instance,
             full: work == Work::All,
             dry_run: false,
-            confirmed: yes.map(|yes| yes.accounts),
-            now: (self.now)(),
+            confirmed: confirmation.map(|confirmation| confirmation.accounts),
+            now: now(),
         };
-        let done = match job.run(kept).and_then(|done| board.quarantine(mirror).map(|()| done)) {
+        let done = job.run(&mut self.kept).and_then(|done| board.quarantine(mirror).map(|()| done));
+        let done = match done {
             Ok(done) => done,
             Err(why) => {
-                board.failed(&why, (self.now)());
+                board.failed(&why, now());
                 if !matches!(why, PhsError::Interrupted) {
                     warn!(%why, who = act(&why), "a cycle failed");
                 }
                 return Err(why);
             }
         };
-        if let Some(yes) = yes {
-            confirm::done(&self.config.state_directory, yes);
+        // 2. The confirmation holds for one complete cycle.
+        if let Some(confirmation) = confirmation {
+            confirm::done(&config.state_directory, confirmation);
         }
-        board.complete(&done, began.elapsed(), (self.now)());
-        let tally = &done.tally;
-        if tally.held > 0 {
+        // 3. Report.
+        board.complete(&done, began.elapsed(), now());
+        let counts = &done.counts;
+        if counts.held > 0 {
             warn!(
-                accounts = tally.held,
-                "accounts left the scope and are held back until somebody has looked"
+                accounts = counts.held,
+                "accounts left the scope and are held back until an administrator confirms their removal"
             );
         }
-        let sent = tally.records_sent > 0 || tally.links_sent > 0 || tally.policy_sent;
-        if sent && !self.config.staging {
+        let sent = counts.records_sent > 0 || counts.links_sent > 0 || counts.policy_sent;
+        if sent && !config.staging {
             info!(
-                mode = tally.mode,
+                mode = counts.mode,
                 controller = done.controller,
-                read = tally.read,
-                records = tally.records_sent,
-                links = tally.links_sent,
-                digests = tally.digests_sent,
-                removed = tally.removed,
+                read = counts.read,
+                records = counts.records_sent,
+                links = counts.links_sent,
+                digests = counts.digests_sent,
+                removed = counts.removed,
                 milliseconds = began.elapsed().as_millis(),
                 "the tenant has what changed"
             );
@@ -249,24 +262,23 @@ impl Daemon<'_> {
         Ok(done)
     }
 
-    /// Reads the configuration again; whether it is another one now. One that is wrong changes nothing.
-    fn reload(&mut self, schedule: &mut Schedule, board: &Board) -> bool {
-        match Config::load(self.config_file) {
-            Ok(config) if config.state_directory != self.config.state_directory => {
+    /// Reads the configuration again. Returns whether it is in use now; one with an error changes nothing.
+    fn reload(&mut self) -> bool {
+        let old = &self.daemon.config;
+        match Config::load(self.daemon.config_file) {
+            Ok(config) if config.state_directory != old.state_directory => {
                 error!("`state_directory` cannot change while the daemon runs: the old configuration stays");
                 false
             }
             Ok(config) => {
                 info!("the configuration was read again");
-                if config.metrics.listen != self.config.metrics.listen {
-                    warn!("another [metrics] listen takes effect when the daemon is started anew");
+                if config.metrics.listen != old.metrics.listen {
+                    warn!("the change of [metrics] listen takes effect when the daemon is restarted");
                 }
-                self.config = config;
-                let staging = self.config.staging;
-                board.change(|status| status.staging = staging);
-                schedule.set(self.config.schedule.rules(), Instant::now());
-                let poll = self.config.schedule.poll.as_secs();
-                board.change(|status| status.poll_seconds = poll);
+                let (staging, poll) = (config.staging, config.schedule.poll.as_secs());
+                self.board.change(|status| (status.staging, status.poll_seconds) = (staging, poll));
+                self.schedule.set(config.schedule.rules(), Instant::now());
+                self.daemon.config = config;
                 true
             }
             Err(why) => {
@@ -275,45 +287,45 @@ impl Daemon<'_> {
             }
         }
     }
-
-    /// Starts the watch; it ends with what is given back.
-    fn watch(&self, board: &Arc<Board>, read: Option<String>) -> Result<Stop, PhsError> {
-        let stop = Stop::new();
-        if !self.config.schedule.watch {
-            board.seen(Seen::Blind("`watch = false`".to_owned()));
-            return Ok(stop);
-        }
-        let directory = self.config.directory.clone();
-        let (ends, wake, board) = (stop.clone(), self.wake.clone(), board.clone());
-        let watching = move || {
-            watch(&directory, read.as_deref(), &ends, |seen| match seen {
-                Seen::Moved => wake.moved(),
-                Seen::Lost(controller) => wake.lost(controller),
-                Seen::Watching(_) | Seen::Blind(_) => board.seen(seen),
-            });
-        };
-        thread("watch", watching)?;
-        Ok(stop)
-    }
 }
 
-/// What comes after a failure.
-enum Next {
+/// Starts the thread that watches a DC: `read`, if it answers, or the first that does. Raise what is returned to end it.
+fn start_watch(daemon: &Daemon<'_>, board: &Arc<Board>, read: Option<String>) -> Result<Stop, PhsError> {
+    let stop = Stop::new();
+    if !daemon.config.schedule.watch {
+        board.seen(Seen::Blind("`watch = false`".to_owned()));
+        return Ok(stop);
+    }
+    let directory = daemon.config.directory.clone();
+    let (ends, wake, board) = (stop.clone(), daemon.wake.clone(), board.clone());
+    let watching = move || {
+        watch(&directory, read.as_deref(), &ends, |seen| match seen {
+            Seen::Moved => wake.moved(),
+            Seen::Lost(controller) => wake.lost(controller),
+            Seen::Watching(_) | Seen::Blind(_) => board.seen(seen),
+        });
+    };
+    thread("watch", watching)?;
+    Ok(stop)
+}
+
+/// What the daemon does after a failed cycle.
+enum AfterFailure {
     Again(Ended),
     Stopped,
     End,
 }
 
-fn next(error: &PhsError) -> Next {
+fn after(error: &PhsError) -> AfterFailure {
     match error {
-        PhsError::Interrupted => Next::Stopped,
-        // Nothing that time mends, and nothing that is safe to go on with.
+        PhsError::Interrupted => AfterFailure::Stopped,
+        // Waiting does not help, and continuing is not safe.
         PhsError::State(
             StateError::Corrupt { .. }
             | StateError::Newer { .. }
             | StateError::Busy { .. }
             | StateError::Directory(_),
-        ) => Next::End,
+        ) => AfterFailure::End,
         PhsError::State(
             StateError::DiskFull { .. } | StateError::Denied { .. } | StateError::Failed { .. },
         )
@@ -326,16 +338,18 @@ fn next(error: &PhsError) -> Next {
         | PhsError::NotRunning(_)
         | PhsError::Listen { .. }
         | PhsError::NotAcknowledged
-        | PhsError::Defect(_) => Next::Again(Ended::Later),
-        PhsError::TenantReplaced => Next::Again(Ended::Soon),
-        PhsError::Agent(_) | PhsError::Pull(_) => Next::Again(match error.who() {
+        | PhsError::Defect(_) => AfterFailure::Again(Ended::Later),
+        PhsError::TenantReplaced => AfterFailure::Again(Ended::Soon),
+        PhsError::Agent(_) | PhsError::Pull(_) => AfterFailure::Again(match error.who() {
             Who::Nobody => Ended::Soon,
-            Who::Operator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => Ended::Later,
+            Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => {
+                Ended::Later
+            }
         }),
     }
 }
 
-/// Tells the board that a cycle moves on, and the log now and then.
+/// Notes on the board that a cycle makes progress, and logs it every few seconds.
 struct Pulse<'a> {
     lines: Lines,
     board: &'a Board,
@@ -363,7 +377,7 @@ impl Witness for Pulse<'_> {
     }
 }
 
-/// Writes the status and tells systemd that we live, while we do not hang.
+/// Starts the thread that writes the status file and, unless the cycle hangs, notifies systemd's watchdog.
 fn report(board: Arc<Board>, stop: Stop, now: fn() -> i64) -> Result<(), PhsError> {
     let reporting = move || {
         let notify = |states: &[sd_notify::NotifyState<'_>]| {

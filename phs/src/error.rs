@@ -5,38 +5,11 @@ use crate::config::ConfigError;
 use crate::mirror::StateError;
 use crate::read::pull::PullError;
 use landbridge_agent::AgentError;
-use landbridge_drsr::Error as DrsrError;
+use landbridge_drsr::{Error as DrsrError, Responsible};
 use landbridge_wire::frame::FrameError;
-use landbridge_wire::problem;
+use landbridge_wire::problem::Who;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-
-/// Who must act so that it goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
-    /// The administrator of this machine.
-    Operator,
-    /// The administrator of the directory.
-    DirectoryOperator,
-    /// The administrator of the tenant.
-    TenantOperator,
-    /// Nobody: run it again later.
-    Nobody,
-    /// The developers, with the log at level debug.
-    Developers,
-}
-
-impl std::fmt::Display for Who {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Operator => "the administrator of this machine must act",
-            Self::DirectoryOperator => "the administrator of the directory must act",
-            Self::TenantOperator => "the administrator of the tenant must act",
-            Self::Nobody => "nobody must act: run it again later",
-            Self::Developers => "this is a defect: please report it",
-        })
-    }
-}
 
 /// What went wrong. Texts never hold a secret.
 #[derive(Debug, thiserror::Error)]
@@ -115,21 +88,14 @@ impl PhsError {
             | Self::NoSuchEntry(_)
             | Self::NoSuchObject(_)
             | Self::NotRunning(_)
-            | Self::Listen { .. } => Who::Operator,
+            | Self::Listen { .. } => Who::AgentOperator,
             Self::OtherSid { .. } | Self::TenantOlder => Who::TenantOperator,
-            Self::Agent(error) => match error.who() {
-                problem::Who::AgentOperator => Who::Operator,
-                problem::Who::TenantOperator => Who::TenantOperator,
-                problem::Who::Nobody => Who::Nobody,
-                problem::Who::Developers => Who::Developers,
-            },
+            Self::Agent(error) => error.who(),
             Self::Pull(error) => match error.who() {
-                landbridge_drsr::Who::Operator => Who::Operator,
-                landbridge_drsr::Who::DirectoryOperator | landbridge_drsr::Who::Peer => {
-                    Who::DirectoryOperator
-                }
-                landbridge_drsr::Who::Nobody => Who::Nobody,
-                landbridge_drsr::Who::Us => Who::Developers,
+                Responsible::Operator => Who::AgentOperator,
+                Responsible::DirectoryOperator | Responsible::OtherEnd => Who::DirectoryOperator,
+                Responsible::Nobody => Who::Nobody,
+                Responsible::Developers => Who::Developers,
             },
             Self::TenantReplaced | Self::Interrupted => Who::Nobody,
             Self::NotAcknowledged | Self::Defect(_) => Who::Developers,
@@ -181,8 +147,8 @@ fn agent_exit_code(error: &AgentError) -> u8 {
         | AgentError::NotATenant { .. }
         | AgentError::Tls { .. } => 7,
         AgentError::Refused(problem) => match problem.code.who() {
-            problem::Who::Nobody => 7,
-            problem::Who::AgentOperator | problem::Who::TenantOperator | problem::Who::Developers => 6,
+            Who::Nobody => 7,
+            Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => 6,
         },
         AgentError::AnswerTooLong { .. } | AgentError::Unfit(_) => 6,
         AgentError::Frame(FrameError::Version(_)) => 6,

@@ -8,10 +8,11 @@ use crate::read::session::Singles;
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{
-    AttributeChange, Change, Dsname, Link, LinkStamp, Linked, Page, Progress, SealedNtHash, Sid, Source,
-    Stamp,
+    AttributeChange, Change, Link, LinkStamp, Linked, Page, Progress, SealedNtHash, Source, Stamp,
 };
 use landbridge_drsr::drs::cursor::Cursor;
+use landbridge_drsr::drs::dsname::Dsname;
+use landbridge_drsr::drs::sid::Sid;
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;

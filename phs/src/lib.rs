@@ -30,12 +30,15 @@
 //! - `mirror/sweep.rs`: compares all objects with what was sent to the tenant
 //! - `mirror/watermark.rs`: which cursor may be stored (pure)
 //! - `qualify.rs`: which objects are carried, and with what
+//! - `qualify/rules.rs`: what qualifying goes by, the same for a whole cycle
 //! - `qualify/privileged.rs`: the groups that AdminSDHolder protects, read before the first page
-//! - `qualify/place.rs`: objects that others depend on: containers, groups, policies, entries of the scope
+//! - `qualify/containers.rs`: objects that others depend on: containers, groups, policies, entries of the scope
 //! - `qualify/standing.rs`: what one object is to the tenant (pure)
 //! - `qualify/translate.rs`: the directory's attributes as messages of the wire
 //! - `cycle.rs`: one cycle, page by page
 //! - `cycle/job.rs`: one cycle with its sockets
+//! - `cycle/order.rs`: what a cycle is to do
+//! - `cycle/counts.rs`: what a cycle did, in numbers and by name
 //! - `cycle/entries.rs`: before the first page: resolves the names in the scope, and group members
 //! - `cycle/courier.rs`: the way of a batch: offer, derive what is wanted, upload, write the receipt down
 //! - `cycle/rehash.rs`: the only file of phs that sees an NT hash: opened and consumed in one step, on worker
@@ -45,6 +48,7 @@
 //! - `cycle/guard.rs`: holds back removals that look like a mistake (pure)
 //! - `daemon.rs`: runs cycle after cycle, as the schedule says
 //! - `daemon/schedule.rs`: when the next cycle begins (pure)
+//! - `daemon/wake.rs`: what wakes the daemon, from any thread
 //! - `daemon/confirm.rs`: an administrator's confirmation of held removals, left for the daemon
 //! - `daemon/status.rs`: the status of the running daemon
 //! - `daemon/metrics.rs`: the same status as numbers, for a scraper

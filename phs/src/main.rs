@@ -1,7 +1,7 @@
-//! `landbridge-phs`: the command line. Reads the one clock, raises the stop, prints results on standard output;
-//! everything else happens in the library.
+//! `landbridge-phs`: the command line, and who must act after an error. Everything else is in the library.
 
 use clap::{Parser, Subcommand};
+use landbridge_agent::error::must_act;
 use landbridge_phs::command::enroll::Enroll;
 use landbridge_phs::command::once::Once;
 use landbridge_phs::command::{run as daemon, show, status};
@@ -24,7 +24,7 @@ Exit status:
   7  the tenant cannot be reached
   8  state database: disk full, damaged, of a newer program
   9  stopped by a signal before the end; nothing is lost
- 10  for `status`: it runs, and somebody should look; for `check --objects`: something is odd
+ 10  for `status`: the daemon runs, and an administrator should look; for `check --objects`: problems were found
 
 Examples:
   landbridge-tenant token create --role phs --domain corp.example.com | landbridge-phs enroll
@@ -37,9 +37,9 @@ Examples:
   landbridge-phs status
 
 Logs go to standard error, results to standard output. docs/phs.md has the configuration
-file, what the account needs in the directory, and every error with its way out.";
+file, what the account needs in the directory, and what to do about each error.";
 
-/// Carries the salted digests of a domain's passwords to a Landbridge tenant.
+/// Sends salted digests of a domain's passwords to a Landbridge tenant.
 #[derive(Debug, Parser)]
 #[command(name = "landbridge-phs", version, after_help = EXIT_CODES, max_term_width = 110)]
 struct CommandLine {
@@ -63,17 +63,17 @@ struct CommandLine {
 enum Command {
     /// Get an identity with a one-time token
     ///
-    /// The token comes from the tenant's `token create --role phs`. It is read from standard input, so that no
-    /// shell history and no process list has it. All of the identity is stored, or nothing.
+    /// The token comes from the tenant's `token create --role phs`. It is read from standard input, so that it is in no
+    /// shell history and no process list. The whole identity is stored, or nothing.
     #[command(after_help = EXIT_CODES)]
     Enroll(Enroll),
-    /// Look at every prerequisite and say what to do about those that fail; changes nothing
+    /// Check every prerequisite, and show what to do about those that fail. Changes nothing
     #[command(after_help = EXIT_CODES)]
     Check {
-        /// Look at the objects of the directory instead: names that nobody can sign in with from outside, addresses that
-        /// are none, and what two objects claim
+        /// Check the objects of the directory instead: names that cannot be used to sign in from outside, invalid
+        /// addresses, and values that two objects have
         ///
-        /// Reads all of the domain, without passwords. Ends with 10 if something is odd.
+        /// Reads the whole domain, without passwords. Ends with 10 if there is a problem.
         #[arg(long)]
         objects: bool,
         /// Print one JSON list
@@ -82,28 +82,28 @@ enum Command {
     },
     /// Synchronise once
     ///
-    /// Sends what changed since the last run; everything, if it is the first or if either side lost its place.
+    /// Sends what changed since the last run. The first run, or one after either side lost its state, compares everything.
     #[command(after_help = EXIT_CODES)]
     Once(Once),
     /// Synchronise until a signal says stop
     ///
-    /// At once when a domain controller has committed something, and on a timer in any case. Whatever fails is tried
-    /// again. SIGHUP reads the configuration again.
+    /// A cycle begins at once when a domain controller has committed a change, and on a timer in any case. A failed cycle
+    /// is tried again. SIGHUP reads the configuration again.
     #[command(after_help = EXIT_CODES)]
     Run,
-    /// Say why an account, a group or a contact is in the cloud, or is not
+    /// Explain why an account, a group or a contact is at the tenant, or is not
     ///
-    /// By sAMAccountName, userPrincipalName, objectGUID or objectSid. Asks nobody: what the last cycle knew decides.
+    /// Uses what the last cycle stored; contacts neither the directory nor the tenant.
     #[command(after_help = EXIT_CODES)]
     Explain {
-        /// Whom
+        /// sAMAccountName, userPrincipalName, objectGUID or objectSid
         #[arg(value_name = "USER")]
         who: String,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Say how the running daemon is
+    /// Show the status of the running daemon
     #[command(after_help = EXIT_CODES)]
     Status {
         /// Print one JSON object
@@ -114,7 +114,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
-    // Memory holds secrets: no core file, and no debugger of another process of this user.
+    // Memory holds secrets, so this process writes no core file and accepts no debugger.
     let undumpable = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let result = match undumpable {
         Ok(()) => run(&command_line),
@@ -123,7 +123,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "landbridge-phs: {error}\n  {}", error.who());
+            let _ = writeln!(std::io::stderr(), "landbridge-phs: {error}\n  {}", must_act(error.who()));
             ExitCode::from(error.exit_code())
         }
     }

@@ -10,9 +10,9 @@ mod scope;
 mod sweep;
 pub mod watermark;
 
-pub use links::Told;
+pub use links::LinkTarget;
 pub use objects::{Kind, Object, Sent};
-pub use scope::{ADMINISTRATOR, Bounds, KRBTGT, MACHINES, PROTECTED_USERS, Place};
+pub use scope::{ADMINISTRATOR, Bounds, KRBTGT, MACHINES, PROTECTED_USERS, Position};
 pub use sweep::Leaving;
 
 use self::watermark::Saved;
@@ -190,7 +190,7 @@ impl Mirror {
         if sound != "ok" {
             return Err(StateError::Corrupt { path: mirror.path });
         }
-        mirror.prepare_places()?;
+        mirror.prepare_positions()?;
         Ok(mirror)
     }
 

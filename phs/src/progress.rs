@@ -1,6 +1,5 @@
-//! What a cycle shows while it runs: a bar on a terminal, a line every few seconds elsewhere, and log lines that
-//! do not tear the bar apart.
-//! Neighbours: `cycle` tells a `Witness`, `main` chooses which.
+//! Progress of a cycle: a bar on a terminal, a log line every few seconds elsewhere. Log lines are written above the bar.
+//! Neighbours: `cycle` calls a `Witness`, `command::once` and `daemon` choose which.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
@@ -9,19 +8,19 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::info;
 
-/// Is told what a cycle does.
+/// Receives the progress of a cycle.
 pub trait Witness: Sync {
-    /// The DC said about how many objects there are.
+    /// The approximate number of objects in the domain, as the DC reports it.
     fn total(&self, objects: u64);
-    /// So many objects more were worked on.
+    /// This number of further objects was processed.
     fn read(&self, objects: u64);
-    /// A digest more was derived.
+    /// One further digest was derived.
     fn derived(&self);
-    /// So many records more were sent.
+    /// This number of further records was sent.
     fn sent(&self, records: u64);
 }
 
-/// Tells nobody.
+/// Ignores all progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Silent;
 
@@ -32,7 +31,7 @@ impl Witness for Silent {
     fn sent(&self, _: u64) {}
 }
 
-/// Where bars are drawn; log lines go through here too.
+/// The terminal on which bars are drawn. Log lines must be written through it.
 #[derive(Debug, Clone)]
 pub struct Screen(MultiProgress);
 
@@ -43,8 +42,8 @@ impl Screen {
     }
 
     /// A writer for log lines.
-    pub fn writer(&self) -> Line {
-        Line(self.0.clone())
+    pub fn writer(&self) -> LogWriter {
+        LogWriter(self.0.clone())
     }
 
     /// A bar for one cycle.
@@ -66,9 +65,9 @@ impl Default for Screen {
 
 /// Writes a log line above the bars.
 #[derive(Debug)]
-pub struct Line(MultiProgress);
+pub struct LogWriter(MultiProgress);
 
-impl Write for Line {
+impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.suspend(|| io::stderr().write(bytes))
     }
@@ -82,7 +81,7 @@ impl Write for Line {
 #[derive(Debug)]
 pub struct Bar {
     bar: ProgressBar,
-    /// Objects of the present page that were counted by their derivation.
+    /// Objects of the present page that the bar has counted already, by their derivation.
     ahead: AtomicU64,
     derived: AtomicU64,
     sent: AtomicU64,
@@ -128,7 +127,7 @@ impl Drop for Bar {
     }
 }
 
-/// A log line now and then.
+/// A log line at intervals.
 #[derive(Debug)]
 pub struct Lines {
     every: Duration,
@@ -139,7 +138,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// One line at most in `every`.
+    /// At most one line per `every`.
     pub fn new(every: Duration) -> Self {
         let zero = || AtomicU64::new(0);
         Self { every, last: Mutex::new(Instant::now()), read: zero(), derived: zero(), sent: zero() }

@@ -8,52 +8,31 @@
 //! cloud, is read alone and whole.
 //! Before it on the road: `directory`. After it: `rehash`, `send`.
 
-mod place;
+mod containers;
 pub mod privileged;
+mod rules;
 mod standing;
 pub mod translate;
 
-pub use place::look_up;
+pub use containers::look_up;
+pub use rules::Rules;
 pub use standing::{Outside, Standing, learn_whole, standing};
 
 use self::translate::Odd;
 use crate::error::PhsError;
-use crate::mirror::{Bounds, Kind, Mirror, Object, Place, Sent};
+use crate::mirror::{Kind, Mirror, Object, Position, Sent};
 use crate::read::pull::ObjectId;
 use crate::read::session::Singles;
-use crate::scope::Scope;
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Value};
-use landbridge_drsr::drs::change::{Change, Page, SealedNtHash, Sid};
+use landbridge_drsr::drs::change::{Change, Page, SealedNtHash};
+use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::upload::{self, DomainPolicy, Presence};
 use standing::learn;
 use std::collections::HashSet;
 use std::sync::Arc;
 use tracing::debug;
 use uuid::Uuid;
-
-/// What qualifying goes by, the same for a whole cycle.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules<'a> {
-    /// Who belongs in the cloud.
-    pub bounds: Bounds<'a>,
-    /// The attribute that is a further sign-in name.
-    pub alternate_login: Option<Attribute>,
-    /// All is compared: every object comes whole, and what does not come is gone.
-    pub full: bool,
-    /// Passwords are read.
-    pub secrets: bool,
-    /// The cycle.
-    pub cycle: Uuid,
-    /// Seconds since 1970.
-    pub now: i64,
-}
-
-impl Rules<'_> {
-    fn scope(&self) -> &Scope {
-        self.bounds.scope
-    }
-}
 
 /// One object on its way to the tenant.
 #[derive(Debug)]
@@ -134,7 +113,7 @@ pub fn page(
         }
     }
     for change in &changes {
-        at.place(change)?;
+        at.apply_container(change)?;
     }
     for link in &links {
         let present = link.present.then_some(link.stamp);
@@ -235,15 +214,15 @@ impl Desk<'_, '_> {
         if self.rules.full {
             object.cycle = Some(self.rules.cycle);
         }
-        let place = self.mirror.place(&object)?;
+        let position = self.mirror.position(&object)?;
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
-        match standing(&object, &place, self.rules) {
+        match standing(&object, &position, self.rules) {
             Standing::Outside(_) if there => {
                 // Until the guard has decided he is one of those in the cloud.
                 self.batch.unsettled = true;
-                return self.take(object, place, change, keys);
+                return self.carry(object, position, change, keys);
             }
-            Standing::Present => return self.take(object, place, change, keys),
+            Standing::Present => return self.carry(object, position, change, keys),
             Standing::Privileged => {
                 self.batch.privileged += 1;
                 if self.rules.full || object.sent != Some(Sent::Privileged) {
@@ -271,35 +250,37 @@ impl Desk<'_, '_> {
     }
 
     /// An object that is in the cloud, or comes there.
-    fn take(
+    fn carry(
         &mut self,
         object: Object,
-        place: Place,
+        position: Position,
         change: Change,
         keys: &Arc<SessionKeys>,
     ) -> Result<(), PhsError> {
         let person = object.kind == Kind::Person;
         self.batch.in_scope += u64::from(person);
         // A password that was not carried comes with no change: it is there already.
-        let lacks_password = person && place.carries && !object.carries && change.nt_hash.is_none();
+        let lacks_password = person && position.carries && !object.carries && change.nt_hash.is_none();
         if self.is_whole(&change) || (object.sent == Some(Sent::Present) && !lacks_password) {
-            return self.present(object, place, change, keys.clone());
+            return self.present(object, position, change, keys.clone());
         }
         self.enter(object)
     }
 
     fn mend(&mut self, mut object: Object, hold: bool) -> Result<(), PhsError> {
-        let place = self.mirror.place(&object)?;
+        let position = self.mirror.position(&object)?;
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
-        match standing(&object, &place, self.rules) {
+        match standing(&object, &position, self.rules) {
             // A password that was not carried is with it.
-            Standing::Present if !there || (place.carries && !object.carries) => return self.enter(object),
+            Standing::Present if !there || (position.carries && !object.carries) => {
+                return self.enter(object);
+            }
             Standing::Present => {
-                let (decided, place) = (place.carries, self.until_decided(&object, place, hold));
-                if place.carries != decided {
+                let (decided, position) = (position.carries, self.until_decided(&object, position, hold));
+                if position.carries != decided {
                     self.held(&object, "no password");
                 }
-                self.marked(&mut object, &place);
+                self.marked(&mut object, &position);
             }
             Standing::Privileged => {
                 self.batch.privileged += 1;
@@ -329,10 +310,11 @@ impl Desk<'_, '_> {
     }
 
     /// Tells of an account that stays: whether it is in Protected Users, and that its password is no longer carried.
-    fn marked(&mut self, object: &mut Object, place: &Place) {
-        let protected_user = (place.protected_user != object.protected_user).then_some(place.protected_user);
-        let erase_password = object.carries && !place.carries;
-        (object.protected_user, object.carries) = (place.protected_user, place.carries);
+    fn marked(&mut self, object: &mut Object, position: &Position) {
+        let protected_user =
+            (position.protected_user != object.protected_user).then_some(position.protected_user);
+        let erase_password = object.carries && !position.carries;
+        (object.protected_user, object.carries) = (position.protected_user, position.carries);
         if erase_password {
             (object.password, object.password_at) = (None, None);
         }
@@ -346,17 +328,17 @@ impl Desk<'_, '_> {
 
     /// The same place, but that a password that was carried still is: while the guard has not decided about all that lose
     /// theirs by a group, as when that was deleted.
-    fn until_decided(&self, object: &Object, place: Place, undecided: bool) -> Place {
+    fn until_decided(&self, object: &Object, position: Position, undecided: bool) -> Position {
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
         let kept = undecided && there && object.carries && self.rules.scope().passwords;
-        Place { carries: place.carries || kept, ..place }
+        Position { carries: position.carries || kept, ..position }
     }
 
     /// An object that the tenant holds whole, or a change that is whole.
     fn present(
         &mut self,
         mut object: Object,
-        place: Place,
+        position: Position,
         change: Change,
         keys: Arc<SessionKeys>,
     ) -> Result<(), PhsError> {
@@ -365,19 +347,19 @@ impl Desk<'_, '_> {
             Ok(attributes) => attributes,
             Err(odd) => return self.odd(object, &odd),
         };
-        let decided = place.carries;
-        let place = self.until_decided(&object, place, true);
-        self.batch.unsettled |= place.carries != decided;
+        let decided = position.carries;
+        let position = self.until_decided(&object, position, true);
+        self.batch.unsettled |= position.carries != decided;
         let person = object.kind == Kind::Person;
-        let privileged = person && standing::is_privileged(&object, &place);
+        let privileged = person && standing::is_privileged(&object, &position);
         let new = object.sent != Some(Sent::Present);
-        let tell = person && (new || self.rules.full || place.protected_user != object.protected_user);
-        let protected_user = tell.then_some(place.protected_user);
+        let tell = person && (new || self.rules.full || position.protected_user != object.protected_user);
+        let protected_user = tell.then_some(position.protected_user);
         let hash = change.nt_hash.filter(|_| person);
         let absent = hash.as_ref().is_some_and(SealedNtHash::is_absent);
         let erase_password =
-            person && (absent || (!place.carries && (object.carries || new || self.rules.full)));
-        let hash = hash.filter(|hash| !hash.is_absent() && place.carries);
+            person && (absent || (!position.carries && (object.carries || new || self.rules.full)));
+        let hash = hash.filter(|hash| !hash.is_absent() && position.carries);
         let hash = if self.rules.secrets {
             hash.filter(|hash| !hash.is_withheld())
         } else {
@@ -387,7 +369,7 @@ impl Desk<'_, '_> {
         let password = hash.map(|hash| Sealed { hash, keys });
         let enters = !matches!(object.sent, Some(Sent::Present | Sent::Unsure));
         (object.sent, object.left_at) = (Some(Sent::Present), None);
-        (object.protected_user, object.carries) = (place.protected_user, place.carries && person);
+        (object.protected_user, object.carries) = (position.protected_user, position.carries && person);
         if let Some(password) = &password {
             object.password = Some(password.hash.stamp);
             object.password_at = Some(self.rules.now);
@@ -427,17 +409,17 @@ impl Desk<'_, '_> {
             return Ok(());
         };
         learn_whole(&mut object, &alone, self.rules.scope());
-        let place = self.mirror.place(&object)?;
+        let position = self.mirror.position(&object)?;
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
-        let standing = standing(&object, &place, self.rules);
+        let standing = standing(&object, &position, self.rules);
         // Whoever left the scope stays as he is, and is kept up to date, until the guard has decided.
         let undecided = there && matches!(standing, Standing::Outside(_));
         self.batch.unsettled |= undecided;
         match standing {
-            Standing::Outside(_) if undecided => return self.present(object, place, alone, keys),
+            Standing::Outside(_) if undecided => return self.present(object, position, alone, keys),
             Standing::Present => {
                 object.carries &= object.sent == Some(Sent::Present);
-                return self.present(object, place, alone, keys);
+                return self.present(object, position, alone, keys);
             }
             Standing::Privileged => {
                 self.batch.privileged += 1;

@@ -1,6 +1,6 @@
 //! The configuration, checked whole. Secrets are named by file and never stand in it.
 
-use crate::validate::DirectoryConfig;
+use crate::directory::DirectoryConfig;
 use landbridge_agent::config::{self, ConfigError, Log};
 use landbridge_agent::dial::ProxyConfig;
 use serde::{Deserialize, Deserializer, de};

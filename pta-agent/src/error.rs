@@ -1,6 +1,6 @@
 //! What stops the agent, who must act, and the exit status that says so.
 
-use crate::validate::TrustError;
+use crate::directory::TrustError;
 use landbridge_agent::AgentError;
 use landbridge_agent::config::ConfigError;
 use landbridge_wire::problem::Who;
@@ -43,22 +43,17 @@ pub enum PtaError {
 }
 
 impl PtaError {
-    /// Who must act, in a sentence.
-    pub fn who(&self) -> &'static str {
+    /// Who must act.
+    pub fn who(&self) -> Who {
         match self {
             Self::Config(_)
             | Self::Trust(_)
             | Self::OtherDomain { .. }
             | Self::NotPta
             | Self::Running(_)
-            | Self::NotRunning => "the administrator of this machine must act",
-            Self::Agent(error) => match error.who() {
-                Who::AgentOperator => "the administrator of this machine must act",
-                Who::TenantOperator => "the administrator of the tenant must act",
-                Who::Nobody => "nobody must act: run it again later",
-                Who::Developers => "this is a defect: please report it",
-            },
-            Self::Defect(_) => "this is a defect: please report it",
+            | Self::NotRunning => Who::AgentOperator,
+            Self::Agent(error) => error.who(),
+            Self::Defect(_) => Who::Developers,
         }
     }
 

@@ -1,13 +1,12 @@
 //! Pass-through authentication: a sign-in comes from the tenant over a connection that was dialled from inside, is
 //! opened, tried at a domain controller, and its verdict goes back.
 //!
-//! The order of the road: [`link`] carries, [`session`] correlates, [`unseal`] opens, [`validate`] asks the directory.
+//! The order of the road: [`link`] carries, [`session`] correlates, [`unseal`] opens, [`directory`] asks the directory.
 //! What is absent: a listening socket, a store of passwords, and any way to reach the replication client.
 //!
 //! # Files
 //!
 //! - `main.rs`: the command line: the only clock, the stop signal, results on standard output
-//! - `commands.rs`: what each command does
 //! - `lib.rs`: this list
 //! - `config.rs`: the configuration, checked as a whole
 //! - `error.rs`: what stops the agent, who must act, the exit status
@@ -16,19 +15,22 @@
 //! - `session.rs`: the messages of one connection: correlates, expires, opens an id once (pure)
 //! - `session/seen.rs`: which deliveries were opened before
 //! - `unseal.rs`: the only user of the private envelope key
-//! - `validate.rs`: the only module that connects to the directory
-//! - `validate/config.rs`: the section `[directory]`
-//! - `validate/trust.rs`: which certificates of domain controllers are trusted
-//! - `validate/discover.rs`: the domain controllers: named in the configuration, or found by DNS
-//! - `validate/controller.rs`: one domain controller: kept connections, one bind at a time on each
-//! - `validate/verdict.rs`: what an answer to a bind means (pure)
-//! - `validate/check.rs`: the preflight of the directory
+//! - `directory.rs`: the directory; the only folder that connects to domain controllers
+//! - `directory/bind.rs`: whether a password is the account's: one LDAP bind
+//! - `directory/config.rs`: the section `[directory]`
+//! - `directory/trust.rs`: which certificates of domain controllers are trusted
+//! - `directory/discover.rs`: the domain controllers: named in the configuration, or found by DNS
+//! - `directory/controller.rs`: one domain controller: kept connections, one bind at a time on each
+//! - `directory/verdict.rs`: what an answer to a bind means (pure)
+//! - `directory/check.rs`: the preflight of the directory
 //! - `status.rs`: the status of the running agent
+//! - `command.rs`: what each command does
 
+pub mod command;
 pub mod config;
+pub mod directory;
 pub mod error;
 pub mod link;
 pub mod session;
 pub mod status;
 pub mod unseal;
-pub mod validate;

@@ -3,11 +3,11 @@
 
 mod converse;
 
+use crate::directory::bind::Validator;
 use crate::error::PtaError;
 use crate::session::Closing;
 use crate::status::Board;
 use crate::unseal::{Unsealer, make_key};
-use crate::validate::Validator;
 use landbridge_agent::backoff::{Backoff, chance};
 use landbridge_agent::dial::{Address, Proxy};
 use landbridge_agent::enroll::Means;
@@ -258,8 +258,10 @@ fn wait_for(error: &AgentError) -> Option<Duration> {
         || matches!(error, AgentError::Refused(problem) if problem.code == ProblemCode::StorageFailed);
     match error.who() {
         Who::Nobody => None,
-        Who::AgentOperator | Who::TenantOperator | Who::Developers if passes => None,
-        Who::AgentOperator | Who::TenantOperator | Who::Developers => Some(WHEN_REFUSED),
+        Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers if passes => None,
+        Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => {
+            Some(WHEN_REFUSED)
+        }
     }
 }
 

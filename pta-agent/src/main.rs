@@ -1,9 +1,8 @@
 //! `landbridge-pta-agent`: the command line. Results on standard output; everything else happens in the library.
 
-mod commands;
-
 use clap::{Parser, Subcommand};
-use commands::Enroll;
+use landbridge_agent::error::must_act;
+use landbridge_pta_agent::command::{self, Enroll};
 use landbridge_pta_agent::config::Config;
 use landbridge_pta_agent::error::PtaError;
 use std::io::Write as _;
@@ -87,7 +86,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "landbridge-pta-agent: {error}\n  {}", error.who());
+            let _ = writeln!(std::io::stderr(), "landbridge-pta-agent: {error}\n  {}", must_act(error.who()));
             ExitCode::from(error.exit_code())
         }
     }
@@ -100,9 +99,9 @@ fn run(command_line: &CommandLine) -> Result<u8, PtaError> {
         .map_err(|_| PtaError::Defect("logging was set up twice"))?;
     match &command_line.command {
         Command::Enroll(enroll) => enroll.run(&config),
-        Command::Check { json } => commands::check(&config, *json),
-        Command::Run => commands::run(&config),
-        Command::Status { json } => commands::status(&config, *json),
+        Command::Check { json } => command::check(&config, *json),
+        Command::Run => command::run(&config),
+        Command::Status { json } => command::status(&config, *json),
     }
 }
 

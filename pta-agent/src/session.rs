@@ -1,7 +1,7 @@
 //! One connection's conversation with one node of the tenant: introduces the agent, answers heartbeats, hands out
 //! each ask once and in time, sends its outcome back. Pure: no socket and no clock, time is an argument.
 //!
-//! Not here: what an ask means. [`super::unseal`] opens it, [`super::validate`] tries it; [`super::link`] carries bytes
+//! Not here: what an ask means. [`super::unseal`] opens it, [`super::directory`] tries it; [`super::link`] carries bytes
 //! and calls this.
 
 mod seen;

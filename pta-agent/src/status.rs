@@ -1,6 +1,6 @@
 //! What the running agent says of itself; [`landbridge_agent::status`] has the file.
 
-use crate::validate::ControllerHealth;
+use crate::directory::ControllerHealth;
 use landbridge_agent::status;
 use landbridge_wire::signin::Verdict;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
 //! Opens envelopes: the only user of the private envelope key.
-//! Before it on the road: `session`. After it: `validate`.
+//! Before it on the road: `session`. After it: `directory::bind`.
 
 use crate::error::PtaError;
 use landbridge_agent::Identity;

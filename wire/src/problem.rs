@@ -24,14 +24,16 @@ impl Problem {
     }
 }
 
-/// Who must act so that it goes on.
+/// Who must act after an error. Shared by all programs: this is the only type of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     /// The administrator of the agent's machine.
     AgentOperator,
+    /// The administrator of the directory. No problem that the tenant reports names this one.
+    DirectoryOperator,
     /// The administrator of the tenant.
     TenantOperator,
-    /// Nobody: the agent waits and tries again.
+    /// Nobody has to act: the same request may succeed later.
     Nobody,
     /// The developers: one of the two programs broke the protocol.
     Developers,

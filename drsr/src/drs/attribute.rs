@@ -2,7 +2,8 @@
 //! An attribute that is not named here is never requested, so it never crosses the wire.
 //! Before it: `prefix_table` (which attid is which OID). After it: `change`.
 
-use crate::drs::change::{Dsname, Sid};
+use crate::drs::dsname::Dsname;
+use crate::drs::sid::Sid;
 use std::collections::BTreeMap;
 
 /// An attribute that phs uses. Secrets and links are not here: see `Change::nt_hash` and `Link`.

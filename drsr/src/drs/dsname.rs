@@ -2,7 +2,7 @@
 //! The GUID names the object, the SID is for those that have one, the text is for people.
 //! Used by `request`, `reply` and `page`.
 
-use crate::drs::change::{Dsname, Sid};
+use crate::drs::sid::Sid;
 use crate::rpc::ndr::{Malformed, Reader, Writer};
 use uuid::Uuid;
 
@@ -12,6 +12,17 @@ const HEAD: usize = 4 /* structLen */ + 4 /* SidLen */ + 16 /* Guid */ + SID + 4
 const SID: usize = 28;
 /// The most UTF-16 units of a name that is read: AD's own bound is far below.
 const MAX_TEXT: usize = 16 * 1024;
+
+/// The name of an object (DSNAME, MS-DRSR 5.50). The GUID is what identifies it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Dsname {
+    /// objectGUID.
+    pub guid: Uuid,
+    /// objectSid, for what has one.
+    pub sid: Option<Sid>,
+    /// Distinguished name, as the DC wrote it.
+    pub dn: String,
+}
 
 /// A name as it came. Its text may be no sound UTF-16, its SID no SID.
 #[derive(Debug, Clone, Copy)]

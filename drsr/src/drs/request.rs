@@ -4,10 +4,10 @@
 
 use crate::drs::attribute::Attribute;
 use crate::drs::bind::Handle;
-use crate::drs::change::Sid;
 use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
 use crate::drs::dsname;
 use crate::drs::prefix_table::{self, Known, ON_REQUEST, WANTED};
+use crate::drs::sid::Sid;
 use crate::rpc::ndr::Writer;
 use uuid::Uuid;
 

@@ -34,7 +34,7 @@ impl Bench {
             ancestors: false,
         };
         let security = Security::pretend(KEY);
-        let replica = Replica { machine: Machine::new(|line| session(line, target, security)) };
+        let replica = Replica { machine: Machine::new(|io| session(io, target, security)) };
         let mut all: VecDeque<_> = [capture("epm-reply.stub"), capture("drs-bind-reply.stub")].into();
         all.extend(stubs);
         Self {
@@ -50,28 +50,28 @@ impl Bench {
     /// A bound one.
     fn bound(stubs: impl IntoIterator<Item = Vec<u8>>) -> Self {
         let mut bench = Self::new(stubs);
-        assert!(matches!(bench.run().unwrap(), Ask::Ready));
+        assert!(matches!(bench.run().unwrap(), Step::Ready));
         bench
     }
 
     /// Until it asks for something that is not IO.
-    fn run(&mut self) -> Result<Ask, Error> {
+    fn run(&mut self) -> Result<Step, Error> {
         loop {
-            match self.replica.ask()? {
-                Ask::Connect { .. } => {
+            match self.replica.next_step()? {
+                Step::Connect { .. } => {
                     self.connections += 1;
                     self.calls = 0;
                     self.replica.answer(Answer::Done);
                 }
-                Ask::Send(bytes) => {
+                Step::Send(bytes) => {
                     self.take(bytes);
                     self.replica.answer(Answer::Done);
                 }
-                Ask::Receive(count) => {
+                Step::Receive(count) => {
                     let bytes = self.incoming.drain(..count).collect();
                     self.replica.answer(Answer::Bytes(bytes));
                 }
-                other @ (Ask::Kdc(_) | Ask::Ready | Ask::Page(_) | Ask::Refused(_) | Ask::Finished) => {
+                other @ (Step::Kdc(_) | Step::Ready | Step::Page(_) | Step::Refused(_) | Step::Finished) => {
                     return Ok(other);
                 }
             }
@@ -111,22 +111,22 @@ impl Bench {
     fn order(&mut self, order: Order) -> Result<Page, Error> {
         self.replica.answer(Answer::Order(order));
         match self.run()? {
-            Ask::Page(page) => {
+            Step::Page(page) => {
                 self.replica.answer(Answer::Done);
-                assert!(matches!(self.run()?, Ask::Ready));
+                assert!(matches!(self.run()?, Step::Ready));
                 Ok(*page)
             }
-            Ask::Refused(error) => {
+            Step::Refused(error) => {
                 self.replica.answer(Answer::Done);
-                assert!(matches!(self.run()?, Ask::Ready));
+                assert!(matches!(self.run()?, Step::Ready));
                 Err(error)
             }
-            other @ (Ask::Connect { .. }
-            | Ask::Send(_)
-            | Ask::Receive(_)
-            | Ask::Kdc(_)
-            | Ask::Ready
-            | Ask::Finished) => {
+            other @ (Step::Connect { .. }
+            | Step::Send(_)
+            | Step::Receive(_)
+            | Step::Kdc(_)
+            | Step::Ready
+            | Step::Finished) => {
                 panic!("{other:?}")
             }
         }
@@ -207,7 +207,7 @@ fn a_dc_that_is_behind_its_own_past_is_noticed() {
     assert_eq!((dsa, before), (cursor.dsa(), cursor.usn()));
     assert!(now < before);
     // The session is over: nothing more is read from such a DC.
-    assert!(matches!(bench.replica.ask(), Ok(Ask::Finished)));
+    assert!(matches!(bench.replica.next_step(), Ok(Step::Finished)));
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn an_unknown_object_leaves_the_session_open_and_a_wrong_one_ends_it() {
     let mut bench = Bench::bound(stubs);
     let order = |guid: u128| Order::Object { which: ObjectId::Guid(Uuid::from_u128(guid)), secrets: false };
     assert!(matches!(bench.order(order(1)), Err(Error::UnknownObject { .. })));
-    let admins: crate::drs::change::Sid = {
+    let admins: crate::drs::sid::Sid = {
         let stub = capture("group-alone.stub");
         let name = reply::decode(&stub).unwrap().objects[0].name.unwrap();
         name.checked().unwrap().sid.unwrap()
@@ -267,12 +267,12 @@ fn a_dc_that_lacks_what_is_needed_is_unfit() {
 fn an_answer_that_does_not_fit_ends_the_session_and_never_panics() {
     for answer in [Answer::Bytes(vec![1]), Answer::Order(Order::Finish)] {
         let mut bench = Bench::new([]);
-        assert!(matches!(bench.replica.ask(), Ok(Ask::Connect { port: 135 })));
+        assert!(matches!(bench.replica.next_step(), Ok(Step::Connect { port: 135 })));
         bench.replica.answer(answer);
-        assert!(matches!(bench.replica.ask(), Err(Error::OutOfOrder(_))));
-        assert!(matches!(bench.replica.ask(), Ok(Ask::Finished)));
+        assert!(matches!(bench.replica.next_step(), Err(Error::OutOfOrder(_))));
+        assert!(matches!(bench.replica.next_step(), Ok(Step::Finished)));
     }
     let mut bench = Bench::new([]);
-    assert!(bench.replica.ask().is_ok());
-    assert!(matches!(bench.replica.ask(), Err(Error::OutOfOrder(_))), "it was not answered");
+    assert!(bench.replica.next_step().is_ok());
+    assert!(matches!(bench.replica.next_step(), Err(Error::OutOfOrder(_))), "it was not answered");
 }

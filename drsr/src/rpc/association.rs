@@ -1,10 +1,10 @@
 //! One connection to one interface: bind, authenticate, call. Decides what may come when, and makes the
 //! checks that the security packages leave to their caller: call id, context id, flags, order of fragments,
 //! the trailer, the bounds.
-//! Before it: `line`, `pdu`, `security`. After it: `epm` and `drs`, by way of `replica`.
+//! Before it: `machine`, `pdu`, `security`. After it: `epm` and `drs`, by way of `replica`.
 
 use crate::error::Error;
-use crate::rpc::line::Line;
+use crate::rpc::machine::CallerIo;
 use crate::rpc::pdu::{
     self, Auth, BindAck, Call, FIRST, HEADER_SIGN, Head, LAST, NDR, Pdu, Response, Syntax, Token,
 };
@@ -26,7 +26,7 @@ pub(crate) struct Operation {
 
 /// A bound interface.
 pub(crate) struct Association {
-    line: Line,
+    io: CallerIo,
     security: Option<Security>,
     call_id: u32,
     max_send: usize,
@@ -36,33 +36,33 @@ pub(crate) struct Association {
 impl Association {
     /// Binds over the line's present connection.
     pub(crate) async fn bind(
-        line: &Line,
+        io: &CallerIo,
         interface: Syntax,
         mut security: Option<Security>,
     ) -> Result<Self, Error> {
         let call_id = 1;
         let leg = match &mut security {
-            Some(security) => Some(security.step(line, &[]).await?),
+            Some(security) => Some(security.step(io, &[]).await?),
             None => None,
         };
         let kind = security.as_ref().map_or(0, Security::kind);
         let token = |bytes| Token { kind, context_id: SECURITY_CONTEXT, bytes };
-        line.send(pdu::bind(call_id, interface, leg.as_ref().map(|leg| token(&leg.token)))).await?;
+        io.send(pdu::bind(call_id, interface, leg.as_ref().map(|leg| token(&leg.token)))).await?;
 
-        let bytes = receive(line).await?;
+        let bytes = receive(io).await?;
         let (head, answer) = Pdu::parse(&bytes)?;
         let ack = bind_ack(head, answer, call_id, leg.is_some())?;
         let max_send = ack.max_receive.min(pdu::MAX_FRAGMENT);
         if let Some(security) = &mut security {
             let auth = ack.auth.ok_or_else(|| broken("a bind_ack without a security token"))?;
             check_trailer(&auth, kind)?;
-            let leg = security.step(line, auth.token).await?;
+            let leg = security.step(io, auth.token).await?;
             if !leg.done {
                 return Err(broken("an authentication of too many legs"));
             }
-            line.send(pdu::auth3(call_id, token(&leg.token))).await?;
+            io.send(pdu::auth3(call_id, token(&leg.token))).await?;
         }
-        Ok(Self { line: line.clone(), security, call_id, max_send, calls_answered: 0 })
+        Ok(Self { io: io.clone(), security, call_id, max_send, calls_answered: 0 })
     }
 
     /// What protects it.
@@ -81,7 +81,7 @@ impl Association {
         self.send(operation, stub).await?;
         let mut answer = Vec::new();
         loop {
-            let bytes = receive(&self.line).await?;
+            let bytes = receive(&self.io).await?;
             let (head, pdu) = Pdu::parse(&bytes)?;
             let last = head.flags & LAST != 0;
             let response = self.response(operation, head, pdu, answer.is_empty())?;
@@ -124,7 +124,7 @@ impl Association {
             } else {
                 [pdu::request_head(call, flags, pdu::CALL_HEAD + body.len(), 0, rest.len()), body].concat()
             };
-            self.line.send(fragment).await?;
+            self.io.send(fragment).await?;
             if left.is_empty() {
                 return Ok(());
             }
@@ -179,11 +179,11 @@ impl Association {
 }
 
 /// One fragment; its header says how long it is, and is bounded.
-async fn receive(line: &Line) -> Result<Vec<u8>, Error> {
-    let mut bytes = line.receive(pdu::HEAD).await?;
+async fn receive(io: &CallerIo) -> Result<Vec<u8>, Error> {
+    let mut bytes = io.receive(pdu::HEAD).await?;
     let length = Head::parse(&bytes)?.length;
     if length > pdu::HEAD {
-        bytes.extend(line.receive(length - pdu::HEAD).await?);
+        bytes.extend(io.receive(length - pdu::HEAD).await?);
     }
     Ok(bytes)
 }

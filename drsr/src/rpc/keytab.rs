@@ -114,8 +114,8 @@ impl Entry {
             }
             name.push_str(&record.text()?);
         }
-        record.take(4 /* name type */ + 4 /* timestamp */)?;
-        let [short_version] = *record.take(1)?.first_chunk::<1>()?;
+        record.bytes(4 /* name type */ + 4 /* timestamp */)?;
+        let [short_version] = *record.bytes(1)?.first_chunk::<1>()?;
         let cipher = record.u16()?;
         let key = record.counted()?;
         // Writers of 8-bit key versions may append the whole one.
@@ -136,19 +136,19 @@ impl Entry {
 struct Record<'a>(&'a [u8]);
 
 impl<'a> Record<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(taken)
     }
 
     fn u16(&mut self) -> Option<u16> {
-        self.take(2)?.first_chunk::<2>().map(|bytes| u16::from_be_bytes(*bytes))
+        self.bytes(2)?.first_chunk::<2>().map(|bytes| u16::from_be_bytes(*bytes))
     }
 
     fn counted(&mut self) -> Option<&'a [u8]> {
         let count = self.u16()?;
-        self.take(usize::from(count))
+        self.bytes(usize::from(count))
     }
 
     fn text(&mut self) -> Option<String> {

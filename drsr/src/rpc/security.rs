@@ -1,11 +1,11 @@
 //! Proves who we are to a DC, and then seals requests and opens answers: `sspi`, with the checks that it
 //! leaves out. The package is named, never negotiated, so nothing falls back to NTLM.
-//! Talks to the KDC through `line`; knows nothing of PDUs but which bytes are signed and which are sealed.
+//! Talks to the KDC through `machine`; knows nothing of PDUs but which bytes are signed and which are sealed.
 
 use crate::error::Error;
 use crate::rpc::keytab::{KeyCipher, Keytab};
 use crate::rpc::krb_error::{KrbError, PREAUTH_REQUIRED};
-use crate::rpc::line::Line;
+use crate::rpc::machine::CallerIo;
 use crate::rpc::wrap::{self, Unwrap};
 use landbridge_crypto::secret::Password;
 use picky_krb::crypto::CipherSuite;
@@ -120,11 +120,11 @@ impl Security {
     }
 
     /// The next leg, after the server's last token; the first has none.
-    pub(crate) async fn step(&mut self, line: &Line, token: &[u8]) -> Result<Leg, Error> {
+    pub(crate) async fn step(&mut self, io: &CallerIo, token: &[u8]) -> Result<Leg, Error> {
         let parties = &self.parties;
         let leg = match &mut self.package {
-            Package::Kerberos(context, handle) => step(&mut **context, handle, parties, line, token).await,
-            Package::Ntlm(context, handle) => step(&mut **context, handle, parties, line, token).await,
+            Package::Kerberos(context, handle) => step(&mut **context, handle, parties, io, token).await,
+            Package::Ntlm(context, handle) => step(&mut **context, handle, parties, io, token).await,
             #[cfg(test)]
             Package::Pretended(_) => Ok(Leg { token: vec![1; 16], done: !token.is_empty() }),
         };
@@ -275,7 +275,7 @@ async fn step<S: SspiImpl + Sspi + Send>(
     context: &mut S,
     handle: &mut S::CredentialsHandle,
     parties: &Parties,
-    line: &Line,
+    io: &CallerIo,
     token: &[u8],
 ) -> Result<Leg, Error>
 where
@@ -300,7 +300,7 @@ where
             .with_output(&mut output);
         let generator =
             context.initialize_security_context_impl(&mut builder).map_err(|error| failed(&error))?;
-        drive(generator, parties, line).await?
+        drive(generator, parties, io).await?
     };
     let done = match outcome.status {
         SecurityStatus::Ok => true,
@@ -325,7 +325,7 @@ where
 async fn drive(
     mut generator: GeneratorInitSecurityContext<'_>,
     parties: &Parties,
-    line: &Line,
+    io: &CallerIo,
 ) -> Result<InitializeSecurityContextResult, Error> {
     let mut state = guarded(|| generator.start())?;
     loop {
@@ -337,7 +337,7 @@ async fn drive(
         if !KDC.ends_with(request.url.authority()) {
             return Err(Error::UnknownService { service: parties.service.clone() });
         }
-        let reply = line.kdc(request.data).await?;
+        let reply = io.kdc(request.data).await?;
         if let Some(error) = KrbError::parse(&reply).filter(|error| error.code != PREAUTH_REQUIRED) {
             return Err(error.into_error(&parties.account, &parties.service, &parties.domain));
         }

@@ -7,7 +7,7 @@ mod controllers;
 mod descriptor;
 
 use crate::config::{Config, ConfigError};
-use crate::cycle::send::Tenant;
+use crate::cycle::send::UploadApi;
 use crate::error::PhsError;
 use crate::mirror::{self, Mirror};
 use crate::read::discover;
@@ -15,8 +15,9 @@ use crate::read::pull::{Authentication, Connection, ObjectId};
 use crate::read::session::{Session, Singles};
 use controllers::{Look, Wrong};
 use landbridge_agent::Identity;
+use landbridge_agent::error::must_act;
 use landbridge_agent::renew::{self, Due};
-use landbridge_drsr::drs::change::Sid;
+use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::Hello;
 use std::os::unix::fs::MetadataExt as _;
@@ -41,7 +42,7 @@ pub struct Finding {
 }
 
 /// How the tenant is asked, once an identity is there.
-pub type Asking<'a> = dyn FnMut(&Identity) -> Result<Box<dyn Tenant>, PhsError> + 'a;
+pub type Asking<'a> = dyn FnMut(&Identity) -> Result<Box<dyn UploadApi>, PhsError> + 'a;
 
 /// Looks at everything that a cycle needs, and that the account can do no more. `now` says seconds since 1970.
 pub fn check(
@@ -75,7 +76,7 @@ impl Findings {
 
     fn fail(&mut self, what: &'static str, error: impl Into<PhsError>) {
         let error = error.into();
-        let detail = format!("{error} ({})", error.who());
+        let detail = format!("{error} ({})", must_act(error.who()));
         self.0.push(Finding { what, ok: false, detail, exit_code: error.exit_code() });
     }
 

@@ -4,10 +4,10 @@
 
 use crate::config::Config;
 use crate::error::PhsError;
-use crate::mirror::{Bounds, Kind, Mirror, Object, Place, Sent};
+use crate::mirror::{Bounds, Kind, Mirror, Object, Position, Sent};
 use crate::qualify::privileged::protected_groups;
 use crate::qualify::{Outside, Rules, Standing, standing};
-use landbridge_drsr::drs::change::Sid;
+use landbridge_drsr::drs::sid::Sid;
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -66,10 +66,10 @@ pub fn explain(
         now,
     };
     let at = Explaining { config, mirror, rules };
-    let place = mirror.place(&object)?;
+    let position = mirror.position(&object)?;
     let in_the_cloud = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
     Ok(Explanation {
-        because: at.because(&object, &place)?,
+        because: at.because(&object, &position)?,
         object: object.guid,
         kind: object.kind.as_str(),
         place: at.above(&object)?,
@@ -90,16 +90,16 @@ struct Explaining<'a> {
 }
 
 impl Explaining<'_> {
-    fn because(&self, object: &Object, place: &Place) -> Result<Vec<String>, PhsError> {
+    fn because(&self, object: &Object, position: &Position) -> Result<Vec<String>, PhsError> {
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
         let mut because = Vec::new();
-        match standing(object, place, &self.rules) {
+        match standing(object, position, &self.rules) {
             Standing::Present => {
                 because.push("it belongs to the scope".to_owned());
                 if self.rules.bounds.include.iter().any(|sid| Some(sid) == object.sid.as_ref()) {
                     because.push("[privileged] include names it".to_owned());
                 }
-                if object.kind == Kind::Person && !place.carries {
+                if object.kind == Kind::Person && !position.carries {
                     because.push(self.why_no_password());
                     if there && object.carries && self.config.scope.passwords {
                         because.push(
@@ -111,13 +111,13 @@ impl Explaining<'_> {
                 if !there {
                     because.push("it was not told yet: its next cycle tells it".to_owned());
                 }
-                if object.kind == Kind::Person && there && place.carries && object.password.is_none() {
+                if object.kind == Kind::Person && there && position.carries && object.password.is_none() {
                     because.push(
                         "no password of it was delivered: it has none, or its reading failed".to_owned(),
                     );
                 }
             }
-            Standing::Privileged => because.push(self.why_privileged(object, place)?),
+            Standing::Privileged => because.push(self.why_privileged(object, position)?),
             Standing::Deleted => because.push("it was deleted".to_owned()),
             Standing::Outside(outside) => {
                 because.push(self.why_outside(object, outside)?);
@@ -128,7 +128,7 @@ impl Explaining<'_> {
                     );
                 }
             }
-            Standing::Nothing => because.push(self.why_nothing(object, place)),
+            Standing::Nothing => because.push(self.why_nothing(object, position)),
         }
         if object.sent == Some(Sent::Unsure) {
             because.push(
@@ -138,7 +138,7 @@ impl Explaining<'_> {
         if let Some(why) = self.mirror.quarantined_for(object.guid)? {
             because.push(format!("in quarantine: {why}"));
         }
-        if place.protected_user {
+        if position.protected_user {
             because.push("it is in Protected Users: the tenant refuses its password".to_owned());
         }
         Ok(because)
@@ -152,8 +152,8 @@ impl Explaining<'_> {
         }
     }
 
-    fn why_privileged(&self, object: &Object, place: &Place) -> Result<String, PhsError> {
-        let why = if place.protected {
+    fn why_privileged(&self, object: &Object, position: &Position) -> Result<String, PhsError> {
+        let why = if position.protected {
             match self.way_to_protected(object)? {
                 Some(way) => format!("a member of {way}, which AdminSDHolder protects"),
                 None => "its primary group is one that AdminSDHolder protects".to_owned(),
@@ -207,7 +207,7 @@ impl Explaining<'_> {
                 Some(term) => format!("outside the scope: with {term}"),
                 None => "outside the scope: the filter is another one by now".to_owned(),
             },
-            Outside::Place => {
+            Outside::Container => {
                 let named = self.nearest(object)?;
                 match named {
                     Some(dn) => format!("outside the scope: exclude names {dn}"),
@@ -233,11 +233,13 @@ impl Explaining<'_> {
         Ok(None)
     }
 
-    fn why_nothing(&self, object: &Object, place: &Place) -> String {
+    fn why_nothing(&self, object: &Object, position: &Position) -> String {
         match object.kind {
             Kind::Computer => "a computer or a managed service account: never carried".to_owned(),
             Kind::Other => "neither account nor group nor contact: never carried".to_owned(),
-            Kind::Group if place.protected => "a group that AdminSDHolder protects: never carried".to_owned(),
+            Kind::Group if position.protected => {
+                "a group that AdminSDHolder protects: never carried".to_owned()
+            }
             Kind::Group | Kind::Contact | Kind::Policy => "a built-in group: never carried".to_owned(),
             Kind::Person => "an account of a machine, a trust or the KDC: never carried".to_owned(),
         }

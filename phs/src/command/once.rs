@@ -4,8 +4,8 @@ use super::process::{now, peak_memory_kib, runtime};
 use super::terminal::say;
 use crate::config::Config;
 use crate::cycle::job::{self, Job, Kept};
-use crate::cycle::{Difference, Sign, Tally};
-use crate::daemon::confirm::{self, Yes};
+use crate::cycle::{Counts, Difference, Sign};
+use crate::daemon::confirm::{self, Confirmation};
 use crate::daemon::status::Status;
 use crate::error::PhsError;
 use crate::mirror::{Mirror, StateError};
@@ -19,18 +19,18 @@ use uuid::Uuid;
 /// `once`
 #[derive(Debug, Args)]
 pub struct Once {
-    /// Compare all accounts, not only what changed
+    /// Compare all accounts instead of sending only what changed
     #[arg(long)]
     full: bool,
-    /// Say what would be sent; send nothing, remember nothing, and have the controller withhold all passwords
+    /// Show what would be sent. Sends and stores nothing, and requests no passwords from the domain controller
     ///
-    /// `+` enters the cloud, `-` leaves it, `~` changes; `!` would leave it, or lose its password, and is held back.
+    /// `+` enters the tenant, `-` leaves it, `~` changes; `!` would leave it, or lose its password, and is held back.
     #[arg(long)]
     dry_run: bool,
-    /// Let so many accounts leave the scope at once: as many as `status` or `--dry-run` said are held back
+    /// Let this number of accounts leave the scope: the number that `status` or `--dry-run` shows as held back
     ///
-    /// If more have left meanwhile, they stay. While the daemon runs, it takes this with its next cycle, within an
-    /// hour.
+    /// If more have left since, all stay held back. While the daemon runs, it applies this with its next cycle; after an
+    /// hour without one the confirmation is void.
     #[arg(long, value_name = "ACCOUNTS", conflicts_with = "dry_run")]
     confirm_removals: Option<u64>,
     /// Print the summary as one JSON object
@@ -42,19 +42,21 @@ impl Once {
     /// Runs the command; returns the exit status.
     pub fn run(&self, config: &Config, screen: &Screen) -> Result<u8, PhsError> {
         let started = Instant::now();
-        // Before the state is made: a machine that is not enrolled has none.
+        // 1. Load the identity first: a machine that is not enrolled gets no state directory.
         job::identity(config)?;
         let (runtime, stop) = runtime()?;
+        // 2. Open the state, or leave a confirmation for the daemon that holds it.
         let mirror = if self.dry_run {
             Mirror::scratch(&config.state_directory)?
         } else {
             match (Mirror::open(&config.state_directory), self.confirm_removals) {
-                (Err(StateError::Busy { .. }), Some(accounts)) if !self.full && daemon_lives(config) => {
-                    return tell_daemon(config, accounts);
+                (Err(StateError::Busy { .. }), Some(accounts)) if !self.full && is_daemon_running(config) => {
+                    return leave_for_daemon(config, accounts);
                 }
                 (mirror, _) => mirror?,
             }
         };
+        // 3. Run the cycle. Where many objects enter, each cycle carries some of them.
         let witness: Box<dyn Witness> = if io::stderr().is_terminal() {
             Box::new(screen.bar())
         } else {
@@ -73,32 +75,32 @@ impl Once {
             now: now(),
         };
         let mut kept = Kept::default();
-        let mut tally = job.run(&mut kept)?.tally;
-        // Where many enter each cycle takes some of them.
+        let mut counts = job.run(&mut kept)?.counts;
         (job.full, job.confirmed) = (false, None);
-        while tally.unfinished {
+        while counts.unfinished {
             job.now = now();
-            tally.add(job.run(&mut kept)?.tally);
+            counts.add(job.run(&mut kept)?.counts);
         }
+        // 4. Report, once the progress bar is gone.
         drop(witness);
-        self.report(config, &tally, started.elapsed())?;
+        self.report(config, &counts, started.elapsed())?;
         Ok(0)
     }
 
-    fn report(&self, config: &Config, tally: &Tally, took: Duration) -> Result<(), PhsError> {
+    fn report(&self, config: &Config, counts: &Counts, took: Duration) -> Result<(), PhsError> {
         let seconds = (took.as_secs_f64() * 1000.0).round() / 1000.0;
         if self.json {
             #[derive(serde::Serialize)]
             struct Summary<'a> {
                 #[serde(flatten)]
-                tally: &'a Tally,
+                counts: &'a Counts,
                 dry_run: bool,
                 staging: bool,
                 seconds: f64,
                 peak_memory_kib: u64,
             }
             let summary = Summary {
-                tally,
+                counts,
                 dry_run: self.dry_run,
                 staging: config.staging,
                 seconds,
@@ -109,7 +111,7 @@ impl Once {
         }
         let only_looked = self.dry_run || config.staging;
         let sent = if only_looked { "would be sent" } else { "sent" };
-        for Difference { sign, name, what } in &tally.differences {
+        for Difference { sign, name, what } in &counts.differences {
             let sign = match sign {
                 Sign::Enters => '+',
                 Sign::Leaves => '-',
@@ -118,41 +120,41 @@ impl Once {
             };
             say(&format!("{sign} {name:<40} {what}"))?;
         }
-        let named = tally.differences.iter().filter(|difference| difference.sign != Sign::Held).count();
+        let named = counts.differences.iter().filter(|difference| difference.sign != Sign::Held).count();
         let named = u64::try_from(named).unwrap_or(u64::MAX);
-        if only_looked && tally.records_sent > named {
-            say(&format!("  and {} more", tally.records_sent - named))?;
+        if only_looked && counts.records_sent > named {
+            say(&format!("  and {} more", counts.records_sent - named))?;
         }
-        let mode = if tally.mode == "full" { "full compare" } else { "incremental" };
-        say(&format!("{mode}: {} objects read in {seconds:.1} s", tally.read))?;
+        let mode = if counts.mode == "full" { "full compare" } else { "incremental" };
+        say(&format!("{mode}: {} objects read in {seconds:.1} s", counts.read))?;
         for (number, what) in [
-            (tally.in_scope, "accounts in the cloud among them".to_owned()),
-            (tally.privileged, "held back as privileged".to_owned()),
-            (tally.removed, "left the cloud".to_owned()),
+            (counts.in_scope, "accounts in the cloud among them".to_owned()),
+            (counts.privileged, "held back as privileged".to_owned()),
+            (counts.removed, "left the cloud".to_owned()),
             (
-                tally.held,
+                counts.held,
                 format!(
                     "left the scope, or the groups whose passwords are carried, and are held back: `once --confirm-removals {}` lets them go",
-                    tally.held
+                    counts.held
                 ),
             ),
-            (tally.records_sent, format!("records {sent}")),
-            (tally.links_sent, format!("links {sent}")),
-            (tally.digests_sent, format!("digests {sent}, {} derived", tally.digests_derived)),
-            (tally.quarantined, "in quarantine: `check` names them".to_owned()),
-            (tally.refused, "refused by the tenant: the log says why".to_owned()),
+            (counts.records_sent, format!("records {sent}")),
+            (counts.links_sent, format!("links {sent}")),
+            (counts.digests_sent, format!("digests {sent}, {} derived", counts.digests_derived)),
+            (counts.quarantined, "in quarantine: `check` names them".to_owned()),
+            (counts.refused, "refused by the tenant: the log says why".to_owned()),
         ] {
             if number > 0 {
                 say(&format!("  {number:>8}  {what}"))?;
             }
         }
-        if tally.policy_sent {
+        if counts.policy_sent {
             say(&format!(
                 "  the domain's password and lockout policy {}",
                 if only_looked { sent } else { "was sent" }
             ))?;
         }
-        if tally.records_sent == 0 && tally.links_sent == 0 && !tally.policy_sent {
+        if counts.records_sent == 0 && counts.links_sent == 0 && !counts.policy_sent {
             say("  nothing to send")?;
         }
         if config.staging {
@@ -162,15 +164,16 @@ impl Once {
     }
 }
 
-/// Whether it is the daemon that is at work on the state: another `once` would take no yes.
-fn daemon_lives(config: &Config) -> bool {
+/// Whether the daemon holds the state. Another `once` would not apply a confirmation.
+fn is_daemon_running(config: &Config) -> bool {
     let status: Option<Status> = status::read(&config.state_directory);
     status.is_some_and(|status| status.is_alive(now()))
 }
 
-/// The daemon has the state: it looks for this every second, and takes it with a cycle of its own.
-fn tell_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
-    confirm::leave(&config.state_directory, Yes { accounts, at: now() }).map_err(StateError::from)?;
+/// Leaves a confirmation for the daemon, which looks for one every second and applies it with a cycle of its own.
+fn leave_for_daemon(config: &Config, accounts: u64) -> Result<u8, PhsError> {
+    confirm::leave(&config.state_directory, Confirmation { accounts, at: now() })
+        .map_err(StateError::from)?;
     say(&format!("{accounts} removals are confirmed: the running daemon takes it with its next cycle"))?;
     Ok(0)
 }

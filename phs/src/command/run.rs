@@ -2,7 +2,8 @@
 
 use super::process::{now, runtime};
 use crate::config::Config;
-use crate::daemon::{Daemon, Wake};
+use crate::daemon::Daemon;
+use crate::daemon::wake::Wake;
 use crate::error::PhsError;
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `landbridge-phs check` and `explain`: runs what is looked up, and prints it.
+//! `landbridge-phs check`, `check --objects` and `explain`: each looks up what was asked for, and prints it.
 
 use super::check;
 use super::explain::{self, Explanation};
@@ -7,7 +7,7 @@ use super::process::{now, runtime};
 use super::terminal::say;
 use crate::config::Config;
 use crate::cycle::job;
-use crate::cycle::send::{Sender, Tenant};
+use crate::cycle::send::{Sender, UploadApi};
 use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::read::pull::Reading;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 /// `check`
 pub fn check(file: &Path, config: &Config, json: bool) -> Result<u8, PhsError> {
     let (runtime, stop) = runtime()?;
-    let mut asking = |identity: &Identity| -> Result<Box<dyn Tenant>, PhsError> {
+    let mut asking = |identity: &Identity| -> Result<Box<dyn UploadApi>, PhsError> {
         let client = Client::through(&identity.url, tls::enrolled(identity)?, config.tenant.open()?)?;
         Ok(Box::new(Sender::new(client, runtime.handle().clone(), stop.clone())))
     };

@@ -17,20 +17,20 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PhsError> {
     let unhealthy = status.unhealthy(now);
     if json {
         #[derive(serde::Serialize)]
-        struct Told<'a> {
+        struct StatusReport<'a> {
             healthy: bool,
             why: Option<&'a str>,
             seconds_since_last_complete_cycle: i64,
             #[serde(flatten)]
             status: &'a Status,
         }
-        let told = Told {
+        let report = StatusReport {
             healthy: unhealthy.is_none(),
             why: unhealthy.as_deref(),
             seconds_since_last_complete_cycle: status.staleness(now),
             status: &status,
         };
-        let text = serde_json::to_string_pretty(&told);
+        let text = serde_json::to_string_pretty(&report);
         say(&text.map_err(|_| PhsError::Defect("the status cannot be written as JSON"))?)?;
     } else {
         print(&status, unhealthy.as_deref(), now)?;

@@ -2,15 +2,16 @@
 //! receipt says. One portion is derived while the one before it is uploaded.
 //! Neighbours: `super` hands batches over, `rehash` derives, `send` has the sockets.
 
-use super::{Order, Tally};
+use super::counts::{Counts, Difference, NAMED, Sign};
+use super::order::Order;
 use crate::cycle::rehash::{Derivers, Work};
-use crate::cycle::send::Tenant;
+use crate::cycle::send::UploadApi;
 use crate::error::PhsError;
 use crate::mirror::{Mirror, Sent};
 use crate::progress::Witness;
 use crate::qualify::translate;
 use crate::qualify::{Batch, Draft};
-use landbridge_drsr::drs::change::Sid;
+use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
     Attribute, AttributeValue, CursorName, DomainPolicy, Link, MAX_LINKS, Mode, Offer, Password, Presence,
@@ -20,59 +21,31 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use tracing::{debug, warn};
 use uuid::Uuid;
 
-/// Records in one upload: the longest names, escaped, stay within a frame.
+/// Limit on records in one upload: with the longest names, escaped, they still fit a frame.
 const PORTION: usize = 250;
-/// And about so many bytes of attributes: an object may have hundreds of addresses.
+/// Limit on bytes of attributes in one upload, approximately: an object may have hundreds of addresses.
 const BYTES: usize = 1 << 20;
-/// So many differences of a dry run are kept.
-pub(super) const NAMED: usize = 1_000;
-
-/// Portions whose passwords are derived while an earlier one is sent: enough that no core waits for the tenant.
+/// Portions whose passwords are derived while an earlier one is sent. One is enough that no core waits for the tenant.
 const AHEAD: usize = 1;
 
 pub(super) struct Courier<'a, 'scope> {
     pub(super) order: &'a Order,
     pub(super) mirror: &'a Mirror,
-    /// None in a dry run: then it only counts.
-    pub(super) tenant: Option<&'a mut dyn Tenant>,
+    /// None in a dry run: then nothing is sent, only counted.
+    pub(super) tenant: Option<&'a mut dyn UploadApi>,
     pub(super) witness: &'a dyn Witness,
     pub(super) derivers: Derivers<'scope, 'a>,
-    /// What is being derived, the oldest first.
+    /// Uploads whose passwords are being derived, the oldest first.
     pub(super) on_the_way: VecDeque<Load>,
     pub(super) mode: Mode,
-    /// The tenant's, at the hello.
+    /// The tenant's generation at the hello.
     pub(super) generation: Uuid,
-    /// At the end of a full compare: so many accounts may go that it did not find.
+    /// At the end of a full compare: limit on accounts that the tenant may remove because they were not found.
     pub(super) most_swept: Option<u64>,
-    pub(super) tally: Tally,
+    pub(super) counts: Counts,
 }
 
-/// What would become of one object.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Difference {
-    /// In which way.
-    pub sign: Sign,
-    /// How a person knows the object.
-    pub name: String,
-    /// What is told of it.
-    pub what: String,
-}
-
-/// In which way an object would change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sign {
-    /// It enters the cloud.
-    Enters,
-    /// It leaves the cloud.
-    Leaves,
-    /// It stays there.
-    Changes,
-    /// It would leave, or lose its password, and is held back until somebody has looked.
-    Held,
-}
-
-/// What one upload carries.
+/// The content of one upload.
 #[derive(Default)]
 pub(super) struct Load {
     drafts: Vec<Draft>,
@@ -84,21 +57,21 @@ pub(super) struct Load {
 impl Courier<'_, '_> {
     /// Whether nothing was sent in this cycle, and nothing is on the way.
     pub(super) fn is_idle(&self) -> bool {
-        let sent = self.tally.records_sent > 0 || self.tally.links_sent > 0 || self.tally.policy_sent;
+        let sent = self.counts.records_sent > 0 || self.counts.links_sent > 0 || self.counts.policy_sent;
         !sent && self.on_the_way.is_empty()
     }
 
-    /// Sends a batch on its way: objects first, then links. With `commit` the last upload says that the cycle is complete;
-    /// without, nothing is sent for an empty batch. What is on the way has arrived with [`Self::settle`].
+    /// Hands over a batch: objects first, then links. With `commit` the last upload closes the cycle; without it, an empty
+    /// batch sends nothing. Everything has arrived after [`Self::settle`].
     pub(super) fn deliver(&mut self, batch: Batch, commit: Option<&CursorName>) -> Result<(), PhsError> {
         let Batch { drafts, mut links, entered, mut policy, .. } = batch;
         let enters: HashSet<Uuid> = entered.iter().copied().collect();
-        // Those to whoever enters are told with him.
+        // Links to an object that enters are sent together with that object.
         links.retain(|link| !(link.present && enters.contains(&link.to)));
-        self.tally.in_scope += batch.in_scope;
-        self.tally.privileged += batch.privileged;
-        self.tally.removed += batch.removed;
-        self.tally.quarantined += batch.quarantined;
+        self.counts.in_scope += batch.in_scope;
+        self.counts.privileged += batch.privileged;
+        self.counts.removed += batch.removed;
+        self.counts.quarantined += batch.quarantined;
         self.name(batch.held.into_iter().map(|(name, what)| Difference {
             sign: Sign::Held,
             name,
@@ -108,7 +81,7 @@ impl Courier<'_, '_> {
         let mut drafts = drafts.into_iter().peekable();
         while drafts.peek().is_some() {
             let load = Load { drafts: portion(&mut drafts), policy: policy.take(), ..Load::default() };
-            // The last one waits for what the links need.
+            // The last upload of records commits only if no links follow.
             if drafts.peek().is_none() && links.is_empty() && entered.is_empty() {
                 return self.upload(Load { commit, ..load });
             }
@@ -126,13 +99,13 @@ impl Courier<'_, '_> {
         Ok(())
     }
 
-    /// Waits until all that is on the way has arrived: gives back the last receipt, if there is one.
+    /// Waits until everything on the way has arrived. Returns the last receipt, if there is one.
     pub(super) fn settle(&mut self) -> Result<Option<Receipt>, PhsError> {
         self.send_but(0)
     }
 
-    /// Tells all links of objects that entered, and those of others to them: the tenant has none of an object that it
-    /// erased.
+    /// Sends all links of objects that entered, and all links of others to them. The tenant holds none for an object that
+    /// it erased.
     fn all_links(&mut self, entered: &[Uuid]) -> Result<(), PhsError> {
         let among: HashSet<Uuid> = entered.iter().copied().collect();
         let mut waiting = Vec::new();
@@ -142,12 +115,12 @@ impl Courier<'_, '_> {
                 let some = self.mirror.links_after(*object, after, MAX_LINKS)?;
                 let Some((what, target, _)) = some.last() else { break };
                 after = Some((*what, *target));
-                waiting.extend(some.into_iter().map(|link| translate::told(*object, link, true)));
+                waiting.extend(some.into_iter().map(|link| translate::wire_link(*object, link, true)));
                 self.links(&mut waiting, MAX_LINKS)?;
             }
             for (from, what, at) in self.mirror.told_links_to(*object)? {
                 if !among.contains(&from) {
-                    waiting.push(translate::told(from, (what, *object, at), true));
+                    waiting.push(translate::wire_link(from, (what, *object, at), true));
                 }
             }
             self.links(&mut waiting, MAX_LINKS)?;
@@ -155,7 +128,7 @@ impl Courier<'_, '_> {
         self.links(&mut waiting, 1)
     }
 
-    /// Tells links while at least so many wait.
+    /// Sends links while at least `enough` wait.
     fn links(&mut self, waiting: &mut Vec<Link>, enough: usize) -> Result<(), PhsError> {
         while waiting.len() >= enough {
             let links = waiting.drain(..waiting.len().min(MAX_LINKS)).collect();
@@ -171,7 +144,7 @@ impl Courier<'_, '_> {
         self.send_but(AHEAD).map(|_| ())
     }
 
-    /// Sends the oldest, but leaves so many on the way.
+    /// Sends the oldest uploads until `ahead` are left on the way.
     fn send_but(&mut self, ahead: usize) -> Result<Option<Receipt>, PhsError> {
         let mut last = None;
         while self.on_the_way.len() > ahead {
@@ -204,37 +177,37 @@ impl Courier<'_, '_> {
             commit,
         };
         let receipt = tenant.upload(&upload)?;
-        self.tally.policy_sent |= upload.policy.is_some();
+        self.counts.policy_sent |= upload.policy.is_some();
         drop(upload);
         if receipt.generation != self.generation {
             return Err(PhsError::TenantReplaced);
         }
-        self.tally.uploads += u64::from(carries);
-        self.tally.records_sent += number;
-        self.tally.links_sent += linked;
-        self.tally.digests_sent += with_digest;
-        self.tally.unchanged += u64::from(receipt.unchanged);
+        self.counts.uploads += u64::from(carries);
+        self.counts.records_sent += number;
+        self.counts.links_sent += linked;
+        self.counts.digests_sent += with_digest;
+        self.counts.unchanged += u64::from(receipt.unchanged);
         self.witness.sent(number);
         self.refused(&receipt)?;
         Ok(Some(receipt))
     }
 
-    /// What would be sent.
+    /// Counts what would be sent.
     fn count(&mut self, drafts: &[Draft], links: &[Link], policy: bool) {
         let passwords = drafts.iter().filter(|draft| draft.password.is_some()).count();
-        self.tally.records_sent += count(drafts.len());
-        self.tally.links_sent += count(links.len());
-        self.tally.digests_sent += count(passwords);
-        self.tally.policy_sent |= policy;
+        self.counts.records_sent += count(drafts.len());
+        self.counts.links_sent += count(links.len());
+        self.counts.digests_sent += count(passwords);
+        self.counts.policy_sent |= policy;
         self.name(drafts.iter().map(difference));
     }
 
     fn name(&mut self, differences: impl Iterator<Item = Difference>) {
-        let room = NAMED.saturating_sub(self.tally.differences.len());
-        self.tally.differences.extend(differences.take(room));
+        let room = NAMED.saturating_sub(self.counts.differences.len());
+        self.counts.differences.extend(differences.take(room));
     }
 
-    /// The passwords that the tenant lacks; the others are let go unopened.
+    /// Offers the passwords; returns those that the tenant lacks. The others are dropped unopened.
     fn wanted(&mut self, drafts: &mut [Draft]) -> Result<Vec<Work>, PhsError> {
         let offered: Vec<_> = drafts
             .iter()
@@ -266,17 +239,17 @@ impl Courier<'_, '_> {
                 }
                 Err(why) => {
                     debug!(object = %one.object, %why, "to quarantine");
-                    self.tally.quarantined += 1;
+                    self.counts.quarantined += 1;
                     self.mirror.quarantine(one.object, &why.to_string(), self.order.now)?;
                     self.unsure(one.object)?;
-                    // The one that the tenant holds is not its password any more.
+                    // The digest at the tenant is no longer of the account's password.
                     for draft in drafts.iter_mut().filter(|draft| draft.object == one.object) {
                         draft.erase_password = true;
                     }
                 }
             }
         }
-        self.tally.digests_derived += count(digests.len());
+        self.counts.digests_derived += count(digests.len());
         Ok(digests)
     }
 
@@ -289,12 +262,12 @@ impl Courier<'_, '_> {
             debug!(object = %refusal.object, why = ?refusal.why, "refused by the tenant");
             self.unsure(refusal.object)?;
         }
-        self.tally.refused += count(refused.len());
+        self.counts.refused += count(refused.len());
         warn!(records = refused.len(), first = ?refused.first().map(|r| r.why), "the tenant refused records");
         Ok(())
     }
 
-    /// The tenant does not hold all of this account: its next change sends it whole.
+    /// The tenant does not hold all of this object: mark it, so that its next change sends it whole.
     fn unsure(&self, guid: Uuid) -> Result<(), PhsError> {
         if let Some(mut object) = self.mirror.object(guid)? {
             object.sent = Some(Sent::Unsure);
@@ -305,7 +278,7 @@ impl Courier<'_, '_> {
     }
 }
 
-/// As many as fit into one upload; at least one.
+/// As many drafts as fit into one upload, at least one.
 fn portion(drafts: &mut std::iter::Peekable<impl Iterator<Item = Draft>>) -> Vec<Draft> {
     let (mut some, mut bytes) = (Vec::new(), 0);
     while some.len() < PORTION && bytes < BYTES {
@@ -316,7 +289,7 @@ fn portion(drafts: &mut std::iter::Peekable<impl Iterator<Item = Draft>>) -> Vec
     some
 }
 
-/// About so many bytes: only addresses can be many.
+/// The approximate size in bytes. Only addresses count, since only they can be many.
 fn size(attribute: &Attribute) -> usize {
     let AttributeValue::ProxyAddresses(all) = &attribute.is else { return 0 };
     all.as_slice().iter().map(|one| one.as_str().len()).sum()
@@ -357,7 +330,7 @@ fn records(drafts: Vec<Draft>, mut digests: HashMap<Uuid, Password>) -> Result<V
             protected_user: draft.protected_user,
             attributes: List::new(draft.attributes)
                 .map_err(|_| PhsError::Defect("a record of too many attributes"))?,
-            // Of several records of one object, that which brought the password.
+            // Of several records of one object, the first one carries the password.
             password: if draft.erase_password { None } else { digests.remove(&draft.object) },
             erase_password: draft.erase_password,
         })

@@ -1,5 +1,5 @@
-//! Before the first page: what the entries of the scope name, and who is in which group where the scope goes by groups.
-//! Neighbours: `super` calls it; `mirror::scope` keeps what was found.
+//! Before the first page: resolves the names in the scope to objects and, if the scope names groups, reads their members.
+//! Neighbours: `super` calls it; `mirror::scope` stores the result.
 
 use super::{Cycle, PLACES};
 use crate::error::PhsError;
@@ -8,9 +8,9 @@ use crate::read::pull::{ObjectId, Reading};
 use landbridge_drsr::drs::change::Progress;
 
 impl Cycle<'_> {
-    /// Asks the DC what the entries name that were not looked up before. Those that were stay what they were, however
-    /// they are called by now; one that was deleted is looked up anew. Until the cycle has ended the mirror is in nobody's
-    /// order: the scope before it, too, would be looked up anew. Says whether any is another object than before.
+    /// Looks up at the DC the entries that are not resolved yet, and those whose object was deleted. A resolved entry stays
+    /// with its object, whatever the object's name is now. Returns whether any entry names another object than before.
+    /// The fact [`PLACES`] stays empty until the cycle ends, so that after an interruption the lookup is repeated.
     pub(super) fn look_up_entries(&mut self, full: bool) -> Result<bool, PhsError> {
         let scope = &self.order.scope;
         self.mirror.set_fact(PLACES, "")?;
@@ -25,21 +25,21 @@ impl Cycle<'_> {
         Ok(other)
     }
 
-    /// Whether nobody knows any more what an entry names, or it was deleted: another object may bear its name by now.
+    /// Whether an entry is not resolved, or its object was deleted: another object may have its name now.
     pub(super) fn is_lost(&self, dn: &str) -> Result<bool, PhsError> {
         let Some(guid) = self.mirror.entry(dn)? else { return Ok(true) };
         Ok(self.mirror.object(guid)?.is_none_or(|object| object.deleted))
     }
 
-    /// Whether the DC does not hold any more what an entry names: the mirror may have slept through its deletion.
+    /// Whether the DC no longer holds an entry's object: the mirror may have missed its deletion.
     fn is_gone(&mut self, dn: &str) -> Result<bool, PhsError> {
         let Some(guid) = self.mirror.entry(dn)? else { return Ok(true) };
         let page = self.singles.object(ObjectId::Guid(guid), false)?;
         Ok(page.is_none_or(|page| page.changes.iter().all(qualify::is_tombstone)))
     }
 
-    /// Who is in which group, before anybody is told: in the stream links come last, and reading some thousand
-    /// accounts alone afterwards would take long.
+    /// Reads all group members before the first page. In the stream links come last, and reading some thousand accounts
+    /// one by one afterwards would take long.
     pub(super) fn learn_links(&mut self) -> Result<(), PhsError> {
         let pages = (self.source)(None, Reading::OnlyLinks)?;
         loop {

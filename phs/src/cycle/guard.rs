@@ -1,22 +1,22 @@
-//! Holds back removals that look like a mistake: an OU that was moved, a filter that was mistyped. Counted are accounts
-//! that leave the scope, now and in the last day; deletions, disables and promotions are never held back.
-//! Pure: `mirror::sweep` counts, `cycle` asks and acts.
+//! Holds back removals that look like a mistake: an OU that was moved, a filter that was mistyped. It counts accounts that
+//! leave the scope, now and in the last day. Deletions, disables and promotions are never held back.
+//! Pure: `mirror::sweep` counts, `cycle` calls this and acts.
 
 use crate::mirror::Leaving;
 use serde::Deserialize;
 
-/// Who left so long ago is counted no more, in seconds.
+/// Accounts that left within this time count as leaving, in seconds: a day, so that many small removals add up.
 pub const MEMORY: i64 = 86_400;
-/// So few may always leave: in a small domain every one of them is a large share.
+/// This number of accounts may always leave: in a small domain each of them is a large share.
 const ALWAYS: u64 = 10;
 
 /// `[removals]`: how many accounts may leave the scope within a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guard {
-    /// At most so many,
+    /// Limit as a number of accounts,
     pub most: u32,
-    /// and at most this share of the accounts in the cloud, in percent.
+    /// and as a share of the accounts at the tenant, in percent. Both hold.
     pub percent: u8,
 }
 
@@ -27,7 +27,7 @@ impl Default for Guard {
 }
 
 impl Guard {
-    /// Whether they are held back. `confirmed`: so many an administrator has looked at.
+    /// Whether the accounts that leave are held back. `confirmed`: the number that an administrator has confirmed.
     pub fn holds(&self, leaving: &Leaving, confirmed: Option<u64>) -> bool {
         if leaving.pending == 0 || confirmed.is_some_and(|confirmed| leaving.pending <= confirmed) {
             return false;
@@ -38,8 +38,8 @@ impl Guard {
         leave > self.most.into() || (leave > ALWAYS && share)
     }
 
-    /// How many accounts that the tenant has, and of which nothing is remembered here, may end with a full compare that
-    /// found so many: the same bounds.
+    /// How many accounts a full compare that found `found` accounts may remove at the tenant although the mirror does not
+    /// know them. The same limits apply.
     pub fn most_forgotten(&self, found: u64, confirmed: Option<u64>) -> u64 {
         let percent = u64::from(self.percent);
         let share = (found.saturating_mul(percent)).checked_div(100_u64.saturating_sub(percent));

@@ -1,9 +1,9 @@
-//! One cycle with its sockets: identity and certificate, the tenant, the DC that serves.
+//! One cycle with its connections: identity and certificate, the tenant, the DC.
 //! Before it: `command::once` for one cycle, `daemon` for one after the other. After it: [`super`].
 
 use crate::config::Config;
-use crate::cycle::send::{Sender, Tenant};
-use crate::cycle::{Cycle, Order, Tally};
+use crate::cycle::send::{Sender, UploadApi};
+use crate::cycle::{Counts, Cycle, Order};
 use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::progress::Witness;
@@ -14,31 +14,31 @@ use crate::read::session::{Session, another_may_serve, invocation_id};
 use crate::stop::Stop;
 use landbridge_agent::http::Client;
 use landbridge_agent::{Identity, enroll, renew, tls};
-use landbridge_drsr::drs::change::Sid;
+use landbridge_drsr::drs::sid::Sid;
 use tokio::runtime::Handle;
 use tracing::error;
 use uuid::Uuid;
 
-/// A cycle to be run.
+/// A cycle to run.
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
-    /// Where from and where to.
+    /// The configuration.
     pub config: &'a Config,
-    /// What is remembered; in a dry run a scratch copy.
+    /// The state; in a dry run a temporary copy.
     pub mirror: &'a Mirror,
-    /// Sockets to the tenant live here.
+    /// Runs the sockets to the tenant.
     pub runtime: &'a Handle,
-    /// Ends it between pages.
+    /// Ends the cycle between pages.
     pub stop: &'a Stop,
-    /// Is told how it goes.
+    /// Receives the progress.
     pub witness: &'a dyn Witness,
-    /// This process.
+    /// Random name of this process.
     pub instance: Uuid,
-    /// Compare all.
+    /// Compare everything.
     pub full: bool,
     /// Send nothing, and have the DC withhold all passwords.
     pub dry_run: bool,
-    /// So many accounts that leave an administrator has looked at.
+    /// How many accounts may leave the scope, as an administrator has confirmed.
     pub confirmed: Option<u64>,
     /// Seconds since 1970.
     pub now: i64,
@@ -48,9 +48,9 @@ pub struct Job<'a> {
 #[derive(Default)]
 pub struct Kept {
     session: Option<Session>,
-    /// The DC of the last session, which stopped answering or failed: of all that may be read it is tried last, once.
+    /// The DC of the last session, if it stopped answering or failed. The next session tries it last.
     left: Option<String>,
-    /// And the certificate that it shows.
+    /// The way to the tenant, and the certificate that it shows.
     sender: Option<(Sender, Vec<u8>)>,
 }
 
@@ -61,7 +61,7 @@ impl std::fmt::Debug for Kept {
 }
 
 impl Kept {
-    /// This DC does not answer any more: whoever reads it goes on at another one, without asking it first.
+    /// This DC stopped answering. If it is the one that is read, the next session tries the others first.
     pub fn leave(&mut self, controller: &str) {
         if self.session.as_ref().is_some_and(|session| session.controller().name == controller) {
             (self.session, self.left) = (None, Some(controller.to_owned()));
@@ -69,16 +69,16 @@ impl Kept {
     }
 }
 
-/// A cycle that the tenant has all of.
+/// A complete cycle: the tenant has acknowledged all of it.
 #[derive(Debug)]
 pub struct Done {
     /// What was done.
-    pub tally: Tally,
+    pub counts: Counts,
     /// The DC that was read.
     pub controller: String,
-    /// DCs that are not believed any more.
+    /// DCs that are no longer trusted.
     pub distrusted: Vec<String>,
-    /// When the certificate is over: seconds since 1970.
+    /// When the certificate ends: seconds since 1970.
     pub certificate_ends: i64,
 }
 
@@ -101,19 +101,19 @@ pub fn identity(config: &Config) -> Result<Identity, PhsError> {
     Err(PhsError::OtherDomain { enrolled, configured })
 }
 
-/// The SID of the domain that it is for.
+/// The SID of the identity's domain.
 pub fn domain(identity: &Identity) -> Result<Sid, PhsError> {
     identity.domain_sid.parse().map_err(|_| PhsError::Defect("the identity's domain SID is none"))
 }
 
-/// What the way to an identity needs.
+/// What enrolment and renewal need.
 pub fn means(config: &Config) -> Result<enroll::Means, PhsError> {
     Ok(enroll::Means { proxy: config.tenant.open()?, second: None })
 }
 
 impl Job<'_> {
-    /// Runs it. After an error no connection is kept. A DC that was turned back is left for another, with which all is
-    /// compared; if there is none, that is the error.
+    /// Runs the cycle. After an error no connection is kept. If the DC was turned back to an earlier state, another DC is
+    /// read and everything is compared; without another DC the rollback is the error.
     pub fn run(&self, kept: &mut Kept) -> Result<Done, PhsError> {
         let mut used = std::mem::take(kept);
         let done = match self.over(&mut used, self.full) {
@@ -126,7 +126,7 @@ impl Job<'_> {
                 };
                 let invocation_id = session.invocation_id();
                 distrust::add(self.mirror, Distrusted { invocation_id, controller: controller.clone() })?;
-                error!(controller, %error, "this domain controller is not believed any more: comparing all through another");
+                error!(controller, %error, "this domain controller is no longer trusted: comparing everything through another");
                 used = Kept::default();
                 match self.over(&mut used, true) {
                     Err(PhsError::Pull(PullError::Distrusted { .. })) => {
@@ -167,7 +167,7 @@ impl Job<'_> {
         let mut identity = identity(config)?;
         let domain = domain(&identity)?;
         let sends = !self.dry_run && !config.staging;
-        // The certificate is kept alive also where nothing is sent yet.
+        // The certificate is renewed also while staging, where nothing is sent yet.
         if !self.dry_run {
             let means = means(config)?;
             let renewing = renew::renew_if_due(&config.state_directory, identity, &means, self.now);
@@ -207,12 +207,12 @@ impl Job<'_> {
             mirror: self.mirror,
             singles: session,
             source: &mut |start, what| pages.from(start, what),
-            tenant: kept.sender.as_mut().filter(|_| sends).map(|(sender, _)| sender as &mut dyn Tenant),
+            tenant: kept.sender.as_mut().filter(|_| sends).map(|(sender, _)| sender as &mut dyn UploadApi),
             witness: self.witness,
             stop: self.stop,
         };
-        let tally = cycle.run()?;
+        let counts = cycle.run()?;
         let distrusted = distrust::all(self.mirror)?.into_iter().map(|one| one.controller).collect();
-        Ok(Done { tally, controller, distrusted, certificate_ends: identity.not_after })
+        Ok(Done { counts, controller, distrusted, certificate_ends: identity.not_after })
     }
 }

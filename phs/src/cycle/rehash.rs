@@ -1,6 +1,6 @@
-//! The last file that sees an NT hash: opened and consumed into a salted digest in one step, on all cores, on
-//! threads of its own that last as long as the cycle. They go from one portion to the next without a pause: whoever
-//! sends the portion before does so meanwhile.
+//! The only file of phs that sees an NT hash. It is opened and consumed into a salted digest in one step, on all cores.
+//! The threads last as long as the cycle and go from one portion to the next without waiting; meanwhile the portion
+//! before is sent.
 //! Before it on the road: `qualify`. After it: `send`.
 
 use crate::error::PhsError;
@@ -20,14 +20,14 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// A password that is wanted.
+/// A password that the tenant lacks.
 #[derive(Debug)]
 pub struct Work {
     /// objectGUID.
     pub object: Uuid,
-    /// The RID that the inner layer goes by.
+    /// The account's RID, which is part of the inner layer's key.
     pub rid: u32,
-    /// The password.
+    /// The sealed password.
     pub sealed: Sealed,
 }
 
@@ -42,24 +42,25 @@ pub struct Derived {
     pub digest: Result<SaltedDigest, DrsSecretError>,
 }
 
-/// How long a wish to stop, or the end of a thread, may go unheard.
+/// Interval at which the request to stop, and the end of a thread, are checked while waiting.
 const LISTEN: Duration = Duration::from_millis(100);
 
-/// Derives portions one after the other. Whoever gives them bounds how many wait. Its threads end with it.
+/// Derives portions one after the other. The caller limits how many wait. The threads end when this is dropped.
 pub struct Derivers<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     shared: Arc<Shared<'env>>,
-    /// The only end that work is put in: without it the threads find the queue closed.
+    /// The only sending end of the queue: once it is dropped, the threads find the queue closed and end.
     work: Option<Sender<(usize, Work)>>,
     done: Sender<Done>,
     all_done: Receiver<Done>,
     threads: Vec<ScopedJoinHandle<'scope, ()>>,
-    /// Of each portion that was not handed out: how many it has, and those that are done.
+    /// For each portion that was not returned yet: its size, and what is done of it.
     portions: VecDeque<(usize, Vec<Derived>)>,
-    handed_out: usize,
+    /// Portions returned so far: the number of the first in `portions`.
+    returned: usize,
 }
 
-/// Of which portion, and what.
+/// The number of a portion, and one result of it.
 type Done = (usize, Derived);
 
 struct Shared<'env> {
@@ -67,9 +68,9 @@ struct Shared<'env> {
     stop: &'env Stop,
     witness: &'env dyn Witness,
     queue: Mutex<Receiver<(usize, Work)>>,
-    /// Those that wait, and those under way.
+    /// Passwords that wait or are being derived.
     left: AtomicUsize,
-    /// Nobody wants what is left.
+    /// What is left is not needed: threads stop.
     over: AtomicBool,
 }
 
@@ -80,7 +81,7 @@ impl std::fmt::Debug for Derivers<'_, '_> {
 }
 
 impl<'scope, 'env> Derivers<'scope, 'env> {
-    /// Without threads yet: they come with the work. `witness` is told of every derivation.
+    /// Starts without threads; they are started with the work. `witness` is called for every derivation.
     pub fn new(
         scope: &'scope Scope<'scope, 'env>,
         profile: Profile,
@@ -105,19 +106,19 @@ impl<'scope, 'env> Derivers<'scope, 'env> {
             all_done,
             threads: Vec::new(),
             portions: VecDeque::new(),
-            handed_out: 0,
+            returned: 0,
         }
     }
 
-    /// Begins a portion, whatever else is under way.
+    /// Begins a portion; earlier ones may still be under way.
     pub fn begin(&mut self, portion: Vec<Work>) -> Result<(), PhsError> {
-        let number = self.handed_out + self.portions.len();
+        let number = self.returned + self.portions.len();
         self.portions.push_back((portion.len(), Vec::with_capacity(portion.len())));
         let left = self.shared.left.fetch_add(portion.len(), Ordering::Relaxed) + portion.len();
         for work in portion {
             let given = self.work.as_ref().is_some_and(|queue| queue.send((number, work)).is_ok());
             if !given {
-                return Err(PhsError::Defect("nobody takes what is to be derived"));
+                return Err(PhsError::Defect("the queue of derivations is closed"));
             }
         }
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -131,7 +132,7 @@ impl<'scope, 'env> Derivers<'scope, 'env> {
         Ok(())
     }
 
-    /// Waits for the oldest portion that was begun: all of it, in no order. An error when a stop is wished for.
+    /// Waits for the oldest portion that was begun. Returns all of it, in no particular order; an error if `stop` is raised.
     pub fn finish(&mut self) -> Result<Vec<Derived>, PhsError> {
         while let Some((due, derived)) = self.portions.front() {
             if derived.len() == *due {
@@ -139,8 +140,7 @@ impl<'scope, 'env> Derivers<'scope, 'env> {
             }
             match self.all_done.recv_timeout(LISTEN) {
                 Ok((number, one)) => {
-                    if let Some((_, derived)) = self.portions.get_mut(number.saturating_sub(self.handed_out))
-                    {
+                    if let Some((_, derived)) = self.portions.get_mut(number.saturating_sub(self.returned)) {
                         derived.push(one);
                     }
                 }
@@ -154,7 +154,7 @@ impl<'scope, 'env> Derivers<'scope, 'env> {
                 }
             }
         }
-        self.handed_out += 1;
+        self.returned += 1;
         Ok(self.portions.pop_front().map(|(_, derived)| derived).unwrap_or_default())
     }
 }
@@ -164,28 +164,28 @@ impl Drop for Derivers<'_, '_> {
         self.shared.over.store(true, Ordering::Relaxed);
         self.work = None;
         for thread in self.threads.drain(..) {
-            // One that panicked was missed already.
+            // `finish` reports a thread that panicked.
             let _ = thread.join();
         }
     }
 }
 
 impl Shared<'_> {
-    /// One thread's work, side by side on its lanes, until there is no queue any more.
+    /// The work of one thread: derivations side by side on its lanes, until the queue is closed.
     fn derive(&self, threads: usize, done: &Sender<Done>) {
         let answer = |number, derived| {
             self.left.fetch_sub(1, Ordering::Relaxed);
             self.witness.derived();
-            // Nobody listens once it is over.
+            // The receiver may be gone when a cycle is given up.
             let _ = done.send((number, derived));
         };
         let next = |under_way: usize| loop {
-            // None takes more side by side than would leave another thread without.
+            // A thread takes at most its share, so that no other thread is left without work.
             let share = self.left.load(Ordering::Relaxed).div_ceil(threads);
             if self.is_over() || (under_way > 0 && under_way >= share) {
                 return None;
             }
-            let (number, Work { object, rid, sealed }) = self.take(under_way == 0)?;
+            let (number, Work { object, rid, sealed }) = self.next_work(under_way == 0)?;
             let stamp = sealed.hash.stamp;
             match sealed.hash.open(&sealed.keys, rid) {
                 Ok(hash) => return Some((hash, (number, object, stamp))),
@@ -201,8 +201,8 @@ impl Shared<'_> {
         self.over.load(Ordering::Relaxed) || self.stop.is_raised()
     }
 
-    /// The next in the queue. One that waits for it holds the queue: then there is none for whoever does not wait.
-    fn take(&self, wait: bool) -> Option<(usize, Work)> {
+    /// The next password in the queue. A thread that waits holds the queue's lock; one that does not wait gets none then.
+    fn next_work(&self, wait: bool) -> Option<(usize, Work)> {
         if wait {
             return self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
         }
@@ -214,7 +214,7 @@ impl Shared<'_> {
     }
 }
 
-/// A thread costs about as much as so many derivations.
+/// How many derivations cost about as much as starting a thread.
 fn worth(profile: Profile) -> usize {
     match profile {
         Profile::Strong => 1,
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_to_stop_ends_it() {
+    fn a_raised_stop_ends_it() {
         let stop = Stop::new();
         stop.raise();
         std::thread::scope(|scope| {
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_waits_for_any_more_holds_nobody_up() {
+    fn dropping_it_does_not_wait_for_what_is_left() {
         let stop = Stop::new();
         std::thread::scope(|scope| {
             let mut derivers = Derivers::new(scope, Profile::Strong, &stop, &Silent);

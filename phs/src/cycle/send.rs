@@ -1,7 +1,7 @@
-//! The road to the tenant: hello, offer, upload. The only file besides `pull` that reaches a socket.
+//! The way to the tenant: hello, offer, upload. Besides `read/`, the only file of phs that opens a connection.
 //!
-//! Waits and tries again, for a bounded time, when nobody must act: connection lost, tenant restarting or at its
-//! bound. Every question may come twice without harm.
+//! A request is repeated for a limited time when nobody has to act: the connection was lost, the tenant restarts or is at
+//! a limit. Every request may arrive twice without harm.
 //! Before it on the road: `rehash`. After it: the tenant.
 
 use crate::error::PhsError;
@@ -15,28 +15,30 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tracing::{instrument, warn};
 
-/// What a cycle asks of the tenant.
-pub trait Tenant {
-    /// What does the tenant hold?
+/// The requests of a cycle to the tenant. The tests implement it in memory.
+pub trait UploadApi {
+    /// Opens a cycle; the receipt says which cursors the tenant has acknowledged.
     fn hello(&mut self, hello: &Hello) -> Result<Receipt, PhsError>;
-    /// Which passwords does it lack?
+    /// Offers passwords by their stamps; returns the objects whose password the tenant lacks.
     fn offer(&mut self, offer: &Offer) -> Result<Wanted, PhsError>;
-    /// Takes a page.
+    /// Sends records and links; the receipt says what the tenant stored.
     fn upload(&mut self, upload: &Upload) -> Result<Receipt, PhsError>;
 }
 
-/// The tenant, behind a connection.
+/// The tenant over HTTPS.
 pub struct Sender {
     client: Client,
     runtime: Handle,
     stop: Stop,
 }
 
+/// The first wait before a repetition,
 const FIRST_WAIT: Duration = Duration::from_millis(200);
+/// doubled each time up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// A tenant that is not there at all is reported after about a second.
+/// Repetitions of a hello: an absent tenant is reported after about a second.
 const HELLO_WAITS: u32 = 3;
-/// A tenant that goes away in the middle of a cycle has about half a minute to come back.
+/// Repetitions within a cycle: a tenant that restarts has about half a minute to come back.
 const WAITS: u32 = 10;
 
 impl Sender {
@@ -46,22 +48,22 @@ impl Sender {
     }
 
     #[instrument(level = "debug", skip_all, fields(path))]
-    fn ask<Q: Serialize, A: DeserializeOwned>(
+    fn post<Q: Serialize, A: DeserializeOwned>(
         &mut self,
         path: &str,
-        question: &Q,
+        request: &Q,
         waits: u32,
     ) -> Result<A, PhsError> {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, waits);
         let (client, stop) = (&mut self.client, &self.stop);
         self.runtime.block_on(async {
             loop {
-                let answer = tokio::select! {
-                    answer = client.post(path, question) => answer,
+                let response = tokio::select! {
+                    response = client.post(path, request) => response,
                     () = stop.raised() => return Err(PhsError::Interrupted),
                 };
-                let error = match answer {
-                    Ok(answer) => return Ok(answer),
+                let error = match response {
+                    Ok(response) => return Ok(response),
                     Err(error) => error,
                 };
                 let wait =
@@ -77,16 +79,16 @@ impl Sender {
     }
 }
 
-impl Tenant for Sender {
+impl UploadApi for Sender {
     fn hello(&mut self, hello: &Hello) -> Result<Receipt, PhsError> {
-        self.ask("/v1/upload/hello", hello, HELLO_WAITS)
+        self.post("/v1/upload/hello", hello, HELLO_WAITS)
     }
 
     fn offer(&mut self, offer: &Offer) -> Result<Wanted, PhsError> {
-        self.ask("/v1/upload/offer", offer, WAITS)
+        self.post("/v1/upload/offer", offer, WAITS)
     }
 
     fn upload(&mut self, upload: &Upload) -> Result<Receipt, PhsError> {
-        self.ask("/v1/upload", upload, WAITS)
+        self.post("/v1/upload", upload, WAITS)
     }
 }

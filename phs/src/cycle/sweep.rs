@@ -1,6 +1,5 @@
-//! After the last page: all objects are compared with what the tenant was told of them, and the guard decides about those
-//! who leave.
-//! Neighbours: `super` calls it; `mirror::sweep` finds them, `qualify` says what is told, `guard` who stays.
+//! After the last page: compares all objects with what was sent to the tenant, and applies the guard to those that leave.
+//! Neighbours: `super` calls it; `mirror::sweep` finds the objects, `qualify` drafts what is sent, `guard` holds back.
 
 use super::courier::Courier;
 use super::{Cycle, HELD, SWEEP};
@@ -10,34 +9,36 @@ use crate::mirror::Leaving;
 use crate::qualify::{self, Batch, Rules};
 use uuid::Uuid;
 
-/// Mending what the tenant was told goes in portions of so many objects.
+/// Objects that are read from the mirror at a time.
 const PORTION: u32 = 250;
-/// So many objects enter in one cycle beside those that its pages tell of. Each is read alone and its password hashed: without
-/// a bound whoever is disabled meanwhile would wait for all of them.
+/// Limit on objects that enter in one cycle in addition to those of its pages. Each is read alone and its password derived,
+/// so without a limit an account that is disabled meanwhile would stay enabled at the tenant until all are done.
 const ENTER: usize = 2_000;
-/// When an administrator last confirmed removals: seconds since 1970.
+/// Fact: when an administrator last confirmed removals, seconds since 1970.
 const CONFIRMED: &str = "confirmed";
 
 impl Cycle<'_> {
-    /// Compares all objects with what the tenant was told, once nothing more comes that could change it; some at a
-    /// time. First whoever leaves and whoever stays, then those that enter, as many as one cycle takes. `anew`: from the
-    /// first of them on; else after the last one of the cycle before.
+    /// Compares all objects with what was sent to the tenant, a portion at a time. It runs after the last page, when nothing
+    /// more can change the comparison. First objects that leave or stay, then objects that enter, up to [`ENTER`].
+    /// `from_first`: begins with the first object that enters; otherwise after the last one of the cycle before.
     pub(super) fn sweep(
         &mut self,
         batch: &mut Batch,
         rules: &Rules<'_>,
         courier: &mut Courier<'_, '_>,
-        anew: bool,
+        from_first: bool,
     ) -> Result<(), PhsError> {
+        // 1. How many leave, and whether they are held back.
         self.mirror.resolve(&rules.bounds)?;
         let leaving = self.leaving()?;
         let hold = self.order.guard.holds(&leaving, self.order.confirmed);
-        courier.tally.held = if hold { leaving.pending } else { 0 };
-        self.mirror.set_fact(HELD, &courier.tally.held.to_string())?;
+        courier.counts.held = if hold { leaving.pending } else { 0 };
+        self.mirror.set_fact(HELD, &courier.counts.held.to_string())?;
         if !hold && leaving.pending > 0 && self.order.confirmed.is_some() {
             self.mirror.set_fact(CONFIRMED, &self.order.now.to_string())?;
         }
-        let before = self.fact(SWEEP)?.filter(|_| !anew).and_then(|guid| Uuid::parse_str(&guid).ok());
+        // 2. Draft corrections, portion by portion.
+        let before = self.fact(SWEEP)?.filter(|_| !from_first).and_then(|guid| Uuid::parse_str(&guid).ok());
         let (mut enters, mut after, mut entered) = (false, None, 0);
         loop {
             let some = self.mirror.misplaced(enters, after, PORTION)?;
@@ -54,7 +55,7 @@ impl Cycle<'_> {
                 batch.join(qualify::mend(object, self.mirror, self.singles, rules, hold)?);
             }
             if entered >= ENTER {
-                courier.tally.unfinished = true;
+                courier.counts.unfinished = true;
                 return self.remember(SWEEP, &after.unwrap_or_default().to_string());
             }
             if batch.drafts.len() >= 2 * PORTION as usize {
@@ -66,7 +67,7 @@ impl Cycle<'_> {
         }
     }
 
-    /// Who leaves the scope.
+    /// How many accounts leave the scope, now and lately.
     pub(super) fn leaving(&self) -> Result<Leaving, PhsError> {
         let confirmed = self.mirror.fact(CONFIRMED)?.and_then(|at| at.parse().ok()).unwrap_or(i64::MIN);
         let since = self.order.now.saturating_sub(guard::MEMORY).max(confirmed);

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
+use crate::cycle::guard::Guard;
 use crate::fixture::{Dc, Telling, cursor, domain, guid, link, page, stamp};
 use crate::mirror::tests::directory;
 use crate::mirror::{Kind, Object, Sent};
 use crate::progress::Silent;
+use crate::scope::Scope;
 use landbridge_agent::AgentError;
+use landbridge_crypto::salted_digest::Profile;
 use landbridge_drsr::drs::change::Link;
 use landbridge_wire::bounded::List;
 use landbridge_wire::problem::{Problem, ProblemCode};
@@ -68,7 +71,7 @@ impl Cloud {
     }
 }
 
-impl Tenant for Cloud {
+impl UploadApi for Cloud {
     fn hello(&mut self, hello: &Hello) -> Result<Receipt, PhsError> {
         assert_eq!(hello.domain_sid.as_str(), domain().to_string());
         Ok(self.receipt())
@@ -144,11 +147,11 @@ impl Bench {
         Mirror::open(self.directory.path()).unwrap()
     }
 
-    fn cycle(&mut self, pages: Vec<Page>) -> Result<Tally, PhsError> {
+    fn cycle(&mut self, pages: Vec<Page>) -> Result<Counts, PhsError> {
         self.go(pages.into_iter().map(Ok).collect(), false)
     }
 
-    fn go(&mut self, pages: Vec<Result<Page, PullError>>, dry_run: bool) -> Result<Tally, PhsError> {
+    fn go(&mut self, pages: Vec<Result<Page, PullError>>, dry_run: bool) -> Result<Counts, PhsError> {
         let order = Order {
             full: self.full,
             domain: domain(),
@@ -221,8 +224,8 @@ fn last(rids: std::ops::Range<u32>, usn: u8) -> Vec<Page> {
 #[test]
 fn a_first_cycle_compares_all_and_commits_on_its_last_page() {
     let mut bench = Bench::new();
-    let tally = bench.cycle(two_pages()).unwrap();
-    assert_eq!((tally.mode, tally.read, tally.records_sent, tally.uploads), ("full", 3, 3, 2));
+    let counts = bench.cycle(two_pages()).unwrap();
+    assert_eq!((counts.mode, counts.read, counts.records_sent, counts.uploads), ("full", 3, 3, 2));
     let commits: Vec<_> = bench.cloud.uploads.iter().map(|(mode, _, commit)| (*mode, *commit)).collect();
     assert_eq!(commits, [(Mode::FullCompare, false), (Mode::FullCompare, true)]);
     let saved = bench.mirror().saved().unwrap().unwrap();
@@ -235,8 +238,8 @@ fn a_second_cycle_with_nothing_new_uploads_nothing() {
     let mut bench = Bench::new();
     bench.cycle(two_pages()).unwrap();
     bench.cloud.uploads.clear();
-    let tally = bench.cycle(last(0..0, 4)).unwrap();
-    assert_eq!((tally.mode, tally.uploads, tally.records_sent), ("incremental", 0, 0));
+    let counts = bench.cycle(last(0..0, 4)).unwrap();
+    assert_eq!((counts.mode, counts.uploads, counts.records_sent), ("incremental", 0, 0));
     assert!(bench.cloud.uploads.is_empty());
     assert_eq!(bench.started_from.clone().unwrap(), Some(cursor(4)));
 }
@@ -245,8 +248,8 @@ fn a_second_cycle_with_nothing_new_uploads_nothing() {
 fn a_cursor_that_moved_without_records_is_committed_and_counts_as_no_upload() {
     let mut bench = Bench::new();
     bench.cycle(two_pages()).unwrap();
-    let tally = bench.cycle(last(0..0, 5)).unwrap();
-    assert_eq!(tally.uploads, 0);
+    let counts = bench.cycle(last(0..0, 5)).unwrap();
+    assert_eq!(counts.uploads, 0);
     assert_eq!(bench.mirror().saved().unwrap().unwrap().cursor, cursor(5).to_bytes());
 }
 
@@ -276,8 +279,8 @@ fn what_has_no_receipt_is_not_remembered_however_many_pages_it_came_in() {
     assert!((1100..1104).all(|rid| mirror.object(guid(rid)).unwrap().is_none()));
     drop(mirror);
     bench.cloud.breaks_after = None;
-    let tally = bench.cycle(two_pages()).unwrap();
-    assert_eq!((tally.mode, tally.records_sent), ("full", 3));
+    let counts = bench.cycle(two_pages()).unwrap();
+    assert_eq!((counts.mode, counts.records_sent), ("full", 3));
 }
 
 #[test]
@@ -300,8 +303,8 @@ fn an_incremental_cycle_that_breaks_begins_again_from_the_old_cursor() {
     bench.cycle(last(1200..1201, 5)).unwrap_err();
     assert_eq!(bench.mirror().saved().unwrap().unwrap().cursor, cursor(4).to_bytes());
     bench.cloud.breaks_after = None;
-    let tally = bench.cycle(last(1200..1201, 5)).unwrap();
-    assert_eq!((tally.mode, tally.records_sent), ("incremental", 1));
+    let counts = bench.cycle(last(1200..1201, 5)).unwrap();
+    assert_eq!((counts.mode, counts.records_sent), ("incremental", 1));
     assert_eq!(bench.started_from.clone().unwrap(), Some(cursor(4)));
 }
 
@@ -328,17 +331,17 @@ fn a_tenant_that_is_another_one_is_compared_in_full() {
 #[test]
 fn a_password_that_the_tenant_holds_is_offered_and_not_opened() {
     let mut bench = Bench::new();
-    let tally = bench.cycle(two_pages()).unwrap();
+    let counts = bench.cycle(two_pages()).unwrap();
     assert_eq!(bench.cloud.offers, [guid(1100), guid(1101), guid(1102)]);
-    assert_eq!((tally.digests_derived, tally.digests_sent, tally.quarantined), (0, 0, 0));
+    assert_eq!((counts.digests_derived, counts.digests_sent, counts.quarantined), (0, 0, 0));
 }
 
 #[test]
 fn a_password_that_does_not_open_quarantines_it_and_carries_the_account() {
     let mut bench = Bench::new();
     bench.cloud.wants = true;
-    let tally = bench.cycle(last(1100..1101, 4)).unwrap();
-    assert_eq!((tally.records_sent, tally.digests_sent, tally.quarantined), (1, 0, 1));
+    let counts = bench.cycle(last(1100..1101, 4)).unwrap();
+    assert_eq!((counts.records_sent, counts.digests_sent, counts.quarantined), (1, 0, 1));
     let object = bench.mirror().object(guid(1100)).unwrap().unwrap();
     assert_eq!((object.sent, object.password), (Some(Sent::Unsure), None));
     assert_eq!(bench.cloud.erased, [guid(1100)], "the one that the tenant holds is an older one");
@@ -358,8 +361,8 @@ fn what_cannot_be_read_takes_the_digest_back_and_is_made_good_in_the_same_cycle(
         link: false,
         why,
     });
-    let tally = bench.cycle(vec![odd]).unwrap();
-    assert_eq!((tally.records_sent, tally.quarantined), (2, 1), "erased, then whole again");
+    let counts = bench.cycle(vec![odd]).unwrap();
+    assert_eq!((counts.records_sent, counts.quarantined), (2, 1), "erased, then whole again");
     assert_eq!(bench.cloud.erased, [guid(1100)]);
     assert_eq!(bench.mirror().object(guid(1100)).unwrap().unwrap().sent, Some(Sent::Present));
 }
@@ -368,8 +371,8 @@ fn what_cannot_be_read_takes_the_digest_back_and_is_made_good_in_the_same_cycle(
 fn a_refused_record_is_sent_whole_at_its_next_change() {
     let mut bench = Bench::new();
     bench.cloud.refuses = Some(RefusalReason::Privileged);
-    let tally = bench.cycle(last(1100..1101, 4)).unwrap();
-    assert_eq!(tally.refused, 1);
+    let counts = bench.cycle(last(1100..1101, 4)).unwrap();
+    assert_eq!(counts.refused, 1);
     bench.cloud.refuses = None;
     bench.dc = Dc::default().holds(1100, || Telling::user(1100).password(2));
     let reset = vec![page(vec![Telling::of(1100).password(2).tell()], vec![], Progress::Last(cursor(5)))];
@@ -394,8 +397,8 @@ fn a_promotion_on_the_last_page_is_told_before_the_commit() {
 #[test]
 fn more_accounts_than_fit_in_one_upload_go_in_several_with_one_commit() {
     let mut bench = Bench::new();
-    let tally = bench.cycle(last(2000..2600, 4)).unwrap();
-    assert_eq!((tally.uploads, tally.records_sent), (3, 600));
+    let counts = bench.cycle(last(2000..2600, 4)).unwrap();
+    assert_eq!((counts.uploads, counts.records_sent), (3, 600));
     let commits = bench.cloud.uploads.iter().filter(|(_, _, commit)| *commit).count();
     assert!(commits == 1 && bench.cloud.uploads.last().unwrap().2);
 }
@@ -411,8 +414,11 @@ fn a_dry_run_asks_no_tenant_and_changes_no_state() {
         vec![],
         Progress::Last(cursor(5)),
     ))];
-    let tally = bench.go(pages, true).unwrap();
-    assert_eq!((tally.mode, tally.uploads, tally.records_sent, tally.digests_sent), ("incremental", 0, 1, 1));
+    let counts = bench.go(pages, true).unwrap();
+    assert_eq!(
+        (counts.mode, counts.uploads, counts.records_sent, counts.digests_sent),
+        ("incremental", 0, 1, 1)
+    );
     assert!(bench.cloud.uploads.is_empty());
     assert_eq!(std::fs::read(bench.directory.path().join(crate::mirror::FILE)).unwrap(), before);
 }
@@ -471,22 +477,22 @@ fn moved(users: std::ops::Range<u32>, to: u32, usn: u8) -> Vec<Page> {
 fn too_many_that_leave_at_once_are_held_back_and_everything_else_goes_on() {
     let mut bench = Bench::new();
     staffed(&mut bench, 1100..1130);
-    let tally = bench.cycle(moved(1100..1111, 2, 5)).unwrap();
-    assert_eq!((tally.removed, tally.held), (0, 11));
+    let counts = bench.cycle(moved(1100..1111, 2, 5)).unwrap();
+    assert_eq!((counts.removed, counts.held), (0, 11));
     assert_eq!(bench.mirror().saved().unwrap().unwrap().cursor, cursor(5).to_bytes(), "the cursor goes on");
     let deleted = vec![Telling::of(1120).deleted().tell()];
-    let tally = bench.cycle(vec![page(deleted, vec![], Progress::Last(cursor(6)))]).unwrap();
-    assert_eq!((tally.removed, tally.held), (1, 11));
+    let counts = bench.cycle(vec![page(deleted, vec![], Progress::Last(cursor(6)))]).unwrap();
+    assert_eq!((counts.removed, counts.held), (1, 11));
     assert_eq!(bench.cycle(last(0..0, 6)).unwrap().held, 11, "and an idle cycle says so");
     bench.confirmed = Some(10);
-    let tally = bench.cycle(last(0..0, 6)).unwrap();
-    assert_eq!((tally.removed, tally.held), (0, 11), "one more than was looked at");
+    let counts = bench.cycle(last(0..0, 6)).unwrap();
+    assert_eq!((counts.removed, counts.held), (0, 11), "one more than was looked at");
     bench.confirmed = Some(11);
-    let tally = bench.cycle(last(0..0, 6)).unwrap();
-    assert_eq!((tally.removed, tally.held), (11, 0));
+    let counts = bench.cycle(last(0..0, 6)).unwrap();
+    assert_eq!((counts.removed, counts.held), (11, 0));
     bench.confirmed = None;
-    let tally = bench.cycle(moved(1111..1113, 2, 7)).unwrap();
-    assert_eq!((tally.removed, tally.held), (2, 0), "what was confirmed counts no more");
+    let counts = bench.cycle(moved(1111..1113, 2, 7)).unwrap();
+    assert_eq!((counts.removed, counts.held), (2, 0), "what was confirmed counts no more");
 }
 
 #[test]
@@ -494,14 +500,14 @@ fn a_dry_run_names_those_that_are_held_back_in_whatever_cycle_that_was_found() {
     let mut bench = Bench::new();
     staffed(&mut bench, 1100..1130);
     assert_eq!(bench.cycle(moved(1100..1111, 2, 5)).unwrap().held, 11);
-    let tally = bench.go(last(0..0, 5).into_iter().map(Ok).collect(), true).unwrap();
-    assert_eq!((tally.held, tally.records_sent, tally.differences.len()), (11, 0, 11));
+    let counts = bench.go(last(0..0, 5).into_iter().map(Ok).collect(), true).unwrap();
+    assert_eq!((counts.held, counts.records_sent, counts.differences.len()), (11, 0, 11));
     let held = |name: &str| Difference {
         sign: Sign::Held,
         name: name.to_owned(),
         what: "outside the scope".to_owned(),
     };
-    assert_eq!(tally.differences[0], held("user1100"));
+    assert_eq!(counts.differences[0], held("user1100"));
 }
 
 #[test]
@@ -517,11 +523,11 @@ fn a_group_of_passwords_that_is_gone_asks_before_it_erases_them_all() {
     bench.cloud.erased.clear();
     let gone = links.into_iter().map(|link| Link { present: false, ..link }).collect();
     let reset = Telling::of(1100).with(Attribute::Title, None).tell();
-    let tally = bench.cycle(vec![page(vec![reset], gone, Progress::Last(cursor(5)))]).unwrap();
-    assert_eq!((tally.held, bench.cloud.erased.len()), (30, 0), "not by a change of the account either");
+    let counts = bench.cycle(vec![page(vec![reset], gone, Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((counts.held, bench.cloud.erased.len()), (30, 0), "not by a change of the account either");
     bench.confirmed = Some(30);
-    let tally = bench.cycle(last(0..0, 5)).unwrap();
-    assert_eq!((tally.held, tally.removed, bench.cloud.erased.len()), (0, 0, 30));
+    let counts = bench.cycle(last(0..0, 5)).unwrap();
+    assert_eq!((counts.held, counts.removed, bench.cloud.erased.len()), (0, 0, 30));
     bench.confirmed = None;
     assert_eq!(bench.cycle(last(0..0, 5)).unwrap().held, 0);
 }
@@ -542,11 +548,11 @@ fn those_who_leave_one_by_one_are_counted_together() {
     let mut bench = Bench::new();
     staffed(&mut bench, 1100..1130);
     for (n, rid) in (1100..1110).enumerate() {
-        let tally = bench.cycle(moved(rid..rid + 1, 2, 10 + u8::try_from(n).unwrap())).unwrap();
-        assert_eq!((tally.removed, tally.held), (1, 0), "{rid}");
+        let counts = bench.cycle(moved(rid..rid + 1, 2, 10 + u8::try_from(n).unwrap())).unwrap();
+        assert_eq!((counts.removed, counts.held), (1, 0), "{rid}");
     }
-    let tally = bench.cycle(moved(1110..1111, 2, 30)).unwrap();
-    assert_eq!((tally.removed, tally.held), (0, 1));
+    let counts = bench.cycle(moved(1110..1111, 2, 30)).unwrap();
+    assert_eq!((counts.removed, counts.held), (0, 1));
 }
 
 #[test]
@@ -554,8 +560,8 @@ fn another_scope_leads_to_a_sweep_and_another_filter_to_a_full_compare() {
     let mut bench = Bench::new();
     staffed(&mut bench, 1100..1103);
     bench.scope.include = vec!["CN=2,DC=x".to_owned()];
-    let tally = bench.cycle(last(0..0, 4)).unwrap();
-    assert_eq!((tally.mode, tally.removed), ("incremental", 3));
+    let counts = bench.cycle(last(0..0, 4)).unwrap();
+    assert_eq!((counts.mode, counts.removed), ("incremental", 3));
     assert_eq!(bench.cycle(last(0..0, 4)).unwrap().removed, 0);
     bench.scope.without = vec![crate::scope::Term {
         attribute: landbridge_drsr::drs::attribute::Attribute::Title,
@@ -573,8 +579,8 @@ fn a_scope_that_was_tried_in_vain_leaves_no_hole_in_the_one_before() {
     bench.go(vec![], false).unwrap_err();
     bench.scope = before;
     let made = vec![page(vec![Telling::user(1110).within(2).tell()], vec![], Progress::Last(cursor(5)))];
-    let tally = bench.cycle(made).unwrap();
-    assert_eq!((tally.records_sent, tally.in_scope), (0, 0), "OU 2 is still left out");
+    let counts = bench.cycle(made).unwrap();
+    assert_eq!((counts.records_sent, counts.in_scope), (0, 0), "OU 2 is still left out");
 }
 
 /// The whole domain but OU 2 is in the scope, and the mirror knows both.
@@ -599,15 +605,15 @@ fn an_ou_that_was_deleted_and_made_again_under_its_name_is_the_one_that_is_meant
     let mut bench = Bench::new();
     left_out(&mut bench);
     let changes = made_again(&mut bench);
-    let tally = bench.cycle(vec![page(changes, vec![], Progress::Last(cursor(5)))]).unwrap();
-    assert_eq!((tally.records_sent, tally.in_scope), (0, 0), "with the page that says so");
+    let counts = bench.cycle(vec![page(changes, vec![], Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((counts.records_sent, counts.in_scope), (0, 0), "with the page that says so");
     let mut bench = Bench::new();
     left_out(&mut bench);
     let changes = made_again(&mut bench);
     bench.full = true;
     let without_tombstone = changes.into_iter().skip(1).collect();
-    let tally = bench.cycle(vec![page(without_tombstone, vec![], Progress::Last(cursor(5)))]).unwrap();
-    assert_eq!(tally.in_scope, 0, "a full compare asks, for a tombstone does not last");
+    let counts = bench.cycle(vec![page(without_tombstone, vec![], Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!(counts.in_scope, 0, "a full compare asks, for a tombstone does not last");
 }
 
 #[test]
@@ -621,8 +627,8 @@ fn an_entry_whose_object_was_deleted_names_nobody_until_it_is_made_again() {
     bench.cycle(last(0..0, 4)).unwrap();
     assert_eq!(bench.mirror().entry("CN=2,DC=x").unwrap(), Some(guid(2)));
     let again = made_again(&mut bench);
-    let tally = bench.cycle(vec![page(again, vec![], Progress::Last(cursor(5)))]).unwrap();
-    assert_eq!((tally.in_scope, bench.mirror().entry("CN=2,DC=x").unwrap()), (0, Some(guid(3))));
+    let counts = bench.cycle(vec![page(again, vec![], Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((counts.in_scope, bench.mirror().entry("CN=2,DC=x").unwrap()), (0, Some(guid(3))));
 }
 
 #[test]
@@ -645,16 +651,16 @@ fn a_group_that_enters_has_all_its_links_told_and_a_link_alone_is_one() {
     staffed(&mut bench, 0..0);
     let group = Telling::group(1201).within(2).tell();
     let links: Vec<_> = (2000..7000).map(|member| link(1201, member, true)).collect();
-    let tally = bench.cycle(vec![page(vec![group], links, Progress::Last(cursor(5)))]).unwrap();
-    assert_eq!((tally.records_sent, tally.links_sent), (0, 0), "outside the scope");
+    let counts = bench.cycle(vec![page(vec![group], links, Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((counts.records_sent, counts.links_sent), (0, 0), "outside the scope");
     let dc = std::mem::take(&mut bench.dc);
     // The DC's word when it is read alone, not what was remembered.
     bench.dc = dc.group(1201, (3000..8000).collect::<Vec<_>>().leak());
-    let tally = bench.cycle(moved(1201..1202, 1, 6)).unwrap();
-    assert_eq!((tally.records_sent, tally.links_sent, tally.uploads), (1, 5000, 3));
+    let counts = bench.cycle(moved(1201..1202, 1, 6)).unwrap();
+    assert_eq!((counts.records_sent, counts.links_sent, counts.uploads), (1, 5000, 3));
     let one = vec![page(vec![], vec![link(1201, 9000, true)], Progress::Last(cursor(7)))];
-    let tally = bench.cycle(one).unwrap();
-    assert_eq!((tally.records_sent, tally.links_sent, tally.uploads), (0, 1, 1));
+    let counts = bench.cycle(one).unwrap();
+    assert_eq!((counts.records_sent, counts.links_sent, counts.uploads), (0, 1, 1));
 }
 
 #[test]
@@ -665,9 +671,9 @@ fn the_link_by_which_somebody_enters_is_told_once() {
     bench.scope = Scope { groups: vec!["CN=1201,DC=x".to_owned()], ..Scope::default() };
     let all = vec![Telling::group(1201).tell(), Telling::user(1100).tell()];
     bench.cycle(vec![page(all, vec![], Progress::Last(cursor(4)))]).unwrap();
-    let tally = bench.cycle(vec![page(vec![], vec![link(1201, 1100, true)], Progress::Last(cursor(5)))]);
-    let tally = tally.unwrap();
-    assert_eq!((tally.records_sent, tally.links_sent), (1, 1));
+    let counts = bench.cycle(vec![page(vec![], vec![link(1201, 1100, true)], Progress::Last(cursor(5)))]);
+    let counts = counts.unwrap();
+    assert_eq!((counts.records_sent, counts.links_sent), (1, 1));
 }
 
 #[test]
@@ -675,9 +681,9 @@ fn a_staged_cycle_remembers_and_sends_nothing_and_the_first_real_one_compares_al
     let mut bench = Bench::new();
     let pages: Vec<_> = two_pages().into_iter().map(Ok).collect();
     bench.staging = true;
-    let tally = bench.go(pages, false).unwrap();
-    assert_eq!((tally.records_sent, tally.differences.len(), bench.cloud.uploads.len()), (3, 3, 0));
-    assert_eq!(tally.differences[0].sign, Sign::Enters);
+    let counts = bench.go(pages, false).unwrap();
+    assert_eq!((counts.records_sent, counts.differences.len(), bench.cloud.uploads.len()), (3, 3, 0));
+    assert_eq!(counts.differences[0].sign, Sign::Enters);
     let again = bench.go(last(0..0, 4).into_iter().map(Ok).collect(), false).unwrap();
     assert_eq!((again.mode, again.records_sent), ("incremental", 0));
     bench.staging = false;
@@ -720,8 +726,8 @@ fn a_sweep_that_was_due_when_the_cycle_broke_is_made_by_the_next_one() {
     assert_eq!(bench.cycle(last(0..0, 5)).unwrap().removed, 3);
     let moved = |progress| vec![page(vec![Telling::of(1).within(9).tell()], vec![], progress)];
     bench.cycle(moved(Progress::More)).unwrap_err();
-    let tally = bench.cycle(moved(Progress::Last(cursor(6)))).unwrap();
-    assert_eq!(tally.records_sent, 3, "though the OU is known to have moved");
+    let counts = bench.cycle(moved(Progress::Last(cursor(6)))).unwrap();
+    assert_eq!(counts.records_sent, 3, "though the OU is known to have moved");
 }
 
 #[test]
@@ -737,8 +743,8 @@ fn passwords_that_are_no_longer_to_be_carried_are_erased_with_the_next_cycle() {
     bench.cycle(two_pages()).unwrap();
     for _ in 0..2 {
         bench.scope.passwords = false;
-        let tally = bench.cycle(last(0..0, 4)).unwrap();
-        assert_eq!((tally.records_sent, tally.removed), (3, 0));
+        let counts = bench.cycle(last(0..0, 4)).unwrap();
+        assert_eq!((counts.records_sent, counts.removed), (3, 0));
         assert_eq!(bench.cycle(last(0..0, 4)).unwrap().records_sent, 0);
         bench.scope.passwords = true;
         let dc = std::mem::take(&mut bench.dc);

@@ -1,6 +1,6 @@
-//! What the operator's monitoring sees: `GET /metrics` and `GET /healthz`, plain HTTP, only where `[metrics]` says so.
-//! The one place where phs listens. Numbers, the domain and the agent's id; never a name of a person, never why something
-//! fails: `status` says that.
+//! `GET /metrics` and `GET /healthz` for the operator's monitoring: plain HTTP, only if `[metrics]` names an address.
+//! The only file of phs that listens. It shows numbers, the domain and the agent's id; no name of a person, and not why
+//! something fails, which `status` shows. It reads the status and accepts no command.
 //! Neighbours: [`super::status`] has the board that is read; `daemon` starts it.
 
 use crate::daemon::status::{Board, Status};
@@ -22,14 +22,14 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-/// So many scrapes at once; more are closed.
+/// Limit on scrapes at the same time; further connections are closed.
 const CONNECTIONS: usize = 8;
-/// From the connection to the answer's last byte; a connection is for one question.
+/// Limit from the connection to the answer's last byte. A connection serves one request.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The most bytes of a question's head: hyper takes no less.
+/// Limit on the bytes of a request's head, the least that hyper allows.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// Binds at once, and serves on the runtime until `stop`.
+/// Binds at once, then serves on the runtime until `stop`.
 pub fn serve(
     runtime: &Handle,
     address: SocketAddr,
@@ -52,8 +52,8 @@ pub fn serve(
             let stream = match accepted {
                 Ok((stream, _)) => stream,
                 Err(why) => {
-                    // Out of file descriptors, say: not as fast as the machine can.
-                    tracing::debug!(%why, "a scrape was not taken");
+                    // Out of file descriptors, for example: wait, so that this loop does not spin.
+                    tracing::debug!(%why, "a scrape was not accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
@@ -78,9 +78,9 @@ pub fn serve(
 
 fn respond(request: &Request<Incoming>, board: &Board, now: i64) -> Response<Full<Bytes>> {
     if *request.method() != Method::GET {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "GET alone\n".to_owned());
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed\n".to_owned());
     }
-    let status = board.told(now);
+    let status = board.snapshot(now);
     match request.uri().path() {
         "/healthz" if status.unhealthy(now).is_none() => text(StatusCode::OK, "ok\n".to_owned()),
         "/healthz" => {
@@ -99,7 +99,7 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     answer
 }
 
-/// As Prometheus reads it (text format 0.0.4).
+/// The metrics in the text format of Prometheus (0.0.4).
 fn metrics(status: &Status, now: i64) -> String {
     let mut body = String::new();
     let mut tell = |name: &str, kind: &str, help: &str, value: &dyn Display| {

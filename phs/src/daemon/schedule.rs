@@ -1,46 +1,46 @@
 //! When the next cycle begins. Pure: time and chance are arguments.
 //!
-//! One at a time; at once when a DC has moved, but not more often than twice a second; else when the poll is due. After a
-//! failure that passes by itself: soon, and later each time. After one that somebody must mend: at the next poll, and
-//! later each time, so that a DC that says no is not asked all day.
-//! Neighbours: `read::watch` says that a DC has moved; `daemon` asks here and runs the cycle.
+//! One cycle at a time. It begins at once when a DC has committed a change, but at most twice a second; otherwise when the
+//! poll is due. After a failure that passes by itself it is tried soon, and later each time. After one that a person must
+//! repair it is tried at the next poll, and later each time, so that a DC that refuses is not contacted all day.
+//! Neighbours: `read::watch` notices the change; `daemon` calls this and runs the cycle.
 
 use landbridge_agent::backoff::Backoff;
 use std::time::{Duration, Instant};
 
-/// From the beginning of a cycle to that of the next, at least.
+/// Least time from the beginning of one cycle to that of the next.
 const GAP: Duration = Duration::from_millis(500);
-/// Waits after failures that pass by themselves.
+/// First and longest wait after failures that pass by themselves.
 const SOON: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// The longest wait after one that somebody must mend.
+/// The longest wait after a failure that a person must repair.
 const LATEST: Duration = Duration::from_secs(30 * 60);
 
-/// What the configuration says.
+/// `[schedule]` of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// A cycle begins at least this often.
     pub poll: Duration,
-    /// All is compared this often; none: only when it must be.
+    /// A full compare begins this often; none: only when it is necessary.
     pub full: Option<Duration>,
 }
 
-/// A cycle that is to begin.
+/// The cycle that begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// What changed.
+    /// It reads what changed.
     Changes,
-    /// Everything.
+    /// It compares everything.
     All,
 }
 
 /// How a cycle ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// The tenant has it all.
+    /// The tenant has everything.
     Complete,
-    /// It did not, which passes by itself.
+    /// It failed, and the cause passes by itself.
     Soon,
-    /// It did not, and somebody must act.
+    /// It failed, and a person must act.
     Later,
 }
 
@@ -51,21 +51,21 @@ pub struct Schedule {
     next: Instant,
     full_at: Option<Instant>,
     moved: bool,
-    /// No cycle begins before.
+    /// No cycle begins before this.
     earliest: Instant,
-    /// Since a failure: only time counts, not what a DC says.
+    /// After a failure: only time counts then, not changes at a DC.
     failing: Option<(Ended, Backoff)>,
 }
 
 impl Schedule {
-    /// The first cycle is due at once; all was compared so long ago, if that is known.
+    /// The first cycle is due at once. `compared`: how long ago the last full compare was, if that is known.
     pub fn new(rules: Rules, compared: Option<Duration>, now: Instant) -> Self {
         let left = |every: Duration| compared.map_or(every, |ago| every.saturating_sub(ago));
         let full_at = rules.full.map(|every| now + left(every));
         Self { rules, next: now, full_at, moved: false, earliest: now, failing: None }
     }
 
-    /// The configuration changed: it is tried at once.
+    /// The configuration changed: a cycle is due at once.
     pub fn set(&mut self, rules: Rules, now: Instant) {
         self.full_at = rules.full.map(|every| self.full_at.map_or(now + every, |at| at.min(now + every)));
         self.rules = rules;
@@ -73,7 +73,7 @@ impl Schedule {
         self.next = now;
     }
 
-    /// A DC has moved.
+    /// A DC has committed a change.
     pub fn moved(&mut self) {
         self.moved = true;
     }
@@ -97,7 +97,7 @@ impl Schedule {
         Some(if self.full_at.is_some_and(|at| at <= now) { Work::All } else { Work::Changes })
     }
 
-    /// A cycle ended; `compared`: it compared all.
+    /// A cycle ended. `compared`: it was a full compare.
     pub fn ended(&mut self, how: Ended, compared: bool, now: Instant, chance: f64) {
         let (first, longest) = match how {
             Ended::Complete => {

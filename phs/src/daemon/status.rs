@@ -1,22 +1,24 @@
-//! What the running daemon says of itself; [`landbridge_agent::status`] has the file.
+//! The status of the running daemon. [`landbridge_agent::status`] reads and writes the file.
 
 use crate::cycle::job::Done;
-use crate::error::{PhsError, Who};
+use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::read::watch::Seen;
+use landbridge_agent::error::must_act;
 use landbridge_agent::status;
+use landbridge_wire::problem::Who;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// So many objects in quarantine are named.
+/// Limit on objects in quarantine that the status names; all are counted.
 const NAMED: usize = 100;
-/// So many polls may be missed.
+/// Polls without a complete cycle before the daemon counts as unhealthy.
 const MISSED: i64 = 3;
 
-/// What the daemon says of itself. Times are seconds since 1970.
+/// The status. Times are seconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Status {
@@ -32,39 +34,39 @@ pub struct Status {
     pub agent: Uuid,
     /// The domain.
     pub domain: String,
-    /// When the certificate is over.
+    /// When the certificate ends.
     pub certificate_ends: i64,
     /// A cycle begins at least this often, in seconds.
     pub poll_seconds: u64,
     /// The DC that is watched for changes.
     pub watching: Option<String>,
-    /// Why none is.
+    /// Why no DC is watched.
     pub blind: Option<String>,
-    /// Since when a cycle runs, if one does.
+    /// When the running cycle began, if one runs.
     pub cycle_since: Option<i64>,
-    /// When a cycle last moved on; written while one runs.
+    /// When a cycle last made progress.
     pub moved_on_at: i64,
-    /// The last cycle that the tenant has all of.
+    /// The last complete cycle.
     pub complete: Option<Complete>,
-    /// When all was last compared.
+    /// When the last full compare ended.
     pub compared_at: Option<i64>,
     /// Complete cycles since the start.
     pub cycles: u64,
-    /// Records that the tenant took since the start.
+    /// Records that the tenant stored since the start.
     pub records_sent: u64,
     /// Digests among them.
     pub digests_sent: u64,
-    /// Failed ones since the last complete one.
+    /// Failed cycles since the last complete one.
     pub failed_in_a_row: u64,
-    /// Why the last one failed, if it did.
+    /// Why the last cycle failed, if it did.
     pub trouble: Option<Trouble>,
-    /// Nothing is sent.
+    /// `staging = true`: nothing is sent.
     #[serde(default)]
     pub staging: bool,
     /// Accounts that left the scope and are held back until an administrator confirms.
     #[serde(default)]
     pub held: u64,
-    /// DCs that were turned back to an earlier state, and are not read any more.
+    /// DCs that were turned back to an earlier state, and are no longer read.
     #[serde(default)]
     pub distrusted: Vec<String>,
     /// How many objects are in quarantine.
@@ -73,7 +75,7 @@ pub struct Status {
     pub quarantine: Vec<(Uuid, String)>,
 }
 
-/// A cycle that the tenant has all of.
+/// A complete cycle: the tenant has acknowledged all of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Complete {
     /// When it ended.
@@ -98,42 +100,42 @@ pub struct Complete {
 /// What keeps cycles from being complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
-    /// Since when.
+    /// When the first of the failed cycles failed.
     pub since: i64,
-    /// What.
+    /// The error.
     pub what: String,
     /// Who must act.
     pub who: String,
 }
 
 impl Status {
-    /// Whether the process that wrote it lives, as far as can be seen.
+    /// Whether the process that wrote the status still runs, as far as can be seen.
     pub fn is_alive(&self, now: i64) -> bool {
         status::is_fresh(self.written_at, now) && Path::new("/proc").join(self.process.to_string()).exists()
     }
 
-    /// How old what the tenant has is, in seconds; before the first complete cycle: how long there was none.
+    /// Seconds since the last complete cycle; before the first one, seconds since the start.
     pub fn staleness(&self, now: i64) -> i64 {
         let since = self.complete.as_ref().map_or(self.started_at, |complete| complete.at);
         now.saturating_sub(since).max(0)
     }
 
-    /// Why somebody should look; none: it is well. A long cycle that moves on is well.
+    /// Why a person should look at the daemon; none if it is healthy. A long cycle that makes progress is healthy.
     pub fn unhealthy(&self, now: i64) -> Option<String> {
         let patience = MISSED.saturating_mul(i64::try_from(self.poll_seconds).unwrap_or(i64::MAX));
         let stale = self.staleness(now);
-        // Since it began, that is, give or take a second's rounding: one try after the other is no movement.
+        // Progress since the cycle began, with a second for rounding: one failing attempt after the other is none.
         let moves_on = self.cycle_since.is_some_and(|since| self.moved_on_at > since.saturating_add(1))
             && now.saturating_sub(self.moved_on_at) <= patience;
         if stale <= patience || moves_on {
-            return self.asks_for_somebody();
+            return self.needs_attention();
         }
         let why = self.trouble.as_ref().map_or("", |trouble| &trouble.what);
         Some(format!("no complete cycle for {stale} s; {why}").trim_end_matches("; ").to_owned())
     }
 
-    /// What goes on, and needs a person all the same.
-    fn asks_for_somebody(&self) -> Option<String> {
+    /// What needs a person although cycles complete.
+    fn needs_attention(&self) -> Option<String> {
         if self.held > 0 {
             return Some(format!(
                 "{} accounts left the scope and are held back: look at them (`once --dry-run`), then `once \
@@ -143,12 +145,12 @@ impl Status {
         }
         (!self.distrusted.is_empty()).then(|| {
             let names = self.distrusted.join(", ");
-            format!("{names} was turned back to an earlier state (USN rollback) and is read no more: restore it by AD's own means, or take it out of service")
+            format!("{names} was turned back to an earlier state (USN rollback) and is no longer read: restore it by AD's own means, or take it out of service")
         })
     }
 }
 
-/// The status of a running daemon, and when it last moved on.
+/// The status while it changes, and when the daemon last made progress.
 #[derive(Debug)]
 pub struct Board {
     state_directory: PathBuf,
@@ -157,38 +159,38 @@ pub struct Board {
 }
 
 impl Board {
-    /// In this state directory.
+    /// A board that writes its status under this state directory.
     pub fn new(state_directory: &Path, status: Status) -> Self {
         let (status, moved_on) = (Mutex::new(status), Mutex::new(Instant::now()));
         Self { state_directory: state_directory.to_owned(), status, moved_on }
     }
 
-    /// Changes something.
+    /// Changes the status.
     pub fn change(&self, change: impl FnOnce(&mut Status)) {
         change(&mut held(&self.status));
     }
 
-    /// Something was done.
+    /// Notes progress.
     pub fn moves_on(&self) {
         *held(&self.moved_on) = Instant::now();
     }
 
-    /// How long nothing was done.
+    /// Time since the last progress.
     pub fn stands(&self) -> Duration {
         held(&self.moved_on).elapsed()
     }
 
-    /// What the watch saw.
+    /// Notes what the watch found.
     pub fn seen(&self, seen: Seen) {
         self.change(|status| match seen {
-            // Another one is looked for.
+            // The watch looks for another DC.
             Seen::Moved | Seen::Lost(_) => {}
             Seen::Watching(controller) => (status.watching, status.blind) = (Some(controller), None),
             Seen::Blind(why) => (status.watching, status.blind) = (None, Some(why)),
         });
     }
 
-    /// Whether this DC is watched.
+    /// Whether this is the DC that is watched.
     pub fn is_watching(&self, controller: &str) -> bool {
         held(&self.status).watching.as_deref() == Some(controller)
     }
@@ -200,31 +202,31 @@ impl Board {
 
     /// A cycle is complete.
     pub fn complete(&self, done: &Done, took: Duration, now: i64) {
-        let Done { tally, controller, distrusted, certificate_ends } = done;
+        let Done { counts, controller, distrusted, certificate_ends } = done;
         self.change(|status| {
             status.cycle_since = None;
             status.cycles += 1;
-            // Where all is only staged, the tally says what would be sent.
+            // While staging, the counts say what would be sent.
             if !status.staging {
-                status.records_sent += tally.records_sent;
-                status.digests_sent += tally.digests_sent;
+                status.records_sent += counts.records_sent;
+                status.digests_sent += counts.digests_sent;
             }
             (status.failed_in_a_row, status.trouble) = (0, None);
             status.certificate_ends = *certificate_ends;
-            status.held = tally.held;
+            status.held = counts.held;
             status.distrusted.clone_from(distrusted);
-            if tally.mode == "full" {
+            if counts.mode == "full" {
                 status.compared_at = Some(now);
             }
             status.complete = Some(Complete {
                 at: now,
                 milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-                mode: tally.mode.to_owned(),
+                mode: counts.mode.to_owned(),
                 controller: controller.clone(),
-                read: tally.read,
-                records_sent: tally.records_sent,
-                links_sent: tally.links_sent,
-                digests_sent: tally.digests_sent,
+                read: counts.read,
+                records_sent: counts.records_sent,
+                links_sent: counts.links_sent,
+                digests_sent: counts.digests_sent,
             });
         });
     }
@@ -240,7 +242,7 @@ impl Board {
         });
     }
 
-    /// Looks up what is in quarantine.
+    /// Reads from the mirror which objects are in quarantine.
     pub fn quarantine(&self, mirror: &Mirror) -> Result<(), PhsError> {
         let mut quarantine = mirror.quarantined()?;
         let quarantined = u64::try_from(quarantine.len()).unwrap_or(u64::MAX);
@@ -249,8 +251,8 @@ impl Board {
         Ok(())
     }
 
-    /// All of it, as it is now.
-    pub fn told(&self, now: i64) -> Status {
+    /// A copy of the status, as of now.
+    pub fn snapshot(&self, now: i64) -> Status {
         let stands = i64::try_from(self.stands().as_secs()).unwrap_or(i64::MAX);
         let mut status = held(&self.status);
         status.written_at = now;
@@ -258,12 +260,12 @@ impl Board {
         status.clone()
     }
 
-    /// Writes it to its file.
+    /// Writes the status file.
     pub fn write(&self, now: i64) {
-        self.put(&self.told(now));
+        self.put(&self.snapshot(now));
     }
 
-    /// The process ends. The file stays, for what is asked of it at the next start.
+    /// The process ends. The file stays, marked as not running.
     pub fn ended(&self) {
         self.put(&Status { written_at: 0, ..held(&self.status).clone() });
     }
@@ -275,12 +277,12 @@ impl Board {
     }
 }
 
-/// Who must act, as a daemon says it: it tries again by itself.
+/// Who must act, as a sentence. A daemon tries again by itself.
 pub fn act(error: &PhsError) -> String {
     match error.who() {
         Who::Nobody => "nobody must act: it is tried again".to_owned(),
-        who @ (Who::Operator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers) => {
-            who.to_string()
+        who @ (Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers) => {
+            must_act(who).to_owned()
         }
     }
 }
@@ -306,7 +308,7 @@ mod tests {
         assert_eq!(status.unhealthy(2_361).unwrap(), "no complete cycle for 361 s; the DC is gone");
         (status.cycle_since, status.moved_on_at) = (Some(2_001), 9_000);
         assert_eq!(status.unhealthy(9_100), None);
-        assert!(status.unhealthy(9_361).is_some(), "it stands");
+        assert!(status.unhealthy(9_361).is_some(), "no progress");
         (status.cycle_since, status.held) = (None, 612);
         assert!(status.unhealthy(2_300).unwrap().contains("--confirm-removals 612"));
         (status.held, status.distrusted) = (0, vec!["dc1.corp.example.com".to_owned()]);

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
 /// One value: the attribute, the object that it names, when and where it was written.
-pub type Told = (Linked, Uuid, LinkStamp);
+pub type LinkTarget = (Linked, Uuid, LinkStamp);
 
 pub(super) fn word(what: Linked) -> &'static str {
     match what {
@@ -79,7 +79,7 @@ impl Mirror {
         source: Uuid,
         after: Option<(Linked, Uuid)>,
         limit: usize,
-    ) -> Result<Vec<Told>, StateError> {
+    ) -> Result<Vec<LinkTarget>, StateError> {
         let (what, target) = after.map_or(("", Uuid::nil()), |(what, target)| (word(what), target));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.checked(|database| {

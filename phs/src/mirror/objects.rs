@@ -2,7 +2,8 @@
 //! Neighbours: `qualify` reads and writes rows; `groups` joins them with the links.
 
 use super::{Mirror, StateError};
-use landbridge_drsr::drs::change::{Sid, Stamp};
+use landbridge_drsr::drs::change::Stamp;
+use landbridge_drsr::drs::sid::Sid;
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 

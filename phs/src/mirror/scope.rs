@@ -7,7 +7,8 @@
 use super::links::word;
 use super::{Mirror, Object, StateError};
 use crate::scope::Scope;
-use landbridge_drsr::drs::change::{Linked, Sid};
+use landbridge_drsr::drs::change::Linked;
+use landbridge_drsr::drs::sid::Sid;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
@@ -26,7 +27,7 @@ pub struct Bounds<'a> {
 
 /// Where an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Position {
     /// In a protected group.
     pub protected: bool,
     /// In Protected Users.
@@ -73,7 +74,7 @@ pub(super) const POLICY_GROUP: &str = "(o.guid IN (SELECT guid FROM temp.policy_
 const WALKED: [&str; 5] = ["protected", "protected_users", "scope_group", "password_group", "policy_group"];
 
 impl Mirror {
-    pub(super) fn prepare_places(&self) -> Result<(), StateError> {
+    pub(super) fn prepare_positions(&self) -> Result<(), StateError> {
         self.checked(|database| {
             for table in WALKED {
                 database.execute_batch(&format!(
@@ -199,7 +200,7 @@ impl Mirror {
     }
 
     /// Where an object is. Asks for what [`Mirror::resolve`] found, so that must have been called.
-    pub fn place(&self, object: &Object) -> Result<Place, StateError> {
+    pub fn position(&self, object: &Object) -> Result<Position, StateError> {
         self.checked(|database| {
             let sql = format!(
                 "SELECT {PROTECTED}, {PROTECTED_USER}, {INSIDE}, {MEMBER}, {POLICY_GROUP}, {CARRIES} \
@@ -208,7 +209,7 @@ impl Mirror {
             let parent = object.parent.as_ref().map(Uuid::as_bytes);
             let mut query = database.prepare_cached(&sql)?;
             query.query_row(params![object.guid.as_bytes(), parent, object.primary_group], |row| {
-                Ok(Place {
+                Ok(Position {
                     protected: row.get(0)?,
                     protected_user: row.get(1)?,
                     inside: row.get(2)?,
@@ -308,12 +309,12 @@ mod tests {
             self.mirror.set_link(Linked::Member, guid(group), guid(member), present).unwrap();
         }
 
-        fn place(&self, rid: u32, parent: u32, primary_group: i32) -> Place {
+        fn position(&self, rid: u32, parent: u32, primary_group: i32) -> Position {
             let (domain, protected) = (domain(), [domain().with_rid(512)]);
             let bounds = Bounds { domain: &domain, protected: &protected, include: &[], scope: &self.scope };
             self.mirror.resolve(&bounds).unwrap();
             let object = Object { parent: Some(guid(parent)), primary_group, ..Object::unknown(guid(rid)) };
-            self.mirror.place(&object).unwrap()
+            self.mirror.position(&object).unwrap()
         }
     }
 
@@ -326,26 +327,26 @@ mod tests {
         for (group, member) in [(512, 1201), (1201, 1202), (1202, 512), (1202, 1105), (1203, 1106)] {
             bench.link(group, member, true);
         }
-        assert!(bench.place(1105, 0, 513).protected);
-        assert!(!bench.place(1106, 0, 513).protected);
+        assert!(bench.position(1105, 0, 513).protected);
+        assert!(!bench.position(1106, 0, 513).protected);
         bench.link(1201, 1202, false);
-        assert!(!bench.place(1105, 0, 513).protected);
+        assert!(!bench.position(1105, 0, 513).protected);
         bench.link(1201, 1202, true);
-        assert!(bench.place(1105, 0, 513).protected);
+        assert!(bench.position(1105, 0, 513).protected);
         let group = bench.mirror.object(guid(1202)).unwrap().unwrap();
         bench.mirror.put(&Object { deleted: true, ..group }).unwrap();
-        assert!(!bench.place(1105, 0, 513).protected, "a tombstone has no members");
+        assert!(!bench.position(1105, 0, 513).protected, "a tombstone has no members");
     }
 
     #[test]
     fn a_primary_group_counts_even_through_another_group() {
         let bench = Bench::new();
-        assert!(bench.place(1105, 0, 512).protected, "the group itself was never seen");
+        assert!(bench.position(1105, 0, 512).protected, "the group itself was never seen");
         bench.put(512, Kind::Group, 0);
         bench.put(1201, Kind::Group, 0);
         bench.link(512, 1201, true);
-        assert!(bench.place(1105, 0, 1201).protected);
-        assert!(!bench.place(1105, 0, 513).protected);
+        assert!(bench.position(1105, 0, 1201).protected);
+        assert!(!bench.position(1105, 0, 513).protected);
     }
 
     #[test]
@@ -358,15 +359,15 @@ mod tests {
         for rid in [1, 2, 3] {
             bench.mirror.set_entry(&format!("OU={rid}"), guid(rid)).unwrap();
         }
-        let nowhere = bench.mirror.place(&Object::unknown(guid(0))).unwrap();
+        let nowhere = bench.mirror.position(&Object::unknown(guid(0))).unwrap();
         assert!(nowhere.inside, "the domain's head is in no container");
-        let inside = |bench: &Bench| [0, 1, 2, 3, 4, 5].map(|ou| bench.place(1105, ou, 513).inside);
+        let inside = |bench: &Bench| [0, 1, 2, 3, 4, 5].map(|ou| bench.position(1105, ou, 513).inside);
         assert_eq!(inside(&bench), [true; 6], "nothing is named");
         bench.scope.include = vec!["OU=1".to_owned(), "OU=3".to_owned()];
         bench.scope.exclude = vec!["OU=2".to_owned()];
         bench.mirror.unsettle();
         assert_eq!(inside(&bench), [false, true, false, true, true, false]);
-        assert!(!bench.mirror.place(&Object::unknown(guid(0))).unwrap().inside);
+        assert!(!bench.mirror.position(&Object::unknown(guid(0))).unwrap().inside);
         bench.put(4, Kind::Other, 2);
         assert_eq!(inside(&bench), [false, true, false, true, false, false]);
         bench.scope.include.clear();
@@ -400,13 +401,13 @@ mod tests {
         bench.mirror.set_link(Linked::AppliesTo, guid(9), guid(1201), Some(link_stamp(1))).unwrap();
         bench.mirror.set_entry("CN=1201", guid(1201)).unwrap();
         bench.mirror.set_entry("CN=1203", guid(1203)).unwrap();
-        let all = bench.place(1107, 0, 513);
+        let all = bench.position(1107, 0, 513);
         assert!(all.member && all.carries && !all.policy_group);
         bench.scope.groups = vec!["CN=1201".to_owned()];
         bench.scope.password_groups = vec!["CN=1203".to_owned()];
         bench.mirror.unsettle();
         let told = |rid, primary| {
-            let place = bench.place(rid, 0, primary);
+            let place = bench.position(rid, 0, primary);
             (place.member, place.carries, place.policy_group)
         };
         assert_eq!(told(1105, 513), (true, false, true));
@@ -415,6 +416,6 @@ mod tests {
         assert_eq!(told(1202, 0), (true, false, true), "the group itself");
         bench.scope = Scope { passwords: false, ..Scope::default() };
         bench.mirror.unsettle();
-        assert!(!bench.place(1106, 0, 513).carries);
+        assert!(!bench.position(1106, 0, 513).carries);
     }
 }

@@ -1,12 +1,11 @@
-//! Which cursor a cycle may start from, and which one may be stored: never one that the tenant does not
-//! stand behind. Pure.
-//! Neighbours: `mirror` keeps the cursor, `cycle` asks here before the first page and after the last.
+//! Which cursor a cycle may start from, and which one may be stored: only one that the tenant has acknowledged. Pure.
+//! Neighbours: `mirror` keeps the cursor; `cycle` calls this before the first page and after the last.
 
 use landbridge_wire::upload::{CursorName, Receipt};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-/// Where the last complete cycle ended, as the state database has it.
+/// Where the last complete cycle ended, as stored in the state database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saved {
     /// The cursor's stored bytes.
@@ -15,32 +14,32 @@ pub struct Saved {
     pub generation: Uuid,
 }
 
-/// How a cycle goes.
+/// What a cycle reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plan {
-    /// From the saved cursor.
+    /// Changes since the saved cursor.
     Incremental,
-    /// From the beginning.
+    /// Everything, from the beginning.
     Full(WhyFull),
 }
 
-/// Why all is compared.
+/// Why a cycle compares everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WhyFull {
     /// `--full`.
-    #[error("it was asked for")]
+    #[error("it was requested")]
     Asked,
-    /// The attribute filter, or the further sign-in name, is another one.
-    #[error("the attribute filter or the alternate login is another one")]
+    /// The attribute filter, or the attribute of the further sign-in name, has changed.
+    #[error("the attribute filter or the alternate login has changed")]
     OtherFilter,
     /// First cycle, interrupted full compare, or lost state.
     #[error("there is no cursor yet")]
     NoCursor,
-    /// The tenant was made anew or restored.
-    #[error("the tenant's database is another one")]
+    /// The tenant was created again or restored.
+    #[error("the tenant has another database")]
     OtherGeneration,
-    /// The tenant stands somewhere else than where we left it.
-    #[error("the tenant does not stand where the last cycle left it")]
+    /// The tenant has acknowledged another cursor than the saved one.
+    #[error("the tenant has not acknowledged the cursor of the last cycle")]
     OtherCursor,
     /// The DC was restored: its new invocation id makes the cursor void.
     #[error("the domain controller was restored")]
@@ -53,7 +52,7 @@ pub fn name(cursor: &[u8]) -> CursorName {
     CursorName::cut(&hex)
 }
 
-/// How to go about a cycle, given what is saved and what the tenant answered to the hello.
+/// What a cycle reads, given the saved cursor and the tenant's answer to the hello.
 pub fn plan(asked: Option<WhyFull>, saved: Option<&Saved>, hello: &Receipt) -> Plan {
     let saved = match plan_alone(asked, saved) {
         Plan::Full(why) => return Plan::Full(why),
@@ -64,8 +63,8 @@ pub fn plan(asked: Option<WhyFull>, saved: Option<&Saved>, hello: &Receipt) -> P
         return Plan::Full(WhyFull::OtherGeneration);
     }
     let ours = Some(name(&saved.cursor));
-    // One cycle ahead of us is where the tenant stands when we died after its commit and before ours:
-    // what is sent again does no harm.
+    // The tenant is one cycle ahead if phs was killed after the tenant's commit and before its own. Sending that cycle
+    // again does no harm.
     if ours == hello.acknowledged || ours == hello.acknowledged_before {
         Plan::Incremental
     } else {
@@ -73,7 +72,7 @@ pub fn plan(asked: Option<WhyFull>, saved: Option<&Saved>, hello: &Receipt) -> P
     }
 }
 
-/// The same for a dry run, which asks no tenant.
+/// The same for a dry run, which has no tenant.
 pub fn plan_alone(asked: Option<WhyFull>, saved: Option<&Saved>) -> Plan {
     match (asked, saved) {
         (Some(why), _) => Plan::Full(why),
@@ -82,25 +81,25 @@ pub fn plan_alone(asked: Option<WhyFull>, saved: Option<&Saved>) -> Plan {
     }
 }
 
-/// What the receipt of the last page allows.
+/// Whether the receipt of the last page allows storing the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CursorDecision {
     /// Store the cursor.
     Store,
-    /// Store nothing: the database behind the tenant is another one than at the hello.
+    /// Store nothing: the tenant's database was replaced since the hello.
     OtherGeneration,
-    /// Store nothing: this cursor is not what the tenant acknowledged.
+    /// Store nothing: the tenant acknowledged another cursor.
     NotAcknowledged,
 }
 
 /// Whether a cursor may be stored.
-pub fn may_store(cursor: &CursorName, generation: Uuid, last: &Receipt) -> Verdict {
+pub fn may_store(cursor: &CursorName, generation: Uuid, last: &Receipt) -> CursorDecision {
     if last.generation != generation {
-        Verdict::OtherGeneration
+        CursorDecision::OtherGeneration
     } else if last.acknowledged.as_ref() == Some(cursor) {
-        Verdict::Store
+        CursorDecision::Store
     } else {
-        Verdict::NotAcknowledged
+        CursorDecision::NotAcknowledged
     }
 }
 
@@ -171,10 +170,10 @@ mod tests {
 
     #[test]
     fn a_cursor_is_stored_only_when_this_tenant_acknowledged_it() {
-        assert_eq!(may_store(&name(b"6"), A, &receipt(A, Some(b"6"), Some(b"5"))), Verdict::Store);
-        assert_eq!(may_store(&name(b"6"), A, &receipt(A, Some(b"5"), None)), Verdict::NotAcknowledged);
-        assert_eq!(may_store(&name(b"6"), A, &receipt(A, None, None)), Verdict::NotAcknowledged);
-        assert_eq!(may_store(&name(b"6"), A, &receipt(B, Some(b"6"), None)), Verdict::OtherGeneration);
+        assert_eq!(may_store(&name(b"6"), A, &receipt(A, Some(b"6"), Some(b"5"))), CursorDecision::Store);
+        assert_eq!(may_store(&name(b"6"), A, &receipt(A, Some(b"5"), None)), CursorDecision::NotAcknowledged);
+        assert_eq!(may_store(&name(b"6"), A, &receipt(A, None, None)), CursorDecision::NotAcknowledged);
+        assert_eq!(may_store(&name(b"6"), A, &receipt(B, Some(b"6"), None)), CursorDecision::OtherGeneration);
     }
 
     #[test]

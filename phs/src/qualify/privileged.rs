@@ -1,6 +1,6 @@
-//! The groups that AdminSDHolder protects (MS-ADTS 3.1.1.6.1), and reading who is in them before the first page:
-//! in the stream itself links come last, and adminCount lags behind by up to an hour.
-//! Neighbours: `directory` reads them, `mirror::links` remembers them, `qualify` asks about one account.
+//! The groups that AdminSDHolder protects (MS-ADTS 3.1.1.6.1). Their members are read before the first page, since in the
+//! stream links come last, and adminCount lags behind by up to an hour.
+//! Neighbours: `read::session` reads them, `mirror::links` stores them, `qualify` uses them for each account.
 
 use crate::error::PhsError;
 use crate::mirror::{Kind, Mirror, Object, PROTECTED_USERS};
@@ -8,7 +8,8 @@ use crate::qualify;
 use crate::read::pull::ObjectId;
 use crate::read::session::Singles;
 use crate::scope::Scope;
-use landbridge_drsr::drs::change::{Linked, Page, Sid};
+use landbridge_drsr::drs::change::{Linked, Page};
+use landbridge_drsr::drs::sid::Sid;
 use std::collections::{HashSet, VecDeque};
 use tracing::{debug, instrument};
 use uuid::Uuid;
@@ -25,9 +26,8 @@ pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
     OF_THE_DOMAIN.iter().map(|rid| domain.with_rid(*rid)).chain(built_in).collect()
 }
 
-/// Reads the protected groups and Protected Users, and the groups in them, without secrets. `full`: all is compared, and
-/// what the DC says replaces what was known. Otherwise it adds to it: a DC that lags behind lets nobody out of a group, the
-/// stream does.
+/// Reads the protected groups and Protected Users, and the groups in them, without secrets. With `full` the DC's members
+/// replace the stored ones. Otherwise they are added: a DC that lags behind must not remove a member; the stream does.
 #[instrument(level = "debug", skip_all)]
 pub fn learn(
     mirror: &Mirror,
@@ -40,15 +40,15 @@ pub fn learn(
     let mut groups = Groups { mirror, scope, full, seen: HashSet::new(), waiting: VecDeque::new() };
     let wanted = protected_groups(domain).into_iter().chain([domain.with_rid(PROTECTED_USERS)]);
     for sid in wanted {
-        // Some exist in the forest's root only, or not before a certain functional level.
+        // Some exist only in the forest's root domain, or from a certain functional level on.
         if let Some(page) = singles.object(ObjectId::Sid(sid), false)? {
-            groups.take(&page)?;
+            groups.apply(&page)?;
         }
     }
     while let Some(member) = groups.waiting.pop_front() {
         pulse()?;
         if let Some(page) = singles.object(ObjectId::Guid(member), false)? {
-            groups.take(&page)?;
+            groups.apply(&page)?;
         }
     }
     debug!(objects = groups.seen.len(), "the protected groups are resolved");
@@ -59,20 +59,20 @@ struct Groups<'a> {
     mirror: &'a Mirror,
     scope: &'a Scope,
     full: bool,
-    /// Groups and members that were looked at; none is read twice.
+    /// Groups and members that were read; none is read twice.
     seen: HashSet<Uuid>,
     waiting: VecDeque<Uuid>,
 }
 
 impl Groups<'_> {
-    fn take(&mut self, page: &Page) -> Result<(), PhsError> {
+    fn apply(&mut self, page: &Page) -> Result<(), PhsError> {
         for change in &page.changes {
             let guid = change.object.guid;
             self.seen.insert(guid);
             let mut object = self.mirror.object(guid)?.unwrap_or_else(|| Object::unknown(guid));
             qualify::learn_whole(&mut object, change, self.scope);
             self.mirror.put(&object)?;
-            // All links of a single object come with it.
+            // A single object comes with all of its links.
             if object.kind == Kind::Group && self.full {
                 self.mirror.clear_links(guid)?;
             }
@@ -85,7 +85,7 @@ impl Groups<'_> {
             if !link.present || !self.seen.insert(link.to.guid) {
                 continue;
             }
-            // A person that is known needs no look; a group does, for its members; the unknown may be one.
+            // A group is read for its members, and an unknown object because it may be a group.
             match self.mirror.object(link.to.guid)?.map(|known| known.kind) {
                 Some(Kind::Person | Kind::Contact | Kind::Policy | Kind::Computer | Kind::Other) => {}
                 Some(Kind::Group) | None => self.waiting.push_back(link.to.guid),

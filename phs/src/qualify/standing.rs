@@ -1,66 +1,67 @@
-//! What one object is to the cloud, by what the mirror knows of it and where it is. Pure.
-//! Neighbours: `super` acts on it, `mirror::sweep` says the same in SQL for all objects at once, `explain` says why.
+//! What one object is to the tenant, from its row in the mirror and its position. Pure.
+//! Neighbours: `super` acts on it, `mirror::sweep` computes the same in SQL for all objects, `command::explain` says why.
 
-use super::Rules;
-use crate::mirror::{ADMINISTRATOR, KRBTGT, Kind, MACHINES, Object, Place};
+use super::rules::Rules;
+use crate::mirror::{ADMINISTRATOR, KRBTGT, Kind, MACHINES, Object, Position};
 use crate::scope::Scope;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
-use landbridge_drsr::drs::change::{Change, Sid};
+use landbridge_drsr::drs::change::Change;
+use landbridge_drsr::drs::sid::Sid;
 
-/// What an object is to the cloud.
+/// What an object is to the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It belongs there.
+    /// It is carried.
     Present,
-    /// It is held back.
+    /// It is privileged, and held back.
     Privileged,
     /// It was deleted.
     Deleted,
     /// It is outside the scope.
     Outside(Outside),
-    /// It is nothing that is carried.
+    /// It is of a kind that is never carried.
     Nothing,
 }
 
-/// What of the scope keeps an object out.
+/// Which part of the scope excludes an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outside {
     /// The attribute filter.
     Filter,
-    /// Its OU.
-    Place,
+    /// Its OU or container.
+    Container,
     /// It is in none of the groups.
     Group,
 }
 
-/// What an object is to the cloud.
-pub fn standing(object: &Object, place: &Place, rules: &Rules<'_>) -> Standing {
+/// Decides what an object is to the tenant.
+pub fn standing(object: &Object, position: &Position, rules: &Rules<'_>) -> Standing {
     match object.kind {
-        Kind::Person => person(object, place, rules),
+        Kind::Person => person(object, position, rules),
         Kind::Group => {
-            if sid_of(object, rules).is_none() || place.protected {
+            if sid_of(object, rules).is_none() || position.protected {
                 return if object.deleted { Standing::Deleted } else { Standing::Nothing };
             }
-            told(object, outside(object, place).filter(|_| !place.policy_group))
+            carried(object, outside(object, position).filter(|_| !position.policy_group))
         }
-        Kind::Contact => told(object, outside(object, place)),
-        Kind::Policy => told(object, None),
+        Kind::Contact => carried(object, outside(object, position)),
+        Kind::Policy => carried(object, None),
         Kind::Computer | Kind::Other => Standing::Nothing,
     }
 }
 
-fn person(object: &Object, place: &Place, rules: &Rules<'_>) -> Standing {
+fn person(object: &Object, position: &Position, rules: &Rules<'_>) -> Standing {
     let Some(sid) = sid_of(object, rules) else { return Standing::Nothing };
     if object.uac & MACHINES != 0 || object.krbtgt || sid.rid() == KRBTGT {
         return Standing::Nothing;
     }
-    if !object.deleted && is_privileged(object, place) && !rules.bounds.include.contains(sid) {
+    if !object.deleted && is_privileged(object, position) && !rules.bounds.include.contains(sid) {
         return Standing::Privileged;
     }
-    told(object, outside(object, place))
+    carried(object, outside(object, position))
 }
 
-fn told(object: &Object, outside: Option<Outside>) -> Standing {
+fn carried(object: &Object, outside: Option<Outside>) -> Standing {
     match outside {
         _ if object.deleted => Standing::Deleted,
         Some(outside) => Standing::Outside(outside),
@@ -68,13 +69,13 @@ fn told(object: &Object, outside: Option<Outside>) -> Standing {
     }
 }
 
-fn outside(object: &Object, place: &Place) -> Option<Outside> {
+fn outside(object: &Object, position: &Position) -> Option<Outside> {
     if object.filtered {
         Some(Outside::Filter)
-    } else if !place.inside {
-        Some(Outside::Place)
+    } else if !position.inside {
+        Some(Outside::Container)
     } else {
-        (object.kind != Kind::Group && !place.member).then_some(Outside::Group)
+        (object.kind != Kind::Group && !position.member).then_some(Outside::Group)
     }
 }
 
@@ -83,37 +84,36 @@ fn sid_of<'a>(object: &'a Object, rules: &Rules<'_>) -> Option<&'a Sid> {
 }
 
 /// Whether an account is privileged, named by the administrator or not.
-pub(super) fn is_privileged(object: &Object, place: &Place) -> bool {
+pub(super) fn is_privileged(object: &Object, position: &Position) -> bool {
     let administrator = object.sid.as_ref().is_some_and(|sid| sid.rid() == ADMINISTRATOR);
-    place.protected || object.admin_count != 0 || administrator
+    position.protected || object.admin_count != 0 || administrator
 }
 
-/// Takes over into an object what a telling of all of it says.
+/// Updates an object's row from the object's complete attributes.
 pub fn learn_whole(object: &mut Object, whole: &Change, scope: &Scope) {
-    // What is not told is not there, and the bits may be another filter's.
+    // A missing attribute has no value, and the stored bits may belong to another filter.
     object.terms = 0;
     learn(object, whole, scope);
 }
 
-/// Takes over into an object what a change says of it.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the others decide nothing")]
+/// Updates an object's row from a change.
+#[expect(clippy::wildcard_enum_match_arm, reason = "other attributes are not stored")]
 pub(super) fn learn(object: &mut Object, change: &Change, scope: &Scope) {
     object.sid = change.object.sid.clone().or(object.sid.take());
     object.parent = change.parent.or(object.parent);
-    // A tombstone has lost its names; we know it by them.
-    let gone = change
-        .attributes
-        .iter()
-        .any(|told| told.attribute == Attribute::IsDeleted && told.value == Some(Value::Boolean(true)));
-    for told in &change.attributes {
-        let value = told.value.as_ref();
+    // A tombstone has lost its names. Keep the stored ones: the tenant knows the object by them.
+    let gone = change.attributes.iter().any(|changed| {
+        changed.attribute == Attribute::IsDeleted && changed.value == Some(Value::Boolean(true))
+    });
+    for changed in &change.attributes {
+        let value = changed.value.as_ref();
         let number = match value {
             Some(Value::Integer(number)) => *number,
             Some(_) | None => 0,
         };
         let text = || if let Some(Value::Text(text)) = value { Some(text.clone()) } else { None };
-        object.terms = scope.learn(object.terms, told.attribute, value);
-        match told.attribute {
+        object.terms = scope.learn(object.terms, changed.attribute, value);
+        match changed.attribute {
             Attribute::ObjectClass => object.kind = kind(value),
             Attribute::UserAccountControl => object.uac = number,
             Attribute::AdminCount => object.admin_count = number,

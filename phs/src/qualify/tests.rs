@@ -3,8 +3,10 @@
 
 use super::*;
 use crate::fixture::{Dc, Telling, domain, guid, link, link_stamp, page as told, stamp};
+use crate::mirror::Bounds;
 use crate::mirror::tests::directory;
 use crate::qualify::privileged::protected_groups;
+use crate::scope::Scope;
 use landbridge_drsr::drs::attribute::Class;
 use landbridge_drsr::drs::change::{Link, Linked, Progress, Quarantined};
 
@@ -451,7 +453,7 @@ fn a_controller_that_lags_behind_makes_nobody_less_privileged_but_a_full_compare
         bench.resolve();
         [1105, 1106].map(|rid| {
             let object = bench.mirror.object(guid(rid)).unwrap().unwrap();
-            bench.mirror.place(&object).unwrap().protected
+            bench.mirror.position(&object).unwrap().protected
         })
     };
     assert_eq!(privileged(false), [true, true]);

@@ -1,7 +1,7 @@
-//! From the directory's words to the wire's: attributes, links, stamps, the domain's policy.
-//! Whether an account is carried at all is `qualify`'s business.
+//! Translates attributes, links, stamps and the domain's policy from the directory's types to the wire's.
+//! Whether an object is carried is decided in `qualify`.
 
-use crate::mirror::{Kind, Told};
+use crate::mirror::{Kind, LinkTarget};
 use landbridge_drsr::drs::attribute::{Attribute as Name, Value};
 use landbridge_drsr::drs::change::{AttributeChange, Link, Linked, Stamp};
 use landbridge_wire::bounded::{Blob, List, Text};
@@ -17,12 +17,12 @@ pub struct Odd {
     why: &'static str,
 }
 
-/// The stamp as the wire has it.
+/// A stamp as a type of the wire.
 pub fn stamp(stamp: Stamp) -> upload::Stamp {
     upload::Stamp { version: stamp.version, time: stamp.time, invocation_id: stamp.invocation_id }
 }
 
-/// What an object is, as the wire has it. Only the first four are ever carried.
+/// An object's kind as a type of the wire. Computers and others are never carried.
 pub fn kind(kind: Kind) -> upload::Kind {
     match kind {
         Kind::Group => upload::Kind::Group,
@@ -32,13 +32,13 @@ pub fn kind(kind: Kind) -> upload::Kind {
     }
 }
 
-/// A link as the wire has it.
+/// A link of the directory as a type of the wire.
 pub fn link(link: &Link) -> upload::Link {
-    told(link.from.guid, (link.what, link.to.guid, link.stamp), link.present)
+    wire_link(link.from.guid, (link.what, link.to.guid, link.stamp), link.present)
 }
 
-/// A link of the mirror's, as the wire has it.
-pub fn told(from: Uuid, (what, to, at): Told, present: bool) -> upload::Link {
+/// A link of the mirror as a type of the wire.
+pub fn wire_link(from: Uuid, (what, to, at): LinkTarget, present: bool) -> upload::Link {
     let what = match what {
         Linked::Member => upload::LinkKind::Member,
         Linked::Manager => upload::LinkKind::Manager,
@@ -47,7 +47,7 @@ pub fn told(from: Uuid, (what, to, at): Told, present: bool) -> upload::Link {
     upload::Link { what, from, to, present, created: at.created, stamp: stamp(at.written) }
 }
 
-/// The attributes that a record of such an object carries; the others are left out. `alternate`: the one that is a
+/// The attributes that a record of this kind of object carries; others are left out. `alternate`: the attribute that is a
 /// further sign-in name.
 pub fn attributes(
     changes: Vec<AttributeChange>,
@@ -99,7 +99,7 @@ fn value(change: AttributeChange, kind: Kind) -> Result<Option<Is>, Odd> {
         Name::Title if person || contact => Is::Title(cut(name, value)?),
         Name::TelephoneNumber if person || contact => Is::TelephoneNumber(cut(name, value)?),
         Name::Mobile if person || contact => Is::Mobile(cut(name, value)?),
-        // Not of persons: what stands there is often not meant for everybody.
+        // Of groups only: a person's description is often confidential.
         Name::Description if group => Is::Description(first(name, value)?),
         Name::GroupType if group => Is::GroupType(integer(name, value)?),
         Name::Name if contact || policy => Is::Name(cut(name, value)?),
@@ -112,7 +112,7 @@ fn value(change: AttributeChange, kind: Kind) -> Result<Option<Is>, Odd> {
     }))
 }
 
-/// Only for people to read: cut, where a name to sign in with must be whole.
+/// A text that people read: cut to the limit. A name to sign in with is never cut.
 fn cut<const MAX: usize>(attribute: &'static str, value: Option<Value>) -> Result<Option<Text<MAX>>, Odd> {
     match value {
         None => Ok(None),
@@ -129,7 +129,7 @@ fn first<const MAX: usize>(attribute: &'static str, value: Option<Value>) -> Res
     }
 }
 
-/// Those that can be an address; `findings` reports the others.
+/// The values that can be addresses. `command::findings` reports the others.
 fn addresses<const MAX: usize, const MOST: usize>(
     attribute: &'static str,
     value: Option<Value>,
@@ -144,14 +144,14 @@ fn addresses<const MAX: usize, const MOST: usize>(
     List::new(sound).map_err(|_| Odd { attribute, why: "too long" })
 }
 
-/// What the domain head says of passwords and locks; none if none of it changed.
+/// The password and lockout policy in a change of the domain's head; none if none of it changed.
 #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is the domain's policy")]
 pub fn policy(changes: &[AttributeChange]) -> Result<Option<upload::DomainPolicy>, Odd> {
     let mut policy = upload::DomainPolicy::default();
     for change in changes {
         let at = stamp(change.stamp);
         let value = change.value.clone();
-        // A removed value is never: 0 in all four.
+        // A removed value means never, which is 0 in all four.
         match change.attribute {
             Name::MaxPwdAge => policy.max_pwd_age = Some((at, large("maxPwdAge", value)?.unwrap_or(0))),
             Name::LockoutDuration => {

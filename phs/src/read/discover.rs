@@ -1,12 +1,12 @@
-//! Which DCs there are: those that the configuration names, or those that DNS knows.
-//! Asked again whenever somebody connects; a connection that is kept asks nobody.
-//! Neighbours: `landbridge_agent::discover` has the question; `directory`, `watch` and `check` go through the list.
+//! The domain controllers: those that the configuration names, or those that DNS names.
+//! DNS is queried for each new connection; a kept connection needs no query.
+//! Neighbours: `landbridge_agent::discover` queries DNS; `session`, `watch` and `check` use the list.
 
 use crate::config::DirectoryConfig;
 use crate::read::pull::{Controller, PullError};
 use landbridge_agent::discover::{self, DiscoverError};
 
-/// The DCs in the order in which they are to be tried; never none. Blocking, and not for a thread of a runtime.
+/// The DCs in the order in which they are tried; at least one. Blocking: not for a thread of an async runtime.
 pub fn controllers(config: &DirectoryConfig) -> Result<Vec<Controller>, PullError> {
     if !config.controllers.is_empty() {
         return Ok(config.controllers.clone());

@@ -1,24 +1,24 @@
 //! DCs that were turned back to an earlier state of their database (USN rollback): remembered by name and invocation id,
-//! so that a restart does not believe them again. One that was restored as it should be has a new invocation id, and is
-//! believed from then on.
-//! Neighbours: `cycle::job` writes and lifts; [`super::session`] passes them over.
+//! so that a restart does not trust them again. A DC that was restored correctly has a new invocation id, and is
+//! trusted from then on.
+//! Neighbours: `cycle::job` adds and lifts; [`super::session`] skips them.
 
 use crate::mirror::{Mirror, StateError};
 use uuid::Uuid;
 
-/// The name of the fact.
+/// The name of the fact in the mirror.
 const FACT: &str = "distrusted";
 
-/// A DC that is not believed.
+/// A DC that is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Distrusted {
-    /// The database that it had.
+    /// The invocation id of the database that was turned back.
     pub invocation_id: Uuid,
     /// The DC's full DNS name.
     pub controller: String,
 }
 
-/// All of them.
+/// All distrusted DCs.
 pub fn all(mirror: &Mirror) -> Result<Vec<Distrusted>, StateError> {
     let fact = mirror.fact(FACT)?.unwrap_or_default();
     let line = |line: &str| {
@@ -28,7 +28,7 @@ pub fn all(mirror: &Mirror) -> Result<Vec<Distrusted>, StateError> {
     Ok(fact.lines().filter_map(line).collect())
 }
 
-/// Adds one, and begins anew: what came from it may be what it should not have been.
+/// Adds a DC, and deletes the cursor: what this DC sent may be wrong, so the next cycle compares all.
 pub fn add(mirror: &Mirror, one: Distrusted) -> Result<(), StateError> {
     let mut known = all(mirror)?;
     known.retain(|other| *other != one);
@@ -37,7 +37,7 @@ pub fn add(mirror: &Mirror, one: Distrusted) -> Result<(), StateError> {
     mirror.forget_position()
 }
 
-/// The DC has this database now: one that it had before is no matter any more.
+/// The DC has this database now: distrust of an earlier database of it is lifted.
 pub fn lift(mirror: &Mirror, controller: &str, invocation_id: Uuid) -> Result<(), StateError> {
     let mut known = all(mirror)?;
     let before = known.len();

@@ -1,12 +1,12 @@
-//! Reads changes from a DC: the sockets under `drsr`'s machine. Blocking, meant for a thread of its own.
-//! Knows nothing of what the changes mean. Every wait ends: connecting and each read or write have a limit.
+//! Reads changes from a DC: the sockets under `drsr`'s machine. Blocking, so it runs on a thread of its own. Every wait
+//! has a limit: connecting, each read and write, and an order as a whole. What the changes mean is not known here.
 //! Before it: the DC. After it: `mirror` and `qualify`.
 
 use landbridge_agent::discover::DiscoverError;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::Page;
 use landbridge_drsr::drs::cursor::Cursor;
-use landbridge_drsr::replica::{Answer, Ask, MAX_KDC_REPLY, Order, Replica, Start, Target};
+use landbridge_drsr::replica::{Answer, MAX_KDC_REPLY, Order, Replica, Start, Step, Target};
 use landbridge_drsr::rpc::epm;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -15,33 +15,35 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub use landbridge_drsr::replica::{Attributes as Reading, ObjectId};
 pub use landbridge_drsr::rpc::keytab::{Keytab, KeytabError};
 pub use landbridge_drsr::rpc::security::{Authentication, Credential};
-pub use landbridge_drsr::{Error, Who};
+pub use landbridge_drsr::{Error, Responsible};
 
-/// How long to wait for what.
+/// Limits on waiting for a DC.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// For a connection.
+    /// Limit on connecting.
     connect: Duration,
-    /// For the next bytes.
+    /// Limit on one read or write.
     silence: Duration,
-    /// For all that one order takes, however steadily the bytes trickle.
+    /// Limit on one order as a whole, however steadily bytes arrive.
     whole: Duration,
 }
 
-/// Until the session is bound nothing takes a DC long, and another one may be waiting to be asked.
+/// Limits until the session is bound. Each step takes a sound DC milliseconds, and another DC can be tried next.
 const OPENING: Limits = Limits {
     connect: Duration::from_secs(4),
     silence: Duration::from_secs(4),
     whole: Duration::from_secs(20),
 };
-/// For the first page of a large domain Samba works for tens of seconds before it says anything.
+/// Limits once the session is bound. For the first page of a large domain Samba works for tens of seconds before it
+/// sends a byte.
 const BOUND: Limits = Limits {
     connect: Duration::from_secs(5),
     silence: Duration::from_secs(120),
     whole: Duration::from_secs(900),
 };
-/// What changed since a cursor is at hand, but a busy DC may search for it; one that hangs over it is given up for another.
+/// Limits for changes since a cursor. A busy DC may search for some seconds; one that hangs is replaced by another.
 const CHANGES: Limits = Limits { silence: Duration::from_secs(30), ..BOUND };
+/// Kerberos over TCP.
 const KDC_PORT: u16 = 88;
 
 /// A domain, one of its DCs, and the account to read it with.
@@ -53,15 +55,15 @@ pub struct Directory {
     pub controller: Controller,
     /// sAMAccountName of the delegated account.
     pub account: String,
-    /// What it proves itself with.
+    /// The account's key or password.
     pub credential: Credential,
-    /// How it proves itself.
+    /// Kerberos or NTLM.
     pub authentication: Authentication,
     /// The most objects in one page, 1 to 1000.
     pub page_objects: u32,
-    /// What is asked for besides what always is: attributes that the scope goes by.
+    /// Attributes requested in addition to the usual ones: those that the scope uses.
     pub further: Vec<Attribute>,
-    /// Whether containers come before what is in them.
+    /// Whether the DC sends containers before the objects in them.
     pub ancestors: bool,
 }
 
@@ -70,16 +72,16 @@ pub struct Directory {
 pub struct Controller {
     /// Its full DNS name.
     pub name: String,
-    /// Where it is, when its name is not to be resolved.
+    /// Its address, if the name is not to be resolved.
     pub address: Option<IpAddr>,
 }
 
-/// From where a page starts.
+/// Where a page starts.
 #[derive(Debug, Clone, Copy)]
 pub enum From<'a> {
-    /// Everything.
+    /// At the beginning: everything.
     Beginning,
-    /// What changed since.
+    /// After this cursor: what changed since.
     Cursor(&'a Cursor),
     /// The page after the last one of this connection.
     NextPage,
@@ -88,15 +90,15 @@ pub enum From<'a> {
 /// What goes wrong while reading a DC.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PullError {
-    /// The DC or its KDC said no, or broke the protocol.
+    /// The DC or its KDC refused, or broke the protocol.
     #[error("{controller}: {error}")]
     Directory {
         /// The DC.
         controller: String,
-        /// What it said.
+        /// The refusal.
         error: Error,
     },
-    /// Kerberos bears five minutes.
+    /// The clocks differ by more than the five minutes that Kerberos accepts.
     #[error("the clock of {controller} is {} s {} this machine's: synchronise both", seconds.unsigned_abs(),
         if *seconds < 0 { "behind" } else { "ahead of" })]
     ClockSkew {
@@ -105,9 +107,9 @@ pub enum PullError {
         /// The DC's time minus ours, seconds.
         seconds: i64,
     },
-    /// It was turned back to an earlier state of its database, as an earlier read saw.
+    /// An earlier read found that the DC's database was turned back to an earlier state.
     #[error(
-        "{controller} was turned back to an earlier state (USN rollback) and is not believed: restore it by AD's \
+        "{controller} was turned back to an earlier state (USN rollback) and is not trusted: restore it by AD's \
         own means, which gives it a new invocation id, or take it out of service"
     )]
     Distrusted {
@@ -120,30 +122,30 @@ pub enum PullError {
         /// The DC.
         controller: String,
     },
-    /// None is named, and DNS does not tell any.
-    #[error("{0}: name the domain controllers in [[directory.controllers]], or mend this machine's DNS")]
+    /// The configuration names no DC, and DNS names none either.
+    #[error("{0}: name the domain controllers in [[directory.controllers]], or repair this machine's DNS")]
     Undiscovered(#[from] DiscoverError),
-    /// Nothing listens there, or the way is cut.
+    /// The connection is refused, or there is no route.
     #[error("{controller} cannot be reached at port {port}: {why}")]
     Unreachable {
         /// The DC.
         controller: String,
         /// The port.
         port: u16,
-        /// What the system says.
+        /// The system's error.
         why: String,
     },
-    /// It stopped answering, or takes too long over it.
+    /// The DC stopped answering, or an order took too long.
     #[error("{controller} does not answer at port {port}: given up after {seconds} s")]
     Silent {
         /// The DC.
         controller: String,
         /// The port.
         port: u16,
-        /// How long the whole order took so far.
+        /// Seconds since the order began.
         seconds: u64,
     },
-    /// It closed the connection in the middle of an exchange.
+    /// The DC closed the connection in the middle of an exchange.
     #[error("{controller} closed the connection at port {port}")]
     Closed {
         /// The DC.
@@ -161,20 +163,20 @@ pub enum PullError {
 
 impl PullError {
     /// Who must act.
-    pub fn who(&self) -> Who {
+    pub fn who(&self) -> Responsible {
         match self {
             Self::Directory { error, .. } => error.who(),
-            Self::ClockSkew { .. } | Self::UnknownController { .. } => Who::Operator,
-            Self::Distrusted { .. } => Who::DirectoryOperator,
-            Self::Undiscovered(why) if !why.passes_by_itself() => Who::Operator,
+            Self::ClockSkew { .. } | Self::UnknownController { .. } => Responsible::Operator,
+            Self::Distrusted { .. } => Responsible::DirectoryOperator,
+            Self::Undiscovered(why) if !why.passes_by_itself() => Responsible::Operator,
             Self::Undiscovered(_) | Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => {
-                Who::Nobody
+                Responsible::Nobody
             }
-            Self::Over { .. } => Who::Us,
+            Self::Over { .. } => Responsible::Developers,
         }
     }
 
-    /// The DC could not be reached, as opposed to: it was, and said no.
+    /// Whether the DC could not be reached, as opposed to having refused.
     pub fn is_unreachable(&self) -> bool {
         match self {
             Self::UnknownController { .. }
@@ -193,12 +195,12 @@ impl PullError {
 pub struct Connection {
     replica: Replica,
     sockets: Sockets,
-    /// So many PDUs went out for the present order.
+    /// PDUs sent for the present order.
     sent: u32,
 }
 
 impl Connection {
-    /// Finds the DC's port, authenticates and binds. The machine is ready for orders afterwards.
+    /// Finds the DC's port, authenticates and binds.
     #[tracing::instrument(level = "debug", skip_all, fields(controller = directory.controller.name))]
     pub fn open(directory: &Directory) -> Result<Self, PullError> {
         let sockets = Sockets::new(directory.controller.clone(), OPENING);
@@ -214,12 +216,12 @@ impl Connection {
         let replica = Replica::new(target, &directory.credential).map_err(|error| sockets.refused(error))?;
         let mut connection = Self { replica, sockets, sent: 0 };
         match connection.run()? {
-            Stop::Ready => {
+            Pause::Ready => {
                 connection.done("bind");
                 connection.sockets.limits = BOUND;
                 Ok(connection)
             }
-            Stop::Page(_) | Stop::Refused(_) | Stop::Finished => Err(connection.over()),
+            Pause::Page(_) | Pause::Refused(_) | Pause::Finished => Err(connection.over()),
         }
     }
 
@@ -263,42 +265,42 @@ impl Connection {
         };
         self.replica.answer(Answer::Order(order));
         let outcome = match self.run()? {
-            Stop::Page(page) => Ok(*page),
-            Stop::Refused(error) => Err(self.sockets.refused(error)),
-            Stop::Ready | Stop::Finished => return Err(self.over()),
+            Pause::Page(page) => Ok(*page),
+            Pause::Refused(error) => Err(self.sockets.refused(error)),
+            Pause::Ready | Pause::Finished => return Err(self.over()),
         };
         self.done(what);
         self.replica.answer(Answer::Done);
         match self.run()? {
-            Stop::Ready => outcome,
-            Stop::Page(_) | Stop::Refused(_) | Stop::Finished => Err(self.over()),
+            Pause::Ready => outcome,
+            Pause::Page(_) | Pause::Refused(_) | Pause::Finished => Err(self.over()),
         }
     }
 
-    /// Does what the machine asks, until it asks for something that is not IO.
-    fn run(&mut self) -> Result<Stop, PullError> {
+    /// Performs the machine's steps until one is not IO.
+    fn run(&mut self) -> Result<Pause, PullError> {
         self.sockets.begin();
         self.sent = 0;
         loop {
-            let ask = self.replica.ask().map_err(|error| self.sockets.refused(error))?;
-            let answer = match ask {
-                Ask::Connect { port } => self.sockets.connect(port).map(|()| Answer::Done)?,
-                Ask::Send(bytes) => {
+            let step = self.replica.next_step().map_err(|error| self.sockets.refused(error))?;
+            let answer = match step {
+                Step::Connect { port } => self.sockets.connect(port).map(|()| Answer::Done)?,
+                Step::Send(bytes) => {
                     self.sent += 1;
                     self.sockets.send(&bytes).map(|()| Answer::Done)?
                 }
-                Ask::Receive(count) => self.sockets.receive(count).map(Answer::Bytes)?,
-                Ask::Kdc(request) => self.sockets.kdc(&request).map(Answer::Bytes)?,
-                Ask::Ready => return Ok(Stop::Ready),
-                Ask::Page(page) => return Ok(Stop::Page(page)),
-                Ask::Refused(error) => return Ok(Stop::Refused(error)),
-                Ask::Finished => return Ok(Stop::Finished),
+                Step::Receive(count) => self.sockets.receive(count).map(Answer::Bytes)?,
+                Step::Kdc(request) => self.sockets.kdc(&request).map(Answer::Bytes)?,
+                Step::Ready => return Ok(Pause::Ready),
+                Step::Page(page) => return Ok(Pause::Page(page)),
+                Step::Refused(error) => return Ok(Pause::Refused(error)),
+                Step::Finished => return Ok(Pause::Finished),
             };
             self.replica.answer(answer);
         }
     }
 
-    /// For whoever wonders what a domain controller is asked, and how long it takes.
+    /// Logs what a DC was asked, and how long it took.
     fn done(&self, what: &str) {
         let (controller, milliseconds) =
             (&self.sockets.controller.name, self.sockets.began.elapsed().as_millis());
@@ -310,14 +312,15 @@ impl Connection {
     }
 }
 
-enum Stop {
+/// Where the machine stops: at a step that is not IO.
+enum Pause {
     Ready,
     Page(Box<Page>),
     Refused(Error),
     Finished,
 }
 
-/// Whether anything is there: connects to the endpoint mapper, and says at which address.
+/// Connects to the endpoint mapper; returns the address that answered.
 pub fn reach(controller: &Controller) -> Result<IpAddr, PullError> {
     let sockets = Sockets::new(controller.clone(), OPENING);
     let stream = sockets.dial(epm::PORT)?;
@@ -337,7 +340,7 @@ impl Sockets {
         Self { controller, limits, began: Instant::now(), stream: None }
     }
 
-    /// From now on the time of one order runs.
+    /// Starts the clock of one order.
     fn begin(&mut self) {
         self.began = Instant::now();
     }
@@ -398,7 +401,7 @@ impl Sockets {
         Ok(bytes)
     }
 
-    /// How long the next read or write may take.
+    /// Limit on the next read or write: what is left of the order, at most one silence.
     fn limit(&self, port: u16) -> Result<Duration, PullError> {
         let left = self.limits.whole.saturating_sub(self.began.elapsed());
         if left.is_zero() {
@@ -449,7 +452,7 @@ impl Sockets {
         }
     }
 
-    /// The machine has no clock: how far the DC's is off is worked out here.
+    /// Names the DC in an error. The machine has no clock, so the difference of the clocks is computed here.
     fn refused(&self, error: Error) -> PullError {
         let controller = self.controller.name.clone();
         let Error::ClockSkew { controller_time } = error else {

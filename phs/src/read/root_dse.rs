@@ -1,24 +1,25 @@
-//! What phs asks by LDAP: attributes of the rootDSE (MS-ADTS 3.1.1.3.2). The daemon asks which update sequence number a DC
-//! has reached, `check` asks for its clock and its kind. Asked unbound and in the clear, and believed no further than that:
-//! whoever forges an answer makes phs pull, or wait for its timer, or makes `check` say something wrong.
+//! The LDAP request for attributes of the rootDSE (MS-ADTS 3.1.1.3.2), and its response. The daemon reads which update
+//! sequence number a DC has reached; `check` reads the DC's clock and kind. The request is unbound and not encrypted, so a
+//! response may be forged. A forged one can make phs pull, or wait for its timer, or make `check` report something wrong,
+//! and no more.
 //!
-//! Pure and bounded: bytes in, texts out. By hand because every LDAP library at hand takes a message of any length,
-//! and here anybody on the way may write it. Neighbour: [`super::watch`] has the socket.
+//! Pure and bounded: bytes in, texts out. Written by hand because the LDAP libraries accept a message of any length, and
+//! anybody on the network path may write one. Neighbour: [`super::watch`] has the socket.
 
 use std::collections::BTreeMap;
 
-/// The most bytes of one message; an answer has some hundreds.
+/// Limit on the bytes of one message. A real response has some hundreds.
 pub const MAX_MESSAGE: usize = 4096;
 
-/// What a DC said is no answer to the question.
+/// The response does not answer the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no answer to a question about the rootDSE: {0}")]
 pub struct NoAnswer(&'static str);
 
-/// What was answered: names in lower case, and values as text. An attribute that the DC does not have is missing.
+/// Attributes of the rootDSE: names in lower case, values as text. An attribute that the DC does not have is missing.
 pub type Attributes = BTreeMap<String, Vec<String>>;
 
-/// The attribute that moves with every change.
+/// The attribute whose value grows with every change.
 pub const HIGHEST_USN: &str = "highestCommittedUSN";
 
 const SEQUENCE: u8 = 0x30;
@@ -29,7 +30,7 @@ const SEARCH_REQUEST: u8 = 0x63;
 const SEARCH_RESULT_ENTRY: u8 = 0x64;
 const SEARCH_RESULT_DONE: u8 = 0x65;
 
-/// A search (RFC 4511, section 4.5.1) of the rootDSE for these attributes. `id`: 1 to 127.
+/// The search request (RFC 4511, section 4.5.1) for these attributes of the rootDSE. `id`: 1 to 127.
 pub fn question(id: u8, wanted: &[&str]) -> Vec<u8> {
     let names: Vec<u8> = wanted.iter().flat_map(|name| written(STRING, name.as_bytes())).collect();
     // Base object "", scope base, never dereference, no limits, values too.
@@ -53,14 +54,14 @@ fn written(tag: u8, content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The update sequence number among the answers.
+/// The update sequence number among the attributes.
 pub fn highest_usn(root: &Attributes) -> Result<i64, NoAnswer> {
     let value = root.get("highestcommittedusn").and_then(|values| values.first());
     let value = value.ok_or(NoAnswer("the attribute is not there"))?;
     value.parse().map_err(|_| NoAnswer("the value is no number"))
 }
 
-/// The answer to one question, as it comes.
+/// The response to one request, collected as its bytes arrive.
 #[derive(Debug)]
 pub struct Answer {
     id: u8,
@@ -69,13 +70,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Nothing came yet.
+    /// An empty response to the request with this id.
     pub fn to(id: u8) -> Self {
         Self { id, bytes: Vec::new(), root: None }
     }
 
-    /// Takes what came; the attributes, once all of it has.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<Option<Attributes>, NoAnswer> {
+    /// Adds received bytes. Returns the attributes once the response is complete.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<Option<Attributes>, NoAnswer> {
         self.bytes.extend_from_slice(bytes);
         loop {
             if self.bytes.first().is_some_and(|tag| *tag != SEQUENCE) {
@@ -108,7 +109,7 @@ impl Answer {
     }
 }
 
-/// All attributes of an entry. Each element of a list is at least two bytes, so there are no more than fit a message.
+/// All attributes of an entry. Each element takes at least two bytes, so a message limits their number.
 fn attributes(entry: &[u8]) -> Result<Attributes, NoAnswer> {
     let name = within(entry, STRING)?;
     let mut rest = within(name.after, SEQUENCE)?.content;
@@ -200,7 +201,7 @@ mod tests {
     }
 
     fn usn(answer: &mut Answer, bytes: &[u8]) -> Option<i64> {
-        answer.take(bytes).unwrap().map(|root| highest_usn(&root).unwrap())
+        answer.add(bytes).unwrap().map(|root| highest_usn(&root).unwrap())
     }
 
     #[test]
@@ -220,17 +221,17 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_refused_and_never_kept_without_bound() {
-        assert!(Answer::to(6).take(&answer(5)).is_err(), "about another question");
+        assert!(Answer::to(6).add(&answer(5)).is_err(), "about another question");
         let done_alone = &answer(5)[0x2d..];
-        assert!(Answer::to(5).take(done_alone).is_err(), "without the attribute");
-        assert!(Answer::to(5).take(b"HTTP/1.1 400 Bad Request\r\n").is_err());
-        assert!(Answer::to(5).take(&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]).is_err());
-        assert!(Answer::to(5).take(&[0x30, 0x80]).is_err(), "no indefinite lengths");
+        assert!(Answer::to(5).add(done_alone).is_err(), "without the attribute");
+        assert!(Answer::to(5).add(b"HTTP/1.1 400 Bad Request\r\n").is_err());
+        assert!(Answer::to(5).add(&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]).is_err());
+        assert!(Answer::to(5).add(&[0x30, 0x80]).is_err(), "no indefinite lengths");
         let mut endless = Answer::to(5);
         let zeros = [0x30, 0x82, 0x0f, 0xff].iter().copied().chain(std::iter::repeat_n(0, 10_000));
         let mut refused = false;
         for byte in zeros {
-            refused |= endless.take(&[byte]).is_err();
+            refused |= endless.add(&[byte]).is_err();
             assert!(endless.bytes.len() <= MAX_MESSAGE + 8);
             if refused {
                 break;
@@ -243,13 +244,13 @@ mod tests {
     fn every_cut_and_every_changed_byte_ends_without_a_panic() {
         let bytes = answer(5);
         for cut in 0..bytes.len() {
-            assert_eq!(Answer::to(5).take(&bytes[..cut]), Ok(None), "{cut}");
+            assert_eq!(Answer::to(5).add(&bytes[..cut]), Ok(None), "{cut}");
         }
         for at in 0..bytes.len() {
             for value in 0..=255 {
                 let mut changed = bytes.clone();
                 changed[at] = value;
-                let _ = Answer::to(5).take(&changed);
+                let _ = Answer::to(5).add(&changed);
             }
         }
     }

@@ -1,9 +1,9 @@
-//! Which DC is read, single objects from it, and the thread that pulls pages.
+//! A session: which DC is read, single objects of it, and the thread that pulls pages.
 //!
-//! The DC is chosen when a session is opened, so that pages and single objects tell the same story. Single objects go
-//! over a connection of their own: on the one that pages they would make the DC start anew. Both connections are kept
-//! from cycle to cycle.
-//! Neighbours: `pull` has the sockets; `qualify` and `privileged` ask for single objects.
+//! The DC is chosen when a session is opened, so that pages and single objects come from the same database. Single
+//! objects use a connection of their own: on the connection of the pages they would make the DC start from the beginning.
+//! Both connections are kept from cycle to cycle.
+//! Neighbours: `pull` has the sockets; `qualify` reads single objects.
 
 use crate::config::DirectoryConfig;
 use crate::error::PhsError;
@@ -12,8 +12,9 @@ use crate::read::distrust::Distrusted;
 use crate::read::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
 use crate::scope::Scope;
 use landbridge_drsr::Error;
-use landbridge_drsr::drs::change::{Page, Progress, Sid};
+use landbridge_drsr::drs::change::{Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
+use landbridge_drsr::drs::sid::Sid;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,7 +27,8 @@ pub trait Singles {
     fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError>;
 }
 
-/// A session is kept no longer: then the DCs are tried in their order again.
+/// Age limit of a session. After an hour the DCs are tried in their order again, so that a preferred DC that was away
+/// is used again.
 const KEPT: Duration = Duration::from_secs(3600);
 
 /// A DC, and the connections to it.
@@ -35,7 +37,7 @@ pub struct Session {
     invocation_id: Uuid,
     opened: Instant,
     alone: Option<Connection>,
-    /// Not there while a thread pulls.
+    /// None while a thread pulls pages.
     paging: Arc<Mutex<Option<Connection>>>,
 }
 
@@ -46,9 +48,9 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Connects to the first DC of the list that serves: that takes the account, replicates, and holds the domain with
-    /// this SID. `scope`: it is asked for what that goes by. `distrusted`: whoever is passed over; `last`: one that is tried
-    /// after all others.
+    /// Connects to the first DC of the list that serves: it accepts the account, replicates, and holds the domain with
+    /// this SID. `scope` names further attributes to request; DCs in `distrusted` are skipped; the DC named `last` is
+    /// tried after all others.
     pub fn open(
         config: &DirectoryConfig,
         scope: &Scope,
@@ -90,22 +92,22 @@ impl Session {
         Err(failed.map_or(PhsError::Defect("no domain controller is known"), PhsError::from))
     }
 
-    /// Its database.
+    /// The invocation id of the DC's database.
     pub fn invocation_id(&self) -> Uuid {
         self.invocation_id
     }
 
-    /// The DC that serves.
+    /// The DC that is read.
     pub fn controller(&self) -> &Controller {
         &self.directory.controller
     }
 
-    /// Whether another cycle may go over these connections: they are young, and the DC's machine answers.
+    /// Whether another cycle may use these connections: they are young enough, and the DC's machine answers.
     pub fn is_good(&self) -> bool {
         self.opened.elapsed() < KEPT && reach(self.controller()).is_ok()
     }
 
-    fn ask(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, PhsError> {
+    fn read(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, PhsError> {
         let mut connection = match self.alone.take() {
             Some(kept) => kept,
             None => Connection::open(&self.directory)?,
@@ -118,8 +120,8 @@ impl Session {
         Ok(page?)
     }
 
-    /// Pulls pages on a thread of its own: one is read while another waits and a third is worked on, and more never live at
-    /// once. The thread ends with the last page, an error, or when nobody listens.
+    /// Pulls pages on a thread of its own. At most three are in memory: one being read, one waiting, one in use. The thread
+    /// ends with the last page, with an error, or when the receiver is dropped.
     pub fn pages(&self) -> Pages {
         Pages { directory: self.directory.clone(), paging: self.paging.clone() }
     }
@@ -128,9 +130,9 @@ impl Session {
 impl Singles for Session {
     fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError> {
         let kept = self.alone.is_some();
-        let answer = match self.ask(&which, secrets) {
+        let answer = match self.read(&which, secrets) {
             // A kept connection may have been closed by the DC meanwhile.
-            Err(PhsError::Pull(error)) if kept && was_closed(&error) => self.ask(&which, secrets),
+            Err(PhsError::Pull(error)) if kept && was_closed(&error) => self.read(&which, secrets),
             other => other,
         };
         match answer {
@@ -155,7 +157,7 @@ impl std::fmt::Debug for Pages {
 }
 
 impl Pages {
-    /// Whatever comes from there until the last page.
+    /// Pages from `start` to the last one.
     pub fn from(
         &self,
         start: Option<Cursor>,
@@ -172,7 +174,7 @@ impl Pages {
                     *held(&paging) = connection.take();
                 }
                 if sender.send(page).is_err() {
-                    return debug!("nobody listens any more");
+                    return debug!("the receiver of pages is gone");
                 }
                 let Some(connection) = connection.as_mut().filter(|_| more) else { return };
                 page = connection.page(From::NextPage, what);
@@ -186,7 +188,7 @@ impl Pages {
     }
 }
 
-/// The first page, over the kept connection if that is still good.
+/// The first page, over the kept connection if it still works.
 fn first(
     directory: &Directory,
     kept: Option<Connection>,
@@ -219,7 +221,7 @@ fn is_unknown_object(error: &PullError) -> bool {
     matches!(error, PullError::Directory { error: Error::UnknownObject { .. }, .. })
 }
 
-/// Which database a DC has, whoever it is.
+/// The invocation id of a DC's database.
 pub fn invocation_id(
     config: &DirectoryConfig,
     controller: &Controller,
@@ -228,14 +230,15 @@ pub fn invocation_id(
     Ok(open(&config.open(controller, None)?, domain)?.1)
 }
 
-/// Whether it replicates at all is said with the first read, not with the bind.
+/// Opens a connection and reads the domain's head: a DC refuses replication with the first read, not with the bind.
 fn open(directory: &Directory, domain: &Sid) -> Result<(Connection, Uuid), PullError> {
     let mut connection = Connection::open(directory)?;
     let head = connection.object(ObjectId::Sid(domain.clone()), false)?;
     Ok((connection, head.source.invocation_id))
 }
 
-/// Whether it makes sense to try another DC: the error is this one's, and not the account's, for which each try counts.
+/// Whether to try another DC: the error is about this DC. An error about the account is not, since each attempt may
+/// count as a bad password.
 pub fn another_may_serve(error: &PullError) -> bool {
     match error {
         PullError::ClockSkew { .. } | PullError::Distrusted { .. } => true,

@@ -1,6 +1,7 @@
-//! Looks twice a second, on a kept connection, whether a DC has committed anything, and wakes the daemon if it has. It is
-//! only in a hurry for it: what changed is said by replication alone, and without LDAP the daemon has its timer.
-//! Neighbours: [`super::root_dse`] has the question and the answer; `daemon` is woken.
+//! Checks twice a second, on a kept connection, whether a DC has committed a change, and wakes the daemon if it has.
+//! This only makes the next cycle begin earlier: what changed is read by replication, and without LDAP the daemon has its
+//! timer.
+//! Neighbours: [`super::root_dse`] has the request and the response; `daemon` is woken.
 
 use crate::config::DirectoryConfig;
 use crate::read::discover::controllers;
@@ -12,31 +13,33 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
+/// LDAP without TLS: the answer is only a hint, so a forged one does no harm.
 const PORT: u16 = 389;
-/// Between two questions.
+/// Interval between two checks: a change takes effect within about a second.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// A connection, and an answer, are there within this.
+/// Limit on connecting, and on one answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two rounds over the DCs when none answers: at first, and at most.
+/// Wait between two rounds over the DCs when none answers; doubled each time,
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What was seen.
+/// What the watch found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
-    /// Something was committed, or may have been while nobody looked.
+    /// The DC committed a change, or may have done so before the watch began.
     Moved,
-    /// This DC is looked at.
+    /// This DC is watched.
     Watching(String),
-    /// This one was, and does not answer any more.
+    /// This DC was watched, and stopped answering.
     Lost(String),
-    /// No DC answers; why the last one did not.
+    /// No DC answers; the error of the last one.
     Blind(String),
 }
 
-/// Watches a DC until `stop`: the one that is read, if it is known and answers, or the first that does. Blocking, for a
+/// Watches a DC until `stop`: `read`, the one that is read, if it answers, or else the first that does. Blocking, for a
 /// thread of its own.
-pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut tell: impl FnMut(Seen)) {
+pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut report: impl FnMut(Seen)) {
     let mut pause = FIRST_PAUSE;
     let mut lost: Option<String> = None;
     'rounds: while !stop.is_raised() {
@@ -51,19 +54,19 @@ pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut t
             (name == lost.as_deref(), name != read)
         });
         for controller in &known {
-            match Line::open(controller).and_then(|mut line| line.usn().map(|_| line)) {
-                Ok(mut line) => {
+            match WatchConnection::open(controller).and_then(|mut open| open.usn().map(|_| open)) {
+                Ok(mut connection) => {
                     info!(controller = controller.name, "watching for changes");
-                    tell(Seen::Watching(controller.name.clone()));
+                    report(Seen::Watching(controller.name.clone()));
                     pause = FIRST_PAUSE;
-                    let why = line.look(stop, &mut tell);
+                    let why = connection.look(stop, &mut report);
                     if !stop.is_raised() {
                         warn!(
                             controller = controller.name,
                             why, "this domain controller tells of nothing any more"
                         );
                         lost = Some(controller.name.clone());
-                        tell(Seen::Lost(controller.name.clone()));
+                        report(Seen::Lost(controller.name.clone()));
                         rest(INTERVAL, stop);
                     }
                     continue 'rounds;
@@ -72,24 +75,24 @@ pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut t
             }
         }
         warn!(why = last, "no domain controller tells of changes: the timer does");
-        tell(Seen::Blind(last));
+        report(Seen::Blind(last));
         rest(pause, stop);
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-/// Asks once for these attributes of the rootDSE, for the preflight.
+/// Reads these attributes of the rootDSE once, for the preflight.
 pub fn root_dse(controller: &Controller, wanted: &[&str]) -> io::Result<Attributes> {
-    Line::open(controller)?.ask(wanted)
+    WatchConnection::open(controller)?.read(wanted)
 }
 
 /// A kept connection.
-struct Line {
+struct WatchConnection {
     stream: TcpStream,
     id: u8,
 }
 
-impl Line {
+impl WatchConnection {
     fn open(controller: &Controller) -> io::Result<Self> {
         let addresses: Vec<SocketAddr> = match controller.address {
             Some(address) => vec![(address, PORT).into()],
@@ -110,8 +113,8 @@ impl Line {
         Err(failed)
     }
 
-    /// Looks until it cannot any more; says why. Only a number that differs is worth a pull.
-    fn look(&mut self, stop: &Stop, tell: &mut impl FnMut(Seen)) -> String {
+    /// Checks until the DC stops answering or `stop` is raised; returns why. Only a number that differs wakes the daemon.
+    fn look(&mut self, stop: &Stop, report: &mut impl FnMut(Seen)) -> String {
         let mut known = None;
         while !stop.is_raised() {
             match self.usn() {
@@ -119,7 +122,7 @@ impl Line {
                     if known != Some(usn) {
                         debug!(usn, "the domain controller has moved");
                         known = Some(usn);
-                        tell(Seen::Moved);
+                        report(Seen::Moved);
                     }
                 }
                 Err(why) => return why.to_string(),
@@ -130,11 +133,11 @@ impl Line {
     }
 
     fn usn(&mut self) -> io::Result<i64> {
-        let root = self.ask(&[HIGHEST_USN])?;
+        let root = self.read(&[HIGHEST_USN])?;
         root_dse::highest_usn(&root).map_err(io::Error::other)
     }
 
-    fn ask(&mut self, wanted: &[&str]) -> io::Result<Attributes> {
+    fn read(&mut self, wanted: &[&str]) -> io::Result<Attributes> {
         self.id = self.id % 127 + 1;
         self.stream.write_all(&question(self.id, wanted))?;
         let by = Instant::now() + PATIENCE;
@@ -148,7 +151,7 @@ impl Line {
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            if let Some(root) = answer.take(some.get(..read).unwrap_or_default()).map_err(io::Error::other)? {
+            if let Some(root) = answer.add(some.get(..read).unwrap_or_default()).map_err(io::Error::other)? {
                 return Ok(root);
             }
         }

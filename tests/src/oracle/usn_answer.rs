@@ -6,11 +6,11 @@ use landbridge_phs::read::root_dse::{Answer, MAX_MESSAGE, highest_usn};
 /// Takes the first byte as the number of the question, and the others as the answer.
 pub fn usn_answer(data: &[u8]) {
     let Some((id, bytes)) = data.split_first() else { return };
-    let whole = Answer::to(*id).take(bytes);
+    let whole = Answer::to(*id).add(bytes);
     let mut slowly = Answer::to(*id);
     let mut came = Ok(None);
     for byte in bytes {
-        came = slowly.take(&[*byte]);
+        came = slowly.add(&[*byte]);
         if !matches!(came, Ok(None)) {
             break;
         }

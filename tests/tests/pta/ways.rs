@@ -138,7 +138,7 @@ fn a_second_controller_takes_over_in_five_seconds_when_the_first_is_gone() {
 fn a_pinned_controller_is_believed_whoever_made_its_certificate_and_no_other_is() {
     let stage = Stage::new(50, 0);
     let leaf = CertificateDer::from_pem_file(stage.domain.folder().join("tls/dc.pem")).unwrap();
-    let pin: String = landbridge_agent::tls::pin_of(&leaf).iter().map(|byte| format!("{byte:02x}")).collect();
+    let pin: String = landbridge_agent::pin::pin_of(&leaf).iter().map(|byte| format!("{byte:02x}")).collect();
     for (pin, code) in [(pin, 0), ("00".repeat(32), 5)] {
         let settings = PtaSettings { pins: vec![pin], ca: None, ..PtaSettings::for_domain(&stage.domain) };
         let agent = PtaAgent::install(&settings).unwrap();

@@ -80,9 +80,9 @@ fn sockets_of_phs_are_opened_by_pull_watch_and_send_and_it_listens_in_metrics_al
 }
 
 #[test]
-fn the_private_envelope_key_is_used_by_unseal_and_the_directory_by_validate_alone() {
+fn the_private_envelope_key_is_used_by_unseal_and_the_directory_by_one_folder_alone() {
     assert_only_in(&["EnvelopeKey"], &["crypto/src/envelope.rs", "pta-agent/src/unseal.rs"]);
-    assert_only_in(&["ldap3"], &["pta-agent/src/validate/"]);
+    assert_only_in(&["ldap3"], &["pta-agent/src/directory/"]);
     // The agent dials; it listens on nothing.
     let listeners = holders(&["TcpListener", "UnixListener"]);
     assert!(listeners.iter().all(|file| !file.starts_with("pta-agent/") && !file.starts_with("agent/")));

@@ -4,7 +4,7 @@
 
 use super::server::{KEY, Made, ack, fragment, fragment_of, plain};
 use super::*;
-use crate::rpc::line::{Answer, Ask, Machine};
+use crate::rpc::machine::{Answer, Machine, Step};
 use crate::rpc::wrap;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -16,24 +16,24 @@ const CALL: Operation = Operation { name: "a test", number: 5 };
 fn exchange(answers: Vec<Vec<u8>>, protected: bool, stub: Vec<u8>) -> (Result<Vec<u8>, Error>, Vec<Vec<u8>>) {
     let got = Arc::new(Mutex::new(Vec::new()));
     let result = Arc::clone(&got);
-    let mut machine = Machine::new(move |line| async move {
+    let mut machine = Machine::new(move |io| async move {
         let security = protected.then(|| Security::pretend(KEY));
-        let mut association = Association::bind(&line, INTERFACE, security).await?;
+        let mut association = Association::bind(&io, INTERFACE, security).await?;
         *result.lock().unwrap() = association.call(CALL, &stub).await?;
         Ok(())
     });
     let mut incoming: VecDeque<u8> = answers.concat().into();
     let mut sent = Vec::new();
     loop {
-        match machine.ask() {
-            Ok(Ask::Send(bytes)) => {
+        match machine.next_step() {
+            Ok(Step::Send(bytes)) => {
                 sent.push(bytes);
                 machine.answer(Answer::Done);
             }
-            Ok(Ask::Receive(count)) if count <= incoming.len() => {
+            Ok(Step::Receive(count)) if count <= incoming.len() => {
                 machine.answer(Answer::Bytes(incoming.drain(..count).collect()));
             }
-            Ok(Ask::Finished) => return (Ok(std::mem::take(&mut got.lock().unwrap())), sent),
+            Ok(Step::Finished) => return (Ok(std::mem::take(&mut got.lock().unwrap())), sent),
             Ok(other) => panic!("{other:?} with {} bytes left", incoming.len()),
             Err(error) => return (Err(error), sent),
         }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
-use crate::rpc::line::{Answer, Ask, Machine};
+use crate::rpc::machine::{Answer, Machine, Step};
 use crate::rpc::pdu::Pdu;
 
 fn capture(name: &str) -> Vec<u8> {
@@ -21,25 +21,23 @@ fn security(how: Authentication) -> Security {
 }
 
 /// Both legs, the server's token being this.
-fn ntlm_with(challenge: Vec<u8>) -> Result<Ask, Error> {
-    let mut machine = Machine::new(|line| async move {
+fn ntlm_with(challenge: Vec<u8>) -> Result<Step, Error> {
+    let mut machine = Machine::new(|io| async move {
         let mut security = security(Authentication::Ntlm);
-        let first = security.step(&line, &[]).await?;
+        let first = security.step(&io, &[]).await?;
         assert!(!first.done && first.token.starts_with(b"NTLMSSP\0"));
-        security.step(&line, &challenge).await.map(|_| ())
+        security.step(&io, &challenge).await.map(|_| ())
     });
-    machine.ask()
+    machine.next_step()
 }
 
 /// The first leg, the KDC saying this to whatever it is asked.
 fn kerberos_with(reply: &[u8]) -> Error {
     let mut machine =
-        Machine::new(
-            |line| async move { security(Authentication::Kerberos).step(&line, &[]).await.map(|_| ()) },
-        );
+        Machine::new(|io| async move { security(Authentication::Kerberos).step(&io, &[]).await.map(|_| ()) });
     for _ in 0..8 {
-        match machine.ask() {
-            Ok(Ask::Kdc(request)) => {
+        match machine.next_step() {
+            Ok(Step::Kdc(request)) => {
                 assert!(!request.windows(6).any(|window| window == b"secret"));
                 machine.answer(Answer::Bytes(reply.to_vec()));
             }
@@ -55,7 +53,7 @@ fn a_challenge_of_ntlm_cut_or_bent_anywhere_never_panics() {
     let pdu = capture("bind-ack-ntlm.pdu");
     let (_, Pdu::BindAck(ack)) = Pdu::parse(&pdu).unwrap() else { panic!() };
     let challenge = ack.auth.unwrap().token.to_vec();
-    assert!(matches!(ntlm_with(challenge.clone()), Ok(Ask::Finished)));
+    assert!(matches!(ntlm_with(challenge.clone()), Ok(Step::Finished)));
     for end in 0..challenge.len() {
         let _ = ntlm_with(challenge[..end].to_vec());
     }

@@ -9,7 +9,8 @@ use crate::qualify::privileged::protected_groups;
 use crate::read::pull::{Connection, ObjectId};
 use crate::read::session::Singles;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
-use landbridge_drsr::drs::change::{Change, Linked, Page, Sid};
+use landbridge_drsr::drs::change::{Change, Linked, Page};
+use landbridge_drsr::drs::sid::Sid;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use uuid::Uuid;
 

@@ -8,7 +8,7 @@ use crate::read::root_dse::Attributes;
 use crate::read::watch;
 use landbridge_drsr::Error;
 use landbridge_drsr::drs::attribute::Attribute;
-use landbridge_drsr::drs::change::Sid;
+use landbridge_drsr::drs::sid::Sid;
 use time::PrimitiveDateTime;
 use time::macros::format_description;
 

@@ -2,7 +2,7 @@
 //! grants out; what denies is not weighed, so a grant that a denial takes back is reported all the same.
 //! Neighbour: [`super::account`] asks whether one of the grants is the delegated account's.
 
-use landbridge_drsr::drs::change::Sid;
+use landbridge_drsr::drs::sid::Sid;
 use uuid::{Uuid, uuid};
 
 /// *Replicating Directory Changes* and *Replicating Directory Changes All* (MS-ADTS 5.1.3.2.1).

@@ -28,7 +28,7 @@ fn a_port_where_nobody_listens_is_unreachable() {
     drop(gone);
     let error = sockets(SHORT).connect(port).unwrap_err();
     assert!(matches!(&error, PullError::Unreachable { port: p, .. } if *p == port), "{error:?}");
-    assert!(error.is_unreachable() && error.who() == Who::Nobody);
+    assert!(error.is_unreachable() && error.who() == Responsible::Nobody);
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_name_without_an_address_is_told_as_such() {
     let controller = Controller { name: "no-such-dc.invalid".to_owned(), address: None };
     let error = Sockets::new(controller, SHORT).connect(135).unwrap_err();
     assert_eq!(error, PullError::UnknownController { controller: "no-such-dc.invalid".to_owned() });
-    assert!(error.is_unreachable() && error.who() == Who::Operator);
+    assert!(error.is_unreachable() && error.who() == Responsible::Operator);
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! What others hang on, before anybody is told: containers, groups, policies, and what the entries of the scope name.
-//! Neighbours: `super` calls it for every change of a page; `mirror::scope` looks up with it who is where.
+//! Objects that others depend on: containers, groups, policies, and the objects named in the scope. They are stored in the
+//! mirror before anything is sent.
+//! Neighbours: `super` calls it for every change of a page; `mirror::scope` uses the result.
 
 use super::Desk;
 use crate::error::PhsError;
@@ -11,11 +12,11 @@ use landbridge_drsr::drs::attribute::{Attribute, Value};
 use landbridge_drsr::drs::change::{Change, Linked};
 use tracing::warn;
 
-/// In so many groups at most an object is looked for that was re-animated.
+/// Limit on groups in which a re-animated object is looked for.
 const MOST_GROUPS: u32 = 1000;
 
-/// Asks the DC what an entry of the scope names. One that was deleted and is not there again names nobody, and everything
-/// else goes on; one that never was there is a mistake in writing. Says whether it is another object than before.
+/// Looks up at the DC which object an entry of the scope names. Returns whether it is another object than before. An entry
+/// whose object was deleted names nothing from then on; an entry that never named an object is an error.
 pub fn look_up(dn: &str, mirror: &Mirror, singles: &mut dyn Singles) -> Result<bool, PhsError> {
     let page = singles.object(ObjectId::Dn(dn.to_owned()), false)?;
     let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
@@ -34,8 +35,8 @@ pub fn look_up(dn: &str, mirror: &Mirror, singles: &mut dyn Singles) -> Result<b
 }
 
 impl Desk<'_, '_> {
-    /// Takes over what others hang on: containers, groups, policies.
-    pub(super) fn place(&mut self, change: &Change) -> Result<(), PhsError> {
+    /// Stores the change of a container, a group or a policy in the mirror.
+    pub(super) fn apply_container(&mut self, change: &Change) -> Result<(), PhsError> {
         let guid = change.object.guid;
         let known = self.mirror.object(guid)?;
         let before = known.as_ref().map(|known| (known.parent, known.deleted));
@@ -49,18 +50,18 @@ impl Desk<'_, '_> {
             self.reread_links_to(&object)?;
         }
         match object.kind {
-            // A tombstone has no links any more.
+            // A tombstone has lost its links.
             Kind::Group | Kind::Policy => {
                 self.batch.unsettled |= before.is_some_and(|(_, deleted)| deleted != object.deleted);
             }
-            // Whatever is in it is somewhere else now.
+            // Everything in it has moved with it.
             Kind::Other => self.batch.unsettled |= before != Some((object.parent, object.deleted)),
             Kind::Person | Kind::Contact | Kind::Computer => return Ok(()),
         }
         Ok(self.mirror.put(&object)?)
     }
 
-    /// An OU that is left out may have been made again under its name, with people in it that come next.
+    /// Looks up entries whose object was deleted: an excluded OU may have been created again, with accounts that come next.
     pub(super) fn look_up_deleted_entries(&mut self) -> Result<(), PhsError> {
         for dn in self.rules.scope().entries() {
             let named = self.mirror.entry(dn)?.map(|guid| self.mirror.object(guid)).transpose()?.flatten();
@@ -71,8 +72,8 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    /// An object was re-animated. A tombstone loses its links, the recycle bin gives them back, and neither replicates: so
-    /// the groups are asked that it was in, and it itself if it is one.
+    /// Reads the links of a re-animated object again. A tombstone loses its links and the recycle bin restores them, and
+    /// neither replicates. So the groups that it was in are read, and the object itself if it is a group.
     fn reread_links_to(&mut self, object: &Object) -> Result<(), PhsError> {
         let itself = (object.kind == Kind::Group).then_some(object.guid);
         for group in self.mirror.groups_of(object.guid, MOST_GROUPS)?.into_iter().chain(itself) {
@@ -81,9 +82,13 @@ impl Desk<'_, '_> {
             let held = self.mirror.link(Linked::Member, group, object.guid)?.filter(|_| !there);
             let told = self.mirror.object(group)?.is_some_and(|group| group.sent == Some(Sent::Present));
             if let (Some(mut held), true) = (held, told) {
-                // No DC ever wrote this; whoever comes back by a new link comes with a later creation.
+                // No DC wrote this version. A new link that brings the object back has a later creation, which wins.
                 held.written.version = held.written.version.saturating_add(1);
-                self.batch.links.push(translate::told(group, (Linked::Member, object.guid, held), false));
+                self.batch.links.push(translate::wire_link(
+                    group,
+                    (Linked::Member, object.guid, held),
+                    false,
+                ));
             }
             self.mirror.clear_links(group)?;
             for link in &page.links {
@@ -96,8 +101,8 @@ impl Desk<'_, '_> {
     }
 }
 
-/// It was deleted, and is not any more: the attribute is told, without a value.
+/// Whether the object was deleted and is restored: isDeleted changed, and is not true.
 fn is_back(change: &Change) -> bool {
-    let told = change.attributes.iter().find(|a| a.attribute == Attribute::IsDeleted);
-    told.is_some_and(|told| told.value != Some(Value::Boolean(true)))
+    let deleted = change.attributes.iter().find(|a| a.attribute == Attribute::IsDeleted);
+    deleted.is_some_and(|deleted| deleted.value != Some(Value::Boolean(true)))
 }

@@ -1,10 +1,19 @@
 //! What a domain controller's answer to a bind means. Pure. What is not known is never a yes.
 
-use landbridge_wire::signin::Verdict;
+use landbridge_wire::signin::{Decline, Verdict};
+
+/// No verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoVerdict {
+    /// Why.
+    pub why: Decline,
+    /// Whether the bind may have reached a domain controller.
+    pub tried: bool,
+}
 
 /// What a bind's result says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum BindAnswer {
     /// The directory decided.
     Verdict(Verdict),
     /// This domain controller decides nothing now.
@@ -12,15 +21,15 @@ pub(super) enum Said {
 }
 
 /// Result code (RFC 4511, appendix A) and diagnostic message of a bind.
-pub(super) fn said(code: u32, message: &str) -> Said {
+pub(super) fn bind_answer(code: u32, message: &str) -> BindAnswer {
     match code {
-        0 => Said::Verdict(Verdict::Valid),
+        0 => BindAnswer::Verdict(Verdict::Valid),
         // invalidCredentials: AD says more in its message.
-        49 => Said::Verdict(sub_code(message).map_or(Verdict::Unknown(49), of)),
+        49 => BindAnswer::Verdict(sub_code(message).map_or(Verdict::Unknown(49), of)),
         // operationsError, busy, unavailable, loop of a proxy in between, other.
-        1 | 51 | 52 | 54 | 80 => Said::Unable,
+        1 | 51 | 52 | 54 | 80 => BindAnswer::Unable,
         // What a bind should never be told; AD's code is in the message if anywhere.
-        other => Said::Verdict(Verdict::Unknown(other)),
+        other => BindAnswer::Verdict(Verdict::Unknown(other)),
     }
 }
 
@@ -74,7 +83,7 @@ mod tests {
             ("52E", Verdict::Wrong),
             ("999", Verdict::Unknown(0x999)),
         ] {
-            assert_eq!(said(49, &message(data)), Said::Verdict(verdict), "{data}");
+            assert_eq!(bind_answer(49, &message(data)), BindAnswer::Verdict(verdict), "{data}");
         }
     }
 
@@ -83,10 +92,10 @@ mod tests {
         for text in
             ["", "data 52e", "AcceptSecurityContext error, data , v", &message("xyz"), &message("123456789")]
         {
-            assert_eq!(said(49, text), Said::Verdict(Verdict::Unknown(49)), "{text}");
+            assert_eq!(bind_answer(49, text), BindAnswer::Verdict(Verdict::Unknown(49)), "{text}");
         }
         for code in 1..200 {
-            assert_ne!(said(code, &message("0")), Said::Verdict(Verdict::Valid), "{code}");
+            assert_ne!(bind_answer(code, &message("0")), BindAnswer::Verdict(Verdict::Valid), "{code}");
         }
     }
 }

@@ -55,7 +55,7 @@ fn up_to_64<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
 fn pins<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<[u8; 32]>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
     let pin = |text: &String| {
-        landbridge_agent::tls::parse_pin(&text.to_ascii_lowercase()).ok_or_else(|| {
+        landbridge_agent::pin::parse_pin(&text.to_ascii_lowercase()).ok_or_else(|| {
             de::Error::custom("a pin is 64 hexadecimal digits: SHA-256 of the certificate as DER")
         })
     };

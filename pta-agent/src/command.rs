@@ -1,16 +1,17 @@
 //! What the commands do, up to the library's door. Neighbours: `main` parses, the library works.
-#![allow(unreachable_pub, reason = "a module of the binary")]
 
+use crate::config::Config;
+use crate::directory::Finding;
+use crate::directory::bind::Validator;
+use crate::error::PtaError;
+use crate::link::{Links, SOFTWARE, unix_now};
+use crate::status::{Board, Status};
+use crate::unseal::make_key;
 use clap::Args;
 use landbridge_agent::enroll::Means;
+use landbridge_agent::error::must_act;
 use landbridge_agent::key::{self, FileError};
 use landbridge_agent::{AgentError, Identity, enroll, status, token};
-use landbridge_pta_agent::config::Config;
-use landbridge_pta_agent::error::PtaError;
-use landbridge_pta_agent::link::{Links, SOFTWARE, unix_now};
-use landbridge_pta_agent::status::{Board, Status};
-use landbridge_pta_agent::unseal::make_key;
-use landbridge_pta_agent::validate::{Finding, Validator};
 use landbridge_wire::enroll::Role;
 use std::fs::File;
 use std::io::Write as _;
@@ -37,6 +38,7 @@ pub struct Enroll {
 }
 
 impl Enroll {
+    /// Runs the command; returns the exit status.
     pub fn run(&self, config: &Config) -> Result<u8, PtaError> {
         let means = Means { proxy: config.tenant.proxy().open()?, second: Some(make_key) };
         let token = token::read(self.token_file.as_deref())?;
@@ -114,15 +116,19 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
                     add(
                         match &reached {
                             Ok(()) => Finding::good("tenant", format!("{} takes this agent", identity.url)),
-                            Err(error) => Finding::bad("tenant", error.to_string(), error.who()),
+                            Err(error) => Finding::bad("tenant", error.to_string(), must_act(error.who())),
                         },
                         reached.as_ref().err().map_or(0, PtaError::exit_code),
                     );
                 }
-                Err(error) => add(Finding::bad("tenant", error.to_string(), error.who()), error.exit_code()),
+                Err(error) => {
+                    add(Finding::bad("tenant", error.to_string(), must_act(error.who())), error.exit_code())
+                }
             }
         }
-        Err(error) => add(Finding::bad("identity", error.to_string(), error.who()), error.exit_code()),
+        Err(error) => {
+            add(Finding::bad("identity", error.to_string(), must_act(error.who())), error.exit_code())
+        }
     }
     match Validator::new(&config.directory) {
         Ok(validator) => {

@@ -1,7 +1,7 @@
 //! Which domain controllers are believed: those whose certificate comes from the domain's CA and names them, or is
 //! one that was pinned. There is no way to believe any other.
 
-use super::DirectoryConfig;
+use super::config::DirectoryConfig;
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

@@ -1,5 +1,5 @@
 //! Asks a domain controller whether a password is an account's: an LDAP simple bind (RFC 4513, section 5.1.3) as
-//! `<GUID=…>` over TLS, on connections that are kept. The only file and folder here that talk to the directory.
+//! `<GUID=…>` over TLS, on connections that are kept.
 //!
 //! A bind is sent once. Before it is on its way another domain controller may be tried; afterwards never, because a
 //! domain controller may have counted a bad password: then the tenant decides whether it is asked again.
@@ -7,37 +7,19 @@
 //! do not wipe them.
 //! Before it on the road: `unseal`. After it: the way back.
 
-mod check;
-mod config;
-mod controller;
-mod discover;
-mod trust;
-mod verdict;
-
-pub use check::Finding;
-pub use config::{ControllerConfig, DirectoryConfig};
-pub use controller::ControllerHealth;
-pub use trust::TrustError;
-
-use controller::Controller;
-use discover::Controllers;
+use super::check::{self, Finding};
+use super::config::DirectoryConfig;
+use super::controller::ControllerHealth;
+use super::discover::Controllers;
+use super::trust::{self, TrustError};
+use super::verdict::NoVerdict;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::{Decline, Verdict};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use uuid::Uuid;
 
 /// AD takes 256 characters.
 const MAX_PASSWORD: usize = 1024;
-
-/// No verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoVerdict {
-    /// Why.
-    pub why: Decline,
-    /// Whether the bind may have reached a domain controller.
-    pub tried: bool,
-}
 
 /// Asks the directory.
 #[derive(Debug)]
@@ -94,9 +76,3 @@ impl Validator {
         check::check(&self.domain, &self.controllers).await
     }
 }
-
-/// One domain controller, shared by all that ask it.
-type Shared = Arc<Controller>;
-
-/// A connection that was idle for longer is looked at before a password goes over it.
-const STALE: Duration = Duration::from_secs(20);

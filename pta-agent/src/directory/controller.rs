@@ -1,7 +1,7 @@
 //! One domain controller: kept connections, one bind at a time on each, and how it has been of late.
 
-use super::verdict::{Said, said};
-use super::{ControllerConfig, NoVerdict, STALE};
+use super::config::ControllerConfig;
+use super::verdict::{BindAnswer, NoVerdict, bind_answer};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::{Decline, Verdict};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, StdStream};
@@ -22,6 +22,12 @@ const LOOK: Duration = Duration::from_secs(1);
 const ASIDE: Duration = Duration::from_millis(500);
 /// but no longer than this.
 const ASIDE_LONGEST: Duration = Duration::from_secs(30);
+
+/// A connection that was idle for longer is looked at before a password goes over it.
+const STALE: Duration = Duration::from_secs(20);
+
+/// One domain controller, shared by all that ask it.
+pub(super) type Shared = Arc<Controller>;
 
 /// How a domain controller is.
 #[derive(Debug, Clone, Serialize)]
@@ -243,13 +249,13 @@ impl Connection {
                 self.controller.failed(&format!("a bind came to nothing: {why}"));
                 Err(NoVerdict { why: Decline::NoDirectory, tried: true })
             }
-            Ok(Ok(result)) => match said(result.rc, &result.text) {
-                Said::Verdict(verdict) => {
+            Ok(Ok(result)) => match bind_answer(result.rc, &result.text) {
+                BindAnswer::Verdict(verdict) => {
                     let Self { controller, ldap, _place } = self;
                     controller.state().idle.push(Kept { ldap, used: Instant::now() });
                     Ok(verdict)
                 }
-                Said::Unable => {
+                BindAnswer::Unable => {
                     self.controller.failed(&format!("it does not decide: LDAP result {}", result.rc));
                     Err(NoVerdict { why: Decline::NoDirectory, tried: true })
                 }

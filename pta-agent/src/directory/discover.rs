@@ -1,8 +1,8 @@
 //! Which domain controllers there are: those that are named, or those that DNS knows ([`landbridge_agent::discover`]), and
 //! in which order they are asked.
 
-use super::{ControllerConfig, ControllerHealth, DirectoryConfig, Shared};
-use crate::validate::controller::Controller;
+use super::config::{ControllerConfig, DirectoryConfig};
+use super::controller::{Controller, ControllerHealth, Shared};
 use landbridge_agent::discover;
 use rustls::ClientConfig;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,0 +1,96 @@
+//! What a cycle did, as numbers and, in a dry run, as differences by name.
+
+/// Limit on differences that a dry run keeps: enough to read, small in memory.
+pub(super) const NAMED: usize = 1_000;
+
+/// What a cycle did. The names are those of `once --json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// `incremental` or `full`.
+    pub mode: &'static str,
+    /// Objects that the DC sent.
+    pub read: u64,
+    /// Accounts among them that are carried.
+    pub in_scope: u64,
+    /// Uploads that carried something.
+    pub uploads: u64,
+    /// Records sent; in a dry run, records that would be sent.
+    pub records_sent: u64,
+    /// Links sent; in a dry run, links that would be sent.
+    pub links_sent: u64,
+    /// Passwords derived into digests.
+    pub digests_derived: u64,
+    /// Digests sent; in a dry run, the most that would be sent.
+    pub digests_sent: u64,
+    /// Records that changed nothing at the tenant.
+    pub unchanged: u64,
+    /// Accounts held back for being privileged.
+    pub privileged: u64,
+    /// Objects that left the tenant.
+    pub removed: u64,
+    /// Accounts that left the scope and stay at the tenant until an administrator confirms.
+    pub held: u64,
+    /// Objects that could not be carried.
+    pub quarantined: u64,
+    /// Records that the tenant refused.
+    pub refused: u64,
+    /// The domain's policy was sent.
+    pub policy_sent: bool,
+    /// More objects enter than one cycle carries; the next cycle continues.
+    pub unfinished: bool,
+    /// In a dry run: the first objects that would change.
+    pub differences: Vec<Difference>,
+}
+
+impl Counts {
+    /// Adds the counts of a cycle that continued where this one ended.
+    pub fn add(&mut self, further: Self) {
+        for (sum, number) in [
+            (&mut self.read, further.read),
+            (&mut self.in_scope, further.in_scope),
+            (&mut self.uploads, further.uploads),
+            (&mut self.records_sent, further.records_sent),
+            (&mut self.links_sent, further.links_sent),
+            (&mut self.digests_derived, further.digests_derived),
+            (&mut self.digests_sent, further.digests_sent),
+            (&mut self.unchanged, further.unchanged),
+            (&mut self.privileged, further.privileged),
+            (&mut self.removed, further.removed),
+            (&mut self.quarantined, further.quarantined),
+            (&mut self.refused, further.refused),
+        ] {
+            *sum += number;
+        }
+        self.held = further.held;
+        self.policy_sent |= further.policy_sent;
+        self.unfinished = further.unfinished;
+        let fresh = further.differences.into_iter().filter(|one| one.sign != Sign::Held);
+        let room = NAMED.saturating_sub(self.differences.len());
+        self.differences.extend(fresh.take(room));
+    }
+}
+
+/// How one object would change.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Difference {
+    /// The kind of change.
+    pub sign: Sign,
+    /// A name that a person recognises.
+    pub name: String,
+    /// What is sent of it.
+    pub what: String,
+}
+
+/// The kind of change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sign {
+    /// The object enters the tenant.
+    Enters,
+    /// The object leaves the tenant.
+    Leaves,
+    /// The object stays, with changes.
+    Changes,
+    /// The object would leave, or lose its password, and is held back until an administrator confirms.
+    Held,
+}

@@ -1,0 +1,35 @@
+//! What a cycle is to do. Neighbours: `job` fills it in, `super` runs by it.
+
+use super::guard::Guard;
+use crate::scope::Scope;
+use landbridge_crypto::salted_digest::Profile;
+use landbridge_drsr::drs::attribute::Attribute;
+use landbridge_drsr::drs::sid::Sid;
+use uuid::Uuid;
+
+/// What a cycle is to do.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Compare everything.
+    pub full: bool,
+    /// SID of the domain.
+    pub domain: Sid,
+    /// Privileged accounts that are carried although they are privileged.
+    pub include: Vec<Sid>,
+    /// Which objects are carried.
+    pub scope: Scope,
+    /// The attribute that is a further sign-in name.
+    pub alternate_login: Option<Attribute>,
+    /// Limits on accounts that leave.
+    pub guard: Guard,
+    /// How many accounts may leave, as an administrator has confirmed.
+    pub confirmed: Option<u64>,
+    /// The parameters of a digest.
+    pub profile: Profile,
+    /// Random name of this process.
+    pub instance: Uuid,
+    /// Random name of this cycle.
+    pub cycle: Uuid,
+    /// Seconds since 1970.
+    pub now: i64,
+}
