@@ -2,11 +2,18 @@
 //! compressions from these midstates. One derivation here, many side by side in [`under_way`].
 //! Neighbours: [`crate::salted_digest`] and [`crate::lanes`] call this, always with a key of 64 bytes and block 1.
 
-mod constants;
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::indexing_slicing, reason = "by constants and bounded loops, which the compiler sees")]
-mod portable;
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::indexing_slicing, reason = "by constants and bounded loops, which the compiler sees")]
+mod avx512;
+mod constants;
+#[cfg(test)]
+mod plain;
 mod processor;
+#[cfg(any(test, target_arch = "x86_64"))]
+mod rounds;
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::indexing_slicing, reason = "by constants and bounded loops, which the compiler sees")]
 mod streams;

@@ -1,6 +1,7 @@
 //! The iterations of a few derivations at once on the processor's SHA instructions: while one waits for its round, the
 //! others have theirs.
-//! Neighbours: [`super::processor`] has seen that the instructions are there; [`super::portable`] does the same without.
+//! Neighbours: [`super::processor`] has seen that the instructions are there; [`super::rounds`] does the same in the lanes
+//! of vectors.
 
 use super::constants::ROUND;
 use super::{Slot, State};
