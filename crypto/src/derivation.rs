@@ -21,6 +21,7 @@ pub(crate) mod under_way;
 
 use constants::INITIAL;
 pub(crate) use processor::Kernel;
+pub use processor::{REPEATED, Workload};
 use sha2::block_api::compress256;
 use std::slice;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};

@@ -5,6 +5,8 @@
 
 use crate::derivation::under_way::UnderWay;
 use crate::derivation::{Kernel, Midstates};
+#[doc(hidden)]
+pub use crate::derivation::{REPEATED, Workload};
 use crate::nt_hash::NtHash;
 use crate::salted_digest::{Profile, SaltedDigest};
 use crate::secret::{Password, Secret};
@@ -21,6 +23,12 @@ pub fn width() -> usize {
 /// What they run on, for reports: instructions and number.
 pub fn kernel() -> &'static str {
     Kernel::of_this_processor().name()
+}
+
+/// Which instructions limit them, for the benchmark's model of the processor's limit. Empty where none are known.
+#[doc(hidden)]
+pub fn workload() -> &'static [Workload] {
+    Kernel::of_this_processor().workload()
 }
 
 /// Derives digests with fresh random salts; the NT hashes are gone afterwards. `next` is asked for one more while there

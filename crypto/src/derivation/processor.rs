@@ -1,5 +1,6 @@
 //! Which instructions this processor has, and the calls of what is compiled for them. The one file of the workspace with
-//! `unsafe` in it: calls of functions that use instructions which a processor may lack.
+//! `unsafe` in it: calls of functions that use instructions which a processor may lack, and, for the benchmark alone,
+//! loops of one such instruction.
 //! Neighbours: [`super::under_way`] and the derivation alone call it; it calls [`super::avx512`], [`super::avx2`] and
 //! [`super::streams`].
 
@@ -86,6 +87,19 @@ impl Kernel {
         self.0.name()
     }
 
+    /// The instructions that limit the speed of this kernel. Empty where none are known.
+    pub(crate) fn workload(self) -> &'static [Workload] {
+        #[cfg(target_arch = "x86_64")]
+        match self.0 {
+            Instructions::Avx512 => &repeated::AVX512,
+            Instructions::Avx2 => &repeated::AVX2,
+            Instructions::Sha => &repeated::SHA,
+            Instructions::Any => &[],
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        &[]
+    }
+
     /// Takes each slot so many iterations further.
     pub(super) fn iterate(self, slots: &mut [Slot], iterations: u32) {
         #[cfg(target_arch = "x86_64")]
@@ -165,4 +179,104 @@ fn streams_of_sha(slots: &mut [Slot], iterations: u32) {
     } else if let Some(one) = slots.as_mut_array::<1>() {
         streams::iterate(one, iterations);
     }
+}
+
+/// One kind of instruction in a kernel, for the benchmark's model of the processor's limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Workload {
+    /// The instruction and the width of its registers.
+    pub name: &'static str,
+    /// How many of them one iteration of as many derivations as the kernel takes at once needs.
+    pub per_iteration: u32,
+    /// Executes the instruction [`REPEATED`] times for each of this number of rounds. None of them waits for another one.
+    pub repeat: fn(rounds: u64),
+    /// The same number of vector additions of the same width, each of which waits for the one before. One takes one cycle.
+    pub repeat_dependent: fn(rounds: u64),
+}
+
+/// Instructions in one round of the loops of [`Workload`]: enough registers for any product of latency and rate today.
+pub const REPEATED: u32 = 12;
+
+/// Loops of one instruction, written in assembly so that no compiler makes fewer of them. Reached through a [`Kernel`]
+/// alone, which exists where the processor has the instructions.
+#[cfg(target_arch = "x86_64")]
+mod repeated {
+    use super::Workload;
+    use core::arch::asm;
+
+    /// A function that repeats `$operation`, with each of the registers as the first operand in turn.
+    macro_rules! repeated {
+        ($name:ident, $operation:literal, $kind:literal, [$($register:literal)*], $operands:literal) => {
+            fn $name(rounds: u64) {
+                // SAFETY: it writes registers that are declared, and touches no memory.
+                unsafe {
+                    asm!(
+                        "2:",
+                        $( concat!($operation, " ", $kind, $register, ", ", $operands), )*
+                        "sub rcx, 1",
+                        "ja 2b",
+                        inout("rcx") rounds => _,
+                        clobber_abi("sysv64"),
+                        options(nomem, nostack),
+                    );
+                }
+            }
+        };
+    }
+
+    repeated!(add_512, "vpaddd", "zmm", [1 2 3 4 5 6 7 8 9 10 11 12], "zmm14, zmm15");
+    repeated!(rotate_512, "vprold", "zmm", [1 2 3 4 5 6 7 8 9 10 11 12], "zmm15, 7");
+    repeated!(shift_512, "vpsrld", "zmm", [1 2 3 4 5 6 7 8 9 10 11 12], "zmm15, 7");
+    repeated!(ternary_512, "vpternlogd", "zmm", [1 2 3 4 5 6 7 8 9 10 11 12], "zmm14, zmm15, 0x96");
+    repeated!(add_256, "vpaddd", "ymm", [1 2 3 4 5 6 7 8 9 10 11 12], "ymm14, ymm15");
+    repeated!(shift_256, "vpsrld", "ymm", [1 2 3 4 5 6 7 8 9 10 11 12], "ymm15, 7");
+    repeated!(xor_256, "vpxor", "ymm", [1 2 3 4 5 6 7 8 9 10 11 12], "ymm14, ymm15");
+    repeated!(sha_rounds, "sha256rnds2", "xmm", [1 2 3 4 5 6 7 8 9 10 11 12], "xmm15");
+    repeated!(dependent_512, "vpaddd", "zmm", [1 1 1 1 1 1 1 1 1 1 1 1], "zmm1, zmm15");
+    repeated!(dependent_256, "vpaddd", "ymm", [1 1 1 1 1 1 1 1 1 1 1 1], "ymm1, ymm15");
+    repeated!(dependent_128, "paddd", "xmm", [1 1 1 1 1 1 1 1 1 1 1 1], "xmm15");
+
+    // One compression of a digest and its padding, as `rounds` has it. In rounds 8 to 15 the word is in the constant: one
+    // addition less in each. The compiler computes what the schedule makes of padding alone: ten small sigmas, 19 additions.
+    const SMALL_SIGMAS: u32 = 2 * 48 - 10;
+    const BIG_SIGMAS: u32 = 2 * 64;
+    const ADDITIONS: u32 = 7 * 64 - 8 + 3 * 48 - 19 + 8;
+    const ROTATIONS: u32 = 3 * BIG_SIGMAS + 2 * SMALL_SIGMAS;
+    /// The exclusive ors of an iteration with the sum of all.
+    const SUM: u32 = 8;
+
+    const fn of_512(name: &'static str, per_iteration: u32, repeat: fn(u64)) -> Workload {
+        Workload { name, per_iteration, repeat, repeat_dependent: dependent_512 }
+    }
+
+    /// The choice, the majority and each sigma are one function of three bits.
+    pub(super) const AVX512: [Workload; 4] = [
+        of_512("vpaddd zmm", 2 * ADDITIONS, add_512),
+        of_512("vprold zmm", 2 * ROTATIONS, rotate_512),
+        of_512("vpsrld zmm", 2 * SMALL_SIGMAS, shift_512),
+        of_512("vpternlogd zmm", 2 * (2 * 64 + BIG_SIGMAS + SMALL_SIGMAS) + SUM, ternary_512),
+    ];
+
+    const fn of_256(name: &'static str, per_iteration: u32, repeat: fn(u64)) -> Workload {
+        Workload { name, per_iteration, repeat, repeat_dependent: dependent_256 }
+    }
+
+    /// A rotation is two shifts and an or, a sigma has two exclusive ors, the choice and the majority are three each.
+    pub(super) const AVX2: [Workload; 3] = [
+        of_256("vpaddd ymm", 2 * ADDITIONS, add_256),
+        of_256("vpsrld and vpslld ymm", 2 * (2 * ROTATIONS + SMALL_SIGMAS), shift_256),
+        of_256(
+            "vpxor, vpand and vpor ymm",
+            2 * (ROTATIONS + 2 * (BIG_SIGMAS + SMALL_SIGMAS) + (3 + 3) * 64) + SUM,
+            xor_256,
+        ),
+    ];
+
+    /// One instruction is two rounds of one derivation; two derivations are under way.
+    pub(super) const SHA: [Workload; 1] = [Workload {
+        name: "sha256rnds2",
+        per_iteration: 2 * 2 * 64 / 2,
+        repeat: sha_rounds,
+        repeat_dependent: dependent_128,
+    }];
 }
