@@ -1,6 +1,6 @@
 //! Vectors of one word, which every processor has: the text of the lanes is tested everywhere, and what one derivation
 //! costs without SHA instructions is measured where they are there.
-//! Neighbours: [`super::rounds`] has what is computed with them; the tests of [`super::under_way`] call it.
+//! Neighbours: [`super::rounds`] has what is computed with them; the tests of [`super::batch`] call it.
 
 use super::Slot;
 use super::constants::{PADDING, ROUND_AND_PADDING};

@@ -1,7 +1,7 @@
 //! Which instructions this processor has, and the calls of what is compiled for them. The one file of the workspace with
 //! `unsafe` in it: calls of functions that use instructions which a processor may lack, and, for the benchmark alone,
 //! loops of one such instruction.
-//! Neighbours: [`super::under_way`] and the derivation alone call it; it calls [`super::avx512`], [`super::avx2`] and
+//! Neighbours: [`super::batch`] and [`super::Midstates::derive`] call it; it calls [`super::avx512`], [`super::avx2`] and
 //! [`super::streams`].
 
 #![allow(unsafe_code)]
@@ -10,8 +10,8 @@ use super::Slot;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512, streams};
 
-/// What derivations run on here, best first. Made by [`Kernel::of_this_processor`] and [`Kernel::all`] alone, so that
-/// whoever holds one has a processor for it.
+/// One way to run derivations. [`Kernel::of_this_processor`] and [`Kernel::all`] alone make one, so that a kernel exists only
+/// where the processor has its instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kernel(Instructions);
 
@@ -25,26 +25,26 @@ enum Instructions {
     /// Eight lanes of AVX2. With SHA extensions even one derivation at a time can be faster (an AMD EPYC without AVX-512: by
     /// 1.4), so they come before.
     Avx2,
-    /// What `sha2` finds, one after the other.
-    Any,
+    /// One after the other, on the instructions that `sha2` chooses.
+    OneAtATime,
 }
 
 impl Instructions {
     /// The fastest first.
-    const ALL: [Self; 4] = [Self::Avx512, Self::Sha, Self::Avx2, Self::Any];
+    const ALL: [Self; 4] = [Self::Avx512, Self::Sha, Self::Avx2, Self::OneAtATime];
 
     fn name(self) -> &'static str {
         match self {
             Self::Avx512 => "avx512f, 16 lanes",
             Self::Avx2 => "avx2, 8 lanes",
             Self::Sha => "sha, 2 streams",
-            Self::Any => "one at a time",
+            Self::OneAtATime => "one at a time",
         }
     }
 }
 
-/// The most derivations that any kernel takes at once.
-pub(super) const MOST: usize = 16;
+/// The largest width of a kernel: the sixteen lanes of AVX-512.
+pub(super) const MAX_WIDTH: usize = 16;
 
 /// The least number of derivations in a group of sixteen lanes, which takes as long however full it is: with fewer, pairs on
 /// the SHA extensions are faster. On a Zen 4 1,000 iterations of a group take 467 µs, those of a pair 102.
@@ -56,33 +56,33 @@ const LEAST_OF_AVX512: usize = 2;
 const LEAST_OF_AVX2: usize = 3;
 
 impl Kernel {
-    /// The fastest one.
+    /// The fastest kernel of this processor.
     pub(crate) fn of_this_processor() -> Self {
-        Self::all().next().unwrap_or(Self(Instructions::Any))
+        Self::all().next().unwrap_or(Self(Instructions::OneAtATime))
     }
 
-    /// Whichever this processor can run, the fastest first.
+    /// All kernels that this processor can run, the fastest first.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        Instructions::ALL.into_iter().filter(|one| is_there(*one)).map(Self)
+        Instructions::ALL.into_iter().filter(|one| is_available(*one)).map(Self)
     }
 
     /// The names of the kernels that this processor cannot run.
     #[cfg(test)]
     pub(super) fn missing() -> impl Iterator<Item = &'static str> {
-        Instructions::ALL.into_iter().filter(|one| !is_there(*one)).map(Instructions::name)
+        Instructions::ALL.into_iter().filter(|one| !is_available(*one)).map(Instructions::name)
     }
 
-    /// How many derivations it takes at once.
+    /// The number of derivations that it runs at once.
     pub(crate) fn width(self) -> usize {
         match self.0 {
             Instructions::Avx512 => 16,
             Instructions::Avx2 => 8,
             Instructions::Sha => 2,
-            Instructions::Any => 1,
+            Instructions::OneAtATime => 1,
         }
     }
 
-    /// Its name, for reports.
+    /// Its name for reports: instructions and width.
     pub(crate) fn name(self) -> &'static str {
         self.0.name()
     }
@@ -94,25 +94,25 @@ impl Kernel {
             Instructions::Avx512 => &repeated::AVX512,
             Instructions::Avx2 => &repeated::AVX2,
             Instructions::Sha => &repeated::SHA,
-            Instructions::Any => &[],
+            Instructions::OneAtATime => &[],
         }
         #[cfg(not(target_arch = "x86_64"))]
         &[]
     }
 
-    /// Takes each slot so many iterations further.
+    /// Advances each slot by this number of iterations.
     pub(super) fn iterate(self, slots: &mut [Slot], iterations: u32) {
         #[cfg(target_arch = "x86_64")]
         match self.0 {
             Instructions::Avx512 => {
-                let beside_sha = is_there(Instructions::Sha);
+                let beside_sha = is_available(Instructions::Sha);
                 let least = if beside_sha { LEAST_OF_AVX512_BESIDE_SHA } else { LEAST_OF_AVX512 };
                 let (groups, rest) = groups(slots, 16, least);
                 for group in groups {
                     // SAFETY: a kernel is only made for a processor that was seen to have its instructions.
                     unsafe { avx512::iterate(group, iterations) };
                 }
-                let other = if beside_sha { Instructions::Sha } else { Instructions::Any };
+                let other = if beside_sha { Instructions::Sha } else { Instructions::OneAtATime };
                 Self(other).iterate(rest, iterations);
             }
             Instructions::Avx2 => {
@@ -129,7 +129,7 @@ impl Kernel {
                     unsafe { streams_of_sha(group, iterations) };
                 }
             }
-            Instructions::Any => one_by_one(slots, iterations),
+            Instructions::OneAtATime => one_by_one(slots, iterations),
         }
         #[cfg(not(target_arch = "x86_64"))]
         one_by_one(slots, iterations);
@@ -153,7 +153,7 @@ fn groups(slots: &mut [Slot], width: usize, least: usize) -> (std::slice::Chunks
 }
 
 #[cfg(target_arch = "x86_64")]
-fn is_there(instructions: Instructions) -> bool {
+fn is_available(instructions: Instructions) -> bool {
     match instructions {
         Instructions::Avx512 => is_x86_feature_detected!("avx512f"),
         Instructions::Avx2 => is_x86_feature_detected!("avx2"),
@@ -162,13 +162,13 @@ fn is_there(instructions: Instructions) -> bool {
                 && is_x86_feature_detected!("ssse3")
                 && is_x86_feature_detected!("sse4.1")
         }
-        Instructions::Any => true,
+        Instructions::OneAtATime => true,
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn is_there(instructions: Instructions) -> bool {
-    instructions == Instructions::Any
+fn is_available(instructions: Instructions) -> bool {
+    instructions == Instructions::OneAtATime
 }
 
 #[cfg(target_arch = "x86_64")]

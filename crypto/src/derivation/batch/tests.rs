@@ -1,5 +1,5 @@
-//! Every kernel that this processor has against RustCrypto's `pbkdf2`, for every number of derivations, whatever their
-//! iterations, and however they come and go.
+//! Every kernel that this processor has against RustCrypto's `pbkdf2`: for every number of derivations, for any numbers of
+//! iterations, and for derivations that begin and end while others run.
 
 #![allow(clippy::print_stdout)]
 
@@ -25,17 +25,17 @@ fn salt(n: usize) -> Vec<u8> {
     (0..8 + n % 25).map(|i| (n * 17 + i) as u8).collect()
 }
 
-/// Derives all of them, as many at once as there is room for, in steps of `most`; gives them in their order.
-fn derive(kernel: Kernel, all: &[(usize, u32)], most: u32) -> Vec<[u8; 32]> {
-    let mut under_way = UnderWay::on(kernel);
+/// Derives all of them in steps of `limit`, as many at once as there is room for. The results are in the order of `all`.
+fn derive(kernel: Kernel, all: &[(usize, u32)], limit: u32) -> Vec<[u8; 32]> {
+    let mut batch = Batch::on(kernel);
     let mut derived = vec![None; all.len()];
     let mut next = 0;
-    while next < all.len() || under_way.len() > 0 {
-        while let Some((n, iterations)) = all.get(next).filter(|_| under_way.has_room()) {
-            under_way.enter(&Midstates::new(&key(*n)), &salt(*n), *iterations, next);
+    while next < all.len() || batch.len() > 0 {
+        while let Some((n, iterations)) = all.get(next).filter(|_| batch.has_room()) {
+            batch.add(&Midstates::new(&key(*n)), &salt(*n), *iterations, next);
             next += 1;
         }
-        under_way.advance(most, |owner, secret| derived[owner] = Some(secret.lend(|bytes| *bytes)));
+        batch.advance(limit, |owner, secret| derived[owner] = Some(secret.lend(|bytes| *bytes)));
     }
     derived.into_iter().map(Option::unwrap).collect()
 }
@@ -76,30 +76,30 @@ fn the_text_of_the_lanes_is_right_on_a_processor_without_vectors_too() {
 #[test]
 fn there_is_room_for_as_many_as_it_takes_and_for_no_more() {
     for kernel in Kernel::all() {
-        let mut under_way = UnderWay::on(kernel);
+        let mut batch = Batch::on(kernel);
         let mut entered = 0;
-        while under_way.has_room() {
-            under_way.enter(&Midstates::new(&key(entered)), &salt(entered), 10, entered);
+        while batch.has_room() {
+            batch.add(&Midstates::new(&key(entered)), &salt(entered), 10, entered);
             entered += 1;
         }
-        under_way.enter(&Midstates::new(&key(0)), &salt(0), 10, 4711);
+        batch.add(&Midstates::new(&key(0)), &salt(0), 10, 4711);
         let mut done = Vec::new();
-        under_way.advance(u32::MAX, |owner, _| done.push(owner));
+        batch.advance(u32::MAX, |owner, _| done.push(owner));
         done.sort_unstable();
         assert_eq!(done, (0..kernel.width()).collect::<Vec<_>>());
-        under_way.advance(u32::MAX, |owner, _| done.push(owner));
-        assert_eq!((done.len(), under_way.len()), (kernel.width(), 0), "nothing is under way");
+        batch.advance(u32::MAX, |owner, _| done.push(owner));
+        assert_eq!((done.len(), batch.len()), (kernel.width(), 0), "nothing is under way");
     }
 }
 
 #[test]
 fn a_place_that_is_left_holds_nothing() {
-    let mut under_way = UnderWay::new();
-    under_way.enter(&Midstates::new(&key(1)), &salt(1), 5, ());
-    assert!(under_way.slots[0].inner != [0; 8]);
-    under_way.advance(u32::MAX, |(), _| {});
-    assert!(under_way.slots.iter().all(|slot| slot.inner == [0; 8] && slot.outer == [0; 8]));
-    assert!(under_way.slots.iter().all(|slot| slot.last == [0; 8] && slot.sum == [0; 8]));
+    let mut batch = Batch::new();
+    batch.add(&Midstates::new(&key(1)), &salt(1), 5, ());
+    assert!(batch.slots[0].inner != [0; 8]);
+    batch.advance(u32::MAX, |(), _| {});
+    assert!(batch.slots.iter().all(|slot| slot.inner == [0; 8] && slot.outer == [0; 8]));
+    assert!(batch.slots.iter().all(|slot| slot.last == [0; 8] && slot.sum == [0; 8]));
 }
 
 /// The shortest time of each of the two, in turns: other programs on the machine only ever add time.
@@ -114,7 +114,7 @@ fn shortest(one: &mut dyn FnMut(), other: &mut dyn FnMut()) -> (Duration, Durati
     })
 }
 
-/// How many times as fast as the second the first one is. Each advances so many slots by 1,000 iterations.
+/// The speed of the first as a multiple of the speed of the second. Both advance `count` slots by the same iterations.
 fn speed(count: usize, one: impl Fn(&mut [Slot]), other: impl Fn(&mut [Slot])) -> f64 {
     let begun = || {
         let mut slots: Vec<Slot> = (0..count).map(|_| Slot::default()).collect();
@@ -174,12 +174,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whoever_comes_and_goes_between_others_is_derived_right(
+    fn a_derivation_that_begins_and_ends_between_others_is_right(
         all in proptest::collection::vec((0_usize..1000, 1_u32..200), 0..60),
-        most in 1_u32..80,
+        limit in 1_u32..80,
     ) {
         for kernel in Kernel::all() {
-            for ((n, iterations), derived) in all.iter().zip(derive(kernel, &all, most)) {
+            for ((n, iterations), derived) in all.iter().zip(derive(kernel, &all, limit)) {
                 prop_assert_eq!(derived, right(&key(*n), &salt(*n), *iterations));
             }
         }
