@@ -23,11 +23,11 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 const ITERATIONS: u32 = 1_000;
-/// Of one side in one round.
+/// Derivations of one side in one round.
 const EACH: u32 = 240;
 const ROUNDS: usize = 15;
 
-/// In turns, in one thread.
+/// Measures all sides in turns, in one thread.
 pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
     let ours = format!("side by side ({})", lanes::kernel());
     let sides = ["RustCrypto pbkdf2", "ring", "aws-lc-rs", "OpenSSL (hashlib)", "one after the other", &ours];
@@ -36,7 +36,7 @@ pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
     let mut all = Comparison::new(what, "/s", "90 % of the processor's limit", &sides);
     let mut limits = Vec::new();
     for _ in 0..ROUNDS {
-        let ring = said(Command::new(&ring).args([EACH.to_string(), ITERATIONS.to_string()]))?;
+        let ring = printed_rate(Command::new(&ring).args([EACH.to_string(), ITERATIONS.to_string()]))?;
         all.round(&[rustcrypto(), ring, aws_lc(), openssl()?, one_after_the_other(), side_by_side()]);
         limits.extend(Limit::measure().map(|limit| (limit, iterations())));
     }
@@ -118,7 +118,7 @@ fn note(limits: &[(Limit, f64)]) -> String {
     )
 }
 
-/// So many digests at least, of no password in particular, derived on all cores.
+/// Derives at least `count` digests, all of the same password, on all cores.
 pub(crate) fn on_all_cores(profile: Profile, count: usize) -> Vec<SaltedDigest> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let derive = || {
@@ -139,7 +139,7 @@ fn rate(count: u32, run: impl FnOnce()) -> f64 {
     f64::from(count) / began.elapsed().as_secs_f64()
 }
 
-/// The derivation's key: the digits of an NT hash in UTF-16.
+/// A key as long as Landbridge's: the 32 digits of an NT hash in UTF-16.
 fn key(n: u32) -> [u8; 64] {
     std::array::from_fn(|at| n.to_le_bytes()[at % 4] ^ at.to_le_bytes()[0])
 }
@@ -165,17 +165,17 @@ fn aws_lc() -> f64 {
     })
 }
 
-/// The system's Python calls the system's OpenSSL, and measures inside itself.
+/// The system's Python calls the system's OpenSSL, and measures the time itself.
 fn openssl() -> Result<f64, LabError> {
     let program = format!(
         "import hashlib, time\nbegan = time.perf_counter()\nfor n in range({EACH}):\n    \
          hashlib.pbkdf2_hmac('sha256', bytes(64), b'ten bytes.', {ITERATIONS})\n\
          print({EACH} / (time.perf_counter() - began))"
     );
-    said(Command::new("/usr/bin/python3").args(["-c", &program]))
+    printed_rate(Command::new("/usr/bin/python3").args(["-c", &program]))
 }
 
-/// Builds the program that calls ring, which stands outside the workspace: a second provider has no business in it.
+/// Builds the program that calls ring. It is outside the workspace, which has one provider of cryptography only.
 fn ring() -> Result<PathBuf, LabError> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("ring");
     let target = build_folder()?.join("ring");
@@ -190,8 +190,8 @@ fn ring() -> Result<PathBuf, LabError> {
     }
 }
 
-/// A rate that a program prints.
-fn said(program: &mut Command) -> Result<f64, LabError> {
+/// Runs a program that prints a rate.
+fn printed_rate(program: &mut Command) -> Result<f64, LabError> {
     let failed = |why: String| LabError::said("a peer's derivations", &why);
     let ran = program.stderr(Stdio::inherit()).output().map_err(|why| failed(why.to_string()))?;
     let text = String::from_utf8_lossy(&ran.stdout);
