@@ -9,7 +9,7 @@ use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::Ask;
 use uuid::Uuid;
 
-/// Opens what was sealed to the key of one certificate. `Debug` shows no key.
+/// Opens envelopes that were sealed to the key of one certificate. `Debug` shows no key.
 #[derive(Debug)]
 pub struct Unsealer {
     key: EnvelopeKey,
@@ -20,7 +20,7 @@ pub struct Unsealer {
 }
 
 impl Unsealer {
-    /// With the key of this identity.
+    /// An unsealer with the key of this identity.
     pub fn new(identity: &Identity) -> Result<Self, PtaError> {
         let key = identity.lend_second_key(EnvelopeKey::from_bytes).ok_or(PtaError::NotPta)?;
         Ok(Self {
@@ -32,7 +32,7 @@ impl Unsealer {
         })
     }
 
-    /// Opens an ask that came over this connection; of any other it does not open.
+    /// Opens a sign-in that arrived over this connection. One that was sealed for another connection does not open.
     pub fn open(&self, connection: Uuid, ask: &Ask) -> Result<(Password, VerdictKey), EnvelopeError> {
         let about = About {
             request: ask.request.into_bytes(),

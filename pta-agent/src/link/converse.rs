@@ -1,6 +1,6 @@
 //! One connection, from the first packet to the last: WebSocket on TLS, and a session on it.
 
-use super::{Ended, Links, SOFTWARE, Shown, unix_now, wished};
+use super::{Ended, Links, SOFTWARE, Shown, raised, unix_now};
 use crate::session::{Closing, Output, Session, Settled};
 use crate::status::LinkStatus;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -22,15 +22,15 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use uuid::Uuid;
 
-/// So many asks at a time on one connection.
+/// Limit on open sign-ins on one connection, which the hello announces.
 const CAPACITY: u16 = 64;
-/// The WebSocket handshake, and every message, is through within this.
+/// Limit on the WebSocket handshake, and on sending a message.
 const PATIENCE: Duration = Duration::from_millis(SILENCE);
 
 type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
 impl Links {
-    /// Connects and talks until it is over; says why, and how long it lasted.
+    /// Connects and exchanges messages until the connection ends. Returns why it ended, and how long it lasted.
     pub(super) async fn converse(
         self: Arc<Self>,
         node: String,
@@ -117,7 +117,7 @@ impl Talk<'_> {
                         Ok(message) => session.heard(message, Instant::now()),
                         Err(error) => return Ended::Broken(error.into()),
                     },
-                    // The library answers them as it reads on; heartbeats are ours.
+                    // The library answers pings; the protocol has heartbeats of its own.
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Ok(Message::Close(_))) | None => return self.lost("it closed the connection"),
                     Some(Ok(Message::Text(_) | Message::Frame(_))) => {
@@ -127,7 +127,7 @@ impl Talk<'_> {
                 },
                 Some((request, outcome)) = settled.recv() => session.settled(request, outcome, Instant::now()),
                 () = tokio::time::sleep_until(timeout.into()) => session.timeout(Instant::now()),
-                () = wished(&mut draining), if drains => {
+                () = raised(&mut draining), if drains => {
                     drains = false;
                     session.drain(Instant::now());
                 }
@@ -169,13 +169,13 @@ impl Talk<'_> {
         let (links, shown, connection) = (self.links.clone(), self.shown.clone(), self.connection);
         tokio::spawn(async move {
             let outcome = answer(&links, &shown, connection, &ask, by).await;
-            // The connection may be gone; then the tenant asks another one.
+            // The connection may be gone; then the tenant sends the sign-in to another agent.
             let _ = settle.send((ask.request, outcome)).await;
         });
     }
 }
 
-/// Opens, tries, says how it went.
+/// Opens a sign-in, tries the password, and returns the outcome.
 async fn answer(links: &Links, shown: &Shown, connection: Uuid, ask: &Ask, by: Instant) -> Settled {
     let Ok((password, key)) = shown.unsealer.open(connection, ask) else {
         links.board.count("unopened".to_owned());
