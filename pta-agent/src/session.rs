@@ -8,7 +8,8 @@ mod seen;
 
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::signin::{
-    Answer, Ask, Decline, Declined, FromAgent, FromTenant, Heartbeat, Hello, MAX_IN_HAND, SILENCE, Verdict,
+    Answer, Decline, Declined, FromAgent, FromTenant, Heartbeat, Hello, MAX_IN_HAND, SILENCE, SignInRequest,
+    Verdict,
 };
 use seen::{First, Seen};
 use std::collections::{BTreeMap, VecDeque};
@@ -37,7 +38,7 @@ pub enum Output {
     /// Open the envelope, try the password, and pass the outcome to [`Session::settled`] before `by`.
     Validate {
         /// The sign-in.
-        ask: Box<Ask>,
+        sign_in: Box<SignInRequest>,
         /// The deadline: the tenant does not wait longer.
         by: Instant,
     },
@@ -133,10 +134,10 @@ impl Session {
             }
             FromTenant::Welcome(_) => self.close(Closing::Breach("a second welcome")),
             FromTenant::Unknown => {}
-            FromTenant::Ask(_) | FromTenant::Heartbeat(_) | FromTenant::Drain if self.ahead.is_none() => {
+            FromTenant::SignIn(_) | FromTenant::Heartbeat(_) | FromTenant::Drain if self.ahead.is_none() => {
                 self.close(Closing::Breach("something before the welcome"));
             }
-            FromTenant::Ask(ask) => self.asked(ask, now),
+            FromTenant::SignIn(sign_in) => self.received(sign_in, now),
             FromTenant::Heartbeat(beat) => self.beat(beat, now),
             FromTenant::Drain => {
                 self.draining.get_or_insert((now, Closing::TenantDrains));
@@ -208,12 +209,12 @@ impl Session {
         self.in_hand.len()
     }
 
-    fn asked(&mut self, ask: Box<Ask>, now: Instant) {
-        let request = ask.request;
+    fn received(&mut self, sign_in: Box<SignInRequest>, now: Instant) {
+        let request = sign_in.request;
         let no = |why| FromAgent::Declined(Declined { request, why, tried: false });
         let ahead = self.ahead.unwrap_or_default();
         let by =
-            Duration::from_millis(ask.due).checked_add(ahead).and_then(|due| self.began.checked_add(due));
+            Duration::from_millis(sign_in.due).checked_add(ahead).and_then(|due| self.began.checked_add(due));
         let Some(by) = by.filter(|by| *by <= now + LONGEST) else {
             return self.close(Closing::Breach("a deadline far away"));
         };
@@ -233,7 +234,7 @@ impl Session {
             return self.send(no(Decline::Overloaded));
         }
         self.in_hand.insert(request, by);
-        self.output.push_back(Output::Validate { ask, by });
+        self.output.push_back(Output::Validate { sign_in, by });
     }
 
     /// Sends a heartbeat back, and sets the connection's clock by it.

@@ -9,7 +9,9 @@ use landbridge_agent::dial::{Address, dial};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::frame;
 use landbridge_wire::problem::Problem;
-use landbridge_wire::signin::{Ask, Decline, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, Verdict};
+use landbridge_wire::signin::{
+    Decline, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, SignInRequest, Verdict,
+};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -106,7 +108,7 @@ impl Talk<'_> {
                         }
                     }
                     Output::Welcomed(nodes) => self.welcomed(nodes),
-                    Output::Validate { ask, by } => self.validate(ask, by, settle.clone()),
+                    Output::Validate { sign_in, by } => self.validate(sign_in, by, settle.clone()),
                     Output::Close(why) => return Ended::Closed(why),
                 }
             }
@@ -165,24 +167,30 @@ impl Talk<'_> {
         }
     }
 
-    fn validate(&self, ask: Box<Ask>, by: Instant, settle: mpsc::Sender<(Uuid, Settled)>) {
+    fn validate(&self, sign_in: Box<SignInRequest>, by: Instant, settle: mpsc::Sender<(Uuid, Settled)>) {
         let (links, shown, connection) = (self.links.clone(), self.shown.clone(), self.connection);
         tokio::spawn(async move {
-            let outcome = answer(&links, &shown, connection, &ask, by).await;
+            let outcome = answer(&links, &shown, connection, &sign_in, by).await;
             // The connection may be gone; then the tenant sends the sign-in to another agent.
-            let _ = settle.send((ask.request, outcome)).await;
+            let _ = settle.send((sign_in.request, outcome)).await;
         });
     }
 }
 
 /// Opens a sign-in, tries the password, and returns the outcome.
-async fn answer(links: &Links, shown: &Shown, connection: Uuid, ask: &Ask, by: Instant) -> Settled {
-    let Ok((password, key)) = shown.unsealer.open(connection, ask) else {
+async fn answer(
+    links: &Links,
+    shown: &Shown,
+    connection: Uuid,
+    sign_in: &SignInRequest,
+    by: Instant,
+) -> Settled {
+    let Ok((password, key)) = shown.unsealer.open(connection, sign_in) else {
         links.board.count("unopened".to_owned());
         tracing::warn!("an envelope does not open: it was sealed to another key, changed, or sent again");
         return Settled::Declined { why: Decline::Unopened, tried: false };
     };
-    match links.validator.validate(ask.object, &password, by).await {
+    match links.validator.validate(sign_in.object, &password, by).await {
         Ok(verdict) => {
             links.board.answered(verdict);
             if let Verdict::Unknown(code) = verdict {
@@ -191,7 +199,7 @@ async fn answer(links: &Links, shown: &Shown, connection: Uuid, ask: &Ask, by: I
                     "the directory refused with a code that is not known here"
                 );
             }
-            Settled::Verdict { verdict, tag: key.tag(&verdict.authenticated(ask.request)) }
+            Settled::Verdict { verdict, tag: key.tag(&verdict.authenticated(sign_in.request)) }
         }
         Err(none) => {
             links.board.count(format!("declined: {:?}", none.why));
