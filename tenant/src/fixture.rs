@@ -8,7 +8,7 @@ use crate::store::domains::NewDomain;
 use crate::store::{Store, domains};
 use landbridge_crypto::nt_hash::NtHash;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
-use landbridge_crypto::seal::{Place, SealKey, SealKeys};
+use landbridge_crypto::seal::{CellAddress, SealKey, SealKeys};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::enroll::Role;
@@ -151,7 +151,7 @@ pub(crate) fn as_version_1(path: &Path) {
     let (old, object) = (rusqlite::Connection::open(path).unwrap(), object(1));
     old.execute_batch(include_str!("store/schema_1.sql")).unwrap();
     let sealed = {
-        let place = Place { table: "digests", row: object.as_bytes(), column: "sealed" };
+        let place = CellAddress { table: "digests", row: object.as_bytes(), column: "sealed" };
         keys().seal(&place, digest("of version 1").to_text().as_bytes()).unwrap()
     };
     old.execute("INSERT INTO tenant VALUES (1, ?1, ?1, 0)", [Uuid::from_u128(9).as_bytes()]).unwrap();
