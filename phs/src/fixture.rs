@@ -1,5 +1,5 @@
-//! A domain in memory, for the tests of this crate: objects as a DC would tell them, and a DC that answers for
-//! single objects.
+//! A domain in memory, for the tests of this crate: objects as a DC would send them, and a DC that returns single
+//! objects.
 #![allow(clippy::unwrap_used)]
 
 use crate::error::PhsError;

@@ -20,11 +20,11 @@ use uuid::Uuid;
 /// `check`
 pub fn check(file: &Path, config: &Config, json: bool) -> Result<u8, PhsError> {
     let (runtime, stop) = runtime()?;
-    let mut asking = |identity: &Identity| -> Result<Box<dyn UploadApi>, PhsError> {
+    let mut connect = |identity: &Identity| -> Result<Box<dyn UploadApi>, PhsError> {
         let client = Client::through(&identity.url, tls::enrolled(identity)?, config.tenant.open()?)?;
         Ok(Box::new(Sender::new(client, runtime.handle().clone(), stop.clone())))
     };
-    let findings = check::check(file, config, Uuid::nil(), now, &mut asking);
+    let findings = check::check(file, config, Uuid::nil(), now, &mut connect);
     if json {
         let list = serde_json::to_string_pretty(&findings);
         say(&list.map_err(|_| PhsError::Defect("the findings cannot be written as JSON"))?)?;
