@@ -115,8 +115,7 @@ enum Command {
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     // Memory holds secrets, so this process writes no core file and accepts no debugger.
-    let undumpable = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    let result = match undumpable {
+    let result = match landbridge_host::dumps::forbid() {
         Ok(()) => run(&command_line),
         Err(_) => Err(PhsError::Defect("the system does not let this process forbid memory dumps")),
     };

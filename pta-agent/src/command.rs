@@ -12,6 +12,7 @@ use landbridge_agent::enroll::Means;
 use landbridge_agent::error::must_act;
 use landbridge_agent::key::{self, FileError};
 use landbridge_agent::{AgentError, Identity, enroll, status, token};
+use landbridge_host::signals;
 use landbridge_wire::enroll::Role;
 use std::fs::File;
 use std::io::Write as _;
@@ -64,9 +65,9 @@ pub fn run(config: &Config) -> Result<u8, PtaError> {
     let links = Arc::new(links(config, &identity)?);
     runtime()?.block_on(async {
         let (stopper, stop) = watch::channel(false);
-        let signals = signals().map_err(|_| PtaError::Defect("signals cannot be caught"))?;
+        let stopped = signals::stop().map_err(|_| PtaError::Defect("signals cannot be caught"))?;
         tokio::spawn(async move {
-            signals.await;
+            stopped.await;
             tracing::info!("stopping: open sign-ins are answered first");
             notify(&[sd_notify::NotifyState::Stopping]);
             let _ = stopper.send(true);
@@ -276,17 +277,6 @@ fn lock(state_directory: &Path) -> Result<Option<File>, PtaError> {
     let file = file.map_err(|e| AgentError::from(FileError::io(&path, "open")(e)))?;
     let taken = rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive);
     Ok(taken.is_ok().then_some(file))
-}
-
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }
 
 /// One thread: a sign-in passes through several tasks with little work each, and a switch between threads costs more than

@@ -415,7 +415,6 @@ fn open_files() {
 
 /// No core dumps and no debugger of another user: this process holds keys and passwords.
 fn close_the_process() -> Result<(), TenantError> {
-    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+    landbridge_host::dumps::forbid()
         .map_err(|e| TenantError::Defect(format!("the process cannot be closed to debuggers: {e}")))
 }
