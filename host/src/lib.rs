@@ -4,6 +4,7 @@
 //!
 //! - `lib.rs`: this list, and what can be wrong with a file
 //! - `key_file.rs`: files that hold keys: 0600, owned by the program's user, created once and never overwritten
+//! - `log.rs`: the log on standard error, and which libraries are silent in it
 //! - `dumps.rs`: no core dumps, no debuggers
 //! - `signals.rs`: SIGTERM and SIGINT, which stop a daemon, and SIGHUP
 //! - `clock_text.rs`: points in time as text
@@ -11,6 +12,7 @@
 pub mod clock_text;
 pub mod dumps;
 pub mod key_file;
+pub mod log;
 pub mod signals;
 
 use std::path::{Path, PathBuf};

@@ -136,7 +136,8 @@ fn run(command_line: &CommandLine) -> Result<u8, PhsError> {
         let screen = screen.clone();
         move || screen.writer()
     };
-    landbridge_agent::log::init(config.log.format, level, writer)
+    landbridge_agent::log::settings(config.log.format, level)
+        .start(writer)
         .map_err(|_| PhsError::Defect("logging was set up twice"))?;
     match &command_line.command {
         Command::Enroll(enroll) => enroll.run(&config),

@@ -95,7 +95,8 @@ fn main() -> ExitCode {
 fn run(command_line: &CommandLine) -> Result<u8, PtaError> {
     let config = Config::load(&command_line.config)?;
     let level = command_line.log_level.unwrap_or(config.log.level);
-    landbridge_agent::log::init(config.log.format, level, std::io::stderr)
+    landbridge_agent::log::settings(config.log.format, level)
+        .start(std::io::stderr)
         .map_err(|_| PtaError::Defect("logging was set up twice"))?;
     match &command_line.command {
         Command::Enroll(enroll) => enroll.run(&config),
