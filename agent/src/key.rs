@@ -96,19 +96,29 @@ pub fn check_secret(path: &Path) -> Result<(), FileError> {
 
 fn open_secret(path: &Path) -> Result<File, FileError> {
     let Some(name) = path.to_str().and_then(|text| text.strip_prefix("credential:")) else {
-        let file = File::open(path).map_err(FileError::io(path, "open"))?;
+        let file = open(path).map_err(FileError::io(path, "open"))?;
         check(path, &file, FileType::RegularFile, 0o600)?;
         return Ok(file);
     };
     let content = |why: &str| FileError::Content { path: path.to_owned(), why: why.to_owned() };
-    if name.is_empty() || name.contains('/') || name == ".." {
+    if name.is_empty() || name.contains('/') || [".", ".."].contains(&name) {
         return Err(content("does not name a systemd credential"));
     }
     let directory = std::env::var_os("CREDENTIALS_DIRECTORY");
     let directory = directory
         .ok_or_else(|| content("this systemd credential is not there: CREDENTIALS_DIRECTORY is not set"))?;
     // systemd keeps others out of the directory; the file's own mode shows its access list, not its owner's wish.
-    File::open(Path::new(&directory).join(name)).map_err(FileError::io(path, "open"))
+    let file = open(&Path::new(&directory).join(name)).map_err(FileError::io(path, "open"))?;
+    if !file.metadata().map_err(FileError::io(path, "look at"))?.is_file() {
+        return Err(FileError::Kind { path: path.to_owned(), wanted: "a regular file" });
+    }
+    Ok(file)
+}
+
+/// Opens a file to read it. In the place of a file there may be a pipe: this does not wait for its writer.
+fn open(path: &Path) -> std::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
 }
 
 /// Writes a secret to a new file, 0600 from its first moment, and waits until the disk has it.
@@ -218,6 +228,9 @@ mod tests {
     fn a_directory_or_an_overlong_file_is_no_secret() {
         let directory = tempfile::tempdir().unwrap();
         assert!(matches!(read_secret(directory.path(), 9), Err(FileError::Kind { .. })));
+        let pipe = directory.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        assert!(matches!(read_secret(&pipe, 9), Err(FileError::Kind { .. })));
         let path = directory.path().join("long");
         write_secret(&path, &[7; 10]).unwrap();
         assert!(matches!(read_secret(&path, 9), Err(FileError::TooLong { max: 9, .. })));

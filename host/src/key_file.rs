@@ -25,7 +25,7 @@ impl KeySource {
     /// Reads the form that the configuration has: a path, or `credential:NAME`.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.strip_prefix("credential:") {
-            Some(name) if name.is_empty() || name.contains('/') || name.starts_with('.') => {
+            Some(name) if name.is_empty() || name.contains('/') || [".", ".."].contains(&name) => {
                 Err(format!("`{text}` does not name a systemd credential"))
             }
             Some(name) => Ok(Self::Credential(name.to_owned())),
@@ -94,10 +94,6 @@ fn read(path: &Path, owner: Option<u32>, through_links: bool) -> Result<Zeroizin
         return Err(FileError::new(path, "not a regular file", "name the key file itself"));
     }
     if let Some(owner) = owner {
-        let mode = facts.mode() & 0o7777;
-        if mode & 0o177 != 0 {
-            return Err(FileError::LooseKey { path: path.to_owned(), mode });
-        }
         let own = own_uid();
         if ![owner, own, 0].contains(&facts.uid()) {
             return Err(FileError::new(
@@ -105,6 +101,10 @@ fn read(path: &Path, owner: Option<u32>, through_links: bool) -> Result<Zeroizin
                 format_args!("this key file belongs to uid {}, not to us (uid {own})", facts.uid()),
                 format!("chown it to uid {own}"),
             ));
+        }
+        let mode = facts.mode() & 0o7777;
+        if mode & 0o177 != 0 {
+            return Err(FileError::LooseKey { path: path.to_owned(), mode });
         }
     }
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MAX_KEY_FILE).unwrap_or(0) + 1));
@@ -189,6 +189,7 @@ mod tests {
     fn a_credential_cannot_leave_its_directory() {
         assert!(KeySource::parse("credential:../etc/shadow").is_err());
         assert!(KeySource::parse("credential:").is_err());
+        assert!(KeySource::parse("credential:..").is_err());
         assert!(KeySource::parse("relative/key").is_err());
         assert_eq!(KeySource::parse("credential:ca").unwrap(), KeySource::Credential("ca".to_owned()));
     }
