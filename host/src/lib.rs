@@ -8,6 +8,7 @@
 //! - `log.rs`: the log on standard error, and which libraries are silent in it
 //! - `dumps.rs`: no core dumps, no debuggers
 //! - `signals.rs`: SIGTERM and SIGINT, which stop a daemon, and SIGHUP
+//! - `server_certificate.rs`: a TLS client's verifier with a rule of the caller's own
 //! - `clock_text.rs`: points in time as text
 
 pub mod clock_text;
@@ -15,6 +16,7 @@ pub mod dumps;
 pub mod key_file;
 pub mod log;
 pub mod secret_file;
+pub mod server_certificate;
 pub mod signals;
 
 use std::path::{Path, PathBuf};

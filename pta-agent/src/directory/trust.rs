@@ -3,12 +3,12 @@
 
 use super::config::DirectoryConfig;
 use aws_lc_rs::digest::{SHA256, digest};
+use landbridge_host::server_certificate::{self, Rule};
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier as _};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -54,12 +54,13 @@ pub(super) fn client(config: &DirectoryConfig) -> Result<Arc<ClientConfig>, Trus
         None if config.pins.is_empty() => return Err(TrustError::Nobody),
         None => None,
     };
-    let verifier = TrustedControllers { by_ca, pins: config.pins.clone(), provider: provider.clone() };
+    let rule = TrustedControllers { by_ca, pins: config.pins.clone() };
+    let verifier = server_certificate::verifier(rule, provider.clone());
     let client = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| TrustError::Tls(e.to_string()))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(Arc::new(client))
 }
@@ -68,11 +69,10 @@ pub(super) fn client(config: &DirectoryConfig) -> Result<Arc<ClientConfig>, Trus
 struct TrustedControllers {
     by_ca: Option<Arc<WebPkiServerVerifier>>,
     pins: Vec<[u8; 32]>,
-    provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for TrustedControllers {
-    fn verify_server_cert(
+impl Rule for TrustedControllers {
+    fn accept(
         &self,
         leaf: &CertificateDer<'_>,
         rest: &[CertificateDer<'_>],
@@ -89,30 +89,6 @@ impl ServerCertVerifier for TrustedControllers {
             Some(verifier) => verifier.verify_server_cert(leaf, rest, name, ocsp, now),
             None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
         }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
