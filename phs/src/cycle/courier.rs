@@ -118,7 +118,7 @@ impl Courier<'_, '_> {
                 waiting.extend(some.into_iter().map(|link| translate::wire_link(*object, link, true)));
                 self.links(&mut waiting, MAX_LINKS)?;
             }
-            for (from, what, at) in self.mirror.told_links_to(*object)? {
+            for (from, what, at) in self.mirror.present_links_to(*object)? {
                 if !among.contains(&from) {
                     waiting.push(translate::wire_link(from, (what, *object, at), true));
                 }

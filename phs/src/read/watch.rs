@@ -158,7 +158,7 @@ impl WatchConnection {
     }
 }
 
-/// Sleeps, and hears a wish to stop.
+/// Sleeps, and wakes if `stop` is raised.
 fn rest(how_long: Duration, stop: &Stop) {
     let until = Instant::now() + how_long;
     while !stop.is_raised() && Instant::now() < until {
