@@ -18,8 +18,8 @@ pub struct Foreign {
     pub issuer: String,
 }
 
-/// What went wrong. No text holds a secret or repeats what the other end sent, except the names in a certificate that was
-/// presented.
+/// What went wrong. No text holds a secret or repeats what the other end sent, except the names in a certificate that
+/// was presented.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// A local file or directory cannot be used.

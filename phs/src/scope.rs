@@ -1,5 +1,5 @@
-//! `[scope]`: the administrator's rules for which objects are carried, and whose passwords; and what follows from them for
-//! the attributes of one object. Containers and groups are looked up in the mirror.
+//! `[scope]`: the administrator's rules for which objects are carried, and whose passwords; and what follows from
+//! them for the attributes of one object. Containers and groups are looked up in the mirror.
 //! Neighbours: `config` reads it, `mirror::scope` resolves its entries, `qualify` applies it.
 
 use landbridge_drsr::drs::attribute::{Attribute, Value};

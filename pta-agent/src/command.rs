@@ -289,8 +289,8 @@ fn signals() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// One thread: a sign-in passes through several tasks with little work each, and a switch between threads costs more than
-/// that work. One core opens some ten thousand envelopes a second, more than a domain controller binds.
+/// One thread: a sign-in passes through several tasks with little work each, and a switch between threads costs more
+/// than that work. One core opens some ten thousand envelopes a second, more than a domain controller binds.
 fn runtime() -> Result<Runtime, PtaError> {
     tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(4)

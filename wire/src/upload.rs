@@ -102,8 +102,9 @@ pub struct Upload {
     /// On the last page: the cycle is complete, and this names the cursor that it ends at.
     #[serde(default)]
     pub commit: Option<CursorName>,
-    /// With the commit of a full compare: limit on accounts that the tenant removes because they were not sent. None: no
-    /// limit. Above the limit the compare is not closed: [`ProblemCode::RemovalsHeld`](crate::problem::ProblemCode).
+    /// With the commit of a full compare: limit on accounts that the tenant removes because they were not sent. None:
+    /// no limit. Above the limit the compare is not closed:
+    /// [`ProblemCode::RemovalsHeld`](crate::problem::ProblemCode).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most_swept: Option<u64>,
 }
@@ -115,8 +116,8 @@ pub struct Receipt {
     pub generation: Uuid,
     /// The cursor of the last complete cycle.
     pub acknowledged: Option<CursorName>,
-    /// The cursor of the complete cycle before that: an agent that was killed after the tenant's commit and before its own
-    /// still has this one.
+    /// The cursor of the complete cycle before that: an agent that was killed after the tenant's commit and before
+    /// its own still has this one.
     pub acknowledged_before: Option<CursorName>,
     /// Which records the tenant accepts: see [`LEVEL`].
     #[serde(default, skip_serializing_if = "is_nothing")]
@@ -218,7 +219,8 @@ pub struct Link {
     /// Added, or removed.
     pub present: bool,
     /// When the value was first written: seconds since 1601-01-01. A value that was removed for good and is written
-    /// again starts with a new creation, so this is compared before the stamp: the greater pair wins (MS-DRSR 4.1.10.6, `VALUE_META_DATA_EXT_V1`).
+    /// again starts with a new creation, so this is compared before the stamp: the greater pair wins (MS-DRSR
+    /// 4.1.10.6, `VALUE_META_DATA_EXT_V1`).
     pub created: u64,
     /// When and where it was written last.
     pub stamp: Stamp,

@@ -1,8 +1,8 @@
-//! Where objects are in the tree, and in which groups, at any depth, computed from the mirror. SQLite walks the tree and the
-//! links (a cycle among groups ends the walk), so that no list of members is held in memory. The results are in temporary
-//! tables until something that they depend on changes.
-//! Neighbours: `scope` has the names, `privileged` the protected groups; [`super::sweep`] uses the result for all objects,
-//! `qualify` for one.
+//! Where objects are in the tree, and in which groups, at any depth, computed from the mirror. SQLite walks the tree
+//! and the links (a cycle among groups ends the walk), so that no list of members is held in memory. The results are
+//! in temporary tables until something that they depend on changes.
+//! Neighbours: `scope` has the names, `privileged` the protected groups; [`super::sweep`] uses the result for all
+//! objects, `qualify` for one.
 
 use super::links::word;
 use super::{Mirror, Object, StateError};
@@ -128,8 +128,8 @@ impl Mirror {
         self.unresolved.set(true);
     }
 
-    /// Computes all positions again, if anything that they depend on has changed. Fails if an entry of the scope was never
-    /// looked up: otherwise an excluded OU would be included.
+    /// Computes all positions again, if anything that they depend on has changed. Fails if an entry of the scope was
+    /// never looked up: otherwise an excluded OU would be included.
     pub fn resolve(&self, bounds: &Bounds<'_>) -> Result<(), StateError> {
         if !self.unresolved.get() {
             return Ok(());

@@ -60,8 +60,8 @@ fn loses_password() -> String {
 }
 
 impl Mirror {
-    /// Objects after `after`, at most `limit`, whose state at the tenant no longer fits. With `enters`: objects that enter, or
-    /// whose password does, and that must be read alone; otherwise all others.
+    /// Objects after `after`, at most `limit`, whose state at the tenant no longer fits. With `enters`: objects that
+    /// enter, or whose password does, and that must be read alone; otherwise all others.
     pub fn misplaced(
         &self,
         enters: bool,

@@ -1,6 +1,6 @@
 //! Checks twice a second, on a kept connection, whether a DC has committed a change, and wakes the daemon if it has.
-//! This only makes the next cycle begin earlier: what changed is read by replication, and without LDAP the daemon has its
-//! timer.
+//! This only makes the next cycle begin earlier: what changed is read by replication, and without LDAP the daemon has
+//! its timer.
 //! Neighbours: [`super::root_dse`] has the request and the response; `daemon` is woken.
 
 use crate::config::DirectoryConfig;
@@ -113,7 +113,8 @@ impl WatchConnection {
         Err(failed)
     }
 
-    /// Checks until the DC stops answering or `stop` is raised; returns why. Only a number that differs wakes the daemon.
+    /// Checks until the DC stops answering or `stop` is raised; returns why. Only a number that differs wakes the
+    /// daemon.
     fn look(&mut self, stop: &Stop, report: &mut impl FnMut(Seen)) -> String {
         let mut known = None;
         while !stop.is_raised() {
