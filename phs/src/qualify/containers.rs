@@ -81,8 +81,8 @@ impl Desk<'_, '_> {
             let Some(page) = self.singles.object(ObjectId::Guid(group), false)? else { continue };
             let there = page.links.iter().any(|link| link.present && link.to.guid == object.guid);
             let held = self.mirror.link(Linked::Member, group, object.guid)?.filter(|_| !there);
-            let told = self.mirror.object(group)?.is_some_and(|group| group.sent == Some(Sent::Present));
-            if let (Some(mut held), true) = (held, told) {
+            let present = self.mirror.object(group)?.is_some_and(|group| group.sent == Some(Sent::Present));
+            if let (Some(mut held), true) = (held, present) {
                 // No DC wrote this version. A new link that brings the object back has a later creation, which wins.
                 held.written.version = held.written.version.saturating_add(1);
                 self.batch.links.push(translate::wire_link(

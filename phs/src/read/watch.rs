@@ -20,9 +20,9 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Limit on connecting, and on one answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Wait between two rounds over the DCs when none answers; doubled each time,
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// up to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What the watch found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum Seen {
 /// Watches a DC until `stop`: `read`, the one that is read, if it answers, or else the first that does. Blocking, for a
 /// thread of its own.
 pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut report: impl FnMut(Seen)) {
-    let mut pause = FIRST_PAUSE;
+    let mut wait = FIRST_WAIT;
     let mut lost: Option<String> = None;
     'rounds: while !stop.is_raised() {
         let mut last = String::new();
@@ -58,7 +58,7 @@ pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut r
                 Ok(mut connection) => {
                     info!(controller = controller.name, "watching for changes");
                     report(Seen::Watching(controller.name.clone()));
-                    pause = FIRST_PAUSE;
+                    wait = FIRST_WAIT;
                     let why = connection.look(stop, &mut report);
                     if !stop.is_raised() {
                         warn!(
@@ -76,8 +76,8 @@ pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut r
         }
         warn!(why = last, "no domain controller tells of changes: the timer does");
         report(Seen::Blind(last));
-        rest(pause, stop);
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        rest(wait, stop);
+        wait = (wait * 2).min(LONGEST_WAIT);
     }
 }
 
