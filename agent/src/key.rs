@@ -31,7 +31,7 @@ pub enum FileError {
         /// What they should be.
         wanted: u32,
     },
-    /// Somebody else owns it.
+    /// Another user owns it.
     #[error("{}: belongs to uid {owner}, not to root or to the uid {own} that runs this program: run `chown {own} {}`", path.display(), path.display())]
     Owner {
         /// The file.

@@ -1,8 +1,8 @@
 //! What both agents share on their way to the tenant: key files, TLS, enrolment, renewal, back-off, logging, status;
 //! and how they find domain controllers by DNS.
 //!
-//! What is absent: anything that talks to a domain controller or knows a password or a digest, and any place that
-//! trusts a certificate authority other than the tenant's own.
+//! Absent on purpose: connections to domain controllers, passwords, digests, and trust in any certificate authority but
+//! the tenant's own.
 //!
 //! # Files
 //!

@@ -1,4 +1,4 @@
-//! Who the tenant is: TLS that trusts the tenant's own CA and nothing else.
+//! TLS with the tenant: trusts the tenant's own CA and nothing else.
 //!
 //! Before enrolment the CA is known by the SHA-256 of its certificate, which the one-time token carries;
 //! afterwards by the certificate itself. No store of the operating system is ever asked.

@@ -82,13 +82,14 @@ enum Command {
     },
     /// Synchronise once
     ///
-    /// Sends what changed since the last run. The first run, or one after either side lost its state, compares everything.
+    /// Sends what changed since the last run. The first run, or one after either side lost its state, compares
+    /// everything.
     #[command(after_help = EXIT_CODES)]
     Once(Once),
     /// Synchronise until a signal says stop
     ///
-    /// A cycle begins at once when a domain controller has committed a change, and on a timer in any case. A failed cycle
-    /// is tried again. SIGHUP reads the configuration again.
+    /// A cycle begins at once when a domain controller has committed a change, and on a timer in any case. A failed
+    /// cycle is tried again. SIGHUP reads the configuration again.
     #[command(after_help = EXIT_CODES)]
     Run,
     /// Explain why an account, a group or a contact is at the tenant, or is not

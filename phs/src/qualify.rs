@@ -1,11 +1,12 @@
-//! Which objects are carried to the tenant, and with what. No socket, no clock; single objects are read through `Singles`.
+//! Which objects are carried to the tenant, and with what. No socket, no clock; single objects are read through
+//! `Singles`.
 //!
-//! Carried: users and inetOrgPersons, groups, contacts, and the fine-grained password policies. Never carried: computers,
-//! trust accounts, the KDC's own accounts, groups that AdminSDHolder protects. The tenant learns of privileged accounts
-//! without their password, which stays sealed, unless the administrator named them. An account that left the scope stays
-//! as it is until the end of the cycle, where the guard decides about all of them.
-//! What a change leaves out is known from the mirror. An object that the mirror does not know, or that enters the tenant,
-//! is read alone and whole.
+//! Carried: users and inetOrgPersons, groups, contacts, and the fine-grained password policies. Never carried:
+//! computers, trust accounts, the KDC's own accounts, groups that AdminSDHolder protects. The tenant learns of
+//! privileged accounts without their password, which stays sealed, unless the administrator named them. An account
+//! that left the scope stays as it is until the end of the cycle, where the guard decides about all of them. What a
+//! change leaves out is known from the mirror. An object that the mirror does not know, or that enters the tenant, is
+//! read alone and whole.
 //! Before it on the road: `read`. After it: `cycle`.
 
 mod containers;
@@ -95,8 +96,8 @@ pub struct Batch {
     pub unsettled: bool,
 }
 
-/// Qualifies a page, and stores it in the mirror: first what other objects depend on (containers, groups, policies, links),
-/// then every object.
+/// Qualifies a page, and stores it in the mirror: first what other objects depend on (containers, groups, policies,
+/// links), then every object.
 pub fn page(
     page: Page,
     mirror: &Mirror,
@@ -153,8 +154,8 @@ pub fn page(
     Ok(at.batch)
 }
 
-/// Drafts what corrects one object whose state at the tenant no longer fits. With `hold`, an account stays as it is if it
-/// left the scope or the groups whose passwords are carried.
+/// Drafts what corrects one object whose state at the tenant no longer fits. With `hold`, an account stays as it is
+/// if it left the scope or the groups whose passwords are carried.
 pub fn mend(
     object: Object,
     mirror: &Mirror,
@@ -184,7 +185,8 @@ impl Desk<'_, '_> {
         learn(object, change, self.rules.scope());
     }
 
-    /// Whether a change holds all of its object, which was then created since. A class may change alone, and so may a name.
+    /// Whether a change holds all of its object, which was then created since. A class may change alone, and so may a
+    /// name.
     fn is_whole(&self, change: &Change) -> bool {
         let has = |what| change.attributes.iter().any(|a| a.attribute == what && a.value.is_some());
         has(Attribute::ObjectClass) && (self.rules.full || has(Attribute::Name))
@@ -233,8 +235,8 @@ impl Desk<'_, '_> {
                     self.leave(&mut object, Presence::Privileged, Sent::Privileged);
                 }
             }
-            // In a full compare the tenant removes objects that are not sent. So a deletion is sent only for an object that
-            // is known to have been sent.
+            // In a full compare the tenant removes objects that are not sent. So a deletion is sent only for an
+            // object that is known to have been sent.
             Standing::Deleted if self.rules.full && object.sent.is_none() => {}
             Standing::Deleted => {
                 if object.sent != Some(Sent::Deleted) {
@@ -437,8 +439,8 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    /// Drafts an object that leaves. It is sent even if the mirror does not know that the tenant has the object: phs may have
-    /// been killed between sending it and storing that.
+    /// Drafts an object that leaves. It is sent even if the mirror does not know that the tenant has the object: phs
+    /// may have been killed between sending it and storing that.
     fn leave(&mut self, object: &mut Object, presence: Presence, sent: Sent) {
         object.sent = Some(sent);
         (object.password, object.password_at) = (None, None);
@@ -447,8 +449,8 @@ impl Desk<'_, '_> {
         self.batch.drafts.push(draft);
     }
 
-    /// Drafts a deletion for a tombstone of an unknown object. The tenant must learn of it if it was an account that was sent
-    /// just before phs was killed; otherwise it does no harm.
+    /// Drafts a deletion for a tombstone of an unknown object. The tenant must learn of it if it was an account that
+    /// was sent just before phs was killed; otherwise it does no harm.
     fn unknown_deleted(&mut self, change: &Change) {
         let sid = change.object.sid.clone();
         let sid = sid.filter(|sid| sid.domain().as_ref() == Some(self.rules.bounds.domain));
@@ -517,8 +519,8 @@ impl Desk<'_, '_> {
         if !matches!(object.sent, Some(Sent::Present | Sent::Unsure)) {
             return Ok(());
         }
-        // The tenant may miss a new password, or that the account was disabled. In a full compare the tenant removes the
-        // object, since it is not sent.
+        // The tenant may miss a new password, or that the account was disabled. In a full compare the tenant removes
+        // the object, since it is not sent.
         object.sent = Some(Sent::Unsure);
         (object.password, object.password_at) = (None, None);
         self.mirror.put(&object)?;

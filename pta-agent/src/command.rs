@@ -100,7 +100,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
                 if left > 0 {
                     Finding::good(
                         "identity",
-                        format!("agent {}, certificate good for {} min", identity.agent, left / 60),
+                        format!("agent {}, certificate valid for {} min", identity.agent, left / 60),
                     )
                 } else {
                     Finding::bad(
@@ -184,7 +184,7 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
 
 fn print(status: &Status, now: i64) -> Result<(), PtaError> {
     say(&format!("agent {} for {}, running for {} s", status.agent, status.domain, now - status.started_at))?;
-    say(&format!("certificate good for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
+    say(&format!("certificate valid for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
     for link in status.links.values() {
         say(&format!("connected to {} for {} s", link.node, now - link.since))?;
     }
@@ -279,8 +279,8 @@ fn lock(state_directory: &Path) -> Result<Option<File>, PtaError> {
     Ok(taken.is_ok().then_some(file))
 }
 
-/// One thread: a sign-in passes through several tasks with little work each, and a switch between threads costs more than
-/// that work. One core opens some ten thousand envelopes a second, more than a domain controller binds.
+/// One thread: a sign-in passes through several tasks with little work each, and a switch between threads costs more
+/// than that work. One core opens some ten thousand envelopes a second, more than a domain controller binds.
 fn runtime() -> Result<Runtime, PtaError> {
     tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(4)

@@ -1,8 +1,8 @@
 //! The messages of one connection with one node of the tenant: introduces the agent, answers heartbeats, hands out each
 //! sign-in once and in time, returns its outcome. Pure: no socket and no clock; time is an argument.
 //!
-//! Not here: the content of a sign-in. [`super::unseal`] opens it, [`super::directory`] tries it; [`super::link`] carries
-//! bytes and calls this.
+//! Not here: the content of a sign-in. [`super::unseal`] opens it, [`super::directory`] tries it; [`super::link`]
+//! carries bytes and calls this.
 
 mod seen;
 
@@ -18,10 +18,11 @@ use uuid::Uuid;
 
 /// Limit on the tenant's welcome.
 const WELCOME: Duration = Duration::from_secs(5);
-/// The tenant closes a drained connection once no sign-in is open on it. If it does not, the agent closes it after this.
+/// The tenant closes a drained connection once no sign-in is open on it. If it does not, the agent closes it after
+/// this.
 const LINGER: Duration = Duration::from_secs(1);
-/// How much the estimate of the connection's clock may fall back with each heartbeat. Clocks drift by less, and a series
-/// of old heartbeats that is read at once must not make old sign-ins appear new.
+/// How much the estimate of the connection's clock may fall back with each heartbeat. Clocks drift by less, and a
+/// series of old heartbeats that is read at once must not make old sign-ins appear new.
 const DRIFT: Duration = Duration::from_millis(10);
 /// Limit on open sign-ins after a drain was requested.
 const DRAINING: Duration = Duration::from_secs(12);
@@ -261,8 +262,8 @@ impl Session {
         (now >= at).then_some(why)
     }
 
-    /// When a draining connection closes, if nothing else happens. The tenant sends Drain after its last sign-in. The agent's
-    /// own Drain may cross a sign-in on its way.
+    /// When a draining connection closes, if nothing else happens. The tenant sends Drain after its last sign-in. The
+    /// agent's own Drain may cross a sign-in on its way.
     fn drained_at(&self, (since, why): (Instant, Closing)) -> Instant {
         match (self.in_hand.is_empty(), why) {
             (false, _) => since + DRAINING,

@@ -1,10 +1,10 @@
 //! A sign-in on its way to an agent and back, over the WebSocket that the agent dialled (`GET /v1/agent`).
 //! Each message is one [`crate::frame`] in one binary WebSocket message of at most [`MAX_MESSAGE`] bytes.
 //!
-//! The order: the agent sends [`Hello`], the tenant [`Welcome`]; then each sends what it has. Kinds of message and fields
-//! that a newer version adds for the connection are ignored. A [`SignInRequest`] or [`Answer`] with anything unknown in it
-//! is refused, since the unknown part might change its meaning.
-//! Times are milliseconds on the connection's clock, which is the tenant's and starts with its [`Welcome`].
+//! The order: the agent sends [`Hello`], the tenant [`Welcome`]; then each sends what it has. Kinds of message and
+//! fields that a newer version adds for the connection are ignored. A [`SignInRequest`] or [`Answer`] with anything
+//! unknown in it is refused, since the unknown part might change its meaning. Times are milliseconds on the
+//! connection's clock, which is the tenant's and starts with its [`Welcome`].
 
 use crate::bounded::{Blob, List, Text};
 use landbridge_crypto::envelope::MAX_SEALED;

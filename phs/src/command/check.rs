@@ -1,6 +1,6 @@
 //! The preflight: every prerequisite in order, and what to do about each that fails. Changes nothing.
-//! Neighbours: `show` prints the findings; `controllers` checks each DC, `account` the excess rights of the account. The
-//! modules that are used here are those that do the work in `cycle`.
+//! Neighbours: `show` prints the findings; `controllers` checks each DC, `account` the excess rights of the account.
+//! The modules that are used here are those that do the work in `cycle`.
 
 mod account;
 mod controllers;

@@ -1,5 +1,5 @@
-//! Why an object is carried or is not: where it is in the tree, which rule decides, what was last sent. Reads the mirror
-//! alone.
+//! Why an object is carried or is not: where it is in the tree, which rule decides, what was last sent. Reads the
+//! mirror alone.
 //! Neighbours: `qualify` decides by the same rules; `show` prints.
 
 use crate::config::Config;

@@ -94,10 +94,10 @@ pub fn explain(config: &Config, who: &str, json: bool) -> Result<u8, PhsError> {
     }
     let ago = |at: i64| now.saturating_sub(at).max(0);
     if let Some(at) = explained.password_delivered_at {
-        say(&format!("its password was delivered {} s ago", ago(at)))?;
+        say(&format!("its password was sent {} s ago", ago(at)))?;
     }
     if let Some(at) = explained.told_at {
-        say(&format!("something of it was told {} s ago", ago(at)))?;
+        say(&format!("something of it was last sent {} s ago", ago(at)))?;
     }
     Ok(0)
 }

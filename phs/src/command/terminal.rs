@@ -5,8 +5,8 @@ use landbridge_agent::AgentError;
 use landbridge_agent::key::FileError;
 use std::io::{self, Write as _};
 
-/// Prints one or more lines. Control characters are replaced: names and addresses in the directory may contain them, and a
-/// terminal would act on them.
+/// Prints one or more lines. Control characters are replaced: names and addresses in the directory may contain them,
+/// and a terminal would act on them.
 pub(super) fn say(line: &str) -> Result<(), PhsError> {
     let is_harmless = |c: char| c == '\n' || !c.is_control();
     let line: String =

@@ -1,9 +1,9 @@
 //! Checks at a domain controller whether a password is an account's: an LDAP simple bind (RFC 4513, section 5.1.3) as
 //! `<GUID=…>` over TLS, on connections that are kept.
 //!
-//! A bind is sent once. Before it is sent, another domain controller may be tried. Afterwards none is, because the domain
-//! controller may have counted a bad password; the tenant decides whether to try again.
-//! Not protected against: the password is in buffers of the LDAP and TLS libraries for a moment, and they do not wipe them.
+//! A bind is sent once. Before it is sent, another domain controller may be tried. Afterwards none is, because the
+//! domain controller may have counted a bad password; the tenant decides whether to try again. Not protected against:
+//! the password is in buffers of the LDAP and TLS libraries for a moment, and they do not wipe them.
 //! Before it on the road: `unseal`. After it: `session` returns the verdict.
 
 use super::check::{self, Finding};

@@ -48,7 +48,8 @@ impl Controllers {
         }
     }
 
-    /// The next domain controller to try, not one of `other_than`: the first that has not failed lately, or else the first.
+    /// The next domain controller to try, not one of `other_than`: the first that has not failed lately, or else the
+    /// first.
     pub(super) async fn next(&self, other_than: &[Shared]) -> Option<Shared> {
         let left = self.all().await;
         let left = left.into_iter().filter(|one| !other_than.iter().any(|asked| Arc::ptr_eq(asked, one)));

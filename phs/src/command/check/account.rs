@@ -36,8 +36,8 @@ const FLAGS: [(i32, &str); 7] = [
     (0x0000_2000, "SERVER_TRUST_ACCOUNT: it is a domain controller's"),
 ];
 
-/// Excess rights of the account, a sentence each with what to do; empty if there are none. `connection` must be one that
-/// requests security descriptors.
+/// Excess rights of the account, a sentence each with what to do; empty if there are none. `connection` must be one
+/// that requests security descriptors.
 pub(super) fn excess(
     connection: &mut Connection,
     alone: &mut dyn Singles,

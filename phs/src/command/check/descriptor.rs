@@ -1,5 +1,5 @@
-//! Reads from a security descriptor who may do more than read (MS-DTYP 2.4.4, 2.4.6). Pure: bytes in, grants out. Denials
-//! are ignored, so a grant that a denial revokes is reported too.
+//! Reads from a security descriptor who may do more than read (MS-DTYP 2.4.4, 2.4.6). Pure: bytes in, grants out.
+//! Denials are ignored, so a grant that a denial revokes is reported too.
 //! Neighbour: [`super::account`] looks for the delegated account among the grants.
 
 use landbridge_drsr::drs::sid::Sid;
