@@ -119,10 +119,12 @@ pub fn create(path: &Path, content: &[u8]) -> Result<(), FileError> {
 /// Creates a file with these permission bits, writes it and waits for the disk. Never overwrites.
 pub fn create_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     secret_file::create(path, content, mode).map_err(|(step, why)| {
-        let todo = match why.kind() {
-            std::io::ErrorKind::AlreadyExists => "it is never overwritten: move it away first",
-            _ if step == "write" => "make room on the disk",
-            _ => "",
+        let todo = if why.kind() == std::io::ErrorKind::AlreadyExists {
+            "it is never overwritten: move it away first"
+        } else if step == "write" {
+            "make room on the disk"
+        } else {
+            ""
         };
         FileError::new(path, format_args!("cannot {step}: {why}"), todo)
     })
