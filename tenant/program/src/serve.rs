@@ -125,8 +125,8 @@ impl Ready {
         // 4. The handles.
         let rules = Rules::new(config.lockout.threshold, config.lockout.seconds);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let settings = Settings::for_cores(cores, rules);
-        let handles = Handles::new(&store, &authority, config.url.as_str(), settings, config.signin.grid)
+        let settings = Settings::for_cores(cores, rules, config.signin.grid);
+        let handles = Handles::new(&store, &authority, config.url.as_str(), settings)
             .map_err(|e| TenantError::Defect(e.to_string()))?;
         handles.administration.set_canaries()?;
         let chores = Arc::new(Chores {
