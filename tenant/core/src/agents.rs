@@ -6,27 +6,28 @@ pub mod authority;
 pub mod certificate_names;
 pub mod enrolment;
 pub mod open_connections;
+mod parts;
 pub mod quarantine;
 pub mod relay_driver;
 
 pub use landbridge_tenant_rules::model::{Agent, Writer};
 pub use landbridge_tenant_rules::relay::{AgentView, Facts, Link};
+pub(crate) use parts::Parts;
 
 use crate::clock::unix_now;
 use crate::ingest;
 use crate::numbers::Numbers;
 use admission::{Purpose, admit};
-use authority::Authority;
 use certificate_names::Shown;
 use enrolment::EnrollError;
+use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::agents::seen;
-use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse};
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{FromAgent, FromTenant};
 use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
-use open_connections::{OpenConnection, OpenConnections};
-use relay_driver::{Raised, RelayDriver};
+use open_connections::OpenConnection;
+use relay_driver::Raised;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
@@ -37,14 +38,6 @@ const STORAGE_RETRY: u32 = 30;
 /// The handle on the agents. Its calls block, but for those of the relay.
 #[derive(Clone)]
 pub struct Agents(Arc<Parts>);
-
-pub(crate) struct Parts {
-    pub(crate) store: Arc<Store>,
-    pub(crate) authority: Arc<Authority>,
-    pub(crate) relay: Arc<RelayDriver>,
-    pub(crate) open: Arc<OpenConnections>,
-    pub(crate) numbers: Arc<Numbers>,
-}
 
 impl std::fmt::Debug for Agents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

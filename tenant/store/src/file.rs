@@ -1,7 +1,9 @@
 //! Makes and opens the database's file: who may read it, whose it is, which version, whether it is whole.
 //! Neighbours: [`super::Store`] alone calls this.
 
-use super::{SCHEMA_VERSION, StoreError, Tenant, Trouble, upgrade};
+use crate::error::{StoreError, Trouble};
+use crate::schema::{SCHEMA, SCHEMA_VERSION};
+use crate::upgrade;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::fs::{self, OpenOptions};
@@ -10,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use uuid::Uuid;
 
-const SCHEMA: &str = include_str!("schema/schema.sql");
 /// `LBTN`, in the head of the file (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x4c42_544e;
 /// How long a statement waits for another process's lock (a backup, say) before it says `Busy`.
@@ -21,6 +22,15 @@ const WRITING_KIB: i64 = 32 << 10;
 /// So many pages of the log are written before they are taken into the file, 64 MiB: until then a page that is written again and
 /// again is so in the log alone.
 const LOG_PAGES: i64 = 16_000;
+
+/// Who this database belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tenant {
+    /// The tenant's id; stands in every certificate it issues.
+    pub id: Uuid,
+    /// Made at `init` and at each restore. An agent that sees another generation compares in full.
+    pub generation: Uuid,
+}
 
 /// Builds the database beside its place and moves it there whole, so that whatever is at `path` is complete.
 pub(super) fn create(path: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {

@@ -11,12 +11,15 @@ pub mod erase;
 pub mod error;
 mod file;
 pub mod policies;
+mod schema;
 pub mod stamps;
 pub mod tables;
 mod transaction;
 mod upgrade;
 
 pub use error::{StoreError, Trouble, Who};
+pub use file::Tenant;
+pub use schema::SCHEMA_VERSION;
 pub use transaction::{Reading, Writing};
 
 use landbridge_crypto::seal::SealKeys;
@@ -27,20 +30,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// The version of the schema that this build reads and writes (`PRAGMA user_version`).
-pub const SCHEMA_VERSION: i64 = 3;
-
 /// How long taking in the log waits for those who read an earlier state.
 const FOLDING: Duration = Duration::from_secs(1);
-
-/// Who this database belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tenant {
-    /// The tenant's id; stands in every certificate it issues.
-    pub id: Uuid,
-    /// Anew at `init` and at a restore: an agent that sees another one compares in full.
-    pub generation: Uuid,
-}
 
 /// The open database. Its calls block: async callers go through `spawn_blocking`.
 pub struct Store {

@@ -1,8 +1,9 @@
 //! Brings a database of an older version to the present one, step by step, in one transaction.
-//! Neighbours: [`super::file`] calls this before anything else is written. There is no way back: `docs/tenant.md`
+//! Neighbours: [`super::file`] calls this before anything else is written. There is no way back: `docs/tenant/backup.md`
 //! says to copy the file first.
 
-use super::{SCHEMA_VERSION, StoreError};
+use crate::error::StoreError;
+use crate::schema::SCHEMA_VERSION;
 use rusqlite::Connection;
 
 /// What a version lacked that the next one has; the first is from version 1 to 2.

@@ -1,8 +1,8 @@
 //! Does what an administrator asked, and writes down who it was. Blocking.
 //! Before it: `admin::listen`. Every change and its audit entry are one transaction.
 
-use crate::administration::Inner;
 use crate::administration::domain::{By, no_domain};
+use crate::administration::parts::Inner;
 use crate::administration::request::{
     AgentRow, Answer, AppRow, Ask, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES, refusal,
 };

@@ -1,8 +1,8 @@
 //! What an administrator says about a domain's sign-ins: the policy, and the accounts that agents are tried with.
 //! Before it: [`super::act`].
 
-use crate::administration::Inner;
-use crate::administration::group_policy;
+use crate::administration::group_policy_lines::lines;
+use crate::administration::parts::Inner;
 use crate::administration::request::{Answer, refusal};
 use crate::text::printable;
 use landbridge_tenant_rules::lockout::Room;
@@ -42,7 +42,7 @@ impl By<'_> {
         self.tenant.store.look(|conn| {
             let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
             let said = described(&domain, Room::of(&domain.policy));
-            Ok(Answer::Done(said + &group_policy::lines(conn, &domain)?))
+            Ok(Answer::Done(said + &lines(conn, &domain)?))
         })
     }
 

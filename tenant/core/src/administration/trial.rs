@@ -1,7 +1,7 @@
 //! An administrator's own try at a sign-in: the same decision as an application's, with the true reason.
 //! Before it: `admin::act`. It counts for the lockout as any other.
 
-use crate::administration::Inner;
+use crate::administration::parts::Inner;
 use crate::administration::request::Person;
 use crate::administration::request::{Answer, Confidential};
 use crate::sign_ins::{Attempt, Caller};

@@ -3,6 +3,7 @@
 //! Neighbours: `admin` (`users show`) prints it.
 
 use crate::directory::groups;
+use crate::directory::named::Named;
 use crate::text::printable;
 use landbridge_tenant_rules::account_state::{Account as Judged, state};
 use landbridge_tenant_rules::model::Object;
@@ -100,15 +101,6 @@ pub struct Described {
     pub lockouts: Vec<LockoutDescribed>,
     /// When something about it changed last: seconds since 1970.
     pub changed_at: i64,
-}
-
-/// An object and what it is called.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Named {
-    /// What it is called.
-    pub name: String,
-    /// objectGUID.
-    pub object: Uuid,
 }
 
 /// A password and lockout policy, in words.

@@ -1,7 +1,7 @@
 //! Groups for people who look: which there are, who is in them, what they are called.
 //! Neighbours: [`landbridge_tenant_store::tables::members`] and [`landbridge_tenant_store::tables::links`] have the edges; `admin` (`groups list`, `groups show`) prints.
 
-use crate::directory::describe::Named;
+use crate::directory::named::Named;
 use crate::text::printable;
 use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;

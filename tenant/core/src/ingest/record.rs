@@ -1,7 +1,7 @@
 //! Takes one record: presence, attributes, digest, names; in that order, because each depends on the ones before.
 //! Neighbours: [`super::take`] calls it for each record of a page, inside the page's transaction.
 
-use crate::ingest::Outcome;
+use crate::ingest::outcome::Outcome;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_tenant_rules::model::Object;

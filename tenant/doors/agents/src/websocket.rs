@@ -1,6 +1,6 @@
 //! One agent's WebSocket (RFC 6455): `GET /v1/agent`, a frame a message, nothing else.
 
-use crate::AgentPeer;
+use crate::door::AgentPeer;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::Full;
