@@ -115,7 +115,7 @@ pub struct Answer {
     pub tag: Blob<32>,
 }
 
-/// What a domain controller said to a bind (FACTS: LDAP; Windows: `System error codes`).
+/// What a domain controller said to a bind (`docs/design/protocol-facts.md`; Windows: `System error codes`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
