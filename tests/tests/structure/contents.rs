@@ -73,10 +73,15 @@ fn sockets_of_phs_are_opened_by_pull_watch_and_send_and_it_listens_in_metrics_al
         "phs/src/daemon/metrics.rs",
         "pta-agent/src/",
         "agent/src/",
-        "tenant/program/src/",
+        "tenant/doors/listen/src/listener.rs",
+        "tenant/doors/operator/src/",
+        "tenant/program/src/serve.rs",
     ];
     assert_only_in(&["TcpStream", "TcpListener", "UnixStream", "UnixListener"], &files);
-    assert_only_in(&["TcpListener", "UnixListener"], &["phs/src/daemon/metrics.rs", "tenant/program/src/"]);
+    assert_only_in(
+        &["TcpListener", "UnixListener"],
+        &["phs/src/daemon/metrics.rs", "tenant/doors/", "tenant/program/src/serve.rs"],
+    );
     assert_only_in(&["hickory_resolver"], &["agent/src/discover.rs"]);
 }
 

@@ -42,31 +42,23 @@ const STILL_NAMED: &[(&str, &str)] = &[
     ("crypto", "Place"),
     ("wire", "Ask"),
     ("tenant", "Ask"),
-    ("tenant", "Asker"),
     ("tenant", "Before"),
-    ("tenant", "Brought"),
     ("tenant", "By"),
     ("tenant", "Line"),
     ("tenant", "Making"),
     ("tenant", "Place"),
     ("tenant", "Room"),
-    ("tenant", "Tally"),
-    ("tenant", "Wish"),
     ("tenant", "decide"),
     ("tenant", "decided"),
     ("tenant", "fold"),
     ("tenant", "gate"),
     ("tenant", "judge"),
-    ("tenant", "live"),
     ("tenant", "pause"),
     ("tenant", "peer"),
     ("tenant", "spend"),
     ("tenant", "take"),
-    ("tenant", "tally"),
     ("tenant", "told"),
-    ("tenant", "us"),
     ("tenant", "usual"),
-    ("tenant", "Tenant"),
     ("tenant", "Verdict"),
     ("tenant", "Who"),
 ];
@@ -113,7 +105,7 @@ fn members(block: &[Token], is_enum: bool) -> Vec<&str> {
                     names.push(name.as_str());
                 }
             }
-            Token::PathSeparator | Token::Literal | Token::Mark(_) => {}
+            Token::PathSeparator | Token::Literal(_) | Token::Mark(_) => {}
         }
     }
     names
