@@ -20,7 +20,7 @@ mod upgrade;
 pub use error::{StoreError, Trouble, Who};
 pub use file::Tenant;
 pub use schema::SCHEMA_VERSION;
-pub use transaction::{Reading, Writing};
+pub use transaction::{Reading, TransactionCounts, Writing};
 
 use landbridge_crypto::seal::SealKeys;
 use rusqlite::{Connection, TransactionBehavior};
@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use transaction::Transactions;
 use uuid::Uuid;
 
 /// How long taking in the log waits for those who read an earlier state.
@@ -43,6 +44,7 @@ pub struct Store {
     looking: Mutex<Connection>,
     /// Something was erased that the write-ahead log has still.
     to_fold: AtomicBool,
+    transactions: Transactions,
 }
 
 impl Store {
@@ -66,6 +68,7 @@ impl Store {
             reading: Mutex::new(reading),
             looking: Mutex::new(looking),
             to_fold: AtomicBool::new(false),
+            transactions: Transactions::default(),
         })
     }
 
@@ -89,11 +92,15 @@ impl Store {
         answer.map_err(|e| e.at(&self.path))
     }
 
-    /// Runs `change` in one transaction, alone. `Ok` commits: when this returns, what was done is on the disk.
-    /// `Err` undoes all of it. A refusal that must leave a trace is therefore an `Ok` that holds the refusal.
+    /// Runs `change` in one transaction, alone, and counts it under `name`. `Ok` commits: when this returns, what was done is
+    /// on the disk. `Err` undoes all of it. A refusal that must leave a trace is therefore an `Ok` that holds the refusal.
+    ///
+    /// `change` may run more than once: a conditional statement that found its row changed by another writer ends it with
+    /// [`StoreError::Conflict`], and it runs again on the new state. So it returns what it counted instead of counting inside.
     pub fn write<T>(
         &self,
-        change: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
+        name: &'static str,
+        change: impl Fn(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut connection = held(&self.writing);
         let attempt = || {
@@ -102,7 +109,12 @@ impl Store {
             transaction.commit()?;
             Ok(answer)
         };
-        attempt().map_err(|e: StoreError| e.at(&self.path))
+        self.transactions.run(name, attempt).map_err(|e: StoreError| e.at(&self.path))
+    }
+
+    /// The transactions that ran since the start, by name.
+    pub fn transactions(&self) -> Vec<(&'static str, TransactionCounts)> {
+        self.transactions.snapshot()
     }
 
     /// Takes the write-ahead log into the file, so that after a stop the file alone is the database, and nothing of what
