@@ -74,8 +74,6 @@ const STILL_FOREIGN: &[(&str, &str, usize)] = &[
     ("tables/domains.rs", "IS NOT ?", 3),
     ("tables/links.rs", "INDEXED BY", 1),
     ("tables/links.rs", "IS NOT ?", 1),
-    ("tables/lockouts.rs", "CHAR(", 1),
-    ("tables/lockouts.rs", "LIMIT -1", 1),
     ("tables/members.rs", "CROSS JOIN", 1),
     ("tables/members.rs", "INDEXED BY", 2),
     ("tables/objects.rs", "IS NOT ?", 2),
