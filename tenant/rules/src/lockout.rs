@@ -6,7 +6,7 @@
 mod budget;
 mod remembered;
 
-pub use budget::{MEMORY as BUDGET_MEMORY, Room};
+pub use budget::{AdBudget, MEMORY as BUDGET_MEMORY};
 pub use remembered::{Remembered, Seen};
 
 use std::net::{IpAddr, Ipv6Addr};

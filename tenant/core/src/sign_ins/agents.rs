@@ -9,7 +9,7 @@ use crate::sign_ins::turns::Turn;
 use crate::sign_ins::{Signin, Subject, held, refused};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::account_state::State;
-use landbridge_tenant_rules::lockout::{Room, Seen, Tries, source};
+use landbridge_tenant_rules::lockout::{AdBudget, Seen, Tries, source};
 use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_tenant_rules::names::folded;
 use landbridge_tenant_rules::policies::{Admission, Of};
@@ -58,7 +58,7 @@ pub struct Stranger {
     /// The row of the domain.
     pub domain: i64,
     policy: SigninPolicy,
-    room: Room,
+    room: AdBudget,
     from: String,
     why: Why,
 }
@@ -80,7 +80,7 @@ pub struct Candidate {
     /// The row of the domain.
     pub domain: i64,
     policy: SigninPolicy,
-    room: Room,
+    room: AdBudget,
     /// The room is that of the domain, and what it leaves to others too.
     room_of_domain: bool,
     from: String,
@@ -127,7 +127,7 @@ impl Signin {
                         object,
                         domain: domain.id,
                         policy,
-                        room: Room::of(&resultant.policy),
+                        room: AdBudget::of(&resultant.policy),
                         room_of_domain: resultant.of == Of::Domain,
                         from,
                         password_set: known.pwd_last_set,
@@ -139,7 +139,7 @@ impl Signin {
                     return Ok(Road::Digest { domain: Some(domain.id) });
                 }
                 let why = because.unwrap_or(Why::UnknownName);
-                let room = Room::of(&domain.policy);
+                let room = AdBudget::of(&domain.policy);
                 Ok(Road::Nobody(Stranger { id: subject.id(), domain: domain.id, policy, room, from, why }))
             })
         })
@@ -204,7 +204,7 @@ impl Signin {
             return Ok(no(Why::Canary));
         }
         match candidate.room {
-            Room::None { .. } | Room::Unknown => {
+            AdBudget::None { .. } | AdBudget::Unknown => {
                 return Ok(match candidate.policy {
                     SigninPolicy::PtaThenPhs => Before::Digest,
                     // Somebody's own policy stops nobody else: the domain runs on.
@@ -218,9 +218,9 @@ impl Signin {
                     }
                 });
             }
-            Room::Unbounded | Room::Bounded { .. } => {}
+            AdBudget::Unbounded | AdBudget::Bounded { .. } => {}
         }
-        if !candidate.room.has_room(spent.as_ref(), now) {
+        if !candidate.room.allows(spent.as_ref(), now) {
             return Ok(no(Why::HeldBack));
         }
         if held(&self.unwritten).len() >= UNWRITTEN {
@@ -305,7 +305,7 @@ impl Signin {
             Ok(_) => asked.tried.max(1),
             Err(_) => asked.tried,
         };
-        let Some(spent) = candidate.room.spend(spent.as_ref(), tried, now) else { return Ok(()) };
+        let Some(spent) = candidate.room.charge(spent.as_ref(), tried, now) else { return Ok(()) };
         // A full disk must not let more guesses through to AD.
         let written = self.store.write(|tx| lockouts::put(tx, object, lockouts::DIRECTORY, &spent));
         let mut unwritten = held(&self.unwritten);
@@ -369,8 +369,8 @@ impl Signin {
                 return no(Why::LockedOut);
             }
             let unable = match stranger.room {
-                Room::None { .. } | Room::Unknown => Some(Unavailable::NoRoomInDirectory),
-                Room::Unbounded | Room::Bounded { .. } => unable.map(Unavailable::NoAnswer),
+                AdBudget::None { .. } | AdBudget::Unknown => Some(Unavailable::NoRoomInDirectory),
+                AdBudget::Unbounded | AdBudget::Bounded { .. } => unable.map(Unavailable::NoAnswer),
             };
             match unable {
                 Some(_) if stranger.policy == SigninPolicy::PtaThenPhs => return Ok(Before::Digest),

@@ -14,7 +14,7 @@ pub const SOURCES_PER_ACCOUNT: i64 = 64;
 /// The name of the row over all sources. No source is empty.
 pub const ALL_SOURCES: &str = "";
 
-/// The name of the row that counts what AD may have counted ([`landbridge_tenant_rules::lockout::Room`]). No source has a line end.
+/// The name of the row that counts what AD may have counted ([`landbridge_tenant_rules::lockout::AdBudget`]). No source has a line end.
 pub const DIRECTORY: &str = "\n";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Tries> {
