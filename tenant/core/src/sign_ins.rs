@@ -21,7 +21,7 @@ mod verifiers;
 pub(crate) use agents::{Before, Candidate, Road, Silence};
 pub(crate) use decide::Inner;
 pub use decide::{Attempt, Caller};
-pub use landbridge_tenant_rules::account_state::Told;
+pub use landbridge_tenant_rules::account_state::Disclosable;
 pub use landbridge_tenant_rules::relay::NoAnswer;
 pub use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Verdict, Why};
 pub(crate) use turns::Turn;

@@ -256,7 +256,7 @@ impl Signin {
             Err(why) => return Ok(Before::Decided(Verdict::Unavailable(Unavailable::NoAnswer(why)))),
         };
         let state = |state: State| Verdict::Refused {
-            told: state.told(),
+            told: state.disclosable(),
             why: Why::State(state),
             object: Some(object),
         };
