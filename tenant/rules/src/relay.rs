@@ -14,7 +14,7 @@ mod deliver;
 mod line;
 mod terms;
 
-pub use terms::{AgentView, Alarm, Asked, Closed, Event, Facts, Link, NoAnswer, Output};
+pub use terms::{AgentAnswer, AgentView, Alarm, Closed, Event, Facts, Link, NoAnswer, Output};
 
 use crate::instances::{Heard, Instances};
 use canary::Canaries;
@@ -23,7 +23,7 @@ use deliver::{Delivery, Ticket};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::signin::{FromAgent, FromTenant, Hello, Verdict};
-use line::Line;
+use line::RelayLine;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ pub struct Relay {
     tenant: Uuid,
     nodes: List<Text<512>, 16>,
     chance: Chance,
-    lines: BTreeMap<Link, Line>,
+    lines: BTreeMap<Link, RelayLine>,
     tickets: HashMap<u64, Ticket>,
     deliveries: HashMap<Uuid, Delivery>,
     /// So many deliveries were made: their order, which their random names do not give.
@@ -89,7 +89,7 @@ impl Relay {
         if of_agent >= LINKS_PER_AGENT || self.lines.len() >= LINKS {
             return self.output.push_back(Output::Close { link, why: Closed::TooMany });
         }
-        self.lines.insert(link, Line::new(facts, now));
+        self.lines.insert(link, RelayLine::new(facts, now));
     }
 
     /// Takes what an agent said.
@@ -135,8 +135,8 @@ impl Relay {
     /// Asks whether this is the account's password. The answer comes as [`Output::Answered`].
     pub fn ask(&mut self, ticket: u64, domain: i64, object: Uuid, password: Arc<Password>, now: Instant) {
         if self.tickets.len() >= TICKETS || self.tickets.contains_key(&ticket) {
-            let asked = Asked { outcome: Err(NoAnswer::Busy), agent: None, tried: 0 };
-            return self.output.push_back(Output::Answered { ticket, asked });
+            let answer = AgentAnswer { outcome: Err(NoAnswer::Busy), agent: None, tried: 0 };
+            return self.output.push_back(Output::Answered { ticket, answer });
         }
         self.tickets.insert(ticket, Ticket::new(domain, object, password, now));
         self.deliver(ticket, now);
@@ -188,7 +188,7 @@ impl Relay {
 
     /// When [`Self::timeout`] is to be called; none: never.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let lines = self.lines.values().map(Line::due);
+        let lines = self.lines.values().map(RelayLine::due);
         let canaries = self.canaries.due().filter(|_| !self.draining);
         lines.chain(self.first_due()).chain(canaries).min()
     }
@@ -234,7 +234,7 @@ impl Relay {
         if self.draining || of_domain.peek().is_none() {
             return Some(NoAnswer::NoAgent);
         }
-        (!of_domain.any(Line::has_room)).then_some(NoAnswer::Busy)
+        (!of_domain.any(RelayLine::has_room)).then_some(NoAnswer::Busy)
     }
 
     /// Whether no sign-in waits.
@@ -309,8 +309,8 @@ impl Relay {
     /// The verdict that a caller sees, told once.
     fn over(&mut self, ticket: u64, outcome: Result<Verdict, NoAnswer>, agent: Option<Uuid>) {
         if let Some(done) = self.tickets.remove(&ticket) {
-            let asked = Asked { outcome, agent, tried: done.tried };
-            self.output.push_back(Output::Answered { ticket, asked });
+            let answer = AgentAnswer { outcome, agent, tried: done.tried };
+            self.output.push_back(Output::Answered { ticket, answer });
         }
     }
 }

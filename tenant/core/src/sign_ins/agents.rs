@@ -13,7 +13,7 @@ use landbridge_tenant_rules::lockout::{AdBudget, Seen, Tries, source};
 use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_tenant_rules::names::folded;
 use landbridge_tenant_rules::policies::{Admission, Of};
-use landbridge_tenant_rules::relay::{Asked, NoAnswer};
+use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer};
 use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Verdict, Why};
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::StoreError;
@@ -235,7 +235,7 @@ impl Signin {
     }
 
     /// What came of asking.
-    pub fn after(&self, candidate: &Candidate, password: &Password, asked: Asked, now: i64) -> Before {
+    pub fn after(&self, candidate: &Candidate, password: &Password, asked: AgentAnswer, now: i64) -> Before {
         let decided = self.stored(|signin| signin.concluded(candidate, password, asked, now));
         decided.unwrap_or_else(|why| Before::Decided(Verdict::Unavailable(why)))
     }
@@ -244,7 +244,7 @@ impl Signin {
         &self,
         candidate: &Candidate,
         password: &Password,
-        asked: Asked,
+        asked: AgentAnswer,
         now: i64,
     ) -> Result<Before, StoreError> {
         let object = candidate.object;
@@ -289,7 +289,7 @@ impl Signin {
     }
 
     /// What AD may have counted, is counted here; after a right password AD forgets, and so do we.
-    fn charge(&self, candidate: &Candidate, asked: &Asked, now: i64) -> Result<(), StoreError> {
+    fn charge(&self, candidate: &Candidate, asked: &AgentAnswer, now: i64) -> Result<(), StoreError> {
         let object = candidate.object;
         let spent = self.store.read(|conn| self.spent(conn, object))?;
         let tried = match asked.outcome {

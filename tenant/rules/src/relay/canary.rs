@@ -1,7 +1,7 @@
 //! Trials of the agents: a password that is nobody's, for an account that nobody uses. An agent that says yes to it
 //! says yes to everything. It finds an unconditional yes and no more.
 
-use super::deliver::For;
+use super::deliver::Purpose;
 use super::{Event, Link, Output, PATIENCE, Relay};
 use landbridge_crypto::secret::{Password, Secret};
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ impl Relay {
             let wait = match free.get(pick) {
                 Some((link, domain, _)) => {
                     let (link, object) = (*link, self.canaries.account(*domain));
-                    if self.send(link, For::Canary, object, &nobodys(), now + PATIENCE, now) {
+                    if self.send(link, Purpose::Canary, object, &nobodys(), now + PATIENCE, now) {
                         self.output.push_back(Output::Counted(Event::CanarySent));
                     }
                     let spread = u64::try_from(self.chance.below(SPREAD_MILLISECONDS)).unwrap_or(0);

@@ -1,6 +1,6 @@
 //! A ticket's way to an agent and back: choice, envelope, verdict, and the one repetition.
 
-use super::line::Line;
+use super::line::RelayLine;
 use super::{Alarm, Closed, Event, Link, NoAnswer, Output, PATIENCE, Relay};
 use landbridge_crypto::envelope::{About, VerdictKey};
 use landbridge_crypto::secret::Password;
@@ -40,7 +40,7 @@ impl Ticket {
 #[derive(Debug)]
 pub(super) struct Delivery {
     link: Link,
-    purpose: For,
+    purpose: Purpose,
     /// Which one it was: what is lost together is asked again in this order.
     number: u64,
     key: VerdictKey,
@@ -50,7 +50,7 @@ pub(super) struct Delivery {
 
 /// What an envelope is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum For {
+pub(super) enum Purpose {
     /// A person's sign-in.
     Ticket(u64),
     /// A trial of the agent.
@@ -78,7 +78,7 @@ impl Relay {
         }
         let again = waiting.links.len() > 1;
         let (object, password, by) = (waiting.object, waiting.password.clone(), waiting.by);
-        if self.send(link, For::Ticket(ticket), object, &password, by, now) {
+        if self.send(link, Purpose::Ticket(ticket), object, &password, by, now) {
             self.output.push_back(Output::Counted(if again { Event::Redelivered } else { Event::Delivered }));
         } else {
             self.missed(ticket, NoAnswer::Lost, false, now);
@@ -99,7 +99,7 @@ impl Relay {
         if of_domain.peek().is_none() {
             return Err(NoAnswer::NoAgent);
         }
-        let mut free: Vec<(Link, &Line)> =
+        let mut free: Vec<(Link, &RelayLine)> =
             of_domain.filter(|(_, line)| line.has_room()).map(|(link, line)| (*link, line)).collect();
         prefer(&mut free, |line| line.is_hopeful(now));
         prefer(&mut free, |line| !waiting.agents.contains(&line.facts.agent));
@@ -118,7 +118,7 @@ impl Relay {
     pub(super) fn send(
         &mut self,
         link: Link,
-        purpose: For,
+        purpose: Purpose,
         object: Uuid,
         password: &Password,
         by: Instant,
@@ -173,7 +173,7 @@ impl Relay {
         line.took(took);
         let (agent, domain) = (line.facts.agent, line.facts.domain);
         match delivery.purpose {
-            For::Ticket(ticket) => {
+            Purpose::Ticket(ticket) => {
                 if answer.verdict == Verdict::Wrong {
                     self.note_refusal(domain, took);
                 }
@@ -182,11 +182,11 @@ impl Relay {
                 }
                 self.over(ticket, Ok(answer.verdict), Some(agent));
             }
-            For::Canary if answer.verdict == Verdict::Valid => {
+            Purpose::Canary if answer.verdict == Verdict::Valid => {
                 self.output.push_back(Output::Counted(Event::CanaryAccepted));
                 self.alarm(agent, Alarm::CanaryAccepted, now);
             }
-            For::Canary => {
+            Purpose::Canary => {
                 self.output.push_back(Output::Counted(Event::CanaryRefused));
                 self.canaries.refused(agent, now);
             }
@@ -212,7 +212,7 @@ impl Relay {
                 Decline::Overloaded | Decline::TooLate | Decline::Unopened => {}
             }
         }
-        if let For::Ticket(ticket) = delivery.purpose {
+        if let Purpose::Ticket(ticket) = delivery.purpose {
             let why = match declined.why {
                 Decline::NoDirectory => NoAnswer::NoDirectory,
                 Decline::Overloaded => NoAnswer::Busy,
@@ -243,7 +243,7 @@ impl Relay {
             if let Some(line) = self.lines.get_mut(&link) {
                 line.took(now.saturating_duration_since(delivery.sent));
             }
-            if let For::Ticket(ticket) = delivery.purpose {
+            if let Purpose::Ticket(ticket) = delivery.purpose {
                 self.missed(ticket, NoAnswer::TooLate, true, now);
             }
             self.close_if_drained(link, now);
@@ -253,7 +253,8 @@ impl Relay {
     /// What was in the hands of links that are gone.
     pub(super) fn bereaved(&mut self, gone: &[Link], now: Instant) {
         for (request, _) in self.deliveries_where(|delivery| gone.contains(&delivery.link)) {
-            if let Some(Delivery { purpose: For::Ticket(ticket), .. }) = self.deliveries.remove(&request) {
+            if let Some(Delivery { purpose: Purpose::Ticket(ticket), .. }) = self.deliveries.remove(&request)
+            {
                 self.missed(ticket, NoAnswer::Lost, true, now);
             }
         }
@@ -286,7 +287,7 @@ impl Relay {
 }
 
 /// Keeps the links of which this holds, if there are any.
-fn prefer(free: &mut Vec<(Link, &Line)>, holds: impl Fn(&Line) -> bool) {
+fn prefer(free: &mut Vec<(Link, &RelayLine)>, holds: impl Fn(&RelayLine) -> bool) {
     if free.iter().any(|(_, line)| holds(line)) {
         free.retain(|(_, line)| holds(line));
     }

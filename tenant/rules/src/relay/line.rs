@@ -21,7 +21,7 @@ const SAVED_UP: u32 = 2 * MAX_IN_HAND as u32 * FOR_AN_ASK;
 const FIRST_LATENCY: f64 = 0.005;
 
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct RelayLine {
     pub(super) facts: Facts,
     began: Instant,
     /// The zero of the connection's clock; none before the hello.
@@ -40,7 +40,7 @@ pub(super) struct Line {
     helpless: Option<Instant>,
 }
 
-impl Line {
+impl RelayLine {
     pub(super) fn new(facts: Facts, now: Instant) -> Self {
         Self {
             facts,

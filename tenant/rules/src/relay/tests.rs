@@ -96,9 +96,9 @@ impl World {
         self.relay.heard(link, FromAgent::Answer(Answer { request: ask.request, verdict, tag }), self.now);
     }
 
-    fn ended(&mut self) -> Vec<(u64, Asked)> {
+    fn ended(&mut self) -> Vec<(u64, AgentAnswer)> {
         let ended = self.outputs().into_iter().filter_map(|output| match output {
-            Output::Answered { ticket, asked } => Some((ticket, asked)),
+            Output::Answered { ticket, answer } => Some((ticket, answer)),
             _ => None,
         });
         ended.collect()
