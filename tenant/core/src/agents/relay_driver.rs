@@ -85,7 +85,7 @@ impl RelayDriver {
         self.with(|held, now| {
             held.next += 1;
             held.waiting.insert(held.next, answer);
-            held.relay.ask(held.next, domain, object, password, now);
+            held.relay.submit(held.next, domain, object, password, now);
         });
         // The relay answers every ticket; this end is dropped with the tenant alone.
         answered.await.unwrap_or(AgentAnswer { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })
@@ -95,7 +95,7 @@ impl RelayDriver {
     pub fn usual(&self, domain: i64) -> Option<Duration> {
         let mut chance = [0; 8];
         aws_lc_rs::rand::fill(&mut chance).ok()?;
-        self.held().relay.usual(domain, u64::from_be_bytes(chance))
+        self.held().relay.typical_delay(domain, u64::from_be_bytes(chance))
     }
 
     /// Why no agent of this domain could be asked now; none: one could.
@@ -178,7 +178,7 @@ impl RelayDriver {
     }
 
     pub(super) fn receive(&self, link: Link, message: FromAgent) {
-        self.with(|held, now| held.relay.heard(link, message, now));
+        self.with(|held, now| held.relay.receive(link, message, now));
     }
 
     pub(super) fn leave(&self, link: Link) {

@@ -403,7 +403,7 @@ impl World {
         };
         self.tickets.insert(number, ticket);
         self.told.asked += 1;
-        self.relay.ask(number, domain, object, password, self.instant());
+        self.relay.submit(number, domain, object, password, self.instant());
         self.relay_outputs();
     }
 
@@ -429,7 +429,7 @@ impl World {
         {
             request.declined = true;
         }
-        self.relay.heard(Link(number), message, now);
+        self.relay.receive(Link(number), message, now);
         let most = 16 + 4 * (self.tickets.values().filter(|t| !t.answered).count() + self.conns.len());
         assert!(self.relay_outputs() <= most, "one message, and no end of consequences");
     }
