@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 /// When a value that is held gives way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Take {
+pub enum Overwrite {
     /// To a greater stamp only.
-    Greater,
+    IfNewer,
     /// To whatever is sent.
-    Whatever,
+    Always,
     /// To whatever is sent, and to its absence: what AD does not send in a full compare it never had.
-    All,
+    ReplaceAll,
 }
 
 /// All that is known of an object.
@@ -33,16 +33,16 @@ pub fn stamps_of(connection: &Reading<'_>, object: Uuid) -> Result<Vec<(String, 
 }
 
 /// Takes over what is sent of an object. Says whether anything changed, and all that is known of it now. `new`: nothing was.
-pub fn take(
+pub fn apply(
     transaction: &Writing<'_>,
     object: Uuid,
     sent: &[Attribute],
-    how: Take,
+    how: Overwrite,
     new: bool,
 ) -> Result<(bool, Attributes), StoreError> {
     let mut held = if new { Vec::new() } else { stored(transaction, object)? };
     let mut changed = false;
-    if how == Take::All {
+    if how == Overwrite::ReplaceAll {
         let sent: Vec<_> = sent.iter().map(|a| named(&a.is).0).collect();
         let dropped: Vec<_> = held.extract_if(.., |(name, _, _)| !sent.contains(&name.as_str())).collect();
         for (name, _, _) in &dropped {
@@ -56,7 +56,7 @@ pub fn take(
         let stamp = stamps::to_bytes(&attribute.stamp);
         let before = held.iter().position(|(held, _, _)| held == name);
         let gives_way = match before.and_then(|at| held.get(at)) {
-            Some((_, held, _)) if how == Take::Greater => stamp[..] > held[..],
+            Some((_, held, _)) if how == Overwrite::IfNewer => stamp[..] > held[..],
             Some((_, held, old)) => stamp[..] != held[..] || value != *old,
             None => true,
         };
@@ -87,7 +87,7 @@ fn stored(connection: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreEr
 fn known(stored: Vec<Stored>) -> Result<Attributes, StoreError> {
     let mut known = Attributes::default();
     for (name, _, value) in stored {
-        place(&mut known, &name, value)?;
+        set_field(&mut known, &name, value)?;
     }
     Ok(known)
 }
@@ -134,7 +134,7 @@ fn lines<const MAX: usize>(texts: &[Text<MAX>]) -> Value {
     if texts.is_empty() { Value::Null } else { Value::Text(texts.join("\n")) }
 }
 
-fn place(known: &mut Attributes, name: &str, value: Value) -> Result<(), StoreError> {
+fn set_field(known: &mut Attributes, name: &str, value: Value) -> Result<(), StoreError> {
     let foreign = StoreError::Foreign { what: "attribute" };
     let (text, integer, bytes) = match value {
         Value::Null => return Ok(()),
