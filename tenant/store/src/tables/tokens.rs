@@ -43,7 +43,7 @@ pub fn find(conn: &Reading<'_>, hash: &[u8; 32]) -> Result<Option<EnrolmentToken
 }
 
 /// Spends a token that is unspent and not over; false: it was not to be had.
-pub fn spend(tx: &Writing<'_>, hash: &[u8; 32], now: i64) -> Result<bool, StoreError> {
+pub fn redeem(tx: &Writing<'_>, hash: &[u8; 32], now: i64) -> Result<bool, StoreError> {
     let spent = tx.execute(
         "UPDATE tokens SET spent_at = ?2 WHERE hash = ?1 AND spent_at IS NULL AND expires_at >= ?2",
         params![hash, now],
