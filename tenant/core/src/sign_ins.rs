@@ -250,7 +250,7 @@ impl Signin {
             }
             Whose::Nobody | Whose::Ambiguous => None,
         };
-        let stranger = || Subject::Stranger(held(&self.remembered).stranger(name));
+        let stranger = || Subject::Stranger(held(&self.remembered).pseudonym(name));
         Ok(match found {
             Whose::One(_) if domain_limit.is_some_and(|limit| domain != Some(limit)) => {
                 // Counted as a stranger: an application of one domain locks nobody of another one out.

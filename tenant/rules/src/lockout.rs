@@ -7,7 +7,7 @@ mod budget;
 mod remembered;
 
 pub use budget::{AdBudget, MEMORY as BUDGET_MEMORY};
-pub use remembered::{Remembered, Seen};
+pub use remembered::{RefusedAt, Remembered};
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -9,7 +9,7 @@ use crate::sign_ins::turns::Turn;
 use crate::sign_ins::{Signin, Subject, held, refused};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::account_state::State;
-use landbridge_tenant_rules::lockout::{AdBudget, Seen, Tries, source};
+use landbridge_tenant_rules::lockout::{AdBudget, RefusedAt, Tries, source};
 use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_tenant_rules::names::folded;
 use landbridge_tenant_rules::policies::{Admission, Of};
@@ -229,7 +229,7 @@ impl Signin {
         let again = {
             let remembered = held(&self.remembered);
             let mark = remembered.mark(object, password);
-            remembered.refused_before(object, &mark, Seen { at: now, password_set: set })
+            remembered.refused_before(object, &mark, RefusedAt { at: now, password_set: set })
         };
         Ok(if again { no(Why::RefusedBefore) } else { Before::Ask })
     }
@@ -280,7 +280,7 @@ impl Signin {
             }
         };
         if said == wire::Verdict::Wrong {
-            let seen = Seen { at: now, password_set: candidate.password_set };
+            let seen = RefusedAt { at: now, password_set: candidate.password_set };
             self.settle_seen(object, &candidate.from, password, seen)?;
         } else {
             self.settle(Subject::Account(object), &candidate.from, password, &verdict, now)?;
