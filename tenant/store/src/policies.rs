@@ -14,7 +14,7 @@ use crate::tables::members;
 use crate::tables::members::Which;
 use crate::tables::{attributes, group_policies, links, objects};
 use landbridge_tenant_rules::model::{Attributes, Domain, Policy, SigninPolicy};
-use landbridge_tenant_rules::policies::{Admission, Of, Resultant};
+use landbridge_tenant_rules::policies::{Admission, PolicyOwner, Resultant};
 use landbridge_wire::upload::{Kind, LinkKind, Presence};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -26,7 +26,7 @@ pub fn password_policy(
     account: Uuid,
     known: &Attributes,
 ) -> Result<Resultant, StoreError> {
-    let unclear = Resultant { policy: Policy::default(), of: Of::Unclear };
+    let unclear = Resultant { policy: Policy::default(), owner: PolicyOwner::Unclear };
     if !domain.is_known() {
         return Ok(unclear);
     }
@@ -54,7 +54,7 @@ pub fn password_policy(
         }
     }
     Ok(match least {
-        None => Resultant { policy: domain.policy, of: Of::Domain },
+        None => Resultant { policy: domain.policy, owner: PolicyOwner::Domain },
         Some((_, settings, told)) => Resultant {
             policy: Policy {
                 max_pwd_age: told.maximum_password_age,
@@ -62,7 +62,7 @@ pub fn password_policy(
                 lockout_observation_window: told.lockout_observation_window,
                 lockout_threshold: told.lockout_threshold,
             },
-            of: Of::Settings(settings),
+            owner: PolicyOwner::Settings(settings),
         },
     })
 }

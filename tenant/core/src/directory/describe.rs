@@ -10,7 +10,7 @@ use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_rules::names::{Whose, fold, names_of};
-use landbridge_tenant_rules::policies::{Admission, Of, Resultant};
+use landbridge_tenant_rules::policies::{Admission, PolicyOwner, Resultant};
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::policies::{password_policy, signin_policy};
 use landbridge_tenant_store::tables::members;
@@ -272,17 +272,17 @@ fn in_words(
     domain: &Domain,
     resultant: &Resultant,
 ) -> Result<PolicyDescribed, StoreError> {
-    let Resultant { policy, of } = resultant;
+    let Resultant { policy, owner } = resultant;
     Ok(PolicyDescribed {
-        of: match of {
-            Of::Domain => "the domain".to_owned(),
-            Of::Settings(object) => {
+        of: match owner {
+            PolicyOwner::Domain => "the domain".to_owned(),
+            PolicyOwner::Settings(object) => {
                 format!(
                     "password settings object {} ({object})",
                     groups::name_of(connection, domain, *object)?
                 )
             }
-            Of::Unclear => {
+            PolicyOwner::Unclear => {
                 "it cannot be told: a password settings object has not arrived, or not all of it".to_owned()
             }
         },

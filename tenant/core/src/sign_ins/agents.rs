@@ -12,7 +12,7 @@ use landbridge_tenant_rules::account_state::State;
 use landbridge_tenant_rules::lockout::{AdBudget, RefusedAt, Tries, source};
 use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_tenant_rules::names::folded;
-use landbridge_tenant_rules::policies::{Admission, Of};
+use landbridge_tenant_rules::policies::{Admission, PolicyOwner};
 use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer};
 use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Verdict, Why};
 use landbridge_tenant_store::Reading;
@@ -128,7 +128,7 @@ impl Signin {
                         domain: domain.id,
                         policy,
                         room: AdBudget::of(&resultant.policy),
-                        room_of_domain: resultant.of == Of::Domain,
+                        room_of_domain: resultant.owner == PolicyOwner::Domain,
                         from,
                         password_set: known.pwd_last_set,
                     }));
