@@ -51,7 +51,7 @@ impl Store {
             Ok(objects.len())
         })?;
         if count > 0 {
-            self.fold_erased()?;
+            self.checkpoint_erased()?;
         }
         Ok(count)
     }
@@ -59,11 +59,11 @@ impl Store {
     /// Leaves nothing of digests that were erased or replaced.
     pub fn scrub_digests(&self) -> Result<(), StoreError> {
         self.anew(&[("digests", DIGEST_COLUMNS)], |_| Ok(1))?;
-        self.fold_erased()
+        self.checkpoint_erased()
     }
 
     /// Takes the log in, now or later.
-    pub fn fold_erased(&self) -> Result<(), StoreError> {
+    pub fn checkpoint_erased(&self) -> Result<(), StoreError> {
         self.to_fold.store(true, Ordering::SeqCst);
         match self.fold() {
             Err(error) if error.trouble() == Some(&Trouble::BeingRead) => Ok(()),

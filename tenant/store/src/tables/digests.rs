@@ -10,7 +10,7 @@ use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// A digest as it lies in the database.
-pub struct Held {
+pub struct StoredDigest {
     /// When and where the password was set.
     pub stamp: Stamp,
     /// When it came here: seconds since 1970.
@@ -24,7 +24,7 @@ pub struct Held {
 #[error("a stored digest cannot be opened: a seal key is missing, or the database was tampered with")]
 pub struct Unreadable;
 
-impl Held {
+impl StoredDigest {
     /// Opens the seal. `object` is whom the digest is for, as the caller knows it: not as the row says.
     pub fn open(&self, keys: &SealKeys, object: Uuid) -> Result<SaltedDigest, Unreadable> {
         let text = keys.open(&place(&object), &self.sealed).map_err(|_| Unreadable)?;
@@ -32,9 +32,9 @@ impl Held {
     }
 }
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for StoredDigest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Held")
+        f.debug_struct("StoredDigest")
             .field("stamp", &self.stamp)
             .field("set_at", &self.set_at)
             .finish_non_exhaustive()
@@ -42,7 +42,7 @@ impl std::fmt::Debug for Held {
 }
 
 /// The account's digest, if it has one.
-pub fn find(connection: &Reading<'_>, object: Uuid) -> Result<Option<Held>, StoreError> {
+pub fn find(connection: &Reading<'_>, object: Uuid) -> Result<Option<StoredDigest>, StoreError> {
     let row = connection
         .prepare_cached("SELECT stamp, sealed, set_at FROM digests WHERE object = ?1")?
         .query_row([object.as_bytes()], |row| {
@@ -50,11 +50,11 @@ pub fn find(connection: &Reading<'_>, object: Uuid) -> Result<Option<Held>, Stor
         })
         .optional()?;
     let Some((stamp, sealed, set_at)) = row else { return Ok(None) };
-    Ok(Some(Held { stamp: stamps::from_bytes(&stamp)?, set_at, sealed }))
+    Ok(Some(StoredDigest { stamp: stamps::from_bytes(&stamp)?, set_at, sealed }))
 }
 
 /// A digest of the domain, whichever is found first; with whom it is for.
-pub fn any_of(connection: &Reading<'_>, domain: i64) -> Result<Option<(Uuid, Held)>, StoreError> {
+pub fn any_of(connection: &Reading<'_>, domain: i64) -> Result<Option<(Uuid, StoredDigest)>, StoreError> {
     let object = connection
         .prepare_cached(
             "SELECT d.object FROM objects a JOIN digests d ON d.object = a.object
@@ -73,7 +73,8 @@ pub fn unreadable(connection: &Reading<'_>, keys: &SealKeys) -> Result<(u64, u64
     let (mut all, mut closed) = (0, 0);
     while let Some(row) = rows.next()? {
         let (object, stamp) = (stamps::guid(row, 0)?, row.get::<_, Vec<u8>>(1)?);
-        let held = Held { stamp: stamps::from_bytes(&stamp)?, sealed: row.get(2)?, set_at: row.get(3)? };
+        let held =
+            StoredDigest { stamp: stamps::from_bytes(&stamp)?, sealed: row.get(2)?, set_at: row.get(3)? };
         all += 1;
         closed += u64::from(held.open(keys, object).is_err());
     }
