@@ -1,9 +1,9 @@
-//! What the tenant counts about itself, for `/metrics`. Numbers only: no names, no objects.
-//! Neighbours: uploads and sign-ins add to them, the metrics show them.
+//! The counters that `/metrics` shows. They hold numbers only: no names and no objects.
+//! Neighbours: uploads and sign-ins add to the counters; the operator's door shows them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that only grows.
+/// A counter that only grows.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
 
@@ -18,7 +18,7 @@ impl Count {
         self.add(1);
     }
 
-    /// The number.
+    /// The present value.
     pub fn now(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -26,14 +26,14 @@ impl Count {
 
 macro_rules! counts {
     ($($(#[doc = $help:literal])+ $name:ident,)+) => {
-        /// The numbers since the start of this process.
+        /// The counters since the start of this process.
         #[derive(Debug, Default)]
         pub struct Counts {
             $($(#[doc = $help])+ pub $name: Count,)+
         }
 
         impl Counts {
-            /// Name, help text and value of each number.
+            /// Name, help text and value of each counter.
             pub fn each(&self) -> Vec<(&'static str, &'static str, u64)> {
                 vec![$((stringify!($name), concat!($($help),+).trim_ascii(), self.$name.now()),)+]
             }

@@ -1,7 +1,7 @@
-//! What follows from what is known: the rules of the tenant.
+//! The rules of the tenant: what follows from known facts.
 //!
-//! No IO, no clock, no SQL, no runtime: whatever decides here receives the facts and the time as arguments. So every rule
-//! is tested without a disk, and can be run again in simulated time.
+//! No IO, no clock, no SQL, no runtime. Each rule receives its facts and the time as arguments, so it is tested without a
+//! disk and runs in simulated time.
 
 pub mod account_state;
 pub mod counts;
