@@ -100,7 +100,9 @@ impl Agents {
         }
         let receipt = ingest::hello(&self.0.store, &self.0.numbers.counts, writer, hello, now)?;
         // For the administrator's list alone, so a failure does not stop the cycle.
-        if let Err(error) = self.0.store.write(|writing| seen(writing, writer.agent, hello.instance, now)) {
+        if let Err(error) =
+            self.0.store.write("agents-seen", |writing| seen(writing, writer.agent, hello.instance, now))
+        {
             tracing::warn!(%error, "an agent's visit could not be noted");
         }
         Ok(receipt)

@@ -63,7 +63,7 @@ fn write(store: &Store, mut entries: mpsc::Receiver<Waiting>) {
         {
             batch.push(next);
         }
-        let written = store.write(|tx| {
+        let written = store.write("audit-append", |tx| {
             let one = |Waiting { entry, .. }: &Waiting| {
                 append(tx, entry.at, &entry.actor, &entry.action, &entry.subject, &entry.detail)
             };

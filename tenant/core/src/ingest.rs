@@ -77,9 +77,8 @@ pub fn upload(
     upload: &Upload,
     now: i64,
 ) -> Result<Receipt, Problem> {
-    let mut outcome = Outcome::default();
-    let answer = store.write(|transaction| {
-        outcome = Outcome::default();
+    let answer = store.write("upload", |transaction| {
+        let mut outcome = Outcome::default();
         let domain = match writer::admitted(transaction, writer, Some(upload.domain_sid.as_str()))? {
             Ok(domain) => domain,
             Err(problem) => return Ok(Err(problem)),
@@ -93,9 +92,9 @@ pub fn upload(
         let Some(domain) = domains::by_id(transaction, domain.id)? else {
             return Err(StoreError::Defect("a domain vanished inside a transaction".to_owned()));
         };
-        Ok(receipt(store, &domain, &outcome))
+        Ok(receipt(store, &domain, &outcome).map(|receipt| (receipt, outcome)))
     });
-    let receipt = writer::alarm(store, counts, writer, now, settle(store, answer))?;
+    let (receipt, outcome) = writer::alarm(store, counts, writer, now, settle(store, answer))?;
     outcome.count(counts);
     if outcome.shared > 0 {
         warn!(
@@ -281,9 +280,10 @@ fn settle<T>(store: &Store, answer: Result<Result<T, Problem>, StoreError>) -> R
         error!(database = %store.path().display(), error = %failed, "the database fails");
         let code = match &failed {
             StoreError::Defect(_) => ProblemCode::Internal,
-            StoreError::File { .. } | StoreError::Foreign { .. } | StoreError::Seal(_) => {
-                ProblemCode::StorageFailed
-            }
+            StoreError::File { .. }
+            | StoreError::Foreign { .. }
+            | StoreError::Seal(_)
+            | StoreError::Conflict => ProblemCode::StorageFailed,
         };
         let detail = match failed.trouble() {
             Some(Trouble::Full) => "the tenant's disk is full; nothing of this upload was taken",

@@ -6,7 +6,7 @@ use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::model::{Agent, AgentState, KINDS, kind_text};
 use landbridge_tenant_rules::relay::NoAnswer;
 use landbridge_tenant_store::tables::{agents, domains, group_policies, links, names, objects};
-use landbridge_tenant_store::{Reading, Store, StoreError};
+use landbridge_tenant_store::{Reading, Store, StoreError, TransactionCounts};
 use landbridge_wire::problem::Problem;
 use landbridge_wire::signin::Verdict;
 use prometheus_client::metrics::counter::Counter;
@@ -141,6 +141,15 @@ impl Snapshot {
     /// The last second of the root certificate, since 1970.
     pub fn root_certificate_ends(&self) -> i64 {
         self.root_ends
+    }
+
+    /// The transactions that ran since the start: name, outcome (`committed`, `failed`, `repeated`) and count.
+    pub fn transactions(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let by_outcome = |(name, counts): (&'static str, TransactionCounts)| {
+            [("committed", counts.committed), ("failed", counts.failed), ("repeated", counts.repeated)]
+                .map(|(outcome, count)| (name, outcome, count))
+        };
+        self.store.transactions().into_iter().flat_map(by_outcome).collect()
     }
 
     /// Whether the database answers. Blocks. The error is the reason, in words for the operator.

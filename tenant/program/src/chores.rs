@@ -81,7 +81,7 @@ impl Chores {
     /// Erases the objects whose grace time is over, and what SQLite left of digests that are gone.
     fn erase(&self, now: i64) {
         let before = due_before(now, self.grace_days);
-        let erased = self.store.erase(|tx| {
+        let erased = self.store.erase("erase-due", |tx| {
             let due = objects::removed_before(tx, before)?;
             for object in &due {
                 audit::append(
@@ -93,7 +93,7 @@ impl Chores {
                     "its grace time is over",
                 )?;
             }
-            Ok(due)
+            Ok((due.len(), due))
         });
         let counts = &self.counts;
         let gone = counts.digests_erased.now().saturating_add(counts.digests_replaced.now());
@@ -122,7 +122,7 @@ impl Chores {
     fn delete_old_audit_entries(&self, now: i64) {
         let before = now.saturating_sub(self.audit_kept);
         loop {
-            match self.store.write(|tx| audit::forget(tx, before)) {
+            match self.store.write("audit-forget", |tx| audit::forget(tx, before)) {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) => return tracing::error!(%error, "old audit entries cannot be forgotten"),

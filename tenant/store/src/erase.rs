@@ -37,28 +37,29 @@ pub fn due_before(now: i64, grace_days: i64) -> i64 {
 }
 
 impl Store {
-    /// Erases the objects that `pick` names, in the transaction that picks them. Says how many they were. While somebody
-    /// reads an earlier state the log keeps that: [`Store::is_to_fold`].
-    pub fn erase(
+    /// Erases the objects that `pick` names, in the transaction that picks them. Returns what `pick` counted. While a reader has
+    /// an earlier state open, the log keeps that state: [`Store::is_to_fold`].
+    pub fn erase<T>(
         &self,
-        pick: impl FnOnce(&Writing<'_>) -> Result<Vec<Uuid>, StoreError>,
-    ) -> Result<usize, StoreError> {
-        let count = self.anew(&TABLES, |transaction| {
-            let objects = pick(transaction)?;
+        name: &'static str,
+        pick: impl Fn(&Writing<'_>) -> Result<(T, Vec<Uuid>), StoreError>,
+    ) -> Result<T, StoreError> {
+        let (answer, count) = self.anew(name, &TABLES, |transaction| {
+            let (answer, objects) = pick(transaction)?;
             for object in &objects {
                 objects::forget(transaction, *object)?;
             }
-            Ok(objects.len())
+            Ok((answer, objects.len()))
         })?;
         if count > 0 {
             self.checkpoint_erased()?;
         }
-        Ok(count)
+        Ok(answer)
     }
 
     /// Leaves nothing of digests that were erased or replaced.
     pub fn scrub_digests(&self) -> Result<(), StoreError> {
-        self.anew(&[("digests", DIGEST_COLUMNS)], |_| Ok(1))?;
+        self.anew("scrub-digests", &[("digests", DIGEST_COLUMNS)], |_| Ok(((), 1)))?;
         self.checkpoint_erased()
     }
 
@@ -72,17 +73,18 @@ impl Store {
     }
 
     /// Runs `change`, and writes the tables anew if it counted anything; all of it or nothing.
-    fn anew(
+    fn anew<T>(
         &self,
+        name: &'static str,
         tables: &[(&str, &str)],
-        change: impl FnOnce(&Writing<'_>) -> Result<usize, StoreError>,
-    ) -> Result<usize, StoreError> {
+        change: impl Fn(&Writing<'_>) -> Result<(T, usize), StoreError>,
+    ) -> Result<(T, usize), StoreError> {
         let mut connection = held(&self.writing);
         let attempt = || {
             // In the order of their keys, so that nothing has to be sorted. Rows go and come back whole, so no key breaks; and a table that keys refer to is not emptied at once.
             connection.pragma_update(None, "foreign_keys", false)?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let count = change(&Writing::of(&transaction))?;
+            let (answer, count) = change(&Writing::of(&transaction))?;
             if count > 0 {
                 for (table, columns) in tables {
                     transaction.execute_batch(&format!(
@@ -95,10 +97,10 @@ impl Store {
                 }
             }
             transaction.commit()?;
-            Ok(count)
+            Ok((answer, count))
         };
-        let outcome = attempt();
+        let outcome = self.transactions.run(name, attempt);
         let restored = connection.pragma_update(None, "foreign_keys", true).map_err(StoreError::from);
-        outcome.and_then(|count| restored.map(|()| count)).map_err(|e: StoreError| e.at(&self.path))
+        outcome.and_then(|done| restored.map(|()| done)).map_err(|e: StoreError| e.at(&self.path))
     }
 }

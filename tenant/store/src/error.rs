@@ -24,6 +24,10 @@ pub enum StoreError {
     /// A digest could not be sealed. The operator acts: the system gives no randomness, or there is no key.
     #[error("a digest cannot be sealed: {0}")]
     Seal(landbridge_crypto::seal::SealError),
+    /// Another writer changed a row between its reading and the statement that relied on it. [`crate::Store::write`] runs the
+    /// transaction again; this error comes out only when it kept happening.
+    #[error("the database is busy: other writers kept changing the same rows")]
+    Conflict,
     /// The program asked the database for something impossible. The developers act.
     #[error("defect in the tenant: {0}")]
     Defect(String),
@@ -99,7 +103,7 @@ impl StoreError {
     /// Who must act.
     pub fn who(&self) -> Who {
         match self {
-            Self::File { trouble: Trouble::Busy | Trouble::BeingRead, .. } => Who::Nobody,
+            Self::File { trouble: Trouble::Busy | Trouble::BeingRead, .. } | Self::Conflict => Who::Nobody,
             Self::File { .. } | Self::Foreign { .. } | Self::Seal(_) => Who::Operator,
             Self::Defect(_) => Who::Us,
         }
@@ -109,7 +113,7 @@ impl StoreError {
     pub fn trouble(&self) -> Option<&Trouble> {
         match self {
             Self::File { trouble, .. } => Some(trouble),
-            Self::Foreign { .. } | Self::Seal(_) | Self::Defect(_) => None,
+            Self::Foreign { .. } | Self::Seal(_) | Self::Conflict | Self::Defect(_) => None,
         }
     }
 
@@ -120,7 +124,11 @@ impl StoreError {
             Self::File { path, trouble } if path.as_os_str().is_empty() => {
                 Self::File { path: database.to_owned(), trouble }
             }
-            other @ (Self::File { .. } | Self::Foreign { .. } | Self::Seal(_) | Self::Defect(_)) => other,
+            other @ (Self::File { .. }
+            | Self::Foreign { .. }
+            | Self::Seal(_)
+            | Self::Conflict
+            | Self::Defect(_)) => other,
         }
     }
 

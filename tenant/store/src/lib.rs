@@ -17,7 +17,8 @@ mod transaction;
 mod upgrade;
 
 pub use error::{StoreError, Trouble, Who};
-pub use transaction::{Reading, Writing};
+use transaction::Transactions;
+pub use transaction::{Reading, TransactionCounts, Writing};
 
 use landbridge_crypto::seal::SealKeys;
 use rusqlite::{Connection, TransactionBehavior};
@@ -52,6 +53,7 @@ pub struct Store {
     looking: Mutex<Connection>,
     /// Something was erased that the write-ahead log has still.
     to_fold: AtomicBool,
+    transactions: Transactions,
 }
 
 impl Store {
@@ -75,6 +77,7 @@ impl Store {
             reading: Mutex::new(reading),
             looking: Mutex::new(looking),
             to_fold: AtomicBool::new(false),
+            transactions: Transactions::default(),
         })
     }
 
@@ -98,11 +101,15 @@ impl Store {
         answer.map_err(|e| e.at(&self.path))
     }
 
-    /// Runs `change` in one transaction, alone. `Ok` commits: when this returns, what was done is on the disk.
-    /// `Err` undoes all of it. A refusal that must leave a trace is therefore an `Ok` that holds the refusal.
+    /// Runs `change` in one transaction, alone, and counts it under `name`. `Ok` commits: when this returns, what was done is
+    /// on the disk. `Err` undoes all of it. A refusal that must leave a trace is therefore an `Ok` that holds the refusal.
+    ///
+    /// `change` may run more than once: a conditional statement that found its row changed by another writer ends it with
+    /// [`StoreError::Conflict`], and it runs again on the new state. So it returns what it counted instead of counting inside.
     pub fn write<T>(
         &self,
-        change: impl FnOnce(&Writing<'_>) -> Result<T, StoreError>,
+        name: &'static str,
+        change: impl Fn(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut connection = held(&self.writing);
         let attempt = || {
@@ -111,7 +118,12 @@ impl Store {
             transaction.commit()?;
             Ok(answer)
         };
-        attempt().map_err(|e: StoreError| e.at(&self.path))
+        self.transactions.run(name, attempt).map_err(|e: StoreError| e.at(&self.path))
+    }
+
+    /// The transactions that ran since the start, by name.
+    pub fn transactions(&self) -> Vec<(&'static str, TransactionCounts)> {
+        self.transactions.snapshot()
     }
 
     /// Takes the write-ahead log into the file, so that after a stop the file alone is the database, and nothing of what

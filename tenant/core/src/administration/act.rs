@@ -42,7 +42,7 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, ask: Ask, now: i64) -> Answer {
                 allow_privileged,
                 min_iterations,
             };
-            store.write(|tx| change.add_domain(tx, &new))
+            store.write("domain-add", |tx| change.add_domain(tx, &new))
         }
         Ask::DomainsList => store.look(list_domains),
         Ask::DomainsPolicy { name, policy, approve_agents } => change.policy(&name, policy, approve_agents),
@@ -51,29 +51,29 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, ask: Ask, now: i64) -> Answer {
         Ask::CanaryRemove { name, user } => change.canary(&name, &user, false),
         Ask::CanaryList { name } => crate::administration::domain::canaries_of(tenant, &name),
         Ask::TokenCreate { role, domain, minutes } => {
-            store.write(|tx| change.create_token(tx, role, &domain, minutes))
+            store.write("token-create", |tx| change.create_token(tx, role, &domain, minutes))
         }
         Ask::AgentsList => store.look(|conn| list_agents(conn, &tenant.agents.relay.agents())),
         Ask::AgentsApprove { agent } => {
-            let outcome = store.write(|tx| change.approve(tx, agent));
+            let outcome = store.write("agent-approve", |tx| change.approve(tx, agent));
             if matches!(outcome, Ok(Answer::Done(_))) {
                 tenant.agents.relay.trust_again(agent);
             }
             outcome
         }
         Ask::AgentsRevoke { agent } => {
-            let outcome = store.write(|tx| change.revoke_agent(tx, agent));
+            let outcome = store.write("agent-revoke", |tx| change.revoke_agent(tx, agent));
             // After the commit: whoever comes back now finds the revocation.
             tenant.agents.relay.cut(agent);
             tenant.agents.open.cut(agent);
             outcome
         }
         Ask::AppsCreate { name, domain, rate } => {
-            store.write(|tx| change.create_app(tx, &name, domain.as_deref(), rate))
+            store.write("application-create", |tx| change.create_app(tx, &name, domain.as_deref(), rate))
         }
         Ask::AppsList => store.look(list_apps),
-        Ask::AppsRotate { name } => store.write(|tx| change.rotate_app(tx, &name)),
-        Ask::AppsRevoke { name } => store.write(|tx| change.revoke_app(tx, &name)),
+        Ask::AppsRotate { name } => store.write("application-rotate", |tx| change.rotate_app(tx, &name)),
+        Ask::AppsRevoke { name } => store.write("application-revoke", |tx| change.revoke_app(tx, &name)),
         Ask::UsersShow { name } => tenant.directory.describe(&name, now).map(Answer::Users),
         Ask::UsersAmbiguous => store.look(crate::administration::people::ambiguous),
         Ask::GroupsList => tenant.directory.groups(MAX_ROWS).map(Answer::Groups),
@@ -88,9 +88,10 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, ask: Ask, now: i64) -> Answer {
         tenant.numbers.metrics.storage_errors.inc();
         match error {
             StoreError::Defect(what) => Answer::Defect(what),
-            error @ (StoreError::File { .. } | StoreError::Foreign { .. } | StoreError::Seal(_)) => {
-                Answer::StorageFailed(error.to_string())
-            }
+            error @ (StoreError::File { .. }
+            | StoreError::Foreign { .. }
+            | StoreError::Seal(_)
+            | StoreError::Conflict) => Answer::StorageFailed(error.to_string()),
         }
     })
 }
@@ -141,7 +142,9 @@ impl By<'_> {
             }
             AgentState::Pending | AgentState::Quarantined => {}
         }
-        agents::set_state(tx, id, AgentState::Approved)?;
+        if !agents::change_state(tx, id, agent.state, AgentState::Approved)? {
+            return Err(StoreError::Conflict);
+        }
         let detail =
             format!("role {}, domain {}, was {}", agent.role, agent.domain_name, agent.state.as_str());
         self.note(tx, "agent-approved", &id.to_string(), &detail)?;
@@ -154,7 +157,9 @@ impl By<'_> {
             domains::release_writer(tx, id)?;
             return Ok(Answer::Done(format!("agent {id} was revoked before")));
         }
-        agents::set_state(tx, id, AgentState::Revoked)?;
+        if !agents::change_state(tx, id, agent.state, AgentState::Revoked)? {
+            return Err(StoreError::Conflict);
+        }
         let was_writer = domains::release_writer(tx, id)?;
         let detail =
             format!("role {}, domain {}, was its writer: {was_writer}", agent.role, agent.domain_name);
@@ -202,7 +207,9 @@ impl By<'_> {
             return Ok(refusal("the application was revoked, and that is for good", "create another one"));
         }
         let credential = Credential::generate(app.id);
-        apps::rotate(tx, app.id, &credential.hash(), self.now)?;
+        if !apps::rotate(tx, app.id, &credential.hash(), self.now)? {
+            return Err(StoreError::Conflict);
+        }
         self.note(tx, "app-rotated", name, "")?;
         Ok(Answer::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
     }
@@ -212,7 +219,9 @@ impl By<'_> {
         if app.revoked_at.is_some() {
             return Ok(Answer::Done(format!("application {name} was revoked before")));
         }
-        apps::revoke(tx, app.id, self.now)?;
+        if !apps::revoke(tx, app.id, self.now)? {
+            return Err(StoreError::Conflict);
+        }
         self.note(tx, "app-revoked", name, "")?;
         self.tenant.rates.forget(app.id);
         Ok(Answer::Done(format!("application {name} revoked")))

@@ -53,7 +53,7 @@ impl By<'_> {
         policy: Option<SigninPolicy>,
         approve_agents: Option<bool>,
     ) -> Result<Option<Answer>, StoreError> {
-        self.tenant.store.write(|tx| {
+        self.tenant.store.write("domain-policy-set", |tx| {
             let Some(domain) = domains::by_name(tx, name)? else { return Ok(Some(no_domain())) };
             let wanted = policy.unwrap_or(domain.signin);
             if wanted.asks_agents()
@@ -75,7 +75,7 @@ impl By<'_> {
 
     /// Names an account that agents are tried with, or takes it back.
     pub(super) fn canary(&self, name: &str, user: &str, add: bool) -> Outcome {
-        let outcome = self.tenant.store.write(|tx| {
+        let outcome = self.tenant.store.write("canary-set", |tx| {
             let Some(domain) = domains::by_name(tx, name)? else { return Ok((None, no_domain())) };
             let listed = canaries::of(tx, domain.id)?;
             let object = match Uuid::parse_str(user) {

@@ -25,7 +25,7 @@ impl By<'_> {
         policy: Option<SigninPolicy>,
         place: Option<u32>,
     ) -> Result<Answer, StoreError> {
-        let done = self.tenant.store.write(|tx| {
+        let done = self.tenant.store.write("group-policy-set", |tx| {
             let Some(domain) = domains::by_name(tx, name)? else { return Ok(Err(no_domain())) };
             let mut listed = group_policies::of(tx, domain.id)?;
             let found = groups::named(tx, &domain, group)?;

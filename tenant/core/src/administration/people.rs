@@ -14,23 +14,17 @@ use uuid::Uuid;
 /// Erases one that is gone. Whoever has not left stays: its phs would only bring it again.
 pub(super) fn purge(by: &By<'_>, name: &str) -> Result<Answer, StoreError> {
     let store = &by.tenant.store;
-    let mut object = Uuid::nil();
-    let mut refused = None;
-    let erased = store.erase(|tx| {
-        match to_purge(tx, name)? {
-            Ok(found) => object = found,
-            Err(no) => {
-                refused = Some(no);
-                return Ok(Vec::new());
-            }
+    let erased = store.erase("user-purge", |tx| match to_purge(tx, name)? {
+        Ok(object) => {
+            by.note(tx, "user-purged", &object.to_string(), "erased before its time")?;
+            Ok((Ok(object), vec![object]))
         }
-        by.note(tx, "user-purged", &object.to_string(), "erased before its time")?;
-        Ok(vec![object])
-    });
-    if let (Ok(_), Some(no)) = (&erased, refused) {
-        return Ok(no);
-    }
-    erased?;
+        Err(refused) => Ok((Err(refused), Vec::new())),
+    })?;
+    let object = match erased {
+        Ok(object) => object,
+        Err(refused) => return Ok(refused),
+    };
     by.tenant.set_canaries()?;
     let later = if store.is_to_fold() {
         "; a backup is being made, so its last bytes leave the database's log within the hour after that"

@@ -9,6 +9,7 @@ use landbridge_crypto::envelope::EnvelopePublic;
 use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent};
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::agents::Renewal;
 use landbridge_tenant_store::tables::{agents, audit, domains, tokens};
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::bounded::{Blob, List, Text};
@@ -57,7 +58,7 @@ pub fn enroll(
     store.read(|conn| check(conn, &hash, request.role, now))??;
     let key = RequestedKey::of(request.csr.as_bytes())?;
     let envelope = envelope_key(request.role, request.envelope.as_ref())?;
-    store.write(|tx| {
+    store.write("agent-enroll", |tx| {
         let domain = match check(tx, &hash, request.role, now)? {
             Ok(domain) => domain,
             Err(refusal) => return Ok(Err(refusal)),
@@ -83,13 +84,17 @@ pub fn renew(
     let envelope = envelope_key(agent.role, request.envelope.as_ref())?;
     let name = name_of(authority, agent.role, &agent.domain_name, &agent.domain_sid, agent.id, envelope);
     let issued = authority.agent_certificate(&key, &name, now)?;
-    store.write(|tx| {
-        // The agent may have been revoked since it was let in.
-        let state = agents::find(tx, agent.id)?.map(|agent| agent.state);
-        if state != Some(agent.state) {
+    store.write("agent-renew", |tx| {
+        // The agent may have been revoked since it was admitted.
+        let renewal = Renewal {
+            state: agent.state,
+            before: serial,
+            serial: &issued.serial,
+            not_after: issued.not_after,
+        };
+        if !agents::renew(tx, agent.id, &renewal, now)? {
             return Ok(Err(refused(ProblemCode::AgentRevoked, "the agent was revoked just now")));
         }
-        agents::renewed(tx, agent.id, serial, &issued.serial, issued.not_after, now)?;
         let detail = format!("serial {}", landbridge_crypto::hex::lower(&issued.serial));
         audit::append(
             tx,

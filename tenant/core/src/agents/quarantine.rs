@@ -7,7 +7,7 @@ use crate::agents::relay_driver::Raised;
 use crate::clock::{stopped, unix_now};
 use landbridge_tenant_rules::model::AgentState;
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::tables::agents::{find, seen, set_state};
+use landbridge_tenant_store::tables::agents::{change_state, find, seen};
 use landbridge_tenant_store::tables::audit;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,10 +50,11 @@ async fn quarantine(parts: &Arc<Parts>, raised: Raised) {
     parts.open.cut(agent);
     let writer = parts.clone();
     let written = spawn_blocking(move || {
-        writer.store.write(|tx| -> Result<(), StoreError> {
+        writer.store.write("agent-quarantine", |tx| -> Result<(), StoreError> {
             let Some(known) = find(tx, agent)? else { return Ok(()) };
-            if known.state != AgentState::Revoked {
-                set_state(tx, agent, AgentState::Quarantined)?;
+            let over = matches!(known.state, AgentState::Revoked | AgentState::Quarantined);
+            if !over && !change_state(tx, agent, known.state, AgentState::Quarantined)? {
+                return Err(StoreError::Conflict);
             }
             let detail = format!("{}; {since}; domain {}", alarm.as_str(), known.domain_name);
             audit::append(tx, unix_now(), "tenant", "agent-quarantined", &agent.to_string(), &detail)
@@ -78,7 +79,7 @@ async fn note(parts: &Arc<Parts>) {
     }
     let parts = parts.clone();
     let _ = spawn_blocking(move || {
-        let noted = parts.store.write(|tx| {
+        let noted = parts.store.write("agents-seen", |tx| {
             introduced.iter().try_for_each(|(agent, (instance, _))| seen(tx, *agent, *instance, unix_now()))
         });
         if let Err(error) = noted {

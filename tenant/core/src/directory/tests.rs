@@ -230,7 +230,7 @@ fn an_administrator_sees_a_persons_groups_manager_and_policies() {
     let pilot = GroupPolicy { group: object(11), policy: SigninPolicy::Phs, name: "group11".to_owned() };
     tenant
         .store
-        .write(|tx| {
+        .write("test", |tx| {
             domains::set_signin(tx, tenant.domain, SigninPolicy::Refuse, false)?;
             group_policies::set(tx, tenant.domain, std::slice::from_ref(&pilot))
         })

@@ -167,7 +167,10 @@ fn a_password_is_wanted_when_it_is_absent_or_of_another_stamp_and_asked_for_once
 fn a_digest_that_cannot_be_opened_is_wanted_again_and_replaced_by_its_own_stamp() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
-    tenant.store.write(|t| Ok(t.raw().execute("UPDATE digests SET sealed = zeroblob(80)", [])?)).unwrap();
+    tenant
+        .store
+        .write("test", |t| Ok(t.raw().execute("UPDATE digests SET sealed = zeroblob(80)", [])?))
+        .unwrap();
     assert_eq!(wanted(&tenant, &[(1, 1)]), [object(1)]);
     tenant.sends(vec![Record { password: sent(1, "one"), ..bare(1) }]);
     assert!(opens_with(&tenant, 1, "one"));
@@ -179,7 +182,10 @@ fn a_digest_swapped_into_another_row_does_not_open_there() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one"), user(2, "two")]);
     let swap = "UPDATE digests SET sealed = (SELECT sealed FROM digests WHERE object = ?1) WHERE object = ?2";
-    tenant.store.write(|t| Ok(t.raw().execute(swap, (object(1).as_bytes(), object(2).as_bytes()))?)).unwrap();
+    tenant
+        .store
+        .write("test", |t| Ok(t.raw().execute(swap, (object(1).as_bytes(), object(2).as_bytes()))?))
+        .unwrap();
     let held = tenant.store.read(|c| digests::find(c, object(2))).unwrap().unwrap();
     assert!(held.open(tenant.store.seal_keys(), object(2)).is_err());
     assert!(held.open(tenant.store.seal_keys(), object(1)).is_ok(), "it is the other one's");
@@ -310,7 +316,10 @@ fn a_domain_that_allows_privileged_accounts_takes_their_digests() {
 #[test]
 fn a_digest_cheaper_than_the_domain_takes_is_refused() {
     let tenant = Tenant::new();
-    tenant.store.write(|t| Ok(t.raw().execute("UPDATE domains SET min_iterations = 1001", [])?)).unwrap();
+    tenant
+        .store
+        .write("test", |t| Ok(t.raw().execute("UPDATE domains SET min_iterations = 1001", [])?))
+        .unwrap();
     let receipt = tenant.sends(vec![user(1, "one")]);
     assert_eq!(refusal(&receipt), Some(RefusalReason::WeakDigest));
     assert!(!tenant.has_digest(object(1)));
@@ -321,7 +330,10 @@ fn when_the_domain_raises_its_bar_the_cheaper_digests_are_wanted_again() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
     assert!(wanted(&tenant, &[(1, 1)]).is_empty());
-    tenant.store.write(|t| Ok(t.raw().execute("UPDATE domains SET min_iterations = 1001", [])?)).unwrap();
+    tenant
+        .store
+        .write("test", |t| Ok(t.raw().execute("UPDATE domains SET min_iterations = 1001", [])?))
+        .unwrap();
     assert_eq!(wanted(&tenant, &[(1, 1)]), [object(1)]);
 }
 
@@ -436,7 +448,7 @@ fn when_the_writer_is_revoked_the_next_one_may_write() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
     let second = enrolled(&tenant.store, 79, tenant.domain);
-    assert!(tenant.store.write(|t| domains::release_writer(t, tenant.writer.agent)).unwrap());
+    assert!(tenant.store.write("test", |t| domains::release_writer(t, tenant.writer.agent)).unwrap());
     super::upload(&tenant.store, &tenant.counts, &second, &page(vec![user(2, "two")]), NOW).unwrap();
     let problem =
         super::upload(&tenant.store, &tenant.counts, &tenant.writer, &page(vec![]), NOW).unwrap_err();
@@ -446,7 +458,7 @@ fn when_the_writer_is_revoked_the_next_one_may_write() {
 #[test]
 fn an_upload_on_its_way_when_its_agent_is_revoked_does_not_take_the_pen_back() {
     use landbridge_tenant_rules::model::AgentState;
-    use landbridge_tenant_store::tables::agents::set_state;
+    use landbridge_tenant_store::tables::agents::change_state;
     let cases = [
         (AgentState::Revoked, ProblemCode::AgentRevoked),
         (AgentState::Pending, ProblemCode::AgentNotApproved),
@@ -456,7 +468,12 @@ fn an_upload_on_its_way_when_its_agent_is_revoked_does_not_take_the_pen_back() {
         let tenant = Tenant::new();
         tenant.sends(vec![user(1, "one")]);
         let agent = tenant.writer.agent;
-        tenant.store.write(|t| set_state(t, agent, state).and(domains::release_writer(t, agent))).unwrap();
+        tenant
+            .store
+            .write("test", |t| {
+                change_state(t, agent, AgentState::Approved, state).and(domains::release_writer(t, agent))
+            })
+            .unwrap();
         let before = tenant.dump();
         let late =
             super::upload(&tenant.store, &tenant.counts, &tenant.writer, &page(vec![user(1, "two")]), NOW);
@@ -670,7 +687,7 @@ fn a_failing_disk_takes_nothing_of_an_upload_and_the_agent_is_told_to_come_back(
     let before = tenant.dump();
     tenant
         .store
-        .write(|t| Ok(t.raw().pragma_update_and_check(None, "max_page_count", 1, |_| Ok(()))?))
+        .write("test", |t| Ok(t.raw().pragma_update_and_check(None, "max_page_count", 1, |_| Ok(()))?))
         .unwrap();
     let many = (1..=1000).map(|n| with(n, vec![written(3, sam(&"x".repeat(200)))])).collect();
     let problem = super::upload(&tenant.store, &tenant.counts, &tenant.writer, &page(many), NOW).unwrap_err();

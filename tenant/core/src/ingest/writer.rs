@@ -57,7 +57,7 @@ pub(super) fn claim(
     if domain.writer == Some(writer.agent) {
         return Ok(Ok(()));
     }
-    if domains::claim_writer(transaction, domain.id, writer.agent)? != writer.agent {
+    if !domains::claim_writer(transaction, domain.id, writer.agent)? {
         return Ok(Err(second(domain)));
     }
     audit::append(
@@ -113,7 +113,7 @@ pub(super) fn alarm<T>(
     {
         counts.second_writers.one();
         warn!(agent = %writer.agent, "a second phs wants to write for a domain: refused");
-        let recorded = store.write(|transaction| {
+        let recorded = store.write("second-writer-alarm", |transaction| {
             let actor = writer.actor();
             let lately = audit::has_lately(
                 transaction,

@@ -296,7 +296,12 @@ impl Signin {
             Ok(wire::Verdict::Valid) => {
                 // A delivery that was lost may still be on its way to a bad password's count: kept, if there was one.
                 if spent.is_some() && asked.tried <= 1 {
-                    self.store.write(|tx| lockouts::clear(tx, object, lockouts::DIRECTORY))?;
+                    self.store.write("ad-budget", |tx| {
+                        match lockouts::find(tx, object, lockouts::DIRECTORY)? {
+                            Some(held) => lockouts::remove(tx, object, lockouts::DIRECTORY, &held),
+                            None => Ok(()),
+                        }
+                    })?;
                     held(&self.unwritten).remove(&object);
                 }
                 return Ok(());
@@ -307,7 +312,10 @@ impl Signin {
         };
         let Some(spent) = candidate.room.charge(spent.as_ref(), tried, now) else { return Ok(()) };
         // A full disk must not let more guesses through to AD.
-        let written = self.store.write(|tx| lockouts::put(tx, object, lockouts::DIRECTORY, &spent));
+        let written = self.store.write("ad-budget", |tx| {
+            let held = lockouts::find(tx, object, lockouts::DIRECTORY)?;
+            lockouts::replace(tx, object, lockouts::DIRECTORY, held.as_ref(), &spent)
+        });
         let mut unwritten = held(&self.unwritten);
         match written {
             Ok(()) => unwritten.remove(&object),

@@ -165,7 +165,7 @@ impl Signin {
         if tally.signin_failures.now().is_multiple_of(PRUNE_EVERY) {
             let before = now.saturating_sub(rules.memory());
             let long_ago = now.saturating_sub(BUDGET_MEMORY);
-            self.store.write(|transaction| {
+            self.store.write("lockout", |transaction| {
                 lockouts::prune(transaction, before)?;
                 lockouts::prune_directory(transaction, long_ago)
             })?;
@@ -185,13 +185,13 @@ impl Signin {
     /// Says how many locks hold now.
     fn count_in_store(&self, object: Uuid, source: &str, now: i64) -> Result<u64, StoreError> {
         let rules = self.settings.lockout;
-        self.store.write(|transaction| {
+        self.store.write("lockout", |transaction| {
             let mut locked = 0;
             for (source, threshold) in counted(&rules, source) {
                 let before = lockouts::find(transaction, object, source)?;
                 let tries = rules.failed(before, threshold, now);
                 locked += u64::from(rules.locked(Some(&tries), now));
-                lockouts::put(transaction, object, source, &tries)?;
+                lockouts::replace(transaction, object, source, before.as_ref(), &tries)?;
             }
             Ok(locked)
         })
@@ -201,10 +201,11 @@ impl Signin {
     /// which names exist.
     fn write_as_much(&self, id: Uuid, source: &str, now: i64) -> Result<(), StoreError> {
         let rules = self.settings.lockout;
-        self.store.write(|transaction| {
+        self.store.write("lockout", |transaction| {
             for (source, threshold) in counted(&rules, source) {
-                lockouts::put(transaction, id, source, &rules.failed(None, threshold, now))?;
-                lockouts::clear(transaction, id, source)?;
+                let tries = rules.failed(None, threshold, now);
+                lockouts::replace(transaction, id, source, None, &tries)?;
+                lockouts::remove(transaction, id, source, &tries)?;
             }
             Ok(())
         })
@@ -215,15 +216,17 @@ impl Signin {
         if counted.is_none() {
             return Ok(());
         }
-        self.store.write(|transaction| {
+        self.store.write("lockout", |transaction| {
             let Some(own) = lockouts::find(transaction, object, source)? else { return Ok(()) };
-            lockouts::clear(transaction, object, source)?;
+            lockouts::remove(transaction, object, source, &own)?;
             let Some(all) = lockouts::find(transaction, object, lockouts::ALL_SOURCES)? else {
                 return Ok(());
             };
             match forgiven(all, &own) {
-                Some(left) => lockouts::put(transaction, object, lockouts::ALL_SOURCES, &left),
-                None => lockouts::clear(transaction, object, lockouts::ALL_SOURCES),
+                Some(left) => {
+                    lockouts::replace(transaction, object, lockouts::ALL_SOURCES, Some(&all), &left)
+                }
+                None => lockouts::remove(transaction, object, lockouts::ALL_SOURCES, &all),
             }
         })
     }

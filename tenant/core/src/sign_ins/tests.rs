@@ -165,7 +165,7 @@ fn who_left_the_scope_or_has_no_digest_is_refused() {
 #[test]
 fn a_name_that_outlived_its_account_signs_nobody_in() {
     let tenant = three();
-    tenant.store.write(|t| objects::set_presence(t, object(1), Presence::Deleted, NOW)).unwrap();
+    tenant.store.write("test", |t| objects::set_presence(t, object(1), Presence::Deleted, NOW)).unwrap();
     assert_eq!(why(&tries(&signin(&tenant), "CORP\\user1", "right1")), Why::NoDigest);
 }
 
@@ -247,7 +247,10 @@ fn a_changed_password_is_accepted_and_the_old_one_refused() {
 fn a_digest_moved_into_another_accounts_row_signs_nobody_in_and_raises_an_alarm() {
     let tenant = three();
     let swap = "UPDATE digests SET sealed = (SELECT sealed FROM digests WHERE object = ?1) WHERE object = ?2";
-    tenant.store.write(|t| Ok(t.raw().execute(swap, (object(1).as_bytes(), object(2).as_bytes()))?)).unwrap();
+    tenant
+        .store
+        .write("test", |t| Ok(t.raw().execute(swap, (object(1).as_bytes(), object(2).as_bytes()))?))
+        .unwrap();
     let signin = signin(&tenant);
     for secret in ["right1", "right2"] {
         assert_eq!(why(&tries(&signin, "CORP\\user2", secret)), Why::DigestUnreadable);
@@ -261,7 +264,10 @@ fn a_digest_moved_into_another_accounts_row_signs_nobody_in_and_raises_an_alarm(
 fn a_name_moved_to_another_account_in_the_database_takes_that_accounts_password_only() {
     let tenant = three();
     let steal = "UPDATE signin_names SET object = ?2 WHERE name = 'corp\\user1'";
-    tenant.store.write(|t| Ok(t.raw().execute(&steal.replace("?2", "?1"), [object(2).as_bytes()])?)).unwrap();
+    tenant
+        .store
+        .write("test", |t| Ok(t.raw().execute(&steal.replace("?2", "?1"), [object(2).as_bytes()])?))
+        .unwrap();
     let signin = signin(&tenant);
     assert_eq!(why(&tries(&signin, "CORP\\user1", "right1")), Why::WrongPassword);
     let Verdict::Accepted(person) = tries(&signin, "CORP\\user1", "right2") else { panic!() };
@@ -541,7 +547,7 @@ fn a_tenant_that_is_full_says_so_and_counts_it() {
 fn a_database_that_fails_signs_nobody_in() {
     let tenant = three();
     let signin = signin(&tenant);
-    tenant.store.write(|t| Ok(t.raw().execute_batch("DROP TABLE digests")?)).unwrap();
+    tenant.store.write("test", |t| Ok(t.raw().execute_batch("DROP TABLE digests")?)).unwrap();
     assert_eq!(tries(&signin, "CORP\\user1", "right1"), Verdict::Unavailable(Unavailable::Storage));
 }
 
@@ -550,7 +556,7 @@ fn a_database_that_cannot_be_written_gives_nobody_more_tries() {
     let tenant = three();
     let signin = signin(&tenant);
     let broken = "CREATE TRIGGER broken BEFORE INSERT ON lockouts BEGIN SELECT RAISE(ABORT, 'no'); END";
-    tenant.store.write(|t| Ok(t.raw().execute_batch(broken)?)).unwrap();
+    tenant.store.write("test", |t| Ok(t.raw().execute_batch(broken)?)).unwrap();
     for n in 0..10 {
         let verdict = tries(&signin, "CORP\\user1", &format!("wrong{n}"));
         assert_eq!(verdict, Verdict::Unavailable(Unavailable::Storage));

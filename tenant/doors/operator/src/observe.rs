@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use landbridge_door_listen::listener::Limits;
 use landbridge_door_listen::pace::{Paced, Rhythm};
 use landbridge_tenant_core::clock::{stopped, unix_now};
-use landbridge_tenant_core::numbers::{Figures, Labels, Snapshot};
+use landbridge_tenant_core::numbers::{CountFamily, Figures, Labels, Snapshot};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
@@ -147,6 +147,12 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
         "Digests that uploads carried and that were taken",
         ConstCounter::new(received),
     );
+    let transactions = CountFamily::default();
+    for (name, outcome, count) in observed.snapshot.transactions() {
+        let labels = vec![("name", name.to_owned()), ("outcome", outcome.to_owned())];
+        transactions.get_or_create(&labels).inc_by(count);
+    }
+    registry.register("transactions", "Database transactions by name and outcome", transactions);
     register_agents(&mut registry, &figures, now);
     register_directory(&mut registry, figures);
     let connected = i64::try_from(observed.snapshot.connected_agents()).unwrap_or(i64::MAX);

@@ -131,6 +131,7 @@ async fn health_and_metrics_are_there_for_the_operator() {
         "landbridge_digests_received_total 0",
         "landbridge_digests_repeated_total 0",
         "landbridge_storage_errors_total 0",
+        "landbridge_transactions_total{name=\"domain-add\",outcome=\"committed\"} 1",
         "landbridge_agent_certificate_seconds_left{agent=",
         "landbridge_server_certificate_seconds_left 2",
         "landbridge_root_certificate_seconds_left 315",

@@ -318,7 +318,7 @@ async fn a_sign_in_whose_asker_hangs_up_counts_and_stands_in_the_audit_log() {
     let (release, held) = std::sync::mpsc::channel::<()>();
     let tenant = edge.tenant.clone();
     let holding = tokio::task::spawn_blocking(move || {
-        tenant.store.write(|_| {
+        tenant.store.write("test", |_| {
             let _ = held.recv();
             Ok(())
         })

@@ -110,14 +110,15 @@ async fn a_full_disk_refuses_the_enrolment_and_leaves_the_token_unspent() {
         let limit = |tx: &Writing<'_>| {
             Ok(tx.raw().pragma_update_and_check(None, "max_page_count", most, |row| row.get::<_, i64>(0))?)
         };
-        edge.tenant.store.write(limit).unwrap();
+        edge.tenant.store.write("test", limit).unwrap();
     };
     // Not a page more than there are now, and no room left in the last page of the audit log. The entries are of
     // today: those of long ago are forgotten by and by, which would make room.
     pages(1);
     let now = unix_now();
-    let fill =
-        |detail: &str| edge.tenant.store.write(|tx| audit::append(tx, now, "", "", "", detail)).is_ok();
+    let fill = |detail: &str| {
+        edge.tenant.store.write("test", |tx| audit::append(tx, now, "", "", "", detail)).is_ok()
+    };
     for detail in ["x".repeat(400), String::new()] {
         while fill(&detail) {}
     }

@@ -43,27 +43,40 @@ pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Agent>, StoreError>
     Ok(agents.collect::<Result<_, _>>()?)
 }
 
-/// Puts an agent into a state; false: there is no such agent.
-pub fn set_state(tx: &Writing<'_>, id: Uuid, state: AgentState) -> Result<bool, StoreError> {
-    let changed =
-        tx.execute("UPDATE agents SET state = ?2 WHERE id = ?1", params![id.as_bytes(), state.as_str()])?;
+/// Puts an agent from one state into another. False: there is no such agent, or it is in another state by now.
+pub fn change_state(
+    writing: &Writing<'_>,
+    id: Uuid,
+    from: AgentState,
+    to: AgentState,
+) -> Result<bool, StoreError> {
+    let changed = writing.execute(
+        "UPDATE agents SET state = ?3 WHERE id = ?1 AND state = ?2",
+        params![id.as_bytes(), from.as_str(), to.as_str()],
+    )?;
     Ok(changed == 1)
 }
 
-/// Notes an agent's newest certificate, and the one that it was asked for with.
-pub fn renewed(
-    tx: &Writing<'_>,
-    id: Uuid,
-    before: &[u8],
-    serial: &[u8],
-    not_after: i64,
-    now: i64,
-) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE agents SET serial_before = ?2, serial = ?3, not_after = ?4, seen_at = ?5 WHERE id = ?1",
-        params![id.as_bytes(), before, serial, not_after, now],
+/// An agent's newest certificate, as it is stored at a renewal.
+#[derive(Debug)]
+pub struct Renewal<'a> {
+    /// The state that the agent was in when it was admitted.
+    pub state: AgentState,
+    /// Serial number of the certificate with which the new one was requested.
+    pub before: &'a [u8],
+    /// Serial number of the new one.
+    pub serial: &'a [u8],
+    /// The end of the new one: seconds since 1970.
+    pub not_after: i64,
+}
+
+/// Stores an agent's newest certificate. False: the agent is in another state by now, because it was revoked, say.
+pub fn renew(writing: &Writing<'_>, id: Uuid, renewal: &Renewal<'_>, now: i64) -> Result<bool, StoreError> {
+    let changed = writing.execute(
+        "UPDATE agents SET serial_before = ?3, serial = ?4, not_after = ?5, seen_at = ?6 WHERE id = ?1 AND state = ?2",
+        params![id.as_bytes(), renewal.state.as_str(), renewal.before, renewal.serial, renewal.not_after, now],
     )?;
-    Ok(())
+    Ok(changed == 1)
 }
 
 /// Notes the process of an agent that was just heard of.

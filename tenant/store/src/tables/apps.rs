@@ -47,19 +47,22 @@ pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Application>, Store
     Ok(apps.collect::<Result<_, _>>()?)
 }
 
-/// Replaces an application's secret.
-pub fn rotate(tx: &Writing<'_>, id: Uuid, hash: &[u8; 32], now: i64) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE apps SET hash = ?2, rotated_at = ?3 WHERE id = ?1",
+/// Replaces an application's secret. False: it was revoked.
+pub fn rotate(writing: &Writing<'_>, id: Uuid, hash: &[u8; 32], now: i64) -> Result<bool, StoreError> {
+    let changed = writing.execute(
+        "UPDATE apps SET hash = ?2, rotated_at = ?3 WHERE id = ?1 AND revoked_at IS NULL",
         params![id.as_bytes(), hash, now],
     )?;
-    Ok(())
+    Ok(changed == 1)
 }
 
-/// Revokes an application for good.
-pub fn revoke(tx: &Writing<'_>, id: Uuid, now: i64) -> Result<(), StoreError> {
-    tx.execute("UPDATE apps SET revoked_at = ?2 WHERE id = ?1", params![id.as_bytes(), now])?;
-    Ok(())
+/// Revokes an application for good. False: it was revoked before.
+pub fn revoke(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<bool, StoreError> {
+    let changed = writing.execute(
+        "UPDATE apps SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
+        params![id.as_bytes(), now],
+    )?;
+    Ok(changed == 1)
 }
 
 fn app(row: &Row<'_>) -> rusqlite::Result<Application> {

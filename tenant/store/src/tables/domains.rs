@@ -103,12 +103,12 @@ pub fn set_signin(
     Ok(())
 }
 
-/// Makes this agent the domain's writer, if it has none. Says who the writer is.
-pub fn claim_writer(transaction: &Writing<'_>, id: i64, agent: Uuid) -> Result<Uuid, StoreError> {
-    transaction
+/// Makes this agent the domain's writer, if the domain has none. False: another agent is.
+pub fn claim_writer(writing: &Writing<'_>, id: i64, agent: Uuid) -> Result<bool, StoreError> {
+    let claimed = writing
         .prepare_cached("UPDATE domains SET writer = ?2 WHERE id = ?1 AND writer IS NULL")?
         .execute((id, agent.as_bytes()))?;
-    Ok(transaction.query_row("SELECT writer FROM domains WHERE id = ?1", [id], |row| stamps::guid(row, 0))?)
+    Ok(claimed == 1)
 }
 
 /// The agent writes no more, in whatever domain: its successor may. For `agents revoke`, in the same

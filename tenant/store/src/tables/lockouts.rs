@@ -4,7 +4,7 @@
 
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::lockout::Tries;
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 /// How many sources are told apart for one account; beyond, the oldest is forgotten (the row over all sources
@@ -45,40 +45,83 @@ pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Tries)>, S
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Stores a counter, and forgets the account's oldest one over the bound.
-pub fn put(transaction: &Writing<'_>, object: Uuid, source: &str, tries: &Tries) -> Result<(), StoreError> {
-    transaction
+/// Replaces a counter that was read as `before` (none: there was none) with `after`, and deletes the account's oldest counters
+/// over the limit. [`StoreError::Conflict`]: another writer has changed it since.
+pub fn replace(
+    writing: &Writing<'_>,
+    object: Uuid,
+    source: &str,
+    before: Option<&Tries>,
+    after: &Tries,
+) -> Result<(), StoreError> {
+    let changed = match before {
+        None => writing
+            .prepare_cached(
+                "INSERT INTO lockouts (object, source, failures, first_at, last_at, locked_until, locks)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            )?
+            .execute((
+                object.as_bytes(),
+                source,
+                after.failures,
+                after.first_at,
+                after.last_at,
+                after.locked_until,
+                after.locks,
+            ))?,
+        Some(before) => writing
+            .prepare_cached(
+                "UPDATE lockouts SET failures = ?3, first_at = ?4, last_at = ?5, locked_until = ?6, locks = ?7
+                 WHERE object = ?1 AND source = ?2 AND failures = ?8 AND first_at = ?9 AND last_at = ?10
+                     AND locked_until = ?11 AND locks = ?12",
+            )?
+            .execute(params![
+                object.as_bytes(),
+                source,
+                after.failures,
+                after.first_at,
+                after.last_at,
+                after.locked_until,
+                after.locks,
+                before.failures,
+                before.first_at,
+                before.last_at,
+                before.locked_until,
+                before.locks,
+            ])?,
+    };
+    if changed != 1 {
+        return Err(StoreError::Conflict);
+    }
+    if before.is_none() {
+        writing
+            .prepare_cached(
+                "DELETE FROM lockouts WHERE object = ?1 AND source IN (
+                     SELECT source FROM lockouts WHERE object = ?1 AND source NOT IN (?2, ?5)
+                     ORDER BY source = ?3 DESC, last_at DESC LIMIT 1000 OFFSET ?4)",
+            )?
+            .execute((object.as_bytes(), ALL_SOURCES, source, SOURCES_PER_ACCOUNT, DIRECTORY))?;
+    }
+    Ok(())
+}
+
+/// Deletes a counter that was read as `before`. [`StoreError::Conflict`]: another writer has changed it since.
+pub fn remove(writing: &Writing<'_>, object: Uuid, source: &str, before: &Tries) -> Result<(), StoreError> {
+    let changed = writing
         .prepare_cached(
-            "INSERT INTO lockouts (object, source, failures, first_at, last_at, locked_until, locks)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (object, source) DO UPDATE SET failures = excluded.failures, first_at = excluded.first_at,
-                 last_at = excluded.last_at, locked_until = excluded.locked_until, locks = excluded.locks",
+            "DELETE FROM lockouts WHERE object = ?1 AND source = ?2 AND failures = ?3 AND first_at = ?4 AND last_at = ?5
+                 AND locked_until = ?6 AND locks = ?7",
         )?
         .execute((
             object.as_bytes(),
             source,
-            tries.failures,
-            tries.first_at,
-            tries.last_at,
-            tries.locked_until,
-            tries.locks,
+            before.failures,
+            before.first_at,
+            before.last_at,
+            before.locked_until,
+            before.locks,
         ))?;
-    transaction
-        .prepare_cached(
-            "DELETE FROM lockouts WHERE object = ?1 AND source IN (
-                 SELECT source FROM lockouts WHERE object = ?1 AND source NOT IN (?2, char(10))
-                 ORDER BY source = ?3 DESC, last_at DESC LIMIT -1 OFFSET ?4)",
-        )?
-        .execute((object.as_bytes(), ALL_SOURCES, source, SOURCES_PER_ACCOUNT))?;
-    Ok(())
-}
-
-/// Forgets a counter.
-pub fn clear(transaction: &Writing<'_>, object: Uuid, source: &str) -> Result<(), StoreError> {
-    transaction
-        .prepare_cached("DELETE FROM lockouts WHERE object = ?1 AND source = ?2")?
-        .execute((object.as_bytes(), source))?;
-    Ok(())
+    if changed == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
 /// Forgets what failed last before `before` and is not locked after it. Says how many. Seconds since 1970.

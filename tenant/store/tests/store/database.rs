@@ -97,7 +97,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
     let tenant = Tenant::new();
     tenant
         .store
-        .write(|t| {
+        .write("test", |t| {
             Ok(t.raw().pragma_update(None, "user_version", landbridge_tenant_store::SCHEMA_VERSION + 1)?)
         })
         .unwrap();
@@ -227,7 +227,7 @@ fn a_full_disk_is_named_and_what_was_there_stays() {
     tenant.sends_bare(1);
     let error = tenant
         .store
-        .write(|t| {
+        .write("test", |t| {
             t.raw().pragma_update_and_check(None, "max_page_count", 1, |_| Ok(()))?;
             t.raw().execute("INSERT INTO audit VALUES (NULL, 0, '', '', '', ?1)", ["x".repeat(1 << 20)])?;
             Ok(())
@@ -242,13 +242,13 @@ fn a_full_disk_is_named_and_what_was_there_stays() {
 fn an_error_undoes_the_whole_transaction_and_so_does_a_panic() {
     let tenant = Tenant::new();
     let audit = |t: &Writing<'_>| audit::append(t, NOW, "tenant", "tried", "", "");
-    let failed: Result<(), _> = tenant.store.write(|t| {
+    let failed: Result<(), _> = tenant.store.write("test", |t| {
         audit(t)?;
         Err(StoreError::Defect("on purpose".to_owned()))
     });
     assert_eq!(failed.unwrap_err().who(), Who::Us);
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let _ = tenant.store.write(|t| {
+        let _ = tenant.store.write("test", |t| {
             audit(t)?;
             assert!(t.raw().is_autocommit(), "on purpose");
             Ok(())
@@ -256,7 +256,7 @@ fn an_error_undoes_the_whole_transaction_and_so_does_a_panic() {
     }));
     assert!(panicked.is_err());
     assert!(tenant.audit().is_empty());
-    tenant.store.write(audit).unwrap();
+    tenant.store.write("test", audit).unwrap();
     assert_eq!(tenant.audit().len(), 1);
 }
 
@@ -283,7 +283,7 @@ fn an_erased_digest_leaves_nothing_in_the_file() {
         })
         .unwrap();
     let path = tenant.path();
-    tenant.store.write(|t| digests::erase(t, object)).unwrap();
+    tenant.store.write("test", |t| digests::erase(t, object)).unwrap();
     let Tenant { directory: _directory, store, .. } = tenant;
     drop(store);
     let bytes = fs::read(path).unwrap();
@@ -294,7 +294,10 @@ fn an_erased_digest_leaves_nothing_in_the_file() {
 fn a_row_with_a_value_this_program_never_writes_is_named_and_not_guessed() {
     let tenant = Tenant::new();
     tenant.sends_bare(1);
-    tenant.store.write(|t| Ok(t.raw().execute("UPDATE objects SET presence = 'perhaps'", [])?)).unwrap();
+    tenant
+        .store
+        .write("test", |t| Ok(t.raw().execute("UPDATE objects SET presence = 'perhaps'", [])?))
+        .unwrap();
     let error = tenant.store.read(|c| objects::find(c, landbridge_tenant_fixture::object(1))).unwrap_err();
     assert!(matches!(error, StoreError::Foreign { what: "presence" }));
     assert!(!error.to_string().contains("perhaps"));
@@ -311,7 +314,7 @@ fn only_sound_names_and_sids_make_a_domain() {
         allow_privileged: false,
         min_iterations: 1000,
     };
-    let add = |new: NewDomain<'_>| tenant.store.write(|t| domains::add(t, &new, NOW)).unwrap();
+    let add = |new: NewDomain<'_>| tenant.store.write("test", |t| domains::add(t, &new, NOW)).unwrap();
     for dns_name in ["", ".", "a..b", "a@b", "a\\b", "ü.example", "a b"] {
         assert_eq!(add(NewDomain { dns_name, ..good }), Err(DomainRefused::DnsName), "{dns_name:?}");
     }

@@ -84,8 +84,16 @@ impl Crowd {
 
     /// As the chores do it.
     fn erase(&self, now: i64, grace_days: i64) -> usize {
-        self.tenant.store.erase(|tx| objects::removed_before(tx, due_before(now, grace_days))).unwrap()
+        self.tenant
+            .store
+            .erase("test", |tx| counted(objects::removed_before(tx, due_before(now, grace_days))?))
+            .unwrap()
     }
+}
+
+/// The objects to erase, and how many they are.
+fn counted(objects: Vec<Uuid>) -> Result<(usize, Vec<Uuid>), landbridge_tenant_store::StoreError> {
+    Ok((objects.len(), objects))
 }
 
 fn marked(n: u128) -> String {
@@ -102,7 +110,10 @@ fn of_those_whose_time_is_over_nothing_is_left_in_any_file() {
     let traces: Vec<Vec<Vec<u8>>> = crowd.leaving.iter().map(|n| trace(*n)).collect();
     let stayed: Vec<Vec<u8>> = trace(crowd.all[1]);
     let tries = landbridge_tenant_rules::lockout::Tries { last_at: NOW, ..Default::default() };
-    tenant.store.write(|t| lockouts::put(t, object(crowd.leaving[0]), "somewhere", &tries)).unwrap();
+    tenant
+        .store
+        .write("test", |t| lockouts::replace(t, object(crowd.leaving[0]), "somewhere", None, &tries))
+        .unwrap();
     let all_traces: Vec<Vec<u8>> = traces.concat();
     assert!(found(tenant, &all_traces).iter().all(|count| *count > 0), "the search finds what is there");
     crowd.leave();
@@ -133,7 +144,7 @@ fn an_erasure_leaves_everybody_else_as_they_were() {
     let known = tenant.store.read(|c| attributes::of(c, object(3))).unwrap();
     assert_eq!(known.department.as_deref(), Some("0815"), "a number that is a text stays one");
     // Keys are looked after again.
-    let orphan = tenant.store.write(|t| {
+    let orphan = tenant.store.write("test", |t| {
         Ok(t.raw().execute("INSERT INTO digests VALUES (zeroblob(16), zeroblob(28), zeroblob(9), 1)", [])?)
     });
     assert!(orphan.is_err());
@@ -147,7 +158,7 @@ fn a_digest_that_was_replaced_or_erased_leaves_nothing_when_the_digests_are_scru
     let two = digest("two");
     tenant
         .store
-        .write(|t| {
+        .write("test", |t| {
             for (at, n) in crowd.all.iter().enumerate() {
                 match at % 3 {
                     0 => {
@@ -171,7 +182,10 @@ fn whoever_comes_back_in_its_grace_time_stays_and_needs_a_fresh_digest() {
     tenant.sends(vec![user(1, "one")]);
     tenant.sends(vec![Record { presence: Presence::OutOfScope, ..bare(1) }]);
     let erase = |tenant: &Tenant| {
-        tenant.store.erase(|tx| objects::removed_before(tx, due_before(NOW + 30 * 86_400, 7))).unwrap()
+        tenant
+            .store
+            .erase("test", |tx| counted(objects::removed_before(tx, due_before(NOW + 30 * 86_400, 7))?))
+            .unwrap()
     };
     tenant.sends(vec![bare(1)]);
     assert_eq!(erase(&tenant), 0);
@@ -187,7 +201,7 @@ fn an_erased_object_takes_the_links_at_both_its_ends_with_it() {
     let links = vec![member(3, 1), link(LinkKind::Manager, 1, 4, 1), gone, member(3, 4)];
     tenant.send(&linked(page(vec![user(1, "one"), group(2), group(3)]), links));
     tenant.sends(vec![Record { presence: Presence::Deleted, ..bare(1) }]);
-    tenant.store.erase(|tx| objects::removed_before(tx, NOW + 1)).unwrap();
+    tenant.store.erase("test", |tx| counted(objects::removed_before(tx, NOW + 1)?)).unwrap();
     let left = tenant.dump().into_iter().filter(|line| line.contains("\"link\"")).count();
     assert_eq!(left, 1, "{:?}", tenant.dump());
 }
@@ -217,7 +231,7 @@ fn while_a_backup_reads_what_is_erased_leaves_the_log_afterwards() {
     let backup = rusqlite::Connection::open(tenant.path()).unwrap();
     backup.execute_batch("BEGIN; SELECT count(*) FROM objects;").unwrap();
     backup.query_row("SELECT count(*) FROM digests", [], |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(tenant.store.erase(|_| Ok(vec![object(1)])).unwrap(), 1);
+    assert_eq!(tenant.store.erase("test", |_| counted(vec![object(1)])).unwrap(), 1);
     assert!(tenant.store.is_to_fold());
     assert!(found(&tenant, &secret)[0] > 0, "the backup has nothing to read");
     backup.execute_batch("COMMIT").unwrap();

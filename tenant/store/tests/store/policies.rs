@@ -43,7 +43,7 @@ fn listed(tenant: &Tenant, default: SigninPolicy, groups: &[(u128, SigninPolicy)
         .collect();
     tenant
         .store
-        .write(|tx| {
+        .write("test", |tx| {
             domains::set_signin(tx, tenant.domain, default, false)?;
             group_policies::set(tx, tenant.domain, &policies)
         })
@@ -65,7 +65,7 @@ fn before_a_first_cycle_is_complete_nothing_is_known_of_policies_and_a_list_refu
     listed(&tenant, SigninPolicy::Phs, &[]);
     tenant
         .store
-        .write(|tx| {
+        .write("test", |tx| {
             Ok(tx.raw().execute("UPDATE domains SET acknowledged = NULL, acknowledged_before = NULL", [])?)
         })
         .unwrap();
@@ -247,7 +247,7 @@ fn in_a_large_domain_the_questions_cost_little_beside_a_derivation() {
     let group_at = |n: u128| object(1_000_000 + n);
     tenant
         .store
-        .write(|tx| {
+        .write("test", |tx| {
             let mut row = tx
                 .raw()
                 .prepare("INSERT INTO objects VALUES (?1, ?2, ?3, 'present', 0, NULL, 1, ?4, NULL)")?;

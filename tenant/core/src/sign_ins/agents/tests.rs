@@ -16,7 +16,7 @@ fn domain(policy: SigninPolicy, threshold: i64) -> Tenant {
     tenant.sends((1..=3).map(|n| user(n, &format!("right{n}"))).collect());
     tenant
         .store
-        .write(|tx| {
+        .write("test", |tx| {
             let id = domains::all(tx)?[0].id;
             domains::set_signin(tx, id, policy, false)?;
             let set = "UPDATE domains SET lockout_threshold = ?2, lockout_observation_window = -18000000000 WHERE id = ?1";
@@ -189,7 +189,7 @@ fn nobody_signs_in_as_a_canary_with_an_empty_password_or_while_locked_out() {
     }
     assert_eq!(why(&tries(&signin, "right1", valid(), NOW).1), Why::LockedOut);
     let domain = candidate(&signin, "CORP\\user2").domain;
-    tenant.store.write(|tx| canaries::add(tx, domain, object(2), NOW)).unwrap();
+    tenant.store.write("test", |tx| canaries::add(tx, domain, object(2), NOW)).unwrap();
     let canary = candidate(&signin, "CORP\\user2");
     assert_eq!(why(&signin.before(&canary, &password("right2"), NOW)), Why::Canary);
 }
@@ -218,7 +218,7 @@ fn a_database_that_cannot_be_written_lets_no_more_guesses_through_to_ad() {
     let tenant = domain(SigninPolicy::Pta, 5);
     let signin = signin(&tenant);
     let broken = "CREATE TRIGGER broken BEFORE INSERT ON lockouts BEGIN SELECT RAISE(ABORT, 'no'); END";
-    tenant.store.write(|tx| Ok(tx.raw().execute_batch(broken)?)).unwrap();
+    tenant.store.write("test", |tx| Ok(tx.raw().execute_batch(broken)?)).unwrap();
     let reached = (0..20)
         .filter(|n| {
             tries(&signin, &format!("guess {n}"), asked(Ok(wire::Verdict::Wrong), 1), NOW).0.is_some()
@@ -354,7 +354,9 @@ fn where_a_domain_has_several_policies_each_goes_the_road_of_its_group() {
     });
     tenant
         .store
-        .write(|tx| landbridge_tenant_store::tables::group_policies::set(tx, tenant.domain, &policies))
+        .write("test", |tx| {
+            landbridge_tenant_store::tables::group_policies::set(tx, tenant.domain, &policies)
+        })
         .unwrap();
     let signin = signin(&tenant);
     for name in ["CORP\\user1", "CORP\\user3"] {

@@ -137,7 +137,9 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
     let store = &place.tenant.store;
     let far = unix_now() + 600;
     store
-        .write(|tx| landbridge_tenant_store::tables::tokens::insert(tx, &token, Role::Phs, 1, NOW, far))
+        .write("test", |tx| {
+            landbridge_tenant_store::tables::tokens::insert(tx, &token, Role::Phs, 1, NOW, far)
+        })
         .unwrap();
     let (dump, before) = (place.tenant.dump(), store.tenant());
     let said = place.backup("backup", Some("keys")).unwrap();
@@ -227,7 +229,7 @@ fn a_backup_is_one_state_of_a_database_that_is_being_written() {
                         &"x".repeat(500),
                     )
                 };
-                store.write(both).unwrap();
+                store.write("test", both).unwrap();
                 pairs += 1;
             }
             pairs
@@ -259,7 +261,7 @@ fn what_was_erased_is_in_no_page_of_a_backup() {
         place.tenant.store.read(read).unwrap()
     };
     let (erased, kept) = (sealed(1), sealed(2));
-    place.tenant.store.write(|tx| digests::erase(tx, object(1))).unwrap();
+    place.tenant.store.write("test", |tx| digests::erase(tx, object(1))).unwrap();
     place.backup("backup", None).unwrap();
     let bytes = fs::read(place.path("backup/tenant.db")).unwrap();
     let holds = |what: &[u8]| bytes.windows(what.len()).any(|window| window == what);
