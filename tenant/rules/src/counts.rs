@@ -46,11 +46,11 @@ counts! {
     records_applied,
     /// Records of uploads that changed nothing.
     records_unchanged,
-    /// Records of uploads that were not taken, in whole or their digest.
+    /// Records of uploads that were refused, in whole or their digest.
     records_refused,
     /// Links of uploads that changed something.
     links_applied,
-    /// Links of uploads that were not taken: from objects of another domain.
+    /// Links of uploads that were refused: from objects of another domain.
     links_refused,
     /// Digests stored for accounts that had none.
     digests_set,
@@ -62,7 +62,7 @@ counts! {
     digests_erased,
     /// Objects gone because a full compare ended without them.
     accounts_swept,
-    /// Sign-in names that arrived although another account holds them: they sign nobody in.
+    /// Sign-in names that arrived although another account holds them: neither account can sign in with them.
     names_shared,
     /// Requests of a phs that is not the domain's writer.
     second_writers,
@@ -70,11 +70,11 @@ counts! {
     names_ambiguous,
     /// Sign-ins refused because something about the account is not known.
     states_unknown,
-    /// Digests that could not be opened or read: a key is missing, or somebody wrote to the database.
+    /// Digests that could not be opened or read: a key is missing, or another program wrote to the database.
     digests_unreadable,
     /// Sign-ins refused by the smart lockout, before any derivation.
     signins_locked_out,
-    /// Sign-ins with a wrong password or a name that signs nobody in; repeats of one wrong password not counted.
+    /// Sign-ins with a wrong password or a name that no account can sign in with; repeats of one wrong password not counted.
     signin_failures,
     /// Locks that the smart lockout set.
     locks_set,

@@ -32,7 +32,7 @@ pub fn password_policy(
     if !domain.is_known() {
         return Ok(unclear);
     }
-    // 2. The password settings objects that apply to the account itself, else to its groups.
+    // 2. The password settings objects that apply to the account itself, or if there are none, to its groups.
     let to = |objects: &[Uuid]| -> Result<BTreeSet<Uuid>, StoreError> {
         let mut settings = BTreeSet::new();
         for object in objects {

@@ -72,7 +72,7 @@ impl Relay {
         let chosen = if self.draining { Err(NoAnswer::NoAgent) } else { self.choose(ticket, now) };
         let link = match chosen {
             Ok(link) => link,
-            // The failure of the first delivery says more than the lack of a second agent.
+            // The failure of the first delivery explains more than the lack of a second agent.
             Err(why) => return self.finish(ticket, Err(missed.unwrap_or(why)), None),
         };
         // 2. The ticket notes link and agent, so that a repetition prefers another agent.
