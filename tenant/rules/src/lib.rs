@@ -26,8 +26,10 @@
 //! - `relay/terms.rs`: the relay's inputs and outputs as types
 //! - `relay/line.rs`: one connection of an agent: its age, its load, its heartbeats
 //! - `relay/chance.rs`: random choices from a seed, so that a simulation can be repeated
+//! - `relay/ticket.rs`: a sign-in that waits, and an envelope on its way, as data
 //! - `relay/deliver.rs`: the way of one sign-in to an agent and back
-//! - `relay/canary.rs`: sign-ins with random passwords, which every honest agent refuses
+//! - `relay/canary.rs`: the accounts for trials of the agents, and when each agent is due
+//! - `relay/release.rs`: sends a random password, which every honest agent refuses
 //! - `instances.rs`: finds an identity that two processes use at once
 //! - `verdict.rs`: the outcomes of a sign-in, and the reasons of a refusal
 //! - `counts.rs`: counters for the metrics

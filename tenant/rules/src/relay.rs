@@ -12,14 +12,15 @@ mod canary;
 mod chance;
 mod deliver;
 mod line;
+mod release;
 mod terms;
+mod ticket;
 
-pub use terms::{AgentAnswer, AgentView, Alarm, Closed, Event, Facts, Link, NoAnswer, Output};
+pub use terms::{AgentAnswer, AgentView, Alarm, Closed, Event, Facts, Link, NoAnswer, Output, PATIENCE};
 
 use crate::instances::{Instances, NotedProcess};
 use canary::Canaries;
 use chance::Chance;
-use deliver::{Delivery, Ticket};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::signin::{FromAgent, FromTenant, Hello, Verdict};
@@ -27,10 +28,9 @@ use line::RelayLine;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use ticket::{Delivery, Ticket};
 use uuid::Uuid;
 
-/// Limit on the duration of a ticket. A bind takes milliseconds, so this covers a slow DC and one repetition.
-pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Limit on the links of one agent: two for each of its 8 possible connections, old and new, at a reconnect.
 const LINKS_PER_AGENT: usize = 16;
 /// Limit on links of all agents. Each costs a socket and its buffers at the tenant.

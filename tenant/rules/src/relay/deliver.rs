@@ -2,63 +2,17 @@
 //! Neighbours: [`super::Relay`] passes messages and time in; [`super::line`] has the state of each link.
 
 use super::line::RelayLine;
-use super::{Alarm, Closed, Event, Link, NoAnswer, Output, PATIENCE, Relay};
-use landbridge_crypto::envelope::{About, VerdictKey};
+use super::ticket::{Delivery, Purpose};
+use super::{Alarm, Closed, Event, Link, NoAnswer, Output, Relay};
+use landbridge_crypto::envelope::About;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::signin::{Answer, Ask, Decline, Declined, FromTenant, Verdict};
-use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
 
 /// Limit on deliveries of one ticket: each may add a bad password to AD's count.
 const DELIVERIES: usize = 2;
-
-/// A sign-in that waits for its verdict.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    domain: i64,
-    object: Uuid,
-    password: Arc<Password>,
-    deadline: Instant,
-    /// The links of its deliveries.
-    links: Vec<Link>,
-    /// The agents of its deliveries.
-    agents: Vec<Uuid>,
-    /// Binds that may have reached a DC.
-    pub(super) tried: u32,
-    /// Why the last delivery failed.
-    missed: Option<NoAnswer>,
-}
-
-impl Ticket {
-    /// A ticket without a delivery, whose deadline is [`PATIENCE`] after `now`.
-    pub(super) fn new(domain: i64, object: Uuid, password: Arc<Password>, now: Instant) -> Self {
-        let deadline = now + PATIENCE;
-        Self { domain, object, password, deadline, links: vec![], agents: vec![], tried: 0, missed: None }
-    }
-}
-
-/// An envelope that was sent and has no verdict yet.
-#[derive(Debug)]
-pub(super) struct Delivery {
-    link: Link,
-    purpose: Purpose,
-    /// Its number in the order of sending. Deliveries that are lost together are repeated in this order.
-    number: u64,
-    key: VerdictKey,
-    sent: Instant,
-    pub(super) deadline: Instant,
-}
-
-/// The purpose of an envelope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// A person's sign-in.
-    Ticket(u64),
-    /// A canary.
-    Canary,
-}
 
 impl Relay {
     /// Delivers a ticket to an agent, or ends it if that is not possible.

@@ -6,6 +6,9 @@ use landbridge_wire::signin::{FromTenant, Verdict};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
+/// Limit on the duration of a ticket. A bind takes milliseconds, so this covers a slow DC and one repetition.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A connection's number. The caller chooses it and uses it once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Link(pub u64);
