@@ -47,7 +47,6 @@ const STILL_NAMED: &[(&str, &str)] = &[
     ("tenant", "Line"),
     ("tenant", "Making"),
     ("tenant", "Place"),
-    ("tenant", "Room"),
     ("tenant", "decide"),
     ("tenant", "decided"),
     ("tenant", "fold"),
