@@ -95,6 +95,7 @@
 //! - `tests/structure/arrows.rs`: which crate may name or reach which
 //! - `tests/structure/map.rs`: `ARCHITECTURE.md` and the lists of files in each `lib.rs`
 //! - `tests/structure/source.rs`: Rust source as tokens, without comments, strings and tests
+//! - `tests/structure/sql.rs`: SQL in the store alone, written for two databases
 //! - `tests/structure/circles.rs`: no circle of files in a crate, one form of modules
 //! - `tests/structure/words.rs`: names that are not used
 //! - `tests/structure/contents.rs`: which file may hold what: sockets, NT hashes, `unsafe`

@@ -1,6 +1,52 @@
-//! The tenant's logic. The doors name this crate and nothing under it; each holds only the handles that it needs, as
-//! values: [`sign_ins::SignIns`], [`directory::Directory`], [`administration::Administration`], [`agents::Agents`],
+//! The tenant's logic. Doors name this crate and none below it. Each door holds only the handles that it needs, as values:
+//! [`sign_ins::SignIns`], [`directory::Directory`], [`administration::Administration`], [`agents::Agents`],
 //! [`applications::Applications`], [`numbers::Snapshot`].
+//!
+//! # Files
+//!
+//! - `lib.rs`: this list, and the handles over one database
+//! - `clock.rs`: the wall clock and the stop signal
+//! - `text.rs`: makes text from elsewhere fit to be shown
+//! - `numbers.rs`: the metrics, and a snapshot of them
+//! - `audit.rs`: writes sign-ins into the audit log, many in one transaction
+//! - `agents.rs`: the handle on agents: identities, uploads, connections
+//! - `agents/parts.rs`: what that handle works on
+//! - `agents/certificate_names.rs`: the names in an agent's certificate
+//! - `agents/authority.rs`: the tenant's CA
+//! - `agents/enrolment.rs`: an identity for a one-time token, and the next certificate
+//! - `agents/admission.rs`: whether an agent may upload, renew or connect now
+//! - `agents/open_connections.rs`: the open connections of agents, so that a revocation can cut them
+//! - `agents/relay_driver.rs`: gives the relay its clock and its connections
+//! - `agents/quarantine.rs`: acts on alarms about agents
+//! - `ingest.rs`: applies the uploads of phs, each in one transaction
+//! - `ingest/writer.rs`: one phs writes for a domain
+//! - `ingest/offer.rs`: which of the offered passwords the tenant lacks
+//! - `ingest/record.rs`: applies one record
+//! - `ingest/link.rs`: applies one link
+//! - `ingest/outcome.rs`: counts what an upload changed
+//! - `directory.rs`: the handle that reads the directory
+//! - `directory/named.rs`: an object with the name that people know it by
+//! - `directory/describe.rs`: everything known of the accounts behind a name
+//! - `directory/groups.rs`: groups, their members, and their names
+//! - `applications.rs`: the handle on applications: credentials and rates
+//! - `sign_ins.rs`: the handle on sign-ins: the order of the checks, and the decision by digest
+//! - `sign_ins/decide.rs`: one sign-in from the name to the verdict and the audit entry
+//! - `sign_ins/counters.rs`: the counters of the smart lockout, in the database and in memory
+//! - `sign_ins/turns.rs`: one sign-in of an account at a time, while agents are requested
+//! - `sign_ins/gate.rs`: the bounded queue in front of the derivations
+//! - `sign_ins/verifiers.rs`: the threads that derive, several passwords side by side
+//! - `sign_ins/judge.rs`: the derivation, and the account's state after it
+//! - `sign_ins/agents.rs`: the steps before and after an agent is requested
+//! - `sign_ins/pause.rs`: the delay that makes refusals by digest equal
+//! - `administration.rs`: the handle for administrators
+//! - `administration/request.rs`: requests and answers as types, one line of JSON each
+//! - `administration/parts.rs`: what that handle works on
+//! - `administration/act.rs`: does what an administrator requested
+//! - `administration/domain.rs`: a domain's sign-in policy and its canaries
+//! - `administration/group_policy.rs`: sets and removes the sign-in policy of a group
+//! - `administration/group_policy_lines.rs`: those policies as text
+//! - `administration/people.rs`: erases an account, and lists ambiguous names
+//! - `administration/trial.rs`: a sign-in that an administrator tries
 
 pub mod administration;
 pub mod agents;

@@ -13,7 +13,7 @@ mod queue;
 mod turns;
 mod verifiers;
 
-pub use landbridge_tenant_rules::account_state::Told;
+pub use landbridge_tenant_rules::account_state::Disclosable;
 pub use landbridge_tenant_rules::relay::NoAnswer;
 pub use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Verdict, Why};
 
@@ -27,7 +27,7 @@ use landbridge_crypto::lanes;
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::lockout::Rules;
-use landbridge_tenant_rules::relay::Asked;
+use landbridge_tenant_rules::relay::AgentAnswer;
 use landbridge_tenant_store::Store;
 use pass::{End, Halt, Pass};
 use queue::Queue;
@@ -109,7 +109,7 @@ pub struct Caller {
 }
 
 /// An answer of an agent, on its way.
-pub(crate) type AnswerOnItsWay = Pin<Box<dyn Future<Output = Asked> + Send>>;
+pub(crate) type AnswerOnItsWay = Pin<Box<dyn Future<Output = AgentAnswer> + Send>>;
 
 /// Asks agents. The relay does; tests have a directory in memory.
 pub(crate) trait AskAgents: Send + Sync + 'static {

@@ -1,5 +1,6 @@
-//! The command line: what can be said, and who does it.
-//! Results on stdout, logs and errors on stderr. Not here: what the tenant does (`serve`, `admin::act`).
+//! The command line: its commands, their flags and their help.
+//! Results go to stdout, logs and errors to stderr. Neighbours: `run.rs` executes a command; the running tenant serves
+//! in `serve.rs`.
 
 pub mod ask;
 pub mod backup;
@@ -7,10 +8,12 @@ pub mod init;
 pub mod log;
 pub mod place;
 pub mod restore;
+mod run;
 pub mod table;
 
-use crate::config::{Config, DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_PATH, LogLevel};
-use crate::error::TenantError;
+pub use run::run;
+
+use crate::config::{DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_PATH, LogLevel};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landbridge_tenant_rules::model::SigninPolicy;
@@ -49,9 +52,6 @@ Examples:
 A flag beats an environment variable, which beats the configuration file.
 All commands but init, serve, backup and restore talk to the running tenant over its administration socket; they are
 for root and for the user that the tenant runs as.";
-
-/// So many files and sockets are wanted.
-const OPEN_FILES: u64 = 4096;
 
 /// The cloud end of Landbridge: receives password digests, signs people in, issues agent identities.
 #[derive(Debug, Parser)]
@@ -368,48 +368,4 @@ pub struct Listing {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// Does what was said.
-pub fn run(line: &CommandLine) -> Result<(), TenantError> {
-    // Every command, not `serve` alone: `init` makes the keys, others read passwords or print credentials and tokens.
-    close_the_process()?;
-    match &line.command {
-        Command::Init(init) => ask::print(&init::init(&line.config, init)?),
-        Command::Serve => {
-            let config = Config::load(&line.config)?;
-            log::start(config.log.format, line.log_level.unwrap_or(config.log.level));
-            open_files();
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-            let runtime = runtime.map_err(|e| TenantError::Defect(format!("no threads to be had: {e}")))?;
-            runtime.block_on(crate::serve::serve(&config))
-        }
-        Command::Backup(flags) => ask::print(&backup::backup(&line.config, flags)?),
-        Command::Restore(flags) => ask::print(&restore::restore(&line.config, flags)?),
-        Command::Domains(_)
-        | Command::Token(_)
-        | Command::Agents(_)
-        | Command::Apps(_)
-        | Command::Users(_)
-        | Command::Groups(_)
-        | Command::SignIn(_) => ask::run(&Config::load(&line.config)?, &line.command),
-    }
-}
-
-/// Room for as many connections as `accept` takes, if the system allows it.
-fn open_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
-    if limit.current.is_some_and(|current| current < wanted)
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit })
-    {
-        tracing::warn!(%error, wanted, "the limit of open files cannot be raised");
-    }
-}
-
-/// No core dumps and no debugger of another user: this process holds keys and passwords.
-fn close_the_process() -> Result<(), TenantError> {
-    landbridge_host::dumps::forbid()
-        .map_err(|e| TenantError::Defect(format!("the process cannot be closed to debuggers: {e}")))
 }

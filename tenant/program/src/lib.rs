@@ -4,7 +4,8 @@
 //!
 //! - `main.rs`: the program: a command line in, an exit status out
 //! - `lib.rs`: this list
-//! - `command.rs`: the command line
+//! - `command.rs`: the commands and their flags
+//! - `command/run.rs`: executes a command
 //! - `command/init.rs`: makes a tenant, all of it or nothing
 //! - `command/place.rs`: directories in the making, put in their place whole or not at all
 //! - `command/backup.rs`: copies the database, the CA's certificate and, apart from them, the keys into directories

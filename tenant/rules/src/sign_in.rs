@@ -9,9 +9,9 @@
 //! Neighbours: the crate `store` reads [`Facts`]; the crate `core` has the threads, the agents and the memory.
 
 use crate::account_state::{Account, State, state};
-use crate::lockout::{Room, Rules, Seen, Tries};
+use crate::lockout::{AdBudget, RefusedAt, Rules, Tries};
 use crate::model::{Attributes, Policy, SigninPolicy};
-use crate::relay::{Asked, NoAnswer};
+use crate::relay::{AgentAnswer, NoAnswer};
 use crate::verdict::{Effect, Person, Unavailable, Verdict, Why};
 use landbridge_wire::signin as wire;
 use std::time::Duration;
@@ -79,7 +79,7 @@ pub struct DomainFacts {
     /// How this name signs in: as its account does, or as one of the domain's accounts does.
     pub policy: SigninPolicy,
     /// The bad passwords that AD's own lockout leaves to the outside for this name.
-    pub budget: Room,
+    pub budget: AdBudget,
     /// Whether that budget is the domain's, and so everybody's.
     pub budget_is_domains: bool,
 }
@@ -215,7 +215,7 @@ pub enum Settle {
     /// Nothing.
     Nothing,
     /// A wrong password is counted, unless it is one of the last wrong ones again.
-    Wrong(Seen),
+    Wrong(RefusedAt),
     /// The password was right: what its source had tried is forgiven.
     Right,
 }
@@ -314,7 +314,7 @@ impl SignIn<'_> {
             (None, Some(_), Some(_)) => refused(Why::WrongPassword, object),
             (None, ..) => refused(Why::UnknownName, object),
         };
-        let settle = settle_of(&verdict, Seen { at: now, password_set: None });
+        let settle = settle_of(&verdict, RefusedAt { at: now, password_set: None });
         Decision { verdict, by, settle, wait }
     }
 
@@ -346,8 +346,8 @@ impl SignIn<'_> {
         //    one has none either: a refusal would tell that nobody has the name.
         let Some((account, object)) = facts.account.as_ref().zip(object) else {
             let unable = match domain.budget {
-                Room::None { .. } | Room::Unknown => Some(Unavailable::NoRoomInDirectory),
-                Room::Unbounded | Room::Bounded { .. } => {
+                AdBudget::None { .. } | AdBudget::Unknown => Some(Unavailable::NoRoomInDirectory),
+                AdBudget::Unbounded | AdBudget::Bounded { .. } => {
                     memory.unable.or(memory.silence.map(|silence| silence.why)).map(Unavailable::NoAnswer)
                 }
             };
@@ -360,7 +360,7 @@ impl SignIn<'_> {
                 Some(why) => decided(Verdict::Unavailable(why), DecidedBy::Tenant, like_an_agent),
                 None => {
                     let verdict = refused(facts.nobody.unwrap_or(Why::UnknownName), None);
-                    let settle = settle_of(&verdict, Seen { at: now, password_set: None });
+                    let settle = settle_of(&verdict, RefusedAt { at: now, password_set: None });
                     Step::Done(Box::new(Decision {
                         verdict,
                         by: DecidedBy::Tenant,
@@ -379,7 +379,7 @@ impl SignIn<'_> {
         }
         // 5. AD's own lockout must stay out of reach.
         match domain.budget {
-            Room::None { .. } | Room::Unknown => {
+            AdBudget::None { .. } | AdBudget::Unknown => {
                 return match domain.policy {
                     SigninPolicy::PtaThenPhs => digest_instead(),
                     // An account's own policy stops that account; the domain's stops everybody.
@@ -395,9 +395,9 @@ impl SignIn<'_> {
                     ),
                 };
             }
-            Room::Unbounded | Room::Bounded { .. } => {}
+            AdBudget::Unbounded | AdBudget::Bounded { .. } => {}
         }
-        if !domain.budget.has_room(account.spent.as_ref(), now) {
+        if !domain.budget.allows(account.spent.as_ref(), now) {
             return done(Why::HeldBack);
         }
         if memory.too_many_unwritten {
@@ -416,7 +416,7 @@ impl SignIn<'_> {
         before: &Facts,
         facts: &Facts,
         memory: &Memory,
-        asked: &Asked,
+        asked: &AgentAnswer,
         holds: Holds,
         now: i64,
     ) -> Answered {
@@ -436,7 +436,8 @@ impl SignIn<'_> {
                 return Answered { charge, step };
             }
         };
-        let in_state = |state: State| Verdict::Refused { told: state.told(), why: Why::State(state), object };
+        let in_state =
+            |state: State| Verdict::Refused { told: state.disclosable(), why: Why::State(state), object };
         let verdict = match said {
             wire::Verdict::Valid => accepted(facts, object),
             wire::Verdict::Wrong => refused(Why::WrongPassword, object),
@@ -453,7 +454,7 @@ impl SignIn<'_> {
         // A refusal is about the password that the account had when the agent was asked.
         let known = before.account.as_ref().filter(|_| said == wire::Verdict::Wrong);
         let password_set = known.and_then(|account| account.attributes.pwd_last_set);
-        let settle = settle_of(&verdict, Seen { at: now, password_set });
+        let settle = settle_of(&verdict, RefusedAt { at: now, password_set });
         let decision = Decision { verdict, by: DecidedBy::Agent, settle, wait: Wait::default() };
         Answered { charge, step: Step::Done(Box::new(decision)) }
     }
@@ -508,7 +509,7 @@ fn judged(account: &AccountFacts, domain: &DomainFacts, object: Option<Uuid>, no
     let state = state(&known, now);
     match object {
         Some(object) if state == State::Usable => Verdict::Accepted(person(account, domain, object)),
-        Some(_) | None => Verdict::Refused { told: state.told(), why: Why::State(state), object },
+        Some(_) | None => Verdict::Refused { told: state.disclosable(), why: Why::State(state), object },
     }
 }
 
@@ -541,7 +542,7 @@ fn person(account: &AccountFacts, domain: &DomainFacts, object: Uuid) -> Person 
 }
 
 /// The count of bad passwords that may have reached AD, after an agent was asked. A right password resets AD's own count.
-fn charge_of(before: &Facts, facts: &Facts, asked: &Asked, now: i64) -> Charge {
+fn charge_of(before: &Facts, facts: &Facts, asked: &AgentAnswer, now: i64) -> Charge {
     let spent = facts.account.as_ref().and_then(|account| account.spent.as_ref());
     let tried = match asked.outcome {
         // A delivery that was lost may still reach AD with a bad password: the count is kept if there was one.
@@ -552,7 +553,7 @@ fn charge_of(before: &Facts, facts: &Facts, asked: &Asked, now: i64) -> Charge {
         Err(_) => asked.tried,
     };
     let budget = before.domain.as_ref().map(|domain| domain.budget);
-    budget.and_then(|budget| budget.spend(spent, tried, now)).map_or(Charge::Nothing, Charge::Put)
+    budget.and_then(|budget| budget.charge(spent, tried, now)).map_or(Charge::Nothing, Charge::Put)
 }
 
 /// Whether AD gives this answer only to a caller who has the password, and so counts nothing. A person who tries an expired
@@ -574,7 +575,7 @@ fn after_the_right_password(said: wire::Verdict) -> bool {
 }
 
 /// What a verdict does to the lockout's counters.
-fn settle_of(verdict: &Verdict, seen: Seen) -> Settle {
+fn settle_of(verdict: &Verdict, seen: RefusedAt) -> Settle {
     match verdict {
         Verdict::Accepted(_) | Verdict::Refused { told: Some(_), .. } => Settle::Right,
         Verdict::Refused { why, .. } => match why.effect() {

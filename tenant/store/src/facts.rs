@@ -5,10 +5,10 @@
 use crate::policies::{password_policy, policy_for_stranger, signin_policy};
 use crate::tables::{attributes, canaries, digests, domains, lockouts, names, objects};
 use crate::{Reading, StoreError};
-use landbridge_tenant_rules::lockout::Room;
+use landbridge_tenant_rules::lockout::AdBudget;
 use landbridge_tenant_rules::model::Domain;
 use landbridge_tenant_rules::names::Whose;
-use landbridge_tenant_rules::policies::Of;
+use landbridge_tenant_rules::policies::PolicyOwner;
 use landbridge_tenant_rules::sign_in::{AccountFacts, Counters, DigestFact, DomainFacts, Facts, Subject};
 use landbridge_tenant_rules::verdict::Why;
 use landbridge_wire::upload::Presence;
@@ -20,7 +20,7 @@ pub struct Stored {
     /// The facts.
     pub facts: Facts,
     /// The account's digest, if it has one.
-    pub digest: Option<digests::Held>,
+    pub digest: Option<digests::StoredDigest>,
 }
 
 /// The facts of a sign-in with this name, folded. A name that signs nobody in is counted under `pseudonym`. `domain_limit` is the
@@ -73,8 +73,8 @@ pub fn of_account(reading: &Reading<'_>, object: Uuid, source: &str) -> Result<O
         id: domain.id,
         dns_name: domain.dns_name,
         policy: admission.policy,
-        budget: Room::of(&resultant.policy),
-        budget_is_domains: resultant.of == Of::Domain,
+        budget: AdBudget::of(&resultant.policy),
+        budget_is_domains: resultant.owner == PolicyOwner::Domain,
     };
     let facts = Facts {
         subject: Subject::Account(object),
@@ -92,7 +92,7 @@ fn of_stranger(reading: &Reading<'_>, folded: &str, pseudonym: Uuid, why: Why) -
         Some(domain) => Some(DomainFacts {
             id: domain.id,
             policy: policy_for_stranger(reading, &domain, pseudonym)?,
-            budget: Room::of(&domain.policy),
+            budget: AdBudget::of(&domain.policy),
             budget_is_domains: true,
             dns_name: domain.dns_name,
         }),

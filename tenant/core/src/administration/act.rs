@@ -1,8 +1,8 @@
 //! Does what an administrator asked, and writes down who it was. Blocking.
 //! Before it: `admin::listen`. Every change and its audit entry are one transaction.
 
-use crate::administration::Inner;
 use crate::administration::domain::{By, no_domain};
+use crate::administration::parts::Inner;
 use crate::administration::request::{
     AgentRow, Answer, AppRow, Ask, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES, refusal,
 };
@@ -29,7 +29,7 @@ type Outcome = Result<Answer, StoreError>;
 
 /// Does it. `uid` is who asked, `now` is in seconds since 1970.
 #[tracing::instrument(skip_all, fields(uid))]
-pub fn act(tenant: &Arc<Inner>, uid: u32, ask: Ask, now: i64) -> Answer {
+pub(super) fn act(tenant: &Arc<Inner>, uid: u32, ask: Ask, now: i64) -> Answer {
     let change = By { tenant, actor: format!("uid {uid}"), now };
     let store = &tenant.store;
     let outcome = match ask {

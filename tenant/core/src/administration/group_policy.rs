@@ -2,19 +2,16 @@
 //! Before it: [`super::act`]. Neighbours: [`super::domain`] has the domain's own policy.
 
 use crate::administration::domain::{By, no_domain, why_not};
+use crate::administration::group_policy_lines::lines;
 use crate::administration::request::{Answer, refusal};
 use crate::directory::groups;
-use landbridge_tenant_rules::lockout::Room;
+use landbridge_tenant_rules::lockout::AdBudget;
 use landbridge_tenant_rules::model::GroupPolicy;
-use landbridge_tenant_rules::model::{Domain, SigninPolicy};
-use landbridge_tenant_store::Reading;
+use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::domains;
 use landbridge_tenant_store::tables::group_policies;
 use landbridge_tenant_store::tables::group_policies::MOST;
-use landbridge_tenant_store::tables::links;
-use landbridge_wire::upload::LinkKind;
 
 impl By<'_> {
     /// Sets the policy of a group, or takes it back.
@@ -52,7 +49,7 @@ impl By<'_> {
                 _ => return Ok(Err(refusal("several groups have this name", "name its SID or objectGUID"))),
             };
             if policy.asks_agents()
-                && let Some((what, todo)) = why_not(Room::of(&domain.policy))
+                && let Some((what, todo)) = why_not(AdBudget::of(&domain.policy))
             {
                 return Ok(Err(refusal(&what, todo)));
             }
@@ -81,26 +78,4 @@ impl By<'_> {
             Err(refused) => Ok(refused),
         }
     }
-}
-
-/// What holds for groups, a line each, in their order; and what is known of policies that the tenant cannot apply.
-pub(super) fn lines(connection: &Reading<'_>, domain: &Domain) -> Result<String, StoreError> {
-    let mut text = String::new();
-    for (place, one) in (1..).zip(group_policies::of(connection, domain.id)?) {
-        let (name, count) = if is_group(connection, domain, one.group)? {
-            let accounts = groups::accounts_in(connection, domain, one.group)?;
-            (groups::name_of(connection, domain, one.group)?, format!("{accounts} accounts"))
-        } else {
-            (one.name, "gone: it holds for nobody".to_owned())
-        };
-        text.push_str(&format!("\n{place}. {} for {name} ({}): {count}", one.policy.as_str(), one.group));
-    }
-    let strange = links::unknown_targets(connection, domain.id, LinkKind::AppliesTo)?;
-    if strange > 0 {
-        text.push_str(&format!(
-            "\npassword settings objects apply to {strange} accounts or groups that are not known here: if they are groups, \
-             whose members are is not known either"
-        ));
-    }
-    Ok(text)
 }

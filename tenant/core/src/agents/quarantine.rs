@@ -2,7 +2,7 @@
 //! written down since when its answers are in doubt. The way back is a person's: `agents approve`, or revoke and
 //! enrol anew.
 
-use super::Parts;
+use crate::agents::parts::Parts;
 use crate::agents::relay_driver::Raised;
 use crate::clock::{stopped, unix_now};
 use landbridge_tenant_rules::model::AgentState;

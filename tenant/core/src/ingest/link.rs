@@ -2,7 +2,7 @@
 //! its page, so that what came with it is known.
 //! Neighbours: [`super::take`] calls it; [`landbridge_tenant_store::tables::links`] orders links by their stamps.
 
-use crate::ingest::Outcome;
+use crate::ingest::outcome::Outcome;
 use crate::ingest::record::Page;
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::{links, objects};

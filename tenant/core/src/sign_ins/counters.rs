@@ -6,7 +6,7 @@
 use super::{Unready, held};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::counts::Counts;
-use landbridge_tenant_rules::lockout::{BUDGET_MEMORY, Remembered, Rules, Seen, Tries, forgiven};
+use landbridge_tenant_rules::lockout::{BUDGET_MEMORY, RefusedAt, Remembered, Rules, Tries, forgiven};
 use landbridge_tenant_rules::sign_in::{Charge, Facts, Settle, Subject};
 use landbridge_tenant_store::tables::lockouts;
 use landbridge_tenant_store::{Store, StoreError, Writing};
@@ -91,7 +91,7 @@ impl Counters {
 
     /// The pseudonym under which a name that nobody has is counted.
     pub(super) fn pseudonym(&self, folded: &str) -> Uuid {
-        held(&self.remembered).stranger(folded)
+        held(&self.remembered).pseudonym(folded)
     }
 
     /// Adds what the process counts in memory to the facts of the database.
@@ -116,7 +116,7 @@ impl Counters {
     }
 
     /// Whether the directory refused this password of the account lately, and the account's password has not changed since.
-    pub(super) fn refused_before(&self, object: Uuid, password: &Password, now: Seen) -> bool {
+    pub(super) fn refused_before(&self, object: Uuid, password: &Password, now: RefusedAt) -> bool {
         let remembered = held(&self.remembered);
         let mark = remembered.mark(object, password);
         remembered.refused_before(object, &mark, now)
@@ -131,7 +131,7 @@ impl Counters {
             Settle::Wrong(seen) => {
                 let mut remembered = held(&self.remembered);
                 let mark = remembered.mark(id, of.password);
-                (!remembered.again(id, mark, seen)).then_some(seen.at)
+                (!remembered.note_wrong(id, mark, seen)).then_some(seen.at)
             }
             Settle::Right | Settle::Nothing => None,
         };

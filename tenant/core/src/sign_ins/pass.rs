@@ -11,10 +11,10 @@ use super::turns::Turn;
 use super::{Attempt, Caller, Inner};
 use crate::audit::Written;
 use landbridge_crypto::salted_digest::SaltedDigest;
-use landbridge_tenant_rules::lockout::{Seen, source};
+use landbridge_tenant_rules::lockout::{RefusedAt, source};
 use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_tenant_rules::names::folded;
-use landbridge_tenant_rules::relay::Asked;
+use landbridge_tenant_rules::relay::AgentAnswer;
 use landbridge_tenant_rules::sign_in::{
     Against, Charge, DecidedBy, Decision, DigestFact, Facts, Holds, Like, Memory, Settle, SignIn, Step, Wait,
 };
@@ -89,7 +89,7 @@ impl Pass {
     }
 
     /// Goes on after an agent was asked. `now` is in seconds since 1970. Blocks.
-    pub(super) fn resume(&mut self, asked: &Asked, now: i64) -> Halt {
+    pub(super) fn resume(&mut self, asked: &AgentAnswer, now: i64) -> Halt {
         let began = Instant::now();
         let outcome = self.known(None, now).and_then(|known| {
             let Some((known, before)) = known.zip(self.before.clone()) else { return Ok(None) };
@@ -214,7 +214,7 @@ impl Pass {
                     Err(_) => account.digest = DigestFact::Unreadable,
                 }
             }
-            let seen = Seen { at: now, password_set: account.attributes.pwd_last_set };
+            let seen = RefusedAt { at: now, password_set: account.attributes.pwd_last_set };
             memory.refused_before = inner.counters.refused_before(object, &self.attempt.password, seen);
         }
         Ok(Some(Known { facts, digest: opened, memory }))

@@ -16,7 +16,7 @@ const HOME: &str = "203.0.113.7";
 #[derive(Default)]
 struct FakeDirectory {
     unable: Mutex<Option<NoAnswer>>,
-    answers: Mutex<VecDeque<Asked>>,
+    answers: Mutex<VecDeque<AgentAnswer>>,
     reached: AtomicUsize,
 }
 
@@ -97,7 +97,7 @@ fn why(verdict: &Verdict) -> Why {
     }
 }
 
-fn told(verdict: &Verdict) -> Option<Told> {
+fn told(verdict: &Verdict) -> Option<Disclosable> {
     match verdict {
         Verdict::Refused { told, .. } => *told,
         Verdict::Accepted(_) | Verdict::Unavailable(_) => panic!("{verdict:?}"),

@@ -1,8 +1,9 @@
 //! The requests of agents: an identity, the next certificate, uploads, a connection for sign-ins. Frames in, frames out.
 //! Whether the agent may is decided before a byte of the body is read.
 
+use crate::door::{AgentPeer, AgentsDoor};
 use crate::frames::{framed, problem};
-use crate::{AgentPeer, AgentsDoor, websocket};
+use crate::websocket;
 use hyper::Request;
 use hyper::body::Incoming;
 use landbridge_door_listen::body::{Answer, BodyTrouble, body};

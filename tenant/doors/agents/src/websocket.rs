@@ -1,6 +1,6 @@
 //! One agent's WebSocket (RFC 6455): `GET /v1/agent`, a frame a message, nothing else.
 
-use crate::AgentPeer;
+use crate::door::AgentPeer;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::Full;
@@ -11,15 +11,14 @@ use hyper::header::{
 use hyper::upgrade::Upgraded;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use landbridge_crypto::envelope::EnvelopePublic;
 use landbridge_door_listen::body::Answer;
 use landbridge_door_listen::listener::{Connection, Peer as _};
-use landbridge_tenant_core::agents::{Agent, Agents, Facts, Link};
+use landbridge_tenant_core::agents::{Agent, Agents, Facts, Link, link_facts};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{FromAgent, FromTenant, MAX_MESSAGE, SILENCE};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -44,22 +43,7 @@ pub(crate) fn welcome(
     let accept =
         accept_key(request.headers()).ok_or_else(|| malformed("this path speaks WebSocket, version 13"))?;
     let shown = connection.peer.shown.as_ref().ok_or_else(|| malformed("no certificate was shown"))?;
-    let key = shown.name.envelope.and_then(|key| EnvelopePublic::from_bytes(&key).ok());
-    let key = key.ok_or_else(|| {
-        Problem::new(
-            ProblemCode::CertificateRequired,
-            "the certificate names no usable envelope key: enrol again",
-        )
-    })?;
-    let left = u64::try_from(shown.not_after.saturating_sub(now)).unwrap_or(0);
-    let facts = Facts {
-        agent: agent.id,
-        domain: agent.domain,
-        domain_sid: agent.domain_sid.clone(),
-        serial: shown.serial.clone(),
-        key,
-        until: Instant::now() + Duration::from_secs(left.min(366 * 86_400)),
-    };
+    let facts = link_facts(agent, shown, now)?;
     let upgrade = hyper::upgrade::on(&mut request);
     let (agents, connection) = (agents.clone(), connection.clone());
     tokio::spawn(async move {

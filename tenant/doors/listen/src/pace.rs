@@ -1,7 +1,7 @@
 //! Holds a peer to a pace: a request's head in seconds, an idle connection for minutes, a response taken in time.
 //! Not here: the body, which has a deadline of its own in `routes`.
 
-use crate::listener::Limits;
+use crate::limits::Limits;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use crate::account_state::filetime;
 
 const NOW: i64 = 1_800_000_000;
 const OBJECT: Uuid = Uuid::from_u128(1);
-const BOUNDED: Room = Room::Bounded { most: 2, window: 1_860 };
+const BOUNDED: AdBudget = AdBudget::Bounded { most: 2, window: 1_860 };
 
 fn rules() -> Rules {
     Rules::new(10, 60)
@@ -82,7 +82,7 @@ fn why(verdict: &Verdict) -> Why {
 }
 
 fn answered(before: &Facts, outcome: Result<wire::Verdict, NoAnswer>, tried: u32) -> Answered {
-    let (rules, asked) = (rules(), Asked { outcome, agent: None, tried });
+    let (rules, asked) = (rules(), AgentAnswer { outcome, agent: None, tried });
     let sign_in = SignIn { rules: &rules, bad_password: false };
     sign_in.answered(before, before, &Memory::default(), &asked, TURN, NOW)
 }
@@ -125,7 +125,7 @@ fn a_right_password_is_accepted_and_a_wrong_one_is_counted() {
     assert_eq!((right.settle, right.by), (Settle::Right, DecidedBy::Tenant));
     let wrong = sign_in.derived(&facts, &memory, false, NOW);
     assert_eq!(why(&wrong.verdict), Why::WrongPassword);
-    assert_eq!(wrong.settle, Settle::Wrong(Seen { at: NOW, password_set: None }));
+    assert_eq!(wrong.settle, Settle::Wrong(RefusedAt { at: NOW, password_set: None }));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn ads_own_lockout_stays_out_of_reach() {
     spent.account.as_mut().unwrap().spent =
         Some(Tries { failures: 2, first_at: NOW, last_at: NOW - 100, ..Tries::default() });
     assert_eq!(why(&decision(next(&spent, Memory::default(), TURN)).verdict), Why::HeldBack);
-    for budget in [Room::None { threshold: 1 }, Room::Unknown] {
+    for budget in [AdBudget::None { threshold: 1 }, AdBudget::Unknown] {
         let mut none = facts(SigninPolicy::Pta);
         none.domain.as_mut().unwrap().budget = budget;
         let done = decision(next(&none, Memory::default(), TURN));
@@ -204,7 +204,7 @@ fn a_canary_an_absent_account_and_a_refused_password_ask_no_agent() {
 fn a_name_that_nobody_has_is_refused_counted_and_held_back_without_asking() {
     let done = decision(next(&nobody(SigninPolicy::Pta), Memory::default(), TURN));
     assert_eq!(why(&done.verdict), Why::UnknownName);
-    assert_eq!(done.settle, Settle::Wrong(Seen { at: NOW, password_set: None }));
+    assert_eq!(done.settle, Settle::Wrong(RefusedAt { at: NOW, password_set: None }));
     assert_eq!(done.wait, Wait { like: Like::Agent(7), silence: Duration::ZERO });
 }
 
@@ -279,17 +279,17 @@ fn a_refusal_is_about_the_password_that_the_account_had_when_the_agent_was_asked
     let before = facts(SigninPolicy::Pta);
     let mut now = before.clone();
     now.account.as_mut().unwrap().attributes.pwd_last_set = filetime(NOW);
-    let (rules, asked) = (rules(), Asked { outcome: Ok(wire::Verdict::Wrong), agent: None, tried: 1 });
+    let (rules, asked) = (rules(), AgentAnswer { outcome: Ok(wire::Verdict::Wrong), agent: None, tried: 1 });
     let sign_in = SignIn { rules: &rules, bad_password: false };
     let done = decision(sign_in.answered(&before, &now, &Memory::default(), &asked, TURN, NOW).step);
     let set = before.account.unwrap().attributes.pwd_last_set;
-    assert_eq!(done.settle, Settle::Wrong(Seen { at: NOW, password_set: set }));
+    assert_eq!(done.settle, Settle::Wrong(RefusedAt { at: NOW, password_set: set }));
 }
 
 #[test]
 fn an_agents_yes_does_not_outlive_the_account_or_its_admission() {
     let before = facts(SigninPolicy::Pta);
-    let (rules, asked) = (rules(), Asked { outcome: Ok(wire::Verdict::Valid), agent: None, tried: 1 });
+    let (rules, asked) = (rules(), AgentAnswer { outcome: Ok(wire::Verdict::Valid), agent: None, tried: 1 });
     let sign_in = SignIn { rules: &rules, bad_password: false };
     let verdict = |now: &Facts| {
         decision(sign_in.answered(&before, now, &Memory::default(), &asked, TURN, NOW).step).verdict

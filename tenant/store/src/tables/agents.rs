@@ -1,5 +1,5 @@
-//! The agents: enrolled, approved or not, revoked.
-//! Not here: what their certificates say (`peer`) and what they may do (`admit`).
+//! The table `agents`: enrolled agents, their states and their certificates.
+//! Neighbours: in the tenant's core `agents::enrolment` inserts, `agents::admission` reads and decides what an agent may do.
 
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent, role_from};
@@ -7,12 +7,13 @@ use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
+/// Reads an agent with the names of its domain.
 const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
                       a.seen_at, a.enrolled_at, a.serial, a.serial_before FROM agents a JOIN domains d ON d.id = a.domain";
 
 /// Stores a new agent.
-pub fn insert(tx: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
-    tx.execute(
+pub fn insert(writing: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
+    writing.execute(
         "INSERT INTO agents (id, domain, role, state, software, host, serial, not_after, enrolled_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
@@ -31,19 +32,19 @@ pub fn insert(tx: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), St
 }
 
 /// The agent with this id.
-pub fn find(conn: &Reading<'_>, id: Uuid) -> Result<Option<Agent>, StoreError> {
-    let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
+pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<Agent>, StoreError> {
+    let mut select = reading.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
     Ok(select.query_row([id.as_bytes().as_slice()], agent).optional()?)
 }
 
 /// All agents, in the order of their enrolment.
-pub fn list(conn: &Reading<'_>, limit: u32) -> Result<Vec<Agent>, StoreError> {
-    let mut select = conn.prepare(&format!("{SELECT} ORDER BY a.enrolled_at, a.id LIMIT ?1"))?;
+pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Agent>, StoreError> {
+    let mut select = reading.prepare(&format!("{SELECT} ORDER BY a.enrolled_at, a.id LIMIT ?1"))?;
     let agents = select.query_map([limit], agent)?;
     Ok(agents.collect::<Result<_, _>>()?)
 }
 
-/// Puts an agent from one state into another. False: there is no such agent, or it is in another state by now.
+/// Changes an agent's state. False: there is no such agent, or its state is not `from` any more.
 pub fn change_state(
     writing: &Writing<'_>,
     id: Uuid,
@@ -70,7 +71,8 @@ pub struct Renewal<'a> {
     pub not_after: i64,
 }
 
-/// Stores an agent's newest certificate. False: the agent is in another state by now, because it was revoked, say.
+/// Stores an agent's newest certificate. False: the agent's state has changed since it was admitted, for example by a
+/// revocation.
 pub fn renew(writing: &Writing<'_>, id: Uuid, renewal: &Renewal<'_>, now: i64) -> Result<bool, StoreError> {
     let changed = writing.execute(
         "UPDATE agents SET serial_before = ?3, serial = ?4, not_after = ?5, seen_at = ?6 WHERE id = ?1 AND state = ?2",
@@ -79,13 +81,11 @@ pub fn renew(writing: &Writing<'_>, id: Uuid, renewal: &Renewal<'_>, now: i64) -
     Ok(changed == 1)
 }
 
-/// Notes the process of an agent that was just heard of.
-pub fn seen(tx: &Writing<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
-    tx.prepare_cached("UPDATE agents SET instance = ?2, seen_at = ?3 WHERE id = ?1")?.execute(params![
-        id.as_bytes(),
-        instance.as_bytes(),
-        now
-    ])?;
+/// Notes the process that an agent's message came from, and its time.
+pub fn seen(writing: &Writing<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
+    writing
+        .prepare_cached("UPDATE agents SET instance = ?2, seen_at = ?3 WHERE id = ?1")?
+        .execute(params![id.as_bytes(), instance.as_bytes(), now])?;
     Ok(())
 }
 

@@ -1,18 +1,19 @@
-//! The applications that may ask for sign-ins: named, hashed, limited.
-//! Not here: their credential's text and their rate (`apps`).
+//! The table `apps`: applications that may request sign-ins, with the hash of each secret and its limits.
+//! Neighbours: `applications` in the tenant's core makes and checks credentials and counts their rates.
 
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::Application;
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
-// No join: with an outer one SQLite compiles the statement anew at every call, and every sign-in makes one.
+/// Reads an application. A subquery instead of an outer join: with the join SQLite would prepare the statement again at every
+/// call, and every sign-in makes one.
 const SELECT: &str = "SELECT a.id, a.name, a.hash, a.domain, (SELECT dns_name FROM domains WHERE id = a.domain), \
                       a.rate_per_minute, a.created_at, a.rotated_at, a.revoked_at FROM apps a";
 
-/// Stores a new application; false: the name is taken.
+/// Stores a new application. False: another application has the name.
 pub fn insert(
-    tx: &Writing<'_>,
+    writing: &Writing<'_>,
     id: Uuid,
     name: &str,
     hash: &[u8; 32],
@@ -20,7 +21,7 @@ pub fn insert(
     rate_per_minute: u32,
     now: i64,
 ) -> Result<bool, StoreError> {
-    let stored = tx.execute(
+    let stored = writing.execute(
         "INSERT INTO apps (id, name, hash, domain, rate_per_minute, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
          ON CONFLICT (name) DO NOTHING",
         params![id.as_bytes(), name, hash, domain, rate_per_minute, now],
@@ -29,20 +30,20 @@ pub fn insert(
 }
 
 /// The application with this id.
-pub fn find(conn: &Reading<'_>, id: Uuid) -> Result<Option<Application>, StoreError> {
-    let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
+pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<Application>, StoreError> {
+    let mut select = reading.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
     Ok(select.query_row([id.as_bytes().as_slice()], app).optional()?)
 }
 
 /// The application with this name.
-pub fn named(conn: &Reading<'_>, name: &str) -> Result<Option<Application>, StoreError> {
-    let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.name = ?1"))?;
+pub fn named(reading: &Reading<'_>, name: &str) -> Result<Option<Application>, StoreError> {
+    let mut select = reading.prepare_cached(&format!("{SELECT} WHERE a.name = ?1"))?;
     Ok(select.query_row([name], app).optional()?)
 }
 
 /// All applications, by name.
-pub fn list(conn: &Reading<'_>, limit: u32) -> Result<Vec<Application>, StoreError> {
-    let mut select = conn.prepare(&format!("{SELECT} ORDER BY a.name LIMIT ?1"))?;
+pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Application>, StoreError> {
+    let mut select = reading.prepare(&format!("{SELECT} ORDER BY a.name LIMIT ?1"))?;
     let apps = select.query_map([limit], app)?;
     Ok(apps.collect::<Result<_, _>>()?)
 }

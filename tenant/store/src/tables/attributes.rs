@@ -1,5 +1,5 @@
-//! What is known of each object, value by value, with the stamp of each.
-//! Neighbours: `ingest` writes; `signin` reads what account_state needs, `directory` the rest.
+//! The table `attributes`: one row for each attribute of an object, with its value and stamp.
+//! Neighbours: the ingest writes; the sign-in reads the facts of an account's state, the directory all attributes.
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::Attributes;
@@ -8,55 +8,59 @@ use landbridge_wire::upload::{Attribute, AttributeValue, Stamp};
 use rusqlite::types::Value;
 use uuid::Uuid;
 
-/// When a value that is held gives way.
+/// When a received attribute replaces the stored one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Take {
-    /// To a greater stamp only.
-    Greater,
-    /// To whatever is sent.
-    Whatever,
-    /// To whatever is sent, and to its absence: what AD does not send in a full compare it never had.
-    All,
+pub enum Overwrite {
+    /// If its stamp is greater.
+    IfNewer,
+    /// Always.
+    Always,
+    /// Always, and stored attributes that were not received are deleted: AD sends all that an object has in a full compare.
+    ReplaceAll,
 }
 
-/// All that is known of an object.
-pub fn of(connection: &Reading<'_>, object: Uuid) -> Result<Attributes, StoreError> {
-    known(stored(connection, object)?)
+/// All attributes of an object.
+pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Attributes, StoreError> {
+    known(stored(reading, object)?)
 }
 
-/// The stamp of each attribute that was told, by name.
-pub fn stamps_of(connection: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Stamp)>, StoreError> {
-    stored(connection, object)?
+/// The stamp of each stored attribute, with its name.
+pub fn stamps_of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Stamp)>, StoreError> {
+    stored(reading, object)?
         .into_iter()
         .map(|(name, stamp, _)| Ok((name, stamps::from_bytes(&stamp)?)))
         .collect()
 }
 
-/// Takes over what is sent of an object. Says whether anything changed, and all that is known of it now. `new`: nothing was.
-pub fn take(
-    transaction: &Writing<'_>,
+/// Applies received attributes to an object. Returns whether any changed, and all attributes afterwards. `new`: the object
+/// has no stored attributes, so none are read.
+pub fn apply(
+    writing: &Writing<'_>,
     object: Uuid,
     sent: &[Attribute],
-    how: Take,
+    how: Overwrite,
     new: bool,
 ) -> Result<(bool, Attributes), StoreError> {
-    let mut held = if new { Vec::new() } else { stored(transaction, object)? };
+    // 1. The stored attributes.
+    let mut held = if new { Vec::new() } else { stored(writing, object)? };
     let mut changed = false;
-    if how == Take::All {
+    // 2. Those that AD does not have any more.
+    if how == Overwrite::ReplaceAll {
         let sent: Vec<_> = sent.iter().map(|a| named(&a.is).0).collect();
         let dropped: Vec<_> = held.extract_if(.., |(name, _, _)| !sent.contains(&name.as_str())).collect();
         for (name, _, _) in &dropped {
             let sql = "DELETE FROM attributes WHERE object = ?1 AND name = ?2";
-            transaction.prepare_cached(sql)?.execute((object.as_bytes(), name))?;
+            writing.prepare_cached(sql)?.execute((object.as_bytes(), name))?;
         }
         changed |= !dropped.is_empty();
     }
+    // 3. The received ones, by their stamps or always.
     for attribute in sent {
         let (name, value) = named(&attribute.is);
         let stamp = stamps::to_bytes(&attribute.stamp);
         let before = held.iter().position(|(held, _, _)| held == name);
         let gives_way = match before.and_then(|at| held.get(at)) {
-            Some((_, held, _)) if how == Take::Greater => stamp[..] > held[..],
+            Some((_, held, _)) if how == Overwrite::IfNewer => stamp[..] > held[..],
             Some((_, held, old)) => stamp[..] != held[..] || value != *old,
             None => true,
         };
@@ -67,7 +71,7 @@ pub fn take(
             Some(_) => "UPDATE attributes SET stamp = ?3, value = ?4 WHERE object = ?1 AND name = ?2",
             None => "INSERT INTO attributes (object, name, stamp, value) VALUES (?1, ?2, ?3, ?4)",
         };
-        transaction.prepare_cached(sql)?.execute((object.as_bytes(), name, stamp, &value))?;
+        writing.prepare_cached(sql)?.execute((object.as_bytes(), name, stamp, &value))?;
         before.map(|at| held.swap_remove(at));
         held.push((name.to_owned(), stamp.to_vec(), value));
         changed = true;
@@ -75,11 +79,12 @@ pub fn take(
     Ok((changed, known(held)?))
 }
 
+/// A row: name, stamp, value.
 type Stored = (String, Vec<u8>, Value);
 
-fn stored(connection: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreError> {
+fn stored(reading: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreError> {
     let mut statement =
-        connection.prepare_cached("SELECT name, stamp, value FROM attributes WHERE object = ?1")?;
+        reading.prepare_cached("SELECT name, stamp, value FROM attributes WHERE object = ?1")?;
     let rows = statement.query_map([object.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -87,11 +92,12 @@ fn stored(connection: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreEr
 fn known(stored: Vec<Stored>) -> Result<Attributes, StoreError> {
     let mut known = Attributes::default();
     for (name, _, value) in stored {
-        place(&mut known, &name, value)?;
+        set_field(&mut known, &name, value)?;
     }
     Ok(known)
 }
 
+/// The name of an attribute in the table, and its value.
 fn named(is: &AttributeValue) -> (&'static str, Value) {
     let text = |t: Option<&str>| t.map_or(Value::Null, |t| Value::Text(t.to_owned()));
     let integer = |n: Option<i64>| n.map_or(Value::Null, Value::Integer);
@@ -128,13 +134,14 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
     }
 }
 
-/// One a line. An address has no line's end; AD would take one.
+/// Several texts, one on each line. A line break in a text becomes a space: an address has none, but AD would accept one.
 fn lines<const MAX: usize>(texts: &[Text<MAX>]) -> Value {
     let texts: Vec<String> = texts.iter().map(|text| text.as_str().replace(['\n', '\r'], " ")).collect();
     if texts.is_empty() { Value::Null } else { Value::Text(texts.join("\n")) }
 }
 
-fn place(known: &mut Attributes, name: &str, value: Value) -> Result<(), StoreError> {
+/// Sets the field of a stored attribute. A name or type that this program never writes is an error.
+fn set_field(known: &mut Attributes, name: &str, value: Value) -> Result<(), StoreError> {
     let foreign = StoreError::Foreign { what: "attribute" };
     let (text, integer, bytes) = match value {
         Value::Null => return Ok(()),

@@ -1,6 +1,6 @@
-//! The domains that this tenant serves: their names, their SID (fixed when added), their policy, the one phs
+//! The table `domains`: the domains that the tenant serves, with their names, SID (fixed when added), policies, the one phs
 //! that writes, and the cursor up to which it has written.
-//! Neighbours: `admin` adds and lists, `ingest` moves the cursor, `signin` reads the policy.
+//! Neighbours: the administration adds and lists; the ingest moves the cursor; the sign-in reads the policies.
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{Domain, DomainRefused, NewDomain, Policy, SigninPolicy};
@@ -9,9 +9,9 @@ use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row};
 use uuid::Uuid;
 
-/// Adds a domain and says its row.
+/// Adds a domain and returns its row's number, or the reason of a refusal.
 pub fn add(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     new: &NewDomain<'_>,
     now: i64,
 ) -> Result<Result<i64, DomainRefused>, StoreError> {
@@ -20,8 +20,8 @@ pub fn add(
     if let Err(refused) = new.check(&dns_name, &netbios_name) {
         return Ok(Err(refused));
     }
-    // `NAME\user` takes either name, so no name may belong to two domains, in whichever column.
-    let taken: bool = transaction.query_row(
+    // `NAME\user` may have either name, so no name may belong to two domains, in either column.
+    let taken: bool = writing.query_row(
         "SELECT EXISTS (SELECT 1 FROM domains WHERE sid = ?3
              OR dns_name IN (?1, lower(?2)) OR netbios_name IN (upper(?1), ?2))",
         (&dns_name, &netbios_name, new.sid),
@@ -30,7 +30,7 @@ pub fn add(
     if taken {
         return Ok(Err(DomainRefused::Taken));
     }
-    let id = transaction.query_row(
+    let id = writing.query_row(
         "INSERT INTO domains (dns_name, netbios_name, sid, allow_privileged, min_iterations, added_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
         (&dns_name, &netbios_name, new.sid, new.allow_privileged, new.min_iterations, now),
@@ -39,6 +39,7 @@ pub fn add(
     Ok(Ok(id))
 }
 
+/// The columns in the order of [`from_row`].
 const COLUMNS: &str = "id, dns_name, netbios_name, sid, allow_privileged, min_iterations, max_pwd_age,
     lockout_duration, lockout_observation_window, lockout_threshold, acknowledged, acknowledged_before, writer, added_at,
     signin_policy, approve_agents";
@@ -69,34 +70,34 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
 }
 
 /// All domains, in the order of their names.
-pub fn all(connection: &Reading<'_>) -> Result<Vec<Domain>, StoreError> {
+pub fn all(reading: &Reading<'_>) -> Result<Vec<Domain>, StoreError> {
     let mut statement =
-        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM domains ORDER BY dns_name"))?;
+        reading.prepare_cached(&format!("SELECT {COLUMNS} FROM domains ORDER BY dns_name"))?;
     let domains = statement.query_map([], from_row)?.collect::<Result<_, _>>()?;
     Ok(domains)
 }
 
-/// The domain of that row.
-pub fn by_id(connection: &Reading<'_>, id: i64) -> Result<Option<Domain>, StoreError> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE id = ?1"))?;
+/// The domain with this row number.
+pub fn by_id(reading: &Reading<'_>, id: i64) -> Result<Option<Domain>, StoreError> {
+    let mut statement = reading.prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE id = ?1"))?;
     Ok(statement.query_row([id], from_row).optional()?)
 }
 
-/// The domain of that DNS or NetBIOS name, in any case.
-pub fn by_name(connection: &Reading<'_>, name: &str) -> Result<Option<Domain>, StoreError> {
-    let mut statement = connection
+/// The domain with this DNS or NetBIOS name, in upper or lower case.
+pub fn by_name(reading: &Reading<'_>, name: &str) -> Result<Option<Domain>, StoreError> {
+    let mut statement = reading
         .prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE dns_name = ?1 OR netbios_name = ?2"))?;
     Ok(statement.query_row((name.to_ascii_lowercase(), name.to_ascii_uppercase()), from_row).optional()?)
 }
 
-/// Sets how a domain's people sign in, and whether its new pta-agents wait for a yes.
+/// Sets the sign-in policy of a domain, and whether its new pta-agents wait for an approval.
 pub fn set_signin(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     id: i64,
     policy: SigninPolicy,
     approve_agents: bool,
 ) -> Result<(), StoreError> {
-    transaction.execute(
+    writing.execute(
         "UPDATE domains SET signin_policy = ?2, approve_agents = ?3 WHERE id = ?1",
         (id, policy.as_str(), approve_agents),
     )?;
@@ -111,15 +112,15 @@ pub fn claim_writer(writing: &Writing<'_>, id: i64, agent: Uuid) -> Result<bool,
     Ok(claimed == 1)
 }
 
-/// The agent writes no more, in whatever domain: its successor may. For `agents revoke`, in the same
-/// transaction. Says whether it was a writer.
-pub fn release_writer(transaction: &Writing<'_>, agent: Uuid) -> Result<bool, StoreError> {
-    Ok(transaction.execute("UPDATE domains SET writer = NULL WHERE writer = ?1", [agent.as_bytes()])? > 0)
+/// Ends an agent's right to write, so that another phs of its domain may write. `agents revoke` does this in its own
+/// transaction. False: the agent was not a writer.
+pub fn release_writer(writing: &Writing<'_>, agent: Uuid) -> Result<bool, StoreError> {
+    Ok(writing.execute("UPDATE domains SET writer = NULL WHERE writer = ?1", [agent.as_bytes()])? > 0)
 }
 
-/// A cycle is complete: the cursor moves on, unless it stands there already (a repeated commit).
-pub fn acknowledge(transaction: &Writing<'_>, id: i64, cursor: &str) -> Result<(), StoreError> {
-    transaction
+/// Stores the cursor of a complete cycle, and keeps the one before. A repeated commit of the same cursor changes nothing.
+pub fn acknowledge(writing: &Writing<'_>, id: i64, cursor: &str) -> Result<(), StoreError> {
+    writing
         .prepare_cached(
             "UPDATE domains SET acknowledged_before = acknowledged, acknowledged = ?2
              WHERE id = ?1 AND acknowledged IS NOT ?2",
@@ -128,9 +129,9 @@ pub fn acknowledge(transaction: &Writing<'_>, id: i64, cursor: &str) -> Result<(
     Ok(())
 }
 
-/// Takes over the policy: each value by its stamp, or whatever was sent when `replace`. Says whether anything changed.
+/// Applies a received policy: each value if its stamp is greater, or always with `replace`. Returns whether any changed.
 pub fn apply_policy(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     id: i64,
     policy: &DomainPolicy,
     replace: bool,
@@ -151,7 +152,7 @@ pub fn apply_policy(
         };
         let sql =
             format!("UPDATE domains SET {column}_stamp = ?2, {column} = ?3 WHERE id = ?1 AND {condition}");
-        changed |= transaction.execute(&sql, (id, stamps::to_bytes(&stamp), value))? > 0;
+        changed |= writing.execute(&sql, (id, stamps::to_bytes(&stamp), value))? > 0;
     }
     Ok(changed)
 }

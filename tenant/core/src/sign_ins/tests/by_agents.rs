@@ -23,12 +23,12 @@ fn domain(policy: SigninPolicy, threshold: i64) -> Tenant {
     tenant
 }
 
-fn asked(outcome: Result<wire::Verdict, NoAnswer>, tried: u32) -> Asked {
-    Asked { outcome, agent: None, tried }
+fn asked(outcome: Result<wire::Verdict, NoAnswer>, tried: u32) -> AgentAnswer {
+    AgentAnswer { outcome, agent: None, tried }
 }
 
 /// A sign-in of this account; the directory answers this, if it is asked. Returns whether it was, and the verdict.
-fn tries_as(signin: &Bench, name: &str, text: &str, says: Asked, now: i64) -> (bool, Verdict) {
+fn tries_as(signin: &Bench, name: &str, text: &str, says: AgentAnswer, now: i64) -> (bool, Verdict) {
     let before = signin.reached();
     held(&signin.directory.answers).clear();
     held(&signin.directory.answers).push_back(says);
@@ -36,7 +36,7 @@ fn tries_as(signin: &Bench, name: &str, text: &str, says: Asked, now: i64) -> (b
     (signin.reached() > before, verdict)
 }
 
-fn tries(signin: &Bench, text: &str, says: Asked, now: i64) -> (bool, Verdict) {
+fn tries(signin: &Bench, text: &str, says: AgentAnswer, now: i64) -> (bool, Verdict) {
     tries_as(signin, "CORP\\user1", text, says, now)
 }
 

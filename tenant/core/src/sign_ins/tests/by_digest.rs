@@ -146,9 +146,13 @@ fn the_account_state_is_told_only_after_the_right_password_and_only_what_a_perso
             State::Unknown(landbridge_tenant_rules::account_state::Odd::NoUserAccountControl),
             None,
         ),
-        (AttributeValue::PwdLastSet(Some(0)), State::MustChange, Some(Told::MustChangePassword)),
-        (AttributeValue::PwdLastSet(Some(month)), State::PasswordExpired, Some(Told::PasswordExpired)),
-        (AttributeValue::AccountExpires(Some(month)), State::AccountExpired, Some(Told::AccountExpired)),
+        (AttributeValue::PwdLastSet(Some(0)), State::MustChange, Some(Disclosable::MustChangePassword)),
+        (AttributeValue::PwdLastSet(Some(month)), State::PasswordExpired, Some(Disclosable::PasswordExpired)),
+        (
+            AttributeValue::AccountExpires(Some(month)),
+            State::AccountExpired,
+            Some(Disclosable::AccountExpired),
+        ),
     ];
     for (is, state, say) in cases {
         let tenant = three();
@@ -548,7 +552,7 @@ fn a_password_is_as_old_as_the_accounts_own_policy_lets_it_be() {
     let applies = vec![link(LinkKind::AppliesTo, 50, 1, 1), link(LinkKind::AppliesTo, 59, 2, 1)];
     tenant.send(&linked(page(vec![settings_object(50, 1, 5, 1)]), applies));
     let signin = signin(&tenant);
-    assert_eq!(told(&tries(&signin, "CORP\\user1", "right1")), Some(Told::PasswordExpired));
+    assert_eq!(told(&tries(&signin, "CORP\\user1", "right1")), Some(Disclosable::PasswordExpired));
     let unclear = tries(&signin, "CORP\\user2", "right2");
     assert!(matches!(why(&unclear), Why::State(State::Unknown(_))), "{unclear:?}");
     assert!(is_accepted(&tries(&signin, "CORP\\user3", "right3")));
