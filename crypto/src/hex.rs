@@ -16,8 +16,15 @@ pub(crate) fn push_lower(bytes: &[u8], to: &mut String) {
     }
 }
 
+/// The lower-case digits of `bytes`, as a text of its own: for what is no secret.
+pub fn lower(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    push_lower(bytes, &mut text);
+    text
+}
+
 /// Reads lower-case digits into `to`. `false`: something else stands there, or not exactly `to.len()` bytes of it.
-pub(crate) fn read_lower(text: &str, to: &mut [u8]) -> bool {
+pub fn read_lower(text: &str, to: &mut [u8]) -> bool {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     if !rest.is_empty() || pairs.len() != to.len() {
         return false;

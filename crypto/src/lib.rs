@@ -32,7 +32,7 @@ pub mod bearer;
 mod derivation;
 pub mod drs_secret;
 pub mod envelope;
-mod hex;
+pub mod hex;
 pub mod lanes;
 pub mod nt_hash;
 pub mod salted_digest;

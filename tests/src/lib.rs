@@ -48,6 +48,7 @@
 //! - `src/bin/bench/programs.rs`: sizes, starts, memory
 //! - `src/bin/bench/proc.rs`: CPU, memory and bytes, as the kernel counts them
 //! - `src/bin/bench/report.rs`: medians and spreads, as tables and as a chart
+//! - `tests/documents.rs`: line width, links, and a row for every command, flag and configuration key
 //! - `tests/offline.rs`: hostile bytes without a lab: corpora, crashes, mutated captures
 //! - `tests/lab.rs`: the lab keeps its own promises
 //! - `tests/scope.rs`: which accounts are carried, tested with a real domain
@@ -94,6 +95,7 @@
 //! - `tests/structure/arrows.rs`: which crate may name or reach which
 //! - `tests/structure/map.rs`: `ARCHITECTURE.md` and the lists of files in each `lib.rs`
 //! - `tests/structure/source.rs`: Rust source as tokens, without comments, strings and tests
+//! - `tests/structure/sql.rs`: SQL in the store alone, written for two databases
 //! - `tests/structure/circles.rs`: no circle of files in a crate, one form of modules
 //! - `tests/structure/words.rs`: names that are not used
 //! - `tests/structure/contents.rs`: which file may hold what: sockets, NT hashes, `unsafe`

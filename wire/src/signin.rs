@@ -116,7 +116,7 @@ pub struct Answer {
     pub tag: Blob<32>,
 }
 
-/// A domain controller's answer to a bind (codes: Windows' `System error codes`).
+/// A domain controller's answer to a bind (codes: `docs/design/protocol-facts.md`; Windows' `System error codes`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {

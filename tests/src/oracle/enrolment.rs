@@ -2,8 +2,8 @@
 //! certificate, the name in it.
 
 use super::wire_frames::with_head;
-use landbridge_tenant::authority::{AGENT_LIFE, Authority, RequestedKey};
-use landbridge_tenant::peer::{AgentName, Shown};
+use landbridge_tenant_core::agents::authority::{AGENT_LIFE, Authority, RequestedKey};
+use landbridge_tenant_core::agents::certificate_names::{AgentName, Shown};
 use landbridge_wire::enroll::{EnrollRequest, Role, Token};
 use landbridge_wire::frame;
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
 //! The shape of the workspace: which crate may name which, which file may hold what, that no files depend on
-//! one another in a circle, that the maps are complete, and which names are not used. Needs no lab.
+//! one another in a circle, that the maps are complete, which SQL is written, and which names are not used. Needs no lab.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -8,6 +8,7 @@ mod circles;
 mod contents;
 mod map;
 mod source;
+mod sql;
 mod words;
 
 use cargo_metadata::Metadata;

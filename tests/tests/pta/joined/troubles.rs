@@ -3,7 +3,7 @@
 use super::agent::{Agent, Conduct};
 use super::world::{BUSY, Happening, LATEST, World};
 use landbridge_crypto::envelope::EnvelopeKey;
-use landbridge_tenant::relay::Link;
+use landbridge_tenant_rules::relay::Link;
 use std::rc::Rc;
 use std::time::Duration;
 use uuid::Uuid;

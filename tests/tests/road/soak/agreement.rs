@@ -3,7 +3,7 @@
 
 use super::deeds::Book;
 use crate::stage::Road;
-use landbridge_tenant::store::{attributes, objects};
+use landbridge_tenant_store::tables::{attributes, objects};
 use landbridge_tests::lab::Try;
 use landbridge_tests::lab::edits::{DISABLED, Listed, NEVER_EXPIRES};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,53 @@
+//! What each program needs of the machine it runs on.
+//!
+//! # Files
+//!
+//! - `lib.rs`: this list, and what can be wrong with a file
+//! - `key_file.rs`: files that hold keys: 0600, owned by the program's user, created once and never overwritten
+//! - `clock_text.rs`: points in time as text
+
+pub mod clock_text;
+pub mod key_file;
+
+use std::path::{Path, PathBuf};
+
+/// A local file cannot be used. The administrator of the machine must act.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The file or directory is not as it must be.
+    #[error("{}: {what}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+        /// What to do about it; may be empty.
+        todo: String,
+    },
+    /// A file that holds a key can be read by others.
+    #[error("{}: others can read this key file (mode {mode:04o})", path.display())]
+    LooseKey {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+}
+
+impl FileError {
+    /// What is wrong with a file, and the step that mends it.
+    pub fn new(path: &Path, what: impl std::fmt::Display, todo: impl Into<String>) -> Self {
+        Self::Unusable { path: path.to_owned(), what: what.to_string(), todo: todo.into() }
+    }
+
+    /// What the person at the terminal does about it; none: the error says it all.
+    pub fn todo(&self) -> Option<String> {
+        match self {
+            Self::Unusable { todo, .. } => (!todo.is_empty()).then(|| todo.clone()),
+            Self::LooseKey { path, .. } => Some(format!(
+                "if nobody else has read it: chmod 0600 {}; else make a new key",
+                path.display()
+            )),
+        }
+    }
+}

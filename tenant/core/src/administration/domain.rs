@@ -1,0 +1,190 @@
+//! What an administrator says about a domain's sign-ins: the policy, and the accounts that agents are tried with.
+//! Before it: [`super::act`].
+
+use crate::administration::group_policy_lines::lines;
+use crate::administration::parts::Inner;
+use crate::administration::request::{Answer, refusal};
+use crate::text::printable;
+use landbridge_tenant_rules::lockout::AdBudget;
+use landbridge_tenant_rules::model::{Domain, SigninPolicy};
+use landbridge_tenant_rules::names::{Whose, folded};
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::domains;
+use landbridge_tenant_store::tables::names::whose;
+use landbridge_tenant_store::tables::{attributes, audit, canaries, objects};
+use uuid::Uuid;
+
+type Outcome = Result<Answer, StoreError>;
+
+/// Who asks, and when.
+pub(super) struct By<'a> {
+    pub(super) tenant: &'a Inner,
+    /// For the audit log.
+    pub(super) actor: String,
+    pub(super) now: i64,
+}
+
+impl By<'_> {
+    /// Shows or sets how a domain's people sign in.
+    pub(super) fn policy(
+        &self,
+        name: &str,
+        policy: Option<SigninPolicy>,
+        approve_agents: Option<bool>,
+    ) -> Outcome {
+        if policy.is_some() || approve_agents.is_some() {
+            let refused = self.set_policy(name, policy, approve_agents)?;
+            if let Some(refused) = refused {
+                return Ok(refused);
+            }
+        }
+        self.tenant.store.look(|conn| {
+            let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
+            let said = described(&domain, AdBudget::of(&domain.policy));
+            Ok(Answer::Done(said + &lines(conn, &domain)?))
+        })
+    }
+
+    /// Says why not, if it is not done.
+    fn set_policy(
+        &self,
+        name: &str,
+        policy: Option<SigninPolicy>,
+        approve_agents: Option<bool>,
+    ) -> Result<Option<Answer>, StoreError> {
+        self.tenant.store.write("domain-policy-set", |tx| {
+            let Some(domain) = domains::by_name(tx, name)? else { return Ok(Some(no_domain())) };
+            let wanted = policy.unwrap_or(domain.signin);
+            if wanted.asks_agents()
+                && let Some((what, todo)) = why_not(AdBudget::of(&domain.policy))
+            {
+                return Ok(Some(refusal(&what, todo)));
+            }
+            let approve = approve_agents.unwrap_or(domain.approve_agents);
+            domains::set_signin(tx, domain.id, wanted, approve)?;
+            let detail = format!(
+                "sign-in by {}, was {}; new agents wait for approval: {approve}",
+                wanted.as_str(),
+                domain.signin.as_str()
+            );
+            self.note(tx, "domain-policy", &domain.dns_name, &detail)?;
+            Ok(None)
+        })
+    }
+
+    /// Names an account that agents are tried with, or takes it back.
+    pub(super) fn canary(&self, name: &str, user: &str, add: bool) -> Outcome {
+        let outcome = self.tenant.store.write("canary-set", |tx| {
+            let Some(domain) = domains::by_name(tx, name)? else { return Ok((None, no_domain())) };
+            let listed = canaries::of(tx, domain.id)?;
+            let object = match Uuid::parse_str(user) {
+                // As `canary list` shows it, for one whose name is gone.
+                Ok(object) if !add && listed.contains(&object) => object,
+                Ok(_) | Err(_) => match folded(user).map(|user| whose(tx, &user)).transpose()? {
+                    Some(Whose::One(object)) => object,
+                    Some(Whose::Nobody | Whose::Ambiguous) | None => {
+                        let what = format!("no one account has the name {user}");
+                        return Ok((None, refusal(&what, "see `landbridge-tenant users show`")));
+                    }
+                },
+            };
+            let of = objects::find(tx, object)?.map(|account| account.domain);
+            if of != Some(domain.id) && !listed.contains(&object) {
+                return Ok((None, refusal("the account is of another domain", "name one of this domain")));
+            }
+            let done = if !add {
+                canaries::remove(tx, object)?
+            } else if listed.len() >= canaries::MOST {
+                return Ok((None, refusal("the domain has as many canaries as it may have", "remove one")));
+            } else {
+                canaries::add(tx, domain.id, object, self.now)?
+            };
+            let (action, word) =
+                if add { ("canary-added", "is") } else { ("canary-removed", "is no longer") };
+            if done {
+                self.note(tx, action, &object.to_string(), &domain.dns_name)?;
+            }
+            let before = if done { "" } else { " (as before)" };
+            let said = format!("{object} {word} a canary of {}{before}", domain.dns_name);
+            Ok((Some((domain.id, canaries::of(tx, domain.id)?)), Answer::Done(said)))
+        });
+        let (told, answer) = outcome?;
+        if let Some((domain, objects)) = told {
+            self.tenant.agents.relay.canaries(domain, objects);
+        }
+        Ok(answer)
+    }
+
+    pub(super) fn note(
+        &self,
+        tx: &Writing<'_>,
+        action: &str,
+        subject: &str,
+        detail: &str,
+    ) -> Result<(), StoreError> {
+        audit::append(tx, self.now, &self.actor, action, subject, detail)
+    }
+}
+
+/// The canaries of a domain, a line each.
+pub(super) fn canaries_of(tenant: &Inner, name: &str) -> Outcome {
+    tenant.store.look(|conn| {
+        let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
+        let objects = canaries::of(conn, domain.id)?;
+        if objects.is_empty() {
+            let text = "none is named: agents are tried with objectGUIDs that no account has";
+            return Ok(Answer::Done(text.to_owned()));
+        }
+        let line = |object| {
+            let known = attributes::of(conn, object)?;
+            let name = known.user_principal_name.or(known.sam_account_name).unwrap_or_default();
+            Ok(format!("{object}  {}", printable(&name)))
+        };
+        let lines: Result<Vec<String>, StoreError> = objects.into_iter().map(line).collect();
+        Ok(Answer::Done(lines?.join("\n")))
+    })
+}
+
+pub(super) fn no_domain() -> Answer {
+    refusal("this tenant serves no such domain", "see `domains list`, or add it with `domains add`")
+}
+
+fn described(domain: &Domain, room: AdBudget) -> String {
+    let room = match room {
+        AdBudget::Unbounded => {
+            "the domain locks nobody: as many wrong passwords as the smart lockout lets through".to_owned()
+        }
+        AdBudget::Bounded { most, window } => format!(
+            "it locks at {} bad passwords; of them at most {most} an account come from outside, until {} minutes after \
+             the last",
+            domain.policy.lockout_threshold.unwrap_or_default(),
+            window / 60
+        ),
+        AdBudget::None { threshold } => {
+            format!("its lockout threshold of {threshold} leaves no room for agents")
+        }
+        AdBudget::Unknown => "its lockout policy is not known yet: a phs tells it".to_owned(),
+    };
+    let agents = if domain.approve_agents { "wait for `agents approve`" } else { "work at once" };
+    format!("{}: sign-in by {}; {room}; new pta-agents {agents}", domain.dns_name, domain.signin.as_str())
+}
+
+/// Why agents may not decide for a domain.
+pub(super) fn why_not(room: AdBudget) -> Option<(String, &'static str)> {
+    match room {
+        AdBudget::Unbounded | AdBudget::Bounded { .. } => None,
+        AdBudget::None { threshold } => Some((
+            format!(
+                "the domain locks an account after {threshold} bad passwords: one wrong sign-in from outside and one \
+                 inside would lock it"
+            ),
+            "raise lockoutThreshold to 3 or more (10 is usual), synchronise, and say it again; or stay with phs",
+        )),
+        AdBudget::Unknown => Some((
+            "the domain's lockout policy is not known, and wrong sign-ins could lock people out of it"
+                .to_owned(),
+            "run its phs once; a phs that sends no passwords will do",
+        )),
+    }
+}

@@ -1,0 +1,78 @@
+//! What an administrator does to what is known of people.
+//! Before it: [`super::act`].
+
+use crate::administration::domain::By;
+use crate::administration::request::{AmbiguousRow, Answer, MAX_ROWS, refusal};
+use crate::directory::describe::by_walking;
+use crate::directory::groups;
+use landbridge_tenant_rules::model::is_removed;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::{domains, names, objects};
+use uuid::Uuid;
+
+/// Erases one that is gone. Whoever has not left stays: its phs would only bring it again.
+pub(super) fn purge(by: &By<'_>, name: &str) -> Result<Answer, StoreError> {
+    let store = &by.tenant.store;
+    let erased = store.erase("user-purge", |tx| match to_purge(tx, name)? {
+        Ok(object) => {
+            by.note(tx, "user-purged", &object.to_string(), "erased before its time")?;
+            Ok((Ok(object), vec![object]))
+        }
+        Err(refused) => Ok((Err(refused), Vec::new())),
+    })?;
+    let object = match erased {
+        Ok(object) => object,
+        Err(refused) => return Ok(refused),
+    };
+    by.tenant.set_canaries()?;
+    let later = if store.is_to_fold() {
+        "; a backup is being made, so its last bytes leave the database's log within the hour after that"
+    } else {
+        ""
+    };
+    Ok(Answer::Done(format!(
+        "{object} is erased; the audit log keeps its objectGUID, and backups what they hold{later}"
+    )))
+}
+
+/// So many holders of a name are shown.
+const HOLDERS: u32 = 20;
+
+/// The names that more than one account holds, with who they are.
+pub(super) fn ambiguous(connection: &Reading<'_>) -> Result<Answer, StoreError> {
+    let domains = domains::all(connection)?;
+    let rows = names::ambiguous(connection, MAX_ROWS)?.into_iter().map(|(name, count)| {
+        let mut holders = Vec::new();
+        for object in names::all_holders(connection, &name, HOLDERS)? {
+            let of = objects::find(connection, object)?.map(|found| found.domain);
+            if let Some(domain) = domains.iter().find(|domain| Some(domain.id) == of) {
+                holders.extend(groups::called(connection, domain, [object])?);
+            }
+        }
+        Ok(AmbiguousRow { name, count, holders })
+    });
+    Ok(Answer::Ambiguous(rows.collect::<Result<_, StoreError>>()?))
+}
+
+fn to_purge(connection: &Reading<'_>, name: &str) -> Result<Result<Uuid, Answer>, StoreError> {
+    let mut found = Vec::new();
+    for object in by_walking(connection, name)? {
+        found.extend(objects::find(connection, object)?);
+    }
+    // Its name may be another's by now.
+    let gone: Vec<_> = found.iter().filter(|one| is_removed(one.presence)).collect();
+    Ok(match (gone.as_slice(), found.is_empty()) {
+        ([one], _) => Ok(one.object),
+        ([], true) => Err(refusal("nothing is known of such an account", "name its objectGUID")),
+        ([], false) => Err(refusal(
+            "the account has not left: it would be back with the next synchronization",
+            "delete it in AD or take it out of the scope of its phs, let that run, and say it again",
+        )),
+        _ => {
+            let guids: Vec<String> = gone.iter().map(|one| one.object.to_string()).collect();
+            let what = format!("several that are gone had this name: {}", guids.join(", "));
+            Err(refusal(&what, "name the objectGUID of one"))
+        }
+    })
+}

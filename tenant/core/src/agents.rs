@@ -1,0 +1,194 @@
+//! The agents: their identities, what they may do, their uploads, and the connections that answer sign-ins.
+//! Neighbours: the agents' door holds [`Agents`]; [`crate::administration`] approves and revokes; [`crate::sign_ins`] asks them.
+
+pub mod admission;
+pub mod authority;
+pub mod certificate_names;
+pub mod enrolment;
+pub mod open_connections;
+mod parts;
+pub mod quarantine;
+pub mod relay_driver;
+
+pub use landbridge_tenant_rules::model::{Agent, Writer};
+pub use landbridge_tenant_rules::relay::{AgentView, Facts, Link};
+pub(crate) use parts::Parts;
+
+use crate::clock::unix_now;
+use crate::ingest;
+use crate::numbers::Numbers;
+use admission::{Purpose, admit};
+use certificate_names::Shown;
+use enrolment::EnrollError;
+use landbridge_crypto::envelope::EnvelopePublic;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::agents::seen;
+use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse};
+use landbridge_wire::problem::{Problem, ProblemCode};
+use landbridge_wire::signin::{FromAgent, FromTenant};
+use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
+use open_connections::OpenConnection;
+use relay_driver::Raised;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, mpsc, watch};
+use uuid::Uuid;
+
+/// An agent may try again this many seconds after the database failed.
+const STORAGE_RETRY: u32 = 30;
+
+/// Longest time that a link may last, in seconds: more than any certificate's life, and small enough to be added to a clock.
+const LINK_LIFE: u64 = 366 * 86_400;
+
+/// What the relay needs to know of a link of this agent, which showed this certificate at `now`, in seconds since 1970.
+/// A certificate without a usable envelope key is refused, because no password could be sealed to its agent.
+pub fn link_facts(agent: &Agent, shown: &Shown, now: i64) -> Result<Facts, Problem> {
+    let key = shown.name.envelope.and_then(|key| EnvelopePublic::from_bytes(&key).ok());
+    let key = key.ok_or_else(|| {
+        let detail = "the certificate names no usable envelope key: enrol again";
+        Problem::new(ProblemCode::CertificateRequired, detail)
+    })?;
+    let left = u64::try_from(shown.not_after.saturating_sub(now)).unwrap_or(0);
+    Ok(Facts {
+        agent: agent.id,
+        domain: agent.domain,
+        domain_sid: agent.domain_sid.clone(),
+        serial: shown.serial.clone(),
+        key,
+        until: Instant::now() + Duration::from_secs(left.min(LINK_LIFE)),
+    })
+}
+
+/// The handle on the agents. Its calls block, but for those of the relay.
+#[derive(Clone)]
+pub struct Agents(Arc<Parts>);
+
+impl std::fmt::Debug for Agents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agents").finish_non_exhaustive()
+    }
+}
+
+impl Agents {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Notes an open connection of this agent.
+    pub fn enter(&self, agent: Uuid) -> OpenConnection {
+        self.0.open.enter(agent)
+    }
+
+    /// What is counted.
+    pub fn numbers(&self) -> &Numbers {
+        &self.0.numbers
+    }
+
+    /// The agent behind a certificate, if it may do what it wants now.
+    pub fn admit(&self, shown: Option<&Shown>, purpose: Purpose) -> Result<Agent, Problem> {
+        let tenant = self.0.authority.tenant();
+        let admitted = self.0.store.read(|reading| admit(reading, tenant, shown, purpose, unix_now()));
+        admitted.map_err(|error| self.storage_failed(&error))?
+    }
+
+    /// An identity for a one-time token.
+    pub fn enroll(&self, request: &EnrollRequest) -> Result<EnrollResponse, Problem> {
+        let made = enrolment::enroll(&self.0.store, &self.0.authority, request, unix_now());
+        made.map_err(|error| self.to_problem(error))
+    }
+
+    /// The next certificate of an agent that was admitted with the certificate of this serial number.
+    pub fn renew(
+        &self,
+        agent: &Agent,
+        serial: &[u8],
+        request: &RenewRequest,
+    ) -> Result<RenewResponse, Problem> {
+        let made = enrolment::renew(&self.0.store, &self.0.authority, agent, serial, request, unix_now());
+        made.map_err(|error| self.to_problem(error))
+    }
+
+    /// What the tenant holds of the writer's domain.
+    pub fn hello(&self, writer: &Writer, hello: &Hello) -> Result<Receipt, Problem> {
+        let now = unix_now();
+        // `check` sends a hello without a process name: it writes nothing, and may run beside a cycle.
+        if !hello.instance.is_nil() {
+            self.require_one_process(writer, hello.instance)?;
+        }
+        let receipt = ingest::hello(&self.0.store, &self.0.numbers.counts, writer, hello, now)?;
+        // For the administrator's list alone, so a failure does not stop the cycle.
+        if let Err(error) =
+            self.0.store.write("agents-seen", |writing| seen(writing, writer.agent, hello.instance, now))
+        {
+            tracing::warn!(%error, "an agent's visit could not be noted");
+        }
+        Ok(receipt)
+    }
+
+    /// Which of the offered passwords the tenant lacks.
+    pub fn offer(&self, writer: &Writer, offer: &Offer) -> Result<Wanted, Problem> {
+        self.require_one_process(writer, offer.instance)?;
+        ingest::offer(&self.0.store, &self.0.numbers.counts, writer, offer, unix_now())
+    }
+
+    /// Applies an upload. When this returns, what the receipt says is on the disk.
+    pub fn upload(&self, writer: &Writer, upload: &Upload) -> Result<Receipt, Problem> {
+        self.require_one_process(writer, upload.instance)?;
+        ingest::upload(&self.0.store, &self.0.numbers.counts, writer, upload, unix_now())
+    }
+
+    /// A connection of an agent that answers sign-ins: its link, the messages to send over it, and a signal to end it at once.
+    pub fn join(&self, facts: Facts) -> (Link, mpsc::Receiver<FromTenant>, Arc<Notify>) {
+        self.0.relay.enter(facts)
+    }
+
+    /// The agents that are connected to answer sign-ins.
+    pub fn connected(&self) -> Vec<AgentView> {
+        self.0.relay.agents()
+    }
+
+    /// A message arrived over a link.
+    pub fn receive(&self, link: Link, message: FromAgent) {
+        self.0.relay.receive(link, message);
+    }
+
+    /// A link is over.
+    pub fn leave(&self, link: Link) {
+        self.0.relay.leave(link);
+    }
+
+    /// Drives the relay's clock and acts on alarms until `stop` is set, and until nothing is in an agent's hand.
+    pub async fn run(self, raised: mpsc::Receiver<Raised>, stop: watch::Receiver<bool>) {
+        // The relay ends by itself when the agents have answered what is in their hand.
+        tokio::spawn(self.0.relay.clone().run(stop.clone()));
+        quarantine::alarms(self.0, raised, stop).await;
+    }
+
+    /// One identity is one process: the same rule for agents that upload as for those that answer sign-ins.
+    fn require_one_process(&self, writer: &Writer, instance: Uuid) -> Result<(), Problem> {
+        if self.0.relay.is_one_process(writer.agent, instance) {
+            return Ok(());
+        }
+        let what = "the agent's identity is used by two processes at once: it is in quarantine until an administrator has \
+                    looked into it and runs `landbridge-tenant agents approve`";
+        Err(Problem::new(ProblemCode::AgentNotApproved, what))
+    }
+
+    fn to_problem(&self, error: EnrollError) -> Problem {
+        match error {
+            EnrollError::Refused(problem) => problem,
+            EnrollError::Store(error) => self.storage_failed(&error),
+        }
+    }
+
+    /// What the operator reads in the log is not for the agent.
+    fn storage_failed(&self, error: &StoreError) -> Problem {
+        tracing::error!(%error, "the database failed");
+        self.0.numbers.metrics.storage_errors.inc();
+        let detail = "the tenant's database or disk fails; its administrator finds the reason in its log";
+        Problem {
+            retry_after_seconds: Some(STORAGE_RETRY),
+            ..Problem::new(ProblemCode::StorageFailed, detail)
+        }
+    }
+}

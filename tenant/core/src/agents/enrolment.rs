@@ -1,0 +1,229 @@
+//! Gives an agent its identity for a one-time token, and the next certificate for the present one.
+//! Before it on the road: `accept`. After it: `authority` signs, `store::agents` remembers.
+//! Blocking, and all or nothing: a refused enrolment leaves no trace but the audit entry.
+
+use crate::agents::authority::{Authority, AuthorityError, Issued, RequestedKey};
+use crate::agents::certificate_names::AgentName;
+use landbridge_crypto::bearer::BearerSecret;
+use landbridge_crypto::envelope::EnvelopePublic;
+use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent};
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::agents::Renewal;
+use landbridge_tenant_store::tables::{agents, audit, domains, tokens};
+use landbridge_tenant_store::{Store, StoreError};
+use landbridge_wire::bounded::{Blob, List, Text};
+use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse, Role};
+use landbridge_wire::problem::{Problem, ProblemCode};
+use uuid::Uuid;
+
+/// A refusal, or the database's trouble.
+#[derive(Debug)]
+pub enum EnrollError {
+    /// Told to the agent.
+    Refused(Problem),
+    /// Told to the operator; the agent hears that storage failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for EnrollError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<AuthorityError> for EnrollError {
+    fn from(error: AuthorityError) -> Self {
+        let code = match error {
+            AuthorityError::BadRequest | AuthorityError::KeyKind => ProblemCode::BadRequestForCertificate,
+            AuthorityError::NotAKey
+            | AuthorityError::NotACertificate
+            | AuthorityError::NotAPair
+            | AuthorityError::Making => ProblemCode::Internal,
+        };
+        Self::Refused(Problem::new(code, &error.to_string()))
+    }
+}
+
+/// Spends the token and makes the agent, both or neither. `now` in seconds since 1970.
+pub fn enroll(
+    store: &Store,
+    authority: &Authority,
+    request: &EnrollRequest,
+    now: i64,
+) -> Result<EnrollResponse, EnrollError> {
+    let hash = request.secret.lend(BearerSecret::parse).map(|secret| secret.hash());
+    let hash = hash.ok_or_else(|| refused(ProblemCode::TokenUnknown, UNKNOWN))?;
+    // First without a lock and without cost, so that strangers cannot keep the writer or the CPU busy.
+    store.read(|conn| check(conn, &hash, request.role, now))??;
+    let key = RequestedKey::of(request.csr.as_bytes())?;
+    let envelope = envelope_key(request.role, request.envelope.as_ref())?;
+    store.write("agent-enroll", |tx| {
+        let domain = match check(tx, &hash, request.role, now)? {
+            Ok(domain) => domain,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if !tokens::redeem(tx, &hash, now)? {
+            return Ok(Err(refused(ProblemCode::TokenUsed, USED)));
+        }
+        make(tx, authority, request, (&key, envelope), domain, now)
+    })?
+}
+
+/// Makes the next certificate for an agent that `admit` let in with the certificate of this serial number: that one
+/// goes on to be admitted beside the new one, and no other. `now` in seconds since 1970.
+pub fn renew(
+    store: &Store,
+    authority: &Authority,
+    agent: &Agent,
+    serial: &[u8],
+    request: &RenewRequest,
+    now: i64,
+) -> Result<RenewResponse, EnrollError> {
+    let key = RequestedKey::of(request.csr.as_bytes())?;
+    let envelope = envelope_key(agent.role, request.envelope.as_ref())?;
+    let name = name_of(authority, agent.role, &agent.domain_name, &agent.domain_sid, agent.id, envelope);
+    let issued = authority.agent_certificate(&key, &name, now)?;
+    store.write("agent-renew", |tx| {
+        // The agent may have been revoked since it was admitted.
+        let renewal = Renewal {
+            state: agent.state,
+            before: serial,
+            serial: &issued.serial,
+            not_after: issued.not_after,
+        };
+        if !agents::renew(tx, agent.id, &renewal, now)? {
+            return Ok(Err(refused(ProblemCode::AgentRevoked, "the agent was revoked just now")));
+        }
+        let detail = format!("serial {}", landbridge_crypto::hex::lower(&issued.serial));
+        audit::append(
+            tx,
+            now,
+            &format!("agent {}", agent.id),
+            "agent-renewed",
+            &agent.id.to_string(),
+            &detail,
+        )?;
+        Ok(Ok(()))
+    })??;
+    Ok(RenewResponse {
+        certificate: blob(&issued.certificate)?,
+        roots: List::new(vec![blob(authority.root())?]).map_err(|_| too_long())?,
+    })
+}
+
+const UNKNOWN: &str = "this tenant made no such token: copy it whole, from `landbridge-tenant token create`";
+const USED: &str =
+    "the token was used before: an administrator makes a new one with `landbridge-tenant token create`";
+const EXPIRED: &str =
+    "the token is too old: an administrator makes a new one with `landbridge-tenant token create`";
+const WRONG_ROLE: &str = "the token was made for an agent of the other role";
+
+/// The domain that a token opens, if it may be spent.
+fn check(
+    conn: &Reading<'_>,
+    hash: &[u8; 32],
+    role: Role,
+    now: i64,
+) -> Result<Result<i64, EnrollError>, StoreError> {
+    Ok(match tokens::find(conn, hash)? {
+        None => Err(refused(ProblemCode::TokenUnknown, UNKNOWN)),
+        Some(token) if token.spent_at.is_some() => Err(refused(ProblemCode::TokenUsed, USED)),
+        Some(token) if now > token.expires_at => Err(refused(ProblemCode::TokenExpired, EXPIRED)),
+        Some(token) if token.role != role.to_string() => {
+            Err(refused(ProblemCode::TokenWrongRole, WRONG_ROLE))
+        }
+        Some(token) => Ok(token.domain),
+    })
+}
+
+fn make(
+    tx: &Writing<'_>,
+    authority: &Authority,
+    request: &EnrollRequest,
+    (key, envelope): (&RequestedKey, Option<[u8; 32]>),
+    domain: i64,
+    now: i64,
+) -> Result<Result<EnrollResponse, EnrollError>, StoreError> {
+    let Some(domain) = domains::by_id(tx, domain)? else {
+        return Err(StoreError::Foreign { what: "token of no domain" });
+    };
+    let id = Uuid::new_v4();
+    let name = name_of(authority, request.role, &domain.dns_name, &domain.sid, id, envelope);
+    let made = authority.agent_certificate(key, &name, now).map_err(EnrollError::from);
+    let issued = made.map_err(|_| StoreError::Defect("an agent's certificate cannot be made".to_owned()))?;
+    // A phs could write any digest: a person has to look first.
+    let state = match request.role {
+        Role::Phs => AgentState::Pending,
+        Role::Pta if domain.approve_agents => AgentState::Pending,
+        Role::Pta => AgentState::Approved,
+    };
+    let agent = NewAgent {
+        id,
+        domain: domain.id,
+        role: request.role,
+        state,
+        software: request.software.as_str(),
+        host: request.host.as_str(),
+        serial: &issued.serial,
+        not_after: issued.not_after,
+    };
+    agents::insert(tx, &agent, now)?;
+    let detail = format!("role {}, domain {}, {}", request.role, domain.dns_name, state.as_str());
+    audit::append(tx, now, &format!("agent {id}"), "agent-enrolled", &id.to_string(), &detail)?;
+    Ok(answer(authority, &name, &issued, state))
+}
+
+fn answer(
+    authority: &Authority,
+    name: &AgentName,
+    issued: &Issued,
+    state: AgentState,
+) -> Result<EnrollResponse, EnrollError> {
+    Ok(EnrollResponse {
+        agent: name.agent,
+        tenant: name.tenant,
+        domain: Text::new(name.domain.as_str()).map_err(|_| too_long())?,
+        domain_sid: Text::new(name.domain_sid.as_str()).map_err(|_| too_long())?,
+        certificate: blob(&issued.certificate)?,
+        root: blob(authority.root())?,
+        approved: state == AgentState::Approved,
+    })
+}
+
+fn name_of(
+    authority: &Authority,
+    role: Role,
+    domain: &str,
+    domain_sid: &str,
+    agent: Uuid,
+    envelope: Option<[u8; 32]>,
+) -> AgentName {
+    let (domain, domain_sid) = (domain.to_owned(), domain_sid.to_owned());
+    AgentName { tenant: authority.tenant(), role, domain, domain_sid, agent, envelope }
+}
+
+/// A pta-agent must name the key that passwords are sealed to; nobody else may.
+fn envelope_key(role: Role, named: Option<&Blob<32>>) -> Result<Option<[u8; 32]>, EnrollError> {
+    let wrong = |what| refused(ProblemCode::BadRequestForCertificate, what);
+    match (role, named) {
+        (Role::Phs, None) => Ok(None),
+        (Role::Phs, Some(_)) => Err(wrong("a phs has no envelope key")),
+        (Role::Pta, None) => Err(wrong("a pta-agent sends an envelope key")),
+        (Role::Pta, Some(key)) => EnvelopePublic::from_bytes(key.as_bytes())
+            .map(|key| Some(key.to_bytes()))
+            .map_err(|_| wrong("the envelope key is not one of X25519")),
+    }
+}
+
+fn refused(code: ProblemCode, detail: &str) -> EnrollError {
+    EnrollError::Refused(Problem::new(code, detail))
+}
+
+fn blob<const MAX: usize>(bytes: &[u8]) -> Result<Blob<MAX>, EnrollError> {
+    Blob::new(bytes).map_err(|_| too_long())
+}
+
+fn too_long() -> EnrollError {
+    refused(ProblemCode::Internal, "a certificate or a name is too long for the message")
+}

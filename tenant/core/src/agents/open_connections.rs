@@ -1,0 +1,82 @@
+//! The agents' open connections, so that a revocation can cut them.
+//! Neighbours: the agents' door enters them; [`crate::administration`] and [`super::quarantine`] cut them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+/// The open connections, by agent.
+#[derive(Debug, Default)]
+pub struct OpenConnections(Mutex<HashMap<Uuid, Vec<Arc<Notify>>>>);
+
+/// One open connection. It leaves the list when this is dropped.
+#[derive(Debug)]
+pub struct OpenConnection {
+    all: Arc<OpenConnections>,
+    agent: Uuid,
+    cut: Arc<Notify>,
+}
+
+impl OpenConnections {
+    /// Notes a connection of this agent.
+    pub fn enter(self: &Arc<Self>, agent: Uuid) -> OpenConnection {
+        let cut = Arc::new(Notify::new());
+        self.held().entry(agent).or_default().push(cut.clone());
+        OpenConnection { all: self.clone(), agent, cut }
+    }
+
+    /// Cuts all connections of this agent.
+    pub fn cut(&self, agent: Uuid) {
+        for cut in self.held().get(&agent).into_iter().flatten() {
+            cut.notify_one();
+        }
+    }
+
+    /// How many agents have a connection.
+    pub fn agents(&self) -> usize {
+        self.held().len()
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<Uuid, Vec<Arc<Notify>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OpenConnection {
+    /// Ends when the connection is to be cut.
+    pub async fn cut(&self) {
+        self.cut.notified().await;
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        let mut all = self.all.held();
+        if let Some(entries) = all.get_mut(&self.agent) {
+            entries.retain(|entry| !Arc::ptr_eq(entry, &self.cut));
+            if entries.is_empty() {
+                all.remove(&self.agent);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::agents::open_connections::*;
+
+    #[tokio::test]
+    async fn a_cut_reaches_every_connection_of_the_agent_and_no_other() {
+        let live = Arc::new(OpenConnections::default());
+        let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (first, second, other) = (live.enter(a), live.enter(a), live.enter(b));
+        live.cut(a);
+        first.cut().await;
+        second.cut().await;
+        let waited = tokio::time::timeout(std::time::Duration::from_millis(20), other.cut()).await;
+        assert!(waited.is_err());
+        drop((first, second));
+        assert_eq!(live.agents(), 1);
+    }
+}

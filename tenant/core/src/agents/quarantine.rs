@@ -1,0 +1,90 @@
+//! What is done about an alarm: the agent is put into quarantine, at once and for all its connections, and it is
+//! written down since when its answers are in doubt. The way back is a person's: `agents approve`, or revoke and
+//! enrol anew.
+
+use crate::agents::parts::Parts;
+use crate::agents::relay_driver::Raised;
+use crate::clock::{stopped, unix_now};
+use landbridge_tenant_rules::model::AgentState;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::agents::{change_state, find, seen};
+use landbridge_tenant_store::tables::audit;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_blocking;
+
+/// Agents that introduced themselves are noted this often, for the administrator's list.
+const NOTED: Duration = Duration::from_secs(2);
+
+/// Acts on alarms until `stop` says true.
+pub(super) async fn alarms(
+    parts: Arc<Parts>,
+    mut raised: mpsc::Receiver<Raised>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut noting = tokio::time::interval(NOTED);
+    noting.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopped(&mut stop) => return,
+            alarm = raised.recv() => match alarm {
+                Some(alarm) => quarantine(&parts, alarm).await,
+                None => return,
+            },
+            _ = noting.tick() => note(&parts).await,
+        }
+    }
+}
+
+async fn quarantine(parts: &Arc<Parts>, raised: Raised) {
+    let Raised { agent, alarm, trusted } = raised;
+    let since = trusted
+        .map_or("not known to have refused anything since the tenant started".to_owned(), |ago| {
+            format!("last refused what it must {} s ago", ago.as_secs())
+        });
+    tracing::error!(%agent, what = alarm.as_str(), since, "an agent is put into quarantine: look into it");
+    let why = format!("{alarm:?}");
+    parts.numbers.metrics.quarantined.get_or_create(&vec![("why", why)]).inc();
+    // At once; the database follows, and it is what keeps it out when it comes back.
+    parts.open.cut(agent);
+    let writer = parts.clone();
+    let written = spawn_blocking(move || {
+        writer.store.write("agent-quarantine", |tx| -> Result<(), StoreError> {
+            let Some(known) = find(tx, agent)? else { return Ok(()) };
+            let over = matches!(known.state, AgentState::Revoked | AgentState::Quarantined);
+            if !over && !change_state(tx, agent, known.state, AgentState::Quarantined)? {
+                return Err(StoreError::Conflict);
+            }
+            let detail = format!("{}; {since}; domain {}", alarm.as_str(), known.domain_name);
+            audit::append(tx, unix_now(), "tenant", "agent-quarantined", &agent.to_string(), &detail)
+        })
+    });
+    match written.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(%agent, %error, "a quarantine could not be written down; it holds until a restart");
+            parts.numbers.metrics.storage_errors.inc();
+        }
+        Err(_) => tracing::error!(%agent, "a quarantine could not be written down"),
+    }
+    // What connected in between.
+    parts.open.cut(agent);
+}
+
+async fn note(parts: &Arc<Parts>) {
+    let introduced = parts.relay.introduced();
+    if introduced.is_empty() {
+        return;
+    }
+    let parts = parts.clone();
+    let _ = spawn_blocking(move || {
+        let noted = parts.store.write("agents-seen", |tx| {
+            introduced.iter().try_for_each(|(agent, (instance, _))| seen(tx, *agent, *instance, unix_now()))
+        });
+        if let Err(error) = noted {
+            tracing::warn!(%error, "agents' visits could not be noted");
+        }
+    })
+    .await;
+}

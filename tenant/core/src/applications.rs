@@ -1,0 +1,202 @@
+//! The applications' credentials: their text, their proof, their rate.
+//! Before it: the applications' door. After it: [`crate::sign_ins`]. Not here: their rows, which the store has.
+
+use crate::numbers::Numbers;
+use landbridge_crypto::bearer::{BearerSecret, same};
+pub use landbridge_tenant_rules::model::Application;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::tables::apps::find;
+use landbridge_tenant_store::{Store, StoreError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// Sign-ins a minute unless `apps create --rate` says otherwise.
+pub const DEFAULT_RATE: u32 = 6_000;
+/// The most sign-ins a minute that an application may be given.
+pub const MAX_RATE: u32 = 1_000_000;
+
+const PREFIX: &str = "lba1.";
+
+/// The handle on the applications: whose credential it is, and whether its rate allows one more sign-in.
+#[derive(Debug, Clone)]
+pub struct Applications {
+    store: Arc<Store>,
+    rates: Arc<Rates>,
+    numbers: Arc<Numbers>,
+}
+
+/// Why an application gets no sign-in now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotProved {
+    /// No application has this credential, or it was revoked.
+    Unknown,
+    /// The application is over its rate. It may try again after this time.
+    OverRate(Duration),
+    /// The database fails.
+    Storage,
+}
+
+impl Applications {
+    pub(crate) fn new(store: Arc<Store>, rates: Arc<Rates>, numbers: Arc<Numbers>) -> Self {
+        Self { store, rates, numbers }
+    }
+
+    /// The application that this credential proves, charged with one sign-in. Blocks.
+    pub fn prove(&self, credential: &Credential, now: Instant) -> Result<Application, NotProved> {
+        let proved = self.store.read(|reading| credential.prove(reading)).map_err(|error| {
+            tracing::error!(%error, "the database failed");
+            self.numbers.metrics.storage_errors.inc();
+            NotProved::Storage
+        })?;
+        let application = proved.ok_or(NotProved::Unknown)?;
+        self.rates.charge(application.id, application.rate_per_minute, now).map_err(NotProved::OverRate)?;
+        Ok(application)
+    }
+
+    /// Counts a request that was turned away before any password was looked at.
+    pub fn count_turned_away(&self, why: &str) {
+        self.numbers.metrics.signins_not_asked.get_or_create(&vec![("why", why.to_owned())]).inc();
+    }
+
+    /// Notes how long a sign-in took, from the request's head to its answer.
+    pub fn observe_duration(&self, took: Duration) {
+        self.numbers.metrics.signin_seconds.observe(took.as_secs_f64());
+    }
+}
+
+/// What an application shows: `lba1.<its id>.<its secret>`.
+#[derive(Debug)]
+pub struct Credential {
+    app: Uuid,
+    secret: BearerSecret,
+}
+
+impl Credential {
+    /// A new one for this application.
+    pub fn generate(app: Uuid) -> Self {
+        Self { app, secret: BearerSecret::generate() }
+    }
+
+    /// Its text. Wiped when dropped.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let (id, secret) = (self.app.to_string(), self.secret.to_text());
+        let mut text = Zeroizing::new(String::with_capacity(PREFIX.len() + id.len() + 1 + secret.len()));
+        text.push_str(PREFIX);
+        text.push_str(&id);
+        text.push('.');
+        text.push_str(&secret);
+        text
+    }
+
+    /// Reads what [`Self::to_text`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (id, secret) = text.strip_prefix(PREFIX)?.split_once('.')?;
+        let app = Uuid::try_parse(id).ok().filter(|app| app.to_string() == id)?;
+        Some(Self { app, secret: BearerSecret::parse(secret)? })
+    }
+
+    /// What is stored in place of the secret.
+    pub fn hash(&self) -> [u8; 32] {
+        self.secret.hash()
+    }
+
+    /// The application that this proves, unless it was revoked. Takes as long for an unknown one as for a wrong
+    /// secret, up to the look-up of a row.
+    pub fn prove(&self, conn: &Reading<'_>) -> Result<Option<Application>, StoreError> {
+        let app = find(conn, self.app)?;
+        let shown = self.hash();
+        let proved = same(&shown, app.as_ref().map_or(&[0; 32], |app| &app.hash));
+        Ok(app.filter(|app| proved && app.revoked_at.is_none()))
+    }
+}
+
+/// A name that an application may have: letters, digits and `-_.`, at most 64.
+pub fn is_a_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=64).contains(&text.len()) && text.chars().all(plain)
+}
+
+/// How many sign-ins each application has left: a bucket that holds a minute's worth and fills evenly.
+#[derive(Debug, Default)]
+pub struct Rates(Mutex<HashMap<Uuid, Bucket>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    left: f64,
+    at: Instant,
+}
+
+impl Rates {
+    /// Charges one sign-in. The error is the time until the next one is allowed.
+    pub fn charge(&self, app: Uuid, per_minute: u32, now: Instant) -> Result<(), Duration> {
+        let full = f64::from(per_minute.max(1));
+        let per_second = full / 60.0;
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets.entry(app).or_insert(Bucket { left: full, at: now });
+        let passed = now.saturating_duration_since(bucket.at).as_secs_f64();
+        *bucket = Bucket { left: (bucket.left + passed * per_second).min(full), at: now };
+        if bucket.left >= 1.0 {
+            bucket.left -= 1.0;
+            Ok(())
+        } else {
+            Err(Duration::from_secs_f64((1.0 - bucket.left) / per_second))
+        }
+    }
+
+    /// Forgets an application that was revoked.
+    pub fn forget(&self, app: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&app);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use crate::applications::*;
+
+    #[test]
+    fn a_credential_comes_back_from_its_text_and_from_no_other() {
+        let credential = Credential::generate(Uuid::from_u128(5));
+        let text = credential.to_text();
+        assert_eq!(Credential::parse(&text).unwrap().hash(), credential.hash());
+        for wrong in [
+            text.to_uppercase(),
+            text.replace("lba1", "lbt1"),
+            format!("{}A", text.as_str()),
+            text[..text.len() - 1].to_owned(),
+            text.replace('-', ""),
+            "lba1.".to_owned(),
+            String::new(),
+        ] {
+            assert!(Credential::parse(&wrong).is_none(), "{wrong}");
+        }
+        assert_eq!(
+            format!("{credential:?}"),
+            format!("Credential {{ app: {}, secret: BearerSecret(..) }}", Uuid::from_u128(5))
+        );
+    }
+
+    #[test]
+    fn a_bucket_gives_a_minutes_worth_and_then_as_fast_as_it_fills() {
+        let (rates, app, start) = (Rates::default(), Uuid::from_u128(1), Instant::now());
+        for _ in 0..60 {
+            rates.charge(app, 60, start).unwrap();
+        }
+        let wait = rates.charge(app, 60, start).unwrap_err();
+        assert!(wait <= Duration::from_secs(1) && wait > Duration::from_millis(990), "{wait:?}");
+        rates.charge(app, 60, start + Duration::from_millis(1001)).unwrap();
+        assert!(rates.charge(app, 60, start + Duration::from_millis(1002)).is_err());
+        rates.charge(Uuid::from_u128(2), 60, start).unwrap();
+    }
+
+    #[test]
+    fn a_name_is_short_and_plain() {
+        assert!(is_a_name("mail-gateway_2.test"));
+        for bad in ["", "a b", "a\n", "é", &"a".repeat(65)] {
+            assert!(!is_a_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The wall clock of the running tenant, and its stop signal.
+//! Rules and storage never read a clock: they receive the time as an argument.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+
+/// The time in seconds since 1970. Everything that serves reads the wall clock here and nowhere else.
+pub fn unix_now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Returns when the stop signal is set, or when its sender is gone.
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}

@@ -1,0 +1,235 @@
+//! Groups for people who look: which there are, who is in them, what they are called.
+//! Neighbours: [`landbridge_tenant_store::tables::members`] and [`landbridge_tenant_store::tables::links`] have the edges; `admin` (`groups list`, `groups show`) prints.
+
+use crate::directory::named::Named;
+use crate::text::printable;
+use landbridge_tenant_rules::model::kind_text;
+use landbridge_tenant_rules::model::presence_text;
+use landbridge_tenant_rules::model::{Domain, SigninPolicy};
+use landbridge_tenant_rules::names::fold_case;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::domains;
+use landbridge_tenant_store::tables::members::Which;
+use landbridge_tenant_store::tables::{attributes, group_policies, links, members, objects};
+use landbridge_wire::upload::{Kind, LinkKind, Presence};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// The most groups that one name is looked for in.
+const MOST: usize = 20;
+/// The most members that are shown by name.
+const MEMBERS: usize = 1000;
+
+/// A group, in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupRow {
+    /// objectGUID.
+    pub object: Uuid,
+    /// `DOMAIN\sam`.
+    pub name: String,
+    /// objectSid.
+    pub sid: Option<String>,
+    /// Its type, in words.
+    pub kind: String,
+    /// How many members it has, those by primary group included.
+    pub members: usize,
+    /// How they sign in, where it is not as the domain says.
+    pub signin: Option<SigninPolicy>,
+}
+
+/// A group, with who is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupDescribed {
+    /// The group.
+    #[serde(flatten)]
+    pub group: GroupRow,
+    /// DNS name of its domain.
+    pub domain: String,
+    /// displayName.
+    pub display_name: Option<String>,
+    /// description.
+    pub description: Option<String>,
+    /// mail.
+    pub mail: Option<String>,
+    /// Who is in it, not through other groups; no more than can be looked through.
+    pub direct: Vec<Member>,
+    /// How many accounts that are present are in it, also through other groups.
+    pub accounts: usize,
+    /// The groups that it is in, also through others.
+    pub groups: Vec<Named>,
+    /// The password settings objects that apply to it.
+    pub password_settings: Vec<Named>,
+}
+
+/// Who is in a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// objectGUID.
+    pub object: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// `account`, `group`, `contact`; `unknown`: the tenant was not told of it.
+    pub kind: String,
+    /// `present`, or why it is not.
+    pub presence: String,
+}
+
+/// The groups of every domain that are there, at most `limit`.
+pub fn list(connection: &Reading<'_>, limit: u32) -> Result<Vec<GroupRow>, StoreError> {
+    let mut rows = Vec::new();
+    for domain in domains::all(connection)? {
+        let left = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(rows.len());
+        for group in objects::present(connection, domain.id, Kind::Group, left)? {
+            rows.push(row(connection, &domain, group)?);
+        }
+    }
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(rows)
+}
+
+/// Everything known of the groups with that name, in whichever domain.
+pub fn describe(connection: &Reading<'_>, name: &str) -> Result<Vec<GroupDescribed>, StoreError> {
+    let mut described = Vec::new();
+    for domain in domains::all(connection)? {
+        for group in named(connection, &domain, name)? {
+            described.push(one(connection, &domain, group)?);
+        }
+    }
+    Ok(described)
+}
+
+fn row(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupRow, StoreError> {
+    let known = attributes::of(connection, group)?;
+    let listed = group_policies::of(connection, domain.id)?;
+    Ok(GroupRow {
+        object: group,
+        name: name_of(connection, domain, group)?,
+        sid: objects::find(connection, group)?.and_then(|found| found.sid),
+        kind: type_in_words(known.group_type),
+        members: members::count_in(connection, domain, group)?,
+        signin: listed.into_iter().find(|one| one.group == group).map(|one| one.policy),
+    })
+}
+
+fn one(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescribed, StoreError> {
+    let known = attributes::of(connection, group)?;
+    let text = |value: Option<String>| value.as_deref().map(printable);
+    let direct = members::members_of(connection, domain, group, MEMBERS)?.into_iter().map(|object| {
+        let found = objects::find(connection, object)?;
+        let word = |found: Option<&'static str>| found.unwrap_or("unknown").to_owned();
+        Ok(Member {
+            object,
+            name: name_of(connection, domain, object)?,
+            kind: word(found.as_ref().map(|found| kind_text(found.kind))),
+            presence: word(found.as_ref().map(|found| presence_text(found.presence))),
+        })
+    });
+    let settings = links::sources(connection, domain.id, group, LinkKind::AppliesTo)?;
+    let around = members::groups_of(connection, domain, group, None, Which::All)?.unwrap_or_default();
+    Ok(GroupDescribed {
+        direct: direct.collect::<Result<_, StoreError>>()?,
+        accounts: accounts_in(connection, domain, group)?,
+        groups: called(connection, domain, around)?,
+        password_settings: called(connection, domain, settings)?,
+        group: row(connection, domain, group)?,
+        domain: domain.dns_name.clone(),
+        display_name: text(known.display_name),
+        description: text(known.description),
+        mail: text(known.mail),
+    })
+}
+
+/// These objects with what they are called, in the order of their names.
+pub fn called(
+    connection: &Reading<'_>,
+    domain: &Domain,
+    objects: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<Named>, StoreError> {
+    let named = |object| Ok(Named { object, name: name_of(connection, domain, object)? });
+    let mut called = objects.into_iter().map(named).collect::<Result<Vec<_>, StoreError>>()?;
+    called.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(called)
+}
+
+/// Who leads an account.
+pub fn manager_of(
+    connection: &Reading<'_>,
+    domain: &Domain,
+    account: Uuid,
+) -> Result<Option<Named>, StoreError> {
+    let manager = links::targets(connection, domain.id, account, LinkKind::Manager, 1)?;
+    Ok(called(connection, domain, manager)?.into_iter().next())
+}
+
+/// MS-ADTS 2.2.12.
+fn type_in_words(group_type: Option<i64>) -> String {
+    let Some(flags) = group_type else { return "unknown".to_owned() };
+    let scope = match flags & 0xe {
+        2 => "global",
+        4 => "domain-local",
+        8 => "universal",
+        _ => "odd",
+    };
+    let purpose = if flags & 0x8000_0000 != 0 { "security" } else { "distribution" };
+    format!("{scope} {purpose}")
+}
+
+/// The groups of the domain with that name, bare or as `DOMAIN\name`, SID or objectGUID. Only those that are there.
+pub fn named(connection: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uuid>, StoreError> {
+    let bare = match name.split_once('\\') {
+        Some((of, bare)) => {
+            let of_here =
+                fold_case(of) == fold_case(&domain.netbios_name) || fold_case(of) == domain.dns_name;
+            if !of_here {
+                return Ok(Vec::new());
+            }
+            bare
+        }
+        None => name,
+    };
+    let (wanted, guid) = (fold_case(bare), name.parse::<Uuid>().ok());
+    objects::walk(connection, Kind::Group, MOST, |group, known| {
+        let is_named = known.sam_account_name.as_deref().is_some_and(|sam| fold_case(sam) == wanted);
+        let is_meant = is_named || group.sid.as_deref() == Some(name) || guid == Some(group.object);
+        group.domain == domain.id && group.presence == Presence::Present && is_meant
+    })
+}
+
+/// What an object is called: `DOMAIN\sam`, or what it has for a name, or its objectGUID. A group may have members of
+/// another domain than its own.
+pub fn name_of(connection: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
+    let known = attributes::of(connection, object)?;
+    let other = objects::find(connection, object)?.filter(|found| found.domain != domain.id);
+    let other = other.map(|found| domains::by_id(connection, found.domain)).transpose()?.flatten();
+    let netbios = &other.as_ref().unwrap_or(domain).netbios_name;
+    let sam = known.sam_account_name.map(|sam| format!("{netbios}\\{sam}"));
+    let name = sam.or(known.name).or(known.display_name).unwrap_or_else(|| object.to_string());
+    Ok(printable(&name))
+}
+
+/// How many accounts that are present are in a group, directly or through others, and by their primary group. For a
+/// person who asks: it walks as far as there is something.
+pub fn accounts_in(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
+    let mut seen = HashSet::from([group]);
+    let mut open = vec![group];
+    let mut accounts = 0;
+    while let Some(one) = open.pop() {
+        for member in members::members_of(connection, domain, one, usize::MAX)? {
+            if !seen.insert(member) {
+                continue;
+            }
+            match objects::find(connection, member)? {
+                Some(found) if found.domain != domain.id || found.presence != Presence::Present => {}
+                Some(found) => match found.kind {
+                    Kind::Account => accounts += 1,
+                    Kind::Group => open.push(member),
+                    Kind::Contact | Kind::PasswordSettings => {}
+                },
+                None => open.push(member),
+            }
+        }
+    }
+    Ok(accounts)
+}

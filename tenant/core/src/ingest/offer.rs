@@ -1,0 +1,51 @@
+//! Which of the offered passwords are worth a derivation. In doubt: wanted.
+//! Neighbours: phs derives what is wanted, and [`super::record`] takes it or not.
+
+use crate::ingest::record::{is_strong, rid_of};
+use landbridge_tenant_rules::model::Domain;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::tables::{digests, objects};
+use landbridge_tenant_store::{Store, StoreError};
+use landbridge_wire::bounded::List;
+use landbridge_wire::upload::{MAX_RECORDS, Stamp, Wanted};
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// Those whose digest is absent, of another stamp (less: it is new; greater: a full compare may say that it is no
+/// longer true), cannot be opened, or is cheaper than the domain takes.
+pub(super) fn wanted(
+    store: &Store,
+    connection: &Reading<'_>,
+    domain: &Domain,
+    offered: &[(Uuid, Stamp)],
+) -> Result<Wanted, StoreError> {
+    let mut objects = Vec::new();
+    let mut seen = HashSet::new();
+    for (object, stamp) in offered {
+        if !seen.insert(*object) {
+            continue;
+        }
+        if !is_held(store, connection, domain, *object, stamp)? {
+            objects.push(*object);
+        }
+    }
+    // No more than were offered, and those were bounded when they were read.
+    debug_assert!(objects.len() <= MAX_RECORDS);
+    Ok(Wanted { objects: List::new(objects).unwrap_or_default() })
+}
+
+fn is_held(
+    store: &Store,
+    connection: &Reading<'_>,
+    domain: &Domain,
+    object: Uuid,
+    stamp: &Stamp,
+) -> Result<bool, StoreError> {
+    let Some(account) = objects::present_account(connection, object)? else { return Ok(false) };
+    if account.sid.is_none_or(|sid| rid_of(&sid, &domain.sid).is_none()) {
+        return Ok(false);
+    }
+    let Some(held) = digests::find(connection, object)? else { return Ok(false) };
+    Ok(held.stamp == *stamp
+        && held.open(store.seal_keys(), object).is_ok_and(|digest| is_strong(&digest, domain)))
+}

@@ -1,0 +1,287 @@
+//! Takes one record: presence, attributes, digest, names; in that order, because each depends on the ones before.
+//! Neighbours: [`super::take`] calls it for each record of a page, inside the page's transaction.
+
+use crate::ingest::outcome::Outcome;
+use landbridge_crypto::salted_digest::SaltedDigest;
+use landbridge_tenant_rules::model::Attributes;
+use landbridge_tenant_rules::model::Object;
+use landbridge_tenant_rules::model::is_removed;
+use landbridge_tenant_rules::model::{Domain, sub_authority};
+use landbridge_tenant_rules::names::names_of;
+use landbridge_tenant_rules::privileged::is_privileged;
+use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::attributes::Overwrite;
+use landbridge_tenant_store::tables::{attributes, audit, digests, group_policies, links, names, objects};
+use landbridge_tenant_store::{Store, StoreError};
+use landbridge_wire::upload::{Kind, Password, Presence, Record, Refusal, RefusalReason};
+use uuid::Uuid;
+
+/// Entra's salt is the shortest that is taken, in bytes.
+const MIN_SALT: usize = 10;
+
+/// The page that the records stand on.
+pub(super) struct Page<'a> {
+    pub(super) store: &'a Store,
+    pub(super) transaction: &'a Writing<'a>,
+    pub(super) domain: &'a Domain,
+    pub(super) actor: &'a str,
+    /// The cycle, if it is a full compare.
+    pub(super) full_compare: Option<Uuid>,
+    pub(super) now: i64,
+}
+
+/// What became of a record's digest.
+enum Digest {
+    None,
+    Stored,
+    NotNewer,
+    Erased,
+    Refused(RefusalReason),
+}
+
+impl Page<'_> {
+    /// Takes the record, or says in the outcome why not. Every record is counted once: as applied, unchanged or
+    /// refused; of one that is refused for its digest, all else is taken.
+    pub(super) fn take(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
+        if !is_named_as_its_kind(record, self.domain) {
+            return refuse(outcome, record.object, RefusalReason::ForeignSid);
+        }
+        let mut held = objects::find(self.transaction, record.object)?;
+        if let Some(other) = &held {
+            // An objectGUID stays with an object that moves to another domain of the forest: the old domain has deleted
+            // it by then. Otherwise one domain's phs would write another's objects, those that it holds back too.
+            let moved = other.domain != self.domain.id;
+            if moved && other.presence != Presence::Deleted {
+                return refuse(outcome, record.object, RefusalReason::ForeignSid);
+            }
+            // No object of AD becomes one of another kind: what is known of it is of no use.
+            if moved || other.kind != record.kind {
+                self.erase(record.object, "it is of another domain or kind", outcome)?;
+                objects::forget(self.transaction, record.object)?;
+                held = None;
+            }
+        }
+        // Nothing is remembered of somebody who never was here: phs tells of every tombstone that it cannot place.
+        if held.is_none() && matches!(record.presence, Presence::Deleted | Presence::OutOfScope) {
+            outcome.unchanged += 1;
+            return Ok(());
+        }
+        let replace = self.full_compare.is_some() && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
+        let mut changed = self.object(record, held.as_ref())?;
+        let overwrite = match (replace, record.presence) {
+            (false, _) => Overwrite::IfNewer,
+            (true, Presence::Present) => Overwrite::ReplaceAll,
+            // Those who left are told with little or nothing; what was known of them stays for whoever asks why.
+            (true, _) => Overwrite::Always,
+        };
+        let (attributes_changed, known) = attributes::apply(
+            self.transaction,
+            record.object,
+            record.attributes.as_slice(),
+            overwrite,
+            held.is_none(),
+        )?;
+        let entered = held.as_ref().is_none_or(|h| h.presence != record.presence);
+        changed |= attributes_changed;
+        let digest = self.digest(record, &known, replace, outcome)?;
+        if record.kind == Kind::Account && (attributes_changed || entered) {
+            self.names(record, &known, held.is_none(), outcome)?;
+        }
+        if record.presence != Presence::Present {
+            if entered {
+                self.left(record.object, outcome)?;
+            }
+            links::drop_from(self.transaction, self.domain.id, record.object)?;
+        }
+        match digest {
+            Digest::Refused(why) => return refuse(outcome, record.object, why),
+            Digest::Stored | Digest::Erased => changed = true,
+            Digest::None | Digest::NotNewer => {}
+        }
+        if changed {
+            outcome.applied += 1;
+        } else {
+            outcome.unchanged += 1;
+        }
+        Ok(())
+    }
+
+    fn object(&self, record: &Record, held: Option<&Object>) -> Result<bool, StoreError> {
+        let removed = is_removed(record.presence);
+        let mut object = Object {
+            object: record.object,
+            kind: record.kind,
+            domain: self.domain.id,
+            sid: record.sid.as_ref().map(|sid| sid.as_str().to_owned()),
+            presence: record.presence,
+            removed_at: removed.then(|| held.and_then(|h| h.removed_at).unwrap_or(self.now)),
+            protected_user: record.protected_user.or(held.map(|h| h.protected_user)).unwrap_or(false),
+            cycle: self.full_compare.or(held.and_then(|h| h.cycle)),
+            changed_at: held.map_or(self.now, |h| h.changed_at),
+        };
+        let unmarked = held.map(|h| Object { cycle: object.cycle, ..h.clone() });
+        let changed = unmarked.as_ref() != Some(&object);
+        if changed {
+            object.changed_at = self.now;
+        }
+        if held != Some(&object) {
+            objects::put(self.transaction, &object)?;
+        }
+        Ok(changed)
+    }
+
+    fn digest(
+        &self,
+        record: &Record,
+        known: &Attributes,
+        replace: bool,
+        outcome: &mut Outcome,
+    ) -> Result<Digest, StoreError> {
+        if record.presence != Presence::Present {
+            self.erase(record.object, "no longer present", outcome)?;
+            return Ok(Digest::None);
+        }
+        let offered = record.password.is_some();
+        let no = if offered { Digest::Refused(RefusalReason::Privileged) } else { Digest::None };
+        if record.kind != Kind::Account {
+            return Ok(no);
+        }
+        // Asked for every record: an adminCount that arrives alone erases what was taken before.
+        if !self.domain.allow_privileged {
+            let rid = record.sid.as_ref().and_then(|sid| rid_of(sid.as_str(), &self.domain.sid));
+            if record.privileged || rid.is_none_or(|rid| is_privileged(rid, known)) {
+                self.erase(record.object, "became privileged", outcome)?;
+                return Ok(no);
+            }
+        }
+        if record.erase_password {
+            let erased = self.erase(record.object, "its password is not carried any more", outcome)?;
+            return Ok(if erased { Digest::Erased } else { Digest::None });
+        }
+        match &record.password {
+            Some(password) => self.password(record.object, password, replace, outcome),
+            None => Ok(Digest::None),
+        }
+    }
+
+    fn password(
+        &self,
+        object: Uuid,
+        password: &Password,
+        replace: bool,
+        outcome: &mut Outcome,
+    ) -> Result<Digest, StoreError> {
+        if !is_strong(&password.digest, self.domain) {
+            return Ok(Digest::Refused(RefusalReason::WeakDigest));
+        }
+        let held = digests::find(self.transaction, object)?;
+        if let Some(held) = &held {
+            if held.stamp == password.stamp {
+                let opened = held.open(self.store.seal_keys(), object);
+                if opened.is_ok_and(|digest| is_strong(&digest, self.domain)) {
+                    outcome.repeated += 1;
+                    return Ok(Digest::NotNewer);
+                }
+            } else if password.stamp < held.stamp && !replace {
+                return Ok(Digest::NotNewer);
+            }
+        }
+        digests::put(
+            self.transaction,
+            self.store.seal_keys(),
+            object,
+            &password.stamp,
+            &password.digest,
+            self.now,
+        )?;
+        match held {
+            None => outcome.set += 1,
+            Some(_) => {
+                outcome.replaced += 1;
+                self.on_record("digest-replaced", object, "another password's digest arrived")?;
+            }
+        }
+        Ok(Digest::Stored)
+    }
+
+    /// Says whether there was one.
+    fn erase(&self, object: Uuid, why: &str, outcome: &mut Outcome) -> Result<bool, StoreError> {
+        let erased = digests::erase(self.transaction, object)?;
+        if erased {
+            outcome.erased += 1;
+            self.on_record("digest-erased", object, why)?;
+        }
+        Ok(erased)
+    }
+
+    fn on_record(&self, action: &str, object: Uuid, detail: &str) -> Result<(), StoreError> {
+        audit::append(self.transaction, self.now, self.actor, action, &object.to_string(), detail)
+    }
+
+    /// A group that sign-in policies name has left: what was said of it holds for nobody, which somebody should know.
+    pub(super) fn left(&self, object: Uuid, outcome: &mut Outcome) -> Result<(), StoreError> {
+        if group_policies::has(self.transaction, self.domain.id, object)? {
+            outcome.idle += 1;
+            self.on_record(
+                "group-policy-idle",
+                object,
+                "the group is gone: its sign-in policy holds for nobody",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Derives the names anew. One that another account holds already is put on the record when it arrives: from
+    /// then on it signs neither in.
+    fn names(
+        &self,
+        record: &Record,
+        known: &Attributes,
+        new: bool,
+        outcome: &mut Outcome,
+    ) -> Result<(), StoreError> {
+        let names = match record.presence {
+            Presence::Present => names_of(self.domain, known),
+            Presence::Deleted | Presence::Privileged | Presence::OutOfScope => Vec::new(),
+        };
+        let before = if new { Vec::new() } else { names::of(self.transaction, record.object)? };
+        if before == names {
+            return Ok(());
+        }
+        names::set(self.transaction, record.object, &before, &names)?;
+        for name in names.iter().filter(|name| !before.contains(name)) {
+            let other = names::holders(self.transaction, name)?.into_iter().find(|o| *o != record.object);
+            if let Some(other) = other {
+                outcome.shared += 1;
+                let detail = format!("{name} is also {other}'s: it signs neither in");
+                self.on_record("name-ambiguous", record.object, &detail)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refuse(outcome: &mut Outcome, object: Uuid, why: RefusalReason) -> Result<(), StoreError> {
+    outcome.refused.push(Refusal { object, why });
+    Ok(())
+}
+
+/// Whether it has a SID of this domain, if its kind has one at all.
+fn is_named_as_its_kind(record: &Record, domain: &Domain) -> bool {
+    match record.kind {
+        Kind::Account | Kind::Group => {
+            record.sid.as_ref().is_some_and(|sid| rid_of(sid.as_str(), &domain.sid).is_some())
+        }
+        Kind::Contact | Kind::PasswordSettings => record.sid.is_none(),
+    }
+}
+
+/// The RID, if the SID is of the domain and spelled as SIDs are.
+pub(super) fn rid_of(sid: &str, domain_sid: &str) -> Option<u32> {
+    sub_authority(sid.strip_prefix(domain_sid)?.strip_prefix('-')?)
+}
+
+/// Whether the domain takes so cheap a digest.
+pub(super) fn is_strong(digest: &SaltedDigest, domain: &Domain) -> bool {
+    digest.iterations() >= domain.min_iterations && digest.salt_len() >= MIN_SALT
+}

@@ -1,0 +1,142 @@
+//! One phs writes for a domain: the first approved one that uploads. Another is refused and raises an alarm; the
+//! administrator moves the pen by revoking the writer (`store::domains::release_writer`).
+//! Neighbours: `ingest` asks before it takes anything.
+
+use landbridge_tenant_rules::counts::Counts;
+use landbridge_tenant_rules::model::AgentState;
+use landbridge_tenant_rules::model::Domain;
+use landbridge_tenant_rules::model::Writer;
+use landbridge_tenant_store::Reading;
+use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::tables::agents;
+use landbridge_tenant_store::tables::audit;
+use landbridge_tenant_store::tables::domains;
+use landbridge_tenant_store::{Store, StoreError};
+use landbridge_wire::enroll::Role;
+use landbridge_wire::problem::{Problem, ProblemCode};
+use tracing::{error, warn};
+
+/// An alarm about the same agent stands in the audit log once in so many seconds: a stubborn one does not fill it.
+const ALARM_SECONDS: i64 = 3600;
+
+/// The domain, if this agent may speak for it: it reads the domain that it was enrolled for, and no other agent writes.
+pub(super) fn admitted(
+    connection: &Reading<'_>,
+    writer: &Writer,
+    domain_sid: Option<&str>,
+) -> Result<Result<Domain, Problem>, StoreError> {
+    // Its certificate was looked at before this transaction: a revocation may have come in between, and whoever was
+    // revoked must not take the pen again that the revocation took away.
+    if let Err(problem) = approved(connection, writer)? {
+        return Ok(Err(problem));
+    }
+    let Some(domain) = domains::by_id(connection, writer.domain)? else {
+        let gone = "the domain that this agent was enrolled for is not served here; enrol it anew";
+        return Ok(Err(Problem::new(ProblemCode::WrongDomain, gone)));
+    };
+    if domain_sid.is_some_and(|sid| sid != domain.sid) {
+        let detail = format!(
+            "this agent was enrolled for the domain {} ({}), and reads one with another SID: check `domain` in its configuration",
+            domain.dns_name, domain.sid
+        );
+        return Ok(Err(Problem::new(ProblemCode::WrongDomain, &detail)));
+    }
+    if domain.writer.is_some_and(|holder| holder != writer.agent) {
+        return Ok(Err(second(&domain)));
+    }
+    Ok(Ok(domain))
+}
+
+/// Makes this agent the domain's writer, if nobody is.
+pub(super) fn claim(
+    transaction: &Writing<'_>,
+    writer: &Writer,
+    domain: &Domain,
+    now: i64,
+) -> Result<Result<(), Problem>, StoreError> {
+    if domain.writer == Some(writer.agent) {
+        return Ok(Ok(()));
+    }
+    if !domains::claim_writer(transaction, domain.id, writer.agent)? {
+        return Ok(Err(second(domain)));
+    }
+    audit::append(
+        transaction,
+        now,
+        &writer.actor(),
+        "writer-claimed",
+        &domain.dns_name,
+        "writes for this domain from now on",
+    )?;
+    Ok(Ok(()))
+}
+
+fn approved(connection: &Reading<'_>, writer: &Writer) -> Result<Result<(), Problem>, StoreError> {
+    let no = |code, detail| Ok(Err(Problem::new(code, detail)));
+    match agents::find(connection, writer.agent)? {
+        None => no(ProblemCode::AgentRevoked, "this agent is not enrolled here: enrol it anew"),
+        Some(agent) if agent.domain != writer.domain => {
+            no(ProblemCode::WrongDomain, "this agent was enrolled for another domain: enrol it anew")
+        }
+        Some(agent) => match (agent.role, agent.state) {
+            (Role::Phs, AgentState::Approved) => Ok(Ok(())),
+            (Role::Pta, _) => no(ProblemCode::WrongRole, "only a phs uploads"),
+            (Role::Phs, AgentState::Revoked) => no(
+                ProblemCode::AgentRevoked,
+                "this agent was revoked: an administrator makes a token, then enrol it anew",
+            ),
+            (Role::Phs, AgentState::Pending | AgentState::Quarantined) => {
+                no(ProblemCode::AgentNotApproved, "this agent waits for `landbridge-tenant agents approve`")
+            }
+        },
+    }
+}
+
+fn second(domain: &Domain) -> Problem {
+    let detail = format!(
+        "another phs writes for {}: if this one shall, run `landbridge-tenant agents revoke` on the other, after `agents list`",
+        domain.dns_name
+    );
+    Problem::new(ProblemCode::SecondWriter, &detail)
+}
+
+/// Passes the answer on; a second writer is counted, logged and put on the record.
+pub(super) fn alarm<T>(
+    store: &Store,
+    counts: &Counts,
+    writer: &Writer,
+    now: i64,
+    answer: Result<T, Problem>,
+) -> Result<T, Problem> {
+    if let Err(problem) = &answer
+        && problem.code == ProblemCode::SecondWriter
+    {
+        counts.second_writers.one();
+        warn!(agent = %writer.agent, "a second phs wants to write for a domain: refused");
+        let recorded = store.write("second-writer-alarm", |transaction| {
+            let actor = writer.actor();
+            let lately = audit::has_lately(
+                transaction,
+                "alarm-second-writer",
+                &actor,
+                now.saturating_sub(ALARM_SECONDS),
+            )?;
+            if lately {
+                return Ok(());
+            }
+            let domain = domains::by_id(transaction, writer.domain)?.map(|d| d.dns_name).unwrap_or_default();
+            audit::append(
+                transaction,
+                now,
+                &actor,
+                "alarm-second-writer",
+                &domain,
+                "another phs writes for this domain: refused",
+            )
+        });
+        if let Err(failed) = recorded {
+            error!(error = %failed, "an alarm could not be put on the record");
+        }
+    }
+    answer
+}

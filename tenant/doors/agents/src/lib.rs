@@ -1,0 +1,85 @@
+//! The door for agents: `POST /v1/enroll`, `/v1/renew`, `/v1/upload…`, and `GET /v1/agent`, which becomes a WebSocket.
+//! It holds [`landbridge_tenant_core::agents::Agents`] and nothing else.
+//!
+//! # Files
+//!
+//! - `door.rs`: the door and its peers: what the other files share
+//! - `lib.rs`: this list, and the paths
+//! - `requests.rs`: the requests of agents: frames in, frames out
+//! - `frames.rs`: answers and refusals as frames
+//! - `websocket.rs`: the WebSocket of an agent that answers sign-ins
+
+mod door;
+mod frames;
+mod requests;
+mod websocket;
+
+pub use door::{AgentPeer, AgentsDoor};
+
+use frames::problem;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use landbridge_door_listen::body::{Answer, drain};
+use landbridge_door_listen::listener::Connection;
+use landbridge_wire::problem::{Problem, ProblemCode};
+use std::sync::Arc;
+
+impl AgentsDoor {
+    /// Answers one request.
+    pub async fn serve(
+        self: Arc<Self>,
+        connection: Arc<Connection<AgentPeer>>,
+        request: Request<Incoming>,
+    ) -> Answer {
+        let path = request.uri().path();
+        if path == landbridge_wire::signin::PATH && request.method() == Method::GET {
+            return requests::attend(&self, &connection, request).await;
+        }
+        let route = match path {
+            "/v1/enroll" => Route::Enroll,
+            "/v1/renew" => Route::Renew,
+            "/v1/upload/hello" => Route::Hello,
+            "/v1/upload/offer" => Route::Offer,
+            "/v1/upload" => Route::Upload,
+            _ => return no_such_path(),
+        };
+        if request.method() != Method::POST {
+            return post_only();
+        }
+        let mut incoming = request.into_body();
+        let incoming = &mut incoming;
+        let answer = match route {
+            Route::Enroll => requests::enroll(&self, incoming).await,
+            Route::Renew => requests::renew(&self, &connection, incoming).await,
+            Route::Hello => requests::hello(&self, &connection, incoming).await,
+            Route::Offer => requests::offer(&self, &connection, incoming).await,
+            Route::Upload => requests::upload(&self, &connection, incoming).await,
+        };
+        if !answer.status().is_success() {
+            drain(incoming).await;
+        }
+        answer
+    }
+}
+
+enum Route {
+    Enroll,
+    Renew,
+    Hello,
+    Offer,
+    Upload,
+}
+
+/// The answer for a path that the tenant does not have.
+pub fn no_such_path() -> Answer {
+    problem(&Problem::new(ProblemCode::NotFound, "there is no such path here"))
+}
+
+/// The answer for a method other than POST.
+pub fn post_only() -> Answer {
+    let mut answer = problem(&Problem::new(ProblemCode::NotFound, "this path takes POST alone"));
+    *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    answer
+}

@@ -1,0 +1,202 @@
+//! The requests of agents: an identity, the next certificate, uploads, a connection for sign-ins. Frames in, frames out.
+//! Whether the agent may is decided before a byte of the body is read.
+
+use crate::door::{AgentPeer, AgentsDoor};
+use crate::frames::{framed, problem};
+use crate::websocket;
+use hyper::Request;
+use hyper::body::Incoming;
+use landbridge_door_listen::body::{Answer, BodyTrouble, body};
+use landbridge_door_listen::listener::Connection;
+use landbridge_tenant_core::agents::admission::Purpose;
+use landbridge_tenant_core::agents::{Agent, Agents, Writer};
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_wire::enroll::{EnrollRequest, RenewRequest};
+use landbridge_wire::frame::{self, FrameError, MAX_FRAME};
+use landbridge_wire::problem::{Problem, ProblemCode};
+use landbridge_wire::upload::{Hello, Offer, Upload};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+
+/// The most bytes of a message that is not an upload.
+const MAX_SMALL: usize = 32 * 1024;
+/// `POST /v1/enroll`.
+pub(super) async fn enroll(door: &AgentsDoor, incoming: &mut Incoming) -> Answer {
+    let outcome = async {
+        let request: EnrollRequest = read(door, incoming, MAX_SMALL).await?;
+        blocking(door, move |agents| agents.enroll(&request)).await
+    };
+    let outcome = outcome.await;
+    let metrics = &door.agents.numbers().metrics;
+    metrics.count(&metrics.enrollments, outcome.as_ref().err());
+    match &outcome {
+        Ok(made) => {
+            tracing::info!(agent = %made.agent, domain = %made.domain, approved = made.approved, "enrolled")
+        }
+        Err(refusal) => tracing::warn!(code = %refusal.code, "an enrolment was refused"),
+    }
+    answered(&outcome)
+}
+
+/// `POST /v1/renew`.
+pub(super) async fn renew(
+    door: &AgentsDoor,
+    connection: &Arc<Connection<AgentPeer>>,
+    incoming: &mut Incoming,
+) -> Answer {
+    let outcome = async {
+        let agent = admitted(door, connection, Purpose::Renewal).await?;
+        let request: RenewRequest = read(door, incoming, MAX_SMALL).await?;
+        let id = agent.id;
+        let serial = connection.peer.shown.as_ref().map(|shown| shown.serial.clone()).unwrap_or_default();
+        let made = blocking(door, move |agents| agents.renew(&agent, &serial, &request)).await?;
+        tracing::info!(agent = %id, "certificate renewed");
+        Ok(made)
+    };
+    let outcome = outcome.await;
+    let metrics = &door.agents.numbers().metrics;
+    metrics.count(&metrics.renewals, outcome.as_ref().err());
+    answered(&outcome)
+}
+
+/// `GET /v1/agent`: the connection becomes a WebSocket, or the agent receives the reason why not.
+pub(super) async fn attend(
+    door: &AgentsDoor,
+    connection: &Arc<Connection<AgentPeer>>,
+    request: Request<Incoming>,
+) -> Answer {
+    let outcome = match admitted(door, connection, Purpose::SignIn).await {
+        Ok(agent) => websocket::welcome(&door.agents, connection, &agent, request, unix_now()),
+        Err(refusal) => Err(refusal),
+    };
+    outcome.unwrap_or_else(|refusal| {
+        let agent = connection.peer.shown.as_ref().map(|shown| shown.name.agent);
+        tracing::warn!(?agent, code = %refusal.code, detail = %refusal.detail, "an agent's connection was refused");
+        problem(&refusal)
+    })
+}
+
+/// `POST /v1/upload/hello`.
+pub(super) async fn hello(
+    door: &AgentsDoor,
+    connection: &Arc<Connection<AgentPeer>>,
+    incoming: &mut Incoming,
+) -> Answer {
+    uploading(door, connection, incoming, MAX_SMALL, |agents, writer, hello: Hello| {
+        agents.hello(writer, &hello)
+    })
+    .await
+}
+
+/// `POST /v1/upload/offer`.
+pub(super) async fn offer(
+    door: &AgentsDoor,
+    connection: &Arc<Connection<AgentPeer>>,
+    incoming: &mut Incoming,
+) -> Answer {
+    uploading(door, connection, incoming, MAX_FRAME, |agents, writer, offer: Offer| {
+        agents.offer(writer, &offer)
+    })
+    .await
+}
+
+/// `POST /v1/upload`.
+pub(super) async fn upload(
+    door: &AgentsDoor,
+    connection: &Arc<Connection<AgentPeer>>,
+    incoming: &mut Incoming,
+) -> Answer {
+    uploading(door, connection, incoming, MAX_FRAME, |agents, writer, upload: Upload| {
+        agents.upload(writer, &upload)
+    })
+    .await
+}
+
+async fn uploading<M, R>(
+    door: &AgentsDoor,
+    connection: &Arc<Connection<AgentPeer>>,
+    incoming: &mut Incoming,
+    max: usize,
+    apply: fn(&Agents, &Writer, M) -> Result<R, Problem>,
+) -> Answer
+where
+    M: DeserializeOwned + Send + 'static,
+    R: Serialize + Send + 'static,
+{
+    let outcome = async {
+        let agent = admitted(door, connection, Purpose::Upload).await?;
+        // The limit holds however many agents there are.
+        let _place = door.uploads.acquire().await.map_err(|_| overloaded())?;
+        let message: M = read(door, incoming, max).await?;
+        let writer = Writer { agent: agent.id, domain: agent.domain };
+        blocking(door, move |agents| apply(agents, &writer, message)).await
+    };
+    let outcome = outcome.await;
+    let metrics = &door.agents.numbers().metrics;
+    metrics.count(&metrics.uploads, outcome.as_ref().err());
+    if let Err(refusal) = &outcome {
+        let agent = connection.peer.shown.as_ref().map(|shown| shown.name.agent);
+        tracing::warn!(?agent, code = %refusal.code, detail = %refusal.detail, "an upload was refused");
+    }
+    answered(&outcome)
+}
+
+/// The agent behind the connection, as the database has it now.
+async fn admitted(
+    door: &AgentsDoor,
+    connection: &Arc<Connection<AgentPeer>>,
+    purpose: Purpose,
+) -> Result<Agent, Problem> {
+    let connection = connection.clone();
+    blocking(door, move |agents| agents.admit(connection.peer.shown.as_ref(), purpose)).await
+}
+
+async fn read<M: DeserializeOwned>(
+    door: &AgentsDoor,
+    incoming: &mut Incoming,
+    max: usize,
+) -> Result<M, Problem> {
+    let bytes = body(incoming, max, door.body_time).await.map_err(|trouble| match trouble {
+        BodyTrouble::TooLarge => {
+            Problem::new(ProblemCode::TooLarge, &format!("this path takes {max} bytes at most"))
+        }
+        BodyTrouble::Slow => Problem::new(ProblemCode::Malformed, "the body did not come in time"),
+        BodyTrouble::Broken => Problem::new(ProblemCode::Malformed, "the body was cut"),
+    })?;
+    frame::decode(&bytes).map_err(|error| {
+        let code = match error {
+            FrameError::Version(_) => ProblemCode::UnsupportedVersion,
+            FrameError::TooLong(_) => ProblemCode::TooLarge,
+            FrameError::Truncated { .. }
+            | FrameError::Trailing(_)
+            | FrameError::NotAFrame
+            | FrameError::Malformed { .. } => ProblemCode::Malformed,
+        };
+        Problem::new(code, &error.to_string())
+    })
+}
+
+async fn blocking<R: Send + 'static>(
+    door: &AgentsDoor,
+    work: impl FnOnce(&Agents) -> Result<R, Problem> + Send + 'static,
+) -> Result<R, Problem> {
+    let agents = door.agents.clone();
+    let done = spawn_blocking(move || work(&agents)).await;
+    done.unwrap_or_else(|_| Err(Problem::new(ProblemCode::Internal, "the tenant failed; its log says more")))
+}
+
+fn answered<R: Serialize>(outcome: &Result<R, Problem>) -> Answer {
+    match outcome {
+        Ok(message) => framed(message),
+        Err(refusal) => problem(refusal),
+    }
+}
+
+fn overloaded() -> Problem {
+    Problem {
+        retry_after_seconds: Some(1),
+        ..Problem::new(ProblemCode::Overloaded, "the tenant is stopping")
+    }
+}

@@ -1,0 +1,264 @@
+//! The door for applications: `POST /v1/signin` asks whether a person's password is right.
+//!
+//! Before anything is decided: the body, the credential, the rate. A caller without a valid credential learns that and nothing
+//! else. Lockout, equal delay and the time grid are behind [`SignIns`].
+//!
+//! # Files
+//!
+//! - `lib.rs`: this list, and all of the door
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{HeaderMap, Request, Response, StatusCode};
+use landbridge_crypto::secret::Password;
+use landbridge_door_listen::body::{Answer, BodyTrouble, body, drain};
+use landbridge_tenant_core::applications::{Application, Applications, Credential, NotProved};
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::sign_ins::{
+    Attempt, Caller, Disclosable, MAX_PASSWORD, NoAnswer, SignIns, Unavailable, Verdict,
+};
+use landbridge_wire::bounded::Text;
+use serde::{Deserialize, Deserializer};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::spawn_blocking;
+
+/// The path that this door answers.
+pub const PATH: &str = "/v1/signin";
+
+const JSON: &str = "application/json";
+
+/// The door.
+#[derive(Debug)]
+pub struct ApplicationsDoor {
+    sign_ins: SignIns,
+    applications: Applications,
+    /// The time for a request's body.
+    body_time: Duration,
+}
+
+/// The most bytes of a request.
+const MAX_BODY: usize = 8 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ask {
+    user: Text<1024>,
+    #[serde(deserialize_with = "password")]
+    password: Password,
+    #[serde(default)]
+    source: Option<Text<64>>,
+}
+
+/// The error never repeats the value.
+fn password<'de, D: Deserializer<'de>>(from: D) -> Result<Password, D::Error> {
+    let password = Password::new(String::deserialize(from)?);
+    let fits = password.lend(str::len) <= MAX_PASSWORD;
+    if fits { Ok(password) } else { Err(serde::de::Error::custom("the password is too long")) }
+}
+
+/// Why nobody was asked about the password.
+struct NotAsked {
+    status: StatusCode,
+    error: &'static str,
+    detail: String,
+    retry: Option<u64>,
+}
+
+fn not_asked(status: StatusCode, error: &'static str, detail: &str) -> NotAsked {
+    NotAsked { status, error, detail: detail.to_owned(), retry: None }
+}
+
+impl ApplicationsDoor {
+    /// A door whose requests bring their bodies within this time.
+    pub fn new(sign_ins: SignIns, applications: Applications, body_time: Duration) -> Self {
+        Self { sign_ins, applications, body_time }
+    }
+
+    /// Answers one request with POST to [`PATH`]. `arrived` is when its head was read: the time grid counts from there.
+    pub async fn serve(&self, request: Request<Incoming>, arrived: Instant) -> Answer {
+        let (head, mut incoming) = request.into_parts();
+        let answer = match sign_in(self, &head.headers, &mut incoming, arrived).await {
+            Ok(verdict) => {
+                self.applications.observe_duration(arrived.elapsed());
+                verdict
+            }
+            Err(why) => {
+                self.applications.count_turned_away(why.error);
+                let text = serde_json::json!({ "error": why.error, "detail": why.detail });
+                let mut answer = json(why.status, &text);
+                if let Some(seconds) = why.retry {
+                    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+                }
+                if why.status == StatusCode::UNAUTHORIZED {
+                    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                }
+                answer
+            }
+        };
+        if !answer.status().is_success() {
+            drain(&mut incoming).await;
+        }
+        answer
+    }
+}
+
+async fn sign_in(
+    door: &ApplicationsDoor,
+    headers: &HeaderMap,
+    incoming: &mut Incoming,
+    arrived: Instant,
+) -> Result<Answer, NotAsked> {
+    let credential = credential(headers).ok_or_else(stranger)?;
+    let applications = door.applications.clone();
+    let ask = match asked(door, headers, incoming).await {
+        Ok(ask) => ask,
+        Err(why) => {
+            // A caller that proves to be no application learns that, and nothing else.
+            let proved = spawn_blocking(move || proved(&applications, &credential, arrived).map(drop));
+            proved.await.unwrap_or_else(|_| Err(database_fails()))?;
+            return Err(why);
+        }
+    };
+    let attempt = Attempt {
+        user: ask.user.as_str().to_owned(),
+        password: Arc::new(ask.password),
+        now: unix_now(),
+        arrived,
+    };
+    let said = ask.source;
+    let verdict = door.sign_ins.sign_in(attempt, move || {
+        let app = proved(&applications, &credential, arrived)?;
+        let source = source(said.as_ref(), &app)?;
+        Ok(Caller { door: "applications", actor: format!("app {}", app.name), source, domain: app.domain })
+    });
+    let verdict = verdict.await?;
+    match verdict {
+        Verdict::Accepted(person) => {
+            let text = serde_json::json!({
+                "outcome": "accepted",
+                "object": person.object,
+                "user": person.user,
+                "sam": person.sam,
+                "domain": person.domain,
+            });
+            Ok(json(StatusCode::OK, &text))
+        }
+        Verdict::Refused { told, .. } => {
+            let text = match told.map(Disclosable::as_str) {
+                None => serde_json::json!({ "outcome": "refused" }),
+                Some(reason) => serde_json::json!({ "outcome": "refused", "reason": reason }),
+            };
+            Ok(json(StatusCode::FORBIDDEN, &text))
+        }
+        Verdict::Unavailable(why) => Err(NotAsked {
+            retry: Some(match why {
+                Unavailable::Overloaded => 1,
+                Unavailable::Storage | Unavailable::NoRoomInDirectory => 30,
+                Unavailable::NoAnswer(NoAnswer::Busy) => 1,
+                Unavailable::NoAnswer(_) => 5,
+            }),
+            ..not_asked(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "nobody can say now: try again")
+        }),
+    }
+}
+
+/// The request's body, read and understood.
+async fn asked(
+    door: &ApplicationsDoor,
+    headers: &HeaderMap,
+    incoming: &mut Incoming,
+) -> Result<Ask, NotAsked> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
+        return Err(not_asked(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "send application/json"));
+    }
+    let bytes = body(incoming, MAX_BODY, door.body_time).await.map_err(|trouble| match trouble {
+        BodyTrouble::TooLarge => {
+            not_asked(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &format!("send {MAX_BODY} bytes at most"))
+        }
+        BodyTrouble::Slow => not_asked(StatusCode::REQUEST_TIMEOUT, "slow", "the body did not come in time"),
+        BodyTrouble::Broken => not_asked(StatusCode::BAD_REQUEST, "malformed", "the body was cut"),
+    })?;
+    serde_json::from_slice(&bytes).map_err(|e| {
+        let place = format!("the body is not as documented, at line {}, column {}", e.line(), e.column());
+        not_asked(StatusCode::BAD_REQUEST, "malformed", &place)
+    })
+}
+
+fn credential(headers: &HeaderMap) -> Option<Credential> {
+    let shown = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, credential) = shown.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Credential::parse(credential.trim()))?
+}
+
+fn stranger() -> NotAsked {
+    not_asked(StatusCode::UNAUTHORIZED, "credential", "no valid credential of an application")
+}
+
+fn database_fails() -> NotAsked {
+    let why = not_asked(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the tenant's database fails");
+    NotAsked { retry: Some(30), ..why }
+}
+
+/// The application that calls, within its rate. Blocks.
+fn proved(
+    applications: &Applications,
+    credential: &Credential,
+    arrived: Instant,
+) -> Result<Application, NotAsked> {
+    applications.prove(credential, arrived).map_err(|why| match why {
+        NotProved::Unknown => stranger(),
+        NotProved::Storage => database_fails(),
+        NotProved::OverRate(wait) => NotAsked {
+            retry: Some(wait.as_secs().saturating_add(1)),
+            ..not_asked(StatusCode::TOO_MANY_REQUESTS, "rate", "over the rate of this application")
+        },
+    })
+}
+
+/// Where the sign-in comes from: an address in its one spelling, another plain word, or the application itself.
+fn source(said: Option<&Text<64>>, app: &Application) -> Result<String, NotAsked> {
+    let Some(said) = said.map(Text::as_str) else { return Ok(format!("app:{}", app.name)) };
+    if let Ok(address) = said.parse::<IpAddr>() {
+        return Ok(address.to_canonical().to_string());
+    }
+    if !said.is_empty() && said.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(said.to_owned());
+    }
+    Err(not_asked(StatusCode::BAD_REQUEST, "malformed", "source: an IP address, or a word without spaces"))
+}
+
+fn json(status: StatusCode, value: &serde_json::Value) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(value.to_string())));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use crate::*;
+
+    #[test]
+    fn a_malformed_request_is_named_by_place_and_never_repeated() {
+        for bad in [
+            r#"{"user":"u","password":12345678}"#,
+            r#"{"user":"u","password":"p","sauce":"Hunter2!"}"#,
+            r#"{"user":"u"}"#,
+            r#"["Hunter2!"]"#,
+        ] {
+            assert!(serde_json::from_str::<Ask>(bad).is_err(), "{bad}");
+        }
+        let long = format!(r#"{{"user":"u","password":"{}"}}"#, "x".repeat(MAX_PASSWORD + 1));
+        let error = serde_json::from_str::<Ask>(&long).err().unwrap();
+        assert!(!error.to_string().contains("xx"));
+        let ask: Ask = serde_json::from_str(r#"{"user":"u","password":"p\u00e4","source":"::1"}"#).unwrap();
+        ask.password.lend(|password| assert_eq!(password, "pä"));
+    }
+}

@@ -1,0 +1,249 @@
+//! A server certificate that the administrator provides, and that is read again while it serves.
+//!
+//! The applications' own address has one. It is an address of its own, and no choice by name or protocol on the address where
+//! agents connect: agents trust the tenant's own CA alone and must never be shown another certificate; a firewall can tell the
+//! two apart; and neither side holds the other's places.
+//! Neighbours: the program says when the files are read again; [`super::client_certificate`] is the agents' side.
+
+use crate::client_certificate::unresumed;
+use landbridge_host::FileError;
+use landbridge_host::clock_text::utc;
+use landbridge_host::key_file::KeySource;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, ServerConfig};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use x509_parser::prelude::FromDer as _;
+
+/// The most bytes of a file with a chain.
+const MAX_CHAIN_FILE: u64 = 256 * 1024;
+/// The most certificates of a chain.
+const MAX_CHAIN: usize = 16;
+/// With so many days left the log says so, once a day: what renews itself has renewed by then.
+const SOON: i64 = 14;
+const DAY: i64 = 86_400;
+
+/// The certificate that the administrator brings, as it was last read.
+#[derive(Debug)]
+pub struct OperatorCertificate {
+    chain: PathBuf,
+    key: KeySource,
+    present: RwLock<Arc<CertifiedKey>>,
+    ends: AtomicI64,
+    /// The days left when the log last said so.
+    said: AtomicI64,
+}
+
+/// What reading the files anew led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reread {
+    /// New connections see another certificate.
+    Changed,
+    /// The files say what they said.
+    Unchanged,
+}
+
+impl OperatorCertificate {
+    /// Reads certificate and key, which must fit each other.
+    pub fn read(chain: &Path, key: &KeySource) -> Result<Self, FileError> {
+        let (present, ends) = load(chain, key)?;
+        Ok(Self {
+            chain: chain.to_owned(),
+            key: key.clone(),
+            present: RwLock::new(Arc::new(present)),
+            ends: AtomicI64::new(ends),
+            said: AtomicI64::new(i64::MAX),
+        })
+    }
+
+    /// Reads them anew. After an error the certificate before goes on; open connections go on in any case.
+    pub fn reread(&self) -> Result<Reread, FileError> {
+        let (found, ends) = load(&self.chain, &self.key)?;
+        if found.cert == self.present().cert {
+            return Ok(Reread::Unchanged);
+        }
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
+        self.ends.store(ends, Ordering::Relaxed);
+        self.said.store(i64::MAX, Ordering::Relaxed);
+        Ok(Reread::Changed)
+    }
+
+    /// Reads them anew and lets the log say what came of it, and that the end is near. `now` in seconds since 1970.
+    pub fn look(&self, now: i64) {
+        match self.reread() {
+            Ok(Reread::Changed) => {
+                tracing::info!(until = utc(self.ends()), "applications are shown a new certificate");
+            }
+            Ok(Reread::Unchanged) => {
+                tracing::debug!(until = utc(self.ends()), "the applications' certificate is as it was");
+            }
+            Err(error) => tracing::error!(
+                %error,
+                todo = error.todo().unwrap_or_default(),
+                "the applications' certificate cannot be read anew: the one before goes on"
+            ),
+        }
+        let (until, days) = (utc(self.ends()), self.ends().saturating_sub(now).div_euclid(DAY));
+        if days >= SOON || self.said.swap(days, Ordering::Relaxed) == days {
+            return;
+        }
+        if days < 0 {
+            tracing::error!(
+                until,
+                "the applications' certificate is over: applications refuse it; bring a new one"
+            );
+        } else {
+            tracing::warn!(until, days, "the applications' certificate is about to end: bring a new one");
+        }
+    }
+
+    /// When the certificate is over: seconds since 1970.
+    pub fn ends(&self) -> i64 {
+        self.ends.load(Ordering::Relaxed)
+    }
+
+    fn present(&self) -> Arc<CertifiedKey> {
+        self.present.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ResolvesServerCert for OperatorCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.present())
+    }
+}
+
+/// The TLS of the applications' address: nobody is asked for a certificate.
+pub fn server_config(certificate: Arc<OperatorCertificate>) -> Result<ServerConfig, Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(certificate);
+    Ok(unresumed(config))
+}
+
+/// The chain, its key, and the last second of its first certificate.
+fn load(path: &Path, source: &KeySource) -> Result<(CertifiedKey, i64), FileError> {
+    let unusable = |what: String| {
+        let todo = "put the certificate for the applications' address there in PEM, and behind it what it was signed with";
+        FileError::new(path, what, todo)
+    };
+    let mut pem = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_CHAIN_FILE + 1).read_to_end(&mut pem));
+    read.map_err(|e| unusable(format!("cannot read the applications' certificate: {e}")))?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .take(MAX_CHAIN + 1)
+        .collect::<Result<_, _>>()
+        .map_err(|_| unusable("not certificates in PEM".to_owned()))?;
+    if u64::try_from(pem.len()).unwrap_or(u64::MAX) > MAX_CHAIN_FILE || chain.len() > MAX_CHAIN {
+        return Err(unusable("too long for a certificate and its chain".to_owned()));
+    }
+    let first = chain.first().ok_or_else(|| unusable("there is no certificate in it".to_owned()))?;
+    let (_, parsed) = x509_parser::certificate::X509Certificate::from_der(first)
+        .map_err(|_| unusable("its first certificate cannot be read".to_owned()))?;
+    let ends = parsed.validity().not_after.timestamp();
+
+    let not_a_key = "name the private key of the applications' certificate, in PEM and without a password";
+    let text = source.read_through_links()?;
+    let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
+        .map_err(|_| source.unusable(&"not a private key in PEM", not_a_key))?;
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)
+        .map_err(|_| source.unusable(&"a private key of a kind that TLS does not take", not_a_key))?;
+    let pair = CertifiedKey::new(chain, key);
+    pair.keys_match().map_err(|_| {
+        let what = format!("this key does not fit the first certificate of {}", path.display());
+        source.unusable(&what, "bring a certificate and the key that it was made for, both of one renewal")
+    })?;
+    Ok((pair, ends))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::operator_certificate::*;
+    use rcgen::{CertificateParams, KeyPair};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    struct Files {
+        certificate: PathBuf,
+        key: KeySource,
+    }
+
+    impl Files {
+        fn read(&self) -> Result<OperatorCertificate, FileError> {
+            OperatorCertificate::read(&self.certificate, &self.key)
+        }
+    }
+
+    /// A certificate of its own making and its key, in files as certbot leaves them.
+    fn bring(folder: &Path, name: &str) -> Files {
+        let key = KeyPair::generate().unwrap();
+        let made = CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
+        let config = Files {
+            certificate: folder.join("fullchain.pem"),
+            key: KeySource::File(folder.join("privkey.pem")),
+        };
+        std::fs::write(&config.certificate, made.pem()).unwrap();
+        write_key(folder, &key.serialize_pem());
+        config
+    }
+
+    fn write_key(folder: &Path, pem: &str) {
+        let real = folder.join("privkey1.pem");
+        std::fs::write(&real, pem).unwrap();
+        std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let _ = std::os::unix::fs::symlink("privkey1.pem", folder.join("privkey.pem"));
+    }
+
+    #[test]
+    fn a_renewed_pair_takes_the_place_of_the_one_before_and_a_wrong_one_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let served = bring(folder.path(), "one.example.com").read().unwrap();
+        let first = served.present().cert.clone();
+        assert_eq!(served.reread().unwrap(), Reread::Unchanged);
+        bring(folder.path(), "two.example.com");
+        assert_eq!(served.reread().unwrap(), Reread::Changed);
+        let second = served.present().cert.clone();
+        assert_ne!(first, second);
+        // Half a renewal: the certificate is new, the key is not.
+        let key = std::fs::read_to_string(folder.path().join("privkey1.pem")).unwrap();
+        bring(folder.path(), "three.example.com");
+        write_key(folder.path(), &key);
+        let error = served.reread().unwrap_err();
+        assert!(error.to_string().contains("does not fit"), "{error}");
+        assert!(!error.to_string().contains("PRIVATE"), "{error}");
+        assert_eq!(served.present().cert, second);
+    }
+
+    #[test]
+    fn what_is_no_certificate_or_no_key_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = bring(folder.path(), "one.example.com");
+        let good = std::fs::read(&config.certificate).unwrap();
+        for (content, why) in [
+            (b"".to_vec(), "no certificate"),
+            (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec(), "cannot be read"),
+            (good.repeat(17), "too long"),
+            (vec![b'x'; 300_000], "too long"),
+        ] {
+            std::fs::write(&config.certificate, content).unwrap();
+            let error = config.read().unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        std::fs::write(&config.certificate, &good).unwrap();
+        write_key(folder.path(), "no key");
+        assert!(config.read().unwrap_err().to_string().contains("not a private key"));
+        let loose = folder.path().join("privkey1.pem");
+        std::fs::set_permissions(&loose, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(config.read().unwrap_err(), FileError::LooseKey { .. }));
+        std::fs::remove_file(&config.certificate).unwrap();
+        let error = config.read().unwrap_err();
+        assert!(error.to_string().contains("cannot read the applications' certificate"), "{error}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Asks the running tenant over its administration socket. Blocking: it belongs to the command line.
+//! The other end: `admin::listen`.
+
+use landbridge_tenant_core::administration::request::{Answer, Ask, MAX_ANSWER};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// A tenant that does not answer in so long is said not to.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why there is no answer, or none that helps.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// No tenant answers on the socket.
+    #[error("the tenant is not running: {why}")]
+    NotRunning {
+        /// What the system reported.
+        why: String,
+    },
+    /// This user may not use the socket.
+    #[error("{}: you may not use the administration socket", socket.display())]
+    NotAllowed {
+        /// The socket.
+        socket: PathBuf,
+    },
+    /// The tenant refused.
+    #[error("{what}")]
+    Refused {
+        /// Why.
+        what: String,
+        /// What to do about it.
+        todo: String,
+    },
+    /// The running tenant reports that its database fails.
+    #[error("the tenant's database fails: {0}")]
+    StorageFailed(String),
+    /// A defect of either end.
+    #[error("defect: {0}")]
+    Defect(String),
+}
+
+/// Asks once. Refusals of the tenant come back as errors.
+pub fn ask(socket: &Path, ask: &Ask) -> Result<Answer, CallError> {
+    let mut stream = UnixStream::connect(socket).map_err(|e| unreachable(socket, &e))?;
+    let talk = |stream: &mut UnixStream| -> std::io::Result<Zeroizing<Vec<u8>>> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut line = Zeroizing::new(serde_json::to_vec(ask).map_err(|_| ErrorKind::InvalidInput)?);
+        line.push(b'\n');
+        // A tenant that would not listen to the end may have said why.
+        let written = stream.write_all(&line).and_then(|()| stream.shutdown(Shutdown::Write));
+        if let Err(e) = written
+            && e.kind() != ErrorKind::BrokenPipe
+        {
+            return Err(e);
+        }
+        let mut answer = Zeroizing::new(Vec::with_capacity(4096));
+        let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
+        stream.take(limit).read_to_end(&mut answer)?;
+        Ok(answer)
+    };
+    let answer =
+        talk(&mut stream).map_err(|e| CallError::NotRunning { why: format!("{}: {e}", socket.display()) })?;
+    if answer.is_empty() {
+        return Err(CallError::NotRunning {
+            why: format!("{}: it hung up without an answer", socket.display()),
+        });
+    }
+    let answer = serde_json::from_slice(&answer).map_err(|e| {
+        let (line, column) = (e.line(), e.column());
+        CallError::Defect(format!("the tenant's answer is malformed at line {line}, column {column}"))
+    })?;
+    match answer {
+        Answer::Refused { what, todo } => Err(CallError::Refused { what, todo }),
+        Answer::StorageFailed(what) => Err(CallError::StorageFailed(what)),
+        Answer::Unavailable(why) => {
+            Err(CallError::Refused { what: why, todo: "try again in a moment".to_owned() })
+        }
+        Answer::Defect(what) => Err(CallError::Defect(what)),
+        answer @ (Answer::Done(_)
+        | Answer::Domains(_)
+        | Answer::Token(_)
+        | Answer::Agents(_)
+        | Answer::Credential(_)
+        | Answer::Apps(_)
+        | Answer::Users(_)
+        | Answer::Ambiguous(_)
+        | Answer::Groups(_)
+        | Answer::Group(_)
+        | Answer::Accepted(_)
+        | Answer::SignInRefused { .. }) => Ok(answer),
+    }
+}
+
+fn unreachable(socket: &Path, error: &std::io::Error) -> CallError {
+    if error.kind() == ErrorKind::PermissionDenied {
+        CallError::NotAllowed { socket: socket.to_owned() }
+    } else {
+        CallError::NotRunning { why: format!("nobody listens on {} ({error})", socket.display()) }
+    }
+}

@@ -1,0 +1,13 @@
+//! The operator's door: the administration socket, and health and metrics on a loopback address.
+//! It holds [`landbridge_tenant_core::administration::Administration`] and [`landbridge_tenant_core::numbers::Snapshot`].
+//!
+//! # Files
+//!
+//! - `lib.rs`: this list
+//! - `listen.rs`: the administration socket, for root and the tenant's own user
+//! - `call.rs`: the other end of it, for the command line
+//! - `observe.rs`: `/healthz` and `/metrics`
+
+pub mod call;
+pub mod listen;
+pub mod observe;

@@ -1,0 +1,132 @@
+//! What a running tenant does once an hour: it renews its certificate, reads the applications' certificate again, deletes old
+//! audit entries, and erases objects whose grace time is over.
+//! Neighbours: [`crate::serve`] starts it.
+
+use crate::config::TenantUrl;
+use crate::server_certificate::ServerCertificate;
+use landbridge_door_listen::operator_certificate::OperatorCertificate;
+use landbridge_tenant_core::administration::Administration;
+use landbridge_tenant_core::agents::authority::{Authority, SERVER_LIFE};
+use landbridge_tenant_core::clock::{stopped, unix_now};
+use landbridge_tenant_rules::counts::Counts;
+use landbridge_tenant_store::Store;
+use landbridge_tenant_store::erase::due_before;
+use landbridge_tenant_store::tables::{audit, objects};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The time between two rounds. The server's certificate lives 30 days, so an hour more or less does not matter.
+const INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Everything that the chores need.
+pub struct Chores {
+    /// The database.
+    pub store: Arc<Store>,
+    /// The CA.
+    pub authority: Arc<Authority>,
+    /// How agents reach the tenant.
+    pub url: TenantUrl,
+    /// The certificate that agents see.
+    pub server: Arc<ServerCertificate>,
+    /// The certificate at the applications' own address, if they have one.
+    pub applications: Option<Arc<OperatorCertificate>>,
+    /// To set the canaries again after an erasure.
+    pub administration: Administration,
+    /// What uploads count: whether digests were erased or replaced.
+    pub counts: Arc<Counts>,
+    /// Audit entries are kept this long, in seconds.
+    pub audit_kept: i64,
+    /// Days for which an object stays after it was deleted or left the scope.
+    pub grace_days: i64,
+    /// The number of digests that had been erased or replaced when the file was last scrubbed; none: not by this process.
+    pub scrubbed: Mutex<Option<u64>>,
+}
+
+impl std::fmt::Debug for Chores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chores").finish_non_exhaustive()
+    }
+}
+
+impl Chores {
+    /// Runs a round now and one every hour, until `stop` is set.
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        loop {
+            let now = unix_now();
+            if self.server.ends().saturating_sub(now) < SERVER_LIFE / 2 {
+                self.server.replace(&self.authority, &self.url, now);
+            }
+            self.reread_applications_certificate(now).await;
+            let blocking = self.clone();
+            let done = tokio::task::spawn_blocking(move || {
+                blocking.delete_old_audit_entries(now);
+                blocking.erase(now);
+            });
+            let _ = done.await;
+            tokio::select! {
+                () = stopped(&mut stop) => return,
+                () = tokio::time::sleep(INTERVAL) => {}
+            }
+        }
+    }
+
+    /// Reads the applications' certificate again, if there is one.
+    pub async fn reread_applications_certificate(&self, now: i64) {
+        if let Some(certificate) = self.applications.clone() {
+            let _ = tokio::task::spawn_blocking(move || certificate.look(now)).await;
+        }
+    }
+
+    /// Erases the objects whose grace time is over, and what SQLite left of digests that are gone.
+    fn erase(&self, now: i64) {
+        let before = due_before(now, self.grace_days);
+        let erased = self.store.erase("erase-due", |tx| {
+            let due = objects::removed_before(tx, before)?;
+            for object in &due {
+                audit::append(
+                    tx,
+                    now,
+                    "tenant",
+                    "object-erased",
+                    &object.to_string(),
+                    "its grace time is over",
+                )?;
+            }
+            Ok((due.len(), due))
+        });
+        let counts = &self.counts;
+        let gone = counts.digests_erased.now().saturating_add(counts.digests_replaced.now());
+        let mut scrubbed = self.scrubbed.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = erased.and_then(|erased| {
+            if erased > 0 {
+                tracing::info!(objects = erased, "erased: their grace time is over");
+                self.administration.set_canaries()?;
+            } else if *scrubbed != Some(gone) {
+                self.store.scrub_digests()?;
+            } else if self.store.is_to_fold() {
+                self.store.checkpoint_erased()?;
+            }
+            if self.store.is_to_fold() {
+                tracing::warn!("what was erased is in the database's log still: a backup reads it; tried again within the hour");
+            }
+            *scrubbed = Some(gone);
+            Ok(())
+        });
+        if let Err(error) = done {
+            *scrubbed = None;
+            tracing::error!(%error, "what is due to be erased may still be there; tried again within the hour");
+        }
+    }
+
+    fn delete_old_audit_entries(&self, now: i64) {
+        let before = now.saturating_sub(self.audit_kept);
+        loop {
+            match self.store.write("audit-forget", |tx| audit::forget(tx, before)) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => return tracing::error!(%error, "old audit entries cannot be forgotten"),
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The commands that ask the running tenant, and how its answers are shown.
+//! The question travels by `admin::call`.
+
+use super::table::{aligned, plain};
+use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Token, Users};
+use crate::config::Config;
+use crate::error::TenantError;
+use landbridge_door_operator::call::ask;
+use landbridge_host::clock_text::utc;
+use landbridge_tenant_core::administration::request::{
+    AgentRow, AmbiguousRow, Answer, AppRow, Ask, Confidential, DomainRow,
+};
+use landbridge_tenant_core::directory::Description;
+use landbridge_tenant_core::directory::groups::{GroupDescribed, GroupRow};
+use serde::Serialize;
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use zeroize::Zeroizing;
+
+/// The most bytes of a password on stdin.
+const MAX_PASSWORD: u64 = 1024;
+
+/// Asks, and shows what comes back.
+pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
+    let (question, json) = match command {
+        Command::Init(_) | Command::Serve | Command::Backup(_) | Command::Restore(_) => {
+            return Err(TenantError::Defect("not a question".to_owned()));
+        }
+        Command::Domains(Domains::Add { name, netbios, sid, allow_privileged }) => {
+            let (name, netbios, sid) = (name.clone(), netbios.clone(), sid.clone());
+            (Ask::DomainsAdd { name, netbios, sid, allow_privileged: *allow_privileged }, false)
+        }
+        Command::Domains(Domains::List(listing)) => (Ask::DomainsList, listing.json),
+        Command::Domains(Domains::Policy { name, policy, group, remove, place, approve_agents }) => {
+            let (name, policy, approve_agents, place) = (name.clone(), *policy, *approve_agents, *place);
+            match group.clone() {
+                None => (Ask::DomainsPolicy { name, policy, approve_agents }, false),
+                Some(_) if policy.is_none() && !remove => {
+                    return Err(TenantError::Usage("say a policy for the group, or --remove".to_owned()));
+                }
+                Some(group) => (Ask::GroupPolicy { name, group, policy, place }, false),
+            }
+        }
+        Command::Domains(Domains::Canary(canary)) => (
+            match canary.clone() {
+                Canary::Add { name, user } => Ask::CanaryAdd { name, user },
+                Canary::Remove { name, user } => Ask::CanaryRemove { name, user },
+                Canary::List { name } => Ask::CanaryList { name },
+            },
+            false,
+        ),
+        Command::Token(Token::Create { role, domain, minutes }) => {
+            (Ask::TokenCreate { role: (*role).into(), domain: domain.clone(), minutes: *minutes }, false)
+        }
+        Command::Agents(Agents::List(listing)) => (Ask::AgentsList, listing.json),
+        Command::Agents(Agents::Approve { agent }) => (Ask::AgentsApprove { agent: *agent }, false),
+        Command::Agents(Agents::Revoke { agent }) => (Ask::AgentsRevoke { agent: *agent }, false),
+        Command::Apps(Apps::Create { name, domain, rate }) => {
+            (Ask::AppsCreate { name: name.clone(), domain: domain.clone(), rate: *rate }, false)
+        }
+        Command::Apps(Apps::List(listing)) => (Ask::AppsList, listing.json),
+        Command::Apps(Apps::Rotate { name }) => (Ask::AppsRotate { name: name.clone() }, false),
+        Command::Apps(Apps::Revoke { name }) => (Ask::AppsRevoke { name: name.clone() }, false),
+        Command::Users(Users::Show { name, json }) => (Ask::UsersShow { name: name.clone() }, *json),
+        Command::Users(Users::Ambiguous(listing)) => (Ask::UsersAmbiguous, listing.json),
+        Command::Groups(Groups::List(listing)) => (Ask::GroupsList, listing.json),
+        Command::Groups(Groups::Show { name, json }) => (Ask::GroupsShow { name: name.clone() }, *json),
+        Command::Users(Users::Purge { name }) => (Ask::UsersPurge { name: name.clone() }, false),
+        Command::SignIn(sign_in) => {
+            let (user, source) = (sign_in.user.clone(), sign_in.source.clone());
+            (Ask::SignIn { user, password: password(sign_in)?, source }, false)
+        }
+    };
+    show(ask(&config.admin_socket(), &question)?, json)
+}
+
+fn show(answer: Answer, json: bool) -> Result<(), TenantError> {
+    match answer {
+        Answer::Done(what) => print(&format!("{what}\n")),
+        Answer::Domains(rows) => list(&rows, json, &domains(&rows)),
+        Answer::Agents(rows) => list(&rows, json, &agents(&rows)),
+        Answer::Apps(rows) => list(&rows, json, &apps(&rows)),
+        Answer::Token(token) => {
+            hint("give this token to `enroll` on the agent's machine; it works once and not for long");
+            token.lend(|text| print(&format!("{text}\n")))
+        }
+        Answer::Credential(credential) => {
+            hint("the application sends this as `Authorization: Bearer …`; it is shown this once");
+            credential.lend(|text| print(&format!("{text}\n")))
+        }
+        Answer::Users(known) => users(&known, json),
+        Answer::Ambiguous(rows) => list(&rows, json, &ambiguous(&rows)),
+        Answer::Groups(rows) => list(&rows, json, &groups(&rows)),
+        Answer::Group(known) => group(&known, json),
+        Answer::Accepted(person) => {
+            let name = person.user.or(person.sam).unwrap_or_default();
+            print(&format!("accepted: {} ({}, {})\n", plain(&name), person.object, person.domain))
+        }
+        Answer::SignInRefused { told, why } => {
+            let told = told.map_or_else(String::new, |told| format!(" (an application is told: {told})"));
+            print(&format!("refused: {}{told}\n", plain(&why)))?;
+            Err(TenantError::SignInRefused)
+        }
+        // `admin::call` has made errors of these.
+        Answer::Unavailable(what) | Answer::StorageFailed(what) | Answer::Defect(what) => {
+            Err(TenantError::Defect(what))
+        }
+        Answer::Refused { what, todo } => Err(TenantError::Refused { what, todo }),
+    }
+}
+
+fn domains(rows: &[DomainRow]) -> String {
+    let cells = |row: &DomainRow| {
+        let writer = row.writer.map_or_else(|| "-".to_owned(), |writer| writer.to_string());
+        let yes = |it| if it { "yes" } else { "no" }.to_owned();
+        let accounts = row.accounts.to_string();
+        let (name, netbios, sid) = (row.name.clone(), row.netbios.clone(), row.sid.clone());
+        let signin = match row.group_policies {
+            0 => row.signin.as_str().to_owned(),
+            1 => format!("{}, 1 group", row.signin.as_str()),
+            n => format!("{}, {n} groups", row.signin.as_str()),
+        };
+        vec![name, netbios, sid, signin, accounts, yes(row.synchronized), yes(row.allow_privileged), writer]
+    };
+    let heads = ["NAME", "NETBIOS", "SID", "SIGN-IN", "ACCOUNTS", "SYNCHRONIZED", "PRIVILEGED", "WRITER"];
+    aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn agents(rows: &[AgentRow]) -> String {
+    let cells = |row: &AgentRow| {
+        let (id, role, domain, state) =
+            (row.id.to_string(), row.role.clone(), row.domain.clone(), row.state.clone());
+        let (host, software) = (plain(&row.host), plain(&row.software));
+        let connections = row.connections.to_string();
+        vec![id, role, domain, state, connections, host, software, utc(row.not_after), utc(row.seen_at)]
+    };
+    let heads =
+        ["ID", "ROLE", "DOMAIN", "STATE", "CONNECTIONS", "HOST", "SOFTWARE", "CERTIFICATE UNTIL", "SEEN"];
+    aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn apps(rows: &[AppRow]) -> String {
+    let cells = |row: &AppRow| {
+        let domain = row.domain.clone().unwrap_or_else(|| "every".to_owned());
+        let state = if row.revoked_at.is_some() { "revoked" } else { "active" }.to_owned();
+        vec![row.name.clone(), state, domain, row.rate.to_string(), utc(row.created_at), utc(row.rotated_at)]
+    };
+    let heads = ["NAME", "STATE", "DOMAIN", "PER MINUTE", "CREATED", "ROTATED"];
+    aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn users(known: &Description, json: bool) -> Result<(), TenantError> {
+    if json {
+        return list(known, true, "");
+    }
+    if known.accounts.is_empty() {
+        let todo = "a name is user@domain, DOMAIN\\user, a bare sAMAccountName, a SID or an objectGUID";
+        return Err(TenantError::Refused {
+            what: "there is no such account".to_owned(),
+            todo: todo.to_owned(),
+        });
+    }
+    let mut text = String::new();
+    if known.ambiguous {
+        text.push_str("More than one account signs in with this name, so none does:\n\n");
+    }
+    for account in &known.accounts {
+        let value = serde_json::to_value(account);
+        text.push_str(&card(
+            &value.map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?,
+            0,
+        ));
+        text.push('\n');
+    }
+    print(&text)
+}
+
+fn ambiguous(rows: &[AmbiguousRow]) -> String {
+    let cells = |row: &AmbiguousRow| {
+        let holders: Vec<String> =
+            row.holders.iter().map(|one| format!("{} ({})", plain(&one.name), one.object)).collect();
+        vec![plain(&row.name), row.count.to_string(), holders.join(", ")]
+    };
+    aligned(&["NAME", "ACCOUNTS", "WHOSE"], &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn groups(rows: &[GroupRow]) -> String {
+    let cells = |row: &GroupRow| {
+        let signin = row.signin.map_or("-", |policy| policy.as_str()).to_owned();
+        let sid = row.sid.clone().unwrap_or_else(|| "-".to_owned());
+        let (name, kind, members) = (plain(&row.name), row.kind.clone(), row.members.to_string());
+        vec![name, kind, members, signin, sid, row.object.to_string()]
+    };
+    let heads = ["NAME", "TYPE", "MEMBERS", "SIGN-IN", "SID", "OBJECT"];
+    aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn group(known: &[GroupDescribed], json: bool) -> Result<(), TenantError> {
+    if json {
+        return list(known, true, "");
+    }
+    if known.is_empty() {
+        let todo = "a name is DOMAIN\\name, a bare sAMAccountName, a SID or an objectGUID; see `groups list`";
+        return Err(TenantError::Refused {
+            what: "there is no such group".to_owned(),
+            todo: todo.to_owned(),
+        });
+    }
+    let mut text = String::new();
+    for one in known {
+        let mut value = serde_json::to_value(one)
+            .map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("direct");
+        }
+        text.push_str(&card(&value, 0));
+        let cells = |member: &landbridge_tenant_core::directory::groups::Member| {
+            let (kind, presence) = (member.kind.clone(), member.presence.clone());
+            vec![plain(&member.name), kind, presence, member.object.to_string()]
+        };
+        let rows: Vec<_> = one.direct.iter().map(cells).collect();
+        text.push_str(&aligned(&["MEMBER", "KIND", "PRESENCE", "OBJECT"], &rows));
+        if one.group.members > rows.len() {
+            text.push_str(&format!("and {} more\n", one.group.members.saturating_sub(rows.len())));
+        }
+        text.push('\n');
+    }
+    print(&text)
+}
+
+/// An object as lines of `key: value`, the deeper ones indented.
+fn card(value: &serde_json::Value, depth: usize) -> String {
+    use serde_json::Value;
+    let Value::Object(fields) = value else { return format!("{value}\n") };
+    let indent = "  ".repeat(depth);
+    let mut text = String::new();
+    for (name, value) in fields {
+        match value {
+            Value::Object(inner) if !inner.is_empty() => {
+                text.push_str(&format!("{indent}{name}:\n{}", card(value, depth + 1)));
+            }
+            Value::String(value) => text.push_str(&format!("{indent}{name}: {}\n", plain(value))),
+            Value::Null => text.push_str(&format!("{indent}{name}: -\n")),
+            Value::Array(_) | Value::Object(_) | Value::Bool(_) | Value::Number(_) => {
+                text.push_str(&format!("{indent}{name}: {value}\n"));
+            }
+        }
+    }
+    text
+}
+
+fn list<T: Serialize + ?Sized>(rows: &T, json: bool, table: &str) -> Result<(), TenantError> {
+    if !json {
+        return print(table);
+    }
+    let text = serde_json::to_string_pretty(rows);
+    print(&format!("{}\n", text.map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?))
+}
+
+/// Prints, and takes a closed pipe for the end of interest.
+pub(super) fn print(text: &str) -> Result<(), TenantError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(TenantError::file(std::path::Path::new("stdout"), e, "make room where the output goes"))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn hint(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn password(sign_in: &SignIn) -> Result<Confidential, TenantError> {
+    let unreadable = |e: std::io::Error| TenantError::Usage(format!("the password cannot be read: {e}"));
+    if !sign_in.password_stdin {
+        if !std::io::stdin().is_terminal() {
+            return Err(TenantError::Usage(
+                "there is no terminal to ask for the password: use --password-stdin".to_owned(),
+            ));
+        }
+        return rpassword::prompt_password("Password: ").map(Confidential::new).map_err(unreadable);
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_PASSWORD).unwrap_or(0) + 2));
+    std::io::stdin().lock().take(MAX_PASSWORD + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if u64::try_from(line.len()).unwrap_or(u64::MAX) > MAX_PASSWORD {
+        return Err(TenantError::Usage(format!("a password has at most {MAX_PASSWORD} bytes")));
+    }
+    let text =
+        std::str::from_utf8(line).map_err(|_| TenantError::Usage("the password is not UTF-8".to_owned()))?;
+    Ok(Confidential::new(text.to_owned()))
+}

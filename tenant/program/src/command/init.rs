@@ -1,0 +1,98 @@
+//! Makes a tenant: configuration if there is none, keys, root certificate, database. All of it or nothing.
+//! What it makes is read by `serve`.
+
+use super::Init;
+use super::place::{Making, cannot};
+use crate::config::{Config, TenantUrl, template};
+use crate::error::TenantError;
+use landbridge_crypto::seal::{SealKey, SealKeys};
+use landbridge_host::key_file;
+use landbridge_tenant_core::agents::authority::Authority;
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_store::Store;
+use std::path::Path;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// Does it, and gives the text that says what comes next.
+pub fn init(config_file: &Path, flags: &Init) -> Result<String, TenantError> {
+    let (config, text) = configuration(config_file, flags)?;
+    let mut making = make(&config)?;
+    if let Some(text) = &text {
+        if let Some(folder) = config_file.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| cannot(folder, &e))?;
+        }
+        key_file::create_with_mode(config_file, text.as_bytes(), 0o644)?;
+        making.with(config_file);
+    }
+    making.finish()?;
+    Ok(next_steps(config_file, &config, text.is_some()))
+}
+
+/// The configuration that is there, or the one that will be.
+fn configuration(file: &Path, flags: &Init) -> Result<(Config, Option<String>), TenantError> {
+    if file.exists() {
+        let config = Config::load(file)?;
+        let other = flags.url.as_deref().filter(|url| url.trim_end_matches('/') != config.url.as_str());
+        return match other {
+            None => Ok((config, None)),
+            Some(_) => {
+                let what = format!("it is there already and says url = \"{}\"", config.url.as_str());
+                Err(TenantError::file(file, what, "leave --url away, or edit the file"))
+            }
+        };
+    }
+    let url = flags.url.as_deref().ok_or_else(|| {
+        TenantError::Usage(format!(
+            "{} is not there yet: init needs --url https://host[:port]",
+            file.display()
+        ))
+    })?;
+    // Said of the flag, not of a file that is not there yet.
+    TenantUrl::parse(url).map_err(|why| TenantError::Usage(format!("--url: {why}")))?;
+    let data_directory =
+        std::path::absolute(&flags.data_directory).map_err(|e| cannot(&flags.data_directory, &e))?;
+    let text = template(url, &flags.listen.to_string(), &data_directory);
+    Ok((Config::parse(file, &text)?, Some(text)))
+}
+
+fn make(config: &Config) -> Result<Making, TenantError> {
+    let mut making = Making::data_directory(config)?;
+    let (tenant, now) = (Uuid::new_v4(), unix_now());
+    let root = Authority::create(tenant, now).map_err(|e| TenantError::Defect(e.to_string()))?;
+    making.write_key(&config.ca_key, &root.key)?;
+    let certificate = making.path().join("tls").join("root.pem");
+    key_file::create_with_mode(&certificate, root.certificate.as_bytes(), 0o644)?;
+
+    let mut keys = Vec::new();
+    for (source, id) in config.seal_keys.iter().zip(1_u32..) {
+        let key = SealKey::generate(id);
+        let mut line = Zeroizing::new(String::with_capacity(128));
+        line.push_str(&key.to_text());
+        line.push('\n');
+        making.write_key(source, &line)?;
+        keys.push(key);
+    }
+    drop(Store::create(&making.path().join("tenant.db"), SealKeys::new(keys), tenant, now)?);
+    Ok(making)
+}
+
+fn next_steps(file: &Path, config: &Config, file_made: bool) -> String {
+    let configuration = if file_made { "made; read it through" } else { "as it was" };
+    format!(
+        "The tenant is made.\n\
+         \x20 configuration   {file} ({configuration})\n\
+         \x20 data directory  {data}\n\
+         \x20 keys            keep a copy of {data}/secrets apart from the backups of the database\n\
+         \n\
+         Next:\n\
+         \x20 landbridge-tenant serve\n\
+         \x20 landbridge-tenant domains add --name corp.example.com --netbios CORP --sid S-1-5-21-…\n\
+         \x20 landbridge-tenant token create --role phs --domain corp.example.com\n\
+         \x20 landbridge-tenant agents approve ID\n\
+         \x20 landbridge-tenant apps create --name NAME\n\
+         \x20 landbridge-tenant backup DIRECTORY --keys OTHER_DIRECTORY\n",
+        file = file.display(),
+        data = config.data_directory.display(),
+    )
+}

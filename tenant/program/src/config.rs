@@ -1,0 +1,511 @@
+//! The configuration file, read and checked whole before anything starts.
+//! Not here: secrets. They are named by file or by systemd credential (`key_file`).
+
+use crate::error::TenantError;
+use landbridge_host::key_file::KeySource;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the configuration is unless a flag or an environment variable says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/landbridge/tenant.toml";
+/// Where the data is unless the configuration says otherwise.
+pub const DEFAULT_DATA_DIRECTORY: &str = "/var/lib/landbridge-tenant";
+/// What agents and applications connect to unless the configuration says otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8443";
+/// Where the metrics are unless the configuration says otherwise.
+pub const DEFAULT_OBSERVE: &str = "127.0.0.1:9464";
+
+/// The most bytes that a configuration file may have.
+const MAX_FILE: u64 = 256 * 1024;
+
+/// The configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How agents reach the tenant: `https://host[:port]`.
+    pub url: TenantUrl,
+    /// Where agents and applications are served.
+    pub listen: SocketAddr,
+    /// An address for applications alone.
+    pub applications: Option<Applications>,
+    /// Where `/healthz` and `/metrics` are served.
+    pub observe: SocketAddr,
+    /// Database, administration socket, root certificate.
+    pub data_directory: PathBuf,
+    /// The CA's key.
+    pub ca_key: KeySource,
+    /// The keys that digests are sealed with: the first seals, all open.
+    pub seal_keys: Vec<KeySource>,
+    /// Sign-in.
+    pub signin: SignIn,
+    /// Smart lockout.
+    pub lockout: Lockout,
+    /// Audit entries are kept so long, in seconds.
+    pub audit_kept: i64,
+    /// So many days what is known of an object stays after it was deleted or left the scope.
+    pub grace_days: i64,
+    /// Logging.
+    pub log: Log,
+}
+
+/// An address for applications alone, with a certificate that the administrator brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applications {
+    /// Where they are served.
+    pub listen: SocketAddr,
+    /// The certificate and its chain, PEM.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: KeySource,
+}
+
+/// How sign-ins are answered.
+#[derive(Debug, Clone, Copy)]
+pub struct SignIn {
+    /// Refusals leave on multiples of this after the arrival.
+    pub grid: Duration,
+}
+
+/// When an account is locked against one source.
+#[derive(Debug, Clone, Copy)]
+pub struct Lockout {
+    /// Wrong passwords until a lock.
+    pub threshold: u32,
+    /// How long the first lock lasts, in seconds.
+    pub seconds: u32,
+}
+
+/// How the program logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// For people or for programs.
+    pub format: LogFormat,
+    /// How much.
+    pub level: LogLevel,
+}
+
+/// For whom the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Human,
+    /// A JSON object a line.
+    Json,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What broke.
+    Error,
+    /// What an operator should act on.
+    Warn,
+    /// What happened.
+    #[default]
+    Info,
+    /// Per request.
+    Debug,
+    /// Everything that may be said.
+    Trace,
+}
+
+/// `https://host[:port]` and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantUrl {
+    text: String,
+    host: url::Host<String>,
+}
+
+impl TenantUrl {
+    /// Checks the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let url = url::Url::parse(text).map_err(|e| format!("`{text}` is not a URL: {e}"))?;
+        if url.scheme() != "https" {
+            return Err(format!("`{text}` does not start with https://"));
+        }
+        let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+        if !bare || !url.username().is_empty() || url.password().is_some() {
+            return Err(format!("`{text}` has more than a host and a port"));
+        }
+        let host = url.host().ok_or_else(|| format!("`{text}` names no host"))?.to_owned();
+        let text = url.as_str().trim_end_matches('/').to_owned();
+        if text.len() > 512 {
+            Err("the URL is longer than 512 bytes".to_owned())
+        } else {
+            Ok(Self { text, host })
+        }
+    }
+
+    /// The URL without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host: what the server certificate is made out to.
+    pub fn host(&self) -> &url::Host<String> {
+        &self.host
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    url: String,
+    #[serde(default)]
+    listen: Option<SocketAddr>,
+    #[serde(default)]
+    observe: Option<SocketAddr>,
+    #[serde(default)]
+    data_directory: Option<PathBuf>,
+    #[serde(default)]
+    ca_key: Option<String>,
+    #[serde(default)]
+    seal_keys: Option<Vec<String>>,
+    #[serde(default)]
+    applications: Option<FileApplications>,
+    #[serde(default)]
+    signin: FileSignIn,
+    #[serde(default)]
+    lockout: FileLockout,
+    #[serde(default)]
+    audit: FileAudit,
+    #[serde(default)]
+    directory: FileDirectory,
+    #[serde(default)]
+    log: FileLog,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileApplications {
+    listen: SocketAddr,
+    certificate: PathBuf,
+    key: String,
+}
+
+impl FileApplications {
+    fn check(self) -> Result<Applications, (&'static str, String)> {
+        let Self { listen, certificate, key } = self;
+        if !certificate.is_absolute() {
+            return Err(("certificate", format!("`{}` is not an absolute path", certificate.display())));
+        }
+        let key = KeySource::parse(&key).map_err(|e| ("key", e))?;
+        Ok(Applications { listen, certificate, key })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileSignIn {
+    grid_milliseconds: u64,
+}
+
+impl Default for FileSignIn {
+    fn default() -> Self {
+        Self { grid_milliseconds: 250 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileLockout {
+    threshold: u32,
+    seconds: u32,
+}
+
+impl Default for FileLockout {
+    fn default() -> Self {
+        Self { threshold: 10, seconds: 60 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileAudit {
+    days: i64,
+}
+
+impl Default for FileAudit {
+    fn default() -> Self {
+        Self { days: 400 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FileDirectory {
+    grace_days: i64,
+}
+
+impl Default for FileDirectory {
+    /// Somebody who is missed is missed within a week, and until then `users show` says what became of them.
+    fn default() -> Self {
+        Self { grace_days: 7 }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct FileLog {
+    format: LogFormat,
+    level: LogLevel,
+}
+
+impl Config {
+    /// Reads and checks the file.
+    pub fn load(path: &Path) -> Result<Self, TenantError> {
+        use std::io::Read as _;
+        let unreadable = |e: std::io::Error| {
+            TenantError::file(
+                path,
+                format_args!("cannot read the configuration: {e}"),
+                "make one with `landbridge-tenant init --url https://…`, or name yours with --config",
+            )
+        };
+        let mut text = String::new();
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(unreadable)?;
+        if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE {
+            return Err(TenantError::file(path, "too long for a configuration", "name the right file"));
+        }
+        Self::parse(path, &text)
+    }
+
+    /// Checks a text; `path` is where it is from, for the errors.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, TenantError> {
+        let file: File = toml::from_str(text).map_err(|e| TenantError::Configuration {
+            file: path.to_owned(),
+            line: e.span().map(|span| line_of(text, span.start)),
+            what: e.message().to_owned(),
+        })?;
+        file.check().map_err(|(key, what)| TenantError::Configuration {
+            file: path.to_owned(),
+            line: line_with(text, key),
+            what: format!("{key}: {what}"),
+        })
+    }
+
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.data_directory.join("tenant.db")
+    }
+
+    /// The socket that administration goes over.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.data_directory.join("admin.sock")
+    }
+
+    /// The root certificate that agents are pinned to, PEM.
+    pub fn root_certificate(&self) -> PathBuf {
+        self.data_directory.join("tls").join("root.pem")
+    }
+}
+
+impl File {
+    fn check(self) -> Result<Config, (&'static str, String)> {
+        let data_directory = self.data_directory.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIRECTORY));
+        if !data_directory.is_absolute() {
+            return Err((
+                "data_directory",
+                format!("`{}` is not an absolute path", data_directory.display()),
+            ));
+        }
+        let secrets = data_directory.join("secrets");
+        let ca_key = match self.ca_key {
+            Some(text) => KeySource::parse(&text).map_err(|e| ("ca_key", e))?,
+            None => KeySource::File(secrets.join("ca.key")),
+        };
+        let seal_keys = match self.seal_keys {
+            Some(texts) if texts.is_empty() || texts.len() > 16 => {
+                return Err(("seal_keys", "name between 1 and 16 keys".to_owned()));
+            }
+            Some(texts) => texts
+                .iter()
+                .map(|text| KeySource::parse(text))
+                .collect::<Result<_, _>>()
+                .map_err(|e| ("seal_keys", e))?,
+            None => vec![KeySource::File(secrets.join("seal.key"))],
+        };
+        let grid = self.signin.grid_milliseconds;
+        if !(10..=10_000).contains(&grid) {
+            return Err(("grid_milliseconds", format!("{grid} is not between 10 and 10000")));
+        }
+        let FileLockout { threshold, seconds } = self.lockout;
+        if !(1..=1000).contains(&threshold) {
+            return Err(("threshold", format!("{threshold} is not between 1 and 1000")));
+        }
+        if !(1..=86_400).contains(&seconds) {
+            return Err(("seconds", format!("{seconds} is not between 1 and 86400")));
+        }
+        let days = self.audit.days;
+        if !(1..=36_500).contains(&days) {
+            return Err(("days", format!("{days} is not between 1 and 36500")));
+        }
+        let grace_days = self.directory.grace_days;
+        if !(0..=3650).contains(&grace_days) {
+            return Err(("grace_days", format!("{grace_days} is not between 0 and 3650")));
+        }
+        let observe = self.observe.or_else(|| DEFAULT_OBSERVE.parse().ok());
+        let listen = self.listen.or_else(|| DEFAULT_LISTEN.parse().ok());
+        let (Some(observe), Some(listen)) = (observe, listen) else {
+            return Err(("listen", "not an address and a port".to_owned()));
+        };
+        if !observe.ip().is_loopback() {
+            return Err((
+                "observe",
+                format!("{observe} is not a loopback address: the metrics are not for everyone"),
+            ));
+        }
+        Ok(Config {
+            url: TenantUrl::parse(&self.url).map_err(|e| ("url", e))?,
+            listen,
+            applications: self.applications.map(FileApplications::check).transpose()?,
+            observe,
+            data_directory,
+            ca_key,
+            seal_keys,
+            signin: SignIn { grid: Duration::from_millis(grid) },
+            lockout: Lockout { threshold, seconds },
+            audit_kept: days * 86_400,
+            grace_days,
+            log: Log { format: self.log.format, level: self.log.level },
+        })
+    }
+}
+
+fn line_of(text: &str, byte: usize) -> usize {
+    text.bytes().take(byte).filter(|b| *b == b'\n').count() + 1
+}
+
+fn line_with(text: &str, key: &str) -> Option<usize> {
+    let names = |line: &str| line.split('=').next().is_some_and(|name| name.trim() == key);
+    text.lines().position(names).map(|at| at + 1)
+}
+
+/// The text that `init` writes: every key with its default, commented.
+pub fn template(url: &str, listen: &str, data_directory: &Path) -> String {
+    format!(
+        r#"# Configuration of landbridge-tenant. Unknown keys are refused. Secrets never stand here:
+# they are named by file (0600) or by systemd credential (`credential:NAME`).
+
+# How agents reach this tenant. The server certificate is made out to its host.
+url = {url}
+# Where agents and applications are served (TLS).
+listen = {listen}
+# Where /healthz and /metrics are served (plain HTTP, loopback only).
+observe = "{DEFAULT_OBSERVE}"
+# The database, the administration socket and the keys.
+data_directory = {data}
+
+# The key of the tenant's own CA.
+#ca_key = "{secrets}/ca.key"
+# The keys that password digests are sealed with: the first seals, all open.
+#seal_keys = ["{secrets}/seal.key"]
+
+# An address for applications alone, with a certificate that they trust anyway: the file holds it and its chain (PEM).
+# Certificate and key are read anew on SIGHUP and every hour.
+#[applications]
+#listen = "0.0.0.0:8444"
+#certificate = "/etc/landbridge/applications.pem"
+#key = "/etc/landbridge/applications.key"
+
+[signin]
+# Refused sign-ins are answered on multiples of this, so that the time tells nothing.
+# Keep it above the time of one derivation.
+grid_milliseconds = 250
+
+[lockout]
+# Wrong passwords for one account from one source until it is locked for that source,
+# and how long the first lock lasts; repeated locks last longer.
+threshold = 10
+seconds = 60
+
+[audit]
+# So long the audit log remembers who did what.
+days = 400
+
+[directory]
+# So many days what is known of an account that was deleted or left the scope stays, so that
+# `users show` can say what became of it. Its sign-in and its digest end at once. 0: within the hour.
+grace_days = 7
+
+[log]
+# "human" or "json"; error, warn, info, debug or trace.
+format = "human"
+level = "info"
+"#,
+        url = quoted(url),
+        listen = quoted(listen),
+        data = quoted(&data_directory.display().to_string()),
+        secrets = data_directory.join("secrets").display(),
+    )
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, TenantError> {
+        Config::parse(Path::new("/etc/tenant.toml"), text)
+    }
+
+    #[test]
+    fn the_text_that_init_writes_is_read_back() {
+        let text =
+            template("https://tenant.example.com:8443", "127.0.0.1:8443", Path::new("/srv/landbridge"));
+        let config = parse(&text).unwrap();
+        assert_eq!(config.url.as_str(), "https://tenant.example.com:8443");
+        assert_eq!(config.data_directory, Path::new("/srv/landbridge"));
+        assert_eq!(config.ca_key, KeySource::File("/srv/landbridge/secrets/ca.key".into()));
+        assert_eq!(config.signin.grid, Duration::from_millis(250));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_file_and_line() {
+        let error = parse("url = \"https://t\"\n\n[lockout]\nthreshhold = 3\n").unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("/etc/tenant.toml, line 4"), "{text}");
+        assert!(text.contains("threshhold"), "{text}");
+        assert_eq!(error.exit_code(), 3);
+    }
+
+    #[test]
+    fn a_wrong_type_and_a_wrong_value_are_refused_with_their_line() {
+        let text = parse("url = \"https://t\"\nlisten = 8443\n").unwrap_err().to_string();
+        assert!(text.contains("line 2"), "{text}");
+        let text = parse("url = \"https://t\"\n[signin]\ngrid_milliseconds = 0\n").unwrap_err().to_string();
+        assert!(text.contains("line 3") && text.contains("between 10 and 10000"), "{text}");
+        let text = parse("url = \"https://t\"\nobserve = \"0.0.0.0:9464\"\n").unwrap_err().to_string();
+        assert!(text.contains("line 2") && text.contains("loopback"), "{text}");
+        let own = "url = \"https://t\"\n[applications]\nlisten = \"127.0.0.1:1\"\ncertificate = \"a.pem\"\n";
+        let text = parse(&format!("{own}key = \"/k\"\n")).unwrap_err().to_string();
+        assert!(text.contains("line 4") && text.contains("not an absolute path"), "{text}");
+        let text = parse(own).unwrap_err().to_string();
+        assert!(text.contains("line 2") && text.contains("`key`"), "{text}");
+    }
+
+    #[test]
+    fn a_url_is_https_with_a_host_and_nothing_more() {
+        for bad in ["http://t", "https://", "https://t/path", "https://u:p@t", "https://t?x=1", "t:8443", ""]
+        {
+            assert!(TenantUrl::parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            TenantUrl::parse("https://T.Example.com:8443/").unwrap().as_str(),
+            "https://t.example.com:8443"
+        );
+        assert_eq!(
+            TenantUrl::parse("https://[::1]:8443").unwrap().host(),
+            &url::Host::<String>::Ipv6([0, 0, 0, 0, 0, 0, 0, 1].into())
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! Everything that can stop the program or a command, and who must act.
+//! Not here: what an agent is told (`wire::problem`) and what the database says (`store::StoreError`).
+
+use landbridge_door_operator::call::CallError;
+use landbridge_host::FileError;
+use landbridge_tenant_store::StoreError;
+use std::path::{Path, PathBuf};
+
+/// What went wrong, in words for the person at the terminal.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// The configuration file says something that cannot be. The operator must mend it.
+    #[error("{}{}: {what}", file.display(), Place(*line))]
+    Configuration {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1, when the error has one.
+        line: Option<usize>,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A flag or an environment variable says something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// A local file or directory cannot be used. The operator must mend it.
+    #[error("{0}")]
+    File(#[from] FileError),
+    /// An address that the program must listen on cannot be had.
+    #[error("cannot listen on {address}: {why}")]
+    Listen {
+        /// The address or socket path.
+        address: String,
+        /// What the system said.
+        why: String,
+    },
+    /// The tenant understood and said no.
+    #[error("{what}")]
+    Refused {
+        /// What it said.
+        what: String,
+        /// What to do about it.
+        todo: String,
+    },
+    /// Nobody answers on the administration socket.
+    #[error("the tenant is not running: {why}")]
+    NotRunning {
+        /// What the system said.
+        why: String,
+    },
+    /// The database cannot be used.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The running tenant reports that its database cannot be used.
+    #[error("the tenant's database fails: {0}")]
+    RemoteStore(String),
+    /// A sign-in was refused: not an error of the program.
+    #[error("sign-in refused")]
+    SignInRefused,
+    /// The program did what it should never do.
+    #[error("defect: {0}")]
+    Defect(String),
+}
+
+struct Place(Option<usize>);
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |line| write!(f, ", line {line}"))
+    }
+}
+
+impl TenantError {
+    /// A local file that cannot be used, and the step that mends it.
+    pub fn file(path: &Path, what: impl std::fmt::Display, todo: impl Into<String>) -> Self {
+        Self::File(FileError::new(path, what, todo))
+    }
+
+    /// The exit status that is documented for it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Defect(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Configuration { .. } | Self::File(_) | Self::Listen { .. } => 3,
+            Self::Refused { .. } => 4,
+            Self::NotRunning { .. } => 5,
+            Self::Store(_) | Self::RemoteStore(_) => 8,
+            Self::SignInRefused => 10,
+        }
+    }
+
+    /// What the person at the terminal does about it; none: the error says it all.
+    pub fn todo(&self) -> Option<String> {
+        match self {
+            Self::Configuration { file, .. } => Some(format!("edit {} and try again", file.display())),
+            Self::File(error) => error.todo(),
+            Self::Refused { todo, .. } => (!todo.is_empty()).then(|| todo.clone()),
+            Self::Listen { .. } => {
+                Some("stop the program that holds the address, or configure another one".to_owned())
+            }
+            Self::NotRunning { .. } => Some(
+                "start `landbridge-tenant serve`, or name its configuration with --config".to_owned(),
+            ),
+            Self::Store(_) | Self::RemoteStore(_) => Some(
+                "look at the disk that holds the data directory; restore the database from a backup if it is damaged"
+                    .to_owned(),
+            ),
+            Self::Defect(_) => Some("report this with the command that you ran".to_owned()),
+            Self::Usage(_) => Some("see --help".to_owned()),
+            Self::SignInRefused => None,
+        }
+    }
+}
+
+impl From<CallError> for TenantError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NotRunning { why } => Self::NotRunning { why },
+            CallError::NotAllowed { socket } => Self::file(
+                &socket,
+                "you may not use the administration socket",
+                "run this as root or as the user that the tenant runs as",
+            ),
+            CallError::Refused { what, todo } => Self::Refused { what, todo },
+            CallError::StorageFailed(what) => Self::RemoteStore(what),
+            CallError::Defect(what) => Self::Defect(what),
+        }
+    }
+}

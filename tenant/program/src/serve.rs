@@ -1,0 +1,357 @@
+//! Puts the running tenant together: keys, database, handles, doors, sockets, signals; and takes it apart again.
+//! Before it: [`crate::config`]. After it: the doors.
+
+use crate::chores::Chores;
+use crate::config::Config;
+use crate::error::TenantError;
+use crate::keys;
+use crate::server_certificate::ServerCertificate;
+use hyper::body::Incoming;
+use hyper::{Method, Request};
+use landbridge_door_agents::{AgentPeer, AgentsDoor, no_such_path, post_only};
+use landbridge_door_applications::{ApplicationsDoor, PATH};
+use landbridge_door_listen::body::Answer;
+use landbridge_door_listen::client_certificate::server_config;
+use landbridge_door_listen::limits::Limits;
+use landbridge_door_listen::listener::{Connection, Listener, Serve, Stranger};
+use landbridge_door_listen::operator_certificate::{self, OperatorCertificate};
+use landbridge_door_operator::listen;
+use landbridge_door_operator::observe::{self, CertificateLife, Observed};
+use landbridge_host::key_file::own_uid;
+use landbridge_tenant_core::Handles;
+use landbridge_tenant_core::agents::authority::Authority;
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::sign_ins::Settings;
+use landbridge_tenant_rules::lockout::Rules;
+use landbridge_tenant_store::Store;
+use landbridge_tenant_store::tables::{digests, domains};
+use std::fs::File;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+/// systemd receives a sign of life this often; the unit expects one every 20 s.
+const WATCHDOG: Duration = Duration::from_secs(5);
+
+/// The address for agents, where applications may sign people in as well.
+struct MainDoor {
+    agents: Arc<AgentsDoor>,
+    applications: Arc<ApplicationsDoor>,
+}
+
+impl Serve for MainDoor {
+    type Peer = AgentPeer;
+
+    fn peer(&self, certificate: Option<&[u8]>) -> AgentPeer {
+        self.agents.peer(certificate)
+    }
+
+    async fn serve(
+        self: Arc<Self>,
+        connection: Arc<Connection<AgentPeer>>,
+        request: Request<Incoming>,
+    ) -> Answer {
+        match request.uri().path() {
+            PATH => serve_application(&self.applications, request).await,
+            _ => self.agents.clone().serve(connection, request).await,
+        }
+    }
+}
+
+/// The applications' own address: sign-ins, and nothing else.
+struct OwnDoor(Arc<ApplicationsDoor>);
+
+impl Serve for OwnDoor {
+    type Peer = Stranger;
+
+    fn peer(&self, _: Option<&[u8]>) -> Stranger {
+        Stranger
+    }
+
+    async fn serve(self: Arc<Self>, _: Arc<Connection<Stranger>>, request: Request<Incoming>) -> Answer {
+        match request.uri().path() {
+            PATH => serve_application(&self.0, request).await,
+            _ => no_such_path(),
+        }
+    }
+}
+
+async fn serve_application(door: &ApplicationsDoor, request: Request<Incoming>) -> Answer {
+    let arrived = Instant::now();
+    if request.method() != Method::POST {
+        return post_only();
+    }
+    door.serve(request, arrived).await
+}
+
+/// A tenant whose sockets are bound and that serves nobody yet.
+pub struct Ready {
+    store: Arc<Store>,
+    authority: Arc<Authority>,
+    handles: Handles,
+    chores: Arc<Chores>,
+    main: Listener,
+    applications: Option<Listener>,
+    observe: TcpListener,
+    admin: UnixListener,
+    limits: Limits,
+    _lock: File,
+}
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ready").finish_non_exhaustive()
+    }
+}
+
+impl Ready {
+    /// Reads keys and database and binds everything, or returns what stands in the way.
+    pub async fn new(config: &Config, limits: Limits) -> Result<Self, TenantError> {
+        // 1. One tenant on one data directory.
+        let lock = lock(config)?;
+        // 2. The database and the keys.
+        let store = Arc::new(open(config)?);
+        let root = config.root_certificate();
+        let authority = keys::authority(store.tenant().id, (&config.ca_key, own_uid()), &root, unix_now())?;
+        let authority = Arc::new(authority);
+        // 3. The certificates and TLS.
+        let server = Arc::new(ServerCertificate::new(&authority, &config.url, unix_now())?);
+        let no_tls = |e: rustls::Error| TenantError::Defect(format!("TLS cannot be set up: {e}"));
+        let tls = server_config(authority.root().clone(), server.clone()).map_err(no_tls)?;
+        let read = |own: &crate::config::Applications| OperatorCertificate::read(&own.certificate, &own.key);
+        let provided = config.applications.as_ref().map(read).transpose()?.map(Arc::new);
+        // 4. The handles.
+        let rules = Rules::new(config.lockout.threshold, config.lockout.seconds);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let settings = Settings::for_cores(cores, rules);
+        let handles = Handles::new(&store, &authority, config.url.as_str(), settings, config.signin.grid)
+            .map_err(|e| TenantError::Defect(e.to_string()))?;
+        handles.administration.set_canaries()?;
+        let chores = Arc::new(Chores {
+            store: store.clone(),
+            authority: authority.clone(),
+            url: config.url.clone(),
+            server,
+            applications: provided.clone(),
+            administration: handles.administration.clone(),
+            counts: handles.snapshot.numbers().counts.clone(),
+            audit_kept: config.audit_kept,
+            grace_days: config.grace_days,
+            scrubbed: Mutex::default(),
+        });
+        // 5. The sockets.
+        let applications = match config.applications.as_ref().zip(provided) {
+            Some((own, certificate)) => {
+                let tls = operator_certificate::server_config(certificate).map_err(no_tls)?;
+                Some(Listener { socket: bind(own.listen).await?, tls: Arc::new(tls), limits })
+            }
+            None => None,
+        };
+        let main = Listener { socket: bind(config.listen).await?, tls: Arc::new(tls), limits };
+        let observe = bind(config.observe).await?;
+        let socket = config.admin_socket();
+        let admin = listen::bind(&socket)
+            .map_err(|e| TenantError::Listen { address: socket.display().to_string(), why: e.to_string() })?;
+        Ok(Self {
+            store,
+            authority,
+            handles,
+            chores,
+            main,
+            applications,
+            observe,
+            admin,
+            limits,
+            _lock: lock,
+        })
+    }
+
+    /// The handles that the doors receive.
+    pub fn handles(&self) -> &Handles {
+        &self.handles
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The CA.
+    pub fn authority(&self) -> &Arc<Authority> {
+        &self.authority
+    }
+
+    /// The chores, which a SIGHUP wakes in part.
+    pub fn chores(&self) -> &Arc<Chores> {
+        &self.chores
+    }
+
+    /// Where agents and applications are served: the port is known now, even if 0 was configured.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.main.socket.local_addr()
+    }
+
+    /// Where applications alone are served, if they have an address of their own.
+    pub fn applications_address(&self) -> Option<std::io::Result<SocketAddr>> {
+        self.applications.as_ref().map(|listener| listener.socket.local_addr())
+    }
+
+    /// Where the metrics are served.
+    pub fn observe_address(&self) -> std::io::Result<SocketAddr> {
+        self.observe.local_addr()
+    }
+
+    /// Serves until `stop` is set, then finishes what is in hand.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let Handles { sign_ins, directory: _, administration, agents, applications, snapshot, alarms } =
+            self.handles;
+        let observed = Observed { snapshot, limits: self.limits, certificates: lives(&self.chores) };
+        let side = [
+            tokio::spawn(listen::run(self.admin, administration, stop.clone())),
+            tokio::spawn(observe::run(self.observe, Arc::new(observed), stop.clone())),
+            tokio::spawn(self.chores.run(stop.clone())),
+            tokio::spawn(agents.clone().run(alarms, stop.clone())),
+        ];
+        let applications = Arc::new(ApplicationsDoor::new(sign_ins, applications, self.limits.body));
+        let agents = Arc::new(AgentsDoor::new(agents, self.limits.body));
+        let own = async {
+            if let Some(listener) = self.applications {
+                listener.run(Arc::new(OwnDoor(applications.clone())), stop.clone()).await;
+            }
+        };
+        let main = Arc::new(MainDoor { agents, applications: applications.clone() });
+        tokio::join!(self.main.run(main, stop.clone()), own);
+        for task in side {
+            task.abort();
+        }
+        if let Err(why) = self.store.fold() {
+            tracing::warn!(error = %why, "the database's log stays beside it; the next start takes it in");
+        }
+    }
+}
+
+/// The certificates of the tenant's addresses, for the metrics.
+fn lives(chores: &Chores) -> Vec<CertificateLife> {
+    let server = chores.server.clone();
+    let mut lives: Vec<CertificateLife> = vec![(
+        "server_certificate_seconds_left",
+        "Life of the server's certificate",
+        Box::new(move || server.ends()),
+    )];
+    if let Some(certificate) = chores.applications.clone() {
+        lives.push((
+            "applications_certificate_seconds_left",
+            "Life of the certificate that applications see at their own address",
+            Box::new(move || certificate.ends()),
+        ));
+    }
+    lives
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub async fn serve(config: &Config) -> Result<(), TenantError> {
+    let ready = Ready::new(config, Limits::default()).await?;
+    let (stopper, stop) = watch::channel(false);
+    let no_signals = |e: std::io::Error| TenantError::Defect(format!("signals cannot be caught: {e}"));
+    let signals = signals().map_err(no_signals)?;
+    tokio::spawn(async move {
+        signals.await;
+        tracing::info!("stopping: requests in hand are finished first");
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        let _ = stopper.send(true);
+    });
+    let hangup = tokio::spawn(hangups(ready.chores.clone()).map_err(no_signals)?);
+    if let Some(applications) = &config.applications {
+        tracing::info!(listen = %applications.listen, "applications have an address of their own");
+    }
+    tracing::info!(
+        tenant = %ready.authority.tenant(),
+        url = config.url.as_str(),
+        listen = %config.listen,
+        observe = %config.observe,
+        ca_sha256 = ready.authority.fingerprint(),
+        "serving"
+    );
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    // From the runtime that serves: if that hangs, systemd receives nothing and starts the tenant again.
+    let alive = tokio::spawn(async {
+        loop {
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            tokio::time::sleep(WATCHDOG).await;
+        }
+    });
+    ready.run(stop).await;
+    alive.abort();
+    hangup.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// At every SIGHUP the applications' certificate is read again.
+fn hangups(chores: Arc<Chores>) -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP: the applications' certificate is read again, if there is one");
+            chores.reread_applications_certificate(unix_now()).await;
+        }
+    })
+}
+
+/// One tenant on one data directory: the lock ends with the process, however it ends.
+fn lock(config: &Config) -> Result<File, TenantError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let path = config.data_directory.join("serve.lock");
+    let file =
+        File::options().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(|e| {
+            let todo =
+                "make the data directory with `landbridge-tenant init`, and serve as the user that owns it";
+            TenantError::file(&path, format_args!("cannot be opened: {e}"), todo)
+        })?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        let todo = "stop the other one, or configure another data_directory";
+        TenantError::file(&config.data_directory, "another tenant serves from this data directory", todo)
+    })?;
+    Ok(file)
+}
+
+fn open(config: &Config) -> Result<Store, TenantError> {
+    let store = Store::open(&config.database(), keys::seal_keys(&config.seal_keys, own_uid())?)?;
+    let unreadable = store.read(|conn| {
+        for domain in domains::all(conn)? {
+            if let Some((object, held)) = digests::any_of(conn, domain.id)?
+                && held.open(store.seal_keys(), object).is_err()
+            {
+                return Ok(Some(domain.dns_name));
+            }
+        }
+        Ok(None)
+    })?;
+    if let Some(domain) = unreadable {
+        tracing::error!(
+            domain,
+            "stored digests do not open: name the key that they were sealed with in seal_keys"
+        );
+    }
+    Ok(store)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, TenantError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|e| TenantError::Listen { address: address.to_string(), why: e.to_string() })
+}

@@ -1,0 +1,55 @@
+//! The certificate that the tenant shows to agents, from its own CA.
+//! Neighbours: [`crate::serve`] makes the first one, [`crate::chores`] the next ones.
+
+use crate::config::TenantUrl;
+use crate::error::TenantError;
+use landbridge_tenant_core::agents::authority::{Authority, SERVER_LIFE};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The certificate that agents see: made in memory, and made again before it ends.
+#[derive(Debug)]
+pub struct ServerCertificate {
+    present: RwLock<Arc<CertifiedKey>>,
+    ends: AtomicI64,
+}
+
+impl ServerCertificate {
+    /// Makes the first one.
+    pub fn new(authority: &Authority, url: &TenantUrl, now: i64) -> Result<Self, TenantError> {
+        let made = authority
+            .server_certificate(url.host(), now)
+            .map_err(|e| TenantError::Defect(format!("the server's certificate: {e}")))?;
+        Ok(Self {
+            present: RwLock::new(Arc::new(made)),
+            ends: AtomicI64::new(now.saturating_add(SERVER_LIFE)),
+        })
+    }
+
+    /// Makes the next one. New connections see it; open ones go on.
+    pub fn replace(&self, authority: &Authority, url: &TenantUrl, now: i64) {
+        match authority.server_certificate(url.host(), now) {
+            Ok(made) => {
+                *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
+                self.ends.store(now.saturating_add(SERVER_LIFE), Ordering::Relaxed);
+                tracing::info!("the server has a new certificate");
+            }
+            Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),
+        }
+    }
+}
+
+impl ServerCertificate {
+    /// Its last second, since 1970.
+    pub fn ends(&self) -> i64 {
+        self.ends.load(Ordering::Relaxed)
+    }
+}
+
+impl ResolvesServerCert for ServerCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.present.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}

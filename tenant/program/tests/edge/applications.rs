@@ -1,0 +1,339 @@
+//! `POST /v1/signin`: who may ask, how often, what is answered and when.
+
+use crate::harness::{DOMAIN, Edge, GRID, SID, request, until};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::HeaderValue;
+use hyper::{HeaderMap, Request, StatusCode};
+use landbridge_crypto::nt_hash::NtHash;
+use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
+use landbridge_crypto::secret::Password;
+use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_rules::account_state::filetime;
+use landbridge_tenant_rules::model::SigninPolicy;
+use landbridge_wire::bounded::{List, Text};
+use landbridge_wire::upload::{
+    Attribute, AttributeValue, DomainPolicy, Kind, Mode, Password as Sent, Presence, Receipt, Record, Stamp,
+    Upload,
+};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+pub(crate) const RIGHT: &str = "Correct horse 1!";
+
+pub(crate) fn stamp() -> Stamp {
+    Stamp { version: 1, time: 13_400_000_000, invocation_id: Uuid::from_u128(5) }
+}
+
+pub(crate) fn user(number: u128, name: &str, flags: i32, pwd_last_set: i64) -> Record {
+    let hash = NtHash::of_password(&Password::new(RIGHT.to_owned()));
+    let attributes = [
+        AttributeValue::SamAccountName(Some(Text::new(name).unwrap())),
+        AttributeValue::UserPrincipalName(Some(Text::new(format!("{name}@{DOMAIN}")).unwrap())),
+        AttributeValue::UserAccountControl(Some(flags)),
+        AttributeValue::PwdLastSet(Some(pwd_last_set)),
+        AttributeValue::PrimaryGroupId(Some(513)),
+    ];
+    let attributes = attributes.map(|is| Attribute { stamp: stamp(), is });
+    Record {
+        object: Uuid::from_u128(number),
+        kind: Kind::Account,
+        sid: Some(Text::new(format!("{SID}-{}", 1100 + number)).unwrap()),
+        presence: Presence::Present,
+        privileged: false,
+        protected_user: Some(false),
+        attributes: List::new(attributes.into()).unwrap(),
+        password: Some(Sent { stamp: stamp(), digest: SaltedDigest::derive(hash, Profile::Entra) }),
+        erase_password: false,
+    }
+}
+
+/// A tenant to which a phs has uploaded three people, over the wire.
+async fn peopled() -> Edge {
+    let edge = Edge::start().await;
+    let phs = edge.phs().await;
+    let yesterday = filetime(unix_now() - 86_400).unwrap();
+    let interval = |value: i64| Some((stamp(), value));
+    let upload = Upload {
+        instance: Uuid::new_v4(),
+        domain_sid: Text::new(SID).unwrap(),
+        cycle: Uuid::new_v4(),
+        mode: Mode::FullCompare,
+        policy: Some(DomainPolicy {
+            max_pwd_age: interval(i64::MIN),
+            lockout_duration: interval(-18_000_000_000),
+            lockout_observation_window: interval(-18_000_000_000),
+            lockout_threshold: Some((stamp(), 0)),
+        }),
+        records: List::new(vec![
+            user(1, "alice", 0x200, yesterday),
+            user(2, "disabled", 0x202, yesterday),
+            user(3, "mustchange", 0x200, 0),
+        ])
+        .unwrap(),
+        links: List::default(),
+        commit: Some(Text::new("a".repeat(64)).unwrap()),
+        most_swept: None,
+    };
+    let receipt: Receipt = edge.post(Some(&phs), "/v1/upload", &upload).await.unwrap();
+    assert_eq!((receipt.applied, receipt.refused.as_slice().len()), (3, 0));
+    edge
+}
+
+fn ask(credential: &str, body: &Value) -> Request<Full<Bytes>> {
+    let mut request = request("POST", "/v1/signin", body.to_string().as_bytes());
+    let bearer = HeaderValue::from_str(&format!("Bearer {credential}")).unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    request.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    request
+}
+
+pub(crate) async fn sign_in(
+    edge: &Edge,
+    credential: &str,
+    user: &str,
+    password: &str,
+) -> (StatusCode, HeaderMap, Value) {
+    let body = json!({ "user": user, "password": password, "source": "203.0.113.7" });
+    let (status, headers, body) = edge.send(None, ask(credential, &body)).await.unwrap();
+    (status, headers, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_right_password_is_accepted_and_the_person_named() {
+    let edge = peopled().await;
+    let app = edge.credential("mail", 600).await;
+    for name in ["alice@corp.example.com", "CORP\\alice", "ALICE@CORP.EXAMPLE.COM"] {
+        let (status, _, body) = sign_in(&edge, &app, name, RIGHT).await;
+        assert_eq!(status, StatusCode::OK, "{name}: {body}");
+        let object = Uuid::from_u128(1).to_string();
+        let person = json!({ "outcome": "accepted", "object": object, "user": "alice@corp.example.com",
+                             "sam": "alice", "domain": DOMAIN });
+        assert_eq!(body, person);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_the_outside_all_refusals_look_the_same_and_leave_on_the_grid() {
+    let edge = peopled().await;
+    let app = edge.credential("mail", 600).await;
+    let cases = [
+        ("alice@corp.example.com", "wrong"),
+        ("nobody@corp.example.com", RIGHT),
+        ("disabled@corp.example.com", RIGHT),
+        ("disabled@corp.example.com", "wrong"),
+        ("mustchange@corp.example.com", "wrong"),
+        ("alice@corp.example.com", ""),
+        ("no name at all", RIGHT),
+    ];
+    for (name, password) in cases {
+        let asked = Instant::now();
+        let (status, _, body) = sign_in(&edge, &app, name, password).await;
+        let waited = asked.elapsed();
+        assert_eq!((status, body), (StatusCode::FORBIDDEN, json!({ "outcome": "refused" })), "{name}");
+        // The client's clock starts before the tenant's, so it can only read more.
+        assert!(waited >= GRID, "{name}: {waited:?}");
+    }
+    let (status, _, body) = sign_in(&edge, &app, "mustchange@corp.example.com", RIGHT).await;
+    let said = json!({ "outcome": "refused", "reason": "must-change-password" });
+    assert_eq!((status, body), (StatusCode::FORBIDDEN, said));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_true_reason_stands_in_the_audit_log_and_a_name_of_nobody_does_not() {
+    let edge = peopled().await;
+    let app = edge.credential("mail", 600).await;
+    sign_in(&edge, &app, "disabled@corp.example.com", RIGHT).await;
+    sign_in(&edge, &app, "Pa$$w0rd-in-the-wrong-field@x", RIGHT).await;
+    let entries = edge.audit().await;
+    let disabled = Uuid::from_u128(2).to_string();
+    assert!(
+        entries
+            .iter()
+            .any(|e| e.actor == "app mail" && e.subject == disabled && e.detail.contains("disabled"))
+    );
+    assert!(entries.iter().any(|e| e.detail.contains("unknown-name")));
+    assert!(!format!("{entries:?}").contains("wrong-field"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_present_secret_of_an_application_that_is_not_revoked_may_ask() {
+    let edge = peopled().await;
+    let app = edge.credential("mail", 600).await;
+    let other = edge.credential("other", 600).await;
+    let (id, secret) = (app.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1);
+    for wrong in [format!("{id}.{secret}"), format!("{id}.{}", "A".repeat(43)), "x".to_owned(), String::new()]
+    {
+        let (status, headers, body) = sign_in(&edge, &wrong, "alice@corp.example.com", RIGHT).await;
+        assert_eq!((status, &body["error"]), (StatusCode::UNAUTHORIZED, &json!("credential")), "{wrong}");
+        assert_eq!(headers["www-authenticate"], "Bearer");
+    }
+    let Answer::Credential(next) = edge.ask(Ask::AppsRotate { name: "mail".to_owned() }).await else {
+        panic!()
+    };
+    let next = next.lend(str::to_owned);
+    assert_eq!(sign_in(&edge, &app, "alice@corp.example.com", RIGHT).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(sign_in(&edge, &next, "alice@corp.example.com", RIGHT).await.0, StatusCode::OK);
+    edge.ask(Ask::AppsRevoke { name: "mail".to_owned() }).await;
+    assert_eq!(sign_in(&edge, &next, "alice@corp.example.com", RIGHT).await.0, StatusCode::UNAUTHORIZED);
+    let again = edge.ask(Ask::AppsRotate { name: "mail".to_owned() }).await;
+    assert!(matches!(again, Answer::Refused { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_over_its_rate_is_told_when_to_come_back() {
+    let edge = peopled().await;
+    let app = edge.credential("slow", 3).await;
+    for _ in 0..3 {
+        assert_eq!(sign_in(&edge, &app, "alice@corp.example.com", RIGHT).await.0, StatusCode::OK);
+    }
+    let (status, headers, body) = sign_in(&edge, &app, "alice@corp.example.com", RIGHT).await;
+    assert_eq!((status, &body["error"]), (StatusCode::TOO_MANY_REQUESTS, &json!("rate")));
+    let seconds: u64 = headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=21).contains(&seconds), "{seconds}");
+    let unhurt = edge.credential("quick", 3).await;
+    assert_eq!(sign_in(&edge, &unhurt, "alice@corp.example.com", RIGHT).await.0, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_of_another_domain_gets_the_refusal_that_says_nothing() {
+    let edge = peopled().await;
+    edge.ask(Ask::DomainsAdd {
+        name: "other.example.com".to_owned(),
+        netbios: "OTHER".to_owned(),
+        sid: "S-1-5-21-4-5-6".to_owned(),
+        allow_privileged: false,
+    })
+    .await;
+    let limited = Ask::AppsCreate { name: "limited".to_owned(), domain: Some("OTHER".to_owned()), rate: 600 };
+    let Answer::Credential(app) = edge.ask(limited).await else { panic!() };
+    let app = app.lend(str::to_owned);
+    let (status, _, body) = sign_in(&edge, &app, "alice@corp.example.com", RIGHT).await;
+    assert_eq!((status, body), (StatusCode::FORBIDDEN, json!({ "outcome": "refused" })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_not_as_documented_is_named_and_not_repeated() {
+    let edge = peopled().await;
+    let app = edge.credential("mail", 600).await;
+    let long = "x".repeat(9000);
+    let cases = [
+        (json!({ "user": "u" }), StatusCode::BAD_REQUEST),
+        (json!({ "user": "u", "password": 5 }), StatusCode::BAD_REQUEST),
+        (json!({ "user": "u", "password": "Hunter2!", "extra": 1 }), StatusCode::BAD_REQUEST),
+        (json!({ "user": "u", "password": "Hunter2!", "source": "two words" }), StatusCode::BAD_REQUEST),
+        (json!({ "user": "u", "password": long }), StatusCode::PAYLOAD_TOO_LARGE),
+        (json!("Hunter2!"), StatusCode::BAD_REQUEST),
+    ];
+    for (body, expected) in cases {
+        let (status, _, answer) = edge.send(None, ask(&app, &body)).await.unwrap();
+        assert_eq!(status, expected);
+        assert!(!String::from_utf8_lossy(&answer).contains("Hunter2!"));
+    }
+    let mut form = ask(&app, &json!({ "user": "u", "password": "p" }));
+    form.headers_mut().insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+    assert_eq!(edge.send(None, form).await.unwrap().0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrators_try_tells_the_true_reason() {
+    let edge = peopled().await;
+    let wrong = |password: &str| Ask::SignIn {
+        user: "disabled@corp.example.com".to_owned(),
+        password: landbridge_tenant_core::administration::request::Confidential::new(password.to_owned()),
+        source: "admin".to_owned(),
+    };
+    let Answer::SignInRefused { why, told } = edge.ask(wrong(RIGHT)).await else { panic!() };
+    assert_eq!((why.as_str(), told), ("disabled", None));
+    let Answer::SignInRefused { why, .. } = edge.ask(wrong("no")).await else { panic!() };
+    assert_eq!(why, "wrong-password");
+}
+
+#[tokio::test]
+async fn while_no_agent_can_answer_an_unknown_name_is_answered_as_a_known_one() {
+    let edge = peopled().await;
+    let credential = edge.credential("mail", 6000).await;
+    for (policy, status) in [
+        (SigninPolicy::Pta, StatusCode::SERVICE_UNAVAILABLE),
+        (SigninPolicy::PtaThenPhs, StatusCode::FORBIDDEN),
+    ] {
+        let set = Ask::DomainsPolicy { name: DOMAIN.to_owned(), policy: Some(policy), approve_agents: None };
+        assert!(matches!(edge.ask(set).await, Answer::Done(_)));
+        let mut answers = Vec::new();
+        for name in ["alice", "nobody"] {
+            let derived = edge.tenant.snapshot.numbers().counts.derivations.now();
+            let body =
+                json!({"user": format!("{name}@{DOMAIN}"), "password": "guess", "source": "203.0.113.7"});
+            let (status, headers, body) = edge.send(None, ask(&credential, &body)).await.unwrap();
+            let derived = edge.tenant.snapshot.numbers().counts.derivations.now() - derived;
+            answers.push((status, headers.get("retry-after").cloned(), body, derived));
+        }
+        assert_eq!(answers[0].0, status, "{policy:?}");
+        assert_eq!(answers[0], answers[1], "{policy:?}");
+    }
+    assert!(edge.audit().await.iter().any(|e| e.detail.contains("by digest for want of an agent")));
+}
+
+#[tokio::test]
+async fn a_canary_is_named_by_its_name_signs_nobody_in_and_is_taken_back_by_its_guid() {
+    let edge = peopled().await;
+    let credential = edge.credential("mail", 6000).await;
+    let set =
+        Ask::DomainsPolicy { name: DOMAIN.to_owned(), policy: Some(SigninPolicy::Pta), approve_agents: None };
+    assert!(matches!(edge.ask(set).await, Answer::Done(_)));
+    let (name, user) = (DOMAIN.to_owned(), format!("alice@{DOMAIN}"));
+    let guid = Uuid::from_u128(1).to_string();
+    // By its GUID it is named only where it is listed: whoever adds one says who it is.
+    let by_guid = Ask::CanaryAdd { name: name.clone(), user: guid.clone() };
+    assert!(matches!(edge.ask(by_guid).await, Answer::Refused { .. }));
+    let add = Ask::CanaryAdd { name: name.clone(), user: user.clone() };
+    assert!(matches!(edge.ask(add).await, Answer::Done(_)));
+    let body = json!({"user": user, "password": RIGHT, "source": "203.0.113.7"});
+    let (status, _, _) = edge.send(None, ask(&credential, &body)).await.unwrap();
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert!(edge.audit().await.iter().any(|entry| entry.detail.contains("canary-account")));
+    for said in ["is no longer a canary of corp.example.com", "no one account has the name"] {
+        let remove = Ask::CanaryRemove { name: name.clone(), user: guid.clone() };
+        let answer = format!("{:?}", edge.ask(remove).await);
+        assert!(answer.contains(said), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_asker_hangs_up_counts_and_stands_in_the_audit_log() {
+    use tokio::io::AsyncWriteExt as _;
+    let edge = peopled().await;
+    let credential = edge.credential("mail", 6000).await;
+    let body =
+        json!({"user": format!("alice@{DOMAIN}"), "password": "guess", "source": "203.0.113.7"}).to_string();
+    let mut tls = edge.connect(None).await.unwrap();
+    let head = format!(
+        "POST /v1/signin HTTP/1.1\r\nhost: tenant.example.com\r\ncontent-type: application/json\r\n\
+         authorization: Bearer {credential}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    // Nothing can be written while this holds, so the sign-in is not over when its asker goes.
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let tenant = edge.tenant.clone();
+    let holding = tokio::task::spawn_blocking(move || {
+        tenant.store.write("test", |_| {
+            let _ = held.recv();
+            Ok(())
+        })
+    });
+    tls.write_all(head.as_bytes()).await.unwrap();
+    until("the password is looked at", async || edge.tenant.snapshot.numbers().counts.derivations.now() == 1)
+        .await;
+    drop(tls);
+    // Time for the tenant to see that; without it the test proves less, and fails no sooner.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    release.send(()).unwrap();
+    holding.await.unwrap().unwrap();
+    until("it is written down", async || {
+        edge.audit().await.iter().any(|entry| entry.detail.starts_with("wrong-password"))
+    })
+    .await;
+    assert_eq!(edge.tenant.snapshot.numbers().counts.signin_failures.now(), 1);
+}

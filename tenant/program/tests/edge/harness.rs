@@ -1,0 +1,379 @@
+//! A tenant of its own for each test, on loopback, and clients that speak to it as agents and applications do.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use landbridge_door_listen::limits::Limits;
+use landbridge_tenant::command::{Init, init::init};
+use landbridge_tenant::config::Config;
+use landbridge_tenant::serve::Ready;
+use landbridge_tenant_core::administration::Administration;
+use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::agents::Agents;
+use landbridge_tenant_core::agents::authority::{Authority, RequestedKey};
+use landbridge_tenant_core::agents::certificate_names::AgentName;
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::numbers::Snapshot;
+use landbridge_tenant_store::Store;
+use landbridge_wire::bounded::{Blob, Text};
+use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, Role, Token, TokenSecret};
+use landbridge_wire::frame;
+use landbridge_wire::problem::{Problem, ProblemCode};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use uuid::Uuid;
+
+/// Nothing on loopback takes longer.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DOMAIN: &str = "corp.example.com";
+pub(crate) const SID: &str = "S-1-5-21-1-2-3";
+/// What the tests' tenants are configured to.
+pub(crate) const GRID: Duration = Duration::from_millis(200);
+
+/// What a test sees inside a tenant.
+#[derive(Clone)]
+pub(crate) struct Inside {
+    pub(crate) store: Arc<Store>,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) administration: Administration,
+    pub(crate) agents: Agents,
+    pub(crate) snapshot: Snapshot,
+}
+
+impl Inside {
+    pub(crate) fn of(ready: &Ready) -> Self {
+        let handles = ready.handles();
+        Self {
+            store: ready.store().clone(),
+            authority: ready.authority().clone(),
+            administration: handles.administration.clone(),
+            agents: handles.agents.clone(),
+            snapshot: handles.snapshot.clone(),
+        }
+    }
+}
+
+/// A tenant that serves until it is dropped.
+pub(crate) struct Edge {
+    pub(crate) tenant: Inside,
+    pub(crate) address: SocketAddr,
+    pub(crate) observe: SocketAddr,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) config: Config,
+    stop: watch::Sender<bool>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+/// An agent's identity, as it would keep it.
+pub(crate) struct Identity {
+    pub(crate) agent: Uuid,
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) key: Vec<u8>,
+    pub(crate) approved: bool,
+}
+
+pub(crate) type Tls = TlsStream<TcpStream>;
+
+impl Edge {
+    pub(crate) async fn start() -> Self {
+        Self::with(Limits::default()).await
+    }
+
+    pub(crate) async fn with(limits: Limits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tenant.toml");
+        let data_directory = folder.path().join("data");
+        let flags = Init {
+            url: Some("https://tenant.example.com:8443".to_owned()),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            data_directory,
+        };
+        init(&file, &flags).unwrap();
+        let mut config = Config::load(&file).unwrap();
+        config.observe = "127.0.0.1:0".parse().unwrap();
+        config.signin.grid = GRID;
+        let ready = Ready::new(&config, limits).await.unwrap();
+        let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
+        let tenant = Inside::of(&ready);
+        let (stop, stopped) = watch::channel(false);
+        let served = tokio::spawn(ready.run(stopped));
+        let edge = Self { tenant, address, observe, folder, config, stop, served };
+        edge.ask(Ask::DomainsAdd {
+            name: DOMAIN.to_owned(),
+            netbios: "CORP".to_owned(),
+            sid: SID.to_owned(),
+            allow_privileged: false,
+        })
+        .await;
+        edge
+    }
+
+    /// Stops it as SIGTERM does, and waits until it has.
+    pub(crate) async fn stop(self) -> (tempfile::TempDir, Config) {
+        let _ = self.stop.send(true);
+        tokio::time::timeout(DEADLINE, self.served).await.unwrap().unwrap();
+        (self.folder, self.config)
+    }
+
+    /// Stops it and serves the same data again.
+    pub(crate) async fn restart(self) -> Self {
+        let (folder, config) = self.stop().await;
+        let ready = Ready::new(&config, Limits::default()).await.unwrap();
+        let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
+        let tenant = Inside::of(&ready);
+        let (stop, stopped) = watch::channel(false);
+        let served = tokio::spawn(ready.run(stopped));
+        Self { tenant, address, observe, folder, config, stop, served }
+    }
+
+    /// Tells it to stop and does not wait.
+    pub(crate) fn tell_to_stop(&self) {
+        self.stop.send(true).unwrap();
+    }
+
+    /// Asks as root would.
+    pub(crate) async fn ask(&self, ask: Ask) -> Answer {
+        let administration = self.tenant.administration.clone();
+        tokio::task::spawn_blocking(move || administration.act(0, ask, unix_now())).await.unwrap()
+    }
+
+    pub(crate) async fn token(&self, role: Role) -> Token {
+        let ask = Ask::TokenCreate { role, domain: DOMAIN.to_owned(), minutes: 10 };
+        match self.ask(ask).await {
+            Answer::Token(token) => token.lend(|text| Token::parse(text).unwrap()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn credential(&self, name: &str, rate: u32) -> String {
+        let ask = Ask::AppsCreate { name: name.to_owned(), domain: None, rate };
+        match self.ask(ask).await {
+            Answer::Credential(credential) => credential.lend(str::to_owned),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Enrols over the wire.
+    pub(crate) async fn enroll(&self, secret: TokenSecret, role: Role) -> Result<Identity, Problem> {
+        let (key, csr) = key_and_request();
+        let request = enroll_request(secret, role, csr);
+        let made: EnrollResponse = self.post(None, "/v1/enroll", &request).await?;
+        let certificate = made.certificate.as_bytes().to_vec();
+        Ok(Identity { agent: made.agent, certificate, key, approved: made.approved })
+    }
+
+    /// A phs that was enrolled and approved.
+    pub(crate) async fn phs(&self) -> Identity {
+        let identity = self.enroll(self.token(Role::Phs).await.secret, Role::Phs).await.unwrap();
+        assert!(!identity.approved);
+        self.ask(Ask::AgentsApprove { agent: identity.agent }).await;
+        identity
+    }
+
+    /// The same agent's certificate as it would look had it been made then.
+    pub(crate) fn certificate_of(&self, identity: &Identity, made_at: i64) -> Identity {
+        self.certificate_for(identity, Role::Phs, made_at)
+    }
+
+    pub(crate) fn certificate_for(&self, identity: &Identity, role: Role, made_at: i64) -> Identity {
+        let authority = &self.tenant.authority;
+        let (key, csr) = key_and_request();
+        let name = AgentName {
+            tenant: authority.tenant(),
+            role,
+            domain: DOMAIN.to_owned(),
+            domain_sid: SID.to_owned(),
+            agent: identity.agent,
+            envelope: (role == Role::Pta).then_some([9; 32]),
+        };
+        let issued = authority.agent_certificate(&RequestedKey::of(&csr).unwrap(), &name, made_at).unwrap();
+        let newest = "UPDATE agents SET serial = ?2 WHERE id = ?1";
+        let row = (identity.agent.as_bytes(), issued.serial.as_slice());
+        self.database().execute(newest, row).unwrap();
+        Identity { agent: identity.agent, certificate: issued.certificate, key, approved: true }
+    }
+
+    pub(crate) async fn connect(&self, identity: Option<&Identity>) -> std::io::Result<Tls> {
+        self.connect_with(identity, rustls::DEFAULT_VERSIONS).await
+    }
+
+    pub(crate) async fn connect_with(
+        &self,
+        identity: Option<&Identity>,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> std::io::Result<Tls> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.tenant.authority.root().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match identity {
+            None => config.with_no_client_auth(),
+            Some(identity) => {
+                let chain = vec![CertificateDer::from(identity.certificate.clone())];
+                let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(identity.key.clone()));
+                config.with_client_auth_cert(chain, key).unwrap()
+            }
+        };
+        let name = ServerName::try_from("tenant.example.com").unwrap();
+        let stream = TcpStream::connect(self.address).await?;
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) async fn send(
+        &self,
+        identity: Option<&Identity>,
+        request: Request<Full<Bytes>>,
+    ) -> std::io::Result<(StatusCode, hyper::HeaderMap, Vec<u8>)> {
+        let tls = self.connect(identity).await?;
+        tokio::time::timeout(DEADLINE, exchange(tls, request)).await.unwrap()
+    }
+
+    pub(crate) async fn post<M: Serialize, R: DeserializeOwned>(
+        &self,
+        identity: Option<&Identity>,
+        path: &str,
+        message: &M,
+    ) -> Result<R, Problem> {
+        self.post_bytes(identity, path, &frame::encode(message).unwrap()).await
+    }
+
+    pub(crate) async fn post_bytes<R: DeserializeOwned>(
+        &self,
+        identity: Option<&Identity>,
+        path: &str,
+        body: &[u8],
+    ) -> Result<R, Problem> {
+        let (status, _, body) = self.send(identity, request("POST", path, body)).await.unwrap();
+        if status == StatusCode::OK {
+            return Ok(frame::decode(&body).unwrap());
+        }
+        let problem: Problem = frame::decode(&body).unwrap();
+        assert!(status == problem.code.http_status() || status == StatusCode::METHOD_NOT_ALLOWED);
+        Err(problem)
+    }
+
+    /// The tenant's database, opened by somebody else than the tenant.
+    pub(crate) fn database(&self) -> rusqlite::Connection {
+        let database = rusqlite::Connection::open(self.config.database()).unwrap();
+        database.busy_timeout(DEADLINE).unwrap();
+        database
+    }
+
+    pub(crate) async fn audit(&self) -> Vec<landbridge_tenant_rules::model::AuditEntry> {
+        self.tenant.store.read(|conn| landbridge_tenant_store::tables::audit::newest(conn, 1000)).unwrap()
+    }
+}
+
+async fn exchange(
+    tls: Tls,
+    request: Request<Full<Bytes>>,
+) -> std::io::Result<(StatusCode, hyper::HeaderMap, Vec<u8>)> {
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(tls)).await.map_err(std::io::Error::other)?;
+    let driver = tokio::spawn(connection);
+    let answer = async {
+        let response = sender.send_request(request).await.map_err(std::io::Error::other)?;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes().to_vec();
+        Ok((parts.status, parts.headers, body))
+    };
+    let answer = answer.await;
+    driver.abort();
+    answer
+}
+
+pub(crate) fn request(method: &str, path: &str, body: &[u8]) -> Request<Full<Bytes>> {
+    let body = Full::new(Bytes::copy_from_slice(body));
+    Request::builder().method(method).uri(path).header("host", "tenant.example.com").body(body).unwrap()
+}
+
+pub(crate) fn key_and_request() -> (Vec<u8>, Vec<u8>) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let request = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
+    (key.serialize_der(), request.der().to_vec())
+}
+
+pub(crate) fn enroll_request(secret: TokenSecret, role: Role, csr: Vec<u8>) -> EnrollRequest {
+    EnrollRequest {
+        envelope: envelope_of(role),
+        secret,
+        role,
+        csr: Blob::new(csr).unwrap(),
+        software: Text::new("landbridge-phs test").unwrap(),
+        host: Text::new("host.example.com").unwrap(),
+    }
+}
+
+/// What a request of this role has for an envelope key.
+pub(crate) fn envelope_of(role: Role) -> Option<Blob<32>> {
+    let key = || landbridge_crypto::envelope::EnvelopeKey::generate().public().to_bytes();
+    (role == Role::Pta).then(|| Blob::new(key()).unwrap())
+}
+
+/// What a phs asks first.
+pub(crate) fn hello() -> landbridge_wire::upload::Hello {
+    landbridge_wire::upload::Hello { instance: Uuid::new_v4(), domain_sid: Text::new(SID).unwrap() }
+}
+
+pub(crate) fn code<T>(outcome: Result<T, Problem>) -> ProblemCode {
+    match outcome {
+        Ok(_) => panic!("it was taken"),
+        Err(problem) => problem.code,
+    }
+}
+
+/// Polls until it holds.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let end = tokio::time::Instant::now() + DEADLINE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < end, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// One request to a tenant that another process serves; the answer as it came.
+pub(crate) async fn bare_post(
+    to: SocketAddr,
+    root: &[u8],
+    path: &str,
+    authorization: &str,
+    body: &[u8],
+) -> String {
+    use rustls::pki_types::pem::PemObject as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(root).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(to).await.unwrap();
+    let name = ServerName::from(to.ip());
+    let mut tls = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\nauthorization: {authorization}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    tls.write_all(head.as_bytes()).await.unwrap();
+    tls.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(DEADLINE, tls.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}

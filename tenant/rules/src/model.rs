@@ -1,0 +1,21 @@
+//! The types of the data that the tenant keeps: each is a row of a table or a part of one.
+//! No type here knows where it is stored. Neighbours: the crate `store` reads and writes them; the rules beside this module
+//! receive them as facts.
+
+mod agent;
+mod application;
+mod attributes;
+mod audit;
+mod domain;
+mod group_policy;
+mod object;
+mod token;
+
+pub use agent::{Agent, AgentState, NewAgent, Writer, role_from};
+pub use application::Application;
+pub use attributes::Attributes;
+pub use audit::AuditEntry;
+pub use domain::{Domain, DomainRefused, MIN_ITERATIONS, NewDomain, Policy, SigninPolicy, sub_authority};
+pub use group_policy::GroupPolicy;
+pub use object::{KINDS, Object, is_removed, kind_text, presence_text};
+pub use token::EnrolmentToken;

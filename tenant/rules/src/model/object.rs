@@ -1,0 +1,59 @@
+//! An object of the directory: an account, a group, a contact or a password settings object.
+
+use landbridge_wire::upload::{Kind, Presence};
+use uuid::Uuid;
+
+/// An object, without its attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// objectGUID.
+    pub object: Uuid,
+    /// Account, group, contact or password settings object.
+    pub kind: Kind,
+    /// The row of its domain.
+    pub domain: i64,
+    /// objectSid, as text; contacts and password settings objects have none.
+    pub sid: Option<String>,
+    /// Whether it is in the cloud.
+    pub presence: Presence,
+    /// Member of Protected Users.
+    pub protected_user: bool,
+    /// The last full compare that named it.
+    pub cycle: Option<Uuid>,
+    /// When the object last changed here: seconds since 1970.
+    pub changed_at: i64,
+    /// When it was deleted or left the scope: seconds since 1970.
+    pub removed_at: Option<i64>,
+}
+
+/// Whether an object with this presence has left, so that its row is erased after the grace time. A privileged account has
+/// not left: it is still in AD.
+pub fn is_removed(presence: Presence) -> bool {
+    match presence {
+        Presence::Deleted | Presence::OutOfScope => true,
+        Presence::Present | Presence::Privileged => false,
+    }
+}
+
+/// The text of a presence on the wire and in the database.
+pub fn presence_text(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Present => "present",
+        Presence::Deleted => "deleted",
+        Presence::Privileged => "privileged",
+        Presence::OutOfScope => "out-of-scope",
+    }
+}
+
+/// Every kind of object.
+pub const KINDS: [Kind; 4] = [Kind::Account, Kind::Group, Kind::Contact, Kind::PasswordSettings];
+
+/// The text of a kind on the wire and in the database.
+pub fn kind_text(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Account => "account",
+        Kind::Group => "group",
+        Kind::Contact => "contact",
+        Kind::PasswordSettings => "password-settings",
+    }
+}

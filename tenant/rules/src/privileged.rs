@@ -1,0 +1,73 @@
+//! Which accounts are privileged by their own attributes, so that the tenant stores no digest for them. This is a second
+//! check behind the one of phs (`qualify`), which also resolves group memberships.
+//! Neighbours: the ingest calls this for every record of an upload.
+
+use crate::model::Attributes;
+
+/// The RIDs of Administrator and krbtgt.
+const RIDS: [u32; 2] = [500, 502];
+/// The RIDs of primary groups that make an account privileged: Domain Admins, Domain Controllers, Schema Admins,
+/// Enterprise Admins, Read-only Domain Controllers.
+const GROUPS: [i64; 5] = [512, 516, 518, 519, 521];
+/// The account type of an ordinary user in userAccountControl.
+const NORMAL_ACCOUNT: i64 = 0x200;
+/// The other account types: temporary duplicate, interdomain trust, workstation trust, server trust.
+const OTHER_TYPES: i64 = 0x100 | 0x800 | 0x1000 | 0x2000;
+
+/// Whether this account is privileged, or not a person's account. An attribute that has not arrived does not make it
+/// privileged: an account without userAccountControl is refused at the sign-in, and the check runs again when it arrives.
+pub fn is_privileged(rid: u32, known: &Attributes) -> bool {
+    let no_person = known
+        .user_account_control
+        .is_some_and(|flags| flags & NORMAL_ACCOUNT == 0 || flags & OTHER_TYPES != 0);
+    RIDS.contains(&rid)
+        || known.admin_count.is_some_and(|count| count != 0)
+        || known.primary_group_id.is_some_and(|group| GROUPS.contains(&group))
+        || no_person
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(uac: i64) -> Attributes {
+        Attributes { user_account_control: Some(uac), ..Attributes::default() }
+    }
+
+    #[test]
+    fn an_ordinary_user_is_not_privileged() {
+        assert!(!is_privileged(1105, &known(0x200)));
+        assert!(!is_privileged(1105, &known(0x1_0202)));
+        assert!(!is_privileged(1105, &Attributes::default()));
+        let users = Attributes { primary_group_id: Some(513), admin_count: Some(0), ..known(0x200) };
+        assert!(!is_privileged(1105, &users));
+    }
+
+    #[test]
+    fn administrator_and_krbtgt_are_privileged_by_their_rid_alone() {
+        assert!(is_privileged(500, &known(0x200)));
+        assert!(is_privileged(502, &Attributes::default()));
+    }
+
+    #[test]
+    fn an_admin_count_makes_privileged() {
+        assert!(is_privileged(1105, &Attributes { admin_count: Some(1), ..known(0x200) }));
+    }
+
+    #[test]
+    fn a_protected_primary_group_makes_privileged() {
+        for group in GROUPS {
+            assert!(
+                is_privileged(1105, &Attributes { primary_group_id: Some(group), ..known(0x200) }),
+                "{group}"
+            );
+        }
+    }
+
+    #[test]
+    fn computers_and_trusts_are_no_persons() {
+        for uac in [0x1000, 0x2000, 0x800, 0x100, 0x1200, 0x2] {
+            assert!(is_privileged(1105, &known(uac)), "{uac:#x}");
+        }
+    }
+}

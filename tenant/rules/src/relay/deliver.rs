@@ -1,0 +1,268 @@
+//! Deliveries: the choice of a link, the envelope, the verdict, and the one repetition.
+//! Neighbours: [`super::Relay`] passes messages and time in; [`super::line`] has the state of each link.
+
+use super::line::RelayLine;
+use super::ticket::{Delivery, Purpose};
+use super::{Alarm, Closed, Event, Link, NoAnswer, Output, Relay};
+use landbridge_crypto::envelope::About;
+use landbridge_crypto::secret::Password;
+use landbridge_wire::bounded::Blob;
+use landbridge_wire::signin::{Answer, Decline, Declined, FromTenant, SignInRequest, Verdict};
+use std::time::Instant;
+use uuid::Uuid;
+
+/// Limit on deliveries of one ticket: each may add a bad password to AD's count.
+const DELIVERIES: usize = 2;
+
+impl Relay {
+    /// Delivers a ticket to an agent, or ends it if that is not possible.
+    pub(super) fn deliver(&mut self, ticket: u64, now: Instant) {
+        // 1. A link, while there is time.
+        let Some(waiting) = self.tickets.get(&ticket) else { return };
+        let missed = waiting.missed;
+        if now >= waiting.deadline {
+            return self.finish(ticket, Err(NoAnswer::TooLate), None);
+        }
+        let chosen = if self.draining { Err(NoAnswer::NoAgent) } else { self.choose(ticket, now) };
+        let link = match chosen {
+            Ok(link) => link,
+            // The failure of the first delivery explains more than the lack of a second agent.
+            Err(why) => return self.finish(ticket, Err(missed.unwrap_or(why)), None),
+        };
+        // 2. The ticket notes link and agent, so that a repetition prefers another agent.
+        let Some(waiting) = self.tickets.get_mut(&ticket) else { return };
+        waiting.links.push(link);
+        if let Some(line) = self.lines.get(&link) {
+            waiting.agents.push(line.facts.agent);
+        }
+        // 3. The envelope is sent.
+        let again = waiting.links.len() > 1;
+        let (object, password, deadline) = (waiting.object, waiting.password.clone(), waiting.deadline);
+        if self.send(link, Purpose::Ticket(ticket), object, &password, deadline, now) {
+            self.output.push_back(Output::Counted(if again { Event::Redelivered } else { Event::Delivered }));
+        } else {
+            self.delivery_failed(ticket, NoAnswer::Lost, false, now);
+        }
+    }
+
+    /// Chooses two links at random and returns the one with the smaller weight. Links of agents that respond, and of agents
+    /// without a delivery of this ticket, are preferred.
+    fn choose(&mut self, ticket: u64, now: Instant) -> Result<Link, NoAnswer> {
+        // 1. The links of the domain that accept deliveries and have not had this ticket.
+        let Some(waiting) = self.tickets.get(&ticket) else { return Err(NoAnswer::Lost) };
+        let mut of_domain = self
+            .lines
+            .iter()
+            .filter(|(link, line)| {
+                line.facts.domain == waiting.domain
+                    && line.accepts_deliveries(now)
+                    && !waiting.links.contains(link)
+            })
+            .peekable();
+        if of_domain.peek().is_none() {
+            return Err(NoAnswer::NoAgent);
+        }
+        // 2. Those with capacity, and of these the preferred ones.
+        let mut free: Vec<(Link, &RelayLine)> =
+            of_domain.filter(|(_, line)| line.has_capacity()).map(|(link, line)| (*link, line)).collect();
+        prefer(&mut free, |line| line.is_responsive(now));
+        prefer(&mut free, |line| !waiting.agents.contains(&line.facts.agent));
+        // 3. Two different ones, each pair as likely.
+        let one = self.chance.below(free.len());
+        let other = (one + 1 + self.chance.below(free.len().saturating_sub(1))).checked_rem(free.len());
+        let (one, other) = (free.get(one), other.and_then(|other| free.get(other)));
+        match (one, other) {
+            (Some((_, a)), Some((link, b))) if b.weight() < a.weight() => Ok(*link),
+            (Some((link, _)), _) => Ok(*link),
+            (None, _) => Err(NoAnswer::Busy),
+        }
+    }
+
+    /// Seals a password to the agent of a link and sends it. False: the link is gone, or the agent's key cannot be sealed to.
+    pub(super) fn send(
+        &mut self,
+        link: Link,
+        purpose: Purpose,
+        object: Uuid,
+        password: &Password,
+        deadline: Instant,
+        now: Instant,
+    ) -> bool {
+        // 1. The envelope is bound to this delivery, connection, certificate, tenant, domain and account.
+        let Some(line) = self.lines.get_mut(&link) else { return false };
+        let (request, due) = (Uuid::new_v4(), line.clock(deadline));
+        let about = About {
+            request: request.into_bytes(),
+            connection: line.connection.into_bytes(),
+            agent: line.facts.agent.into_bytes(),
+            serial: &line.facts.serial,
+            tenant: self.tenant.into_bytes(),
+            domain_sid: &line.facts.domain_sid,
+            object: object.into_bytes(),
+            due,
+        };
+        let Ok((envelope, key)) = line.facts.key.seal(&about, password) else { return false };
+        let (Ok(encapsulated), Ok(sealed)) = (Blob::new(envelope.encapsulated), Blob::new(envelope.sealed))
+        else {
+            return false;
+        };
+        // 2. The delivery waits with the key that its verdict's tag must have.
+        line.note_delivery();
+        let number = self.delivered;
+        self.delivered += 1;
+        self.deliveries.insert(request, Delivery { link, purpose, number, key, sent: now, deadline });
+        let ask = Box::new(SignInRequest { request, object, due, encapsulated, sealed });
+        self.output.push_back(Output::Send { link, message: FromTenant::SignIn(ask) });
+        true
+    }
+
+    /// Processes a verdict. It counts if link, deadline and tag fit a waiting delivery.
+    pub(super) fn receive_answer(&mut self, link: Link, answer: &Answer, now: Instant) {
+        // 1. Link and deadline.
+        let Some(delivery) = self.deliveries.get(&answer.request) else {
+            return self.output.push_back(Output::Counted(Event::Stray));
+        };
+        if delivery.link != link {
+            return self.output.push_back(Output::Counted(Event::Forged));
+        }
+        if now >= delivery.deadline {
+            self.output.push_back(Output::Counted(Event::Stray));
+            return self.expire(now);
+        }
+        // 2. The tag: only the opener of this envelope has the key.
+        let said = answer.verdict.authenticated(answer.request);
+        if !delivery.key.verify(&said, answer.tag.as_bytes()) {
+            self.output.push_back(Output::Counted(Event::Forged));
+            return self.close(link, Closed::Breach("a verdict whose tag does not fit"), now);
+        }
+        // 3. The delivery has ended, and its duration counts.
+        let Some(delivery) = self.remove_delivery(answer.request) else { return };
+        let took = now.saturating_duration_since(delivery.sent);
+        let Some(line) = self.lines.get_mut(&link) else { return };
+        line.note_latency(took);
+        let (agent, domain) = (line.facts.agent, line.facts.domain);
+        // 4. What the verdict means for the ticket, or for the agent.
+        match delivery.purpose {
+            Purpose::Ticket(ticket) => {
+                if answer.verdict == Verdict::Wrong {
+                    self.note_refusal(domain, took);
+                }
+                if let Some(waiting) = self.tickets.get_mut(&ticket) {
+                    waiting.tried += 1;
+                }
+                self.finish(ticket, Ok(answer.verdict), Some(agent));
+            }
+            Purpose::Canary if answer.verdict == Verdict::Valid => {
+                self.output.push_back(Output::Counted(Event::CanaryAccepted));
+                self.alarm(agent, Alarm::CanaryAccepted, now);
+            }
+            Purpose::Canary => {
+                self.output.push_back(Output::Counted(Event::CanaryRefused));
+                self.canaries.note_refusal(agent, now);
+            }
+        }
+        self.close_if_drained(link, now);
+    }
+
+    /// Processes a decline: the agent has no verdict and sends the reason.
+    pub(super) fn receive_declined(&mut self, link: Link, declined: Declined, now: Instant) {
+        // 1. Link and deadline.
+        let Some(delivery) = self.deliveries.get(&declined.request).filter(|delivery| delivery.link == link)
+        else {
+            return self.output.push_back(Output::Counted(Event::Stray));
+        };
+        if now >= delivery.deadline {
+            self.output.push_back(Output::Counted(Event::Stray));
+            return self.expire(now);
+        }
+        // 2. What the reason means for the link.
+        let Some(delivery) = self.remove_delivery(declined.request) else { return };
+        if let Some(line) = self.lines.get_mut(&link) {
+            match declined.why {
+                Decline::Draining => line.draining = true,
+                Decline::NoDirectory => line.note_no_directory(now),
+                Decline::Overloaded | Decline::TooLate | Decline::Unopened => {}
+            }
+        }
+        // 3. What it means for the ticket.
+        if let Purpose::Ticket(ticket) = delivery.purpose {
+            let why = match declined.why {
+                Decline::NoDirectory => NoAnswer::NoDirectory,
+                Decline::Overloaded => NoAnswer::Busy,
+                Decline::TooLate => NoAnswer::TooLate,
+                Decline::Draining | Decline::Unopened => NoAnswer::Lost,
+            };
+            self.delivery_failed(ticket, why, declined.tried, now);
+        }
+        self.close_if_drained(link, now);
+    }
+
+    /// Repeats a ticket whose delivery failed, or ends it: after the last allowed delivery, or when its time is over.
+    pub(super) fn delivery_failed(&mut self, ticket: u64, why: NoAnswer, tried: bool, now: Instant) {
+        let Some(waiting) = self.tickets.get_mut(&ticket) else { return };
+        waiting.tried += u32::from(tried);
+        waiting.missed = Some(why);
+        if waiting.links.len() >= DELIVERIES || why == NoAnswer::TooLate {
+            return self.finish(ticket, Err(why), None);
+        }
+        self.deliver(ticket, now);
+    }
+
+    /// Ends the deliveries whose deadline has passed.
+    pub(super) fn expire(&mut self, now: Instant) {
+        for (request, link) in self.deliveries_where(|delivery| now >= delivery.deadline) {
+            let Some(delivery) = self.remove_delivery(request) else { continue };
+            // The agent's heartbeats arrive and its answers do not: its latency must grow.
+            if let Some(line) = self.lines.get_mut(&link) {
+                line.note_latency(now.saturating_duration_since(delivery.sent));
+            }
+            if let Purpose::Ticket(ticket) = delivery.purpose {
+                self.delivery_failed(ticket, NoAnswer::TooLate, true, now);
+            }
+            self.close_if_drained(link, now);
+        }
+    }
+
+    /// Repeats the deliveries of links that were removed. A canary is not repeated.
+    pub(super) fn redeliver_lost(&mut self, gone: &[Link], now: Instant) {
+        for (request, _) in self.deliveries_where(|delivery| gone.contains(&delivery.link)) {
+            if let Some(Delivery { purpose: Purpose::Ticket(ticket), .. }) = self.deliveries.remove(&request)
+            {
+                self.delivery_failed(ticket, NoAnswer::Lost, true, now);
+            }
+        }
+    }
+
+    /// The deliveries to which `applies` is true, in the order in which they were sent.
+    fn deliveries_where(&self, applies: impl Fn(&Delivery) -> bool) -> Vec<(Uuid, Link)> {
+        let mut found: Vec<(u64, Uuid, Link)> = self
+            .deliveries
+            .iter()
+            .filter(|(_, delivery)| applies(delivery))
+            .map(|(request, delivery)| (delivery.number, *request, delivery.link))
+            .collect();
+        found.sort_unstable_by_key(|(number, ..)| *number);
+        found.into_iter().map(|(_, request, link)| (request, link)).collect()
+    }
+
+    /// The first deadline of a delivery.
+    pub(super) fn first_due(&self) -> Option<Instant> {
+        self.deliveries.values().map(|delivery| delivery.deadline).min()
+    }
+
+    /// Removes a delivery that has ended, and frees its place on the link.
+    fn remove_delivery(&mut self, request: Uuid) -> Option<Delivery> {
+        let delivery = self.deliveries.remove(&request)?;
+        if let Some(line) = self.lines.get_mut(&delivery.link) {
+            line.in_hand = line.in_hand.saturating_sub(1);
+        }
+        Some(delivery)
+    }
+}
+
+/// Keeps the links for which `holds` is true, if there are any.
+fn prefer(free: &mut Vec<(Link, &RelayLine)>, holds: impl Fn(&RelayLine) -> bool) {
+    if free.iter().any(|(_, line)| holds(line)) {
+        free.retain(|(_, line)| holds(line));
+    }
+}

@@ -1,0 +1,249 @@
+//! Tests of the relay. `tests/tests/pta/joined.rs` runs it in simulated time, with random events.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::wildcard_enum_match_arm)]
+
+use super::*;
+use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey, VerdictKey};
+use landbridge_wire::bounded::Blob;
+use landbridge_wire::signin::{Answer, Decline, Declined, Heartbeat, SignInRequest};
+
+const SID: &str = "S-1-5-21-1-2-3";
+const TENANT: Uuid = Uuid::from_u128(1);
+const DOMAIN: i64 = 7;
+
+/// An agent's end of a link.
+struct Inside {
+    link: Link,
+    agent: Uuid,
+    connection: Uuid,
+    key: EnvelopeKey,
+}
+
+struct World {
+    relay: Relay,
+    now: Instant,
+    inside: Vec<Inside>,
+    links: u64,
+}
+
+impl World {
+    /// `agents` agents with one link each, whose first canaries are answered.
+    fn of(agents: u128) -> Self {
+        let relay = Relay::new(TENANT, vec!["https://tenant.test".to_owned()], 5);
+        let mut world = Self { relay, now: Instant::now(), inside: vec![], links: 0 };
+        for agent in 0..agents {
+            world.connect(Uuid::from_u128(100 + agent), Uuid::from_u128(200 + agent));
+        }
+        world
+    }
+
+    fn connect(&mut self, agent: Uuid, instance: Uuid) -> Link {
+        self.links += 1;
+        let (link, key) = (Link(self.links), EnvelopeKey::generate());
+        let until = self.now + Duration::from_secs(86_400);
+        let (serial, public) = (vec![1], key.public());
+        let facts = Facts { agent, domain: DOMAIN, domain_sid: SID.to_owned(), serial, key: public, until };
+        self.relay.connected(link, facts, self.now);
+        let connection = Uuid::from_u128(1_000 + u128::from(self.links));
+        let software = Text::new("test").unwrap();
+        let hello = Hello { connection, instance, software, capacity: 4 };
+        self.relay.receive(link, FromAgent::Hello(hello), self.now);
+        self.inside.push(Inside { link, agent, connection, key });
+        for (link, ask) in self.asks() {
+            self.answer(link, &ask, Verdict::Wrong);
+        }
+        self.outputs();
+        link
+    }
+
+    fn outputs(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.relay.poll_output()).collect()
+    }
+
+    /// The deliveries that are sent now. Other outputs are dropped.
+    fn asks(&mut self) -> Vec<(Link, SignInRequest)> {
+        let asks = self.outputs().into_iter().filter_map(|output| match output {
+            Output::Send { link, message: FromTenant::SignIn(ask) } => Some((link, *ask)),
+            _ => None,
+        });
+        asks.collect()
+    }
+
+    fn ask(&mut self, ticket: u64) -> Vec<(Link, SignInRequest)> {
+        let password = Arc::new(Password::new("secret".to_owned()));
+        self.relay.submit(ticket, DOMAIN, Uuid::from_u128(9), password, self.now);
+        self.asks()
+    }
+
+    fn open(&self, link: Link, ask: &SignInRequest) -> (Password, VerdictKey) {
+        let inside = self.inside.iter().find(|inside| inside.link == link).unwrap();
+        let about = About {
+            request: ask.request.into_bytes(),
+            connection: inside.connection.into_bytes(),
+            agent: inside.agent.into_bytes(),
+            serial: &[1],
+            tenant: TENANT.into_bytes(),
+            domain_sid: SID,
+            object: ask.object.into_bytes(),
+            due: ask.due,
+        };
+        let encapsulated = ask.encapsulated.as_bytes().try_into().unwrap();
+        inside.key.open(&about, &Envelope { encapsulated, sealed: ask.sealed.as_bytes().to_vec() }).unwrap()
+    }
+
+    fn answer(&mut self, link: Link, ask: &SignInRequest, verdict: Verdict) {
+        let (_, key) = self.open(link, ask);
+        let tag = Blob::new(key.tag(&verdict.authenticated(ask.request))).unwrap();
+        self.relay.receive(link, FromAgent::Answer(Answer { request: ask.request, verdict, tag }), self.now);
+    }
+
+    fn ended(&mut self) -> Vec<(u64, AgentAnswer)> {
+        let ended = self.outputs().into_iter().filter_map(|output| match output {
+            Output::Answered { ticket, answer } => Some((ticket, answer)),
+            _ => None,
+        });
+        ended.collect()
+    }
+}
+
+#[test]
+fn a_sign_in_goes_to_one_agent_and_its_verdict_comes_back() {
+    let mut world = World::of(2);
+    let asks = world.ask(1);
+    let [(link, ask)] = &asks[..] else { panic!("{asks:?}") };
+    world.open(*link, ask).0.lend(|password| assert_eq!(password, "secret"));
+    world.answer(*link, ask, Verdict::Valid);
+    let ended = world.ended();
+    assert_eq!((ended.len(), ended[0].1.outcome, ended[0].1.tried), (1, Ok(Verdict::Valid), 1));
+    // The same verdict again belongs to no delivery.
+    world.answer(*link, ask, Verdict::Valid);
+    assert!(matches!(world.outputs()[..], [Output::Counted(Event::Stray)]));
+}
+
+#[test]
+fn a_sign_in_on_a_link_that_dies_goes_to_another_agent_once() {
+    let mut world = World::of(3);
+    let (first, _) = world.ask(1).remove(0);
+    world.relay.lost(first, world.now);
+    let (second, ask) = world.asks().remove(0);
+    assert_ne!(first, second);
+    world.relay.lost(second, world.now);
+    let ended = world.ended();
+    assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::Lost), 2));
+    world.answer(second, &ask, Verdict::Valid);
+    assert!(world.ended().is_empty(), "a verdict of a lost link is stray");
+}
+
+#[test]
+fn a_verdict_with_another_tag_or_over_another_link_is_not_believed() {
+    let mut world = World::of(2);
+    let (link, ask) = world.ask(1).remove(0);
+    let (_, key) = world.open(link, &ask);
+    // The agent's verdict is "wrong". On the way it becomes "valid".
+    let tag = Blob::new(key.tag(&Verdict::Wrong.authenticated(ask.request))).unwrap();
+    let flipped = Answer { request: ask.request, verdict: Verdict::Valid, tag };
+    let other = world.inside.iter().find(|inside| inside.link != link).unwrap().link;
+    world.relay.receive(other, FromAgent::Answer(flipped.clone()), world.now);
+    assert!(matches!(world.outputs()[..], [Output::Counted(Event::Forged)]));
+    world.relay.receive(link, FromAgent::Answer(flipped), world.now);
+    let outputs = world.outputs();
+    assert!(outputs.iter().any(|o| matches!(o, Output::Close { why: Closed::Breach(_), .. })), "{outputs:?}");
+    assert!(!outputs.iter().any(|o| matches!(o, Output::Answered { .. })), "{outputs:?}");
+}
+
+#[test]
+fn an_agent_that_declines_has_no_second_delivery_and_only_tried_binds_count() {
+    let mut world = World::of(2);
+    let (link, ask) = world.ask(1).remove(0);
+    let declined = Declined { request: ask.request, why: Decline::NoDirectory, tried: false };
+    world.relay.receive(link, FromAgent::Declined(declined), world.now);
+    let (second, ask) = world.asks().remove(0);
+    assert_ne!(link, second);
+    let declined = Declined { request: ask.request, why: Decline::NoDirectory, tried: true };
+    world.relay.receive(second, FromAgent::Declined(declined), world.now);
+    let ended = world.ended();
+    assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::NoDirectory), 1));
+}
+
+#[test]
+fn a_silent_agent_is_dead_after_three_seconds_and_a_sign_in_after_ten() {
+    let mut world = World::of(1);
+    world.ask(1);
+    world.now += Duration::from_secs(3);
+    world.relay.timeout(world.now);
+    let ended = world.ended();
+    assert_eq!(ended[0].1.outcome, Err(NoAnswer::Lost));
+    let mut world = World::of(1);
+    world.ask(1);
+    let link = world.inside[0].link;
+    for _ in 0..10 {
+        world.now += Duration::from_secs(1);
+        world.relay.receive(link, FromAgent::Heartbeat(Heartbeat { at: 0 }), world.now);
+        world.relay.timeout(world.now);
+    }
+    let ended = world.ended();
+    assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::TooLate), 1));
+}
+
+#[test]
+fn without_an_agent_or_without_capacity_a_ticket_ends_immediately() {
+    let mut world = World::of(0);
+    world.relay.submit(1, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::NoAgent));
+    assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::NoAgent));
+    let mut world = World::of(1);
+    assert_eq!(world.relay.unable(DOMAIN, world.now), None);
+    for ticket in 0..4 {
+        assert_eq!(world.ask(ticket).len(), 1);
+    }
+    world.relay.submit(9, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::Busy));
+    assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::Busy), "also without a ticket");
+    world.relay.submit(10, DOMAIN + 1, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    assert_eq!(
+        world.ended()[0].1.outcome,
+        Err(NoAnswer::NoAgent),
+        "agents of another domain receive nothing"
+    );
+}
+
+#[test]
+fn an_agent_that_accepts_a_canary_raises_one_alarm_and_loses_its_links() {
+    let mut world = World::of(2);
+    world.relay.canaries(DOMAIN, vec![Uuid::from_u128(77)]);
+    let mut tried = Vec::new();
+    for _ in 0..60 {
+        world.now += Duration::from_millis(500);
+        for inside in &world.inside {
+            world.relay.receive(inside.link, FromAgent::Heartbeat(Heartbeat { at: 0 }), world.now);
+        }
+        world.relay.timeout(world.now);
+        tried.extend(world.asks());
+        if tried.len() >= 2 {
+            break;
+        }
+    }
+    let (link, ask) = tried.remove(0);
+    assert_eq!(ask.object, Uuid::from_u128(77), "the named account");
+    world.answer(link, &ask, Verdict::Valid);
+    let outputs = world.outputs();
+    let alarms = outputs.iter().filter(|o| matches!(o, Output::Alarm { alarm: Alarm::CanaryAccepted, .. }));
+    assert_eq!(alarms.count(), 1);
+    assert!(outputs.iter().any(|o| matches!(o, Output::Close { why: Closed::Cut, .. })));
+    let liar = world.inside.iter().find(|inside| inside.link == link).unwrap().agent;
+    world.connect(liar, Uuid::from_u128(5));
+    assert!(!world.relay.agents().iter().any(|view| view.agent == liar), "it does not come back by itself");
+}
+
+#[test]
+fn two_processes_of_one_identity_are_one_alarm() {
+    let mut world = World::of(1);
+    let (agent, old) = (world.inside[0].agent, world.inside[0].link);
+    world.connect(agent, Uuid::from_u128(999));
+    let beat = FromAgent::Heartbeat(Heartbeat { at: 0 });
+    world.now += Duration::from_secs(2);
+    world.relay.receive(old, beat.clone(), world.now);
+    assert!(!world.outputs().iter().any(|o| matches!(o, Output::Alarm { .. })), "a restart may overlap");
+    world.now += Duration::from_secs(4);
+    world.relay.receive(old, beat, world.now);
+    assert!(world.outputs().iter().any(|o| matches!(o, Output::Alarm { alarm: Alarm::TwoInstances, .. })));
+}

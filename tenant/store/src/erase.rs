@@ -1,0 +1,112 @@
+//! Erases objects for good: their rows, and the copies of rows that SQLite leaves in unused parts of its pages.
+//!
+//! `secure_delete` overwrites a deleted row and a freed page. It does not overwrite the copies of a page split: when a page
+//! of a table is full, half of its rows move to another page, and their bytes stay in the unused part of the first one. A
+//! person who reads the file can find them. So the tables are rewritten, which frees all their pages. `VACUUM` would do the
+//! same for the whole file, with the audit log of a year.
+//!
+//! Finally a checkpoint moves the write-ahead log, which holds the old pages, into the file and truncates the log.
+//! Not erased: backups, and blocks that the file system or the disk has replaced itself.
+//! Neighbours: the program's periodic tasks erase objects after their grace time; `users purge` erases one immediately.
+
+use super::tables::objects;
+use super::{Store, StoreError, Trouble, Writing, held};
+use rusqlite::TransactionBehavior;
+use std::sync::atomic::Ordering;
+use uuid::Uuid;
+
+/// The tables with data of objects, and their columns, those of the key first.
+pub const TABLES: [(&str, &str); 6] = [
+    ("objects", "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at"),
+    ("attributes", "object, name, stamp, value"),
+    ("signin_names", "name, object"),
+    ("digests", DIGEST_COLUMNS),
+    ("lockouts", "object, source, failures, first_at, last_at, locked_until, locks"),
+    ("links", "source, what, target, domain, stamp, present, cycle"),
+];
+/// The columns of `digests`, those of the key first.
+const DIGEST_COLUMNS: &str = "object, stamp, sealed, set_at";
+
+/// Seconds in a day.
+const DAY: i64 = 86_400;
+
+/// The time before which a removed object must be gone, at `now`; both in seconds since 1970. It is the start of a day of
+/// UTC, so that the tables are rewritten at most once a day. With a grace time of 0 every removed object is due.
+pub fn due_before(now: i64, grace_days: i64) -> i64 {
+    if grace_days == 0 {
+        return now.saturating_add(1);
+    }
+    now.div_euclid(DAY).saturating_sub(grace_days).saturating_mul(DAY)
+}
+
+impl Store {
+    /// Erases the objects that `pick` returns, in the transaction in which `pick` chooses them, and returns what `pick`
+    /// counted. While a reader has an earlier state open, the log keeps that state: [`Store::is_to_fold`].
+    pub fn erase<T>(
+        &self,
+        name: &'static str,
+        pick: impl Fn(&Writing<'_>) -> Result<(T, Vec<Uuid>), StoreError>,
+    ) -> Result<T, StoreError> {
+        let (answer, count) = self.rewrite_tables(name, &TABLES, |transaction| {
+            let (answer, objects) = pick(transaction)?;
+            for object in &objects {
+                objects::forget(transaction, *object)?;
+            }
+            Ok((answer, objects.len()))
+        })?;
+        if count > 0 {
+            self.checkpoint_erased()?;
+        }
+        Ok(answer)
+    }
+
+    /// Rewrites the table of digests, so that no copy of an erased or replaced digest is left.
+    pub fn scrub_digests(&self) -> Result<(), StoreError> {
+        self.rewrite_tables("scrub-digests", &[("digests", DIGEST_COLUMNS)], |_| Ok(((), 1)))?;
+        self.checkpoint_erased()
+    }
+
+    /// Moves the write-ahead log into the file. While a reader has an earlier state open, this is noted for later.
+    pub fn checkpoint_erased(&self) -> Result<(), StoreError> {
+        self.to_fold.store(true, Ordering::SeqCst);
+        match self.fold() {
+            Err(error) if error.trouble() == Some(&Trouble::BeingRead) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Runs `change`, and rewrites the tables if it counted anything, in one transaction.
+    fn rewrite_tables<T>(
+        &self,
+        name: &'static str,
+        tables: &[(&str, &str)],
+        change: impl Fn(&Writing<'_>) -> Result<(T, usize), StoreError>,
+    ) -> Result<(T, usize), StoreError> {
+        let mut connection = held(&self.writing);
+        let attempt = || {
+            // 1. Rows leave and return whole, so no foreign key breaks; but a table that keys refer to cannot be emptied while
+            // they are checked.
+            connection.pragma_update(None, "foreign_keys", false)?;
+            // 2. The change itself.
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let (answer, count) = change(&Writing::of(&transaction))?;
+            // 3. Each table is copied, emptied and filled in the order of its key, so that filling needs no sorting.
+            if count > 0 {
+                for (table, columns) in tables {
+                    transaction.execute_batch(&format!(
+                        "CREATE TABLE anew ({columns});
+                         INSERT INTO anew SELECT {columns} FROM {table} ORDER BY 1, 2;
+                         DELETE FROM {table};
+                         INSERT INTO {table} ({columns}) SELECT {columns} FROM anew;
+                         DROP TABLE anew;"
+                    ))?;
+                }
+            }
+            transaction.commit()?;
+            Ok((answer, count))
+        };
+        let outcome = self.transactions.run(name, attempt);
+        let restored = connection.pragma_update(None, "foreign_keys", true).map_err(StoreError::from);
+        outcome.and_then(|done| restored.map(|()| done)).map_err(|e: StoreError| e.at(&self.path))
+    }
+}

@@ -1,0 +1,218 @@
+//! The tenant's database, and nothing else: SQLite, one file, nothing to install. All SQL of the tenant is here.
+//!
+//! A caller reads in a [`Reading`], which is one snapshot, and writes in a [`Writing`], which is one transaction. Both hide
+//! the connection. When [`Store::write`] returns, its changes are on the disk (WAL, `synchronous = FULL`): an acknowledged
+//! upload survives `kill -9` and power loss. Digests are stored sealed, and the keys are not in the database. The clock and
+//! the time come from the caller, and every decision is made in the crates `rules` and `core`.
+//!
+//! # Files
+//!
+//! - `lib.rs`: this list, the open database, its reads and its transactions
+//! - `error.rs`: what can be wrong with the database, and who must act
+//! - `schema.rs`: the schema of a new database, and its version
+//! - `schema/schema.sql`: the present schema
+//! - `schema/version_1.sql`: the schema of version 1, for the test of the upgrade
+//! - `schema/version_2.sql`: the schema of version 2, for the test of the upgrade
+//! - `upgrade.rs`: the steps from older versions to the present one
+//! - `file.rs`: makes and opens the file; checks its permissions, owner, version and integrity
+//! - `transaction.rs`: what a caller holds: a snapshot to read, or a transaction to write
+//! - `stamps.rs`: stamps and GUIDs as bytes in columns
+//! - `tables.rs`: the statements, a file for each table
+//! - `tables/domains.rs`: the domains: names, SID, policies, writer, cursor
+//! - `tables/objects.rs`: accounts, groups, contacts and password settings objects
+//! - `tables/attributes.rs`: the values of an object, each with its stamp
+//! - `tables/names.rs`: the sign-in names of accounts, for the lookup
+//! - `tables/links.rs`: the values of linked attributes, each with its stamp
+//! - `tables/members.rs`: who is in which group, by links and by primary group
+//! - `tables/digests.rs`: the digests, sealed
+//! - `tables/group_policies.rs`: the sign-in policies of groups, in their order
+//! - `tables/lockouts.rs`: the counters of the smart lockout
+//! - `tables/canaries.rs`: accounts that nobody uses, for trials of the agents
+//! - `tables/agents.rs`: the enrolled agents
+//! - `tables/tokens.rs`: one-time tokens for enrolments, hashed
+//! - `tables/apps.rs`: the applications and their hashed credentials
+//! - `tables/audit.rs`: the audit log
+//! - `policies.rs`: reads the policies that may hold for an account, and picks one by the rules
+//! - `erase.rs`: erases objects to the last byte
+//! - `backup.rs`: copies the database while it is in use, and makes a database from a copy
+
+pub mod backup;
+pub mod erase;
+pub mod error;
+mod file;
+pub mod policies;
+mod schema;
+pub mod stamps;
+pub mod tables;
+mod transaction;
+mod upgrade;
+
+pub use error::{StoreError, Trouble, Who};
+pub use file::Tenant;
+pub use schema::SCHEMA_VERSION;
+pub use transaction::{Reading, TransactionCounts, Writing};
+
+use landbridge_crypto::seal::SealKeys;
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use transaction::Transactions;
+use uuid::Uuid;
+
+/// How long taking in the log waits for those who read an earlier state.
+const FOLDING: Duration = Duration::from_secs(1);
+
+/// The open database. Its calls block: async callers go through `spawn_blocking`.
+pub struct Store {
+    path: PathBuf,
+    tenant: Tenant,
+    keys: SealKeys,
+    writing: Mutex<Connection>,
+    reading: Mutex<Connection>,
+    looking: Mutex<Connection>,
+    /// Something was erased that the write-ahead log has still.
+    to_fold: AtomicBool,
+    transactions: Transactions,
+}
+
+impl Store {
+    /// Makes the database anew and opens it. Nothing that exists is touched; a crash on the way leaves nothing
+    /// that could be taken for a database. `now` is in seconds since 1970.
+    pub fn create(path: &Path, keys: SealKeys, tenant: Uuid, now: i64) -> Result<Self, StoreError> {
+        file::create(path, tenant, now)?;
+        Self::open(path, keys)
+    }
+
+    /// Opens the database. Refused: a missing or loose file, another program's, a damaged one, and one that a
+    /// newer build has written.
+    pub fn open(path: &Path, keys: SealKeys) -> Result<Self, StoreError> {
+        let [writing, reading, looking] = file::open(path)?;
+        let tenant = file::tenant(&writing).map_err(|e| e.at(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            tenant,
+            keys,
+            writing: Mutex::new(writing),
+            reading: Mutex::new(reading),
+            looking: Mutex::new(looking),
+            to_fold: AtomicBool::new(false),
+            transactions: Transactions::default(),
+        })
+    }
+
+    /// Runs `ask` on one snapshot of the database; it cannot write. For what is short: others wait for it.
+    pub fn read<T>(&self, ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.snapshot(&self.reading, ask)
+    }
+
+    /// The same for people and their monitoring, who may ask for much: no sign-in waits for it.
+    pub fn look<T>(&self, ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.snapshot(&self.looking, ask)
+    }
+
+    fn snapshot<T>(
+        &self,
+        on: &Mutex<Connection>,
+        ask: impl FnOnce(&Reading<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = held(on);
+        let answer = Snapshot::of(&connection).and_then(|snapshot| ask(&Reading::of(snapshot.0)));
+        answer.map_err(|e| e.at(&self.path))
+    }
+
+    /// Runs `change` in one transaction, alone, and counts it under `name`. `Ok` commits: when this returns, what was done is
+    /// on the disk. `Err` undoes all of it. A refusal that must leave a trace is therefore an `Ok` that holds the refusal.
+    ///
+    /// `change` may run more than once: a conditional statement that found its row changed by another writer ends it with
+    /// [`StoreError::Conflict`], and it runs again on the new state. So it returns what it counted instead of counting inside.
+    pub fn write<T>(
+        &self,
+        name: &'static str,
+        change: impl Fn(&Writing<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = held(&self.writing);
+        let attempt = || {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = change(&Writing::of(&transaction))?;
+            transaction.commit()?;
+            Ok(answer)
+        };
+        self.transactions.run(name, attempt).map_err(|e: StoreError| e.at(&self.path))
+    }
+
+    /// The transactions that ran since the start, by name.
+    pub fn transactions(&self) -> Vec<(&'static str, TransactionCounts)> {
+        self.transactions.snapshot()
+    }
+
+    /// Takes the write-ahead log into the file, so that after a stop the file alone is the database, and nothing of what
+    /// was erased is in the log. Not while somebody reads an earlier state ([`Trouble::BeingRead`]): a backup, say.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        let fold = |connection: &Connection| {
+            // Writers wait meanwhile, and a backup takes long.
+            connection.busy_timeout(FOLDING)?;
+            let busy =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+            connection.busy_timeout(file::BUSY)?;
+            if busy? { Err(StoreError::file(&self.path, Trouble::BeingRead)) } else { Ok(()) }
+        };
+        fold(&held(&self.writing)).map_err(|e: StoreError| e.at(&self.path))?;
+        self.to_fold.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Whether the log has something still that was erased.
+    pub fn is_to_fold(&self) -> bool {
+        self.to_fold.load(Ordering::SeqCst)
+    }
+
+    /// Whose database it is.
+    pub fn tenant(&self) -> Tenant {
+        self.tenant
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The keys under which digests are sealed.
+    pub fn seal_keys(&self) -> &SealKeys {
+        &self.keys
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("path", &self.path)
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One state of the database, until it is dropped. Like [`rusqlite::Transaction`], but with statements that are kept:
+/// a sign-in reads several times, and reads little.
+struct Snapshot<'a>(&'a Connection);
+
+impl<'a> Snapshot<'a> {
+    fn of(connection: &'a Connection) -> Result<Self, StoreError> {
+        connection.prepare_cached("BEGIN DEFERRED")?.execute([])?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // Nothing was written. If this fails, so does the next BEGIN, and says so.
+        let _ = self.0.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
+    }
+}
+
+/// A closure that panicked left no half transaction behind (dropping one rolls it back), so the connection
+/// goes on being used.
+fn held(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}

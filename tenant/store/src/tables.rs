@@ -1,0 +1,17 @@
+//! The statements of the tables, one file for each table. Each function has a [`crate::Reading`] or a [`crate::Writing`] as
+//! its first argument.
+
+pub mod agents;
+pub mod apps;
+pub mod attributes;
+pub mod audit;
+pub mod canaries;
+pub mod digests;
+pub mod domains;
+pub mod group_policies;
+pub mod links;
+pub mod lockouts;
+pub mod members;
+pub mod names;
+pub mod objects;
+pub mod tokens;

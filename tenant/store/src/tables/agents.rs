@@ -1,0 +1,110 @@
+//! The table `agents`: enrolled agents, their states and their certificates.
+//! Neighbours: in the tenant's core `agents::enrolment` inserts, `agents::admission` reads and decides what an agent may do.
+
+use crate::{Reading, StoreError, Writing};
+use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent, role_from};
+use rusqlite::types::Type;
+use rusqlite::{OptionalExtension as _, Row, params};
+use uuid::Uuid;
+
+/// Reads an agent with the names of its domain.
+const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
+                      a.seen_at, a.enrolled_at, a.serial, a.serial_before FROM agents a JOIN domains d ON d.id = a.domain";
+
+/// Stores a new agent.
+pub fn insert(writing: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
+    writing.execute(
+        "INSERT INTO agents (id, domain, role, state, software, host, serial, not_after, enrolled_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            agent.id.as_bytes(),
+            agent.domain,
+            agent.role.to_string(),
+            agent.state.as_str(),
+            agent.software,
+            agent.host,
+            agent.serial,
+            agent.not_after,
+            now,
+        ],
+    )?;
+    Ok(())
+}
+
+/// The agent with this id.
+pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<Agent>, StoreError> {
+    let mut select = reading.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
+    Ok(select.query_row([id.as_bytes().as_slice()], agent).optional()?)
+}
+
+/// All agents, in the order of their enrolment.
+pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Agent>, StoreError> {
+    let mut select = reading.prepare(&format!("{SELECT} ORDER BY a.enrolled_at, a.id LIMIT ?1"))?;
+    let agents = select.query_map([limit], agent)?;
+    Ok(agents.collect::<Result<_, _>>()?)
+}
+
+/// Changes an agent's state. False: there is no such agent, or its state is not `from` any more.
+pub fn change_state(
+    writing: &Writing<'_>,
+    id: Uuid,
+    from: AgentState,
+    to: AgentState,
+) -> Result<bool, StoreError> {
+    let changed = writing.execute(
+        "UPDATE agents SET state = ?3 WHERE id = ?1 AND state = ?2",
+        params![id.as_bytes(), from.as_str(), to.as_str()],
+    )?;
+    Ok(changed == 1)
+}
+
+/// An agent's newest certificate, as it is stored at a renewal.
+#[derive(Debug)]
+pub struct Renewal<'a> {
+    /// The state that the agent was in when it was admitted.
+    pub state: AgentState,
+    /// Serial number of the certificate with which the new one was requested.
+    pub before: &'a [u8],
+    /// Serial number of the new one.
+    pub serial: &'a [u8],
+    /// The end of the new one: seconds since 1970.
+    pub not_after: i64,
+}
+
+/// Stores an agent's newest certificate. False: the agent's state has changed since it was admitted, for example by a
+/// revocation.
+pub fn renew(writing: &Writing<'_>, id: Uuid, renewal: &Renewal<'_>, now: i64) -> Result<bool, StoreError> {
+    let changed = writing.execute(
+        "UPDATE agents SET serial_before = ?3, serial = ?4, not_after = ?5, seen_at = ?6 WHERE id = ?1 AND state = ?2",
+        params![id.as_bytes(), renewal.state.as_str(), renewal.before, renewal.serial, renewal.not_after, now],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Notes the process that an agent's message came from, and its time.
+pub fn seen(writing: &Writing<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
+    writing
+        .prepare_cached("UPDATE agents SET instance = ?2, seen_at = ?3 WHERE id = ?1")?
+        .execute(params![id.as_bytes(), instance.as_bytes(), now])?;
+    Ok(())
+}
+
+fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
+    let unreadable = |at: usize| rusqlite::Error::InvalidColumnType(at, "agents".to_owned(), Type::Text);
+    let (role, state): (String, String) = (row.get(4)?, row.get(5)?);
+    Ok(Agent {
+        id: Uuid::from_bytes(row.get(0)?),
+        domain: row.get(1)?,
+        domain_name: row.get(2)?,
+        domain_sid: row.get(3)?,
+        role: role_from(&role).ok_or_else(|| unreadable(4))?,
+        state: AgentState::parse(&state).ok_or_else(|| unreadable(5))?,
+        software: row.get(6)?,
+        host: row.get(7)?,
+        not_after: row.get(8)?,
+        seen_at: row.get(9)?,
+        enrolled_at: row.get(10)?,
+        serial: row.get(11)?,
+        serial_before: row.get(12)?,
+    })
+}

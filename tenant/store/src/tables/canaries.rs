@@ -1,0 +1,35 @@
+//! The table `canaries`: accounts that no person uses, chosen by the administrator. Agents are tried with wrong passwords for
+//! them.
+//! Neighbours: the administration adds and removes; the relay of sign-ins receives the list.
+
+use crate::{Reading, StoreError, Writing, stamps};
+use rusqlite::params;
+use uuid::Uuid;
+
+/// Limit on the canaries of a domain. One is enough for the trials; the rest is variety.
+pub const MOST: usize = 64;
+
+/// The canaries of a domain.
+pub fn of(reading: &Reading<'_>, domain: i64) -> Result<Vec<Uuid>, StoreError> {
+    let mut select =
+        reading.prepare_cached("SELECT object FROM canaries WHERE domain = ?1 ORDER BY object")?;
+    let objects = select.query_map([domain], |row| stamps::guid(row, 0))?;
+    Ok(objects.collect::<Result<_, _>>()?)
+}
+
+/// Whether an account is a canary.
+pub fn is_one(reading: &Reading<'_>, object: Uuid) -> Result<bool, StoreError> {
+    let mut select = reading.prepare_cached("SELECT count(*) FROM canaries WHERE object = ?1")?;
+    Ok(select.query_row([object.as_bytes()], |row| row.get::<_, i64>(0))? > 0)
+}
+
+/// Makes an account a canary. False: it was one before.
+pub fn add(writing: &Writing<'_>, domain: i64, object: Uuid, now: i64) -> Result<bool, StoreError> {
+    let insert = "INSERT INTO canaries (object, domain, added_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    Ok(writing.execute(insert, params![object.as_bytes(), domain, now])? > 0)
+}
+
+/// Stops using an account as a canary. False: it was none.
+pub fn remove(writing: &Writing<'_>, object: Uuid) -> Result<bool, StoreError> {
+    Ok(writing.execute("DELETE FROM canaries WHERE object = ?1", [object.as_bytes()])? > 0)
+}

@@ -1,0 +1,158 @@
+//! The table `domains`: the domains that the tenant serves, with their names, SID (fixed when added), policies, the one phs
+//! that writes, and the cursor up to which it has written.
+//! Neighbours: the administration adds and lists; the ingest moves the cursor; the sign-in reads the policies.
+
+use crate::{Reading, StoreError, Writing, stamps};
+use landbridge_tenant_rules::model::{Domain, DomainRefused, NewDomain, Policy, SigninPolicy};
+use landbridge_wire::upload::{DomainPolicy, Stamp};
+use rusqlite::types::Type;
+use rusqlite::{OptionalExtension as _, Row};
+use uuid::Uuid;
+
+/// Adds a domain and returns its row's number, or the reason of a refusal.
+pub fn add(
+    writing: &Writing<'_>,
+    new: &NewDomain<'_>,
+    now: i64,
+) -> Result<Result<i64, DomainRefused>, StoreError> {
+    let dns_name = new.dns_name.to_ascii_lowercase();
+    let netbios_name = new.netbios_name.to_ascii_uppercase();
+    if let Err(refused) = new.check(&dns_name, &netbios_name) {
+        return Ok(Err(refused));
+    }
+    // `NAME\user` may have either name, so no name may belong to two domains, in either column.
+    let taken: bool = writing.query_row(
+        "SELECT EXISTS (SELECT 1 FROM domains WHERE sid = ?3
+             OR dns_name IN (?1, lower(?2)) OR netbios_name IN (upper(?1), ?2))",
+        (&dns_name, &netbios_name, new.sid),
+        |row| row.get(0),
+    )?;
+    if taken {
+        return Ok(Err(DomainRefused::Taken));
+    }
+    let id = writing.query_row(
+        "INSERT INTO domains (dns_name, netbios_name, sid, allow_privileged, min_iterations, added_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
+        (&dns_name, &netbios_name, new.sid, new.allow_privileged, new.min_iterations, now),
+        |row| row.get(0),
+    )?;
+    Ok(Ok(id))
+}
+
+/// The columns in the order of [`from_row`].
+const COLUMNS: &str = "id, dns_name, netbios_name, sid, allow_privileged, min_iterations, max_pwd_age,
+    lockout_duration, lockout_observation_window, lockout_threshold, acknowledged, acknowledged_before, writer, added_at,
+    signin_policy, approve_agents";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
+    let signin: String = row.get(14)?;
+    let unreadable = || rusqlite::Error::InvalidColumnType(14, "signin_policy".to_owned(), Type::Text);
+    Ok(Domain {
+        signin: SigninPolicy::parse(&signin).ok_or_else(unreadable)?,
+        approve_agents: row.get(15)?,
+        id: row.get(0)?,
+        dns_name: row.get(1)?,
+        netbios_name: row.get(2)?,
+        sid: row.get(3)?,
+        allow_privileged: row.get(4)?,
+        min_iterations: row.get(5)?,
+        policy: Policy {
+            max_pwd_age: row.get(6)?,
+            lockout_duration: row.get(7)?,
+            lockout_observation_window: row.get(8)?,
+            lockout_threshold: row.get(9)?,
+        },
+        acknowledged: row.get(10)?,
+        acknowledged_before: row.get(11)?,
+        writer: stamps::guid_or_none(row, 12)?,
+        added_at: row.get(13)?,
+    })
+}
+
+/// All domains, in the order of their names.
+pub fn all(reading: &Reading<'_>) -> Result<Vec<Domain>, StoreError> {
+    let mut statement =
+        reading.prepare_cached(&format!("SELECT {COLUMNS} FROM domains ORDER BY dns_name"))?;
+    let domains = statement.query_map([], from_row)?.collect::<Result<_, _>>()?;
+    Ok(domains)
+}
+
+/// The domain with this row number.
+pub fn by_id(reading: &Reading<'_>, id: i64) -> Result<Option<Domain>, StoreError> {
+    let mut statement = reading.prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE id = ?1"))?;
+    Ok(statement.query_row([id], from_row).optional()?)
+}
+
+/// The domain with this DNS or NetBIOS name, in upper or lower case.
+pub fn by_name(reading: &Reading<'_>, name: &str) -> Result<Option<Domain>, StoreError> {
+    let mut statement = reading
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE dns_name = ?1 OR netbios_name = ?2"))?;
+    Ok(statement.query_row((name.to_ascii_lowercase(), name.to_ascii_uppercase()), from_row).optional()?)
+}
+
+/// Sets the sign-in policy of a domain, and whether its new pta-agents wait for an approval.
+pub fn set_signin(
+    writing: &Writing<'_>,
+    id: i64,
+    policy: SigninPolicy,
+    approve_agents: bool,
+) -> Result<(), StoreError> {
+    writing.execute(
+        "UPDATE domains SET signin_policy = ?2, approve_agents = ?3 WHERE id = ?1",
+        (id, policy.as_str(), approve_agents),
+    )?;
+    Ok(())
+}
+
+/// Makes this agent the domain's writer, if the domain has none. False: another agent is.
+pub fn claim_writer(writing: &Writing<'_>, id: i64, agent: Uuid) -> Result<bool, StoreError> {
+    let claimed = writing
+        .prepare_cached("UPDATE domains SET writer = ?2 WHERE id = ?1 AND writer IS NULL")?
+        .execute((id, agent.as_bytes()))?;
+    Ok(claimed == 1)
+}
+
+/// Ends an agent's right to write, so that another phs of its domain may write. `agents revoke` does this in its own
+/// transaction. False: the agent was not a writer.
+pub fn release_writer(writing: &Writing<'_>, agent: Uuid) -> Result<bool, StoreError> {
+    Ok(writing.execute("UPDATE domains SET writer = NULL WHERE writer = ?1", [agent.as_bytes()])? > 0)
+}
+
+/// Stores the cursor of a complete cycle, and keeps the one before. A repeated commit of the same cursor changes nothing.
+pub fn acknowledge(writing: &Writing<'_>, id: i64, cursor: &str) -> Result<(), StoreError> {
+    writing
+        .prepare_cached(
+            "UPDATE domains SET acknowledged_before = acknowledged, acknowledged = ?2
+             WHERE id = ?1 AND acknowledged IS NOT ?2",
+        )?
+        .execute((id, cursor))?;
+    Ok(())
+}
+
+/// Applies a received policy: each value if its stamp is greater, or always with `replace`. Returns whether any changed.
+pub fn apply_policy(
+    writing: &Writing<'_>,
+    id: i64,
+    policy: &DomainPolicy,
+    replace: bool,
+) -> Result<bool, StoreError> {
+    let values: [(&str, Option<(Stamp, i64)>); 4] = [
+        ("max_pwd_age", policy.max_pwd_age),
+        ("lockout_duration", policy.lockout_duration),
+        ("lockout_observation_window", policy.lockout_observation_window),
+        ("lockout_threshold", policy.lockout_threshold.map(|(stamp, n)| (stamp, i64::from(n)))),
+    ];
+    let mut changed = false;
+    for (column, value) in values {
+        let Some((stamp, value)) = value else { continue };
+        let condition = if replace {
+            format!("({column}_stamp IS NOT ?2 OR {column} IS NOT ?3)")
+        } else {
+            format!("({column}_stamp IS NULL OR {column}_stamp < ?2)")
+        };
+        let sql =
+            format!("UPDATE domains SET {column}_stamp = ?2, {column} = ?3 WHERE id = ?1 AND {condition}");
+        changed |= writing.execute(&sql, (id, stamps::to_bytes(&stamp), value))? > 0;
+    }
+    Ok(changed)
+}

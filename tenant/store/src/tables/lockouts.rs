@@ -1,0 +1,140 @@
+//! The table `lockouts`: the counters of the smart lockout, for each account and source, and for each account over all
+//! sources. They survive a restart. An account has at most [`SOURCES_PER_ACCOUNT`] rows of sources and two more, so the size
+//! of the table is bounded by the directory.
+//! Neighbours: [`landbridge_tenant_rules::lockout`] computes the counters; the sign-in reads and writes them.
+
+use crate::{Reading, StoreError, Writing};
+use landbridge_tenant_rules::lockout::Tries;
+use rusqlite::{OptionalExtension as _, Row, params};
+use uuid::Uuid;
+
+/// Limit on the sources that are counted separately for an account. Beyond it the oldest is deleted; the row over all
+/// sources still counts its failures. A person signs in from fewer sources.
+pub const SOURCES_PER_ACCOUNT: i64 = 64;
+
+/// The source of the row over all sources. No real source is empty.
+pub const ALL_SOURCES: &str = "";
+
+/// The source of the row that counts the bad passwords that AD may have counted
+/// ([`landbridge_tenant_rules::lockout::AdBudget`]). No real source has a line break.
+pub const DIRECTORY: &str = "\n";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Tries> {
+    Ok(Tries {
+        failures: row.get(0)?,
+        first_at: row.get(1)?,
+        last_at: row.get(2)?,
+        locked_until: row.get(3)?,
+        locks: row.get(4)?,
+    })
+}
+
+/// The columns in the order of [`from_row`].
+const COLUMNS: &str = "failures, first_at, last_at, locked_until, locks";
+
+/// The counter of an account and a source, if there is one.
+pub fn find(reading: &Reading<'_>, object: Uuid, source: &str) -> Result<Option<Tries>, StoreError> {
+    let mut statement = reading
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM lockouts WHERE object = ?1 AND source = ?2"))?;
+    Ok(statement.query_row((object.as_bytes(), source), from_row).optional()?)
+}
+
+/// All counters of an account, with their sources.
+pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Tries)>, StoreError> {
+    let mut statement = reading.prepare_cached(&format!(
+        "SELECT {COLUMNS}, source FROM lockouts WHERE object = ?1 ORDER BY source"
+    ))?;
+    let rows = statement.query_map([object.as_bytes()], |row| Ok((row.get(5)?, from_row(row)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Replaces a counter that was read as `before` (none: there was none) with `after`, and deletes the account's oldest counters
+/// over the limit. [`StoreError::Conflict`]: another writer has changed it since.
+pub fn replace(
+    writing: &Writing<'_>,
+    object: Uuid,
+    source: &str,
+    before: Option<&Tries>,
+    after: &Tries,
+) -> Result<(), StoreError> {
+    let changed = match before {
+        None => writing
+            .prepare_cached(
+                "INSERT INTO lockouts (object, source, failures, first_at, last_at, locked_until, locks)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            )?
+            .execute((
+                object.as_bytes(),
+                source,
+                after.failures,
+                after.first_at,
+                after.last_at,
+                after.locked_until,
+                after.locks,
+            ))?,
+        Some(before) => writing
+            .prepare_cached(
+                "UPDATE lockouts SET failures = ?3, first_at = ?4, last_at = ?5, locked_until = ?6, locks = ?7
+                 WHERE object = ?1 AND source = ?2 AND failures = ?8 AND first_at = ?9 AND last_at = ?10
+                     AND locked_until = ?11 AND locks = ?12",
+            )?
+            .execute(params![
+                object.as_bytes(),
+                source,
+                after.failures,
+                after.first_at,
+                after.last_at,
+                after.locked_until,
+                after.locks,
+                before.failures,
+                before.first_at,
+                before.last_at,
+                before.locked_until,
+                before.locks,
+            ])?,
+    };
+    if changed != 1 {
+        return Err(StoreError::Conflict);
+    }
+    if before.is_none() {
+        writing
+            .prepare_cached(
+                "DELETE FROM lockouts WHERE object = ?1 AND source IN (
+                     SELECT source FROM lockouts WHERE object = ?1 AND source NOT IN (?2, ?5)
+                     ORDER BY source = ?3 DESC, last_at DESC LIMIT 1000 OFFSET ?4)",
+            )?
+            .execute((object.as_bytes(), ALL_SOURCES, source, SOURCES_PER_ACCOUNT, DIRECTORY))?;
+    }
+    Ok(())
+}
+
+/// Deletes a counter that was read as `before`. [`StoreError::Conflict`]: another writer has changed it since.
+pub fn remove(writing: &Writing<'_>, object: Uuid, source: &str, before: &Tries) -> Result<(), StoreError> {
+    let changed = writing
+        .prepare_cached(
+            "DELETE FROM lockouts WHERE object = ?1 AND source = ?2 AND failures = ?3 AND first_at = ?4 AND last_at = ?5
+                 AND locked_until = ?6 AND locks = ?7",
+        )?
+        .execute((
+            object.as_bytes(),
+            source,
+            before.failures,
+            before.first_at,
+            before.last_at,
+            before.locked_until,
+            before.locks,
+        ))?;
+    if changed == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
+/// Deletes the counters whose last failure and lock are before `before` (seconds since 1970). Returns their number.
+pub fn prune(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
+    let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND locked_until < ?1 AND source <> ?2";
+    Ok(writing.execute(delete, (before, DIRECTORY))?)
+}
+
+/// Deletes the counters of AD's budget whose last charge is before `before` (seconds since 1970). Returns their number.
+pub fn prune_directory(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
+    let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND source = ?2";
+    Ok(writing.execute(delete, (before, DIRECTORY))?)
+}

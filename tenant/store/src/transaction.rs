@@ -1,0 +1,152 @@
+//! What a caller of the store holds: one snapshot to read, or one transaction to write.
+//! Transactions have names and are counted by them.
+//! Both are opaque: the SQL under them is written in this crate's tables and nowhere else.
+//! Neighbours: [`super::Store`] makes them; the tables run their statements on them.
+
+use crate::StoreError;
+use rusqlite::{CachedStatement, Connection, Params, Row, Transaction};
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
+
+/// One snapshot of the database. Every read through it sees the same state.
+pub struct Reading<'a>(&'a Connection);
+
+/// One transaction that may write. It can read as well, and sees what it has written.
+pub struct Writing<'a> {
+    transaction: &'a Transaction<'a>,
+    reading: Reading<'a>,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn of(connection: &'a Connection) -> Self {
+        Self(connection)
+    }
+
+    /// A statement that is kept for the next call.
+    pub(crate) fn prepare_cached(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
+        self.0.prepare_cached(sql)
+    }
+
+    /// A statement that is used once: for a person's question.
+    pub(crate) fn prepare(&self, sql: &str) -> rusqlite::Result<rusqlite::Statement<'a>> {
+        self.0.prepare(sql)
+    }
+
+    pub(crate) fn query_row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        row: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.0.query_row(sql, params, row)
+    }
+}
+
+impl<'a> Writing<'a> {
+    pub(crate) fn of(transaction: &'a Transaction<'a>) -> Self {
+        Self { transaction, reading: Reading::of(transaction) }
+    }
+
+    /// Runs a statement that is used seldom; returns the number of rows that it changed.
+    pub(crate) fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+        self.transaction.execute(sql, params)
+    }
+}
+
+impl<'a> Deref for Writing<'a> {
+    type Target = Reading<'a>;
+
+    fn deref(&self) -> &Reading<'a> {
+        &self.reading
+    }
+}
+
+/// The raw connection, for tests that do to a database what this program never does.
+#[cfg(feature = "raw")]
+impl<'a> Reading<'a> {
+    /// The connection itself.
+    pub fn raw(&self) -> &'a Connection {
+        self.0
+    }
+}
+
+/// A transaction runs at most this often before its conflict is reported. Conflicts need two writers at the same row, so two
+/// runs suffice nearly always.
+const RUNS: u32 = 5;
+
+/// What became of the transactions of one name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TransactionCounts {
+    /// Committed.
+    pub committed: u64,
+    /// Undone, with an error.
+    pub failed: u64,
+    /// Run again after a conflict with another writer.
+    pub repeated: u64,
+}
+
+/// The counts of all transactions, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Transactions(Mutex<BTreeMap<&'static str, TransactionCounts>>);
+
+impl Transactions {
+    /// Runs a transaction, and runs it again after a conflict.
+    pub(crate) fn run<T>(
+        &self,
+        name: &'static str,
+        mut attempt: impl FnMut() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut repeated = 0;
+        let outcome = loop {
+            match attempt() {
+                Err(StoreError::Conflict) if repeated + 1 < RUNS => repeated += 1,
+                outcome => break outcome,
+            }
+        };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = all.entry(name).or_default();
+        counts.repeated += u64::from(repeated);
+        match &outcome {
+            Ok(_) => counts.committed += 1,
+            Err(_) => counts.failed += 1,
+        }
+        outcome
+    }
+
+    pub(crate) fn snapshot(&self) -> Vec<(&'static str, TransactionCounts)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|(name, counts)| (*name, *counts)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_transaction_that_met_another_writer_runs_again_and_is_counted_once() {
+        let (all, runs) = (Transactions::default(), Cell::new(0));
+        let twice = || {
+            runs.set(runs.get() + 1);
+            if runs.get() < 3 { Err(StoreError::Conflict) } else { Ok(runs.get()) }
+        };
+        assert_eq!(all.run("one", twice).unwrap(), 3);
+        let counts = TransactionCounts { committed: 1, failed: 0, repeated: 2 };
+        assert_eq!(all.snapshot(), [("one", counts)]);
+    }
+
+    #[test]
+    fn a_conflict_without_end_is_reported() {
+        let (all, runs) = (Transactions::default(), Cell::new(0));
+        let never = || -> Result<(), StoreError> {
+            runs.set(runs.get() + 1);
+            Err(StoreError::Conflict)
+        };
+        assert!(matches!(all.run("one", never), Err(StoreError::Conflict)));
+        assert_eq!(runs.get(), RUNS);
+        assert_eq!(all.snapshot(), [("one", TransactionCounts { committed: 0, failed: 1, repeated: 4 })]);
+    }
+}

@@ -1,0 +1,70 @@
+//! Upgrades a database of an older version to the present one, step by step, in one transaction. An upgrade cannot be
+//! undone: `docs/tenant/backup.md` tells operators to copy the file first.
+//! Neighbours: [`super::file`] calls this before anything else is written.
+
+use crate::error::StoreError;
+use crate::schema::SCHEMA_VERSION;
+use rusqlite::Connection;
+
+/// The statements of each step. The first one leads from version 1 to 2.
+const STEPS: [&str; 2] = [
+    // To version 2: sign-in policy, approval of agents, canaries, the serial number of the previous certificate.
+    "ALTER TABLE domains ADD COLUMN signin_policy TEXT NOT NULL DEFAULT 'phs';
+     ALTER TABLE domains ADD COLUMN approve_agents INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE agents ADD COLUMN serial_before BLOB;
+     CREATE TABLE canaries (
+         object      BLOB PRIMARY KEY,
+         domain      INTEGER NOT NULL REFERENCES domains(id),
+         added_at    INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;",
+    // To version 3: groups, contacts and password settings objects beside accounts, and links between them.
+    "DROP INDEX accounts_by_domain;
+     ALTER TABLE accounts RENAME TO objects;
+     ALTER TABLE objects ALTER COLUMN sid DROP NOT NULL;
+     ALTER TABLE objects ADD COLUMN kind TEXT NOT NULL DEFAULT 'account';
+     ALTER TABLE objects ADD COLUMN removed_at INTEGER;
+     UPDATE objects SET removed_at = changed_at WHERE presence IN ('deleted', 'out-of-scope');
+     CREATE INDEX objects_by_domain ON objects(domain, kind, presence);
+     CREATE INDEX objects_by_sid ON objects(sid);
+     CREATE INDEX objects_removed ON objects(removed_at) WHERE removed_at IS NOT NULL;
+     CREATE INDEX attributes_primary_group ON attributes(value, object) WHERE name = 'primary_group_id';
+     CREATE TABLE links (
+         source  BLOB NOT NULL,
+         what    TEXT NOT NULL,
+         target  BLOB NOT NULL,
+         domain  INTEGER NOT NULL REFERENCES domains(id),
+         stamp   BLOB NOT NULL,
+         present INTEGER NOT NULL,
+         cycle   BLOB,
+         PRIMARY KEY (source, what, target, domain)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX links_by_target ON links(target, what, domain, present);
+     CREATE INDEX links_applies_to ON links(domain, target) WHERE what = 'applies-to' AND present = 1;
+     CREATE TABLE group_policies (
+         domain  INTEGER NOT NULL REFERENCES domains(id),
+         object  BLOB NOT NULL,
+         place   INTEGER NOT NULL,
+         policy  TEXT NOT NULL,
+         name    TEXT NOT NULL,
+         PRIMARY KEY (domain, object)
+     ) STRICT, WITHOUT ROWID;",
+];
+
+/// The oldest version that can be upgraded: the first schema.
+pub(super) const OLDEST: i64 = 1;
+
+/// Applies every step from version `found` on. `found` is between [`OLDEST`] and the present version.
+pub(super) fn upgrade(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
+    if found >= SCHEMA_VERSION {
+        return Ok(());
+    }
+    let done = usize::try_from(found.saturating_sub(OLDEST)).unwrap_or_default();
+    let transaction = connection.transaction()?;
+    for step in STEPS.iter().skip(done) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()?;
+    tracing::info!(from = found, to = SCHEMA_VERSION, "the database was upgraded");
+    Ok(())
+}

@@ -1,0 +1,6 @@
+//! The database through the doors of its crate: making, opening, upgrading, copying, erasing.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod database;
+mod erase;
+mod policies;
