@@ -21,7 +21,7 @@ mod verifiers;
 pub(crate) use agents::{Before, Candidate, Road, Silence};
 pub(crate) use decide::Inner;
 pub use decide::{Attempt, Caller};
-pub use landbridge_tenant_rules::account_state::Told;
+pub use landbridge_tenant_rules::account_state::Disclosable;
 pub use landbridge_tenant_rules::relay::NoAnswer;
 pub use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Verdict, Why};
 pub(crate) use turns::Turn;
@@ -250,7 +250,7 @@ impl Signin {
             }
             Whose::Nobody | Whose::Ambiguous => None,
         };
-        let stranger = || Subject::Stranger(held(&self.remembered).stranger(name));
+        let stranger = || Subject::Stranger(held(&self.remembered).pseudonym(name));
         Ok(match found {
             Whose::One(_) if domain_limit.is_some_and(|limit| domain != Some(limit)) => {
                 // Counted as a stranger: an application of one domain locks nobody of another one out.

@@ -105,7 +105,7 @@ impl Chores {
             } else if *scrubbed != Some(gone) {
                 self.store.scrub_digests()?;
             } else if self.store.is_to_fold() {
-                self.store.fold_erased()?;
+                self.store.checkpoint_erased()?;
             }
             if self.store.is_to_fold() {
                 tracing::warn!("what was erased is in the database's log still: a backup reads it; tried again within the hour");

@@ -4,7 +4,7 @@
 //! nothing here is stored. Whatever is missing or odd is [`State::Unknown`], which signs nobody in.
 //! The order of the rows is the one in which a DC looks (disabled, locked, account expired, password), with what
 //! refuses for good before what a person can mend.
-//! Before it on the road: `directory`. After it: `signin`, which says to the outside only what [`State::told`] allows.
+//! Before it on the road: `directory`. After it: `signin`, which says to the outside only what [`State::disclosable`] allows.
 
 use crate::model::Attributes;
 use crate::model::Policy;
@@ -110,7 +110,7 @@ pub enum Odd {
 
 /// What the outside may be told, and only after the right password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Told {
+pub enum Disclosable {
     /// The password must be changed first.
     MustChangePassword,
     /// The password is too old.
@@ -161,13 +161,13 @@ const HOURS_FROM_SUNDAY_TO_EPOCH: i64 = 4 * 24;
 
 /// The state of the account at `now`, in seconds since 1970.
 pub fn state(account: &Account<'_>, now: i64) -> State {
-    match judge(account, now) {
+    match check_account(account, now) {
         Ok(()) => State::Usable,
         Err(state) => state,
     }
 }
 
-fn judge(account: &Account<'_>, now: i64) -> Result<(), State> {
+fn check_account(account: &Account<'_>, now: i64) -> Result<(), State> {
     let now_ticks = filetime(now).ok_or(State::Unknown(Odd::Clock))?;
     let flags = account.user_account_control.ok_or(State::Unknown(Odd::NoUserAccountControl))?;
     let has = |flag| flags & flag != 0;
@@ -269,11 +269,11 @@ pub fn filetime(unix: i64) -> Option<i64> {
 
 impl State {
     /// What the outside may be told of it, after the right password; none: it looks like a wrong one.
-    pub fn told(self) -> Option<Told> {
+    pub fn disclosable(self) -> Option<Disclosable> {
         match self {
-            Self::MustChange => Some(Told::MustChangePassword),
-            Self::PasswordExpired => Some(Told::PasswordExpired),
-            Self::AccountExpired => Some(Told::AccountExpired),
+            Self::MustChange => Some(Disclosable::MustChangePassword),
+            Self::PasswordExpired => Some(Disclosable::PasswordExpired),
+            Self::AccountExpired => Some(Disclosable::AccountExpired),
             Self::Usable
             | Self::Disabled
             | Self::Locked
@@ -332,7 +332,7 @@ impl std::fmt::Display for State {
     }
 }
 
-impl Told {
+impl Disclosable {
     /// As `POST /v1/signin` spells it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -343,7 +343,7 @@ impl Told {
     }
 }
 
-impl std::fmt::Display for Told {
+impl std::fmt::Display for Disclosable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }

@@ -16,7 +16,7 @@ const NAMES: usize = 4;
 
 /// What hearing a process means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
+pub enum NotedProcess {
     /// The one that was heard last, or the first ever.
     Known,
     /// A newer one: the agent was restarted.
@@ -37,23 +37,27 @@ struct Instance {
 
 impl Instances {
     /// Notes that this process of this agent was heard.
-    pub fn heard(&mut self, agent: Uuid, name: Uuid, now: Instant) -> Heard {
+    pub fn note_process(&mut self, agent: Uuid, name: Uuid, now: Instant) -> NotedProcess {
         let names = self.0.entry(agent).or_default();
         match names.last() {
             None => {
                 names.push(Instance { name, first: now });
-                Heard::Known
+                NotedProcess::Known
             }
-            Some(newest) if newest.name == name => Heard::Known,
+            Some(newest) if newest.name == name => NotedProcess::Known,
             Some(newest) if names.iter().any(|known| known.name == name) => {
-                if now.saturating_duration_since(newest.first) > OVERLAP { Heard::Two } else { Heard::Known }
+                if now.saturating_duration_since(newest.first) > OVERLAP {
+                    NotedProcess::Two
+                } else {
+                    NotedProcess::Known
+                }
             }
             Some(_) => {
                 names.push(Instance { name, first: now });
                 if names.len() > NAMES {
                     names.remove(0);
                 }
-                Heard::New
+                NotedProcess::New
             }
         }
     }
@@ -78,11 +82,11 @@ mod tests {
     #[test]
     fn a_restart_is_a_new_process_and_no_alarm() {
         let (mut instances, now) = (Instances::default(), Instant::now());
-        assert_eq!(instances.heard(AGENT, name(1), now), Heard::Known);
+        assert_eq!(instances.note_process(AGENT, name(1), now), NotedProcess::Known);
         for n in 2..20 {
             let later = now + Duration::from_secs(u64::try_from(n).unwrap_or_default());
-            assert_eq!(instances.heard(AGENT, name(n), later), Heard::New);
-            assert_eq!(instances.heard(AGENT, name(n), later), Heard::Known);
+            assert_eq!(instances.note_process(AGENT, name(n), later), NotedProcess::New);
+            assert_eq!(instances.note_process(AGENT, name(n), later), NotedProcess::Known);
         }
         assert!(instances.0[&AGENT].len() <= NAMES);
     }
@@ -90,21 +94,24 @@ mod tests {
     #[test]
     fn the_old_process_may_be_heard_for_as_long_as_a_reconnect_takes_and_no_longer() {
         let (mut instances, now) = (Instances::default(), Instant::now());
-        instances.heard(AGENT, name(1), now);
-        instances.heard(AGENT, name(2), now);
-        assert_eq!(instances.heard(AGENT, name(1), now + OVERLAP), Heard::Known);
-        assert_eq!(instances.heard(AGENT, name(1), now + OVERLAP + Duration::from_millis(1)), Heard::Two);
+        instances.note_process(AGENT, name(1), now);
+        instances.note_process(AGENT, name(2), now);
+        assert_eq!(instances.note_process(AGENT, name(1), now + OVERLAP), NotedProcess::Known);
+        assert_eq!(
+            instances.note_process(AGENT, name(1), now + OVERLAP + Duration::from_millis(1)),
+            NotedProcess::Two
+        );
     }
 
     #[test]
     fn two_that_take_turns_are_two_and_other_agents_do_not_count() {
         let (mut instances, now) = (Instances::default(), Instant::now());
         let minute = Duration::from_secs(60);
-        instances.heard(AGENT, name(1), now);
-        instances.heard(Uuid::from_u128(2), name(2), now);
-        assert_eq!(instances.heard(AGENT, name(2), now + minute), Heard::New);
-        assert_eq!(instances.heard(AGENT, name(1), now + minute * 2), Heard::Two);
+        instances.note_process(AGENT, name(1), now);
+        instances.note_process(Uuid::from_u128(2), name(2), now);
+        assert_eq!(instances.note_process(AGENT, name(2), now + minute), NotedProcess::New);
+        assert_eq!(instances.note_process(AGENT, name(1), now + minute * 2), NotedProcess::Two);
         instances.forget(AGENT);
-        assert_eq!(instances.heard(AGENT, name(1), now + minute * 3), Heard::Known);
+        assert_eq!(instances.note_process(AGENT, name(1), now + minute * 3), NotedProcess::Known);
     }
 }

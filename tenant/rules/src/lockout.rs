@@ -6,8 +6,8 @@
 mod budget;
 mod remembered;
 
-pub use budget::{MEMORY as BUDGET_MEMORY, Room};
-pub use remembered::{Remembered, Seen};
+pub use budget::{AdBudget, MEMORY as BUDGET_MEMORY};
+pub use remembered::{RefusedAt, Remembered};
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -31,9 +31,9 @@ pub fn folded(name: &str) -> Option<String> {
         return None;
     }
     match name.split_once('\\') {
-        Some((domain, sam)) if !domain.is_empty() && is_sam(sam) => Some(fold(name)),
+        Some((domain, sam)) if !domain.is_empty() && is_sam(sam) => Some(fold_case(name)),
         Some(_) => None,
-        None if is_upn(name) => Some(fold(name)),
+        None if is_upn(name) => Some(fold_case(name)),
         None => None,
     }
 }
@@ -43,12 +43,12 @@ pub fn names_of(domain: &Domain, known: &Attributes) -> Vec<String> {
     let mut names = Vec::new();
     let upns = [known.user_principal_name.as_deref(), known.alternate_login.as_deref()];
     for upn in upns.into_iter().flatten().filter(|upn| is_upn(upn)) {
-        names.push(fold(upn));
+        names.push(fold_case(upn));
     }
     if let Some(sam) = known.sam_account_name.as_deref().filter(|sam| is_sam(sam)) {
-        names.push(fold(&format!("{}\\{sam}", domain.netbios_name)));
-        names.push(fold(&format!("{}\\{sam}", domain.dns_name)));
-        names.push(fold(&format!("{sam}@{}", domain.dns_name)));
+        names.push(fold_case(&format!("{}\\{sam}", domain.netbios_name)));
+        names.push(fold_case(&format!("{}\\{sam}", domain.dns_name)));
+        names.push(fold_case(&format!("{sam}@{}", domain.dns_name)));
     }
     names.sort_unstable();
     names.dedup();
@@ -56,7 +56,7 @@ pub fn names_of(domain: &Domain, known: &Attributes) -> Vec<String> {
 }
 
 /// Letter by letter, so that a letter never depends on its neighbours.
-pub fn fold(name: &str) -> String {
+pub fn fold_case(name: &str) -> String {
     name.chars().flat_map(char::to_lowercase).collect()
 }
 

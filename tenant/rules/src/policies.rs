@@ -10,12 +10,12 @@ pub struct Resultant {
     /// What holds.
     pub policy: Policy,
     /// Whose it is.
-    pub of: Of,
+    pub owner: PolicyOwner,
 }
 
 /// Whose policy holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Of {
+pub enum PolicyOwner {
     /// The domain's.
     Domain,
     /// This password settings object's.

@@ -14,16 +14,16 @@ mod deliver;
 mod line;
 mod terms;
 
-pub use terms::{AgentView, Alarm, Asked, Closed, Event, Facts, Link, NoAnswer, Output};
+pub use terms::{AgentAnswer, AgentView, Alarm, Closed, Event, Facts, Link, NoAnswer, Output};
 
-use crate::instances::{Heard, Instances};
+use crate::instances::{Instances, NotedProcess};
 use canary::Canaries;
 use chance::Chance;
 use deliver::{Delivery, Ticket};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::signin::{FromAgent, FromTenant, Hello, Verdict};
-use line::Line;
+use line::RelayLine;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ pub struct Relay {
     tenant: Uuid,
     nodes: List<Text<512>, 16>,
     chance: Chance,
-    lines: BTreeMap<Link, Line>,
+    lines: BTreeMap<Link, RelayLine>,
     tickets: HashMap<u64, Ticket>,
     deliveries: HashMap<Uuid, Delivery>,
     /// So many deliveries were made: their order, which their random names do not give.
@@ -89,19 +89,19 @@ impl Relay {
         if of_agent >= LINKS_PER_AGENT || self.lines.len() >= LINKS {
             return self.output.push_back(Output::Close { link, why: Closed::TooMany });
         }
-        self.lines.insert(link, Line::new(facts, now));
+        self.lines.insert(link, RelayLine::new(facts, now));
     }
 
     /// Takes what an agent said.
-    pub fn heard(&mut self, link: Link, message: FromAgent, now: Instant) {
+    pub fn receive(&mut self, link: Link, message: FromAgent, now: Instant) {
         let Some(line) = self.lines.get_mut(&link) else { return };
-        line.heard = now;
-        if !line.may_speak() {
+        line.last_message = now;
+        if !line.allows_message() {
             return self.close(link, Closed::Breach("more messages than it may say"), now);
         }
         if line.welcomed.is_none() {
             return match message {
-                FromAgent::Hello(hello) => self.introduced(link, hello, now),
+                FromAgent::Hello(hello) => self.receive_hello(link, hello, now),
                 FromAgent::Unknown => {}
                 FromAgent::Answer(_)
                 | FromAgent::Declined(_)
@@ -113,8 +113,8 @@ impl Relay {
         }
         match message {
             FromAgent::Hello(_) => self.close(link, Closed::Breach("a second hello"), now),
-            FromAgent::Answer(answer) => self.answered(link, &answer, now),
-            FromAgent::Declined(declined) => self.declined(link, declined, now),
+            FromAgent::Answer(answer) => self.receive_answer(link, &answer, now),
+            FromAgent::Declined(declined) => self.receive_declined(link, declined, now),
             FromAgent::Heartbeat(_) => {
                 let (agent, instance) = (line.facts.agent, line.instance);
                 self.is_one_process(agent, instance, now);
@@ -133,10 +133,10 @@ impl Relay {
     }
 
     /// Asks whether this is the account's password. The answer comes as [`Output::Answered`].
-    pub fn ask(&mut self, ticket: u64, domain: i64, object: Uuid, password: Arc<Password>, now: Instant) {
+    pub fn submit(&mut self, ticket: u64, domain: i64, object: Uuid, password: Arc<Password>, now: Instant) {
         if self.tickets.len() >= TICKETS || self.tickets.contains_key(&ticket) {
-            let asked = Asked { outcome: Err(NoAnswer::Busy), agent: None, tried: 0 };
-            return self.output.push_back(Output::Answered { ticket, asked });
+            let answer = AgentAnswer { outcome: Err(NoAnswer::Busy), agent: None, tried: 0 };
+            return self.output.push_back(Output::Answered { ticket, answer });
         }
         self.tickets.insert(ticket, Ticket::new(domain, object, password, now));
         self.deliver(ticket, now);
@@ -161,7 +161,7 @@ impl Relay {
 
     /// The accounts that agents of this domain are tried with.
     pub fn canaries(&mut self, domain: i64, objects: Vec<Uuid>) {
-        self.canaries.name(domain, objects);
+        self.canaries.set_accounts(domain, objects);
     }
 
     /// An administrator looked into an agent and approved it: its processes, and the alarm about them, are forgotten.
@@ -172,9 +172,9 @@ impl Relay {
 
     /// Whether an upload's process fits what is known of its agent. An alarm is raised if not.
     pub fn is_one_process(&mut self, agent: Uuid, instance: Uuid, now: Instant) -> bool {
-        match self.instances.heard(agent, instance, now) {
-            Heard::Known | Heard::New => true,
-            Heard::Two => {
+        match self.instances.note_process(agent, instance, now) {
+            NotedProcess::Known | NotedProcess::New => true,
+            NotedProcess::Two => {
                 self.alarm(agent, Alarm::TwoInstances, now);
                 false
             }
@@ -188,14 +188,15 @@ impl Relay {
 
     /// When [`Self::timeout`] is to be called; none: never.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let lines = self.lines.values().map(Line::due);
+        let lines = self.lines.values().map(RelayLine::due);
         let canaries = self.canaries.due().filter(|_| !self.draining);
         lines.chain(self.first_due()).chain(canaries).min()
     }
 
     /// Does what time asks for.
     pub fn timeout(&mut self, now: Instant) {
-        let over = self.lines.iter().filter_map(|(link, line)| Some((*link, Some(line.over(now)?))));
+        let over =
+            self.lines.iter().filter_map(|(link, line)| Some((*link, Some(line.closing_reason(now)?))));
         self.remove(over.collect(), now);
         for (link, line) in &mut self.lines {
             if let Some(beat) = line.beat(now) {
@@ -221,7 +222,7 @@ impl Relay {
     }
 
     /// How long one of the last refusals of this domain took, picked by `chance`; none: there was none.
-    pub fn usual(&self, domain: i64, chance: u64) -> Option<Duration> {
+    pub fn typical_delay(&self, domain: i64, chance: u64) -> Option<Duration> {
         let samples = self.refusals.get(&domain)?;
         let at = chance.checked_rem(u64::try_from(samples.len()).ok()?)?;
         samples.get(usize::try_from(at).ok()?).copied()
@@ -229,12 +230,15 @@ impl Relay {
 
     /// Why a sign-in of this domain could not be delivered now; none: it could.
     pub fn unable(&self, domain: i64, now: Instant) -> Option<NoAnswer> {
-        let mut of_domain =
-            self.lines.values().filter(|line| line.facts.domain == domain && line.takes(now)).peekable();
+        let mut of_domain = self
+            .lines
+            .values()
+            .filter(|line| line.facts.domain == domain && line.accepts_deliveries(now))
+            .peekable();
         if self.draining || of_domain.peek().is_none() {
             return Some(NoAnswer::NoAgent);
         }
-        (!of_domain.any(Line::has_room)).then_some(NoAnswer::Busy)
+        (!of_domain.any(RelayLine::has_capacity)).then_some(NoAnswer::Busy)
     }
 
     /// Whether no sign-in waits.
@@ -242,7 +246,7 @@ impl Relay {
         self.tickets.is_empty()
     }
 
-    fn introduced(&mut self, link: Link, hello: Hello, now: Instant) {
+    fn receive_hello(&mut self, link: Link, hello: Hello, now: Instant) {
         let Some(agent) = self.lines.get(&link).map(|line| line.facts.agent) else { return };
         let first = !self.lines.values().any(|line| line.facts.agent == agent && line.welcomed.is_some());
         let Some(line) = self.lines.get_mut(&link) else { return };
@@ -262,7 +266,7 @@ impl Relay {
 
     fn alarm(&mut self, agent: Uuid, alarm: Alarm, now: Instant) {
         if self.alarmed.insert(agent) {
-            let trusted = self.canaries.trusted(agent, now);
+            let trusted = self.canaries.since_refusal(agent, now);
             self.output.push_back(Output::Alarm { agent, alarm, trusted });
         }
         self.cut(agent, now);
@@ -294,7 +298,7 @@ impl Relay {
             gone.push(link);
         }
         if !gone.is_empty() {
-            self.bereaved(&gone, now);
+            self.redeliver_lost(&gone, now);
         }
     }
 
@@ -307,10 +311,10 @@ impl Relay {
     }
 
     /// The verdict that a caller sees, told once.
-    fn over(&mut self, ticket: u64, outcome: Result<Verdict, NoAnswer>, agent: Option<Uuid>) {
+    fn finish(&mut self, ticket: u64, outcome: Result<Verdict, NoAnswer>, agent: Option<Uuid>) {
         if let Some(done) = self.tickets.remove(&ticket) {
-            let asked = Asked { outcome, agent, tried: done.tried };
-            self.output.push_back(Output::Answered { ticket, asked });
+            let answer = AgentAnswer { outcome, agent, tried: done.tried };
+            self.output.push_back(Output::Answered { ticket, answer });
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How a sign-in ends: accepted, refused for one of many reasons, or undecided.
-//! Neighbours: the sign-in makes verdicts; [`Why`] is for the audit log alone, [`Told`] may reach the application.
+//! Neighbours: the sign-in makes verdicts; [`Why`] is for the audit log alone, [`Disclosable`] may reach the application.
 
-use crate::account_state::{State, Told};
+use crate::account_state::{Disclosable, State};
 use crate::relay::NoAnswer;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ pub enum Verdict {
     /// No.
     Refused {
         /// What the outside may be told beyond no; only ever after the right password.
-        told: Option<Told>,
+        told: Option<Disclosable>,
         /// Why, for the audit log alone.
         why: Why,
         /// The account, if the name was one's; for the audit log alone.

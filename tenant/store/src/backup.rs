@@ -98,9 +98,9 @@ fn open(copy: &Path) -> Result<Connection, StoreError> {
 
 /// A copy is put back: a new generation, so that every phs compares in full, and until it has, its domain does not count
 /// as synchronised; and the one-time tokens of its day are spent, for some of them were.
-pub fn put_back(tx: &Writing<'_>, actor: &str, now: i64) -> Result<(), StoreError> {
-    tx.execute("UPDATE tenant SET generation = ?1", [Uuid::new_v4().as_bytes()])?;
-    tx.execute("UPDATE domains SET acknowledged_before = coalesce(acknowledged, acknowledged_before), acknowledged = NULL", [])?;
-    tx.execute("UPDATE tokens SET spent_at = ?1 WHERE spent_at IS NULL", [now])?;
-    audit::append(tx, now, actor, "backup-restored", "", "")
+pub fn put_back(writing: &Writing<'_>, actor: &str, now: i64) -> Result<(), StoreError> {
+    writing.execute("UPDATE tenant SET generation = ?1", [Uuid::new_v4().as_bytes()])?;
+    writing.execute("UPDATE domains SET acknowledged_before = coalesce(acknowledged, acknowledged_before), acknowledged = NULL", [])?;
+    writing.execute("UPDATE tokens SET spent_at = ?1 WHERE spent_at IS NULL", [now])?;
+    audit::append(writing, now, actor, "backup-restored", "", "")
 }

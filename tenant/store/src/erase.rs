@@ -52,7 +52,7 @@ impl Store {
             Ok((answer, objects.len()))
         })?;
         if count > 0 {
-            self.fold_erased()?;
+            self.checkpoint_erased()?;
         }
         Ok(answer)
     }
@@ -60,11 +60,11 @@ impl Store {
     /// Leaves nothing of digests that were erased or replaced.
     pub fn scrub_digests(&self) -> Result<(), StoreError> {
         self.anew("scrub-digests", &[("digests", DIGEST_COLUMNS)], |_| Ok(((), 1)))?;
-        self.fold_erased()
+        self.checkpoint_erased()
     }
 
     /// Takes the log in, now or later.
-    pub fn fold_erased(&self) -> Result<(), StoreError> {
+    pub fn checkpoint_erased(&self) -> Result<(), StoreError> {
         self.to_fold.store(true, Ordering::SeqCst);
         match self.fold() {
             Err(error) if error.trouble() == Some(&Trouble::BeingRead) => Ok(()),

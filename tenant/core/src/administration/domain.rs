@@ -5,7 +5,7 @@ use crate::administration::Inner;
 use crate::administration::group_policy;
 use crate::administration::request::{Answer, refusal};
 use crate::text::printable;
-use landbridge_tenant_rules::lockout::Room;
+use landbridge_tenant_rules::lockout::AdBudget;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::StoreError;
@@ -41,7 +41,7 @@ impl By<'_> {
         }
         self.tenant.store.look(|conn| {
             let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
-            let said = described(&domain, Room::of(&domain.policy));
+            let said = described(&domain, AdBudget::of(&domain.policy));
             Ok(Answer::Done(said + &group_policy::lines(conn, &domain)?))
         })
     }
@@ -57,7 +57,7 @@ impl By<'_> {
             let Some(domain) = domains::by_name(tx, name)? else { return Ok(Some(no_domain())) };
             let wanted = policy.unwrap_or(domain.signin);
             if wanted.asks_agents()
-                && let Some((what, todo)) = why_not(Room::of(&domain.policy))
+                && let Some((what, todo)) = why_not(AdBudget::of(&domain.policy))
             {
                 return Ok(Some(refusal(&what, todo)));
             }
@@ -150,36 +150,38 @@ pub(super) fn no_domain() -> Answer {
     refusal("this tenant serves no such domain", "see `domains list`, or add it with `domains add`")
 }
 
-fn described(domain: &Domain, room: Room) -> String {
+fn described(domain: &Domain, room: AdBudget) -> String {
     let room = match room {
-        Room::Unbounded => {
+        AdBudget::Unbounded => {
             "the domain locks nobody: as many wrong passwords as the smart lockout lets through".to_owned()
         }
-        Room::Bounded { most, window } => format!(
+        AdBudget::Bounded { most, window } => format!(
             "it locks at {} bad passwords; of them at most {most} an account come from outside, until {} minutes after \
              the last",
             domain.policy.lockout_threshold.unwrap_or_default(),
             window / 60
         ),
-        Room::None { threshold } => format!("its lockout threshold of {threshold} leaves no room for agents"),
-        Room::Unknown => "its lockout policy is not known yet: a phs tells it".to_owned(),
+        AdBudget::None { threshold } => {
+            format!("its lockout threshold of {threshold} leaves no room for agents")
+        }
+        AdBudget::Unknown => "its lockout policy is not known yet: a phs tells it".to_owned(),
     };
     let agents = if domain.approve_agents { "wait for `agents approve`" } else { "work at once" };
     format!("{}: sign-in by {}; {room}; new pta-agents {agents}", domain.dns_name, domain.signin.as_str())
 }
 
 /// Why agents may not decide for a domain.
-pub(super) fn why_not(room: Room) -> Option<(String, &'static str)> {
+pub(super) fn why_not(room: AdBudget) -> Option<(String, &'static str)> {
     match room {
-        Room::Unbounded | Room::Bounded { .. } => None,
-        Room::None { threshold } => Some((
+        AdBudget::Unbounded | AdBudget::Bounded { .. } => None,
+        AdBudget::None { threshold } => Some((
             format!(
                 "the domain locks an account after {threshold} bad passwords: one wrong sign-in from outside and one \
                  inside would lock it"
             ),
             "raise lockoutThreshold to 3 or more (10 is usual), synchronise, and say it again; or stay with phs",
         )),
-        Room::Unknown => Some((
+        AdBudget::Unknown => Some((
             "the domain's lockout policy is not known, and wrong sign-ins could lock people out of it"
                 .to_owned(),
             "run its phs once; a phs that sends no passwords will do",

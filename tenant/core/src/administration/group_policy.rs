@@ -4,7 +4,7 @@
 use crate::administration::domain::{By, no_domain, why_not};
 use crate::administration::request::{Answer, refusal};
 use crate::directory::groups;
-use landbridge_tenant_rules::lockout::Room;
+use landbridge_tenant_rules::lockout::AdBudget;
 use landbridge_tenant_rules::model::GroupPolicy;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_store::Reading;
@@ -52,7 +52,7 @@ impl By<'_> {
                 _ => return Ok(Err(refusal("several groups have this name", "name its SID or objectGUID"))),
             };
             if policy.asks_agents()
-                && let Some((what, todo)) = why_not(Room::of(&domain.policy))
+                && let Some((what, todo)) = why_not(AdBudget::of(&domain.policy))
             {
                 return Ok(Err(refusal(&what, todo)));
             }

@@ -6,7 +6,7 @@ use crate::administration::request::Person;
 use crate::administration::request::{Answer, Confidential};
 use crate::sign_ins::{Attempt, Caller};
 use landbridge_crypto::secret::Password;
-use landbridge_tenant_rules::account_state::Told;
+use landbridge_tenant_rules::account_state::Disclosable;
 use landbridge_tenant_rules::verdict::Verdict;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(super) fn sign_in(
     match verdict {
         Verdict::Accepted(person) => Answer::Accepted(Person::of(person)),
         Verdict::Refused { told, why, .. } => Answer::SignInRefused {
-            told: told.map(|told| Told::as_str(told).to_owned()),
+            told: told.map(|told| Disclosable::as_str(told).to_owned()),
             why: why.to_string(),
         },
         Verdict::Unavailable(why) => Answer::Unavailable(format!("the sign-in cannot be decided now: {why}")),

@@ -63,7 +63,7 @@ pub fn enroll(
             Ok(domain) => domain,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if !tokens::spend(tx, &hash, now)? {
+        if !tokens::redeem(tx, &hash, now)? {
             return Ok(Err(refused(ProblemCode::TokenUsed, USED)));
         }
         make(tx, authority, request, (&key, envelope), domain, now)

@@ -5,7 +5,9 @@
 use crate::clock::stopped;
 use crate::numbers::Numbers;
 use landbridge_crypto::secret::Password;
-use landbridge_tenant_rules::relay::{AgentView, Alarm, Asked, Event, Facts, Link, NoAnswer, Output, Relay};
+use landbridge_tenant_rules::relay::{
+    AgentAnswer, AgentView, Alarm, Event, Facts, Link, NoAnswer, Output, Relay,
+};
 use landbridge_wire::signin::{FromAgent, FromTenant};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,7 +44,7 @@ pub struct RelayDriver {
 struct Held {
     relay: Relay,
     links: HashMap<Link, Way>,
-    waiting: HashMap<u64, oneshot::Sender<Asked>>,
+    waiting: HashMap<u64, oneshot::Sender<AgentAnswer>>,
     next: u64,
     looking_at: Instant,
     introduced: HashMap<Uuid, (Uuid, String)>,
@@ -78,22 +80,22 @@ impl RelayDriver {
     }
 
     /// Asks an agent of the domain whether this is the account's password.
-    pub async fn ask(&self, domain: i64, object: Uuid, password: Arc<Password>) -> Asked {
+    pub async fn ask(&self, domain: i64, object: Uuid, password: Arc<Password>) -> AgentAnswer {
         let (answer, answered) = oneshot::channel();
         self.with(|held, now| {
             held.next += 1;
             held.waiting.insert(held.next, answer);
-            held.relay.ask(held.next, domain, object, password, now);
+            held.relay.submit(held.next, domain, object, password, now);
         });
         // The relay answers every ticket; this end is dropped with the tenant alone.
-        answered.await.unwrap_or(Asked { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })
+        answered.await.unwrap_or(AgentAnswer { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })
     }
 
     /// How long one of the last refusals of this domain took.
     pub fn usual(&self, domain: i64) -> Option<Duration> {
         let mut chance = [0; 8];
         aws_lc_rs::rand::fill(&mut chance).ok()?;
-        self.held().relay.usual(domain, u64::from_be_bytes(chance))
+        self.held().relay.typical_delay(domain, u64::from_be_bytes(chance))
     }
 
     /// Why no agent of this domain could be asked now; none: one could.
@@ -176,7 +178,7 @@ impl RelayDriver {
     }
 
     pub(super) fn receive(&self, link: Link, message: FromAgent) {
-        self.with(|held, now| held.relay.heard(link, message, now));
+        self.with(|held, now| held.relay.receive(link, message, now));
     }
 
     pub(super) fn leave(&self, link: Link) {
@@ -220,11 +222,11 @@ impl RelayDriver {
                     way.closed.notify_one();
                 }
             }
-            Output::Answered { ticket, asked } => {
-                self.numbers.metrics.asked(&asked.outcome);
+            Output::Answered { ticket, answer } => {
+                self.numbers.metrics.asked(&answer.outcome);
                 if let Some(waiting) = held.waiting.remove(&ticket) {
                     // Whoever asked may have gone.
-                    let _ = waiting.send(asked);
+                    let _ = waiting.send(answer);
                 }
             }
             Output::Alarm { agent, alarm, trusted } => {

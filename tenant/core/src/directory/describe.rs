@@ -9,8 +9,8 @@ use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
-use landbridge_tenant_rules::names::{Whose, fold, names_of};
-use landbridge_tenant_rules::policies::{Admission, Of, Resultant};
+use landbridge_tenant_rules::names::{Whose, fold_case, names_of};
+use landbridge_tenant_rules::policies::{Admission, PolicyOwner, Resultant};
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::policies::{password_policy, signin_policy};
 use landbridge_tenant_store::tables::members;
@@ -175,14 +175,14 @@ pub fn by_walking(connection: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, Sto
     if let Ok(object) = name.parse::<Uuid>() {
         return Ok(vec![object]);
     }
-    let wanted = fold(name);
+    let wanted = fold_case(name);
     let domains = domains::all(connection)?;
     objects::walk(connection, Kind::Account, MOST, |account, known| {
         let named = domains
             .iter()
             .find(|d| d.id == account.domain)
             .is_some_and(|d| names_of(d, known).contains(&wanted));
-        let sam = known.sam_account_name.as_deref().is_some_and(|sam| fold(sam) == wanted);
+        let sam = known.sam_account_name.as_deref().is_some_and(|sam| fold_case(sam) == wanted);
         named || sam || account.sid.as_deref() == Some(name)
     })
 }
@@ -272,17 +272,17 @@ fn in_words(
     domain: &Domain,
     resultant: &Resultant,
 ) -> Result<PolicyDescribed, StoreError> {
-    let Resultant { policy, of } = resultant;
+    let Resultant { policy, owner } = resultant;
     Ok(PolicyDescribed {
-        of: match of {
-            Of::Domain => "the domain".to_owned(),
-            Of::Settings(object) => {
+        of: match owner {
+            PolicyOwner::Domain => "the domain".to_owned(),
+            PolicyOwner::Settings(object) => {
                 format!(
                     "password settings object {} ({object})",
                     groups::name_of(connection, domain, *object)?
                 )
             }
-            Of::Unclear => {
+            PolicyOwner::Unclear => {
                 "it cannot be told: a password settings object has not arrived, or not all of it".to_owned()
             }
         },

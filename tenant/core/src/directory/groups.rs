@@ -6,7 +6,7 @@ use crate::text::printable;
 use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
-use landbridge_tenant_rules::names::fold;
+use landbridge_tenant_rules::names::fold_case;
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::domains;
@@ -180,7 +180,8 @@ fn type_in_words(group_type: Option<i64>) -> String {
 pub fn named(connection: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uuid>, StoreError> {
     let bare = match name.split_once('\\') {
         Some((of, bare)) => {
-            let of_here = fold(of) == fold(&domain.netbios_name) || fold(of) == domain.dns_name;
+            let of_here =
+                fold_case(of) == fold_case(&domain.netbios_name) || fold_case(of) == domain.dns_name;
             if !of_here {
                 return Ok(Vec::new());
             }
@@ -188,9 +189,9 @@ pub fn named(connection: &Reading<'_>, domain: &Domain, name: &str) -> Result<Ve
         }
         None => name,
     };
-    let (wanted, guid) = (fold(bare), name.parse::<Uuid>().ok());
+    let (wanted, guid) = (fold_case(bare), name.parse::<Uuid>().ok());
     objects::walk(connection, Kind::Group, MOST, |group, known| {
-        let is_named = known.sam_account_name.as_deref().is_some_and(|sam| fold(sam) == wanted);
+        let is_named = known.sam_account_name.as_deref().is_some_and(|sam| fold_case(sam) == wanted);
         let is_meant = is_named || group.sid.as_deref() == Some(name) || guid == Some(group.object);
         group.domain == domain.id && group.presence == Presence::Present && is_meant
     })

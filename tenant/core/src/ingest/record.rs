@@ -10,7 +10,7 @@ use landbridge_tenant_rules::model::{Domain, sub_authority};
 use landbridge_tenant_rules::names::names_of;
 use landbridge_tenant_rules::privileged::is_privileged;
 use landbridge_tenant_store::Writing;
-use landbridge_tenant_store::tables::attributes::Take;
+use landbridge_tenant_store::tables::attributes::Overwrite;
 use landbridge_tenant_store::tables::{attributes, audit, digests, group_policies, links, names, objects};
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::upload::{Kind, Password, Presence, Record, Refusal, RefusalReason};
@@ -68,17 +68,17 @@ impl Page<'_> {
         }
         let replace = self.full_compare.is_some() && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
         let mut changed = self.object(record, held.as_ref())?;
-        let take = match (replace, record.presence) {
-            (false, _) => Take::Greater,
-            (true, Presence::Present) => Take::All,
+        let overwrite = match (replace, record.presence) {
+            (false, _) => Overwrite::IfNewer,
+            (true, Presence::Present) => Overwrite::ReplaceAll,
             // Those who left are told with little or nothing; what was known of them stays for whoever asks why.
-            (true, _) => Take::Whatever,
+            (true, _) => Overwrite::Always,
         };
-        let (attributes_changed, known) = attributes::take(
+        let (attributes_changed, known) = attributes::apply(
             self.transaction,
             record.object,
             record.attributes.as_slice(),
-            take,
+            overwrite,
             held.is_none(),
         )?;
         let entered = held.as_ref().is_none_or(|h| h.presence != record.presence);

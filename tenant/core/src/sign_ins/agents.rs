@@ -9,11 +9,11 @@ use crate::sign_ins::turns::Turn;
 use crate::sign_ins::{Signin, Subject, held, refused};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::account_state::State;
-use landbridge_tenant_rules::lockout::{Room, Seen, Tries, source};
+use landbridge_tenant_rules::lockout::{AdBudget, RefusedAt, Tries, source};
 use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_tenant_rules::names::folded;
-use landbridge_tenant_rules::policies::{Admission, Of};
-use landbridge_tenant_rules::relay::{Asked, NoAnswer};
+use landbridge_tenant_rules::policies::{Admission, PolicyOwner};
+use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer};
 use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Verdict, Why};
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::StoreError;
@@ -58,7 +58,7 @@ pub struct Stranger {
     /// The row of the domain.
     pub domain: i64,
     policy: SigninPolicy,
-    room: Room,
+    room: AdBudget,
     from: String,
     why: Why,
 }
@@ -80,7 +80,7 @@ pub struct Candidate {
     /// The row of the domain.
     pub domain: i64,
     policy: SigninPolicy,
-    room: Room,
+    room: AdBudget,
     /// The room is that of the domain, and what it leaves to others too.
     room_of_domain: bool,
     from: String,
@@ -127,8 +127,8 @@ impl Signin {
                         object,
                         domain: domain.id,
                         policy,
-                        room: Room::of(&resultant.policy),
-                        room_of_domain: resultant.of == Of::Domain,
+                        room: AdBudget::of(&resultant.policy),
+                        room_of_domain: resultant.owner == PolicyOwner::Domain,
                         from,
                         password_set: known.pwd_last_set,
                     }));
@@ -139,7 +139,7 @@ impl Signin {
                     return Ok(Road::Digest { domain: Some(domain.id) });
                 }
                 let why = because.unwrap_or(Why::UnknownName);
-                let room = Room::of(&domain.policy);
+                let room = AdBudget::of(&domain.policy);
                 Ok(Road::Nobody(Stranger { id: subject.id(), domain: domain.id, policy, room, from, why }))
             })
         })
@@ -204,7 +204,7 @@ impl Signin {
             return Ok(no(Why::Canary));
         }
         match candidate.room {
-            Room::None { .. } | Room::Unknown => {
+            AdBudget::None { .. } | AdBudget::Unknown => {
                 return Ok(match candidate.policy {
                     SigninPolicy::PtaThenPhs => Before::Digest,
                     // Somebody's own policy stops nobody else: the domain runs on.
@@ -218,9 +218,9 @@ impl Signin {
                     }
                 });
             }
-            Room::Unbounded | Room::Bounded { .. } => {}
+            AdBudget::Unbounded | AdBudget::Bounded { .. } => {}
         }
-        if !candidate.room.has_room(spent.as_ref(), now) {
+        if !candidate.room.allows(spent.as_ref(), now) {
             return Ok(no(Why::HeldBack));
         }
         if held(&self.unwritten).len() >= UNWRITTEN {
@@ -229,13 +229,13 @@ impl Signin {
         let again = {
             let remembered = held(&self.remembered);
             let mark = remembered.mark(object, password);
-            remembered.refused_before(object, &mark, Seen { at: now, password_set: set })
+            remembered.refused_before(object, &mark, RefusedAt { at: now, password_set: set })
         };
         Ok(if again { no(Why::RefusedBefore) } else { Before::Ask })
     }
 
     /// What came of asking.
-    pub fn after(&self, candidate: &Candidate, password: &Password, asked: Asked, now: i64) -> Before {
+    pub fn after(&self, candidate: &Candidate, password: &Password, asked: AgentAnswer, now: i64) -> Before {
         let decided = self.stored(|signin| signin.concluded(candidate, password, asked, now));
         decided.unwrap_or_else(|why| Before::Decided(Verdict::Unavailable(why)))
     }
@@ -244,7 +244,7 @@ impl Signin {
         &self,
         candidate: &Candidate,
         password: &Password,
-        asked: Asked,
+        asked: AgentAnswer,
         now: i64,
     ) -> Result<Before, StoreError> {
         let object = candidate.object;
@@ -256,7 +256,7 @@ impl Signin {
             Err(why) => return Ok(Before::Decided(Verdict::Unavailable(Unavailable::NoAnswer(why)))),
         };
         let state = |state: State| Verdict::Refused {
-            told: state.told(),
+            told: state.disclosable(),
             why: Why::State(state),
             object: Some(object),
         };
@@ -280,7 +280,7 @@ impl Signin {
             }
         };
         if said == wire::Verdict::Wrong {
-            let seen = Seen { at: now, password_set: candidate.password_set };
+            let seen = RefusedAt { at: now, password_set: candidate.password_set };
             self.settle_seen(object, &candidate.from, password, seen)?;
         } else {
             self.settle(Subject::Account(object), &candidate.from, password, &verdict, now)?;
@@ -289,7 +289,7 @@ impl Signin {
     }
 
     /// What AD may have counted, is counted here; after a right password AD forgets, and so do we.
-    fn charge(&self, candidate: &Candidate, asked: &Asked, now: i64) -> Result<(), StoreError> {
+    fn charge(&self, candidate: &Candidate, asked: &AgentAnswer, now: i64) -> Result<(), StoreError> {
         let object = candidate.object;
         let spent = self.store.read(|conn| self.spent(conn, object))?;
         let tried = match asked.outcome {
@@ -310,7 +310,7 @@ impl Signin {
             Ok(_) => asked.tried.max(1),
             Err(_) => asked.tried,
         };
-        let Some(spent) = candidate.room.spend(spent.as_ref(), tried, now) else { return Ok(()) };
+        let Some(spent) = candidate.room.charge(spent.as_ref(), tried, now) else { return Ok(()) };
         // A full disk must not let more guesses through to AD.
         let written = self.store.write("ad-budget", |tx| {
             let held = lockouts::find(tx, object, lockouts::DIRECTORY)?;
@@ -377,8 +377,8 @@ impl Signin {
                 return no(Why::LockedOut);
             }
             let unable = match stranger.room {
-                Room::None { .. } | Room::Unknown => Some(Unavailable::NoRoomInDirectory),
-                Room::Unbounded | Room::Bounded { .. } => unable.map(Unavailable::NoAnswer),
+                AdBudget::None { .. } | AdBudget::Unknown => Some(Unavailable::NoRoomInDirectory),
+                AdBudget::Unbounded | AdBudget::Bounded { .. } => unable.map(Unavailable::NoAnswer),
             };
             match unable {
                 Some(_) if stranger.policy == SigninPolicy::PtaThenPhs => return Ok(Before::Digest),

@@ -5,7 +5,7 @@
 
 use crate::sign_ins::{Signin, Subject, held};
 use landbridge_crypto::secret::Password;
-use landbridge_tenant_rules::lockout::{BUDGET_MEMORY, Rules, Seen, Tries, forgiven};
+use landbridge_tenant_rules::lockout::{BUDGET_MEMORY, RefusedAt, Rules, Tries, forgiven};
 use landbridge_tenant_rules::verdict::{Verdict, Why};
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::StoreError;
@@ -109,7 +109,7 @@ impl Signin {
             Verdict::Unavailable(_) => return Ok(()),
         };
         if wrong {
-            return self.wrong(subject, source, password, Seen { at: now, password_set: None });
+            return self.wrong(subject, source, password, RefusedAt { at: now, password_set: None });
         }
         match subject {
             Subject::Account(object) => self.forgive(object, source),
@@ -123,7 +123,7 @@ impl Signin {
         object: Uuid,
         source: &str,
         password: &Password,
-        seen: Seen,
+        seen: RefusedAt,
     ) -> Result<(), StoreError> {
         self.wrong(Subject::Account(object), source, password, seen)
     }
@@ -133,12 +133,12 @@ impl Signin {
         subject: Subject,
         source: &str,
         password: &Password,
-        seen: Seen,
+        seen: RefusedAt,
     ) -> Result<(), StoreError> {
         let again = {
             let mut remembered = held(&self.remembered);
             let mark = remembered.mark(subject.id(), password);
-            remembered.again(subject.id(), mark, seen)
+            remembered.note_wrong(subject.id(), mark, seen)
         };
         if again { Ok(()) } else { self.failed(subject, source, seen.at) }
     }

@@ -13,7 +13,7 @@ use crate::clock::unix_now;
 use crate::numbers::Numbers;
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::model::AuditEntry;
-use landbridge_tenant_rules::relay::Asked;
+use landbridge_tenant_rules::relay::AgentAnswer;
 use landbridge_tenant_rules::verdict::{Unavailable, Verdict, Why};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -280,7 +280,7 @@ impl SignIn {
         .ok()
     }
 
-    fn concluded(&self, candidate: &Candidate, asked: Asked) -> End {
+    fn concluded(&self, candidate: &Candidate, asked: AgentAnswer) -> End {
         let Attempt { password, now, .. } = &self.wish;
         match self.tenant.signin.after(candidate, password, asked, unix_now().max(*now)) {
             Before::Decided(verdict) => self.end(self.tenant.signin.counted(verdict), By::Agent),

@@ -52,7 +52,11 @@ impl Signin {
         }
         let state = state(&Account::known(&known, &resultant.policy, account.protected_user), now);
         if state != State::Usable {
-            return Ok(Verdict::Refused { told: state.told(), why: Why::State(state), object: Some(object) });
+            return Ok(Verdict::Refused {
+                told: state.disclosable(),
+                why: Why::State(state),
+                object: Some(object),
+            });
         }
         Ok(Verdict::Accepted(Person {
             object,

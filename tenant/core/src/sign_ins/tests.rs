@@ -3,7 +3,7 @@
 
 use crate::sign_ins::*;
 use landbridge_tenant_fixture::*;
-use landbridge_tenant_rules::account_state::Told;
+use landbridge_tenant_rules::account_state::Disclosable;
 use landbridge_tenant_rules::account_state::filetime;
 use landbridge_tenant_store::tables::{lockouts, objects};
 use landbridge_wire::upload::{AttributeValue, Presence, Record};
@@ -38,7 +38,7 @@ fn why(verdict: &Verdict) -> Why {
     }
 }
 
-fn told(verdict: &Verdict) -> Option<Told> {
+fn told(verdict: &Verdict) -> Option<Disclosable> {
     match verdict {
         Verdict::Refused { told, .. } => *told,
         Verdict::Accepted(_) | Verdict::Unavailable(_) => panic!("{verdict:?}"),
@@ -187,9 +187,13 @@ fn the_account_state_is_told_only_after_the_right_password_and_only_what_a_perso
             State::Unknown(landbridge_tenant_rules::account_state::Odd::NoUserAccountControl),
             None,
         ),
-        (AttributeValue::PwdLastSet(Some(0)), State::MustChange, Some(Told::MustChangePassword)),
-        (AttributeValue::PwdLastSet(Some(month)), State::PasswordExpired, Some(Told::PasswordExpired)),
-        (AttributeValue::AccountExpires(Some(month)), State::AccountExpired, Some(Told::AccountExpired)),
+        (AttributeValue::PwdLastSet(Some(0)), State::MustChange, Some(Disclosable::MustChangePassword)),
+        (AttributeValue::PwdLastSet(Some(month)), State::PasswordExpired, Some(Disclosable::PasswordExpired)),
+        (
+            AttributeValue::AccountExpires(Some(month)),
+            State::AccountExpired,
+            Some(Disclosable::AccountExpired),
+        ),
     ];
     for (is, state, say) in cases {
         let tenant = three();
@@ -615,7 +619,7 @@ fn a_password_is_as_old_as_the_accounts_own_policy_lets_it_be() {
     let applies = vec![link(LinkKind::AppliesTo, 50, 1, 1), link(LinkKind::AppliesTo, 59, 2, 1)];
     tenant.send(&linked(page(vec![settings_object(50, 1, 5, 1)]), applies));
     let signin = signin(&tenant);
-    assert_eq!(told(&tries(&signin, "CORP\\user1", "right1")), Some(Told::PasswordExpired));
+    assert_eq!(told(&tries(&signin, "CORP\\user1", "right1")), Some(Disclosable::PasswordExpired));
     let unclear = tries(&signin, "CORP\\user2", "right2");
     assert!(matches!(why(&unclear), Why::State(State::Unknown(_))), "{unclear:?}");
     assert!(is_accepted(&tries(&signin, "CORP\\user3", "right3")));

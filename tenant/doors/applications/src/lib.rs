@@ -17,7 +17,7 @@ use landbridge_door_listen::body::{Answer, BodyTrouble, body, drain};
 use landbridge_tenant_core::applications::{Application, Applications, Credential, NotProved};
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::sign_ins::{
-    Attempt, Caller, MAX_PASSWORD, NoAnswer, SignIns, Told, Unavailable, Verdict,
+    Attempt, Caller, Disclosable, MAX_PASSWORD, NoAnswer, SignIns, Unavailable, Verdict,
 };
 use landbridge_wire::bounded::Text;
 use serde::{Deserialize, Deserializer};
@@ -148,7 +148,7 @@ async fn sign_in(
             Ok(json(StatusCode::OK, &text))
         }
         Verdict::Refused { told, .. } => {
-            let text = match told.map(Told::as_str) {
+            let text = match told.map(Disclosable::as_str) {
                 None => serde_json::json!({ "outcome": "refused" }),
                 Some(reason) => serde_json::json!({ "outcome": "refused", "reason": reason }),
             };

@@ -45,7 +45,7 @@ fn an_ordinary_account_is_usable() {
 #[test]
 fn a_disabled_account_is_refused_and_not_told() {
     is(flags(0x202), State::Disabled);
-    assert_eq!(State::Disabled.told(), None);
+    assert_eq!(State::Disabled.disclosable(), None);
 }
 
 #[test]
@@ -117,13 +117,13 @@ fn without_a_lock_its_duration_does_not_matter() {
 #[test]
 fn where_a_smart_card_is_required_a_password_is_refused_and_nothing_told() {
     is(flags(0x4_0200), State::SmartcardRequired);
-    assert_eq!(State::SmartcardRequired.told(), None);
+    assert_eq!(State::SmartcardRequired.disclosable(), None);
 }
 
 #[test]
 fn protected_users_are_refused() {
     is(Account { protected_user: true, ..usable() }, State::ProtectedUser);
-    assert_eq!(State::ProtectedUser.told(), None);
+    assert_eq!(State::ProtectedUser.disclosable(), None);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn an_account_expires_on_its_second_and_that_is_told() {
     is(Account { account_expires: Some(at(NOW)), ..usable() }, State::AccountExpired);
     is(Account { account_expires: Some(at(NOW + 1)), ..usable() }, State::Usable);
     is(Account { account_expires: Some(1), ..usable() }, State::AccountExpired);
-    assert_eq!(State::AccountExpired.told(), Some(Told::AccountExpired));
+    assert_eq!(State::AccountExpired.disclosable(), Some(Disclosable::AccountExpired));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn an_expiry_before_1601_is_unknown() {
 #[test]
 fn who_must_change_the_password_is_told_so() {
     is(Account { pwd_last_set: Some(0), ..usable() }, State::MustChange);
-    assert_eq!(State::MustChange.told(), Some(Told::MustChangePassword));
+    assert_eq!(State::MustChange.disclosable(), Some(Disclosable::MustChangePassword));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_password_expires_on_its_second_and_that_is_told() {
     is(set(42 * DAY - 1), State::Usable);
     is(set(42 * DAY), State::PasswordExpired);
     is(set(-DAY), State::Usable);
-    assert_eq!(State::PasswordExpired.told(), Some(Told::PasswordExpired));
+    assert_eq!(State::PasswordExpired.disclosable(), Some(Disclosable::PasswordExpired));
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn only_the_hours_whose_bit_is_set_let_in() {
     );
     is(hours(&[0; 21]), State::OutsideLogonHours);
     is(hours(&[0xff; 21]), State::Usable);
-    assert_eq!(State::OutsideLogonHours.told(), None);
+    assert_eq!(State::OutsideLogonHours.disclosable(), None);
 }
 
 #[test]

@@ -18,7 +18,7 @@ const LONGEST_WINDOW: i64 = 99_999 * 60;
 
 /// What a lockout policy leaves to the outside: a domain's, or that of a password settings object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
+pub enum AdBudget {
     /// It locks nobody.
     Unbounded,
     /// So many bad passwords, until so many seconds have passed since the last one.
@@ -37,7 +37,7 @@ pub enum Room {
     Unknown,
 }
 
-impl Room {
+impl AdBudget {
     /// What this policy leaves.
     pub fn of(policy: &Policy) -> Self {
         let Some(threshold) = policy.lockout_threshold else { return Self::Unknown };
@@ -58,7 +58,7 @@ impl Room {
     }
 
     /// Whether one more may be added at `now`.
-    pub fn has_room(self, spent: Option<&Tries>, now: i64) -> bool {
+    pub fn allows(self, spent: Option<&Tries>, now: i64) -> bool {
         match self {
             Self::Unbounded => true,
             Self::Bounded { most, window } => counted(spent, window, now) < most,
@@ -67,7 +67,7 @@ impl Room {
     }
 
     /// Notes so many more. None: there is nothing to note.
-    pub fn spend(self, spent: Option<&Tries>, more: u32, now: i64) -> Option<Tries> {
+    pub fn charge(self, spent: Option<&Tries>, more: u32, now: i64) -> Option<Tries> {
         let Self::Bounded { window, .. } = self else { return None };
         if more == 0 {
             return None;
@@ -108,30 +108,30 @@ mod tests {
     fn less_than_half_of_the_threshold_is_used() {
         for (threshold, most) in [(3, 1), (4, 1), (5, 2), (10, 4), (50, 24), (999, 499)] {
             assert_eq!(
-                Room::of(&policy(threshold, 30)),
-                Room::Bounded { most, window: 31 * 60 },
+                AdBudget::of(&policy(threshold, 30)),
+                AdBudget::Bounded { most, window: 31 * 60 },
                 "{threshold}"
             );
         }
-        assert_eq!(Room::of(&policy(0, 30)), Room::Unbounded);
+        assert_eq!(AdBudget::of(&policy(0, 30)), AdBudget::Unbounded);
         for threshold in [1, 2] {
-            assert_eq!(Room::of(&policy(threshold, 30)), Room::None { threshold });
+            assert_eq!(AdBudget::of(&policy(threshold, 30)), AdBudget::None { threshold });
         }
-        assert_eq!(Room::of(&Policy::default()), Room::Unknown);
-        assert!(!Room::Unknown.has_room(None, 0));
+        assert_eq!(AdBudget::of(&Policy::default()), AdBudget::Unknown);
+        assert!(!AdBudget::Unknown.allows(None, 0));
     }
 
     #[test]
     fn what_was_added_counts_until_a_window_has_passed_since_the_last_of_it() {
-        let room = Room::of(&policy(5, 10));
-        let first = room.spend(None, 1, 1_000);
-        assert!(room.has_room(first.as_ref(), 1_001));
-        let second = room.spend(first.as_ref(), 1, 1_500);
-        assert!(!room.has_room(second.as_ref(), 1_500 + 659));
-        assert!(room.has_room(second.as_ref(), 1_500 + 660));
+        let budget = AdBudget::of(&policy(5, 10));
+        let first = budget.charge(None, 1, 1_000);
+        assert!(budget.allows(first.as_ref(), 1_001));
+        let second = budget.charge(first.as_ref(), 1, 1_500);
+        assert!(!budget.allows(second.as_ref(), 1_500 + 659));
+        assert!(budget.allows(second.as_ref(), 1_500 + 660));
         // A clock that is set back opens nothing.
-        assert!(!room.has_room(second.as_ref(), 0));
-        let late = room.spend(second.as_ref(), 1, 1_500 + 660);
+        assert!(!budget.allows(second.as_ref(), 0));
+        let late = budget.charge(second.as_ref(), 1, 1_500 + 660);
         assert_eq!(late.map(|spent| spent.failures), Some(1));
     }
 
@@ -139,9 +139,9 @@ mod tests {
     fn odd_windows_are_taken_for_long_ones() {
         for interval in [i64::MIN, i64::MIN + 1] {
             let odd = Policy { lockout_observation_window: Some(interval), ..policy(10, 1) };
-            assert_eq!(Room::of(&odd), Room::Bounded { most: 4, window: LONGEST_WINDOW + MARGIN });
+            assert_eq!(AdBudget::of(&odd), AdBudget::Bounded { most: 4, window: LONGEST_WINDOW + MARGIN });
         }
         let none = Policy { lockout_observation_window: None, ..policy(10, 1) };
-        assert_eq!(Room::of(&none), Room::Bounded { most: 4, window: USUAL_WINDOW + MARGIN });
+        assert_eq!(AdBudget::of(&none), AdBudget::Bounded { most: 4, window: USUAL_WINDOW + MARGIN });
     }
 }

@@ -9,27 +9,27 @@ use std::collections::{HashMap, VecDeque};
 use uuid::Uuid;
 
 /// How many accounts are remembered; the oldest is forgotten first, and its repeats count again.
-const ACCOUNTS: usize = 10_000;
+const MAX_ACCOUNTS: usize = 10_000;
 /// How many wrong passwords an account; as many as Entra keeps of them, and a few.
-const PASSWORDS: usize = 8;
+const MAX_PASSWORDS: usize = 8;
 
 /// Absent on purpose: `Clone`, `Debug` of its content, and any way out of it.
 pub struct Remembered {
     key: Key,
-    tags: HashMap<Uuid, VecDeque<(Tag, Seen)>>,
+    tags: HashMap<Uuid, VecDeque<(Tag, RefusedAt)>>,
     order: VecDeque<Uuid>,
 }
 
 type Tag = [u8; 32];
 
 /// A password that the directory refused is not tried there again for so long, in seconds: a device that repeats an
-/// old one adds nothing to AD's count. A password that was changed meanwhile is tried at once (`Seen::password_set`);
+/// old one adds nothing to AD's count. A password that was changed meanwhile is tried at once (`RefusedAt::password_set`);
 /// the time is for a change that has not been replicated to the tenant.
-const STILL_WRONG: i64 = 3600;
+const REFUSED_FOR_SECONDS: i64 = 3600;
 
 /// When a password was refused, and which password the account had then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct RefusedAt {
     /// Seconds since 1970.
     pub at: i64,
     /// pwdLastSet, as it was known; none: not looked at, or not known.
@@ -37,7 +37,7 @@ pub struct Seen {
 }
 
 /// The keyed hash of a try, worth nothing outside this process.
-pub struct Mark(Tag);
+pub struct PasswordMark(Tag);
 
 impl Remembered {
     /// Remembers nothing yet, under a new random key. None: the system gives no randomness.
@@ -47,7 +47,7 @@ impl Remembered {
     }
 
     /// The mark of this try.
-    pub fn mark(&self, object: Uuid, password: &Password) -> Mark {
+    pub fn mark(&self, object: Uuid, password: &Password) -> PasswordMark {
         let tag = password.lend(|text| {
             let mut context = aws_lc_rs::hmac::Context::with_key(&self.key);
             context.update(object.as_bytes());
@@ -56,45 +56,45 @@ impl Remembered {
         });
         let mut mark = [0; 32];
         mark.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
-        Mark(mark)
+        PasswordMark(mark)
     }
 
     /// Notes a wrong password. Says whether it was noted before.
-    pub fn again(&mut self, object: Uuid, mark: Mark, seen: Seen) -> bool {
+    pub fn note_wrong(&mut self, object: Uuid, mark: PasswordMark, refused: RefusedAt) -> bool {
         if let Some(tags) = self.tags.get_mut(&object) {
             if let Some((_, before)) = tags.iter_mut().find(|(tag, _)| *tag == mark.0) {
-                *before = seen;
+                *before = refused;
                 return true;
             }
-            if tags.len() >= PASSWORDS {
+            if tags.len() >= MAX_PASSWORDS {
                 tags.pop_front();
             }
-            tags.push_back((mark.0, seen));
+            tags.push_back((mark.0, refused));
             return false;
         }
-        while self.order.len() >= ACCOUNTS {
+        while self.order.len() >= MAX_ACCOUNTS {
             if let Some(oldest) = self.order.pop_front() {
                 self.tags.remove(&oldest);
             }
         }
         self.order.push_back(object);
-        self.tags.insert(object, VecDeque::from([(mark.0, seen)]));
+        self.tags.insert(object, VecDeque::from([(mark.0, refused)]));
         false
     }
 
     /// Whether the directory refused this password lately, for the password that the account still has.
-    pub fn refused_before(&self, object: Uuid, mark: &Mark, now: Seen) -> bool {
+    pub fn refused_before(&self, object: Uuid, mark: &PasswordMark, now: RefusedAt) -> bool {
         let tags = self.tags.get(&object).into_iter().flatten();
-        let before = tags.filter(|(tag, _)| *tag == mark.0).map(|(_, seen)| seen).next();
+        let before = tags.filter(|(tag, _)| *tag == mark.0).map(|(_, refused)| refused).next();
         before.is_some_and(|before| {
             let age = now.at.saturating_sub(before.at);
             let same = before.password_set.is_some() && before.password_set == now.password_set;
-            same && (0..STILL_WRONG).contains(&age)
+            same && (0..REFUSED_FOR_SECONDS).contains(&age)
         })
     }
 
     /// A pseudonym for a name that nobody has, so that it can be counted like an account's.
-    pub fn stranger(&self, folded: &str) -> Uuid {
+    pub fn pseudonym(&self, folded: &str) -> Uuid {
         let tag = sign(&self.key, folded.as_bytes());
         let mut bytes = [0; 16];
         bytes.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);

@@ -19,7 +19,7 @@ fn after(rules: &Rules, failures: u32) -> Tries {
     tries.unwrap()
 }
 
-const SEEN: Seen = Seen { at: 1_000, password_set: None };
+const REFUSED: RefusedAt = RefusedAt { at: 1_000, password_set: None };
 
 #[test]
 fn nine_wrong_passwords_do_not_lock_and_the_tenth_does() {
@@ -118,7 +118,7 @@ fn the_same_wrong_password_is_noticed_and_another_ones_is_not_mistaken_for_it() 
     let winter = Password::new("Winter2026".to_owned());
     let note = |memory: &mut Remembered, who, what| {
         let mark = memory.mark(who, what);
-        memory.again(who, mark, SEEN)
+        memory.note_wrong(who, mark, REFUSED)
     };
     assert!(!note(&mut memory, anna, &summer));
     assert!(note(&mut memory, anna, &summer));
@@ -132,14 +132,14 @@ fn what_is_remembered_is_bounded_in_accounts_and_in_passwords() {
     let wrong = Password::new("wrong".to_owned());
     for n in 0..10_050_u128 {
         let mark = memory.mark(Uuid::from_u128(n), &wrong);
-        memory.again(Uuid::from_u128(n), mark, SEEN);
+        memory.note_wrong(Uuid::from_u128(n), mark, REFUSED);
     }
     assert_eq!(memory.len(), 10_000);
     let one = Uuid::from_u128(10_049);
     for n in 0..8 {
         let mark = memory.mark(one, &Password::new(format!("other {n}")));
-        assert!(!memory.again(one, mark, SEEN));
+        assert!(!memory.note_wrong(one, mark, REFUSED));
     }
     let mark = memory.mark(one, &wrong);
-    assert!(!memory.again(one, mark, SEEN), "the oldest of nine is forgotten");
+    assert!(!memory.note_wrong(one, mark, REFUSED), "the oldest of nine is forgotten");
 }

@@ -1,7 +1,7 @@
 //! Trials of the agents: a password that is nobody's, for an account that nobody uses. An agent that says yes to it
 //! says yes to everything. It finds an unconditional yes and no more.
 
-use super::deliver::For;
+use super::deliver::Purpose;
 use super::{Event, Link, Output, PATIENCE, Relay};
 use landbridge_crypto::secret::{Password, Secret};
 use std::collections::BTreeMap;
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// Each agent is tried this often at most,
-const SHORTEST: Duration = Duration::from_secs(10);
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(10);
 /// and at least this much later, so that the time of a trial cannot be foreseen.
 const SPREAD_MILLISECONDS: usize = 15_000;
 /// When an agent's hands are full, it is tried this much later.
-const LATER: Duration = Duration::from_secs(1);
+const RETRY_WHEN_BUSY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Canaries {
@@ -26,7 +26,7 @@ pub(super) struct Canaries {
 }
 
 impl Canaries {
-    pub(super) fn name(&mut self, domain: i64, objects: Vec<Uuid>) {
+    pub(super) fn set_accounts(&mut self, domain: i64, objects: Vec<Uuid>) {
         if objects.is_empty() {
             self.named.remove(&domain);
         } else {
@@ -35,9 +35,9 @@ impl Canaries {
     }
 
     /// An agent is tried as soon as it is there, and every time that it comes back.
-    pub(super) fn begin(&mut self, agent: Uuid, back: bool, now: Instant) {
+    pub(super) fn begin(&mut self, agent: Uuid, reconnected: bool, now: Instant) {
         let next = self.next.entry(agent).or_insert(now);
-        if back {
+        if reconnected {
             *next = now;
         }
     }
@@ -46,12 +46,12 @@ impl Canaries {
         self.next.remove(&agent);
     }
 
-    pub(super) fn refused(&mut self, agent: Uuid, now: Instant) {
+    pub(super) fn note_refusal(&mut self, agent: Uuid, now: Instant) {
         self.refused.insert(agent, now);
     }
 
     /// How long ago this agent refused one, as it should.
-    pub(super) fn trusted(&self, agent: Uuid, now: Instant) -> Option<Duration> {
+    pub(super) fn since_refusal(&self, agent: Uuid, now: Instant) -> Option<Duration> {
         let refused = self.refused.get(&agent)?;
         Some(now.saturating_duration_since(*refused))
     }
@@ -82,26 +82,26 @@ impl Relay {
             let links: Vec<(Link, i64, bool)> = self
                 .lines
                 .iter()
-                .filter(|(_, line)| line.facts.agent == agent && line.takes(now))
-                .map(|(link, line)| (*link, line.facts.domain, line.has_room()))
+                .filter(|(_, line)| line.facts.agent == agent && line.accepts_deliveries(now))
+                .map(|(link, line)| (*link, line.facts.domain, line.has_capacity()))
                 .collect();
             let free: Vec<_> = links.iter().filter(|(_, _, room)| *room).collect();
             let pick = self.chance.below(free.len());
             let wait = match free.get(pick) {
                 Some((link, domain, _)) => {
                     let (link, object) = (*link, self.canaries.account(*domain));
-                    if self.send(link, For::Canary, object, &nobodys(), now + PATIENCE, now) {
+                    if self.send(link, Purpose::Canary, object, &random_password(), now + PATIENCE, now) {
                         self.output.push_back(Output::Counted(Event::CanarySent));
                     }
                     let spread = u64::try_from(self.chance.below(SPREAD_MILLISECONDS)).unwrap_or(0);
-                    SHORTEST + Duration::from_millis(spread)
+                    SHORTEST_INTERVAL + Duration::from_millis(spread)
                 }
                 None if links.is_empty() => {
                     // Tried again when it is back, before anybody's password goes there.
                     self.canaries.forget(agent);
                     continue;
                 }
-                None => LATER,
+                None => RETRY_WHEN_BUSY,
             };
             self.canaries.next.insert(agent, now + wait);
         }
@@ -109,7 +109,7 @@ impl Relay {
 }
 
 /// A password that is nobody's.
-fn nobodys() -> Password {
+fn random_password() -> Password {
     use base64::Engine as _;
     let random = Secret::<18>::random();
     Password::new(random.lend(|bytes| base64::engine::general_purpose::STANDARD_NO_PAD.encode(bytes)))

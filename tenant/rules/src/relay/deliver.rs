@@ -1,6 +1,6 @@
 //! A ticket's way to an agent and back: choice, envelope, verdict, and the one repetition.
 
-use super::line::Line;
+use super::line::RelayLine;
 use super::{Alarm, Closed, Event, Link, NoAnswer, Output, PATIENCE, Relay};
 use landbridge_crypto::envelope::{About, VerdictKey};
 use landbridge_crypto::secret::Password;
@@ -19,7 +19,7 @@ pub(super) struct Ticket {
     domain: i64,
     object: Uuid,
     password: Arc<Password>,
-    by: Instant,
+    deadline: Instant,
     /// Where it was delivered.
     links: Vec<Link>,
     agents: Vec<Uuid>,
@@ -31,8 +31,8 @@ pub(super) struct Ticket {
 
 impl Ticket {
     pub(super) fn new(domain: i64, object: Uuid, password: Arc<Password>, now: Instant) -> Self {
-        let by = now + PATIENCE;
-        Self { domain, object, password, by, links: vec![], agents: vec![], tried: 0, missed: None }
+        let deadline = now + PATIENCE;
+        Self { domain, object, password, deadline, links: vec![], agents: vec![], tried: 0, missed: None }
     }
 }
 
@@ -40,17 +40,17 @@ impl Ticket {
 #[derive(Debug)]
 pub(super) struct Delivery {
     link: Link,
-    purpose: For,
+    purpose: Purpose,
     /// Which one it was: what is lost together is asked again in this order.
     number: u64,
     key: VerdictKey,
     sent: Instant,
-    pub(super) by: Instant,
+    pub(super) deadline: Instant,
 }
 
 /// What an envelope is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum For {
+pub(super) enum Purpose {
     /// A person's sign-in.
     Ticket(u64),
     /// A trial of the agent.
@@ -62,14 +62,14 @@ impl Relay {
     pub(super) fn deliver(&mut self, ticket: u64, now: Instant) {
         let Some(waiting) = self.tickets.get(&ticket) else { return };
         let missed = waiting.missed;
-        if now >= waiting.by {
-            return self.over(ticket, Err(NoAnswer::TooLate), None);
+        if now >= waiting.deadline {
+            return self.finish(ticket, Err(NoAnswer::TooLate), None);
         }
         let chosen = if self.draining { Err(NoAnswer::NoAgent) } else { self.choose(ticket, now) };
         let link = match chosen {
             Ok(link) => link,
             // What became of the first delivery says more than that there is no second agent.
-            Err(why) => return self.over(ticket, Err(missed.unwrap_or(why)), None),
+            Err(why) => return self.finish(ticket, Err(missed.unwrap_or(why)), None),
         };
         let Some(waiting) = self.tickets.get_mut(&ticket) else { return };
         waiting.links.push(link);
@@ -77,11 +77,11 @@ impl Relay {
             waiting.agents.push(line.facts.agent);
         }
         let again = waiting.links.len() > 1;
-        let (object, password, by) = (waiting.object, waiting.password.clone(), waiting.by);
-        if self.send(link, For::Ticket(ticket), object, &password, by, now) {
+        let (object, password, deadline) = (waiting.object, waiting.password.clone(), waiting.deadline);
+        if self.send(link, Purpose::Ticket(ticket), object, &password, deadline, now) {
             self.output.push_back(Output::Counted(if again { Event::Redelivered } else { Event::Delivered }));
         } else {
-            self.missed(ticket, NoAnswer::Lost, false, now);
+            self.delivery_failed(ticket, NoAnswer::Lost, false, now);
         }
     }
 
@@ -93,15 +93,17 @@ impl Relay {
             .lines
             .iter()
             .filter(|(link, line)| {
-                line.facts.domain == waiting.domain && line.takes(now) && !waiting.links.contains(link)
+                line.facts.domain == waiting.domain
+                    && line.accepts_deliveries(now)
+                    && !waiting.links.contains(link)
             })
             .peekable();
         if of_domain.peek().is_none() {
             return Err(NoAnswer::NoAgent);
         }
-        let mut free: Vec<(Link, &Line)> =
-            of_domain.filter(|(_, line)| line.has_room()).map(|(link, line)| (*link, line)).collect();
-        prefer(&mut free, |line| line.is_hopeful(now));
+        let mut free: Vec<(Link, &RelayLine)> =
+            of_domain.filter(|(_, line)| line.has_capacity()).map(|(link, line)| (*link, line)).collect();
+        prefer(&mut free, |line| line.is_responsive(now));
         prefer(&mut free, |line| !waiting.agents.contains(&line.facts.agent));
         let one = self.chance.below(free.len());
         // Another one than the first, each as likely.
@@ -118,14 +120,14 @@ impl Relay {
     pub(super) fn send(
         &mut self,
         link: Link,
-        purpose: For,
+        purpose: Purpose,
         object: Uuid,
         password: &Password,
-        by: Instant,
+        deadline: Instant,
         now: Instant,
     ) -> bool {
         let Some(line) = self.lines.get_mut(&link) else { return false };
-        let (request, due) = (Uuid::new_v4(), line.clock(by));
+        let (request, due) = (Uuid::new_v4(), line.clock(deadline));
         let about = About {
             request: request.into_bytes(),
             connection: line.connection.into_bytes(),
@@ -141,24 +143,24 @@ impl Relay {
         else {
             return false;
         };
-        line.asked();
+        line.note_delivery();
         let number = self.delivered;
         self.delivered += 1;
-        self.deliveries.insert(request, Delivery { link, purpose, number, key, sent: now, by });
+        self.deliveries.insert(request, Delivery { link, purpose, number, key, sent: now, deadline });
         let ask = Box::new(Ask { request, object, due, encapsulated, sealed });
         self.output.push_back(Output::Send { link, message: FromTenant::Ask(ask) });
         true
     }
 
     /// A verdict came.
-    pub(super) fn answered(&mut self, link: Link, answer: &Answer, now: Instant) {
+    pub(super) fn receive_answer(&mut self, link: Link, answer: &Answer, now: Instant) {
         let Some(delivery) = self.deliveries.get(&answer.request) else {
             return self.output.push_back(Output::Counted(Event::Stray));
         };
         if delivery.link != link {
             return self.output.push_back(Output::Counted(Event::Forged));
         }
-        if now >= delivery.by {
+        if now >= delivery.deadline {
             self.output.push_back(Output::Counted(Event::Stray));
             return self.expire(now);
         }
@@ -167,94 +169,95 @@ impl Relay {
             self.output.push_back(Output::Counted(Event::Forged));
             return self.close(link, Closed::Breach("a verdict whose tag does not fit"), now);
         }
-        let Some(delivery) = self.take(answer.request) else { return };
+        let Some(delivery) = self.remove_delivery(answer.request) else { return };
         let took = now.saturating_duration_since(delivery.sent);
         let Some(line) = self.lines.get_mut(&link) else { return };
-        line.took(took);
+        line.note_latency(took);
         let (agent, domain) = (line.facts.agent, line.facts.domain);
         match delivery.purpose {
-            For::Ticket(ticket) => {
+            Purpose::Ticket(ticket) => {
                 if answer.verdict == Verdict::Wrong {
                     self.note_refusal(domain, took);
                 }
                 if let Some(waiting) = self.tickets.get_mut(&ticket) {
                     waiting.tried += 1;
                 }
-                self.over(ticket, Ok(answer.verdict), Some(agent));
+                self.finish(ticket, Ok(answer.verdict), Some(agent));
             }
-            For::Canary if answer.verdict == Verdict::Valid => {
+            Purpose::Canary if answer.verdict == Verdict::Valid => {
                 self.output.push_back(Output::Counted(Event::CanaryAccepted));
                 self.alarm(agent, Alarm::CanaryAccepted, now);
             }
-            For::Canary => {
+            Purpose::Canary => {
                 self.output.push_back(Output::Counted(Event::CanaryRefused));
-                self.canaries.refused(agent, now);
+                self.canaries.note_refusal(agent, now);
             }
         }
         self.close_if_drained(link, now);
     }
 
     /// No verdict came, and the agent says why.
-    pub(super) fn declined(&mut self, link: Link, declined: Declined, now: Instant) {
+    pub(super) fn receive_declined(&mut self, link: Link, declined: Declined, now: Instant) {
         let Some(delivery) = self.deliveries.get(&declined.request).filter(|delivery| delivery.link == link)
         else {
             return self.output.push_back(Output::Counted(Event::Stray));
         };
-        if now >= delivery.by {
+        if now >= delivery.deadline {
             self.output.push_back(Output::Counted(Event::Stray));
             return self.expire(now);
         }
-        let Some(delivery) = self.take(declined.request) else { return };
+        let Some(delivery) = self.remove_delivery(declined.request) else { return };
         if let Some(line) = self.lines.get_mut(&link) {
             match declined.why {
                 Decline::Draining => line.draining = true,
-                Decline::NoDirectory => line.is_helpless(now),
+                Decline::NoDirectory => line.note_no_directory(now),
                 Decline::Overloaded | Decline::TooLate | Decline::Unopened => {}
             }
         }
-        if let For::Ticket(ticket) = delivery.purpose {
+        if let Purpose::Ticket(ticket) = delivery.purpose {
             let why = match declined.why {
                 Decline::NoDirectory => NoAnswer::NoDirectory,
                 Decline::Overloaded => NoAnswer::Busy,
                 Decline::TooLate => NoAnswer::TooLate,
                 Decline::Draining | Decline::Unopened => NoAnswer::Lost,
             };
-            self.missed(ticket, why, declined.tried, now);
+            self.delivery_failed(ticket, why, declined.tried, now);
         }
         self.close_if_drained(link, now);
     }
 
     /// A delivery came to nothing: once more, if that makes sense.
-    pub(super) fn missed(&mut self, ticket: u64, why: NoAnswer, tried: bool, now: Instant) {
+    pub(super) fn delivery_failed(&mut self, ticket: u64, why: NoAnswer, tried: bool, now: Instant) {
         let Some(waiting) = self.tickets.get_mut(&ticket) else { return };
         waiting.tried += u32::from(tried);
         waiting.missed = Some(why);
         if waiting.links.len() >= DELIVERIES || why == NoAnswer::TooLate {
-            return self.over(ticket, Err(why), None);
+            return self.finish(ticket, Err(why), None);
         }
         self.deliver(ticket, now);
     }
 
     /// Ends what nobody waits for any longer.
     pub(super) fn expire(&mut self, now: Instant) {
-        for (request, link) in self.deliveries_where(|delivery| now >= delivery.by) {
-            let Some(delivery) = self.take(request) else { continue };
+        for (request, link) in self.deliveries_where(|delivery| now >= delivery.deadline) {
+            let Some(delivery) = self.remove_delivery(request) else { continue };
             // An agent that answers nothing but heartbeats is no quick one.
             if let Some(line) = self.lines.get_mut(&link) {
-                line.took(now.saturating_duration_since(delivery.sent));
+                line.note_latency(now.saturating_duration_since(delivery.sent));
             }
-            if let For::Ticket(ticket) = delivery.purpose {
-                self.missed(ticket, NoAnswer::TooLate, true, now);
+            if let Purpose::Ticket(ticket) = delivery.purpose {
+                self.delivery_failed(ticket, NoAnswer::TooLate, true, now);
             }
             self.close_if_drained(link, now);
         }
     }
 
     /// What was in the hands of links that are gone.
-    pub(super) fn bereaved(&mut self, gone: &[Link], now: Instant) {
+    pub(super) fn redeliver_lost(&mut self, gone: &[Link], now: Instant) {
         for (request, _) in self.deliveries_where(|delivery| gone.contains(&delivery.link)) {
-            if let Some(Delivery { purpose: For::Ticket(ticket), .. }) = self.deliveries.remove(&request) {
-                self.missed(ticket, NoAnswer::Lost, true, now);
+            if let Some(Delivery { purpose: Purpose::Ticket(ticket), .. }) = self.deliveries.remove(&request)
+            {
+                self.delivery_failed(ticket, NoAnswer::Lost, true, now);
             }
         }
     }
@@ -273,10 +276,10 @@ impl Relay {
 
     /// When the first of them is over.
     pub(super) fn first_due(&self) -> Option<Instant> {
-        self.deliveries.values().map(|delivery| delivery.by).min()
+        self.deliveries.values().map(|delivery| delivery.deadline).min()
     }
 
-    fn take(&mut self, request: Uuid) -> Option<Delivery> {
+    fn remove_delivery(&mut self, request: Uuid) -> Option<Delivery> {
         let delivery = self.deliveries.remove(&request)?;
         if let Some(line) = self.lines.get_mut(&delivery.link) {
             line.in_hand = line.in_hand.saturating_sub(1);
@@ -286,7 +289,7 @@ impl Relay {
 }
 
 /// Keeps the links of which this holds, if there are any.
-fn prefer(free: &mut Vec<(Link, &Line)>, holds: impl Fn(&Line) -> bool) {
+fn prefer(free: &mut Vec<(Link, &RelayLine)>, holds: impl Fn(&RelayLine) -> bool) {
     if free.iter().any(|(_, line)| holds(line)) {
         free.retain(|(_, line)| holds(line));
     }

@@ -8,25 +8,25 @@ use uuid::Uuid;
 /// An agent introduces itself within this.
 const HELLO: Duration = Duration::from_secs(5);
 /// An agent without a directory is asked last for so long.
-const HELPLESS: Duration = Duration::from_secs(1);
+const NO_DIRECTORY_PAUSE: Duration = Duration::from_secs(1);
 /// So many messages an agent may say unasked before the first heartbeat: its hello, and what a newer one adds.
-const UNASKED: u32 = 16;
+const MESSAGES_AT_START: u32 = 16;
 /// An ask may be answered once, and once again too late.
-const FOR_AN_ASK: u32 = 2;
+const MESSAGES_PER_DELIVERY: u32 = 2;
 /// A heartbeat is sent back; the rest is for pings, and for messages that a newer agent adds.
-const FOR_A_BEAT: u32 = 8;
+const MESSAGES_PER_HEARTBEAT: u32 = 8;
 /// What was not said is not saved up beyond this.
-const SAVED_UP: u32 = 2 * MAX_IN_HAND as u32 * FOR_AN_ASK;
+const MAX_ALLOWED_MESSAGES: u32 = 2 * MAX_IN_HAND as u32 * MESSAGES_PER_DELIVERY;
 /// What an agent is thought to take before it has answered anything, in seconds.
 const FIRST_LATENCY: f64 = 0.005;
 
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct RelayLine {
     pub(super) facts: Facts,
     began: Instant,
     /// The zero of the connection's clock; none before the hello.
     pub(super) welcomed: Option<Instant>,
-    pub(super) heard: Instant,
+    pub(super) last_message: Instant,
     next_beat: Instant,
     pub(super) connection: Uuid,
     pub(super) instance: Uuid,
@@ -37,25 +37,25 @@ pub(super) struct Line {
     latency: f64,
     pub(super) draining: bool,
     /// When it last had no directory.
-    helpless: Option<Instant>,
+    no_directory_at: Option<Instant>,
 }
 
-impl Line {
+impl RelayLine {
     pub(super) fn new(facts: Facts, now: Instant) -> Self {
         Self {
             facts,
             began: now,
             welcomed: None,
-            heard: now,
+            last_message: now,
             next_beat: now,
             connection: Uuid::nil(),
             instance: Uuid::nil(),
             capacity: 0,
-            allowed: UNASKED,
+            allowed: MESSAGES_AT_START,
             in_hand: 0,
             latency: FIRST_LATENCY,
             draining: false,
-            helpless: None,
+            no_directory_at: None,
         }
     }
 
@@ -68,39 +68,39 @@ impl Line {
     }
 
     /// Takes one message off what it may say; false: it says more than it may.
-    pub(super) fn may_speak(&mut self) -> bool {
+    pub(super) fn allows_message(&mut self) -> bool {
         let left = self.allowed.checked_sub(1);
         self.allowed = left.unwrap_or(0);
         left.is_some()
     }
 
     fn allow(&mut self, more: u32) {
-        self.allowed = self.allowed.saturating_add(more).min(SAVED_UP);
+        self.allowed = self.allowed.saturating_add(more).min(MAX_ALLOWED_MESSAGES);
     }
 
     /// Something was asked over it.
-    pub(super) fn asked(&mut self) {
+    pub(super) fn note_delivery(&mut self) {
         self.in_hand += 1;
-        self.allow(FOR_AN_ASK);
+        self.allow(MESSAGES_PER_DELIVERY);
     }
 
     /// Whether it takes asks at all, however much is in its hand.
-    pub(super) fn takes(&self, now: Instant) -> bool {
+    pub(super) fn accepts_deliveries(&self, now: Instant) -> bool {
         self.welcomed.is_some() && !self.draining && now < self.facts.until
     }
 
     /// Whether it can be hoped to answer: no heartbeat is missing, and it did not just say that it has no directory.
     /// Such an agent declines quickly and would look like the best one.
-    pub(super) fn is_hopeful(&self, now: Instant) -> bool {
-        now < self.heard + Duration::from_millis(HEARTBEAT + HEARTBEAT / 2)
-            && self.helpless.is_none_or(|since| now >= since + HELPLESS)
+    pub(super) fn is_responsive(&self, now: Instant) -> bool {
+        now < self.last_message + Duration::from_millis(HEARTBEAT + HEARTBEAT / 2)
+            && self.no_directory_at.is_none_or(|since| now >= since + NO_DIRECTORY_PAUSE)
     }
 
-    pub(super) fn is_helpless(&mut self, now: Instant) {
-        self.helpless = Some(now);
+    pub(super) fn note_no_directory(&mut self, now: Instant) {
+        self.no_directory_at = Some(now);
     }
 
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn has_capacity(&self) -> bool {
         self.in_hand < self.capacity
     }
 
@@ -110,7 +110,7 @@ impl Line {
         self.latency * f64::from(ahead)
     }
 
-    pub(super) fn took(&mut self, time: Duration) {
+    pub(super) fn note_latency(&mut self, time: Duration) {
         self.latency = (self.latency * 7.0 + time.as_secs_f64().clamp(0.0001, 10.0)) / 8.0;
     }
 
@@ -129,16 +129,16 @@ impl Line {
             return None;
         }
         self.next_beat = now + Duration::from_millis(HEARTBEAT);
-        self.allow(FOR_A_BEAT);
+        self.allow(MESSAGES_PER_HEARTBEAT);
         Some(Heartbeat { at: self.clock(now) })
     }
 
     /// Why it is over at `now`, if it is.
-    pub(super) fn over(&self, now: Instant) -> Option<Closed> {
+    pub(super) fn closing_reason(&self, now: Instant) -> Option<Closed> {
         if self.welcomed.is_none() {
             return (now >= self.began + HELLO).then_some(Closed::NoHello);
         }
-        if now >= self.heard + Duration::from_millis(SILENCE) {
+        if now >= self.last_message + Duration::from_millis(SILENCE) {
             return Some(Closed::Silent);
         }
         (now >= self.facts.until && self.in_hand == 0).then_some(Closed::CertificateOver)
@@ -150,6 +150,6 @@ impl Line {
             return self.began + HELLO;
         }
         // A certificate's end is noticed with the next heartbeat.
-        self.next_beat.min(self.heard + Duration::from_millis(SILENCE))
+        self.next_beat.min(self.last_message + Duration::from_millis(SILENCE))
     }
 }

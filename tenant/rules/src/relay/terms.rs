@@ -48,7 +48,7 @@ pub enum Output {
         /// Which.
         ticket: u64,
         /// How.
-        asked: Asked,
+        answer: AgentAnswer,
     },
     /// A person must look at this agent. Its links are closed already.
     Alarm {
@@ -114,7 +114,7 @@ pub enum Event {
 
 /// How a sign-in ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub struct AgentAnswer {
     /// What the directory said, or why it said nothing.
     pub outcome: Result<Verdict, NoAnswer>,
     /// The agent that answered.

@@ -46,7 +46,7 @@ impl World {
         let connection = Uuid::from_u128(1_000 + u128::from(self.links));
         let software = Text::new("test").unwrap();
         let hello = Hello { connection, instance, software, capacity: 4 };
-        self.relay.heard(link, FromAgent::Hello(hello), self.now);
+        self.relay.receive(link, FromAgent::Hello(hello), self.now);
         self.inside.push(Inside { link, agent, connection, key });
         for (link, ask) in self.asks() {
             self.answer(link, &ask, Verdict::Wrong);
@@ -70,7 +70,7 @@ impl World {
 
     fn ask(&mut self, ticket: u64) -> Vec<(Link, Ask)> {
         let password = Arc::new(Password::new("secret".to_owned()));
-        self.relay.ask(ticket, DOMAIN, Uuid::from_u128(9), password, self.now);
+        self.relay.submit(ticket, DOMAIN, Uuid::from_u128(9), password, self.now);
         self.asks()
     }
 
@@ -93,12 +93,12 @@ impl World {
     fn answer(&mut self, link: Link, ask: &Ask, verdict: Verdict) {
         let (_, key) = self.open(link, ask);
         let tag = Blob::new(key.tag(&verdict.authenticated(ask.request))).unwrap();
-        self.relay.heard(link, FromAgent::Answer(Answer { request: ask.request, verdict, tag }), self.now);
+        self.relay.receive(link, FromAgent::Answer(Answer { request: ask.request, verdict, tag }), self.now);
     }
 
-    fn ended(&mut self) -> Vec<(u64, Asked)> {
+    fn ended(&mut self) -> Vec<(u64, AgentAnswer)> {
         let ended = self.outputs().into_iter().filter_map(|output| match output {
-            Output::Answered { ticket, asked } => Some((ticket, asked)),
+            Output::Answered { ticket, answer } => Some((ticket, answer)),
             _ => None,
         });
         ended.collect()
@@ -142,9 +142,9 @@ fn a_verdict_with_another_tag_or_over_another_link_is_not_believed() {
     let tag = Blob::new(key.tag(&Verdict::Wrong.authenticated(ask.request))).unwrap();
     let flipped = Answer { request: ask.request, verdict: Verdict::Valid, tag };
     let other = world.inside.iter().find(|inside| inside.link != link).unwrap().link;
-    world.relay.heard(other, FromAgent::Answer(flipped.clone()), world.now);
+    world.relay.receive(other, FromAgent::Answer(flipped.clone()), world.now);
     assert!(matches!(world.outputs()[..], [Output::Counted(Event::Forged)]));
-    world.relay.heard(link, FromAgent::Answer(flipped), world.now);
+    world.relay.receive(link, FromAgent::Answer(flipped), world.now);
     let outputs = world.outputs();
     assert!(outputs.iter().any(|o| matches!(o, Output::Close { why: Closed::Breach(_), .. })), "{outputs:?}");
     assert!(!outputs.iter().any(|o| matches!(o, Output::Answered { .. })), "{outputs:?}");
@@ -155,11 +155,11 @@ fn one_that_declines_is_not_asked_again_and_nothing_is_charged_for_what_was_not_
     let mut world = World::of(2);
     let (link, ask) = world.ask(1).remove(0);
     let declined = Declined { request: ask.request, why: Decline::NoDirectory, tried: false };
-    world.relay.heard(link, FromAgent::Declined(declined), world.now);
+    world.relay.receive(link, FromAgent::Declined(declined), world.now);
     let (second, ask) = world.asks().remove(0);
     assert_ne!(link, second);
     let declined = Declined { request: ask.request, why: Decline::NoDirectory, tried: true };
-    world.relay.heard(second, FromAgent::Declined(declined), world.now);
+    world.relay.receive(second, FromAgent::Declined(declined), world.now);
     let ended = world.ended();
     assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::NoDirectory), 1));
 }
@@ -177,7 +177,7 @@ fn a_silent_agent_is_dead_after_three_seconds_and_a_sign_in_after_ten() {
     let link = world.inside[0].link;
     for _ in 0..10 {
         world.now += Duration::from_secs(1);
-        world.relay.heard(link, FromAgent::Heartbeat(Heartbeat { at: 0 }), world.now);
+        world.relay.receive(link, FromAgent::Heartbeat(Heartbeat { at: 0 }), world.now);
         world.relay.timeout(world.now);
     }
     let ended = world.ended();
@@ -187,7 +187,7 @@ fn a_silent_agent_is_dead_after_three_seconds_and_a_sign_in_after_ten() {
 #[test]
 fn without_an_agent_or_with_all_hands_full_it_is_said_at_once() {
     let mut world = World::of(0);
-    world.relay.ask(1, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    world.relay.submit(1, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::NoAgent));
     assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::NoAgent));
     let mut world = World::of(1);
@@ -195,10 +195,10 @@ fn without_an_agent_or_with_all_hands_full_it_is_said_at_once() {
     for ticket in 0..4 {
         assert_eq!(world.ask(ticket).len(), 1);
     }
-    world.relay.ask(9, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    world.relay.submit(9, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::Busy));
     assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::Busy), "without asking, too");
-    world.relay.ask(10, DOMAIN + 1, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    world.relay.submit(10, DOMAIN + 1, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::NoAgent), "another domain's agents are not asked");
 }
 
@@ -210,7 +210,7 @@ fn an_agent_that_says_yes_to_a_canary_is_alarmed_of_once_and_loses_its_links() {
     for _ in 0..60 {
         world.now += Duration::from_millis(500);
         for inside in &world.inside {
-            world.relay.heard(inside.link, FromAgent::Heartbeat(Heartbeat { at: 0 }), world.now);
+            world.relay.receive(inside.link, FromAgent::Heartbeat(Heartbeat { at: 0 }), world.now);
         }
         world.relay.timeout(world.now);
         tried.extend(world.asks());
@@ -237,9 +237,9 @@ fn two_processes_of_one_identity_are_one_alarm() {
     world.connect(agent, Uuid::from_u128(999));
     let beat = FromAgent::Heartbeat(Heartbeat { at: 0 });
     world.now += Duration::from_secs(2);
-    world.relay.heard(old, beat.clone(), world.now);
+    world.relay.receive(old, beat.clone(), world.now);
     assert!(!world.outputs().iter().any(|o| matches!(o, Output::Alarm { .. })), "a restart may overlap");
     world.now += Duration::from_secs(4);
-    world.relay.heard(old, beat, world.now);
+    world.relay.receive(old, beat, world.now);
     assert!(world.outputs().iter().any(|o| matches!(o, Output::Alarm { alarm: Alarm::TwoInstances, .. })));
 }

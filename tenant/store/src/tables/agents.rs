@@ -11,8 +11,8 @@ const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state,
                       a.seen_at, a.enrolled_at, a.serial, a.serial_before FROM agents a JOIN domains d ON d.id = a.domain";
 
 /// Stores a new agent.
-pub fn insert(tx: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
-    tx.execute(
+pub fn insert(writing: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
+    writing.execute(
         "INSERT INTO agents (id, domain, role, state, software, host, serial, not_after, enrolled_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
@@ -31,14 +31,14 @@ pub fn insert(tx: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), St
 }
 
 /// The agent with this id.
-pub fn find(conn: &Reading<'_>, id: Uuid) -> Result<Option<Agent>, StoreError> {
-    let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
+pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<Agent>, StoreError> {
+    let mut select = reading.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
     Ok(select.query_row([id.as_bytes().as_slice()], agent).optional()?)
 }
 
 /// All agents, in the order of their enrolment.
-pub fn list(conn: &Reading<'_>, limit: u32) -> Result<Vec<Agent>, StoreError> {
-    let mut select = conn.prepare(&format!("{SELECT} ORDER BY a.enrolled_at, a.id LIMIT ?1"))?;
+pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Agent>, StoreError> {
+    let mut select = reading.prepare(&format!("{SELECT} ORDER BY a.enrolled_at, a.id LIMIT ?1"))?;
     let agents = select.query_map([limit], agent)?;
     Ok(agents.collect::<Result<_, _>>()?)
 }
@@ -80,12 +80,10 @@ pub fn renew(writing: &Writing<'_>, id: Uuid, renewal: &Renewal<'_>, now: i64) -
 }
 
 /// Notes the process of an agent that was just heard of.
-pub fn seen(tx: &Writing<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
-    tx.prepare_cached("UPDATE agents SET instance = ?2, seen_at = ?3 WHERE id = ?1")?.execute(params![
-        id.as_bytes(),
-        instance.as_bytes(),
-        now
-    ])?;
+pub fn seen(writing: &Writing<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
+    writing
+        .prepare_cached("UPDATE agents SET instance = ?2, seen_at = ?3 WHERE id = ?1")?
+        .execute(params![id.as_bytes(), instance.as_bytes(), now])?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ const SELECT: &str = "SELECT a.id, a.name, a.hash, a.domain, (SELECT dns_name FR
 
 /// Stores a new application; false: the name is taken.
 pub fn insert(
-    tx: &Writing<'_>,
+    writing: &Writing<'_>,
     id: Uuid,
     name: &str,
     hash: &[u8; 32],
@@ -20,7 +20,7 @@ pub fn insert(
     rate_per_minute: u32,
     now: i64,
 ) -> Result<bool, StoreError> {
-    let stored = tx.execute(
+    let stored = writing.execute(
         "INSERT INTO apps (id, name, hash, domain, rate_per_minute, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
          ON CONFLICT (name) DO NOTHING",
         params![id.as_bytes(), name, hash, domain, rate_per_minute, now],
@@ -29,20 +29,20 @@ pub fn insert(
 }
 
 /// The application with this id.
-pub fn find(conn: &Reading<'_>, id: Uuid) -> Result<Option<Application>, StoreError> {
-    let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
+pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<Application>, StoreError> {
+    let mut select = reading.prepare_cached(&format!("{SELECT} WHERE a.id = ?1"))?;
     Ok(select.query_row([id.as_bytes().as_slice()], app).optional()?)
 }
 
 /// The application with this name.
-pub fn named(conn: &Reading<'_>, name: &str) -> Result<Option<Application>, StoreError> {
-    let mut select = conn.prepare_cached(&format!("{SELECT} WHERE a.name = ?1"))?;
+pub fn named(reading: &Reading<'_>, name: &str) -> Result<Option<Application>, StoreError> {
+    let mut select = reading.prepare_cached(&format!("{SELECT} WHERE a.name = ?1"))?;
     Ok(select.query_row([name], app).optional()?)
 }
 
 /// All applications, by name.
-pub fn list(conn: &Reading<'_>, limit: u32) -> Result<Vec<Application>, StoreError> {
-    let mut select = conn.prepare(&format!("{SELECT} ORDER BY a.name LIMIT ?1"))?;
+pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Application>, StoreError> {
+    let mut select = reading.prepare(&format!("{SELECT} ORDER BY a.name LIMIT ?1"))?;
     let apps = select.query_map([limit], app)?;
     Ok(apps.collect::<Result<_, _>>()?)
 }

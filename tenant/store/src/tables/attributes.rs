@@ -10,44 +10,44 @@ use uuid::Uuid;
 
 /// When a value that is held gives way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Take {
+pub enum Overwrite {
     /// To a greater stamp only.
-    Greater,
+    IfNewer,
     /// To whatever is sent.
-    Whatever,
+    Always,
     /// To whatever is sent, and to its absence: what AD does not send in a full compare it never had.
-    All,
+    ReplaceAll,
 }
 
 /// All that is known of an object.
-pub fn of(connection: &Reading<'_>, object: Uuid) -> Result<Attributes, StoreError> {
-    known(stored(connection, object)?)
+pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Attributes, StoreError> {
+    known(stored(reading, object)?)
 }
 
 /// The stamp of each attribute that was told, by name.
-pub fn stamps_of(connection: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Stamp)>, StoreError> {
-    stored(connection, object)?
+pub fn stamps_of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Stamp)>, StoreError> {
+    stored(reading, object)?
         .into_iter()
         .map(|(name, stamp, _)| Ok((name, stamps::from_bytes(&stamp)?)))
         .collect()
 }
 
 /// Takes over what is sent of an object. Says whether anything changed, and all that is known of it now. `new`: nothing was.
-pub fn take(
-    transaction: &Writing<'_>,
+pub fn apply(
+    writing: &Writing<'_>,
     object: Uuid,
     sent: &[Attribute],
-    how: Take,
+    how: Overwrite,
     new: bool,
 ) -> Result<(bool, Attributes), StoreError> {
-    let mut held = if new { Vec::new() } else { stored(transaction, object)? };
+    let mut held = if new { Vec::new() } else { stored(writing, object)? };
     let mut changed = false;
-    if how == Take::All {
+    if how == Overwrite::ReplaceAll {
         let sent: Vec<_> = sent.iter().map(|a| named(&a.is).0).collect();
         let dropped: Vec<_> = held.extract_if(.., |(name, _, _)| !sent.contains(&name.as_str())).collect();
         for (name, _, _) in &dropped {
             let sql = "DELETE FROM attributes WHERE object = ?1 AND name = ?2";
-            transaction.prepare_cached(sql)?.execute((object.as_bytes(), name))?;
+            writing.prepare_cached(sql)?.execute((object.as_bytes(), name))?;
         }
         changed |= !dropped.is_empty();
     }
@@ -56,7 +56,7 @@ pub fn take(
         let stamp = stamps::to_bytes(&attribute.stamp);
         let before = held.iter().position(|(held, _, _)| held == name);
         let gives_way = match before.and_then(|at| held.get(at)) {
-            Some((_, held, _)) if how == Take::Greater => stamp[..] > held[..],
+            Some((_, held, _)) if how == Overwrite::IfNewer => stamp[..] > held[..],
             Some((_, held, old)) => stamp[..] != held[..] || value != *old,
             None => true,
         };
@@ -67,7 +67,7 @@ pub fn take(
             Some(_) => "UPDATE attributes SET stamp = ?3, value = ?4 WHERE object = ?1 AND name = ?2",
             None => "INSERT INTO attributes (object, name, stamp, value) VALUES (?1, ?2, ?3, ?4)",
         };
-        transaction.prepare_cached(sql)?.execute((object.as_bytes(), name, stamp, &value))?;
+        writing.prepare_cached(sql)?.execute((object.as_bytes(), name, stamp, &value))?;
         before.map(|at| held.swap_remove(at));
         held.push((name.to_owned(), stamp.to_vec(), value));
         changed = true;
@@ -77,9 +77,9 @@ pub fn take(
 
 type Stored = (String, Vec<u8>, Value);
 
-fn stored(connection: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreError> {
+fn stored(reading: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreError> {
     let mut statement =
-        connection.prepare_cached("SELECT name, stamp, value FROM attributes WHERE object = ?1")?;
+        reading.prepare_cached("SELECT name, stamp, value FROM attributes WHERE object = ?1")?;
     let rows = statement.query_map([object.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -87,7 +87,7 @@ fn stored(connection: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreEr
 fn known(stored: Vec<Stored>) -> Result<Attributes, StoreError> {
     let mut known = Attributes::default();
     for (name, _, value) in stored {
-        place(&mut known, &name, value)?;
+        set_field(&mut known, &name, value)?;
     }
     Ok(known)
 }
@@ -134,7 +134,7 @@ fn lines<const MAX: usize>(texts: &[Text<MAX>]) -> Value {
     if texts.is_empty() { Value::Null } else { Value::Text(texts.join("\n")) }
 }
 
-fn place(known: &mut Attributes, name: &str, value: Value) -> Result<(), StoreError> {
+fn set_field(known: &mut Attributes, name: &str, value: Value) -> Result<(), StoreError> {
     let foreign = StoreError::Foreign { what: "attribute" };
     let (text, integer, bytes) = match value {
         Value::Null => return Ok(()),

@@ -10,21 +10,22 @@ const MAX_PART: usize = 512;
 
 /// Appends an entry. Control characters become spaces, so that an entry is a line wherever it is shown.
 pub fn append(
-    tx: &Writing<'_>,
+    writing: &Writing<'_>,
     now: i64,
     actor: &str,
     action: &str,
     subject: &str,
     detail: &str,
 ) -> Result<(), StoreError> {
-    tx.prepare_cached("INSERT INTO audit (at, actor, action, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
+    writing
+        .prepare_cached("INSERT INTO audit (at, actor, action, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![now, plain(actor), plain(action), plain(subject), plain(detail)])?;
     Ok(())
 }
 
 /// The newest entries, newest first.
-pub fn newest(conn: &Reading<'_>, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-    let mut select = conn
+pub fn newest(reading: &Reading<'_>, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    let mut select = reading
         .prepare_cached("SELECT at, actor, action, subject, detail FROM audit ORDER BY id DESC LIMIT ?1")?;
     let entries = select.query_map([limit], |row| {
         Ok(AuditEntry {
@@ -49,9 +50,9 @@ pub fn has_lately(reading: &Reading<'_>, action: &str, actor: &str, since: i64) 
 const FORGOTTEN_AT_ONCE: u32 = 10_000;
 
 /// Forgets the oldest entries, if they are from before then; says how many. Call it again until it says 0.
-pub fn forget(tx: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
+pub fn forget(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let oldest = "DELETE FROM audit WHERE at < ?1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)";
-    Ok(tx.execute(oldest, params![before, FORGOTTEN_AT_ONCE])?)
+    Ok(writing.execute(oldest, params![before, FORGOTTEN_AT_ONCE])?)
 }
 
 fn plain(text: &str) -> String {

@@ -10,7 +10,7 @@ use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// A digest as it lies in the database.
-pub struct Held {
+pub struct StoredDigest {
     /// When and where the password was set.
     pub stamp: Stamp,
     /// When it came here: seconds since 1970.
@@ -24,7 +24,7 @@ pub struct Held {
 #[error("a stored digest cannot be opened: a seal key is missing, or the database was tampered with")]
 pub struct Unreadable;
 
-impl Held {
+impl StoredDigest {
     /// Opens the seal. `object` is whom the digest is for, as the caller knows it: not as the row says.
     pub fn open(&self, keys: &SealKeys, object: Uuid) -> Result<SaltedDigest, Unreadable> {
         let text = keys.open(&place(&object), &self.sealed).map_err(|_| Unreadable)?;
@@ -32,9 +32,9 @@ impl Held {
     }
 }
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for StoredDigest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Held")
+        f.debug_struct("StoredDigest")
             .field("stamp", &self.stamp)
             .field("set_at", &self.set_at)
             .finish_non_exhaustive()
@@ -42,20 +42,20 @@ impl std::fmt::Debug for Held {
 }
 
 /// The account's digest, if it has one.
-pub fn find(connection: &Reading<'_>, object: Uuid) -> Result<Option<Held>, StoreError> {
-    let row = connection
+pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<StoredDigest>, StoreError> {
+    let row = reading
         .prepare_cached("SELECT stamp, sealed, set_at FROM digests WHERE object = ?1")?
         .query_row([object.as_bytes()], |row| {
             Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?))
         })
         .optional()?;
     let Some((stamp, sealed, set_at)) = row else { return Ok(None) };
-    Ok(Some(Held { stamp: stamps::from_bytes(&stamp)?, set_at, sealed }))
+    Ok(Some(StoredDigest { stamp: stamps::from_bytes(&stamp)?, set_at, sealed }))
 }
 
 /// A digest of the domain, whichever is found first; with whom it is for.
-pub fn any_of(connection: &Reading<'_>, domain: i64) -> Result<Option<(Uuid, Held)>, StoreError> {
-    let object = connection
+pub fn any_of(reading: &Reading<'_>, domain: i64) -> Result<Option<(Uuid, StoredDigest)>, StoreError> {
+    let object = reading
         .prepare_cached(
             "SELECT d.object FROM objects a JOIN digests d ON d.object = a.object
              WHERE a.domain = ?1 AND a.kind = 'account' AND a.presence = 'present' LIMIT 1",
@@ -63,17 +63,18 @@ pub fn any_of(connection: &Reading<'_>, domain: i64) -> Result<Option<(Uuid, Hel
         .query_row([domain], |row| stamps::guid(row, 0))
         .optional()?;
     let Some(object) = object else { return Ok(None) };
-    Ok(find(connection, object)?.map(|held| (object, held)))
+    Ok(find(reading, object)?.map(|held| (object, held)))
 }
 
 /// How many digests there are, and how many of them these keys do not open.
-pub fn unreadable(connection: &Reading<'_>, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
-    let mut statement = connection.prepare("SELECT object, stamp, sealed, set_at FROM digests")?;
+pub fn unreadable(reading: &Reading<'_>, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
+    let mut statement = reading.prepare("SELECT object, stamp, sealed, set_at FROM digests")?;
     let mut rows = statement.query([])?;
     let (mut all, mut closed) = (0, 0);
     while let Some(row) = rows.next()? {
         let (object, stamp) = (stamps::guid(row, 0)?, row.get::<_, Vec<u8>>(1)?);
-        let held = Held { stamp: stamps::from_bytes(&stamp)?, sealed: row.get(2)?, set_at: row.get(3)? };
+        let held =
+            StoredDigest { stamp: stamps::from_bytes(&stamp)?, sealed: row.get(2)?, set_at: row.get(3)? };
         all += 1;
         closed += u64::from(held.open(keys, object).is_err());
     }
@@ -82,7 +83,7 @@ pub fn unreadable(connection: &Reading<'_>, keys: &SealKeys) -> Result<(u64, u64
 
 /// Seals and stores; replaces what was there. `now` is in seconds since 1970.
 pub fn put(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     keys: &SealKeys,
     object: Uuid,
     stamp: &Stamp,
@@ -90,7 +91,7 @@ pub fn put(
     now: i64,
 ) -> Result<(), StoreError> {
     let sealed = keys.seal(&place(&object), digest.to_text().as_bytes()).map_err(StoreError::Seal)?;
-    transaction
+    writing
         .prepare_cached(
             "INSERT INTO digests (object, stamp, sealed, set_at) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (object) DO UPDATE SET stamp = excluded.stamp, sealed = excluded.sealed, set_at = excluded.set_at",
@@ -100,8 +101,8 @@ pub fn put(
 }
 
 /// Erases digest and stamp. Says whether there was one.
-pub fn erase(transaction: &Writing<'_>, object: Uuid) -> Result<bool, StoreError> {
-    Ok(transaction.prepare_cached("DELETE FROM digests WHERE object = ?1")?.execute([object.as_bytes()])? > 0)
+pub fn erase(writing: &Writing<'_>, object: Uuid) -> Result<bool, StoreError> {
+    Ok(writing.prepare_cached("DELETE FROM digests WHERE object = ?1")?.execute([object.as_bytes()])? > 0)
 }
 
 fn place(object: &Uuid) -> Place<'_> {

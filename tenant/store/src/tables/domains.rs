@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// Adds a domain and says its row.
 pub fn add(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     new: &NewDomain<'_>,
     now: i64,
 ) -> Result<Result<i64, DomainRefused>, StoreError> {
@@ -21,7 +21,7 @@ pub fn add(
         return Ok(Err(refused));
     }
     // `NAME\user` takes either name, so no name may belong to two domains, in whichever column.
-    let taken: bool = transaction.query_row(
+    let taken: bool = writing.query_row(
         "SELECT EXISTS (SELECT 1 FROM domains WHERE sid = ?3
              OR dns_name IN (?1, lower(?2)) OR netbios_name IN (upper(?1), ?2))",
         (&dns_name, &netbios_name, new.sid),
@@ -30,7 +30,7 @@ pub fn add(
     if taken {
         return Ok(Err(DomainRefused::Taken));
     }
-    let id = transaction.query_row(
+    let id = writing.query_row(
         "INSERT INTO domains (dns_name, netbios_name, sid, allow_privileged, min_iterations, added_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
         (&dns_name, &netbios_name, new.sid, new.allow_privileged, new.min_iterations, now),
@@ -69,34 +69,34 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
 }
 
 /// All domains, in the order of their names.
-pub fn all(connection: &Reading<'_>) -> Result<Vec<Domain>, StoreError> {
+pub fn all(reading: &Reading<'_>) -> Result<Vec<Domain>, StoreError> {
     let mut statement =
-        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM domains ORDER BY dns_name"))?;
+        reading.prepare_cached(&format!("SELECT {COLUMNS} FROM domains ORDER BY dns_name"))?;
     let domains = statement.query_map([], from_row)?.collect::<Result<_, _>>()?;
     Ok(domains)
 }
 
 /// The domain of that row.
-pub fn by_id(connection: &Reading<'_>, id: i64) -> Result<Option<Domain>, StoreError> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE id = ?1"))?;
+pub fn by_id(reading: &Reading<'_>, id: i64) -> Result<Option<Domain>, StoreError> {
+    let mut statement = reading.prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE id = ?1"))?;
     Ok(statement.query_row([id], from_row).optional()?)
 }
 
 /// The domain of that DNS or NetBIOS name, in any case.
-pub fn by_name(connection: &Reading<'_>, name: &str) -> Result<Option<Domain>, StoreError> {
-    let mut statement = connection
+pub fn by_name(reading: &Reading<'_>, name: &str) -> Result<Option<Domain>, StoreError> {
+    let mut statement = reading
         .prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE dns_name = ?1 OR netbios_name = ?2"))?;
     Ok(statement.query_row((name.to_ascii_lowercase(), name.to_ascii_uppercase()), from_row).optional()?)
 }
 
 /// Sets how a domain's people sign in, and whether its new pta-agents wait for a yes.
 pub fn set_signin(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     id: i64,
     policy: SigninPolicy,
     approve_agents: bool,
 ) -> Result<(), StoreError> {
-    transaction.execute(
+    writing.execute(
         "UPDATE domains SET signin_policy = ?2, approve_agents = ?3 WHERE id = ?1",
         (id, policy.as_str(), approve_agents),
     )?;
@@ -113,13 +113,13 @@ pub fn claim_writer(writing: &Writing<'_>, id: i64, agent: Uuid) -> Result<bool,
 
 /// The agent writes no more, in whatever domain: its successor may. For `agents revoke`, in the same
 /// transaction. Says whether it was a writer.
-pub fn release_writer(transaction: &Writing<'_>, agent: Uuid) -> Result<bool, StoreError> {
-    Ok(transaction.execute("UPDATE domains SET writer = NULL WHERE writer = ?1", [agent.as_bytes()])? > 0)
+pub fn release_writer(writing: &Writing<'_>, agent: Uuid) -> Result<bool, StoreError> {
+    Ok(writing.execute("UPDATE domains SET writer = NULL WHERE writer = ?1", [agent.as_bytes()])? > 0)
 }
 
 /// A cycle is complete: the cursor moves on, unless it stands there already (a repeated commit).
-pub fn acknowledge(transaction: &Writing<'_>, id: i64, cursor: &str) -> Result<(), StoreError> {
-    transaction
+pub fn acknowledge(writing: &Writing<'_>, id: i64, cursor: &str) -> Result<(), StoreError> {
+    writing
         .prepare_cached(
             "UPDATE domains SET acknowledged_before = acknowledged, acknowledged = ?2
              WHERE id = ?1 AND acknowledged IS NOT ?2",
@@ -130,7 +130,7 @@ pub fn acknowledge(transaction: &Writing<'_>, id: i64, cursor: &str) -> Result<(
 
 /// Takes over the policy: each value by its stamp, or whatever was sent when `replace`. Says whether anything changed.
 pub fn apply_policy(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     id: i64,
     policy: &DomainPolicy,
     replace: bool,
@@ -151,7 +151,7 @@ pub fn apply_policy(
         };
         let sql =
             format!("UPDATE domains SET {column}_stamp = ?2, {column} = ?3 WHERE id = ?1 AND {condition}");
-        changed |= transaction.execute(&sql, (id, stamps::to_bytes(&stamp), value))? > 0;
+        changed |= writing.execute(&sql, (id, stamps::to_bytes(&stamp), value))? > 0;
     }
     Ok(changed)
 }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 pub const MOST: usize = 64;
 
 /// Those of a domain, in their order.
-pub fn of(connection: &Reading<'_>, domain: i64) -> Result<Vec<GroupPolicy>, StoreError> {
-    let mut statement = connection
+pub fn of(reading: &Reading<'_>, domain: i64) -> Result<Vec<GroupPolicy>, StoreError> {
+    let mut statement = reading
         .prepare_cached("SELECT object, policy, name FROM group_policies WHERE domain = ?1 ORDER BY place")?;
     let rows = statement.query_map([domain], |row| {
         Ok((stamps::guid(row, 0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
@@ -25,23 +25,23 @@ pub fn of(connection: &Reading<'_>, domain: i64) -> Result<Vec<GroupPolicy>, Sto
 }
 
 /// Whether a group of the domain has one.
-pub fn has(connection: &Reading<'_>, domain: i64, group: Uuid) -> Result<bool, StoreError> {
+pub fn has(reading: &Reading<'_>, domain: i64, group: Uuid) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM group_policies WHERE domain = ?1 AND object = ?2)";
-    Ok(connection.prepare_cached(sql)?.query_row((domain, group.as_bytes()), |row| row.get(0))?)
+    Ok(reading.prepare_cached(sql)?.query_row((domain, group.as_bytes()), |row| row.get(0))?)
 }
 
 /// How many of a domain's hold for nobody, because the group is gone.
-pub fn idle(connection: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
+pub fn idle(reading: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
     let sql = "SELECT count(*) FROM group_policies p WHERE domain = ?1 AND NOT EXISTS
                (SELECT 1 FROM objects o WHERE o.object = p.object AND o.kind = 'group' AND o.presence = 'present')";
-    Ok(connection.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
+    Ok(reading.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
 }
 
 /// Stores them in this order; replaces what was there.
-pub fn set(transaction: &Writing<'_>, domain: i64, policies: &[GroupPolicy]) -> Result<(), StoreError> {
-    transaction.execute("DELETE FROM group_policies WHERE domain = ?1", [domain])?;
+pub fn set(writing: &Writing<'_>, domain: i64, policies: &[GroupPolicy]) -> Result<(), StoreError> {
+    writing.execute("DELETE FROM group_policies WHERE domain = ?1", [domain])?;
     for (place, one) in (1_i64..).zip(policies) {
-        transaction.execute(
+        writing.execute(
             "INSERT INTO group_policies (domain, object, place, policy, name) VALUES (?1, ?2, ?3, ?4, ?5)",
             (domain, one.group.as_bytes(), place, one.policy.as_str(), &one.name),
         )?;

@@ -22,7 +22,7 @@ pub fn kind_text(kind: LinkKind) -> &'static str {
 /// Takes over a link that this domain's phs told: by its stamp, or, when it is the first mention in this full compare,
 /// whatever it says. Says whether anything changed.
 pub fn put(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     domain: i64,
     link: &Link,
     full_compare: Option<Uuid>,
@@ -31,7 +31,7 @@ pub fn put(
     let stamp = [&link.created.to_be_bytes()[..], &stamps::to_bytes(&link.stamp)].concat();
     let what = kind_text(link.what);
     let key = (link.from.as_bytes(), what, link.to.as_bytes(), domain);
-    let held = transaction
+    let held = writing
         .prepare_cached(
             "SELECT stamp, present, cycle FROM links WHERE source = ?1 AND what = ?2 AND target = ?3 AND domain = ?4",
         )?
@@ -48,14 +48,14 @@ pub fn put(
         }
     };
     if changed {
-        transaction
+        writing
             .prepare_cached(
                 "INSERT INTO links (source, what, target, domain, stamp, present, cycle) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT DO UPDATE SET stamp = excluded.stamp, present = excluded.present, cycle = excluded.cycle",
             )?
             .execute((key.0, key.1, key.2, key.3, stamp, link.present, cycle.map(|c| *c.as_bytes())))?;
     } else if held.is_some_and(|(_, _, held)| held != cycle) {
-        transaction
+        writing
             .prepare_cached(
                 "UPDATE links SET cycle = ?5 WHERE source = ?1 AND what = ?2 AND target = ?3 AND domain = ?4",
             )?
@@ -65,28 +65,28 @@ pub fn put(
 }
 
 /// An object of the domain has left, and what its attributes named goes with it.
-pub fn drop_from(transaction: &Writing<'_>, domain: i64, source: Uuid) -> Result<(), StoreError> {
+pub fn drop_from(writing: &Writing<'_>, domain: i64, source: Uuid) -> Result<(), StoreError> {
     let sql = "DELETE FROM links WHERE source = ?1 AND domain = ?2";
-    transaction.prepare_cached(sql)?.execute((source.as_bytes(), domain))?;
+    writing.prepare_cached(sql)?.execute((source.as_bytes(), domain))?;
     Ok(())
 }
 
 /// A full compare is complete: what it did not name is not there. Says how many links that were, as far as they counted.
-pub fn drop_unnamed(transaction: &Writing<'_>, domain: i64, cycle: Uuid) -> Result<usize, StoreError> {
+pub fn drop_unnamed(writing: &Writing<'_>, domain: i64, cycle: Uuid) -> Result<usize, StoreError> {
     let unnamed = "DELETE FROM links WHERE domain = ?1 AND cycle IS NOT ?2 AND present = ?3";
-    transaction.execute(unnamed, (domain, cycle.as_bytes(), false))?;
-    Ok(transaction.execute(unnamed, (domain, cycle.as_bytes(), true))?)
+    writing.execute(unnamed, (domain, cycle.as_bytes(), false))?;
+    Ok(writing.execute(unnamed, (domain, cycle.as_bytes(), true))?)
 }
 
 /// The objects that this one's attribute names, at most `limit`.
 pub fn targets(
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: i64,
     source: Uuid,
     what: LinkKind,
     limit: usize,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = reading.prepare_cached(
         "SELECT target FROM links WHERE source = ?1 AND what = ?2 AND domain = ?3 AND present = 1 LIMIT ?4",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -96,28 +96,28 @@ pub fn targets(
 }
 
 /// How many links of each kind a domain has; those it has none of are left out. Walks all of them.
-pub fn counts(connection: &Reading<'_>, domain: i64) -> Result<Vec<(String, i64)>, StoreError> {
+pub fn counts(reading: &Reading<'_>, domain: i64) -> Result<Vec<(String, i64)>, StoreError> {
     let sql = "SELECT what, count(*) FROM links WHERE domain = ?1 AND present = 1 GROUP BY what";
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = reading.prepare_cached(sql)?;
     let rows = statement.query_map([domain], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// How many objects links of that kind name in a domain that are not known here.
-pub fn unknown_targets(connection: &Reading<'_>, domain: i64, what: LinkKind) -> Result<i64, StoreError> {
+pub fn unknown_targets(reading: &Reading<'_>, domain: i64, what: LinkKind) -> Result<i64, StoreError> {
     let sql = "SELECT count(DISTINCT target) FROM links l WHERE domain = ?1 AND what = ?2 AND present = 1
                AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.object = l.target)";
-    Ok(connection.prepare_cached(sql)?.query_row((domain, kind_text(what)), |row| row.get(0))?)
+    Ok(reading.prepare_cached(sql)?.query_row((domain, kind_text(what)), |row| row.get(0))?)
 }
 
 /// The objects whose attribute names this one.
 pub fn sources(
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: i64,
     target: Uuid,
     what: LinkKind,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = reading.prepare_cached(
         "SELECT source FROM links WHERE target = ?1 AND what = ?2 AND domain = ?3 AND present = 1",
     )?;
     let rows =
@@ -127,8 +127,8 @@ pub fn sources(
 
 /// Whether any password settings object of a domain applies to anybody. Asked at each sign-in, so by the index, which
 /// SQLite takes for a kind that is written out alone.
-pub fn any_applies_to(connection: &Reading<'_>, domain: i64) -> Result<bool, StoreError> {
+pub fn any_applies_to(reading: &Reading<'_>, domain: i64) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM links INDEXED BY links_applies_to
                WHERE domain = ?1 AND what = 'applies-to' AND present = 1)";
-    Ok(connection.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
+    Ok(reading.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
 }

@@ -14,7 +14,7 @@ pub const SOURCES_PER_ACCOUNT: i64 = 64;
 /// The name of the row over all sources. No source is empty.
 pub const ALL_SOURCES: &str = "";
 
-/// The name of the row that counts what AD may have counted ([`landbridge_tenant_rules::lockout::Room`]). No source has a line end.
+/// The name of the row that counts what AD may have counted ([`landbridge_tenant_rules::lockout::AdBudget`]). No source has a line end.
 pub const DIRECTORY: &str = "\n";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Tries> {
@@ -30,15 +30,15 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Tries> {
 const COLUMNS: &str = "failures, first_at, last_at, locked_until, locks";
 
 /// The counter, if there is one.
-pub fn find(connection: &Reading<'_>, object: Uuid, source: &str) -> Result<Option<Tries>, StoreError> {
-    let mut statement = connection
+pub fn find(reading: &Reading<'_>, object: Uuid, source: &str) -> Result<Option<Tries>, StoreError> {
+    let mut statement = reading
         .prepare_cached(&format!("SELECT {COLUMNS} FROM lockouts WHERE object = ?1 AND source = ?2"))?;
     Ok(statement.query_row((object.as_bytes(), source), from_row).optional()?)
 }
 
 /// All counters of an account, with their source ([`ALL_SOURCES`] for the one over all).
-pub fn of(connection: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Tries)>, StoreError> {
-    let mut statement = connection.prepare_cached(&format!(
+pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Tries)>, StoreError> {
+    let mut statement = reading.prepare_cached(&format!(
         "SELECT {COLUMNS}, source FROM lockouts WHERE object = ?1 ORDER BY source"
     ))?;
     let rows = statement.query_map([object.as_bytes()], |row| Ok((row.get(5)?, from_row(row)?)))?;
@@ -125,13 +125,13 @@ pub fn remove(writing: &Writing<'_>, object: Uuid, source: &str, before: &Tries)
 }
 
 /// Forgets what failed last before `before` and is not locked after it. Says how many. Seconds since 1970.
-pub fn prune(transaction: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
+pub fn prune(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND locked_until < ?1 AND source <> ?2";
-    Ok(transaction.execute(delete, (before, DIRECTORY))?)
+    Ok(writing.execute(delete, (before, DIRECTORY))?)
 }
 
 /// Forgets what was added to AD's counts before `before`. Seconds since 1970.
-pub fn prune_directory(transaction: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
+pub fn prune_directory(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND source = ?2";
-    Ok(transaction.execute(delete, (before, DIRECTORY))?)
+    Ok(writing.execute(delete, (before, DIRECTORY))?)
 }

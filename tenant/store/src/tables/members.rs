@@ -26,14 +26,14 @@ pub enum Which {
 
 /// The groups that an account or a group is in, directly or through others; none: more than [`MOST_GROUPS`].
 pub fn groups_of(
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: &Domain,
     object: Uuid,
     primary_group: Option<i64>,
     which: Which,
 ) -> Result<Option<Vec<Uuid>>, StoreError> {
     // groupType has its topmost bit set in security groups, and 2 in global ones (MS-ADTS 2.2.12).
-    let mut statement = connection.prepare_cached(
+    let mut statement = reading.prepare_cached(
         "WITH RECURSIVE held(object) AS (
              SELECT ?1
              UNION
@@ -72,29 +72,29 @@ macro_rules! members_sql {
 }
 
 /// How many objects are in a group: its members, and those whose primary group it is.
-pub fn count_in(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
-    let mut statement = connection.prepare_cached(concat!("SELECT count(*) FROM (", members_sql!(), ")"))?;
-    let rid = rid_of(connection, domain, group)?;
+pub fn count_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
+    let mut statement = reading.prepare_cached(concat!("SELECT count(*) FROM (", members_sql!(), ")"))?;
+    let rid = rid_of(reading, domain, group)?;
     let count: i64 = statement.query_row((group.as_bytes(), domain.id, rid), |row| row.get(0))?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// Who is in a group: its members, and those whose primary group it is; at most `limit`.
 pub fn members_of(
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: &Domain,
     group: Uuid,
     limit: usize,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare_cached(concat!(members_sql!(), " LIMIT ?4"))?;
+    let mut statement = reading.prepare_cached(concat!(members_sql!(), " LIMIT ?4"))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rid = rid_of(connection, domain, group)?;
+    let rid = rid_of(reading, domain, group)?;
     let rows = statement.query_map((group.as_bytes(), domain.id, rid, limit), |row| stamps::guid(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn rid_of(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<Option<u32>, StoreError> {
-    let sid = objects::find(connection, group)?.and_then(|found| found.sid);
+fn rid_of(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<Option<u32>, StoreError> {
+    let sid = objects::find(reading, group)?.and_then(|found| found.sid);
     let rid = sid.as_deref().and_then(|sid| sid.strip_prefix(&domain.sid)?.strip_prefix('-'));
     Ok(rid.and_then(sub_authority))
 }

@@ -7,16 +7,16 @@ use uuid::Uuid;
 
 /// The names the account signs in with, and those it had `before`.
 pub fn set(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     object: Uuid,
     before: &[String],
     names: &[String],
 ) -> Result<(), StoreError> {
-    let mut drop = transaction.prepare_cached("DELETE FROM signin_names WHERE name = ?1 AND object = ?2")?;
+    let mut drop = writing.prepare_cached("DELETE FROM signin_names WHERE name = ?1 AND object = ?2")?;
     for name in before.iter().filter(|name| !names.contains(name)) {
         drop.execute((name, object.as_bytes()))?;
     }
-    let mut add = transaction
+    let mut add = writing
         .prepare_cached("INSERT INTO signin_names (name, object) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
     for name in names.iter().filter(|name| !before.contains(name)) {
         add.execute((name, object.as_bytes()))?;
@@ -25,38 +25,36 @@ pub fn set(
 }
 
 /// The names the account signs in with.
-pub fn of(connection: &Reading<'_>, object: Uuid) -> Result<Vec<String>, StoreError> {
+pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<String>, StoreError> {
     let mut statement =
-        connection.prepare_cached("SELECT name FROM signin_names WHERE object = ?1 ORDER BY name")?;
+        reading.prepare_cached("SELECT name FROM signin_names WHERE object = ?1 ORDER BY name")?;
     let rows = statement.query_map([object.as_bytes()], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Whose sign-in name this is, at most two of them: two are as bad as many. `folded` as `directory::fold` makes it.
-pub fn holders(connection: &Reading<'_>, folded: &str) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT 2")?;
+pub fn holders(reading: &Reading<'_>, folded: &str) -> Result<Vec<Uuid>, StoreError> {
+    let mut statement = reading.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT 2")?;
     let rows = statement.query_map([folded], |row| stamps::guid(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// All whose sign-in name this is, at most `limit`: for a person who asks.
-pub fn all_holders(connection: &Reading<'_>, folded: &str, limit: u32) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT ?2")?;
+pub fn all_holders(reading: &Reading<'_>, folded: &str, limit: u32) -> Result<Vec<Uuid>, StoreError> {
+    let mut statement = reading.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT ?2")?;
     let rows = statement.query_map((folded, limit), |row| stamps::guid(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// How many names more than one account holds.
-pub fn count_ambiguous(connection: &Reading<'_>) -> Result<i64, StoreError> {
+pub fn count_ambiguous(reading: &Reading<'_>) -> Result<i64, StoreError> {
     let count = "SELECT count(*) FROM (SELECT 1 FROM signin_names GROUP BY name HAVING count(*) > 1)";
-    Ok(connection.prepare_cached(count)?.query_row([], |row| row.get(0))?)
+    Ok(reading.prepare_cached(count)?.query_row([], |row| row.get(0))?)
 }
 
 /// The names that more than one account holds, in their order, at most `limit` of them; with how many hold each.
-pub fn ambiguous(connection: &Reading<'_>, limit: u32) -> Result<Vec<(String, i64)>, StoreError> {
-    let mut statement = connection.prepare_cached(
+pub fn ambiguous(reading: &Reading<'_>, limit: u32) -> Result<Vec<(String, i64)>, StoreError> {
+    let mut statement = reading.prepare_cached(
         "SELECT name, count(*) FROM signin_names GROUP BY name HAVING count(*) > 1 ORDER BY name LIMIT ?1",
     )?;
     let rows = statement.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -10,8 +10,8 @@ use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
 /// The object of that objectGUID.
-pub fn find(connection: &Reading<'_>, object: Uuid) -> Result<Option<Object>, StoreError> {
-    let row = connection
+pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<Object>, StoreError> {
+    let row = reading
         .prepare_cached(
             "SELECT kind, domain, sid, presence, protected_user, cycle, changed_at, removed_at FROM objects
              WHERE object = ?1",
@@ -37,14 +37,14 @@ pub fn find(connection: &Reading<'_>, object: Uuid) -> Result<Option<Object>, St
 }
 
 /// The object, if it is an account that is present.
-pub fn present_account(connection: &Reading<'_>, object: Uuid) -> Result<Option<Object>, StoreError> {
-    let found = find(connection, object)?;
+pub fn present_account(reading: &Reading<'_>, object: Uuid) -> Result<Option<Object>, StoreError> {
+    let found = find(reading, object)?;
     Ok(found.filter(|found| found.kind == Kind::Account && found.presence == Presence::Present))
 }
 
 /// Stores the object; replaces what was there.
-pub fn put(transaction: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
-    transaction
+pub fn put(writing: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
+    writing
         .prepare_cached(
             "INSERT INTO objects (object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
@@ -67,8 +67,8 @@ pub fn put(transaction: &Writing<'_>, object: &Object) -> Result<(), StoreError>
 }
 
 /// The objects of the domain that are in AD for all we know, and that this full compare has not named.
-pub fn unnamed_in(connection: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare_cached(
+pub fn unnamed_in(reading: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<Vec<Uuid>, StoreError> {
+    let mut statement = reading.prepare_cached(
         "SELECT object FROM objects WHERE domain = ?1 AND presence IN ('present', 'privileged') AND cycle IS NOT ?2",
     )?;
     let rows = statement.query_map((domain, cycle.as_bytes()), |row| stamps::guid(row, 0))?;
@@ -76,22 +76,21 @@ pub fn unnamed_in(connection: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<
 }
 
 /// How many accounts are present in the domain that this full compare has not named.
-pub fn accounts_unnamed_in(connection: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<u64, StoreError> {
+pub fn accounts_unnamed_in(reading: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<u64, StoreError> {
     let sql = "SELECT count(*) FROM objects
                WHERE domain = ?1 AND kind = 'account' AND presence = 'present' AND cycle IS NOT ?2";
-    let count: i64 =
-        connection.prepare_cached(sql)?.query_row((domain, cycle.as_bytes()), |row| row.get(0))?;
+    let count: i64 = reading.prepare_cached(sql)?.query_row((domain, cycle.as_bytes()), |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
 /// Changes presence alone. `now` is in seconds since 1970.
 pub fn set_presence(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     object: Uuid,
     presence: Presence,
     now: i64,
 ) -> Result<(), StoreError> {
-    transaction
+    writing
         .prepare_cached(
             "UPDATE objects SET presence = ?2, changed_at = ?3, removed_at = CASE WHEN ?4 THEN coalesce(removed_at, ?3) END
              WHERE object = ?1",
@@ -101,20 +100,20 @@ pub fn set_presence(
 }
 
 /// Those that were removed before then, in seconds since 1970.
-pub fn removed_before(connection: &Reading<'_>, before: i64) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT object FROM objects WHERE removed_at < ?1")?;
+pub fn removed_before(reading: &Reading<'_>, before: i64) -> Result<Vec<Uuid>, StoreError> {
+    let mut statement = reading.prepare_cached("SELECT object FROM objects WHERE removed_at < ?1")?;
     let rows = statement.query_map([before], |row| stamps::guid(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The objects of that kind that are present in the domain, at most `limit`.
 pub fn present(
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: i64,
     kind: Kind,
     limit: usize,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = reading.prepare_cached(
         "SELECT object FROM objects WHERE domain = ?1 AND kind = ?2 AND presence = 'present' LIMIT ?3",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -123,15 +122,15 @@ pub fn present(
 }
 
 /// How many objects are deleted or out of scope and not erased yet.
-pub fn removed(connection: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
-    Ok(connection
+pub fn removed(reading: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
+    Ok(reading
         .prepare_cached("SELECT count(*) FROM objects WHERE removed_at IS NOT NULL AND domain = ?1")?
         .query_row([domain], |row| row.get(0))?)
 }
 
 /// How many objects of that kind are present in the domain.
-pub fn present_in(connection: &Reading<'_>, domain: i64, kind: Kind) -> Result<i64, StoreError> {
-    Ok(connection
+pub fn present_in(reading: &Reading<'_>, domain: i64, kind: Kind) -> Result<i64, StoreError> {
+    Ok(reading
         .prepare_cached(
             "SELECT count(*) FROM objects WHERE domain = ?1 AND kind = ?2 AND presence = 'present'",
         )?
@@ -141,19 +140,19 @@ pub fn present_in(connection: &Reading<'_>, domain: i64, kind: Kind) -> Result<i
 /// The objects of that kind that `hit` says yes to, at most `limit` of them. Those that are not present come first. Walks
 /// the table: for a person who asks.
 pub fn walk(
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     kind: Kind,
     limit: usize,
     hit: impl Fn(&Object, &Attributes) -> bool,
 ) -> Result<Vec<Uuid>, StoreError> {
     let mut statement =
-        connection.prepare("SELECT object FROM objects WHERE kind = ?1 ORDER BY presence = 'present'")?;
+        reading.prepare("SELECT object FROM objects WHERE kind = ?1 ORDER BY presence = 'present'")?;
     let mut rows = statement.query([kind_text(kind)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let guid = stamps::guid(row, 0)?;
-        let Some(object) = find(connection, guid)? else { continue };
-        if hit(&object, &attributes::of(connection, guid)?) {
+        let Some(object) = find(reading, guid)? else { continue };
+        if hit(&object, &attributes::of(reading, guid)?) {
             found.push(guid);
             if found.len() >= limit {
                 break;
@@ -165,7 +164,7 @@ pub fn walk(
 
 /// Forgets the object wholly: for one that moved to another domain, where what it was here says nothing, and for one
 /// whose time is over.
-pub fn forget(transaction: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
+pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM signin_names WHERE object = ?1",
         "DELETE FROM digests WHERE object = ?1",
@@ -176,7 +175,7 @@ pub fn forget(transaction: &Writing<'_>, object: Uuid) -> Result<(), StoreError>
         "DELETE FROM links WHERE target = ?1",
         "DELETE FROM objects WHERE object = ?1",
     ] {
-        transaction.prepare_cached(sql)?.execute([object.as_bytes()])?;
+        writing.prepare_cached(sql)?.execute([object.as_bytes()])?;
     }
     Ok(())
 }

@@ -11,15 +11,15 @@ const REMEMBERED: i64 = 7 * 86_400;
 
 /// Stores a new token by the hash of its secret, and forgets those that are long over.
 pub fn insert(
-    tx: &Writing<'_>,
+    writing: &Writing<'_>,
     hash: &[u8; 32],
     role: Role,
     domain: i64,
     now: i64,
     expires_at: i64,
 ) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM tokens WHERE expires_at < ?1", [now.saturating_sub(REMEMBERED)])?;
-    tx.execute(
+    writing.execute("DELETE FROM tokens WHERE expires_at < ?1", [now.saturating_sub(REMEMBERED)])?;
+    writing.execute(
         "INSERT INTO tokens (hash, role, domain, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![hash, role.to_string(), domain, now, expires_at],
     )?;
@@ -27,8 +27,8 @@ pub fn insert(
 }
 
 /// The token with this hash.
-pub fn find(conn: &Reading<'_>, hash: &[u8; 32]) -> Result<Option<EnrolmentToken>, StoreError> {
-    let token = conn
+pub fn find(reading: &Reading<'_>, hash: &[u8; 32]) -> Result<Option<EnrolmentToken>, StoreError> {
+    let token = reading
         .prepare_cached("SELECT role, domain, expires_at, spent_at FROM tokens WHERE hash = ?1")?
         .query_row([hash.as_slice()], |row| {
             Ok(EnrolmentToken {
@@ -43,8 +43,8 @@ pub fn find(conn: &Reading<'_>, hash: &[u8; 32]) -> Result<Option<EnrolmentToken
 }
 
 /// Spends a token that is unspent and not over; false: it was not to be had.
-pub fn spend(tx: &Writing<'_>, hash: &[u8; 32], now: i64) -> Result<bool, StoreError> {
-    let spent = tx.execute(
+pub fn redeem(writing: &Writing<'_>, hash: &[u8; 32], now: i64) -> Result<bool, StoreError> {
+    let spent = writing.execute(
         "UPDATE tokens SET spent_at = ?2 WHERE hash = ?1 AND spent_at IS NULL AND expires_at >= ?2",
         params![hash, now],
     )?;
@@ -52,7 +52,7 @@ pub fn spend(tx: &Writing<'_>, hash: &[u8; 32], now: i64) -> Result<bool, StoreE
 }
 
 /// How many tokens could be spent now.
-pub fn open(conn: &Reading<'_>, now: i64) -> Result<u32, StoreError> {
+pub fn open(reading: &Reading<'_>, now: i64) -> Result<u32, StoreError> {
     let count = "SELECT count(*) FROM tokens WHERE spent_at IS NULL AND expires_at >= ?1";
-    Ok(conn.query_row(count, [now], |row| row.get(0))?)
+    Ok(reading.query_row(count, [now], |row| row.get(0))?)
 }

@@ -235,7 +235,7 @@ fn while_a_backup_reads_what_is_erased_leaves_the_log_afterwards() {
     assert!(tenant.store.is_to_fold());
     assert!(found(&tenant, &secret)[0] > 0, "the backup has nothing to read");
     backup.execute_batch("COMMIT").unwrap();
-    tenant.store.fold_erased().unwrap();
+    tenant.store.checkpoint_erased().unwrap();
     assert!(!tenant.store.is_to_fold());
     assert_eq!(found(&tenant, &secret), [0]);
 }

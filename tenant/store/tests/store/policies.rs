@@ -3,7 +3,7 @@
 
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::model::{GroupPolicy, Policy, SigninPolicy};
-use landbridge_tenant_rules::policies::{Admission, Of, Resultant};
+use landbridge_tenant_rules::policies::{Admission, PolicyOwner, Resultant};
 use landbridge_tenant_store::policies::*;
 use landbridge_tenant_store::tables::domains;
 use landbridge_tenant_store::tables::{attributes, group_policies, members};
@@ -69,12 +69,12 @@ fn before_a_first_cycle_is_complete_nothing_is_known_of_policies_and_a_list_refu
             Ok(tx.raw().execute("UPDATE domains SET acknowledged = NULL, acknowledged_before = NULL", [])?)
         })
         .unwrap();
-    assert_eq!(resultant(&tenant, 1).of, Of::Unclear);
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Unclear);
     assert_eq!(admission(&tenant, 1).0, SigninPolicy::Phs);
     listed(&tenant, SigninPolicy::Phs, &[(7, SigninPolicy::Pta)]);
     assert_eq!(admission(&tenant, 1).0, SigninPolicy::Refuse);
     tenant.send(&full(9, vec![user(1, "one"), group(7)], Some("first")));
-    assert_eq!(resultant(&tenant, 1).of, Of::Domain);
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Domain);
     assert_eq!(admission(&tenant, 1).0, SigninPolicy::Phs);
 }
 
@@ -83,10 +83,10 @@ fn the_domains_policy_holds_where_no_other_does() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one"), settings_object(50, 1, 3, 1)]);
     let held = resultant(&tenant, 1);
-    assert_eq!((held.of, held.policy.max_pwd_age), (Of::Domain, Some(MAX_PWD_AGE)));
+    assert_eq!((held.owner, held.policy.max_pwd_age), (PolicyOwner::Domain, Some(MAX_PWD_AGE)));
     tenant.send(&linked(page(vec![user(2, "two")]), vec![applies(50, 2)]));
-    assert_eq!(resultant(&tenant, 1).of, Of::Domain, "what applies to another does not hold");
-    assert_eq!(resultant(&tenant, 2).of, Of::Settings(object(50)));
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Domain, "what applies to another does not hold");
+    assert_eq!(resultant(&tenant, 2).owner, PolicyOwner::Settings(object(50)));
 }
 
 #[test]
@@ -102,18 +102,18 @@ fn what_applies_to_the_account_wins_then_the_smallest_precedence_then_the_smalle
     ];
     tenant
         .send(&linked(page(records), vec![member(10, 1), applies(52, 10), applies(51, 10), applies(50, 10)]));
-    assert_eq!(resultant(&tenant, 1).of, Of::Settings(object(50)));
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Settings(object(50)));
     tenant.send(&linked(page(vec![]), vec![applies(53, 1)]));
     let held = resultant(&tenant, 1);
-    assert_eq!((held.of, held.policy.lockout_threshold), (Of::Settings(object(53)), Some(7)));
+    assert_eq!((held.owner, held.policy.lockout_threshold), (PolicyOwner::Settings(object(53)), Some(7)));
     let removed = |link: Link| Link { present: false, stamp: stamp(2), ..link };
     tenant.send(&linked(page(vec![]), vec![removed(applies(53, 1)), removed(applies(50, 10))]));
-    assert_eq!(resultant(&tenant, 1).of, Of::Settings(object(51)));
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Settings(object(51)));
     let gone = |n| Record { presence: Presence::Deleted, sid: None, kind: Kind::PasswordSettings, ..bare(n) };
     tenant.sends(vec![gone(51)]);
-    assert_eq!(resultant(&tenant, 1).of, Of::Settings(object(52)));
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Settings(object(52)));
     tenant.sends(vec![gone(52)]);
-    assert_eq!(resultant(&tenant, 1).of, Of::Domain);
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Domain);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn nested_groups_and_the_primary_group_count_if_they_are_global_security_groups(
         let tenant = Tenant::new();
         let records = vec![user(1, "one"), typed(10, between), group(11), settings_object(50, 1, 3, 1)];
         tenant.send(&linked(page(records), vec![member(10, 1), member(11, 10), applies(50, 11)]));
-        assert_eq!(resultant(&tenant, 1).of != Of::Domain, holds, "{between}");
+        assert_eq!(resultant(&tenant, 1).owner != PolicyOwner::Domain, holds, "{between}");
     }
     let tenant = Tenant::new();
     // Domain Users, RID 513, and a group around it.
@@ -132,10 +132,10 @@ fn nested_groups_and_the_primary_group_count_if_they_are_global_security_groups(
         Record { sid: Some(landbridge_wire::bounded::Text::new(format!("{SID}-513")).unwrap()), ..group(10) };
     let records = vec![user(1, "one"), users, group(11), settings_object(50, 1, 3, 1)];
     tenant.send(&linked(page(records), vec![member(11, 10), applies(50, 11)]));
-    assert_eq!(resultant(&tenant, 1).of, Of::Settings(object(50)));
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Settings(object(50)));
     let elsewhere = written(2, AttributeValue::PrimaryGroupId(Some(514)));
     tenant.sends(vec![with(1, vec![elsewhere])]);
-    assert_eq!(resultant(&tenant, 1).of, Of::Domain);
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Domain);
 }
 
 #[test]
@@ -143,14 +143,14 @@ fn a_group_that_the_tenant_was_not_told_of_counts_as_one() {
     let tenant = Tenant::new();
     let records = vec![user(1, "one"), with_kind(11, vec![]), settings_object(50, 1, 3, 1)];
     tenant.send(&linked(page(records), vec![member(10, 1), member(11, 10), applies(50, 11)]));
-    assert_eq!(resultant(&tenant, 1).of, Of::Settings(object(50)));
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Settings(object(50)));
 }
 
 #[test]
 fn where_it_cannot_be_told_which_holds_nothing_is_known() {
     let tenant = Tenant::new();
     tenant.send(&linked(page(vec![user(1, "one"), settings_object(51, 1, 3, 1)]), vec![applies(50, 1)]));
-    let unclear = Resultant { policy: Policy::default(), of: Of::Unclear };
+    let unclear = Resultant { policy: Policy::default(), owner: PolicyOwner::Unclear };
     assert_eq!(resultant(&tenant, 1), unclear, "it has not arrived");
     let without = Record { kind: Kind::PasswordSettings, sid: None, ..bare(50) };
     tenant.sends(vec![without]);
@@ -160,8 +160,8 @@ fn where_it_cannot_be_told_which_holds_nothing_is_known() {
     tenant.sends(vec![Record { kind: Kind::PasswordSettings, sid: None, ..with(50, vec![precedence]) }]);
     let held = resultant(&tenant, 1);
     assert_eq!(
-        (held.of, held.policy),
-        (Of::Settings(object(50)), Policy::default()),
+        (held.owner, held.policy),
+        (PolicyOwner::Settings(object(50)), Policy::default()),
         "the rest has not arrived"
     );
 }
@@ -172,12 +172,12 @@ fn groups_that_contain_each_other_end_and_too_many_are_not_guessed_at() {
     let records = vec![user(1, "one"), group(10), group(11), settings_object(50, 1, 3, 1)];
     let links = vec![member(10, 1), member(11, 10), member(10, 11), member(10, 10), applies(50, 11)];
     tenant.send(&linked(page(records), links));
-    assert_eq!(resultant(&tenant, 1).of, Of::Settings(object(50)));
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Settings(object(50)));
     let most = u128::try_from(members::MOST_GROUPS).unwrap();
     tenant.send(&linked(page(vec![user(2, "two")]), (0..most).map(|n| member(1_000 + n, 2)).collect()));
-    assert_eq!(resultant(&tenant, 2).of, Of::Domain);
+    assert_eq!(resultant(&tenant, 2).owner, PolicyOwner::Domain);
     tenant.send(&linked(page(vec![]), vec![member(5_000, 2)]));
-    assert_eq!(resultant(&tenant, 2).of, Of::Unclear);
+    assert_eq!(resultant(&tenant, 2).owner, PolicyOwner::Unclear);
     listed(&tenant, SigninPolicy::Phs, &[(10, SigninPolicy::Phs)]);
     assert_eq!(admission(&tenant, 2), (SigninPolicy::Refuse, None));
     assert_eq!(admission(&tenant, 1), (SigninPolicy::Phs, Some(object(10))));
@@ -198,7 +198,7 @@ fn another_domains_phs_puts_nobody_under_a_policy_or_into_a_group() {
         ..linked(page(records), links)
     };
     landbridge_tenant_core::ingest::upload(&tenant.store, &tenant.counts, &other, &upload, NOW).unwrap();
-    assert_eq!(resultant(&tenant, 1).of, Of::Domain);
+    assert_eq!(resultant(&tenant, 1).owner, PolicyOwner::Domain);
     assert_eq!(admission(&tenant, 1), (SigninPolicy::Refuse, None));
 }
 

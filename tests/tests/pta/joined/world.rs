@@ -4,7 +4,9 @@ use super::agent::{Agent, Conduct, Conn};
 use super::dice::Dice;
 use landbridge_crypto::secret::Password;
 use landbridge_pta_agent::session::{Session, Settled};
-use landbridge_tenant_rules::relay::{Alarm, Asked, Event, Facts, Link, NoAnswer, Output, PATIENCE, Relay};
+use landbridge_tenant_rules::relay::{
+    AgentAnswer, Alarm, Event, Facts, Link, NoAnswer, Output, PATIENCE, Relay,
+};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::frame;
 use landbridge_wire::signin::{FromAgent, FromTenant, Hello, MAX_MESSAGE, Verdict};
@@ -401,7 +403,7 @@ impl World {
         };
         self.tickets.insert(number, ticket);
         self.told.asked += 1;
-        self.relay.ask(number, domain, object, password, self.instant());
+        self.relay.submit(number, domain, object, password, self.instant());
         self.relay_outputs();
     }
 
@@ -427,7 +429,7 @@ impl World {
         {
             request.declined = true;
         }
-        self.relay.heard(Link(number), message, now);
+        self.relay.receive(Link(number), message, now);
         let most = 16 + 4 * (self.tickets.values().filter(|t| !t.answered).count() + self.conns.len());
         assert!(self.relay_outputs() <= most, "one message, and no end of consequences");
     }
@@ -451,7 +453,7 @@ impl World {
                     let at = conn.last_out.max(self.now) + Duration::from_millis(1);
                     self.at(at, Happening::AgentLost(number));
                 }
-                Output::Answered { ticket, asked } => self.answered(ticket, &asked),
+                Output::Answered { ticket, answer } => self.answered(ticket, &answer),
                 Output::Alarm { agent, alarm, .. } => self.alarm(agent, alarm),
                 Output::Introduced { link: Link(number), agent, instance, software } => {
                     let of = &self.agents[self.conns[&number].agent];
@@ -487,7 +489,7 @@ impl World {
         assert!(ticket.deliveries.len() <= 2, "asked a third time");
     }
 
-    fn answered(&mut self, number: u64, asked: &Asked) {
+    fn answered(&mut self, number: u64, asked: &AgentAnswer) {
         let ticket = self.tickets.get_mut(&number).expect("an answer that nobody waits for");
         assert!(!std::mem::replace(&mut ticket.answered, true), "answered twice");
         ticket.tried = asked.tried;

@@ -49,12 +49,12 @@ fn stranger(signin: &Signin) -> Stranger {
     }
 }
 
-fn asked(outcome: Result<wire::Verdict, NoAnswer>, tried: u32) -> Asked {
-    Asked { outcome, agent: None, tried }
+fn asked(outcome: Result<wire::Verdict, NoAnswer>, tried: u32) -> AgentAnswer {
+    AgentAnswer { outcome, agent: None, tried }
 }
 
 /// Before and after, as `decide` does it; the directory says this. None: it was not asked.
-fn tries(signin: &Signin, text: &str, says: Asked, now: i64) -> (Option<Before>, Before) {
+fn tries(signin: &Signin, text: &str, says: AgentAnswer, now: i64) -> (Option<Before>, Before) {
     let candidate = candidate(signin, "CORP\\user1");
     match signin.before(&candidate, &password(text), now) {
         Before::Ask => (Some(Before::Ask), signin.after(&candidate, &password(text), says, now)),
