@@ -44,7 +44,7 @@ impl Administration {
     }
 
     /// Does what an administrator requested. `uid` is who it was, `now` is in seconds since 1970. Blocks.
-    pub fn act(&self, uid: u32, request: request::Ask, now: i64) -> request::Answer {
+    pub fn act(&self, uid: u32, request: request::AdminRequest, now: i64) -> request::AdminResponse {
         act::act(&self.0, uid, request, now)
     }
 

@@ -4,7 +4,8 @@
 use crate::administration::Inner;
 use crate::administration::domain::{By, no_domain};
 use crate::administration::request::{
-    AgentRow, Answer, AppRow, Ask, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES, refusal,
+    AdminRequest, AdminResponse, AgentRow, AppRow, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES,
+    refusal,
 };
 use crate::applications::{Credential, MAX_RATE, is_a_name};
 use landbridge_crypto::bearer::BearerSecret;
@@ -25,15 +26,15 @@ use uuid::Uuid;
 /// So many unspent tokens at once are enough for everybody.
 const MAX_OPEN_TOKENS: u32 = 1000;
 
-type Outcome = Result<Answer, StoreError>;
+type Outcome = Result<AdminResponse, StoreError>;
 
 /// Does it. `uid` is who asked, `now` is in seconds since 1970.
 #[tracing::instrument(skip_all, fields(uid))]
-pub fn act(tenant: &Arc<Inner>, uid: u32, ask: Ask, now: i64) -> Answer {
+pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> AdminResponse {
     let change = By { tenant, actor: format!("uid {uid}"), now };
     let store = &tenant.store;
-    let outcome = match ask {
-        Ask::DomainsAdd { name, netbios, sid, allow_privileged } => {
+    let outcome = match request {
+        AdminRequest::DomainsAdd { name, netbios, sid, allow_privileged } => {
             let min_iterations = MIN_ITERATIONS;
             let new = NewDomain {
                 dns_name: &name,
@@ -44,42 +45,50 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, ask: Ask, now: i64) -> Answer {
             };
             store.write("domain-add", |tx| change.add_domain(tx, &new))
         }
-        Ask::DomainsList => store.look(list_domains),
-        Ask::DomainsPolicy { name, policy, approve_agents } => change.policy(&name, policy, approve_agents),
-        Ask::GroupPolicy { name, group, policy, place } => change.group_policy(&name, &group, policy, place),
-        Ask::CanaryAdd { name, user } => change.canary(&name, &user, true),
-        Ask::CanaryRemove { name, user } => change.canary(&name, &user, false),
-        Ask::CanaryList { name } => crate::administration::domain::canaries_of(tenant, &name),
-        Ask::TokenCreate { role, domain, minutes } => {
+        AdminRequest::DomainsList => store.look(list_domains),
+        AdminRequest::DomainsPolicy { name, policy, approve_agents } => {
+            change.policy(&name, policy, approve_agents)
+        }
+        AdminRequest::GroupPolicy { name, group, policy, place } => {
+            change.group_policy(&name, &group, policy, place)
+        }
+        AdminRequest::CanaryAdd { name, user } => change.canary(&name, &user, true),
+        AdminRequest::CanaryRemove { name, user } => change.canary(&name, &user, false),
+        AdminRequest::CanaryList { name } => crate::administration::domain::canaries_of(tenant, &name),
+        AdminRequest::TokenCreate { role, domain, minutes } => {
             store.write("token-create", |tx| change.create_token(tx, role, &domain, minutes))
         }
-        Ask::AgentsList => store.look(|conn| list_agents(conn, &tenant.agents.relay.agents())),
-        Ask::AgentsApprove { agent } => {
+        AdminRequest::AgentsList => store.look(|conn| list_agents(conn, &tenant.agents.relay.agents())),
+        AdminRequest::AgentsApprove { agent } => {
             let outcome = store.write("agent-approve", |tx| change.approve(tx, agent));
-            if matches!(outcome, Ok(Answer::Done(_))) {
+            if matches!(outcome, Ok(AdminResponse::Done(_))) {
                 tenant.agents.relay.trust_again(agent);
             }
             outcome
         }
-        Ask::AgentsRevoke { agent } => {
+        AdminRequest::AgentsRevoke { agent } => {
             let outcome = store.write("agent-revoke", |tx| change.revoke_agent(tx, agent));
             // After the commit: whoever comes back now finds the revocation.
             tenant.agents.relay.cut(agent);
             tenant.agents.open.cut(agent);
             outcome
         }
-        Ask::AppsCreate { name, domain, rate } => {
+        AdminRequest::AppsCreate { name, domain, rate } => {
             store.write("application-create", |tx| change.create_app(tx, &name, domain.as_deref(), rate))
         }
-        Ask::AppsList => store.look(list_apps),
-        Ask::AppsRotate { name } => store.write("application-rotate", |tx| change.rotate_app(tx, &name)),
-        Ask::AppsRevoke { name } => store.write("application-revoke", |tx| change.revoke_app(tx, &name)),
-        Ask::UsersShow { name } => tenant.directory.describe(&name, now).map(Answer::Users),
-        Ask::UsersAmbiguous => store.look(crate::administration::people::ambiguous),
-        Ask::GroupsList => tenant.directory.groups(MAX_ROWS).map(Answer::Groups),
-        Ask::GroupsShow { name } => tenant.directory.group(&name).map(Answer::Group),
-        Ask::UsersPurge { name } => crate::administration::people::purge(&change, &name),
-        Ask::SignIn { user, password, source } => {
+        AdminRequest::AppsList => store.look(list_apps),
+        AdminRequest::AppsRotate { name } => {
+            store.write("application-rotate", |tx| change.rotate_app(tx, &name))
+        }
+        AdminRequest::AppsRevoke { name } => {
+            store.write("application-revoke", |tx| change.revoke_app(tx, &name))
+        }
+        AdminRequest::UsersShow { name } => tenant.directory.describe(&name, now).map(AdminResponse::Users),
+        AdminRequest::UsersAmbiguous => store.look(crate::administration::people::ambiguous),
+        AdminRequest::GroupsList => tenant.directory.groups(MAX_ROWS).map(AdminResponse::Groups),
+        AdminRequest::GroupsShow { name } => tenant.directory.group(&name).map(AdminResponse::Group),
+        AdminRequest::UsersPurge { name } => crate::administration::people::purge(&change, &name),
+        AdminRequest::SignIn { user, password, source } => {
             Ok(crate::administration::trial::sign_in(tenant, uid, &user, &password, &source, now))
         }
     };
@@ -87,11 +96,11 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, ask: Ask, now: i64) -> Answer {
         tracing::error!(%error, "the database refused an administrator's request");
         tenant.numbers.metrics.storage_errors.inc();
         match error {
-            StoreError::Defect(what) => Answer::Defect(what),
+            StoreError::Defect(what) => AdminResponse::Defect(what),
             error @ (StoreError::File { .. }
             | StoreError::Foreign { .. }
             | StoreError::Seal(_)
-            | StoreError::Conflict) => Answer::StorageFailed(error.to_string()),
+            | StoreError::Conflict) => AdminResponse::StorageFailed(error.to_string()),
         }
     })
 }
@@ -102,7 +111,7 @@ impl By<'_> {
             Ok(_) => {
                 let detail = format!("{}, privileged accounts allowed: {}", new.sid, new.allow_privileged);
                 self.note(tx, "domain-added", &new.dns_name.to_ascii_lowercase(), &detail)?;
-                Ok(Answer::Done(format!("domain {} added", new.dns_name.to_ascii_lowercase())))
+                Ok(AdminResponse::Done(format!("domain {} added", new.dns_name.to_ascii_lowercase())))
             }
             Err(why) => Ok(refusal(&why.to_string(), "see `landbridge-tenant domains list`")),
         }
@@ -127,13 +136,15 @@ impl By<'_> {
             ca_sha256: Text::new(self.tenant.agents.authority.fingerprint()).map_err(too_long)?,
             secret: TokenSecret::new(secret.to_text().as_str().to_owned()),
         };
-        Ok(Answer::Token(Confidential::new(token.to_text().as_str().to_owned())))
+        Ok(AdminResponse::Token(Confidential::new(token.to_text().as_str().to_owned())))
     }
 
     fn approve(&self, tx: &Writing<'_>, id: Uuid) -> Outcome {
         let Some(agent) = agents::find(tx, id)? else { return Ok(no_agent()) };
         match agent.state {
-            AgentState::Approved => return Ok(Answer::Done(format!("agent {id} was approved before"))),
+            AgentState::Approved => {
+                return Ok(AdminResponse::Done(format!("agent {id} was approved before")));
+            }
             AgentState::Revoked => {
                 return Ok(refusal(
                     "the agent was revoked, and that is for good",
@@ -148,14 +159,17 @@ impl By<'_> {
         let detail =
             format!("role {}, domain {}, was {}", agent.role, agent.domain_name, agent.state.as_str());
         self.note(tx, "agent-approved", &id.to_string(), &detail)?;
-        Ok(Answer::Done(format!("agent {id} approved: role {}, domain {}", agent.role, agent.domain_name)))
+        Ok(AdminResponse::Done(format!(
+            "agent {id} approved: role {}, domain {}",
+            agent.role, agent.domain_name
+        )))
     }
 
     fn revoke_agent(&self, tx: &Writing<'_>, id: Uuid) -> Outcome {
         let Some(agent) = agents::find(tx, id)? else { return Ok(no_agent()) };
         if agent.state == AgentState::Revoked {
             domains::release_writer(tx, id)?;
-            return Ok(Answer::Done(format!("agent {id} was revoked before")));
+            return Ok(AdminResponse::Done(format!("agent {id} was revoked before")));
         }
         if !agents::change_state(tx, id, agent.state, AgentState::Revoked)? {
             return Err(StoreError::Conflict);
@@ -164,7 +178,7 @@ impl By<'_> {
         let detail =
             format!("role {}, domain {}, was its writer: {was_writer}", agent.role, agent.domain_name);
         self.note(tx, "agent-revoked", &id.to_string(), &detail)?;
-        Ok(Answer::Done(format!("agent {id} revoked; its connections are cut")))
+        Ok(AdminResponse::Done(format!("agent {id} revoked; its connections are cut")))
     }
 
     fn create_app(&self, tx: &Writing<'_>, name: &str, domain: Option<&str>, rate: u32) -> Outcome {
@@ -198,7 +212,7 @@ impl By<'_> {
         }
         let limit = domain.map_or_else(|| "every domain".to_owned(), |domain| domain.dns_name);
         self.note(tx, "app-created", name, &format!("{limit}, {rate} a minute"))?;
-        Ok(Answer::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
+        Ok(AdminResponse::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
     }
 
     fn rotate_app(&self, tx: &Writing<'_>, name: &str) -> Outcome {
@@ -211,20 +225,20 @@ impl By<'_> {
             return Err(StoreError::Conflict);
         }
         self.note(tx, "app-rotated", name, "")?;
-        Ok(Answer::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
+        Ok(AdminResponse::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
     }
 
     fn revoke_app(&self, tx: &Writing<'_>, name: &str) -> Outcome {
         let Some(app) = apps::named(tx, name)? else { return Ok(no_app()) };
         if app.revoked_at.is_some() {
-            return Ok(Answer::Done(format!("application {name} was revoked before")));
+            return Ok(AdminResponse::Done(format!("application {name} was revoked before")));
         }
         if !apps::revoke(tx, app.id, self.now)? {
             return Err(StoreError::Conflict);
         }
         self.note(tx, "app-revoked", name, "")?;
         self.tenant.rates.forget(app.id);
-        Ok(Answer::Done(format!("application {name} revoked")))
+        Ok(AdminResponse::Done(format!("application {name} revoked")))
     }
 }
 
@@ -243,7 +257,7 @@ fn list_domains(conn: &Reading<'_>) -> Outcome {
             added_at: domain.added_at,
         })
     });
-    Ok(Answer::Domains(rows.collect::<Result<_, StoreError>>()?))
+    Ok(AdminResponse::Domains(rows.collect::<Result<_, StoreError>>()?))
 }
 
 fn list_agents(conn: &Reading<'_>, connected: &[AgentView]) -> Outcome {
@@ -259,7 +273,7 @@ fn list_agents(conn: &Reading<'_>, connected: &[AgentView]) -> Outcome {
         seen_at: agent.seen_at,
         enrolled_at: agent.enrolled_at,
     };
-    Ok(Answer::Agents(agents::list(conn, MAX_ROWS)?.into_iter().map(row).collect()))
+    Ok(AdminResponse::Agents(agents::list(conn, MAX_ROWS)?.into_iter().map(row).collect()))
 }
 
 fn list_apps(conn: &Reading<'_>) -> Outcome {
@@ -272,13 +286,13 @@ fn list_apps(conn: &Reading<'_>) -> Outcome {
         rotated_at: app.rotated_at,
         revoked_at: app.revoked_at,
     };
-    Ok(Answer::Apps(apps::list(conn, MAX_ROWS)?.into_iter().map(row).collect()))
+    Ok(AdminResponse::Apps(apps::list(conn, MAX_ROWS)?.into_iter().map(row).collect()))
 }
 
-fn no_agent() -> Answer {
+fn no_agent() -> AdminResponse {
     refusal("there is no such agent", "see `landbridge-tenant agents list`")
 }
 
-fn no_app() -> Answer {
+fn no_app() -> AdminResponse {
     refusal("there is no such application", "see `landbridge-tenant apps list`")
 }

@@ -3,7 +3,7 @@
 
 use crate::administration::Inner;
 use crate::administration::group_policy;
-use crate::administration::request::{Answer, refusal};
+use crate::administration::request::{AdminResponse, refusal};
 use crate::text::printable;
 use landbridge_tenant_rules::lockout::AdBudget;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
@@ -15,7 +15,7 @@ use landbridge_tenant_store::tables::names::whose;
 use landbridge_tenant_store::tables::{attributes, audit, canaries, objects};
 use uuid::Uuid;
 
-type Outcome = Result<Answer, StoreError>;
+type Outcome = Result<AdminResponse, StoreError>;
 
 /// Who asks, and when.
 pub(super) struct By<'a> {
@@ -42,7 +42,7 @@ impl By<'_> {
         self.tenant.store.look(|conn| {
             let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
             let said = described(&domain, AdBudget::of(&domain.policy));
-            Ok(Answer::Done(said + &group_policy::lines(conn, &domain)?))
+            Ok(AdminResponse::Done(said + &group_policy::lines(conn, &domain)?))
         })
     }
 
@@ -52,7 +52,7 @@ impl By<'_> {
         name: &str,
         policy: Option<SigninPolicy>,
         approve_agents: Option<bool>,
-    ) -> Result<Option<Answer>, StoreError> {
+    ) -> Result<Option<AdminResponse>, StoreError> {
         self.tenant.store.write("domain-policy-set", |tx| {
             let Some(domain) = domains::by_name(tx, name)? else { return Ok(Some(no_domain())) };
             let wanted = policy.unwrap_or(domain.signin);
@@ -107,7 +107,7 @@ impl By<'_> {
             }
             let before = if done { "" } else { " (as before)" };
             let said = format!("{object} {word} a canary of {}{before}", domain.dns_name);
-            Ok((Some((domain.id, canaries::of(tx, domain.id)?)), Answer::Done(said)))
+            Ok((Some((domain.id, canaries::of(tx, domain.id)?)), AdminResponse::Done(said)))
         });
         let (told, answer) = outcome?;
         if let Some((domain, objects)) = told {
@@ -134,7 +134,7 @@ pub(super) fn canaries_of(tenant: &Inner, name: &str) -> Outcome {
         let objects = canaries::of(conn, domain.id)?;
         if objects.is_empty() {
             let text = "none is named: agents are tried with objectGUIDs that no account has";
-            return Ok(Answer::Done(text.to_owned()));
+            return Ok(AdminResponse::Done(text.to_owned()));
         }
         let line = |object| {
             let known = attributes::of(conn, object)?;
@@ -142,11 +142,11 @@ pub(super) fn canaries_of(tenant: &Inner, name: &str) -> Outcome {
             Ok(format!("{object}  {}", printable(&name)))
         };
         let lines: Result<Vec<String>, StoreError> = objects.into_iter().map(line).collect();
-        Ok(Answer::Done(lines?.join("\n")))
+        Ok(AdminResponse::Done(lines?.join("\n")))
     })
 }
 
-pub(super) fn no_domain() -> Answer {
+pub(super) fn no_domain() -> AdminResponse {
     refusal("this tenant serves no such domain", "see `domains list`, or add it with `domains add`")
 }
 

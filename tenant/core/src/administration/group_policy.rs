@@ -2,7 +2,7 @@
 //! Before it: [`super::act`]. Neighbours: [`super::domain`] has the domain's own policy.
 
 use crate::administration::domain::{By, no_domain, why_not};
-use crate::administration::request::{Answer, refusal};
+use crate::administration::request::{AdminResponse, refusal};
 use crate::directory::groups;
 use landbridge_tenant_rules::lockout::AdBudget;
 use landbridge_tenant_rules::model::GroupPolicy;
@@ -24,7 +24,7 @@ impl By<'_> {
         group: &str,
         policy: Option<SigninPolicy>,
         place: Option<u32>,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<AdminResponse, StoreError> {
         let done = self.tenant.store.write("group-policy-set", |tx| {
             let Some(domain) = domains::by_name(tx, name)? else { return Ok(Err(no_domain())) };
             let mut listed = group_policies::of(tx, domain.id)?;
@@ -76,7 +76,7 @@ impl By<'_> {
         })?;
         match done {
             Ok((domain, said)) => {
-                Ok(Answer::Done(said + &self.tenant.store.look(|conn| lines(conn, &domain))?))
+                Ok(AdminResponse::Done(said + &self.tenant.store.look(|conn| lines(conn, &domain))?))
             }
             Err(refused) => Ok(refused),
         }

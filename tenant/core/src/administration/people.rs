@@ -2,7 +2,7 @@
 //! Before it: [`super::act`].
 
 use crate::administration::domain::By;
-use crate::administration::request::{AmbiguousRow, Answer, MAX_ROWS, refusal};
+use crate::administration::request::{AdminResponse, AmbiguousRow, MAX_ROWS, refusal};
 use crate::directory::describe::by_walking;
 use crate::directory::groups;
 use landbridge_tenant_rules::model::is_removed;
@@ -12,7 +12,7 @@ use landbridge_tenant_store::tables::{domains, names, objects};
 use uuid::Uuid;
 
 /// Erases one that is gone. Whoever has not left stays: its phs would only bring it again.
-pub(super) fn purge(by: &By<'_>, name: &str) -> Result<Answer, StoreError> {
+pub(super) fn purge(by: &By<'_>, name: &str) -> Result<AdminResponse, StoreError> {
     let store = &by.tenant.store;
     let erased = store.erase("user-purge", |tx| match to_purge(tx, name)? {
         Ok(object) => {
@@ -31,7 +31,7 @@ pub(super) fn purge(by: &By<'_>, name: &str) -> Result<Answer, StoreError> {
     } else {
         ""
     };
-    Ok(Answer::Done(format!(
+    Ok(AdminResponse::Done(format!(
         "{object} is erased; the audit log keeps its objectGUID, and backups what they hold{later}"
     )))
 }
@@ -40,7 +40,7 @@ pub(super) fn purge(by: &By<'_>, name: &str) -> Result<Answer, StoreError> {
 const HOLDERS: u32 = 20;
 
 /// The names that more than one account holds, with who they are.
-pub(super) fn ambiguous(connection: &Reading<'_>) -> Result<Answer, StoreError> {
+pub(super) fn ambiguous(connection: &Reading<'_>) -> Result<AdminResponse, StoreError> {
     let domains = domains::all(connection)?;
     let rows = names::ambiguous(connection, MAX_ROWS)?.into_iter().map(|(name, count)| {
         let mut holders = Vec::new();
@@ -52,10 +52,10 @@ pub(super) fn ambiguous(connection: &Reading<'_>) -> Result<Answer, StoreError> 
         }
         Ok(AmbiguousRow { name, count, holders })
     });
-    Ok(Answer::Ambiguous(rows.collect::<Result<_, StoreError>>()?))
+    Ok(AdminResponse::Ambiguous(rows.collect::<Result<_, StoreError>>()?))
 }
 
-fn to_purge(connection: &Reading<'_>, name: &str) -> Result<Result<Uuid, Answer>, StoreError> {
+fn to_purge(connection: &Reading<'_>, name: &str) -> Result<Result<Uuid, AdminResponse>, StoreError> {
     let mut found = Vec::new();
     for object in by_walking(connection, name)? {
         found.extend(objects::find(connection, object)?);

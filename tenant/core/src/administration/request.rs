@@ -12,9 +12,9 @@ use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The most bytes of a request.
-pub const MAX_ASK: usize = 64 * 1024;
+pub const MAX_REQUEST: usize = 64 * 1024;
 /// The most bytes of an answer.
-pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
+pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 /// The most rows that a list shows.
 pub const MAX_ROWS: u32 = 10_000;
 /// A token lives at most so many minutes.
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Confidential {
 /// What an administrator asks.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Ask {
+pub enum AdminRequest {
     /// Serve a domain.
     DomainsAdd {
         /// DNS name.
@@ -176,7 +176,7 @@ pub enum Ask {
 /// What is answered.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", content = "is", rename_all = "kebab-case")]
-pub enum Answer {
+pub enum AdminResponse {
     /// It was done; what, in a sentence.
     Done(String),
     /// The domains.
@@ -323,8 +323,8 @@ pub struct AppRow {
 }
 
 /// A no, and what to do.
-pub(crate) fn refusal(what: &str, todo: &str) -> Answer {
-    Answer::Refused { what: what.to_owned(), todo: todo.to_owned() }
+pub(crate) fn refusal(what: &str, todo: &str) -> AdminResponse {
+    AdminResponse::Refused { what: what.to_owned(), todo: todo.to_owned() }
 }
 
 #[cfg(test)]
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_request_with_a_password_shows_nothing_in_debug() {
-        let ask = Ask::SignIn {
+        let ask = AdminRequest::SignIn {
             user: "u".to_owned(),
             password: Confidential::new("Hunter2!".to_owned()),
             source: "admin".to_owned(),
@@ -344,8 +344,10 @@ mod tests {
 
     #[test]
     fn an_unknown_request_or_field_is_not_read() {
-        assert!(serde_json::from_str::<Ask>(r#"{"ask":"apps-list"}"#).is_ok());
-        assert!(serde_json::from_str::<Ask>(r#"{"ask":"apps-delete"}"#).is_err());
-        assert!(serde_json::from_str::<Ask>(r#"{"ask":"apps-revoke","name":"a","force":true}"#).is_err());
+        assert!(serde_json::from_str::<AdminRequest>(r#"{"ask":"apps-list"}"#).is_ok());
+        assert!(serde_json::from_str::<AdminRequest>(r#"{"ask":"apps-delete"}"#).is_err());
+        assert!(
+            serde_json::from_str::<AdminRequest>(r#"{"ask":"apps-revoke","name":"a","force":true}"#).is_err()
+        );
     }
 }

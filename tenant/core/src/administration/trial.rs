@@ -3,7 +3,7 @@
 
 use crate::administration::Inner;
 use crate::administration::request::Person;
-use crate::administration::request::{Answer, Confidential};
+use crate::administration::request::{AdminResponse, Confidential};
 use crate::sign_ins::{Attempt, Caller};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::account_state::Disclosable;
@@ -20,11 +20,11 @@ pub(super) fn sign_in(
     password: &Confidential,
     source: &str,
     now: i64,
-) -> Answer {
+) -> AdminResponse {
     let plain = (1..=64).contains(&source.len()) && source.bytes().all(|b| b.is_ascii_graphic());
     if !plain {
         let what = "a source is an address or a word of at most 64 characters".to_owned();
-        return Answer::Refused { what, todo: "use another --source".to_owned() };
+        return AdminResponse::Refused { what, todo: "use another --source".to_owned() };
     }
     let password = password.lend(|text| Password::new(text.to_owned()));
     let attempt =
@@ -35,11 +35,13 @@ pub(super) fn sign_in(
     // This is a thread for blocking work: it may wait for an agent.
     let Ok(verdict) = tokio::runtime::Handle::current().block_on(deciding);
     match verdict {
-        Verdict::Accepted(person) => Answer::Accepted(Person::of(person)),
-        Verdict::Refused { told, why, .. } => Answer::SignInRefused {
+        Verdict::Accepted(person) => AdminResponse::Accepted(Person::of(person)),
+        Verdict::Refused { told, why, .. } => AdminResponse::SignInRefused {
             told: told.map(|told| Disclosable::as_str(told).to_owned()),
             why: why.to_string(),
         },
-        Verdict::Unavailable(why) => Answer::Unavailable(format!("the sign-in cannot be decided now: {why}")),
+        Verdict::Unavailable(why) => {
+            AdminResponse::Unavailable(format!("the sign-in cannot be decided now: {why}"))
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Asks the running tenant over its administration socket. Blocking: it belongs to the command line.
 //! The other end: `admin::listen`.
 
-use landbridge_tenant_core::administration::request::{Answer, Ask, MAX_ANSWER};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, MAX_RESPONSE};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -44,12 +44,12 @@ pub enum CallError {
 }
 
 /// Asks once. Refusals of the tenant come back as errors.
-pub fn ask(socket: &Path, ask: &Ask) -> Result<Answer, CallError> {
+pub fn send_request(socket: &Path, request: &AdminRequest) -> Result<AdminResponse, CallError> {
     let mut stream = UnixStream::connect(socket).map_err(|e| unreachable(socket, &e))?;
     let talk = |stream: &mut UnixStream| -> std::io::Result<Zeroizing<Vec<u8>>> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut line = Zeroizing::new(serde_json::to_vec(ask).map_err(|_| ErrorKind::InvalidInput)?);
+        let mut line = Zeroizing::new(serde_json::to_vec(request).map_err(|_| ErrorKind::InvalidInput)?);
         line.push(b'\n');
         // A tenant that would not listen to the end may have said why.
         let written = stream.write_all(&line).and_then(|()| stream.shutdown(Shutdown::Write));
@@ -59,7 +59,7 @@ pub fn ask(socket: &Path, ask: &Ask) -> Result<Answer, CallError> {
             return Err(e);
         }
         let mut answer = Zeroizing::new(Vec::with_capacity(4096));
-        let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
+        let limit = u64::try_from(MAX_RESPONSE).unwrap_or(u64::MAX);
         stream.take(limit).read_to_end(&mut answer)?;
         Ok(answer)
     };
@@ -75,24 +75,24 @@ pub fn ask(socket: &Path, ask: &Ask) -> Result<Answer, CallError> {
         CallError::Defect(format!("the tenant's answer is malformed at line {line}, column {column}"))
     })?;
     match answer {
-        Answer::Refused { what, todo } => Err(CallError::Refused { what, todo }),
-        Answer::StorageFailed(what) => Err(CallError::StorageFailed(what)),
-        Answer::Unavailable(why) => {
+        AdminResponse::Refused { what, todo } => Err(CallError::Refused { what, todo }),
+        AdminResponse::StorageFailed(what) => Err(CallError::StorageFailed(what)),
+        AdminResponse::Unavailable(why) => {
             Err(CallError::Refused { what: why, todo: "try again in a moment".to_owned() })
         }
-        Answer::Defect(what) => Err(CallError::Defect(what)),
-        answer @ (Answer::Done(_)
-        | Answer::Domains(_)
-        | Answer::Token(_)
-        | Answer::Agents(_)
-        | Answer::Credential(_)
-        | Answer::Apps(_)
-        | Answer::Users(_)
-        | Answer::Ambiguous(_)
-        | Answer::Groups(_)
-        | Answer::Group(_)
-        | Answer::Accepted(_)
-        | Answer::SignInRefused { .. }) => Ok(answer),
+        AdminResponse::Defect(what) => Err(CallError::Defect(what)),
+        answer @ (AdminResponse::Done(_)
+        | AdminResponse::Domains(_)
+        | AdminResponse::Token(_)
+        | AdminResponse::Agents(_)
+        | AdminResponse::Credential(_)
+        | AdminResponse::Apps(_)
+        | AdminResponse::Users(_)
+        | AdminResponse::Ambiguous(_)
+        | AdminResponse::Groups(_)
+        | AdminResponse::Group(_)
+        | AdminResponse::Accepted(_)
+        | AdminResponse::SignInRefused { .. }) => Ok(answer),
     }
 }
 

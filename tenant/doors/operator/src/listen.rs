@@ -2,7 +2,7 @@
 //! After it: `admin::act`. The other end: `admin::call`.
 
 use landbridge_tenant_core::administration::Administration;
-use landbridge_tenant_core::administration::request::{Answer, Ask, MAX_ASK};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, MAX_REQUEST};
 use landbridge_tenant_core::clock::{stopped, unix_now};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -71,7 +71,7 @@ async fn serve(mut stream: UnixStream, administration: Administration) -> std::i
             tracing::warn!(uid, "an administration request of this uid was refused");
             refused("only root and the tenant's own user administer it")
         }
-        Ok(Ok(ask)) => run_blocking(administration, uid, ask).await,
+        Ok(Ok(request)) => run_blocking(administration, uid, request).await,
         Ok(Err(answer)) => answer,
         Err(_) => refused("the request did not come in time"),
     };
@@ -85,18 +85,18 @@ async fn serve(mut stream: UnixStream, administration: Administration) -> std::i
     .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
 }
 
-async fn run_blocking(administration: Administration, uid: u32, ask: Ask) -> Answer {
-    let done = tokio::task::spawn_blocking(move || administration.act(uid, ask, unix_now())).await;
-    done.unwrap_or_else(|_| Answer::Defect("the request was not carried out".to_owned()))
+async fn run_blocking(administration: Administration, uid: u32, request: AdminRequest) -> AdminResponse {
+    let done = tokio::task::spawn_blocking(move || administration.act(uid, request, unix_now())).await;
+    done.unwrap_or_else(|_| AdminResponse::Defect("the request was not carried out".to_owned()))
 }
 
-/// Reads one line of at most [`MAX_ASK`] bytes.
-async fn read(stream: &mut UnixStream) -> Result<Ask, Answer> {
-    let mut line = Zeroizing::new(Vec::with_capacity(MAX_ASK + 1));
-    let limit = u64::try_from(MAX_ASK).unwrap_or(u64::MAX).saturating_add(1);
+/// Reads one line of at most [`MAX_REQUEST`] bytes.
+async fn read(stream: &mut UnixStream) -> Result<AdminRequest, AdminResponse> {
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_REQUEST + 1));
+    let limit = u64::try_from(MAX_REQUEST).unwrap_or(u64::MAX).saturating_add(1);
     let read = stream.take(limit).read_to_end(&mut line).await;
     read.map_err(|_| refused("the request was cut"))?;
-    if line.len() > MAX_ASK {
+    if line.len() > MAX_REQUEST {
         return Err(refused("the request is too long"));
     }
     // serde_json's own text could repeat a password.
@@ -105,6 +105,6 @@ async fn read(stream: &mut UnixStream) -> Result<Ask, Answer> {
     })
 }
 
-fn refused(what: &str) -> Answer {
-    Answer::Refused { what: what.to_owned(), todo: String::new() }
+fn refused(what: &str) -> AdminResponse {
+    AdminResponse::Refused { what: what.to_owned(), todo: String::new() }
 }

@@ -5,10 +5,10 @@ use super::table::{aligned, plain};
 use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Token, Users};
 use crate::config::Config;
 use crate::error::TenantError;
-use landbridge_door_operator::call::ask;
+use landbridge_door_operator::call::send_request;
 use landbridge_host::clock_text::utc;
 use landbridge_tenant_core::administration::request::{
-    AgentRow, AmbiguousRow, Answer, AppRow, Ask, Confidential, DomainRow,
+    AdminRequest, AdminResponse, AgentRow, AmbiguousRow, AppRow, Confidential, DomainRow,
 };
 use landbridge_tenant_core::directory::Description;
 use landbridge_tenant_core::directory::groups::{GroupDescribed, GroupRow};
@@ -27,84 +27,87 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
         }
         Command::Domains(Domains::Add { name, netbios, sid, allow_privileged }) => {
             let (name, netbios, sid) = (name.clone(), netbios.clone(), sid.clone());
-            (Ask::DomainsAdd { name, netbios, sid, allow_privileged: *allow_privileged }, false)
+            (AdminRequest::DomainsAdd { name, netbios, sid, allow_privileged: *allow_privileged }, false)
         }
-        Command::Domains(Domains::List(listing)) => (Ask::DomainsList, listing.json),
+        Command::Domains(Domains::List(listing)) => (AdminRequest::DomainsList, listing.json),
         Command::Domains(Domains::Policy { name, policy, group, remove, place, approve_agents }) => {
             let (name, policy, approve_agents, place) = (name.clone(), *policy, *approve_agents, *place);
             match group.clone() {
-                None => (Ask::DomainsPolicy { name, policy, approve_agents }, false),
+                None => (AdminRequest::DomainsPolicy { name, policy, approve_agents }, false),
                 Some(_) if policy.is_none() && !remove => {
                     return Err(TenantError::Usage("say a policy for the group, or --remove".to_owned()));
                 }
-                Some(group) => (Ask::GroupPolicy { name, group, policy, place }, false),
+                Some(group) => (AdminRequest::GroupPolicy { name, group, policy, place }, false),
             }
         }
         Command::Domains(Domains::Canary(canary)) => (
             match canary.clone() {
-                Canary::Add { name, user } => Ask::CanaryAdd { name, user },
-                Canary::Remove { name, user } => Ask::CanaryRemove { name, user },
-                Canary::List { name } => Ask::CanaryList { name },
+                Canary::Add { name, user } => AdminRequest::CanaryAdd { name, user },
+                Canary::Remove { name, user } => AdminRequest::CanaryRemove { name, user },
+                Canary::List { name } => AdminRequest::CanaryList { name },
             },
             false,
         ),
-        Command::Token(Token::Create { role, domain, minutes }) => {
-            (Ask::TokenCreate { role: (*role).into(), domain: domain.clone(), minutes: *minutes }, false)
-        }
-        Command::Agents(Agents::List(listing)) => (Ask::AgentsList, listing.json),
-        Command::Agents(Agents::Approve { agent }) => (Ask::AgentsApprove { agent: *agent }, false),
-        Command::Agents(Agents::Revoke { agent }) => (Ask::AgentsRevoke { agent: *agent }, false),
+        Command::Token(Token::Create { role, domain, minutes }) => (
+            AdminRequest::TokenCreate { role: (*role).into(), domain: domain.clone(), minutes: *minutes },
+            false,
+        ),
+        Command::Agents(Agents::List(listing)) => (AdminRequest::AgentsList, listing.json),
+        Command::Agents(Agents::Approve { agent }) => (AdminRequest::AgentsApprove { agent: *agent }, false),
+        Command::Agents(Agents::Revoke { agent }) => (AdminRequest::AgentsRevoke { agent: *agent }, false),
         Command::Apps(Apps::Create { name, domain, rate }) => {
-            (Ask::AppsCreate { name: name.clone(), domain: domain.clone(), rate: *rate }, false)
+            (AdminRequest::AppsCreate { name: name.clone(), domain: domain.clone(), rate: *rate }, false)
         }
-        Command::Apps(Apps::List(listing)) => (Ask::AppsList, listing.json),
-        Command::Apps(Apps::Rotate { name }) => (Ask::AppsRotate { name: name.clone() }, false),
-        Command::Apps(Apps::Revoke { name }) => (Ask::AppsRevoke { name: name.clone() }, false),
-        Command::Users(Users::Show { name, json }) => (Ask::UsersShow { name: name.clone() }, *json),
-        Command::Users(Users::Ambiguous(listing)) => (Ask::UsersAmbiguous, listing.json),
-        Command::Groups(Groups::List(listing)) => (Ask::GroupsList, listing.json),
-        Command::Groups(Groups::Show { name, json }) => (Ask::GroupsShow { name: name.clone() }, *json),
-        Command::Users(Users::Purge { name }) => (Ask::UsersPurge { name: name.clone() }, false),
+        Command::Apps(Apps::List(listing)) => (AdminRequest::AppsList, listing.json),
+        Command::Apps(Apps::Rotate { name }) => (AdminRequest::AppsRotate { name: name.clone() }, false),
+        Command::Apps(Apps::Revoke { name }) => (AdminRequest::AppsRevoke { name: name.clone() }, false),
+        Command::Users(Users::Show { name, json }) => (AdminRequest::UsersShow { name: name.clone() }, *json),
+        Command::Users(Users::Ambiguous(listing)) => (AdminRequest::UsersAmbiguous, listing.json),
+        Command::Groups(Groups::List(listing)) => (AdminRequest::GroupsList, listing.json),
+        Command::Groups(Groups::Show { name, json }) => {
+            (AdminRequest::GroupsShow { name: name.clone() }, *json)
+        }
+        Command::Users(Users::Purge { name }) => (AdminRequest::UsersPurge { name: name.clone() }, false),
         Command::SignIn(sign_in) => {
             let (user, source) = (sign_in.user.clone(), sign_in.source.clone());
-            (Ask::SignIn { user, password: password(sign_in)?, source }, false)
+            (AdminRequest::SignIn { user, password: password(sign_in)?, source }, false)
         }
     };
-    show(ask(&config.admin_socket(), &question)?, json)
+    show(send_request(&config.admin_socket(), &question)?, json)
 }
 
-fn show(answer: Answer, json: bool) -> Result<(), TenantError> {
+fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
     match answer {
-        Answer::Done(what) => print(&format!("{what}\n")),
-        Answer::Domains(rows) => list(&rows, json, &domains(&rows)),
-        Answer::Agents(rows) => list(&rows, json, &agents(&rows)),
-        Answer::Apps(rows) => list(&rows, json, &apps(&rows)),
-        Answer::Token(token) => {
+        AdminResponse::Done(what) => print(&format!("{what}\n")),
+        AdminResponse::Domains(rows) => list(&rows, json, &domains(&rows)),
+        AdminResponse::Agents(rows) => list(&rows, json, &agents(&rows)),
+        AdminResponse::Apps(rows) => list(&rows, json, &apps(&rows)),
+        AdminResponse::Token(token) => {
             hint("give this token to `enroll` on the agent's machine; it works once and not for long");
             token.lend(|text| print(&format!("{text}\n")))
         }
-        Answer::Credential(credential) => {
+        AdminResponse::Credential(credential) => {
             hint("the application sends this as `Authorization: Bearer …`; it is shown this once");
             credential.lend(|text| print(&format!("{text}\n")))
         }
-        Answer::Users(known) => users(&known, json),
-        Answer::Ambiguous(rows) => list(&rows, json, &ambiguous(&rows)),
-        Answer::Groups(rows) => list(&rows, json, &groups(&rows)),
-        Answer::Group(known) => group(&known, json),
-        Answer::Accepted(person) => {
+        AdminResponse::Users(known) => users(&known, json),
+        AdminResponse::Ambiguous(rows) => list(&rows, json, &ambiguous(&rows)),
+        AdminResponse::Groups(rows) => list(&rows, json, &groups(&rows)),
+        AdminResponse::Group(known) => group(&known, json),
+        AdminResponse::Accepted(person) => {
             let name = person.user.or(person.sam).unwrap_or_default();
             print(&format!("accepted: {} ({}, {})\n", plain(&name), person.object, person.domain))
         }
-        Answer::SignInRefused { told, why } => {
+        AdminResponse::SignInRefused { told, why } => {
             let told = told.map_or_else(String::new, |told| format!(" (an application is told: {told})"));
             print(&format!("refused: {}{told}\n", plain(&why)))?;
             Err(TenantError::SignInRefused)
         }
         // `admin::call` has made errors of these.
-        Answer::Unavailable(what) | Answer::StorageFailed(what) | Answer::Defect(what) => {
-            Err(TenantError::Defect(what))
-        }
-        Answer::Refused { what, todo } => Err(TenantError::Refused { what, todo }),
+        AdminResponse::Unavailable(what)
+        | AdminResponse::StorageFailed(what)
+        | AdminResponse::Defect(what) => Err(TenantError::Defect(what)),
+        AdminResponse::Refused { what, todo } => Err(TenantError::Refused { what, todo }),
     }
 }
 

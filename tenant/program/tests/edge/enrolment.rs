@@ -1,7 +1,7 @@
 //! A token becomes one agent, once, and every other try has its own answer.
 
 use crate::harness::{DOMAIN, Edge, SID, code, enroll_request, key_and_request};
-use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse};
 use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_store::Writing;
@@ -11,8 +11,8 @@ use landbridge_wire::frame;
 use landbridge_wire::problem::ProblemCode;
 
 async fn agents(edge: &Edge) -> usize {
-    match edge.ask(Ask::AgentsList).await {
-        Answer::Agents(agents) => agents.len(),
+    match edge.ask(AdminRequest::AgentsList).await {
+        AdminResponse::Agents(agents) => agents.len(),
         other => panic!("{other:?}"),
     }
 }
