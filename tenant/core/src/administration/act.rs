@@ -2,7 +2,7 @@
 //! Before it: `admin::listen`. Every change and its audit entry are one transaction.
 
 use crate::administration::Inner;
-use crate::administration::domain::{By, no_domain};
+use crate::administration::domain::{Actor, no_domain};
 use crate::administration::request::{
     AdminRequest, AdminResponse, AgentRow, AppRow, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES,
     refusal,
@@ -31,7 +31,7 @@ type Outcome = Result<AdminResponse, StoreError>;
 /// Does it. `uid` is who asked, `now` is in seconds since 1970.
 #[tracing::instrument(skip_all, fields(uid))]
 pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> AdminResponse {
-    let change = By { tenant, actor: format!("uid {uid}"), now };
+    let actor = Actor { tenant, name: format!("uid {uid}"), now };
     let store = &tenant.store;
     let outcome = match request {
         AdminRequest::DomainsAdd { name, netbios, sid, allow_privileged } => {
@@ -43,51 +43,51 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> Ad
                 allow_privileged,
                 min_iterations,
             };
-            store.write("domain-add", |tx| change.add_domain(tx, &new))
+            store.write("domain-add", |tx| actor.add_domain(tx, &new))
         }
         AdminRequest::DomainsList => store.look(list_domains),
         AdminRequest::DomainsPolicy { name, policy, approve_agents } => {
-            change.policy(&name, policy, approve_agents)
+            actor.policy(&name, policy, approve_agents)
         }
         AdminRequest::GroupPolicy { name, group, policy, place } => {
-            change.group_policy(&name, &group, policy, place)
+            actor.group_policy(&name, &group, policy, place)
         }
-        AdminRequest::CanaryAdd { name, user } => change.canary(&name, &user, true),
-        AdminRequest::CanaryRemove { name, user } => change.canary(&name, &user, false),
+        AdminRequest::CanaryAdd { name, user } => actor.canary(&name, &user, true),
+        AdminRequest::CanaryRemove { name, user } => actor.canary(&name, &user, false),
         AdminRequest::CanaryList { name } => crate::administration::domain::canaries_of(tenant, &name),
         AdminRequest::TokenCreate { role, domain, minutes } => {
-            store.write("token-create", |tx| change.create_token(tx, role, &domain, minutes))
+            store.write("token-create", |tx| actor.create_token(tx, role, &domain, minutes))
         }
         AdminRequest::AgentsList => store.look(|conn| list_agents(conn, &tenant.agents.relay.agents())),
         AdminRequest::AgentsApprove { agent } => {
-            let outcome = store.write("agent-approve", |tx| change.approve(tx, agent));
+            let outcome = store.write("agent-approve", |tx| actor.approve(tx, agent));
             if matches!(outcome, Ok(AdminResponse::Done(_))) {
                 tenant.agents.relay.trust_again(agent);
             }
             outcome
         }
         AdminRequest::AgentsRevoke { agent } => {
-            let outcome = store.write("agent-revoke", |tx| change.revoke_agent(tx, agent));
+            let outcome = store.write("agent-revoke", |tx| actor.revoke_agent(tx, agent));
             // After the commit: whoever comes back now finds the revocation.
             tenant.agents.relay.cut(agent);
             tenant.agents.open.cut(agent);
             outcome
         }
         AdminRequest::AppsCreate { name, domain, rate } => {
-            store.write("application-create", |tx| change.create_app(tx, &name, domain.as_deref(), rate))
+            store.write("application-create", |tx| actor.create_app(tx, &name, domain.as_deref(), rate))
         }
         AdminRequest::AppsList => store.look(list_apps),
         AdminRequest::AppsRotate { name } => {
-            store.write("application-rotate", |tx| change.rotate_app(tx, &name))
+            store.write("application-rotate", |tx| actor.rotate_app(tx, &name))
         }
         AdminRequest::AppsRevoke { name } => {
-            store.write("application-revoke", |tx| change.revoke_app(tx, &name))
+            store.write("application-revoke", |tx| actor.revoke_app(tx, &name))
         }
         AdminRequest::UsersShow { name } => tenant.directory.describe(&name, now).map(AdminResponse::Users),
         AdminRequest::UsersAmbiguous => store.look(crate::administration::people::ambiguous),
         AdminRequest::GroupsList => tenant.directory.groups(MAX_ROWS).map(AdminResponse::Groups),
         AdminRequest::GroupsShow { name } => tenant.directory.group(&name).map(AdminResponse::Group),
-        AdminRequest::UsersPurge { name } => crate::administration::people::purge(&change, &name),
+        AdminRequest::UsersPurge { name } => crate::administration::people::purge(&actor, &name),
         AdminRequest::SignIn { user, password, source } => {
             Ok(crate::administration::trial::sign_in(tenant, uid, &user, &password, &source, now))
         }
@@ -105,7 +105,7 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> Ad
     })
 }
 
-impl By<'_> {
+impl Actor<'_> {
     fn add_domain(&self, tx: &Writing<'_>, new: &NewDomain<'_>) -> Outcome {
         match domains::add(tx, new, self.now)? {
             Ok(_) => {

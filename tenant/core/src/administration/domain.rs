@@ -18,14 +18,14 @@ use uuid::Uuid;
 type Outcome = Result<AdminResponse, StoreError>;
 
 /// Who asks, and when.
-pub(super) struct By<'a> {
+pub(super) struct Actor<'a> {
     pub(super) tenant: &'a Inner,
     /// For the audit log.
-    pub(super) actor: String,
+    pub(super) name: String,
     pub(super) now: i64,
 }
 
-impl By<'_> {
+impl Actor<'_> {
     /// Shows or sets how a domain's people sign in.
     pub(super) fn policy(
         &self,
@@ -123,7 +123,7 @@ impl By<'_> {
         subject: &str,
         detail: &str,
     ) -> Result<(), StoreError> {
-        audit::append(tx, self.now, &self.actor, action, subject, detail)
+        audit::append(tx, self.now, &self.name, action, subject, detail)
     }
 }
 

@@ -1,7 +1,7 @@
 //! How the members of a group sign in, as an administrator says it: for a rollout in stages.
 //! Before it: [`super::act`]. Neighbours: [`super::domain`] has the domain's own policy.
 
-use crate::administration::domain::{By, no_domain, why_not};
+use crate::administration::domain::{Actor, no_domain, why_not};
 use crate::administration::request::{AdminResponse, refusal};
 use crate::directory::groups;
 use landbridge_tenant_rules::lockout::AdBudget;
@@ -16,7 +16,7 @@ use landbridge_tenant_store::tables::group_policies::MOST;
 use landbridge_tenant_store::tables::links;
 use landbridge_wire::upload::LinkKind;
 
-impl By<'_> {
+impl Actor<'_> {
     /// Sets the policy of a group, or takes it back.
     pub(super) fn group_policy(
         &self,

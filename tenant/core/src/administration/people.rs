@@ -1,7 +1,7 @@
 //! What an administrator does to what is known of people.
 //! Before it: [`super::act`].
 
-use crate::administration::domain::By;
+use crate::administration::domain::Actor;
 use crate::administration::request::{AdminResponse, AmbiguousRow, MAX_ROWS, refusal};
 use crate::directory::describe::by_walking;
 use crate::directory::groups;
@@ -12,11 +12,11 @@ use landbridge_tenant_store::tables::{domains, names, objects};
 use uuid::Uuid;
 
 /// Erases one that is gone. Whoever has not left stays: its phs would only bring it again.
-pub(super) fn purge(by: &By<'_>, name: &str) -> Result<AdminResponse, StoreError> {
-    let store = &by.tenant.store;
+pub(super) fn purge(actor: &Actor<'_>, name: &str) -> Result<AdminResponse, StoreError> {
+    let store = &actor.tenant.store;
     let erased = store.erase("user-purge", |tx| match to_purge(tx, name)? {
         Ok(object) => {
-            by.note(tx, "user-purged", &object.to_string(), "erased before its time")?;
+            actor.note(tx, "user-purged", &object.to_string(), "erased before its time")?;
             Ok((Ok(object), vec![object]))
         }
         Err(refused) => Ok((Err(refused), Vec::new())),
@@ -25,7 +25,7 @@ pub(super) fn purge(by: &By<'_>, name: &str) -> Result<AdminResponse, StoreError
         Ok(object) => object,
         Err(refused) => return Ok(refused),
     };
-    by.tenant.set_canaries()?;
+    actor.tenant.set_canaries()?;
     let later = if store.is_to_fold() {
         "; a backup is being made, so its last bytes leave the database's log within the hour after that"
     } else {
