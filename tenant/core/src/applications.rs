@@ -105,8 +105,8 @@ impl Credential {
 
     /// The application that this proves, unless it was revoked. Takes as long for an unknown one as for a wrong
     /// secret, up to the look-up of a row.
-    pub fn prove(&self, conn: &Reading<'_>) -> Result<Option<Application>, StoreError> {
-        let app = find(conn, self.app)?;
+    pub fn prove(&self, reading: &Reading<'_>) -> Result<Option<Application>, StoreError> {
+        let app = find(reading, self.app)?;
         let shown = self.hash();
         let proved = same(&shown, app.as_ref().map_or(&[0; 32], |app| &app.hash));
         Ok(app.filter(|app| proved && app.revoked_at.is_none()))

@@ -63,9 +63,9 @@ fn write(store: &Store, mut entries: mpsc::Receiver<Waiting>) {
         {
             batch.push(next);
         }
-        let written = store.write("audit-append", |tx| {
+        let written = store.write("audit-append", |writing| {
             let one = |Waiting { entry, .. }: &Waiting| {
-                append(tx, entry.at, &entry.actor, &entry.action, &entry.subject, &entry.detail)
+                append(writing, entry.at, &entry.actor, &entry.action, &entry.subject, &entry.detail)
             };
             batch.iter().try_for_each(one)
         });
@@ -113,6 +113,6 @@ mod tests {
         for task in tasks {
             task.await.unwrap().wait().await.unwrap();
         }
-        assert_eq!(store.read(|conn| newest(conn, 1000)).unwrap().len(), 300);
+        assert_eq!(store.read(|reading| newest(reading, 1000)).unwrap().len(), 300);
     }
 }

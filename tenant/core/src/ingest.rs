@@ -43,8 +43,8 @@ pub fn hello(
     hello: &Hello,
     now: i64,
 ) -> Result<Receipt, Problem> {
-    let answer = store.read(|connection| {
-        Ok(writer::admitted(connection, writer, Some(hello.domain_sid.as_str()))?
+    let answer = store.read(|reading| {
+        Ok(writer::admitted(reading, writer, Some(hello.domain_sid.as_str()))?
             .and_then(|domain| receipt(store, &domain, &Outcome::default())))
     });
     writer::alarm(store, counts, writer, now, settle(store, answer))
@@ -59,9 +59,9 @@ pub fn offer(
     offer: &Offer,
     now: i64,
 ) -> Result<Wanted, Problem> {
-    let answer = store.read(|connection| {
-        Ok(match writer::admitted(connection, writer, None)? {
-            Ok(domain) => Ok(offer::wanted(store, connection, &domain, offer.passwords.as_slice())?),
+    let answer = store.read(|reading| {
+        Ok(match writer::admitted(reading, writer, None)? {
+            Ok(domain) => Ok(offer::wanted(store, reading, &domain, offer.passwords.as_slice())?),
             Err(problem) => Err(problem),
         })
     });
@@ -77,19 +77,19 @@ pub fn upload(
     upload: &Upload,
     now: i64,
 ) -> Result<Receipt, Problem> {
-    let answer = store.write("upload", |transaction| {
+    let answer = store.write("upload", |writing| {
         let mut outcome = Outcome::default();
-        let domain = match writer::admitted(transaction, writer, Some(upload.domain_sid.as_str()))? {
+        let domain = match writer::admitted(writing, writer, Some(upload.domain_sid.as_str()))? {
             Ok(domain) => domain,
             Err(problem) => return Ok(Err(problem)),
         };
-        if let Err(problem) = writer::claim(transaction, writer, &domain, now)? {
+        if let Err(problem) = writer::claim(writing, writer, &domain, now)? {
             return Ok(Err(problem));
         }
-        if let Some(problem) = take(store, transaction, writer, &domain, upload, now, &mut outcome)? {
+        if let Some(problem) = take(store, writing, writer, &domain, upload, now, &mut outcome)? {
             return Ok(Err(problem));
         }
-        let Some(domain) = domains::by_id(transaction, domain.id)? else {
+        let Some(domain) = domains::by_id(writing, domain.id)? else {
             return Err(StoreError::Defect("a domain vanished inside a transaction".to_owned()));
         };
         Ok(receipt(store, &domain, &outcome).map(|receipt| (receipt, outcome)))
@@ -164,7 +164,7 @@ impl Outcome {
 
 fn take(
     store: &Store,
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     writer: &Writer,
     domain: &Domain,
     upload: &Upload,
@@ -173,11 +173,11 @@ fn take(
 ) -> Result<Option<Problem>, StoreError> {
     let replace = upload.mode == Mode::FullCompare;
     if let Some(policy) = &upload.policy {
-        outcome.policy = domains::apply_policy(transaction, domain.id, policy, replace)?;
+        outcome.policy = domains::apply_policy(writing, domain.id, policy, replace)?;
     }
     let page = record::Page {
         store,
-        transaction,
+        writing,
         domain,
         actor: &writer.actor(),
         full_compare: replace.then_some(upload.cycle),
@@ -193,13 +193,13 @@ fn take(
     let mut held = None;
     if let Some(cursor) = &upload.commit {
         if replace {
-            held = too_many(transaction, domain, upload)?;
+            held = too_many(writing, domain, upload)?;
         }
         if held.is_none() && replace {
             sweep(&page, upload, outcome)?;
         }
         if held.is_none() {
-            domains::acknowledge(transaction, domain.id, cursor.as_str())?;
+            domains::acknowledge(writing, domain.id, cursor.as_str())?;
         }
     }
     if outcome.worth_an_entry() {
@@ -216,19 +216,15 @@ fn take(
             if outcome.policy { ", policy changed" } else { "" },
             if replace { ", full compare" } else { "" },
         );
-        audit::append(transaction, now, &writer.actor(), "upload", &domain.dns_name, &detail)?;
+        audit::append(writing, now, &writer.actor(), "upload", &domain.dns_name, &detail)?;
     }
     Ok(held)
 }
 
 /// Why a full compare does not end: what it carried is taken, and nobody goes.
-fn too_many(
-    transaction: &Writing<'_>,
-    domain: &Domain,
-    upload: &Upload,
-) -> Result<Option<Problem>, StoreError> {
+fn too_many(writing: &Writing<'_>, domain: &Domain, upload: &Upload) -> Result<Option<Problem>, StoreError> {
     let Some(most) = upload.most_swept else { return Ok(None) };
-    let unnamed = objects::accounts_unnamed_in(transaction, domain.id, upload.cycle)?;
+    let unnamed = objects::accounts_unnamed_in(writing, domain.id, upload.cycle)?;
     let held = || {
         let detail = format!(
             "{unnamed} accounts that the tenant has were not found by the full compare, and at most {most} may go: is \
@@ -241,16 +237,16 @@ fn too_many(
 
 /// A full compare is complete: whoever it did not name has left the scope, and what it did not link is not linked.
 fn sweep(page: &record::Page<'_>, upload: &Upload, outcome: &mut Outcome) -> Result<(), StoreError> {
-    let record::Page { transaction, domain, now, .. } = *page;
-    for object in objects::unnamed_in(transaction, domain.id, upload.cycle)? {
-        objects::set_presence(transaction, object, Presence::OutOfScope, now)?;
-        names::set(transaction, object, &names::of(transaction, object)?, &[])?;
+    let record::Page { writing, domain, now, .. } = *page;
+    for object in objects::unnamed_in(writing, domain.id, upload.cycle)? {
+        objects::set_presence(writing, object, Presence::OutOfScope, now)?;
+        names::set(writing, object, &names::of(writing, object)?, &[])?;
         page.left(object, outcome)?;
-        links::drop_from(transaction, domain.id, object)?;
-        outcome.erased += u32::from(digests::erase(transaction, object)?);
+        links::drop_from(writing, domain.id, object)?;
+        outcome.erased += u32::from(digests::erase(writing, object)?);
         outcome.swept += 1;
     }
-    let dropped = links::drop_unnamed(transaction, domain.id, upload.cycle)?;
+    let dropped = links::drop_unnamed(writing, domain.id, upload.cycle)?;
     outcome.links = outcome.links.saturating_add(u32::try_from(dropped).unwrap_or(u32::MAX));
     Ok(())
 }

@@ -81,11 +81,11 @@ impl Chores {
     /// Erases the objects whose grace time is over, and what SQLite left of digests that are gone.
     fn erase(&self, now: i64) {
         let before = due_before(now, self.grace_days);
-        let erased = self.store.erase("erase-due", |tx| {
-            let due = objects::removed_before(tx, before)?;
+        let erased = self.store.erase("erase-due", |writing| {
+            let due = objects::removed_before(writing, before)?;
             for object in &due {
                 audit::append(
-                    tx,
+                    writing,
                     now,
                     "tenant",
                     "object-erased",
@@ -122,7 +122,7 @@ impl Chores {
     fn delete_old_audit_entries(&self, now: i64) {
         let before = now.saturating_sub(self.audit_kept);
         loop {
-            match self.store.write("audit-forget", |tx| audit::forget(tx, before)) {
+            match self.store.write("audit-forget", |writing| audit::forget(writing, before)) {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(error) => return tracing::error!(%error, "old audit entries cannot be forgotten"),

@@ -330,9 +330,9 @@ fn lock(config: &Config) -> Result<File, TenantError> {
 
 fn open(config: &Config) -> Result<Store, TenantError> {
     let store = Store::open(&config.database(), keys::seal_keys(&config.seal_keys, own_uid())?)?;
-    let unreadable = store.read(|conn| {
-        for domain in domains::all(conn)? {
-            if let Some((object, held)) = digests::any_of(conn, domain.id)?
+    let unreadable = store.read(|reading| {
+        for domain in domains::all(reading)? {
+            if let Some((object, held)) = digests::any_of(reading, domain.id)?
                 && held.open(store.seal_keys(), object).is_err()
             {
                 return Ok(Some(domain.dns_name));

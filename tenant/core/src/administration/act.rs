@@ -43,7 +43,7 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> Ad
                 allow_privileged,
                 min_iterations,
             };
-            store.write("domain-add", |tx| actor.add_domain(tx, &new))
+            store.write("domain-add", |writing| actor.add_domain(writing, &new))
         }
         AdminRequest::DomainsList => store.look(list_domains),
         AdminRequest::DomainsPolicy { name, policy, approve_agents } => {
@@ -56,32 +56,31 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> Ad
         AdminRequest::CanaryRemove { name, user } => actor.canary(&name, &user, false),
         AdminRequest::CanaryList { name } => crate::administration::domain::canaries_of(tenant, &name),
         AdminRequest::TokenCreate { role, domain, minutes } => {
-            store.write("token-create", |tx| actor.create_token(tx, role, &domain, minutes))
+            store.write("token-create", |writing| actor.create_token(writing, role, &domain, minutes))
         }
-        AdminRequest::AgentsList => store.look(|conn| list_agents(conn, &tenant.agents.relay.agents())),
+        AdminRequest::AgentsList => store.look(|reading| list_agents(reading, &tenant.agents.relay.agents())),
         AdminRequest::AgentsApprove { agent } => {
-            let outcome = store.write("agent-approve", |tx| actor.approve(tx, agent));
+            let outcome = store.write("agent-approve", |writing| actor.approve(writing, agent));
             if matches!(outcome, Ok(AdminResponse::Done(_))) {
                 tenant.agents.relay.trust_again(agent);
             }
             outcome
         }
         AdminRequest::AgentsRevoke { agent } => {
-            let outcome = store.write("agent-revoke", |tx| actor.revoke_agent(tx, agent));
+            let outcome = store.write("agent-revoke", |writing| actor.revoke_agent(writing, agent));
             // After the commit: whoever comes back now finds the revocation.
             tenant.agents.relay.cut(agent);
             tenant.agents.open.cut(agent);
             outcome
         }
-        AdminRequest::AppsCreate { name, domain, rate } => {
-            store.write("application-create", |tx| actor.create_app(tx, &name, domain.as_deref(), rate))
-        }
+        AdminRequest::AppsCreate { name, domain, rate } => store
+            .write("application-create", |writing| actor.create_app(writing, &name, domain.as_deref(), rate)),
         AdminRequest::AppsList => store.look(list_apps),
         AdminRequest::AppsRotate { name } => {
-            store.write("application-rotate", |tx| actor.rotate_app(tx, &name))
+            store.write("application-rotate", |writing| actor.rotate_app(writing, &name))
         }
         AdminRequest::AppsRevoke { name } => {
-            store.write("application-revoke", |tx| actor.revoke_app(tx, &name))
+            store.write("application-revoke", |writing| actor.revoke_app(writing, &name))
         }
         AdminRequest::UsersShow { name } => tenant.directory.describe(&name, now).map(AdminResponse::Users),
         AdminRequest::UsersAmbiguous => store.look(crate::administration::people::ambiguous),
@@ -106,30 +105,30 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> Ad
 }
 
 impl Actor<'_> {
-    fn add_domain(&self, tx: &Writing<'_>, new: &NewDomain<'_>) -> Outcome {
-        match domains::add(tx, new, self.now)? {
+    fn add_domain(&self, writing: &Writing<'_>, new: &NewDomain<'_>) -> Outcome {
+        match domains::add(writing, new, self.now)? {
             Ok(_) => {
                 let detail = format!("{}, privileged accounts allowed: {}", new.sid, new.allow_privileged);
-                self.note(tx, "domain-added", &new.dns_name.to_ascii_lowercase(), &detail)?;
+                self.note(writing, "domain-added", &new.dns_name.to_ascii_lowercase(), &detail)?;
                 Ok(AdminResponse::Done(format!("domain {} added", new.dns_name.to_ascii_lowercase())))
             }
             Err(why) => Ok(refusal(&why.to_string(), "see `landbridge-tenant domains list`")),
         }
     }
 
-    fn create_token(&self, tx: &Writing<'_>, role: Role, domain: &str, minutes: u32) -> Outcome {
+    fn create_token(&self, writing: &Writing<'_>, role: Role, domain: &str, minutes: u32) -> Outcome {
         if !(1..=MAX_TOKEN_MINUTES).contains(&minutes) {
             let what = format!("a token lives 1 to {MAX_TOKEN_MINUTES} minutes");
             return Ok(refusal(&what, "use a smaller --minutes"));
         }
-        let Some(domain) = domains::by_name(tx, domain)? else { return Ok(no_domain()) };
-        if tokens::open(tx, self.now)? >= MAX_OPEN_TOKENS {
+        let Some(domain) = domains::by_name(writing, domain)? else { return Ok(no_domain()) };
+        if tokens::open(writing, self.now)? >= MAX_OPEN_TOKENS {
             return Ok(refusal("there are too many unspent tokens", "wait ten minutes"));
         }
         let secret = BearerSecret::generate();
         let expires_at = self.now.saturating_add(i64::from(minutes) * 60);
-        tokens::insert(tx, &secret.hash(), role, domain.id, self.now, expires_at)?;
-        self.note(tx, "token-created", &domain.dns_name, &format!("role {role}, {minutes} minutes"))?;
+        tokens::insert(writing, &secret.hash(), role, domain.id, self.now, expires_at)?;
+        self.note(writing, "token-created", &domain.dns_name, &format!("role {role}, {minutes} minutes"))?;
         let too_long = |_| StoreError::Defect("the tenant's URL does not fit into a token".to_owned());
         let token = Token {
             url: Text::new(self.tenant.url.as_str()).map_err(too_long)?,
@@ -139,8 +138,8 @@ impl Actor<'_> {
         Ok(AdminResponse::Token(Confidential::new(token.to_text().as_str().to_owned())))
     }
 
-    fn approve(&self, tx: &Writing<'_>, id: Uuid) -> Outcome {
-        let Some(agent) = agents::find(tx, id)? else { return Ok(no_agent()) };
+    fn approve(&self, writing: &Writing<'_>, id: Uuid) -> Outcome {
+        let Some(agent) = agents::find(writing, id)? else { return Ok(no_agent()) };
         match agent.state {
             AgentState::Approved => {
                 return Ok(AdminResponse::Done(format!("agent {id} was approved before")));
@@ -153,35 +152,35 @@ impl Actor<'_> {
             }
             AgentState::Pending | AgentState::Quarantined => {}
         }
-        if !agents::change_state(tx, id, agent.state, AgentState::Approved)? {
+        if !agents::change_state(writing, id, agent.state, AgentState::Approved)? {
             return Err(StoreError::Conflict);
         }
         let detail =
             format!("role {}, domain {}, was {}", agent.role, agent.domain_name, agent.state.as_str());
-        self.note(tx, "agent-approved", &id.to_string(), &detail)?;
+        self.note(writing, "agent-approved", &id.to_string(), &detail)?;
         Ok(AdminResponse::Done(format!(
             "agent {id} approved: role {}, domain {}",
             agent.role, agent.domain_name
         )))
     }
 
-    fn revoke_agent(&self, tx: &Writing<'_>, id: Uuid) -> Outcome {
-        let Some(agent) = agents::find(tx, id)? else { return Ok(no_agent()) };
+    fn revoke_agent(&self, writing: &Writing<'_>, id: Uuid) -> Outcome {
+        let Some(agent) = agents::find(writing, id)? else { return Ok(no_agent()) };
         if agent.state == AgentState::Revoked {
-            domains::release_writer(tx, id)?;
+            domains::release_writer(writing, id)?;
             return Ok(AdminResponse::Done(format!("agent {id} was revoked before")));
         }
-        if !agents::change_state(tx, id, agent.state, AgentState::Revoked)? {
+        if !agents::change_state(writing, id, agent.state, AgentState::Revoked)? {
             return Err(StoreError::Conflict);
         }
-        let was_writer = domains::release_writer(tx, id)?;
+        let was_writer = domains::release_writer(writing, id)?;
         let detail =
             format!("role {}, domain {}, was its writer: {was_writer}", agent.role, agent.domain_name);
-        self.note(tx, "agent-revoked", &id.to_string(), &detail)?;
+        self.note(writing, "agent-revoked", &id.to_string(), &detail)?;
         Ok(AdminResponse::Done(format!("agent {id} revoked; its connections are cut")))
     }
 
-    fn create_app(&self, tx: &Writing<'_>, name: &str, domain: Option<&str>, rate: u32) -> Outcome {
+    fn create_app(&self, writing: &Writing<'_>, name: &str, domain: Option<&str>, rate: u32) -> Outcome {
         if !is_a_name(name) {
             return Ok(refusal(
                 "a name is 1 to 64 letters, digits, `-`, `_` and `.`",
@@ -196,7 +195,7 @@ impl Actor<'_> {
         }
         let domain: Option<Domain> = match domain {
             None => None,
-            Some(domain) => match domains::by_name(tx, domain)? {
+            Some(domain) => match domains::by_name(writing, domain)? {
                 None => return Ok(no_domain()),
                 found @ Some(_) => found,
             },
@@ -204,54 +203,54 @@ impl Actor<'_> {
         let id = Uuid::new_v4();
         let credential = Credential::generate(id);
         let row = domain.as_ref().map(|domain| domain.id);
-        if !apps::insert(tx, id, name, &credential.hash(), row, rate, self.now)? {
+        if !apps::insert(writing, id, name, &credential.hash(), row, rate, self.now)? {
             return Ok(refusal(
                 "there is or was an application of that name",
                 "choose another --name, or rotate it",
             ));
         }
         let limit = domain.map_or_else(|| "every domain".to_owned(), |domain| domain.dns_name);
-        self.note(tx, "app-created", name, &format!("{limit}, {rate} a minute"))?;
+        self.note(writing, "app-created", name, &format!("{limit}, {rate} a minute"))?;
         Ok(AdminResponse::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
     }
 
-    fn rotate_app(&self, tx: &Writing<'_>, name: &str) -> Outcome {
-        let Some(app) = apps::named(tx, name)? else { return Ok(no_app()) };
+    fn rotate_app(&self, writing: &Writing<'_>, name: &str) -> Outcome {
+        let Some(app) = apps::named(writing, name)? else { return Ok(no_app()) };
         if app.revoked_at.is_some() {
             return Ok(refusal("the application was revoked, and that is for good", "create another one"));
         }
         let credential = Credential::generate(app.id);
-        if !apps::rotate(tx, app.id, &credential.hash(), self.now)? {
+        if !apps::rotate(writing, app.id, &credential.hash(), self.now)? {
             return Err(StoreError::Conflict);
         }
-        self.note(tx, "app-rotated", name, "")?;
+        self.note(writing, "app-rotated", name, "")?;
         Ok(AdminResponse::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
     }
 
-    fn revoke_app(&self, tx: &Writing<'_>, name: &str) -> Outcome {
-        let Some(app) = apps::named(tx, name)? else { return Ok(no_app()) };
+    fn revoke_app(&self, writing: &Writing<'_>, name: &str) -> Outcome {
+        let Some(app) = apps::named(writing, name)? else { return Ok(no_app()) };
         if app.revoked_at.is_some() {
             return Ok(AdminResponse::Done(format!("application {name} was revoked before")));
         }
-        if !apps::revoke(tx, app.id, self.now)? {
+        if !apps::revoke(writing, app.id, self.now)? {
             return Err(StoreError::Conflict);
         }
-        self.note(tx, "app-revoked", name, "")?;
+        self.note(writing, "app-revoked", name, "")?;
         self.tenant.rates.forget(app.id);
         Ok(AdminResponse::Done(format!("application {name} revoked")))
     }
 }
 
-fn list_domains(conn: &Reading<'_>) -> Outcome {
-    let rows = domains::all(conn)?.into_iter().map(|domain| {
+fn list_domains(reading: &Reading<'_>) -> Outcome {
+    let rows = domains::all(reading)?.into_iter().map(|domain| {
         Ok(DomainRow {
-            accounts: objects::present_in(conn, domain.id, Kind::Account)?,
+            accounts: objects::present_in(reading, domain.id, Kind::Account)?,
             name: domain.dns_name,
             netbios: domain.netbios_name,
             sid: domain.sid,
             allow_privileged: domain.allow_privileged,
             signin: domain.signin,
-            group_policies: group_policies::of(conn, domain.id)?.len(),
+            group_policies: group_policies::of(reading, domain.id)?.len(),
             writer: domain.writer,
             synchronized: domain.acknowledged.is_some(),
             added_at: domain.added_at,
@@ -260,7 +259,7 @@ fn list_domains(conn: &Reading<'_>) -> Outcome {
     Ok(AdminResponse::Domains(rows.collect::<Result<_, StoreError>>()?))
 }
 
-fn list_agents(conn: &Reading<'_>, connected: &[AgentView]) -> Outcome {
+fn list_agents(reading: &Reading<'_>, connected: &[AgentView]) -> Outcome {
     let row = |agent: Agent| AgentRow {
         id: agent.id,
         role: agent.role.to_string(),
@@ -273,10 +272,10 @@ fn list_agents(conn: &Reading<'_>, connected: &[AgentView]) -> Outcome {
         seen_at: agent.seen_at,
         enrolled_at: agent.enrolled_at,
     };
-    Ok(AdminResponse::Agents(agents::list(conn, MAX_ROWS)?.into_iter().map(row).collect()))
+    Ok(AdminResponse::Agents(agents::list(reading, MAX_ROWS)?.into_iter().map(row).collect()))
 }
 
-fn list_apps(conn: &Reading<'_>) -> Outcome {
+fn list_apps(reading: &Reading<'_>) -> Outcome {
     let row = |app: Application| AppRow {
         id: app.id,
         name: app.name,
@@ -286,7 +285,7 @@ fn list_apps(conn: &Reading<'_>) -> Outcome {
         rotated_at: app.rotated_at,
         revoked_at: app.revoked_at,
     };
-    Ok(AdminResponse::Apps(apps::list(conn, MAX_ROWS)?.into_iter().map(row).collect()))
+    Ok(AdminResponse::Apps(apps::list(reading, MAX_ROWS)?.into_iter().map(row).collect()))
 }
 
 fn no_agent() -> AdminResponse {

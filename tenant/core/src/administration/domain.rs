@@ -39,10 +39,10 @@ impl Actor<'_> {
                 return Ok(refused);
             }
         }
-        self.tenant.store.look(|conn| {
-            let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
+        self.tenant.store.look(|reading| {
+            let Some(domain) = domains::by_name(reading, name)? else { return Ok(no_domain()) };
             let said = described(&domain, AdBudget::of(&domain.policy));
-            Ok(AdminResponse::Done(said + &group_policy::lines(conn, &domain)?))
+            Ok(AdminResponse::Done(said + &group_policy::lines(reading, &domain)?))
         })
     }
 
@@ -53,8 +53,8 @@ impl Actor<'_> {
         policy: Option<SigninPolicy>,
         approve_agents: Option<bool>,
     ) -> Result<Option<AdminResponse>, StoreError> {
-        self.tenant.store.write("domain-policy-set", |tx| {
-            let Some(domain) = domains::by_name(tx, name)? else { return Ok(Some(no_domain())) };
+        self.tenant.store.write("domain-policy-set", |writing| {
+            let Some(domain) = domains::by_name(writing, name)? else { return Ok(Some(no_domain())) };
             let wanted = policy.unwrap_or(domain.signin);
             if wanted.asks_agents()
                 && let Some((what, todo)) = why_not(AdBudget::of(&domain.policy))
@@ -62,26 +62,26 @@ impl Actor<'_> {
                 return Ok(Some(refusal(&what, todo)));
             }
             let approve = approve_agents.unwrap_or(domain.approve_agents);
-            domains::set_signin(tx, domain.id, wanted, approve)?;
+            domains::set_signin(writing, domain.id, wanted, approve)?;
             let detail = format!(
                 "sign-in by {}, was {}; new agents wait for approval: {approve}",
                 wanted.as_str(),
                 domain.signin.as_str()
             );
-            self.note(tx, "domain-policy", &domain.dns_name, &detail)?;
+            self.note(writing, "domain-policy", &domain.dns_name, &detail)?;
             Ok(None)
         })
     }
 
     /// Names an account that agents are tried with, or takes it back.
     pub(super) fn canary(&self, name: &str, user: &str, add: bool) -> Outcome {
-        let outcome = self.tenant.store.write("canary-set", |tx| {
-            let Some(domain) = domains::by_name(tx, name)? else { return Ok((None, no_domain())) };
-            let listed = canaries::of(tx, domain.id)?;
+        let outcome = self.tenant.store.write("canary-set", |writing| {
+            let Some(domain) = domains::by_name(writing, name)? else { return Ok((None, no_domain())) };
+            let listed = canaries::of(writing, domain.id)?;
             let object = match Uuid::parse_str(user) {
                 // As `canary list` shows it, for one whose name is gone.
                 Ok(object) if !add && listed.contains(&object) => object,
-                Ok(_) | Err(_) => match folded(user).map(|user| whose(tx, &user)).transpose()? {
+                Ok(_) | Err(_) => match folded(user).map(|user| whose(writing, &user)).transpose()? {
                     Some(Whose::One(object)) => object,
                     Some(Whose::Nobody | Whose::Ambiguous) | None => {
                         let what = format!("no one account has the name {user}");
@@ -89,25 +89,25 @@ impl Actor<'_> {
                     }
                 },
             };
-            let of = objects::find(tx, object)?.map(|account| account.domain);
+            let of = objects::find(writing, object)?.map(|account| account.domain);
             if of != Some(domain.id) && !listed.contains(&object) {
                 return Ok((None, refusal("the account is of another domain", "name one of this domain")));
             }
             let done = if !add {
-                canaries::remove(tx, object)?
+                canaries::remove(writing, object)?
             } else if listed.len() >= canaries::MOST {
                 return Ok((None, refusal("the domain has as many canaries as it may have", "remove one")));
             } else {
-                canaries::add(tx, domain.id, object, self.now)?
+                canaries::add(writing, domain.id, object, self.now)?
             };
             let (action, word) =
                 if add { ("canary-added", "is") } else { ("canary-removed", "is no longer") };
             if done {
-                self.note(tx, action, &object.to_string(), &domain.dns_name)?;
+                self.note(writing, action, &object.to_string(), &domain.dns_name)?;
             }
             let before = if done { "" } else { " (as before)" };
             let said = format!("{object} {word} a canary of {}{before}", domain.dns_name);
-            Ok((Some((domain.id, canaries::of(tx, domain.id)?)), AdminResponse::Done(said)))
+            Ok((Some((domain.id, canaries::of(writing, domain.id)?)), AdminResponse::Done(said)))
         });
         let (told, answer) = outcome?;
         if let Some((domain, objects)) = told {
@@ -118,26 +118,26 @@ impl Actor<'_> {
 
     pub(super) fn note(
         &self,
-        tx: &Writing<'_>,
+        writing: &Writing<'_>,
         action: &str,
         subject: &str,
         detail: &str,
     ) -> Result<(), StoreError> {
-        audit::append(tx, self.now, &self.name, action, subject, detail)
+        audit::append(writing, self.now, &self.name, action, subject, detail)
     }
 }
 
 /// The canaries of a domain, a line each.
 pub(super) fn canaries_of(tenant: &Inner, name: &str) -> Outcome {
-    tenant.store.look(|conn| {
-        let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
-        let objects = canaries::of(conn, domain.id)?;
+    tenant.store.look(|reading| {
+        let Some(domain) = domains::by_name(reading, name)? else { return Ok(no_domain()) };
+        let objects = canaries::of(reading, domain.id)?;
         if objects.is_empty() {
             let text = "none is named: agents are tried with objectGUIDs that no account has";
             return Ok(AdminResponse::Done(text.to_owned()));
         }
         let line = |object| {
-            let known = attributes::of(conn, object)?;
+            let known = attributes::of(reading, object)?;
             let name = known.user_principal_name.or(known.sam_account_name).unwrap_or_default();
             Ok(format!("{object}  {}", printable(&name)))
         };

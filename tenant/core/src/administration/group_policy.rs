@@ -25,10 +25,10 @@ impl Actor<'_> {
         policy: Option<SigninPolicy>,
         place: Option<u32>,
     ) -> Result<AdminResponse, StoreError> {
-        let done = self.tenant.store.write("group-policy-set", |tx| {
-            let Some(domain) = domains::by_name(tx, name)? else { return Ok(Err(no_domain())) };
-            let mut listed = group_policies::of(tx, domain.id)?;
-            let found = groups::named(tx, &domain, group)?;
+        let done = self.tenant.store.write("group-policy-set", |writing| {
+            let Some(domain) = domains::by_name(writing, name)? else { return Ok(Err(no_domain())) };
+            let mut listed = group_policies::of(writing, domain.id)?;
+            let found = groups::named(writing, &domain, group)?;
             // One that is gone is found by what stands in the list.
             let is_meant = |one: &GroupPolicy| match found.as_slice() {
                 [] => one.group.to_string() == group.to_lowercase() || one.name == group,
@@ -40,8 +40,8 @@ impl Actor<'_> {
                     return Ok(Err(refusal("the group has no policy of its own", "see `domains policy`")));
                 };
                 let gone = listed.remove(before);
-                group_policies::set(tx, domain.id, &listed)?;
-                self.note(tx, "group-policy-removed", &gone.group.to_string(), &domain.dns_name)?;
+                group_policies::set(writing, domain.id, &listed)?;
+                self.note(writing, "group-policy-removed", &gone.group.to_string(), &domain.dns_name)?;
                 return Ok(Ok((domain, format!("{} signs in as others do", gone.name))));
             };
             let group = match found.as_slice() {
@@ -67,16 +67,16 @@ impl Actor<'_> {
             let place =
                 place.and_then(|place| usize::try_from(place).ok()).map(|place| place.saturating_sub(1));
             let place = place.or(before).unwrap_or(listed.len()).min(listed.len());
-            let name = groups::name_of(tx, &domain, group)?;
+            let name = groups::name_of(writing, &domain, group)?;
             let detail = format!("{}, place {}, {name} of {}", policy.as_str(), place + 1, domain.dns_name);
             listed.insert(place, GroupPolicy { group, policy, name });
-            group_policies::set(tx, domain.id, &listed)?;
-            self.note(tx, "group-policy", &group.to_string(), &detail)?;
+            group_policies::set(writing, domain.id, &listed)?;
+            self.note(writing, "group-policy", &group.to_string(), &detail)?;
             Ok(Ok((domain, format!("{} is set", policy.as_str()))))
         })?;
         match done {
             Ok((domain, said)) => {
-                Ok(AdminResponse::Done(said + &self.tenant.store.look(|conn| lines(conn, &domain))?))
+                Ok(AdminResponse::Done(said + &self.tenant.store.look(|reading| lines(reading, &domain))?))
             }
             Err(refused) => Ok(refused),
         }
@@ -84,18 +84,18 @@ impl Actor<'_> {
 }
 
 /// What holds for groups, a line each, in their order; and what is known of policies that the tenant cannot apply.
-pub(super) fn lines(connection: &Reading<'_>, domain: &Domain) -> Result<String, StoreError> {
+pub(super) fn lines(reading: &Reading<'_>, domain: &Domain) -> Result<String, StoreError> {
     let mut text = String::new();
-    for (place, one) in (1..).zip(group_policies::of(connection, domain.id)?) {
-        let (name, count) = if is_group(connection, domain, one.group)? {
-            let accounts = groups::accounts_in(connection, domain, one.group)?;
-            (groups::name_of(connection, domain, one.group)?, format!("{accounts} accounts"))
+    for (place, one) in (1..).zip(group_policies::of(reading, domain.id)?) {
+        let (name, count) = if is_group(reading, domain, one.group)? {
+            let accounts = groups::accounts_in(reading, domain, one.group)?;
+            (groups::name_of(reading, domain, one.group)?, format!("{accounts} accounts"))
         } else {
             (one.name, "gone: it holds for nobody".to_owned())
         };
         text.push_str(&format!("\n{place}. {} for {name} ({}): {count}", one.policy.as_str(), one.group));
     }
-    let strange = links::unknown_targets(connection, domain.id, LinkKind::AppliesTo)?;
+    let strange = links::unknown_targets(reading, domain.id, LinkKind::AppliesTo)?;
     if strange > 0 {
         text.push_str(&format!(
             "\npassword settings objects apply to {strange} accounts or groups that are not known here: if they are groups, \

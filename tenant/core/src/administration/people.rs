@@ -14,9 +14,9 @@ use uuid::Uuid;
 /// Erases one that is gone. Whoever has not left stays: its phs would only bring it again.
 pub(super) fn purge(actor: &Actor<'_>, name: &str) -> Result<AdminResponse, StoreError> {
     let store = &actor.tenant.store;
-    let erased = store.erase("user-purge", |tx| match to_purge(tx, name)? {
+    let erased = store.erase("user-purge", |writing| match to_purge(writing, name)? {
         Ok(object) => {
-            actor.note(tx, "user-purged", &object.to_string(), "erased before its time")?;
+            actor.note(writing, "user-purged", &object.to_string(), "erased before its time")?;
             Ok((Ok(object), vec![object]))
         }
         Err(refused) => Ok((Err(refused), Vec::new())),
@@ -40,14 +40,14 @@ pub(super) fn purge(actor: &Actor<'_>, name: &str) -> Result<AdminResponse, Stor
 const HOLDERS: u32 = 20;
 
 /// The names that more than one account holds, with who they are.
-pub(super) fn ambiguous(connection: &Reading<'_>) -> Result<AdminResponse, StoreError> {
-    let domains = domains::all(connection)?;
-    let rows = names::ambiguous(connection, MAX_ROWS)?.into_iter().map(|(name, count)| {
+pub(super) fn ambiguous(reading: &Reading<'_>) -> Result<AdminResponse, StoreError> {
+    let domains = domains::all(reading)?;
+    let rows = names::ambiguous(reading, MAX_ROWS)?.into_iter().map(|(name, count)| {
         let mut holders = Vec::new();
-        for object in names::all_holders(connection, &name, HOLDERS)? {
-            let of = objects::find(connection, object)?.map(|found| found.domain);
+        for object in names::all_holders(reading, &name, HOLDERS)? {
+            let of = objects::find(reading, object)?.map(|found| found.domain);
             if let Some(domain) = domains.iter().find(|domain| Some(domain.id) == of) {
-                holders.extend(groups::called(connection, domain, [object])?);
+                holders.extend(groups::called(reading, domain, [object])?);
             }
         }
         Ok(AmbiguousRow { name, count, holders })
@@ -55,10 +55,10 @@ pub(super) fn ambiguous(connection: &Reading<'_>) -> Result<AdminResponse, Store
     Ok(AdminResponse::Ambiguous(rows.collect::<Result<_, StoreError>>()?))
 }
 
-fn to_purge(connection: &Reading<'_>, name: &str) -> Result<Result<Uuid, AdminResponse>, StoreError> {
+fn to_purge(reading: &Reading<'_>, name: &str) -> Result<Result<Uuid, AdminResponse>, StoreError> {
     let mut found = Vec::new();
-    for object in by_walking(connection, name)? {
-        found.extend(objects::find(connection, object)?);
+    for object in by_walking(reading, name)? {
+        found.extend(objects::find(reading, object)?);
     }
     // Its name may be another's by now.
     let gone: Vec<_> = found.iter().filter(|one| is_removed(one.presence)).collect();

@@ -24,7 +24,7 @@ pub enum Purpose {
 
 /// The agent behind a certificate, if it may do what it wants. `now` in seconds since 1970.
 pub fn admit(
-    conn: &Reading<'_>,
+    reading: &Reading<'_>,
     tenant: Uuid,
     shown: Option<&Shown>,
     purpose: Purpose,
@@ -33,7 +33,7 @@ pub fn admit(
     let Some(shown) = shown.filter(|shown| shown.name.tenant == tenant) else {
         return no(ProblemCode::CertificateRequired, "show the certificate that enrolment gave you");
     };
-    let Some(agent) = find(conn, shown.name.agent)? else {
+    let Some(agent) = find(reading, shown.name.agent)? else {
         return no(
             ProblemCode::AgentRevoked,
             "this tenant does not know the agent (any more): enrol it again",

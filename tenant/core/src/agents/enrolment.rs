@@ -55,18 +55,18 @@ pub fn enroll(
     let hash = request.secret.lend(BearerSecret::parse).map(|secret| secret.hash());
     let hash = hash.ok_or_else(|| refused(ProblemCode::TokenUnknown, UNKNOWN))?;
     // First without a lock and without cost, so that strangers cannot keep the writer or the CPU busy.
-    store.read(|conn| check(conn, &hash, request.role, now))??;
+    store.read(|reading| check(reading, &hash, request.role, now))??;
     let key = RequestedKey::of(request.csr.as_bytes())?;
     let envelope = envelope_key(request.role, request.envelope.as_ref())?;
-    store.write("agent-enroll", |tx| {
-        let domain = match check(tx, &hash, request.role, now)? {
+    store.write("agent-enroll", |writing| {
+        let domain = match check(writing, &hash, request.role, now)? {
             Ok(domain) => domain,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if !tokens::redeem(tx, &hash, now)? {
+        if !tokens::redeem(writing, &hash, now)? {
             return Ok(Err(refused(ProblemCode::TokenUsed, USED)));
         }
-        make(tx, authority, request, (&key, envelope), domain, now)
+        make(writing, authority, request, (&key, envelope), domain, now)
     })?
 }
 
@@ -84,7 +84,7 @@ pub fn renew(
     let envelope = envelope_key(agent.role, request.envelope.as_ref())?;
     let name = name_of(authority, agent.role, &agent.domain_name, &agent.domain_sid, agent.id, envelope);
     let issued = authority.agent_certificate(&key, &name, now)?;
-    store.write("agent-renew", |tx| {
+    store.write("agent-renew", |writing| {
         // The agent may have been revoked since it was admitted.
         let renewal = Renewal {
             state: agent.state,
@@ -92,12 +92,12 @@ pub fn renew(
             serial: &issued.serial,
             not_after: issued.not_after,
         };
-        if !agents::renew(tx, agent.id, &renewal, now)? {
+        if !agents::renew(writing, agent.id, &renewal, now)? {
             return Ok(Err(refused(ProblemCode::AgentRevoked, "the agent was revoked just now")));
         }
         let detail = format!("serial {}", landbridge_crypto::hex::lower(&issued.serial));
         audit::append(
-            tx,
+            writing,
             now,
             &format!("agent {}", agent.id),
             "agent-renewed",
@@ -121,12 +121,12 @@ const WRONG_ROLE: &str = "the token was made for an agent of the other role";
 
 /// The domain that a token opens, if it may be spent.
 fn check(
-    conn: &Reading<'_>,
+    reading: &Reading<'_>,
     hash: &[u8; 32],
     role: Role,
     now: i64,
 ) -> Result<Result<i64, EnrollError>, StoreError> {
-    Ok(match tokens::find(conn, hash)? {
+    Ok(match tokens::find(reading, hash)? {
         None => Err(refused(ProblemCode::TokenUnknown, UNKNOWN)),
         Some(token) if token.spent_at.is_some() => Err(refused(ProblemCode::TokenUsed, USED)),
         Some(token) if now > token.expires_at => Err(refused(ProblemCode::TokenExpired, EXPIRED)),
@@ -138,14 +138,14 @@ fn check(
 }
 
 fn make(
-    tx: &Writing<'_>,
+    writing: &Writing<'_>,
     authority: &Authority,
     request: &EnrollRequest,
     (key, envelope): (&RequestedKey, Option<[u8; 32]>),
     domain: i64,
     now: i64,
 ) -> Result<Result<EnrollResponse, EnrollError>, StoreError> {
-    let Some(domain) = domains::by_id(tx, domain)? else {
+    let Some(domain) = domains::by_id(writing, domain)? else {
         return Err(StoreError::Foreign { what: "token of no domain" });
     };
     let id = Uuid::new_v4();
@@ -168,9 +168,9 @@ fn make(
         serial: &issued.serial,
         not_after: issued.not_after,
     };
-    agents::insert(tx, &agent, now)?;
+    agents::insert(writing, &agent, now)?;
     let detail = format!("role {}, domain {}, {}", request.role, domain.dns_name, state.as_str());
-    audit::append(tx, now, &format!("agent {id}"), "agent-enrolled", &id.to_string(), &detail)?;
+    audit::append(writing, now, &format!("agent {id}"), "agent-enrolled", &id.to_string(), &detail)?;
     Ok(answer(authority, &name, &issued, state))
 }
 

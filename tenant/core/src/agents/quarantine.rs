@@ -50,14 +50,14 @@ async fn quarantine(parts: &Arc<Parts>, raised: Raised) {
     parts.open.cut(agent);
     let writer = parts.clone();
     let written = spawn_blocking(move || {
-        writer.store.write("agent-quarantine", |tx| -> Result<(), StoreError> {
-            let Some(known) = find(tx, agent)? else { return Ok(()) };
+        writer.store.write("agent-quarantine", |writing| -> Result<(), StoreError> {
+            let Some(known) = find(writing, agent)? else { return Ok(()) };
             let over = matches!(known.state, AgentState::Revoked | AgentState::Quarantined);
-            if !over && !change_state(tx, agent, known.state, AgentState::Quarantined)? {
+            if !over && !change_state(writing, agent, known.state, AgentState::Quarantined)? {
                 return Err(StoreError::Conflict);
             }
             let detail = format!("{}; {since}; domain {}", alarm.as_str(), known.domain_name);
-            audit::append(tx, unix_now(), "tenant", "agent-quarantined", &agent.to_string(), &detail)
+            audit::append(writing, unix_now(), "tenant", "agent-quarantined", &agent.to_string(), &detail)
         })
     });
     match written.await {
@@ -79,8 +79,10 @@ async fn note(parts: &Arc<Parts>) {
     }
     let parts = parts.clone();
     let _ = spawn_blocking(move || {
-        let noted = parts.store.write("agents-seen", |tx| {
-            introduced.iter().try_for_each(|(agent, (instance, _))| seen(tx, *agent, *instance, unix_now()))
+        let noted = parts.store.write("agents-seen", |writing| {
+            introduced
+                .iter()
+                .try_for_each(|(agent, (instance, _))| seen(writing, *agent, *instance, unix_now()))
         });
         if let Err(error) = noted {
             tracing::warn!(%error, "agents' visits could not be noted");

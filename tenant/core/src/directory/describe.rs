@@ -153,16 +153,16 @@ pub struct LockoutDescribed {
 /// What is known about a name, at `now` in seconds since 1970. The name may also be an objectGUID, a bare
 /// sAMAccountName or a SID: it is an administrator who asks.
 pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, StoreError> {
-    store.look(|connection| {
-        let found = whose(connection, name)?;
+    store.look(|reading| {
+        let found = whose(reading, name)?;
         let mut objects = match found {
             Whose::One(object) => vec![object],
             Whose::Nobody | Whose::Ambiguous => Vec::new(),
         };
         if objects.is_empty() {
-            objects = by_walking(connection, name)?;
+            objects = by_walking(reading, name)?;
         }
-        let described = objects.into_iter().map(|object| one(store, connection, object, now));
+        let described = objects.into_iter().map(|object| one(store, reading, object, now));
         Ok(Description {
             ambiguous: found == Whose::Ambiguous,
             accounts: described.filter_map(Result::transpose).collect::<Result<_, _>>()?,
@@ -171,13 +171,13 @@ pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, Stor
 }
 
 /// The accounts that have or had that name: objectGUID, SID, bare sAMAccountName, or a name that they signed in with.
-pub fn by_walking(connection: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, StoreError> {
+pub fn by_walking(reading: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, StoreError> {
     if let Ok(object) = name.parse::<Uuid>() {
         return Ok(vec![object]);
     }
     let wanted = fold_case(name);
-    let domains = domains::all(connection)?;
-    objects::walk(connection, Kind::Account, MOST, |account, known| {
+    let domains = domains::all(reading)?;
+    objects::walk(reading, Kind::Account, MOST, |account, known| {
         let named = domains
             .iter()
             .find(|d| d.id == account.domain)
@@ -189,26 +189,26 @@ pub fn by_walking(connection: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, Sto
 
 fn one(
     store: &Store,
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     object: Uuid,
     now: i64,
 ) -> Result<Option<Described>, StoreError> {
-    let Some(account) = objects::find(connection, object)? else { return Ok(None) };
-    let Some(domain) = domains::by_id(connection, account.domain)? else { return Ok(None) };
-    let attributes = attributes::of(connection, object)?;
-    let digest = digests::find(connection, object)?.map(|held| DigestDescribed {
+    let Some(account) = objects::find(reading, object)? else { return Ok(None) };
+    let Some(domain) = domains::by_id(reading, account.domain)? else { return Ok(None) };
+    let attributes = attributes::of(reading, object)?;
+    let digest = digests::find(reading, object)?.map(|held| DigestDescribed {
         stamp: held.stamp,
         set_at: held.set_at,
         iterations: held.open(store.seal_keys(), object).ok().map(|digest| digest.iterations()),
     });
-    let resultant = password_policy(connection, &domain, object, &attributes)?;
+    let resultant = password_policy(reading, &domain, object, &attributes)?;
     let judged = Judged::known(&attributes, &resultant.policy, account.protected_user);
-    let around = members::groups_of(connection, &domain, object, attributes.primary_group_id, Which::All)?;
-    let groups = around.map(|around| groups::called(connection, &domain, around)).transpose()?;
-    let admission = signin_policy(connection, &domain, object, &attributes)?;
-    let signin_policy = admitted(connection, &domain, admission)?;
+    let around = members::groups_of(reading, &domain, object, attributes.primary_group_id, Which::All)?;
+    let groups = around.map(|around| groups::called(reading, &domain, around)).transpose()?;
+    let admission = signin_policy(reading, &domain, object, &attributes)?;
+    let signin_policy = admitted(reading, &domain, admission)?;
     let text = |value: &Option<String>| value.as_deref().map(printable);
-    let lockouts = lockouts::of(connection, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
+    let lockouts = lockouts::of(reading, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
         source: match source.as_str() {
             lockouts::ALL_SOURCES => None,
             lockouts::DIRECTORY => Some("(reached AD)".to_owned()),
@@ -239,10 +239,10 @@ fn one(
         telephone_number: text(&attributes.telephone_number),
         mobile: text(&attributes.mobile),
         description: text(&attributes.description),
-        manager: groups::manager_of(connection, &domain, object)?,
+        manager: groups::manager_of(reading, &domain, object)?,
         groups,
         signin_policy,
-        password_policy: in_words(connection, &domain, &resultant)?,
+        password_policy: in_words(reading, &domain, &resultant)?,
         domain: domain.dns_name,
         presence: presence_text(account.presence).to_owned(),
         sid: account.sid,
@@ -250,8 +250,8 @@ fn one(
         sam_account_name: attributes.sam_account_name.as_deref().map(printable),
         user_principal_name: attributes.user_principal_name.as_deref().map(printable),
         display_name: attributes.display_name.as_deref().map(printable),
-        names: names::of(connection, object)?,
-        stamps: attributes::stamps_of(connection, object)?,
+        names: names::of(reading, object)?,
+        stamps: attributes::stamps_of(reading, object)?,
         digest,
         lockouts: lockouts.collect(),
         changed_at: account.changed_at,
@@ -259,16 +259,16 @@ fn one(
 }
 
 /// How it signs in, and by which group.
-fn admitted(connection: &Reading<'_>, domain: &Domain, admission: Admission) -> Result<String, StoreError> {
+fn admitted(reading: &Reading<'_>, domain: &Domain, admission: Admission) -> Result<String, StoreError> {
     let by = match admission.group {
-        Some(group) => format!(", by {}", groups::name_of(connection, domain, group)?),
+        Some(group) => format!(", by {}", groups::name_of(reading, domain, group)?),
         None => String::new(),
     };
     Ok(format!("{}{by}", admission.policy.as_str()))
 }
 
 fn in_words(
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: &Domain,
     resultant: &Resultant,
 ) -> Result<PolicyDescribed, StoreError> {
@@ -277,10 +277,7 @@ fn in_words(
         of: match owner {
             PolicyOwner::Domain => "the domain".to_owned(),
             PolicyOwner::Settings(object) => {
-                format!(
-                    "password settings object {} ({object})",
-                    groups::name_of(connection, domain, *object)?
-                )
+                format!("password settings object {} ({object})", groups::name_of(reading, domain, *object)?)
             }
             PolicyOwner::Unclear => {
                 "it cannot be told: a password settings object has not arrived, or not all of it".to_owned()

@@ -77,12 +77,12 @@ pub struct Member {
 }
 
 /// The groups of every domain that are there, at most `limit`.
-pub fn list(connection: &Reading<'_>, limit: u32) -> Result<Vec<GroupRow>, StoreError> {
+pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<GroupRow>, StoreError> {
     let mut rows = Vec::new();
-    for domain in domains::all(connection)? {
+    for domain in domains::all(reading)? {
         let left = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(rows.len());
-        for group in objects::present(connection, domain.id, Kind::Group, left)? {
-            rows.push(row(connection, &domain, group)?);
+        for group in objects::present(reading, domain.id, Kind::Group, left)? {
+            rows.push(row(reading, &domain, group)?);
         }
     }
     rows.sort_by(|a, b| a.name.cmp(&b.name));
@@ -90,50 +90,50 @@ pub fn list(connection: &Reading<'_>, limit: u32) -> Result<Vec<GroupRow>, Store
 }
 
 /// Everything known of the groups with that name, in whichever domain.
-pub fn describe(connection: &Reading<'_>, name: &str) -> Result<Vec<GroupDescribed>, StoreError> {
+pub fn describe(reading: &Reading<'_>, name: &str) -> Result<Vec<GroupDescribed>, StoreError> {
     let mut described = Vec::new();
-    for domain in domains::all(connection)? {
-        for group in named(connection, &domain, name)? {
-            described.push(one(connection, &domain, group)?);
+    for domain in domains::all(reading)? {
+        for group in named(reading, &domain, name)? {
+            described.push(one(reading, &domain, group)?);
         }
     }
     Ok(described)
 }
 
-fn row(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupRow, StoreError> {
-    let known = attributes::of(connection, group)?;
-    let listed = group_policies::of(connection, domain.id)?;
+fn row(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupRow, StoreError> {
+    let known = attributes::of(reading, group)?;
+    let listed = group_policies::of(reading, domain.id)?;
     Ok(GroupRow {
         object: group,
-        name: name_of(connection, domain, group)?,
-        sid: objects::find(connection, group)?.and_then(|found| found.sid),
+        name: name_of(reading, domain, group)?,
+        sid: objects::find(reading, group)?.and_then(|found| found.sid),
         kind: type_in_words(known.group_type),
-        members: members::count_in(connection, domain, group)?,
+        members: members::count_in(reading, domain, group)?,
         signin: listed.into_iter().find(|one| one.group == group).map(|one| one.policy),
     })
 }
 
-fn one(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescribed, StoreError> {
-    let known = attributes::of(connection, group)?;
+fn one(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescribed, StoreError> {
+    let known = attributes::of(reading, group)?;
     let text = |value: Option<String>| value.as_deref().map(printable);
-    let direct = members::members_of(connection, domain, group, MEMBERS)?.into_iter().map(|object| {
-        let found = objects::find(connection, object)?;
+    let direct = members::members_of(reading, domain, group, MEMBERS)?.into_iter().map(|object| {
+        let found = objects::find(reading, object)?;
         let word = |found: Option<&'static str>| found.unwrap_or("unknown").to_owned();
         Ok(Member {
             object,
-            name: name_of(connection, domain, object)?,
+            name: name_of(reading, domain, object)?,
             kind: word(found.as_ref().map(|found| kind_text(found.kind))),
             presence: word(found.as_ref().map(|found| presence_text(found.presence))),
         })
     });
-    let settings = links::sources(connection, domain.id, group, LinkKind::AppliesTo)?;
-    let around = members::groups_of(connection, domain, group, None, Which::All)?.unwrap_or_default();
+    let settings = links::sources(reading, domain.id, group, LinkKind::AppliesTo)?;
+    let around = members::groups_of(reading, domain, group, None, Which::All)?.unwrap_or_default();
     Ok(GroupDescribed {
         direct: direct.collect::<Result<_, StoreError>>()?,
-        accounts: accounts_in(connection, domain, group)?,
-        groups: called(connection, domain, around)?,
-        password_settings: called(connection, domain, settings)?,
-        group: row(connection, domain, group)?,
+        accounts: accounts_in(reading, domain, group)?,
+        groups: called(reading, domain, around)?,
+        password_settings: called(reading, domain, settings)?,
+        group: row(reading, domain, group)?,
         domain: domain.dns_name.clone(),
         display_name: text(known.display_name),
         description: text(known.description),
@@ -143,11 +143,11 @@ fn one(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDe
 
 /// These objects with what they are called, in the order of their names.
 pub fn called(
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: &Domain,
     objects: impl IntoIterator<Item = Uuid>,
 ) -> Result<Vec<Named>, StoreError> {
-    let named = |object| Ok(Named { object, name: name_of(connection, domain, object)? });
+    let named = |object| Ok(Named { object, name: name_of(reading, domain, object)? });
     let mut called = objects.into_iter().map(named).collect::<Result<Vec<_>, StoreError>>()?;
     called.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(called)
@@ -155,12 +155,12 @@ pub fn called(
 
 /// Who leads an account.
 pub fn manager_of(
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: &Domain,
     account: Uuid,
 ) -> Result<Option<Named>, StoreError> {
-    let manager = links::targets(connection, domain.id, account, LinkKind::Manager, 1)?;
-    Ok(called(connection, domain, manager)?.into_iter().next())
+    let manager = links::targets(reading, domain.id, account, LinkKind::Manager, 1)?;
+    Ok(called(reading, domain, manager)?.into_iter().next())
 }
 
 /// MS-ADTS 2.2.12.
@@ -177,7 +177,7 @@ fn type_in_words(group_type: Option<i64>) -> String {
 }
 
 /// The groups of the domain with that name, bare or as `DOMAIN\name`, SID or objectGUID. Only those that are there.
-pub fn named(connection: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uuid>, StoreError> {
+pub fn named(reading: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uuid>, StoreError> {
     let bare = match name.split_once('\\') {
         Some((of, bare)) => {
             let of_here =
@@ -190,7 +190,7 @@ pub fn named(connection: &Reading<'_>, domain: &Domain, name: &str) -> Result<Ve
         None => name,
     };
     let (wanted, guid) = (fold_case(bare), name.parse::<Uuid>().ok());
-    objects::walk(connection, Kind::Group, MOST, |group, known| {
+    objects::walk(reading, Kind::Group, MOST, |group, known| {
         let is_named = known.sam_account_name.as_deref().is_some_and(|sam| fold_case(sam) == wanted);
         let is_meant = is_named || group.sid.as_deref() == Some(name) || guid == Some(group.object);
         group.domain == domain.id && group.presence == Presence::Present && is_meant
@@ -199,10 +199,10 @@ pub fn named(connection: &Reading<'_>, domain: &Domain, name: &str) -> Result<Ve
 
 /// What an object is called: `DOMAIN\sam`, or what it has for a name, or its objectGUID. A group may have members of
 /// another domain than its own.
-pub fn name_of(connection: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
-    let known = attributes::of(connection, object)?;
-    let other = objects::find(connection, object)?.filter(|found| found.domain != domain.id);
-    let other = other.map(|found| domains::by_id(connection, found.domain)).transpose()?.flatten();
+pub fn name_of(reading: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
+    let known = attributes::of(reading, object)?;
+    let other = objects::find(reading, object)?.filter(|found| found.domain != domain.id);
+    let other = other.map(|found| domains::by_id(reading, found.domain)).transpose()?.flatten();
     let netbios = &other.as_ref().unwrap_or(domain).netbios_name;
     let sam = known.sam_account_name.map(|sam| format!("{netbios}\\{sam}"));
     let name = sam.or(known.name).or(known.display_name).unwrap_or_else(|| object.to_string());
@@ -211,16 +211,16 @@ pub fn name_of(connection: &Reading<'_>, domain: &Domain, object: Uuid) -> Resul
 
 /// How many accounts that are present are in a group, directly or through others, and by their primary group. For a
 /// person who asks: it walks as far as there is something.
-pub fn accounts_in(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
+pub fn accounts_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
     let mut seen = HashSet::from([group]);
     let mut open = vec![group];
     let mut accounts = 0;
     while let Some(one) = open.pop() {
-        for member in members::members_of(connection, domain, one, usize::MAX)? {
+        for member in members::members_of(reading, domain, one, usize::MAX)? {
             if !seen.insert(member) {
                 continue;
             }
-            match objects::find(connection, member)? {
+            match objects::find(reading, member)? {
                 Some(found) if found.domain != domain.id || found.presence != Presence::Present => {}
                 Some(found) => match found.kind {
                     Kind::Account => accounts += 1,

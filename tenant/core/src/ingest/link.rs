@@ -35,7 +35,7 @@ impl Page<'_> {
         *last = Some((link.from, source));
         match source {
             Source::Open => {
-                let changed = links::put(self.transaction, self.domain.id, link, self.full_compare)?;
+                let changed = links::put(self.writing, self.domain.id, link, self.full_compare)?;
                 outcome.links += u32::from(changed);
             }
             Source::Gone => {}
@@ -45,7 +45,7 @@ impl Page<'_> {
     }
 
     fn source(&self, object: Uuid) -> Result<Source, StoreError> {
-        Ok(match objects::find(self.transaction, object)? {
+        Ok(match objects::find(self.writing, object)? {
             Some(from) if from.domain != self.domain.id => Source::Foreign,
             Some(from) if from.presence != Presence::Present => Source::Gone,
             Some(_) | None => Source::Open,

@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// longer true), cannot be opened, or is cheaper than the domain takes.
 pub(super) fn wanted(
     store: &Store,
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: &Domain,
     offered: &[(Uuid, Stamp)],
 ) -> Result<Wanted, StoreError> {
@@ -25,7 +25,7 @@ pub(super) fn wanted(
         if !seen.insert(*object) {
             continue;
         }
-        if !is_held(store, connection, domain, *object, stamp)? {
+        if !is_held(store, reading, domain, *object, stamp)? {
             objects.push(*object);
         }
     }
@@ -36,16 +36,16 @@ pub(super) fn wanted(
 
 fn is_held(
     store: &Store,
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: &Domain,
     object: Uuid,
     stamp: &Stamp,
 ) -> Result<bool, StoreError> {
-    let Some(account) = objects::present_account(connection, object)? else { return Ok(false) };
+    let Some(account) = objects::present_account(reading, object)? else { return Ok(false) };
     if account.sid.is_none_or(|sid| rid_of(&sid, &domain.sid).is_none()) {
         return Ok(false);
     }
-    let Some(held) = digests::find(connection, object)? else { return Ok(false) };
+    let Some(held) = digests::find(reading, object)? else { return Ok(false) };
     Ok(held.stamp == *stamp
         && held.open(store.seal_keys(), object).is_ok_and(|digest| is_strong(&digest, domain)))
 }

@@ -22,7 +22,7 @@ const MIN_SALT: usize = 10;
 /// The page that the records stand on.
 pub(super) struct Page<'a> {
     pub(super) store: &'a Store,
-    pub(super) transaction: &'a Writing<'a>,
+    pub(super) writing: &'a Writing<'a>,
     pub(super) domain: &'a Domain,
     pub(super) actor: &'a str,
     /// The cycle, if it is a full compare.
@@ -46,7 +46,7 @@ impl Page<'_> {
         if !is_named_as_its_kind(record, self.domain) {
             return refuse(outcome, record.object, RefusalReason::ForeignSid);
         }
-        let mut held = objects::find(self.transaction, record.object)?;
+        let mut held = objects::find(self.writing, record.object)?;
         if let Some(other) = &held {
             // An objectGUID stays with an object that moves to another domain of the forest: the old domain has deleted
             // it by then. Otherwise one domain's phs would write another's objects, those that it holds back too.
@@ -57,7 +57,7 @@ impl Page<'_> {
             // No object of AD becomes one of another kind: what is known of it is of no use.
             if moved || other.kind != record.kind {
                 self.erase(record.object, "it is of another domain or kind", outcome)?;
-                objects::forget(self.transaction, record.object)?;
+                objects::forget(self.writing, record.object)?;
                 held = None;
             }
         }
@@ -75,7 +75,7 @@ impl Page<'_> {
             (true, _) => Overwrite::Always,
         };
         let (attributes_changed, known) = attributes::apply(
-            self.transaction,
+            self.writing,
             record.object,
             record.attributes.as_slice(),
             overwrite,
@@ -91,7 +91,7 @@ impl Page<'_> {
             if entered {
                 self.left(record.object, outcome)?;
             }
-            links::drop_from(self.transaction, self.domain.id, record.object)?;
+            links::drop_from(self.writing, self.domain.id, record.object)?;
         }
         match digest {
             Digest::Refused(why) => return refuse(outcome, record.object, why),
@@ -125,7 +125,7 @@ impl Page<'_> {
             object.changed_at = self.now;
         }
         if held != Some(&object) {
-            objects::put(self.transaction, &object)?;
+            objects::put(self.writing, &object)?;
         }
         Ok(changed)
     }
@@ -174,7 +174,7 @@ impl Page<'_> {
         if !is_strong(&password.digest, self.domain) {
             return Ok(Digest::Refused(RefusalReason::WeakDigest));
         }
-        let held = digests::find(self.transaction, object)?;
+        let held = digests::find(self.writing, object)?;
         if let Some(held) = &held {
             if held.stamp == password.stamp {
                 let opened = held.open(self.store.seal_keys(), object);
@@ -187,7 +187,7 @@ impl Page<'_> {
             }
         }
         digests::put(
-            self.transaction,
+            self.writing,
             self.store.seal_keys(),
             object,
             &password.stamp,
@@ -206,7 +206,7 @@ impl Page<'_> {
 
     /// Says whether there was one.
     fn erase(&self, object: Uuid, why: &str, outcome: &mut Outcome) -> Result<bool, StoreError> {
-        let erased = digests::erase(self.transaction, object)?;
+        let erased = digests::erase(self.writing, object)?;
         if erased {
             outcome.erased += 1;
             self.on_record("digest-erased", object, why)?;
@@ -215,12 +215,12 @@ impl Page<'_> {
     }
 
     fn on_record(&self, action: &str, object: Uuid, detail: &str) -> Result<(), StoreError> {
-        audit::append(self.transaction, self.now, self.actor, action, &object.to_string(), detail)
+        audit::append(self.writing, self.now, self.actor, action, &object.to_string(), detail)
     }
 
     /// A group that sign-in policies name has left: what was said of it holds for nobody, which somebody should know.
     pub(super) fn left(&self, object: Uuid, outcome: &mut Outcome) -> Result<(), StoreError> {
-        if group_policies::has(self.transaction, self.domain.id, object)? {
+        if group_policies::has(self.writing, self.domain.id, object)? {
             outcome.idle += 1;
             self.on_record(
                 "group-policy-idle",
@@ -244,13 +244,13 @@ impl Page<'_> {
             Presence::Present => names_of(self.domain, known),
             Presence::Deleted | Presence::Privileged | Presence::OutOfScope => Vec::new(),
         };
-        let before = if new { Vec::new() } else { names::of(self.transaction, record.object)? };
+        let before = if new { Vec::new() } else { names::of(self.writing, record.object)? };
         if before == names {
             return Ok(());
         }
-        names::set(self.transaction, record.object, &before, &names)?;
+        names::set(self.writing, record.object, &before, &names)?;
         for name in names.iter().filter(|name| !before.contains(name)) {
-            let other = names::holders(self.transaction, name)?.into_iter().find(|o| *o != record.object);
+            let other = names::holders(self.writing, name)?.into_iter().find(|o| *o != record.object);
             if let Some(other) = other {
                 outcome.shared += 1;
                 let detail = format!("{name} is also {other}'s: it signs neither in");

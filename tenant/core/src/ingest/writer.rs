@@ -21,16 +21,16 @@ const ALARM_SECONDS: i64 = 3600;
 
 /// The domain, if this agent may speak for it: it reads the domain that it was enrolled for, and no other agent writes.
 pub(super) fn admitted(
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     writer: &Writer,
     domain_sid: Option<&str>,
 ) -> Result<Result<Domain, Problem>, StoreError> {
     // Its certificate was looked at before this transaction: a revocation may have come in between, and whoever was
     // revoked must not take the pen again that the revocation took away.
-    if let Err(problem) = approved(connection, writer)? {
+    if let Err(problem) = approved(reading, writer)? {
         return Ok(Err(problem));
     }
-    let Some(domain) = domains::by_id(connection, writer.domain)? else {
+    let Some(domain) = domains::by_id(reading, writer.domain)? else {
         let gone = "the domain that this agent was enrolled for is not served here; enrol it anew";
         return Ok(Err(Problem::new(ProblemCode::WrongDomain, gone)));
     };
@@ -49,7 +49,7 @@ pub(super) fn admitted(
 
 /// Makes this agent the domain's writer, if nobody is.
 pub(super) fn claim(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     writer: &Writer,
     domain: &Domain,
     now: i64,
@@ -57,11 +57,11 @@ pub(super) fn claim(
     if domain.writer == Some(writer.agent) {
         return Ok(Ok(()));
     }
-    if !domains::claim_writer(transaction, domain.id, writer.agent)? {
+    if !domains::claim_writer(writing, domain.id, writer.agent)? {
         return Ok(Err(second(domain)));
     }
     audit::append(
-        transaction,
+        writing,
         now,
         &writer.actor(),
         "writer-claimed",
@@ -71,9 +71,9 @@ pub(super) fn claim(
     Ok(Ok(()))
 }
 
-fn approved(connection: &Reading<'_>, writer: &Writer) -> Result<Result<(), Problem>, StoreError> {
+fn approved(reading: &Reading<'_>, writer: &Writer) -> Result<Result<(), Problem>, StoreError> {
     let no = |code, detail| Ok(Err(Problem::new(code, detail)));
-    match agents::find(connection, writer.agent)? {
+    match agents::find(reading, writer.agent)? {
         None => no(ProblemCode::AgentRevoked, "this agent is not enrolled here: enrol it anew"),
         Some(agent) if agent.domain != writer.domain => {
             no(ProblemCode::WrongDomain, "this agent was enrolled for another domain: enrol it anew")
@@ -113,20 +113,16 @@ pub(super) fn alarm<T>(
     {
         counts.second_writers.one();
         warn!(agent = %writer.agent, "a second phs wants to write for a domain: refused");
-        let recorded = store.write("second-writer-alarm", |transaction| {
+        let recorded = store.write("second-writer-alarm", |writing| {
             let actor = writer.actor();
-            let lately = audit::has_lately(
-                transaction,
-                "alarm-second-writer",
-                &actor,
-                now.saturating_sub(ALARM_SECONDS),
-            )?;
+            let lately =
+                audit::has_lately(writing, "alarm-second-writer", &actor, now.saturating_sub(ALARM_SECONDS))?;
             if lately {
                 return Ok(());
             }
-            let domain = domains::by_id(transaction, writer.domain)?.map(|d| d.dns_name).unwrap_or_default();
+            let domain = domains::by_id(writing, writer.domain)?.map(|d| d.dns_name).unwrap_or_default();
             audit::append(
-                transaction,
+                writing,
                 now,
                 &actor,
                 "alarm-second-writer",

@@ -43,7 +43,7 @@ pub fn restore(config_file: &Path, flags: &Restore) -> Result<String, TenantErro
 
     // Opening it brings an older schema to the present one.
     let store = Store::open(&database, opening).map_err(damaged)?;
-    store.write("restore", |tx| backup::put_back(tx, &actor(), now)).map_err(damaged)?;
+    store.write("restore", |writing| backup::put_back(writing, &actor(), now)).map_err(damaged)?;
     store.fold().map_err(damaged)?;
     drop(store);
     if flags.keys.is_some() {

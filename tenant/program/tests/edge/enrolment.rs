@@ -107,8 +107,10 @@ async fn a_full_disk_refuses_the_enrolment_and_leaves_the_token_unspent() {
     let token = edge.token(Role::Phs).await;
     let secret = || token.secret.lend(|secret| TokenSecret::new(secret.to_owned()));
     let pages = |most: i64| {
-        let limit = |tx: &Writing<'_>| {
-            Ok(tx.raw().pragma_update_and_check(None, "max_page_count", most, |row| row.get::<_, i64>(0))?)
+        let limit = |writing: &Writing<'_>| {
+            Ok(writing
+                .raw()
+                .pragma_update_and_check(None, "max_page_count", most, |row| row.get::<_, i64>(0))?)
         };
         edge.tenant.store.write("test", limit).unwrap();
     };
@@ -117,7 +119,7 @@ async fn a_full_disk_refuses_the_enrolment_and_leaves_the_token_unspent() {
     pages(1);
     let now = unix_now();
     let fill = |detail: &str| {
-        edge.tenant.store.write("test", |tx| audit::append(tx, now, "", "", "", detail)).is_ok()
+        edge.tenant.store.write("test", |writing| audit::append(writing, now, "", "", "", detail)).is_ok()
     };
     for detail in ["x".repeat(400), String::new()] {
         while fill(&detail) {}

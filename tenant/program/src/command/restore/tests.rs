@@ -137,8 +137,8 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
     let store = &place.tenant.store;
     let far = unix_now() + 600;
     store
-        .write("test", |tx| {
-            landbridge_tenant_store::tables::tokens::insert(tx, &token, Role::Phs, 1, NOW, far)
+        .write("test", |writing| {
+            landbridge_tenant_store::tables::tokens::insert(writing, &token, Role::Phs, 1, NOW, far)
         })
         .unwrap();
     let (dump, before) = (place.tenant.dump(), store.tenant());
@@ -157,8 +157,10 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
             .unwrap();
     assert_eq!(restored.tenant().id, before.id);
     assert_ne!(restored.tenant().generation, before.generation);
-    let spent =
-        restored.read(|conn| landbridge_tenant_store::tables::tokens::find(conn, &token)).unwrap().unwrap();
+    let spent = restored
+        .read(|reading| landbridge_tenant_store::tables::tokens::find(reading, &token))
+        .unwrap()
+        .unwrap();
     assert!(spent.spent_at.is_some());
     let Place { folder: _folder, tenant } = place;
     let restored = Tenant { store: std::sync::Arc::new(restored), ..tenant };
@@ -166,7 +168,7 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
     // Until its phs has compared, nobody is told that the domain is synchronised; what was known still is.
     let domain = restored
         .store
-        .read(|conn| landbridge_tenant_store::tables::domains::by_id(conn, restored.domain))
+        .read(|reading| landbridge_tenant_store::tables::domains::by_id(reading, restored.domain))
         .unwrap()
         .unwrap();
     assert_eq!(domain.acknowledged, None);
@@ -211,9 +213,9 @@ fn a_backup_is_one_state_of_a_database_that_is_being_written() {
         let writing = scope.spawn(|| {
             let mut pairs = 0_u32;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                let both = |tx: &Writing<'_>| {
+                let both = |writing: &Writing<'_>| {
                     landbridge_tenant_store::tables::audit::append(
-                        tx,
+                        writing,
                         NOW,
                         "tenant",
                         "one",
@@ -221,7 +223,7 @@ fn a_backup_is_one_state_of_a_database_that_is_being_written() {
                         &"x".repeat(500),
                     )?;
                     landbridge_tenant_store::tables::audit::append(
-                        tx,
+                        writing,
                         NOW,
                         "tenant",
                         "other",
@@ -256,12 +258,13 @@ fn what_was_erased_is_in_no_page_of_a_backup() {
     let place = Place::new();
     let sealed = |n: u128| -> Vec<u8> {
         let ask = "SELECT sealed FROM digests WHERE object = ?1";
-        let read =
-            |conn: &Reading<'_>| Ok(conn.raw().query_row(ask, [object(n).as_bytes()], |row| row.get(0))?);
+        let read = |reading: &Reading<'_>| {
+            Ok(reading.raw().query_row(ask, [object(n).as_bytes()], |row| row.get(0))?)
+        };
         place.tenant.store.read(read).unwrap()
     };
     let (erased, kept) = (sealed(1), sealed(2));
-    place.tenant.store.write("test", |tx| digests::erase(tx, object(1))).unwrap();
+    place.tenant.store.write("test", |writing| digests::erase(writing, object(1))).unwrap();
     place.backup("backup", None).unwrap();
     let bytes = fs::read(place.path("backup/tenant.db")).unwrap();
     let holds = |what: &[u8]| bytes.windows(what.len()).any(|window| window == what);
