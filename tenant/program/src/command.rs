@@ -5,7 +5,7 @@ pub mod ask;
 pub mod backup;
 pub mod init;
 pub mod log;
-pub mod place;
+pub mod new_directory;
 pub mod restore;
 pub mod table;
 

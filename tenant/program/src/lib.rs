@@ -6,7 +6,7 @@
 //! - `lib.rs`: this list
 //! - `command.rs`: the command line
 //! - `command/init.rs`: makes a tenant, all of it or nothing
-//! - `command/place.rs`: directories in the making, put in their place whole or not at all
+//! - `command/new_directory.rs`: a directory that appears complete, or not at all
 //! - `command/backup.rs`: copies the database, the CA's certificate and, apart from them, the keys into directories
 //! - `command/restore.rs`: makes the data directory from a backup; proved first, with a new generation
 //! - `command/ask.rs`: the commands that ask the running tenant

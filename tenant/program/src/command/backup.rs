@@ -7,7 +7,7 @@
 //! backups. Neighbours: `store::backup` copies, `restore` is the way back.
 
 use super::Backup;
-use super::place::{Making, cannot};
+use super::new_directory::{NewDirectory, cannot_create};
 use super::table::plain;
 use crate::config::Config;
 use crate::error::TenantError;
@@ -55,26 +55,26 @@ pub fn backup(config_file: &Path, flags: &Backup) -> Result<String, TenantError>
         let what = "--keys lies with the directory of the database: keep them apart".to_owned();
         return Err(TenantError::Usage(what));
     }
-    let making = Making::directory(&to)?;
-    let making_keys = keys.as_deref().map(Making::directory).transpose()?;
-    let contents = backup::copy(&config.database(), &making.path().join(DATABASE), &actor(), now)?;
+    let directory = NewDirectory::begin_at(&to)?;
+    let new_keys = keys.as_deref().map(NewDirectory::begin_at).transpose()?;
+    let contents = backup::copy(&config.database(), &directory.path().join(DATABASE), &actor(), now)?;
     let mut sizes = vec![(DATABASE, contents.size)];
     for (from, name) in [(config.root_certificate().as_path(), ROOT), (config_file, CONFIGURATION)] {
         let bytes = std::fs::read(from).map_err(|e| {
             TenantError::file(from, format_args!("cannot be read: {e}"), "run this as a user who may")
         })?;
-        key_file::create(&making.path().join(name), &bytes)?;
+        key_file::create(&directory.path().join(name), &bytes)?;
         sizes.push((name, u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
     }
-    key_file::create(&making.path().join(SUMS), sums(making.path(), &sizes)?.as_bytes())?;
-    if let Some(making_keys) = &making_keys {
-        copy_keys(&config, &contents, &making.path().join(DATABASE), making_keys.path(), now)?;
+    key_file::create(&directory.path().join(SUMS), sums(directory.path(), &sizes)?.as_bytes())?;
+    if let Some(new_keys) = &new_keys {
+        copy_keys(&config, &contents, &directory.path().join(DATABASE), new_keys.path(), now)?;
     }
     // The keys first: a backup that is there has its keys.
-    if let Some(making_keys) = making_keys {
-        making_keys.finish()?;
+    if let Some(new_keys) = new_keys {
+        new_keys.finish()?;
     }
-    making.finish()?;
+    directory.finish()?;
     Ok(said(&to, keys.as_deref(), &contents, &sizes))
 }
 
@@ -101,7 +101,7 @@ fn sums(folder: &Path, files: &[(&str, u64)]) -> Result<String, TenantError> {
     for (name, _) in files {
         let path = folder.join(name);
         let sum = File::open(&path).and_then(|mut file| copy_and_sum(&mut file, &mut std::io::sink()));
-        text.push_str(&format!("{}  {name}\n", sum.map_err(|e| cannot(&path, &e))?));
+        text.push_str(&format!("{}  {name}\n", sum.map_err(|e| cannot_create(&path, &e))?));
     }
     Ok(text)
 }
@@ -127,7 +127,7 @@ const PIECE: usize = 64 * 1024;
 
 /// The path that a person named, from the root.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, TenantError> {
-    std::path::absolute(path).map_err(|e| cannot(path, &e))
+    std::path::absolute(path).map_err(|e| cannot_create(path, &e))
 }
 
 fn said(to: &Path, keys: Option<&Path>, contents: &Contents, sizes: &[(&str, u64)]) -> String {

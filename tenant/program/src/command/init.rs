@@ -2,7 +2,7 @@
 //! What it makes is read by `serve`.
 
 use super::Init;
-use super::place::{Making, cannot};
+use super::new_directory::{NewDirectory, cannot_create};
 use crate::config::{Config, TenantUrl, template};
 use crate::error::TenantError;
 use landbridge_crypto::seal::{SealKey, SealKeys};
@@ -17,15 +17,15 @@ use zeroize::Zeroizing;
 /// Does it, and gives the text that says what comes next.
 pub fn init(config_file: &Path, flags: &Init) -> Result<String, TenantError> {
     let (config, text) = configuration(config_file, flags)?;
-    let mut making = make(&config)?;
+    let mut directory = make(&config)?;
     if let Some(text) = &text {
         if let Some(folder) = config_file.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| cannot(folder, &e))?;
+            std::fs::create_dir_all(folder).map_err(|e| cannot_create(folder, &e))?;
         }
         key_file::create_with_mode(config_file, text.as_bytes(), 0o644)?;
-        making.with(config_file);
+        directory.remove_on_failure(config_file);
     }
-    making.finish()?;
+    directory.finish()?;
     Ok(next_steps(config_file, &config, text.is_some()))
 }
 
@@ -51,17 +51,17 @@ fn configuration(file: &Path, flags: &Init) -> Result<(Config, Option<String>), 
     // Said of the flag, not of a file that is not there yet.
     TenantUrl::parse(url).map_err(|why| TenantError::Usage(format!("--url: {why}")))?;
     let data_directory =
-        std::path::absolute(&flags.data_directory).map_err(|e| cannot(&flags.data_directory, &e))?;
+        std::path::absolute(&flags.data_directory).map_err(|e| cannot_create(&flags.data_directory, &e))?;
     let text = template(url, &flags.listen.to_string(), &data_directory);
     Ok((Config::parse(file, &text)?, Some(text)))
 }
 
-fn make(config: &Config) -> Result<Making, TenantError> {
-    let mut making = Making::data_directory(config)?;
+fn make(config: &Config) -> Result<NewDirectory, TenantError> {
+    let mut directory = NewDirectory::begin_data_directory(config)?;
     let (tenant, now) = (Uuid::new_v4(), unix_now());
     let root = Authority::create(tenant, now).map_err(|e| TenantError::Defect(e.to_string()))?;
-    making.write_key(&config.ca_key, &root.key)?;
-    let certificate = making.path().join("tls").join("root.pem");
+    directory.write_key(&config.ca_key, &root.key)?;
+    let certificate = directory.path().join("tls").join("root.pem");
     key_file::create_with_mode(&certificate, root.certificate.as_bytes(), 0o644)?;
 
     let mut keys = Vec::new();
@@ -70,11 +70,11 @@ fn make(config: &Config) -> Result<Making, TenantError> {
         let mut line = Zeroizing::new(String::with_capacity(128));
         line.push_str(&key.to_text());
         line.push('\n');
-        making.write_key(source, &line)?;
+        directory.write_key(source, &line)?;
         keys.push(key);
     }
-    drop(Store::create(&making.path().join("tenant.db"), SealKeys::new(keys), tenant, now)?);
-    Ok(making)
+    drop(Store::create(&directory.path().join("tenant.db"), SealKeys::new(keys), tenant, now)?);
+    Ok(directory)
 }
 
 fn next_steps(file: &Path, config: &Config, file_made: bool) -> String {

@@ -6,7 +6,7 @@
 
 use super::Restore;
 use super::backup::{CA_KEY, DATABASE, ROOT, SUMS, absolute, actor, copy_and_sum, described, seal_key};
-use super::place::{Making, cannot};
+use super::new_directory::{NewDirectory, cannot_create};
 use crate::config::Config;
 use crate::error::TenantError;
 use crate::keys;
@@ -30,8 +30,9 @@ pub fn restore(config_file: &Path, flags: &Restore) -> Result<String, TenantErro
         None => there(&config)?,
     };
 
-    let mut making = Making::data_directory(&config)?;
-    let (database, root) = (making.path().join("tenant.db"), making.path().join("tls").join("root.pem"));
+    let mut directory = NewDirectory::begin_data_directory(&config)?;
+    let (database, root) =
+        (directory.path().join("tenant.db"), directory.path().join("tls").join("root.pem"));
     let sums = std::fs::read_to_string(from.join(SUMS)).map_err(|e| unreadable(&from.join(SUMS), &e))?;
     take(&from, DATABASE, &sums, &database, 0o600)?;
     take(&from, ROOT, &sums, &root, 0o644)?;
@@ -47,12 +48,12 @@ pub fn restore(config_file: &Path, flags: &Restore) -> Result<String, TenantErro
     store.fold().map_err(damaged)?;
     drop(store);
     if flags.keys.is_some() {
-        making.write_key(&config.ca_key, &ca_key.read()?)?;
+        directory.write_key(&config.ca_key, &ca_key.read()?)?;
         for (to, from) in config.seal_keys.iter().zip(&seal_keys) {
-            making.write_key(to, &from.read()?)?;
+            directory.write_key(to, &from.read()?)?;
         }
     }
-    making.finish()?;
+    directory.finish()?;
     Ok(said(&config, &from, &contents))
 }
 
@@ -96,9 +97,10 @@ fn take(backup: &Path, name: &str, sums: &str, to: &Path, mode: u32) -> Result<(
     let from = backup.join(name);
     let mut source = File::open(&from).map_err(|e| unreadable(&from, &e))?;
     let mut options = OpenOptions::new();
-    let mut copy = options.write(true).create_new(true).mode(mode).open(to).map_err(|e| cannot(to, &e))?;
+    let mut copy =
+        options.write(true).create_new(true).mode(mode).open(to).map_err(|e| cannot_create(to, &e))?;
     let sum = copy_and_sum(&mut source, &mut copy).map_err(|e| unreadable(&from, &e))?;
-    copy.sync_all().map_err(|e| cannot(to, &e))?;
+    copy.sync_all().map_err(|e| cannot_create(to, &e))?;
     if sums.lines().any(|line| line.split_once("  ") == Some((&sum, name))) {
         Ok(())
     } else {

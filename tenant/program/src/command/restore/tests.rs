@@ -448,7 +448,7 @@ fn what_a_killed_backup_left_in_the_making_goes_with_the_next_one_and_what_is_be
     let left = place.path(".landbridge-tenant.left");
     fs::create_dir(&left).unwrap();
     fs::write(left.join("tenant.db"), "half of it").unwrap();
-    let being_made = Making::directory(&place.path("being made")).unwrap();
+    let being_made = NewDirectory::begin_at(&place.path("being made")).unwrap();
     place.backup("backup", None).unwrap();
     assert!(!left.exists());
     assert!(being_made.path().exists());

@@ -1,6 +1,6 @@
-//! Directories in the making, beside their place: put there whole, or not at all. One whose program was killed lies there,
-//! hidden and for its owner alone, until the next one is made in the same place and takes it away.
-//! Neighbours: `init` and `restore` make a data directory with this, `backup` what a restore is made from.
+//! A directory that is written beside its destination and renamed there when it is complete, or never. After a killed
+//! program a hidden directory of mode 0700 remains; the next command that writes beside the same destination removes it.
+//! Neighbours: `init` and `restore` write a data directory with this, `backup` writes the directory of a backup.
 
 use crate::config::Config;
 use crate::error::TenantError;
@@ -13,40 +13,42 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
-/// What directories in the making are called, before a number.
+/// The name of a directory that is not complete: this prefix and a random number.
 const STAGING: &str = ".landbridge-tenant.";
 
-/// A directory that is being made (0700), and files elsewhere that go with it. Dropped before [`Making::finish`], it
-/// leaves nothing behind.
+/// A directory of mode 0700 that is being written, and the files outside it that belong to it. When this is dropped
+/// before [`NewDirectory::finish`], all of them are removed.
 #[derive(Debug)]
-pub struct Making {
-    /// As it is configured.
+pub struct NewDirectory {
+    /// The destination as it is configured.
     named: PathBuf,
-    /// The same without links.
-    place: PathBuf,
+    /// The destination without symbolic links.
+    destination: PathBuf,
+    /// Where the directory is written.
     staging: PathBuf,
+    /// Files outside it, removed unless it is finished.
     files: Vec<PathBuf>,
-    /// Held while it is being made.
+    /// Locked until this is dropped: [`remove_abandoned`] leaves a locked directory alone.
     _lock: File,
 }
 
-impl Making {
-    /// Begins a directory where there must be nothing yet.
-    pub fn directory(place: &Path) -> Result<Self, TenantError> {
-        if place.symlink_metadata().is_ok() {
+impl NewDirectory {
+    /// Begins a directory whose destination must not exist.
+    pub fn begin_at(destination: &Path) -> Result<Self, TenantError> {
+        if destination.symlink_metadata().is_ok() {
             let todo = "it is never overwritten: name one that is not there yet";
-            return Err(TenantError::file(place, "there is something of that name already", todo));
+            return Err(TenantError::file(destination, "there is something of that name already", todo));
         }
-        Self::begin(place)
+        Self::begin_beside(destination)
     }
 
-    /// Begins the data directory of a tenant, where there is none yet or an empty one.
-    pub fn data_directory(config: &Config) -> Result<Self, TenantError> {
+    /// Begins the data directory of a tenant. Its destination must be absent or an empty directory.
+    pub fn begin_data_directory(config: &Config) -> Result<Self, TenantError> {
         let data = &config.data_directory;
         let occupied = match std::fs::read_dir(data) {
             Ok(mut entries) => entries.next().is_some(),
             Err(e) if e.kind() == ErrorKind::NotFound => false,
-            Err(e) => return Err(cannot(data, &e)),
+            Err(e) => return Err(cannot_create(data, &e)),
         };
         if occupied {
             let what = "there is something in the data directory already";
@@ -59,42 +61,42 @@ impl Making {
             return Err(TenantError::file(data, what, todo));
         }
         let parent = data.parent().unwrap_or(Path::new("/"));
-        std::fs::create_dir_all(parent).map_err(|e| cannot(parent, &e))?;
-        let making = Self::begin(data)?;
+        std::fs::create_dir_all(parent).map_err(|e| cannot_create(parent, &e))?;
+        let directory = Self::begin_beside(data)?;
         for folder in ["secrets", "tls"] {
-            closed_directory(&making.staging.join(folder))?;
+            create_private_directory(&directory.staging.join(folder))?;
         }
-        Ok(making)
+        Ok(directory)
     }
 
-    fn begin(named: &Path) -> Result<Self, TenantError> {
-        // Nothing is renamed over a link: systemd's DynamicUser makes one of the data directory.
-        let place = named.canonicalize().unwrap_or_else(|_| named.to_owned());
-        let parent = place.parent().unwrap_or(Path::new("/"));
+    fn begin_beside(named: &Path) -> Result<Self, TenantError> {
+        // A symbolic link cannot be replaced by a directory, and with DynamicUser= systemd makes the data directory one.
+        let destination = named.canonicalize().unwrap_or_else(|_| named.to_owned());
+        let parent = destination.parent().unwrap_or(Path::new("/"));
         let device = |path: &Path| path.metadata().map(|about| about.dev()).ok();
-        if place.exists() && device(&place) != device(parent) {
+        if destination.exists() && device(&destination) != device(parent) {
             let todo = "name a directory below it, which is not there yet";
             return Err(TenantError::file(named, "a file system is mounted here", todo));
         }
-        take_away_what_was_left(parent);
+        remove_abandoned(parent);
         let staging = parent.join(format!("{STAGING}{}", Uuid::new_v4()));
-        DirBuilder::new().mode(0o700).create(&staging).map_err(|e| cannot(named, &e))?;
-        let lock = File::open(&staging).map_err(|e| cannot(named, &e))?;
+        DirBuilder::new().mode(0o700).create(&staging).map_err(|e| cannot_create(named, &e))?;
+        let lock = File::open(&staging).map_err(|e| cannot_create(named, &e))?;
         let _ = flock(&lock, FlockOperation::NonBlockingLockExclusive);
-        Ok(Self { named: named.to_owned(), place, staging, files: Vec::new(), _lock: lock })
+        Ok(Self { named: named.to_owned(), destination, staging, files: Vec::new(), _lock: lock })
     }
 
-    /// Where it is being made.
+    /// Where the directory is written until it is finished.
     pub fn path(&self) -> &Path {
         &self.staging
     }
 
-    /// A file elsewhere that was made along with it.
-    pub fn with(&mut self, file: &Path) {
+    /// Removes this file too, which is outside the directory, unless the directory is finished.
+    pub fn remove_on_failure(&mut self, file: &Path) {
         self.files.push(file.to_owned());
     }
 
-    /// Writes a key where it is configured: below the data directory that is being made, or elsewhere.
+    /// Writes a key to its configured path, which may be inside the data directory or outside it.
     pub fn write_key(&mut self, source: &KeySource, text: &str) -> Result<(), TenantError> {
         let path = match source {
             KeySource::File(path) => path,
@@ -112,33 +114,34 @@ impl Making {
             Ok(below) => {
                 let path = self.staging.join(below);
                 if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
-                    closed_directory(folder)?;
+                    create_private_directory(folder)?;
                 }
                 Ok(key_file::create(&path, text.as_bytes())?)
             }
             Err(_) => {
                 key_file::create(path, text.as_bytes())?;
-                self.with(path);
+                self.remove_on_failure(path);
                 Ok(())
             }
         }
     }
 
-    /// Puts it in its place, and waits for the disk.
+    /// Waits until everything is on the disk, then renames the directory to its destination.
     pub fn finish(mut self) -> Result<(), TenantError> {
-        settle(&self.staging).map_err(|e| cannot(&self.place, &e))?;
-        // Over nothing, or over an empty directory; the kernel refuses everything else.
-        std::fs::rename(&self.staging, &self.place).map_err(|e| cannot(&self.place, &e))?;
+        sync_directories(&self.staging).map_err(|e| cannot_create(&self.destination, &e))?;
+        // The kernel replaces an empty directory and refuses to replace anything else.
+        std::fs::rename(&self.staging, &self.destination)
+            .map_err(|e| cannot_create(&self.destination, &e))?;
         self.files.clear();
         self.staging = PathBuf::new();
-        if let Some(parent) = self.place.parent() {
+        if let Some(parent) = self.destination.parent() {
             let _ = File::open(parent).and_then(|parent| parent.sync_all());
         }
         Ok(())
     }
 }
 
-impl Drop for Making {
+impl Drop for NewDirectory {
     fn drop(&mut self) {
         for file in &self.files {
             let _ = std::fs::remove_file(file);
@@ -149,8 +152,8 @@ impl Drop for Making {
     }
 }
 
-/// What killed programs left in the making, secrets among it.
-fn take_away_what_was_left(parent: &Path) {
+/// Removes the directories of programs that were killed. They may hold keys.
+fn remove_abandoned(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(STAGING);
@@ -170,22 +173,22 @@ fn is_served(data: &Path) -> bool {
     lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared).is_err())
 }
 
-/// What is in the directories is on the disk already; now their names are too.
-fn settle(directory: &Path) -> std::io::Result<()> {
+/// Flushes a directory and those below it. The contents of their files are flushed when the files are written.
+fn sync_directories(directory: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            settle(&entry.path())?;
+            sync_directories(&entry.path())?;
         }
     }
     File::open(directory)?.sync_all()
 }
 
-fn closed_directory(path: &Path) -> Result<(), TenantError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| cannot(path, &e))
+fn create_private_directory(path: &Path) -> Result<(), TenantError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| cannot_create(path, &e))
 }
 
-pub(super) fn cannot(path: &Path, error: &std::io::Error) -> TenantError {
+pub(super) fn cannot_create(path: &Path, error: &std::io::Error) -> TenantError {
     TenantError::file(
         path,
         format_args!("cannot be made: {error}"),
