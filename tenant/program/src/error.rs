@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
     /// The configuration file says something that cannot be. The operator must mend it.
-    #[error("{}{}: {what}", file.display(), Place(*line))]
+    #[error("{}{}: {what}", file.display(), AtLine(*line))]
     Configuration {
         /// The file.
         file: PathBuf,
@@ -61,9 +61,9 @@ pub enum TenantError {
     Defect(String),
 }
 
-struct Place(Option<usize>);
+struct AtLine(Option<usize>);
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for AtLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.map_or(Ok(()), |line| write!(f, ", line {line}"))
     }
