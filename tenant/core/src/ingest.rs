@@ -44,10 +44,10 @@ pub fn hello(
     now: i64,
 ) -> Result<Receipt, Problem> {
     let answer = store.read(|reading| {
-        Ok(writer::admitted(reading, writer, Some(hello.domain_sid.as_str()))?
+        Ok(writer::domain_of(reading, writer, Some(hello.domain_sid.as_str()))?
             .and_then(|domain| receipt(store, &domain, &Outcome::default())))
     });
-    writer::alarm(store, counts, writer, now, settle(store, answer))
+    writer::alarm_second_writer(store, counts, writer, now, to_problem(store, answer))
 }
 
 /// Which of the offered passwords does the tenant lack? Changes nothing.
@@ -60,12 +60,12 @@ pub fn offer(
     now: i64,
 ) -> Result<Wanted, Problem> {
     let answer = store.read(|reading| {
-        Ok(match writer::admitted(reading, writer, None)? {
-            Ok(domain) => Ok(offer::wanted(store, reading, &domain, offer.passwords.as_slice())?),
+        Ok(match writer::domain_of(reading, writer, None)? {
+            Ok(domain) => Ok(offer::missing(store, reading, &domain, offer.passwords.as_slice())?),
             Err(problem) => Err(problem),
         })
     });
-    writer::alarm(store, counts, writer, now, settle(store, answer))
+    writer::alarm_second_writer(store, counts, writer, now, to_problem(store, answer))
 }
 
 /// Takes a page over. When this returns, what the receipt says is on the disk.
@@ -79,14 +79,14 @@ pub fn upload(
 ) -> Result<Receipt, Problem> {
     let answer = store.write("upload", |writing| {
         let mut outcome = Outcome::default();
-        let domain = match writer::admitted(writing, writer, Some(upload.domain_sid.as_str()))? {
+        let domain = match writer::domain_of(writing, writer, Some(upload.domain_sid.as_str()))? {
             Ok(domain) => domain,
             Err(problem) => return Ok(Err(problem)),
         };
         if let Err(problem) = writer::claim(writing, writer, &domain, now)? {
             return Ok(Err(problem));
         }
-        if let Some(problem) = take(store, writing, writer, &domain, upload, now, &mut outcome)? {
+        if let Some(problem) = apply_page(store, writing, writer, &domain, upload, now, &mut outcome)? {
             return Ok(Err(problem));
         }
         let Some(domain) = domains::by_id(writing, domain.id)? else {
@@ -94,7 +94,8 @@ pub fn upload(
         };
         Ok(receipt(store, &domain, &outcome).map(|receipt| (receipt, outcome)))
     });
-    let (receipt, outcome) = writer::alarm(store, counts, writer, now, settle(store, answer))?;
+    let (receipt, outcome) =
+        writer::alarm_second_writer(store, counts, writer, now, to_problem(store, answer))?;
     outcome.count(counts);
     if outcome.shared > 0 {
         warn!(
@@ -162,7 +163,7 @@ impl Outcome {
     }
 }
 
-fn take(
+fn apply_page(
     store: &Store,
     writing: &Writing<'_>,
     writer: &Writer,
@@ -184,16 +185,16 @@ fn take(
         now,
     };
     for record in upload.records.as_slice() {
-        page.take(record, outcome)?;
+        page.apply_record(record, outcome)?;
     }
     let mut from = None;
     for link in upload.links.as_slice() {
-        page.link(link, &mut from, outcome)?;
+        page.apply_link(link, &mut from, outcome)?;
     }
     let mut held = None;
     if let Some(cursor) = &upload.commit {
         if replace {
-            held = too_many(writing, domain, upload)?;
+            held = removals_held(writing, domain, upload)?;
         }
         if held.is_none() && replace {
             sweep(&page, upload, outcome)?;
@@ -222,7 +223,11 @@ fn take(
 }
 
 /// Why a full compare does not end: what it carried is taken, and nobody goes.
-fn too_many(writing: &Writing<'_>, domain: &Domain, upload: &Upload) -> Result<Option<Problem>, StoreError> {
+fn removals_held(
+    writing: &Writing<'_>,
+    domain: &Domain,
+    upload: &Upload,
+) -> Result<Option<Problem>, StoreError> {
     let Some(most) = upload.most_swept else { return Ok(None) };
     let unnamed = objects::accounts_unnamed_in(writing, domain.id, upload.cycle)?;
     let held = || {
@@ -241,7 +246,7 @@ fn sweep(page: &record::Page<'_>, upload: &Upload, outcome: &mut Outcome) -> Res
     for object in objects::unnamed_in(writing, domain.id, upload.cycle)? {
         objects::set_presence(writing, object, Presence::OutOfScope, now)?;
         names::set(writing, object, &names::of(writing, object)?, &[])?;
-        page.left(object, outcome)?;
+        page.note_idle_policy(object, outcome)?;
         links::drop_from(writing, domain.id, object)?;
         outcome.erased += u32::from(digests::erase(writing, object)?);
         outcome.swept += 1;
@@ -271,7 +276,7 @@ fn receipt(store: &Store, domain: &Domain, outcome: &Outcome) -> Result<Receipt,
 }
 
 /// What a failing database is to a phs.
-fn settle<T>(store: &Store, answer: Result<Result<T, Problem>, StoreError>) -> Result<T, Problem> {
+fn to_problem<T>(store: &Store, answer: Result<Result<T, Problem>, StoreError>) -> Result<T, Problem> {
     answer.unwrap_or_else(|failed| {
         error!(database = %store.path().display(), error = %failed, "the database fails");
         let code = match &failed {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// Whether links may start from an object.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Source {
+pub(super) enum LinkSource {
     /// They may: it is this domain's, or nobody knows it yet.
     Open,
     /// It is not in the cloud: whoever comes back brings its links again.
@@ -22,33 +22,33 @@ pub(super) enum Source {
 
 impl Page<'_> {
     /// Takes a link over. `last` is the object that the link before started from: a group's come together.
-    pub(super) fn link(
+    pub(super) fn apply_link(
         &self,
         link: &Link,
-        last: &mut Option<(Uuid, Source)>,
+        last: &mut Option<(Uuid, LinkSource)>,
         outcome: &mut Outcome,
     ) -> Result<(), StoreError> {
         let source = match *last {
             Some((object, source)) if object == link.from => source,
-            Some(_) | None => self.source(link.from)?,
+            Some(_) | None => self.link_source(link.from)?,
         };
         *last = Some((link.from, source));
         match source {
-            Source::Open => {
+            LinkSource::Open => {
                 let changed = links::put(self.writing, self.domain.id, link, self.full_compare)?;
                 outcome.links += u32::from(changed);
             }
-            Source::Gone => {}
-            Source::Foreign => outcome.links_refused += 1,
+            LinkSource::Gone => {}
+            LinkSource::Foreign => outcome.links_refused += 1,
         }
         Ok(())
     }
 
-    fn source(&self, object: Uuid) -> Result<Source, StoreError> {
+    fn link_source(&self, object: Uuid) -> Result<LinkSource, StoreError> {
         Ok(match objects::find(self.writing, object)? {
-            Some(from) if from.domain != self.domain.id => Source::Foreign,
-            Some(from) if from.presence != Presence::Present => Source::Gone,
-            Some(_) | None => Source::Open,
+            Some(from) if from.domain != self.domain.id => LinkSource::Foreign,
+            Some(from) if from.presence != Presence::Present => LinkSource::Gone,
+            Some(_) | None => LinkSource::Open,
         })
     }
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 /// Those whose digest is absent, of another stamp (less: it is new; greater: a full compare may say that it is no
 /// longer true), cannot be opened, or is cheaper than the domain takes.
-pub(super) fn wanted(
+pub(super) fn missing(
     store: &Store,
     reading: &Reading<'_>,
     domain: &Domain,

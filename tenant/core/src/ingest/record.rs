@@ -31,7 +31,7 @@ pub(super) struct Page<'a> {
 }
 
 /// What became of a record's digest.
-enum Digest {
+enum DigestOutcome {
     None,
     Stored,
     NotNewer,
@@ -42,8 +42,8 @@ enum Digest {
 impl Page<'_> {
     /// Takes the record, or says in the outcome why not. Every record is counted once: as applied, unchanged or
     /// refused; of one that is refused for its digest, all else is taken.
-    pub(super) fn take(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
-        if !is_named_as_its_kind(record, self.domain) {
+    pub(super) fn apply_record(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
+        if !has_fitting_sid(record, self.domain) {
             return refuse(outcome, record.object, RefusalReason::ForeignSid);
         }
         let mut held = objects::find(self.writing, record.object)?;
@@ -56,7 +56,7 @@ impl Page<'_> {
             }
             // No object of AD becomes one of another kind: what is known of it is of no use.
             if moved || other.kind != record.kind {
-                self.erase(record.object, "it is of another domain or kind", outcome)?;
+                self.erase_digest(record.object, "it is of another domain or kind", outcome)?;
                 objects::forget(self.writing, record.object)?;
                 held = None;
             }
@@ -67,7 +67,7 @@ impl Page<'_> {
             return Ok(());
         }
         let replace = self.full_compare.is_some() && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
-        let mut changed = self.object(record, held.as_ref())?;
+        let mut changed = self.store_object(record, held.as_ref())?;
         let overwrite = match (replace, record.presence) {
             (false, _) => Overwrite::IfNewer,
             (true, Presence::Present) => Overwrite::ReplaceAll,
@@ -83,20 +83,20 @@ impl Page<'_> {
         )?;
         let entered = held.as_ref().is_none_or(|h| h.presence != record.presence);
         changed |= attributes_changed;
-        let digest = self.digest(record, &known, replace, outcome)?;
+        let digest = self.update_digest(record, &known, replace, outcome)?;
         if record.kind == Kind::Account && (attributes_changed || entered) {
-            self.names(record, &known, held.is_none(), outcome)?;
+            self.update_names(record, &known, held.is_none(), outcome)?;
         }
         if record.presence != Presence::Present {
             if entered {
-                self.left(record.object, outcome)?;
+                self.note_idle_policy(record.object, outcome)?;
             }
             links::drop_from(self.writing, self.domain.id, record.object)?;
         }
         match digest {
-            Digest::Refused(why) => return refuse(outcome, record.object, why),
-            Digest::Stored | Digest::Erased => changed = true,
-            Digest::None | Digest::NotNewer => {}
+            DigestOutcome::Refused(why) => return refuse(outcome, record.object, why),
+            DigestOutcome::Stored | DigestOutcome::Erased => changed = true,
+            DigestOutcome::None | DigestOutcome::NotNewer => {}
         }
         if changed {
             outcome.applied += 1;
@@ -106,7 +106,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn object(&self, record: &Record, held: Option<&Object>) -> Result<bool, StoreError> {
+    fn store_object(&self, record: &Record, held: Option<&Object>) -> Result<bool, StoreError> {
         let removed = is_removed(record.presence);
         let mut object = Object {
             object: record.object,
@@ -130,49 +130,50 @@ impl Page<'_> {
         Ok(changed)
     }
 
-    fn digest(
+    fn update_digest(
         &self,
         record: &Record,
         known: &Attributes,
         replace: bool,
         outcome: &mut Outcome,
-    ) -> Result<Digest, StoreError> {
+    ) -> Result<DigestOutcome, StoreError> {
         if record.presence != Presence::Present {
-            self.erase(record.object, "no longer present", outcome)?;
-            return Ok(Digest::None);
+            self.erase_digest(record.object, "no longer present", outcome)?;
+            return Ok(DigestOutcome::None);
         }
         let offered = record.password.is_some();
-        let no = if offered { Digest::Refused(RefusalReason::Privileged) } else { Digest::None };
+        let refused =
+            if offered { DigestOutcome::Refused(RefusalReason::Privileged) } else { DigestOutcome::None };
         if record.kind != Kind::Account {
-            return Ok(no);
+            return Ok(refused);
         }
         // Asked for every record: an adminCount that arrives alone erases what was taken before.
         if !self.domain.allow_privileged {
             let rid = record.sid.as_ref().and_then(|sid| rid_of(sid.as_str(), &self.domain.sid));
             if record.privileged || rid.is_none_or(|rid| is_privileged(rid, known)) {
-                self.erase(record.object, "became privileged", outcome)?;
-                return Ok(no);
+                self.erase_digest(record.object, "became privileged", outcome)?;
+                return Ok(refused);
             }
         }
         if record.erase_password {
-            let erased = self.erase(record.object, "its password is not carried any more", outcome)?;
-            return Ok(if erased { Digest::Erased } else { Digest::None });
+            let erased = self.erase_digest(record.object, "its password is not carried any more", outcome)?;
+            return Ok(if erased { DigestOutcome::Erased } else { DigestOutcome::None });
         }
         match &record.password {
-            Some(password) => self.password(record.object, password, replace, outcome),
-            None => Ok(Digest::None),
+            Some(password) => self.store_digest(record.object, password, replace, outcome),
+            None => Ok(DigestOutcome::None),
         }
     }
 
-    fn password(
+    fn store_digest(
         &self,
         object: Uuid,
         password: &Password,
         replace: bool,
         outcome: &mut Outcome,
-    ) -> Result<Digest, StoreError> {
+    ) -> Result<DigestOutcome, StoreError> {
         if !is_strong(&password.digest, self.domain) {
-            return Ok(Digest::Refused(RefusalReason::WeakDigest));
+            return Ok(DigestOutcome::Refused(RefusalReason::WeakDigest));
         }
         let held = digests::find(self.writing, object)?;
         if let Some(held) = &held {
@@ -180,10 +181,10 @@ impl Page<'_> {
                 let opened = held.open(self.store.seal_keys(), object);
                 if opened.is_ok_and(|digest| is_strong(&digest, self.domain)) {
                     outcome.repeated += 1;
-                    return Ok(Digest::NotNewer);
+                    return Ok(DigestOutcome::NotNewer);
                 }
             } else if password.stamp < held.stamp && !replace {
-                return Ok(Digest::NotNewer);
+                return Ok(DigestOutcome::NotNewer);
             }
         }
         digests::put(
@@ -198,31 +199,31 @@ impl Page<'_> {
             None => outcome.set += 1,
             Some(_) => {
                 outcome.replaced += 1;
-                self.on_record("digest-replaced", object, "another password's digest arrived")?;
+                self.audit("digest-replaced", object, "another password's digest arrived")?;
             }
         }
-        Ok(Digest::Stored)
+        Ok(DigestOutcome::Stored)
     }
 
     /// Says whether there was one.
-    fn erase(&self, object: Uuid, why: &str, outcome: &mut Outcome) -> Result<bool, StoreError> {
+    fn erase_digest(&self, object: Uuid, why: &str, outcome: &mut Outcome) -> Result<bool, StoreError> {
         let erased = digests::erase(self.writing, object)?;
         if erased {
             outcome.erased += 1;
-            self.on_record("digest-erased", object, why)?;
+            self.audit("digest-erased", object, why)?;
         }
         Ok(erased)
     }
 
-    fn on_record(&self, action: &str, object: Uuid, detail: &str) -> Result<(), StoreError> {
+    fn audit(&self, action: &str, object: Uuid, detail: &str) -> Result<(), StoreError> {
         audit::append(self.writing, self.now, self.actor, action, &object.to_string(), detail)
     }
 
     /// A group that sign-in policies name has left: what was said of it holds for nobody, which somebody should know.
-    pub(super) fn left(&self, object: Uuid, outcome: &mut Outcome) -> Result<(), StoreError> {
+    pub(super) fn note_idle_policy(&self, object: Uuid, outcome: &mut Outcome) -> Result<(), StoreError> {
         if group_policies::has(self.writing, self.domain.id, object)? {
             outcome.idle += 1;
-            self.on_record(
+            self.audit(
                 "group-policy-idle",
                 object,
                 "the group is gone: its sign-in policy holds for nobody",
@@ -233,7 +234,7 @@ impl Page<'_> {
 
     /// Derives the names anew. One that another account holds already is put on the record when it arrives: from
     /// then on it signs neither in.
-    fn names(
+    fn update_names(
         &self,
         record: &Record,
         known: &Attributes,
@@ -254,7 +255,7 @@ impl Page<'_> {
             if let Some(other) = other {
                 outcome.shared += 1;
                 let detail = format!("{name} is also {other}'s: it signs neither in");
-                self.on_record("name-ambiguous", record.object, &detail)?;
+                self.audit("name-ambiguous", record.object, &detail)?;
             }
         }
         Ok(())
@@ -267,7 +268,7 @@ fn refuse(outcome: &mut Outcome, object: Uuid, why: RefusalReason) -> Result<(),
 }
 
 /// Whether it has a SID of this domain, if its kind has one at all.
-fn is_named_as_its_kind(record: &Record, domain: &Domain) -> bool {
+fn has_fitting_sid(record: &Record, domain: &Domain) -> bool {
     match record.kind {
         Kind::Account | Kind::Group => {
             record.sid.as_ref().is_some_and(|sid| rid_of(sid.as_str(), &domain.sid).is_some())

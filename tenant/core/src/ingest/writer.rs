@@ -20,14 +20,14 @@ use tracing::{error, warn};
 const ALARM_SECONDS: i64 = 3600;
 
 /// The domain, if this agent may speak for it: it reads the domain that it was enrolled for, and no other agent writes.
-pub(super) fn admitted(
+pub(super) fn domain_of(
     reading: &Reading<'_>,
     writer: &Writer,
     domain_sid: Option<&str>,
 ) -> Result<Result<Domain, Problem>, StoreError> {
     // Its certificate was looked at before this transaction: a revocation may have come in between, and whoever was
     // revoked must not take the pen again that the revocation took away.
-    if let Err(problem) = approved(reading, writer)? {
+    if let Err(problem) = check_approved(reading, writer)? {
         return Ok(Err(problem));
     }
     let Some(domain) = domains::by_id(reading, writer.domain)? else {
@@ -42,7 +42,7 @@ pub(super) fn admitted(
         return Ok(Err(Problem::new(ProblemCode::WrongDomain, &detail)));
     }
     if domain.writer.is_some_and(|holder| holder != writer.agent) {
-        return Ok(Err(second(&domain)));
+        return Ok(Err(second_writer(&domain)));
     }
     Ok(Ok(domain))
 }
@@ -58,7 +58,7 @@ pub(super) fn claim(
         return Ok(Ok(()));
     }
     if !domains::claim_writer(writing, domain.id, writer.agent)? {
-        return Ok(Err(second(domain)));
+        return Ok(Err(second_writer(domain)));
     }
     audit::append(
         writing,
@@ -71,7 +71,7 @@ pub(super) fn claim(
     Ok(Ok(()))
 }
 
-fn approved(reading: &Reading<'_>, writer: &Writer) -> Result<Result<(), Problem>, StoreError> {
+fn check_approved(reading: &Reading<'_>, writer: &Writer) -> Result<Result<(), Problem>, StoreError> {
     let no = |code, detail| Ok(Err(Problem::new(code, detail)));
     match agents::find(reading, writer.agent)? {
         None => no(ProblemCode::AgentRevoked, "this agent is not enrolled here: enrol it anew"),
@@ -92,7 +92,7 @@ fn approved(reading: &Reading<'_>, writer: &Writer) -> Result<Result<(), Problem
     }
 }
 
-fn second(domain: &Domain) -> Problem {
+fn second_writer(domain: &Domain) -> Problem {
     let detail = format!(
         "another phs writes for {}: if this one shall, run `landbridge-tenant agents revoke` on the other, after `agents list`",
         domain.dns_name
@@ -101,7 +101,7 @@ fn second(domain: &Domain) -> Problem {
 }
 
 /// Passes the answer on; a second writer is counted, logged and put on the record.
-pub(super) fn alarm<T>(
+pub(super) fn alarm_second_writer<T>(
     store: &Store,
     counts: &Counts,
     writer: &Writer,
