@@ -58,7 +58,7 @@ impl Inner {
     pub(crate) fn set_canaries(&self) -> Result<(), StoreError> {
         for domain in self.store.read(domains::all)? {
             let objects = self.store.read(|reading| canaries::of(reading, domain.id))?;
-            self.agents.relay.canaries(domain.id, objects);
+            self.agents.relay.set_canaries(domain.id, objects);
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{FromAgent, FromTenant};
 use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
 use open_connections::{OpenConnection, OpenConnections};
-use relay_driver::{Raised, RelayDriver};
+use relay_driver::{RaisedAlarm, RelayDriver};
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
@@ -141,10 +141,10 @@ impl Agents {
     }
 
     /// Drives the relay's clock and acts on alarms until `stop` is set, and until nothing is in an agent's hand.
-    pub async fn run(self, raised: mpsc::Receiver<Raised>, stop: watch::Receiver<bool>) {
+    pub async fn run(self, alarms: mpsc::Receiver<RaisedAlarm>, stop: watch::Receiver<bool>) {
         // The relay ends by itself when the agents have answered what is in their hand.
         tokio::spawn(self.0.relay.clone().run(stop.clone()));
-        quarantine::alarms(self.0, raised, stop).await;
+        quarantine::run(self.0, alarms, stop).await;
     }
 
     /// One identity is one process: the same rule for agents that upload as for those that answer sign-ins.

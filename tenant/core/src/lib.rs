@@ -17,7 +17,7 @@ use administration::Administration;
 use agents::Agents;
 use agents::authority::Authority;
 use agents::open_connections::OpenConnections;
-use agents::relay_driver::{Raised, RelayDriver};
+use agents::relay_driver::{RaisedAlarm, RelayDriver};
 use applications::{Applications, Rates};
 use audit::Recorder;
 use directory::Directory;
@@ -44,7 +44,7 @@ pub struct Handles {
     /// Numbers for monitoring.
     pub snapshot: Snapshot,
     /// Alarms about agents, for [`Agents::run`].
-    pub alarms: mpsc::Receiver<Raised>,
+    pub alarms: mpsc::Receiver<RaisedAlarm>,
 }
 
 /// What the handles cannot be made without.

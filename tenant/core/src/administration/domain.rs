@@ -111,7 +111,7 @@ impl Actor<'_> {
         });
         let (told, answer) = outcome?;
         if let Some((domain, objects)) = told {
-            self.tenant.agents.relay.canaries(domain, objects);
+            self.tenant.agents.relay.set_canaries(domain, objects);
         }
         Ok(answer)
     }

@@ -3,7 +3,7 @@
 //! enrol anew.
 
 use super::Parts;
-use crate::agents::relay_driver::Raised;
+use crate::agents::relay_driver::RaisedAlarm;
 use crate::clock::{stopped, unix_now};
 use landbridge_tenant_rules::model::AgentState;
 use landbridge_tenant_store::StoreError;
@@ -15,30 +15,30 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 
 /// Agents that introduced themselves are noted this often, for the administrator's list.
-const NOTED: Duration = Duration::from_secs(2);
+const NOTE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Acts on alarms until `stop` says true.
-pub(super) async fn alarms(
+pub(super) async fn run(
     parts: Arc<Parts>,
-    mut raised: mpsc::Receiver<Raised>,
+    mut alarms: mpsc::Receiver<RaisedAlarm>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut noting = tokio::time::interval(NOTED);
+    let mut noting = tokio::time::interval(NOTE_INTERVAL);
     noting.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stopped(&mut stop) => return,
-            alarm = raised.recv() => match alarm {
+            alarm = alarms.recv() => match alarm {
                 Some(alarm) => quarantine(&parts, alarm).await,
                 None => return,
             },
-            _ = noting.tick() => note(&parts).await,
+            _ = noting.tick() => note_introduced(&parts).await,
         }
     }
 }
 
-async fn quarantine(parts: &Arc<Parts>, raised: Raised) {
-    let Raised { agent, alarm, trusted } = raised;
+async fn quarantine(parts: &Arc<Parts>, raised: RaisedAlarm) {
+    let RaisedAlarm { agent, alarm, trusted } = raised;
     let since = trusted
         .map_or("not known to have refused anything since the tenant started".to_owned(), |ago| {
             format!("last refused what it must {} s ago", ago.as_secs())
@@ -72,8 +72,8 @@ async fn quarantine(parts: &Arc<Parts>, raised: Raised) {
     parts.open.cut(agent);
 }
 
-async fn note(parts: &Arc<Parts>) {
-    let introduced = parts.relay.introduced();
+async fn note_introduced(parts: &Arc<Parts>) {
+    let introduced = parts.relay.drain_introduced();
     if introduced.is_empty() {
         return;
     }

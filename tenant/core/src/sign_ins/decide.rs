@@ -308,7 +308,7 @@ impl SignIn {
     /// As long as one of the last refusals of the domain took: whoever measures learns nothing from an answer that
     /// needed no agent.
     fn usual(&self, domain: i64) -> Duration {
-        self.tenant.relay.usual(domain).unwrap_or(USUAL)
+        self.tenant.relay.typical_delay(domain).unwrap_or(USUAL)
     }
 
     /// Counts the verdict, and hands the audit log what it keeps of it: the true reason, for the operator.
