@@ -30,7 +30,7 @@ pub struct Applications {
 
 /// Why an application gets no sign-in now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotProved {
+pub enum NotAuthenticated {
     /// No application has this credential, or it was revoked.
     Unknown,
     /// The application is over its rate. It may try again after this time.
@@ -45,14 +45,20 @@ impl Applications {
     }
 
     /// The application that this credential proves, charged with one sign-in. Blocks.
-    pub fn prove(&self, credential: &Credential, now: Instant) -> Result<Application, NotProved> {
-        let proved = self.store.read(|reading| credential.prove(reading)).map_err(|error| {
+    pub fn authenticate(
+        &self,
+        credential: &Credential,
+        now: Instant,
+    ) -> Result<Application, NotAuthenticated> {
+        let found = self.store.read(|reading| credential.application(reading)).map_err(|error| {
             tracing::error!(%error, "the database failed");
             self.numbers.metrics.storage_errors.inc();
-            NotProved::Storage
+            NotAuthenticated::Storage
         })?;
-        let application = proved.ok_or(NotProved::Unknown)?;
-        self.rates.charge(application.id, application.rate_per_minute, now).map_err(NotProved::OverRate)?;
+        let application = found.ok_or(NotAuthenticated::Unknown)?;
+        self.rates
+            .charge(application.id, application.rate_per_minute, now)
+            .map_err(NotAuthenticated::OverRate)?;
         Ok(application)
     }
 
@@ -105,7 +111,7 @@ impl Credential {
 
     /// The application that this proves, unless it was revoked. Takes as long for an unknown one as for a wrong
     /// secret, up to the look-up of a row.
-    pub fn prove(&self, reading: &Reading<'_>) -> Result<Option<Application>, StoreError> {
+    pub fn application(&self, reading: &Reading<'_>) -> Result<Option<Application>, StoreError> {
         let app = find(reading, self.app)?;
         let shown = self.hash();
         let proved = same(&shown, app.as_ref().map_or(&[0; 32], |app| &app.hash));
@@ -114,7 +120,7 @@ impl Credential {
 }
 
 /// A name that an application may have: letters, digits and `-_.`, at most 64.
-pub fn is_a_name(text: &str) -> bool {
+pub fn is_valid_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (1..=64).contains(&text.len()) && text.chars().all(plain)
 }
@@ -194,9 +200,9 @@ mod tests {
 
     #[test]
     fn a_name_is_short_and_plain() {
-        assert!(is_a_name("mail-gateway_2.test"));
+        assert!(is_valid_name("mail-gateway_2.test"));
         for bad in ["", "a b", "a\n", "é", &"a".repeat(65)] {
-            assert!(!is_a_name(bad), "{bad}");
+            assert!(!is_valid_name(bad), "{bad}");
         }
     }
 }

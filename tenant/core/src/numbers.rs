@@ -47,7 +47,7 @@ pub struct Metrics {
     /// Times that the database failed.
     pub storage_errors: Counter,
     /// Sign-ins that were given to agents, by verdict or why there is none.
-    pub asked: CountFamily,
+    pub agent_verdicts: CountFamily,
     /// What happened on the way to agents and back.
     pub agents: CountFamily,
     /// Agents that were put into quarantine.
@@ -64,7 +64,7 @@ impl Default for Metrics {
             enrollments: Family::default(),
             renewals: Family::default(),
             storage_errors: Counter::default(),
-            asked: Family::default(),
+            agent_verdicts: Family::default(),
             agents: Family::default(),
             quarantined: Family::default(),
         }
@@ -73,14 +73,14 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts how a sign-in that was given to an agent ended.
-    pub fn asked(&self, outcome: &Result<Verdict, NoAnswer>) {
+    pub fn count_agent_answer(&self, outcome: &Result<Verdict, NoAnswer>) {
         let outcome = match outcome {
             // Its number is in the audit log: a metric has no end of labels.
             Ok(Verdict::Unknown(_)) => "Unknown".to_owned(),
             Ok(verdict) => format!("{verdict:?}"),
             Err(why) => format!("{why:?}"),
         };
-        self.asked.get_or_create(&vec![("outcome", outcome)]).inc();
+        self.agent_verdicts.get_or_create(&vec![("outcome", outcome)]).inc();
     }
 
     /// Counts one answer to an agent.

@@ -7,7 +7,7 @@ use crate::administration::request::{
     AdminRequest, AdminResponse, AgentRow, AppRow, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES,
     refusal,
 };
-use crate::applications::{Credential, MAX_RATE, is_a_name};
+use crate::applications::{Credential, MAX_RATE, is_valid_name};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_rules::model::Application;
 use landbridge_tenant_rules::model::{Agent, AgentState};
@@ -181,7 +181,7 @@ impl Actor<'_> {
     }
 
     fn create_app(&self, writing: &Writing<'_>, name: &str, domain: Option<&str>, rate: u32) -> Outcome {
-        if !is_a_name(name) {
+        if !is_valid_name(name) {
             return Ok(refusal(
                 "a name is 1 to 64 letters, digits, `-`, `_` and `.`",
                 "choose another --name",

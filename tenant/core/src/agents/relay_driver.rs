@@ -223,7 +223,7 @@ impl RelayDriver {
                 }
             }
             Output::Answered { ticket, answer } => {
-                self.numbers.metrics.asked(&answer.outcome);
+                self.numbers.metrics.count_agent_answer(&answer.outcome);
                 if let Some(waiting) = state.waiting.remove(&ticket) {
                     // Whoever asked may have gone.
                     let _ = waiting.send(answer);

@@ -133,7 +133,11 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
     registry.register("uploads", "Requests of the upload paths by outcome", metrics.uploads.clone());
     registry.register("enrollments", "Enrolments by outcome", metrics.enrollments.clone());
     registry.register("renewals", "Certificate renewals by outcome", metrics.renewals.clone());
-    registry.register("agent_verdicts", "Sign-ins given to agents, by outcome", metrics.asked.clone());
+    registry.register(
+        "agent_verdicts",
+        "Sign-ins given to agents, by outcome",
+        metrics.agent_verdicts.clone(),
+    );
     registry.register("agent_events", "On the way to agents and back", metrics.agents.clone());
     registry.register("agents_quarantined", "Agents put into quarantine", metrics.quarantined.clone());
     registry.register("storage_errors", "Times that the database failed", metrics.storage_errors.clone());
