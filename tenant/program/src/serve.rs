@@ -8,11 +8,11 @@ use crate::keys;
 use crate::server_certificate::ServerCertificate;
 use hyper::body::Incoming;
 use hyper::{Method, Request};
-use landbridge_door_agents::{AgentPeer, AgentsDoor, no_such_path, post_only};
+use landbridge_door_agents::{AgentClient, AgentsDoor, no_such_path, post_only};
 use landbridge_door_applications::{ApplicationsDoor, PATH};
 use landbridge_door_listen::body::Answer;
 use landbridge_door_listen::client_certificate::server_config;
-use landbridge_door_listen::listener::{Connection, Limits, Listener, Serve, Stranger};
+use landbridge_door_listen::listener::{AnonymousClient, Connection, Limits, Listener, Serve};
 use landbridge_door_listen::operator_certificate::{self, OperatorCertificate};
 use landbridge_door_operator::listen;
 use landbridge_door_operator::observe::{self, CertificateLife, Observed};
@@ -41,15 +41,15 @@ struct MainDoor {
 }
 
 impl Serve for MainDoor {
-    type Peer = AgentPeer;
+    type Client = AgentClient;
 
-    fn peer(&self, certificate: Option<&[u8]>) -> AgentPeer {
-        self.agents.peer(certificate)
+    fn identify(&self, certificate: Option<&[u8]>) -> AgentClient {
+        self.agents.identify(certificate)
     }
 
     async fn serve(
         self: Arc<Self>,
-        connection: Arc<Connection<AgentPeer>>,
+        connection: Arc<Connection<AgentClient>>,
         request: Request<Incoming>,
     ) -> Answer {
         match request.uri().path() {
@@ -63,13 +63,17 @@ impl Serve for MainDoor {
 struct OwnDoor(Arc<ApplicationsDoor>);
 
 impl Serve for OwnDoor {
-    type Peer = Stranger;
+    type Client = AnonymousClient;
 
-    fn peer(&self, _: Option<&[u8]>) -> Stranger {
-        Stranger
+    fn identify(&self, _: Option<&[u8]>) -> AnonymousClient {
+        AnonymousClient
     }
 
-    async fn serve(self: Arc<Self>, _: Arc<Connection<Stranger>>, request: Request<Incoming>) -> Answer {
+    async fn serve(
+        self: Arc<Self>,
+        _: Arc<Connection<AnonymousClient>>,
+        request: Request<Incoming>,
+    ) -> Answer {
         match request.uri().path() {
             PATH => serve_application(&self.0, request).await,
             _ => no_such_path(),

@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use landbridge_door_listen::body::{Answer, drain};
-use landbridge_door_listen::listener::{Connection, Peer};
+use landbridge_door_listen::listener::{Client, Connection};
 use landbridge_tenant_core::agents::Agents;
 use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_tenant_core::agents::open_connections::OpenConnection;
@@ -41,13 +41,13 @@ pub struct AgentsDoor {
 
 /// What is known of a peer: the certificate that it showed, and its entry among the open connections.
 #[derive(Debug)]
-pub struct AgentPeer {
+pub struct AgentClient {
     /// The certificate, its chain proved; none: the peer showed none, or one without an agent's names.
     pub shown: Option<Shown>,
     open: Option<OpenConnection>,
 }
 
-impl Peer for AgentPeer {
+impl Client for AgentClient {
     async fn cut(&self) {
         match &self.open {
             Some(open) => open.cut().await,
@@ -63,16 +63,16 @@ impl AgentsDoor {
     }
 
     /// What is known of a peer that showed this certificate.
-    pub fn peer(&self, certificate: Option<&[u8]>) -> AgentPeer {
+    pub fn identify(&self, certificate: Option<&[u8]>) -> AgentClient {
         let shown = certificate.and_then(Shown::read);
         let open = shown.as_ref().map(|shown| self.agents.enter(shown.name.agent));
-        AgentPeer { shown, open }
+        AgentClient { shown, open }
     }
 
     /// Answers one request.
     pub async fn serve(
         self: Arc<Self>,
-        connection: Arc<Connection<AgentPeer>>,
+        connection: Arc<Connection<AgentClient>>,
         request: Request<Incoming>,
     ) -> Answer {
         let path = request.uri().path();

@@ -2,7 +2,7 @@
 //! Whether the agent may is decided before a byte of the body is read.
 
 use crate::frames::{framed, problem};
-use crate::{AgentPeer, AgentsDoor, websocket};
+use crate::{AgentClient, AgentsDoor, websocket};
 use hyper::Request;
 use hyper::body::Incoming;
 use landbridge_door_listen::body::{Answer, BodyTrouble, body};
@@ -42,14 +42,14 @@ pub(super) async fn enroll(door: &AgentsDoor, incoming: &mut Incoming) -> Answer
 /// `POST /v1/renew`.
 pub(super) async fn renew(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     incoming: &mut Incoming,
 ) -> Answer {
     let outcome = async {
         let agent = admitted(door, connection, Purpose::Renewal).await?;
         let request: RenewRequest = read(door, incoming, MAX_SMALL).await?;
         let id = agent.id;
-        let serial = connection.peer.shown.as_ref().map(|shown| shown.serial.clone()).unwrap_or_default();
+        let serial = connection.client.shown.as_ref().map(|shown| shown.serial.clone()).unwrap_or_default();
         let made = blocking(door, move |agents| agents.renew(&agent, &serial, &request)).await?;
         tracing::info!(agent = %id, "certificate renewed");
         Ok(made)
@@ -63,7 +63,7 @@ pub(super) async fn renew(
 /// `GET /v1/agent`: the connection becomes a WebSocket, or the agent receives the reason why not.
 pub(super) async fn attend(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     request: Request<Incoming>,
 ) -> Answer {
     let outcome = match admitted(door, connection, Purpose::SignIn).await {
@@ -71,7 +71,7 @@ pub(super) async fn attend(
         Err(refusal) => Err(refusal),
     };
     outcome.unwrap_or_else(|refusal| {
-        let agent = connection.peer.shown.as_ref().map(|shown| shown.name.agent);
+        let agent = connection.client.shown.as_ref().map(|shown| shown.name.agent);
         tracing::warn!(?agent, code = %refusal.code, detail = %refusal.detail, "an agent's connection was refused");
         problem(&refusal)
     })
@@ -80,7 +80,7 @@ pub(super) async fn attend(
 /// `POST /v1/upload/hello`.
 pub(super) async fn hello(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     incoming: &mut Incoming,
 ) -> Answer {
     uploading(door, connection, incoming, MAX_SMALL, |agents, writer, hello: Hello| {
@@ -92,7 +92,7 @@ pub(super) async fn hello(
 /// `POST /v1/upload/offer`.
 pub(super) async fn offer(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     incoming: &mut Incoming,
 ) -> Answer {
     uploading(door, connection, incoming, MAX_FRAME, |agents, writer, offer: Offer| {
@@ -104,7 +104,7 @@ pub(super) async fn offer(
 /// `POST /v1/upload`.
 pub(super) async fn upload(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     incoming: &mut Incoming,
 ) -> Answer {
     uploading(door, connection, incoming, MAX_FRAME, |agents, writer, upload: Upload| {
@@ -115,7 +115,7 @@ pub(super) async fn upload(
 
 async fn uploading<M, R>(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     incoming: &mut Incoming,
     max: usize,
     apply: fn(&Agents, &Writer, M) -> Result<R, Problem>,
@@ -136,7 +136,7 @@ where
     let metrics = &door.agents.numbers().metrics;
     metrics.count(&metrics.uploads, outcome.as_ref().err());
     if let Err(refusal) = &outcome {
-        let agent = connection.peer.shown.as_ref().map(|shown| shown.name.agent);
+        let agent = connection.client.shown.as_ref().map(|shown| shown.name.agent);
         tracing::warn!(?agent, code = %refusal.code, detail = %refusal.detail, "an upload was refused");
     }
     answered(&outcome)
@@ -145,11 +145,11 @@ where
 /// The agent behind the connection, as the database has it now.
 async fn admitted(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     purpose: Purpose,
 ) -> Result<Agent, Problem> {
     let connection = connection.clone();
-    blocking(door, move |agents| agents.admit(connection.peer.shown.as_ref(), purpose)).await
+    blocking(door, move |agents| agents.admit(connection.client.shown.as_ref(), purpose)).await
 }
 
 async fn read<M: DeserializeOwned>(

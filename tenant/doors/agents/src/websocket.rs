@@ -1,6 +1,6 @@
 //! One agent's WebSocket (RFC 6455): `GET /v1/agent`, a frame a message, nothing else.
 
-use crate::AgentPeer;
+use crate::AgentClient;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::Full;
@@ -13,7 +13,7 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use landbridge_crypto::envelope::EnvelopePublic;
 use landbridge_door_listen::body::Answer;
-use landbridge_door_listen::listener::{Connection, Peer as _};
+use landbridge_door_listen::listener::{Client as _, Connection};
 use landbridge_tenant_core::agents::{Agent, Agents, Facts, Link};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
@@ -35,7 +35,7 @@ const BUFFER: usize = 4 * 1024;
 /// Takes an agent that `admit` let in. The answer is what its HTTP request is told; the WebSocket goes on by itself.
 pub(crate) fn welcome(
     agents: &Agents,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     agent: &Agent,
     mut request: Request<Incoming>,
     now: i64,
@@ -43,7 +43,7 @@ pub(crate) fn welcome(
     let malformed = |what| Problem::new(ProblemCode::Malformed, what);
     let accept =
         accept_key(request.headers()).ok_or_else(|| malformed("this path speaks WebSocket, version 13"))?;
-    let shown = connection.peer.shown.as_ref().ok_or_else(|| malformed("no certificate was shown"))?;
+    let shown = connection.client.shown.as_ref().ok_or_else(|| malformed("no certificate was shown"))?;
     let key = shown.name.envelope.and_then(|key| EnvelopePublic::from_bytes(&key).ok());
     let key = key.ok_or_else(|| {
         Problem::new(
@@ -90,7 +90,7 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// Carries messages in both directions until either side has enough.
-async fn serve(agents: &Agents, connection: &Connection<AgentPeer>, facts: Facts, upgraded: Upgraded) {
+async fn serve(agents: &Agents, connection: &Connection<AgentClient>, facts: Facts, upgraded: Upgraded) {
     let _busy = connection.busy();
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = BUFFER;
@@ -104,7 +104,7 @@ async fn serve(agents: &Agents, connection: &Connection<AgentPeer>, facts: Facts
     let (link, outgoing, closed) = agents.join(facts);
     // Whatever the conversation is waiting for: a peer that does not read outlasts nothing.
     let (why, at_once) = tokio::select! {
-        () = connection.peer.cut() => ("it was cut", true),
+        () = connection.client.cut() => ("it was cut", true),
         () = closed.notified() => ("the tenant has done with it", true),
         why = converse(agents, link, agent, &mut socket, outgoing) => (why, false),
     };

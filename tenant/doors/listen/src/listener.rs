@@ -63,16 +63,16 @@ const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 
 /// What a door knows of the program at the other end of a connection.
-pub trait Peer: Send + Sync + 'static {
+pub trait Client: Send + Sync + 'static {
     /// Returns when the connection must be cut. It may never return.
     fn cut(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// A peer of whom nothing is known, and whose connection is never cut.
 #[derive(Debug, Clone, Copy)]
-pub struct Stranger;
+pub struct AnonymousClient;
 
-impl Peer for Stranger {
+impl Client for AnonymousClient {
     async fn cut(&self) {
         std::future::pending().await
     }
@@ -81,16 +81,16 @@ impl Peer for Stranger {
 /// One open connection. Whoever holds this holds the connection's place, also when HTTP is over on it and a WebSocket goes
 /// on.
 #[derive(Debug)]
-pub struct Connection<P> {
+pub struct Connection<C> {
     /// The peer's address.
     pub address: SocketAddr,
     /// What the door knows of the peer.
-    pub peer: P,
+    pub client: C,
     rhythm: Rhythm,
     _place: (OwnedSemaphorePermit, Share),
 }
 
-impl<P> Connection<P> {
+impl<C> Connection<C> {
     /// While this is held, the connection may be silent for any time.
     pub fn busy(&self) -> Busy {
         self.rhythm.busy()
@@ -100,16 +100,16 @@ impl<P> Connection<P> {
 /// Answers the requests of a listener: a door.
 pub trait Serve: Send + Sync + 'static {
     /// What the door knows of a peer, as long as the connection is open.
-    type Peer: Peer;
+    type Client: Client;
 
     /// The peer of a new connection. `certificate` is the client certificate, DER, whose chain was proved; none: the
     /// client showed none.
-    fn peer(&self, certificate: Option<&[u8]>) -> Self::Peer;
+    fn identify(&self, certificate: Option<&[u8]>) -> Self::Client;
 
     /// Answers one request.
     fn serve(
         self: Arc<Self>,
-        connection: Arc<Connection<Self::Peer>>,
+        connection: Arc<Connection<Self::Client>>,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
@@ -192,9 +192,9 @@ impl Accepting {
             Err(_) => return tracing::debug!(%address, "the TLS handshake took too long"),
         };
         let certificates = tls.get_ref().1.peer_certificates();
-        let peer = door.peer(certificates.and_then(|chain| chain.first()).map(AsRef::as_ref));
+        let client = door.identify(certificates.and_then(|chain| chain.first()).map(AsRef::as_ref));
         let rhythm = Rhythm::new();
-        let connection = Arc::new(Connection { address, peer, rhythm: rhythm.clone(), _place: place });
+        let connection = Arc::new(Connection { address, client, rhythm: rhythm.clone(), _place: place });
         let serving = connection.clone();
 
         let paced = Paced::new(tls, rhythm.clone(), self.limits);
@@ -212,7 +212,7 @@ impl Accepting {
         http.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD).half_close(false);
         let serving = http.serve_connection(TokioIo::new(paced), service).with_upgrades();
         let mut serving = std::pin::pin!(serving);
-        let mut cut = std::pin::pin!(connection.peer.cut());
+        let mut cut = std::pin::pin!(connection.client.cut());
         let ended = tokio::select! {
             () = &mut cut => return tracing::warn!(%address, "a revoked agent's connection was cut"),
             ended = &mut serving => ended,
