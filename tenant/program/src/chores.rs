@@ -61,7 +61,7 @@ impl Chores {
             let blocking = self.clone();
             let done = tokio::task::spawn_blocking(move || {
                 blocking.delete_old_audit_entries(now);
-                blocking.erase(now);
+                blocking.erase_due_objects(now);
             });
             let _ = done.await;
             tokio::select! {
@@ -74,12 +74,12 @@ impl Chores {
     /// Reads the applications' certificate again, if there is one.
     pub async fn reread_applications_certificate(&self, now: i64) {
         if let Some(certificate) = self.applications.clone() {
-            let _ = tokio::task::spawn_blocking(move || certificate.look(now)).await;
+            let _ = tokio::task::spawn_blocking(move || certificate.reread_and_report(now)).await;
         }
     }
 
     /// Erases the objects whose grace time is over, and what SQLite left of digests that are gone.
-    fn erase(&self, now: i64) {
+    fn erase_due_objects(&self, now: i64) {
         let before = due_before(now, self.grace_days);
         let erased = self.store.erase("erase-due", |writing| {
             let due = objects::removed_before(writing, before)?;

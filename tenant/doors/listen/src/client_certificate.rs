@@ -22,16 +22,16 @@ pub fn server_config(
     certificate: Arc<dyn ResolvesServerCert>,
 ) -> Result<ServerConfig, Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier = OursOrLately::new(root, provider.clone())?;
+    let verifier = OwnCaOrRecentlyEnded::new(root, provider.clone())?;
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(certificate);
-    Ok(unresumed(config))
+    Ok(without_resumption(config))
 }
 
 /// No session can be resumed; what is spoken is HTTP/1.1.
-pub(crate) fn unresumed(mut config: ServerConfig) -> ServerConfig {
+pub(crate) fn without_resumption(mut config: ServerConfig) -> ServerConfig {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;
@@ -41,11 +41,11 @@ pub(crate) fn unresumed(mut config: ServerConfig) -> ServerConfig {
 
 /// Takes no certificate, one of our CA, or one of our CA that ended lately.
 #[derive(Debug)]
-struct OursOrLately {
-    ours: Arc<dyn ClientCertVerifier>,
+struct OwnCaOrRecentlyEnded {
+    own_ca: Arc<dyn ClientCertVerifier>,
 }
 
-impl OursOrLately {
+impl OwnCaOrRecentlyEnded {
     fn new(root: CertificateDer<'static>, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
         let mut roots = RootCertStore::empty();
         roots.add(root)?;
@@ -53,17 +53,17 @@ impl OursOrLately {
             .allow_unauthenticated()
             .build()
             .map_err(|e| Error::General(e.to_string()))?;
-        Ok(Self { ours })
+        Ok(Self { own_ca: ours })
     }
 }
 
-impl ClientCertVerifier for OursOrLately {
+impl ClientCertVerifier for OwnCaOrRecentlyEnded {
     fn client_auth_mandatory(&self) -> bool {
-        self.ours.client_auth_mandatory()
+        self.own_ca.client_auth_mandatory()
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.ours.root_hint_subjects()
+        self.own_ca.root_hint_subjects()
     }
 
     fn verify_client_cert(
@@ -72,7 +72,7 @@ impl ClientCertVerifier for OursOrLately {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.ours.verify_client_cert(end_entity, intermediates, now);
+        let verified = self.own_ca.verify_client_cert(end_entity, intermediates, now);
         let Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) = &verified
         else {
             return verified;
@@ -81,7 +81,7 @@ impl ClientCertVerifier for OursOrLately {
             return verified;
         }
         // Everything else about it must have been right on its last second.
-        self.ours.verify_client_cert(end_entity, intermediates, *not_after)
+        self.own_ca.verify_client_cert(end_entity, intermediates, *not_after)
     }
 
     fn verify_tls12_signature(
@@ -90,7 +90,7 @@ impl ClientCertVerifier for OursOrLately {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.ours.verify_tls12_signature(message, certificate, signed)
+        self.own_ca.verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -99,11 +99,11 @@ impl ClientCertVerifier for OursOrLately {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.ours.verify_tls13_signature(message, certificate, signed)
+        self.own_ca.verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.ours.supported_verify_schemes()
+        self.own_ca.supported_verify_schemes()
     }
 }
 
@@ -145,7 +145,11 @@ mod tests {
     ) -> Result<ClientCertVerified, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap()));
-        OursOrLately::new(by.root().clone(), provider).unwrap().verify_client_cert(certificate, &[], at)
+        OwnCaOrRecentlyEnded::new(by.root().clone(), provider).unwrap().verify_client_cert(
+            certificate,
+            &[],
+            at,
+        )
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! two apart; and neither side holds the other's places.
 //! Neighbours: the program says when the files are read again; [`super::client_certificate`] is the agents' side.
 
-use crate::client_certificate::unresumed;
+use crate::client_certificate::without_resumption;
 use landbridge_host::FileError;
 use landbridge_host::clock_text::utc;
 use landbridge_host::key_file::KeySource;
@@ -25,8 +25,8 @@ const MAX_CHAIN_FILE: u64 = 256 * 1024;
 /// The most certificates of a chain.
 const MAX_CHAIN: usize = 16;
 /// With so many days left the log says so, once a day: what renews itself has renewed by then.
-const SOON: i64 = 14;
-const DAY: i64 = 86_400;
+const WARN_DAYS: i64 = 14;
+const DAY_SECONDS: i64 = 86_400;
 
 /// The certificate that the administrator brings, as it was last read.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct OperatorCertificate {
     present: RwLock<Arc<CertifiedKey>>,
     ends: AtomicI64,
     /// The days left when the log last said so.
-    said: AtomicI64,
+    reported_days: AtomicI64,
 }
 
 /// What reading the files anew led to.
@@ -57,7 +57,7 @@ impl OperatorCertificate {
             key: key.clone(),
             present: RwLock::new(Arc::new(present)),
             ends: AtomicI64::new(ends),
-            said: AtomicI64::new(i64::MAX),
+            reported_days: AtomicI64::new(i64::MAX),
         })
     }
 
@@ -69,12 +69,12 @@ impl OperatorCertificate {
         }
         *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
         self.ends.store(ends, Ordering::Relaxed);
-        self.said.store(i64::MAX, Ordering::Relaxed);
+        self.reported_days.store(i64::MAX, Ordering::Relaxed);
         Ok(Reread::Changed)
     }
 
     /// Reads them anew and lets the log say what came of it, and that the end is near. `now` in seconds since 1970.
-    pub fn look(&self, now: i64) {
+    pub fn reread_and_report(&self, now: i64) {
         match self.reread() {
             Ok(Reread::Changed) => {
                 tracing::info!(until = utc(self.ends()), "applications are shown a new certificate");
@@ -88,8 +88,8 @@ impl OperatorCertificate {
                 "the applications' certificate cannot be read anew: the one before goes on"
             ),
         }
-        let (until, days) = (utc(self.ends()), self.ends().saturating_sub(now).div_euclid(DAY));
-        if days >= SOON || self.said.swap(days, Ordering::Relaxed) == days {
+        let (until, days) = (utc(self.ends()), self.ends().saturating_sub(now).div_euclid(DAY_SECONDS));
+        if days >= WARN_DAYS || self.reported_days.swap(days, Ordering::Relaxed) == days {
             return;
         }
         if days < 0 {
@@ -125,7 +125,7 @@ pub fn server_config(certificate: Arc<OperatorCertificate>) -> Result<ServerConf
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_no_client_auth()
         .with_cert_resolver(certificate);
-    Ok(unresumed(config))
+    Ok(without_resumption(config))
 }
 
 /// The chain, its key, and the last second of its first certificate.
