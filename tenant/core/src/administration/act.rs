@@ -54,7 +54,7 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> Ad
         }
         AdminRequest::CanaryAdd { name, user } => actor.canary(&name, &user, true),
         AdminRequest::CanaryRemove { name, user } => actor.canary(&name, &user, false),
-        AdminRequest::CanaryList { name } => crate::administration::domain::canaries_of(tenant, &name),
+        AdminRequest::CanaryList { name } => crate::administration::domain::list_canaries(tenant, &name),
         AdminRequest::TokenCreate { role, domain, minutes } => {
             store.write("token-create", |writing| actor.create_token(writing, role, &domain, minutes))
         }
@@ -109,7 +109,7 @@ impl Actor<'_> {
         match domains::add(writing, new, self.now)? {
             Ok(_) => {
                 let detail = format!("{}, privileged accounts allowed: {}", new.sid, new.allow_privileged);
-                self.note(writing, "domain-added", &new.dns_name.to_ascii_lowercase(), &detail)?;
+                self.audit(writing, "domain-added", &new.dns_name.to_ascii_lowercase(), &detail)?;
                 Ok(AdminResponse::Done(format!("domain {} added", new.dns_name.to_ascii_lowercase())))
             }
             Err(why) => Ok(refusal(&why.to_string(), "see `landbridge-tenant domains list`")),
@@ -128,7 +128,7 @@ impl Actor<'_> {
         let secret = BearerSecret::generate();
         let expires_at = self.now.saturating_add(i64::from(minutes) * 60);
         tokens::insert(writing, &secret.hash(), role, domain.id, self.now, expires_at)?;
-        self.note(writing, "token-created", &domain.dns_name, &format!("role {role}, {minutes} minutes"))?;
+        self.audit(writing, "token-created", &domain.dns_name, &format!("role {role}, {minutes} minutes"))?;
         let too_long = |_| StoreError::Defect("the tenant's URL does not fit into a token".to_owned());
         let token = Token {
             url: Text::new(self.tenant.url.as_str()).map_err(too_long)?,
@@ -157,7 +157,7 @@ impl Actor<'_> {
         }
         let detail =
             format!("role {}, domain {}, was {}", agent.role, agent.domain_name, agent.state.as_str());
-        self.note(writing, "agent-approved", &id.to_string(), &detail)?;
+        self.audit(writing, "agent-approved", &id.to_string(), &detail)?;
         Ok(AdminResponse::Done(format!(
             "agent {id} approved: role {}, domain {}",
             agent.role, agent.domain_name
@@ -176,7 +176,7 @@ impl Actor<'_> {
         let was_writer = domains::release_writer(writing, id)?;
         let detail =
             format!("role {}, domain {}, was its writer: {was_writer}", agent.role, agent.domain_name);
-        self.note(writing, "agent-revoked", &id.to_string(), &detail)?;
+        self.audit(writing, "agent-revoked", &id.to_string(), &detail)?;
         Ok(AdminResponse::Done(format!("agent {id} revoked; its connections are cut")))
     }
 
@@ -210,7 +210,7 @@ impl Actor<'_> {
             ));
         }
         let limit = domain.map_or_else(|| "every domain".to_owned(), |domain| domain.dns_name);
-        self.note(writing, "app-created", name, &format!("{limit}, {rate} a minute"))?;
+        self.audit(writing, "app-created", name, &format!("{limit}, {rate} a minute"))?;
         Ok(AdminResponse::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
     }
 
@@ -223,7 +223,7 @@ impl Actor<'_> {
         if !apps::rotate(writing, app.id, &credential.hash(), self.now)? {
             return Err(StoreError::Conflict);
         }
-        self.note(writing, "app-rotated", name, "")?;
+        self.audit(writing, "app-rotated", name, "")?;
         Ok(AdminResponse::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
     }
 
@@ -235,7 +235,7 @@ impl Actor<'_> {
         if !apps::revoke(writing, app.id, self.now)? {
             return Err(StoreError::Conflict);
         }
-        self.note(writing, "app-revoked", name, "")?;
+        self.audit(writing, "app-revoked", name, "")?;
         self.tenant.rates.forget(app.id);
         Ok(AdminResponse::Done(format!("application {name} revoked")))
     }

@@ -41,8 +41,8 @@ impl Actor<'_> {
         }
         self.tenant.store.look(|reading| {
             let Some(domain) = domains::by_name(reading, name)? else { return Ok(no_domain()) };
-            let said = described(&domain, AdBudget::of(&domain.policy));
-            Ok(AdminResponse::Done(said + &group_policy::lines(reading, &domain)?))
+            let text = policy_text(&domain, AdBudget::of(&domain.policy));
+            Ok(AdminResponse::Done(text + &group_policy::lines(reading, &domain)?))
         })
     }
 
@@ -57,7 +57,7 @@ impl Actor<'_> {
             let Some(domain) = domains::by_name(writing, name)? else { return Ok(Some(no_domain())) };
             let wanted = policy.unwrap_or(domain.signin);
             if wanted.asks_agents()
-                && let Some((what, todo)) = why_not(AdBudget::of(&domain.policy))
+                && let Some((what, todo)) = agents_refused(AdBudget::of(&domain.policy))
             {
                 return Ok(Some(refusal(&what, todo)));
             }
@@ -68,7 +68,7 @@ impl Actor<'_> {
                 wanted.as_str(),
                 domain.signin.as_str()
             );
-            self.note(writing, "domain-policy", &domain.dns_name, &detail)?;
+            self.audit(writing, "domain-policy", &domain.dns_name, &detail)?;
             Ok(None)
         })
     }
@@ -103,20 +103,20 @@ impl Actor<'_> {
             let (action, word) =
                 if add { ("canary-added", "is") } else { ("canary-removed", "is no longer") };
             if done {
-                self.note(writing, action, &object.to_string(), &domain.dns_name)?;
+                self.audit(writing, action, &object.to_string(), &domain.dns_name)?;
             }
             let before = if done { "" } else { " (as before)" };
-            let said = format!("{object} {word} a canary of {}{before}", domain.dns_name);
-            Ok((Some((domain.id, canaries::of(writing, domain.id)?)), AdminResponse::Done(said)))
+            let text = format!("{object} {word} a canary of {}{before}", domain.dns_name);
+            Ok((Some((domain.id, canaries::of(writing, domain.id)?)), AdminResponse::Done(text)))
         });
-        let (told, answer) = outcome?;
-        if let Some((domain, objects)) = told {
+        let (changed, response) = outcome?;
+        if let Some((domain, objects)) = changed {
             self.tenant.agents.relay.set_canaries(domain, objects);
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    pub(super) fn note(
+    pub(super) fn audit(
         &self,
         writing: &Writing<'_>,
         action: &str,
@@ -128,7 +128,7 @@ impl Actor<'_> {
 }
 
 /// The canaries of a domain, a line each.
-pub(super) fn canaries_of(tenant: &Inner, name: &str) -> Outcome {
+pub(super) fn list_canaries(tenant: &Inner, name: &str) -> Outcome {
     tenant.store.look(|reading| {
         let Some(domain) = domains::by_name(reading, name)? else { return Ok(no_domain()) };
         let objects = canaries::of(reading, domain.id)?;
@@ -150,8 +150,8 @@ pub(super) fn no_domain() -> AdminResponse {
     refusal("this tenant serves no such domain", "see `domains list`, or add it with `domains add`")
 }
 
-fn described(domain: &Domain, room: AdBudget) -> String {
-    let room = match room {
+fn policy_text(domain: &Domain, budget: AdBudget) -> String {
+    let limit = match budget {
         AdBudget::Unbounded => {
             "the domain locks nobody: as many wrong passwords as the smart lockout lets through".to_owned()
         }
@@ -167,12 +167,12 @@ fn described(domain: &Domain, room: AdBudget) -> String {
         AdBudget::Unknown => "its lockout policy is not known yet: a phs tells it".to_owned(),
     };
     let agents = if domain.approve_agents { "wait for `agents approve`" } else { "work at once" };
-    format!("{}: sign-in by {}; {room}; new pta-agents {agents}", domain.dns_name, domain.signin.as_str())
+    format!("{}: sign-in by {}; {limit}; new pta-agents {agents}", domain.dns_name, domain.signin.as_str())
 }
 
 /// Why agents may not decide for a domain.
-pub(super) fn why_not(room: AdBudget) -> Option<(String, &'static str)> {
-    match room {
+pub(super) fn agents_refused(budget: AdBudget) -> Option<(String, &'static str)> {
+    match budget {
         AdBudget::Unbounded | AdBudget::Bounded { .. } => None,
         AdBudget::None { threshold } => Some((
             format!(

@@ -1,7 +1,7 @@
 //! How the members of a group sign in, as an administrator says it: for a rollout in stages.
 //! Before it: [`super::act`]. Neighbours: [`super::domain`] has the domain's own policy.
 
-use crate::administration::domain::{Actor, no_domain, why_not};
+use crate::administration::domain::{Actor, agents_refused, no_domain};
 use crate::administration::request::{AdminResponse, refusal};
 use crate::directory::groups;
 use landbridge_tenant_rules::lockout::AdBudget;
@@ -28,7 +28,7 @@ impl Actor<'_> {
         let done = self.tenant.store.write("group-policy-set", |writing| {
             let Some(domain) = domains::by_name(writing, name)? else { return Ok(Err(no_domain())) };
             let mut listed = group_policies::of(writing, domain.id)?;
-            let found = groups::named(writing, &domain, group)?;
+            let found = groups::find(writing, &domain, group)?;
             // One that is gone is found by what stands in the list.
             let is_meant = |one: &GroupPolicy| match found.as_slice() {
                 [] => one.group.to_string() == group.to_lowercase() || one.name == group,
@@ -41,7 +41,7 @@ impl Actor<'_> {
                 };
                 let gone = listed.remove(before);
                 group_policies::set(writing, domain.id, &listed)?;
-                self.note(writing, "group-policy-removed", &gone.group.to_string(), &domain.dns_name)?;
+                self.audit(writing, "group-policy-removed", &gone.group.to_string(), &domain.dns_name)?;
                 return Ok(Ok((domain, format!("{} signs in as others do", gone.name))));
             };
             let group = match found.as_slice() {
@@ -52,7 +52,7 @@ impl Actor<'_> {
                 _ => return Ok(Err(refusal("several groups have this name", "name its SID or objectGUID"))),
             };
             if policy.asks_agents()
-                && let Some((what, todo)) = why_not(AdBudget::of(&domain.policy))
+                && let Some((what, todo)) = agents_refused(AdBudget::of(&domain.policy))
             {
                 return Ok(Err(refusal(&what, todo)));
             }
@@ -71,12 +71,12 @@ impl Actor<'_> {
             let detail = format!("{}, place {}, {name} of {}", policy.as_str(), place + 1, domain.dns_name);
             listed.insert(place, GroupPolicy { group, policy, name });
             group_policies::set(writing, domain.id, &listed)?;
-            self.note(writing, "group-policy", &group.to_string(), &detail)?;
+            self.audit(writing, "group-policy", &group.to_string(), &detail)?;
             Ok(Ok((domain, format!("{} is set", policy.as_str()))))
         })?;
         match done {
-            Ok((domain, said)) => {
-                Ok(AdminResponse::Done(said + &self.tenant.store.look(|reading| lines(reading, &domain))?))
+            Ok((domain, text)) => {
+                Ok(AdminResponse::Done(text + &self.tenant.store.look(|reading| lines(reading, &domain))?))
             }
             Err(refused) => Ok(refused),
         }

@@ -3,7 +3,7 @@
 
 use crate::administration::domain::Actor;
 use crate::administration::request::{AdminResponse, AmbiguousRow, MAX_ROWS, refusal};
-use crate::directory::describe::by_walking;
+use crate::directory::describe::find_by_scan;
 use crate::directory::groups;
 use landbridge_tenant_rules::model::is_removed;
 use landbridge_tenant_store::Reading;
@@ -14,9 +14,9 @@ use uuid::Uuid;
 /// Erases one that is gone. Whoever has not left stays: its phs would only bring it again.
 pub(super) fn purge(actor: &Actor<'_>, name: &str) -> Result<AdminResponse, StoreError> {
     let store = &actor.tenant.store;
-    let erased = store.erase("user-purge", |writing| match to_purge(writing, name)? {
+    let erased = store.erase("user-purge", |writing| match find_removed(writing, name)? {
         Ok(object) => {
-            actor.note(writing, "user-purged", &object.to_string(), "erased before its time")?;
+            actor.audit(writing, "user-purged", &object.to_string(), "erased before its time")?;
             Ok((Ok(object), vec![object]))
         }
         Err(refused) => Ok((Err(refused), Vec::new())),
@@ -37,17 +37,17 @@ pub(super) fn purge(actor: &Actor<'_>, name: &str) -> Result<AdminResponse, Stor
 }
 
 /// So many holders of a name are shown.
-const HOLDERS: u32 = 20;
+const MAX_HOLDERS: u32 = 20;
 
 /// The names that more than one account holds, with who they are.
 pub(super) fn ambiguous(reading: &Reading<'_>) -> Result<AdminResponse, StoreError> {
     let domains = domains::all(reading)?;
     let rows = names::ambiguous(reading, MAX_ROWS)?.into_iter().map(|(name, count)| {
         let mut holders = Vec::new();
-        for object in names::all_holders(reading, &name, HOLDERS)? {
+        for object in names::all_holders(reading, &name, MAX_HOLDERS)? {
             let of = objects::find(reading, object)?.map(|found| found.domain);
             if let Some(domain) = domains.iter().find(|domain| Some(domain.id) == of) {
-                holders.extend(groups::called(reading, domain, [object])?);
+                holders.extend(groups::with_names(reading, domain, [object])?);
             }
         }
         Ok(AmbiguousRow { name, count, holders })
@@ -55,9 +55,9 @@ pub(super) fn ambiguous(reading: &Reading<'_>) -> Result<AdminResponse, StoreErr
     Ok(AdminResponse::Ambiguous(rows.collect::<Result<_, StoreError>>()?))
 }
 
-fn to_purge(reading: &Reading<'_>, name: &str) -> Result<Result<Uuid, AdminResponse>, StoreError> {
+fn find_removed(reading: &Reading<'_>, name: &str) -> Result<Result<Uuid, AdminResponse>, StoreError> {
     let mut found = Vec::new();
-    for object in by_walking(reading, name)? {
+    for object in find_by_scan(reading, name)? {
         found.extend(objects::find(reading, object)?);
     }
     // Its name may be another's by now.

@@ -4,7 +4,7 @@
 
 use crate::directory::groups;
 use crate::text::printable;
-use landbridge_tenant_rules::account_state::{Account as Judged, state};
+use landbridge_tenant_rules::account_state::{Account, state};
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The most accounts that one answer shows.
-const MOST: usize = 20;
+const MAX_ACCOUNTS: usize = 20;
 
 /// What is known about a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,9 +160,9 @@ pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, Stor
             Whose::Nobody | Whose::Ambiguous => Vec::new(),
         };
         if objects.is_empty() {
-            objects = by_walking(reading, name)?;
+            objects = find_by_scan(reading, name)?;
         }
-        let described = objects.into_iter().map(|object| one(store, reading, object, now));
+        let described = objects.into_iter().map(|object| describe_account(store, reading, object, now));
         Ok(Description {
             ambiguous: found == Whose::Ambiguous,
             accounts: described.filter_map(Result::transpose).collect::<Result<_, _>>()?,
@@ -171,13 +171,13 @@ pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, Stor
 }
 
 /// The accounts that have or had that name: objectGUID, SID, bare sAMAccountName, or a name that they signed in with.
-pub fn by_walking(reading: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, StoreError> {
+pub fn find_by_scan(reading: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, StoreError> {
     if let Ok(object) = name.parse::<Uuid>() {
         return Ok(vec![object]);
     }
     let wanted = fold_case(name);
     let domains = domains::all(reading)?;
-    objects::walk(reading, Kind::Account, MOST, |account, known| {
+    objects::walk(reading, Kind::Account, MAX_ACCOUNTS, |account, known| {
         let named = domains
             .iter()
             .find(|d| d.id == account.domain)
@@ -187,7 +187,7 @@ pub fn by_walking(reading: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, StoreE
     })
 }
 
-fn one(
+fn describe_account(
     store: &Store,
     reading: &Reading<'_>,
     object: Uuid,
@@ -202,11 +202,11 @@ fn one(
         iterations: held.open(store.seal_keys(), object).ok().map(|digest| digest.iterations()),
     });
     let resultant = password_policy(reading, &domain, object, &attributes)?;
-    let judged = Judged::known(&attributes, &resultant.policy, account.protected_user);
-    let around = members::groups_of(reading, &domain, object, attributes.primary_group_id, Which::All)?;
-    let groups = around.map(|around| groups::called(reading, &domain, around)).transpose()?;
+    let account_facts = Account::known(&attributes, &resultant.policy, account.protected_user);
+    let group_ids = members::groups_of(reading, &domain, object, attributes.primary_group_id, Which::All)?;
+    let groups = group_ids.map(|group_ids| groups::with_names(reading, &domain, group_ids)).transpose()?;
     let admission = signin_policy(reading, &domain, object, &attributes)?;
-    let signin_policy = admitted(reading, &domain, admission)?;
+    let signin_policy = describe_signin_policy(reading, &domain, admission)?;
     let text = |value: &Option<String>| value.as_deref().map(printable);
     let lockouts = lockouts::of(reading, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
         source: match source.as_str() {
@@ -221,7 +221,13 @@ fn one(
     Ok(Some(Described {
         object,
         source: domain.writer,
-        state: said(&account, admission.policy, digest.as_ref(), state(&judged, now).as_str()).to_owned(),
+        state: first_obstacle(
+            &account,
+            admission.policy,
+            digest.as_ref(),
+            state(&account_facts, now).as_str(),
+        )
+        .to_owned(),
         kind: kind_text(account.kind).to_owned(),
         removed_at: account.removed_at,
         alternate_login: text(&attributes.alternate_login),
@@ -242,7 +248,7 @@ fn one(
         manager: groups::manager_of(reading, &domain, object)?,
         groups,
         signin_policy,
-        password_policy: in_words(reading, &domain, &resultant)?,
+        password_policy: describe_password_policy(reading, &domain, &resultant)?,
         domain: domain.dns_name,
         presence: presence_text(account.presence).to_owned(),
         sid: account.sid,
@@ -259,7 +265,11 @@ fn one(
 }
 
 /// How it signs in, and by which group.
-fn admitted(reading: &Reading<'_>, domain: &Domain, admission: Admission) -> Result<String, StoreError> {
+fn describe_signin_policy(
+    reading: &Reading<'_>,
+    domain: &Domain,
+    admission: Admission,
+) -> Result<String, StoreError> {
     let by = match admission.group {
         Some(group) => format!(", by {}", groups::name_of(reading, domain, group)?),
         None => String::new(),
@@ -267,7 +277,7 @@ fn admitted(reading: &Reading<'_>, domain: &Domain, admission: Admission) -> Res
     Ok(format!("{}{by}", admission.policy.as_str()))
 }
 
-fn in_words(
+fn describe_password_policy(
     reading: &Reading<'_>,
     domain: &Domain,
     resultant: &Resultant,
@@ -299,13 +309,13 @@ fn interval(value: Option<i64>) -> String {
     let minutes = value.unsigned_abs() / 600_000_000;
     let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
     let parts = [(days, "d"), (hours, "h"), (minutes, "min")];
-    let said: Vec<String> =
+    let words: Vec<String> =
         parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n} {unit}")).collect();
-    if said.is_empty() { "less than a minute".to_owned() } else { said.join(" ") }
+    if words.is_empty() { "less than a minute".to_owned() } else { words.join(" ") }
 }
 
 /// What stops a sign-in first.
-fn said<'a>(
+fn first_obstacle<'a>(
     account: &Object,
     policy: SigninPolicy,
     digest: Option<&DigestDescribed>,

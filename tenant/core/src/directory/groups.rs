@@ -18,9 +18,9 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 /// The most groups that one name is looked for in.
-const MOST: usize = 20;
+const MAX_MATCHES: usize = 20;
 /// The most members that are shown by name.
-const MEMBERS: usize = 1000;
+const MAX_MEMBERS: usize = 1000;
 
 /// A group, in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,8 +93,8 @@ pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<GroupRow>, StoreErr
 pub fn describe(reading: &Reading<'_>, name: &str) -> Result<Vec<GroupDescribed>, StoreError> {
     let mut described = Vec::new();
     for domain in domains::all(reading)? {
-        for group in named(reading, &domain, name)? {
-            described.push(one(reading, &domain, group)?);
+        for group in find(reading, &domain, name)? {
+            described.push(describe_group(reading, &domain, group)?);
         }
     }
     Ok(described)
@@ -107,16 +107,16 @@ fn row(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupRow, 
         object: group,
         name: name_of(reading, domain, group)?,
         sid: objects::find(reading, group)?.and_then(|found| found.sid),
-        kind: type_in_words(known.group_type),
+        kind: describe_type(known.group_type),
         members: members::count_in(reading, domain, group)?,
         signin: listed.into_iter().find(|one| one.group == group).map(|one| one.policy),
     })
 }
 
-fn one(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescribed, StoreError> {
+fn describe_group(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescribed, StoreError> {
     let known = attributes::of(reading, group)?;
     let text = |value: Option<String>| value.as_deref().map(printable);
-    let direct = members::members_of(reading, domain, group, MEMBERS)?.into_iter().map(|object| {
+    let direct = members::members_of(reading, domain, group, MAX_MEMBERS)?.into_iter().map(|object| {
         let found = objects::find(reading, object)?;
         let word = |found: Option<&'static str>| found.unwrap_or("unknown").to_owned();
         Ok(Member {
@@ -127,12 +127,12 @@ fn one(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescr
         })
     });
     let settings = links::sources(reading, domain.id, group, LinkKind::AppliesTo)?;
-    let around = members::groups_of(reading, domain, group, None, Which::All)?.unwrap_or_default();
+    let group_ids = members::groups_of(reading, domain, group, None, Which::All)?.unwrap_or_default();
     Ok(GroupDescribed {
         direct: direct.collect::<Result<_, StoreError>>()?,
         accounts: accounts_in(reading, domain, group)?,
-        groups: called(reading, domain, around)?,
-        password_settings: called(reading, domain, settings)?,
+        groups: with_names(reading, domain, group_ids)?,
+        password_settings: with_names(reading, domain, settings)?,
         group: row(reading, domain, group)?,
         domain: domain.dns_name.clone(),
         display_name: text(known.display_name),
@@ -142,15 +142,15 @@ fn one(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescr
 }
 
 /// These objects with what they are called, in the order of their names.
-pub fn called(
+pub fn with_names(
     reading: &Reading<'_>,
     domain: &Domain,
     objects: impl IntoIterator<Item = Uuid>,
 ) -> Result<Vec<Named>, StoreError> {
     let named = |object| Ok(Named { object, name: name_of(reading, domain, object)? });
-    let mut called = objects.into_iter().map(named).collect::<Result<Vec<_>, StoreError>>()?;
-    called.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(called)
+    let mut named_objects = objects.into_iter().map(named).collect::<Result<Vec<_>, StoreError>>()?;
+    named_objects.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(named_objects)
 }
 
 /// Who leads an account.
@@ -160,11 +160,11 @@ pub fn manager_of(
     account: Uuid,
 ) -> Result<Option<Named>, StoreError> {
     let manager = links::targets(reading, domain.id, account, LinkKind::Manager, 1)?;
-    Ok(called(reading, domain, manager)?.into_iter().next())
+    Ok(with_names(reading, domain, manager)?.into_iter().next())
 }
 
 /// MS-ADTS 2.2.12.
-fn type_in_words(group_type: Option<i64>) -> String {
+fn describe_type(group_type: Option<i64>) -> String {
     let Some(flags) = group_type else { return "unknown".to_owned() };
     let scope = match flags & 0xe {
         2 => "global",
@@ -177,7 +177,7 @@ fn type_in_words(group_type: Option<i64>) -> String {
 }
 
 /// The groups of the domain with that name, bare or as `DOMAIN\name`, SID or objectGUID. Only those that are there.
-pub fn named(reading: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uuid>, StoreError> {
+pub fn find(reading: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uuid>, StoreError> {
     let bare = match name.split_once('\\') {
         Some((of, bare)) => {
             let of_here =
@@ -190,7 +190,7 @@ pub fn named(reading: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<U
         None => name,
     };
     let (wanted, guid) = (fold_case(bare), name.parse::<Uuid>().ok());
-    objects::walk(reading, Kind::Group, MOST, |group, known| {
+    objects::walk(reading, Kind::Group, MAX_MATCHES, |group, known| {
         let is_named = known.sam_account_name.as_deref().is_some_and(|sam| fold_case(sam) == wanted);
         let is_meant = is_named || group.sid.as_deref() == Some(name) || guid == Some(group.object);
         group.domain == domain.id && group.presence == Presence::Present && is_meant
