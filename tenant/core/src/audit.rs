@@ -1,6 +1,5 @@
-//! Writes sign-ins into the audit log, as many as are at hand in one transaction: each waits until it is on the
-//! disk, and all of them wait together.
-//! Before it: `decide`. The entries of changes are written with the changes themselves.
+//! Writes the audit entries of sign-ins. Entries that wait at the same time share one transaction, and so one wait for the disk.
+//! Before it: [`crate::sign_ins`]. The audit entry of a change is written in the transaction of that change, not here.
 
 use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_tenant_store::Store;
@@ -8,12 +7,13 @@ use landbridge_tenant_store::tables::audit::append;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
-/// So many entries wait; whoever comes then waits for a place.
+/// Limit on entries that wait to be written: four transactions. With more, [`Recorder::record`] blocks.
 const QUEUE: usize = 1024;
-/// So many are written in one transaction.
-const AT_ONCE: usize = 256;
+/// Limit on entries in one transaction. One wait for the disk serves up to 256 sign-ins, and the transaction stays short, so
+/// that uploads do not wait long for the writer.
+const BATCH: usize = 256;
 
-/// The entry is not in the log: the database fails, which the log of the program says.
+/// The entry is not in the audit log, because the database fails. The reason is in the log of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the audit log cannot be written")]
 pub struct NotWritten;
@@ -23,33 +23,33 @@ struct Waiting {
     written: oneshot::Sender<()>,
 }
 
-/// Where entries are handed in. The thread behind it ends with the last of these.
+/// Receives entries and passes them to the thread that writes. The thread ends when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Recorder(mpsc::Sender<Waiting>);
 
 impl Recorder {
-    /// Starts the thread that writes.
+    /// Starts the writing thread.
     pub fn start(store: Arc<Store>) -> std::io::Result<Self> {
         let (queue, entries) = mpsc::channel(QUEUE);
         std::thread::Builder::new().name("audit".to_owned()).spawn(move || write(&store, entries))?;
         Ok(Self(queue))
     }
 
-    /// Hands an entry in. Blocks while too many wait.
+    /// Queues an entry. Blocks while 1024 entries wait.
     pub fn record(&self, entry: AuditEntry) -> Written {
         let (written, done) = oneshot::channel();
-        // If the thread is gone, so is the other end: the entry is not written.
+        // Without the thread, `written` is dropped here, and the caller receives `NotWritten`.
         let _ = self.0.blocking_send(Waiting { entry, written });
         Written(done)
     }
 }
 
-/// An entry on its way to the disk.
+/// An entry that is queued.
 #[derive(Debug)]
 pub struct Written(oneshot::Receiver<()>);
 
 impl Written {
-    /// Ends when it is there.
+    /// Returns when the entry is on the disk.
     pub async fn wait(self) -> Result<(), NotWritten> {
         self.0.await.map_err(|_| NotWritten)
     }
@@ -58,7 +58,7 @@ impl Written {
 fn write(store: &Store, mut entries: mpsc::Receiver<Waiting>) {
     while let Some(first) = entries.blocking_recv() {
         let mut batch = vec![first];
-        while batch.len() < AT_ONCE
+        while batch.len() < BATCH
             && let Ok(next) = entries.try_recv()
         {
             batch.push(next);
@@ -70,7 +70,7 @@ fn write(store: &Store, mut entries: mpsc::Receiver<Waiting>) {
             batch.iter().try_for_each(one)
         });
         match written {
-            // Whoever went away in the meantime has its entry all the same.
+            // The receiver is gone when the caller gave up. Its entry is written anyway.
             Ok(()) => {
                 for waiting in batch {
                     let _ = waiting.written.send(());
@@ -91,7 +91,7 @@ mod tests {
     use landbridge_tenant_store::tables::audit::newest;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn many_at_once_are_all_written_before_they_are_told_so() {
+    async fn many_entries_at_once_are_all_written_before_record_reports_it() {
         let folder = tempfile::tempdir().unwrap();
         let keys = SealKeys::new(vec![SealKey::generate(1)]);
         let path = folder.path().join("tenant.db");

@@ -1,6 +1,6 @@
-//! The tenant's logic. The doors name this crate and nothing under it; each holds only the handles that it needs, as
-//! values: [`sign_ins::SignIns`], [`directory::Directory`], [`administration::Administration`], [`agents::Agents`],
-//! [`applications::Applications`], [`numbers::Snapshot`].
+//! The tenant's logic. A door names this crate and none below it, and receives only the handles that it needs, as values:
+//! [`sign_ins::SignIns`], [`directory::Directory`], [`administration::Administration`], [`agents::Agents`],
+//! [`applications::Applications`], [`numbers::Snapshot`]. `program` creates all of them with [`Handles::new`].
 
 pub mod administration;
 pub mod agents;
@@ -28,14 +28,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// The handles over one database, ready to be given to the doors.
+/// The handles on one tenant. `program` passes each door those that it needs.
 #[derive(Debug)]
 pub struct Handles {
     /// Sign-ins.
     pub sign_ins: SignIns,
     /// Reading the directory.
     pub directory: Directory,
-    /// What administrators do.
+    /// Requests of administrators.
     pub administration: Administration,
     /// Agents.
     pub agents: Agents,
@@ -47,7 +47,7 @@ pub struct Handles {
     pub alarms: mpsc::Receiver<RaisedAlarm>,
 }
 
-/// What the handles cannot be made without.
+/// Why the handles cannot be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AssemblyError {
     /// The system gives no threads or no randomness.
@@ -56,7 +56,7 @@ pub enum AssemblyError {
 }
 
 impl Handles {
-    /// Makes the handles. `url` is how agents reach the tenant; refusals leave on multiples of `grid`.
+    /// Creates the handles. Agents connect to `url`. A refused sign-in is answered at a multiple of `grid` after its arrival.
     pub fn new(
         store: &Arc<Store>,
         authority: &Arc<Authority>,

@@ -1,5 +1,5 @@
-//! Does what an administrator asked, and writes down who it was. Blocking.
-//! Before it: `admin::listen`. Every change and its audit entry are one transaction.
+//! Carries out a request of an administrator and writes the audit entry with the requesting user id. Blocking.
+//! Before it: [`super::Administration::act`].
 
 use crate::administration::Inner;
 use crate::administration::domain::{Actor, no_domain};
@@ -23,14 +23,16 @@ use landbridge_wire::upload::Kind;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// So many unspent tokens at once are enough for everybody.
+/// Limit on tokens that are neither used nor expired. A rollout needs one for each agent, and each lives at most ten minutes;
+/// a script that runs wild stops here.
 const MAX_OPEN_TOKENS: u32 = 1000;
 
 type Outcome = Result<AdminResponse, StoreError>;
 
-/// Does it. `uid` is who asked, `now` is in seconds since 1970.
+/// Carries out one request. `uid` is the user id of the requesting process, `now` is in seconds since 1970.
 #[tracing::instrument(skip_all, fields(uid))]
 pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> AdminResponse {
+    // 1. Pass the request to the function that carries it out.
     let actor = Actor { tenant, name: format!("uid {uid}"), now };
     let store = &tenant.store;
     let outcome = match request {
@@ -68,7 +70,7 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> Ad
         }
         AdminRequest::AgentsRevoke { agent } => {
             let outcome = store.write("agent-revoke", |writing| actor.revoke_agent(writing, agent));
-            // After the commit: whoever comes back now finds the revocation.
+            // The connections are cut after the commit, so an agent that reconnects at once finds its revocation.
             tenant.agents.relay.cut(agent);
             tenant.agents.open.cut(agent);
             outcome
@@ -91,6 +93,7 @@ pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> Ad
             Ok(crate::administration::trial::sign_in(tenant, uid, &user, &password, &source, now))
         }
     };
+    // 2. Report a failure of the database.
     outcome.unwrap_or_else(|error| {
         tracing::error!(%error, "the database refused an administrator's request");
         tenant.numbers.metrics.storage_errors.inc();
@@ -118,12 +121,12 @@ impl Actor<'_> {
 
     fn create_token(&self, writing: &Writing<'_>, role: Role, domain: &str, minutes: u32) -> Outcome {
         if !(1..=MAX_TOKEN_MINUTES).contains(&minutes) {
-            let what = format!("a token lives 1 to {MAX_TOKEN_MINUTES} minutes");
+            let what = format!("a token can be used for 1 to {MAX_TOKEN_MINUTES} minutes");
             return Ok(refusal(&what, "use a smaller --minutes"));
         }
         let Some(domain) = domains::by_name(writing, domain)? else { return Ok(no_domain()) };
         if tokens::open(writing, self.now)? >= MAX_OPEN_TOKENS {
-            return Ok(refusal("there are too many unspent tokens", "wait ten minutes"));
+            return Ok(refusal("there are too many unused tokens", "wait ten minutes"));
         }
         let secret = BearerSecret::generate();
         let expires_at = self.now.saturating_add(i64::from(minutes) * 60);
@@ -142,12 +145,12 @@ impl Actor<'_> {
         let Some(agent) = agents::find(writing, id)? else { return Ok(no_agent()) };
         match agent.state {
             AgentState::Approved => {
-                return Ok(AdminResponse::Done(format!("agent {id} was approved before")));
+                return Ok(AdminResponse::Done(format!("agent {id} is approved already")));
             }
             AgentState::Revoked => {
                 return Ok(refusal(
-                    "the agent was revoked, and that is for good",
-                    "make a token and enrol it again",
+                    "the agent is revoked, and a revocation is permanent",
+                    "create a token and enrol the agent again",
                 ));
             }
             AgentState::Pending | AgentState::Quarantined => {}
@@ -168,7 +171,7 @@ impl Actor<'_> {
         let Some(agent) = agents::find(writing, id)? else { return Ok(no_agent()) };
         if agent.state == AgentState::Revoked {
             domains::release_writer(writing, id)?;
-            return Ok(AdminResponse::Done(format!("agent {id} was revoked before")));
+            return Ok(AdminResponse::Done(format!("agent {id} is revoked already")));
         }
         if !agents::change_state(writing, id, agent.state, AgentState::Revoked)? {
             return Err(StoreError::Conflict);
@@ -205,8 +208,8 @@ impl Actor<'_> {
         let row = domain.as_ref().map(|domain| domain.id);
         if !apps::insert(writing, id, name, &credential.hash(), row, rate, self.now)? {
             return Ok(refusal(
-                "there is or was an application of that name",
-                "choose another --name, or rotate it",
+                "an application has or had this name",
+                "choose another --name, or rotate the credential of that application",
             ));
         }
         let limit = domain.map_or_else(|| "every domain".to_owned(), |domain| domain.dns_name);
@@ -217,7 +220,10 @@ impl Actor<'_> {
     fn rotate_app(&self, writing: &Writing<'_>, name: &str) -> Outcome {
         let Some(app) = apps::named(writing, name)? else { return Ok(no_app()) };
         if app.revoked_at.is_some() {
-            return Ok(refusal("the application was revoked, and that is for good", "create another one"));
+            return Ok(refusal(
+                "the application is revoked, and a revocation is permanent",
+                "create another application",
+            ));
         }
         let credential = Credential::generate(app.id);
         if !apps::rotate(writing, app.id, &credential.hash(), self.now)? {
@@ -230,7 +236,7 @@ impl Actor<'_> {
     fn revoke_app(&self, writing: &Writing<'_>, name: &str) -> Outcome {
         let Some(app) = apps::named(writing, name)? else { return Ok(no_app()) };
         if app.revoked_at.is_some() {
-            return Ok(AdminResponse::Done(format!("application {name} was revoked before")));
+            return Ok(AdminResponse::Done(format!("application {name} is revoked already")));
         }
         if !apps::revoke(writing, app.id, self.now)? {
             return Err(StoreError::Conflict);

@@ -1,4 +1,4 @@
-//! How the members of a group sign in, as an administrator says it: for a rollout in stages.
+//! The sign-in policies of groups, for a rollout in stages: members of a listed group sign in by the group's policy.
 //! Before it: [`super::act`]. Neighbours: [`super::domain`] has the domain's own policy.
 
 use crate::administration::domain::{Actor, agents_refused, no_domain};
@@ -17,7 +17,8 @@ use landbridge_tenant_store::tables::links;
 use landbridge_wire::upload::LinkKind;
 
 impl Actor<'_> {
-    /// Sets the policy of a group, or takes it back.
+    /// Sets the policy of a group; without a policy, removes it. `place` is the position in the list, from 1; none: the position
+    /// that the group has, or the last.
     pub(super) fn group_policy(
         &self,
         name: &str,
@@ -26,15 +27,17 @@ impl Actor<'_> {
         place: Option<u32>,
     ) -> Result<AdminResponse, StoreError> {
         let done = self.tenant.store.write("group-policy-set", |writing| {
+            // 1. Find the domain, the group, and its position in the list.
             let Some(domain) = domains::by_name(writing, name)? else { return Ok(Err(no_domain())) };
             let mut listed = group_policies::of(writing, domain.id)?;
             let found = groups::find(writing, &domain, group)?;
-            // One that is gone is found by what stands in the list.
+            // A group that was deleted in AD is found by the objectGUID or the name in the list.
             let is_meant = |one: &GroupPolicy| match found.as_slice() {
                 [] => one.group.to_string() == group.to_lowercase() || one.name == group,
                 found => found.contains(&one.group),
             };
             let before = listed.iter().position(is_meant);
+            // 2. Without a policy: remove the group from the list.
             let Some(policy) = policy else {
                 let Some(before) = before else {
                     return Ok(Err(refusal("the group has no policy of its own", "see `domains policy`")));
@@ -42,25 +45,38 @@ impl Actor<'_> {
                 let gone = listed.remove(before);
                 group_policies::set(writing, domain.id, &listed)?;
                 self.audit(writing, "group-policy-removed", &gone.group.to_string(), &domain.dns_name)?;
-                return Ok(Ok((domain, format!("{} signs in as others do", gone.name))));
+                return Ok(Ok((
+                    domain,
+                    format!(
+                        "the members of {} sign in by the policy of the domain or of their other groups",
+                        gone.name
+                    ),
+                )));
             };
+            // 3. Refuse a group that is not known or not unique, and a policy that could lock accounts in AD.
             let group = match found.as_slice() {
                 [one] => *one,
                 [] => {
-                    return Ok(Err(refusal("no such group is known", "see `landbridge-tenant groups list`")));
+                    return Ok(Err(refusal("there is no such group", "see `landbridge-tenant groups list`")));
                 }
-                _ => return Ok(Err(refusal("several groups have this name", "name its SID or objectGUID"))),
+                _ => {
+                    return Ok(Err(refusal(
+                        "several groups have this name",
+                        "give the SID or the objectGUID of one",
+                    )));
+                }
             };
             if policy.asks_agents()
                 && let Some((what, todo)) = agents_refused(AdBudget::of(&domain.policy))
             {
                 return Ok(Err(refusal(&what, todo)));
             }
+            // 4. Insert the group at its position.
             if let Some(before) = before {
                 listed.remove(before);
             } else if listed.len() >= MOST {
                 return Ok(Err(refusal(
-                    "the domain has as many group policies as it may have",
+                    "the domain has the largest allowed number of group policies",
                     "remove one",
                 )));
             }
@@ -83,7 +99,8 @@ impl Actor<'_> {
     }
 }
 
-/// What holds for groups, a line each, in their order; and what is known of policies that the tenant cannot apply.
+/// The group policies of a domain, one line for each, in their order. One more line if password settings objects apply to
+/// objects that the tenant does not know.
 pub(super) fn lines(reading: &Reading<'_>, domain: &Domain) -> Result<String, StoreError> {
     let mut text = String::new();
     for (place, one) in (1..).zip(group_policies::of(reading, domain.id)?) {
@@ -91,15 +108,15 @@ pub(super) fn lines(reading: &Reading<'_>, domain: &Domain) -> Result<String, St
             let accounts = groups::accounts_in(reading, domain, one.group)?;
             (groups::name_of(reading, domain, one.group)?, format!("{accounts} accounts"))
         } else {
-            (one.name, "gone: it holds for nobody".to_owned())
+            (one.name, "the group is gone, so the policy applies to no account".to_owned())
         };
         text.push_str(&format!("\n{place}. {} for {name} ({}): {count}", one.policy.as_str(), one.group));
     }
     let strange = links::unknown_targets(reading, domain.id, LinkKind::AppliesTo)?;
     if strange > 0 {
         text.push_str(&format!(
-            "\npassword settings objects apply to {strange} accounts or groups that are not known here: if they are groups, \
-             whose members are is not known either"
+            "\npassword settings objects apply to {strange} objects that the tenant does not know: if one is a group, the \
+             password policy of its members is not known"
         ));
     }
     Ok(text)

@@ -1,4 +1,4 @@
-//! What an administrator does to what is known of people.
+//! Erasing an account that left, and listing the sign-in names that more than one account holds.
 //! Before it: [`super::act`].
 
 use crate::administration::domain::Actor;
@@ -11,7 +11,7 @@ use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::{domains, names, objects};
 use uuid::Uuid;
 
-/// Erases one that is gone. Whoever has not left stays: its phs would only bring it again.
+/// Erases an account that was deleted or left the scope. A present account is refused: its phs would upload it again.
 pub(super) fn purge(actor: &Actor<'_>, name: &str) -> Result<AdminResponse, StoreError> {
     let store = &actor.tenant.store;
     let erased = store.erase("user-purge", |writing| match find_removed(writing, name)? {
@@ -27,19 +27,19 @@ pub(super) fn purge(actor: &Actor<'_>, name: &str) -> Result<AdminResponse, Stor
     };
     actor.tenant.set_canaries()?;
     let later = if store.is_to_fold() {
-        "; a backup is being made, so its last bytes leave the database's log within the hour after that"
+        "; a backup is running, so the last bytes leave the write-ahead log within an hour after the backup"
     } else {
         ""
     };
     Ok(AdminResponse::Done(format!(
-        "{object} is erased; the audit log keeps its objectGUID, and backups what they hold{later}"
+        "{object} is erased; its objectGUID stays in the audit log, and older backups still contain the account{later}"
     )))
 }
 
-/// So many holders of a name are shown.
+/// Limit on the accounts that are shown for one name. An administrator has to resolve the first few anyway.
 const MAX_HOLDERS: u32 = 20;
 
-/// The names that more than one account holds, with who they are.
+/// The sign-in names that more than one account holds, with these accounts.
 pub(super) fn ambiguous(reading: &Reading<'_>) -> Result<AdminResponse, StoreError> {
     let domains = domains::all(reading)?;
     let rows = names::ambiguous(reading, MAX_ROWS)?.into_iter().map(|(name, count)| {
@@ -60,19 +60,19 @@ fn find_removed(reading: &Reading<'_>, name: &str) -> Result<Result<Uuid, AdminR
     for object in find_by_scan(reading, name)? {
         found.extend(objects::find(reading, object)?);
     }
-    // Its name may be another's by now.
+    // A present account may have taken the name of the one that left.
     let gone: Vec<_> = found.iter().filter(|one| is_removed(one.presence)).collect();
     Ok(match (gone.as_slice(), found.is_empty()) {
         ([one], _) => Ok(one.object),
-        ([], true) => Err(refusal("nothing is known of such an account", "name its objectGUID")),
+        ([], true) => Err(refusal("there is no such account", "give its objectGUID")),
         ([], false) => Err(refusal(
-            "the account has not left: it would be back with the next synchronization",
-            "delete it in AD or take it out of the scope of its phs, let that run, and say it again",
+            "the account is still synchronized, so the next cycle would bring it back",
+            "delete it in AD or exclude it from the scope of its phs, let phs run once, and try again",
         )),
         _ => {
             let guids: Vec<String> = gone.iter().map(|one| one.object.to_string()).collect();
-            let what = format!("several that are gone had this name: {}", guids.join(", "));
-            Err(refusal(&what, "name the objectGUID of one"))
+            let what = format!("several accounts that left had this name: {}", guids.join(", "));
+            Err(refusal(&what, "give the objectGUID of one"))
         }
     })
 }

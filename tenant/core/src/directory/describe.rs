@@ -1,6 +1,6 @@
-//! Everything the tenant knows about the accounts behind a name, for an administrator who asks why somebody
-//! cannot sign in. Whether there is a digest and what it costs is shown; the digest is not.
-//! Neighbours: `admin` (`users show`) prints it.
+//! Everything the tenant stores about the accounts behind a name, for an administrator who looks for the reason of a refused
+//! sign-in. Presence, stamp and cost of the digest are returned; the digest itself never is.
+//! Neighbours: [`super::groups`] finds the names of objects.
 
 use crate::directory::groups;
 use crate::text::printable;
@@ -23,15 +23,15 @@ use landbridge_wire::upload::{Kind, Presence, Stamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The most accounts that one answer shows.
+/// Limit on accounts in one answer. A name rarely matches more than two or three.
 const MAX_ACCOUNTS: usize = 20;
 
-/// What is known about a name.
+/// The accounts behind a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
-    /// More than one account signs in with it, so none does.
+    /// Whether more than one account holds the name. None of them can then sign in with it.
     pub ambiguous: bool,
-    /// The accounts; those that are not present have no names, and are found by those they had.
+    /// The accounts. One that is not present is found by a name that it had.
     pub accounts: Vec<Described>,
 }
 
@@ -40,19 +40,19 @@ pub struct Description {
 pub struct Described {
     /// objectGUID.
     pub object: Uuid,
-    /// DNS name of its domain: where all this comes from.
+    /// DNS name of its domain.
     pub domain: String,
-    /// The phs that writes for the domain, if one does.
+    /// The agent id of the phs that writes for the domain; none: no phs has uploaded yet.
     pub source: Option<Uuid>,
     /// objectSid.
     pub sid: Option<String>,
-    /// `account`, or what else it is.
+    /// `account`, `group`, `contact` or `password-settings`.
     pub kind: String,
     /// `present`, `deleted`, `privileged` or `out-of-scope`.
     pub presence: String,
-    /// Since when it is deleted or out of scope: seconds since 1970. It is erased when its grace time is over.
+    /// When it was deleted or left the scope: seconds since 1970. It is erased when its grace time is over.
     pub removed_at: Option<i64>,
-    /// What a sign-in with the right password would end in.
+    /// The outcome of a sign-in with the right password.
     pub state: String,
     /// Member of Protected Users.
     pub protected_user: bool,
@@ -62,7 +62,7 @@ pub struct Described {
     pub user_principal_name: Option<String>,
     /// displayName.
     pub display_name: Option<String>,
-    /// The attribute that phs's administrator chose as a further sign-in name.
+    /// A further sign-in name, from the attribute that the configuration of phs names.
     pub alternate_login: Option<String>,
     /// givenName.
     pub given_name: Option<String>,
@@ -84,28 +84,28 @@ pub struct Described {
     pub description: Option<String>,
     /// manager.
     pub manager: Option<Named>,
-    /// The groups that it is in, also through others and as its primary group; none: more than can be looked through.
+    /// The groups that contain it: directly, through other groups, and its primary group. None: too many to visit.
     pub groups: Option<Vec<Named>>,
-    /// How it signs in, and by which group.
+    /// Its sign-in policy, and the group that the policy comes from.
     pub signin_policy: String,
-    /// The password and lockout policy that holds for it.
+    /// The password and lockout policy that applies to it.
     pub password_policy: PolicyDescribed,
-    /// The names that it signs in with, folded.
+    /// The names that it signs in with, in folded case.
     pub names: Vec<String>,
-    /// The attributes that were told, with the stamp of each.
+    /// The attributes that phs uploaded, with the stamp of each.
     pub stamps: Vec<(String, Stamp)>,
-    /// Its digest, if one is held.
+    /// Its digest; none: no digest is stored.
     pub digest: Option<DigestDescribed>,
     /// The counters of the smart lockout.
     pub lockouts: Vec<LockoutDescribed>,
-    /// When something about it changed last: seconds since 1970.
+    /// Time of its last change here: seconds since 1970.
     pub changed_at: i64,
 }
 
-/// An object and what it is called.
+/// An object and its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// objectGUID.
     pub object: Uuid,
@@ -114,44 +114,44 @@ pub struct Named {
 /// A password and lockout policy, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyDescribed {
-    /// Whose it is: the domain's, or that of a password settings object.
+    /// The owner of the policy: the domain or a password settings object.
     pub of: String,
-    /// How old a password may be.
+    /// The greatest age of a password.
     pub max_pwd_age: String,
-    /// At how many bad passwords AD locks; 0: never.
+    /// Number of bad passwords at which AD locks an account; 0: never.
     pub lockout_threshold: Option<i64>,
-    /// How long AD counts them.
+    /// Time until AD forgets a bad password.
     pub lockout_observation_window: String,
-    /// How long a lock lasts.
+    /// Time until AD ends a lock.
     pub lockout_duration: String,
 }
 
-/// About a digest, without it.
+/// The stamp, age and cost of a digest. The digest itself is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestDescribed {
-    /// When and where the password was set.
+    /// When the password was set, and by which domain controller.
     pub stamp: Stamp,
-    /// When it came here: seconds since 1970.
+    /// When the digest was stored: seconds since 1970.
     pub set_at: i64,
-    /// What a derivation costs; none: the digest cannot be opened.
+    /// PBKDF2 iterations of one derivation; none: no seal key opens the digest.
     pub iterations: Option<u32>,
 }
 
 /// A counter of the smart lockout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockoutDescribed {
-    /// Where the tries came from; none: over all sources.
+    /// Source of the sign-ins; none: all sources together.
     pub source: Option<String>,
-    /// Wrong passwords.
+    /// Number of wrong passwords.
     pub failures: u32,
-    /// Locks in a row.
+    /// Number of locks in a row. Each lasts twice as long as the one before.
     pub locks: u32,
-    /// Seconds since 1970; in the past: not locked.
+    /// End of the lock: seconds since 1970. A time in the past means not locked.
     pub locked_until: i64,
 }
 
-/// What is known about a name, at `now` in seconds since 1970. The name may also be an objectGUID, a bare
-/// sAMAccountName or a SID: it is an administrator who asks.
+/// The accounts behind a name, at `now` in seconds since 1970. The name is a sign-in name; if no account signs in with it, it
+/// may be an objectGUID, a bare sAMAccountName, a SID, or a name that an account had.
 pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, StoreError> {
     store.look(|reading| {
         let found = whose(reading, name)?;
@@ -170,7 +170,8 @@ pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, Stor
     })
 }
 
-/// The accounts that have or had that name: objectGUID, SID, bare sAMAccountName, or a name that they signed in with.
+/// The accounts that have or had that name. The name is an objectGUID, a SID, a bare sAMAccountName or a sign-in name. Reads
+/// every account.
 pub fn find_by_scan(reading: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, StoreError> {
     if let Ok(object) = name.parse::<Uuid>() {
         return Ok(vec![object]);
@@ -195,6 +196,7 @@ fn describe_account(
 ) -> Result<Option<Described>, StoreError> {
     let Some(account) = objects::find(reading, object)? else { return Ok(None) };
     let Some(domain) = domains::by_id(reading, account.domain)? else { return Ok(None) };
+    // 1. Read the attributes, the digest, the policies and the groups.
     let attributes = attributes::of(reading, object)?;
     let digest = digests::find(reading, object)?.map(|held| DigestDescribed {
         stamp: held.stamp,
@@ -207,6 +209,7 @@ fn describe_account(
     let groups = group_ids.map(|group_ids| groups::with_names(reading, &domain, group_ids)).transpose()?;
     let admission = signin_policy(reading, &domain, object, &attributes)?;
     let signin_policy = describe_signin_policy(reading, &domain, admission)?;
+    // 2. Put them into words, without control characters.
     let text = |value: &Option<String>| value.as_deref().map(printable);
     let lockouts = lockouts::of(reading, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
         source: match source.as_str() {
@@ -264,7 +267,7 @@ fn describe_account(
     }))
 }
 
-/// How it signs in, and by which group.
+/// The sign-in policy of an account in words, with the group that it comes from.
 fn describe_signin_policy(
     reading: &Reading<'_>,
     domain: &Domain,
@@ -290,7 +293,7 @@ fn describe_password_policy(
                 format!("password settings object {} ({object})", groups::name_of(reading, domain, *object)?)
             }
             PolicyOwner::Unclear => {
-                "it cannot be told: a password settings object has not arrived, or not all of it".to_owned()
+                "unknown: a password settings object has not arrived completely".to_owned()
             }
         },
         max_pwd_age: interval(policy.max_pwd_age),
@@ -300,7 +303,7 @@ fn describe_password_policy(
     })
 }
 
-/// A negative count of 100 ns in words.
+/// An interval of AD in words: a negative number of 100 ns.
 fn interval(value: Option<i64>) -> String {
     let Some(value) = value else { return "not known".to_owned() };
     if value == 0 || value == i64::MIN {
@@ -314,7 +317,7 @@ fn interval(value: Option<i64>) -> String {
     if words.is_empty() { "less than a minute".to_owned() } else { words.join(" ") }
 }
 
-/// What stops a sign-in first.
+/// The first reason that would refuse a sign-in; `state` if there is none before it.
 fn first_obstacle<'a>(
     account: &Object,
     policy: SigninPolicy,
@@ -324,7 +327,7 @@ fn first_obstacle<'a>(
     match account.kind {
         Kind::Account => {}
         Kind::Group => return "a group: see `groups show`",
-        Kind::Contact => return "a contact: nobody's account",
+        Kind::Contact => return "a contact, which cannot sign in",
         Kind::PasswordSettings => return "a password settings object",
     }
     match account.presence {
@@ -336,7 +339,7 @@ fn first_obstacle<'a>(
         Presence::Present => match digest {
             None => "no digest has arrived",
             Some(DigestDescribed { iterations: None, .. }) => {
-                "its digest cannot be opened: is a seal key missing?"
+                "no seal key opens its digest: is one missing in seal_keys?"
             }
             Some(DigestDescribed { iterations: Some(_), .. }) => state,
         },

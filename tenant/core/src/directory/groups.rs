@@ -1,5 +1,5 @@
-//! Groups for people who look: which there are, who is in them, what they are called.
-//! Neighbours: [`landbridge_tenant_store::tables::members`] and [`landbridge_tenant_store::tables::links`] have the edges; `admin` (`groups list`, `groups show`) prints.
+//! Groups as a person reads them: the list of groups, one group with its members, and the name of an object.
+//! Neighbours: [`landbridge_tenant_store::tables::members`] and [`landbridge_tenant_store::tables::links`] have the edges.
 
 use crate::directory::describe::Named;
 use crate::text::printable;
@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// The most groups that one name is looked for in.
+/// Limit on groups that one name matches. Two domains may have a group of one name; more than a few is a mistake.
 const MAX_MATCHES: usize = 20;
-/// The most members that are shown by name.
+/// Limit on members that are returned with their names, so that the answer stays within its 16 MiB.
 const MAX_MEMBERS: usize = 1000;
 
-/// A group, in a list.
+/// A group in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupRow {
     /// objectGUID.
@@ -31,15 +31,15 @@ pub struct GroupRow {
     pub name: String,
     /// objectSid.
     pub sid: Option<String>,
-    /// Its type, in words.
+    /// Its scope and purpose in words, as `global security`.
     pub kind: String,
-    /// How many members it has, those by primary group included.
+    /// Number of direct members, those by primary group included.
     pub members: usize,
-    /// How they sign in, where it is not as the domain says.
+    /// The sign-in policy of the group; none: it has none of its own.
     pub signin: Option<SigninPolicy>,
 }
 
-/// A group, with who is in it.
+/// A group with its members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupDescribed {
     /// The group.
@@ -53,30 +53,30 @@ pub struct GroupDescribed {
     pub description: Option<String>,
     /// mail.
     pub mail: Option<String>,
-    /// Who is in it, not through other groups; no more than can be looked through.
+    /// Direct members, at most 1000.
     pub direct: Vec<Member>,
-    /// How many accounts that are present are in it, also through other groups.
+    /// Number of present accounts in it, directly or through other groups.
     pub accounts: usize,
-    /// The groups that it is in, also through others.
+    /// The groups that contain it, directly or through other groups.
     pub groups: Vec<Named>,
     /// The password settings objects that apply to it.
     pub password_settings: Vec<Named>,
 }
 
-/// Who is in a group.
+/// A member of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// objectGUID.
     pub object: Uuid,
-    /// What it is called.
+    /// `DOMAIN\sam`, or another name of it.
     pub name: String,
-    /// `account`, `group`, `contact`; `unknown`: the tenant was not told of it.
+    /// `account`, `group` or `contact`; `unknown`: phs did not upload the object.
     pub kind: String,
-    /// `present`, or why it is not.
+    /// `present`, or the reason why it is not.
     pub presence: String,
 }
 
-/// The groups of every domain that are there, at most `limit`.
+/// The present groups of every domain, at most `limit`, in the order of their names.
 pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<GroupRow>, StoreError> {
     let mut rows = Vec::new();
     for domain in domains::all(reading)? {
@@ -89,7 +89,7 @@ pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<GroupRow>, StoreErr
     Ok(rows)
 }
 
-/// Everything known of the groups with that name, in whichever domain.
+/// The groups with that name, of every domain, with their members.
 pub fn describe(reading: &Reading<'_>, name: &str) -> Result<Vec<GroupDescribed>, StoreError> {
     let mut described = Vec::new();
     for domain in domains::all(reading)? {
@@ -141,7 +141,7 @@ fn describe_group(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result
     })
 }
 
-/// These objects with what they are called, in the order of their names.
+/// These objects with their names, in the order of the names.
 pub fn with_names(
     reading: &Reading<'_>,
     domain: &Domain,
@@ -153,7 +153,7 @@ pub fn with_names(
     Ok(named_objects)
 }
 
-/// Who leads an account.
+/// The manager of an account.
 pub fn manager_of(
     reading: &Reading<'_>,
     domain: &Domain,
@@ -163,7 +163,7 @@ pub fn manager_of(
     Ok(with_names(reading, domain, manager)?.into_iter().next())
 }
 
-/// MS-ADTS 2.2.12.
+/// Scope and purpose of a group in words (groupType, MS-ADTS 2.2.12).
 fn describe_type(group_type: Option<i64>) -> String {
     let Some(flags) = group_type else { return "unknown".to_owned() };
     let scope = match flags & 0xe {
@@ -176,7 +176,8 @@ fn describe_type(group_type: Option<i64>) -> String {
     format!("{scope} {purpose}")
 }
 
-/// The groups of the domain with that name, bare or as `DOMAIN\name`, SID or objectGUID. Only those that are there.
+/// The present groups of the domain with that name. The name is a sAMAccountName, bare or as `DOMAIN\name`, a SID or an
+/// objectGUID.
 pub fn find(reading: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uuid>, StoreError> {
     let bare = match name.split_once('\\') {
         Some((of, bare)) => {
@@ -197,8 +198,8 @@ pub fn find(reading: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uu
     })
 }
 
-/// What an object is called: `DOMAIN\sam`, or what it has for a name, or its objectGUID. A group may have members of
-/// another domain than its own.
+/// The name of an object, without control characters: `DOMAIN\sam`, else its name or displayName, else its objectGUID. The
+/// object may be of another domain than `domain`, as a member of a group may be.
 pub fn name_of(reading: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
     let known = attributes::of(reading, object)?;
     let other = objects::find(reading, object)?.filter(|found| found.domain != domain.id);
@@ -209,8 +210,8 @@ pub fn name_of(reading: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<S
     Ok(printable(&name))
 }
 
-/// How many accounts that are present are in a group, directly or through others, and by their primary group. For a
-/// person who asks: it walks as far as there is something.
+/// Number of present accounts in a group: directly, through other groups, and by primary group. It visits every nested group
+/// without a limit, so only an administrator may cause it.
 pub fn accounts_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
     let mut seen = HashSet::from([group]);
     let mut open = vec![group];

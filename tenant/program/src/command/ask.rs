@@ -98,9 +98,10 @@ fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
             let name = person.user.or(person.sam).unwrap_or_default();
             print(&format!("accepted: {} ({}, {})\n", plain(&name), person.object, person.domain))
         }
-        AdminResponse::SignInRefused { told, why } => {
-            let told = told.map_or_else(String::new, |told| format!(" (an application is told: {told})"));
-            print(&format!("refused: {}{told}\n", plain(&why)))?;
+        AdminResponse::SignInRefused { disclosed, why } => {
+            let note =
+                disclosed.map_or_else(String::new, |reason| format!(" (an application receives: {reason})"));
+            print(&format!("refused: {}{note}\n", plain(&why)))?;
             Err(TenantError::SignInRefused)
         }
         // `admin::call` has made errors of these.

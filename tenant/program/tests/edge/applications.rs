@@ -248,8 +248,8 @@ async fn an_administrators_try_tells_the_true_reason() {
         password: landbridge_tenant_core::administration::request::Confidential::new(password.to_owned()),
         source: "admin".to_owned(),
     };
-    let AdminResponse::SignInRefused { why, told } = edge.ask(wrong(RIGHT)).await else { panic!() };
-    assert_eq!((why.as_str(), told), ("disabled", None));
+    let AdminResponse::SignInRefused { why, disclosed } = edge.ask(wrong(RIGHT)).await else { panic!() };
+    assert_eq!((why.as_str(), disclosed), ("disabled", None));
     let AdminResponse::SignInRefused { why, .. } = edge.ask(wrong("no")).await else { panic!() };
     assert_eq!(why, "wrong-password");
 }
@@ -304,7 +304,7 @@ async fn a_canary_is_named_by_its_name_signs_nobody_in_and_is_taken_back_by_its_
     let (status, _, _) = edge.send(None, ask(&credential, &body)).await.unwrap();
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert!(edge.audit().await.iter().any(|entry| entry.detail.contains("canary-account")));
-    for said in ["is no longer a canary of corp.example.com", "no one account has the name"] {
+    for said in ["is no longer a canary of corp.example.com", "no single account has the name"] {
         let remove = AdminRequest::CanaryRemove { name: name.clone(), user: guid.clone() };
         let answer = format!("{:?}", edge.ask(remove).await);
         assert!(answer.contains(said), "{answer}");
