@@ -1,6 +1,6 @@
-//! Gives an agent its identity for a one-time token, and the next certificate for the present one.
-//! Before it on the road: `accept`. After it: `authority` signs, `store::agents` remembers.
-//! Blocking, and all or nothing: a refused enrolment leaves no trace but the audit entry.
+//! Gives an agent its identity in exchange for a one-time token, and issues its next certificate. Blocking. A refused enrolment
+//! changes nothing.
+//! Before it: the agents' door. After it: [`super::authority`] signs the certificate, the store keeps the agent's row.
 
 use crate::agents::authority::{Authority, AuthorityError, Issued, RequestedKey};
 use crate::agents::certificate_names::AgentName;
@@ -17,12 +17,12 @@ use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, Renew
 use landbridge_wire::problem::{Problem, ProblemCode};
 use uuid::Uuid;
 
-/// A refusal, or the database's trouble.
+/// Why an agent receives no certificate.
 #[derive(Debug)]
 pub enum EnrollError {
-    /// Told to the agent.
+    /// The request is refused. The agent receives the problem.
     Refused(Problem),
-    /// Told to the operator; the agent hears that storage failed.
+    /// The database fails. The operator finds the error in the log; the agent receives `StorageFailed`.
     Store(StoreError),
 }
 
@@ -45,7 +45,7 @@ impl From<AuthorityError> for EnrollError {
     }
 }
 
-/// Spends the token and makes the agent, both or neither. `now` in seconds since 1970.
+/// Redeems the token and creates the agent in one transaction. `now` is in seconds since 1970.
 pub fn enroll(
     store: &Store,
     authority: &Authority,
@@ -54,10 +54,12 @@ pub fn enroll(
 ) -> Result<EnrollResponse, EnrollError> {
     let hash = request.secret.lend(BearerSecret::parse).map(|secret| secret.hash());
     let hash = hash.ok_or_else(|| refused(ProblemCode::TokenUnknown, UNKNOWN))?;
-    // First without a lock and without cost, so that strangers cannot keep the writer or the CPU busy.
+    // 1. Check the token in a snapshot. A client without a valid token then costs neither the writer nor a signature.
     store.read(|reading| check(reading, &hash, request.role, now))??;
+    // 2. Verify the certificate request.
     let key = RequestedKey::of(request.csr.as_bytes())?;
     let envelope = envelope_key(request.role, request.envelope.as_ref())?;
+    // 3. Check the token again, redeem it, and create the agent.
     store.write("agent-enroll", |writing| {
         let domain = match check(writing, &hash, request.role, now)? {
             Ok(domain) => domain,
@@ -66,12 +68,12 @@ pub fn enroll(
         if !tokens::redeem(writing, &hash, now)? {
             return Ok(Err(refused(ProblemCode::TokenUsed, USED)));
         }
-        make(writing, authority, request, (&key, envelope), domain, now)
+        create_agent(writing, authority, request, (&key, envelope), domain, now)
     })?
 }
 
-/// Makes the next certificate for an agent that `admit` let in with the certificate of this serial number: that one
-/// goes on to be admitted beside the new one, and no other. `now` in seconds since 1970.
+/// Issues the next certificate for an agent that was admitted with the certificate of this serial number. Afterwards both are
+/// accepted, and no older one. `now` is in seconds since 1970.
 pub fn renew(
     store: &Store,
     authority: &Authority,
@@ -85,7 +87,7 @@ pub fn renew(
     let name = name_of(authority, agent.role, &agent.domain_name, &agent.domain_sid, agent.id, envelope);
     let issued = authority.agent_certificate(&key, &name, now)?;
     store.write("agent-renew", |writing| {
-        // The agent may have been revoked since it was admitted.
+        // A revocation may have been committed since the agent was admitted.
         let renewal = Renewal {
             state: agent.state,
             before: serial,
@@ -93,7 +95,7 @@ pub fn renew(
             not_after: issued.not_after,
         };
         if !agents::renew(writing, agent.id, &renewal, now)? {
-            return Ok(Err(refused(ProblemCode::AgentRevoked, "the agent was revoked just now")));
+            return Ok(Err(refused(ProblemCode::AgentRevoked, "the agent was revoked during the renewal")));
         }
         let detail = format!("serial {}", landbridge_crypto::hex::lower(&issued.serial));
         audit::append(
@@ -112,14 +114,15 @@ pub fn renew(
     })
 }
 
-const UNKNOWN: &str = "this tenant made no such token: copy it whole, from `landbridge-tenant token create`";
+const UNKNOWN: &str =
+    "this tenant did not create the token: copy the whole output of `landbridge-tenant token create`";
 const USED: &str =
-    "the token was used before: an administrator makes a new one with `landbridge-tenant token create`";
+    "the token is used already: an administrator creates a new one with `landbridge-tenant token create`";
 const EXPIRED: &str =
-    "the token is too old: an administrator makes a new one with `landbridge-tenant token create`";
-const WRONG_ROLE: &str = "the token was made for an agent of the other role";
+    "the token has expired: an administrator creates a new one with `landbridge-tenant token create`";
+const WRONG_ROLE: &str = "the token was created for an agent of the other role";
 
-/// The domain that a token opens, if it may be spent.
+/// The row id of the domain that a token is for, if the token can be redeemed.
 fn check(
     reading: &Reading<'_>,
     hash: &[u8; 32],
@@ -137,7 +140,7 @@ fn check(
     })
 }
 
-fn make(
+fn create_agent(
     writing: &Writing<'_>,
     authority: &Authority,
     request: &EnrollRequest,
@@ -152,7 +155,7 @@ fn make(
     let name = name_of(authority, request.role, &domain.dns_name, &domain.sid, id, envelope);
     let made = authority.agent_certificate(key, &name, now).map_err(EnrollError::from);
     let issued = made.map_err(|_| StoreError::Defect("an agent's certificate cannot be made".to_owned()))?;
-    // A phs could write any digest: a person has to look first.
+    // A phs can write any digest, so an administrator approves it first.
     let state = match request.role {
         Role::Phs => AgentState::Pending,
         Role::Pta if domain.approve_agents => AgentState::Pending,
@@ -171,10 +174,10 @@ fn make(
     agents::insert(writing, &agent, now)?;
     let detail = format!("role {}, domain {}, {}", request.role, domain.dns_name, state.as_str());
     audit::append(writing, now, &format!("agent {id}"), "agent-enrolled", &id.to_string(), &detail)?;
-    Ok(answer(authority, &name, &issued, state))
+    Ok(response(authority, &name, &issued, state))
 }
 
-fn answer(
+fn response(
     authority: &Authority,
     name: &AgentName,
     issued: &Issued,
@@ -203,7 +206,7 @@ fn name_of(
     AgentName { tenant: authority.tenant(), role, domain, domain_sid, agent, envelope }
 }
 
-/// A pta-agent must name the key that passwords are sealed to; nobody else may.
+/// Checks the envelope key, to which passwords are sealed: a pta-agent must send one, a phs must not.
 fn envelope_key(role: Role, named: Option<&Blob<32>>) -> Result<Option<[u8; 32]>, EnrollError> {
     let wrong = |what| refused(ProblemCode::BadRequestForCertificate, what);
     match (role, named) {

@@ -1,6 +1,6 @@
-//! The agents' connections: the clock and the sockets under the relay.
-//! Before it on the road: `signin` asks. After it: the agents. Not here: which agent is asked, and what its answer
-//! is worth (`relay`); whether it may connect (`admit`).
+//! Runs the relay: gives it the time and the messages of agents, and carries out its outputs.
+//! Before it: [`crate::sign_ins`] submits passwords. After it: the agents' WebSockets. The relay itself
+//! ([`landbridge_tenant_rules::relay`]) chooses the agent and judges its answer; it has no socket and no clock.
 
 use crate::clock::stopped;
 use crate::numbers::Numbers;
@@ -15,27 +15,28 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-/// So many messages wait for an agent that reads slowly; with more it is not reading.
+/// Limit on messages that wait for one agent. An agent that is so far behind does not read, and its link is closed.
 const OUTGOING: usize = 512;
-/// So many alarms wait to be written down.
+/// Limit on alarms that wait to be stored. Each quarantines one agent, so more means that the database fails.
 const ALARMS: usize = 1024;
-/// When the tenant stops, sign-ins in an agent's hand have so long.
+/// Time that agents have to answer their sign-ins when the tenant stops: a little more than the patience of a sign-in.
 const STOP_TIME: Duration = Duration::from_secs(11);
-/// The driver looks at least this often.
+/// Limit on the sleep of the clock. The relay normally names an earlier time.
 const MAX_SLEEP: Duration = Duration::from_secs(60);
 
-/// An agent did what a person must look at.
+/// An alarm about an agent, which quarantines it.
 #[derive(Debug, Clone, Copy)]
 pub struct RaisedAlarm {
     pub(super) agent: Uuid,
     pub(super) alarm: Alarm,
+    /// Time since the agent last refused a canary; none: it never did.
     pub(super) trusted: Option<Duration>,
 }
 
-/// The agents' connections.
+/// The relay with its clock and its connections.
 pub struct RelayDriver {
     state: Mutex<State>,
-    /// The driver is to look again, earlier than it meant to.
+    /// Wakes the clock when the relay has to act earlier than planned.
     wake: Notify,
     alarms: mpsc::Sender<RaisedAlarm>,
     numbers: Arc<Numbers>,
@@ -44,13 +45,17 @@ pub struct RelayDriver {
 struct State {
     relay: Relay,
     links: HashMap<Link, LinkTask>,
+    /// The sign-ins that wait for an answer, by ticket.
     waiting: HashMap<u64, oneshot::Sender<AgentAnswer>>,
+    /// The last number that a link or a ticket received.
     next: u64,
+    /// The time at which the clock wakes next.
     wakes_at: Instant,
+    /// Agents that connected since the last [`RelayDriver::drain_introduced`]: process id and software.
     introduced: HashMap<Uuid, (Uuid, String)>,
 }
 
-/// The way to a link's task: what it sends, and that it is to end at once, whatever waits.
+/// The task that serves a link: the queue of its messages, and a signal to end at once.
 struct LinkTask {
     sender: mpsc::Sender<FromTenant>,
     closed: Arc<Notify>,
@@ -63,7 +68,7 @@ impl std::fmt::Debug for RelayDriver {
 }
 
 impl RelayDriver {
-    /// Nobody is connected yet. What comes out of the second is to be given to [`alarms`].
+    /// Creates a relay without agents. The alarms of the second value go to [`super::quarantine`].
     pub fn new(tenant: Uuid, url: &str, numbers: Arc<Numbers>) -> (Arc<Self>, mpsc::Receiver<RaisedAlarm>) {
         let seed = u64::from_be_bytes(Uuid::new_v4().into_bytes().first_chunk().copied().unwrap_or_default());
         let (alarms, raised) = mpsc::channel(ALARMS);
@@ -79,7 +84,7 @@ impl RelayDriver {
         (Arc::new(driver), raised)
     }
 
-    /// Asks an agent of the domain whether this is the account's password.
+    /// Sends the password to an agent of the domain and returns its answer.
     pub async fn ask(&self, domain: i64, object: Uuid, password: Arc<Password>) -> AgentAnswer {
         let (answer, answered) = oneshot::channel();
         self.drive(|state, now| {
@@ -87,51 +92,52 @@ impl RelayDriver {
             state.waiting.insert(state.next, answer);
             state.relay.submit(state.next, domain, object, password, now);
         });
-        // The relay answers every ticket; this end is dropped with the tenant alone.
+        // The relay answers every ticket. The sender is dropped without an answer only when the tenant stops.
         answered.await.unwrap_or(AgentAnswer { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })
     }
 
-    /// How long one of the last refusals of this domain took.
+    /// The duration of one of the last refusals of this domain, chosen at random; none: there was none yet.
     pub fn typical_delay(&self, domain: i64) -> Option<Duration> {
         let mut chance = [0; 8];
         aws_lc_rs::rand::fill(&mut chance).ok()?;
         self.lock().relay.typical_delay(domain, u64::from_be_bytes(chance))
     }
 
-    /// Why no agent of this domain could be asked now; none: one could.
+    /// Why no agent of this domain can verify a password now; none: one can.
     pub fn unable(&self, domain: i64) -> Option<NoAnswer> {
         self.lock().relay.unable(domain, Instant::now())
     }
 
-    /// Whether an upload comes from the one process that its agent is. If not, the alarm is raised.
+    /// Whether an upload comes from the only process that uses the identity of its agent. If not, an alarm is raised.
     pub fn is_one_process(&self, agent: Uuid, instance: Uuid) -> bool {
         self.drive(|state, now| state.relay.is_one_process(agent, instance, now))
     }
 
-    /// An administrator looked into an agent: what was held against it is forgotten.
+    /// Forgets the processes of an agent, after an administrator approved it.
     pub fn trust_again(&self, agent: Uuid) {
         self.drive(|state, _| state.relay.forget_instances(agent));
     }
 
-    /// An agent was revoked or is quarantined: its links are closed, and what is in its hand is asked elsewhere.
+    /// Closes the links of an agent that is revoked or quarantined. Other agents receive the sign-ins that it holds.
     pub fn cut(&self, agent: Uuid) {
         self.drive(|state, now| state.relay.cut(agent, now));
     }
 
-    /// The accounts that agents of this domain are tried with.
+    /// Sets the canaries of a domain.
     pub fn set_canaries(&self, domain: i64, objects: Vec<Uuid>) {
         self.drive(|state, _| state.relay.canaries(domain, objects));
     }
 
-    /// The agents that are connected.
+    /// The connected agents.
     pub fn agents(&self) -> Vec<AgentView> {
         self.lock().relay.agents()
     }
 
-    /// The clock under the relay, until `stop` says true and nothing is in an agent's hand.
+    /// Runs the relay's clock until `stop` is set, and then until agents hold no sign-in, for at most 11 s.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut ends = None;
         loop {
+            // 1. Sleep until the relay has to act.
             let due = {
                 let mut state = self.lock();
                 let due = state.relay.poll_timeout().unwrap_or_else(|| Instant::now() + MAX_SLEEP);
@@ -147,15 +153,17 @@ impl RelayDriver {
                     self.drive(|state, now| state.relay.drain(now));
                 }
             }
+            // 2. Let the relay act.
             self.drive(|state, now| {
                 if state.relay.poll_timeout().is_some_and(|due| due <= now) {
                     state.relay.timeout(now);
                 }
             });
+            // 3. After `stop`: end when no agent holds a sign-in, or when the time is over.
             if let Some(ends) = ends {
                 let mut state = self.lock();
                 if state.relay.is_idle() || Instant::now() >= ends {
-                    // The agents' links end when nobody can send to them.
+                    // A link's task ends when the sender of its queue is dropped.
                     state.links.clear();
                     state.waiting.clear();
                     return;
@@ -188,7 +196,7 @@ impl RelayDriver {
         });
     }
 
-    /// Tells the relay something, and does what it wants done.
+    /// Runs one step on the relay and carries out the outputs that follow from it.
     fn drive<R>(&self, step: impl FnOnce(&mut State, Instant) -> R) -> R {
         let now = Instant::now();
         let mut state = self.lock();
@@ -209,7 +217,7 @@ impl RelayDriver {
             Output::Send { link, message } => {
                 let sent = state.links.get(&link).is_some_and(|task| task.sender.try_send(message).is_ok());
                 if !sent {
-                    // It does not read what it is sent: as good as gone.
+                    // The queue is full or its task has ended: the agent counts as lost.
                     if let Some(task) = state.links.remove(&link) {
                         task.closed.notify_one();
                     }
@@ -225,13 +233,13 @@ impl RelayDriver {
             Output::Answered { ticket, answer } => {
                 self.numbers.metrics.count_agent_answer(&answer.outcome);
                 if let Some(waiting) = state.waiting.remove(&ticket) {
-                    // Whoever asked may have gone.
+                    // The receiver is gone when the sign-in was given up.
                     let _ = waiting.send(answer);
                 }
             }
             Output::Alarm { agent, alarm, trusted } => {
                 if self.alarms.try_send(RaisedAlarm { agent, alarm, trusted }).is_err() {
-                    tracing::error!(%agent, ?alarm, "an alarm could not be written down: too many wait");
+                    tracing::error!(%agent, ?alarm, "an alarm could not be stored: too many wait");
                 }
             }
             Output::Introduced { link, agent, instance, software } => {
@@ -248,7 +256,7 @@ impl RelayDriver {
         }
     }
 
-    /// The agents that introduced themselves since this was last asked: agent, process, software.
+    /// Returns and forgets the agents that connected since the last call: agent id, process id and software.
     pub(super) fn drain_introduced(&self) -> Vec<(Uuid, (Uuid, String))> {
         self.lock().introduced.drain().collect()
     }
