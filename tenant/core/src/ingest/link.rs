@@ -1,6 +1,6 @@
-//! Takes one link: who is in a group, who leads whom, to whom a password settings object applies. After all records of
-//! its page, so that what came with it is known.
-//! Neighbours: [`super::take`] calls it; [`landbridge_tenant_store::tables::links`] orders links by their stamps.
+//! Applies one link: a member of a group, the manager of an account, or an object that a password settings object applies to.
+//! Neighbours: [`super::apply_page`] applies links after all records of their page, because a link may start from an object of
+//! the same page; [`landbridge_tenant_store::tables::links`] orders links by their stamps.
 
 use crate::ingest::Outcome;
 use crate::ingest::record::Page;
@@ -9,19 +9,20 @@ use landbridge_tenant_store::tables::{links, objects};
 use landbridge_wire::upload::{Link, Presence};
 use uuid::Uuid;
 
-/// Whether links may start from an object.
+/// Whether a phs may write links that start from an object.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum LinkSource {
-    /// They may: it is this domain's, or nobody knows it yet.
+    /// Allowed: the object is of this domain, or is not stored yet.
     Open,
-    /// It is not in the cloud: whoever comes back brings its links again.
+    /// Ignored: the object is not present. When it returns, phs uploads its links again.
     Gone,
-    /// It is another domain's.
+    /// Refused: the object is of another domain.
     Foreign,
 }
 
 impl Page<'_> {
-    /// Takes a link over. `last` is the object that the link before started from: a group's come together.
+    /// Applies a link. `last` is the start of the link before and what was found about it: the links of a group follow one
+    /// another, so most links need no read.
     pub(super) fn apply_link(
         &self,
         link: &Link,

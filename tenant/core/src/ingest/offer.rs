@@ -1,5 +1,5 @@
-//! Which of the offered passwords are worth a derivation. In doubt: wanted.
-//! Neighbours: phs derives what is wanted, and [`super::record`] takes it or not.
+//! Selects the offered passwords that are worth a derivation. In doubt, a password is selected.
+//! Neighbours: phs derives the selected ones and uploads them; [`super::record`] decides again.
 
 use crate::ingest::record::{is_strong, rid_of};
 use landbridge_tenant_rules::model::Domain;
@@ -11,8 +11,8 @@ use landbridge_wire::upload::{MAX_RECORDS, Stamp, Wanted};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// Those whose digest is absent, of another stamp (less: it is new; greater: a full compare may say that it is no
-/// longer true), cannot be opened, or is cheaper than the domain takes.
+/// Returns the offered objects whose digest is absent, has another stamp, cannot be opened, or is cheaper than the domain
+/// accepts. A stored stamp that is smaller means a new password; one that is greater may be replaced by a full compare.
 pub(super) fn missing(
     store: &Store,
     reading: &Reading<'_>,
@@ -29,7 +29,7 @@ pub(super) fn missing(
             objects.push(*object);
         }
     }
-    // No more than were offered, and those were bounded when they were read.
+    // There are no more than were offered, and the offer was bounded when it was read.
     debug_assert!(objects.len() <= MAX_RECORDS);
     Ok(Wanted { objects: List::new(objects).unwrap_or_default() })
 }

@@ -1,5 +1,5 @@
-//! Takes one record: presence, attributes, digest, names; in that order, because each depends on the ones before.
-//! Neighbours: [`super::take`] calls it for each record of a page, inside the page's transaction.
+//! Applies one record: presence, attributes, digest, names. The order matters, because each step depends on those before it.
+//! Neighbours: [`super::apply_page`] calls it for each record of a page, inside the page's transaction.
 
 use crate::ingest::Outcome;
 use landbridge_crypto::salted_digest::SaltedDigest;
@@ -16,21 +16,21 @@ use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::upload::{Kind, Password, Presence, Record, Refusal, RefusalReason};
 use uuid::Uuid;
 
-/// Entra's salt is the shortest that is taken, in bytes.
+/// Shortest accepted salt of a digest, in bytes: the length that Entra uses.
 const MIN_SALT: usize = 10;
 
-/// The page that the records stand on.
+/// The page that is being applied.
 pub(super) struct Page<'a> {
     pub(super) store: &'a Store,
     pub(super) writing: &'a Writing<'a>,
     pub(super) domain: &'a Domain,
     pub(super) actor: &'a str,
-    /// The cycle, if it is a full compare.
+    /// The cycle id, if the cycle is a full compare.
     pub(super) full_compare: Option<Uuid>,
     pub(super) now: i64,
 }
 
-/// What became of a record's digest.
+/// The effect of a record on the account's digest.
 enum DigestOutcome {
     None,
     Stored,
@@ -40,38 +40,41 @@ enum DigestOutcome {
 }
 
 impl Page<'_> {
-    /// Takes the record, or says in the outcome why not. Every record is counted once: as applied, unchanged or
-    /// refused; of one that is refused for its digest, all else is taken.
+    /// Applies the record and counts it in the outcome once: as applied, unchanged or refused. When only its digest is
+    /// refused, the rest is applied and the record counts as refused.
     pub(super) fn apply_record(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
+        // 1. Refuse a SID or an objectGUID of another domain.
         if !has_fitting_sid(record, self.domain) {
             return refuse(outcome, record.object, RefusalReason::ForeignSid);
         }
         let mut held = objects::find(self.writing, record.object)?;
         if let Some(other) = &held {
-            // An objectGUID stays with an object that moves to another domain of the forest: the old domain has deleted
-            // it by then. Otherwise one domain's phs would write another's objects, those that it holds back too.
+            // An object that moves to another domain of the forest keeps its objectGUID, and the old domain has marked it as
+            // deleted by then. In every other case the phs of one domain could overwrite the accounts of another.
             let moved = other.domain != self.domain.id;
             if moved && other.presence != Presence::Deleted {
                 return refuse(outcome, record.object, RefusalReason::ForeignSid);
             }
-            // No object of AD becomes one of another kind: what is known of it is of no use.
+            // An object of AD never changes its kind, so the stored rows are of another object.
             if moved || other.kind != record.kind {
                 self.erase_digest(record.object, "it is of another domain or kind", outcome)?;
                 objects::forget(self.writing, record.object)?;
                 held = None;
             }
         }
-        // Nothing is remembered of somebody who never was here: phs tells of every tombstone that it cannot place.
+        // 2. Ignore an object that left and was never stored: phs uploads every tombstone that it cannot place.
         if held.is_none() && matches!(record.presence, Presence::Deleted | Presence::OutOfScope) {
             outcome.unchanged += 1;
             return Ok(());
         }
+        // 3. Store presence and attributes.
         let replace = self.full_compare.is_some() && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
         let mut changed = self.store_object(record, held.as_ref())?;
         let overwrite = match (replace, record.presence) {
             (false, _) => Overwrite::IfNewer,
             (true, Presence::Present) => Overwrite::ReplaceAll,
-            // Those who left are told with little or nothing; what was known of them stays for whoever asks why.
+            // A record of an object that left has few attributes or none. The stored ones stay, so that `users show` can show
+            // them until the object is erased.
             (true, _) => Overwrite::Always,
         };
         let (attributes_changed, known) = attributes::apply(
@@ -83,16 +86,19 @@ impl Page<'_> {
         )?;
         let entered = held.as_ref().is_none_or(|h| h.presence != record.presence);
         changed |= attributes_changed;
+        // 4. Store or erase the digest, and derive the sign-in names.
         let digest = self.update_digest(record, &known, replace, outcome)?;
         if record.kind == Kind::Account && (attributes_changed || entered) {
             self.update_names(record, &known, held.is_none(), outcome)?;
         }
+        // 5. An object that is not present loses its links.
         if record.presence != Presence::Present {
             if entered {
                 self.note_idle_policy(record.object, outcome)?;
             }
             links::drop_from(self.writing, self.domain.id, record.object)?;
         }
+        // 6. Count the record.
         match digest {
             DigestOutcome::Refused(why) => return refuse(outcome, record.object, why),
             DigestOutcome::Stored | DigestOutcome::Erased => changed = true,
@@ -106,6 +112,7 @@ impl Page<'_> {
         Ok(())
     }
 
+    /// Writes the row of the object. True: a value that matters changed.
     fn store_object(&self, record: &Record, held: Option<&Object>) -> Result<bool, StoreError> {
         let removed = is_removed(record.presence);
         let mut object = Object {
@@ -130,6 +137,7 @@ impl Page<'_> {
         Ok(changed)
     }
 
+    /// Stores or erases the digest of the account, as the record and the domain require.
     fn update_digest(
         &self,
         record: &Record,
@@ -147,7 +155,7 @@ impl Page<'_> {
         if record.kind != Kind::Account {
             return Ok(refused);
         }
-        // Asked for every record: an adminCount that arrives alone erases what was taken before.
+        // Every record is checked, also one without a password: an adminCount that arrives alone erases the stored digest.
         if !self.domain.allow_privileged {
             let rid = record.sid.as_ref().and_then(|sid| rid_of(sid.as_str(), &self.domain.sid));
             if record.privileged || rid.is_none_or(|rid| is_privileged(rid, known)) {
@@ -156,7 +164,7 @@ impl Page<'_> {
             }
         }
         if record.erase_password {
-            let erased = self.erase_digest(record.object, "its password is not carried any more", outcome)?;
+            let erased = self.erase_digest(record.object, "phs no longer sends its password", outcome)?;
             return Ok(if erased { DigestOutcome::Erased } else { DigestOutcome::None });
         }
         match &record.password {
@@ -165,6 +173,7 @@ impl Page<'_> {
         }
     }
 
+    /// Stores a digest, if it is strong enough and newer than the stored one.
     fn store_digest(
         &self,
         object: Uuid,
@@ -205,7 +214,7 @@ impl Page<'_> {
         Ok(DigestOutcome::Stored)
     }
 
-    /// Says whether there was one.
+    /// Erases the digest of an object. True: there was one.
     fn erase_digest(&self, object: Uuid, why: &str, outcome: &mut Outcome) -> Result<bool, StoreError> {
         let erased = digests::erase(self.writing, object)?;
         if erased {
@@ -219,21 +228,21 @@ impl Page<'_> {
         audit::append(self.writing, self.now, self.actor, action, &object.to_string(), detail)
     }
 
-    /// A group that sign-in policies name has left: what was said of it holds for nobody, which somebody should know.
+    /// Writes an audit entry if a group with a sign-in policy leaves, because the policy then applies to no account.
     pub(super) fn note_idle_policy(&self, object: Uuid, outcome: &mut Outcome) -> Result<(), StoreError> {
         if group_policies::has(self.writing, self.domain.id, object)? {
             outcome.idle += 1;
             self.audit(
                 "group-policy-idle",
                 object,
-                "the group is gone: its sign-in policy holds for nobody",
+                "the group has left: its sign-in policy applies to no account",
             )?;
         }
         Ok(())
     }
 
-    /// Derives the names anew. One that another account holds already is put on the record when it arrives: from
-    /// then on it signs neither in.
+    /// Derives the sign-in names of an account again. A new name that another account holds already gets an audit entry: neither
+    /// account signs in with it from then on.
     fn update_names(
         &self,
         record: &Record,
@@ -254,7 +263,7 @@ impl Page<'_> {
             let other = names::holders(self.writing, name)?.into_iter().find(|o| *o != record.object);
             if let Some(other) = other {
                 outcome.shared += 1;
-                let detail = format!("{name} is also {other}'s: it signs neither in");
+                let detail = format!("{other} also has the name {name}: neither account signs in with it");
                 self.audit("name-ambiguous", record.object, &detail)?;
             }
         }
@@ -267,7 +276,7 @@ fn refuse(outcome: &mut Outcome, object: Uuid, why: RefusalReason) -> Result<(),
     Ok(())
 }
 
-/// Whether it has a SID of this domain, if its kind has one at all.
+/// Whether the SID fits the kind of the object: accounts and groups have a SID of this domain, other kinds have none.
 fn has_fitting_sid(record: &Record, domain: &Domain) -> bool {
     match record.kind {
         Kind::Account | Kind::Group => {
@@ -277,12 +286,12 @@ fn has_fitting_sid(record: &Record, domain: &Domain) -> bool {
     }
 }
 
-/// The RID, if the SID is of the domain and spelled as SIDs are.
+/// The relative id of a SID; none: the SID is of another domain or malformed.
 pub(super) fn rid_of(sid: &str, domain_sid: &str) -> Option<u32> {
     sub_authority(sid.strip_prefix(domain_sid)?.strip_prefix('-')?)
 }
 
-/// Whether the domain takes so cheap a digest.
+/// Whether a digest is as costly to attack as the domain requires: iterations and length of the salt.
 pub(super) fn is_strong(digest: &SaltedDigest, domain: &Domain) -> bool {
     digest.iterations() >= domain.min_iterations && digest.salt_len() >= MIN_SALT
 }

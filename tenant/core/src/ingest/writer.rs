@@ -1,6 +1,6 @@
-//! One phs writes for a domain: the first approved one that uploads. Another is refused and raises an alarm; the
-//! administrator moves the pen by revoking the writer (`store::domains::release_writer`).
-//! Neighbours: `ingest` asks before it takes anything.
+//! One phs writes for a domain: the first approved one that uploads. Every other phs is refused, and the first refusal in an hour
+//! raises an alarm. An administrator frees the domain for another phs by revoking the writer.
+//! Neighbours: [`super::upload`] calls it before it applies anything.
 
 use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::model::AgentState;
@@ -16,22 +16,23 @@ use landbridge_wire::enroll::Role;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use tracing::{error, warn};
 
-/// An alarm about the same agent stands in the audit log once in so many seconds: a stubborn one does not fill it.
+/// Seconds between two audit entries about one refused phs, so that a phs that repeats its upload does not fill the log.
 const ALARM_SECONDS: i64 = 3600;
 
-/// The domain, if this agent may speak for it: it reads the domain that it was enrolled for, and no other agent writes.
+/// Returns the domain that this agent may write for: it is the one that the agent enrolled for, and no other agent writes for
+/// it.
 pub(super) fn domain_of(
     reading: &Reading<'_>,
     writer: &Writer,
     domain_sid: Option<&str>,
 ) -> Result<Result<Domain, Problem>, StoreError> {
-    // Its certificate was looked at before this transaction: a revocation may have come in between, and whoever was
-    // revoked must not take the pen again that the revocation took away.
+    // A revocation may have been committed since the certificate was checked. Without this check a revoked phs could become the
+    // writer again.
     if let Err(problem) = check_approved(reading, writer)? {
         return Ok(Err(problem));
     }
     let Some(domain) = domains::by_id(reading, writer.domain)? else {
-        let gone = "the domain that this agent was enrolled for is not served here; enrol it anew";
+        let gone = "this tenant does not serve the domain that this agent was enrolled for: enrol it again";
         return Ok(Err(Problem::new(ProblemCode::WrongDomain, gone)));
     };
     if domain_sid.is_some_and(|sid| sid != domain.sid) {
@@ -47,7 +48,7 @@ pub(super) fn domain_of(
     Ok(Ok(domain))
 }
 
-/// Makes this agent the domain's writer, if nobody is.
+/// Makes this agent the writer of the domain, if the domain has none.
 pub(super) fn claim(
     writing: &Writing<'_>,
     writer: &Writer,
@@ -74,16 +75,16 @@ pub(super) fn claim(
 fn check_approved(reading: &Reading<'_>, writer: &Writer) -> Result<Result<(), Problem>, StoreError> {
     let no = |code, detail| Ok(Err(Problem::new(code, detail)));
     match agents::find(reading, writer.agent)? {
-        None => no(ProblemCode::AgentRevoked, "this agent is not enrolled here: enrol it anew"),
+        None => no(ProblemCode::AgentRevoked, "this agent is not enrolled here: enrol it again"),
         Some(agent) if agent.domain != writer.domain => {
-            no(ProblemCode::WrongDomain, "this agent was enrolled for another domain: enrol it anew")
+            no(ProblemCode::WrongDomain, "this agent was enrolled for another domain: enrol it again")
         }
         Some(agent) => match (agent.role, agent.state) {
             (Role::Phs, AgentState::Approved) => Ok(Ok(())),
             (Role::Pta, _) => no(ProblemCode::WrongRole, "only a phs uploads"),
             (Role::Phs, AgentState::Revoked) => no(
                 ProblemCode::AgentRevoked,
-                "this agent was revoked: an administrator makes a token, then enrol it anew",
+                "this agent is revoked: an administrator creates a token, then enrol it again",
             ),
             (Role::Phs, AgentState::Pending | AgentState::Quarantined) => {
                 no(ProblemCode::AgentNotApproved, "this agent waits for `landbridge-tenant agents approve`")
@@ -94,13 +95,13 @@ fn check_approved(reading: &Reading<'_>, writer: &Writer) -> Result<Result<(), P
 
 fn second_writer(domain: &Domain) -> Problem {
     let detail = format!(
-        "another phs writes for {}: if this one shall, run `landbridge-tenant agents revoke` on the other, after `agents list`",
+        "another phs writes for {}: to let this one write, find the other with `agents list` and run `landbridge-tenant agents revoke` for it",
         domain.dns_name
     );
     Problem::new(ProblemCode::SecondWriter, &detail)
 }
 
-/// Passes the answer on; a second writer is counted, logged and put on the record.
+/// Returns the answer unchanged. If it refuses a second writer, the refusal is counted, logged and written to the audit log.
 pub(super) fn alarm_second_writer<T>(
     store: &Store,
     counts: &Counts,
@@ -131,7 +132,7 @@ pub(super) fn alarm_second_writer<T>(
             )
         });
         if let Err(failed) = recorded {
-            error!(error = %failed, "an alarm could not be put on the record");
+            error!(error = %failed, "an alarm could not be written to the audit log");
         }
     }
     answer

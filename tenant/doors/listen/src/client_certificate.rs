@@ -1,5 +1,6 @@
-//! Proves a client's certificate against our own CA. One that ended at most 30 days ago is let through, because
-//! renewal must be possible; `admit` looks at its end again at every request and lets it renew and nothing else.
+//! Verifies a client certificate against the tenant's own CA. A certificate that ended at most 30 days ago is accepted, because
+//! its agent must be able to renew it. Neighbours: the agents' door checks the end again at every request, and allows only the
+//! renewal.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
@@ -13,10 +14,11 @@ use rustls::{
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A certificate may be renewed for so long after its end.
+/// Time after its end during which a certificate can be renewed: long enough for an agent that was off for weeks.
 pub const RENEWABLE: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The TLS of the door. Nothing of a session outlives its connection: a resumed one would outlive a revocation.
+/// The TLS settings of the address for agents. Sessions cannot be resumed, because a resumed session could outlive a
+/// revocation.
 pub fn server_config(
     root: CertificateDer<'static>,
     certificate: Arc<dyn ResolvesServerCert>,
@@ -30,7 +32,7 @@ pub fn server_config(
     Ok(without_resumption(config))
 }
 
-/// No session can be resumed; what is spoken is HTTP/1.1.
+/// Turns off session resumption, and offers HTTP/1.1 alone.
 pub(crate) fn without_resumption(mut config: ServerConfig) -> ServerConfig {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -39,7 +41,7 @@ pub(crate) fn without_resumption(mut config: ServerConfig) -> ServerConfig {
     config
 }
 
-/// Takes no certificate, one of our CA, or one of our CA that ended lately.
+/// Accepts a client without a certificate, and one with a certificate of the own CA that ended at most 30 days ago.
 #[derive(Debug)]
 struct OwnCaOrRecentlyEnded {
     own_ca: Arc<dyn ClientCertVerifier>,
@@ -80,7 +82,7 @@ impl ClientCertVerifier for OwnCaOrRecentlyEnded {
         if now.as_secs().saturating_sub(not_after.as_secs()) > RENEWABLE.as_secs() {
             return verified;
         }
-        // Everything else about it must have been right on its last second.
+        // Everything else is verified as of its last second.
         self.own_ca.verify_client_cert(end_entity, intermediates, *not_after)
     }
 
@@ -153,12 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_let_through_until_thirty_days_after_its_end() {
+    fn a_certificate_is_accepted_until_thirty_days_after_its_end() {
         let (ours, day) = (authority(), 86_400);
         let certificate = certificate(&ours);
         let end = NOW - BACKDATED + AGENT_LIFE;
-        for taken in [NOW, end - 1, end + day, end + 30 * day] {
-            verify(&ours, &certificate, taken).unwrap();
+        for accepted in [NOW, end - 1, end + day, end + 30 * day] {
+            verify(&ours, &certificate, accepted).unwrap();
         }
         for refused in [NOW - day, end + 30 * day + 1, end + 400 * day] {
             assert!(verify(&ours, &certificate, refused).is_err(), "{refused}");

@@ -1,7 +1,7 @@
-//! Takes TLS connections and passes their requests on. Everything about a connection is bounded here, before a byte of
+//! Accepts TLS connections and passes their requests to a door. Everything about a connection is limited here, before a byte of
 //! a body is read.
-//! Neighbours: [`super::pace`] bounds the time, [`super::address_shares`] the connections of one address. A door answers the
-//! requests as [`Serve`]; who may do what is decided behind it.
+//! Neighbours: [`super::pace`] limits the time, [`super::address_shares`] the connections of one address. A door implements
+//! [`Serve`].
 
 use crate::address_shares::{AddressShares, Share};
 use crate::pace::{Busy, Paced, Rhythm};
@@ -36,9 +36,9 @@ pub struct Limits {
     pub idle: Duration,
     /// Time for the body of a request.
     pub body: Duration,
-    /// Time for the peer to read what is written to it.
+    /// Time for the client to read what is written to it.
     pub write: Duration,
-    /// Time for requests in hand when the program stops.
+    /// Time for the requests that are being answered when the program stops.
     pub stop: Duration,
 }
 
@@ -57,18 +57,18 @@ impl Default for Limits {
     }
 }
 
-/// The most bytes of a request's head.
+/// Limit on the bytes of a request's head. The longest header is a credential of about 100 bytes.
 const MAX_HEAD: usize = 16 * 1024;
-/// The most headers of a request.
+/// Limit on the headers of a request. Clients and proxies send ten to twenty.
 const MAX_HEADERS: usize = 64;
 
-/// What a door knows of the program at the other end of a connection.
+/// A door's knowledge of the client of a connection.
 pub trait Client: Send + Sync + 'static {
     /// Returns when the connection must be cut. It may never return.
     fn cut(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// A peer of whom nothing is known, and whose connection is never cut.
+/// A client without a certificate. Its connection is never cut.
 #[derive(Debug, Clone, Copy)]
 pub struct AnonymousClient;
 
@@ -78,20 +78,20 @@ impl Client for AnonymousClient {
     }
 }
 
-/// One open connection. Whoever holds this holds the connection's place, also when HTTP is over on it and a WebSocket goes
-/// on.
+/// One open connection. Its place among the connections is occupied until the last clone is dropped, so a WebSocket that
+/// follows the HTTP request still counts.
 #[derive(Debug)]
 pub struct Connection<C> {
-    /// The peer's address.
+    /// The client's address.
     pub address: SocketAddr,
-    /// What the door knows of the peer.
+    /// The client, as the door knows it.
     pub client: C,
     rhythm: Rhythm,
     _place: (OwnedSemaphorePermit, Share),
 }
 
 impl<C> Connection<C> {
-    /// While this is held, the connection may be silent for any time.
+    /// Suspends the limits on silence until the returned value is dropped.
     pub fn busy(&self) -> Busy {
         self.rhythm.busy()
     }
@@ -99,11 +99,10 @@ impl<C> Connection<C> {
 
 /// Answers the requests of a listener: a door.
 pub trait Serve: Send + Sync + 'static {
-    /// What the door knows of a peer, as long as the connection is open.
+    /// The door's knowledge of a client, kept while the connection is open.
     type Client: Client;
 
-    /// The peer of a new connection. `certificate` is the client certificate, DER, whose chain was proved; none: the
-    /// client showed none.
+    /// The client of a new connection. `certificate` is its certificate, DER, whose chain is verified; none: it sent none.
     fn identify(&self, certificate: Option<&[u8]>) -> Self::Client;
 
     /// Answers one request.
@@ -125,13 +124,14 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Serves until `stop` is set, then finishes the requests in hand, for at most [`Limits::stop`].
+    /// Serves until `stop` is set, then finishes the requests that are being answered, for at most [`Limits::stop`].
     pub async fn run<D: Serve>(self, door: Arc<D>, mut stop: watch::Receiver<bool>) {
         let limits = self.limits;
         let places = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(1024)));
         let shares = AddressShares::new(limits.connections_per_address);
         let acceptor = TlsAcceptor::from(self.tls);
         loop {
+            // 1. Wait for a free place, then for a connection.
             let place = tokio::select! {
                 () = stopped(&mut stop) => break,
                 place = places.clone().acquire_owned() => place,
@@ -141,10 +141,11 @@ impl Listener {
                 () = stopped(&mut stop) => break,
                 accepted = self.socket.accept() => accepted,
             };
+            // 2. Serve it in a task of its own, if its address is below its limit.
             match accepted {
                 Ok((stream, address)) => {
                     let Some(share) = shares.acquire(address.ip()) else {
-                        tracing::debug!(%address, "this address has its share of connections");
+                        tracing::debug!(%address, "this address has the largest allowed number of connections");
                         continue;
                     };
                     let accepting =
@@ -152,12 +153,13 @@ impl Listener {
                     tokio::spawn(accepting.serve(stream, door.clone(), (place, share)));
                 }
                 Err(error) => {
-                    // Out of descriptors, most likely: let some connections end first.
-                    tracing::warn!(%error, "a connection could not be taken");
+                    // The process is probably out of file descriptors. Some connections may end during the delay.
+                    tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
         }
+        // 3. After `stop`: close the socket, and wait until the last connection has freed its place.
         drop(self.socket);
         if tokio::time::timeout(limits.stop, places.acquire_many(limits.connections)).await.is_err() {
             tracing::warn!("some requests were not finished in time and are dropped");
@@ -180,6 +182,7 @@ impl Accepting {
         door: Arc<D>,
         place: (OwnedSemaphorePermit, Share),
     ) {
+        // 1. TLS.
         let address = self.address;
         let _ = stream.set_nodelay(true);
         let greeted = tokio::select! {
@@ -188,9 +191,10 @@ impl Accepting {
         };
         let tls = match greeted {
             Ok(Ok(tls)) => tls,
-            Ok(Err(error)) => return tracing::debug!(%address, %error, "no TLS session came about"),
+            Ok(Err(error)) => return tracing::debug!(%address, %error, "no TLS session was established"),
             Err(_) => return tracing::debug!(%address, "the TLS handshake took too long"),
         };
+        // 2. The client, and the limits on its time.
         let certificates = tls.get_ref().1.peer_certificates();
         let client = door.identify(certificates.and_then(|chain| chain.first()).map(AsRef::as_ref));
         let rhythm = Rhythm::new();
@@ -198,6 +202,7 @@ impl Accepting {
         let serving = connection.clone();
 
         let paced = Paced::new(tls, rhythm.clone(), self.limits);
+        // 3. HTTP, until the connection ends, is cut, or the program stops.
         let service = service_fn(move |request| {
             let (door, connection) = (door.clone(), serving.clone());
             async move {

@@ -1,5 +1,5 @@
-//! Asks the running tenant over its administration socket. Blocking: it belongs to the command line.
-//! The other end: `admin::listen`.
+//! Sends one request to the running tenant over its administration socket. Blocking, for the command line.
+//! The other end: [`crate::listen`].
 
 use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, MAX_RESPONSE};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// A tenant that does not answer in so long is said not to.
+/// Limit on the wait for a response. The longest request is a sign-in that an agent verifies: ten seconds and a queue.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Why there is no answer, or none that helps.
+/// Why there is no response, or one that is an error.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// No tenant answers on the socket.
@@ -43,45 +43,47 @@ pub enum CallError {
     Defect(String),
 }
 
-/// Asks once. Refusals of the tenant come back as errors.
+/// Sends a request and returns the response. A refusal or failure of the tenant is returned as an error.
 pub fn send_request(socket: &Path, request: &AdminRequest) -> Result<AdminResponse, CallError> {
     let mut stream = UnixStream::connect(socket).map_err(|e| unreachable(socket, &e))?;
-    let talk = |stream: &mut UnixStream| -> std::io::Result<Zeroizing<Vec<u8>>> {
+    // 1. Write the request and read the response to its end.
+    let exchange = |stream: &mut UnixStream| -> std::io::Result<Zeroizing<Vec<u8>>> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut line = Zeroizing::new(serde_json::to_vec(request).map_err(|_| ErrorKind::InvalidInput)?);
         line.push(b'\n');
-        // A tenant that would not listen to the end may have said why.
+        // A tenant that closes the socket early may have sent the reason before.
         let written = stream.write_all(&line).and_then(|()| stream.shutdown(Shutdown::Write));
         if let Err(e) = written
             && e.kind() != ErrorKind::BrokenPipe
         {
             return Err(e);
         }
-        let mut answer = Zeroizing::new(Vec::with_capacity(4096));
+        let mut response = Zeroizing::new(Vec::with_capacity(4096));
         let limit = u64::try_from(MAX_RESPONSE).unwrap_or(u64::MAX);
-        stream.take(limit).read_to_end(&mut answer)?;
-        Ok(answer)
+        stream.take(limit).read_to_end(&mut response)?;
+        Ok(response)
     };
-    let answer =
-        talk(&mut stream).map_err(|e| CallError::NotRunning { why: format!("{}: {e}", socket.display()) })?;
-    if answer.is_empty() {
+    let response = exchange(&mut stream)
+        .map_err(|e| CallError::NotRunning { why: format!("{}: {e}", socket.display()) })?;
+    if response.is_empty() {
         return Err(CallError::NotRunning {
-            why: format!("{}: it hung up without an answer", socket.display()),
+            why: format!("{}: the tenant closed the connection without a response", socket.display()),
         });
     }
-    let answer = serde_json::from_slice(&answer).map_err(|e| {
+    // 2. Decode it, and make errors of refusals and failures.
+    let response = serde_json::from_slice(&response).map_err(|e| {
         let (line, column) = (e.line(), e.column());
-        CallError::Defect(format!("the tenant's answer is malformed at line {line}, column {column}"))
+        CallError::Defect(format!("the tenant's response is malformed at line {line}, column {column}"))
     })?;
-    match answer {
+    match response {
         AdminResponse::Refused { what, todo } => Err(CallError::Refused { what, todo }),
         AdminResponse::StorageFailed(what) => Err(CallError::StorageFailed(what)),
         AdminResponse::Unavailable(why) => {
-            Err(CallError::Refused { what: why, todo: "try again in a moment".to_owned() })
+            Err(CallError::Refused { what: why, todo: "try again in a few seconds".to_owned() })
         }
         AdminResponse::Defect(what) => Err(CallError::Defect(what)),
-        answer @ (AdminResponse::Done(_)
+        response @ (AdminResponse::Done(_)
         | AdminResponse::Domains(_)
         | AdminResponse::Token(_)
         | AdminResponse::Agents(_)
@@ -92,7 +94,7 @@ pub fn send_request(socket: &Path, request: &AdminRequest) -> Result<AdminRespon
         | AdminResponse::Groups(_)
         | AdminResponse::Group(_)
         | AdminResponse::Accepted(_)
-        | AdminResponse::SignInRefused { .. }) => Ok(answer),
+        | AdminResponse::SignInRefused { .. }) => Ok(response),
     }
 }
 
@@ -100,6 +102,6 @@ fn unreachable(socket: &Path, error: &std::io::Error) -> CallError {
     if error.kind() == ErrorKind::PermissionDenied {
         CallError::NotAllowed { socket: socket.to_owned() }
     } else {
-        CallError::NotRunning { why: format!("nobody listens on {} ({error})", socket.display()) }
+        CallError::NotRunning { why: format!("no program listens on {} ({error})", socket.display()) }
     }
 }

@@ -1,5 +1,5 @@
-//! The administration socket of the running tenant: 0600 in a 0700 directory, for root and our own uid.
-//! After it: `admin::act`. The other end: `admin::call`.
+//! The administration socket of the running tenant: mode 0600 in a 0700 directory, for root and the user that the tenant runs as.
+//! After it: [`Administration::act`]. The other end: [`crate::call`].
 
 use landbridge_tenant_core::administration::Administration;
 use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, MAX_REQUEST};
@@ -13,12 +13,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
 
-/// So many administrators at once.
+/// Limit on open connections. Each is one command that an administrator runs.
 const CONNECTIONS: usize = 16;
-/// A request must be there in so long, and its answer be taken in so long.
+/// Limit on the time of the client to send its request, and again to read the response. Both ends are on one machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Takes the place of a socket that a dead tenant left behind; whoever calls holds the data directory's lock.
+/// Binds the socket. Replaces one that remains of an earlier process: the caller holds the lock of the data directory, so no
+/// other tenant uses it.
 pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Ok(()) => {}
@@ -30,13 +31,13 @@ pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves until `stop` says true.
+/// Serves until `stop` is set.
 pub async fn run(listener: UnixListener, administration: Administration, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let place = tokio::select! {
+        let permit = tokio::select! {
             () = stopped(&mut stop) => return,
-            place = places.clone().acquire_owned() => place,
+            permit = permits.clone().acquire_owned() => permit,
         };
         let accepted = tokio::select! {
             () = stopped(&mut stop) => return,
@@ -49,11 +50,11 @@ pub async fn run(listener: UnixListener, administration: Administration, mut sto
                     if let Err(error) = serve(stream, administration).await {
                         tracing::debug!(%error, "an administrator's connection ended early");
                     }
-                    drop(place);
+                    drop(permit);
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "the administration socket cannot take a connection");
+                tracing::warn!(%error, "the administration socket cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
@@ -62,20 +63,21 @@ pub async fn run(listener: UnixListener, administration: Administration, mut sto
 
 async fn serve(mut stream: UnixStream, administration: Administration) -> std::io::Result<()> {
     let uid = stream.peer_cred()?.uid();
-    let may = uid == 0 || uid == rustix::process::geteuid().as_raw();
-    // A stranger's request is read too, so that the answer finds an ear, but not waited for.
-    let patience = if may { PATIENCE } else { Duration::from_secs(1) };
-    let asked = tokio::time::timeout(patience, read(&mut stream)).await;
-    let answer = match asked {
-        _ if !may => {
+    let allowed = uid == 0 || uid == rustix::process::geteuid().as_raw();
+    // Many clients read the response only after they have sent the whole request. The request of another user is read and
+    // discarded, for at most one second.
+    let patience = if allowed { PATIENCE } else { Duration::from_secs(1) };
+    let request = tokio::time::timeout(patience, read(&mut stream)).await;
+    let response = match request {
+        _ if !allowed => {
             tracing::warn!(uid, "an administration request of this uid was refused");
-            refused("only root and the tenant's own user administer it")
+            refused("only root and the user that the tenant runs as may administer it")
         }
         Ok(Ok(request)) => run_blocking(administration, uid, request).await,
-        Ok(Err(answer)) => answer,
-        Err(_) => refused("the request did not come in time"),
+        Ok(Err(response)) => response,
+        Err(_) => refused("the request did not arrive in time"),
     };
-    let mut line = Zeroizing::new(serde_json::to_vec(&answer).unwrap_or_default());
+    let mut line = Zeroizing::new(serde_json::to_vec(&response).unwrap_or_default());
     line.push(b'\n');
     tokio::time::timeout(PATIENCE, async {
         stream.write_all(&line).await?;
