@@ -3,7 +3,7 @@
 //!
 //! # Files
 //!
-//! - `lib.rs`: this list, the paths, and what is known of a peer
+//! - `lib.rs`: this list, the paths, and the client of a connection
 //! - `requests.rs`: the requests of agents: frames in, frames out
 //! - `frames.rs`: answers and refusals as frames
 //! - `websocket.rs`: the WebSocket of an agent that answers sign-ins
@@ -33,16 +33,16 @@ const UPLOADS: usize = 4;
 #[derive(Debug)]
 pub struct AgentsDoor {
     agents: Agents,
-    /// Places for uploads in memory.
+    /// Permits for uploads that are held in memory.
     uploads: Semaphore,
     /// The time for a request's body.
     body_time: Duration,
 }
 
-/// What is known of a peer: the certificate that it showed, and its entry among the open connections.
+/// The client of a connection: the names in its certificate, and its entry among the open connections.
 #[derive(Debug)]
 pub struct AgentClient {
-    /// The certificate, its chain proved; none: the peer showed none, or one without an agent's names.
+    /// Its certificate, whose chain is verified; none: it sent none, or one without an agent's names.
     pub shown: Option<Shown>,
     open: Option<OpenConnection>,
 }
@@ -57,12 +57,12 @@ impl Client for AgentClient {
 }
 
 impl AgentsDoor {
-    /// A door whose requests bring their bodies within this time.
+    /// Creates the door. The body of a request must arrive within `body_time`.
     pub fn new(agents: Agents, body_time: Duration) -> Self {
         Self { agents, uploads: Semaphore::new(UPLOADS), body_time }
     }
 
-    /// What is known of a peer that showed this certificate.
+    /// The client of a new connection, from its certificate in DER.
     pub fn identify(&self, certificate: Option<&[u8]>) -> AgentClient {
         let shown = certificate.and_then(Shown::read);
         let open = shown.as_ref().map(|shown| self.agents.enter(shown.name.agent));
@@ -121,7 +121,7 @@ pub fn no_such_path() -> Answer {
 
 /// The answer for a method other than POST.
 pub fn post_only() -> Answer {
-    let mut answer = problem(&Problem::new(ProblemCode::NotFound, "this path takes POST alone"));
+    let mut answer = problem(&Problem::new(ProblemCode::NotFound, "this path accepts only POST"));
     *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     answer

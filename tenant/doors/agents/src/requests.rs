@@ -1,5 +1,5 @@
-//! The requests of agents: an identity, the next certificate, uploads, a connection for sign-ins. Frames in, frames out.
-//! Whether the agent may is decided before a byte of the body is read.
+//! The requests of agents: enrolment, renewal, uploads, and a connection for sign-ins. A request and its answer are frames.
+//! The agent is admitted before a byte of the body is read.
 
 use crate::frames::{framed, problem};
 use crate::{AgentClient, AgentsDoor, websocket};
@@ -19,8 +19,9 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
-/// The most bytes of a message that is not an upload.
+/// Limit on the bytes of a message that is not an upload. The largest holds a certificate request and a few names.
 const MAX_SMALL: usize = 32 * 1024;
+
 /// `POST /v1/enroll`.
 pub(super) async fn enroll(door: &AgentsDoor, incoming: &mut Incoming) -> Answer {
     let outcome = async {
@@ -113,6 +114,7 @@ pub(super) async fn upload(
     .await
 }
 
+/// Admits the agent, reads a message of at most `max` bytes, and answers with what `apply` returns.
 async fn uploading<M, R>(
     door: &AgentsDoor,
     connection: &Arc<Connection<AgentClient>>,
@@ -126,8 +128,8 @@ where
 {
     let outcome = async {
         let agent = admitted(door, connection, Purpose::Upload).await?;
-        // The limit holds however many agents there are.
-        let _place = door.uploads.acquire().await.map_err(|_| overloaded())?;
+        // All agents together share this limit.
+        let _permit = door.uploads.acquire().await.map_err(|_| overloaded())?;
         let message: M = read(door, incoming, max).await?;
         let writer = Writer { agent: agent.id, domain: agent.domain };
         blocking(door, move |agents| apply(agents, &writer, message)).await
@@ -142,7 +144,7 @@ where
     answered(&outcome)
 }
 
-/// The agent behind the connection, as the database has it now.
+/// The agent of the connection, if its row in the database permits this request now.
 async fn admitted(
     door: &AgentsDoor,
     connection: &Arc<Connection<AgentClient>>,
@@ -159,10 +161,10 @@ async fn read<M: DeserializeOwned>(
 ) -> Result<M, Problem> {
     let bytes = body(incoming, max, door.body_time).await.map_err(|trouble| match trouble {
         BodyTrouble::TooLarge => {
-            Problem::new(ProblemCode::TooLarge, &format!("this path takes {max} bytes at most"))
+            Problem::new(ProblemCode::TooLarge, &format!("this path accepts {max} bytes at most"))
         }
-        BodyTrouble::Slow => Problem::new(ProblemCode::Malformed, "the body did not come in time"),
-        BodyTrouble::Broken => Problem::new(ProblemCode::Malformed, "the body was cut"),
+        BodyTrouble::Slow => Problem::new(ProblemCode::Malformed, "the body did not arrive in time"),
+        BodyTrouble::Broken => Problem::new(ProblemCode::Malformed, "the body is incomplete"),
     })?;
     frame::decode(&bytes).map_err(|error| {
         let code = match error {
@@ -183,7 +185,9 @@ async fn blocking<R: Send + 'static>(
 ) -> Result<R, Problem> {
     let agents = door.agents.clone();
     let done = spawn_blocking(move || work(&agents)).await;
-    done.unwrap_or_else(|_| Err(Problem::new(ProblemCode::Internal, "the tenant failed; its log says more")))
+    done.unwrap_or_else(|_| {
+        Err(Problem::new(ProblemCode::Internal, "the tenant failed; the reason is in its log"))
+    })
 }
 
 fn answered<R: Serialize>(outcome: &Result<R, Problem>) -> Answer {

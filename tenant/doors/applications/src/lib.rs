@@ -1,7 +1,7 @@
-//! The door for applications: `POST /v1/signin` asks whether a person's password is right.
+//! The door for applications: `POST /v1/signin` verifies a person's password.
 //!
-//! Before anything is decided: the body, the credential, the rate. A caller without a valid credential learns that and nothing
-//! else. Lockout, equal delay and the time grid are behind [`SignIns`].
+//! The door checks the body, the credential and the rate. An application without a valid credential learns only that. Lockout,
+//! equal delay and the time grid are behind [`SignIns`].
 //!
 //! # Files
 //!
@@ -40,9 +40,10 @@ pub struct ApplicationsDoor {
     body_time: Duration,
 }
 
-/// The most bytes of a request.
+/// Limit on the bytes of a request: the longest name, password and source, escaped.
 const MAX_BODY: usize = 8 * 1024;
 
+/// The body of a sign-in.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignInBody {
@@ -53,14 +54,14 @@ struct SignInBody {
     source: Option<Text<64>>,
 }
 
-/// The error never repeats the value.
+/// Reads the password. An error never contains the value.
 fn password<'de, D: Deserializer<'de>>(from: D) -> Result<Password, D::Error> {
     let password = Password::new(String::deserialize(from)?);
     let fits = password.lend(str::len) <= MAX_PASSWORD;
     if fits { Ok(password) } else { Err(serde::de::Error::custom("the password is too long")) }
 }
 
-/// Why nobody was asked about the password.
+/// Why a request is refused before its password is verified.
 struct TurnedAway {
     status: StatusCode,
     error: &'static str,
@@ -73,7 +74,7 @@ fn turned_away(status: StatusCode, error: &'static str, detail: &str) -> TurnedA
 }
 
 impl ApplicationsDoor {
-    /// A door whose requests bring their bodies within this time.
+    /// Creates the door. The body of a request must arrive within `body_time`.
     pub fn new(sign_ins: SignIns, applications: Applications, body_time: Duration) -> Self {
         Self { sign_ins, applications, body_time }
     }
@@ -112,17 +113,19 @@ async fn sign_in(
     incoming: &mut Incoming,
     arrived: Instant,
 ) -> Result<Answer, TurnedAway> {
+    // 1. Read the credential and the body.
     let credential = credential(headers).ok_or_else(no_credential)?;
     let applications = door.applications.clone();
     let request = match read_body(door, headers, incoming).await {
         Ok(request) => request,
         Err(why) => {
-            // A caller that proves to be no application learns that, and nothing else.
+            // Without a valid credential the client learns only that, not what is wrong with the body.
             let proved = spawn_blocking(move || authenticate(&applications, &credential, arrived).map(drop));
             proved.await.unwrap_or_else(|_| Err(database_fails()))?;
             return Err(why);
         }
     };
+    // 2. Sign in. `sign_in` verifies the credential, on its own thread, before it does anything else.
     let attempt = Attempt {
         user: request.user.as_str().to_owned(),
         password: Arc::new(request.password),
@@ -136,6 +139,7 @@ async fn sign_in(
         Ok(Caller { door: "applications", actor: format!("app {}", app.name), source, domain: app.domain })
     });
     let verdict = verdict.await?;
+    // 3. Answer.
     match verdict {
         Verdict::Accepted(person) => {
             let text = serde_json::json!({
@@ -170,7 +174,7 @@ async fn sign_in(
     }
 }
 
-/// The request's body, read and understood.
+/// Reads and decodes the body of a request.
 async fn read_body(
     door: &ApplicationsDoor,
     headers: &HeaderMap,
@@ -187,7 +191,7 @@ async fn read_body(
         BodyTrouble::Slow => {
             turned_away(StatusCode::REQUEST_TIMEOUT, "slow", "the body did not arrive in time")
         }
-        BodyTrouble::Broken => turned_away(StatusCode::BAD_REQUEST, "malformed", "the body was cut"),
+        BodyTrouble::Broken => turned_away(StatusCode::BAD_REQUEST, "malformed", "the body is incomplete"),
     })?;
     serde_json::from_slice(&bytes).map_err(|e| {
         let place = format!("the body is not as documented, at line {}, column {}", e.line(), e.column());
@@ -210,7 +214,7 @@ fn database_fails() -> TurnedAway {
     TurnedAway { retry: Some(30), ..why }
 }
 
-/// The application that calls, within its rate. Blocks.
+/// The application of the credential, charged with one sign-in. Blocks.
 fn authenticate(
     applications: &Applications,
     credential: &Credential,
@@ -226,7 +230,8 @@ fn authenticate(
     })
 }
 
-/// Where the sign-in comes from: an address in its one spelling, another plain word, or the application itself.
+/// The source of a sign-in for the smart lockout: an address in its canonical spelling, another word without spaces, or the
+/// application itself.
 fn source(claimed: Option<&Text<64>>, app: &Application) -> Result<String, TurnedAway> {
     let Some(claimed) = claimed.map(Text::as_str) else { return Ok(format!("app:{}", app.name)) };
     if let Ok(address) = claimed.parse::<IpAddr>() {
@@ -252,7 +257,7 @@ mod tests {
     use crate::*;
 
     #[test]
-    fn a_malformed_request_is_named_by_place_and_never_repeated() {
+    fn a_malformed_request_is_refused_by_position_and_never_repeated() {
         for bad in [
             r#"{"user":"u","password":12345678}"#,
             r#"{"user":"u","password":"p","sauce":"Hunter2!"}"#,
