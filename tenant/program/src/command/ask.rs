@@ -1,5 +1,5 @@
-//! The commands that ask the running tenant, and how its answers are shown.
-//! The question travels by `admin::call`.
+//! The commands that send a request to the running tenant, and the text that they print.
+//! The request travels over [`landbridge_door_operator::call`].
 
 use super::table::{aligned, plain};
 use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Token, Users};
@@ -16,10 +16,10 @@ use serde::Serialize;
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use zeroize::Zeroizing;
 
-/// The most bytes of a password on stdin.
+/// Limit on the bytes of a password on stdin. A longer one is refused by the tenant as well.
 const MAX_PASSWORD: u64 = 1024;
 
-/// Asks, and shows what comes back.
+/// Sends the request of a command and prints the response.
 pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
     let (question, json) = match command {
         Command::Init(_) | Command::Serve | Command::Backup(_) | Command::Restore(_) => {
@@ -35,7 +35,7 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             match group.clone() {
                 None => (AdminRequest::DomainsPolicy { name, policy, approve_agents }, false),
                 Some(_) if policy.is_none() && !remove => {
-                    return Err(TenantError::Usage("say a policy for the group, or --remove".to_owned()));
+                    return Err(TenantError::Usage("give a policy for the group, or --remove".to_owned()));
                 }
                 Some(group) => (AdminRequest::GroupPolicy { name, group, policy, place }, false),
             }
@@ -83,11 +83,11 @@ fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
         AdminResponse::Agents(rows) => list(&rows, json, &agents(&rows)),
         AdminResponse::Apps(rows) => list(&rows, json, &apps(&rows)),
         AdminResponse::Token(token) => {
-            hint("give this token to `enroll` on the agent's machine; it works once and not for long");
+            hint("give this token to `enroll` on the agent's machine; it works once, and expires soon");
             token.lend(|text| print(&format!("{text}\n")))
         }
         AdminResponse::Credential(credential) => {
-            hint("the application sends this as `Authorization: Bearer …`; it is shown this once");
+            hint("the application sends this as `Authorization: Bearer …`; it cannot be shown again");
             credential.lend(|text| print(&format!("{text}\n")))
         }
         AdminResponse::Users(known) => users(&known, json),
@@ -104,7 +104,7 @@ fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
             print(&format!("refused: {}{note}\n", plain(&why)))?;
             Err(TenantError::SignInRefused)
         }
-        // `admin::call` has made errors of these.
+        // `send_request` returns these as errors.
         AdminResponse::Unavailable(what)
         | AdminResponse::StorageFailed(what)
         | AdminResponse::Defect(what) => Err(TenantError::Defect(what)),
@@ -260,13 +260,15 @@ fn list<T: Serialize + ?Sized>(rows: &T, json: bool, table: &str) -> Result<(), 
     print(&format!("{}\n", text.map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?))
 }
 
-/// Prints, and takes a closed pipe for the end of interest.
+/// Prints to stdout. A closed pipe is no error: the reader wants no more.
 pub(super) fn print(text: &str) -> Result<(), TenantError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(TenantError::file(std::path::Path::new("stdout"), e, "make room where the output goes"))
-        }
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(TenantError::file(
+            std::path::Path::new("stdout"),
+            e,
+            "free space where the output is written",
+        )),
         Ok(()) | Err(_) => Ok(()),
     }
 }

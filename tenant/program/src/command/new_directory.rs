@@ -36,8 +36,8 @@ impl NewDirectory {
     /// Begins a directory whose destination must not exist.
     pub fn begin_at(destination: &Path) -> Result<Self, TenantError> {
         if destination.symlink_metadata().is_ok() {
-            let todo = "it is never overwritten: name one that is not there yet";
-            return Err(TenantError::file(destination, "there is something of that name already", todo));
+            let todo = "it is never overwritten: name one that does not exist";
+            return Err(TenantError::file(destination, "it exists already", todo));
         }
         Self::begin_beside(destination)
     }
@@ -53,9 +53,12 @@ impl NewDirectory {
         if occupied {
             let what = "there is something in the data directory already";
             let (what, todo) = if is_served(data) {
-                (format!("{what}, and a tenant serves from it"), "stop that tenant and move its data away")
+                (
+                    format!("{what}, and a tenant serves from it"),
+                    "stop that tenant and move its data elsewhere",
+                )
             } else {
-                (what.to_owned(), "serve it, or move it away")
+                (what.to_owned(), "serve it, or move it elsewhere")
             };
             let todo = format!("it is never overwritten: {todo}, or configure another data_directory");
             return Err(TenantError::file(data, what, todo));
@@ -75,7 +78,7 @@ impl NewDirectory {
         let parent = destination.parent().unwrap_or(Path::new("/"));
         let device = |path: &Path| path.metadata().map(|about| about.dev()).ok();
         if destination.exists() && device(&destination) != device(parent) {
-            let todo = "name a directory below it, which is not there yet";
+            let todo = "name a directory below it that does not exist";
             return Err(TenantError::file(named, "a file system is mounted here", todo));
         }
         remove_abandoned(parent);
@@ -101,7 +104,7 @@ impl NewDirectory {
         let path = match source {
             KeySource::File(path) => path,
             KeySource::Credential(name) => {
-                let todo = "configure key files for `init`, and make credentials of them afterwards";
+                let todo = "configure key files for `init`, and convert them to credentials afterwards";
                 let name = format!("credential:{name}");
                 return Err(TenantError::file(
                     Path::new(&name),
@@ -191,7 +194,7 @@ fn create_private_directory(path: &Path) -> Result<(), TenantError> {
 pub(super) fn cannot_create(path: &Path, error: &std::io::Error) -> TenantError {
     TenantError::file(
         path,
-        format_args!("cannot be made: {error}"),
-        "run this as a user who may write there, in a directory that is there",
+        format_args!("cannot be created: {error}"),
+        "run this as a user who may write there, in a directory that exists",
     )
 }

@@ -121,7 +121,7 @@ fn edit(database: &Path, sql: &str) {
 }
 
 /// As a careful forger would: the sums fit again.
-fn sum_anew(backup: &Path) {
+fn update_sum(backup: &Path) {
     let mut text = String::new();
     for name in [DATABASE, ROOT] {
         let sum = copy_and_sum(&mut File::open(backup.join(name)).unwrap(), &mut std::io::sink()).unwrap();
@@ -148,7 +148,7 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
     }
     place.lose();
     let said = place.restore("backup", Some("keys")).unwrap();
-    for word in ["corp.example.com", "revoked", "rotated", "compares in full", "gets in"] {
+    for word in ["corp.example.com", "revoked", "rotated", "compares in full", "can sign in"] {
         assert!(said.contains(word), "no {word}: {said}");
     }
     let config = Config::load(&place.config()).unwrap();
@@ -330,11 +330,11 @@ fn pages_that_contradict_each_other_are_found_even_where_the_sums_fit() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[4096 * 3..].fill(0x5a);
     fs::write(&path, bytes).unwrap();
-    sum_anew(&place.path("backup"));
+    update_sum(&place.path("backup"));
     place.refuses(Some("keys"), "damaged");
     fs::write(&path, "no database").unwrap();
-    sum_anew(&place.path("backup"));
-    place.refuses(Some("keys"), "not a whole database");
+    update_sum(&place.path("backup"));
+    place.refuses(Some("keys"), "not a complete database");
 }
 
 #[test]
@@ -364,10 +364,10 @@ fn keys_that_are_not_those_of_the_backup_are_refused() {
     place.refuses(Some("keys"), "ca.key");
     fs::write(&ca, &right_ca).unwrap();
     // Directories taken for one another, and no keys at all.
-    place.refuses(Some("backup"), "there are 0 seal keys here");
+    place.refuses(Some("backup"), "the directory holds 0 seal keys");
     place.refuses(None, "secrets/ca.key");
     fs::copy(&path, place.path("keys/seal-2.key")).unwrap();
-    place.refuses(Some("keys"), "there are 2 seal keys here, and the configuration names 1");
+    place.refuses(Some("keys"), "the directory holds 2 seal keys, and the configuration names 1");
 }
 
 #[test]
@@ -416,11 +416,11 @@ fn a_backup_of_an_older_schema_is_upgraded_and_a_newer_one_is_refused() {
     let place = Place::only_its_backup();
     let (backup, database) = (place.path("backup"), place.path("backup/tenant.db"));
     edit(&database, &format!("PRAGMA user_version = {}", SCHEMA_VERSION + 1));
-    sum_anew(&backup);
+    update_sum(&backup);
     place.refuses(Some("keys"), "a newer one");
     // As version 1 was.
     landbridge_tenant_fixture::as_version_1(&database);
-    sum_anew(&backup);
+    update_sum(&backup);
     let said = place.restore("backup", Some("keys")).unwrap();
     assert!(said.contains(&format!("schema version 1, upgraded to {SCHEMA_VERSION}")), "{said}");
     let config = Config::load(&place.config()).unwrap();
