@@ -242,8 +242,8 @@ fn removals_held(
     let unnamed = objects::accounts_unnamed_in(writing, domain.id, upload.cycle)?;
     let held = || {
         let detail = format!(
-            "the full compare did not find {unnamed} accounts that the tenant stores, and at most {most} may leave at once: \
-             is the scope right? If it is, `landbridge-phs once --confirm-removals {unnamed}` removes them"
+            "{unnamed} accounts that the tenant stores were not found by the full compare, and at most {most} may leave at \
+             once: is the scope right? If it is, `landbridge-phs once --confirm-removals {unnamed}` removes them"
         );
         Problem::new(ProblemCode::RemovalsHeld, &detail)
     };

@@ -11,8 +11,8 @@ use landbridge_tenant_store::backup;
 use std::path::Path;
 use uuid::Uuid;
 
-/// Reads the keys that digests are sealed with. The first one seals new digests; each may open stored ones. The files may be
-/// owned by `owner`, a user id, or by root.
+/// Reads the keys that digests are sealed with. The first one seals new digests; each may open stored ones. A file may be
+/// owned by the user of the process or by the user with the id `owner`.
 pub fn seal_keys(sources: &[KeySource], owner: u32) -> Result<SealKeys, TenantError> {
     let mut keys: Vec<SealKey> = Vec::new();
     for source in sources {
@@ -27,8 +27,8 @@ pub fn seal_keys(sources: &[KeySource], owner: u32) -> Result<SealKeys, TenantEr
     Ok(SealKeys::new(keys))
 }
 
-/// Reads the CA's key, whose file may be owned by `owner`, and the root certificate from the file `root`. `now` is in seconds
-/// since 1970.
+/// Reads the CA's key, whose file may be owned by the user with the id `owner`, and the root certificate from the file
+/// `root`. `now` is in seconds since 1970.
 pub fn authority(
     tenant: Uuid,
     (key, owner): (&KeySource, u32),

@@ -216,7 +216,7 @@ mod tests {
         bring(folder.path(), "three.example.com");
         write_key(folder.path(), &key);
         let error = served.reread().unwrap_err();
-        assert!(error.to_string().contains("does not fit"), "{error}");
+        assert!(error.to_string().contains("does not belong"), "{error}");
         assert!(!error.to_string().contains("PRIVATE"), "{error}");
         assert_eq!(served.present().cert, second);
     }

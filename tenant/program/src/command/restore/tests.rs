@@ -181,7 +181,7 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
 fn a_backup_is_for_its_owner_alone_and_holds_no_key() {
     let place = Place::new();
     let said = place.backup("backup", None).unwrap();
-    assert!(said.contains("holds no key") && said.contains("--keys"), "{said}");
+    assert!(said.contains("contains no keys") && said.contains("--keys"), "{said}");
     place.backup("with keys", Some("keys")).unwrap();
     for folder in ["backup", "with keys", "keys"] {
         assert_eq!(mode(&place.path(folder)), 0o700, "{folder}");
@@ -317,7 +317,7 @@ fn a_backup_that_was_touched_is_refused_wherever_it_was_touched() {
         fs::write(&path, &whole[..whole.len() / 2]).unwrap();
         place.refuses(Some("keys"), "damaged");
         fs::remove_file(&path).unwrap();
-        place.refuses(Some("keys"), "a directory that `landbridge-tenant backup` made");
+        place.refuses(Some("keys"), "a directory that `landbridge-tenant backup` created");
         fs::write(&path, whole).unwrap();
     }
     place.restore("backup", Some("keys")).unwrap();
