@@ -1,5 +1,5 @@
-//! Administration: what can be requested, and what is done. Every change and its audit entry are one transaction.
-//! Neighbours: the operator's door carries requests and answers over the local socket.
+//! The requests of administrators. Every change and its audit entry are one transaction.
+//! Before it: the operator's door, which reads requests from the administration socket. After it: the store.
 
 mod act;
 mod domain;
@@ -30,12 +30,12 @@ impl Administration {
         Self(Arc::new(inner))
     }
 
-    /// Does what an administrator requested. `uid` is who it was, `now` is in seconds since 1970. Blocks.
-    pub fn act(&self, uid: u32, request: request::Ask, now: i64) -> request::Answer {
+    /// Carries out one request. `uid` is the user id of the requesting process, `now` is in seconds since 1970. Blocks.
+    pub fn act(&self, uid: u32, request: request::AdminRequest, now: i64) -> request::AdminResponse {
         act::act(&self.0, uid, request, now)
     }
 
-    /// Sets the accounts that agents are tried with, as the database has them.
+    /// Sends the canaries that the database lists to the relay, for every domain. Blocks.
     pub fn set_canaries(&self) -> Result<(), StoreError> {
         self.0.set_canaries()
     }

@@ -1,5 +1,6 @@
-//! The agents: their identities, what they may do, their uploads, and the connections that answer sign-ins.
-//! Neighbours: the agents' door holds [`Agents`]; [`crate::administration`] approves and revokes; [`crate::sign_ins`] asks them.
+//! The agents: their identities, their permissions, their uploads, and the connections on which they answer sign-ins.
+//! Neighbours: the agents' door holds [`Agents`]; [`crate::administration`] approves and revokes agents; [`crate::sign_ins`] sends
+//! passwords to them.
 
 pub mod admission;
 pub mod authority;
@@ -28,13 +29,14 @@ use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{FromAgent, FromTenant};
 use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
 use open_connections::OpenConnection;
-use relay_driver::Raised;
+use relay_driver::RaisedAlarm;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 
-/// An agent may try again this many seconds after the database failed.
+/// Seconds after which an agent repeats a request that failed in the database. A full disk is not mended sooner, and a
+/// restart takes less.
 const STORAGE_RETRY: u32 = 30;
 
 /// Longest time that a link may last, in seconds: more than any certificate's life, and small enough to be added to a clock.
@@ -59,7 +61,7 @@ pub fn link_facts(agent: &Agent, shown: &Shown, now: i64) -> Result<Facts, Probl
     })
 }
 
-/// The handle on the agents. Its calls block, but for those of the relay.
+/// The handle on the agents. Its calls block, except for those that use the relay.
 #[derive(Clone)]
 pub struct Agents(Arc<Parts>);
 
@@ -74,30 +76,30 @@ impl Agents {
         Self(Arc::new(parts))
     }
 
-    /// Notes an open connection of this agent.
+    /// Enters a connection of this agent into the list of open connections.
     pub fn enter(&self, agent: Uuid) -> OpenConnection {
         self.0.open.enter(agent)
     }
 
-    /// What is counted.
+    /// The counters.
     pub fn numbers(&self) -> &Numbers {
         &self.0.numbers
     }
 
-    /// The agent behind a certificate, if it may do what it wants now.
+    /// Returns the agent of a certificate, if it may do this now.
     pub fn admit(&self, shown: Option<&Shown>, purpose: Purpose) -> Result<Agent, Problem> {
         let tenant = self.0.authority.tenant();
         let admitted = self.0.store.read(|reading| admit(reading, tenant, shown, purpose, unix_now()));
         admitted.map_err(|error| self.storage_failed(&error))?
     }
 
-    /// An identity for a one-time token.
+    /// Gives an identity in exchange for a one-time token.
     pub fn enroll(&self, request: &EnrollRequest) -> Result<EnrollResponse, Problem> {
         let made = enrolment::enroll(&self.0.store, &self.0.authority, request, unix_now());
         made.map_err(|error| self.to_problem(error))
     }
 
-    /// The next certificate of an agent that was admitted with the certificate of this serial number.
+    /// Issues the next certificate of an agent that was admitted with the certificate of this serial number.
     pub fn renew(
         &self,
         agent: &Agent,
@@ -108,7 +110,7 @@ impl Agents {
         made.map_err(|error| self.to_problem(error))
     }
 
-    /// What the tenant holds of the writer's domain.
+    /// Returns the state of the writer's domain: cursors and generation.
     pub fn hello(&self, writer: &Writer, hello: &Hello) -> Result<Receipt, Problem> {
         let now = unix_now();
         // `check` sends a hello without a process name: it writes nothing, and may run beside a cycle.
@@ -116,28 +118,29 @@ impl Agents {
             self.require_one_process(writer, hello.instance)?;
         }
         let receipt = ingest::hello(&self.0.store, &self.0.numbers.counts, writer, hello, now)?;
-        // For the administrator's list alone, so a failure does not stop the cycle.
+        // Only the list of agents shows this time, so a failure does not stop the cycle.
         if let Err(error) =
             self.0.store.write("agents-seen", |writing| seen(writing, writer.agent, hello.instance, now))
         {
-            tracing::warn!(%error, "an agent's visit could not be noted");
+            tracing::warn!(%error, "the time of an agent's last connection could not be stored");
         }
         Ok(receipt)
     }
 
-    /// Which of the offered passwords the tenant lacks.
+    /// Returns the offered passwords whose digests the tenant lacks.
     pub fn offer(&self, writer: &Writer, offer: &Offer) -> Result<Wanted, Problem> {
         self.require_one_process(writer, offer.instance)?;
         ingest::offer(&self.0.store, &self.0.numbers.counts, writer, offer, unix_now())
     }
 
-    /// Applies an upload. When this returns, what the receipt says is on the disk.
+    /// Applies an upload. When this returns, the changes that the receipt names are on the disk.
     pub fn upload(&self, writer: &Writer, upload: &Upload) -> Result<Receipt, Problem> {
         self.require_one_process(writer, upload.instance)?;
         ingest::upload(&self.0.store, &self.0.numbers.counts, writer, upload, unix_now())
     }
 
-    /// A connection of an agent that answers sign-ins: its link, the messages to send over it, and a signal to end it at once.
+    /// Adds a connection of an agent that answers sign-ins. Returns its link, the messages to send over it, and a signal to end it
+    /// at once.
     pub fn join(&self, facts: Facts) -> (Link, mpsc::Receiver<FromTenant>, Arc<Notify>) {
         self.0.relay.enter(facts)
     }
@@ -147,30 +150,31 @@ impl Agents {
         self.0.relay.agents()
     }
 
-    /// A message arrived over a link.
+    /// Passes a message that arrived over a link to the relay.
     pub fn receive(&self, link: Link, message: FromAgent) {
         self.0.relay.receive(link, message);
     }
 
-    /// A link is over.
+    /// Removes a link that ended.
     pub fn leave(&self, link: Link) {
         self.0.relay.leave(link);
     }
 
-    /// Drives the relay's clock and acts on alarms until `stop` is set, and until nothing is in an agent's hand.
-    pub async fn run(self, raised: mpsc::Receiver<Raised>, stop: watch::Receiver<bool>) {
-        // The relay ends by itself when the agents have answered what is in their hand.
+    /// Runs the relay's clock and quarantines agents that raise an alarm, until `stop` is set.
+    pub async fn run(self, alarms: mpsc::Receiver<RaisedAlarm>, stop: watch::Receiver<bool>) {
+        // The relay runs on after `stop` until the agents have answered the sign-ins that they hold.
         tokio::spawn(self.0.relay.clone().run(stop.clone()));
-        quarantine::alarms(self.0, raised, stop).await;
+        quarantine::run(self.0, alarms, stop).await;
     }
 
-    /// One identity is one process: the same rule for agents that upload as for those that answer sign-ins.
+    /// Refuses an upload when a second process uses the same identity. The relay applies the same rule to agents that answer
+    /// sign-ins.
     fn require_one_process(&self, writer: &Writer, instance: Uuid) -> Result<(), Problem> {
         if self.0.relay.is_one_process(writer.agent, instance) {
             return Ok(());
         }
-        let what = "the agent's identity is used by two processes at once: it is in quarantine until an administrator has \
-                    looked into it and runs `landbridge-tenant agents approve`";
+        let what = "two processes use the agent's identity at once: it is in quarantine until an administrator has found \
+                    the reason and runs `landbridge-tenant agents approve`";
         Err(Problem::new(ProblemCode::AgentNotApproved, what))
     }
 
@@ -181,11 +185,11 @@ impl Agents {
         }
     }
 
-    /// What the operator reads in the log is not for the agent.
+    /// Logs the error, and returns a problem that does not contain it: paths and states of the database are not for agents.
     fn storage_failed(&self, error: &StoreError) -> Problem {
         tracing::error!(%error, "the database failed");
         self.0.numbers.metrics.storage_errors.inc();
-        let detail = "the tenant's database or disk fails; its administrator finds the reason in its log";
+        let detail = "the tenant's database or disk fails; the reason is in the tenant's log";
         Problem {
             retry_after_seconds: Some(STORAGE_RETRY),
             ..Problem::new(ProblemCode::StorageFailed, detail)

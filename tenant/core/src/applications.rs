@@ -1,5 +1,5 @@
-//! The applications' credentials: their text, their proof, their rate.
-//! Before it: the applications' door. After it: [`crate::sign_ins`]. Not here: their rows, which the store has.
+//! The applications' credentials and rates.
+//! Before it: the applications' door. After it: [`crate::sign_ins`]. The rows of applications are in the store.
 
 use crate::numbers::Numbers;
 use landbridge_crypto::bearer::{BearerSecret, same};
@@ -13,14 +13,16 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// Sign-ins a minute unless `apps create --rate` says otherwise.
+/// Sign-ins a minute of an application that was created without `--rate`: 100 a second. An application that needs more is
+/// created with a greater rate.
 pub const DEFAULT_RATE: u32 = 6_000;
-/// The most sign-ins a minute that an application may be given.
+/// Limit on the rate of an application, in sign-ins a minute: far more than one tenant verifies, so it only catches a mistyped number.
 pub const MAX_RATE: u32 = 1_000_000;
 
+/// Start of every credential: its kind and its version.
 const PREFIX: &str = "lba1.";
 
-/// The handle on the applications: whose credential it is, and whether its rate allows one more sign-in.
+/// The handle on the applications. It finds the application of a credential and charges its rate.
 #[derive(Debug, Clone)]
 pub struct Applications {
     store: Arc<Store>,
@@ -28,9 +30,9 @@ pub struct Applications {
     numbers: Arc<Numbers>,
 }
 
-/// Why an application gets no sign-in now.
+/// Why a request is not accepted as one of an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotProved {
+pub enum NotAuthenticated {
     /// No application has this credential, or it was revoked.
     Unknown,
     /// The application is over its rate. It may try again after this time.
@@ -44,30 +46,36 @@ impl Applications {
         Self { store, rates, numbers }
     }
 
-    /// The application that this credential proves, charged with one sign-in. Blocks.
-    pub fn prove(&self, credential: &Credential, now: Instant) -> Result<Application, NotProved> {
-        let proved = self.store.read(|reading| credential.prove(reading)).map_err(|error| {
+    /// Returns the application of this credential and charges its rate with one sign-in. Blocks.
+    pub fn authenticate(
+        &self,
+        credential: &Credential,
+        now: Instant,
+    ) -> Result<Application, NotAuthenticated> {
+        let found = self.store.read(|reading| credential.application(reading)).map_err(|error| {
             tracing::error!(%error, "the database failed");
             self.numbers.metrics.storage_errors.inc();
-            NotProved::Storage
+            NotAuthenticated::Storage
         })?;
-        let application = proved.ok_or(NotProved::Unknown)?;
-        self.rates.charge(application.id, application.rate_per_minute, now).map_err(NotProved::OverRate)?;
+        let application = found.ok_or(NotAuthenticated::Unknown)?;
+        self.rates
+            .charge(application.id, application.rate_per_minute, now)
+            .map_err(NotAuthenticated::OverRate)?;
         Ok(application)
     }
 
-    /// Counts a request that was turned away before any password was looked at.
+    /// Counts a request that was refused before the password was verified.
     pub fn count_turned_away(&self, why: &str) {
         self.numbers.metrics.signins_not_asked.get_or_create(&vec![("why", why.to_owned())]).inc();
     }
 
-    /// Notes how long a sign-in took, from the request's head to its answer.
+    /// Records the duration of a sign-in, from the request's head to its answer.
     pub fn observe_duration(&self, took: Duration) {
         self.numbers.metrics.signin_seconds.observe(took.as_secs_f64());
     }
 }
 
-/// What an application shows: `lba1.<its id>.<its secret>`.
+/// The credential of an application: `lba1.<id>.<secret>`.
 #[derive(Debug)]
 pub struct Credential {
     app: Uuid,
@@ -75,7 +83,7 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// A new one for this application.
+    /// Generates a credential for this application.
     pub fn generate(app: Uuid) -> Self {
         Self { app, secret: BearerSecret::generate() }
     }
@@ -98,28 +106,28 @@ impl Credential {
         Some(Self { app, secret: BearerSecret::parse(secret)? })
     }
 
-    /// What is stored in place of the secret.
+    /// The hash that is stored instead of the secret.
     pub fn hash(&self) -> [u8; 32] {
         self.secret.hash()
     }
 
-    /// The application that this proves, unless it was revoked. Takes as long for an unknown one as for a wrong
-    /// secret, up to the look-up of a row.
-    pub fn prove(&self, conn: &Reading<'_>) -> Result<Option<Application>, StoreError> {
-        let app = find(conn, self.app)?;
+    /// The application of this credential; none: the id is unknown, the secret is wrong, or the application is revoked. An
+    /// unknown id and a wrong secret take the same time, except for the read of a row.
+    pub fn application(&self, reading: &Reading<'_>) -> Result<Option<Application>, StoreError> {
+        let app = find(reading, self.app)?;
         let shown = self.hash();
         let proved = same(&shown, app.as_ref().map_or(&[0; 32], |app| &app.hash));
         Ok(app.filter(|app| proved && app.revoked_at.is_none()))
     }
 }
 
-/// A name that an application may have: letters, digits and `-_.`, at most 64.
-pub fn is_a_name(text: &str) -> bool {
+/// Whether an application may have this name: 1 to 64 letters, digits, `-`, `_` and `.`.
+pub fn is_valid_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     (1..=64).contains(&text.len()) && text.chars().all(plain)
 }
 
-/// How many sign-ins each application has left: a bucket that holds a minute's worth and fills evenly.
+/// A token bucket for each application. It holds the sign-ins of one minute and fills evenly.
 #[derive(Debug, Default)]
 pub struct Rates(Mutex<HashMap<Uuid, Bucket>>);
 
@@ -146,7 +154,7 @@ impl Rates {
         }
     }
 
-    /// Forgets an application that was revoked.
+    /// Removes the bucket of an application that was revoked.
     pub fn forget(&self, app: Uuid) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&app);
     }
@@ -194,9 +202,9 @@ mod tests {
 
     #[test]
     fn a_name_is_short_and_plain() {
-        assert!(is_a_name("mail-gateway_2.test"));
+        assert!(is_valid_name("mail-gateway_2.test"));
         for bad in ["", "a b", "a\n", "é", &"a".repeat(65)] {
-            assert!(!is_a_name(bad), "{bad}");
+            assert!(!is_valid_name(bad), "{bad}");
         }
     }
 }

@@ -1,6 +1,5 @@
-//! Writes sign-ins into the audit log, as many as are at hand in one transaction: each waits until it is on the
-//! disk, and all of them wait together.
-//! Before it: `decide`. The entries of changes are written with the changes themselves.
+//! Writes the audit entries of sign-ins. Entries that wait at the same time share one transaction, and so one wait for the disk.
+//! Before it: [`crate::sign_ins`]. The audit entry of a change is written in the transaction of that change, not here.
 
 use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_tenant_store::Store;
@@ -9,12 +8,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
-/// So many entries wait; whoever comes then waits for a place.
+/// Limit on entries that wait to be written: four transactions. With more, [`Recorder::record`] blocks.
 const QUEUE: usize = 1024;
-/// So many are written in one transaction.
-const AT_ONCE: usize = 256;
+/// Limit on entries in one transaction. One wait for the disk serves up to 256 sign-ins, and the transaction stays short, so
+/// that uploads do not wait long for the writer.
+const BATCH: usize = 256;
 
-/// The entry is not in the log: the database fails, which the log of the program says.
+/// The entry is not in the audit log, because the database fails. The reason is in the log of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the audit log cannot be written")]
 pub struct NotWritten;
@@ -24,7 +24,7 @@ struct Waiting {
     written: oneshot::Sender<()>,
 }
 
-/// Where entries are handed in. Dropped, it waits until the thread behind it has written what was handed in.
+/// Receives entries and passes them to the thread that writes. When it is dropped, it waits until all of them are written.
 #[derive(Debug)]
 pub struct Recorder {
     /// Some, until it is dropped.
@@ -34,7 +34,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the thread that writes.
+    /// Starts the writing thread.
     pub fn start(store: Arc<Store>) -> std::io::Result<Self> {
         let (queue, entries) = mpsc::channel(QUEUE);
         let thread =
@@ -42,11 +42,11 @@ impl Recorder {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
-    /// Hands an entry in. Blocks while too many wait.
+    /// Queues an entry. Blocks while 1024 entries wait.
     pub fn record(&self, entry: AuditEntry) -> Written {
         let (written, done) = oneshot::channel();
         if let Some(queue) = &self.queue {
-            // If the thread is gone, so is the other end: the entry is not written.
+            // Without the thread, `written` is dropped here, and the caller receives `NotWritten`.
             let _ = queue.blocking_send(Waiting { entry, written });
         }
         Written(done)
@@ -63,12 +63,12 @@ impl Drop for Recorder {
     }
 }
 
-/// An entry on its way to the disk.
+/// An entry that is queued.
 #[derive(Debug)]
 pub struct Written(oneshot::Receiver<()>);
 
 impl Written {
-    /// Ends when it is there.
+    /// Returns when the entry is on the disk.
     pub async fn wait(self) -> Result<(), NotWritten> {
         self.0.await.map_err(|_| NotWritten)
     }
@@ -77,19 +77,19 @@ impl Written {
 fn write(store: &Store, mut entries: mpsc::Receiver<Waiting>) {
     while let Some(first) = entries.blocking_recv() {
         let mut batch = vec![first];
-        while batch.len() < AT_ONCE
+        while batch.len() < BATCH
             && let Ok(next) = entries.try_recv()
         {
             batch.push(next);
         }
-        let written = store.write("audit-append", |tx| {
+        let written = store.write("audit-append", |writing| {
             let one = |Waiting { entry, .. }: &Waiting| {
-                append(tx, entry.at, &entry.actor, &entry.action, &entry.subject, &entry.detail)
+                append(writing, entry.at, &entry.actor, &entry.action, &entry.subject, &entry.detail)
             };
             batch.iter().try_for_each(one)
         });
         match written {
-            // Whoever went away in the meantime has its entry all the same.
+            // The receiver is gone when the caller gave up. Its entry is written anyway.
             Ok(()) => {
                 for waiting in batch {
                     let _ = waiting.written.send(());
@@ -110,7 +110,7 @@ mod tests {
     use landbridge_tenant_store::tables::audit::newest;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn many_at_once_are_all_written_before_they_are_told_so() {
+    async fn many_entries_at_once_are_all_written_before_record_reports_it() {
         let folder = tempfile::tempdir().unwrap();
         let keys = SealKeys::new(vec![SealKey::generate(1)]);
         let path = folder.path().join("tenant.db");
@@ -132,6 +132,6 @@ mod tests {
         for task in tasks {
             task.await.unwrap().wait().await.unwrap();
         }
-        assert_eq!(store.read(|conn| newest(conn, 1000)).unwrap().len(), 300);
+        assert_eq!(store.read(|reading| newest(reading, 1000)).unwrap().len(), 300);
     }
 }

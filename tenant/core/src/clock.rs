@@ -1,10 +1,10 @@
 //! The wall clock of the running tenant, and its stop signal.
-//! Rules and storage never read a clock: they receive the time as an argument.
+//! Rules and storage never read a clock: their callers pass the time as an argument.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
-/// The time in seconds since 1970. Everything that serves reads the wall clock here and nowhere else.
+/// The time in seconds since 1970. No other function of the tenant reads the wall clock.
 pub fn unix_now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)

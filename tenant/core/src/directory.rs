@@ -1,5 +1,5 @@
-//! The directory as people ask for it: accounts, groups, and names that more than one account holds.
-//! Neighbours: [`crate::ingest`] fills it; [`crate::administration`] shows it.
+//! Reads the directory for a person: accounts, groups, and names that more than one account holds.
+//! Neighbours: [`crate::ingest`] writes it; [`crate::administration`] returns it to administrators.
 
 pub mod describe;
 pub mod groups;
@@ -10,7 +10,7 @@ use groups::{GroupDescribed, GroupRow};
 use landbridge_tenant_store::{Store, StoreError};
 use std::sync::Arc;
 
-/// The handle on the directory: it reads, on a connection of its own, so that no sign-in waits for a person's question.
+/// The handle on the directory. It reads on a separate database connection, so a long answer delays no sign-in.
 #[derive(Debug, Clone)]
 pub struct Directory {
     store: Arc<Store>,
@@ -21,17 +21,17 @@ impl Directory {
         Self { store }
     }
 
-    /// What is known about a name, at `now` in seconds since 1970.
+    /// The accounts with that name and their state at `now`, in seconds since 1970.
     pub fn describe(&self, name: &str, now: i64) -> Result<Description, StoreError> {
         describe::describe(&self.store, name, now)
     }
 
-    /// The groups of every domain, at most `limit`.
+    /// The present groups of every domain, at most `limit`.
     pub fn groups(&self, limit: u32) -> Result<Vec<GroupRow>, StoreError> {
         self.store.look(|reading| groups::list(reading, limit))
     }
 
-    /// What is known of the groups with that name.
+    /// The groups with that name and their members.
     pub fn group(&self, name: &str) -> Result<Vec<GroupDescribed>, StoreError> {
         self.store.look(|reading| groups::describe(reading, name))
     }

@@ -1,16 +1,16 @@
-//! Takes what a phs uploads into the store: an ordered upsert, in one transaction an upload.
+//! Applies the uploads of a phs to the store, each in one transaction.
 //!
-//! Per (objectGUID, attribute) and per link only a greater stamp is applied, and a digest likewise; so repeats and late
-//! comers do no harm. In a full compare the first record that names an object replaces what is held of it, further
-//! ones of the same cycle go by stamp again, and whoever was not named by the commit is gone; links likewise. Presence,
-//! membership of Protected Users, SID and the wish that a digest be erased carry no stamp: of those the last word holds.
-//! Whoever leaves loses its digest and what its attributes linked to at once, its row after the grace time.
+//! Order: an attribute or a link changes only when its stamp is greater than the stored one, and a digest likewise, so repeated
+//! and late uploads change nothing. Presence, SID, membership of Protected Users and a request to erase a digest carry no stamp:
+//! the last upload applies.
+//! Full compare: the first record of an object in the cycle replaces everything stored about it, later ones go by stamp again.
+//! At the commit, objects and links that no record of the cycle named leave the scope.
+//! Leaving: an object that leaves loses its digest and its links at once, and its row after the grace time.
 //!
-//! The tenant does not believe a phs in everything: a SID of another domain, an objectGUID that another domain holds
-//! (also as the end that a link starts from),
-//! a digest of a privileged account and a cheap digest are refused here, whatever phs should have done before.
-//! What is absent: the certificate, which `accept` has checked, and the network.
-//! Before it on the road: `accept`. After it: `store`; then `directory`, when somebody signs in.
+//! The tenant does not trust a phs. It refuses a SID of another domain, an objectGUID that another domain holds (also as the
+//! start of a link), a digest of a privileged account, and a digest that is cheap to attack.
+//! Before it: [`crate::agents`], which has admitted the agent. After it: the store; [`crate::directory`] and
+//! [`crate::sign_ins`] read what it writes.
 
 mod link;
 mod offer;
@@ -31,10 +31,12 @@ use landbridge_wire::upload::{CursorName, Hello, LEVEL, Mode, Offer, Presence, R
 use outcome::Outcome;
 use tracing::{debug, error, info, warn};
 
-/// How long an overloaded or failing tenant asks a phs to wait, in seconds.
+/// Seconds after which a phs repeats an upload that failed in the database. A phs has a whole cycle in hand, so it should not
+/// wait for long.
 const RETRY_SECONDS: u32 = 10;
 
-/// What does the tenant hold? Changes nothing. `now` is in seconds since 1970, here and below.
+/// Returns the cursors of the writer's domain and the generation of the database. Changes nothing. `now` is in seconds since
+/// 1970, here and below.
 #[tracing::instrument(skip_all, fields(agent = %writer.agent))]
 pub fn hello(
     store: &Store,
@@ -43,14 +45,14 @@ pub fn hello(
     hello: &Hello,
     now: i64,
 ) -> Result<Receipt, Problem> {
-    let answer = store.read(|connection| {
-        Ok(writer::admitted(connection, writer, Some(hello.domain_sid.as_str()))?
+    let answer = store.read(|reading| {
+        Ok(writer::domain_of(reading, writer, Some(hello.domain_sid.as_str()))?
             .and_then(|domain| receipt(store, &domain, &Outcome::default())))
     });
-    writer::alarm(store, counts, writer, now, settle(store, answer))
+    writer::alarm_second_writer(store, counts, writer, now, to_problem(store, answer))
 }
 
-/// Which of the offered passwords does the tenant lack? Changes nothing.
+/// Returns the offered passwords whose digests the tenant lacks. Changes nothing.
 #[tracing::instrument(skip_all, fields(agent = %writer.agent))]
 pub fn offer(
     store: &Store,
@@ -59,16 +61,16 @@ pub fn offer(
     offer: &Offer,
     now: i64,
 ) -> Result<Wanted, Problem> {
-    let answer = store.read(|connection| {
-        Ok(match writer::admitted(connection, writer, None)? {
-            Ok(domain) => Ok(offer::wanted(store, connection, &domain, offer.passwords.as_slice())?),
+    let answer = store.read(|reading| {
+        Ok(match writer::domain_of(reading, writer, None)? {
+            Ok(domain) => Ok(offer::missing(store, reading, &domain, offer.passwords.as_slice())?),
             Err(problem) => Err(problem),
         })
     });
-    writer::alarm(store, counts, writer, now, settle(store, answer))
+    writer::alarm_second_writer(store, counts, writer, now, to_problem(store, answer))
 }
 
-/// Takes a page over. When this returns, what the receipt says is on the disk.
+/// Applies one page. When this returns, the changes that the receipt counts are on the disk.
 #[tracing::instrument(skip_all, fields(agent = %writer.agent, cycle = %upload.cycle))]
 pub fn upload(
     store: &Store,
@@ -77,39 +79,44 @@ pub fn upload(
     upload: &Upload,
     now: i64,
 ) -> Result<Receipt, Problem> {
-    let answer = store.write("upload", |transaction| {
+    let answer = store.write("upload", |writing| {
         let mut outcome = Outcome::default();
-        let domain = match writer::admitted(transaction, writer, Some(upload.domain_sid.as_str()))? {
+        // 1. Check the agent again, and make it the writer if the domain has none.
+        let domain = match writer::domain_of(writing, writer, Some(upload.domain_sid.as_str()))? {
             Ok(domain) => domain,
             Err(problem) => return Ok(Err(problem)),
         };
-        if let Err(problem) = writer::claim(transaction, writer, &domain, now)? {
+        if let Err(problem) = writer::claim(writing, writer, &domain, now)? {
             return Ok(Err(problem));
         }
-        if let Some(problem) = take(store, transaction, writer, &domain, upload, now, &mut outcome)? {
+        // 2. Apply the page, or return the reason why it is held.
+        if let Some(problem) = apply_page(store, writing, writer, &domain, upload, now, &mut outcome)? {
             return Ok(Err(problem));
         }
-        let Some(domain) = domains::by_id(transaction, domain.id)? else {
+        // 3. Read the cursors for the receipt.
+        let Some(domain) = domains::by_id(writing, domain.id)? else {
             return Err(StoreError::Defect("a domain vanished inside a transaction".to_owned()));
         };
         Ok(receipt(store, &domain, &outcome).map(|receipt| (receipt, outcome)))
     });
-    let (receipt, outcome) = writer::alarm(store, counts, writer, now, settle(store, answer))?;
+    let (receipt, outcome) =
+        writer::alarm_second_writer(store, counts, writer, now, to_problem(store, answer))?;
+    // 4. After the commit: count, and log what an administrator should know.
     outcome.count(counts);
     if outcome.shared > 0 {
         warn!(
             names = outcome.shared,
-            "names arrived that other accounts hold: they sign nobody in, see the audit log"
+            "names arrived that other accounts hold: no account signs in with them, see the audit log"
         );
     }
     if outcome.idle > 0 {
         warn!(
             groups = outcome.idle,
-            "groups are gone that have a sign-in policy of their own: it holds for nobody, see `domains policy`"
+            "groups with a sign-in policy have left: the policy applies to no account, see `domains policy`"
         );
     }
     if outcome.swept > 0 {
-        info!(swept = outcome.swept, "a full compare ended without these objects");
+        info!(swept = outcome.swept, "a full compare did not find these objects: they have left the scope");
     }
     if outcome.links_refused > 0 {
         warn!(links = outcome.links_refused, "links from objects of another domain: refused");
@@ -118,52 +125,56 @@ pub fn upload(
         applied = receipt.applied,
         unchanged = receipt.unchanged,
         refused = outcome.refused.len(),
-        "upload taken"
+        "upload applied"
     );
     Ok(receipt)
 }
 
-fn take(
+/// Applies a page. Returns the reason if its commit is held; the records before it are applied in any case.
+fn apply_page(
     store: &Store,
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     writer: &Writer,
     domain: &Domain,
     upload: &Upload,
     now: i64,
     outcome: &mut Outcome,
 ) -> Result<Option<Problem>, StoreError> {
+    // 1. The domain's policy, all records, then all links: a link may start from an object of the same page.
     let replace = upload.mode == Mode::FullCompare;
     if let Some(policy) = &upload.policy {
-        outcome.policy = domains::apply_policy(transaction, domain.id, policy, replace)?;
+        outcome.policy = domains::apply_policy(writing, domain.id, policy, replace)?;
     }
     let page = record::Page {
         store,
-        transaction,
+        writing,
         domain,
         actor: &writer.actor(),
         full_compare: replace.then_some(upload.cycle),
         now,
     };
     for record in upload.records.as_slice() {
-        page.take(record, outcome)?;
+        page.apply_record(record, outcome)?;
     }
     let mut from = None;
     for link in upload.links.as_slice() {
-        page.link(link, &mut from, outcome)?;
+        page.apply_link(link, &mut from, outcome)?;
     }
+    // 2. The commit: after a full compare, sweep what it did not name, unless that is too much.
     let mut held = None;
     if let Some(cursor) = &upload.commit {
         if replace {
-            held = too_many(transaction, domain, upload)?;
+            held = removals_held(writing, domain, upload)?;
         }
         if held.is_none() && replace {
             sweep(&page, upload, outcome)?;
         }
         if held.is_none() {
-            domains::acknowledge(transaction, domain.id, cursor.as_str())?;
+            domains::acknowledge(writing, domain.id, cursor.as_str())?;
         }
     }
-    if outcome.worth_an_entry() {
+    // 3. One audit entry for the page.
+    if outcome.changes_something() {
         let detail = format!(
             "applied {}, unchanged {}, refused {}, swept {}, links {}, digests set {}, replaced {}, erased {}{}{}",
             outcome.applied,
@@ -177,41 +188,41 @@ fn take(
             if outcome.policy { ", policy changed" } else { "" },
             if replace { ", full compare" } else { "" },
         );
-        audit::append(transaction, now, &writer.actor(), "upload", &domain.dns_name, &detail)?;
+        audit::append(writing, now, &writer.actor(), "upload", &domain.dns_name, &detail)?;
     }
     Ok(held)
 }
 
-/// Why a full compare does not end: what it carried is taken, and nobody goes.
-fn too_many(
-    transaction: &Writing<'_>,
+/// Why the commit of a full compare is held: more accounts would leave than phs allowed. None: it is not held.
+fn removals_held(
+    writing: &Writing<'_>,
     domain: &Domain,
     upload: &Upload,
 ) -> Result<Option<Problem>, StoreError> {
     let Some(most) = upload.most_swept else { return Ok(None) };
-    let unnamed = objects::accounts_unnamed_in(transaction, domain.id, upload.cycle)?;
+    let unnamed = objects::accounts_unnamed_in(writing, domain.id, upload.cycle)?;
     let held = || {
         let detail = format!(
-            "{unnamed} accounts that the tenant has were not found by the full compare, and at most {most} may go: is \
-             the scope right? If it is, `landbridge-phs once --confirm-removals {unnamed}` lets them go"
+            "{unnamed} accounts that the tenant stores were not found by the full compare, and at most {most} may leave at \
+             once: is the scope right? If it is, `landbridge-phs once --confirm-removals {unnamed}` removes them"
         );
         Problem::new(ProblemCode::RemovalsHeld, &detail)
     };
     Ok((unnamed > most).then(held))
 }
 
-/// A full compare is complete: whoever it did not name has left the scope, and what it did not link is not linked.
+/// Ends a full compare: objects that it did not name leave the scope, and links that it did not name are deleted.
 fn sweep(page: &record::Page<'_>, upload: &Upload, outcome: &mut Outcome) -> Result<(), StoreError> {
-    let record::Page { transaction, domain, now, .. } = *page;
-    for object in objects::unnamed_in(transaction, domain.id, upload.cycle)? {
-        objects::set_presence(transaction, object, Presence::OutOfScope, now)?;
-        names::set(transaction, object, &names::of(transaction, object)?, &[])?;
-        page.left(object, outcome)?;
-        links::drop_from(transaction, domain.id, object)?;
-        outcome.erased += u32::from(digests::erase(transaction, object)?);
+    let record::Page { writing, domain, now, .. } = *page;
+    for object in objects::unnamed_in(writing, domain.id, upload.cycle)? {
+        objects::set_presence(writing, object, Presence::OutOfScope, now)?;
+        names::set(writing, object, &names::of(writing, object)?, &[])?;
+        page.note_idle_policy(object, outcome)?;
+        links::drop_from(writing, domain.id, object)?;
+        outcome.erased += u32::from(digests::erase(writing, object)?);
         outcome.swept += 1;
     }
-    let dropped = links::drop_unnamed(transaction, domain.id, upload.cycle)?;
+    let dropped = links::drop_unnamed(writing, domain.id, upload.cycle)?;
     outcome.links = outcome.links.saturating_add(u32::try_from(dropped).unwrap_or(u32::MAX));
     Ok(())
 }
@@ -232,11 +243,11 @@ fn receipt(store: &Store, domain: &Domain, outcome: &Outcome) -> Result<Receipt,
             refused: List::new(outcome.refused.clone())?,
         })
     };
-    built().map_err(|_| Problem::new(ProblemCode::Internal, "the tenant cannot word its receipt"))
+    built().map_err(|_| Problem::new(ProblemCode::Internal, "the receipt does not fit into a message"))
 }
 
-/// What a failing database is to a phs.
-fn settle<T>(store: &Store, answer: Result<Result<T, Problem>, StoreError>) -> Result<T, Problem> {
+/// Turns an error of the database into a problem for phs, without its text, and logs the error.
+fn to_problem<T>(store: &Store, answer: Result<Result<T, Problem>, StoreError>) -> Result<T, Problem> {
     answer.unwrap_or_else(|failed| {
         error!(database = %store.path().display(), error = %failed, "the database fails");
         let code = match &failed {
@@ -247,11 +258,11 @@ fn settle<T>(store: &Store, answer: Result<Result<T, Problem>, StoreError>) -> R
             | StoreError::Conflict => ProblemCode::StorageFailed,
         };
         let detail = match failed.trouble() {
-            Some(Trouble::Full) => "the tenant's disk is full; nothing of this upload was taken",
+            Some(Trouble::Full) => "the tenant's disk is full; nothing of this upload was stored",
             Some(_) => {
-                "the tenant's database fails; nothing of this upload was taken, the tenant's log says why"
+                "the tenant's database fails; nothing of this upload was stored, the reason is in the tenant's log"
             }
-            None => "the tenant cannot take this upload; nothing of it was taken, the tenant's log says why",
+            None => "the tenant cannot store this upload; nothing of it was stored, the reason is in the tenant's log",
         };
         Err(Problem { retry_after_seconds: Some(RETRY_SECONDS), ..Problem::new(code, detail) })
     })

@@ -63,7 +63,7 @@ use administration::Administration;
 use agents::Agents;
 use agents::authority::Authority;
 use agents::open_connections::OpenConnections;
-use agents::relay_driver::{Raised, RelayDriver};
+use agents::relay_driver::{RaisedAlarm, RelayDriver};
 use applications::{Applications, Rates};
 use directory::Directory;
 use landbridge_tenant_store::Store;
@@ -72,14 +72,14 @@ use sign_ins::{Settings, SignIns, Unready};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// The handles over one database, ready to be given to the doors.
+/// The handles on one tenant. `program` passes each door those that it needs.
 #[derive(Debug)]
 pub struct Handles {
     /// Sign-ins.
     pub sign_ins: SignIns,
     /// Reading the directory.
     pub directory: Directory,
-    /// What administrators do.
+    /// Requests of administrators.
     pub administration: Administration,
     /// Agents.
     pub agents: Agents,
@@ -88,11 +88,11 @@ pub struct Handles {
     /// Numbers for monitoring.
     pub snapshot: Snapshot,
     /// Alarms about agents, for [`Agents::run`].
-    pub alarms: mpsc::Receiver<Raised>,
+    pub alarms: mpsc::Receiver<RaisedAlarm>,
 }
 
 impl Handles {
-    /// Makes the handles. `url` is how agents reach the tenant.
+    /// Creates the handles. Agents connect to `url`.
     pub fn new(
         store: &Arc<Store>,
         authority: &Arc<Authority>,

@@ -1,5 +1,5 @@
-//! What the tenant counts and measures of itself, and a snapshot of it for monitoring. Numbers and ids only.
-//! Neighbours: everything counts here; the operator's door shows it.
+//! The numbers that the tenant keeps about itself, and a snapshot of them for monitoring. Numbers and ids only, no names.
+//! Neighbours: every part of the core counts here; the operator's door prints it.
 
 use crate::agents::open_connections::OpenConnections;
 use landbridge_tenant_rules::counts::Counts;
@@ -15,28 +15,28 @@ use prometheus_client::metrics::histogram::Histogram;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Everything that is counted.
+/// All counters.
 #[derive(Debug, Default)]
 pub struct Numbers {
-    /// What uploads and sign-ins count.
+    /// Counters of uploads and sign-ins, without labels.
     pub counts: Arc<Counts>,
-    /// The rest, with labels.
+    /// Counters with labels.
     pub metrics: Metrics,
 }
 
-/// Labels: names that are ours, values from small sets that are ours.
+/// The labels of a counter. Names and values come from small fixed sets, so the number of series is bounded.
 pub type Labels = Vec<(&'static str, String)>;
 /// Counters by labels.
 pub type CountFamily = Family<Labels, Counter>;
 
-/// What is counted here; `store::Store::tally` counts the rest.
+/// Counters with labels, and the duration of sign-ins. [`Numbers::counts`] has the others.
 #[derive(Debug)]
 pub struct Metrics {
-    /// Sign-ins by true outcome.
+    /// Sign-ins by true outcome, which the application may not see.
     pub signins: CountFamily,
-    /// Sign-in requests that were turned away before any password was looked at.
+    /// Sign-in requests that were refused before the password was verified, by reason.
     pub signins_not_asked: CountFamily,
-    /// From a request's head to its answer, the wait for the grid included.
+    /// Seconds from a request's head to its answer, with the wait for the time grid.
     pub signin_seconds: Histogram,
     /// Requests of the upload paths by outcome.
     pub uploads: CountFamily,
@@ -46,9 +46,9 @@ pub struct Metrics {
     pub renewals: CountFamily,
     /// Times that the database failed.
     pub storage_errors: Counter,
-    /// Sign-ins that were given to agents, by verdict or why there is none.
-    pub asked: CountFamily,
-    /// What happened on the way to agents and back.
+    /// Sign-ins that were sent to agents, by verdict or by the reason why there is none.
+    pub agent_verdicts: CountFamily,
+    /// Events of the relay between the tenant and the agents.
     pub agents: CountFamily,
     /// Agents that were put into quarantine.
     pub quarantined: CountFamily,
@@ -64,7 +64,7 @@ impl Default for Metrics {
             enrollments: Family::default(),
             renewals: Family::default(),
             storage_errors: Counter::default(),
-            asked: Family::default(),
+            agent_verdicts: Family::default(),
             agents: Family::default(),
             quarantined: Family::default(),
         }
@@ -72,18 +72,18 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts how a sign-in that was given to an agent ended.
-    pub fn asked(&self, outcome: &Result<Verdict, NoAnswer>) {
+    /// Counts the outcome of a sign-in that was sent to an agent.
+    pub fn count_agent_answer(&self, outcome: &Result<Verdict, NoAnswer>) {
         let outcome = match outcome {
-            // Its number is in the audit log: a metric has no end of labels.
+            // The number is in the audit log alone: as a label it would create a series for every number.
             Ok(Verdict::Unknown(_)) => "Unknown".to_owned(),
             Ok(verdict) => format!("{verdict:?}"),
             Err(why) => format!("{why:?}"),
         };
-        self.asked.get_or_create(&vec![("outcome", outcome)]).inc();
+        self.agent_verdicts.get_or_create(&vec![("outcome", outcome)]).inc();
     }
 
-    /// Counts one answer to an agent.
+    /// Counts one answer to an agent, by the code of the refusal or as `ok`.
     pub fn count(&self, counts: &CountFamily, refusal: Option<&Problem>) {
         let outcome = refusal.map_or_else(|| "ok".to_owned(), |refusal| refusal.code.to_string());
         counts.get_or_create(&vec![("outcome", outcome)]).inc();
@@ -102,7 +102,7 @@ pub struct Snapshot {
 /// The figures of one moment, read from the database and from memory.
 #[derive(Debug, Default)]
 pub struct Figures {
-    /// Number of agents in each state.
+    /// State and number of agents in it.
     pub agents: Vec<(&'static str, i64)>,
     /// Agent, role, and the end of its newest certificate in seconds since 1970, of each approved agent.
     pub agent_certificates: Vec<(Uuid, String, i64)>,
@@ -128,12 +128,12 @@ impl Snapshot {
         Self { store, numbers, open, root_ends }
     }
 
-    /// What is counted in memory.
+    /// The counters in memory.
     pub fn numbers(&self) -> &Numbers {
         &self.numbers
     }
 
-    /// How many agents have an open connection.
+    /// Number of agents that have an open connection.
     pub fn connected_agents(&self) -> usize {
         self.open.agents()
     }
@@ -152,12 +152,12 @@ impl Snapshot {
         self.store.transactions().into_iter().flat_map(by_outcome).collect()
     }
 
-    /// Whether the database answers. Blocks. The error is the reason, in words for the operator.
+    /// Reads the database once. Blocks. The error is the reason, in words for the operator.
     pub fn check(&self) -> Result<(), String> {
         self.store.read(domains::all).map(drop).map_err(|error| error.to_string())
     }
 
-    /// The figures of this moment. Blocks. A failing database gives none of them and is counted.
+    /// The figures of this moment. Blocks. If the database fails, all figures are zero and the failure is counted.
     pub fn figures(&self) -> Figures {
         self.store.look(Figures::of).unwrap_or_else(|error| {
             tracing::error!(%error, "the database failed");

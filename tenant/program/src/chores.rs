@@ -1,5 +1,5 @@
-//! What a running tenant does once an hour: it renews its certificate, reads the applications' certificate again, deletes old
-//! audit entries, and erases objects whose grace time is over.
+//! The hourly tasks of a running tenant: renew the server's certificate, read the applications' certificate again, delete old
+//! audit entries, and erase objects whose grace time is over.
 //! Neighbours: [`crate::serve`] starts it.
 
 use crate::config::TenantUrl;
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// The time between two rounds. The server's certificate lives 30 days, so an hour more or less does not matter.
+/// Time between two rounds. The server's certificate lives 30 days and grace times are days, so an hour does not matter.
 const INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Everything that the chores need.
@@ -25,21 +25,22 @@ pub struct Chores {
     pub store: Arc<Store>,
     /// The CA.
     pub authority: Arc<Authority>,
-    /// How agents reach the tenant.
+    /// The URL that agents connect to.
     pub url: TenantUrl,
-    /// The certificate that agents see.
+    /// The server certificate for agents.
     pub server: Arc<ServerCertificate>,
     /// The certificate at the applications' own address, if they have one.
     pub applications: Option<Arc<OperatorCertificate>>,
-    /// To set the canaries again after an erasure.
+    /// Sets the canaries again after an erasure.
     pub administration: Administration,
-    /// What uploads count: whether digests were erased or replaced.
+    /// The counters of uploads, which show whether digests were erased or replaced.
     pub counts: Arc<Counts>,
     /// Audit entries are kept this long, in seconds.
     pub audit_kept: i64,
-    /// Days for which an object stays after it was deleted or left the scope.
+    /// Days after which an object that was deleted or left the scope is erased.
     pub grace_days: i64,
-    /// The number of digests that had been erased or replaced when the file was last scrubbed; none: not by this process.
+    /// The number of digests that had been erased or replaced when the file was last scrubbed; none: this process has not done
+    /// so yet.
     pub scrubbed: Mutex<Option<u64>>,
 }
 
@@ -61,7 +62,7 @@ impl Chores {
             let blocking = self.clone();
             let done = tokio::task::spawn_blocking(move || {
                 blocking.delete_old_audit_entries(now);
-                blocking.erase(now);
+                blocking.erase_due_objects(now);
             });
             let _ = done.await;
             tokio::select! {
@@ -74,18 +75,19 @@ impl Chores {
     /// Reads the applications' certificate again, if there is one.
     pub async fn reread_applications_certificate(&self, now: i64) {
         if let Some(certificate) = self.applications.clone() {
-            let _ = tokio::task::spawn_blocking(move || certificate.look(now)).await;
+            let _ = tokio::task::spawn_blocking(move || certificate.reread_and_report(now)).await;
         }
     }
 
-    /// Erases the objects whose grace time is over, and what SQLite left of digests that are gone.
-    fn erase(&self, now: i64) {
+    /// Erases the objects whose grace time is over, and the remains of erased digests in the free space of the database file.
+    fn erase_due_objects(&self, now: i64) {
+        // 1. Erase the objects that are due, with an audit entry for each.
         let before = due_before(now, self.grace_days);
-        let erased = self.store.erase("erase-due", |tx| {
-            let due = objects::removed_before(tx, before)?;
+        let erased = self.store.erase("erase-due", |writing| {
+            let due = objects::removed_before(writing, before)?;
             for object in &due {
                 audit::append(
-                    tx,
+                    writing,
                     now,
                     "tenant",
                     "object-erased",
@@ -95,37 +97,39 @@ impl Chores {
             }
             Ok((due.len(), due))
         });
+        // 2. Scrub the file if digests were erased or replaced since the last time. An erasure scrubs it as well.
         let counts = &self.counts;
         let gone = counts.digests_erased.now().saturating_add(counts.digests_replaced.now());
         let mut scrubbed = self.scrubbed.lock().unwrap_or_else(PoisonError::into_inner);
         let done = erased.and_then(|erased| {
             if erased > 0 {
-                tracing::info!(objects = erased, "erased: their grace time is over");
+                tracing::info!(objects = erased, "objects erased: their grace time is over");
                 self.administration.set_canaries()?;
             } else if *scrubbed != Some(gone) {
                 self.store.scrub_digests()?;
             } else if self.store.is_to_fold() {
                 self.store.checkpoint_erased()?;
             }
+            // 3. A running backup keeps erased bytes in the write-ahead log. The next round tries again.
             if self.store.is_to_fold() {
-                tracing::warn!("what was erased is in the database's log still: a backup reads it; tried again within the hour");
+                tracing::warn!("erased rows are still in the write-ahead log, because a backup reads it: tried again within an hour");
             }
             *scrubbed = Some(gone);
             Ok(())
         });
         if let Err(error) = done {
             *scrubbed = None;
-            tracing::error!(%error, "what is due to be erased may still be there; tried again within the hour");
+            tracing::error!(%error, "objects that are due may not be erased yet: tried again within an hour");
         }
     }
 
     fn delete_old_audit_entries(&self, now: i64) {
         let before = now.saturating_sub(self.audit_kept);
         loop {
-            match self.store.write("audit-forget", |tx| audit::forget(tx, before)) {
+            match self.store.write("audit-forget", |writing| audit::forget(writing, before)) {
                 Ok(0) => return,
                 Ok(_) => {}
-                Err(error) => return tracing::error!(%error, "old audit entries cannot be forgotten"),
+                Err(error) => return tracing::error!(%error, "old audit entries cannot be deleted"),
             }
         }
     }

@@ -6,7 +6,7 @@ pub mod ask;
 pub mod backup;
 pub mod init;
 pub mod log;
-pub mod place;
+pub mod new_directory;
 pub mod restore;
 mod run;
 pub mod table;
@@ -27,8 +27,8 @@ Exit codes:
   0   done
   1   a defect of the program
   2   the command line is wrong
-  3   the configuration or a local file is wrong (a key, a certificate, a backup), something is there already, or an
-      address is taken
+  3   the configuration or a local file is wrong (a key, a certificate, a backup), a file exists already, or an
+      address is in use
   4   the tenant refused (no such domain, no such agent, …)
   5   the tenant is not running
   8   the database fails (disk full, damaged, written by a newer version)
@@ -49,18 +49,18 @@ Examples:
   landbridge-tenant backup /backup/2026-11-26 --keys /safe/landbridge-keys
   landbridge-tenant restore /backup/2026-11-26 --keys /safe/landbridge-keys
 
-A flag beats an environment variable, which beats the configuration file.
-All commands but init, serve, backup and restore talk to the running tenant over its administration socket; they are
-for root and for the user that the tenant runs as.";
+A flag overrides an environment variable, which overrides the configuration file.
+All commands except init, serve, backup and restore use the administration socket of the running tenant. Only root and the
+user that the tenant runs as may use it.";
 
-/// The cloud end of Landbridge: receives password digests, signs people in, issues agent identities.
+/// The cloud end of Landbridge: stores password digests, verifies sign-ins, issues the identities of agents.
 #[derive(Debug, Parser)]
 #[command(name = "landbridge-tenant", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
 pub struct CommandLine {
     /// The configuration file.
     #[arg(long, global = true, value_name = "FILE", env = "LANDBRIDGE_TENANT_CONFIG", default_value = DEFAULT_PATH)]
     pub config: PathBuf,
-    /// How much is logged; beats the configuration.
+    /// The lowest level that is logged; overrides the configuration.
     #[arg(long, global = true, value_name = "LEVEL", env = "LANDBRIDGE_LOG")]
     pub log_level: Option<LogLevel>,
     /// What to do.
@@ -68,36 +68,36 @@ pub struct CommandLine {
     pub command: Command,
 }
 
-/// What the program can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a tenant: configuration (if there is none), keys, database. Overwrites nothing.
+    /// Create a tenant: configuration (if there is none), keys, database. Overwrites nothing.
     Init(Init),
-    /// Serve agents, applications and administrators until SIGTERM. SIGHUP: the applications' certificate is read anew.
+    /// Serve agents, applications and administrators until SIGTERM. SIGHUP reads the applications' certificate again.
     Serve,
-    /// The Active Directory domains that this tenant serves.
+    /// Manage the Active Directory domains that this tenant serves.
     #[command(subcommand)]
     Domains(Domains),
-    /// One-time tokens that agents enrol with.
+    /// Create one-time tokens that agents enrol with.
     #[command(subcommand)]
     Token(Token),
-    /// The agents.
+    /// List, approve and revoke agents.
     #[command(subcommand)]
     Agents(Agents),
-    /// The applications that may ask for sign-ins.
+    /// Manage the applications that may sign people in.
     #[command(subcommand)]
     Apps(Apps),
-    /// The people.
+    /// Show, search and erase accounts.
     #[command(subcommand)]
     Users(Users),
-    /// The groups.
+    /// List and show groups.
     #[command(subcommand)]
     Groups(Groups),
-    /// Copy the database, whether it is served or not, and with --keys the keys, into new directories.
+    /// Copy the database, and with --keys the keys, into new directories. The tenant may be running.
     Backup(Backup),
-    /// Make the data directory from a backup, where there is none. Overwrites nothing.
+    /// Create the data directory from a backup. Overwrites nothing.
     Restore(Restore),
-    /// Try a sign-in as an application would, and be told the true reason. It counts for the lockout.
+    /// Try a sign-in as an application would, and print the true reason. It counts for the lockout.
     #[command(name = "signin")]
     SignIn(SignIn),
 }
@@ -105,13 +105,13 @@ pub enum Command {
 /// `init`.
 #[derive(Debug, Args)]
 pub struct Init {
-    /// How agents will reach the tenant: https://host or https://host:port. Needed when there is no configuration yet.
+    /// The URL that agents connect to: https://host or https://host:port. Required if there is no configuration yet.
     #[arg(long)]
     pub url: Option<String>,
-    /// Where to serve agents and applications.
+    /// Address for agents and applications.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_LISTEN)]
     pub listen: SocketAddr,
-    /// Where to keep the database and the keys.
+    /// Directory for the database and the keys.
     #[arg(long, value_name = "DIRECTORY", default_value = DEFAULT_DATA_DIRECTORY)]
     pub data_directory: PathBuf,
 }
@@ -119,7 +119,7 @@ pub struct Init {
 /// `domains`.
 #[derive(Debug, Subcommand)]
 pub enum Domains {
-    /// Serve a domain.
+    /// Add a domain.
     Add {
         /// Its DNS name.
         #[arg(long)]
@@ -127,38 +127,37 @@ pub enum Domains {
         /// Its NetBIOS name.
         #[arg(long)]
         netbios: String,
-        /// Its SID: S-1-5-21-… It is fixed from now on.
+        /// Its SID: S-1-5-21-… It cannot be changed later.
         #[arg(long)]
         sid: String,
-        /// Take the passwords of privileged accounts too, if its phs sends them.
+        /// Accept the digests of privileged accounts too, if its phs sends them.
         #[arg(long)]
         allow_privileged: bool,
     },
-    /// Show the domains.
+    /// List the domains.
     List(Listing),
-    /// Show or set how a domain's people sign in.
+    /// Show or set the sign-in policy of a domain or of a group.
     Policy {
         /// The domain: DNS or NetBIOS name.
         name: String,
-        /// What decides: the digest (phs), an agent (pta), or the digest while no agent can answer (pta-then-phs); or
-        /// nobody signs in (refuse), for a rollout in stages.
+        /// The policy to set. Without it the present policies are printed.
         #[arg(value_parser = signin_policy())]
         policy: Option<SigninPolicy>,
-        /// Set it for the members of a group alone, also through other groups: its name, SID or objectGUID. Who is in
-        /// several such groups signs in as the first of them says.
+        /// Set the policy for the members of this group: its name, SID or objectGUID. Members through other groups count. An
+        /// account in several such groups signs in by the policy of the first.
         #[arg(long, conflicts_with = "approve_agents")]
         group: Option<String>,
-        /// Members of the group sign in as others do again.
+        /// Remove the policy of the group.
         #[arg(long, requires = "group", conflicts_with_all = ["policy", "place"])]
         remove: bool,
-        /// Where in the order of the groups, from 1 on; else where it was, or last.
+        /// Position of the group in the order, from 1. Default: its present position, or the last.
         #[arg(long, value_name = "N", requires = "group", value_parser = clap::value_parser!(u32).range(1..=64))]
         place: Option<u32>,
-        /// Whether a newly enrolled pta-agent waits for `agents approve`.
+        /// Whether a newly enrolled pta-agent must be approved with `agents approve`.
         #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
         approve_agents: Option<bool>,
     },
-    /// Accounts that nobody uses: agents are tried with wrong passwords for them.
+    /// Manage canaries: accounts that no person uses. The tenant tests agents with wrong passwords for them.
     #[command(subcommand)]
     Canary(Canary),
 }
@@ -166,21 +165,21 @@ pub enum Domains {
 /// `domains canary`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Canary {
-    /// Name one.
+    /// Use an account as a canary.
     Add {
         /// The domain: DNS or NetBIOS name.
         name: String,
         /// The account's sign-in name.
         user: String,
     },
-    /// It is none any more.
+    /// Stop using an account as a canary.
     Remove {
         /// The domain: DNS or NetBIOS name.
         name: String,
         /// The account's sign-in name, or its objectGUID as `list` shows it.
         user: String,
     },
-    /// Show them.
+    /// List the canaries of a domain.
     List {
         /// The domain: DNS or NetBIOS name.
         name: String,
@@ -191,11 +190,11 @@ pub enum Canary {
 fn signin_policy() -> impl TypedValueParser<Value = SigninPolicy> {
     let value = |policy: SigninPolicy| {
         PossibleValue::new(policy.as_str()).help(match policy {
-            SigninPolicy::Phs => "By the digest that the tenant holds",
-            SigninPolicy::Pta => "By an agent that asks a domain controller",
-            SigninPolicy::PtaThenPhs => "By an agent; by the digest while no agent can answer",
+            SigninPolicy::Phs => "Verify passwords by the digest that the tenant stores",
+            SigninPolicy::Pta => "Verify passwords by an agent, at a domain controller",
+            SigninPolicy::PtaThenPhs => "By an agent; by the digest while no agent answers",
             SigninPolicy::Refuse => {
-                "Not at all: for a rollout in stages, where groups have policies of their own"
+                "Refuse every sign-in, for a rollout in stages: groups then have policies of their own"
             }
         })
     };
@@ -207,22 +206,22 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
     match text {
         "yes" => Ok(true),
         "no" => Ok(false),
-        _ => Err("say yes or no".to_owned()),
+        _ => Err("write yes or no".to_owned()),
     }
 }
 
 /// `token`.
 #[derive(Debug, Subcommand)]
 pub enum Token {
-    /// Print a new token, alone on stdout. Whoever has it can enrol one agent.
+    /// Create a token and print it, alone, on stdout. Anyone who has it can enrol one agent.
     Create {
-        /// What the agent may become.
+        /// Role of the agent.
         #[arg(long)]
         role: RoleName,
-        /// The domain that it may serve: DNS or NetBIOS name.
+        /// Domain of the agent: DNS or NetBIOS name.
         #[arg(long)]
         domain: String,
-        /// How long it can be used.
+        /// Minutes until the token expires.
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10))]
         minutes: u32,
     },
@@ -249,16 +248,16 @@ impl From<RoleName> for Role {
 /// `agents`.
 #[derive(Debug, Subcommand)]
 pub enum Agents {
-    /// Show the agents.
+    /// List the agents.
     List(Listing),
-    /// Let an agent work. A phs could write any digest: check its host first.
+    /// Approve an agent, also to end a quarantine. A phs can write any digest, so check its host first.
     Approve {
-        /// Its id.
+        /// Id of the agent, as `agents list` prints it.
         agent: Uuid,
     },
-    /// Stop an agent for good; its connections are cut.
+    /// Revoke an agent permanently, and cut its connections.
     Revoke {
-        /// Its id.
+        /// Id of the agent, as `agents list` prints it.
         agent: Uuid,
     },
 }
@@ -266,27 +265,27 @@ pub enum Agents {
 /// `apps`.
 #[derive(Debug, Subcommand)]
 pub enum Apps {
-    /// Print a new credential, alone on stdout. It is shown this once.
+    /// Create an application and print its credential, alone, on stdout. It cannot be printed again.
     Create {
         /// Its name: letters, digits, `-`, `_` and `.`.
         #[arg(long)]
         name: String,
-        /// The only domain whose people it may ask for; else every domain.
+        /// The only domain whose accounts it may sign in. Default: every domain.
         #[arg(long)]
         domain: Option<String>,
-        /// Sign-ins a minute.
+        /// Limit on sign-ins a minute.
         #[arg(long, default_value_t = landbridge_tenant_core::applications::DEFAULT_RATE,
               value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         rate: u32,
     },
-    /// Show the applications.
+    /// List the applications.
     List(Listing),
-    /// Print a new credential for an application; its old one ends at once.
+    /// Print a new credential for an application. The old one stops working at once.
     Rotate {
-        /// Its name.
+        /// Name of the application.
         name: String,
     },
-    /// No more sign-ins for an application, for good.
+    /// Revoke an application permanently.
     Revoke {
         /// Its name.
         name: String,
@@ -296,18 +295,18 @@ pub enum Apps {
 /// `users`.
 #[derive(Debug, Subcommand)]
 pub enum Users {
-    /// Show the sign-in names that more than one account holds: they sign nobody in.
+    /// List the sign-in names that more than one account holds. No account signs in with such a name.
     Ambiguous(Listing),
-    /// Erase now, for good, what is known of an account that was deleted or left the scope.
+    /// Erase an account that was deleted or left the scope, at once and permanently.
     Purge {
-        /// A name that it had, or its objectGUID.
+        /// A name that the account had, or its objectGUID.
         name: String,
     },
-    /// Show what the tenant knows of an account, and why it would be refused. Never its digest.
+    /// Show an account, and why its sign-in would be refused. The digest is never shown.
     Show {
         /// A sign-in name (user@domain or DOMAIN\user), a bare sAMAccountName, a SID or an objectGUID.
         name: String,
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -316,13 +315,13 @@ pub enum Users {
 /// `groups`.
 #[derive(Debug, Subcommand)]
 pub enum Groups {
-    /// Show the groups.
+    /// List the groups.
     List(Listing),
-    /// Show who is in a group, what it is in, and what holds for its members.
+    /// Show a group: its members, the groups that contain it, and the policies of its members.
     Show {
-        /// Its name, bare or as DOMAIN\name, its SID or its objectGUID.
+        /// The group's name (bare or as DOMAIN\name), its SID or its objectGUID.
         name: String,
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -331,12 +330,12 @@ pub enum Groups {
 /// `signin`.
 #[derive(Debug, Args)]
 pub struct SignIn {
-    /// The name, as a person types it: user@domain or DOMAIN\user.
+    /// Sign-in name: user@domain or DOMAIN\user.
     pub user: String,
-    /// Read the password from stdin, up to its end or the first line end; else it is asked for on the terminal.
+    /// Read the password from stdin, up to its end or the first line end. Default: prompt for it on the terminal.
     #[arg(long)]
     pub password_stdin: bool,
-    /// Where the sign-in is said to come from, for the lockout.
+    /// Source of the sign-in, for the lockout: an address or a word.
     #[arg(long, default_value = "admin")]
     pub source: String,
 }
@@ -344,9 +343,9 @@ pub struct SignIn {
 /// `backup`.
 #[derive(Debug, Args)]
 pub struct Backup {
-    /// Where to: a directory that is not there yet. It will hold the database, the CA's certificate and the configuration.
+    /// New directory for the backup: the database, the CA's certificate and the configuration. It must not exist.
     pub directory: PathBuf,
-    /// Copy the keys too: into another directory that is not there yet. Keep the two apart.
+    /// Copy the keys too, into this new directory. Keep it apart from the backup. It must not exist.
     #[arg(long, value_name = "DIRECTORY")]
     pub keys: Option<PathBuf>,
 }
@@ -354,18 +353,18 @@ pub struct Backup {
 /// `restore`.
 #[derive(Debug, Args)]
 pub struct Restore {
-    /// What `backup` made.
+    /// Directory that `backup` created.
     pub directory: PathBuf,
-    /// What `backup --keys` made: these keys are put where the configuration names them. Without it the keys must be
-    /// there already.
+    /// Directory that `backup --keys` created. Its keys are copied to the configured paths. Without it the keys must be at these
+    /// paths already.
     #[arg(long, value_name = "DIRECTORY")]
     pub keys: Option<PathBuf>,
 }
 
-/// How a list is shown.
+/// The format of a list.
 #[derive(Debug, Args)]
 pub struct Listing {
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }

@@ -1,5 +1,5 @@
-//! The configuration file, read and checked whole before anything starts.
-//! Not here: secrets. They are named by file or by systemd credential (`key_file`).
+//! Reads the configuration file and checks all of it before anything starts.
+//! The file contains no secrets: it names key files and systemd credentials, which [`landbridge_host::key_file`] reads.
 
 use crate::error::TenantError;
 use landbridge_host::key_file::KeySource;
@@ -9,30 +9,30 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where the configuration is unless a flag or an environment variable says otherwise.
+/// Path of the configuration file, unless a flag or an environment variable names another.
 pub const DEFAULT_PATH: &str = "/etc/landbridge/tenant.toml";
-/// Where the data is unless the configuration says otherwise.
+/// Default of `data_directory`.
 pub const DEFAULT_DATA_DIRECTORY: &str = "/var/lib/landbridge-tenant";
-/// What agents and applications connect to unless the configuration says otherwise.
+/// Default of `listen`: loopback, so that nothing is exposed before an administrator decides.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8443";
-/// Where the metrics are unless the configuration says otherwise.
+/// Default of `observe`: the usual port of the Prometheus exporter of OpenTelemetry.
 pub const DEFAULT_OBSERVE: &str = "127.0.0.1:9464";
 
-/// The most bytes that a configuration file may have.
+/// Limit on the bytes of a configuration file. A larger one is another file.
 const MAX_FILE: u64 = 256 * 1024;
 
 /// The configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How agents reach the tenant: `https://host[:port]`.
+    /// The URL that agents connect to: `https://host[:port]`.
     pub url: TenantUrl,
-    /// Where agents and applications are served.
+    /// The address for agents and applications.
     pub listen: SocketAddr,
     /// An address for applications alone.
     pub applications: Option<Applications>,
-    /// Where `/healthz` and `/metrics` are served.
+    /// The address of `/healthz` and `/metrics`.
     pub observe: SocketAddr,
-    /// Database, administration socket, root certificate.
+    /// The directory of the database, the administration socket and the root certificate.
     pub data_directory: PathBuf,
     /// The CA's key.
     pub ca_key: KeySource,
@@ -42,18 +42,18 @@ pub struct Config {
     pub signin: SignIn,
     /// Smart lockout.
     pub lockout: Lockout,
-    /// Audit entries are kept so long, in seconds.
+    /// Time for which audit entries are kept, in seconds.
     pub audit_kept: i64,
-    /// So many days what is known of an object stays after it was deleted or left the scope.
+    /// Days after which an object that was deleted or left the scope is erased.
     pub grace_days: i64,
     /// Logging.
     pub log: Log,
 }
 
-/// An address for applications alone, with a certificate that the administrator brings.
+/// An address for applications alone, with a certificate that the administrator provides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applications {
-    /// Where they are served.
+    /// The address.
     pub listen: SocketAddr,
     /// The certificate and its chain, PEM.
     pub certificate: PathBuf,
@@ -64,16 +64,16 @@ pub struct Applications {
 /// How sign-ins are answered.
 #[derive(Debug, Clone, Copy)]
 pub struct SignIn {
-    /// Refusals leave on multiples of this after the arrival.
+    /// A refusal is sent at a multiple of this time after its arrival, so its delay reveals nothing.
     pub grid: Duration,
 }
 
 /// When an account is locked against one source.
 #[derive(Debug, Clone, Copy)]
 pub struct Lockout {
-    /// Wrong passwords until a lock.
+    /// Number of wrong passwords that locks.
     pub threshold: u32,
-    /// How long the first lock lasts, in seconds.
+    /// Length of the first lock in seconds.
     pub seconds: u32,
 }
 
@@ -82,24 +82,24 @@ pub struct Lockout {
 pub struct Log {
     /// For people or for programs.
     pub format: Format,
-    /// How much.
+    /// The lowest level that is logged.
     pub level: LogLevel,
 }
 
-/// How much is logged.
+/// The lowest level that is logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// What broke.
+    /// Failures.
     Error,
-    /// What an operator should act on.
+    /// Events that an operator should act on.
     Warn,
-    /// What happened.
+    /// Starts, stops, connections of agents, certificates.
     #[default]
     Info,
-    /// Per request.
+    /// Single requests and connections.
     Debug,
-    /// Everything that may be said.
+    /// Everything.
     Trace,
 }
 
@@ -135,7 +135,7 @@ impl TenantUrl {
         &self.text
     }
 
-    /// The host: what the server certificate is made out to.
+    /// The host, which the server certificate names.
     pub fn host(&self) -> &url::Host<String> {
         &self.host
     }
@@ -265,7 +265,7 @@ impl Config {
         Self::parse(path, &text)
     }
 
-    /// Checks a text; `path` is where it is from, for the errors.
+    /// Parses and checks a text. Errors name `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self, TenantError> {
         let file: File = toml::from_str(text).map_err(|e| TenantError::Configuration {
             file: path.to_owned(),
@@ -279,17 +279,17 @@ impl Config {
         })
     }
 
-    /// The database.
+    /// Path of the database.
     pub fn database(&self) -> PathBuf {
         self.data_directory.join("tenant.db")
     }
 
-    /// The socket that administration goes over.
+    /// Path of the administration socket.
     pub fn admin_socket(&self) -> PathBuf {
         self.data_directory.join("admin.sock")
     }
 
-    /// The root certificate that agents are pinned to, PEM.
+    /// Path of the root certificate, PEM, which agents pin.
     pub fn root_certificate(&self) -> PathBuf {
         self.data_directory.join("tls").join("root.pem")
     }
@@ -347,7 +347,9 @@ impl File {
         if !observe.ip().is_loopback() {
             return Err((
                 "observe",
-                format!("{observe} is not a loopback address: the metrics are not for everyone"),
+                format!(
+                    "{observe} is not a loopback address: the metrics are not protected, so only this machine may read them"
+                ),
             ));
         }
         Ok(Config {
@@ -376,19 +378,19 @@ fn line_with(text: &str, key: &str) -> Option<usize> {
     text.lines().position(names).map(|at| at + 1)
 }
 
-/// The text that `init` writes: every key with its default, commented.
+/// The text that `init` writes: every key with its default and a comment.
 pub fn template(url: &str, listen: &str, data_directory: &Path) -> String {
     format!(
-        r#"# Configuration of landbridge-tenant. Unknown keys are refused. Secrets never stand here:
-# they are named by file (0600) or by systemd credential (`credential:NAME`).
+        r#"# Configuration of landbridge-tenant. Unknown keys are refused. The file contains no secrets:
+# name a file (mode 0600) or a systemd credential (`credential:NAME`) for each.
 
-# How agents reach this tenant. The server certificate is made out to its host.
+# The URL that agents connect to. The server certificate names its host.
 url = {url}
-# Where agents and applications are served (TLS).
+# The address for agents and applications (TLS).
 listen = {listen}
-# Where /healthz and /metrics are served (plain HTTP, loopback only).
+# The address of /healthz and /metrics (plain HTTP, loopback only).
 observe = "{DEFAULT_OBSERVE}"
-# The database, the administration socket and the keys.
+# The directory of the database, the administration socket and the keys.
 data_directory = {data}
 
 # The key of the tenant's own CA.
@@ -396,31 +398,31 @@ data_directory = {data}
 # The keys that password digests are sealed with: the first seals, all open.
 #seal_keys = ["{secrets}/seal.key"]
 
-# An address for applications alone, with a certificate that they trust anyway: the file holds it and its chain (PEM).
-# Certificate and key are read anew on SIGHUP and every hour.
+# An address for applications alone, with a certificate of a CA that they trust: the file holds it and its chain (PEM).
+# Certificate and key are read again on SIGHUP and every hour.
 #[applications]
 #listen = "0.0.0.0:8444"
 #certificate = "/etc/landbridge/applications.pem"
 #key = "/etc/landbridge/applications.key"
 
 [signin]
-# Refused sign-ins are answered on multiples of this, so that the time tells nothing.
-# Keep it above the time of one derivation.
+# Refused sign-ins are answered at multiples of this time, so that the delay reveals nothing.
+# Keep it longer than one derivation takes.
 grid_milliseconds = 250
 
 [lockout]
-# Wrong passwords for one account from one source until it is locked for that source,
-# and how long the first lock lasts; repeated locks last longer.
+# Number of wrong passwords for one account from one source that locks it for that source,
+# and the length of the first lock. Repeated locks last longer.
 threshold = 10
 seconds = 60
 
 [audit]
-# So long the audit log remembers who did what.
+# Days for which audit entries are kept.
 days = 400
 
 [directory]
-# So many days what is known of an account that was deleted or left the scope stays, so that
-# `users show` can say what became of it. Its sign-in and its digest end at once. 0: within the hour.
+# Days after which an account that was deleted or left the scope is erased. Until then
+# `users show` shows it. Its sign-ins and its digest end at once. 0: erased within an hour.
 grace_days = 7
 
 [log]

@@ -1,16 +1,16 @@
-//! Everything that can stop the program or a command, and who must act.
-//! Not here: what an agent is told (`wire::problem`) and what the database says (`store::StoreError`).
+//! The errors of the program and of its commands: what went wrong, what to do, and the exit status.
+//! Neighbours: [`landbridge_tenant_store::StoreError`] and [`CallError`] become one of these.
 
 use landbridge_door_operator::call::CallError;
 use landbridge_host::FileError;
 use landbridge_tenant_store::StoreError;
 use std::path::{Path, PathBuf};
 
-/// What went wrong, in words for the person at the terminal.
+/// What went wrong, in words for the administrator at the terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
-    /// The configuration file says something that cannot be. The operator must mend it.
-    #[error("{}{}: {what}", file.display(), Place(*line))]
+    /// A value in the configuration file is wrong. The operator must correct it.
+    #[error("{}{}: {what}", file.display(), AtLine(*line))]
     Configuration {
         /// The file.
         file: PathBuf,
@@ -19,32 +19,32 @@ pub enum TenantError {
         /// What is wrong with it.
         what: String,
     },
-    /// A flag or an environment variable says something that cannot be.
+    /// A flag or an environment variable has a wrong value.
     #[error("{0}")]
     Usage(String),
-    /// A local file or directory cannot be used. The operator must mend it.
+    /// A local file or directory cannot be used. The operator must correct it.
     #[error("{0}")]
     File(#[from] FileError),
-    /// An address that the program must listen on cannot be had.
+    /// The program cannot listen on an address.
     #[error("cannot listen on {address}: {why}")]
     Listen {
         /// The address or socket path.
         address: String,
-        /// What the system said.
+        /// The error of the system.
         why: String,
     },
-    /// The tenant understood and said no.
+    /// The tenant refused the request.
     #[error("{what}")]
     Refused {
-        /// What it said.
+        /// Why.
         what: String,
         /// What to do about it.
         todo: String,
     },
-    /// Nobody answers on the administration socket.
+    /// No tenant answers on the administration socket.
     #[error("the tenant is not running: {why}")]
     NotRunning {
-        /// What the system said.
+        /// The error of the system.
         why: String,
     },
     /// The database cannot be used.
@@ -56,26 +56,27 @@ pub enum TenantError {
     /// A sign-in was refused: not an error of the program.
     #[error("sign-in refused")]
     SignInRefused,
-    /// The program did what it should never do.
+    /// The program has a defect.
     #[error("defect: {0}")]
     Defect(String),
 }
 
-struct Place(Option<usize>);
+/// Prints `, line N`, or nothing without a line.
+struct AtLine(Option<usize>);
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for AtLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.map_or(Ok(()), |line| write!(f, ", line {line}"))
     }
 }
 
 impl TenantError {
-    /// A local file that cannot be used, and the step that mends it.
+    /// A local file that cannot be used, and what to do about it.
     pub fn file(path: &Path, what: impl std::fmt::Display, todo: impl Into<String>) -> Self {
         Self::File(FileError::new(path, what, todo))
     }
 
-    /// The exit status that is documented for it.
+    /// The documented exit status.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Defect(_) => 1,
@@ -88,20 +89,20 @@ impl TenantError {
         }
     }
 
-    /// What the person at the terminal does about it; none: the error says it all.
+    /// What the administrator can do; none: the error text is enough.
     pub fn todo(&self) -> Option<String> {
         match self {
             Self::Configuration { file, .. } => Some(format!("edit {} and try again", file.display())),
             Self::File(error) => error.todo(),
             Self::Refused { todo, .. } => (!todo.is_empty()).then(|| todo.clone()),
             Self::Listen { .. } => {
-                Some("stop the program that holds the address, or configure another one".to_owned())
+                Some("stop the program that uses the address, or configure another address".to_owned())
             }
-            Self::NotRunning { .. } => Some(
-                "start `landbridge-tenant serve`, or name its configuration with --config".to_owned(),
-            ),
+            Self::NotRunning { .. } => {
+                Some("start `landbridge-tenant serve`, or give its configuration with --config".to_owned())
+            }
             Self::Store(_) | Self::RemoteStore(_) => Some(
-                "look at the disk that holds the data directory; restore the database from a backup if it is damaged"
+                "check the disk of the data directory; if the database is damaged, restore it from a backup"
                     .to_owned(),
             ),
             Self::Defect(_) => Some("report this with the command that you ran".to_owned()),

@@ -4,21 +4,21 @@
 //!
 //! - `main.rs`: the program: a command line in, an exit status out
 //! - `lib.rs`: this list
-//! - `command.rs`: the commands and their flags
-//! - `command/run.rs`: executes a command
-//! - `command/init.rs`: makes a tenant, all of it or nothing
-//! - `command/place.rs`: directories in the making, put in their place whole or not at all
+//! - `command.rs`: the command line
+//! - `command/run.rs`: runs a command
+//! - `command/init.rs`: creates a tenant, completely or not at all
+//! - `command/new_directory.rs`: a directory that appears complete, or not at all
 //! - `command/backup.rs`: copies the database, the CA's certificate and, apart from them, the keys into directories
-//! - `command/restore.rs`: makes the data directory from a backup; proved first, with a new generation
-//! - `command/ask.rs`: the commands that ask the running tenant
+//! - `command/restore.rs`: creates the data directory from a backup, after checking it, with a new generation
+//! - `command/ask.rs`: the commands that send a request to the running tenant
 //! - `command/table.rs`: lists for people
 //! - `command/log.rs`: the log on standard error
-//! - `config.rs`: the configuration, checked whole
-//! - `keys.rs`: the tenant's keys, checked against one another and against what they opened
-//! - `error.rs`: what stops the program, who must act, the exit status
-//! - `serve.rs`: puts the running tenant together and takes it apart
-//! - `server_certificate.rs`: the certificate that agents see
-//! - `chores.rs`: what a running tenant does once an hour
+//! - `config.rs`: the configuration file, read and checked
+//! - `keys.rs`: the tenant's keys, checked against each other and against the database
+//! - `error.rs`: errors, what to do about them, and exit statuses
+//! - `serve.rs`: starts, runs and stops the tenant
+//! - `server_certificate.rs`: the server certificate for agents
+//! - `chores.rs`: the hourly tasks of a running tenant
 
 pub mod chores;
 pub mod command;

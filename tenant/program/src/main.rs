@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     match run(&line) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The refusal stands on stdout; it is no error of the program.
+            // A refused sign-in is printed on stdout and is no error of the program.
             if !matches!(error, TenantError::SignInRefused) {
                 let mut to = std::io::stderr().lock();
                 let _ = writeln!(to, "error: {error}");

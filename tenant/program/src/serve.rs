@@ -1,4 +1,4 @@
-//! Puts the running tenant together: keys, database, handles, doors, sockets, signals; and takes it apart again.
+//! Starts the tenant (keys, database, handles, doors, sockets, signals), runs it, and stops it.
 //! Before it: [`crate::config`]. After it: the doors.
 
 use crate::chores::Chores;
@@ -8,12 +8,12 @@ use crate::keys;
 use crate::server_certificate::ServerCertificate;
 use hyper::body::Incoming;
 use hyper::{Method, Request};
-use landbridge_door_agents::{AgentPeer, AgentsDoor, no_such_path, post_only};
+use landbridge_door_agents::{AgentClient, AgentsDoor, no_such_path, post_only};
 use landbridge_door_applications::{ApplicationsDoor, PATH};
 use landbridge_door_listen::body::Answer;
 use landbridge_door_listen::client_certificate::server_config;
 use landbridge_door_listen::limits::Limits;
-use landbridge_door_listen::listener::{Connection, Listener, Serve, Stranger};
+use landbridge_door_listen::listener::{AnonymousClient, Connection, Listener, Serve};
 use landbridge_door_listen::operator_certificate::{self, OperatorCertificate};
 use landbridge_door_operator::listen;
 use landbridge_door_operator::observe::{self, CertificateLife, Observed};
@@ -33,25 +33,25 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
-/// systemd receives a sign of life this often; the unit expects one every 20 s.
+/// Time between two signs of life to systemd. The unit expects one every 20 s, so three may be lost.
 const WATCHDOG: Duration = Duration::from_secs(5);
 
-/// The address for agents, where applications may sign people in as well.
+/// The address for agents. Applications may use it too.
 struct MainDoor {
     agents: Arc<AgentsDoor>,
     applications: Arc<ApplicationsDoor>,
 }
 
 impl Serve for MainDoor {
-    type Peer = AgentPeer;
+    type Client = AgentClient;
 
-    fn peer(&self, certificate: Option<&[u8]>) -> AgentPeer {
-        self.agents.peer(certificate)
+    fn identify(&self, certificate: Option<&[u8]>) -> AgentClient {
+        self.agents.identify(certificate)
     }
 
     async fn serve(
         self: Arc<Self>,
-        connection: Arc<Connection<AgentPeer>>,
+        connection: Arc<Connection<AgentClient>>,
         request: Request<Incoming>,
     ) -> Answer {
         match request.uri().path() {
@@ -65,13 +65,17 @@ impl Serve for MainDoor {
 struct OwnDoor(Arc<ApplicationsDoor>);
 
 impl Serve for OwnDoor {
-    type Peer = Stranger;
+    type Client = AnonymousClient;
 
-    fn peer(&self, _: Option<&[u8]>) -> Stranger {
-        Stranger
+    fn identify(&self, _: Option<&[u8]>) -> AnonymousClient {
+        AnonymousClient
     }
 
-    async fn serve(self: Arc<Self>, _: Arc<Connection<Stranger>>, request: Request<Incoming>) -> Answer {
+    async fn serve(
+        self: Arc<Self>,
+        _: Arc<Connection<AnonymousClient>>,
+        request: Request<Incoming>,
+    ) -> Answer {
         match request.uri().path() {
             PATH => serve_application(&self.0, request).await,
             _ => no_such_path(),
@@ -87,7 +91,7 @@ async fn serve_application(door: &ApplicationsDoor, request: Request<Incoming>) 
     door.serve(request, arrived).await
 }
 
-/// A tenant whose sockets are bound and that serves nobody yet.
+/// A tenant whose sockets are bound and that does not serve yet.
 pub struct Ready {
     store: Arc<Store>,
     authority: Arc<Authority>,
@@ -108,7 +112,7 @@ impl std::fmt::Debug for Ready {
 }
 
 impl Ready {
-    /// Reads keys and database and binds everything, or returns what stands in the way.
+    /// Reads the keys, opens the database and binds the sockets.
     pub async fn new(config: &Config, limits: Limits) -> Result<Self, TenantError> {
         // 1. One tenant on one data directory.
         let lock = lock(config)?;
@@ -189,22 +193,22 @@ impl Ready {
         &self.chores
     }
 
-    /// Where agents and applications are served: the port is known now, even if 0 was configured.
+    /// The bound address for agents and applications, with the real port if 0 is configured.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.main.socket.local_addr()
     }
 
-    /// Where applications alone are served, if they have an address of their own.
+    /// The bound address for applications alone, if one is configured.
     pub fn applications_address(&self) -> Option<std::io::Result<SocketAddr>> {
         self.applications.as_ref().map(|listener| listener.socket.local_addr())
     }
 
-    /// Where the metrics are served.
+    /// The bound address of the metrics.
     pub fn observe_address(&self) -> std::io::Result<SocketAddr> {
         self.observe.local_addr()
     }
 
-    /// Serves until `stop` is set, then finishes what is in hand.
+    /// Serves until `stop` is set, then finishes the requests that are being answered.
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let Handles { sign_ins, directory: _, administration, agents, applications, snapshot, alarms } =
             self.handles;
@@ -228,7 +232,7 @@ impl Ready {
             task.abort();
         }
         if let Err(why) = self.store.fold() {
-            tracing::warn!(error = %why, "the database's log stays beside it; the next start takes it in");
+            tracing::warn!(error = %why, "the write-ahead log remains beside the database; the next start applies it");
         }
     }
 }
@@ -301,7 +305,7 @@ fn hangups(chores: Arc<Chores>) -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// One tenant on one data directory: the lock ends with the process, however it ends.
+/// Locks the data directory for one tenant. The lock ends with the process.
 fn lock(config: &Config) -> Result<File, TenantError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let path = config.data_directory.join("serve.lock");
@@ -320,9 +324,9 @@ fn lock(config: &Config) -> Result<File, TenantError> {
 
 fn open(config: &Config) -> Result<Store, TenantError> {
     let store = Store::open(&config.database(), keys::seal_keys(&config.seal_keys, own_uid())?)?;
-    let unreadable = store.read(|conn| {
-        for domain in domains::all(conn)? {
-            if let Some((object, held)) = digests::any_of(conn, domain.id)?
+    let unreadable = store.read(|reading| {
+        for domain in domains::all(reading)? {
+            if let Some((object, held)) = digests::any_of(reading, domain.id)?
                 && held.open(store.seal_keys(), object).is_err()
             {
                 return Ok(Some(domain.dns_name));

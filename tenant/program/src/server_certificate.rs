@@ -1,5 +1,5 @@
-//! The certificate that the tenant shows to agents, from its own CA.
-//! Neighbours: [`crate::serve`] makes the first one, [`crate::chores`] the next ones.
+//! The server certificate that agents receive, issued by the tenant's own CA.
+//! Neighbours: [`crate::serve`] creates the first one, [`crate::chores`] the next ones.
 
 use crate::config::TenantUrl;
 use crate::error::TenantError;
@@ -9,7 +9,7 @@ use rustls::sign::CertifiedKey;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The certificate that agents see: made in memory, and made again before it ends.
+/// The server certificate for agents. It exists in memory only and is replaced before it ends.
 #[derive(Debug)]
 pub struct ServerCertificate {
     present: RwLock<Arc<CertifiedKey>>,
@@ -17,7 +17,7 @@ pub struct ServerCertificate {
 }
 
 impl ServerCertificate {
-    /// Makes the first one.
+    /// Creates the first certificate.
     pub fn new(authority: &Authority, url: &TenantUrl, now: i64) -> Result<Self, TenantError> {
         let made = authority
             .server_certificate(url.host(), now)
@@ -28,7 +28,7 @@ impl ServerCertificate {
         })
     }
 
-    /// Makes the next one. New connections see it; open ones go on.
+    /// Creates the next certificate, for new connections. Open ones are not affected. After an error the present one stays in use.
     pub fn replace(&self, authority: &Authority, url: &TenantUrl, now: i64) {
         match authority.server_certificate(url.host(), now) {
             Ok(made) => {
@@ -39,9 +39,7 @@ impl ServerCertificate {
             Err(error) => tracing::error!(%error, "the server's certificate could not be renewed"),
         }
     }
-}
 
-impl ServerCertificate {
     /// Its last second, since 1970.
     pub fn ends(&self) -> i64 {
         self.ends.load(Ordering::Relaxed)

@@ -1,12 +1,13 @@
-//! Does what an administrator asked, and writes down who it was. Blocking.
-//! Before it: `admin::listen`. Every change and its audit entry are one transaction.
+//! Carries out a request of an administrator and writes the audit entry with the requesting user id. Blocking.
+//! Before it: [`super::Administration::act`].
 
-use crate::administration::domain::{By, no_domain};
+use crate::administration::domain::{Actor, no_domain};
 use crate::administration::parts::Inner;
 use crate::administration::request::{
-    AgentRow, Answer, AppRow, Ask, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES, refusal,
+    AdminRequest, AdminResponse, AgentRow, AppRow, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES,
+    refusal,
 };
-use crate::applications::{Credential, MAX_RATE, is_a_name};
+use crate::applications::{Credential, MAX_RATE, is_valid_name};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_rules::model::Application;
 use landbridge_tenant_rules::model::{Agent, AgentState};
@@ -22,18 +23,20 @@ use landbridge_wire::upload::Kind;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// So many unspent tokens at once are enough for everybody.
+/// Limit on tokens that are neither used nor expired. A rollout needs one for each agent, and each lives at most ten minutes;
+/// a script that runs wild stops here.
 const MAX_OPEN_TOKENS: u32 = 1000;
 
-type Outcome = Result<Answer, StoreError>;
+type Outcome = Result<AdminResponse, StoreError>;
 
-/// Does it. `uid` is who asked, `now` is in seconds since 1970.
+/// Carries out one request. `uid` is the user id of the requesting process, `now` is in seconds since 1970.
 #[tracing::instrument(skip_all, fields(uid))]
-pub(super) fn act(tenant: &Arc<Inner>, uid: u32, ask: Ask, now: i64) -> Answer {
-    let change = By { tenant, actor: format!("uid {uid}"), now };
+pub(super) fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> AdminResponse {
+    // 1. Pass the request to the function that carries it out.
+    let actor = Actor { tenant, name: format!("uid {uid}"), now };
     let store = &tenant.store;
-    let outcome = match ask {
-        Ask::DomainsAdd { name, netbios, sid, allow_privileged } => {
+    let outcome = match request {
+        AdminRequest::DomainsAdd { name, netbios, sid, allow_privileged } => {
             let min_iterations = MIN_ITERATIONS;
             let new = NewDomain {
                 dns_name: &name,
@@ -42,133 +45,146 @@ pub(super) fn act(tenant: &Arc<Inner>, uid: u32, ask: Ask, now: i64) -> Answer {
                 allow_privileged,
                 min_iterations,
             };
-            store.write("domain-add", |tx| change.add_domain(tx, &new))
+            store.write("domain-add", |writing| actor.add_domain(writing, &new))
         }
-        Ask::DomainsList => store.look(list_domains),
-        Ask::DomainsPolicy { name, policy, approve_agents } => change.policy(&name, policy, approve_agents),
-        Ask::GroupPolicy { name, group, policy, place } => change.group_policy(&name, &group, policy, place),
-        Ask::CanaryAdd { name, user } => change.canary(&name, &user, true),
-        Ask::CanaryRemove { name, user } => change.canary(&name, &user, false),
-        Ask::CanaryList { name } => crate::administration::domain::canaries_of(tenant, &name),
-        Ask::TokenCreate { role, domain, minutes } => {
-            store.write("token-create", |tx| change.create_token(tx, role, &domain, minutes))
+        AdminRequest::DomainsList => store.look(list_domains),
+        AdminRequest::DomainsPolicy { name, policy, approve_agents } => {
+            actor.policy(&name, policy, approve_agents)
         }
-        Ask::AgentsList => store.look(|conn| list_agents(conn, &tenant.agents.relay.agents())),
-        Ask::AgentsApprove { agent } => {
-            let outcome = store.write("agent-approve", |tx| change.approve(tx, agent));
-            if matches!(outcome, Ok(Answer::Done(_))) {
+        AdminRequest::GroupPolicy { name, group, policy, place } => {
+            actor.group_policy(&name, &group, policy, place)
+        }
+        AdminRequest::CanaryAdd { name, user } => actor.canary(&name, &user, true),
+        AdminRequest::CanaryRemove { name, user } => actor.canary(&name, &user, false),
+        AdminRequest::CanaryList { name } => crate::administration::domain::list_canaries(tenant, &name),
+        AdminRequest::TokenCreate { role, domain, minutes } => {
+            store.write("token-create", |writing| actor.create_token(writing, role, &domain, minutes))
+        }
+        AdminRequest::AgentsList => store.look(|reading| list_agents(reading, &tenant.agents.relay.agents())),
+        AdminRequest::AgentsApprove { agent } => {
+            let outcome = store.write("agent-approve", |writing| actor.approve(writing, agent));
+            if matches!(outcome, Ok(AdminResponse::Done(_))) {
                 tenant.agents.relay.trust_again(agent);
             }
             outcome
         }
-        Ask::AgentsRevoke { agent } => {
-            let outcome = store.write("agent-revoke", |tx| change.revoke_agent(tx, agent));
-            // After the commit: whoever comes back now finds the revocation.
+        AdminRequest::AgentsRevoke { agent } => {
+            let outcome = store.write("agent-revoke", |writing| actor.revoke_agent(writing, agent));
+            // The connections are cut after the commit, so an agent that reconnects at once finds its revocation.
             tenant.agents.relay.cut(agent);
             tenant.agents.open.cut(agent);
             outcome
         }
-        Ask::AppsCreate { name, domain, rate } => {
-            store.write("application-create", |tx| change.create_app(tx, &name, domain.as_deref(), rate))
+        AdminRequest::AppsCreate { name, domain, rate } => store
+            .write("application-create", |writing| actor.create_app(writing, &name, domain.as_deref(), rate)),
+        AdminRequest::AppsList => store.look(list_apps),
+        AdminRequest::AppsRotate { name } => {
+            store.write("application-rotate", |writing| actor.rotate_app(writing, &name))
         }
-        Ask::AppsList => store.look(list_apps),
-        Ask::AppsRotate { name } => store.write("application-rotate", |tx| change.rotate_app(tx, &name)),
-        Ask::AppsRevoke { name } => store.write("application-revoke", |tx| change.revoke_app(tx, &name)),
-        Ask::UsersShow { name } => tenant.directory.describe(&name, now).map(Answer::Users),
-        Ask::UsersAmbiguous => store.look(crate::administration::people::ambiguous),
-        Ask::GroupsList => tenant.directory.groups(MAX_ROWS).map(Answer::Groups),
-        Ask::GroupsShow { name } => tenant.directory.group(&name).map(Answer::Group),
-        Ask::UsersPurge { name } => crate::administration::people::purge(&change, &name),
-        Ask::SignIn { user, password, source } => {
+        AdminRequest::AppsRevoke { name } => {
+            store.write("application-revoke", |writing| actor.revoke_app(writing, &name))
+        }
+        AdminRequest::UsersShow { name } => tenant.directory.describe(&name, now).map(AdminResponse::Users),
+        AdminRequest::UsersAmbiguous => store.look(crate::administration::people::ambiguous),
+        AdminRequest::GroupsList => tenant.directory.groups(MAX_ROWS).map(AdminResponse::Groups),
+        AdminRequest::GroupsShow { name } => tenant.directory.group(&name).map(AdminResponse::Group),
+        AdminRequest::UsersPurge { name } => crate::administration::people::purge(&actor, &name),
+        AdminRequest::SignIn { user, password, source } => {
             Ok(crate::administration::trial::sign_in(tenant, uid, &user, &password, &source, now))
         }
     };
+    // 2. Report a failure of the database.
     outcome.unwrap_or_else(|error| {
         tracing::error!(%error, "the database refused an administrator's request");
         tenant.numbers.metrics.storage_errors.inc();
         match error {
-            StoreError::Defect(what) => Answer::Defect(what),
+            StoreError::Defect(what) => AdminResponse::Defect(what),
             error @ (StoreError::File { .. }
             | StoreError::Foreign { .. }
             | StoreError::Seal(_)
-            | StoreError::Conflict) => Answer::StorageFailed(error.to_string()),
+            | StoreError::Conflict) => AdminResponse::StorageFailed(error.to_string()),
         }
     })
 }
 
-impl By<'_> {
-    fn add_domain(&self, tx: &Writing<'_>, new: &NewDomain<'_>) -> Outcome {
-        match domains::add(tx, new, self.now)? {
+impl Actor<'_> {
+    fn add_domain(&self, writing: &Writing<'_>, new: &NewDomain<'_>) -> Outcome {
+        match domains::add(writing, new, self.now)? {
             Ok(_) => {
                 let detail = format!("{}, privileged accounts allowed: {}", new.sid, new.allow_privileged);
-                self.note(tx, "domain-added", &new.dns_name.to_ascii_lowercase(), &detail)?;
-                Ok(Answer::Done(format!("domain {} added", new.dns_name.to_ascii_lowercase())))
+                self.audit(writing, "domain-added", &new.dns_name.to_ascii_lowercase(), &detail)?;
+                Ok(AdminResponse::Done(format!("domain {} added", new.dns_name.to_ascii_lowercase())))
             }
             Err(why) => Ok(refusal(&why.to_string(), "see `landbridge-tenant domains list`")),
         }
     }
 
-    fn create_token(&self, tx: &Writing<'_>, role: Role, domain: &str, minutes: u32) -> Outcome {
+    fn create_token(&self, writing: &Writing<'_>, role: Role, domain: &str, minutes: u32) -> Outcome {
         if !(1..=MAX_TOKEN_MINUTES).contains(&minutes) {
-            let what = format!("a token lives 1 to {MAX_TOKEN_MINUTES} minutes");
+            let what = format!("a token can be used for 1 to {MAX_TOKEN_MINUTES} minutes");
             return Ok(refusal(&what, "use a smaller --minutes"));
         }
-        let Some(domain) = domains::by_name(tx, domain)? else { return Ok(no_domain()) };
-        if tokens::open(tx, self.now)? >= MAX_OPEN_TOKENS {
-            return Ok(refusal("there are too many unspent tokens", "wait ten minutes"));
+        let Some(domain) = domains::by_name(writing, domain)? else { return Ok(no_domain()) };
+        if tokens::open(writing, self.now)? >= MAX_OPEN_TOKENS {
+            return Ok(refusal("there are too many unused tokens", "wait ten minutes"));
         }
         let secret = BearerSecret::generate();
         let expires_at = self.now.saturating_add(i64::from(minutes) * 60);
-        tokens::insert(tx, &secret.hash(), role, domain.id, self.now, expires_at)?;
-        self.note(tx, "token-created", &domain.dns_name, &format!("role {role}, {minutes} minutes"))?;
+        tokens::insert(writing, &secret.hash(), role, domain.id, self.now, expires_at)?;
+        self.audit(writing, "token-created", &domain.dns_name, &format!("role {role}, {minutes} minutes"))?;
         let too_long = |_| StoreError::Defect("the tenant's URL does not fit into a token".to_owned());
         let token = Token {
             url: Text::new(self.tenant.url.as_str()).map_err(too_long)?,
             ca_sha256: Text::new(self.tenant.agents.authority.fingerprint()).map_err(too_long)?,
             secret: TokenSecret::new(secret.to_text().as_str().to_owned()),
         };
-        Ok(Answer::Token(Confidential::new(token.to_text().as_str().to_owned())))
+        Ok(AdminResponse::Token(Confidential::new(token.to_text().as_str().to_owned())))
     }
 
-    fn approve(&self, tx: &Writing<'_>, id: Uuid) -> Outcome {
-        let Some(agent) = agents::find(tx, id)? else { return Ok(no_agent()) };
+    fn approve(&self, writing: &Writing<'_>, id: Uuid) -> Outcome {
+        let Some(agent) = agents::find(writing, id)? else { return Ok(no_agent()) };
         match agent.state {
-            AgentState::Approved => return Ok(Answer::Done(format!("agent {id} was approved before"))),
+            AgentState::Approved => {
+                return Ok(AdminResponse::Done(format!("agent {id} is approved already")));
+            }
             AgentState::Revoked => {
                 return Ok(refusal(
-                    "the agent was revoked, and that is for good",
-                    "make a token and enrol it again",
+                    "the agent is revoked, and a revocation is permanent",
+                    "create a token and enrol the agent again",
                 ));
             }
             AgentState::Pending | AgentState::Quarantined => {}
         }
-        if !agents::change_state(tx, id, agent.state, AgentState::Approved)? {
+        if !agents::change_state(writing, id, agent.state, AgentState::Approved)? {
             return Err(StoreError::Conflict);
         }
         let detail =
             format!("role {}, domain {}, was {}", agent.role, agent.domain_name, agent.state.as_str());
-        self.note(tx, "agent-approved", &id.to_string(), &detail)?;
-        Ok(Answer::Done(format!("agent {id} approved: role {}, domain {}", agent.role, agent.domain_name)))
+        self.audit(writing, "agent-approved", &id.to_string(), &detail)?;
+        Ok(AdminResponse::Done(format!(
+            "agent {id} approved: role {}, domain {}",
+            agent.role, agent.domain_name
+        )))
     }
 
-    fn revoke_agent(&self, tx: &Writing<'_>, id: Uuid) -> Outcome {
-        let Some(agent) = agents::find(tx, id)? else { return Ok(no_agent()) };
+    fn revoke_agent(&self, writing: &Writing<'_>, id: Uuid) -> Outcome {
+        let Some(agent) = agents::find(writing, id)? else { return Ok(no_agent()) };
         if agent.state == AgentState::Revoked {
-            domains::release_writer(tx, id)?;
-            return Ok(Answer::Done(format!("agent {id} was revoked before")));
+            domains::release_writer(writing, id)?;
+            return Ok(AdminResponse::Done(format!("agent {id} is revoked already")));
         }
-        if !agents::change_state(tx, id, agent.state, AgentState::Revoked)? {
+        if !agents::change_state(writing, id, agent.state, AgentState::Revoked)? {
             return Err(StoreError::Conflict);
         }
-        let was_writer = domains::release_writer(tx, id)?;
+        let was_writer = domains::release_writer(writing, id)?;
         let detail =
             format!("role {}, domain {}, was its writer: {was_writer}", agent.role, agent.domain_name);
-        self.note(tx, "agent-revoked", &id.to_string(), &detail)?;
-        Ok(Answer::Done(format!("agent {id} revoked; its connections are cut")))
+        self.audit(writing, "agent-revoked", &id.to_string(), &detail)?;
+        Ok(AdminResponse::Done(format!("agent {id} revoked; its connections are cut")))
     }
 
-    fn create_app(&self, tx: &Writing<'_>, name: &str, domain: Option<&str>, rate: u32) -> Outcome {
-        if !is_a_name(name) {
+    fn create_app(&self, writing: &Writing<'_>, name: &str, domain: Option<&str>, rate: u32) -> Outcome {
+        if !is_valid_name(name) {
             return Ok(refusal(
                 "a name is 1 to 64 letters, digits, `-`, `_` and `.`",
                 "choose another --name",
@@ -182,7 +198,7 @@ impl By<'_> {
         }
         let domain: Option<Domain> = match domain {
             None => None,
-            Some(domain) => match domains::by_name(tx, domain)? {
+            Some(domain) => match domains::by_name(writing, domain)? {
                 None => return Ok(no_domain()),
                 found @ Some(_) => found,
             },
@@ -190,63 +206,66 @@ impl By<'_> {
         let id = Uuid::new_v4();
         let credential = Credential::generate(id);
         let row = domain.as_ref().map(|domain| domain.id);
-        if !apps::insert(tx, id, name, &credential.hash(), row, rate, self.now)? {
+        if !apps::insert(writing, id, name, &credential.hash(), row, rate, self.now)? {
             return Ok(refusal(
-                "there is or was an application of that name",
-                "choose another --name, or rotate it",
+                "an application has or had this name",
+                "choose another --name, or rotate the credential of that application",
             ));
         }
         let limit = domain.map_or_else(|| "every domain".to_owned(), |domain| domain.dns_name);
-        self.note(tx, "app-created", name, &format!("{limit}, {rate} a minute"))?;
-        Ok(Answer::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
+        self.audit(writing, "app-created", name, &format!("{limit}, {rate} a minute"))?;
+        Ok(AdminResponse::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
     }
 
-    fn rotate_app(&self, tx: &Writing<'_>, name: &str) -> Outcome {
-        let Some(app) = apps::named(tx, name)? else { return Ok(no_app()) };
+    fn rotate_app(&self, writing: &Writing<'_>, name: &str) -> Outcome {
+        let Some(app) = apps::named(writing, name)? else { return Ok(no_app()) };
         if app.revoked_at.is_some() {
-            return Ok(refusal("the application was revoked, and that is for good", "create another one"));
+            return Ok(refusal(
+                "the application is revoked, and a revocation is permanent",
+                "create another application",
+            ));
         }
         let credential = Credential::generate(app.id);
-        if !apps::rotate(tx, app.id, &credential.hash(), self.now)? {
+        if !apps::rotate(writing, app.id, &credential.hash(), self.now)? {
             return Err(StoreError::Conflict);
         }
-        self.note(tx, "app-rotated", name, "")?;
-        Ok(Answer::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
+        self.audit(writing, "app-rotated", name, "")?;
+        Ok(AdminResponse::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
     }
 
-    fn revoke_app(&self, tx: &Writing<'_>, name: &str) -> Outcome {
-        let Some(app) = apps::named(tx, name)? else { return Ok(no_app()) };
+    fn revoke_app(&self, writing: &Writing<'_>, name: &str) -> Outcome {
+        let Some(app) = apps::named(writing, name)? else { return Ok(no_app()) };
         if app.revoked_at.is_some() {
-            return Ok(Answer::Done(format!("application {name} was revoked before")));
+            return Ok(AdminResponse::Done(format!("application {name} is revoked already")));
         }
-        if !apps::revoke(tx, app.id, self.now)? {
+        if !apps::revoke(writing, app.id, self.now)? {
             return Err(StoreError::Conflict);
         }
-        self.note(tx, "app-revoked", name, "")?;
+        self.audit(writing, "app-revoked", name, "")?;
         self.tenant.rates.forget(app.id);
-        Ok(Answer::Done(format!("application {name} revoked")))
+        Ok(AdminResponse::Done(format!("application {name} revoked")))
     }
 }
 
-fn list_domains(conn: &Reading<'_>) -> Outcome {
-    let rows = domains::all(conn)?.into_iter().map(|domain| {
+fn list_domains(reading: &Reading<'_>) -> Outcome {
+    let rows = domains::all(reading)?.into_iter().map(|domain| {
         Ok(DomainRow {
-            accounts: objects::present_in(conn, domain.id, Kind::Account)?,
+            accounts: objects::present_in(reading, domain.id, Kind::Account)?,
             name: domain.dns_name,
             netbios: domain.netbios_name,
             sid: domain.sid,
             allow_privileged: domain.allow_privileged,
             signin: domain.signin,
-            group_policies: group_policies::of(conn, domain.id)?.len(),
+            group_policies: group_policies::of(reading, domain.id)?.len(),
             writer: domain.writer,
             synchronized: domain.acknowledged.is_some(),
             added_at: domain.added_at,
         })
     });
-    Ok(Answer::Domains(rows.collect::<Result<_, StoreError>>()?))
+    Ok(AdminResponse::Domains(rows.collect::<Result<_, StoreError>>()?))
 }
 
-fn list_agents(conn: &Reading<'_>, connected: &[AgentView]) -> Outcome {
+fn list_agents(reading: &Reading<'_>, connected: &[AgentView]) -> Outcome {
     let row = |agent: Agent| AgentRow {
         id: agent.id,
         role: agent.role.to_string(),
@@ -259,10 +278,10 @@ fn list_agents(conn: &Reading<'_>, connected: &[AgentView]) -> Outcome {
         seen_at: agent.seen_at,
         enrolled_at: agent.enrolled_at,
     };
-    Ok(Answer::Agents(agents::list(conn, MAX_ROWS)?.into_iter().map(row).collect()))
+    Ok(AdminResponse::Agents(agents::list(reading, MAX_ROWS)?.into_iter().map(row).collect()))
 }
 
-fn list_apps(conn: &Reading<'_>) -> Outcome {
+fn list_apps(reading: &Reading<'_>) -> Outcome {
     let row = |app: Application| AppRow {
         id: app.id,
         name: app.name,
@@ -272,13 +291,13 @@ fn list_apps(conn: &Reading<'_>) -> Outcome {
         rotated_at: app.rotated_at,
         revoked_at: app.revoked_at,
     };
-    Ok(Answer::Apps(apps::list(conn, MAX_ROWS)?.into_iter().map(row).collect()))
+    Ok(AdminResponse::Apps(apps::list(reading, MAX_ROWS)?.into_iter().map(row).collect()))
 }
 
-fn no_agent() -> Answer {
+fn no_agent() -> AdminResponse {
     refusal("there is no such agent", "see `landbridge-tenant agents list`")
 }
 
-fn no_app() -> Answer {
+fn no_app() -> AdminResponse {
     refusal("there is no such application", "see `landbridge-tenant apps list`")
 }

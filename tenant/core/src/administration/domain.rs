@@ -1,9 +1,10 @@
-//! What an administrator says about a domain's sign-ins: the policy, and the accounts that agents are tried with.
-//! Before it: [`super::act`].
+//! The settings of a domain's sign-ins: its policy, and its canaries. A canary is an account that no person uses; the relay
+//! sends wrong passwords for it to agents and raises an alarm when one accepts.
+//! Before it: [`super::act`]. Neighbours: [`super::group_policy`] has the policies of groups.
 
 use crate::administration::group_policy_lines::lines;
 use crate::administration::parts::Inner;
-use crate::administration::request::{Answer, refusal};
+use crate::administration::request::{AdminResponse, refusal};
 use crate::text::printable;
 use landbridge_tenant_rules::lockout::AdBudget;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
@@ -15,18 +16,19 @@ use landbridge_tenant_store::tables::names::whose;
 use landbridge_tenant_store::tables::{attributes, audit, canaries, objects};
 use uuid::Uuid;
 
-type Outcome = Result<Answer, StoreError>;
+type Outcome = Result<AdminResponse, StoreError>;
 
-/// Who asks, and when.
-pub(super) struct By<'a> {
+/// The requesting user, and the time of the request.
+pub(super) struct Actor<'a> {
     pub(super) tenant: &'a Inner,
-    /// For the audit log.
-    pub(super) actor: String,
+    /// The name in the audit log: `uid` and the user id.
+    pub(super) name: String,
+    /// Seconds since 1970.
     pub(super) now: i64,
 }
 
-impl By<'_> {
-    /// Shows or sets how a domain's people sign in.
+impl Actor<'_> {
+    /// Sets the parts of a domain's sign-in policy that are given, and returns the whole policy as text.
     pub(super) fn policy(
         &self,
         name: &str,
@@ -39,152 +41,162 @@ impl By<'_> {
                 return Ok(refused);
             }
         }
-        self.tenant.store.look(|conn| {
-            let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
-            let said = described(&domain, AdBudget::of(&domain.policy));
-            Ok(Answer::Done(said + &lines(conn, &domain)?))
+        self.tenant.store.look(|reading| {
+            let Some(domain) = domains::by_name(reading, name)? else { return Ok(no_domain()) };
+            let text = policy_text(&domain, AdBudget::of(&domain.policy));
+            Ok(AdminResponse::Done(text + &lines(reading, &domain)?))
         })
     }
 
-    /// Says why not, if it is not done.
+    /// Returns a refusal if the policy cannot be set.
     fn set_policy(
         &self,
         name: &str,
         policy: Option<SigninPolicy>,
         approve_agents: Option<bool>,
-    ) -> Result<Option<Answer>, StoreError> {
-        self.tenant.store.write("domain-policy-set", |tx| {
-            let Some(domain) = domains::by_name(tx, name)? else { return Ok(Some(no_domain())) };
+    ) -> Result<Option<AdminResponse>, StoreError> {
+        self.tenant.store.write("domain-policy-set", |writing| {
+            let Some(domain) = domains::by_name(writing, name)? else { return Ok(Some(no_domain())) };
             let wanted = policy.unwrap_or(domain.signin);
             if wanted.asks_agents()
-                && let Some((what, todo)) = why_not(AdBudget::of(&domain.policy))
+                && let Some((what, todo)) = agents_refused(AdBudget::of(&domain.policy))
             {
                 return Ok(Some(refusal(&what, todo)));
             }
             let approve = approve_agents.unwrap_or(domain.approve_agents);
-            domains::set_signin(tx, domain.id, wanted, approve)?;
+            domains::set_signin(writing, domain.id, wanted, approve)?;
             let detail = format!(
                 "sign-in by {}, was {}; new agents wait for approval: {approve}",
                 wanted.as_str(),
                 domain.signin.as_str()
             );
-            self.note(tx, "domain-policy", &domain.dns_name, &detail)?;
+            self.audit(writing, "domain-policy", &domain.dns_name, &detail)?;
             Ok(None)
         })
     }
 
-    /// Names an account that agents are tried with, or takes it back.
+    /// Adds or removes a canary of a domain. `user` is a sign-in name; for a removal also an objectGUID of the list.
     pub(super) fn canary(&self, name: &str, user: &str, add: bool) -> Outcome {
-        let outcome = self.tenant.store.write("canary-set", |tx| {
-            let Some(domain) = domains::by_name(tx, name)? else { return Ok((None, no_domain())) };
-            let listed = canaries::of(tx, domain.id)?;
+        let outcome = self.tenant.store.write("canary-set", |writing| {
+            // 1. Find the domain and the account.
+            let Some(domain) = domains::by_name(writing, name)? else { return Ok((None, no_domain())) };
+            let listed = canaries::of(writing, domain.id)?;
             let object = match Uuid::parse_str(user) {
-                // As `canary list` shows it, for one whose name is gone.
+                // `canary list` shows the objectGUID. An account that was deleted in AD has no name any more.
                 Ok(object) if !add && listed.contains(&object) => object,
-                Ok(_) | Err(_) => match folded(user).map(|user| whose(tx, &user)).transpose()? {
+                Ok(_) | Err(_) => match folded(user).map(|user| whose(writing, &user)).transpose()? {
                     Some(Whose::One(object)) => object,
                     Some(Whose::Nobody | Whose::Ambiguous) | None => {
-                        let what = format!("no one account has the name {user}");
+                        let what = format!("no single account has the name {user}");
                         return Ok((None, refusal(&what, "see `landbridge-tenant users show`")));
                     }
                 },
             };
-            let of = objects::find(tx, object)?.map(|account| account.domain);
+            // 2. Refuse an account of another domain. A listed account may have moved: it can still be removed.
+            let of = objects::find(writing, object)?.map(|account| account.domain);
             if of != Some(domain.id) && !listed.contains(&object) {
-                return Ok((None, refusal("the account is of another domain", "name one of this domain")));
+                return Ok((
+                    None,
+                    refusal("the account belongs to another domain", "name an account of this domain"),
+                ));
             }
+            // 3. Change the list, and write the audit entry if it changed.
             let done = if !add {
-                canaries::remove(tx, object)?
+                canaries::remove(writing, object)?
             } else if listed.len() >= canaries::MOST {
-                return Ok((None, refusal("the domain has as many canaries as it may have", "remove one")));
+                return Ok((
+                    None,
+                    refusal("the domain has the largest allowed number of canaries", "remove one"),
+                ));
             } else {
-                canaries::add(tx, domain.id, object, self.now)?
+                canaries::add(writing, domain.id, object, self.now)?
             };
             let (action, word) =
                 if add { ("canary-added", "is") } else { ("canary-removed", "is no longer") };
             if done {
-                self.note(tx, action, &object.to_string(), &domain.dns_name)?;
+                self.audit(writing, action, &object.to_string(), &domain.dns_name)?;
             }
             let before = if done { "" } else { " (as before)" };
-            let said = format!("{object} {word} a canary of {}{before}", domain.dns_name);
-            Ok((Some((domain.id, canaries::of(tx, domain.id)?)), Answer::Done(said)))
+            let text = format!("{object} {word} a canary of {}{before}", domain.dns_name);
+            Ok((Some((domain.id, canaries::of(writing, domain.id)?)), AdminResponse::Done(text)))
         });
-        let (told, answer) = outcome?;
-        if let Some((domain, objects)) = told {
-            self.tenant.agents.relay.canaries(domain, objects);
+        // 4. Send the new list to the relay, after the commit.
+        let (changed, response) = outcome?;
+        if let Some((domain, objects)) = changed {
+            self.tenant.agents.relay.set_canaries(domain, objects);
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    pub(super) fn note(
+    pub(super) fn audit(
         &self,
-        tx: &Writing<'_>,
+        writing: &Writing<'_>,
         action: &str,
         subject: &str,
         detail: &str,
     ) -> Result<(), StoreError> {
-        audit::append(tx, self.now, &self.actor, action, subject, detail)
+        audit::append(writing, self.now, &self.name, action, subject, detail)
     }
 }
 
-/// The canaries of a domain, a line each.
-pub(super) fn canaries_of(tenant: &Inner, name: &str) -> Outcome {
-    tenant.store.look(|conn| {
-        let Some(domain) = domains::by_name(conn, name)? else { return Ok(no_domain()) };
-        let objects = canaries::of(conn, domain.id)?;
+/// Lists the canaries of a domain, one line for each.
+pub(super) fn list_canaries(tenant: &Inner, name: &str) -> Outcome {
+    tenant.store.look(|reading| {
+        let Some(domain) = domains::by_name(reading, name)? else { return Ok(no_domain()) };
+        let objects = canaries::of(reading, domain.id)?;
         if objects.is_empty() {
-            let text = "none is named: agents are tried with objectGUIDs that no account has";
-            return Ok(Answer::Done(text.to_owned()));
+            let text = "the domain has no canaries: agents are tested with objectGUIDs that no account has";
+            return Ok(AdminResponse::Done(text.to_owned()));
         }
         let line = |object| {
-            let known = attributes::of(conn, object)?;
+            let known = attributes::of(reading, object)?;
             let name = known.user_principal_name.or(known.sam_account_name).unwrap_or_default();
             Ok(format!("{object}  {}", printable(&name)))
         };
         let lines: Result<Vec<String>, StoreError> = objects.into_iter().map(line).collect();
-        Ok(Answer::Done(lines?.join("\n")))
+        Ok(AdminResponse::Done(lines?.join("\n")))
     })
 }
 
-pub(super) fn no_domain() -> Answer {
+pub(super) fn no_domain() -> AdminResponse {
     refusal("this tenant serves no such domain", "see `domains list`, or add it with `domains add`")
 }
 
-fn described(domain: &Domain, room: AdBudget) -> String {
-    let room = match room {
+fn policy_text(domain: &Domain, budget: AdBudget) -> String {
+    let limit = match budget {
         AdBudget::Unbounded => {
-            "the domain locks nobody: as many wrong passwords as the smart lockout lets through".to_owned()
+            "the domain never locks an account, so only the smart lockout limits wrong passwords".to_owned()
         }
         AdBudget::Bounded { most, window } => format!(
-            "it locks at {} bad passwords; of them at most {most} an account come from outside, until {} minutes after \
-             the last",
+            "AD locks an account at {} bad passwords; the tenant causes at most {most} of them for one account, until {} \
+             minutes after the last",
             domain.policy.lockout_threshold.unwrap_or_default(),
             window / 60
         ),
         AdBudget::None { threshold } => {
-            format!("its lockout threshold of {threshold} leaves no room for agents")
+            format!("its lockout threshold of {threshold} is too low for sign-ins by agents")
         }
-        AdBudget::Unknown => "its lockout policy is not known yet: a phs tells it".to_owned(),
+        AdBudget::Unknown => "its lockout policy is not known yet: a phs uploads it".to_owned(),
     };
-    let agents = if domain.approve_agents { "wait for `agents approve`" } else { "work at once" };
-    format!("{}: sign-in by {}; {room}; new pta-agents {agents}", domain.dns_name, domain.signin.as_str())
+    let agents = if domain.approve_agents { "wait for `agents approve`" } else { "can work at once" };
+    format!("{}: sign-in by {}; {limit}; new pta-agents {agents}", domain.dns_name, domain.signin.as_str())
 }
 
-/// Why agents may not decide for a domain.
-pub(super) fn why_not(room: AdBudget) -> Option<(String, &'static str)> {
-    match room {
+/// Why agents must not verify passwords of a domain, and what to do; none: they may.
+pub(super) fn agents_refused(budget: AdBudget) -> Option<(String, &'static str)> {
+    match budget {
         AdBudget::Unbounded | AdBudget::Bounded { .. } => None,
         AdBudget::None { threshold } => Some((
             format!(
-                "the domain locks an account after {threshold} bad passwords: one wrong sign-in from outside and one \
-                 inside would lock it"
+                "the domain locks an account after {threshold} bad passwords: one wrong sign-in through the tenant and one in \
+                 the domain would lock it"
             ),
-            "raise lockoutThreshold to 3 or more (10 is usual), synchronise, and say it again; or stay with phs",
+            "raise lockoutThreshold to 3 or more (10 is common), let phs run once, and try again; or keep the policy phs",
         )),
         AdBudget::Unknown => Some((
-            "the domain's lockout policy is not known, and wrong sign-ins could lock people out of it"
+            "the domain's lockout policy is not known, so wrong sign-ins could lock accounts in AD"
                 .to_owned(),
-            "run its phs once; a phs that sends no passwords will do",
+            "run its phs once; a phs that sends no passwords is enough",
         )),
     }
 }

@@ -18,16 +18,16 @@ pub(crate) struct Inner {
     pub(crate) directory: Directory,
     pub(crate) sign_ins: SignIns,
     pub(crate) numbers: Arc<Numbers>,
-    /// How agents reach the tenant: a part of every token.
+    /// The URL that agents connect to. Every token contains it.
     pub(crate) url: String,
 }
 
 impl Inner {
-    /// Gives the relay the accounts that agents are tried with, as the database has them.
+    /// Gives the relay the canaries of each domain, from the database.
     pub(crate) fn set_canaries(&self) -> Result<(), StoreError> {
         for domain in self.store.read(domains::all)? {
             let objects = self.store.read(|reading| canaries::of(reading, domain.id))?;
-            self.agents.relay.canaries(domain.id, objects);
+            self.agents.relay.set_canaries(domain.id, objects);
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! What an administrator can request over the local socket, and what is answered: one request and one answer a connection,
-//! each one line of JSON, bounded.
+//! The messages of the administration socket: one request and one response a connection, each one line of JSON of bounded
+//! length. Neighbours: [`super::Administration::act`] makes a response of a request.
 
 use crate::directory::Description;
 use crate::directory::groups::{GroupDescribed, GroupRow};
@@ -11,16 +11,16 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// The most bytes of a request.
-pub const MAX_ASK: usize = 64 * 1024;
-/// The most bytes of an answer.
-pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
-/// The most rows that a list shows.
+/// Limit on the bytes of a request. The longest holds a password and a few names, far below this.
+pub const MAX_REQUEST: usize = 64 * 1024;
+/// Limit on the bytes of a response: 10,000 rows of about 1 KiB, with room.
+pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;
+/// Limit on the rows of a list. A longer list would not be read by a person, and would not fit into a response.
 pub const MAX_ROWS: u32 = 10_000;
-/// A token lives at most so many minutes.
+/// Limit on the life of a token, in minutes: time enough to carry it to another machine, and little for a thief.
 pub const MAX_TOKEN_MINUTES: u32 = 10;
 
-/// A secret on its way over the local socket: the one kind here that is serialised, and nowhere else.
+/// A secret that crosses the administration socket. It is the only secret type that can be serialised.
 ///
 /// Wiped on drop; `Debug` shows nothing. Absent on purpose: `Clone`, `Display`, `==`.
 #[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
@@ -28,7 +28,7 @@ pub const MAX_TOKEN_MINUTES: u32 = 10;
 pub struct Confidential(String);
 
 impl Confidential {
-    /// Takes the text.
+    /// Wraps the text.
     pub fn new(text: String) -> Self {
         Self(text)
     }
@@ -45,10 +45,10 @@ impl std::fmt::Debug for Confidential {
     }
 }
 
-/// What an administrator asks.
+/// A request of an administrator.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Ask {
+pub enum AdminRequest {
     /// Serve a domain.
     DomainsAdd {
         /// DNS name.
@@ -57,127 +57,127 @@ pub enum Ask {
         netbios: String,
         /// SID.
         sid: String,
-        /// Take digests of privileged accounts.
+        /// Whether the domain accepts digests of privileged accounts.
         allow_privileged: bool,
     },
-    /// The domains.
+    /// List the domains.
     DomainsList,
-    /// How a domain's people sign in; shown, when nothing is to be set.
+    /// Set the sign-in policy of a domain, or show it if nothing is set.
     DomainsPolicy {
         /// DNS or NetBIOS name.
         name: String,
-        /// What decides.
+        /// The policy to set.
         policy: Option<SigninPolicy>,
-        /// Whether new pta-agents wait for a yes.
+        /// Whether new pta-agents wait for `agents approve`.
         approve_agents: Option<bool>,
     },
-    /// How the members of a group sign in.
+    /// Set or remove the sign-in policy of a group.
     GroupPolicy {
         /// The domain: DNS or NetBIOS name.
         name: String,
         /// The group: its name, SID or objectGUID.
         group: String,
-        /// What decides; none: as for others.
+        /// The policy to set; none: remove the policy of the group.
         policy: Option<SigninPolicy>,
-        /// Before which of the others: from 1 on; none: where it was, or last.
+        /// Position among the group policies, from 1; none: its present position, or the last.
         place: Option<u32>,
     },
-    /// An account that agents are tried with.
+    /// Use an account as a canary.
     CanaryAdd {
         /// The domain: DNS or NetBIOS name.
         name: String,
-        /// Its sign-in name.
+        /// Sign-in name of the account.
         user: String,
     },
-    /// An account that they are no longer tried with.
+    /// Stop using an account as a canary.
     CanaryRemove {
         /// The domain: DNS or NetBIOS name.
         name: String,
-        /// Its sign-in name.
+        /// Sign-in name of the account.
         user: String,
     },
-    /// The accounts that agents are tried with.
+    /// List the canaries of a domain.
     CanaryList {
         /// The domain: DNS or NetBIOS name.
         name: String,
     },
-    /// A one-time token.
+    /// Create a one-time token.
     TokenCreate {
-        /// For which role.
+        /// Role of the agent that enrols with it.
         role: Role,
-        /// For which domain: DNS or NetBIOS name.
+        /// Domain of that agent: DNS or NetBIOS name.
         domain: String,
-        /// For how many minutes.
+        /// Life of the token in minutes.
         minutes: u32,
     },
-    /// The agents.
+    /// List the agents.
     AgentsList,
-    /// Let an agent work.
+    /// Approve an agent.
     AgentsApprove {
-        /// Which.
+        /// Id of the agent.
         agent: Uuid,
     },
-    /// Stop an agent for good, at once.
+    /// Revoke an agent permanently and cut its connections.
     AgentsRevoke {
-        /// Which.
+        /// Id of the agent.
         agent: Uuid,
     },
-    /// A credential for an application.
+    /// Create an application and its credential.
     AppsCreate {
         /// Its name.
         name: String,
-        /// The only domain whose people it may ask for.
+        /// The only domain whose accounts it may sign in; none: every domain.
         domain: Option<String>,
         /// Sign-ins a minute.
         rate: u32,
     },
-    /// The applications.
+    /// List the applications.
     AppsList,
-    /// A new secret for an application; the old one ends.
+    /// Create a new credential for an application and end its old one.
     AppsRotate {
         /// Its name.
         name: String,
     },
-    /// No more sign-ins for an application.
+    /// Revoke an application permanently.
     AppsRevoke {
         /// Its name.
         name: String,
     },
-    /// What is known of an account.
+    /// Show an account.
     UsersShow {
         /// A sign-in name or an objectGUID.
         name: String,
     },
-    /// The sign-in names that more than one account holds.
+    /// List the sign-in names that more than one account holds.
     UsersAmbiguous,
-    /// The groups.
+    /// List the groups.
     GroupsList,
-    /// What is known of a group.
+    /// Show a group.
     GroupsShow {
         /// Its name, SID or objectGUID.
         name: String,
     },
-    /// Erase now what is known of an account that is gone.
+    /// Erase an account that was deleted or left the scope.
     UsersPurge {
         /// A name that it had, or its objectGUID.
         name: String,
     },
-    /// Try a sign-in, as an application would.
+    /// Try a sign-in as an application would.
     SignIn {
         /// A sign-in name.
         user: String,
         /// The password.
         password: Confidential,
-        /// Where it is said to come from.
+        /// Source of the sign-in, for the smart lockout.
         source: String,
     },
 }
 
-/// What is answered.
+/// The response to a request.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", content = "is", rename_all = "kebab-case")]
-pub enum Answer {
-    /// It was done; what, in a sentence.
+pub enum AdminResponse {
+    /// The request was carried out. A sentence about the result.
     Done(String),
     /// The domains.
     Domains(Vec<DomainRow>),
@@ -191,7 +191,7 @@ pub enum Answer {
     Apps(Vec<AppRow>),
     /// The accounts with that name.
     Users(Description),
-    /// The names that sign nobody in.
+    /// The names that more than one account holds.
     Ambiguous(Vec<AmbiguousRow>),
     /// The groups.
     Groups(Vec<GroupRow>),
@@ -201,14 +201,15 @@ pub enum Answer {
     Accepted(Person),
     /// The sign-in was refused.
     SignInRefused {
-        /// What the application would be told beyond "refused".
-        told: Option<String>,
+        /// The reason that an application receives; none: it receives only "refused".
+        #[serde(rename = "told")]
+        disclosed: Option<String>,
         /// The true reason.
         why: String,
     },
-    /// Nobody could say.
+    /// The sign-in cannot be decided now.
     Unavailable(String),
-    /// The tenant said no.
+    /// The request was refused.
     Refused {
         /// Why.
         what: String,
@@ -217,11 +218,11 @@ pub enum Answer {
     },
     /// The tenant's database fails.
     StorageFailed(String),
-    /// The tenant failed in a way it should not.
+    /// The tenant failed because of a defect.
     Defect(String),
 }
 
-/// Who signed in.
+/// The account that signed in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Person {
     /// objectGUID.
@@ -235,7 +236,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// The person behind an accepted sign-in, as administrators and applications see one.
+    /// The part of an accepted account that administrators and applications receive.
     pub fn of(person: verdict::Person) -> Self {
         let verdict::Person { object, user, sam, domain, display_name: _ } = person;
         Self { object, user, sam, domain }
@@ -245,15 +246,15 @@ impl Person {
 /// A name that more than one account holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AmbiguousRow {
-    /// The name, folded.
+    /// The name, in folded case.
     pub name: String,
-    /// How many hold it.
+    /// Number of accounts that hold it.
     pub count: i64,
-    /// Some of them.
+    /// The first of these accounts.
     pub holders: Vec<Named>,
 }
 
-/// A domain, as it is shown.
+/// A domain in a list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DomainRow {
     /// DNS name.
@@ -262,23 +263,23 @@ pub struct DomainRow {
     pub netbios: String,
     /// SID.
     pub sid: String,
-    /// Whether digests of privileged accounts are taken.
+    /// Whether the domain accepts digests of privileged accounts.
     pub allow_privileged: bool,
-    /// How its people sign in.
+    /// Its sign-in policy.
     pub signin: SigninPolicy,
-    /// How many groups sign in otherwise.
+    /// Number of groups that have a sign-in policy of their own.
     pub group_policies: usize,
-    /// Accounts that are present.
+    /// Number of present accounts.
     pub accounts: i64,
-    /// The phs that writes.
+    /// Agent id of the phs that writes for the domain; none: no phs has uploaded yet.
     pub writer: Option<Uuid>,
-    /// Whether a cycle was ever complete.
+    /// Whether a cycle of its phs was ever complete.
     pub synchronized: bool,
-    /// Seconds since 1970.
+    /// When it was added: seconds since 1970.
     pub added_at: i64,
 }
 
-/// An agent, as it is shown.
+/// An agent in a list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AgentRow {
     /// Its id.
@@ -289,42 +290,42 @@ pub struct AgentRow {
     pub domain: String,
     /// pending, approved, revoked or quarantined.
     pub state: String,
-    /// Its host, as it named itself.
+    /// The host name that it sent at its enrolment.
     pub host: String,
-    /// Program and version, as it named itself.
+    /// The program and version that it sent at its enrolment.
     pub software: String,
-    /// Its open connections that answer sign-ins.
+    /// Number of its open connections that answer sign-ins.
     pub connections: usize,
-    /// When its newest certificate is over: seconds since 1970.
+    /// End of its newest certificate: seconds since 1970.
     pub not_after: i64,
-    /// When it was last heard of: seconds since 1970.
+    /// When it last connected: seconds since 1970.
     pub seen_at: Option<i64>,
-    /// Seconds since 1970.
+    /// When it enrolled: seconds since 1970.
     pub enrolled_at: i64,
 }
 
-/// An application, as it is shown.
+/// An application in a list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AppRow {
     /// Its id.
     pub id: Uuid,
     /// Its name.
     pub name: String,
-    /// The only domain whose people it may ask for.
+    /// The only domain whose accounts it may sign in; none: every domain.
     pub domain: Option<String>,
     /// Sign-ins a minute.
     pub rate: u32,
-    /// Seconds since 1970.
+    /// When it was created: seconds since 1970.
     pub created_at: i64,
-    /// Seconds since 1970.
+    /// When its credential was last replaced: seconds since 1970.
     pub rotated_at: Option<i64>,
-    /// Seconds since 1970.
+    /// When it was revoked: seconds since 1970; none: it is active.
     pub revoked_at: Option<i64>,
 }
 
-/// A no, and what to do.
-pub(crate) fn refusal(what: &str, todo: &str) -> Answer {
-    Answer::Refused { what: what.to_owned(), todo: todo.to_owned() }
+/// A refusal, and what the administrator can do.
+pub(crate) fn refusal(what: &str, todo: &str) -> AdminResponse {
+    AdminResponse::Refused { what: what.to_owned(), todo: todo.to_owned() }
 }
 
 #[cfg(test)]
@@ -334,18 +335,20 @@ mod tests {
 
     #[test]
     fn a_request_with_a_password_shows_nothing_in_debug() {
-        let ask = Ask::SignIn {
+        let request = AdminRequest::SignIn {
             user: "u".to_owned(),
             password: Confidential::new("Hunter2!".to_owned()),
             source: "admin".to_owned(),
         };
-        assert!(!format!("{ask:?}").contains("Hunter2!"));
+        assert!(!format!("{request:?}").contains("Hunter2!"));
     }
 
     #[test]
     fn an_unknown_request_or_field_is_not_read() {
-        assert!(serde_json::from_str::<Ask>(r#"{"ask":"apps-list"}"#).is_ok());
-        assert!(serde_json::from_str::<Ask>(r#"{"ask":"apps-delete"}"#).is_err());
-        assert!(serde_json::from_str::<Ask>(r#"{"ask":"apps-revoke","name":"a","force":true}"#).is_err());
+        assert!(serde_json::from_str::<AdminRequest>(r#"{"ask":"apps-list"}"#).is_ok());
+        assert!(serde_json::from_str::<AdminRequest>(r#"{"ask":"apps-delete"}"#).is_err());
+        assert!(
+            serde_json::from_str::<AdminRequest>(r#"{"ask":"apps-revoke","name":"a","force":true}"#).is_err()
+        );
     }
 }

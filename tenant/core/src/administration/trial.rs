@@ -1,9 +1,9 @@
-//! An administrator's own try at a sign-in: the same decision as an application's, with the true reason.
-//! Before it: `admin::act`. It counts for the lockout as any other.
+//! A sign-in that an administrator tries: decided as for an application, but answered with the true reason. It counts for the
+//! smart lockout. Before it: [`super::act`]. After it: [`crate::sign_ins`].
 
 use crate::administration::parts::Inner;
 use crate::administration::request::Person;
-use crate::administration::request::{Answer, Confidential};
+use crate::administration::request::{AdminResponse, Confidential};
 use crate::sign_ins::{Attempt, Caller};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::account_state::Disclosable;
@@ -12,7 +12,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Decides. `uid` is who tries, `now` is in seconds since 1970.
+/// Tries a sign-in. `uid` is the user id of the requesting process, `now` is in seconds since 1970.
 pub(super) fn sign_in(
     tenant: &Arc<Inner>,
     uid: u32,
@@ -20,11 +20,11 @@ pub(super) fn sign_in(
     password: &Confidential,
     source: &str,
     now: i64,
-) -> Answer {
+) -> AdminResponse {
     let plain = (1..=64).contains(&source.len()) && source.bytes().all(|b| b.is_ascii_graphic());
     if !plain {
         let what = "a source is an address or a word of at most 64 characters".to_owned();
-        return Answer::Refused { what, todo: "use another --source".to_owned() };
+        return AdminResponse::Refused { what, todo: "use another --source".to_owned() };
     }
     let password = password.lend(|text| Password::new(text.to_owned()));
     let attempt =
@@ -32,14 +32,16 @@ pub(super) fn sign_in(
     let caller =
         Caller { door: "operator", actor: format!("uid {uid}"), source: source.to_owned(), domain: None };
     let deciding = tenant.sign_ins.sign_in(attempt, || Ok::<_, Infallible>(caller));
-    // This is a thread for blocking work: it may wait for an agent.
+    // This thread is one for blocking work, so it may wait for an agent.
     let Ok(verdict) = tokio::runtime::Handle::current().block_on(deciding);
     match verdict {
-        Verdict::Accepted(person) => Answer::Accepted(Person::of(person)),
-        Verdict::Refused { told, why, .. } => Answer::SignInRefused {
-            told: told.map(|told| Disclosable::as_str(told).to_owned()),
+        Verdict::Accepted(person) => AdminResponse::Accepted(Person::of(person)),
+        Verdict::Refused { told, why, .. } => AdminResponse::SignInRefused {
+            disclosed: told.map(|reason| Disclosable::as_str(reason).to_owned()),
             why: why.to_string(),
         },
-        Verdict::Unavailable(why) => Answer::Unavailable(format!("the sign-in cannot be decided now: {why}")),
+        Verdict::Unavailable(why) => {
+            AdminResponse::Unavailable(format!("the sign-in cannot be decided now: {why}"))
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! The tenant's own CA: makes the root, the server's certificate, and the agents' short-lived ones.
-//! Not here: who may have one (`enroll`) and where the key is kept (`key_file`).
+//! The tenant's own CA: creates the root certificate, the server's certificate, and the short-lived certificates of agents.
+//! Neighbours: [`super::enrolment`] decides which agent receives one; `program` reads the key from its file.
 
 use crate::agents::certificate_names::AgentName;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -16,35 +16,36 @@ use uuid::Uuid;
 use x509_parser::prelude::FromDer as _;
 use zeroize::Zeroizing;
 
-/// An agent's certificate lives so long, in seconds, from its not-before on.
+/// Life of an agent's certificate in seconds. A stolen key is of use for a day at most, and an agent that is off over a
+/// weekend can still renew.
 pub const AGENT_LIFE: i64 = 24 * HOUR;
-/// The server's certificate lives so long, in seconds; it is made anew in memory at every start.
+/// Life of the server's certificate in seconds. It is created in memory at every start and replaced after half its life.
 pub const SERVER_LIFE: i64 = 30 * 24 * HOUR;
-/// The root lives so long, in seconds.
+/// Life of the root certificate in seconds. Agents pin it, so replacing it means to enrol every agent again.
 const ROOT_LIFE: i64 = 10 * 365 * 24 * HOUR;
-/// Certificates begin so many seconds before they are made: clocks differ.
+/// Seconds between the not-before of a certificate and its creation, because the clocks of machines differ.
 pub const BACKDATED: i64 = 300;
 const HOUR: i64 = 3600;
 
-/// Why the authority cannot do what it is asked.
+/// Why the CA cannot load its key or sign.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorityError {
-    /// The key file's content is no private key. The operator must name the right file.
+    /// The key file does not hold a private key. The operator must configure the right file.
     #[error("not a private key in PEM")]
     NotAKey,
-    /// The root certificate is no certificate. The operator must restore it.
+    /// The file of the root certificate does not hold a certificate. The operator must restore it.
     #[error("not a certificate in PEM")]
     NotACertificate,
-    /// Key and root certificate are not of one another. The operator must name the right files.
+    /// The key and the root certificate do not belong together. The operator must configure the right files.
     #[error("the key is not the one of the root certificate")]
     NotAPair,
-    /// The request is not a signed PKCS #10 request. The peer must be mended.
+    /// The request is not a signed PKCS #10 request. The agent has a defect.
     #[error("the certificate request is malformed or its signature is wrong")]
     BadRequest,
-    /// The request's key is of a kind that is not taken. The peer must be mended.
+    /// The kind of the request's key is not accepted. The agent has a defect.
     #[error("the certificate request's key is none of P-256, P-384 and Ed25519")]
     KeyKind,
-    /// The certificate could not be made: a defect.
+    /// The certificate could not be created. This is a defect.
     #[error("the certificate could not be made")]
     Making,
 }
@@ -64,7 +65,7 @@ impl std::fmt::Debug for Authority {
     }
 }
 
-/// A new root, to be written to two files.
+/// A new root, which the caller writes to two files.
 pub struct NewRoot {
     /// The private key, PKCS #8 in PEM.
     pub key: Zeroizing<String>,
@@ -72,18 +73,18 @@ pub struct NewRoot {
     pub certificate: String,
 }
 
-/// A certificate that was made for an agent.
+/// A certificate that was issued for an agent.
 #[derive(Debug, Clone)]
 pub struct Issued {
     /// DER.
     pub certificate: Vec<u8>,
     /// Its random serial number, without leading zeros.
     pub serial: Vec<u8>,
-    /// The second after which it is over.
+    /// Its last second, since 1970.
     pub not_after: i64,
 }
 
-/// The public key of a request whose signature was verified; nothing else of it is used.
+/// The public key of a certificate request with a valid signature. No other part of the request is used.
 #[derive(Debug)]
 pub struct RequestedKey(SubjectPublicKeyInfo);
 
@@ -98,8 +99,8 @@ impl RequestedKey {
         }
         let key = &request.certification_request_info.subject_pki;
         let kind = SubjectPublicKeyInfo::from_der(key.raw).map_err(|_| AuthorityError::KeyKind)?;
-        let taken = [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519];
-        if !taken.contains(&rcgen::PublicKeyData::algorithm(&kind)) {
+        let accepted = [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519];
+        if !accepted.contains(&rcgen::PublicKeyData::algorithm(&kind)) {
             return Err(AuthorityError::KeyKind);
         }
         request.verify_signature().map_err(|_| AuthorityError::BadRequest)?;
@@ -108,7 +109,7 @@ impl RequestedKey {
 }
 
 impl Authority {
-    /// Makes a new root for a tenant.
+    /// Creates a new root for a tenant.
     pub fn create(tenant: Uuid, now: i64) -> Result<NewRoot, AuthorityError> {
         let key = KeyPair::generate().map_err(|_| AuthorityError::Making)?;
         let mut params = params(&format!("Landbridge tenant {tenant}"), now, ROOT_LIFE)?;
@@ -118,7 +119,7 @@ impl Authority {
         Ok(NewRoot { key: Zeroizing::new(key.serialize_pem()), certificate: root.pem() })
     }
 
-    /// Takes the key and the root certificate of a tenant, both in PEM.
+    /// Loads the key and the root certificate of a tenant, both in PEM.
     pub fn load(tenant: Uuid, key: &str, certificate: &str) -> Result<Self, AuthorityError> {
         let key = KeyPair::from_pem(key).map_err(|_| AuthorityError::NotAKey)?;
         let root = CertificateDer::from_pem_slice(certificate.as_bytes())
@@ -149,12 +150,12 @@ impl Authority {
         &self.root
     }
 
-    /// SHA-256 of the root certificate's DER, lower hex: what tokens pin.
+    /// SHA-256 of the root certificate's DER in lower-case hex. Tokens contain it, and enrolling agents check it.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    /// Makes a certificate for an agent: client authentication only, one name, at most [`AGENT_LIFE`].
+    /// Issues a certificate for an agent: client authentication only, one name, life [`AGENT_LIFE`].
     pub fn agent_certificate(
         &self,
         key: &RequestedKey,
@@ -171,8 +172,8 @@ impl Authority {
         Ok(Issued { certificate: made.der().to_vec(), serial, not_after })
     }
 
-    /// Makes a key and a certificate for the server, to be sent with the root behind it, so that an agent that
-    /// has only the root's fingerprint can check it. The key never touches a disk.
+    /// Creates a key and a certificate for the server. The chain includes the root, so that an agent that knows only the
+    /// root's fingerprint can verify it. The key is never written to a disk.
     pub fn server_certificate(
         &self,
         host: &url::Host<String>,
@@ -196,14 +197,14 @@ impl Authority {
     }
 }
 
-/// What all our certificates have in common: one name, a random serial of 127 bits, the time.
+/// The common parameters of all certificates: one name, a random serial number of 126 bits, and the time.
 fn params(common_name: &str, now: i64, life: i64) -> Result<CertificateParams, AuthorityError> {
     let begins = now.saturating_sub(BACKDATED);
     let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| AuthorityError::Making);
     let mut serial = [0; 16];
     aws_lc_rs::rand::fill(&mut serial).map_err(|_| AuthorityError::Making)?;
     let [first, ..] = &mut serial;
-    // Positive, and never a byte shorter than it is stored (RFC 5280 4.1.2.2).
+    // The number is positive and always 16 bytes long (RFC 5280 4.1.2.2): the highest bit is 0, the next is 1.
     *first = (*first & 0x3f) | 0x40;
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -276,24 +277,24 @@ mod tests {
         assert_eq!(serials.len(), 50);
     }
 
-    /// The frame around the signature is read leniently and signed by nobody: touched there, it still asks for the
-    /// same key.
+    /// The encoding around the signed part is read leniently and is not covered by the signature. A change there leaves the
+    /// requested key the same.
     #[test]
-    fn a_request_that_was_touched_is_refused_or_asks_for_the_same_key() {
+    fn a_changed_request_is_refused_or_names_the_same_key() {
         let good = request(&KeyPair::generate().unwrap());
         let key = RequestedKey::of(&good).unwrap();
-        let mut taken = 0;
+        let mut accepted = 0;
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
             if let Ok(other) = RequestedKey::of(&bad) {
                 let bytes = |key: &RequestedKey| rcgen::PublicKeyData::der_bytes(&key.0).to_vec();
                 assert_eq!(bytes(&other), bytes(&key), "at {at}");
-                taken += 1;
+                accepted += 1;
             }
             assert!(RequestedKey::of(&good[..at]).is_err());
         }
-        assert!(taken <= 4, "{taken}");
+        assert!(accepted <= 4, "{accepted}");
         assert!(RequestedKey::of(&[good, vec![0]].concat()).is_err());
     }
 

@@ -1,5 +1,5 @@
-//! Who is at the other end of a connection: the names that stand in an agent's certificate.
-//! Not here: whether that agent may do what it asks (`admit`) and the chain's proof (`accept`).
+//! Reads and writes the names in an agent's certificate.
+//! Neighbours: the listener proves the certificate's chain; [`super::admission`] decides what the agent may do.
 
 use landbridge_tenant_rules::model::role_from;
 use landbridge_wire::enroll::Role;
@@ -7,14 +7,14 @@ use uuid::Uuid;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer as _;
 
-/// What an agent's certificate says of it, as a URI in its subject alternative names:
-/// `landbridge://<tenant id>/<role>/<domain dns name>/<domain sid>/<agent id>`; a pta-agent's goes on with
-/// `/<its envelope key, 64 hex digits>`.
+/// The names in an agent's certificate: a URI among its subject alternative names,
+/// `landbridge://<tenant id>/<role>/<domain dns name>/<domain sid>/<agent id>`. The URI of a pta-agent ends with
+/// `/<envelope key, 64 hex digits>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentName {
     /// The tenant that issued it.
     pub tenant: Uuid,
-    /// What the agent is for.
+    /// The role of the agent.
     pub role: Role,
     /// DNS name of the domain that it serves, lower case.
     pub domain: String,
@@ -22,7 +22,7 @@ pub struct AgentName {
     pub domain_sid: String,
     /// The agent's id.
     pub agent: Uuid,
-    /// What passwords are sealed to; a pta-agent has one, and nobody else.
+    /// The key that passwords are sealed to. A pta-agent has one, a phs has none.
     pub envelope: Option<[u8; 32]>,
 }
 
@@ -36,7 +36,7 @@ impl AgentName {
         format!("{SCHEME}{tenant}/{role}/{domain}/{domain_sid}/{agent}{key}")
     }
 
-    /// Reads what [`Self::uri`] writes, and nothing else.
+    /// Reads a URI that [`Self::uri`] wrote, and refuses every other spelling.
     pub fn parse(uri: &str) -> Option<Self> {
         let mut parts = uri.strip_prefix(SCHEME)?.split('/');
         let name = Self {
@@ -67,19 +67,19 @@ fn key_from(hex: &str) -> Option<[u8; 32]> {
     Some(key)
 }
 
-/// The certificate that a peer showed, after its chain was proved.
+/// The client certificate of a connection, after its chain was proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// The names in it.
     pub name: AgentName,
     /// Its serial number, without leading zeros.
     pub serial: Vec<u8>,
-    /// The second after which it is over.
+    /// Its last second, since 1970.
     pub not_after: i64,
 }
 
 impl Shown {
-    /// Reads a certificate of ours; none: it carries no agent's name.
+    /// Reads a certificate of this tenant's CA; none: it contains no agent's names.
     pub fn read(certificate: &[u8]) -> Option<Self> {
         let (rest, certificate) = x509_parser::certificate::X509Certificate::from_der(certificate).ok()?;
         let mut uris = Vec::new();
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_that_says_more_or_less_is_no_name() {
+    fn a_uri_with_more_or_less_is_refused() {
         let uri = name().uri();
         for wrong in [
             format!("{uri}/more"),

@@ -1,6 +1,6 @@
-//! Gives an agent its identity for a one-time token, and the next certificate for the present one.
-//! Before it on the road: `accept`. After it: `authority` signs, `store::agents` remembers.
-//! Blocking, and all or nothing: a refused enrolment leaves no trace but the audit entry.
+//! Gives an agent its identity in exchange for a one-time token, and issues its next certificate. Blocking. A refused enrolment
+//! changes nothing.
+//! Before it: the agents' door. After it: [`super::authority`] signs the certificate, the store keeps the agent's row.
 
 use crate::agents::authority::{Authority, AuthorityError, Issued, RequestedKey};
 use crate::agents::certificate_names::AgentName;
@@ -17,12 +17,12 @@ use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, Renew
 use landbridge_wire::problem::{Problem, ProblemCode};
 use uuid::Uuid;
 
-/// A refusal, or the database's trouble.
+/// Why an agent receives no certificate.
 #[derive(Debug)]
 pub enum EnrollError {
-    /// Told to the agent.
+    /// The request is refused. The agent receives the problem.
     Refused(Problem),
-    /// Told to the operator; the agent hears that storage failed.
+    /// The database fails. The operator finds the error in the log; the agent receives `StorageFailed`.
     Store(StoreError),
 }
 
@@ -45,7 +45,7 @@ impl From<AuthorityError> for EnrollError {
     }
 }
 
-/// Spends the token and makes the agent, both or neither. `now` in seconds since 1970.
+/// Redeems the token and creates the agent in one transaction. `now` is in seconds since 1970.
 pub fn enroll(
     store: &Store,
     authority: &Authority,
@@ -54,24 +54,26 @@ pub fn enroll(
 ) -> Result<EnrollResponse, EnrollError> {
     let hash = request.secret.lend(BearerSecret::parse).map(|secret| secret.hash());
     let hash = hash.ok_or_else(|| refused(ProblemCode::TokenUnknown, UNKNOWN))?;
-    // First without a lock and without cost, so that strangers cannot keep the writer or the CPU busy.
-    store.read(|conn| check(conn, &hash, request.role, now))??;
+    // 1. Check the token in a snapshot. A client without a valid token then costs neither the writer nor a signature.
+    store.read(|reading| check(reading, &hash, request.role, now))??;
+    // 2. Verify the certificate request.
     let key = RequestedKey::of(request.csr.as_bytes())?;
     let envelope = envelope_key(request.role, request.envelope.as_ref())?;
-    store.write("agent-enroll", |tx| {
-        let domain = match check(tx, &hash, request.role, now)? {
+    // 3. Check the token again, redeem it, and create the agent.
+    store.write("agent-enroll", |writing| {
+        let domain = match check(writing, &hash, request.role, now)? {
             Ok(domain) => domain,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if !tokens::redeem(tx, &hash, now)? {
+        if !tokens::redeem(writing, &hash, now)? {
             return Ok(Err(refused(ProblemCode::TokenUsed, USED)));
         }
-        make(tx, authority, request, (&key, envelope), domain, now)
+        create_agent(writing, authority, request, (&key, envelope), domain, now)
     })?
 }
 
-/// Makes the next certificate for an agent that `admit` let in with the certificate of this serial number: that one
-/// goes on to be admitted beside the new one, and no other. `now` in seconds since 1970.
+/// Issues the next certificate for an agent that was admitted with the certificate of this serial number. Afterwards both are
+/// accepted, and no older one. `now` is in seconds since 1970.
 pub fn renew(
     store: &Store,
     authority: &Authority,
@@ -84,20 +86,20 @@ pub fn renew(
     let envelope = envelope_key(agent.role, request.envelope.as_ref())?;
     let name = name_of(authority, agent.role, &agent.domain_name, &agent.domain_sid, agent.id, envelope);
     let issued = authority.agent_certificate(&key, &name, now)?;
-    store.write("agent-renew", |tx| {
-        // The agent may have been revoked since it was admitted.
+    store.write("agent-renew", |writing| {
+        // A revocation may have been committed since the agent was admitted.
         let renewal = Renewal {
             state: agent.state,
             before: serial,
             serial: &issued.serial,
             not_after: issued.not_after,
         };
-        if !agents::renew(tx, agent.id, &renewal, now)? {
-            return Ok(Err(refused(ProblemCode::AgentRevoked, "the agent was revoked just now")));
+        if !agents::renew(writing, agent.id, &renewal, now)? {
+            return Ok(Err(refused(ProblemCode::AgentRevoked, "the agent was revoked during the renewal")));
         }
         let detail = format!("serial {}", landbridge_crypto::hex::lower(&issued.serial));
         audit::append(
-            tx,
+            writing,
             now,
             &format!("agent {}", agent.id),
             "agent-renewed",
@@ -112,21 +114,22 @@ pub fn renew(
     })
 }
 
-const UNKNOWN: &str = "this tenant made no such token: copy it whole, from `landbridge-tenant token create`";
+const UNKNOWN: &str =
+    "this tenant did not create the token: copy the whole output of `landbridge-tenant token create`";
 const USED: &str =
-    "the token was used before: an administrator makes a new one with `landbridge-tenant token create`";
+    "the token is used already: an administrator creates a new one with `landbridge-tenant token create`";
 const EXPIRED: &str =
-    "the token is too old: an administrator makes a new one with `landbridge-tenant token create`";
-const WRONG_ROLE: &str = "the token was made for an agent of the other role";
+    "the token has expired: an administrator creates a new one with `landbridge-tenant token create`";
+const WRONG_ROLE: &str = "the token was created for an agent of the other role";
 
-/// The domain that a token opens, if it may be spent.
+/// The row id of the domain that a token is for, if the token can be redeemed.
 fn check(
-    conn: &Reading<'_>,
+    reading: &Reading<'_>,
     hash: &[u8; 32],
     role: Role,
     now: i64,
 ) -> Result<Result<i64, EnrollError>, StoreError> {
-    Ok(match tokens::find(conn, hash)? {
+    Ok(match tokens::find(reading, hash)? {
         None => Err(refused(ProblemCode::TokenUnknown, UNKNOWN)),
         Some(token) if token.spent_at.is_some() => Err(refused(ProblemCode::TokenUsed, USED)),
         Some(token) if now > token.expires_at => Err(refused(ProblemCode::TokenExpired, EXPIRED)),
@@ -137,22 +140,22 @@ fn check(
     })
 }
 
-fn make(
-    tx: &Writing<'_>,
+fn create_agent(
+    writing: &Writing<'_>,
     authority: &Authority,
     request: &EnrollRequest,
     (key, envelope): (&RequestedKey, Option<[u8; 32]>),
     domain: i64,
     now: i64,
 ) -> Result<Result<EnrollResponse, EnrollError>, StoreError> {
-    let Some(domain) = domains::by_id(tx, domain)? else {
+    let Some(domain) = domains::by_id(writing, domain)? else {
         return Err(StoreError::Foreign { what: "token of no domain" });
     };
     let id = Uuid::new_v4();
     let name = name_of(authority, request.role, &domain.dns_name, &domain.sid, id, envelope);
     let made = authority.agent_certificate(key, &name, now).map_err(EnrollError::from);
     let issued = made.map_err(|_| StoreError::Defect("an agent's certificate cannot be made".to_owned()))?;
-    // A phs could write any digest: a person has to look first.
+    // A phs can write any digest, so an administrator approves it first.
     let state = match request.role {
         Role::Phs => AgentState::Pending,
         Role::Pta if domain.approve_agents => AgentState::Pending,
@@ -168,13 +171,13 @@ fn make(
         serial: &issued.serial,
         not_after: issued.not_after,
     };
-    agents::insert(tx, &agent, now)?;
+    agents::insert(writing, &agent, now)?;
     let detail = format!("role {}, domain {}, {}", request.role, domain.dns_name, state.as_str());
-    audit::append(tx, now, &format!("agent {id}"), "agent-enrolled", &id.to_string(), &detail)?;
-    Ok(answer(authority, &name, &issued, state))
+    audit::append(writing, now, &format!("agent {id}"), "agent-enrolled", &id.to_string(), &detail)?;
+    Ok(response(authority, &name, &issued, state))
 }
 
-fn answer(
+fn response(
     authority: &Authority,
     name: &AgentName,
     issued: &Issued,
@@ -203,7 +206,7 @@ fn name_of(
     AgentName { tenant: authority.tenant(), role, domain, domain_sid, agent, envelope }
 }
 
-/// A pta-agent must name the key that passwords are sealed to; nobody else may.
+/// Checks the envelope key, to which passwords are sealed: a pta-agent must send one, a phs must not.
 fn envelope_key(role: Role, named: Option<&Blob<32>>) -> Result<Option<[u8; 32]>, EnrollError> {
     let wrong = |what| refused(ProblemCode::BadRequestForCertificate, what);
     match (role, named) {

@@ -1,5 +1,5 @@
-//! The agents' open connections, so that a revocation can cut them.
-//! Neighbours: the agents' door enters them; [`crate::administration`] and [`super::quarantine`] cut them.
+//! The list of the agents' open connections, so that a revocation can cut them.
+//! Neighbours: the agents' door enters connections; [`crate::administration`] and [`super::quarantine`] cut them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 #[derive(Debug, Default)]
 pub struct OpenConnections(Mutex<HashMap<Uuid, Vec<Arc<Notify>>>>);
 
-/// One open connection. It leaves the list when this is dropped.
+/// The entry of one open connection. Dropping it removes the connection from the list.
 #[derive(Debug)]
 pub struct OpenConnection {
     all: Arc<OpenConnections>,
@@ -19,21 +19,21 @@ pub struct OpenConnection {
 }
 
 impl OpenConnections {
-    /// Notes a connection of this agent.
+    /// Enters a connection of this agent.
     pub fn enter(self: &Arc<Self>, agent: Uuid) -> OpenConnection {
         let cut = Arc::new(Notify::new());
         self.held().entry(agent).or_default().push(cut.clone());
         OpenConnection { all: self.clone(), agent, cut }
     }
 
-    /// Cuts all connections of this agent.
+    /// Signals every connection of this agent to end.
     pub fn cut(&self, agent: Uuid) {
         for cut in self.held().get(&agent).into_iter().flatten() {
             cut.notify_one();
         }
     }
 
-    /// How many agents have a connection.
+    /// Number of agents that have a connection.
     pub fn agents(&self) -> usize {
         self.held().len()
     }
@@ -44,7 +44,7 @@ impl OpenConnections {
 }
 
 impl OpenConnection {
-    /// Ends when the connection is to be cut.
+    /// Returns when the connection must be cut.
     pub async fn cut(&self) {
         self.cut.notified().await;
     }
@@ -68,15 +68,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_cut_reaches_every_connection_of_the_agent_and_no_other() {
-        let live = Arc::new(OpenConnections::default());
+        let connections = Arc::new(OpenConnections::default());
         let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let (first, second, other) = (live.enter(a), live.enter(a), live.enter(b));
-        live.cut(a);
+        let (first, second, other) = (connections.enter(a), connections.enter(a), connections.enter(b));
+        connections.cut(a);
         first.cut().await;
         second.cut().await;
         let waited = tokio::time::timeout(std::time::Duration::from_millis(20), other.cut()).await;
         assert!(waited.is_err());
         drop((first, second));
-        assert_eq!(live.agents(), 1);
+        assert_eq!(connections.agents(), 1);
     }
 }

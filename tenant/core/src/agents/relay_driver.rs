@@ -1,6 +1,6 @@
-//! The agents' connections: the clock and the sockets under the relay.
-//! Before it on the road: `signin` asks. After it: the agents. Not here: which agent is asked, and what its answer
-//! is worth (`relay`); whether it may connect (`admit`).
+//! Runs the relay: gives it the time and the messages of agents, and carries out its outputs.
+//! Before it: [`crate::sign_ins`] submits passwords. After it: the agents' WebSockets. The relay itself
+//! ([`landbridge_tenant_rules::relay`]) chooses the agent and judges its answer; it has no socket and no clock.
 
 use crate::clock::stopped;
 use crate::numbers::Numbers;
@@ -16,67 +16,72 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-/// So many messages wait for an agent that reads slowly; with more it is not reading.
-const WAITING: usize = 512;
-/// So many alarms wait to be written down.
+/// Limit on messages that wait for one agent. An agent that is so far behind does not read, and its link is closed.
+const OUTGOING: usize = 512;
+/// Limit on alarms that wait to be stored. Each quarantines one agent, so more means that the database fails.
 const ALARMS: usize = 1024;
-/// When the tenant stops, sign-ins in an agent's hand have so long.
-const STOPPING: Duration = Duration::from_secs(11);
-/// The driver looks at least this often.
-const LONGEST: Duration = Duration::from_secs(60);
+/// Time that agents have to answer their sign-ins when the tenant stops: a little more than the patience of a sign-in.
+const STOP_TIME: Duration = Duration::from_secs(11);
+/// Limit on the sleep of the clock. The relay normally names an earlier time.
+const MAX_SLEEP: Duration = Duration::from_secs(60);
 
-/// An agent did what a person must look at.
+/// An alarm about an agent, which quarantines it.
 #[derive(Debug, Clone, Copy)]
-pub struct Raised {
+pub struct RaisedAlarm {
     pub(super) agent: Uuid,
     pub(super) alarm: Alarm,
+    /// Time since the agent last refused a canary; none: it never did.
     pub(super) trusted: Option<Duration>,
 }
 
-/// The agents' connections.
+/// The relay with its clock and its connections.
 pub struct RelayDriver {
-    held: Mutex<Held>,
-    /// The driver is to look again, earlier than it meant to.
-    earlier: Notify,
-    alarms: mpsc::Sender<Raised>,
+    state: Mutex<State>,
+    /// Wakes the clock when the relay has to act earlier than planned.
+    wake: Notify,
+    alarms: mpsc::Sender<RaisedAlarm>,
     numbers: Arc<Numbers>,
 }
 
-struct Held {
+struct State {
     relay: Relay,
-    links: HashMap<Link, Way>,
+    links: HashMap<Link, LinkTask>,
+    /// The sign-ins that wait for an answer, by ticket.
     waiting: HashMap<u64, oneshot::Sender<AgentAnswer>>,
+    /// The last number that a link or a ticket received.
     next: u64,
-    looking_at: Instant,
+    /// The time at which the clock wakes next.
+    wakes_at: Instant,
+    /// Agents that connected since the last [`RelayDriver::drain_introduced`]: process id and software.
     introduced: HashMap<Uuid, (Uuid, String)>,
 }
 
-/// The way to a link's task: what it sends, and that it is to end at once, whatever waits.
-struct Way {
+/// The task that serves a link: the queue of its messages, and a signal to end at once.
+struct LinkTask {
     sender: mpsc::Sender<FromTenant>,
     closed: Arc<Notify>,
 }
 
 impl AskAgents for RelayDriver {
     fn unable(&self, domain: i64) -> Option<NoAnswer> {
-        self.held().relay.unable(domain, Instant::now())
+        self.lock().relay.unable(domain, Instant::now())
     }
 
     fn typical_delay(&self, domain: i64) -> Option<Duration> {
         let mut chance = [0; 8];
         aws_lc_rs::rand::fill(&mut chance).ok()?;
-        self.held().relay.typical_delay(domain, u64::from_be_bytes(chance))
+        self.lock().relay.typical_delay(domain, u64::from_be_bytes(chance))
     }
 
     fn ask(self: Arc<Self>, domain: i64, object: Uuid, password: Arc<Password>) -> AnswerOnItsWay {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
-            self.with(|held, now| {
-                held.next += 1;
-                held.waiting.insert(held.next, answer);
-                held.relay.submit(held.next, domain, object, password, now);
+            self.drive(|state, now| {
+                state.next += 1;
+                state.waiting.insert(state.next, answer);
+                state.relay.submit(state.next, domain, object, password, now);
             });
-            // The relay answers every ticket; this end is dropped with the tenant alone.
+            // The relay answers every ticket. The sender is dropped without an answer only when the tenant stops.
             answered.await.unwrap_or(AgentAnswer { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })
         })
     }
@@ -89,77 +94,80 @@ impl std::fmt::Debug for RelayDriver {
 }
 
 impl RelayDriver {
-    /// Nobody is connected yet. What comes out of the second is to be given to [`alarms`].
-    pub fn new(tenant: Uuid, url: &str, numbers: Arc<Numbers>) -> (Arc<Self>, mpsc::Receiver<Raised>) {
+    /// Creates a relay without agents. The alarms of the second value go to [`super::quarantine`].
+    pub fn new(tenant: Uuid, url: &str, numbers: Arc<Numbers>) -> (Arc<Self>, mpsc::Receiver<RaisedAlarm>) {
         let seed = u64::from_be_bytes(Uuid::new_v4().into_bytes().first_chunk().copied().unwrap_or_default());
         let (alarms, raised) = mpsc::channel(ALARMS);
-        let held = Held {
+        let state = State {
             relay: Relay::new(tenant, vec![url.to_owned()], seed),
             links: HashMap::new(),
             waiting: HashMap::new(),
             next: 0,
-            looking_at: Instant::now(),
+            wakes_at: Instant::now(),
             introduced: HashMap::new(),
         };
-        let driver = Self { held: Mutex::new(held), earlier: Notify::new(), alarms, numbers };
+        let driver = Self { state: Mutex::new(state), wake: Notify::new(), alarms, numbers };
         (Arc::new(driver), raised)
     }
 
-    /// Whether an upload comes from the one process that its agent is. If not, the alarm is raised.
+    /// Whether an upload comes from the only process that uses the identity of its agent. If not, an alarm is raised.
     pub fn is_one_process(&self, agent: Uuid, instance: Uuid) -> bool {
-        self.with(|held, now| held.relay.is_one_process(agent, instance, now))
+        self.drive(|state, now| state.relay.is_one_process(agent, instance, now))
     }
 
-    /// An administrator looked into an agent: what was held against it is forgotten.
+    /// Forgets the processes of an agent, after an administrator approved it.
     pub fn trust_again(&self, agent: Uuid) {
-        self.with(|held, _| held.relay.forget_instances(agent));
+        self.drive(|state, _| state.relay.forget_instances(agent));
     }
 
-    /// An agent was revoked or is quarantined: its links are closed, and what is in its hand is asked elsewhere.
+    /// Closes the links of an agent that is revoked or quarantined. Other agents receive the sign-ins that it holds.
     pub fn cut(&self, agent: Uuid) {
-        self.with(|held, now| held.relay.cut(agent, now));
+        self.drive(|state, now| state.relay.cut(agent, now));
     }
 
-    /// The accounts that agents of this domain are tried with.
-    pub fn canaries(&self, domain: i64, objects: Vec<Uuid>) {
-        self.with(|held, _| held.relay.canaries(domain, objects));
+    /// Sets the canaries of a domain.
+    pub fn set_canaries(&self, domain: i64, objects: Vec<Uuid>) {
+        self.drive(|state, _| state.relay.canaries(domain, objects));
     }
 
-    /// The agents that are connected.
+    /// The connected agents.
     pub fn agents(&self) -> Vec<AgentView> {
-        self.held().relay.agents()
+        self.lock().relay.agents()
     }
 
-    /// The clock under the relay, until `stop` says true and nothing is in an agent's hand.
+    /// Runs the relay's clock until `stop` is set, and then until agents hold no sign-in, for at most 11 s.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut ends = None;
         loop {
+            // 1. Sleep until the relay has to act.
             let due = {
-                let mut held = self.held();
-                let due = held.relay.poll_timeout().unwrap_or_else(|| Instant::now() + LONGEST);
-                held.looking_at = due;
+                let mut state = self.lock();
+                let due = state.relay.poll_timeout().unwrap_or_else(|| Instant::now() + MAX_SLEEP);
+                state.wakes_at = due;
                 due
             };
             let due = ends.map_or(due, |ends: Instant| due.min(ends));
             tokio::select! {
                 () = tokio::time::sleep_until(due.into()) => {}
-                () = self.earlier.notified() => {}
+                () = self.wake.notified() => {}
                 () = stopped(&mut stop), if ends.is_none() => {
-                    ends = Some(Instant::now() + STOPPING);
-                    self.with(|held, now| held.relay.drain(now));
+                    ends = Some(Instant::now() + STOP_TIME);
+                    self.drive(|state, now| state.relay.drain(now));
                 }
             }
-            self.with(|held, now| {
-                if held.relay.poll_timeout().is_some_and(|due| due <= now) {
-                    held.relay.timeout(now);
+            // 2. Let the relay act.
+            self.drive(|state, now| {
+                if state.relay.poll_timeout().is_some_and(|due| due <= now) {
+                    state.relay.timeout(now);
                 }
             });
+            // 3. After `stop`: end when no agent holds a sign-in, or when the time is over.
             if let Some(ends) = ends {
-                let mut held = self.held();
-                if held.relay.is_idle() || Instant::now() >= ends {
-                    // The agents' links end when nobody can send to them.
-                    held.links.clear();
-                    held.waiting.clear();
+                let mut state = self.lock();
+                if state.relay.is_idle() || Instant::now() >= ends {
+                    // A link's task ends when the sender of its queue is dropped.
+                    state.links.clear();
+                    state.waiting.clear();
                     return;
                 }
             }
@@ -167,96 +175,100 @@ impl RelayDriver {
     }
 
     pub(super) fn enter(&self, facts: Facts) -> (Link, mpsc::Receiver<FromTenant>, Arc<Notify>) {
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, receiver) = mpsc::channel(OUTGOING);
         let closed = Arc::new(Notify::new());
-        let link = self.with(|held, now| {
-            held.next += 1;
-            let link = Link(held.next);
-            held.links.insert(link, Way { sender, closed: closed.clone() });
-            held.relay.connected(link, facts, now);
+        let link = self.drive(|state, now| {
+            state.next += 1;
+            let link = Link(state.next);
+            state.links.insert(link, LinkTask { sender, closed: closed.clone() });
+            state.relay.connected(link, facts, now);
             link
         });
         (link, receiver, closed)
     }
 
     pub(super) fn receive(&self, link: Link, message: FromAgent) {
-        self.with(|held, now| held.relay.receive(link, message, now));
+        self.drive(|state, now| state.relay.receive(link, message, now));
     }
 
     pub(super) fn leave(&self, link: Link) {
-        self.with(|held, now| {
-            held.links.remove(&link);
-            held.relay.lost(link, now);
+        self.drive(|state, now| {
+            state.links.remove(&link);
+            state.relay.lost(link, now);
         });
     }
 
-    /// Tells the relay something, and does what it wants done.
-    fn with<R>(&self, tell: impl FnOnce(&mut Held, Instant) -> R) -> R {
+    /// Runs one step on the relay and carries out the outputs that follow from it.
+    fn drive<R>(&self, step: impl FnOnce(&mut State, Instant) -> R) -> R {
         let now = Instant::now();
-        let mut held = self.held();
-        let told = tell(&mut held, now);
-        while let Some(output) = held.relay.poll_output() {
-            self.act(&mut held, output, now);
+        let mut state = self.lock();
+        let result = step(&mut state, now);
+        while let Some(output) = state.relay.poll_output() {
+            self.carry_out(&mut state, output, now);
         }
-        let earlier = held.relay.poll_timeout().is_some_and(|due| due < held.looking_at);
-        drop(held);
+        let earlier = state.relay.poll_timeout().is_some_and(|due| due < state.wakes_at);
+        drop(state);
         if earlier {
-            self.earlier.notify_one();
+            self.wake.notify_one();
         }
-        told
+        result
     }
 
-    fn act(&self, held: &mut Held, output: Output, now: Instant) {
+    fn carry_out(&self, state: &mut State, output: Output, now: Instant) {
         match output {
             Output::Send { link, message } => {
-                let sent = held.links.get(&link).is_some_and(|way| way.sender.try_send(message).is_ok());
+                let sent = state.links.get(&link).is_some_and(|task| task.sender.try_send(message).is_ok());
                 if !sent {
-                    // It does not read what it is sent: as good as gone.
-                    if let Some(way) = held.links.remove(&link) {
-                        way.closed.notify_one();
+                    // The queue is full or its task has ended: the agent counts as lost.
+                    if let Some(task) = state.links.remove(&link) {
+                        task.closed.notify_one();
                     }
-                    held.relay.lost(link, now);
+                    state.relay.lost(link, now);
                 }
             }
             Output::Close { link, why } => {
                 tracing::info!(link = link.0, ?why, "an agent's connection is closed");
-                if let Some(way) = held.links.remove(&link) {
-                    way.closed.notify_one();
+                if let Some(task) = state.links.remove(&link) {
+                    task.closed.notify_one();
                 }
             }
             Output::Answered { ticket, answer } => {
-                self.numbers.metrics.asked(&answer.outcome);
-                if let Some(waiting) = held.waiting.remove(&ticket) {
-                    // Whoever asked may have gone.
+                self.numbers.metrics.count_agent_answer(&answer.outcome);
+                if let Some(waiting) = state.waiting.remove(&ticket) {
+                    // The receiver is gone when the sign-in was given up.
                     let _ = waiting.send(answer);
                 }
             }
             Output::Alarm { agent, alarm, trusted } => {
-                if self.alarms.try_send(Raised { agent, alarm, trusted }).is_err() {
-                    tracing::error!(%agent, ?alarm, "an alarm could not be written down: too many wait");
+                if self.alarms.try_send(RaisedAlarm { agent, alarm, trusted }).is_err() {
+                    tracing::error!(%agent, ?alarm, "an alarm could not be stored: too many wait");
                 }
             }
             Output::Introduced { link, agent, instance, software } => {
                 tracing::info!(link = link.0, %agent, %instance, software, "an agent is connected");
-                held.introduced.insert(agent, (instance, software));
+                state.introduced.insert(agent, (instance, software));
             }
             Output::Counted(event) => {
-                self.numbers.metrics.agents.get_or_create(&vec![("event", name(event).to_owned())]).inc();
+                self.numbers
+                    .metrics
+                    .agents
+                    .get_or_create(&vec![("event", event_label(event).to_owned())])
+                    .inc();
             }
         }
     }
 
-    /// The agents that introduced themselves since this was last asked: agent, process, software.
-    pub(super) fn introduced(&self) -> Vec<(Uuid, (Uuid, String))> {
-        self.held().introduced.drain().collect()
+    /// Returns and forgets the agents that connected since the last call: agent id, process id and software.
+    pub(super) fn drain_introduced(&self) -> Vec<(Uuid, (Uuid, String))> {
+        self.lock().introduced.drain().collect()
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn name(event: Event) -> &'static str {
+fn event_label(event: Event) -> &'static str {
     match event {
         Event::Delivered => "delivered",
         Event::Redelivered => "redelivered",

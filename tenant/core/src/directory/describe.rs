@@ -1,11 +1,11 @@
-//! Everything the tenant knows about the accounts behind a name, for an administrator who asks why somebody
-//! cannot sign in. Whether there is a digest and what it costs is shown; the digest is not.
-//! Neighbours: `admin` (`users show`) prints it.
+//! Everything the tenant stores about the accounts behind a name, for an administrator who looks for the reason of a refused
+//! sign-in. Presence, stamp and cost of the digest are returned; the digest itself never is.
+//! Neighbours: [`super::groups`] finds the names of objects.
 
 use crate::directory::groups;
 use crate::directory::named::Named;
 use crate::text::printable;
-use landbridge_tenant_rules::account_state::{Account as Judged, state};
+use landbridge_tenant_rules::account_state::{Account, state};
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;
@@ -24,15 +24,15 @@ use landbridge_wire::upload::{Kind, Presence, Stamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The most accounts that one answer shows.
-const MOST: usize = 20;
+/// Limit on accounts in one answer. A name rarely matches more than two or three.
+const MAX_ACCOUNTS: usize = 20;
 
-/// What is known about a name.
+/// The accounts behind a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
-    /// More than one account signs in with it, so none does.
+    /// Whether more than one account holds the name. None of them can then sign in with it.
     pub ambiguous: bool,
-    /// The accounts; those that are not present have no names, and are found by those they had.
+    /// The accounts. One that is not present is found by a name that it had.
     pub accounts: Vec<Described>,
 }
 
@@ -41,19 +41,19 @@ pub struct Description {
 pub struct Described {
     /// objectGUID.
     pub object: Uuid,
-    /// DNS name of its domain: where all this comes from.
+    /// DNS name of its domain.
     pub domain: String,
-    /// The phs that writes for the domain, if one does.
+    /// The agent id of the phs that writes for the domain; none: no phs has uploaded yet.
     pub source: Option<Uuid>,
     /// objectSid.
     pub sid: Option<String>,
-    /// `account`, or what else it is.
+    /// `account`, `group`, `contact` or `password-settings`.
     pub kind: String,
     /// `present`, `deleted`, `privileged` or `out-of-scope`.
     pub presence: String,
-    /// Since when it is deleted or out of scope: seconds since 1970. It is erased when its grace time is over.
+    /// When it was deleted or left the scope: seconds since 1970. It is erased when its grace time is over.
     pub removed_at: Option<i64>,
-    /// What a sign-in with the right password would end in.
+    /// The outcome of a sign-in with the right password.
     pub state: String,
     /// Member of Protected Users.
     pub protected_user: bool,
@@ -63,7 +63,7 @@ pub struct Described {
     pub user_principal_name: Option<String>,
     /// displayName.
     pub display_name: Option<String>,
-    /// The attribute that phs's administrator chose as a further sign-in name.
+    /// A further sign-in name, from the attribute that the configuration of phs names.
     pub alternate_login: Option<String>,
     /// givenName.
     pub given_name: Option<String>,
@@ -85,76 +85,76 @@ pub struct Described {
     pub description: Option<String>,
     /// manager.
     pub manager: Option<Named>,
-    /// The groups that it is in, also through others and as its primary group; none: more than can be looked through.
+    /// The groups that contain it: directly, through other groups, and its primary group. None: too many to visit.
     pub groups: Option<Vec<Named>>,
-    /// How it signs in, and by which group.
+    /// Its sign-in policy, and the group that the policy comes from.
     pub signin_policy: String,
-    /// The password and lockout policy that holds for it.
+    /// The password and lockout policy that applies to it.
     pub password_policy: PolicyDescribed,
-    /// The names that it signs in with, folded.
+    /// The names that it signs in with, in folded case.
     pub names: Vec<String>,
-    /// The attributes that were told, with the stamp of each.
+    /// The attributes that phs uploaded, with the stamp of each.
     pub stamps: Vec<(String, Stamp)>,
-    /// Its digest, if one is held.
+    /// Its digest; none: no digest is stored.
     pub digest: Option<DigestDescribed>,
     /// The counters of the smart lockout.
     pub lockouts: Vec<LockoutDescribed>,
-    /// When something about it changed last: seconds since 1970.
+    /// Time of its last change here: seconds since 1970.
     pub changed_at: i64,
 }
 
 /// A password and lockout policy, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyDescribed {
-    /// Whose it is: the domain's, or that of a password settings object.
+    /// The owner of the policy: the domain or a password settings object.
     pub of: String,
-    /// How old a password may be.
+    /// The greatest age of a password.
     pub max_pwd_age: String,
-    /// At how many bad passwords AD locks; 0: never.
+    /// Number of bad passwords at which AD locks an account; 0: never.
     pub lockout_threshold: Option<i64>,
-    /// How long AD counts them.
+    /// Time until AD forgets a bad password.
     pub lockout_observation_window: String,
-    /// How long a lock lasts.
+    /// Time until AD ends a lock.
     pub lockout_duration: String,
 }
 
-/// About a digest, without it.
+/// The stamp, age and cost of a digest. The digest itself is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestDescribed {
-    /// When and where the password was set.
+    /// When the password was set, and by which domain controller.
     pub stamp: Stamp,
-    /// When it came here: seconds since 1970.
+    /// When the digest was stored: seconds since 1970.
     pub set_at: i64,
-    /// What a derivation costs; none: the digest cannot be opened.
+    /// PBKDF2 iterations of one derivation; none: no seal key opens the digest.
     pub iterations: Option<u32>,
 }
 
 /// A counter of the smart lockout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockoutDescribed {
-    /// Where the tries came from; none: over all sources.
+    /// Source of the sign-ins; none: all sources together.
     pub source: Option<String>,
-    /// Wrong passwords.
+    /// Number of wrong passwords.
     pub failures: u32,
-    /// Locks in a row.
+    /// Number of locks in a row. Each lasts twice as long as the one before.
     pub locks: u32,
-    /// Seconds since 1970; in the past: not locked.
+    /// End of the lock: seconds since 1970. A time in the past means not locked.
     pub locked_until: i64,
 }
 
-/// What is known about a name, at `now` in seconds since 1970. The name may also be an objectGUID, a bare
-/// sAMAccountName or a SID: it is an administrator who asks.
+/// The accounts behind a name, at `now` in seconds since 1970. The name is a sign-in name; if no account signs in with it, it
+/// may be an objectGUID, a bare sAMAccountName, a SID, or a name that an account had.
 pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, StoreError> {
-    store.look(|connection| {
-        let found = whose(connection, name)?;
+    store.look(|reading| {
+        let found = whose(reading, name)?;
         let mut objects = match found {
             Whose::One(object) => vec![object],
             Whose::Nobody | Whose::Ambiguous => Vec::new(),
         };
         if objects.is_empty() {
-            objects = by_walking(connection, name)?;
+            objects = find_by_scan(reading, name)?;
         }
-        let described = objects.into_iter().map(|object| one(store, connection, object, now));
+        let described = objects.into_iter().map(|object| describe_account(store, reading, object, now));
         Ok(Description {
             ambiguous: found == Whose::Ambiguous,
             accounts: described.filter_map(Result::transpose).collect::<Result<_, _>>()?,
@@ -162,14 +162,15 @@ pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, Stor
     })
 }
 
-/// The accounts that have or had that name: objectGUID, SID, bare sAMAccountName, or a name that they signed in with.
-pub fn by_walking(connection: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, StoreError> {
+/// The accounts that have or had that name. The name is an objectGUID, a SID, a bare sAMAccountName or a sign-in name. Reads
+/// every account.
+pub fn find_by_scan(reading: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, StoreError> {
     if let Ok(object) = name.parse::<Uuid>() {
         return Ok(vec![object]);
     }
     let wanted = fold_case(name);
-    let domains = domains::all(connection)?;
-    objects::walk(connection, Kind::Account, MOST, |account, known| {
+    let domains = domains::all(reading)?;
+    objects::walk(reading, Kind::Account, MAX_ACCOUNTS, |account, known| {
         let named = domains
             .iter()
             .find(|d| d.id == account.domain)
@@ -179,28 +180,30 @@ pub fn by_walking(connection: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, Sto
     })
 }
 
-fn one(
+fn describe_account(
     store: &Store,
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     object: Uuid,
     now: i64,
 ) -> Result<Option<Described>, StoreError> {
-    let Some(account) = objects::find(connection, object)? else { return Ok(None) };
-    let Some(domain) = domains::by_id(connection, account.domain)? else { return Ok(None) };
-    let attributes = attributes::of(connection, object)?;
-    let digest = digests::find(connection, object)?.map(|held| DigestDescribed {
+    let Some(account) = objects::find(reading, object)? else { return Ok(None) };
+    let Some(domain) = domains::by_id(reading, account.domain)? else { return Ok(None) };
+    // 1. Read the attributes, the digest, the policies and the groups.
+    let attributes = attributes::of(reading, object)?;
+    let digest = digests::find(reading, object)?.map(|held| DigestDescribed {
         stamp: held.stamp,
         set_at: held.set_at,
         iterations: held.open(store.seal_keys(), object).ok().map(|digest| digest.iterations()),
     });
-    let resultant = password_policy(connection, &domain, object, &attributes)?;
-    let judged = Judged::known(&attributes, &resultant.policy, account.protected_user);
-    let around = members::groups_of(connection, &domain, object, attributes.primary_group_id, Which::All)?;
-    let groups = around.map(|around| groups::called(connection, &domain, around)).transpose()?;
-    let admission = signin_policy(connection, &domain, object, &attributes)?;
-    let signin_policy = admitted(connection, &domain, admission)?;
+    let resultant = password_policy(reading, &domain, object, &attributes)?;
+    let account_facts = Account::known(&attributes, &resultant.policy, account.protected_user);
+    let group_ids = members::groups_of(reading, &domain, object, attributes.primary_group_id, Which::All)?;
+    let groups = group_ids.map(|group_ids| groups::with_names(reading, &domain, group_ids)).transpose()?;
+    let admission = signin_policy(reading, &domain, object, &attributes)?;
+    let signin_policy = describe_signin_policy(reading, &domain, admission)?;
+    // 2. Put them into words, without control characters.
     let text = |value: &Option<String>| value.as_deref().map(printable);
-    let lockouts = lockouts::of(connection, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
+    let lockouts = lockouts::of(reading, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
         source: match source.as_str() {
             lockouts::ALL_SOURCES => None,
             lockouts::DIRECTORY => Some("(reached AD)".to_owned()),
@@ -213,7 +216,13 @@ fn one(
     Ok(Some(Described {
         object,
         source: domain.writer,
-        state: said(&account, admission.policy, digest.as_ref(), state(&judged, now).as_str()).to_owned(),
+        state: first_obstacle(
+            &account,
+            admission.policy,
+            digest.as_ref(),
+            state(&account_facts, now).as_str(),
+        )
+        .to_owned(),
         kind: kind_text(account.kind).to_owned(),
         removed_at: account.removed_at,
         alternate_login: text(&attributes.alternate_login),
@@ -231,10 +240,10 @@ fn one(
         telephone_number: text(&attributes.telephone_number),
         mobile: text(&attributes.mobile),
         description: text(&attributes.description),
-        manager: groups::manager_of(connection, &domain, object)?,
+        manager: groups::manager_of(reading, &domain, object)?,
         groups,
         signin_policy,
-        password_policy: in_words(connection, &domain, &resultant)?,
+        password_policy: describe_password_policy(reading, &domain, &resultant)?,
         domain: domain.dns_name,
         presence: presence_text(account.presence).to_owned(),
         sid: account.sid,
@@ -242,25 +251,29 @@ fn one(
         sam_account_name: attributes.sam_account_name.as_deref().map(printable),
         user_principal_name: attributes.user_principal_name.as_deref().map(printable),
         display_name: attributes.display_name.as_deref().map(printable),
-        names: names::of(connection, object)?,
-        stamps: attributes::stamps_of(connection, object)?,
+        names: names::of(reading, object)?,
+        stamps: attributes::stamps_of(reading, object)?,
         digest,
         lockouts: lockouts.collect(),
         changed_at: account.changed_at,
     }))
 }
 
-/// How it signs in, and by which group.
-fn admitted(connection: &Reading<'_>, domain: &Domain, admission: Admission) -> Result<String, StoreError> {
+/// The sign-in policy of an account in words, with the group that it comes from.
+fn describe_signin_policy(
+    reading: &Reading<'_>,
+    domain: &Domain,
+    admission: Admission,
+) -> Result<String, StoreError> {
     let by = match admission.group {
-        Some(group) => format!(", by {}", groups::name_of(connection, domain, group)?),
+        Some(group) => format!(", by {}", groups::name_of(reading, domain, group)?),
         None => String::new(),
     };
     Ok(format!("{}{by}", admission.policy.as_str()))
 }
 
-fn in_words(
-    connection: &Reading<'_>,
+fn describe_password_policy(
+    reading: &Reading<'_>,
     domain: &Domain,
     resultant: &Resultant,
 ) -> Result<PolicyDescribed, StoreError> {
@@ -269,13 +282,10 @@ fn in_words(
         of: match owner {
             PolicyOwner::Domain => "the domain".to_owned(),
             PolicyOwner::Settings(object) => {
-                format!(
-                    "password settings object {} ({object})",
-                    groups::name_of(connection, domain, *object)?
-                )
+                format!("password settings object {} ({object})", groups::name_of(reading, domain, *object)?)
             }
             PolicyOwner::Unclear => {
-                "it cannot be told: a password settings object has not arrived, or not all of it".to_owned()
+                "unknown: a password settings object has not arrived completely".to_owned()
             }
         },
         max_pwd_age: interval(policy.max_pwd_age),
@@ -285,7 +295,7 @@ fn in_words(
     })
 }
 
-/// A negative count of 100 ns in words.
+/// An interval of AD in words: a negative number of 100 ns.
 fn interval(value: Option<i64>) -> String {
     let Some(value) = value else { return "not known".to_owned() };
     if value == 0 || value == i64::MIN {
@@ -294,13 +304,13 @@ fn interval(value: Option<i64>) -> String {
     let minutes = value.unsigned_abs() / 600_000_000;
     let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
     let parts = [(days, "d"), (hours, "h"), (minutes, "min")];
-    let said: Vec<String> =
+    let words: Vec<String> =
         parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n} {unit}")).collect();
-    if said.is_empty() { "less than a minute".to_owned() } else { said.join(" ") }
+    if words.is_empty() { "less than a minute".to_owned() } else { words.join(" ") }
 }
 
-/// What stops a sign-in first.
-fn said<'a>(
+/// The first reason that would refuse a sign-in; `state` if there is none before it.
+fn first_obstacle<'a>(
     account: &Object,
     policy: SigninPolicy,
     digest: Option<&DigestDescribed>,
@@ -309,7 +319,7 @@ fn said<'a>(
     match account.kind {
         Kind::Account => {}
         Kind::Group => return "a group: see `groups show`",
-        Kind::Contact => return "a contact: nobody's account",
+        Kind::Contact => return "a contact, which cannot sign in",
         Kind::PasswordSettings => return "a password settings object",
     }
     match account.presence {
@@ -321,7 +331,7 @@ fn said<'a>(
         Presence::Present => match digest {
             None => "no digest has arrived",
             Some(DigestDescribed { iterations: None, .. }) => {
-                "its digest cannot be opened: is a seal key missing?"
+                "no seal key opens its digest: is one missing in seal_keys?"
             }
             Some(DigestDescribed { iterations: Some(_), .. }) => state,
         },

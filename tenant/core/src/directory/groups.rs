@@ -1,5 +1,5 @@
-//! Groups for people who look: which there are, who is in them, what they are called.
-//! Neighbours: [`landbridge_tenant_store::tables::members`] and [`landbridge_tenant_store::tables::links`] have the edges; `admin` (`groups list`, `groups show`) prints.
+//! Groups as a person reads them: the list of groups, one group with its members, and the name of an object.
+//! Neighbours: [`landbridge_tenant_store::tables::members`] and [`landbridge_tenant_store::tables::links`] have the edges.
 
 use crate::directory::named::Named;
 use crate::text::printable;
@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// The most groups that one name is looked for in.
-const MOST: usize = 20;
-/// The most members that are shown by name.
-const MEMBERS: usize = 1000;
+/// Limit on groups that one name matches. Two domains may have a group of one name; more than a few is a mistake.
+const MAX_MATCHES: usize = 20;
+/// Limit on members that are returned with their names, so that the answer stays within its 16 MiB.
+const MAX_MEMBERS: usize = 1000;
 
-/// A group, in a list.
+/// A group in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupRow {
     /// objectGUID.
@@ -31,15 +31,15 @@ pub struct GroupRow {
     pub name: String,
     /// objectSid.
     pub sid: Option<String>,
-    /// Its type, in words.
+    /// Its scope and purpose in words, as `global security`.
     pub kind: String,
-    /// How many members it has, those by primary group included.
+    /// Number of direct members, those by primary group included.
     pub members: usize,
-    /// How they sign in, where it is not as the domain says.
+    /// The sign-in policy of the group; none: it has none of its own.
     pub signin: Option<SigninPolicy>,
 }
 
-/// A group, with who is in it.
+/// A group with its members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupDescribed {
     /// The group.
@@ -53,87 +53,87 @@ pub struct GroupDescribed {
     pub description: Option<String>,
     /// mail.
     pub mail: Option<String>,
-    /// Who is in it, not through other groups; no more than can be looked through.
+    /// Direct members, at most 1000.
     pub direct: Vec<Member>,
-    /// How many accounts that are present are in it, also through other groups.
+    /// Number of present accounts in it, directly or through other groups.
     pub accounts: usize,
-    /// The groups that it is in, also through others.
+    /// The groups that contain it, directly or through other groups.
     pub groups: Vec<Named>,
     /// The password settings objects that apply to it.
     pub password_settings: Vec<Named>,
 }
 
-/// Who is in a group.
+/// A member of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// objectGUID.
     pub object: Uuid,
-    /// What it is called.
+    /// `DOMAIN\sam`, or another name of it.
     pub name: String,
-    /// `account`, `group`, `contact`; `unknown`: the tenant was not told of it.
+    /// `account`, `group` or `contact`; `unknown`: phs did not upload the object.
     pub kind: String,
-    /// `present`, or why it is not.
+    /// `present`, or the reason why it is not.
     pub presence: String,
 }
 
-/// The groups of every domain that are there, at most `limit`.
-pub fn list(connection: &Reading<'_>, limit: u32) -> Result<Vec<GroupRow>, StoreError> {
+/// The present groups of every domain, at most `limit`, in the order of their names.
+pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<GroupRow>, StoreError> {
     let mut rows = Vec::new();
-    for domain in domains::all(connection)? {
+    for domain in domains::all(reading)? {
         let left = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(rows.len());
-        for group in objects::present(connection, domain.id, Kind::Group, left)? {
-            rows.push(row(connection, &domain, group)?);
+        for group in objects::present(reading, domain.id, Kind::Group, left)? {
+            rows.push(row(reading, &domain, group)?);
         }
     }
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(rows)
 }
 
-/// Everything known of the groups with that name, in whichever domain.
-pub fn describe(connection: &Reading<'_>, name: &str) -> Result<Vec<GroupDescribed>, StoreError> {
+/// The groups with that name, of every domain, with their members.
+pub fn describe(reading: &Reading<'_>, name: &str) -> Result<Vec<GroupDescribed>, StoreError> {
     let mut described = Vec::new();
-    for domain in domains::all(connection)? {
-        for group in named(connection, &domain, name)? {
-            described.push(one(connection, &domain, group)?);
+    for domain in domains::all(reading)? {
+        for group in find(reading, &domain, name)? {
+            described.push(describe_group(reading, &domain, group)?);
         }
     }
     Ok(described)
 }
 
-fn row(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupRow, StoreError> {
-    let known = attributes::of(connection, group)?;
-    let listed = group_policies::of(connection, domain.id)?;
+fn row(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupRow, StoreError> {
+    let known = attributes::of(reading, group)?;
+    let listed = group_policies::of(reading, domain.id)?;
     Ok(GroupRow {
         object: group,
-        name: name_of(connection, domain, group)?,
-        sid: objects::find(connection, group)?.and_then(|found| found.sid),
-        kind: type_in_words(known.group_type),
-        members: members::count_in(connection, domain, group)?,
+        name: name_of(reading, domain, group)?,
+        sid: objects::find(reading, group)?.and_then(|found| found.sid),
+        kind: describe_type(known.group_type),
+        members: members::count_in(reading, domain, group)?,
         signin: listed.into_iter().find(|one| one.group == group).map(|one| one.policy),
     })
 }
 
-fn one(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescribed, StoreError> {
-    let known = attributes::of(connection, group)?;
+fn describe_group(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescribed, StoreError> {
+    let known = attributes::of(reading, group)?;
     let text = |value: Option<String>| value.as_deref().map(printable);
-    let direct = members::members_of(connection, domain, group, MEMBERS)?.into_iter().map(|object| {
-        let found = objects::find(connection, object)?;
+    let direct = members::members_of(reading, domain, group, MAX_MEMBERS)?.into_iter().map(|object| {
+        let found = objects::find(reading, object)?;
         let word = |found: Option<&'static str>| found.unwrap_or("unknown").to_owned();
         Ok(Member {
             object,
-            name: name_of(connection, domain, object)?,
+            name: name_of(reading, domain, object)?,
             kind: word(found.as_ref().map(|found| kind_text(found.kind))),
             presence: word(found.as_ref().map(|found| presence_text(found.presence))),
         })
     });
-    let settings = links::sources(connection, domain.id, group, LinkKind::AppliesTo)?;
-    let around = members::groups_of(connection, domain, group, None, Which::All)?.unwrap_or_default();
+    let settings = links::sources(reading, domain.id, group, LinkKind::AppliesTo)?;
+    let group_ids = members::groups_of(reading, domain, group, None, Which::All)?.unwrap_or_default();
     Ok(GroupDescribed {
         direct: direct.collect::<Result<_, StoreError>>()?,
-        accounts: accounts_in(connection, domain, group)?,
-        groups: called(connection, domain, around)?,
-        password_settings: called(connection, domain, settings)?,
-        group: row(connection, domain, group)?,
+        accounts: accounts_in(reading, domain, group)?,
+        groups: with_names(reading, domain, group_ids)?,
+        password_settings: with_names(reading, domain, settings)?,
+        group: row(reading, domain, group)?,
         domain: domain.dns_name.clone(),
         display_name: text(known.display_name),
         description: text(known.description),
@@ -141,30 +141,30 @@ fn one(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDe
     })
 }
 
-/// These objects with what they are called, in the order of their names.
-pub fn called(
-    connection: &Reading<'_>,
+/// These objects with their names, in the order of the names.
+pub fn with_names(
+    reading: &Reading<'_>,
     domain: &Domain,
     objects: impl IntoIterator<Item = Uuid>,
 ) -> Result<Vec<Named>, StoreError> {
-    let named = |object| Ok(Named { object, name: name_of(connection, domain, object)? });
-    let mut called = objects.into_iter().map(named).collect::<Result<Vec<_>, StoreError>>()?;
-    called.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(called)
+    let named = |object| Ok(Named { object, name: name_of(reading, domain, object)? });
+    let mut named_objects = objects.into_iter().map(named).collect::<Result<Vec<_>, StoreError>>()?;
+    named_objects.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(named_objects)
 }
 
-/// Who leads an account.
+/// The manager of an account.
 pub fn manager_of(
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: &Domain,
     account: Uuid,
 ) -> Result<Option<Named>, StoreError> {
-    let manager = links::targets(connection, domain.id, account, LinkKind::Manager, 1)?;
-    Ok(called(connection, domain, manager)?.into_iter().next())
+    let manager = links::targets(reading, domain.id, account, LinkKind::Manager, 1)?;
+    Ok(with_names(reading, domain, manager)?.into_iter().next())
 }
 
-/// MS-ADTS 2.2.12.
-fn type_in_words(group_type: Option<i64>) -> String {
+/// Scope and purpose of a group in words (groupType, MS-ADTS 2.2.12).
+fn describe_type(group_type: Option<i64>) -> String {
     let Some(flags) = group_type else { return "unknown".to_owned() };
     let scope = match flags & 0xe {
         2 => "global",
@@ -176,8 +176,9 @@ fn type_in_words(group_type: Option<i64>) -> String {
     format!("{scope} {purpose}")
 }
 
-/// The groups of the domain with that name, bare or as `DOMAIN\name`, SID or objectGUID. Only those that are there.
-pub fn named(connection: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uuid>, StoreError> {
+/// The present groups of the domain with that name. The name is a sAMAccountName, bare or as `DOMAIN\name`, a SID or an
+/// objectGUID.
+pub fn find(reading: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uuid>, StoreError> {
     let bare = match name.split_once('\\') {
         Some((of, bare)) => {
             let of_here =
@@ -190,37 +191,37 @@ pub fn named(connection: &Reading<'_>, domain: &Domain, name: &str) -> Result<Ve
         None => name,
     };
     let (wanted, guid) = (fold_case(bare), name.parse::<Uuid>().ok());
-    objects::walk(connection, Kind::Group, MOST, |group, known| {
+    objects::walk(reading, Kind::Group, MAX_MATCHES, |group, known| {
         let is_named = known.sam_account_name.as_deref().is_some_and(|sam| fold_case(sam) == wanted);
         let is_meant = is_named || group.sid.as_deref() == Some(name) || guid == Some(group.object);
         group.domain == domain.id && group.presence == Presence::Present && is_meant
     })
 }
 
-/// What an object is called: `DOMAIN\sam`, or what it has for a name, or its objectGUID. A group may have members of
-/// another domain than its own.
-pub fn name_of(connection: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
-    let known = attributes::of(connection, object)?;
-    let other = objects::find(connection, object)?.filter(|found| found.domain != domain.id);
-    let other = other.map(|found| domains::by_id(connection, found.domain)).transpose()?.flatten();
+/// The name of an object, without control characters: `DOMAIN\sam`, else its name or displayName, else its objectGUID. The
+/// object may be of another domain than `domain`, as a member of a group may be.
+pub fn name_of(reading: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
+    let known = attributes::of(reading, object)?;
+    let other = objects::find(reading, object)?.filter(|found| found.domain != domain.id);
+    let other = other.map(|found| domains::by_id(reading, found.domain)).transpose()?.flatten();
     let netbios = &other.as_ref().unwrap_or(domain).netbios_name;
     let sam = known.sam_account_name.map(|sam| format!("{netbios}\\{sam}"));
     let name = sam.or(known.name).or(known.display_name).unwrap_or_else(|| object.to_string());
     Ok(printable(&name))
 }
 
-/// How many accounts that are present are in a group, directly or through others, and by their primary group. For a
-/// person who asks: it walks as far as there is something.
-pub fn accounts_in(connection: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
+/// Number of present accounts in a group: directly, through other groups, and by primary group. It visits every nested group
+/// without a limit, so only an administrator may cause it.
+pub fn accounts_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
     let mut seen = HashSet::from([group]);
     let mut open = vec![group];
     let mut accounts = 0;
     while let Some(one) = open.pop() {
-        for member in members::members_of(connection, domain, one, usize::MAX)? {
+        for member in members::members_of(reading, domain, one, usize::MAX)? {
             if !seen.insert(member) {
                 continue;
             }
-            match objects::find(connection, member)? {
+            match objects::find(reading, member)? {
                 Some(found) if found.domain != domain.id || found.presence != Presence::Present => {}
                 Some(found) => match found.kind {
                     Kind::Account => accounts += 1,

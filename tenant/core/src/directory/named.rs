@@ -1,12 +1,12 @@
-//! An object with the name that people know it by.
+//! An object and its name, as lists show it.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// An object and what it is called.
+/// An object and its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// objectGUID.
     pub object: Uuid,

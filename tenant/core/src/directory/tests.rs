@@ -230,9 +230,9 @@ fn an_administrator_sees_a_persons_groups_manager_and_policies() {
     let pilot = GroupPolicy { group: object(11), policy: SigninPolicy::Phs, name: "group11".to_owned() };
     tenant
         .store
-        .write("test", |tx| {
-            domains::set_signin(tx, tenant.domain, SigninPolicy::Refuse, false)?;
-            group_policies::set(tx, tenant.domain, std::slice::from_ref(&pilot))
+        .write("test", |writing| {
+            domains::set_signin(writing, tenant.domain, SigninPolicy::Refuse, false)?;
+            group_policies::set(writing, tenant.domain, std::slice::from_ref(&pilot))
         })
         .unwrap();
     let shown = |name: &str| describe::describe(&tenant.store, name, NOW).unwrap().accounts.remove(0);

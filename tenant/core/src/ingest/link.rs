@@ -1,6 +1,6 @@
-//! Takes one link: who is in a group, who leads whom, to whom a password settings object applies. After all records of
-//! its page, so that what came with it is known.
-//! Neighbours: [`super::take`] calls it; [`landbridge_tenant_store::tables::links`] orders links by their stamps.
+//! Applies one link: a member of a group, the manager of an account, or an object that a password settings object applies to.
+//! Neighbours: [`super::apply_page`] applies links after all records of their page, because a link may start from an object of
+//! the same page; [`landbridge_tenant_store::tables::links`] orders links by their stamps.
 
 use crate::ingest::outcome::Outcome;
 use crate::ingest::record::Page;
@@ -9,46 +9,47 @@ use landbridge_tenant_store::tables::{links, objects};
 use landbridge_wire::upload::{Link, Presence};
 use uuid::Uuid;
 
-/// Whether links may start from an object.
+/// Whether a phs may write links that start from an object.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Source {
-    /// They may: it is this domain's, or nobody knows it yet.
+pub(super) enum LinkSource {
+    /// Allowed: the object is of this domain, or is not stored yet.
     Open,
-    /// It is not in the cloud: whoever comes back brings its links again.
+    /// Ignored: the object is not present. When it returns, phs uploads its links again.
     Gone,
-    /// It is another domain's.
+    /// Refused: the object is of another domain.
     Foreign,
 }
 
 impl Page<'_> {
-    /// Takes a link over. `last` is the object that the link before started from: a group's come together.
-    pub(super) fn link(
+    /// Applies a link. `last` is the start of the link before and what was found about it: the links of a group follow one
+    /// another, so most links need no read.
+    pub(super) fn apply_link(
         &self,
         link: &Link,
-        last: &mut Option<(Uuid, Source)>,
+        last: &mut Option<(Uuid, LinkSource)>,
         outcome: &mut Outcome,
     ) -> Result<(), StoreError> {
         let source = match *last {
             Some((object, source)) if object == link.from => source,
-            Some(_) | None => self.source(link.from)?,
+            Some(_) | None => self.link_source(link.from)?,
         };
         *last = Some((link.from, source));
         match source {
-            Source::Open => {
-                let changed = links::put(self.transaction, self.domain.id, link, self.full_compare)?;
+            LinkSource::Open => {
+                let changed = links::put(self.writing, self.domain.id, link, self.full_compare)?;
                 outcome.links += u32::from(changed);
             }
-            Source::Gone => {}
-            Source::Foreign => outcome.links_refused += 1,
+            LinkSource::Gone => {}
+            LinkSource::Foreign => outcome.links_refused += 1,
         }
         Ok(())
     }
 
-    fn source(&self, object: Uuid) -> Result<Source, StoreError> {
-        Ok(match objects::find(self.transaction, object)? {
-            Some(from) if from.domain != self.domain.id => Source::Foreign,
-            Some(from) if from.presence != Presence::Present => Source::Gone,
-            Some(_) | None => Source::Open,
+    fn link_source(&self, object: Uuid) -> Result<LinkSource, StoreError> {
+        Ok(match objects::find(self.writing, object)? {
+            Some(from) if from.domain != self.domain.id => LinkSource::Foreign,
+            Some(from) if from.presence != Presence::Present => LinkSource::Gone,
+            Some(_) | None => LinkSource::Open,
         })
     }
 }

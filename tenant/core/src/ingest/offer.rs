@@ -1,5 +1,5 @@
-//! Which of the offered passwords are worth a derivation. In doubt: wanted.
-//! Neighbours: phs derives what is wanted, and [`super::record`] takes it or not.
+//! Selects the offered passwords that are worth a derivation. In doubt, a password is selected.
+//! Neighbours: phs derives the selected ones and uploads them; [`super::record`] decides again.
 
 use crate::ingest::record::{is_strong, rid_of};
 use landbridge_tenant_rules::model::Domain;
@@ -11,11 +11,11 @@ use landbridge_wire::upload::{MAX_RECORDS, Stamp, Wanted};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// Those whose digest is absent, of another stamp (less: it is new; greater: a full compare may say that it is no
-/// longer true), cannot be opened, or is cheaper than the domain takes.
-pub(super) fn wanted(
+/// Returns the offered objects whose digest is absent, has another stamp, cannot be opened, or is cheaper than the domain
+/// accepts. A stored stamp that is smaller means a new password; one that is greater may be replaced by a full compare.
+pub(super) fn missing(
     store: &Store,
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: &Domain,
     offered: &[(Uuid, Stamp)],
 ) -> Result<Wanted, StoreError> {
@@ -25,27 +25,27 @@ pub(super) fn wanted(
         if !seen.insert(*object) {
             continue;
         }
-        if !is_held(store, connection, domain, *object, stamp)? {
+        if !is_held(store, reading, domain, *object, stamp)? {
             objects.push(*object);
         }
     }
-    // No more than were offered, and those were bounded when they were read.
+    // There are no more than were offered, and the offer was bounded when it was read.
     debug_assert!(objects.len() <= MAX_RECORDS);
     Ok(Wanted { objects: List::new(objects).unwrap_or_default() })
 }
 
 fn is_held(
     store: &Store,
-    connection: &Reading<'_>,
+    reading: &Reading<'_>,
     domain: &Domain,
     object: Uuid,
     stamp: &Stamp,
 ) -> Result<bool, StoreError> {
-    let Some(account) = objects::present_account(connection, object)? else { return Ok(false) };
+    let Some(account) = objects::present_account(reading, object)? else { return Ok(false) };
     if account.sid.is_none_or(|sid| rid_of(&sid, &domain.sid).is_none()) {
         return Ok(false);
     }
-    let Some(held) = digests::find(connection, object)? else { return Ok(false) };
+    let Some(held) = digests::find(reading, object)? else { return Ok(false) };
     Ok(held.stamp == *stamp
         && held.open(store.seal_keys(), object).is_ok_and(|digest| is_strong(&digest, domain)))
 }

@@ -36,7 +36,7 @@ impl Outcome {
         counts.names_shared.add(self.shared.into());
     }
 
-    pub(super) fn worth_an_entry(&self) -> bool {
+    pub(super) fn changes_something(&self) -> bool {
         let links = self.links > 0 || self.links_refused > 0;
         links || self.applied > 0 || self.swept > 0 || self.policy || !self.refused.is_empty()
     }

@@ -1,5 +1,5 @@
-//! Takes one record: presence, attributes, digest, names; in that order, because each depends on the ones before.
-//! Neighbours: [`super::take`] calls it for each record of a page, inside the page's transaction.
+//! Applies one record: presence, attributes, digest, names. The order matters, because each step depends on those before it.
+//! Neighbours: [`super::apply_page`] calls it for each record of a page, inside the page's transaction.
 
 use crate::ingest::outcome::Outcome;
 use landbridge_crypto::salted_digest::SaltedDigest;
@@ -16,22 +16,22 @@ use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::upload::{Kind, Password, Presence, Record, Refusal, RefusalReason};
 use uuid::Uuid;
 
-/// Entra's salt is the shortest that is taken, in bytes.
+/// Shortest accepted salt of a digest, in bytes: the length that Entra uses.
 const MIN_SALT: usize = 10;
 
-/// The page that the records stand on.
+/// The page that is being applied.
 pub(super) struct Page<'a> {
     pub(super) store: &'a Store,
-    pub(super) transaction: &'a Writing<'a>,
+    pub(super) writing: &'a Writing<'a>,
     pub(super) domain: &'a Domain,
     pub(super) actor: &'a str,
-    /// The cycle, if it is a full compare.
+    /// The cycle id, if the cycle is a full compare.
     pub(super) full_compare: Option<Uuid>,
     pub(super) now: i64,
 }
 
-/// What became of a record's digest.
-enum Digest {
+/// The effect of a record on the account's digest.
+enum DigestOutcome {
     None,
     Stored,
     NotNewer,
@@ -40,42 +40,45 @@ enum Digest {
 }
 
 impl Page<'_> {
-    /// Takes the record, or says in the outcome why not. Every record is counted once: as applied, unchanged or
-    /// refused; of one that is refused for its digest, all else is taken.
-    pub(super) fn take(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
-        if !is_named_as_its_kind(record, self.domain) {
+    /// Applies the record and counts it in the outcome once: as applied, unchanged or refused. When only its digest is
+    /// refused, the rest is applied and the record counts as refused.
+    pub(super) fn apply_record(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
+        // 1. Refuse a SID or an objectGUID of another domain.
+        if !has_fitting_sid(record, self.domain) {
             return refuse(outcome, record.object, RefusalReason::ForeignSid);
         }
-        let mut held = objects::find(self.transaction, record.object)?;
+        let mut held = objects::find(self.writing, record.object)?;
         if let Some(other) = &held {
-            // An objectGUID stays with an object that moves to another domain of the forest: the old domain has deleted
-            // it by then. Otherwise one domain's phs would write another's objects, those that it holds back too.
+            // An object that moves to another domain of the forest keeps its objectGUID, and the old domain has marked it as
+            // deleted by then. In every other case the phs of one domain could overwrite the accounts of another.
             let moved = other.domain != self.domain.id;
             if moved && other.presence != Presence::Deleted {
                 return refuse(outcome, record.object, RefusalReason::ForeignSid);
             }
-            // No object of AD becomes one of another kind: what is known of it is of no use.
+            // An object of AD never changes its kind, so the stored rows are of another object.
             if moved || other.kind != record.kind {
-                self.erase(record.object, "it is of another domain or kind", outcome)?;
-                objects::forget(self.transaction, record.object)?;
+                self.erase_digest(record.object, "it is of another domain or kind", outcome)?;
+                objects::forget(self.writing, record.object)?;
                 held = None;
             }
         }
-        // Nothing is remembered of somebody who never was here: phs tells of every tombstone that it cannot place.
+        // 2. Ignore an object that left and was never stored: phs uploads every tombstone that it cannot place.
         if held.is_none() && matches!(record.presence, Presence::Deleted | Presence::OutOfScope) {
             outcome.unchanged += 1;
             return Ok(());
         }
+        // 3. Store presence and attributes.
         let replace = self.full_compare.is_some() && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
-        let mut changed = self.object(record, held.as_ref())?;
+        let mut changed = self.store_object(record, held.as_ref())?;
         let overwrite = match (replace, record.presence) {
             (false, _) => Overwrite::IfNewer,
             (true, Presence::Present) => Overwrite::ReplaceAll,
-            // Those who left are told with little or nothing; what was known of them stays for whoever asks why.
+            // A record of an object that left has few attributes or none. The stored ones stay, so that `users show` can show
+            // them until the object is erased.
             (true, _) => Overwrite::Always,
         };
         let (attributes_changed, known) = attributes::apply(
-            self.transaction,
+            self.writing,
             record.object,
             record.attributes.as_slice(),
             overwrite,
@@ -83,20 +86,23 @@ impl Page<'_> {
         )?;
         let entered = held.as_ref().is_none_or(|h| h.presence != record.presence);
         changed |= attributes_changed;
-        let digest = self.digest(record, &known, replace, outcome)?;
+        // 4. Store or erase the digest, and derive the sign-in names.
+        let digest = self.update_digest(record, &known, replace, outcome)?;
         if record.kind == Kind::Account && (attributes_changed || entered) {
-            self.names(record, &known, held.is_none(), outcome)?;
+            self.update_names(record, &known, held.is_none(), outcome)?;
         }
+        // 5. An object that is not present loses its links.
         if record.presence != Presence::Present {
             if entered {
-                self.left(record.object, outcome)?;
+                self.note_idle_policy(record.object, outcome)?;
             }
-            links::drop_from(self.transaction, self.domain.id, record.object)?;
+            links::drop_from(self.writing, self.domain.id, record.object)?;
         }
+        // 6. Count the record.
         match digest {
-            Digest::Refused(why) => return refuse(outcome, record.object, why),
-            Digest::Stored | Digest::Erased => changed = true,
-            Digest::None | Digest::NotNewer => {}
+            DigestOutcome::Refused(why) => return refuse(outcome, record.object, why),
+            DigestOutcome::Stored | DigestOutcome::Erased => changed = true,
+            DigestOutcome::None | DigestOutcome::NotNewer => {}
         }
         if changed {
             outcome.applied += 1;
@@ -106,7 +112,8 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn object(&self, record: &Record, held: Option<&Object>) -> Result<bool, StoreError> {
+    /// Writes the row of the object. True: a value that matters changed.
+    fn store_object(&self, record: &Record, held: Option<&Object>) -> Result<bool, StoreError> {
         let removed = is_removed(record.presence);
         let mut object = Object {
             object: record.object,
@@ -125,69 +132,72 @@ impl Page<'_> {
             object.changed_at = self.now;
         }
         if held != Some(&object) {
-            objects::put(self.transaction, &object)?;
+            objects::put(self.writing, &object)?;
         }
         Ok(changed)
     }
 
-    fn digest(
+    /// Stores or erases the digest of the account, as the record and the domain require.
+    fn update_digest(
         &self,
         record: &Record,
         known: &Attributes,
         replace: bool,
         outcome: &mut Outcome,
-    ) -> Result<Digest, StoreError> {
+    ) -> Result<DigestOutcome, StoreError> {
         if record.presence != Presence::Present {
-            self.erase(record.object, "no longer present", outcome)?;
-            return Ok(Digest::None);
+            self.erase_digest(record.object, "no longer present", outcome)?;
+            return Ok(DigestOutcome::None);
         }
         let offered = record.password.is_some();
-        let no = if offered { Digest::Refused(RefusalReason::Privileged) } else { Digest::None };
+        let refused =
+            if offered { DigestOutcome::Refused(RefusalReason::Privileged) } else { DigestOutcome::None };
         if record.kind != Kind::Account {
-            return Ok(no);
+            return Ok(refused);
         }
-        // Asked for every record: an adminCount that arrives alone erases what was taken before.
+        // Every record is checked, also one without a password: an adminCount that arrives alone erases the stored digest.
         if !self.domain.allow_privileged {
             let rid = record.sid.as_ref().and_then(|sid| rid_of(sid.as_str(), &self.domain.sid));
             if record.privileged || rid.is_none_or(|rid| is_privileged(rid, known)) {
-                self.erase(record.object, "became privileged", outcome)?;
-                return Ok(no);
+                self.erase_digest(record.object, "became privileged", outcome)?;
+                return Ok(refused);
             }
         }
         if record.erase_password {
-            let erased = self.erase(record.object, "its password is not carried any more", outcome)?;
-            return Ok(if erased { Digest::Erased } else { Digest::None });
+            let erased = self.erase_digest(record.object, "phs no longer sends its password", outcome)?;
+            return Ok(if erased { DigestOutcome::Erased } else { DigestOutcome::None });
         }
         match &record.password {
-            Some(password) => self.password(record.object, password, replace, outcome),
-            None => Ok(Digest::None),
+            Some(password) => self.store_digest(record.object, password, replace, outcome),
+            None => Ok(DigestOutcome::None),
         }
     }
 
-    fn password(
+    /// Stores a digest, if it is strong enough and newer than the stored one.
+    fn store_digest(
         &self,
         object: Uuid,
         password: &Password,
         replace: bool,
         outcome: &mut Outcome,
-    ) -> Result<Digest, StoreError> {
+    ) -> Result<DigestOutcome, StoreError> {
         if !is_strong(&password.digest, self.domain) {
-            return Ok(Digest::Refused(RefusalReason::WeakDigest));
+            return Ok(DigestOutcome::Refused(RefusalReason::WeakDigest));
         }
-        let held = digests::find(self.transaction, object)?;
+        let held = digests::find(self.writing, object)?;
         if let Some(held) = &held {
             if held.stamp == password.stamp {
                 let opened = held.open(self.store.seal_keys(), object);
                 if opened.is_ok_and(|digest| is_strong(&digest, self.domain)) {
                     outcome.repeated += 1;
-                    return Ok(Digest::NotNewer);
+                    return Ok(DigestOutcome::NotNewer);
                 }
             } else if password.stamp < held.stamp && !replace {
-                return Ok(Digest::NotNewer);
+                return Ok(DigestOutcome::NotNewer);
             }
         }
         digests::put(
-            self.transaction,
+            self.writing,
             self.store.seal_keys(),
             object,
             &password.stamp,
@@ -198,42 +208,42 @@ impl Page<'_> {
             None => outcome.set += 1,
             Some(_) => {
                 outcome.replaced += 1;
-                self.on_record("digest-replaced", object, "another password's digest arrived")?;
+                self.audit("digest-replaced", object, "another password's digest arrived")?;
             }
         }
-        Ok(Digest::Stored)
+        Ok(DigestOutcome::Stored)
     }
 
-    /// Says whether there was one.
-    fn erase(&self, object: Uuid, why: &str, outcome: &mut Outcome) -> Result<bool, StoreError> {
-        let erased = digests::erase(self.transaction, object)?;
+    /// Erases the digest of an object. True: there was one.
+    fn erase_digest(&self, object: Uuid, why: &str, outcome: &mut Outcome) -> Result<bool, StoreError> {
+        let erased = digests::erase(self.writing, object)?;
         if erased {
             outcome.erased += 1;
-            self.on_record("digest-erased", object, why)?;
+            self.audit("digest-erased", object, why)?;
         }
         Ok(erased)
     }
 
-    fn on_record(&self, action: &str, object: Uuid, detail: &str) -> Result<(), StoreError> {
-        audit::append(self.transaction, self.now, self.actor, action, &object.to_string(), detail)
+    fn audit(&self, action: &str, object: Uuid, detail: &str) -> Result<(), StoreError> {
+        audit::append(self.writing, self.now, self.actor, action, &object.to_string(), detail)
     }
 
-    /// A group that sign-in policies name has left: what was said of it holds for nobody, which somebody should know.
-    pub(super) fn left(&self, object: Uuid, outcome: &mut Outcome) -> Result<(), StoreError> {
-        if group_policies::has(self.transaction, self.domain.id, object)? {
+    /// Writes an audit entry if a group with a sign-in policy leaves, because the policy then applies to no account.
+    pub(super) fn note_idle_policy(&self, object: Uuid, outcome: &mut Outcome) -> Result<(), StoreError> {
+        if group_policies::has(self.writing, self.domain.id, object)? {
             outcome.idle += 1;
-            self.on_record(
+            self.audit(
                 "group-policy-idle",
                 object,
-                "the group is gone: its sign-in policy holds for nobody",
+                "the group has left: its sign-in policy applies to no account",
             )?;
         }
         Ok(())
     }
 
-    /// Derives the names anew. One that another account holds already is put on the record when it arrives: from
-    /// then on it signs neither in.
-    fn names(
+    /// Derives the sign-in names of an account again. A new name that another account holds already gets an audit entry: neither
+    /// account signs in with it from then on.
+    fn update_names(
         &self,
         record: &Record,
         known: &Attributes,
@@ -244,17 +254,17 @@ impl Page<'_> {
             Presence::Present => names_of(self.domain, known),
             Presence::Deleted | Presence::Privileged | Presence::OutOfScope => Vec::new(),
         };
-        let before = if new { Vec::new() } else { names::of(self.transaction, record.object)? };
+        let before = if new { Vec::new() } else { names::of(self.writing, record.object)? };
         if before == names {
             return Ok(());
         }
-        names::set(self.transaction, record.object, &before, &names)?;
+        names::set(self.writing, record.object, &before, &names)?;
         for name in names.iter().filter(|name| !before.contains(name)) {
-            let other = names::holders(self.transaction, name)?.into_iter().find(|o| *o != record.object);
+            let other = names::holders(self.writing, name)?.into_iter().find(|o| *o != record.object);
             if let Some(other) = other {
                 outcome.shared += 1;
-                let detail = format!("{name} is also {other}'s: it signs neither in");
-                self.on_record("name-ambiguous", record.object, &detail)?;
+                let detail = format!("{other} also has the name {name}: neither account signs in with it");
+                self.audit("name-ambiguous", record.object, &detail)?;
             }
         }
         Ok(())
@@ -266,8 +276,8 @@ fn refuse(outcome: &mut Outcome, object: Uuid, why: RefusalReason) -> Result<(),
     Ok(())
 }
 
-/// Whether it has a SID of this domain, if its kind has one at all.
-fn is_named_as_its_kind(record: &Record, domain: &Domain) -> bool {
+/// Whether the SID fits the kind of the object: accounts and groups have a SID of this domain, other kinds have none.
+fn has_fitting_sid(record: &Record, domain: &Domain) -> bool {
     match record.kind {
         Kind::Account | Kind::Group => {
             record.sid.as_ref().is_some_and(|sid| rid_of(sid.as_str(), &domain.sid).is_some())
@@ -276,12 +286,12 @@ fn is_named_as_its_kind(record: &Record, domain: &Domain) -> bool {
     }
 }
 
-/// The RID, if the SID is of the domain and spelled as SIDs are.
+/// The relative id of a SID; none: the SID is of another domain or malformed.
 pub(super) fn rid_of(sid: &str, domain_sid: &str) -> Option<u32> {
     sub_authority(sid.strip_prefix(domain_sid)?.strip_prefix('-')?)
 }
 
-/// Whether the domain takes so cheap a digest.
+/// Whether a digest is as costly to attack as the domain requires: iterations and length of the salt.
 pub(super) fn is_strong(digest: &SaltedDigest, domain: &Domain) -> bool {
     digest.iterations() >= domain.min_iterations && digest.salt_len() >= MIN_SALT
 }

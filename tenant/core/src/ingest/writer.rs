@@ -1,6 +1,6 @@
-//! One phs writes for a domain: the first approved one that uploads. Another is refused and raises an alarm; the
-//! administrator moves the pen by revoking the writer (`store::domains::release_writer`).
-//! Neighbours: `ingest` asks before it takes anything.
+//! One phs writes for a domain: the first approved one that uploads. Every other phs is refused, and the first refusal in an hour
+//! raises an alarm. An administrator frees the domain for another phs by revoking the writer.
+//! Neighbours: [`super::upload`] calls it before it applies anything.
 
 use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::model::AgentState;
@@ -16,22 +16,23 @@ use landbridge_wire::enroll::Role;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use tracing::{error, warn};
 
-/// An alarm about the same agent stands in the audit log once in so many seconds: a stubborn one does not fill it.
+/// Seconds between two audit entries about one refused phs, so that a phs that repeats its upload does not fill the log.
 const ALARM_SECONDS: i64 = 3600;
 
-/// The domain, if this agent may speak for it: it reads the domain that it was enrolled for, and no other agent writes.
-pub(super) fn admitted(
-    connection: &Reading<'_>,
+/// Returns the domain that this agent may write for: it is the one that the agent enrolled for, and no other agent writes for
+/// it.
+pub(super) fn domain_of(
+    reading: &Reading<'_>,
     writer: &Writer,
     domain_sid: Option<&str>,
 ) -> Result<Result<Domain, Problem>, StoreError> {
-    // Its certificate was looked at before this transaction: a revocation may have come in between, and whoever was
-    // revoked must not take the pen again that the revocation took away.
-    if let Err(problem) = approved(connection, writer)? {
+    // A revocation may have been committed since the certificate was checked. Without this check a revoked phs could become the
+    // writer again.
+    if let Err(problem) = check_approved(reading, writer)? {
         return Ok(Err(problem));
     }
-    let Some(domain) = domains::by_id(connection, writer.domain)? else {
-        let gone = "the domain that this agent was enrolled for is not served here; enrol it anew";
+    let Some(domain) = domains::by_id(reading, writer.domain)? else {
+        let gone = "this tenant does not serve the domain that this agent was enrolled for: enrol it again";
         return Ok(Err(Problem::new(ProblemCode::WrongDomain, gone)));
     };
     if domain_sid.is_some_and(|sid| sid != domain.sid) {
@@ -42,14 +43,14 @@ pub(super) fn admitted(
         return Ok(Err(Problem::new(ProblemCode::WrongDomain, &detail)));
     }
     if domain.writer.is_some_and(|holder| holder != writer.agent) {
-        return Ok(Err(second(&domain)));
+        return Ok(Err(second_writer(&domain)));
     }
     Ok(Ok(domain))
 }
 
-/// Makes this agent the domain's writer, if nobody is.
+/// Makes this agent the writer of the domain, if the domain has none.
 pub(super) fn claim(
-    transaction: &Writing<'_>,
+    writing: &Writing<'_>,
     writer: &Writer,
     domain: &Domain,
     now: i64,
@@ -57,11 +58,11 @@ pub(super) fn claim(
     if domain.writer == Some(writer.agent) {
         return Ok(Ok(()));
     }
-    if !domains::claim_writer(transaction, domain.id, writer.agent)? {
-        return Ok(Err(second(domain)));
+    if !domains::claim_writer(writing, domain.id, writer.agent)? {
+        return Ok(Err(second_writer(domain)));
     }
     audit::append(
-        transaction,
+        writing,
         now,
         &writer.actor(),
         "writer-claimed",
@@ -71,19 +72,19 @@ pub(super) fn claim(
     Ok(Ok(()))
 }
 
-fn approved(connection: &Reading<'_>, writer: &Writer) -> Result<Result<(), Problem>, StoreError> {
+fn check_approved(reading: &Reading<'_>, writer: &Writer) -> Result<Result<(), Problem>, StoreError> {
     let no = |code, detail| Ok(Err(Problem::new(code, detail)));
-    match agents::find(connection, writer.agent)? {
-        None => no(ProblemCode::AgentRevoked, "this agent is not enrolled here: enrol it anew"),
+    match agents::find(reading, writer.agent)? {
+        None => no(ProblemCode::AgentRevoked, "this agent is not enrolled here: enrol it again"),
         Some(agent) if agent.domain != writer.domain => {
-            no(ProblemCode::WrongDomain, "this agent was enrolled for another domain: enrol it anew")
+            no(ProblemCode::WrongDomain, "this agent was enrolled for another domain: enrol it again")
         }
         Some(agent) => match (agent.role, agent.state) {
             (Role::Phs, AgentState::Approved) => Ok(Ok(())),
             (Role::Pta, _) => no(ProblemCode::WrongRole, "only a phs uploads"),
             (Role::Phs, AgentState::Revoked) => no(
                 ProblemCode::AgentRevoked,
-                "this agent was revoked: an administrator makes a token, then enrol it anew",
+                "this agent is revoked: an administrator creates a token, then enrol it again",
             ),
             (Role::Phs, AgentState::Pending | AgentState::Quarantined) => {
                 no(ProblemCode::AgentNotApproved, "this agent waits for `landbridge-tenant agents approve`")
@@ -92,16 +93,16 @@ fn approved(connection: &Reading<'_>, writer: &Writer) -> Result<Result<(), Prob
     }
 }
 
-fn second(domain: &Domain) -> Problem {
+fn second_writer(domain: &Domain) -> Problem {
     let detail = format!(
-        "another phs writes for {}: if this one shall, run `landbridge-tenant agents revoke` on the other, after `agents list`",
+        "another phs writes for {}: to let this one write, find the other with `agents list` and run `landbridge-tenant agents revoke` for it",
         domain.dns_name
     );
     Problem::new(ProblemCode::SecondWriter, &detail)
 }
 
-/// Passes the answer on; a second writer is counted, logged and put on the record.
-pub(super) fn alarm<T>(
+/// Returns the answer unchanged. If it refuses a second writer, the refusal is counted, logged and written to the audit log.
+pub(super) fn alarm_second_writer<T>(
     store: &Store,
     counts: &Counts,
     writer: &Writer,
@@ -113,20 +114,16 @@ pub(super) fn alarm<T>(
     {
         counts.second_writers.one();
         warn!(agent = %writer.agent, "a second phs wants to write for a domain: refused");
-        let recorded = store.write("second-writer-alarm", |transaction| {
+        let recorded = store.write("second-writer-alarm", |writing| {
             let actor = writer.actor();
-            let lately = audit::has_lately(
-                transaction,
-                "alarm-second-writer",
-                &actor,
-                now.saturating_sub(ALARM_SECONDS),
-            )?;
+            let lately =
+                audit::has_lately(writing, "alarm-second-writer", &actor, now.saturating_sub(ALARM_SECONDS))?;
             if lately {
                 return Ok(());
             }
-            let domain = domains::by_id(transaction, writer.domain)?.map(|d| d.dns_name).unwrap_or_default();
+            let domain = domains::by_id(writing, writer.domain)?.map(|d| d.dns_name).unwrap_or_default();
             audit::append(
-                transaction,
+                writing,
                 now,
                 &actor,
                 "alarm-second-writer",
@@ -135,7 +132,7 @@ pub(super) fn alarm<T>(
             )
         });
         if let Err(failed) = recorded {
-            error!(error = %failed, "an alarm could not be put on the record");
+            error!(error = %failed, "an alarm could not be written to the audit log");
         }
     }
     answer

@@ -1,7 +1,7 @@
-//! The door for agents, and what it knows of the peer of a connection.
+//! The door for agents, and the client of a connection.
 //! Neighbours: `lib.rs` has the paths; `requests.rs` and `websocket.rs` serve them.
 
-use landbridge_door_listen::listener::Peer;
+use landbridge_door_listen::listener::Client;
 use landbridge_tenant_core::agents::Agents;
 use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_tenant_core::agents::open_connections::OpenConnection;
@@ -15,21 +15,21 @@ const UPLOADS: usize = 4;
 #[derive(Debug)]
 pub struct AgentsDoor {
     pub(crate) agents: Agents,
-    /// Places for uploads in memory.
+    /// Permits for uploads that are held in memory.
     pub(crate) uploads: Semaphore,
     /// The time for a request's body.
     pub(crate) body_time: Duration,
 }
 
-/// What is known of a peer: the certificate that it showed, and its entry among the open connections.
+/// The client of a connection: the names in its certificate, and its entry among the open connections.
 #[derive(Debug)]
-pub struct AgentPeer {
-    /// The certificate, its chain proved; none: the peer showed none, or one without an agent's names.
+pub struct AgentClient {
+    /// Its certificate, whose chain is verified; none: it sent none, or one without an agent's names.
     pub shown: Option<Shown>,
     open: Option<OpenConnection>,
 }
 
-impl Peer for AgentPeer {
+impl Client for AgentClient {
     async fn cut(&self) {
         match &self.open {
             Some(open) => open.cut().await,
@@ -39,15 +39,15 @@ impl Peer for AgentPeer {
 }
 
 impl AgentsDoor {
-    /// A door whose requests bring their bodies within this time.
+    /// Creates the door. The body of a request must arrive within `body_time`.
     pub fn new(agents: Agents, body_time: Duration) -> Self {
         Self { agents, uploads: Semaphore::new(UPLOADS), body_time }
     }
 
-    /// What is known of a peer that showed this certificate.
-    pub fn peer(&self, certificate: Option<&[u8]>) -> AgentPeer {
+    /// The client of a new connection, from its certificate in DER.
+    pub fn identify(&self, certificate: Option<&[u8]>) -> AgentClient {
         let shown = certificate.and_then(Shown::read);
         let open = shown.as_ref().map(|shown| self.agents.enter(shown.name.agent));
-        AgentPeer { shown, open }
+        AgentClient { shown, open }
     }
 }

@@ -1,4 +1,4 @@
-//! Answers to agents, as frames.
+//! Encodes answers and refusals to agents as frames.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -8,7 +8,7 @@ use landbridge_door_listen::body::Answer;
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 
-/// An answer in a frame.
+/// The answer with this message in a frame.
 pub(crate) fn framed<T: serde::Serialize>(message: &T) -> Answer {
     match frame::encode(message) {
         Ok(bytes) => answer(StatusCode::OK, FRAME, Bytes::copy_from_slice(&bytes)),
@@ -16,7 +16,7 @@ pub(crate) fn framed<T: serde::Serialize>(message: &T) -> Answer {
     }
 }
 
-/// A refusal in a frame.
+/// The answer with this problem in a frame, its HTTP status, and Retry-After where the problem has one.
 pub(crate) fn problem(problem: &Problem) -> Answer {
     let status =
         StatusCode::from_u16(problem.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -26,12 +26,13 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     if problem.code == ProblemCode::TooLarge {
-        // The rest of the body is not wanted.
+        // The rest of the body is not read, so the connection cannot carry another request.
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     answer
 }
 
+/// Content type of every frame.
 const FRAME: &str = "application/vnd.landbridge";
 
 fn answer(status: StatusCode, kind: &'static str, body: Bytes) -> Answer {

@@ -3,7 +3,7 @@
 //!
 //! # Files
 //!
-//! - `door.rs`: the door and its peers: what the other files share
+//! - `door.rs`: the door and its clients: what the other files share
 //! - `lib.rs`: this list, and the paths
 //! - `requests.rs`: the requests of agents: frames in, frames out
 //! - `frames.rs`: answers and refusals as frames
@@ -14,7 +14,7 @@ mod frames;
 mod requests;
 mod websocket;
 
-pub use door::{AgentPeer, AgentsDoor};
+pub use door::{AgentClient, AgentsDoor};
 
 use frames::problem;
 use hyper::body::Incoming;
@@ -29,7 +29,7 @@ impl AgentsDoor {
     /// Answers one request.
     pub async fn serve(
         self: Arc<Self>,
-        connection: Arc<Connection<AgentPeer>>,
+        connection: Arc<Connection<AgentClient>>,
         request: Request<Incoming>,
     ) -> Answer {
         let path = request.uri().path();
@@ -78,7 +78,7 @@ pub fn no_such_path() -> Answer {
 
 /// The answer for a method other than POST.
 pub fn post_only() -> Answer {
-    let mut answer = problem(&Problem::new(ProblemCode::NotFound, "this path takes POST alone"));
+    let mut answer = problem(&Problem::new(ProblemCode::NotFound, "this path accepts only POST"));
     *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     answer

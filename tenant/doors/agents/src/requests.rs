@@ -1,7 +1,7 @@
-//! The requests of agents: an identity, the next certificate, uploads, a connection for sign-ins. Frames in, frames out.
-//! Whether the agent may is decided before a byte of the body is read.
+//! The requests of agents: enrolment, renewal, uploads, and a connection for sign-ins. A request and its answer are frames.
+//! The agent is admitted before a byte of the body is read.
 
-use crate::door::{AgentPeer, AgentsDoor};
+use crate::door::{AgentClient, AgentsDoor};
 use crate::frames::{framed, problem};
 use crate::websocket;
 use hyper::Request;
@@ -20,8 +20,9 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
-/// The most bytes of a message that is not an upload.
+/// Limit on the bytes of a message that is not an upload. The largest holds a certificate request and a few names.
 const MAX_SMALL: usize = 32 * 1024;
+
 /// `POST /v1/enroll`.
 pub(super) async fn enroll(door: &AgentsDoor, incoming: &mut Incoming) -> Answer {
     let outcome = async {
@@ -43,14 +44,14 @@ pub(super) async fn enroll(door: &AgentsDoor, incoming: &mut Incoming) -> Answer
 /// `POST /v1/renew`.
 pub(super) async fn renew(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     incoming: &mut Incoming,
 ) -> Answer {
     let outcome = async {
         let agent = admitted(door, connection, Purpose::Renewal).await?;
         let request: RenewRequest = read(door, incoming, MAX_SMALL).await?;
         let id = agent.id;
-        let serial = connection.peer.shown.as_ref().map(|shown| shown.serial.clone()).unwrap_or_default();
+        let serial = connection.client.shown.as_ref().map(|shown| shown.serial.clone()).unwrap_or_default();
         let made = blocking(door, move |agents| agents.renew(&agent, &serial, &request)).await?;
         tracing::info!(agent = %id, "certificate renewed");
         Ok(made)
@@ -64,7 +65,7 @@ pub(super) async fn renew(
 /// `GET /v1/agent`: the connection becomes a WebSocket, or the agent receives the reason why not.
 pub(super) async fn attend(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     request: Request<Incoming>,
 ) -> Answer {
     let outcome = match admitted(door, connection, Purpose::SignIn).await {
@@ -72,7 +73,7 @@ pub(super) async fn attend(
         Err(refusal) => Err(refusal),
     };
     outcome.unwrap_or_else(|refusal| {
-        let agent = connection.peer.shown.as_ref().map(|shown| shown.name.agent);
+        let agent = connection.client.shown.as_ref().map(|shown| shown.name.agent);
         tracing::warn!(?agent, code = %refusal.code, detail = %refusal.detail, "an agent's connection was refused");
         problem(&refusal)
     })
@@ -81,7 +82,7 @@ pub(super) async fn attend(
 /// `POST /v1/upload/hello`.
 pub(super) async fn hello(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     incoming: &mut Incoming,
 ) -> Answer {
     uploading(door, connection, incoming, MAX_SMALL, |agents, writer, hello: Hello| {
@@ -93,7 +94,7 @@ pub(super) async fn hello(
 /// `POST /v1/upload/offer`.
 pub(super) async fn offer(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     incoming: &mut Incoming,
 ) -> Answer {
     uploading(door, connection, incoming, MAX_FRAME, |agents, writer, offer: Offer| {
@@ -105,7 +106,7 @@ pub(super) async fn offer(
 /// `POST /v1/upload`.
 pub(super) async fn upload(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     incoming: &mut Incoming,
 ) -> Answer {
     uploading(door, connection, incoming, MAX_FRAME, |agents, writer, upload: Upload| {
@@ -114,9 +115,10 @@ pub(super) async fn upload(
     .await
 }
 
+/// Admits the agent, reads a message of at most `max` bytes, and answers with what `apply` returns.
 async fn uploading<M, R>(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     incoming: &mut Incoming,
     max: usize,
     apply: fn(&Agents, &Writer, M) -> Result<R, Problem>,
@@ -127,8 +129,8 @@ where
 {
     let outcome = async {
         let agent = admitted(door, connection, Purpose::Upload).await?;
-        // The limit holds however many agents there are.
-        let _place = door.uploads.acquire().await.map_err(|_| overloaded())?;
+        // All agents together share this limit.
+        let _permit = door.uploads.acquire().await.map_err(|_| overloaded())?;
         let message: M = read(door, incoming, max).await?;
         let writer = Writer { agent: agent.id, domain: agent.domain };
         blocking(door, move |agents| apply(agents, &writer, message)).await
@@ -137,20 +139,20 @@ where
     let metrics = &door.agents.numbers().metrics;
     metrics.count(&metrics.uploads, outcome.as_ref().err());
     if let Err(refusal) = &outcome {
-        let agent = connection.peer.shown.as_ref().map(|shown| shown.name.agent);
+        let agent = connection.client.shown.as_ref().map(|shown| shown.name.agent);
         tracing::warn!(?agent, code = %refusal.code, detail = %refusal.detail, "an upload was refused");
     }
     answered(&outcome)
 }
 
-/// The agent behind the connection, as the database has it now.
+/// The agent of the connection, if its row in the database permits this request now.
 async fn admitted(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     purpose: Purpose,
 ) -> Result<Agent, Problem> {
     let connection = connection.clone();
-    blocking(door, move |agents| agents.admit(connection.peer.shown.as_ref(), purpose)).await
+    blocking(door, move |agents| agents.admit(connection.client.shown.as_ref(), purpose)).await
 }
 
 async fn read<M: DeserializeOwned>(
@@ -160,10 +162,10 @@ async fn read<M: DeserializeOwned>(
 ) -> Result<M, Problem> {
     let bytes = body(incoming, max, door.body_time).await.map_err(|trouble| match trouble {
         BodyTrouble::TooLarge => {
-            Problem::new(ProblemCode::TooLarge, &format!("this path takes {max} bytes at most"))
+            Problem::new(ProblemCode::TooLarge, &format!("this path accepts {max} bytes at most"))
         }
-        BodyTrouble::Slow => Problem::new(ProblemCode::Malformed, "the body did not come in time"),
-        BodyTrouble::Broken => Problem::new(ProblemCode::Malformed, "the body was cut"),
+        BodyTrouble::Slow => Problem::new(ProblemCode::Malformed, "the body did not arrive in time"),
+        BodyTrouble::Broken => Problem::new(ProblemCode::Malformed, "the body is incomplete"),
     })?;
     frame::decode(&bytes).map_err(|error| {
         let code = match error {
@@ -184,7 +186,9 @@ async fn blocking<R: Send + 'static>(
 ) -> Result<R, Problem> {
     let agents = door.agents.clone();
     let done = spawn_blocking(move || work(&agents)).await;
-    done.unwrap_or_else(|_| Err(Problem::new(ProblemCode::Internal, "the tenant failed; its log says more")))
+    done.unwrap_or_else(|_| {
+        Err(Problem::new(ProblemCode::Internal, "the tenant failed; the reason is in its log"))
+    })
 }
 
 fn answered<R: Serialize>(outcome: &Result<R, Problem>) -> Answer {

@@ -1,6 +1,7 @@
-//! One agent's WebSocket (RFC 6455): `GET /v1/agent`, a frame a message, nothing else.
+//! The WebSocket of one agent (RFC 6455) at `GET /v1/agent`. Each message is one frame in a binary message.
+//! Before it: [`super::requests`] admits the agent. After it: the relay, behind [`Agents`].
 
-use crate::door::AgentPeer;
+use crate::door::AgentClient;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::Full;
@@ -12,7 +13,7 @@ use hyper::upgrade::Upgraded;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use landbridge_door_listen::body::Answer;
-use landbridge_door_listen::listener::{Connection, Peer as _};
+use landbridge_door_listen::listener::{Client as _, Connection};
 use landbridge_tenant_core::agents::{Agent, Agents, Facts, Link, link_facts};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
@@ -26,32 +27,36 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use uuid::Uuid;
 
-/// An agent that does not take what it is sent for so long is not there.
+/// Limit on the time of one write. An agent that reads nothing for as long as it may be silent counts as lost.
 const SENDING: Duration = Duration::from_millis(SILENCE);
-/// Messages are small: buffers too, for there are many connections.
+/// Bytes of the read buffer of a connection. Most messages fit, and there may be many connections.
 const BUFFER: usize = 4 * 1024;
 
-/// Takes an agent that `admit` let in. The answer is what its HTTP request is told; the WebSocket goes on by itself.
+/// Starts the WebSocket of an admitted agent in a task of its own. Returns the answer to the HTTP request.
 pub(crate) fn welcome(
     agents: &Agents,
-    connection: &Arc<Connection<AgentPeer>>,
+    connection: &Arc<Connection<AgentClient>>,
     agent: &Agent,
     mut request: Request<Incoming>,
     now: i64,
 ) -> Result<Answer, Problem> {
+    // 1. Check the request and the certificate.
     let malformed = |what| Problem::new(ProblemCode::Malformed, what);
-    let accept =
-        accept_key(request.headers()).ok_or_else(|| malformed("this path speaks WebSocket, version 13"))?;
-    let shown = connection.peer.shown.as_ref().ok_or_else(|| malformed("no certificate was shown"))?;
+    let accept = accept_key(request.headers())
+        .ok_or_else(|| malformed("this path accepts only WebSocket, version 13"))?;
+    let shown =
+        connection.client.shown.as_ref().ok_or_else(|| malformed("the client sent no certificate"))?;
     let facts = link_facts(agent, shown, now)?;
+    // 2. Serve the WebSocket when hyper has sent the answer.
     let upgrade = hyper::upgrade::on(&mut request);
     let (agents, connection) = (agents.clone(), connection.clone());
     tokio::spawn(async move {
         match upgrade.await {
             Ok(upgraded) => serve(&agents, &connection, facts, upgraded).await,
-            Err(error) => tracing::debug!(%error, "an agent went away before its WebSocket began"),
+            Err(error) => tracing::debug!(%error, "an agent disconnected before its WebSocket began"),
         }
     });
+    // 3. Answer.
     let mut answer = Response::new(Full::new(Bytes::new()));
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
@@ -73,8 +78,8 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 
-/// Carries messages in both directions until either side has enough.
-async fn serve(agents: &Agents, connection: &Connection<AgentPeer>, facts: Facts, upgraded: Upgraded) {
+/// Serves one WebSocket until it ends or is cut.
+async fn serve(agents: &Agents, connection: &Connection<AgentClient>, facts: Facts, upgraded: Upgraded) {
     let _busy = connection.busy();
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = BUFFER;
@@ -86,22 +91,22 @@ async fn serve(agents: &Agents, connection: &Connection<AgentPeer>, facts: Facts
         WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
     let agent = facts.agent;
     let (link, outgoing, closed) = agents.join(facts);
-    // Whatever the conversation is waiting for: a peer that does not read outlasts nothing.
+    // A cut ends the connection even while a write waits for an agent that does not read.
     let (why, at_once) = tokio::select! {
-        () = connection.peer.cut() => ("it was cut", true),
-        () = closed.notified() => ("the tenant has done with it", true),
-        why = converse(agents, link, agent, &mut socket, outgoing) => (why, false),
+        () = connection.client.cut() => ("the agent was revoked or quarantined", true),
+        () = closed.notified() => ("the relay closed it", true),
+        why = exchange_messages(agents, link, agent, &mut socket, outgoing) => (why, false),
     };
     agents.leave(link);
-    tracing::info!(%agent, link = link.0, why, "an agent's connection is over");
+    tracing::info!(%agent, link = link.0, why, "an agent's connection has ended");
     if !at_once {
-        // For an agent that still listens: an end, and not a silence.
+        // A close frame tells the agent at once that the connection ends.
         let _ = tokio::time::timeout(Duration::from_millis(500), socket.close(None)).await;
     }
 }
 
-/// Sends what there is to send and hears what comes; says why it ends.
-async fn converse(
+/// Sends the messages of the relay and passes received messages to it. Returns why the connection ends.
+async fn exchange_messages(
     agents: &Agents,
     link: Link,
     agent: Uuid,
@@ -116,18 +121,18 @@ async fn converse(
                     return why;
                 }
             }
-            came = socket.next() => match came {
+            received = socket.next() => match received {
                 Some(Ok(Message::Binary(bytes))) => match frame::decode(&bytes) {
                     Ok(message) => agents.receive(link, message),
                     Err(error) => {
                         tracing::warn!(%agent, %error, "an agent's message cannot be read");
-                        return "it sent what cannot be read";
+                        return "the agent sent a malformed message";
                     }
                 },
-                // Answered by the library as it reads on; heartbeats are ours to send. They count as messages.
+                // The library answers pings at its next read. Both kinds show that the agent is alive.
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => agents.receive(link, FromAgent::Unknown),
-                Some(Ok(Message::Close(_))) | None => return "it closed",
-                Some(Ok(Message::Text(_) | Message::Frame(_))) => return "it sent what is no frame",
+                Some(Ok(Message::Close(_))) | None => return "the agent closed it",
+                Some(Ok(Message::Text(_) | Message::Frame(_))) => return "the agent sent a message that is not binary",
                 Some(Err(error)) => {
                     tracing::debug!(%agent, %error, "an agent's connection broke");
                     return "it broke";
@@ -141,11 +146,11 @@ async fn send(
     socket: &mut WebSocketStream<TokioIo<Upgraded>>,
     message: &FromTenant,
 ) -> Result<(), &'static str> {
-    let frame = frame::encode(message).map_err(|_| "a message for it could not be made")?;
+    let frame = frame::encode(message).map_err(|_| "a message could not be encoded")?;
     let sending = socket.send(Message::Binary(Bytes::copy_from_slice(&frame)));
     match tokio::time::timeout(SENDING, sending).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err("it broke"),
-        Err(_) => Err("it does not take what it is sent"),
+        Err(_) => Err("the agent does not read"),
     }
 }

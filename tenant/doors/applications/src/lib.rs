@@ -1,7 +1,7 @@
-//! The door for applications: `POST /v1/signin` asks whether a person's password is right.
+//! The door for applications: `POST /v1/signin` verifies a person's password.
 //!
-//! Before anything is decided: the body, the credential, the rate. A caller without a valid credential learns that and nothing
-//! else. Lockout, equal delay and the time grid are behind [`SignIns`].
+//! The door checks the body, the credential and the rate. An application without a valid credential learns only that. Lockout,
+//! equal delay and the time grid are behind [`SignIns`].
 //!
 //! # Files
 //!
@@ -14,7 +14,7 @@ use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RET
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use landbridge_crypto::secret::Password;
 use landbridge_door_listen::body::{Answer, BodyTrouble, body, drain};
-use landbridge_tenant_core::applications::{Application, Applications, Credential, NotProved};
+use landbridge_tenant_core::applications::{Application, Applications, Credential, NotAuthenticated};
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::sign_ins::{
     Attempt, Caller, Disclosable, MAX_PASSWORD, NoAnswer, SignIns, Unavailable, Verdict,
@@ -40,12 +40,13 @@ pub struct ApplicationsDoor {
     body_time: Duration,
 }
 
-/// The most bytes of a request.
+/// Limit on the bytes of a request: the longest name, password and source, escaped.
 const MAX_BODY: usize = 8 * 1024;
 
+/// The body of a sign-in.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Ask {
+struct SignInBody {
     user: Text<1024>,
     #[serde(deserialize_with = "password")]
     password: Password,
@@ -53,27 +54,27 @@ struct Ask {
     source: Option<Text<64>>,
 }
 
-/// The error never repeats the value.
+/// Reads the password. An error never contains the value.
 fn password<'de, D: Deserializer<'de>>(from: D) -> Result<Password, D::Error> {
     let password = Password::new(String::deserialize(from)?);
     let fits = password.lend(str::len) <= MAX_PASSWORD;
     if fits { Ok(password) } else { Err(serde::de::Error::custom("the password is too long")) }
 }
 
-/// Why nobody was asked about the password.
-struct NotAsked {
+/// Why a request is refused before its password is verified.
+struct TurnedAway {
     status: StatusCode,
     error: &'static str,
     detail: String,
     retry: Option<u64>,
 }
 
-fn not_asked(status: StatusCode, error: &'static str, detail: &str) -> NotAsked {
-    NotAsked { status, error, detail: detail.to_owned(), retry: None }
+fn turned_away(status: StatusCode, error: &'static str, detail: &str) -> TurnedAway {
+    TurnedAway { status, error, detail: detail.to_owned(), retry: None }
 }
 
 impl ApplicationsDoor {
-    /// A door whose requests bring their bodies within this time.
+    /// Creates the door. The body of a request must arrive within `body_time`.
     pub fn new(sign_ins: SignIns, applications: Applications, body_time: Duration) -> Self {
         Self { sign_ins, applications, body_time }
     }
@@ -111,31 +112,34 @@ async fn sign_in(
     headers: &HeaderMap,
     incoming: &mut Incoming,
     arrived: Instant,
-) -> Result<Answer, NotAsked> {
-    let credential = credential(headers).ok_or_else(stranger)?;
+) -> Result<Answer, TurnedAway> {
+    // 1. Read the credential and the body.
+    let credential = credential(headers).ok_or_else(no_credential)?;
     let applications = door.applications.clone();
-    let ask = match asked(door, headers, incoming).await {
-        Ok(ask) => ask,
+    let request = match read_body(door, headers, incoming).await {
+        Ok(request) => request,
         Err(why) => {
-            // A caller that proves to be no application learns that, and nothing else.
-            let proved = spawn_blocking(move || proved(&applications, &credential, arrived).map(drop));
+            // Without a valid credential the client learns only that, not what is wrong with the body.
+            let proved = spawn_blocking(move || authenticate(&applications, &credential, arrived).map(drop));
             proved.await.unwrap_or_else(|_| Err(database_fails()))?;
             return Err(why);
         }
     };
+    // 2. Sign in. `sign_in` verifies the credential, on its own thread, before it does anything else.
     let attempt = Attempt {
-        user: ask.user.as_str().to_owned(),
-        password: Arc::new(ask.password),
+        user: request.user.as_str().to_owned(),
+        password: Arc::new(request.password),
         now: unix_now(),
         arrived,
     };
-    let said = ask.source;
+    let claimed = request.source;
     let verdict = door.sign_ins.sign_in(attempt, move || {
-        let app = proved(&applications, &credential, arrived)?;
-        let source = source(said.as_ref(), &app)?;
+        let app = authenticate(&applications, &credential, arrived)?;
+        let source = source(claimed.as_ref(), &app)?;
         Ok(Caller { door: "applications", actor: format!("app {}", app.name), source, domain: app.domain })
     });
     let verdict = verdict.await?;
+    // 3. Answer.
     match verdict {
         Verdict::Accepted(person) => {
             let text = serde_json::json!({
@@ -154,82 +158,89 @@ async fn sign_in(
             };
             Ok(json(StatusCode::FORBIDDEN, &text))
         }
-        Verdict::Unavailable(why) => Err(NotAsked {
+        Verdict::Unavailable(why) => Err(TurnedAway {
             retry: Some(match why {
                 Unavailable::Overloaded => 1,
                 Unavailable::Storage | Unavailable::NoRoomInDirectory => 30,
                 Unavailable::NoAnswer(NoAnswer::Busy) => 1,
                 Unavailable::NoAnswer(_) => 5,
             }),
-            ..not_asked(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "nobody can say now: try again")
+            ..turned_away(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the sign-in cannot be decided now: try again",
+            )
         }),
     }
 }
 
-/// The request's body, read and understood.
-async fn asked(
+/// Reads and decodes the body of a request.
+async fn read_body(
     door: &ApplicationsDoor,
     headers: &HeaderMap,
     incoming: &mut Incoming,
-) -> Result<Ask, NotAsked> {
+) -> Result<SignInBody, TurnedAway> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
-        return Err(not_asked(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "send application/json"));
+        return Err(turned_away(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "send application/json"));
     }
     let bytes = body(incoming, MAX_BODY, door.body_time).await.map_err(|trouble| match trouble {
         BodyTrouble::TooLarge => {
-            not_asked(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &format!("send {MAX_BODY} bytes at most"))
+            turned_away(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &format!("send {MAX_BODY} bytes at most"))
         }
-        BodyTrouble::Slow => not_asked(StatusCode::REQUEST_TIMEOUT, "slow", "the body did not come in time"),
-        BodyTrouble::Broken => not_asked(StatusCode::BAD_REQUEST, "malformed", "the body was cut"),
+        BodyTrouble::Slow => {
+            turned_away(StatusCode::REQUEST_TIMEOUT, "slow", "the body did not arrive in time")
+        }
+        BodyTrouble::Broken => turned_away(StatusCode::BAD_REQUEST, "malformed", "the body is incomplete"),
     })?;
     serde_json::from_slice(&bytes).map_err(|e| {
         let place = format!("the body is not as documented, at line {}, column {}", e.line(), e.column());
-        not_asked(StatusCode::BAD_REQUEST, "malformed", &place)
+        turned_away(StatusCode::BAD_REQUEST, "malformed", &place)
     })
 }
 
 fn credential(headers: &HeaderMap) -> Option<Credential> {
-    let shown = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, credential) = shown.split_once(' ')?;
+    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, credential) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| Credential::parse(credential.trim()))?
 }
 
-fn stranger() -> NotAsked {
-    not_asked(StatusCode::UNAUTHORIZED, "credential", "no valid credential of an application")
+fn no_credential() -> TurnedAway {
+    turned_away(StatusCode::UNAUTHORIZED, "credential", "no valid credential of an application")
 }
 
-fn database_fails() -> NotAsked {
-    let why = not_asked(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the tenant's database fails");
-    NotAsked { retry: Some(30), ..why }
+fn database_fails() -> TurnedAway {
+    let why = turned_away(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the tenant's database fails");
+    TurnedAway { retry: Some(30), ..why }
 }
 
-/// The application that calls, within its rate. Blocks.
-fn proved(
+/// The application of the credential, charged with one sign-in. Blocks.
+fn authenticate(
     applications: &Applications,
     credential: &Credential,
     arrived: Instant,
-) -> Result<Application, NotAsked> {
-    applications.prove(credential, arrived).map_err(|why| match why {
-        NotProved::Unknown => stranger(),
-        NotProved::Storage => database_fails(),
-        NotProved::OverRate(wait) => NotAsked {
+) -> Result<Application, TurnedAway> {
+    applications.authenticate(credential, arrived).map_err(|why| match why {
+        NotAuthenticated::Unknown => no_credential(),
+        NotAuthenticated::Storage => database_fails(),
+        NotAuthenticated::OverRate(wait) => TurnedAway {
             retry: Some(wait.as_secs().saturating_add(1)),
-            ..not_asked(StatusCode::TOO_MANY_REQUESTS, "rate", "over the rate of this application")
+            ..turned_away(StatusCode::TOO_MANY_REQUESTS, "rate", "over the rate of this application")
         },
     })
 }
 
-/// Where the sign-in comes from: an address in its one spelling, another plain word, or the application itself.
-fn source(said: Option<&Text<64>>, app: &Application) -> Result<String, NotAsked> {
-    let Some(said) = said.map(Text::as_str) else { return Ok(format!("app:{}", app.name)) };
-    if let Ok(address) = said.parse::<IpAddr>() {
+/// The source of a sign-in for the smart lockout: an address in its canonical spelling, another word without spaces, or the
+/// application itself.
+fn source(claimed: Option<&Text<64>>, app: &Application) -> Result<String, TurnedAway> {
+    let Some(claimed) = claimed.map(Text::as_str) else { return Ok(format!("app:{}", app.name)) };
+    if let Ok(address) = claimed.parse::<IpAddr>() {
         return Ok(address.to_canonical().to_string());
     }
-    if !said.is_empty() && said.bytes().all(|b| b.is_ascii_graphic()) {
-        return Ok(said.to_owned());
+    if !claimed.is_empty() && claimed.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(claimed.to_owned());
     }
-    Err(not_asked(StatusCode::BAD_REQUEST, "malformed", "source: an IP address, or a word without spaces"))
+    Err(turned_away(StatusCode::BAD_REQUEST, "malformed", "source: an IP address, or a word without spaces"))
 }
 
 fn json(status: StatusCode, value: &serde_json::Value) -> Answer {
@@ -246,19 +257,20 @@ mod tests {
     use crate::*;
 
     #[test]
-    fn a_malformed_request_is_named_by_place_and_never_repeated() {
+    fn a_malformed_request_is_refused_by_position_and_never_repeated() {
         for bad in [
             r#"{"user":"u","password":12345678}"#,
             r#"{"user":"u","password":"p","sauce":"Hunter2!"}"#,
             r#"{"user":"u"}"#,
             r#"["Hunter2!"]"#,
         ] {
-            assert!(serde_json::from_str::<Ask>(bad).is_err(), "{bad}");
+            assert!(serde_json::from_str::<SignInBody>(bad).is_err(), "{bad}");
         }
         let long = format!(r#"{{"user":"u","password":"{}"}}"#, "x".repeat(MAX_PASSWORD + 1));
-        let error = serde_json::from_str::<Ask>(&long).err().unwrap();
+        let error = serde_json::from_str::<SignInBody>(&long).err().unwrap();
         assert!(!error.to_string().contains("xx"));
-        let ask: Ask = serde_json::from_str(r#"{"user":"u","password":"p\u00e4","source":"::1"}"#).unwrap();
-        ask.password.lend(|password| assert_eq!(password, "pä"));
+        let request: SignInBody =
+            serde_json::from_str(r#"{"user":"u","password":"p\u00e4","source":"::1"}"#).unwrap();
+        request.password.lend(|password| assert_eq!(password, "pä"));
     }
 }

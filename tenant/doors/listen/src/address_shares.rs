@@ -1,18 +1,18 @@
-//! The limit on the connections of one address, so that a single client cannot hold every place.
-//! Neighbours: [`super::listener`] acquires a share before it spends anything on a connection.
+//! The limit on the connections of one address, so that a single client cannot occupy every place.
+//! Neighbours: [`super::listener`] acquires a share before it does anything else for a connection.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The number of places that each address holds.
+/// The number of open connections of each address.
 #[derive(Debug)]
 pub struct AddressShares {
     most: u32,
     taken: Mutex<HashMap<IpAddr, u32>>,
 }
 
-/// One place. It is free again when this is dropped.
+/// The share of one connection. Dropping it frees the place.
 #[derive(Debug)]
 pub struct Share {
     shares: Arc<AddressShares>,
@@ -20,13 +20,13 @@ pub struct Share {
 }
 
 impl AddressShares {
-    /// At most `most` places for each address.
+    /// Allows `most` connections for each address.
     pub fn new(most: u32) -> Arc<Self> {
         Arc::new(Self { most, taken: Mutex::default() })
     }
 
-    /// A place for this address; none: it holds its share already. An IPv6 address counts as its /64, because one household
-    /// holds all of it.
+    /// Acquires a place for this address; none: the address is at its limit. IPv6 addresses of one /64 share a limit, because
+    /// one household owns all of them.
     pub fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<Share> {
         let address = match address.to_canonical() {
             IpAddr::V6(address) => {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_in_one_ipv6_network_share() {
+    fn addresses_of_one_ipv6_network_share_a_limit() {
         let shares = AddressShares::new(1);
         let held = shares.acquire(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, 1]));
         assert!(shares.acquire(IpAddr::from([0x2001, 0xdb8, 0, 1, 9, 9, 9, 9])).is_none());

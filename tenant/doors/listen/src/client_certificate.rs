@@ -1,5 +1,6 @@
-//! Proves a client's certificate against our own CA. One that ended at most 30 days ago is let through, because
-//! renewal must be possible; `admit` looks at its end again at every request and lets it renew and nothing else.
+//! Verifies a client certificate against the tenant's own CA. A certificate that ended at most 30 days ago is accepted, because
+//! its agent must be able to renew it. Neighbours: the agents' door checks the end again at every request, and allows only the
+//! renewal.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
@@ -13,25 +14,26 @@ use rustls::{
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A certificate may be renewed for so long after its end.
+/// Time after its end during which a certificate can be renewed: long enough for an agent that was off for weeks.
 pub const RENEWABLE: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The TLS of the door. Nothing of a session outlives its connection: a resumed one would outlive a revocation.
+/// The TLS settings of the address for agents. Sessions cannot be resumed, because a resumed session could outlive a
+/// revocation.
 pub fn server_config(
     root: CertificateDer<'static>,
     certificate: Arc<dyn ResolvesServerCert>,
 ) -> Result<ServerConfig, Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier = OursOrLately::new(root, provider.clone())?;
+    let verifier = OwnCaOrRecentlyEnded::new(root, provider.clone())?;
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(certificate);
-    Ok(unresumed(config))
+    Ok(without_resumption(config))
 }
 
-/// No session can be resumed; what is spoken is HTTP/1.1.
-pub(crate) fn unresumed(mut config: ServerConfig) -> ServerConfig {
+/// Turns off session resumption, and offers HTTP/1.1 alone.
+pub(crate) fn without_resumption(mut config: ServerConfig) -> ServerConfig {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;
@@ -39,13 +41,13 @@ pub(crate) fn unresumed(mut config: ServerConfig) -> ServerConfig {
     config
 }
 
-/// Takes no certificate, one of our CA, or one of our CA that ended lately.
+/// Accepts a client without a certificate, and one with a certificate of the own CA that ended at most 30 days ago.
 #[derive(Debug)]
-struct OursOrLately {
-    ours: Arc<dyn ClientCertVerifier>,
+struct OwnCaOrRecentlyEnded {
+    own_ca: Arc<dyn ClientCertVerifier>,
 }
 
-impl OursOrLately {
+impl OwnCaOrRecentlyEnded {
     fn new(root: CertificateDer<'static>, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
         let mut roots = RootCertStore::empty();
         roots.add(root)?;
@@ -53,17 +55,17 @@ impl OursOrLately {
             .allow_unauthenticated()
             .build()
             .map_err(|e| Error::General(e.to_string()))?;
-        Ok(Self { ours })
+        Ok(Self { own_ca: ours })
     }
 }
 
-impl ClientCertVerifier for OursOrLately {
+impl ClientCertVerifier for OwnCaOrRecentlyEnded {
     fn client_auth_mandatory(&self) -> bool {
-        self.ours.client_auth_mandatory()
+        self.own_ca.client_auth_mandatory()
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.ours.root_hint_subjects()
+        self.own_ca.root_hint_subjects()
     }
 
     fn verify_client_cert(
@@ -72,7 +74,7 @@ impl ClientCertVerifier for OursOrLately {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.ours.verify_client_cert(end_entity, intermediates, now);
+        let verified = self.own_ca.verify_client_cert(end_entity, intermediates, now);
         let Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) = &verified
         else {
             return verified;
@@ -80,8 +82,8 @@ impl ClientCertVerifier for OursOrLately {
         if now.as_secs().saturating_sub(not_after.as_secs()) > RENEWABLE.as_secs() {
             return verified;
         }
-        // Everything else about it must have been right on its last second.
-        self.ours.verify_client_cert(end_entity, intermediates, *not_after)
+        // Everything else is verified as of its last second.
+        self.own_ca.verify_client_cert(end_entity, intermediates, *not_after)
     }
 
     fn verify_tls12_signature(
@@ -90,7 +92,7 @@ impl ClientCertVerifier for OursOrLately {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.ours.verify_tls12_signature(message, certificate, signed)
+        self.own_ca.verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -99,11 +101,11 @@ impl ClientCertVerifier for OursOrLately {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.ours.verify_tls13_signature(message, certificate, signed)
+        self.own_ca.verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.ours.supported_verify_schemes()
+        self.own_ca.supported_verify_schemes()
     }
 }
 
@@ -145,16 +147,20 @@ mod tests {
     ) -> Result<ClientCertVerified, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap()));
-        OursOrLately::new(by.root().clone(), provider).unwrap().verify_client_cert(certificate, &[], at)
+        OwnCaOrRecentlyEnded::new(by.root().clone(), provider).unwrap().verify_client_cert(
+            certificate,
+            &[],
+            at,
+        )
     }
 
     #[test]
-    fn a_certificate_is_let_through_until_thirty_days_after_its_end() {
+    fn a_certificate_is_accepted_until_thirty_days_after_its_end() {
         let (ours, day) = (authority(), 86_400);
         let certificate = certificate(&ours);
         let end = NOW - BACKDATED + AGENT_LIFE;
-        for taken in [NOW, end - 1, end + day, end + 30 * day] {
-            verify(&ours, &certificate, taken).unwrap();
+        for accepted in [NOW, end - 1, end + day, end + 30 * day] {
+            verify(&ours, &certificate, accepted).unwrap();
         }
         for refused in [NOW - day, end + 30 * day + 1, end + 400 * day] {
             assert!(verify(&ours, &certificate, refused).is_err(), "{refused}");

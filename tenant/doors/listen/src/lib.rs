@@ -1,5 +1,5 @@
-//! Takes TLS connections for the doors of the tenant, and holds every connection to its limits. It knows no tenant: what
-//! it hands on is a request and the peer that the door made of a client certificate.
+//! Accepts TLS connections for the doors of the tenant and enforces the limits of every connection. It knows nothing of a
+//! tenant: a door receives a request, and the client that the door itself made of the client certificate.
 //!
 //! # Files
 //!
@@ -7,10 +7,10 @@
 //! - `listener.rs`: a socket, its TLS, its limits, and the connections on it
 //! - `limits.rs`: the limits on connections, and their usual values
 //! - `address_shares.rs`: the limit on the connections of one address
-//! - `pace.rs`: the limits on the time that a peer may take
+//! - `pace.rs`: the limits on the time that a client may take
 //! - `client_certificate.rs`: proves the chain of a client certificate; one that has ended may still renew
 //! - `operator_certificate.rs`: a server certificate that the administrator provides, read again while it serves
-//! - `body.rs`: reads a body within its limits, and discards one that nobody wants
+//! - `body.rs`: reads a body within its limits, and discards one before a refusal
 
 pub mod address_shares;
 pub mod body;

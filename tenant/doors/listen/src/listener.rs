@@ -1,7 +1,7 @@
-//! Takes TLS connections and passes their requests on. Everything about a connection is bounded here, before a byte of
+//! Accepts TLS connections and passes their requests to a door. Everything about a connection is limited here, before a byte of
 //! a body is read.
-//! Neighbours: [`super::pace`] bounds the time, [`super::address_shares`] the connections of one address. A door answers the
-//! requests as [`Serve`]; who may do what is decided behind it.
+//! Neighbours: [`super::pace`] limits the time, [`super::address_shares`] the connections of one address. A door implements
+//! [`Serve`].
 
 use crate::address_shares::{AddressShares, Share};
 use crate::limits::Limits;
@@ -22,41 +22,41 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
-/// The most bytes of a request's head.
+/// Limit on the bytes of a request's head. The longest header is a credential of about 100 bytes.
 const MAX_HEAD: usize = 16 * 1024;
-/// The most headers of a request.
+/// Limit on the headers of a request. Clients and proxies send ten to twenty.
 const MAX_HEADERS: usize = 64;
 
-/// What a door knows of the program at the other end of a connection.
-pub trait Peer: Send + Sync + 'static {
+/// A door's knowledge of the client of a connection.
+pub trait Client: Send + Sync + 'static {
     /// Returns when the connection must be cut. It may never return.
     fn cut(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// A peer of whom nothing is known, and whose connection is never cut.
+/// A client without a certificate. Its connection is never cut.
 #[derive(Debug, Clone, Copy)]
-pub struct Stranger;
+pub struct AnonymousClient;
 
-impl Peer for Stranger {
+impl Client for AnonymousClient {
     async fn cut(&self) {
         std::future::pending().await
     }
 }
 
-/// One open connection. Whoever holds this holds the connection's place, also when HTTP is over on it and a WebSocket goes
-/// on.
+/// One open connection. Its place among the connections is occupied until the last clone is dropped, so a WebSocket that
+/// follows the HTTP request still counts.
 #[derive(Debug)]
-pub struct Connection<P> {
-    /// The peer's address.
+pub struct Connection<C> {
+    /// The client's address.
     pub address: SocketAddr,
-    /// What the door knows of the peer.
-    pub peer: P,
+    /// The client, as the door knows it.
+    pub client: C,
     rhythm: Rhythm,
     _place: (OwnedSemaphorePermit, Share),
 }
 
-impl<P> Connection<P> {
-    /// While this is held, the connection may be silent for any time.
+impl<C> Connection<C> {
+    /// Suspends the limits on silence until the returned value is dropped.
     pub fn busy(&self) -> Busy {
         self.rhythm.busy()
     }
@@ -64,17 +64,16 @@ impl<P> Connection<P> {
 
 /// Answers the requests of a listener: a door.
 pub trait Serve: Send + Sync + 'static {
-    /// What the door knows of a peer, as long as the connection is open.
-    type Peer: Peer;
+    /// The door's knowledge of a client, kept while the connection is open.
+    type Client: Client;
 
-    /// The peer of a new connection. `certificate` is the client certificate, DER, whose chain was proved; none: the
-    /// client showed none.
-    fn peer(&self, certificate: Option<&[u8]>) -> Self::Peer;
+    /// The client of a new connection. `certificate` is its certificate, DER, whose chain is verified; none: it sent none.
+    fn identify(&self, certificate: Option<&[u8]>) -> Self::Client;
 
     /// Answers one request.
     fn serve(
         self: Arc<Self>,
-        connection: Arc<Connection<Self::Peer>>,
+        connection: Arc<Connection<Self::Client>>,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
@@ -90,13 +89,14 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Serves until `stop` is set, then finishes the requests in hand, for at most [`Limits::stop`].
+    /// Serves until `stop` is set, then finishes the requests that are being answered, for at most [`Limits::stop`].
     pub async fn run<D: Serve>(self, door: Arc<D>, mut stop: watch::Receiver<bool>) {
         let limits = self.limits;
         let places = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(1024)));
         let shares = AddressShares::new(limits.connections_per_address);
         let acceptor = TlsAcceptor::from(self.tls);
         loop {
+            // 1. Wait for a free place, then for a connection.
             let place = tokio::select! {
                 () = stopped(&mut stop) => break,
                 place = places.clone().acquire_owned() => place,
@@ -106,10 +106,11 @@ impl Listener {
                 () = stopped(&mut stop) => break,
                 accepted = self.socket.accept() => accepted,
             };
+            // 2. Serve it in a task of its own, if its address is below its limit.
             match accepted {
                 Ok((stream, address)) => {
                     let Some(share) = shares.acquire(address.ip()) else {
-                        tracing::debug!(%address, "this address has its share of connections");
+                        tracing::debug!(%address, "this address has the largest allowed number of connections");
                         continue;
                     };
                     let accepting =
@@ -117,12 +118,13 @@ impl Listener {
                     tokio::spawn(accepting.serve(stream, door.clone(), (place, share)));
                 }
                 Err(error) => {
-                    // Out of descriptors, most likely: let some connections end first.
-                    tracing::warn!(%error, "a connection could not be taken");
+                    // The process is probably out of file descriptors. Some connections may end during the delay.
+                    tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
         }
+        // 3. After `stop`: close the socket, and wait until the last connection has freed its place.
         drop(self.socket);
         if tokio::time::timeout(limits.stop, places.acquire_many(limits.connections)).await.is_err() {
             tracing::warn!("some requests were not finished in time and are dropped");
@@ -145,6 +147,7 @@ impl Accepting {
         door: Arc<D>,
         place: (OwnedSemaphorePermit, Share),
     ) {
+        // 1. TLS.
         let address = self.address;
         let _ = stream.set_nodelay(true);
         let greeted = tokio::select! {
@@ -153,16 +156,18 @@ impl Accepting {
         };
         let tls = match greeted {
             Ok(Ok(tls)) => tls,
-            Ok(Err(error)) => return tracing::debug!(%address, %error, "no TLS session came about"),
+            Ok(Err(error)) => return tracing::debug!(%address, %error, "no TLS session was established"),
             Err(_) => return tracing::debug!(%address, "the TLS handshake took too long"),
         };
+        // 2. The client, and the limits on its time.
         let certificates = tls.get_ref().1.peer_certificates();
-        let peer = door.peer(certificates.and_then(|chain| chain.first()).map(AsRef::as_ref));
+        let client = door.identify(certificates.and_then(|chain| chain.first()).map(AsRef::as_ref));
         let rhythm = Rhythm::new();
-        let connection = Arc::new(Connection { address, peer, rhythm: rhythm.clone(), _place: place });
+        let connection = Arc::new(Connection { address, client, rhythm: rhythm.clone(), _place: place });
         let serving = connection.clone();
 
         let paced = Paced::new(tls, rhythm.clone(), self.limits);
+        // 3. HTTP, until the connection ends, is cut, or the program stops.
         let service = service_fn(move |request| {
             let (door, connection) = (door.clone(), serving.clone());
             async move {
@@ -177,7 +182,7 @@ impl Accepting {
         http.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD).half_close(false);
         let serving = http.serve_connection(TokioIo::new(paced), service).with_upgrades();
         let mut serving = std::pin::pin!(serving);
-        let mut cut = std::pin::pin!(connection.peer.cut());
+        let mut cut = std::pin::pin!(connection.client.cut());
         let ended = tokio::select! {
             () = &mut cut => return tracing::warn!(%address, "a revoked agent's connection was cut"),
             ended = &mut serving => ended,

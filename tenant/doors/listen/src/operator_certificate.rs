@@ -1,11 +1,11 @@
-//! A server certificate that the administrator provides, and that is read again while it serves.
+//! A server certificate that the administrator provides, read again while the program runs.
 //!
-//! The applications' own address has one. It is an address of its own, and no choice by name or protocol on the address where
-//! agents connect: agents trust the tenant's own CA alone and must never be shown another certificate; a firewall can tell the
-//! two apart; and neither side holds the other's places.
-//! Neighbours: the program says when the files are read again; [`super::client_certificate`] is the agents' side.
+//! The applications' own address uses it. That address is separate from the address of agents, instead of one address that
+//! chooses the certificate by name or protocol: agents trust the tenant's own CA alone and must never receive another
+//! certificate; a firewall can tell the two apart; and connections of one kind cannot occupy the places of the other.
+//! Neighbours: the program decides when the files are read again; [`super::client_certificate`] has the TLS of the agents.
 
-use crate::client_certificate::unresumed;
+use crate::client_certificate::without_resumption;
 use landbridge_host::FileError;
 use landbridge_host::clock_text::utc;
 use landbridge_host::key_file::KeySource;
@@ -20,36 +20,36 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use x509_parser::prelude::FromDer as _;
 
-/// The most bytes of a file with a chain.
+/// Limit on the bytes of a file with a chain: 16 large certificates.
 const MAX_CHAIN_FILE: u64 = 256 * 1024;
-/// The most certificates of a chain.
+/// Limit on the certificates of a chain. Public CAs use two to four.
 const MAX_CHAIN: usize = 16;
-/// With so many days left the log says so, once a day: what renews itself has renewed by then.
-const SOON: i64 = 14;
-const DAY: i64 = 86_400;
+/// Days before the end from which the log warns, once a day. Automatic renewal happens earlier, so it has failed by then.
+const WARN_DAYS: i64 = 14;
+const DAY_SECONDS: i64 = 86_400;
 
-/// The certificate that the administrator brings, as it was last read.
+/// The certificate that the administrator provides, as last read.
 #[derive(Debug)]
 pub struct OperatorCertificate {
     chain: PathBuf,
     key: KeySource,
     present: RwLock<Arc<CertifiedKey>>,
     ends: AtomicI64,
-    /// The days left when the log last said so.
-    said: AtomicI64,
+    /// The number of days left in the last warning.
+    reported_days: AtomicI64,
 }
 
-/// What reading the files anew led to.
+/// The result of reading the files again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reread {
-    /// New connections see another certificate.
+    /// New connections receive another certificate.
     Changed,
-    /// The files say what they said.
+    /// The files hold the same certificate.
     Unchanged,
 }
 
 impl OperatorCertificate {
-    /// Reads certificate and key, which must fit each other.
+    /// Reads certificate and key, which must belong together.
     pub fn read(chain: &Path, key: &KeySource) -> Result<Self, FileError> {
         let (present, ends) = load(chain, key)?;
         Ok(Self {
@@ -57,11 +57,11 @@ impl OperatorCertificate {
             key: key.clone(),
             present: RwLock::new(Arc::new(present)),
             ends: AtomicI64::new(ends),
-            said: AtomicI64::new(i64::MAX),
+            reported_days: AtomicI64::new(i64::MAX),
         })
     }
 
-    /// Reads them anew. After an error the certificate before goes on; open connections go on in any case.
+    /// Reads both files again. After an error the last good certificate stays in use. Open connections are not affected.
     pub fn reread(&self) -> Result<Reread, FileError> {
         let (found, ends) = load(&self.chain, &self.key)?;
         if found.cert == self.present().cert {
@@ -69,40 +69,40 @@ impl OperatorCertificate {
         }
         *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
         self.ends.store(ends, Ordering::Relaxed);
-        self.said.store(i64::MAX, Ordering::Relaxed);
+        self.reported_days.store(i64::MAX, Ordering::Relaxed);
         Ok(Reread::Changed)
     }
 
-    /// Reads them anew and lets the log say what came of it, and that the end is near. `now` in seconds since 1970.
-    pub fn look(&self, now: i64) {
+    /// Reads both files again and logs the result, and a warning if the certificate ends soon. `now` is in seconds since 1970.
+    pub fn reread_and_report(&self, now: i64) {
         match self.reread() {
             Ok(Reread::Changed) => {
-                tracing::info!(until = utc(self.ends()), "applications are shown a new certificate");
+                tracing::info!(until = utc(self.ends()), "applications receive a new certificate");
             }
             Ok(Reread::Unchanged) => {
-                tracing::debug!(until = utc(self.ends()), "the applications' certificate is as it was");
+                tracing::debug!(until = utc(self.ends()), "the applications' certificate is unchanged");
             }
             Err(error) => tracing::error!(
                 %error,
                 todo = error.todo().unwrap_or_default(),
-                "the applications' certificate cannot be read anew: the one before goes on"
+                "the applications' certificate cannot be read again: the last good one stays in use"
             ),
         }
-        let (until, days) = (utc(self.ends()), self.ends().saturating_sub(now).div_euclid(DAY));
-        if days >= SOON || self.said.swap(days, Ordering::Relaxed) == days {
+        let (until, days) = (utc(self.ends()), self.ends().saturating_sub(now).div_euclid(DAY_SECONDS));
+        if days >= WARN_DAYS || self.reported_days.swap(days, Ordering::Relaxed) == days {
             return;
         }
         if days < 0 {
             tracing::error!(
                 until,
-                "the applications' certificate is over: applications refuse it; bring a new one"
+                "the applications' certificate has ended, so applications refuse it: provide a new one"
             );
         } else {
-            tracing::warn!(until, days, "the applications' certificate is about to end: bring a new one");
+            tracing::warn!(until, days, "the applications' certificate ends soon: provide a new one");
         }
     }
 
-    /// When the certificate is over: seconds since 1970.
+    /// End of the certificate: seconds since 1970.
     pub fn ends(&self) -> i64 {
         self.ends.load(Ordering::Relaxed)
     }
@@ -118,20 +118,20 @@ impl ResolvesServerCert for OperatorCertificate {
     }
 }
 
-/// The TLS of the applications' address: nobody is asked for a certificate.
+/// The TLS settings of the applications' address. Clients are not requested to send a certificate.
 pub fn server_config(certificate: Arc<OperatorCertificate>) -> Result<ServerConfig, Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_no_client_auth()
         .with_cert_resolver(certificate);
-    Ok(unresumed(config))
+    Ok(without_resumption(config))
 }
 
-/// The chain, its key, and the last second of its first certificate.
+/// Reads the chain and its key, and returns them with the last second of the first certificate.
 fn load(path: &Path, source: &KeySource) -> Result<(CertifiedKey, i64), FileError> {
     let unusable = |what: String| {
-        let todo = "put the certificate for the applications' address there in PEM, and behind it what it was signed with";
+        let todo = "write the certificate of the applications' address there in PEM, followed by the certificates that signed it";
         FileError::new(path, what, todo)
     };
     let mut pem = Vec::new();
@@ -144,7 +144,7 @@ fn load(path: &Path, source: &KeySource) -> Result<(CertifiedKey, i64), FileErro
     if u64::try_from(pem.len()).unwrap_or(u64::MAX) > MAX_CHAIN_FILE || chain.len() > MAX_CHAIN {
         return Err(unusable("too long for a certificate and its chain".to_owned()));
     }
-    let first = chain.first().ok_or_else(|| unusable("there is no certificate in it".to_owned()))?;
+    let first = chain.first().ok_or_else(|| unusable("it holds no certificate".to_owned()))?;
     let (_, parsed) = x509_parser::certificate::X509Certificate::from_der(first)
         .map_err(|_| unusable("its first certificate cannot be read".to_owned()))?;
     let ends = parsed.validity().not_after.timestamp();
@@ -154,11 +154,11 @@ fn load(path: &Path, source: &KeySource) -> Result<(CertifiedKey, i64), FileErro
     let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
         .map_err(|_| source.unusable(&"not a private key in PEM", not_a_key))?;
     let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)
-        .map_err(|_| source.unusable(&"a private key of a kind that TLS does not take", not_a_key))?;
+        .map_err(|_| source.unusable(&"a private key of a kind that TLS does not accept", not_a_key))?;
     let pair = CertifiedKey::new(chain, key);
     pair.keys_match().map_err(|_| {
-        let what = format!("this key does not fit the first certificate of {}", path.display());
-        source.unusable(&what, "bring a certificate and the key that it was made for, both of one renewal")
+        let what = format!("this key does not belong to the first certificate of {}", path.display());
+        source.unusable(&what, "provide a certificate and its key, both of one renewal")
     })?;
     Ok((pair, ends))
 }
@@ -216,7 +216,7 @@ mod tests {
         bring(folder.path(), "three.example.com");
         write_key(folder.path(), &key);
         let error = served.reread().unwrap_err();
-        assert!(error.to_string().contains("does not fit"), "{error}");
+        assert!(error.to_string().contains("does not belong"), "{error}");
         assert!(!error.to_string().contains("PRIVATE"), "{error}");
         assert_eq!(served.present().cert, second);
     }

@@ -1,5 +1,5 @@
-//! Holds a peer to a pace: a request's head in seconds, an idle connection for minutes, a response taken in time.
-//! Not here: the body, which has a deadline of its own in `routes`.
+//! Limits the time that a client may take: seconds for a request's head, minutes between two requests, seconds to read a
+//! response. The body of a request has a deadline of its own in [`super::body`].
 
 use crate::limits::Limits;
 use std::io;
@@ -11,25 +11,28 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// What a connection is doing, told by the service that answers its requests.
+/// The state of a connection, set by the service that answers its requests.
 #[derive(Debug, Clone)]
 pub struct Rhythm(Arc<AtomicU8>);
 
+/// The connection waits for a request.
 const IDLE: u8 = 0;
+/// The head of a request is arriving.
 const HEAD: u8 = 1;
+/// A request is being answered.
 const BUSY: u8 = 2;
 
-/// A request is being answered until this is dropped.
+/// Marks the connection as answering a request until it is dropped.
 #[derive(Debug)]
 pub struct Busy(Rhythm);
 
 impl Rhythm {
-    /// A new connection: its first request's head is awaited.
+    /// The state of a new connection: the head of its first request must arrive.
     pub fn new() -> Self {
         Self(Arc::new(AtomicU8::new(HEAD)))
     }
 
-    /// A request's head has come.
+    /// Marks that a request's head has arrived.
     pub fn busy(&self) -> Busy {
         self.0.store(BUSY, Ordering::Release);
         Busy(self.clone())
@@ -48,7 +51,7 @@ impl Drop for Busy {
     }
 }
 
-/// A stream whose reads and writes fail when the peer is too slow.
+/// A stream whose reads and writes fail when the client is too slow.
 pub struct Paced<S> {
     stream: S,
     rhythm: Rhythm,
@@ -59,7 +62,7 @@ pub struct Paced<S> {
 }
 
 impl<S> Paced<S> {
-    /// Begins with the wait for the first head.
+    /// Wraps the stream of a new connection. The time for its first head starts now.
     pub fn new(stream: S, rhythm: Rhythm, limits: Limits) -> Self {
         let read_by = Box::pin(tokio::time::sleep(limits.head));
         Self { stream, rhythm, limits, seen: HEAD, read_by, write_by: None }
@@ -86,7 +89,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Ready(read) => {
                 if state == IDLE && buf.filled().len() > before {
-                    // The first byte of the next request; the service may have taken it already.
+                    // This is the first byte of the next request, unless the service has received the whole head already.
                     let begun = this
                         .rhythm
                         .0
@@ -99,7 +102,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
                 }
                 Poll::Ready(read)
             }
-            // A body has its own deadline, and an answer takes the time that it takes.
+            // A body has its own deadline, and the time of an answer is not limited.
             Poll::Pending if state == BUSY => Poll::Pending,
             Poll::Pending => match this.read_by.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
@@ -157,13 +160,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_head_that_trickles_in_is_given_up_however_often_a_byte_comes() {
-        let (mut peer, ours) = tokio::io::duplex(1024);
+    async fn a_head_that_arrives_slowly_times_out_although_bytes_keep_coming() {
+        let (mut client, ours) = tokio::io::duplex(1024);
         let mut paced = Paced::new(ours, Rhythm::new(), limits());
         let reading = tokio::spawn(async move { paced.read_to_end(&mut Vec::new()).await });
         let trickle = async {
             loop {
-                if peer.write_all(b"x").await.is_err() {
+                if client.write_all(b"x").await.is_err() {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -175,8 +178,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_in_hand_is_not_hurried() {
-        let (mut peer, ours) = tokio::io::duplex(1024);
+    async fn a_request_that_is_being_answered_has_no_time_limit() {
+        let (mut client, ours) = tokio::io::duplex(1024);
         let rhythm = Rhythm::new();
         let mut paced = Paced::new(ours, rhythm.clone(), limits());
         let busy = rhythm.busy();
@@ -185,14 +188,14 @@ mod tests {
             paced.read_exact(&mut one).await
         });
         tokio::time::sleep(Duration::from_millis(120)).await;
-        peer.write_all(b"x").await.unwrap();
+        client.write_all(b"x").await.unwrap();
         reading.await.unwrap().unwrap();
         drop(busy);
     }
 
     #[tokio::test]
-    async fn a_peer_that_takes_nothing_is_given_up() {
-        let (_peer, ours) = tokio::io::duplex(8);
+    async fn a_client_that_reads_nothing_times_out() {
+        let (_client, ours) = tokio::io::duplex(8);
         let limits = Limits { write: Duration::from_millis(30), ..limits() };
         let mut paced = Paced::new(ours, Rhythm::new(), limits);
         let written = paced.write_all(&[0; 64]).await;

@@ -1,7 +1,7 @@
-//! Asks the running tenant over its administration socket. Blocking: it belongs to the command line.
-//! The other end: `admin::listen`.
+//! Sends one request to the running tenant over its administration socket. Blocking, for the command line.
+//! The other end: [`crate::listen`].
 
-use landbridge_tenant_core::administration::request::{Answer, Ask, MAX_ANSWER};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, MAX_RESPONSE};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// A tenant that does not answer in so long is said not to.
+/// Limit on the wait for a response. The longest request is a sign-in that an agent verifies: ten seconds and a queue.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Why there is no answer, or none that helps.
+/// Why there is no response, or one that is an error.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// No tenant answers on the socket.
@@ -43,56 +43,58 @@ pub enum CallError {
     Defect(String),
 }
 
-/// Asks once. Refusals of the tenant come back as errors.
-pub fn ask(socket: &Path, ask: &Ask) -> Result<Answer, CallError> {
+/// Sends a request and returns the response. A refusal or failure of the tenant is returned as an error.
+pub fn send_request(socket: &Path, request: &AdminRequest) -> Result<AdminResponse, CallError> {
     let mut stream = UnixStream::connect(socket).map_err(|e| unreachable(socket, &e))?;
-    let talk = |stream: &mut UnixStream| -> std::io::Result<Zeroizing<Vec<u8>>> {
+    // 1. Write the request and read the response to its end.
+    let exchange = |stream: &mut UnixStream| -> std::io::Result<Zeroizing<Vec<u8>>> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut line = Zeroizing::new(serde_json::to_vec(ask).map_err(|_| ErrorKind::InvalidInput)?);
+        let mut line = Zeroizing::new(serde_json::to_vec(request).map_err(|_| ErrorKind::InvalidInput)?);
         line.push(b'\n');
-        // A tenant that would not listen to the end may have said why.
+        // A tenant that closes the socket early may have sent the reason before.
         let written = stream.write_all(&line).and_then(|()| stream.shutdown(Shutdown::Write));
         if let Err(e) = written
             && e.kind() != ErrorKind::BrokenPipe
         {
             return Err(e);
         }
-        let mut answer = Zeroizing::new(Vec::with_capacity(4096));
-        let limit = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
-        stream.take(limit).read_to_end(&mut answer)?;
-        Ok(answer)
+        let mut response = Zeroizing::new(Vec::with_capacity(4096));
+        let limit = u64::try_from(MAX_RESPONSE).unwrap_or(u64::MAX);
+        stream.take(limit).read_to_end(&mut response)?;
+        Ok(response)
     };
-    let answer =
-        talk(&mut stream).map_err(|e| CallError::NotRunning { why: format!("{}: {e}", socket.display()) })?;
-    if answer.is_empty() {
+    let response = exchange(&mut stream)
+        .map_err(|e| CallError::NotRunning { why: format!("{}: {e}", socket.display()) })?;
+    if response.is_empty() {
         return Err(CallError::NotRunning {
-            why: format!("{}: it hung up without an answer", socket.display()),
+            why: format!("{}: the tenant closed the connection without a response", socket.display()),
         });
     }
-    let answer = serde_json::from_slice(&answer).map_err(|e| {
+    // 2. Decode it, and make errors of refusals and failures.
+    let response = serde_json::from_slice(&response).map_err(|e| {
         let (line, column) = (e.line(), e.column());
-        CallError::Defect(format!("the tenant's answer is malformed at line {line}, column {column}"))
+        CallError::Defect(format!("the tenant's response is malformed at line {line}, column {column}"))
     })?;
-    match answer {
-        Answer::Refused { what, todo } => Err(CallError::Refused { what, todo }),
-        Answer::StorageFailed(what) => Err(CallError::StorageFailed(what)),
-        Answer::Unavailable(why) => {
-            Err(CallError::Refused { what: why, todo: "try again in a moment".to_owned() })
+    match response {
+        AdminResponse::Refused { what, todo } => Err(CallError::Refused { what, todo }),
+        AdminResponse::StorageFailed(what) => Err(CallError::StorageFailed(what)),
+        AdminResponse::Unavailable(why) => {
+            Err(CallError::Refused { what: why, todo: "try again in a few seconds".to_owned() })
         }
-        Answer::Defect(what) => Err(CallError::Defect(what)),
-        answer @ (Answer::Done(_)
-        | Answer::Domains(_)
-        | Answer::Token(_)
-        | Answer::Agents(_)
-        | Answer::Credential(_)
-        | Answer::Apps(_)
-        | Answer::Users(_)
-        | Answer::Ambiguous(_)
-        | Answer::Groups(_)
-        | Answer::Group(_)
-        | Answer::Accepted(_)
-        | Answer::SignInRefused { .. }) => Ok(answer),
+        AdminResponse::Defect(what) => Err(CallError::Defect(what)),
+        response @ (AdminResponse::Done(_)
+        | AdminResponse::Domains(_)
+        | AdminResponse::Token(_)
+        | AdminResponse::Agents(_)
+        | AdminResponse::Credential(_)
+        | AdminResponse::Apps(_)
+        | AdminResponse::Users(_)
+        | AdminResponse::Ambiguous(_)
+        | AdminResponse::Groups(_)
+        | AdminResponse::Group(_)
+        | AdminResponse::Accepted(_)
+        | AdminResponse::SignInRefused { .. }) => Ok(response),
     }
 }
 
@@ -100,6 +102,6 @@ fn unreachable(socket: &Path, error: &std::io::Error) -> CallError {
     if error.kind() == ErrorKind::PermissionDenied {
         CallError::NotAllowed { socket: socket.to_owned() }
     } else {
-        CallError::NotRunning { why: format!("nobody listens on {} ({error})", socket.display()) }
+        CallError::NotRunning { why: format!("no program listens on {} ({error})", socket.display()) }
     }
 }

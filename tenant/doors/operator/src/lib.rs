@@ -5,7 +5,7 @@
 //!
 //! - `lib.rs`: this list
 //! - `listen.rs`: the administration socket, for root and the tenant's own user
-//! - `call.rs`: the other end of it, for the command line
+//! - `call.rs`: the client's end of the socket, for the command line
 //! - `observe.rs`: `/healthz` and `/metrics`
 
 pub mod call;

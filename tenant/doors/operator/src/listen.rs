@@ -1,8 +1,8 @@
-//! The administration socket of the running tenant: 0600 in a 0700 directory, for root and our own uid.
-//! After it: `admin::act`. The other end: `admin::call`.
+//! The administration socket of the running tenant: mode 0600 in a 0700 directory, for root and the user that the tenant runs as.
+//! After it: [`Administration::act`]. The other end: [`crate::call`].
 
 use landbridge_tenant_core::administration::Administration;
-use landbridge_tenant_core::administration::request::{Answer, Ask, MAX_ASK};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, MAX_REQUEST};
 use landbridge_tenant_core::clock::{stopped, unix_now};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -13,12 +13,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
 
-/// So many administrators at once.
+/// Limit on open connections. Each is one command that an administrator runs.
 const CONNECTIONS: usize = 16;
-/// A request must be there in so long, and its answer be taken in so long.
+/// Limit on the time of the client to send its request, and again to read the response. Both ends are on one machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Takes the place of a socket that a dead tenant left behind; whoever calls holds the data directory's lock.
+/// Binds the socket. Replaces one that remains of an earlier process: the caller holds the lock of the data directory, so no
+/// other tenant uses it.
 pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Ok(()) => {}
@@ -30,13 +31,13 @@ pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves until `stop` says true.
+/// Serves until `stop` is set.
 pub async fn run(listener: UnixListener, administration: Administration, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let place = tokio::select! {
+        let permit = tokio::select! {
             () = stopped(&mut stop) => return,
-            place = places.clone().acquire_owned() => place,
+            permit = permits.clone().acquire_owned() => permit,
         };
         let accepted = tokio::select! {
             () = stopped(&mut stop) => return,
@@ -49,11 +50,11 @@ pub async fn run(listener: UnixListener, administration: Administration, mut sto
                     if let Err(error) = serve(stream, administration).await {
                         tracing::debug!(%error, "an administrator's connection ended early");
                     }
-                    drop(place);
+                    drop(permit);
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "the administration socket cannot take a connection");
+                tracing::warn!(%error, "the administration socket cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
@@ -62,20 +63,21 @@ pub async fn run(listener: UnixListener, administration: Administration, mut sto
 
 async fn serve(mut stream: UnixStream, administration: Administration) -> std::io::Result<()> {
     let uid = stream.peer_cred()?.uid();
-    let may = uid == 0 || uid == rustix::process::geteuid().as_raw();
-    // A stranger's request is read too, so that the answer finds an ear, but not waited for.
-    let patience = if may { PATIENCE } else { Duration::from_secs(1) };
-    let asked = tokio::time::timeout(patience, read(&mut stream)).await;
-    let answer = match asked {
-        _ if !may => {
+    let allowed = uid == 0 || uid == rustix::process::geteuid().as_raw();
+    // Many clients read the response only after they have sent the whole request. The request of another user is read and
+    // discarded, for at most one second.
+    let patience = if allowed { PATIENCE } else { Duration::from_secs(1) };
+    let request = tokio::time::timeout(patience, read(&mut stream)).await;
+    let response = match request {
+        _ if !allowed => {
             tracing::warn!(uid, "an administration request of this uid was refused");
-            refused("only root and the tenant's own user administer it")
+            refused("only root and the user that the tenant runs as may administer it")
         }
-        Ok(Ok(ask)) => run_blocking(administration, uid, ask).await,
-        Ok(Err(answer)) => answer,
-        Err(_) => refused("the request did not come in time"),
+        Ok(Ok(request)) => run_blocking(administration, uid, request).await,
+        Ok(Err(response)) => response,
+        Err(_) => refused("the request did not arrive in time"),
     };
-    let mut line = Zeroizing::new(serde_json::to_vec(&answer).unwrap_or_default());
+    let mut line = Zeroizing::new(serde_json::to_vec(&response).unwrap_or_default());
     line.push(b'\n');
     tokio::time::timeout(PATIENCE, async {
         stream.write_all(&line).await?;
@@ -85,18 +87,18 @@ async fn serve(mut stream: UnixStream, administration: Administration) -> std::i
     .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
 }
 
-async fn run_blocking(administration: Administration, uid: u32, ask: Ask) -> Answer {
-    let done = tokio::task::spawn_blocking(move || administration.act(uid, ask, unix_now())).await;
-    done.unwrap_or_else(|_| Answer::Defect("the request was not carried out".to_owned()))
+async fn run_blocking(administration: Administration, uid: u32, request: AdminRequest) -> AdminResponse {
+    let done = tokio::task::spawn_blocking(move || administration.act(uid, request, unix_now())).await;
+    done.unwrap_or_else(|_| AdminResponse::Defect("the request was not carried out".to_owned()))
 }
 
-/// Reads one line of at most [`MAX_ASK`] bytes.
-async fn read(stream: &mut UnixStream) -> Result<Ask, Answer> {
-    let mut line = Zeroizing::new(Vec::with_capacity(MAX_ASK + 1));
-    let limit = u64::try_from(MAX_ASK).unwrap_or(u64::MAX).saturating_add(1);
+/// Reads one line of at most [`MAX_REQUEST`] bytes.
+async fn read(stream: &mut UnixStream) -> Result<AdminRequest, AdminResponse> {
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_REQUEST + 1));
+    let limit = u64::try_from(MAX_REQUEST).unwrap_or(u64::MAX).saturating_add(1);
     let read = stream.take(limit).read_to_end(&mut line).await;
     read.map_err(|_| refused("the request was cut"))?;
-    if line.len() > MAX_ASK {
+    if line.len() > MAX_REQUEST {
         return Err(refused("the request is too long"));
     }
     // serde_json's own text could repeat a password.
@@ -105,6 +107,6 @@ async fn read(stream: &mut UnixStream) -> Result<Ask, Answer> {
     })
 }
 
-fn refused(what: &str) -> Answer {
-    Answer::Refused { what: what.to_owned(), todo: String::new() }
+fn refused(what: &str) -> AdminResponse {
+    AdminResponse::Refused { what: what.to_owned(), todo: String::new() }
 }

@@ -1,5 +1,5 @@
-//! What the operator's monitoring sees: `/healthz` and `/metrics`, plain HTTP on a loopback address.
-//! Numbers and ids only; neighbours: everything counts here, nothing else reads it.
+//! Health and metrics for monitoring: `/healthz` and `/metrics`, plain HTTP on a loopback address. Numbers and ids only.
+//! Before it: [`Snapshot`] reads the numbers of the core.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -23,13 +23,13 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-/// So many scrapes at once.
+/// Limit on open connections. One monitoring system uses one or two.
 const CONNECTIONS: usize = 16;
 
 /// A certificate whose life is shown: the metric's name, its help text, and when the certificate ends (seconds since 1970).
 pub type CertificateLife = (&'static str, &'static str, Box<dyn Fn() -> i64 + Send + Sync>);
 
-/// What is observed.
+/// The sources of the metrics.
 pub struct Observed {
     /// The tenant's numbers.
     pub snapshot: Snapshot,
@@ -47,22 +47,22 @@ impl std::fmt::Debug for Observed {
 
 /// Serves until `stop` is set.
 pub async fn run(listener: TcpListener, scrape: Arc<Observed>, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             () = stopped(&mut stop) => return,
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, say: not as fast as the machine can.
+            // The process may be out of file descriptors. Without a delay this loop would use a whole processor.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
         let scrape = scrape.clone();
         tokio::spawn(async move {
             serve(stream, scrape).await;
-            drop(place);
+            drop(permit);
         });
     }
 }
@@ -126,15 +126,19 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
     let numbers = observed.snapshot.numbers();
     let metrics = &numbers.metrics;
     registry.register("signins", "Sign-ins by true outcome", metrics.signins.clone());
-    let help = "Sign-in requests turned away before any password was looked at";
+    let help = "Sign-in requests refused before the password was verified";
     registry.register("signins_not_asked", help, metrics.signins_not_asked.clone());
     let help = "Seconds from a sign-in's head to its answer";
     registry.register("signin_seconds", help, metrics.signin_seconds.clone());
     registry.register("uploads", "Requests of the upload paths by outcome", metrics.uploads.clone());
     registry.register("enrollments", "Enrolments by outcome", metrics.enrollments.clone());
     registry.register("renewals", "Certificate renewals by outcome", metrics.renewals.clone());
-    registry.register("agent_verdicts", "Sign-ins given to agents, by outcome", metrics.asked.clone());
-    registry.register("agent_events", "On the way to agents and back", metrics.agents.clone());
+    registry.register(
+        "agent_verdicts",
+        "Sign-ins sent to agents, by outcome",
+        metrics.agent_verdicts.clone(),
+    );
+    registry.register("agent_events", "Events between the tenant and its agents", metrics.agents.clone());
     registry.register("agents_quarantined", "Agents put into quarantine", metrics.quarantined.clone());
     registry.register("storage_errors", "Times that the database failed", metrics.storage_errors.clone());
     let counts = &numbers.counts;
@@ -144,7 +148,7 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
     let received = counts.digests_set.now() + counts.digests_replaced.now() + counts.digests_repeated.now();
     registry.register(
         "digests_received",
-        "Digests that uploads carried and that were taken",
+        "Digests that uploads carried and that were accepted",
         ConstCounter::new(received),
     );
     let transactions = CountFamily::default();
@@ -208,10 +212,10 @@ fn register_directory(registry: &mut Registry, figures: Figures) {
     }
     registry.register("accounts", "Accounts that are present, by domain", accounts);
     registry.register("objects", "Objects that are present, by domain and kind", objects);
-    registry.register("objects_removed", "Objects that are gone and not erased yet, by domain", removed);
+    registry.register("objects_removed", "Objects that have left and are not erased yet, by domain", removed);
     registry.register("links", "Links, by domain and kind", links);
-    let help = "Groups that are gone and have a sign-in policy, which holds for nobody";
+    let help = "Groups that have left and have a sign-in policy, which applies to no account";
     registry.register("group_policies_idle", help, idle);
-    let help = "Sign-in names that more than one account holds: they sign nobody in";
+    let help = "Sign-in names that more than one account holds, so none signs in with them";
     registry.register("ambiguous_names", help, ConstGauge::new(figures.ambiguous_names));
 }

@@ -1,14 +1,14 @@
-//! The commands that ask the running tenant, and how its answers are shown.
-//! The question travels by `admin::call`.
+//! The commands that send a request to the running tenant, and the text that they print.
+//! The request travels over [`landbridge_door_operator::call`].
 
 use super::table::{aligned, plain};
 use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Token, Users};
 use crate::config::Config;
 use crate::error::TenantError;
-use landbridge_door_operator::call::ask;
+use landbridge_door_operator::call::send_request;
 use landbridge_host::clock_text::utc;
 use landbridge_tenant_core::administration::request::{
-    AgentRow, AmbiguousRow, Answer, AppRow, Ask, Confidential, DomainRow,
+    AdminRequest, AdminResponse, AgentRow, AmbiguousRow, AppRow, Confidential, DomainRow,
 };
 use landbridge_tenant_core::directory::Description;
 use landbridge_tenant_core::directory::groups::{GroupDescribed, GroupRow};
@@ -16,10 +16,10 @@ use serde::Serialize;
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use zeroize::Zeroizing;
 
-/// The most bytes of a password on stdin.
+/// Limit on the bytes of a password on stdin. A longer one is refused by the tenant as well.
 const MAX_PASSWORD: u64 = 1024;
 
-/// Asks, and shows what comes back.
+/// Sends the request of a command and prints the response.
 pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
     let (question, json) = match command {
         Command::Init(_) | Command::Serve | Command::Backup(_) | Command::Restore(_) => {
@@ -27,84 +27,88 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
         }
         Command::Domains(Domains::Add { name, netbios, sid, allow_privileged }) => {
             let (name, netbios, sid) = (name.clone(), netbios.clone(), sid.clone());
-            (Ask::DomainsAdd { name, netbios, sid, allow_privileged: *allow_privileged }, false)
+            (AdminRequest::DomainsAdd { name, netbios, sid, allow_privileged: *allow_privileged }, false)
         }
-        Command::Domains(Domains::List(listing)) => (Ask::DomainsList, listing.json),
+        Command::Domains(Domains::List(listing)) => (AdminRequest::DomainsList, listing.json),
         Command::Domains(Domains::Policy { name, policy, group, remove, place, approve_agents }) => {
             let (name, policy, approve_agents, place) = (name.clone(), *policy, *approve_agents, *place);
             match group.clone() {
-                None => (Ask::DomainsPolicy { name, policy, approve_agents }, false),
+                None => (AdminRequest::DomainsPolicy { name, policy, approve_agents }, false),
                 Some(_) if policy.is_none() && !remove => {
-                    return Err(TenantError::Usage("say a policy for the group, or --remove".to_owned()));
+                    return Err(TenantError::Usage("give a policy for the group, or --remove".to_owned()));
                 }
-                Some(group) => (Ask::GroupPolicy { name, group, policy, place }, false),
+                Some(group) => (AdminRequest::GroupPolicy { name, group, policy, place }, false),
             }
         }
         Command::Domains(Domains::Canary(canary)) => (
             match canary.clone() {
-                Canary::Add { name, user } => Ask::CanaryAdd { name, user },
-                Canary::Remove { name, user } => Ask::CanaryRemove { name, user },
-                Canary::List { name } => Ask::CanaryList { name },
+                Canary::Add { name, user } => AdminRequest::CanaryAdd { name, user },
+                Canary::Remove { name, user } => AdminRequest::CanaryRemove { name, user },
+                Canary::List { name } => AdminRequest::CanaryList { name },
             },
             false,
         ),
-        Command::Token(Token::Create { role, domain, minutes }) => {
-            (Ask::TokenCreate { role: (*role).into(), domain: domain.clone(), minutes: *minutes }, false)
-        }
-        Command::Agents(Agents::List(listing)) => (Ask::AgentsList, listing.json),
-        Command::Agents(Agents::Approve { agent }) => (Ask::AgentsApprove { agent: *agent }, false),
-        Command::Agents(Agents::Revoke { agent }) => (Ask::AgentsRevoke { agent: *agent }, false),
+        Command::Token(Token::Create { role, domain, minutes }) => (
+            AdminRequest::TokenCreate { role: (*role).into(), domain: domain.clone(), minutes: *minutes },
+            false,
+        ),
+        Command::Agents(Agents::List(listing)) => (AdminRequest::AgentsList, listing.json),
+        Command::Agents(Agents::Approve { agent }) => (AdminRequest::AgentsApprove { agent: *agent }, false),
+        Command::Agents(Agents::Revoke { agent }) => (AdminRequest::AgentsRevoke { agent: *agent }, false),
         Command::Apps(Apps::Create { name, domain, rate }) => {
-            (Ask::AppsCreate { name: name.clone(), domain: domain.clone(), rate: *rate }, false)
+            (AdminRequest::AppsCreate { name: name.clone(), domain: domain.clone(), rate: *rate }, false)
         }
-        Command::Apps(Apps::List(listing)) => (Ask::AppsList, listing.json),
-        Command::Apps(Apps::Rotate { name }) => (Ask::AppsRotate { name: name.clone() }, false),
-        Command::Apps(Apps::Revoke { name }) => (Ask::AppsRevoke { name: name.clone() }, false),
-        Command::Users(Users::Show { name, json }) => (Ask::UsersShow { name: name.clone() }, *json),
-        Command::Users(Users::Ambiguous(listing)) => (Ask::UsersAmbiguous, listing.json),
-        Command::Groups(Groups::List(listing)) => (Ask::GroupsList, listing.json),
-        Command::Groups(Groups::Show { name, json }) => (Ask::GroupsShow { name: name.clone() }, *json),
-        Command::Users(Users::Purge { name }) => (Ask::UsersPurge { name: name.clone() }, false),
+        Command::Apps(Apps::List(listing)) => (AdminRequest::AppsList, listing.json),
+        Command::Apps(Apps::Rotate { name }) => (AdminRequest::AppsRotate { name: name.clone() }, false),
+        Command::Apps(Apps::Revoke { name }) => (AdminRequest::AppsRevoke { name: name.clone() }, false),
+        Command::Users(Users::Show { name, json }) => (AdminRequest::UsersShow { name: name.clone() }, *json),
+        Command::Users(Users::Ambiguous(listing)) => (AdminRequest::UsersAmbiguous, listing.json),
+        Command::Groups(Groups::List(listing)) => (AdminRequest::GroupsList, listing.json),
+        Command::Groups(Groups::Show { name, json }) => {
+            (AdminRequest::GroupsShow { name: name.clone() }, *json)
+        }
+        Command::Users(Users::Purge { name }) => (AdminRequest::UsersPurge { name: name.clone() }, false),
         Command::SignIn(sign_in) => {
             let (user, source) = (sign_in.user.clone(), sign_in.source.clone());
-            (Ask::SignIn { user, password: password(sign_in)?, source }, false)
+            (AdminRequest::SignIn { user, password: password(sign_in)?, source }, false)
         }
     };
-    show(ask(&config.admin_socket(), &question)?, json)
+    show(send_request(&config.admin_socket(), &question)?, json)
 }
 
-fn show(answer: Answer, json: bool) -> Result<(), TenantError> {
+fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
     match answer {
-        Answer::Done(what) => print(&format!("{what}\n")),
-        Answer::Domains(rows) => list(&rows, json, &domains(&rows)),
-        Answer::Agents(rows) => list(&rows, json, &agents(&rows)),
-        Answer::Apps(rows) => list(&rows, json, &apps(&rows)),
-        Answer::Token(token) => {
-            hint("give this token to `enroll` on the agent's machine; it works once and not for long");
+        AdminResponse::Done(what) => print(&format!("{what}\n")),
+        AdminResponse::Domains(rows) => list(&rows, json, &domains(&rows)),
+        AdminResponse::Agents(rows) => list(&rows, json, &agents(&rows)),
+        AdminResponse::Apps(rows) => list(&rows, json, &apps(&rows)),
+        AdminResponse::Token(token) => {
+            hint("give this token to `enroll` on the agent's machine; it works once, and expires soon");
             token.lend(|text| print(&format!("{text}\n")))
         }
-        Answer::Credential(credential) => {
-            hint("the application sends this as `Authorization: Bearer …`; it is shown this once");
+        AdminResponse::Credential(credential) => {
+            hint("the application sends this as `Authorization: Bearer …`; it cannot be shown again");
             credential.lend(|text| print(&format!("{text}\n")))
         }
-        Answer::Users(known) => users(&known, json),
-        Answer::Ambiguous(rows) => list(&rows, json, &ambiguous(&rows)),
-        Answer::Groups(rows) => list(&rows, json, &groups(&rows)),
-        Answer::Group(known) => group(&known, json),
-        Answer::Accepted(person) => {
+        AdminResponse::Users(known) => users(&known, json),
+        AdminResponse::Ambiguous(rows) => list(&rows, json, &ambiguous(&rows)),
+        AdminResponse::Groups(rows) => list(&rows, json, &groups(&rows)),
+        AdminResponse::Group(known) => group(&known, json),
+        AdminResponse::Accepted(person) => {
             let name = person.user.or(person.sam).unwrap_or_default();
             print(&format!("accepted: {} ({}, {})\n", plain(&name), person.object, person.domain))
         }
-        Answer::SignInRefused { told, why } => {
-            let told = told.map_or_else(String::new, |told| format!(" (an application is told: {told})"));
-            print(&format!("refused: {}{told}\n", plain(&why)))?;
+        AdminResponse::SignInRefused { disclosed, why } => {
+            let note =
+                disclosed.map_or_else(String::new, |reason| format!(" (an application receives: {reason})"));
+            print(&format!("refused: {}{note}\n", plain(&why)))?;
             Err(TenantError::SignInRefused)
         }
-        // `admin::call` has made errors of these.
-        Answer::Unavailable(what) | Answer::StorageFailed(what) | Answer::Defect(what) => {
-            Err(TenantError::Defect(what))
-        }
-        Answer::Refused { what, todo } => Err(TenantError::Refused { what, todo }),
+        // `send_request` returns these as errors.
+        AdminResponse::Unavailable(what)
+        | AdminResponse::StorageFailed(what)
+        | AdminResponse::Defect(what) => Err(TenantError::Defect(what)),
+        AdminResponse::Refused { what, todo } => Err(TenantError::Refused { what, todo }),
     }
 }
 
@@ -256,13 +260,15 @@ fn list<T: Serialize + ?Sized>(rows: &T, json: bool, table: &str) -> Result<(), 
     print(&format!("{}\n", text.map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?))
 }
 
-/// Prints, and takes a closed pipe for the end of interest.
+/// Prints to stdout. A closed pipe is no error: the reader wants no more.
 pub(super) fn print(text: &str) -> Result<(), TenantError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(TenantError::file(std::path::Path::new("stdout"), e, "make room where the output goes"))
-        }
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(TenantError::file(
+            std::path::Path::new("stdout"),
+            e,
+            "free space where the output is written",
+        )),
         Ok(()) | Err(_) => Ok(()),
     }
 }

@@ -1,13 +1,13 @@
-//! Copies a tenant into a directory that a restore is made from: the database, the CA's certificate and the
-//! configuration; the keys into another directory, when asked for.
+//! Copies a tenant into a directory that `restore` reads: the database, the CA's certificate and the configuration. Copies the
+//! keys into another directory on request.
 //!
-//! The program copies the file itself, beside the tenant that serves it: a tenant in a sandbox could write nowhere
-//! else, and one that does not start any more could not be asked. The keys never lie beside the database, because
-//! whoever has both can try passwords on every digest; and they change so seldom that one copy of them does for all
-//! backups. Neighbours: `store::backup` copies, `restore` is the way back.
+//! The program copies the file itself, beside the running tenant: a tenant in a sandbox could not write elsewhere, and a tenant
+//! that does not start could not copy anything. The keys are never written beside the database, because with both a thief can
+//! try passwords on every digest. Keys change rarely, so one copy of them serves all backups.
+//! Neighbours: [`landbridge_tenant_store::backup`] copies the database, [`super::restore`] reads the result.
 
 use super::Backup;
-use super::place::{Making, cannot};
+use super::new_directory::{NewDirectory, cannot_create};
 use super::table::plain;
 use crate::config::Config;
 use crate::error::TenantError;
@@ -24,61 +24,64 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// The database in a backup.
+/// File name of the database in a backup.
 pub(super) const DATABASE: &str = "tenant.db";
-/// The CA's certificate in a backup.
+/// File name of the CA's certificate in a backup.
 pub(super) const ROOT: &str = "root.pem";
-/// The configuration in a backup.
+/// File name of the configuration in a backup.
 const CONFIGURATION: &str = "tenant.toml";
-/// The SHA-256 of each of them, as `sha256sum --check` reads it: SQLite does not notice a changed letter in a name.
+/// File name of the SHA-256 sums of these files, in the format of `sha256sum --check`. SQLite does not detect every changed byte.
 pub(super) const SUMS: &str = "SHA256SUMS";
-/// The CA's key among the keys.
+/// File name of the CA's key among the keys.
 pub(super) const CA_KEY: &str = "ca.key";
 
-/// The name of a seal key among the keys: by its place in the configuration, from 1.
-pub(super) fn seal_key(place: usize) -> String {
-    format!("seal-{place}.key")
+/// File name of a seal key among the keys: its position in the configuration, from 1.
+pub(super) fn seal_key(position: usize) -> String {
+    format!("seal-{position}.key")
 }
 
-/// Who runs this, for the audit log.
+/// The user that runs the command, for the audit log.
 pub(super) fn actor() -> String {
     format!("uid {}", own_uid())
 }
 
-/// Does it, and gives the text that says what was written and what to keep apart.
+/// Makes a backup. Returns a text with the files and what to keep apart.
 pub fn backup(config_file: &Path, flags: &Backup) -> Result<String, TenantError> {
     let config = Config::load(config_file)?;
     let now = unix_now();
     let to = absolute(&flags.directory)?;
     let keys = flags.keys.as_deref().map(absolute).transpose()?;
     if keys.as_ref().is_some_and(|keys| keys.starts_with(&to) || to.starts_with(keys)) {
-        let what = "--keys lies with the directory of the database: keep them apart".to_owned();
+        let what = "--keys is inside the directory of the backup, or the other way round: keep them apart"
+            .to_owned();
         return Err(TenantError::Usage(what));
     }
-    let making = Making::directory(&to)?;
-    let making_keys = keys.as_deref().map(Making::directory).transpose()?;
-    let contents = backup::copy(&config.database(), &making.path().join(DATABASE), &actor(), now)?;
+    // 1. Copy the database, the certificate and the configuration, and write their sums.
+    let directory = NewDirectory::begin_at(&to)?;
+    let new_keys = keys.as_deref().map(NewDirectory::begin_at).transpose()?;
+    let contents = backup::copy(&config.database(), &directory.path().join(DATABASE), &actor(), now)?;
     let mut sizes = vec![(DATABASE, contents.size)];
     for (from, name) in [(config.root_certificate().as_path(), ROOT), (config_file, CONFIGURATION)] {
         let bytes = std::fs::read(from).map_err(|e| {
-            TenantError::file(from, format_args!("cannot be read: {e}"), "run this as a user who may")
+            TenantError::file(from, format_args!("cannot be read: {e}"), "run this as a user who may read it")
         })?;
-        key_file::create(&making.path().join(name), &bytes)?;
+        key_file::create(&directory.path().join(name), &bytes)?;
         sizes.push((name, u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
     }
-    key_file::create(&making.path().join(SUMS), sums(making.path(), &sizes)?.as_bytes())?;
-    if let Some(making_keys) = &making_keys {
-        copy_keys(&config, &contents, &making.path().join(DATABASE), making_keys.path(), now)?;
+    key_file::create(&directory.path().join(SUMS), sums(directory.path(), &sizes)?.as_bytes())?;
+    // 2. Copy the keys.
+    if let Some(new_keys) = &new_keys {
+        copy_keys(&config, &contents, &directory.path().join(DATABASE), new_keys.path(), now)?;
     }
-    // The keys first: a backup that is there has its keys.
-    if let Some(making_keys) = making_keys {
-        making_keys.finish()?;
+    // 3. Rename both directories to their destinations, the keys first: a backup that exists has its keys.
+    if let Some(new_keys) = new_keys {
+        new_keys.finish()?;
     }
-    making.finish()?;
-    Ok(said(&to, keys.as_deref(), &contents, &sizes))
+    directory.finish()?;
+    Ok(report(&to, keys.as_deref(), &contents, &sizes))
 }
 
-/// Writes the keys, once they are proved to be those of this database and this certificate.
+/// Writes the keys, after checking that they belong to this database and this certificate.
 fn copy_keys(
     config: &Config,
     contents: &Contents,
@@ -101,12 +104,12 @@ fn sums(folder: &Path, files: &[(&str, u64)]) -> Result<String, TenantError> {
     for (name, _) in files {
         let path = folder.join(name);
         let sum = File::open(&path).and_then(|mut file| copy_and_sum(&mut file, &mut std::io::sink()));
-        text.push_str(&format!("{}  {name}\n", sum.map_err(|e| cannot(&path, &e))?));
+        text.push_str(&format!("{}  {name}\n", sum.map_err(|e| cannot_create(&path, &e))?));
     }
     Ok(text)
 }
 
-/// Copies to the end, and gives the SHA-256 of what was copied in lower hex.
+/// Copies to the end. Returns the SHA-256 of the copied bytes in lower-case hex.
 pub(super) fn copy_and_sum(from: &mut impl Read, to: &mut impl Write) -> std::io::Result<String> {
     let mut sum = Context::new(&SHA256);
     let mut piece = vec![0; PIECE];
@@ -122,42 +125,42 @@ pub(super) fn copy_and_sum(from: &mut impl Read, to: &mut impl Write) -> std::io
     }
 }
 
-/// So many bytes at a time.
+/// Bytes that are copied at a time.
 const PIECE: usize = 64 * 1024;
 
-/// The path that a person named, from the root.
+/// The absolute form of a path of the command line.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, TenantError> {
-    std::path::absolute(path).map_err(|e| cannot(path, &e))
+    std::path::absolute(path).map_err(|e| cannot_create(path, &e))
 }
 
-fn said(to: &Path, keys: Option<&Path>, contents: &Contents, sizes: &[(&str, u64)]) -> String {
-    let mut text = format!("The backup is made and was read through: {}\n", to.display());
+fn report(to: &Path, keys: Option<&Path>, contents: &Contents, sizes: &[(&str, u64)]) -> String {
+    let mut text = format!("The backup is complete and checked: {}\n", to.display());
     for (name, size) in sizes {
         let what = match *name {
             DATABASE => described(contents),
             ROOT => "the CA's certificate".to_owned(),
-            _ => "the configuration, as it is now".to_owned(),
+            _ => "the present configuration".to_owned(),
         };
         text.push_str(&format!("  {name:<12} {:>9}  {what}\n", readable(*size)));
     }
     match keys {
         Some(keys) => text.push_str(&format!(
             "The keys are copied: {keys}\n\n\
-             Keep {keys} apart from every copy of the database: whoever has both can try passwords on every\n\
-             digest, and whoever has the CA's key can make himself an agent. The keys do not change: this copy of them\n\
-             does for all backups, until you change them.\n",
+             Keep {keys} apart from every copy of the database. Anyone who has both can try passwords on every\n\
+             digest, and anyone who has the CA's key can create an agent. The keys change only when you change them, so\n\
+             this copy serves all backups until then.\n",
             keys = keys.display()
         )),
         None => text.push_str(
-            "\nIt holds no key, and cannot be restored without them: the CA's key and every seal key. Copy them once with\n\
-             --keys DIRECTORY, and keep that apart from every copy of the database: whoever has both can try passwords on\n\
-             every digest.\n",
+            "\nThe backup contains no keys. A restore needs the CA's key and every seal key. Copy them once with\n\
+             --keys DIRECTORY, and keep that directory apart from every copy of the database: anyone who has both can try\n\
+             passwords on every digest.\n",
         ),
     }
     text
 }
 
-/// A copy of the database in a few words.
+/// A copy of the database in one line.
 pub(super) fn described(contents: &Contents) -> String {
     let domains = match contents.domains.as_slice() {
         [] => "no domain".to_owned(),

@@ -1,8 +1,8 @@
-//! Makes a tenant: configuration if there is none, keys, root certificate, database. All of it or nothing.
-//! What it makes is read by `serve`.
+//! Creates a tenant: configuration if there is none, keys, root certificate, database. After a failure nothing remains.
+//! Neighbours: [`super::new_directory`] writes the data directory; `serve` reads it.
 
 use super::Init;
-use super::place::{Making, cannot};
+use super::new_directory::{NewDirectory, cannot_create};
 use crate::config::{Config, TenantUrl, template};
 use crate::error::TenantError;
 use landbridge_crypto::seal::{SealKey, SealKeys};
@@ -14,22 +14,22 @@ use std::path::Path;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// Does it, and gives the text that says what comes next.
+/// Creates a tenant. Returns a text with the next steps.
 pub fn init(config_file: &Path, flags: &Init) -> Result<String, TenantError> {
     let (config, text) = configuration(config_file, flags)?;
-    let mut making = make(&config)?;
+    let mut directory = make(&config)?;
     if let Some(text) = &text {
         if let Some(folder) = config_file.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| cannot(folder, &e))?;
+            std::fs::create_dir_all(folder).map_err(|e| cannot_create(folder, &e))?;
         }
         key_file::create_with_mode(config_file, text.as_bytes(), 0o644)?;
-        making.with(config_file);
+        directory.remove_on_failure(config_file);
     }
-    making.finish()?;
+    directory.finish()?;
     Ok(next_steps(config_file, &config, text.is_some()))
 }
 
-/// The configuration that is there, or the one that will be.
+/// Reads the configuration, or creates its text if the file does not exist.
 fn configuration(file: &Path, flags: &Init) -> Result<(Config, Option<String>), TenantError> {
     if file.exists() {
         let config = Config::load(file)?;
@@ -37,53 +37,52 @@ fn configuration(file: &Path, flags: &Init) -> Result<(Config, Option<String>), 
         return match other {
             None => Ok((config, None)),
             Some(_) => {
-                let what = format!("it is there already and says url = \"{}\"", config.url.as_str());
-                Err(TenantError::file(file, what, "leave --url away, or edit the file"))
+                let what = format!("it exists and has url = \"{}\"", config.url.as_str());
+                Err(TenantError::file(file, what, "omit --url, or edit the file"))
             }
         };
     }
     let url = flags.url.as_deref().ok_or_else(|| {
-        TenantError::Usage(format!(
-            "{} is not there yet: init needs --url https://host[:port]",
-            file.display()
-        ))
+        TenantError::Usage(format!("{} does not exist: init needs --url https://host[:port]", file.display()))
     })?;
-    // Said of the flag, not of a file that is not there yet.
+    // An error must name the flag, because the file does not exist yet.
     TenantUrl::parse(url).map_err(|why| TenantError::Usage(format!("--url: {why}")))?;
     let data_directory =
-        std::path::absolute(&flags.data_directory).map_err(|e| cannot(&flags.data_directory, &e))?;
+        std::path::absolute(&flags.data_directory).map_err(|e| cannot_create(&flags.data_directory, &e))?;
     let text = template(url, &flags.listen.to_string(), &data_directory);
     Ok((Config::parse(file, &text)?, Some(text)))
 }
 
-fn make(config: &Config) -> Result<Making, TenantError> {
-    let mut making = Making::data_directory(config)?;
+fn make(config: &Config) -> Result<NewDirectory, TenantError> {
+    // 1. The CA.
+    let mut directory = NewDirectory::begin_data_directory(config)?;
     let (tenant, now) = (Uuid::new_v4(), unix_now());
     let root = Authority::create(tenant, now).map_err(|e| TenantError::Defect(e.to_string()))?;
-    making.write_key(&config.ca_key, &root.key)?;
-    let certificate = making.path().join("tls").join("root.pem");
+    directory.write_key(&config.ca_key, &root.key)?;
+    let certificate = directory.path().join("tls").join("root.pem");
     key_file::create_with_mode(&certificate, root.certificate.as_bytes(), 0o644)?;
 
+    // 2. The seal keys, numbered from 1, and the database.
     let mut keys = Vec::new();
     for (source, id) in config.seal_keys.iter().zip(1_u32..) {
         let key = SealKey::generate(id);
         let mut line = Zeroizing::new(String::with_capacity(128));
         line.push_str(&key.to_text());
         line.push('\n');
-        making.write_key(source, &line)?;
+        directory.write_key(source, &line)?;
         keys.push(key);
     }
-    drop(Store::create(&making.path().join("tenant.db"), SealKeys::new(keys), tenant, now)?);
-    Ok(making)
+    drop(Store::create(&directory.path().join("tenant.db"), SealKeys::new(keys), tenant, now)?);
+    Ok(directory)
 }
 
 fn next_steps(file: &Path, config: &Config, file_made: bool) -> String {
-    let configuration = if file_made { "made; read it through" } else { "as it was" };
+    let configuration = if file_made { "created; please check it" } else { "unchanged" };
     format!(
-        "The tenant is made.\n\
+        "The tenant is created.\n\
          \x20 configuration   {file} ({configuration})\n\
          \x20 data directory  {data}\n\
-         \x20 keys            keep a copy of {data}/secrets apart from the backups of the database\n\
+         \x20 keys            {data}/secrets; keep a copy apart from backups of the database\n\
          \n\
          Next:\n\
          \x20 landbridge-tenant serve\n\

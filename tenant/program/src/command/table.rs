@@ -1,6 +1,6 @@
-//! Lists for people: aligned columns, plain times. What an agent said of itself is shown without control characters.
+//! Prints a list as a table with aligned columns, for a person.
 
-/// The rows under their heads, each column as wide as its widest cell.
+/// The rows under their heads. Each column is as wide as its widest cell.
 pub fn aligned(heads: &[&str], rows: &[Vec<String>]) -> String {
     let wide = |at: usize, head: &str| {
         let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
@@ -24,7 +24,7 @@ pub fn aligned(heads: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// A text from elsewhere, fit for a terminal.
+/// A text of another program with each control character replaced by `?`, which a terminal would otherwise obey.
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_cannot_drive_the_terminal() {
+    fn control_characters_never_reach_the_terminal() {
         assert_eq!(plain("a\u{1b}[2J"), "a?[2J");
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::harness::{DEADLINE, DOMAIN, Edge, hello, request, until};
 use landbridge_door_listen::limits::Limits;
-use landbridge_door_operator::call::ask;
+use landbridge_door_operator::call::send_request;
 use landbridge_tenant::command::{Init, init::init};
 use landbridge_tenant::config::Config;
 use landbridge_tenant::error::TenantError;
 use landbridge_tenant::serve::Ready;
-use landbridge_tenant_core::administration::request::{Answer, Ask, MAX_ASK};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, MAX_REQUEST};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::upload::Receipt;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,9 +16,9 @@ use std::process::Command;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
-async fn call(edge: &Edge, question: Ask) -> Result<Answer, TenantError> {
+async fn call(edge: &Edge, question: AdminRequest) -> Result<AdminResponse, TenantError> {
     let socket = edge.config.admin_socket();
-    Ok(tokio::task::spawn_blocking(move || ask(&socket, &question)).await.unwrap()?)
+    Ok(tokio::task::spawn_blocking(move || send_request(&socket, &question)).await.unwrap()?)
 }
 
 async fn raw(edge: &Edge, bytes: &[u8]) -> String {
@@ -33,13 +33,15 @@ async fn raw(edge: &Edge, bytes: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_is_answered_over_the_socket() {
     let edge = Edge::start().await;
-    let Answer::Domains(domains) = call(&edge, Ask::DomainsList).await.unwrap() else { panic!() };
+    let AdminResponse::Domains(domains) = call(&edge, AdminRequest::DomainsList).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(domains[0].name, DOMAIN);
-    let nobody = call(&edge, Ask::AgentsRevoke { agent: uuid::Uuid::new_v4() }).await.unwrap_err();
+    let nobody = call(&edge, AdminRequest::AgentsRevoke { agent: uuid::Uuid::new_v4() }).await.unwrap_err();
     assert_eq!(nobody.exit_code(), 4);
     assert!(nobody.todo().unwrap().contains("agents list"));
     for minutes in [0, 11] {
-        let ask = Ask::TokenCreate { role: Role::Phs, domain: DOMAIN.to_owned(), minutes };
+        let ask = AdminRequest::TokenCreate { role: Role::Phs, domain: DOMAIN.to_owned(), minutes };
         assert_eq!(call(&edge, ask).await.unwrap_err().exit_code(), 4);
     }
     let socket = edge.config.admin_socket();
@@ -62,8 +64,8 @@ async fn a_malformed_or_oversized_request_is_refused_without_repeating_it() {
         let answer = raw(&edge, bytes).await;
         assert!(answer.contains("\"refused\"") && !answer.contains("Hunter2!"), "{answer}");
     }
-    assert!(raw(&edge, &vec![b' '; MAX_ASK + 1]).await.contains("too long"));
-    call(&edge, Ask::AppsList).await.unwrap();
+    assert!(raw(&edge, &vec![b' '; MAX_REQUEST + 1]).await.contains("too long"));
+    call(&edge, AdminRequest::AppsList).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +150,7 @@ async fn one_tenant_serves_one_data_directory_and_a_dead_ones_socket_is_no_hindr
     assert!(second.to_string().contains("another tenant serves"), "{second}");
     let (folder, config) = edge.stop().await;
     assert!(config.admin_socket().exists(), "as a killed tenant leaves it");
-    let none = TenantError::from(ask(&config.admin_socket(), &Ask::AppsList).unwrap_err());
+    let none = TenantError::from(send_request(&config.admin_socket(), &AdminRequest::AppsList).unwrap_err());
     assert_eq!(none.exit_code(), 5);
     let again = Ready::new(&config, Limits::default()).await.unwrap();
     assert_eq!(again.store().path(), folder.path().join("data/tenant.db"));

@@ -3,7 +3,7 @@
 use crate::harness::{
     DEADLINE, Edge, Identity, code, enroll_request, envelope_of, hello, key_and_request, until,
 };
-use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse};
 use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_wire::bounded::Blob;
@@ -35,7 +35,7 @@ async fn an_upload_needs_a_certificate_and_an_administrators_yes() {
     assert_eq!(code(ask_hello(&edge, None).await), ProblemCode::CertificateRequired);
     let phs = edge.enroll(edge.token(Role::Phs).await.secret, Role::Phs).await.unwrap();
     assert_eq!(code(ask_hello(&edge, Some(&phs)).await), ProblemCode::AgentNotApproved);
-    edge.ask(Ask::AgentsApprove { agent: phs.agent }).await;
+    edge.ask(AdminRequest::AgentsApprove { agent: phs.agent }).await;
     ask_hello(&edge, Some(&phs)).await.unwrap();
 }
 
@@ -155,10 +155,10 @@ async fn a_revoked_agent_is_refused_everywhere_and_stays_revoked() {
     let edge = Edge::start().await;
     let phs = edge.phs().await;
     ask_hello(&edge, Some(&phs)).await.unwrap();
-    edge.ask(Ask::AgentsRevoke { agent: phs.agent }).await;
+    edge.ask(AdminRequest::AgentsRevoke { agent: phs.agent }).await;
     assert_eq!(code(ask_hello(&edge, Some(&phs)).await), ProblemCode::AgentRevoked);
     assert_eq!(code(renew(&edge, Some(&phs)).await), ProblemCode::AgentRevoked);
-    edge.ask(Ask::AgentsApprove { agent: phs.agent }).await;
+    edge.ask(AdminRequest::AgentsApprove { agent: phs.agent }).await;
     assert_eq!(code(ask_hello(&edge, Some(&phs)).await), ProblemCode::AgentRevoked);
 }
 
@@ -171,7 +171,7 @@ async fn a_revocation_cuts_the_agents_open_connections_and_nobody_elses() {
         (edge.connect(Some(&phs)).await.unwrap(), edge.connect(Some(&phs)).await.unwrap());
     let mut others = edge.connect(Some(&other)).await.unwrap();
     until("both agents are connected", async || edge.tenant.snapshot.connected_agents() == 2).await;
-    edge.ask(Ask::AgentsRevoke { agent: phs.agent }).await;
+    edge.ask(AdminRequest::AgentsRevoke { agent: phs.agent }).await;
     for connection in [&mut first, &mut second] {
         let read = tokio::time::timeout(DEADLINE, connection.read(&mut [0; 1])).await.unwrap();
         assert!(!matches!(read, Ok(1..)));
@@ -191,10 +191,10 @@ async fn an_upload_that_is_half_sent_when_its_agent_is_revoked_is_cut_and_takes_
     let mut begun = [0; 25];
     tokio::time::timeout(DEADLINE, tls.read_exact(&mut begun)).await.unwrap().unwrap();
     tls.write_all(b"LB\x01\x00").await.unwrap();
-    edge.ask(Ask::AgentsRevoke { agent: phs.agent }).await;
+    edge.ask(AdminRequest::AgentsRevoke { agent: phs.agent }).await;
     let read = tokio::time::timeout(DEADLINE, tls.read(&mut [0; 1])).await.unwrap();
     assert!(!matches!(read, Ok(1..)));
-    let Answer::Domains(domains) = edge.ask(Ask::DomainsList).await else { panic!() };
+    let AdminResponse::Domains(domains) = edge.ask(AdminRequest::DomainsList).await else { panic!() };
     assert_eq!(domains[0].writer, None);
 }
 

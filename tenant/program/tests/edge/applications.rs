@@ -8,7 +8,7 @@ use hyper::{HeaderMap, Request, StatusCode};
 use landbridge_crypto::nt_hash::NtHash;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
-use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse};
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_rules::account_state::filetime;
 use landbridge_tenant_rules::model::SigninPolicy;
@@ -170,16 +170,18 @@ async fn only_the_present_secret_of_an_application_that_is_not_revoked_may_ask()
         assert_eq!((status, &body["error"]), (StatusCode::UNAUTHORIZED, &json!("credential")), "{wrong}");
         assert_eq!(headers["www-authenticate"], "Bearer");
     }
-    let Answer::Credential(next) = edge.ask(Ask::AppsRotate { name: "mail".to_owned() }).await else {
+    let AdminResponse::Credential(next) =
+        edge.ask(AdminRequest::AppsRotate { name: "mail".to_owned() }).await
+    else {
         panic!()
     };
     let next = next.lend(str::to_owned);
     assert_eq!(sign_in(&edge, &app, "alice@corp.example.com", RIGHT).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(sign_in(&edge, &next, "alice@corp.example.com", RIGHT).await.0, StatusCode::OK);
-    edge.ask(Ask::AppsRevoke { name: "mail".to_owned() }).await;
+    edge.ask(AdminRequest::AppsRevoke { name: "mail".to_owned() }).await;
     assert_eq!(sign_in(&edge, &next, "alice@corp.example.com", RIGHT).await.0, StatusCode::UNAUTHORIZED);
-    let again = edge.ask(Ask::AppsRotate { name: "mail".to_owned() }).await;
-    assert!(matches!(again, Answer::Refused { .. }));
+    let again = edge.ask(AdminRequest::AppsRotate { name: "mail".to_owned() }).await;
+    assert!(matches!(again, AdminResponse::Refused { .. }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,15 +202,16 @@ async fn an_application_over_its_rate_is_told_when_to_come_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_of_another_domain_gets_the_refusal_that_says_nothing() {
     let edge = peopled().await;
-    edge.ask(Ask::DomainsAdd {
+    edge.ask(AdminRequest::DomainsAdd {
         name: "other.example.com".to_owned(),
         netbios: "OTHER".to_owned(),
         sid: "S-1-5-21-4-5-6".to_owned(),
         allow_privileged: false,
     })
     .await;
-    let limited = Ask::AppsCreate { name: "limited".to_owned(), domain: Some("OTHER".to_owned()), rate: 600 };
-    let Answer::Credential(app) = edge.ask(limited).await else { panic!() };
+    let limited =
+        AdminRequest::AppsCreate { name: "limited".to_owned(), domain: Some("OTHER".to_owned()), rate: 600 };
+    let AdminResponse::Credential(app) = edge.ask(limited).await else { panic!() };
     let app = app.lend(str::to_owned);
     let (status, _, body) = sign_in(&edge, &app, "alice@corp.example.com", RIGHT).await;
     assert_eq!((status, body), (StatusCode::FORBIDDEN, json!({ "outcome": "refused" })));
@@ -240,14 +243,14 @@ async fn a_request_that_is_not_as_documented_is_named_and_not_repeated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_administrators_try_tells_the_true_reason() {
     let edge = peopled().await;
-    let wrong = |password: &str| Ask::SignIn {
+    let wrong = |password: &str| AdminRequest::SignIn {
         user: "disabled@corp.example.com".to_owned(),
         password: landbridge_tenant_core::administration::request::Confidential::new(password.to_owned()),
         source: "admin".to_owned(),
     };
-    let Answer::SignInRefused { why, told } = edge.ask(wrong(RIGHT)).await else { panic!() };
-    assert_eq!((why.as_str(), told), ("disabled", None));
-    let Answer::SignInRefused { why, .. } = edge.ask(wrong("no")).await else { panic!() };
+    let AdminResponse::SignInRefused { why, disclosed } = edge.ask(wrong(RIGHT)).await else { panic!() };
+    assert_eq!((why.as_str(), disclosed), ("disabled", None));
+    let AdminResponse::SignInRefused { why, .. } = edge.ask(wrong("no")).await else { panic!() };
     assert_eq!(why, "wrong-password");
 }
 
@@ -259,8 +262,12 @@ async fn while_no_agent_can_answer_an_unknown_name_is_answered_as_a_known_one() 
         (SigninPolicy::Pta, StatusCode::SERVICE_UNAVAILABLE),
         (SigninPolicy::PtaThenPhs, StatusCode::FORBIDDEN),
     ] {
-        let set = Ask::DomainsPolicy { name: DOMAIN.to_owned(), policy: Some(policy), approve_agents: None };
-        assert!(matches!(edge.ask(set).await, Answer::Done(_)));
+        let set = AdminRequest::DomainsPolicy {
+            name: DOMAIN.to_owned(),
+            policy: Some(policy),
+            approve_agents: None,
+        };
+        assert!(matches!(edge.ask(set).await, AdminResponse::Done(_)));
         let mut answers = Vec::new();
         for name in ["alice", "nobody"] {
             let derived = edge.tenant.snapshot.numbers().counts.derivations.now();
@@ -280,22 +287,25 @@ async fn while_no_agent_can_answer_an_unknown_name_is_answered_as_a_known_one() 
 async fn a_canary_is_named_by_its_name_signs_nobody_in_and_is_taken_back_by_its_guid() {
     let edge = peopled().await;
     let credential = edge.credential("mail", 6000).await;
-    let set =
-        Ask::DomainsPolicy { name: DOMAIN.to_owned(), policy: Some(SigninPolicy::Pta), approve_agents: None };
-    assert!(matches!(edge.ask(set).await, Answer::Done(_)));
+    let set = AdminRequest::DomainsPolicy {
+        name: DOMAIN.to_owned(),
+        policy: Some(SigninPolicy::Pta),
+        approve_agents: None,
+    };
+    assert!(matches!(edge.ask(set).await, AdminResponse::Done(_)));
     let (name, user) = (DOMAIN.to_owned(), format!("alice@{DOMAIN}"));
     let guid = Uuid::from_u128(1).to_string();
     // By its GUID it is named only where it is listed: whoever adds one says who it is.
-    let by_guid = Ask::CanaryAdd { name: name.clone(), user: guid.clone() };
-    assert!(matches!(edge.ask(by_guid).await, Answer::Refused { .. }));
-    let add = Ask::CanaryAdd { name: name.clone(), user: user.clone() };
-    assert!(matches!(edge.ask(add).await, Answer::Done(_)));
+    let by_guid = AdminRequest::CanaryAdd { name: name.clone(), user: guid.clone() };
+    assert!(matches!(edge.ask(by_guid).await, AdminResponse::Refused { .. }));
+    let add = AdminRequest::CanaryAdd { name: name.clone(), user: user.clone() };
+    assert!(matches!(edge.ask(add).await, AdminResponse::Done(_)));
     let body = json!({"user": user, "password": RIGHT, "source": "203.0.113.7"});
     let (status, _, _) = edge.send(None, ask(&credential, &body)).await.unwrap();
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert!(edge.audit().await.iter().any(|entry| entry.detail.contains("canary-account")));
-    for said in ["is no longer a canary of corp.example.com", "no one account has the name"] {
-        let remove = Ask::CanaryRemove { name: name.clone(), user: guid.clone() };
+    for said in ["is no longer a canary of corp.example.com", "no single account has the name"] {
+        let remove = AdminRequest::CanaryRemove { name: name.clone(), user: guid.clone() };
         let answer = format!("{:?}", edge.ask(remove).await);
         assert!(answer.contains(said), "{answer}");
     }

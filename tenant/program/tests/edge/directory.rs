@@ -4,7 +4,7 @@ use crate::administration::scrape;
 use crate::applications::{RIGHT, sign_in, stamp, user};
 use crate::harness::{DOMAIN, Edge, Identity, SID};
 use hyper::StatusCode;
-use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse};
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_rules::account_state::filetime;
 use landbridge_tenant_rules::model::SigninPolicy;
@@ -71,20 +71,20 @@ async fn staffed() -> (Edge, Identity) {
     (edge, phs)
 }
 
-async fn says(edge: &Edge, ask: Ask) -> String {
+async fn says(edge: &Edge, ask: AdminRequest) -> String {
     match edge.ask(ask).await {
-        Answer::Done(said) => said,
-        Answer::Refused { what, todo } => format!("refused: {what}; {todo}"),
+        AdminResponse::Done(said) => said,
+        AdminResponse::Refused { what, todo } => format!("refused: {what}; {todo}"),
         other => panic!("{other:?}"),
     }
 }
 
-fn of_group(group: &str, policy: Option<SigninPolicy>, place: Option<u32>) -> Ask {
-    Ask::GroupPolicy { name: DOMAIN.to_owned(), group: group.to_owned(), policy, place }
+fn of_group(group: &str, policy: Option<SigninPolicy>, place: Option<u32>) -> AdminRequest {
+    AdminRequest::GroupPolicy { name: DOMAIN.to_owned(), group: group.to_owned(), policy, place }
 }
 
-fn of_domain(policy: Option<SigninPolicy>) -> Ask {
-    Ask::DomainsPolicy { name: DOMAIN.to_owned(), policy, approve_agents: None }
+fn of_domain(policy: Option<SigninPolicy>) -> AdminRequest {
+    AdminRequest::DomainsPolicy { name: DOMAIN.to_owned(), policy, approve_agents: None }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,8 +108,8 @@ async fn a_rollout_in_stages_lets_in_whoever_is_in_the_pilot_group() {
     assert!(lines[1].starts_with("2. phs for CORP\\Pilot"), "{listed}");
     says(&edge, of_group("Pilot", Some(SigninPolicy::Phs), Some(1))).await;
     assert_eq!(status("alice").await, StatusCode::OK);
-    match edge.ask(Ask::DomainsList).await {
-        Answer::Domains(rows) => {
+    match edge.ask(AdminRequest::DomainsList).await {
+        AdminResponse::Domains(rows) => {
             assert_eq!((rows[0].signin, rows[0].group_policies), (SigninPolicy::Refuse, 2))
         }
         other => panic!("{other:?}"),
@@ -120,7 +120,7 @@ async fn a_rollout_in_stages_lets_in_whoever_is_in_the_pilot_group() {
     send(&edge, &phs, vec![gone(group(10, "Pilot"), Presence::Deleted)], vec![]).await;
     assert_eq!(status("alice").await, refused);
     let listed = says(&edge, of_domain(None)).await;
-    assert!(listed.contains("gone: it holds for nobody"), "{listed}");
+    assert!(listed.contains("so the policy applies to no account"), "{listed}");
     says(&edge, of_group(&guid, None, None)).await;
     says(&edge, of_group("Inner", None, None)).await;
     assert_eq!(says(&edge, of_domain(None)).await.lines().count(), 1);
@@ -139,11 +139,14 @@ async fn a_rollout_in_stages_lets_in_whoever_is_in_the_pilot_group() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_gone_is_purged_to_the_last_byte_and_whoever_is_present_is_not() {
     let (edge, phs) = staffed().await;
-    let purge = |name: &str| Ask::UsersPurge { name: name.to_owned() };
+    let purge = |name: &str| AdminRequest::UsersPurge { name: name.to_owned() };
     for presence in [Presence::Present, Presence::Privileged] {
         send(&edge, &phs, vec![gone(user(1, "alice", 0x200, 0), presence)], vec![]).await;
         let refused = says(&edge, purge("CORP\\alice")).await;
-        assert!(refused.contains("has not left") && refused.contains("delete it in AD"), "{refused}");
+        assert!(
+            refused.contains("is still synchronized") && refused.contains("delete it in AD"),
+            "{refused}"
+        );
     }
     let alice = gone(user(1, "alice", 0x200, 0), Presence::OutOfScope);
     send(&edge, &phs, vec![alice], vec![]).await;
@@ -161,7 +164,7 @@ async fn whoever_is_gone_is_purged_to_the_last_byte_and_whoever_is_present_is_no
     assert!(done.contains("is erased"), "{done}");
     assert_eq!(found(), (0, 0));
     let again = says(&edge, purge("CORP\\alice")).await;
-    assert!(again.starts_with("refused: nothing is known"), "{again}");
+    assert!(again.starts_with("refused: there is no such account"), "{again}");
     let audit = edge.audit().await;
     let purged = audit.iter().find(|entry| entry.action == "user-purged").unwrap();
     assert_eq!(
@@ -178,20 +181,20 @@ async fn groups_ambiguous_names_and_counts_are_shown() {
         List::new(vec![Attribute { stamp: stamp(), is: name(&format!("alice@{DOMAIN}")) }]).unwrap();
     let bob = Record { attributes, password: None, ..user(2, "bob", 0x200, 0) };
     send(&edge, &phs, vec![bob], vec![]).await;
-    match edge.ask(Ask::UsersAmbiguous).await {
-        Answer::Ambiguous(rows) => {
+    match edge.ask(AdminRequest::UsersAmbiguous).await {
+        AdminResponse::Ambiguous(rows) => {
             let holders: Vec<&str> = rows[0].holders.iter().map(|one| one.name.as_str()).collect();
             assert_eq!((rows.len(), rows[0].name.as_str(), rows[0].count), (1, "alice@corp.example.com", 2));
             assert_eq!(holders, ["CORP\\alice", "CORP\\bob"]);
         }
         other => panic!("{other:?}"),
     }
-    match edge.ask(Ask::GroupsList).await {
-        Answer::Groups(rows) => assert_eq!((rows.len(), rows[1].name.as_str()), (2, "CORP\\Pilot")),
+    match edge.ask(AdminRequest::GroupsList).await {
+        AdminResponse::Groups(rows) => assert_eq!((rows.len(), rows[1].name.as_str()), (2, "CORP\\Pilot")),
         other => panic!("{other:?}"),
     }
-    match edge.ask(Ask::GroupsShow { name: "Pilot".to_owned() }).await {
-        Answer::Group(known) => {
+    match edge.ask(AdminRequest::GroupsShow { name: "Pilot".to_owned() }).await {
+        AdminResponse::Group(known) => {
             assert_eq!((known[0].accounts, known[0].direct[0].name.as_str()), (1, "CORP\\Inner"))
         }
         other => panic!("{other:?}"),

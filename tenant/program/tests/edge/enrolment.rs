@@ -1,7 +1,7 @@
 //! A token becomes one agent, once, and every other try has its own answer.
 
 use crate::harness::{DOMAIN, Edge, SID, code, enroll_request, key_and_request};
-use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse};
 use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_store::Writing;
@@ -11,8 +11,8 @@ use landbridge_wire::frame;
 use landbridge_wire::problem::ProblemCode;
 
 async fn agents(edge: &Edge) -> usize {
-    match edge.ask(Ask::AgentsList).await {
-        Answer::Agents(agents) => agents.len(),
+    match edge.ask(AdminRequest::AgentsList).await {
+        AdminResponse::Agents(agents) => agents.len(),
         other => panic!("{other:?}"),
     }
 }
@@ -107,8 +107,10 @@ async fn a_full_disk_refuses_the_enrolment_and_leaves_the_token_unspent() {
     let token = edge.token(Role::Phs).await;
     let secret = || token.secret.lend(|secret| TokenSecret::new(secret.to_owned()));
     let pages = |most: i64| {
-        let limit = |tx: &Writing<'_>| {
-            Ok(tx.raw().pragma_update_and_check(None, "max_page_count", most, |row| row.get::<_, i64>(0))?)
+        let limit = |writing: &Writing<'_>| {
+            Ok(writing
+                .raw()
+                .pragma_update_and_check(None, "max_page_count", most, |row| row.get::<_, i64>(0))?)
         };
         edge.tenant.store.write("test", limit).unwrap();
     };
@@ -117,7 +119,7 @@ async fn a_full_disk_refuses_the_enrolment_and_leaves_the_token_unspent() {
     pages(1);
     let now = unix_now();
     let fill = |detail: &str| {
-        edge.tenant.store.write("test", |tx| audit::append(tx, now, "", "", "", detail)).is_ok()
+        edge.tenant.store.write("test", |writing| audit::append(writing, now, "", "", "", detail)).is_ok()
     };
     for detail in ["x".repeat(400), String::new()] {
         while fill(&detail) {}

@@ -9,7 +9,7 @@ use landbridge_tenant::command::{Init, init::init};
 use landbridge_tenant::config::Config;
 use landbridge_tenant::serve::Ready;
 use landbridge_tenant_core::administration::Administration;
-use landbridge_tenant_core::administration::request::{Answer, Ask};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse};
 use landbridge_tenant_core::agents::Agents;
 use landbridge_tenant_core::agents::authority::{Authority, RequestedKey};
 use landbridge_tenant_core::agents::certificate_names::AgentName;
@@ -108,7 +108,7 @@ impl Edge {
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(ready.run(stopped));
         let edge = Self { tenant, address, observe, folder, config, stop, served };
-        edge.ask(Ask::DomainsAdd {
+        edge.ask(AdminRequest::DomainsAdd {
             name: DOMAIN.to_owned(),
             netbios: "CORP".to_owned(),
             sid: SID.to_owned(),
@@ -142,23 +142,23 @@ impl Edge {
     }
 
     /// Asks as root would.
-    pub(crate) async fn ask(&self, ask: Ask) -> Answer {
+    pub(crate) async fn ask(&self, ask: AdminRequest) -> AdminResponse {
         let administration = self.tenant.administration.clone();
         tokio::task::spawn_blocking(move || administration.act(0, ask, unix_now())).await.unwrap()
     }
 
     pub(crate) async fn token(&self, role: Role) -> Token {
-        let ask = Ask::TokenCreate { role, domain: DOMAIN.to_owned(), minutes: 10 };
+        let ask = AdminRequest::TokenCreate { role, domain: DOMAIN.to_owned(), minutes: 10 };
         match self.ask(ask).await {
-            Answer::Token(token) => token.lend(|text| Token::parse(text).unwrap()),
+            AdminResponse::Token(token) => token.lend(|text| Token::parse(text).unwrap()),
             other => panic!("{other:?}"),
         }
     }
 
     pub(crate) async fn credential(&self, name: &str, rate: u32) -> String {
-        let ask = Ask::AppsCreate { name: name.to_owned(), domain: None, rate };
+        let ask = AdminRequest::AppsCreate { name: name.to_owned(), domain: None, rate };
         match self.ask(ask).await {
-            Answer::Credential(credential) => credential.lend(str::to_owned),
+            AdminResponse::Credential(credential) => credential.lend(str::to_owned),
             other => panic!("{other:?}"),
         }
     }
@@ -176,7 +176,7 @@ impl Edge {
     pub(crate) async fn phs(&self) -> Identity {
         let identity = self.enroll(self.token(Role::Phs).await.secret, Role::Phs).await.unwrap();
         assert!(!identity.approved);
-        self.ask(Ask::AgentsApprove { agent: identity.agent }).await;
+        self.ask(AdminRequest::AgentsApprove { agent: identity.agent }).await;
         identity
     }
 

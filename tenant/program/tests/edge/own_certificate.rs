@@ -140,7 +140,7 @@ async fn a_renewed_certificate_is_shown_after_a_signal_and_no_connection_is_cut(
     let (first, second) = (ca.issue(3), ca.issue(90));
     let (mut place, listen) = place((&first.0, &first.1));
     place.serve("info");
-    until("the log says that the end is near", async || place.log().contains("about to end")).await;
+    until("the log says that the end is near", async || place.log().contains("ends soon")).await;
     let before = ca.shown(listen).await;
     let open = ca.connect(listen).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(open)).await.unwrap();
@@ -157,7 +157,8 @@ async fn a_renewed_certificate_is_shown_after_a_signal_and_no_connection_is_cut(
     // Half a renewal: the certificate is there, its key is not yet.
     bring(&place, (&second.0, &first.1));
     place.signal(Signal::HUP);
-    until("the log says that it does not fit", async || place.log().contains("does not fit")).await;
+    until("the log says that they do not belong together", async || place.log().contains("does not belong"))
+        .await;
     assert_eq!(ca.shown(listen).await, before);
     assert_eq!(seconds_left(&place) / 86_400, 3);
 
@@ -177,7 +178,7 @@ async fn a_certificate_that_is_over_is_told_and_the_agents_are_served_all_the_sa
     let over = ca.issue(-2);
     let (mut place, listen) = place((&over.0, &over.1));
     place.serve("info");
-    until("the log says that it is over", async || place.log().contains("is over")).await;
+    until("the log says that it has ended", async || place.log().contains("has ended")).await;
     assert!(seconds_left(&place) < 0);
     assert!(ca.connect(listen).await.is_err());
     assert_eq!(code(&place.run(&ADD, "")), 0);
@@ -192,7 +193,7 @@ fn a_pair_that_does_not_fit_or_is_open_to_others_stops_the_start_by_name() {
     assert_eq!(code(&refused), 3);
     let text = errors(&refused);
     assert!(
-        text.contains("privkey.pem") && text.contains("fullchain.pem") && text.contains("does not fit"),
+        text.contains("privkey.pem") && text.contains("fullchain.pem") && text.contains("does not belong"),
         "{text}"
     );
     bring(&place, (&one.0, &one.1));

@@ -4,7 +4,7 @@
 use super::harness::{DEADLINE, Edge, Identity, Tls, code, until};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::StatusCode;
-use landbridge_tenant_core::administration::request::Ask;
+use landbridge_tenant_core::administration::request::AdminRequest;
 use landbridge_tenant_rules::relay::AgentView;
 use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::enroll::Role;
@@ -139,7 +139,7 @@ async fn only_an_approved_pta_agent_that_speaks_websocket_13_is_let_in() {
     for (identity, wanted) in [(edge.phs().await, "403"), (pta, "101")] {
         let (_, head) = asked(&edge, &identity, SOUND).await.unwrap();
         assert!(head.starts_with(&format!("http/1.1 {wanted} ")), "{head}");
-        edge.ask(Ask::AgentsRevoke { agent: identity.agent }).await;
+        edge.ask(AdminRequest::AgentsRevoke { agent: identity.agent }).await;
         let (_, head) = asked(&edge, &identity, SOUND).await.unwrap();
         assert!(head.starts_with("http/1.1 403 "), "revoked: {head}");
     }
@@ -188,7 +188,7 @@ async fn whatever_breaks_the_protocol_ends_its_own_connection_and_no_other() {
         until("it is gone", async || links_of(&edge, &bad) == 0).await;
     }
     assert_eq!(links_of(&edge, &good), 1, "the honest agent is not touched");
-    edge.ask(Ask::AgentsRevoke { agent: good.agent }).await;
+    edge.ask(AdminRequest::AgentsRevoke { agent: good.agent }).await;
     tokio::time::timeout(DEADLINE, serving).await.unwrap().unwrap();
 }
 
@@ -249,7 +249,7 @@ async fn one_agent_has_sixteen_links_and_no_more() {
     let took = ends(tls).await;
     assert!(took < UNHEARD, "{took:?}");
     assert_eq!(links_of(&edge, &many), 16);
-    edge.ask(Ask::AgentsRevoke { agent: many.agent }).await;
+    edge.ask(AdminRequest::AgentsRevoke { agent: many.agent }).await;
     for link in serving {
         tokio::time::timeout(DEADLINE, link).await.unwrap().unwrap();
     }

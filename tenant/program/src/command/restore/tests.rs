@@ -121,7 +121,7 @@ fn edit(database: &Path, sql: &str) {
 }
 
 /// As a careful forger would: the sums fit again.
-fn sum_anew(backup: &Path) {
+fn update_sum(backup: &Path) {
     let mut text = String::new();
     for name in [DATABASE, ROOT] {
         let sum = copy_and_sum(&mut File::open(backup.join(name)).unwrap(), &mut std::io::sink()).unwrap();
@@ -137,8 +137,8 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
     let store = &place.tenant.store;
     let far = unix_now() + 600;
     store
-        .write("test", |tx| {
-            landbridge_tenant_store::tables::tokens::insert(tx, &token, Role::Phs, 1, NOW, far)
+        .write("test", |writing| {
+            landbridge_tenant_store::tables::tokens::insert(writing, &token, Role::Phs, 1, NOW, far)
         })
         .unwrap();
     let (dump, before) = (place.tenant.dump(), store.tenant());
@@ -148,7 +148,7 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
     }
     place.lose();
     let said = place.restore("backup", Some("keys")).unwrap();
-    for word in ["corp.example.com", "revoked", "rotated", "compares in full", "gets in"] {
+    for word in ["corp.example.com", "revoked", "rotated", "compares in full", "can sign in"] {
         assert!(said.contains(word), "no {word}: {said}");
     }
     let config = Config::load(&place.config()).unwrap();
@@ -157,8 +157,10 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
             .unwrap();
     assert_eq!(restored.tenant().id, before.id);
     assert_ne!(restored.tenant().generation, before.generation);
-    let spent =
-        restored.read(|conn| landbridge_tenant_store::tables::tokens::find(conn, &token)).unwrap().unwrap();
+    let spent = restored
+        .read(|reading| landbridge_tenant_store::tables::tokens::find(reading, &token))
+        .unwrap()
+        .unwrap();
     assert!(spent.spent_at.is_some());
     let Place { folder: _folder, tenant } = place;
     let restored = Tenant { store: std::sync::Arc::new(restored), ..tenant };
@@ -166,7 +168,7 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
     // Until its phs has compared, nobody is told that the domain is synchronised; what was known still is.
     let domain = restored
         .store
-        .read(|conn| landbridge_tenant_store::tables::domains::by_id(conn, restored.domain))
+        .read(|reading| landbridge_tenant_store::tables::domains::by_id(reading, restored.domain))
         .unwrap()
         .unwrap();
     assert_eq!(domain.acknowledged, None);
@@ -179,7 +181,7 @@ fn a_restored_tenant_is_the_one_that_was_backed_up_in_another_generation() {
 fn a_backup_is_for_its_owner_alone_and_holds_no_key() {
     let place = Place::new();
     let said = place.backup("backup", None).unwrap();
-    assert!(said.contains("holds no key") && said.contains("--keys"), "{said}");
+    assert!(said.contains("contains no keys") && said.contains("--keys"), "{said}");
     place.backup("with keys", Some("keys")).unwrap();
     for folder in ["backup", "with keys", "keys"] {
         assert_eq!(mode(&place.path(folder)), 0o700, "{folder}");
@@ -211,9 +213,9 @@ fn a_backup_is_one_state_of_a_database_that_is_being_written() {
         let writing = scope.spawn(|| {
             let mut pairs = 0_u32;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                let both = |tx: &Writing<'_>| {
+                let both = |writing: &Writing<'_>| {
                     landbridge_tenant_store::tables::audit::append(
-                        tx,
+                        writing,
                         NOW,
                         "tenant",
                         "one",
@@ -221,7 +223,7 @@ fn a_backup_is_one_state_of_a_database_that_is_being_written() {
                         &"x".repeat(500),
                     )?;
                     landbridge_tenant_store::tables::audit::append(
-                        tx,
+                        writing,
                         NOW,
                         "tenant",
                         "other",
@@ -256,12 +258,13 @@ fn what_was_erased_is_in_no_page_of_a_backup() {
     let place = Place::new();
     let sealed = |n: u128| -> Vec<u8> {
         let ask = "SELECT sealed FROM digests WHERE object = ?1";
-        let read =
-            |conn: &Reading<'_>| Ok(conn.raw().query_row(ask, [object(n).as_bytes()], |row| row.get(0))?);
+        let read = |reading: &Reading<'_>| {
+            Ok(reading.raw().query_row(ask, [object(n).as_bytes()], |row| row.get(0))?)
+        };
         place.tenant.store.read(read).unwrap()
     };
     let (erased, kept) = (sealed(1), sealed(2));
-    place.tenant.store.write("test", |tx| digests::erase(tx, object(1))).unwrap();
+    place.tenant.store.write("test", |writing| digests::erase(writing, object(1))).unwrap();
     place.backup("backup", None).unwrap();
     let bytes = fs::read(place.path("backup/tenant.db")).unwrap();
     let holds = |what: &[u8]| bytes.windows(what.len()).any(|window| window == what);
@@ -314,7 +317,7 @@ fn a_backup_that_was_touched_is_refused_wherever_it_was_touched() {
         fs::write(&path, &whole[..whole.len() / 2]).unwrap();
         place.refuses(Some("keys"), "damaged");
         fs::remove_file(&path).unwrap();
-        place.refuses(Some("keys"), "a directory that `landbridge-tenant backup` made");
+        place.refuses(Some("keys"), "a directory that `landbridge-tenant backup` created");
         fs::write(&path, whole).unwrap();
     }
     place.restore("backup", Some("keys")).unwrap();
@@ -327,11 +330,11 @@ fn pages_that_contradict_each_other_are_found_even_where_the_sums_fit() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[4096 * 3..].fill(0x5a);
     fs::write(&path, bytes).unwrap();
-    sum_anew(&place.path("backup"));
+    update_sum(&place.path("backup"));
     place.refuses(Some("keys"), "damaged");
     fs::write(&path, "no database").unwrap();
-    sum_anew(&place.path("backup"));
-    place.refuses(Some("keys"), "not a whole database");
+    update_sum(&place.path("backup"));
+    place.refuses(Some("keys"), "not a complete database");
 }
 
 #[test]
@@ -361,10 +364,10 @@ fn keys_that_are_not_those_of_the_backup_are_refused() {
     place.refuses(Some("keys"), "ca.key");
     fs::write(&ca, &right_ca).unwrap();
     // Directories taken for one another, and no keys at all.
-    place.refuses(Some("backup"), "there are 0 seal keys here");
+    place.refuses(Some("backup"), "the directory holds 0 seal keys");
     place.refuses(None, "secrets/ca.key");
     fs::copy(&path, place.path("keys/seal-2.key")).unwrap();
-    place.refuses(Some("keys"), "there are 2 seal keys here, and the configuration names 1");
+    place.refuses(Some("keys"), "the directory holds 2 seal keys, and the configuration names 1");
 }
 
 #[test]
@@ -413,11 +416,11 @@ fn a_backup_of_an_older_schema_is_upgraded_and_a_newer_one_is_refused() {
     let place = Place::only_its_backup();
     let (backup, database) = (place.path("backup"), place.path("backup/tenant.db"));
     edit(&database, &format!("PRAGMA user_version = {}", SCHEMA_VERSION + 1));
-    sum_anew(&backup);
+    update_sum(&backup);
     place.refuses(Some("keys"), "a newer one");
     // As version 1 was.
     landbridge_tenant_fixture::as_version_1(&database);
-    sum_anew(&backup);
+    update_sum(&backup);
     let said = place.restore("backup", Some("keys")).unwrap();
     assert!(said.contains(&format!("schema version 1, upgraded to {SCHEMA_VERSION}")), "{said}");
     let config = Config::load(&place.config()).unwrap();
@@ -445,7 +448,7 @@ fn what_a_killed_backup_left_in_the_making_goes_with_the_next_one_and_what_is_be
     let left = place.path(".landbridge-tenant.left");
     fs::create_dir(&left).unwrap();
     fs::write(left.join("tenant.db"), "half of it").unwrap();
-    let being_made = Making::directory(&place.path("being made")).unwrap();
+    let being_made = NewDirectory::begin_at(&place.path("being made")).unwrap();
     place.backup("backup", None).unwrap();
     assert!(!left.exists());
     assert!(being_made.path().exists());
