@@ -49,7 +49,6 @@ const STILL_NAMED: &[(&str, &str)] = &[
     ("tenant", "Line"),
     ("tenant", "Making"),
     ("tenant", "Place"),
-    ("tenant", "Room"),
     ("tenant", "Tally"),
     ("tenant", "Wish"),
     ("tenant", "decide"),
