@@ -1,8 +1,8 @@
 //! Hashes, digests and seals: bytes in, bytes out.
 //!
-//! The password road runs through it once: a DC's sealed attribute goes in at [`drs_secret`], comes out
-//! as an [`nt_hash`], and leaves as a [`salted_digest`], many of them at once by [`lanes`]. [`seal`] is for what the tenant keeps,
-//! [`bearer`] for the secrets that it hands out, [`envelope`] for a password on its way to an agent.
+//! The password road runs through it once: a DC's sealed attribute goes in at [`drs_secret`], comes out as an
+//! [`nt_hash`], and leaves as a [`salted_digest`], many of them at once by [`lanes`]. [`seal`] is for what the tenant
+//! keeps, [`bearer`] for the secrets that it hands out, [`envelope`] for a password on its way to an agent.
 //!
 //! What is absent: sockets, files, clocks, logs, serialisation; any way to read an NT hash.
 //!

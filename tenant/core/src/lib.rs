@@ -19,13 +19,11 @@ use agents::authority::Authority;
 use agents::open_connections::OpenConnections;
 use agents::relay_driver::{Raised, RelayDriver};
 use applications::{Applications, Rates};
-use audit::Recorder;
 use directory::Directory;
 use landbridge_tenant_store::Store;
 use numbers::{Numbers, Snapshot};
-use sign_ins::{Settings, SignIns, Signin, Unready};
+use sign_ins::{Settings, SignIns, Unready};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// The handles over one database, ready to be given to the doors.
@@ -47,31 +45,18 @@ pub struct Handles {
     pub alarms: mpsc::Receiver<Raised>,
 }
 
-/// What the handles cannot be made without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AssemblyError {
-    /// The system gives no threads or no randomness.
-    #[error(transparent)]
-    Unready(#[from] Unready),
-}
-
 impl Handles {
-    /// Makes the handles. `url` is how agents reach the tenant; refusals leave on multiples of `grid`.
+    /// Makes the handles. `url` is how agents reach the tenant.
     pub fn new(
         store: &Arc<Store>,
         authority: &Arc<Authority>,
         url: &str,
         settings: Settings,
-        grid: Duration,
-    ) -> Result<Self, AssemblyError> {
+    ) -> Result<Self, Unready> {
         let numbers = Arc::new(Numbers::default());
         let (open, rates) = (Arc::new(OpenConnections::default()), Arc::new(Rates::default()));
         let (relay, alarms) = RelayDriver::new(authority.tenant(), url, numbers.clone());
-        let signin = Signin::new(store.clone(), numbers.counts.clone(), settings)?;
-        let recorder = Recorder::start(store.clone()).map_err(|_| Unready::NoThreads)?;
-        let inner =
-            sign_ins::Inner { signin, relay: relay.clone(), recorder, numbers: numbers.clone(), grid };
-        let sign_ins = SignIns::new(inner);
+        let sign_ins = SignIns::new(store, &numbers, relay.clone(), settings)?;
         let parts = || agents::Parts {
             store: store.clone(),
             authority: authority.clone(),

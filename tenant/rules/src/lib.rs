@@ -12,4 +12,5 @@ pub mod names;
 pub mod policies;
 pub mod privileged;
 pub mod relay;
+pub mod sign_in;
 pub mod verdict;

@@ -9,6 +9,7 @@
 pub mod backup;
 pub mod erase;
 pub mod error;
+pub mod facts;
 mod file;
 pub mod policies;
 pub mod stamps;

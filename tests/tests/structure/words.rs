@@ -39,8 +39,6 @@ const ONCE: &[&str] = &["Who", "Tenant", "Verdict"];
 
 /// What still has such a name: the folder of a crate (or one above it), and the name. The list may only shrink.
 const STILL_NAMED: &[(&str, &str)] = &[
-    ("crypto", "Place"),
-    ("wire", "Ask"),
     ("tenant", "Ask"),
     ("tenant", "Before"),
     ("tenant", "By"),

@@ -4,7 +4,7 @@
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_crypto::salted_digest::SaltedDigest;
-use landbridge_crypto::seal::{Place, SealKeys};
+use landbridge_crypto::seal::{CellAddress, SealKeys};
 use landbridge_wire::upload::Stamp;
 use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
@@ -106,6 +106,6 @@ pub fn erase(writing: &Writing<'_>, object: Uuid) -> Result<bool, StoreError> {
     Ok(writing.prepare_cached("DELETE FROM digests WHERE object = ?1")?.execute([object.as_bytes()])? > 0)
 }
 
-fn place(object: &Uuid) -> Place<'_> {
-    Place { table: "digests", row: object.as_bytes(), column: "sealed" }
+fn place(object: &Uuid) -> CellAddress<'_> {
+    CellAddress { table: "digests", row: object.as_bytes(), column: "sealed" }
 }
