@@ -25,7 +25,7 @@ pub enum NotedProcess {
     Two,
 }
 
-/// The processes of all agents, at most [`NAMES`] names for each agent.
+/// The processes of all agents, at most four names for each agent.
 #[derive(Debug, Default)]
 pub struct Instances(HashMap<Uuid, Vec<Instance>>);
 

@@ -1,5 +1,5 @@
 //! Backups: copies the database while it is in use, checks a copy, and prepares a copy for use as the database.
-//! Neighbours: the program's commands `backup` and `restore` call this; [`super::file`] checks that a file is a tenant's
+//! Neighbours: the program's commands `backup` and `restore` call this; `file` checks that a file is a tenant's
 //! database.
 
 use super::tables::{audit, digests};

@@ -1,7 +1,7 @@
 //! Erases objects for good: their rows, and the copies of rows that SQLite leaves in unused parts of its pages.
 //!
 //! `secure_delete` overwrites a deleted row and a freed page. It does not overwrite the copies of a page split: when a page
-//! of a table is full, half of its rows move to another page, and their bytes stay in the unused part of the first one. A
+//! of a table is full, some of its rows move to another page, and their bytes stay in the unused part of the first one. A
 //! person who reads the file can find them. So the tables are rewritten, which frees all their pages. `VACUUM` would do the
 //! same for the whole file, with the audit log of a year.
 //!

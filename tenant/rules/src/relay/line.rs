@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 /// Limit on the time before an agent's hello. It sends one immediately, so 5 s allows for a slow network.
 const HELLO: Duration = Duration::from_secs(5);
-/// How long an agent that could not reach a DC comes after the others: short, so that it is tried again soon after it has recovered.
+/// How long an agent that reached no DC comes after the others: short, so that it is tried again soon after it has
+/// recovered.
 const NO_DIRECTORY_PAUSE: Duration = Duration::from_secs(1);
 /// Messages that an agent may send before the first heartbeat: its hello, and what a newer version adds.
 const MESSAGES_AT_START: u32 = 16;

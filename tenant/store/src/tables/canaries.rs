@@ -6,7 +6,7 @@ use crate::{Reading, StoreError, Writing, stamps};
 use rusqlite::params;
 use uuid::Uuid;
 
-/// Limit on the canaries of a domain. One is enough for the trials; the rest is variety.
+/// Limit on the canaries of a domain. One is enough; several make a canary harder to tell from a sign-in.
 pub const MOST: usize = 64;
 
 /// The canaries of a domain.
