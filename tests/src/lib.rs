@@ -3,7 +3,7 @@
 //! # Files
 //!
 //! - `src/lib.rs`: this list
-//! - `src/lab/mod.rs`: the lab: a real domain on loopback, the real programs, and functions to drive them
+//! - `src/lab.rs`: the lab: a real domain on loopback, the real programs, and functions to drive them
 //! - `src/lab/error.rs`: what keeps a lab from being made, and who must act
 //! - `src/lab/program.rs`: runs programs and keeps what they print
 //! - `src/lab/watchdog.rs`: ends every process of a lab when the process that made the lab ends

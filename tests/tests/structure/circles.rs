@@ -28,7 +28,6 @@ const STILL_MOD_RS: &[&str] = &[
     "tenant/program/src/command/mod.rs",
     "tenant/program/src/routes/mod.rs",
     "tenant/program/src/store/mod.rs",
-    "tests/src/lab/mod.rs",
 ];
 
 /// A module's path from the root of its crate: `["rpc", "pdu"]`; the root is empty.
