@@ -7,7 +7,7 @@ use super::edits::Editor;
 use super::error::{Doing as _, LabError, failed};
 use super::population::{DOMAIN, NETBIOS, Population};
 use super::program::{Running, wait_until};
-use super::{certificates, recipe, watchdog};
+use super::{certificates, recipe, view, watchdog};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -42,10 +42,9 @@ impl Domain {
         if !rustix::process::geteuid().is_root() {
             return Err(LabError::NotRoot);
         }
-        let folder = tempfile::Builder::new().prefix("landbridge-lab-").tempdir().doing("make a folder")?;
-        watchdog::watch_folder(folder.path())?;
+        let folder = watchdog::folder("landbridge-lab-")?;
         recipe::restore(population, folder.path())?;
-        let address = Address::take()?;
+        let address = Address::claim()?;
         certificates::write(&folder.path().join("tls"), CONTROLLER, address.ip())?;
         for name in ["etc", "run", "ncalrpc", "cache", "bind-dns", "winbindd", "ntp"] {
             fs::create_dir_all(folder.path().join(name)).doing("make the DC's folders")?;
@@ -132,7 +131,7 @@ impl Domain {
     pub fn start_controller(&self) -> Result<(), LabError> {
         let mut samba = self.samba();
         if samba.is_none() {
-            let mut command = Command::new(recipe::SAMBA);
+            let mut command = view::command(recipe::SAMBA)?;
             command.args(["-F", "--no-process-group", "-s"]).arg(self.folder.path().join("etc/smb.conf"));
             command.env("KRB5_CONFIG", self.folder.path().join("krb5.conf"));
             let started = samba.insert(Running::start(command, None, &self.folder.path().join("output"))?);

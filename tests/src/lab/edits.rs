@@ -4,14 +4,14 @@
 use super::domain::Domain;
 use super::error::{Doing as _, LabError, failed};
 use super::recipe::PYTHON;
-use super::watchdog;
+use super::{view, watchdog};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 /// userAccountControl: disabled.
 pub const DISABLED: u32 = 0x2;
@@ -75,7 +75,7 @@ pub(crate) struct Editor {
 impl Editor {
     pub(crate) fn start(conf: &Path, log: &Path) -> Result<Self, LabError> {
         let errors = File::create(log).doing("create a log file")?;
-        let mut child = Command::new(PYTHON)
+        let mut child = view::command(PYTHON)?
             .args(["-c", include_str!("edit.py")])
             .arg(conf)
             .stdin(Stdio::piped())
@@ -317,7 +317,7 @@ impl Domain {
     /// Somebody tries this many wrong passwords by LDAP, so that AD itself counts them.
     pub fn try_wrong_passwords(&self, upn: &str, tries: u32) -> Result<(), LabError> {
         for _ in 0..tries {
-            let tried = Command::new("ldapwhoami")
+            let tried = view::command("ldapwhoami")?
                 .args(["-x", "-H", &format!("ldaps://{}", self.address()), "-D", upn, "-w", "not this one"])
                 .env("LDAPTLS_CACERT", self.folder().join("tls/ca.pem"))
                 .output()

@@ -17,8 +17,10 @@ pub enum LabError {
         /// Where it should be.
         path: PathBuf,
     },
-    /// The lab needs root: a KDC listens on port 88.
-    #[error("the lab runs a domain controller on ports below 1024: run it as root")]
+    /// The lab needs root: a KDC listens on port 88, and files of the lab lie over the machine's.
+    #[error(
+        "the lab runs a domain controller on ports below 1024, and programs in mount namespaces: run it as root"
+    )]
     NotRoot,
     /// A step of the lab failed.
     #[error("{step} failed: {said}")]
@@ -38,9 +40,17 @@ pub enum LabError {
         /// The end of what the program said meanwhile.
         said: String,
     },
-    /// All addresses of the lab are taken.
-    #[error("all {0} addresses for labs are taken: other labs are running")]
-    NoAddress(usize),
+    /// No address of the lab's is free.
+    #[error(
+        "none of {count} addresses for labs is free: other labs hold them, or a program listens on port {port} or \
+             another port of the lab's on every address of this machine (`ss -ltnup` shows which)"
+    )]
+    NoAddress {
+        /// How many there are.
+        count: u16,
+        /// The port of the claim.
+        port: u16,
+    },
     /// A file or a socket of the lab's own.
     #[error("{what}: {source}")]
     Io {

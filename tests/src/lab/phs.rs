@@ -6,7 +6,7 @@ use super::error::{Doing as _, LabError};
 use super::population::{ACCOUNT, ACCOUNT_PASSWORD, DOMAIN};
 use super::program::{Finished, Running, built, wait_until};
 use super::tenant::Tenant;
-use super::watchdog;
+use super::{view, watchdog};
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -104,8 +104,7 @@ pub struct Phs {
 impl Phs {
     /// Writes the configuration and the files that it names.
     pub fn install(settings: &PhsSettings) -> Result<Self, LabError> {
-        let folder = tempfile::Builder::new().prefix("landbridge-phs-").tempdir().doing("make a folder")?;
-        watchdog::watch_folder(folder.path())?;
+        let folder = watchdog::folder("landbridge-phs-")?;
         let state = settings.state.clone().unwrap_or_else(|| folder.path().join("state"));
         let phs = Self { folder, state };
         phs.configure(settings)?;
@@ -156,8 +155,8 @@ impl Phs {
 
     /// A command line of this phs, to be run by the caller.
     pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
-        let mut command = Command::new(built("landbridge-phs")?);
-        command.arg("--config").arg(self.config()).args(arguments).env_remove("RUST_BACKTRACE");
+        let mut command = view::command(built("landbridge-phs")?)?;
+        command.arg("--config").arg(self.config()).args(arguments);
         // So that a search of the folder sees what would go to /tmp.
         command.env("TMPDIR", self.folder.path()).env("SQLITE_TMPDIR", self.folder.path());
         Ok(command)

@@ -2,7 +2,7 @@
 //! Used by `domain`, `tenant` and `phs`; knows nothing of any of them.
 
 use super::error::{Doing as _, LabError, last_of};
-use super::watchdog;
+use super::{view, watchdog};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -28,14 +28,6 @@ pub fn built(name: &str) -> Result<PathBuf, LabError> {
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     let path = folder.join(name);
     if path.exists() { Ok(path) } else { Err(LabError::NotBuilt { path }) }
-}
-
-/// The command in a mount namespace of its own, where `file` lies over `place`: the machine's stays as it is.
-pub fn with_file_over(place: &str, file: &Path, command: &Command) -> Command {
-    let mut inside = Command::new("unshare");
-    inside.args(["--mount", "sh", "-c", "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"", "sh"]);
-    inside.arg(file).arg(place).arg(command.get_program()).args(command.get_args());
-    inside
 }
 
 /// Waits until `is` is true.
@@ -144,9 +136,10 @@ impl Running {
         folder: &Path,
         shown: Option<Stdio>,
     ) -> Result<Self, LabError> {
-        let name =
-            Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let line = format!("{command:?}");
+        let words = view::words(&command);
+        let name = words.first().and_then(|program| Path::new(program).file_name()).unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let line = words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ");
         fs::create_dir_all(folder).doing(format!("make {}", folder.display()))?;
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let [stdout, stderr] = ["stdout", "stderr"].map(|s| folder.join(format!("{name}-{run}.{s}")));

@@ -6,7 +6,7 @@ use super::error::{Doing as _, LabError, failed};
 use super::population::DOMAIN;
 use super::program::{Finished, Running, built, wait_until};
 use super::tenant::Tenant;
-use super::watchdog;
+use super::{view, watchdog};
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -58,8 +58,7 @@ pub struct PtaAgent {
 impl PtaAgent {
     /// Writes the configuration.
     pub fn install(settings: &PtaSettings) -> Result<Self, LabError> {
-        let folder = tempfile::Builder::new().prefix("landbridge-pta-").tempdir().doing("make a folder")?;
-        watchdog::watch_folder(folder.path())?;
+        let folder = watchdog::folder("landbridge-pta-")?;
         let agent = Self { running: Mutex::new(None), folder };
         agent.configure(settings)?;
         Ok(agent)
@@ -99,8 +98,8 @@ impl PtaAgent {
 
     /// A command line of this agent, to be run by the caller.
     pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
-        let mut command = Command::new(built("landbridge-pta-agent")?);
-        command.arg("--config").arg(self.config()).args(arguments).env_remove("RUST_BACKTRACE");
+        let mut command = view::command(built("landbridge-pta-agent")?)?;
+        command.arg("--config").arg(self.config()).args(arguments);
         command.env("TMPDIR", self.folder.path());
         Ok(command)
     }
@@ -185,7 +184,7 @@ impl Domain {
     /// badPwdCount, by the DC itself.
     pub fn bad_passwords(&self, sam: &str) -> Result<u32, LabError> {
         let database = self.folder().join("private/sam.ldb");
-        let found = Command::new("ldbsearch")
+        let found = view::command("ldbsearch")?
             .arg("-H")
             .arg(&database)
             .args([&format!("(sAMAccountName={sam})"), "badPwdCount"])
@@ -201,7 +200,7 @@ impl Domain {
     /// # Panics
     /// When the DC says anything else.
     pub fn bare_bind(&self, upn: &str, password: &str) -> Result<Option<String>, LabError> {
-        let bind = Command::new("ldapsearch")
+        let bind = view::command("ldapsearch")?
             .args(["-x", "-LLL", "-H", &format!("ldaps://{}", self.address()), "-D", upn, "-w", password])
             .args(["-s", "base", "-b", "", "1.1"])
             .env("LDAPTLS_CACERT", self.ca())

@@ -18,7 +18,7 @@ pub struct SmallDisk {
 impl SmallDisk {
     /// Mounts one of so many KiB.
     pub fn of(kib: u32) -> Result<Self, LabError> {
-        let folder = tempfile::Builder::new().prefix("landbridge-disk-").tempdir().doing("make a folder")?;
+        let folder = watchdog::folder("landbridge-disk-")?;
         let options = format!("size={kib}k,mode=0700");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &options, "landbridge-disk"]).arg(folder.path());

@@ -4,6 +4,7 @@
 use crate::stage::{Road, files_of, shared_domain};
 use landbridge_agent::identity::FOLDER;
 use landbridge_tests::lab::program::{Finished, Running};
+use landbridge_tests::lab::view::with_clock_off;
 use landbridge_tests::lab::{Application, Phs, PhsSettings, SmallDisk, Tenant, TenantSettings, person};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
@@ -12,7 +13,6 @@ use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
 
 fn settings() -> PhsSettings {
     PhsSettings::for_domain(&shared_domain(50), "entra")
@@ -358,8 +358,7 @@ fn sign_in_requests_that_are_wrong_are_told_so_without_a_look_at_any_password() 
 /// A command of phs on a machine whose clock is off.
 fn at(phs: &Phs, offset: &str, arguments: &[&str], input: Option<&[u8]>) -> Finished {
     let real = phs.command(arguments).unwrap();
-    let mut fake = Command::new("faketime");
-    fake.args(["-f", offset]).arg(real.get_program()).args(real.get_args());
+    let fake = with_clock_off(offset, &real);
     Running::start(fake, input, &phs.output()).unwrap().finish(120).unwrap()
 }
 
