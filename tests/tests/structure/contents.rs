@@ -1,7 +1,7 @@
 //! Which file may hold what: sockets, NT hashes, ciphers, keys, `unsafe`.
 
-use crate::arrows::ARROWS;
-use crate::{root, sources};
+use crate::arrows::{ARROWS, metadata};
+use crate::{folder, root, sources};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -15,6 +15,7 @@ fn unsafe_stands_in_one_file() {
     assert_eq!(found, [PathBuf::from("crypto/src/derivation/processor.rs")]);
     let manifest = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
     assert!(manifest("Cargo.toml").contains("unsafe_code = \"forbid\""));
+    let metadata = metadata();
     for (name, _, _) in ARROWS {
         let own = manifest(&format!("{}/Cargo.toml", folder(&metadata, name).display()));
         let lints = if *name == "crypto" { "unsafe_code = \"deny\"" } else { "[lints]\nworkspace = true" };
