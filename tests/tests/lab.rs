@@ -7,8 +7,8 @@ use landbridge_tests::lab::edits::DISABLED;
 use landbridge_tests::lab::fake_dns::FakeDns;
 use landbridge_tests::lab::program::{Running, wait_until};
 use landbridge_tests::lab::{
-    Application, Domain, Phs, PhsSettings, Population, PtaAgent, PtaSettings, Tenant, TenantSettings, Try,
-    person,
+    Application, Domain, Phs, PhsSettings, Population, PtaAgent, PtaSettings, RunningTenant, TenantSettings,
+    Try, person,
 };
 use std::fs;
 use std::net::{IpAddr, TcpStream};
@@ -90,8 +90,8 @@ fn a_process_that_is_killed_leaves_no_domain_behind() {
     wait_until("the watchdog", 10, gone, String::new).unwrap();
 }
 
-/// Lays the files of a folder over the machine's in a mount namespace, gives the machine another name, and lets everybody
-/// write what is created.
+/// Lays the files of a folder over the machine's in a mount namespace, gives the machine another name, and lets
+/// everybody write what is created.
 const ON_A_HOSTILE_HOST: &str = "
 set -e
 for file in hosts resolv.conf nsswitch.conf samba/smb.conf ldap/ldap.conf; do
@@ -108,7 +108,7 @@ exec \"$@\"
 #[ignore = "run by the next test only"]
 fn a_lab_with_every_kind_of_name_resolution() {
     let domain = Domain::start(Population::of(50)).unwrap();
-    let tenant = Tenant::start_for(&domain, &TenantSettings::default()).unwrap();
+    let tenant = RunningTenant::start_for(&domain, &TenantSettings::default()).unwrap();
     let settings = PhsSettings { controller: String::new(), ..PhsSettings::for_domain(&domain, "entra") };
     let phs = Phs::install(&settings).unwrap();
     phs.join(&tenant).unwrap();
@@ -119,7 +119,7 @@ fn a_lab_with_every_kind_of_name_resolution() {
     // Without a DNS server no name resolves, whatever the machine's hosts file says.
     let said = phs.run(&["check"], None).unwrap().expect_code(5);
     assert!(said.to_string().contains("[[directory.controllers]]"), "{said}");
-    agent.ask(&["check"], None).unwrap().expect_code(5);
+    agent.run_to_end(&["check"], None).unwrap().expect_code(5);
 
     // With one, its answers count.
     let IpAddr::V4(controller) = domain.address() else { panic!("the lab's DC has an IPv4 address") };

@@ -1,8 +1,8 @@
 //! Loopback addresses that no other lab uses, so that labs of several checkouts and users run side by side.
 //!
 //! A claim is a listening socket on the address: the kernel gives it to one process of the machine only, and takes it
-//! back when that process ends. Each server of a lab has an address of its own, so it listens on a fixed port, and no port
-//! has to be found free, closed and bound again.
+//! back when that process ends. Each server of a lab has an address of its own, so it listens on a fixed port, and no
+//! port has to be found free, closed and bound again.
 
 use super::error::LabError;
 use std::io::ErrorKind;
@@ -35,8 +35,8 @@ pub struct Address {
 }
 
 impl Address {
-    /// Claims the first address that is free and where no program listens: a server of a lab that was killed may listen
-    /// for a moment longer than its claim lasts.
+    /// Claims the first address that is free and where no program listens: a server of a lab that was killed may
+    /// listen for a moment longer than its claim lasts.
     pub fn claim() -> Result<Self, LabError> {
         for index in 0..COUNT {
             let ip = ip(index);
@@ -67,7 +67,8 @@ fn ip(index: u16) -> IpAddr {
     Ipv4Addr::from(FIRST + u32::from(index)).into()
 }
 
-/// Whether no program listens there, by TCP or UDP. Without the right to bind this port, no server of the lab listens.
+/// Whether no program listens there, by TCP or UDP. Without the right to bind this port, no server of the lab
+/// listens.
 fn is_free(ip: IpAddr, port: u16) -> bool {
     let in_use = |bound: std::io::Result<()>| bound.is_err_and(|why| why.kind() == ErrorKind::AddrInUse);
     let tcp = TcpListener::bind((ip, port)).map(drop);

@@ -1,6 +1,6 @@
-//! One running domain: a real Samba AD DC on a loopback address of its own, in a folder of its own.
+//! One running domain: a real Samba AD DC at an address and in a folder of its own.
 //! It writes nothing outside that folder: no `/etc/hosts`, no `/etc/krb5.conf`, no socket in `/run`.
-//! Made from `recipe`, edited by `edits`, read by phs.
+//! Its files come from `recipe`; `edits` changes them while it runs.
 
 use super::address::Address;
 use super::edits::Editor;
@@ -62,7 +62,7 @@ impl Domain {
         Ok(domain)
     }
 
-    /// Who lives in it.
+    /// Its users and groups.
     pub fn population(&self) -> Population {
         self.population
     }
@@ -87,7 +87,7 @@ impl Domain {
         self.folder.path().join("svc.keytab")
     }
 
-    /// The domain's CA, which the DC's certificate comes from.
+    /// The certificate of the domain's CA, which has signed the DC's.
     pub fn ca(&self) -> PathBuf {
         self.folder.path().join("tls/ca.pem")
     }
@@ -102,14 +102,15 @@ impl Domain {
         fs::read_to_string(self.folder.path().join("log.samba")).unwrap_or_default()
     }
 
-    /// SIGKILL to every process of the DC; returns when none of them listens any more.
+    /// Sends SIGKILL to every process of the DC, and returns when its ports are closed.
     pub fn kill_controller(&self) -> Result<(), LabError> {
         drop(self.samba().take());
         let gone = || PORTS.into_iter().all(|port| connect(self.address.ip(), port).is_none());
         wait_until("the lab's DC to be gone", 10, gone, || self.log())
     }
 
-    /// SIGSTOP or SIGCONT to every process of the DC: the kernel still takes its connections, nobody answers them.
+    /// Sends SIGSTOP or SIGCONT to every process of the DC. While it is stopped, the kernel accepts connections and
+    /// no process answers.
     pub fn freeze_controller(&self, frozen: bool) {
         let signal = if frozen { rustix::process::Signal::STOP } else { rustix::process::Signal::CONT };
         if let Some(samba) = self.samba().as_mut() {
@@ -117,7 +118,7 @@ impl Domain {
         }
     }
 
-    /// Copies the DC's databases to a folder while it does not run, or back: a backup as careless people make it.
+    /// Copies the DC's databases to a folder while it does not run, or back: a backup without the DC's knowledge.
     pub fn copy_databases(&self, to: &Path, back: bool) -> Result<(), LabError> {
         let here = self.folder.path().join("private");
         let (from, to) = if back { (to.join("private"), here) } else { (here, to.join("private")) };
@@ -156,7 +157,7 @@ impl Domain {
 
 impl Drop for Domain {
     fn drop(&mut self) {
-        // Only then is the address another's.
+        // The address may be claimed by another lab once this returns.
         let _ = self.kill_controller();
     }
 }

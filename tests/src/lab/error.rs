@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// What went wrong in the lab itself; never what a program under test said.
+/// What went wrong in the lab itself. What a program under test reports is no error of the lab.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
     /// A program of the operating system is not there.
@@ -27,17 +27,17 @@ pub enum LabError {
     Step {
         /// Which.
         step: String,
-        /// The end of what it said.
+        /// The end of its output.
         said: String,
     },
-    /// Something did not come true in time.
+    /// A condition was not true in time.
     #[error("{what}: not within {seconds} s; {said}")]
     Deadline {
         /// What was waited for.
         what: String,
         /// How long.
         seconds: u64,
-        /// The end of what the program said meanwhile.
+        /// The end of the program's output.
         said: String,
     },
     /// No address of the lab's is free.

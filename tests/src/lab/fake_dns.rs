@@ -1,5 +1,5 @@
-//! A DNS server that knows one domain's controllers and nothing else. A fake, because the lab's domain has no DNS of its
-//! own; the programs query it by their real resolver.
+//! A DNS server that knows one domain's controllers and nothing else. A fake, because the lab's domain has no DNS of
+//! its own; the programs query it by their real resolver.
 
 use super::address::Address;
 use super::error::{Doing as _, LabError};
@@ -17,7 +17,8 @@ pub struct FakeDns {
 }
 
 impl FakeDns {
-    /// Serves on port 53 of an address of its own: `_ldap._tcp.dc._msdcs.<domain>` names these controllers, in this order.
+    /// Serves on port 53 of an address of its own: `_ldap._tcp.dc._msdcs.<domain>` names these controllers, in this
+    /// order.
     pub fn serve(domain: &str, controllers: Vec<(String, Ipv4Addr)>) -> Result<Self, LabError> {
         let address = Address::claim()?;
         let socket = UdpSocket::bind((address.ip(), 53)).doing("serve DNS on a loopback address")?;

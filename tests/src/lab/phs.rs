@@ -5,7 +5,7 @@ use super::domain::{CONTROLLER, Domain};
 use super::error::{Doing as _, LabError};
 use super::population::{ACCOUNT, ACCOUNT_PASSWORD, DOMAIN};
 use super::program::{Finished, Running, built, wait_until};
-use super::tenant::Tenant;
+use super::tenant::RunningTenant;
 use super::{view, watchdog};
 use std::fs;
 use std::net::IpAddr;
@@ -40,7 +40,7 @@ pub struct PhsSettings {
     pub keytab: Option<PathBuf>,
     /// DCs that are tried before the lab's own: names and addresses.
     pub before: Vec<(String, IpAddr)>,
-    /// The DC's name; empty: none is named, DNS tells.
+    /// The DC's name; when empty, no DC is configured and DNS is queried.
     pub controller: String,
     /// The DC's address; the name is resolved when none.
     pub address: Option<IpAddr>,
@@ -85,7 +85,7 @@ impl PhsSettings {
         }
     }
 
-    /// And after the DC that is named, this one.
+    /// Adds this DC after those that are configured.
     #[must_use]
     pub fn then(mut self, controller: &str, address: IpAddr) -> Self {
         let first = std::mem::replace(&mut self.controller, controller.to_owned());
@@ -111,7 +111,7 @@ impl Phs {
         Ok(phs)
     }
 
-    /// Writes them anew; the state stays.
+    /// Writes them again; the state stays.
     pub fn configure(&self, settings: &PhsSettings) -> Result<(), LabError> {
         let password = self.folder.path().join("password");
         write_private(&password, settings.password.as_bytes())?;
@@ -186,7 +186,7 @@ impl Phs {
     ///
     /// # Panics
     /// When the enrolment fails.
-    pub fn join(&self, tenant: &Tenant) -> Result<(), LabError> {
+    pub fn join(&self, tenant: &RunningTenant) -> Result<(), LabError> {
         self.enroll(&tenant.token()?)?.expect_code(0);
         tenant.approve_all()
     }
@@ -222,7 +222,7 @@ impl Phs {
         self.state.join("state.db")
     }
 
-    /// What its runs said, a file each.
+    /// The outputs of its runs, a file each.
     pub fn output(&self) -> PathBuf {
         self.folder.path().join("output")
     }

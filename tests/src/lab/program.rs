@@ -1,5 +1,4 @@
-//! Runs programs as a person at a shell would, and keeps what they said in files.
-//! Used by `domain`, `tenant` and `phs`; knows nothing of any of them.
+//! Runs programs as a person at a shell would, and keeps their output in files.
 
 use super::error::{Doing as _, LabError, last_of};
 use super::{view, watchdog};
@@ -33,7 +32,7 @@ pub fn built(name: &str) -> Result<PathBuf, LabError> {
 /// Waits until `is` is true.
 ///
 /// # Errors
-/// [`LabError::Deadline`] with what `said` says, when it is not within `seconds`.
+/// [`LabError::Deadline`] with the text of `said`, when it is not true within `seconds`.
 pub fn wait_until(
     what: &str,
     seconds: u64,
@@ -50,7 +49,7 @@ pub fn wait_until(
     Ok(())
 }
 
-/// How a program ended and what it said.
+/// How a program ended, and its output.
 #[derive(Debug)]
 pub struct Finished {
     /// The command line, for messages.
@@ -123,7 +122,7 @@ pub struct Running {
 static RUNS: AtomicU32 = AtomicU32::new(0);
 
 impl Running {
-    /// Starts it; `input` is written to its standard input, and what it says goes to files in `folder`.
+    /// Starts it. `input` is written to its standard input, and its output goes to files in `folder`.
     /// Without input its standard input is empty.
     pub fn start(command: Command, input: Option<&[u8]>, folder: &Path) -> Result<Self, LabError> {
         Self::start_showing(command, input, folder, None)
@@ -155,7 +154,7 @@ impl Running {
         let mut child = command.spawn().doing(format!("start {line}"))?;
         watchdog::watch_group(child.id())?;
         if let (Some(input), Some(mut pipe)) = (input, child.stdin.take()) {
-            // A program that ends without reading all says why itself.
+            // A program that ends before it has read everything prints the reason.
             let _ = pipe.write_all(input);
         }
         Ok(Self { command: line, child, ended: None, started: Instant::now(), stdout, stderr })
@@ -182,7 +181,7 @@ impl Running {
         self.stderr.clone()
     }
 
-    /// What it has said on standard error so far.
+    /// Its standard error so far.
     pub fn said(&self) -> String {
         text_of(&self.stderr)
     }

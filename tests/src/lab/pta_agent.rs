@@ -1,11 +1,11 @@
 //! A real `landbridge-pta-agent` with a folder and a configuration of its own.
-//! Driven by its own command line. Dials `tenant`, asks `domain`.
+//! Driven by its own command line. Connects to `tenant`, binds at `domain`.
 
 use super::domain::{CONTROLLER, Domain};
 use super::error::{Doing as _, LabError, failed};
 use super::population::DOMAIN;
 use super::program::{Finished, Running, built, wait_until};
-use super::tenant::Tenant;
+use super::tenant::RunningTenant;
 use super::{view, watchdog};
 use std::fs;
 use std::net::IpAddr;
@@ -17,9 +17,9 @@ use tempfile::TempDir;
 /// How an agent is set up where it matters to a test.
 #[derive(Debug, Clone)]
 pub struct PtaSettings {
-    /// The CA that domain controllers are believed by.
+    /// The CA that the certificates of domain controllers must come from.
     pub ca: Option<PathBuf>,
-    /// Domain controllers' own certificates that are believed: SHA-256, hexadecimal.
+    /// Certificates of domain controllers that are accepted: SHA-256, hexadecimal.
     pub pins: Vec<String>,
     /// The domain controllers: names, addresses, ports.
     pub controllers: Vec<(String, IpAddr, u16)>,
@@ -64,7 +64,7 @@ impl PtaAgent {
         Ok(agent)
     }
 
-    /// Writes it anew; the state stays.
+    /// Writes the configuration again; the state stays.
     pub fn configure(&self, settings: &PtaSettings) -> Result<(), LabError> {
         let PtaSettings { ca, pins, controllers, kept, connections, level, tenant } = settings;
         let mut text = format!(
@@ -89,7 +89,7 @@ impl PtaAgent {
     ///
     /// # Panics
     /// When the enrolment fails.
-    pub fn start(settings: &PtaSettings, tenant: &Tenant) -> Result<Self, LabError> {
+    pub fn start(settings: &PtaSettings, tenant: &RunningTenant) -> Result<Self, LabError> {
         let agent = Self::install(settings)?;
         agent.enroll(&tenant.token_for("pta")?)?.expect_code(0);
         agent.run()?;
@@ -105,13 +105,13 @@ impl PtaAgent {
     }
 
     /// Runs a command to its end, whatever that is.
-    pub fn ask(&self, arguments: &[&str], input: Option<&[u8]>) -> Result<Finished, LabError> {
+    pub fn run_to_end(&self, arguments: &[&str], input: Option<&[u8]>) -> Result<Finished, LabError> {
         Running::start(self.command(arguments)?, input, &self.output())?.finish(60)
     }
 
     /// `enroll`, with the token on standard input.
     pub fn enroll(&self, token: &str) -> Result<Finished, LabError> {
-        self.ask(&["enroll"], Some(format!("{token}\n").as_bytes()))
+        self.run_to_end(&["enroll"], Some(format!("{token}\n").as_bytes()))
     }
 
     /// `run`, until it is killed or stopped.
@@ -165,7 +165,7 @@ impl PtaAgent {
         self.folder.path().join("pta-agent.toml")
     }
 
-    /// What its runs said, a file each.
+    /// The outputs of its runs, a file each.
     pub fn output(&self) -> PathBuf {
         self.folder.path().join("output")
     }
@@ -195,10 +195,10 @@ impl Domain {
         Ok(count.and_then(|count| count.trim().parse().ok()).unwrap_or(0))
     }
 
-    /// What the DC says to a bind without anything of ours: none for a yes, else AD's sub-code as it stands there.
+    /// The DC's answer to a bind by `ldapsearch`: none for success, and the sub-code in AD's error text otherwise.
     ///
     /// # Panics
-    /// When the DC says anything else.
+    /// When the DC gives any other answer.
     pub fn bare_bind(&self, upn: &str, password: &str) -> Result<Option<String>, LabError> {
         let bind = view::command("ldapsearch")?
             .args(["-x", "-LLL", "-H", &format!("ldaps://{}", self.address()), "-D", upn, "-w", password])
@@ -215,7 +215,7 @@ impl Domain {
     }
 }
 
-impl Tenant {
+impl RunningTenant {
     /// A one-time token for an agent of this role in the lab's domain.
     pub fn token_for(&self, role: &str) -> Result<String, LabError> {
         let finished = self.run(&["token", "create", "--role", role, "--domain", DOMAIN], None)?;
@@ -231,12 +231,12 @@ impl Tenant {
         self.run(&["domains", "policy", DOMAIN, policy], None)
     }
 
-    /// How many connections of agents there are, by `agents list`.
+    /// How many connections of agents are open, by `agents list`.
     pub fn connections(&self) -> Result<u64, LabError> {
         Ok(self.agents()?.iter().filter_map(|agent| agent["connections"].as_u64()).sum())
     }
 
-    /// Waits until so many connections of agents are there.
+    /// Waits until this many connections of agents are open.
     pub fn wait_for_connections(&self, wanted: u64, seconds: u64) -> Result<(), LabError> {
         let what = format!("{wanted} connections of agents");
         let said = || self.agents().map_or_else(|why| why.to_string(), |agents| format!("{agents:?}"));

@@ -1,5 +1,5 @@
 //! Makes the files of a domain once, and keeps them as a tar under `target/lab/`.
-//! The tar knows no address and no path: `domain` writes the configuration anew each time.
+//! The tar knows no address and no path: `domain` writes the configuration each time.
 
 use super::error::{Doing as _, LabError, failed};
 use super::population::{ACCOUNT, ACCOUNT_PASSWORD, ADMINISTRATOR_PASSWORD, DOMAIN, NETBIOS, Population};
@@ -90,7 +90,7 @@ fn make(population: Population, folder: &Path) -> Result<(), LabError> {
         .arg(format!("--domain={NETBIOS}"))
         .arg(format!("--host-ip={any_address}"))
         .arg(format!("--targetdir={}", folder.display()))
-        // samba-tool has no other way to take it; the lab's passwords are secret from nobody.
+        // samba-tool reads it from the command line only. The lab's passwords are not secret.
         .arg(format!("--adminpass={ADMINISTRATOR_PASSWORD}"));
     for (name, value) in options(folder, any_address) {
         if !name.contains("tls") {
@@ -101,13 +101,13 @@ fn make(population: Population, folder: &Path) -> Result<(), LabError> {
     let conf = folder.join("etc/smb.conf");
     let keytab = folder.join("svc.keytab");
     let (users, groups) = population.to_json();
-    let wish = json!({
+    let request = json!({
         "conf": conf, "keytab": keytab, "users": users, "groups": groups,
         "delegate": {"sam": ACCOUNT, "password": ACCOUNT_PASSWORD},
     });
     let mut fill = view::command(PYTHON)?;
     fill.args(["-c", include_str!("provision.py")]);
-    let said = run(&mut fill, "filling the domain", Some(wish.to_string().as_bytes()))?;
+    let said = run(&mut fill, "filling the domain", Some(request.to_string().as_bytes()))?;
     let answer: Value = serde_json::from_str(&said).map_err(|_| failed("filling the domain", &said))?;
     let sid = answer.get("sid").and_then(Value::as_str).unwrap_or_default();
     fs::write(folder.join("sid"), sid).doing("write the domain's SID")

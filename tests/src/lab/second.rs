@@ -1,5 +1,5 @@
 //! A second DC of the lab's domain, joined to the first and replicating from it on demand only: a DC that lags
-//! for as long as a test wishes. Its programs see both DCs' names (`view`).
+//! for as long as a test needs. Its programs see both DCs' names (`view`).
 
 use super::address::Address;
 use super::domain::{CONTROLLER, Domain, wait_for};
@@ -80,7 +80,7 @@ impl Domain {
             name.args(["-c", ADD_SERVICE_NAME]).arg(&conf);
             must("naming the second DC's service", Running::start(name, None, &output)?.finish(30)?)?;
         } else {
-            // It writes nothing itself, and has no account of its own to name it by.
+            // A read-only DC does not write its own service names, so they are written at the first.
             let names = [format!("HOST/{SECOND}"), "HOST/DC2".to_owned(), format!("ldap/{SECOND}")];
             self.set_attributes("DC2$", json!({"servicePrincipalName": names}))?;
         }
@@ -112,10 +112,10 @@ impl SecondController {
 
     fn edit(&self, request: &Value) -> Result<(), LabError> {
         let mut editor = Editor::start(&self.folder.join("etc/smb.conf"), &self.folder.join("log.editor"))?;
-        editor.ask(request).map(drop)
+        editor.send(request).map(drop)
     }
 
-    /// Brings it up to what the first DC has.
+    /// Replicates to it what the first DC has.
     pub fn replicate(&self) -> Result<(), LabError> {
         let head: Vec<String> = DOMAIN.split('.').map(|label| format!("DC={label}")).collect();
         let mut pull = inside(&self.view, &self.krb5, recipe::PYTHON)?;

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long the smart lockout's first lock lasts: longer than any test, so that it holds to the end of each.
+/// How long the smart lockout's first lock lasts: longer than any test runs.
 const LOCK_SECONDS: u32 = 3600;
 
 /// How a tenant is set up where it matters to a test.
@@ -42,7 +42,7 @@ impl Default for TenantSettings {
 
 /// A tenant. Stopped and removed when dropped.
 #[derive(Debug)]
-pub struct Tenant {
+pub struct RunningTenant {
     serving: Mutex<Option<Running>>,
     listen: SocketAddr,
     observe: SocketAddr,
@@ -51,7 +51,7 @@ pub struct Tenant {
     folder: TempDir,
 }
 
-impl Tenant {
+impl RunningTenant {
     /// Makes a tenant and serves it.
     pub fn start(settings: &TenantSettings) -> Result<Self, LabError> {
         let folder = watchdog::folder("landbridge-tenant-")?;
@@ -112,8 +112,8 @@ impl Tenant {
         if ended { Err(failed("landbridge-tenant serve", said())) } else { Ok(()) }
     }
 
-    /// Serves again, and applications on a port of their own too, with a certificate of another CA. Returns that port's
-    /// address, and the file of that CA.
+    /// Serves again, and applications on a port of their own too, with a certificate of another CA. Returns that
+    /// port's address, and the file of that CA.
     pub fn serve_applications(&self) -> Result<(SocketAddr, PathBuf), LabError> {
         let address = SocketAddr::new(self.address.ip(), APPLICATIONS);
         let folder = self.folder.path().join("applications");
@@ -283,7 +283,7 @@ impl Tenant {
         self.data_directory().join("tenant.db")
     }
 
-    /// What its programs said, a file each.
+    /// The outputs of its programs, a file each.
     pub fn output(&self) -> PathBuf {
         self.folder.path().join("output")
     }

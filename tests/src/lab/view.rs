@@ -1,8 +1,9 @@
 //! What a program of the lab sees of the machine: name resolution, environment and umask of the lab's own.
 //!
-//! Every program of the lab is started by [`command`]. It runs in a mount namespace in which files of the lab lie over
-//! the machine's `/etc/hosts`, `/etc/resolv.conf` and `/etc/nsswitch.conf`, and its environment holds nothing of the
-//! caller's. So no test depends on what the machine's administrator configured, and the machine's files stay as they are.
+//! Every program of the lab is started by [`command`]. It runs in a mount namespace in which files of the lab lie
+//! over the machine's `/etc/hosts`, `/etc/resolv.conf` and `/etc/nsswitch.conf`, and its environment holds nothing of
+//! the caller's. So no test depends on what the machine's administrator configured, and the machine's files stay as
+//! they are.
 
 use super::address::Address;
 use super::error::{Doing as _, LabError};
@@ -28,8 +29,8 @@ pub struct View {
 }
 
 impl View {
-    /// Writes the files of a view into `folder`, which must outlive it: these names in `/etc/hosts`, and this server in
-    /// `/etc/resolv.conf`.
+    /// Writes the files of a view into `folder`, which must outlive it: these names in `/etc/hosts`, and this server
+    /// in `/etc/resolv.conf`.
     pub(crate) fn write(folder: PathBuf, hosts: &[(IpAddr, &str)], dns: IpAddr) -> Result<Self, LabError> {
         let mut names = String::from("127.0.0.1 localhost\n::1 localhost\n");
         for (address, name) in hosts {
@@ -119,7 +120,8 @@ fn without_names() -> Result<WithoutNames, LabError> {
     Ok(ready)
 }
 
-/// The command on a machine whose clock is off by this much, as `faketime -f` takes it. The environment stays the lab's.
+/// The command on a machine whose clock is off by this much, as `faketime -f` takes it. The environment stays the
+/// lab's.
 pub fn with_clock_off(offset: &str, command: &Command) -> Command {
     let mut wrapped = Command::new("faketime");
     wrapped.args(["-f", offset]).arg(command.get_program()).args(command.get_args()).env_clear();

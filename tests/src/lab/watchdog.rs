@@ -1,6 +1,6 @@
-//! Ends every program of the lab, and removes its folders and mounts, when the process that made them ends: by return,
-//! panic, SIGINT or SIGKILL. A shell waits for the end of its standard input, which this process alone holds open.
-//! In the usual case the `Drop` of each owner has done this before.
+//! Ends every program of the lab, and removes its folders and mounts, when the process that made them ends: by
+//! return, panic, SIGINT or SIGKILL. A shell waits for the end of its standard input, which this process alone holds
+//! open. In the usual case the `Drop` of each owner has done this before.
 
 use super::error::{Doing as _, LabError};
 use rustix::fs::Mode;

@@ -5,8 +5,8 @@ use landbridge_tests::lab::address::Address;
 use landbridge_tests::lab::fake_dns::FakeDns;
 use landbridge_tests::lab::second::SECOND;
 use landbridge_tests::lab::{
-    Application, Domain, Phs, PhsSettings, Population, PtaAgent, PtaSettings, Tenant, TenantSettings, Try,
-    person,
+    Application, Domain, Phs, PhsSettings, Population, PtaAgent, PtaSettings, RunningTenant, TenantSettings,
+    Try, person,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -93,7 +93,7 @@ fn a_tenant_at_an_ipv6_address_has_its_agents_and_its_applications() {
     let domain = Domain::start(Population::of(50)).unwrap();
     let address = Address::claim().unwrap();
     let settings = TenantSettings { listen: Some(address.ipv6()), ..TenantSettings::default() };
-    let tenant = Tenant::start_for(&domain, &settings).unwrap();
+    let tenant = RunningTenant::start_for(&domain, &settings).unwrap();
     let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
     phs.join(&tenant).unwrap();
     phs.once(&[]).unwrap().expect_code(0);
@@ -116,7 +116,7 @@ fn a_second_controller_takes_over_in_five_seconds_when_the_first_is_gone() {
     settings.controllers.push((SECOND.to_owned(), second.address(), 636));
     let agent = PtaAgent::start(&settings, &stage.tenant).unwrap();
     stage.tenant.wait_for_connections(2, 20).unwrap();
-    agent.ask(&["check"], None).unwrap().expect_code(0);
+    agent.run_to_end(&["check"], None).unwrap().expect_code(0);
     let who = person(1);
     assert!(stage.sign_in(&who, &who.password).accepted());
     stage.domain.kill_controller().unwrap();
@@ -143,7 +143,7 @@ fn a_pinned_controller_is_believed_whoever_made_its_certificate_and_no_other_is(
         let settings = PtaSettings { pins: vec![pin], ca: None, ..PtaSettings::for_domain(&stage.domain) };
         let agent = PtaAgent::install(&settings).unwrap();
         agent.enroll(&stage.tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
-        agent.ask(&["check"], None).unwrap().expect_code(code);
+        agent.run_to_end(&["check"], None).unwrap().expect_code(code);
     }
 }
 
@@ -167,6 +167,6 @@ fn controllers_are_found_by_dns_and_one_outside_the_domain_is_not_taken() {
     assert!(said.contains("dc1.corp.example.com") && !said.contains("elsewhere"), "{said}");
     assert!(String::from_utf8_lossy(&found.stderr).contains("outside the domain"));
     // Without such a server it is said what is missing, and what to do.
-    let without = agent.ask(&["check"], None).unwrap().expect_code(5);
+    let without = agent.run_to_end(&["check"], None).unwrap().expect_code(5);
     assert!(without.to_string().contains("[[directory.controllers]]"), "{without}");
 }

@@ -5,7 +5,9 @@ use crate::stage::{Road, files_of, shared_domain};
 use landbridge_agent::identity::FOLDER;
 use landbridge_tests::lab::program::{Finished, Running};
 use landbridge_tests::lab::view::with_clock_off;
-use landbridge_tests::lab::{Application, Phs, PhsSettings, SmallDisk, Tenant, TenantSettings, person};
+use landbridge_tests::lab::{
+    Application, Phs, PhsSettings, RunningTenant, SmallDisk, TenantSettings, person,
+};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use rusqlite::Connection;
@@ -69,7 +71,7 @@ fn a_phs_configuration_that_is_wrong_is_named_with_its_line() {
 
 #[test]
 fn a_tenant_configuration_that_is_wrong_is_named_with_its_line() {
-    let tenant = Tenant::start(&TenantSettings::default()).unwrap();
+    let tenant = RunningTenant::start(&TenantSettings::default()).unwrap();
     tenant.stop().unwrap().expect_code(0);
     let good = fs::read_to_string(tenant.config()).unwrap();
     let before = files_of(&tenant.data_directory());
@@ -146,7 +148,7 @@ fn files_that_others_can_read_or_that_hold_no_secret_are_refused() {
 
 #[test]
 fn a_tenant_with_a_loose_or_missing_key_does_not_serve() {
-    let tenant = Tenant::start(&TenantSettings::default()).unwrap();
+    let tenant = RunningTenant::start(&TenantSettings::default()).unwrap();
     tenant.stop().unwrap().expect_code(0);
     for name in ["ca.key", "seal.key"] {
         let key = tenant.data_directory().join("secrets").join(name);

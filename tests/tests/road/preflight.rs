@@ -144,10 +144,10 @@ fn a_clock_that_is_off_is_named_with_its_size() {
         let clock = lines(&said, "clock");
         let named =
             |off: i64| format!("dc1.corp.example.com is {} s {way} this machine: synchronise", seconds + off);
-        let told = clock
+        let is_named = clock
             .iter()
             .any(|(ok, line)| *ok == (code == 0) && (-3..=3).any(|off| line.starts_with(&named(off))));
-        assert!(told, "{offset}: {said}");
+        assert!(is_named, "{offset}: {said}");
     }
 }
 
