@@ -3,6 +3,7 @@
 
 pub mod ask;
 pub mod backup;
+mod card;
 pub mod init;
 pub mod log;
 pub mod place;
@@ -307,7 +308,7 @@ pub enum Users {
     Show {
         /// A sign-in name (user@domain or DOMAIN\user), a bare sAMAccountName, a SID or an objectGUID.
         name: String,
-        /// As JSON.
+        /// Everything that is known, as JSON: also when and where each attribute was written.
         #[arg(long)]
         json: bool,
     },
@@ -322,7 +323,7 @@ pub enum Groups {
     Show {
         /// Its name, bare or as DOMAIN\name, its SID or its objectGUID.
         name: String,
-        /// As JSON.
+        /// Everything that is known, as JSON.
         #[arg(long)]
         json: bool,
     },
