@@ -22,6 +22,12 @@ pub enum LabError {
         "the lab runs a domain controller on ports below 1024, and programs in mount namespaces: run it as root"
     )]
     NotRoot,
+    /// Root is not enough: the lab runs in a container that keeps CAP_SYS_ADMIN from it, or a file is missing.
+    #[error("files of the lab cannot lie over the machine's (in a container, add CAP_SYS_ADMIN): {said}")]
+    NoNamespace {
+        /// The output of `unshare` or `mount`.
+        said: String,
+    },
     /// A step of the lab failed.
     #[error("{step} failed: {said}")]
     Step {

@@ -6,7 +6,7 @@
 //! they are.
 
 use super::address::Address;
-use super::error::{Doing as _, LabError};
+use super::error::{Doing as _, LabError, last_of};
 use super::watchdog;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -73,26 +73,30 @@ impl View {
         self.show_to(&mut command);
         Ok(command)
     }
+
+    fn start(&self, program: impl AsRef<OsStr>) -> Command {
+        let file = |name: &str| self.folder.join(name);
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh"]).arg(file(INSIDE)).arg(program);
+        command
+            .env_clear()
+            .env(CHOSEN, &self.folder)
+            .env("PATH", PATH)
+            .env("HOME", &self.folder)
+            .env("TMPDIR", std::env::temp_dir())
+            .env("LANG", "C.UTF-8")
+            .env("TZ", "UTC")
+            .env("KRB5_CONFIG", file("krb5.conf"))
+            .env("KRB5CCNAME", format!("FILE:{}", file("tickets").display()))
+            .env("SMB_CONF_PATH", file("smb.conf"));
+        command
+    }
 }
 
 /// A program in a view without names: `localhost` resolves, every other name is unknown at once.
 /// Arguments and environment are added to the command as to any other.
 pub fn command(program: impl AsRef<OsStr>) -> Result<Command, LabError> {
-    let view = without_names()?.view.folder;
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "sh"]).arg(view.join(INSIDE)).arg(program);
-    command
-        .env_clear()
-        .env(CHOSEN, &view)
-        .env("PATH", PATH)
-        .env("HOME", &view)
-        .env("TMPDIR", std::env::temp_dir())
-        .env("LANG", "C.UTF-8")
-        .env("TZ", "UTC")
-        .env("KRB5_CONFIG", view.join("krb5.conf"))
-        .env("KRB5CCNAME", format!("FILE:{}", view.join("tickets").display()))
-        .env("SMB_CONF_PATH", view.join("smb.conf"));
-    Ok(command)
+    Ok(without_names()?.view.start(program))
 }
 
 /// The view of the programs that are given no other, with the address that it needs.
@@ -116,6 +120,10 @@ fn without_names() -> Result<WithoutNames, LabError> {
     let held = Address::claim()?;
     let folder = watchdog::folder("landbridge-view-")?.keep();
     let ready = WithoutNames { view: View::write(folder, &[], held.ip())?, silent: held.ip() };
+    let tried = ready.view.start("true").output().doing("start a program in a mount namespace")?;
+    if !tried.status.success() {
+        return Err(LabError::NoNamespace { said: last_of(&String::from_utf8_lossy(&tried.stderr)) });
+    }
     *made = Some((ready.clone(), held));
     Ok(ready)
 }
