@@ -4,6 +4,7 @@
 
 pub mod ask;
 pub mod backup;
+mod card;
 pub mod init;
 pub mod log;
 pub mod new_directory;
@@ -306,7 +307,7 @@ pub enum Users {
     Show {
         /// A sign-in name (user@domain or DOMAIN\user), a bare sAMAccountName, a SID or an objectGUID.
         name: String,
-        /// Print JSON.
+        /// Everything that is known, as JSON: also when and where each attribute was written.
         #[arg(long)]
         json: bool,
     },
@@ -321,7 +322,7 @@ pub enum Groups {
     Show {
         /// The group's name (bare or as DOMAIN\name), its SID or its objectGUID.
         name: String,
-        /// Print JSON.
+        /// Everything that is known, as JSON.
         #[arg(long)]
         json: bool,
     },

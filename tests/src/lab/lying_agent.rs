@@ -1,4 +1,4 @@
-//! An agent that lies: a really enrolled identity in the hands of somebody who says yes to everything, or forges.
+//! An agent that lies: it holds a really enrolled identity, and accepts every password or forges answers.
 //! A fake, because the real agent cannot be made to lie. Speaks `wire::signin` itself.
 
 use super::error::{Doing as _, LabError, failed};
@@ -18,11 +18,11 @@ use uuid::Uuid;
 /// How it lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lie {
-    /// Opens every envelope and says yes.
+    /// Opens every envelope and accepts.
     Yes,
-    /// Says no to the first ask, which is a canary, and yes to all that follow, each with the tag of a no.
+    /// Refuses the first request, which is a canary, and accepts all that follow, each with the tag of a refusal.
     YesWithTheTagOfANo,
-    /// Says yes for another request than it was asked.
+    /// Accepts for another request than the one that it received.
     YesForAnother,
 }
 
