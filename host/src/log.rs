@@ -45,8 +45,8 @@ pub struct Log {
 pub struct AlreadySetUp;
 
 impl Log {
-    /// From now on this process writes its log to `writer`, which ends at standard error. Human lines have colours where
-    /// standard error is a terminal.
+    /// From now on this process writes its log to `writer`, which ends at standard error. Human lines have colours
+    /// where standard error is a terminal.
     pub fn start<W>(self, writer: W) -> Result<(), AlreadySetUp>
     where
         W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
