@@ -3,7 +3,7 @@
 //! Neighbours: [`super::groups`] finds the names of objects.
 
 use crate::directory::groups;
-use crate::directory::named::Named;
+pub use crate::directory::named::Named;
 use crate::text::printable;
 use landbridge_tenant_rules::account_state::{Account, state};
 use landbridge_tenant_rules::model::Object;
