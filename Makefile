@@ -22,6 +22,8 @@ demo: install build ## a disposable real domain, a tenant, a phs and two agents,
 test: install check ## everything CI runs
 	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace -- --show-output
+	@# The derivations again as they ship: right, and faster side by side than one after the other.
+	cargo test --locked --release --package landbridge-crypto --lib -- derivation:: --show-output
 
 quick: ## fmt, clippy and every test that needs neither root nor Samba: minutes
 	cargo fmt --all --check

@@ -6,6 +6,7 @@ use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_tenant_store::Store;
 use landbridge_tenant_store::tables::audit::append;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 /// So many entries wait; whoever comes then waits for a place.
@@ -23,24 +24,42 @@ struct Waiting {
     written: oneshot::Sender<()>,
 }
 
-/// Where entries are handed in. The thread behind it ends with the last of these.
-#[derive(Debug, Clone)]
-pub struct Recorder(mpsc::Sender<Waiting>);
+/// Where entries are handed in. Dropped, it waits until the thread behind it has written what was handed in.
+#[derive(Debug)]
+pub struct Recorder {
+    /// Some, until it is dropped.
+    queue: Option<mpsc::Sender<Waiting>>,
+    /// Some, until it is dropped.
+    thread: Option<JoinHandle<()>>,
+}
 
 impl Recorder {
     /// Starts the thread that writes.
     pub fn start(store: Arc<Store>) -> std::io::Result<Self> {
         let (queue, entries) = mpsc::channel(QUEUE);
-        std::thread::Builder::new().name("audit".to_owned()).spawn(move || write(&store, entries))?;
-        Ok(Self(queue))
+        let thread =
+            std::thread::Builder::new().name("audit".to_owned()).spawn(move || write(&store, entries))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
     /// Hands an entry in. Blocks while too many wait.
     pub fn record(&self, entry: AuditEntry) -> Written {
         let (written, done) = oneshot::channel();
-        // If the thread is gone, so is the other end: the entry is not written.
-        let _ = self.0.blocking_send(Waiting { entry, written });
+        if let Some(queue) = &self.queue {
+            // If the thread is gone, so is the other end: the entry is not written.
+            let _ = queue.blocking_send(Waiting { entry, written });
+        }
         Written(done)
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        // The thread ends with the queue.
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -96,7 +115,7 @@ mod tests {
         let keys = SealKeys::new(vec![SealKey::generate(1)]);
         let path = folder.path().join("tenant.db");
         let store = Arc::new(Store::create(&path, keys, uuid::Uuid::from_u128(1), 0).unwrap());
-        let recorder = Recorder::start(store.clone()).unwrap();
+        let recorder = Arc::new(Recorder::start(store.clone()).unwrap());
         let entry = |at| AuditEntry {
             at,
             actor: "app test".to_owned(),

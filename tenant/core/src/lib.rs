@@ -29,15 +29,14 @@
 //! - `directory/describe.rs`: everything known of the accounts behind a name
 //! - `directory/groups.rs`: groups, their members, and their names
 //! - `applications.rs`: the handle on applications: credentials and rates
-//! - `sign_ins.rs`: the handle on sign-ins: the order of the checks, and the decision by digest
-//! - `sign_ins/decide.rs`: one sign-in from the name to the verdict and the audit entry
+//! - `sign_ins.rs`: the handle on sign-ins: one function with numbered steps
+//! - `sign_ins/pass.rs`: one sign-in on its way: facts, rules, derivation, counters
 //! - `sign_ins/counters.rs`: the counters of the smart lockout, in the database and in memory
 //! - `sign_ins/turns.rs`: one sign-in of an account at a time, while agents are requested
-//! - `sign_ins/gate.rs`: the bounded queue in front of the derivations
+//! - `sign_ins/queue.rs`: the bounded queue in front of the derivations
 //! - `sign_ins/verifiers.rs`: the threads that derive, several passwords side by side
-//! - `sign_ins/judge.rs`: the derivation, and the account's state after it
-//! - `sign_ins/agents.rs`: the steps before and after an agent is requested
-//! - `sign_ins/pause.rs`: the delay that makes refusals by digest equal
+//! - `sign_ins/decoys.rs`: digests that no password fits, so that an unknown name costs a derivation
+//! - `sign_ins/equal_delay.rs`: the delay that makes refusals equal in time
 //! - `administration.rs`: the handle for administrators
 //! - `administration/request.rs`: requests and answers as types, one line of JSON each
 //! - `administration/parts.rs`: what that handle works on
@@ -65,13 +64,11 @@ use agents::authority::Authority;
 use agents::open_connections::OpenConnections;
 use agents::relay_driver::{Raised, RelayDriver};
 use applications::{Applications, Rates};
-use audit::Recorder;
 use directory::Directory;
 use landbridge_tenant_store::Store;
 use numbers::{Numbers, Snapshot};
-use sign_ins::{Settings, SignIns, Signin, Unready};
+use sign_ins::{Settings, SignIns, Unready};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// The handles over one database, ready to be given to the doors.
@@ -93,31 +90,18 @@ pub struct Handles {
     pub alarms: mpsc::Receiver<Raised>,
 }
 
-/// What the handles cannot be made without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AssemblyError {
-    /// The system gives no threads or no randomness.
-    #[error(transparent)]
-    Unready(#[from] Unready),
-}
-
 impl Handles {
-    /// Makes the handles. `url` is how agents reach the tenant; refusals leave on multiples of `grid`.
+    /// Makes the handles. `url` is how agents reach the tenant.
     pub fn new(
         store: &Arc<Store>,
         authority: &Arc<Authority>,
         url: &str,
         settings: Settings,
-        grid: Duration,
-    ) -> Result<Self, AssemblyError> {
+    ) -> Result<Self, Unready> {
         let numbers = Arc::new(Numbers::default());
         let (open, rates) = (Arc::new(OpenConnections::default()), Arc::new(Rates::default()));
         let (relay, alarms) = RelayDriver::new(authority.tenant(), url, numbers.clone());
-        let signin = Signin::new(store.clone(), numbers.counts.clone(), settings)?;
-        let recorder = Recorder::start(store.clone()).map_err(|_| Unready::NoThreads)?;
-        let inner =
-            sign_ins::Inner { signin, relay: relay.clone(), recorder, numbers: numbers.clone(), grid };
-        let sign_ins = SignIns::new(inner);
+        let sign_ins = SignIns::new(store, &numbers, relay.clone(), settings)?;
         let parts = || agents::Parts {
             store: store.clone(),
             authority: authority.clone(),

@@ -29,6 +29,7 @@
 //! - `relay/deliver.rs`: the way of one sign-in to an agent and back
 //! - `relay/canary.rs`: sign-ins with random passwords, which every honest agent refuses
 //! - `instances.rs`: finds an identity that two processes use at once
+//! - `sign_in.rs`: a sign-in as a machine: facts in, next step out
 //! - `verdict.rs`: the outcomes of a sign-in, and the reasons of a refusal
 //! - `counts.rs`: counters for the metrics
 
@@ -41,4 +42,5 @@ pub mod names;
 pub mod policies;
 pub mod privileged;
 pub mod relay;
+pub mod sign_in;
 pub mod verdict;

@@ -9,7 +9,7 @@ use landbridge_agent::{Identity, tls};
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey};
 use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::frame;
-use landbridge_wire::signin::{Answer, Ask, FromAgent, FromTenant, Hello, PATH, Verdict};
+use landbridge_wire::signin::{Answer, FromAgent, FromTenant, Hello, PATH, SignInRequest, Verdict};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -61,7 +61,7 @@ async fn lying(identity: &Identity, lie: Lie) -> Result<u32, LabError> {
         let Message::Binary(bytes) = came else { continue };
         match frame::decode(&bytes).map_err(|why| wrong(&why))? {
             FromTenant::Heartbeat(beat) => say.push(FromAgent::Heartbeat(beat)),
-            FromTenant::Ask(ask) => {
+            FromTenant::SignIn(ask) => {
                 asks += 1;
                 let first = asks == 1 && lie != Lie::Yes;
                 lies += u32::from(!first);
@@ -76,7 +76,7 @@ fn answer(
     identity: &Identity,
     key: &EnvelopeKey,
     connection: Uuid,
-    ask: &Ask,
+    ask: &SignInRequest,
     lie: Lie,
     first: bool,
 ) -> Result<Answer, LabError> {

@@ -4,6 +4,7 @@
 
 use crate::clock::stopped;
 use crate::numbers::Numbers;
+use crate::sign_ins::{AnswerOnItsWay, AskAgents};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::relay::{AgentView, Alarm, Asked, Event, Facts, Link, NoAnswer, Output, Relay};
 use landbridge_wire::signin::{FromAgent, FromTenant};
@@ -54,6 +55,31 @@ struct Way {
     closed: Arc<Notify>,
 }
 
+impl AskAgents for RelayDriver {
+    fn unable(&self, domain: i64) -> Option<NoAnswer> {
+        self.held().relay.unable(domain, Instant::now())
+    }
+
+    fn typical_delay(&self, domain: i64) -> Option<Duration> {
+        let mut chance = [0; 8];
+        aws_lc_rs::rand::fill(&mut chance).ok()?;
+        self.held().relay.usual(domain, u64::from_be_bytes(chance))
+    }
+
+    fn ask(self: Arc<Self>, domain: i64, object: Uuid, password: Arc<Password>) -> AnswerOnItsWay {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            self.with(|held, now| {
+                held.next += 1;
+                held.waiting.insert(held.next, answer);
+                held.relay.ask(held.next, domain, object, password, now);
+            });
+            // The relay answers every ticket; this end is dropped with the tenant alone.
+            answered.await.unwrap_or(Asked { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })
+        })
+    }
+}
+
 impl std::fmt::Debug for RelayDriver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RelayDriver").finish_non_exhaustive()
@@ -75,30 +101,6 @@ impl RelayDriver {
         };
         let driver = Self { held: Mutex::new(held), earlier: Notify::new(), alarms, numbers };
         (Arc::new(driver), raised)
-    }
-
-    /// Asks an agent of the domain whether this is the account's password.
-    pub async fn ask(&self, domain: i64, object: Uuid, password: Arc<Password>) -> Asked {
-        let (answer, answered) = oneshot::channel();
-        self.with(|held, now| {
-            held.next += 1;
-            held.waiting.insert(held.next, answer);
-            held.relay.ask(held.next, domain, object, password, now);
-        });
-        // The relay answers every ticket; this end is dropped with the tenant alone.
-        answered.await.unwrap_or(Asked { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })
-    }
-
-    /// How long one of the last refusals of this domain took.
-    pub fn usual(&self, domain: i64) -> Option<Duration> {
-        let mut chance = [0; 8];
-        aws_lc_rs::rand::fill(&mut chance).ok()?;
-        self.held().relay.usual(domain, u64::from_be_bytes(chance))
-    }
-
-    /// Why no agent of this domain could be asked now; none: one could.
-    pub fn unable(&self, domain: i64) -> Option<NoAnswer> {
-        self.held().relay.unable(domain, Instant::now())
     }
 
     /// Whether an upload comes from the one process that its agent is. If not, the alarm is raised.

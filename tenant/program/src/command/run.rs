@@ -9,25 +9,20 @@ const OPEN_FILES: u64 = 4096;
 
 /// Executes the command.
 pub fn run(line: &CommandLine) -> Result<(), TenantError> {
+    // Every command, not `serve` alone: `init` makes the keys, others read passwords or print credentials and tokens.
+    close_the_process()?;
     match &line.command {
         Command::Init(init) => ask::print(&init::init(&line.config, init)?),
         Command::Serve => {
             let config = Config::load(&line.config)?;
             log::start(config.log.format, line.log_level.unwrap_or(config.log.level));
-            close_the_process()?;
             open_files();
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
             let runtime = runtime.map_err(|e| TenantError::Defect(format!("no threads to be had: {e}")))?;
             runtime.block_on(crate::serve::serve(&config))
         }
-        Command::Backup(flags) => {
-            close_the_process()?;
-            ask::print(&backup::backup(&line.config, flags)?)
-        }
-        Command::Restore(flags) => {
-            close_the_process()?;
-            ask::print(&restore::restore(&line.config, flags)?)
-        }
+        Command::Backup(flags) => ask::print(&backup::backup(&line.config, flags)?),
+        Command::Restore(flags) => ask::print(&restore::restore(&line.config, flags)?),
         Command::Domains(_)
         | Command::Token(_)
         | Command::Agents(_)
@@ -52,7 +47,6 @@ fn open_files() {
 
 /// No core dumps and no debugger of another user: this process holds keys and passwords.
 fn close_the_process() -> Result<(), TenantError> {
-    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+    landbridge_host::dumps::forbid()
         .map_err(|e| TenantError::Defect(format!("the process cannot be closed to debuggers: {e}")))
 }

@@ -5,7 +5,7 @@ use super::{Alarm, Closed, Event, Link, NoAnswer, Output, PATIENCE, Relay};
 use landbridge_crypto::envelope::{About, VerdictKey};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::Blob;
-use landbridge_wire::signin::{Answer, Ask, Decline, Declined, FromTenant, Verdict};
+use landbridge_wire::signin::{Answer, Decline, Declined, FromTenant, SignInRequest, Verdict};
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
@@ -145,8 +145,8 @@ impl Relay {
         let number = self.delivered;
         self.delivered += 1;
         self.deliveries.insert(request, Delivery { link, purpose, number, key, sent: now, by });
-        let ask = Box::new(Ask { request, object, due, encapsulated, sealed });
-        self.output.push_back(Output::Send { link, message: FromTenant::Ask(ask) });
+        let ask = Box::new(SignInRequest { request, object, due, encapsulated, sealed });
+        self.output.push_back(Output::Send { link, message: FromTenant::SignIn(ask) });
         true
     }
 

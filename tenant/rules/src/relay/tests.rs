@@ -4,7 +4,7 @@
 use super::*;
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey, VerdictKey};
 use landbridge_wire::bounded::Blob;
-use landbridge_wire::signin::{Answer, Ask, Decline, Declined, Heartbeat};
+use landbridge_wire::signin::{Answer, Decline, Declined, Heartbeat, SignInRequest};
 
 const SID: &str = "S-1-5-21-1-2-3";
 const TENANT: Uuid = Uuid::from_u128(1);
@@ -60,21 +60,21 @@ impl World {
     }
 
     /// The asks that go out now; everything else is dropped.
-    fn asks(&mut self) -> Vec<(Link, Ask)> {
+    fn asks(&mut self) -> Vec<(Link, SignInRequest)> {
         let asks = self.outputs().into_iter().filter_map(|output| match output {
-            Output::Send { link, message: FromTenant::Ask(ask) } => Some((link, *ask)),
+            Output::Send { link, message: FromTenant::SignIn(ask) } => Some((link, *ask)),
             _ => None,
         });
         asks.collect()
     }
 
-    fn ask(&mut self, ticket: u64) -> Vec<(Link, Ask)> {
+    fn ask(&mut self, ticket: u64) -> Vec<(Link, SignInRequest)> {
         let password = Arc::new(Password::new("secret".to_owned()));
         self.relay.ask(ticket, DOMAIN, Uuid::from_u128(9), password, self.now);
         self.asks()
     }
 
-    fn open(&self, link: Link, ask: &Ask) -> (Password, VerdictKey) {
+    fn open(&self, link: Link, ask: &SignInRequest) -> (Password, VerdictKey) {
         let inside = self.inside.iter().find(|inside| inside.link == link).unwrap();
         let about = About {
             request: ask.request.into_bytes(),
@@ -90,7 +90,7 @@ impl World {
         inside.key.open(&about, &Envelope { encapsulated, sealed: ask.sealed.as_bytes().to_vec() }).unwrap()
     }
 
-    fn answer(&mut self, link: Link, ask: &Ask, verdict: Verdict) {
+    fn answer(&mut self, link: Link, ask: &SignInRequest, verdict: Verdict) {
         let (_, key) = self.open(link, ask);
         let tag = Blob::new(key.tag(&verdict.authenticated(ask.request))).unwrap();
         self.relay.heard(link, FromAgent::Answer(Answer { request: ask.request, verdict, tag }), self.now);

@@ -4,7 +4,7 @@
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_crypto::salted_digest::SaltedDigest;
-use landbridge_crypto::seal::{Place, SealKeys};
+use landbridge_crypto::seal::{CellAddress, SealKeys};
 use landbridge_wire::upload::Stamp;
 use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
@@ -104,6 +104,6 @@ pub fn erase(transaction: &Writing<'_>, object: Uuid) -> Result<bool, StoreError
     Ok(transaction.prepare_cached("DELETE FROM digests WHERE object = ?1")?.execute([object.as_bytes()])? > 0)
 }
 
-fn place(object: &Uuid) -> Place<'_> {
-    Place { table: "digests", row: object.as_bytes(), column: "sealed" }
+fn place(object: &Uuid) -> CellAddress<'_> {
+    CellAddress { table: "digests", row: object.as_bytes(), column: "sealed" }
 }
