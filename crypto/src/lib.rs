@@ -16,8 +16,8 @@
 //! - `derivation.rs`: one PBKDF2-HMAC-SHA256 derivation on HMAC midstates
 //! - `derivation/constants.rs`: the constants of SHA-256
 //! - `derivation/batch.rs`: several derivations side by side
-//! - `derivation/plain.rs`: the derivation without vectors, one at a time
-//! - `derivation/rounds.rs`: the rounds of SHA-256 over vectors
+//! - `derivation/plain.rs`: vectors of one word, for every processor
+//! - `derivation/rounds.rs`: the iterations of many derivations, written once for all vectors
 //! - `derivation/avx2.rs`: eight lanes of AVX2
 //! - `derivation/avx512.rs`: sixteen lanes of AVX-512
 //! - `derivation/processor.rs`: which instructions the processor has, and the calls into code compiled for them
