@@ -29,15 +29,14 @@
 //! - `directory/describe.rs`: everything known of the accounts behind a name
 //! - `directory/groups.rs`: groups, their members, and their names
 //! - `applications.rs`: the handle on applications: credentials and rates
-//! - `sign_ins.rs`: the handle on sign-ins: the order of the checks, and the decision by digest
-//! - `sign_ins/decide.rs`: one sign-in from the name to the verdict and the audit entry
+//! - `sign_ins.rs`: the handle on sign-ins: one function with numbered steps
+//! - `sign_ins/pass.rs`: one sign-in on its way: facts, rules, derivation, counters
 //! - `sign_ins/counters.rs`: the counters of the smart lockout, in the database and in memory
 //! - `sign_ins/turns.rs`: one sign-in of an account at a time, while agents are requested
-//! - `sign_ins/gate.rs`: the bounded queue in front of the derivations
+//! - `sign_ins/queue.rs`: the bounded queue in front of the derivations
 //! - `sign_ins/verifiers.rs`: the threads that derive, several passwords side by side
-//! - `sign_ins/judge.rs`: the derivation, and the account's state after it
-//! - `sign_ins/agents.rs`: the steps before and after an agent is requested
-//! - `sign_ins/pause.rs`: the delay that makes refusals by digest equal
+//! - `sign_ins/decoys.rs`: digests that no password fits, so that an unknown name costs a derivation
+//! - `sign_ins/equal_delay.rs`: the delay that makes refusals equal in time
 //! - `administration.rs`: the handle for administrators
 //! - `administration/request.rs`: requests and answers as types, one line of JSON each
 //! - `administration/parts.rs`: what that handle works on

@@ -31,6 +31,7 @@
 //! - `relay/canary.rs`: the accounts for trials of the agents, and when each agent is due
 //! - `relay/release.rs`: sends a random password, which every honest agent refuses
 //! - `instances.rs`: finds an identity that two processes use at once
+//! - `sign_in.rs`: a sign-in as a machine: facts in, next step out
 //! - `verdict.rs`: the outcomes of a sign-in, and the reasons of a refusal
 //! - `counts.rs`: counters for the metrics
 

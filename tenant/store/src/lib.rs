@@ -32,6 +32,7 @@
 //! - `tables/tokens.rs`: one-time tokens for enrolments, hashed
 //! - `tables/apps.rs`: the applications and their hashed credentials
 //! - `tables/audit.rs`: the audit log
+//! - `facts.rs`: all facts of a sign-in, in one snapshot
 //! - `policies.rs`: reads the policies that may hold for an account, and picks one by the rules
 //! - `erase.rs`: erases objects to the last byte
 //! - `backup.rs`: copies the database while it is in use, and makes a database from a copy

@@ -50,7 +50,10 @@ fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            walk(&path, into);
+            // A folder `tests` beside `tests.rs` is the same.
+            if !path.ends_with("tests") {
+                walk(&path, into);
+            }
         } else if path.extension().is_some_and(|e| e == "rs" || e == "sql") && !path.ends_with("tests.rs") {
             into.push(path);
         }

@@ -40,7 +40,6 @@ const ONCE: &[&str] = &["Who", "Tenant", "Verdict"];
 /// What still has such a name: the folder of a crate (or one above it), and the name. The list may only shrink.
 const STILL_NAMED: &[(&str, &str)] = &[
     ("tenant", "Ask"),
-    ("tenant", "Before"),
     ("tenant", "By"),
     ("tenant", "Line"),
     ("tenant", "Making"),
@@ -48,9 +47,7 @@ const STILL_NAMED: &[(&str, &str)] = &[
     ("tenant", "decide"),
     ("tenant", "decided"),
     ("tenant", "fold"),
-    ("tenant", "gate"),
     ("tenant", "judge"),
-    ("tenant", "pause"),
     ("tenant", "peer"),
     ("tenant", "spend"),
     ("tenant", "take"),
