@@ -15,18 +15,18 @@ mod plain;
 mod processor;
 #[cfg(any(test, target_arch = "x86_64"))]
 mod rounds;
+mod slot;
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::indexing_slicing, reason = "by constants and bounded loops, which the compiler sees")]
 mod streams;
 
-use constants::INITIAL;
+use constants::{INITIAL, State};
 pub(crate) use processor::Kernel;
 pub use processor::{REPEATED, Workload};
 use sha2::block_api::compress256;
+use slot::{PADDED_DIGEST, Slot, write};
 use std::slice;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
-
-type State = [u32; 8];
+use zeroize::{Zeroize, Zeroizing};
 
 /// An HMAC-SHA256 key (RFC 2104) as its two midstates: as good as the key. Wiped on drop.
 pub(crate) struct Midstates {
@@ -67,42 +67,6 @@ impl Midstates {
     }
 }
 
-/// A derivation that has begun: the midstates of its key, the result of the last iteration, and the sum of all results so
-/// far. As good as the key. Wiped on drop; copies in registers and in spilled registers on the stack are not wiped.
-#[derive(Default, Zeroize, ZeroizeOnDrop)]
-struct Slot {
-    inner: State,
-    outer: State,
-    last: State,
-    sum: State,
-}
-
-impl Slot {
-    /// Advances it by this number of iterations.
-    fn iterate(&mut self, iterations: u32) {
-        let mut message = Zeroizing::new(PADDED_DIGEST);
-        for _ in 0..iterations {
-            for midstate in [&self.inner, &self.outer] {
-                write(&self.last, &mut *message);
-                self.last = *midstate;
-                compress256(&mut self.last, slice::from_ref(&message));
-            }
-            for (sum, last) in self.sum.iter_mut().zip(&self.last) {
-                *sum ^= last;
-            }
-        }
-    }
-}
-
-/// The block that ends a hash of one pad and one digest; the digest goes into its first half.
-const PADDED_DIGEST: [u8; 64] = {
-    let mut block = [0; 64];
-    block[32] = 0x80;
-    // 64 + 32 bytes are 0x0300 bits.
-    block[62] = 3;
-    block
-};
-
 fn pad(key: &[u8; 64], with: u8) -> Zeroizing<State> {
     let mut block = key.map(|byte| byte ^ with);
     let mut state = Zeroizing::new(INITIAL);
@@ -126,13 +90,6 @@ fn finish(state: &mut State, message: &[u8]) {
             *end = bits.to_be_bytes();
         }
         compress256(state, tail);
-    }
-}
-
-/// Writes a state big-endian into the first 32 bytes of `to`.
-fn write(state: &State, to: &mut [u8]) {
-    for (to, word) in to.as_chunks_mut::<4>().0.iter_mut().zip(state) {
-        *to = word.to_be_bytes();
     }
 }
 

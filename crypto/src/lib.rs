@@ -15,6 +15,7 @@
 //! - `nt_hash.rs`: the NT hash, and the one form in which the derivation accepts it
 //! - `derivation.rs`: one PBKDF2-HMAC-SHA256 derivation on HMAC midstates
 //! - `derivation/constants.rs`: the constants of SHA-256
+//! - `derivation/slot.rs`: a derivation under way
 //! - `derivation/batch.rs`: several derivations side by side
 //! - `derivation/plain.rs`: vectors of one word, for every processor
 //! - `derivation/rounds.rs`: the iterations of many derivations, written once for all vectors

@@ -2,9 +2,9 @@
 //! Neighbours: [`super::rounds`] has what is computed with them; [`super::processor`] has seen that the instructions
 //! are there.
 
-use super::Slot;
 use super::constants::{PADDING, ROUND_AND_PADDING};
 use super::rounds::{lanes, round, rounds};
+use super::slot::Slot;
 use core::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_extract_epi32, _mm256_set_epi32, _mm256_set1_epi32,
     _mm256_slli_epi32, _mm256_srli_epi32, _mm256_xor_si256,

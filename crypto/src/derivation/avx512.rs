@@ -3,9 +3,9 @@
 //! Neighbours: [`super::rounds`] has what is computed with them; [`super::processor`] has seen that the instructions
 //! are there.
 
-use super::Slot;
 use super::constants::{PADDING, ROUND_AND_PADDING};
 use super::rounds::{lanes, round, rounds};
+use super::slot::Slot;
 use core::arch::x86_64::{
     __m512i, _mm_extract_epi32, _mm512_add_epi32, _mm512_extracti32x4_epi32, _mm512_ror_epi32,
     _mm512_set_epi32, _mm512_set1_epi32, _mm512_srli_epi32, _mm512_ternarylogic_epi32, _mm512_xor_si512,

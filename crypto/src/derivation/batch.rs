@@ -2,8 +2,9 @@
 //! iterations the others have left.
 //! Neighbours: [`super::processor`] iterates; [`crate::lanes`] decides what is derived.
 
+use super::Midstates;
 use super::processor::{Kernel, MAX_WIDTH};
-use super::{Midstates, Slot, write};
+use super::slot::{Slot, write};
 use crate::secret::Secret;
 use zeroize::Zeroize;
 

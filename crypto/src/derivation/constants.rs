@@ -1,6 +1,6 @@
 //! The constants of SHA-256.
 
-use super::State;
+pub(super) type State = [u32; 8];
 
 /// The initial state (FIPS 180-4 5.3.3).
 pub(super) const INITIAL: State =

@@ -2,9 +2,9 @@
 //! costs without SHA instructions is measured where they are there.
 //! Neighbours: [`super::rounds`] has what is computed with them; the tests of [`super::batch`] call it.
 
-use super::Slot;
 use super::constants::{PADDING, ROUND_AND_PADDING};
 use super::rounds::{lanes, round, rounds};
+use super::slot::Slot;
 use core::hint::black_box;
 use zeroize::Zeroize as _;
 

@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use super::Slot;
+use super::slot::Slot;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512, streams};
 

@@ -4,7 +4,8 @@
 //! of vectors.
 
 use super::constants::ROUND;
-use super::{Slot, State};
+use super::constants::State;
+use super::slot::Slot;
 use core::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_extract_epi32, _mm_set_epi32, _mm_sha256msg1_epu32,
     _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi32, _mm_unpackhi_epi64, _mm_unpacklo_epi64,

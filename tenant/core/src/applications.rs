@@ -1,6 +1,7 @@
 //! The applications' credentials and rates.
 //! Before it: the applications' door. After it: [`crate::sign_ins`]. The rows of applications are in the store.
 
+use crate::lock::lock;
 use crate::numbers::Numbers;
 use landbridge_crypto::bearer::{BearerSecret, same};
 pub use landbridge_tenant_rules::model::Application;
@@ -8,7 +9,7 @@ use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::tables::apps::find;
 use landbridge_tenant_store::{Store, StoreError};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -142,7 +143,7 @@ impl Rates {
     pub fn charge(&self, app: Uuid, per_minute: u32, now: Instant) -> Result<(), Duration> {
         let full = f64::from(per_minute.max(1));
         let per_second = full / 60.0;
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = lock(&self.0);
         let bucket = buckets.entry(app).or_insert(Bucket { left: full, at: now });
         let passed = now.saturating_duration_since(bucket.at).as_secs_f64();
         *bucket = Bucket { left: (bucket.left + passed * per_second).min(full), at: now };
@@ -156,7 +157,7 @@ impl Rates {
 
     /// Removes the bucket of an application that was revoked.
     pub fn forget(&self, app: Uuid) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&app);
+        lock(&self.0).remove(&app);
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! - `lib.rs`: this list, and the handles over one database
 //! - `clock.rs`: the wall clock and the stop signal
+//! - `lock.rs`: locks that outlive a panic
 //! - `text.rs`: makes text from elsewhere fit to be shown
 //! - `numbers.rs`: the metrics, and a snapshot of them
 //! - `audit.rs`: writes sign-ins into the audit log, many in one transaction
@@ -54,6 +55,7 @@ pub mod audit;
 pub mod clock;
 pub mod directory;
 pub mod ingest;
+mod lock;
 pub mod numbers;
 pub mod sign_ins;
 pub mod text;

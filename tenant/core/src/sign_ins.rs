@@ -5,17 +5,22 @@
 //! [`Why`], for the audit log.
 //! Neighbours: [`landbridge_tenant_rules::sign_in`] decides; [`crate::agents::relay_driver`] asks agents; [`crate::audit`] writes.
 
+mod attempt;
 mod counters;
 mod decoys;
 mod equal_delay;
+mod parts;
 mod pass;
 mod queue;
 mod turns;
 mod verifiers;
 
+pub use attempt::{Attempt, Caller, Settings, Unready};
 pub use landbridge_tenant_rules::account_state::Disclosable;
 pub use landbridge_tenant_rules::relay::NoAnswer;
 pub use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Verdict, Why};
+
+pub(crate) use attempt::{AnswerOnItsWay, AskAgents};
 
 use crate::audit::Recorder;
 use crate::clock::unix_now;
@@ -23,121 +28,14 @@ use crate::numbers::Numbers;
 use counters::Counters;
 use decoys::Decoys;
 use equal_delay::EqualDelay;
-use landbridge_crypto::lanes;
-use landbridge_crypto::secret::Password;
-use landbridge_tenant_rules::counts::Counts;
-use landbridge_tenant_rules::lockout::Rules;
-use landbridge_tenant_rules::relay::AgentAnswer;
 use landbridge_tenant_store::Store;
+use parts::Inner;
 use pass::{End, Halt, Pass};
 use queue::Queue;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
-use turns::Turns;
-use uuid::Uuid;
 use verifiers::Verifiers;
-
-/// How sign-ins are decided.
-#[derive(Debug, Clone, Copy)]
-pub struct Settings {
-    /// The smart lockout.
-    pub lockout: Rules,
-    /// Threads that verify passwords: the number of cores.
-    pub threads: usize,
-    /// Passwords that are verified at once: on each thread as many as the processor computes side by side.
-    pub derivations: usize,
-    /// Sign-ins that wait for a derivation. More are refused as overload.
-    pub queue: usize,
-    /// The longest wait for a derivation.
-    pub patience: Duration,
-    /// Refusals leave on multiples of this after their arrival. Zero: at once.
-    pub grid: Duration,
-}
-
-impl Settings {
-    /// The settings for a machine with that many cores.
-    pub fn for_cores(cores: usize, lockout: Rules, grid: Duration) -> Self {
-        let threads = cores.max(1);
-        Self {
-            lockout,
-            threads,
-            derivations: threads.saturating_mul(lanes::width()),
-            queue: threads.saturating_mul(64),
-            patience: Duration::from_secs(5),
-            grid,
-        }
-    }
-}
-
-/// What the system does not give: the operator acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unready {
-    /// Pseudonyms of strangers need it.
-    #[error("the system gives no randomness")]
-    NoRandomness,
-    /// Passwords are verified on threads.
-    #[error("the system gives no threads")]
-    NoThreads,
-}
-
-/// A name and a password that somebody typed.
-#[derive(Debug)]
-pub struct Attempt {
-    /// The name.
-    pub user: String,
-    /// The password.
-    pub password: Arc<Password>,
-    /// The time, in seconds since 1970.
-    pub now: i64,
-    /// When the request arrived: the time grid counts from here.
-    pub arrived: Instant,
-}
-
-/// The caller of a sign-in, and the person's place as the caller names it.
-#[derive(Debug)]
-pub struct Caller {
-    /// The door: `applications`, `operator`.
-    pub door: &'static str,
-    /// As the audit log names the caller.
-    pub actor: String,
-    /// Where the person is, as the caller names it: a network address, or a word.
-    pub source: String,
-    /// The only domain that the caller serves, if it is limited.
-    pub domain: Option<i64>,
-}
-
-/// An answer of an agent, on its way.
-pub(crate) type AnswerOnItsWay = Pin<Box<dyn Future<Output = AgentAnswer> + Send>>;
-
-/// Asks agents. The relay does; tests have a directory in memory.
-pub(crate) trait AskAgents: Send + Sync + 'static {
-    /// Why no agent of this domain could be asked now; none: one could.
-    fn unable(&self, domain: i64) -> Option<NoAnswer>;
-
-    /// How long one of the last refusals of this domain took; none: there was none.
-    fn typical_delay(&self, domain: i64) -> Option<Duration>;
-
-    /// Asks an agent of the domain whether this is the account's password.
-    fn ask(self: Arc<Self>, domain: i64, object: Uuid, password: Arc<Password>) -> AnswerOnItsWay;
-}
-
-/// What every sign-in passes through. Each part owns its state.
-struct Inner {
-    store: Arc<Store>,
-    counts: Arc<Counts>,
-    numbers: Arc<Numbers>,
-    agents: Arc<dyn AskAgents>,
-    recorder: Recorder,
-    counters: Counters,
-    decoys: Decoys,
-    equal_delay: EqualDelay,
-    queue: Queue,
-    turns: Arc<Turns>,
-    verifiers: Verifiers,
-    grid: Duration,
-}
 
 /// The handle on sign-ins: the one way in which a door finds out whether a password is somebody's.
 #[derive(Clone)]
@@ -281,10 +179,6 @@ fn departure(elapsed: Duration, grid: Duration) -> Duration {
     }
     let wait = grid - elapsed.as_nanos() % grid;
     Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX))
-}
-
-fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

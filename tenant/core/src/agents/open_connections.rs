@@ -1,8 +1,9 @@
 //! The list of the agents' open connections, so that a revocation can cut them.
 //! Neighbours: the agents' door enters connections; [`crate::administration`] and [`super::quarantine`] cut them.
 
+use crate::lock::lock;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -22,24 +23,24 @@ impl OpenConnections {
     /// Enters a connection of this agent.
     pub fn enter(self: &Arc<Self>, agent: Uuid) -> OpenConnection {
         let cut = Arc::new(Notify::new());
-        self.held().entry(agent).or_default().push(cut.clone());
+        self.lock().entry(agent).or_default().push(cut.clone());
         OpenConnection { all: self.clone(), agent, cut }
     }
 
     /// Signals every connection of this agent to end.
     pub fn cut(&self, agent: Uuid) {
-        for cut in self.held().get(&agent).into_iter().flatten() {
+        for cut in self.lock().get(&agent).into_iter().flatten() {
             cut.notify_one();
         }
     }
 
     /// Number of agents that have a connection.
     pub fn agents(&self) -> usize {
-        self.held().len()
+        self.lock().len()
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Uuid, Vec<Arc<Notify>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Vec<Arc<Notify>>>> {
+        lock(&self.0)
     }
 }
 
@@ -52,7 +53,7 @@ impl OpenConnection {
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        let mut all = self.all.held();
+        let mut all = self.all.lock();
         if let Some(entries) = all.get_mut(&self.agent) {
             entries.retain(|entry| !Arc::ptr_eq(entry, &self.cut));
             if entries.is_empty() {

@@ -3,6 +3,7 @@
 //! ([`landbridge_tenant_rules::relay`]) chooses the agent and judges its answer; it has no socket and no clock.
 
 use crate::clock::stopped;
+use crate::lock::lock;
 use crate::numbers::Numbers;
 use crate::sign_ins::{AnswerOnItsWay, AskAgents};
 use landbridge_crypto::secret::Password;
@@ -11,7 +12,7 @@ use landbridge_tenant_rules::relay::{
 };
 use landbridge_wire::signin::{FromAgent, FromTenant};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -264,7 +265,7 @@ impl RelayDriver {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -3,7 +3,8 @@
 //! database cannot be written.
 //! Neighbours: [`landbridge_tenant_rules::lockout`] computes, [`lockouts`] stores, [`super::pass`] settles every sign-in here.
 
-use super::{Unready, held};
+use super::attempt::Unready;
+use crate::lock::lock;
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::lockout::{BUDGET_MEMORY, RefusedAt, Remembered, Rules, Tries, forgiven};
@@ -91,20 +92,20 @@ impl Counters {
 
     /// The pseudonym under which a name that nobody has is counted.
     pub(super) fn pseudonym(&self, folded: &str) -> Uuid {
-        held(&self.remembered).pseudonym(folded)
+        lock(&self.remembered).pseudonym(folded)
     }
 
     /// Adds what the process counts in memory to the facts of the database.
     pub(super) fn complete(&self, facts: &mut Facts, source: &str) {
         let id = facts.subject.id();
         {
-            let strangers = held(&self.strangers);
+            let strangers = lock(&self.strangers);
             let sources = [source, lockouts::ALL_SOURCES];
             facts.counters.in_memory.extend(sources.iter().filter_map(|source| strangers.find(id, source)));
         }
         // What waits to be written was made from what is stored, and is newer.
         if let Some(account) = &mut facts.account
-            && let Some(spent) = held(&self.unwritten).get(&id)
+            && let Some(spent) = lock(&self.unwritten).get(&id)
         {
             account.spent = Some(*spent);
         }
@@ -112,12 +113,12 @@ impl Counters {
 
     /// Whether no more charges may wait in memory.
     pub(super) fn too_many_unwritten(&self) -> bool {
-        held(&self.unwritten).len() >= UNWRITTEN
+        lock(&self.unwritten).len() >= UNWRITTEN
     }
 
     /// Whether the directory refused this password of the account lately, and the account's password has not changed since.
     pub(super) fn refused_before(&self, object: Uuid, password: &Password, now: RefusedAt) -> bool {
-        let remembered = held(&self.remembered);
+        let remembered = lock(&self.remembered);
         let mark = remembered.mark(object, password);
         remembered.refused_before(object, &mark, now)
     }
@@ -129,7 +130,7 @@ impl Counters {
         // 1. A wrong password is counted once, however often it is repeated.
         let wrong = match settle {
             Settle::Wrong(seen) => {
-                let mut remembered = held(&self.remembered);
+                let mut remembered = lock(&self.remembered);
                 let mark = remembered.mark(id, of.password);
                 (!remembered.note_wrong(id, mark, seen)).then_some(seen.at)
             }
@@ -157,8 +158,8 @@ impl Counters {
         // 4. What could not be written is kept in memory.
         match (charge, &written) {
             (Charge::Nothing, _) | (Charge::Clear, Err(_)) => {}
-            (Charge::Clear | Charge::Put(_), Ok(_)) => drop(held(&self.unwritten).remove(&id)),
-            (Charge::Put(tries), Err(_)) => drop(held(&self.unwritten).insert(id, tries)),
+            (Charge::Clear | Charge::Put(_), Ok(_)) => drop(lock(&self.unwritten).remove(&id)),
+            (Charge::Put(tries), Err(_)) => drop(lock(&self.unwritten).insert(id, tries)),
         }
         if let (Subject::Account(_), Some(now), Err(_)) = (of.subject, wrong, &written) {
             self.count_in_memory(id, of.source, now);
@@ -215,7 +216,7 @@ impl Counters {
     }
 
     fn count_in_memory(&self, id: Uuid, source: &str, now: i64) {
-        let mut strangers = held(&self.strangers);
+        let mut strangers = lock(&self.strangers);
         for (source, threshold) in counted(&self.rules, source) {
             let tries = self.rules.failed(strangers.find(id, source), threshold, now);
             strangers.put(id, source, tries);

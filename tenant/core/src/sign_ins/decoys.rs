@@ -2,7 +2,7 @@
 //! takes as long as an account.
 //! Neighbours: [`super::pass`] verifies against them.
 
-use super::held;
+use crate::lock::lock;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_tenant_store::tables::digests;
 use landbridge_tenant_store::{Store, StoreError};
@@ -28,7 +28,7 @@ impl Decoys {
 
     /// Notes what a digest of the domain costs.
     pub(super) fn note(&self, domain: i64, digest: &SaltedDigest) {
-        held(&self.profiles).insert(domain, profile_of(digest.iterations()));
+        lock(&self.profiles).insert(domain, profile_of(digest.iterations()));
     }
 
     /// A decoy of the usual cost of this domain; none: of the highest cost.
@@ -45,7 +45,7 @@ impl Decoys {
 
     /// The profile of the digest that was seen last, or of any digest of the domain.
     fn profile(&self, store: &Store, domain: i64) -> Result<Profile, StoreError> {
-        if let Some(profile) = held(&self.profiles).get(&domain) {
+        if let Some(profile) = lock(&self.profiles).get(&domain) {
             return Ok(*profile);
         }
         let any = store.read(|reading| digests::any_of(reading, domain))?;

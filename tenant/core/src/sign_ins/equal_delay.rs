@@ -1,7 +1,7 @@
 //! How long a verdict is held back, so that its time tells neither whether a name exists nor whether it is locked.
 //! Neighbours: [`super::pass`] notes what took how long, and waits. [`super::AskAgents::typical_delay`] knows how long agents take.
 
-use super::held;
+use crate::lock::lock;
 use landbridge_tenant_rules::relay::NoAnswer;
 use landbridge_tenant_rules::sign_in::Silence;
 use landbridge_tenant_rules::verdict::Verdict;
@@ -29,7 +29,7 @@ impl EqualDelay {
         if !why.is_sampled() {
             return;
         }
-        let mut all = held(&self.derivations);
+        let mut all = lock(&self.derivations);
         let samples = all.entry(domain).or_default();
         samples.push_back(took);
         if samples.len() > SAMPLES {
@@ -39,7 +39,7 @@ impl EqualDelay {
 
     /// How long a verdict that took so long waits until it is as old as one of the last refusals that derived.
     pub(super) fn like_derivation(&self, domain: Option<i64>, took: Duration) -> Duration {
-        let mut all = held(&self.derivations);
+        let mut all = lock(&self.derivations);
         let typical = all.get_mut(&domain).and_then(|samples| {
             samples.rotate_left(1);
             samples.back().copied()
@@ -49,7 +49,7 @@ impl EqualDelay {
 
     /// Notes how asking an agent of the domain ended, so that names which nobody has end in the same way.
     pub(super) fn note_answer<V>(&self, domain: i64, outcome: &Result<V, NoAnswer>, took: Duration) {
-        let mut silences = held(&self.silences);
+        let mut silences = lock(&self.silences);
         match outcome {
             Ok(_) => silences.remove(&domain),
             Err(why) => silences.insert(domain, Silence { why: *why, took }),
@@ -58,7 +58,7 @@ impl EqualDelay {
 
     /// The last sign-in of the domain, if the agents that are connected had no answer to it.
     pub(super) fn silence(&self, domain: i64) -> Option<Silence> {
-        let silence = held(&self.silences).get(&domain).copied();
+        let silence = lock(&self.silences).get(&domain).copied();
         silence.filter(|silence| match silence.why {
             // Whether that still holds is found by looking at the relay.
             NoAnswer::NoAgent | NoAnswer::Busy => false,

@@ -5,10 +5,11 @@
 //! costs more than the work.
 //! Neighbours: [`super::SignIns`] drives it, and does what needs no thread: it waits for a turn, for an agent, and for time.
 
+use super::attempt::{Attempt, Caller};
 use super::counters::Settled;
+use super::parts::Inner;
 use super::queue::{Entry, Place};
 use super::turns::Turn;
-use super::{Attempt, Caller, Inner};
 use crate::audit::Written;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::lockout::{RefusedAt, source};

@@ -2,6 +2,7 @@
 //! account. The rest waits in a bounded queue for a bounded time, first come, first served.
 //! Neighbours: [`super::pass`] waits in it; [`super::verifiers`] has the threads.
 
+use crate::lock::lock;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -90,7 +91,7 @@ impl Queue {
     }
 
     fn waiting_state(&self) -> MutexGuard<'_, Waiting> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     #[cfg(test)]

@@ -5,10 +5,16 @@ mod by_agents;
 mod by_digest;
 
 use super::*;
+use crate::lock::lock;
+use landbridge_crypto::secret::Password;
 use landbridge_tenant_fixture::{Tenant, password, user};
+use landbridge_tenant_rules::lockout::Rules;
+use landbridge_tenant_rules::relay::AgentAnswer;
 use std::collections::VecDeque;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::Runtime;
+use uuid::Uuid;
 
 const HOME: &str = "203.0.113.7";
 
@@ -22,7 +28,7 @@ struct FakeDirectory {
 
 impl AskAgents for FakeDirectory {
     fn unable(&self, _: i64) -> Option<NoAnswer> {
-        *held(&self.unable)
+        *lock(&self.unable)
     }
 
     fn typical_delay(&self, _: i64) -> Option<Duration> {
@@ -31,7 +37,7 @@ impl AskAgents for FakeDirectory {
 
     fn ask(self: Arc<Self>, _: i64, _: Uuid, _: Arc<Password>) -> AnswerOnItsWay {
         self.reached.fetch_add(1, Ordering::SeqCst);
-        let answer = held(&self.answers).pop_front();
+        let answer = lock(&self.answers).pop_front();
         Box::pin(async move { answer.expect("the test expects no question here") })
     }
 }

@@ -2,8 +2,9 @@
 //! A sign-in waits without a thread, for a bounded time, in a bounded queue.
 //! Neighbours: [`super::queue`] does the same for derivations.
 
+use crate::lock::lock;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
@@ -43,7 +44,7 @@ impl Turns {
     }
 
     fn wait_place(self: &Arc<Self>, account: Uuid) -> Option<(Arc<Semaphore>, Turn)> {
-        let mut held = self.held();
+        let mut held = self.lock();
         if held.len() >= ACCOUNTS && !held.contains_key(&account) {
             return None;
         }
@@ -55,19 +56,19 @@ impl Turns {
         Some((queue.clone(), Turn { turns: self.clone(), account, _permit: None }))
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Uuid, (Arc<Semaphore>, usize)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, (Arc<Semaphore>, usize)>> {
+        lock(&self.0)
     }
 
     #[cfg(test)]
     pub(super) fn is_idle(&self) -> bool {
-        self.held().is_empty()
+        self.lock().is_empty()
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut held = self.turns.held();
+        let mut held = self.turns.lock();
         if let Some((_, waiting)) = held.get_mut(&self.account) {
             *waiting = waiting.saturating_sub(1);
             if *waiting == 0 {

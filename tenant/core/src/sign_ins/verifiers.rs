@@ -3,7 +3,8 @@
 //! for others to arrive.
 //! Neighbours: [`super::queue`] bounds the jobs; [`landbridge_crypto::lanes`] computes.
 
-use super::Unready;
+use super::attempt::Unready;
+use crate::lock::lock;
 use landbridge_crypto::lanes;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_crypto::secret::Password;
@@ -105,7 +106,7 @@ impl Work {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

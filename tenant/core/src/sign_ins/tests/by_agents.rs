@@ -30,8 +30,8 @@ fn asked(outcome: Result<wire::Verdict, NoAnswer>, tried: u32) -> AgentAnswer {
 /// A sign-in of this account; the directory answers this, if it is asked. Returns whether it was, and the verdict.
 fn tries_as(signin: &Bench, name: &str, text: &str, says: AgentAnswer, now: i64) -> (bool, Verdict) {
     let before = signin.reached();
-    held(&signin.directory.answers).clear();
-    held(&signin.directory.answers).push_back(says);
+    lock(&signin.directory.answers).clear();
+    lock(&signin.directory.answers).push_back(says);
     let verdict = signin.decide(name, &password(text), HOME, None, now);
     (signin.reached() > before, verdict)
 }
@@ -42,7 +42,7 @@ fn tries(signin: &Bench, text: &str, says: AgentAnswer, now: i64) -> (bool, Verd
 
 /// A sign-in with a name that nobody has: no agent is ever asked.
 fn tries_nobody(signin: &Bench, text: &str) -> Verdict {
-    held(&signin.directory.answers).clear();
+    lock(&signin.directory.answers).clear();
     signin.decide("CORP\\nobody", &password(text), HOME, None, NOW)
 }
 
@@ -192,7 +192,7 @@ fn nobody_signs_in_as_a_canary_with_an_empty_password_or_while_locked_out() {
 
 #[tokio::test]
 async fn one_account_has_one_turn_and_a_bounded_queue() {
-    let turns = Arc::new(Turns::default());
+    let turns = Arc::new(turns::Turns::default());
     let first = turns.acquire(object(1)).await.unwrap();
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..40 {
@@ -277,7 +277,7 @@ fn a_name_that_nobody_has_ends_as_an_accounts_would_where_there_is_no_verdict() 
         let signin = signin(&pta);
         let (_, known) = tries(&signin, "guess", asked(Err(none), 0), NOW);
         if matches!(none, NoAnswer::NoAgent | NoAnswer::Busy) {
-            *held(&signin.directory.unable) = Some(none);
+            *lock(&signin.directory.unable) = Some(none);
         }
         assert_eq!(known, tries_nobody(&signin, "guess"));
         assert_eq!(known, Verdict::Unavailable(Unavailable::NoAnswer(none)));
@@ -288,7 +288,7 @@ fn a_name_that_nobody_has_ends_as_an_accounts_would_where_there_is_no_verdict() 
     assert_eq!(known, tries_nobody(&signin_sunk, "guess"));
     let both = domain(SigninPolicy::PtaThenPhs, 10);
     let signin_both = signin(&both);
-    *held(&signin_both.directory.unable) = Some(NoAnswer::NoAgent);
+    *lock(&signin_both.directory.unable) = Some(NoAnswer::NoAgent);
     let derived = both.counts.derivations.now();
     assert_eq!(why(&tries_nobody(&signin_both, "guess")), Why::UnknownName);
     assert_eq!(both.counts.derivations.now(), derived + 1, "the digest decides, as for an account");

@@ -1,0 +1,95 @@
+//! What a sign-in starts from: the settings, the attempt, its caller, and who asks agents.
+//! Neighbours: [`super::SignIns`] takes them.
+
+use landbridge_crypto::lanes;
+use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::lockout::Rules;
+use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// How sign-ins are decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The smart lockout.
+    pub lockout: Rules,
+    /// Threads that verify passwords: the number of cores.
+    pub threads: usize,
+    /// Passwords that are verified at once: on each thread as many as the processor computes side by side.
+    pub derivations: usize,
+    /// Sign-ins that wait for a derivation. More are refused as overload.
+    pub queue: usize,
+    /// The longest wait for a derivation.
+    pub patience: Duration,
+    /// Refusals leave on multiples of this after their arrival. Zero: at once.
+    pub grid: Duration,
+}
+
+impl Settings {
+    /// The settings for a machine with that many cores.
+    pub fn for_cores(cores: usize, lockout: Rules, grid: Duration) -> Self {
+        let threads = cores.max(1);
+        Self {
+            lockout,
+            threads,
+            derivations: threads.saturating_mul(lanes::width()),
+            queue: threads.saturating_mul(64),
+            patience: Duration::from_secs(5),
+            grid,
+        }
+    }
+}
+
+/// What the system does not give: the operator acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unready {
+    /// Pseudonyms of strangers need it.
+    #[error("the system gives no randomness")]
+    NoRandomness,
+    /// Passwords are verified on threads.
+    #[error("the system gives no threads")]
+    NoThreads,
+}
+
+/// A name and a password that somebody typed.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Arc<Password>,
+    /// The time, in seconds since 1970.
+    pub now: i64,
+    /// When the request arrived: the time grid counts from here.
+    pub arrived: Instant,
+}
+
+/// The caller of a sign-in, and the person's place as the caller names it.
+#[derive(Debug)]
+pub struct Caller {
+    /// The door: `applications`, `operator`.
+    pub door: &'static str,
+    /// As the audit log names the caller.
+    pub actor: String,
+    /// Where the person is, as the caller names it: a network address, or a word.
+    pub source: String,
+    /// The only domain that the caller serves, if it is limited.
+    pub domain: Option<i64>,
+}
+
+/// An answer of an agent, on its way.
+pub(crate) type AnswerOnItsWay = Pin<Box<dyn Future<Output = AgentAnswer> + Send>>;
+
+/// Asks agents. The relay does; tests have a directory in memory.
+pub(crate) trait AskAgents: Send + Sync + 'static {
+    /// Why no agent of this domain could be asked now; none: one could.
+    fn unable(&self, domain: i64) -> Option<NoAnswer>;
+
+    /// How long one of the last refusals of this domain took; none: there was none.
+    fn typical_delay(&self, domain: i64) -> Option<Duration>;
+
+    /// Asks an agent of the domain whether this is the account's password.
+    fn ask(self: Arc<Self>, domain: i64, object: Uuid, password: Arc<Password>) -> AnswerOnItsWay;
+}
