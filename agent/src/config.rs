@@ -2,7 +2,7 @@
 //! What both agents have in common: how a file is read, and `[log]`.
 
 use crate::key::FileError;
-use crate::log;
+use landbridge_host::log::Format;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigEr
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// For a person or for a program.
-    pub format: log::Format,
+    pub format: Format,
     /// The least important level that is written.
     #[serde(deserialize_with = "parsed")]
     pub level: tracing::Level,
@@ -72,7 +72,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: log::Format::Human, level: tracing::Level::INFO }
+        Self { format: Format::Human, level: tracing::Level::INFO }
     }
 }
 

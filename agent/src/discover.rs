@@ -1,6 +1,7 @@
-//! Which domain controllers a domain has, as DNS tells it (RFC 2782; `_ldap._tcp.dc._msdcs.<domain>`).
-//! It asks DNS and nobody else: whoever forges an answer names a controller that cannot prove itself.
-//! Neighbours: `read::discover` of phs and `directory::discover` of the pta-agent call it when no controller is named in their configuration.
+//! Which domain controllers a domain has, as DNS names them (RFC 2782; `_ldap._tcp.dc._msdcs.<domain>`).
+//! DNS is not authenticated. A forged answer names a server that cannot prove that it is a domain controller.
+//! Neighbours: `read::discover` of phs and `directory::discover` of the pta-agent call it when no controller is named
+//! in their configuration.
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::RData;

@@ -188,7 +188,10 @@ mod tests {
     #[tokio::test]
     async fn an_enrolment_that_fails_leaves_nothing_and_repeats_no_secret() {
         let directory = private();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // Bound and not listening: the port is no other program's, and refuses connections.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let free = socket.local_addr().unwrap();
         let url = format!("https://{free}");
         let error = enroll(directory.path(), token(&url), Role::Phs, "test", false, &Means::default())
             .await

@@ -1,5 +1,5 @@
 //! What goes wrong between an agent and its tenant, and who must act.
-//! Neighbours: every file of this crate returns it; `phs::error` wraps it.
+//! Neighbours: every file of this crate returns it; both agents wrap it.
 
 use crate::key::FileError;
 use landbridge_wire::enroll::NotAToken;
@@ -8,18 +8,18 @@ use landbridge_wire::problem::{Problem, Who};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A certificate that was shown to us and is not from the tenant's CA.
+/// A certificate that a server presented and that the tenant's CA did not issue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it is for \"{subject}\", issued by \"{issuer}\"")]
 pub struct Foreign {
-    /// Whom it names.
+    /// The subject of the certificate.
     pub subject: String,
-    /// Who made it: with TLS inspection the name of the box that inspects.
+    /// Its issuer: with TLS inspection the name of the inspecting device.
     pub issuer: String,
 }
 
-/// What went wrong. No text of it holds a secret or repeats what a peer sent, but for the names in a
-/// certificate that was presented to us.
+/// What went wrong. No text holds a secret or repeats what the other end sent, except the names in a certificate that
+/// was presented.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// A local file or directory cannot be used.
@@ -44,7 +44,7 @@ pub enum AgentError {
         /// What is wrong with it.
         why: String,
     },
-    /// What was given as a token is none.
+    /// The text is no token.
     #[error(transparent)]
     Token(#[from] NotAToken),
     /// The tenant's address is no usable URL.
@@ -55,7 +55,7 @@ pub enum AgentError {
     Unreachable {
         /// Host and port.
         host: String,
-        /// The operating system's word.
+        /// The operating system's error.
         why: String,
     },
     /// The proxy does not let us through, or is configured wrongly.
@@ -63,15 +63,15 @@ pub enum AgentError {
     Proxy {
         /// Host and port.
         proxy: String,
-        /// What it said, or what is wrong.
+        /// Its answer, or what is wrong.
         why: String,
     },
-    /// Connected, and then silence.
+    /// The connection was made, and no answer came.
     #[error("the tenant at {host} did not answer within {} s", limit.as_secs())]
     Timeout {
         /// Host and port.
         host: String,
-        /// How long was waited.
+        /// The limit on waiting.
         limit: Duration,
     },
     /// The server's certificate is not from the tenant's CA.
@@ -82,10 +82,10 @@ pub enum AgentError {
     ForeignCertificate {
         /// Host and port.
         host: String,
-        /// What was shown.
+        /// The certificate that was presented.
         foreign: Foreign,
     },
-    /// The server's certificate is the tenant's, but does not hold here and now.
+    /// The server's certificate is the tenant's, but not valid for this name or time.
     #[error("the certificate of {host} does not hold: {why}")]
     BadCertificate {
         /// Host and port.
@@ -93,15 +93,15 @@ pub enum AgentError {
         /// Name, time or encoding.
         why: String,
     },
-    /// TLS broke down for another reason.
+    /// TLS failed for another reason.
     #[error("no TLS session with {host}: {why}")]
     Tls {
         /// Host and port.
         host: String,
-        /// rustls' word.
+        /// The error of rustls.
         why: String,
     },
-    /// Our own certificate is over for good.
+    /// This agent's certificate ended too long ago for a renewal.
     #[error(
         "this agent's certificate ended {days} days ago, too long for a renewal: enroll again with `--replace`"
     )]
@@ -109,7 +109,7 @@ pub enum AgentError {
         /// Days since its end.
         days: i64,
     },
-    /// The tenant understood and said no.
+    /// The tenant refused the request.
     #[error("the tenant refused: {0}")]
     Refused(#[from] Problem),
     /// Something answered that is not a tenant.
@@ -122,18 +122,18 @@ pub enum AgentError {
         /// The HTTP status.
         status: u16,
     },
-    /// The answer is over the bound.
+    /// The answer is over the limit.
     #[error("the answer of {host} is over the bound of {bound} bytes")]
     AnswerTooLong {
         /// Host and port.
         host: String,
-        /// The bound.
+        /// The limit.
         bound: usize,
     },
     /// A frame cannot be written or read.
     #[error("the exchange with the tenant failed: {0}")]
     Frame(#[from] FrameError),
-    /// The tenant's answer does not fit the question.
+    /// The tenant's answer does not fit the request.
     #[error("the tenant's answer does not fit: {0}")]
     Unfit(&'static str),
     /// A key or a certificate request could not be made.
@@ -183,7 +183,7 @@ impl AgentError {
         }
     }
 
-    /// Whether the same question may be answered a little later without anybody having acted.
+    /// Whether the same request may succeed a little later without anybody acting.
     pub fn passes_by_itself(&self) -> bool {
         match self.who() {
             Who::Nobody => true,
@@ -191,7 +191,7 @@ impl AgentError {
         }
     }
 
-    /// When the tenant asks to come back, if it said so.
+    /// When to try again, if the tenant said so.
     pub fn retry_after(&self) -> Option<Duration> {
         if let Self::Refused(problem) = self {
             problem.retry_after_seconds.map(|s| Duration::from_secs(s.into()))

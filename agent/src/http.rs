@@ -195,7 +195,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_tenant_that_is_not_there_is_unreachable_and_named() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Bound and not listening: the port is no other program's, and refuses connections.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let free = socket.local_addr().unwrap().port();
         let mut client = client(&format!("https://127.0.0.1:{free}")).unwrap();
         let error = client.post::<_, ()>("/v1/enroll", &()).await.unwrap_err();
         assert!(matches!(error, AgentError::Unreachable { .. }), "{error}");

@@ -1,11 +1,10 @@
-//! Files that hold secrets: made 0600 and refused when looser, so that nobody else on the machine reads
-//! them. What is in them is for the caller to know.
+//! The agents' secret files: 0600, or refused, so that no other user of the machine reads them. The checks are those of
+//! `landbridge_host::secret_file`; the sentences for a refusal are here.
 //! Neighbours: `identity` keeps the agent's key so; `phs::config` reads keytabs and password files so.
 
-use rustix::fs::{FileType, Mode, OFlags};
+use landbridge_host::secret_file::{self, Access, Links, Refusal};
+use rustix::fs::Mode;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -32,7 +31,7 @@ pub enum FileError {
         /// What they should be.
         wanted: u32,
     },
-    /// Somebody else owns it.
+    /// Another user owns it.
     #[error("{}: belongs to uid {owner}, not to root or to the uid {own} that runs this program: run `chown {own} {}`", path.display(), path.display())]
     Owner {
         /// The file.
@@ -78,15 +77,8 @@ impl FileError {
 /// Reads a secret of at most `max` bytes from a file that only its owner may use, or from a systemd credential:
 /// `credential:NAME`.
 pub fn read_secret(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    let file = open_secret(path)?;
-    // Sized once, so that no copy of the secret is left behind by growing.
-    let mut secret = Zeroizing::new(Vec::with_capacity(max + 1));
-    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(limit).read_to_end(&mut secret).map_err(FileError::io(path, "read"))?;
-    if secret.len() > max {
-        return Err(FileError::TooLong { path: path.to_owned(), max });
-    }
-    Ok(secret)
+    let read = secret_file::read(open_secret(path)?, max);
+    read.map_err(|refusal| refused(path, refusal, "a regular file", 0o600))
 }
 
 /// Checks that a secret file is there, regular, and its owner's alone, without reading it.
@@ -95,25 +87,26 @@ pub fn check_secret(path: &Path) -> Result<(), FileError> {
 }
 
 fn open_secret(path: &Path) -> Result<File, FileError> {
-    let Some(name) = path.to_str().and_then(|text| text.strip_prefix("credential:")) else {
-        let file = File::open(path).map_err(FileError::io(path, "open"))?;
-        check(path, &file, FileType::RegularFile, 0o600)?;
-        return Ok(file);
+    let file = match path.to_str().and_then(secret_file::credential_name) {
+        None => secret_file::open(path, Links::Followed, Access::Owned { also: None, forbidden: 0o077 }),
+        Some((name, plain)) => {
+            let content = |why: &str| FileError::Content { path: path.to_owned(), why: why.to_owned() };
+            if !plain {
+                return Err(content("does not name a systemd credential"));
+            }
+            let at = secret_file::credential_path(name).ok_or_else(|| {
+                content("this systemd credential is not there: CREDENTIALS_DIRECTORY is not set")
+            })?;
+            secret_file::open(&at, Links::Followed, Access::Credential)
+        }
     };
-    let content = |why: &str| FileError::Content { path: path.to_owned(), why: why.to_owned() };
-    if name.is_empty() || name.contains('/') || name == ".." {
-        return Err(content("does not name a systemd credential"));
-    }
-    let directory = std::env::var_os("CREDENTIALS_DIRECTORY");
-    let directory = directory
-        .ok_or_else(|| content("this systemd credential is not there: CREDENTIALS_DIRECTORY is not set"))?;
-    // systemd keeps others out of the directory; the file's own mode shows its access list, not its owner's wish.
-    File::open(Path::new(&directory).join(name)).map_err(FileError::io(path, "open"))
+    file.map_err(|refusal| refused(path, refusal, "a regular file", 0o600))
 }
 
 /// Writes a secret to a new file, 0600 from its first moment, and waits until the disk has it.
 pub fn write_secret(path: &Path, secret: &[u8]) -> Result<(), FileError> {
-    write_new(path, secret, Mode::RUSR | Mode::WUSR)
+    let created = secret_file::create(path, secret, 0o600);
+    created.map_err(|(what, why)| FileError::Io { path: path.to_owned(), what, why })
 }
 
 /// Makes a directory that only its owner may enter; one that is there already must be so.
@@ -128,8 +121,8 @@ pub fn private_directory(path: &Path) -> Result<(), FileError> {
 
 /// Checks that a directory is there and its owner's alone.
 pub fn check_private_directory(path: &Path) -> Result<(), FileError> {
-    let directory = File::open(path).map_err(FileError::io(path, "open the directory"))?;
-    check(path, &directory, FileType::Directory, 0o700)
+    let directory = secret_file::open_directory(path);
+    directory.map(drop).map_err(|refusal| refused(path, refusal, "a directory", 0o700))
 }
 
 /// Waits until the disk has the names in a directory.
@@ -137,48 +130,23 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), FileError> {
     File::open(path).and_then(|d| d.sync_all()).map_err(FileError::io(path, "write the directory"))
 }
 
-fn write_new(path: &Path, content: &[u8], mode: Mode) -> Result<(), FileError> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file = rustix::fs::open(path, flags, mode).map_err(|why| FileError::Io {
-        path: path.to_owned(),
-        what: "create",
-        why: why.into(),
-    })?;
-    let mut file = File::from(file);
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    if let Err(why) = written {
-        // A file that is cut short is worse than none.
-        let _ = std::fs::remove_file(path);
-        return Err(FileError::Io { path: path.to_owned(), what: "write", why });
+/// A refusal with its file, what the file should be, and the mode that it should have.
+fn refused(path: &Path, refusal: Refusal, kind: &'static str, mode: u32) -> FileError {
+    let path = path.to_owned();
+    match refusal {
+        Refusal::System(what, why) => FileError::Io { path, what, why },
+        Refusal::Kind => FileError::Kind { path, wanted: kind },
+        Refusal::Owner(owner) => FileError::Owner { path, owner, own: secret_file::own_uid() },
+        Refusal::Loose(found) => FileError::Loose { path, mode: found, wanted: mode },
+        Refusal::TooLong(max) => FileError::TooLong { path, max },
     }
-    Ok(())
-}
-
-fn check(path: &Path, file: impl AsFd, kind: FileType, wanted: u32) -> Result<(), FileError> {
-    let stat = rustix::fs::fstat(file).map_err(|why| FileError::Io {
-        path: path.to_owned(),
-        what: "look at",
-        why: why.into(),
-    })?;
-    if FileType::from_raw_mode(stat.st_mode) != kind {
-        let wanted = if kind == FileType::Directory { "a directory" } else { "a regular file" };
-        return Err(FileError::Kind { path: path.to_owned(), wanted });
-    }
-    let own = rustix::process::geteuid().as_raw();
-    if stat.st_uid != own && stat.st_uid != 0 {
-        return Err(FileError::Owner { path: path.to_owned(), owner: stat.st_uid, own });
-    }
-    let mode = stat.st_mode & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(FileError::Loose { path: path.to_owned(), mode, wanted });
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use rustix::fs::FileType;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
@@ -218,6 +186,9 @@ mod tests {
     fn a_directory_or_an_overlong_file_is_no_secret() {
         let directory = tempfile::tempdir().unwrap();
         assert!(matches!(read_secret(directory.path(), 9), Err(FileError::Kind { .. })));
+        let pipe = directory.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        assert!(matches!(read_secret(&pipe, 9), Err(FileError::Kind { .. })));
         let path = directory.path().join("long");
         write_secret(&path, &[7; 10]).unwrap();
         assert!(matches!(read_secret(&path, 9), Err(FileError::TooLong { max: 9, .. })));

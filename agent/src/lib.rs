@@ -1,14 +1,14 @@
 //! What both agents share on their way to the tenant: key files, TLS, enrolment, renewal, back-off, logging, status;
 //! and how they find domain controllers by DNS.
 //!
-//! What is absent: anything that talks to a domain controller or knows a password or a digest, and any place that
-//! trusts a certificate authority other than the tenant's own.
+//! Absent on purpose: connections to domain controllers, passwords, digests, and trust in any certificate authority but
+//! the tenant's own.
 //!
 //! # Files
 //!
 //! - `lib.rs`: this list
 //! - `error.rs`: what goes wrong between an agent and its tenant, and who must act
-//! - `log.rs`: the log on standard error; `sspi` and similar libraries are silenced at every level
+//! - `log.rs`: what both agents log; `sspi` and similar libraries are silenced at every level
 //! - `config.rs`: how a configuration file is read, and the settings that both agents have
 //! - `key.rs`: files that hold secrets: mode 0600, or refused
 //! - `token.rs`: where a one-time token is read from

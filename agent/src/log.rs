@@ -1,66 +1,13 @@
-//! What the program says of itself, on standard error.
-//!
-//! Only our own crates speak below info. sspi and picky hex-dump buffers and decrypted tickets, rustls
-//! prints handshakes and hyper headers: whatever level is asked for, sspi and picky stay silent below
-//! warn, all others below info.
+//! What both agents write to the log. Only Landbridge's own crates write below info; sspi and picky, which dump buffers
+//! and decrypted tickets, write nothing below warn.
 
-use std::io::IsTerminal as _;
+use landbridge_host::log::{Format, Log};
 use tracing::Level;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::{Layer, Registry};
 
-/// How a line looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// For a person.
-    #[default]
-    Human,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Logging was set up before in this process.
-#[derive(Debug, thiserror::Error)]
-#[error("logging is set up already")]
-pub struct AlreadySetUp;
-
-/// Speaks from now on to `writer`, which ends at standard error.
-pub fn init<W>(format: Format, level: Level, writer: W) -> Result<(), AlreadySetUp>
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    use tracing_subscriber::util::SubscriberInitExt as _;
-    subscriber(format, level, std::io::stderr().is_terminal(), writer).try_init().map_err(|_| AlreadySetUp)
-}
-
-fn subscriber<W>(
-    format: Format,
-    level: Level,
-    colour: bool,
-    writer: W,
-) -> impl tracing::Subscriber + Send + Sync
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
-        Format::Human => Box::new(lines.with_ansi(colour).with_target(false)),
-        Format::Json => Box::new(lines.with_ansi(false).json().flatten_event(true)),
-    };
-    // The filter stands before every layer, so that nothing added later hears more.
-    tracing_subscriber::registry().with(lines).with(who_may_speak(level))
-}
-
-fn who_may_speak(level: Level) -> Targets {
-    let level = LevelFilter::from_level(level);
-    Targets::new()
-        .with_default(level.min(LevelFilter::INFO))
-        .with_target("landbridge", level)
-        .with_target("sspi", level.min(LevelFilter::WARN))
-        .with_target("picky", level.min(LevelFilter::WARN))
+/// The log of an agent: human lines without the module, JSON with the event's fields at the top.
+pub fn settings(format: Format, level: Level) -> Log {
+    let silenced = &["sspi", "picky"];
+    Log { format, level, others: Level::INFO, silenced, shows_module: false, flat: true }
 }
 
 #[cfg(test)]
@@ -85,7 +32,7 @@ mod tests {
     fn heard(format: Format, level: Level, speak: impl FnOnce()) -> String {
         let heard = Heard::default();
         let writer = heard.clone();
-        let subscriber = subscriber(format, level, false, move || writer.clone());
+        let subscriber = settings(format, level).subscriber(false, move || writer.clone());
         tracing::subscriber::with_default(subscriber, speak);
         String::from_utf8(heard.0.lock().unwrap().clone()).unwrap()
     }

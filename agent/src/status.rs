@@ -9,7 +9,7 @@ use std::path::Path;
 
 const FILE: &str = "status.json";
 const DRAFT: &str = "status.json.new";
-/// A status that is older, in seconds, is nobody's.
+/// A status that is older than this, in seconds, is not of a running process.
 const STALE: i64 = 20;
 
 /// Writes it, whole or not at all; 0600.
@@ -28,7 +28,7 @@ pub fn read<S: DeserializeOwned>(state_directory: &Path) -> Option<S> {
     serde_json::from_slice(&text).ok()
 }
 
-/// Whether a status that was written then may still be somebody's; both in seconds since 1970.
+/// Whether a status that was written at this time may be of a running process. Both in seconds since 1970.
 pub fn is_fresh(written_at: i64, now: i64) -> bool {
     now.saturating_sub(written_at) <= STALE
 }

@@ -1,4 +1,4 @@
-//! Who the tenant is: TLS that trusts the tenant's own CA and nothing else.
+//! TLS with the tenant: trusts the tenant's own CA and nothing else.
 //!
 //! Before enrolment the CA is known by the SHA-256 of its certificate, which the one-time token carries;
 //! afterwards by the certificate itself. No store of the operating system is ever asked.
@@ -7,13 +7,12 @@
 use crate::error::{AgentError, Foreign};
 use crate::identity::Identity;
 use crate::pin::{Pin, pin_of};
+use landbridge_host::server_certificate::{self, Rule};
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier as _};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, Error, OtherError, RootCertStore};
 use std::sync::Arc;
 
 /// The one provider of this workspace.
@@ -43,11 +42,12 @@ fn builder(
     trust: Trust,
 ) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>, AgentError> {
     let provider = provider();
-    let verifier = TenantVerifier { trust, provider: provider.clone() };
+    let rule = TenantRule { trust, provider: provider.clone() };
+    let verifier = server_certificate::verifier(rule, provider.clone());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| AgentError::Key(e.to_string()))?;
-    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 
 #[derive(Debug)]
@@ -58,12 +58,12 @@ enum Trust {
 
 /// webpki with the tenant's CA as its only root; it adds to a refusal whose certificate was shown.
 #[derive(Debug)]
-struct TenantVerifier {
+struct TenantRule {
     trust: Trust,
     provider: Arc<CryptoProvider>,
 }
 
-impl TenantVerifier {
+impl TenantRule {
     fn roots(
         &self,
         leaf: &CertificateDer<'_>,
@@ -81,8 +81,8 @@ impl TenantVerifier {
     }
 }
 
-impl ServerCertVerifier for TenantVerifier {
-    fn verify_server_cert(
+impl Rule for TenantRule {
+    fn accept(
         &self,
         leaf: &CertificateDer<'_>,
         rest: &[CertificateDer<'_>],
@@ -101,30 +101,6 @@ impl ServerCertVerifier for TenantVerifier {
                 error
             }
         })
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -185,9 +161,9 @@ mod tests {
     }
 
     fn verify(trust: Trust, chain: &[CertificateDer<'static>], host: &str) -> Result<(), Error> {
-        let verifier = TenantVerifier { trust, provider: provider() };
+        let rule = TenantRule { trust, provider: provider() };
         let name = ServerName::try_from(host.to_owned()).unwrap();
-        verifier.verify_server_cert(&chain[0], &chain[1..], &name, &[], UnixTime::now()).map(|_| ())
+        rule.accept(&chain[0], &chain[1..], &name, &[], UnixTime::now()).map(|_| ())
     }
 
     #[test]

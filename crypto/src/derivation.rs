@@ -1,19 +1,27 @@
-//! PBKDF2-HMAC-SHA256 (RFC 8018 5.2) at raw speed: both HMAC pads are compressed once, and each iteration is two
-//! compressions from these midstates. One derivation here, many side by side in [`under_way`].
+//! PBKDF2-HMAC-SHA256 (RFC 8018 5.2): both HMAC pads are compressed once, and each iteration is two compressions from these
+//! midstates. This file has one derivation, [`batch`] has many side by side.
 //! Neighbours: [`crate::salted_digest`] and [`crate::lanes`] call this, always with a key of 64 bytes and block 1.
 
-mod constants;
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::indexing_slicing, reason = "by constants and bounded loops, which the compiler sees")]
-mod portable;
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::indexing_slicing, reason = "by constants and bounded loops, which the compiler sees")]
+mod avx512;
+pub(crate) mod batch;
+mod constants;
+#[cfg(test)]
+mod plain;
 mod processor;
+#[cfg(any(test, target_arch = "x86_64"))]
+mod rounds;
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::indexing_slicing, reason = "by constants and bounded loops, which the compiler sees")]
 mod streams;
-pub(crate) mod under_way;
 
 use constants::INITIAL;
 pub(crate) use processor::Kernel;
+pub use processor::{REPEATED, Workload};
 use sha2::block_api::compress256;
 use std::slice;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -59,8 +67,8 @@ impl Midstates {
     }
 }
 
-/// A derivation under way: the midstates of its key, the last iteration's result, and the sum of all so far. As good
-/// as the key. Wiped on drop; what the registers and the stack had of it is not.
+/// A derivation that has begun: the midstates of its key, the result of the last iteration, and the sum of all results so
+/// far. As good as the key. Wiped on drop; copies in registers and in spilled registers on the stack are not wiped.
 #[derive(Default, Zeroize, ZeroizeOnDrop)]
 struct Slot {
     inner: State,
@@ -70,7 +78,7 @@ struct Slot {
 }
 
 impl Slot {
-    /// Takes it so many iterations further.
+    /// Advances it by this number of iterations.
     fn iterate(&mut self, iterations: u32) {
         let mut message = Zeroizing::new(PADDED_DIGEST);
         for _ in 0..iterations {
@@ -103,7 +111,7 @@ fn pad(key: &[u8; 64], with: u8) -> Zeroizing<State> {
     state
 }
 
-/// Ends the hash whose state has taken in one pad: the message, and the padding of FIPS 180-4 5.1.1.
+/// Completes a hash whose state contains one pad: adds the message, and the padding of FIPS 180-4 5.1.1.
 fn finish(state: &mut State, message: &[u8]) {
     let (blocks, rest) = message.as_chunks::<64>();
     compress256(state, blocks);

@@ -1,79 +1,88 @@
-//! Many digests side by side on one thread: as many at once as the processor is fastest with, each done when it is done.
-//! Whoever has more than one to derive or to verify comes here; one alone costs the same here as at
-//! [`crate::salted_digest`].
-//! Neighbours: `derivation` computes. Before it: `phs::rehash` and the tenant's sign-ins, which give it threads.
+//! Digests derived or verified side by side on one thread, as many at once as the processor's fastest kernel runs. Each
+//! result is passed on as soon as it is there. One digest alone costs the same as in [`crate::salted_digest`].
+//! Neighbours: `derivation` computes. `phs::rehash` and the tenant's sign-ins call this from threads of their own.
 
-use crate::derivation::under_way::UnderWay;
+use crate::derivation::batch::Batch;
 use crate::derivation::{Kernel, Midstates};
+#[doc(hidden)]
+pub use crate::derivation::{REPEATED, Workload};
 use crate::nt_hash::NtHash;
 use crate::salted_digest::{Profile, SaltedDigest};
 use crate::secret::{Password, Secret};
 use std::sync::Arc;
 
-/// After so many iterations it is looked whether another one comes: a millisecond or two.
+/// Iterations after which [`derive()`] and [`verify`] look for finished and for new digests. This takes a millisecond or two:
+/// little beside the 600,000 iterations of `strong`, and what a sign-in waits at most before it joins those that run.
 const STEP: u32 = 4_000;
 
-/// How many run at once on one thread.
+/// Number of digests that run at once on one thread.
 pub fn width() -> usize {
     Kernel::of_this_processor().width()
 }
 
-/// What they run on, for reports: instructions and number.
+/// The instructions that they run on and the number of digests at once, for reports.
 pub fn kernel() -> &'static str {
     Kernel::of_this_processor().name()
 }
 
-/// Derives digests with fresh random salts; the NT hashes are gone afterwards. `next` is asked for one more while there
-/// is room, and told how many are under way; `done` gets each as soon as it is there, in no order. Ends when `next`
-/// has none and none is under way.
+/// The instructions that limit their speed, for the benchmark's model of the processor's limit. Empty where none are known.
+#[doc(hidden)]
+pub fn workload() -> &'static [Workload] {
+    Kernel::of_this_processor().workload()
+}
+
+/// Derives digests with fresh random salts, and wipes the NT hashes. While there is room it calls `next`, with the number of
+/// digests that run, for one more; `done` receives each digest when it is derived, in any order. Returns when `next` returns
+/// none and no digest runs.
 pub fn derive<T>(
     profile: Profile,
     mut next: impl FnMut(usize) -> Option<(NtHash, T)>,
     mut done: impl FnMut(T, SaltedDigest),
 ) {
     let iterations = profile.iterations();
-    let begin = |under_way: usize| {
-        let (hash, owner) = next(under_way)?;
+    let begin = |running: usize| {
+        let (hash, owner) = next(running)?;
         let salt = SaltedDigest::random_salt(profile);
         let key = Midstates::new(&hash.to_digits());
-        Some(Begun { key, salt: salt.clone(), iterations, owner: (owner, salt) })
+        Some(Task { key, salt: salt.clone(), iterations, owner: (owner, salt) })
     };
     run(begin, |(owner, salt), hash| done(owner, SaltedDigest::of(salt, iterations, hash)));
 }
 
-/// Verifies passwords, each against its digest, as [`SaltedDigest::verify`] does; `next` and `done` as with [`derive()`]. Where
-/// nothing is under way `next` may wait.
+/// Verifies passwords, each against its digest, as [`SaltedDigest::verify`] does. It calls `next` and `done` as [`derive()`]
+/// does. `next` may block if it is called with 0.
 pub fn verify<T>(
     mut next: impl FnMut(usize) -> Option<(Arc<SaltedDigest>, Password, T)>,
     mut done: impl FnMut(T, bool),
 ) {
-    let begin = |under_way: usize| {
-        let (digest, password, owner) = next(under_way)?;
+    let begin = |running: usize| {
+        let (digest, password, owner) = next(running)?;
         let key = Midstates::new(&NtHash::of_password(&password).to_digits());
         let (salt, iterations) = (digest.salt().to_vec(), digest.iterations());
-        Some(Begun { key, salt, iterations, owner: (owner, digest) })
+        Some(Task { key, salt, iterations, owner: (owner, digest) })
     };
-    run(begin, |(owner, digest), tried| done(owner, digest.has(&tried)));
+    run(begin, |(owner, digest), derived| done(owner, digest.has(&derived)));
 }
 
-struct Begun<T> {
+/// A digest to derive, and what its result belongs to.
+struct Task<T> {
     key: Midstates,
     salt: Vec<u8>,
     iterations: u32,
     owner: T,
 }
 
-fn run<T>(mut next: impl FnMut(usize) -> Option<Begun<T>>, mut done: impl FnMut(T, Secret<32>)) {
-    let mut under_way = UnderWay::new();
+fn run<T>(mut next: impl FnMut(usize) -> Option<Task<T>>, mut done: impl FnMut(T, Secret<32>)) {
+    let mut batch = Batch::new();
     loop {
-        while under_way.has_room() {
-            let Some(Begun { key, salt, iterations, owner }) = next(under_way.len()) else { break };
-            under_way.enter(&key, &salt, iterations, owner);
+        while batch.has_room() {
+            let Some(Task { key, salt, iterations, owner }) = next(batch.len()) else { break };
+            batch.add(&key, &salt, iterations, owner);
         }
-        if under_way.len() == 0 {
+        if batch.len() == 0 {
             return;
         }
-        under_way.advance(STEP, &mut done);
+        batch.advance(STEP, &mut done);
     }
 }
 

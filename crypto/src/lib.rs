@@ -1,8 +1,8 @@
 //! Hashes, digests and seals: bytes in, bytes out.
 //!
-//! The password road runs through it once: a DC's sealed attribute goes in at [`drs_secret`], comes out
-//! as an [`nt_hash`], and leaves as a [`salted_digest`], many of them at once by [`lanes`]. [`seal`] is for what the tenant keeps,
-//! [`bearer`] for the secrets that it hands out, [`envelope`] for a password on its way to an agent.
+//! The password road runs through it once: a DC's sealed attribute goes in at [`drs_secret`], comes out as an
+//! [`nt_hash`], and leaves as a [`salted_digest`], many of them at once by [`lanes`]. [`seal`] is for what the tenant
+//! keeps, [`bearer`] for the secrets that it hands out, [`envelope`] for a password on its way to an agent.
 //!
 //! What is absent: sockets, files, clocks, logs, serialisation; any way to read an NT hash.
 //!
@@ -15,10 +15,13 @@
 //! - `nt_hash.rs`: the NT hash, and the one form in which the derivation accepts it
 //! - `derivation.rs`: one PBKDF2-HMAC-SHA256 derivation on HMAC midstates
 //! - `derivation/constants.rs`: the constants of SHA-256
-//! - `derivation/under_way.rs`: derivations side by side on one thread; they start and finish independently
+//! - `derivation/batch.rs`: several derivations side by side
+//! - `derivation/plain.rs`: vectors of one word, for every processor
+//! - `derivation/rounds.rs`: the iterations of many derivations, written once for all vectors
+//! - `derivation/avx2.rs`: eight lanes of AVX2
+//! - `derivation/avx512.rs`: sixteen lanes of AVX-512
 //! - `derivation/processor.rs`: which instructions the processor has, and the calls into code compiled for them
 //! - `derivation/streams.rs`: the iterations on the SHA extensions, two derivations at a time
-//! - `derivation/portable.rs`: the iterations in plain Rust that the compiler vectorises, 8 or 16 at a time
 //! - `salted_digest.rs`: the digest: derive, print, parse, verify a password
 //! - `lanes.rs`: many digests side by side: derived or verified
 //! - `envelope.rs`: HPKE around a password on its way to one agent, and the key that authenticates the agent's

@@ -28,7 +28,7 @@ pub enum SealError {
     /// The value is no sealed one at all: the database is damaged, or newer than this program.
     #[error("not a sealed value of a form known here")]
     NotSealed,
-    /// The value was changed, moved to another place, or sealed with another key of the same number.
+    /// The value was changed, moved to another cell, or sealed with another key of the same number.
     #[error("the sealed value does not belong here or was changed")]
     DoesNotOpen,
     /// A key file's content is no seal key.
@@ -36,9 +36,9 @@ pub enum SealError {
     NotAKey,
 }
 
-/// Where a sealed value lives.
+/// The table cell that holds a sealed value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct CellAddress<'a> {
     /// The table.
     pub table: &'a str,
     /// The row: its key, in bytes that never change.
@@ -117,9 +117,9 @@ impl SealKeys {
         Self(keys)
     }
 
-    /// Seals a value for its place with the first key and a random nonce. Nonces of 96 bits: a key is to be
+    /// Seals a value for its cell with the first key and a random nonce. Nonces of 96 bits: a key is to be
     /// rotated before it has sealed 2³² values.
-    pub fn seal(&self, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, SealError> {
+    pub fn seal(&self, cell: &CellAddress<'_>, plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let key = self.0.first().ok_or(SealError::NoKey)?;
         let mut nonce = [0; NONCE];
         aws_lc_rs::rand::fill(&mut nonce).expect("the system gives random bytes");
@@ -134,7 +134,7 @@ impl SealKeys {
         let tag = aead
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(bound(key.id, place)),
+                Aad::from(bound(key.id, cell)),
                 body,
             )
             .map_err(|_| SealError::DoesNotOpen)?;
@@ -142,8 +142,8 @@ impl SealKeys {
         Ok(sealed)
     }
 
-    /// Opens a value that was sealed for this place.
-    pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    /// Opens a value that was sealed for this cell.
+    pub fn open(&self, cell: &CellAddress<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (head, body) = sealed.split_first_chunk::<HEAD>().ok_or(SealError::NotSealed)?;
         let [form, i0, i1, i2, i3, nonce @ ..] = *head;
         if form != FORM || body.len() < TAG {
@@ -155,8 +155,7 @@ impl SealKeys {
             let mut plain = Zeroizing::new(body.to_vec());
             let aead = key.aead().ok_or(SealError::DoesNotOpen)?;
             let nonce = Nonce::assume_unique_for_key(nonce);
-            match aead.open_in_place(nonce, Aad::from(bound(id, place)), &mut plain).map(|plain| plain.len())
-            {
+            match aead.open_in_place(nonce, Aad::from(bound(id, cell)), &mut plain).map(|plain| plain.len()) {
                 Ok(length) => {
                     plain.truncate(length);
                     return Ok(plain);
@@ -168,11 +167,11 @@ impl SealKeys {
     }
 }
 
-/// What a sealed value is bound to. Each part has its length before it, so that no two places read alike.
-fn bound(id: u32, place: &Place<'_>) -> Vec<u8> {
+/// What a sealed value is bound to. Each part has its length before it, so that no two addresses give the same bytes.
+fn bound(id: u32, cell: &CellAddress<'_>) -> Vec<u8> {
     let mut aad = b"landbridge seal v1".to_vec();
     aad.extend_from_slice(&id.to_be_bytes());
-    for part in [place.table.as_bytes(), place.row, place.column.as_bytes()] {
+    for part in [cell.table.as_bytes(), cell.row, cell.column.as_bytes()] {
         aad.extend_from_slice(&(part.len() as u64).to_be_bytes());
         aad.extend_from_slice(part);
     }

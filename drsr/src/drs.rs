@@ -1,8 +1,8 @@
 //! Directory replication (MS-DRSR): what is asked, what is answered, what an answer means.
 //! Knows nothing of PDUs, authentication or connections: stubs in, stubs out.
 //!
-//! In the order of a session: `cursor` · `bind` · `name` · `request` · `reply` · `dsname` · `sid` · `prefix_table` · `attribute` ·
-//! `page` · `change` · `refusal`.
+//! In the order of a session: `cursor` · `bind` · `name` · `request` · `reply` · `dsname` · `sid` · `prefix_table` ·
+//! `attribute` · `page` · `change` · `refusal`.
 
 pub mod attribute;
 pub mod bind;

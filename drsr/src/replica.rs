@@ -167,7 +167,7 @@ impl Session {
         let mut cycle = self.cycle.take().ok_or(Error::OutOfOrder("a next page, where none is due"))?;
         let mut page = self.page_of(&cycle, what).await?;
         if cycle.source.is_none() && cycle.is_of_another(&page)? {
-            // The DC was told whose cookie it was, and must have left it aside. Never trust that.
+            // The request named the cookie's database, so the DC must have ignored the cookie. Do not rely on that.
             cycle.forget_cookie();
             page = self.page_of(&cycle, what).await?;
         }

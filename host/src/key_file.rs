@@ -1,16 +1,18 @@
-//! Reads and writes the files that hold keys: 0600, owned by us, created once and never overwritten.
-//! Not here: what stands in them (`authority`, `crypto::seal`).
+//! The tenant's key files: where a key is, and what its operator does about one that is refused.
+//! Not here: how such a file is checked and read (`secret_file`), and what the keys are.
 
 use crate::FileError;
-use rustix::fs::{Mode, OFlags};
-use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use crate::secret_file::{self, Access, Links, Refusal};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// The most bytes that a key file may have.
-const MAX_KEY_FILE: u64 = 16 * 1024;
+pub use crate::secret_file::own_uid;
+
+/// Limit on the bytes of a key file. A key or a chain of certificates in PEM has a few thousand.
+const MAX_KEY_FILE: usize = 16 * 1024;
+
+/// Permission bits that a key file must not have: all of group and others, and execution by its owner.
+const FORBIDDEN: u32 = 0o177;
 
 /// Where a key is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +26,9 @@ pub enum KeySource {
 impl KeySource {
     /// Reads the form that the configuration has: a path, or `credential:NAME`.
     pub fn parse(text: &str) -> Result<Self, String> {
-        match text.strip_prefix("credential:") {
-            Some(name) if name.is_empty() || name.contains('/') || name.starts_with('.') => {
-                Err(format!("`{text}` does not name a systemd credential"))
-            }
-            Some(name) => Ok(Self::Credential(name.to_owned())),
+        match secret_file::credential_name(text) {
+            Some((_, false)) => Err(format!("`{text}` does not name a systemd credential")),
+            Some((name, true)) => Ok(Self::Credential(name.to_owned())),
             None if Path::new(text).is_absolute() => Ok(Self::File(PathBuf::from(text))),
             None => Err(format!("`{text}` is not an absolute path")),
         }
@@ -42,17 +42,18 @@ impl KeySource {
     /// The same for a file that may be this user's as well: root copies the keys of the user that serves.
     pub fn read_of(&self, owner: u32) -> Result<Zeroizing<String>, FileError> {
         match self {
-            Self::File(path) => read(path, Some(owner), false),
+            Self::File(path) => {
+                read(path, Links::Refused, Access::Owned { also: Some(owner), forbidden: FORBIDDEN })
+            }
             Self::Credential(name) => {
-                let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| {
+                let path = secret_file::credential_path(name).ok_or_else(|| {
                     FileError::new(
                         Path::new(name),
                         "this systemd credential is not there: CREDENTIALS_DIRECTORY is not set",
                         format!("start the service with LoadCredential={name}:… in its unit"),
                     )
                 })?;
-                // systemd guards the directory itself, and may open the file to its own group.
-                read(&Path::new(&directory).join(name), None, true)
+                read(&path, Links::Followed, Access::Credential)
             }
         }
     }
@@ -60,7 +61,9 @@ impl KeySource {
     /// The same, through symbolic links: what renews certificates keeps the newest behind one.
     pub fn read_through_links(&self) -> Result<Zeroizing<String>, FileError> {
         match self {
-            Self::File(path) => read(path, Some(own_uid()), true),
+            Self::File(path) => {
+                read(path, Links::Followed, Access::Owned { also: None, forbidden: FORBIDDEN })
+            }
             Self::Credential(_) => self.read(),
         }
     }
@@ -76,43 +79,36 @@ impl KeySource {
     }
 }
 
-/// The user that runs this program.
-pub fn own_uid() -> u32 {
-    rustix::process::geteuid().as_raw()
+/// Reads a key file as text.
+fn read(path: &Path, links: Links, access: Access) -> Result<Zeroizing<String>, FileError> {
+    let bytes = secret_file::open(path, links, access).and_then(|file| secret_file::read(file, MAX_KEY_FILE));
+    let mut bytes = bytes.map_err(|refusal| refused(path, refusal))?;
+    String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|not_text| {
+        drop(Zeroizing::new(not_text.into_bytes()));
+        let why = std::io::Error::new(std::io::ErrorKind::InvalidData, "stream did not contain valid UTF-8");
+        refused(path, Refusal::System("read", why))
+    })
 }
 
-/// With an owner, the file's mode and owner are looked at: it must be that user's, ours or root's.
-fn read(path: &Path, owner: Option<u32>, through_links: bool) -> Result<Zeroizing<String>, FileError> {
-    let unusable = |e: std::io::Error| {
-        FileError::new(path, format_args!("cannot read this key file: {e}"), "run as the user that owns it")
-    };
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = if through_links { flags.difference(OFlags::NOFOLLOW) } else { flags };
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|e| unusable(e.into()))?);
-    let facts = file.metadata().map_err(unusable)?;
-    if !facts.is_file() {
-        return Err(FileError::new(path, "not a regular file", "name the key file itself"));
-    }
-    if let Some(owner) = owner {
-        let mode = facts.mode() & 0o7777;
-        if mode & 0o177 != 0 {
-            return Err(FileError::LooseKey { path: path.to_owned(), mode });
-        }
-        let own = own_uid();
-        if ![owner, own, 0].contains(&facts.uid()) {
-            return Err(FileError::new(
+fn refused(path: &Path, refusal: Refusal) -> FileError {
+    match refusal {
+        Refusal::System(_, why) => FileError::new(
+            path,
+            format_args!("cannot read this key file: {why}"),
+            "run as the user that owns it",
+        ),
+        Refusal::Kind => FileError::new(path, "not a regular file", "name the key file itself"),
+        Refusal::Owner(owner) => {
+            let own = own_uid();
+            FileError::new(
                 path,
-                format_args!("this key file belongs to uid {}, not to us (uid {own})", facts.uid()),
+                format_args!("this key file belongs to uid {owner}, not to us (uid {own})"),
                 format!("chown it to uid {own}"),
-            ));
+            )
         }
+        Refusal::Loose(mode) => FileError::LooseKey { path: path.to_owned(), mode },
+        Refusal::TooLong(_) => FileError::new(path, "too long for a key file", "name the key file itself"),
     }
-    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MAX_KEY_FILE).unwrap_or(0) + 1));
-    file.take(MAX_KEY_FILE + 1).read_to_string(&mut text).map_err(unusable)?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_KEY_FILE {
-        return Err(FileError::new(path, "too long for a key file", "name the key file itself"));
-    }
-    Ok(text)
 }
 
 /// Creates a file that only we can read, writes it and waits for the disk. Never overwrites.
@@ -121,19 +117,16 @@ pub fn create(path: &Path, content: &[u8]) -> Result<(), FileError> {
 }
 
 /// Creates a file with these permission bits, writes it and waits for the disk. Never overwrites.
-/// What was begun is removed when it fails.
 pub fn create_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let file = rustix::fs::open(path, flags, Mode::from_raw_mode(mode)).map_err(|e| {
-        let todo =
-            if e == rustix::io::Errno::EXIST { "it is never overwritten: move it away first" } else { "" };
-        FileError::new(path, format_args!("cannot create: {}", std::io::Error::from(e)), todo)
-    })?;
-    let mut file = File::from(file);
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    written.map_err(|e| {
-        let _ = std::fs::remove_file(path);
-        FileError::new(path, format_args!("cannot write: {e}"), "make room on the disk")
+    secret_file::create(path, content, mode).map_err(|(step, why)| {
+        let todo = if why.kind() == std::io::ErrorKind::AlreadyExists {
+            "it is never overwritten: move it away first"
+        } else if step == "write" {
+            "make room on the disk"
+        } else {
+            ""
+        };
+        FileError::new(path, format_args!("cannot {step}: {why}"), todo)
     })
 }
 
@@ -141,7 +134,7 @@ pub fn create_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), Fi
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use crate::key_file::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()
@@ -189,6 +182,7 @@ mod tests {
     fn a_credential_cannot_leave_its_directory() {
         assert!(KeySource::parse("credential:../etc/shadow").is_err());
         assert!(KeySource::parse("credential:").is_err());
+        assert!(KeySource::parse("credential:..").is_err());
         assert!(KeySource::parse("relative/key").is_err());
         assert_eq!(KeySource::parse("credential:ca").unwrap(), KeySource::Credential("ca".to_owned()));
     }

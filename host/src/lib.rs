@@ -3,11 +3,21 @@
 //! # Files
 //!
 //! - `lib.rs`: this list, and what can be wrong with a file
-//! - `key_file.rs`: files that hold keys: 0600, owned by the program's user, created once and never overwritten
+//! - `secret_file.rs`: files that hold secrets: opened, checked, read and created; systemd credentials
+//! - `key_file.rs`: the tenant's key files, and the sentences for one that is refused
+//! - `log.rs`: the log on standard error, and which libraries are silent in it
+//! - `dumps.rs`: no core dumps, no debuggers
+//! - `signals.rs`: SIGTERM and SIGINT, which stop a daemon, and SIGHUP
+//! - `server_certificate.rs`: a TLS client's verifier with a rule of the caller's own
 //! - `clock_text.rs`: points in time as text
 
 pub mod clock_text;
+pub mod dumps;
 pub mod key_file;
+pub mod log;
+pub mod secret_file;
+pub mod server_certificate;
+pub mod signals;
 
 use std::path::{Path, PathBuf};
 

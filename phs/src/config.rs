@@ -151,7 +151,8 @@ impl Config {
 }
 
 impl DirectoryConfig {
-    /// Reads the account's secret and puts it together with one of the DCs. With a scope it is asked for what that goes by.
+    /// Reads the account's secret and puts it together with one of the DCs. With a scope it is asked for what that
+    /// goes by.
     pub fn open(&self, controller: &Controller, scope: Option<&Scope>) -> Result<Directory, ConfigError> {
         let further = |scope: &Scope| scope.attributes().chain(self.alternate_login).collect();
         Ok(Directory {

@@ -1,9 +1,9 @@
 //! One cycle: pull → qualify → rehash → send → watermark, page by page.
 //!
-//! A page is moved along and never copied, and the steps overlap: while pages wait, one portion is derived and the one
-//! before it sent. Rows are committed after their receipts. The cursor is committed with the last page's rows, and only if
-//! the tenant acknowledged it. A cycle that ends before that is run again from the old cursor, and derives no password
-//! again that the tenant holds.
+//! A page is moved along and never copied, and the steps overlap: while pages wait, one portion is derived and the
+//! one before it sent. Rows are committed after their receipts. The cursor is committed with the last page's rows,
+//! and only if the tenant acknowledged it. A cycle that ends before that is run again from the old cursor, and
+//! derives no password again that the tenant holds.
 //! Neighbours: `job` runs it with sockets, the tests without.
 
 mod counts;
@@ -72,10 +72,10 @@ impl std::fmt::Debug for Cycle<'_> {
 /// Interval at which the request to stop is checked while no page arrives.
 const LISTEN: Duration = Duration::from_millis(200);
 
-/// In a full compare the rows of several pages are committed together, for up to this long: waiting for the receipts after
-/// each page would leave the cores without work. If such a cycle is killed, the next one is a full compare again and sends
-/// the lost rows. An incremental cycle commits page by page: an object that entered on a lost page, and left before the
-/// page is read again, would otherwise stay at the tenant.
+/// In a full compare the rows of several pages are committed together, for up to this long: waiting for the receipts
+/// after each page would leave the cores without work. If such a cycle is killed, the next one is a full compare
+/// again and sends the lost rows. An incremental cycle commits page by page: an object that entered on a lost page,
+/// and left before the page is read again, would otherwise stay at the tenant.
 const TOGETHER: Duration = Duration::from_secs(5);
 
 /// Facts in the mirror: the scope, and the filter, by which it was last brought up to date.
@@ -83,7 +83,8 @@ const PLACES: &str = "scope";
 const FILTER: &str = "filter";
 /// Fact: when the last full compare ended, seconds since 1970.
 const COMPARED: &str = "compared";
-/// Fact: objects still have to be compared with what was sent. `from the first`: all; a GUID: those after it that enter.
+/// Fact: objects still have to be compared with what was sent. `from the first`: all; a GUID: those after it that
+/// enter.
 const SWEEP: &str = "sweep";
 const FIRST: &str = "from the first";
 /// Fact: how many accounts the last sweep held back.
@@ -246,8 +247,8 @@ impl Cycle<'_> {
                 self.witness.total(objects.into());
             }
             let last = matches!(page.progress, Progress::Last(_));
-            // Privileged groups are read before any password is opened, since links come last in the stream. If everything
-            // is in one page, the links are in it.
+            // Privileged groups are read before any password is opened, since links come last in the stream. If
+            // everything is in one page, the links are in it.
             if first && (rules.full || !last) {
                 let (witness, stop) = (self.witness, self.stop);
                 self.transaction(|cycle| {
@@ -322,8 +323,8 @@ impl Cycle<'_> {
             }
             return courier.deliver(batch, None);
         };
-        // 2. After the last page: compare all objects with what was sent, if anything they depend on has changed. A dry run
-        //    always does, to show which accounts are held back.
+        // 2. After the last page: compare all objects with what was sent, if anything they depend on has changed. A
+        //    dry run always does, to show which accounts are held back.
         if *unsettled || self.fact(SWEEP)?.is_some() || !rules.secrets {
             // Wait first: then refused and unreadable objects are in the mirror.
             courier.settle()?;

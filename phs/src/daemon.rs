@@ -289,7 +289,8 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Starts the thread that watches a DC: `read`, if it answers, or the first that does. Raise what is returned to end it.
+/// Starts the thread that watches a DC: `read`, if it answers, or the first that does. Raise what is returned to end
+/// it.
 fn start_watch(daemon: &Daemon<'_>, board: &Arc<Board>, read: Option<String>) -> Result<Stop, PhsError> {
     let stop = Stop::new();
     if !daemon.config.schedule.watch {

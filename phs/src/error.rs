@@ -45,21 +45,21 @@ pub enum PhsError {
     /// The tenant's database was replaced while a cycle ran.
     #[error("the tenant's database was replaced during the cycle: the next one compares in full")]
     TenantReplaced,
-    /// The tenant took the last page and did not acknowledge its cursor.
+    /// The tenant stored the last page and did not acknowledge its cursor.
     #[error("the tenant did not acknowledge the end of the cycle")]
     NotAcknowledged,
     /// An entry of the scope.
     #[error("[scope] names {0}, which the domain does not hold: is it spelt as in the directory?")]
     NoSuchEntry(String),
-    /// The tenant knows accounts and nothing else.
-    #[error("the tenant is of an older version, which takes no groups: upgrade it before its agents")]
+    /// The tenant is too old: it stores accounts only.
+    #[error("the tenant is of an older version, which accepts no groups: upgrade it before its agents")]
     TenantOlder,
-    /// `explain`, of somebody who is not there.
+    /// `explain`, and no such object is known.
     #[error(
         "{0}: no object of that name, GUID or SID is known here; after a change in the directory, wait for a cycle"
     )]
     NoSuchObject(String),
-    /// `status`, and there is no daemon.
+    /// `status`, and no daemon runs.
     #[error("no landbridge-phs runs on {}: `landbridge-phs run`, or its unit, starts one", .0.display())]
     NotRunning(PathBuf),
     /// `[metrics] listen` cannot be bound.
@@ -67,13 +67,13 @@ pub enum PhsError {
     Listen {
         /// Where.
         address: SocketAddr,
-        /// The system's word.
+        /// The system's error.
         why: std::io::Error,
     },
     /// SIGINT or SIGTERM.
     #[error("stopped by a signal: what the tenant has stays there, and the next run goes on from it")]
     Interrupted,
-    /// A program that is not as it should be.
+    /// A defect of this program.
     #[error("defect: {0}")]
     Defect(&'static str),
 }

@@ -1,5 +1,5 @@
-//! A domain in memory, for the tests of this crate: objects as a DC would tell them, and a DC that answers for
-//! single objects.
+//! A domain in memory, for the tests of this crate: objects as a DC would send them, and a DC that returns single
+//! objects.
 #![allow(clippy::unwrap_used)]
 
 use crate::error::PhsError;
@@ -41,7 +41,7 @@ pub(crate) fn dsname(rid: u32) -> Dsname {
     Dsname { guid: guid(rid), sid: Some(domain().with_rid(rid)), dn: format!("CN={rid}") }
 }
 
-/// One object, told attribute by attribute.
+/// One object, built attribute by attribute.
 pub(crate) struct Telling(Change);
 
 impl Telling {
@@ -72,7 +72,7 @@ impl Telling {
         Self::of(rid).with(Attribute::Name, Some(name)).of_classes(classes)
     }
 
-    /// Its classes are told.
+    /// With its classes.
     pub(crate) fn of_classes(self, classes: &[Class]) -> Self {
         self.with(Attribute::ObjectClass, Some(Value::Classes(classes.to_vec())))
     }
@@ -92,7 +92,7 @@ impl Telling {
         self.with(attribute, Some(Value::Integer(number)))
     }
 
-    /// Told with its container.
+    /// With its container.
     pub(crate) fn within(mut self, container: u32) -> Self {
         self.0.parent = Some(guid(container));
         self
@@ -145,7 +145,7 @@ type Teller = Box<dyn Fn() -> (Telling, Vec<Link>)>;
 #[derive(Default)]
 pub(crate) struct Dc {
     objects: HashMap<Uuid, Teller>,
-    /// Whom a name means that somebody else had.
+    /// The object that a name means now, if another object had that name.
     names: HashMap<Uuid, Uuid>,
     /// RID and whether secrets were asked for.
     pub(crate) asked: Vec<(u32, bool)>,

@@ -82,13 +82,14 @@ enum Command {
     },
     /// Synchronise once
     ///
-    /// Sends what changed since the last run. The first run, or one after either side lost its state, compares everything.
+    /// Sends what changed since the last run. The first run, or one after either side lost its state, compares
+    /// everything.
     #[command(after_help = EXIT_CODES)]
     Once(Once),
     /// Synchronise until a signal says stop
     ///
-    /// A cycle begins at once when a domain controller has committed a change, and on a timer in any case. A failed cycle
-    /// is tried again. SIGHUP reads the configuration again.
+    /// A cycle begins at once when a domain controller has committed a change, and on a timer in any case. A failed
+    /// cycle is tried again. SIGHUP reads the configuration again.
     #[command(after_help = EXIT_CODES)]
     Run,
     /// Explain why an account, a group or a contact is at the tenant, or is not
@@ -115,8 +116,7 @@ enum Command {
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     // Memory holds secrets, so this process writes no core file and accepts no debugger.
-    let undumpable = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    let result = match undumpable {
+    let result = match landbridge_host::dumps::forbid() {
         Ok(()) => run(&command_line),
         Err(_) => Err(PhsError::Defect("the system does not let this process forbid memory dumps")),
     };
@@ -137,7 +137,8 @@ fn run(command_line: &CommandLine) -> Result<u8, PhsError> {
         let screen = screen.clone();
         move || screen.writer()
     };
-    landbridge_agent::log::init(config.log.format, level, writer)
+    landbridge_agent::log::settings(config.log.format, level)
+        .start(writer)
         .map_err(|_| PhsError::Defect("logging was set up twice"))?;
     match &command_line.command {
         Command::Enroll(enroll) => enroll.run(&config),

@@ -1,5 +1,5 @@
-//! What phs remembers between cycles: where the last one ended, and of every object what an incremental
-//! reply leaves out. One SQLite file, `state.db`; no secret is in it.
+//! What phs stores between cycles: where the last one ended, and for every object what an incremental reply leaves out.
+//! One SQLite file, `state.db`, without a secret in it.
 //!
 //! A page's rows are committed after its receipt; the cursor is committed together with the last page's.
 //! Not here: what the rows mean (`qualify`), and when a cursor may be stored (`watermark`).
@@ -33,7 +33,7 @@ const SCHEMA: &str = include_str!("mirror/schema.sql");
 pub const FILE: &str = "state.db";
 const LOCK: &str = "lock";
 const CACHE_KIB: i64 = 256;
-/// So long a copy waits for whoever writes.
+/// Limit on waiting for the daemon's commit while the state is copied.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why the state database cannot be used; the operator of this machine must act.
@@ -135,7 +135,7 @@ impl Mirror {
             let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
             let state = Connection::open_with_flags(&path, flags).map_err(wrong)?;
             let backup = rusqlite::backup::Backup::new(&state, &mut database).map_err(wrong)?;
-            // In one step: a copy in several begins anew with each commit of the daemon's. It waits while that commits.
+            // In one step: a copy in several steps starts again with each commit of the daemon. It waits for a commit.
             let until = Instant::now() + PATIENCE;
             while backup.step(-1).map_err(wrong)? != StepResult::Done {
                 if Instant::now() > until {
@@ -232,7 +232,7 @@ impl Mirror {
     }
 
     /// Begins a full compare: without a cursor, so that one that is killed begins again, and without
-    /// links, which all come anew.
+    /// links, which are all sent again.
     pub fn forget_position(&self) -> Result<(), StateError> {
         self.checked(|database| {
             database.execute_batch("BEGIN IMMEDIATE; DELETE FROM watermark; DELETE FROM links; COMMIT;")

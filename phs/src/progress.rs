@@ -1,4 +1,5 @@
-//! Progress of a cycle: a bar on a terminal, a log line every few seconds elsewhere. Log lines are written above the bar.
+//! Progress of a cycle: a bar on a terminal, a log line every few seconds elsewhere. Log lines are written above the
+//! bar.
 //! Neighbours: `cycle` calls a `Witness`, `command::once` and `daemon` choose which.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};

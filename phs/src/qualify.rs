@@ -1,12 +1,13 @@
-//! Who is carried, and with what. No socket, no clock; single objects are asked for through `Singles`.
+//! Which objects are carried to the tenant, and with what. No socket, no clock; single objects are read through
+//! `Singles`.
 //!
-//! Carried: users and inetOrgPersons, groups, contacts, and the fine-grained password policies. Never: computers, trust
-//! accounts, the KDC's own accounts, groups that AdminSDHolder protects. Privileged accounts leave here without their
-//! password, which nobody has opened, unless the administrator named them. Who left the scope stays as he is until the
-//! end of the cycle, where the guard decides about all of them.
-//! What a change leaves out is known from the mirror; an object that the mirror does not know, or that enters the
-//! cloud, is read alone and whole.
-//! Before it on the road: `directory`. After it: `rehash`, `send`.
+//! Carried: users and inetOrgPersons, groups, contacts, and the fine-grained password policies. Never carried:
+//! computers, trust accounts, the KDC's own accounts, groups that AdminSDHolder protects. The tenant learns of
+//! privileged accounts without their password, which stays sealed, unless the administrator named them. An account
+//! that left the scope stays as it is until the end of the cycle, where the guard decides about all of them. What a
+//! change leaves out is known from the mirror. An object that the mirror does not know, or that enters the tenant, is
+//! read alone and whole.
+//! Before it on the road: `read`. After it: `cycle`.
 
 mod containers;
 pub mod privileged;
@@ -34,69 +35,69 @@ use std::sync::Arc;
 use tracing::debug;
 use uuid::Uuid;
 
-/// One object on its way to the tenant.
+/// One object to be sent to the tenant.
 #[derive(Debug)]
 pub struct Draft {
     /// objectGUID.
     pub object: Uuid,
-    /// What it is.
+    /// Account, group, contact or policy.
     pub kind: upload::Kind,
     /// objectSid, if it has one.
     pub sid: Option<Sid>,
-    /// Whether it is in the cloud.
+    /// Whether the tenant is to have it.
     pub presence: Presence,
-    /// Whether it is privileged, and carried because it was named.
+    /// Whether it is privileged, and carried because the administrator named it.
     pub privileged: bool,
-    /// Whether it is in Protected Users, when that is to be told.
+    /// Whether it is in Protected Users; none if that has not changed.
     pub protected_user: Option<bool>,
     /// Its attributes.
     pub attributes: Vec<upload::Attribute>,
     /// Its password, still sealed.
     pub password: Option<Sealed>,
-    /// The tenant is to have no password of it.
+    /// The tenant is to erase its password.
     pub erase_password: bool,
-    /// How a person knows it; for a dry run.
+    /// A name that a person recognises, for a dry run.
     pub name: String,
-    /// The tenant did not have it.
+    /// The tenant did not have it before.
     pub enters: bool,
 }
 
-/// A password, and what opens it.
+/// A sealed password, and the keys that open it.
 #[derive(Debug)]
 pub struct Sealed {
     /// As the DC sent it.
     pub hash: SealedNtHash,
-    /// The keys of the connection that it came by.
+    /// The keys of the connection over which it came.
     pub keys: Arc<SessionKeys>,
 }
 
-/// What a page holds for the tenant.
+/// What a page yields for the tenant.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Objects.
     pub drafts: Vec<Draft>,
     /// Links that changed.
     pub links: Vec<upload::Link>,
-    /// Objects that entered: all of their links are to be told.
+    /// Objects that entered: all of their links must be sent.
     pub entered: Vec<Uuid>,
-    /// The domain's policy, if some of it changed.
+    /// The changed part of the domain's policy.
     pub policy: Option<DomainPolicy>,
-    /// Accounts that are in the cloud.
+    /// Accounts that are carried.
     pub in_scope: u64,
-    /// Accounts that are held back for being privileged.
+    /// Accounts that are held back because they are privileged.
     pub privileged: u64,
-    /// Objects that left.
+    /// Objects that left the tenant.
     pub removed: u64,
     /// Objects that could not be carried.
     pub quarantined: u64,
-    /// Who is held back, by name, and in what: for a run that only looks.
+    /// In a dry run: objects that are held back, by name, and with what.
     pub held: Vec<(String, &'static str)>,
-    /// Something changed that others hang on: all objects are to be compared with what was told.
+    /// Something changed that other objects depend on: all objects must be compared with what was sent.
     pub unsettled: bool,
 }
 
-/// Qualifies a page, and remembers in the mirror what it says: first what others hang on (containers, groups,
-/// policies, links), then everybody.
+/// Qualifies a page, and stores it in the mirror: first what other objects depend on (containers, groups, policies,
+/// links), then every object.
 pub fn page(
     page: Page,
     mirror: &Mirror,
@@ -105,6 +106,7 @@ pub fn page(
 ) -> Result<Batch, PhsError> {
     let mut at = Desk { mirror, singles, rules, sweeps: false, batch: Batch::default() };
     let Page { keys, quarantined, changes, links, .. } = page;
+    // 1. Objects that could not be read.
     for quarantined in &quarantined {
         match quarantined.object {
             Some(guid) if quarantined.link => at.odd_link(guid, &quarantined.why)?,
@@ -112,6 +114,7 @@ pub fn page(
             None => at.batch.quarantined += 1,
         }
     }
+    // 2. What other objects depend on, and from it the position of every object.
     for change in &changes {
         at.apply_container(change)?;
     }
@@ -124,34 +127,35 @@ pub fn page(
         at.look_up_deleted_entries()?;
     }
     mirror.resolve(&rules.bounds)?;
+    // 3. Every object.
     let odd: HashSet<Uuid> = quarantined.iter().filter(|q| q.link).filter_map(|q| q.object).collect();
     for change in changes {
-        // What is odd about one of its links this page says itself.
+        // An object with an unreadable link in this page stays in quarantine.
         if !odd.contains(&change.object.guid) {
             mirror.release(change.object.guid)?;
         }
         at.change(change, &keys)?;
     }
-    // Only now is it known whose links are told.
+    // 4. Links of objects that the tenant has. Which those are is known only now.
     let mut last = None;
     for link in &links {
         let from = link.from.guid;
-        let told = match last {
-            Some((guid, told)) if guid == from => told,
-            // All links of whoever entered are told anyway, these among them.
+        let sent = match last {
+            Some((guid, sent)) if guid == from => sent,
+            // All links of an object that entered are sent anyway, these among them.
             Some(_) | None if at.batch.entered.contains(&from) => false,
             Some(_) | None => mirror.object(from)?.is_some_and(|object| object.sent == Some(Sent::Present)),
         };
-        last = Some((from, told));
-        if told {
+        last = Some((from, sent));
+        if sent {
             at.batch.links.push(translate::link(link));
         }
     }
     Ok(at.batch)
 }
 
-/// Does something about one object of which the tenant was told what no longer fits. `hold`: who left the scope, or a group
-/// whose passwords are carried, is left alone.
+/// Drafts what corrects one object whose state at the tenant no longer fits. With `hold`, an account stays as it is
+/// if it left the scope or the groups whose passwords are carried.
 pub fn mend(
     object: Object,
     mirror: &Mirror,
@@ -164,26 +168,28 @@ pub fn mend(
     Ok(at.batch)
 }
 
+/// What qualifying works with, and the batch that it fills.
 struct Desk<'a, 'r> {
     mirror: &'a Mirror,
     singles: &'a mut dyn Singles,
     rules: &'a Rules<'r>,
-    /// All pages are through.
+    /// The last page was read: objects are compared now.
     sweeps: bool,
     batch: Batch,
 }
 
 impl Desk<'_, '_> {
-    /// In a full compare every object comes whole; otherwise what is not told is as it was.
+    /// Updates an object from a change. In a full compare a missing attribute has no value; otherwise it is unchanged.
     fn learn(&self, object: &mut Object, change: &Change) {
         let learn = if self.rules.full { learn_whole } else { learn };
         learn(object, change, self.rules.scope());
     }
 
-    /// A change that tells all of its object: one that was made since. A class may change alone, and so may a name.
+    /// Whether a change holds all of its object, which was then created since. A class may change alone, and so may a
+    /// name.
     fn is_whole(&self, change: &Change) -> bool {
-        let tells = |what| change.attributes.iter().any(|a| a.attribute == what && a.value.is_some());
-        tells(Attribute::ObjectClass) && (self.rules.full || tells(Attribute::Name))
+        let has = |what| change.attributes.iter().any(|a| a.attribute == what && a.value.is_some());
+        has(Attribute::ObjectClass) && (self.rules.full || has(Attribute::Name))
     }
 
     fn change(&mut self, change: Change, keys: &Arc<SessionKeys>) -> Result<(), PhsError> {
@@ -199,11 +205,11 @@ impl Desk<'_, '_> {
             Some(known) => known,
             None if self.is_whole(&change) => Object::unknown(guid),
             None if is_tombstone(&change) => {
-                self.stranger_deleted(&change);
+                self.unknown_deleted(&change);
                 return Ok(());
             }
             None => {
-                // Its class and flags decide, so they are read before anything of its password is.
+                // Its class and flags decide, so they are read first, without its password.
                 let Some((alone, _)) = self.alone(guid, false)? else { return Ok(()) };
                 let mut object = Object::unknown(guid);
                 learn_whole(&mut object, &alone, self.rules.scope());
@@ -218,7 +224,7 @@ impl Desk<'_, '_> {
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
         match standing(&object, &position, self.rules) {
             Standing::Outside(_) if there => {
-                // Until the guard has decided he is one of those in the cloud.
+                // Until the guard has decided, the object stays carried.
                 self.batch.unsettled = true;
                 return self.carry(object, position, change, keys);
             }
@@ -229,7 +235,8 @@ impl Desk<'_, '_> {
                     self.leave(&mut object, Presence::Privileged, Sent::Privileged);
                 }
             }
-            // In a full compare whoever is not told is gone, so only what is known to have been there is told.
+            // In a full compare the tenant removes objects that are not sent. So a deletion is sent only for an
+            // object that is known to have been sent.
             Standing::Deleted if self.rules.full && object.sent.is_none() => {}
             Standing::Deleted => {
                 if object.sent != Some(Sent::Deleted) {
@@ -249,7 +256,7 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    /// An object that is in the cloud, or comes there.
+    /// Drafts an object that the tenant has, or that enters it.
     fn carry(
         &mut self,
         object: Object,
@@ -259,7 +266,7 @@ impl Desk<'_, '_> {
     ) -> Result<(), PhsError> {
         let person = object.kind == Kind::Person;
         self.batch.in_scope += u64::from(person);
-        // A password that was not carried comes with no change: it is there already.
+        // The DC sends no change for a password that was not carried before: it must be read.
         let lacks_password = person && position.carries && !object.carries && change.nt_hash.is_none();
         if self.is_whole(&change) || (object.sent == Some(Sent::Present) && !lacks_password) {
             return self.present(object, position, change, keys.clone());
@@ -271,7 +278,7 @@ impl Desk<'_, '_> {
         let position = self.mirror.position(&object)?;
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
         match standing(&object, &position, self.rules) {
-            // A password that was not carried is with it.
+            // Read it alone, with the password that was not carried before.
             Standing::Present if !there || (position.carries && !object.carries) => {
                 return self.enter(object);
             }
@@ -309,7 +316,7 @@ impl Desk<'_, '_> {
         }
     }
 
-    /// Tells of an account that stays: whether it is in Protected Users, and that its password is no longer carried.
+    /// Drafts an account that stays: whether it is in Protected Users, and that its password is no longer carried.
     fn marked(&mut self, object: &mut Object, position: &Position) {
         let protected_user =
             (position.protected_user != object.protected_user).then_some(position.protected_user);
@@ -326,15 +333,15 @@ impl Desk<'_, '_> {
         self.batch.drafts.push(draft);
     }
 
-    /// The same place, but that a password that was carried still is: while the guard has not decided about all that lose
-    /// theirs by a group, as when that was deleted.
+    /// The same position, except that a password that was carried stays carried: until the guard has decided about all
+    /// accounts that lose their password through a group, for example because the group was deleted.
     fn until_decided(&self, object: &Object, position: Position, undecided: bool) -> Position {
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
         let kept = undecided && there && object.carries && self.rules.scope().passwords;
         Position { carries: position.carries || kept, ..position }
     }
 
-    /// An object that the tenant holds whole, or a change that is whole.
+    /// Drafts a change of an object that the tenant holds whole, or a change that is whole.
     fn present(
         &mut self,
         mut object: Object,
@@ -363,7 +370,7 @@ impl Desk<'_, '_> {
         let hash = if self.rules.secrets {
             hash.filter(|hash| !hash.is_withheld())
         } else {
-            // Nothing is offered in a dry run, so what the tenant holds is left out here.
+            // A dry run offers nothing to the tenant, so a password that the tenant holds is left out here.
             hash.filter(|hash| object.password != Some(hash.stamp))
         };
         let password = hash.map(|hash| Sealed { hash, keys });
@@ -376,7 +383,7 @@ impl Desk<'_, '_> {
         } else if erase_password {
             (object.password, object.password_at) = (None, None);
         }
-        // In a full compare all links come by themselves, but to those who enter after the last page.
+        // In a full compare all links come in the stream, except for objects that enter after the last page.
         if new && (self.sweeps || !self.rules.full) {
             self.batch.entered.push(object.guid);
         }
@@ -398,11 +405,11 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    /// An object that the tenant does not hold whole: read alone, an account with its password.
+    /// Drafts an object that the tenant does not hold whole. It is read alone, an account with its password.
     fn enter(&mut self, mut object: Object) -> Result<(), PhsError> {
         let secrets = self.rules.secrets && object.kind == Kind::Person;
         let Some((alone, keys)) = self.alone(object.guid, secrets)? else {
-            // Gone meanwhile, or unreadable: its next change tells.
+            // Gone meanwhile, or unreadable: its next change corrects this.
             object.sent = Some(Sent::Unsure);
             (object.password, object.password_at) = (None, None);
             self.mirror.put(&object)?;
@@ -412,7 +419,7 @@ impl Desk<'_, '_> {
         let position = self.mirror.position(&object)?;
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
         let standing = standing(&object, &position, self.rules);
-        // Whoever left the scope stays as he is, and is kept up to date, until the guard has decided.
+        // An account that left the scope is kept up to date until the guard has decided.
         let undecided = there && matches!(standing, Standing::Outside(_));
         self.batch.unsettled |= undecided;
         match standing {
@@ -425,15 +432,15 @@ impl Desk<'_, '_> {
                 self.batch.privileged += 1;
                 self.leave(&mut object, Presence::Privileged, Sent::Privileged);
             }
-            // Changed between the page and this look: the next page tells.
+            // It changed between the page and this read: the next page has the change.
             Standing::Outside(_) | Standing::Deleted | Standing::Nothing => {}
         }
         self.mirror.put(&object)?;
         Ok(())
     }
 
-    /// An object that has no business in the cloud. Told even if it never was there as far as we know: we may
-    /// have died between telling it and remembering that.
+    /// Drafts an object that leaves. It is sent even if the mirror does not know that the tenant has the object: phs
+    /// may have been killed between sending it and storing that.
     fn leave(&mut self, object: &mut Object, presence: Presence, sent: Sent) {
         object.sent = Some(sent);
         (object.password, object.password_at) = (None, None);
@@ -442,9 +449,9 @@ impl Desk<'_, '_> {
         self.batch.drafts.push(draft);
     }
 
-    /// A tombstone of something that was never seen alive. If it was an account that we told before we died, the
-    /// tenant must know; to whom it means nothing, it does no harm.
-    fn stranger_deleted(&mut self, change: &Change) {
+    /// Drafts a deletion for a tombstone of an unknown object. The tenant must learn of it if it was an account that
+    /// was sent just before phs was killed; otherwise it does no harm.
+    fn unknown_deleted(&mut self, change: &Change) {
         let sid = change.object.sid.clone();
         let sid = sid.filter(|sid| sid.domain().as_ref() == Some(self.rules.bounds.domain));
         if let (Some(sid), false) = (sid, self.rules.full) {
@@ -471,7 +478,7 @@ impl Desk<'_, '_> {
         }
     }
 
-    /// One object read alone; none if it is gone or went to quarantine.
+    /// Reads one object alone; none if it is gone or went to quarantine.
     fn alone(&mut self, guid: Uuid, secrets: bool) -> Result<Option<(Change, Arc<SessionKeys>)>, PhsError> {
         let Some(page) = self.singles.object(ObjectId::Guid(guid), secrets)? else { return Ok(None) };
         for quarantined in page.quarantined.iter().filter(|q| q.object == Some(guid)) {
@@ -482,7 +489,7 @@ impl Desk<'_, '_> {
             self.odd_link(guid, &quarantined.why)?;
         }
         let Page { keys, changes, links, .. } = page;
-        // All of its links come with it.
+        // An object that is read alone comes with all of its links.
         self.mirror.clear_links(guid)?;
         for link in links.iter().filter(|link| link.present && link.from.guid == guid) {
             self.mirror.set_link(link.what, guid, link.to.guid, Some(link.stamp))?;
@@ -496,14 +503,14 @@ impl Desk<'_, '_> {
         self.quarantine(object.guid, &odd.to_string())
     }
 
-    /// One link of an object cannot be read: that is put on record, and all else of it goes on.
+    /// One link of an object cannot be read: it is recorded, and the rest of the object is carried.
     fn odd_link(&mut self, guid: Uuid, why: &str) -> Result<(), PhsError> {
         debug!(%guid, why, "a link to quarantine");
         self.batch.quarantined += 1;
         Ok(self.mirror.quarantine(guid, why, self.rules.now)?)
     }
 
-    /// An object of which not all is known. Nobody signs in with what the tenant has of it.
+    /// Quarantines an object that cannot be read whole, and has the tenant erase its password, which may be outdated.
     fn quarantine(&mut self, guid: Uuid, why: &str) -> Result<(), PhsError> {
         debug!(%guid, why, "to quarantine");
         self.batch.quarantined += 1;
@@ -512,8 +519,8 @@ impl Desk<'_, '_> {
         if !matches!(object.sent, Some(Sent::Present | Sent::Unsure)) {
             return Ok(());
         }
-        // What the tenant has of it is not all by now: it may be another password, or that it was disabled. In a full compare
-        // whoever is not told is let go.
+        // The tenant may miss a new password, or that the account was disabled. In a full compare the tenant removes
+        // the object, since it is not sent.
         object.sent = Some(Sent::Unsure);
         (object.password, object.password_at) = (None, None);
         self.mirror.put(&object)?;
@@ -525,7 +532,7 @@ impl Desk<'_, '_> {
     }
 }
 
-/// A change that says that its object was deleted.
+/// Whether a change deletes its object.
 pub fn is_tombstone(change: &Change) -> bool {
     change
         .attributes

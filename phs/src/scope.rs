@@ -1,16 +1,16 @@
-//! `[scope]`: which objects belong in the cloud, and whose passwords. What the administrator wrote, and what follows
-//! from it for one object's attributes; places and groups are looked up in the mirror.
-//! Neighbours: `config` reads it, `mirror::scope` finds what its entries name, `qualify` asks.
+//! `[scope]`: the administrator's rules for which objects are carried, and whose passwords; and what follows from
+//! them for the attributes of one object. Containers and groups are looked up in the mirror.
+//! Neighbours: `config` reads it, `mirror::scope` resolves its entries, `qualify` applies it.
 
 use landbridge_drsr::drs::attribute::{Attribute, Value};
 use serde::Deserialize;
 
-/// The most OUs and groups that are named.
+/// Limit on OUs and groups in a list.
 const MAX_ENTRIES: usize = 256;
-/// The most terms of the attribute filter: each is a bit in the mirror.
+/// Limit on terms of the attribute filter: each is a bit in the mirror.
 const MAX_TERMS: usize = 32;
 
-/// Attributes that a filter, or a further sign-in name, may go by: texts with a single value.
+/// Attributes that a filter, or a further sign-in name, may use: texts with a single value.
 const TEXTS: [Attribute; 19] = [
     Attribute::AdminDescription,
     Attribute::Company,
@@ -33,7 +33,7 @@ const TEXTS: [Attribute; 19] = [
     Attribute::UserPrincipalName,
 ];
 
-/// What belongs in the cloud. Empty lists ask for nothing.
+/// Which objects are carried. An empty list restricts nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawScope")]
 pub struct Scope {
@@ -119,7 +119,7 @@ impl Scope {
         self.groups.iter().chain(&self.password_groups).map(String::as_str)
     }
 
-    /// Whether it matters in which OU somebody is.
+    /// Whether the OU of an object matters.
     pub fn goes_by_place(&self) -> bool {
         !self.include.is_empty() || !self.exclude.is_empty()
     }
@@ -128,17 +128,20 @@ impl Scope {
         self.with.iter().chain(&self.without)
     }
 
-    /// The attributes that the filter goes by.
+    /// The attributes that the filter uses.
     pub fn attributes(&self) -> impl Iterator<Item = Attribute> {
         self.terms().map(|term| term.attribute)
     }
 
-    /// Which terms hold of an object of which `held` did, now that this attribute is told.
-    pub fn learn(&self, held: u32, told: Attribute, value: Option<&Value>) -> u32 {
-        self.terms().zip(0u32..).filter(|(term, _)| term.attribute == told).fold(held, |held, (term, at)| {
-            let bit = 1 << at;
-            if term.holds(value) { held | bit } else { held & !bit }
-        })
+    /// The terms that match an object now that this attribute has changed; `held` matched before.
+    pub fn learn(&self, held: u32, changed: Attribute, value: Option<&Value>) -> u32 {
+        self.terms().zip(0u32..).filter(|(term, _)| term.attribute == changed).fold(
+            held,
+            |held, (term, at)| {
+                let bit = 1 << at;
+                if term.holds(value) { held | bit } else { held & !bit }
+            },
+        )
     }
 
     /// The first term that keeps out an object of which these hold. `group`: it is one.

@@ -1,4 +1,4 @@
-//! What the commands do, up to the library's door. Neighbours: `main` parses, the library works.
+//! The commands. `main` parses the command line and calls one of them.
 
 use crate::config::Config;
 use crate::directory::Finding;
@@ -12,6 +12,7 @@ use landbridge_agent::enroll::Means;
 use landbridge_agent::error::must_act;
 use landbridge_agent::key::{self, FileError};
 use landbridge_agent::{AgentError, Identity, enroll, status, token};
+use landbridge_host::signals;
 use landbridge_wire::enroll::Role;
 use std::fs::File;
 use std::io::Write as _;
@@ -23,7 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// The status is written this often.
+/// Interval at which the status file is written and systemd's watchdog is notified.
 const STATUS: Duration = Duration::from_secs(1);
 
 /// `enroll`
@@ -32,7 +33,7 @@ pub struct Enroll {
     /// Read the token from this file (0600) instead of standard input
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Give up the present identity, if there is one
+    /// Replace the present identity, if there is one
     #[arg(long)]
     replace: bool,
 }
@@ -64,10 +65,10 @@ pub fn run(config: &Config) -> Result<u8, PtaError> {
     let links = Arc::new(links(config, &identity)?);
     runtime()?.block_on(async {
         let (stopper, stop) = watch::channel(false);
-        let signals = signals().map_err(|_| PtaError::Defect("signals cannot be caught"))?;
+        let stopped = signals::stop().map_err(|_| PtaError::Defect("signals cannot be caught"))?;
         tokio::spawn(async move {
-            signals.await;
-            tracing::info!("stopping: what is in hand is answered first");
+            stopped.await;
+            tracing::info!("stopping: open sign-ins are answered first");
             notify(&[sd_notify::NotifyState::Stopping]);
             let _ = stopper.send(true);
         });
@@ -99,12 +100,12 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
                 if left > 0 {
                     Finding::good(
                         "identity",
-                        format!("agent {}, certificate good for {} min", identity.agent, left / 60),
+                        format!("agent {}, certificate valid for {} min", identity.agent, left / 60),
                     )
                 } else {
                     Finding::bad(
                         "identity",
-                        "the certificate is over",
+                        "the certificate has ended",
                         "`run` renews it, up to 30 days after its end",
                     )
                 },
@@ -136,7 +137,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
                 add(finding, 5);
             }
         }
-        Err(error) => add(Finding::bad("trust", error.to_string(), "mend [directory]"), 3),
+        Err(error) => add(Finding::bad("trust", error.to_string(), "correct [directory]"), 3),
     }
     if json {
         let list = serde_json::to_string_pretty(&findings);
@@ -155,7 +156,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
 /// `status`
 pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
     identity(config)?;
-    // Whoever can take the lock is alone.
+    // If the lock is free, no agent runs.
     if lock(&config.state_directory)?.is_some() {
         return Err(PtaError::NotRunning);
     }
@@ -183,7 +184,7 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
 
 fn print(status: &Status, now: i64) -> Result<(), PtaError> {
     say(&format!("agent {} for {}, running for {} s", status.agent, status.domain, now - status.started_at))?;
-    say(&format!("certificate good for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
+    say(&format!("certificate valid for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
     for link in status.links.values() {
         say(&format!("connected to {} for {} s", link.node, now - link.since))?;
     }
@@ -206,7 +207,7 @@ fn print(status: &Status, now: i64) -> Result<(), PtaError> {
     Ok(())
 }
 
-/// The identity, if it is a pta-agent's for the configured domain.
+/// Loads the identity, which must be a pta-agent's for the configured domain.
 fn identity(config: &Config) -> Result<Identity, PtaError> {
     let identity = Identity::load(&config.state_directory)?;
     if identity.role != Role::Pta {
@@ -241,13 +242,13 @@ fn links(config: &Config, identity: &Identity) -> Result<Links, PtaError> {
     })
 }
 
-/// Writes the status, tells systemd that the agent is ready and that it lives.
+/// Writes the status file every second, and notifies systemd that the agent is ready and running.
 async fn report(links: Arc<Links>) {
     let mut ready = false;
     loop {
         let controllers = links.validator.controllers();
         links.board.change(|status| status.controllers = controllers.into_iter().map(Into::into).collect());
-        // A disk that hangs must not hold up a sign-in.
+        // Written on another thread: a slow disk must not delay a sign-in.
         let writing = links.clone();
         let _ = tokio::task::spawn_blocking(move || writing.board.write(unix_now())).await;
         let connected = links.board.links();
@@ -261,12 +262,12 @@ async fn report(links: Arc<Links>) {
     }
 }
 
-/// Tells systemd, if it is there.
+/// Notifies systemd, if the agent runs under it.
 fn notify(states: &[sd_notify::NotifyState<'_>]) {
     let _ = sd_notify::notify(states);
 }
 
-/// One process on one state directory: the lock ends with the process, however it ends. None: it is taken.
+/// Locks the state directory for this process. The lock ends with the process. None if another process holds it.
 fn lock(state_directory: &Path) -> Result<Option<File>, PtaError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     key::check_private_directory(state_directory).map_err(AgentError::from)?;
@@ -278,19 +279,8 @@ fn lock(state_directory: &Path) -> Result<Option<File>, PtaError> {
     Ok(taken.is_ok().then_some(file))
 }
 
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-/// One thread: a sign-in goes through several tasks that do little each, and a hop between threads costs more than the
-/// work. One core opens some ten thousand envelopes a second, more than any domain controller binds.
+/// One thread: a sign-in passes through several tasks with little work each, and a switch between threads costs more
+/// than that work. One core opens some ten thousand envelopes a second, more than a domain controller binds.
 fn runtime() -> Result<Runtime, PtaError> {
     tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(4)
@@ -302,7 +292,7 @@ fn runtime() -> Result<Runtime, PtaError> {
 fn say(text: &str) -> Result<(), PtaError> {
     match writeln!(std::io::stdout(), "{text}") {
         Ok(()) => Ok(()),
-        // Whoever reads has enough.
+        // The reader has closed the pipe, which is no error.
         Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(_) => Err(PtaError::Defect("standard output cannot be written")),
     }

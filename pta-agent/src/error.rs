@@ -12,7 +12,7 @@ pub enum PtaError {
     /// The configuration or a file that it names.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// How domain controllers are to be believed.
+    /// The settings by which domain controllers are trusted.
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// The identity, the way to the tenant, or the tenant.
@@ -34,10 +34,10 @@ pub enum PtaError {
     /// Another process runs on this state directory.
     #[error("{}: another landbridge-pta-agent runs on this state directory", .0.display())]
     Running(PathBuf),
-    /// None runs, and there was something to be said of it.
+    /// `status`, and no agent runs.
     #[error("no landbridge-pta-agent runs on this state directory")]
     NotRunning,
-    /// A program that is not as it should be.
+    /// A defect of this program.
     #[error("defect: {0}")]
     Defect(&'static str),
 }

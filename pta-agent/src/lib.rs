@@ -1,8 +1,8 @@
-//! Pass-through authentication: a sign-in comes from the tenant over a connection that was dialled from inside, is
-//! opened, tried at a domain controller, and its verdict goes back.
+//! Pass-through authentication. The agent dials the tenant and receives a sign-in over that connection, opens its
+//! envelope, tries the password at a domain controller, and returns the verdict.
 //!
-//! The order of the road: [`link`] carries, [`session`] correlates, [`unseal`] opens, [`directory`] asks the directory.
-//! What is absent: a listening socket, a store of passwords, and any way to reach the replication client.
+//! In the order of the data: [`link`] carries, [`session`] correlates, [`unseal`] opens, [`directory`] tries.
+//! Absent on purpose: a listening socket, a store of passwords, and any way to reach the replication client.
 //!
 //! # Files
 //!

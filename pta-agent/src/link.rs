@@ -1,4 +1,4 @@
-//! The connections to the tenant's nodes: dialled from inside, kept, renewed, drained. The clock and the sockets under
+//! The connections to the tenant's nodes: dialled by the agent, kept, renewed, drained. The clock and the sockets under
 //! [`super::session`].
 
 mod converse;
@@ -28,36 +28,36 @@ pub const SOFTWARE: &str = concat!("landbridge-pta-agent ", env!("CARGO_PKG_VERS
 const FIRST: Duration = Duration::from_millis(100);
 /// and the longest: a tenant that was restarted has its agents back soon.
 const LONGEST: Duration = Duration::from_secs(3);
-/// While a person has to act, it is tried this often at most.
+/// Least interval between attempts while a person has to act.
 const WHEN_REFUSED: Duration = Duration::from_secs(10);
-/// Whether the certificate is due is looked at so often.
+/// Interval at which the certificate is checked for renewal.
 const RENEWALS: Duration = Duration::from_secs(60);
-/// When the program stops, what is in hand has so long.
+/// Limit on open sign-ins when the program stops.
 pub const STOPPING: Duration = Duration::from_secs(13);
-/// The most nodes that are connected to.
+/// Limit on nodes to which the agent connects.
 const NODES: usize = 16;
 
 /// What every connection needs.
 pub struct Links {
     /// Where the identity is.
     pub state_directory: PathBuf,
-    /// Connections to the one node where only one exists.
+    /// Number of connections if the tenant has a single node.
     pub connections: usize,
     /// The proxy on the way.
     pub proxy: Option<Proxy>,
-    /// Who asks the directory.
+    /// Validates passwords at the directory.
     pub validator: Validator,
-    /// What is said of all this.
+    /// The status.
     pub board: Board,
     /// The random name of this process.
     pub instance: Uuid,
     /// The number of the next connection.
     pub next: AtomicU64,
-    /// The nodes that the tenant told.
+    /// The nodes that the tenant named.
     pub nodes: watch::Sender<Vec<String>>,
 }
 
-/// One identity, ready to be shown and to open envelopes.
+/// One identity, ready for TLS and for opening envelopes.
 pub(crate) struct Shown {
     pub(crate) tls: Arc<rustls::ClientConfig>,
     pub(crate) unsealer: Unsealer,
@@ -69,14 +69,14 @@ impl Shown {
     }
 }
 
-/// Why there is no conversation any more.
+/// Why a connection ended.
 pub(crate) enum Ended {
     Closed(Closing),
     Broken(AgentError),
 }
 
 impl Links {
-    /// Holds the connections until `stop` says true, then answers what is in hand.
+    /// Holds the connections until `stop` is true, then answers open sign-ins.
     pub async fn run(
         self: Arc<Self>,
         identity: Identity,
@@ -87,7 +87,7 @@ impl Links {
         let renewing = tokio::spawn(self.clone().renewals(identity, show));
         self.nodes.send_replace(vec![first]);
         let mut nodes = self.nodes.subscribe();
-        let mut told = stop.clone();
+        let mut stopped = stop.clone();
         let mut slots: BTreeMap<(String, usize), JoinHandle<()>> = BTreeMap::new();
         loop {
             let wanted = self.wanted(&nodes.borrow_and_update());
@@ -105,7 +105,7 @@ impl Links {
                 slots.entry((node.clone(), number)).or_insert_with(task);
             }
             tokio::select! {
-                () = wished(&mut told) => break,
+                () = raised(&mut stopped) => break,
                 changed = nodes.changed() => if changed.is_err() { break },
             }
         }
@@ -121,7 +121,7 @@ impl Links {
         Ok(())
     }
 
-    /// Connects once and hangs up again, for the preflight.
+    /// Connects once and closes again, for the preflight.
     pub async fn try_once(&self, identity: &Identity) -> Result<(), PtaError> {
         let shown = Shown::new(identity)?;
         let mut socket = self.connect(&Address::parse(&identity.url)?, &shown).await?;
@@ -129,7 +129,7 @@ impl Links {
         Ok(())
     }
 
-    /// One connection to each node; more to the one where there is one.
+    /// One connection to each node; several if there is a single node.
     fn wanted(&self, nodes: &[String]) -> Vec<(String, usize)> {
         let each = if nodes.len() > 1 { 1 } else { self.connections };
         nodes
@@ -147,7 +147,7 @@ impl Links {
         stop: watch::Receiver<bool>,
     ) {
         let Ok(address) = Address::parse(&node) else {
-            return tracing::error!(node, "the tenant told a node that is no https URL");
+            return tracing::error!(node, "the tenant named a node that is no https URL");
         };
         let mut backoff = backoff();
         let mut said = None;
@@ -156,16 +156,16 @@ impl Links {
             let present = shown.borrow_and_update().clone();
             let conversation = self.clone().converse(node.clone(), address.clone(), present, draining);
             let mut conversation = tokio::spawn(conversation);
-            let mut told = stop.clone();
+            let mut stopped = stop.clone();
             let ended = tokio::select! {
                 ended = &mut conversation => ended,
-                () = wished(&mut told) => {
+                () = raised(&mut stopped) => {
                     let _ = drain.send(true);
                     let _ = conversation.await;
                     return;
                 }
                 changed = shown.changed() => {
-                    // The new identity connects at once; the old connection answers what is in its hand.
+                    // The new identity connects at once; the old connection answers its open sign-ins.
                     if changed.is_ok() && drain.send(true).is_ok() {
                         backoff = self::backoff();
                         continue;
@@ -193,15 +193,15 @@ impl Links {
             self.board.change(|status| status.trouble = Some(why));
             let wait = backoff.wait(chance(), None).unwrap_or(LONGEST);
             let wait = asked.map_or(wait, |asked| asked.mul_f64(0.5 + chance() / 2.0));
-            let mut told = stop.clone();
+            let mut stopped = stop.clone();
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = wished(&mut told) => return,
+                () = raised(&mut stopped) => return,
             }
         }
     }
 
-    /// Renews the certificate when it is time, and has it shown.
+    /// Renews the certificate when it is due, and passes on the new identity.
     async fn renewals(self: Arc<Self>, first: Identity, show: watch::Sender<Arc<Shown>>) {
         let means = Means { proxy: self.proxy.clone(), second: Some(make_key) };
         let mut present = first.certificate.clone();
@@ -233,27 +233,27 @@ impl Links {
     }
 }
 
-/// Ends when the wish is there, or when nobody is left to wish.
-pub async fn wished(wish: &mut watch::Receiver<bool>) {
-    drop(wish.wait_for(|wish| *wish).await);
+/// Waits until the value is true, or its sender is gone.
+pub async fn raised(flag: &mut watch::Receiver<bool>) {
+    drop(flag.wait_for(|raised| *raised).await);
 }
 
 fn backoff() -> Backoff {
     Backoff::new(FIRST, LONGEST, u32::MAX)
 }
 
-/// How long to wait after a conversation ended as it may.
+/// How long to wait after a connection ended by the protocol.
 fn wait_after(why: Closing) -> Option<Duration> {
     match why {
-        // It may be back in a moment, or there is another node.
+        // The tenant may be back in a moment, or there is another node.
         Closing::TenantDrains | Closing::Silent | Closing::NotWelcomed | Closing::Drained => None,
         Closing::Breach(_) => Some(WHEN_REFUSED),
     }
 }
 
-/// How long to wait after an error: long, when a person has to act first.
+/// How long to wait after an error: longer if a person has to act first.
 fn wait_for(error: &AgentError) -> Option<Duration> {
-    // What stands in front of a tenant that is just being restarted, and a tenant whose disk is full for a moment.
+    // These pass by themselves: a proxy's answer while the tenant restarts, and a disk that is full for a moment.
     let passes = matches!(error, AgentError::NotATenant { .. })
         || matches!(error, AgentError::Refused(problem) if problem.code == ProblemCode::StorageFailed);
     match error.who() {

@@ -11,11 +11,11 @@ use std::process::ExitCode;
 
 const EXIT_CODES: &str = "\
 Exit status:
-  0  done; for `run`, stopped by a signal after what was in hand was answered
+  0  done; for `run`, stopped by a signal after open sign-ins were answered
   1  defect of this program
   2  wrong command line
   3  configuration, identity or local files; for `status`, no agent runs
-  5  no domain controller can be asked
+  5  no domain controller can be used
   6  the tenant refused
   7  the tenant cannot be reached
 
@@ -25,10 +25,10 @@ Examples:
   landbridge-pta-agent run
   landbridge-pta-agent status
 
-It listens on nothing: every connection is made from here. Logs go to standard error, results to
-standard output. docs/pta-agent.md has the configuration file and every error with its way out.";
+It listens on no port: it makes every connection itself. Logs go to standard error, results to
+standard output. docs/pta-agent.md has the configuration file, and what to do about each error.";
 
-/// Answers a Landbridge tenant's sign-ins by asking a domain controller.
+/// Answers the sign-ins of a Landbridge tenant by trying the password at a domain controller.
 #[derive(Debug, Parser)]
 #[command(name = "landbridge-pta-agent", version, after_help = EXIT_CODES, max_term_width = 110)]
 struct CommandLine {
@@ -52,11 +52,11 @@ struct CommandLine {
 enum Command {
     /// Get an identity with a one-time token
     ///
-    /// The token comes from the tenant's `token create --role pta`. It is read from standard input, so that no
-    /// shell history and no process list has it. All of the identity is stored, or nothing.
+    /// The token comes from the tenant's `token create --role pta`. It is read from standard input, so that it is in no
+    /// shell history and no process list. The whole identity is stored, or nothing.
     #[command(after_help = EXIT_CODES)]
     Enroll(Enroll),
-    /// Look at every prerequisite and say what to do about those that fail; touches no account
+    /// Check every prerequisite, and show what to do about those that fail. Touches no account
     #[command(after_help = EXIT_CODES)]
     Check {
         /// Print one JSON list
@@ -66,7 +66,7 @@ enum Command {
     /// Answer sign-ins until a signal says stop
     #[command(after_help = EXIT_CODES)]
     Run,
-    /// Say how the running agent is
+    /// Show the status of the running agent
     #[command(after_help = EXIT_CODES)]
     Status {
         /// Print one JSON object
@@ -77,9 +77,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
-    // Memory holds passwords for a moment, and the key that opens them: no core file, and no debugger.
-    let undumpable = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    let result = match undumpable {
+    // Memory holds passwords for a moment, and the key that opens them. So this process writes no core file and accepts
+    // no debugger.
+    let result = match landbridge_host::dumps::forbid() {
         Ok(()) => run(&command_line),
         Err(_) => Err(PtaError::Defect("the system does not let this process forbid memory dumps")),
     };
@@ -95,7 +95,8 @@ fn main() -> ExitCode {
 fn run(command_line: &CommandLine) -> Result<u8, PtaError> {
     let config = Config::load(&command_line.config)?;
     let level = command_line.log_level.unwrap_or(config.log.level);
-    landbridge_agent::log::init(config.log.format, level, std::io::stderr)
+    landbridge_agent::log::settings(config.log.format, level)
+        .start(std::io::stderr)
         .map_err(|_| PtaError::Defect("logging was set up twice"))?;
     match &command_line.command {
         Command::Enroll(enroll) => enroll.run(&config),

@@ -1,65 +1,67 @@
-//! One connection's conversation with one node of the tenant: introduces the agent, answers heartbeats, hands out
-//! each ask once and in time, sends its outcome back. Pure: no socket and no clock, time is an argument.
+//! The messages of one connection with one node of the tenant: introduces the agent, answers heartbeats, hands out each
+//! sign-in once and in time, returns its outcome. Pure: no socket and no clock; time is an argument.
 //!
-//! Not here: what an ask means. [`super::unseal`] opens it, [`super::directory`] tries it; [`super::link`] carries bytes
-//! and calls this.
+//! Not here: the content of a sign-in. [`super::unseal`] opens it, [`super::directory`] tries it; [`super::link`]
+//! carries bytes and calls this.
 
 mod seen;
 
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::signin::{
-    Answer, Ask, Decline, Declined, FromAgent, FromTenant, Heartbeat, Hello, MAX_IN_HAND, SILENCE, Verdict,
+    Answer, Decline, Declined, FromAgent, FromTenant, Heartbeat, Hello, MAX_IN_HAND, SILENCE, SignInRequest,
+    Verdict,
 };
 use seen::{First, Seen};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// The tenant's welcome comes within this.
+/// Limit on the tenant's welcome.
 const WELCOME: Duration = Duration::from_secs(5);
-/// The tenant closes a drained connection when it has no more asks on it; if it does not, we do after this.
+/// The tenant closes a drained connection once no sign-in is open on it. If it does not, the agent closes it after
+/// this.
 const LINGER: Duration = Duration::from_secs(1);
-/// What the connection's clock may be thought to lag more with each heartbeat: clocks drift by less, and a pile of
-/// old heartbeats that is read at once must not make old asks young.
+/// How much the estimate of the connection's clock may fall back with each heartbeat. Clocks drift by less, and a
+/// series of old heartbeats that is read at once must not make old sign-ins appear new.
 const DRIFT: Duration = Duration::from_millis(10);
-/// After a wish to drain, what is in hand has so long.
+/// Limit on open sign-ins after a drain was requested.
 const DRAINING: Duration = Duration::from_secs(12);
-/// An ask whose deadline is further away than this is not one of ours.
+/// A deadline further away than this breaks the protocol: the tenant sends none.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// What the caller is to do.
+/// What the caller must do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Output {
     /// Send this.
     Send(FromAgent),
-    /// The tenant took the connection; these are its nodes.
+    /// The tenant accepted the connection; these are its nodes.
     Welcomed(Vec<String>),
-    /// Open it, try it, and say how it went with [`Session::settled`], before `by`.
+    /// Open the envelope, try the password, and pass the outcome to [`Session::settled`] before `by`.
     Validate {
-        /// What is asked.
-        ask: Box<Ask>,
-        /// Nobody waits any longer then.
+        /// The sign-in.
+        sign_in: Box<SignInRequest>,
+        /// The deadline: the tenant does not wait longer.
         by: Instant,
     },
     /// Close the connection; nothing comes after this.
     Close(Closing),
 }
 
-/// How an ask ended.
+/// The outcome of a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
-    /// The directory spoke.
+    /// The directory answered.
     Verdict {
-        /// What it said.
+        /// The answer.
         verdict: Verdict,
         /// The envelope's tag over it.
         tag: [u8; 32],
     },
-    /// It did not.
+    /// There is no answer.
     Declined {
         /// Why.
         why: Decline,
-        /// Whether a bind may have reached it.
+        /// Whether a bind may have reached a domain controller.
         tried: bool,
     },
 }
@@ -67,38 +69,38 @@ pub enum Settled {
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closing {
-    /// Nothing was heard for too long.
+    /// Nothing was received for too long.
     Silent,
-    /// We wished to drain, and nothing is in hand any more, or its time is over.
+    /// The agent requested the drain, and no sign-in is open any more, or their time is over.
     Drained,
     /// The tenant did not introduce itself.
     NotWelcomed,
-    /// The tenant stops; what was in hand is answered.
+    /// The tenant stops; open sign-ins were answered.
     TenantDrains,
     /// The tenant broke the protocol.
     Breach(&'static str),
 }
 
-/// One connection's conversation.
+/// The state of one connection.
 #[derive(Debug)]
 pub struct Session {
     began: Instant,
     heard: Instant,
     capacity: usize,
-    /// What the own clock shows more than the connection's; none before the welcome.
+    /// How far the agent's clock is ahead of the connection's; none before the welcome.
     ahead: Option<Duration>,
-    /// What the latest heartbeat of the tenant said.
+    /// The time in the tenant's latest heartbeat.
     beat: u64,
     in_hand: BTreeMap<Uuid, Instant>,
     seen: Seen,
-    /// Since when nothing more is taken, and who wished it.
+    /// Since when no sign-in is accepted, and which end requested that.
     draining: Option<(Instant, Closing)>,
     closed: bool,
     output: VecDeque<Output>,
 }
 
 impl Session {
-    /// A connection that was just made. The hello goes out first.
+    /// A new connection. The hello is sent first.
     pub fn new(hello: Hello, now: Instant) -> Self {
         let capacity = usize::from(hello.capacity.clamp(1, MAX_IN_HAND));
         Self {
@@ -115,13 +117,13 @@ impl Session {
         }
     }
 
-    /// Takes what the tenant said.
+    /// Processes a message of the tenant.
     pub fn heard(&mut self, message: FromTenant, now: Instant) {
         if self.closed {
             return;
         }
         if let Some(why) = self.silent(now) {
-            // The tenant has given this connection up as well: what still comes over it is old.
+            // The tenant has given up this connection as well: what still arrives over it is old.
             return self.close(why);
         }
         self.heard = self.heard.max(now);
@@ -133,10 +135,10 @@ impl Session {
             }
             FromTenant::Welcome(_) => self.close(Closing::Breach("a second welcome")),
             FromTenant::Unknown => {}
-            FromTenant::Ask(_) | FromTenant::Heartbeat(_) | FromTenant::Drain if self.ahead.is_none() => {
+            FromTenant::SignIn(_) | FromTenant::Heartbeat(_) | FromTenant::Drain if self.ahead.is_none() => {
                 self.close(Closing::Breach("something before the welcome"));
             }
-            FromTenant::Ask(ask) => self.asked(ask, now),
+            FromTenant::SignIn(sign_in) => self.received(sign_in, now),
             FromTenant::Heartbeat(beat) => self.beat(beat, now),
             FromTenant::Drain => {
                 self.draining.get_or_insert((now, Closing::TenantDrains));
@@ -145,7 +147,7 @@ impl Session {
         }
     }
 
-    /// Takes the outcome of an ask. One that comes too late, or was never asked, goes nowhere.
+    /// Sends the outcome of a sign-in. One that is too late, or unknown, is dropped.
     pub fn settled(&mut self, request: Uuid, outcome: Settled, now: Instant) {
         if self.closed {
             return;
@@ -163,7 +165,7 @@ impl Session {
         self.finish(now);
     }
 
-    /// Asks for nothing more; what is in hand is answered, then the connection closes.
+    /// Accepts no further sign-ins; answers the open ones, then closes the connection.
     pub fn drain(&mut self, now: Instant) {
         if self.closed || self.draining.is_some() {
             return;
@@ -180,7 +182,7 @@ impl Session {
         self.output.pop_front()
     }
 
-    /// When [`Self::timeout`] is to be called; none: never.
+    /// When [`Self::timeout`] must be called; none if never.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.closed {
             return None;
@@ -190,12 +192,12 @@ impl Session {
         [Some(self.dead_at().0), drained, late].into_iter().flatten().min()
     }
 
-    /// Does what time asks for.
+    /// Drops sign-ins whose time is over, and closes a silent or drained connection.
     pub fn timeout(&mut self, now: Instant) {
         if self.closed {
             return;
         }
-        // Nobody waits for these any more. The bind may go on; its outcome will go nowhere.
+        // The tenant no longer waits for these. A bind may still run; its outcome will be dropped.
         self.in_hand.retain(|_, by| now < *by);
         match self.silent(now) {
             Some(why) => self.close(why),
@@ -203,23 +205,23 @@ impl Session {
         }
     }
 
-    /// How many asks are out.
+    /// How many sign-ins are open.
     pub fn in_hand(&self) -> usize {
         self.in_hand.len()
     }
 
-    fn asked(&mut self, ask: Box<Ask>, now: Instant) {
-        let request = ask.request;
+    fn received(&mut self, sign_in: Box<SignInRequest>, now: Instant) {
+        let request = sign_in.request;
         let no = |why| FromAgent::Declined(Declined { request, why, tried: false });
         let ahead = self.ahead.unwrap_or_default();
         let by =
-            Duration::from_millis(ask.due).checked_add(ahead).and_then(|due| self.began.checked_add(due));
+            Duration::from_millis(sign_in.due).checked_add(ahead).and_then(|due| self.began.checked_add(due));
         let Some(by) = by.filter(|by| *by <= now + LONGEST) else {
             return self.close(Closing::Breach("a deadline far away"));
         };
         match self.seen.first(request, by, now) {
             First::Yes => {}
-            // The outcome of the first one is what counts; a word about this one would be taken for it.
+            // The outcome of the first delivery counts. An answer to this one would be taken for it.
             First::No => return,
             First::Full => return self.send(no(Decline::Overloaded)),
         }
@@ -233,7 +235,7 @@ impl Session {
             return self.send(no(Decline::Overloaded));
         }
         self.in_hand.insert(request, by);
-        self.output.push_back(Output::Validate { ask, by });
+        self.output.push_back(Output::Validate { sign_in, by });
     }
 
     /// Sends a heartbeat back, and sets the connection's clock by it.
@@ -247,7 +249,7 @@ impl Session {
         self.send(FromAgent::Heartbeat(beat));
     }
 
-    /// When the connection is dead unless something is heard before, and why.
+    /// When the connection counts as dead unless something is received before, and why.
     fn dead_at(&self) -> (Instant, Closing) {
         match self.ahead {
             None => (self.began + WELCOME, Closing::NotWelcomed),
@@ -260,8 +262,8 @@ impl Session {
         (now >= at).then_some(why)
     }
 
-    /// When a draining connection closes, if nothing else happens. The tenant says Drain after its last ask; our own
-    /// Drain may cross an ask on its way.
+    /// When a draining connection closes, if nothing else happens. The tenant sends Drain after its last sign-in. The
+    /// agent's own Drain may cross a sign-in on its way.
     fn drained_at(&self, (since, why): (Instant, Closing)) -> Instant {
         match (self.in_hand.is_empty(), why) {
             (false, _) => since + DRAINING,
@@ -270,7 +272,7 @@ impl Session {
         }
     }
 
-    /// Closes if it was to be drained and is.
+    /// Closes the connection if it was to be drained and is.
     fn finish(&mut self, now: Instant) {
         if let Some(draining) = self.draining
             && now >= self.drained_at(draining)

@@ -1,4 +1,4 @@
-//! What the running agent says of itself; [`landbridge_agent::status`] has the file.
+//! The status of the running agent. [`landbridge_agent::status`] reads and writes the file.
 
 use crate::directory::ControllerHealth;
 use landbridge_agent::status;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
-/// What the agent says of itself.
+/// The status.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Status {
     /// Seconds since 1970 when this was written.
@@ -22,13 +22,13 @@ pub struct Status {
     pub agent: Uuid,
     /// The domain.
     pub domain: String,
-    /// When the certificate is over: seconds since 1970.
+    /// When the certificate ends: seconds since 1970.
     pub certificate_ends: i64,
     /// The connections to the tenant, by their number.
     pub links: BTreeMap<u64, LinkStatus>,
-    /// Why there is none, if there is none.
+    /// Why there is no connection, if there is none.
     pub trouble: Option<String>,
-    /// Answers by verdict, and asks that were declined by reason, since the start.
+    /// Answers by verdict, and declined sign-ins by reason, since the start.
     pub answers: BTreeMap<String, u64>,
     /// The domain controllers.
     pub controllers: Vec<ControllerStatus>,
@@ -48,11 +48,11 @@ pub struct LinkStatus {
 pub struct ControllerStatus {
     /// Its name.
     pub name: String,
-    /// Where it was last reached.
+    /// The address at which it was last reached.
     pub address: Option<String>,
     /// Whether it can be used.
     pub healthy: bool,
-    /// Why not.
+    /// Why it cannot be used.
     pub why: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl From<ControllerHealth> for ControllerStatus {
     }
 }
 
-/// The status of a running agent, written down by whoever has the clock.
+/// The status while it changes.
 #[derive(Debug)]
 pub struct Board {
     state_directory: PathBuf,
@@ -71,12 +71,12 @@ pub struct Board {
 }
 
 impl Board {
-    /// In this state directory.
+    /// A board that writes its status under this state directory.
     pub fn new(state_directory: &Path, status: Status) -> Self {
         Self { state_directory: state_directory.to_owned(), status: Mutex::new(status) }
     }
 
-    /// Changes something.
+    /// Changes the status.
     pub fn change(&self, change: impl FnOnce(&mut Status)) {
         change(&mut self.status());
     }
@@ -90,7 +90,7 @@ impl Board {
         });
     }
 
-    /// Counts something by its name; so many names at most.
+    /// Counts an event by its name. At most 64 names are kept, since codes of the directory are among them.
     pub fn count(&self, name: String) {
         let mut status = self.status();
         if status.answers.len() < 64 || status.answers.contains_key(&name) {
@@ -103,7 +103,7 @@ impl Board {
         self.status().links.len()
     }
 
-    /// Writes it to its file.
+    /// Writes the status file.
     pub fn write(&self, now: i64) {
         let status = {
             let mut status = self.status();
@@ -115,7 +115,7 @@ impl Board {
         }
     }
 
-    /// The process ends.
+    /// Removes the status file: the process ends.
     pub fn remove(&self) {
         status::remove(&self.state_directory);
     }

@@ -6,10 +6,10 @@ use landbridge_agent::Identity;
 use landbridge_agent::identity::SecondKey;
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeError, EnvelopeKey, VerdictKey};
 use landbridge_crypto::secret::Password;
-use landbridge_wire::signin::Ask;
+use landbridge_wire::signin::SignInRequest;
 use uuid::Uuid;
 
-/// Opens what was sealed to the key of one certificate. `Debug` shows no key.
+/// Opens envelopes that were sealed to the key of one certificate. `Debug` shows no key.
 #[derive(Debug)]
 pub struct Unsealer {
     key: EnvelopeKey,
@@ -20,7 +20,7 @@ pub struct Unsealer {
 }
 
 impl Unsealer {
-    /// With the key of this identity.
+    /// An unsealer with the key of this identity.
     pub fn new(identity: &Identity) -> Result<Self, PtaError> {
         let key = identity.lend_second_key(EnvelopeKey::from_bytes).ok_or(PtaError::NotPta)?;
         Ok(Self {
@@ -32,20 +32,25 @@ impl Unsealer {
         })
     }
 
-    /// Opens an ask that came over this connection; of any other it does not open.
-    pub fn open(&self, connection: Uuid, ask: &Ask) -> Result<(Password, VerdictKey), EnvelopeError> {
+    /// Opens a sign-in that arrived over this connection. One that was sealed for another connection does not open.
+    pub fn open(
+        &self,
+        connection: Uuid,
+        sign_in: &SignInRequest,
+    ) -> Result<(Password, VerdictKey), EnvelopeError> {
         let about = About {
-            request: ask.request.into_bytes(),
+            request: sign_in.request.into_bytes(),
             connection: connection.into_bytes(),
             agent: self.agent.into_bytes(),
             serial: &self.serial,
             tenant: self.tenant.into_bytes(),
             domain_sid: &self.domain_sid,
-            object: ask.object.into_bytes(),
-            due: ask.due,
+            object: sign_in.object.into_bytes(),
+            due: sign_in.due,
         };
-        let encapsulated = ask.encapsulated.as_bytes().try_into().map_err(|_| EnvelopeError::DoesNotOpen)?;
-        self.key.open(&about, &Envelope { encapsulated, sealed: ask.sealed.as_bytes().to_vec() })
+        let encapsulated =
+            sign_in.encapsulated.as_bytes().try_into().map_err(|_| EnvelopeError::DoesNotOpen)?;
+        self.key.open(&about, &Envelope { encapsulated, sealed: sign_in.sealed.as_bytes().to_vec() })
     }
 }
 

@@ -3,11 +3,12 @@
 //! # Files
 //!
 //! - `src/lib.rs`: this list
-//! - `src/lab/mod.rs`: the lab: a real domain on loopback, the real programs, and functions to drive them
+//! - `src/lab.rs`: the lab: a real domain on loopback, the real programs, and functions to drive them
 //! - `src/lab/error.rs`: what keeps a lab from being made, and who must act
 //! - `src/lab/program.rs`: runs programs and keeps what they print
 //! - `src/lab/watchdog.rs`: ends every process of a lab when the process that made the lab ends
 //! - `src/lab/address.rs`: loopback addresses for labs side by side
+//! - `src/lab/view.rs`: what a program of the lab sees of the machine
 //! - `src/lab/certificates.rs`: the domain's CA and the DC's certificate
 //! - `src/lab/population.rs`: people and passwords, computed from an index
 //! - `src/lab/recipe.rs`: makes a domain's files once and keeps them as a tar
@@ -95,6 +96,7 @@
 //! - `tests/structure/arrows.rs`: which crate may name or reach which
 //! - `tests/structure/map.rs`: `ARCHITECTURE.md` and the lists of files in each `lib.rs`
 //! - `tests/structure/source.rs`: Rust source as tokens, without comments, strings and tests
+//! - `tests/structure/sql.rs`: SQL in the store alone, written for two databases
 //! - `tests/structure/circles.rs`: no circle of files in a crate, one form of modules
 //! - `tests/structure/words.rs`: names that are not used
 //! - `tests/structure/contents.rs`: which file may hold what: sockets, NT hashes, `unsafe`

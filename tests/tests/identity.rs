@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use landbridge_agent::{AgentError, Identity, enroll, renew};
-use landbridge_tests::lab::{Domain, Phs, PhsSettings, Population, Tenant, TenantSettings};
+use landbridge_tests::lab::{Domain, Phs, PhsSettings, Population, RunningTenant, TenantSettings};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::problem::ProblemCode;
 use std::process::Stdio;
@@ -19,7 +19,7 @@ fn runtime() -> tokio::runtime::Runtime {
 #[test]
 fn a_renewal_brings_a_new_key_and_the_old_certificate_is_not_needed_any_more() {
     let domain = Domain::start(Population::of(50)).unwrap();
-    let tenant = Tenant::start_for(&domain, &TenantSettings::default()).unwrap();
+    let tenant = RunningTenant::start_for(&domain, &TenantSettings::default()).unwrap();
     let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
     phs.join(&tenant).unwrap();
     let old = Identity::load(phs.state()).unwrap();
@@ -42,7 +42,7 @@ fn a_renewal_brings_a_new_key_and_the_old_certificate_is_not_needed_any_more() {
 
 #[test]
 fn a_revoked_agent_is_not_renewed_and_keeps_what_it_has() {
-    let tenant = Tenant::start(&TenantSettings::default()).unwrap();
+    let tenant = RunningTenant::start(&TenantSettings::default()).unwrap();
     tenant.add_domain("S-1-5-21-1-2-3", &[]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
@@ -65,7 +65,7 @@ fn a_revoked_agent_is_not_renewed_and_keeps_what_it_has() {
 #[test]
 fn a_signal_ends_a_run_soon_and_the_next_one_goes_on_from_there() {
     let domain = Domain::start(Population::of(50)).unwrap();
-    let tenant = Tenant::start_for(&domain, &TenantSettings::default()).unwrap();
+    let tenant = RunningTenant::start_for(&domain, &TenantSettings::default()).unwrap();
     let settings = PhsSettings { page_objects: 20, ..PhsSettings::for_domain(&domain, "strong") };
     let phs = Phs::install(&settings).unwrap();
     phs.join(&tenant).unwrap();

@@ -4,13 +4,13 @@
 
 use landbridge_tests::lab::program::Finished;
 use landbridge_tests::lab::{
-    Application, Domain, Person, Phs, PhsSettings, Population, Tenant, TenantSettings, Try, person,
+    Application, Domain, Person, Phs, PhsSettings, Population, RunningTenant, TenantSettings, Try, person,
 };
 use serde_json::{Value, json};
 
 struct Stage {
     domain: Domain,
-    tenant: Tenant,
+    tenant: RunningTenant,
     phs: Phs,
     app: Application,
 }
@@ -18,7 +18,7 @@ struct Stage {
 impl Stage {
     fn set() -> Self {
         let domain = Domain::start(Population::of(50)).unwrap();
-        let tenant = Tenant::start_for(&domain, &TenantSettings::default()).unwrap();
+        let tenant = RunningTenant::start_for(&domain, &TenantSettings::default()).unwrap();
         let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
         phs.join(&tenant).unwrap();
         let app = Application::of(&tenant, "scope").unwrap();
@@ -96,8 +96,8 @@ fn people_come_leave_and_change_their_names() {
     domain.delete(&leaver.sam).unwrap();
     domain.rename(&renamed.sam, "other.name").unwrap();
     domain.set_member("Protected Users", &guarded.sam, true).unwrap();
-    let tally = stage.once(&[]);
-    assert_eq!((&tally["removed"], &tally["digests_sent"]), (&json!(1), &json!(1)), "{tally}");
+    let counts = stage.once(&[]);
+    assert_eq!((&counts["removed"], &counts["digests_sent"]), (&json!(1), &json!(1)), "{counts}");
     assert!(stage.accepts("new.person@corp.example.com", "Ganz neu hier 1"));
     assert!(!stage.accepts_person(&leaver));
     assert!(!stage.accepts_person(&renamed), "the old name");

@@ -1,10 +1,10 @@
 //! The messages between agents and tenant: once, versioned, bounded.
 //!
-//! Every message travels as one [`frame`]. Every text, list and blob in it has a bound that is checked
-//! while it is read, before memory is given to it. An agent that speaks another version is told so by
-//! the frame's head, before its payload is looked at.
+//! Every message travels as one [`frame`]. Every text, list and blob in it has a limit that is checked
+//! while it is read, before memory is given to it. A frame of another version is recognised by its head, before its
+//! payload is read.
 //!
-//! What is absent: sockets, clocks, storage, and any way to name an NT hash.
+//! Absent on purpose: sockets, clocks, storage, and any way to name an NT hash.
 //!
 //! # Files
 //!

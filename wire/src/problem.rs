@@ -1,5 +1,5 @@
-//! How the tenant says no to an agent: what is wrong and who must act.
-//! Rides as a frame in the body of every HTTP answer that is not 200.
+//! How the tenant refuses a request of an agent: what is wrong, and who must act.
+//! Sent as a frame in the body of every HTTP response that is not 200.
 
 use crate::bounded::Text;
 use serde::{Deserialize, Serialize};
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{code}: {detail}")]
 pub struct Problem {
-    /// What kind, for the program.
+    /// The kind of refusal, for the program.
     pub code: ProblemCode,
-    /// What happened and what to do, for the person. No secret, and nothing that the peer sent.
+    /// What happened and what to do, for a person. Holds no secret and nothing that the client sent.
     pub detail: Text<512>,
-    /// Come back after so many seconds, if coming back makes sense.
+    /// Try again after this many seconds, if that makes sense.
     #[serde(default)]
     pub retry_after_seconds: Option<u32>,
 }
 
 impl Problem {
-    /// A refusal that a retry does not mend.
+    /// A refusal that another attempt does not change.
     pub fn new(code: ProblemCode, detail: &str) -> Self {
         Self { code, detail: Text::cut(detail), retry_after_seconds: None }
     }
@@ -45,9 +45,9 @@ pub enum Who {
 pub enum ProblemCode {
     /// The token is not one of this tenant's.
     TokenUnknown,
-    /// The token's ten minutes are over.
+    /// The token has expired.
     TokenExpired,
-    /// The token was spent before.
+    /// The token was redeemed before.
     TokenUsed,
     /// The token was made for the other role.
     TokenWrongRole,
@@ -55,7 +55,7 @@ pub enum ProblemCode {
     BadRequestForCertificate,
     /// No usable client certificate.
     CertificateRequired,
-    /// The client certificate is over; only renewal takes it.
+    /// The client certificate has expired; only renewal accepts it.
     CertificateExpired,
     /// The agent was revoked.
     AgentRevoked,
@@ -67,15 +67,15 @@ pub enum ProblemCode {
     WrongDomain,
     /// Another phs writes for this domain.
     SecondWriter,
-    /// A full compare would end without more accounts than its phs says may go.
+    /// A full compare would remove more accounts than its phs allows.
     RemovalsHeld,
     /// The frame or message is malformed.
     Malformed,
     /// The frame is of another version.
     UnsupportedVersion,
-    /// The body is over the bound.
+    /// The body is over the limit.
     TooLarge,
-    /// The tenant is at its bound; try again.
+    /// The tenant is at a limit; try again.
     Overloaded,
     /// The tenant's disk or database fails.
     StorageFailed,

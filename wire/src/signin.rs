@@ -1,59 +1,60 @@
 //! A sign-in on its way to an agent and back, over the WebSocket that the agent dialled (`GET /v1/agent`).
 //! Each message is one [`crate::frame`] in one binary WebSocket message of at most [`MAX_MESSAGE`] bytes.
 //!
-//! The order: the agent says [`Hello`], the tenant [`Welcome`]; then each says what it has to say. Kinds of
-//! message and fields that a newer peer adds to the conversation about the connection are passed over;
-//! an [`Ask`] or [`Answer`] with anything unknown in it is refused, since it might mean something else by it.
-//! Times are milliseconds on the connection's clock, which is the tenant's and starts with its [`Welcome`].
+//! The order: the agent sends [`Hello`], the tenant [`Welcome`]; then each sends what it has. Kinds of message and
+//! fields that a newer version adds for the connection are ignored. A [`SignInRequest`] or [`Answer`] with anything
+//! unknown in it is refused, since the unknown part might change its meaning. Times are milliseconds on the
+//! connection's clock, which is the tenant's and starts with its [`Welcome`].
 
 use crate::bounded::{Blob, List, Text};
 use landbridge_crypto::envelope::MAX_SEALED;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The most bytes of one message, frame and all.
+/// Limit on the bytes of one message, including its frame.
 pub const MAX_MESSAGE: usize = 16 * 1024;
-/// Where the agent connects.
+/// The path at which the agent connects.
 pub const PATH: &str = "/v1/agent";
-/// Each side is heard this often, in milliseconds.
+/// Interval at which each side sends a heartbeat, in milliseconds.
 pub const HEARTBEAT: u64 = 1_000;
-/// A side that was not heard for so long is dead, in milliseconds.
+/// A side from which nothing was received for this long counts as dead, in milliseconds: three missed heartbeats.
 pub const SILENCE: u64 = 3_000;
-/// The most asks in an agent's hand on one connection, whatever it says it can take.
+/// Limit on open sign-ins on one connection, whatever capacity the agent announces.
 pub const MAX_IN_HAND: u16 = 256;
 
-/// What an agent says.
+/// A message of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "kebab-case")]
 pub enum FromAgent {
-    /// First.
+    /// The first message.
     Hello(Hello),
-    /// What the directory said.
+    /// The directory's verdict.
     Answer(Answer),
-    /// Nothing was said; why.
+    /// There is no verdict; why.
     Declined(Declined),
-    /// I am alive.
+    /// The sender is alive.
     Heartbeat(Heartbeat),
-    /// Ask me nothing more on this connection; what is in my hand I answer.
+    /// The agent accepts no further sign-ins on this connection, and answers the open ones.
     Drain,
-    /// A kind of message of a newer agent: passed over.
+    /// A kind of message of a newer agent: ignored.
     #[serde(other)]
     Unknown,
 }
 
-/// What a tenant says.
+/// A message of the tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "kebab-case")]
 pub enum FromTenant {
-    /// First.
+    /// The first message.
     Welcome(Welcome),
-    /// Is this the password?
-    Ask(Box<Ask>),
-    /// I am alive.
+    /// A sign-in to be tried at the directory.
+    #[serde(rename = "ask")]
+    SignIn(Box<SignInRequest>),
+    /// The sender is alive.
     Heartbeat(Heartbeat),
-    /// I am about to stop: connect elsewhere, or here again in a moment.
+    /// The tenant is about to stop: connect to another node, or to this one again in a moment.
     Drain,
-    /// A kind of message of a newer tenant: passed over.
+    /// A kind of message of a newer tenant: ignored.
     #[serde(other)]
     Unknown,
 }
@@ -61,41 +62,41 @@ pub enum FromTenant {
 /// The agent introduces itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// A random name of this connection; stands in what every envelope over it is about, so that nothing can be
-    /// replayed over another one.
+    /// A random name of this connection. Every envelope sent over it authenticates this name, so that nothing can be
+    /// replayed over another connection.
     pub connection: Uuid,
     /// A random name of this process.
     pub instance: Uuid,
     /// Program and version, for the administrator's list.
     pub software: Text<64>,
-    /// How many asks it takes at a time on this connection: 1 to [`MAX_IN_HAND`].
+    /// How many open sign-ins it accepts on this connection: 1 to [`MAX_IN_HAND`].
     pub capacity: u16,
 }
 
-/// The tenant takes the connection.
+/// The tenant accepts the connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// `https://host:port` of every node of the tenant; the agent connects to each.
     pub nodes: List<Text<512>, 16>,
 }
 
-/// One side is alive. The agent sends every heartbeat of the tenant back as it came.
+/// One side is alive. The agent returns every heartbeat of the tenant unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// When the tenant sent it, on the connection's clock.
     pub at: u64,
 }
 
-/// Whether a password is the account's. What it is about is in the envelope's authenticated part
+/// Asks whether a password is the account's. What the envelope is about is in its authenticated part
 /// ([`landbridge_crypto::envelope::About`]); the agent's own names come from its certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ask {
-    /// This delivery; a delivery is opened once.
+pub struct SignInRequest {
+    /// Random name of this delivery. A delivery is opened once.
     pub request: Uuid,
     /// objectGUID of the account.
     pub object: Uuid,
-    /// After this nobody waits for the answer: on the connection's clock.
+    /// The deadline, on the connection's clock: the tenant does not wait longer.
     pub due: u64,
     /// HPKE's `enc`.
     pub encapsulated: Blob<32>,
@@ -103,19 +104,19 @@ pub struct Ask {
     pub sealed: Blob<MAX_SEALED>,
 }
 
-/// What the directory said.
+/// The directory's verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// Which ask.
+    /// The sign-in that this answers.
     pub request: Uuid,
-    /// What it said.
+    /// The verdict.
     pub verdict: Verdict,
     /// HMAC-SHA256 under the envelope's verdict key over [`Verdict::authenticated`].
     pub tag: Blob<32>,
 }
 
-/// What a domain controller said to a bind (FACTS: LDAP; Windows: `System error codes`).
+/// A domain controller's answer to a bind (`docs/design/protocol-facts.md`; Windows: `System error codes`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -139,12 +140,12 @@ pub enum Verdict {
     Locked,
     /// 52f, 569: a restriction of the account or of its logon type.
     Restricted,
-    /// Anything else: the code, which nobody has taught us; refused.
+    /// Any other code, which this version does not know. The sign-in is refused.
     Unknown(u32),
 }
 
 impl Verdict {
-    /// What the tag is over: request, and the verdict as two numbers.
+    /// The bytes that the tag authenticates: the request, and the verdict as two numbers.
     pub fn authenticated(self, request: Uuid) -> [u8; 24] {
         let (kind, code): (u32, u32) = match self {
             Self::Valid => (1, 0),
@@ -170,7 +171,7 @@ impl Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Declined {
-    /// Which ask.
+    /// The sign-in that this answers.
     pub request: Uuid,
     /// Why.
     pub why: Decline,
@@ -182,9 +183,9 @@ pub struct Declined {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decline {
-    /// No domain controller can be reached, or it broke off.
+    /// No domain controller can be reached, or the connection broke.
     NoDirectory,
-    /// Over the capacity that was told.
+    /// More sign-ins than the capacity that the agent announced.
     Overloaded,
     /// The agent is stopping.
     Draining,

@@ -89,21 +89,22 @@ pub struct Upload {
     pub domain_sid: Text<192>,
     /// The cycle that this page belongs to.
     pub cycle: Uuid,
-    /// How to take it.
+    /// Whether this is part of a full compare.
     pub mode: Mode,
-    /// What the domain head says, when it changed or all is compared.
+    /// The domain's policy, if it changed or everything is compared.
     #[serde(default)]
     pub policy: Option<DomainPolicy>,
     /// The objects.
     pub records: List<Record, MAX_RECORDS>,
-    /// Links between them; either end may be an object that the tenant was not told of, or not yet.
+    /// Links between objects. Either end may be an object that was not sent, or not yet.
     #[serde(default, skip_serializing_if = "List::is_empty")]
     pub links: List<Link, MAX_LINKS>,
     /// On the last page: the cycle is complete, and this names the cursor that it ends at.
     #[serde(default)]
     pub commit: Option<CursorName>,
-    /// With the commit of a full compare: of the accounts that the tenant has, so many at most were not sent and go. None:
-    /// as many as they are. If they are more, nothing ends: [`ProblemCode::RemovalsHeld`](crate::problem::ProblemCode).
+    /// With the commit of a full compare: limit on accounts that the tenant removes because they were not sent. None:
+    /// no limit. Above the limit the compare is not closed:
+    /// [`ProblemCode::RemovalsHeld`](crate::problem::ProblemCode).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most_swept: Option<u64>,
 }
@@ -111,14 +112,14 @@ pub struct Upload {
 /// What the tenant has.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Changes when the tenant's database was made anew or restored.
+    /// Changes when the tenant's database is created again or restored.
     pub generation: Uuid,
     /// The cursor of the last complete cycle.
     pub acknowledged: Option<CursorName>,
-    /// The cursor of the complete cycle before that: where an agent stands that died after the
-    /// tenant's commit and before its own.
+    /// The cursor of the complete cycle before that: an agent that was killed after the tenant's commit and before
+    /// its own still has this one.
     pub acknowledged_before: Option<CursorName>,
-    /// What the tenant takes of a directory: see [`LEVEL`].
+    /// Which records the tenant accepts: see [`LEVEL`].
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub level: u8,
     /// Records of this upload that changed something.
@@ -179,16 +180,16 @@ pub struct Record {
     /// The password, when it is wanted.
     #[serde(default)]
     pub password: Option<Password>,
-    /// It has no password any more, or its password is not to be carried: the digest is erased, nothing else is.
+    /// It has no password now, or its password is not to be carried: the tenant erases the digest and nothing else.
     #[serde(default, skip_serializing_if = "is_false")]
     pub erase_password: bool,
 }
 
-/// What an object is.
+/// The kind of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// user or inetOrgPerson: somebody who may sign in.
+    /// user or inetOrgPerson: may sign in.
     #[default]
     Account,
     /// group.
@@ -205,7 +206,7 @@ impl Kind {
     }
 }
 
-/// One value of a linked attribute, there or there no longer.
+/// One value of a linked attribute, added or removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
@@ -215,10 +216,11 @@ pub struct Link {
     pub from: Uuid,
     /// objectGUID of the object that the value names.
     pub to: Uuid,
-    /// There, or there no longer.
+    /// Added, or removed.
     pub present: bool,
-    /// When the value was first written: seconds since 1601-01-01. A value that was forgotten wholly and is written again
-    /// begins anew, so this comes before the stamp: the greater pair holds (MS-DRSR 4.1.10.6, `VALUE_META_DATA_EXT_V1`).
+    /// When the value was first written: seconds since 1601-01-01. A value that was removed for good and is written
+    /// again starts with a new creation, so this is compared before the stamp: the greater pair wins (MS-DRSR
+    /// 4.1.10.6, `VALUE_META_DATA_EXT_V1`).
     pub created: u64,
     /// When and where it was written last.
     pub stamp: Stamp,
@@ -228,10 +230,10 @@ pub struct Link {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkKind {
-    /// member: from a group to who is in it. A primary group has no such link, see
+    /// member: from a group to a member. A primary group has no such link, see
     /// [`AttributeValue::PrimaryGroupId`].
     Member,
-    /// manager: from a person to whoever leads them.
+    /// manager: from a person to the manager.
     Manager,
     /// msDS-PSOAppliesTo: from a password settings object to an account or a global security group.
     AppliesTo,

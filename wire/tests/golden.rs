@@ -342,8 +342,8 @@ fn every_refusal_prints_as_it_is_written_and_has_a_status() {
 #[test]
 fn a_sign_in_stands_as_in_version_1() {
     use landbridge_wire::signin::{
-        Answer, Ask, Decline, Declined, FromAgent, FromTenant, Heartbeat, Hello as Introduction, Verdict,
-        Welcome,
+        Answer, Decline, Declined, FromAgent, FromTenant, Heartbeat, Hello as Introduction, SignInRequest,
+        Verdict, Welcome,
     };
     let agent = |name: &str, message: FromAgent| holds(&format!("signin_agent_{name}"), &message);
     let tenant = |name: &str, message: FromTenant| holds(&format!("signin_tenant_{name}"), &message);
@@ -365,14 +365,14 @@ fn a_sign_in_stands_as_in_version_1() {
     agent("drain", FromAgent::Drain);
     let nodes = List::new(vec![text("https://tenant.example.com:8443")]).unwrap();
     tenant("welcome", FromTenant::Welcome(Welcome { nodes }));
-    let ask = Ask {
+    let ask = SignInRequest {
         request: id(13),
         object: id(14),
         due: 22_000,
         encapsulated: Blob::new([1; 32]).unwrap(),
         sealed: Blob::new([2; 144]).unwrap(),
     };
-    tenant("ask", FromTenant::Ask(Box::new(ask)));
+    tenant("ask", FromTenant::SignIn(Box::new(ask)));
     tenant("heartbeat", FromTenant::Heartbeat(Heartbeat { at: 12_000 }));
     tenant("drain", FromTenant::Drain);
 }

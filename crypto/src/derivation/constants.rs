@@ -28,3 +28,18 @@ pub(super) const ROUND: [[u32; 4]; 16] = [
     [0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208],
     [0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2],
 ];
+
+/// What each round of the block adds that ends a hash of one pad and one digest: its constant and, where its word of the
+/// message is [`PADDING`], this word.
+#[cfg(any(test, target_arch = "x86_64"))]
+#[allow(clippy::indexing_slicing, reason = "computed by the compiler, which would refuse")]
+pub(super) const ROUND_AND_PADDING: [u32; 64] = {
+    let mut all = [0; 64];
+    let mut round = 0;
+    while round < 64 {
+        let padding = if round / 8 == 1 { PADDING[round % 8] } else { 0 };
+        all[round] = ROUND[round / 4][round % 4].wrapping_add(padding);
+        round += 1;
+    }
+    all
+};

@@ -1,6 +1,7 @@
-//! The iterations of a few derivations at once on the processor's SHA instructions: while one waits for its round, the
-//! others have theirs.
-//! Neighbours: [`super::processor`] has seen that the instructions are there; [`super::portable`] does the same without.
+//! The iterations of a few derivations at once on the processor's SHA instructions: while one derivation waits for the result
+//! of a round, the SHA unit computes a round of another one.
+//! Neighbours: [`super::processor`] has seen that the instructions are there; [`super::rounds`] does the same in the lanes
+//! of vectors.
 
 use super::constants::ROUND;
 use super::{Slot, State};
@@ -12,10 +13,10 @@ use core::arch::x86_64::{
 
 /// Four words, the first one lowest.
 type Words = __m128i;
-/// A state as the instructions want it: `ABEF` and `CDGH`, A and C highest.
+/// A state as the instructions take it: `ABEF` and `CDGH`, A and C highest.
 type Packed = [Words; 2];
 
-/// Takes each slot so many iterations further.
+/// Advances each slot by this number of iterations.
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 pub(super) fn iterate<const N: usize>(slots: &mut [Slot; N], iterations: u32) {
     let zero = _mm_set_epi32(0, 0, 0, 0);
@@ -40,7 +41,7 @@ pub(super) fn iterate<const N: usize>(slots: &mut [Slot; N], iterations: u32) {
     }
 }
 
-/// One block each: the digest, and the padding of a message of one pad and one digest.
+/// Compresses one block for each derivation: the digest, and the padding of a message of one pad and one digest.
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 fn compress<const N: usize>(from: &[Packed; N], digest: [[Words; 2]; N]) -> [[Words; 2]; N] {
@@ -101,7 +102,7 @@ fn state([abcd, efgh]: [Words; 2]) -> State {
     words.map(i32::cast_unsigned)
 }
 
-/// Two words change places, within each half.
+/// Exchanges the two words within each half.
 const SWAP: i32 = 0b_10_11_00_01;
 
 #[inline]

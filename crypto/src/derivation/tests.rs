@@ -26,7 +26,7 @@ fn authenticate(key: &[u8], message: &[u8]) -> [u8; 32] {
     tag
 }
 
-/// As many blocks as the length asks for; the product takes the first alone.
+/// As many blocks as the length needs. Landbridge itself uses the first block alone.
 fn derive(password: &[u8], salt: &[u8], iterations: u32, length: usize) -> Vec<u8> {
     let key = Midstates::new(&block_of(password));
     let mut derived = Vec::new();

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-const HERE: Place<'_> = Place { table: "digests", row: b"row 1", column: "digest" };
+const HERE: CellAddress<'_> = CellAddress { table: "digests", row: b"row 1", column: "digest" };
 
 fn key(id: u32, byte: u8) -> SealKey {
     SealKey::from_bytes(id, [byte; 32])
@@ -28,13 +28,13 @@ fn nothing_opens_in_another_place() {
     let keys = keys(&[(1, 1)]);
     let sealed = keys.seal(&HERE, b"a digest").unwrap();
     let elsewhere = [
-        Place { table: "digest", ..HERE },
-        Place { row: b"row 2", ..HERE },
-        Place { row: b"", ..HERE },
-        Place { column: "digests", ..HERE },
+        CellAddress { table: "digest", ..HERE },
+        CellAddress { row: b"row 2", ..HERE },
+        CellAddress { row: b"", ..HERE },
+        CellAddress { column: "digests", ..HERE },
         // The same bytes in a row, cut elsewhere.
-        Place { table: "digestsr", row: b"ow 1", column: "digest" },
-        Place { table: "digests", row: b"row 1d", column: "igest" },
+        CellAddress { table: "digestsr", row: b"ow 1", column: "digest" },
+        CellAddress { table: "digests", row: b"row 1d", column: "igest" },
     ];
     for place in elsewhere {
         assert_eq!(keys.open(&place, &sealed).unwrap_err(), SealError::DoesNotOpen, "{place:?}");

@@ -1,6 +1,6 @@
-//! The preflight: every prerequisite in order, and for each that fails what to do. Changes nothing.
-//! Neighbours: `main` prints the lines; `controllers` looks at each DC, `account` at what the account can do besides;
-//! the same parts do the work in `cycle`.
+//! The preflight: every prerequisite in order, and what to do about each that fails. Changes nothing.
+//! Neighbours: `show` prints the findings; `controllers` checks each DC, `account` the excess rights of the account.
+//! The modules that are used here are those that do the work in `cycle`.
 
 mod account;
 mod controllers;
@@ -24,33 +24,33 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use uuid::Uuid;
 
-/// MiB: the mirror of a million objects, and its log while it is written.
+/// Least free space, in MiB: the mirror of a million objects, and its journal while it is written.
 const ENOUGH: u64 = 512;
 
 /// One prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// What was checked.
     pub what: &'static str,
-    /// Whether it is as it must be.
+    /// Whether the prerequisite holds.
     pub ok: bool,
-    /// What was found; if it fails, with what to do.
+    /// What was found; if it does not hold, also what to do.
     pub detail: String,
-    /// If it fails, the exit status that `once` would end with.
+    /// If it does not hold, the exit status of `once`.
     #[serde(skip)]
     pub exit_code: u8,
 }
 
-/// How the tenant is asked, once an identity is there.
-pub type Asking<'a> = dyn FnMut(&Identity) -> Result<Box<dyn UploadApi>, PhsError> + 'a;
+/// Connects to the tenant with an identity.
+pub type ConnectTenant<'a> = dyn FnMut(&Identity) -> Result<Box<dyn UploadApi>, PhsError> + 'a;
 
-/// Looks at everything that a cycle needs, and that the account can do no more. `now` says seconds since 1970.
+/// Checks everything that a cycle needs, and that the account has no excess rights. `now` returns seconds since 1970.
 pub fn check(
     file: &Path,
     config: &Config,
     instance: Uuid,
     now: fn() -> i64,
-    asking: &mut Asking<'_>,
+    connect: &mut ConnectTenant<'_>,
 ) -> Vec<Finding> {
     let mut findings = Findings::default();
     findings.local(file, config);
@@ -61,7 +61,7 @@ pub fn check(
         findings.directory(config, connection, domain.as_ref());
     }
     if let Some(identity) = &identity {
-        findings.tenant(identity, instance, asking);
+        findings.tenant(identity, instance, connect);
     }
     findings.0
 }
@@ -86,7 +86,7 @@ impl Findings {
 
     fn local(&mut self, file: &Path, config: &Config) {
         match std::fs::metadata(file).map(|about| about.mode()) {
-            // Whoever writes it says which machine is given a ticket, and where digests go.
+            // Anybody who can write this file chooses which machine receives a ticket, and where digests are sent.
             Ok(mode) if mode & 0o022 != 0 => {
                 let todo = format!("run `chmod go-w {}`", file.display());
                 let mode = mode & 0o7777;
@@ -129,7 +129,7 @@ impl Findings {
     }
 
     fn disk(&mut self, state: &Path) {
-        // A file system that does not say is left to the first write.
+        // If the file system does not report its space, the first write will show it.
         let Ok(disk) = rustix::fs::statvfs(state) else { return };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
         if free < ENOUGH {
@@ -197,7 +197,7 @@ impl Findings {
             self.ok("dns", format!("names {}", names.join(", ")));
         }
         let mut looked = controllers::look(directory, domain, &known, now);
-        // Who is named must serve; of those that DNS tells one is enough.
+        // Every DC that the configuration names must serve; of those that DNS names one is enough.
         let spare = by_dns && looked.iter().any(|one| one.connection.is_some());
         for Look { what, outcome } in looked.iter_mut().flat_map(|one| one.looks.drain(..)) {
             match outcome {
@@ -238,7 +238,7 @@ impl Findings {
             Err(error) => return self.fail("replication", error),
         };
         self.ok("domain", format!("{} has the SID {domain}", config.directory.domain));
-        // Guest is in every domain and nobody's: whether its secret may be read stands for all.
+        // Guest exists in every domain and belongs to no person. If its secret may be read, so may all.
         match session.object(ObjectId::Sid(domain.with_rid(501)), true) {
             Ok(_) => self.ok("replication", "the account may read changes and secrets"),
             Err(error) => return self.fail("replication", error),
@@ -274,7 +274,7 @@ impl Findings {
         }
     }
 
-    /// What the entries of the scope name today, beside what they named when a cycle looked them up.
+    /// Compares what the entries of the scope name today with what they named when a cycle resolved them.
     fn scope(&mut self, config: &Config, session: &mut Session) -> Result<(), PhsError> {
         let state = &config.state_directory;
         let mirror = if state.exists() { Some(Mirror::scratch(state)?) } else { None };
@@ -301,9 +301,9 @@ impl Findings {
         Ok(())
     }
 
-    fn tenant(&mut self, identity: &Identity, instance: Uuid, asking: &mut Asking<'_>) {
+    fn tenant(&mut self, identity: &Identity, instance: Uuid, connect: &mut ConnectTenant<'_>) {
         let hello = Hello { instance, domain_sid: Text::cut(&identity.domain_sid) };
-        match asking(identity).and_then(|mut tenant| tenant.hello(&hello)) {
+        match connect(identity).and_then(|mut tenant| tenant.hello(&hello)) {
             Ok(_) => self.ok("tenant", format!("{} takes uploads from this agent", identity.url)),
             Err(error) => self.fail("tenant", error),
         }

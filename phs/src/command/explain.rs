@@ -1,6 +1,6 @@
-//! Why an object is in the cloud, or is not: where it stands, which rule decides, what was last told of it. Reads the
-//! mirror and asks nobody.
-//! Neighbours: `qualify` decides by the same rules; `commands` prints.
+//! Why an object is carried or is not: where it is in the tree, which rule decides, what was last sent. Reads the
+//! mirror alone.
+//! Neighbours: `qualify` decides by the same rules; `show` prints.
 
 use crate::config::Config;
 use crate::error::PhsError;
@@ -11,9 +11,9 @@ use landbridge_drsr::drs::sid::Sid;
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// The longest way up the tree, and through groups.
+/// Limit on steps up the tree, and through groups.
 const DEEPEST: usize = 64;
-/// So many groups are named.
+/// Limit on groups that are named.
 const NAMED: u32 = 50;
 
 /// What is known of an object.
@@ -21,7 +21,7 @@ const NAMED: u32 = 50;
 pub struct Explanation {
     /// objectGUID.
     pub object: Uuid,
-    /// What it is: person, group, contact, policy, computer, other.
+    /// The kind of object: person, group, contact, policy, computer, other.
     pub kind: &'static str,
     /// sAMAccountName.
     pub sam_account_name: Option<String>,
@@ -37,9 +37,9 @@ pub struct Explanation {
     pub in_the_cloud: bool,
     /// Why, or why not.
     pub because: Vec<String>,
-    /// When the tenant was last told something of it: seconds since 1970.
+    /// When something of it was last sent to the tenant: seconds since 1970.
     pub told_at: Option<i64>,
-    /// Since when the tenant holds its present password: seconds since 1970.
+    /// When its present password was sent: seconds since 1970.
     pub password_delivered_at: Option<i64>,
 }
 
@@ -103,13 +103,13 @@ impl Explaining<'_> {
                     because.push(self.why_no_password());
                     if there && object.carries && self.config.scope.passwords {
                         because.push(
-                            "the tenant has it still: so many lost theirs that they are held back, as `status` says"
+                            "the tenant still has it: too many accounts lose their password at once, so they are held back; `status` says how to confirm"
                                 .to_owned(),
                         );
                     }
                 }
                 if !there {
-                    because.push("it was not told yet: its next cycle tells it".to_owned());
+                    because.push("it was not sent yet: the next cycle sends it".to_owned());
                 }
                 if object.kind == Kind::Person && there && position.carries && object.password.is_none() {
                     because.push(
@@ -123,7 +123,7 @@ impl Explaining<'_> {
                 because.push(self.why_outside(object, outside)?);
                 if there {
                     because.push(
-                        "so many left with it that they are held back: `status` says how to confirm"
+                        "too many accounts left the scope at once, so they are held back: `status` says how to confirm"
                             .to_owned(),
                     );
                 }
@@ -132,7 +132,8 @@ impl Explaining<'_> {
         }
         if object.sent == Some(Sent::Unsure) {
             because.push(
-                "the tenant has not all of it: its next change, or `once --full`, sends it whole".to_owned(),
+                "the tenant does not have all of it: its next change, or `once --full`, sends it whole"
+                    .to_owned(),
             );
         }
         if let Some(why) = self.mirror.quarantined_for(object.guid)? {
@@ -169,7 +170,7 @@ impl Explaining<'_> {
         Ok(format!("privileged: {why}"))
     }
 
-    /// The groups between an account and a protected one.
+    /// The chain of groups from an account to a protected group.
     fn way_to_protected(&self, object: &Object) -> Result<Option<String>, PhsError> {
         let mut ways = vec![vec![object.guid]];
         let mut seen = HashSet::from([object.guid]);
@@ -205,7 +206,7 @@ impl Explaining<'_> {
             Outside::Filter => match scope.keeps_out(object.terms, object.kind == Kind::Group) {
                 Some(term) if scope.without.contains(term) => format!("outside the scope: without {term}"),
                 Some(term) => format!("outside the scope: with {term}"),
-                None => "outside the scope: the filter is another one by now".to_owned(),
+                None => "outside the scope: the filter has changed since".to_owned(),
             },
             Outside::Container => {
                 let named = self.nearest(object)?;

@@ -1,18 +1,20 @@
-//! What in the directory will make trouble in the cloud: names that nobody can sign in with from outside, addresses that are
-//! none, and what two objects claim. As Microsoft's IdFix looks for it; reported object by object, mended in the directory.
-//! Neighbours: `commands` reads the domain for it, without passwords; nothing of it decides who is carried.
+//! Values in the directory that cause trouble at the tenant: names that cannot be used to sign in from outside,
+//! invalid addresses, and values that two objects have. Microsoft's IdFix looks for the same. They are reported
+//! object by object and must be corrected in the directory.
+//! Neighbours: `show` reads the domain for it, without passwords. Nothing here decides what is carried.
 
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::Change;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
-/// So many are kept; how many there are is counted in any case.
+/// Limit on problems that are kept in memory; all are counted.
 const NAMED: usize = 10_000;
-/// The longest name or address that Exchange and Entra take.
+/// The longest name or address that Exchange and Entra accept, in bytes.
 const LONGEST: usize = 256;
 
-/// Ends of names that no public DNS has: reserved (RFC 2606, 6761, 6762, 8375, 9476), or used inside and delegated to nobody.
+/// Last labels of names that public DNS does not have: reserved (RFC 2606, 6761, 6762, 8375, 9476), or used in internal
+/// networks and not delegated.
 const INSIDE: [&str; 14] = [
     "alt",
     "arpa",
@@ -30,7 +32,7 @@ const INSIDE: [&str; 14] = [
     "test",
 ];
 
-/// Something odd about an object.
+/// A problem of one object.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Oddity {
     /// objectGUID.
@@ -41,12 +43,12 @@ pub struct Oddity {
     pub attribute: &'static str,
     /// The value.
     pub value: String,
-    /// What is wrong with it, and what to do.
+    /// What is wrong, and what to do.
     pub what: String,
 }
 
-/// Looks at object after object. Names and addresses that were seen are on disk, so that memory does not follow the size of
-/// the directory.
+/// Checks object after object. Names and addresses that were seen are on disk, so that memory does not grow with the
+/// directory.
 #[derive(Debug)]
 pub struct Findings {
     seen: Connection,
@@ -56,7 +58,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Nothing was looked at yet.
+    /// Starts with nothing checked.
     pub fn new() -> rusqlite::Result<Self> {
         // A file that vanishes with this process.
         let seen = Connection::open("")?;
@@ -67,26 +69,26 @@ impl Findings {
         Ok(Self { seen, oddities: Vec::new(), looked_at: 0, found: 0 })
     }
 
-    /// How many objects were looked at.
+    /// How many objects were checked.
     pub fn looked_at(&self) -> u64 {
         self.looked_at
     }
 
-    /// How many oddities were found.
+    /// How many problems were found.
     pub fn found(&self) -> u64 {
         self.found
     }
 
-    /// The first of them.
+    /// The first problems, up to a limit.
     pub fn oddities(&self) -> &[Oddity] {
         &self.oddities
     }
 
-    /// Looks at an object that the DC told whole.
+    /// Checks an object that the DC sent whole.
     pub fn look(&mut self, change: &Change) -> rusqlite::Result<()> {
         let value = |wanted| {
-            let told = change.attributes.iter().find(|told| told.attribute == wanted);
-            told.and_then(|told| told.value.as_ref())
+            let found = change.attributes.iter().find(|one| one.attribute == wanted);
+            found.and_then(|one| one.value.as_ref())
         };
         let Some(Value::Classes(classes)) = value(Attribute::ObjectClass) else { return Ok(()) };
         let is = |class| classes.contains(&class);
@@ -128,7 +130,7 @@ impl Findings {
         Ok(())
     }
 
-    /// Whoever comes second with the same value is told of the first.
+    /// Notes a value of an object; reports it if another object had it first.
     fn claim(
         &mut self,
         change: &Change,

@@ -29,8 +29,8 @@ pub struct Once {
     dry_run: bool,
     /// Let this number of accounts leave the scope: the number that `status` or `--dry-run` shows as held back
     ///
-    /// If more have left since, all stay held back. While the daemon runs, it applies this with its next cycle; after an
-    /// hour without one the confirmation is void.
+    /// If more have left since, all stay held back. While the daemon runs, it applies this with its next cycle; after
+    /// an hour without one the confirmation is void.
     #[arg(long, value_name = "ACCOUNTS", conflicts_with = "dry_run")]
     confirm_removals: Option<u64>,
     /// Print the summary as one JSON object

@@ -2,6 +2,7 @@
 
 use crate::error::PhsError;
 use crate::stop::Stop;
+use landbridge_host::signals;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
 
@@ -15,17 +16,10 @@ pub(super) fn runtime() -> Result<(Runtime, Stop), PhsError> {
     let stop = Stop::new();
     let raised = stop.clone();
     {
-        use tokio::signal::unix::{SignalKind, signal};
         let _inside = runtime.enter();
-        let listening =
-            signal(SignalKind::interrupt()).and_then(|int| Ok((int, signal(SignalKind::terminate())?)));
-        let (mut interrupt, mut terminate) =
-            listening.map_err(|_| PhsError::Defect("signals cannot be listened to"))?;
+        let stopped = signals::stop().map_err(|_| PhsError::Defect("signals cannot be listened to"))?;
         runtime.spawn(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+            stopped.await;
             tracing::info!("stopping");
             raised.raise();
         });

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::daemon::wake::Wake;
 use crate::error::PhsError;
+use landbridge_host::signals;
 use std::path::Path;
 
 /// `run`
@@ -12,9 +13,8 @@ pub fn run(config_file: &Path, config: Config) -> Result<u8, PhsError> {
     let (runtime, stop) = runtime()?;
     let wake = Wake::this_thread();
     {
-        use tokio::signal::unix::{SignalKind, signal};
         let _inside = runtime.enter();
-        let hangups = signal(SignalKind::hangup());
+        let hangups = signals::hangups();
         let mut hangups = hangups.map_err(|_| PhsError::Defect("signals cannot be listened to"))?;
         let (stop, wake) = (stop.clone(), wake.clone());
         runtime.spawn(async move {

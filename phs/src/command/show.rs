@@ -20,11 +20,11 @@ use uuid::Uuid;
 /// `check`
 pub fn check(file: &Path, config: &Config, json: bool) -> Result<u8, PhsError> {
     let (runtime, stop) = runtime()?;
-    let mut asking = |identity: &Identity| -> Result<Box<dyn UploadApi>, PhsError> {
+    let mut connect = |identity: &Identity| -> Result<Box<dyn UploadApi>, PhsError> {
         let client = Client::through(&identity.url, tls::enrolled(identity)?, config.tenant.open()?)?;
         Ok(Box::new(Sender::new(client, runtime.handle().clone(), stop.clone())))
     };
-    let findings = check::check(file, config, Uuid::nil(), now, &mut asking);
+    let findings = check::check(file, config, Uuid::nil(), now, &mut connect);
     if json {
         let list = serde_json::to_string_pretty(&findings);
         say(&list.map_err(|_| PhsError::Defect("the findings cannot be written as JSON"))?)?;
@@ -94,10 +94,10 @@ pub fn explain(config: &Config, who: &str, json: bool) -> Result<u8, PhsError> {
     }
     let ago = |at: i64| now.saturating_sub(at).max(0);
     if let Some(at) = explained.password_delivered_at {
-        say(&format!("its password was delivered {} s ago", ago(at)))?;
+        say(&format!("its password was sent {} s ago", ago(at)))?;
     }
     if let Some(at) = explained.told_at {
-        say(&format!("something of it was told {} s ago", ago(at)))?;
+        say(&format!("something of it was last sent {} s ago", ago(at)))?;
     }
     Ok(0)
 }

@@ -61,18 +61,18 @@ fn print(status: &Status, unhealthy: Option<&str>, now: i64) -> Result<(), PhsEr
         }
     }
     if let Some(at) = status.compared_at {
-        say(&format!("all was compared {} min ago", ago(at) / 60))?;
+        say(&format!("last full compare {} min ago", ago(at) / 60))?;
     }
     if let Some(since) = status.cycle_since {
-        say(&format!("a cycle runs since {} s", ago(since)))?;
+        say(&format!("a cycle has been running for {} s", ago(since)))?;
     }
     match (&status.watching, &status.blind) {
-        (Some(controller), _) => say(&format!("changes wake it at once, at {controller}"))?,
-        (None, Some(why)) => say(&format!("changes do not wake it: {why}"))?,
+        (Some(controller), _) => say(&format!("changes at {controller} start a cycle at once"))?,
+        (None, Some(why)) => say(&format!("changes do not start a cycle: {why}"))?,
         (None, None) => {}
     }
-    say(&format!("it looks every {} s in any case", status.poll_seconds))?;
-    say(&format!("certificate good for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
+    say(&format!("a cycle begins at least every {} s", status.poll_seconds))?;
+    say(&format!("certificate valid for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
     if status.staging {
         say("staging = true: nothing is sent")?;
     }
@@ -81,7 +81,7 @@ fn print(status: &Status, unhealthy: Option<&str>, now: i64) -> Result<(), PhsEr
     }
     if let Some(trouble) = &status.trouble {
         say(&format!(
-            "{} cycles failed since {} s: {}\n  {}",
+            "{} cycles have failed in the last {} s: {}\n  {}",
             status.failed_in_a_row,
             ago(trouble.since),
             trouble.what,

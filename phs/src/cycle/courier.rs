@@ -61,8 +61,8 @@ impl Courier<'_, '_> {
         !sent && self.on_the_way.is_empty()
     }
 
-    /// Hands over a batch: objects first, then links. With `commit` the last upload closes the cycle; without it, an empty
-    /// batch sends nothing. Everything has arrived after [`Self::settle`].
+    /// Hands over a batch: objects first, then links. With `commit` the last upload closes the cycle; without it, an
+    /// empty batch sends nothing. Everything has arrived after [`Self::settle`].
     pub(super) fn deliver(&mut self, batch: Batch, commit: Option<&CursorName>) -> Result<(), PhsError> {
         let Batch { drafts, mut links, entered, mut policy, .. } = batch;
         let enters: HashSet<Uuid> = entered.iter().copied().collect();
@@ -104,8 +104,8 @@ impl Courier<'_, '_> {
         self.send_but(0)
     }
 
-    /// Sends all links of objects that entered, and all links of others to them. The tenant holds none for an object that
-    /// it erased.
+    /// Sends all links of objects that entered, and all links of others to them. The tenant holds none for an object
+    /// that it erased.
     fn all_links(&mut self, entered: &[Uuid]) -> Result<(), PhsError> {
         let among: HashSet<Uuid> = entered.iter().copied().collect();
         let mut waiting = Vec::new();
@@ -118,7 +118,7 @@ impl Courier<'_, '_> {
                 waiting.extend(some.into_iter().map(|link| translate::wire_link(*object, link, true)));
                 self.links(&mut waiting, MAX_LINKS)?;
             }
-            for (from, what, at) in self.mirror.told_links_to(*object)? {
+            for (from, what, at) in self.mirror.present_links_to(*object)? {
                 if !among.contains(&from) {
                     waiting.push(translate::wire_link(from, (what, *object, at), true));
                 }

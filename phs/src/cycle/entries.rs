@@ -1,4 +1,5 @@
-//! Before the first page: resolves the names in the scope to objects and, if the scope names groups, reads their members.
+//! Before the first page: resolves the names in the scope to objects and, if the scope names groups, reads their
+//! members.
 //! Neighbours: `super` calls it; `mirror::scope` stores the result.
 
 use super::{Cycle, PLACES};
@@ -8,9 +9,10 @@ use crate::read::pull::{ObjectId, Reading};
 use landbridge_drsr::drs::change::Progress;
 
 impl Cycle<'_> {
-    /// Looks up at the DC the entries that are not resolved yet, and those whose object was deleted. A resolved entry stays
-    /// with its object, whatever the object's name is now. Returns whether any entry names another object than before.
-    /// The fact [`PLACES`] stays empty until the cycle ends, so that after an interruption the lookup is repeated.
+    /// Looks up at the DC the entries that are not resolved yet, and those whose object was deleted. A resolved entry
+    /// stays with its object, whatever the object's name is now. Returns whether any entry names another object than
+    /// before. The fact [`PLACES`] stays empty until the cycle ends, so that after an interruption the lookup is
+    /// repeated.
     pub(super) fn look_up_entries(&mut self, full: bool) -> Result<bool, PhsError> {
         let scope = &self.order.scope;
         self.mirror.set_fact(PLACES, "")?;

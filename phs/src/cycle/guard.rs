@@ -1,6 +1,6 @@
-//! Holds back removals that look like a mistake: an OU that was moved, a filter that was mistyped. It counts accounts that
-//! leave the scope, now and in the last day. Deletions, disables and promotions are never held back.
-//! Pure: `mirror::sweep` counts, `cycle` calls this and acts.
+//! Holds back removals that look like a mistake: an OU that was moved, a filter that was mistyped. It counts accounts
+//! that leave the scope, now and in the last day. Deletions, disables and promotions are never held back. Pure:
+//! `mirror::sweep` counts, `cycle` calls this and acts.
 
 use crate::mirror::Leaving;
 use serde::Deserialize;
@@ -38,8 +38,8 @@ impl Guard {
         leave > self.most.into() || (leave > ALWAYS && share)
     }
 
-    /// How many accounts a full compare that found `found` accounts may remove at the tenant although the mirror does not
-    /// know them. The same limits apply.
+    /// How many accounts a full compare that found `found` accounts may remove at the tenant although the mirror does
+    /// not know them. The same limits apply.
     pub fn most_forgotten(&self, found: u64, confirmed: Option<u64>) -> u64 {
         let percent = u64::from(self.percent);
         let share = (found.saturating_mul(percent)).checked_div(100_u64.saturating_sub(percent));

@@ -112,8 +112,8 @@ pub fn means(config: &Config) -> Result<enroll::Means, PhsError> {
 }
 
 impl Job<'_> {
-    /// Runs the cycle. After an error no connection is kept. If the DC was turned back to an earlier state, another DC is
-    /// read and everything is compared; without another DC the rollback is the error.
+    /// Runs the cycle. After an error no connection is kept. If the DC was turned back to an earlier state, another
+    /// DC is read and everything is compared; without another DC the rollback is the error.
     pub fn run(&self, kept: &mut Kept) -> Result<Done, PhsError> {
         let mut used = std::mem::take(kept);
         let done = match self.over(&mut used, self.full) {

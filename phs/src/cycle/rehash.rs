@@ -132,7 +132,8 @@ impl<'scope, 'env> Derivers<'scope, 'env> {
         Ok(())
     }
 
-    /// Waits for the oldest portion that was begun. Returns all of it, in no particular order; an error if `stop` is raised.
+    /// Waits for the oldest portion that was begun. Returns all of it, in no particular order; an error if `stop` is
+    /// raised.
     pub fn finish(&mut self) -> Result<Vec<Derived>, PhsError> {
         while let Some((due, derived)) = self.portions.front() {
             if derived.len() == *due {
@@ -201,7 +202,8 @@ impl Shared<'_> {
         self.over.load(Ordering::Relaxed) || self.stop.is_raised()
     }
 
-    /// The next password in the queue. A thread that waits holds the queue's lock; one that does not wait gets none then.
+    /// The next password in the queue. A thread that waits holds the queue's lock; one that does not wait gets none
+    /// then.
     fn next_work(&self, wait: bool) -> Option<(usize, Work)> {
         if wait {
             return self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();

@@ -1,7 +1,7 @@
 //! The way to the tenant: hello, offer, upload. Besides `read/`, the only file of phs that opens a connection.
 //!
-//! A request is repeated for a limited time when nobody has to act: the connection was lost, the tenant restarts or is at
-//! a limit. Every request may arrive twice without harm.
+//! A request is repeated for a limited time when nobody has to act: the connection was lost, the tenant restarts or
+//! is at a limit. Every request may arrive twice without harm.
 //! Before it on the road: `rehash`. After it: the tenant.
 
 use crate::error::PhsError;

@@ -1,4 +1,5 @@
-//! After the last page: compares all objects with what was sent to the tenant, and applies the guard to those that leave.
+//! After the last page: compares all objects with what was sent to the tenant, and applies the guard to those that
+//! leave.
 //! Neighbours: `super` calls it; `mirror::sweep` finds the objects, `qualify` drafts what is sent, `guard` holds back.
 
 use super::courier::Courier;
@@ -11,16 +12,18 @@ use uuid::Uuid;
 
 /// Objects that are read from the mirror at a time.
 const PORTION: u32 = 250;
-/// Limit on objects that enter in one cycle in addition to those of its pages. Each is read alone and its password derived,
-/// so without a limit an account that is disabled meanwhile would stay enabled at the tenant until all are done.
+/// Limit on objects that enter in one cycle in addition to those of its pages. Each is read alone and its password
+/// derived, so without a limit an account that is disabled meanwhile would stay enabled at the tenant until all are
+/// done.
 const ENTER: usize = 2_000;
 /// Fact: when an administrator last confirmed removals, seconds since 1970.
 const CONFIRMED: &str = "confirmed";
 
 impl Cycle<'_> {
-    /// Compares all objects with what was sent to the tenant, a portion at a time. It runs after the last page, when nothing
-    /// more can change the comparison. First objects that leave or stay, then objects that enter, up to [`ENTER`].
-    /// `from_first`: begins with the first object that enters; otherwise after the last one of the cycle before.
+    /// Compares all objects with what was sent to the tenant, a portion at a time. It runs after the last page, when
+    /// nothing more can change the comparison. First objects that leave or stay, then objects that enter, up to
+    /// [`ENTER`]. `from_first`: begins with the first object that enters; otherwise after the last one of the cycle
+    /// before.
     pub(super) fn sweep(
         &mut self,
         batch: &mut Batch,

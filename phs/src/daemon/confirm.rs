@@ -1,5 +1,5 @@
-//! An administrator's confirmation of removals that are held back: how many, and when. The running daemon holds the lock on
-//! the state, so the confirmation waits in a file beside it and is applied with the daemon's next cycle.
+//! An administrator's confirmation of removals that are held back: how many, and when. The running daemon holds the
+//! lock on the state, so the confirmation waits in a file beside it and is applied with the daemon's next cycle.
 //! Neighbours: `command::once` writes it, `daemon` applies it, `cycle::guard` holds removals back without it.
 
 use landbridge_agent::key::{self, FileError};

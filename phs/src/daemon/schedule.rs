@@ -1,8 +1,9 @@
 //! When the next cycle begins. Pure: time and chance are arguments.
 //!
-//! One cycle at a time. It begins at once when a DC has committed a change, but at most twice a second; otherwise when the
-//! poll is due. After a failure that passes by itself it is tried soon, and later each time. After one that a person must
-//! repair it is tried at the next poll, and later each time, so that a DC that refuses is not contacted all day.
+//! One cycle at a time. It begins at once when a DC has committed a change, but at most twice a second; otherwise
+//! when the poll is due. After a failure that passes by itself it is tried soon, and later each time. After one that
+//! a person must repair it is tried at the next poll, and later each time, so that a DC that refuses is not contacted
+//! all day.
 //! Neighbours: `read::watch` notices the change; `daemon` calls this and runs the cycle.
 
 use landbridge_agent::backoff::Backoff;

@@ -1,5 +1,5 @@
-//! Values of linked attributes: who is in which group, who leads whom, to whom a fine-grained policy applies.
-//! Neighbours: [`super::scope`] walks them; `cycle::courier` tells all of one object's.
+//! Values of linked attributes: members of groups, managers, to whom a fine-grained policy applies.
+//! Neighbours: [`super::scope`] walks them; `cycle::courier` sends all links of one object.
 
 use super::objects::{stamp_from_bytes, stamp_to_bytes};
 use super::{Mirror, Sent, StateError};
@@ -39,7 +39,7 @@ fn from_bytes(bytes: [u8; 36]) -> LinkStamp {
 }
 
 impl Mirror {
-    /// Remembers a link, or that it is there no longer.
+    /// Stores a link, or deletes it if `present` is none.
     pub fn set_link(
         &self,
         what: Linked,
@@ -62,7 +62,7 @@ impl Mirror {
         })
     }
 
-    /// Forgets an object's links, before they are told anew.
+    /// Deletes an object's links, before the current ones are stored.
     pub fn clear_links(&self, source: Uuid) -> Result<(), StateError> {
         self.unresolved.set(true);
         self.checked(|database| {
@@ -73,7 +73,7 @@ impl Mirror {
         })
     }
 
-    /// An object's links after this one (none: from the first), at most so many.
+    /// An object's links after `after` (none: from the first), at most `limit`.
     pub fn links_after(
         &self,
         source: Uuid,
@@ -96,8 +96,8 @@ impl Mirror {
         })
     }
 
-    /// The links to an object from those that are in the cloud: from where, the attribute, when and where written.
-    pub fn told_links_to(&self, target: Uuid) -> Result<Vec<(Uuid, Linked, LinkStamp)>, StateError> {
+    /// The links to an object from objects at the tenant: source, attribute, when and where written.
+    pub fn present_links_to(&self, target: Uuid) -> Result<Vec<(Uuid, Linked, LinkStamp)>, StateError> {
         self.checked(|database| {
             let mut query = database.prepare_cached(
                 "SELECT l.source, l.what, l.stamp FROM links l JOIN objects o ON o.guid = l.source \

@@ -7,7 +7,7 @@ use landbridge_drsr::drs::sid::Sid;
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
-/// What an object is, as far as qualifying asks.
+/// The kind of an object, as far as qualifying needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// user or inetOrgPerson, and no computer.
@@ -25,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As the mirror spells it.
+    /// The text in the mirror.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Person => "person",
@@ -44,18 +44,18 @@ impl Kind {
     }
 }
 
-/// What the tenant was last told of an object.
+/// What was last sent of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// It is in the cloud.
+    /// It is carried.
     Present,
     /// It was deleted.
     Deleted,
     /// It is privileged.
     Privileged,
-    /// It left the scope, or is no account any more.
+    /// It left the scope, or is no longer of a kind that is carried.
     OutOfScope,
-    /// What the tenant has of it is not whole: refused, or in quarantine. The next change sends it whole.
+    /// The tenant does not have all of it: it was refused, or is in quarantine. The next change sends it whole.
     Unsure,
 }
 
@@ -86,7 +86,7 @@ pub struct Object {
     pub parent: Option<Uuid>,
     /// The RDN's value.
     pub rdn: Option<String>,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// objectSid.
     pub sid: Option<Sid>,
@@ -100,27 +100,27 @@ pub struct Object {
     pub admin_count: i32,
     /// primaryGroupID, a RID; 0 when it has none.
     pub primary_group: i32,
-    /// Its name says that it is one of the KDC's own accounts.
+    /// Whether its name is that of one of the KDC's own accounts.
     pub krbtgt: bool,
     /// It is a tombstone.
     pub deleted: bool,
     /// Which terms of the scope's filter hold: see [`crate::scope::Scope::learn`].
     pub terms: u32,
-    /// The filter says no.
+    /// Whether the filter excludes it.
     pub filtered: bool,
-    /// What the tenant was last told.
+    /// What was last sent; none if nothing was.
     pub sent: Option<Sent>,
-    /// When the tenant was last told something: seconds since 1970.
+    /// When something was last sent: seconds since 1970.
     pub told_at: Option<i64>,
-    /// When it was told that it left the scope: seconds since 1970.
+    /// When it left the scope: seconds since 1970.
     pub left_at: Option<i64>,
-    /// Whether the tenant was last told that it is in Protected Users.
+    /// Whether it was in Protected Users when it was last sent.
     pub protected_user: bool,
-    /// Whether the tenant was last told that its password is carried.
+    /// Whether its password was carried when it was last sent.
     pub carries: bool,
     /// Stamp of the password that the tenant holds.
     pub password: Option<Stamp>,
-    /// Since when: seconds since 1970.
+    /// When that password was sent: seconds since 1970.
     pub password_at: Option<i64>,
     /// The last full compare that saw it.
     pub cycle: Option<Uuid>,

@@ -1,8 +1,8 @@
-//! Where objects are, and in which groups, through however many containers and groups between; asked of what the mirror
-//! holds. SQLite walks the tree and the links (a cycle among groups ends the walk), so that no list of members is ever
-//! held here. What was found stands in temporary tables until something that it hangs on changes.
-//! Neighbours: `scope` says what is named, `privileged` which groups matter; [`super::sweep`] compares all objects with
-//! it, `qualify` asks about one.
+//! Where objects are in the tree, and in which groups, at any depth, computed from the mirror. SQLite walks the tree
+//! and the links (a cycle among groups ends the walk), so that no list of members is held in memory. The results are
+//! in temporary tables until something that they depend on changes.
+//! Neighbours: `scope` has the names, `privileged` the protected groups; [`super::sweep`] uses the result for all
+//! objects, `qualify` for one.
 
 use super::links::word;
 use super::{Mirror, Object, StateError};
@@ -12,20 +12,20 @@ use landbridge_drsr::drs::sid::Sid;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
-/// What decides who is in the cloud.
+/// What decides which objects are carried.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds<'a> {
     /// SID of the domain.
     pub domain: &'a Sid,
     /// The groups that AdminSDHolder protects.
     pub protected: &'a [Sid],
-    /// Privileged accounts that are carried all the same.
+    /// Privileged accounts that are carried although they are privileged.
     pub include: &'a [Sid],
-    /// What the administrator wrote.
+    /// The administrator's rules.
     pub scope: &'a Scope,
 }
 
-/// Where an object is.
+/// Where an object is, and what follows from that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// In a protected group.
@@ -36,7 +36,7 @@ pub struct Position {
     pub inside: bool,
     /// In a group that is in the scope, or none is named.
     pub member: bool,
-    /// A group that a fine-grained policy goes by.
+    /// A group to which a fine-grained policy applies.
     pub policy_group: bool,
     /// Its password is carried.
     pub carries: bool,
@@ -67,7 +67,7 @@ pub(super) const PROTECTED: &str = "(o.guid IN (SELECT guid FROM temp.protected)
      OR o.primary_group IN (SELECT rid FROM temp.protected_primary))";
 /// In Protected Users.
 pub(super) const PROTECTED_USER: &str = "(o.guid IN (SELECT guid FROM temp.protected_users))";
-/// A group that a fine-grained policy goes by: the tenant must know who is in it, wherever it stands.
+/// A group to which a fine-grained policy applies. The tenant must know its members, wherever the group is.
 pub(super) const POLICY_GROUP: &str = "(o.guid IN (SELECT guid FROM temp.policy_group))";
 
 /// Members of groups, with the groups themselves; and the RIDs of these groups, for those whose primary group they are.
@@ -93,7 +93,7 @@ impl Mirror {
         })
     }
 
-    /// What an entry of the scope named when it was looked up.
+    /// The object that an entry of the scope named when it was looked up.
     pub fn entry(&self, dn: &str) -> Result<Option<Uuid>, StateError> {
         self.checked(|database| {
             let mut query = database.prepare_cached("SELECT guid FROM entries WHERE dn = ?1")?;
@@ -101,7 +101,7 @@ impl Mirror {
         })
     }
 
-    /// Remembers what an entry of the scope names.
+    /// Stores which object an entry of the scope names.
     pub fn set_entry(&self, dn: &str, guid: Uuid) -> Result<(), StateError> {
         self.unresolved.set(true);
         self.checked(|database| {
@@ -110,7 +110,7 @@ impl Mirror {
         })
     }
 
-    /// Forgets entries that are written no more.
+    /// Deletes entries that are no longer in the scope.
     pub fn keep_entries(&self, scope: &Scope) -> Result<(), StateError> {
         self.unresolved.set(true);
         self.checked(|database| {
@@ -123,13 +123,13 @@ impl Mirror {
         })
     }
 
-    /// The rules are others: places and groups must be looked up anew.
+    /// The rules have changed: [`Mirror::resolve`] must compute all positions again.
     pub fn unsettle(&self) {
         self.unresolved.set(true);
     }
 
-    /// Looks up anew who is where, if anything that it hangs on changed. Fails where an entry of the scope was never looked
-    /// up: an OU that is left out would be in.
+    /// Computes all positions again, if anything that they depend on has changed. Fails if an entry of the scope was
+    /// never looked up: otherwise an excluded OU would be included.
     pub fn resolve(&self, bounds: &Bounds<'_>) -> Result<(), StateError> {
         if !self.unresolved.get() {
             return Ok(());
@@ -165,7 +165,7 @@ impl Mirror {
                 database.execute("INSERT OR IGNORE INTO temp.named VALUES (?1)", [sid.to_string()])?;
             }
             for sid in protected {
-                // A primary group has no member link; the RID alone says it, whether the group was seen or not.
+                // A primary group has no member link. The RID alone identifies it, whether the group is known or not.
                 if sid.domain().as_ref() == Some(domain) {
                     let sql = "INSERT OR IGNORE INTO temp.protected_primary VALUES (?1)";
                     database.execute(sql, [sid.rid()])?;
@@ -199,7 +199,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// Where an object is. Asks for what [`Mirror::resolve`] found, so that must have been called.
+    /// The position of an object. [`Mirror::resolve`] must have been called.
     pub fn position(&self, object: &Object) -> Result<Position, StateError> {
         self.checked(|database| {
             let sql = format!(

@@ -1,6 +1,6 @@
-//! Compares all objects with what the tenant was told of them: after links, containers or rules changed, whoever is not
-//! where he was is found here. And counts who would leave, so that the guard can say no before anybody does.
-//! Neighbours: [`super::scope`] knows where objects are; `qualify::sweep` does something about it.
+//! Compares all objects with what was sent to the tenant. After links, containers or rules have changed, this finds the
+//! objects that no longer fit. It also counts accounts that would leave, so that the guard can hold them back.
+//! Neighbours: [`super::scope`] knows where objects are; `cycle::sweep` corrects what is found.
 
 use super::objects::{COLUMNS, Object, read};
 use super::scope::{CARRIES, INSIDE, KRBTGT, MACHINES, MEMBER, POLICY_GROUP, PROTECTED, PROTECTED_USER};
@@ -11,18 +11,18 @@ use uuid::Uuid;
 /// How many accounts leave the scope, and out of how many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Leaving {
-    /// Accounts that the tenant has and that are in the scope no more, or in no group whose passwords are carried.
+    /// Accounts at the tenant that are no longer in the scope, or in no group whose passwords are carried.
     pub pending: u64,
-    /// Accounts that it was told so of lately.
+    /// Accounts that left lately.
     pub recent: u64,
-    /// Accounts that the tenant has.
+    /// Accounts at the tenant.
     pub present: u64,
 }
 
-/// The tenant has it, wholly or partly.
+/// The tenant has the object, wholly or partly.
 const THERE: &str = "(o.sent IS NOT NULL AND o.sent IN ('present', 'unsure'))";
 
-/// Privileged by groups, by adminCount, or the built-in administrator; the same words as `qualify::is_privileged`.
+/// Privileged by groups, by adminCount, or the built-in administrator; the same rule as `qualify::is_privileged`.
 fn privileged() -> String {
     format!(
         "((o.admin_count <> 0 OR o.sid = (SELECT administrator FROM temp.bounds) OR {PROTECTED}) \
@@ -30,7 +30,7 @@ fn privileged() -> String {
     )
 }
 
-/// In the scope: the same words as `qualify::outside`.
+/// In the scope: the same rule as `qualify::outside`.
 fn in_scope() -> String {
     format!(
         "(CASE o.kind WHEN 'group' THEN (NOT o.filtered AND {INSIDE}) OR {POLICY_GROUP} \
@@ -43,7 +43,7 @@ fn in_scope() -> String {
 const OF_THE_DOMAIN: &str =
     "coalesce((SELECT substr(o.sid, 1, length(domain) + 1) = domain || '-' FROM temp.bounds), 0)";
 
-/// It belongs in the cloud: the same words as `qualify::standing`.
+/// The object is carried: the same rule as `qualify::standing`.
 fn belongs() -> String {
     let (privileged, in_scope) = (privileged(), in_scope());
     format!(
@@ -54,14 +54,14 @@ fn belongs() -> String {
     )
 }
 
-/// A group says that its password is carried no more. Where no password is to be carried nothing is left to ask.
+/// Its groups no longer carry its password. If no passwords are carried at all, there is nothing to hold back.
 fn loses_password() -> String {
     format!("(o.carries AND NOT {CARRIES} AND NOT (SELECT no_passwords FROM temp.bounds))")
 }
 
 impl Mirror {
-    /// Objects after this one, at most so many, of which the tenant was told something that no longer fits. `enters`: those
-    /// that are read alone for it, for they come into the cloud or their password does; else all others.
+    /// Objects after `after`, at most `limit`, whose state at the tenant no longer fits. With `enters`: objects that
+    /// enter, or whose password does, and that must be read alone; otherwise all others.
     pub fn misplaced(
         &self,
         enters: bool,
@@ -84,7 +84,8 @@ impl Mirror {
         })
     }
 
-    /// How many accounts leave the scope, or lose their password by a group. `since`: who left until then is not counted; seconds since 1970.
+    /// How many accounts leave the scope, or lose their password through a group. Accounts that left before `since`, in
+    /// seconds since 1970, are not counted.
     pub fn leaving(&self, since: i64) -> Result<Leaving, StateError> {
         let (privileged, in_scope, loses_password) = (privileged(), in_scope(), loses_password());
         self.checked(|database| {

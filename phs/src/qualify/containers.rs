@@ -1,5 +1,5 @@
-//! Objects that others depend on: containers, groups, policies, and the objects named in the scope. They are stored in the
-//! mirror before anything is sent.
+//! Objects that others depend on: containers, groups, policies, and the objects named in the scope. They are stored
+//! in the mirror before anything is sent.
 //! Neighbours: `super` calls it for every change of a page; `mirror::scope` uses the result.
 
 use super::Desk;
@@ -15,8 +15,8 @@ use tracing::warn;
 /// Limit on groups in which a re-animated object is looked for.
 const MOST_GROUPS: u32 = 1000;
 
-/// Looks up at the DC which object an entry of the scope names. Returns whether it is another object than before. An entry
-/// whose object was deleted names nothing from then on; an entry that never named an object is an error.
+/// Looks up at the DC which object an entry of the scope names. Returns whether it is another object than before. An
+/// entry whose object was deleted names nothing from then on; an entry that never named an object is an error.
 pub fn look_up(dn: &str, mirror: &Mirror, singles: &mut dyn Singles) -> Result<bool, PhsError> {
     let page = singles.object(ObjectId::Dn(dn.to_owned()), false)?;
     let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
@@ -61,7 +61,8 @@ impl Desk<'_, '_> {
         Ok(self.mirror.put(&object)?)
     }
 
-    /// Looks up entries whose object was deleted: an excluded OU may have been created again, with accounts that come next.
+    /// Looks up entries whose object was deleted: an excluded OU may have been created again, with accounts that come
+    /// next.
     pub(super) fn look_up_deleted_entries(&mut self) -> Result<(), PhsError> {
         for dn in self.rules.scope().entries() {
             let named = self.mirror.entry(dn)?.map(|guid| self.mirror.object(guid)).transpose()?.flatten();
@@ -72,16 +73,16 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    /// Reads the links of a re-animated object again. A tombstone loses its links and the recycle bin restores them, and
-    /// neither replicates. So the groups that it was in are read, and the object itself if it is a group.
+    /// Reads the links of a re-animated object again. A tombstone loses its links and the recycle bin restores them,
+    /// and neither replicates. So the groups that it was in are read, and the object itself if it is a group.
     fn reread_links_to(&mut self, object: &Object) -> Result<(), PhsError> {
         let itself = (object.kind == Kind::Group).then_some(object.guid);
         for group in self.mirror.groups_of(object.guid, MOST_GROUPS)?.into_iter().chain(itself) {
             let Some(page) = self.singles.object(ObjectId::Guid(group), false)? else { continue };
             let there = page.links.iter().any(|link| link.present && link.to.guid == object.guid);
             let held = self.mirror.link(Linked::Member, group, object.guid)?.filter(|_| !there);
-            let told = self.mirror.object(group)?.is_some_and(|group| group.sent == Some(Sent::Present));
-            if let (Some(mut held), true) = (held, told) {
+            let present = self.mirror.object(group)?.is_some_and(|group| group.sent == Some(Sent::Present));
+            if let (Some(mut held), true) = (held, present) {
                 // No DC wrote this version. A new link that brings the object back has a later creation, which wins.
                 held.written.version = held.written.version.saturating_add(1);
                 self.batch.links.push(translate::wire_link(

@@ -1,5 +1,5 @@
-//! The groups that AdminSDHolder protects (MS-ADTS 3.1.1.6.1). Their members are read before the first page, since in the
-//! stream links come last, and adminCount lags behind by up to an hour.
+//! The groups that AdminSDHolder protects (MS-ADTS 3.1.1.6.1). Their members are read before the first page, since in
+//! the stream links come last, and adminCount lags behind by up to an hour.
 //! Neighbours: `read::session` reads them, `mirror::links` stores them, `qualify` uses them for each account.
 
 use crate::error::PhsError;
@@ -26,8 +26,9 @@ pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
     OF_THE_DOMAIN.iter().map(|rid| domain.with_rid(*rid)).chain(built_in).collect()
 }
 
-/// Reads the protected groups and Protected Users, and the groups in them, without secrets. With `full` the DC's members
-/// replace the stored ones. Otherwise they are added: a DC that lags behind must not remove a member; the stream does.
+/// Reads the protected groups and Protected Users, and the groups in them, without secrets. With `full` the DC's
+/// members replace the stored ones. Otherwise they are added: a DC that lags behind must not remove a member; the
+/// stream does.
 #[instrument(level = "debug", skip_all)]
 pub fn learn(
     mirror: &Mirror,

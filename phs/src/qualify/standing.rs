@@ -1,5 +1,6 @@
 //! What one object is to the tenant, from its row in the mirror and its position. Pure.
-//! Neighbours: `super` acts on it, `mirror::sweep` computes the same in SQL for all objects, `command::explain` says why.
+//! Neighbours: `super` acts on it, `mirror::sweep` computes the same in SQL for all objects, `command::explain` says
+//! why.
 
 use super::rules::Rules;
 use crate::mirror::{ADMINISTRATOR, KRBTGT, Kind, MACHINES, Object, Position};

@@ -47,8 +47,8 @@ pub fn wire_link(from: Uuid, (what, to, at): LinkTarget, present: bool) -> uploa
     upload::Link { what, from, to, present, created: at.created, stamp: stamp(at.written) }
 }
 
-/// The attributes that a record of this kind of object carries; others are left out. `alternate`: the attribute that is a
-/// further sign-in name.
+/// The attributes that a record of this kind of object carries; others are left out. `alternate`: the attribute that
+/// is a further sign-in name.
 pub fn attributes(
     changes: Vec<AttributeChange>,
     kind: Kind,

@@ -1,5 +1,5 @@
-//! DCs that were turned back to an earlier state of their database (USN rollback): remembered by name and invocation id,
-//! so that a restart does not trust them again. A DC that was restored correctly has a new invocation id, and is
+//! DCs that were turned back to an earlier state of their database (USN rollback): remembered by name and invocation
+//! id, so that a restart does not trust them again. A DC that was restored correctly has a new invocation id, and is
 //! trusted from then on.
 //! Neighbours: `cycle::job` adds and lifts; [`super::session`] skips them.
 

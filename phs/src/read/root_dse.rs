@@ -1,10 +1,10 @@
-//! The LDAP request for attributes of the rootDSE (MS-ADTS 3.1.1.3.2), and its response. The daemon reads which update
-//! sequence number a DC has reached; `check` reads the DC's clock and kind. The request is unbound and not encrypted, so a
-//! response may be forged. A forged one can make phs pull, or wait for its timer, or make `check` report something wrong,
-//! and no more.
+//! The LDAP request for attributes of the rootDSE (MS-ADTS 3.1.1.3.2), and its response. The daemon reads which
+//! update sequence number a DC has reached; `check` reads the DC's clock and kind. The request is unbound and not
+//! encrypted, so a response may be forged. A forged one can make phs pull, or wait for its timer, or make `check`
+//! report something wrong, and no more.
 //!
-//! Pure and bounded: bytes in, texts out. Written by hand because the LDAP libraries accept a message of any length, and
-//! anybody on the network path may write one. Neighbour: [`super::watch`] has the socket.
+//! Pure and bounded: bytes in, texts out. Written by hand because the LDAP libraries accept a message of any length,
+//! and anybody on the network path may write one. Neighbour: [`super::watch`] has the socket.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! A session: which DC is read, single objects of it, and the thread that pulls pages.
 //!
 //! The DC is chosen when a session is opened, so that pages and single objects come from the same database. Single
-//! objects use a connection of their own: on the connection of the pages they would make the DC start from the beginning.
-//! Both connections are kept from cycle to cycle.
+//! objects use a connection of their own: on the connection of the pages they would make the DC start from the
+//! beginning. Both connections are kept from cycle to cycle.
 //! Neighbours: `pull` has the sockets; `qualify` reads single objects.
 
 use crate::config::DirectoryConfig;
@@ -120,8 +120,8 @@ impl Session {
         Ok(page?)
     }
 
-    /// Pulls pages on a thread of its own. At most three are in memory: one being read, one waiting, one in use. The thread
-    /// ends with the last page, with an error, or when the receiver is dropped.
+    /// Pulls pages on a thread of its own. At most three are in memory: one being read, one waiting, one in use. The
+    /// thread ends with the last page, with an error, or when the receiver is dropped.
     pub fn pages(&self) -> Pages {
         Pages { directory: self.directory.clone(), paging: self.paging.clone() }
     }

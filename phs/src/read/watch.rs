@@ -1,6 +1,6 @@
 //! Checks twice a second, on a kept connection, whether a DC has committed a change, and wakes the daemon if it has.
-//! This only makes the next cycle begin earlier: what changed is read by replication, and without LDAP the daemon has its
-//! timer.
+//! This only makes the next cycle begin earlier: what changed is read by replication, and without LDAP the daemon has
+//! its timer.
 //! Neighbours: [`super::root_dse`] has the request and the response; `daemon` is woken.
 
 use crate::config::DirectoryConfig;
@@ -20,9 +20,9 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Limit on connecting, and on one answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Wait between two rounds over the DCs when none answers; doubled each time,
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// up to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What the watch found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum Seen {
 /// Watches a DC until `stop`: `read`, the one that is read, if it answers, or else the first that does. Blocking, for a
 /// thread of its own.
 pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut report: impl FnMut(Seen)) {
-    let mut pause = FIRST_PAUSE;
+    let mut wait = FIRST_WAIT;
     let mut lost: Option<String> = None;
     'rounds: while !stop.is_raised() {
         let mut last = String::new();
@@ -58,7 +58,7 @@ pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut r
                 Ok(mut connection) => {
                     info!(controller = controller.name, "watching for changes");
                     report(Seen::Watching(controller.name.clone()));
-                    pause = FIRST_PAUSE;
+                    wait = FIRST_WAIT;
                     let why = connection.look(stop, &mut report);
                     if !stop.is_raised() {
                         warn!(
@@ -76,8 +76,8 @@ pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut r
         }
         warn!(why = last, "no domain controller tells of changes: the timer does");
         report(Seen::Blind(last));
-        rest(pause, stop);
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        rest(wait, stop);
+        wait = (wait * 2).min(LONGEST_WAIT);
     }
 }
 
@@ -113,7 +113,8 @@ impl WatchConnection {
         Err(failed)
     }
 
-    /// Checks until the DC stops answering or `stop` is raised; returns why. Only a number that differs wakes the daemon.
+    /// Checks until the DC stops answering or `stop` is raised; returns why. Only a number that differs wakes the
+    /// daemon.
     fn look(&mut self, stop: &Stop, report: &mut impl FnMut(Seen)) -> String {
         let mut known = None;
         while !stop.is_raised() {
@@ -158,7 +159,7 @@ impl WatchConnection {
     }
 }
 
-/// Sleeps, and hears a wish to stop.
+/// Sleeps, and wakes if `stop` is raised.
 fn rest(how_long: Duration, stop: &Stop) {
     let until = Instant::now() + how_long;
     while !stop.is_raised() && Instant::now() < until {

@@ -1,11 +1,10 @@
-//! Asks a domain controller whether a password is an account's: an LDAP simple bind (RFC 4513, section 5.1.3) as
+//! Checks at a domain controller whether a password is an account's: an LDAP simple bind (RFC 4513, section 5.1.3) as
 //! `<GUID=…>` over TLS, on connections that are kept.
 //!
-//! A bind is sent once. Before it is on its way another domain controller may be tried; afterwards never, because a
-//! domain controller may have counted a bad password: then the tenant decides whether it is asked again.
-//! What it does not protect against: the password is in buffers of the LDAP and TLS libraries for a moment, and they
-//! do not wipe them.
-//! Before it on the road: `unseal`. After it: the way back.
+//! A bind is sent once. Before it is sent, another domain controller may be tried. Afterwards none is, because the
+//! domain controller may have counted a bad password; the tenant decides whether to try again. Not protected against:
+//! the password is in buffers of the LDAP and TLS libraries for a moment, and they do not wipe them.
+//! Before it on the road: `unseal`. After it: `session` returns the verdict.
 
 use super::check::{self, Finding};
 use super::config::DirectoryConfig;
@@ -18,10 +17,10 @@ use landbridge_wire::signin::{Decline, Verdict};
 use std::time::Instant;
 use uuid::Uuid;
 
-/// AD takes 256 characters.
+/// Limit on a password's bytes. AD accepts 256 characters, at most 4 bytes each in UTF-8.
 const MAX_PASSWORD: usize = 1024;
 
-/// Asks the directory.
+/// Validates passwords at the domain controllers.
 #[derive(Debug)]
 pub struct Validator {
     domain: String,
@@ -35,7 +34,7 @@ impl Validator {
         Ok(Self { domain: config.domain.clone(), controllers: Controllers::new(config, tls) })
     }
 
-    /// Whether this is the account's password. Never answers after `by`.
+    /// Whether this is the account's password. Returns by `by`.
     pub async fn validate(
         &self,
         object: Uuid,
@@ -47,9 +46,9 @@ impl Validator {
             return Ok(Verdict::Wrong);
         }
         let late = |tried| NoVerdict { why: Decline::TooLate, tried };
-        let mut asked = Vec::new();
+        let mut failed = Vec::new();
         loop {
-            let next = tokio::time::timeout_at(by.into(), self.controllers.next(&asked)).await;
+            let next = tokio::time::timeout_at(by.into(), self.controllers.next(&failed)).await;
             let Some(controller) = next.map_err(|_| late(false))? else {
                 return Err(NoVerdict { why: Decline::NoDirectory, tried: false });
             };
@@ -58,7 +57,7 @@ impl Validator {
                 Ok(Ok(connection)) => connection,
                 Ok(Err(why)) => {
                     tracing::debug!(controller = controller.name(), %why, "a domain controller cannot be used");
-                    asked.push(controller);
+                    failed.push(controller);
                     continue;
                 }
             };
@@ -66,12 +65,12 @@ impl Validator {
         }
     }
 
-    /// How the domain controllers are.
+    /// The health of the domain controllers.
     pub fn controllers(&self) -> Vec<ControllerHealth> {
         self.controllers.health()
     }
 
-    /// Looks at every prerequisite.
+    /// Checks every prerequisite.
     pub async fn check(&self) -> Vec<Finding> {
         check::check(&self.domain, &self.controllers).await
     }

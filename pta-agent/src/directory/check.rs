@@ -1,5 +1,5 @@
-//! The preflight of the directory: for every domain controller whether it can be asked, and what to do if not.
-//! Touches no account: the one bind is for an objectGUID that nobody has.
+//! The preflight of the directory: for every domain controller whether it can be used, and what to do if not.
+//! Touches no account: its bind is for an objectGUID that does not exist.
 
 use super::discover::Controllers;
 use landbridge_crypto::secret::Password;
@@ -11,23 +11,23 @@ use uuid::Uuid;
 /// One prerequisite.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// What was checked.
     pub what: String,
-    /// Whether it is as it must be.
+    /// Whether the prerequisite holds.
     pub good: bool,
     /// What was found.
     pub found: String,
-    /// What to do, if it is not as it must be.
+    /// What to do, if it does not hold.
     pub todo: Option<String>,
 }
 
 impl Finding {
-    /// As it must be.
+    /// A prerequisite that holds.
     pub fn good(what: &str, found: impl Into<String>) -> Self {
         Self { what: what.to_owned(), good: true, found: found.into(), todo: None }
     }
 
-    /// Not as it must be.
+    /// A prerequisite that does not hold.
     pub fn bad(what: &str, found: impl Into<String>, todo: &str) -> Self {
         Self { what: what.to_owned(), good: false, found: found.into(), todo: Some(todo.to_owned()) }
     }
@@ -73,8 +73,8 @@ pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Findin
             findings.push(Finding::bad(&what, format!("it serves {context}"), todo));
             continue;
         }
-        let nobodys = Password::new(format!("{}{}", Uuid::new_v4(), Uuid::new_v4()));
-        let tried = connection.bind(Uuid::new_v4(), &nobodys, Instant::now() + Duration::from_secs(5));
+        let random = Password::new(format!("{}{}", Uuid::new_v4(), Uuid::new_v4()));
+        let tried = connection.bind(Uuid::new_v4(), &random, Instant::now() + Duration::from_secs(5));
         findings.push(match tried.await {
             Ok(Verdict::Wrong) => {
                 Finding::good(&what, "TLS is verified, and a bind for nobody is refused as it must be")

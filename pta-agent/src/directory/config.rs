@@ -7,13 +7,13 @@ use std::path::PathBuf;
 /// The port of LDAP over TLS.
 const LDAPS: u16 = 636;
 
-/// What is asked, and how it is known.
+/// The directory, and how its domain controllers are recognised.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DirectoryConfig {
     /// DNS name of the domain.
     pub domain: String,
-    /// Certificates of the CAs that the domain controllers' certificates come from, PEM.
+    /// File with the certificates of the CAs that issued the domain controllers' certificates, PEM.
     pub ca_file: Option<PathBuf>,
     /// SHA-256 of domain controllers' own certificates, as DER: 64 hexadecimal digits each.
     #[serde(default, deserialize_with = "pins")]
@@ -21,7 +21,7 @@ pub struct DirectoryConfig {
     /// How many connections are kept to each domain controller: 1 to 64.
     #[serde(default = "connections", deserialize_with = "up_to_64")]
     pub connections: u16,
-    /// The domain controllers, the preferred one first; none: they are found by DNS.
+    /// The domain controllers, the preferred one first. If empty, they are found by DNS.
     #[serde(default)]
     pub controllers: Vec<ControllerConfig>,
 }
@@ -32,7 +32,7 @@ pub struct DirectoryConfig {
 pub struct ControllerConfig {
     /// Its DNS name, which its certificate must name.
     pub name: String,
-    /// Where it is; none: DNS says so.
+    /// Its address; if none, its name is resolved by DNS.
     pub address: Option<IpAddr>,
     /// Its port for LDAP over TLS.
     #[serde(default = "port")]

@@ -1,4 +1,4 @@
-//! One domain controller: kept connections, one bind at a time on each, and how it has been of late.
+//! One domain controller: kept connections, one bind at a time on each, and its health.
 
 use super::config::ControllerConfig;
 use super::verdict::{BindAnswer, NoVerdict, bind_answer};
@@ -12,33 +12,33 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-/// TCP and TLS come about within this.
+/// Limit on TCP and TLS together.
 const CONNECT: Duration = Duration::from_secs(2);
-/// A bind is answered within this; Samba and Windows take milliseconds.
+/// Limit on the answer to a bind. Samba and Windows take milliseconds.
 const BIND: Duration = Duration::from_secs(4);
-/// A question that costs nothing is answered within this.
+/// Limit on reading the rootDSE, which costs a domain controller next to nothing.
 const LOOK: Duration = Duration::from_secs(1);
-/// One that failed is left alone for so long, and longer each time,
+/// A domain controller that failed is not used for this long, and longer each time,
 const ASIDE: Duration = Duration::from_millis(500);
-/// but no longer than this.
+/// up to this.
 const ASIDE_LONGEST: Duration = Duration::from_secs(30);
 
-/// A connection that was idle for longer is looked at before a password goes over it.
+/// A connection that was idle for longer is checked before a password is sent over it.
 const STALE: Duration = Duration::from_secs(20);
 
-/// One domain controller, shared by all that ask it.
+/// A domain controller, shared by all binds.
 pub(super) type Shared = Arc<Controller>;
 
-/// How a domain controller is.
+/// The health of a domain controller.
 #[derive(Debug, Clone, Serialize)]
 pub struct ControllerHealth {
     /// Its name.
     pub name: String,
-    /// Where it was last reached.
+    /// The address at which it was last reached.
     pub address: Option<String>,
     /// Whether it can be used, as far as is known.
     pub healthy: bool,
-    /// Why not.
+    /// Why it cannot be used.
     pub why: Option<String>,
     /// Connections that are kept and idle.
     pub idle: usize,
@@ -48,7 +48,8 @@ pub struct ControllerHealth {
 pub(super) struct Controller {
     config: ControllerConfig,
     tls: Arc<ClientConfig>,
-    places: Arc<Semaphore>,
+    /// Limits connections.
+    permits: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -92,13 +93,13 @@ pub(super) enum Unusable {
 pub(super) struct Connection {
     controller: Arc<Controller>,
     ldap: Ldap,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Controller {
     pub(super) fn new(config: ControllerConfig, connections: u16, tls: Arc<ClientConfig>) -> Arc<Self> {
-        let places = Arc::new(Semaphore::new(usize::from(connections)));
-        Arc::new(Self { config, tls, places, state: Mutex::new(State::default()) })
+        let permits = Arc::new(Semaphore::new(usize::from(connections)));
+        Arc::new(Self { config, tls, permits, state: Mutex::new(State::default()) })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -109,7 +110,7 @@ impl Controller {
         &self.config
     }
 
-    /// Whether it failed a moment ago.
+    /// Whether it failed lately and is not to be used yet.
     pub(super) fn is_aside(&self, now: Instant) -> bool {
         self.state().aside_until.is_some_and(|until| now < until)
     }
@@ -125,14 +126,14 @@ impl Controller {
         }
     }
 
-    /// A connection of its own until it is dropped: a kept one that still lives, or a new one.
+    /// A connection for one caller until it is dropped: a kept one that still works, or a new one.
     pub(super) async fn connection(self: &Arc<Self>) -> Result<Connection, Unusable> {
-        let place = self.places.clone().acquire_owned().await;
-        let place = place.map_err(|_| Unusable::Connect("stopping".to_owned()))?;
+        let permit = self.permits.clone().acquire_owned().await;
+        let permit = permit.map_err(|_| Unusable::Connect("stopping".to_owned()))?;
         loop {
             let Some(kept) = self.state().idle.pop() else { break };
             if let Some(ldap) = alive(kept).await {
-                return Ok(Connection { controller: self.clone(), ldap, _place: place });
+                return Ok(Connection { controller: self.clone(), ldap, _permit: permit });
             }
         }
         match self.connect().await {
@@ -140,7 +141,7 @@ impl Controller {
                 let mut state = self.state();
                 (state.failures, state.aside_until, state.why) = (0, None, None);
                 drop(state);
-                Ok(Connection { controller: self.clone(), ldap, _place: place })
+                Ok(Connection { controller: self.clone(), ldap, _permit: permit })
             }
             Err(why) => {
                 self.failed(&why.to_string());
@@ -178,7 +179,7 @@ impl Controller {
             let stream = stream.into_std().map_err(|e| Unusable::Connect(e.to_string()))?;
             let settings =
                 LdapConnSettings::new().set_config(self.tls.clone()).set_std_stream(StdStream::Tcp(stream));
-            // The name is what the certificate is held against; where the stream goes is decided above.
+            // The certificate is checked against the name. The address was chosen above.
             let url = format!("ldaps://{name}:{port}");
             let (driver, ldap) =
                 LdapConnAsync::with_settings(settings, &url).await.map_err(|e| tls_error(&e))?;
@@ -195,7 +196,7 @@ impl Controller {
 
     pub(super) fn failed(&self, why: &str) {
         let mut state = self.state();
-        // What is kept is of the same domain controller: it will be looked at before it is used.
+        // Kept connections stay: each is checked before it is used.
         state.failures = state.failures.saturating_add(1);
         let aside = ASIDE.saturating_mul(1 << state.failures.min(8)).min(ASIDE_LONGEST);
         let chance = landbridge_agent::backoff::chance();
@@ -211,7 +212,7 @@ impl Controller {
     }
 }
 
-/// The kept connection, if the other end still answers.
+/// The kept connection, if the domain controller still answers on it.
 async fn alive(mut kept: Kept) -> Option<Ldap> {
     if kept.ldap.is_closed() {
         return None;
@@ -227,7 +228,7 @@ async fn alive(mut kept: Kept) -> Option<Ldap> {
 }
 
 impl Connection {
-    /// Binds, once. A connection whose answer did not come is not used again.
+    /// Binds once. A connection without an answer is not used again.
     pub(super) async fn bind(
         mut self,
         object: Uuid,
@@ -236,7 +237,7 @@ impl Connection {
     ) -> Result<Verdict, NoVerdict> {
         let who = format!("<GUID={object}>");
         let by = by.min(Instant::now() + BIND);
-        // Made by this line and wiped by the next: the library keeps a copy of its own.
+        // The copy is wiped right after the bind. The library keeps a copy of its own.
         let text = password.lend(|text| zeroize::Zeroizing::new(text.to_owned()));
         let answer = tokio::time::timeout_at(by.into(), self.ldap.simple_bind(&who, &text)).await;
         drop(text);
@@ -251,7 +252,7 @@ impl Connection {
             }
             Ok(Ok(result)) => match bind_answer(result.rc, &result.text) {
                 BindAnswer::Verdict(verdict) => {
-                    let Self { controller, ldap, _place } = self;
+                    let Self { controller, ldap, _permit } = self;
                     controller.state().idle.push(Kept { ldap, used: Instant::now() });
                     Ok(verdict)
                 }
@@ -263,7 +264,7 @@ impl Connection {
         }
     }
 
-    /// What the rootDSE says, for the preflight.
+    /// The attributes of the rootDSE, for the preflight.
     pub(super) async fn root(&mut self) -> Option<std::collections::HashMap<String, Vec<String>>> {
         let wanted = vec!["defaultNamingContext", "dnsHostName", "currentTime"];
         let found = self.ldap.with_timeout(LOOK * 3).search("", Scope::Base, "(objectClass=*)", wanted).await;

@@ -1,5 +1,5 @@
-//! Which domain controllers there are: those that are named, or those that DNS knows ([`landbridge_agent::discover`]), and
-//! in which order they are asked.
+//! The domain controllers, and the order in which they are tried: those in the configuration, or those that DNS names
+//! ([`landbridge_agent::discover`]).
 
 use super::config::{ControllerConfig, DirectoryConfig};
 use super::controller::{Controller, ControllerHealth, Shared};
@@ -8,11 +8,11 @@ use rustls::ClientConfig;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What DNS said is believed for so long, whatever its TTL: long enough not to ask for every sign-in,
+/// Names from DNS are used for this long, whatever their TTL: long enough that not every sign-in queries DNS,
 const FRESH: Duration = Duration::from_secs(60);
-/// and asked again this soon when it said nothing.
+/// or for this long after a failed query.
 const AGAIN: Duration = Duration::from_secs(2);
-/// A domain controller that DNS says listens on plain LDAP's port, listens on this with TLS.
+/// The port of LDAP over TLS. DNS names the port of plain LDAP.
 const LDAPS: u16 = 636;
 
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(super) struct Controllers {
     domain: String,
     connections: u16,
     tls: Arc<ClientConfig>,
+    /// Whether they are found by DNS.
     found: bool,
     known: Mutex<Known>,
     asking: tokio::sync::Mutex<()>,
@@ -47,7 +48,8 @@ impl Controllers {
         }
     }
 
-    /// The next one to ask, other than those: the first that has not failed of late, or else the first.
+    /// The next domain controller to try, not one of `other_than`: the first that has not failed lately, or else the
+    /// first.
     pub(super) async fn next(&self, other_than: &[Shared]) -> Option<Shared> {
         let left = self.all().await;
         let left = left.into_iter().filter(|one| !other_than.iter().any(|asked| Arc::ptr_eq(asked, one)));
@@ -56,7 +58,7 @@ impl Controllers {
         left.iter().find(|one| !one.is_aside(now)).or(left.first()).cloned()
     }
 
-    /// All of them, as they are known now.
+    /// All domain controllers that are known now; queries DNS if the names are too old.
     pub(super) async fn all(&self) -> Vec<Shared> {
         if let Some(known) = self.fresh() {
             return known;
@@ -65,7 +67,7 @@ impl Controllers {
         if let Some(known) = self.fresh() {
             return known;
         }
-        let found = self.ask().await;
+        let found = self.query().await;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match found {
             Ok(configs) => {
@@ -88,7 +90,7 @@ impl Controllers {
         known.controllers.clone()
     }
 
-    /// Why DNS tells none, if it is asked and does not.
+    /// Why the last query of DNS failed, if it did.
     pub(super) fn trouble(&self) -> Option<String> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).why.clone()
     }
@@ -104,7 +106,7 @@ impl Controllers {
         fresh.then(|| known.controllers.clone())
     }
 
-    async fn ask(&self) -> Result<Vec<ControllerConfig>, String> {
+    async fn query(&self) -> Result<Vec<ControllerConfig>, String> {
         let names = discover::controllers(&self.domain).await.map_err(|why| why.to_string())?;
         Ok(names.into_iter().map(|name| ControllerConfig { name, address: None, port: LDAPS }).collect())
     }

@@ -1,23 +1,23 @@
-//! Which domain controllers are believed: those whose certificate comes from the domain's CA and names them, or is
-//! one that was pinned. There is no way to believe any other.
+//! Which domain controllers are trusted: those whose certificate was issued by the domain's CA and names them, or is
+//! pinned. No setting makes the agent trust any other.
 
 use super::config::DirectoryConfig;
 use aws_lc_rs::digest::{SHA256, digest};
+use landbridge_host::server_certificate::{self, Rule};
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier as _};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The operator must mend `[directory]`.
+/// Why TLS with domain controllers cannot be set up. The operator must correct `[directory]`.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// Neither a CA nor a pin.
+    /// Neither a CA nor a pin is configured.
     #[error(
-        "name the domain's CA with `ca_file`, or a domain controller's own certificate in `pins`: nothing else is believed"
+        "name the domain's CA with `ca_file`, or a domain controller's own certificate in `pins`: nothing else is trusted"
     )]
     Nobody,
     /// The CA file cannot be used.
@@ -33,7 +33,7 @@ pub enum TrustError {
     Tls(String),
 }
 
-/// TLS as a client that believes nobody else.
+/// The TLS client configuration, which trusts the configured CA and pins alone.
 pub(super) fn client(config: &DirectoryConfig) -> Result<Arc<ClientConfig>, TrustError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let by_ca = match &config.ca_file {
@@ -54,25 +54,25 @@ pub(super) fn client(config: &DirectoryConfig) -> Result<Arc<ClientConfig>, Trus
         None if config.pins.is_empty() => return Err(TrustError::Nobody),
         None => None,
     };
-    let verifier = Believed { by_ca, pins: config.pins.clone(), provider: provider.clone() };
+    let rule = TrustedControllers { by_ca, pins: config.pins.clone() };
+    let verifier = server_certificate::verifier(rule, provider.clone());
     let client = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| TrustError::Tls(e.to_string()))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(Arc::new(client))
 }
 
 #[derive(Debug)]
-struct Believed {
+struct TrustedControllers {
     by_ca: Option<Arc<WebPkiServerVerifier>>,
     pins: Vec<[u8; 32]>,
-    provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Believed {
-    fn verify_server_cert(
+impl Rule for TrustedControllers {
+    fn accept(
         &self,
         leaf: &CertificateDer<'_>,
         rest: &[CertificateDer<'_>],
@@ -82,41 +82,17 @@ impl ServerCertVerifier for Believed {
     ) -> Result<ServerCertVerified, Error> {
         let shown = digest(&SHA256, leaf);
         if self.pins.iter().any(|pin| pin == shown.as_ref()) {
-            // This very certificate was named, so its name and issuer say nothing more; its life still ends.
-            return lives(leaf, now).map(|()| ServerCertVerified::assertion());
+            // This certificate is pinned, so its name and issuer do not matter. Its validity period does.
+            return is_within_validity(leaf, now).map(|()| ServerCertVerified::assertion());
         }
         match &self.by_ca {
             Some(verifier) => verifier.verify_server_cert(leaf, rest, name, ocsp, now),
             None => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
         }
     }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
-fn lives(leaf: &[u8], now: UnixTime) -> Result<(), Error> {
+fn is_within_validity(leaf: &[u8], now: UnixTime) -> Result<(), Error> {
     let (_, leaf) = x509_parser::parse_x509_certificate(leaf)
         .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);

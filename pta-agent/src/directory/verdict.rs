@@ -1,34 +1,34 @@
-//! What a domain controller's answer to a bind means. Pure. What is not known is never a yes.
+//! What a domain controller's answer to a bind means. Pure. An unknown answer is never a success.
 
 use landbridge_wire::signin::{Decline, Verdict};
 
-/// No verdict.
+/// Why there is no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoVerdict {
-    /// Why.
+    /// The reason, for the tenant.
     pub why: Decline,
     /// Whether the bind may have reached a domain controller.
     pub tried: bool,
 }
 
-/// What a bind's result says.
+/// The meaning of a bind's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BindAnswer {
-    /// The directory decided.
+    /// The directory accepted or refused the password.
     Verdict(Verdict),
-    /// This domain controller decides nothing now.
+    /// This domain controller cannot decide now.
     Unable,
 }
 
-/// Result code (RFC 4511, appendix A) and diagnostic message of a bind.
+/// Interprets the result code (RFC 4511, appendix A) and diagnostic message of a bind.
 pub(super) fn bind_answer(code: u32, message: &str) -> BindAnswer {
     match code {
         0 => BindAnswer::Verdict(Verdict::Valid),
-        // invalidCredentials: AD says more in its message.
+        // invalidCredentials: AD adds a code in its message.
         49 => BindAnswer::Verdict(sub_code(message).map_or(Verdict::Unknown(49), of)),
         // operationsError, busy, unavailable, loop of a proxy in between, other.
         1 | 51 | 52 | 54 | 80 => BindAnswer::Unable,
-        // What a bind should never be told; AD's code is in the message if anywhere.
+        // Codes that a bind should not return.
         other => BindAnswer::Verdict(Verdict::Unknown(other)),
     }
 }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_never_a_yes() {
+    fn what_is_not_understood_is_never_a_success() {
         for text in
             ["", "data 52e", "AcceptSecurityContext error, data , v", &message("xyz"), &message("123456789")]
         {

@@ -1,6 +1,6 @@
 //! One connection, from the first packet to the last: WebSocket on TLS, and a session on it.
 
-use super::{Ended, Links, SOFTWARE, Shown, unix_now, wished};
+use super::{Ended, Links, SOFTWARE, Shown, raised, unix_now};
 use crate::session::{Closing, Output, Session, Settled};
 use crate::status::LinkStatus;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -9,7 +9,9 @@ use landbridge_agent::dial::{Address, dial};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::frame;
 use landbridge_wire::problem::Problem;
-use landbridge_wire::signin::{Ask, Decline, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, Verdict};
+use landbridge_wire::signin::{
+    Decline, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, SignInRequest, Verdict,
+};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -22,15 +24,15 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use uuid::Uuid;
 
-/// So many asks at a time on one connection.
+/// Limit on open sign-ins on one connection, which the hello announces.
 const CAPACITY: u16 = 64;
-/// The WebSocket handshake, and every message, is through within this.
+/// Limit on the WebSocket handshake, and on sending a message.
 const PATIENCE: Duration = Duration::from_millis(SILENCE);
 
 type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
 impl Links {
-    /// Connects and talks until it is over; says why, and how long it lasted.
+    /// Connects and exchanges messages until the connection ends. Returns why it ended, and how long it lasted.
     pub(super) async fn converse(
         self: Arc<Self>,
         node: String,
@@ -106,7 +108,7 @@ impl Talk<'_> {
                         }
                     }
                     Output::Welcomed(nodes) => self.welcomed(nodes),
-                    Output::Validate { ask, by } => self.validate(ask, by, settle.clone()),
+                    Output::Validate { sign_in, by } => self.validate(sign_in, by, settle.clone()),
                     Output::Close(why) => return Ended::Closed(why),
                 }
             }
@@ -117,7 +119,7 @@ impl Talk<'_> {
                         Ok(message) => session.heard(message, Instant::now()),
                         Err(error) => return Ended::Broken(error.into()),
                     },
-                    // The library answers them as it reads on; heartbeats are ours.
+                    // The library answers pings; the protocol has heartbeats of its own.
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Ok(Message::Close(_))) | None => return self.lost("it closed the connection"),
                     Some(Ok(Message::Text(_) | Message::Frame(_))) => {
@@ -127,7 +129,7 @@ impl Talk<'_> {
                 },
                 Some((request, outcome)) = settled.recv() => session.settled(request, outcome, Instant::now()),
                 () = tokio::time::sleep_until(timeout.into()) => session.timeout(Instant::now()),
-                () = wished(&mut draining), if drains => {
+                () = raised(&mut draining), if drains => {
                     drains = false;
                     session.drain(Instant::now());
                 }
@@ -165,24 +167,30 @@ impl Talk<'_> {
         }
     }
 
-    fn validate(&self, ask: Box<Ask>, by: Instant, settle: mpsc::Sender<(Uuid, Settled)>) {
+    fn validate(&self, sign_in: Box<SignInRequest>, by: Instant, settle: mpsc::Sender<(Uuid, Settled)>) {
         let (links, shown, connection) = (self.links.clone(), self.shown.clone(), self.connection);
         tokio::spawn(async move {
-            let outcome = answer(&links, &shown, connection, &ask, by).await;
-            // The connection may be gone; then the tenant asks another one.
-            let _ = settle.send((ask.request, outcome)).await;
+            let outcome = answer(&links, &shown, connection, &sign_in, by).await;
+            // The connection may be gone; then the tenant sends the sign-in to another agent.
+            let _ = settle.send((sign_in.request, outcome)).await;
         });
     }
 }
 
-/// Opens, tries, says how it went.
-async fn answer(links: &Links, shown: &Shown, connection: Uuid, ask: &Ask, by: Instant) -> Settled {
-    let Ok((password, key)) = shown.unsealer.open(connection, ask) else {
+/// Opens a sign-in, tries the password, and returns the outcome.
+async fn answer(
+    links: &Links,
+    shown: &Shown,
+    connection: Uuid,
+    sign_in: &SignInRequest,
+    by: Instant,
+) -> Settled {
+    let Ok((password, key)) = shown.unsealer.open(connection, sign_in) else {
         links.board.count("unopened".to_owned());
         tracing::warn!("an envelope does not open: it was sealed to another key, changed, or sent again");
         return Settled::Declined { why: Decline::Unopened, tried: false };
     };
-    match links.validator.validate(ask.object, &password, by).await {
+    match links.validator.validate(sign_in.object, &password, by).await {
         Ok(verdict) => {
             links.board.answered(verdict);
             if let Verdict::Unknown(code) = verdict {
@@ -191,7 +199,7 @@ async fn answer(links: &Links, shown: &Shown, connection: Uuid, ask: &Ask, by: I
                     "the directory refused with a code that is not known here"
                 );
             }
-            Settled::Verdict { verdict, tag: key.tag(&verdict.authenticated(ask.request)) }
+            Settled::Verdict { verdict, tag: key.tag(&verdict.authenticated(sign_in.request)) }
         }
         Err(none) => {
             links.board.count(format!("declined: {:?}", none.why));

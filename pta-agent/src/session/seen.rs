@@ -1,22 +1,22 @@
-//! Which deliveries were handed out: one is opened once, however often it comes. Bounded by time and number.
+//! Which deliveries were handed out: each is opened once, however often it arrives. Limited in time and number.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// A delivery is remembered so long after its deadline: nothing with that deadline is taken any more.
+/// A delivery is remembered for this long after its deadline, after which it is refused anyway.
 const MARGIN: Duration = Duration::from_secs(10);
-/// Forgetting goes through all of them, so it is done this often at most.
+/// Least interval between removals of old deliveries, each of which visits all of them.
 const SWEEP: Duration = Duration::from_secs(1);
-/// So many are remembered; while there are more, nothing new is taken.
+/// Limit on remembered deliveries. At the limit new ones are refused.
 const MOST: usize = 65_536;
 
-/// Whether a delivery comes for the first time.
+/// Whether a delivery arrives for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum First {
-    /// It does.
+    /// It arrives for the first time.
     Yes,
-    /// It came before.
+    /// It arrived before.
     No,
     /// There is no room to remember it.
     Full,

@@ -12,7 +12,7 @@ fn hello(capacity: u16) -> Hello {
 }
 
 fn ask(request: u128, due: u64) -> FromTenant {
-    FromTenant::Ask(Box::new(Ask {
+    FromTenant::SignIn(Box::new(SignInRequest {
         request: Uuid::from_u128(request),
         object: Uuid::from_u128(9),
         due,

@@ -4,33 +4,20 @@
 mod act;
 mod domain;
 mod group_policy;
+mod group_policy_lines;
+mod parts;
 mod people;
 pub mod request;
 mod trial;
 
-use crate::agents::Parts;
-use crate::applications::Rates;
-use crate::directory::Directory;
-use crate::numbers::Numbers;
-use crate::sign_ins::SignIns;
-use landbridge_tenant_store::tables::{canaries, domains};
-use landbridge_tenant_store::{Store, StoreError};
+pub(crate) use parts::Inner;
+
+use landbridge_tenant_store::StoreError;
 use std::sync::Arc;
 
 /// The handle for administrators.
 #[derive(Clone)]
 pub struct Administration(Arc<Inner>);
-
-pub(crate) struct Inner {
-    pub(crate) store: Arc<Store>,
-    pub(crate) agents: Arc<Parts>,
-    pub(crate) rates: Arc<Rates>,
-    pub(crate) directory: Directory,
-    pub(crate) sign_ins: SignIns,
-    pub(crate) numbers: Arc<Numbers>,
-    /// The URL that agents connect to. Every token contains it.
-    pub(crate) url: String,
-}
 
 impl std::fmt::Debug for Administration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -51,15 +38,5 @@ impl Administration {
     /// Sends the canaries that the database lists to the relay, for every domain. Blocks.
     pub fn set_canaries(&self) -> Result<(), StoreError> {
         self.0.set_canaries()
-    }
-}
-
-impl Inner {
-    pub(crate) fn set_canaries(&self) -> Result<(), StoreError> {
-        for domain in self.store.read(domains::all)? {
-            let objects = self.store.read(|reading| canaries::of(reading, domain.id))?;
-            self.agents.relay.set_canaries(domain.id, objects);
-        }
-        Ok(())
     }
 }

@@ -7,28 +7,31 @@ pub mod authority;
 pub mod certificate_names;
 pub mod enrolment;
 pub mod open_connections;
+mod parts;
 pub mod quarantine;
 pub mod relay_driver;
 
 pub use landbridge_tenant_rules::model::{Agent, Writer};
 pub use landbridge_tenant_rules::relay::{AgentView, Facts, Link};
+pub(crate) use parts::Parts;
 
 use crate::clock::unix_now;
 use crate::ingest;
 use crate::numbers::Numbers;
 use admission::{Purpose, admit};
-use authority::Authority;
 use certificate_names::Shown;
 use enrolment::EnrollError;
+use landbridge_crypto::envelope::EnvelopePublic;
+use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::agents::seen;
-use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse};
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{FromAgent, FromTenant};
 use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
-use open_connections::{OpenConnection, OpenConnections};
-use relay_driver::{RaisedAlarm, RelayDriver};
+use open_connections::OpenConnection;
+use relay_driver::RaisedAlarm;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 
@@ -36,17 +39,31 @@ use uuid::Uuid;
 /// restart takes less.
 const STORAGE_RETRY: u32 = 30;
 
+/// Longest time that a link may last, in seconds: more than any certificate's life, and small enough to be added to a clock.
+const LINK_LIFE: u64 = 366 * 86_400;
+
+/// What the relay needs to know of a link of this agent, which showed this certificate at `now`, in seconds since 1970.
+/// A certificate without a usable envelope key is refused, because no password could be sealed to its agent.
+pub fn link_facts(agent: &Agent, shown: &Shown, now: i64) -> Result<Facts, Problem> {
+    let key = shown.name.envelope.and_then(|key| EnvelopePublic::from_bytes(&key).ok());
+    let key = key.ok_or_else(|| {
+        let detail = "the certificate names no usable envelope key: enrol again";
+        Problem::new(ProblemCode::CertificateRequired, detail)
+    })?;
+    let left = u64::try_from(shown.not_after.saturating_sub(now)).unwrap_or(0);
+    Ok(Facts {
+        agent: agent.id,
+        domain: agent.domain,
+        domain_sid: agent.domain_sid.clone(),
+        serial: shown.serial.clone(),
+        key,
+        until: Instant::now() + Duration::from_secs(left.min(LINK_LIFE)),
+    })
+}
+
 /// The handle on the agents. Its calls block, except for those that use the relay.
 #[derive(Clone)]
 pub struct Agents(Arc<Parts>);
-
-pub(crate) struct Parts {
-    pub(crate) store: Arc<Store>,
-    pub(crate) authority: Arc<Authority>,
-    pub(crate) relay: Arc<RelayDriver>,
-    pub(crate) open: Arc<OpenConnections>,
-    pub(crate) numbers: Arc<Numbers>,
-}
 
 impl std::fmt::Debug for Agents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -5,6 +5,7 @@ use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_tenant_store::Store;
 use landbridge_tenant_store::tables::audit::append;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 /// Limit on entries that wait to be written: four transactions. With more, [`Recorder::record`] blocks.
@@ -23,24 +24,42 @@ struct Waiting {
     written: oneshot::Sender<()>,
 }
 
-/// Receives entries and passes them to the thread that writes. The thread ends when the last clone is dropped.
-#[derive(Debug, Clone)]
-pub struct Recorder(mpsc::Sender<Waiting>);
+/// Receives entries and passes them to the thread that writes. When it is dropped, it waits until all of them are written.
+#[derive(Debug)]
+pub struct Recorder {
+    /// Some, until it is dropped.
+    queue: Option<mpsc::Sender<Waiting>>,
+    /// Some, until it is dropped.
+    thread: Option<JoinHandle<()>>,
+}
 
 impl Recorder {
     /// Starts the writing thread.
     pub fn start(store: Arc<Store>) -> std::io::Result<Self> {
         let (queue, entries) = mpsc::channel(QUEUE);
-        std::thread::Builder::new().name("audit".to_owned()).spawn(move || write(&store, entries))?;
-        Ok(Self(queue))
+        let thread =
+            std::thread::Builder::new().name("audit".to_owned()).spawn(move || write(&store, entries))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
     /// Queues an entry. Blocks while 1024 entries wait.
     pub fn record(&self, entry: AuditEntry) -> Written {
         let (written, done) = oneshot::channel();
-        // Without the thread, `written` is dropped here, and the caller receives `NotWritten`.
-        let _ = self.0.blocking_send(Waiting { entry, written });
+        if let Some(queue) = &self.queue {
+            // Without the thread, `written` is dropped here, and the caller receives `NotWritten`.
+            let _ = queue.blocking_send(Waiting { entry, written });
+        }
         Written(done)
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        // The thread ends with the queue.
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -96,7 +115,7 @@ mod tests {
         let keys = SealKeys::new(vec![SealKey::generate(1)]);
         let path = folder.path().join("tenant.db");
         let store = Arc::new(Store::create(&path, keys, uuid::Uuid::from_u128(1), 0).unwrap());
-        let recorder = Recorder::start(store.clone()).unwrap();
+        let recorder = Arc::new(Recorder::start(store.clone()).unwrap());
         let entry = |at| AuditEntry {
             at,
             actor: "app test".to_owned(),

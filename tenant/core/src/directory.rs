@@ -3,6 +3,7 @@
 
 pub mod describe;
 pub mod groups;
+pub mod named;
 
 pub use describe::Description;
 use groups::{GroupDescribed, GroupRow};

@@ -14,6 +14,7 @@
 
 mod link;
 mod offer;
+mod outcome;
 mod record;
 mod writer;
 
@@ -26,9 +27,8 @@ use landbridge_tenant_store::tables::{audit, digests, links, names, objects};
 use landbridge_tenant_store::{Store, StoreError, Trouble};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::problem::{Problem, ProblemCode};
-use landbridge_wire::upload::{
-    CursorName, Hello, LEVEL, Mode, Offer, Presence, Receipt, Refusal, Upload, Wanted,
-};
+use landbridge_wire::upload::{CursorName, Hello, LEVEL, Mode, Offer, Presence, Receipt, Upload, Wanted};
+use outcome::Outcome;
 use tracing::{debug, error, info, warn};
 
 /// Seconds after which a phs repeats an upload that failed in the database. A phs has a whole cycle in hand, so it should not
@@ -128,45 +128,6 @@ pub fn upload(
         "upload applied"
     );
     Ok(receipt)
-}
-
-/// The effects of one upload. The metrics count them after the commit.
-#[derive(Debug, Default)]
-struct Outcome {
-    applied: u32,
-    unchanged: u32,
-    swept: u32,
-    links: u32,
-    links_refused: u32,
-    policy: bool,
-    set: u32,
-    replaced: u32,
-    repeated: u32,
-    erased: u32,
-    shared: u32,
-    idle: u32,
-    refused: Vec<Refusal>,
-}
-
-impl Outcome {
-    fn count(&self, counts: &Counts) {
-        counts.records_applied.add(self.applied.into());
-        counts.records_unchanged.add(self.unchanged.into());
-        counts.records_refused.add(u64::try_from(self.refused.len()).unwrap_or(u64::MAX));
-        counts.links_applied.add(self.links.into());
-        counts.links_refused.add(self.links_refused.into());
-        counts.digests_set.add(self.set.into());
-        counts.digests_replaced.add(self.replaced.into());
-        counts.digests_repeated.add(self.repeated.into());
-        counts.digests_erased.add(self.erased.into());
-        counts.accounts_swept.add(self.swept.into());
-        counts.names_shared.add(self.shared.into());
-    }
-
-    fn changes_something(&self) -> bool {
-        let links = self.links > 0 || self.links_refused > 0;
-        links || self.applied > 0 || self.swept > 0 || self.policy || !self.refused.is_empty()
-    }
 }
 
 /// Applies a page. Returns the reason if its commit is held; the records before it are applied in any case.

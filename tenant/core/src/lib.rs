@@ -1,6 +1,51 @@
-//! The tenant's logic. A door names this crate and none below it, and receives only the handles that it needs, as values:
+//! The tenant's logic. Doors name this crate and none below it. Each door holds only the handles that it needs, as values:
 //! [`sign_ins::SignIns`], [`directory::Directory`], [`administration::Administration`], [`agents::Agents`],
-//! [`applications::Applications`], [`numbers::Snapshot`]. `program` creates all of them with [`Handles::new`].
+//! [`applications::Applications`], [`numbers::Snapshot`].
+//!
+//! # Files
+//!
+//! - `lib.rs`: this list, and the handles over one database
+//! - `clock.rs`: the wall clock and the stop signal
+//! - `text.rs`: makes text from elsewhere fit to be shown
+//! - `numbers.rs`: the metrics, and a snapshot of them
+//! - `audit.rs`: writes sign-ins into the audit log, many in one transaction
+//! - `agents.rs`: the handle on agents: identities, uploads, connections
+//! - `agents/parts.rs`: what that handle works on
+//! - `agents/certificate_names.rs`: the names in an agent's certificate
+//! - `agents/authority.rs`: the tenant's CA
+//! - `agents/enrolment.rs`: an identity for a one-time token, and the next certificate
+//! - `agents/admission.rs`: whether an agent may upload, renew or connect now
+//! - `agents/open_connections.rs`: the open connections of agents, so that a revocation can cut them
+//! - `agents/relay_driver.rs`: gives the relay its clock and its connections
+//! - `agents/quarantine.rs`: acts on alarms about agents
+//! - `ingest.rs`: applies the uploads of phs, each in one transaction
+//! - `ingest/writer.rs`: one phs writes for a domain
+//! - `ingest/offer.rs`: which of the offered passwords the tenant lacks
+//! - `ingest/record.rs`: applies one record
+//! - `ingest/link.rs`: applies one link
+//! - `ingest/outcome.rs`: counts what an upload changed
+//! - `directory.rs`: the handle that reads the directory
+//! - `directory/named.rs`: an object with the name that people know it by
+//! - `directory/describe.rs`: everything known of the accounts behind a name
+//! - `directory/groups.rs`: groups, their members, and their names
+//! - `applications.rs`: the handle on applications: credentials and rates
+//! - `sign_ins.rs`: the handle on sign-ins: one function with numbered steps
+//! - `sign_ins/pass.rs`: one sign-in on its way: facts, rules, derivation, counters
+//! - `sign_ins/counters.rs`: the counters of the smart lockout, in the database and in memory
+//! - `sign_ins/turns.rs`: one sign-in of an account at a time, while agents are requested
+//! - `sign_ins/queue.rs`: the bounded queue in front of the derivations
+//! - `sign_ins/verifiers.rs`: the threads that derive, several passwords side by side
+//! - `sign_ins/decoys.rs`: digests that no password fits, so that an unknown name costs a derivation
+//! - `sign_ins/equal_delay.rs`: the delay that makes refusals equal in time
+//! - `administration.rs`: the handle for administrators
+//! - `administration/request.rs`: requests and answers as types, one line of JSON each
+//! - `administration/parts.rs`: what that handle works on
+//! - `administration/act.rs`: does what an administrator requested
+//! - `administration/domain.rs`: a domain's sign-in policy and its canaries
+//! - `administration/group_policy.rs`: sets and removes the sign-in policy of a group
+//! - `administration/group_policy_lines.rs`: those policies as text
+//! - `administration/people.rs`: erases an account, and lists ambiguous names
+//! - `administration/trial.rs`: a sign-in that an administrator tries
 
 pub mod administration;
 pub mod agents;
@@ -19,13 +64,11 @@ use agents::authority::Authority;
 use agents::open_connections::OpenConnections;
 use agents::relay_driver::{RaisedAlarm, RelayDriver};
 use applications::{Applications, Rates};
-use audit::Recorder;
 use directory::Directory;
 use landbridge_tenant_store::Store;
 use numbers::{Numbers, Snapshot};
-use sign_ins::{Settings, SignIns, Signin, Unready};
+use sign_ins::{Settings, SignIns, Unready};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// The handles on one tenant. `program` passes each door those that it needs.
@@ -47,31 +90,18 @@ pub struct Handles {
     pub alarms: mpsc::Receiver<RaisedAlarm>,
 }
 
-/// Why the handles cannot be created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AssemblyError {
-    /// The system gives no threads or no randomness.
-    #[error(transparent)]
-    Unready(#[from] Unready),
-}
-
 impl Handles {
-    /// Creates the handles. Agents connect to `url`. A refused sign-in is answered at a multiple of `grid` after its arrival.
+    /// Creates the handles. Agents connect to `url`.
     pub fn new(
         store: &Arc<Store>,
         authority: &Arc<Authority>,
         url: &str,
         settings: Settings,
-        grid: Duration,
-    ) -> Result<Self, AssemblyError> {
+    ) -> Result<Self, Unready> {
         let numbers = Arc::new(Numbers::default());
         let (open, rates) = (Arc::new(OpenConnections::default()), Arc::new(Rates::default()));
         let (relay, alarms) = RelayDriver::new(authority.tenant(), url, numbers.clone());
-        let signin = Signin::new(store.clone(), numbers.counts.clone(), settings)?;
-        let recorder = Recorder::start(store.clone()).map_err(|_| Unready::NoThreads)?;
-        let inner =
-            sign_ins::Inner { signin, relay: relay.clone(), recorder, numbers: numbers.clone(), grid };
-        let sign_ins = SignIns::new(inner);
+        let sign_ins = SignIns::new(store, &numbers, relay.clone(), settings)?;
         let parts = || agents::Parts {
             store: store.clone(),
             authority: authority.clone(),

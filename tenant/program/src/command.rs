@@ -1,17 +1,20 @@
-//! The command line: its flags, its help, and which function runs each command.
-//! Results go to stdout, logs and errors to stderr. Neighbours: [`ask`] sends requests to the running tenant;
-//! [`crate::serve`] is the running tenant.
+//! The command line: its commands, their flags and their help.
+//! Results go to stdout, logs and errors to stderr. Neighbours: `run.rs` executes a command; the running tenant serves
+//! in `serve.rs`.
 
 pub mod ask;
 pub mod backup;
+mod card;
 pub mod init;
 pub mod log;
 pub mod new_directory;
 pub mod restore;
+mod run;
 pub mod table;
 
-use crate::config::{Config, DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_PATH, LogLevel};
-use crate::error::TenantError;
+pub use run::run;
+
+use crate::config::{DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_PATH, LogLevel};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landbridge_tenant_rules::model::SigninPolicy;
@@ -50,9 +53,6 @@ Examples:
 A flag overrides an environment variable, which overrides the configuration file.
 All commands except init, serve, backup and restore use the administration socket of the running tenant. Only root and the
 user that the tenant runs as may use it.";
-
-/// Limit on open files that the program sets for itself: 1024 connections at each of two addresses, and room.
-const OPEN_FILES: u64 = 4096;
 
 /// The cloud end of Landbridge: stores password digests, verifies sign-ins, issues the identities of agents.
 #[derive(Debug, Parser)]
@@ -307,7 +307,7 @@ pub enum Users {
     Show {
         /// A sign-in name (user@domain or DOMAIN\user), a bare sAMAccountName, a SID or an objectGUID.
         name: String,
-        /// Print JSON.
+        /// Everything that is known, as JSON: also when and where each attribute was written.
         #[arg(long)]
         json: bool,
     },
@@ -322,7 +322,7 @@ pub enum Groups {
     Show {
         /// The group's name (bare or as DOMAIN\name), its SID or its objectGUID.
         name: String,
-        /// Print JSON.
+        /// Everything that is known, as JSON.
         #[arg(long)]
         json: bool,
     },
@@ -368,55 +368,4 @@ pub struct Listing {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// Runs the command.
-pub fn run(line: &CommandLine) -> Result<(), TenantError> {
-    match &line.command {
-        Command::Init(init) => ask::print(&init::init(&line.config, init)?),
-        Command::Serve => {
-            let config = Config::load(&line.config)?;
-            log::start(config.log.format, line.log_level.unwrap_or(config.log.level));
-            close_the_process()?;
-            open_files();
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-            let runtime =
-                runtime.map_err(|e| TenantError::Defect(format!("the system gives no threads: {e}")))?;
-            runtime.block_on(crate::serve::serve(&config))
-        }
-        Command::Backup(flags) => {
-            close_the_process()?;
-            ask::print(&backup::backup(&line.config, flags)?)
-        }
-        Command::Restore(flags) => {
-            close_the_process()?;
-            ask::print(&restore::restore(&line.config, flags)?)
-        }
-        Command::Domains(_)
-        | Command::Token(_)
-        | Command::Agents(_)
-        | Command::Apps(_)
-        | Command::Users(_)
-        | Command::Groups(_)
-        | Command::SignIn(_) => ask::run(&Config::load(&line.config)?, &line.command),
-    }
-}
-
-/// Raises the limit of open files to what the listeners may need, if the system allows it.
-fn open_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
-    if limit.current.is_some_and(|current| current < wanted)
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit })
-    {
-        tracing::warn!(%error, wanted, "the limit of open files cannot be raised");
-    }
-}
-
-/// Turns off core dumps and debuggers of other users, because this process holds keys and passwords.
-fn close_the_process() -> Result<(), TenantError> {
-    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(|e| TenantError::Defect(format!("the process cannot be closed to debuggers: {e}")))
 }

@@ -3,6 +3,7 @@
 
 use crate::error::TenantError;
 use landbridge_host::key_file::KeySource;
+use landbridge_host::log::Format;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -80,20 +81,9 @@ pub struct Lockout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {
     /// For people or for programs.
-    pub format: LogFormat,
+    pub format: Format,
     /// The lowest level that is logged.
     pub level: LogLevel,
-}
-
-/// The format of the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Lines for people.
-    #[default]
-    Human,
-    /// A JSON object a line.
-    Json,
 }
 
 /// The lowest level that is logged.
@@ -251,7 +241,7 @@ impl Default for FileDirectory {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct FileLog {
-    format: LogFormat,
+    format: Format,
     level: LogLevel,
 }
 

@@ -5,11 +5,13 @@
 //! - `main.rs`: the program: a command line in, an exit status out
 //! - `lib.rs`: this list
 //! - `command.rs`: the command line
+//! - `command/run.rs`: runs a command
 //! - `command/init.rs`: creates a tenant, completely or not at all
 //! - `command/new_directory.rs`: a directory that appears complete, or not at all
 //! - `command/backup.rs`: copies the database, the CA's certificate and, apart from them, the keys into directories
 //! - `command/restore.rs`: creates the data directory from a backup, after checking it, with a new generation
 //! - `command/ask.rs`: the commands that send a request to the running tenant
+//! - `command/card.rs`: one account or one group for people
 //! - `command/table.rs`: lists for people
 //! - `command/log.rs`: the log on standard error
 //! - `config.rs`: the configuration file, read and checked

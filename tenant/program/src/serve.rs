@@ -12,11 +12,13 @@ use landbridge_door_agents::{AgentClient, AgentsDoor, no_such_path, post_only};
 use landbridge_door_applications::{ApplicationsDoor, PATH};
 use landbridge_door_listen::body::Answer;
 use landbridge_door_listen::client_certificate::server_config;
-use landbridge_door_listen::listener::{AnonymousClient, Connection, Limits, Listener, Serve};
+use landbridge_door_listen::limits::Limits;
+use landbridge_door_listen::listener::{AnonymousClient, Connection, Listener, Serve};
 use landbridge_door_listen::operator_certificate::{self, OperatorCertificate};
 use landbridge_door_operator::listen;
 use landbridge_door_operator::observe::{self, CertificateLife, Observed};
 use landbridge_host::key_file::own_uid;
+use landbridge_host::signals;
 use landbridge_tenant_core::Handles;
 use landbridge_tenant_core::agents::authority::Authority;
 use landbridge_tenant_core::clock::unix_now;
@@ -128,8 +130,8 @@ impl Ready {
         // 4. The handles.
         let rules = Rules::new(config.lockout.threshold, config.lockout.seconds);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let settings = Settings::for_cores(cores, rules);
-        let handles = Handles::new(&store, &authority, config.url.as_str(), settings, config.signin.grid)
+        let settings = Settings::for_cores(cores, rules, config.signin.grid);
+        let handles = Handles::new(&store, &authority, config.url.as_str(), settings)
             .map_err(|e| TenantError::Defect(e.to_string()))?;
         handles.administration.set_canaries()?;
         let chores = Arc::new(Chores {
@@ -258,9 +260,9 @@ pub async fn serve(config: &Config) -> Result<(), TenantError> {
     let ready = Ready::new(config, Limits::default()).await?;
     let (stopper, stop) = watch::channel(false);
     let no_signals = |e: std::io::Error| TenantError::Defect(format!("signals cannot be caught: {e}"));
-    let signals = signals().map_err(no_signals)?;
+    let stopped = signals::stop().map_err(no_signals)?;
     tokio::spawn(async move {
-        signals.await;
+        stopped.await;
         tracing::info!("stopping: requests in hand are finished first");
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         let _ = stopper.send(true);
@@ -292,21 +294,9 @@ pub async fn serve(config: &Config) -> Result<(), TenantError> {
     Ok(())
 }
 
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
 /// At every SIGHUP the applications' certificate is read again.
 fn hangups(chores: Arc<Chores>) -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = signal(SignalKind::hangup())?;
+    let mut hangup = signals::hangups()?;
     Ok(async move {
         while hangup.recv().await.is_some() {
             tracing::info!("SIGHUP: the applications' certificate is read again, if there is one");

@@ -1,15 +1,17 @@
-//! Whether AD would let this account in right now, computed from what replicates. Pure: the clock is an argument.
+//! Whether AD would let an account in now, computed from the attributes that replicate. Pure: the time is an argument.
 //!
-//! AD's own computed attributes do not replicate, and a lock or an expiry ends without any change in AD: so
-//! nothing here is stored. Whatever is missing or odd is [`State::Unknown`], which signs nobody in.
-//! The order of the rows is the one in which a DC looks (disabled, locked, account expired, password), with what
-//! refuses for good before what a person can mend.
-//! Before it on the road: `directory`. After it: `signin`, which says to the outside only what [`State::disclosable`] allows.
+//! AD's own computed attributes do not replicate, and a lock or an expiry ends without any change in AD. So the state is
+//! computed at each sign-in and never stored. A value that is missing or not understood gives [`State::Unknown`], and an
+//! account in that state is refused.
+//! The checks run in a DC's order (disabled, locked, account expired, password). A lasting refusal comes before one that
+//! the person can end.
+//! Neighbours: the crate `store` reads the attributes; the sign-in sends to an application only what
+//! [`State::disclosable`] allows.
 
 use crate::model::Attributes;
 use crate::model::Policy;
 
-/// What the state is computed from. FILETIMEs count 100 ns since 1601.
+/// The facts about an account that its state is computed from. FILETIMEs count 100 ns since 1601.
 #[derive(Debug, Clone, Copy)]
 pub struct Account<'a> {
     /// userAccountControl (MS-ADTS 2.2.16).
@@ -28,13 +30,13 @@ pub struct Account<'a> {
     pub logon_hours: Option<&'a [u8]>,
     /// Member of Protected Users.
     pub protected_user: bool,
-    /// The password that was given is the empty one.
+    /// The password of this sign-in is the empty one.
     pub password_is_empty: bool,
 }
 
 impl<'a> Account<'a> {
-    /// From what the directory knows, for a password that is not empty. `policy` is the one that holds for the account
-    /// ([`crate::policies`]).
+    /// The facts from an account's attributes, for a password that is not empty. `policy` is the password policy that
+    /// applies to the account ([`crate::policies`]).
     pub fn known(attributes: &'a Attributes, policy: &Policy, protected_user: bool) -> Self {
         Self {
             user_account_control: attributes.user_account_control,
@@ -50,57 +52,57 @@ impl<'a> Account<'a> {
     }
 }
 
-/// Whether the account may sign in, and if not, why.
+/// Whether an account may sign in, and the reason if not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It may.
+    /// The account may sign in.
     Usable,
-    /// Disabled.
+    /// Disabled by an administrator.
     Disabled,
     /// Locked by AD.
     Locked,
-    /// Only a smart card signs it in.
+    /// The account signs in by smart card only.
     SmartcardRequired,
-    /// Member of Protected Users: its password is for Kerberos alone.
+    /// Member of Protected Users: AD accepts its password by Kerberos only.
     ProtectedUser,
-    /// The empty password, which PASSWD_NOTREQD may let into AD and nothing lets in here.
+    /// The empty password. AD may accept it from an account with PASSWD_NOTREQD; the tenant never does.
     PasswordNotRequiredEmpty,
-    /// The account's time is over.
+    /// The account has expired.
     AccountExpired,
     /// The password must be changed first.
     MustChange,
     /// The password is older than the domain allows.
     PasswordExpired,
-    /// Not at this hour.
+    /// The account's logon hours exclude this hour.
     OutsideLogonHours,
-    /// Something about it is missing or not understood; the operator should look.
+    /// A fact about the account is missing or not understood. The operator should look at the account.
     Unknown(Odd),
 }
 
-/// What is missing or not understood.
+/// The fact about an account that is missing or not understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Odd {
-    /// No userAccountControl was told.
+    /// No userAccountControl has arrived.
     NoUserAccountControl,
-    /// Not the type of an ordinary user, or several types at once.
+    /// The account type is not that of an ordinary user, or there are several types.
     AccountType,
     /// userAccountControl has bits that no document names.
     UnknownFlags,
-    /// No pwdLastSet was told.
+    /// No pwdLastSet has arrived.
     NoPwdLastSet,
-    /// pwdLastSet is no time.
+    /// pwdLastSet is not a time.
     PwdLastSet,
-    /// No maxPwdAge was told, by the domain or the password settings object that holds; or which holds is unclear.
+    /// No maxPwdAge has arrived from the domain or password settings object that applies, or it is unclear which applies.
     NoMaxPwdAge,
-    /// maxPwdAge is no interval.
+    /// maxPwdAge is not an interval.
     MaxPwdAge,
-    /// accountExpires is no time.
+    /// accountExpires is not a time.
     AccountExpires,
-    /// lockoutTime is no time.
+    /// lockoutTime is not a time.
     LockoutTime,
-    /// No lockoutDuration was told; as with maxPwdAge.
+    /// No lockoutDuration has arrived, or it is unclear which policy applies.
     NoLockoutDuration,
-    /// lockoutDuration is no interval.
+    /// lockoutDuration is not an interval.
     LockoutDuration,
     /// logonHours is not 21 bytes.
     LogonHours,
@@ -108,14 +110,14 @@ pub enum Odd {
     Clock,
 }
 
-/// What the outside may be told, and only after the right password.
+/// The part of an account's state that an application may receive, and only after the right password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Disclosable {
     /// The password must be changed first.
     MustChangePassword,
-    /// The password is too old.
+    /// The password is older than the domain allows.
     PasswordExpired,
-    /// The account's time is over.
+    /// The account has expired.
     AccountExpired,
 }
 
@@ -126,9 +128,9 @@ mod uf {
     pub(super) const DONT_EXPIRE_PASSWD: i64 = 0x1_0000;
     pub(super) const SMARTCARD_REQUIRED: i64 = 0x4_0000;
     pub(super) const PASSWORD_EXPIRED: i64 = 0x80_0000;
-    /// Temporary duplicate, normal, interdomain trust, workstation trust, server trust.
+    /// The account types: temporary duplicate, normal, interdomain trust, workstation trust, server trust.
     pub(super) const TYPES: i64 = 0x100 | NORMAL_ACCOUNT | 0x800 | 0x1000 | 0x2000;
-    /// Every bit that a document names.
+    /// Every flag that MS-ADTS names. Another flag makes the account [`super::Odd::UnknownFlags`]: its meaning is unknown.
     pub(super) const NAMED: i64 = 0x0001 /* script */
         | ACCOUNTDISABLE
         | 0x0008 /* home directory required */
@@ -151,15 +153,18 @@ mod uf {
         | 0x800_0000 /* use AES keys */;
 }
 
-/// Seconds from 1601 to 1970.
+/// Seconds from 1601, where FILETIME begins, to 1970.
 const EPOCH_SECONDS: i64 = 11_644_473_600;
+/// FILETIME units of 100 ns in a second.
 const TICKS_A_SECOND: i64 = 10_000_000;
+/// The FILETIME that AD writes for "never".
 const NEVER: i64 = i64::MAX;
+/// Hours in a week: the bits of logonHours.
 const HOURS_A_WEEK: i64 = 168;
-/// 1970 began on a Thursday.
+/// Hours from a Sunday, where logonHours begins, to the start of 1970, which was a Thursday.
 const HOURS_FROM_SUNDAY_TO_EPOCH: i64 = 4 * 24;
 
-/// The state of the account at `now`, in seconds since 1970.
+/// The state of the account at `now` (seconds since 1970).
 pub fn state(account: &Account<'_>, now: i64) -> State {
     match check_account(account, now) {
         Ok(()) => State::Usable,
@@ -167,11 +172,13 @@ pub fn state(account: &Account<'_>, now: i64) -> State {
     }
 }
 
+/// Runs the checks in a DC's order; the error is the first state that refuses.
 fn check_account(account: &Account<'_>, now: i64) -> Result<(), State> {
+    // 1. The flags: an account that is not an ordinary user, or is disabled, needs no other fact.
     let now_ticks = filetime(now).ok_or(State::Unknown(Odd::Clock))?;
     let flags = account.user_account_control.ok_or(State::Unknown(Odd::NoUserAccountControl))?;
     let has = |flag| flags & flag != 0;
-    // userAccountControl is a signed 32-bit number in AD: a sign that was extended is the topmost bit.
+    // userAccountControl is a signed 32-bit number in AD. Sign extension sets bits that no document names.
     if flags & !uf::NAMED != 0 {
         return Err(State::Unknown(Odd::UnknownFlags));
     }
@@ -181,6 +188,7 @@ fn check_account(account: &Account<'_>, now: i64) -> Result<(), State> {
     if has(uf::ACCOUNTDISABLE) {
         return Err(State::Disabled);
     }
+    // 2. Refusals that only an administrator or time ends.
     locked(account, now_ticks)?;
     if has(uf::SMARTCARD_REQUIRED) {
         return Err(State::SmartcardRequired);
@@ -191,6 +199,7 @@ fn check_account(account: &Account<'_>, now: i64) -> Result<(), State> {
     if account.password_is_empty {
         return Err(State::PasswordNotRequiredEmpty);
     }
+    // 3. Expiry and logon hours. The person can end some of these refusals.
     account_expired(account, now_ticks)?;
     password_expired(account, flags, now_ticks)?;
     outside_hours(account, now)
@@ -211,7 +220,7 @@ fn locked(account: &Account<'_>, now: i64) -> Result<(), State> {
     if duration == 0 || duration == i64::MIN {
         return Err(State::Locked);
     }
-    // `duration` is negative, so this adds; a sum past the end of time is a lock without an end.
+    // `duration` is negative, so the subtraction adds. A sum that overflows is a lock without an end.
     let until = since.checked_sub(duration).unwrap_or(NEVER);
     if now < until { Err(State::Locked) } else { Ok(()) }
 }
@@ -225,7 +234,8 @@ fn account_expired(account: &Account<'_>, now: i64) -> Result<(), State> {
     }
 }
 
-/// MS-ADTS 3.1.1.4.5.26 (msDS-UserPasswordExpiryTimeComputed): DONT_EXPIRE_PASSWD comes before pwdLastSet.
+/// The password's age, as MS-ADTS 3.1.1.4.5.26 (msDS-UserPasswordExpiryTimeComputed) has it: DONT_EXPIRE_PASSWD is
+/// looked at before pwdLastSet.
 fn password_expired(account: &Account<'_>, flags: i64, now: i64) -> Result<(), State> {
     let set = account.pwd_last_set.ok_or(State::Unknown(Odd::NoPwdLastSet))?;
     if set < 0 {
@@ -252,7 +262,7 @@ fn password_expired(account: &Account<'_>, flags: i64, now: i64) -> Result<(), S
     if now >= until { Err(State::PasswordExpired) } else { Ok(()) }
 }
 
-/// MS-SAMR 2.2.6.5.
+/// The hour of the week against logonHours (MS-SAMR 2.2.6.5).
 fn outside_hours(account: &Account<'_>, now: i64) -> Result<(), State> {
     let Some(hours) = account.logon_hours else { return Ok(()) };
     let hours = <&[u8; 21]>::try_from(hours).map_err(|_| State::Unknown(Odd::LogonHours))?;
@@ -262,13 +272,14 @@ fn outside_hours(account: &Account<'_>, now: i64) -> Result<(), State> {
     if allowed { Ok(()) } else { Err(State::OutsideLogonHours) }
 }
 
-/// Seconds since 1970 as FILETIME; none: not a time that FILETIME can hold.
+/// Seconds since 1970 as FILETIME. None: FILETIME cannot hold this time.
 pub fn filetime(unix: i64) -> Option<i64> {
     unix.checked_add(EPOCH_SECONDS)?.checked_mul(TICKS_A_SECOND).filter(|ticks| *ticks > 0)
 }
 
 impl State {
-    /// What the outside may be told of it, after the right password; none: it looks like a wrong one.
+    /// The part of the state that an application may receive after the right password. None: the answer is the one to a
+    /// wrong password.
     pub fn disclosable(self) -> Option<Disclosable> {
         match self {
             Self::MustChange => Some(Disclosable::MustChangePassword),
@@ -285,7 +296,7 @@ impl State {
         }
     }
 
-    /// For the audit log and `users show`.
+    /// The text in the audit log and in `users show`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Usable => "usable",
@@ -304,7 +315,7 @@ impl State {
 }
 
 impl Odd {
-    /// For the audit log and `users show`.
+    /// The text in the audit log and in `users show`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoUserAccountControl => "unknown: no userAccountControl",
@@ -333,7 +344,7 @@ impl std::fmt::Display for State {
 }
 
 impl Disclosable {
-    /// As `POST /v1/signin` spells it.
+    /// The text in an answer to `POST /v1/signin`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MustChangePassword => "must-change-password",

@@ -1,9 +1,9 @@
-//! What the tenant counts about itself, for `/metrics`. Numbers only: no names, no objects.
-//! Neighbours: uploads and sign-ins add to them, the metrics show them.
+//! The counters that `/metrics` shows. They hold numbers only: no names and no objects.
+//! Neighbours: uploads and sign-ins add to the counters; the operator's door shows them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that only grows.
+/// A counter that only grows.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
 
@@ -18,7 +18,7 @@ impl Count {
         self.add(1);
     }
 
-    /// The number.
+    /// The present value.
     pub fn now(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -26,14 +26,14 @@ impl Count {
 
 macro_rules! counts {
     ($($(#[doc = $help:literal])+ $name:ident,)+) => {
-        /// The numbers since the start of this process.
+        /// The counters since the start of this process.
         #[derive(Debug, Default)]
         pub struct Counts {
             $($(#[doc = $help])+ pub $name: Count,)+
         }
 
         impl Counts {
-            /// Name, help text and value of each number.
+            /// Name, help text and value of each counter.
             pub fn each(&self) -> Vec<(&'static str, &'static str, u64)> {
                 vec![$((stringify!($name), concat!($($help),+).trim_ascii(), self.$name.now()),)+]
             }
@@ -46,11 +46,11 @@ counts! {
     records_applied,
     /// Records of uploads that changed nothing.
     records_unchanged,
-    /// Records of uploads that were not taken, in whole or their digest.
+    /// Records of uploads that were refused, in whole or their digest.
     records_refused,
     /// Links of uploads that changed something.
     links_applied,
-    /// Links of uploads that were not taken: from objects of another domain.
+    /// Links of uploads that were refused: from objects of another domain.
     links_refused,
     /// Digests stored for accounts that had none.
     digests_set,
@@ -62,7 +62,7 @@ counts! {
     digests_erased,
     /// Objects gone because a full compare ended without them.
     accounts_swept,
-    /// Sign-in names that arrived although another account holds them: they sign nobody in.
+    /// Sign-in names that arrived although another account holds them: neither account can sign in with them.
     names_shared,
     /// Requests of a phs that is not the domain's writer.
     second_writers,
@@ -70,11 +70,11 @@ counts! {
     names_ambiguous,
     /// Sign-ins refused because something about the account is not known.
     states_unknown,
-    /// Digests that could not be opened or read: a key is missing, or somebody wrote to the database.
+    /// Digests that could not be opened or read: a key is missing, or another program wrote to the database.
     digests_unreadable,
     /// Sign-ins refused by the smart lockout, before any derivation.
     signins_locked_out,
-    /// Sign-ins with a wrong password or a name that signs nobody in; repeats of one wrong password not counted.
+    /// Sign-ins with a wrong password or a name that no account can sign in with; repeats of one wrong password not counted.
     signin_failures,
     /// Locks that the smart lockout set.
     locks_set,

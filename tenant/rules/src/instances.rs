@@ -1,31 +1,31 @@
-//! One identity, one process: notes which process of an agent is heard, and says when there are two.
-//! Pure: the clock is an argument. Neighbours: the relay asks for its links, `routes::agents` for uploads.
+//! The processes of each agent: one identity must be used by one process. Detects a second one.
+//! Pure: the time is an argument. Neighbours: [`crate::relay`] notes the process of each heartbeat and of each upload.
 //!
-//! A process names itself at random when it starts. A restart gives a newer name, and the old one is never heard
-//! again; so an old name that comes back, or two that are heard side by side for longer than a reconnect takes, mean
-//! that somebody else has the identity.
+//! A process chooses a random name when it starts. A restarted agent has a new name, and its old name does not come back.
+//! So an old name that comes back, or two names in use together for longer than a reconnect takes, mean that a copy of the
+//! identity is in use.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// As long as a restarted agent's old connections may still be heard.
+/// How long after a restart messages of the old process may still arrive: a reconnect, with its jitter, takes up to 5 s.
 const OVERLAP: Duration = Duration::from_secs(5);
-/// So many names of one agent are remembered.
+/// Limit on process names kept for each agent. A copy shows as soon as one kept name comes back, so few are enough.
 const NAMES: usize = 4;
 
-/// What hearing a process means.
+/// What a message from a process shows about its agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotedProcess {
-    /// The one that was heard last, or the first ever.
+    /// The newest known process, or the first one of this agent.
     Known,
-    /// A newer one: the agent was restarted.
+    /// A new process: the agent was restarted.
     New,
-    /// Two at once: the identity is in two places.
+    /// Two processes at once: the identity is in two places.
     Two,
 }
 
-/// The processes of all agents; as many as there are agents.
+/// The processes of all agents, at most four names for each agent.
 #[derive(Debug, Default)]
 pub struct Instances(HashMap<Uuid, Vec<Instance>>);
 
@@ -36,7 +36,7 @@ struct Instance {
 }
 
 impl Instances {
-    /// Notes that this process of this agent was heard.
+    /// Notes a message from this process of this agent.
     pub fn note_process(&mut self, agent: Uuid, name: Uuid, now: Instant) -> NotedProcess {
         let names = self.0.entry(agent).or_default();
         match names.last() {
@@ -62,7 +62,7 @@ impl Instances {
         }
     }
 
-    /// Forgets an agent: its administrator looked into it, or it is gone for good.
+    /// Deletes what is known of an agent's processes, when an administrator has looked into the agent.
     pub fn forget(&mut self, agent: Uuid) {
         self.0.remove(&agent);
     }
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_process_may_be_heard_for_as_long_as_a_reconnect_takes_and_no_longer() {
+    fn the_old_process_may_send_for_as_long_as_a_reconnect_takes_and_no_longer() {
         let (mut instances, now) = (Instances::default(), Instant::now());
         instances.note_process(AGENT, name(1), now);
         instances.note_process(AGENT, name(2), now);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn two_that_take_turns_are_two_and_other_agents_do_not_count() {
+    fn two_processes_that_alternate_are_two_and_other_agents_do_not_count() {
         let (mut instances, now) = (Instances::default(), Instant::now());
         let minute = Duration::from_secs(60);
         instances.note_process(AGENT, name(1), now);

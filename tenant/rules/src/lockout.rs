@@ -1,7 +1,7 @@
-//! The smart lockout: how many wrong passwords, from where, until the tenant stops listening for a while.
-//! Pure: the clock and the counters are arguments. What is absent: the database ([`crate::store::lockouts`]), and
-//! any way to learn a password from what is remembered.
-//! Before it on the road: `directory`. After it: `signin`, which asks before it derives anything.
+//! The smart lockout: after how many wrong passwords, and from which source, the tenant refuses an account for a while.
+//! Pure: the time and the counters are arguments. What is kept about wrong passwords does not reveal them.
+//! Neighbours: the crate `store` keeps the counters (`tables::lockouts`); the sign-in checks the lock before it derives
+//! anything.
 
 mod budget;
 mod remembered;
@@ -11,37 +11,37 @@ pub use remembered::{RefusedAt, Remembered};
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// One counter. Times are in seconds since 1970.
+/// The counter of wrong passwords of one account from one source. Times are in seconds since 1970.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tries {
-    /// Wrong passwords since the last lock or success; the same one again does not count.
+    /// Wrong passwords since the last lock or success. A repeat of the same password does not count.
     pub failures: u32,
-    /// The first of them.
+    /// When the first of them was tried.
     pub first_at: i64,
-    /// The last of them.
+    /// When the last of them was tried.
     pub last_at: i64,
-    /// Nobody is listened to before this.
+    /// The end of the lock. Every sign-in before it is refused.
     pub locked_until: i64,
-    /// How many locks in a row.
+    /// Locks in a row.
     pub locks: u32,
 }
 
-/// How strict the lockout is.
+/// The thresholds and durations of the lockout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// Wrong passwords from one source until the account is locked for that source.
     pub threshold: u32,
-    /// Wrong passwords from all sources together until it is locked for all.
+    /// Wrong passwords from all sources together until the account is locked for all.
     pub threshold_all_sources: u32,
-    /// How long the first lock lasts, in seconds; each further one lasts twice as long.
+    /// Duration of the first lock, in seconds. Each further lock lasts twice as long.
     pub seconds: i64,
-    /// No lock lasts longer, in seconds.
+    /// Limit on the duration of a lock, in seconds.
     pub most_seconds: i64,
 }
 
 impl Rules {
-    /// Rules by the two figures of the configuration. From all sources together five times as many tries are
-    /// heard as from one, so that a stranger cannot lock a person out as cheaply as himself.
+    /// Rules from the two values of the configuration. The threshold over all sources is five times that of one source, so
+    /// a guesser at one source is locked out before the person is locked out everywhere.
     pub fn new(threshold: u32, seconds: u32) -> Self {
         let threshold = threshold.max(1);
         let seconds = i64::from(seconds.max(1));
@@ -53,14 +53,14 @@ impl Rules {
         }
     }
 
-    /// Whether nobody is listened to at `now`. A lock never counts as longer than the longest one, so that a
-    /// clock that was set back locks nobody out for years.
+    /// Whether the account is locked at `now`. A lock that would last longer than the limit does not count, so that a clock
+    /// that was set back does not lock accounts for years.
     pub fn locked(&self, tries: Option<&Tries>, now: i64) -> bool {
         tries.is_some_and(|t| now < t.locked_until && t.locked_until.saturating_sub(now) <= self.most_seconds)
     }
 
-    /// Counts a wrong password. After a lock, the next one locks again at once, and for twice as long; a quiet
-    /// time as long as two longest locks forgets everything.
+    /// Counts a wrong password and returns the new counter. After a lock, the next wrong password locks again immediately,
+    /// for twice as long. A quiet time of [`Self::memory`] resets the counter.
     pub fn failed(&self, before: Option<Tries>, threshold: u32, now: i64) -> Tries {
         let before = before.filter(|t| now.saturating_sub(t.last_at.max(t.locked_until)) < self.memory());
         let mut tries = before.unwrap_or(Tries { first_at: now, ..Tries::default() });
@@ -76,21 +76,21 @@ impl Rules {
         tries
     }
 
-    /// After how many quiet seconds a counter is forgotten.
+    /// Quiet seconds after which a counter is deleted: twice the longest lock.
     pub fn memory(&self) -> i64 {
         self.most_seconds.saturating_mul(2)
     }
 }
 
-/// What was proved right from one source is taken off the counter over all: others' wrong tries stay.
-/// None: nothing is left to remember.
+/// The counter over all sources after a success from one source: the failures of that source no longer count, those of
+/// other sources stay. None: the counter is empty and can be deleted.
 pub fn forgiven(all: Tries, own: &Tries) -> Option<Tries> {
     let left = Tries { failures: all.failures.saturating_sub(own.failures), ..all };
     if left.failures == 0 && left.locks == 0 { None } else { Some(left) }
 }
 
-/// The source as it is counted: an IPv4 address; of an IPv6 address the /64, because a household holds all of
-/// it; anything else as it is, in lower case and cut at 64 bytes. Never empty.
+/// The source under which a sign-in is counted. An IPv4 address counts whole. An IPv6 address counts by its /64, because a
+/// household has all of it. Other text counts in lower case, cut at 64 bytes. The result is never empty.
 pub fn source(text: &str) -> String {
     let text = text.trim();
     let address = text.parse::<IpAddr>().map(|a| a.to_canonical());

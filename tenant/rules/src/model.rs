@@ -1,5 +1,6 @@
-//! The data that the tenant keeps, as types: a row of a table, or what is shown of it.
-//! No type here knows where it is stored. The crate `store` reads and writes them; the other modules here decide by them.
+//! The types of the data that the tenant keeps: each is a row of a table or a part of one.
+//! No type here knows where it is stored. Neighbours: the crate `store` reads and writes them; the rules beside this module
+//! receive them as facts.
 
 mod agent;
 mod application;

@@ -1,31 +1,36 @@
-//! The names that people sign in with: which forms there are, and how letters are compared.
+//! The names that people sign in with: their forms, and how letters are compared.
 //!
-//! Names that sign in: the userPrincipalName; what phs's administrator chose as a further name, if it reads
-//! `user@domain`; `NETBIOS\sam` and `dns.domain\sam`; and `sam@dns.domain`, which AD takes too. GUIDs, SIDs, DNs and bare names do not. Letters are compared by Unicode's simple lower case, one by one,
-//! and nothing else is folded: AD also ignores accents and widths, so a name may be refused here that AD takes,
-//! never the other way round. A name that two accounts hold signs neither in, also when one holds it as its UPN and
-//! the other as `sam@dns.domain`: AD would prefer the UPN, and whoever may write UPNs could take a name over so.
-//! A name never joins records: it is derived from an objectGUID's attributes, and goes with them.
-//! Neighbours: the crate `store` looks a folded name up; the tenant derives the names of an account at each upload.
+//! These names sign in: the userPrincipalName; the further name that phs's administrator chose, if it has the form
+//! `user@domain`; `NETBIOS\sam` and `dns.domain\sam`; and `sam@dns.domain`, which AD accepts too. GUIDs, SIDs, DNs and
+//! bare names do not sign in.
+//!
+//! Letters are compared one by one by Unicode's simple lower case. AD also ignores accents and widths, so the tenant may
+//! refuse a name that AD accepts, and never accepts one that AD refuses.
+//!
+//! A name that two accounts hold signs neither in, even if one holds it as its UPN and the other as `sam@dns.domain`. AD
+//! would prefer the UPN; then an administrator who may write UPNs could redirect another account's name.
+//!
+//! Records are never joined by name. A name is derived from an account's attributes and is deleted with them.
+//! Neighbours: the crate `store` looks a name up (`tables::names`); the ingest derives an account's names at each upload.
 
 use crate::model::{Attributes, Domain};
 use uuid::Uuid;
 
-/// The most bytes of a name that is looked at.
+/// Limit on the bytes of a name: 1,024 for the longest UPN on the wire, and 256 for a domain before it.
 pub const MAX_NAME: usize = 1024 + 256;
 
-/// Whose name it is.
+/// The account that a name belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// This account's.
+    /// One account.
     One(Uuid),
-    /// Nobody's.
+    /// No account.
     Nobody,
-    /// More than one account's: it signs none of them in.
+    /// More than one account. The name signs none of them in.
     Ambiguous,
 }
 
-/// The name as it is looked up; none: it has no form that signs in.
+/// The name in the form in which it is looked up. None: the name has no form that signs in.
 pub fn folded(name: &str) -> Option<String> {
     if name.len() > MAX_NAME || !is_clean(name) {
         return None;
@@ -38,7 +43,7 @@ pub fn folded(name: &str) -> Option<String> {
     }
 }
 
-/// The names that an account with these attributes signs in with, folded.
+/// The names that an account with these attributes signs in with, in the form in which they are looked up.
 pub fn names_of(domain: &Domain, known: &Attributes) -> Vec<String> {
     let mut names = Vec::new();
     let upns = [known.user_principal_name.as_deref(), known.alternate_login.as_deref()];
@@ -55,12 +60,13 @@ pub fn names_of(domain: &Domain, known: &Attributes) -> Vec<String> {
     names
 }
 
-/// Letter by letter, so that a letter never depends on its neighbours.
+/// The text in simple lower case, letter by letter, so that the result for a letter never depends on its neighbours.
 pub fn fold_case(name: &str) -> String {
     name.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// A backslash would let a UPN look like another account's `DOMAIN\sam`.
+/// Whether the text has the form of a UPN. A backslash is refused, because such a UPN could equal another account's
+/// `DOMAIN\sam`.
 fn is_upn(upn: &str) -> bool {
     let parted = upn.rsplit_once('@').is_some_and(|(user, suffix)| !user.is_empty() && !suffix.is_empty());
     parted && upn.len() <= 1024 && is_clean(upn) && !upn.contains('\\')

@@ -1,34 +1,34 @@
-//! The policies that hold for an account: its password and lockout policy (MS-ADTS 3.1.1.4.5.36), and its sign-in policy.
-//! Neighbours: the crate `store` finds the candidates; [`crate::account_state`] and the sign-in use the result.
+//! The policies that apply to an account: its password and lockout policy (MS-ADTS 3.1.1.4.5.36), and its sign-in policy.
+//! Neighbours: the crate `store` chooses them from its rows; [`crate::account_state`] and the sign-in use the result.
 
 use crate::model::{Policy, SigninPolicy};
 use uuid::Uuid;
 
-/// A password and lockout policy, and whose it is.
+/// The password and lockout policy that applies to an account, and where it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resultant {
-    /// What holds.
+    /// The policy.
     pub policy: Policy,
-    /// Whose it is.
+    /// Where it comes from.
     pub owner: PolicyOwner,
 }
 
-/// Whose policy holds.
+/// The object that a policy comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyOwner {
-    /// The domain's.
+    /// The domain.
     Domain,
-    /// This password settings object's.
+    /// This password settings object.
     Settings(Uuid),
-    /// It cannot be told, so nothing of it is known.
+    /// The facts do not suffice to decide. The policy is then empty.
     Unclear,
 }
 
-/// A sign-in policy, and the group whose it is; none: the domain's.
+/// The sign-in policy that applies to an account, and the group that it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admission {
-    /// What decides.
+    /// The policy.
     pub policy: SigninPolicy,
-    /// objectGUID of the group.
+    /// objectGUID of the group. None: the policy is the domain's.
     pub group: Option<Uuid>,
 }

@@ -1,18 +1,21 @@
-//! Whom the tenant takes no digest for, by what it knows itself: its own check behind that of `phs::qualify`.
-//! Knows no group memberships; phs resolves those. Neighbours: [`super::record`] asks for every record.
+//! Which accounts are privileged by their own attributes, so that the tenant stores no digest for them. This is a second
+//! check behind the one of phs (`qualify`), which also resolves group memberships.
+//! Neighbours: the ingest calls this for every record of an upload.
 
 use crate::model::Attributes;
 
-/// Administrator and krbtgt.
+/// The RIDs of Administrator and krbtgt.
 const RIDS: [u32; 2] = [500, 502];
-/// Domain Admins, Domain Computers' betters: Domain Controllers, Schema Admins, Enterprise Admins, read-only ones.
+/// The RIDs of primary groups that make an account privileged: Domain Admins, Domain Controllers, Schema Admins,
+/// Enterprise Admins, Read-only Domain Controllers.
 const GROUPS: [i64; 5] = [512, 516, 518, 519, 521];
+/// The account type of an ordinary user in userAccountControl.
 const NORMAL_ACCOUNT: i64 = 0x200;
-/// Temporary duplicate, interdomain trust, workstation trust, server trust.
+/// The other account types: temporary duplicate, interdomain trust, workstation trust, server trust.
 const OTHER_TYPES: i64 = 0x100 | 0x800 | 0x1000 | 0x2000;
 
-/// Whether this account is privileged, or no person's at all. What was not told yet does not make it so: without a
-/// userAccountControl it signs nobody in either, and when one arrives this is asked again.
+/// Whether this account is privileged, or not a person's account. An attribute that has not arrived does not make it
+/// privileged: an account without userAccountControl is refused at the sign-in, and the check runs again when it arrives.
 pub fn is_privileged(rid: u32, known: &Attributes) -> bool {
     let no_person = known
         .user_account_control
@@ -41,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn administrator_and_krbtgt_are_privileged_whatever_else_they_say() {
+    fn administrator_and_krbtgt_are_privileged_by_their_rid_alone() {
         assert!(is_privileged(500, &known(0x200)));
         assert!(is_privileged(502, &Attributes::default()));
     }

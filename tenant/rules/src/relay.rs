@@ -1,25 +1,26 @@
-//! Which agent answers a sign-in, and what happens when it does not. Pure: no socket and no clock; time is an
-//! argument, and so is the seed of its choices.
+//! The relay: which agent answers a sign-in, and what happens when it does not. Pure: no socket and no clock. The time is an
+//! argument, and so is the seed of the random choices.
 //!
-//! A sign-in is a ticket. It is sealed to one agent and delivered over one of its links; a delivery that is lost or
-//! declined is made once more, to another agent if there is one, inside the ticket's deadline. A verdict counts when
-//! it comes over the link that was asked, for a delivery that waits for it, with the tag that only the envelope's
-//! opener can make. Each ticket is answered exactly once.
-//! Before it on the road: `signin`. After it: `attend`, which has the sockets, and at their other end the agent's
-//! `session`.
+//! A sign-in is a ticket. Its password is sealed to one agent and delivered over one of the agent's links. A delivery that is
+//! lost or declined is repeated once, to another agent if there is one, inside the ticket's deadline. A verdict counts only
+//! if it arrives over the link of the delivery, before the deadline, with the tag that only the opener of the envelope can
+//! compute. Each ticket is answered exactly once.
+//! Neighbours: `relay_driver` in the tenant's core submits tickets and owns the clock; the agents' door has the sockets; at
+//! their other end is pta-agent's `session`.
 
 mod canary;
 mod chance;
 mod deliver;
 mod line;
+mod release;
 mod terms;
+mod ticket;
 
-pub use terms::{AgentAnswer, AgentView, Alarm, Closed, Event, Facts, Link, NoAnswer, Output};
+pub use terms::{AgentAnswer, AgentView, Alarm, Closed, Event, Facts, Link, NoAnswer, Output, PATIENCE};
 
 use crate::instances::{Instances, NotedProcess};
 use canary::Canaries;
 use chance::Chance;
-use deliver::{Delivery, Ticket};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::signin::{FromAgent, FromTenant, Hello, Verdict};
@@ -27,20 +28,19 @@ use line::RelayLine;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use ticket::{Delivery, Ticket};
 use uuid::Uuid;
 
-/// A sign-in is answered within this, by a verdict or without one.
-pub const PATIENCE: Duration = Duration::from_secs(10);
-/// The most links of one agent.
+/// Limit on the links of one agent: two for each of its 8 possible connections, old and new, at a reconnect.
 const LINKS_PER_AGENT: usize = 16;
-/// The most links.
+/// Limit on links of all agents. Each costs a socket and its buffers at the tenant.
 const LINKS: usize = 4096;
-/// The most sign-ins at a time.
+/// Limit on waiting tickets. Each holds a password in memory for at most [`PATIENCE`].
 const TICKETS: usize = 4096;
-/// So many durations of recent refusals are kept for each domain.
+/// Durations of recent refusals that are kept for each domain: enough for a spread, few enough to follow changes.
 const SAMPLES: usize = 32;
 
-/// The relay.
+/// The links, tickets and deliveries of all agents, and the output that the caller has not fetched yet.
 #[derive(Debug)]
 pub struct Relay {
     tenant: Uuid,
@@ -49,7 +49,7 @@ pub struct Relay {
     lines: BTreeMap<Link, RelayLine>,
     tickets: HashMap<u64, Ticket>,
     deliveries: HashMap<Uuid, Delivery>,
-    /// So many deliveries were made: their order, which their random names do not give.
+    /// Deliveries so far. Numbers them in their order, which their random ids do not show.
     delivered: u64,
     instances: Instances,
     canaries: Canaries,
@@ -60,7 +60,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// The relay of this tenant, whose nodes are at these URLs.
+    /// A relay without links for this tenant, whose nodes are at these URLs.
     pub fn new(tenant: Uuid, nodes: Vec<String>, seed: u64) -> Self {
         let nodes = nodes.into_iter().filter_map(|node| Text::new(node).ok()).take(16).collect();
         Self {
@@ -80,7 +80,7 @@ impl Relay {
         }
     }
 
-    /// A link was made; `admit` let it in.
+    /// Adds a link of an agent that was admitted. A link over a limit, or of an agent with an alarm, is closed.
     pub fn connected(&mut self, link: Link, facts: Facts, now: Instant) {
         let of_agent = self.lines.values().filter(|line| line.facts.agent == facts.agent).count();
         if self.alarmed.contains(&facts.agent) {
@@ -92,13 +92,15 @@ impl Relay {
         self.lines.insert(link, RelayLine::new(facts, now));
     }
 
-    /// Takes what an agent said.
+    /// Processes a message of an agent.
     pub fn receive(&mut self, link: Link, message: FromAgent, now: Instant) {
+        // 1. A message on a known link proves that the agent is alive. Too many messages are a breach.
         let Some(line) = self.lines.get_mut(&link) else { return };
         line.last_message = now;
         if !line.allows_message() {
-            return self.close(link, Closed::Breach("more messages than it may say"), now);
+            return self.close(link, Closed::Breach("more messages than allowed"), now);
         }
+        // 2. The first known message must be the hello.
         if line.welcomed.is_none() {
             return match message {
                 FromAgent::Hello(hello) => self.receive_hello(link, hello, now),
@@ -111,6 +113,7 @@ impl Relay {
                 }
             };
         }
+        // 3. Every later message.
         match message {
             FromAgent::Hello(_) => self.close(link, Closed::Breach("a second hello"), now),
             FromAgent::Answer(answer) => self.receive_answer(link, &answer, now),
@@ -127,12 +130,12 @@ impl Relay {
         }
     }
 
-    /// A link is gone.
+    /// Removes a link whose connection has ended.
     pub fn lost(&mut self, link: Link, now: Instant) {
         self.remove(vec![(link, None)], now);
     }
 
-    /// Asks whether this is the account's password. The answer comes as [`Output::Answered`].
+    /// Submits a ticket: whether this is the account's password. The answer follows as [`Output::Answered`].
     pub fn submit(&mut self, ticket: u64, domain: i64, object: Uuid, password: Arc<Password>, now: Instant) {
         if self.tickets.len() >= TICKETS || self.tickets.contains_key(&ticket) {
             let answer = AgentAnswer { outcome: Err(NoAnswer::Busy), agent: None, tried: 0 };
@@ -142,14 +145,15 @@ impl Relay {
         self.deliver(ticket, now);
     }
 
-    /// Closes all links of an agent: it was revoked or quarantined.
+    /// Closes all links of an agent that was revoked or quarantined.
     pub fn cut(&mut self, agent: Uuid, now: Instant) {
         let links = self.lines.iter().filter(|(_, line)| line.facts.agent == agent);
         let links = links.map(|(link, _)| (*link, Some(Closed::Cut))).collect();
         self.remove(links, now);
     }
 
-    /// The tenant stops: no more asks, and the agents may go elsewhere when nothing is in their hand.
+    /// Stops deliveries, because the tenant stops. Each agent is sent a drain message, and may disconnect when it has
+    /// answered its deliveries.
     pub fn drain(&mut self, _now: Instant) {
         if std::mem::replace(&mut self.draining, true) {
             return;
@@ -159,18 +163,18 @@ impl Relay {
         self.output.extend(sends);
     }
 
-    /// The accounts that agents of this domain are tried with.
+    /// Sets the canary accounts of a domain, with which its agents are tried.
     pub fn canaries(&mut self, domain: i64, objects: Vec<Uuid>) {
         self.canaries.set_accounts(domain, objects);
     }
 
-    /// An administrator looked into an agent and approved it: its processes, and the alarm about them, are forgotten.
+    /// Deletes the alarm and the known processes of an agent that an administrator has approved again.
     pub fn forget_instances(&mut self, agent: Uuid) {
         self.alarmed.remove(&agent);
         self.instances.forget(agent);
     }
 
-    /// Whether an upload's process fits what is known of its agent. An alarm is raised if not.
+    /// Notes the process of a message or an upload. False: it is a second process of the agent, and an alarm is raised.
     pub fn is_one_process(&mut self, agent: Uuid, instance: Uuid, now: Instant) -> bool {
         match self.instances.note_process(agent, instance, now) {
             NotedProcess::Known | NotedProcess::New => true,
@@ -181,19 +185,19 @@ impl Relay {
         }
     }
 
-    /// What the caller is to do next.
+    /// The next thing for the caller to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.output.pop_front()
     }
 
-    /// When [`Self::timeout`] is to be called; none: never.
+    /// The time at which to call [`Self::timeout`]. None: there is nothing to wait for.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let lines = self.lines.values().map(RelayLine::due);
         let canaries = self.canaries.due().filter(|_| !self.draining);
         lines.chain(self.first_due()).chain(canaries).min()
     }
 
-    /// Does what time asks for.
+    /// Does what is due at `now`: heartbeats, canaries, links and deliveries that have timed out.
     pub fn timeout(&mut self, now: Instant) {
         let over =
             self.lines.iter().filter_map(|(link, line)| Some((*link, Some(line.closing_reason(now)?))));
@@ -207,7 +211,7 @@ impl Relay {
         self.release_canaries(now);
     }
 
-    /// The agents that have a link.
+    /// The agents that have a link and have sent a hello.
     pub fn agents(&self) -> Vec<AgentView> {
         let mut views: BTreeMap<Uuid, AgentView> = BTreeMap::new();
         for line in self.lines.values().filter(|line| line.welcomed.is_some()) {
@@ -221,14 +225,14 @@ impl Relay {
         views.into_values().collect()
     }
 
-    /// How long one of the last refusals of this domain took, picked by `chance`; none: there was none.
+    /// The duration of one recent refusal of this domain, chosen by `chance`. None: there was no refusal.
     pub fn typical_delay(&self, domain: i64, chance: u64) -> Option<Duration> {
         let samples = self.refusals.get(&domain)?;
         let at = chance.checked_rem(u64::try_from(samples.len()).ok()?)?;
         samples.get(usize::try_from(at).ok()?).copied()
     }
 
-    /// Why a sign-in of this domain could not be delivered now; none: it could.
+    /// The reason why a ticket of this domain could not be delivered now. None: it could.
     pub fn unable(&self, domain: i64, now: Instant) -> Option<NoAnswer> {
         let mut of_domain = self
             .lines
@@ -241,17 +245,20 @@ impl Relay {
         (!of_domain.any(RelayLine::has_capacity)).then_some(NoAnswer::Busy)
     }
 
-    /// Whether no sign-in waits.
+    /// Whether no ticket waits.
     pub fn is_idle(&self) -> bool {
         self.tickets.is_empty()
     }
 
+    /// Answers an agent's hello with the welcome. From now on the link receives deliveries.
     fn receive_hello(&mut self, link: Link, hello: Hello, now: Instant) {
+        // 1. Whether this is the agent's first link is known only before the link itself counts.
         let Some(agent) = self.lines.get(&link).map(|line| line.facts.agent) else { return };
         let first = !self.lines.values().any(|line| line.facts.agent == agent && line.welcomed.is_some());
         let Some(line) = self.lines.get_mut(&link) else { return };
         let Hello { instance, software, .. } = &hello;
         let (instance, software) = (*instance, software.as_str().to_owned());
+        // 2. The welcome, and a drain if the tenant stops.
         line.welcome(&hello, now);
         let welcome = landbridge_wire::signin::Welcome { nodes: self.nodes.clone() };
         self.output.push_back(Output::Send { link, message: FromTenant::Welcome(welcome) });
@@ -259,11 +266,13 @@ impl Relay {
         if self.draining {
             self.output.push_back(Output::Send { link, message: FromTenant::Drain });
         }
+        // 3. A new agent is tried with a canary before it receives a password.
         self.canaries.begin(agent, first, now);
         self.is_one_process(agent, instance, now);
         self.release_canaries(now);
     }
 
+    /// Raises an alarm about an agent, once, and closes all its links.
     fn alarm(&mut self, agent: Uuid, alarm: Alarm, now: Instant) {
         if self.alarmed.insert(agent) {
             let trusted = self.canaries.since_refusal(agent, now);
@@ -282,8 +291,8 @@ impl Relay {
         }
     }
 
-    /// Forgets links, and closes those that are not gone by themselves. First all of them, then what was in their
-    /// hands is asked elsewhere: else it might be asked over the next one that goes.
+    /// Removes links, and closes those that have a reason. All links are removed before their deliveries are repeated, so
+    /// that no delivery is repeated over a link that is about to be removed.
     fn remove(&mut self, links: Vec<(Link, Option<Closed>)>, now: Instant) {
         let mut gone = Vec::with_capacity(links.len());
         for (link, why) in links {
@@ -310,7 +319,7 @@ impl Relay {
         }
     }
 
-    /// The verdict that a caller sees, told once.
+    /// Ends a ticket and outputs its answer. A ticket that has ended before has no second answer.
     fn finish(&mut self, ticket: u64, outcome: Result<Verdict, NoAnswer>, agent: Option<Uuid>) {
         if let Some(done) = self.tickets.remove(&ticket) {
             let answer = AgentAnswer { outcome, agent, tried: done.tried };

@@ -1,11 +1,11 @@
 //! How a sign-in ends: accepted, refused for one of many reasons, or undecided.
-//! Neighbours: the sign-in makes verdicts; [`Why`] is for the audit log alone, [`Disclosable`] may reach the application.
+//! Neighbours: the sign-in makes verdicts; [`Why`] is for the audit log alone, [`Told`] may reach the application.
 
 use crate::account_state::{Disclosable, State};
 use crate::relay::NoAnswer;
 use uuid::Uuid;
 
-/// The most bytes of a password that is looked at; AD takes 256 characters.
+/// The most bytes of a password that is looked at. AD accepts 256 characters, which are at most 1,024 bytes of UTF-8.
 pub const MAX_PASSWORD: usize = 1024;
 
 /// The person behind an accepted sign-in.
@@ -15,7 +15,7 @@ pub struct Person {
     pub object: Uuid,
     /// userPrincipalName, if there is one.
     pub user: Option<String>,
-    /// sAMAccountName, if it was told.
+    /// sAMAccountName, if it has arrived.
     pub sam: Option<String>,
     /// displayName, if there is one.
     pub display_name: Option<String>,
@@ -30,7 +30,7 @@ pub enum Verdict {
     Accepted(Person),
     /// No.
     Refused {
-        /// What the outside may be told beyond no; only ever after the right password.
+        /// What may be disclosed beyond the refusal; only ever after the right password.
         told: Option<Disclosable>,
         /// Why, for the audit log alone.
         why: Why,
@@ -61,17 +61,17 @@ pub enum Unavailable {
 /// The true reason of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// No form of name that signs in, or far too long.
+    /// Not a form of name that signs in, or too long.
     BadName,
-    /// Empty, or far too long.
+    /// Empty, or too long.
     BadPassword,
-    /// Nobody has that name.
+    /// No account has that name.
     UnknownName,
     /// More than one account has it.
     AmbiguousName,
     /// The application serves another domain.
     OtherDomain,
-    /// The smart lockout listens to nobody for this account, or not from this source.
+    /// The smart lockout refuses every password of this account, or every one from this source.
     LockedOut,
     /// No digest has arrived.
     NoDigest,
@@ -79,7 +79,7 @@ pub enum Why {
     NotAdmitted,
     /// No wrong password of this account may reach AD: its password settings object leaves no room.
     NoRoom,
-    /// The digest cannot be opened: a seal key is missing, or somebody wrote to the database.
+    /// The digest cannot be opened: a seal key is missing, or another program wrote to the database.
     DigestUnreadable,
     /// Not the password.
     WrongPassword,
@@ -87,9 +87,9 @@ pub enum Why {
     State(State),
     /// One more wrong password could lock the account in AD.
     HeldBack,
-    /// The directory refused this password a moment ago, and is not asked again.
+    /// The directory refused this password lately. It is not tried there again.
     RefusedBefore,
-    /// An account that agents are tried with.
+    /// A canary: an account that is only used to try agents.
     Canary,
     /// AD: not from this workstation.
     Workstation,
@@ -99,29 +99,88 @@ pub enum Why {
     UnknownCode(u32),
 }
 
+/// What a refusal does to the lockout's counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It counts as a wrong password.
+    Wrong,
+    /// Nothing: the password was right, or was not tried.
+    Nothing,
+}
+
+/// The number that counts refusals of one reason, beside the metric that counts them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountedAs {
+    /// No number of its own.
+    Nothing,
+    /// Names that more than one account holds.
+    AmbiguousName,
+    /// Refused by the smart lockout.
+    LockedOut,
+    /// A digest that cannot be opened: the operator must look.
+    UnreadableDigest,
+    /// Something about the account, or AD's answer, is not known.
+    UnknownState,
+}
+
+/// What follows from a reason.
+struct Traits {
+    /// In the audit log and in the metrics.
+    name: &'static str,
+    effect: Effect,
+    /// It derives on the digest road, and its time is a sample of what such a refusal takes.
+    sampled: bool,
+    counted: CountedAs,
+}
+
 impl Why {
-    /// For the audit log.
-    pub fn as_str(self) -> &'static str {
+    /// The one table of reasons. To add a reason, add a row.
+    fn traits(self) -> Traits {
+        use CountedAs::{AmbiguousName, LockedOut, UnknownState, UnreadableDigest};
+        use Effect::{Nothing, Wrong};
+        let row = |name, effect, sampled, counted| Traits { name, effect, sampled, counted };
         match self {
-            Self::BadName => "bad-name",
-            Self::BadPassword => "bad-password",
-            Self::UnknownName => "unknown-name",
-            Self::AmbiguousName => "ambiguous-name",
-            Self::OtherDomain => "other-domain",
-            Self::LockedOut => "locked-out",
-            Self::NoDigest => "no-digest",
-            Self::NotAdmitted => "not-admitted",
-            Self::NoRoom => "no-room-in-directory",
-            Self::DigestUnreadable => "digest-unreadable",
-            Self::WrongPassword => "wrong-password",
-            Self::State(state) => state.as_str(),
-            Self::HeldBack => "held-back",
-            Self::RefusedBefore => "refused-before",
-            Self::Canary => "canary-account",
-            Self::Workstation => "workstation",
-            Self::Restricted => "restricted",
-            Self::UnknownCode(_) => "unknown-code",
+            Self::BadName => row("bad-name", Nothing, false, CountedAs::Nothing),
+            Self::BadPassword => row("bad-password", Nothing, false, CountedAs::Nothing),
+            Self::UnknownName => row("unknown-name", Wrong, true, CountedAs::Nothing),
+            Self::AmbiguousName => row("ambiguous-name", Wrong, true, AmbiguousName),
+            Self::OtherDomain => row("other-domain", Wrong, false, CountedAs::Nothing),
+            Self::LockedOut => row("locked-out", Nothing, false, LockedOut),
+            Self::NoDigest => row("no-digest", Wrong, true, CountedAs::Nothing),
+            Self::NotAdmitted => row("not-admitted", Wrong, true, CountedAs::Nothing),
+            Self::NoRoom => row("no-room-in-directory", Nothing, false, CountedAs::Nothing),
+            Self::DigestUnreadable => row("digest-unreadable", Nothing, false, UnreadableDigest),
+            Self::WrongPassword => row("wrong-password", Wrong, true, CountedAs::Nothing),
+            Self::State(state @ State::Unknown(_)) => row(state.as_str(), Nothing, false, UnknownState),
+            Self::State(state) => row(state.as_str(), Nothing, false, CountedAs::Nothing),
+            Self::HeldBack => row("held-back", Nothing, false, CountedAs::Nothing),
+            Self::RefusedBefore => row("refused-before", Nothing, false, CountedAs::Nothing),
+            Self::Canary => row("canary-account", Nothing, false, CountedAs::Nothing),
+            Self::Workstation => row("workstation", Nothing, false, CountedAs::Nothing),
+            Self::Restricted => row("restricted", Nothing, false, CountedAs::Nothing),
+            // A directory that gives no reason may mean a wrong password, every time.
+            Self::UnknownCode(_) => row("unknown-code", Wrong, false, UnknownState),
         }
+    }
+
+    /// In the audit log and in the metrics.
+    pub fn as_str(self) -> &'static str {
+        self.traits().name
+    }
+
+    /// What it does to the lockout's counters.
+    pub fn effect(self) -> Effect {
+        self.traits().effect
+    }
+
+    /// Whether it derives on the digest road, so that its time is a sample of what such a refusal takes.
+    pub fn is_sampled(self) -> bool {
+        self.traits().sampled
+    }
+
+    /// The number that counts it.
+    pub fn counted_as(self) -> CountedAs {
+        self.traits().counted
     }
 }
 

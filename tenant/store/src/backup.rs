@@ -1,5 +1,6 @@
-//! A copy of the database while it is in use, and what a copy becomes when it is put back.
-//! Neighbours: `command::backup` and `command::restore` call this; [`super::file`] knows whose a file is.
+//! Backups: copies the database while it is in use, checks a copy, and prepares a copy for use as the database.
+//! Neighbours: the program's commands `backup` and `restore` call this; `file` checks that a file is a tenant's
+//! database.
 
 use super::tables::{audit, digests};
 use super::{Reading, StoreError, Trouble, Writing, file};
@@ -10,42 +11,45 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use uuid::Uuid;
 
-/// The entry of the audit log that every copy holds, and the original does not.
+/// The action of the audit entry that every copy contains and the original does not.
 const COPIED: &str = "backup-made";
 
-/// What a copy holds.
+/// The contents of a copy, as the commands print them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
     /// The tenant's id.
     pub tenant: Uuid,
-    /// Its schema's version.
+    /// The version of its schema.
     pub version: i64,
-    /// When it was copied, in seconds since 1970; none: not by [`copy`].
+    /// When it was made, in seconds since 1970. None: [`copy`] did not make it.
     pub made_at: Option<i64>,
-    /// Its domains, by their DNS names.
+    /// The DNS names of its domains, sorted.
     pub domains: Vec<String>,
-    /// How many digests it has.
+    /// Number of its digests.
     pub digests: i64,
     /// Its size in bytes.
     pub size: u64,
 }
 
-/// Copies the database into a new file (0600), one state of it, while it is served or not, and reads the copy
-/// through. The original is not written to, and nobody waits: readers and the writer go on. What was erased is in no
-/// page of the copy. Its audit log says who made it.
+/// Copies one state of the database into a new file (mode 0600) and reads the copy through. The tenant may run: the original
+/// is not written to, and its readers and writer continue. Erased data is in no page of the copy. The audit log of the copy
+/// names the actor.
 pub fn copy(from: &Path, to: &Path, actor: &str, now: i64) -> Result<Contents, StoreError> {
+    // 1. An empty file with the right mode, at a path where no file was.
     std::fs::metadata(from).map_err(|e| StoreError::io(from, &e))?;
     let name = to.to_str().ok_or_else(|| StoreError::file(to, Trouble::Unopenable))?;
     let draft = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
     draft.map_err(|e| StoreError::io(to, &e))?;
+    // 2. SQLite copies the state into it.
     let original = file::connect(from).map_err(|e| e.at(from))?;
     file::version(&original, from).map_err(|e| e.at(from))?;
     original.execute("VACUUM INTO ?1", [name]).map_err(|e| {
-        // SQLite does not say which of the two failed; a full disk is the copy's.
+        // SQLite does not name the file that failed. A full disk is that of the copy.
         let failed = StoreError::from(e);
         let full = failed.trouble() == Some(&Trouble::Full);
         failed.at(if full { to } else { from })
     })?;
+    // 3. The copy names its maker, is on the disk, and can be read.
     let note = || {
         let mut copy = file::connect(to)?;
         let tx = copy.transaction()?;
@@ -82,13 +86,14 @@ pub fn read_through(copy: &Path) -> Result<Contents, StoreError> {
     read().map_err(|e: StoreError| e.at(copy))
 }
 
-/// How many digests a copy has, and how many of them these keys do not open.
+/// Number of digests in a copy, and number of those that these keys do not open.
 pub fn unreadable(copy: &Path, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
     open(copy)
         .and_then(|connection| digests::unreadable(&Reading::of(&connection), keys))
         .map_err(|e| e.at(copy))
 }
 
+/// Opens a copy for reading only.
 fn open(copy: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(copy, flags)?;
@@ -96,8 +101,9 @@ fn open(copy: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// A copy is put back: a new generation, so that every phs compares in full, and until it has, its domain does not count
-/// as synchronised; and the one-time tokens of its day are spent, for some of them were.
+/// Prepares a copy for use as the database. A new generation makes every phs compare in full; until then its domain does
+/// not count as synchronised. All unused one-time tokens are marked as redeemed, because some of them may have been redeemed
+/// after the copy was made.
 pub fn put_back(writing: &Writing<'_>, actor: &str, now: i64) -> Result<(), StoreError> {
     writing.execute("UPDATE tenant SET generation = ?1", [Uuid::new_v4().as_bytes()])?;
     writing.execute("UPDATE domains SET acknowledged_before = coalesce(acknowledged, acknowledged_before), acknowledged = NULL", [])?;

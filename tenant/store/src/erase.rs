@@ -1,12 +1,13 @@
-//! Erases objects for good: their rows, and the copies of these that SQLite leaves where no row points to.
+//! Erases objects for good: their rows, and the copies of rows that SQLite leaves in unused parts of its pages.
 //!
-//! `secure_delete` overwrites a row that is deleted and a page that is freed. What it does not reach: when a page of a
-//! table is full its rows are divided among two pages, and what went to the other one stays behind in the gap between
-//! the rows, for nobody to see but whoever reads the file. So the tables are written anew, which frees every page that
-//! they had. `VACUUM` would do the same for the whole file, the audit log of a year included. At last the write-ahead
-//! log, which has the pages as they were, is taken into the file and cut to nothing.
-//! What is not reached: backups, and blocks that the file system or the disk gave up by themselves.
-//! Neighbours: `serve` calls it for those whose grace time is over, `admin` for `users purge`.
+//! `secure_delete` overwrites a deleted row and a freed page. It does not overwrite the copies of a page split: when a page
+//! of a table is full, some of its rows move to another page, and their bytes stay in the unused part of the first one. A
+//! person who reads the file can find them. So the tables are rewritten, which frees all their pages. `VACUUM` would do the
+//! same for the whole file, with the audit log of a year.
+//!
+//! Finally a checkpoint moves the write-ahead log, which holds the old pages, into the file and truncates the log.
+//! Not erased: backups, and blocks that the file system or the disk has replaced itself.
+//! Neighbours: the program's periodic tasks erase objects after their grace time; `users purge` erases one immediately.
 
 use super::tables::objects;
 use super::{Store, StoreError, Trouble, Writing, held};
@@ -14,7 +15,7 @@ use rusqlite::TransactionBehavior;
 use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
-/// Whatever holds something of an object: table, and columns in the order of its key.
+/// The tables with data of objects, and their columns, those of the key first.
 pub const TABLES: [(&str, &str); 6] = [
     ("objects", "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at"),
     ("attributes", "object, name, stamp, value"),
@@ -23,12 +24,14 @@ pub const TABLES: [(&str, &str); 6] = [
     ("lockouts", "object, source, failures, first_at, last_at, locked_until, locks"),
     ("links", "source, what, target, domain, stamp, present, cycle"),
 ];
+/// The columns of `digests`, those of the key first.
 const DIGEST_COLUMNS: &str = "object, stamp, sealed, set_at";
 
+/// Seconds in a day.
 const DAY: i64 = 86_400;
 
-/// Who was removed before this has had its grace time, at `now` in seconds since 1970. Counted in whole days of UTC, so
-/// that the tables are written anew once a day at most; without a grace time whoever was removed has had it.
+/// The time before which a removed object must be gone, at `now`; both in seconds since 1970. It is the start of a day of
+/// UTC, so that the tables are rewritten at most once a day. With a grace time of 0 every removed object is due.
 pub fn due_before(now: i64, grace_days: i64) -> i64 {
     if grace_days == 0 {
         return now.saturating_add(1);
@@ -37,14 +40,14 @@ pub fn due_before(now: i64, grace_days: i64) -> i64 {
 }
 
 impl Store {
-    /// Erases the objects that `pick` names, in the transaction that picks them. Returns what `pick` counted. While a reader has
-    /// an earlier state open, the log keeps that state: [`Store::is_to_fold`].
+    /// Erases the objects that `pick` returns, in the transaction in which `pick` chooses them, and returns what `pick`
+    /// counted. While a reader has an earlier state open, the log keeps that state: [`Store::is_to_fold`].
     pub fn erase<T>(
         &self,
         name: &'static str,
         pick: impl Fn(&Writing<'_>) -> Result<(T, Vec<Uuid>), StoreError>,
     ) -> Result<T, StoreError> {
-        let (answer, count) = self.anew(name, &TABLES, |transaction| {
+        let (answer, count) = self.rewrite_tables(name, &TABLES, |transaction| {
             let (answer, objects) = pick(transaction)?;
             for object in &objects {
                 objects::forget(transaction, *object)?;
@@ -57,13 +60,13 @@ impl Store {
         Ok(answer)
     }
 
-    /// Leaves nothing of digests that were erased or replaced.
+    /// Rewrites the table of digests, so that no copy of an erased or replaced digest is left.
     pub fn scrub_digests(&self) -> Result<(), StoreError> {
-        self.anew("scrub-digests", &[("digests", DIGEST_COLUMNS)], |_| Ok(((), 1)))?;
+        self.rewrite_tables("scrub-digests", &[("digests", DIGEST_COLUMNS)], |_| Ok(((), 1)))?;
         self.checkpoint_erased()
     }
 
-    /// Takes the log in, now or later.
+    /// Moves the write-ahead log into the file. While a reader has an earlier state open, this is noted for later.
     pub fn checkpoint_erased(&self) -> Result<(), StoreError> {
         self.to_fold.store(true, Ordering::SeqCst);
         match self.fold() {
@@ -72,8 +75,8 @@ impl Store {
         }
     }
 
-    /// Runs `change`, and writes the tables anew if it counted anything; all of it or nothing.
-    fn anew<T>(
+    /// Runs `change`, and rewrites the tables if it counted anything, in one transaction.
+    fn rewrite_tables<T>(
         &self,
         name: &'static str,
         tables: &[(&str, &str)],
@@ -81,10 +84,13 @@ impl Store {
     ) -> Result<(T, usize), StoreError> {
         let mut connection = held(&self.writing);
         let attempt = || {
-            // In the order of their keys, so that nothing has to be sorted. Rows go and come back whole, so no key breaks; and a table that keys refer to is not emptied at once.
+            // 1. Rows leave and return whole, so no foreign key breaks; but a table that keys refer to cannot be emptied while
+            // they are checked.
             connection.pragma_update(None, "foreign_keys", false)?;
+            // 2. The change itself.
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let (answer, count) = change(&Writing::of(&transaction))?;
+            // 3. Each table is copied, emptied and filled in the order of its key, so that filling needs no sorting.
             if count > 0 {
                 for (table, columns) in tables {
                     transaction.execute_batch(&format!(

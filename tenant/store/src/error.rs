@@ -1,24 +1,25 @@
-//! What can be wrong with the database, and who must act. No text here repeats a stored value.
-//! Neighbours: every module of `store` returns this; `ingest` turns it into a [`landbridge_wire::problem::Problem`].
+//! The errors of the database, and who must act after each. No text here repeats a stored value.
+//! Neighbours: every module of this crate returns them; the agents' door answers with a
+//! [`landbridge_wire::problem::Problem`] instead.
 
 use rusqlite::ErrorCode;
 use std::path::{Path, PathBuf};
 
-/// The database did not do what was asked.
+/// The reason why the database did not carry out a request.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file, its disk or its directory. The operator acts, see [`Trouble`].
+    /// The file, its disk or its directory has a fault. The operator acts; [`Trouble`] says what to do.
     #[error("{}: {trouble}", path.display())]
     File {
         /// The database.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         trouble: Trouble,
     },
-    /// A row holds what this build would never write: somebody else wrote to the database. The operator acts.
+    /// A row holds a value that this program never writes: another program wrote to the database. The operator acts.
     #[error("the database holds a {what} that this program cannot have written: restore it from a backup")]
     Foreign {
-        /// What was being read.
+        /// The kind of value.
         what: &'static str,
     },
     /// A digest could not be sealed. The operator acts: the system gives no randomness, or there is no key.
@@ -28,27 +29,27 @@ pub enum StoreError {
     /// transaction again; this error comes out only when it kept happening.
     #[error("the database is busy: other writers kept changing the same rows")]
     Conflict,
-    /// The program asked the database for something impossible. The developers act.
+    /// A statement is wrong, which is a defect of this program. The developers act.
     #[error("defect in the tenant: {0}")]
     Defect(String),
 }
 
-/// What is wrong with the database's file.
+/// A fault of the database's file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
-    /// There is none.
+    /// The file does not exist.
     #[error("there is no database here: make one with `landbridge-tenant init`")]
     Missing,
-    /// There is one already, and `init` overwrites nothing.
+    /// A file exists already, and `init` does not overwrite it.
     #[error("there is a database here already; it was left as it is")]
     AlreadyThere,
-    /// Others may read it.
+    /// Other users may read the file.
     #[error("mode {mode:04o} lets others read it: run `chmod 600` on it")]
     Loose {
         /// Its permission bits.
         mode: u32,
     },
-    /// A newer build has written it.
+    /// A newer build has written the file.
     #[error(
         "it has schema version {found}, this build knows {known}: use the newer build, or restore the backup from before its upgrade"
     )]
@@ -58,49 +59,49 @@ pub enum Trouble {
         /// The version of this build.
         known: i64,
     },
-    /// It is no database, or another program's.
+    /// The file is not a database, or belongs to another program.
     #[error("this is not a database of landbridge-tenant: check the path in the configuration")]
     NotOurs,
-    /// Its pages contradict each other.
+    /// The pages of the file contradict each other.
     #[error("the database is damaged: restore it from a backup; every phs then compares in full by itself")]
     Corrupt,
-    /// No room left.
+    /// The disk is full.
     #[error("the disk is full: free some space; nothing that was acknowledged is lost")]
     Full,
-    /// It may not be written.
+    /// The file cannot be written.
     #[error(
         "it cannot be written: check its owner, its mode and that its file system is not mounted read-only"
     )]
     ReadOnly,
-    /// It may not be opened.
+    /// The file cannot be opened.
     #[error("it cannot be opened: check the owner and mode of the file and of its directory")]
     Unopenable,
-    /// The disk failed.
+    /// The disk reports an error.
     #[error("the disk failed ({0}): check the kernel's log")]
     Io(String),
-    /// Somebody reads an earlier state of it.
+    /// A reader has an earlier state of the database open.
     #[error(
         "an earlier state of it is being read, by a backup say: what was erased leaves its files afterwards"
     )]
     BeingRead,
-    /// Another process keeps it locked.
+    /// Another process keeps the database locked.
     #[error("another process keeps it locked: run one tenant on one database")]
     Busy,
 }
 
-/// Who must act.
+/// The person who must act after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     /// The administrator of the tenant.
     Operator,
-    /// Nobody: trying again may help.
+    /// No person: the same request may succeed later.
     Nobody,
     /// The developers.
     Us,
 }
 
 impl StoreError {
-    /// Who must act.
+    /// The person who must act.
     pub fn who(&self) -> Who {
         match self {
             Self::File { trouble: Trouble::Busy | Trouble::BeingRead, .. } | Self::Conflict => Who::Nobody,
@@ -109,7 +110,7 @@ impl StoreError {
         }
     }
 
-    /// What is wrong with the file, if it is the file.
+    /// The fault of the file, if the file is the reason.
     pub fn trouble(&self) -> Option<&Trouble> {
         match self {
             Self::File { trouble, .. } => Some(trouble),
@@ -117,7 +118,7 @@ impl StoreError {
         }
     }
 
-    /// Names the file, where the place that noticed could not.
+    /// Adds the path to an error that was found where the path was unknown.
     #[must_use]
     pub fn at(self, database: &Path) -> Self {
         match self {
@@ -171,7 +172,7 @@ impl From<rusqlite::Error> for StoreError {
             Trouble::Unopenable
         } else if code == Some(ErrorCode::SystemIoFailure) {
             let extended = error.sqlite_error().map(|e| e.extended_code).unwrap_or_default();
-            // The index of the log lies in a file of its own; where that finds no room SQLite does not say so.
+            // The index of the write-ahead log is a file of its own. SQLite has another code when the disk is full for it.
             if extended == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
                 Trouble::Full
             } else {
@@ -186,7 +187,7 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// rusqlite's texts for conversions can repeat a value: only its statements and codes are shown.
+/// The text of a defect. It has codes only, because the library's texts for failed conversions can repeat a value.
 fn describe(error: &rusqlite::Error) -> String {
     match error.sqlite_error() {
         Some(code) => format!("SQLite code {}", code.extended_code),

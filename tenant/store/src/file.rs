@@ -1,7 +1,9 @@
-//! Makes and opens the database's file: who may read it, whose it is, which version, whether it is whole.
-//! Neighbours: [`super::Store`] alone calls this.
+//! The database's file: creates it, and opens it after checking its mode, program, version and integrity.
+//! Neighbours: [`super::Store`] opens the database by this, [`super::backup`] its copies.
 
-use super::{SCHEMA_VERSION, StoreError, Tenant, Trouble, upgrade};
+use crate::error::{StoreError, Trouble};
+use crate::schema::{SCHEMA, SCHEMA_VERSION};
+use crate::upgrade;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use std::fs::{self, OpenOptions};
@@ -10,38 +12,51 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use uuid::Uuid;
 
-const SCHEMA: &str = include_str!("schema/schema.sql");
-/// `LBTN`, in the head of the file (`PRAGMA application_id`).
+/// Marks a file as a tenant's database: `LBTN` in the head of the file (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x4c42_544e;
-/// How long a statement waits for another process's lock (a backup, say) before it says `Busy`.
+/// How long a statement waits for a lock of another process, such as a backup, before it fails as [`Trouble::Busy`]. A lock
+/// that lasts longer is a second tenant.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
+/// Mode of the file: its owner alone may read it.
 const MODE: u32 = 0o600;
-/// What the connection that writes keeps of the database in memory: objects come in no order, so each touches another page.
+/// KiB of page cache of the writing connection. Objects arrive in no order, so each touches another page, and SQLite's
+/// default of 2 MiB would read most of them again.
 const WRITING_KIB: i64 = 32 << 10;
-/// So many pages of the log are written before they are taken into the file, 64 MiB: until then a page that is written again and
-/// again is so in the log alone.
+/// Pages of the write-ahead log before a checkpoint: 16,000 of 4 KiB are 64 MiB. A page that is written often until then is
+/// written to the file once.
 const LOG_PAGES: i64 = 16_000;
 
-/// Builds the database beside its place and moves it there whole, so that whatever is at `path` is complete.
+/// Who this database belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tenant {
+    /// The tenant's id; stands in every certificate it issues.
+    pub id: Uuid,
+    /// Made at `init` and at each restore. An agent that sees another generation compares in full.
+    pub generation: Uuid,
+}
+
+/// Creates the database under another name and links it to `path` when it is complete, so that a file at `path` is always
+/// a complete database.
 pub(super) fn create(path: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {
     if path.symlink_metadata().is_ok() {
         return Err(StoreError::file(path, Trouble::AlreadyThere));
     }
     let draft = draft_of(path);
-    // A draft is what an earlier `init` left when it was killed: never a database.
+    // A draft is left by an earlier `init` that was killed. It was never in use as a database.
     match fs::remove_file(&draft) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(StoreError::io(&draft, &error)),
     }
     let built = build(&draft, tenant, now)
-        // A hard link, unlike a rename, refuses to replace what another process put there meanwhile.
+        // A hard link, unlike a rename, does not replace a file that another process has put there since.
         .and_then(|()| fs::hard_link(&draft, path).map_err(|e| StoreError::io(path, &e)))
         .and_then(|()| fsync_directory(path));
     let removed = fs::remove_file(&draft).map_err(|e| StoreError::io(&draft, &e));
     built.and(removed)
 }
 
+/// Fills a new file with the schema and the tenant's row.
 fn build(draft: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {
     OpenOptions::new()
         .write(true)
@@ -66,7 +81,7 @@ fn build(draft: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {
     fill().map_err(|e: StoreError| e.at(draft))
 }
 
-/// Opens the connection that writes, and two that read.
+/// Opens the database: one connection that writes, and two that read.
 pub(super) fn open(path: &Path) -> Result<[Connection; 3], StoreError> {
     let about = fs::metadata(path).map_err(|e| StoreError::io(path, &e))?;
     let mode = about.mode() & 0o7777;
@@ -91,7 +106,7 @@ pub(super) fn open(path: &Path) -> Result<[Connection; 3], StoreError> {
     all().map_err(|e: StoreError| e.at(path))
 }
 
-/// Whose database it is.
+/// The tenant that the database belongs to.
 pub(super) fn tenant(connection: &Connection) -> Result<Tenant, StoreError> {
     connection
         .query_row("SELECT id, generation FROM tenant", [], |row| {
@@ -101,21 +116,23 @@ pub(super) fn tenant(connection: &Connection) -> Result<Tenant, StoreError> {
         .ok_or(StoreError::Foreign { what: "tenant's id" })
 }
 
+/// Opens a connection and sets what every connection needs.
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    // The directory may be a link (systemd's DynamicUser makes it one), the file may not: SQLite would refuse either.
+    // The directory may be a symbolic link (systemd's DynamicUser makes it one), the file may not. SQLite's option refuses
+    // both, so the directory is resolved first.
     let directory = directory_of(path).canonicalize().map_err(|e| StoreError::io(path, &e))?;
     let connection =
         Connection::open_with_flags(directory.join(path.file_name().unwrap_or_default()), flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // How a statement is carried out does not hang on what is bound to it: else SQLite prepares some of them each time anew.
+    // The plan of a statement does not depend on its parameters. Otherwise SQLite prepares some statements at every use.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 
-/// Nothing is written before this has passed. Says which version it is.
+/// Checks program, version and integrity, and returns the version. Nothing is written to the file before this.
 fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let found = version(connection, path)?;
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -125,7 +142,7 @@ fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     Ok(found)
 }
 
-/// Which version it is, if it is one of ours that this build knows.
+/// The schema version, if the file is a tenant's database and this build knows the version.
 pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     if number("application_id")? != APPLICATION_ID {
@@ -141,14 +158,15 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, Store
     Ok(found)
 }
 
+/// Sets what the connections of a running tenant need.
 fn ready(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    // Each commit is on the disk before its receipt leaves.
+    // Each commit is on the disk before its receipt is sent.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // An erased digest is overwritten, not only unlinked.
+    // A deleted digest is overwritten with zeros.
     connection.pragma_update(None, "secure_delete", true)?;
-    // The database may have been written by somebody else: its schema runs no function of ours.
+    // Another program may have written to the database: its schema must not run functions.
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(())
 }

@@ -1,23 +1,57 @@
-//! The tenant's one database: SQLite, one file, three connections, nothing to install.
+//! The tenant's database, and nothing else: SQLite, one file, nothing to install. All SQL of the tenant is here.
 //!
-//! What a closure of [`Store::write`] did is on the disk when the call returns (WAL, `synchronous = FULL`): an
-//! acknowledged upload survives `kill -9` and power loss. Digests lie here sealed, under keys that do not.
-//! What is absent: the clock, the network, and any judgement; those live in `ingest`, `signin` and `admin`.
-//! Neighbours: `file` makes and opens the file, [`mod@error`] says what is wrong with it and who must act; the
-//! other modules hold the statements of one table each.
+//! A caller reads in a [`Reading`], which is one snapshot, and writes in a [`Writing`], which is one transaction. Both hide
+//! the connection. When [`Store::write`] returns, its changes are on the disk (WAL, `synchronous = FULL`): an acknowledged
+//! upload survives `kill -9` and power loss. Digests are stored sealed, and the keys are not in the database. The clock and
+//! the time come from the caller, and every decision is made in the crates `rules` and `core`.
+//!
+//! # Files
+//!
+//! - `lib.rs`: this list, the open database, its reads and its transactions
+//! - `error.rs`: what can be wrong with the database, and who must act
+//! - `schema.rs`: the schema of a new database, and its version
+//! - `schema/schema.sql`: the present schema
+//! - `schema/version_1.sql`: the schema of version 1, for the test of the upgrade
+//! - `schema/version_2.sql`: the schema of version 2, for the test of the upgrade
+//! - `upgrade.rs`: the steps from older versions to the present one
+//! - `file.rs`: makes and opens the file; checks its permissions, owner, version and integrity
+//! - `transaction.rs`: what a caller holds: a snapshot to read, or a transaction to write
+//! - `stamps.rs`: stamps and GUIDs as bytes in columns
+//! - `tables.rs`: the statements, a file for each table
+//! - `tables/domains.rs`: the domains: names, SID, policies, writer, cursor
+//! - `tables/objects.rs`: accounts, groups, contacts and password settings objects
+//! - `tables/attributes.rs`: the values of an object, each with its stamp
+//! - `tables/names.rs`: the sign-in names of accounts, for the lookup
+//! - `tables/links.rs`: the values of linked attributes, each with its stamp
+//! - `tables/members.rs`: who is in which group, by links and by primary group
+//! - `tables/digests.rs`: the digests, sealed
+//! - `tables/group_policies.rs`: the sign-in policies of groups, in their order
+//! - `tables/lockouts.rs`: the counters of the smart lockout
+//! - `tables/canaries.rs`: accounts that nobody uses, for trials of the agents
+//! - `tables/agents.rs`: the enrolled agents
+//! - `tables/tokens.rs`: one-time tokens for enrolments, hashed
+//! - `tables/apps.rs`: the applications and their hashed credentials
+//! - `tables/audit.rs`: the audit log
+//! - `facts.rs`: all facts of a sign-in, in one snapshot
+//! - `policies.rs`: reads the policies that may hold for an account, and picks one by the rules
+//! - `erase.rs`: erases objects to the last byte
+//! - `backup.rs`: copies the database while it is in use, and makes a database from a copy
 
 pub mod backup;
 pub mod erase;
 pub mod error;
+pub mod facts;
 mod file;
 pub mod policies;
+mod schema;
 pub mod stamps;
 pub mod tables;
 mod transaction;
 mod upgrade;
 
 pub use error::{StoreError, Trouble, Who};
-use transaction::Transactions;
+pub use file::Tenant;
+pub use schema::SCHEMA_VERSION;
 pub use transaction::{Reading, TransactionCounts, Writing};
 
 use landbridge_crypto::seal::SealKeys;
@@ -26,22 +60,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use transaction::Transactions;
 use uuid::Uuid;
-
-/// The version of the schema that this build reads and writes (`PRAGMA user_version`).
-pub const SCHEMA_VERSION: i64 = 3;
 
 /// How long taking in the log waits for those who read an earlier state.
 const FOLDING: Duration = Duration::from_secs(1);
-
-/// Who this database belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tenant {
-    /// The tenant's id; stands in every certificate it issues.
-    pub id: Uuid,
-    /// Anew at `init` and at a restore: an agent that sees another one compares in full.
-    pub generation: Uuid,
-}
 
 /// The open database. Its calls block: async callers go through `spawn_blocking`.
 pub struct Store {

@@ -1,12 +1,13 @@
-//! Which of several policies holds for an account: the password and lockout policy of its domain or of a password
-//! settings object (MS-ADTS 3.1.1.4.5.36), and the sign-in policy of its domain or of one of its groups.
+//! Which policy applies to an account: the password and lockout policy of its domain or of a password settings object
+//! (MS-ADTS 3.1.1.4.5.36), and the sign-in policy of its domain or of one of its groups.
 //!
-//! AD's constructed attribute msDS-ResultantPSO does not replicate, so it is computed here, as AD does it: an object that
-//! applies to the account itself comes before those that apply to its global security groups; of several the
-//! smallest precedence holds, then the smallest objectGUID. Where that cannot be told (a domain whose first cycle is not
-//! complete, an object that has not arrived, a precedence that is missing) nothing of the policy is known, and what is not
-//! known signs nobody in.
-//! Neighbours: [`crate::tables::members`] says who is in what; `signin` asks, `describe` shows.
+//! AD's constructed attribute msDS-ResultantPSO does not replicate, so it is computed here by AD's rules. A password settings
+//! object that applies to the account itself comes before those that apply to its global security groups. Of several, the
+//! one with the smallest precedence applies, then the one with the smallest objectGUID.
+//!
+//! The result is unclear if the domain's first cycle is not complete, if a password settings object has not arrived, or if a
+//! precedence is missing. The policy is then empty, and the account is refused.
+//! Neighbours: [`crate::tables::members`] finds the groups; the sign-in and the directory's descriptions use the result.
 
 use crate::Reading;
 use crate::StoreError;
@@ -19,17 +20,19 @@ use landbridge_wire::upload::{Kind, LinkKind, Presence};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Which password and lockout policy holds for an account.
+/// The password and lockout policy that applies to an account.
 pub fn password_policy(
     reading: &Reading<'_>,
     domain: &Domain,
     account: Uuid,
     known: &Attributes,
 ) -> Result<Resultant, StoreError> {
+    // 1. Links arrive last in a cycle: before the first complete one, no link proves anything.
     let unclear = Resultant { policy: Policy::default(), owner: PolicyOwner::Unclear };
     if !domain.is_known() {
         return Ok(unclear);
     }
+    // 2. The password settings objects that apply to the account itself, or if there are none, to its groups.
     let to = |objects: &[Uuid]| -> Result<BTreeSet<Uuid>, StoreError> {
         let mut settings = BTreeSet::new();
         for object in objects {
@@ -44,30 +47,31 @@ pub fn password_policy(
         let Some(groups) = groups else { return Ok(unclear) };
         candidates = of_domain(reading, domain, to(&groups)?)?;
     }
-    // They come in the order of their objectGUIDs.
+    // 3. The smallest precedence. The candidates are in the order of their objectGUIDs, so the first of equals wins.
     let mut least: Option<(i64, Uuid, Attributes)> = None;
     for settings in candidates {
-        let told = attributes::of(reading, settings)?;
-        let Some(precedence) = told.precedence else { return Ok(unclear) };
+        let values = attributes::of(reading, settings)?;
+        let Some(precedence) = values.precedence else { return Ok(unclear) };
         if least.as_ref().is_none_or(|(before, _, _)| precedence < *before) {
-            least = Some((precedence, settings, told));
+            least = Some((precedence, settings, values));
         }
     }
     Ok(match least {
         None => Resultant { policy: domain.policy, owner: PolicyOwner::Domain },
-        Some((_, settings, told)) => Resultant {
+        Some((_, settings, values)) => Resultant {
             policy: Policy {
-                max_pwd_age: told.maximum_password_age,
-                lockout_duration: told.lockout_duration,
-                lockout_observation_window: told.lockout_observation_window,
-                lockout_threshold: told.lockout_threshold,
+                max_pwd_age: values.maximum_password_age,
+                lockout_duration: values.lockout_duration,
+                lockout_observation_window: values.lockout_observation_window,
+                lockout_threshold: values.lockout_threshold,
             },
             owner: PolicyOwner::Settings(settings),
         },
     })
 }
 
-/// Without those that are known to be something else; one that is not known yet stays, and has no precedence.
+/// The objects of `settings` that may be password settings objects of the domain. One that has not arrived stays: it has no
+/// precedence, so the result becomes unclear.
 fn of_domain(
     reading: &Reading<'_>,
     domain: &Domain,
@@ -87,9 +91,9 @@ fn of_domain(
     Ok(kept)
 }
 
-/// How an account signs in: as the first group on the domain's list says that it is in, or as the domain says. If there is
-/// a list at all, whoever is in more groups than can be looked through is refused, and everybody while it is not known who
-/// is in which.
+/// The sign-in policy that applies to an account: that of the first group on the domain's list that the account is in, or
+/// that of the domain. If the domain has a list, an account in more groups than [`members::MOST_GROUPS`] is refused, and so
+/// is every account until the domain's first cycle is complete.
 pub fn signin_policy(
     reading: &Reading<'_>,
     domain: &Domain,
@@ -113,14 +117,15 @@ pub fn signin_policy(
     Ok(Admission { policy: domain.signin, group: None })
 }
 
-/// Whether it is a group of the domain, and there.
+/// Whether an object is a present group of the domain.
 pub fn is_group(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<bool, StoreError> {
     Ok(objects::find(reading, group)?.is_some_and(|found| {
         found.domain == domain.id && found.kind == Kind::Group && found.presence == Presence::Present
     }))
 }
 
-/// How a name that nobody has is treated: as one of those that somebody has. Always the same for one pseudonym.
+/// The sign-in policy for a name that no account has: one of those that accounts of the domain have, so that the name is
+/// answered like an account's. It is always the same for one pseudonym.
 pub fn policy_for_stranger(
     reading: &Reading<'_>,
     domain: &Domain,

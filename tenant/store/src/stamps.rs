@@ -1,18 +1,22 @@
-//! Stamps and GUIDs as the database holds them. 28 big-endian bytes, so that SQLite, which compares blobs byte
-//! by byte, orders stamps as replication does.
+//! Stamps and GUIDs in the form in which the database stores them. A stamp has 28 big-endian bytes, so that the database,
+//! which compares bytes, orders stamps as replication does.
+//! Neighbours: every table with a stamp or a GUID uses this.
 
 use super::StoreError;
 use landbridge_wire::upload::Stamp;
 use rusqlite::Row;
 use uuid::Uuid;
 
+/// Bytes of a stamp's version.
 const VERSION: usize = 4;
+/// Bytes of a stamp's time.
 const TIME: usize = 8;
+/// Bytes of a stamp's invocation id.
 const INVOCATION: usize = 16;
 /// The size of a stamp in bytes.
 pub const SIZE: usize = VERSION + TIME + INVOCATION;
 
-/// The stamp as stored.
+/// A stamp in the form that is stored.
 pub fn to_bytes(stamp: &Stamp) -> [u8; SIZE] {
     let mut bytes = [0; SIZE];
     let (version, rest) = bytes.split_at_mut(VERSION);
@@ -23,7 +27,7 @@ pub fn to_bytes(stamp: &Stamp) -> [u8; SIZE] {
     bytes
 }
 
-/// The stamp that was stored.
+/// Reads a stored stamp.
 pub fn from_bytes(bytes: &[u8]) -> Result<Stamp, StoreError> {
     let foreign = || StoreError::Foreign { what: "stamp" };
     let (version, rest) = bytes.split_first_chunk::<VERSION>().ok_or_else(foreign)?;

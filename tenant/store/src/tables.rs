@@ -1,4 +1,5 @@
-//! The statements of each table, a file a table. Every function takes a [`crate::Reading`] or a [`crate::Writing`].
+//! The statements of the tables, one file for each table. Each function has a [`crate::Reading`] or a [`crate::Writing`] as
+//! its first argument.
 
 pub mod agents;
 pub mod apps;

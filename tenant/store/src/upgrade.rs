@@ -1,13 +1,14 @@
-//! Brings a database of an older version to the present one, step by step, in one transaction.
-//! Neighbours: [`super::file`] calls this before anything else is written. There is no way back: `docs/tenant.md`
-//! says to copy the file first.
+//! Upgrades a database of an older version to the present one, step by step, in one transaction. An upgrade cannot be
+//! undone: `docs/tenant/backup.md` tells operators to copy the file first.
+//! Neighbours: [`super::file`] calls this before anything else is written.
 
-use super::{SCHEMA_VERSION, StoreError};
+use crate::error::StoreError;
+use crate::schema::SCHEMA_VERSION;
 use rusqlite::Connection;
 
-/// What a version lacked that the next one has; the first is from version 1 to 2.
+/// The statements of each step. The first one leads from version 1 to 2.
 const STEPS: [&str; 2] = [
-    // 2: sign-in policy, approval of agents, canaries, the certificate before.
+    // To version 2: sign-in policy, approval of agents, canaries, the serial number of the previous certificate.
     "ALTER TABLE domains ADD COLUMN signin_policy TEXT NOT NULL DEFAULT 'phs';
      ALTER TABLE domains ADD COLUMN approve_agents INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE agents ADD COLUMN serial_before BLOB;
@@ -16,7 +17,7 @@ const STEPS: [&str; 2] = [
          domain      INTEGER NOT NULL REFERENCES domains(id),
          added_at    INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;",
-    // 3: groups, contacts and password settings objects beside the accounts, and links between them all.
+    // To version 3: groups, contacts and password settings objects beside accounts, and links between them.
     "DROP INDEX accounts_by_domain;
      ALTER TABLE accounts RENAME TO objects;
      ALTER TABLE objects ALTER COLUMN sid DROP NOT NULL;
@@ -49,10 +50,10 @@ const STEPS: [&str; 2] = [
      ) STRICT, WITHOUT ROWID;",
 ];
 
-/// The oldest version that can be upgraded.
+/// The oldest version that can be upgraded: the first schema.
 pub(super) const OLDEST: i64 = 1;
 
-/// Takes every step from `found` on. `found` is between [`OLDEST`] and the present version.
+/// Applies every step from version `found` on. `found` is between [`OLDEST`] and the present version.
 pub(super) fn upgrade(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
     if found >= SCHEMA_VERSION {
         return Ok(());

@@ -2,7 +2,7 @@
 //! Blocking, a connection a thread, kept as long as the tenant keeps it.
 
 use super::error::{Doing as _, LabError, failed};
-use super::tenant::Tenant;
+use super::tenant::RunningTenant;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -76,7 +76,7 @@ impl Try {
 
 impl Application {
     /// An application of this tenant's.
-    pub fn of(tenant: &Tenant, name: &str) -> Result<Self, LabError> {
+    pub fn of(tenant: &RunningTenant, name: &str) -> Result<Self, LabError> {
         let tls = trusting(&tenant.root_certificate())?;
         let credential = tenant.credential(name)?;
         Ok(Self { tls, tenant: tenant.listen(), credential })
@@ -87,8 +87,8 @@ impl Application {
         Ok(Self { tls: trusting(ca)?, tenant, credential: self.credential.clone() })
     }
 
-    /// Not an application, but whoever has the identity in this state directory of a phs: posts frames.
-    pub fn with_identity_of(tenant: &Tenant, state: &Path) -> Result<Self, LabError> {
+    /// A client with the identity in this state directory of a phs, which posts frames.
+    pub fn with_identity_of(tenant: &RunningTenant, state: &Path) -> Result<Self, LabError> {
         let identity =
             landbridge_agent::Identity::load(state).map_err(|why| failed("reading an identity", why))?;
         let tls = landbridge_agent::tls::enrolled(&identity).map_err(|why| failed("setting up TLS", why))?;
@@ -125,7 +125,7 @@ impl Application {
         tries.iter().map(answer).collect()
     }
 
-    /// Tries them all, so many at once; the answers in the order of the tries.
+    /// Tries them all, `at_once` at a time. Returns the answers in the order of the tries.
     pub fn sign_all_in(&self, tries: &[Try], at_once: usize) -> Result<Vec<Answer>, LabError> {
         let next = AtomicUsize::new(0);
         let answers: Mutex<Vec<Option<Answer>>> = Mutex::new(vec![None; tries.len()]);

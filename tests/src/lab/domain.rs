@@ -1,13 +1,13 @@
-//! One running domain: a real Samba AD DC on a loopback address of its own, in a folder of its own.
+//! One running domain: a real Samba AD DC at an address and in a folder of its own.
 //! It writes nothing outside that folder: no `/etc/hosts`, no `/etc/krb5.conf`, no socket in `/run`.
-//! Made from `recipe`, edited by `edits`, read by phs.
+//! Its files come from `recipe`; `edits` changes them while it runs.
 
 use super::address::Address;
 use super::edits::Editor;
 use super::error::{Doing as _, LabError, failed};
 use super::population::{DOMAIN, NETBIOS, Population};
 use super::program::{Running, wait_until};
-use super::{certificates, recipe, watchdog};
+use super::{certificates, recipe, view, watchdog};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -42,10 +42,9 @@ impl Domain {
         if !rustix::process::geteuid().is_root() {
             return Err(LabError::NotRoot);
         }
-        let folder = tempfile::Builder::new().prefix("landbridge-lab-").tempdir().doing("make a folder")?;
-        watchdog::watch_folder(folder.path())?;
+        let folder = watchdog::folder("landbridge-lab-")?;
         recipe::restore(population, folder.path())?;
-        let address = Address::take()?;
+        let address = Address::claim()?;
         certificates::write(&folder.path().join("tls"), CONTROLLER, address.ip())?;
         for name in ["etc", "run", "ncalrpc", "cache", "bind-dns", "winbindd", "ntp"] {
             fs::create_dir_all(folder.path().join(name)).doing("make the DC's folders")?;
@@ -63,7 +62,7 @@ impl Domain {
         Ok(domain)
     }
 
-    /// Who lives in it.
+    /// Its users and groups.
     pub fn population(&self) -> Population {
         self.population
     }
@@ -88,7 +87,7 @@ impl Domain {
         self.folder.path().join("svc.keytab")
     }
 
-    /// The domain's CA, which the DC's certificate comes from.
+    /// The certificate of the domain's CA, which has signed the DC's.
     pub fn ca(&self) -> PathBuf {
         self.folder.path().join("tls/ca.pem")
     }
@@ -103,14 +102,15 @@ impl Domain {
         fs::read_to_string(self.folder.path().join("log.samba")).unwrap_or_default()
     }
 
-    /// SIGKILL to every process of the DC; returns when none of them listens any more.
+    /// Sends SIGKILL to every process of the DC, and returns when its ports are closed.
     pub fn kill_controller(&self) -> Result<(), LabError> {
         drop(self.samba().take());
         let gone = || PORTS.into_iter().all(|port| connect(self.address.ip(), port).is_none());
         wait_until("the lab's DC to be gone", 10, gone, || self.log())
     }
 
-    /// SIGSTOP or SIGCONT to every process of the DC: the kernel still takes its connections, nobody answers them.
+    /// Sends SIGSTOP or SIGCONT to every process of the DC. While it is stopped, the kernel accepts connections and
+    /// no process answers.
     pub fn freeze_controller(&self, frozen: bool) {
         let signal = if frozen { rustix::process::Signal::STOP } else { rustix::process::Signal::CONT };
         if let Some(samba) = self.samba().as_mut() {
@@ -118,7 +118,7 @@ impl Domain {
         }
     }
 
-    /// Copies the DC's databases to a folder while it does not run, or back: a backup as careless people make it.
+    /// Copies the DC's databases to a folder while it does not run, or back: a backup without the DC's knowledge.
     pub fn copy_databases(&self, to: &Path, back: bool) -> Result<(), LabError> {
         let here = self.folder.path().join("private");
         let (from, to) = if back { (to.join("private"), here) } else { (here, to.join("private")) };
@@ -132,7 +132,7 @@ impl Domain {
     pub fn start_controller(&self) -> Result<(), LabError> {
         let mut samba = self.samba();
         if samba.is_none() {
-            let mut command = Command::new(recipe::SAMBA);
+            let mut command = view::command(recipe::SAMBA)?;
             command.args(["-F", "--no-process-group", "-s"]).arg(self.folder.path().join("etc/smb.conf"));
             command.env("KRB5_CONFIG", self.folder.path().join("krb5.conf"));
             let started = samba.insert(Running::start(command, None, &self.folder.path().join("output"))?);
@@ -157,7 +157,7 @@ impl Domain {
 
 impl Drop for Domain {
     fn drop(&mut self) {
-        // Only then is the address another's.
+        // The address may be claimed by another lab once this returns.
         let _ = self.kill_controller();
     }
 }

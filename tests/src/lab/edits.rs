@@ -1,17 +1,17 @@
-//! What an administrator does to the domain while it runs. The deeds are done by `edit.py`, one Python
-//! process that is kept, since to start one costs more than any deed.
+//! What an administrator does to the domain while it runs. `edit.py` makes the changes: one Python process that is
+//! kept, because its start takes longer than any change.
 
 use super::domain::Domain;
 use super::error::{Doing as _, LabError, failed};
 use super::recipe::PYTHON;
-use super::watchdog;
+use super::{view, watchdog};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 /// userAccountControl: disabled.
 pub const DISABLED: u32 = 0x2;
@@ -24,14 +24,14 @@ pub const NEVER_EXPIRES: u32 = 0x1_0000;
 /// userAccountControl: smart card required.
 pub const SMART_CARD: u32 = 0x4_0000;
 
-/// What names an account for ever.
+/// The names of an account: two that never change, and the DN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// objectGUID.
     pub guid: uuid::Uuid,
     /// objectSid, as text.
     pub sid: String,
-    /// Distinguished name, for now.
+    /// Distinguished name, which changes with a rename or a move.
     pub dn: String,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Editor {
 impl Editor {
     pub(crate) fn start(conf: &Path, log: &Path) -> Result<Self, LabError> {
         let errors = File::create(log).doing("create a log file")?;
-        let mut child = Command::new(PYTHON)
+        let mut child = view::command(PYTHON)?
             .args(["-c", include_str!("edit.py")])
             .arg(conf)
             .stdin(Stdio::piped())
@@ -91,7 +91,7 @@ impl Editor {
         }
     }
 
-    pub(crate) fn ask(&mut self, request: &Value) -> Result<Value, LabError> {
+    pub(crate) fn send(&mut self, request: &Value) -> Result<Value, LabError> {
         let step = format!("editing the domain ({})", request["do"]);
         writeln!(self.to, "{request}").doing(&step)?;
         let mut line = String::new();
@@ -114,7 +114,7 @@ impl Drop for Editor {
 
 impl Domain {
     fn edit(&self, request: &Value) -> Result<Value, LabError> {
-        self.editor().ask(request)
+        self.editor().send(request)
     }
 
     /// GUID, SID and DN of an account or a group.
@@ -184,13 +184,13 @@ impl Domain {
         self.set_attributes(sam, json!({"pwdLastSet": 0}))
     }
 
-    /// The password was set so many days ago.
+    /// Sets the time of the last password change to this many days ago.
     pub fn age_password(&self, sam: &str, days: i64) -> Result<(), LabError> {
         let then = filetime(-days * 24 * 3600);
         self.edit(&json!({"do": "set_pwd_last_set", "sam_name": sam, "filetime": then})).map(drop)
     }
 
-    /// The account ends in so many seconds, or ended so many ago when negative.
+    /// Lets the account expire in this many seconds; a negative number lies in the past.
     pub fn account_ends_in(&self, sam: &str, seconds: i64) -> Result<(), LabError> {
         self.set_attributes(sam, json!({"accountExpires": filetime(seconds)}))
     }
@@ -249,13 +249,13 @@ impl Domain {
         self.edit(&json!({"do": "rename", "sam_name": sam, "to": to})).map(drop)
     }
 
-    /// Renames the RDN alone: nobody signs in with it.
+    /// Renames the RDN alone, which is no name to sign in with.
     pub fn rename_rdn(&self, sam: &str, to: &str) -> Result<(), LabError> {
         self.edit(&json!({"do": "rename_rdn", "sam_name": sam, "to": to})).map(drop)
     }
 
-    /// A fine-grained policy that locks after three wrong passwords: its precedence, and to whom it applies, by their
-    /// sAMAccountNames.
+    /// A fine-grained policy that locks after three wrong passwords: its precedence, and the accounts that it applies
+    /// to, by their sAMAccountNames.
     pub fn create_password_settings(&self, name: &str, precedence: u32, to: &[&str]) -> Result<(), LabError> {
         let to: Result<Vec<String>, LabError> = to.iter().map(|sam| Ok(self.identity(sam)?.dn)).collect();
         self.add(
@@ -288,14 +288,14 @@ impl Domain {
         self.edit(&json!({"do": "reanimate", "guid": guid, "sam_name": sam, "parent": parent})).map(drop)
     }
 
-    /// Every person's account, asked of the DC's database.
+    /// Every person's account, read from the DC's database.
     pub fn people_now(&self) -> Result<Vec<Listed>, LabError> {
         serde_json::from_value(self.edit(&json!({"do": "people"}))?)
             .map_err(|why| failed("reading the people of the domain", why))
     }
 
-    /// For each account, which of the candidates is its password; none: no one. Asked of the DC's database, whose hash
-    /// stays in the editor.
+    /// For each account, which of the candidates is its password; none when no candidate is. The editor compares them
+    /// with the DC's database, and no hash leaves it.
     pub fn which_passwords(
         &self,
         candidates: &BTreeMap<uuid::Uuid, Vec<String>>,
@@ -304,7 +304,7 @@ impl Domain {
             .map_err(|why| failed("asking the domain for passwords", why))
     }
 
-    /// Grants the two replication rights at the root of the domain, or takes them away.
+    /// Grants or revokes the two replication rights at the root of the domain.
     pub fn set_replication_rights(&self, sam: &str, granted: bool) -> Result<(), LabError> {
         self.edit(&json!({"do": "rights", "sam_name": sam, "granted": granted})).map(drop)
     }
@@ -314,10 +314,10 @@ impl Domain {
         self.edit(&json!({"do": "grant", "sam_name": sam, "ace": ace})).map(drop)
     }
 
-    /// Somebody tries this many wrong passwords by LDAP, so that AD itself counts them.
+    /// Tries this many wrong passwords by LDAP, so that AD counts them.
     pub fn try_wrong_passwords(&self, upn: &str, tries: u32) -> Result<(), LabError> {
         for _ in 0..tries {
-            let tried = Command::new("ldapwhoami")
+            let tried = view::command("ldapwhoami")?
                 .args(["-x", "-H", &format!("ldaps://{}", self.address()), "-D", upn, "-w", "not this one"])
                 .env("LDAPTLS_CACERT", self.folder().join("tls/ca.pem"))
                 .output()
@@ -336,7 +336,7 @@ impl Domain {
     }
 }
 
-/// FILETIME of now and so many seconds.
+/// The FILETIME this many seconds from now.
 fn filetime(seconds: i64) -> i64 {
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     (now + seconds + 11_644_473_600) * 10_000_000

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// What went wrong in the lab itself; never what a program under test said.
+/// What went wrong in the lab itself. What a program under test reports is no error of the lab.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
     /// A program of the operating system is not there.
@@ -17,30 +17,46 @@ pub enum LabError {
         /// Where it should be.
         path: PathBuf,
     },
-    /// The lab needs root: a KDC listens on port 88.
-    #[error("the lab runs a domain controller on ports below 1024: run it as root")]
+    /// The lab needs root: a KDC listens on port 88, and files of the lab lie over the machine's.
+    #[error(
+        "the lab runs a domain controller on ports below 1024, and programs in mount namespaces: run it as root"
+    )]
     NotRoot,
+    /// Root is not enough: the lab runs in a container that keeps CAP_SYS_ADMIN from it, or a file is missing.
+    #[error("files of the lab cannot lie over the machine's (in a container, add CAP_SYS_ADMIN): {said}")]
+    NoNamespace {
+        /// The output of `unshare` or `mount`.
+        said: String,
+    },
     /// A step of the lab failed.
     #[error("{step} failed: {said}")]
     Step {
         /// Which.
         step: String,
-        /// The end of what it said.
+        /// The end of its output.
         said: String,
     },
-    /// Something did not come true in time.
+    /// A condition was not true in time.
     #[error("{what}: not within {seconds} s; {said}")]
     Deadline {
         /// What was waited for.
         what: String,
         /// How long.
         seconds: u64,
-        /// The end of what the program said meanwhile.
+        /// The end of the program's output.
         said: String,
     },
-    /// All addresses of the lab are taken.
-    #[error("all {0} addresses for labs are taken: other labs are running")]
-    NoAddress(usize),
+    /// No address of the lab's is free.
+    #[error(
+        "none of {count} addresses for labs is free: other labs hold them, or a program listens on port {port} or \
+             another port of the lab's on every address of this machine (`ss -ltnup` shows which)"
+    )]
+    NoAddress {
+        /// How many there are.
+        count: u16,
+        /// The port of the claim.
+        port: u16,
+    },
     /// A file or a socket of the lab's own.
     #[error("{what}: {source}")]
     Io {

@@ -1,30 +1,32 @@
-//! A DNS server that knows one domain's controllers and nothing else. A fake, because the lab's domain has no DNS of its
-//! own; the resolver that asks it is the real one.
+//! A DNS server that knows one domain's controllers and nothing else. A fake, because the lab's domain has no DNS of
+//! its own; the programs query it by their real resolver.
 
+use super::address::Address;
 use super::error::{Doing as _, LabError};
-use super::program::with_file_over;
+use super::view::View;
 use super::watchdog;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::process::Command;
+use tempfile::TempDir;
 
 /// Answers until this process ends.
 #[derive(Debug)]
 pub struct FakeDns {
-    address: Ipv4Addr,
+    view: View,
+    _folder: TempDir,
 }
 
 impl FakeDns {
-    /// Serves on port 53 of this loopback address: `_ldap._tcp.dc._msdcs.<domain>` names these controllers, in this order.
-    pub fn serve(
-        address: Ipv4Addr,
-        domain: &str,
-        controllers: Vec<(String, Ipv4Addr)>,
-    ) -> Result<Self, LabError> {
-        let socket =
-            UdpSocket::bind(SocketAddr::from((address, 53))).doing("serve DNS on a loopback address")?;
+    /// Serves on port 53 of an address of its own: `_ldap._tcp.dc._msdcs.<domain>` names these controllers, in this
+    /// order.
+    pub fn serve(domain: &str, controllers: Vec<(String, Ipv4Addr)>) -> Result<Self, LabError> {
+        let address = Address::claim()?;
+        let socket = UdpSocket::bind((address.ip(), 53)).doing("serve DNS on a loopback address")?;
+        let folder = watchdog::folder("landbridge-dns-")?;
+        let view = View::write(folder.path().to_path_buf(), &[], address.ip())?;
         let asked = format!("_ldap._tcp.dc._msdcs.{domain}");
         std::thread::spawn(move || {
+            let _held = address;
             let mut question = [0; 512];
             while let Ok((length, from)) = socket.recv_from(&mut question) {
                 if let Some(answer) = answer(&question[..length], &asked, &controllers) {
@@ -32,21 +34,12 @@ impl FakeDns {
                 }
             }
         });
-        Ok(Self { address })
+        Ok(Self { view, _folder: folder })
     }
 
-    /// The command in a mount namespace whose only DNS server is this one.
-    pub fn wrap(&self, command: &Command, folder: &Path) -> Result<Command, LabError> {
-        let conf = self.resolv_conf(folder)?;
-        Ok(with_file_over("/etc/resolv.conf", &conf, command))
-    }
-
-    fn resolv_conf(&self, folder: &Path) -> Result<PathBuf, LabError> {
-        watchdog::watch_folder(folder)?;
-        let path = folder.join("resolv.conf");
-        std::fs::write(&path, format!("nameserver {}\noptions timeout:1 attempts:1\n", self.address))
-            .doing("write resolv.conf")?;
-        Ok(path)
+    /// Lets a command of the lab's send its DNS queries to this server.
+    pub fn show_to(&self, command: &mut Command) {
+        self.view.show_to(command);
     }
 }
 

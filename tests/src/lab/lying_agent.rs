@@ -1,4 +1,4 @@
-//! An agent that lies: a really enrolled identity in the hands of somebody who says yes to everything, or forges.
+//! An agent that lies: it holds a really enrolled identity, and accepts every password or forges answers.
 //! A fake, because the real agent cannot be made to lie. Speaks `wire::signin` itself.
 
 use super::error::{Doing as _, LabError, failed};
@@ -9,7 +9,7 @@ use landbridge_agent::{Identity, tls};
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey};
 use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::frame;
-use landbridge_wire::signin::{Answer, Ask, FromAgent, FromTenant, Hello, PATH, Verdict};
+use landbridge_wire::signin::{Answer, FromAgent, FromTenant, Hello, PATH, SignInRequest, Verdict};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -18,11 +18,11 @@ use uuid::Uuid;
 /// How it lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lie {
-    /// Opens every envelope and says yes.
+    /// Opens every envelope and accepts.
     Yes,
-    /// Says no to the first ask, which is a canary, and yes to all that follow, each with the tag of a no.
+    /// Refuses the first request, which is a canary, and accepts all that follow, each with the tag of a refusal.
     YesWithTheTagOfANo,
-    /// Says yes for another request than it was asked.
+    /// Accepts for another request than the one that it received.
     YesForAnother,
 }
 
@@ -61,7 +61,7 @@ async fn lying(identity: &Identity, lie: Lie) -> Result<u32, LabError> {
         let Message::Binary(bytes) = came else { continue };
         match frame::decode(&bytes).map_err(|why| wrong(&why))? {
             FromTenant::Heartbeat(beat) => say.push(FromAgent::Heartbeat(beat)),
-            FromTenant::Ask(ask) => {
+            FromTenant::SignIn(ask) => {
                 asks += 1;
                 let first = asks == 1 && lie != Lie::Yes;
                 lies += u32::from(!first);
@@ -76,7 +76,7 @@ fn answer(
     identity: &Identity,
     key: &EnvelopeKey,
     connection: Uuid,
-    ask: &Ask,
+    ask: &SignInRequest,
     lie: Lie,
     first: bool,
 ) -> Result<Answer, LabError> {

@@ -5,8 +5,8 @@ use super::domain::{CONTROLLER, Domain};
 use super::error::{Doing as _, LabError};
 use super::population::{ACCOUNT, ACCOUNT_PASSWORD, DOMAIN};
 use super::program::{Finished, Running, built, wait_until};
-use super::tenant::Tenant;
-use super::watchdog;
+use super::tenant::RunningTenant;
+use super::{view, watchdog};
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -40,7 +40,7 @@ pub struct PhsSettings {
     pub keytab: Option<PathBuf>,
     /// DCs that are tried before the lab's own: names and addresses.
     pub before: Vec<(String, IpAddr)>,
-    /// The DC's name; empty: none is named, DNS tells.
+    /// The DC's name; when empty, no DC is configured and DNS is queried.
     pub controller: String,
     /// The DC's address; the name is resolved when none.
     pub address: Option<IpAddr>,
@@ -85,7 +85,7 @@ impl PhsSettings {
         }
     }
 
-    /// And after the DC that is named, this one.
+    /// Adds this DC after those that are configured.
     #[must_use]
     pub fn then(mut self, controller: &str, address: IpAddr) -> Self {
         let first = std::mem::replace(&mut self.controller, controller.to_owned());
@@ -104,15 +104,14 @@ pub struct Phs {
 impl Phs {
     /// Writes the configuration and the files that it names.
     pub fn install(settings: &PhsSettings) -> Result<Self, LabError> {
-        let folder = tempfile::Builder::new().prefix("landbridge-phs-").tempdir().doing("make a folder")?;
-        watchdog::watch_folder(folder.path())?;
+        let folder = watchdog::folder("landbridge-phs-")?;
         let state = settings.state.clone().unwrap_or_else(|| folder.path().join("state"));
         let phs = Self { folder, state };
         phs.configure(settings)?;
         Ok(phs)
     }
 
-    /// Writes them anew; the state stays.
+    /// Writes them again; the state stays.
     pub fn configure(&self, settings: &PhsSettings) -> Result<(), LabError> {
         let password = self.folder.path().join("password");
         write_private(&password, settings.password.as_bytes())?;
@@ -156,8 +155,8 @@ impl Phs {
 
     /// A command line of this phs, to be run by the caller.
     pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
-        let mut command = Command::new(built("landbridge-phs")?);
-        command.arg("--config").arg(self.config()).args(arguments).env_remove("RUST_BACKTRACE");
+        let mut command = view::command(built("landbridge-phs")?)?;
+        command.arg("--config").arg(self.config()).args(arguments);
         // So that a search of the folder sees what would go to /tmp.
         command.env("TMPDIR", self.folder.path()).env("SQLITE_TMPDIR", self.folder.path());
         Ok(command)
@@ -187,7 +186,7 @@ impl Phs {
     ///
     /// # Panics
     /// When the enrolment fails.
-    pub fn join(&self, tenant: &Tenant) -> Result<(), LabError> {
+    pub fn join(&self, tenant: &RunningTenant) -> Result<(), LabError> {
         self.enroll(&tenant.token()?)?.expect_code(0);
         tenant.approve_all()
     }
@@ -223,7 +222,7 @@ impl Phs {
         self.state.join("state.db")
     }
 
-    /// What its runs said, a file each.
+    /// The outputs of its runs, a file each.
     pub fn output(&self) -> PathBuf {
         self.folder.path().join("output")
     }

@@ -1,6 +1,5 @@
 //! The people of a lab's domain and their passwords, computed from an index.
-//! No file holds them: whoever knows the index knows the password.
-//! After it: `recipe`, which makes a domain of them.
+//! No file holds the passwords. `recipe` makes a domain of these people.
 
 use serde_json::{Value, json};
 
@@ -8,14 +7,14 @@ use serde_json::{Value, json};
 pub const DOMAIN: &str = "corp.example.com";
 /// Its NetBIOS name.
 pub const NETBIOS: &str = "CORP";
-/// The delegated account, which holds the two replication rights and nothing else.
+/// The delegated account, which holds the two replication rights and no other.
 pub const ACCOUNT: &str = "svc-landbridge";
 /// The password of the delegated account.
 pub const ACCOUNT_PASSWORD: &str = "Lab: replicate, and nothing else (1)";
 /// The domain's administrator, who is never synchronised.
 pub const ADMINISTRATOR_PASSWORD: &str = "Lab: the Administrator's own (2)";
 
-/// So many users, numbered from 0, in so many groups.
+/// Users, numbered from 0, and groups of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Population {
     /// How many.
@@ -25,7 +24,7 @@ pub struct Population {
 }
 
 impl Population {
-    /// A domain with so many users, besides those that every domain has.
+    /// This many users, besides those that every domain has.
     pub fn of(users: u32) -> Self {
         Self { users, groups: 0 }
     }

@@ -1,8 +1,7 @@
-//! Runs programs as a person at a shell would, and keeps what they said in files.
-//! Used by `domain`, `tenant` and `phs`; knows nothing of any of them.
+//! Runs programs as a person at a shell would, and keeps their output in files.
 
 use super::error::{Doing as _, LabError, last_of};
-use super::watchdog;
+use super::{view, watchdog};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -30,18 +29,10 @@ pub fn built(name: &str) -> Result<PathBuf, LabError> {
     if path.exists() { Ok(path) } else { Err(LabError::NotBuilt { path }) }
 }
 
-/// The command in a mount namespace of its own, where `file` lies over `place`: the machine's stays as it is.
-pub fn with_file_over(place: &str, file: &Path, command: &Command) -> Command {
-    let mut inside = Command::new("unshare");
-    inside.args(["--mount", "sh", "-c", "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"", "sh"]);
-    inside.arg(file).arg(place).arg(command.get_program()).args(command.get_args());
-    inside
-}
-
 /// Waits until `is` is true.
 ///
 /// # Errors
-/// [`LabError::Deadline`] with what `said` says, when it is not within `seconds`.
+/// [`LabError::Deadline`] with the text of `said`, when it is not true within `seconds`.
 pub fn wait_until(
     what: &str,
     seconds: u64,
@@ -58,7 +49,7 @@ pub fn wait_until(
     Ok(())
 }
 
-/// How a program ended and what it said.
+/// How a program ended, and its output.
 #[derive(Debug)]
 pub struct Finished {
     /// The command line, for messages.
@@ -131,7 +122,7 @@ pub struct Running {
 static RUNS: AtomicU32 = AtomicU32::new(0);
 
 impl Running {
-    /// Starts it; `input` is written to its standard input, and what it says goes to files in `folder`.
+    /// Starts it. `input` is written to its standard input, and its output goes to files in `folder`.
     /// Without input its standard input is empty.
     pub fn start(command: Command, input: Option<&[u8]>, folder: &Path) -> Result<Self, LabError> {
         Self::start_showing(command, input, folder, None)
@@ -144,9 +135,10 @@ impl Running {
         folder: &Path,
         shown: Option<Stdio>,
     ) -> Result<Self, LabError> {
-        let name =
-            Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let line = format!("{command:?}");
+        let words = view::words(&command);
+        let name = words.first().and_then(|program| Path::new(program).file_name()).unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let line = words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ");
         fs::create_dir_all(folder).doing(format!("make {}", folder.display()))?;
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let [stdout, stderr] = ["stdout", "stderr"].map(|s| folder.join(format!("{name}-{run}.{s}")));
@@ -162,7 +154,7 @@ impl Running {
         let mut child = command.spawn().doing(format!("start {line}"))?;
         watchdog::watch_group(child.id())?;
         if let (Some(input), Some(mut pipe)) = (input, child.stdin.take()) {
-            // A program that ends without reading all says why itself.
+            // A program that ends before it has read everything prints the reason.
             let _ = pipe.write_all(input);
         }
         Ok(Self { command: line, child, ended: None, started: Instant::now(), stdout, stderr })
@@ -189,7 +181,7 @@ impl Running {
         self.stderr.clone()
     }
 
-    /// What it has said on standard error so far.
+    /// Its standard error so far.
     pub fn said(&self) -> String {
         text_of(&self.stderr)
     }

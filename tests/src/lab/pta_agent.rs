@@ -1,12 +1,12 @@
 //! A real `landbridge-pta-agent` with a folder and a configuration of its own.
-//! Driven by its own command line. Dials `tenant`, asks `domain`.
+//! Driven by its own command line. Connects to `tenant`, binds at `domain`.
 
 use super::domain::{CONTROLLER, Domain};
 use super::error::{Doing as _, LabError, failed};
 use super::population::DOMAIN;
 use super::program::{Finished, Running, built, wait_until};
-use super::tenant::Tenant;
-use super::watchdog;
+use super::tenant::RunningTenant;
+use super::{view, watchdog};
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -17,9 +17,9 @@ use tempfile::TempDir;
 /// How an agent is set up where it matters to a test.
 #[derive(Debug, Clone)]
 pub struct PtaSettings {
-    /// The CA that domain controllers are believed by.
+    /// The CA that the certificates of domain controllers must come from.
     pub ca: Option<PathBuf>,
-    /// Domain controllers' own certificates that are believed: SHA-256, hexadecimal.
+    /// Certificates of domain controllers that are accepted: SHA-256, hexadecimal.
     pub pins: Vec<String>,
     /// The domain controllers: names, addresses, ports.
     pub controllers: Vec<(String, IpAddr, u16)>,
@@ -58,14 +58,13 @@ pub struct PtaAgent {
 impl PtaAgent {
     /// Writes the configuration.
     pub fn install(settings: &PtaSettings) -> Result<Self, LabError> {
-        let folder = tempfile::Builder::new().prefix("landbridge-pta-").tempdir().doing("make a folder")?;
-        watchdog::watch_folder(folder.path())?;
+        let folder = watchdog::folder("landbridge-pta-")?;
         let agent = Self { running: Mutex::new(None), folder };
         agent.configure(settings)?;
         Ok(agent)
     }
 
-    /// Writes it anew; the state stays.
+    /// Writes the configuration again; the state stays.
     pub fn configure(&self, settings: &PtaSettings) -> Result<(), LabError> {
         let PtaSettings { ca, pins, controllers, kept, connections, level, tenant } = settings;
         let mut text = format!(
@@ -90,7 +89,7 @@ impl PtaAgent {
     ///
     /// # Panics
     /// When the enrolment fails.
-    pub fn start(settings: &PtaSettings, tenant: &Tenant) -> Result<Self, LabError> {
+    pub fn start(settings: &PtaSettings, tenant: &RunningTenant) -> Result<Self, LabError> {
         let agent = Self::install(settings)?;
         agent.enroll(&tenant.token_for("pta")?)?.expect_code(0);
         agent.run()?;
@@ -99,20 +98,20 @@ impl PtaAgent {
 
     /// A command line of this agent, to be run by the caller.
     pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
-        let mut command = Command::new(built("landbridge-pta-agent")?);
-        command.arg("--config").arg(self.config()).args(arguments).env_remove("RUST_BACKTRACE");
+        let mut command = view::command(built("landbridge-pta-agent")?)?;
+        command.arg("--config").arg(self.config()).args(arguments);
         command.env("TMPDIR", self.folder.path());
         Ok(command)
     }
 
     /// Runs a command to its end, whatever that is.
-    pub fn ask(&self, arguments: &[&str], input: Option<&[u8]>) -> Result<Finished, LabError> {
+    pub fn run_to_end(&self, arguments: &[&str], input: Option<&[u8]>) -> Result<Finished, LabError> {
         Running::start(self.command(arguments)?, input, &self.output())?.finish(60)
     }
 
     /// `enroll`, with the token on standard input.
     pub fn enroll(&self, token: &str) -> Result<Finished, LabError> {
-        self.ask(&["enroll"], Some(format!("{token}\n").as_bytes()))
+        self.run_to_end(&["enroll"], Some(format!("{token}\n").as_bytes()))
     }
 
     /// `run`, until it is killed or stopped.
@@ -166,7 +165,7 @@ impl PtaAgent {
         self.folder.path().join("pta-agent.toml")
     }
 
-    /// What its runs said, a file each.
+    /// The outputs of its runs, a file each.
     pub fn output(&self) -> PathBuf {
         self.folder.path().join("output")
     }
@@ -185,7 +184,7 @@ impl Domain {
     /// badPwdCount, by the DC itself.
     pub fn bad_passwords(&self, sam: &str) -> Result<u32, LabError> {
         let database = self.folder().join("private/sam.ldb");
-        let found = Command::new("ldbsearch")
+        let found = view::command("ldbsearch")?
             .arg("-H")
             .arg(&database)
             .args([&format!("(sAMAccountName={sam})"), "badPwdCount"])
@@ -196,12 +195,12 @@ impl Domain {
         Ok(count.and_then(|count| count.trim().parse().ok()).unwrap_or(0))
     }
 
-    /// What the DC says to a bind without anything of ours: none for a yes, else AD's sub-code as it stands there.
+    /// The DC's answer to a bind by `ldapsearch`: none for success, and the sub-code in AD's error text otherwise.
     ///
     /// # Panics
-    /// When the DC says anything else.
+    /// When the DC gives any other answer.
     pub fn bare_bind(&self, upn: &str, password: &str) -> Result<Option<String>, LabError> {
-        let bind = Command::new("ldapsearch")
+        let bind = view::command("ldapsearch")?
             .args(["-x", "-LLL", "-H", &format!("ldaps://{}", self.address()), "-D", upn, "-w", password])
             .args(["-s", "base", "-b", "", "1.1"])
             .env("LDAPTLS_CACERT", self.ca())
@@ -216,7 +215,7 @@ impl Domain {
     }
 }
 
-impl Tenant {
+impl RunningTenant {
     /// A one-time token for an agent of this role in the lab's domain.
     pub fn token_for(&self, role: &str) -> Result<String, LabError> {
         let finished = self.run(&["token", "create", "--role", role, "--domain", DOMAIN], None)?;
@@ -232,12 +231,12 @@ impl Tenant {
         self.run(&["domains", "policy", DOMAIN, policy], None)
     }
 
-    /// How many connections of agents there are, by `agents list`.
+    /// How many connections of agents are open, by `agents list`.
     pub fn connections(&self) -> Result<u64, LabError> {
         Ok(self.agents()?.iter().filter_map(|agent| agent["connections"].as_u64()).sum())
     }
 
-    /// Waits until so many connections of agents are there.
+    /// Waits until this many connections of agents are open.
     pub fn wait_for_connections(&self, wanted: u64, seconds: u64) -> Result<(), LabError> {
         let what = format!("{wanted} connections of agents");
         let said = || self.agents().map_or_else(|why| why.to_string(), |agents| format!("{agents:?}"));

@@ -1,10 +1,10 @@
 //! Makes the files of a domain once, and keeps them as a tar under `target/lab/`.
-//! The tar knows no address and no path: `domain` writes the configuration anew each time.
+//! The tar knows no address and no path: `domain` writes the configuration each time.
 
 use super::error::{Doing as _, LabError, failed};
 use super::population::{ACCOUNT, ACCOUNT_PASSWORD, ADMINISTRATOR_PASSWORD, DOMAIN, NETBIOS, Population};
 use super::program::build_folder;
-use super::watchdog;
+use super::{view, watchdog};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -48,8 +48,7 @@ fn tar_of(population: Population) -> Result<PathBuf, LabError> {
     if age.is_some_and(|age| age.unwrap_or_default() < KEPT) {
         return Ok(tar);
     }
-    let build = tempfile::Builder::new().prefix("landbridge-lab-").tempdir().doing("make a folder")?;
-    watchdog::watch_folder(build.path())?;
+    let build = watchdog::folder("landbridge-lab-")?;
     make(population, build.path())?;
     let unfinished = cache.join(format!("{name}.unfinished"));
     run(
@@ -67,7 +66,7 @@ fn tar_of(population: Population) -> Result<PathBuf, LabError> {
 }
 
 fn fingerprint(population: Population) -> Result<u64, LabError> {
-    let version = run(Command::new(SAMBA).arg("--version"), "asking Samba for its version", None)?;
+    let version = run(view::command(SAMBA)?.arg("--version"), "asking Samba for its version", None)?;
     let mut all = DefaultHasher::new();
     (version, include_str!("recipe.rs"), include_str!("provision.py")).hash(&mut all);
     let (users, groups) = population.to_json();
@@ -77,7 +76,7 @@ fn fingerprint(population: Population) -> Result<u64, LabError> {
 
 fn make(population: Population, folder: &Path) -> Result<(), LabError> {
     let any_address = IpAddr::from([127, 0, 1, 9]);
-    let mut provision = Command::new(PYTHON);
+    let mut provision = view::command(PYTHON)?;
     provision
         .args([
             SAMBA_TOOL,
@@ -91,7 +90,7 @@ fn make(population: Population, folder: &Path) -> Result<(), LabError> {
         .arg(format!("--domain={NETBIOS}"))
         .arg(format!("--host-ip={any_address}"))
         .arg(format!("--targetdir={}", folder.display()))
-        // samba-tool has no other way to take it; the lab's passwords are secret from nobody.
+        // samba-tool reads it from the command line only. The lab's passwords are not secret.
         .arg(format!("--adminpass={ADMINISTRATOR_PASSWORD}"));
     for (name, value) in options(folder, any_address) {
         if !name.contains("tls") {
@@ -102,13 +101,13 @@ fn make(population: Population, folder: &Path) -> Result<(), LabError> {
     let conf = folder.join("etc/smb.conf");
     let keytab = folder.join("svc.keytab");
     let (users, groups) = population.to_json();
-    let wish = json!({
+    let request = json!({
         "conf": conf, "keytab": keytab, "users": users, "groups": groups,
         "delegate": {"sam": ACCOUNT, "password": ACCOUNT_PASSWORD},
     });
-    let mut fill = Command::new(PYTHON);
+    let mut fill = view::command(PYTHON)?;
     fill.args(["-c", include_str!("provision.py")]);
-    let said = run(&mut fill, "filling the domain", Some(wish.to_string().as_bytes()))?;
+    let said = run(&mut fill, "filling the domain", Some(request.to_string().as_bytes()))?;
     let answer: Value = serde_json::from_str(&said).map_err(|_| failed("filling the domain", &said))?;
     let sid = answer.get("sid").and_then(Value::as_str).unwrap_or_default();
     fs::write(folder.join("sid"), sid).doing("write the domain's SID")

@@ -1,17 +1,18 @@
 //! A second DC of the lab's domain, joined to the first and replicating from it on demand only: a DC that lags
-//! for as long as a test wishes. Its programs see hosts of their own; the machine's stay as they are.
+//! for as long as a test needs. Its programs see both DCs' names (`view`).
 
 use super::address::Address;
 use super::domain::{CONTROLLER, Domain, wait_for};
 use super::edits::Editor;
-use super::error::{Doing as _, LabError, failed};
+use super::error::{LabError, failed};
 use super::population::{ADMINISTRATOR_PASSWORD, DOMAIN, NETBIOS};
-use super::program::{Finished, Running, with_file_over};
+use super::program::{Finished, Running};
+use super::view::View;
 use super::{certificates, recipe};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Its host name.
@@ -37,7 +38,7 @@ pub struct SecondController {
     _samba: Running,
     address: Address,
     folder: PathBuf,
-    hosts: PathBuf,
+    view: View,
     krb5: PathBuf,
 }
 
@@ -53,17 +54,15 @@ impl Domain {
     }
 
     fn join(&self, role: &str) -> Result<SecondController, LabError> {
-        let address = Address::take()?;
+        let address = Address::claim()?;
         let folder = self.folder().join("dc2");
         certificates::write(&folder.join("tls"), SECOND, address.ip())?;
-        let hosts = self.folder().join("hosts");
-        let lines =
-            format!("{} {CONTROLLER}\n{} {SECOND}\n127.0.0.1 localhost\n", self.address(), address.ip());
-        fs::write(&hosts, lines).doing("write hosts for the second DC")?;
+        let hosts = [(self.address(), CONTROLLER), (address.ip(), SECOND)];
+        let view = View::with_hosts(self.folder().join("dc2-view"), &hosts)?;
         let krb5 = self.folder().join("krb5.conf");
-        let inside = |program: &str| inside(&hosts, &krb5, program);
+        let inside = |program: &str| inside(&view, &krb5, program);
 
-        let mut join = inside(recipe::PYTHON);
+        let mut join = inside(recipe::PYTHON)?;
         join.args(["/usr/bin/samba-tool", "domain", "join", DOMAIN, role, "--dns-backend=NONE"])
             .arg(format!("--server={CONTROLLER}"))
             .arg(format!("--targetdir={}", folder.display()))
@@ -77,21 +76,21 @@ impl Domain {
         must("joining a second DC", Running::start(join, None, &output)?.finish(60)?)?;
         let conf = folder.join("etc/smb.conf");
         if role == "DC" {
-            let mut name = inside(recipe::PYTHON);
+            let mut name = inside(recipe::PYTHON)?;
             name.args(["-c", ADD_SERVICE_NAME]).arg(&conf);
             must("naming the second DC's service", Running::start(name, None, &output)?.finish(30)?)?;
         } else {
-            // It writes nothing itself, and has no account of its own to name it by.
+            // A read-only DC does not write its own service names, so they are written at the first.
             let names = [format!("HOST/{SECOND}"), "HOST/DC2".to_owned(), format!("ldap/{SECOND}")];
             self.set_attributes("DC2$", json!({"servicePrincipalName": names}))?;
         }
 
-        let mut serve = inside(recipe::SAMBA);
+        let mut serve = inside(recipe::SAMBA)?;
         serve.args(["-F", "--no-process-group", "-s"]).arg(&conf);
         let mut samba = Running::start(serve, None, &output)?;
         let log = folder.join("log.samba");
         wait_for(address.ip(), &mut samba, || fs::read_to_string(log).unwrap_or_default())?;
-        Ok(SecondController { _samba: samba, address, folder, hosts, krb5 })
+        Ok(SecondController { _samba: samba, address, folder, view, krb5 })
     }
 }
 
@@ -113,13 +112,13 @@ impl SecondController {
 
     fn edit(&self, request: &Value) -> Result<(), LabError> {
         let mut editor = Editor::start(&self.folder.join("etc/smb.conf"), &self.folder.join("log.editor"))?;
-        editor.ask(request).map(drop)
+        editor.send(request).map(drop)
     }
 
-    /// Brings it up to what the first DC has.
+    /// Replicates to it what the first DC has.
     pub fn replicate(&self) -> Result<(), LabError> {
         let head: Vec<String> = DOMAIN.split('.').map(|label| format!("DC={label}")).collect();
-        let mut pull = inside(&self.hosts, &self.krb5, recipe::PYTHON);
+        let mut pull = inside(&self.view, &self.krb5, recipe::PYTHON)?;
         pull.args(["/usr/bin/samba-tool", "drs", "replicate", "DC2", CONTROLLER, &head.join(","), "--local"])
             .arg("-s")
             .arg(self.folder.join("etc/smb.conf"))
@@ -132,11 +131,11 @@ impl SecondController {
     }
 }
 
-/// A program in a mount namespace with these hosts.
-fn inside(hosts: &std::path::Path, krb5: &std::path::Path, program: &str) -> Command {
-    let mut command = with_file_over("/etc/hosts", hosts, &Command::new(program));
+/// A program that finds both DCs by name, and the KDC.
+fn inside(view: &View, krb5: &Path, program: &str) -> Result<Command, LabError> {
+    let mut command = view.command(program)?;
     command.env("KRB5_CONFIG", krb5);
-    command
+    Ok(command)
 }
 
 fn must(step: &str, finished: Finished) -> Result<(), LabError> {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Shorter than this, chance would find it.
 const SHORTEST: usize = 6;
 
-/// A secret that nobody may have written down.
+/// A secret that no file may hold.
 #[derive(Debug, Clone)]
 pub struct Needle {
     /// What it is, for the report; never the secret itself.
@@ -79,7 +79,7 @@ impl Needle {
     }
 }
 
-/// The part of the base64 that does not depend on what stands before and after: `before` bytes do.
+/// The part of the base64 that does not depend on the bytes around the secret, of which `before` precede it.
 fn base64_core(engine: &base64::engine::GeneralPurpose, raw: &[u8], before: usize) -> Vec<u8> {
     let mut padded = vec![0; before];
     padded.extend_from_slice(raw);

@@ -16,9 +16,9 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one of so many KiB.
+    /// Mounts one of this many KiB.
     pub fn of(kib: u32) -> Result<Self, LabError> {
-        let folder = tempfile::Builder::new().prefix("landbridge-disk-").tempdir().doing("make a folder")?;
+        let folder = watchdog::folder("landbridge-disk-")?;
         let options = format!("size={kib}k,mode=0700");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &options, "landbridge-disk"]).arg(folder.path());
@@ -44,7 +44,7 @@ impl SmallDisk {
         Ok(())
     }
 
-    /// Makes room again.
+    /// Removes what fills it.
     pub fn make_room(&self) -> Result<(), LabError> {
         fs::remove_file(self.filler()).doing("remove a file on the small disk")
     }

@@ -1,22 +1,22 @@
-//! A real `landbridge-tenant` in a folder of its own, on ephemeral loopback ports.
-//! Driven by its own command line, as an administrator would. Read by `application`, written to by `phs`.
+//! A real `landbridge-tenant` in a folder and at an address of its own, driven by its own command line.
 
+use super::address::{APPLICATIONS, Address, OBSERVE, TENANT};
 use super::certificates;
 use super::domain::Domain;
 use super::error::{Doing as _, LabError, failed};
 use super::population::{DOMAIN, NETBIOS};
 use super::program::{Finished, Running, built, wait_until};
-use super::watchdog;
+use super::{view, watchdog};
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long the smart lockout's first lock lasts: longer than any test, so that it holds to the end of each.
+/// How long the smart lockout's first lock lasts: longer than any test runs.
 const LOCK_SECONDS: u32 = 3600;
 
 /// How a tenant is set up where it matters to a test.
@@ -26,7 +26,7 @@ pub struct TenantSettings {
     pub level: &'static str,
     /// `[lockout] threshold`.
     pub lockout_threshold: u32,
-    /// Where to serve agents and applications; a free port when none.
+    /// Where to serve agents and applications; an address of its own when none.
     pub listen: Option<SocketAddr>,
     /// Where the data goes; a folder of its own when none.
     pub data_directory: Option<PathBuf>,
@@ -42,24 +42,24 @@ impl Default for TenantSettings {
 
 /// A tenant. Stopped and removed when dropped.
 #[derive(Debug)]
-pub struct Tenant {
+pub struct RunningTenant {
     serving: Mutex<Option<Running>>,
     listen: SocketAddr,
     observe: SocketAddr,
+    address: Address,
     data: PathBuf,
     folder: TempDir,
 }
 
-impl Tenant {
+impl RunningTenant {
     /// Makes a tenant and serves it.
     pub fn start(settings: &TenantSettings) -> Result<Self, LabError> {
-        let folder =
-            tempfile::Builder::new().prefix("landbridge-tenant-").tempdir().doing("make a folder")?;
-        watchdog::watch_folder(folder.path())?;
-        let [free, observe] = free_ports()?;
-        let listen = settings.listen.unwrap_or(free);
+        let folder = watchdog::folder("landbridge-tenant-")?;
+        let address = Address::claim()?;
+        let observe = SocketAddr::new(address.ip(), OBSERVE);
+        let listen = settings.listen.unwrap_or(SocketAddr::new(address.ip(), TENANT));
         let data = settings.data_directory.clone().unwrap_or_else(|| folder.path().join("data"));
-        let tenant = Self { serving: Mutex::new(None), listen, observe, data, folder };
+        let tenant = Self { serving: Mutex::new(None), listen, observe, address, data, folder };
         let TenantSettings { level, lockout_threshold, .. } = settings;
         let config = format!(
             "url = \"https://{listen}\"\nlisten = \"{listen}\"\nobserve = \"{observe}\"\ndata_directory = \"{}\"\n\
@@ -112,10 +112,10 @@ impl Tenant {
         if ended { Err(failed("landbridge-tenant serve", said())) } else { Ok(()) }
     }
 
-    /// Serves anew, and applications at an address of their own too, with a certificate of another CA: that
-    /// address, and that CA.
+    /// Serves again, and applications on a port of their own too, with a certificate of another CA. Returns that
+    /// port's address, and the file of that CA.
     pub fn serve_applications(&self) -> Result<(SocketAddr, PathBuf), LabError> {
-        let [address, _] = free_ports()?;
+        let address = SocketAddr::new(self.address.ip(), APPLICATIONS);
         let folder = self.folder.path().join("applications");
         certificates::write(&folder, "tenant.example.com", address.ip())?;
         let mut config = fs::read_to_string(self.config()).doing("read tenant.toml")?;
@@ -158,8 +158,8 @@ impl Tenant {
 
     /// A command line of this tenant, to be run by the caller.
     pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
-        let mut command = Command::new(built("landbridge-tenant")?);
-        command.arg("--config").arg(self.config()).args(arguments).env_remove("RUST_BACKTRACE");
+        let mut command = view::command(built("landbridge-tenant")?)?;
+        command.arg("--config").arg(self.config()).args(arguments);
         // So that a search of the folder sees what would go to /tmp.
         command.env("TMPDIR", self.folder.path()).env("SQLITE_TMPDIR", self.folder.path());
         Ok(command)
@@ -283,7 +283,7 @@ impl Tenant {
         self.data_directory().join("tenant.db")
     }
 
-    /// What its programs said, a file each.
+    /// The outputs of its programs, a file each.
     pub fn output(&self) -> PathBuf {
         self.folder.path().join("output")
     }
@@ -292,13 +292,4 @@ impl Tenant {
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
-}
-
-/// Two ports that nobody listens on just now.
-fn free_ports() -> Result<[SocketAddr; 2], LabError> {
-    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("look for a free port");
-    let listeners = [bind()?, bind()?];
-    let [one, other] =
-        listeners.each_ref().map(|listener| listener.local_addr().doing("look for a free port"));
-    Ok([one?, other?])
 }

@@ -12,12 +12,12 @@ pub fn size<T>(short: T, whole: T) -> T {
     if is_whole() { whole } else { short }
 }
 
-/// The seed that somebody wants again: `LANDBRIDGE_SEED`.
+/// The seed of an earlier run that is to be repeated: `LANDBRIDGE_SEED`.
 pub fn given_seed() -> Option<u64> {
     std::env::var("LANDBRIDGE_SEED").ok()?.parse().ok()
 }
 
-/// A seed: the given one, or the time. Whoever draws from it prints it.
+/// A seed: the given one, or the time. A trial that draws from it prints it.
 pub fn seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     given_seed().unwrap_or_else(|| u64::try_from(now.as_millis()).unwrap_or(1))

@@ -1,37 +1,43 @@
-//! Nothing of the lab survives the process that made it, however that ends: return, panic, SIGINT or
-//! SIGKILL. A small shell waits for the end of its standard input, which only this process holds open.
-//! What is stopped in good order is stopped by its owner's `Drop`; this is for all else.
+//! Ends every program of the lab, and removes its folders and mounts, when the process that made them ends: by
+//! return, panic, SIGINT or SIGKILL. A shell waits for the end of its standard input, which this process alone holds
+//! open. In the usual case the `Drop` of each owner has done this before.
 
 use super::error::{Doing as _, LabError};
+use rustix::fs::Mode;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use tempfile::TempDir;
 
 static WATCHDOG: Mutex<Option<ChildStdin>> = Mutex::new(None);
 
-/// Kill this process group when this process ends.
+/// Has this process group killed when this process ends.
 pub(crate) fn watch_group(group: u32) -> Result<(), LabError> {
-    say(&format!("watch {group}"))
+    send(&format!("watch {group}"))
 }
 
-/// This process group was seen to end: its number may be another's from now on.
+/// Takes back [`watch_group`] for a group that has ended, because the kernel may give its number to another one.
 pub(crate) fn forget_group(group: u32) {
-    let _ = say(&format!("forget {group}"));
+    let _ = send(&format!("forget {group}"));
 }
 
-/// Remove this folder when this process ends.
-pub(crate) fn watch_folder(folder: &Path) -> Result<(), LabError> {
-    say(&format!("folder {}", folder.display()))
+/// A new folder of the lab's under the temporary folder. Removed when dropped, or else when this process ends.
+/// Files that this process writes are readable by others from then on, whatever its umask was.
+pub(crate) fn folder(prefix: &str) -> Result<TempDir, LabError> {
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    let folder = tempfile::Builder::new().prefix(prefix).tempdir().doing("make a folder")?;
+    send(&format!("folder {}", folder.path().display()))?;
+    Ok(folder)
 }
 
-/// Unmount this when this process ends.
+/// Has this unmounted when this process ends.
 pub(crate) fn watch_mount(at: &Path) -> Result<(), LabError> {
-    say(&format!("mount {}", at.display()))
+    send(&format!("mount {}", at.display()))
 }
 
-fn say(line: &str) -> Result<(), LabError> {
+fn send(line: &str) -> Result<(), LabError> {
     let mut watchdog = WATCHDOG.lock().unwrap_or_else(PoisonError::into_inner);
     let pipe = match watchdog.take() {
         Some(pipe) => watchdog.insert(pipe),
@@ -48,5 +54,5 @@ fn say(line: &str) -> Result<(), LabError> {
             watchdog.insert(pipe)
         }
     };
-    writeln!(pipe, "{line}").doing("tell the lab's watchdog")
+    writeln!(pipe, "{line}").doing("write to the lab's watchdog")
 }

@@ -1,5 +1,5 @@
-//! What anybody on the way to a DC may answer to the question about the rootDSE: it is the same however the bytes come, what
-//! is told stands in it, and it ends.
+//! What anybody on the way to a DC may answer to the question about the rootDSE: it is the same however the bytes
+//! come, what is told stands in it, and it ends.
 
 use landbridge_phs::read::root_dse::{Answer, MAX_MESSAGE, highest_usn};
 

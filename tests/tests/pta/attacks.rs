@@ -59,7 +59,7 @@ fn a_controller_with_a_certificate_of_its_own_making_is_never_believed() {
     let who = person(1);
     let answer = stage.sign_in(&who, &who.password);
     assert_eq!(answer.status, 503, "{answer:?}");
-    let checked = agent.ask(&["check"], None).unwrap();
+    let checked = agent.run_to_end(&["check"], None).unwrap();
     assert_eq!(checked.code, Some(5), "{checked:?}");
 }
 
@@ -99,7 +99,7 @@ fn a_yes_with_a_forged_tag_or_for_another_request_lets_nobody_in() {
             assert!(liar.join().unwrap() >= 1);
         });
         honest
-            .ask(&["enroll", "--replace"], Some(stage.tenant.token_for("pta").unwrap().as_bytes()))
+            .run_to_end(&["enroll", "--replace"], Some(stage.tenant.token_for("pta").unwrap().as_bytes()))
             .unwrap()
             .expect_code(0);
     }

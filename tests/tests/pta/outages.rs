@@ -36,12 +36,18 @@ impl Trying<'_> {
         while !self.stop.load(Ordering::Relaxed) {
             let who = person(index % USERS);
             let answer = self.try_one(number, index, &who, &who.password);
-            assert!(answer.accepted(), "{} at {}: {answer:?}; {}", who.sam, now(), self.stage.told(&who));
+            assert!(answer.accepted(), "{} at {}: {answer:?}; {}", who.sam, now(), self.stage.recorded(&who));
             slowest = slowest.max(answer.took);
             right += 1;
             if index.is_multiple_of(5) {
                 let answer = self.try_one(number, index, &who, &who.wrong_password());
-                assert!(answer.refused(), "{} at {}: {answer:?}; {}", who.sam, now(), self.stage.told(&who));
+                assert!(
+                    answer.refused(),
+                    "{} at {}: {answer:?}; {}",
+                    who.sam,
+                    now(),
+                    self.stage.recorded(&who)
+                );
                 wrong += 1;
             }
             index += 7;

@@ -2,8 +2,8 @@
 
 use landbridge_tests::lab::silence::{Needle, search};
 use landbridge_tests::lab::{
-    Application, Domain, Phs, PhsSettings, Population, PtaAgent, PtaSettings, Tenant, TenantSettings, Try,
-    person,
+    Application, Domain, Phs, PhsSettings, Population, PtaAgent, PtaSettings, RunningTenant, TenantSettings,
+    Try, person,
 };
 use landbridge_wire::enroll::Token;
 use std::fs;
@@ -22,7 +22,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn nothing_that_tenant_and_agents_write_holds_a_password_or_a_key() {
     let domain = Domain::start(Population::of(50)).unwrap();
     let tenant =
-        Tenant::start_for(&domain, &TenantSettings { level: "trace", ..Default::default() }).unwrap();
+        RunningTenant::start_for(&domain, &TenantSettings { level: "trace", ..Default::default() }).unwrap();
     let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
     phs.join(&tenant).unwrap();
     phs.once(&[]).unwrap().expect_code(0);
@@ -34,7 +34,7 @@ fn nothing_that_tenant_and_agents_write_holds_a_password_or_a_key() {
     Token::parse(&token).unwrap().secret.lend(|secret| needles.push(Needle::new("a token's secret", secret)));
     needles.push(Needle::new("a token", token.as_str()));
     agent.enroll(&token).unwrap().expect_code(0);
-    agent.ask(&["check"], None).unwrap().expect_code(0);
+    agent.run_to_end(&["check"], None).unwrap().expect_code(0);
     agent.run().unwrap();
     tenant.wait_for_connections(2, 20).unwrap();
     let idle = resident(agent.process().unwrap());
@@ -50,7 +50,7 @@ fn nothing_that_tenant_and_agents_write_holds_a_password_or_a_key() {
             needles.extend(Needle::password(&format!("{} as tried", who.sam), &password));
         }
     }
-    agent.ask(&["status", "--json"], None).unwrap().expect_code(0);
+    agent.run_to_end(&["status", "--json"], None).unwrap().expect_code(0);
     // With the DC gone, what goes wrong is said too.
     domain.kill_controller().unwrap();
     app.sign_in(&Try::from(31, &person(31).upn, &person(31).password)).unwrap();

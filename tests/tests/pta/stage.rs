@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use landbridge_tests::lab::{
-    Answer, Application, Domain, Person, Phs, PhsSettings, Population, PtaAgent, PtaSettings, Tenant,
+    Answer, Application, Domain, Person, Phs, PhsSettings, Population, PtaAgent, PtaSettings, RunningTenant,
     TenantSettings, Try,
 };
 
@@ -13,7 +13,7 @@ pub(crate) struct Stage {
     pub(crate) app: Application,
     pub(crate) agents: Vec<PtaAgent>,
     pub(crate) phs: Phs,
-    pub(crate) tenant: Tenant,
+    pub(crate) tenant: RunningTenant,
     pub(crate) domain: Domain,
 }
 
@@ -27,7 +27,7 @@ impl Stage {
     pub(crate) fn prepared(users: u32, agents: usize, policy: &str, prepare: impl FnOnce(&Domain)) -> Self {
         let domain = Domain::start(Population::of(users)).unwrap();
         prepare(&domain);
-        let tenant = Tenant::start_for(&domain, &TenantSettings::default()).unwrap();
+        let tenant = RunningTenant::start_for(&domain, &TenantSettings::default()).unwrap();
         let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
         phs.join(&tenant).unwrap();
         phs.once(&[]).unwrap().expect_code(0);
@@ -77,7 +77,7 @@ impl Stage {
 
     /// What the tenant knows of its sign-ins, for the message of a failed test: the audit log's last entries about this
     /// person, and why sign-ins had no answer, of which the audit log says nothing.
-    pub(crate) fn told(&self, who: &Person) -> String {
+    pub(crate) fn recorded(&self, who: &Person) -> String {
         let object = self.domain.identity(&who.sam).unwrap().guid.to_string();
         let database = self.tenant.open_database().unwrap();
         let ask = "SELECT at, action, detail FROM audit WHERE subject = ?1 ORDER BY rowid DESC LIMIT 5";

@@ -1,17 +1,18 @@
 //! The ways of an agent: through a proxy, over IPv6, to a second domain controller, to one that is pinned.
 
 use crate::stage::Stage;
+use landbridge_tests::lab::address::Address;
 use landbridge_tests::lab::fake_dns::FakeDns;
 use landbridge_tests::lab::second::SECOND;
 use landbridge_tests::lab::{
-    Application, Domain, Phs, PhsSettings, Population, PtaAgent, PtaSettings, Tenant, TenantSettings, Try,
-    person,
+    Application, Domain, Phs, PhsSettings, Population, PtaAgent, PtaSettings, RunningTenant, TenantSettings,
+    Try, person,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -90,10 +91,9 @@ fn an_agent_enrols_and_answers_through_a_proxy_with_a_password_and_says_so_when_
 #[test]
 fn a_tenant_at_an_ipv6_address_has_its_agents_and_its_applications() {
     let domain = Domain::start(Population::of(50)).unwrap();
-    let port = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let listen = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port);
-    let settings = TenantSettings { listen: Some(listen), ..TenantSettings::default() };
-    let tenant = Tenant::start_for(&domain, &settings).unwrap();
+    let address = Address::claim().unwrap();
+    let settings = TenantSettings { listen: Some(address.ipv6()), ..TenantSettings::default() };
+    let tenant = RunningTenant::start_for(&domain, &settings).unwrap();
     let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
     phs.join(&tenant).unwrap();
     phs.once(&[]).unwrap().expect_code(0);
@@ -116,7 +116,7 @@ fn a_second_controller_takes_over_in_five_seconds_when_the_first_is_gone() {
     settings.controllers.push((SECOND.to_owned(), second.address(), 636));
     let agent = PtaAgent::start(&settings, &stage.tenant).unwrap();
     stage.tenant.wait_for_connections(2, 20).unwrap();
-    agent.ask(&["check"], None).unwrap().expect_code(0);
+    agent.run_to_end(&["check"], None).unwrap().expect_code(0);
     let who = person(1);
     assert!(stage.sign_in(&who, &who.password).accepted());
     stage.domain.kill_controller().unwrap();
@@ -143,7 +143,7 @@ fn a_pinned_controller_is_believed_whoever_made_its_certificate_and_no_other_is(
         let settings = PtaSettings { pins: vec![pin], ca: None, ..PtaSettings::for_domain(&stage.domain) };
         let agent = PtaAgent::install(&settings).unwrap();
         agent.enroll(&stage.tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
-        agent.ask(&["check"], None).unwrap().expect_code(code);
+        agent.run_to_end(&["check"], None).unwrap().expect_code(code);
     }
 }
 
@@ -151,24 +151,22 @@ fn a_pinned_controller_is_believed_whoever_made_its_certificate_and_no_other_is(
 fn controllers_are_found_by_dns_and_one_outside_the_domain_is_not_taken() {
     let stage = Stage::new(50, 0);
     let IpAddr::V4(controller) = stage.domain.address() else { panic!("the lab's DC has an IPv4 address") };
-    let [_, b, c, d] = controller.octets();
-    // Nobody else serves DNS beside the lab's own address.
-    let dns = Ipv4Addr::new(127, b, c, d.wrapping_add(100).max(1));
     let named = vec![
         ("dc.elsewhere.example.net".to_owned(), controller),
         ("dc1.corp.example.com".to_owned(), controller),
     ];
-    let dns = FakeDns::serve(dns, "corp.example.com", named).unwrap();
+    let dns = FakeDns::serve("corp.example.com", named).unwrap();
     let settings = PtaSettings { controllers: vec![], ..PtaSettings::for_domain(&stage.domain) };
     let agent = PtaAgent::install(&settings).unwrap();
     agent.enroll(&stage.tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
-    let check = agent.command(&["check", "--json"]).unwrap();
-    let found = dns.wrap(&check, agent.folder()).unwrap().output().unwrap();
+    let mut check = agent.command(&["check", "--json"]).unwrap();
+    dns.show_to(&mut check);
+    let found = check.output().unwrap();
     let said = String::from_utf8_lossy(&found.stdout).into_owned();
     assert!(found.status.success(), "{said}\n{}", String::from_utf8_lossy(&found.stderr));
     assert!(said.contains("dc1.corp.example.com") && !said.contains("elsewhere"), "{said}");
     assert!(String::from_utf8_lossy(&found.stderr).contains("outside the domain"));
     // Without such a server it is said what is missing, and what to do.
-    let without = agent.ask(&["check"], None).unwrap().expect_code(5);
+    let without = agent.run_to_end(&["check"], None).unwrap().expect_code(5);
     assert!(without.to_string().contains("[[directory.controllers]]"), "{without}");
 }

@@ -4,7 +4,10 @@
 use crate::stage::{Road, files_of, shared_domain};
 use landbridge_agent::identity::FOLDER;
 use landbridge_tests::lab::program::{Finished, Running};
-use landbridge_tests::lab::{Application, Phs, PhsSettings, SmallDisk, Tenant, TenantSettings, person};
+use landbridge_tests::lab::view::with_clock_off;
+use landbridge_tests::lab::{
+    Application, Phs, PhsSettings, RunningTenant, SmallDisk, TenantSettings, person,
+};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use rusqlite::Connection;
@@ -12,7 +15,6 @@ use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
 
 fn settings() -> PhsSettings {
     PhsSettings::for_domain(&shared_domain(50), "entra")
@@ -69,7 +71,7 @@ fn a_phs_configuration_that_is_wrong_is_named_with_its_line() {
 
 #[test]
 fn a_tenant_configuration_that_is_wrong_is_named_with_its_line() {
-    let tenant = Tenant::start(&TenantSettings::default()).unwrap();
+    let tenant = RunningTenant::start(&TenantSettings::default()).unwrap();
     tenant.stop().unwrap().expect_code(0);
     let good = fs::read_to_string(tenant.config()).unwrap();
     let before = files_of(&tenant.data_directory());
@@ -146,7 +148,7 @@ fn files_that_others_can_read_or_that_hold_no_secret_are_refused() {
 
 #[test]
 fn a_tenant_with_a_loose_or_missing_key_does_not_serve() {
-    let tenant = Tenant::start(&TenantSettings::default()).unwrap();
+    let tenant = RunningTenant::start(&TenantSettings::default()).unwrap();
     tenant.stop().unwrap().expect_code(0);
     for name in ["ca.key", "seal.key"] {
         let key = tenant.data_directory().join("secrets").join(name);
@@ -358,8 +360,7 @@ fn sign_in_requests_that_are_wrong_are_told_so_without_a_look_at_any_password() 
 /// A command of phs on a machine whose clock is off.
 fn at(phs: &Phs, offset: &str, arguments: &[&str], input: Option<&[u8]>) -> Finished {
     let real = phs.command(arguments).unwrap();
-    let mut fake = Command::new("faketime");
-    fake.args(["-f", offset]).arg(real.get_program()).args(real.get_args());
+    let fake = with_clock_off(offset, &real);
     Running::start(fake, input, &phs.output()).unwrap().finish(120).unwrap()
 }
 

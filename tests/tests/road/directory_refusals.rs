@@ -2,10 +2,11 @@
 //! status and the one who must act; and nothing is half done.
 
 use crate::stage::{Road, own_domain};
+use landbridge_tests::lab::address::Address;
 use landbridge_tests::lab::edits::{DISABLED, NEVER_EXPIRES, NORMAL};
-use landbridge_tests::lab::program::{Running, with_file_over};
+use landbridge_tests::lab::program::Running;
+use landbridge_tests::lab::view::View;
 use landbridge_tests::lab::{Domain, PhsSettings, Proof};
-use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 /// One domain for all of these: each works with an account of its own.
@@ -128,10 +129,8 @@ fn a_dc_whose_name_does_not_resolve_is_named() {
 
 #[test]
 fn a_dc_that_does_not_answer_is_named() {
-    let settings = PhsSettings {
-        address: Some(IpAddr::from([127, 0, 2, 1])),
-        ..PhsSettings::for_domain(&DOMAIN, "entra")
-    };
+    let dead = Address::claim().unwrap();
+    let settings = PhsSettings { address: Some(dead.ip()), ..PhsSettings::for_domain(&DOMAIN, "entra") };
     assert_refused(&settings, 5, &["dc1.corp.example.com"]);
 }
 
@@ -146,8 +145,9 @@ fn a_dc_under_a_name_that_is_not_its_own_is_not_trusted() {
 
 #[test]
 fn a_dc_that_does_not_answer_is_passed_over_for_the_next() {
+    let dead = Address::claim().unwrap();
     let road = road(&PhsSettings {
-        before: vec![("dc0.corp.example.com".into(), IpAddr::from([127, 0, 2, 1]))],
+        before: vec![("dc0.corp.example.com".into(), dead.ip())],
         ..PhsSettings::for_domain(&DOMAIN, "entra")
     });
     let finished = road.phs.once(&[]).unwrap().expect_code(0);
@@ -156,14 +156,13 @@ fn a_dc_that_does_not_answer_is_passed_over_for_the_next() {
     road.assert_everybody_gets_in();
 }
 
-/// In a mount namespace with hosts of its own: the machine's stay as they are.
 #[test]
 fn a_dc_is_found_by_its_name_alone() {
     let road = road(&PhsSettings { address: None, ..PhsSettings::for_domain(&DOMAIN, "entra") });
-    let hosts = road.phs.folder().join("hosts");
-    std::fs::write(&hosts, format!("{} dc1.corp.example.com\n", DOMAIN.address())).unwrap();
-    let once = road.phs.command(&["once", "--json"]).unwrap();
-    let inside = with_file_over("/etc/hosts", &hosts, &once);
-    Running::start(inside, None, &road.phs.output()).unwrap().finish(60).unwrap().expect_code(0);
+    let hosts = [(DOMAIN.address(), "dc1.corp.example.com")];
+    let view = View::with_hosts(road.phs.folder().join("view"), &hosts).unwrap();
+    let mut once = road.phs.command(&["once", "--json"]).unwrap();
+    view.show_to(&mut once);
+    Running::start(once, None, &road.phs.output()).unwrap().finish(60).unwrap().expect_code(0);
     road.assert_everybody_gets_in();
 }

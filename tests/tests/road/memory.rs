@@ -54,11 +54,12 @@ fn twenty_thousand_users_in_two_hundred_groups_cost_no_more_memory_and_an_idle_c
         // What went out to the DC, call by call; each is one answer to be waited for.
         let asked: Vec<&str> =
             cycle.stderr.lines().filter(|line| line.contains("the domain controller was asked")).collect();
-        let told = |line: &&str, name: &str| -> Option<String> {
+        let value_of = |line: &&str, name: &str| -> Option<String> {
             Some(line.split(name).nth(1)?.split(' ').next()?.trim_matches('"').to_owned())
         };
-        let sent: u32 = asked.iter().map(|line| told(line, "sent=").unwrap().parse::<u32>().unwrap()).sum();
-        let kinds: Vec<_> = asked.iter().map(|line| told(line, "what=").unwrap()).collect();
+        let sent: u32 =
+            asked.iter().map(|line| value_of(line, "sent=").unwrap().parse::<u32>().unwrap()).sum();
+        let kinds: Vec<_> = asked.iter().map(|line| value_of(line, "what=").unwrap()).collect();
         println!("an idle cycle: {} s, {sent} PDUs to the DC for {kinds:?}", summary["seconds"]);
         assert!(kinds.len() <= 4 && sent <= 16, "{asked:#?}");
     }

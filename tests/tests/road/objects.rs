@@ -97,8 +97,8 @@ fn every_attribute_of_an_account_is_carried_changed_and_removed() {
     domain.set_attributes(&who.sam, Value::Object(values)).unwrap();
     let manager = domain.identity(&boss.sam).unwrap();
     domain.set_attributes(&who.sam, json!({"manager": manager.dn})).unwrap();
-    let tally = road.once();
-    assert_eq!((&tally["records_sent"], &tally["links_sent"]), (&json!(1), &json!(1)), "{tally}");
+    let counts = road.once();
+    assert_eq!((&counts["records_sent"], &counts["links_sent"]), (&json!(1), &json!(1)), "{counts}");
     let after = held(&road, object);
     for (name, _, theirs, value) in &table {
         let carried = after.get(*theirs).map_or("", String::as_str);
@@ -180,8 +180,8 @@ fn groups_with_their_members_and_contacts_come_change_and_go() {
     assert_eq!(held(&road, contact)["display_name"], "Charles Babbage");
     // One member more is one link, and no record.
     domain.set_member("Inner", &person(11).sam, true).unwrap();
-    let tally = road.once();
-    assert_eq!((&tally["records_sent"], &tally["links_sent"]), (&json!(0), &json!(1)), "{tally}");
+    let counts = road.once();
+    assert_eq!((&counts["records_sent"], &counts["links_sent"]), (&json!(0), &json!(1)), "{counts}");
     domain.set_member("Inner", &person(11).sam, false).unwrap();
     domain.set_member("Inner", &person(1).sam, false).unwrap();
     road.once();
@@ -287,11 +287,11 @@ fn one_member_more_of_a_large_group_is_one_link() {
     let group = domain.identity("Everybody").unwrap().guid;
     assert_eq!(links(&road, "member", group).len(), 1999);
     domain.set_member("Everybody", &person(0).sam, true).unwrap();
-    let tally = road.once();
+    let counts = road.once();
     assert_eq!(
-        (&tally["records_sent"], &tally["links_sent"], &tally["read"]),
+        (&counts["records_sent"], &counts["links_sent"], &counts["read"]),
         (&json!(0), &json!(1), &json!(0)),
-        "{tally}"
+        "{counts}"
     );
     assert_eq!(links(&road, "member", group).len(), 2000);
 }

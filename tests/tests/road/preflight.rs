@@ -2,16 +2,17 @@
 //! controller is found by DNS alone, a file is not as it should be.
 
 use crate::stage::{Road, own_domain};
+use landbridge_tests::lab::address::Address;
 use landbridge_tests::lab::edits::{NEVER_EXPIRES, NORMAL};
 use landbridge_tests::lab::fake_dns::FakeDns;
 use landbridge_tests::lab::program::{Finished, Running};
+use landbridge_tests::lab::view::with_clock_off;
 use landbridge_tests::lab::{Domain, PhsSettings, SmallDisk, TenantSettings, person};
 use rustix::process::Signal;
 use serde_json::json;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -137,17 +138,16 @@ fn a_clock_that_is_off_is_named_with_its_size() {
         [("+2h", 7200, "behind", 4), ("-40m", 2400, "ahead of", 4), ("+90s", 90, "behind", 0)]
     {
         let real = road.phs.command(&["check", "--json"]).unwrap();
-        let mut fake = Command::new("faketime");
-        fake.args(["-f", offset]).arg(real.get_program()).args(real.get_args());
+        let fake = with_clock_off(offset, &real);
         let said = Running::start(fake, None, &road.phs.output()).unwrap().finish(120).unwrap();
         assert_eq!(said.code, Some(code), "{offset}: {said}");
         let clock = lines(&said, "clock");
         let named =
             |off: i64| format!("dc1.corp.example.com is {} s {way} this machine: synchronise", seconds + off);
-        let told = clock
+        let is_named = clock
             .iter()
             .any(|(ok, line)| *ok == (code == 0) && (-3..=3).any(|off| line.starts_with(&named(off))));
-        assert!(told, "{offset}: {said}");
+        assert!(is_named, "{offset}: {said}");
     }
 }
 
@@ -160,17 +160,17 @@ fn controllers_that_dns_tells_are_used_in_their_order_and_one_that_is_dead_is_pa
     };
     let road = road(&settings);
     let IpAddr::V4(controller) = DOMAIN.address() else { panic!("the lab's DC has an IPv4 address") };
-    let [_, b, c, d] = controller.octets();
-    // Nobody else serves DNS beside the lab's own address.
-    let dns = Ipv4Addr::new(127, b, c, d.wrapping_add(100).max(1));
+    let dead = Address::claim().unwrap();
+    let IpAddr::V4(dead) = dead.ip() else { panic!("the lab's addresses are IPv4") };
     let named = vec![
         ("dc.elsewhere.example.net".to_owned(), controller),
-        ("dc0.corp.example.com".to_owned(), Ipv4Addr::new(127, 0, 2, 1)),
+        ("dc0.corp.example.com".to_owned(), dead),
         ("dc1.corp.example.com".to_owned(), controller),
     ];
-    let dns = FakeDns::serve(dns, "corp.example.com", named).unwrap();
+    let dns = FakeDns::serve("corp.example.com", named).unwrap();
     let inside = |arguments: &[&str]| {
-        let command = dns.wrap(&road.phs.command(arguments).unwrap(), road.phs.folder()).unwrap();
+        let mut command = road.phs.command(arguments).unwrap();
+        dns.show_to(&mut command);
         Running::start(command, None, &road.phs.output()).unwrap()
     };
     let said = inside(&["check", "--json"]).finish(120).unwrap().expect_code(0);

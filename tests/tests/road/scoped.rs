@@ -74,8 +74,8 @@ fn moved_into_the_scope_the_password_comes_and_moved_out_the_sign_in_goes() {
     domain.move_to(&person(1).sam, "OU=Back,OU=Left out,OU=People").unwrap();
     domain.move_to(&person(2).sam, "OU=Team,OU=People").unwrap();
     domain.move_to(&person(4).sam, "OU=Elsewhere").unwrap();
-    let tally = road.once();
-    assert_eq!((&tally["digests_sent"], &tally["removed"]), (&json!(2), &json!(1)), "{tally}");
+    let counts = road.once();
+    assert_eq!((&counts["digests_sent"], &counts["removed"]), (&json!(2), &json!(1)), "{counts}");
     inside(&road, &person(1));
     inside(&road, &person(2));
     outside(&road, &person(4));
@@ -121,9 +121,9 @@ fn members_of_a_scopes_group_are_carried_through_groups_from_the_first_cycle_on(
     let domain = &road.domain;
     domain.set_member("Cloud team", &person(22).sam, true).unwrap();
     domain.set_member("Cloud", &person(21).sam, false).unwrap();
-    let tally = road.once();
-    let said = ["digests_sent", "removed", "links_sent"].map(|name| tally[name].as_u64().unwrap());
-    assert_eq!(said, [1, 1, 2], "{tally}");
+    let counts = road.once();
+    let said = ["digests_sent", "removed", "links_sent"].map(|name| counts[name].as_u64().unwrap());
+    assert_eq!(said, [1, 1, 2], "{counts}");
     inside(&road, &person(22));
     outside(&road, &person(21));
     // A group that is deleted has no members any more, and AD says so by its tombstone alone.
@@ -174,13 +174,13 @@ fn the_filter_decides_at_every_change_and_another_filter_compares_all() {
     because(&road, &person(11).sam, "department=Sales");
     road.domain.set_attributes(&person(11).sam, json!({"department": "support"})).unwrap();
     road.domain.set_attributes(&person(1).sam, json!({"department": null})).unwrap();
-    let tally = road.once();
-    assert_eq!((&tally["mode"], &tally["removed"]), (&json!("incremental"), &json!(1)), "{tally}");
+    let counts = road.once();
+    assert_eq!((&counts["mode"], &counts["removed"]), (&json!("incremental"), &json!(1)), "{counts}");
     outside(&road, &person(1));
     inside(&road, &person(11));
     reconfigure(&road, "[scope]\nwith = [\"department=Sales\"]\n");
-    let tally = road.once();
-    assert_eq!((&tally["mode"], &tally["removed"]), (&json!("full"), &json!(1)), "{tally}");
+    let counts = road.once();
+    assert_eq!((&counts["mode"], &counts["removed"]), (&json!("full"), &json!(1)), "{counts}");
     inside(&road, &person(10));
     outside(&road, &person(11));
     assert_eq!(road.once()["mode"], "incremental");
@@ -230,8 +230,8 @@ fn a_dry_run_and_a_staged_one_say_what_would_change_and_change_nothing() {
     inside(&road, &person(3));
     let staged = PhsSettings { top: "staging = true", ..PhsSettings::for_domain(&road.domain, "entra") };
     road.phs.configure(&staged).unwrap();
-    let tally = road.once();
-    assert_eq!((&tally["staging"], &tally["records_sent"]), (&json!(true), &json!(3)), "{tally}");
+    let counts = road.once();
+    assert_eq!((&counts["staging"], &counts["records_sent"]), (&json!(true), &json!(3)), "{counts}");
     assert_eq!(road.once()["records_sent"], 0, "it remembers what it has seen");
     inside(&road, &person(3));
     reconfigure(&road, "");

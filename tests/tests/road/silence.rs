@@ -4,7 +4,9 @@
 use crate::stage::shared_domain;
 use landbridge_tests::lab::population::{ACCOUNT, ACCOUNT_PASSWORD};
 use landbridge_tests::lab::silence::{Needle, search};
-use landbridge_tests::lab::{Application, Phs, PhsSettings, Proof, Tenant, TenantSettings, Try, person};
+use landbridge_tests::lab::{
+    Application, Phs, PhsSettings, Proof, RunningTenant, TenantSettings, Try, person,
+};
 use landbridge_wire::enroll::Token;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -35,7 +37,7 @@ fn nothing_that_the_programs_write_holds_a_secret() {
     let domain = shared_domain(USERS);
     let mut needles = Vec::new();
     let tenant =
-        Tenant::start_for(&domain, &TenantSettings { level: "trace", ..Default::default() }).unwrap();
+        RunningTenant::start_for(&domain, &TenantSettings { level: "trace", ..Default::default() }).unwrap();
     let mut installed = Vec::new();
 
     // Three ways to read the domain, the second and third as agents that may not write.

@@ -1,7 +1,7 @@
 //! What the tests stand on: shared domains, a tenant and a phs of a test's own, and everybody's sign-ins.
 
 use landbridge_tests::lab::{
-    Answer, Application, Domain, Phs, PhsSettings, Population, Tenant, TenantSettings, Try,
+    Answer, Application, Domain, Phs, PhsSettings, Population, RunningTenant, TenantSettings, Try,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,7 +30,7 @@ pub(crate) fn own_domain(users: u32) -> Arc<Domain> {
 pub(crate) struct Road {
     pub(crate) app: Application,
     pub(crate) phs: Phs,
-    pub(crate) tenant: Tenant,
+    pub(crate) tenant: RunningTenant,
     pub(crate) domain: Arc<Domain>,
     profile: &'static str,
 }
@@ -44,7 +44,7 @@ impl Road {
 
     pub(crate) fn with(domain: Arc<Domain>, phs: &PhsSettings, tenant: &TenantSettings) -> Self {
         let profile = phs.profile;
-        let tenant = Tenant::start_for(&domain, tenant).unwrap();
+        let tenant = RunningTenant::start_for(&domain, tenant).unwrap();
         let phs = Phs::install(phs).unwrap();
         phs.join(&tenant).unwrap();
         let app = Application::of(&tenant, "road").unwrap();

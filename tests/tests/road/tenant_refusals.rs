@@ -4,12 +4,12 @@
 use crate::stage::{Road, files_of, shared_domain};
 use landbridge_tests::lab::population::DOMAIN;
 use landbridge_tests::lab::program::Finished;
-use landbridge_tests::lab::{Phs, PhsSettings, Tenant, TenantSettings};
+use landbridge_tests::lab::{Phs, PhsSettings, RunningTenant, TenantSettings};
 use landbridge_wire::enroll::Token;
 use rusqlite::Connection;
 
-fn tenant() -> Tenant {
-    Tenant::start_for(&shared_domain(50), &TenantSettings::default()).unwrap()
+fn tenant() -> RunningTenant {
+    RunningTenant::start_for(&shared_domain(50), &TenantSettings::default()).unwrap()
 }
 
 fn phs() -> Phs {
@@ -141,7 +141,7 @@ fn another_tenant_at_the_same_address_is_not_trusted() {
     road.once();
     road.tenant.stop().unwrap().expect_code(0);
     let settings = TenantSettings { listen: Some(road.tenant.listen()), ..TenantSettings::default() };
-    let _impostor = Tenant::start_for(&road.domain, &settings).unwrap();
+    let _impostor = RunningTenant::start_for(&road.domain, &settings).unwrap();
     assert_once_refused(&road, 7, &["certificate", &road.tenant.listen().to_string()]);
 }
 
@@ -168,7 +168,7 @@ fn a_second_phs_does_not_write_beside_the_first() {
 
 #[test]
 fn a_domain_added_with_another_sid_is_not_written_to() {
-    let tenant = Tenant::start(&TenantSettings::default()).unwrap();
+    let tenant = RunningTenant::start(&TenantSettings::default()).unwrap();
     tenant.add_domain("S-1-5-21-1-2-3", &[]).unwrap();
     let phs = phs();
     phs.join(&tenant).unwrap();

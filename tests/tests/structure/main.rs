@@ -1,5 +1,5 @@
 //! The shape of the workspace: which crate may name which, which file may hold what, that no files depend on
-//! one another in a circle, that the maps are complete, and which names are not used. Needs no lab.
+//! one another in a circle, that the maps are complete, which SQL is written, and which names are not used. Needs no lab.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -8,6 +8,7 @@ mod circles;
 mod contents;
 mod map;
 mod source;
+mod sql;
 mod words;
 
 use cargo_metadata::Metadata;
@@ -49,7 +50,10 @@ fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            walk(&path, into);
+            // A folder `tests` beside `tests.rs` is the same.
+            if !path.ends_with("tests") {
+                walk(&path, into);
+            }
         } else if path.extension().is_some_and(|e| e == "rs" || e == "sql") && !path.ends_with("tests.rs") {
             into.push(path);
         }

@@ -34,7 +34,8 @@ fn wrong_list(lib: &Path, base: &Path, files: &[PathBuf]) -> Vec<String> {
 fn every_source_file_has_its_line_in_the_lib_rs_of_its_crate() {
     let metadata = arrows::metadata();
     let mut wrong = Vec::new();
-    for (name, _, _) in arrows::ARROWS {
+    let listed = arrows::ARROWS.iter().map(|(name, _, _)| *name).chain(["tenant-fixture"]);
+    for name in listed {
         let base = folder(&metadata, name).join("src");
         // A program without a library keeps its list in main.rs.
         let lib = ["lib.rs", "main.rs"].map(|file| base.join(file));

@@ -12,13 +12,21 @@ pub(crate) enum Token {
     PathSeparator,
     /// One character of punctuation.
     Mark(char),
-    /// A string, character, byte or number literal, or a lifetime.
-    Literal,
+    /// A string, character, byte or number literal, or a lifetime, as it is written.
+    Literal(String),
 }
 
 impl Token {
     pub(crate) fn is(&self, mark: char) -> bool {
         *self == Self::Mark(mark)
+    }
+
+    /// A string literal as it is written, with its quotes.
+    pub(crate) fn string(&self) -> Option<&str> {
+        match self {
+            Self::Literal(text) if text.ends_with(['"', '#']) => Some(text),
+            _ => None,
+        }
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
@@ -48,16 +56,19 @@ fn tokens(text: &str) -> Vec<Token> {
         } else if c == '/' && at(i + 1) == '*' {
             i = after_block_comment(&chars, i);
         } else if c == '"' {
+            let start = i;
             i = after_string(&chars, i);
-            out.push(Token::Literal);
+            out.push(literal(&chars, start, i));
         } else if c == '\'' {
+            let start = i;
             i = after_quote(&chars, i);
-            out.push(Token::Literal);
+            out.push(literal(&chars, start, i));
         } else if c.is_ascii_digit() {
+            let start = i;
             while at(i).is_alphanumeric() || at(i) == '_' || (at(i) == '.' && at(i + 1).is_ascii_digit()) {
                 i += 1;
             }
-            out.push(Token::Literal);
+            out.push(literal(&chars, start, i));
         } else if c.is_alphabetic() || c == '_' {
             let start = i;
             while at(i).is_alphanumeric() || at(i) == '_' {
@@ -76,10 +87,10 @@ fn tokens(text: &str) -> Vec<Token> {
                 } else {
                     after_string(&chars, i)
                 };
-                out.push(Token::Literal);
+                out.push(literal(&chars, start, i));
             } else if prefix && name == "b" && at(i) == '\'' {
                 i = after_quote(&chars, i);
-                out.push(Token::Literal);
+                out.push(literal(&chars, start, i));
             } else {
                 out.push(Token::Name(name));
             }
@@ -94,6 +105,10 @@ fn tokens(text: &str) -> Vec<Token> {
         }
     }
     out
+}
+
+fn literal(chars: &[char], start: usize, end: usize) -> Token {
+    Token::Literal(chars[start..end.min(chars.len())].iter().collect())
 }
 
 fn after_block_comment(chars: &[char], mut i: usize) -> usize {

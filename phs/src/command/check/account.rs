@@ -1,7 +1,7 @@
-//! Whether the delegated account holds the two rights and nothing else that could be turned against the domain: privileged
-//! groups (through however many between), flags, and grants at the domain's head. What it does not look at: other groups,
-//! rights further down, and rights given elsewhere (`msDS-AllowedToDelegateTo`, group policies, DNS).
-//! Neighbours: [`super::descriptor`] reads the grants; `check` prints what is found.
+//! Checks that the delegated account has the two rights and no others that could be used against the domain: privileged
+//! groups (directly or through other groups), flags, and grants at the domain's head. Not checked: other groups, rights
+//! further down, and rights given elsewhere (`msDS-AllowedToDelegateTo`, group policies, DNS).
+//! Neighbours: [`super::descriptor`] reads the grants; `check` collects the findings.
 
 use super::descriptor::{self, Grant};
 use crate::error::PhsError;
@@ -16,13 +16,13 @@ use uuid::Uuid;
 
 /// Domain Users: the primary group of every ordinary account.
 const DOMAIN_USERS: i32 = 513;
-/// Groups that AdminSDHolder does not protect, and that are as good: Cert Publishers, Group Policy Creator Owners.
+/// Groups that AdminSDHolder does not protect and that are as powerful: Cert Publishers, Group Policy Creator Owners.
 const ALSO_PRIVILEGED: [u32; 2] = [517, 520];
-/// Of the groups that every domain has.
+/// Prefix of the SIDs of built-in groups.
 const BUILT_IN: &str = "S-1-5-32-";
-/// What every account belongs to. What they hold by default is harmless; all is not.
+/// Groups of every account. Their default grants are harmless; a grant of everything is not.
 const EVERYBODY: [(&str, &str); 2] = [("S-1-1-0", "Everyone"), ("S-1-5-11", "Authenticated Users")];
-/// So many members and groups are looked at.
+/// Limit on members and groups that are read.
 const MOST: usize = 5000;
 
 /// ADS_UF flags (MS-ADTS 2.2.16) that a service account must not have, and what they mean.
@@ -36,8 +36,8 @@ const FLAGS: [(i32, &str); 7] = [
     (0x0000_2000, "SERVER_TRUST_ACCOUNT: it is a domain controller's"),
 ];
 
-/// What there is beyond the two rights, a line each with what to do; none: nothing was found. `connection` asks for
-/// security descriptors.
+/// Excess rights of the account, a sentence each with what to do; empty if there are none. `connection` must be one
+/// that requests security descriptors.
 pub(super) fn excess(
     connection: &mut Connection,
     alone: &mut dyn Singles,
@@ -74,7 +74,7 @@ pub(super) fn excess(
         }
     }
     for (trustee, whats) in by_trustee(grants) {
-        // Everybody, the system and their like are no groups, and stand in another part of the directory.
+        // Everyone, SYSTEM and similar trustees are no groups of the domain.
         let is_ours = trustee.domain().as_ref() == Some(domain) || trustee.to_string().starts_with(BUILT_IN);
         if privileged.contains(&trustee) || !is_ours {
             continue;
@@ -146,7 +146,7 @@ struct Groups<'a> {
 }
 
 impl Groups<'_> {
-    /// The name of the group, if the account is in it.
+    /// The name of the group, if the account is a member, directly or through other groups.
     fn that_has_it(&mut self, group: &Sid) -> Result<Option<String>, PhsError> {
         let Some(page) = self.read(ObjectId::Sid(group.clone()))? else { return Ok(None) };
         let Some(name) = page.changes.first().map(|change| change.object.dn.clone()) else { return Ok(None) };

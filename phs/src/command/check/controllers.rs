@@ -1,5 +1,5 @@
-//! Each DC by itself, all at once: its name, its ports, its clock, whether it is one to replicate from, whether it takes
-//! the account. Neighbours: `pull` and `watch` have the sockets; `check` prints what is found.
+//! Checks each DC, all at the same time: its name, its ports, its clock, whether it replicates, whether it accepts the
+//! account. Neighbours: `read::pull` and `read::watch` have the sockets; `check` collects the findings.
 
 use crate::config::DirectoryConfig;
 use crate::error::PhsError;
@@ -15,12 +15,12 @@ use time::macros::format_description;
 /// LDAP_CAP_ACTIVE_DIRECTORY_PARTIAL_SECRETS_OID (MS-ADTS 3.1.1.3.4.3.6): a read-only DC.
 const READ_ONLY: &str = "1.2.840.113556.1.4.1920";
 const WANTED: [&str; 4] = ["currentTime", "supportedCapabilities", "domainFunctionality", "isSynchronized"];
-/// Kerberos bears so many seconds.
+/// The difference of clocks that Kerberos accepts, in seconds.
 const SKEW: i64 = 300;
-/// More than this is worth a look at the time servers.
+/// A difference of clocks that is reported, in seconds: the time servers should be checked.
 const NOTABLE: i64 = 60;
 
-/// A line of the preflight, without its verdict for the whole.
+/// One finding, before it is known whether it fails the preflight.
 pub(super) struct Look {
     pub(super) what: &'static str,
     pub(super) outcome: Result<String, Wrong>,
@@ -32,16 +32,16 @@ pub(super) enum Wrong {
     Unfit(String),
 }
 
-/// What is known of one DC.
+/// The findings of one DC.
 pub(super) struct Looked {
     pub(super) looks: Vec<Look>,
-    /// It takes the account and replicates.
+    /// A connection, if the DC accepts the account and replicates.
     pub(super) connection: Option<Connection>,
     /// `domainFunctionality`
     pub(super) level: Option<u8>,
 }
 
-/// Looks at all of them. `now`: seconds since 1970.
+/// Checks all DCs. `now` returns seconds since 1970.
 pub(super) fn look(
     config: &DirectoryConfig,
     domain: Option<&Sid>,
@@ -63,11 +63,11 @@ fn look_at(
 ) -> Looked {
     let mut looked = Looked { looks: Vec::new(), connection: None, level: None };
     let name = &controller.name;
-    let mut tell = |what, outcome| looked.looks.push(Look { what, outcome });
+    let mut add = |what, outcome| looked.looks.push(Look { what, outcome });
     let address = match pull::reach(controller) {
         Ok(address) => address,
         Err(why) => {
-            tell("controller", Err(Wrong::Error(why.into())));
+            add("controller", Err(Wrong::Error(why.into())));
             return looked;
         }
     };
@@ -75,24 +75,24 @@ fn look_at(
         Ok(root) => {
             let clock = clock(name, &root, now());
             let wrong = clock.is_err();
-            tell("clock", clock);
+            add("clock", clock);
             if wrong {
                 return looked;
             }
             if let Some(why) = unfit(&root) {
-                tell("controller", Err(Wrong::Unfit(format!("{name} {why}: name another one"))));
+                add("controller", Err(Wrong::Unfit(format!("{name} {why}: name another one"))));
                 return looked;
             }
             looked.level = root.get("domainfunctionality").and_then(|level| level.first()?.parse().ok());
         }
-        // Not needed by a cycle, so nothing fails by it.
+        // LDAP is not needed by a cycle, so this is no failure.
         Err(why) => {
             let poll = "changes there wait for the timer, and its clock is not looked at";
             let todo = "open the port, or set `watch = false` in [schedule]";
-            tell("watch", Ok(format!("{name}, port 389: {why}: {poll}; {todo}")));
+            add("watch", Ok(format!("{name}, port 389: {why}: {poll}; {todo}")));
         }
     }
-    let mut tell = |what, outcome| looked.looks.push(Look { what, outcome });
+    let mut add = |what, outcome| looked.looks.push(Look { what, outcome });
     let opened = config.open(controller, None).map_err(PhsError::from).and_then(|mut directory| {
         directory.further.push(Attribute::SecurityDescriptor);
         Ok(Connection::open(&directory)?)
@@ -100,12 +100,12 @@ fn look_at(
     let mut connection = match opened {
         Ok(connection) => connection,
         Err(why) => {
-            tell(step(&why), Err(Wrong::Error(why)));
+            add(step(&why), Err(Wrong::Error(why)));
             return looked;
         }
     };
-    tell("authentication", Ok(format!("{name} accepts {}", config.account)));
-    // Whether it replicates at all is said with the first read, not with the bind.
+    add("authentication", Ok(format!("{name} accepts {}", config.account)));
+    // A DC refuses replication with the first read, not with the bind.
     if let Some(domain) = domain
         && let Err(why) = connection.object(ObjectId::Sid(domain.clone()), false)
     {
@@ -118,7 +118,7 @@ fn look_at(
         } else {
             ("replication", why.into())
         };
-        tell(what, Err(Wrong::Error(why)));
+        add(what, Err(Wrong::Error(why)));
         return looked;
     }
     let port = connection.port().unwrap_or_default();
@@ -126,12 +126,12 @@ fn look_at(
         Authentication::Kerberos => format!("88, 135 and {port}"),
         Authentication::Ntlm => format!("135 and {port}"),
     };
-    tell("controller", Ok(format!("{name} answers at {address}, ports {ports}")));
+    add("controller", Ok(format!("{name} answers at {address}, ports {ports}")));
     looked.connection = Some(connection);
     looked
 }
 
-/// The line that an error of a session belongs to.
+/// The prerequisite that an error of a session is about.
 fn step(why: &PhsError) -> &'static str {
     let PhsError::Pull(why) = why else { return "credential" };
     let unfit =
@@ -185,7 +185,7 @@ fn clock(name: &str, root: &Attributes, now: i64) -> Result<String, Wrong> {
     }
 }
 
-/// What a functional level is called (MS-ADTS 6.1.4.2).
+/// The name of a functional level (MS-ADTS 6.1.4.2).
 pub(super) fn level(number: u8) -> String {
     let name = match number {
         0 => "2000",
@@ -202,7 +202,7 @@ pub(super) fn level(number: u8) -> String {
     format!("{name} ({number})")
 }
 
-/// AES keys for Kerberos came with 2008.
+/// The functional level from which on accounts have AES keys for Kerberos: 2008.
 pub(super) const AES: u8 = 3;
 
 #[cfg(test)]

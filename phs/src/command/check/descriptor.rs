@@ -1,6 +1,6 @@
-//! Who may do more than read, as an object's security descriptor says it (MS-DTYP 2.4.4, 2.4.6). Pure: bytes in,
-//! grants out; what denies is not weighed, so a grant that a denial takes back is reported all the same.
-//! Neighbour: [`super::account`] asks whether one of the grants is the delegated account's.
+//! Reads from a security descriptor who may do more than read (MS-DTYP 2.4.4, 2.4.6). Pure: bytes in, grants out.
+//! Denials are ignored, so a grant that a denial revokes is reported too.
+//! Neighbour: [`super::account`] looks for the delegated account among the grants.
 
 use landbridge_drsr::drs::sid::Sid;
 use uuid::{Uuid, uuid};
@@ -9,7 +9,7 @@ use uuid::{Uuid, uuid};
 const THE_TWO: [Uuid; 2] =
     [uuid!("1131f6aa-9c07-11d1-f79f-00c04fc2dcd2"), uuid!("1131f6ad-9c07-11d1-f79f-00c04fc2dcd2")];
 
-/// ACCESS_ALLOWED_ACE, its form for objects, and both with a condition.
+/// ACCESS_ALLOWED_ACE, ACCESS_ALLOWED_OBJECT_ACE, and both with a condition.
 const ALLOWED: u8 = 0x00;
 const ALLOWED_OBJECT: u8 = 0x05;
 const ALLOWED_CALLBACK: u8 = 0x09;
@@ -18,7 +18,7 @@ const OBJECT_TYPE: u32 = 1;
 const INHERITED_TYPE: u32 = 2;
 
 const CONTROL_ACCESS: u32 = 0x100;
-/// Whatever changes something (MS-ADTS 5.1.3.2), and what it is called.
+/// Access rights that change something (MS-ADTS 5.1.3.2), and their names.
 const BEYOND_READING: [(u32, &str); 11] = [
     (0x1000_0000, "everything"),
     (0x4000_0000, "write everything"),
@@ -32,24 +32,25 @@ const BEYOND_READING: [(u32, &str); 11] = [
     (0x0000_0001, "create children"),
     (CONTROL_ACCESS, "an extended right"),
 ];
-/// More entries are in no sound list: AD's own bound is 64 KiB of them.
+/// Limit on entries of a list. A valid list has fewer: AD limits it to 64 KiB.
 const MOST: u16 = 4096;
 
-/// More than reading, and more than the two rights.
+/// A right beyond reading and beyond the two rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Grant {
-    /// To whom.
+    /// The account or group that has the right.
     pub(super) trustee: Sid,
-    /// What, in words.
+    /// The right, in words.
     pub(super) what: String,
-    /// Whoever has it can give himself all else.
+    /// Whether its holder can grant itself every other right.
     pub(super) is_all: bool,
 }
 
-/// Everything, write everything, take ownership, change rights.
+/// Rights with which a holder can grant itself every other right: everything, write everything, take ownership, change
+/// rights.
 const ALL: u32 = 0x1000_0000 | 0x4000_0000 | 0x0008_0000 | 0x0004_0000;
 
-/// All grants of a self-relative descriptor; none: it is no sound one.
+/// All grants of a self-relative descriptor; none if the descriptor is malformed.
 pub(super) fn grants(bytes: &[u8]) -> Option<Vec<Grant>> {
     let offset = |at: usize| usize::try_from(u32_at(bytes, at)?).ok();
     let (owner, list) = (offset(4)?, offset(16)?);
@@ -59,7 +60,7 @@ pub(super) fn grants(bytes: &[u8]) -> Option<Vec<Grant>> {
         found.push(Grant { trustee, what, is_all: true });
     }
     if list == 0 {
-        // No list at all: everybody may do everything.
+        // Without a list every account may do everything.
         let (trustee, what) = ("S-1-1-0".parse().ok()?, "everything, for want of any list".to_owned());
         found.push(Grant { trustee, what, is_all: true });
         return Some(found);
@@ -76,7 +77,7 @@ pub(super) fn grants(bytes: &[u8]) -> Option<Vec<Grant>> {
     Some(found)
 }
 
-/// The outer none: not sound. The inner: nothing beyond.
+/// One entry. `None`: it is malformed. `Some(None)`: it grants no more than reading and the two rights.
 fn grant(entry: &[u8]) -> Option<Option<Grant>> {
     let mut mask = u32_at(entry, 4)?;
     let (mut at, mut object) = (8, None);

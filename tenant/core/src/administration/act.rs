@@ -1,8 +1,8 @@
 //! Carries out a request of an administrator and writes the audit entry with the requesting user id. Blocking.
 //! Before it: [`super::Administration::act`].
 
-use crate::administration::Inner;
 use crate::administration::domain::{Actor, no_domain};
+use crate::administration::parts::Inner;
 use crate::administration::request::{
     AdminRequest, AdminResponse, AgentRow, AppRow, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES,
     refusal,
@@ -31,7 +31,7 @@ type Outcome = Result<AdminResponse, StoreError>;
 
 /// Carries out one request. `uid` is the user id of the requesting process, `now` is in seconds since 1970.
 #[tracing::instrument(skip_all, fields(uid))]
-pub fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> AdminResponse {
+pub(super) fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> AdminResponse {
     // 1. Pass the request to the function that carries it out.
     let actor = Actor { tenant, name: format!("uid {uid}"), now };
     let store = &tenant.store;

@@ -2,8 +2,8 @@
 //! sends wrong passwords for it to agents and raises an alarm when one accepts.
 //! Before it: [`super::act`]. Neighbours: [`super::group_policy`] has the policies of groups.
 
-use crate::administration::Inner;
-use crate::administration::group_policy;
+use crate::administration::group_policy_lines::lines;
+use crate::administration::parts::Inner;
 use crate::administration::request::{AdminResponse, refusal};
 use crate::text::printable;
 use landbridge_tenant_rules::lockout::AdBudget;
@@ -44,7 +44,7 @@ impl Actor<'_> {
         self.tenant.store.look(|reading| {
             let Some(domain) = domains::by_name(reading, name)? else { return Ok(no_domain()) };
             let text = policy_text(&domain, AdBudget::of(&domain.policy));
-            Ok(AdminResponse::Done(text + &group_policy::lines(reading, &domain)?))
+            Ok(AdminResponse::Done(text + &lines(reading, &domain)?))
         })
     }
 

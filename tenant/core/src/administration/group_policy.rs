@@ -2,19 +2,16 @@
 //! Before it: [`super::act`]. Neighbours: [`super::domain`] has the domain's own policy.
 
 use crate::administration::domain::{Actor, agents_refused, no_domain};
+use crate::administration::group_policy_lines::lines;
 use crate::administration::request::{AdminResponse, refusal};
 use crate::directory::groups;
 use landbridge_tenant_rules::lockout::AdBudget;
 use landbridge_tenant_rules::model::GroupPolicy;
-use landbridge_tenant_rules::model::{Domain, SigninPolicy};
-use landbridge_tenant_store::Reading;
+use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::domains;
 use landbridge_tenant_store::tables::group_policies;
 use landbridge_tenant_store::tables::group_policies::MOST;
-use landbridge_tenant_store::tables::links;
-use landbridge_wire::upload::LinkKind;
 
 impl Actor<'_> {
     /// Sets the policy of a group; without a policy, removes it. `place` is the position in the list, from 1; none: the position
@@ -97,27 +94,4 @@ impl Actor<'_> {
             Err(refused) => Ok(refused),
         }
     }
-}
-
-/// The group policies of a domain, one line for each, in their order. One more line if password settings objects apply to
-/// objects that the tenant does not know.
-pub(super) fn lines(reading: &Reading<'_>, domain: &Domain) -> Result<String, StoreError> {
-    let mut text = String::new();
-    for (place, one) in (1..).zip(group_policies::of(reading, domain.id)?) {
-        let (name, count) = if is_group(reading, domain, one.group)? {
-            let accounts = groups::accounts_in(reading, domain, one.group)?;
-            (groups::name_of(reading, domain, one.group)?, format!("{accounts} accounts"))
-        } else {
-            (one.name, "the group is gone, so the policy applies to no account".to_owned())
-        };
-        text.push_str(&format!("\n{place}. {} for {name} ({}): {count}", one.policy.as_str(), one.group));
-    }
-    let strange = links::unknown_targets(reading, domain.id, LinkKind::AppliesTo)?;
-    if strange > 0 {
-        text.push_str(&format!(
-            "\npassword settings objects apply to {strange} objects that the tenant does not know: if one is a group, the \
-             password policy of its members is not known"
-        ));
-    }
-    Ok(text)
 }

@@ -2,8 +2,8 @@
 //! length. Neighbours: [`super::Administration::act`] makes a response of a request.
 
 use crate::directory::Description;
-use crate::directory::describe::Named;
 use crate::directory::groups::{GroupDescribed, GroupRow};
+use crate::directory::named::Named;
 use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_tenant_rules::verdict;
 use landbridge_wire::enroll::Role;

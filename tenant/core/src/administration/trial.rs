@@ -1,7 +1,7 @@
 //! A sign-in that an administrator tries: decided as for an application, but answered with the true reason. It counts for the
 //! smart lockout. Before it: [`super::act`]. After it: [`crate::sign_ins`].
 
-use crate::administration::Inner;
+use crate::administration::parts::Inner;
 use crate::administration::request::Person;
 use crate::administration::request::{AdminResponse, Confidential};
 use crate::sign_ins::{Attempt, Caller};

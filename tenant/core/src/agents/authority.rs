@@ -3,6 +3,7 @@
 
 use crate::agents::certificate_names::AgentName;
 use aws_lc_rs::digest::{SHA256, digest};
+use landbridge_crypto::hex::lower;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, SanType, SerialNumber, SubjectPublicKeyInfo,
@@ -129,7 +130,7 @@ impl Authority {
             return Err(AuthorityError::NotAPair);
         }
         let life = (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
-        let fingerprint = hex(digest(&SHA256, &root).as_ref());
+        let fingerprint = lower(digest(&SHA256, &root).as_ref());
         let issuer = Issuer::from_ca_cert_der(&root, key).map_err(|_| AuthorityError::NotACertificate)?;
         Ok(Self { tenant, root, fingerprint, life, issuer })
     }
@@ -214,15 +215,6 @@ fn params(common_name: &str, now: i64, life: i64) -> Result<CertificateParams, A
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     Ok(params)
-}
-
-/// The bytes as lower-case hexadecimal digits. Not for secrets.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

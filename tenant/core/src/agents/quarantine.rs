@@ -2,7 +2,7 @@
 //! says since when its answers are in doubt. An administrator ends a quarantine with `agents approve`, or revokes the agent.
 //! Before it: [`super::relay_driver`] sends the alarms.
 
-use super::Parts;
+use crate::agents::parts::Parts;
 use crate::agents::relay_driver::RaisedAlarm;
 use crate::clock::{stopped, unix_now};
 use landbridge_tenant_rules::model::AgentState;

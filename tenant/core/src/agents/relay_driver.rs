@@ -4,6 +4,7 @@
 
 use crate::clock::stopped;
 use crate::numbers::Numbers;
+use crate::sign_ins::{AnswerOnItsWay, AskAgents};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::relay::{
     AgentAnswer, AgentView, Alarm, Event, Facts, Link, NoAnswer, Output, Relay,
@@ -61,6 +62,31 @@ struct LinkTask {
     closed: Arc<Notify>,
 }
 
+impl AskAgents for RelayDriver {
+    fn unable(&self, domain: i64) -> Option<NoAnswer> {
+        self.lock().relay.unable(domain, Instant::now())
+    }
+
+    fn typical_delay(&self, domain: i64) -> Option<Duration> {
+        let mut chance = [0; 8];
+        aws_lc_rs::rand::fill(&mut chance).ok()?;
+        self.lock().relay.typical_delay(domain, u64::from_be_bytes(chance))
+    }
+
+    fn ask(self: Arc<Self>, domain: i64, object: Uuid, password: Arc<Password>) -> AnswerOnItsWay {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            self.drive(|state, now| {
+                state.next += 1;
+                state.waiting.insert(state.next, answer);
+                state.relay.submit(state.next, domain, object, password, now);
+            });
+            // The relay answers every ticket. The sender is dropped without an answer only when the tenant stops.
+            answered.await.unwrap_or(AgentAnswer { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })
+        })
+    }
+}
+
 impl std::fmt::Debug for RelayDriver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RelayDriver").finish_non_exhaustive()
@@ -82,30 +108,6 @@ impl RelayDriver {
         };
         let driver = Self { state: Mutex::new(state), wake: Notify::new(), alarms, numbers };
         (Arc::new(driver), raised)
-    }
-
-    /// Sends the password to an agent of the domain and returns its answer.
-    pub async fn ask(&self, domain: i64, object: Uuid, password: Arc<Password>) -> AgentAnswer {
-        let (answer, answered) = oneshot::channel();
-        self.drive(|state, now| {
-            state.next += 1;
-            state.waiting.insert(state.next, answer);
-            state.relay.submit(state.next, domain, object, password, now);
-        });
-        // The relay answers every ticket. The sender is dropped without an answer only when the tenant stops.
-        answered.await.unwrap_or(AgentAnswer { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })
-    }
-
-    /// The duration of one of the last refusals of this domain, chosen at random; none: there was none yet.
-    pub fn typical_delay(&self, domain: i64) -> Option<Duration> {
-        let mut chance = [0; 8];
-        aws_lc_rs::rand::fill(&mut chance).ok()?;
-        self.lock().relay.typical_delay(domain, u64::from_be_bytes(chance))
-    }
-
-    /// Why no agent of this domain can verify a password now; none: one can.
-    pub fn unable(&self, domain: i64) -> Option<NoAnswer> {
-        self.lock().relay.unable(domain, Instant::now())
     }
 
     /// Whether an upload comes from the only process that uses the identity of its agent. If not, an alarm is raised.

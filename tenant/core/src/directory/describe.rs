@@ -3,6 +3,7 @@
 //! Neighbours: [`super::groups`] finds the names of objects.
 
 use crate::directory::groups;
+pub use crate::directory::named::Named;
 use crate::text::printable;
 use landbridge_tenant_rules::account_state::{Account, state};
 use landbridge_tenant_rules::model::Object;
@@ -100,15 +101,6 @@ pub struct Described {
     pub lockouts: Vec<LockoutDescribed>,
     /// Time of its last change here: seconds since 1970.
     pub changed_at: i64,
-}
-
-/// An object and its name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Named {
-    /// Its name.
-    pub name: String,
-    /// objectGUID.
-    pub object: Uuid,
 }
 
 /// A password and lockout policy, in words.

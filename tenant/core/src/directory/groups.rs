@@ -1,7 +1,7 @@
 //! Groups as a person reads them: the list of groups, one group with its members, and the name of an object.
 //! Neighbours: [`landbridge_tenant_store::tables::members`] and [`landbridge_tenant_store::tables::links`] have the edges.
 
-use crate::directory::describe::Named;
+use crate::directory::named::Named;
 use crate::text::printable;
 use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;

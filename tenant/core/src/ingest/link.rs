@@ -2,7 +2,7 @@
 //! Neighbours: [`super::apply_page`] applies links after all records of their page, because a link may start from an object of
 //! the same page; [`landbridge_tenant_store::tables::links`] orders links by their stamps.
 
-use crate::ingest::Outcome;
+use crate::ingest::outcome::Outcome;
 use crate::ingest::record::Page;
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::{links, objects};

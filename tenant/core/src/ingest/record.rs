@@ -1,7 +1,7 @@
 //! Applies one record: presence, attributes, digest, names. The order matters, because each step depends on those before it.
 //! Neighbours: [`super::apply_page`] calls it for each record of a page, inside the page's transaction.
 
-use crate::ingest::Outcome;
+use crate::ingest::outcome::Outcome;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_tenant_rules::model::Object;

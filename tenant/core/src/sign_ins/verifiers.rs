@@ -1,8 +1,9 @@
-//! Verifies passwords on threads of its own, one a core. Each takes as many side by side as the processor is fastest with:
-//! whoever comes while others are under way joins them within a few milliseconds, and nobody waits for others to come.
-//! Neighbours: [`super::gate`] has let those in who ask; [`landbridge_crypto::lanes`] computes.
+//! Verifies passwords on threads of its own, one for each core. Each thread computes as many derivations side by side as the
+//! processor is fastest with. A job that arrives while others are computed joins them within a few milliseconds; no job waits
+//! for others to arrive.
+//! Neighbours: [`super::queue`] bounds the jobs; [`landbridge_crypto::lanes`] computes.
 
-use crate::sign_ins::Unready;
+use super::Unready;
 use landbridge_crypto::lanes;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_crypto::secret::Password;
@@ -13,26 +14,26 @@ use std::thread::JoinHandle;
 use tracing::error;
 
 pub(super) struct Verifiers {
-    line: Arc<Line>,
+    work: Arc<Work>,
     threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Line {
+struct Work {
     state: Mutex<State>,
     moved: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// First come, first served. As long as the gate lets it be.
-    waiting: VecDeque<Asked>,
-    /// Threads that have nothing to do.
+    /// First come, first served. The queue before it bounds its length.
+    waiting: VecDeque<Job>,
+    /// Number of threads without a job.
     idle: usize,
     over: bool,
 }
 
-struct Asked {
+struct Job {
     digest: Arc<SaltedDigest>,
     password: Password,
     answer: SyncSender<bool>,
@@ -40,10 +41,10 @@ struct Asked {
 
 impl Verifiers {
     pub(super) fn new(threads: usize) -> Result<Self, Unready> {
-        let mut verifiers = Self { line: Arc::default(), threads: Vec::new() };
+        let mut verifiers = Self { work: Arc::default(), threads: Vec::new() };
         for _ in 0..threads.max(1) {
-            let line = verifiers.line.clone();
-            let thread = std::thread::Builder::new().name("verify".to_owned()).spawn(move || line.work());
+            let work = verifiers.work.clone();
+            let thread = std::thread::Builder::new().name("verify".to_owned()).spawn(move || work.run());
             verifiers.threads.push(thread.map_err(|_| Unready::NoThreads)?);
         }
         Ok(verifiers)
@@ -53,8 +54,8 @@ impl Verifiers {
     pub(super) fn fits(&self, digest: Arc<SaltedDigest>, password: &Password) -> bool {
         let password = password.lend(|text| Password::new(text.to_owned()));
         let (answer, answered) = sync_channel(1);
-        self.line.state().waiting.push_back(Asked { digest, password, answer });
-        self.line.moved.notify_one();
+        self.work.state().waiting.push_back(Job { digest, password, answer });
+        self.work.moved.notify_one();
         answered.recv().unwrap_or_else(|_| {
             error!("a thread that verifies passwords has failed: nobody signs in by it");
             false
@@ -64,16 +65,16 @@ impl Verifiers {
 
 impl Drop for Verifiers {
     fn drop(&mut self) {
-        self.line.state().over = true;
-        self.line.moved.notify_all();
+        self.work.state().over = true;
+        self.work.moved.notify_all();
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
 }
 
-impl Line {
-    fn work(&self) {
+impl Work {
+    fn run(&self) {
         while !self.state().over {
             lanes::verify(
                 |under_way| self.next(under_way),
@@ -84,14 +85,14 @@ impl Line {
         }
     }
 
-    /// The next one. Whoever has some under way does not wait, and leaves it to a thread that has none.
+    /// The next job. A thread that computes already does not wait, and leaves the job to an idle thread.
     fn next(&self, under_way: usize) -> Option<(Arc<SaltedDigest>, Password, SyncSender<bool>)> {
         let mut state = self.state();
         loop {
             if state.over || (under_way > 0 && state.idle > 0) {
                 return None;
             }
-            if let Some(Asked { digest, password, answer }) = state.waiting.pop_front() {
+            if let Some(Job { digest, password, answer }) = state.waiting.pop_front() {
                 return Some((digest, password, answer));
             }
             if under_way > 0 {
@@ -128,16 +129,16 @@ mod tests {
                 }
             }
         });
-        assert!(verifiers.line.state().waiting.is_empty());
+        assert!(verifiers.work.state().waiting.is_empty());
     }
 
     #[test]
     fn they_end_when_nobody_needs_them_and_leave_nobody_without_an_answer() {
         let verifiers = Verifiers::new(1).unwrap();
         assert!(verifiers.fits(Arc::new(digest("one")), &password("one")));
-        let line = verifiers.line.clone();
+        let work = verifiers.work.clone();
         drop(verifiers);
-        assert!(line.state().over);
-        assert_eq!(Arc::strong_count(&line), 1, "a thread goes on");
+        assert!(work.state().over);
+        assert_eq!(Arc::strong_count(&work), 1, "a thread goes on");
     }
 }

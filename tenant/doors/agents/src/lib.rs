@@ -1,74 +1,31 @@
 //! The door for agents: `POST /v1/enroll`, `/v1/renew`, `/v1/upload…`, and `GET /v1/agent`, which becomes a WebSocket.
-//! It holds [`Agents`] and nothing else.
+//! It holds [`landbridge_tenant_core::agents::Agents`] and nothing else.
 //!
 //! # Files
 //!
-//! - `lib.rs`: this list, the paths, and the client of a connection
+//! - `door.rs`: the door and its clients: what the other files share
+//! - `lib.rs`: this list, and the paths
 //! - `requests.rs`: the requests of agents: frames in, frames out
 //! - `frames.rs`: answers and refusals as frames
 //! - `websocket.rs`: the WebSocket of an agent that answers sign-ins
 
+mod door;
 mod frames;
 mod requests;
 mod websocket;
+
+pub use door::{AgentClient, AgentsDoor};
 
 use frames::problem;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use landbridge_door_listen::body::{Answer, drain};
-use landbridge_door_listen::listener::{Client, Connection};
-use landbridge_tenant_core::agents::Agents;
-use landbridge_tenant_core::agents::certificate_names::Shown;
-use landbridge_tenant_core::agents::open_connections::OpenConnection;
+use landbridge_door_listen::listener::Connection;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::Semaphore;
-
-/// Limit on uploads held in memory. Each is at most 8 MiB, so 4 cost 32 MiB.
-const UPLOADS: usize = 4;
-
-/// The door.
-#[derive(Debug)]
-pub struct AgentsDoor {
-    agents: Agents,
-    /// Permits for uploads that are held in memory.
-    uploads: Semaphore,
-    /// The time for a request's body.
-    body_time: Duration,
-}
-
-/// The client of a connection: the names in its certificate, and its entry among the open connections.
-#[derive(Debug)]
-pub struct AgentClient {
-    /// Its certificate, whose chain is verified; none: it sent none, or one without an agent's names.
-    pub shown: Option<Shown>,
-    open: Option<OpenConnection>,
-}
-
-impl Client for AgentClient {
-    async fn cut(&self) {
-        match &self.open {
-            Some(open) => open.cut().await,
-            None => std::future::pending().await,
-        }
-    }
-}
 
 impl AgentsDoor {
-    /// Creates the door. The body of a request must arrive within `body_time`.
-    pub fn new(agents: Agents, body_time: Duration) -> Self {
-        Self { agents, uploads: Semaphore::new(UPLOADS), body_time }
-    }
-
-    /// The client of a new connection, from its certificate in DER.
-    pub fn identify(&self, certificate: Option<&[u8]>) -> AgentClient {
-        let shown = certificate.and_then(Shown::read);
-        let open = shown.as_ref().map(|shown| self.agents.enter(shown.name.agent));
-        AgentClient { shown, open }
-    }
-
     /// Answers one request.
     pub async fn serve(
         self: Arc<Self>,

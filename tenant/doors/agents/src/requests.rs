@@ -1,8 +1,9 @@
 //! The requests of agents: enrolment, renewal, uploads, and a connection for sign-ins. A request and its answer are frames.
 //! The agent is admitted before a byte of the body is read.
 
+use crate::door::{AgentClient, AgentsDoor};
 use crate::frames::{framed, problem};
-use crate::{AgentClient, AgentsDoor, websocket};
+use crate::websocket;
 use hyper::Request;
 use hyper::body::Incoming;
 use landbridge_door_listen::body::{Answer, BodyTrouble, body};

@@ -1,7 +1,7 @@
 //! The WebSocket of one agent (RFC 6455) at `GET /v1/agent`. Each message is one frame in a binary message.
 //! Before it: [`super::requests`] admits the agent. After it: the relay, behind [`Agents`].
 
-use crate::AgentClient;
+use crate::door::AgentClient;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::Full;
@@ -12,15 +12,14 @@ use hyper::header::{
 use hyper::upgrade::Upgraded;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use landbridge_crypto::envelope::EnvelopePublic;
 use landbridge_door_listen::body::Answer;
 use landbridge_door_listen::listener::{Client as _, Connection};
-use landbridge_tenant_core::agents::{Agent, Agents, Facts, Link};
+use landbridge_tenant_core::agents::{Agent, Agents, Facts, Link, link_facts};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{FromAgent, FromTenant, MAX_MESSAGE, SILENCE};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -47,22 +46,7 @@ pub(crate) fn welcome(
         .ok_or_else(|| malformed("this path accepts only WebSocket, version 13"))?;
     let shown =
         connection.client.shown.as_ref().ok_or_else(|| malformed("the client sent no certificate"))?;
-    let key = shown.name.envelope.and_then(|key| EnvelopePublic::from_bytes(&key).ok());
-    let key = key.ok_or_else(|| {
-        Problem::new(
-            ProblemCode::CertificateRequired,
-            "the certificate names no usable envelope key: enrol again",
-        )
-    })?;
-    let left = u64::try_from(shown.not_after.saturating_sub(now)).unwrap_or(0);
-    let facts = Facts {
-        agent: agent.id,
-        domain: agent.domain,
-        domain_sid: agent.domain_sid.clone(),
-        serial: shown.serial.clone(),
-        key,
-        until: Instant::now() + Duration::from_secs(left.min(366 * 86_400)),
-    };
+    let facts = link_facts(agent, shown, now)?;
     // 2. Serve the WebSocket when hyper has sent the answer.
     let upgrade = hyper::upgrade::on(&mut request);
     let (agents, connection) = (agents.clone(), connection.clone());

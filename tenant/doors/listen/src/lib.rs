@@ -5,6 +5,7 @@
 //!
 //! - `lib.rs`: this list
 //! - `listener.rs`: a socket, its TLS, its limits, and the connections on it
+//! - `limits.rs`: the limits on connections, and their usual values
 //! - `address_shares.rs`: the limit on the connections of one address
 //! - `pace.rs`: the limits on the time that a client may take
 //! - `client_certificate.rs`: proves the chain of a client certificate; one that has ended may still renew
@@ -14,6 +15,7 @@
 pub mod address_shares;
 pub mod body;
 pub mod client_certificate;
+pub mod limits;
 pub mod listener;
 pub mod operator_certificate;
 pub mod pace;

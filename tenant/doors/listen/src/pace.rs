@@ -1,7 +1,7 @@
 //! Limits the time that a client may take: seconds for a request's head, minutes between two requests, seconds to read a
 //! response. The body of a request has a deadline of its own in [`super::body`].
 
-use crate::listener::Limits;
+use crate::limits::Limits;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

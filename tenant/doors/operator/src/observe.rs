@@ -8,7 +8,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use landbridge_door_listen::listener::Limits;
+use landbridge_door_listen::limits::Limits;
 use landbridge_door_listen::pace::{Paced, Rhythm};
 use landbridge_tenant_core::clock::{stopped, unix_now};
 use landbridge_tenant_core::numbers::{CountFamily, Figures, Labels, Snapshot};

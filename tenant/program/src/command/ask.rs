@@ -2,7 +2,7 @@
 //! The request travels over [`landbridge_door_operator::call`].
 
 use super::table::{aligned, plain};
-use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Token, Users};
+use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Token, Users, card};
 use crate::config::Config;
 use crate::error::TenantError;
 use landbridge_door_operator::call::send_request;
@@ -10,6 +10,7 @@ use landbridge_host::clock_text::utc;
 use landbridge_tenant_core::administration::request::{
     AdminRequest, AdminResponse, AgentRow, AmbiguousRow, AppRow, Confidential, DomainRow,
 };
+use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::directory::Description;
 use landbridge_tenant_core::directory::groups::{GroupDescribed, GroupRow};
 use serde::Serialize;
@@ -167,14 +168,8 @@ fn users(known: &Description, json: bool) -> Result<(), TenantError> {
     if known.ambiguous {
         text.push_str("More than one account signs in with this name, so none does:\n\n");
     }
-    for account in &known.accounts {
-        let value = serde_json::to_value(account);
-        text.push_str(&card(
-            &value.map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?,
-            0,
-        ));
-        text.push('\n');
-    }
+    let cards: Vec<String> = known.accounts.iter().map(|one| card::account(one, unix_now())).collect();
+    text.push_str(&cards.join("\n"));
     print(&text)
 }
 
@@ -209,47 +204,7 @@ fn group(known: &[GroupDescribed], json: bool) -> Result<(), TenantError> {
             todo: todo.to_owned(),
         });
     }
-    let mut text = String::new();
-    for one in known {
-        let mut value = serde_json::to_value(one)
-            .map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?;
-        if let Some(fields) = value.as_object_mut() {
-            fields.remove("direct");
-        }
-        text.push_str(&card(&value, 0));
-        let cells = |member: &landbridge_tenant_core::directory::groups::Member| {
-            let (kind, presence) = (member.kind.clone(), member.presence.clone());
-            vec![plain(&member.name), kind, presence, member.object.to_string()]
-        };
-        let rows: Vec<_> = one.direct.iter().map(cells).collect();
-        text.push_str(&aligned(&["MEMBER", "KIND", "PRESENCE", "OBJECT"], &rows));
-        if one.group.members > rows.len() {
-            text.push_str(&format!("and {} more\n", one.group.members.saturating_sub(rows.len())));
-        }
-        text.push('\n');
-    }
-    print(&text)
-}
-
-/// An object as lines of `key: value`, the deeper ones indented.
-fn card(value: &serde_json::Value, depth: usize) -> String {
-    use serde_json::Value;
-    let Value::Object(fields) = value else { return format!("{value}\n") };
-    let indent = "  ".repeat(depth);
-    let mut text = String::new();
-    for (name, value) in fields {
-        match value {
-            Value::Object(inner) if !inner.is_empty() => {
-                text.push_str(&format!("{indent}{name}:\n{}", card(value, depth + 1)));
-            }
-            Value::String(value) => text.push_str(&format!("{indent}{name}: {}\n", plain(value))),
-            Value::Null => text.push_str(&format!("{indent}{name}: -\n")),
-            Value::Array(_) | Value::Object(_) | Value::Bool(_) | Value::Number(_) => {
-                text.push_str(&format!("{indent}{name}: {value}\n"));
-            }
-        }
-    }
-    text
+    print(&known.iter().map(card::group).collect::<Vec<_>>().join("\n"))
 }
 
 fn list<T: Serialize + ?Sized>(rows: &T, json: bool, table: &str) -> Result<(), TenantError> {

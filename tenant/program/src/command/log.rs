@@ -1,35 +1,53 @@
-//! Starts the log: stderr, for people or for programs. Bodies, tokens and passwords never reach it.
+//! What the tenant writes to the log. Bodies, tokens and passwords never reach it.
 
-use crate::config::{LogFormat, LogLevel};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
+use crate::config::LogLevel;
+use landbridge_host::log::{Format, Log};
+use tracing::Level;
 
-/// These print buffers at their lower levels: never below warn, whatever is asked for.
-const SILENCED: [&str; 4] = ["rustls", "hyper", "hyper_util", "tokio_rustls"];
+/// These crates print buffers at their lower levels.
+const SILENCED: &[&str] = &["rustls", "hyper", "hyper_util", "tokio_rustls"];
 
-/// Starts it. A second start in one process does nothing.
-pub fn start(format: LogFormat, level: LogLevel) {
+/// Starts the log. A second start in one process does nothing.
+pub fn start(format: Format, level: LogLevel) {
+    drop(settings(format, level).start(std::io::stderr));
+}
+
+fn settings(format: Format, level: LogLevel) -> Log {
     let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
     };
-    let mut targets = Targets::new().with_default(level);
-    for target in SILENCED {
-        targets = targets.with_target(target, level.min(LevelFilter::WARN));
-    }
-    let registry = tracing_subscriber::registry().with(targets);
-    let started = match format {
-        LogFormat::Human => {
-            let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            registry.with(fmt::layer().with_writer(std::io::stderr).with_ansi(colours)).try_init()
+    Log { format, level, others: level, silenced: SILENCED, shows_module: true, flat: false }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::io::{PipeWriter, Read as _};
+
+    #[test]
+    fn what_prints_buffers_is_silent_below_warn_even_at_trace() {
+        for format in [Format::Human, Format::Json] {
+            let (mut read, write) = std::io::pipe().unwrap();
+            let writer = move || -> PipeWriter { write.try_clone().unwrap() };
+            let log = settings(format, LogLevel::Trace).subscriber(false, writer);
+            tracing::subscriber::with_default(log, || {
+                tracing::trace!(target: "rustls::conn", "leak 1");
+                tracing::info!(target: "hyper", "leak 2");
+                tracing::debug!(target: "hyper_util::rt", "leak 3");
+                tracing::info!(target: "tokio_rustls", "leak 4");
+                tracing::warn!(target: "rustls", "logged 1");
+                tracing::trace!(target: "landbridge_tenant", "logged 2");
+                tracing::trace!(target: "rusqlite", "logged 3");
+            });
+            let mut text = String::new();
+            read.read_to_string(&mut text).unwrap();
+            assert!(!text.contains("leak"), "{text}");
+            assert!([1, 2, 3].iter().all(|line| text.contains(&format!("logged {line}"))), "{text}");
         }
-        LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
-    };
-    drop(started);
+    }
 }

@@ -1,7 +1,7 @@
 //! The local socket, the metrics, the start and the end of a tenant.
 
 use crate::harness::{DEADLINE, DOMAIN, Edge, hello, request, until};
-use landbridge_door_listen::listener::Limits;
+use landbridge_door_listen::limits::Limits;
 use landbridge_door_operator::call::send_request;
 use landbridge_tenant::command::{Init, init::init};
 use landbridge_tenant::config::Config;

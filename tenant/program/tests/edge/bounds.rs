@@ -2,7 +2,7 @@
 
 use crate::harness::{DEADLINE, Edge, code, hello, request, until};
 use hyper::StatusCode;
-use landbridge_door_listen::listener::Limits;
+use landbridge_door_listen::limits::Limits;
 use landbridge_wire::enroll::EnrollResponse;
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};

@@ -3,13 +3,25 @@
 use crate::harness::{DEADLINE, bare_post};
 use std::fs;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_landbridge-tenant");
+
+/// A loopback address that no other test process uses: 127.128.0.0/9 with the process id, of at most 22 bits, in it.
+pub(crate) fn own_address() -> IpAddr {
+    Ipv4Addr::from(0x7f80_0000 | std::process::id()).into()
+}
+
+/// A port of that address for a program to bind. Each is returned once, so no other test has it.
+pub(crate) fn unused_port() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(12_500);
+    SocketAddr::new(own_address(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
 
 /// A folder with a tenant in it; what serves is killed with it.
 pub(crate) struct Place {
@@ -31,9 +43,7 @@ impl Drop for Place {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        let ports = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-        let [listen, observe] = ports.each_ref().map(|port| port.local_addr().unwrap());
-        drop(ports);
+        let (listen, observe) = (unused_port(), unused_port());
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
             listen,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use landbridge_door_listen::listener::Limits;
+use landbridge_door_listen::limits::Limits;
 use landbridge_tenant::command::{Init, init::init};
 use landbridge_tenant::config::Config;
 use landbridge_tenant::serve::Ready;

@@ -1,6 +1,6 @@
 //! Applications at an address of their own, with a certificate that the administrator brings and renews.
 
-use crate::command_line::{ADD, Place, code, errors, said};
+use crate::command_line::{ADD, Place, code, errors, own_address, said, unused_port};
 use crate::harness::{DEADLINE, bare_post, request, until};
 use hyper::StatusCode;
 use hyper_util::rt::TokioIo;
@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Ca {
 
     /// A certificate for this machine and its key, both PEM.
     fn issue(&self, days: i64) -> (String, String) {
-        let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        let mut params = CertificateParams::new([own_address().to_string()]).unwrap();
         params.not_before = OffsetDateTime::now_utc() - Duration::days(30);
         params.not_after = OffsetDateTime::now_utc() + Duration::days(days) + Duration::hours(1);
         let key = KeyPair::generate().unwrap();
@@ -79,8 +79,7 @@ fn bring(place: &Place, pair: (&str, &str)) {
 /// A tenant with an address for applications, and that address.
 fn place(pair: (&str, &str)) -> (Place, SocketAddr) {
     let place = Place::new();
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let listen = port.local_addr().unwrap();
+    let listen = unused_port();
     let text = fs::read_to_string(place.config()).unwrap();
     let file = |name: &str| place.folder.path().join(name).display().to_string();
     let section = format!(

@@ -1,44 +1,44 @@
-//! How many bad passwords the outside may add to AD's own count of an account, so that guessing from outside never
-//! locks anybody out of the company. Pure.
+//! The budget of bad passwords: how many the tenant may add to AD's own count of an account, so that guesses from outside
+//! never lock a person out of the company. Pure.
 //!
-//! AD locks an account at `lockoutThreshold` bad passwords, and forgets them when `lockOutObservationWindow` has
-//! passed since the last one. So what was added is remembered until a whole window, and a minute for the clocks, has
-//! passed since the last of it. Less than half of the threshold is used: the rest is for the people inside.
-//! What it does not know: what was tried inside (badPwdCount does not replicate).
+//! AD locks an account at `lockoutThreshold` bad passwords, and resets its count when `lockOutObservationWindow` has passed
+//! since the last one. So a charge counts until a whole window, plus a minute for clocks that differ, has passed since the
+//! last one. The budget is less than half of the threshold; the rest is for mistakes inside the company.
+//! Limit of this rule: bad passwords that were tried inside are unknown, because badPwdCount does not replicate.
 
 use super::Tries;
 use crate::model::Policy;
 
-/// For clocks that differ.
+/// Seconds added to AD's window, because the clocks of DC and tenant differ.
 const MARGIN: i64 = 60;
-/// AD's own default, when a domain says nothing of its window.
+/// Window in seconds for a domain without `lockOutObservationWindow`: AD's own default.
 const USUAL_WINDOW: i64 = 30 * 60;
-/// The longest window that AD takes, 99,999 minutes; also what "never" is taken for.
+/// The longest window in seconds: AD accepts at most 99,999 minutes. "Never" counts as this.
 const LONGEST_WINDOW: i64 = 99_999 * 60;
 
-/// What a lockout policy leaves to the outside: a domain's, or that of a password settings object.
+/// The budget that a lockout policy leaves, of a domain or of a password settings object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdBudget {
-    /// It locks nobody.
+    /// The policy never locks an account.
     Unbounded,
-    /// So many bad passwords, until so many seconds have passed since the last one.
+    /// A limit on bad passwords. They count until `window` has passed since the last one.
     Bounded {
-        /// How many.
+        /// Limit on bad passwords.
         most: u32,
-        /// Seconds.
+        /// Seconds since the last bad password after which none counts.
         window: i64,
     },
-    /// Not one.
+    /// No bad password is allowed: half of the threshold is less than one.
     None {
-        /// lockoutThreshold.
+        /// lockoutThreshold of the policy.
         threshold: i64,
     },
-    /// The policy is not known: no phs has told it yet, or which one holds cannot be told.
+    /// The policy has not arrived from a phs yet, or it is unclear which policy applies.
     Unknown,
 }
 
 impl AdBudget {
-    /// What this policy leaves.
+    /// The budget under this policy.
     pub fn of(policy: &Policy) -> Self {
         let Some(threshold) = policy.lockout_threshold else { return Self::Unknown };
         if threshold == 0 {
@@ -48,7 +48,7 @@ impl AdBudget {
         if most == 0 {
             return Self::None { threshold };
         }
-        // Negative counts of 100 ns; i64::MIN is "never".
+        // Intervals are negative counts of 100 ns; i64::MIN is "never".
         let window = match policy.lockout_observation_window {
             Some(interval) if interval < 0 => interval.unsigned_abs() / 10_000_000,
             Some(_) | None => USUAL_WINDOW.unsigned_abs(),
@@ -57,7 +57,7 @@ impl AdBudget {
         Self::Bounded { most, window: window.saturating_add(MARGIN) }
     }
 
-    /// Whether one more may be added at `now`.
+    /// Whether the budget allows one more bad password at `now`. `spent` is the account's counter.
     pub fn allows(self, spent: Option<&Tries>, now: i64) -> bool {
         match self {
             Self::Unbounded => true,
@@ -66,14 +66,14 @@ impl AdBudget {
         }
     }
 
-    /// Notes so many more. None: there is nothing to note.
+    /// Charges `more` bad passwords and returns the account's new counter. None: the counter does not change.
     pub fn charge(self, spent: Option<&Tries>, more: u32, now: i64) -> Option<Tries> {
         let Self::Bounded { window, .. } = self else { return None };
         if more == 0 {
             return None;
         }
         let before = counted(spent, window, now);
-        // A clock that was set back must not make the past forgotten sooner.
+        // A clock that was set back must not end a charge earlier.
         let last = spent.map_or(now, |spent| spent.last_at.max(now));
         Some(Tries {
             failures: before.saturating_add(more),
@@ -84,12 +84,12 @@ impl AdBudget {
     }
 }
 
-/// What still counts.
+/// The charges that still count at `now`.
 fn counted(spent: Option<&Tries>, window: i64, now: i64) -> u32 {
     spent.filter(|spent| now.saturating_sub(spent.last_at) < window).map_or(0, |spent| spent.failures)
 }
 
-/// No counter of a budget is needed for longer, in seconds.
+/// Seconds after which a counter of the budget can be deleted: no window is longer.
 pub const MEMORY: i64 = LONGEST_WINDOW + MARGIN;
 
 #[cfg(test)]
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_added_counts_until_a_window_has_passed_since_the_last_of_it() {
+    fn a_charge_counts_until_a_window_has_passed_since_the_last_one() {
         let budget = AdBudget::of(&policy(5, 10));
         let first = budget.charge(None, 1, 1_000);
         assert!(budget.allows(first.as_ref(), 1_001));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_windows_are_taken_for_long_ones() {
+    fn odd_windows_count_as_long_ones() {
         for interval in [i64::MIN, i64::MIN + 1] {
             let odd = Policy { lockout_observation_window: Some(interval), ..policy(10, 1) };
             assert_eq!(AdBudget::of(&odd), AdBudget::Bounded { most: 4, window: LONGEST_WINDOW + MARGIN });

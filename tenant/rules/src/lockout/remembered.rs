@@ -1,6 +1,6 @@
-//! Remembers which wrong passwords an account was tried with lately, so that one client that repeats an old
-//! password all night counts once. Keyed hashes under a key that dies with the process, in bounded memory.
-//! What it does not protect against: whoever reads this process's memory can try guesses against it.
+//! Recent wrong passwords of each account, so that a client that repeats an old password all night counts once.
+//! They are keyed hashes under a key of this process alone, in bounded memory.
+//! Limit: an attacker who can read this process's memory can test guesses against the hashes.
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use aws_lc_rs::rand::SystemRandom;
@@ -8,12 +8,13 @@ use landbridge_crypto::secret::Password;
 use std::collections::{HashMap, VecDeque};
 use uuid::Uuid;
 
-/// How many accounts are remembered; the oldest is forgotten first, and its repeats count again.
+/// Limit on accounts. The oldest is deleted first, and its repeats count again. With 8 passwords each they cost about
+/// 5 MiB.
 const MAX_ACCOUNTS: usize = 10_000;
-/// How many wrong passwords an account; as many as Entra keeps of them, and a few.
+/// Limit on wrong passwords kept for each account: a few more than the three that Entra keeps.
 const MAX_PASSWORDS: usize = 8;
 
-/// Absent on purpose: `Clone`, `Debug` of its content, and any way out of it.
+/// The recent wrong passwords. Absent on purpose: `Clone`, `Debug` of the content, and any function that returns a hash.
 pub struct Remembered {
     key: Key,
     tags: HashMap<Uuid, VecDeque<(Tag, RefusedAt)>>,
@@ -22,31 +23,31 @@ pub struct Remembered {
 
 type Tag = [u8; 32];
 
-/// A password that the directory refused is not tried there again for so long, in seconds: a device that repeats an
-/// old one adds nothing to AD's count. A password that was changed meanwhile is tried at once (`RefusedAt::password_set`);
-/// the time is for a change that has not been replicated to the tenant.
+/// Seconds during which a password that a DC refused is not sent to a DC again, so that a device that repeats an old
+/// password adds nothing to AD's count. After a known change of the password (`RefusedAt::password_set`) it is sent
+/// immediately. An hour is the most that a change which has not reached the tenant can delay a sign-in.
 const REFUSED_FOR_SECONDS: i64 = 3600;
 
-/// When a password was refused, and which password the account had then.
+/// When a password was refused, and since when the account had its password then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusedAt {
     /// Seconds since 1970.
     pub at: i64,
-    /// pwdLastSet, as it was known; none: not looked at, or not known.
+    /// pwdLastSet of the account at that time; none: not known, or not looked at.
     pub password_set: Option<i64>,
 }
 
-/// The keyed hash of a try, worth nothing outside this process.
+/// The keyed hash of an account and a password. It has no use outside this process.
 pub struct PasswordMark(Tag);
 
 impl Remembered {
-    /// Remembers nothing yet, under a new random key. None: the system gives no randomness.
+    /// An empty list under a new random key. None: the system gives no randomness.
     pub fn new() -> Option<Self> {
         let key = Key::generate(HMAC_SHA256, &SystemRandom::new()).ok()?;
         Some(Self { key, tags: HashMap::new(), order: VecDeque::new() })
     }
 
-    /// The mark of this try.
+    /// The keyed hash of this account and this password.
     pub fn mark(&self, object: Uuid, password: &Password) -> PasswordMark {
         let tag = password.lend(|text| {
             let mut context = aws_lc_rs::hmac::Context::with_key(&self.key);
@@ -59,7 +60,7 @@ impl Remembered {
         PasswordMark(mark)
     }
 
-    /// Notes a wrong password. Says whether it was noted before.
+    /// Notes a wrong password. True: it was noted before.
     pub fn note_wrong(&mut self, object: Uuid, mark: PasswordMark, refused: RefusedAt) -> bool {
         if let Some(tags) = self.tags.get_mut(&object) {
             if let Some((_, before)) = tags.iter_mut().find(|(tag, _)| *tag == mark.0) {
@@ -82,7 +83,7 @@ impl Remembered {
         false
     }
 
-    /// Whether the directory refused this password lately, for the password that the account still has.
+    /// Whether a DC refused this password lately, and the account's password has not changed since.
     pub fn refused_before(&self, object: Uuid, mark: &PasswordMark, now: RefusedAt) -> bool {
         let tags = self.tags.get(&object).into_iter().flatten();
         let before = tags.filter(|(tag, _)| *tag == mark.0).map(|(_, refused)| refused).next();
@@ -93,7 +94,7 @@ impl Remembered {
         })
     }
 
-    /// A pseudonym for a name that nobody has, so that it can be counted like an account's.
+    /// A pseudonym for a name that no account has, so that its wrong passwords are counted like an account's.
     pub fn pseudonym(&self, folded: &str) -> Uuid {
         let tag = sign(&self.key, folded.as_bytes());
         let mut bytes = [0; 16];
@@ -101,12 +102,12 @@ impl Remembered {
         Uuid::from_bytes(bytes)
     }
 
-    /// How many accounts are remembered.
+    /// Number of accounts with a noted password.
     pub fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// Whether nothing is remembered.
+    /// Whether no password is noted.
     pub fn is_empty(&self) -> bool {
         self.order.is_empty()
     }

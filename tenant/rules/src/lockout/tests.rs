@@ -1,4 +1,4 @@
-//! The smart lockout, by its sentences.
+//! Tests of the smart lockout.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
@@ -79,7 +79,7 @@ fn a_quiet_time_forgets_tries_and_locks() {
 }
 
 #[test]
-fn a_clock_set_back_locks_nobody_out_for_years() {
+fn a_clock_set_back_locks_no_account_for_years() {
     let rules = rules();
     let tries = after(&rules, 10);
     assert!(!rules.locked(Some(&tries), NOW - 365 * 86_400));

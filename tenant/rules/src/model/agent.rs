@@ -19,7 +19,7 @@ pub enum AgentState {
 impl AgentState {
     const ALL: [Self; 4] = [Self::Pending, Self::Approved, Self::Revoked, Self::Quarantined];
 
-    /// As it is stored and shown.
+    /// The text that is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -50,17 +50,17 @@ pub struct Agent {
     pub role: Role,
     /// What it may do.
     pub state: AgentState,
-    /// Program and version, as the agent names itself.
+    /// Program and version that the agent sent.
     pub software: String,
-    /// Host, as the agent names itself.
+    /// Host name that the agent sent.
     pub host: String,
     /// Serial number of its newest certificate, without leading zeros.
     pub serial: Vec<u8>,
-    /// Serial number of the certificate with which the newest one was requested. It is good beside the newest one.
+    /// Serial number of the certificate with which the newest one was requested. Both are accepted.
     pub serial_before: Option<Vec<u8>>,
     /// The end of its newest certificate.
     pub not_after: i64,
-    /// The agent's last visit.
+    /// When a request or a connection of the agent was last noted.
     pub seen_at: Option<i64>,
     /// When it was enrolled.
     pub enrolled_at: i64,
@@ -77,9 +77,9 @@ pub struct NewAgent<'a> {
     pub role: Role,
     /// Its first state.
     pub state: AgentState,
-    /// Program and version, as the agent names itself.
+    /// Program and version that the agent sent.
     pub software: &'a str,
-    /// Host, as the agent names itself.
+    /// Host name that the agent sent.
     pub host: &'a str,
     /// Serial number of its certificate, without leading zeros.
     pub serial: &'a [u8],
@@ -87,7 +87,7 @@ pub struct NewAgent<'a> {
     pub not_after: i64,
 }
 
-/// The phs that uploads, as its certificate and its enrolment name it.
+/// The phs of an upload, from its certificate and its enrolment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Writer {
     /// The agent.
@@ -97,13 +97,13 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// As the audit log names it.
+    /// The agent's name in the audit log.
     pub fn actor(&self) -> String {
         format!("agent {}", self.agent)
     }
 }
 
-/// Reads a role as it stands in certificates and in the database.
+/// Reads a role in the form that certificates and the database have.
 pub fn role_from(text: &str) -> Option<Role> {
     [Role::Phs, Role::Pta].into_iter().find(|role| role.to_string() == text)
 }

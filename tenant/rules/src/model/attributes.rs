@@ -1,6 +1,6 @@
 //! The attributes of an object.
 
-/// What is known of an object; none: never told, or removed in AD. Units as in
+/// The known attributes of an object. None: the attribute never arrived, or was removed in AD. The units are those of
 /// [`landbridge_wire::upload::AttributeValue`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
@@ -28,7 +28,7 @@ pub struct Attributes {
     pub alternate_login: Option<String>,
     /// mail.
     pub mail: Option<String>,
-    /// proxyAddresses, one a line.
+    /// proxyAddresses, one address on each line.
     pub proxy_addresses: Option<String>,
     /// givenName.
     pub given_name: Option<String>,
@@ -46,7 +46,7 @@ pub struct Attributes {
     pub description: Option<String>,
     /// groupType.
     pub group_type: Option<i64>,
-    /// cn, of what has no other name.
+    /// cn, for objects that have no other name.
     pub name: Option<String>,
     /// msDS-PasswordSettingsPrecedence.
     pub precedence: Option<i64>,

@@ -1,16 +1,16 @@
 //! An entry of the audit log.
 
-/// One entry: who did what to whom.
+/// One entry: an actor, an action, its subject and a detail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// When, in seconds since 1970.
+    /// Time of the action, in seconds since 1970.
     pub at: i64,
-    /// Who: `uid 0`, `agent <id>`, `app <name>`, `tenant`.
+    /// The actor: `uid 0`, `agent <id>`, `app <name>`, `tenant`.
     pub actor: String,
-    /// What was done: `agent-approved`, `signin-refused`, …
+    /// The action: `agent-approved`, `signin-refused`, …
     pub action: String,
-    /// To whom.
+    /// The object of the action: an agent, an account, a domain.
     pub subject: String,
-    /// How, or why.
+    /// How it was done, or the reason.
     pub detail: String,
 }

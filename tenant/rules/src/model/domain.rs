@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What a domain takes unless told otherwise: the iterations of profile `entra`, the weaker one.
+/// Least iterations of a digest in a new domain, unless its operator chooses others: those of `entra`, the weaker profile.
 pub const MIN_ITERATIONS: u32 = 1000;
 
 /// A domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Domain {
-    /// Its row.
+    /// Number of its row.
     pub id: i64,
     /// Its DNS name, lower case.
     pub dns_name: String,
@@ -17,44 +17,44 @@ pub struct Domain {
     pub netbios_name: String,
     /// Its SID, as text.
     pub sid: String,
-    /// Whether digests of privileged accounts are taken.
+    /// Whether digests of privileged accounts are stored.
     pub allow_privileged: bool,
     /// Digests with fewer iterations are refused.
     pub min_iterations: u32,
-    /// How its people sign in.
+    /// How its accounts sign in.
     pub signin: SigninPolicy,
-    /// Whether a new pta-agent waits for an administrator's yes.
+    /// Whether a new pta-agent waits for an administrator's approval.
     pub approve_agents: bool,
-    /// What its head says.
+    /// Password and lockout policy of the domain head.
     pub policy: Policy,
     /// The cursor of its last complete cycle.
     pub acknowledged: Option<String>,
     /// The cursor of the complete cycle before.
     pub acknowledged_before: Option<String>,
-    /// The one phs that writes: its agent id.
+    /// Agent id of the one phs that may write.
     pub writer: Option<Uuid>,
-    /// Seconds since 1970.
+    /// When it was added: seconds since 1970.
     pub added_at: i64,
 }
 
 impl Domain {
-    /// Whether a cycle of its phs was ever complete. Before that it is not known who is in which group: links come last.
+    /// Whether a cycle of its phs was ever complete. Before that, group memberships are unknown: links arrive last.
     pub fn is_known(&self) -> bool {
         self.acknowledged.is_some() || self.acknowledged_before.is_some()
     }
 }
 
-/// How a domain's people sign in.
+/// How the accounts of a domain or of a group sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SigninPolicy {
     /// By the digest that the tenant holds.
     Phs,
-    /// By an agent that asks a domain controller.
+    /// By an agent, which sends the password to a domain controller.
     Pta,
-    /// By an agent; by the digest while no agent can answer.
+    /// By an agent, or by the digest while no agent can answer.
     PtaThenPhs,
-    /// Not at all: for a rollout in stages, where groups have policies of their own.
+    /// Every sign-in is refused. For a rollout in stages, in which groups have policies of their own.
     Refuse,
 }
 
@@ -62,12 +62,12 @@ impl SigninPolicy {
     /// Every policy.
     pub const ALL: [Self; 4] = [Self::Phs, Self::Pta, Self::PtaThenPhs, Self::Refuse];
 
-    /// From the form in which it is stored.
+    /// Reads the text that is stored.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|policy| policy.as_str() == text)
     }
 
-    /// Whether agents are asked.
+    /// Whether sign-ins go to agents.
     pub fn asks_agents(self) -> bool {
         match self {
             Self::Pta | Self::PtaThenPhs => true,
@@ -75,7 +75,7 @@ impl SigninPolicy {
         }
     }
 
-    /// As it is stored and shown.
+    /// The text that is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Phs => "phs",
@@ -86,7 +86,7 @@ impl SigninPolicy {
     }
 }
 
-/// What the domain head says; none: not told yet. Intervals are negative counts of 100 ns.
+/// A password and lockout policy. None: the value has not arrived. Intervals are negative counts of 100 ns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
     /// maxPwdAge.
@@ -102,13 +102,13 @@ pub struct Policy {
 /// A domain to add.
 #[derive(Debug, Clone, Copy)]
 pub struct NewDomain<'a> {
-    /// Its DNS name, in any case.
+    /// Its DNS name, in upper or lower case.
     pub dns_name: &'a str,
-    /// Its NetBIOS name, in any case.
+    /// Its NetBIOS name, in upper or lower case.
     pub netbios_name: &'a str,
     /// Its SID, `S-1-5-21-…` with three numbers.
     pub sid: &'a str,
-    /// Whether digests of privileged accounts are taken.
+    /// Whether digests of privileged accounts are stored.
     pub allow_privileged: bool,
     /// Digests with fewer iterations are refused.
     pub min_iterations: u32,
@@ -128,7 +128,7 @@ pub enum DomainRefused {
         "the SID must read S-1-5-21-… with three numbers after the 21, as `samba-tool domain info` or `Get-ADDomain` shows it"
     )]
     Sid,
-    /// No digest could be taken.
+    /// With these iterations no digest could be stored.
     #[error("the least number of iterations must be 1 to 10,000,000")]
     Iterations,
     /// A domain has that name or SID already.
@@ -162,7 +162,7 @@ impl NewDomain<'_> {
     }
 }
 
-/// Reads a number of a SID in its one true spelling: digits, no sign, no leading zero.
+/// Reads a number of a SID in its only valid form: digits, no sign, no leading zero.
 pub fn sub_authority(text: &str) -> Option<u32> {
     let spelled = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if spelled { text.parse().ok() } else { None }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 pub struct Object {
     /// objectGUID.
     pub object: Uuid,
-    /// What it is.
+    /// Account, group, contact or password settings object.
     pub kind: Kind,
     /// The row of its domain.
     pub domain: i64,
@@ -20,13 +20,14 @@ pub struct Object {
     pub protected_user: bool,
     /// The last full compare that named it.
     pub cycle: Option<Uuid>,
-    /// When something about it changed last: seconds since 1970.
+    /// When the object last changed here: seconds since 1970.
     pub changed_at: i64,
-    /// Since when it is deleted or out of scope: seconds since 1970.
+    /// When it was deleted or left the scope: seconds since 1970.
     pub removed_at: Option<i64>,
 }
 
-/// Whether it has left, and its row goes when its time is over. A privileged account has not: AD has it still.
+/// Whether an object with this presence has left, so that its row is erased after the grace time. A privileged account has
+/// not left: it is still in AD.
 pub fn is_removed(presence: Presence) -> bool {
     match presence {
         Presence::Deleted | Presence::OutOfScope => true,
@@ -34,7 +35,7 @@ pub fn is_removed(presence: Presence) -> bool {
     }
 }
 
-/// As the wire spells it.
+/// The text of a presence on the wire and in the database.
 pub fn presence_text(presence: Presence) -> &'static str {
     match presence {
         Presence::Present => "present",
@@ -47,7 +48,7 @@ pub fn presence_text(presence: Presence) -> &'static str {
 /// Every kind of object.
 pub const KINDS: [Kind; 4] = [Kind::Account, Kind::Group, Kind::Contact, Kind::PasswordSettings];
 
-/// As the wire spells it.
+/// The text of a kind on the wire and in the database.
 pub fn kind_text(kind: Kind) -> &'static str {
     match kind {
         Kind::Account => "account",

@@ -1,6 +1,6 @@
 //! A one-time token that an agent enrols with.
 
-/// A token, as it is stored. Times are in seconds since 1970.
+/// A stored token. Times are in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnrolmentToken {
     /// The role that the agent gets, as text.

@@ -1,15 +1,17 @@
-//! Choices that need no secrecy, from a seed: so that a simulated world can be lived through again.
+//! Random choices that need no secrecy, from a seed, so that a simulated run can be repeated exactly.
+//! Neighbours: [`super::deliver`] chooses links by it, [`super::canary`] links and times.
 
 /// xorshift64* (Vigna 2016, "An experimental exploration of Marsaglia's xorshift generators").
 #[derive(Debug)]
 pub(super) struct Chance(u64);
 
 impl Chance {
+    /// A generator for this seed. Zero would stay zero, so the lowest bit is set.
     pub(super) fn new(seed: u64) -> Self {
         Self(seed | 1)
     }
 
-    /// A number below `bound`; 0 when that is 0.
+    /// A number below `bound`; 0 if `bound` is 0.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

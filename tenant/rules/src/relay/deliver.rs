@@ -1,65 +1,23 @@
-//! A ticket's way to an agent and back: choice, envelope, verdict, and the one repetition.
+//! Deliveries: the choice of a link, the envelope, the verdict, and the one repetition.
+//! Neighbours: [`super::Relay`] passes messages and time in; [`super::line`] has the state of each link.
 
 use super::line::RelayLine;
-use super::{Alarm, Closed, Event, Link, NoAnswer, Output, PATIENCE, Relay};
-use landbridge_crypto::envelope::{About, VerdictKey};
+use super::ticket::{Delivery, Purpose};
+use super::{Alarm, Closed, Event, Link, NoAnswer, Output, Relay};
+use landbridge_crypto::envelope::About;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::Blob;
-use landbridge_wire::signin::{Answer, Ask, Decline, Declined, FromTenant, Verdict};
-use std::sync::Arc;
+use landbridge_wire::signin::{Answer, Decline, Declined, FromTenant, SignInRequest, Verdict};
 use std::time::Instant;
 use uuid::Uuid;
 
-/// A sign-in is delivered so often at most.
+/// Limit on deliveries of one ticket: each may add a bad password to AD's count.
 const DELIVERIES: usize = 2;
 
-/// A sign-in that waits.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    domain: i64,
-    object: Uuid,
-    password: Arc<Password>,
-    deadline: Instant,
-    /// Where it was delivered.
-    links: Vec<Link>,
-    agents: Vec<Uuid>,
-    /// So many binds may have reached the directory.
-    pub(super) tried: u32,
-    /// Why the last delivery came to nothing.
-    missed: Option<NoAnswer>,
-}
-
-impl Ticket {
-    pub(super) fn new(domain: i64, object: Uuid, password: Arc<Password>, now: Instant) -> Self {
-        let deadline = now + PATIENCE;
-        Self { domain, object, password, deadline, links: vec![], agents: vec![], tried: 0, missed: None }
-    }
-}
-
-/// An envelope that is out.
-#[derive(Debug)]
-pub(super) struct Delivery {
-    link: Link,
-    purpose: Purpose,
-    /// Which one it was: what is lost together is asked again in this order.
-    number: u64,
-    key: VerdictKey,
-    sent: Instant,
-    pub(super) deadline: Instant,
-}
-
-/// What an envelope is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// A person's sign-in.
-    Ticket(u64),
-    /// A trial of the agent.
-    Canary,
-}
-
 impl Relay {
-    /// Delivers a ticket, or says that it cannot be.
+    /// Delivers a ticket to an agent, or ends it if that is not possible.
     pub(super) fn deliver(&mut self, ticket: u64, now: Instant) {
+        // 1. A link, while there is time.
         let Some(waiting) = self.tickets.get(&ticket) else { return };
         let missed = waiting.missed;
         if now >= waiting.deadline {
@@ -68,14 +26,16 @@ impl Relay {
         let chosen = if self.draining { Err(NoAnswer::NoAgent) } else { self.choose(ticket, now) };
         let link = match chosen {
             Ok(link) => link,
-            // What became of the first delivery says more than that there is no second agent.
+            // The failure of the first delivery explains more than the lack of a second agent.
             Err(why) => return self.finish(ticket, Err(missed.unwrap_or(why)), None),
         };
+        // 2. The ticket notes link and agent, so that a repetition prefers another agent.
         let Some(waiting) = self.tickets.get_mut(&ticket) else { return };
         waiting.links.push(link);
         if let Some(line) = self.lines.get(&link) {
             waiting.agents.push(line.facts.agent);
         }
+        // 3. The envelope is sent.
         let again = waiting.links.len() > 1;
         let (object, password, deadline) = (waiting.object, waiting.password.clone(), waiting.deadline);
         if self.send(link, Purpose::Ticket(ticket), object, &password, deadline, now) {
@@ -85,9 +45,10 @@ impl Relay {
         }
     }
 
-    /// The better of two links, by chance. Rather one that can be hoped to answer, and rather one of an agent that was
-    /// not asked yet.
+    /// Chooses two links at random and returns the one with the smaller weight. Links of agents that respond, and of agents
+    /// without a delivery of this ticket, are preferred.
     fn choose(&mut self, ticket: u64, now: Instant) -> Result<Link, NoAnswer> {
+        // 1. The links of the domain that accept deliveries and have not had this ticket.
         let Some(waiting) = self.tickets.get(&ticket) else { return Err(NoAnswer::Lost) };
         let mut of_domain = self
             .lines
@@ -101,12 +62,13 @@ impl Relay {
         if of_domain.peek().is_none() {
             return Err(NoAnswer::NoAgent);
         }
+        // 2. Those with capacity, and of these the preferred ones.
         let mut free: Vec<(Link, &RelayLine)> =
             of_domain.filter(|(_, line)| line.has_capacity()).map(|(link, line)| (*link, line)).collect();
         prefer(&mut free, |line| line.is_responsive(now));
         prefer(&mut free, |line| !waiting.agents.contains(&line.facts.agent));
+        // 3. Two different ones, each pair as likely.
         let one = self.chance.below(free.len());
-        // Another one than the first, each as likely.
         let other = (one + 1 + self.chance.below(free.len().saturating_sub(1))).checked_rem(free.len());
         let (one, other) = (free.get(one), other.and_then(|other| free.get(other)));
         match (one, other) {
@@ -116,7 +78,7 @@ impl Relay {
         }
     }
 
-    /// Seals and sends. False: this agent's key cannot be sealed to.
+    /// Seals a password to the agent of a link and sends it. False: the link is gone, or the agent's key cannot be sealed to.
     pub(super) fn send(
         &mut self,
         link: Link,
@@ -126,6 +88,7 @@ impl Relay {
         deadline: Instant,
         now: Instant,
     ) -> bool {
+        // 1. The envelope is bound to this delivery, connection, certificate, tenant, domain and account.
         let Some(line) = self.lines.get_mut(&link) else { return false };
         let (request, due) = (Uuid::new_v4(), line.clock(deadline));
         let about = About {
@@ -143,17 +106,19 @@ impl Relay {
         else {
             return false;
         };
+        // 2. The delivery waits with the key that its verdict's tag must have.
         line.note_delivery();
         let number = self.delivered;
         self.delivered += 1;
         self.deliveries.insert(request, Delivery { link, purpose, number, key, sent: now, deadline });
-        let ask = Box::new(Ask { request, object, due, encapsulated, sealed });
-        self.output.push_back(Output::Send { link, message: FromTenant::Ask(ask) });
+        let ask = Box::new(SignInRequest { request, object, due, encapsulated, sealed });
+        self.output.push_back(Output::Send { link, message: FromTenant::SignIn(ask) });
         true
     }
 
-    /// A verdict came.
+    /// Processes a verdict. It counts if link, deadline and tag fit a waiting delivery.
     pub(super) fn receive_answer(&mut self, link: Link, answer: &Answer, now: Instant) {
+        // 1. Link and deadline.
         let Some(delivery) = self.deliveries.get(&answer.request) else {
             return self.output.push_back(Output::Counted(Event::Stray));
         };
@@ -164,16 +129,19 @@ impl Relay {
             self.output.push_back(Output::Counted(Event::Stray));
             return self.expire(now);
         }
+        // 2. The tag: only the opener of this envelope has the key.
         let said = answer.verdict.authenticated(answer.request);
         if !delivery.key.verify(&said, answer.tag.as_bytes()) {
             self.output.push_back(Output::Counted(Event::Forged));
             return self.close(link, Closed::Breach("a verdict whose tag does not fit"), now);
         }
+        // 3. The delivery has ended, and its duration counts.
         let Some(delivery) = self.remove_delivery(answer.request) else { return };
         let took = now.saturating_duration_since(delivery.sent);
         let Some(line) = self.lines.get_mut(&link) else { return };
         line.note_latency(took);
         let (agent, domain) = (line.facts.agent, line.facts.domain);
+        // 4. What the verdict means for the ticket, or for the agent.
         match delivery.purpose {
             Purpose::Ticket(ticket) => {
                 if answer.verdict == Verdict::Wrong {
@@ -196,8 +164,9 @@ impl Relay {
         self.close_if_drained(link, now);
     }
 
-    /// No verdict came, and the agent says why.
+    /// Processes a decline: the agent has no verdict and sends the reason.
     pub(super) fn receive_declined(&mut self, link: Link, declined: Declined, now: Instant) {
+        // 1. Link and deadline.
         let Some(delivery) = self.deliveries.get(&declined.request).filter(|delivery| delivery.link == link)
         else {
             return self.output.push_back(Output::Counted(Event::Stray));
@@ -206,6 +175,7 @@ impl Relay {
             self.output.push_back(Output::Counted(Event::Stray));
             return self.expire(now);
         }
+        // 2. What the reason means for the link.
         let Some(delivery) = self.remove_delivery(declined.request) else { return };
         if let Some(line) = self.lines.get_mut(&link) {
             match declined.why {
@@ -214,6 +184,7 @@ impl Relay {
                 Decline::Overloaded | Decline::TooLate | Decline::Unopened => {}
             }
         }
+        // 3. What it means for the ticket.
         if let Purpose::Ticket(ticket) = delivery.purpose {
             let why = match declined.why {
                 Decline::NoDirectory => NoAnswer::NoDirectory,
@@ -226,7 +197,7 @@ impl Relay {
         self.close_if_drained(link, now);
     }
 
-    /// A delivery came to nothing: once more, if that makes sense.
+    /// Repeats a ticket whose delivery failed, or ends it: after the last allowed delivery, or when its time is over.
     pub(super) fn delivery_failed(&mut self, ticket: u64, why: NoAnswer, tried: bool, now: Instant) {
         let Some(waiting) = self.tickets.get_mut(&ticket) else { return };
         waiting.tried += u32::from(tried);
@@ -237,11 +208,11 @@ impl Relay {
         self.deliver(ticket, now);
     }
 
-    /// Ends what nobody waits for any longer.
+    /// Ends the deliveries whose deadline has passed.
     pub(super) fn expire(&mut self, now: Instant) {
         for (request, link) in self.deliveries_where(|delivery| now >= delivery.deadline) {
             let Some(delivery) = self.remove_delivery(request) else { continue };
-            // An agent that answers nothing but heartbeats is no quick one.
+            // The agent's heartbeats arrive and its answers do not: its latency must grow.
             if let Some(line) = self.lines.get_mut(&link) {
                 line.note_latency(now.saturating_duration_since(delivery.sent));
             }
@@ -252,7 +223,7 @@ impl Relay {
         }
     }
 
-    /// What was in the hands of links that are gone.
+    /// Repeats the deliveries of links that were removed. A canary is not repeated.
     pub(super) fn redeliver_lost(&mut self, gone: &[Link], now: Instant) {
         for (request, _) in self.deliveries_where(|delivery| gone.contains(&delivery.link)) {
             if let Some(Delivery { purpose: Purpose::Ticket(ticket), .. }) = self.deliveries.remove(&request)
@@ -262,7 +233,7 @@ impl Relay {
         }
     }
 
-    /// In the order in which they were made.
+    /// The deliveries to which `applies` is true, in the order in which they were sent.
     fn deliveries_where(&self, applies: impl Fn(&Delivery) -> bool) -> Vec<(Uuid, Link)> {
         let mut found: Vec<(u64, Uuid, Link)> = self
             .deliveries
@@ -274,11 +245,12 @@ impl Relay {
         found.into_iter().map(|(_, request, link)| (request, link)).collect()
     }
 
-    /// When the first of them is over.
+    /// The first deadline of a delivery.
     pub(super) fn first_due(&self) -> Option<Instant> {
         self.deliveries.values().map(|delivery| delivery.deadline).min()
     }
 
+    /// Removes a delivery that has ended, and frees its place on the link.
     fn remove_delivery(&mut self, request: Uuid) -> Option<Delivery> {
         let delivery = self.deliveries.remove(&request)?;
         if let Some(line) = self.lines.get_mut(&delivery.link) {
@@ -288,7 +260,7 @@ impl Relay {
     }
 }
 
-/// Keeps the links of which this holds, if there are any.
+/// Keeps the links for which `holds` is true, if there are any.
 fn prefer(free: &mut Vec<(Link, &RelayLine)>, holds: impl Fn(&RelayLine) -> bool) {
     if free.iter().any(|(_, line)| holds(line)) {
         free.retain(|(_, line)| holds(line));

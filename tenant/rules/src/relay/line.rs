@@ -1,46 +1,50 @@
-//! One link: since when, how much is in its hand, whether it is alive.
+//! The state of one link: its age, its deliveries, its message allowance, whether its agent responds.
+//! Neighbours: [`super::Relay`] has one for each link; [`super::deliver`] compares them.
 
 use super::{Closed, Facts};
 use landbridge_wire::signin::{HEARTBEAT, Heartbeat, Hello, MAX_IN_HAND, SILENCE};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// An agent introduces itself within this.
+/// Limit on the time before an agent's hello. It sends one immediately, so 5 s allows for a slow network.
 const HELLO: Duration = Duration::from_secs(5);
-/// An agent without a directory is asked last for so long.
+/// How long an agent that reached no DC comes after the others: short, so that it is tried again soon after it has
+/// recovered.
 const NO_DIRECTORY_PAUSE: Duration = Duration::from_secs(1);
-/// So many messages an agent may say unasked before the first heartbeat: its hello, and what a newer one adds.
+/// Messages that an agent may send before the first heartbeat: its hello, and what a newer version adds.
 const MESSAGES_AT_START: u32 = 16;
-/// An ask may be answered once, and once again too late.
+/// Messages that an agent may send for each delivery: one answer, and one more that is too late.
 const MESSAGES_PER_DELIVERY: u32 = 2;
-/// A heartbeat is sent back; the rest is for pings, and for messages that a newer agent adds.
+/// Messages that an agent may send for each heartbeat: the heartbeat back, pings, and what a newer version adds.
 const MESSAGES_PER_HEARTBEAT: u32 = 8;
-/// What was not said is not saved up beyond this.
+/// Limit on the allowance: twice what a full load of deliveries gives, so that a quiet agent cannot save up a flood.
 const MAX_ALLOWED_MESSAGES: u32 = 2 * MAX_IN_HAND as u32 * MESSAGES_PER_DELIVERY;
-/// What an agent is thought to take before it has answered anything, in seconds.
+/// Seconds that an agent is assumed to need before it has answered anything: a bind on a local network.
 const FIRST_LATENCY: f64 = 0.005;
 
+/// One link of an agent.
 #[derive(Debug)]
 pub(super) struct RelayLine {
     pub(super) facts: Facts,
     began: Instant,
-    /// The zero of the connection's clock; none before the hello.
+    /// When the hello arrived, which is the zero of the connection's clock. None: before the hello.
     pub(super) welcomed: Option<Instant>,
     pub(super) last_message: Instant,
     next_beat: Instant,
     pub(super) connection: Uuid,
     pub(super) instance: Uuid,
     capacity: usize,
-    /// So many messages it may still say: each that is sent to it allows some, so that none can keep the tenant busy.
+    /// Messages that the agent may still send. Each message to the agent adds some, so that no agent keeps the tenant busy.
     allowed: u32,
     pub(super) in_hand: usize,
     latency: f64,
     pub(super) draining: bool,
-    /// When it last had no directory.
+    /// When the agent last reached no DC.
     no_directory_at: Option<Instant>,
 }
 
 impl RelayLine {
+    /// A link before its hello.
     pub(super) fn new(facts: Facts, now: Instant) -> Self {
         Self {
             facts,
@@ -59,6 +63,7 @@ impl RelayLine {
         }
     }
 
+    /// Stores the facts of the agent's hello and starts the heartbeats.
     pub(super) fn welcome(&mut self, hello: &Hello, now: Instant) {
         self.welcomed = Some(now);
         self.next_beat = now + Duration::from_millis(HEARTBEAT);
@@ -67,63 +72,69 @@ impl RelayLine {
         self.capacity = usize::from(hello.capacity.clamp(1, MAX_IN_HAND));
     }
 
-    /// Takes one message off what it may say; false: it says more than it may.
+    /// Subtracts one message from the allowance. False: the agent sends more than it may.
     pub(super) fn allows_message(&mut self) -> bool {
         let left = self.allowed.checked_sub(1);
         self.allowed = left.unwrap_or(0);
         left.is_some()
     }
 
+    /// Adds to the message allowance.
     fn allow(&mut self, more: u32) {
         self.allowed = self.allowed.saturating_add(more).min(MAX_ALLOWED_MESSAGES);
     }
 
-    /// Something was asked over it.
+    /// Notes that a delivery was sent over the link, and allows the agent to answer it.
     pub(super) fn note_delivery(&mut self) {
         self.in_hand += 1;
         self.allow(MESSAGES_PER_DELIVERY);
     }
 
-    /// Whether it takes asks at all, however much is in its hand.
+    /// Whether deliveries may be sent over the link, if it has capacity.
     pub(super) fn accepts_deliveries(&self, now: Instant) -> bool {
         self.welcomed.is_some() && !self.draining && now < self.facts.until
     }
 
-    /// Whether it can be hoped to answer: no heartbeat is missing, and it did not just say that it has no directory.
-    /// Such an agent declines quickly and would look like the best one.
+    /// Whether the agent is likely to answer: no heartbeat is missing, and it did not decline just now because it reached no
+    /// DC. An agent that declines is quick, and would be preferred for its latency.
     pub(super) fn is_responsive(&self, now: Instant) -> bool {
         now < self.last_message + Duration::from_millis(HEARTBEAT + HEARTBEAT / 2)
             && self.no_directory_at.is_none_or(|since| now >= since + NO_DIRECTORY_PAUSE)
     }
 
+    /// Notes that the agent reached no DC.
     pub(super) fn note_no_directory(&mut self, now: Instant) {
         self.no_directory_at = Some(now);
     }
 
+    /// Whether the agent can have one more delivery.
     pub(super) fn has_capacity(&self) -> bool {
         self.in_hand < self.capacity
     }
 
-    /// How long one more would take here, about: what is compared when two links are weighed.
+    /// About how long one more delivery would take on this link, in seconds. The link with the smaller weight is chosen.
     pub(super) fn weight(&self) -> f64 {
         let ahead = u32::try_from(self.in_hand.saturating_add(1)).unwrap_or(u32::MAX);
         self.latency * f64::from(ahead)
     }
 
+    /// Adds a measured time to the smoothed latency.
     pub(super) fn note_latency(&mut self, time: Duration) {
         self.latency = (self.latency * 7.0 + time.as_secs_f64().clamp(0.0001, 10.0)) / 8.0;
     }
 
+    /// The smoothed latency.
     pub(super) fn latency(&self) -> Duration {
         Duration::from_secs_f64(self.latency)
     }
 
-    /// The connection's clock, in milliseconds.
+    /// A time on the connection's clock: milliseconds since the hello.
     pub(super) fn clock(&self, at: Instant) -> u64 {
         let since = self.welcomed.map_or(Duration::ZERO, |zero| at.saturating_duration_since(zero));
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// The heartbeat to send at `now`, if one is due.
     pub(super) fn beat(&mut self, now: Instant) -> Option<Heartbeat> {
         if self.welcomed.is_none() || now < self.next_beat {
             return None;
@@ -133,7 +144,7 @@ impl RelayLine {
         Some(Heartbeat { at: self.clock(now) })
     }
 
-    /// Why it is over at `now`, if it is.
+    /// The reason to close the link at `now`, if there is one.
     pub(super) fn closing_reason(&self, now: Instant) -> Option<Closed> {
         if self.welcomed.is_none() {
             return (now >= self.began + HELLO).then_some(Closed::NoHello);
@@ -144,7 +155,7 @@ impl RelayLine {
         (now >= self.facts.until && self.in_hand == 0).then_some(Closed::CertificateOver)
     }
 
-    /// When there is something to do for it.
+    /// When the link next needs a heartbeat or must be closed.
     pub(super) fn due(&self) -> Instant {
         if self.welcomed.is_none() {
             return self.began + HELLO;

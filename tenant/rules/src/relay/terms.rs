@@ -1,15 +1,19 @@
-//! The words in which the relay and its caller speak: what it is told, what it wants done, how a sign-in ends.
+//! The types between the relay and its caller: facts of a link, things to do, answers to tickets, alarms.
+//! Neighbours: [`super::Relay`] makes the outputs; `relay_driver` in the tenant's core acts on them.
 
 use landbridge_crypto::envelope::EnvelopePublic;
 use landbridge_wire::signin::{FromTenant, Verdict};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// A connection's number, given by the caller and never used again.
+/// Limit on the duration of a ticket. A bind takes milliseconds, so this covers a slow DC and one repetition.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection's number. The caller chooses it and uses it once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Link(pub u64);
 
-/// What the certificate says that was shown on a link.
+/// The facts about an agent from the certificate of its link.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The agent.
@@ -20,48 +24,48 @@ pub struct Facts {
     pub domain_sid: String,
     /// The certificate's serial number, without leading zeros.
     pub serial: Vec<u8>,
-    /// What passwords are sealed to.
+    /// The key that passwords are sealed to.
     pub key: EnvelopePublic,
-    /// The certificate's end.
+    /// The end of the certificate.
     pub until: Instant,
 }
 
-/// What the caller is to do.
+/// A thing for the caller to do.
 #[derive(Debug)]
 pub enum Output {
-    /// Send this.
+    /// Send a message.
     Send {
-        /// Over this link.
+        /// The link to send it over.
         link: Link,
-        /// This.
+        /// The message.
         message: FromTenant,
     },
-    /// Close it; the relay has forgotten it.
+    /// Close a link. The relay has removed it.
     Close {
         /// The link.
         link: Link,
-        /// Why, for the log.
+        /// The reason, for the log.
         why: Closed,
     },
-    /// A sign-in is over.
+    /// A ticket has ended.
     Answered {
-        /// Which.
+        /// The ticket.
         ticket: u64,
-        /// How.
+        /// The answer.
         answer: AgentAnswer,
     },
-    /// A person must look at this agent. Its links are closed already.
+    /// A person must look at an agent. Its links are closed already.
     Alarm {
         /// The agent.
         agent: Uuid,
-        /// What it did.
+        /// The reason.
         alarm: Alarm,
-        /// How long ago it last answered a canary as it should; none: never.
+        /// Time since the agent last refused a canary, as it should. None: it never did.
         trusted: Option<Duration>,
     },
-    /// An agent said who it is.
+    /// An agent sent its hello.
     Introduced {
-        /// Over this link.
+        /// The link of the hello.
         link: Link,
         /// The agent.
         agent: Uuid,
@@ -70,72 +74,72 @@ pub enum Output {
         /// Program and version.
         software: String,
     },
-    /// For the metrics.
+    /// Count an event for the metrics.
     Counted(Event),
 }
 
-/// Why a link is closed.
+/// The reason why a link is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
-    /// It did not introduce itself in time.
+    /// No hello arrived in time.
     NoHello,
-    /// Nothing was heard for too long.
+    /// No message arrived for too long.
     Silent,
-    /// It broke the protocol.
+    /// The agent broke the protocol, in this way.
     Breach(&'static str),
-    /// It has as many links as it may have, or the tenant has.
+    /// The agent or the tenant has the most links allowed.
     TooMany,
-    /// Its certificate is over.
+    /// The agent's certificate has ended.
     CertificateOver,
-    /// It was revoked or quarantined.
+    /// The agent was revoked or quarantined.
     Cut,
-    /// The agent asked for no more, and nothing is in its hand.
+    /// The agent drains and has answered all its deliveries.
     Drained,
 }
 
-/// What is counted.
+/// An event that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// An ask went to an agent.
+    /// A ticket was delivered to an agent.
     Delivered,
-    /// An ask went to a second agent.
+    /// A ticket was delivered a second time.
     Redelivered,
-    /// A verdict for a delivery that nobody waits for: late, doubled, or made up.
+    /// A verdict arrived for no waiting delivery: it was late, repeated or invented.
     Stray,
-    /// A verdict with a tag that does not fit, or over another link than was asked.
+    /// A verdict arrived with a wrong tag, or over another link than its delivery.
     Forged,
-    /// A canary went to an agent.
+    /// A canary was sent to an agent.
     CanarySent,
-    /// A canary was refused, as it must be.
+    /// A canary was refused, as it should be.
     CanaryRefused,
     /// A canary was accepted.
     CanaryAccepted,
 }
 
-/// How a sign-in ended.
+/// The answer to a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AgentAnswer {
-    /// What the directory said, or why it said nothing.
+    /// The DC's verdict, or the reason why there is none.
     pub outcome: Result<Verdict, NoAnswer>,
-    /// The agent that answered.
+    /// The agent that sent the verdict.
     pub agent: Option<Uuid>,
-    /// So many binds may have reached the directory, which counts bad passwords.
+    /// Binds that may have reached a DC, each of which it may have counted as a bad password.
     pub tried: u32,
 }
 
-/// Why there is no verdict.
+/// The reason why there is no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum NoAnswer {
     /// No agent of the domain is connected.
     #[error("no agent of the domain is connected")]
     NoAgent,
-    /// All of them have as much in hand as they take.
+    /// All agents of the domain are at capacity.
     #[error("all agents of the domain are busy")]
     Busy,
     /// The agents reach no domain controller.
     #[error("the agents reach no domain controller")]
     NoDirectory,
-    /// The agents that were asked are gone.
+    /// The agents disconnected before they answered.
     #[error("the agents that were asked are gone")]
     Lost,
     /// No answer came in time.
@@ -144,7 +148,7 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
-    /// In the metrics.
+    /// The text in the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoAgent => "no-agent",
@@ -156,17 +160,17 @@ impl NoAnswer {
     }
 }
 
-/// Why a person must look at an agent.
+/// The reason why a person must look at an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Alarm {
-    /// It said yes to a password that is nobody's.
+    /// The agent accepted a canary.
     CanaryAccepted,
-    /// It is heard from two processes at once.
+    /// Two processes use the agent's identity.
     TwoInstances,
 }
 
 impl Alarm {
-    /// For the audit log and the metrics.
+    /// The text in the audit log and the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CanaryAccepted => "accepted a password that is nobody's",
@@ -175,17 +179,17 @@ impl Alarm {
     }
 }
 
-/// An agent, as it is listed.
+/// An agent in a list of connected agents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentView {
     /// The agent.
     pub agent: Uuid,
     /// The row of its domain.
     pub domain: i64,
-    /// Its links.
+    /// Number of its links.
     pub links: usize,
-    /// What it has in hand.
+    /// Deliveries without a verdict.
     pub in_hand: usize,
-    /// How long it takes to answer, smoothed: the longest of its links.
+    /// Its smoothed latency: the greatest of its links.
     pub latency: Duration,
 }

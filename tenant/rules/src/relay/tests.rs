@@ -1,10 +1,10 @@
-//! The relay, by its sentences. What chance does to it is lived through in `tests/tests/pta/joined.rs`.
+//! Tests of the relay. `tests/tests/pta/joined.rs` runs it in simulated time, with random events.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::wildcard_enum_match_arm)]
 
 use super::*;
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey, VerdictKey};
 use landbridge_wire::bounded::Blob;
-use landbridge_wire::signin::{Answer, Ask, Decline, Declined, Heartbeat};
+use landbridge_wire::signin::{Answer, Decline, Declined, Heartbeat, SignInRequest};
 
 const SID: &str = "S-1-5-21-1-2-3";
 const TENANT: Uuid = Uuid::from_u128(1);
@@ -26,7 +26,7 @@ struct World {
 }
 
 impl World {
-    /// So many agents with one link each, whose first canaries are answered.
+    /// `agents` agents with one link each, whose first canaries are answered.
     fn of(agents: u128) -> Self {
         let relay = Relay::new(TENANT, vec!["https://tenant.test".to_owned()], 5);
         let mut world = Self { relay, now: Instant::now(), inside: vec![], links: 0 };
@@ -59,22 +59,22 @@ impl World {
         std::iter::from_fn(|| self.relay.poll_output()).collect()
     }
 
-    /// The asks that go out now; everything else is dropped.
-    fn asks(&mut self) -> Vec<(Link, Ask)> {
+    /// The deliveries that are sent now. Other outputs are dropped.
+    fn asks(&mut self) -> Vec<(Link, SignInRequest)> {
         let asks = self.outputs().into_iter().filter_map(|output| match output {
-            Output::Send { link, message: FromTenant::Ask(ask) } => Some((link, *ask)),
+            Output::Send { link, message: FromTenant::SignIn(ask) } => Some((link, *ask)),
             _ => None,
         });
         asks.collect()
     }
 
-    fn ask(&mut self, ticket: u64) -> Vec<(Link, Ask)> {
+    fn ask(&mut self, ticket: u64) -> Vec<(Link, SignInRequest)> {
         let password = Arc::new(Password::new("secret".to_owned()));
         self.relay.submit(ticket, DOMAIN, Uuid::from_u128(9), password, self.now);
         self.asks()
     }
 
-    fn open(&self, link: Link, ask: &Ask) -> (Password, VerdictKey) {
+    fn open(&self, link: Link, ask: &SignInRequest) -> (Password, VerdictKey) {
         let inside = self.inside.iter().find(|inside| inside.link == link).unwrap();
         let about = About {
             request: ask.request.into_bytes(),
@@ -90,7 +90,7 @@ impl World {
         inside.key.open(&about, &Envelope { encapsulated, sealed: ask.sealed.as_bytes().to_vec() }).unwrap()
     }
 
-    fn answer(&mut self, link: Link, ask: &Ask, verdict: Verdict) {
+    fn answer(&mut self, link: Link, ask: &SignInRequest, verdict: Verdict) {
         let (_, key) = self.open(link, ask);
         let tag = Blob::new(key.tag(&verdict.authenticated(ask.request))).unwrap();
         self.relay.receive(link, FromAgent::Answer(Answer { request: ask.request, verdict, tag }), self.now);
@@ -114,13 +114,13 @@ fn a_sign_in_goes_to_one_agent_and_its_verdict_comes_back() {
     world.answer(*link, ask, Verdict::Valid);
     let ended = world.ended();
     assert_eq!((ended.len(), ended[0].1.outcome, ended[0].1.tried), (1, Ok(Verdict::Valid), 1));
-    // The same verdict again is nobody's.
+    // The same verdict again belongs to no delivery.
     world.answer(*link, ask, Verdict::Valid);
     assert!(matches!(world.outputs()[..], [Output::Counted(Event::Stray)]));
 }
 
 #[test]
-fn a_link_that_dies_has_its_sign_in_asked_of_the_other_agent_and_no_third_time() {
+fn a_sign_in_on_a_link_that_dies_goes_to_another_agent_once() {
     let mut world = World::of(3);
     let (first, _) = world.ask(1).remove(0);
     world.relay.lost(first, world.now);
@@ -130,7 +130,7 @@ fn a_link_that_dies_has_its_sign_in_asked_of_the_other_agent_and_no_third_time()
     let ended = world.ended();
     assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::Lost), 2));
     world.answer(second, &ask, Verdict::Valid);
-    assert!(world.ended().is_empty(), "a verdict of the dead is nobody's");
+    assert!(world.ended().is_empty(), "a verdict of a lost link is stray");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_verdict_with_another_tag_or_over_another_link_is_not_believed() {
     let mut world = World::of(2);
     let (link, ask) = world.ask(1).remove(0);
     let (_, key) = world.open(link, &ask);
-    // What was said is "wrong"; on the way it becomes "valid".
+    // The agent's verdict is "wrong". On the way it becomes "valid".
     let tag = Blob::new(key.tag(&Verdict::Wrong.authenticated(ask.request))).unwrap();
     let flipped = Answer { request: ask.request, verdict: Verdict::Valid, tag };
     let other = world.inside.iter().find(|inside| inside.link != link).unwrap().link;
@@ -151,7 +151,7 @@ fn a_verdict_with_another_tag_or_over_another_link_is_not_believed() {
 }
 
 #[test]
-fn one_that_declines_is_not_asked_again_and_nothing_is_charged_for_what_was_not_tried() {
+fn an_agent_that_declines_has_no_second_delivery_and_only_tried_binds_count() {
     let mut world = World::of(2);
     let (link, ask) = world.ask(1).remove(0);
     let declined = Declined { request: ask.request, why: Decline::NoDirectory, tried: false };
@@ -185,7 +185,7 @@ fn a_silent_agent_is_dead_after_three_seconds_and_a_sign_in_after_ten() {
 }
 
 #[test]
-fn without_an_agent_or_with_all_hands_full_it_is_said_at_once() {
+fn without_an_agent_or_without_capacity_a_ticket_ends_immediately() {
     let mut world = World::of(0);
     world.relay.submit(1, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::NoAgent));
@@ -197,13 +197,17 @@ fn without_an_agent_or_with_all_hands_full_it_is_said_at_once() {
     }
     world.relay.submit(9, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::Busy));
-    assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::Busy), "without asking, too");
+    assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::Busy), "also without a ticket");
     world.relay.submit(10, DOMAIN + 1, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
-    assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::NoAgent), "another domain's agents are not asked");
+    assert_eq!(
+        world.ended()[0].1.outcome,
+        Err(NoAnswer::NoAgent),
+        "agents of another domain receive nothing"
+    );
 }
 
 #[test]
-fn an_agent_that_says_yes_to_a_canary_is_alarmed_of_once_and_loses_its_links() {
+fn an_agent_that_accepts_a_canary_raises_one_alarm_and_loses_its_links() {
     let mut world = World::of(2);
     world.relay.canaries(DOMAIN, vec![Uuid::from_u128(77)]);
     let mut tried = Vec::new();

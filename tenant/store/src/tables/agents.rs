@@ -1,5 +1,5 @@
-//! The agents: enrolled, approved or not, revoked.
-//! Not here: what their certificates say (`peer`) and what they may do (`admit`).
+//! The table `agents`: enrolled agents, their states and their certificates.
+//! Neighbours: in the tenant's core `agents::enrolment` inserts, `agents::admission` reads and decides what an agent may do.
 
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent, role_from};
@@ -7,6 +7,7 @@ use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
+/// Reads an agent with the names of its domain.
 const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
                       a.seen_at, a.enrolled_at, a.serial, a.serial_before FROM agents a JOIN domains d ON d.id = a.domain";
 
@@ -43,7 +44,7 @@ pub fn list(reading: &Reading<'_>, limit: u32) -> Result<Vec<Agent>, StoreError>
     Ok(agents.collect::<Result<_, _>>()?)
 }
 
-/// Puts an agent from one state into another. False: there is no such agent, or it is in another state by now.
+/// Changes an agent's state. False: there is no such agent, or its state is not `from` any more.
 pub fn change_state(
     writing: &Writing<'_>,
     id: Uuid,
@@ -70,7 +71,8 @@ pub struct Renewal<'a> {
     pub not_after: i64,
 }
 
-/// Stores an agent's newest certificate. False: the agent is in another state by now, because it was revoked, say.
+/// Stores an agent's newest certificate. False: the agent's state has changed since it was admitted, for example by a
+/// revocation.
 pub fn renew(writing: &Writing<'_>, id: Uuid, renewal: &Renewal<'_>, now: i64) -> Result<bool, StoreError> {
     let changed = writing.execute(
         "UPDATE agents SET serial_before = ?3, serial = ?4, not_after = ?5, seen_at = ?6 WHERE id = ?1 AND state = ?2",
@@ -79,7 +81,7 @@ pub fn renew(writing: &Writing<'_>, id: Uuid, renewal: &Renewal<'_>, now: i64) -
     Ok(changed == 1)
 }
 
-/// Notes the process of an agent that was just heard of.
+/// Notes the process that an agent's message came from, and its time.
 pub fn seen(writing: &Writing<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
     writing
         .prepare_cached("UPDATE agents SET instance = ?2, seen_at = ?3 WHERE id = ?1")?

@@ -1,16 +1,17 @@
-//! The applications that may ask for sign-ins: named, hashed, limited.
-//! Not here: their credential's text and their rate (`apps`).
+//! The table `apps`: applications that may request sign-ins, with the hash of each secret and its limits.
+//! Neighbours: `applications` in the tenant's core makes and checks credentials and counts their rates.
 
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::Application;
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
-// No join: with an outer one SQLite compiles the statement anew at every call, and every sign-in makes one.
+/// Reads an application. A subquery instead of an outer join: with the join SQLite would prepare the statement again at every
+/// call, and every sign-in makes one.
 const SELECT: &str = "SELECT a.id, a.name, a.hash, a.domain, (SELECT dns_name FROM domains WHERE id = a.domain), \
                       a.rate_per_minute, a.created_at, a.rotated_at, a.revoked_at FROM apps a";
 
-/// Stores a new application; false: the name is taken.
+/// Stores a new application. False: another application has the name.
 pub fn insert(
     writing: &Writing<'_>,
     id: Uuid,

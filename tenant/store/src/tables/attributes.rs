@@ -1,5 +1,5 @@
-//! What is known of each object, value by value, with the stamp of each.
-//! Neighbours: `ingest` writes; `signin` reads what account_state needs, `directory` the rest.
+//! The table `attributes`: one row for each attribute of an object, with its value and stamp.
+//! Neighbours: the ingest writes; the sign-in reads the facts of an account's state, the directory all attributes.
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::Attributes;
@@ -8,23 +8,23 @@ use landbridge_wire::upload::{Attribute, AttributeValue, Stamp};
 use rusqlite::types::Value;
 use uuid::Uuid;
 
-/// When a value that is held gives way.
+/// When a received attribute replaces the stored one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overwrite {
-    /// To a greater stamp only.
+    /// If its stamp is greater.
     IfNewer,
-    /// To whatever is sent.
+    /// Always.
     Always,
-    /// To whatever is sent, and to its absence: what AD does not send in a full compare it never had.
+    /// Always, and stored attributes that were not received are deleted: AD sends all that an object has in a full compare.
     ReplaceAll,
 }
 
-/// All that is known of an object.
+/// All attributes of an object.
 pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Attributes, StoreError> {
     known(stored(reading, object)?)
 }
 
-/// The stamp of each attribute that was told, by name.
+/// The stamp of each stored attribute, with its name.
 pub fn stamps_of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Stamp)>, StoreError> {
     stored(reading, object)?
         .into_iter()
@@ -32,7 +32,8 @@ pub fn stamps_of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Sta
         .collect()
 }
 
-/// Takes over what is sent of an object. Says whether anything changed, and all that is known of it now. `new`: nothing was.
+/// Applies received attributes to an object. Returns whether any changed, and all attributes afterwards. `new`: the object
+/// has no stored attributes, so none are read.
 pub fn apply(
     writing: &Writing<'_>,
     object: Uuid,
@@ -40,8 +41,10 @@ pub fn apply(
     how: Overwrite,
     new: bool,
 ) -> Result<(bool, Attributes), StoreError> {
+    // 1. The stored attributes.
     let mut held = if new { Vec::new() } else { stored(writing, object)? };
     let mut changed = false;
+    // 2. Those that AD does not have any more.
     if how == Overwrite::ReplaceAll {
         let sent: Vec<_> = sent.iter().map(|a| named(&a.is).0).collect();
         let dropped: Vec<_> = held.extract_if(.., |(name, _, _)| !sent.contains(&name.as_str())).collect();
@@ -51,6 +54,7 @@ pub fn apply(
         }
         changed |= !dropped.is_empty();
     }
+    // 3. The received ones, by their stamps or always.
     for attribute in sent {
         let (name, value) = named(&attribute.is);
         let stamp = stamps::to_bytes(&attribute.stamp);
@@ -75,6 +79,7 @@ pub fn apply(
     Ok((changed, known(held)?))
 }
 
+/// A row: name, stamp, value.
 type Stored = (String, Vec<u8>, Value);
 
 fn stored(reading: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreError> {
@@ -92,6 +97,7 @@ fn known(stored: Vec<Stored>) -> Result<Attributes, StoreError> {
     Ok(known)
 }
 
+/// The name of an attribute in the table, and its value.
 fn named(is: &AttributeValue) -> (&'static str, Value) {
     let text = |t: Option<&str>| t.map_or(Value::Null, |t| Value::Text(t.to_owned()));
     let integer = |n: Option<i64>| n.map_or(Value::Null, Value::Integer);
@@ -128,12 +134,13 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
     }
 }
 
-/// One a line. An address has no line's end; AD would take one.
+/// Several texts, one on each line. A line break in a text becomes a space: an address has none, but AD would accept one.
 fn lines<const MAX: usize>(texts: &[Text<MAX>]) -> Value {
     let texts: Vec<String> = texts.iter().map(|text| text.as_str().replace(['\n', '\r'], " ")).collect();
     if texts.is_empty() { Value::Null } else { Value::Text(texts.join("\n")) }
 }
 
+/// Sets the field of a stored attribute. A name or type that this program never writes is an error.
 fn set_field(known: &mut Attributes, name: &str, value: Value) -> Result<(), StoreError> {
     let foreign = StoreError::Foreign { what: "attribute" };
     let (text, integer, bytes) = match value {

@@ -1,14 +1,14 @@
-//! The audit log: who did what to whom. No secrets, and nothing that a stranger typed.
-//! Not here: what is worth an entry; whoever acts appends it in the same transaction.
+//! The table `audit`: actor, action and subject of each entry. It has no secrets, and no text that an unknown person typed.
+//! Neighbours: each function that changes something appends its entry in the same transaction.
 
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::AuditEntry;
 use rusqlite::params;
 
-/// The most bytes of any part of an entry.
+/// Limit on the bytes of each part of an entry, so that an entry stays one readable line.
 const MAX_PART: usize = 512;
 
-/// Appends an entry. Control characters become spaces, so that an entry is a line wherever it is shown.
+/// Appends an entry. Control characters become spaces, so that an entry is one line in every output.
 pub fn append(
     writing: &Writing<'_>,
     now: i64,
@@ -46,15 +46,17 @@ pub fn has_lately(reading: &Reading<'_>, action: &str, actor: &str, since: i64) 
     Ok(reading.prepare_cached(sql)?.query_row((action, actor, since), |row| row.get(0))?)
 }
 
-/// At most so many entries are forgotten in one transaction, so that nobody waits long for the writer.
-const FORGOTTEN_AT_ONCE: u32 = 10_000;
+/// Limit on entries that one transaction deletes. Other writers wait for less than a second then.
+const DELETED_AT_ONCE: u32 = 10_000;
 
-/// Forgets the oldest entries, if they are from before then; says how many. Call it again until it says 0.
+/// Deletes the oldest entries from before `before` (seconds since 1970), and returns their number. The caller repeats this
+/// until it returns 0.
 pub fn forget(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let oldest = "DELETE FROM audit WHERE at < ?1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)";
-    Ok(writing.execute(oldest, params![before, FORGOTTEN_AT_ONCE])?)
+    Ok(writing.execute(oldest, params![before, DELETED_AT_ONCE])?)
 }
 
+/// The text on one line, cut at [`MAX_PART`].
 fn plain(text: &str) -> String {
     let mut text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut end = text.len().min(MAX_PART);

@@ -1,31 +1,32 @@
-//! The digests, sealed. A row that somebody moved, copied or edited does not open: the seal is bound to table,
-//! objectGUID and column.
-//! Neighbours: `ingest` stores and erases, `signin` opens.
+//! The table `digests`: sealed digests. A row that was moved, copied or edited does not open, because the seal is bound to
+//! table, objectGUID and column.
+//! Neighbours: the ingest stores and erases digests; the sign-in opens them.
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_crypto::salted_digest::SaltedDigest;
-use landbridge_crypto::seal::{Place, SealKeys};
+use landbridge_crypto::seal::{CellAddress, SealKeys};
 use landbridge_wire::upload::Stamp;
 use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
-/// A digest as it lies in the database.
+/// A sealed digest, read from the database.
 pub struct StoredDigest {
-    /// When and where the password was set.
+    /// The stamp of the password: when and where it was set.
     pub stamp: Stamp,
-    /// When it came here: seconds since 1970.
+    /// When the digest was stored: seconds since 1970.
     pub set_at: i64,
     sealed: Vec<u8>,
 }
 
-/// The seal does not open or what is in it is no digest: the key is missing, or somebody wrote to the database.
-/// The operator acts.
+/// The seal does not open, or its content is not a digest: the key is missing, or another program wrote to the database. The
+/// operator acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a stored digest cannot be opened: a seal key is missing, or the database was tampered with")]
 pub struct Unreadable;
 
 impl StoredDigest {
-    /// Opens the seal. `object` is whom the digest is for, as the caller knows it: not as the row says.
+    /// Opens the seal. `object` is the account that the caller looked up. It is not read from the row, so that a row that was
+    /// moved to another account does not open.
     pub fn open(&self, keys: &SealKeys, object: Uuid) -> Result<SaltedDigest, Unreadable> {
         let text = keys.open(&place(&object), &self.sealed).map_err(|_| Unreadable)?;
         std::str::from_utf8(&text).ok().and_then(|text| SaltedDigest::parse(text).ok()).ok_or(Unreadable)
@@ -53,7 +54,7 @@ pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<StoredDigest>,
     Ok(Some(StoredDigest { stamp: stamps::from_bytes(&stamp)?, set_at, sealed }))
 }
 
-/// A digest of the domain, whichever is found first; with whom it is for.
+/// Any digest of the domain, with its account. None: the domain has no digest.
 pub fn any_of(reading: &Reading<'_>, domain: i64) -> Result<Option<(Uuid, StoredDigest)>, StoreError> {
     let object = reading
         .prepare_cached(
@@ -66,7 +67,7 @@ pub fn any_of(reading: &Reading<'_>, domain: i64) -> Result<Option<(Uuid, Stored
     Ok(find(reading, object)?.map(|held| (object, held)))
 }
 
-/// How many digests there are, and how many of them these keys do not open.
+/// Number of digests, and number of those that these keys do not open.
 pub fn unreadable(reading: &Reading<'_>, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
     let mut statement = reading.prepare("SELECT object, stamp, sealed, set_at FROM digests")?;
     let mut rows = statement.query([])?;
@@ -81,7 +82,7 @@ pub fn unreadable(reading: &Reading<'_>, keys: &SealKeys) -> Result<(u64, u64), 
     Ok((all, closed))
 }
 
-/// Seals and stores; replaces what was there. `now` is in seconds since 1970.
+/// Seals and stores an account's digest; replaces the one before. `now` is in seconds since 1970.
 pub fn put(
     writing: &Writing<'_>,
     keys: &SealKeys,
@@ -100,11 +101,11 @@ pub fn put(
     Ok(())
 }
 
-/// Erases digest and stamp. Says whether there was one.
+/// Erases an account's digest and stamp. False: there was none.
 pub fn erase(writing: &Writing<'_>, object: Uuid) -> Result<bool, StoreError> {
     Ok(writing.prepare_cached("DELETE FROM digests WHERE object = ?1")?.execute([object.as_bytes()])? > 0)
 }
 
-fn place(object: &Uuid) -> Place<'_> {
-    Place { table: "digests", row: object.as_bytes(), column: "sealed" }
+fn place(object: &Uuid) -> CellAddress<'_> {
+    CellAddress { table: "digests", row: object.as_bytes(), column: "sealed" }
 }

@@ -1,6 +1,6 @@
-//! The domains that this tenant serves: their names, their SID (fixed when added), their policy, the one phs
+//! The table `domains`: the domains that the tenant serves, with their names, SID (fixed when added), policies, the one phs
 //! that writes, and the cursor up to which it has written.
-//! Neighbours: `admin` adds and lists, `ingest` moves the cursor, `signin` reads the policy.
+//! Neighbours: the administration adds and lists; the ingest moves the cursor; the sign-in reads the policies.
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{Domain, DomainRefused, NewDomain, Policy, SigninPolicy};
@@ -9,7 +9,7 @@ use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row};
 use uuid::Uuid;
 
-/// Adds a domain and says its row.
+/// Adds a domain and returns its row's number, or the reason of a refusal.
 pub fn add(
     writing: &Writing<'_>,
     new: &NewDomain<'_>,
@@ -20,7 +20,7 @@ pub fn add(
     if let Err(refused) = new.check(&dns_name, &netbios_name) {
         return Ok(Err(refused));
     }
-    // `NAME\user` takes either name, so no name may belong to two domains, in whichever column.
+    // `NAME\user` may have either name, so no name may belong to two domains, in either column.
     let taken: bool = writing.query_row(
         "SELECT EXISTS (SELECT 1 FROM domains WHERE sid = ?3
              OR dns_name IN (?1, lower(?2)) OR netbios_name IN (upper(?1), ?2))",
@@ -39,6 +39,7 @@ pub fn add(
     Ok(Ok(id))
 }
 
+/// The columns in the order of [`from_row`].
 const COLUMNS: &str = "id, dns_name, netbios_name, sid, allow_privileged, min_iterations, max_pwd_age,
     lockout_duration, lockout_observation_window, lockout_threshold, acknowledged, acknowledged_before, writer, added_at,
     signin_policy, approve_agents";
@@ -76,20 +77,20 @@ pub fn all(reading: &Reading<'_>) -> Result<Vec<Domain>, StoreError> {
     Ok(domains)
 }
 
-/// The domain of that row.
+/// The domain with this row number.
 pub fn by_id(reading: &Reading<'_>, id: i64) -> Result<Option<Domain>, StoreError> {
     let mut statement = reading.prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE id = ?1"))?;
     Ok(statement.query_row([id], from_row).optional()?)
 }
 
-/// The domain of that DNS or NetBIOS name, in any case.
+/// The domain with this DNS or NetBIOS name, in upper or lower case.
 pub fn by_name(reading: &Reading<'_>, name: &str) -> Result<Option<Domain>, StoreError> {
     let mut statement = reading
         .prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE dns_name = ?1 OR netbios_name = ?2"))?;
     Ok(statement.query_row((name.to_ascii_lowercase(), name.to_ascii_uppercase()), from_row).optional()?)
 }
 
-/// Sets how a domain's people sign in, and whether its new pta-agents wait for a yes.
+/// Sets the sign-in policy of a domain, and whether its new pta-agents wait for an approval.
 pub fn set_signin(
     writing: &Writing<'_>,
     id: i64,
@@ -111,13 +112,13 @@ pub fn claim_writer(writing: &Writing<'_>, id: i64, agent: Uuid) -> Result<bool,
     Ok(claimed == 1)
 }
 
-/// The agent writes no more, in whatever domain: its successor may. For `agents revoke`, in the same
-/// transaction. Says whether it was a writer.
+/// Ends an agent's right to write, so that another phs of its domain may write. `agents revoke` does this in its own
+/// transaction. False: the agent was not a writer.
 pub fn release_writer(writing: &Writing<'_>, agent: Uuid) -> Result<bool, StoreError> {
     Ok(writing.execute("UPDATE domains SET writer = NULL WHERE writer = ?1", [agent.as_bytes()])? > 0)
 }
 
-/// A cycle is complete: the cursor moves on, unless it stands there already (a repeated commit).
+/// Stores the cursor of a complete cycle, and keeps the one before. A repeated commit of the same cursor changes nothing.
 pub fn acknowledge(writing: &Writing<'_>, id: i64, cursor: &str) -> Result<(), StoreError> {
     writing
         .prepare_cached(
@@ -128,7 +129,7 @@ pub fn acknowledge(writing: &Writing<'_>, id: i64, cursor: &str) -> Result<(), S
     Ok(())
 }
 
-/// Takes over the policy: each value by its stamp, or whatever was sent when `replace`. Says whether anything changed.
+/// Applies a received policy: each value if its stamp is greater, or always with `replace`. Returns whether any changed.
 pub fn apply_policy(
     writing: &Writing<'_>,
     id: i64,

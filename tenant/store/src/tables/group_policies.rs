@@ -1,15 +1,15 @@
-//! How the members of a group sign in, where it is not as their domain says: for a rollout in stages. In an order that
-//! the administrator gives; the first group that somebody is in decides.
-//! Neighbours: `admin` writes, [`crate::directory::resultant`] asks.
+//! The table `group_policies`: sign-in policies of groups, for a rollout in stages. They have an order that the administrator
+//! sets; the first group that an account is in decides.
+//! Neighbours: the administration writes; [`crate::policies`] chooses by them.
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{GroupPolicy, SigninPolicy};
 use uuid::Uuid;
 
-/// The most that one domain has.
+/// Limit on the group policies of a domain. Each sign-in reads all of them.
 pub const MOST: usize = 64;
 
-/// Those of a domain, in their order.
+/// The group policies of a domain, in their order.
 pub fn of(reading: &Reading<'_>, domain: i64) -> Result<Vec<GroupPolicy>, StoreError> {
     let mut statement = reading
         .prepare_cached("SELECT object, policy, name FROM group_policies WHERE domain = ?1 ORDER BY place")?;
@@ -24,20 +24,20 @@ pub fn of(reading: &Reading<'_>, domain: i64) -> Result<Vec<GroupPolicy>, StoreE
     .collect()
 }
 
-/// Whether a group of the domain has one.
+/// Whether a group of the domain has a policy.
 pub fn has(reading: &Reading<'_>, domain: i64, group: Uuid) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM group_policies WHERE domain = ?1 AND object = ?2)";
     Ok(reading.prepare_cached(sql)?.query_row((domain, group.as_bytes()), |row| row.get(0))?)
 }
 
-/// How many of a domain's hold for nobody, because the group is gone.
+/// Number of a domain's group policies that apply to no account, because the group is gone.
 pub fn idle(reading: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
     let sql = "SELECT count(*) FROM group_policies p WHERE domain = ?1 AND NOT EXISTS
                (SELECT 1 FROM objects o WHERE o.object = p.object AND o.kind = 'group' AND o.presence = 'present')";
     Ok(reading.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
 }
 
-/// Stores them in this order; replaces what was there.
+/// Replaces the group policies of a domain with these, in this order.
 pub fn set(writing: &Writing<'_>, domain: i64, policies: &[GroupPolicy]) -> Result<(), StoreError> {
     writing.execute("DELETE FROM group_policies WHERE domain = ?1", [domain])?;
     for (place, one) in (1_i64..).zip(policies) {

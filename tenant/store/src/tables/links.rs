@@ -1,6 +1,7 @@
-//! The values of linked attributes: who is in which group, who leads whom, to whom a password settings object applies.
-//! A link that was removed stays, with its stamp, so that one which comes late does not bring it back.
-//! Neighbours: `ingest` writes; `directory` asks who is in what.
+//! The table `links`: values of linked attributes. They are the members of groups, the managers of accounts, and the objects
+//! that a password settings object applies to. A removed link stays with its stamp, so that an older value that arrives late
+//! does not restore it.
+//! Neighbours: the ingest writes; [`super::members`] and [`crate::policies`] read.
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_wire::upload::{Link, LinkKind};
@@ -10,7 +11,7 @@ use uuid::Uuid;
 /// Every linked attribute.
 pub const KINDS: [LinkKind; 3] = [LinkKind::Member, LinkKind::Manager, LinkKind::AppliesTo];
 
-/// As the wire spells it.
+/// The text of a linked attribute on the wire and in the database.
 pub fn kind_text(kind: LinkKind) -> &'static str {
     match kind {
         LinkKind::Member => "member",
@@ -19,15 +20,15 @@ pub fn kind_text(kind: LinkKind) -> &'static str {
     }
 }
 
-/// Takes over a link that this domain's phs told: by its stamp, or, when it is the first mention in this full compare,
-/// whatever it says. Says whether anything changed.
+/// Applies a link that the domain's phs sent: if its stamp is greater, or always at its first mention in a full compare.
+/// Returns whether the stored link changed.
 pub fn put(
     writing: &Writing<'_>,
     domain: i64,
     link: &Link,
     full_compare: Option<Uuid>,
 ) -> Result<bool, StoreError> {
-    // Its creation comes first in the order.
+    // 1. The stored link. A link is ordered by the time of its creation, then by its stamp.
     let stamp = [&link.created.to_be_bytes()[..], &stamps::to_bytes(&link.stamp)].concat();
     let what = kind_text(link.what);
     let key = (link.from.as_bytes(), what, link.to.as_bytes(), domain);
@@ -39,6 +40,7 @@ pub fn put(
             Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, bool>(1)?, stamps::guid_or_none(row, 2)?))
         })
         .optional()?;
+    // 2. Whether the received one replaces it, and the full compare that named it last.
     let (changed, cycle) = match &held {
         None => (true, full_compare),
         Some((held, present, cycle)) => {
@@ -47,6 +49,7 @@ pub fn put(
             (stamp.as_slice() > held.as_slice() || (replace && other), full_compare.or(*cycle))
         }
     };
+    // 3. The row, or only its full compare.
     if changed {
         writing
             .prepare_cached(
@@ -64,21 +67,22 @@ pub fn put(
     Ok(changed)
 }
 
-/// An object of the domain has left, and what its attributes named goes with it.
+/// Deletes the links from an object that has left the domain.
 pub fn drop_from(writing: &Writing<'_>, domain: i64, source: Uuid) -> Result<(), StoreError> {
     let sql = "DELETE FROM links WHERE source = ?1 AND domain = ?2";
     writing.prepare_cached(sql)?.execute((source.as_bytes(), domain))?;
     Ok(())
 }
 
-/// A full compare is complete: what it did not name is not there. Says how many links that were, as far as they counted.
+/// Deletes the links that a complete full compare did not name, because AD does not have them. Returns the number of those
+/// that were present.
 pub fn drop_unnamed(writing: &Writing<'_>, domain: i64, cycle: Uuid) -> Result<usize, StoreError> {
     let unnamed = "DELETE FROM links WHERE domain = ?1 AND cycle IS NOT ?2 AND present = ?3";
     writing.execute(unnamed, (domain, cycle.as_bytes(), false))?;
     Ok(writing.execute(unnamed, (domain, cycle.as_bytes(), true))?)
 }
 
-/// The objects that this one's attribute names, at most `limit`.
+/// The objects that a linked attribute of this object names, at most `limit`.
 pub fn targets(
     reading: &Reading<'_>,
     domain: i64,
@@ -95,7 +99,7 @@ pub fn targets(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many links of each kind a domain has; those it has none of are left out. Walks all of them.
+/// Number of present links of a domain for each attribute that has any. Reads all links of the domain.
 pub fn counts(reading: &Reading<'_>, domain: i64) -> Result<Vec<(String, i64)>, StoreError> {
     let sql = "SELECT what, count(*) FROM links WHERE domain = ?1 AND present = 1 GROUP BY what";
     let mut statement = reading.prepare_cached(sql)?;
@@ -103,14 +107,14 @@ pub fn counts(reading: &Reading<'_>, domain: i64) -> Result<Vec<(String, i64)>, 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many objects links of that kind name in a domain that are not known here.
+/// Number of objects that links of this kind name and that have not arrived.
 pub fn unknown_targets(reading: &Reading<'_>, domain: i64, what: LinkKind) -> Result<i64, StoreError> {
     let sql = "SELECT count(DISTINCT target) FROM links l WHERE domain = ?1 AND what = ?2 AND present = 1
                AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.object = l.target)";
     Ok(reading.prepare_cached(sql)?.query_row((domain, kind_text(what)), |row| row.get(0))?)
 }
 
-/// The objects whose attribute names this one.
+/// The objects whose linked attribute names this object.
 pub fn sources(
     reading: &Reading<'_>,
     domain: i64,
@@ -125,8 +129,8 @@ pub fn sources(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Whether any password settings object of a domain applies to anybody. Asked at each sign-in, so by the index, which
-/// SQLite takes for a kind that is written out alone.
+/// Whether any password settings object of a domain applies to any object. Each sign-in needs this, so it reads an index.
+/// SQLite uses the partial index only if the statement contains the kind as a constant.
 pub fn any_applies_to(reading: &Reading<'_>, domain: i64) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM links INDEXED BY links_applies_to
                WHERE domain = ?1 AND what = 'applies-to' AND present = 1)";

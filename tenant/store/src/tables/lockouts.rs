@@ -1,20 +1,22 @@
-//! The counters of the smart lockout: per account and source, and per account over all sources. They survive a
-//! restart. At most [`SOURCES_PER_ACCOUNT`] rows an account and one over all, so that the table is bounded by the directory.
-//! Neighbours: [`landbridge_tenant_rules::lockout`] computes them, `signin` reads and writes them.
+//! The table `lockouts`: the counters of the smart lockout, for each account and source, and for each account over all
+//! sources. They survive a restart. An account has at most [`SOURCES_PER_ACCOUNT`] rows of sources and two more, so the size
+//! of the table is bounded by the directory.
+//! Neighbours: [`landbridge_tenant_rules::lockout`] computes the counters; the sign-in reads and writes them.
 
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::lockout::Tries;
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
-/// How many sources are told apart for one account; beyond, the oldest is forgotten (the row over all sources
-/// still counts it).
+/// Limit on the sources that are counted separately for an account. Beyond it the oldest is deleted; the row over all
+/// sources still counts its failures. A person signs in from fewer sources.
 pub const SOURCES_PER_ACCOUNT: i64 = 64;
 
-/// The name of the row over all sources. No source is empty.
+/// The source of the row over all sources. No real source is empty.
 pub const ALL_SOURCES: &str = "";
 
-/// The name of the row that counts what AD may have counted ([`landbridge_tenant_rules::lockout::AdBudget`]). No source has a line end.
+/// The source of the row that counts the bad passwords that AD may have counted
+/// ([`landbridge_tenant_rules::lockout::AdBudget`]). No real source has a line break.
 pub const DIRECTORY: &str = "\n";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Tries> {
@@ -27,16 +29,17 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Tries> {
     })
 }
 
+/// The columns in the order of [`from_row`].
 const COLUMNS: &str = "failures, first_at, last_at, locked_until, locks";
 
-/// The counter, if there is one.
+/// The counter of an account and a source, if there is one.
 pub fn find(reading: &Reading<'_>, object: Uuid, source: &str) -> Result<Option<Tries>, StoreError> {
     let mut statement = reading
         .prepare_cached(&format!("SELECT {COLUMNS} FROM lockouts WHERE object = ?1 AND source = ?2"))?;
     Ok(statement.query_row((object.as_bytes(), source), from_row).optional()?)
 }
 
-/// All counters of an account, with their source ([`ALL_SOURCES`] for the one over all).
+/// All counters of an account, with their sources.
 pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Tries)>, StoreError> {
     let mut statement = reading.prepare_cached(&format!(
         "SELECT {COLUMNS}, source FROM lockouts WHERE object = ?1 ORDER BY source"
@@ -124,13 +127,13 @@ pub fn remove(writing: &Writing<'_>, object: Uuid, source: &str, before: &Tries)
     if changed == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
-/// Forgets what failed last before `before` and is not locked after it. Says how many. Seconds since 1970.
+/// Deletes the counters whose last failure and lock are before `before` (seconds since 1970). Returns their number.
 pub fn prune(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND locked_until < ?1 AND source <> ?2";
     Ok(writing.execute(delete, (before, DIRECTORY))?)
 }
 
-/// Forgets what was added to AD's counts before `before`. Seconds since 1970.
+/// Deletes the counters of AD's budget whose last charge is before `before` (seconds since 1970). Returns their number.
 pub fn prune_directory(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND source = ?2";
     Ok(writing.execute(delete, (before, DIRECTORY))?)

@@ -1,9 +1,10 @@
-//! Who is in which group: by the links of its domain, through however many groups, and by primaryGroupID.
+//! Group memberships: by links of the domain, through any number of nested groups, and by primaryGroupID.
 //!
-//! Only what the domain's own phs told counts. A group that the tenant was not told of counts as one: its links were
-//! told; one that is known to be gone, or no group at all, does not. Each question is one statement over indexes, and
-//! bounded: groups that contain each other end it.
-//! Neighbours: [`super::links`] stores; [`crate::directory`] asks at each sign-in and for people who look.
+//! Only links that the domain's own phs sent count. A group that has not arrived counts, because its links have. An object
+//! that is gone, or is not a group, does not count. Each function runs one statement over indexes. The statement is bounded,
+//! and groups that contain each other do not make it endless.
+//! Neighbours: [`super::links`] stores the links; [`crate::policies`] needs the groups of an account at each sign-in, and the
+//! directory shows members.
 
 use super::objects;
 use crate::{Reading, StoreError, stamps};
@@ -11,20 +12,20 @@ use landbridge_tenant_rules::model::Domain;
 use landbridge_tenant_rules::model::sub_authority;
 use uuid::Uuid;
 
-/// The most groups of an account. AD itself signs nobody in who is in more than 1,015.
+/// Limit on the groups of an account. AD itself refuses an account in more than 1,015 groups.
 pub const MOST_GROUPS: usize = 1024;
 
-/// Which groups count.
+/// The groups that count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// All.
+    /// All groups.
     All,
-    /// Global security groups, and what may be one: all that a password settings object applies to (MS-ADTS
-    /// 3.1.1.4.5.36).
+    /// Global security groups, and groups whose type has not arrived. A password settings object applies to no others
+    /// (MS-ADTS 3.1.1.4.5.36).
     GlobalSecurity,
 }
 
-/// The groups that an account or a group is in, directly or through others; none: more than [`MOST_GROUPS`].
+/// The groups that an object is in, directly or through other groups. None: more than [`MOST_GROUPS`].
 pub fn groups_of(
     reading: &Reading<'_>,
     domain: &Domain,
@@ -61,7 +62,7 @@ pub fn groups_of(
     Ok((groups.len() <= MOST_GROUPS).then_some(groups))
 }
 
-/// The objects that are in a group ?1 of a domain ?2, by membership or by its RID ?3.
+/// Selects the objects in group ?1 of domain ?2, by link or by the group's RID ?3.
 macro_rules! members_sql {
     () => {
         "SELECT target FROM links WHERE source = ?1 AND what = 'member' AND domain = ?2 AND present = 1
@@ -71,7 +72,7 @@ macro_rules! members_sql {
     };
 }
 
-/// How many objects are in a group: its members, and those whose primary group it is.
+/// Number of objects in a group: its members, and those whose primary group it is.
 pub fn count_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
     let mut statement = reading.prepare_cached(concat!("SELECT count(*) FROM (", members_sql!(), ")"))?;
     let rid = rid_of(reading, domain, group)?;
@@ -79,7 +80,7 @@ pub fn count_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<u
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// Who is in a group: its members, and those whose primary group it is; at most `limit`.
+/// The objects in a group: its members, and those whose primary group it is; at most `limit`.
 pub fn members_of(
     reading: &Reading<'_>,
     domain: &Domain,
@@ -93,6 +94,7 @@ pub fn members_of(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The RID of a group, if its SID is one of the domain.
 fn rid_of(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<Option<u32>, StoreError> {
     let sid = objects::find(reading, group)?.and_then(|found| found.sid);
     let rid = sid.as_deref().and_then(|sid| sid.strip_prefix(&domain.sid)?.strip_prefix('-'));

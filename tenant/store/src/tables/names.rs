@@ -1,11 +1,12 @@
-//! The names that accounts sign in with, folded; derived from their attributes. Only accounts that are present have any.
-//! Neighbours: `ingest` writes, `directory` looks up.
+//! The table `signin_names`: names that accounts sign in with, in lower case, derived from attributes. Only present accounts
+//! have names.
+//! Neighbours: the ingest writes; the sign-in and the directory look names up.
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::names::{Whose, folded};
 use uuid::Uuid;
 
-/// The names the account signs in with, and those it had `before`.
+/// Replaces the names of an account. `before`: the names that are stored now.
 pub fn set(
     writing: &Writing<'_>,
     object: Uuid,
@@ -24,7 +25,7 @@ pub fn set(
     Ok(())
 }
 
-/// The names the account signs in with.
+/// The names of an account, sorted.
 pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<String>, StoreError> {
     let mut statement =
         reading.prepare_cached("SELECT name FROM signin_names WHERE object = ?1 ORDER BY name")?;
@@ -32,27 +33,28 @@ pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<String>, StoreError
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Whose sign-in name this is, at most two of them: two are as bad as many. `folded` as `directory::fold` makes it.
+/// The accounts with this sign-in name, at most two: more make no difference. `folded` is the result of
+/// [`landbridge_tenant_rules::names::folded`].
 pub fn holders(reading: &Reading<'_>, folded: &str) -> Result<Vec<Uuid>, StoreError> {
     let mut statement = reading.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT 2")?;
     let rows = statement.query_map([folded], |row| stamps::guid(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// All whose sign-in name this is, at most `limit`: for a person who asks.
+/// The accounts with this sign-in name, at most `limit`, for an administrator.
 pub fn all_holders(reading: &Reading<'_>, folded: &str, limit: u32) -> Result<Vec<Uuid>, StoreError> {
     let mut statement = reading.prepare_cached("SELECT object FROM signin_names WHERE name = ?1 LIMIT ?2")?;
     let rows = statement.query_map((folded, limit), |row| stamps::guid(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many names more than one account holds.
+/// Number of names that more than one account holds.
 pub fn count_ambiguous(reading: &Reading<'_>) -> Result<i64, StoreError> {
     let count = "SELECT count(*) FROM (SELECT 1 FROM signin_names GROUP BY name HAVING count(*) > 1)";
     Ok(reading.prepare_cached(count)?.query_row([], |row| row.get(0))?)
 }
 
-/// The names that more than one account holds, in their order, at most `limit` of them; with how many hold each.
+/// The names that more than one account holds, sorted, at most `limit`, each with the number of its accounts.
 pub fn ambiguous(reading: &Reading<'_>, limit: u32) -> Result<Vec<(String, i64)>, StoreError> {
     let mut statement = reading.prepare_cached(
         "SELECT name, count(*) FROM signin_names GROUP BY name HAVING count(*) > 1 ORDER BY name LIMIT ?1",
@@ -61,7 +63,7 @@ pub fn ambiguous(reading: &Reading<'_>, limit: u32) -> Result<Vec<(String, i64)>
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Whose sign-in name this is, as typed.
+/// The account with this sign-in name, as a person typed it.
 pub fn whose(reading: &Reading<'_>, name: &str) -> Result<Whose, StoreError> {
     let Some(folded) = folded(name) else { return Ok(Whose::Nobody) };
     Ok(match holders(reading, &folded)?.as_slice() {

@@ -1,6 +1,6 @@
-//! What a phs tells of: accounts, groups, contacts, password settings objects; a row each.
-//! Neighbours: `ingest` writes; [`super::attributes`] has what is known of each, [`super::names`] the names that accounts
-//! sign in with, [`super::links`] what joins them.
+//! The table `objects`: accounts, groups, contacts and password settings objects that a phs sent.
+//! Neighbours: the ingest writes; [`super::attributes`] has the attributes of each object, [`super::names`] the names that
+//! accounts sign in with, [`super::links`] the links between objects.
 
 use super::attributes;
 use crate::{Reading, StoreError, Writing, stamps};
@@ -9,7 +9,7 @@ use landbridge_wire::upload::{Kind, Presence};
 use rusqlite::OptionalExtension as _;
 use uuid::Uuid;
 
-/// The object of that objectGUID.
+/// The object with this objectGUID.
 pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<Object>, StoreError> {
     let row = reading
         .prepare_cached(
@@ -36,13 +36,13 @@ pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<Object>, Store
     Ok(Some(Object { object, kind, domain, sid, presence, protected_user, cycle, changed_at, removed_at }))
 }
 
-/// The object, if it is an account that is present.
+/// The object with this objectGUID, if it is a present account.
 pub fn present_account(reading: &Reading<'_>, object: Uuid) -> Result<Option<Object>, StoreError> {
     let found = find(reading, object)?;
     Ok(found.filter(|found| found.kind == Kind::Account && found.presence == Presence::Present))
 }
 
-/// Stores the object; replaces what was there.
+/// Stores an object; replaces its row.
 pub fn put(writing: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
     writing
         .prepare_cached(
@@ -66,7 +66,7 @@ pub fn put(writing: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The objects of the domain that are in AD for all we know, and that this full compare has not named.
+/// The objects of the domain that this full compare has not named, and that were in AD before (present or privileged).
 pub fn unnamed_in(reading: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<Vec<Uuid>, StoreError> {
     let mut statement = reading.prepare_cached(
         "SELECT object FROM objects WHERE domain = ?1 AND presence IN ('present', 'privileged') AND cycle IS NOT ?2",
@@ -75,7 +75,7 @@ pub fn unnamed_in(reading: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<Vec
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many accounts are present in the domain that this full compare has not named.
+/// Number of present accounts of the domain that this full compare has not named.
 pub fn accounts_unnamed_in(reading: &Reading<'_>, domain: i64, cycle: Uuid) -> Result<u64, StoreError> {
     let sql = "SELECT count(*) FROM objects
                WHERE domain = ?1 AND kind = 'account' AND presence = 'present' AND cycle IS NOT ?2";
@@ -83,7 +83,7 @@ pub fn accounts_unnamed_in(reading: &Reading<'_>, domain: i64, cycle: Uuid) -> R
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
-/// Changes presence alone. `now` is in seconds since 1970.
+/// Changes the presence of an object. `now` is in seconds since 1970.
 pub fn set_presence(
     writing: &Writing<'_>,
     object: Uuid,
@@ -99,14 +99,14 @@ pub fn set_presence(
     Ok(())
 }
 
-/// Those that were removed before then, in seconds since 1970.
+/// The objects that were removed before `before` (seconds since 1970).
 pub fn removed_before(reading: &Reading<'_>, before: i64) -> Result<Vec<Uuid>, StoreError> {
     let mut statement = reading.prepare_cached("SELECT object FROM objects WHERE removed_at < ?1")?;
     let rows = statement.query_map([before], |row| stamps::guid(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The objects of that kind that are present in the domain, at most `limit`.
+/// The present objects of a kind in the domain, at most `limit`.
 pub fn present(
     reading: &Reading<'_>,
     domain: i64,
@@ -121,14 +121,14 @@ pub fn present(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many objects are deleted or out of scope and not erased yet.
+/// Number of the domain's objects that are deleted or out of scope and not erased yet.
 pub fn removed(reading: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
     Ok(reading
         .prepare_cached("SELECT count(*) FROM objects WHERE removed_at IS NOT NULL AND domain = ?1")?
         .query_row([domain], |row| row.get(0))?)
 }
 
-/// How many objects of that kind are present in the domain.
+/// Number of present objects of a kind in the domain.
 pub fn present_in(reading: &Reading<'_>, domain: i64, kind: Kind) -> Result<i64, StoreError> {
     Ok(reading
         .prepare_cached(
@@ -137,8 +137,8 @@ pub fn present_in(reading: &Reading<'_>, domain: i64, kind: Kind) -> Result<i64,
         .query_row((domain, kind_text(kind)), |row| row.get(0))?)
 }
 
-/// The objects of that kind that `hit` says yes to, at most `limit` of them. Those that are not present come first. Walks
-/// the table: for a person who asks.
+/// The objects of a kind for which `hit` is true, at most `limit`. Objects that are not present come first. Reads the whole
+/// table, so it is for requests of an administrator only.
 pub fn walk(
     reading: &Reading<'_>,
     kind: Kind,
@@ -162,8 +162,8 @@ pub fn walk(
     Ok(found)
 }
 
-/// Forgets the object wholly: for one that moved to another domain, where what it was here says nothing, and for one
-/// whose time is over.
+/// Deletes an object and all its rows in other tables. For an object that moved to another domain, where its old data has no
+/// meaning, and for one whose grace time is over.
 pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM signin_names WHERE object = ?1",
@@ -180,6 +180,7 @@ pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Reads a stored presence.
 fn presence_of(text: &str) -> Result<Presence, StoreError> {
     [Presence::Present, Presence::Deleted, Presence::Privileged, Presence::OutOfScope]
         .into_iter()
@@ -187,6 +188,7 @@ fn presence_of(text: &str) -> Result<Presence, StoreError> {
         .ok_or(StoreError::Foreign { what: "presence" })
 }
 
+/// Reads a stored kind.
 fn kind_of(text: &str) -> Result<Kind, StoreError> {
     KINDS.into_iter().find(|k| kind_text(*k) == text).ok_or(StoreError::Foreign { what: "kind of object" })
 }

@@ -1,15 +1,17 @@
-//! One-time enrolment tokens: hashed, for one role and domain, spent once.
-//! Not here: their text (`wire::enroll::Token`) and the order of the checks (`enroll`).
+//! The table `tokens`: hashes of one-time enrolment tokens. A token is for one role and one domain and is redeemed once.
+//! Neighbours: [`landbridge_wire::enroll::Token`] is their text; `agents::enrolment` in the tenant's core checks and redeems
+//! them.
 
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::EnrolmentToken;
 use landbridge_wire::enroll::Role;
 use rusqlite::{OptionalExtension as _, params};
 
-/// Spent and expired tokens are remembered so long, so that a second try is told why: a week.
-const REMEMBERED: i64 = 7 * 86_400;
+/// Seconds for which redeemed and expired tokens are kept, so that a later use is answered with the reason. A week covers an
+/// enrolment that is tried again after a weekend.
+const KEPT_FOR_SECONDS: i64 = 7 * 86_400;
 
-/// Stores a new token by the hash of its secret, and forgets those that are long over.
+/// Stores a new token by the hash of its secret, and deletes those that expired long ago.
 pub fn insert(
     writing: &Writing<'_>,
     hash: &[u8; 32],
@@ -18,7 +20,7 @@ pub fn insert(
     now: i64,
     expires_at: i64,
 ) -> Result<(), StoreError> {
-    writing.execute("DELETE FROM tokens WHERE expires_at < ?1", [now.saturating_sub(REMEMBERED)])?;
+    writing.execute("DELETE FROM tokens WHERE expires_at < ?1", [now.saturating_sub(KEPT_FOR_SECONDS)])?;
     writing.execute(
         "INSERT INTO tokens (hash, role, domain, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![hash, role.to_string(), domain, now, expires_at],
@@ -42,7 +44,7 @@ pub fn find(reading: &Reading<'_>, hash: &[u8; 32]) -> Result<Option<EnrolmentTo
     Ok(token)
 }
 
-/// Spends a token that is unspent and not over; false: it was not to be had.
+/// Redeems a token. False: it does not exist, was redeemed before, or has expired.
 pub fn redeem(writing: &Writing<'_>, hash: &[u8; 32], now: i64) -> Result<bool, StoreError> {
     let spent = writing.execute(
         "UPDATE tokens SET spent_at = ?2 WHERE hash = ?1 AND spent_at IS NULL AND expires_at >= ?2",
@@ -51,7 +53,7 @@ pub fn redeem(writing: &Writing<'_>, hash: &[u8; 32], now: i64) -> Result<bool, 
     Ok(spent == 1)
 }
 
-/// How many tokens could be spent now.
+/// Number of tokens that can be redeemed now.
 pub fn open(reading: &Reading<'_>, now: i64) -> Result<u32, StoreError> {
     let count = "SELECT count(*) FROM tokens WHERE spent_at IS NULL AND expires_at >= ?1";
     Ok(reading.query_row(count, [now], |row| row.get(0))?)

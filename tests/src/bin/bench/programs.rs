@@ -7,7 +7,7 @@ use crate::signins::{accepted, people, tries};
 use crate::sync::joined;
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::program::built;
-use landbridge_tests::lab::{Application, Domain, LabError, Population, Tenant};
+use landbridge_tests::lab::{Application, Domain, LabError, Population, RunningTenant};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -90,7 +90,7 @@ fn through_agents(domain: &Domain) -> Result<[f64; 2], LabError> {
     Ok([idle, of().1])
 }
 
-fn sign_in(tenant: &Tenant, count: usize, at_once: usize) -> Result<(), LabError> {
+fn sign_in(tenant: &RunningTenant, count: usize, at_once: usize) -> Result<(), LabError> {
     let tries = tries(&people(USERS.1), count);
     accepted(&Application::of(tenant, "bench")?.sign_all_in(&tries, at_once)?).map(|_| ())
 }

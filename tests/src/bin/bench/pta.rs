@@ -12,7 +12,7 @@ use crate::signins::{accepted, people, tries};
 use crate::sync::joined;
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::{
-    Application, Domain, LabError, Person, Population, PtaAgent, PtaSettings, Tenant, Try,
+    Application, Domain, LabError, Person, Population, PtaAgent, PtaSettings, RunningTenant, Try,
 };
 use ldap3::{LdapConnAsync, LdapConnSettings};
 use rustls::pki_types::CertificateDer;
@@ -46,7 +46,7 @@ type Binds = Arc<Vec<(String, String)>>;
 /// Domain, tenant and agent.
 struct Road<'a> {
     domain: &'a Domain,
-    tenant: &'a Tenant,
+    tenant: &'a RunningTenant,
     agent: &'a PtaAgent,
     app: Application,
     people: Vec<Person>,
@@ -74,7 +74,7 @@ pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
 }
 
 /// A tenant that asks an agent for every sign-in, and that agent.
-pub(crate) fn through_an_agent(domain: &Domain) -> Result<(Tenant, PtaAgent), LabError> {
+pub(crate) fn through_an_agent(domain: &Domain) -> Result<(RunningTenant, PtaAgent), LabError> {
     let (tenant, phs) = joined(domain, Profile::Entra)?;
     phs.once(&[])?.expect_code(0);
     tenant.set_policy("pta")?.expect_code(0);

@@ -38,11 +38,6 @@ impl Comparison {
         }
     }
 
-    /// Of the values of one side.
-    pub(crate) fn median(&self, side: usize) -> f64 {
-        Spread::of(self.sides.get(side).map_or(Vec::new(), |(_, values)| values.clone())).0
-    }
-
     /// Each side: its name, its values' spread, and its ratios' to the peer.
     fn rows(&self) -> Vec<(&str, Spread, Spread)> {
         let peer = self.sides.first().map_or(&[][..], |(_, values)| values);
@@ -83,6 +78,11 @@ impl Comparison {
             let _ = writeln!(to, "\n{}", self.note);
         }
     }
+}
+
+/// The median of some values. Not a number if there are none.
+pub(crate) fn median(values: Vec<f64>) -> f64 {
+    Spread::of(values).0
 }
 
 /// Median, least and most.

@@ -5,7 +5,7 @@ use crate::proc;
 use crate::report::Comparison;
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::population::ACCOUNT_PASSWORD;
-use landbridge_tests::lab::{Domain, LabError, Phs, PhsSettings, Population, Tenant, TenantSettings};
+use landbridge_tests::lab::{Domain, LabError, Phs, PhsSettings, Population, RunningTenant, TenantSettings};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -81,8 +81,9 @@ fn ours(domain: &Domain) -> Result<([Cost; 3], f64), LabError> {
 }
 
 /// A tenant of this domain, and a phs that has not read anything yet.
-pub(crate) fn joined(domain: &Domain, profile: Profile) -> Result<(Tenant, Phs), LabError> {
-    let tenant = Tenant::start_for(domain, &TenantSettings { level: "warn", ..TenantSettings::default() })?;
+pub(crate) fn joined(domain: &Domain, profile: Profile) -> Result<(RunningTenant, Phs), LabError> {
+    let tenant =
+        RunningTenant::start_for(domain, &TenantSettings { level: "warn", ..TenantSettings::default() })?;
     let settings = PhsSettings { level: "warn", ..PhsSettings::for_domain(domain, profile.as_str()) };
     let phs = Phs::install(&settings)?;
     phs.join(&tenant)?;

@@ -2,7 +2,7 @@
 
 use super::{Board, Tries};
 use landbridge_tests::lab::{
-    Answer, Application, Domain, LabError, PtaAgent, PtaSettings, Tenant, Try, person,
+    Answer, Application, Domain, LabError, PtaAgent, PtaSettings, RunningTenant, Try, person,
 };
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ const AT_ONCE: u32 = 4;
 pub(super) fn play(
     board: &mut Board,
     domain: &Domain,
-    tenant: &Tenant,
+    tenant: &RunningTenant,
     app: &Application,
 ) -> Result<(), LabError> {
     println!();
@@ -65,11 +65,11 @@ pub(super) fn play(
     tries.line("the other one answers", &user, &user.password, "accepted")
 }
 
-/// Sign-ins go on while an agent is killed with some of them in its hand.
+/// Sign-ins go on while an agent is killed that has not answered some of them.
 fn kill_one(
     tries: &mut Tries,
     victim: &PtaAgent,
-    tenant: &Tenant,
+    tenant: &RunningTenant,
     app: &Application,
 ) -> Result<(), LabError> {
     let (stop, done) = (AtomicBool::new(false), AtomicU32::new(0));
@@ -112,7 +112,7 @@ fn kill_one(
     Ok(())
 }
 
-/// What a person reads of an answer without a verdict.
+/// Whether this is the answer that a person gets when the password could not be checked.
 pub(super) fn unavailable(answer: &Answer) -> bool {
     answer.status == 503 && answer.body["error"] == "unavailable"
 }

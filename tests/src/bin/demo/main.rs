@@ -9,8 +9,8 @@ mod scope;
 
 use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::{
-    Answer, Application, Domain, LabError, Person, Phs, PhsSettings, Population, Tenant, TenantSettings, Try,
-    person,
+    Answer, Application, Domain, LabError, Person, Phs, PhsSettings, Population, RunningTenant,
+    TenantSettings, Try, person,
 };
 use std::io::IsTerminal as _;
 use std::process::{ExitCode, Stdio};
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Those whom something is the matter with; all others just have a password.
+/// The accounts with a condition of their own. All others have a password and no more.
 struct Cast {
     disabled: Person,
     account_expired: Person,
@@ -67,7 +67,7 @@ fn play(board: &mut Board) -> Result<(), LabError> {
     board.done("domain", &format!("{} at {}, {USERS} users", domain.name(), domain.address()), step);
 
     let step = Instant::now();
-    let tenant = Tenant::start_for(&domain, &TenantSettings::default())?;
+    let tenant = RunningTenant::start_for(&domain, &TenantSettings::default())?;
     board.done("tenant", &tenant.url(), step);
 
     let step = Instant::now();
@@ -133,7 +133,7 @@ fn sign_ins(tries: &mut Tries, cast: &Cast) -> Result<(), LabError> {
 fn a_change(
     tries: &mut Tries,
     domain: &Domain,
-    tenant: &Tenant,
+    tenant: &RunningTenant,
     phs: &Phs,
     who: &Person,
 ) -> Result<(), LabError> {
@@ -155,7 +155,7 @@ fn a_change(
     Ok(())
 }
 
-/// The daemon instead: what changes is carried without anybody's asking.
+/// The daemon: a change in AD is synchronised without a command.
 fn continuously(tries: &mut Tries, domain: &Domain, phs: &Phs, who: &Person) -> Result<(), LabError> {
     let mut daemon = phs.run_daemon()?;
     let new = "Noch ein Wort, Zürich & 東京";
@@ -181,8 +181,8 @@ fn once(phs: &Phs, more: &[&str]) -> Result<serde_json::Value, LabError> {
     }
 }
 
-/// How many records the tenant was ever sent, by its own count.
-fn records(tenant: &Tenant) -> Result<f64, LabError> {
+/// How many records the tenant has received, by its own counters.
+fn records(tenant: &RunningTenant) -> Result<f64, LabError> {
     let of = |outcome| tenant.metric(&format!("landbridge_records_{outcome}_total"));
     let counts = [of("applied")?, of("unchanged")?, of("refused")?];
     Ok(counts.into_iter().flatten().sum())

@@ -23,8 +23,8 @@ pub(super) fn play(
 
     let who = person(24);
     domain.move_to(&who.sam, OUT)?;
-    let tally = once(phs, &[])?;
-    let said = format!("{} left, {} held", tally["removed"], tally["held"]);
+    let counts = once(phs, &[])?;
+    let said = format!("{} left, {} held", counts["removed"], counts["held"]);
     tries.board.line("one person moved to an excluded OU; once", "1 left, 0 held", &said);
     tries.line("right password", &who, &who.password, "refused")?;
     let explained = phs.run(&["explain", &who.upn], None)?;
@@ -36,13 +36,13 @@ pub(super) fn play(
     tries.line("moved back; once; right password", &who, &who.password, "accepted")?;
 
     domain.rename_container("OU=Team,OU=People", &format!("OU=Team,{OUT}"))?;
-    let tally = once(phs, &[])?;
-    let said = format!("{} left, {} held", tally["removed"], tally["held"]);
+    let counts = once(phs, &[])?;
+    let said = format!("{} left, {} held", counts["removed"], counts["held"]);
     tries.board.line("an OU with 60 people moved there; once", "0 left, 60 held", &said);
     let one = person(440);
     tries.line("right password of one of them", &one, &one.password, "accepted")?;
-    let tally = once(phs, &["--confirm-removals", "60"])?;
-    let said = format!("{} left, {} held", tally["removed"], tally["held"]);
+    let counts = once(phs, &["--confirm-removals", "60"])?;
+    let said = format!("{} left, {} held", counts["removed"], counts["held"]);
     tries.board.line("once --confirm-removals 60", "60 left, 0 held", &said);
     tries.line("right password of one of them", &one, &one.password, "refused")?;
 
@@ -51,8 +51,8 @@ pub(super) fn play(
     domain.set_members("Everybody here", &all, true)?;
     once(phs, &[])?;
     domain.set_member("Everybody here", &who.sam, true)?;
-    let tally = once(phs, &[])?;
-    let said = format!("{} records, {} link", tally["records_sent"], tally["links_sent"]);
+    let counts = once(phs, &[])?;
+    let said = format!("{} records, {} link", counts["records_sent"], counts["links_sent"]);
     tries.board.line("a member more in a group of 78; once", "0 records, 1 link", &said);
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::dice::Dice;
 use super::world::{Happening, World};
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey, VerdictKey};
 use landbridge_pta_agent::session::{Output, Session, Settled};
-use landbridge_wire::signin::{Ask, Decline, FromAgent, Verdict};
+use landbridge_wire::signin::{Decline, FromAgent, SignInRequest, Verdict};
 use std::rc::Rc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -67,7 +67,7 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    fn open(&self, world: &World, ask: &Ask) -> Option<(String, VerdictKey)> {
+    fn open(&self, world: &World, ask: &SignInRequest) -> Option<(String, VerdictKey)> {
         let agent = &world.agents[self.agent];
         let about = About {
             request: ask.request.into_bytes(),
@@ -93,9 +93,9 @@ impl World {
             match output {
                 Output::Send(message) => self.send_back(number, &message),
                 Output::Welcomed(nodes) => assert_eq!(nodes, [World::NODE]),
-                Output::Validate { ask, by } => {
+                Output::Validate { sign_in, by } => {
                     assert!(by > self.instant(), "something to validate whose time is over");
-                    self.validate(number, &ask, by);
+                    self.validate(number, &sign_in, by);
                 }
                 Output::Close(_) => self.agent_closes(number),
             }
@@ -105,7 +105,7 @@ impl World {
         assert!(in_hand <= conn.capacity, "more in hand than was promised");
     }
 
-    fn validate(&mut self, number: u64, ask: &Ask, by: std::time::Instant) {
+    fn validate(&mut self, number: u64, ask: &SignInRequest, by: std::time::Instant) {
         let conn = &self.conns[&number];
         let (agent, conduct) = (conn.agent, self.agents[conn.agent].conduct);
         let Some((password, key)) = conn.open(self, ask) else {
@@ -141,7 +141,7 @@ impl World {
     /// What an honest agent does: one bind, never after its time.
     fn ask_directory(
         &mut self,
-        ask: &Ask,
+        ask: &SignInRequest,
         truth: Verdict,
         ticket: Option<u64>,
         key: &VerdictKey,

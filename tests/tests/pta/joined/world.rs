@@ -441,7 +441,7 @@ impl World {
             count += 1;
             match output {
                 Output::Send { link: Link(number), message } => {
-                    if let FromTenant::Ask(ask) = &message {
+                    if let FromTenant::SignIn(ask) = &message {
                         self.delivered(number, ask.request, ask.object);
                     }
                     self.send_out(number, &message);
@@ -543,7 +543,7 @@ impl World {
 
     fn send_out(&mut self, number: u64, message: &FromTenant) {
         let bytes = framed(message);
-        if matches!(message, FromTenant::Ask(_)) {
+        if matches!(message, FromTenant::SignIn(_)) {
             self.wire.push((number, bytes.clone()));
         }
         let Some(at) = self.arrival(number, true) else { return };

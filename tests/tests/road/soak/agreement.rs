@@ -3,9 +3,10 @@
 
 use super::deeds::Book;
 use crate::stage::Road;
-use landbridge_tenant_store::tables::{attributes, objects};
 use landbridge_tests::lab::Try;
 use landbridge_tests::lab::edits::{DISABLED, Listed, NEVER_EXPIRES};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -109,22 +110,36 @@ fn accounts_that_differ(
             let digest = digests.contains(guid);
             wrong.push(format!("{sam} ({guid}): a digest: {digest}, a password in AD: {}", !digest));
         }
-        let account = objects::find(&tenant, *guid).unwrap().unwrap();
-        let known = attributes::of(&tenant, *guid).unwrap();
+        let ask = "SELECT protected_user FROM objects WHERE object = ?1";
+        let protected: bool = tenant.query_row(ask, [guid.as_bytes()], |row| row.get(0)).unwrap();
         let there = (
-            known.sam_account_name.as_ref(),
-            known.user_principal_name.as_ref(),
-            known.display_name.as_ref(),
-            known.user_account_control,
-            known.account_expires,
-            known.pwd_last_set,
-            account.protected_user,
+            attribute::<String>(&tenant, *guid, "sam_account_name"),
+            attribute(&tenant, *guid, "user_principal_name"),
+            attribute(&tenant, *guid, "display_name"),
+            attribute(&tenant, *guid, "user_account_control"),
+            attribute(&tenant, *guid, "account_expires"),
+            attribute(&tenant, *guid, "pwd_last_set"),
+            protected,
         );
-        let in_ad =
-            (Some(sam), upn.as_ref(), display.as_ref(), Some(*flags), *ends, *password_set, *protected_user);
+        let in_ad = (
+            Some(sam.clone()),
+            upn.clone(),
+            display.clone(),
+            Some(*flags),
+            *ends,
+            *password_set,
+            *protected_user,
+        );
         if there != in_ad {
             wrong.push(format!("{guid}: the tenant has {there:?}, the DC {in_ad:?}"));
         }
     }
     wrong
+}
+
+/// An attribute's value in the tenant's database; none when it was removed or never sent.
+fn attribute<T: FromSql>(tenant: &Connection, object: Uuid, name: &str) -> Option<T> {
+    let ask = "SELECT value FROM attributes WHERE object = ?1 AND name = ?2";
+    let row = tenant.query_row(ask, (object.as_bytes(), name), |row| row.get::<_, Option<T>>(0));
+    row.optional().unwrap().flatten()
 }

@@ -1,6 +1,9 @@
 //! The lab: a real domain on loopback, the real tenant and the real phs, and hands to work them.
 //! Shared by the end-to-end tests, `make demo` and the benchmarks. Needs root and Samba; it never skips.
-//! It changes nothing outside `target/lab/` and its own folders under the temporary folder.
+//!
+//! A lab changes nothing outside `target/lab/` and its own folders under the temporary folder, and does not depend on
+//! how the machine is configured: its programs resolve names by files of the lab's (`view`), and its servers listen
+//! at addresses that no other lab uses (`address`).
 
 #![allow(clippy::indexing_slicing, reason = "of JSON values, which give null for what is not there")]
 
@@ -22,6 +25,7 @@ pub mod silence;
 pub mod small_disk;
 pub mod tenant;
 pub mod trial;
+pub mod view;
 mod watchdog;
 
 pub use application::{Answer, Application, Try};
@@ -31,4 +35,4 @@ pub use phs::{Phs, PhsSettings, Proof};
 pub use population::{Person, Population, person};
 pub use pta_agent::{PtaAgent, PtaSettings};
 pub use small_disk::SmallDisk;
-pub use tenant::{Tenant, TenantSettings};
+pub use tenant::{RunningTenant, TenantSettings};

@@ -1,0 +1,32 @@
+//! The sign-in policies of a domain's groups as text, for the answer to `domains policy`.
+//! Neighbours: [`super::group_policy`] sets them.
+
+use crate::directory::groups;
+use landbridge_tenant_rules::model::Domain;
+use landbridge_tenant_store::policies::is_group;
+use landbridge_tenant_store::tables::{group_policies, links};
+use landbridge_tenant_store::{Reading, StoreError};
+use landbridge_wire::upload::LinkKind;
+
+/// The group policies of a domain, one line for each, in their order. One more line if password settings objects apply to
+/// objects that the tenant does not know.
+pub(super) fn lines(reading: &Reading<'_>, domain: &Domain) -> Result<String, StoreError> {
+    let mut text = String::new();
+    for (place, one) in (1..).zip(group_policies::of(reading, domain.id)?) {
+        let (name, count) = if is_group(reading, domain, one.group)? {
+            let accounts = groups::accounts_in(reading, domain, one.group)?;
+            (groups::name_of(reading, domain, one.group)?, format!("{accounts} accounts"))
+        } else {
+            (one.name, "the group is gone, so the policy applies to no account".to_owned())
+        };
+        text.push_str(&format!("\n{place}. {} for {name} ({}): {count}", one.policy.as_str(), one.group));
+    }
+    let strange = links::unknown_targets(reading, domain.id, LinkKind::AppliesTo)?;
+    if strange > 0 {
+        text.push_str(&format!(
+            "\npassword settings objects apply to {strange} objects that the tenant does not know: if one is a group, the \
+             password policy of its members is not known"
+        ));
+    }
+    Ok(text)
+}

@@ -1,0 +1,354 @@
+//! One sign-in on its way through the machine of [`landbridge_tenant_rules::sign_in`]: this file reads the facts, does the steps,
+//! and writes what came of them.
+//!
+//! What blocks is done in as few hops to a thread as there can be: one before an agent is asked, and one after. Under load a hop
+//! costs more than the work.
+//! Neighbours: [`super::SignIns`] drives it, and does what needs no thread: it waits for a turn, for an agent, and for time.
+
+use super::counters::Settled;
+use super::queue::{Entry, Place};
+use super::turns::Turn;
+use super::{Attempt, Caller, Inner};
+use crate::audit::Written;
+use landbridge_crypto::salted_digest::SaltedDigest;
+use landbridge_tenant_rules::lockout::{RefusedAt, source};
+use landbridge_tenant_rules::model::AuditEntry;
+use landbridge_tenant_rules::names::folded;
+use landbridge_tenant_rules::relay::AgentAnswer;
+use landbridge_tenant_rules::sign_in::{
+    Against, Charge, DecidedBy, Decision, DigestFact, Facts, Holds, Like, Memory, Settle, SignIn, Step, Wait,
+};
+use landbridge_tenant_rules::verdict::{CountedAs, MAX_PASSWORD, Unavailable, Verdict, Why};
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::facts;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tracing::error;
+use uuid::Uuid;
+
+/// A refusal that asked no agent takes this long while no agent of the domain is known to have refused anything.
+const FIRST_DELAY: Duration = Duration::from_millis(5);
+
+/// A sign-in under way.
+pub(super) struct Pass {
+    pub(super) inner: Arc<Inner>,
+    pub(super) attempt: Attempt,
+    caller: Caller,
+    /// The source as the lockout counts it.
+    source: String,
+    /// The subject's turn among the sign-ins that agents decide.
+    pub(super) turn: Option<Turn>,
+    /// The facts with which an agent was asked.
+    before: Option<Facts>,
+}
+
+/// Where a sign-in stops on the thread.
+pub(super) enum Halt {
+    /// It waits for this subject's turn.
+    Turn(Uuid),
+    /// An agent of this domain is to be asked about this account.
+    Ask {
+        /// The row of the domain.
+        domain: i64,
+        /// objectGUID.
+        object: Uuid,
+    },
+    /// It is decided.
+    End(End),
+}
+
+/// A sign-in that is decided.
+pub(super) struct End {
+    pub(super) verdict: Verdict,
+    /// The verdict leaves no sooner than after this.
+    pub(super) wait: Duration,
+    /// The audit log's entry, on its way to the disk.
+    pub(super) written: Option<Written>,
+}
+
+/// The facts of one moment, with the digest opened.
+struct Known {
+    facts: Facts,
+    digest: Option<Arc<SaltedDigest>>,
+    memory: Memory,
+}
+
+impl Pass {
+    pub(super) fn new(inner: Arc<Inner>, attempt: Attempt, caller: Caller) -> Self {
+        let source = source(&caller.source);
+        Self { inner, attempt, caller, source, turn: None, before: None }
+    }
+
+    /// Goes on until something must be waited for. Blocks.
+    pub(super) fn run(&mut self) -> Halt {
+        let Some(name) = folded(&self.attempt.user) else {
+            let verdict = Verdict::Refused { told: None, why: Why::BadName, object: None };
+            return Halt::End(self.end(verdict, DecidedBy::Tenant, Duration::ZERO));
+        };
+        self.steps(Some(&name), self.attempt.now)
+    }
+
+    /// Goes on after an agent was asked. `now` is in seconds since 1970. Blocks.
+    pub(super) fn resume(&mut self, asked: &AgentAnswer, now: i64) -> Halt {
+        let began = Instant::now();
+        let outcome = self.known(None, now).and_then(|known| {
+            let Some((known, before)) = known.zip(self.before.clone()) else { return Ok(None) };
+            let sign_in = self.machine();
+            let answered =
+                sign_in.answered(&before, &known.facts, &known.memory, asked, self.holds(false), now);
+            match answered.step {
+                Step::Done(decision) => {
+                    let end = self.finish(&known.facts, *decision, answered.charge, began);
+                    Ok(Some(Halt::End(end)))
+                }
+                Step::WaitForTurn | Step::WaitForPlace | Step::Derive(_) | Step::AskAgent { .. } => {
+                    self.settle(&known.facts, Settle::Nothing, answered.charge)?;
+                    Ok(None)
+                }
+            }
+        });
+        match outcome {
+            Ok(Some(halt)) => halt,
+            // No verdict came, and the digest decides; or the account is gone.
+            Ok(None) => self.steps(None, now),
+            Err(failed) => Halt::End(self.failed(&failed, DecidedBy::Agent)),
+        }
+    }
+
+    /// The steps of the machine, as far as they need no waiting without a thread. With a name, it is looked up; without one, the
+    /// account that an agent was asked about is meant.
+    fn steps(&mut self, name: Option<&str>, now: i64) -> Halt {
+        let inner = self.inner.clone();
+        let began = Instant::now();
+        let mut place: Option<Place<'_>> = None;
+        loop {
+            // 1. Everything that is known, in one snapshot.
+            let known = match self.known(name, now) {
+                Ok(Some(known)) => known,
+                Ok(None) => return Halt::End(self.gone()),
+                Err(failed) => return Halt::End(self.failed(&failed, DecidedBy::Tenant)),
+            };
+            let Known { facts, digest, memory } = &known;
+            // 2. The next step. After an agent had no answer it is one of the digest road.
+            let (sign_in, holds) = (self.machine(), self.holds(place.is_some()));
+            let step = match name {
+                Some(_) => sign_in.next(facts, memory, holds, now),
+                None => sign_in.on_the_digest_road(facts, memory, holds, now),
+            };
+            match step {
+                // 3. The turn, at once or later; then everything is read again.
+                Step::WaitForTurn => match inner.turns.try_acquire(facts.subject.id()) {
+                    Some(turn) => self.turn = Some(turn),
+                    None => return Halt::Turn(facts.subject.id()),
+                },
+                Step::WaitForPlace => match inner.queue.enter(facts.subject.id()) {
+                    Entry::Go(free) => place = Some(free),
+                    Entry::Full => return Halt::End(self.overloaded()),
+                },
+                // 4. A derivation.
+                Step::Derive(against) => {
+                    let fits = match self.verify(against, digest.as_ref()) {
+                        Ok(fits) => fits,
+                        Err(failed) => return Halt::End(self.failed(&failed, DecidedBy::Tenant)),
+                    };
+                    let decision = sign_in.derived(facts, memory, fits, now);
+                    let end = self.finish(facts, decision, Charge::Nothing, began);
+                    let domain = facts.domain.as_ref().map(|domain| domain.id);
+                    inner.equal_delay.note_derivation(domain, &end.verdict, began.elapsed());
+                    return Halt::End(end);
+                }
+                // 5. An agent.
+                Step::AskAgent { domain, object } => {
+                    self.before = Some(known.facts);
+                    return Halt::Ask { domain, object };
+                }
+                // 6. A decision.
+                Step::Done(decision) => {
+                    return Halt::End(self.finish(facts, *decision, Charge::Nothing, began));
+                }
+            }
+        }
+    }
+
+    fn machine(&self) -> SignIn<'_> {
+        let password = &self.attempt.password;
+        let bad_password = password.is_empty() || password.lend(str::len) > MAX_PASSWORD;
+        SignIn { rules: self.inner.counters.rules(), bad_password }
+    }
+
+    fn holds(&self, place: bool) -> Holds {
+        Holds { turn: self.turn.is_some(), place }
+    }
+
+    /// What is known now; none: the account is gone.
+    fn known(&self, name: Option<&str>, now: i64) -> Result<Option<Known>, StoreError> {
+        let inner = &self.inner;
+        let stored = match (name, self.before.as_ref().and_then(|before| before.subject.account())) {
+            (Some(name), _) => {
+                let pseudonym = inner.counters.pseudonym(name);
+                let limit = self.caller.domain;
+                Some(
+                    inner
+                        .store
+                        .read(|reading| facts::of_name(reading, name, pseudonym, &self.source, limit))?,
+                )
+            }
+            (None, Some(object)) => {
+                inner.store.read(|reading| facts::of_account(reading, object, &self.source))?
+            }
+            (None, None) => None,
+        };
+        let Some(facts::Stored { mut facts, digest }) = stored else { return Ok(None) };
+        inner.counters.complete(&mut facts, &self.source);
+        let mut memory = Memory::default();
+        if let Some(domain) = facts.domain.as_ref().filter(|domain| domain.policy.asks_agents()) {
+            memory.unable = inner.agents.unable(domain.id);
+            memory.silence = inner.equal_delay.silence(domain.id);
+            memory.too_many_unwritten = inner.counters.too_many_unwritten();
+        }
+        let mut opened = None;
+        if let (Some(account), Some(object)) = (&mut facts.account, facts.subject.account()) {
+            if let Some(digest) = digest {
+                match digest.open(inner.store.seal_keys(), object) {
+                    Ok(digest) => opened = Some(Arc::new(digest)),
+                    Err(_) => account.digest = DigestFact::Unreadable,
+                }
+            }
+            let seen = RefusedAt { at: now, password_set: account.attributes.pwd_last_set };
+            memory.refused_before = inner.counters.refused_before(object, &self.attempt.password, seen);
+        }
+        Ok(Some(Known { facts, digest: opened, memory }))
+    }
+
+    /// Verifies the password. One derivation, counted.
+    fn verify(&self, against: Against, digest: Option<&Arc<SaltedDigest>>) -> Result<bool, StoreError> {
+        let inner = &self.inner;
+        let (digest, decoy) = match (against, digest) {
+            (Against::Digest, Some(digest)) => (digest.clone(), false),
+            (Against::Digest, None) => (inner.decoys.of(&inner.store, None)?, true),
+            (Against::Decoy(domain), _) => (inner.decoys.of(&inner.store, domain)?, true),
+        };
+        inner.counts.derivations.one();
+        let fits = inner.verifiers.fits(digest, &self.attempt.password);
+        Ok(fits && !decoy)
+    }
+
+    /// Writes what a decision settles, counts it and records it.
+    fn finish(&self, facts: &Facts, decision: Decision, charge: Charge, began: Instant) -> End {
+        let Decision { verdict, by, settle, wait } = decision;
+        if let Err(failed) = self.settle(facts, settle, charge) {
+            return self.failed(&failed, by);
+        }
+        let wait = self.hold_back(facts, wait, began);
+        self.end(verdict, by, wait)
+    }
+
+    fn settle(&self, facts: &Facts, settle: Settle, charge: Charge) -> Result<(), StoreError> {
+        let settled = Settled {
+            subject: facts.subject,
+            source: &self.source,
+            password: &self.attempt.password,
+            has_counter: facts.counters.own.is_some(),
+        };
+        self.inner.counters.settle(&settled, settle, charge)
+    }
+
+    fn hold_back(&self, facts: &Facts, wait: Wait, began: Instant) -> Duration {
+        let like = match wait.like {
+            Like::Nothing => Duration::ZERO,
+            Like::Derivation => {
+                let domain = facts.domain.as_ref().map(|domain| domain.id);
+                self.inner.equal_delay.like_derivation(domain, began.elapsed())
+            }
+            Like::Agent(domain) => self.inner.agents.typical_delay(domain).unwrap_or(FIRST_DELAY),
+        };
+        like + wait.silence
+    }
+
+    /// The account was erased while an agent was asked.
+    fn gone(&self) -> End {
+        let object = self.before.as_ref().and_then(|before| before.subject.account());
+        let verdict = Verdict::Refused { told: None, why: Why::UnknownName, object };
+        self.end(verdict, DecidedBy::Agent, Duration::ZERO)
+    }
+
+    pub(super) fn overloaded(&self) -> End {
+        self.end(Verdict::Unavailable(Unavailable::Overloaded), DecidedBy::Tenant, Duration::ZERO)
+    }
+
+    fn failed(&self, failed: &StoreError, by: DecidedBy) -> End {
+        error!(
+            database = %self.inner.store.path().display(),
+            door = self.caller.door,
+            error = %failed,
+            "the database fails: nobody signs in"
+        );
+        self.end(Verdict::Unavailable(Unavailable::Storage), by, Duration::ZERO)
+    }
+
+    /// Counts the verdict, and gives the audit log its entry with the true reason, for the operator. What is unavailable has no
+    /// entry, so this does not block for it.
+    fn end(&self, verdict: Verdict, by: DecidedBy, wait: Duration) -> End {
+        self.count(&verdict);
+        let (outcome, action, subject) = match &verdict {
+            Verdict::Accepted(person) => ("accepted", Some("signin-accepted"), person.object.to_string()),
+            Verdict::Refused { why, object, .. } => {
+                // A name that no account has may be a password in the wrong field: it is never written down.
+                let subject =
+                    object.map_or_else(|| "a name of nobody".to_owned(), |object| object.to_string());
+                (why.as_str(), Some("signin-refused"), subject)
+            }
+            Verdict::Unavailable(Unavailable::Overloaded) => ("overloaded", None, String::new()),
+            Verdict::Unavailable(Unavailable::Storage) => ("storage-failed", None, String::new()),
+            Verdict::Unavailable(Unavailable::NoAnswer(why)) => (why.as_str(), None, String::new()),
+            Verdict::Unavailable(Unavailable::NoRoomInDirectory) => {
+                ("no-room-in-directory", None, String::new())
+            }
+        };
+        // Not in the metric: there are four billion codes.
+        let code = match verdict {
+            Verdict::Refused { why: Why::UnknownCode(code), .. } => format!(" {code:#x}"),
+            Verdict::Refused { .. } | Verdict::Accepted(_) | Verdict::Unavailable(_) => String::new(),
+        };
+        self.inner.numbers.metrics.signins.get_or_create(&vec![("outcome", outcome.to_owned())]).inc();
+        let written = action.map(|action| {
+            self.inner.recorder.record(AuditEntry {
+                at: self.attempt.now,
+                actor: self.caller.actor.clone(),
+                action: action.to_owned(),
+                subject,
+                detail: format!("{outcome}{code}{}, from {}", by.as_str(), self.caller.source),
+            })
+        });
+        End { verdict, wait, written }
+    }
+
+    fn count(&self, verdict: &Verdict) {
+        let counts = &self.inner.counts;
+        let Verdict::Refused { why, object, .. } = verdict else {
+            if *verdict == Verdict::Unavailable(Unavailable::Overloaded) {
+                counts.signins_overloaded.one();
+            }
+            return;
+        };
+        match why.counted_as() {
+            CountedAs::Nothing => {}
+            CountedAs::AmbiguousName => counts.names_ambiguous.one(),
+            CountedAs::LockedOut => counts.signins_locked_out.one(),
+            CountedAs::UnknownState => counts.states_unknown.one(),
+            CountedAs::UnreadableDigest => {
+                counts.digests_unreadable.one();
+                error!(object = ?object, "a stored digest cannot be opened: a seal key is missing, or somebody wrote to the database");
+            }
+        }
+        if let Why::UnknownCode(code) = why {
+            error!(
+                code = format!("{code:#x}"),
+                "a domain controller refused with a code that is not known here"
+            );
+        }
+        if *why == Why::Canary {
+            error!(object = ?object, "somebody signs in with a canary account, which nobody uses");
+        }
+    }
+}

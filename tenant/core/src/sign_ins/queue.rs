@@ -1,0 +1,166 @@
+//! The queue for derivations. As many sign-ins verify at once as the processor computes side by side, and one at a time for one
+//! account. The rest waits in a bounded queue for a bounded time, first come, first served.
+//! Neighbours: [`super::pass`] waits in it; [`super::verifiers`] has the threads.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// How many sign-ins of one account wait; a flood for one account leaves the queue to the others.
+const WAITING_PER_ACCOUNT: usize = 16;
+
+pub(super) struct Queue {
+    running_limit: usize,
+    waiting_limit: usize,
+    patience: Duration,
+    state: Mutex<Waiting>,
+    moved: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    running: usize,
+    /// The number of the next sign-in.
+    next: u64,
+    /// The account of each number that waits.
+    waiting: BTreeMap<u64, Uuid>,
+    /// Of each account that runs or waits: whether one runs, and how many wait.
+    accounts: HashMap<Uuid, (bool, usize)>,
+}
+
+/// The result of waiting.
+pub(super) enum Entry<'a> {
+    /// The sign-in may verify until this is dropped.
+    Go(Place<'a>),
+    /// The queue is full, or the wait was too long.
+    Full,
+}
+
+pub(super) struct Place<'a> {
+    queue: &'a Queue,
+    account: Uuid,
+}
+
+impl Queue {
+    pub(super) fn new(running_limit: usize, waiting_limit: usize, patience: Duration) -> Self {
+        Self {
+            running_limit: running_limit.max(1),
+            waiting_limit,
+            patience,
+            state: Mutex::new(Waiting::default()),
+            moved: Condvar::new(),
+        }
+    }
+
+    pub(super) fn enter(&self, account: Uuid) -> Entry<'_> {
+        let mut state = self.waiting_state();
+        let number = state.next;
+        state.next += 1;
+        if !state.may_go(number, account, self.running_limit) {
+            let ahead = state.accounts.get(&account).map_or(0, |(_, waiting)| *waiting);
+            if state.waiting.len() >= self.waiting_limit || ahead >= WAITING_PER_ACCOUNT {
+                return Entry::Full;
+            }
+            state.waiting.insert(number, account);
+            state.accounts.entry(account).or_default().1 += 1;
+            let until = Instant::now() + self.patience;
+            let mut patient = true;
+            while patient && !state.may_go(number, account, self.running_limit) {
+                let left = until.saturating_duration_since(Instant::now());
+                let (woken, _) = self.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+                state = woken;
+                patient = !until.saturating_duration_since(Instant::now()).is_zero();
+            }
+            let goes = state.may_go(number, account, self.running_limit);
+            state.waiting.remove(&number);
+            if let Some((_, waiting)) = state.accounts.get_mut(&account) {
+                *waiting = waiting.saturating_sub(1);
+            }
+            if !goes {
+                state.tidy(account);
+                // The next one may be the first now.
+                self.moved.notify_all();
+                return Entry::Full;
+            }
+        }
+        state.running += 1;
+        state.accounts.entry(account).or_default().0 = true;
+        Entry::Go(Place { queue: self, account })
+    }
+
+    fn waiting_state(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.waiting_state();
+        state.running == 0 && state.waiting.is_empty() && state.accounts.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting_state().waiting.len()
+    }
+}
+
+impl Waiting {
+    /// Whether this number may run: the limit allows one more, none of its account runs, and none with a smaller number could run
+    /// instead.
+    fn may_go(&self, number: u64, account: Uuid, room: usize) -> bool {
+        let runs = |account: &Uuid| self.accounts.get(account).is_some_and(|(runs, _)| *runs);
+        let mut before = self.waiting.range(..number);
+        self.running < room && !runs(&account) && before.all(|(_, other)| runs(other))
+    }
+
+    fn tidy(&mut self, account: Uuid) {
+        if self.accounts.get(&account) == Some(&(false, 0)) {
+            self.accounts.remove(&account);
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = self.queue.waiting_state();
+        state.running = state.running.saturating_sub(1);
+        if let Some((runs, _)) = state.accounts.get_mut(&self.account) {
+            *runs = false;
+        }
+        state.tidy(self.account);
+        drop(state);
+        self.queue.moved.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sign_ins::queue::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn whoever_came_first_goes_first_and_an_account_that_runs_holds_up_nobody_else() {
+        let queue = Queue::new(1, 16, Duration::from_secs(60));
+        let account = |n| Uuid::from_u128(n);
+        let Entry::Go(first) = queue.enter(account(0)) else { panic!("the queue is empty") };
+        let (tell, told) = channel();
+        std::thread::scope(|scope| {
+            for n in [1, 2, 0, 3] {
+                let (queue, tell, before) = (&queue, tell.clone(), queue.waiting());
+                scope.spawn(move || {
+                    let Entry::Go(turn) = queue.enter(account(n)) else { panic!("{n} was turned away") };
+                    let _ = tell.send(n);
+                    drop(turn);
+                });
+                while queue.waiting() == before {
+                    std::thread::yield_now();
+                }
+            }
+            drop(first);
+        });
+        drop(tell);
+        assert_eq!(told.iter().collect::<Vec<_>>(), [1, 2, 0, 3]);
+        assert!(queue.is_idle());
+    }
+}

@@ -1,0 +1,559 @@
+//! Sign-ins that the digest decides.
+
+use super::*;
+use crate::sign_ins::queue::Entry;
+use landbridge_tenant_fixture::*;
+use landbridge_tenant_rules::account_state::{State, filetime};
+use landbridge_tenant_store::facts;
+use landbridge_tenant_store::tables::{lockouts, objects};
+use landbridge_wire::upload::{AttributeValue, Presence, Record};
+use std::sync::Barrier;
+
+#[test]
+fn the_right_password_is_accepted_under_every_name_and_says_who_it_is() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    for name in ["user1@corp.example.com", "CORP\\user1", "corp.example.com\\USER1"] {
+        let Verdict::Accepted(person) = tries(&signin, name, "right1") else { panic!("{name}") };
+        assert_eq!(person.object, object(1));
+        assert_eq!(person.user.as_deref(), Some("User1@Corp.Example.Com"));
+        assert_eq!(person.sam.as_deref(), Some("user1"));
+        assert_eq!(person.domain, "corp.example.com");
+    }
+}
+
+#[test]
+fn wrong_passwords_and_other_peoples_passwords_are_refused() {
+    let signin = signin(&three());
+    for wrong in ["right2", "Right1", "right1 ", " right1", "right1\0", "x"] {
+        let verdict = tries(&signin, "CORP\\user1", wrong);
+        assert_eq!((why(&verdict), told(&verdict)), (Why::WrongPassword, None), "{wrong:?}");
+    }
+}
+
+#[test]
+fn empty_and_oversized_passwords_and_names_cost_no_derivation() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "")), Why::BadPassword);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", &"x".repeat(MAX_PASSWORD + 1))), Why::BadPassword);
+    for name in ["", "user1", &"x@".repeat(5000), "a\0@b"] {
+        assert_eq!(why(&tries(&signin, name, "right1")), Why::BadName, "{name:?}");
+    }
+    assert_eq!(derivations(&tenant), 0);
+}
+
+#[test]
+fn an_empty_password_is_refused_although_the_digest_is_of_the_empty_one() {
+    let tenant = Tenant::new();
+    tenant.sends(vec![user(1, "")]);
+    tenant.sends(vec![with(1, vec![written(2, AttributeValue::UserAccountControl(Some(0x220)))])]);
+    assert_eq!(why(&tries(&signin(&tenant), "CORP\\user1", "")), Why::BadPassword);
+}
+
+#[test]
+fn an_unknown_name_costs_one_derivation_as_a_known_one_does() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    assert_eq!(why(&tries(&signin, "CORP\\nobody", "x")), Why::UnknownName);
+    assert_eq!(derivations(&tenant), 1);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "x")), Why::WrongPassword);
+    assert_eq!(derivations(&tenant), 2);
+}
+
+/// The iterations of the decoy that this name is verified against.
+fn decoy_for(signin: &Bench, name: &str) -> u32 {
+    let inner = signin.inner();
+    let stored = inner.store.read(|reading| facts::of_name(reading, name, Uuid::nil(), HOME, None)).unwrap();
+    inner.decoys.of(&inner.store, stored.facts.domain.map(|domain| domain.id)).unwrap().iterations()
+}
+
+#[test]
+fn a_decoy_costs_what_the_domains_digests_cost() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    assert_eq!(decoy_for(&signin, "corp\\nobody"), 1000);
+    assert_eq!(decoy_for(&signin, "nobody@corp.example.com"), 1000);
+    assert_eq!(decoy_for(&signin, "nobody@elsewhere"), 1000, "the first domain stands for all");
+    let empty = Tenant::new();
+    let signin = with_settings(&empty, settings());
+    assert_eq!(decoy_for(&signin, "corp\\nobody"), 600_000);
+}
+
+#[test]
+fn an_ambiguous_name_signs_nobody_in_with_either_password() {
+    let tenant = three();
+    tenant.sends(vec![
+        with(1, vec![written(2, upn("same@example.com"))]),
+        with(2, vec![written(2, upn("same@example.com"))]),
+    ]);
+    let signin = signin(&tenant);
+    for secret in ["right1", "right2"] {
+        assert_eq!(why(&tries(&signin, "same@example.com", secret)), Why::AmbiguousName);
+    }
+    assert_eq!(tenant.counts.names_ambiguous.now(), 2);
+    assert!(is_accepted(&tries(&signin, "CORP\\user1", "right1")));
+}
+
+#[test]
+fn an_application_of_one_domain_signs_in_nobody_of_another() {
+    let tenant = three();
+    let other = tenant.other_domain();
+    let signin = signin(&tenant);
+    let right = password("right1");
+    for n in 0..20 {
+        let verdict = signin.decide("CORP\\user1", &right, HOME, Some(other.domain), NOW + n);
+        assert!(matches!(why(&verdict), Why::OtherDomain | Why::LockedOut), "{verdict:?}");
+    }
+    assert!(is_accepted(&signin.decide("CORP\\user1", &right, HOME, Some(tenant.domain), NOW)));
+}
+
+#[test]
+fn who_left_the_scope_or_has_no_digest_is_refused() {
+    let tenant = three();
+    tenant.sends(vec![
+        Record { presence: Presence::OutOfScope, ..bare(1) },
+        with(4, vec![written(1, sam("user4"))]),
+    ]);
+    let signin = signin(&tenant);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "right1")), Why::UnknownName);
+    assert_eq!(why(&tries(&signin, "CORP\\user4", "right1")), Why::NoDigest);
+    assert_eq!(derivations(&tenant), 2);
+}
+
+#[test]
+fn a_name_that_outlived_its_account_signs_nobody_in() {
+    let tenant = three();
+    tenant.store.write("test", |t| objects::set_presence(t, object(1), Presence::Deleted, NOW)).unwrap();
+    assert_eq!(why(&tries(&signin(&tenant), "CORP\\user1", "right1")), Why::NoDigest);
+}
+
+#[test]
+fn the_account_state_is_told_only_after_the_right_password_and_only_what_a_person_can_mend() {
+    let set = |version, is| with(1, vec![written(version, is)]);
+    let month = filetime(NOW - 90 * 86_400).unwrap();
+    let cases = [
+        (AttributeValue::UserAccountControl(Some(0x202)), State::Disabled, None),
+        (AttributeValue::UserAccountControl(Some(0x4_0200)), State::SmartcardRequired, None),
+        (AttributeValue::LockoutTime(Some(filetime(NOW - 60).unwrap())), State::Locked, None),
+        (
+            AttributeValue::LogonHours(Some(landbridge_wire::bounded::Blob::new([0; 21]).unwrap())),
+            State::OutsideLogonHours,
+            None,
+        ),
+        (
+            AttributeValue::UserAccountControl(None),
+            State::Unknown(landbridge_tenant_rules::account_state::Odd::NoUserAccountControl),
+            None,
+        ),
+        (AttributeValue::PwdLastSet(Some(0)), State::MustChange, Some(Disclosable::MustChangePassword)),
+        (AttributeValue::PwdLastSet(Some(month)), State::PasswordExpired, Some(Disclosable::PasswordExpired)),
+        (
+            AttributeValue::AccountExpires(Some(month)),
+            State::AccountExpired,
+            Some(Disclosable::AccountExpired),
+        ),
+    ];
+    for (is, state, say) in cases {
+        let tenant = three();
+        tenant.sends(vec![set(2, is)]);
+        let signin = signin(&tenant);
+        let wrong = tries(&signin, "CORP\\user1", "wrong");
+        assert_eq!((why(&wrong), told(&wrong)), (Why::WrongPassword, None), "{state}");
+        let right = tries(&signin, "CORP\\user1", "right1");
+        assert_eq!((why(&right), told(&right)), (Why::State(state), say), "{state}");
+    }
+}
+
+#[test]
+fn a_protected_user_is_refused_and_what_is_unknown_is_counted() {
+    let tenant = three();
+    tenant.sends(vec![
+        Record { protected_user: Some(true), ..bare(1) },
+        with(2, vec![written(2, AttributeValue::PwdLastSet(None))]),
+    ]);
+    let signin = signin(&tenant);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "right1")), Why::State(State::ProtectedUser));
+    assert!(matches!(why(&tries(&signin, "CORP\\user2", "right2")), Why::State(State::Unknown(_))));
+    assert_eq!(tenant.counts.states_unknown.now(), 1);
+}
+
+#[test]
+fn without_the_domains_policy_nobody_signs_in() {
+    let tenant = Tenant::new();
+    tenant.send(&landbridge_wire::upload::Upload { policy: None, ..page(vec![user(1, "right1")]) });
+    let verdict = tries(&signin(&tenant), "CORP\\user1", "right1");
+    assert_eq!(
+        why(&verdict),
+        Why::State(State::Unknown(landbridge_tenant_rules::account_state::Odd::NoMaxPwdAge))
+    );
+}
+
+#[test]
+fn a_changed_password_is_accepted_and_the_old_one_refused() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "changed")), Why::WrongPassword);
+    tenant.sends(vec![Record { password: sent(2, "changed"), ..bare(1) }]);
+    assert!(
+        is_accepted(&tries(&signin, "CORP\\user1", "changed")),
+        "although it was remembered as a wrong one"
+    );
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "right1")), Why::WrongPassword);
+}
+
+#[test]
+fn a_digest_moved_into_another_accounts_row_signs_nobody_in_and_raises_an_alarm() {
+    let tenant = three();
+    let swap = "UPDATE digests SET sealed = (SELECT sealed FROM digests WHERE object = ?1) WHERE object = ?2";
+    tenant
+        .store
+        .write("test", |t| Ok(t.raw().execute(swap, (object(1).as_bytes(), object(2).as_bytes()))?))
+        .unwrap();
+    let signin = signin(&tenant);
+    for secret in ["right1", "right2"] {
+        assert_eq!(why(&tries(&signin, "CORP\\user2", secret)), Why::DigestUnreadable);
+    }
+    assert_eq!(tenant.counts.digests_unreadable.now(), 2);
+    assert_eq!(derivations(&tenant), 2, "in time it looks like any other");
+    assert!(is_accepted(&tries(&signin, "CORP\\user1", "right1")));
+}
+
+#[test]
+fn a_name_moved_to_another_account_in_the_database_takes_that_accounts_password_only() {
+    let tenant = three();
+    let steal = "UPDATE signin_names SET object = ?2 WHERE name = 'corp\\user1'";
+    tenant
+        .store
+        .write("test", |t| Ok(t.raw().execute(&steal.replace("?2", "?1"), [object(2).as_bytes()])?))
+        .unwrap();
+    let signin = signin(&tenant);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "right1")), Why::WrongPassword);
+    let Verdict::Accepted(person) = tries(&signin, "CORP\\user1", "right2") else { panic!() };
+    assert_eq!(
+        person.object,
+        object(2),
+        "the answer names the objectGUID, and never the name that was typed"
+    );
+}
+
+#[test]
+fn ten_wrong_passwords_lock_the_account_for_that_source_before_any_derivation() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    for n in 0..10 {
+        assert_eq!(why(&tries(&signin, "CORP\\user1", &format!("wrong{n}"))), Why::WrongPassword);
+    }
+    let spent = derivations(&tenant);
+    let names = ["CORP\\user1", "user1@corp.example.com"];
+    for name in names {
+        assert_eq!(why(&tries(&signin, name, "right1")), Why::LockedOut);
+    }
+    assert_eq!(derivations(&tenant), spent);
+    assert_eq!(tenant.counts.signins_locked_out.now(), 2);
+    assert_eq!(tenant.counts.locks_set.now(), 1);
+    assert!(
+        is_accepted(&signin.decide("CORP\\user1", &password("right1"), "198.51.100.9", None, NOW)),
+        "from elsewhere"
+    );
+    assert!(is_accepted(&tries(&signin, "CORP\\user2", "right2")), "another account");
+    assert!(
+        is_accepted(&signin.decide("CORP\\user1", &password("right1"), HOME, None, NOW + 60)),
+        "afterwards"
+    );
+}
+
+#[test]
+fn a_restart_unlocks_nobody_and_forgets_no_try() {
+    let tenant = three();
+    let first = signin(&tenant);
+    for n in 0..10 {
+        tries(&first, "CORP\\user1", &format!("wrong{n}"));
+    }
+    for n in 0..9 {
+        tries(&first, "CORP\\user2", &format!("wrong{n}"));
+    }
+    drop(first);
+    let tenant = tenant.restarted();
+    let second = signin(&tenant);
+    assert_eq!(why(&tries(&second, "CORP\\user1", "right1")), Why::LockedOut);
+    assert_eq!(why(&tries(&second, "CORP\\user2", "wrong9")), Why::WrongPassword);
+    assert_eq!(why(&tries(&second, "CORP\\user2", "right2")), Why::LockedOut);
+}
+
+#[test]
+fn the_same_wrong_password_counts_once_however_often_it_is_repeated() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    for _ in 0..100 {
+        assert_eq!(why(&tries(&signin, "CORP\\user1", "last years")), Why::WrongPassword);
+    }
+    assert!(is_accepted(&tries(&signin, "CORP\\user1", "right1")));
+}
+
+#[test]
+fn a_success_clears_what_its_source_had_tried() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    for round in 0..5 {
+        for n in 0..9 {
+            tries(&signin, "CORP\\user1", &format!("wrong{round}-{n}"));
+        }
+        assert!(is_accepted(&tries(&signin, "CORP\\user1", "right1")), "round {round}");
+    }
+    assert!(tenant.store.read(|c| lockouts::of(c, object(1))).unwrap().is_empty());
+}
+
+#[test]
+fn a_right_password_that_ad_would_not_let_in_neither_counts_nor_clears() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    for n in 0..9 {
+        tries(&signin, "CORP\\user1", &format!("wrong{n}"));
+    }
+    tenant.sends(vec![with(1, vec![written(2, AttributeValue::UserAccountControl(Some(0x202)))])]);
+    for _ in 0..20 {
+        assert_eq!(why(&tries(&signin, "CORP\\user1", "right1")), Why::State(State::Disabled));
+    }
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "wrong9")), Why::WrongPassword);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "right1")), Why::LockedOut);
+}
+
+#[test]
+fn rotating_sources_get_no_more_tries_than_the_bound_over_all() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    let mut heard = 0;
+    for n in 0..200_u32 {
+        let from = std::net::Ipv4Addr::from(0x0a00_0000 + n).to_string();
+        let verdict = signin.decide("CORP\\user1", &password(&format!("wrong{n}")), &from, None, NOW);
+        heard += u32::from(why(&verdict) == Why::WrongPassword);
+    }
+    assert_eq!(heard, 50);
+    let rows = tenant.store.read(|c| lockouts::of(c, object(1))).unwrap().len();
+    assert!(rows <= 65, "{rows}");
+    assert_eq!(
+        why(&signin.decide("CORP\\user1", &password("right1"), "10.9.9.9", None, NOW)),
+        Why::LockedOut
+    );
+}
+
+#[test]
+fn sources_of_one_account_are_bounded_and_the_count_over_all_outlives_them() {
+    let tenant = three();
+    let rules = Rules { threshold_all_sources: u32::MAX, ..Rules::new(10, 60) };
+    let signin = with_settings(&tenant, Settings::for_cores(2, rules, Duration::ZERO));
+    for n in 0..150_u32 {
+        let from = std::net::Ipv4Addr::from(0x0a00_0000 + n).to_string();
+        signin.decide("CORP\\user1", &password(&format!("wrong{n}")), &from, None, NOW + i64::from(n));
+    }
+    let rows = tenant.store.read(|c| lockouts::of(c, object(1))).unwrap();
+    assert_eq!(rows.len(), 65);
+    assert_eq!(rows[0].0, lockouts::ALL_SOURCES);
+    assert_eq!(rows[0].1.failures, 150);
+}
+
+#[test]
+fn a_name_that_nobody_has_locks_like_one_that_somebody_has() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    for n in 0..10 {
+        assert_eq!(why(&tries(&signin, "CORP\\nobody", &format!("wrong{n}"))), Why::UnknownName);
+    }
+    let spent = derivations(&tenant);
+    assert_eq!(why(&tries(&signin, "CORP\\nobody", "another")), Why::LockedOut);
+    assert_eq!(derivations(&tenant), spent);
+    assert!(
+        tenant
+            .store
+            .read(|c| Ok(c.raw().query_row("SELECT count(*) FROM lockouts", [], |r| r.get::<_, i64>(0))?))
+            .unwrap()
+            == 0
+    );
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_name_both_wait_for_the_disk() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    let version = || {
+        let ask = "SELECT data_version FROM pragma_data_version";
+        tenant.store.read(|c| Ok(c.raw().query_row(ask, [], |row| row.get::<_, i64>(0))?)).unwrap()
+    };
+    for name in ["CORP\\user1", "CORP\\nobody", "CORP\\user1", "nobody@example.com"] {
+        for secret in ["one", "two"] {
+            let before = version();
+            tries(&signin, name, &format!("{secret} {}", derivations(&tenant)));
+            assert_ne!(version(), before, "{name}");
+        }
+    }
+}
+
+#[test]
+fn made_up_names_fill_no_memory_and_push_out_no_accounts_counter() {
+    let mut strangers = counters::Strangers::default();
+    for n in 0..20_500_u128 {
+        strangers.put(Uuid::from_u128(n), HOME, landbridge_tenant_rules::lockout::Tries::default());
+    }
+    assert_eq!(strangers.len(), 10_000);
+}
+
+#[test]
+fn many_tries_at_once_get_no_more_derivations_than_the_lockout_allows() {
+    let tenant = three();
+    let signin = with_settings(&tenant, Settings::for_cores(8, Rules::new(10, 60), Duration::ZERO));
+    let all = Barrier::new(40);
+    let verdicts: Vec<Verdict> = std::thread::scope(|scope| {
+        let (signin, all) = (&signin, &all);
+        let threads: Vec<_> = (0..40)
+            .map(|n| {
+                scope.spawn(move || {
+                    all.wait();
+                    tries(signin, "CORP\\user1", &format!("wrong{n}"))
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let heard =
+        verdicts.iter().filter(|v| matches!(v, Verdict::Refused { why: Why::WrongPassword, .. })).count();
+    assert!(heard <= 10, "{heard}");
+    assert_eq!(derivations(&tenant), u64::try_from(heard).unwrap());
+    assert!(signin.inner().queue.is_idle());
+}
+
+#[test]
+fn over_its_bound_the_line_says_so_at_once_and_frees_itself() {
+    let queue = Queue::new(1, 2, Duration::from_secs(30));
+    let id = Uuid::from_u128;
+    let Entry::Go(first) = queue.enter(id(1)) else { panic!() };
+    std::thread::scope(|scope| {
+        let waiters: Vec<_> = (2..4)
+            .map(|n| {
+                let queue = &queue;
+                scope.spawn(move || matches!(queue.enter(id(n)), Entry::Go(_)))
+            })
+            .collect();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while queue.waiting() < 2 {
+            assert!(Instant::now() < deadline);
+            std::thread::yield_now();
+        }
+        assert!(matches!(queue.enter(id(4)), Entry::Full));
+        drop(first);
+        for waiter in waiters {
+            assert!(waiter.join().unwrap());
+        }
+    });
+    assert!(queue.is_idle());
+}
+
+#[test]
+fn a_flood_for_one_account_leaves_the_line_to_the_others() {
+    let queue = Queue::new(4, 1000, Duration::from_secs(30));
+    let (flooded, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let Entry::Go(first) = queue.enter(flooded) else { panic!() };
+    std::thread::scope(|scope| {
+        let waiters: Vec<_> = (0..16)
+            .map(|_| {
+                let queue = &queue;
+                scope.spawn(move || matches!(queue.enter(flooded), Entry::Go(_)))
+            })
+            .collect();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while queue.waiting() < 16 {
+            assert!(Instant::now() < deadline);
+            std::thread::yield_now();
+        }
+        assert!(matches!(queue.enter(flooded), Entry::Full));
+        assert!(matches!(queue.enter(other), Entry::Go(_)));
+        drop(first);
+        for waiter in waiters {
+            assert!(waiter.join().unwrap());
+        }
+    });
+    assert!(queue.is_idle());
+}
+
+#[test]
+fn patience_ends_and_leaves_nothing_behind() {
+    let queue = Queue::new(1, 8, Duration::from_millis(20));
+    let Entry::Go(first) = queue.enter(Uuid::from_u128(1)) else { panic!() };
+    assert!(matches!(queue.enter(Uuid::from_u128(2)), Entry::Full));
+    assert!(matches!(queue.enter(Uuid::from_u128(1)), Entry::Full));
+    drop(first);
+    assert!(queue.is_idle());
+}
+
+#[test]
+fn a_tenant_that_is_full_says_so_and_counts_it() {
+    let tenant = three();
+    let settings = Settings { derivations: 1, queue: 0, ..settings() };
+    let signin = with_settings(&tenant, settings);
+    let Entry::Go(_turn) = signin.inner().queue.enter(object(9)) else { panic!() };
+    assert_eq!(tries(&signin, "CORP\\user1", "right1"), Verdict::Unavailable(Unavailable::Overloaded));
+    assert_eq!(tenant.counts.signins_overloaded.now(), 1);
+}
+
+#[test]
+fn a_database_that_fails_signs_nobody_in() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    tenant.store.write("test", |t| Ok(t.raw().execute_batch("DROP TABLE digests")?)).unwrap();
+    assert_eq!(tries(&signin, "CORP\\user1", "right1"), Verdict::Unavailable(Unavailable::Storage));
+}
+
+#[test]
+fn a_database_that_cannot_be_written_gives_nobody_more_tries() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    let broken = "CREATE TRIGGER broken BEFORE INSERT ON lockouts BEGIN SELECT RAISE(ABORT, 'no'); END";
+    tenant.store.write("test", |t| Ok(t.raw().execute_batch(broken)?)).unwrap();
+    for n in 0..10 {
+        let verdict = tries(&signin, "CORP\\user1", &format!("wrong{n}"));
+        assert_eq!(verdict, Verdict::Unavailable(Unavailable::Storage));
+    }
+    assert_eq!(derivations(&tenant), 10);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "wrong10")), Why::LockedOut);
+    assert_eq!(derivations(&tenant), 10);
+    assert!(is_accepted(&tries(&signin, "CORP\\user2", "right2")), "who is right needs no counter");
+}
+
+#[test]
+fn refusals_leave_on_the_grid_and_never_at_once() {
+    let grid = Duration::from_millis(250);
+    let ms = Duration::from_millis;
+    assert_eq!(departure(Duration::ZERO, grid), ms(250));
+    assert_eq!(departure(ms(1), grid), ms(249));
+    assert_eq!(departure(ms(249), grid), ms(1));
+    assert_eq!(departure(ms(250), grid), ms(250));
+    assert_eq!(departure(ms(260), grid), ms(240));
+    assert_eq!(departure(Duration::from_nanos(249_999_999), grid), Duration::from_nanos(1));
+    assert_eq!(departure(ms(7), Duration::ZERO), Duration::ZERO);
+    assert_eq!(departure(Duration::MAX, grid) + Duration::ZERO, departure(Duration::MAX, grid));
+}
+
+#[test]
+fn nothing_that_a_verdict_shows_holds_the_password() {
+    let signin = signin(&three());
+    let shown = format!(
+        "{:?} {:?}",
+        tries(&signin, "CORP\\user1", "s3cret-wrong"),
+        tries(&signin, "CORP\\user1", "right1")
+    );
+    assert!(!shown.contains("s3cret-wrong") && !shown.contains("right1"));
+}
+
+#[test]
+fn a_password_is_as_old_as_the_accounts_own_policy_lets_it_be() {
+    use landbridge_wire::upload::LinkKind;
+    let tenant = three();
+    // Passwords here are a day old.
+    let applies = vec![link(LinkKind::AppliesTo, 50, 1, 1), link(LinkKind::AppliesTo, 59, 2, 1)];
+    tenant.send(&linked(page(vec![settings_object(50, 1, 5, 1)]), applies));
+    let signin = signin(&tenant);
+    assert_eq!(told(&tries(&signin, "CORP\\user1", "right1")), Some(Disclosable::PasswordExpired));
+    let unclear = tries(&signin, "CORP\\user2", "right2");
+    assert!(matches!(why(&unclear), Why::State(State::Unknown(_))), "{unclear:?}");
+    assert!(is_accepted(&tries(&signin, "CORP\\user3", "right3")));
+}

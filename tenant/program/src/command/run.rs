@@ -1,0 +1,52 @@
+//! Executes a command line. Before it: `main.rs`. After it: the file of the command, or `serve.rs`.
+
+use super::{Command, CommandLine, ask, backup, init, log, restore};
+use crate::config::Config;
+use crate::error::TenantError;
+
+/// Limit on open files and sockets that the program requests: 1,024 connections at each door, and room for the database.
+const OPEN_FILES: u64 = 4096;
+
+/// Executes the command.
+pub fn run(line: &CommandLine) -> Result<(), TenantError> {
+    // Every command, not `serve` alone: `init` makes the keys, others read passwords or print credentials and tokens.
+    close_the_process()?;
+    match &line.command {
+        Command::Init(init) => ask::print(&init::init(&line.config, init)?),
+        Command::Serve => {
+            let config = Config::load(&line.config)?;
+            log::start(config.log.format, line.log_level.unwrap_or(config.log.level));
+            open_files();
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            let runtime = runtime.map_err(|e| TenantError::Defect(format!("no threads to be had: {e}")))?;
+            runtime.block_on(crate::serve::serve(&config))
+        }
+        Command::Backup(flags) => ask::print(&backup::backup(&line.config, flags)?),
+        Command::Restore(flags) => ask::print(&restore::restore(&line.config, flags)?),
+        Command::Domains(_)
+        | Command::Token(_)
+        | Command::Agents(_)
+        | Command::Apps(_)
+        | Command::Users(_)
+        | Command::Groups(_)
+        | Command::SignIn(_) => ask::run(&Config::load(&line.config)?, &line.command),
+    }
+}
+
+/// Room for as many connections as `accept` takes, if the system allows it.
+fn open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit })
+    {
+        tracing::warn!(%error, wanted, "the limit of open files cannot be raised");
+    }
+}
+
+/// No core dumps and no debugger of another user: this process holds keys and passwords.
+fn close_the_process() -> Result<(), TenantError> {
+    landbridge_host::dumps::forbid()
+        .map_err(|e| TenantError::Defect(format!("the process cannot be closed to debuggers: {e}")))
+}

@@ -1,0 +1,124 @@
+//! All facts of a sign-in, read in one snapshot.
+//! Neighbours: [`landbridge_tenant_rules::sign_in`] decides by them; what the process remembers beside the database is added by
+//! its caller.
+
+use crate::policies::{password_policy, policy_for_stranger, signin_policy};
+use crate::tables::{attributes, canaries, digests, domains, lockouts, names, objects};
+use crate::{Reading, StoreError};
+use landbridge_tenant_rules::lockout::AdBudget;
+use landbridge_tenant_rules::model::Domain;
+use landbridge_tenant_rules::names::Whose;
+use landbridge_tenant_rules::policies::PolicyOwner;
+use landbridge_tenant_rules::sign_in::{AccountFacts, Counters, DigestFact, DomainFacts, Facts, Subject};
+use landbridge_tenant_rules::verdict::Why;
+use landbridge_wire::upload::Presence;
+use uuid::Uuid;
+
+/// The facts, and the account's digest, which is sealed: the caller opens it and corrects [`AccountFacts::digest`].
+#[derive(Debug)]
+pub struct Stored {
+    /// The facts.
+    pub facts: Facts,
+    /// The account's digest, if it has one.
+    pub digest: Option<digests::StoredDigest>,
+}
+
+/// The facts of a sign-in with this name, folded. A name that signs nobody in is counted under `pseudonym`. `domain_limit` is the
+/// only domain that the caller serves, if it is limited.
+pub fn of_name(
+    reading: &Reading<'_>,
+    folded: &str,
+    pseudonym: Uuid,
+    source: &str,
+    domain_limit: Option<i64>,
+) -> Result<Stored, StoreError> {
+    let object = match names::whose(reading, folded)? {
+        Whose::One(object) => object,
+        Whose::Nobody => return of_stranger(reading, folded, pseudonym, Why::UnknownName),
+        Whose::Ambiguous => return of_stranger(reading, folded, pseudonym, Why::AmbiguousName),
+    };
+    match of_account(reading, object, source)? {
+        // An application of one domain locks nobody of another domain out: the name is counted as a stranger's.
+        Some(stored) if domain_limit.is_some_and(|limit| domain_of(&stored.facts) != Some(limit)) => {
+            of_stranger(reading, folded, pseudonym, Why::OtherDomain)
+        }
+        Some(stored) => Ok(stored),
+        None => of_stranger(reading, folded, pseudonym, Why::UnknownName),
+    }
+}
+
+/// The facts of a sign-in of this account, whatever it is called by now; none: it is not known.
+pub fn of_account(reading: &Reading<'_>, object: Uuid, source: &str) -> Result<Option<Stored>, StoreError> {
+    let Some(account) = objects::find(reading, object)? else { return Ok(None) };
+    let Some(domain) = domains::by_id(reading, account.domain)? else { return Ok(None) };
+    let known = attributes::of(reading, object)?;
+    let admission = signin_policy(reading, &domain, object, &known)?;
+    let resultant = password_policy(reading, &domain, object, &known)?;
+    let digest = digests::find(reading, object)?;
+    let counters = Counters {
+        own: lockouts::find(reading, object, source)?,
+        all: lockouts::find(reading, object, lockouts::ALL_SOURCES)?,
+        in_memory: Vec::new(),
+    };
+    let account = AccountFacts {
+        present: account.presence == Presence::Present,
+        protected_user: account.protected_user,
+        attributes: known,
+        password_policy: resultant.policy,
+        digest: if digest.is_some() { DigestFact::Readable } else { DigestFact::Absent },
+        canary: canaries::is_one(reading, object)?,
+        spent: lockouts::find(reading, object, lockouts::DIRECTORY)?,
+    };
+    let domain = DomainFacts {
+        id: domain.id,
+        dns_name: domain.dns_name,
+        policy: admission.policy,
+        budget: AdBudget::of(&resultant.policy),
+        budget_is_domains: resultant.owner == PolicyOwner::Domain,
+    };
+    let facts = Facts {
+        subject: Subject::Account(object),
+        nobody: None,
+        domain: Some(domain),
+        account: Some(account),
+        counters,
+    };
+    Ok(Some(Stored { facts, digest }))
+}
+
+fn of_stranger(reading: &Reading<'_>, folded: &str, pseudonym: Uuid, why: Why) -> Result<Stored, StoreError> {
+    let domain = match would_be_domain(reading, folded)? {
+        None => None,
+        Some(domain) => Some(DomainFacts {
+            id: domain.id,
+            policy: policy_for_stranger(reading, &domain, pseudonym)?,
+            budget: AdBudget::of(&domain.policy),
+            budget_is_domains: true,
+            dns_name: domain.dns_name,
+        }),
+    };
+    let subject = Subject::Stranger(pseudonym);
+    let facts = Facts { subject, nobody: Some(why), domain, account: None, counters: Counters::default() };
+    Ok(Stored { facts, digest: None })
+}
+
+fn domain_of(facts: &Facts) -> Option<i64> {
+    facts.domain.as_ref().map(|domain| domain.id)
+}
+
+/// The domain that a name would be of, if it were an account's; none: there is no domain at all.
+fn would_be_domain(reading: &Reading<'_>, folded: &str) -> Result<Option<Domain>, StoreError> {
+    let named = match folded.split_once('\\') {
+        Some((domain, _)) => Some(domain),
+        None => folded.rsplit_once('@').map(|(_, domain)| domain),
+    };
+    let by_name = match named {
+        Some(named) => domains::by_name(reading, named)?,
+        None => None,
+    };
+    // A UPN suffix need not be a domain's name: then the first domain stands for all.
+    Ok(match by_name {
+        Some(domain) => Some(domain),
+        None => domains::all(reading)?.into_iter().next(),
+    })
+}
