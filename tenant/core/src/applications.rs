@@ -17,7 +17,8 @@ use zeroize::Zeroizing;
 /// Sign-ins a minute of an application that was created without `--rate`: 100 a second. An application that needs more is
 /// created with a greater rate.
 pub const DEFAULT_RATE: u32 = 6_000;
-/// Limit on the rate of an application, in sign-ins a minute: far more than one tenant verifies, so it only catches a mistyped number.
+/// Limit on the rate of an application, in sign-ins a minute. It is far more than one tenant verifies, so it only catches a
+/// mistyped number.
 pub const MAX_RATE: u32 = 1_000_000;
 
 /// Start of every credential: its kind and its version.

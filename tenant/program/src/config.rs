@@ -232,7 +232,7 @@ struct FileDirectory {
 }
 
 impl Default for FileDirectory {
-    /// Somebody who is missed is missed within a week, and until then `users show` says what became of them.
+    /// A week is enough to notice that an account is missing, and until then `users show` shows its state.
     fn default() -> Self {
         Self { grace_days: 7 }
     }
@@ -253,7 +253,7 @@ impl Config {
             TenantError::file(
                 path,
                 format_args!("cannot read the configuration: {e}"),
-                "make one with `landbridge-tenant init --url https://…`, or name yours with --config",
+                "create one with `landbridge-tenant init --url https://…`, or give its path with --config",
             )
         };
         let mut text = String::new();

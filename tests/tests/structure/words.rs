@@ -40,19 +40,11 @@ const ONCE: &[&str] = &["Who", "Tenant", "Verdict"];
 /// What still has such a name: the folder of a crate (or one above it), and the name. The list may only shrink.
 const STILL_NAMED: &[(&str, &str)] = &[
     ("tenant", "Ask"),
-    ("tenant", "By"),
-    ("tenant", "Line"),
-    ("tenant", "Making"),
     ("tenant", "Place"),
     ("tenant", "decide"),
     ("tenant", "decided"),
     ("tenant", "fold"),
-    ("tenant", "judge"),
-    ("tenant", "peer"),
-    ("tenant", "spend"),
-    ("tenant", "take"),
     ("tenant", "told"),
-    ("tenant", "usual"),
     ("tenant", "Verdict"),
     ("tenant", "Who"),
 ];

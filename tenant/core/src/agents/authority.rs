@@ -47,7 +47,7 @@ pub enum AuthorityError {
     KeyKind,
     /// The certificate could not be created. This is a defect.
     #[error("the certificate could not be made")]
-    Making,
+    NotCreated,
 }
 
 /// The CA, ready to sign.
@@ -111,11 +111,11 @@ impl RequestedKey {
 impl Authority {
     /// Creates a new root for a tenant.
     pub fn create(tenant: Uuid, now: i64) -> Result<NewRoot, AuthorityError> {
-        let key = KeyPair::generate().map_err(|_| AuthorityError::Making)?;
+        let key = KeyPair::generate().map_err(|_| AuthorityError::NotCreated)?;
         let mut params = params(&format!("Landbridge tenant {tenant}"), now, ROOT_LIFE)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let root = params.self_signed(&key).map_err(|_| AuthorityError::Making)?;
+        let root = params.self_signed(&key).map_err(|_| AuthorityError::NotCreated)?;
         Ok(NewRoot { key: Zeroizing::new(key.serialize_pem()), certificate: root.pem() })
     }
 
@@ -163,12 +163,12 @@ impl Authority {
         now: i64,
     ) -> Result<Issued, AuthorityError> {
         let mut params = params(&name.agent.to_string(), now, AGENT_LIFE)?;
-        let uri = name.uri().try_into().map_err(|_| AuthorityError::Making)?;
+        let uri = name.uri().try_into().map_err(|_| AuthorityError::NotCreated)?;
         params.subject_alt_names = vec![SanType::URI(uri)];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let serial = params.serial_number.as_ref().map(SerialNumber::to_bytes).unwrap_or_default();
         let not_after = params.not_after.unix_timestamp();
-        let made = params.signed_by(&key.0, &self.issuer).map_err(|_| AuthorityError::Making)?;
+        let made = params.signed_by(&key.0, &self.issuer).map_err(|_| AuthorityError::NotCreated)?;
         Ok(Issued { certificate: made.der().to_vec(), serial, not_after })
     }
 
@@ -182,17 +182,17 @@ impl Authority {
         let mut params = params("landbridge-tenant", now, SERVER_LIFE)?;
         params.subject_alt_names = vec![match host {
             url::Host::Domain(name) => {
-                SanType::DnsName(name.as_str().try_into().map_err(|_| AuthorityError::Making)?)
+                SanType::DnsName(name.as_str().try_into().map_err(|_| AuthorityError::NotCreated)?)
             }
             url::Host::Ipv4(address) => SanType::IpAddress((*address).into()),
             url::Host::Ipv6(address) => SanType::IpAddress((*address).into()),
         }];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let key = KeyPair::generate().map_err(|_| AuthorityError::Making)?;
-        let made = params.signed_by(&key, &self.issuer).map_err(|_| AuthorityError::Making)?;
+        let key = KeyPair::generate().map_err(|_| AuthorityError::NotCreated)?;
+        let made = params.signed_by(&key, &self.issuer).map_err(|_| AuthorityError::NotCreated)?;
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key.into());
-        let key = key.map_err(|_| AuthorityError::Making)?;
+        let key = key.map_err(|_| AuthorityError::NotCreated)?;
         Ok(CertifiedKey::new(vec![made.into(), self.root.clone()], key))
     }
 }
@@ -200,9 +200,9 @@ impl Authority {
 /// The common parameters of all certificates: one name, a random serial number of 126 bits, and the time.
 fn params(common_name: &str, now: i64, life: i64) -> Result<CertificateParams, AuthorityError> {
     let begins = now.saturating_sub(BACKDATED);
-    let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| AuthorityError::Making);
+    let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| AuthorityError::NotCreated);
     let mut serial = [0; 16];
-    aws_lc_rs::rand::fill(&mut serial).map_err(|_| AuthorityError::Making)?;
+    aws_lc_rs::rand::fill(&mut serial).map_err(|_| AuthorityError::NotCreated)?;
     let [first, ..] = &mut serial;
     // The number is positive and always 16 bytes long (RFC 5280 4.1.2.2): the highest bit is 0, the next is 1.
     *first = (*first & 0x3f) | 0x40;

@@ -39,7 +39,7 @@ impl From<AuthorityError> for EnrollError {
             AuthorityError::NotAKey
             | AuthorityError::NotACertificate
             | AuthorityError::NotAPair
-            | AuthorityError::Making => ProblemCode::Internal,
+            | AuthorityError::NotCreated => ProblemCode::Internal,
         };
         Self::Refused(Problem::new(code, &error.to_string()))
     }

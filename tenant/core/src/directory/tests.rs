@@ -13,7 +13,7 @@ fn find(tenant: &Tenant, name: &str) -> Whose {
 }
 
 #[test]
-fn every_form_of_name_that_ad_takes_leads_to_the_same_object() {
+fn every_form_of_name_that_ad_accepts_leads_to_the_same_object() {
     let tenant = Tenant::new();
     tenant.sends(vec![
         with(1, vec![written(1, sam("Anna")), written(1, upn("anna.schmidt@example.com"))]),
@@ -66,7 +66,7 @@ fn guids_sids_dns_and_bare_names_do_not_sign_in() {
 }
 
 #[test]
-fn a_upn_that_two_accounts_hold_is_nobodys() {
+fn a_upn_that_two_accounts_hold_signs_neither_in() {
     let tenant = Tenant::new();
     tenant.sends(vec![
         with(1, vec![written(1, sam("a")), written(1, upn("same@example.com"))]),
@@ -79,7 +79,7 @@ fn a_upn_that_two_accounts_hold_is_nobodys() {
 }
 
 #[test]
-fn a_upn_that_is_another_accounts_sam_at_domain_is_nobodys() {
+fn a_upn_that_is_another_accounts_sam_at_domain_signs_neither_in() {
     let tenant = Tenant::new();
     tenant.sends(vec![
         with(1, vec![written(1, sam("boss"))]),
@@ -97,7 +97,7 @@ fn an_account_whose_upn_is_its_own_sam_at_domain_is_not_ambiguous() {
 }
 
 #[test]
-fn a_renamed_account_leaves_its_old_name_and_takes_the_new() {
+fn a_renamed_account_leaves_its_old_name_and_holds_the_new() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
     tenant.sends(vec![with(1, vec![written(2, sam("renamed")), written(2, upn("renamed@example.com"))])]);

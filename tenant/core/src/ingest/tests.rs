@@ -55,7 +55,7 @@ fn refusal(receipt: &Receipt) -> Option<RefusalReason> {
 }
 
 #[test]
-fn a_first_upload_is_taken_and_its_repeat_changes_nothing() {
+fn a_first_upload_is_applied_and_its_repeat_changes_nothing() {
     let tenant = Tenant::new();
     assert_eq!(counts(&tenant.sends(vec![user(1, "one"), user(2, "two")])), (2, 0, 0, 0));
     let before = tenant.dump();
@@ -147,7 +147,7 @@ fn hello_and_offer_change_nothing() {
 }
 
 #[test]
-fn hello_does_not_take_the_pen() {
+fn hello_does_not_claim_the_domain() {
     let tenant = Tenant::new();
     hello_of(&tenant, &tenant.writer, SID).unwrap();
     assert_eq!(tenant.store.read(domains::all).unwrap()[0].writer, None);
@@ -207,7 +207,7 @@ fn who_is_deleted_privileged_or_out_of_scope_loses_digest_and_names_at_once() {
 }
 
 #[test]
-fn a_record_of_somebody_gone_brings_no_digest_in() {
+fn a_record_of_an_account_that_left_stores_no_digest() {
     let tenant = Tenant::new();
     tenant.sends(vec![bare(1)]);
     tenant.sends(vec![Record { presence: Presence::OutOfScope, ..user(1, "one") }]);
@@ -216,7 +216,7 @@ fn a_record_of_somebody_gone_brings_no_digest_in() {
 }
 
 #[test]
-fn a_tombstone_of_somebody_who_never_was_here_leaves_no_trace() {
+fn a_tombstone_of_an_unknown_account_leaves_no_trace() {
     let tenant = Tenant::new();
     for left in [Presence::Deleted, Presence::OutOfScope] {
         assert_eq!(counts(&tenant.sends(vec![gone(1, left)])), (0, 1, 0, 0));
@@ -251,7 +251,7 @@ fn a_reused_upn_never_inherits_a_digest() {
 }
 
 #[test]
-fn privileged_digests_are_refused_and_the_rest_of_the_record_is_taken() {
+fn privileged_digests_are_refused_and_the_rest_of_the_record_is_applied() {
     let cases = [
         written(2, AttributeValue::AdminCount(Some(1))),
         written(2, AttributeValue::PrimaryGroupId(Some(512))),
@@ -292,7 +292,7 @@ fn a_later_promotion_erases_the_digest_although_no_password_comes_with_it() {
 }
 
 #[test]
-fn an_account_that_phs_says_is_privileged_is_refused_though_nothing_else_shows_it() {
+fn an_account_that_phs_marks_as_privileged_is_refused_though_nothing_else_shows_it() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
     let promoted = || Record { privileged: true, password: sent(2, "two"), ..bare(1) };
@@ -306,7 +306,7 @@ fn an_account_that_phs_says_is_privileged_is_refused_though_nothing_else_shows_i
 }
 
 #[test]
-fn a_domain_that_allows_privileged_accounts_takes_their_digests() {
+fn a_domain_that_allows_privileged_accounts_accepts_their_digests() {
     let tenant = Tenant::with(true);
     let record = Record { sid: Some(Text::new(format!("{SID}-500")).unwrap()), ..user(1, "one") };
     assert_eq!(counts(&tenant.sends(vec![record])), (1, 0, 0, 0));
@@ -314,7 +314,7 @@ fn a_domain_that_allows_privileged_accounts_takes_their_digests() {
 }
 
 #[test]
-fn a_digest_cheaper_than_the_domain_takes_is_refused() {
+fn a_digest_cheaper_than_the_domain_accepts_is_refused() {
     let tenant = Tenant::new();
     tenant
         .store
@@ -410,7 +410,7 @@ fn one_domains_phs_cannot_write_another_domains_account() {
 }
 
 #[test]
-fn an_agent_that_reads_another_domain_than_it_was_enrolled_for_is_told_so() {
+fn an_agent_that_reads_another_domain_than_it_enrolled_for_is_refused() {
     let tenant = Tenant::new();
     assert_eq!(hello_of(&tenant, &tenant.writer, OTHER_SID).unwrap_err().code, ProblemCode::WrongDomain);
     let upload = Upload { domain_sid: Text::new(OTHER_SID).unwrap(), ..page(vec![user(1, "one")]) };
@@ -456,7 +456,7 @@ fn when_the_writer_is_revoked_the_next_one_may_write() {
 }
 
 #[test]
-fn an_upload_on_its_way_when_its_agent_is_revoked_does_not_take_the_pen_back() {
+fn an_upload_on_its_way_when_its_agent_is_revoked_does_not_claim_the_domain_again() {
     use landbridge_tenant_rules::model::AgentState;
     use landbridge_tenant_store::tables::agents::change_state;
     let cases = [
@@ -567,7 +567,7 @@ fn a_full_compare_keeps_the_digests_that_it_does_not_send_again() {
 }
 
 #[test]
-fn whoever_a_full_compare_did_not_name_is_gone_at_its_commit_and_not_before() {
+fn an_account_that_a_full_compare_did_not_name_leaves_at_its_commit_and_not_before() {
     let tenant = Tenant::new();
     tenant.sends((1..=5).map(|n| user(n, "one")).collect());
     let other = tenant.other_domain();
@@ -592,7 +592,7 @@ fn whoever_a_full_compare_did_not_name_is_gone_at_its_commit_and_not_before() {
 }
 
 #[test]
-fn a_new_full_compare_after_a_killed_one_counts_anew() {
+fn a_new_full_compare_after_a_killed_one_counts_from_zero() {
     let tenant = Tenant::new();
     tenant.send(&full(40, vec![user(1, "one"), user(2, "two")], None));
     let receipt = tenant.send(&full(41, vec![user(2, "two")], Some("c")));
@@ -601,7 +601,7 @@ fn a_new_full_compare_after_a_killed_one_counts_anew() {
 }
 
 #[test]
-fn an_incremental_commit_sweeps_nobody() {
+fn an_incremental_commit_sweeps_no_account() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
     let receipt = tenant.send(&Upload { commit: Some(Text::new("c").unwrap()), ..page(vec![]) });
@@ -645,7 +645,7 @@ fn a_name_that_becomes_ambiguous_is_put_on_the_record_once() {
 }
 
 #[test]
-fn names_that_could_fool_somebody_sign_nobody_in() {
+fn misleading_names_sign_no_account_in() {
     let tenant = Tenant::new();
     let evil = [
         "",
@@ -669,7 +669,7 @@ fn names_that_could_fool_somebody_sign_nobody_in() {
 }
 
 #[test]
-fn protected_users_are_remembered_until_told_otherwise() {
+fn protected_users_are_remembered_until_phs_uploads_otherwise() {
     let tenant = Tenant::new();
     let flag = |tenant: &Tenant| tenant.store.read(|c| find(c, object(1))).unwrap().unwrap().protected_user;
     tenant.sends(vec![Record { protected_user: Some(true), ..user(1, "one") }]);
@@ -681,7 +681,7 @@ fn protected_users_are_remembered_until_told_otherwise() {
 }
 
 #[test]
-fn a_failing_disk_takes_nothing_of_an_upload_and_the_agent_is_told_to_come_back() {
+fn a_failing_disk_stores_nothing_of_an_upload_and_the_agent_receives_a_time_to_retry() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
     let before = tenant.dump();

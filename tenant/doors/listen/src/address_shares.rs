@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct AddressShares {
     most: u32,
-    taken: Mutex<HashMap<IpAddr, u32>>,
+    open: Mutex<HashMap<IpAddr, u32>>,
 }
 
 /// The share of one connection. Dropping it frees the place.
@@ -22,7 +22,7 @@ pub struct Share {
 impl AddressShares {
     /// Allows `most` connections for each address.
     pub fn new(most: u32) -> Arc<Self> {
-        Arc::new(Self { most, taken: Mutex::default() })
+        Arc::new(Self { most, open: Mutex::default() })
     }
 
     /// Acquires a place for this address; none: the address is at its limit. IPv6 addresses of one /64 share a limit, because
@@ -35,28 +35,28 @@ impl AddressShares {
             }
             four @ IpAddr::V4(_) => four,
         };
-        let mut taken = self.held();
-        let count = taken.entry(address).or_insert(0);
+        let mut open = self.held();
+        let count = open.entry(address).or_insert(0);
         if *count >= self.most {
             return None;
         }
         *count += 1;
-        drop(taken);
+        drop(open);
         Some(Share { shares: self.clone(), address })
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut taken = self.shares.held();
-        if let Some(count) = taken.get_mut(&self.address) {
+        let mut open = self.shares.held();
+        if let Some(count) = open.get_mut(&self.address) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                taken.remove(&self.address);
+                open.remove(&self.address);
             }
         }
     }

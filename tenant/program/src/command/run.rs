@@ -9,7 +9,7 @@ const OPEN_FILES: u64 = 4096;
 
 /// Executes the command.
 pub fn run(line: &CommandLine) -> Result<(), TenantError> {
-    // Every command, not `serve` alone: `init` makes the keys, others read passwords or print credentials and tokens.
+    // This applies to every command: `init` creates keys, others read passwords or print credentials and tokens.
     close_the_process()?;
     match &line.command {
         Command::Init(init) => ask::print(&init::init(&line.config, init)?),
@@ -18,7 +18,8 @@ pub fn run(line: &CommandLine) -> Result<(), TenantError> {
             log::start(config.log.format, line.log_level.unwrap_or(config.log.level));
             open_files();
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-            let runtime = runtime.map_err(|e| TenantError::Defect(format!("no threads to be had: {e}")))?;
+            let runtime =
+                runtime.map_err(|e| TenantError::Defect(format!("the system gives no threads: {e}")))?;
             runtime.block_on(crate::serve::serve(&config))
         }
         Command::Backup(flags) => ask::print(&backup::backup(&line.config, flags)?),
@@ -33,7 +34,7 @@ pub fn run(line: &CommandLine) -> Result<(), TenantError> {
     }
 }
 
-/// Room for as many connections as `accept` takes, if the system allows it.
+/// Raises the limit of open files to what the listeners may need, if the system allows it.
 fn open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
@@ -45,7 +46,7 @@ fn open_files() {
     }
 }
 
-/// No core dumps and no debugger of another user: this process holds keys and passwords.
+/// Turns off core dumps and debuggers of other users, because this process holds keys and passwords.
 fn close_the_process() -> Result<(), TenantError> {
     landbridge_host::dumps::forbid()
         .map_err(|e| TenantError::Defect(format!("the process cannot be closed to debuggers: {e}")))

@@ -179,7 +179,7 @@ async fn two_seal_keys_of_one_number_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_is_taken_is_named() {
+async fn an_address_that_is_in_use_is_named() {
     let edge = Edge::start().await;
     let (address, _folder) = (edge.address, tempfile::tempdir().unwrap());
     let mut config = made(_folder.path());

@@ -40,7 +40,7 @@ async fn an_upload_needs_a_certificate_and_an_administrators_yes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_heard_even_when_a_large_body_was_on_its_way() {
+async fn a_refusal_is_received_even_when_a_large_body_was_on_its_way() {
     let edge = Edge::start().await;
     let phs = edge.enroll(edge.token(Role::Phs).await.secret, Role::Phs).await.unwrap();
     for _ in 0..10 {
@@ -163,7 +163,7 @@ async fn a_revoked_agent_is_refused_everywhere_and_stays_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revocation_cuts_the_agents_open_connections_and_nobody_elses() {
+async fn a_revocation_cuts_the_open_connections_of_that_agent_alone() {
     let edge = Edge::start().await;
     let (phs, other) =
         (edge.phs().await, edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap());
@@ -182,7 +182,7 @@ async fn a_revocation_cuts_the_agents_open_connections_and_nobody_elses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_is_half_sent_when_its_agent_is_revoked_is_cut_and_takes_no_pen() {
+async fn an_upload_that_is_half_sent_when_its_agent_is_revoked_is_cut_and_claims_no_domain() {
     let edge = Edge::start().await;
     let phs = edge.phs().await;
     let mut tls = edge.connect(Some(&phs)).await.unwrap();

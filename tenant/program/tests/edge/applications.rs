@@ -142,7 +142,7 @@ async fn to_the_outside_all_refusals_look_the_same_and_leave_on_the_grid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_true_reason_stands_in_the_audit_log_and_a_name_of_nobody_does_not() {
+async fn the_true_reason_is_in_the_audit_log_and_a_name_without_account_is_not() {
     let edge = peopled().await;
     let app = edge.credential("mail", 600).await;
     sign_in(&edge, &app, "disabled@corp.example.com", RIGHT).await;
@@ -185,7 +185,7 @@ async fn only_the_present_secret_of_an_application_that_is_not_revoked_may_ask()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_application_over_its_rate_is_told_when_to_come_back() {
+async fn an_application_over_its_rate_receives_the_time_to_wait() {
     let edge = peopled().await;
     let app = edge.credential("slow", 3).await;
     for _ in 0..3 {
@@ -200,7 +200,7 @@ async fn an_application_over_its_rate_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_application_of_another_domain_gets_the_refusal_that_says_nothing() {
+async fn an_application_of_another_domain_gets_a_refusal_without_a_reason() {
     let edge = peopled().await;
     edge.ask(AdminRequest::DomainsAdd {
         name: "other.example.com".to_owned(),
@@ -284,7 +284,7 @@ async fn while_no_agent_can_answer_an_unknown_name_is_answered_as_a_known_one() 
 }
 
 #[tokio::test]
-async fn a_canary_is_named_by_its_name_signs_nobody_in_and_is_taken_back_by_its_guid() {
+async fn a_canary_is_added_by_name_cannot_sign_in_and_is_removed_by_its_guid() {
     let edge = peopled().await;
     let credential = edge.credential("mail", 6000).await;
     let set = AdminRequest::DomainsPolicy {
@@ -312,7 +312,7 @@ async fn a_canary_is_named_by_its_name_signs_nobody_in_and_is_taken_back_by_its_
 }
 
 #[tokio::test]
-async fn a_sign_in_whose_asker_hangs_up_counts_and_stands_in_the_audit_log() {
+async fn a_sign_in_whose_client_disconnects_counts_and_is_in_the_audit_log() {
     use tokio::io::AsyncWriteExt as _;
     let edge = peopled().await;
     let credential = edge.credential("mail", 6000).await;

@@ -119,7 +119,7 @@ async fn a_body_that_does_not_come_is_answered_and_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_never_says_hello_and_one_that_idles_are_let_go() {
+async fn a_client_without_a_handshake_and_an_idle_one_are_disconnected() {
     let edge = Edge::with(short()).await;
     let mut silent = TcpStream::connect(edge.address).await.unwrap();
     let read = tokio::time::timeout(DEADLINE, silent.read(&mut [0; 1])).await.unwrap();

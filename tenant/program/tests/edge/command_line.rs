@@ -193,7 +193,7 @@ fn a_token_and_a_credential_stand_alone_on_stdout() {
 }
 
 #[test]
-fn every_error_says_what_and_what_to_do() {
+fn every_error_names_its_reason_and_what_to_do() {
     let place = Place::new();
     let error = errors(&place.run(&["apps", "list"], ""));
     let lines: Vec<_> = error.lines().collect();

@@ -88,7 +88,7 @@ fn of_domain(policy: Option<SigninPolicy>) -> AdminRequest {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rollout_in_stages_lets_in_whoever_is_in_the_pilot_group() {
+async fn a_rollout_in_stages_accepts_the_members_of_the_pilot_group() {
     let (edge, phs) = staffed().await;
     let app = edge.credential("mail", 6000).await;
     let status = async |name: &str| sign_in(&edge, &app, &format!("{name}@{DOMAIN}"), RIGHT).await.0;
@@ -137,7 +137,7 @@ async fn a_rollout_in_stages_lets_in_whoever_is_in_the_pilot_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_gone_is_purged_to_the_last_byte_and_whoever_is_present_is_not() {
+async fn an_account_that_left_is_purged_to_the_last_byte_and_a_present_one_is_not() {
     let (edge, phs) = staffed().await;
     let purge = |name: &str| AdminRequest::UsersPurge { name: name.to_owned() };
     for presence in [Presence::Present, Presence::Privileged] {

@@ -172,7 +172,7 @@ async fn a_renewed_certificate_is_shown_after_a_signal_and_no_connection_is_cut(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_is_over_is_told_and_the_agents_are_served_all_the_same() {
+async fn a_certificate_that_has_ended_is_logged_and_agents_are_still_served() {
     let ca = Ca::new();
     let over = ca.issue(-2);
     let (mut place, listen) = place((&over.0, &over.1));

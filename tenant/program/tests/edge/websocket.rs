@@ -193,7 +193,7 @@ async fn whatever_breaks_the_protocol_ends_its_own_connection_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_agent_that_says_more_than_it_was_asked_is_ended() {
+async fn an_agent_that_sends_more_than_a_response_is_disconnected() {
     let edge = Edge::start().await;
     let bad = agent(&edge).await;
     let beat = said(&FromAgent::Heartbeat(Heartbeat { at: 0 }));
@@ -215,7 +215,7 @@ async fn an_agent_that_says_more_than_it_was_asked_is_ended() {
 }
 
 #[tokio::test]
-async fn an_agent_that_says_nothing_or_half_of_something_is_let_go() {
+async fn an_agent_that_sends_nothing_or_half_a_message_is_disconnected() {
     let edge = Edge::start().await;
     let bad = agent(&edge).await;
     let whole = said(&hello());

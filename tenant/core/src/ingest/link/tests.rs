@@ -33,7 +33,7 @@ fn refusals(receipt: &Receipt) -> Vec<RefusalReason> {
 }
 
 #[test]
-fn every_kind_of_object_is_taken_and_its_repeat_changes_nothing() {
+fn every_kind_of_object_is_applied_and_its_repeat_changes_nothing() {
     let tenant = Tenant::new();
     let upload = || {
         let records = vec![user(1, "one"), group(2), contact(3, "Charles"), settings_object(4, 10, 5, 42)];
@@ -97,7 +97,7 @@ fn only_accounts_have_sign_in_names_and_digests() {
 }
 
 #[test]
-fn every_attribute_comes_back_as_it_was_told() {
+fn every_attribute_comes_back_as_it_was_uploaded() {
     let tenant = Tenant::new();
     let text = |t: &str| Some(Text::new(t).unwrap());
     let short = |t: &str| Some(Text::new(t).unwrap());
@@ -146,7 +146,7 @@ fn every_attribute_comes_back_as_it_was_told() {
 }
 
 #[test]
-fn an_erased_password_takes_the_digest_and_nothing_else() {
+fn an_erased_password_removes_the_digest_and_nothing_else() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
     let without_digests = |tenant: &Tenant| -> Vec<String> {
@@ -200,7 +200,7 @@ fn either_end_of_a_link_may_come_later_than_it() {
 }
 
 #[test]
-fn whoever_leaves_loses_what_it_linked_to_and_brings_it_again() {
+fn an_object_that_leaves_loses_its_links_and_brings_them_again() {
     for left in [Presence::Deleted, Presence::OutOfScope] {
         let tenant = Tenant::new();
         tenant.send(&links_of(vec![user(1, "one"), group(2), group(3)], vec![member(2, 1), member(3, 2)]));
