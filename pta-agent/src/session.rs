@@ -8,8 +8,8 @@ mod seen;
 
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::signin::{
-    Answer, Decline, Declined, FromAgent, FromTenant, Heartbeat, Hello, MAX_IN_HAND, SILENCE, SignInRequest,
-    Verdict,
+    Answer, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello, MAX_IN_HAND,
+    SILENCE, SignInRequest,
 };
 use seen::{First, Seen};
 use std::collections::{BTreeMap, VecDeque};
@@ -53,7 +53,7 @@ pub enum Settled {
     /// The directory answered.
     Verdict {
         /// The answer.
-        verdict: Verdict,
+        verdict: DirectoryVerdict,
         /// The envelope's tag over it.
         tag: [u8; 32],
     },

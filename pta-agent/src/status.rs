@@ -2,7 +2,7 @@
 
 use crate::directory::ControllerHealth;
 use landbridge_agent::status;
-use landbridge_wire::signin::Verdict;
+use landbridge_wire::signin::DirectoryVerdict;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -82,8 +82,8 @@ impl Board {
     }
 
     /// Counts an answer.
-    pub fn answered(&self, verdict: Verdict) {
-        self.count(if let Verdict::Unknown(code) = verdict {
+    pub fn answered(&self, verdict: DirectoryVerdict) {
+        self.count(if let DirectoryVerdict::Unknown(code) = verdict {
             format!("unknown {code:#x}")
         } else {
             format!("{verdict:?}")

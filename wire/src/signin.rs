@@ -111,15 +111,15 @@ pub struct Answer {
     /// The sign-in that this answers.
     pub request: Uuid,
     /// The verdict.
-    pub verdict: Verdict,
-    /// HMAC-SHA256 under the envelope's verdict key over [`Verdict::authenticated`].
+    pub verdict: DirectoryVerdict,
+    /// HMAC-SHA256 under the envelope's verdict key over [`DirectoryVerdict::authenticated`].
     pub tag: Blob<32>,
 }
 
 /// A domain controller's answer to a bind (`docs/design/protocol-facts.md`; Windows: `System error codes`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum DirectoryVerdict {
     /// The bind succeeded.
     Valid,
     /// 52e, 525: not the password, or no such account.
@@ -144,7 +144,7 @@ pub enum Verdict {
     Unknown(u32),
 }
 
-impl Verdict {
+impl DirectoryVerdict {
     /// The bytes that the tag authenticates: the request, and the verdict as two numbers.
     pub fn authenticated(self, request: Uuid) -> [u8; 24] {
         let (kind, code): (u32, u32) = match self {

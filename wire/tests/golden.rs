@@ -342,8 +342,8 @@ fn every_refusal_prints_as_it_is_written_and_has_a_status() {
 #[test]
 fn a_sign_in_stands_as_in_version_1() {
     use landbridge_wire::signin::{
-        Answer, Decline, Declined, FromAgent, FromTenant, Heartbeat, Hello as Introduction, SignInRequest,
-        Verdict, Welcome,
+        Answer, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello as Introduction,
+        SignInRequest, Welcome,
     };
     let agent = |name: &str, message: FromAgent| holds(&format!("signin_agent_{name}"), &message);
     let tenant = |name: &str, message: FromTenant| holds(&format!("signin_tenant_{name}"), &message);
@@ -357,8 +357,8 @@ fn a_sign_in_stands_as_in_version_1() {
         }),
     );
     let answer = |verdict| Answer { request: id(13), verdict, tag: Blob::new([0x7a; 32]).unwrap() };
-    agent("answer", FromAgent::Answer(answer(Verdict::Valid)));
-    agent("answer_unknown", FromAgent::Answer(answer(Verdict::Unknown(0x999))));
+    agent("answer", FromAgent::Answer(answer(DirectoryVerdict::Valid)));
+    agent("answer_unknown", FromAgent::Answer(answer(DirectoryVerdict::Unknown(0x999))));
     let declined = Declined { request: id(13), why: Decline::NoDirectory, tried: true };
     agent("declined", FromAgent::Declined(declined));
     agent("heartbeat", FromAgent::Heartbeat(Heartbeat { at: 12_000 }));
@@ -379,18 +379,18 @@ fn a_sign_in_stands_as_in_version_1() {
 
 #[test]
 fn every_verdict_and_every_decline_has_its_word_and_its_number() {
-    use landbridge_wire::signin::{Decline, Verdict};
+    use landbridge_wire::signin::{Decline, DirectoryVerdict};
     let verdicts = [
-        (Verdict::Valid, "valid"),
-        (Verdict::Wrong, "wrong"),
-        (Verdict::LogonHours, "logon-hours"),
-        (Verdict::Workstation, "workstation"),
-        (Verdict::PasswordExpired, "password-expired"),
-        (Verdict::Disabled, "disabled"),
-        (Verdict::AccountExpired, "account-expired"),
-        (Verdict::MustChange, "must-change"),
-        (Verdict::Locked, "locked"),
-        (Verdict::Restricted, "restricted"),
+        (DirectoryVerdict::Valid, "valid"),
+        (DirectoryVerdict::Wrong, "wrong"),
+        (DirectoryVerdict::LogonHours, "logon-hours"),
+        (DirectoryVerdict::Workstation, "workstation"),
+        (DirectoryVerdict::PasswordExpired, "password-expired"),
+        (DirectoryVerdict::Disabled, "disabled"),
+        (DirectoryVerdict::AccountExpired, "account-expired"),
+        (DirectoryVerdict::MustChange, "must-change"),
+        (DirectoryVerdict::Locked, "locked"),
+        (DirectoryVerdict::Restricted, "restricted"),
     ];
     for (number, (verdict, word)) in verdicts.into_iter().enumerate() {
         assert_eq!(serde_json::to_value(verdict).unwrap(), word);
@@ -398,7 +398,7 @@ fn every_verdict_and_every_decline_has_its_word_and_its_number() {
         assert_eq!(said[..16], *id(1).as_bytes());
         assert_eq!(said[16..], [0, 0, 0, u8::try_from(number + 1).unwrap(), 0, 0, 0, 0]);
     }
-    assert_eq!(Verdict::Unknown(0x52).authenticated(id(1))[16..], [0, 0, 0, 11, 0, 0, 0, 0x52]);
+    assert_eq!(DirectoryVerdict::Unknown(0x52).authenticated(id(1))[16..], [0, 0, 0, 11, 0, 0, 0, 0x52]);
     for (decline, word) in [
         (Decline::NoDirectory, "no-directory"),
         (Decline::Overloaded, "overloaded"),

@@ -13,7 +13,7 @@ use super::discover::Controllers;
 use super::trust::{self, TrustError};
 use super::verdict::NoVerdict;
 use landbridge_crypto::secret::Password;
-use landbridge_wire::signin::{Decline, Verdict};
+use landbridge_wire::signin::{Decline, DirectoryVerdict};
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -40,10 +40,10 @@ impl Validator {
         object: Uuid,
         password: &Password,
         by: Instant,
-    ) -> Result<Verdict, NoVerdict> {
+    ) -> Result<DirectoryVerdict, NoVerdict> {
         // A simple bind without a password is an anonymous one, and succeeds (RFC 4513, section 5.1.2).
         if password.is_empty() || password.lend(|text| text.len() > MAX_PASSWORD || text.contains('\0')) {
-            return Ok(Verdict::Wrong);
+            return Ok(DirectoryVerdict::Wrong);
         }
         let late = |tried| NoVerdict { why: Decline::TooLate, tried };
         let mut failed = Vec::new();

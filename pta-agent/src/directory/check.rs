@@ -3,7 +3,7 @@
 
 use super::discover::Controllers;
 use landbridge_crypto::secret::Password;
-use landbridge_wire::signin::Verdict;
+use landbridge_wire::signin::DirectoryVerdict;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -76,10 +76,10 @@ pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Findin
         let random = Password::new(format!("{}{}", Uuid::new_v4(), Uuid::new_v4()));
         let tried = connection.bind(Uuid::new_v4(), &random, Instant::now() + Duration::from_secs(5));
         findings.push(match tried.await {
-            Ok(Verdict::Wrong) => {
+            Ok(DirectoryVerdict::Wrong) => {
                 Finding::good(&what, "TLS is verified, and a bind for nobody is refused as it must be")
             }
-            Ok(Verdict::Valid) => Finding::bad(
+            Ok(DirectoryVerdict::Valid) => Finding::bad(
                 &what,
                 "it says yes to a password that is nobody's",
                 "this is no domain controller of yours",

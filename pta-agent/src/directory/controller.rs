@@ -3,7 +3,7 @@
 use super::config::ControllerConfig;
 use super::verdict::{BindAnswer, NoVerdict, bind_answer};
 use landbridge_crypto::secret::Password;
-use landbridge_wire::signin::{Decline, Verdict};
+use landbridge_wire::signin::{Decline, DirectoryVerdict};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, StdStream};
 use rustls::ClientConfig;
 use serde::Serialize;
@@ -234,7 +234,7 @@ impl Connection {
         object: Uuid,
         password: &Password,
         by: Instant,
-    ) -> Result<Verdict, NoVerdict> {
+    ) -> Result<DirectoryVerdict, NoVerdict> {
         let who = format!("<GUID={object}>");
         let by = by.min(Instant::now() + BIND);
         // The copy is wiped right after the bind. The library keeps a copy of its own.

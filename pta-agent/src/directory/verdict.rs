@@ -1,6 +1,6 @@
 //! What a domain controller's answer to a bind means. Pure. An unknown answer is never a success.
 
-use landbridge_wire::signin::{Decline, Verdict};
+use landbridge_wire::signin::{Decline, DirectoryVerdict};
 
 /// Why there is no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct NoVerdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BindAnswer {
     /// The directory accepted or refused the password.
-    Verdict(Verdict),
+    Verdict(DirectoryVerdict),
     /// This domain controller cannot decide now.
     Unable,
 }
@@ -23,13 +23,13 @@ pub(super) enum BindAnswer {
 /// Interprets the result code (RFC 4511, appendix A) and diagnostic message of a bind.
 pub(super) fn bind_answer(code: u32, message: &str) -> BindAnswer {
     match code {
-        0 => BindAnswer::Verdict(Verdict::Valid),
+        0 => BindAnswer::Verdict(DirectoryVerdict::Valid),
         // invalidCredentials: AD adds a code in its message.
-        49 => BindAnswer::Verdict(sub_code(message).map_or(Verdict::Unknown(49), of)),
+        49 => BindAnswer::Verdict(sub_code(message).map_or(DirectoryVerdict::Unknown(49), of)),
         // operationsError, busy, unavailable, loop of a proxy in between, other.
         1 | 51 | 52 | 54 | 80 => BindAnswer::Unable,
         // Codes that a bind should not return.
-        other => BindAnswer::Verdict(Verdict::Unknown(other)),
+        other => BindAnswer::Verdict(DirectoryVerdict::Unknown(other)),
     }
 }
 
@@ -43,18 +43,18 @@ fn sub_code(message: &str) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok()
 }
 
-fn of(code: u32) -> Verdict {
+fn of(code: u32) -> DirectoryVerdict {
     match code {
-        0x525 | 0x52e => Verdict::Wrong,
-        0x52f | 0x569 => Verdict::Restricted,
-        0x530 => Verdict::LogonHours,
-        0x531 => Verdict::Workstation,
-        0x532 => Verdict::PasswordExpired,
-        0x533 => Verdict::Disabled,
-        0x701 => Verdict::AccountExpired,
-        0x773 => Verdict::MustChange,
-        0x775 => Verdict::Locked,
-        unknown => Verdict::Unknown(unknown),
+        0x525 | 0x52e => DirectoryVerdict::Wrong,
+        0x52f | 0x569 => DirectoryVerdict::Restricted,
+        0x530 => DirectoryVerdict::LogonHours,
+        0x531 => DirectoryVerdict::Workstation,
+        0x532 => DirectoryVerdict::PasswordExpired,
+        0x533 => DirectoryVerdict::Disabled,
+        0x701 => DirectoryVerdict::AccountExpired,
+        0x773 => DirectoryVerdict::MustChange,
+        0x775 => DirectoryVerdict::Locked,
+        unknown => DirectoryVerdict::Unknown(unknown),
     }
 }
 
@@ -69,19 +69,19 @@ mod tests {
     #[test]
     fn every_code_that_is_known_has_its_verdict() {
         for (data, verdict) in [
-            ("52e", Verdict::Wrong),
-            ("525", Verdict::Wrong),
-            ("52f", Verdict::Restricted),
-            ("569", Verdict::Restricted),
-            ("530", Verdict::LogonHours),
-            ("531", Verdict::Workstation),
-            ("532", Verdict::PasswordExpired),
-            ("533", Verdict::Disabled),
-            ("701", Verdict::AccountExpired),
-            ("773", Verdict::MustChange),
-            ("775", Verdict::Locked),
-            ("52E", Verdict::Wrong),
-            ("999", Verdict::Unknown(0x999)),
+            ("52e", DirectoryVerdict::Wrong),
+            ("525", DirectoryVerdict::Wrong),
+            ("52f", DirectoryVerdict::Restricted),
+            ("569", DirectoryVerdict::Restricted),
+            ("530", DirectoryVerdict::LogonHours),
+            ("531", DirectoryVerdict::Workstation),
+            ("532", DirectoryVerdict::PasswordExpired),
+            ("533", DirectoryVerdict::Disabled),
+            ("701", DirectoryVerdict::AccountExpired),
+            ("773", DirectoryVerdict::MustChange),
+            ("775", DirectoryVerdict::Locked),
+            ("52E", DirectoryVerdict::Wrong),
+            ("999", DirectoryVerdict::Unknown(0x999)),
         ] {
             assert_eq!(bind_answer(49, &message(data)), BindAnswer::Verdict(verdict), "{data}");
         }
@@ -92,10 +92,14 @@ mod tests {
         for text in
             ["", "data 52e", "AcceptSecurityContext error, data , v", &message("xyz"), &message("123456789")]
         {
-            assert_eq!(bind_answer(49, text), BindAnswer::Verdict(Verdict::Unknown(49)), "{text}");
+            assert_eq!(bind_answer(49, text), BindAnswer::Verdict(DirectoryVerdict::Unknown(49)), "{text}");
         }
         for code in 1..200 {
-            assert_ne!(bind_answer(code, &message("0")), BindAnswer::Verdict(Verdict::Valid), "{code}");
+            assert_ne!(
+                bind_answer(code, &message("0")),
+                BindAnswer::Verdict(DirectoryVerdict::Valid),
+                "{code}"
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use landbridge_wire::bounded::Text;
 use landbridge_wire::frame;
 use landbridge_wire::problem::Problem;
 use landbridge_wire::signin::{
-    Decline, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, SignInRequest, Verdict,
+    Decline, DirectoryVerdict, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, SignInRequest,
 };
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -193,7 +193,7 @@ async fn answer(
     match links.validator.validate(sign_in.object, &password, by).await {
         Ok(verdict) => {
             links.board.answered(verdict);
-            if let Verdict::Unknown(code) = verdict {
+            if let DirectoryVerdict::Unknown(code) = verdict {
                 tracing::warn!(
                     code = format!("{code:#x}"),
                     "the directory refused with a code that is not known here"

@@ -8,7 +8,7 @@ use landbridge_tenant_rules::relay::NoAnswer;
 use landbridge_tenant_store::tables::{agents, domains, group_policies, links, names, objects};
 use landbridge_tenant_store::{Reading, Store, StoreError, TransactionCounts};
 use landbridge_wire::problem::Problem;
-use landbridge_wire::signin::Verdict;
+use landbridge_wire::signin::DirectoryVerdict;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -73,10 +73,10 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts the outcome of a sign-in that was sent to an agent.
-    pub fn count_agent_answer(&self, outcome: &Result<Verdict, NoAnswer>) {
+    pub fn count_agent_answer(&self, outcome: &Result<DirectoryVerdict, NoAnswer>) {
         let outcome = match outcome {
             // The number is in the audit log alone: as a label it would create a series for every number.
-            Ok(Verdict::Unknown(_)) => "Unknown".to_owned(),
+            Ok(DirectoryVerdict::Unknown(_)) => "Unknown".to_owned(),
             Ok(verdict) => format!("{verdict:?}"),
             Err(why) => format!("{why:?}"),
         };

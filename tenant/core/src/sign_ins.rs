@@ -81,7 +81,7 @@ impl SignIns {
         let (arrived, grid) = (attempt.arrived, self.0.grid);
         // 1. The decision is a task of its own: it goes on when the caller has gone, so a wrong password counts all the same and
         //    is written down.
-        let deciding = tokio::spawn(decide(self.0.clone(), attempt, prove));
+        let deciding = tokio::spawn(one_sign_in(self.0.clone(), attempt, prove));
         let verdict = deciding.await.unwrap_or(Ok(Verdict::Unavailable(Unavailable::Storage)))?;
         // 2. A refusal leaves on the time grid, so that its time tells how busy the tenant is, and not what it looked at.
         let on_the_grid = match &verdict {
@@ -100,7 +100,7 @@ impl SignIns {
 }
 
 /// One sign-in, from the caller's proof to the audit entry.
-async fn decide<E: Send + 'static>(
+async fn one_sign_in<E: Send + 'static>(
     inner: Arc<Inner>,
     attempt: Attempt,
     prove: impl FnOnce() -> Result<Caller, E> + Send + 'static,
@@ -138,7 +138,7 @@ async fn decide<E: Send + 'static>(
         };
     }
     // 3. An agent, and what its answer means.
-    if let Halt::Ask { domain, object } = halt {
+    if let Halt::AskAgent { domain, object } = halt {
         let since = Instant::now();
         let asked = pass.inner.agents.clone().ask(domain, object, pass.attempt.password.clone()).await;
         pass.inner.equal_delay.note_answer(domain, &asked.outcome, since.elapsed());

@@ -107,11 +107,11 @@ impl Chores {
                 self.administration.set_canaries()?;
             } else if *scrubbed != Some(gone) {
                 self.store.scrub_digests()?;
-            } else if self.store.is_to_fold() {
+            } else if self.store.needs_checkpoint() {
                 self.store.checkpoint_erased()?;
             }
             // 3. A running backup keeps erased bytes in the write-ahead log. The next round tries again.
-            if self.store.is_to_fold() {
+            if self.store.needs_checkpoint() {
                 tracing::warn!("erased rows are still in the write-ahead log, because a backup reads it: tried again within an hour");
             }
             *scrubbed = Some(gone);

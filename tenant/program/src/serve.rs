@@ -231,7 +231,7 @@ impl Ready {
         for task in side {
             task.abort();
         }
-        if let Err(why) = self.store.fold() {
+        if let Err(why) = self.store.checkpoint() {
             tracing::warn!(error = %why, "the write-ahead log remains beside the database; the next start applies it");
         }
     }

@@ -23,7 +23,7 @@ use canary::Canaries;
 use chance::Chance;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
-use landbridge_wire::signin::{FromAgent, FromTenant, Hello, Verdict};
+use landbridge_wire::signin::{DirectoryVerdict, FromAgent, FromTenant, Hello};
 use line::RelayLine;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -320,7 +320,7 @@ impl Relay {
     }
 
     /// Ends a ticket and outputs its answer. A ticket that has ended before has no second answer.
-    fn finish(&mut self, ticket: u64, outcome: Result<Verdict, NoAnswer>, agent: Option<Uuid>) {
+    fn finish(&mut self, ticket: u64, outcome: Result<DirectoryVerdict, NoAnswer>, agent: Option<Uuid>) {
         if let Some(done) = self.tickets.remove(&ticket) {
             let answer = AgentAnswer { outcome, agent, tried: done.tried };
             self.output.push_back(Output::Answered { ticket, answer });

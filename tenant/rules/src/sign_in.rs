@@ -286,12 +286,12 @@ impl SignIn<'_> {
         let (by, wait) = way_of_digest(facts, memory);
         // 1. What costs nothing.
         if self.bad_password {
-            return decided(refused(Why::BadPassword, None), by, wait);
+            return done(refused(Why::BadPassword, None), by, wait);
         }
         // 2. The lockout. A lock is found without a derivation, and held back until it looks like one.
         if self.is_locked(facts, now) {
             let wait = Wait { like: Like::Derivation, ..wait };
-            return decided(refused(Why::LockedOut, facts.subject.account()), by, wait);
+            return done(refused(Why::LockedOut, facts.subject.account()), by, wait);
         }
         // 3. One at a time for an account. Those before it in the queue may use up what the lockout leaves.
         if !holds.place {
@@ -333,14 +333,14 @@ impl SignIn<'_> {
         }
         let object = facts.subject.account();
         let like_an_agent = Wait { like: Like::Agent(domain.id), ..Wait::default() };
-        let done = |why| decided(refused(why, object), DecidedBy::Tenant, like_an_agent);
+        let refuse = |why| done(refused(why, object), DecidedBy::Tenant, like_an_agent);
         let digest_instead = || self.on_the_digest_road(facts, memory, holds, now);
         // 2. What costs nothing, and the lockout.
         if self.bad_password {
-            return done(Why::BadPassword);
+            return refuse(Why::BadPassword);
         }
         if self.is_locked(facts, now) {
-            return done(Why::LockedOut);
+            return refuse(Why::LockedOut);
         }
         // 3. A name that nobody has is refused without asking an agent. Where an account's sign-in would have no answer, this
         //    one has none either: a refusal would tell that nobody has the name.
@@ -355,9 +355,9 @@ impl SignIn<'_> {
                 Some(_) if domain.policy == SigninPolicy::PtaThenPhs => digest_instead(),
                 Some(why @ Unavailable::NoAnswer(_)) => {
                     let wait = Wait { silence: silence_of(memory), ..Wait::default() };
-                    decided(Verdict::Unavailable(why), DecidedBy::Tenant, wait)
+                    done(Verdict::Unavailable(why), DecidedBy::Tenant, wait)
                 }
-                Some(why) => decided(Verdict::Unavailable(why), DecidedBy::Tenant, like_an_agent),
+                Some(why) => done(Verdict::Unavailable(why), DecidedBy::Tenant, like_an_agent),
                 None => {
                     let verdict = refused(facts.nobody.unwrap_or(Why::UnknownName), None);
                     let settle = settle_of(&verdict, RefusedAt { at: now, password_set: None });
@@ -372,10 +372,10 @@ impl SignIn<'_> {
         };
         // 4. The account itself.
         if !account.present {
-            return done(Why::UnknownName);
+            return refuse(Why::UnknownName);
         }
         if account.canary {
-            return done(Why::Canary);
+            return refuse(Why::Canary);
         }
         // 5. AD's own lockout must stay out of reach.
         match domain.budget {
@@ -386,9 +386,9 @@ impl SignIn<'_> {
                     SigninPolicy::Pta | SigninPolicy::Phs | SigninPolicy::Refuse
                         if !domain.budget_is_domains =>
                     {
-                        done(Why::NoRoom)
+                        refuse(Why::NoRoom)
                     }
-                    SigninPolicy::Pta | SigninPolicy::Phs | SigninPolicy::Refuse => decided(
+                    SigninPolicy::Pta | SigninPolicy::Phs | SigninPolicy::Refuse => done(
                         Verdict::Unavailable(Unavailable::NoRoomInDirectory),
                         DecidedBy::Tenant,
                         like_an_agent,
@@ -398,14 +398,14 @@ impl SignIn<'_> {
             AdBudget::Unbounded | AdBudget::Bounded { .. } => {}
         }
         if !domain.budget.allows(account.spent.as_ref(), now) {
-            return done(Why::HeldBack);
+            return refuse(Why::HeldBack);
         }
         if memory.too_many_unwritten {
-            return decided(Verdict::Unavailable(Unavailable::Storage), DecidedBy::Tenant, like_an_agent);
+            return done(Verdict::Unavailable(Unavailable::Storage), DecidedBy::Tenant, like_an_agent);
         }
         // 6. A password that the directory refused a moment ago is not tried there again.
         if memory.refused_before {
-            return done(Why::RefusedBefore);
+            return refuse(Why::RefusedBefore);
         }
         Step::AskAgent { domain: domain.id, object }
     }
@@ -431,28 +431,31 @@ impl SignIn<'_> {
                     self.on_the_digest_road(facts, memory, holds, now)
                 } else {
                     let verdict = Verdict::Unavailable(Unavailable::NoAnswer(why));
-                    decided(verdict, DecidedBy::Agent, Wait::default())
+                    done(verdict, DecidedBy::Agent, Wait::default())
                 };
                 return Answered { charge, step };
             }
         };
-        let in_state =
-            |state: State| Verdict::Refused { told: state.disclosable(), why: Why::State(state), object };
+        let in_state = |state: State| Verdict::Refused {
+            disclosed: state.disclosable(),
+            why: Why::State(state),
+            object,
+        };
         let verdict = match said {
-            wire::Verdict::Valid => accepted(facts, object),
-            wire::Verdict::Wrong => refused(Why::WrongPassword, object),
-            wire::Verdict::PasswordExpired => in_state(State::PasswordExpired),
-            wire::Verdict::AccountExpired => in_state(State::AccountExpired),
-            wire::Verdict::MustChange => in_state(State::MustChange),
-            wire::Verdict::Disabled => in_state(State::Disabled),
-            wire::Verdict::Locked => in_state(State::Locked),
-            wire::Verdict::LogonHours => in_state(State::OutsideLogonHours),
-            wire::Verdict::Workstation => refused(Why::Workstation, object),
-            wire::Verdict::Restricted => refused(Why::Restricted, object),
-            wire::Verdict::Unknown(code) => refused(Why::UnknownCode(code), object),
+            wire::DirectoryVerdict::Valid => accepted(facts, object),
+            wire::DirectoryVerdict::Wrong => refused(Why::WrongPassword, object),
+            wire::DirectoryVerdict::PasswordExpired => in_state(State::PasswordExpired),
+            wire::DirectoryVerdict::AccountExpired => in_state(State::AccountExpired),
+            wire::DirectoryVerdict::MustChange => in_state(State::MustChange),
+            wire::DirectoryVerdict::Disabled => in_state(State::Disabled),
+            wire::DirectoryVerdict::Locked => in_state(State::Locked),
+            wire::DirectoryVerdict::LogonHours => in_state(State::OutsideLogonHours),
+            wire::DirectoryVerdict::Workstation => refused(Why::Workstation, object),
+            wire::DirectoryVerdict::Restricted => refused(Why::Restricted, object),
+            wire::DirectoryVerdict::Unknown(code) => refused(Why::UnknownCode(code), object),
         };
         // A refusal is about the password that the account had when the agent was asked.
-        let known = before.account.as_ref().filter(|_| said == wire::Verdict::Wrong);
+        let known = before.account.as_ref().filter(|_| said == wire::DirectoryVerdict::Wrong);
         let password_set = known.and_then(|account| account.attributes.pwd_last_set);
         let settle = settle_of(&verdict, RefusedAt { at: now, password_set });
         let decision = Decision { verdict, by: DecidedBy::Agent, settle, wait: Wait::default() };
@@ -509,7 +512,7 @@ fn judged(account: &AccountFacts, domain: &DomainFacts, object: Option<Uuid>, no
     let state = state(&known, now);
     match object {
         Some(object) if state == State::Usable => Verdict::Accepted(person(account, domain, object)),
-        Some(_) | None => Verdict::Refused { told: state.disclosable(), why: Why::State(state), object },
+        Some(_) | None => Verdict::Refused { disclosed: state.disclosable(), why: Why::State(state), object },
     }
 }
 
@@ -546,8 +549,8 @@ fn charge_of(before: &Facts, facts: &Facts, asked: &AgentAnswer, now: i64) -> Ch
     let spent = facts.account.as_ref().and_then(|account| account.spent.as_ref());
     let tried = match asked.outcome {
         // A delivery that was lost may still reach AD with a bad password: the count is kept if there was one.
-        Ok(wire::Verdict::Valid) if spent.is_some() && asked.tried <= 1 => return Charge::Clear,
-        Ok(wire::Verdict::Valid) => return Charge::Nothing,
+        Ok(wire::DirectoryVerdict::Valid) if spent.is_some() && asked.tried <= 1 => return Charge::Clear,
+        Ok(wire::DirectoryVerdict::Valid) => return Charge::Nothing,
         Ok(said) if after_the_right_password(said) => 0,
         Ok(_) => asked.tried.max(1),
         Err(_) => asked.tried,
@@ -558,26 +561,26 @@ fn charge_of(before: &Facts, facts: &Facts, asked: &AgentAnswer, now: i64) -> Ch
 
 /// Whether AD gives this answer only to a caller who has the password, and so counts nothing. A person who tries an expired
 /// password twice must get in with the new one at once. Measured on Samba 4.17; see docs/design/protocol-facts.md.
-fn after_the_right_password(said: wire::Verdict) -> bool {
+fn after_the_right_password(said: wire::DirectoryVerdict) -> bool {
     match said {
-        wire::Verdict::Valid
-        | wire::Verdict::PasswordExpired
-        | wire::Verdict::MustChange
-        | wire::Verdict::AccountExpired
-        | wire::Verdict::Disabled
-        | wire::Verdict::LogonHours
-        | wire::Verdict::Workstation => true,
-        wire::Verdict::Wrong
-        | wire::Verdict::Locked
-        | wire::Verdict::Restricted
-        | wire::Verdict::Unknown(_) => false,
+        wire::DirectoryVerdict::Valid
+        | wire::DirectoryVerdict::PasswordExpired
+        | wire::DirectoryVerdict::MustChange
+        | wire::DirectoryVerdict::AccountExpired
+        | wire::DirectoryVerdict::Disabled
+        | wire::DirectoryVerdict::LogonHours
+        | wire::DirectoryVerdict::Workstation => true,
+        wire::DirectoryVerdict::Wrong
+        | wire::DirectoryVerdict::Locked
+        | wire::DirectoryVerdict::Restricted
+        | wire::DirectoryVerdict::Unknown(_) => false,
     }
 }
 
 /// What a verdict does to the lockout's counters.
 fn settle_of(verdict: &Verdict, seen: RefusedAt) -> Settle {
     match verdict {
-        Verdict::Accepted(_) | Verdict::Refused { told: Some(_), .. } => Settle::Right,
+        Verdict::Accepted(_) | Verdict::Refused { disclosed: Some(_), .. } => Settle::Right,
         Verdict::Refused { why, .. } => match why.effect() {
             Effect::Wrong => Settle::Wrong(seen),
             Effect::Nothing => Settle::Nothing,
@@ -587,11 +590,11 @@ fn settle_of(verdict: &Verdict, seen: RefusedAt) -> Settle {
 }
 
 fn refused(why: Why, object: Option<Uuid>) -> Verdict {
-    Verdict::Refused { told: None, why, object }
+    Verdict::Refused { disclosed: None, why, object }
 }
 
 /// A decision that counts nothing and was reached without verifying the password.
-fn decided(verdict: Verdict, by: DecidedBy, wait: Wait) -> Step {
+fn done(verdict: Verdict, by: DecidedBy, wait: Wait) -> Step {
     Step::Done(Box::new(Decision { verdict, by, settle: Settle::Nothing, wait }))
 }
 

@@ -31,7 +31,7 @@ pub enum Verdict {
     /// No.
     Refused {
         /// What may be disclosed beyond the refusal; only ever after the right password.
-        told: Option<Disclosable>,
+        disclosed: Option<Disclosable>,
         /// Why, for the audit log alone.
         why: Why,
         /// The account, if the name was one's; for the audit log alone.

@@ -41,7 +41,7 @@ pub fn due_before(now: i64, grace_days: i64) -> i64 {
 
 impl Store {
     /// Erases the objects that `pick` returns, in the transaction in which `pick` chooses them, and returns what `pick`
-    /// counted. While a reader has an earlier state open, the log keeps that state: [`Store::is_to_fold`].
+    /// counted. While a reader has an earlier state open, the log keeps that state: [`Store::needs_checkpoint`].
     pub fn erase<T>(
         &self,
         name: &'static str,
@@ -68,8 +68,8 @@ impl Store {
 
     /// Moves the write-ahead log into the file. While a reader has an earlier state open, this is noted for later.
     pub fn checkpoint_erased(&self) -> Result<(), StoreError> {
-        self.to_fold.store(true, Ordering::SeqCst);
-        match self.fold() {
+        self.uncheckpointed.store(true, Ordering::SeqCst);
+        match self.checkpoint() {
             Err(error) if error.trouble() == Some(&Trouble::BeingRead) => Ok(()),
             other => other,
         }

@@ -89,27 +89,7 @@ pub enum Trouble {
     Busy,
 }
 
-/// The person who must act after an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
-    /// The administrator of the tenant.
-    Operator,
-    /// No person: the same request may succeed later.
-    Nobody,
-    /// The developers.
-    Us,
-}
-
 impl StoreError {
-    /// The person who must act.
-    pub fn who(&self) -> Who {
-        match self {
-            Self::File { trouble: Trouble::Busy | Trouble::BeingRead, .. } | Self::Conflict => Who::Nobody,
-            Self::File { .. } | Self::Foreign { .. } | Self::Seal(_) => Who::Operator,
-            Self::Defect(_) => Who::Us,
-        }
-    }
-
     /// The fault of the file, if the file is the reason.
     pub fn trouble(&self) -> Option<&Trouble> {
         match self {

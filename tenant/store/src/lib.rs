@@ -49,7 +49,7 @@ pub mod tables;
 mod transaction;
 mod upgrade;
 
-pub use error::{StoreError, Trouble, Who};
+pub use error::{StoreError, Trouble};
 pub use file::Tenant;
 pub use schema::SCHEMA_VERSION;
 pub use transaction::{Reading, TransactionCounts, Writing};
@@ -64,7 +64,7 @@ use transaction::Transactions;
 use uuid::Uuid;
 
 /// How long taking in the log waits for those who read an earlier state.
-const FOLDING: Duration = Duration::from_secs(1);
+const CHECKPOINT_WAIT: Duration = Duration::from_secs(1);
 
 /// The open database. Its calls block: async callers go through `spawn_blocking`.
 pub struct Store {
@@ -75,7 +75,7 @@ pub struct Store {
     reading: Mutex<Connection>,
     looking: Mutex<Connection>,
     /// Something was erased that the write-ahead log has still.
-    to_fold: AtomicBool,
+    uncheckpointed: AtomicBool,
     transactions: Transactions,
 }
 
@@ -99,7 +99,7 @@ impl Store {
             writing: Mutex::new(writing),
             reading: Mutex::new(reading),
             looking: Mutex::new(looking),
-            to_fold: AtomicBool::new(false),
+            uncheckpointed: AtomicBool::new(false),
             transactions: Transactions::default(),
         })
     }
@@ -151,23 +151,23 @@ impl Store {
 
     /// Takes the write-ahead log into the file, so that after a stop the file alone is the database, and nothing of what
     /// was erased is in the log. Not while somebody reads an earlier state ([`Trouble::BeingRead`]): a backup, say.
-    pub fn fold(&self) -> Result<(), StoreError> {
-        let fold = |connection: &Connection| {
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        let checkpoint = |connection: &Connection| {
             // Writers wait meanwhile, and a backup takes long.
-            connection.busy_timeout(FOLDING)?;
+            connection.busy_timeout(CHECKPOINT_WAIT)?;
             let busy =
                 connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
             connection.busy_timeout(file::BUSY)?;
             if busy? { Err(StoreError::file(&self.path, Trouble::BeingRead)) } else { Ok(()) }
         };
-        fold(&held(&self.writing)).map_err(|e: StoreError| e.at(&self.path))?;
-        self.to_fold.store(false, Ordering::SeqCst);
+        checkpoint(&held(&self.writing)).map_err(|e: StoreError| e.at(&self.path))?;
+        self.uncheckpointed.store(false, Ordering::SeqCst);
         Ok(())
     }
 
     /// Whether the log has something still that was erased.
-    pub fn is_to_fold(&self) -> bool {
-        self.to_fold.load(Ordering::SeqCst)
+    pub fn needs_checkpoint(&self) -> bool {
+        self.uncheckpointed.load(Ordering::SeqCst)
     }
 
     /// Whose database it is.

@@ -9,7 +9,7 @@ use landbridge_agent::{Identity, tls};
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey};
 use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::frame;
-use landbridge_wire::signin::{Answer, FromAgent, FromTenant, Hello, PATH, SignInRequest, Verdict};
+use landbridge_wire::signin::{Answer, DirectoryVerdict, FromAgent, FromTenant, Hello, PATH, SignInRequest};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -94,10 +94,10 @@ fn answer(
     let envelope = Envelope { encapsulated, sealed: ask.sealed.as_bytes().to_vec() };
     let (_, tags) = key.open(&about, &envelope).map_err(|why| failed("opening an envelope", why))?;
     let (request, said, tagged) = match lie {
-        _ if first => (ask.request, Verdict::Wrong, Verdict::Wrong),
-        Lie::Yes => (ask.request, Verdict::Valid, Verdict::Valid),
-        Lie::YesWithTheTagOfANo => (ask.request, Verdict::Valid, Verdict::Wrong),
-        Lie::YesForAnother => (Uuid::new_v4(), Verdict::Valid, Verdict::Valid),
+        _ if first => (ask.request, DirectoryVerdict::Wrong, DirectoryVerdict::Wrong),
+        Lie::Yes => (ask.request, DirectoryVerdict::Valid, DirectoryVerdict::Valid),
+        Lie::YesWithTheTagOfANo => (ask.request, DirectoryVerdict::Valid, DirectoryVerdict::Wrong),
+        Lie::YesForAnother => (Uuid::new_v4(), DirectoryVerdict::Valid, DirectoryVerdict::Valid),
     };
     let tag = Blob::new(tags.tag(&tagged.authenticated(request))).map_err(|why| failed("a tag", why))?;
     Ok(Answer { request, verdict: said, tag })

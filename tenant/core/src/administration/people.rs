@@ -26,7 +26,7 @@ pub(super) fn purge(actor: &Actor<'_>, name: &str) -> Result<AdminResponse, Stor
         Err(refused) => return Ok(refused),
     };
     actor.tenant.set_canaries()?;
-    let later = if store.is_to_fold() {
+    let later = if store.needs_checkpoint() {
         "; a backup is running, so the last bytes leave the write-ahead log within an hour after the backup"
     } else {
         ""

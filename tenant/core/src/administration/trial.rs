@@ -36,8 +36,8 @@ pub(super) fn sign_in(
     let Ok(verdict) = tokio::runtime::Handle::current().block_on(deciding);
     match verdict {
         Verdict::Accepted(person) => AdminResponse::Accepted(Person::of(person)),
-        Verdict::Refused { told, why, .. } => AdminResponse::SignInRefused {
-            disclosed: told.map(|reason| Disclosable::as_str(reason).to_owned()),
+        Verdict::Refused { disclosed, why, .. } => AdminResponse::SignInRefused {
+            disclosed: disclosed.map(|reason| Disclosable::as_str(reason).to_owned()),
             why: why.to_string(),
         },
         Verdict::Unavailable(why) => {

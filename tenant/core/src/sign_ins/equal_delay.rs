@@ -78,7 +78,7 @@ mod tests {
         let (here, elsewhere) = (Some(1), Some(2));
         let ms = Duration::from_millis;
         assert_eq!(delay.like_derivation(here, ms(1)), Duration::ZERO, "none is known");
-        let refused = |why| Verdict::Refused { told: None, why, object: None };
+        let refused = |why| Verdict::Refused { disclosed: None, why, object: None };
         for took in [100, 300] {
             delay.note_derivation(here, &refused(Why::WrongPassword), ms(took));
             delay.note_derivation(here, &refused(Why::LockedOut), ms(7));

@@ -8,7 +8,7 @@
 use super::attempt::{Attempt, Caller};
 use super::counters::Settled;
 use super::parts::Inner;
-use super::queue::{Entry, Place};
+use super::queue::{Entry, QueuePlace};
 use super::turns::Turn;
 use crate::audit::Written;
 use landbridge_crypto::salted_digest::SaltedDigest;
@@ -48,7 +48,7 @@ pub(super) enum Halt {
     /// It waits for this subject's turn.
     Turn(Uuid),
     /// An agent of this domain is to be asked about this account.
-    Ask {
+    AskAgent {
         /// The row of the domain.
         domain: i64,
         /// objectGUID.
@@ -83,7 +83,7 @@ impl Pass {
     /// Goes on until something must be waited for. Blocks.
     pub(super) fn run(&mut self) -> Halt {
         let Some(name) = folded(&self.attempt.user) else {
-            let verdict = Verdict::Refused { told: None, why: Why::BadName, object: None };
+            let verdict = Verdict::Refused { disclosed: None, why: Why::BadName, object: None };
             return Halt::End(self.end(verdict, DecidedBy::Tenant, Duration::ZERO));
         };
         self.steps(Some(&name), self.attempt.now)
@@ -121,7 +121,7 @@ impl Pass {
     fn steps(&mut self, name: Option<&str>, now: i64) -> Halt {
         let inner = self.inner.clone();
         let began = Instant::now();
-        let mut place: Option<Place<'_>> = None;
+        let mut place: Option<QueuePlace<'_>> = None;
         loop {
             // 1. Everything that is known, in one snapshot.
             let known = match self.known(name, now) {
@@ -161,7 +161,7 @@ impl Pass {
                 // 5. An agent.
                 Step::AskAgent { domain, object } => {
                     self.before = Some(known.facts);
-                    return Halt::Ask { domain, object };
+                    return Halt::AskAgent { domain, object };
                 }
                 // 6. A decision.
                 Step::Done(decision) => {
@@ -269,7 +269,7 @@ impl Pass {
     /// The account was erased while an agent was asked.
     fn gone(&self) -> End {
         let object = self.before.as_ref().and_then(|before| before.subject.account());
-        let verdict = Verdict::Refused { told: None, why: Why::UnknownName, object };
+        let verdict = Verdict::Refused { disclosed: None, why: Why::UnknownName, object };
         self.end(verdict, DecidedBy::Agent, Duration::ZERO)
     }
 

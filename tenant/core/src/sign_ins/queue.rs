@@ -33,12 +33,12 @@ struct Waiting {
 /// The result of waiting.
 pub(super) enum Entry<'a> {
     /// The sign-in may verify until this is dropped.
-    Go(Place<'a>),
+    Go(QueuePlace<'a>),
     /// The queue is full, or the wait was too long.
     Full,
 }
 
-pub(super) struct Place<'a> {
+pub(super) struct QueuePlace<'a> {
     queue: &'a Queue,
     account: Uuid,
 }
@@ -87,7 +87,7 @@ impl Queue {
         }
         state.running += 1;
         state.accounts.entry(account).or_default().0 = true;
-        Entry::Go(Place { queue: self, account })
+        Entry::Go(QueuePlace { queue: self, account })
     }
 
     fn waiting_state(&self) -> MutexGuard<'_, Waiting> {
@@ -122,7 +122,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         let mut state = self.queue.waiting_state();
         state.running = state.running.saturating_sub(1);

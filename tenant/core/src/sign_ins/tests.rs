@@ -103,9 +103,9 @@ fn why(verdict: &Verdict) -> Why {
     }
 }
 
-fn told(verdict: &Verdict) -> Option<Disclosable> {
+fn disclosed(verdict: &Verdict) -> Option<Disclosable> {
     match verdict {
-        Verdict::Refused { told, .. } => *told,
+        Verdict::Refused { disclosed, .. } => *disclosed,
         Verdict::Accepted(_) | Verdict::Unavailable(_) => panic!("{verdict:?}"),
     }
 }

@@ -151,8 +151,8 @@ async fn sign_in(
             });
             Ok(json(StatusCode::OK, &text))
         }
-        Verdict::Refused { told, .. } => {
-            let text = match told.map(Disclosable::as_str) {
+        Verdict::Refused { disclosed, .. } => {
+            let text = match disclosed.map(Disclosable::as_str) {
                 None => serde_json::json!({ "outcome": "refused" }),
                 Some(reason) => serde_json::json!({ "outcome": "refused", "reason": reason }),
             };

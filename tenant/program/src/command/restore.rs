@@ -47,7 +47,7 @@ pub fn restore(config_file: &Path, flags: &Restore) -> Result<String, TenantErro
     // 2. Open the database, which upgrades an older schema, and start a new generation.
     let store = Store::open(&database, opening).map_err(damaged)?;
     store.write("restore", |writing| backup::put_back(writing, &actor(), now)).map_err(damaged)?;
-    store.fold().map_err(damaged)?;
+    store.checkpoint().map_err(damaged)?;
     drop(store);
     // 3. Write the keys, and rename the directory to its destination.
     if flags.keys.is_some() {

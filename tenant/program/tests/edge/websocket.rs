@@ -10,7 +10,9 @@ use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
-use landbridge_wire::signin::{Answer, FromAgent, FromTenant, Heartbeat, Hello, MAX_MESSAGE, PATH, Verdict};
+use landbridge_wire::signin::{
+    Answer, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello, MAX_MESSAGE, PATH,
+};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
@@ -153,7 +155,7 @@ async fn whatever_breaks_the_protocol_ends_its_own_connection_and_no_other() {
     let serving = honest(&edge, edge.connect(Some(&good)).await.unwrap());
     until("the honest agent is there", async || links_of(&edge, &good) == 1).await;
     let tag = Blob::new([0; 32]).unwrap();
-    let answer = FromAgent::Answer(Answer { request: Uuid::nil(), verdict: Verdict::Valid, tag });
+    let answer = FromAgent::Answer(Answer { request: Uuid::nil(), verdict: DirectoryVerdict::Valid, tag });
     let other_version = {
         let mut bytes = frame::encode(&hello()).unwrap().to_vec();
         bytes[2] = bytes[2].wrapping_add(1);

@@ -7,7 +7,7 @@ use super::{Alarm, Closed, Event, Link, NoAnswer, Output, Relay};
 use landbridge_crypto::envelope::About;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::Blob;
-use landbridge_wire::signin::{Answer, Decline, Declined, FromTenant, SignInRequest, Verdict};
+use landbridge_wire::signin::{Answer, Decline, Declined, DirectoryVerdict, FromTenant, SignInRequest};
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -144,7 +144,7 @@ impl Relay {
         // 4. What the verdict means for the ticket, or for the agent.
         match delivery.purpose {
             Purpose::Ticket(ticket) => {
-                if answer.verdict == Verdict::Wrong {
+                if answer.verdict == DirectoryVerdict::Wrong {
                     self.note_refusal(domain, took);
                 }
                 if let Some(waiting) = self.tickets.get_mut(&ticket) {
@@ -152,7 +152,7 @@ impl Relay {
                 }
                 self.finish(ticket, Ok(answer.verdict), Some(agent));
             }
-            Purpose::Canary if answer.verdict == Verdict::Valid => {
+            Purpose::Canary if answer.verdict == DirectoryVerdict::Valid => {
                 self.output.push_back(Output::Counted(Event::CanaryAccepted));
                 self.alarm(agent, Alarm::CanaryAccepted, now);
             }

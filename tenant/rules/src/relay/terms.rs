@@ -2,7 +2,7 @@
 //! Neighbours: [`super::Relay`] makes the outputs; `relay_driver` in the tenant's core acts on them.
 
 use landbridge_crypto::envelope::EnvelopePublic;
-use landbridge_wire::signin::{FromTenant, Verdict};
+use landbridge_wire::signin::{DirectoryVerdict, FromTenant};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -120,7 +120,7 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AgentAnswer {
     /// The DC's verdict, or the reason why there is none.
-    pub outcome: Result<Verdict, NoAnswer>,
+    pub outcome: Result<DirectoryVerdict, NoAnswer>,
     /// The agent that sent the verdict.
     pub agent: Option<Uuid>,
     /// Binds that may have reached a DC, each of which it may have counted as a bad password.

@@ -49,7 +49,7 @@ impl World {
         self.relay.receive(link, FromAgent::Hello(hello), self.now);
         self.inside.push(Inside { link, agent, connection, key });
         for (link, ask) in self.asks() {
-            self.answer(link, &ask, Verdict::Wrong);
+            self.answer(link, &ask, DirectoryVerdict::Wrong);
         }
         self.outputs();
         link
@@ -90,7 +90,7 @@ impl World {
         inside.key.open(&about, &Envelope { encapsulated, sealed: ask.sealed.as_bytes().to_vec() }).unwrap()
     }
 
-    fn answer(&mut self, link: Link, ask: &SignInRequest, verdict: Verdict) {
+    fn answer(&mut self, link: Link, ask: &SignInRequest, verdict: DirectoryVerdict) {
         let (_, key) = self.open(link, ask);
         let tag = Blob::new(key.tag(&verdict.authenticated(ask.request))).unwrap();
         self.relay.receive(link, FromAgent::Answer(Answer { request: ask.request, verdict, tag }), self.now);
@@ -111,11 +111,11 @@ fn a_sign_in_goes_to_one_agent_and_its_verdict_comes_back() {
     let asks = world.ask(1);
     let [(link, ask)] = &asks[..] else { panic!("{asks:?}") };
     world.open(*link, ask).0.lend(|password| assert_eq!(password, "secret"));
-    world.answer(*link, ask, Verdict::Valid);
+    world.answer(*link, ask, DirectoryVerdict::Valid);
     let ended = world.ended();
-    assert_eq!((ended.len(), ended[0].1.outcome, ended[0].1.tried), (1, Ok(Verdict::Valid), 1));
+    assert_eq!((ended.len(), ended[0].1.outcome, ended[0].1.tried), (1, Ok(DirectoryVerdict::Valid), 1));
     // The same verdict again belongs to no delivery.
-    world.answer(*link, ask, Verdict::Valid);
+    world.answer(*link, ask, DirectoryVerdict::Valid);
     assert!(matches!(world.outputs()[..], [Output::Counted(Event::Stray)]));
 }
 
@@ -129,7 +129,7 @@ fn a_sign_in_on_a_link_that_dies_goes_to_another_agent_once() {
     world.relay.lost(second, world.now);
     let ended = world.ended();
     assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::Lost), 2));
-    world.answer(second, &ask, Verdict::Valid);
+    world.answer(second, &ask, DirectoryVerdict::Valid);
     assert!(world.ended().is_empty(), "a verdict of a lost link is stray");
 }
 
@@ -139,8 +139,8 @@ fn a_verdict_with_another_tag_or_over_another_link_is_not_believed() {
     let (link, ask) = world.ask(1).remove(0);
     let (_, key) = world.open(link, &ask);
     // The agent's verdict is "wrong". On the way it becomes "valid".
-    let tag = Blob::new(key.tag(&Verdict::Wrong.authenticated(ask.request))).unwrap();
-    let flipped = Answer { request: ask.request, verdict: Verdict::Valid, tag };
+    let tag = Blob::new(key.tag(&DirectoryVerdict::Wrong.authenticated(ask.request))).unwrap();
+    let flipped = Answer { request: ask.request, verdict: DirectoryVerdict::Valid, tag };
     let other = world.inside.iter().find(|inside| inside.link != link).unwrap().link;
     world.relay.receive(other, FromAgent::Answer(flipped.clone()), world.now);
     assert!(matches!(world.outputs()[..], [Output::Counted(Event::Forged)]));
@@ -224,7 +224,7 @@ fn an_agent_that_accepts_a_canary_raises_one_alarm_and_loses_its_links() {
     }
     let (link, ask) = tried.remove(0);
     assert_eq!(ask.object, Uuid::from_u128(77), "the named account");
-    world.answer(link, &ask, Verdict::Valid);
+    world.answer(link, &ask, DirectoryVerdict::Valid);
     let outputs = world.outputs();
     let alarms = outputs.iter().filter(|o| matches!(o, Output::Alarm { alarm: Alarm::CanaryAccepted, .. }));
     assert_eq!(alarms.count(), 1);

@@ -81,7 +81,7 @@ fn why(verdict: &Verdict) -> Why {
     }
 }
 
-fn answered(before: &Facts, outcome: Result<wire::Verdict, NoAnswer>, tried: u32) -> Answered {
+fn answered(before: &Facts, outcome: Result<wire::DirectoryVerdict, NoAnswer>, tried: u32) -> Answered {
     let (rules, asked) = (rules(), AgentAnswer { outcome, agent: None, tried });
     let sign_in = SignIn { rules: &rules, bad_password: false };
     sign_in.answered(before, before, &Memory::default(), &asked, TURN, NOW)
@@ -237,13 +237,15 @@ fn an_agents_verdict_is_final_and_its_absence_is_not() {
     assert_eq!(done.verdict, Verdict::Unavailable(Unavailable::NoAnswer(NoAnswer::Lost)));
     let both = facts(SigninPolicy::PtaThenPhs);
     assert_eq!(answered(&both, Err(NoAnswer::Lost), 2).step, Step::WaitForPlace);
-    for said in [wire::Verdict::Wrong, wire::Verdict::Locked, wire::Verdict::Unknown(7)] {
+    for said in
+        [wire::DirectoryVerdict::Wrong, wire::DirectoryVerdict::Locked, wire::DirectoryVerdict::Unknown(7)]
+    {
         let done = decision(answered(&both, Ok(said), 1).step);
         assert!(matches!(done.verdict, Verdict::Refused { .. }), "{said:?}");
         assert_eq!(done.by, DecidedBy::Agent);
     }
     assert!(matches!(
-        decision(answered(&pta, Ok(wire::Verdict::Valid), 1).step).verdict,
+        decision(answered(&pta, Ok(wire::DirectoryVerdict::Valid), 1).step).verdict,
         Verdict::Accepted(_)
     ));
 }
@@ -258,17 +260,21 @@ fn what_may_have_reached_ad_is_charged_and_a_right_password_clears_it() {
     };
     assert_eq!(charged(Err(NoAnswer::Lost), 2), 2, "both deliveries may have been counted");
     assert_eq!(charged(Err(NoAnswer::NoAgent), 0), 0);
-    assert_eq!(charged(Ok(wire::Verdict::Wrong), 0), 1);
-    assert_eq!(charged(Ok(wire::Verdict::Locked), 1), 1);
-    for right in [wire::Verdict::PasswordExpired, wire::Verdict::MustChange, wire::Verdict::Disabled] {
+    assert_eq!(charged(Ok(wire::DirectoryVerdict::Wrong), 0), 1);
+    assert_eq!(charged(Ok(wire::DirectoryVerdict::Locked), 1), 1);
+    for right in [
+        wire::DirectoryVerdict::PasswordExpired,
+        wire::DirectoryVerdict::MustChange,
+        wire::DirectoryVerdict::Disabled,
+    ] {
         assert_eq!(charged(Ok(right), 1), 0, "AD counts nothing: {right:?}");
     }
     let mut spent = pta.clone();
     spent.account.as_mut().unwrap().spent =
         Some(Tries { failures: 1, first_at: NOW, last_at: NOW, ..Tries::default() });
-    assert_eq!(answered(&spent, Ok(wire::Verdict::Valid), 1).charge, Charge::Clear);
+    assert_eq!(answered(&spent, Ok(wire::DirectoryVerdict::Valid), 1).charge, Charge::Clear);
     assert_eq!(
-        answered(&spent, Ok(wire::Verdict::Valid), 2).charge,
+        answered(&spent, Ok(wire::DirectoryVerdict::Valid), 2).charge,
         Charge::Nothing,
         "one may be on its way"
     );
@@ -279,7 +285,8 @@ fn a_refusal_is_about_the_password_that_the_account_had_when_the_agent_was_asked
     let before = facts(SigninPolicy::Pta);
     let mut now = before.clone();
     now.account.as_mut().unwrap().attributes.pwd_last_set = filetime(NOW);
-    let (rules, asked) = (rules(), AgentAnswer { outcome: Ok(wire::Verdict::Wrong), agent: None, tried: 1 });
+    let (rules, asked) =
+        (rules(), AgentAnswer { outcome: Ok(wire::DirectoryVerdict::Wrong), agent: None, tried: 1 });
     let sign_in = SignIn { rules: &rules, bad_password: false };
     let done = decision(sign_in.answered(&before, &now, &Memory::default(), &asked, TURN, NOW).step);
     let set = before.account.unwrap().attributes.pwd_last_set;
@@ -289,7 +296,8 @@ fn a_refusal_is_about_the_password_that_the_account_had_when_the_agent_was_asked
 #[test]
 fn an_agents_yes_does_not_outlive_the_account_or_its_admission() {
     let before = facts(SigninPolicy::Pta);
-    let (rules, asked) = (rules(), AgentAnswer { outcome: Ok(wire::Verdict::Valid), agent: None, tried: 1 });
+    let (rules, asked) =
+        (rules(), AgentAnswer { outcome: Ok(wire::DirectoryVerdict::Valid), agent: None, tried: 1 });
     let sign_in = SignIn { rules: &rules, bad_password: false };
     let verdict = |now: &Facts| {
         decision(sign_in.answered(&before, now, &Memory::default(), &asked, TURN, NOW).step).verdict
@@ -305,11 +313,11 @@ fn an_agents_yes_does_not_outlive_the_account_or_its_admission() {
 #[test]
 fn what_a_person_can_mend_is_disclosed_after_the_right_password_and_forgives() {
     let pta = facts(SigninPolicy::Pta);
-    let done = decision(answered(&pta, Ok(wire::Verdict::MustChange), 1).step);
-    assert!(matches!(done.verdict, Verdict::Refused { told: Some(_), .. }));
+    let done = decision(answered(&pta, Ok(wire::DirectoryVerdict::MustChange), 1).step);
+    assert!(matches!(done.verdict, Verdict::Refused { disclosed: Some(_), .. }));
     assert_eq!(done.settle, Settle::Right);
-    let done = decision(answered(&pta, Ok(wire::Verdict::Disabled), 1).step);
-    assert!(matches!(done.verdict, Verdict::Refused { told: None, .. }));
+    let done = decision(answered(&pta, Ok(wire::DirectoryVerdict::Disabled), 1).step);
+    assert!(matches!(done.verdict, Verdict::Refused { disclosed: None, .. }));
     assert_eq!(done.settle, Settle::Nothing, "neither a failure nor a success");
 }
 

@@ -226,17 +226,17 @@ fn the_grace_time_is_counted_in_whole_days() {
 fn while_a_backup_reads_what_is_erased_leaves_the_log_afterwards() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one")]);
-    tenant.store.fold().unwrap();
+    tenant.store.checkpoint().unwrap();
     let secret = vec![sealed(&tenant, object(1))];
     let backup = rusqlite::Connection::open(tenant.path()).unwrap();
     backup.execute_batch("BEGIN; SELECT count(*) FROM objects;").unwrap();
     backup.query_row("SELECT count(*) FROM digests", [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(tenant.store.erase("test", |_| counted(vec![object(1)])).unwrap(), 1);
-    assert!(tenant.store.is_to_fold());
+    assert!(tenant.store.needs_checkpoint());
     assert!(found(&tenant, &secret)[0] > 0, "the backup has nothing to read");
     backup.execute_batch("COMMIT").unwrap();
     tenant.store.checkpoint_erased().unwrap();
-    assert!(!tenant.store.is_to_fold());
+    assert!(!tenant.store.needs_checkpoint());
     assert_eq!(found(&tenant, &secret), [0]);
 }
 

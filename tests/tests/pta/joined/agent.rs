@@ -4,7 +4,7 @@ use super::dice::Dice;
 use super::world::{Happening, World};
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey, VerdictKey};
 use landbridge_pta_agent::session::{Output, Session, Settled};
-use landbridge_wire::signin::{Decline, FromAgent, SignInRequest, Verdict};
+use landbridge_wire::signin::{Decline, DirectoryVerdict, FromAgent, SignInRequest};
 use std::rc::Rc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -121,10 +121,16 @@ impl World {
         let ticket = self.objects.get(&ask.object).copied();
         let (outcome, wait) = match conduct {
             Conduct::Honest | Conduct::LyingBabbler => self.ask_directory(ask, truth, ticket, &key, by),
-            Conduct::LyingYes => (tagged(Verdict::Valid, ask.request, &key), Duration::from_millis(4)),
+            Conduct::LyingYes => {
+                (tagged(DirectoryVerdict::Valid, ask.request, &key), Duration::from_millis(4))
+            }
             Conduct::LyingForger => {
                 let Settled::Verdict { tag, .. } = tagged(truth, ask.request, &key) else { unreachable!() };
-                let verdict = if truth == Verdict::Valid { Verdict::Wrong } else { Verdict::Valid };
+                let verdict = if truth == DirectoryVerdict::Valid {
+                    DirectoryVerdict::Wrong
+                } else {
+                    DirectoryVerdict::Valid
+                };
                 (Settled::Verdict { verdict, tag }, Duration::from_millis(4))
             }
             Conduct::LyingMute => return,
@@ -142,7 +148,7 @@ impl World {
     fn ask_directory(
         &mut self,
         ask: &SignInRequest,
-        truth: Verdict,
+        truth: DirectoryVerdict,
         ticket: Option<u64>,
         key: &VerdictKey,
         by: std::time::Instant,
@@ -185,7 +191,7 @@ impl World {
         // A word about its own is its own affair: it could as well have said it in the first place.
         let of_others = self.requests[&request].conn != number;
         let tag = landbridge_wire::bounded::Blob::new([7; 32]).unwrap();
-        let verdict = Verdict::Valid;
+        let verdict = DirectoryVerdict::Valid;
         let message = match dice % 5 {
             0 | 1 if of_others => FromAgent::Declined(landbridge_wire::signin::Declined {
                 request,
@@ -203,7 +209,7 @@ impl World {
     }
 }
 
-fn tagged(verdict: Verdict, request: Uuid, key: &VerdictKey) -> Settled {
+fn tagged(verdict: DirectoryVerdict, request: Uuid, key: &VerdictKey) -> Settled {
     Settled::Verdict { verdict, tag: key.tag(&verdict.authenticated(request)) }
 }
 

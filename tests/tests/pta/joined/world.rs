@@ -9,7 +9,7 @@ use landbridge_tenant_rules::relay::{
 };
 use landbridge_wire::bounded::Text;
 use landbridge_wire::frame;
-use landbridge_wire::signin::{FromAgent, FromTenant, Hello, MAX_MESSAGE, Verdict};
+use landbridge_wire::signin::{DirectoryVerdict, FromAgent, FromTenant, Hello, MAX_MESSAGE};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(super) enum Happening {
 /// A sign-in.
 pub(super) struct Ticket {
     object: Uuid,
-    truth: Verdict,
+    truth: DirectoryVerdict,
     password: Arc<Password>,
     domain: i64,
     asked: Duration,
@@ -49,7 +49,7 @@ pub(super) struct Ticket {
     tried: u32,
     pub(super) binds: u32,
     /// Verdicts that were made with the envelope's key, and by whom.
-    pub(super) said: Vec<(Uuid, Verdict)>,
+    pub(super) said: Vec<(Uuid, DirectoryVerdict)>,
 }
 
 pub(super) struct Request {
@@ -253,18 +253,18 @@ impl World {
     }
 
     /// What the directory says.
-    pub(super) fn directory(&self, object: Uuid, password: &str) -> Verdict {
+    pub(super) fn directory(&self, object: Uuid, password: &str) -> DirectoryVerdict {
         match self.objects.get(&object) {
             Some(_) if password == format!("right {object}") => self.state_of(object),
-            _ => Verdict::Wrong,
+            _ => DirectoryVerdict::Wrong,
         }
     }
 
-    fn state_of(&self, object: Uuid) -> Verdict {
+    fn state_of(&self, object: Uuid) -> DirectoryVerdict {
         match object.as_u128() % 11 {
-            0 => Verdict::Disabled,
-            1 => Verdict::Unknown(0x8009_030c),
-            _ => Verdict::Valid,
+            0 => DirectoryVerdict::Disabled,
+            1 => DirectoryVerdict::Unknown(0x8009_030c),
+            _ => DirectoryVerdict::Valid,
         }
     }
 
@@ -509,7 +509,8 @@ impl World {
                 if conducts.into_iter().all(|conduct| conduct != Conduct::LyingYes) {
                     assert_eq!(verdict, ticket.truth, "of {}", ticket.object);
                 }
-                let count = if verdict == Verdict::Valid { &mut self.told.valid } else { &mut self.told.no };
+                let count =
+                    if verdict == DirectoryVerdict::Valid { &mut self.told.valid } else { &mut self.told.no };
                 *count += 1;
             }
             Err(why) => {

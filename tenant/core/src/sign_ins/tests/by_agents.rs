@@ -23,7 +23,7 @@ fn domain(policy: SigninPolicy, threshold: i64) -> Tenant {
     tenant
 }
 
-fn asked(outcome: Result<wire::Verdict, NoAnswer>, tried: u32) -> AgentAnswer {
+fn asked(outcome: Result<wire::DirectoryVerdict, NoAnswer>, tried: u32) -> AgentAnswer {
     AgentAnswer { outcome, agent: None, tried }
 }
 
@@ -54,7 +54,7 @@ fn detail_of_last(tenant: &Tenant) -> String {
 #[test]
 fn the_policy_of_a_domain_chooses_the_road_and_strangers_go_it_too() {
     let phs = domain(SigninPolicy::Phs, 10);
-    let (reached, verdict) = tries(&signin(&phs), "right1", asked(Ok(wire::Verdict::Wrong), 1), NOW);
+    let (reached, verdict) = tries(&signin(&phs), "right1", asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW);
     assert!(!reached && is_accepted(&verdict));
     let pta = domain(SigninPolicy::Pta, 10);
     let signin = signin(&pta);
@@ -62,7 +62,7 @@ fn the_policy_of_a_domain_chooses_the_road_and_strangers_go_it_too() {
         &signin,
         "user1@corp.example.com",
         "not the digest's",
-        asked(Ok(wire::Verdict::Valid), 1),
+        asked(Ok(wire::DirectoryVerdict::Valid), 1),
         NOW,
     );
     assert!(reached);
@@ -80,7 +80,7 @@ fn less_than_half_of_ads_threshold_reaches_it_and_a_restart_forgets_nothing() {
         let first = signin(&tenant);
         for n in 0..most {
             let (reached, after) =
-                tries(&first, &format!("guess {n}"), asked(Ok(wire::Verdict::Wrong), 1), NOW);
+                tries(&first, &format!("guess {n}"), asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW);
             assert!(reached);
             assert_eq!(why(&after), Why::WrongPassword);
         }
@@ -90,10 +90,11 @@ fn less_than_half_of_ads_threshold_reaches_it_and_a_restart_forgets_nothing() {
         };
         let again = signin(&tenant);
         let (reached, after) =
-            tries(&again, "another guess", asked(Ok(wire::Verdict::Wrong), 1), NOW + 1_700);
+            tries(&again, "another guess", asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW + 1_700);
         assert!(!reached, "{threshold}");
         assert_eq!(why(&after), Why::HeldBack);
-        let (reached, _) = tries(&again, "much later", asked(Ok(wire::Verdict::Wrong), 1), NOW + 1_861);
+        let (reached, _) =
+            tries(&again, "much later", asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW + 1_861);
         assert!(reached, "a whole window and a minute have passed");
     }
 }
@@ -105,13 +106,16 @@ fn what_may_have_reached_ad_counts_and_a_right_password_clears_it() {
     // Two deliveries were lost: both may have been counted. No verdict, so nothing is known of the password.
     let (_, after) = tries(&signin, "right1", asked(Err(NoAnswer::Lost), 2), NOW);
     assert_eq!(after, Verdict::Unavailable(Unavailable::NoAnswer(NoAnswer::Lost)));
-    let (_, _) = tries(&signin, "guess", asked(Ok(wire::Verdict::Wrong), 2), NOW);
-    assert_eq!(why(&tries(&signin, "right1", asked(Ok(wire::Verdict::Valid), 1), NOW).1), Why::HeldBack);
+    let (_, _) = tries(&signin, "guess", asked(Ok(wire::DirectoryVerdict::Wrong), 2), NOW);
+    assert_eq!(
+        why(&tries(&signin, "right1", asked(Ok(wire::DirectoryVerdict::Valid), 1), NOW).1),
+        Why::HeldBack
+    );
     let second = "CORP\\user2";
-    tries_as(&signin, second, "guess", asked(Ok(wire::Verdict::Wrong), 1), NOW);
+    tries_as(&signin, second, "guess", asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW);
     let spent = || tenant.store.read(|c| lockouts::find(c, object(2), lockouts::DIRECTORY)).unwrap();
     assert_eq!(spent().map(|tries| tries.failures), Some(1));
-    let (_, yes) = tries_as(&signin, second, "right2", asked(Ok(wire::Verdict::Valid), 1), NOW);
+    let (_, yes) = tries_as(&signin, second, "right2", asked(Ok(wire::DirectoryVerdict::Valid), 1), NOW);
     assert!(is_accepted(&yes));
     assert_eq!(spent(), None);
 }
@@ -130,14 +134,14 @@ fn the_digest_decides_while_there_is_no_verdict_and_never_after_one() {
         assert_eq!(why(&wrong), Why::WrongPassword);
     }
     for said in [
-        wire::Verdict::Wrong,
-        wire::Verdict::Locked,
-        wire::Verdict::Disabled,
-        wire::Verdict::LogonHours,
-        wire::Verdict::Workstation,
-        wire::Verdict::Restricted,
-        wire::Verdict::MustChange,
-        wire::Verdict::Unknown(7),
+        wire::DirectoryVerdict::Wrong,
+        wire::DirectoryVerdict::Locked,
+        wire::DirectoryVerdict::Disabled,
+        wire::DirectoryVerdict::LogonHours,
+        wire::DirectoryVerdict::Workstation,
+        wire::DirectoryVerdict::Restricted,
+        wire::DirectoryVerdict::MustChange,
+        wire::DirectoryVerdict::Unknown(7),
     ] {
         // Another account for each, so that no budget is used up.
         let tenant = domain(SigninPolicy::PtaThenPhs, 10);
@@ -153,7 +157,7 @@ fn a_password_that_ad_refused_is_not_asked_again_until_it_may_be_the_right_one()
     let tenant = domain(SigninPolicy::Pta, 0);
     tenant.sends(vec![with(1, vec![written(2, AttributeValue::PwdLastSet(Some(130_000_000_000_000_000)))])]);
     let signin = signin(&tenant);
-    let wrong = || asked(Ok(wire::Verdict::Wrong), 1);
+    let wrong = || asked(Ok(wire::DirectoryVerdict::Wrong), 1);
     assert!(tries(&signin, "old", wrong(), NOW).0);
     let (reached, after) = tries(&signin, "old", wrong(), NOW + 60);
     assert!(!reached);
@@ -167,10 +171,10 @@ fn a_password_that_ad_refused_is_not_asked_again_until_it_may_be_the_right_one()
 #[test]
 fn a_threshold_that_sinks_later_leaves_nobody_in_by_agents() {
     let pta = domain(SigninPolicy::Pta, 2);
-    let (reached, after) = tries(&signin(&pta), "right1", asked(Ok(wire::Verdict::Valid), 1), NOW);
+    let (reached, after) = tries(&signin(&pta), "right1", asked(Ok(wire::DirectoryVerdict::Valid), 1), NOW);
     assert_eq!((reached, after), (false, Verdict::Unavailable(Unavailable::NoRoomInDirectory)));
     let both = domain(SigninPolicy::PtaThenPhs, 1);
-    let (reached, after) = tries(&signin(&both), "right1", asked(Ok(wire::Verdict::Valid), 1), NOW);
+    let (reached, after) = tries(&signin(&both), "right1", asked(Ok(wire::DirectoryVerdict::Valid), 1), NOW);
     assert!(!reached && is_accepted(&after));
     assert!(detail_of_last(&both).contains("by digest for want of an agent"));
 }
@@ -179,10 +183,10 @@ fn a_threshold_that_sinks_later_leaves_nobody_in_by_agents() {
 fn nobody_signs_in_as_a_canary_with_an_empty_password_or_while_locked_out() {
     let tenant = domain(SigninPolicy::Pta, 0);
     let signin = signin(&tenant);
-    let valid = || asked(Ok(wire::Verdict::Valid), 1);
+    let valid = || asked(Ok(wire::DirectoryVerdict::Valid), 1);
     assert_eq!(why(&tries(&signin, "", valid(), NOW).1), Why::BadPassword);
     for n in 0..10 {
-        tries(&signin, &format!("guess {n}"), asked(Ok(wire::Verdict::Wrong), 1), NOW);
+        tries(&signin, &format!("guess {n}"), asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW);
     }
     assert_eq!(why(&tries(&signin, "right1", valid(), NOW).1), Why::LockedOut);
     tenant.store.write("test", |tx| canaries::add(tx, tenant.domain, object(2), NOW)).unwrap();
@@ -213,7 +217,8 @@ fn a_sign_in_that_waited_for_its_turn_is_decided_by_what_is_known_then() {
     let signin = signin(&tenant);
     let turn = signin.runtime.block_on(signin.inner().turns.acquire(object(1))).unwrap();
     let verdict = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| tries(&signin, "right1", asked(Ok(wire::Verdict::Valid), 1), NOW));
+        let waiting =
+            scope.spawn(|| tries(&signin, "right1", asked(Ok(wire::DirectoryVerdict::Valid), 1), NOW));
         // It waits for the turn by now, or comes after the account has left: either way it must not be accepted.
         std::thread::yield_now();
         tenant.sends(vec![landbridge_wire::upload::Record {
@@ -233,7 +238,7 @@ fn a_database_that_cannot_be_written_lets_no_more_guesses_through_to_ad() {
     let broken = "CREATE TRIGGER broken BEFORE INSERT ON lockouts BEGIN SELECT RAISE(ABORT, 'no'); END";
     tenant.store.write("test", |tx| Ok(tx.raw().execute_batch(broken)?)).unwrap();
     let reached = (0..20)
-        .filter(|n| tries(&signin, &format!("guess {n}"), asked(Ok(wire::Verdict::Wrong), 1), NOW).0)
+        .filter(|n| tries(&signin, &format!("guess {n}"), asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW).0)
         .count();
     assert_eq!(reached, 2, "as many as with a database");
 }
@@ -241,12 +246,12 @@ fn a_database_that_cannot_be_written_lets_no_more_guesses_through_to_ad() {
 #[test]
 fn a_right_password_that_ad_would_not_let_in_uses_nothing_up() {
     for said in [
-        wire::Verdict::PasswordExpired,
-        wire::Verdict::MustChange,
-        wire::Verdict::AccountExpired,
-        wire::Verdict::Disabled,
-        wire::Verdict::LogonHours,
-        wire::Verdict::Workstation,
+        wire::DirectoryVerdict::PasswordExpired,
+        wire::DirectoryVerdict::MustChange,
+        wire::DirectoryVerdict::AccountExpired,
+        wire::DirectoryVerdict::Disabled,
+        wire::DirectoryVerdict::LogonHours,
+        wire::DirectoryVerdict::Workstation,
     ] {
         let tenant = domain(SigninPolicy::Pta, 3);
         let signin = signin(&tenant);
@@ -254,7 +259,7 @@ fn a_right_password_that_ad_would_not_let_in_uses_nothing_up() {
             assert!(tries(&signin, "right1", asked(Ok(said), 1), NOW).0, "{said:?}");
         }
         // It was changed in AD, and is good at once.
-        let (_, after) = tries(&signin, "new", asked(Ok(wire::Verdict::Valid), 1), NOW + 1);
+        let (_, after) = tries(&signin, "new", asked(Ok(wire::DirectoryVerdict::Valid), 1), NOW + 1);
         assert!(is_accepted(&after), "{said:?}: {after:?}");
     }
 }
@@ -264,7 +269,9 @@ fn a_code_that_is_not_known_counts_as_a_wrong_password() {
     let tenant = domain(SigninPolicy::Pta, 0);
     let signin = signin(&tenant);
     let reached = (0..30)
-        .filter(|n| tries(&signin, &format!("guess {n}"), asked(Ok(wire::Verdict::Unknown(49)), 1), NOW).0)
+        .filter(|n| {
+            tries(&signin, &format!("guess {n}"), asked(Ok(wire::DirectoryVerdict::Unknown(49)), 1), NOW).0
+        })
         .count();
     assert_eq!(reached, 10, "a directory that gives no sub-code is not guessed at for ever");
 }
@@ -284,7 +291,7 @@ fn a_name_that_nobody_has_ends_as_an_accounts_would_where_there_is_no_verdict() 
     }
     let sunk = domain(SigninPolicy::Pta, 2);
     let signin_sunk = signin(&sunk);
-    let (_, known) = tries(&signin_sunk, "guess", asked(Ok(wire::Verdict::Wrong), 1), NOW);
+    let (_, known) = tries(&signin_sunk, "guess", asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW);
     assert_eq!(known, tries_nobody(&signin_sunk, "guess"));
     let both = domain(SigninPolicy::PtaThenPhs, 10);
     let signin_both = signin(&both);
@@ -306,7 +313,7 @@ fn an_account_under_a_stricter_policy_of_its_own_is_protected_by_that_one() {
     );
     tenant.send(&upload);
     let signin = signin(&tenant);
-    let wrong = || asked(Ok(wire::Verdict::Wrong), 1);
+    let wrong = || asked(Ok(wire::DirectoryVerdict::Wrong), 1);
     let (reached, _) = tries(&signin, "first guess", wrong(), NOW);
     assert!(reached);
     let (reached, after) = tries(&signin, "second guess", wrong(), NOW);
@@ -341,13 +348,13 @@ fn where_a_domain_has_several_policies_each_goes_the_road_of_its_group() {
         })
         .unwrap();
     let signin = signin(&tenant);
-    let valid = || asked(Ok(wire::Verdict::Valid), 1);
+    let valid = || asked(Ok(wire::DirectoryVerdict::Valid), 1);
     let (reached, first) = tries_as(&signin, "CORP\\user1", "right1", valid(), NOW);
     assert!(!reached && is_accepted(&first));
     assert!(tries_as(&signin, "CORP\\user2", "right2", valid(), NOW).0);
     let derived = tenant.counts.derivations.now();
     let (reached, third) = tries_as(&signin, "CORP\\user3", "right3", valid(), NOW);
-    assert_eq!((reached, why(&third), told(&third)), (false, Why::NotAdmitted, None));
+    assert_eq!((reached, why(&third), disclosed(&third)), (false, Why::NotAdmitted, None));
     assert_eq!(tenant.counts.derivations.now(), derived + 1, "it costs what any other costs");
     let derives: Vec<bool> = (0..40)
         .map(|n| {

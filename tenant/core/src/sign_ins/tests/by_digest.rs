@@ -27,7 +27,7 @@ fn wrong_passwords_and_other_peoples_passwords_are_refused() {
     let signin = signin(&three());
     for wrong in ["right2", "Right1", "right1 ", " right1", "right1\0", "x"] {
         let verdict = tries(&signin, "CORP\\user1", wrong);
-        assert_eq!((why(&verdict), told(&verdict)), (Why::WrongPassword, None), "{wrong:?}");
+        assert_eq!((why(&verdict), disclosed(&verdict)), (Why::WrongPassword, None), "{wrong:?}");
     }
 }
 
@@ -159,9 +159,9 @@ fn the_account_state_is_told_only_after_the_right_password_and_only_what_a_perso
         tenant.sends(vec![set(2, is)]);
         let signin = signin(&tenant);
         let wrong = tries(&signin, "CORP\\user1", "wrong");
-        assert_eq!((why(&wrong), told(&wrong)), (Why::WrongPassword, None), "{state}");
+        assert_eq!((why(&wrong), disclosed(&wrong)), (Why::WrongPassword, None), "{state}");
         let right = tries(&signin, "CORP\\user1", "right1");
-        assert_eq!((why(&right), told(&right)), (Why::State(state), say), "{state}");
+        assert_eq!((why(&right), disclosed(&right)), (Why::State(state), say), "{state}");
     }
 }
 
@@ -552,7 +552,7 @@ fn a_password_is_as_old_as_the_accounts_own_policy_lets_it_be() {
     let applies = vec![link(LinkKind::AppliesTo, 50, 1, 1), link(LinkKind::AppliesTo, 59, 2, 1)];
     tenant.send(&linked(page(vec![settings_object(50, 1, 5, 1)]), applies));
     let signin = signin(&tenant);
-    assert_eq!(told(&tries(&signin, "CORP\\user1", "right1")), Some(Disclosable::PasswordExpired));
+    assert_eq!(disclosed(&tries(&signin, "CORP\\user1", "right1")), Some(Disclosable::PasswordExpired));
     let unclear = tries(&signin, "CORP\\user2", "right2");
     assert!(matches!(why(&unclear), Why::State(State::Unknown(_))), "{unclear:?}");
     assert!(is_accepted(&tries(&signin, "CORP\\user3", "right3")));

@@ -42,7 +42,7 @@ impl Place {
         key_file::create(&data.join("secrets/ca.key"), root.key.as_bytes()).unwrap();
         let seal = SealKey::from_bytes(1, [7; 32]).to_text();
         key_file::create(&data.join("secrets/seal.key"), seal.as_bytes()).unwrap();
-        tenant.store.fold().unwrap();
+        tenant.store.checkpoint().unwrap();
         drop(std::mem::replace(&mut tenant.store, std::sync::Arc::new(scratch())));
         fs::rename(tenant.path(), data.join("tenant.db")).unwrap();
         tenant.store = std::sync::Arc::new(Store::open(&data.join("tenant.db"), keys()).unwrap());
