@@ -40,8 +40,8 @@ pub(super) async fn run(
 async fn quarantine(parts: &Arc<Parts>, raised: RaisedAlarm) {
     // 1. Log and count the alarm.
     let RaisedAlarm { agent, alarm, trusted } = raised;
-    let since = trusted.map_or("no right refusal since the tenant started".to_owned(), |ago| {
-        format!("last right refusal {} s ago", ago.as_secs())
+    let since = trusted.map_or("has refused no canary since the tenant started".to_owned(), |ago| {
+        format!("last refused a canary {} s ago", ago.as_secs())
     });
     tracing::error!(%agent, what = alarm.as_str(), since, "an agent is put into quarantine: find the reason");
     let why = format!("{alarm:?}");
