@@ -33,7 +33,7 @@ fn welcomed(capacity: u16, now: Instant) -> Session {
     session
 }
 
-const YES: Settled = Settled::Verdict { verdict: Verdict::Valid, tag: [7; 32] };
+const YES: Settled = Settled::Verdict { verdict: DirectoryVerdict::Valid, tag: [7; 32] };
 
 #[test]
 fn an_ask_is_handed_out_once_and_its_outcome_goes_back_once() {

@@ -107,10 +107,11 @@ fn sql_in(path: &Path) -> String {
         text.lines().map(|line| line.split_once("--").map_or(line, |(code, _)| code).to_owned()).collect()
     } else {
         let tokens = shipped_tokens(&text);
-        let of = |token: &Token| match token {
+        let of = |token: &Token| {
             // `pragma_update` and its like are statements as well.
-            Token::Name(name) if name.starts_with("pragma_") => Some("PRAGMA".to_owned()),
-            other => other.string().map(|text| text.replace("\\\n", " ")),
+            let is_pragma = token.name().is_some_and(|name| name.starts_with("pragma_"));
+            let string = || token.string().map(|text| text.replace("\\\n", " "));
+            if is_pragma { Some("PRAGMA".to_owned()) } else { string() }
         };
         tokens.iter().filter_map(of).collect()
     };
