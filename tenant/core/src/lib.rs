@@ -31,6 +31,8 @@
 //! - `directory/groups.rs`: groups, their members, and their names
 //! - `applications.rs`: the handle on applications: credentials and rates
 //! - `sign_ins.rs`: the handle on sign-ins: one function with numbered steps
+//! - `sign_ins/attempt.rs`: the settings, the attempt, its caller, and the trait of what asks agents
+//! - `sign_ins/parts.rs`: the parts that every sign-in passes through
 //! - `sign_ins/pass.rs`: one sign-in on its way: facts, rules, derivation, counters
 //! - `sign_ins/counters.rs`: the counters of the smart lockout, in the database and in memory
 //! - `sign_ins/turns.rs`: one sign-in of an account at a time, while agents are requested

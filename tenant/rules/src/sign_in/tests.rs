@@ -68,17 +68,13 @@ fn next(facts: &Facts, memory: Memory, holds: Holds) -> Step {
 }
 
 fn decision(step: Step) -> Decision {
-    match step {
-        Step::Done(decision) => *decision,
-        other => panic!("{other:?}"),
-    }
+    let Step::Done(decision) = step else { panic!("{step:?}") };
+    *decision
 }
 
 fn why(verdict: &Verdict) -> Why {
-    match verdict {
-        Verdict::Refused { why, .. } => *why,
-        other => panic!("{other:?}"),
-    }
+    let Verdict::Refused { why, .. } = verdict else { panic!("{verdict:?}") };
+    *why
 }
 
 fn answered(before: &Facts, outcome: Result<wire::DirectoryVerdict, NoAnswer>, tried: u32) -> Answered {
