@@ -3,6 +3,9 @@
 
 use super::*;
 use crate::account_state::filetime;
+use crate::lockout::Tries;
+use crate::model::{Attributes, Policy};
+use crate::relay::NoAnswer;
 
 const NOW: i64 = 1_800_000_000;
 const OBJECT: Uuid = Uuid::from_u128(1);
