@@ -1,5 +1,5 @@
-//! PBKDF2-HMAC-SHA256 (RFC 8018 5.2): both HMAC pads are compressed once, and each iteration is two compressions from these
-//! midstates. This file has one derivation, [`batch`] has many side by side.
+//! PBKDF2-HMAC-SHA256 (RFC 8018 5.2): both HMAC pads are compressed once, and each iteration is two compressions from
+//! these midstates. This file has one derivation, [`batch`] has many side by side.
 //! Neighbours: [`crate::salted_digest`] and [`crate::lanes`] call this, always with a key of 64 bytes and block 1.
 
 #[cfg(target_arch = "x86_64")]

@@ -11,8 +11,9 @@ use crate::salted_digest::{Profile, SaltedDigest};
 use crate::secret::{Password, Secret};
 use std::sync::Arc;
 
-/// Iterations after which [`derive()`] and [`verify`] look for finished and for new digests. This takes a millisecond or two:
-/// little beside the 600,000 iterations of `strong`, and what a sign-in waits at most before it joins those that run.
+/// Iterations after which [`derive()`] and [`verify`] look for finished and for new digests. This takes a millisecond
+/// or two: little beside the 600,000 iterations of `strong`, and what a sign-in waits at most before it joins those
+/// that run.
 const STEP: u32 = 4_000;
 
 /// Number of digests that run at once on one thread.
@@ -25,15 +26,16 @@ pub fn kernel() -> &'static str {
     Kernel::of_this_processor().name()
 }
 
-/// The instructions that limit their speed, for the benchmark's model of the processor's limit. Empty where none are known.
+/// The instructions that limit their speed, for the benchmark's model of the processor's limit. Empty where none are
+/// known.
 #[doc(hidden)]
 pub fn workload() -> &'static [Workload] {
     Kernel::of_this_processor().workload()
 }
 
-/// Derives digests with fresh random salts, and wipes the NT hashes. While there is room it calls `next`, with the number of
-/// digests that run, for one more; `done` receives each digest when it is derived, in any order. Returns when `next` returns
-/// none and no digest runs.
+/// Derives digests with fresh random salts, and wipes the NT hashes. While there is room it calls `next`, with the
+/// number of digests that run, for one more; `done` receives each digest when it is derived, in any order. Returns
+/// when `next` returns none and no digest runs.
 pub fn derive<T>(
     profile: Profile,
     mut next: impl FnMut(usize) -> Option<(NtHash, T)>,
@@ -49,8 +51,8 @@ pub fn derive<T>(
     run(begin, |(owner, salt), hash| done(owner, SaltedDigest::of(salt, iterations, hash)));
 }
 
-/// Verifies passwords, each against its digest, as [`SaltedDigest::verify`] does. It calls `next` and `done` as [`derive()`]
-/// does. `next` may block if it is called with 0.
+/// Verifies passwords, each against its digest, as [`SaltedDigest::verify`] does. It calls `next` and `done` as
+/// [`derive()`] does. `next` may block if it is called with 0.
 pub fn verify<T>(
     mut next: impl FnMut(usize) -> Option<(Arc<SaltedDigest>, Password, T)>,
     mut done: impl FnMut(T, bool),

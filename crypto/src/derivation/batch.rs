@@ -1,5 +1,5 @@
-//! Derivations that run side by side on one thread. A derivation that is finished makes room for the next one, however many
-//! iterations the others have left.
+//! Derivations that run side by side on one thread. A derivation that is finished makes room for the next one,
+//! however many iterations the others have left.
 //! Neighbours: [`super::processor`] iterates; [`crate::lanes`] decides what is derived.
 
 use super::Midstates;
@@ -48,8 +48,8 @@ impl<T> Batch<T> {
         }
     }
 
-    /// Advances all derivations by the same number of iterations, `limit` at most, and passes those that are finished to
-    /// `done`.
+    /// Advances all derivations by the same number of iterations, `limit` at most, and passes those that are finished
+    /// to `done`.
     pub(crate) fn advance(&mut self, limit: u32, mut done: impl FnMut(T, Secret<32>)) {
         let Some(least) = self.owners.iter().map(|(left, _)| *left).min() else { return };
         let step = least.min(limit);

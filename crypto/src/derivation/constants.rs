@@ -29,8 +29,8 @@ pub(super) const ROUND: [[u32; 4]; 16] = [
     [0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2],
 ];
 
-/// What each round of the block adds that ends a hash of one pad and one digest: its constant and, where its word of the
-/// message is [`PADDING`], this word.
+/// What each round of the block adds that ends a hash of one pad and one digest: its constant and, where its word of
+/// the message is [`PADDING`], this word.
 #[cfg(any(test, target_arch = "x86_64"))]
 #[allow(clippy::indexing_slicing, reason = "computed by the compiler, which would refuse")]
 pub(super) const ROUND_AND_PADDING: [u32; 64] = {

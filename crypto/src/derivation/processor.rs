@@ -1,8 +1,8 @@
-//! Which instructions this processor has, and the calls of what is compiled for them. The one file of the workspace with
-//! `unsafe` in it: calls of functions that use instructions which a processor may lack, and, for the benchmark alone,
-//! loops of one such instruction.
-//! Neighbours: [`super::batch`] and [`super::Midstates::derive`] call it; it calls [`super::avx512`], [`super::avx2`] and
-//! [`super::streams`].
+//! Which instructions this processor has, and the calls of what is compiled for them. The one file of the workspace
+//! with `unsafe` in it: calls of functions that use instructions which a processor may lack, and, for the benchmark
+//! alone, loops of one such instruction.
+//! Neighbours: [`super::batch`] and [`super::Midstates::derive`] call it; it calls [`super::avx512`], [`super::avx2`]
+//! and [`super::streams`].
 
 #![allow(unsafe_code)]
 
@@ -10,8 +10,8 @@ use super::slot::Slot;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512, streams};
 
-/// One way to run derivations. [`Kernel::of_this_processor`] and [`Kernel::all`] alone make one, so that a kernel exists only
-/// where the processor has its instructions.
+/// One way to run derivations. [`Kernel::of_this_processor`] and [`Kernel::all`] alone make one, so that a kernel
+/// exists only where the processor has its instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kernel(Instructions);
 
@@ -22,8 +22,8 @@ enum Instructions {
     Avx512,
     /// Two streams of the SHA extensions: a round waits four cycles for the one before and keeps its unit busy for two.
     Sha,
-    /// Eight lanes of AVX2. With SHA extensions even one derivation at a time can be faster (an AMD EPYC without AVX-512: by
-    /// 1.4), so they come before.
+    /// Eight lanes of AVX2. With SHA extensions even one derivation at a time can be faster (an AMD EPYC without
+    /// AVX-512: by 1.4), so they come before.
     Avx2,
     /// One after the other, on the instructions that `sha2` chooses.
     OneAtATime,
@@ -46,13 +46,13 @@ impl Instructions {
 /// The largest width of a kernel: the sixteen lanes of AVX-512.
 pub(super) const MAX_WIDTH: usize = 16;
 
-/// The least number of derivations in a group of sixteen lanes, which takes as long however full it is: with fewer, pairs on
-/// the SHA extensions are faster. On a Zen 4 1,000 iterations of a group take 467 µs, those of a pair 102.
+/// The least number of derivations in a group of sixteen lanes, which takes as long however full it is: with fewer,
+/// pairs on the SHA extensions are faster. On a Zen 4 1,000 iterations of a group take 467 µs, those of a pair 102.
 const LEAST_OF_AVX512_BESIDE_SHA: usize = 10;
 /// The same without SHA extensions: there one derivation alone takes 348 µs.
 const LEAST_OF_AVX512: usize = 2;
-/// The same for eight lanes of AVX2, of which a group takes 510 µs there. Two would do; three leave room for processors with
-/// fewer vector units than that one.
+/// The same for eight lanes of AVX2, of which a group takes 510 µs there. Two would do; three leave room for
+/// processors with fewer vector units than that one.
 const LEAST_OF_AVX2: usize = 3;
 
 impl Kernel {
@@ -188,9 +188,11 @@ pub struct Workload {
     pub name: &'static str,
     /// How many of them one iteration of as many derivations as the kernel takes at once needs.
     pub per_iteration: u32,
-    /// Executes the instruction [`REPEATED`] times for each of this number of rounds. None of them waits for another one.
+    /// Executes the instruction [`REPEATED`] times for each of this number of rounds. None of them waits for another
+    /// one.
     pub repeat: fn(rounds: u64),
-    /// The same number of vector additions of the same width, each of which waits for the one before. One takes one cycle.
+    /// The same number of vector additions of the same width, each of which waits for the one before. One takes one
+    /// cycle.
     pub repeat_dependent: fn(rounds: u64),
 }
 
@@ -236,8 +238,9 @@ mod repeated {
     repeated!(dependent_256, "vpaddd", "ymm", [1 1 1 1 1 1 1 1 1 1 1 1], "ymm1, ymm15");
     repeated!(dependent_128, "paddd", "xmm", [1 1 1 1 1 1 1 1 1 1 1 1], "xmm15");
 
-    // One compression of a digest and its padding, as `rounds` has it. In rounds 8 to 15 the word is in the constant: one
-    // addition less in each. The compiler computes what the schedule makes of padding alone: ten small sigmas, 19 additions.
+    // One compression of a digest and its padding, as `rounds` has it. In rounds 8 to 15 the word is in the constant:
+    // one addition less in each. The compiler computes what the schedule makes of padding alone: ten small sigmas, 19
+    // additions.
     const SMALL_SIGMAS: u32 = 2 * 48 - 10;
     const BIG_SIGMAS: u32 = 2 * 64;
     const ADDITIONS: u32 = 7 * 64 - 8 + 3 * 48 - 19 + 8;

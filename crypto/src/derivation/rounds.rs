@@ -1,13 +1,13 @@
-//! The iterations of many derivations side by side: lane n of every vector belongs to derivation n. Written once, as a
-//! macro, for every kind of vector: `lanes!` fills a module that defines its `Vector`, its `WIDTH`, and the operations on
-//! them. All 64 rounds stand in one function without a loop and without a call other than those operations, so that the
-//! compiler has nothing to decide on which the speed depends.
+//! The iterations of many derivations side by side: lane n of every vector belongs to derivation n. Written once, as
+//! a macro, for every kind of vector: `lanes!` fills a module that defines its `Vector`, its `WIDTH`, and the
+//! operations on them. All 64 rounds stand in one function without a loop and without a call other than those
+//! operations, so that the compiler has nothing to decide on which the speed depends.
 //! Neighbours: `avx512` and `avx2` are such modules; [`super::processor`] calls their `iterate`.
 
 /// One round of SHA-256 (FIPS 180-4 6.2.2, step 3) and, in three of every four rounds, the next word of the message
-/// schedule (step 1): so all rounds have about as many instructions to choose from, the last sixteen as well, where each
-/// instruction waits for the one before. `$i` is the number of the round. The letters a to h do not move to their
-/// neighbours; the index of each letter does.
+/// schedule (step 1): so all rounds have about as many instructions to choose from, the last sixteen as well, where
+/// each instruction waits for the one before. `$i` is the number of the round. The letters a to h do not move to
+/// their neighbours; the index of each letter does.
 macro_rules! round {
     ($state:ident, $schedule:ident, $constants:ident, $i:literal) => {
         let [a, b, c] = [$state[(64 - $i) % 8], $state[(65 - $i) % 8], $state[(66 - $i) % 8]];
@@ -40,8 +40,8 @@ macro_rules! rounds {
 /// `iterate` for the module's vectors, with the attributes that its processor needs.
 macro_rules! lanes {
     ($(#[$attribute:meta])*) => {
-        /// Advances each slot by this number of iterations. The cost does not depend on the number of slots; those after
-        /// the first `WIDTH` stay as they are.
+        /// Advances each slot by this number of iterations. The cost does not depend on the number of slots; those
+        /// after the first `WIDTH` stay as they are.
         $(#[$attribute])*
         #[allow(unused_assignments, reason = "the lint does not see that round 63 makes no further word")]
         pub(super) fn iterate(slots: &mut [Slot], iterations: u32) {

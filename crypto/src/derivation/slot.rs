@@ -6,8 +6,9 @@ use sha2::block_api::compress256;
 use std::slice;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// A derivation that has begun: the midstates of its key, the result of the last iteration, and the sum of all results so
-/// far. As good as the key. Wiped on drop; copies in registers and in spilled registers on the stack are not wiped.
+/// A derivation that has begun: the midstates of its key, the result of the last iteration, and the sum of all
+/// results so far. As good as the key. Wiped on drop; copies in registers and in spilled registers on the stack are
+/// not wiped.
 #[derive(Default, Zeroize, ZeroizeOnDrop)]
 pub(super) struct Slot {
     pub(super) inner: State,

@@ -1,7 +1,7 @@
-//! The iterations of a few derivations at once on the processor's SHA instructions: while one derivation waits for the result
-//! of a round, the SHA unit computes a round of another one.
-//! Neighbours: [`super::processor`] has seen that the instructions are there; [`super::rounds`] does the same in the lanes
-//! of vectors.
+//! The iterations of a few derivations at once on the processor's SHA instructions: while one derivation waits for
+//! the result of a round, the SHA unit computes a round of another one.
+//! Neighbours: [`super::processor`] has seen that the instructions are there; [`super::rounds`] does the same in the
+//! lanes of vectors.
 
 use super::constants::ROUND;
 use super::constants::State;

@@ -82,8 +82,8 @@ pub(crate) const WANTED: [(Known, u32, Syntax); 37] = [
     (Known::Plain(Attribute::Mobile), 0x0015_0029, Syntax::Text),
 ];
 
-/// What is asked for on request: single texts all of them, but for the security descriptor. What its schema lacks, Samba leaves out;
-/// another DC may refuse the request.
+/// What is asked for on request: single texts all of them, but for the security descriptor. What its schema lacks,
+/// Samba leaves out; another DC may refuse the request.
 pub(crate) const ON_REQUEST: [(Attribute, u32); 25] = [
     (Attribute::Locality, 0x0000_0007),
     (Attribute::Office, 0x0000_0013),

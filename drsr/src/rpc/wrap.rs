@@ -1,8 +1,8 @@
-//! Opens what an acceptor sealed with Kerberos (RFC 4121 4.2.4, with the rotation of MS-KILE 3.4.5.4.1).
-//! `sspi` can do this too, but does not check the sequence number, takes tokens that are signed only, does
-//! not compare the token's header with its encrypted copy, and panics when the token lies about its lengths; and it derives
-//! the keys anew for every fragment, which takes longer than the rest while the DC waits. Sealing stays with `sspi`. Part
-//! of `security`.
+//! Opens what an acceptor sealed with Kerberos (RFC 4121 4.2.4, with the rotation of MS-KILE 3.4.5.4.1). `sspi` can
+//! do this too, but does not check the sequence number, takes tokens that are signed only, does not compare the
+//! token's header with its encrypted copy, and panics when the token lies about its lengths; and it derives the keys
+//! anew for every fragment, which takes longer than the rest while the DC waits. Sealing stays with `sspi`. Part of
+//! `security`.
 
 use aes::{Aes128, Aes256};
 use cbc::Decryptor;
@@ -102,8 +102,8 @@ impl Unwrap {
     }
 }
 
-/// AES in CBC with ciphertext stealing, in place (RFC 3962 5): the last two blocks are swapped, and what the last one lacks is the
-/// end of what the one before it decrypts to.
+/// AES in CBC with ciphertext stealing, in place (RFC 3962 5): the last two blocks are swapped, and what the last one
+/// lacks is the end of what the one before it decrypts to.
 fn decrypt(key: &[u8], sealed: &mut Vec<u8>) -> Option<()> {
     let length = sealed.len();
     let lacks = length.next_multiple_of(BLOCK) - length;

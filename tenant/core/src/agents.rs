@@ -1,6 +1,6 @@
 //! The agents: their identities, their permissions, their uploads, and the connections on which they answer sign-ins.
-//! Neighbours: the agents' door holds [`Agents`]; [`crate::administration`] approves and revokes agents; [`crate::sign_ins`] sends
-//! passwords to them.
+//! Neighbours: the agents' door holds [`Agents`]; [`crate::administration`] approves and revokes agents;
+//! [`crate::sign_ins`] sends passwords to them.
 
 pub mod admission;
 pub mod authority;
@@ -39,7 +39,8 @@ use uuid::Uuid;
 /// restart takes less.
 const STORAGE_RETRY: u32 = 30;
 
-/// Longest time that a link may last, in seconds: more than any certificate's life, and small enough to be added to a clock.
+/// Longest time that a link may last, in seconds: more than any certificate's life, and small enough to be added to a
+/// clock.
 const LINK_LIFE: u64 = 366 * 86_400;
 
 /// What the relay needs to know of a link of this agent, which showed this certificate at `now`, in seconds since 1970.
@@ -139,8 +140,8 @@ impl Agents {
         ingest::upload(&self.0.store, &self.0.numbers.counts, writer, upload, unix_now())
     }
 
-    /// Adds a connection of an agent that answers sign-ins. Returns its link, the messages to send over it, and a signal to end it
-    /// at once.
+    /// Adds a connection of an agent that answers sign-ins. Returns its link, the messages to send over it, and a
+    /// signal to end it at once.
     pub fn join(&self, facts: Facts) -> (Link, mpsc::Receiver<FromTenant>, Arc<Notify>) {
         self.0.relay.enter(facts)
     }
@@ -167,8 +168,8 @@ impl Agents {
         quarantine::run(self.0, alarms, stop).await;
     }
 
-    /// Refuses an upload when a second process uses the same identity. The relay applies the same rule to agents that answer
-    /// sign-ins.
+    /// Refuses an upload when a second process uses the same identity. The relay applies the same rule to agents that
+    /// answer sign-ins.
     fn require_one_process(&self, writer: &Writer, instance: Uuid) -> Result<(), Problem> {
         if self.0.relay.is_one_process(writer.agent, instance) {
             return Ok(());
@@ -185,7 +186,8 @@ impl Agents {
         }
     }
 
-    /// Logs the error, and returns a problem that does not contain it: paths and states of the database are not for agents.
+    /// Logs the error, and returns a problem that does not contain it: paths and states of the database are not for
+    /// agents.
     fn storage_failed(&self, error: &StoreError) -> Problem {
         tracing::error!(%error, "the database failed");
         self.0.numbers.metrics.storage_errors.inc();

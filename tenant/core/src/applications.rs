@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// Sign-ins a minute of an application that was created without `--rate`: 100 a second. An application that needs more is
-/// created with a greater rate.
+/// Sign-ins a minute of an application that was created without `--rate`: 100 a second. An application that needs
+/// more is created with a greater rate.
 pub const DEFAULT_RATE: u32 = 6_000;
-/// Limit on the rate of an application, in sign-ins a minute. It is far more than one tenant verifies, so it only catches a
-/// mistyped number.
+/// Limit on the rate of an application, in sign-ins a minute. It is far more than one tenant verifies, so it only
+/// catches a mistyped number.
 pub const MAX_RATE: u32 = 1_000_000;
 
 /// Start of every credential: its kind and its version.
@@ -113,8 +113,8 @@ impl Credential {
         self.secret.hash()
     }
 
-    /// The application of this credential; none: the id is unknown, the secret is wrong, or the application is revoked. An
-    /// unknown id and a wrong secret take the same time, except for the read of a row.
+    /// The application of this credential; none: the id is unknown, the secret is wrong, or the application is
+    /// revoked. An unknown id and a wrong secret take the same time, except for the read of a row.
     pub fn application(&self, reading: &Reading<'_>) -> Result<Option<Application>, StoreError> {
         let app = find(reading, self.app)?;
         let shown = self.hash();

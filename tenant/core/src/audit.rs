@@ -1,4 +1,5 @@
-//! Writes the audit entries of sign-ins. Entries that wait at the same time share one transaction, and so one wait for the disk.
+//! Writes the audit entries of sign-ins. Entries that wait at the same time share one transaction, and so one wait
+//! for the disk.
 //! Before it: [`crate::sign_ins`]. The audit entry of a change is written in the transaction of that change, not here.
 
 use landbridge_tenant_rules::model::AuditEntry;
@@ -10,8 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Limit on entries that wait to be written: four transactions. With more, [`Recorder::record`] blocks.
 const QUEUE: usize = 1024;
-/// Limit on entries in one transaction. One wait for the disk serves up to 256 sign-ins, and the transaction stays short, so
-/// that uploads do not wait long for the writer.
+/// Limit on entries in one transaction. One wait for the disk serves up to 256 sign-ins, and the transaction stays
+/// short, so that uploads do not wait long for the writer.
 const BATCH: usize = 256;
 
 /// The entry is not in the audit log, because the database fails. The reason is in the log of the program.
@@ -24,7 +25,8 @@ struct Waiting {
     written: oneshot::Sender<()>,
 }
 
-/// Receives entries and passes them to the thread that writes. When it is dropped, it waits until all of them are written.
+/// Receives entries and passes them to the thread that writes. When it is dropped, it waits until all of them are
+/// written.
 #[derive(Debug)]
 pub struct Recorder {
     /// Some, until it is dropped.

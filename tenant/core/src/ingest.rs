@@ -1,14 +1,14 @@
 //! Applies the uploads of a phs to the store, each in one transaction.
 //!
-//! Order: an attribute or a link changes only when its stamp is greater than the stored one, and a digest likewise, so repeated
-//! and late uploads change nothing. Presence, SID, membership of Protected Users and a request to erase a digest carry no stamp:
-//! the last upload applies.
-//! Full compare: the first record of an object in the cycle replaces everything stored about it, later ones go by stamp again.
-//! At the commit, objects and links that no record of the cycle named leave the scope.
-//! Leaving: an object that leaves loses its digest and its links at once, and its row after the grace time.
+//! Order: an attribute or a link changes only when its stamp is greater than the stored one, and a digest likewise,
+//! so repeated and late uploads change nothing. Presence, SID, membership of Protected Users and a request to erase a
+//! digest carry no stamp: the last upload applies. Full compare: the first record of an object in the cycle replaces
+//! everything stored about it, later ones go by stamp again. At the commit, objects and links that no record of the
+//! cycle named leave the scope. Leaving: an object that leaves loses its digest and its links at once, and its row
+//! after the grace time.
 //!
-//! The tenant does not trust a phs. It refuses a SID of another domain, an objectGUID that another domain holds (also as the
-//! start of a link), a digest of a privileged account, and a digest that is cheap to attack.
+//! The tenant does not trust a phs. It refuses a SID of another domain, an objectGUID that another domain holds (also
+//! as the start of a link), a digest of a privileged account, and a digest that is cheap to attack.
 //! Before it: [`crate::agents`], which has admitted the agent. After it: the store; [`crate::directory`] and
 //! [`crate::sign_ins`] read what it writes.
 
@@ -31,12 +31,12 @@ use landbridge_wire::upload::{CursorName, Hello, LEVEL, Mode, Offer, Presence, R
 use outcome::Outcome;
 use tracing::{debug, error, info, warn};
 
-/// Seconds after which a phs repeats an upload that failed in the database. A phs has a whole cycle in hand, so it should not
-/// wait for long.
+/// Seconds after which a phs repeats an upload that failed in the database. A phs has a whole cycle in hand, so it
+/// should not wait for long.
 const RETRY_SECONDS: u32 = 10;
 
-/// Returns the cursors of the writer's domain and the generation of the database. Changes nothing. `now` is in seconds since
-/// 1970, here and below.
+/// Returns the cursors of the writer's domain and the generation of the database. Changes nothing. `now` is in
+/// seconds since 1970, here and below.
 #[tracing::instrument(skip_all, fields(agent = %writer.agent))]
 pub fn hello(
     store: &Store,

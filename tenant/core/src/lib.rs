@@ -1,5 +1,5 @@
-//! The tenant's logic. Doors name this crate and none below it. Each door holds only the handles that it needs, as values:
-//! [`sign_ins::SignIns`], [`directory::Directory`], [`administration::Administration`], [`agents::Agents`],
+//! The tenant's logic. Doors name this crate and none below it. Each door holds only the handles that it needs, as
+//! values: [`sign_ins::SignIns`], [`directory::Directory`], [`administration::Administration`], [`agents::Agents`],
 //! [`applications::Applications`], [`numbers::Snapshot`].
 //!
 //! # Files

@@ -1,4 +1,5 @@
-//! The numbers that the tenant keeps about itself, and a snapshot of them for monitoring. Numbers and ids only, no names.
+//! The numbers that the tenant keeps about itself, and a snapshot of them for monitoring. Numbers and ids only, no
+//! names.
 //! Neighbours: every part of the core counts here; the operator's door prints it.
 
 use crate::agents::open_connections::OpenConnections;

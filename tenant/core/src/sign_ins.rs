@@ -1,9 +1,10 @@
 //! Sign-ins: whether a name and a password are somebody's.
 //!
-//! [`SignIns::sign_in`] owns every guarantee: the cheap checks, the name, the lockout, one sign-in of an account at a time, equal
-//! delay, the time grid, the audit entry. A door cannot forget one. To the outside every refusal is the same; the true reason is in
-//! [`Why`], for the audit log.
-//! Neighbours: [`landbridge_tenant_rules::sign_in`] decides; [`crate::agents::relay_driver`] asks agents; [`crate::audit`] writes.
+//! [`SignIns::sign_in`] owns every guarantee: the cheap checks, the name, the lockout, one sign-in of an account at a
+//! time, equal delay, the time grid, the audit entry. A door cannot forget one. To the outside every refusal is the
+//! same; the true reason is in [`Why`], for the audit log.
+//! Neighbours: [`landbridge_tenant_rules::sign_in`] decides; [`crate::agents::relay_driver`] asks agents;
+//! [`crate::audit`] writes.
 
 mod attempt;
 mod counters;
@@ -71,19 +72,20 @@ impl SignIns {
         })))
     }
 
-    /// Decides whether the password is somebody's. `prove` proves the caller; it may block, and nothing is looked at before it
-    /// returns one.
+    /// Decides whether the password is somebody's. `prove` proves the caller; it may block, and nothing is looked at
+    /// before it returns one.
     pub async fn sign_in<E: Send + 'static>(
         &self,
         attempt: Attempt,
         prove: impl FnOnce() -> Result<Caller, E> + Send + 'static,
     ) -> Result<Verdict, E> {
         let (arrived, grid) = (attempt.arrived, self.0.grid);
-        // 1. The decision is a task of its own: it goes on when the caller has gone, so a wrong password counts all the same and
-        //    is written down.
+        // 1. The decision is a task of its own: it goes on when the caller has gone, so a wrong password counts all
+        //    the same and is written down.
         let deciding = tokio::spawn(one_sign_in(self.0.clone(), attempt, prove));
         let verdict = deciding.await.unwrap_or(Ok(Verdict::Unavailable(Unavailable::Storage)))?;
-        // 2. A refusal leaves on the time grid, so that its time tells how busy the tenant is, and not what it looked at.
+        // 2. A refusal leaves on the time grid, so that its time tells how busy the tenant is, and not what it looked
+        //    at.
         let on_the_grid = match &verdict {
             Verdict::Refused { .. } => true,
             // What needs no agent for this answer is not told apart from what does.
@@ -157,7 +159,8 @@ async fn one_sign_in<E: Send + 'static>(
         };
     }
     let Halt::End(End { verdict, wait, written }) = halt else { return defect() };
-    // 4. The wait that makes the verdict look like others. The runtime's clock ticks in milliseconds: no wait is no tick.
+    // 4. The wait that makes the verdict look like others. The runtime's clock ticks in milliseconds: no wait is no
+    //    tick.
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
@@ -171,7 +174,8 @@ async fn one_sign_in<E: Send + 'static>(
     Ok(verdict)
 }
 
-/// How long a refusal waits: to the next multiple of the grid after its arrival, never zero. A grid of zero does not wait.
+/// How long a refusal waits: to the next multiple of the grid after its arrival, never zero. A grid of zero does not
+/// wait.
 fn departure(elapsed: Duration, grid: Duration) -> Duration {
     let grid = grid.as_nanos();
     if grid == 0 {

@@ -1,5 +1,5 @@
-//! The hourly tasks of a running tenant: renew the server's certificate, read the applications' certificate again, delete old
-//! audit entries, and erase objects whose grace time is over.
+//! The hourly tasks of a running tenant: renew the server's certificate, read the applications' certificate again,
+//! delete old audit entries, and erase objects whose grace time is over.
 //! Neighbours: [`crate::serve`] starts it.
 
 use crate::config::TenantUrl;
@@ -16,7 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Time between two rounds. The server's certificate lives 30 days and grace times are days, so an hour does not matter.
+/// Time between two rounds. The server's certificate lives 30 days and grace times are days, so an hour does not
+/// matter.
 const INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Everything that the chores need.
@@ -39,8 +40,8 @@ pub struct Chores {
     pub audit_kept: i64,
     /// Days after which an object that was deleted or left the scope is erased.
     pub grace_days: i64,
-    /// The number of digests that had been erased or replaced when the file was last scrubbed; none: this process has not done
-    /// so yet.
+    /// The number of digests that had been erased or replaced when the file was last scrubbed; none: this process has
+    /// not done so yet.
     pub scrubbed: Mutex<Option<u64>>,
 }
 
@@ -79,7 +80,8 @@ impl Chores {
         }
     }
 
-    /// Erases the objects whose grace time is over, and the remains of erased digests in the free space of the database file.
+    /// Erases the objects whose grace time is over, and the remains of erased digests in the free space of the
+    /// database file.
     fn erase_due_objects(&self, now: i64) {
         // 1. Erase the objects that are due, with an audit entry for each.
         let before = due_before(now, self.grace_days);

@@ -144,8 +144,8 @@ pub enum Domains {
         /// The policy to set. Without it the present policies are printed.
         #[arg(value_parser = signin_policy())]
         policy: Option<SigninPolicy>,
-        /// Set the policy for the members of this group: its name, SID or objectGUID. Members through other groups count. An
-        /// account in several such groups signs in by the policy of the first.
+        /// Set the policy for the members of this group: its name, SID or objectGUID. Members through other groups
+        /// count. An account in several such groups signs in by the policy of the first.
         #[arg(long, conflicts_with = "approve_agents")]
         group: Option<String>,
         /// Remove the policy of the group.
@@ -356,8 +356,8 @@ pub struct Backup {
 pub struct Restore {
     /// Directory that `backup` created.
     pub directory: PathBuf,
-    /// Directory that `backup --keys` created. Its keys are copied to the configured paths. Without it the keys must be at these
-    /// paths already.
+    /// Directory that `backup --keys` created. Its keys are copied to the configured paths. Without it the keys must
+    /// be at these paths already.
     #[arg(long, value_name = "DIRECTORY")]
     pub keys: Option<PathBuf>,
 }

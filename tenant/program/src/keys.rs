@@ -11,8 +11,8 @@ use landbridge_tenant_store::backup;
 use std::path::Path;
 use uuid::Uuid;
 
-/// Reads the keys that digests are sealed with. The first one seals new digests; each may open stored ones. A file may be
-/// owned by the user of the process or by the user with the id `owner`.
+/// Reads the keys that digests are sealed with. The first one seals new digests; each may open stored ones. A file
+/// may be owned by the user of the process or by the user with the id `owner`.
 pub fn seal_keys(sources: &[KeySource], owner: u32) -> Result<SealKeys, TenantError> {
     let mut keys: Vec<SealKey> = Vec::new();
     for source in sources {

@@ -28,7 +28,8 @@ impl ServerCertificate {
         })
     }
 
-    /// Creates the next certificate, for new connections. Open ones are not affected. After an error the present one stays in use.
+    /// Creates the next certificate, for new connections. Open ones are not affected. After an error the present one
+    /// stays in use.
     pub fn replace(&self, authority: &Authority, url: &TenantUrl, now: i64) {
         match authority.server_certificate(url.host(), now) {
             Ok(made) => {

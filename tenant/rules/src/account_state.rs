@@ -1,10 +1,9 @@
 //! Whether AD would let an account in now, computed from the attributes that replicate. Pure: the time is an argument.
 //!
-//! AD's own computed attributes do not replicate, and a lock or an expiry ends without any change in AD. So the state is
-//! computed at each sign-in and never stored. A value that is missing or not understood gives [`State::Unknown`], and an
-//! account in that state is refused.
-//! The checks run in a DC's order (disabled, locked, account expired, password). A lasting refusal comes before one that
-//! the person can end.
+//! AD's own computed attributes do not replicate, and a lock or an expiry ends without any change in AD. So the state
+//! is computed at each sign-in and never stored. A value that is missing or not understood gives [`State::Unknown`],
+//! and an account in that state is refused. The checks run in a DC's order (disabled, locked, account expired,
+//! password). A lasting refusal comes before one that the person can end.
 //! Neighbours: the crate `store` reads the attributes; the sign-in sends to an application only what
 //! [`State::disclosable`] allows.
 
@@ -92,7 +91,8 @@ pub enum Odd {
     NoPwdLastSet,
     /// pwdLastSet is not a time.
     PwdLastSet,
-    /// No maxPwdAge has arrived from the domain or password settings object that applies, or it is unclear which applies.
+    /// No maxPwdAge has arrived from the domain or password settings object that applies, or it is unclear which
+    /// applies.
     NoMaxPwdAge,
     /// maxPwdAge is not an interval.
     MaxPwdAge,
@@ -130,7 +130,8 @@ mod uf {
     pub(super) const PASSWORD_EXPIRED: i64 = 0x80_0000;
     /// The account types: temporary duplicate, normal, interdomain trust, workstation trust, server trust.
     pub(super) const TYPES: i64 = 0x100 | NORMAL_ACCOUNT | 0x800 | 0x1000 | 0x2000;
-    /// Every flag that MS-ADTS names. Another flag makes the account [`super::Odd::UnknownFlags`]: its meaning is unknown.
+    /// Every flag that MS-ADTS names. Another flag makes the account [`super::Odd::UnknownFlags`]: its meaning is
+    /// unknown.
     pub(super) const NAMED: i64 = 0x0001 /* script */
         | ACCOUNTDISABLE
         | 0x0008 /* home directory required */

@@ -74,7 +74,8 @@ counts! {
     digests_unreadable,
     /// Sign-ins refused by the smart lockout, before any derivation.
     signins_locked_out,
-    /// Sign-ins with a wrong password or a name that no account can sign in with; repeats of one wrong password not counted.
+    /// Sign-ins with a wrong password or a name that no account can sign in with; repeats of one wrong password not
+    /// counted.
     signin_failures,
     /// Locks that the smart lockout set.
     locks_set,

@@ -1,15 +1,16 @@
 //! The processes of each agent: one identity must be used by one process. Detects a second one.
 //! Pure: the time is an argument. Neighbours: [`crate::relay`] notes the process of each heartbeat and of each upload.
 //!
-//! A process chooses a random name when it starts. A restarted agent has a new name, and its old name does not come back.
-//! So an old name that comes back, or two names in use together for longer than a reconnect takes, mean that a copy of the
-//! identity is in use.
+//! A process chooses a random name when it starts. A restarted agent has a new name, and its old name does not come
+//! back. So an old name that comes back, or two names in use together for longer than a reconnect takes, mean that a
+//! copy of the identity is in use.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// How long after a restart messages of the old process may still arrive: a reconnect, with its jitter, takes up to 5 s.
+/// How long after a restart messages of the old process may still arrive: a reconnect, with its jitter, takes up to 5
+/// s.
 const OVERLAP: Duration = Duration::from_secs(5);
 /// Limit on process names kept for each agent. A copy shows as soon as one kept name comes back, so few are enough.
 const NAMES: usize = 4;

@@ -40,8 +40,8 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Rules from the two values of the configuration. The threshold over all sources is five times that of one source, so
-    /// a guesser at one source is locked out before the person is locked out everywhere.
+    /// Rules from the two values of the configuration. The threshold over all sources is five times that of one
+    /// source, so a guesser at one source is locked out before the person is locked out everywhere.
     pub fn new(threshold: u32, seconds: u32) -> Self {
         let threshold = threshold.max(1);
         let seconds = i64::from(seconds.max(1));
@@ -53,14 +53,14 @@ impl Rules {
         }
     }
 
-    /// Whether the account is locked at `now`. A lock that would last longer than the limit does not count, so that a clock
-    /// that was set back does not lock accounts for years.
+    /// Whether the account is locked at `now`. A lock that would last longer than the limit does not count, so that a
+    /// clock that was set back does not lock accounts for years.
     pub fn locked(&self, tries: Option<&Tries>, now: i64) -> bool {
         tries.is_some_and(|t| now < t.locked_until && t.locked_until.saturating_sub(now) <= self.most_seconds)
     }
 
-    /// Counts a wrong password and returns the new counter. After a lock, the next wrong password locks again immediately,
-    /// for twice as long. A quiet time of [`Self::memory`] resets the counter.
+    /// Counts a wrong password and returns the new counter. After a lock, the next wrong password locks again
+    /// immediately, for twice as long. A quiet time of [`Self::memory`] resets the counter.
     pub fn failed(&self, before: Option<Tries>, threshold: u32, now: i64) -> Tries {
         let before = before.filter(|t| now.saturating_sub(t.last_at.max(t.locked_until)) < self.memory());
         let mut tries = before.unwrap_or(Tries { first_at: now, ..Tries::default() });
@@ -89,8 +89,8 @@ pub fn forgiven(all: Tries, own: &Tries) -> Option<Tries> {
     if left.failures == 0 && left.locks == 0 { None } else { Some(left) }
 }
 
-/// The source under which a sign-in is counted. An IPv4 address counts whole. An IPv6 address counts by its /64, because a
-/// household has all of it. Other text counts in lower case, cut at 64 bytes. The result is never empty.
+/// The source under which a sign-in is counted. An IPv4 address counts whole. An IPv6 address counts by its /64,
+/// because a household has all of it. Other text counts in lower case, cut at 64 bytes. The result is never empty.
 pub fn source(text: &str) -> String {
     let text = text.trim();
     let address = text.parse::<IpAddr>().map(|a| a.to_canonical());

@@ -1,6 +1,6 @@
-//! The types of the data that the tenant keeps: each is a row of a table or a part of one.
-//! No type here knows where it is stored. Neighbours: the crate `store` reads and writes them; the rules beside this module
-//! receive them as facts.
+//! The types of the data that the tenant keeps: each is a row of a table or a part of one. No type here knows where
+//! it is stored. Neighbours: the crate `store` reads and writes them; the rules beside this module receive them as
+//! facts.
 
 mod agent;
 mod application;

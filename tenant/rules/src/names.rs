@@ -4,14 +4,15 @@
 //! `user@domain`; `NETBIOS\sam` and `dns.domain\sam`; and `sam@dns.domain`, which AD accepts too. GUIDs, SIDs, DNs and
 //! bare names do not sign in.
 //!
-//! Letters are compared one by one by Unicode's simple lower case. AD also ignores accents and widths, so the tenant may
-//! refuse a name that AD accepts, and never accepts one that AD refuses.
+//! Letters are compared one by one by Unicode's simple lower case. AD also ignores accents and widths, so the tenant
+//! may refuse a name that AD accepts, and never accepts one that AD refuses.
 //!
-//! A name that two accounts hold signs neither in, even if one holds it as its UPN and the other as `sam@dns.domain`. AD
-//! would prefer the UPN; then an administrator who may write UPNs could redirect another account's name.
+//! A name that two accounts hold signs neither in, even if one holds it as its UPN and the other as `sam@dns.domain`.
+//! AD would prefer the UPN; then an administrator who may write UPNs could redirect another account's name.
 //!
 //! Records are never joined by name. A name is derived from an account's attributes and is deleted with them.
-//! Neighbours: the crate `store` looks a name up (`tables::names`); the ingest derives an account's names at each upload.
+//! Neighbours: the crate `store` looks a name up (`tables::names`); the ingest derives an account's names at each
+//! upload.
 
 use crate::model::{Attributes, Domain};
 use uuid::Uuid;

@@ -1,4 +1,5 @@
-//! The policies that apply to an account: its password and lockout policy (MS-ADTS 3.1.1.4.5.36), and its sign-in policy.
+//! The policies that apply to an account: its password and lockout policy (MS-ADTS 3.1.1.4.5.36), and its sign-in
+//! policy.
 //! Neighbours: the crate `store` chooses them from its rows; [`crate::account_state`] and the sign-in use the result.
 
 use crate::model::{Policy, SigninPolicy};

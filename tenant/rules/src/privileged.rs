@@ -1,5 +1,5 @@
-//! Which accounts are privileged by their own attributes, so that the tenant stores no digest for them. This is a second
-//! check behind the one of phs (`qualify`), which also resolves group memberships.
+//! Which accounts are privileged by their own attributes, so that the tenant stores no digest for them. This is a
+//! second check behind the one of phs (`qualify`), which also resolves group memberships.
 //! Neighbours: the ingest calls this for every record of an upload.
 
 use crate::model::Attributes;
@@ -15,7 +15,8 @@ const NORMAL_ACCOUNT: i64 = 0x200;
 const OTHER_TYPES: i64 = 0x100 | 0x800 | 0x1000 | 0x2000;
 
 /// Whether this account is privileged, or not a person's account. An attribute that has not arrived does not make it
-/// privileged: an account without userAccountControl is refused at the sign-in, and the check runs again when it arrives.
+/// privileged: an account without userAccountControl is refused at the sign-in, and the check runs again when it
+/// arrives.
 pub fn is_privileged(rid: u32, known: &Attributes) -> bool {
     let no_person = known
         .user_account_control

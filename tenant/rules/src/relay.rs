@@ -1,12 +1,12 @@
-//! The relay: which agent answers a sign-in, and what happens when it does not. Pure: no socket and no clock. The time is an
-//! argument, and so is the seed of the random choices.
+//! The relay: which agent answers a sign-in, and what happens when it does not. Pure: no socket and no clock. The
+//! time is an argument, and so is the seed of the random choices.
 //!
-//! A sign-in is a ticket. Its password is sealed to one agent and delivered over one of the agent's links. A delivery that is
-//! lost or declined is repeated once, to another agent if there is one, inside the ticket's deadline. A verdict counts only
-//! if it arrives over the link of the delivery, before the deadline, with the tag that only the opener of the envelope can
-//! compute. Each ticket is answered exactly once.
-//! Neighbours: `relay_driver` in the tenant's core submits tickets and owns the clock; the agents' door has the sockets; at
-//! their other end is pta-agent's `session`.
+//! A sign-in is a ticket. Its password is sealed to one agent and delivered over one of the agent's links. A delivery
+//! that is lost or declined is repeated once, to another agent if there is one, inside the ticket's deadline. A
+//! verdict counts only if it arrives over the link of the delivery, before the deadline, with the tag that only the
+//! opener of the envelope can compute. Each ticket is answered exactly once.
+//! Neighbours: `relay_driver` in the tenant's core submits tickets and owns the clock; the agents' door has the
+//! sockets; at their other end is pta-agent's `session`.
 
 mod canary;
 mod chance;
@@ -291,8 +291,8 @@ impl Relay {
         }
     }
 
-    /// Removes links, and closes those that have a reason. All links are removed before their deliveries are repeated, so
-    /// that no delivery is repeated over a link that is about to be removed.
+    /// Removes links, and closes those that have a reason. All links are removed before their deliveries are
+    /// repeated, so that no delivery is repeated over a link that is about to be removed.
     fn remove(&mut self, links: Vec<(Link, Option<Closed>)>, now: Instant) {
         let mut gone = Vec::with_capacity(links.len());
         for (link, why) in links {

@@ -1,11 +1,13 @@
 //! One sign-in as a machine: facts in, next step out.
 //!
-//! The caller reads all facts of a sign-in in one snapshot, calls [`SignIn::next`], does the step, and comes back with what came
-//! of it. No disk, no clock and no thread is here, so every sentence about sign-ins is tested in memory.
+//! The caller reads all facts of a sign-in in one snapshot, calls [`SignIn::next`], does the step, and comes back
+//! with what came of it. No disk, no clock and no thread is here, so every sentence about sign-ins is tested in
+//! memory.
 //!
-//! A sign-in takes one of two roads. On the digest road the tenant verifies the password itself. On the agents' road a domain
-//! controller does, asked by an agent; where the domain's policy allows it, the digest decides while no agent can answer. A
-//! name that nobody has takes the road that an account's name would take, and ends in the same way and time.
+//! A sign-in takes one of two roads. On the digest road the tenant verifies the password itself. On the agents' road
+//! a domain controller does, asked by an agent; where the domain's policy allows it, the digest decides while no
+//! agent can answer. A name that nobody has takes the road that an account's name would take, and ends in the same
+//! way and time.
 //! Neighbours: the crate `store` reads [`Facts`]; the crate `core` has the threads, the agents and the memory.
 
 mod facts;
@@ -88,8 +90,8 @@ impl SignIn<'_> {
         holds: Holds,
         now: i64,
     ) -> Step {
-        // 1. The subject's turn comes first, so that many sign-ins at once get no more tries than the lockout allows, and an
-        //    account cannot be told from a name that nobody has.
+        // 1. The subject's turn comes first, so that many sign-ins at once get no more tries than the lockout allows,
+        //    and an account cannot be told from a name that nobody has.
         if !holds.turn {
             return Step::WaitForTurn;
         }
@@ -104,8 +106,8 @@ impl SignIn<'_> {
         if self.is_locked(facts, now) {
             return refuse(Why::LockedOut);
         }
-        // 3. A name that nobody has is refused without asking an agent. Where an account's sign-in would have no answer, this
-        //    one has none either: a refusal would tell that nobody has the name.
+        // 3. A name that nobody has is refused without asking an agent. Where an account's sign-in would have no
+        //    answer, this one has none either: a refusal would tell that nobody has the name.
         let Some((account, object)) = facts.account.as_ref().zip(object) else {
             let unable = match domain.budget {
                 AdBudget::None { .. } | AdBudget::Unknown => Some(Unavailable::NoRoomInDirectory),
@@ -172,7 +174,8 @@ impl SignIn<'_> {
         Step::AskAgent { domain: domain.id, object }
     }
 
-    /// An agent was asked, with the facts `before`. `facts` are those of now: the account may have been deleted or refused since.
+    /// An agent was asked, with the facts `before`. `facts` are those of now: the account may have been deleted or
+    /// refused since.
     pub fn answered(
         &self,
         before: &Facts,
@@ -233,8 +236,8 @@ impl SignIn<'_> {
     }
 }
 
-/// Why the digest decides, and what is waited for beside the derivation. Where agents decide, a name that nobody has takes as
-/// long as an account whose agents had no answer.
+/// Why the digest decides, and what is waited for beside the derivation. Where agents decide, a name that nobody has
+/// takes as long as an account whose agents had no answer.
 fn way_of_digest(facts: &Facts, memory: &Memory) -> (DecidedBy, Wait) {
     match &facts.domain {
         Some(domain) if domain.policy.asks_agents() => {
@@ -245,7 +248,8 @@ fn way_of_digest(facts: &Facts, memory: &Memory) -> (DecidedBy, Wait) {
     }
 }
 
-/// How long a sign-in of the domain takes to have no answer. That no agent is connected is known at once, for an account as well.
+/// How long a sign-in of the domain takes to have no answer. That no agent is connected is known at once, for an
+/// account as well.
 fn silence_of(memory: &Memory) -> Duration {
     match memory.silence {
         Some(silence) if memory.unable.is_none() => silence.took,
@@ -306,7 +310,8 @@ fn person(account: &AccountFacts, domain: &DomainFacts, object: Uuid) -> Person 
     }
 }
 
-/// The count of bad passwords that may have reached AD, after an agent was asked. A right password resets AD's own count.
+/// The count of bad passwords that may have reached AD, after an agent was asked. A right password resets AD's own
+/// count.
 fn charge_of(before: &Facts, facts: &Facts, asked: &AgentAnswer, now: i64) -> Charge {
     let spent = facts.account.as_ref().and_then(|account| account.spent.as_ref());
     let tried = match asked.outcome {
@@ -321,8 +326,9 @@ fn charge_of(before: &Facts, facts: &Facts, asked: &AgentAnswer, now: i64) -> Ch
     budget.and_then(|budget| budget.charge(spent, tried, now)).map_or(Charge::Nothing, Charge::Put)
 }
 
-/// Whether AD gives this answer only to a caller who has the password, and so counts nothing. A person who tries an expired
-/// password twice must get in with the new one at once. Measured on Samba 4.17; see docs/design/protocol-facts.md.
+/// Whether AD gives this answer only to a caller who has the password, and so counts nothing. A person who tries an
+/// expired password twice must get in with the new one at once. Measured on Samba 4.17; see
+/// docs/design/protocol-facts.md.
 fn after_the_right_password(said: wire::DirectoryVerdict) -> bool {
     match said {
         wire::DirectoryVerdict::Valid

@@ -1,5 +1,6 @@
 //! How a sign-in ends: accepted, refused for one of many reasons, or undecided.
-//! Neighbours: the sign-in makes verdicts; [`Why`] is for the audit log alone, [`Disclosable`] may reach the application.
+//! Neighbours: the sign-in makes verdicts; [`Why`] is for the audit log alone, [`Disclosable`] may reach the
+//! application.
 
 use crate::account_state::{Disclosable, State};
 use crate::relay::NoAnswer;

@@ -31,9 +31,9 @@ pub struct Contents {
     pub size: u64,
 }
 
-/// Copies one state of the database into a new file (mode 0600) and reads the copy through. The tenant may run: the original
-/// is not written to, and its readers and writer continue. Erased data is in no page of the copy. The audit log of the copy
-/// names the actor.
+/// Copies one state of the database into a new file (mode 0600) and reads the copy through. The tenant may run: the
+/// original is not written to, and its readers and writer continue. Erased data is in no page of the copy. The audit
+/// log of the copy names the actor.
 pub fn copy(from: &Path, to: &Path, actor: &str, now: i64) -> Result<Contents, StoreError> {
     // 1. An empty file with the right mode, at a path where no file was.
     std::fs::metadata(from).map_err(|e| StoreError::io(from, &e))?;
@@ -101,9 +101,9 @@ fn open(copy: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Prepares a copy for use as the database. A new generation makes every phs compare in full; until then its domain does
-/// not count as synchronised. All unused one-time tokens are marked as redeemed, because some of them may have been redeemed
-/// after the copy was made.
+/// Prepares a copy for use as the database. A new generation makes every phs compare in full; until then its domain
+/// does not count as synchronised. All unused one-time tokens are marked as redeemed, because some of them may have
+/// been redeemed after the copy was made.
 pub fn put_back(writing: &Writing<'_>, actor: &str, now: i64) -> Result<(), StoreError> {
     writing.execute("UPDATE tenant SET generation = ?1", [Uuid::new_v4().as_bytes()])?;
     writing.execute("UPDATE domains SET acknowledged_before = coalesce(acknowledged, acknowledged_before), acknowledged = NULL", [])?;

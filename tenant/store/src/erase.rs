@@ -1,9 +1,9 @@
 //! Erases objects for good: their rows, and the copies of rows that SQLite leaves in unused parts of its pages.
 //!
-//! `secure_delete` overwrites a deleted row and a freed page. It does not overwrite the copies of a page split: when a page
-//! of a table is full, some of its rows move to another page, and their bytes stay in the unused part of the first one. A
-//! person who reads the file can find them. So the tables are rewritten, which frees all their pages. `VACUUM` would do the
-//! same for the whole file, with the audit log of a year.
+//! `secure_delete` overwrites a deleted row and a freed page. It does not overwrite the copies of a page split: when
+//! a page of a table is full, some of its rows move to another page, and their bytes stay in the unused part of the
+//! first one. A person who reads the file can find them. So the tables are rewritten, which frees all their pages.
+//! `VACUUM` would do the same for the whole file, with the audit log of a year.
 //!
 //! Finally a checkpoint moves the write-ahead log, which holds the old pages, into the file and truncates the log.
 //! Not erased: backups, and blocks that the file system or the disk has replaced itself.
@@ -30,8 +30,9 @@ const DIGEST_COLUMNS: &str = "object, stamp, sealed, set_at";
 /// Seconds in a day.
 const DAY: i64 = 86_400;
 
-/// The time before which a removed object must be gone, at `now`; both in seconds since 1970. It is the start of a day of
-/// UTC, so that the tables are rewritten at most once a day. With a grace time of 0 every removed object is due.
+/// The time before which a removed object must be gone, at `now`; both in seconds since 1970. It is the start of a
+/// day of UTC, so that the tables are rewritten at most once a day. With a grace time of 0 every removed object is
+/// due.
 pub fn due_before(now: i64, grace_days: i64) -> i64 {
     if grace_days == 0 {
         return now.saturating_add(1);
@@ -84,7 +85,8 @@ impl Store {
     ) -> Result<(T, usize), StoreError> {
         let mut connection = held(&self.writing);
         let attempt = || {
-            // 1. Rows leave and return whole, so no foreign key breaks; but a table that keys refer to cannot be emptied while
+            // 1. Rows leave and return whole, so no foreign key breaks; but a table that keys refer to cannot be
+            //    emptied while
             // they are checked.
             connection.pragma_update(None, "foreign_keys", false)?;
             // 2. The change itself.

@@ -25,8 +25,8 @@ pub enum StoreError {
     /// A digest could not be sealed. The operator acts: the system gives no randomness, or there is no key.
     #[error("a digest cannot be sealed: {0}")]
     Seal(landbridge_crypto::seal::SealError),
-    /// Another writer changed a row between its reading and the statement that relied on it. [`crate::Store::write`] runs the
-    /// transaction again; this error comes out only when it kept happening.
+    /// Another writer changed a row between its reading and the statement that relied on it. [`crate::Store::write`]
+    /// runs the transaction again; this error comes out only when it kept happening.
     #[error("the database is busy: other writers kept changing the same rows")]
     Conflict,
     /// A statement is wrong, which is a defect of this program. The developers act.
@@ -152,7 +152,8 @@ impl From<rusqlite::Error> for StoreError {
             Trouble::Unopenable
         } else if code == Some(ErrorCode::SystemIoFailure) {
             let extended = error.sqlite_error().map(|e| e.extended_code).unwrap_or_default();
-            // The index of the write-ahead log is a file of its own. SQLite has another code when the disk is full for it.
+            // The index of the write-ahead log is a file of its own. SQLite has another code when the disk is full
+            // for it.
             if extended == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
                 Trouble::Full
             } else {

@@ -1,6 +1,6 @@
 //! All facts of a sign-in, read in one snapshot.
-//! Neighbours: [`landbridge_tenant_rules::sign_in`] decides by them; what the process remembers beside the database is added by
-//! its caller.
+//! Neighbours: [`landbridge_tenant_rules::sign_in`] decides by them; what the process remembers beside the database
+//! is added by its caller.
 
 use crate::policies::{password_policy, policy_for_stranger, signin_policy};
 use crate::tables::{attributes, canaries, digests, domains, lockouts, names, objects};
@@ -23,8 +23,8 @@ pub struct Stored {
     pub digest: Option<digests::StoredDigest>,
 }
 
-/// The facts of a sign-in with this name, folded. A name that signs nobody in is counted under `pseudonym`. `domain_limit` is the
-/// only domain that the caller serves, if it is limited.
+/// The facts of a sign-in with this name, folded. A name that signs nobody in is counted under `pseudonym`.
+/// `domain_limit` is the only domain that the caller serves, if it is limited.
 pub fn of_name(
     reading: &Reading<'_>,
     folded: &str,

@@ -14,16 +14,16 @@ use uuid::Uuid;
 
 /// Marks a file as a tenant's database: `LBTN` in the head of the file (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x4c42_544e;
-/// How long a statement waits for a lock of another process, such as a backup, before it fails as [`Trouble::Busy`]. A lock
-/// that lasts longer is a second tenant.
+/// How long a statement waits for a lock of another process, such as a backup, before it fails as [`Trouble::Busy`].
+/// A lock that lasts longer is a second tenant.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 /// Mode of the file: its owner alone may read it.
 const MODE: u32 = 0o600;
 /// KiB of page cache of the writing connection. Objects arrive in no order, so each touches another page, and SQLite's
 /// default of 2 MiB would read most of them again.
 const WRITING_KIB: i64 = 32 << 10;
-/// Pages of the write-ahead log before a checkpoint: 16,000 of 4 KiB are 64 MiB. A page that is written often until then is
-/// written to the file once.
+/// Pages of the write-ahead log before a checkpoint: 16,000 of 4 KiB are 64 MiB. A page that is written often until
+/// then is written to the file once.
 const LOG_PAGES: i64 = 16_000;
 
 /// Who this database belongs to.
@@ -35,8 +35,8 @@ pub struct Tenant {
     pub generation: Uuid,
 }
 
-/// Creates the database under another name and links it to `path` when it is complete, so that a file at `path` is always
-/// a complete database.
+/// Creates the database under another name and links it to `path` when it is complete, so that a file at `path` is
+/// always a complete database.
 pub(super) fn create(path: &Path, tenant: Uuid, now: i64) -> Result<(), StoreError> {
     if path.symlink_metadata().is_ok() {
         return Err(StoreError::file(path, Trouble::AlreadyThere));
@@ -120,14 +120,15 @@ pub(super) fn tenant(connection: &Connection) -> Result<Tenant, StoreError> {
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    // The directory may be a symbolic link (systemd's DynamicUser makes it one), the file may not. SQLite's option refuses
-    // both, so the directory is resolved first.
+    // The directory may be a symbolic link (systemd's DynamicUser makes it one), the file may not. SQLite's option
+    // refuses both, so the directory is resolved first.
     let directory = directory_of(path).canonicalize().map_err(|e| StoreError::io(path, &e))?;
     let connection =
         Connection::open_with_flags(directory.join(path.file_name().unwrap_or_default()), flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // The plan of a statement does not depend on its parameters. Otherwise SQLite prepares some statements at every use.
+    // The plan of a statement does not depend on its parameters. Otherwise SQLite prepares some statements at every
+    // use.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }

@@ -1,9 +1,10 @@
 //! The tenant's database, and nothing else: SQLite, one file, nothing to install. All SQL of the tenant is here.
 //!
-//! A caller reads in a [`Reading`], which is one snapshot, and writes in a [`Writing`], which is one transaction. Both hide
-//! the connection. When [`Store::write`] returns, its changes are on the disk (WAL, `synchronous = FULL`): an acknowledged
-//! upload survives `kill -9` and power loss. Digests are stored sealed, and the keys are not in the database. The clock and
-//! the time come from the caller, and every decision is made in the crates `rules` and `core`.
+//! A caller reads in a [`Reading`], which is one snapshot, and writes in a [`Writing`], which is one transaction.
+//! Both hide the connection. When [`Store::write`] returns, its changes are on the disk (WAL, `synchronous = FULL`):
+//! an acknowledged upload survives `kill -9` and power loss. Digests are stored sealed, and the keys are not in the
+//! database. The clock and the time come from the caller, and every decision is made in the crates `rules` and
+//! `core`.
 //!
 //! # Files
 //!
@@ -124,11 +125,13 @@ impl Store {
         answer.map_err(|e| e.at(&self.path))
     }
 
-    /// Runs `change` in one transaction, alone, and counts it under `name`. `Ok` commits: when this returns, what was done is
-    /// on the disk. `Err` undoes all of it. A refusal that must leave a trace is therefore an `Ok` that holds the refusal.
+    /// Runs `change` in one transaction, alone, and counts it under `name`. `Ok` commits: when this returns, what was
+    /// done is on the disk. `Err` undoes all of it. A refusal that must leave a trace is therefore an `Ok` that holds
+    /// the refusal.
     ///
-    /// `change` may run more than once: a conditional statement that found its row changed by another writer ends it with
-    /// [`StoreError::Conflict`], and it runs again on the new state. So it returns what it counted instead of counting inside.
+    /// `change` may run more than once: a conditional statement that found its row changed by another writer ends it
+    /// with [`StoreError::Conflict`], and it runs again on the new state. So it returns what it counted instead of
+    /// counting inside.
     pub fn write<T>(
         &self,
         name: &'static str,
@@ -149,8 +152,9 @@ impl Store {
         self.transactions.snapshot()
     }
 
-    /// Takes the write-ahead log into the file, so that after a stop the file alone is the database, and nothing of what
-    /// was erased is in the log. Not while somebody reads an earlier state ([`Trouble::BeingRead`]): a backup, say.
+    /// Takes the write-ahead log into the file, so that after a stop the file alone is the database, and nothing of
+    /// what was erased is in the log. Not while somebody reads an earlier state ([`Trouble::BeingRead`]): a backup,
+    /// say.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
         let checkpoint = |connection: &Connection| {
             // Writers wait meanwhile, and a backup takes long.

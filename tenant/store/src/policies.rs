@@ -1,13 +1,14 @@
 //! Which policy applies to an account: the password and lockout policy of its domain or of a password settings object
 //! (MS-ADTS 3.1.1.4.5.36), and the sign-in policy of its domain or of one of its groups.
 //!
-//! AD's constructed attribute msDS-ResultantPSO does not replicate, so it is computed here by AD's rules. A password settings
-//! object that applies to the account itself comes before those that apply to its global security groups. Of several, the
-//! one with the smallest precedence applies, then the one with the smallest objectGUID.
+//! AD's constructed attribute msDS-ResultantPSO does not replicate, so it is computed here by AD's rules. A password
+//! settings object that applies to the account itself comes before those that apply to its global security groups. Of
+//! several, the one with the smallest precedence applies, then the one with the smallest objectGUID.
 //!
-//! The result is unclear if the domain's first cycle is not complete, if a password settings object has not arrived, or if a
-//! precedence is missing. The policy is then empty, and the account is refused.
-//! Neighbours: [`crate::tables::members`] finds the groups; the sign-in and the directory's descriptions use the result.
+//! The result is unclear if the domain's first cycle is not complete, if a password settings object has not arrived,
+//! or if a precedence is missing. The policy is then empty, and the account is refused.
+//! Neighbours: [`crate::tables::members`] finds the groups; the sign-in and the directory's descriptions use the
+//! result.
 
 use crate::Reading;
 use crate::StoreError;
@@ -70,8 +71,8 @@ pub fn password_policy(
     })
 }
 
-/// The objects of `settings` that may be password settings objects of the domain. One that has not arrived stays: it has no
-/// precedence, so the result becomes unclear.
+/// The objects of `settings` that may be password settings objects of the domain. One that has not arrived stays: it
+/// has no precedence, so the result becomes unclear.
 fn of_domain(
     reading: &Reading<'_>,
     domain: &Domain,
@@ -91,9 +92,9 @@ fn of_domain(
     Ok(kept)
 }
 
-/// The sign-in policy that applies to an account: that of the first group on the domain's list that the account is in, or
-/// that of the domain. If the domain has a list, an account in more groups than [`members::MOST_GROUPS`] is refused, and so
-/// is every account until the domain's first cycle is complete.
+/// The sign-in policy that applies to an account: that of the first group on the domain's list that the account is
+/// in, or that of the domain. If the domain has a list, an account in more groups than [`members::MOST_GROUPS`] is
+/// refused, and so is every account until the domain's first cycle is complete.
 pub fn signin_policy(
     reading: &Reading<'_>,
     domain: &Domain,
@@ -124,8 +125,8 @@ pub fn is_group(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<b
     }))
 }
 
-/// The sign-in policy for a name that no account has: one of those that accounts of the domain have, so that the name is
-/// answered like an account's. It is always the same for one pseudonym.
+/// The sign-in policy for a name that no account has: one of those that accounts of the domain have, so that the name
+/// is answered like an account's. It is always the same for one pseudonym.
 pub fn policy_for_stranger(
     reading: &Reading<'_>,
     domain: &Domain,

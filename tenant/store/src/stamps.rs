@@ -1,5 +1,5 @@
-//! Stamps and GUIDs in the form in which the database stores them. A stamp has 28 big-endian bytes, so that the database,
-//! which compares bytes, orders stamps as replication does.
+//! Stamps and GUIDs in the form in which the database stores them. A stamp has 28 big-endian bytes, so that the
+//! database, which compares bytes, orders stamps as replication does.
 //! Neighbours: every table with a stamp or a GUID uses this.
 
 use super::StoreError;

@@ -1,5 +1,5 @@
-//! The statements of the tables, one file for each table. Each function has a [`crate::Reading`] or a [`crate::Writing`] as
-//! its first argument.
+//! The statements of the tables, one file for each table. Each function has a [`crate::Reading`] or a
+//! [`crate::Writing`] as its first argument.
 
 pub mod agents;
 pub mod apps;

@@ -71,8 +71,8 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// A transaction runs at most this often before its conflict is reported. Conflicts need two writers at the same row, so two
-/// runs suffice nearly always.
+/// A transaction runs at most this often before its conflict is reported. Conflicts need two writers at the same row,
+/// so two runs suffice nearly always.
 const RUNS: u32 = 5;
 
 /// What became of the transactions of one name.

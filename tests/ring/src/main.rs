@@ -1,4 +1,5 @@
-//! Derivations a second on one core by ring's PBKDF2-HMAC-SHA256, for `make bench`: so many, of so many iterations each.
+//! Derivations a second on one core by ring's PBKDF2-HMAC-SHA256, for `make bench`: so many, of so many iterations
+//! each.
 
 use std::hint::black_box;
 use std::num::NonZeroU32;

@@ -1,4 +1,5 @@
-//! Agents killed, frozen and stopped, the tenant and the DC gone and back: no sign-in is lost, none is answered wrongly.
+//! Agents killed, frozen and stopped, the tenant and the DC gone and back: no sign-in is lost, none is answered
+//! wrongly.
 
 use crate::stage::Stage;
 use landbridge_tests::lab::program::wait_until;

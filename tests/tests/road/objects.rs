@@ -1,4 +1,5 @@
-//! Groups, contacts, fine-grained policies and every attribute of `docs/phs.md`'s table, from the directory to the tenant.
+//! Groups, contacts, fine-grained policies and every attribute of `docs/phs.md`'s table, from the directory to the
+//! tenant.
 
 use crate::stage::{Road, own_domain};
 use landbridge_tests::lab::{PhsSettings, TenantSettings, person};
@@ -296,7 +297,8 @@ fn one_member_more_of_a_large_group_is_one_link() {
     assert_eq!(links(&road, "member", group).len(), 2000);
 }
 
-/// Samba brings nobody back out of it: `reanimate` wants a tombstone. What comes back by AD's own means is as in `life`.
+/// Samba brings nobody back out of it: `reanimate` wants a tombstone. What comes back by AD's own means is as in
+/// `life`.
 #[test]
 fn whoever_lies_in_the_recycle_bin_with_password_and_groups_is_out_all_the_same() {
     let road = Road::new(own_domain(50), "entra");

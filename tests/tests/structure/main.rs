@@ -1,5 +1,5 @@
-//! The shape of the workspace: which crate may name which, which file may hold what, that no files depend on
-//! one another in a circle, that the maps are complete, which SQL is written, and which names are not used. Needs no lab.
+//! The shape of the workspace: which crate may name which, which file may hold what, that no files depend on one
+//! another in a circle, that the maps are complete, which SQL is written, and which names are not used. Needs no lab.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 

@@ -1,5 +1,5 @@
-//! Every kernel that this processor has against RustCrypto's `pbkdf2`: for every number of derivations, for any numbers of
-//! iterations, and for derivations that begin and end while others run.
+//! Every kernel that this processor has against RustCrypto's `pbkdf2`: for every number of derivations, for any
+//! numbers of iterations, and for derivations that begin and end while others run.
 
 #![allow(clippy::print_stdout)]
 
@@ -25,7 +25,8 @@ fn salt(n: usize) -> Vec<u8> {
     (0..8 + n % 25).map(|i| (n * 17 + i) as u8).collect()
 }
 
-/// Derives all of them in steps of `limit`, as many at once as there is room for. The results are in the order of `all`.
+/// Derives all of them in steps of `limit`, as many at once as there is room for. The results are in the order of
+/// `all`.
 fn derive(kernel: Kernel, all: &[(usize, u32)], limit: u32) -> Vec<[u8; 32]> {
     let mut batch = Batch::on(kernel);
     let mut derived = vec![None; all.len()];
@@ -127,9 +128,9 @@ fn speed(count: usize, one: impl Fn(&mut [Slot]), other: impl Fn(&mut [Slot])) -
     other_took.as_secs_f64() / took.as_secs_f64()
 }
 
-/// The guard of what the lanes are for, in every profile that it is built in: ratios in one run, with room for a machine
-/// that is shared. A processor without SHA instructions computes one derivation in plain words, so the lanes of AVX2,
-/// which are for such a processor, are compared with these.
+/// The guard of what the lanes are for, in every profile that it is built in: ratios in one run, with room for a
+/// machine that is shared. A processor without SHA instructions computes one derivation in plain words, so the lanes
+/// of AVX2, which are for such a processor, are compared with these.
 #[test]
 fn many_at_once_are_faster_than_one_after_the_other() {
     let one = Kernel::all().last().unwrap();

@@ -23,8 +23,8 @@ use landbridge_wire::upload::Kind;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Limit on tokens that are neither used nor expired. A rollout needs one for each agent, and each lives at most ten minutes;
-/// a script that runs wild stops here.
+/// Limit on tokens that are neither used nor expired. A rollout needs one for each agent, and each lives at most ten
+/// minutes; a script that runs wild stops here.
 const MAX_OPEN_TOKENS: u32 = 1000;
 
 type Outcome = Result<AdminResponse, StoreError>;

@@ -1,5 +1,5 @@
-//! The settings of a domain's sign-ins: its policy, and its canaries. A canary is an account that no person uses; the relay
-//! sends wrong passwords for it to agents and raises an alarm when one accepts.
+//! The settings of a domain's sign-ins: its policy, and its canaries. A canary is an account that no person uses; the
+//! relay sends wrong passwords for it to agents and raises an alarm when one accepts.
 //! Before it: [`super::act`]. Neighbours: [`super::group_policy`] has the policies of groups.
 
 use crate::administration::group_policy_lines::lines;

@@ -14,8 +14,8 @@ use landbridge_tenant_store::tables::group_policies;
 use landbridge_tenant_store::tables::group_policies::MOST;
 
 impl Actor<'_> {
-    /// Sets the policy of a group; without a policy, removes it. `place` is the position in the list, from 1; none: the position
-    /// that the group has, or the last.
+    /// Sets the policy of a group; without a policy, removes it. `place` is the position in the list, from 1; none:
+    /// the position that the group has, or the last.
     pub(super) fn group_policy(
         &self,
         name: &str,

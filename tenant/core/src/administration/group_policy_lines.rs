@@ -8,8 +8,8 @@ use landbridge_tenant_store::tables::{group_policies, links};
 use landbridge_tenant_store::{Reading, StoreError};
 use landbridge_wire::upload::LinkKind;
 
-/// The group policies of a domain, one line for each, in their order. One more line if password settings objects apply to
-/// objects that the tenant does not know.
+/// The group policies of a domain, one line for each, in their order. One more line if password settings objects
+/// apply to objects that the tenant does not know.
 pub(super) fn lines(reading: &Reading<'_>, domain: &Domain) -> Result<String, StoreError> {
     let mut text = String::new();
     for (place, one) in (1..).zip(group_policies::of(reading, domain.id)?) {

@@ -1,5 +1,5 @@
-//! The messages of the administration socket: one request and one response a connection, each one line of JSON of bounded
-//! length. Neighbours: [`super::Administration::act`] makes a response of a request.
+//! The messages of the administration socket: one request and one response a connection, each one line of JSON of
+//! bounded length. Neighbours: [`super::Administration::act`] makes a response of a request.
 
 use crate::directory::Description;
 use crate::directory::groups::{GroupDescribed, GroupRow};

@@ -1,5 +1,5 @@
-//! A sign-in that an administrator tries: decided as for an application, but answered with the true reason. It counts for the
-//! smart lockout. Before it: [`super::act`]. After it: [`crate::sign_ins`].
+//! A sign-in that an administrator tries: decided as for an application, but answered with the true reason. It counts
+//! for the smart lockout. Before it: [`super::act`]. After it: [`crate::sign_ins`].
 
 use crate::administration::parts::Inner;
 use crate::administration::request::Person;

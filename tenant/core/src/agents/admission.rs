@@ -1,6 +1,6 @@
-//! Decides whether an agent may do what it requests. Reads the database for every request, so a revocation takes effect at
-//! once. Before it: the listener proves the certificate's chain, and [`super::certificate_names`] reads its names. After it: an
-//! upload, a renewal, or a link of the relay.
+//! Decides whether an agent may do what it requests. Reads the database for every request, so a revocation takes
+//! effect at once. Before it: the listener proves the certificate's chain, and [`super::certificate_names`] reads its
+//! names. After it: an upload, a renewal, or a link of the relay.
 
 use crate::agents::certificate_names::Shown;
 use landbridge_tenant_rules::model::{Agent, AgentState};
@@ -80,9 +80,10 @@ pub fn admit(
         }
         (AgentState::Pending, Purpose::Renewal) | (AgentState::Approved, _) => {}
     }
-    // 4. The certificate is the newest one or the one before it. The holder of an older one is not the process that renewed
-    // since. A certificate that ends after the newest in this row was issued after the backup that this database comes from:
-    // it is accepted, and the next renewal stores its successor.
+    // 4. The certificate is the newest one or the one before it. The holder of an older one is not the process that
+    //    renewed
+    // since. A certificate that ends after the newest in this row was issued after the backup that this database
+    // comes from: it is accepted, and the next renewal stores its successor.
     let made_since = shown.not_after > agent.not_after;
     if agent.serial != shown.serial && agent.serial_before.as_ref() != Some(&shown.serial) && !made_since {
         return refuse(

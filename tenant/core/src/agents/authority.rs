@@ -1,4 +1,5 @@
-//! The tenant's own CA: creates the root certificate, the server's certificate, and the short-lived certificates of agents.
+//! The tenant's own CA: creates the root certificate, the server's certificate, and the short-lived certificates of
+//! agents.
 //! Neighbours: [`super::enrolment`] decides which agent receives one; `program` reads the key from its file.
 
 use crate::agents::certificate_names::AgentName;
@@ -19,7 +20,8 @@ use zeroize::Zeroizing;
 /// Life of an agent's certificate in seconds. A stolen key is of use for a day at most, and an agent that is off over a
 /// weekend can still renew.
 pub const AGENT_LIFE: i64 = 24 * HOUR;
-/// Life of the server's certificate in seconds. It is created in memory at every start and replaced after half its life.
+/// Life of the server's certificate in seconds. It is created in memory at every start and replaced after half its
+/// life.
 pub const SERVER_LIFE: i64 = 30 * 24 * HOUR;
 /// Life of the root certificate in seconds. Agents pin it, so replacing it means to enrol every agent again.
 const ROOT_LIFE: i64 = 10 * 365 * 24 * HOUR;
@@ -172,8 +174,8 @@ impl Authority {
         Ok(Issued { certificate: made.der().to_vec(), serial, not_after })
     }
 
-    /// Creates a key and a certificate for the server. The chain includes the root, so that an agent that knows only the
-    /// root's fingerprint can verify it. The key is never written to a disk.
+    /// Creates a key and a certificate for the server. The chain includes the root, so that an agent that knows only
+    /// the root's fingerprint can verify it. The key is never written to a disk.
     pub fn server_certificate(
         &self,
         host: &url::Host<String>,
@@ -277,8 +279,8 @@ mod tests {
         assert_eq!(serials.len(), 50);
     }
 
-    /// The encoding around the signed part is read leniently and is not covered by the signature. A change there leaves the
-    /// requested key the same.
+    /// The encoding around the signed part is read leniently and is not covered by the signature. A change there
+    /// leaves the requested key the same.
     #[test]
     fn a_changed_request_is_refused_or_names_the_same_key() {
         let good = request(&KeyPair::generate().unwrap());

@@ -1,5 +1,5 @@
-//! Gives an agent its identity in exchange for a one-time token, and issues its next certificate. Blocking. A refused enrolment
-//! changes nothing.
+//! Gives an agent its identity in exchange for a one-time token, and issues its next certificate. Blocking. A refused
+//! enrolment changes nothing.
 //! Before it: the agents' door. After it: [`super::authority`] signs the certificate, the store keeps the agent's row.
 
 use crate::agents::authority::{Authority, AuthorityError, Issued, RequestedKey};
@@ -72,8 +72,8 @@ pub fn enroll(
     })?
 }
 
-/// Issues the next certificate for an agent that was admitted with the certificate of this serial number. Afterwards both are
-/// accepted, and no older one. `now` is in seconds since 1970.
+/// Issues the next certificate for an agent that was admitted with the certificate of this serial number. Afterwards
+/// both are accepted, and no older one. `now` is in seconds since 1970.
 pub fn renew(
     store: &Store,
     authority: &Authority,

@@ -1,5 +1,6 @@
-//! Quarantines an agent that raised an alarm: cuts all its connections at once, stores the state, and writes an audit entry that
-//! says since when its answers are in doubt. An administrator ends a quarantine with `agents approve`, or revokes the agent.
+//! Quarantines an agent that raised an alarm: cuts all its connections at once, stores the state, and writes an audit
+//! entry that says since when its answers are in doubt. An administrator ends a quarantine with `agents approve`, or
+//! revokes the agent.
 //! Before it: [`super::relay_driver`] sends the alarms.
 
 use crate::agents::parts::Parts;
@@ -46,7 +47,8 @@ async fn quarantine(parts: &Arc<Parts>, raised: RaisedAlarm) {
     tracing::error!(%agent, what = alarm.as_str(), since, "an agent is put into quarantine: find the reason");
     let why = format!("{alarm:?}");
     parts.numbers.metrics.quarantined.get_or_create(&vec![("why", why)]).inc();
-    // 2. Cut the connections before the write, which takes longer. The stored state then refuses the agent when it returns.
+    // 2. Cut the connections before the write, which takes longer. The stored state then refuses the agent when it
+    //    returns.
     parts.open.cut(agent);
     let writer = parts.clone();
     let written = spawn_blocking(move || {

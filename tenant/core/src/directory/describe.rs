@@ -1,5 +1,5 @@
-//! Everything the tenant stores about the accounts behind a name, for an administrator who looks for the reason of a refused
-//! sign-in. Presence, stamp and cost of the digest are returned; the digest itself never is.
+//! Everything the tenant stores about the accounts behind a name, for an administrator who looks for the reason of a
+//! refused sign-in. Presence, stamp and cost of the digest are returned; the digest itself never is.
 //! Neighbours: [`super::groups`] finds the names of objects.
 
 use crate::directory::groups;
@@ -142,8 +142,8 @@ pub struct LockoutDescribed {
     pub locked_until: i64,
 }
 
-/// The accounts behind a name, at `now` in seconds since 1970. The name is a sign-in name; if no account signs in with it, it
-/// may be an objectGUID, a bare sAMAccountName, a SID, or a name that an account had.
+/// The accounts behind a name, at `now` in seconds since 1970. The name is a sign-in name; if no account signs in
+/// with it, it may be an objectGUID, a bare sAMAccountName, a SID, or a name that an account had.
 pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, StoreError> {
     store.look(|reading| {
         let found = whose(reading, name)?;
@@ -162,8 +162,8 @@ pub fn describe(store: &Store, name: &str, now: i64) -> Result<Description, Stor
     })
 }
 
-/// The accounts that have or had that name. The name is an objectGUID, a SID, a bare sAMAccountName or a sign-in name. Reads
-/// every account.
+/// The accounts that have or had that name. The name is an objectGUID, a SID, a bare sAMAccountName or a sign-in
+/// name. Reads every account.
 pub fn find_by_scan(reading: &Reading<'_>, name: &str) -> Result<Vec<Uuid>, StoreError> {
     if let Ok(object) = name.parse::<Uuid>() {
         return Ok(vec![object]);

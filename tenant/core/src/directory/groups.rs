@@ -1,5 +1,6 @@
 //! Groups as a person reads them: the list of groups, one group with its members, and the name of an object.
-//! Neighbours: [`landbridge_tenant_store::tables::members`] and [`landbridge_tenant_store::tables::links`] have the edges.
+//! Neighbours: [`landbridge_tenant_store::tables::members`] and [`landbridge_tenant_store::tables::links`] have the
+//! edges.
 
 use crate::directory::named::Named;
 use crate::text::printable;
@@ -198,8 +199,8 @@ pub fn find(reading: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uu
     })
 }
 
-/// The name of an object, without control characters: `DOMAIN\sam`, else its name or displayName, else its objectGUID. The
-/// object may be of another domain than `domain`, as a member of a group may be.
+/// The name of an object, without control characters: `DOMAIN\sam`, else its name or displayName, else its
+/// objectGUID. The object may be of another domain than `domain`, as a member of a group may be.
 pub fn name_of(reading: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
     let known = attributes::of(reading, object)?;
     let other = objects::find(reading, object)?.filter(|found| found.domain != domain.id);
@@ -210,8 +211,8 @@ pub fn name_of(reading: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<S
     Ok(printable(&name))
 }
 
-/// Number of present accounts in a group: directly, through other groups, and by primary group. It visits every nested group
-/// without a limit, so only an administrator may cause it.
+/// Number of present accounts in a group: directly, through other groups, and by primary group. It visits every
+/// nested group without a limit, so only an administrator may cause it.
 pub fn accounts_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
     let mut seen = HashSet::from([group]);
     let mut open = vec![group];

@@ -1,6 +1,7 @@
-//! Applies one link: a member of a group, the manager of an account, or an object that a password settings object applies to.
-//! Neighbours: [`super::apply_page`] applies links after all records of their page, because a link may start from an object of
-//! the same page; [`landbridge_tenant_store::tables::links`] orders links by their stamps.
+//! Applies one link: a member of a group, the manager of an account, or an object that a password settings object
+//! applies to.
+//! Neighbours: [`super::apply_page`] applies links after all records of their page, because a link may start from an
+//! object of the same page; [`landbridge_tenant_store::tables::links`] orders links by their stamps.
 
 use crate::ingest::outcome::Outcome;
 use crate::ingest::record::Page;
@@ -21,8 +22,8 @@ pub(super) enum LinkSource {
 }
 
 impl Page<'_> {
-    /// Applies a link. `last` is the start of the link before and what was found about it: the links of a group follow one
-    /// another, so most links need no read.
+    /// Applies a link. `last` is the start of the link before and what was found about it: the links of a group
+    /// follow one another, so most links need no read.
     pub(super) fn apply_link(
         &self,
         link: &Link,

@@ -11,8 +11,9 @@ use landbridge_wire::upload::{MAX_RECORDS, Stamp, Wanted};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// Returns the offered objects whose digest is absent, has another stamp, cannot be opened, or is cheaper than the domain
-/// accepts. A stored stamp that is smaller means a new password; one that is greater may be replaced by a full compare.
+/// Returns the offered objects whose digest is absent, has another stamp, cannot be opened, or is cheaper than the
+/// domain accepts. A stored stamp that is smaller means a new password; one that is greater may be replaced by a full
+/// compare.
 pub(super) fn missing(
     store: &Store,
     reading: &Reading<'_>,

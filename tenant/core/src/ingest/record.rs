@@ -1,4 +1,5 @@
-//! Applies one record: presence, attributes, digest, names. The order matters, because each step depends on those before it.
+//! Applies one record: presence, attributes, digest, names. The order matters, because each step depends on those
+//! before it.
 //! Neighbours: [`super::apply_page`] calls it for each record of a page, inside the page's transaction.
 
 use crate::ingest::outcome::Outcome;
@@ -49,8 +50,9 @@ impl Page<'_> {
         }
         let mut held = objects::find(self.writing, record.object)?;
         if let Some(other) = &held {
-            // An object that moves to another domain of the forest keeps its objectGUID, and the old domain has marked it as
-            // deleted by then. In every other case the phs of one domain could overwrite the accounts of another.
+            // An object that moves to another domain of the forest keeps its objectGUID, and the old domain has
+            // marked it as deleted by then. In every other case the phs of one domain could overwrite the accounts of
+            // another.
             let moved = other.domain != self.domain.id;
             if moved && other.presence != Presence::Deleted {
                 return refuse(outcome, record.object, RefusalReason::ForeignSid);
@@ -73,8 +75,8 @@ impl Page<'_> {
         let overwrite = match (replace, record.presence) {
             (false, _) => Overwrite::IfNewer,
             (true, Presence::Present) => Overwrite::ReplaceAll,
-            // A record of an object that left has few attributes or none. The stored ones stay, so that `users show` can show
-            // them until the object is erased.
+            // A record of an object that left has few attributes or none. The stored ones stay, so that `users show`
+            // can show them until the object is erased.
             (true, _) => Overwrite::Always,
         };
         let (attributes_changed, known) = attributes::apply(
@@ -155,7 +157,8 @@ impl Page<'_> {
         if record.kind != Kind::Account {
             return Ok(refused);
         }
-        // Every record is checked, also one without a password: an adminCount that arrives alone erases the stored digest.
+        // Every record is checked, also one without a password: an adminCount that arrives alone erases the stored
+        // digest.
         if !self.domain.allow_privileged {
             let rid = record.sid.as_ref().and_then(|sid| rid_of(sid.as_str(), &self.domain.sid));
             if record.privileged || rid.is_none_or(|rid| is_privileged(rid, known)) {
@@ -241,8 +244,8 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// Derives the sign-in names of an account again. A new name that another account holds already gets an audit entry: neither
-    /// account signs in with it from then on.
+    /// Derives the sign-in names of an account again. A new name that another account holds already gets an audit
+    /// entry: neither account signs in with it from then on.
     fn update_names(
         &self,
         record: &Record,

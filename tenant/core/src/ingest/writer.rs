@@ -1,5 +1,5 @@
-//! One phs writes for a domain: the first approved one that uploads. Every other phs is refused, and the first refusal in an hour
-//! raises an alarm. An administrator frees the domain for another phs by revoking the writer.
+//! One phs writes for a domain: the first approved one that uploads. Every other phs is refused, and the first
+//! refusal in an hour raises an alarm. An administrator frees the domain for another phs by revoking the writer.
 //! Neighbours: [`super::upload`] calls it before it applies anything.
 
 use landbridge_tenant_rules::counts::Counts;
@@ -16,18 +16,19 @@ use landbridge_wire::enroll::Role;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use tracing::{error, warn};
 
-/// Seconds between two audit entries about one refused phs, so that a phs that repeats its upload does not fill the log.
+/// Seconds between two audit entries about one refused phs, so that a phs that repeats its upload does not fill the
+/// log.
 const ALARM_SECONDS: i64 = 3600;
 
-/// Returns the domain that this agent may write for: it is the one that the agent enrolled for, and no other agent writes for
-/// it.
+/// Returns the domain that this agent may write for: it is the one that the agent enrolled for, and no other agent
+/// writes for it.
 pub(super) fn domain_of(
     reading: &Reading<'_>,
     writer: &Writer,
     domain_sid: Option<&str>,
 ) -> Result<Result<Domain, Problem>, StoreError> {
-    // A revocation may have been committed since the certificate was checked. Without this check a revoked phs could become the
-    // writer again.
+    // A revocation may have been committed since the certificate was checked. Without this check a revoked phs could
+    // become the writer again.
     if let Err(problem) = check_approved(reading, writer)? {
         return Ok(Err(problem));
     }
@@ -101,7 +102,8 @@ fn second_writer(domain: &Domain) -> Problem {
     Problem::new(ProblemCode::SecondWriter, &detail)
 }
 
-/// Returns the answer unchanged. If it refuses a second writer, the refusal is counted, logged and written to the audit log.
+/// Returns the answer unchanged. If it refuses a second writer, the refusal is counted, logged and written to the
+/// audit log.
 pub(super) fn alarm_second_writer<T>(
     store: &Store,
     counts: &Counts,

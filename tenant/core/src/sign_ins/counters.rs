@@ -1,7 +1,8 @@
-//! The counters of the smart lockout and of AD's budget. Those of accounts are in the database; those of names that nobody has
-//! are in bounded memory, so that made-up names push no account's counter out. Accounts are counted in memory as well while the
-//! database cannot be written.
-//! Neighbours: [`landbridge_tenant_rules::lockout`] computes, [`lockouts`] stores, [`super::pass`] settles every sign-in here.
+//! The counters of the smart lockout and of AD's budget. Those of accounts are in the database; those of names that
+//! nobody has are in bounded memory, so that made-up names push no account's counter out. Accounts are counted in
+//! memory as well while the database cannot be written.
+//! Neighbours: [`landbridge_tenant_rules::lockout`] computes, [`lockouts`] stores, [`super::pass`] settles every
+//! sign-in here.
 
 use super::attempt::Unready;
 use crate::lock::lock;
@@ -116,15 +117,16 @@ impl Counters {
         lock(&self.unwritten).len() >= UNWRITTEN
     }
 
-    /// Whether the directory refused this password of the account lately, and the account's password has not changed since.
+    /// Whether the directory refused this password of the account lately, and the account's password has not changed
+    /// since.
     pub(super) fn refused_before(&self, object: Uuid, password: &Password, now: RefusedAt) -> bool {
         let remembered = lock(&self.remembered);
         let mark = remembered.mark(object, password);
         remembered.refused_before(object, &mark, now)
     }
 
-    /// Writes what came of a sign-in, in one transaction. Where that fails, memory counts instead: a full disk must give nobody
-    /// more tries, and let no more guesses through to AD.
+    /// Writes what came of a sign-in, in one transaction. Where that fails, memory counts instead: a full disk must
+    /// give nobody more tries, and let no more guesses through to AD.
     pub(super) fn settle(&self, of: &Settled<'_>, settle: Settle, charge: Charge) -> Result<(), StoreError> {
         let id = of.subject.id();
         // 1. A wrong password is counted once, however often it is repeated.
@@ -140,8 +142,8 @@ impl Counters {
         if wrong.is_none() && !forgives && charge == Charge::Nothing {
             return Ok(());
         }
-        // 2. Names that nobody has are counted in memory. The disk is written all the same, or its time would tell which names
-        //    exist.
+        // 2. Names that nobody has are counted in memory. The disk is written all the same, or its time would tell
+        //    which names exist.
         if let (Subject::Stranger(_), Some(now)) = (of.subject, wrong) {
             self.count_in_memory(id, of.source, now);
         }

@@ -1,5 +1,5 @@
-//! Digests that no password fits: verifying against one costs what a sign-in of its domain costs, so that a name that nobody has
-//! takes as long as an account.
+//! Digests that no password fits: verifying against one costs what a sign-in of its domain costs, so that a name that
+//! nobody has takes as long as an account.
 //! Neighbours: [`super::pass`] verifies against them.
 
 use crate::lock::lock;

@@ -1,5 +1,6 @@
 //! How long a verdict is held back, so that its time tells neither whether a name exists nor whether it is locked.
-//! Neighbours: [`super::pass`] notes what took how long, and waits. [`super::AskAgents::typical_delay`] knows how long agents take.
+//! Neighbours: [`super::pass`] notes what took how long, and waits. [`super::AskAgents::typical_delay`] knows how
+//! long agents take.
 
 use crate::lock::lock;
 use landbridge_tenant_rules::relay::NoAnswer;
@@ -9,8 +10,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// Durations of refusals that are kept for each domain. A locked account gets each of them in turn, so its times scatter as those
-/// of wrong passwords do.
+/// Durations of refusals that are kept for each domain. A locked account gets each of them in turn, so its times
+/// scatter as those of wrong passwords do.
 const SAMPLES: usize = 32;
 
 /// The durations of the last refusals, and the domains whose agents had no answer.

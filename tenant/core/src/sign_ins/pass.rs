@@ -1,9 +1,10 @@
-//! One sign-in on its way through the machine of [`landbridge_tenant_rules::sign_in`]: this file reads the facts, does the steps,
-//! and writes what came of them.
+//! One sign-in on its way through the machine of [`landbridge_tenant_rules::sign_in`]: this file reads the facts,
+//! does the steps, and writes what came of them.
 //!
-//! What blocks is done in as few hops to a thread as there can be: one before an agent is asked, and one after. Under load a hop
-//! costs more than the work.
-//! Neighbours: [`super::SignIns`] drives it, and does what needs no thread: it waits for a turn, for an agent, and for time.
+//! What blocks is done in as few hops to a thread as there can be: one before an agent is asked, and one after. Under
+//! load a hop costs more than the work.
+//! Neighbours: [`super::SignIns`] drives it, and does what needs no thread: it waits for a turn, for an agent, and
+//! for time.
 
 use super::attempt::{Attempt, Caller};
 use super::counters::Settled;
@@ -116,8 +117,8 @@ impl Pass {
         }
     }
 
-    /// The steps of the machine, as far as they need no waiting without a thread. With a name, it is looked up; without one, the
-    /// account that an agent was asked about is meant.
+    /// The steps of the machine, as far as they need no waiting without a thread. With a name, it is looked up;
+    /// without one, the account that an agent was asked about is meant.
     fn steps(&mut self, name: Option<&str>, now: i64) -> Halt {
         let inner = self.inner.clone();
         let began = Instant::now();
@@ -287,8 +288,8 @@ impl Pass {
         self.end(Verdict::Unavailable(Unavailable::Storage), by, Duration::ZERO)
     }
 
-    /// Counts the verdict, and gives the audit log its entry with the true reason, for the operator. What is unavailable has no
-    /// entry, so this does not block for it.
+    /// Counts the verdict, and gives the audit log its entry with the true reason, for the operator. What is
+    /// unavailable has no entry, so this does not block for it.
     fn end(&self, verdict: Verdict, by: DecidedBy, wait: Duration) -> End {
         self.count(&verdict);
         let (outcome, action, subject) = match &verdict {

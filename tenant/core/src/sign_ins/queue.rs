@@ -1,5 +1,5 @@
-//! The queue for derivations. As many sign-ins verify at once as the processor computes side by side, and one at a time for one
-//! account. The rest waits in a bounded queue for a bounded time, first come, first served.
+//! The queue for derivations. As many sign-ins verify at once as the processor computes side by side, and one at a
+//! time for one account. The rest waits in a bounded queue for a bounded time, first come, first served.
 //! Neighbours: [`super::pass`] waits in it; [`super::verifiers`] has the threads.
 
 use crate::lock::lock;
@@ -107,8 +107,8 @@ impl Queue {
 }
 
 impl Waiting {
-    /// Whether this number may run: the limit allows one more, none of its account runs, and none with a smaller number could run
-    /// instead.
+    /// Whether this number may run: the limit allows one more, none of its account runs, and none with a smaller
+    /// number could run instead.
     fn may_go(&self, number: u64, account: Uuid, room: usize) -> bool {
         let runs = |account: &Uuid| self.accounts.get(account).is_some_and(|(runs, _)| *runs);
         let mut before = self.waiting.range(..number);

@@ -1,5 +1,5 @@
-//! One sign-in of an account at a time while agents are asked, so that many at once get no more tries than the lockout allows.
-//! A sign-in waits without a thread, for a bounded time, in a bounded queue.
+//! One sign-in of an account at a time while agents are asked, so that many at once get no more tries than the
+//! lockout allows. A sign-in waits without a thread, for a bounded time, in a bounded queue.
 //! Neighbours: [`super::queue`] does the same for derivations.
 
 use crate::lock::lock;

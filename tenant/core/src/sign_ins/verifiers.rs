@@ -1,6 +1,6 @@
-//! Verifies passwords on threads of its own, one for each core. Each thread computes as many derivations side by side as the
-//! processor is fastest with. A job that arrives while others are computed joins them within a few milliseconds; no job waits
-//! for others to arrive.
+//! Verifies passwords on threads of its own, one for each core. Each thread computes as many derivations side by side
+//! as the processor is fastest with. A job that arrives while others are computed joins them within a few
+//! milliseconds; no job waits for others to arrive.
 //! Neighbours: [`super::queue`] bounds the jobs; [`landbridge_crypto::lanes`] computes.
 
 use super::attempt::Unready;

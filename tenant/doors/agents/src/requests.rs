@@ -1,5 +1,5 @@
-//! The requests of agents: enrolment, renewal, uploads, and a connection for sign-ins. A request and its answer are frames.
-//! The agent is admitted before a byte of the body is read.
+//! The requests of agents: enrolment, renewal, uploads, and a connection for sign-ins. A request and its answer are
+//! frames. The agent is admitted before a byte of the body is read.
 
 use crate::door::{AgentClient, AgentsDoor};
 use crate::frames::{framed, problem};

@@ -1,7 +1,7 @@
 //! The door for applications: `POST /v1/signin` verifies a person's password.
 //!
-//! The door checks the body, the credential and the rate. An application without a valid credential learns only that. Lockout,
-//! equal delay and the time grid are behind [`SignIns`].
+//! The door checks the body, the credential and the rate. An application without a valid credential learns only that.
+//! Lockout, equal delay and the time grid are behind [`SignIns`].
 //!
 //! # Files
 //!
@@ -230,8 +230,8 @@ fn authenticate(
     })
 }
 
-/// The source of a sign-in for the smart lockout: an address in its canonical spelling, another word without spaces, or the
-/// application itself.
+/// The source of a sign-in for the smart lockout: an address in its canonical spelling, another word without spaces,
+/// or the application itself.
 fn source(claimed: Option<&Text<64>>, app: &Application) -> Result<String, TurnedAway> {
     let Some(claimed) = claimed.map(Text::as_str) else { return Ok(format!("app:{}", app.name)) };
     if let Ok(address) = claimed.parse::<IpAddr>() {

@@ -25,8 +25,8 @@ impl AddressShares {
         Arc::new(Self { most, open: Mutex::default() })
     }
 
-    /// Acquires a place for this address; none: the address is at its limit. IPv6 addresses of one /64 share a limit, because
-    /// one household owns all of them.
+    /// Acquires a place for this address; none: the address is at its limit. IPv6 addresses of one /64 share a limit,
+    /// because one household owns all of them.
     pub fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<Share> {
         let address = match address.to_canonical() {
             IpAddr::V6(address) => {

@@ -22,8 +22,8 @@ pub enum BodyTrouble {
     Broken,
 }
 
-/// Reads a body of at most `max` bytes within `patience`. The buffer is wiped when it is dropped and when it grows. Buffers of
-/// hyper and of the kernel are not wiped.
+/// Reads a body of at most `max` bytes within `patience`. The buffer is wiped when it is dropped and when it grows.
+/// Buffers of hyper and of the kernel are not wiped.
 pub async fn body(
     incoming: &mut Incoming,
     max: usize,
@@ -58,8 +58,8 @@ pub async fn body(
     tokio::time::timeout(patience, reading).await.unwrap_or(Err(BodyTrouble::Slow))
 }
 
-/// Limit on the bytes of a body that are read and discarded before a refusal: the longest upload. Many clients read the answer
-/// only after they have sent the whole body.
+/// Limit on the bytes of a body that are read and discarded before a refusal: the longest upload. Many clients read
+/// the answer only after they have sent the whole body.
 const DRAINED: u64 = 8 * 1024 * 1024;
 /// Limit on the time for discarding a body, so that a slow client does not occupy its place for long.
 const DRAINING: Duration = Duration::from_secs(2);
@@ -81,5 +81,6 @@ pub async fn drain(incoming: &mut Incoming) {
     let _ = tokio::time::timeout(DRAINING, discarding).await;
 }
 
-/// Limit on the bytes that are reserved for a body before it arrives. A client could otherwise reserve memory with a head alone.
+/// Limit on the bytes that are reserved for a body before it arrives. A client could otherwise reserve memory with a
+/// head alone.
 const MAX_RESERVED: usize = 64 * 1024;

@@ -1,6 +1,6 @@
-//! Verifies a client certificate against the tenant's own CA. A certificate that ended at most 30 days ago is accepted, because
-//! its agent must be able to renew it. Neighbours: the agents' door checks the end again at every request, and allows only the
-//! renewal.
+//! Verifies a client certificate against the tenant's own CA. A certificate that ended at most 30 days ago is
+//! accepted, because its agent must be able to renew it. Neighbours: the agents' door checks the end again at every
+//! request, and allows only the renewal.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;

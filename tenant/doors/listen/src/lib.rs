@@ -1,5 +1,5 @@
-//! Accepts TLS connections for the doors of the tenant and enforces the limits of every connection. It knows nothing of a
-//! tenant: a door receives a request, and the client that the door itself made of the client certificate.
+//! Accepts TLS connections for the doors of the tenant and enforces the limits of every connection. It knows nothing
+//! of a tenant: a door receives a request, and the client that the door itself made of the client certificate.
 //!
 //! # Files
 //!

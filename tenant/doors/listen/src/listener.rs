@@ -1,7 +1,7 @@
-//! Accepts TLS connections and passes their requests to a door. Everything about a connection is limited here, before a byte of
-//! a body is read.
-//! Neighbours: [`super::pace`] limits the time, [`super::address_shares`] the connections of one address. A door implements
-//! [`Serve`].
+//! Accepts TLS connections and passes their requests to a door. Everything about a connection is limited here, before
+//! a byte of a body is read.
+//! Neighbours: [`super::pace`] limits the time, [`super::address_shares`] the connections of one address. A door
+//! implements [`Serve`].
 
 use crate::address_shares::{AddressShares, Share};
 use crate::limits::Limits;
@@ -43,8 +43,8 @@ impl Client for AnonymousClient {
     }
 }
 
-/// One open connection. Its place among the connections is occupied until the last clone is dropped, so a WebSocket that
-/// follows the HTTP request still counts.
+/// One open connection. Its place among the connections is occupied until the last clone is dropped, so a WebSocket
+/// that follows the HTTP request still counts.
 #[derive(Debug)]
 pub struct Connection<C> {
     /// The client's address.
@@ -67,7 +67,8 @@ pub trait Serve: Send + Sync + 'static {
     /// The door's knowledge of a client, kept while the connection is open.
     type Client: Client;
 
-    /// The client of a new connection. `certificate` is its certificate, DER, whose chain is verified; none: it sent none.
+    /// The client of a new connection. `certificate` is its certificate, DER, whose chain is verified; none: it sent
+    /// none.
     fn identify(&self, certificate: Option<&[u8]>) -> Self::Client;
 
     /// Answers one request.

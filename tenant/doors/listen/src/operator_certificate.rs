@@ -1,9 +1,11 @@
 //! A server certificate that the administrator provides, read again while the program runs.
 //!
-//! The applications' own address uses it. That address is separate from the address of agents, instead of one address that
-//! chooses the certificate by name or protocol: agents trust the tenant's own CA alone and must never receive another
-//! certificate; a firewall can tell the two apart; and connections of one kind cannot occupy the places of the other.
-//! Neighbours: the program decides when the files are read again; [`super::client_certificate`] has the TLS of the agents.
+//! The applications' own address uses it. That address is separate from the address of agents, instead of one address
+//! that chooses the certificate by name or protocol: agents trust the tenant's own CA alone and must never receive
+//! another certificate; a firewall can tell the two apart; and connections of one kind cannot occupy the places of
+//! the other.
+//! Neighbours: the program decides when the files are read again; [`super::client_certificate`] has the TLS of the
+//! agents.
 
 use crate::client_certificate::without_resumption;
 use landbridge_host::FileError;
@@ -24,7 +26,8 @@ use x509_parser::prelude::FromDer as _;
 const MAX_CHAIN_FILE: u64 = 256 * 1024;
 /// Limit on the certificates of a chain. Public CAs use two to four.
 const MAX_CHAIN: usize = 16;
-/// Days before the end from which the log warns, once a day. Automatic renewal happens earlier, so it has failed by then.
+/// Days before the end from which the log warns, once a day. Automatic renewal happens earlier, so it has failed by
+/// then.
 const WARN_DAYS: i64 = 14;
 const DAY_SECONDS: i64 = 86_400;
 
@@ -61,7 +64,8 @@ impl OperatorCertificate {
         })
     }
 
-    /// Reads both files again. After an error the last good certificate stays in use. Open connections are not affected.
+    /// Reads both files again. After an error the last good certificate stays in use. Open connections are not
+    /// affected.
     pub fn reread(&self) -> Result<Reread, FileError> {
         let (found, ends) = load(&self.chain, &self.key)?;
         if found.cert == self.present().cert {
@@ -73,7 +77,8 @@ impl OperatorCertificate {
         Ok(Reread::Changed)
     }
 
-    /// Reads both files again and logs the result, and a warning if the certificate ends soon. `now` is in seconds since 1970.
+    /// Reads both files again and logs the result, and a warning if the certificate ends soon. `now` is in seconds
+    /// since 1970.
     pub fn reread_and_report(&self, now: i64) {
         match self.reread() {
             Ok(Reread::Changed) => {

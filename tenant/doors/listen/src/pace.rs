@@ -1,5 +1,5 @@
-//! Limits the time that a client may take: seconds for a request's head, minutes between two requests, seconds to read a
-//! response. The body of a request has a deadline of its own in [`super::body`].
+//! Limits the time that a client may take: seconds for a request's head, minutes between two requests, seconds to
+//! read a response. The body of a request has a deadline of its own in [`super::body`].
 
 use crate::limits::Limits;
 use std::io;
@@ -89,7 +89,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Ready(read) => {
                 if state == IDLE && buf.filled().len() > before {
-                    // This is the first byte of the next request, unless the service has received the whole head already.
+                    // This is the first byte of the next request, unless the service has received the whole head
+                    // already.
                     let begun = this
                         .rhythm
                         .0

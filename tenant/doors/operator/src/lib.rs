@@ -1,5 +1,5 @@
-//! The operator's door: the administration socket, and health and metrics on a loopback address.
-//! It holds [`landbridge_tenant_core::administration::Administration`] and [`landbridge_tenant_core::numbers::Snapshot`].
+//! The operator's door: the administration socket, and health and metrics on a loopback address. It holds
+//! [`landbridge_tenant_core::administration::Administration`] and [`landbridge_tenant_core::numbers::Snapshot`].
 //!
 //! # Files
 //!

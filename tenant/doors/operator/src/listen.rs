@@ -1,4 +1,5 @@
-//! The administration socket of the running tenant: mode 0600 in a 0700 directory, for root and the user that the tenant runs as.
+//! The administration socket of the running tenant: mode 0600 in a 0700 directory, for root and the user that the
+//! tenant runs as.
 //! After it: [`Administration::act`]. The other end: [`crate::call`].
 
 use landbridge_tenant_core::administration::Administration;
@@ -18,8 +19,8 @@ const CONNECTIONS: usize = 16;
 /// Limit on the time of the client to send its request, and again to read the response. Both ends are on one machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Binds the socket. Replaces one that remains of an earlier process: the caller holds the lock of the data directory, so no
-/// other tenant uses it.
+/// Binds the socket. Replaces one that remains of an earlier process: the caller holds the lock of the data
+/// directory, so no other tenant uses it.
 pub fn bind(path: &Path) -> std::io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Ok(()) => {}
@@ -64,8 +65,8 @@ pub async fn run(listener: UnixListener, administration: Administration, mut sto
 async fn serve(mut stream: UnixStream, administration: Administration) -> std::io::Result<()> {
     let uid = stream.peer_cred()?.uid();
     let allowed = uid == 0 || uid == rustix::process::geteuid().as_raw();
-    // Many clients read the response only after they have sent the whole request. The request of another user is read and
-    // discarded, for at most one second.
+    // Many clients read the response only after they have sent the whole request. The request of another user is read
+    // and discarded, for at most one second.
     let patience = if allowed { PATIENCE } else { Duration::from_secs(1) };
     let request = tokio::time::timeout(patience, read(&mut stream)).await;
     let response = match request {

@@ -1,4 +1,5 @@
-//! Health and metrics for monitoring: `/healthz` and `/metrics`, plain HTTP on a loopback address. Numbers and ids only.
+//! Health and metrics for monitoring: `/healthz` and `/metrics`, plain HTTP on a loopback address. Numbers and ids
+//! only.
 //! Before it: [`Snapshot`] reads the numbers of the core.
 
 use bytes::Bytes;
@@ -26,7 +27,8 @@ use tokio::sync::{Semaphore, watch};
 /// Limit on open connections. One monitoring system uses one or two.
 const CONNECTIONS: usize = 16;
 
-/// A certificate whose life is shown: the metric's name, its help text, and when the certificate ends (seconds since 1970).
+/// A certificate whose life is shown: the metric's name, its help text, and when the certificate ends (seconds since
+/// 1970).
 pub type CertificateLife = (&'static str, &'static str, Box<dyn Fn() -> i64 + Send + Sync>);
 
 /// The sources of the metrics.

@@ -1,9 +1,9 @@
-//! Copies a tenant into a directory that `restore` reads: the database, the CA's certificate and the configuration. Copies the
-//! keys into another directory on request.
+//! Copies a tenant into a directory that `restore` reads: the database, the CA's certificate and the configuration.
+//! Copies the keys into another directory on request.
 //!
-//! The program copies the file itself, beside the running tenant: a tenant in a sandbox could not write elsewhere, and a tenant
-//! that does not start could not copy anything. The keys are never written beside the database, because with both a thief can
-//! try passwords on every digest. Keys change rarely, so one copy of them serves all backups.
+//! The program copies the file itself, beside the running tenant: a tenant in a sandbox could not write elsewhere,
+//! and a tenant that does not start could not copy anything. The keys are never written beside the database, because
+//! with both a thief can try passwords on every digest. Keys change rarely, so one copy of them serves all backups.
 //! Neighbours: [`landbridge_tenant_store::backup`] copies the database, [`super::restore`] reads the result.
 
 use super::Backup;
@@ -30,7 +30,8 @@ pub(super) const DATABASE: &str = "tenant.db";
 pub(super) const ROOT: &str = "root.pem";
 /// File name of the configuration in a backup.
 const CONFIGURATION: &str = "tenant.toml";
-/// File name of the SHA-256 sums of these files, in the format of `sha256sum --check`. SQLite does not detect every changed byte.
+/// File name of the SHA-256 sums of these files, in the format of `sha256sum --check`. SQLite does not detect every
+/// changed byte.
 pub(super) const SUMS: &str = "SHA256SUMS";
 /// File name of the CA's key among the keys.
 pub(super) const CA_KEY: &str = "ca.key";

@@ -1,5 +1,6 @@
 //! A directory that is written beside its destination and renamed there when it is complete, or never. After a killed
-//! program a hidden directory of mode 0700 remains; the next command that writes beside the same destination removes it.
+//! program a hidden directory of mode 0700 remains; the next command that writes beside the same destination removes
+//! it.
 //! Neighbours: `init` and `restore` write a data directory with this, `backup` writes the directory of a backup.
 
 use crate::config::Config;
@@ -73,7 +74,8 @@ impl NewDirectory {
     }
 
     fn begin_beside(named: &Path) -> Result<Self, TenantError> {
-        // A symbolic link cannot be replaced by a directory, and with DynamicUser= systemd makes the data directory one.
+        // A symbolic link cannot be replaced by a directory, and with DynamicUser= systemd makes the data directory
+        // one.
         let destination = named.canonicalize().unwrap_or_else(|_| named.to_owned());
         let parent = destination.parent().unwrap_or(Path::new("/"));
         let device = |path: &Path| path.metadata().map(|about| about.dev()).ok();

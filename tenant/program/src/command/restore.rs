@@ -1,8 +1,9 @@
-//! Creates a data directory from a backup. Everything is checked before the directory appears, and after a failure nothing
-//! remains.
+//! Creates a data directory from a backup. Everything is checked before the directory appears, and after a failure
+//! nothing remains.
 //!
-//! The database gets a new generation, so every phs compares in full at its next cycle and uploads what the backup lacks.
-//! Changes that no phs knows (revocations, credentials, enrolments after the backup) are lost, and the printed text says so.
+//! The database gets a new generation, so every phs compares in full at its next cycle and uploads what the backup
+//! lacks. Changes that no phs knows (revocations, credentials, enrolments after the backup) are lost, and the printed
+//! text says so.
 //! Neighbours: [`super::backup`] writes what this reads, `serve` reads what this writes.
 
 use super::Restore;

@@ -4,7 +4,8 @@ use super::{Command, CommandLine, ask, backup, init, log, restore};
 use crate::config::Config;
 use crate::error::TenantError;
 
-/// Limit on open files and sockets that the program requests: 1,024 connections at each door, and room for the database.
+/// Limit on open files and sockets that the program requests: 1,024 connections at each door, and room for the
+/// database.
 const OPEN_FILES: u64 = 4096;
 
 /// Executes the command.

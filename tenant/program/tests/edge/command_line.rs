@@ -1,4 +1,5 @@
-//! The program itself, as an administrator runs it: results on stdout, the rest on stderr, the exit codes of the manual.
+//! The program itself, as an administrator runs it: results on stdout, the rest on stderr, the exit codes of the
+//! manual.
 
 use crate::harness::{DEADLINE, bare_post};
 use std::fs;

@@ -1,10 +1,11 @@
-//! The budget of bad passwords: how many the tenant may add to AD's own count of an account, so that guesses from outside
-//! never lock a person out of the company. Pure.
+//! The budget of bad passwords: how many the tenant may add to AD's own count of an account, so that guesses from
+//! outside never lock a person out of the company. Pure.
 //!
-//! AD locks an account at `lockoutThreshold` bad passwords, and resets its count when `lockOutObservationWindow` has passed
-//! since the last one. So a charge counts until a whole window, plus a minute for clocks that differ, has passed since the
-//! last one. The budget is less than half of the threshold; the rest is for mistakes inside the company.
-//! Limit of this rule: bad passwords that were tried inside are unknown, because badPwdCount does not replicate.
+//! AD locks an account at `lockoutThreshold` bad passwords, and resets its count when `lockOutObservationWindow` has
+//! passed since the last one. So a charge counts until a whole window, plus a minute for clocks that differ, has
+//! passed since the last one. The budget is less than half of the threshold; the rest is for mistakes inside the
+//! company. Limit of this rule: bad passwords that were tried inside are unknown, because badPwdCount does not
+//! replicate.
 
 use super::Tries;
 use crate::model::Policy;

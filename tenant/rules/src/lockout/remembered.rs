@@ -14,7 +14,8 @@ const MAX_ACCOUNTS: usize = 10_000;
 /// Limit on wrong passwords kept for each account: a few more than the three that Entra keeps.
 const MAX_PASSWORDS: usize = 8;
 
-/// The recent wrong passwords. Absent on purpose: `Clone`, `Debug` of the content, and any function that returns a hash.
+/// The recent wrong passwords. Absent on purpose: `Clone`, `Debug` of the content, and any function that returns a
+/// hash.
 pub struct Remembered {
     key: Key,
     tags: HashMap<Uuid, VecDeque<(Tag, RefusedAt)>>,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Least iterations of a digest in a new domain, unless its operator chooses others: those of `entra`, the weaker profile.
+/// Least iterations of a digest in a new domain, unless its operator chooses others: those of `entra`, the weaker
+/// profile.
 pub const MIN_ITERATIONS: u32 = 1000;
 
 /// A domain.

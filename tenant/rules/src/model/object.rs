@@ -26,8 +26,8 @@ pub struct Object {
     pub removed_at: Option<i64>,
 }
 
-/// Whether an object with this presence has left, so that its row is erased after the grace time. A privileged account has
-/// not left: it is still in AD.
+/// Whether an object with this presence has left, so that its row is erased after the grace time. A privileged
+/// account has not left: it is still in AD.
 pub fn is_removed(presence: Presence) -> bool {
     match presence {
         Presence::Deleted | Presence::OutOfScope => true,

@@ -1,5 +1,5 @@
-//! Canaries: sign-ins with a random password for an account that no person uses. An agent that accepts one accepts every
-//! password. A canary detects an agent that accepts always, and no subtler fault.
+//! Canaries: sign-ins with a random password for an account that no person uses. An agent that accepts one accepts
+//! every password. A canary detects an agent that accepts always, and no subtler fault.
 //! Neighbours: [`super::release`] sends them when they are due.
 
 use std::collections::BTreeMap;

@@ -45,8 +45,8 @@ impl Relay {
         }
     }
 
-    /// Chooses two links at random and returns the one with the smaller weight. Links of agents that respond, and of agents
-    /// without a delivery of this ticket, are preferred.
+    /// Chooses two links at random and returns the one with the smaller weight. Links of agents that respond, and of
+    /// agents without a delivery of this ticket, are preferred.
     fn choose(&mut self, ticket: u64, now: Instant) -> Result<Link, NoAnswer> {
         // 1. The links of the domain that accept deliveries and have not had this ticket.
         let Some(waiting) = self.tickets.get(&ticket) else { return Err(NoAnswer::Lost) };
@@ -78,7 +78,8 @@ impl Relay {
         }
     }
 
-    /// Seals a password to the agent of a link and sends it. False: the link is gone, or the agent's key cannot be sealed to.
+    /// Seals a password to the agent of a link and sends it. False: the link is gone, or the agent's key cannot be
+    /// sealed to.
     pub(super) fn send(
         &mut self,
         link: Link,

@@ -34,7 +34,8 @@ pub(super) struct RelayLine {
     pub(super) connection: Uuid,
     pub(super) instance: Uuid,
     capacity: usize,
-    /// Messages that the agent may still send. Each message to the agent adds some, so that no agent keeps the tenant busy.
+    /// Messages that the agent may still send. Each message to the agent adds some, so that no agent keeps the tenant
+    /// busy.
     allowed: u32,
     pub(super) in_hand: usize,
     latency: f64,
@@ -95,8 +96,8 @@ impl RelayLine {
         self.welcomed.is_some() && !self.draining && now < self.facts.until
     }
 
-    /// Whether the agent is likely to answer: no heartbeat is missing, and it did not decline just now because it reached no
-    /// DC. An agent that declines is quick, and would be preferred for its latency.
+    /// Whether the agent is likely to answer: no heartbeat is missing, and it did not decline just now because it
+    /// reached no DC. An agent that declines is quick, and would be preferred for its latency.
     pub(super) fn is_responsive(&self, now: Instant) -> bool {
         now < self.last_message + Duration::from_millis(HEARTBEAT + HEARTBEAT / 2)
             && self.no_directory_at.is_none_or(|since| now >= since + NO_DIRECTORY_PAUSE)
@@ -112,7 +113,8 @@ impl RelayLine {
         self.in_hand < self.capacity
     }
 
-    /// About how long one more delivery would take on this link, in seconds. The link with the smaller weight is chosen.
+    /// About how long one more delivery would take on this link, in seconds. The link with the smaller weight is
+    /// chosen.
     pub(super) fn weight(&self) -> f64 {
         let ahead = u32::try_from(self.in_hand.saturating_add(1)).unwrap_or(u32::MAX);
         self.latency * f64::from(ahead)

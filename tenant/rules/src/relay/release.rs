@@ -1,6 +1,6 @@
 //! Sends a canary to each agent that is due.
-//! Neighbours: [`super::canary`] has the accounts and the times; [`super::deliver`] sends a canary like a person's ticket and
-//! receives its verdict.
+//! Neighbours: [`super::canary`] has the accounts and the times; [`super::deliver`] sends a canary like a person's
+//! ticket and receives its verdict.
 
 use super::ticket::Purpose;
 use super::{Event, Link, Output, PATIENCE, Relay};

@@ -56,7 +56,8 @@ pub struct Counters {
     pub own: Option<Tries>,
     /// Of the account over all sources, as stored.
     pub all: Option<Tries>,
-    /// Those that the process counts in memory: of names that nobody has, and of accounts while the database cannot be written.
+    /// Those that the process counts in memory: of names that nobody has, and of accounts while the database cannot
+    /// be written.
     pub in_memory: Vec<Tries>,
 }
 

@@ -1,5 +1,6 @@
 //! The table `agents`: enrolled agents, their states and their certificates.
-//! Neighbours: in the tenant's core `agents::enrolment` inserts, `agents::admission` reads and decides what an agent may do.
+//! Neighbours: in the tenant's core `agents::enrolment` inserts, `agents::admission` reads and decides what an agent
+//! may do.
 
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::{Agent, AgentState, NewAgent, role_from};

@@ -6,8 +6,8 @@ use landbridge_tenant_rules::model::Application;
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
-/// Reads an application. A subquery instead of an outer join: with the join SQLite would prepare the statement again at every
-/// call, and every sign-in makes one.
+/// Reads an application. A subquery instead of an outer join: with the join SQLite would prepare the statement again
+/// at every call, and every sign-in makes one.
 const SELECT: &str = "SELECT a.id, a.name, a.hash, a.domain, (SELECT dns_name FROM domains WHERE id = a.domain), \
                       a.rate_per_minute, a.created_at, a.rotated_at, a.revoked_at FROM apps a";
 

@@ -15,7 +15,8 @@ pub enum Overwrite {
     IfNewer,
     /// Always.
     Always,
-    /// Always, and stored attributes that were not received are deleted: AD sends all that an object has in a full compare.
+    /// Always, and stored attributes that were not received are deleted: AD sends all that an object has in a full
+    /// compare.
     ReplaceAll,
 }
 
@@ -32,8 +33,8 @@ pub fn stamps_of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Sta
         .collect()
 }
 
-/// Applies received attributes to an object. Returns whether any changed, and all attributes afterwards. `new`: the object
-/// has no stored attributes, so none are read.
+/// Applies received attributes to an object. Returns whether any changed, and all attributes afterwards. `new`: the
+/// object has no stored attributes, so none are read.
 pub fn apply(
     writing: &Writing<'_>,
     object: Uuid,
@@ -134,7 +135,8 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
     }
 }
 
-/// Several texts, one on each line. A line break in a text becomes a space: an address has none, but AD would accept one.
+/// Several texts, one on each line. A line break in a text becomes a space: an address has none, but AD would accept
+/// one.
 fn lines<const MAX: usize>(texts: &[Text<MAX>]) -> Value {
     let texts: Vec<String> = texts.iter().map(|text| text.as_str().replace(['\n', '\r'], " ")).collect();
     if texts.is_empty() { Value::Null } else { Value::Text(texts.join("\n")) }

@@ -1,4 +1,5 @@
-//! The table `audit`: actor, action and subject of each entry. It has no secrets, and no text that an unknown person typed.
+//! The table `audit`: actor, action and subject of each entry. It has no secrets, and no text that an unknown person
+//! typed.
 //! Neighbours: each function that changes something appends its entry in the same transaction.
 
 use crate::{Reading, StoreError, Writing};
@@ -49,8 +50,8 @@ pub fn has_lately(reading: &Reading<'_>, action: &str, actor: &str, since: i64) 
 /// Limit on entries that one transaction deletes. Other writers wait for less than a second then.
 const DELETED_AT_ONCE: u32 = 10_000;
 
-/// Deletes the oldest entries from before `before` (seconds since 1970), and returns their number. The caller repeats this
-/// until it returns 0.
+/// Deletes the oldest entries from before `before` (seconds since 1970), and returns their number. The caller repeats
+/// this until it returns 0.
 pub fn forget(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
     let oldest = "DELETE FROM audit WHERE at < ?1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)";
     Ok(writing.execute(oldest, params![before, DELETED_AT_ONCE])?)

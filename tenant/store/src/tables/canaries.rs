@@ -1,5 +1,5 @@
-//! The table `canaries`: accounts that no person uses, chosen by the administrator. Agents are tried with wrong passwords for
-//! them.
+//! The table `canaries`: accounts that no person uses, chosen by the administrator. Agents are tried with wrong
+//! passwords for them.
 //! Neighbours: the administration adds and removes; the relay of sign-ins receives the list.
 
 use crate::{Reading, StoreError, Writing, stamps};

@@ -1,5 +1,5 @@
-//! The table `digests`: sealed digests. A row that was moved, copied or edited does not open, because the seal is bound to
-//! table, objectGUID and column.
+//! The table `digests`: sealed digests. A row that was moved, copied or edited does not open, because the seal is
+//! bound to table, objectGUID and column.
 //! Neighbours: the ingest stores and erases digests; the sign-in opens them.
 
 use crate::{Reading, StoreError, Writing, stamps};
@@ -18,15 +18,15 @@ pub struct StoredDigest {
     sealed: Vec<u8>,
 }
 
-/// The seal does not open, or its content is not a digest: the key is missing, or another program wrote to the database. The
-/// operator acts.
+/// The seal does not open, or its content is not a digest: the key is missing, or another program wrote to the
+/// database. The operator acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a stored digest cannot be opened: a seal key is missing, or the database was tampered with")]
 pub struct Unreadable;
 
 impl StoredDigest {
-    /// Opens the seal. `object` is the account that the caller looked up. It is not read from the row, so that a row that was
-    /// moved to another account does not open.
+    /// Opens the seal. `object` is the account that the caller looked up. It is not read from the row, so that a row
+    /// that was moved to another account does not open.
     pub fn open(&self, keys: &SealKeys, object: Uuid) -> Result<SaltedDigest, Unreadable> {
         let text = keys.open(&place(&object), &self.sealed).map_err(|_| Unreadable)?;
         std::str::from_utf8(&text).ok().and_then(|text| SaltedDigest::parse(text).ok()).ok_or(Unreadable)

@@ -1,5 +1,5 @@
-//! The table `domains`: the domains that the tenant serves, with their names, SID (fixed when added), policies, the one phs
-//! that writes, and the cursor up to which it has written.
+//! The table `domains`: the domains that the tenant serves, with their names, SID (fixed when added), policies, the
+//! one phs that writes, and the cursor up to which it has written.
 //! Neighbours: the administration adds and lists; the ingest moves the cursor; the sign-in reads the policies.
 
 use crate::{Reading, StoreError, Writing, stamps};
@@ -118,7 +118,8 @@ pub fn release_writer(writing: &Writing<'_>, agent: Uuid) -> Result<bool, StoreE
     Ok(writing.execute("UPDATE domains SET writer = NULL WHERE writer = ?1", [agent.as_bytes()])? > 0)
 }
 
-/// Stores the cursor of a complete cycle, and keeps the one before. A repeated commit of the same cursor changes nothing.
+/// Stores the cursor of a complete cycle, and keeps the one before. A repeated commit of the same cursor changes
+/// nothing.
 pub fn acknowledge(writing: &Writing<'_>, id: i64, cursor: &str) -> Result<(), StoreError> {
     writing
         .prepare_cached(
@@ -129,7 +130,8 @@ pub fn acknowledge(writing: &Writing<'_>, id: i64, cursor: &str) -> Result<(), S
     Ok(())
 }
 
-/// Applies a received policy: each value if its stamp is greater, or always with `replace`. Returns whether any changed.
+/// Applies a received policy: each value if its stamp is greater, or always with `replace`. Returns whether any
+/// changed.
 pub fn apply_policy(
     writing: &Writing<'_>,
     id: i64,

@@ -1,5 +1,5 @@
-//! The table `group_policies`: sign-in policies of groups, for a rollout in stages. They have an order that the administrator
-//! sets; the first group that an account is in decides.
+//! The table `group_policies`: sign-in policies of groups, for a rollout in stages. They have an order that the
+//! administrator sets; the first group that an account is in decides.
 //! Neighbours: the administration writes; [`crate::policies`] chooses by them.
 
 use crate::{Reading, StoreError, Writing, stamps};

@@ -1,6 +1,6 @@
-//! The table `links`: values of linked attributes. They are the members of groups, the managers of accounts, and the objects
-//! that a password settings object applies to. A removed link stays with its stamp, so that an older value that arrives late
-//! does not restore it.
+//! The table `links`: values of linked attributes. They are the members of groups, the managers of accounts, and the
+//! objects that a password settings object applies to. A removed link stays with its stamp, so that an older value
+//! that arrives late does not restore it.
 //! Neighbours: the ingest writes; [`super::members`] and [`crate::policies`] read.
 
 use crate::{Reading, StoreError, Writing, stamps};
@@ -20,8 +20,8 @@ pub fn kind_text(kind: LinkKind) -> &'static str {
     }
 }
 
-/// Applies a link that the domain's phs sent: if its stamp is greater, or always at its first mention in a full compare.
-/// Returns whether the stored link changed.
+/// Applies a link that the domain's phs sent: if its stamp is greater, or always at its first mention in a full
+/// compare. Returns whether the stored link changed.
 pub fn put(
     writing: &Writing<'_>,
     domain: i64,
@@ -74,8 +74,8 @@ pub fn drop_from(writing: &Writing<'_>, domain: i64, source: Uuid) -> Result<(),
     Ok(())
 }
 
-/// Deletes the links that a complete full compare did not name, because AD does not have them. Returns the number of those
-/// that were present.
+/// Deletes the links that a complete full compare did not name, because AD does not have them. Returns the number of
+/// those that were present.
 pub fn drop_unnamed(writing: &Writing<'_>, domain: i64, cycle: Uuid) -> Result<usize, StoreError> {
     let unnamed = "DELETE FROM links WHERE domain = ?1 AND cycle IS NOT ?2 AND present = ?3";
     writing.execute(unnamed, (domain, cycle.as_bytes(), false))?;
@@ -129,8 +129,8 @@ pub fn sources(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Whether any password settings object of a domain applies to any object. Each sign-in needs this, so it reads an index.
-/// SQLite uses the partial index only if the statement contains the kind as a constant.
+/// Whether any password settings object of a domain applies to any object. Each sign-in needs this, so it reads an
+/// index. SQLite uses the partial index only if the statement contains the kind as a constant.
 pub fn any_applies_to(reading: &Reading<'_>, domain: i64) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM links INDEXED BY links_applies_to
                WHERE domain = ?1 AND what = 'applies-to' AND present = 1)";

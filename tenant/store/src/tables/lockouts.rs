@@ -1,6 +1,6 @@
-//! The table `lockouts`: the counters of the smart lockout, for each account and source, and for each account over all
-//! sources. They survive a restart. An account has at most [`SOURCES_PER_ACCOUNT`] rows of sources and two more, so the size
-//! of the table is bounded by the directory.
+//! The table `lockouts`: the counters of the smart lockout, for each account and source, and for each account over
+//! all sources. They survive a restart. An account has at most [`SOURCES_PER_ACCOUNT`] rows of sources and two more,
+//! so the size of the table is bounded by the directory.
 //! Neighbours: [`landbridge_tenant_rules::lockout`] computes the counters; the sign-in reads and writes them.
 
 use crate::{Reading, StoreError, Writing};
@@ -48,8 +48,8 @@ pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Tries)>, S
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Replaces a counter that was read as `before` (none: there was none) with `after`, and deletes the account's oldest counters
-/// over the limit. [`StoreError::Conflict`]: another writer has changed it since.
+/// Replaces a counter that was read as `before` (none: there was none) with `after`, and deletes the account's oldest
+/// counters over the limit. [`StoreError::Conflict`]: another writer has changed it since.
 pub fn replace(
     writing: &Writing<'_>,
     object: Uuid,

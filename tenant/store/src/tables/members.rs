@@ -1,10 +1,10 @@
 //! Group memberships: by links of the domain, through any number of nested groups, and by primaryGroupID.
 //!
-//! Only links that the domain's own phs sent count. A group that has not arrived counts, because its links have. An object
-//! that is gone, or is not a group, does not count. Each function runs one statement over indexes. The statement is bounded,
-//! and groups that contain each other do not make it endless.
-//! Neighbours: [`super::links`] stores the links; [`crate::policies`] needs the groups of an account at each sign-in, and the
-//! directory shows members.
+//! Only links that the domain's own phs sent count. A group that has not arrived counts, because its links have. An
+//! object that is gone, or is not a group, does not count. Each function runs one statement over indexes. The
+//! statement is bounded, and groups that contain each other do not make it endless.
+//! Neighbours: [`super::links`] stores the links; [`crate::policies`] needs the groups of an account at each sign-in,
+//! and the directory shows members.
 
 use super::objects;
 use crate::{Reading, StoreError, stamps};

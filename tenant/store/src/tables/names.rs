@@ -1,5 +1,5 @@
-//! The table `signin_names`: names that accounts sign in with, in lower case, derived from attributes. Only present accounts
-//! have names.
+//! The table `signin_names`: names that accounts sign in with, in lower case, derived from attributes. Only present
+//! accounts have names.
 //! Neighbours: the ingest writes; the sign-in and the directory look names up.
 
 use crate::{Reading, StoreError, Writing, stamps};

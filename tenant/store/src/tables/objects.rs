@@ -1,6 +1,6 @@
 //! The table `objects`: accounts, groups, contacts and password settings objects that a phs sent.
-//! Neighbours: the ingest writes; [`super::attributes`] has the attributes of each object, [`super::names`] the names that
-//! accounts sign in with, [`super::links`] the links between objects.
+//! Neighbours: the ingest writes; [`super::attributes`] has the attributes of each object, [`super::names`] the names
+//! that accounts sign in with, [`super::links`] the links between objects.
 
 use super::attributes;
 use crate::{Reading, StoreError, Writing, stamps};
@@ -137,8 +137,8 @@ pub fn present_in(reading: &Reading<'_>, domain: i64, kind: Kind) -> Result<i64,
         .query_row((domain, kind_text(kind)), |row| row.get(0))?)
 }
 
-/// The objects of a kind for which `hit` is true, at most `limit`. Objects that are not present come first. Reads the whole
-/// table, so it is for requests of an administrator only.
+/// The objects of a kind for which `hit` is true, at most `limit`. Objects that are not present come first. Reads the
+/// whole table, so it is for requests of an administrator only.
 pub fn walk(
     reading: &Reading<'_>,
     kind: Kind,
@@ -162,8 +162,8 @@ pub fn walk(
     Ok(found)
 }
 
-/// Deletes an object and all its rows in other tables. For an object that moved to another domain, where its old data has no
-/// meaning, and for one whose grace time is over.
+/// Deletes an object and all its rows in other tables. For an object that moved to another domain, where its old data
+/// has no meaning, and for one whose grace time is over.
 pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM signin_names WHERE object = ?1",

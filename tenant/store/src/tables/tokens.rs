@@ -1,14 +1,15 @@
-//! The table `tokens`: hashes of one-time enrolment tokens. A token is for one role and one domain and is redeemed once.
-//! Neighbours: [`landbridge_wire::enroll::Token`] is their text; `agents::enrolment` in the tenant's core checks and redeems
-//! them.
+//! The table `tokens`: hashes of one-time enrolment tokens. A token is for one role and one domain and is redeemed
+//! once.
+//! Neighbours: [`landbridge_wire::enroll::Token`] is their text; `agents::enrolment` in the tenant's core checks and
+//! redeems them.
 
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::EnrolmentToken;
 use landbridge_wire::enroll::Role;
 use rusqlite::{OptionalExtension as _, params};
 
-/// Seconds for which redeemed and expired tokens are kept, so that a later use is answered with the reason. A week covers an
-/// enrolment that is tried again after a weekend.
+/// Seconds for which redeemed and expired tokens are kept, so that a later use is answered with the reason. A week
+/// covers an enrolment that is tried again after a weekend.
 const KEPT_FOR_SECONDS: i64 = 7 * 86_400;
 
 /// Stores a new token by the hash of its secret, and deletes those that expired long ago.

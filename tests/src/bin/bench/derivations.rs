@@ -1,12 +1,13 @@
-//! Derivations a second on one core, beside other implementations, and beside the limit of the processor's vector or SHA
-//! units.
+//! Derivations a second on one core, beside other implementations, and beside the limit of the processor's vector or
+//! SHA units.
 //!
-//! The model of that limit: the kernel cannot be faster than the units execute its instructions if none ever waits for
-//! another one. How many instructions of each kind it needs is known ([`lanes::workload`]); how many of each kind the
-//! processor executes a second is measured, by loops of independent instructions of that kind. Kinds share units: the model
-//! takes it that the units of a slower kind can execute every faster kind as well, as those of AMD and Intel can. Where
-//! another processor has separate units, the true limit is higher than the model's. Loads, stores and copies are not in it.
-//! The clock is measured too, by additions that wait for each other; it only serves to print rates per cycle.
+//! The model of that limit: the kernel cannot be faster than the units execute its instructions if none ever waits
+//! for another one. How many instructions of each kind it needs is known ([`lanes::workload`]); how many of each kind
+//! the processor executes a second is measured, by loops of independent instructions of that kind. Kinds share units:
+//! the model takes it that the units of a slower kind can execute every faster kind as well, as those of AMD and
+//! Intel can. Where another processor has separate units, the true limit is higher than the model's. Loads, stores
+//! and copies are not in it. The clock is measured too, by additions that wait for each other; it only serves to
+//! print rates per cycle.
 
 use crate::report::{Comparison, median};
 use aws_lc_rs::pbkdf2 as aws;
@@ -81,8 +82,8 @@ fn executed(repeat: fn(u64)) -> f64 {
     (0..5).fold(0.0, best)
 }
 
-/// Iterations a second of as many `strong` derivations as run at once: of these 600,000 iterations each what comes before and
-/// after them is no part that counts.
+/// Iterations a second of as many `strong` derivations as run at once: of these 600,000 iterations each what comes
+/// before and after them is no part that counts.
 fn iterations() -> f64 {
     let width = lanes::width();
     let mut waiting = (0..width).map(|_| (hash(0), ()));

@@ -1,6 +1,6 @@
-//! `make bench`: what a user would otherwise run beside what we do, in turns in one run, as ratios; the machine is shared.
-//! Prints tables, and leaves `report.md` and `chart.svg` in `target/bench`. With words after it, only those parts: see
-//! [`PARTS`]. docs/performance.md says what the figures mean.
+//! `make bench`: what a user would otherwise run beside what we do, in turns in one run, as ratios; the machine is
+//! shared. Prints tables, and leaves `report.md` and `chart.svg` in `target/bench`. With words after it, only those
+//! parts: see [`PARTS`]. docs/performance.md says what the figures mean.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is all for a person to read")]
 #![allow(clippy::indexing_slicing, clippy::cast_precision_loss, reason = "a benchmark's arithmetic")]

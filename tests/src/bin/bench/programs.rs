@@ -1,4 +1,5 @@
-//! Each program: its size, how soon it says its version, and the memory that it keeps when it is idle and needs at work.
+//! Each program: its size, how soon it says its version, and the memory that it keeps when it is idle and needs at
+//! work.
 
 use crate::proc::memory;
 use crate::pta::{AT_ONCE, through_an_agent};

@@ -3,8 +3,8 @@
 //! The peer is the same bind as the agent's, by `<GUID=…>`; what a bind by UPN costs the DC is shown beside it. Samba
 //! spreads connections over processes by chance, so every side makes its connections anew in every round.
 //!
-//! Twice: with the DC on a core of its own, as it is on a machine of its own (what tenant and agent add to it), and with
-//! all on the same cores (what tenant and agent cost in CPU, for they take it from the DC).
+//! Twice: with the DC on a core of its own, as it is on a machine of its own (what tenant and agent add to it), and
+//! with all on the same cores (what tenant and agent cost in CPU, for they take it from the DC).
 
 use crate::proc;
 use crate::report::Comparison;

@@ -1,5 +1,5 @@
-//! Figures of several sides in the same rounds: as a table for the terminal and the file, and as a chart. The first side is
-//! the peer; every other one is shown as its ratio to the peer of the same round.
+//! Figures of several sides in the same rounds: as a table for the terminal and the file, and as a chart. The first
+//! side is the peer; every other one is shown as its ratio to the peer of the same round.
 
 use landbridge_tests::lab::LabError;
 use std::fmt::Write as _;

@@ -1,5 +1,5 @@
-//! A domain read and synchronised whole, beside Samba's own replication client that only reads it: how long, and what it
-//! costs. The bytes are all that went over loopback meanwhile, headers too: nothing else may run there.
+//! A domain read and synchronised whole, beside Samba's own replication client that only reads it: how long, and what
+//! it costs. The bytes are all that went over loopback meanwhile, headers too: nothing else may run there.
 
 use crate::proc;
 use crate::report::Comparison;

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// A frozen agent is given up after this: three seconds of silence, counted from the last message that it had sent before
-/// and that was on its way for at most [`LATEST`], and a moment.
+/// A frozen agent is given up after this: three seconds of silence, counted from the last message that it had sent
+/// before and that was on its way for at most [`LATEST`], and a moment.
 const GIVEN_UP: Duration = Duration::from_millis(3_000 + LATEST + 50);
 
 impl World {

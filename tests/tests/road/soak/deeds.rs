@@ -1,6 +1,6 @@
-//! What an administrator does all day, drawn from a seed: about ten deeds a second, of every kind that a sync must follow.
-//! Keeps a book of names and of every password that was ever set, to draw from; what is true is asked of the DC
-//! (`agreement`), not of the book.
+//! What an administrator does all day, drawn from a seed: about ten deeds a second, of every kind that a sync must
+//! follow. Keeps a book of names and of every password that was ever set, to draw from; what is true is asked of the
+//! DC (`agreement`), not of the book.
 
 use landbridge_tests::lab::LabError;
 use landbridge_tests::lab::edits::NORMAL;

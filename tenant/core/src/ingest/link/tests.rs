@@ -316,8 +316,8 @@ fn fifty_thousand_links_in_one_full_compare_are_no_trouble() {
     assert_eq!(members(&tenant, 1).len(), 49_999);
 }
 
-/// What a domain's life brings to its links, in one order; any other order must end in the same state. Nobody leaves here:
-/// presence has no stamp.
+/// What a domain's life brings to its links, in one order; any other order must end in the same state. Nobody leaves
+/// here: presence has no stamp.
 fn life() -> Vec<Upload> {
     let gone = |version, link: Link| Link { present: false, stamp: stamp(version), ..link };
     let again = |version, link: Link| Link { stamp: stamp(version), ..link };
