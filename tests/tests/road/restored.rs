@@ -113,7 +113,7 @@ fn a_dc_that_was_turned_back_is_left_for_another_and_all_is_compared_through_tha
     // While the first was down the second was read already: what counts is what is read when the first is back.
     let compared = || {
         let log = daemon.said();
-        let since = log.split_once("comparing all through another").map_or("", |(_, since)| since);
+        let since = log.split_once("comparing everything through another").map_or("", |(_, since)| since);
         since.lines().any(|line| line.contains("mode=\"full\"") && line.contains(SECOND))
     };
     wait_until("a full compare through the second DC", 60, compared, || daemon.said()).unwrap();
