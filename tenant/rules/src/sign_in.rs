@@ -228,11 +228,9 @@ impl SignIn<'_> {
     }
 
     fn is_locked(&self, facts: &Facts, now: i64) -> bool {
-        {
-            let Counters { own, all, in_memory } = &facts.counters;
-            let mut counters = own.iter().chain(all).chain(in_memory);
-            counters.any(|tries| self.rules.locked(Some(tries), now))
-        }
+        let Counters { own, all, in_memory } = &facts.counters;
+        let mut counters = own.iter().chain(all).chain(in_memory);
+        counters.any(|tries| self.rules.locked(Some(tries), now))
     }
 }
 

@@ -9,13 +9,13 @@ use uuid::Uuid;
 /// The next step of a sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Wait for the subject's turn, read the facts again, and call [`SignIn::next`] again.
+    /// Wait for the subject's turn, read the facts again, and call [`super::SignIn::next`] again.
     WaitForTurn,
-    /// Wait for a place in the queue for derivations, read the facts again, and call [`SignIn::next`] again.
+    /// Wait for a place in the queue for derivations, read the facts again, and call [`super::SignIn::next`] again.
     WaitForPlace,
-    /// Verify the password, and call [`SignIn::derived`].
+    /// Verify the password, and call [`super::SignIn::derived`].
     Derive(Against),
-    /// Ask an agent, read the facts again, and call [`SignIn::answered`].
+    /// Ask an agent, read the facts again, and call [`super::SignIn::answered`].
     AskAgent {
         /// The row of the domain.
         domain: i64,
