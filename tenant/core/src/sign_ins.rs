@@ -125,17 +125,12 @@ async fn one_sign_in<E: Send + 'static>(
         pass.turn = pass.inner.turns.acquire(subject).await;
         halt = match pass.turn {
             None => Halt::End(pass.overloaded()),
-            Some(_) => match spawn_blocking(move || {
-                let halt = pass.run();
-                (pass, halt)
-            })
-            .await
-            {
-                Ok((waited, halt)) => {
+            Some(_) => match on_a_thread(pass, Pass::run).await {
+                Some((waited, halt)) => {
                     pass = waited;
                     halt
                 }
-                Err(_) => return defect(),
+                None => return defect(),
             },
         };
     }
@@ -145,18 +140,10 @@ async fn one_sign_in<E: Send + 'static>(
         let asked = pass.inner.agents.clone().ask(domain, object, pass.attempt.password.clone()).await;
         pass.inner.equal_delay.note_answer(domain, &asked.outcome, since.elapsed());
         let now = unix_now().max(pass.attempt.now);
-        halt = match spawn_blocking(move || {
-            let halt = pass.resume(&asked, now);
-            (pass, halt)
-        })
-        .await
-        {
-            Ok((answered, halt)) => {
-                pass = answered;
-                halt
-            }
-            Err(_) => return defect(),
-        };
+        match on_a_thread(pass, move |pass| pass.resume(&asked, now)).await {
+            Some(answered) => (pass, halt) = answered,
+            None => return defect(),
+        }
     }
     let Halt::End(End { verdict, wait, written }) = halt else { return defect() };
     // 4. The wait that makes the verdict look like others. The runtime's clock ticks in milliseconds: no wait is no
@@ -172,6 +159,18 @@ async fn one_sign_in<E: Send + 'static>(
         pass.inner.numbers.metrics.storage_errors.inc();
     }
     Ok(verdict)
+}
+
+/// Does a step that blocks. None: the thread failed.
+async fn on_a_thread(
+    mut pass: Pass,
+    step: impl FnOnce(&mut Pass) -> Halt + Send + 'static,
+) -> Option<(Pass, Halt)> {
+    let done = spawn_blocking(move || {
+        let halt = step(&mut pass);
+        (pass, halt)
+    });
+    done.await.ok()
 }
 
 /// How long a refusal waits: to the next multiple of the grid after its arrival, never zero. A grid of zero does not
