@@ -20,9 +20,6 @@ const FOLDER: &str = "docs";
 /// The longest line, in characters: two pages side by side on one screen.
 const WIDTH: usize = 120;
 
-/// Pages that are still wider. This list only becomes shorter.
-const WIDE_FOR_NOW: &[&str] = &[];
-
 /// The map is read in one sitting.
 const MAP: &str = "ARCHITECTURE.md";
 const MAP_LINES: usize = 220;
@@ -97,22 +94,12 @@ fn every_line_fits_into_120_columns() {
     for page in pages() {
         for (at, line) in page.text.lines().enumerate() {
             let (length, bare_url) = (line.chars().count(), line.trim().starts_with("https://"));
-            if length > WIDTH && !bare_url && !WIDE_FOR_NOW.iter().any(|name| page.path == Path::new(name)) {
+            if length > WIDTH && !bare_url {
                 wide.push(format!("{}:{}: {length} columns", page.path.display(), at + 1));
             }
         }
     }
     assert!(wide.is_empty(), "longer than {WIDTH}: {wide:#?}");
-}
-
-#[test]
-fn a_page_that_became_narrow_leaves_the_list_of_wide_ones() {
-    let is_wide = |name: &&&str| {
-        let text = std::fs::read_to_string(root().join(name)).unwrap();
-        text.lines().any(|line| line.chars().count() > WIDTH)
-    };
-    let narrow: Vec<&&str> = WIDE_FOR_NOW.iter().filter(|name| !is_wide(name)).collect();
-    assert!(narrow.is_empty(), "no longer wide, remove from WIDE_FOR_NOW: {narrow:?}");
 }
 
 #[test]

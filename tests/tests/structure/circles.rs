@@ -18,12 +18,6 @@ use crate::{files_under, root, shipped};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// How many files of each crate stand in circles today. A number may only fall; a crate that is not named has none.
-const STILL_IN_CIRCLES: &[(&str, usize)] = &[];
-
-/// Files named `mod.rs` that are still there. The list may only shrink.
-const STILL_MOD_RS: &[&str] = &[];
-
 /// A module's path from the root of its crate: `["rpc", "pdu"]`; the root is empty.
 type Module = Vec<String>;
 
@@ -253,14 +247,9 @@ fn no_files_of_a_crate_stand_in_a_circle() {
         let roots = ["lib.rs", "main.rs"].map(|file| folder.join("src").join(file));
         let roots = roots.iter().filter(|file| root().join(file).exists());
         let circles: Vec<BTreeSet<String>> = roots.flat_map(|file| Tree::read(file).circles()).collect();
-        let count: usize = circles.iter().map(BTreeSet::len).sum();
         let name = folder.display().to_string();
-        let allowed =
-            STILL_IN_CIRCLES.iter().find(|(crate_name, _)| *crate_name == name).map_or(0, |(_, n)| *n);
-        if count > allowed {
-            wrong.push(format!("{name}: {count} files in circles, {allowed} allowed: {circles:#?}"));
-        } else if count < allowed {
-            wrong.push(format!("{name}: only {count} files in circles: lower {allowed} in STILL_IN_CIRCLES"));
+        if !circles.is_empty() {
+            wrong.push(format!("{name}: files in circles: {circles:#?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -305,8 +294,5 @@ fn no_module_is_named_mod_rs() {
         .filter(|file| file.ends_with("mod.rs"))
         .map(|file| file.display().to_string())
         .collect();
-    let new: Vec<&String> = found.iter().filter(|file| !STILL_MOD_RS.contains(&file.as_str())).collect();
-    assert!(new.is_empty(), "name.rs beside name/ instead of {new:#?}");
-    let gone: Vec<&&str> = STILL_MOD_RS.iter().filter(|file| !found.iter().any(|f| f == *file)).collect();
-    assert!(gone.is_empty(), "gone, so remove them from STILL_MOD_RS: {gone:#?}");
+    assert!(found.is_empty(), "name.rs beside name/ instead of {found:#?}");
 }

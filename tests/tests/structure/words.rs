@@ -37,9 +37,6 @@ const UNUSED: &[(&str, &str)] = &[
 /// Names that one type of the whole workspace may have, and no second one.
 const ONCE: &[&str] = &["Who", "Tenant", "Verdict"];
 
-/// What still has such a name: the folder of a crate (or one above it), and the name. The list may only shrink.
-const STILL_NAMED: &[(&str, &str)] = &[];
-
 /// The names that the tokens define, each as often as it is defined.
 fn defined(tokens: &[Token]) -> Vec<&str> {
     let mut names = Vec::new();
@@ -112,30 +109,16 @@ fn no_item_has_a_name_that_says_too_little() {
             }
         }
     }
-    // 2. What is not allowed, and what is allowed without need.
-    let allows = |folder: &str, name: &str, (still, still_name): (&str, &str)| {
-        name == still_name && (folder == still || folder.starts_with(&format!("{still}/")))
-    };
+    // 2. What is not allowed.
     let mut wrong: Vec<String> = found
         .keys()
-        .filter(|(folder, name)| !STILL_NAMED.iter().any(|still| allows(folder, name, *still)))
         .map(|(folder, name)| {
             let better = UNUSED.iter().find(|(unused, _)| unused == name).unwrap().1;
             format!("{folder} defines `{name}`; better: {better}")
         })
         .collect();
-    for still in STILL_NAMED {
-        let stands = found.keys().any(|(folder, name)| allows(folder, name, *still));
-        let stands = stands || once.get(still.1).is_some_and(|files| files.len() > 1);
-        if !stands {
-            wrong.push(format!("{still:?} is gone: remove it from STILL_NAMED"));
-        }
-    }
     for (name, files) in &once {
-        let strict = |file: &&String| {
-            !STILL_NAMED.iter().any(|(still, of)| of == name && file.starts_with(&format!("{still}/")))
-        };
-        if files.iter().filter(strict).count() > 1 {
+        if files.len() > 1 {
             wrong.push(format!("`{name}` is defined more than once: {files:?}"));
         }
     }
