@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// others. Names of the workspace's crates are without their prefix `landbridge-`.
 pub(crate) const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("crypto", &[], &["serde", "serde_json", "tokio", "tracing"]),
+    ("kerberos", &["crypto"], &["serde", "tokio", "tracing"]),
     ("drsr", &["crypto"], &["tokio", "landbridge-wire"]),
     ("wire", &["crypto"], &["tokio", "landbridge-drsr"]),
     ("host", &[], &["rusqlite", "clap"]),

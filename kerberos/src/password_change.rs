@@ -1,0 +1,257 @@
+//! The change of a password with nothing but the old one (RFC 3244, MS-KILE 3.1.5.12), for an account whose password
+//! has expired or must be changed as well. No other account and no right is needed.
+//! Before it: [`super::as_exchange`], for a ticket for `kadmin/changepw`. The messages go to port 464 by TCP.
+
+use crate::as_exchange::AsExchange;
+use crate::asn1::{self, Authenticator, EncKrbPrivPart, EncryptedData, EncryptionKey, HostAddress, KrbPriv};
+use crate::cipher::Cipher;
+use crate::client::Client;
+use crate::error::Error;
+use crate::initiator::{self, MUTUAL_REQUIRED};
+use crate::kdc::{self, Ticket};
+use crate::key::{Key, Usage};
+use crate::limits::MAX_MESSAGE;
+use crate::principal::Principal;
+use crate::random::{self, Random};
+use crate::refusal::Read;
+use crate::tgs_exchange::ap_request;
+use landbridge_crypto::secret::Password;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// The TCP port of the service.
+pub const PORT: u16 = 464;
+/// KRB-PRIV and EncKrbPrivPart
+const KRB_PRIV: u32 = 21;
+const ENC_KRB_PRIV_PART: u32 = 28;
+/// The version of the protocol in which the text that is sent is the new password and nothing else.
+const CHANGE: u16 = 1;
+/// Lengths of the message and of the AP-REQ or AP-REP in it, and the version.
+const HEAD: usize = 2 + 2 + 2;
+/// The policy figures that Windows sends in place of a text (MS-KILE 3.1.5.12).
+const FIGURES: usize = 30;
+/// Most characters of the service's own text that are repeated.
+const MAX_TEXT: usize = 1_000;
+
+/// What the service answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The new password is in force.
+    Changed,
+    /// The service said no, and this was authenticated.
+    Refused {
+        /// The result code: 1 to 7 (RFC 3244 2).
+        code: u16,
+        /// The code in words.
+        meaning: &'static str,
+        /// What the service adds, for the person whose password it is.
+        reason: Reason,
+    },
+}
+
+/// Why a new password was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// No reason was given.
+    None,
+    /// In the service's own words: Samba and MIT send such.
+    Text(String),
+    /// The domain's policy in figures: Windows sends these.
+    Policy {
+        /// The fewest characters.
+        minimum_length: u32,
+        /// How many earlier passwords may not be used again.
+        history: u32,
+        /// Whether it must be complex (DOMAIN_PASSWORD_COMPLEX).
+        complex: bool,
+        /// How long a password must be kept before it may be changed.
+        minimum_age: Duration,
+    },
+}
+
+/// Begins the AS exchange for the ticket that a password is changed with: as for any ticket, and an expired password
+/// does.
+///
+/// # Errors
+/// The old password is empty.
+pub fn begin_ticket<'a>(
+    client: &'a Client,
+    random: &mut dyn Random,
+) -> Result<(AsExchange<'a>, Vec<u8>), Error> {
+    let service = Principal::service(&["kadmin", "changepw"], client.account.realm())?;
+    AsExchange::begin_for(client, service, random)
+}
+
+/// One change whose request was made.
+pub struct PasswordChange<'a> {
+    ticket: &'a Ticket,
+    made: Duration,
+    subkey: Key,
+    sequence: u32,
+}
+
+impl<'a> PasswordChange<'a> {
+    /// Makes the request: to be sent to [`PORT`] by TCP, with its length in front (4 bytes, big-endian).
+    ///
+    /// # Errors
+    /// The new password is too long for the message.
+    pub fn begin(
+        ticket: &'a Ticket,
+        new: &Password,
+        now: Duration,
+        random: &mut dyn Random,
+    ) -> Result<(Self, Vec<u8>), Error> {
+        // 1. The ticket, with a key for this message alone.
+        let enctype = ticket.session.enctype();
+        let subkey = initiator::new_key(enctype, random);
+        let change = Self { ticket, made: now, subkey, sequence: random::number(random) };
+        let request = change.subkey.lend(|key| {
+            let authenticator = Authenticator {
+                authenticator_vno: asn1::VERSION,
+                crealm: asn1::Text(ticket.client.realm()),
+                cname: ticket.client.name(),
+                cksum: None,
+                cusec: now.subsec_micros(),
+                ctime: asn1::time(now),
+                subkey: Some(EncryptionKey { keytype: enctype.number(), keyvalue: kdc::octets(key) }),
+                seq_number: Some(change.sequence),
+            };
+            ap_request(ticket, &authenticator, MUTUAL_REQUIRED, Usage::ApAuthenticator, random)
+        });
+        // 2. The new password under that key. Services ignore the address; the field must be there.
+        let sealed = new.lend(|text| {
+            let part = EncKrbPrivPart {
+                user_data: kdc::octets(text.as_bytes()),
+                timestamp: None,
+                usec: None,
+                seq_number: Some(i64::from(change.sequence)),
+                s_address: HostAddress { addr_type: 2, address: kdc::octets(&[127, 0, 0, 1]) },
+                r_address: None,
+            };
+            let part = Zeroizing::new(asn1::encode(ENC_KRB_PRIV_PART, &part));
+            Cipher::new(&change.subkey, Usage::Private).seal(random::bytes(random), &part)
+        });
+        let private = KrbPriv {
+            pvno: asn1::VERSION,
+            msg_type: i32::try_from(KRB_PRIV).unwrap_or_default(),
+            enc_part: EncryptedData { etype: enctype.number(), kvno: None, cipher: kdc::octets(&sealed) },
+        };
+        // 3. Both in one message.
+        let private = asn1::encode(KRB_PRIV, &private);
+        let too_long = |_| Error::Credential {
+            account: ticket.client.to_string(),
+            why: "its new password is too long".to_owned(),
+        };
+        let length = u16::try_from(HEAD + request.len() + private.len()).map_err(too_long)?;
+        let request_length = u16::try_from(request.len()).map_err(too_long)?;
+        let mut message = Vec::with_capacity(usize::from(length));
+        for field in [length, CHANGE, request_length] {
+            message.extend(field.to_be_bytes());
+        }
+        message.extend(request);
+        message.extend(private);
+        Ok((change, message))
+    }
+
+    /// Takes the reply.
+    ///
+    /// # Errors
+    /// It is a KRB-ERROR, which nothing authenticates, or cannot be trusted.
+    pub fn answer(self, reply: &[u8], now: Duration) -> Result<Outcome, Error> {
+        if reply.len() > MAX_MESSAGE {
+            return Err(Error::protocol("it is too long"));
+        }
+        // 1. A KRB-ERROR, alone or in the frame of a reply.
+        let refused = |bytes| {
+            let refused = Read::parse(bytes)?;
+            if refused.code == crate::refusal::SKEW {
+                return Some(Error::ClockSkew { ours: now, theirs: refused.time });
+            }
+            let (account, service) = (self.ticket.client.to_string(), self.ticket.service.to_string());
+            Some(Error::Refused(refused.refusal(&account, &service)))
+        };
+        if let Some(error) = refused(reply) {
+            return Err(error);
+        }
+        let malformed = Error::Protocol("the reply to a change of password is malformed");
+        let (head, rest) = reply.split_first_chunk::<HEAD>().ok_or(malformed.clone())?;
+        let [a, b, c, d, e, f] = *head;
+        let [length, version, proof] = [[a, b], [c, d], [e, f]].map(u16::from_be_bytes);
+        if usize::from(length) != reply.len() || version != CHANGE {
+            return Err(malformed);
+        }
+        let (proof, private) = rest.split_at_checked(usize::from(proof)).ok_or(malformed.clone())?;
+        if proof.is_empty() {
+            return Err(refused(private).unwrap_or(malformed));
+        }
+        // 2. The service has opened the ticket and the authenticator.
+        let proven = initiator::proven(self.ticket, proof, self.made, now)?;
+        // 3. Its answer is sealed with the key that it chose, or with the one that it was given.
+        let key = proven.subkey.as_ref().unwrap_or(&self.subkey);
+        let private: KrbPriv<'_> = asn1::decode(KRB_PRIV, private).ok_or(malformed.clone())?;
+        if private.pvno != asn1::VERSION
+            || private.msg_type != i32::try_from(KRB_PRIV).unwrap_or_default()
+            || private.enc_part.etype != key.enctype().number()
+        {
+            return Err(malformed);
+        }
+        let unverified = |_| Error::Unverified {
+            what: "reply to the change of the password",
+            account: self.ticket.service.to_string(),
+        };
+        let opened =
+            Cipher::new(key, Usage::Private).open(private.enc_part.cipher.as_bytes()).map_err(unverified)?;
+        let part: EncKrbPrivPart<'_> = asn1::decode(ENC_KRB_PRIV_PART, &opened).ok_or(malformed.clone())?;
+        if part
+            .seq_number
+            .is_some_and(|number| proven.sequence.is_some_and(|named| number != i64::from(named)))
+        {
+            return Err(Error::protocol("the reply to a change of password is out of sequence"));
+        }
+        // 4. The result.
+        let (code, text) = part.user_data.as_bytes().split_first_chunk::<2>().ok_or(malformed)?;
+        Ok(outcome(u16::from_be_bytes(*code), text))
+    }
+}
+
+/// A result code and what follows it.
+fn outcome(code: u16, text: &[u8]) -> Outcome {
+    let meaning = match code {
+        0 => return Outcome::Changed,
+        1 => "the request was malformed",
+        2 => "the service failed",
+        3 => "the ticket was refused",
+        4 => "the new password was refused",
+        5 => "the account may not change its password",
+        6 => "the service does not speak this version of the protocol",
+        7 => "the ticket was not got with the password itself",
+        _ => "the service refused, with an unknown code",
+    };
+    Outcome::Refused { code, meaning, reason: figures(text).unwrap_or_else(|| words(text)) }
+}
+
+fn words(text: &[u8]) -> Reason {
+    let text: String =
+        String::from_utf8_lossy(text).chars().filter(|one| !one.is_control()).take(MAX_TEXT).collect();
+    if text.is_empty() { Reason::None } else { Reason::Text(text) }
+}
+
+/// The policy as Windows sends it: two zero bytes, then big-endian figures, times in units of 100 ns.
+fn figures(bytes: &[u8]) -> Option<Reason> {
+    let bytes: &[u8; FIGURES] = bytes.try_into().ok()?;
+    let (zero, rest) = bytes.split_first_chunk::<2>()?;
+    let (minimum_length, rest) = rest.split_first_chunk::<4>()?;
+    let (history, rest) = rest.split_first_chunk::<4>()?;
+    let (properties, rest) = rest.split_first_chunk::<4>()?;
+    let (_expires, rest) = rest.split_first_chunk::<8>()?;
+    let minimum_age = rest.first_chunk::<8>()?;
+    (*zero == [0, 0]).then(|| Reason::Policy {
+        minimum_length: u32::from_be_bytes(*minimum_length),
+        history: u32::from_be_bytes(*history),
+        complex: u32::from_be_bytes(*properties) & 1 != 0,
+        minimum_age: Duration::from_nanos(u64::from_be_bytes(*minimum_age).saturating_mul(100)),
+    })
+}
+
+#[cfg(test)]
+mod tests;
