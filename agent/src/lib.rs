@@ -8,7 +8,7 @@
 //!
 //! - `lib.rs`: this list
 //! - `error.rs`: what goes wrong between an agent and its tenant, and who must act
-//! - `log.rs`: what both agents log; `sspi` and similar libraries are silenced at every level
+//! - `log.rs`: what both agents log; libraries are silent below info at every level
 //! - `config.rs`: how a configuration file is read, and the settings that both agents have
 //! - `key.rs`: files that hold secrets: mode 0600, or refused
 //! - `token.rs`: where a one-time token is read from

@@ -1,13 +1,11 @@
-//! What both agents write to the log. Only Landbridge's own crates write below info; sspi and picky, which dump buffers
-//! and decrypted tickets, write nothing below warn.
+//! What both agents write to the log. Only Landbridge's own crates write below info.
 
 use landbridge_host::log::{Format, Log};
 use tracing::Level;
 
 /// The log of an agent: human lines without the module, JSON with the event's fields at the top.
 pub fn settings(format: Format, level: Level) -> Log {
-    let silenced = &["sspi", "picky"];
-    Log { format, level, others: Level::INFO, silenced, shows_module: false, flat: true }
+    Log { format, level, others: Level::INFO, silenced: &[], shows_module: false, flat: true }
 }
 
 #[cfg(test)]
@@ -38,14 +36,12 @@ mod tests {
     }
 
     #[test]
-    fn sspi_and_picky_are_silent_below_warn_even_at_trace() {
+    fn others_are_silent_below_info() {
         for format in [Format::Human, Format::Json] {
             let text = heard(format, Level::TRACE, || {
-                tracing::trace!(target: "sspi", "leak 1");
-                tracing::debug!(target: "sspi::kerberos::client", "leak 2");
-                tracing::info!(target: "picky_krb::crypto", "leak 3");
-                tracing::debug!(target: "picky::x509", "leak 4");
-                tracing::warn!(target: "sspi", "heard 1");
+                tracing::debug!(target: "rustls::client::hs", "leak 1");
+                tracing::trace!(target: "hyper::proto", "leak 2");
+                tracing::info!(target: "hyper", "heard 1");
                 tracing::trace!(target: "landbridge_phs::cycle", "heard 2");
             });
             assert!(!text.contains("leak"), "{text}");
@@ -54,19 +50,9 @@ mod tests {
     }
 
     #[test]
-    fn others_are_silent_below_info() {
-        let text = heard(Format::Human, Level::TRACE, || {
-            tracing::debug!(target: "rustls::client::hs", "leak 1");
-            tracing::trace!(target: "hyper::proto", "leak 2");
-            tracing::info!(target: "hyper", "heard");
-        });
-        assert!(!text.contains("leak") && text.contains("heard"), "{text}");
-    }
-
-    #[test]
     fn a_quieter_level_quiets_everybody() {
         let text = heard(Format::Human, Level::ERROR, || {
-            tracing::warn!(target: "sspi", "leak 1");
+            tracing::warn!(target: "ldap3", "leak 1");
             tracing::warn!(target: "landbridge_agent", "leak 2");
             tracing::error!(target: "landbridge_agent", "heard");
         });

@@ -21,88 +21,9 @@ pub enum Responsible {
 /// A failure of the replication client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// KDC_ERR_PREAUTH_FAILED (24), or a refusal that can only mean the same.
-    #[error("wrong password or outdated keytab for {account}: set it anew")]
-    WrongPassword {
-        /// The account.
-        account: String,
-    },
-    /// NTLM says no with the first call, and never says why.
-    #[error(
-        "the DC does not accept {account} by NTLM: wrong password, or the account is disabled, locked or expired, \
-         or NTLM is not allowed for it"
-    )]
-    LogonRefused {
-        /// The account.
-        account: String,
-    },
-    /// KDC_ERR_CLIENT_REVOKED (18).
-    #[error(
-        "the account {account} is disabled, locked, expired or outside its logon hours: mend it in the directory"
-    )]
-    AccountRevoked {
-        /// The account.
-        account: String,
-    },
-    /// KDC_ERR_KEY_EXPIRED (23).
-    #[error("the password of {account} has expired: set a new one")]
-    PasswordExpired {
-        /// The account.
-        account: String,
-    },
-    /// KDC_ERR_C_PRINCIPAL_UNKNOWN (6).
-    #[error("the directory knows no account {account}")]
-    UnknownAccount {
-        /// The account.
-        account: String,
-    },
-    /// KDC_ERR_S_PRINCIPAL_UNKNOWN (7).
-    #[error("the directory knows no service {service}: is the controller's full name right?")]
-    UnknownService {
-        /// The service principal name that was asked for.
-        service: String,
-    },
-    /// KDC_ERR_ETYPE_NOSUPP (14), or a keytab key that the KDC does not take.
-    #[error(
-        "the DC and this client share no AES key for {account}: set its password anew, or allow AES for it"
-    )]
-    NoCommonEncryption {
-        /// The account.
-        account: String,
-    },
-    /// KRB_AP_ERR_SKEW (37). The caller has a clock and can say how far.
-    #[error(
-        "the clocks of the DC and of this machine are too far apart (the DC's is at {controller_time} s since 1970)"
-    )]
-    ClockSkew {
-        /// The DC's time, seconds since 1970-01-01 UTC.
-        controller_time: i64,
-    },
-    /// KDC_ERR_WRONG_REALM (68).
-    #[error("the KDC does not serve the domain {domain}: is its name right?")]
-    WrongRealm {
-        /// The domain that was named.
-        domain: String,
-    },
-    /// Another error of the KDC (RFC 4120 7.5.9).
-    #[error("the KDC refused {account} with Kerberos error {code}")]
-    KdcRefused {
-        /// The account.
-        account: String,
-        /// The code.
-        code: u32,
-    },
-    /// The security package failed otherwise.
-    #[error("authentication failed: {0}")]
-    Authentication(String),
-    /// The credential cannot be used at all.
-    #[error("the credential for {account} cannot be used: {why}")]
-    Credential {
-        /// The account.
-        account: String,
-        /// Why.
-        why: String,
-    },
+    /// The KDC refused, or the DC could not prove itself.
+    #[error(transparent)]
+    Kerberos(landbridge_kerberos::Error),
     /// ERROR_DS_DRA_ACCESS_DENIED (8453): the account lacks a right at the domain root.
     #[error(
         "{account} lacks the right to replicate {naming_context}: grant 'Replicating Directory Changes' and \
@@ -200,29 +121,43 @@ impl Error {
     /// Who must act.
     pub fn who(&self) -> Responsible {
         match self {
-            Self::WrongPassword { .. }
-            | Self::LogonRefused { .. }
-            | Self::UnknownAccount { .. }
-            | Self::UnknownService { .. }
-            | Self::ClockSkew { .. }
-            | Self::WrongRealm { .. }
-            | Self::Credential { .. }
-            | Self::UnknownName { .. }
-            | Self::NotAController => Responsible::Operator,
-            Self::AccountRevoked { .. }
-            | Self::PasswordExpired { .. }
-            | Self::NoCommonEncryption { .. }
-            | Self::KdcRefused { .. }
-            | Self::MissingRight { .. }
+            Self::Kerberos(error) => error.who().into(),
+            Self::UnknownName { .. } | Self::NotAController => Responsible::Operator,
+            Self::MissingRight { .. }
             | Self::Unfit { .. }
             | Self::Refused { .. }
             | Self::Fault { .. }
             | Self::Rollback { .. } => Responsible::DirectoryOperator,
             Self::UnknownObject { .. } | Self::Busy { .. } | Self::Restored { .. } => Responsible::Nobody,
-            Self::Authentication(_) | Self::Unsupported(_) | Self::Protocol(_) | Self::TooLarge(_) => {
-                Responsible::OtherEnd
-            }
+            Self::Unsupported(_) | Self::Protocol(_) | Self::TooLarge(_) => Responsible::OtherEnd,
             Self::OutOfOrder(_) => Responsible::Developers,
+        }
+    }
+}
+
+/// KDC_ERR_SVC_UNAVAILABLE
+const SERVICE_UNAVAILABLE: i32 = 29;
+
+impl From<landbridge_kerberos::Error> for Error {
+    /// A KDC that cannot serve the account is a DC to pass over: a read-only one, which holds no key of it.
+    fn from(error: landbridge_kerberos::Error) -> Self {
+        if let landbridge_kerberos::Error::Refused(refusal) = &error
+            && refusal.code == SERVICE_UNAVAILABLE
+        {
+            return Self::Unfit { why: refusal.to_string() };
+        }
+        Self::Kerberos(error)
+    }
+}
+
+impl From<landbridge_kerberos::Responsible> for Responsible {
+    fn from(who: landbridge_kerberos::Responsible) -> Self {
+        use landbridge_kerberos::Responsible as Kerberos;
+        match who {
+            Kerberos::Operator => Self::Operator,
+            Kerberos::DirectoryOperator => Self::DirectoryOperator,
+            Kerberos::Nobody => Self::Nobody,
+            Kerberos::OtherEnd => Self::OtherEnd,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! MS-DRSR replication client as a machine: it returns bytes to send, accepts bytes received, and returns pages.
-//! It opens no socket, reads no clock and knows no async runtime. (`sspi` inside reads the time for the
-//! Kerberos authenticators it makes; nothing here depends on it.)
+//! It opens no socket, reads no clock and knows no async runtime.
 //!
 //! `rpc` knows nothing of DRS, `drs` nothing of PDUs; `replica` joins them. Before it on the road: the DC.
 //! After it: `phs::read::pull`, which owns the sockets.
@@ -15,10 +14,7 @@
 //! - `rpc/ndr.rs`: NDR reader that checks every count against the bytes present, and NDR writer
 //! - `rpc/pdu.rs`: the PDUs, every length checked
 //! - `rpc/epm.rs`: the endpoint mapper: the port of the replication interface
-//! - `rpc/keytab.rs`: keytab files: read, never written
-//! - `rpc/krb_error.rs`: a KDC's error message, decoded to name who must act
-//! - `rpc/security.rs`: Kerberos and NTLM through `sspi`; the package is named, never negotiated
-//! - `rpc/wrap.rs`: opens Kerberos-sealed answers and checks their sequence number
+//! - `rpc/security.rs`: both sides prove themselves by Kerberos; then requests are sealed and answers opened
 //! - `rpc/association.rs`: bind, authenticate, call; call id, context, flags, fragment order and bounds
 //! - `rpc/association/server.rs`: a server in memory, for tests only: valid PDUs, and PDUs that must be refused
 //! - `drs.rs`: the half that knows DRS and nothing of PDUs

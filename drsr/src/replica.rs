@@ -15,9 +15,11 @@ use crate::error::Error;
 use crate::rpc::association::{Association, Operation};
 use crate::rpc::epm;
 use crate::rpc::machine::{CallerIo, Machine};
-use crate::rpc::security::{Authentication, Credential, Parties, Security};
+use crate::rpc::security::Security;
 use landbridge_crypto::drs_secret::SessionKeys;
+use landbridge_kerberos::client::Client;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -34,10 +36,8 @@ pub struct Target {
     pub domain: String,
     /// Full DNS name of the DC, `dc1.corp.example.com`: it is in the service principal name.
     pub controller: String,
-    /// sAMAccountName of the delegated account.
+    /// sAMAccountName of the delegated account, for errors.
     pub account: String,
-    /// How it proves itself.
-    pub authentication: Authentication,
     /// The most objects in one page, 1 to 1000.
     pub page_objects: u32,
     /// What is asked for besides what always is.
@@ -53,19 +53,14 @@ pub struct Replica {
 
 impl Replica {
     /// Prepares a session. Nothing happens before the first [`Replica::next_step`].
-    pub fn new(target: Target, credential: &Credential) -> Result<Self, Error> {
-        let parties = Parties {
-            account: target.account.clone(),
-            domain: target.domain.clone(),
-            service: format!("ldap/{}", target.controller),
-        };
-        let security = Security::new(parties, target.authentication, credential)?;
+    pub fn new(target: Target, client: Arc<Client>) -> Result<Self, Error> {
+        let security = Security::new(client, &target.controller, &target.domain)?;
         Ok(Self { machine: Machine::new(|io| session(io, target, security)) })
     }
 
-    /// The next step. After an error, or [`Step::Finished`], the session is over.
-    pub fn next_step(&mut self) -> Result<Step, Error> {
-        self.machine.next_step()
+    /// The next step; `now` is since 1970-01-01 UTC. After an error, or [`Step::Finished`], the session is over.
+    pub fn next_step(&mut self, now: Duration) -> Result<Step, Error> {
+        self.machine.next_step(now)
     }
 
     /// Passes on the answer to the last step.
@@ -103,11 +98,6 @@ const UNBIND: Operation = Operation { name: "the replication unbind", number: bi
 const CHANGES: Operation = Operation { name: "the replication request", number: GET_CHANGES };
 const NAMES: Operation = Operation { name: "the question for a name", number: name::CRACK_NAMES };
 
-/// `nca_s_proto_error`, which is what Samba answers to a call under a logon that it refused.
-const FAULT_PROTOCOL: u32 = 0x1c01_000b;
-/// `rpc_s_access_denied`
-const FAULT_ACCESS_DENIED: u32 = 5;
-
 /// The most links of a group that is read alone: it is held in memory.
 const MAX_GROUP: usize = 500_000;
 
@@ -134,9 +124,7 @@ struct Cycle {
 
 impl Session {
     async fn bind(mut association: Association, target: Target) -> Result<Self, Error> {
-        let answer = association.call(BIND, &bind::encode()).await;
-        let answer = answer.map_err(|error| Self::first_call_failed(error, &association, &target))?;
-        let bound = bind::decode(&answer)?;
+        let bound = bind::decode(&association.call(BIND, &bind::encode()).await?)?;
         let session_key = association.security().ok_or(Error::OutOfOrder("no security"))?.session_key()?;
         let mut keys = SessionKeys::new();
         keys.push_newest(session_key.clone());
@@ -144,18 +132,6 @@ impl Session {
         let naming_context = labels.collect::<Vec<_>>().join(",");
         let keys = Arc::new(keys);
         Ok(Self { association, handle: bound.handle, target, naming_context, session_key, keys, cycle: None })
-    }
-
-    /// NTLM's last leg has no answer: that the logon was refused shows here, and not why.
-    fn first_call_failed(error: Error, association: &Association, target: &Target) -> Error {
-        match (&error, target.authentication) {
-            (Error::Fault { status: FAULT_PROTOCOL | FAULT_ACCESS_DENIED, .. }, Authentication::Ntlm)
-                if !association.is_proven() =>
-            {
-                Error::LogonRefused { account: target.account.clone() }
-            }
-            _ => error,
-        }
     }
 
     async fn changes(&mut self, from: Start, what: Attributes) -> Result<Page, Error> {

@@ -1,15 +1,11 @@
 //! DCE/RPC over TCP (C706, MS-RPCE), as a client, authenticated and sealed.
 //! Knows nothing of DRS: interfaces are UUIDs, stubs are bytes.
 //!
-//! In the order of a connection: `machine` · `ndr` · `pdu` · `association` · `epm` · `keytab` · `security` ·
-//! `krb_error` · `wrap`.
+//! In the order of a connection: `machine` · `ndr` · `pdu` · `association` · `epm` · `security`.
 
 pub mod association;
 pub mod epm;
-pub mod keytab;
-pub mod krb_error;
 pub mod machine;
 pub mod ndr;
 pub mod pdu;
 pub mod security;
-mod wrap;

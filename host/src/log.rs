@@ -1,8 +1,8 @@
 //! The log: lines on standard error, for people or as JSON.
 //!
-//! Libraries print what must not be in a log: sspi and picky dump buffers and decrypted tickets, rustls prints
-//! handshakes, hyper prints headers. So each program names the lowest level at which other crates than its own are
-//! shown, and the crates that are silent below warn at every level that is configured.
+//! Libraries print what must not be in a log: rustls prints handshakes, hyper prints headers. So each program names the
+//! lowest level at which other crates than its own are shown, and the crates that are silent below warn at every level
+//! that is configured.
 
 use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};

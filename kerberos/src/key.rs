@@ -1,6 +1,6 @@
 //! Keys, what is derived from them, and how a password becomes one (RFC 3961 5.1 and 5.3, RFC 3962 4, RFC 8009 3
 //! and 4).
-//! Before it: [`super::enctype`]. After it: [`super::cipher`], which seals and opens with the derived keys.
+//! Before it: [`super::enctype`]. After it: `cipher`, which seals and opens with the derived keys.
 
 use crate::enctype::Enctype;
 use crate::error::Error;

@@ -4,7 +4,7 @@
 
 use crate::cycle::guard::Guard;
 use crate::daemon::schedule::Rules;
-use crate::read::pull::{Authentication, Controller, Credential, Directory, Keytab};
+use crate::read::pull::{Client, Controller, Credential, Directory, Keytab, Principal};
 use crate::scope::Scope;
 pub use landbridge_agent::config::ConfigError;
 use landbridge_agent::config::{self, Log, parsed};
@@ -18,10 +18,11 @@ use serde::{Deserialize, Deserializer, de};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 const MAX_PASSWORD: usize = 1024;
-const MAX_KEYTAB: usize = landbridge_drsr::rpc::keytab::MAX_KEYTAB;
+const MAX_KEYTAB: usize = landbridge_kerberos::limits::MAX_KEYTAB;
 
 /// The whole configuration.
 #[derive(Debug, Deserialize)]
@@ -68,10 +69,10 @@ pub struct DirectoryConfig {
     pub domain: String,
     /// sAMAccountName of the delegated account.
     pub account: String,
+    /// The account as Kerberos names it.
+    pub principal: Principal,
     /// What it proves itself with.
     pub secret: SecretFile,
-    /// How it proves itself.
-    pub authentication: Authentication,
     /// The most objects in one page: 1 to 1000.
     pub page_objects: u32,
     /// The DCs, the preferred one first; none: DNS tells them.
@@ -159,8 +160,11 @@ impl DirectoryConfig {
             domain: self.domain.clone(),
             controller: controller.clone(),
             account: self.account.clone(),
-            credential: self.secret.read()?,
-            authentication: self.authentication,
+            client: Arc::new(Client {
+                account: self.principal.clone(),
+                credential: self.secret.read()?,
+                workstation: workstation(),
+            }),
             page_objects: self.page_objects,
             further: scope.map(further).unwrap_or_default(),
             ancestors: scope.is_some_and(Scope::goes_by_place),
@@ -205,8 +209,7 @@ struct RawDirectory {
     account: String,
     keytab: Option<PathBuf>,
     password_file: Option<PathBuf>,
-    #[serde(default)]
-    authentication: RawAuthentication,
+    authentication: Option<String>,
     #[serde(default = "page_objects", deserialize_with = "page_size")]
     page_objects: u32,
     #[serde(default)]
@@ -215,12 +218,12 @@ struct RawDirectory {
     alternate_login: Option<Attribute>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum RawAuthentication {
-    #[default]
-    Kerberos,
-    Ntlm,
+/// The NetBIOS name of this machine, which a KDC compares with the account's `userWorkstations`: the first label of
+/// the host's name in capitals, at most 15 bytes.
+fn workstation() -> Option<String> {
+    let name = rustix::system::uname().nodename().to_str().ok()?.to_owned();
+    let label = name.split('.').next().unwrap_or_default().to_uppercase();
+    (!label.is_empty() && label.is_ascii()).then(|| label.chars().take(15).collect())
 }
 
 #[derive(Deserialize)]
@@ -244,12 +247,15 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
             (Some(_), Some(_)) => return Err("`keytab` and `password_file` exclude each other".to_owned()),
             (None, None) => return Err("`keytab` or `password_file` is missing".to_owned()),
         };
-        let authentication = match raw.authentication {
-            RawAuthentication::Kerberos => Authentication::Kerberos,
-            RawAuthentication::Ntlm => Authentication::Ntlm,
-        };
-        if authentication == Authentication::Ntlm && matches!(secret, SecretFile::Keytab(_)) {
-            return Err("NTLM needs `password_file`: a keytab holds Kerberos keys only".to_owned());
+        match raw.authentication.as_deref() {
+            None | Some("kerberos") => {}
+            Some("ntlm") => {
+                return Err("`authentication = \"ntlm\"` is no longer supported, because NTLM does not prove which \
+                            server answers. Remove the line: the account signs in by Kerberos, at port 88 of the \
+                            same domain controller, with the same keytab or password"
+                    .to_owned());
+            }
+            Some(_) => return Err("`authentication` can be \"kerberos\" only: remove the line".to_owned()),
         }
         if raw.controllers.len() > 32 {
             return Err("name at most 32 controllers".to_owned());
@@ -265,10 +271,10 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
         let controllers =
             raw.controllers.into_iter().map(|c| Controller { name: c.name, address: c.address }).collect();
         Ok(Self {
+            principal: Principal::account(&raw.account, &raw.domain).map_err(|error| error.to_string())?,
             domain: raw.domain.to_lowercase(),
             account: raw.account,
             secret,
-            authentication,
             page_objects: raw.page_objects,
             controllers,
             alternate_login: raw.alternate_login,
@@ -364,7 +370,6 @@ include = ["S-1-5-21-1-2-3-1105"]
         let config = parse(GOOD).unwrap();
         assert_eq!(config.directory.domain, "corp.example.com");
         assert_eq!(config.directory.page_objects, 250);
-        assert_eq!(config.directory.authentication, Authentication::Kerberos);
         assert_eq!(config.passwords.profile, Profile::Strong);
         assert_eq!(config.privileged.include.len(), 1);
         assert_eq!(config.log.level, tracing::Level::INFO);
@@ -426,7 +431,8 @@ include = ["S-1-5-21-1-2-3-1105"]
         for (from, to, why) in [
             ("keytab =", "password_file = \"/p\"\nkeytab =", "exclude each other"),
             ("keytab = \"/etc/landbridge/phs.keytab\"", "", "is missing"),
-            ("account =", "authentication = \"ntlm\"\naccount =", "NTLM needs"),
+            ("account =", "authentication = \"ntlm\"\naccount =", "Remove the line"),
+            ("account =", "authentication = \"basic\"\naccount =", "remove the line"),
             ("account =", "page_objects = 0\naccount =", "1 to 1000"),
             ("dc1.corp.example.com", "dc1", "full DNS name"),
             ("svc-landbridge", "CORP\\\\svc", "without domain"),

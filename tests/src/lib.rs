@@ -28,6 +28,7 @@
 //! - `src/oracle/digest_text.rs`: for the text of a digest
 //! - `src/oracle/drs_secret.rs`: for a sealed password attribute, compared with a second implementation
 //! - `src/oracle/enrolment.rs`: for tokens, enrolments, certificates
+//! - `src/oracle/kerberos.rs`: for what KDCs and services send, sealed parts included, and for keytabs
 //! - `src/oracle/krb_error.rs`: for a KDC's error messages, which arrive before authentication
 //! - `src/oracle/wire_frames.rs`: for frames
 //! - `src/oracle/pdu.rs`: for fragments

@@ -5,6 +5,7 @@
 mod digest_text;
 mod drs_secret;
 mod enrolment;
+mod kerberos;
 mod krb_error;
 mod ndr_reply;
 mod pdu;
@@ -15,6 +16,7 @@ mod wire_frames;
 pub use digest_text::digest_text;
 pub use drs_secret::drs_secret;
 pub use enrolment::enrolment;
+pub use kerberos::{ap_rep, as_rep, keytab, krb_priv, tgs_rep};
 pub use krb_error::krb_error;
 pub use ndr_reply::ndr_reply;
 pub use pdu::pdu;
@@ -27,13 +29,18 @@ pub type Oracle = fn(&[u8]);
 
 /// Every oracle by the name of its fuzz target, which is also the name of its corpus.
 pub const ALL: &[(&str, Oracle)] = &[
+    ("ap_rep", ap_rep),
+    ("as_rep", as_rep),
     ("digest_text", digest_text),
     ("drs_secret", drs_secret),
     ("enrolment", enrolment),
+    ("keytab", keytab),
     ("krb_error", krb_error),
+    ("krb_priv", krb_priv),
     ("ndr_reply", ndr_reply),
     ("pdu", pdu),
     ("prefix_table", prefix_table),
+    ("tgs_rep", tgs_rep),
     ("usn_answer", usn_answer),
     ("wire_frames", wire_frames),
 ];

@@ -17,7 +17,8 @@ struct Bench {
     replica: Replica,
     stubs: VecDeque<Vec<u8>>,
     incoming: VecDeque<u8>,
-    calls: u32,
+    /// The number of the next one of this connection.
+    fragments: u32,
     requests: Vec<Vec<u8>>,
     connections: u32,
 }
@@ -28,7 +29,6 @@ impl Bench {
             domain: "corp.example.com".to_owned(),
             controller: "dc.corp.example.com".to_owned(),
             account: "svc".to_owned(),
-            authentication: Authentication::Kerberos,
             page_objects: 100,
             further: Vec::new(),
             ancestors: false,
@@ -41,7 +41,7 @@ impl Bench {
             replica,
             stubs: all,
             incoming: VecDeque::new(),
-            calls: 0,
+            fragments: 1,
             requests: Vec::new(),
             connections: 0,
         }
@@ -57,10 +57,10 @@ impl Bench {
     /// Until it asks for something that is not IO.
     fn run(&mut self) -> Result<Step, Error> {
         loop {
-            match self.replica.next_step()? {
+            match self.replica.next_step(Duration::ZERO)? {
                 Step::Connect { .. } => {
                     self.connections += 1;
-                    self.calls = 0;
+                    self.fragments = 1;
                     self.replica.answer(Answer::Done);
                 }
                 Step::Send(bytes) => {
@@ -103,8 +103,8 @@ impl Bench {
         for (at, part) in parts.iter().enumerate() {
             let flags = u8::from(at == 0) | if at + 1 == parts.len() { 2 } else { 0 };
             let made = Made { kind: 2, flags, call_id, body: vec![0; 8], trailer: None, token: Vec::new() };
-            self.incoming.extend(fragment_of(made, u64::from(self.calls), part).bytes());
-            self.calls += 1;
+            self.incoming.extend(fragment_of(made, u64::from(self.fragments), part).bytes());
+            self.fragments += 1;
         }
     }
 
@@ -207,7 +207,7 @@ fn a_dc_that_is_behind_its_own_past_is_noticed() {
     assert_eq!((dsa, before), (cursor.dsa(), cursor.usn()));
     assert!(now < before);
     // The session is over: nothing more is read from such a DC.
-    assert!(matches!(bench.replica.next_step(), Ok(Step::Finished)));
+    assert!(matches!(bench.replica.next_step(Duration::ZERO), Ok(Step::Finished)));
 }
 
 #[test]
@@ -267,12 +267,15 @@ fn a_dc_that_lacks_what_is_needed_is_unfit() {
 fn an_answer_that_does_not_fit_ends_the_session_and_never_panics() {
     for answer in [Answer::Bytes(vec![1]), Answer::Order(Order::Finish)] {
         let mut bench = Bench::new([]);
-        assert!(matches!(bench.replica.next_step(), Ok(Step::Connect { port: 135 })));
+        assert!(matches!(bench.replica.next_step(Duration::ZERO), Ok(Step::Connect { port: 135 })));
         bench.replica.answer(answer);
-        assert!(matches!(bench.replica.next_step(), Err(Error::OutOfOrder(_))));
-        assert!(matches!(bench.replica.next_step(), Ok(Step::Finished)));
+        assert!(matches!(bench.replica.next_step(Duration::ZERO), Err(Error::OutOfOrder(_))));
+        assert!(matches!(bench.replica.next_step(Duration::ZERO), Ok(Step::Finished)));
     }
     let mut bench = Bench::new([]);
-    assert!(bench.replica.next_step().is_ok());
-    assert!(matches!(bench.replica.next_step(), Err(Error::OutOfOrder(_))), "it was not answered");
+    assert!(bench.replica.next_step(Duration::ZERO).is_ok());
+    assert!(
+        matches!(bench.replica.next_step(Duration::ZERO), Err(Error::OutOfOrder(_))),
+        "it was not answered"
+    );
 }

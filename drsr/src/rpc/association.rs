@@ -8,7 +8,7 @@ use crate::rpc::machine::CallerIo;
 use crate::rpc::pdu::{
     self, Auth, BindAck, Call, FIRST, HEADER_SIGN, Head, LAST, NDR, Pdu, Response, Syntax, Token,
 };
-use crate::rpc::security::Security;
+use crate::rpc::security::{KERBEROS, Security};
 
 /// The most bytes of one answer: 1000 objects with all that is asked for are a tenth of it.
 pub const MAX_ANSWER: usize = 32 << 20;
@@ -30,7 +30,6 @@ pub(crate) struct Association {
     security: Option<Security>,
     call_id: u32,
     max_send: usize,
-    calls_answered: u32,
 }
 
 impl Association {
@@ -45,8 +44,7 @@ impl Association {
             Some(security) => Some(security.step(io, &[]).await?),
             None => None,
         };
-        let kind = security.as_ref().map_or(0, Security::kind);
-        let token = |bytes| Token { kind, context_id: SECURITY_CONTEXT, bytes };
+        let token = |bytes| Token { kind: KERBEROS, context_id: SECURITY_CONTEXT, bytes };
         io.send(pdu::bind(call_id, interface, leg.as_ref().map(|leg| token(&leg.token)))).await?;
 
         let bytes = receive(io).await?;
@@ -55,24 +53,19 @@ impl Association {
         let max_send = ack.max_receive.min(pdu::MAX_FRAGMENT);
         if let Some(security) = &mut security {
             let auth = ack.auth.ok_or_else(|| broken("a bind_ack without a security token"))?;
-            check_trailer(&auth, kind)?;
+            check_trailer(&auth)?;
             let leg = security.step(io, auth.token).await?;
             if !leg.done {
                 return Err(broken("an authentication of too many legs"));
             }
             io.send(pdu::auth3(call_id, token(&leg.token))).await?;
         }
-        Ok(Self { io: io.clone(), security, call_id, max_send, calls_answered: 0 })
+        Ok(Self { io: io.clone(), security, call_id, max_send })
     }
 
     /// What protects it.
     pub(crate) fn security(&self) -> Option<&Security> {
         self.security.as_ref()
-    }
-
-    /// Whether any call was answered yet: with NTLM, a refused logon shows with the first one.
-    pub(crate) fn is_proven(&self) -> bool {
-        self.calls_answered > 0
     }
 
     /// Calls, and gives the answer's stub.
@@ -94,14 +87,13 @@ impl Association {
             }
             answer.extend_from_slice(&part);
             if last {
-                self.calls_answered += 1;
                 return Ok(answer);
             }
         }
     }
 
     async fn send(&mut self, operation: Operation, stub: &[u8]) -> Result<(), Error> {
-        let token_length = self.security.as_ref().map(Security::token_length);
+        let token_length = self.security.as_ref().map(Security::token_length).transpose()?;
         let protection = token_length.map_or(0, |length| pdu::TRAILER + length);
         let room = (self.max_send - pdu::CALL_HEAD - protection) / PAD * PAD;
         let call = Call { id: self.call_id, operation: operation.number };
@@ -114,10 +106,10 @@ impl Association {
             let fragment = if let Some(security) = &mut self.security {
                 body.resize(body.len().next_multiple_of(PAD), 0);
                 let padding = u8::try_from(body.len() - part.len()).unwrap_or(0);
-                let token_length = security.token_length();
+                let token_length = security.token_length()?;
                 let length = pdu::CALL_HEAD + body.len() + pdu::TRAILER + token_length;
                 let head = pdu::request_head(call, flags, length, token_length, rest.len());
-                let token = Token { kind: security.kind(), context_id: SECURITY_CONTEXT, bytes: &[] };
+                let token = Token { kind: KERBEROS, context_id: SECURITY_CONTEXT, bytes: &[] };
                 let trailer = token.trailer(padding);
                 let token = security.seal(&head, &mut body, &trailer)?;
                 [&head[..], &body, &trailer, &token].concat()
@@ -170,7 +162,7 @@ impl Association {
             };
         };
         let auth = response.auth.ok_or_else(|| broken("an unprotected answer"))?;
-        check_trailer(&auth, security.kind())?;
+        check_trailer(&auth)?;
         let mut opened = security.open(response.head, response.body, auth.trailer, auth.token)?;
         let length = opened.len().checked_sub(auth.padding).filter(|_| auth.padding < PAD);
         opened.truncate(length.ok_or_else(|| broken("more padding than there can be"))?);
@@ -220,8 +212,8 @@ fn bind_ack(head: Head, answer: Pdu<'_>, call_id: u32, protected: bool) -> Resul
     }
 }
 
-fn check_trailer(auth: &Auth<'_>, kind: u8) -> Result<(), Error> {
-    if auth.kind != kind || auth.level != pdu::PRIVACY || auth.context_id != SECURITY_CONTEXT {
+fn check_trailer(auth: &Auth<'_>) -> Result<(), Error> {
+    if auth.kind != KERBEROS || auth.level != pdu::PRIVACY || auth.context_id != SECURITY_CONTEXT {
         return Err(broken("a security token of another kind, level or context"));
     }
     Ok(())

@@ -7,11 +7,12 @@ use crate::drs::request::Order;
 use crate::error::Error;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-/// Limit on the bytes of one KDC reply. Tickets with large PACs are tens of kilobytes, so 1 MiB is ample.
-pub const MAX_KDC_REPLY: usize = 1 << 20;
+/// Limit on the bytes of one KDC reply.
+pub const MAX_KDC_REPLY: usize = landbridge_kerberos::limits::MAX_MESSAGE;
 
 /// The next thing that the caller is to do. It returns an [`Answer`] when that is done.
 #[derive(Debug)]
@@ -25,8 +26,8 @@ pub enum Step {
     Send(Vec<u8>),
     /// Receive exactly this number of bytes over the connection. Answer `Bytes`.
     Receive(usize),
-    /// Send this to the KDC by TCP, unchanged, and read one reply: 4 bytes of length (big-endian, at most
-    /// [`MAX_KDC_REPLY`]) and that number of bytes. Answer `Bytes`, with the length in front.
+    /// Send this to the KDC over a TCP connection of its own, with its length in front (4 bytes, big-endian), and
+    /// receive one reply in the same form, of at most [`MAX_KDC_REPLY`] bytes. Answer `Bytes`, without the length.
     Kdc(Vec<u8>),
     /// The session is bound and idle. Answer `Order`.
     Ready,
@@ -51,7 +52,13 @@ pub enum Answer {
 
 /// The protocol's handle on the caller: each method suspends the protocol until the caller has acted.
 #[derive(Clone)]
-pub(crate) struct CallerIo(Arc<Mutex<Slot>>);
+pub(crate) struct CallerIo(Arc<Mutex<Shared>>);
+
+struct Shared {
+    slot: Slot,
+    /// The caller's clock at its last step, since 1970-01-01 UTC.
+    now: Duration,
+}
 
 enum Slot {
     Empty,
@@ -77,7 +84,16 @@ impl CallerIo {
     }
 
     fn swap(&self, slot: Slot) -> Slot {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), slot)
+        std::mem::replace(&mut self.shared().slot, slot)
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time, since 1970-01-01 UTC.
+    pub(crate) fn now(&self) -> Duration {
+        self.shared().now
     }
 
     async fn done(&self, step: Step) -> Result<(), Error> {
@@ -115,7 +131,7 @@ impl CallerIo {
 
     pub(crate) async fn kdc(&self, request: Vec<u8>) -> Result<Vec<u8>, Error> {
         let bytes = self.bytes(Step::Kdc(request)).await?;
-        if bytes.len() <= MAX_KDC_REPLY + 4 { Ok(bytes) } else { Err(Error::TooLarge("a reply of the KDC")) }
+        if bytes.len() <= MAX_KDC_REPLY { Ok(bytes) } else { Err(Error::TooLarge("a reply of the KDC")) }
     }
 
     pub(crate) async fn order(&self) -> Result<Order, Error> {
@@ -148,12 +164,13 @@ impl Machine {
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        let io = CallerIo(Arc::new(Mutex::new(Slot::Empty)));
+        let io = CallerIo(Arc::new(Mutex::new(Shared { slot: Slot::Empty, now: Duration::ZERO })));
         Self { protocol: Some(Box::pin(protocol(io.clone()))), io }
     }
 
-    /// The next step. After an error there is none.
-    pub(crate) fn next_step(&mut self) -> Result<Step, Error> {
+    /// The next step; `now` is since 1970-01-01 UTC. After an error there is none.
+    pub(crate) fn next_step(&mut self, now: Duration) -> Result<Step, Error> {
+        self.io.shared().now = now;
         let Some(protocol) = &mut self.protocol else { return Ok(Step::Finished) };
         match protocol.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(outcome) => {

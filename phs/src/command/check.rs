@@ -11,7 +11,7 @@ use crate::cycle::send::UploadApi;
 use crate::error::PhsError;
 use crate::mirror::{self, Mirror};
 use crate::read::discover;
-use crate::read::pull::{Authentication, Connection, ObjectId};
+use crate::read::pull::{Connection, ObjectId};
 use crate::read::session::{Session, Singles};
 use controllers::{Look, Wrong};
 use landbridge_agent::Identity;
@@ -209,9 +209,7 @@ impl Findings {
             }
         }
         match looked.iter().find_map(|one| one.level) {
-            Some(level)
-                if level < controllers::AES && directory.authentication == Authentication::Kerberos =>
-            {
+            Some(level) if level < controllers::AES => {
                 let wanted = controllers::level(controllers::AES);
                 let found = controllers::level(level);
                 let todo = format!("Kerberos with AES needs {wanted}: raise it");

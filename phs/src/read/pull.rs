@@ -10,12 +10,14 @@ use landbridge_drsr::replica::{Answer, MAX_KDC_REPLY, Order, Replica, Start, Ste
 use landbridge_drsr::rpc::epm;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use landbridge_drsr::replica::{Attributes as Reading, ObjectId};
-pub use landbridge_drsr::rpc::keytab::{Keytab, KeytabError};
-pub use landbridge_drsr::rpc::security::{Authentication, Credential};
 pub use landbridge_drsr::{Error, Responsible};
+pub use landbridge_kerberos::client::{Client, Credential};
+pub use landbridge_kerberos::keytab::{Keytab, KeytabError};
+pub use landbridge_kerberos::principal::Principal;
 
 /// Limits on waiting for a DC.
 #[derive(Debug, Clone, Copy)]
@@ -55,10 +57,8 @@ pub struct Directory {
     pub controller: Controller,
     /// sAMAccountName of the delegated account.
     pub account: String,
-    /// The account's key or password.
-    pub credential: Credential,
-    /// Kerberos or NTLM.
-    pub authentication: Authentication,
+    /// The account with its key or password.
+    pub client: Arc<Client>,
     /// The most objects in one page, 1 to 1000.
     pub page_objects: u32,
     /// Attributes requested in addition to the usual ones: those that the scope uses.
@@ -208,12 +208,12 @@ impl Connection {
             domain: directory.domain.clone(),
             controller: directory.controller.name.clone(),
             account: directory.account.clone(),
-            authentication: directory.authentication,
             page_objects: directory.page_objects,
             further: directory.further.clone(),
             ancestors: directory.ancestors,
         };
-        let replica = Replica::new(target, &directory.credential).map_err(|error| sockets.refused(error))?;
+        let replica =
+            Replica::new(target, Arc::clone(&directory.client)).map_err(|error| sockets.refused(error))?;
         let mut connection = Self { replica, sockets, sent: 0 };
         match connection.run()? {
             Pause::Ready => {
@@ -282,7 +282,7 @@ impl Connection {
         self.sockets.begin();
         self.sent = 0;
         loop {
-            let step = self.replica.next_step().map_err(|error| self.sockets.refused(error))?;
+            let step = self.replica.next_step(now()).map_err(|error| self.sockets.refused(error))?;
             let answer = match step {
                 Step::Connect { port } => self.sockets.connect(port).map(|()| Answer::Done)?,
                 Step::Send(bytes) => {
@@ -318,6 +318,11 @@ enum Pause {
     Page(Box<Page>),
     Refused(Error),
     Finished,
+}
+
+/// This machine's clock, since 1970-01-01 UTC.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Connects to the endpoint mapper; returns the address that answered.
@@ -368,15 +373,15 @@ impl Sockets {
 
     fn kdc(&self, request: &[u8]) -> Result<Vec<u8>, PullError> {
         let stream = self.dial(KDC_PORT)?;
-        self.write(&stream, KDC_PORT, request)?;
-        let mut reply = self.read(&stream, KDC_PORT, 4)?;
-        let length = reply.first_chunk::<4>().map_or(u32::MAX, |length| u32::from_be_bytes(*length));
+        let length = u32::try_from(request.len()).unwrap_or(u32::MAX);
+        self.write(&stream, KDC_PORT, &[&length.to_be_bytes()[..], request].concat())?;
+        let length = self.read(&stream, KDC_PORT, 4)?;
+        let length = length.first_chunk::<4>().map_or(u32::MAX, |length| u32::from_be_bytes(*length));
         let count = usize::try_from(length).unwrap_or(usize::MAX);
         if count > MAX_KDC_REPLY {
             return Err(self.refused(Error::TooLarge("a reply of the KDC")));
         }
-        reply.extend(self.read(&stream, KDC_PORT, count)?);
-        Ok(reply)
+        self.read(&stream, KDC_PORT, count)
     }
 
     fn write(&self, mut stream: &TcpStream, port: u16, bytes: &[u8]) -> Result<(), PullError> {
@@ -452,15 +457,14 @@ impl Sockets {
         }
     }
 
-    /// Names the DC in an error. The machine has no clock, so the difference of the clocks is computed here.
+    /// Names the DC in an error.
     fn refused(&self, error: Error) -> PullError {
         let controller = self.controller.name.clone();
-        let Error::ClockSkew { controller_time } = error else {
+        let Error::Kerberos(landbridge_kerberos::Error::ClockSkew { ours, theirs }) = error else {
             return PullError::Directory { controller, error };
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let seconds = controller_time.saturating_sub(i64::try_from(now).unwrap_or(i64::MAX));
-        PullError::ClockSkew { controller, seconds }
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        PullError::ClockSkew { controller, seconds: seconds(theirs).saturating_sub(seconds(ours)) }
     }
 }
 

@@ -252,6 +252,7 @@ pub fn another_may_serve(error: &PullError) -> bool {
                 | Error::Unsupported(_)
                 | Error::Protocol(_)
                 | Error::TooLarge(_)
+                | Error::Kerberos(landbridge_kerberos::Error::Protocol(_))
         ),
         PullError::UnknownController { .. }
         | PullError::Undiscovered(_)

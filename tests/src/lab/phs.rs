@@ -21,8 +21,6 @@ pub enum Proof {
     Keytab,
     /// Kerberos, with the password.
     Password,
-    /// NTLM.
-    Ntlm,
 }
 
 /// How a phs is set up where it matters to a test.
@@ -127,10 +125,6 @@ impl Phs {
         match settings.proof {
             Proof::Keytab => line("keytab", &quoted(&keytab)),
             Proof::Password => line("password_file", &quoted(&password)),
-            Proof::Ntlm => {
-                line("password_file", &quoted(&password));
-                line("authentication", "\"ntlm\"");
-            }
         }
         if let Some(attribute) = settings.alternate_login {
             line("alternate_login", &format!("\"{attribute}\""));

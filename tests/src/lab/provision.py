@@ -76,11 +76,12 @@ add(
     userAccountControl=str(0x200 | 0x10000),
     clearTextPassword=delegate["password"].encode("utf-16-le"),
 )
-# Samba registers this name some seconds after its first start, in a service that the lab leaves out.
+# Samba registers these names some seconds after its first start, in a service that the lab leaves out.
 controller = f"CN=DC1,OU=Domain Controllers,{domain}"
 change = ldb.Message(ldb.Dn(sam, controller))
 name = "ldap/dc1." + sam.domain_dns_name()
-change["servicePrincipalName"] = ldb.MessageElement(name, ldb.FLAG_MOD_ADD, "servicePrincipalName")
+names = [name, name + "/" + sam.domain_dns_name()]
+change["servicePrincipalName"] = ldb.MessageElement(names, ldb.FLAG_MOD_ADD, "servicePrincipalName")
 sam.modify(change)
 sam.transaction_commit()
 

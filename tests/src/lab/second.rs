@@ -28,7 +28,9 @@ from samba.samdb import SamDB
 lp = LoadParm(); lp.load(sys.argv[1])
 sam = SamDB(url=lp.private_path('sam.ldb'), session_info=system_session(), lp=lp)
 change = ldb.Message(ldb.Dn(sam, 'CN=DC2,OU=Domain Controllers,' + str(sam.domain_dn())))
-change['spn'] = ldb.MessageElement('ldap/dc2.' + sam.domain_dns_name(), ldb.FLAG_MOD_ADD, 'servicePrincipalName')
+name = 'ldap/dc2.' + sam.domain_dns_name()
+names = [name, name + '/' + sam.domain_dns_name()]
+change['spn'] = ldb.MessageElement(names, ldb.FLAG_MOD_ADD, 'servicePrincipalName')
 sam.modify(change)
 ";
 
@@ -81,7 +83,8 @@ impl Domain {
             must("naming the second DC's service", Running::start(name, None, &output)?.finish(30)?)?;
         } else {
             // A read-only DC does not write its own service names, so they are written at the first.
-            let names = [format!("HOST/{SECOND}"), "HOST/DC2".to_owned(), format!("ldap/{SECOND}")];
+            let ldap = format!("ldap/{SECOND}");
+            let names = [format!("HOST/{SECOND}"), "HOST/DC2".to_owned(), format!("{ldap}/{DOMAIN}"), ldap];
             self.set_attributes("DC2$", json!({"servicePrincipalName": names}))?;
         }
 

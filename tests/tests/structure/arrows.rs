@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("crypto", &[], &["serde", "serde_json", "tokio", "tracing"]),
     ("kerberos", &["crypto"], &["serde", "tokio", "tracing"]),
-    ("drsr", &["crypto"], &["tokio", "landbridge-wire"]),
+    ("drsr", &["crypto", "kerberos"], &["tokio", "landbridge-wire"]),
     ("wire", &["crypto"], &["tokio", "landbridge-drsr"]),
     ("host", &[], &["rusqlite", "clap"]),
     ("agent", &["wire", "host"], &["landbridge-drsr"]),
     (
         "phs",
-        &["drsr", "crypto", "wire", "agent", "host"],
+        &["drsr", "kerberos", "crypto", "wire", "agent", "host"],
         &["landbridge-tenant-rules", "landbridge-pta-agent"],
     ),
     (

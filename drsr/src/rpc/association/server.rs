@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::rpc::pdu::{self, NDR};
-use crate::rpc::wrap;
+use landbridge_kerberos::enctype::Enctype;
+use landbridge_kerberos::key::Key;
+use landbridge_kerberos::wrap::seal_as_acceptor;
 
 /// The key of its pretended security context.
 pub(crate) const KEY: [u8; 32] = [3; 32];
+/// The length of its tokens.
+pub(crate) const TOKEN: usize = 76;
 
 /// A PDU as a server writes it.
 #[derive(Clone)]
@@ -73,8 +77,9 @@ pub(crate) fn fragment_of(mut made: Made, sequence: u64, stub: &[u8]) -> Made {
     let trailer = [16, 6, u8::try_from(padded - stub.len()).unwrap(), 0, 1, 0, 0, 0];
     let mut whole = made.body.clone();
     whole.extend(&body);
-    let shape = Made { body: whole, trailer: Some(trailer), token: vec![0; wrap::TOKEN], ..made.clone() };
-    let (data, token) = wrap::seal(&KEY, sequence, &shape.bytes()[..pdu::CALL_HEAD], &body, &trailer);
+    let shape = Made { body: whole, trailer: Some(trailer), token: vec![0; TOKEN], ..made.clone() };
+    let key = Key::new(Enctype::Aes256Sha1, &KEY).unwrap();
+    let (data, token) = seal_as_acceptor(&key, sequence, &shape.bytes()[..pdu::CALL_HEAD], &body, &trailer);
     made.body.extend(data);
     Made { trailer: Some(trailer), token, ..made }
 }

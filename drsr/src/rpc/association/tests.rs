@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::server::{KEY, Made, ack, fragment, fragment_of, plain};
+use super::server::{KEY, Made, TOKEN, ack, fragment, fragment_of, plain};
 use super::*;
 use crate::rpc::machine::{Answer, Machine, Step};
-use crate::rpc::wrap;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const INTERFACE: Syntax = Syntax { uuid: uuid::Uuid::from_u128(7), version: 4 };
 const CALL: Operation = Operation { name: "a test", number: 5 };
@@ -25,7 +25,7 @@ fn exchange(answers: Vec<Vec<u8>>, protected: bool, stub: Vec<u8>) -> (Result<Ve
     let mut incoming: VecDeque<u8> = answers.concat().into();
     let mut sent = Vec::new();
     loop {
-        match machine.next_step() {
+        match machine.next_step(Duration::ZERO) {
             Ok(Step::Send(bytes)) => {
                 sent.push(bytes);
                 machine.answer(Answer::Done);
@@ -47,8 +47,7 @@ fn refused(answers: Vec<Made>) -> String {
 
 #[test]
 fn a_sound_server_is_understood() {
-    let answers =
-        [ack(), fragment(1, 90, b"first and "), fragment(0, 91, b"then "), fragment(2, 92, b"last")];
+    let answers = [ack(), fragment(1, 1, b"first and "), fragment(0, 2, b"then "), fragment(2, 3, b"last")];
     let (answer, sent) = exchange(answers.iter().map(Made::bytes).collect(), true, vec![1, 2, 3]);
     assert_eq!(answer.unwrap(), b"first and then last");
     let [bind, auth3, request] = sent.as_slice() else { panic!("{} PDUs", sent.len()) };
@@ -58,7 +57,7 @@ fn a_sound_server_is_understood() {
 #[test]
 fn a_long_request_goes_out_in_fragments_that_say_what_is_left() {
     let stub: Vec<u8> = (0..20_000u32).map(|at| u8::try_from(at % 251).unwrap()).collect();
-    let (_, sent) = exchange(vec![ack().bytes(), fragment(3, 5, b"x").bytes()], true, stub.clone());
+    let (_, sent) = exchange(vec![ack().bytes(), fragment(3, 1, b"x").bytes()], true, stub.clone());
     let mut joined = Vec::new();
     let requests = &sent[2..];
     assert_eq!(requests.len(), 4);
@@ -68,7 +67,7 @@ fn a_long_request_goes_out_in_fragments_that_say_what_is_left() {
         assert_eq!(request[3] & LAST != 0, at + 1 == requests.len());
         let hint = u32::from_le_bytes(request[16..20].try_into().unwrap());
         assert_eq!(usize::try_from(hint).unwrap(), stub.len() - joined.len());
-        let end = request.len() - wrap::TOKEN - pdu::TRAILER;
+        let end = request.len() - TOKEN - pdu::TRAILER;
         let padding = usize::from(request[end + 2]);
         joined.extend_from_slice(&request[pdu::CALL_HEAD..end - padding]);
     }

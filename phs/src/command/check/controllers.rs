@@ -3,7 +3,7 @@
 
 use crate::config::DirectoryConfig;
 use crate::error::PhsError;
-use crate::read::pull::{self, Authentication, Connection, Controller, ObjectId, PullError};
+use crate::read::pull::{self, Connection, Controller, ObjectId, PullError};
 use crate::read::root_dse::Attributes;
 use crate::read::watch;
 use landbridge_drsr::Error;
@@ -122,11 +122,7 @@ fn look_at(
         return looked;
     }
     let port = connection.port().unwrap_or_default();
-    let ports = match config.authentication {
-        Authentication::Kerberos => format!("88, 135 and {port}"),
-        Authentication::Ntlm => format!("135 and {port}"),
-    };
-    add("controller", Ok(format!("{name} answers at {address}, ports {ports}")));
+    add("controller", Ok(format!("{name} answers at {address}, ports 88, 135 and {port}")));
     looked.connection = Some(connection);
     looked
 }

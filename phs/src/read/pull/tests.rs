@@ -78,11 +78,13 @@ fn a_dc_that_trickles_is_given_up_all_the_same() {
 
 #[test]
 fn a_skewed_clock_is_told_with_its_size_and_side() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let ahead = i64::try_from(now).unwrap() + 600;
-    let error = sockets(SHORT).refused(Error::ClockSkew { controller_time: ahead });
-    let PullError::ClockSkew { seconds, .. } = error else { unreachable!() };
-    assert!((595..=605).contains(&seconds), "{seconds}");
+    let (ours, theirs) = (Duration::from_secs(1_000_000), Duration::from_secs(1_000_600));
+    let skew = |ours, theirs| {
+        let error = sockets(SHORT).refused(landbridge_kerberos::Error::ClockSkew { ours, theirs }.into());
+        let PullError::ClockSkew { seconds, .. } = error else { unreachable!() };
+        seconds
+    };
+    assert_eq!((skew(ours, theirs), skew(theirs, ours)), (600, -600));
     let told = |seconds| PullError::ClockSkew { controller: "dc".to_owned(), seconds }.to_string();
     assert_eq!(told(600), "the clock of dc is 600 s ahead of this machine's: synchronise both");
     assert_eq!(told(-600), "the clock of dc is 600 s behind this machine's: synchronise both");
