@@ -148,8 +148,9 @@ impl<'a> AsExchange<'a> {
         if hint(PA_ENC_TIMESTAMP).is_none() {
             return Err(Error::NoCommonKey {
                 account: self.client.account.to_string(),
-                why: "the KDC does not accept a timestamp under a key of the account: it may require a smart card or \
-                      armoring"
+                why: "the KDC does not accept a timestamp under a key of the account. Either it has no AES key of it: \
+                      set its password once more, and allow AES for it (msDS-SupportedEncryptionTypes, 24). Or it \
+                      requires a smart card or armoring"
                     .to_owned(),
             });
         }

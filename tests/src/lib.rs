@@ -13,6 +13,7 @@
 //! - `src/lab/population.rs`: people and passwords, computed from an index
 //! - `src/lab/recipe.rs`: makes a domain's files once and keeps them as a tar
 //! - `src/lab/domain.rs`: one running Samba AD DC
+//! - `src/lab/mit.rs`: MIT's KDC and its service for passwords, with a realm of their own
 //! - `src/lab/second.rs`: a second DC that lags for as long as a test wants
 //! - `src/lab/edits.rs`: what an administrator does to the domain while it runs
 //! - `src/lab/tenant.rs`: a real tenant
@@ -85,6 +86,7 @@
 //! - `tests/road/backup.rs`: a lost tenant restored from its backup; applications that see a certificate of the
 //!   administrator's
 //! - `tests/road/bad_input.rs`: files, disks, frames and clocks that are wrong
+//! - `tests/road/kdcs.rs`: the Kerberos client beside Samba's KDC and MIT's
 //! - `tests/road/kills.rs`: each program killed in the middle of a sync
 //! - `tests/road/restored.rs`: backups put back, at either end
 //! - `tests/road/other_controller.rs`: one DC after another, and one that lags

@@ -218,6 +218,6 @@ fn krb5_conf(address: IpAddr) -> String {
     let realm = DOMAIN.to_uppercase();
     format!(
         "[libdefaults]\n\tdefault_realm = {realm}\n\tdns_lookup_realm = false\n\tdns_lookup_kdc = false\n\
-         [realms]\n\t{realm} = {{\n\t\tkdc = {address}\n\t}}\n"
+         [realms]\n\t{realm} = {{\n\t\tkdc = {address}\n\t\tkpasswd_server = {address}\n\t}}\n"
     )
 }

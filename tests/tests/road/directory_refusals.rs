@@ -15,19 +15,19 @@ static DOMAIN: LazyLock<Arc<Domain>> = LazyLock::new(|| own_domain(50));
 const PASSWORD: &str = "another delegate's own (3)";
 
 /// An account like the lab's delegated one, and phs set up to use it.
-fn delegate(name: &str, granted: bool) -> PhsSettings {
-    DOMAIN.create(name, PASSWORD, NORMAL | NEVER_EXPIRES, "CN=Users").unwrap();
+pub(crate) fn delegate(domain: &Domain, name: &str, granted: bool) -> PhsSettings {
+    domain.create(name, PASSWORD, NORMAL | NEVER_EXPIRES, "CN=Users").unwrap();
     if granted {
-        DOMAIN.set_replication_rights(name, true).unwrap();
+        domain.set_replication_rights(name, true).unwrap();
     }
-    let keytab = DOMAIN.folder().join(format!("{name}.keytab"));
-    DOMAIN.write_keytab(name, &keytab).unwrap();
+    let keytab = domain.folder().join(format!("{name}.keytab"));
+    domain.write_keytab(name, &keytab).unwrap();
     std::fs::set_permissions(&keytab, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     PhsSettings {
         account: name.to_owned(),
         password: PASSWORD.to_owned(),
         keytab: Some(keytab),
-        ..PhsSettings::for_domain(&DOMAIN, "entra")
+        ..PhsSettings::for_domain(domain, "entra")
     }
 }
 
@@ -37,8 +37,8 @@ fn road(settings: &PhsSettings) -> Road {
 
 /// `once` fails with this status and says all of this, and nothing is sent or stored as done.
 #[track_caller]
-fn assert_refused(settings: &PhsSettings, code: i32, says: &[&str]) {
-    let road = road(settings);
+pub(crate) fn assert_refused(domain: &Arc<Domain>, settings: &PhsSettings, code: i32, says: &[&str]) {
+    let road = Road::with(Arc::clone(domain), settings, &Default::default());
     let finished = road.phs.once(&[]).unwrap().expect_code(code);
     for what in says.iter().chain(&["must act"]) {
         assert!(finished.stderr.contains(what), "does not say `{what}`: {finished}");
@@ -66,24 +66,24 @@ fn keytab_and_password_bring_every_password() {
 
 #[test]
 fn a_wrong_password_names_the_account() {
-    let right = delegate("svc-wrong-password", true);
+    let right = delegate(&DOMAIN, "svc-wrong-password", true);
     let settings = PhsSettings { proof: Proof::Password, password: "not this one".into(), ..right };
-    assert_refused(&settings, 4, &["svc-wrong-password", "password", "administrator"]);
+    assert_refused(&DOMAIN, &settings, 4, &["svc-wrong-password", "password", "administrator"]);
 }
 
 #[test]
 fn a_keytab_from_before_a_reset_is_named() {
-    let settings = delegate("svc-stale-keytab", true);
+    let settings = delegate(&DOMAIN, "svc-stale-keytab", true);
     DOMAIN.set_password("svc-stale-keytab", "reset meanwhile").unwrap();
-    assert_refused(&settings, 4, &["svc-stale-keytab", "keytab"]);
+    assert_refused(&DOMAIN, &settings, 4, &["svc-stale-keytab", "keytab"]);
 }
 
 #[test]
 fn a_disabled_account_is_named() {
-    let settings = delegate("svc-disabled", true);
+    let settings = delegate(&DOMAIN, "svc-disabled", true);
     DOMAIN.change_flags("svc-disabled", DISABLED, 0).unwrap();
     for proof in [Proof::Keytab, Proof::Password] {
-        assert_refused(&PhsSettings { proof, ..settings.clone() }, 4, &["svc-disabled", "disabled"]);
+        assert_refused(&DOMAIN, &PhsSettings { proof, ..settings.clone() }, 4, &["svc-disabled", "disabled"]);
     }
 }
 
@@ -94,18 +94,18 @@ fn an_account_that_does_not_exist_is_named() {
         account: "svc-nobody".into(),
         ..PhsSettings::for_domain(&DOMAIN, "entra")
     };
-    assert_refused(&settings, 4, &["svc-nobody"]);
+    assert_refused(&DOMAIN, &settings, 4, &["svc-nobody"]);
 }
 
 #[test]
 fn a_missing_right_names_the_command_that_grants_it() {
-    let settings = delegate("svc-no-right", false);
-    assert_refused(&settings, 4, &["svc-no-right", "Replicating Directory Changes", "dsacl"]);
+    let settings = delegate(&DOMAIN, "svc-no-right", false);
+    assert_refused(&DOMAIN, &settings, 4, &["svc-no-right", "Replicating Directory Changes", "dsacl"]);
 }
 
 #[test]
 fn a_right_that_is_revoked_between_two_cycles_stops_the_second() {
-    let settings = delegate("svc-revoked-right", true);
+    let settings = delegate(&DOMAIN, "svc-revoked-right", true);
     let road = road(&settings);
     road.once();
     DOMAIN.set_replication_rights("svc-revoked-right", false).unwrap();
@@ -122,14 +122,14 @@ fn a_dc_whose_name_does_not_resolve_is_named() {
         address: None,
         ..PhsSettings::for_domain(&DOMAIN, "entra")
     };
-    assert_refused(&settings, 5, &["dc9.nowhere.invalid"]);
+    assert_refused(&DOMAIN, &settings, 5, &["dc9.nowhere.invalid"]);
 }
 
 #[test]
 fn a_dc_that_does_not_answer_is_named() {
     let dead = Address::claim().unwrap();
     let settings = PhsSettings { address: Some(dead.ip()), ..PhsSettings::for_domain(&DOMAIN, "entra") };
-    assert_refused(&settings, 5, &["dc1.corp.example.com"]);
+    assert_refused(&DOMAIN, &settings, 5, &["dc1.corp.example.com"]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_dc_under_a_name_that_is_not_its_own_is_not_trusted() {
         controller: "dc2.corp.example.com".into(),
         ..PhsSettings::for_domain(&DOMAIN, "entra")
     };
-    assert_refused(&settings, 4, &["dc2.corp.example.com"]);
+    assert_refused(&DOMAIN, &settings, 4, &["dc2.corp.example.com"]);
 }
 
 #[test]

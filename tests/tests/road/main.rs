@@ -8,6 +8,7 @@ mod bad_input;
 mod continuous;
 mod directory_refusals;
 mod everyone;
+mod kdcs;
 mod kills;
 mod life;
 mod lockout;
