@@ -73,7 +73,8 @@ pub(crate) enum Lie {
 }
 
 /// Bytes that differ from call to call and not from run to run.
-pub(crate) struct Counting(pub(crate) u8);
+#[derive(Debug)]
+pub struct Counting(pub u8);
 
 impl Random for Counting {
     fn fill(&mut self, bytes: &mut [u8]) {

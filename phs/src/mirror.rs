@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The schema that this build writes.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 const SCHEMA: &str = include_str!("mirror/schema.sql");
 /// The database's name under the state directory.
 pub const FILE: &str = "state.db";
@@ -182,6 +182,16 @@ impl Mirror {
                     ))
                 })?;
                 tracing::info!("the state database was of version 1: the next cycle compares all");
+            }
+            // It did not know the names of domain controllers. What was sent stays known; a full compare brings them.
+            2 => {
+                mirror.checked(|database| {
+                    database.execute_batch(&format!(
+                        "BEGIN IMMEDIATE; ALTER TABLE objects ADD COLUMN host TEXT; DELETE FROM watermark; \
+                         PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                    ))
+                })?;
+                tracing::info!("the state database was of version 2: the next cycle compares all");
             }
             found => return Err(StateError::Newer { path: mirror.path, found }),
         }
@@ -397,10 +407,27 @@ pub(crate) mod tests {
     fn a_newer_schema_is_refused_and_left_alone() {
         let directory = directory();
         let mirror = Mirror::open(directory.path()).unwrap();
-        mirror.database.pragma_update(None, "user_version", 3).unwrap();
+        mirror.database.pragma_update(None, "user_version", 4).unwrap();
         drop(mirror);
-        assert!(matches!(Mirror::open(directory.path()), Err(StateError::Newer { found: 3, .. })));
-        assert!(matches!(Mirror::scratch(directory.path()), Err(StateError::Newer { found: 3, .. })));
+        assert!(matches!(Mirror::open(directory.path()), Err(StateError::Newer { found: 4, .. })));
+        assert!(matches!(Mirror::scratch(directory.path()), Err(StateError::Newer { found: 4, .. })));
+    }
+
+    #[test]
+    fn a_state_without_names_of_controllers_keeps_what_was_sent_and_compares_all() {
+        let directory = directory();
+        let mirror = Mirror::open(directory.path()).unwrap();
+        let object = Object { sent: Some(Sent::Present), ..Object::unknown(Uuid::from_u128(7)) };
+        mirror.put(&object).unwrap();
+        mirror.save(&saved(b"4")).unwrap();
+        mirror
+            .database
+            .execute_batch("ALTER TABLE objects DROP COLUMN host; PRAGMA user_version = 2")
+            .unwrap();
+        drop(mirror);
+        let mirror = Mirror::open(directory.path()).unwrap();
+        assert_eq!(mirror.object(object.guid).unwrap(), Some(object));
+        assert_eq!((mirror.saved().unwrap(), mirror.controllers().unwrap()), (None, Vec::new()));
     }
 
     #[test]

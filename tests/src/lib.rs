@@ -25,6 +25,7 @@
 //! - `src/lab/trial.rs`: how long a trial is, and its seed
 //! - `src/lab/small_disk.rs`: the full disk of the tests
 //! - `src/lab/silence.rs`: the search for secrets in everything that was written
+//! - `src/recorded.rs`: one walk through all exchanges of the Kerberos client, to record and to replay
 //! - `src/oracle.rs`: what must hold for any bytes at all
 //! - `src/oracle/digest_text.rs`: for the text of a digest
 //! - `src/oracle/drs_secret.rs`: for a sealed password attribute, compared with a second implementation
@@ -106,3 +107,4 @@
 
 pub mod lab;
 pub mod oracle;
+pub mod recorded;

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
 
+use landbridge_kerberos::password_change::Outcome;
 use landbridge_tests::oracle::{self, Oracle};
+use landbridge_tests::recorded;
 use peak_alloc::PeakAlloc;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -126,6 +128,49 @@ fn asked(capture: &str, bytes: Vec<u8>) -> Option<(Oracle, Vec<u8>)> {
         // The first four bytes are the length, as TCP has it in front.
         (_, "der") => Some((oracle::krb_error, bytes.get(4..)?.to_vec())),
         _ => None,
+    }
+}
+
+#[test]
+fn recorded_exchanges_with_real_kdcs_end_in_the_same_and_nothing_that_was_altered_is_accepted() {
+    // It takes memory, which the others measure.
+    let _alone = alone();
+    for (kdc, domain) in [("samba", "corp.example.com"), ("mit", "mit.example.com")] {
+        let folder = root().join("kerberos/captures").join(kdc);
+        let time = std::fs::read_to_string(folder.join("time")).unwrap();
+        let now = Duration::from_nanos(time.trim().parse().unwrap());
+        let replies = recorded::STEPS.map(|step| std::fs::read(folder.join(format!("{step}.msg"))).unwrap());
+        let walk = |altered: Option<(usize, &[u8])>| {
+            recorded::walk(domain, now, |step, _, _| {
+                let at = recorded::STEPS.iter().position(|one| *one == step).unwrap();
+                let other = altered.filter(|(altered, _)| *altered == at).map(|(_, bytes)| bytes.to_vec());
+                other.unwrap_or_else(|| replies[at].clone())
+            })
+        };
+        let walked = walk(None).unwrap();
+        let names = [&walked.granting, &walked.service].map(|ticket| ticket.service.to_string());
+        let realm = domain.to_uppercase();
+        assert_eq!(names, [format!("krbtgt/{realm}@{realm}"), format!("ldap/dc1.{domain}/{domain}@{realm}")]);
+        assert_eq!(walked.outcome, Outcome::Changed);
+        // The tickets are opaque to the client, and so are numbers of keys: they may be altered, and the names and keys
+        // that are accepted stay the same.
+        let (mut mutants, mut accepted) = (0, 0);
+        for (step, reply) in replies.iter().enumerate() {
+            for at in (0..reply.len()).step_by(if reply.len() > 400 { 7 } else { 3 }) {
+                let mut bent = reply.clone();
+                bent[at] ^= 0x11;
+                mutants += 1;
+                let Ok(walked) = walk(Some((step, &bent))) else { continue };
+                accepted += 1;
+                let now = [&walked.granting, &walked.service].map(|ticket| ticket.service.to_string());
+                assert_eq!(
+                    now.map(|name| name.to_lowercase()),
+                    names.clone().map(|name| name.to_lowercase())
+                );
+            }
+        }
+        println!("{kdc}: {mutants} altered replies, {accepted} of them in what is not for the client");
+        assert!(accepted < mutants);
     }
 }
 

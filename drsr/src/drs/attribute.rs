@@ -37,6 +37,8 @@ pub enum Attribute {
     IsRecycled,
     /// The RDN's value.
     Name,
+    /// A computer's full DNS name.
+    DnsHostName,
     /// Domain head: negative count of 100 ns.
     MaxPwdAge,
     /// Domain head: negative count of 100 ns.
@@ -117,6 +119,7 @@ impl Attribute {
             Self::IsDeleted => "isDeleted",
             Self::IsRecycled => "isRecycled",
             Self::Name => "name",
+            Self::DnsHostName => "dNSHostName",
             Self::MaxPwdAge => "maxPwdAge",
             Self::LockoutDuration => "lockoutDuration",
             Self::LockoutObservationWindow => "lockOutObservationWindow",

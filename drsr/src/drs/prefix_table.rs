@@ -42,7 +42,7 @@ pub enum Known {
 }
 
 /// What is always asked for: meaning, attid in [`OURS`], syntax.
-pub(crate) const WANTED: [(Known, u32, Syntax); 37] = [
+pub(crate) const WANTED: [(Known, u32, Syntax); 38] = [
     (Known::Plain(Attribute::ObjectClass), 0x0000_0000, Syntax::Classes),
     (Known::Plain(Attribute::Surname), 0x0000_0004, Syntax::Text),
     (Known::Plain(Attribute::Title), 0x0000_000c, Syntax::Text),
@@ -67,6 +67,7 @@ pub(crate) const WANTED: [(Known, u32, Syntax); 37] = [
     (Known::Plain(Attribute::AdminCount), 0x0009_0096, Syntax::Integer),
     (Known::Plain(Attribute::AccountExpires), 0x0009_009f, Syntax::LargeInteger),
     (Known::Plain(Attribute::SamAccountName), 0x0009_00dd, Syntax::Text),
+    (Known::Plain(Attribute::DnsHostName), 0x0009_026b, Syntax::Text),
     (Known::Plain(Attribute::UserPrincipalName), 0x0009_0290, Syntax::Text),
     (Known::Plain(Attribute::LockoutTime), 0x0009_0296, Syntax::LargeInteger),
     (Known::Plain(Attribute::GroupType), 0x0009_02ee, Syntax::Integer),

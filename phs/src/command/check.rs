@@ -194,7 +194,9 @@ impl Findings {
         let by_dns = directory.controllers.is_empty();
         if by_dns {
             let names: Vec<&str> = known.iter().map(|one| one.name.as_str()).collect();
-            self.ok("dns", format!("names {}", names.join(", ")));
+            let then =
+                "after the first cycle only those are used that the directory has as domain controllers";
+            self.ok("dns", format!("names {}; {then}", names.join(", ")));
         }
         let mut looked = controllers::look(directory, domain, &known, now);
         // Every DC that the configuration names must serve; of those that DNS names one is enough.
@@ -231,7 +233,7 @@ impl Findings {
                 3,
             );
         };
-        let mut session = match Session::open(&config.directory, &config.scope, domain, &[], None) {
+        let mut session = match Session::open(&config.directory, &config.scope, domain, &[], &[], None) {
             Ok(session) => session,
             Err(error) => return self.fail("replication", error),
         };

@@ -41,7 +41,7 @@ pub fn check(file: &Path, config: &Config, json: bool) -> Result<u8, PhsError> {
 pub fn check_objects(config: &Config, json: bool) -> Result<u8, PhsError> {
     let (_runtime, stop) = runtime()?;
     let domain = job::domain(&job::identity(config)?)?;
-    let session = Session::open(&config.directory, &config.scope, &domain, &[], None)?;
+    let session = Session::open(&config.directory, &config.scope, &domain, &[], &[], None)?;
     let unkept = |_| PhsError::Defect("the temporary file for what was seen cannot be written");
     let mut findings = Findings::new().map_err(unkept)?;
     let pages = session.pages().from(None, Reading::WithoutSecrets)?;

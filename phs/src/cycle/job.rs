@@ -150,7 +150,8 @@ impl Job<'_> {
     fn open(&self, domain: &Sid, last: Option<&str>) -> Result<Session, PhsError> {
         let config = &self.config.directory;
         let distrusted = distrust::all(self.mirror)?;
-        let session = Session::open(config, &self.config.scope, domain, &distrusted, last)?;
+        let known = self.mirror.controllers()?;
+        let session = Session::open(config, &self.config.scope, domain, &distrusted, &known, last)?;
         let serves = &session.controller().name;
         distrust::lift(self.mirror, serves, session.invocation_id())?;
         for one in distrusted.iter().filter(|one| one.controller != *serves) {

@@ -94,6 +94,8 @@ pub struct Object {
     pub sam: Option<String>,
     /// userPrincipalName.
     pub upn: Option<String>,
+    /// dNSHostName.
+    pub host: Option<String>,
     /// userAccountControl; 0 when it has none.
     pub uac: i32,
     /// adminCount; 0 when it has none.
@@ -137,6 +139,7 @@ impl Object {
             sid: None,
             sam: None,
             upn: None,
+            host: None,
             uac: 0,
             admin_count: 0,
             primary_group: 0,
@@ -166,7 +169,7 @@ impl Object {
 
 pub(super) const COLUMNS: &str = "o.guid, o.parent, o.rdn, o.kind, o.sid, o.uac, o.admin_count, o.primary_group, \
                                   o.krbtgt, o.deleted, o.sent, o.protected_user, o.password, o.cycle, o.sam, o.upn, \
-                                  o.terms, o.filtered, o.told_at, o.left_at, o.carries, o.password_at";
+                                  o.terms, o.filtered, o.told_at, o.left_at, o.carries, o.password_at, o.host";
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
     let uuid = |column| -> rusqlite::Result<Option<Uuid>> {
@@ -205,6 +208,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
         left_at: row.get(19)?,
         carries: row.get(20)?,
         password_at: row.get(21)?,
+        host: row.get(22)?,
     })
 }
 
@@ -247,6 +251,18 @@ impl Mirror {
         })
     }
 
+    /// The DNS names of the domain's controllers, in lower case: computers whose account has SERVER_TRUST_ACCOUNT
+    /// (MS-ADTS 2.2.16), which only an administrator of the domain can give.
+    pub fn controllers(&self) -> Result<Vec<String>, StateError> {
+        self.checked(|database| {
+            let mut query = database.prepare_cached(
+                "SELECT lower(host) FROM objects \
+                 WHERE kind = 'computer' AND uac & 8192 <> 0 AND NOT deleted AND host IS NOT NULL",
+            )?;
+            query.query_map([], |row| row.get(0))?.collect()
+        })
+    }
+
     /// Remembers an object as it is now.
     pub fn put(&self, object: &Object) -> Result<(), StateError> {
         match object.kind {
@@ -264,8 +280,8 @@ impl Mirror {
             let mut insert = database.prepare_cached(
                 "INSERT OR REPLACE INTO objects (guid, parent, rdn, kind, sid, uac, admin_count, primary_group, krbtgt, \
                  deleted, sent, protected_user, password, cycle, sam, upn, terms, filtered, told_at, left_at, carries, \
-                 password_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-                 ?19, ?20, ?21, ?22)",
+                 password_at, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+                 ?18, ?19, ?20, ?21, ?22, ?23)",
             )?;
             insert.execute(params![
                 object.guid.as_bytes(),
@@ -290,6 +306,7 @@ impl Mirror {
                 object.left_at,
                 object.carries,
                 object.password_at,
+                object.host,
             ])?;
             Ok(())
         })
@@ -343,6 +360,7 @@ mod tests {
             deleted: true,
             sam: Some("zoe".to_owned()),
             upn: Some("zoë@example.com".to_owned()),
+            host: Some("zoe.corp.example.com".to_owned()),
             terms: u32::MAX,
             filtered: true,
             sent: Some(Sent::OutOfScope),
@@ -359,6 +377,24 @@ mod tests {
         let unknown = Object::unknown(Uuid::from_u128(8));
         mirror.put(&unknown).unwrap();
         assert_eq!(mirror.object(unknown.guid).unwrap(), Some(unknown));
+    }
+
+    #[test]
+    fn only_accounts_of_domain_controllers_name_one() {
+        let directory = directory();
+        let mirror = Mirror::open(directory.path()).unwrap();
+        let put = |number: u128, kind, uac, host: Option<&str>, deleted| {
+            let host = host.map(str::to_owned);
+            mirror
+                .put(&Object { kind, uac, host, deleted, ..Object::unknown(Uuid::from_u128(number)) })
+                .unwrap();
+        };
+        put(1, Kind::Computer, 0x0008_2000, Some("DC1.corp.example.com"), false);
+        put(2, Kind::Computer, 0x1000, Some("member.corp.example.com"), false);
+        put(3, Kind::Computer, 0x2000, Some("old.corp.example.com"), true);
+        put(4, Kind::Computer, 0x2000, None, false);
+        put(5, Kind::Person, 0x2000, Some("person.corp.example.com"), false);
+        assert_eq!(mirror.controllers().unwrap(), ["dc1.corp.example.com"]);
     }
 
     #[test]

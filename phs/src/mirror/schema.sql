@@ -1,4 +1,4 @@
--- phs's state database, version 2: where the last cycle ended, and the mirror of what incremental replies
+-- phs's state database, version 3: where the last cycle ended, and the mirror of what incremental replies
 -- leave out. GUIDs are 16 bytes, big-endian (uuid::Uuid::as_bytes); times are seconds since 1970; a stamp is
 -- 28 bytes: version, time, invocation id. No column holds a secret.
 
@@ -16,6 +16,7 @@ CREATE TABLE objects (
     sid             TEXT,
     sam             TEXT,               -- sAMAccountName
     upn             TEXT,               -- userPrincipalName
+    host            TEXT,               -- dNSHostName of a computer
     uac             INTEGER NOT NULL,
     admin_count     INTEGER NOT NULL,
     primary_group   INTEGER NOT NULL,   -- a RID; 0: none

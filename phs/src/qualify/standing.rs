@@ -125,6 +125,7 @@ pub(super) fn learn(object: &mut Object, change: &Change, scope: &Scope) {
                 object.krbtgt = object.sam.as_deref().is_some_and(is_krbtgt);
             }
             Attribute::UserPrincipalName if !gone => object.upn = text(),
+            Attribute::DnsHostName if !gone => object.host = text(),
             Attribute::Name => object.rdn = text(),
             _ => {}
         }

@@ -125,6 +125,15 @@ pub enum PullError {
     /// The configuration names no DC, and DNS names none either.
     #[error("{0}: name the domain controllers in [[directory.controllers]], or repair this machine's DNS")]
     Undiscovered(#[from] DiscoverError),
+    /// DNS names hosts that are no domain controllers of the domain that was replicated.
+    #[error(
+        "DNS names {names}, and no domain controller of the directory has such a name: another host may want to be \
+         taken for one. Repair DNS, or name the domain controllers in [[directory.controllers]]"
+    )]
+    Unconfirmed {
+        /// The names.
+        names: String,
+    },
     /// The connection is refused, or there is no route.
     #[error("{controller} cannot be reached at port {port}: {why}")]
     Unreachable {
@@ -166,7 +175,9 @@ impl PullError {
     pub fn who(&self) -> Responsible {
         match self {
             Self::Directory { error, .. } => error.who(),
-            Self::ClockSkew { .. } | Self::UnknownController { .. } => Responsible::Operator,
+            Self::ClockSkew { .. } | Self::UnknownController { .. } | Self::Unconfirmed { .. } => {
+                Responsible::Operator
+            }
             Self::Distrusted { .. } => Responsible::DirectoryOperator,
             Self::Undiscovered(why) if !why.passes_by_itself() => Responsible::Operator,
             Self::Undiscovered(_) | Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => {
@@ -184,9 +195,11 @@ impl PullError {
             | Self::Unreachable { .. }
             | Self::Silent { .. }
             | Self::Closed { .. } => true,
-            Self::Directory { .. } | Self::ClockSkew { .. } | Self::Distrusted { .. } | Self::Over { .. } => {
-                false
-            }
+            Self::Directory { .. }
+            | Self::ClockSkew { .. }
+            | Self::Distrusted { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Over { .. } => false,
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::config::DirectoryConfig;
 use crate::error::PhsError;
-use crate::read::discover::controllers;
+use crate::read::discover::confirmed;
 use crate::read::distrust::Distrusted;
 use crate::read::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
 use crate::scope::Scope;
@@ -50,18 +50,19 @@ impl std::fmt::Debug for Session {
 impl Session {
     /// Connects to the first DC of the list that serves: it accepts the account, replicates, and holds the domain with
     /// this SID. `scope` names further attributes to request; DCs in `distrusted` are skipped; the DC named `last` is
-    /// tried after all others.
+    /// tried after all others. A name from DNS must be one of `known`, unless that is empty.
     pub fn open(
         config: &DirectoryConfig,
         scope: &Scope,
         domain: &Sid,
         distrusted: &[Distrusted],
+        known: &[String],
         last: Option<&str>,
     ) -> Result<Self, PhsError> {
-        let mut known = controllers(config)?;
-        known.sort_by_key(|controller| Some(controller.name.as_str()) == last);
+        let mut controllers = confirmed(config, known)?;
+        controllers.sort_by_key(|controller| Some(controller.name.as_str()) == last);
         let mut failed = None;
-        for controller in known {
+        for controller in controllers {
             let directory = Arc::new(config.open(&controller, Some(scope))?);
             let opened = open(&directory, domain).and_then(|(connection, invocation_id)| {
                 if distrusted.iter().any(|one| one.invocation_id == invocation_id) {
@@ -256,6 +257,7 @@ pub fn another_may_serve(error: &PullError) -> bool {
         ),
         PullError::UnknownController { .. }
         | PullError::Undiscovered(_)
+        | PullError::Unconfirmed { .. }
         | PullError::Unreachable { .. }
         | PullError::Silent { .. }
         | PullError::Closed { .. }

@@ -19,6 +19,7 @@ use landbridge_tests::lab::mit::{MIT_DOMAIN, MitRealm};
 use landbridge_tests::lab::population::DOMAIN as SAMBA_DOMAIN;
 use landbridge_tests::lab::program::Running;
 use landbridge_tests::lab::{Domain, view};
+use landbridge_tests::recorded;
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, TcpStream};
@@ -396,4 +397,30 @@ fn a_member_computer_that_plays_dc_gets_no_ticket_and_phs_says_so() {
 /// A password as the directory takes it, in hexadecimal digits.
 fn hex_utf16(text: &str) -> String {
     text.encode_utf16().flat_map(u16::to_le_bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where the recordings are.
+fn recordings(kdc: Kdc) -> std::path::PathBuf {
+    let captures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kerberos/captures");
+    captures.join(kdc.name.to_lowercase())
+}
+
+#[test]
+#[ignore = "records the replies of both KDCs for tests/offline.rs"]
+fn record() {
+    let first = recorded::PASSWORDS[0];
+    SAMBA.create(recorded::ACCOUNT, first, NORMAL | NEVER_EXPIRES, "CN=Users").unwrap();
+    MIT.administer(&format!("addprinc -pw \"{first}\" {}", recorded::ACCOUNT)).unwrap();
+    MIT.administer("addprinc -randkey ldap/dc1.mit.example.com/mit.example.com").unwrap();
+    for kdc in [Kdc::samba(), Kdc::mit()] {
+        let (folder, now) = (recordings(kdc), kdc.now());
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("time"), now.as_nanos().to_string()).unwrap();
+        let walked = recorded::walk(kdc.domain, now, |step, port, message| {
+            let reply = kdc.send(port, message);
+            std::fs::write(folder.join(format!("{step}.msg")), &reply).unwrap();
+            reply
+        });
+        assert_eq!(walked.unwrap().outcome, Outcome::Changed);
+    }
 }

@@ -151,6 +151,9 @@ fn a_clock_that_is_off_is_named_with_its_size() {
     }
 }
 
+/// What phs logs of a name that DNS alone has.
+const FOREIGN: &str = "DNS names a domain controller that the directory does not have";
+
 #[test]
 fn controllers_that_dns_tells_are_used_in_their_order_and_one_that_is_dead_is_passed_over() {
     let settings = PhsSettings {
@@ -174,7 +177,11 @@ fn controllers_that_dns_tells_are_used_in_their_order_and_one_that_is_dead_is_pa
         Running::start(command, None, &road.phs.output()).unwrap()
     };
     let said = inside(&["check", "--json"]).finish(120).unwrap().expect_code(0);
-    assert_eq!(lines(&said, "dns"), [(true, "names dc0.corp.example.com, dc1.corp.example.com".to_owned())]);
+    let named = &lines(&said, "dns")[0];
+    assert!(
+        named.0 && named.1.starts_with("names dc0.corp.example.com, dc1.corp.example.com; "),
+        "{named:?}"
+    );
     let controllers = lines(&said, "controller");
     assert!(
         controllers[0].1.contains("dc0.corp.example.com") && controllers[0].1.ends_with("others are used")
@@ -182,9 +189,13 @@ fn controllers_that_dns_tells_are_used_in_their_order_and_one_that_is_dead_is_pa
     assert!(controllers[1].1.starts_with("dc1.corp.example.com answers"), "{controllers:?}");
     assert!(said.stderr.contains("outside the domain"), "{said}");
 
+    // The first contact takes the names of DNS as they are.
     let once = inside(&["once", "--json"]).finish(120).unwrap().expect_code(0);
-    assert!(once.stderr.contains("dc0.corp.example.com"), "{once}");
+    assert!(once.stderr.contains("dc0.corp.example.com") && !once.stderr.contains(FOREIGN), "{once}");
     road.assert_everybody_gets_in();
+    // From then on a name must be that of a domain controller in the directory, which dc0 is not.
+    let again = inside(&["once", "--json"]).finish(120).unwrap().expect_code(0);
+    assert!(again.stderr.contains(FOREIGN) && again.stderr.contains("dc0.corp.example.com"), "{again}");
 
     // And the daemon watches there.
     let mut daemon = inside(&["run"]);
@@ -199,6 +210,17 @@ fn controllers_that_dns_tells_are_used_in_their_order_and_one_that_is_dead_is_pa
     }
     daemon.signal(Signal::TERM);
     daemon.finish(20).unwrap().expect_code(0);
+
+    // Where DNS names no domain controller that the directory has, none is asked.
+    let other =
+        FakeDns::serve("corp.example.com", vec![("member.corp.example.com".to_owned(), controller)]).unwrap();
+    let mut once = road.phs.command(&["once"]).unwrap();
+    other.show_to(&mut once);
+    let refused = Running::start(once, None, &road.phs.output()).unwrap().finish(60).unwrap().expect_code(4);
+    assert!(
+        refused.stderr.contains("DNS names member.corp.example.com, and no domain controller"),
+        "{refused}"
+    );
 
     // Without such a server it is said what is missing, and what to do.
     for arguments in [&["check"][..], &["once"]] {

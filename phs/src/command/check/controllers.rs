@@ -137,6 +137,7 @@ fn step(why: &PhsError) -> &'static str {
         PullError::Directory { error, .. } if !unfit(error) => "authentication",
         PullError::Directory { .. }
         | PullError::Distrusted { .. }
+        | PullError::Unconfirmed { .. }
         | PullError::UnknownController { .. }
         | PullError::Undiscovered(_)
         | PullError::Unreachable { .. }
