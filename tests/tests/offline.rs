@@ -65,7 +65,8 @@ fn root() -> PathBuf {
 /// The files of a folder in the order of their names; none when it is not there.
 fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
     paths.sort();
     paths.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
 }
@@ -135,7 +136,8 @@ fn asked(capture: &str, bytes: Vec<u8>) -> Option<(Oracle, Vec<u8>)> {
 fn recorded_exchanges_with_real_kdcs_end_in_the_same_and_nothing_that_was_altered_is_accepted() {
     // It takes memory, which the others measure.
     let _alone = alone();
-    for (kdc, domain) in [("samba", "corp.example.com"), ("mit", "mit.example.com")] {
+    // A key of MIT's account costs eight times the iterations, so fewer places of its replies are altered.
+    for (kdc, domain, stride) in [("samba", "corp.example.com", 5), ("mit", "mit.example.com", 17)] {
         let folder = root().join("kerberos/captures").join(kdc);
         let time = std::fs::read_to_string(folder.join("time")).unwrap();
         let now = Duration::from_nanos(time.trim().parse().unwrap());
@@ -156,7 +158,7 @@ fn recorded_exchanges_with_real_kdcs_end_in_the_same_and_nothing_that_was_altere
         // that are accepted stay the same.
         let (mut mutants, mut accepted) = (0, 0);
         for (step, reply) in replies.iter().enumerate() {
-            for at in (0..reply.len()).step_by(if reply.len() > 400 { 7 } else { 3 }) {
+            for at in (0..reply.len()).step_by(stride) {
                 let mut bent = reply.clone();
                 bent[at] ^= 0x11;
                 mutants += 1;
