@@ -8,6 +8,7 @@ use landbridge_kerberos::Error;
 use landbridge_kerberos::as_exchange::{AsExchange, Next};
 use landbridge_kerberos::client::{Client, Credential};
 use landbridge_kerberos::enctype::Enctype;
+use landbridge_kerberos::initiator::Initiator;
 use landbridge_kerberos::kdc::Ticket;
 use landbridge_kerberos::keytab::Keytab;
 use landbridge_kerberos::password_change::{self, Outcome, PasswordChange, Reason};
@@ -311,6 +312,64 @@ fn keytabs_of_several_writers_are_read() {
     mit.refuses("keytab with the old key alone", mit.by_keytab(&name, &file), "outdated keytab");
 }
 
+/// Bytes as hexadecimal digits, and back.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes(of: &serde_json::Value) -> Vec<u8> {
+    let digits = of.as_str().unwrap_or_default().as_bytes();
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(pair).collect()
+}
+
+#[test]
+fn a_service_of_mit_s_and_ours_seal_and_open_for_each_other_in_every_type() {
+    let mit = Kdc::mit();
+    let name = on_mit("initiator", "");
+    for enctype in Enctype::ALL {
+        // 1. A service with a key of this type alone, so that the session's key is of it too.
+        let service = format!("host/sealed-{}.mit.example.com", enctype.number());
+        MIT.administer(&format!("addprinc -e {enctype}:normal -randkey {service}")).unwrap();
+        MIT.administer(&format!("setstr {service} session_enctypes {enctype}")).unwrap();
+        let file = MIT.file(&format!("sealed-{}.keytab", enctype.number()));
+        MIT.administer(&format!("ktadd -norandkey -k {} {service}", file.display())).unwrap();
+        let granting = mit.by_password(&name, PASSWORD).unwrap();
+        let (kind, host) = service.split_once('/').unwrap();
+        let ticket = mit.gives("a service of one type", mit.service(&granting, &[kind, host]));
+        assert_eq!(ticket.enctype(), enctype);
+        // 2. Three legs.
+        let mut acceptor = MIT.accept(&file).unwrap();
+        let (initiator, token) = Initiator::begin(ticket, mit.now(), &mut SystemRandom);
+        let second = acceptor.ask(&json!({"do": "accept", "token": hex(&token)})).unwrap();
+        assert_eq!(second["done"], false, "{second}");
+        let (mut context, third) =
+            initiator.answer(&bytes(&second["token"]), mit.now(), &mut SystemRandom).unwrap();
+        let end = acceptor.ask(&json!({"do": "accept", "token": hex(&third)})).unwrap();
+        assert_eq!(end["done"], true, "{end}");
+        // 3. Both directions, with signed parts around, some times.
+        for round in 0..3_u8 {
+            let mut body = [round; 48];
+            let token = context.seal(b"head", &mut body, b"trailer.", &mut SystemRandom);
+            let message = json!({"do": "open", "before": hex(b"head"), "body": hex(&body),
+                "after": hex(b"trailer."), "token": hex(&token)});
+            let opened = acceptor.ask(&message).unwrap();
+            assert_eq!(
+                (bytes(&opened["body"]), &opened["sealed"]),
+                (vec![round; 48], &json!(true)),
+                "{opened}"
+            );
+            let message = json!({"do": "seal", "before": hex(b"head"), "body": hex(&[round; 32]),
+                "after": hex(b"trailer.")});
+            let sealed = acceptor.ask(&message).unwrap();
+            let (data, token) = (bytes(&sealed["body"]), bytes(&sealed["token"]));
+            let opened = context.open(b"head", &data, b"trailer.", &token);
+            assert_eq!(*opened.unwrap_or_else(|why| panic!("{enctype}: {why}: {sealed}")), [round; 32]);
+        }
+        println!("MIT    sealed and opened, {enctype}: 3 messages each way");
+    }
+}
+
 /// MIT's own `kpasswd`: its exit status and its words.
 fn kpasswd(kdc: Kdc, name: &str, old: &str, new: &str) -> (Option<i32>, String) {
     let mut command = match kdc.name {
@@ -396,7 +455,7 @@ fn a_member_computer_that_plays_dc_gets_no_ticket_and_phs_says_so() {
 
 /// A password as the directory takes it, in hexadecimal digits.
 fn hex_utf16(text: &str) -> String {
-    text.encode_utf16().flat_map(u16::to_le_bytes).map(|byte| format!("{byte:02x}")).collect()
+    hex(&text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>())
 }
 
 /// Where the recordings are.
