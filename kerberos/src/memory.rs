@@ -89,11 +89,13 @@ impl Random for Counting {
 pub(crate) struct Memory {
     pub(crate) enctype: Enctype,
     pub(crate) lie: Lie,
+    /// The account's key is one of a keytab, and not derived from its password.
+    pub(crate) kept: bool,
 }
 
 impl Memory {
     pub(crate) fn honest(enctype: Enctype) -> Self {
-        Self { enctype, lie: Lie::None }
+        Self { enctype, lie: Lie::None, kept: false }
     }
 
     fn key(&self, seed: u8) -> Key {
@@ -105,6 +107,9 @@ impl Memory {
     }
 
     fn account_key(&self) -> Key {
+        if self.kept {
+            return self.key(0x22);
+        }
         let password = if self.lie == Lie::OtherKey { "another" } else { PASSWORD };
         Key::of_password(&Password::new(password.to_owned()), self.enctype, SALT.as_bytes(), None).unwrap()
     }
@@ -548,7 +553,7 @@ pub fn honest_parts() -> Result<[Vec<u8>; 4], Error> {
     ])
 }
 
-const MEMORY: Memory = Memory { enctype: Enctype::Aes256Sha1, lie: Lie::None };
+const MEMORY: Memory = Memory { enctype: Enctype::Aes256Sha1, lie: Lie::None, kept: true };
 
 fn fixed_ticket() -> Result<Ticket, Error> {
     let granting = first_ticket(&MEMORY, &keytab_client(&MEMORY), NOW)?;
