@@ -114,19 +114,15 @@ impl<'a> AsExchange<'a> {
     /// The KDC refuses, or its reply cannot be trusted.
     pub fn answer(&mut self, reply: &[u8], now: Duration, random: &mut dyn Random) -> Result<Next, Error> {
         if reply.len() > MAX_MESSAGE {
-            return Err(Error::protocol("it is too long"));
+            return Err(Error::Protocol("it is too long"));
         }
         if let Some(reply) = asn1::decode::<KdcRep<'_>>(AS_REP, reply) {
             return self.accepted(&reply, now).map(|ticket| Next::Done(Box::new(ticket)));
         }
-        let refused = Read::parse(reply).ok_or(Error::protocol("it is neither a ticket nor a refusal"))?;
+        let refused = Read::parse(reply).ok_or(Error::Protocol("it is neither a ticket nor a refusal"))?;
         match (refused.code, &self.proof) {
             (refusal::PREAUTH_REQUIRED, None) => self.prove(refused.data, now, random).map(Next::Send),
-            (refusal::SKEW, _) => Err(Error::ClockSkew { ours: now, theirs: refused.time }),
-            _ => {
-                let account = self.client.account.to_string();
-                Err(Error::Refused(refused.refusal(&account, &self.service.to_string())))
-            }
+            _ => Err(Error::refused(refused, now, &self.client.account, &self.service)),
         }
     }
 
@@ -141,7 +137,7 @@ impl<'a> AsExchange<'a> {
         let hints = data
             .and_then(|data| Vec::<PaData<'_>>::from_der(data).ok())
             .filter(|hints| hints.len() <= MAX_ENTRIES)
-            .ok_or(Error::protocol("it asks for pre-authentication and does not say for which"))?;
+            .ok_or(Error::Protocol("it asks for pre-authentication and does not say for which"))?;
         let hint = |kind| {
             hints.iter().find(|hint| hint.padata_type == kind).map(|hint| hint.padata_value.as_bytes())
         };
@@ -174,7 +170,7 @@ impl<'a> AsExchange<'a> {
             Some(info) => Vec::<EtypeInfo2Entry<'_>>::from_der(info)
                 .ok()
                 .filter(|entries| entries.len() <= MAX_ENTRIES)
-                .ok_or(Error::protocol("its list of encryption types is malformed"))?,
+                .ok_or(Error::Protocol("its list of encryption types is malformed"))?,
             None => Vec::new(),
         };
         let chosen = entries
@@ -196,7 +192,7 @@ impl<'a> AsExchange<'a> {
             (Credential::Keytab(keytab), Some((enctype, _))) => keytab
                 .newest(&self.client.account, enctype)
                 .map(Proof::Kept)
-                .ok_or(Error::protocol("it names a type that was not asked for")),
+                .ok_or(Error::Protocol("it names a type that was not asked for")),
             (_, None) => {
                 let offered: Vec<String> = entries.iter().map(|entry| kdc::type_name(entry.etype)).collect();
                 let offered = if offered.is_empty() { "no type".to_owned() } else { offered.join(", ") };
@@ -257,7 +253,7 @@ impl<'a> AsExchange<'a> {
             .collect();
         let request = KdcReq {
             pvno: asn1::VERSION,
-            msg_type: i32::try_from(AS_REQ).unwrap_or_default(),
+            msg_type: asn1::message_type(AS_REQ),
             padata: Some(padata),
             req_body: body,
         };

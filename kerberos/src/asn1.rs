@@ -74,6 +74,11 @@ pub(crate) fn plain(content: &impl Encode) -> Vec<u8> {
     content.to_der().expect("messages are small")
 }
 
+/// The field `msg-type` of a message: the number of its tag.
+pub(crate) fn message_type(application: u32) -> i32 {
+    application.cast_signed()
+}
+
 fn application(number: u32) -> Tag {
     Tag::Application { constructed: true, number: TagNumber(number) }
 }

@@ -2,8 +2,9 @@
 //! secret.
 
 use crate::limits::{MAX_ITERATIONS, MIN_ITERATIONS};
-use crate::refusal::Refusal;
+use crate::refusal::{Read, Refusal, SKEW};
 use crate::responsible::Responsible;
+use std::fmt::Display;
 use std::time::Duration;
 
 /// A failure of the Kerberos client.
@@ -69,8 +70,17 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn protocol(what: &'static str) -> Self {
-        Self::Protocol(what)
+    /// The error that a KRB-ERROR is to a client whose clock shows `now`.
+    pub(crate) fn refused(
+        read: Read<'_>,
+        now: Duration,
+        account: &impl Display,
+        service: &impl Display,
+    ) -> Self {
+        if read.code == SKEW {
+            return Self::ClockSkew { ours: now, theirs: read.time };
+        }
+        Self::Refused(read.refusal(&account.to_string(), &service.to_string()))
     }
 
     /// Who must act.

@@ -2,7 +2,7 @@
 //! the service proves that it could open it, and a third leg answers that, as DCE/RPC wants it.
 //! Before it: [`super::tgs_exchange`]. After it: [`super::wrap`].
 
-use crate::asn1::{self, ApRep, Authenticator, Checksum, EncApRepPart, EncryptedData, EncryptionKey};
+use crate::asn1::{self, ApRep, Checksum, EncApRepPart, EncryptedData};
 use crate::cipher::Cipher;
 use crate::enctype::Enctype;
 use crate::error::Error;
@@ -10,17 +10,17 @@ use crate::kdc::{self, Ticket};
 use crate::key::{Key, Usage};
 use crate::limits::MAX_MESSAGE;
 use crate::random::{self, Random};
-use crate::refusal::{self, Read};
-use crate::tgs_exchange::ap_request;
+use crate::refusal::Read;
+use crate::tgs_exchange::{Shown, ap_request};
 use crate::wrap::Context;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// AP-REP and EncAPRepPart
-pub(crate) const AP_REP: u32 = 15;
-pub(crate) const ENC_AP_REP_PART: u32 = 27;
+const AP_REP: u32 = 15;
+const ENC_AP_REP_PART: u32 = 27;
 /// `mutual-required`
-pub(crate) const MUTUAL_REQUIRED: [u8; 4] = [0x20, 0, 0, 0];
+const MUTUAL_REQUIRED: [u8; 4] = [0x20, 0, 0, 0];
 /// The checksum of GSS-API in an authenticator (RFC 4121 4.1.1): no sum, but flags.
 const GSS_CHECKSUM: i32 = 0x8003;
 /// `GSS_C_MUTUAL_FLAG | REPLAY | SEQUENCE | CONF | INTEG` and `GSS_C_DCE_STYLE`.
@@ -53,21 +53,7 @@ impl Initiator {
         sum.extend(GSS_FLAGS.to_le_bytes());
         let checksum = Checksum { cksumtype: GSS_CHECKSUM, checksum: kdc::octets(&sum) };
         let subkey = new_key(ticket.session.enctype(), random);
-        let token = subkey.lend(|key| {
-            let key =
-                EncryptionKey { keytype: ticket.session.enctype().number(), keyvalue: kdc::octets(key) };
-            let authenticator = Authenticator {
-                authenticator_vno: asn1::VERSION,
-                crealm: asn1::Text(ticket.client.realm()),
-                cname: ticket.client.name(),
-                cksum: Some(checksum),
-                cusec: now.subsec_micros(),
-                ctime: asn1::time(now),
-                subkey: Some(key),
-                seq_number: Some(sequence),
-            };
-            ap_request(&ticket, &authenticator, MUTUAL_REQUIRED, Usage::ApAuthenticator, random)
-        });
+        let token = first_leg(&ticket, now, Some(checksum), &subkey, sequence, random);
         (Self { ticket, made: now, sequence }, token)
     }
 
@@ -84,7 +70,7 @@ impl Initiator {
         // 1. The service has opened the ticket, and chose a key and a number.
         let proven = proven(&self.ticket, token, self.made, now)?;
         let (Some(subkey), Some(sequence)) = (proven.subkey, proven.sequence) else {
-            return Err(Error::protocol("the service chose no key, or no sequence number"));
+            return Err(Error::Protocol("the service chose no key, or no sequence number"));
         };
         // 2. The third leg repeats the time, and the service's number.
         let part = EncApRepPart {
@@ -97,7 +83,7 @@ impl Initiator {
         let sealed = Cipher::new(&self.ticket.session, Usage::ApReply).seal(random::bytes(random), &sealed);
         let reply = ApRep {
             pvno: asn1::VERSION,
-            msg_type: i32::try_from(AP_REP).unwrap_or_default(),
+            msg_type: asn1::message_type(AP_REP),
             enc_part: EncryptedData {
                 etype: self.ticket.session.enctype().number(),
                 kvno: None,
@@ -111,22 +97,19 @@ impl Initiator {
 /// Opens an AP-REP, and checks that it answers the authenticator of this time.
 pub(crate) fn proven(ticket: &Ticket, token: &[u8], made: Duration, now: Duration) -> Result<Proven, Error> {
     if token.len() > MAX_MESSAGE {
-        return Err(Error::protocol("it is too long"));
+        return Err(Error::Protocol("it is too long"));
     }
     // 1. An AP-REP, or a refusal.
     let Some(reply) = asn1::decode::<ApRep<'_>>(AP_REP, token) else {
-        let refused = Read::parse(token).ok_or(Error::protocol("the service's token is malformed"))?;
-        if refused.code == refusal::SKEW {
-            return Err(Error::ClockSkew { ours: now, theirs: refused.time });
-        }
-        return Err(Error::Refused(refused.refusal(&ticket.client.to_string(), &ticket.service.to_string())));
+        let refused = Read::parse(token).ok_or(Error::Protocol("the service's token is malformed"))?;
+        return Err(Error::refused(refused, now, &ticket.client, &ticket.service));
     };
     let session = &ticket.session;
     if reply.pvno != asn1::VERSION
-        || reply.msg_type != i32::try_from(AP_REP).unwrap_or_default()
+        || reply.msg_type != asn1::message_type(AP_REP)
         || reply.enc_part.etype != session.enctype().number()
     {
-        return Err(Error::protocol("the service's token has a wrong version or type"));
+        return Err(Error::Protocol("the service's token has a wrong version or type"));
     }
     // 2. Only who could open the ticket has its session's key.
     let opened =
@@ -134,9 +117,9 @@ pub(crate) fn proven(ticket: &Ticket, token: &[u8], made: Duration, now: Duratio
             Error::Unverified { what: "proof of the service", account: ticket.service.to_string() }
         })?;
     let part: EncApRepPart<'_> = asn1::decode(ENC_AP_REP_PART, &opened)
-        .ok_or(Error::protocol("the sealed part of the service's token is malformed"))?;
+        .ok_or(Error::Protocol("the sealed part of the service's token is malformed"))?;
     if part.ctime != asn1::time(made) || part.cusec != made.subsec_micros() {
-        return Err(Error::protocol("the service's token answers another request"));
+        return Err(Error::Protocol("the service's token answers another request"));
     }
     // 3. What it chose.
     let subkey = match part.subkey {
@@ -144,7 +127,7 @@ pub(crate) fn proven(ticket: &Ticket, token: &[u8], made: Duration, now: Duratio
         Some(key) => Some(
             Enctype::of_number(key.keytype)
                 .and_then(|enctype| Key::new(enctype, key.keyvalue.as_bytes()))
-                .ok_or(Error::protocol("the service chose a key that is not AES"))?,
+                .ok_or(Error::Protocol("the service chose a key that is not AES"))?,
         ),
     };
     let sequence = match part.seq_number {
@@ -153,10 +136,29 @@ pub(crate) fn proven(ticket: &Ticket, token: &[u8], made: Duration, now: Duratio
         Some(number) => Some(
             u32::try_from(number)
                 .or_else(|_| i32::try_from(number).map(i32::cast_unsigned))
-                .map_err(|_| Error::protocol("the service's sequence number is out of range"))?,
+                .map_err(|_| Error::Protocol("the service's sequence number is out of range"))?,
         ),
     };
     Ok(Proven { subkey, sequence })
+}
+
+/// The AP-REQ of an exchange in which the service is to prove itself too.
+pub(crate) fn first_leg(
+    ticket: &Ticket,
+    now: Duration,
+    checksum: Option<Checksum<'_>>,
+    subkey: &Key,
+    sequence: u32,
+    random: &mut dyn Random,
+) -> Vec<u8> {
+    let shown = Shown {
+        checksum,
+        subkey: Some(subkey),
+        sequence: Some(sequence),
+        options: MUTUAL_REQUIRED,
+        usage: Usage::ApAuthenticator,
+    };
+    ap_request(ticket, now, shown, random)
 }
 
 /// A random key of this type.

@@ -108,17 +108,17 @@ pub(crate) fn ticket(
     now: Duration,
 ) -> Result<Ticket, Error> {
     // 1. What is not sealed.
-    let message = i32::try_from(expected.message).unwrap_or_default();
+    let message = asn1::message_type(expected.message);
     if reply.pvno != asn1::VERSION || reply.msg_type != message {
-        return Err(Error::protocol("its version or type is wrong"));
+        return Err(Error::Protocol("its version or type is wrong"));
     }
     let client = Principal::read(&reply.cname, reply.crealm);
     let renamed = expected.may_rename && client.realm() == expected.client.realm();
     if !(renamed || client.is(expected.client)) {
-        return Err(Error::protocol("it is for another account"));
+        return Err(Error::Protocol("it is for another account"));
     }
     if reply.enc_part.etype != key.enctype().number() {
-        return Err(Error::protocol("it is sealed with a key of another type"));
+        return Err(Error::Protocol("it is sealed with a key of another type"));
     }
     // 2. What is sealed. An AS-REP may carry the other tag too (RFC 4120 5.4.2).
     let opened = Cipher::new(key, usage)
@@ -126,10 +126,10 @@ pub(crate) fn ticket(
         .map_err(|_| Error::Unverified { what: expected.what, account: expected.client.to_string() })?;
     let part: EncKdcRepPart<'_> = asn1::decode(ENC_AS_REP_PART, &opened)
         .or_else(|| asn1::decode(ENC_TGS_REP_PART, &opened))
-        .ok_or(Error::protocol("its sealed part is malformed"))?;
+        .ok_or(Error::Protocol("its sealed part is malformed"))?;
     // 3. It answers this request, for this service.
     if part.nonce != i64::from(expected.nonce) {
-        return Err(Error::protocol("it answers another request"));
+        return Err(Error::Protocol("it answers another request"));
     }
     let service = Principal::read(&part.sname, part.srealm);
     if !service.is(expected.service) {
@@ -137,7 +137,7 @@ pub(crate) fn ticket(
             [kind, realm] if kind == "krbtgt" => {
                 Err(Error::Referral { realm: realm.escape_debug().to_string() })
             }
-            _ => Err(Error::protocol("its ticket is for another service")),
+            _ => Err(Error::Protocol("its ticket is for another service")),
         };
     }
     // 4. Its times are those of now.
@@ -147,7 +147,7 @@ pub(crate) fn ticket(
         return Err(Error::ClockSkew { ours: now, theirs: from });
     }
     if ends <= now.saturating_sub(MAX_SKEW) {
-        return Err(Error::protocol("its ticket has ended already"));
+        return Err(Error::Protocol("its ticket has ended already"));
     }
     // 5. The key of the session.
     let session = Enctype::of_number(part.key.keytype)

@@ -98,7 +98,7 @@ impl Key {
             Some(bytes) => u32::from_be_bytes(
                 bytes
                     .try_into()
-                    .map_err(|_| Error::protocol("string-to-key parameters that are not 4 bytes"))?,
+                    .map_err(|_| Error::Protocol("string-to-key parameters that are not 4 bytes"))?,
             ),
         };
         // Zero means 2^32.
@@ -106,7 +106,7 @@ impl Key {
             return Err(Error::Iterations { named: iterations });
         }
         if salt.len() > MAX_SALT {
-            return Err(Error::protocol("a salt that is too long"));
+            return Err(Error::Protocol("a salt that is too long"));
         }
         let iterations = NonZeroU32::new(iterations).unwrap_or(NonZeroU32::MIN);
         Ok(Self::of_password_unchecked(password, enctype, salt, iterations))

@@ -7,8 +7,8 @@
 //! said then. `password_change` begins with an AS exchange of its own.
 //!
 //! RC4 and DES are in no exchange, whatever is offered: a type of key that [`enctype::Enctype`] does not have cannot be
-//! used. What a KDC says before its reply is opened is authenticated by nobody; so the work that it can ask for is
-//! bounded ([`limits`]).
+//! used. What a KDC sends before its reply is opened is not authenticated, so the work that it can cause is bounded
+//! ([`limits`]).
 //!
 //! An acceptor (a service ticket opened with a keytab, the signatures of its PAC, a cache against replays) has its place
 //! beside `initiator`, and is not built.

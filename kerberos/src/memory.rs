@@ -378,7 +378,7 @@ pub(crate) fn client(password: &str) -> Client {
     }
 }
 
-/// The AS exchange with this other side, at this time; at most so many requests as there may be.
+/// The AS exchange with this other side, at this time.
 pub(crate) fn first_ticket(memory: &Memory, client: &Client, now: Duration) -> Result<Ticket, Error> {
     drive(memory, AsExchange::begin(client, &mut Counting(1))?, now)
 }

@@ -3,18 +3,17 @@
 //! Before it: [`super::as_exchange`], for a ticket for `kadmin/changepw`. The messages go to port 464 by TCP.
 
 use crate::as_exchange::AsExchange;
-use crate::asn1::{self, Authenticator, EncKrbPrivPart, EncryptedData, EncryptionKey, HostAddress, KrbPriv};
+use crate::asn1::{self, EncKrbPrivPart, EncryptedData, HostAddress, KrbPriv};
 use crate::cipher::Cipher;
 use crate::client::Client;
 use crate::error::Error;
-use crate::initiator::{self, MUTUAL_REQUIRED};
+use crate::initiator;
 use crate::kdc::{self, Ticket};
 use crate::key::{Key, Usage};
 use crate::limits::MAX_MESSAGE;
 use crate::principal::Principal;
 use crate::random::{self, Random};
 use crate::refusal::Read;
-use crate::tgs_exchange::ap_request;
 use landbridge_crypto::secret::Password;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -105,19 +104,7 @@ impl<'a> PasswordChange<'a> {
         let enctype = ticket.session.enctype();
         let subkey = initiator::new_key(enctype, random);
         let change = Self { ticket, made: now, subkey, sequence: random::number(random) };
-        let request = change.subkey.lend(|key| {
-            let authenticator = Authenticator {
-                authenticator_vno: asn1::VERSION,
-                crealm: asn1::Text(ticket.client.realm()),
-                cname: ticket.client.name(),
-                cksum: None,
-                cusec: now.subsec_micros(),
-                ctime: asn1::time(now),
-                subkey: Some(EncryptionKey { keytype: enctype.number(), keyvalue: kdc::octets(key) }),
-                seq_number: Some(change.sequence),
-            };
-            ap_request(ticket, &authenticator, MUTUAL_REQUIRED, Usage::ApAuthenticator, random)
-        });
+        let request = initiator::first_leg(ticket, now, None, &change.subkey, change.sequence, random);
         // 2. The new password under that key. Services ignore the address; the field must be there.
         let sealed = new.lend(|text| {
             let part = EncKrbPrivPart {
@@ -133,7 +120,7 @@ impl<'a> PasswordChange<'a> {
         });
         let private = KrbPriv {
             pvno: asn1::VERSION,
-            msg_type: i32::try_from(KRB_PRIV).unwrap_or_default(),
+            msg_type: asn1::message_type(KRB_PRIV),
             enc_part: EncryptedData { etype: enctype.number(), kvno: None, cipher: kdc::octets(&sealed) },
         };
         // 3. Both in one message.
@@ -159,17 +146,11 @@ impl<'a> PasswordChange<'a> {
     /// It is a KRB-ERROR, which nothing authenticates, or cannot be trusted.
     pub fn answer(self, reply: &[u8], now: Duration) -> Result<Outcome, Error> {
         if reply.len() > MAX_MESSAGE {
-            return Err(Error::protocol("it is too long"));
+            return Err(Error::Protocol("it is too long"));
         }
         // 1. A KRB-ERROR, alone or in the frame of a reply.
-        let refused = |bytes| {
-            let refused = Read::parse(bytes)?;
-            if refused.code == crate::refusal::SKEW {
-                return Some(Error::ClockSkew { ours: now, theirs: refused.time });
-            }
-            let (account, service) = (self.ticket.client.to_string(), self.ticket.service.to_string());
-            Some(Error::Refused(refused.refusal(&account, &service)))
-        };
+        let refused =
+            |bytes| Some(Error::refused(Read::parse(bytes)?, now, &self.ticket.client, &self.ticket.service));
         if let Some(error) = refused(reply) {
             return Err(error);
         }
@@ -190,7 +171,7 @@ impl<'a> PasswordChange<'a> {
         let key = proven.subkey.as_ref().unwrap_or(&self.subkey);
         let private: KrbPriv<'_> = asn1::decode(KRB_PRIV, private).ok_or(malformed.clone())?;
         if private.pvno != asn1::VERSION
-            || private.msg_type != i32::try_from(KRB_PRIV).unwrap_or_default()
+            || private.msg_type != asn1::message_type(KRB_PRIV)
             || private.enc_part.etype != key.enctype().number()
         {
             return Err(malformed);
@@ -206,7 +187,7 @@ impl<'a> PasswordChange<'a> {
             .seq_number
             .is_some_and(|number| proven.sequence.is_some_and(|named| number != i64::from(named)))
         {
-            return Err(Error::protocol("the reply to a change of password is out of sequence"));
+            return Err(Error::Protocol("the reply to a change of password is out of sequence"));
         }
         // 4. The result.
         let (code, text) = part.user_data.as_bytes().split_first_chunk::<2>().ok_or(malformed)?;

@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 const SENT_BY_ACCEPTOR: u8 = 0x01;
 const SEALED: u8 = 0x02;
 const ACCEPTOR_SUBKEY: u8 = 0x04;
+/// The flags of what each side sends.
+const OF_INITIATOR: u8 = SEALED | ACCEPTOR_SUBKEY;
+const OF_ACCEPTOR: u8 = SENT_BY_ACCEPTOR | OF_INITIATOR;
 /// The length of a token's header: id, flags, filler, EC, RRC, sequence number.
 const HEADER: usize = 2 + 1 + 1 + 2 + 2 + 8;
 /// The extra count: the bytes of filler behind the data. DCE/RPC has one block of them.
@@ -53,14 +56,8 @@ impl Context {
 
     /// Seals `body` in place, signs `before` and `after` with it, and gives the token.
     pub fn seal(&mut self, before: &[u8], body: &mut [u8], after: &[u8], random: &mut dyn Random) -> Vec<u8> {
-        let token = seal(
-            &self.sealing,
-            SEALED | ACCEPTOR_SUBKEY,
-            self.next_sent,
-            random::bytes(random),
-            [before, after],
-            body,
-        );
+        let token =
+            seal(&self.sealing, OF_INITIATOR, self.next_sent, random::bytes(random), [before, after], body);
         self.next_sent = self.next_sent.wrapping_add(1);
         token
     }
@@ -79,7 +76,7 @@ impl Context {
     ) -> Result<Zeroizing<Vec<u8>>, Untrusted> {
         // 1. The header: flags, counts and number are exactly those that are due.
         let (header, rotated) = token.split_first_chunk::<HEADER>().ok_or(Untrusted("is too short"))?;
-        let due = header_of(SENT_BY_ACCEPTOR | SEALED | ACCEPTOR_SUBKEY, self.rotation(), self.next_received);
+        let due = header_of(OF_ACCEPTOR, rotation(&self.opening), self.next_received);
         if header.first_chunk::<8>() != due.first_chunk::<8>() {
             return Err(Untrusted("is not a sealed one of an acceptor"));
         }
@@ -99,7 +96,7 @@ impl Context {
             .open_between(before, &whole, after, TAIL, mac)
             .map_err(|_| Untrusted("does not verify"))?;
         // 3. The copy of the header inside has no rotation yet.
-        let inner = header_of(SENT_BY_ACCEPTOR | SEALED | ACCEPTOR_SUBKEY, 0, self.next_received);
+        let inner = header_of(OF_ACCEPTOR, 0, self.next_received);
         if opened.last_chunk::<HEADER>() != Some(&inner) {
             return Err(Untrusted("has a header that was altered"));
         }
@@ -108,13 +105,9 @@ impl Context {
         opened.truncate(sealed.len());
         Ok(opened)
     }
-
-    /// The right rotation count: a header and an HMAC. The filler is turned with them (MS-KILE 3.4.5.4.1).
-    fn rotation(&self) -> u8 {
-        rotation(&self.opening)
-    }
 }
 
+/// The right rotation count: a header and an HMAC. The filler is turned with them (MS-KILE 3.4.5.4.1).
 fn rotation(cipher: &Cipher) -> u8 {
     u8::try_from(HEADER + cipher.mac_length()).unwrap_or_default()
 }
@@ -141,7 +134,7 @@ fn seal(
     [&header_of(flags, rotation(cipher), sequence), tail, &mac[..], confounder].concat()
 }
 
-/// A context that nobody authenticated, for tests of what uses one.
+/// A context without an authentication, for tests of what uses one.
 #[cfg(any(test, feature = "other-side-for-tests"))]
 impl Context {
     /// With this key, and the numbers of the first message in each direction.
@@ -161,8 +154,7 @@ pub fn seal_as_acceptor(
 ) -> (Vec<u8>, Vec<u8>) {
     let cipher = Cipher::new(key, Usage::AcceptorSeal);
     let mut data = body.to_vec();
-    let flags = SENT_BY_ACCEPTOR | SEALED | ACCEPTOR_SUBKEY;
-    let token = seal(&cipher, flags, sequence, [7; BLOCK], [before, after], &mut data);
+    let token = seal(&cipher, OF_ACCEPTOR, sequence, [7; BLOCK], [before, after], &mut data);
     (data, token)
 }
 
