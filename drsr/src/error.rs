@@ -1,22 +1,8 @@
 //! What goes wrong between this client and a DC, and who must act. Texts are for people and never repeat a secret.
 //! `phs::read::pull` adds the errors of sockets and names.
 
+use landbridge_kerberos::Responsible;
 use uuid::Uuid;
-
-/// Who must act before the client can go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Responsible {
-    /// The administrator of this machine: configuration, keytab, clock.
-    Operator,
-    /// The administrator of the directory: accounts, rights, DCs.
-    DirectoryOperator,
-    /// Nobody must act yet: wait, or use another DC.
-    Nobody,
-    /// The other end broke the protocol: it is not a sound DC.
-    OtherEnd,
-    /// The developers.
-    Developers,
-}
 
 /// A failure of the replication client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,7 +107,7 @@ impl Error {
     /// Who must act.
     pub fn who(&self) -> Responsible {
         match self {
-            Self::Kerberos(error) => error.who().into(),
+            Self::Kerberos(error) => error.who(),
             Self::UnknownName { .. } | Self::NotAController => Responsible::Operator,
             Self::MissingRight { .. }
             | Self::Unfit { .. }
@@ -147,17 +133,5 @@ impl From<landbridge_kerberos::Error> for Error {
             return Self::Unfit { why: refusal.to_string() };
         }
         Self::Kerberos(error)
-    }
-}
-
-impl From<landbridge_kerberos::Responsible> for Responsible {
-    fn from(who: landbridge_kerberos::Responsible) -> Self {
-        use landbridge_kerberos::Responsible as Kerberos;
-        match who {
-            Kerberos::Operator => Self::Operator,
-            Kerberos::DirectoryOperator => Self::DirectoryOperator,
-            Kerberos::Nobody => Self::Nobody,
-            Kerberos::OtherEnd => Self::OtherEnd,
-        }
     }
 }

@@ -44,4 +44,5 @@ pub mod rpc;
 #[path = "../captures/record.rs"]
 mod capture;
 
-pub use error::{Error, Responsible};
+pub use error::Error;
+pub use landbridge_kerberos::Responsible;

@@ -1,4 +1,4 @@
-//! Who must act after a failure.
+//! Who must act after a failure: of this client, and of the replication client that uses it.
 
 /// Who must act before the client can go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,8 +7,10 @@ pub enum Responsible {
     Operator,
     /// The administrator of the directory: accounts, keys, DCs.
     DirectoryOperator,
-    /// Nobody must act yet: wait, or use another KDC.
+    /// No action is due yet: wait, or use another DC.
     Nobody,
     /// The other end broke the protocol, or another machine answered in its place.
     OtherEnd,
+    /// The developers: a client of this workspace was used wrongly.
+    Developers,
 }
