@@ -21,6 +21,7 @@ pub mod population;
 pub mod program;
 pub mod pta_agent;
 mod recipe;
+mod script;
 pub mod second;
 pub mod silence;
 pub mod small_disk;

@@ -13,6 +13,7 @@
 //! - `src/lab/population.rs`: people and passwords, computed from an index
 //! - `src/lab/recipe.rs`: makes a domain's files once and keeps them as a tar
 //! - `src/lab/domain.rs`: one running Samba AD DC
+//! - `src/lab/script.rs`: a Python script that answers one line of JSON with another
 //! - `src/lab/mit.rs`: MIT's KDC and its service for passwords, with a realm of their own
 //! - `src/lab/second.rs`: a second DC that lags for as long as a test wants
 //! - `src/lab/edits.rs`: what an administrator does to the domain while it runs

@@ -4,14 +4,12 @@
 use super::domain::Domain;
 use super::error::{Doing as _, LabError, failed};
 use super::recipe::PYTHON;
-use super::{view, watchdog};
+use super::script::Script;
+use super::view;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 /// userAccountControl: disabled.
 pub const DISABLED: u32 = 0x2;
@@ -66,49 +64,23 @@ pub struct Listed {
 
 /// The kept process.
 #[derive(Debug)]
-pub(crate) struct Editor {
-    child: Child,
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
-}
+pub(crate) struct Editor(Script);
 
 impl Editor {
     pub(crate) fn start(conf: &Path, log: &Path) -> Result<Self, LabError> {
         let errors = File::create(log).doing("create a log file")?;
-        let mut child = view::command(PYTHON)?
-            .args(["-c", include_str!("edit.py")])
-            .arg(conf)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .process_group(0)
-            .spawn()
-            .doing("start the editor of the domain")?;
-        watchdog::watch_group(child.id())?;
-        match (child.stdin.take(), child.stdout.take()) {
-            (Some(to), Some(from)) => Ok(Self { child, to, from: BufReader::new(from) }),
-            _ => Err(LabError::Missing { program: PYTHON }),
-        }
+        let text = include_str!("edit.py");
+        let what = "the editor of the domain";
+        Script::start(view::command(PYTHON)?, text, &[conf.as_os_str()], errors.into(), what).map(Self)
     }
 
     pub(crate) fn send(&mut self, request: &Value) -> Result<Value, LabError> {
         let step = format!("editing the domain ({})", request["do"]);
-        writeln!(self.to, "{request}").doing(&step)?;
-        let mut line = String::new();
-        self.from.read_line(&mut line).doing(&step)?;
-        let mut answer: Value = serde_json::from_str(&line).map_err(|_| failed(&step, &line))?;
+        let mut answer = self.0.send(request, &step)?;
         match answer.get("error") {
             Some(error) => Err(failed(&step, error)),
             None => Ok(answer["ok"].take()),
         }
-    }
-}
-
-impl Drop for Editor {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        watchdog::forget_group(self.child.id());
     }
 }
 

@@ -2,16 +2,16 @@
 //! the Kerberos client is tested with, and the only one with the types of RFC 8009.
 
 use super::address::Address;
-use super::error::{Doing as _, LabError, failed};
+use super::error::{Doing as _, LabError};
 use super::program::{Finished, Running, wait_until};
+use super::recipe::PYTHON;
+use super::script::Script;
 use super::{view, watchdog};
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -80,16 +80,10 @@ impl MitRealm {
 
     /// Starts a service of MIT's GSS-API that holds the keys of this keytab.
     pub fn accept(&self, keytab: &Path) -> Result<Acceptor, LabError> {
-        let mut command = self.program("/usr/bin/python3")?;
-        command.args(["-c", include_str!("acceptor.py")]);
+        let mut command = self.program(PYTHON)?;
         command.env("KRB5_KTNAME", keytab).env("KRB5RCACHETYPE", "none");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
-        let mut child = command.spawn().doing("start MIT's acceptor")?;
-        watchdog::watch_group(child.id())?;
-        let missing = || LabError::Missing { program: "/usr/bin/python3" };
-        let input = child.stdin.take().ok_or_else(missing)?;
-        let output = BufReader::new(child.stdout.take().ok_or_else(missing)?);
-        Ok(Acceptor { child, input, output })
+        let text = include_str!("acceptor.py");
+        Script::start(command, text, &[], Stdio::inherit(), "MIT's acceptor").map(Acceptor)
     }
 
     /// A program of MIT's, configured for this realm.
@@ -100,27 +94,12 @@ impl MitRealm {
 
 /// A running acceptor. Stopped when dropped.
 #[derive(Debug)]
-pub struct Acceptor {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
+pub struct Acceptor(Script);
 
 impl Acceptor {
-    /// Asks it, as `acceptor.py` says.
-    pub fn ask(&mut self, wish: &Value) -> Result<Value, LabError> {
-        writeln!(self.input, "{wish}").doing("write to MIT's acceptor")?;
-        let mut line = String::new();
-        self.output.read_line(&mut line).doing("read from MIT's acceptor")?;
-        serde_json::from_str(&line).map_err(|_| failed("MIT's acceptor", &line))
-    }
-}
-
-impl Drop for Acceptor {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        watchdog::forget_group(self.child.id());
+    /// Sends it a request, as `acceptor.py` says.
+    pub fn ask(&mut self, request: &Value) -> Result<Value, LabError> {
+        self.0.send(request, "MIT's acceptor")
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::directory_refusals::{assert_refused, delegate};
 use crate::stage::own_domain;
+use landbridge_crypto::hex::{lower, read_lower};
 use landbridge_crypto::secret::Password;
 use landbridge_kerberos::Error;
 use landbridge_kerberos::as_exchange::{AsExchange, Next};
@@ -303,7 +304,7 @@ fn keytabs_of_several_writers_are_read() {
     mit.gives("keytab with key number 2", mit.by_keytab(&name, &file));
     add();
     mit.gives("keytab with the key numbers 2 and 3", mit.by_keytab(&name, &file));
-    // Somebody else's entry that is not understood, before ours.
+    // An entry of another tool that is not understood, before the right one.
     let odd = [&9u32.to_be_bytes()[..], b"\0\x09\xff\xff odd."].concat();
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, [&whole[..2], &odd, &whole[2..]].concat()).unwrap();
@@ -312,15 +313,12 @@ fn keytabs_of_several_writers_are_read() {
     mit.refuses("keytab with the old key alone", mit.by_keytab(&name, &file), "outdated keytab");
 }
 
-/// Bytes as hexadecimal digits, and back.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
+/// The bytes of hexadecimal digits.
 fn bytes(of: &serde_json::Value) -> Vec<u8> {
-    let digits = of.as_str().unwrap_or_default().as_bytes();
-    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    digits.chunks(2).map(pair).collect()
+    let digits = of.as_str().unwrap_or_default();
+    let mut bytes = vec![0; digits.len() / 2];
+    assert!(read_lower(digits, &mut bytes), "{of}");
+    bytes
 }
 
 #[test]
@@ -341,26 +339,26 @@ fn a_service_of_mit_s_and_ours_seal_and_open_for_each_other_in_every_type() {
         // 2. Three legs.
         let mut acceptor = MIT.accept(&file).unwrap();
         let (initiator, token) = Initiator::begin(ticket, mit.now(), &mut SystemRandom);
-        let second = acceptor.ask(&json!({"do": "accept", "token": hex(&token)})).unwrap();
+        let second = acceptor.ask(&json!({"do": "accept", "token": lower(&token)})).unwrap();
         assert_eq!(second["done"], false, "{second}");
         let (mut context, third) =
             initiator.answer(&bytes(&second["token"]), mit.now(), &mut SystemRandom).unwrap();
-        let end = acceptor.ask(&json!({"do": "accept", "token": hex(&third)})).unwrap();
+        let end = acceptor.ask(&json!({"do": "accept", "token": lower(&third)})).unwrap();
         assert_eq!(end["done"], true, "{end}");
         // 3. Both directions, with signed parts around, some times.
         for round in 0..3_u8 {
             let mut body = [round; 48];
             let token = context.seal(b"head", &mut body, b"trailer.", &mut SystemRandom);
-            let message = json!({"do": "open", "before": hex(b"head"), "body": hex(&body),
-                "after": hex(b"trailer."), "token": hex(&token)});
+            let message = json!({"do": "open", "before": lower(b"head"), "body": lower(&body),
+                "after": lower(b"trailer."), "token": lower(&token)});
             let opened = acceptor.ask(&message).unwrap();
             assert_eq!(
                 (bytes(&opened["body"]), &opened["sealed"]),
                 (vec![round; 48], &json!(true)),
                 "{opened}"
             );
-            let message = json!({"do": "seal", "before": hex(b"head"), "body": hex(&[round; 32]),
-                "after": hex(b"trailer.")});
+            let message = json!({"do": "seal", "before": lower(b"head"), "body": lower(&[round; 32]),
+                "after": lower(b"trailer.")});
             let sealed = acceptor.ask(&message).unwrap();
             let (data, token) = (bytes(&sealed["body"]), bytes(&sealed["token"]));
             let opened = context.open(b"head", &data, b"trailer.", &token);
@@ -434,7 +432,7 @@ fn a_member_computer_that_plays_dc_gets_no_ticket_and_phs_says_so() {
         "servicePrincipalName": ["ldap/member.corp.example.com", "HOST/member.corp.example.com"],
     });
     SAMBA.add("CN=MEMBER,CN=Computers", member).unwrap();
-    // The KDC gives everybody a ticket for the name that the computer may write, and nobody one for the other.
+    // The KDC gives any account a ticket for the name that the computer may write, and no account one for the other.
     let tickets = SAMBA.folder().join("tickets-of-svc-reads");
     let run = |program: &str, arguments: &[&str]| {
         let mut command = view::command(program).unwrap();
@@ -455,7 +453,7 @@ fn a_member_computer_that_plays_dc_gets_no_ticket_and_phs_says_so() {
 
 /// A password as the directory takes it, in hexadecimal digits.
 fn hex_utf16(text: &str) -> String {
-    hex(&text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>())
+    lower(&text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>())
 }
 
 /// Where the recordings are.
