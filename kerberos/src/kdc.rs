@@ -114,7 +114,7 @@ pub(crate) fn ticket(
     }
     let client = Principal::read(&reply.cname, reply.crealm);
     let renamed = expected.may_rename && client.realm() == expected.client.realm();
-    if !(renamed || client.is(expected.client)) {
+    if !(renamed || client.matches(expected.client)) {
         return Err(Error::Protocol("it is for another account"));
     }
     if reply.enc_part.etype != key.enctype().number() {
@@ -132,7 +132,7 @@ pub(crate) fn ticket(
         return Err(Error::Protocol("it answers another request"));
     }
     let service = Principal::read(&part.sname, part.srealm);
-    if !service.is(expected.service) {
+    if !service.matches(expected.service) {
         return match service.components() {
             [kind, realm] if kind == "krbtgt" => {
                 Err(Error::Referral { realm: realm.escape_debug().to_string() })

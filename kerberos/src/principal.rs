@@ -83,7 +83,7 @@ impl Principal {
     }
 
     /// Whether both name the same in Active Directory, which does not heed case; nor is the type of a name heeded.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn matches(&self, other: &Self) -> bool {
         let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
         same(&self.realm, &other.realm)
             && self.components.len() == other.components.len()
