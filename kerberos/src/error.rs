@@ -101,9 +101,10 @@ fn skew(ours: Duration, theirs: Duration) -> String {
     } else {
         ("the clock of the KDC", theirs - ours)
     };
+    // Rounded up: what is over the limit reads as over it.
+    let seconds = by.saturating_add(Duration::from_millis(999)).as_secs();
     format!(
-        "{ahead} is {} s ahead of the other one; Kerberos allows 300 s. Compare both with a third clock, and set the \
-         wrong one",
-        by.as_secs()
+        "{ahead} is {seconds} s ahead of the other one; Kerberos allows 300 s. Compare both with a third clock, and \
+         set the wrong one"
     )
 }

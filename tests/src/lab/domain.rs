@@ -128,6 +128,17 @@ impl Domain {
         if copied.success() { Ok(()) } else { Err(failed("copying the DC's databases", copied)) }
     }
 
+    /// Sets a global option of Samba's, and starts the DC again with it.
+    pub fn set_option(&self, name: &str, value: &str) -> Result<(), LabError> {
+        let file = self.folder.path().join("etc/smb.conf");
+        let mut conf = fs::read_to_string(&file).doing("read smb.conf")?;
+        // Of several lines of one name the last one counts.
+        let _ = writeln!(conf, "\t{name} = {value}");
+        fs::write(&file, conf).doing("write smb.conf")?;
+        self.kill_controller()?;
+        self.start_controller()
+    }
+
     /// Starts the DC and waits until it serves.
     pub fn start_controller(&self) -> Result<(), LabError> {
         let mut samba = self.samba();

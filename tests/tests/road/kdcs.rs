@@ -2,7 +2,7 @@
 //! an account, both ways of a wrong clock, and the change of a password. The tables are printed.
 
 use crate::directory_refusals::{assert_refused, delegate};
-use crate::stage::own_domain;
+use crate::stage::{Road, own_domain};
 use landbridge_crypto::hex::{lower, read_lower};
 use landbridge_crypto::secret::Password;
 use landbridge_kerberos::Error;
@@ -20,7 +20,7 @@ use landbridge_tests::lab::edits::{DISABLED, NEVER_EXPIRES, NORMAL};
 use landbridge_tests::lab::mit::{MIT_DOMAIN, MitRealm};
 use landbridge_tests::lab::population::DOMAIN as SAMBA_DOMAIN;
 use landbridge_tests::lab::program::Running;
-use landbridge_tests::lab::{Domain, view};
+use landbridge_tests::lab::{Domain, PhsSettings, view};
 use landbridge_tests::recorded;
 use serde_json::json;
 use std::io::{Read as _, Write as _};
@@ -252,10 +252,32 @@ fn both_refuse_in_words_with_what_to_do() {
 }
 
 #[test]
+fn a_domain_of_aes_128_brings_every_password_and_one_of_rc4_is_refused_in_words() {
+    let domain = own_domain(50);
+    let kdc = Kdc { address: domain.address(), ..Kdc::samba() };
+    domain.create("svc-type", PASSWORD, NORMAL | NEVER_EXPIRES, "CN=Users").unwrap();
+    domain.set_option("kdc supported enctypes", "aes128-cts-hmac-sha1-96").unwrap();
+    let granting = kdc.gives("AES 128 alone, password", kdc.by_password("svc-type", PASSWORD));
+    let components = ["ldap", "dc1.corp.example.com", SAMBA_DOMAIN];
+    let ticket = kdc.gives("AES 128 alone, the DC", kdc.service(&granting, &components));
+    assert_eq!([granting.enctype(), ticket.enctype()], [Enctype::Aes128Sha1; 2]);
+    let road = Road::new(Arc::clone(&domain), "entra");
+    assert!(road.once()["digests_sent"].as_u64().unwrap() >= 50);
+    road.assert_everybody_gets_in();
+    road.assert_nobody_else_gets_in();
+
+    domain.set_option("kdc supported enctypes", "arcfour-hmac-md5").unwrap();
+    kdc.refuses("RC4 alone", kdc.by_password("svc-type", PASSWORD), "no AES key in common");
+    let settings = PhsSettings::for_domain(&domain, "entra");
+    assert_refused(&domain, &settings, 4, &["no AES key in common", "msDS-SupportedEncryptionTypes"]);
+}
+
+#[test]
 fn a_clock_that_is_too_far_off_is_named_with_its_size_and_its_side() {
     let names = [on_samba("svc-clock"), on_mit("clock", "")];
     for (kdc, name) in [Kdc::samba(), Kdc::mit()].into_iter().zip(names) {
-        for (ahead, side) in [(304, "the clock of this machine is 30"), (-304, "the clock of the KDC is 30")]
+        // The KDC's limit is 300 s. A message on its way makes the first of the two smaller, so it has some room.
+        for (ahead, side) in [(304, "the clock of this machine is 30"), (-301, "the clock of the KDC is 30")]
         {
             let off = Kdc { ahead, ..kdc };
             kdc.refuses(&format!("clock {ahead} s off"), off.by_password(&name, PASSWORD), side);
@@ -447,7 +469,7 @@ fn a_member_computer_that_plays_dc_gets_no_ticket_and_phs_says_so() {
     let refused = run("/usr/bin/kvno", &["ldap/member.corp.example.com/corp.example.com"]).expect_code(1);
     assert!(refused.stderr.contains("not found"), "{refused}");
     // phs that is led there, as by forged DNS.
-    let led = landbridge_tests::lab::PhsSettings { controller: "member.corp.example.com".into(), ..settings };
+    let led = PhsSettings { controller: "member.corp.example.com".into(), ..settings };
     assert_refused(&SAMBA, &led, 4, &["ldap/member.corp.example.com/corp.example.com"]);
 }
 
