@@ -7,7 +7,7 @@ use crate::schema::SCHEMA_VERSION;
 use rusqlite::Connection;
 
 /// The statements of each step. The first one leads from version 1 to 2.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     // To version 2: sign-in policy, approval of agents, canaries, the serial number of the previous certificate.
     "ALTER TABLE domains ADD COLUMN signin_policy TEXT NOT NULL DEFAULT 'phs';
      ALTER TABLE domains ADD COLUMN approve_agents INTEGER NOT NULL DEFAULT 0;
@@ -47,6 +47,12 @@ const STEPS: [&str; 2] = [
          policy  TEXT NOT NULL,
          name    TEXT NOT NULL,
          PRIMARY KEY (domain, object)
+     ) STRICT, WITHOUT ROWID;",
+    // To version 4: accounts that an administrator blocked.
+    "CREATE TABLE blocks (
+         object      BLOB PRIMARY KEY,
+         domain      INTEGER NOT NULL REFERENCES domains(id),
+         blocked_at  INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;",
 ];
 

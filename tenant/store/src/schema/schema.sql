@@ -1,4 +1,4 @@
--- The tenant's database, version 3 (`upgrade.rs` has what older versions lacked). Times are seconds since 1970; GUIDs are 16 bytes, big-endian
+-- The tenant's database, version 4 (`upgrade.rs` has what older versions lacked). Times are seconds since 1970; GUIDs are 16 bytes, big-endian
 -- (as uuid::Uuid::as_bytes gives them). No column holds a secret in the clear: digests are sealed,
 -- tokens and application secrets are hashed.
 
@@ -159,3 +159,10 @@ CREATE TABLE audit (
     subject TEXT NOT NULL,
     detail  TEXT NOT NULL
 ) STRICT;
+
+-- Accounts that an administrator blocked: they sign in by no road, whatever their domain's phs sends.
+CREATE TABLE blocks (
+    object      BLOB PRIMARY KEY,                  -- objectGUID; stays while the object is unknown
+    domain      INTEGER NOT NULL REFERENCES domains(id),
+    blocked_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
