@@ -32,6 +32,7 @@
 //! - `qualify.rs`: which objects are carried, and with what
 //! - `qualify/rules.rs`: what qualifying goes by, the same for a whole cycle
 //! - `qualify/privileged.rs`: the groups that AdminSDHolder protects, read before the first page
+//! - `qualify/descriptor.rs`: who has more than read access, from a security descriptor (pure)
 //! - `qualify/containers.rs`: objects that others depend on: containers, groups, policies, entries of the scope
 //! - `qualify/standing.rs`: what one object is to the tenant (pure)
 //! - `qualify/translate.rs`: the directory's attributes as messages of the wire
@@ -61,7 +62,6 @@
 //! - `command/check.rs`: the preflight: every prerequisite, and what to do about a missing one
 //! - `command/check/controllers.rs`: each DC: name, ports, clock, kind, whether it accepts the account
 //! - `command/check/account.rs`: whether the delegated account has more rights than it should
-//! - `command/check/descriptor.rs`: who has more than read access, from a security descriptor (pure)
 //! - `command/findings.rs`: names and addresses that will cause trouble at the tenant, for `check --objects`
 //! - `command/explain.rs`: why an object is carried or is not
 //! - `command/process.rs`: threads, stop signal, clock and memory of a command's process

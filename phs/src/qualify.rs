@@ -10,6 +10,7 @@
 //! Before it on the road: `read`. After it: `cycle`.
 
 mod containers;
+pub(crate) mod descriptor;
 pub mod privileged;
 mod rules;
 mod standing;

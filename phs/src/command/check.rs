@@ -4,7 +4,6 @@
 
 mod account;
 mod controllers;
-mod descriptor;
 
 use crate::config::{Config, ConfigError};
 use crate::cycle::send::UploadApi;

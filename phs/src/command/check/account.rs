@@ -1,10 +1,10 @@
 //! Checks that the delegated account has the two rights and no others that could be used against the domain: privileged
 //! groups (directly or through other groups), flags, and grants at the domain's head. Not checked: other groups, rights
 //! further down, and rights given elsewhere (`msDS-AllowedToDelegateTo`, group policies, DNS).
-//! Neighbours: [`super::descriptor`] reads the grants; `check` collects the findings.
+//! Neighbours: `qualify::descriptor` reads the grants; `check` collects the findings.
 
-use super::descriptor::{self, Grant};
 use crate::error::PhsError;
+use crate::qualify::descriptor::{self, Grant};
 use crate::qualify::privileged::protected_groups;
 use crate::read::pull::{Connection, ObjectId};
 use crate::read::session::Singles;

@@ -1,6 +1,6 @@
 //! Reads from a security descriptor who may do more than read (MS-DTYP 2.4.4, 2.4.6). Pure: bytes in, grants out.
 //! Denials are ignored, so a grant that a denial revokes is reported too.
-//! Neighbour: [`super::account`] looks for the delegated account among the grants.
+//! Neighbour: `command::check::account` looks for the delegated account among the grants.
 
 use landbridge_drsr::drs::sid::Sid;
 use uuid::{Uuid, uuid};
@@ -37,13 +37,13 @@ const MOST: u16 = 4096;
 
 /// A right beyond reading and beyond the two rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Grant {
+pub(crate) struct Grant {
     /// The account or group that has the right.
-    pub(super) trustee: Sid,
+    pub(crate) trustee: Sid,
     /// The right, in words.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// Whether its holder can grant itself every other right.
-    pub(super) is_all: bool,
+    pub(crate) is_all: bool,
 }
 
 /// Rights with which a holder can grant itself every other right: everything, write everything, take ownership, change
@@ -51,7 +51,7 @@ pub(super) struct Grant {
 const ALL: u32 = 0x1000_0000 | 0x4000_0000 | 0x0008_0000 | 0x0004_0000;
 
 /// All grants of a self-relative descriptor; none if the descriptor is malformed.
-pub(super) fn grants(bytes: &[u8]) -> Option<Vec<Grant>> {
+pub(crate) fn grants(bytes: &[u8]) -> Option<Vec<Grant>> {
     let offset = |at: usize| usize::try_from(u32_at(bytes, at)?).ok();
     let (owner, list) = (offset(4)?, offset(16)?);
     let mut found = Vec::new();
