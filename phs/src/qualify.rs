@@ -11,6 +11,7 @@
 
 mod containers;
 pub(crate) mod descriptor;
+pub mod holders;
 pub mod privileged;
 mod rules;
 mod standing;
@@ -87,6 +88,8 @@ pub struct Batch {
     pub in_scope: u64,
     /// Accounts that are held back because they are privileged.
     pub privileged: u64,
+    /// Accounts that are never carried: they can read or set every password, or AD itself needs them.
+    pub never: u64,
     /// Objects that left the tenant.
     pub removed: u64,
     /// Objects that could not be carried.
@@ -128,8 +131,18 @@ pub fn page(
         at.look_up_deleted_entries()?;
     }
     mirror.resolve(&rules.bounds)?;
-    // 3. Every object.
+    // 3. A group whose members are held back must be readable, and all of its links.
     let odd: HashSet<Uuid> = quarantined.iter().filter(|q| q.link).filter_map(|q| q.object).collect();
+    let mut guarding = Vec::new();
+    for one in quarantined {
+        let Some(guid) = one.object else { continue };
+        let position = mirror.position(&Object::unknown(guid))?;
+        if position.protected || position.protected_user || position.holder {
+            guarding.push(one);
+        }
+    }
+    privileged::may_be_a_group(mirror, &guarding)?;
+    // 4. Every object.
     for change in changes {
         // An object with an unreadable link in this page stays in quarantine.
         if !odd.contains(&change.object.guid) {
@@ -137,7 +150,7 @@ pub fn page(
         }
         at.change(change, &keys)?;
     }
-    // 4. Links of objects that the tenant has. Which those are is known only now.
+    // 5. Links of objects that the tenant has. Which those are is known only now.
     let mut last = None;
     for link in &links {
         let from = link.from.guid;
@@ -236,6 +249,7 @@ impl Desk<'_, '_> {
                     self.leave(&mut object, Presence::Privileged, Sent::Privileged);
                 }
             }
+            Standing::Never => self.never(&mut object),
             // In a full compare the tenant removes objects that are not sent. So a deletion is sent only for an
             // object that is known to have been sent.
             Standing::Deleted if self.rules.full && object.sent.is_none() => {}
@@ -294,6 +308,7 @@ impl Desk<'_, '_> {
                 self.batch.privileged += 1;
                 self.leave(&mut object, Presence::Privileged, Sent::Privileged);
             }
+            Standing::Never => self.never(&mut object),
             Standing::Outside(_) if hold => {
                 if there {
                     self.held(&object, "outside the scope");
@@ -309,6 +324,17 @@ impl Desk<'_, '_> {
         }
         self.mirror.put(&object)?;
         Ok(())
+    }
+
+    /// Drafts that an account leaves which is never carried. The guard holds none of them. The tenant learns nothing of
+    /// one that it does not have.
+    fn never(&mut self, object: &mut Object) {
+        self.batch.never += 1;
+        if matches!(object.sent, Some(Sent::Present | Sent::Privileged | Sent::Unsure)) {
+            self.batch.removed += 1;
+            object.left_at = Some(self.rules.now);
+            self.leave(object, Presence::OutOfScope, Sent::OutOfScope);
+        }
     }
 
     fn held(&mut self, object: &Object, what: &'static str) {
@@ -433,6 +459,7 @@ impl Desk<'_, '_> {
                 self.batch.privileged += 1;
                 self.leave(&mut object, Presence::Privileged, Sent::Privileged);
             }
+            Standing::Never => self.never(&mut object),
             // It changed between the page and this read: the next page has the change.
             Standing::Outside(_) | Standing::Deleted | Standing::Nothing => {}
         }

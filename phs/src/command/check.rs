@@ -4,6 +4,7 @@
 
 mod account;
 mod controllers;
+mod held_back;
 
 use crate::config::{Config, ConfigError};
 use crate::cycle::send::UploadApi;
@@ -13,9 +14,12 @@ use crate::read::discover;
 use crate::read::pull::{Connection, ObjectId};
 use crate::read::session::{Session, Singles};
 use controllers::{Look, Wrong};
+use held_back::HeldBack;
 use landbridge_agent::Identity;
 use landbridge_agent::error::must_act;
 use landbridge_agent::renew::{self, Due};
+use landbridge_drsr::drs::attribute::{Attribute, Value};
+use landbridge_drsr::drs::change::Change;
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::Hello;
@@ -25,6 +29,11 @@ use uuid::Uuid;
 
 /// Least free space, in MiB: the mirror of a million objects, and its journal while it is written.
 const ENOUGH: u64 = 512;
+
+/// The value of an attribute, if the DC sent one.
+fn value(change: &Change, attribute: Attribute) -> Option<&Value> {
+    change.attributes.iter().find(|one| one.attribute == attribute).and_then(|one| one.value.as_ref())
+}
 
 /// One prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -257,6 +266,19 @@ impl Findings {
                 }
             }
             Err(error) => self.fail("account", error),
+        }
+        match held_back::held_back(&mut session, domain, &config.privileged.also) {
+            Ok(lines) => {
+                for HeldBack { line, everybody } in lines {
+                    if everybody {
+                        let todo = "take that right away in the directory";
+                        self.unfit("held back", format!("{line}: {todo}"), 4);
+                    } else {
+                        self.ok("held back", line);
+                    }
+                }
+            }
+            Err(error) => self.fail("held back", error),
         }
         for sid in &config.privileged.include {
             match session.object(ObjectId::Sid(sid.clone()), false) {

@@ -70,6 +70,7 @@ impl Courier<'_, '_> {
         links.retain(|link| !(link.present && enters.contains(&link.to)));
         self.counts.in_scope += batch.in_scope;
         self.counts.privileged += batch.privileged;
+        self.counts.never += batch.never;
         self.counts.removed += batch.removed;
         self.counts.quarantined += batch.quarantined;
         self.name(batch.held.into_iter().map(|(name, what)| Difference {

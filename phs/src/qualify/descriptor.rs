@@ -1,13 +1,17 @@
-//! Reads from a security descriptor who may do more than read (MS-DTYP 2.4.4, 2.4.6). Pure: bytes in, grants out.
-//! Denials are ignored, so a grant that a denial revokes is reported too.
-//! Neighbour: `command::check::account` looks for the delegated account among the grants.
+//! Reads from the security descriptor of the domain's head who may do more than read, and who can reach every password
+//! of the domain (MS-DTYP 2.4.4, 2.4.6). Pure: bytes in, grants out. Denials are ignored, so a grant that a denial
+//! revokes is reported too.
+//! Neighbours: `command::check::account` looks for the delegated account among the grants; `super::holders` holds back
+//! those who reach every password.
 
 use landbridge_drsr::drs::sid::Sid;
+use std::collections::{BTreeMap, HashSet};
 use uuid::{Uuid, uuid};
 
-/// *Replicating Directory Changes* and *Replicating Directory Changes All* (MS-ADTS 5.1.3.2.1).
-const THE_TWO: [Uuid; 2] =
-    [uuid!("1131f6aa-9c07-11d1-f79f-00c04fc2dcd2"), uuid!("1131f6ad-9c07-11d1-f79f-00c04fc2dcd2")];
+/// *Replicating Directory Changes All* (MS-ADTS 5.1.3.2.1).
+const GET_CHANGES_ALL: Uuid = uuid!("1131f6ad-9c07-11d1-f79f-00c04fc2dcd2");
+/// *Replicating Directory Changes* and the former.
+const THE_TWO: [Uuid; 2] = [uuid!("1131f6aa-9c07-11d1-f79f-00c04fc2dcd2"), GET_CHANGES_ALL];
 
 /// ACCESS_ALLOWED_ACE, ACCESS_ALLOWED_OBJECT_ACE, and both with a condition.
 const ALLOWED: u8 = 0x00;
@@ -16,6 +20,8 @@ const ALLOWED_CALLBACK: u8 = 0x09;
 const ALLOWED_CALLBACK_OBJECT: u8 = 0x0b;
 const OBJECT_TYPE: u32 = 1;
 const INHERITED_TYPE: u32 = 2;
+/// INHERIT_ONLY_ACE: the entry is for the objects below, not for this one.
+const INHERIT_ONLY: u8 = 0x08;
 
 const CONTROL_ACCESS: u32 = 0x100;
 /// Access rights that change something (MS-ADTS 5.1.3.2), and their names.
@@ -35,6 +41,9 @@ const BEYOND_READING: [(u32, &str); 11] = [
 /// Limit on entries of a list. A valid list has fewer: AD limits it to 64 KiB.
 const MOST: u16 = 4096;
 
+/// Everyone (MS-DTYP 2.4.2.4)
+const EVERYONE: &str = "S-1-1-0";
+
 /// A right beyond reading and beyond the two rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Grant {
@@ -50,65 +59,164 @@ pub(crate) struct Grant {
 /// rights.
 const ALL: u32 = 0x1000_0000 | 0x4000_0000 | 0x0008_0000 | 0x0004_0000;
 
+/// Rights with which a trustee can read or set every password of the domain, wherever they are granted at its head: on
+/// the whole object, and, for the last one, as that extended right. Their names.
+const REACHES_PASSWORDS: [(u32, &str); 4] = [
+    (0x1000_0000, "full control"),
+    (0x4000_0000 | 0x0000_0020, "writing every attribute"),
+    (0x0004_0000, "changing rights"),
+    (0x0008_0000, "taking ownership"),
+];
+
+/// A trustee that can read or set every password of the domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The account or group.
+    pub trustee: Sid,
+    /// Its rights, in words.
+    pub rights: String,
+}
+
+/// What a descriptor says: its owner, and the entries that allow something.
+struct Descriptor {
+    owner: Option<Sid>,
+    /// None: there is no list, so every account may do everything.
+    entries: Option<Vec<Entry>>,
+}
+
+/// An entry that allows something.
+struct Entry {
+    trustee: Sid,
+    mask: u32,
+    /// The property or the extended right that it is for; none: all.
+    object: Option<Uuid>,
+    inherit_only: bool,
+}
+
 /// All grants of a self-relative descriptor; none if the descriptor is malformed.
 pub(crate) fn grants(bytes: &[u8]) -> Option<Vec<Grant>> {
-    let offset = |at: usize| usize::try_from(u32_at(bytes, at)?).ok();
-    let (owner, list) = (offset(4)?, offset(16)?);
+    let Descriptor { owner, entries } = Descriptor::parse(bytes)?;
     let mut found = Vec::new();
-    if owner != 0 {
-        let (trustee, what) = (sid(bytes.get(owner..)?)?, "everything, as the owner".to_owned());
-        found.push(Grant { trustee, what, is_all: true });
+    if let Some(trustee) = owner {
+        found.push(Grant { trustee, what: "everything, as the owner".to_owned(), is_all: true });
     }
-    if list == 0 {
-        // Without a list every account may do everything.
-        let (trustee, what) = ("S-1-1-0".parse().ok()?, "everything, for want of any list".to_owned());
-        found.push(Grant { trustee, what, is_all: true });
-        return Some(found);
-    }
-    let list = bytes.get(list..)?;
-    let count = u16_at(list, 4)?;
-    let mut rest = list.get(8..)?;
-    for _ in 0..count.min(MOST) {
-        let size = usize::from(u16_at(rest, 2)?);
-        let entry = rest.get(..size).filter(|entry| entry.len() >= 8)?;
-        rest = rest.get(size..)?;
-        found.extend(grant(entry)?);
+    match entries {
+        Some(entries) => found.extend(entries.into_iter().filter_map(Entry::grant)),
+        None => {
+            let what = "everything, for want of any list".to_owned();
+            found.push(Grant { trustee: EVERYONE.parse().ok()?, what, is_all: true });
+        }
     }
     Some(found)
 }
 
-/// One entry. `None`: it is malformed. `Some(None)`: it grants no more than reading and the two rights.
-fn grant(entry: &[u8]) -> Option<Option<Grant>> {
-    let mut mask = u32_at(entry, 4)?;
-    let (mut at, mut object) = (8, None);
-    match entry.first()? {
-        &ALLOWED | &ALLOWED_CALLBACK => {}
-        &ALLOWED_OBJECT | &ALLOWED_CALLBACK_OBJECT => {
-            let flags = u32_at(entry, 8)?;
-            at = 12;
-            if flags & OBJECT_TYPE != 0 {
-                object = Some(Uuid::from_bytes_le(*entry.get(at..)?.first_chunk()?));
-                at += 16;
-            }
-            if flags & INHERITED_TYPE != 0 {
-                at += 16;
+/// The trustees of a self-relative descriptor of the domain's head that can read or set every password, each once; none
+/// if the descriptor is malformed.
+pub(crate) fn holders(bytes: &[u8]) -> Option<Vec<Holder>> {
+    let Descriptor { owner, entries } = Descriptor::parse(bytes)?;
+    let mut found = BTreeMap::<Sid, Vec<&str>>::new();
+    if let Some(owner) = owner {
+        found.entry(owner).or_default().push("ownership");
+    }
+    match entries {
+        Some(entries) => {
+            for entry in entries.into_iter().filter(|entry| !entry.inherit_only) {
+                let rights = entry.reaches_passwords();
+                if !rights.is_empty() {
+                    found.entry(entry.trustee).or_default().extend(rights);
+                }
             }
         }
-        // Denials, audits and labels.
-        _ => return Some(None),
+        None => found.entry(EVERYONE.parse().ok()?).or_default().push("everything, for want of any list"),
     }
-    let trustee = sid(entry.get(at..)?)?;
-    if object.is_some_and(|object| THE_TWO.contains(&object)) {
-        mask &= !CONTROL_ACCESS;
+    let holder = |(trustee, mut rights): (Sid, Vec<&str>)| {
+        let mut seen = HashSet::new();
+        rights.retain(|right| seen.insert(*right));
+        Holder { trustee, rights: rights.join(", ") }
+    };
+    Some(found.into_iter().map(holder).collect())
+}
+
+impl Descriptor {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let offset = |at: usize| usize::try_from(u32_at(bytes, at)?).ok();
+        let (owner, list) = (offset(4)?, offset(16)?);
+        let owner = if owner == 0 { None } else { Some(sid(bytes.get(owner..)?)?) };
+        if list == 0 {
+            return Some(Self { owner, entries: None });
+        }
+        let list = bytes.get(list..)?;
+        let count = u16_at(list, 4).filter(|count| *count <= MOST)?;
+        let mut rest = list.get(8..)?;
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            let size = usize::from(u16_at(rest, 2)?);
+            let entry = rest.get(..size).filter(|entry| entry.len() >= 8)?;
+            rest = rest.get(size..)?;
+            entries.extend(Entry::parse(entry)?);
+        }
+        Some(Self { owner, entries: Some(entries) })
     }
-    let names: Vec<&str> =
-        BEYOND_READING.iter().filter(|(bit, _)| mask & bit != 0).map(|(_, name)| *name).collect();
-    if names.is_empty() {
-        return Some(None);
+}
+
+impl Entry {
+    /// `None`: the entry is malformed. `Some(None)`: it allows nothing, but denies, audits or labels.
+    fn parse(entry: &[u8]) -> Option<Option<Self>> {
+        let inherit_only = entry.get(1)? & INHERIT_ONLY != 0;
+        let mask = u32_at(entry, 4)?;
+        let (mut at, mut object) = (8, None);
+        match entry.first()? {
+            &ALLOWED | &ALLOWED_CALLBACK => {}
+            &ALLOWED_OBJECT | &ALLOWED_CALLBACK_OBJECT => {
+                let flags = u32_at(entry, 8)?;
+                at = 12;
+                if flags & OBJECT_TYPE != 0 {
+                    object = Some(Uuid::from_bytes_le(*entry.get(at..)?.first_chunk()?));
+                    at += 16;
+                }
+                if flags & INHERITED_TYPE != 0 {
+                    at += 16;
+                }
+            }
+            _ => return Some(None),
+        }
+        let trustee = sid(entry.get(at..)?)?;
+        Some(Some(Self { trustee, mask, object, inherit_only }))
     }
-    let of = object.map(|object| format!(" ({object})")).unwrap_or_default();
-    let what = format!("{}{of}", names.join(", "));
-    Some(Some(Grant { trustee, what, is_all: mask & ALL != 0 }))
+
+    /// What it allows beyond reading and the two rights; none: nothing.
+    fn grant(self) -> Option<Grant> {
+        let Self { trustee, mut mask, object, .. } = self;
+        if object.is_some_and(|object| THE_TWO.contains(&object)) {
+            mask &= !CONTROL_ACCESS;
+        }
+        let names: Vec<&str> =
+            BEYOND_READING.iter().filter(|(bit, _)| mask & bit != 0).map(|(_, name)| *name).collect();
+        if names.is_empty() {
+            return None;
+        }
+        let of = object.map(|object| format!(" ({object})")).unwrap_or_default();
+        let what = format!("{}{of}", names.join(", "));
+        Some(Grant { trustee, what, is_all: mask & ALL != 0 })
+    }
+
+    /// The rights of it that reach every password.
+    fn reaches_passwords(&self) -> Vec<&'static str> {
+        let whole = |mask: u32| if self.object.is_some() { mask & !0x0000_0020 } else { mask };
+        let mut rights: Vec<&str> = REACHES_PASSWORDS
+            .iter()
+            .filter(|(bits, _)| self.mask & whole(*bits) != 0)
+            .map(|(_, name)| *name)
+            .collect();
+        if self.mask & CONTROL_ACCESS != 0 {
+            match self.object {
+                None => rights.push("all extended rights"),
+                Some(GET_CHANGES_ALL) => rights.push("Replicating Directory Changes All"),
+                Some(_) => {}
+            }
+        }
+        rights
+    }
 }
 
 /// A SID at the start of these bytes.
@@ -129,29 +237,14 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
+    use crate::fixture::{descriptor, entry as entry_of};
+
+    fn entry(kind: u8, mask: u32, object: Option<Uuid>) -> Vec<u8> {
+        entry_of(kind, mask, object, &me())
+    }
 
     fn me() -> Sid {
         "S-1-5-21-1-2-3-1105".parse().unwrap()
-    }
-
-    fn entry(kind: u8, mask: u32, object: Option<Uuid>) -> Vec<u8> {
-        let mut body = mask.to_le_bytes().to_vec();
-        if kind == ALLOWED_OBJECT {
-            body.extend(u32::from(object.is_some()).to_le_bytes());
-            body.extend(object.into_iter().flat_map(|object| object.to_bytes_le()));
-        }
-        body.extend(me().to_bytes());
-        let size = u16::try_from(4 + body.len()).unwrap().to_le_bytes();
-        [vec![kind, 0, size[0], size[1]], body].concat()
-    }
-
-    fn descriptor(entries: &[Vec<u8>]) -> Vec<u8> {
-        let list = entries.concat();
-        let mut bytes = vec![1, 0, 4, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0];
-        let size = u16::try_from(8 + list.len()).unwrap().to_le_bytes();
-        let count = u8::try_from(entries.len()).unwrap();
-        bytes.extend([4, 0, size[0], size[1], count, 0, 0, 0]);
-        [bytes, list].concat()
     }
 
     #[test]
@@ -178,6 +271,55 @@ mod tests {
     }
 
     #[test]
+    fn who_reaches_every_password_is_a_holder_and_nobody_else() {
+        let inherit_only = |mut entry: Vec<u8>| {
+            entry[1] = INHERIT_ONLY;
+            entry
+        };
+        for (entry, rights) in [
+            (
+                entry(ALLOWED_OBJECT, CONTROL_ACCESS, Some(GET_CHANGES_ALL)),
+                "Replicating Directory Changes All",
+            ),
+            (entry(ALLOWED_OBJECT, CONTROL_ACCESS, None), "all extended rights"),
+            (entry(ALLOWED_CALLBACK, CONTROL_ACCESS, None), "all extended rights"),
+            (entry(ALLOWED, 0x1000_0000, None), "full control"),
+            (entry(ALLOWED, 0x4000_0000, None), "writing every attribute"),
+            (entry(ALLOWED, 0x0000_0020, None), "writing every attribute"),
+            (entry(ALLOWED, 0x0004_0000, None), "changing rights"),
+            (entry(ALLOWED, 0x0008_0000, None), "taking ownership"),
+            (entry(ALLOWED_OBJECT, 0x0004_0000, Some(Uuid::nil())), "changing rights"),
+        ] {
+            let found = holders(&descriptor(std::slice::from_ref(&entry))).unwrap();
+            assert_eq!(found, [Holder { trustee: me(), rights: rights.to_owned() }]);
+            assert_eq!(holders(&descriptor(&[inherit_only(entry)])), Some(Vec::new()), "{rights}");
+        }
+        for entry in [
+            entry(ALLOWED_OBJECT, CONTROL_ACCESS, Some(THE_TWO[0])),
+            entry(ALLOWED_OBJECT, 0x0000_0020, Some(Uuid::nil())),
+            entry(ALLOWED, 0x0002_0094, None),
+            entry(0x01, 0x000f_01ff, None),
+        ] {
+            assert_eq!(holders(&descriptor(&[entry])), Some(Vec::new()));
+        }
+        let both = [entry(ALLOWED, 0x000f_01ff, None), entry(ALLOWED, CONTROL_ACCESS, None)];
+        let [both] = &holders(&descriptor(&both)).unwrap()[..] else { panic!("each trustee once") };
+        let rights = "writing every attribute, changing rights, taking ownership, all extended rights";
+        assert_eq!(both.rights, rights);
+        let mut owned = descriptor(&[]);
+        let at = u8::try_from(owned.len()).unwrap();
+        owned[4] = at;
+        owned.extend(me().to_bytes());
+        assert_eq!(holders(&owned).unwrap()[0].rights, "ownership");
+        owned[16] = 0;
+        assert_eq!(holders(&owned).unwrap()[0].trustee.to_string(), EVERYONE);
+        let many = vec![entry(ALLOWED, 0x0004_0000, None); 255];
+        let mut long = descriptor(&many);
+        long[24..26].copy_from_slice(&(MOST + 1).to_le_bytes());
+        assert_eq!(holders(&long), None, "more entries than are read");
+    }
+
+    #[test]
     fn every_cut_and_every_changed_byte_ends_without_a_panic() {
         let bytes = descriptor(&[
             entry(ALLOWED_OBJECT, CONTROL_ACCESS, Some(THE_TWO[0])),
@@ -185,12 +327,13 @@ mod tests {
         ]);
         for end in 0..bytes.len() {
             assert_eq!(grants(&bytes[..end]), None, "{end}");
+            assert_eq!(holders(&bytes[..end]), None, "{end}");
         }
         for at in 0..bytes.len() {
             for value in 0..=255 {
                 let mut changed = bytes.clone();
                 changed[at] = value;
-                let _ = grants(&changed);
+                let _ = (grants(&changed), holders(&changed));
             }
         }
     }

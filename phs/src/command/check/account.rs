@@ -3,8 +3,10 @@
 //! further down, and rights given elsewhere (`msDS-AllowedToDelegateTo`, group policies, DNS).
 //! Neighbours: `qualify::descriptor` reads the grants; `check` collects the findings.
 
+use super::value;
 use crate::error::PhsError;
 use crate::qualify::descriptor::{self, Grant};
+use crate::qualify::holders::is_in_domain;
 use crate::qualify::privileged::protected_groups;
 use crate::read::pull::{Connection, ObjectId};
 use crate::read::session::Singles;
@@ -18,8 +20,6 @@ use uuid::Uuid;
 const DOMAIN_USERS: i32 = 513;
 /// Groups that AdminSDHolder does not protect and that are as powerful: Cert Publishers, Group Policy Creator Owners.
 const ALSO_PRIVILEGED: [u32; 2] = [517, 520];
-/// Prefix of the SIDs of built-in groups.
-const BUILT_IN: &str = "S-1-5-32-";
 /// Groups of every account. Their default grants are harmless; a grant of everything is not.
 const EVERYBODY: [(&str, &str); 2] = [("S-1-1-0", "Everyone"), ("S-1-5-11", "Authenticated Users")];
 /// Limit on members and groups that are read.
@@ -75,8 +75,7 @@ pub(super) fn excess(
     }
     for (trustee, whats) in by_trustee(grants) {
         // Everyone, SYSTEM and similar trustees are no groups of the domain.
-        let is_ours = trustee.domain().as_ref() == Some(domain) || trustee.to_string().starts_with(BUILT_IN);
-        if privileged.contains(&trustee) || !is_ours {
+        if privileged.contains(&trustee) || !is_in_domain(&trustee, domain) {
             continue;
         }
         let through = if account.object.sid.as_ref() == Some(&trustee) {
@@ -133,10 +132,6 @@ fn grants(connection: &mut Connection, domain: &Sid) -> Result<Option<Vec<Grant>
         Some(Value::Bytes(bytes)) => descriptor::grants(bytes),
         Some(_) | None => None,
     }))
-}
-
-fn value(change: &Change, attribute: Attribute) -> Option<&Value> {
-    change.attributes.iter().find(|one| one.attribute == attribute).and_then(|one| one.value.as_ref())
 }
 
 struct Groups<'a> {
