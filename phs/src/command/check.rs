@@ -18,8 +18,6 @@ use held_back::HeldBack;
 use landbridge_agent::Identity;
 use landbridge_agent::error::must_act;
 use landbridge_agent::renew::{self, Due};
-use landbridge_drsr::drs::attribute::{Attribute, Value};
-use landbridge_drsr::drs::change::Change;
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::Hello;
@@ -29,11 +27,6 @@ use uuid::Uuid;
 
 /// Least free space, in MiB: the mirror of a million objects, and its journal while it is written.
 const ENOUGH: u64 = 512;
-
-/// The value of an attribute, if the DC sent one.
-fn value(change: &Change, attribute: Attribute) -> Option<&Value> {
-    change.attributes.iter().find(|one| one.attribute == attribute).and_then(|one| one.value.as_ref())
-}
 
 /// One prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

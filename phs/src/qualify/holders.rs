@@ -33,10 +33,8 @@ const ACCOUNT: &str = "account";
 /// The DC does not send the descriptor, or it is malformed.
 pub fn of_head(singles: &mut dyn Singles, domain: &Sid) -> Result<Vec<Holder>, PhsError> {
     let head = singles.object(ObjectId::Sid(domain.clone()), false)?;
-    let descriptor = head.iter().flat_map(|page| &page.changes).find_map(|change| {
-        let is = |attribute| attribute == Attribute::SecurityDescriptor;
-        change.attributes.iter().find(|one| is(one.attribute)).and_then(|one| one.value.as_ref())
-    });
+    let mut changes = head.iter().flat_map(|page| &page.changes);
+    let descriptor = changes.find_map(|change| change.value(Attribute::SecurityDescriptor));
     match descriptor {
         Some(Value::Bytes(bytes)) => {
             descriptor::holders(bytes).ok_or(PhsError::HeadUnreadable("it is malformed"))

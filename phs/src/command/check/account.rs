@@ -3,7 +3,6 @@
 //! further down, and rights given elsewhere (`msDS-AllowedToDelegateTo`, group policies, DNS).
 //! Neighbours: `qualify::descriptor` reads the grants; `check` collects the findings.
 
-use super::value;
 use crate::error::PhsError;
 use crate::qualify::descriptor::{self, Grant};
 use crate::qualify::holders::is_in_domain;
@@ -46,7 +45,7 @@ pub(super) fn excess(
 ) -> Result<Vec<String>, PhsError> {
     let page = connection.account(sam)?;
     let account = page.changes.first().filter(|change| {
-        matches!(value(change, Attribute::SamAccountName), Some(Value::Text(name)) if name.eq_ignore_ascii_case(sam))
+        matches!(change.value(Attribute::SamAccountName), Some(Value::Text(name)) if name.eq_ignore_ascii_case(sam))
     });
     let Some(account) = account else {
         return Ok(vec![format!("{sam} cannot be looked at: the DC names another object by it")]);
@@ -103,7 +102,7 @@ fn by_trustee(grants: Vec<Grant>) -> BTreeMap<Sid, Vec<String>> {
 }
 
 fn flags(account: &Change) -> Vec<String> {
-    let number = |attribute| match value(account, attribute) {
+    let number = |attribute| match account.value(attribute) {
         Some(Value::Integer(number)) => *number,
         Some(_) | None => 0,
     };
@@ -128,7 +127,7 @@ fn flags(account: &Change) -> Vec<String> {
 
 fn grants(connection: &mut Connection, domain: &Sid) -> Result<Option<Vec<Grant>>, PhsError> {
     let head = connection.object(ObjectId::Sid(domain.clone()), false)?;
-    Ok(head.changes.first().and_then(|head| match value(head, Attribute::SecurityDescriptor) {
+    Ok(head.changes.first().and_then(|head| match head.value(Attribute::SecurityDescriptor) {
         Some(Value::Bytes(bytes)) => descriptor::grants(bytes),
         Some(_) | None => None,
     }))
@@ -172,5 +171,5 @@ impl Groups<'_> {
 }
 
 fn is_group(change: &Change) -> bool {
-    matches!(value(change, Attribute::ObjectClass), Some(Value::Classes(classes)) if classes.contains(&Class::Group))
+    matches!(change.value(Attribute::ObjectClass), Some(Value::Classes(classes)) if classes.contains(&Class::Group))
 }

@@ -2,7 +2,6 @@
 //! the accounts in them, directly or through groups. Read at the DC, so that it can be seen before the first cycle.
 //! Neighbours: `qualify::holders` holds the same accounts back; `check` prints the lines.
 
-use super::value;
 use crate::error::PhsError;
 use crate::qualify::descriptor::Holder;
 use crate::qualify::holders;
@@ -111,7 +110,7 @@ fn read(singles: &mut dyn Singles, which: ObjectId, left: &mut usize) -> Result<
 }
 
 fn is_person(change: &Change) -> bool {
-    let Some(Value::Classes(classes)) = value(change, Attribute::ObjectClass) else { return false };
+    let Some(Value::Classes(classes)) = change.value(Attribute::ObjectClass) else { return false };
     let is = |class| classes.contains(&class);
     is(Class::User) && !is(Class::Computer)
 }
