@@ -223,6 +223,8 @@ impl Cycle<'_> {
         let pages = (self.source)(start, Reading::of(rules.secrets))?;
         self.mirror.resolve(&rules.bounds)?;
         let mut unsettled = full || other_rules || other_holders || lost || self.order.confirmed.is_some();
+        let left = if tenant.is_some() { self.mirror.left_sending()? } else { Vec::new() };
+        unsettled |= !left.is_empty();
         unsettled |= self.fact(SWEEP)?.is_some_and(|from| from == FIRST);
         let done = std::thread::scope(|scope| {
             let mut courier = Courier {
@@ -235,6 +237,8 @@ impl Cycle<'_> {
                 mode: if full { Mode::FullCompare } else { Mode::Incremental },
                 generation,
                 most_swept: None,
+                noted: !left.is_empty(),
+                left,
                 counts: Counts { mode: if full { "full" } else { "incremental" }, ..Counts::default() },
             };
             self.carry(&pages, &rules, saved, &mut courier, unsettled)?;
@@ -310,6 +314,10 @@ impl Cycle<'_> {
         courier.settle()?;
         if began.take().is_some() {
             self.mirror.commit()?;
+            if courier.noted && courier.left.is_empty() {
+                self.mirror.forget_sending()?;
+                courier.noted = false;
+            }
         }
         Ok(())
     }

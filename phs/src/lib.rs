@@ -28,6 +28,7 @@
 //! - `mirror/holders.rs`: who can read or set every password, and how many accounts that holds back
 //! - `mirror/links.rs`: values of linked attributes: members, managers, to whom a policy applies
 //! - `mirror/scope.rs`: where objects are in the tree, and in which groups, directly or through other groups
+//! - `mirror/sending.rs`: objects that enter with an upload whose rows are not committed yet
 //! - `mirror/sweep.rs`: compares all objects with what was sent to the tenant
 //! - `mirror/watermark.rs`: which cursor may be stored (pure)
 //! - `qualify.rs`: which objects are carried, and with what

@@ -8,6 +8,7 @@ mod holders;
 mod links;
 mod objects;
 mod scope;
+mod sending;
 mod sweep;
 pub mod watermark;
 

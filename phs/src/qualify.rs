@@ -182,6 +182,24 @@ pub fn mend(
     Ok(at.batch)
 }
 
+/// Drafts that an object leaves which the tenant may have although the mirror does not know it: it was sent just before
+/// phs was killed, and it is no longer carried.
+pub fn mend_left(
+    mut object: Object,
+    mirror: &Mirror,
+    singles: &mut dyn Singles,
+    rules: &Rules<'_>,
+) -> Result<Batch, PhsError> {
+    let mut at = Desk { mirror, singles, rules, sweeps: true, batch: Batch::default() };
+    let position = mirror.position(&object)?;
+    if object.sent.is_none() && standing(&object, &position, rules) != Standing::Present {
+        at.batch.removed += 1;
+        at.leave(&mut object, Presence::OutOfScope, Sent::OutOfScope);
+        mirror.put(&object)?;
+    }
+    Ok(at.batch)
+}
+
 /// What qualifying works with, and the batch that it fills.
 struct Desk<'a, 'r> {
     mirror: &'a Mirror,

@@ -40,7 +40,13 @@ impl Cycle<'_> {
         if !hold && leaving.pending > 0 && self.order.confirmed.is_some() {
             self.mirror.set_fact(CONFIRMED, &self.order.now.to_string())?;
         }
-        // 2. Draft corrections, portion by portion.
+        // 2. What an earlier run sent without writing it down, and what left the scope since.
+        for guid in std::mem::take(&mut courier.left) {
+            if let Some(object) = self.mirror.object(guid)? {
+                batch.join(qualify::mend_left(object, self.mirror, self.singles, rules)?);
+            }
+        }
+        // 3. Draft corrections, portion by portion.
         let before = self.fact(SWEEP)?.filter(|_| !from_first).and_then(|guid| Uuid::parse_str(&guid).ok());
         let (mut enters, mut after, mut entered) = (false, None, 0);
         loop {

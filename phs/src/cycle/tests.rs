@@ -856,3 +856,32 @@ fn without_the_descriptor_of_the_head_no_cycle_runs() {
     assert!(matches!(refused, PhsError::HeadUnreadable(_)), "{refused}");
     assert!(bench.cloud.uploads.is_empty());
 }
+
+#[test]
+fn what_was_sent_and_not_written_down_leaves_when_it_left_the_scope_meanwhile() {
+    let mut bench = Bench::new();
+    let gone = crate::scope::Term { attribute: Attribute::Department, value: "gone".to_owned() };
+    bench.scope.without = vec![gone];
+    bench.cycle(last(2000..2001, 4)).unwrap();
+    // Two uploads: the second one fails, so the rows of both are lost.
+    bench.cloud.uploads.clear();
+    bench.cloud.breaks_after = Some(1);
+    bench.cycle(last(1100..1400, 5)).unwrap_err();
+    let (_, told, _) = bench.cloud.uploads.remove(0);
+    assert!(told.contains(&(1100, Presence::Present)) && told.contains(&(1101, Presence::Present)));
+    assert!(bench.mirror().object(guid(1100)).unwrap().is_none());
+    // Meanwhile one is filtered out, and one is not.
+    bench.cloud.breaks_after = None;
+    bench.cloud.uploads.clear();
+    let mut changes = users(1101..1400);
+    let gone = Some(Value::Text("gone".to_owned()));
+    changes.push(Telling::user(1100).with(Attribute::Department, gone).tell());
+    bench.cycle(vec![page(changes, vec![], Progress::Last(cursor(6)))]).unwrap();
+    let all: Vec<_> = bench.cloud.uploads.iter().flat_map(|(_, told, _)| told.clone()).collect();
+    assert!(all.contains(&(1100, Presence::OutOfScope)), "{all:?}");
+    assert!(all.contains(&(1101, Presence::Present)));
+    assert!(bench.mirror().left_sending().unwrap().is_empty(), "settled");
+    bench.cloud.uploads.clear();
+    bench.cycle(last(0..0, 7)).unwrap();
+    assert!(bench.cloud.uploads.iter().all(|(_, told, _)| told.is_empty()));
+}
