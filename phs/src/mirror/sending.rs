@@ -55,12 +55,13 @@ impl Mirror {
 
     fn no_list(&self, why: &io::Error) -> StateError {
         let path = self.sending_file();
-        match why.kind() {
-            io::ErrorKind::StorageFull => StateError::DiskFull { path },
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                StateError::Denied { path }
-            }
-            _ => StateError::Failed { path, why: why.to_string() },
+        let is = |kinds: &[io::ErrorKind]| kinds.contains(&why.kind());
+        if is(&[io::ErrorKind::StorageFull]) {
+            StateError::DiskFull { path }
+        } else if is(&[io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem]) {
+            StateError::Denied { path }
+        } else {
+            StateError::Failed { path, why: why.to_string() }
         }
     }
 }

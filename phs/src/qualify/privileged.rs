@@ -4,7 +4,8 @@
 
 use crate::error::PhsError;
 use crate::mirror::{Bounds, Kind, Mirror, Object, PROTECTED_USERS};
-use crate::qualify::{self, holders::is_in_domain};
+use crate::qualify::holders::is_in_domain;
+use crate::qualify::standing::learn_whole;
 use crate::read::pull::ObjectId;
 use crate::read::session::Singles;
 use crate::scope::Scope;
@@ -94,7 +95,7 @@ impl Groups<'_> {
             let guid = change.object.guid;
             self.seen.insert(guid);
             let mut object = self.mirror.object(guid)?.unwrap_or_else(|| Object::unknown(guid));
-            qualify::learn_whole(&mut object, change, self.scope);
+            learn_whole(&mut object, change, self.scope);
             self.mirror.put(&object)?;
             may_be_a_group(self.mirror, &page.quarantined)?;
             // A single object comes with all of its links.
