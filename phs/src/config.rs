@@ -286,7 +286,7 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
 }
 
 fn attribute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Attribute>, D::Error> {
-    crate::scope::attribute(&String::deserialize(from)?).map(Some).map_err(de::Error::custom)
+    crate::scope::login_attribute(&String::deserialize(from)?).map(Some).map_err(de::Error::custom)
 }
 
 #[derive(Deserialize)]

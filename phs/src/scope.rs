@@ -33,6 +33,11 @@ const TEXTS: [Attribute; 19] = [
     Attribute::UserPrincipalName,
 ];
 
+/// Those among them that people may write in their own account: the property set Personal Information, which every
+/// account holds for itself (MS-ADTS 3.1.1.2.3.3). `tests/tests/road/scoped.rs` asks a DC.
+const OWN: [Attribute; 5] =
+    [Attribute::Info, Attribute::Locality, Attribute::Mobile, Attribute::Office, Attribute::TelephoneNumber];
+
 /// Which objects are carried. An empty list restricts nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawScope")]
@@ -107,7 +112,26 @@ pub fn attribute(name: &str) -> Result<Attribute, String> {
     })
 }
 
+/// The attribute of that name, if it may be a further sign-in name: one that a filter may use, and that people do not
+/// write themselves.
+pub fn login_attribute(name: &str) -> Result<Attribute, String> {
+    let attribute = attribute(name)?;
+    if OWN.contains(&attribute) {
+        return Err(format!(
+            "people write {} in their own account: a person could sign in under another one's name. Use an attribute \
+             that only administrators write, such as mail",
+            attribute.name()
+        ));
+    }
+    Ok(attribute)
+}
+
 impl Scope {
+    /// The terms of the filter whose attribute people write themselves.
+    pub fn own_terms(&self) -> impl Iterator<Item = &Term> {
+        self.terms().filter(|term| OWN.contains(&term.attribute))
+    }
+
     /// Everything that is named and must be found in the directory.
     pub fn entries(&self) -> impl Iterator<Item = &str> {
         let all = [&self.include, &self.exclude, &self.groups, &self.password_groups];

@@ -292,6 +292,13 @@ impl Findings {
     fn scope(&mut self, config: &Config, session: &mut Session) -> Result<(), PhsError> {
         let state = &config.state_directory;
         let mirror = if state.exists() { Some(Mirror::scratch(state)?) } else { None };
+        for term in config.scope.own_terms() {
+            let name = term.attribute.name();
+            self.ok(
+                "scope",
+                format!("{term}: people write {name} in their own account, so they leave or enter the scope as they like"),
+            );
+        }
         for dn in config.scope.entries() {
             let known = mirror.as_ref().map(|mirror| mirror.entry(dn)).transpose()?.flatten();
             let page = session.object(ObjectId::Dn(dn.to_owned()), false)?;

@@ -16,7 +16,7 @@ use landbridge_agent::http::Client;
 use landbridge_agent::{Identity, enroll, renew, tls};
 use landbridge_drsr::drs::sid::Sid;
 use tokio::runtime::Handle;
-use tracing::error;
+use tracing::{error, warn};
 use uuid::Uuid;
 
 /// A cycle to run.
@@ -178,6 +178,12 @@ impl Job<'_> {
                 let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy)?;
                 let sender = Sender::new(client, runtime.clone(), self.stop.clone());
                 kept.sender = Some((sender, identity.certificate.to_vec()));
+            }
+        }
+        if kept.session.is_none() {
+            for term in config.scope.own_terms() {
+                let attribute = term.attribute.name();
+                warn!(%term, "people write {attribute} in their own account: they leave or enter the scope as they like");
             }
         }
         let session = match kept.session.take().filter(Session::is_good) {

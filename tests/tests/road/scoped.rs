@@ -2,7 +2,8 @@
 //! may leave at once.
 
 use crate::stage::{Road, own_domain};
-use landbridge_tests::lab::{Person, PhsSettings, TenantSettings, person};
+use landbridge_tests::lab::program::Running;
+use landbridge_tests::lab::{Person, PhsSettings, TenantSettings, person, view};
 use serde_json::{Value, json};
 
 const BASE: &str = "DC=corp,DC=example,DC=com";
@@ -345,4 +346,65 @@ fn the_daemon_says_who_is_held_back_and_takes_the_confirmation_while_it_runs() {
     inside(&road, &person(13));
     running.signal(rustix::process::Signal::TERM);
     running.finish(30).unwrap().expect_code(0);
+}
+
+#[test]
+fn what_people_write_in_their_own_account_is_no_sign_in_name_and_a_filter_by_it_is_warned_of() {
+    let who = person(1);
+    let road = scoped(30, "", |_| {});
+    let password = road.domain.folder().join("password-of-one");
+    std::fs::write(&password, &who.password).unwrap();
+    let writes = |attribute: &str| {
+        let change = format!(
+            "dn: {}\nchangetype: modify\nreplace: {attribute}\n{attribute}: written by itself\n",
+            road.domain.identity(&who.sam).unwrap().dn
+        );
+        let mut command = view::command("/usr/bin/ldapmodify").unwrap();
+        command.args([
+            "-x",
+            "-H",
+            &format!("ldaps://{}", road.domain.address()),
+            "-D",
+            &who.upn,
+            "-y",
+            password.to_str().unwrap(),
+        ]);
+        command.env("LDAPTLS_CACERT", road.domain.ca());
+        let done =
+            Running::start(command, Some(change.as_bytes()), &road.domain.folder().join("output")).unwrap();
+        done.finish(30).unwrap().code
+    };
+    let login = |attribute| PhsSettings { alternate_login: Some(attribute), ..settings(&road.domain, "") };
+    for attribute in ["info", "l", "mobile", "physicalDeliveryOfficeName", "telephoneNumber"] {
+        assert_eq!(writes(attribute), Some(0), "{attribute}");
+        road.phs.configure(&login(attribute)).unwrap();
+        let refused = road.phs.once(&[]).unwrap().expect_code(3);
+        assert!(refused.stderr.contains("people write"), "{refused}");
+    }
+    for attribute in [
+        "adminDescription",
+        "company",
+        "department",
+        "displayName",
+        "division",
+        "employeeID",
+        "employeeNumber",
+        "employeeType",
+        "givenName",
+        "mail",
+        "sAMAccountName",
+        "sn",
+        "title",
+        "userPrincipalName",
+    ] {
+        // Insufficient access rights (RFC 4511 4.1.9).
+        assert_eq!(writes(attribute), Some(50), "{attribute}");
+    }
+    road.phs.configure(&login("mail")).unwrap();
+    road.once();
+    reconfigure(&road, "[scope]\nwithout = [\"l=Graz\"]\n");
+    let cycle = road.phs.once(&[]).unwrap().expect_code(0);
+    assert!(cycle.stderr.contains("people write l in their own account"), "{cycle}");
+    let check = road.phs.run(&["check"], None).unwrap();
+    assert!(check.stdout.contains("people write l in their own account"), "{check}");
 }
