@@ -435,12 +435,19 @@ fn a_password_is_changed_with_the_old_one_and_refused_as_mit_s_kpasswd_says() {
         let wrong = kdc.change_password(&name, "wrong", "A better password (3)").unwrap_err();
         assert!(wrong.to_string().contains("wrong password"), "{wrong}");
     }
+    let change = |kdc: Kdc, why: &str, from: u32, to: u32| {
+        let password = |number| format!("A better password ({number})");
+        let outcome = kdc.change_password("person", &password(from), &password(to));
+        assert_eq!(outcome.unwrap(), Outcome::Changed, "{}: {why}", kdc.name);
+    };
     SAMBA.must_change("person").unwrap();
-    let outcome = Kdc::samba().change_password("person", "A better password (2)", "A better password (4)");
-    assert_eq!(outcome.unwrap(), Outcome::Changed, "must change");
+    change(Kdc::samba(), "must change", 2, 4);
+    SAMBA.age_password("person", 400).unwrap();
+    change(Kdc::samba(), "expired", 4, 5);
     MIT.administer("modprinc +needchange person").unwrap();
-    let outcome = Kdc::mit().change_password("person", "A better password (2)", "A better password (4)");
-    assert_eq!(outcome.unwrap(), Outcome::Changed, "must change");
+    change(Kdc::mit(), "must change", 2, 4);
+    MIT.administer("modprinc -pwexpire yesterday person").unwrap();
+    change(Kdc::mit(), "expired", 4, 5);
 }
 
 #[test]
