@@ -98,7 +98,11 @@ fn write(store: &Store, mut entries: mpsc::Receiver<Waiting>) {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, entries = batch.len(), "audit entries could not be written");
+                tracing::error!(
+                    %error,
+                    entries = batch.len(),
+                    "audit entries could not be written: these sign-ins are answered as unavailable"
+                );
             }
         }
     }
