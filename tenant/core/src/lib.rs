@@ -47,7 +47,7 @@
 //! - `administration/domain.rs`: a domain's sign-in policy and its canaries
 //! - `administration/group_policy.rs`: sets and removes the sign-in policy of a group
 //! - `administration/group_policy_lines.rs`: those policies as text
-//! - `administration/people.rs`: erases an account, and lists ambiguous names
+//! - `administration/people.rs`: erases and blocks accounts, and lists ambiguous names
 //! - `administration/trial.rs`: a sign-in that an administrator tries
 
 pub mod administration;

@@ -298,6 +298,18 @@ pub enum Apps {
 pub enum Users {
     /// List the sign-in names that more than one account holds. No account signs in with such a name.
     Ambiguous(Listing),
+    /// Block an account: it signs in by no road, whatever AD says, until `unblock`.
+    Block {
+        /// A sign-in name, a bare sAMAccountName, a SID or an objectGUID.
+        name: String,
+    },
+    /// End the block of an account.
+    Unblock {
+        /// A sign-in name, a bare sAMAccountName, a SID or an objectGUID, as `users blocked` lists it.
+        name: String,
+    },
+    /// List the blocked accounts.
+    Blocked(Listing),
     /// Erase an account that was deleted or left the scope, at once and permanently.
     Purge {
         /// A name that the account had, or its objectGUID.

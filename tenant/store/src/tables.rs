@@ -5,6 +5,7 @@ pub mod agents;
 pub mod apps;
 pub mod attributes;
 pub mod audit;
+pub mod blocks;
 pub mod canaries;
 pub mod digests;
 pub mod domains;

@@ -86,6 +86,9 @@ pub(super) fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64
         }
         AdminRequest::UsersShow { name } => tenant.directory.describe(&name, now).map(AdminResponse::Users),
         AdminRequest::UsersAmbiguous => store.look(crate::administration::people::ambiguous),
+        AdminRequest::UsersBlock { name } => crate::administration::people::block(&actor, &name, true),
+        AdminRequest::UsersUnblock { name } => crate::administration::people::block(&actor, &name, false),
+        AdminRequest::UsersBlocked => store.look(crate::administration::people::blocked),
         AdminRequest::GroupsList => tenant.directory.groups(MAX_ROWS).map(AdminResponse::Groups),
         AdminRequest::GroupsShow { name } => tenant.directory.group(&name).map(AdminResponse::Group),
         AdminRequest::UsersPurge { name } => crate::administration::people::purge(&actor, &name),

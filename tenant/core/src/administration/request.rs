@@ -150,6 +150,18 @@ pub enum AdminRequest {
     },
     /// List the sign-in names that more than one account holds.
     UsersAmbiguous,
+    /// Block an account: it signs in by no road.
+    UsersBlock {
+        /// A sign-in name, an objectGUID, a SID or a bare sAMAccountName.
+        name: String,
+    },
+    /// End the block of an account.
+    UsersUnblock {
+        /// As for `UsersBlock`; the objectGUID of an erased account as well.
+        name: String,
+    },
+    /// List the blocked accounts.
+    UsersBlocked,
     /// List the groups.
     GroupsList,
     /// Show a group.
@@ -193,6 +205,8 @@ pub enum AdminResponse {
     Users(Description),
     /// The names that more than one account holds.
     Ambiguous(Vec<AmbiguousRow>),
+    /// The blocked accounts.
+    Blocked(Vec<BlockedRow>),
     /// The groups.
     Groups(Vec<GroupRow>),
     /// The groups with that name.
@@ -252,6 +266,19 @@ pub struct AmbiguousRow {
     pub count: i64,
     /// The first of these accounts.
     pub holders: Vec<Named>,
+}
+
+/// A blocked account in a list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BlockedRow {
+    /// objectGUID.
+    pub object: Uuid,
+    /// userPrincipalName or sAMAccountName; none: the account was erased, or has neither.
+    pub name: Option<String>,
+    /// DNS name of the domain that it was in when it was blocked.
+    pub domain: String,
+    /// When it was blocked: seconds since 1970.
+    pub blocked_at: i64,
 }
 
 /// A domain in a list.

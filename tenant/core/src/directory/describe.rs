@@ -18,7 +18,7 @@ use landbridge_tenant_store::tables::members;
 use landbridge_tenant_store::tables::members::Which;
 use landbridge_tenant_store::tables::names::whose;
 use landbridge_tenant_store::tables::objects;
-use landbridge_tenant_store::tables::{attributes, digests, domains, lockouts, names};
+use landbridge_tenant_store::tables::{attributes, blocks, digests, domains, lockouts, names};
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::upload::{Kind, Presence, Stamp};
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,8 @@ pub struct Described {
     pub presence: String,
     /// When it was deleted or left the scope: seconds since 1970. It is erased when its grace time is over.
     pub removed_at: Option<i64>,
+    /// When an administrator blocked it: seconds since 1970; none: it is not blocked.
+    pub blocked_at: Option<i64>,
     /// The outcome of a sign-in with the right password.
     pub state: String,
     /// Member of Protected Users.
@@ -201,6 +203,7 @@ fn describe_account(
     let groups = group_ids.map(|group_ids| groups::with_names(reading, &domain, group_ids)).transpose()?;
     let admission = signin_policy(reading, &domain, object, &attributes)?;
     let signin_policy = describe_signin_policy(reading, &domain, admission)?;
+    let blocked_at = blocks::since(reading, object)?;
     // 2. Put them into words, without control characters.
     let text = |value: &Option<String>| value.as_deref().map(printable);
     let lockouts = lockouts::of(reading, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
@@ -216,8 +219,10 @@ fn describe_account(
     Ok(Some(Described {
         object,
         source: domain.writer,
+        blocked_at,
         state: first_obstacle(
             &account,
+            blocked_at.is_some(),
             admission.policy,
             digest.as_ref(),
             state(&account_facts, now).as_str(),
@@ -312,6 +317,7 @@ fn interval(value: Option<i64>) -> String {
 /// The first reason that would refuse a sign-in; `state` if there is none before it.
 fn first_obstacle<'a>(
     account: &Object,
+    blocked: bool,
     policy: SigninPolicy,
     digest: Option<&DigestDescribed>,
     state: &'a str,
@@ -321,6 +327,9 @@ fn first_obstacle<'a>(
         Kind::Group => return "a group: see `groups show`",
         Kind::Contact => return "a contact, which cannot sign in",
         Kind::PasswordSettings => return "a password settings object",
+    }
+    if blocked {
+        return "blocked by an administrator";
     }
     match account.presence {
         Presence::Deleted => "deleted in AD",

@@ -8,7 +8,7 @@ use crate::error::TenantError;
 use landbridge_door_operator::call::send_request;
 use landbridge_host::clock_text::utc;
 use landbridge_tenant_core::administration::request::{
-    AdminRequest, AdminResponse, AgentRow, AmbiguousRow, AppRow, Confidential, DomainRow,
+    AdminRequest, AdminResponse, AgentRow, AmbiguousRow, AppRow, BlockedRow, Confidential, DomainRow,
 };
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::directory::Description;
@@ -64,6 +64,9 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
         Command::Apps(Apps::Revoke { name }) => (AdminRequest::AppsRevoke { name: name.clone() }, false),
         Command::Users(Users::Show { name, json }) => (AdminRequest::UsersShow { name: name.clone() }, *json),
         Command::Users(Users::Ambiguous(listing)) => (AdminRequest::UsersAmbiguous, listing.json),
+        Command::Users(Users::Block { name }) => (AdminRequest::UsersBlock { name: name.clone() }, false),
+        Command::Users(Users::Unblock { name }) => (AdminRequest::UsersUnblock { name: name.clone() }, false),
+        Command::Users(Users::Blocked(listing)) => (AdminRequest::UsersBlocked, listing.json),
         Command::Groups(Groups::List(listing)) => (AdminRequest::GroupsList, listing.json),
         Command::Groups(Groups::Show { name, json }) => {
             (AdminRequest::GroupsShow { name: name.clone() }, *json)
@@ -93,6 +96,7 @@ fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
         }
         AdminResponse::Users(known) => users(&known, json),
         AdminResponse::Ambiguous(rows) => list(&rows, json, &ambiguous(&rows)),
+        AdminResponse::Blocked(rows) => list(&rows, json, &blocked(&rows)),
         AdminResponse::Groups(rows) => list(&rows, json, &groups(&rows)),
         AdminResponse::Group(known) => group(&known, json),
         AdminResponse::Accepted(person) => {
@@ -180,6 +184,14 @@ fn ambiguous(rows: &[AmbiguousRow]) -> String {
         vec![plain(&row.name), row.count.to_string(), holders.join(", ")]
     };
     aligned(&["NAME", "ACCOUNTS", "WHOSE"], &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn blocked(rows: &[BlockedRow]) -> String {
+    let cells = |row: &BlockedRow| {
+        let name = row.name.as_deref().map_or_else(|| "-".to_owned(), plain);
+        vec![row.object.to_string(), name, row.domain.clone(), utc(row.blocked_at)]
+    };
+    aligned(&["OBJECT", "NAME", "DOMAIN", "BLOCKED"], &rows.iter().map(cells).collect::<Vec<_>>())
 }
 
 fn groups(rows: &[GroupRow]) -> String {

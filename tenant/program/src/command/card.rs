@@ -147,6 +147,9 @@ fn state(known: &Described, now: i64) -> String {
         "usable" => "usable: the right password signs in".to_owned(),
         other => other.to_owned(),
     };
+    if let Some(blocked) = known.blocked_at {
+        state.push_str(&format!(" {}: `users unblock` ends it", ago(blocked, now)));
+    }
     if known.protected_user {
         state.push_str(", member of Protected Users");
     }
@@ -257,6 +260,7 @@ mod tests {
             kind: "account".to_owned(),
             presence: "present".to_owned(),
             removed_at: None,
+            blocked_at: None,
             state: "usable".to_owned(),
             protected_user: false,
             sam_account_name: text("zoe"),
@@ -340,7 +344,8 @@ Manager           CORP\\boss
             display_name: None,
             user_principal_name: None,
             sam_account_name: None,
-            state: "deleted in AD".to_owned(),
+            state: "blocked by an administrator".to_owned(),
+            blocked_at: Some(NOW - 2 * HOUR),
             removed_at: Some(NOW - DAY),
             sid: None,
             source: None,
@@ -359,7 +364,7 @@ Manager           CORP\\boss
         let expected = "\
 01234567-89ab-cdef-0123-456789abcdef
 
-State             deleted in AD; gone 1 day ago (2026-11-27 12:00:00Z)
+State             blocked by an administrator 2 hours ago (2026-11-28 10:00:00Z): `users unblock` ends it; gone 1 day ago (2026-11-27 12:00:00Z)
 Sign-in           phs
 Digest            no digest
 Lockouts          not locked, no wrong password is counted
