@@ -48,6 +48,7 @@ impl Enroll {
         let enrolled = runtime()?.block_on(enrolling)?;
         let identity = &enrolled.identity;
         say(&format!("enrolled as agent {} for {} at {}", identity.agent, identity.domain, identity.url))?;
+        say(&format!("key {}", identity.key_fingerprint))?;
         if !enrolled.approved {
             let agent = identity.agent;
             say(&format!(
@@ -155,7 +156,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
 
 /// `status`
 pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
-    identity(config)?;
+    let identity = identity(config)?;
     // If the lock is free, no agent runs.
     if lock(&config.state_directory)?.is_some() {
         return Err(PtaError::NotRunning);
@@ -163,7 +164,8 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
     let now = unix_now();
     let status: Option<Status> = status::read(&config.state_directory);
     let status = status.filter(|status| status::is_fresh(status.written_at, now));
-    let status = status.ok_or(PtaError::NotRunning)?;
+    let mut status = status.ok_or(PtaError::NotRunning)?;
+    status.key = identity.key_fingerprint;
     let connected = !status.links.is_empty();
     let answers = status.controllers.iter().any(|one| one.healthy);
     if json {
@@ -184,6 +186,7 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
 
 fn print(status: &Status, now: i64) -> Result<(), PtaError> {
     say(&format!("agent {} for {}, running for {} s", status.agent, status.domain, now - status.started_at))?;
+    say(&format!("key {}", status.key))?;
     say(&format!("certificate valid for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
     for link in status.links.values() {
         say(&format!("connected to {} for {} s", link.node, now - link.since))?;

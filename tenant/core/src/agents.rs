@@ -30,6 +30,7 @@ use landbridge_wire::signin::{FromAgent, FromTenant};
 use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
 use open_connections::OpenConnection;
 use relay_driver::RaisedAlarm;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
@@ -94,9 +95,9 @@ impl Agents {
         admitted.map_err(|error| self.storage_failed(&error))?
     }
 
-    /// Gives an identity in exchange for a one-time token.
-    pub fn enroll(&self, request: &EnrollRequest) -> Result<EnrollResponse, Problem> {
-        let made = enrolment::enroll(&self.0.store, &self.0.authority, request, unix_now());
+    /// Gives an identity in exchange for a one-time token, to a client at this address.
+    pub fn enroll(&self, request: &EnrollRequest, from: IpAddr) -> Result<EnrollResponse, Problem> {
+        let made = enrolment::enroll(&self.0.store, &self.0.authority, request, from, unix_now());
         made.map_err(|error| self.to_problem(error))
     }
 

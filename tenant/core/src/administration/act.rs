@@ -61,8 +61,9 @@ pub(super) fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64
             store.write("token-create", |writing| actor.create_token(writing, role, &domain, minutes))
         }
         AdminRequest::AgentsList => store.look(|reading| list_agents(reading, &tenant.agents.relay.agents())),
-        AdminRequest::AgentsApprove { agent } => {
-            let outcome = store.write("agent-approve", |writing| actor.approve(writing, agent));
+        AdminRequest::AgentsApprove { agent, key } => {
+            let outcome =
+                store.write("agent-approve", |writing| actor.approve(writing, agent, key.as_deref()));
             if matches!(outcome, Ok(AdminResponse::Done(_))) {
                 tenant.agents.relay.trust_again(agent);
             }
@@ -144,8 +145,11 @@ impl Actor<'_> {
         Ok(AdminResponse::Token(Confidential::new(token.to_text().as_str().to_owned())))
     }
 
-    fn approve(&self, writing: &Writing<'_>, id: Uuid) -> Outcome {
+    fn approve(&self, writing: &Writing<'_>, id: Uuid, key: Option<&str>) -> Outcome {
         let Some(agent) = agents::find(writing, id)? else { return Ok(no_agent()) };
+        if key.is_some() && key != agent.key_fingerprint.as_deref() {
+            return Ok(refusal("the agent has another key by now", "compare its fingerprint again"));
+        }
         match agent.state {
             AgentState::Approved => {
                 return Ok(AdminResponse::Done(format!("agent {id} is approved already")));
@@ -161,8 +165,13 @@ impl Actor<'_> {
         if !agents::change_state(writing, id, agent.state, AgentState::Approved)? {
             return Err(StoreError::Conflict);
         }
-        let detail =
-            format!("role {}, domain {}, was {}", agent.role, agent.domain_name, agent.state.as_str());
+        let detail = format!(
+            "role {}, domain {}, was {}, key {}",
+            agent.role,
+            agent.domain_name,
+            agent.state.as_str(),
+            agent.key_fingerprint.as_deref().unwrap_or("not known")
+        );
         self.audit(writing, "agent-approved", &id.to_string(), &detail)?;
         Ok(AdminResponse::Done(format!(
             "agent {id} approved: role {}, domain {}",
@@ -280,6 +289,8 @@ fn list_agents(reading: &Reading<'_>, connected: &[AgentView]) -> Outcome {
         not_after: agent.not_after,
         seen_at: agent.seen_at,
         enrolled_at: agent.enrolled_at,
+        enrolled_from: agent.enrolled_from,
+        key: agent.key_fingerprint,
     };
     Ok(AdminResponse::Agents(agents::list(reading, MAX_ROWS)?.into_iter().map(row).collect()))
 }

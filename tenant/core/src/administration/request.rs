@@ -116,6 +116,10 @@ pub enum AdminRequest {
     AgentsApprove {
         /// Id of the agent.
         agent: Uuid,
+        /// Fingerprint of the key that the administrator was shown. The request is refused if the agent has another
+        /// one by now; none: any key is approved.
+        #[serde(default)]
+        key: Option<String>,
     },
     /// Revoke an agent permanently and cut its connections.
     AgentsRevoke {
@@ -329,6 +333,10 @@ pub struct AgentRow {
     pub seen_at: Option<i64>,
     /// When it enrolled: seconds since 1970.
     pub enrolled_at: i64,
+    /// The network address that it enrolled from; none: it enrolled at a tenant of version 0.1.
+    pub enrolled_from: Option<String>,
+    /// Fingerprint of its newest certificate's key; none: it has not renewed since version 0.1.
+    pub key: Option<String>,
 }
 
 /// An application in a list.

@@ -24,10 +24,15 @@ use tokio::task::spawn_blocking;
 const MAX_SMALL: usize = 32 * 1024;
 
 /// `POST /v1/enroll`.
-pub(super) async fn enroll(door: &AgentsDoor, incoming: &mut Incoming) -> Answer {
+pub(super) async fn enroll(
+    door: &AgentsDoor,
+    connection: &Connection<AgentClient>,
+    incoming: &mut Incoming,
+) -> Answer {
+    let from = connection.address.ip();
     let outcome = async {
         let request: EnrollRequest = read(door, incoming, MAX_SMALL).await?;
-        blocking(door, move |agents| agents.enroll(&request)).await
+        blocking(door, move |agents| agents.enroll(&request, from)).await
     };
     let outcome = outcome.await;
     let metrics = &door.agents.numbers().metrics;

@@ -14,11 +14,15 @@ use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::directory::Description;
 use landbridge_tenant_core::directory::groups::{GroupDescribed, GroupRow};
 use serde::Serialize;
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Limit on the bytes of a password on stdin. A longer one is refused by the tenant as well.
 const MAX_PASSWORD: u64 = 1024;
+
+/// Limit on the bytes of an answer to a question. `yes` needs four.
+const MAX_ANSWER: u64 = 64;
 
 /// Sends the request of a command and prints the response.
 pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
@@ -54,7 +58,7 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             false,
         ),
         Command::Agents(Agents::List(listing)) => (AdminRequest::AgentsList, listing.json),
-        Command::Agents(Agents::Approve { agent }) => (AdminRequest::AgentsApprove { agent: *agent }, false),
+        Command::Agents(Agents::Approve { agent, yes }) => (approval(config, *agent, *yes)?, false),
         Command::Agents(Agents::Revoke { agent }) => (AdminRequest::AgentsRevoke { agent: *agent }, false),
         Command::Apps(Apps::Create { name, domain, rate }) => {
             (AdminRequest::AppsCreate { name: name.clone(), domain: domain.clone(), rate: *rate }, false)
@@ -140,11 +144,54 @@ fn agents(rows: &[AgentRow]) -> String {
             (row.id.to_string(), row.role.clone(), row.domain.clone(), row.state.clone());
         let (host, software) = (plain(&row.host), plain(&row.software));
         let connections = row.connections.to_string();
-        vec![id, role, domain, state, connections, host, software, utc(row.not_after), utc(row.seen_at)]
+        let (from, key) = (or_dash(row.enrolled_from.as_deref()), or_dash(row.key.as_deref()));
+        let (until, seen) = (utc(row.not_after), utc(row.seen_at));
+        vec![id, role, domain, state, connections, host, from, key, software, until, seen]
     };
-    let heads =
-        ["ID", "ROLE", "DOMAIN", "STATE", "CONNECTIONS", "HOST", "SOFTWARE", "CERTIFICATE UNTIL", "SEEN"];
+    let heads = [
+        "ID",
+        "ROLE",
+        "DOMAIN",
+        "STATE",
+        "CONNECTIONS",
+        "HOST",
+        "ENROLLED FROM",
+        "KEY",
+        "SOFTWARE",
+        "CERTIFICATE UNTIL",
+        "SEEN",
+    ];
     aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+/// The request that approves an agent, after a person has compared what is shown.
+fn approval(config: &Config, agent: Uuid, yes: bool) -> Result<AdminRequest, TenantError> {
+    // 1. Show what the tenant knows of the agent. One that is not there, or needs no approval, is the tenant's to refuse.
+    let AdminResponse::Agents(rows) = send_request(&config.admin_socket(), &AdminRequest::AgentsList)? else {
+        return Err(TenantError::Defect("the tenant answered something else".to_owned()));
+    };
+    let row = rows.into_iter().find(|row| row.id == agent);
+    let Some(row) = row.filter(|row| row.state == "pending" || row.state == "quarantined") else {
+        return Ok(AdminRequest::AgentsApprove { agent, key: None });
+    };
+    hint(&card::agent(&row));
+    // 2. Ask.
+    if !yes {
+        if !std::io::stdin().is_terminal() {
+            let what = "there is no terminal to ask: compare the key, and use --yes";
+            return Err(TenantError::Usage(what.to_owned()));
+        }
+        hint(
+            "Approve it only if the agent's own output, `enroll` or `status`, shows the same key. Approve? [y/N]",
+        );
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().take(MAX_ANSWER).read_line(&mut answer);
+        if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
+            let (what, todo) = ("not approved: nothing has changed", "answer y to approve");
+            return Err(TenantError::Refused { what: what.to_owned(), todo: todo.to_owned() });
+        }
+    }
+    Ok(AdminRequest::AgentsApprove { agent, key: row.key })
 }
 
 fn apps(rows: &[AppRow]) -> String {
@@ -188,7 +235,7 @@ fn ambiguous(rows: &[AmbiguousRow]) -> String {
 
 fn blocked(rows: &[BlockedRow]) -> String {
     let cells = |row: &BlockedRow| {
-        let name = row.name.as_deref().map_or_else(|| "-".to_owned(), plain);
+        let name = or_dash(row.name.as_deref());
         vec![row.object.to_string(), name, row.domain.clone(), utc(row.blocked_at)]
     };
     aligned(&["OBJECT", "NAME", "DOMAIN", "BLOCKED"], &rows.iter().map(cells).collect::<Vec<_>>())
@@ -217,6 +264,10 @@ fn group(known: &[GroupDescribed], json: bool) -> Result<(), TenantError> {
         });
     }
     print(&known.iter().map(card::group).collect::<Vec<_>>().join("\n"))
+}
+
+fn or_dash(text: Option<&str>) -> String {
+    text.map_or_else(|| "-".to_owned(), plain)
 }
 
 fn list<T: Serialize + ?Sized>(rows: &T, json: bool, table: &str) -> Result<(), TenantError> {

@@ -4,6 +4,7 @@
 
 use super::table::{aligned, plain};
 use landbridge_host::clock_text::utc;
+use landbridge_tenant_core::administration::request::AgentRow;
 use landbridge_tenant_core::directory::describe::{
     Described, DigestDescribed, LockoutDescribed, Named, PolicyDescribed,
 };
@@ -65,6 +66,23 @@ pub(super) fn account(known: &Described, now: i64) -> String {
         card.lines("Mail addresses", known.proxy_addresses.iter().map(|one| plain(one)).collect());
     }
     card.known("Manager", known.manager.as_ref().map(|manager| manager.name.as_str()));
+    card.text
+}
+
+/// An agent that waits for approval, for a person who compares it with what its machine shows.
+pub(super) fn agent(row: &AgentRow) -> String {
+    let mut card = Card { text: format!("agent {}\n\n", row.id) };
+    card.line("State", &row.state);
+    card.line("Role", &row.role);
+    card.line("Domain", &row.domain);
+    card.line("Host", &format!("{} (as the agent says)", row.host));
+    card.line("Software", &format!("{} (as the agent says)", row.software));
+    let from = row.enrolled_from.as_deref().unwrap_or("an address that is not known");
+    card.line("Enrolled", &format!("{}, from {from}", utc(row.enrolled_at)));
+    card.line(
+        "Key",
+        row.key.as_deref().unwrap_or("not known: enrolled at version 0.1, and not renewed since"),
+    );
     card.text
 }
 

@@ -176,7 +176,15 @@ impl Edge {
     pub(crate) async fn phs(&self) -> Identity {
         let identity = self.enroll(self.token(Role::Phs).await.secret, Role::Phs).await.unwrap();
         assert!(!identity.approved);
-        self.ask(AdminRequest::AgentsApprove { agent: identity.agent }).await;
+        self.ask(AdminRequest::AgentsApprove { agent: identity.agent, key: None }).await;
+        identity
+    }
+
+    /// A pta-agent that was enrolled and approved.
+    pub(crate) async fn pta(&self) -> Identity {
+        let identity = self.enroll(self.token(Role::Pta).await.secret, Role::Pta).await.unwrap();
+        assert!(!identity.approved);
+        self.ask(AdminRequest::AgentsApprove { agent: identity.agent, key: None }).await;
         identity
     }
 

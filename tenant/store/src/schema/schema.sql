@@ -28,7 +28,7 @@ CREATE TABLE domains (
     added_at            INTEGER NOT NULL,
     -- how its people sign in, as store::domains::SigninPolicy; and whether a new pta-agent waits for a person
     signin_policy       TEXT NOT NULL DEFAULT 'phs',
-    approve_agents      INTEGER NOT NULL DEFAULT 0
+    approve_agents      INTEGER NOT NULL DEFAULT 0 -- `domains add` writes 1
 ) STRICT;
 
 -- Accounts of the domain that nobody uses: agents are tried with wrong passwords for them.
@@ -128,7 +128,9 @@ CREATE TABLE agents (
     instance        BLOB,                          -- the process seen last
     seen_at         INTEGER,
     enrolled_at     INTEGER NOT NULL,
-    serial_before   BLOB                           -- of the certificate before: it may still renew
+    serial_before   BLOB,                          -- of the certificate before: it may still renew
+    enrolled_from   TEXT,                          -- its address then; NULL: enrolled before version 4
+    key_fingerprint TEXT                           -- of its newest certificate's key; NULL: of before version 4
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tokens (
