@@ -156,16 +156,17 @@ fn a_new_agent_waits_until_a_person_has_compared_its_key() {
     let enrolled = agent.enroll(&token).unwrap().expect_code(0);
     let key = enrolled.stdout.lines().find_map(|line| line.strip_prefix("key ")).unwrap();
     agent.run().unwrap();
-    let listed = stage.tenant.agents().unwrap().pop().unwrap();
-    assert_eq!((&listed["state"], &listed["key"]), (&"pending".into(), &key.into()));
+    let id = agent.id().unwrap();
+    let listed = || stage.tenant.agents().unwrap().into_iter().find(|agent| agent["id"] == *id).unwrap();
+    let waiting = listed();
+    assert_eq!((&waiting["state"], &waiting["key"]), (&"pending".into(), &key.into()));
     assert_eq!(stage.tenant.connections().unwrap(), 0);
     // Without a person, and without the flag for scripts, nothing is approved. What is to be compared is shown.
-    let id = agent.id().unwrap();
     let asked = stage.tenant.run(&["agents", "approve", &id], None).unwrap().expect_code(2);
     for what in [key, "Host", "from 127.", "--yes"] {
         assert!(asked.stderr.contains(what), "does not show `{what}`: {asked}");
     }
-    assert_eq!(stage.tenant.agents().unwrap()[0]["state"], "pending");
+    assert_eq!(listed()["state"], "pending");
     stage.tenant.approve(&id).unwrap();
     stage.tenant.wait_for_connections(2, 60).unwrap();
     let status = agent.run_to_end(&["status"], None).unwrap();

@@ -2,6 +2,7 @@
 //! Before it: [`super::Administration::act`].
 
 use crate::administration::domain::{Actor, no_domain};
+use crate::administration::operator::Operator;
 use crate::administration::parts::Inner;
 use crate::administration::request::{
     AdminRequest, AdminResponse, AgentRow, AppRow, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES,
@@ -29,12 +30,18 @@ const MAX_OPEN_TOKENS: u32 = 1000;
 
 type Outcome = Result<AdminResponse, StoreError>;
 
-/// Carries out one request. `uid` is the user id of the requesting process, `now` is in seconds since 1970.
-#[tracing::instrument(skip_all, fields(uid))]
-pub(super) fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> AdminResponse {
+/// Carries out one request. `now` is in seconds since 1970.
+#[tracing::instrument(skip_all, fields(uid = operator.user.uid))]
+pub(super) fn act(
+    tenant: &Arc<Inner>,
+    operator: &Operator,
+    request: AdminRequest,
+    now: i64,
+) -> AdminResponse {
     // 1. Pass the request to the function that carries it out.
-    let actor = Actor { tenant, name: format!("uid {uid}"), now };
+    let actor = Actor { tenant, name: operator.to_string(), now };
     let store = &tenant.store;
+    let read = read_by(&request);
     let outcome = match request {
         AdminRequest::DomainsAdd { name, netbios, sid, allow_privileged } => {
             let min_iterations = MIN_ITERATIONS;
@@ -94,10 +101,19 @@ pub(super) fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64
         AdminRequest::GroupsShow { name } => tenant.directory.group(&name).map(AdminResponse::Group),
         AdminRequest::UsersPurge { name } => crate::administration::people::purge(&actor, &name),
         AdminRequest::SignIn { user, password, source } => {
-            Ok(crate::administration::trial::sign_in(tenant, uid, &user, &password, &source, now))
+            Ok(crate::administration::trial::sign_in(tenant, &actor.name, &user, &password, &source, now))
         }
     };
-    // 2. Report a failure of the database.
+    // 2. What was read is written down. On a full disk the administrator reads all the same, to find the reason.
+    if let (Some(read), Ok(response)) = (read, &outcome) {
+        let detail = objects_in(response);
+        let noted = store.write("audit-read", |writing| actor.audit(writing, "read", read, &detail));
+        if let Err(error) = noted {
+            tracing::error!(%error, read, "what an administrator read could not be written into the audit log");
+            tenant.numbers.metrics.storage_errors.inc();
+        }
+    }
+    // 3. Report a failure of the database.
     outcome.unwrap_or_else(|error| {
         tracing::error!(%error, "the database refused an administrator's request");
         tenant.numbers.metrics.storage_errors.inc();
@@ -109,6 +125,48 @@ pub(super) fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64
             | StoreError::Conflict) => AdminResponse::StorageFailed(error.to_string()),
         }
     })
+}
+
+/// The command of a request that reads and changes nothing; none: the request writes an entry of its own.
+fn read_by(request: &AdminRequest) -> Option<&'static str> {
+    match request {
+        AdminRequest::DomainsList => Some("domains list"),
+        AdminRequest::DomainsPolicy { policy: None, approve_agents: None, .. } => Some("domains policy"),
+        AdminRequest::CanaryList { .. } => Some("domains canary list"),
+        AdminRequest::AgentsList => Some("agents list"),
+        AdminRequest::AppsList => Some("apps list"),
+        AdminRequest::UsersShow { .. } => Some("users show"),
+        AdminRequest::UsersAmbiguous => Some("users ambiguous"),
+        AdminRequest::UsersBlocked => Some("users blocked"),
+        AdminRequest::GroupsList => Some("groups list"),
+        AdminRequest::GroupsShow { .. } => Some("groups show"),
+        AdminRequest::DomainsAdd { .. }
+        | AdminRequest::DomainsPolicy { .. }
+        | AdminRequest::GroupPolicy { .. }
+        | AdminRequest::CanaryAdd { .. }
+        | AdminRequest::CanaryRemove { .. }
+        | AdminRequest::TokenCreate { .. }
+        | AdminRequest::AgentsApprove { .. }
+        | AdminRequest::AgentsRevoke { .. }
+        | AdminRequest::AppsCreate { .. }
+        | AdminRequest::AppsRotate { .. }
+        | AdminRequest::AppsRevoke { .. }
+        | AdminRequest::UsersBlock { .. }
+        | AdminRequest::UsersUnblock { .. }
+        | AdminRequest::UsersPurge { .. }
+        | AdminRequest::SignIn { .. } => None,
+    }
+}
+
+/// The objectGUIDs of the accounts or groups that were shown. The name that was typed may be a password, and is left
+/// out.
+fn objects_in(response: &AdminResponse) -> String {
+    let objects: Vec<String> = match response {
+        AdminResponse::Users(known) => known.accounts.iter().map(|one| one.object.to_string()).collect(),
+        AdminResponse::Group(known) => known.iter().map(|one| one.group.object.to_string()).collect(),
+        _ => Vec::new(),
+    };
+    objects.join(", ")
 }
 
 impl Actor<'_> {

@@ -21,7 +21,7 @@ type Outcome = Result<AdminResponse, StoreError>;
 /// The requesting user, and the time of the request.
 pub(super) struct Actor<'a> {
     pub(super) tenant: &'a Inner,
-    /// The name in the audit log: `uid` and the user id.
+    /// The name in the audit log, as [`super::operator::Operator`] shows it.
     pub(super) name: String,
     /// Seconds since 1970.
     pub(super) now: i64,

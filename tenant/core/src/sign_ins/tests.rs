@@ -74,7 +74,8 @@ impl Bench {
         let password = password.lend(|text| Password::new(text.to_owned()));
         let attempt =
             Attempt { user: user.to_owned(), password: Arc::new(password), now, arrived: Instant::now() };
-        let caller = Caller { door: "test", actor: "test".to_owned(), source: from.to_owned(), domain };
+        let caller =
+            Caller { door: "test", actor: "test".to_owned(), source: from.to_owned(), peer: None, domain };
         let deciding = self.sign_ins.sign_in(attempt, || Ok::<_, std::convert::Infallible>(caller));
         self.runtime.block_on(deciding).unwrap()
     }

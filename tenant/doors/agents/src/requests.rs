@@ -156,8 +156,11 @@ async fn admitted(
     connection: &Arc<Connection<AgentClient>>,
     purpose: Purpose,
 ) -> Result<Agent, Problem> {
-    let connection = connection.clone();
-    blocking(door, move |agents| agents.admit(connection.client.shown.as_ref(), purpose)).await
+    let (served, from) = (connection.clone(), connection.address.ip());
+    let agent =
+        blocking(door, move |agents| agents.admit(served.client.shown.as_ref(), purpose, from)).await?;
+    connection.client.note_admitted(agent.id, from);
+    Ok(agent)
 }
 
 async fn read<M: DeserializeOwned>(

@@ -142,6 +142,8 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
     );
     registry.register("agent_events", "Events between the tenant and its agents", metrics.agents.clone());
     registry.register("agents_quarantined", "Agents put into quarantine", metrics.quarantined.clone());
+    let help = "Events without an audit entry of their own, by kind";
+    registry.register("audit_left_out", help, metrics.audit_left_out.clone());
     registry.register("storage_errors", "Times that the database failed", metrics.storage_errors.clone());
     let counts = &numbers.counts;
     for (name, help, value) in counts.each() {

@@ -156,7 +156,7 @@ CREATE TABLE apps (
 CREATE TABLE audit (
     id      INTEGER PRIMARY KEY,
     at      INTEGER NOT NULL,
-    actor   TEXT NOT NULL,                         -- 'uid 0', 'agent <id>', 'app <name>', 'tenant'
+    actor   TEXT NOT NULL,                         -- 'uid 0 (root)', 'agent <id>', 'app <name>', 'tenant', 'a stranger'
     action  TEXT NOT NULL,
     subject TEXT NOT NULL,
     detail  TEXT NOT NULL
