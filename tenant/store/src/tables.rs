@@ -15,4 +15,5 @@ pub mod lockouts;
 pub mod members;
 pub mod names;
 pub mod objects;
+pub mod refused_members;
 pub mod tokens;

@@ -333,6 +333,7 @@ fn frames_that_are_cut_swollen_or_malformed_change_nothing() {
         digest.to_uppercase(),
         digest.replace("1000", "0"),
         digest.replace("1000", "99999999999"),
+        digest.replace("1000", "2000001"),
         digest.replace("181a3024085fcee2f70e", "18"),
         digest.trim_end_matches(';').to_owned(),
         format!("{digest};"),

@@ -2,9 +2,9 @@
 //! Neighbours: [`super::group_policy`] sets them.
 
 use crate::directory::groups;
-use landbridge_tenant_rules::model::Domain;
+use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_store::policies::is_group;
-use landbridge_tenant_store::tables::{group_policies, links};
+use landbridge_tenant_store::tables::{group_policies, links, refused_members};
 use landbridge_tenant_store::{Reading, StoreError};
 use landbridge_wire::upload::LinkKind;
 
@@ -15,7 +15,10 @@ pub(super) fn lines(reading: &Reading<'_>, domain: &Domain) -> Result<String, St
     for (place, one) in (1..).zip(group_policies::of(reading, domain.id)?) {
         let (name, count) = if is_group(reading, domain, one.group)? {
             let accounts = groups::accounts_in(reading, domain, one.group)?;
-            (groups::name_of(reading, domain, one.group)?, format!("{accounts} accounts"))
+            (groups::name_of(reading, domain, one.group)?, format!("{} accounts", accounts.len()))
+        } else if one.policy == SigninPolicy::Refuse {
+            let kept = refused_members::count(reading, domain.id, one.group)?;
+            (one.name, format!("the group is gone, and its last {kept} accounts stay refused until --remove"))
         } else {
             (one.name, "the group is gone, so the policy applies to no account".to_owned())
         };

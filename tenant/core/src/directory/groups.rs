@@ -131,7 +131,7 @@ fn describe_group(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result
     let group_ids = members::groups_of(reading, domain, group, None, Which::All)?.unwrap_or_default();
     Ok(GroupDescribed {
         direct: direct.collect::<Result<_, StoreError>>()?,
-        accounts: accounts_in(reading, domain, group)?,
+        accounts: accounts_in(reading, domain, group)?.len(),
         groups: with_names(reading, domain, group_ids)?,
         password_settings: with_names(reading, domain, settings)?,
         group: row(reading, domain, group)?,
@@ -211,12 +211,12 @@ pub fn name_of(reading: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<S
     Ok(printable(&name))
 }
 
-/// Number of present accounts in a group: directly, through other groups, and by primary group. It visits every
-/// nested group without a limit, so only an administrator may cause it.
-pub fn accounts_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
+/// The present accounts in a group: directly, through other groups, and by primary group. It visits every nested group
+/// without a limit, so only an administrator may cause it, or the end of a group that refuses.
+pub fn accounts_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<Vec<Uuid>, StoreError> {
     let mut seen = HashSet::from([group]);
     let mut open = vec![group];
-    let mut accounts = 0;
+    let mut accounts = Vec::new();
     while let Some(one) = open.pop() {
         for member in members::members_of(reading, domain, one, usize::MAX)? {
             if !seen.insert(member) {
@@ -225,7 +225,7 @@ pub fn accounts_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Resul
             match objects::find(reading, member)? {
                 Some(found) if found.domain != domain.id || found.presence != Presence::Present => {}
                 Some(found) => match found.kind {
-                    Kind::Account => accounts += 1,
+                    Kind::Account => accounts.push(member),
                     Kind::Group => open.push(member),
                     Kind::Contact | Kind::PasswordSettings => {}
                 },

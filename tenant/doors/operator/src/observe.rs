@@ -218,7 +218,7 @@ fn register_directory(registry: &mut Registry, figures: Figures) {
     registry.register("objects", "Objects that are present, by domain and kind", objects);
     registry.register("objects_removed", "Objects that have left and are not erased yet, by domain", removed);
     registry.register("links", "Links, by domain and kind", links);
-    let help = "Groups that have left and have a sign-in policy, which applies to no account";
+    let help = "Groups that have left and have a sign-in policy";
     registry.register("group_policies_idle", help, idle);
     let help = "Sign-in names that more than one account holds, so none signs in with them";
     registry.register("ambiguous_names", help, ConstGauge::new(figures.ambiguous_names));

@@ -137,6 +137,41 @@ async fn a_rollout_in_stages_accepts_the_members_of_the_pilot_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_refuses_keeps_its_last_members_when_it_vanishes_with_the_groups_in_it() {
+    for full_compare in [false, true] {
+        let (edge, phs) = staffed().await;
+        let app = edge.credential("mail", 6000).await;
+        let status = async |name: &str| sign_in(&edge, &app, &format!("{name}@{DOMAIN}"), RIGHT).await.0;
+        let (accepted, refused) = (StatusCode::OK, StatusCode::FORBIDDEN);
+        says(&edge, of_group("Pilot", Some(SigninPolicy::Refuse), None)).await;
+        assert_eq!((status("alice").await, status("bob").await), (refused, accepted));
+        // Both groups leave at once, the inner one first.
+        let yesterday = filetime(unix_now() - 86_400).unwrap();
+        let people = vec![user(1, "alice", 0x200, yesterday), user(2, "bob", 0x200, yesterday)];
+        let left = match full_compare {
+            true => Upload { mode: Mode::FullCompare, ..upload(people, vec![]) },
+            false => {
+                let groups = [group(11, "Inner"), group(10, "Pilot")];
+                upload(groups.map(|one| gone(one, Presence::Deleted)).into(), vec![])
+            }
+        };
+        let _: Receipt = edge.post(Some(&phs), "/v1/upload", &left).await.unwrap();
+        assert_eq!((status("alice").await, status("bob").await), (refused, accepted), "{full_compare}");
+        let listed = says(&edge, of_domain(None)).await;
+        assert!(listed.contains("its last 1 accounts stay refused"), "{listed}");
+        let entry = edge.audit().await.into_iter().find(|entry| entry.action == "group-policy-idle").unwrap();
+        assert_eq!(entry.detail, "the group has left: its sign-in policy applies to its last 1 accounts");
+        let metrics = scrape(&edge, "/metrics").await;
+        assert!(metrics.contains("landbridge_group_policies_idle{domain=\"corp.example.com\"} 1"));
+        // The administrator ends it; nothing of it is left behind.
+        says(&edge, of_group(&Uuid::from_u128(10).to_string(), None, None)).await;
+        assert_eq!(status("alice").await, accepted);
+        let kept = "SELECT count(*) FROM refused_members";
+        assert_eq!(edge.database().query_row(kept, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_left_is_purged_to_the_last_byte_and_a_present_one_is_not() {
     let (edge, phs) = staffed().await;
     let purge = |name: &str| AdminRequest::UsersPurge { name: name.to_owned() };

@@ -168,3 +168,11 @@ CREATE TABLE blocks (
     domain      INTEGER NOT NULL REFERENCES domains(id),
     blocked_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The last members of groups that have left and have the sign-in policy 'refuse': they stay refused.
+CREATE TABLE refused_members (
+    domain        INTEGER NOT NULL REFERENCES domains(id),
+    policy_group  BLOB NOT NULL,                   -- objectGUID of the group
+    object        BLOB NOT NULL,                   -- objectGUID of the account
+    PRIMARY KEY (domain, policy_group, object)
+) STRICT, WITHOUT ROWID;
