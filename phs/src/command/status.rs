@@ -1,7 +1,7 @@
 //! `landbridge-phs status`: the status of the running daemon, for people or as JSON.
 
 use super::process::now;
-use super::terminal::say;
+use super::terminal::{say, say_json};
 use crate::config::Config;
 use crate::daemon::status::Status;
 use crate::error::PhsError;
@@ -33,8 +33,7 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PhsError> {
             seconds_since_last_complete_cycle: status.staleness(now),
             status: &status,
         };
-        let text = serde_json::to_string_pretty(&report);
-        say(&text.map_err(|_| PhsError::Defect("the status cannot be written as JSON"))?)?;
+        say_json(serde_json::to_string_pretty(&report), "the status cannot be written as JSON")?;
     } else {
         print(&status, unhealthy.as_deref(), &key, now)?;
     }
@@ -85,12 +84,12 @@ fn print(status: &Status, unhealthy: Option<&str>, key: &str, now: i64) -> Resul
     }
     if let Some(trouble) = &status.trouble {
         say(&format!(
-            "{} cycles have failed in the last {} s: {}\n  {}",
+            "{} cycles have failed in the last {} s: {}",
             status.failed_in_a_row,
             ago(trouble.since),
-            trouble.what,
-            trouble.who
+            trouble.what
         ))?;
+        say(&format!("  {}", trouble.who))?;
     }
     if status.quarantined > 0 {
         say(&format!("{} objects in quarantine:", status.quarantined))?;

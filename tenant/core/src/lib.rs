@@ -7,7 +7,6 @@
 //! - `lib.rs`: this list, and the handles over one database
 //! - `clock.rs`: the wall clock and the stop signal
 //! - `lock.rs`: locks that outlive a panic
-//! - `text.rs`: makes text from elsewhere fit to be shown
 //! - `numbers.rs`: the metrics, and a snapshot of them
 //! - `audit.rs`: writes sign-ins into the audit log, many in one transaction
 //! - `events.rs`: audit entries about strangers and agents at the doors, limited by kind
@@ -63,7 +62,6 @@ pub mod ingest;
 mod lock;
 pub mod numbers;
 pub mod sign_ins;
-pub mod text;
 
 use administration::Administration;
 use agents::Agents;

@@ -6,6 +6,7 @@ use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::{group_policies, links, refused_members};
 use landbridge_tenant_store::{Reading, StoreError};
+use landbridge_wire::printable::one_line;
 use landbridge_wire::upload::LinkKind;
 
 /// The group policies of a domain, one line for each, in their order. One more line if password settings objects
@@ -22,7 +23,8 @@ pub(super) fn lines(reading: &Reading<'_>, domain: &Domain) -> Result<String, St
         } else {
             (one.name, "the group is gone, so the policy applies to no account".to_owned())
         };
-        text.push_str(&format!("\n{place}. {} for {name} ({}): {count}", one.policy.as_str(), one.group));
+        let (policy, name) = (one.policy.as_str(), one_line(&name));
+        text.push_str(&format!("\n{place}. {policy} for {name} ({}): {count}", one.group));
     }
     let strange = links::unknown_targets(reading, domain.id, LinkKind::AppliesTo)?;
     if strange > 0 {

@@ -4,7 +4,6 @@
 
 use crate::directory::groups;
 pub use crate::directory::named::Named;
-use crate::text::printable;
 use landbridge_tenant_rules::account_state::{Account, state};
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::kind_text;
@@ -204,8 +203,7 @@ fn describe_account(
     let admission = signin_policy(reading, &domain, object, &attributes)?;
     let signin_policy = describe_signin_policy(reading, &domain, admission)?;
     let blocked_at = blocks::since(reading, object)?;
-    // 2. Put them into words, without control characters.
-    let text = |value: &Option<String>| value.as_deref().map(printable);
+    // 2. Put them into words. Texts are as they came; who prints them makes them safe.
     let lockouts = lockouts::of(reading, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
         source: match source.as_str() {
             lockouts::ALL_SOURCES => None,
@@ -230,21 +228,21 @@ fn describe_account(
         .to_owned(),
         kind: kind_text(account.kind).to_owned(),
         removed_at: account.removed_at,
-        alternate_login: text(&attributes.alternate_login),
-        given_name: text(&attributes.given_name),
-        surname: text(&attributes.surname),
-        mail: text(&attributes.mail),
+        alternate_login: attributes.alternate_login.clone(),
+        given_name: attributes.given_name.clone(),
+        surname: attributes.surname.clone(),
+        mail: attributes.mail.clone(),
         proxy_addresses: attributes
             .proxy_addresses
             .iter()
             .flat_map(|all| all.lines())
-            .map(printable)
+            .map(str::to_owned)
             .collect(),
-        department: text(&attributes.department),
-        title: text(&attributes.title),
-        telephone_number: text(&attributes.telephone_number),
-        mobile: text(&attributes.mobile),
-        description: text(&attributes.description),
+        department: attributes.department.clone(),
+        title: attributes.title.clone(),
+        telephone_number: attributes.telephone_number.clone(),
+        mobile: attributes.mobile.clone(),
+        description: attributes.description.clone(),
         manager: groups::manager_of(reading, &domain, object)?,
         groups,
         signin_policy,
@@ -253,9 +251,9 @@ fn describe_account(
         presence: presence_text(account.presence).to_owned(),
         sid: account.sid,
         protected_user: account.protected_user,
-        sam_account_name: attributes.sam_account_name.as_deref().map(printable),
-        user_principal_name: attributes.user_principal_name.as_deref().map(printable),
-        display_name: attributes.display_name.as_deref().map(printable),
+        sam_account_name: attributes.sam_account_name.clone(),
+        user_principal_name: attributes.user_principal_name.clone(),
+        display_name: attributes.display_name.clone(),
         names: names::of(reading, object)?,
         stamps: attributes::stamps_of(reading, object)?,
         digest,

@@ -3,7 +3,6 @@
 //! edges.
 
 use crate::directory::named::Named;
-use crate::text::printable;
 use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
@@ -116,7 +115,6 @@ fn row(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupRow, 
 
 fn describe_group(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescribed, StoreError> {
     let known = attributes::of(reading, group)?;
-    let text = |value: Option<String>| value.as_deref().map(printable);
     let direct = members::members_of(reading, domain, group, MAX_MEMBERS)?.into_iter().map(|object| {
         let found = objects::find(reading, object)?;
         let word = |found: Option<&'static str>| found.unwrap_or("unknown").to_owned();
@@ -136,9 +134,9 @@ fn describe_group(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result
         password_settings: with_names(reading, domain, settings)?,
         group: row(reading, domain, group)?,
         domain: domain.dns_name.clone(),
-        display_name: text(known.display_name),
-        description: text(known.description),
-        mail: text(known.mail),
+        display_name: known.display_name,
+        description: known.description,
+        mail: known.mail,
     })
 }
 
@@ -199,7 +197,7 @@ pub fn find(reading: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uu
     })
 }
 
-/// The name of an object, without control characters: `DOMAIN\sam`, else its name or displayName, else its
+/// The name of an object, as it came: `DOMAIN\sam`, else its name or displayName, else its
 /// objectGUID. The object may be of another domain than `domain`, as a member of a group may be.
 pub fn name_of(reading: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
     let known = attributes::of(reading, object)?;
@@ -207,8 +205,7 @@ pub fn name_of(reading: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<S
     let other = other.map(|found| domains::by_id(reading, found.domain)).transpose()?.flatten();
     let netbios = &other.as_ref().unwrap_or(domain).netbios_name;
     let sam = known.sam_account_name.map(|sam| format!("{netbios}\\{sam}"));
-    let name = sam.or(known.name).or(known.display_name).unwrap_or_else(|| object.to_string());
-    Ok(printable(&name))
+    Ok(sam.or(known.name).or(known.display_name).unwrap_or_else(|| object.to_string()))
 }
 
 /// The present accounts in a group: directly, through other groups, and by primary group. It visits every nested group

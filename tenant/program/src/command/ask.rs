@@ -1,7 +1,7 @@
 //! The commands that send a request to the running tenant, and the text that they print.
 //! The request travels over [`landbridge_door_operator::call`].
 
-use super::table::{aligned, plain};
+use super::table::aligned;
 use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Token, Users, card};
 use crate::config::Config;
 use crate::error::TenantError;
@@ -13,6 +13,7 @@ use landbridge_tenant_core::administration::request::{
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::directory::Description;
 use landbridge_tenant_core::directory::groups::{GroupDescribed, GroupRow};
+use landbridge_wire::printable::{self, one_line};
 use serde::Serialize;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use uuid::Uuid;
@@ -105,12 +106,12 @@ fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
         AdminResponse::Group(known) => group(&known, json),
         AdminResponse::Accepted(person) => {
             let name = person.user.or(person.sam).unwrap_or_default();
-            print(&format!("accepted: {} ({}, {})\n", plain(&name), person.object, person.domain))
+            print(&format!("accepted: {} ({}, {})\n", one_line(&name), person.object, person.domain))
         }
         AdminResponse::SignInRefused { disclosed, why } => {
             let note =
                 disclosed.map_or_else(String::new, |reason| format!(" (an application receives: {reason})"));
-            print(&format!("refused: {}{note}\n", plain(&why)))?;
+            print(&format!("refused: {why}{note}\n"))?;
             Err(TenantError::SignInRefused)
         }
         // `send_request` returns these as errors.
@@ -142,7 +143,7 @@ fn agents(rows: &[AgentRow]) -> String {
     let cells = |row: &AgentRow| {
         let (id, role, domain, state) =
             (row.id.to_string(), row.role.clone(), row.domain.clone(), row.state.clone());
-        let (host, software) = (plain(&row.host), plain(&row.software));
+        let (host, software) = (row.host.clone(), row.software.clone());
         let connections = row.connections.to_string();
         let (from, key) = (or_dash(row.enrolled_from.as_deref()), or_dash(row.key.as_deref()));
         let (until, seen) = (utc(row.not_after), utc(row.seen_at));
@@ -227,8 +228,8 @@ fn users(known: &Description, json: bool) -> Result<(), TenantError> {
 fn ambiguous(rows: &[AmbiguousRow]) -> String {
     let cells = |row: &AmbiguousRow| {
         let holders: Vec<String> =
-            row.holders.iter().map(|one| format!("{} ({})", plain(&one.name), one.object)).collect();
-        vec![plain(&row.name), row.count.to_string(), holders.join(", ")]
+            row.holders.iter().map(|one| format!("{} ({})", one.name, one.object)).collect();
+        vec![row.name.clone(), row.count.to_string(), holders.join(", ")]
     };
     aligned(&["NAME", "ACCOUNTS", "WHOSE"], &rows.iter().map(cells).collect::<Vec<_>>())
 }
@@ -245,7 +246,7 @@ fn groups(rows: &[GroupRow]) -> String {
     let cells = |row: &GroupRow| {
         let signin = row.signin.map_or("-", |policy| policy.as_str()).to_owned();
         let sid = row.sid.clone().unwrap_or_else(|| "-".to_owned());
-        let (name, kind, members) = (plain(&row.name), row.kind.clone(), row.members.to_string());
+        let (name, kind, members) = (row.name.clone(), row.kind.clone(), row.members.to_string());
         vec![name, kind, members, signin, sid, row.object.to_string()]
     };
     let heads = ["NAME", "TYPE", "MEMBERS", "SIGN-IN", "SID", "OBJECT"];
@@ -267,7 +268,7 @@ fn group(known: &[GroupDescribed], json: bool) -> Result<(), TenantError> {
 }
 
 fn or_dash(text: Option<&str>) -> String {
-    text.map_or_else(|| "-".to_owned(), plain)
+    text.unwrap_or("-").to_owned()
 }
 
 fn list<T: Serialize + ?Sized>(rows: &T, json: bool, table: &str) -> Result<(), TenantError> {
@@ -275,13 +276,14 @@ fn list<T: Serialize + ?Sized>(rows: &T, json: bool, table: &str) -> Result<(), 
         return print(table);
     }
     let text = serde_json::to_string_pretty(rows);
-    print(&format!("{}\n", text.map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?))
+    let text = text.map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?;
+    print(&format!("{}\n", printable::json(&text)))
 }
 
-/// Prints to stdout. A closed pipe is no error: the reader wants no more.
+/// Prints lines to stdout, without anything that a terminal would obey. A closed pipe is no error: the reader wants no more.
 pub(super) fn print(text: &str) -> Result<(), TenantError> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(printable::lines(text).as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(TenantError::file(
             std::path::Path::new("stdout"),
             e,
@@ -292,7 +294,7 @@ pub(super) fn print(text: &str) -> Result<(), TenantError> {
 }
 
 fn hint(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable::lines(text));
 }
 
 fn password(sign_in: &SignIn) -> Result<Confidential, TenantError> {
