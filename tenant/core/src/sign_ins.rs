@@ -89,16 +89,7 @@ impl SignIns {
         let verdict = deciding.await.unwrap_or(Ok(Verdict::Unavailable(Unavailable::Storage)))?;
         // 2. A refusal leaves on the time grid, so that its time tells how busy the tenant is, and not what it looked
         //    at.
-        let on_the_grid = match &verdict {
-            Verdict::Refused { .. } => true,
-            // What needs no agent for this answer is not told apart from what does; nor is a right password whose
-            // audit entry could not be written from a wrong one whose counter could not.
-            Verdict::Unavailable(
-                Unavailable::NoAnswer(_) | Unavailable::NoRoomInDirectory | Unavailable::Storage,
-            ) => true,
-            Verdict::Unavailable(Unavailable::Overloaded) | Verdict::Accepted(_) => false,
-        };
-        if on_the_grid {
+        if leaves_on_the_grid(&verdict) {
             tokio::time::sleep(departure(arrived.elapsed(), grid)).await;
         }
         Ok(verdict)
@@ -179,6 +170,19 @@ async fn on_a_thread(
         (pass, halt)
     });
     done.await.ok()
+}
+
+/// Whether a verdict waits for the time grid.
+fn leaves_on_the_grid(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Refused { .. } => true,
+        // What needs no agent for this answer is not told apart from what does; nor is a right password whose audit
+        // entry could not be written from a wrong one whose counter could not.
+        Verdict::Unavailable(
+            Unavailable::NoAnswer(_) | Unavailable::NoRoomInDirectory | Unavailable::Storage,
+        ) => true,
+        Verdict::Unavailable(Unavailable::Overloaded) | Verdict::Accepted(_) => false,
+    }
 }
 
 /// How long a refusal waits: to the next multiple of the grid after its arrival, never zero. A grid of zero does not

@@ -161,11 +161,13 @@ fn read_by(request: &AdminRequest) -> Option<&'static str> {
 /// The objectGUIDs of the accounts or groups that were shown. The name that was typed may be a password, and is left
 /// out.
 fn objects_in(response: &AdminResponse) -> String {
-    let objects: Vec<String> = match response {
-        AdminResponse::Users(known) => known.accounts.iter().map(|one| one.object.to_string()).collect(),
-        AdminResponse::Group(known) => known.iter().map(|one| one.group.object.to_string()).collect(),
-        _ => Vec::new(),
-    };
+    let mut objects: Vec<String> = Vec::new();
+    if let AdminResponse::Users(known) = response {
+        objects.extend(known.accounts.iter().map(|one| one.object.to_string()));
+    }
+    if let AdminResponse::Group(known) = response {
+        objects.extend(known.iter().map(|one| one.group.object.to_string()));
+    }
     objects.join(", ")
 }
 

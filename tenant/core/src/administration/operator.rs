@@ -1,5 +1,5 @@
 //! Who sent a request over the administration socket, as the audit log names them.
-//! Before it: the operator's door asks the kernel. After it: [`super::act`].
+//! Before it: the operator's door asks the kernel. After it: [`super::Administration::act`].
 
 /// A user of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]

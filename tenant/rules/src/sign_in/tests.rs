@@ -253,18 +253,20 @@ fn a_blocked_account_ends_as_a_name_that_nobody_has_on_every_road() {
                     facts.domain.as_mut().unwrap().budget = budget;
                 }
                 // The reason and the account are for the audit log alone.
-                let like_nobody = |decision: Decision| match decision.verdict {
-                    Verdict::Refused { disclosed, why: Why::Blocked, object: Some(OBJECT) } => Decision {
-                        verdict: Verdict::Refused { disclosed, why: Why::UnknownName, object: None },
-                        ..decision
-                    },
-                    _ => decision,
+                let like_nobody = |decision: Decision| {
+                    let Verdict::Refused { disclosed, why: Why::Blocked, object: Some(OBJECT) } =
+                        decision.verdict
+                    else {
+                        return decision;
+                    };
+                    let verdict = Verdict::Refused { disclosed, why: Why::UnknownName, object: None };
+                    Decision { verdict, ..decision }
                 };
                 for holds in [TURN, ALL] {
-                    let step = match next(&blocked, memory, holds) {
-                        Step::Done(decision) => Step::Done(Box::new(like_nobody(*decision))),
-                        step => step,
-                    };
+                    let mut step = next(&blocked, memory, holds);
+                    if let Step::Done(decision) = step {
+                        step = Step::Done(Box::new(like_nobody(*decision)));
+                    }
                     assert_eq!(step, next(&none, memory, holds), "{policy:?} {memory:?} {budget:?}");
                 }
                 let derived = |facts| sign_in.derived(facts, &memory, false, NOW);

@@ -529,6 +529,7 @@ fn a_sign_in_whose_audit_entry_cannot_be_written_is_unavailable_for_a_right_and_
         assert_eq!(verdict, Verdict::Unavailable(Unavailable::Storage), "{name}");
     }
     assert_eq!(signed_in(&signin, "audit-not-written"), 3);
+    assert!(leaves_on_the_grid(&Verdict::Unavailable(Unavailable::Storage)), "its time tells nothing either");
     assert_eq!(signed_in(&signin, "accepted"), 0);
     assert_eq!(signin.inner().numbers.metrics.storage_errors.get(), 3);
     tenant.store.write("test", |t| Ok(t.raw().execute_batch("DROP TRIGGER no_audit")?)).unwrap();
