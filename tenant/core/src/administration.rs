@@ -13,7 +13,7 @@ mod trial;
 
 pub(crate) use parts::Inner;
 
-use crate::events::Event;
+use crate::events::{Event, Origin};
 use landbridge_tenant_store::StoreError;
 use operator::Operator;
 use std::sync::Arc;
@@ -45,7 +45,8 @@ impl Administration {
 
     /// Writes into the audit log that a user who may not administer the tenant sent a request.
     pub fn note_refused(&self, operator: &Operator, now: i64) {
-        self.0.agents.events.note(Event::SocketRefused, None, None, &operator.to_string(), now);
+        let origin = Origin::Operator(&operator.to_string());
+        self.0.agents.events.note(Event::SocketRefused, origin, "", "", now);
     }
 
     /// Writes into the audit log how many events the limits of past hours left out. `now` is in seconds since 1970.

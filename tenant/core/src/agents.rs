@@ -16,7 +16,7 @@ pub use landbridge_tenant_rules::relay::{AgentView, Facts, Link};
 pub(crate) use parts::Parts;
 
 use crate::clock::unix_now;
-use crate::events::Event;
+use crate::events::{Event, Origin};
 use crate::ingest;
 use crate::numbers::Numbers;
 use admission::{Purpose, admit};
@@ -95,21 +95,33 @@ impl Agents {
         let admitted = self.0.store.read(|reading| admit(reading, tenant, shown, purpose, now));
         let admitted = admitted.map_err(|error| self.storage_failed(&error))?;
         if let Err(refusal) = &admitted {
-            let agent = shown.map(|shown| shown.name.agent);
-            let detail = format!("{purpose:?}: {}", refusal.code);
-            self.0.events.note(Event::AdmissionRefused, agent, Some(from), &detail, now);
+            let origin = shown.map_or(Origin::Stranger(from), |shown| Origin::Agent(shown.name.agent, from));
+            let detail = refusal.code.to_string();
+            self.0.events.note(Event::AdmissionRefused, origin, purpose.as_str(), &detail, now);
         }
         admitted
     }
 
     /// Writes into the audit log that an admitted agent has opened a connection from this address.
     pub fn note_connected(&self, agent: Uuid, from: IpAddr) {
-        self.0.events.note(Event::AgentConnected, Some(agent), Some(from), "", unix_now());
+        self.0.events.note(
+            Event::AgentConnected,
+            Origin::Agent(agent, from),
+            &agent.to_string(),
+            "",
+            unix_now(),
+        );
     }
 
     /// Writes into the audit log that this connection has ended.
     pub fn note_disconnected(&self, agent: Uuid, from: IpAddr) {
-        self.0.events.note(Event::AgentDisconnected, Some(agent), Some(from), "", unix_now());
+        self.0.events.note(
+            Event::AgentDisconnected,
+            Origin::Agent(agent, from),
+            &agent.to_string(),
+            "",
+            unix_now(),
+        );
     }
 
     /// Gives an identity in exchange for a one-time token, to a client at this address.
@@ -119,7 +131,7 @@ impl Agents {
         made.map_err(|error| {
             let problem = self.to_problem(error);
             let detail = problem.code.to_string();
-            self.0.events.note(Event::EnrolmentRefused, None, Some(from), &detail, now);
+            self.0.events.note(Event::EnrolmentRefused, Origin::Stranger(from), "", &detail, now);
             problem
         })
     }

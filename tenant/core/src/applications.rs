@@ -2,7 +2,7 @@
 //! Before it: the applications' door. After it: [`crate::sign_ins`]. The rows of applications are in the store.
 
 use crate::clock::unix_now;
-use crate::events::{Event, Events};
+use crate::events::{Event, Events, Origin};
 use crate::lock::lock;
 use crate::numbers::Numbers;
 use landbridge_crypto::bearer::{BearerSecret, same};
@@ -73,12 +73,12 @@ impl Applications {
         let application = found.ok_or_else(|| {
             // The id is looked up again for the entry alone. It names an application, or is what a stranger made up.
             let named = self.store.read(|reading| find(reading, credential.app)).ok().flatten();
-            let detail = match named {
+            let subject = match named {
                 Some(app) if app.revoked_at.is_some() => format!("app {}, which is revoked", app.name),
                 Some(app) => format!("app {}", app.name),
                 None => "no application".to_owned(),
             };
-            self.events.note(Event::CredentialRefused, None, Some(from), &detail, unix_now());
+            self.events.note(Event::CredentialRefused, Origin::Stranger(from), &subject, "", unix_now());
             NotAuthenticated::Unknown
         })?;
         self.rates

@@ -1,5 +1,5 @@
-//! Audit entries about what happens at the doors: refused strangers, agents that come and go. Each kind has a limit an
-//! hour for each agent, and one for all strangers together, so that nobody outside fills the disk. What a limit leaves
+//! Audit entries about what happens at the doors: refused strangers, agents that come and go, administrators that read.
+//! Each kind has a limit an hour for each agent, and one for all others together, so that nobody fills the disk. What a limit leaves
 //! out is counted, and the number becomes an entry.
 //! Neighbours: the handles note events here; [`crate::audit`] writes.
 
@@ -19,6 +19,8 @@ const STRANGERS: u32 = 20;
 /// Limit on entries of one kind for one agent, an hour. An agent that connects more often is in trouble, and ten entries
 /// show it.
 const AGENT: u32 = 10;
+/// Limit on entries of what administrators read, an hour. A script that reads every few seconds stays below it.
+const READS: u32 = 1000;
 /// Seconds of a limit.
 const HOUR: i64 = 3600;
 /// Limit on agents that are counted one by one. More share the limit of strangers.
@@ -39,6 +41,8 @@ pub enum Event {
     CredentialRefused,
     /// A user other than root and the tenant's own used the administration socket.
     SocketRefused,
+    /// An administrator read something and changed nothing.
+    Read,
 }
 
 impl Event {
@@ -51,8 +55,20 @@ impl Event {
             Self::AgentDisconnected => "agent-disconnected",
             Self::CredentialRefused => "credential-refused",
             Self::SocketRefused => "socket-refused",
+            Self::Read => "read",
         }
     }
+}
+
+/// Where an event comes from, with the network address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin<'a> {
+    /// A peer that has proved nothing.
+    Stranger(IpAddr),
+    /// An agent whose certificate is one of the tenant's CA.
+    Agent(Uuid, IpAddr),
+    /// A user of the machine, as [`crate::administration::operator::Operator`] shows it.
+    Operator(&'a str),
 }
 
 /// The entries of one kind since the limit's hour began.
@@ -83,47 +99,48 @@ impl Events {
         Self { recorder, numbers, hours: Mutex::default() }
     }
 
-    /// Notes an event at `now`, in seconds since 1970. Without an agent it is a stranger's. `detail` must hold nothing
-    /// that a stranger wrote.
-    pub(crate) fn note(
-        &self,
-        event: Event,
-        agent: Option<Uuid>,
-        from: Option<IpAddr>,
-        detail: &str,
-        now: i64,
-    ) {
+    /// Notes an event at `now`, in seconds since 1970. `subject` and `detail` must hold nothing that a stranger wrote.
+    pub(crate) fn note(&self, event: Event, origin: Origin<'_>, subject: &str, detail: &str, now: i64) {
         // 1. Find the limit, and begin a new hour if the last one is over.
         let mut hours = lock(&self.hours);
-        let known = agent.filter(|agent| hours.len() < COUNTED || hours.contains_key(&(event, *agent)));
-        let key = (event, known.unwrap_or_default());
+        let agent = match origin {
+            Origin::Agent(agent, _) => Some(agent),
+            Origin::Stranger(_) | Origin::Operator(_) => None,
+        };
+        let counted = agent.filter(|agent| hours.len() < COUNTED || hours.contains_key(&(event, *agent)));
+        let key = (event, counted.unwrap_or_default());
         let hour = hours.entry(key).or_insert(Hour { began: now, written: 0, left_out: 0 });
         if now.saturating_sub(hour.began) >= HOUR {
             self.write_left_out(key, *hour, now);
             *hour = Hour { began: now, written: 0, left_out: 0 };
         }
         // 2. Above the limit the event is counted.
-        if hour.written >= if known.is_some() { AGENT } else { STRANGERS } {
+        let limit = match (event, counted) {
+            (Event::Read, _) => READS,
+            (_, Some(_)) => AGENT,
+            (_, None) => STRANGERS,
+        };
+        if hour.written >= limit {
             hour.left_out = hour.left_out.saturating_add(1);
-            self.numbers
-                .metrics
-                .audit_left_out
-                .get_or_create(&vec![("kind", event.as_str().to_owned())])
-                .inc();
+            self.count_left_out(event.as_str());
             return;
         }
         hour.written += 1;
         drop(hours);
         // 3. Pass the entry on.
+        let (actor, from) = match origin {
+            Origin::Stranger(from) => ("a stranger".to_owned(), Some(from)),
+            Origin::Agent(agent, from) => (format!("agent {agent}"), Some(from)),
+            Origin::Operator(name) => (name.to_owned(), None),
+        };
         let from = from.map(|from| format!("from {}", from.to_canonical()));
-        let detail: Vec<&str> =
-            from.as_deref().into_iter().chain(Some(detail)).filter(|it| !it.is_empty()).collect();
+        let detail = from.as_deref().into_iter().chain(Some(detail)).filter(|part| !part.is_empty());
         self.write(AuditEntry {
             at: now,
-            actor: agent.map_or_else(|| "a stranger".to_owned(), |agent| format!("agent {agent}")),
+            actor,
             action: event.as_str().to_owned(),
-            subject: agent.map(|agent| agent.to_string()).unwrap_or_default(),
-            detail: detail.join(", "),
+            subject: subject.to_owned(),
+            detail: detail.collect::<Vec<_>>().join(", "),
         });
     }
 
@@ -144,7 +161,7 @@ impl Events {
                 at: now,
                 actor: "tenant".to_owned(),
                 action: event.as_str().to_owned(),
-                subject: if agent.is_nil() { "strangers".to_owned() } else { agent.to_string() },
+                subject: if agent.is_nil() { String::new() } else { agent.to_string() },
                 detail: format!("{} more were left out within an hour", hour.left_out),
             });
         }
@@ -154,8 +171,12 @@ impl Events {
     fn write(&self, entry: AuditEntry) {
         let kind = entry.action.clone();
         if !self.recorder.offer(entry) {
-            self.numbers.metrics.audit_left_out.get_or_create(&vec![("kind", kind)]).inc();
+            self.count_left_out(&kind);
         }
+    }
+
+    fn count_left_out(&self, kind: &str) {
+        self.numbers.metrics.audit_left_out.get_or_create(&vec![("kind", kind.to_owned())]).inc();
     }
 }
 
@@ -182,16 +203,16 @@ mod tests {
         let tenant = Tenant::new();
         let numbers = Arc::new(Numbers::default());
         let events = Events::new(Recorder::start(tenant.store.clone()).unwrap(), numbers.clone());
-        let from = Some("::ffff:203.0.113.7".parse().unwrap());
+        let from = "::ffff:203.0.113.7".parse().unwrap();
         let agent = Uuid::from_u128(7);
         for n in 0..100_000 {
-            events.note(Event::EnrolmentRefused, None, from, "token-unknown", NOW + n / 1000);
+            events.note(Event::EnrolmentRefused, Origin::Stranger(from), "", "token-unknown", NOW + n / 1000);
         }
         for _ in 0..2 * AGENT {
-            events.note(Event::AdmissionRefused, Some(agent), from, "agent-revoked", NOW);
+            events.note(Event::AdmissionRefused, Origin::Agent(agent, from), "mine", "agent-revoked", NOW);
         }
         // The next hour has room again, and begins with what the last one left out.
-        events.note(Event::EnrolmentRefused, None, from, "token-used", NOW + HOUR);
+        events.note(Event::EnrolmentRefused, Origin::Stranger(from), "", "token-used", NOW + HOUR);
         events.close_hours(NOW + 2 * HOUR);
         drop(events);
         let entries = tenant.store.read(|reading| newest(reading, 1000)).unwrap();
@@ -205,7 +226,8 @@ mod tests {
         assert_eq!(strangers[20].detail, "99980 more were left out within an hour");
         assert_eq!(strangers[21].detail, "from 203.0.113.7, token-used");
         let agents: Vec<_> = of(Event::AdmissionRefused).collect();
-        assert_eq!((agents.len(), agents[0].subject.as_str()), (11, agent.to_string().as_str()));
+        assert_eq!((agents.len(), agents[0].subject.as_str()), (11, "mine"));
+        assert_eq!(agents[0].actor, format!("agent {agent}"));
         assert!(agents[10].detail.starts_with("10 more"), "{:?}", agents[10]);
         let kind = vec![("kind", "enrolment-refused".to_owned())];
         assert_eq!(numbers.metrics.audit_left_out.get_or_create(&kind).get(), 99_980);

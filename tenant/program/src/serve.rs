@@ -154,11 +154,12 @@ impl Ready {
             }
             None => None,
         };
-        let main = Listener { socket: bind(config.listen).await?, tls: Arc::new(tls), limits };
         let observe = bind(config.observe).await?;
         let socket = config.admin_socket();
         let admin = listen::bind(&socket)
             .map_err(|e| TenantError::Listen { address: socket.display().to_string(), why: e.to_string() })?;
+        // The main address comes last: a program that waits until it accepts connections finds the others bound.
+        let main = Listener { socket: bind(config.listen).await?, tls: Arc::new(tls), limits };
         Ok(Self {
             store,
             authority,

@@ -9,6 +9,7 @@ use crate::administration::request::{
     refusal,
 };
 use crate::applications::{Credential, MAX_RATE, is_valid_name};
+use crate::events::{Event, Origin};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_rules::model::Application;
 use landbridge_tenant_rules::model::{Agent, AgentState};
@@ -104,14 +105,11 @@ pub(super) fn act(
             Ok(crate::administration::trial::sign_in(tenant, &actor.name, &user, &password, &source, now))
         }
     };
-    // 2. What was read is written down. On a full disk the administrator reads all the same, to find the reason.
+    // 2. What was read is written down. The answer does not wait for it: on a full disk the administrator reads all
+    //    the same, to find the reason.
     if let (Some(read), Ok(response)) = (read, &outcome) {
-        let detail = objects_in(response);
-        let noted = store.write("audit-read", |writing| actor.audit(writing, "read", read, &detail));
-        if let Err(error) = noted {
-            tracing::error!(%error, read, "what an administrator read could not be written into the audit log");
-            tenant.numbers.metrics.storage_errors.inc();
-        }
+        let origin = Origin::Operator(&actor.name);
+        tenant.agents.events.note(Event::Read, origin, read, &objects_in(response), now);
     }
     // 3. Report a failure of the database.
     outcome.unwrap_or_else(|error| {

@@ -30,7 +30,7 @@ pub(super) fn sign_in(
     let attempt =
         Attempt { user: user.to_owned(), password: Arc::new(password), now, arrived: Instant::now() };
     let (actor, source) = (actor.to_owned(), source.to_owned());
-    let caller = Caller { door: "operator", actor, source, peer: None, domain: None };
+    let caller = Caller { door: "operator", actor, source, address: None, domain: None };
     let deciding = tenant.sign_ins.sign_in(attempt, || Ok::<_, Infallible>(caller));
     // This thread is one for blocking work, so it may wait for an agent.
     let Ok(verdict) = tokio::runtime::Handle::current().block_on(deciding);

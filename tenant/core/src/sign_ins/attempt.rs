@@ -77,7 +77,7 @@ pub struct Caller {
     /// Where the person is, as the caller names it: a network address, or a word.
     pub source: String,
     /// The network address of the application; none: the request came over the administration socket.
-    pub peer: Option<IpAddr>,
+    pub address: Option<IpAddr>,
     /// The only domain that the caller serves, if it is limited.
     pub domain: Option<i64>,
 }

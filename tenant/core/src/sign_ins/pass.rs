@@ -316,15 +316,15 @@ impl Pass {
             Verdict::Refused { why: Why::UnknownCode(code), .. } => format!(" {code:#x}"),
             Verdict::Refused { .. } | Verdict::Accepted(_) | Verdict::Unavailable(_) => String::new(),
         };
-        let peer = self.caller.peer.map(|peer| format!(", by way of {}", peer.to_canonical()));
-        let peer = peer.unwrap_or_default();
+        let by_way_of = self.caller.address.map(|address| format!(", by way of {}", address.to_canonical()));
+        let by_way_of = by_way_of.unwrap_or_default();
         let written = action.map(|action| {
             self.inner.recorder.record(AuditEntry {
                 at: self.attempt.now,
                 actor: self.caller.actor.clone(),
                 action: action.to_owned(),
                 subject,
-                detail: format!("{outcome}{code}{}, from {}{peer}", by.as_str(), self.caller.source),
+                detail: format!("{outcome}{code}{}, from {}{by_way_of}", by.as_str(), self.caller.source),
             })
         });
         End { verdict, outcome, wait, written }

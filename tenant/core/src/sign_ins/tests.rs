@@ -75,7 +75,7 @@ impl Bench {
         let attempt =
             Attempt { user: user.to_owned(), password: Arc::new(password), now, arrived: Instant::now() };
         let caller =
-            Caller { door: "test", actor: "test".to_owned(), source: from.to_owned(), peer: None, domain };
+            Caller { door: "test", actor: "test".to_owned(), source: from.to_owned(), address: None, domain };
         let deciding = self.sign_ins.sign_in(attempt, || Ok::<_, std::convert::Infallible>(caller));
         self.runtime.block_on(deciding).unwrap()
     }

@@ -140,7 +140,7 @@ async fn sign_in(
         let app = authenticate(&applications, &credential, from, arrived)?;
         let source = source(claimed.as_ref(), &app)?;
         let actor = format!("app {}", app.name);
-        Ok(Caller { door: "applications", actor, source, peer: Some(from), domain: app.domain })
+        Ok(Caller { door: "applications", actor, source, address: Some(from), domain: app.domain })
     });
     let verdict = verdict.await?;
     // 3. Answer.

@@ -2,7 +2,7 @@
 //! tenant runs as.
 //! After it: [`Administration::act`]. The other end: [`crate::call`].
 
-use crate::peer::operator;
+use crate::socket_user::operator;
 use landbridge_tenant_core::administration::Administration;
 use landbridge_tenant_core::administration::operator::Operator;
 use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, MAX_REQUEST};

@@ -99,8 +99,8 @@ async fn another_uid_gets_no_answer_but_no() {
     assert!(answer.contains("\"refused\"") && answer.contains("only root"), "{answer} {:?}", nobody.stderr);
     let refused = async || edge.audit().await.into_iter().find(|entry| entry.action == "socket-refused");
     until("the refused user is in the audit log", async || refused().await.is_some()).await;
-    let detail = refused().await.unwrap().detail;
-    assert!(detail.starts_with("uid 65534 (nobody)"), "{detail}");
+    let actor = refused().await.unwrap().actor;
+    assert!(actor.starts_with("uid 65534 (nobody)"), "{actor}");
     let root = run("0").await.unwrap();
     assert!(String::from_utf8_lossy(&root.stdout).contains("\"apps\""));
 }

@@ -14,9 +14,9 @@ const UNSET: u32 = u32::MAX;
 /// The process that connected. Blocks for two small files. A process that has ended since has no login, unless another
 /// one has its id already; the client waits for its answer, so that does not happen to an honest one.
 pub(crate) fn operator(stream: &UnixStream) -> std::io::Result<Operator> {
-    let peer = stream.peer_cred()?;
-    let login = peer.pid().and_then(login_of).map(user);
-    Ok(Operator { user: user(peer.uid()), login })
+    let process = stream.peer_cred()?;
+    let login = process.pid().and_then(login_of).map(user);
+    Ok(Operator { user: user(process.uid()), login })
 }
 
 fn login_of(pid: i32) -> Option<u32> {
