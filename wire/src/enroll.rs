@@ -112,8 +112,8 @@ impl Token {
     }
 }
 
-/// The fingerprint of an agent's public key, DER (SubjectPublicKeyInfo). The agent and the tenant show the same text, so
-/// that two people can compare it before one of them approves the agent.
+/// The fingerprint of an agent's public key, DER (SubjectPublicKeyInfo). The agent and the tenant show the same text,
+/// so that two people can compare it before one of them approves the agent.
 pub fn key_fingerprint(spki: &[u8]) -> String {
     landbridge_crypto::fingerprint::of_public_key(spki)
 }

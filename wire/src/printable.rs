@@ -1,6 +1,6 @@
-//! Text from a directory, an agent or an application, made safe for a terminal. A terminal obeys control characters, and
-//! shows the text after a bidirectional control in another order than it was written: a name could hide what it is, or
-//! what stands beside it. The programs and the tenant's logic print such text through here.
+//! Text from a directory, an agent or an application, made safe for a terminal. A terminal obeys control characters,
+//! and shows the text after a bidirectional control in another order than it was written: a name could hide what it is,
+//! or what stands beside it. The programs and the tenant's logic print such text through here.
 
 use std::fmt::Write as _;
 

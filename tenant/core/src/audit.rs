@@ -1,6 +1,7 @@
-//! Writes the audit entries of sign-ins and of [`crate::events`]. Entries that wait at the same time share one transaction, and so one wait
-//! for the disk.
-//! Before it: [`crate::sign_ins`] and [`crate::events`]. The audit entry of a change is written in the transaction of that change, not here.
+//! Writes the audit entries of sign-ins and of [`crate::events`]. Entries that wait at the same time share one
+//! transaction, and so one wait for the disk.
+//! Before it: [`crate::sign_ins`] and [`crate::events`]. The audit entry of a change is written in the transaction of
+//! that change, not here.
 
 use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_tenant_store::Store;

@@ -1,6 +1,6 @@
 //! Audit entries about what happens at the doors: refused strangers, agents that come and go, administrators that read.
-//! Each kind has a limit an hour for each agent, and one for all others together, so that nobody fills the disk. What a limit leaves
-//! out is counted, and the number becomes an entry.
+//! Each kind has a limit an hour for each agent, and one for all others together, so that nobody fills the disk. What a
+//! limit leaves out is counted, and the number becomes an entry.
 //! Neighbours: the handles note events here; [`crate::audit`] writes.
 
 use crate::audit::Recorder;
@@ -16,8 +16,8 @@ use uuid::Uuid;
 /// Limit on entries of one kind for all strangers together, an hour. Three kinds of 20 are 1,440 entries a day: in 400
 /// days about 90 MB.
 const STRANGERS: u32 = 20;
-/// Limit on entries of one kind for one agent, an hour. An agent that connects more often is in trouble, and ten entries
-/// show it.
+/// Limit on entries of one kind for one agent, an hour. An agent that connects more often is in trouble, and ten
+/// entries show it.
 const AGENT: u32 = 10;
 /// Limit on entries of what administrators read, an hour. A script that reads every few seconds stays below it.
 const READS: u32 = 1000;

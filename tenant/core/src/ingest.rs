@@ -115,7 +115,7 @@ pub fn upload(
     if outcome.kept > 0 {
         error!(
             groups = outcome.kept,
-            "groups whose policy is to refuse have left: their last members stay refused until `domains policy --remove`"
+            "groups with the policy `refuse` have left: their last members stay refused until `domains policy --remove`"
         );
     }
     if outcome.swept > 0 {

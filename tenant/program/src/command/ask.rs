@@ -167,7 +167,7 @@ fn agents(rows: &[AgentRow]) -> String {
 
 /// The request that approves an agent, after a person has compared what is shown.
 fn approval(config: &Config, agent: Uuid, yes: bool) -> Result<AdminRequest, TenantError> {
-    // 1. Show what the tenant knows of the agent. One that is not there, or needs no approval, is the tenant's to refuse.
+    // 1. Show what the tenant knows of the agent. It refuses one that is not there, and knows one that needs nothing.
     let AdminResponse::Agents(rows) = send_request(&config.admin_socket(), &AdminRequest::AgentsList)? else {
         return Err(TenantError::Defect("the tenant answered something else".to_owned()));
     };
@@ -280,7 +280,8 @@ fn list<T: Serialize + ?Sized>(rows: &T, json: bool, table: &str) -> Result<(), 
     print(&format!("{}\n", printable::json(&text)))
 }
 
-/// Prints lines to stdout, without anything that a terminal would obey. A closed pipe is no error: the reader wants no more.
+/// Prints lines to stdout, without anything that a terminal would obey. A closed pipe is no error: the reader wants no
+/// more.
 pub(super) fn print(text: &str) -> Result<(), TenantError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(printable::lines(text).as_bytes()).and_then(|()| out.flush()) {

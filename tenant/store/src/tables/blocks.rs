@@ -1,5 +1,5 @@
-//! The table `blocks`: accounts that an administrator blocked. A row belongs to the objectGUID, so neither an upload nor
-//! a full compare changes it, and it outlives the erasure of the object.
+//! The table `blocks`: accounts that an administrator blocked. A row belongs to the objectGUID, so neither an upload
+//! nor a full compare changes it, and it outlives the erasure of the object.
 //! Neighbours: the administration adds and removes; [`crate::facts`] reads it for each sign-in.
 
 use crate::{Reading, StoreError, Writing, stamps};

@@ -1,5 +1,5 @@
-//! The table `refused_members`: the last members of groups that have left and have the sign-in policy `refuse`. They stay
-//! refused until an administrator removes the policy, so that nobody gets in because somebody deleted a group.
+//! The table `refused_members`: the last members of groups that have left and have the sign-in policy `refuse`. They
+//! stay refused until an administrator removes the policy, so that nobody gets in because somebody deleted a group.
 //! Neighbours: the ingest writes it when a group leaves; [`super::group_policies`] removes what has no policy any more;
 //! [`crate::policies`] reads it at a sign-in.
 
