@@ -7,7 +7,7 @@
 use crate::error::AgentError;
 use crate::key::{self, FileError};
 use landbridge_wire::bounded::{Blob, List};
-use landbridge_wire::enroll::Role;
+use landbridge_wire::enroll::{Role, key_fingerprint};
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -45,6 +45,8 @@ pub struct Identity {
     pub not_after: i64,
     /// The certificate's serial number, without leading zeros.
     pub serial: Vec<u8>,
+    /// The fingerprint of the certificate's key, as the tenant shows it too.
+    pub key_fingerprint: String,
     key: Zeroizing<Vec<u8>>,
     second: Option<Zeroizing<Vec<u8>>>,
 }
@@ -131,12 +133,13 @@ impl Identity {
         roots: Vec<CertificateDer<'static>>,
         (key, second): (Zeroizing<Vec<u8>>, Option<Zeroizing<Vec<u8>>>),
     ) -> Option<Self> {
-        let (not_before, not_after, serial) = {
+        let (not_before, not_after, serial, key_fingerprint) = {
             let (_, parsed) = x509_parser::parse_x509_certificate(&certificate).ok()?;
             let serial = parsed.tbs_certificate.raw_serial();
             let zeros = serial.iter().take_while(|byte| **byte == 0).count();
             let serial = serial.get(zeros..).unwrap_or_default().to_vec();
-            (parsed.validity.not_before.timestamp(), parsed.validity.not_after.timestamp(), serial)
+            let key = key_fingerprint(parsed.tbs_certificate.subject_pki.raw);
+            (parsed.validity.not_before.timestamp(), parsed.validity.not_after.timestamp(), serial, key)
         };
         let Names { agent, tenant, role, domain, domain_sid, url } = names;
         Some(Self {
@@ -151,6 +154,7 @@ impl Identity {
             not_before,
             not_after,
             serial,
+            key_fingerprint,
             key,
             second,
         })

@@ -28,6 +28,7 @@
 //! - `envelope.rs`: HPKE around a password on its way to one agent, and the key that authenticates the agent's
 //!   verdict
 //! - `seal.rs`: encryption at rest, bound to table, row and column
+//! - `fingerprint.rs`: the fingerprint of a public key, for people to compare
 //! - `bearer.rs`: one-time tokens and application credentials, stored as hashes
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
@@ -36,6 +37,7 @@ pub mod bearer;
 mod derivation;
 pub mod drs_secret;
 pub mod envelope;
+pub mod fingerprint;
 pub mod hex;
 pub mod lanes;
 pub mod nt_hash;

@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 
 /// The bytes of salt that a digest may have.
 pub const SALT_BYTES: std::ops::RangeInclusive<usize> = 8..=32;
-/// The iterations that a digest may have; the upper bound keeps one verification in about a second.
-pub const ITERATIONS: std::ops::RangeInclusive<u32> = 1..=10_000_000;
+/// The iterations that a digest may have. The upper bound is about three times `strong`: who uploads digests must not
+/// make each sign-in cost seconds of the verifier's processors.
+pub const ITERATIONS: std::ops::RangeInclusive<u32> = 1..=2_000_000;
 
 /// What a new digest costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -120,8 +121,8 @@ pub enum DigestError {
     /// The salt is not lower-case hexadecimal of 8 to 32 bytes.
     #[error("the salt of a salted digest is not 8 to 32 bytes in lower-case hex")]
     Salt,
-    /// Not a plain decimal number from 1 to 10,000,000.
-    #[error("the iterations of a salted digest are not a number from 1 to 10000000")]
+    /// Not a plain decimal number from 1 to 2,000,000.
+    #[error("the iterations of a salted digest are not a number from 1 to 2000000")]
     Iterations,
     /// The hash is not lower-case hexadecimal of 32 bytes.
     #[error("the hash of a salted digest is not 32 bytes in lower-case hex")]

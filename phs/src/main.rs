@@ -8,6 +8,7 @@ use landbridge_phs::command::{run as daemon, show, status};
 use landbridge_phs::config::Config;
 use landbridge_phs::error::PhsError;
 use landbridge_phs::progress::Screen;
+use landbridge_wire::printable;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -123,7 +124,9 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "landbridge-phs: {error}\n  {}", must_act(error.who()));
+            // What a DC or the tenant said may be in it.
+            let text = printable::lines(&format!("landbridge-phs: {error}\n  {}", must_act(error.who())));
+            let _ = writeln!(std::io::stderr(), "{text}");
             ExitCode::from(error.exit_code())
         }
     }

@@ -14,6 +14,7 @@ use landbridge_agent::key::{self, FileError};
 use landbridge_agent::{AgentError, Identity, enroll, status, token};
 use landbridge_host::signals;
 use landbridge_wire::enroll::Role;
+use landbridge_wire::printable;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,7 @@ impl Enroll {
         let enrolled = runtime()?.block_on(enrolling)?;
         let identity = &enrolled.identity;
         say(&format!("enrolled as agent {} for {} at {}", identity.agent, identity.domain, identity.url))?;
+        say(&format!("key {}", identity.key_fingerprint))?;
         if !enrolled.approved {
             let agent = identity.agent;
             say(&format!(
@@ -140,8 +142,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
         Err(error) => add(Finding::bad("trust", error.to_string(), "correct [directory]"), 3),
     }
     if json {
-        let list = serde_json::to_string_pretty(&findings);
-        say(&list.map_err(|_| PtaError::Defect("the findings cannot be written as JSON"))?)?;
+        say_json(serde_json::to_string_pretty(&findings), "the findings cannot be written as JSON")?;
     } else {
         for Finding { what, good, found, todo } in &findings {
             say(&format!("{}  {what}: {found}", if *good { "ok  " } else { "FAIL" }))?;
@@ -155,7 +156,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
 
 /// `status`
 pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
-    identity(config)?;
+    let identity = identity(config)?;
     // If the lock is free, no agent runs.
     if lock(&config.state_directory)?.is_some() {
         return Err(PtaError::NotRunning);
@@ -163,12 +164,12 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
     let now = unix_now();
     let status: Option<Status> = status::read(&config.state_directory);
     let status = status.filter(|status| status::is_fresh(status.written_at, now));
-    let status = status.ok_or(PtaError::NotRunning)?;
+    let mut status = status.ok_or(PtaError::NotRunning)?;
+    status.key = identity.key_fingerprint;
     let connected = !status.links.is_empty();
     let answers = status.controllers.iter().any(|one| one.healthy);
     if json {
-        let text = serde_json::to_string_pretty(&status);
-        say(&text.map_err(|_| PtaError::Defect("the status cannot be written as JSON"))?)?;
+        say_json(serde_json::to_string_pretty(&status), "the status cannot be written as JSON")?;
     } else {
         print(&status, now)?;
     }
@@ -184,6 +185,7 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PtaError> {
 
 fn print(status: &Status, now: i64) -> Result<(), PtaError> {
     say(&format!("agent {} for {}, running for {} s", status.agent, status.domain, now - status.started_at))?;
+    say(&format!("key {}", status.key))?;
     say(&format!("certificate valid for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
     for link in status.links.values() {
         say(&format!("connected to {} for {} s", link.node, now - link.since))?;
@@ -289,7 +291,17 @@ fn runtime() -> Result<Runtime, PtaError> {
         .map_err(|_| PtaError::Defect("no threads"))
 }
 
-fn say(text: &str) -> Result<(), PtaError> {
+/// Prints one line. What a DC or the tenant said may contain what a terminal would obey: it is replaced.
+fn say(line: &str) -> Result<(), PtaError> {
+    write(&printable::one_line(line))
+}
+
+/// Prints a JSON text, its values as they are, in a form that a terminal does not obey. The error names `what` it is.
+fn say_json(json: serde_json::Result<String>, what: &'static str) -> Result<(), PtaError> {
+    write(&printable::json(&json.map_err(|_| PtaError::Defect(what))?))
+}
+
+fn write(text: &str) -> Result<(), PtaError> {
     match writeln!(std::io::stdout(), "{text}") {
         Ok(()) => Ok(()),
         // The reader has closed the pipe, which is no error.

@@ -5,6 +5,7 @@ use landbridge_agent::error::must_act;
 use landbridge_pta_agent::command::{self, Enroll};
 use landbridge_pta_agent::config::Config;
 use landbridge_pta_agent::error::PtaError;
+use landbridge_wire::printable;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -86,7 +87,10 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "landbridge-pta-agent: {error}\n  {}", must_act(error.who()));
+            // What a DC or the tenant said may be in it.
+            let text =
+                printable::lines(&format!("landbridge-pta-agent: {error}\n  {}", must_act(error.who())));
+            let _ = writeln!(std::io::stderr(), "{text}");
             ExitCode::from(error.exit_code())
         }
     }

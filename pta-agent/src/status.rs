@@ -22,6 +22,9 @@ pub struct Status {
     pub agent: Uuid,
     /// The domain.
     pub domain: String,
+    /// The fingerprint of its key, as `agents list` at the tenant shows it. The command `status` fills it in.
+    #[serde(default)]
+    pub key: String,
     /// When the certificate ends: seconds since 1970.
     pub certificate_ends: i64,
     /// The connections to the tenant, by their number.

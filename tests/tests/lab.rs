@@ -114,7 +114,7 @@ fn a_lab_with_every_kind_of_name_resolution() {
     phs.join(&tenant).unwrap();
     let agent = PtaAgent::install(&PtaSettings { controllers: vec![], ..PtaSettings::for_domain(&domain) });
     let agent = agent.unwrap();
-    agent.enroll(&tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
+    agent.join(&tenant).unwrap();
 
     // Without a DNS server no name resolves, whatever the machine's hosts file says.
     let said = phs.run(&["check"], None).unwrap().expect_code(5);

@@ -112,6 +112,12 @@ impl Token {
     }
 }
 
+/// The fingerprint of an agent's public key, DER (SubjectPublicKeyInfo). The agent and the tenant show the same text,
+/// so that two people can compare it before one of them approves the agent.
+pub fn key_fingerprint(spki: &[u8]) -> String {
+    landbridge_crypto::fingerprint::of_public_key(spki)
+}
+
 /// Asks for an identity.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

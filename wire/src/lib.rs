@@ -11,6 +11,7 @@
 //! - `lib.rs`: this list
 //! - `version.rs`: the version that this build speaks
 //! - `bounded.rs`: texts, lists and blobs whose bound is checked while they are read
+//! - `printable.rs`: text from elsewhere, made safe for a terminal
 //! - `frame.rs`: one message as bytes; errors never repeat the payload
 //! - `enroll.rs`: tokens, enrolment, renewal
 //! - `upload.rs`: hello, offer, upload, receipt
@@ -24,6 +25,7 @@
 pub mod bounded;
 pub mod enroll;
 pub mod frame;
+pub mod printable;
 pub mod problem;
 pub mod signin;
 pub mod upload;

@@ -114,7 +114,7 @@ fn only_the_exact_grammar_is_read() {
         (DigestError::Iterations, format!("v1;PPH1_MD4,{salt},+1000,{hash};")),
         (DigestError::Iterations, format!("v1;PPH1_MD4,{salt},-1,{hash};")),
         (DigestError::Iterations, format!("v1;PPH1_MD4,{salt},1e3,{hash};")),
-        (DigestError::Iterations, format!("v1;PPH1_MD4,{salt},10000001,{hash};")),
+        (DigestError::Iterations, format!("v1;PPH1_MD4,{salt},2000001,{hash};")),
         (DigestError::Iterations, format!("v1;PPH1_MD4,{salt},99999999999999999999,{hash};")),
         (DigestError::Iterations, format!("v1;PPH1_MD4,{salt},١٠٠,{hash};")),
         (DigestError::Hash, format!("v1;PPH1_MD4,{salt},1000,;")),
@@ -129,7 +129,7 @@ fn only_the_exact_grammar_is_read() {
         assert!(!format!("{error} {error:?}").contains("b39525"), "the error repeats the digest");
     }
     for length in [8, 32] {
-        let text = format!("v1;PPH1_MD4,{},10000000,{hash};", "0a".repeat(length));
+        let text = format!("v1;PPH1_MD4,{},2000000,{hash};", "0a".repeat(length));
         assert_eq!(*SaltedDigest::parse(&text).unwrap().to_text(), text);
     }
 }

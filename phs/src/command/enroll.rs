@@ -39,6 +39,7 @@ impl Enroll {
         })?;
         let identity = &enrolled.identity;
         say(&format!("enrolled as agent {} for {} at {}", identity.agent, identity.domain, identity.url))?;
+        say(&format!("key {}", identity.key_fingerprint))?;
         if !enrolled.approved {
             say(&format!(
                 "The tenant's administrator must approve it: landbridge-tenant agents approve {}",

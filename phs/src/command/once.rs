@@ -1,7 +1,7 @@
 //! `landbridge-phs once`: one cycle, and its summary.
 
 use super::process::{now, peak_memory_kib, runtime};
-use super::terminal::say;
+use super::terminal::{say, say_json};
 use crate::config::Config;
 use crate::cycle::job::{self, Job, Kept};
 use crate::cycle::{Counts, Difference, Sign};
@@ -106,8 +106,7 @@ impl Once {
                 seconds,
                 peak_memory_kib: peak_memory_kib().unwrap_or(0),
             };
-            let text = serde_json::to_string(&summary);
-            return say(&text.map_err(|_| PhsError::Defect("the summary cannot be written as JSON"))?);
+            return say_json(serde_json::to_string(&summary), "the summary cannot be written as JSON");
         }
         let only_looked = self.dry_run || config.staging;
         let sent = if only_looked { "would be sent" } else { "sent" };

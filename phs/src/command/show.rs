@@ -4,7 +4,7 @@ use super::check;
 use super::explain::{self, Explanation};
 use super::findings::{Findings, Oddity};
 use super::process::{now, runtime};
-use super::terminal::say;
+use super::terminal::{say, say_json};
 use crate::config::Config;
 use crate::cycle::job;
 use crate::cycle::send::{Sender, UploadApi};
@@ -26,8 +26,7 @@ pub fn check(file: &Path, config: &Config, json: bool) -> Result<u8, PhsError> {
     };
     let findings = check::check(file, config, Uuid::nil(), now, &mut connect);
     if json {
-        let list = serde_json::to_string_pretty(&findings);
-        say(&list.map_err(|_| PhsError::Defect("the findings cannot be written as JSON"))?)?;
+        say_json(serde_json::to_string_pretty(&findings), "the findings cannot be written as JSON")?;
     } else {
         for finding in &findings {
             let word = if finding.ok { "ok  " } else { "FAIL" };
@@ -55,11 +54,14 @@ pub fn check_objects(config: &Config, json: bool) -> Result<u8, PhsError> {
         }
     }
     if json {
-        let list = serde_json::to_string_pretty(findings.oddities());
-        say(&list.map_err(|_| PhsError::Defect("the findings cannot be written as JSON"))?)?;
+        say_json(
+            serde_json::to_string_pretty(findings.oddities()),
+            "the findings cannot be written as JSON",
+        )?;
     } else {
         for Oddity { name, attribute, value, what, .. } in findings.oddities() {
-            say(&format!("{name}\n  {attribute} {value}: {what}"))?;
+            say(name)?;
+            say(&format!("  {attribute} {value}: {what}"))?;
         }
         let (found, looked_at) = (findings.found(), findings.looked_at());
         say(&format!("{found} odd among {looked_at} accounts, groups and contacts"))?;
@@ -75,8 +77,7 @@ pub fn explain(config: &Config, who: &str, json: bool) -> Result<u8, PhsError> {
     let now = now();
     let explained = explain::explain(config, &domain, &mirror, who, now)?;
     if json {
-        let text = serde_json::to_string_pretty(&explained);
-        say(&text.map_err(|_| PhsError::Defect("the explanation cannot be written as JSON"))?)?;
+        say_json(serde_json::to_string_pretty(&explained), "the explanation cannot be written as JSON")?;
         return Ok(0);
     }
     let Explanation { object, kind, sam_account_name, user_principal_name, sid, place, groups, .. } =

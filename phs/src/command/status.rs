@@ -1,11 +1,11 @@
 //! `landbridge-phs status`: the status of the running daemon, for people or as JSON.
 
 use super::process::now;
-use super::terminal::say;
+use super::terminal::{say, say_json};
 use crate::config::Config;
 use crate::daemon::status::Status;
 use crate::error::PhsError;
-use landbridge_agent::status;
+use landbridge_agent::{Identity, status};
 
 /// `status`
 pub fn status(config: &Config, json: bool) -> Result<u8, PhsError> {
@@ -15,11 +15,13 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PhsError> {
         return Err(PhsError::NotRunning(config.state_directory.clone()));
     };
     let unhealthy = status.unhealthy(now);
+    let key = Identity::load(&config.state_directory)?.key_fingerprint;
     if json {
         #[derive(serde::Serialize)]
         struct StatusReport<'a> {
             healthy: bool,
             why: Option<&'a str>,
+            key: &'a str,
             seconds_since_last_complete_cycle: i64,
             #[serde(flatten)]
             status: &'a Status,
@@ -27,24 +29,25 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PhsError> {
         let report = StatusReport {
             healthy: unhealthy.is_none(),
             why: unhealthy.as_deref(),
+            key: &key,
             seconds_since_last_complete_cycle: status.staleness(now),
             status: &status,
         };
-        let text = serde_json::to_string_pretty(&report);
-        say(&text.map_err(|_| PhsError::Defect("the status cannot be written as JSON"))?)?;
+        say_json(serde_json::to_string_pretty(&report), "the status cannot be written as JSON")?;
     } else {
-        print(&status, unhealthy.as_deref(), now)?;
+        print(&status, unhealthy.as_deref(), &key, now)?;
     }
     Ok(if unhealthy.is_some() { 10 } else { 0 })
 }
 
-fn print(status: &Status, unhealthy: Option<&str>, now: i64) -> Result<(), PhsError> {
+fn print(status: &Status, unhealthy: Option<&str>, key: &str, now: i64) -> Result<(), PhsError> {
     let ago = |at: i64| now.saturating_sub(at).max(0);
     match unhealthy {
         None => say("healthy")?,
         Some(why) => say(&format!("unhealthy: {why}"))?,
     }
     say(&format!("agent {} for {}, running for {} s", status.agent, status.domain, ago(status.started_at)))?;
+    say(&format!("key {key}"))?;
     match &status.complete {
         None => say("no complete cycle yet")?,
         Some(complete) => {
@@ -81,12 +84,12 @@ fn print(status: &Status, unhealthy: Option<&str>, now: i64) -> Result<(), PhsEr
     }
     if let Some(trouble) = &status.trouble {
         say(&format!(
-            "{} cycles have failed in the last {} s: {}\n  {}",
+            "{} cycles have failed in the last {} s: {}",
             status.failed_in_a_row,
             ago(trouble.since),
-            trouble.what,
-            trouble.who
+            trouble.what
         ))?;
+        say(&format!("  {}", trouble.who))?;
     }
     if status.quarantined > 0 {
         say(&format!("{} objects in quarantine:", status.quarantined))?;

@@ -3,15 +3,21 @@
 use crate::error::PhsError;
 use landbridge_agent::AgentError;
 use landbridge_agent::key::FileError;
+use landbridge_wire::printable;
 use std::io::{self, Write as _};
 
-/// Prints one or more lines. Control characters are replaced: names and addresses in the directory may contain them,
-/// and a terminal would act on them.
+/// Prints one line. Names and addresses in the directory may contain what a terminal would obey: it is replaced.
 pub(super) fn say(line: &str) -> Result<(), PhsError> {
-    let is_harmless = |c: char| c == '\n' || !c.is_control();
-    let line: String =
-        line.chars().map(|c| if is_harmless(c) { c } else { char::REPLACEMENT_CHARACTER }).collect();
-    match writeln!(io::stdout(), "{line}") {
+    write(&printable::one_line(line))
+}
+
+/// Prints a JSON text, its values as they are, in a form that a terminal does not obey. The error names `what` it is.
+pub(super) fn say_json(json: serde_json::Result<String>, what: &'static str) -> Result<(), PhsError> {
+    write(&printable::json(&json.map_err(|_| PhsError::Defect(what))?))
+}
+
+fn write(text: &str) -> Result<(), PhsError> {
+    match writeln!(io::stdout(), "{text}") {
         Ok(()) => Ok(()),
         // The reader has closed the pipe, which is no error.
         Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),

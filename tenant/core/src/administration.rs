@@ -5,6 +5,7 @@ mod act;
 mod domain;
 mod group_policy;
 mod group_policy_lines;
+pub mod operator;
 mod parts;
 mod people;
 pub mod request;
@@ -12,7 +13,9 @@ mod trial;
 
 pub(crate) use parts::Inner;
 
+use crate::events::{Event, Origin};
 use landbridge_tenant_store::StoreError;
+use operator::Operator;
 use std::sync::Arc;
 
 /// The handle for administrators.
@@ -30,9 +33,25 @@ impl Administration {
         Self(Arc::new(inner))
     }
 
-    /// Carries out one request. `uid` is the user id of the requesting process, `now` is in seconds since 1970. Blocks.
-    pub fn act(&self, uid: u32, request: request::AdminRequest, now: i64) -> request::AdminResponse {
-        act::act(&self.0, uid, request, now)
+    /// Carries out one request. `now` is in seconds since 1970. Blocks.
+    pub fn act(
+        &self,
+        operator: &Operator,
+        request: request::AdminRequest,
+        now: i64,
+    ) -> request::AdminResponse {
+        act::act(&self.0, operator, request, now)
+    }
+
+    /// Writes into the audit log that a user who may not administer the tenant sent a request.
+    pub fn note_refused(&self, operator: &Operator, now: i64) {
+        let origin = Origin::Operator(&operator.to_string());
+        self.0.agents.events.note(Event::SocketRefused, origin, "", "", now);
+    }
+
+    /// Writes into the audit log how many events the limits of past hours left out. `now` is in seconds since 1970.
+    pub fn close_event_hours(&self, now: i64) {
+        self.0.agents.events.close_hours(now);
     }
 
     /// Sends the canaries that the database lists to the relay, for every domain. Blocks.

@@ -16,6 +16,7 @@ pub use landbridge_tenant_rules::relay::{AgentView, Facts, Link};
 pub(crate) use parts::Parts;
 
 use crate::clock::unix_now;
+use crate::events::{Event, Origin};
 use crate::ingest;
 use crate::numbers::Numbers;
 use admission::{Purpose, admit};
@@ -30,6 +31,7 @@ use landbridge_wire::signin::{FromAgent, FromTenant};
 use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
 use open_connections::OpenConnection;
 use relay_driver::RaisedAlarm;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
@@ -87,17 +89,51 @@ impl Agents {
         &self.0.numbers
     }
 
-    /// Returns the agent of a certificate, if it may do this now.
-    pub fn admit(&self, shown: Option<&Shown>, purpose: Purpose) -> Result<Agent, Problem> {
-        let tenant = self.0.authority.tenant();
-        let admitted = self.0.store.read(|reading| admit(reading, tenant, shown, purpose, unix_now()));
-        admitted.map_err(|error| self.storage_failed(&error))?
+    /// Returns the agent of a certificate, if it may do this now. `from` is the network address of the request.
+    pub fn admit(&self, shown: Option<&Shown>, purpose: Purpose, from: IpAddr) -> Result<Agent, Problem> {
+        let (tenant, now) = (self.0.authority.tenant(), unix_now());
+        let admitted = self.0.store.read(|reading| admit(reading, tenant, shown, purpose, now));
+        let admitted = admitted.map_err(|error| self.storage_failed(&error))?;
+        if let Err(refusal) = &admitted {
+            let origin = shown.map_or(Origin::Stranger(from), |shown| Origin::Agent(shown.name.agent, from));
+            let detail = refusal.code.to_string();
+            self.0.events.note(Event::AdmissionRefused, origin, purpose.as_str(), &detail, now);
+        }
+        admitted
     }
 
-    /// Gives an identity in exchange for a one-time token.
-    pub fn enroll(&self, request: &EnrollRequest) -> Result<EnrollResponse, Problem> {
-        let made = enrolment::enroll(&self.0.store, &self.0.authority, request, unix_now());
-        made.map_err(|error| self.to_problem(error))
+    /// Writes into the audit log that an admitted agent has opened a connection from this address.
+    pub fn note_connected(&self, agent: Uuid, from: IpAddr) {
+        self.0.events.note(
+            Event::AgentConnected,
+            Origin::Agent(agent, from),
+            &agent.to_string(),
+            "",
+            unix_now(),
+        );
+    }
+
+    /// Writes into the audit log that this connection has ended.
+    pub fn note_disconnected(&self, agent: Uuid, from: IpAddr) {
+        self.0.events.note(
+            Event::AgentDisconnected,
+            Origin::Agent(agent, from),
+            &agent.to_string(),
+            "",
+            unix_now(),
+        );
+    }
+
+    /// Gives an identity in exchange for a one-time token, to a client at this address.
+    pub fn enroll(&self, request: &EnrollRequest, from: IpAddr) -> Result<EnrollResponse, Problem> {
+        let now = unix_now();
+        let made = enrolment::enroll(&self.0.store, &self.0.authority, request, from, now);
+        made.map_err(|error| {
+            let problem = self.to_problem(error);
+            let detail = problem.code.to_string();
+            self.0.events.note(Event::EnrolmentRefused, Origin::Stranger(from), "", &detail, now);
+            problem
+        })
     }
 
     /// Issues the next certificate of an agent that was admitted with the certificate of this serial number.

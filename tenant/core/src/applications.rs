@@ -1,6 +1,8 @@
 //! The applications' credentials and rates.
 //! Before it: the applications' door. After it: [`crate::sign_ins`]. The rows of applications are in the store.
 
+use crate::clock::unix_now;
+use crate::events::{Event, Events, Origin};
 use crate::lock::lock;
 use crate::numbers::Numbers;
 use landbridge_crypto::bearer::{BearerSecret, same};
@@ -9,6 +11,7 @@ use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::tables::apps::find;
 use landbridge_tenant_store::{Store, StoreError};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -30,6 +33,7 @@ pub struct Applications {
     store: Arc<Store>,
     rates: Arc<Rates>,
     numbers: Arc<Numbers>,
+    events: Arc<Events>,
 }
 
 /// Why a request is not accepted as one of an application.
@@ -44,14 +48,21 @@ pub enum NotAuthenticated {
 }
 
 impl Applications {
-    pub(crate) fn new(store: Arc<Store>, rates: Arc<Rates>, numbers: Arc<Numbers>) -> Self {
-        Self { store, rates, numbers }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        rates: Arc<Rates>,
+        numbers: Arc<Numbers>,
+        events: Arc<Events>,
+    ) -> Self {
+        Self { store, rates, numbers, events }
     }
 
-    /// Returns the application of this credential and charges its rate with one sign-in. Blocks.
+    /// Returns the application of this credential and charges its rate with one sign-in. `from` is the network address
+    /// of the request. Blocks.
     pub fn authenticate(
         &self,
         credential: &Credential,
+        from: IpAddr,
         now: Instant,
     ) -> Result<Application, NotAuthenticated> {
         let found = self.store.read(|reading| credential.application(reading)).map_err(|error| {
@@ -59,7 +70,17 @@ impl Applications {
             self.numbers.metrics.storage_errors.inc();
             NotAuthenticated::Storage
         })?;
-        let application = found.ok_or(NotAuthenticated::Unknown)?;
+        let application = found.ok_or_else(|| {
+            // The id is looked up again for the entry alone. It names an application, or is what a stranger made up.
+            let named = self.store.read(|reading| find(reading, credential.app)).ok().flatten();
+            let subject = match named {
+                Some(app) if app.revoked_at.is_some() => format!("app {}, which is revoked", app.name),
+                Some(app) => format!("app {}", app.name),
+                None => "no application".to_owned(),
+            };
+            self.events.note(Event::CredentialRefused, Origin::Stranger(from), &subject, "", unix_now());
+            NotAuthenticated::Unknown
+        })?;
         self.rates
             .charge(application.id, application.rate_per_minute, now)
             .map_err(NotAuthenticated::OverRate)?;

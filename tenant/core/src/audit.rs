@@ -1,6 +1,7 @@
-//! Writes the audit entries of sign-ins. Entries that wait at the same time share one transaction, and so one wait
-//! for the disk.
-//! Before it: [`crate::sign_ins`]. The audit entry of a change is written in the transaction of that change, not here.
+//! Writes the audit entries of sign-ins and of [`crate::events`]. Entries that wait at the same time share one
+//! transaction, and so one wait for the disk.
+//! Before it: [`crate::sign_ins`] and [`crate::events`]. The audit entry of a change is written in the transaction of
+//! that change, not here.
 
 use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_tenant_store::Store;
@@ -42,6 +43,12 @@ impl Recorder {
         let thread =
             std::thread::Builder::new().name("audit".to_owned()).spawn(move || write(&store, entries))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Queues an entry if fewer than 1024 wait, and does not wait for the disk. False: it is lost.
+    pub fn offer(&self, entry: AuditEntry) -> bool {
+        let (written, _) = oneshot::channel();
+        self.queue.as_ref().is_some_and(|queue| queue.try_send(Waiting { entry, written }).is_ok())
     }
 
     /// Queues an entry. Blocks while 1024 entries wait.
@@ -98,7 +105,11 @@ fn write(store: &Store, mut entries: mpsc::Receiver<Waiting>) {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, entries = batch.len(), "audit entries could not be written");
+                tracing::error!(
+                    %error,
+                    entries = batch.len(),
+                    "audit entries could not be written: the sign-ins among them are answered as unavailable"
+                );
             }
         }
     }

@@ -110,9 +110,12 @@ pub fn upload(
         );
     }
     if outcome.idle > 0 {
-        warn!(
-            groups = outcome.idle,
-            "groups with a sign-in policy have left: the policy applies to no account, see `domains policy`"
+        warn!(groups = outcome.idle, "groups with a sign-in policy have left: see `domains policy`");
+    }
+    if outcome.kept > 0 {
+        error!(
+            groups = outcome.kept,
+            "groups with the policy `refuse` have left: their last members stay refused until `domains policy --remove`"
         );
     }
     if outcome.swept > 0 {
@@ -153,6 +156,8 @@ fn apply_page(
         full_compare: replace.then_some(upload.cycle),
         now,
     };
+    let leaving = upload.records.as_slice().iter().filter(|one| one.presence != Presence::Present);
+    page.keep_refused(&leaving.map(|one| one.object).collect::<Vec<_>>())?;
     for record in upload.records.as_slice() {
         page.apply_record(record, outcome)?;
     }
@@ -214,7 +219,9 @@ fn removals_held(
 /// Ends a full compare: objects that it did not name leave the scope, and links that it did not name are deleted.
 fn sweep(page: &record::Page<'_>, upload: &Upload, outcome: &mut Outcome) -> Result<(), StoreError> {
     let record::Page { writing, domain, now, .. } = *page;
-    for object in objects::unnamed_in(writing, domain.id, upload.cycle)? {
+    let unnamed = objects::unnamed_in(writing, domain.id, upload.cycle)?;
+    page.keep_refused(&unnamed)?;
+    for object in unnamed {
         objects::set_presence(writing, object, Presence::OutOfScope, now)?;
         names::set(writing, object, &names::of(writing, object)?, &[])?;
         page.note_idle_policy(object, outcome)?;

@@ -7,9 +7,9 @@
 //! - `lib.rs`: this list, and the handles over one database
 //! - `clock.rs`: the wall clock and the stop signal
 //! - `lock.rs`: locks that outlive a panic
-//! - `text.rs`: makes text from elsewhere fit to be shown
 //! - `numbers.rs`: the metrics, and a snapshot of them
 //! - `audit.rs`: writes sign-ins into the audit log, many in one transaction
+//! - `events.rs`: audit entries about strangers and agents at the doors, limited by kind
 //! - `agents.rs`: the handle on agents: identities, uploads, connections
 //! - `agents/parts.rs`: what that handle works on
 //! - `agents/certificate_names.rs`: the names in an agent's certificate
@@ -42,12 +42,13 @@
 //! - `sign_ins/equal_delay.rs`: the delay that makes refusals equal in time
 //! - `administration.rs`: the handle for administrators
 //! - `administration/request.rs`: requests and answers as types, one line of JSON each
+//! - `administration/operator.rs`: who sent a request over the administration socket
 //! - `administration/parts.rs`: what that handle works on
 //! - `administration/act.rs`: does what an administrator requested
 //! - `administration/domain.rs`: a domain's sign-in policy and its canaries
 //! - `administration/group_policy.rs`: sets and removes the sign-in policy of a group
 //! - `administration/group_policy_lines.rs`: those policies as text
-//! - `administration/people.rs`: erases an account, and lists ambiguous names
+//! - `administration/people.rs`: erases and blocks accounts, and lists ambiguous names
 //! - `administration/trial.rs`: a sign-in that an administrator tries
 
 pub mod administration;
@@ -56,11 +57,11 @@ pub mod applications;
 pub mod audit;
 pub mod clock;
 pub mod directory;
+pub mod events;
 pub mod ingest;
 mod lock;
 pub mod numbers;
 pub mod sign_ins;
-pub mod text;
 
 use administration::Administration;
 use agents::Agents;
@@ -68,7 +69,9 @@ use agents::authority::Authority;
 use agents::open_connections::OpenConnections;
 use agents::relay_driver::{RaisedAlarm, RelayDriver};
 use applications::{Applications, Rates};
+use audit::Recorder;
 use directory::Directory;
+use events::Events;
 use landbridge_tenant_store::Store;
 use numbers::{Numbers, Snapshot};
 use sign_ins::{Settings, SignIns, Unready};
@@ -105,6 +108,8 @@ impl Handles {
         let numbers = Arc::new(Numbers::default());
         let (open, rates) = (Arc::new(OpenConnections::default()), Arc::new(Rates::default()));
         let (relay, alarms) = RelayDriver::new(authority.tenant(), url, numbers.clone());
+        let recorder = Recorder::start(store.clone()).map_err(|_| Unready::NoThreads)?;
+        let events = Arc::new(Events::new(recorder, numbers.clone()));
         let sign_ins = SignIns::new(store, &numbers, relay.clone(), settings)?;
         let parts = || agents::Parts {
             store: store.clone(),
@@ -112,6 +117,7 @@ impl Handles {
             relay: relay.clone(),
             open: open.clone(),
             numbers: numbers.clone(),
+            events: events.clone(),
         };
         let directory = Directory::new(store.clone());
         let administration = Administration::new(administration::Inner {
@@ -123,7 +129,7 @@ impl Handles {
             numbers: numbers.clone(),
             url: url.to_owned(),
         });
-        let applications = Applications::new(store.clone(), rates, numbers.clone());
+        let applications = Applications::new(store.clone(), rates, numbers.clone(), events.clone());
         let agents = Agents::new(parts());
         let snapshot = Snapshot::new(store.clone(), numbers, open, authority.life().1);
         Ok(Self { sign_ins, directory, administration, agents, applications, snapshot, alarms })

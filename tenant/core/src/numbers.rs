@@ -53,6 +53,8 @@ pub struct Metrics {
     pub agents: CountFamily,
     /// Agents that were put into quarantine.
     pub quarantined: CountFamily,
+    /// Events that have no audit entry of their own, by kind: there were too many.
+    pub audit_left_out: CountFamily,
 }
 
 impl Default for Metrics {
@@ -68,6 +70,7 @@ impl Default for Metrics {
             agent_verdicts: Family::default(),
             agents: Family::default(),
             quarantined: Family::default(),
+            audit_left_out: Family::default(),
         }
     }
 }

@@ -38,6 +38,9 @@ use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use verifiers::Verifiers;
 
+/// The outcome of a sign-in that was decided and whose audit entry could not be written, in the metrics.
+const NOT_WRITTEN: &str = "audit-not-written";
+
 /// The handle on sign-ins: the one way in which a door finds out whether a password is somebody's.
 #[derive(Clone)]
 pub struct SignIns(Arc<Inner>);
@@ -86,15 +89,7 @@ impl SignIns {
         let verdict = deciding.await.unwrap_or(Ok(Verdict::Unavailable(Unavailable::Storage)))?;
         // 2. A refusal leaves on the time grid, so that its time tells how busy the tenant is, and not what it looked
         //    at.
-        let on_the_grid = match &verdict {
-            Verdict::Refused { .. } => true,
-            // What needs no agent for this answer is not told apart from what does.
-            Verdict::Unavailable(Unavailable::NoAnswer(_) | Unavailable::NoRoomInDirectory) => true,
-            Verdict::Unavailable(Unavailable::Overloaded | Unavailable::Storage) | Verdict::Accepted(_) => {
-                false
-            }
-        };
-        if on_the_grid {
+        if leaves_on_the_grid(&verdict) {
             tokio::time::sleep(departure(arrived.elapsed(), grid)).await;
         }
         Ok(verdict)
@@ -145,19 +140,23 @@ async fn one_sign_in<E: Send + 'static>(
             None => return defect(),
         }
     }
-    let Halt::End(End { verdict, wait, written }) = halt else { return defect() };
+    let Halt::End(End { mut verdict, mut outcome, wait, written }) = halt else { return defect() };
     // 4. The wait that makes the verdict look like others. The runtime's clock ticks in milliseconds: no wait is no
     //    tick.
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
     drop(pass.turn.take());
-    // 5. The audit entry.
+    // 5. The audit entry. Without it there is no answer, neither "yes" nor "no": if a refusal still left, a guesser
+    //    could tell the right password by its "unavailable", and nothing would be on record.
+    let metrics = &pass.inner.numbers.metrics;
     if let Some(written) = written
         && written.wait().await.is_err()
     {
-        pass.inner.numbers.metrics.storage_errors.inc();
+        metrics.storage_errors.inc();
+        (verdict, outcome) = (Verdict::Unavailable(Unavailable::Storage), NOT_WRITTEN);
     }
+    metrics.signins.get_or_create(&vec![("outcome", outcome.to_owned())]).inc();
     Ok(verdict)
 }
 
@@ -171,6 +170,19 @@ async fn on_a_thread(
         (pass, halt)
     });
     done.await.ok()
+}
+
+/// Whether a verdict waits for the time grid.
+fn leaves_on_the_grid(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Refused { .. } => true,
+        // What needs no agent for this answer is not told apart from what does; nor is a right password whose audit
+        // entry could not be written from a wrong one whose counter could not.
+        Verdict::Unavailable(
+            Unavailable::NoAnswer(_) | Unavailable::NoRoomInDirectory | Unavailable::Storage,
+        ) => true,
+        Verdict::Unavailable(Unavailable::Overloaded) | Verdict::Accepted(_) => false,
+    }
 }
 
 /// How long a refusal waits: to the next multiple of the grid after its arrival, never zero. A grid of zero does not

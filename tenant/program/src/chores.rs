@@ -1,5 +1,5 @@
 //! The hourly tasks of a running tenant: renew the server's certificate, read the applications' certificate again,
-//! delete old audit entries, and erase objects whose grace time is over.
+//! count what the audit log left out, delete old audit entries, and erase objects whose grace time is over.
 //! Neighbours: [`crate::serve`] starts it.
 
 use crate::config::TenantUrl;
@@ -62,6 +62,7 @@ impl Chores {
             self.reread_applications_certificate(now).await;
             let blocking = self.clone();
             let done = tokio::task::spawn_blocking(move || {
+                blocking.administration.close_event_hours(now);
                 blocking.delete_old_audit_entries(now);
                 blocking.erase_due_objects(now);
             });

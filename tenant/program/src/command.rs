@@ -154,7 +154,7 @@ pub enum Domains {
         /// Position of the group in the order, from 1. Default: its present position, or the last.
         #[arg(long, value_name = "N", requires = "group", value_parser = clap::value_parser!(u32).range(1..=64))]
         place: Option<u32>,
-        /// Whether a newly enrolled pta-agent must be approved with `agents approve`.
+        /// Whether a newly enrolled pta-agent must be approved with `agents approve`: yes in a new domain.
         #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
         approve_agents: Option<bool>,
     },
@@ -251,10 +251,13 @@ impl From<RoleName> for Role {
 pub enum Agents {
     /// List the agents.
     List(Listing),
-    /// Approve an agent, also to end a quarantine. A phs can write any digest, so check its host first.
+    /// Approve an agent, also to end a quarantine. Shows its host, address and key, and asks.
     Approve {
         /// Id of the agent, as `agents list` prints it.
         agent: Uuid,
+        /// Do not ask: for scripts that have compared the key themselves.
+        #[arg(long)]
+        yes: bool,
     },
     /// Revoke an agent permanently, and cut its connections.
     Revoke {
@@ -298,6 +301,18 @@ pub enum Apps {
 pub enum Users {
     /// List the sign-in names that more than one account holds. No account signs in with such a name.
     Ambiguous(Listing),
+    /// Block an account: it signs in by no road, whatever AD says, until `unblock`.
+    Block {
+        /// A sign-in name, a bare sAMAccountName, a SID or an objectGUID.
+        name: String,
+    },
+    /// End the block of an account.
+    Unblock {
+        /// A sign-in name, a bare sAMAccountName, a SID or an objectGUID, as `users blocked` lists it.
+        name: String,
+    },
+    /// List the blocked accounts.
+    Blocked(Listing),
     /// Erase an account that was deleted or left the scope, at once and permanently.
     Purge {
         /// A name that the account had, or its objectGUID.

@@ -3,6 +3,7 @@
 use clap::Parser as _;
 use landbridge_tenant::command::{CommandLine, run};
 use landbridge_tenant::error::TenantError;
+use landbridge_wire::printable;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -14,9 +15,10 @@ fn main() -> ExitCode {
             // A refused sign-in is printed on stdout and is no error of the program.
             if !matches!(error, TenantError::SignInRefused) {
                 let mut to = std::io::stderr().lock();
-                let _ = writeln!(to, "error: {error}");
+                // What was typed, or came from the directory, may be in it.
+                let _ = writeln!(to, "error: {}", printable::lines(&error.to_string()));
                 if let Some(todo) = error.todo() {
-                    let _ = writeln!(to, "to do: {todo}");
+                    let _ = writeln!(to, "to do: {}", printable::lines(&todo));
                 }
             }
             ExitCode::from(error.exit_code())

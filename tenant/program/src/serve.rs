@@ -55,7 +55,7 @@ impl Serve for MainDoor {
         request: Request<Incoming>,
     ) -> Answer {
         match request.uri().path() {
-            PATH => serve_application(&self.applications, request).await,
+            PATH => serve_application(&self.applications, request, connection.address).await,
             _ => self.agents.clone().serve(connection, request).await,
         }
     }
@@ -73,22 +73,22 @@ impl Serve for OwnDoor {
 
     async fn serve(
         self: Arc<Self>,
-        _: Arc<Connection<AnonymousClient>>,
+        connection: Arc<Connection<AnonymousClient>>,
         request: Request<Incoming>,
     ) -> Answer {
         match request.uri().path() {
-            PATH => serve_application(&self.0, request).await,
+            PATH => serve_application(&self.0, request, connection.address).await,
             _ => no_such_path(),
         }
     }
 }
 
-async fn serve_application(door: &ApplicationsDoor, request: Request<Incoming>) -> Answer {
+async fn serve_application(door: &ApplicationsDoor, request: Request<Incoming>, from: SocketAddr) -> Answer {
     let arrived = Instant::now();
     if request.method() != Method::POST {
         return post_only();
     }
-    door.serve(request, arrived).await
+    door.serve(request, from.ip(), arrived).await
 }
 
 /// A tenant whose sockets are bound and that does not serve yet.
@@ -154,11 +154,12 @@ impl Ready {
             }
             None => None,
         };
-        let main = Listener { socket: bind(config.listen).await?, tls: Arc::new(tls), limits };
         let observe = bind(config.observe).await?;
         let socket = config.admin_socket();
         let admin = listen::bind(&socket)
             .map_err(|e| TenantError::Listen { address: socket.display().to_string(), why: e.to_string() })?;
+        // The main address comes last: a program that waits until it accepts connections finds the others bound.
+        let main = Listener { socket: bind(config.listen).await?, tls: Arc::new(tls), limits };
         Ok(Self {
             store,
             authority,

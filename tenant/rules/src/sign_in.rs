@@ -106,10 +106,17 @@ impl SignIn<'_> {
         if self.is_locked(facts, now) {
             return refuse(Why::LockedOut);
         }
-        // 3. A name that nobody has is refused without asking an agent. Where an account's sign-in would have no
-        //    answer, this one has none either: a refusal would tell that nobody has the name.
-        let Some((account, object)) = facts.account.as_ref().zip(object) else {
+        // 3. A name that nobody has, and a blocked account, are refused without asking an agent. Where another
+        //    account's sign-in would have no answer, this one has none either: a refusal would tell it apart.
+        let admitted = facts.account.as_ref().zip(object).filter(|_| facts.shut_out().is_none());
+        let Some((account, object)) = admitted else {
             let unable = match domain.budget {
+                // An account's own policy stops that account with a refusal; the domain's stops everybody.
+                AdBudget::None { .. } | AdBudget::Unknown
+                    if !domain.budget_is_domains && domain.policy != SigninPolicy::PtaThenPhs =>
+                {
+                    None
+                }
                 AdBudget::None { .. } | AdBudget::Unknown => Some(Unavailable::NoRoomInDirectory),
                 AdBudget::Unbounded | AdBudget::Bounded { .. } => {
                     memory.unable.or(memory.silence.map(|silence| silence.why)).map(Unavailable::NoAnswer)
@@ -123,7 +130,7 @@ impl SignIn<'_> {
                 }
                 Some(why) => done(Verdict::Unavailable(why), DecidedBy::Tenant, like_an_agent),
                 None => {
-                    let verdict = refused(facts.nobody.unwrap_or(Why::UnknownName), None);
+                    let verdict = refused(facts.shut_out().unwrap_or(Why::UnknownName), object);
                     let settle = settle_of(&verdict, RefusedAt { at: now, password_set: None });
                     Step::Done(Box::new(Decision {
                         verdict,
@@ -235,11 +242,11 @@ impl SignIn<'_> {
 }
 
 /// Why the digest decides, and what is waited for beside the derivation. Where agents decide, a name that nobody has
-/// takes as long as an account whose agents had no answer.
+/// and a blocked account take as long as an account whose agents had no answer.
 fn way_of_digest(facts: &Facts, memory: &Memory) -> (DecidedBy, Wait) {
     match &facts.domain {
         Some(domain) if domain.policy.asks_agents() => {
-            let silence = if facts.account.is_none() { silence_of(memory) } else { Duration::ZERO };
+            let silence = if facts.shut_out().is_some() { silence_of(memory) } else { Duration::ZERO };
             (DecidedBy::DigestInstead, Wait { silence, ..Wait::default() })
         }
         Some(_) | None => (DecidedBy::Tenant, Wait::default()),
@@ -257,7 +264,10 @@ fn silence_of(memory: &Memory) -> Duration {
 
 /// Why a name or an account is refused whatever its password is; none: its digest decides.
 fn reason_without_derivation(facts: &Facts) -> Option<Why> {
-    let Some(account) = &facts.account else { return Some(facts.nobody.unwrap_or(Why::UnknownName)) };
+    if let Some(why) = facts.shut_out() {
+        return Some(why);
+    }
+    let Some(account) = &facts.account else { return Some(Why::UnknownName) };
     if facts.domain.as_ref().is_none_or(|domain| domain.policy == SigninPolicy::Refuse) {
         return Some(Why::NotAdmitted);
     }
@@ -283,6 +293,8 @@ fn judged(account: &AccountFacts, domain: &DomainFacts, object: Option<Uuid>, no
 /// The verdict on an account that a domain controller accepted.
 fn accepted(facts: &Facts, object: Option<Uuid>) -> Verdict {
     match (&facts.account, &facts.domain, object) {
+        // Blocked while the agent was asked.
+        (Some(account), _, _) if account.blocked => refused(Why::Blocked, object),
         (Some(account), Some(domain), Some(object))
             if account.present && facts.subject.account() == Some(object) =>
         {

@@ -74,6 +74,8 @@ pub enum Why {
     OtherDomain,
     /// The smart lockout refuses every password of this account, or every one from this source.
     LockedOut,
+    /// An administrator blocked the account.
+    Blocked,
     /// No digest has arrived.
     NoDigest,
     /// The sign-in policy of its domain or group is to refuse.
@@ -147,6 +149,7 @@ impl Why {
             Self::AmbiguousName => row("ambiguous-name", Wrong, true, AmbiguousName),
             Self::OtherDomain => row("other-domain", Wrong, false, CountedAs::Nothing),
             Self::LockedOut => row("locked-out", Nothing, false, LockedOut),
+            Self::Blocked => row("blocked", Wrong, true, CountedAs::Nothing),
             Self::NoDigest => row("no-digest", Wrong, true, CountedAs::Nothing),
             Self::NotAdmitted => row("not-admitted", Wrong, true, CountedAs::Nothing),
             Self::NoRoom => row("no-room-in-directory", Nothing, false, CountedAs::Nothing),

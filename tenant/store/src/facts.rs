@@ -3,7 +3,7 @@
 //! is added by its caller.
 
 use crate::policies::{password_policy, policy_for_stranger, signin_policy};
-use crate::tables::{attributes, canaries, digests, domains, lockouts, names, objects};
+use crate::tables::{attributes, blocks, canaries, digests, domains, lockouts, names, objects};
 use crate::{Reading, StoreError};
 use landbridge_tenant_rules::lockout::AdBudget;
 use landbridge_tenant_rules::model::Domain;
@@ -67,6 +67,7 @@ pub fn of_account(reading: &Reading<'_>, object: Uuid, source: &str) -> Result<O
         password_policy: resultant.policy,
         digest: if digest.is_some() { DigestFact::Readable } else { DigestFact::Absent },
         canary: canaries::is_one(reading, object)?,
+        blocked: blocks::since(reading, object)?.is_some(),
         spent: lockouts::find(reading, object, lockouts::DIRECTORY)?,
     };
     let domain = DomainFacts {

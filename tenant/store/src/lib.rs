@@ -27,7 +27,9 @@
 //! - `tables/members.rs`: who is in which group, by links and by primary group
 //! - `tables/digests.rs`: the digests, sealed
 //! - `tables/group_policies.rs`: the sign-in policies of groups, in their order
+//! - `tables/refused_members.rs`: the last members of groups that have left and refuse
 //! - `tables/lockouts.rs`: the counters of the smart lockout
+//! - `tables/blocks.rs`: accounts that an administrator blocked
 //! - `tables/canaries.rs`: accounts that nobody uses, for trials of the agents
 //! - `tables/agents.rs`: the enrolled agents
 //! - `tables/tokens.rs`: one-time tokens for enrolments, hashed

@@ -14,7 +14,7 @@ use crate::Reading;
 use crate::StoreError;
 use crate::tables::members;
 use crate::tables::members::Which;
-use crate::tables::{attributes, group_policies, links, objects};
+use crate::tables::{attributes, group_policies, links, objects, refused_members};
 use landbridge_tenant_rules::model::{Attributes, Domain, Policy, SigninPolicy};
 use landbridge_tenant_rules::policies::{Admission, PolicyOwner, Resultant};
 use landbridge_wire::upload::{Kind, LinkKind, Presence};
@@ -111,7 +111,15 @@ pub fn signin_policy(
     };
     let Some(groups) = groups else { return Ok(Admission { policy: SigninPolicy::Refuse, group: None }) };
     for one in listed {
-        if groups.contains(&one.group) && is_group(reading, domain, one.group)? {
+        let applies = match is_group(reading, domain, one.group)? {
+            true => groups.contains(&one.group),
+            // The group is gone. Its last members stay refused; another policy has no effect any more.
+            false => {
+                one.policy == SigninPolicy::Refuse
+                    && refused_members::has(reading, domain.id, one.group, account)?
+            }
+        };
+        if applies {
             return Ok(Admission { policy: one.policy, group: Some(one.group) });
         }
     }

@@ -48,12 +48,22 @@ const STEPS: [&str; 3] = [
          name    TEXT NOT NULL,
          PRIMARY KEY (domain, object)
      ) STRICT, WITHOUT ROWID;",
-    // To version 4: accounts that an administrator blocked.
+    // To version 4: accounts that an administrator blocked, and last members of groups that refused; new pta-agents
+    // wait for approval in every domain, and what a person needs to recognise one.
     "CREATE TABLE blocks (
          object      BLOB PRIMARY KEY,
          domain      INTEGER NOT NULL REFERENCES domains(id),
          blocked_at  INTEGER NOT NULL
-     ) STRICT, WITHOUT ROWID;",
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE refused_members (
+         domain        INTEGER NOT NULL REFERENCES domains(id),
+         policy_group  BLOB NOT NULL,
+         object        BLOB NOT NULL,
+         PRIMARY KEY (domain, policy_group, object)
+     ) STRICT, WITHOUT ROWID;
+     UPDATE domains SET approve_agents = 1;
+     ALTER TABLE agents ADD COLUMN enrolled_from TEXT;
+     ALTER TABLE agents ADD COLUMN key_fingerprint TEXT;",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

@@ -85,15 +85,26 @@ impl PtaAgent {
         fs::write(self.config(), text).doing("write pta-agent.toml")
     }
 
-    /// Installs, enrols with a new token of this tenant's, and runs.
+    /// Installs, joins this tenant, and runs.
     ///
     /// # Panics
     /// When the enrolment fails.
     pub fn start(settings: &PtaSettings, tenant: &RunningTenant) -> Result<Self, LabError> {
         let agent = Self::install(settings)?;
-        agent.enroll(&tenant.token_for("pta")?)?.expect_code(0);
+        agent.join(tenant)?;
         agent.run()?;
         Ok(agent)
+    }
+
+    /// Enrols with a new token of this tenant's, also in the place of another identity, and the administrator approves
+    /// it.
+    ///
+    /// # Panics
+    /// When the enrolment fails.
+    pub fn join(&self, tenant: &RunningTenant) -> Result<(), LabError> {
+        let token = tenant.token_for("pta")?;
+        self.run_to_end(&["enroll", "--replace"], Some(token.as_bytes()))?.expect_code(0);
+        tenant.approve_all()
     }
 
     /// A command line of this agent, to be run by the caller.

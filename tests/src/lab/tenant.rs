@@ -214,10 +214,15 @@ impl RunningTenant {
     pub fn approve_all(&self) -> Result<(), LabError> {
         for agent in self.agents()? {
             if agent["state"] == "pending" {
-                self.do_run(&["agents", "approve", agent["id"].as_str().unwrap_or_default()])?;
+                self.approve(agent["id"].as_str().unwrap_or_default())?;
             }
         }
         Ok(())
+    }
+
+    /// Approves an agent, also to end its quarantine, without a question.
+    pub fn approve(&self, agent: &str) -> Result<(), LabError> {
+        self.do_run(&["agents", "approve", agent, "--yes"]).map(drop)
     }
 
     /// A counter or gauge of `/metrics`, the sum over its labels; none when it is not there.

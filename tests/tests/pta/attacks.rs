@@ -44,7 +44,7 @@ fn a_stolen_identity_that_runs_twice_is_quarantined_and_an_administrator_brings_
     let who = person(2);
     assert!(stage.sign_in(&who, &who.password).accepted(), "the other agent answers");
     thief.kill();
-    stage.tenant.run(&["agents", "approve", &id], None).unwrap().expect_code(0);
+    stage.tenant.approve(&id).unwrap();
     stage.tenant.wait_for_connections(4, 30).unwrap();
     assert_eq!(state_of(&stage, &id), "approved");
 }
@@ -67,7 +67,7 @@ fn a_controller_with_a_certificate_of_its_own_making_is_never_believed() {
 fn an_agent_that_says_yes_to_everything_is_found_by_its_first_canary() {
     let stage = Stage::new(50, 0);
     let honest = PtaAgent::install(&PtaSettings::for_domain(&stage.domain)).unwrap();
-    honest.enroll(&stage.tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
+    honest.join(&stage.tenant).unwrap();
     let since = Instant::now();
     let lies = lie(&honest, Lie::Yes).unwrap();
     let id = honest.id().unwrap();
@@ -85,7 +85,7 @@ fn an_agent_that_says_yes_to_everything_is_found_by_its_first_canary() {
 fn a_yes_with_a_forged_tag_or_for_another_request_lets_nobody_in() {
     let stage = Stage::new(50, 0);
     let honest = PtaAgent::install(&PtaSettings::for_domain(&stage.domain)).unwrap();
-    honest.enroll(&stage.tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
+    honest.join(&stage.tenant).unwrap();
     for how in [Lie::YesWithTheTagOfANo, Lie::YesForAnother] {
         std::thread::scope(|scope| {
             let liar = scope.spawn(|| lie(&honest, how).unwrap());
@@ -98,10 +98,7 @@ fn a_yes_with_a_forged_tag_or_for_another_request_lets_nobody_in() {
             stage.tenant.run(&["agents", "revoke", &honest.id().unwrap()], None).unwrap();
             assert!(liar.join().unwrap() >= 1);
         });
-        honest
-            .run_to_end(&["enroll", "--replace"], Some(stage.tenant.token_for("pta").unwrap().as_bytes()))
-            .unwrap()
-            .expect_code(0);
+        honest.join(&stage.tenant).unwrap();
     }
 }
 
@@ -115,6 +112,7 @@ fn an_agent_of_another_domain_is_never_asked_for_this_one() {
     let token = stage.tenant.run(&create, None).unwrap().expect_code(0).word("lbt1.");
     let stranger = PtaAgent::install(&PtaSettings::for_domain(&stage.domain)).unwrap();
     stranger.enroll(&token).unwrap().expect_code(0);
+    stage.tenant.approve_all().unwrap();
     std::thread::scope(|scope| {
         // It says no to its canary, and yes to all that would follow.
         let liar = scope.spawn(|| lie(&stranger, Lie::YesWithTheTagOfANo).unwrap());

@@ -34,6 +34,7 @@ fn nothing_that_tenant_and_agents_write_holds_a_password_or_a_key() {
     Token::parse(&token).unwrap().secret.lend(|secret| needles.push(Needle::new("a token's secret", secret)));
     needles.push(Needle::new("a token", token.as_str()));
     agent.enroll(&token).unwrap().expect_code(0);
+    tenant.approve_all().unwrap();
     agent.run_to_end(&["check"], None).unwrap().expect_code(0);
     agent.run().unwrap();
     tenant.wait_for_connections(2, 20).unwrap();

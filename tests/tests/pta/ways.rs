@@ -81,6 +81,7 @@ fn an_agent_enrols_and_answers_through_a_proxy_with_a_password_and_says_so_when_
     fs::write(&secret, "secret\n").unwrap();
     // The token was not spent: it never left.
     agent.enroll(&token).unwrap().expect_code(0);
+    stage.tenant.approve_all().unwrap();
     agent.run().unwrap();
     stage.tenant.wait_for_connections(2, 20).unwrap();
     let who = person(1);
@@ -142,9 +143,34 @@ fn a_pinned_controller_is_believed_whoever_made_its_certificate_and_no_other_is(
     for (pin, code) in [(pin, 0), ("00".repeat(32), 5)] {
         let settings = PtaSettings { pins: vec![pin], ca: None, ..PtaSettings::for_domain(&stage.domain) };
         let agent = PtaAgent::install(&settings).unwrap();
-        agent.enroll(&stage.tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
+        agent.join(&stage.tenant).unwrap();
         agent.run_to_end(&["check"], None).unwrap().expect_code(code);
     }
+}
+
+#[test]
+fn a_new_agent_waits_until_a_person_has_compared_its_key() {
+    let stage = Stage::new(50, 0);
+    let agent = PtaAgent::install(&PtaSettings::for_domain(&stage.domain)).unwrap();
+    let token = stage.tenant.token_for("pta").unwrap();
+    let enrolled = agent.enroll(&token).unwrap().expect_code(0);
+    let key = enrolled.stdout.lines().find_map(|line| line.strip_prefix("key ")).unwrap();
+    agent.run().unwrap();
+    let id = agent.id().unwrap();
+    let listed = || stage.tenant.agents().unwrap().into_iter().find(|agent| agent["id"] == *id).unwrap();
+    let waiting = listed();
+    assert_eq!((&waiting["state"], &waiting["key"]), (&"pending".into(), &key.into()));
+    assert_eq!(stage.tenant.connections().unwrap(), 0);
+    // Without a person, and without the flag for scripts, nothing is approved. What is to be compared is shown.
+    let asked = stage.tenant.run(&["agents", "approve", &id], None).unwrap().expect_code(2);
+    for what in [key, "Host", "from 127.", "--yes"] {
+        assert!(asked.stderr.contains(what), "does not show `{what}`: {asked}");
+    }
+    assert_eq!(listed()["state"], "pending");
+    stage.tenant.approve(&id).unwrap();
+    stage.tenant.wait_for_connections(2, 60).unwrap();
+    let status = agent.run_to_end(&["status"], None).unwrap();
+    assert!(status.stdout.contains(&format!("key {key}\n")), "{status}");
 }
 
 #[test]
@@ -158,7 +184,7 @@ fn controllers_are_found_by_dns_and_one_outside_the_domain_is_not_taken() {
     let dns = FakeDns::serve("corp.example.com", named).unwrap();
     let settings = PtaSettings { controllers: vec![], ..PtaSettings::for_domain(&stage.domain) };
     let agent = PtaAgent::install(&settings).unwrap();
-    agent.enroll(&stage.tenant.token_for("pta").unwrap()).unwrap().expect_code(0);
+    agent.join(&stage.tenant).unwrap();
     let mut check = agent.command(&["check", "--json"]).unwrap();
     dns.show_to(&mut check);
     let found = check.output().unwrap();

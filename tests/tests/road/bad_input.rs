@@ -6,7 +6,7 @@ use landbridge_agent::identity::FOLDER;
 use landbridge_tests::lab::program::{Finished, Running};
 use landbridge_tests::lab::view::with_clock_off;
 use landbridge_tests::lab::{
-    Application, Phs, PhsSettings, RunningTenant, SmallDisk, TenantSettings, person,
+    Application, Phs, PhsSettings, RunningTenant, SmallDisk, TenantSettings, Try, person,
 };
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
@@ -247,9 +247,7 @@ fn a_full_disk_under_phs_stops_it_and_loses_nothing() {
     road.assert_nothing_was_derived_twice();
     disk.fill().unwrap();
     let who = person(3);
-    assert!(
-        road.app.sign_in(&landbridge_tests::lab::Try::from(3, &who.upn, &who.password)).unwrap().accepted()
-    );
+    assert!(road.app.sign_in(&Try::from(3, &who.upn, &who.password)).unwrap().accepted());
     road.phs.once(&["--full"]).unwrap().expect_code(8);
     disk.make_room().unwrap();
     assert_eq!(road.once()["digests_derived"], 0);
@@ -269,6 +267,27 @@ fn a_full_disk_under_the_tenant_acknowledges_nothing_that_is_not_stored() {
     road.once();
     road.assert_everybody_gets_in();
     road.assert_nothing_was_derived_twice();
+}
+
+#[test]
+fn a_full_disk_under_the_tenant_accepts_nobody_and_refuses_nobody() {
+    let domain = shared_domain(50);
+    let disk = SmallDisk::of(16 * 1024).unwrap();
+    let tenant = TenantSettings { data_directory: Some(disk.folder().unwrap()), ..TenantSettings::default() };
+    let road = Road::with(domain.clone(), &PhsSettings::for_domain(&domain, "entra"), &tenant);
+    road.once();
+    let sign_in = |n: u32, password: &str| road.app.sign_in(&Try::from(n, &person(n).upn, password)).unwrap();
+    assert!(sign_in(3, &person(3).password).accepted());
+    disk.fill().unwrap();
+    // Nobody's password is told from a wrong one while nothing can be written down.
+    let (right, wrong) = (sign_in(4, &person(4).password), sign_in(5, "not the password"));
+    assert_eq!((right.status, wrong.status), (503, 503));
+    assert_eq!(right.body, wrong.body);
+    let outcome = "landbridge_signins_total{outcome=\"audit-not-written\"}";
+    let counted = road.tenant.metrics_of(&["landbridge_signins_total".to_owned()]).unwrap();
+    assert!(counted.iter().any(|line| line.starts_with(outcome)), "{counted:?}");
+    disk.make_room().unwrap();
+    road.assert_everybody_gets_in();
 }
 
 /// The code of a refusal that came as a frame.
@@ -314,6 +333,7 @@ fn frames_that_are_cut_swollen_or_malformed_change_nothing() {
         digest.to_uppercase(),
         digest.replace("1000", "0"),
         digest.replace("1000", "99999999999"),
+        digest.replace("1000", "2000001"),
         digest.replace("181a3024085fcee2f70e", "18"),
         digest.trim_end_matches(';').to_owned(),
         format!("{digest};"),

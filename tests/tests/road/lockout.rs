@@ -56,19 +56,21 @@ fn one_wrong_password_tried_again_and_again_counts_once() {
 }
 
 #[test]
-fn unknown_wrong_disabled_and_locked_look_the_same_in_words_and_in_time() {
+fn unknown_wrong_disabled_blocked_and_locked_look_the_same_in_words_and_in_time() {
     let domain = own_domain(50);
-    let [wrong, disabled, locked]: [_; 3] = [person(3), person(4), person(5)];
+    let [wrong, disabled, locked, blocked]: [_; 4] = [person(3), person(4), person(5), person(6)];
     domain.set_enabled(&disabled.sam, false).unwrap();
     let settings = PhsSettings::for_domain(&domain, "entra");
     let tenant = TenantSettings { lockout_threshold: 1, ..TenantSettings::default() };
     let road = Road::with(domain, &settings, &tenant);
     road.once();
     road.app.sign_in(&Try::from(0, &locked.upn, "one is enough")).unwrap();
+    road.tenant.run(&["users", "block", &blocked.upn], None).unwrap().expect_code(0);
     let cases = [
         ("unknown", "nobody@corp.example.com", "whatever"),
         ("wrong", &wrong.upn, "not this one"),
         ("disabled", &disabled.upn, &disabled.password),
+        ("blocked", &blocked.upn, &blocked.password),
         ("locked", &locked.upn, &locked.password),
     ];
     for (number, (what, user, password)) in (0..).zip(cases) {

@@ -85,6 +85,22 @@ fn sockets_of_phs_are_opened_by_pull_watch_and_send_and_it_listens_in_metrics_al
     assert_only_in(&["hickory_resolver"], &["agent/src/discover.rs"]);
 }
 
+/// A name in the directory, a host name of an agent or an error of a DC may hold what a terminal would obey.
+#[test]
+fn what_a_command_prints_passes_the_function_that_makes_it_safe() {
+    let results =
+        ["phs/src/command/terminal.rs", "pta-agent/src/command.rs", "tenant/program/src/command/ask.rs"];
+    assert_only_in(&["stdout()", "println!"], &results);
+    let errors = ["phs/src/main.rs", "pta-agent/src/main.rs", "tenant/program/src/main.rs"];
+    for file in results.iter().chain(&errors) {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        for line in text.lines().filter(|line| line.contains("writeln!(")) {
+            assert!(line.contains("{text}") || line.contains("printable::"), "{file}: {line}");
+        }
+        assert!(text.contains("printable::"), "{file}");
+    }
+}
+
 #[test]
 fn the_private_envelope_key_is_used_by_unseal_and_the_directory_by_one_folder_alone() {
     assert_only_in(&["EnvelopeKey"], &["crypto/src/envelope.rs", "pta-agent/src/unseal.rs"]);

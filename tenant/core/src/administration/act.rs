@@ -2,12 +2,14 @@
 //! Before it: [`super::Administration::act`].
 
 use crate::administration::domain::{Actor, no_domain};
+use crate::administration::operator::Operator;
 use crate::administration::parts::Inner;
 use crate::administration::request::{
     AdminRequest, AdminResponse, AgentRow, AppRow, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES,
     refusal,
 };
 use crate::applications::{Credential, MAX_RATE, is_valid_name};
+use crate::events::{Event, Origin};
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_rules::model::Application;
 use landbridge_tenant_rules::model::{Agent, AgentState};
@@ -29,12 +31,18 @@ const MAX_OPEN_TOKENS: u32 = 1000;
 
 type Outcome = Result<AdminResponse, StoreError>;
 
-/// Carries out one request. `uid` is the user id of the requesting process, `now` is in seconds since 1970.
-#[tracing::instrument(skip_all, fields(uid))]
-pub(super) fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64) -> AdminResponse {
+/// Carries out one request. `now` is in seconds since 1970.
+#[tracing::instrument(skip_all, fields(uid = operator.user.uid))]
+pub(super) fn act(
+    tenant: &Arc<Inner>,
+    operator: &Operator,
+    request: AdminRequest,
+    now: i64,
+) -> AdminResponse {
     // 1. Pass the request to the function that carries it out.
-    let actor = Actor { tenant, name: format!("uid {uid}"), now };
+    let actor = Actor { tenant, name: operator.to_string(), now };
     let store = &tenant.store;
+    let read = read_by(&request);
     let outcome = match request {
         AdminRequest::DomainsAdd { name, netbios, sid, allow_privileged } => {
             let min_iterations = MIN_ITERATIONS;
@@ -61,8 +69,9 @@ pub(super) fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64
             store.write("token-create", |writing| actor.create_token(writing, role, &domain, minutes))
         }
         AdminRequest::AgentsList => store.look(|reading| list_agents(reading, &tenant.agents.relay.agents())),
-        AdminRequest::AgentsApprove { agent } => {
-            let outcome = store.write("agent-approve", |writing| actor.approve(writing, agent));
+        AdminRequest::AgentsApprove { agent, key } => {
+            let outcome =
+                store.write("agent-approve", |writing| actor.approve(writing, agent, key.as_deref()));
             if matches!(outcome, Ok(AdminResponse::Done(_))) {
                 tenant.agents.relay.trust_again(agent);
             }
@@ -86,14 +95,23 @@ pub(super) fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64
         }
         AdminRequest::UsersShow { name } => tenant.directory.describe(&name, now).map(AdminResponse::Users),
         AdminRequest::UsersAmbiguous => store.look(crate::administration::people::ambiguous),
+        AdminRequest::UsersBlock { name } => crate::administration::people::block(&actor, &name, true),
+        AdminRequest::UsersUnblock { name } => crate::administration::people::block(&actor, &name, false),
+        AdminRequest::UsersBlocked => store.look(crate::administration::people::blocked),
         AdminRequest::GroupsList => tenant.directory.groups(MAX_ROWS).map(AdminResponse::Groups),
         AdminRequest::GroupsShow { name } => tenant.directory.group(&name).map(AdminResponse::Group),
         AdminRequest::UsersPurge { name } => crate::administration::people::purge(&actor, &name),
         AdminRequest::SignIn { user, password, source } => {
-            Ok(crate::administration::trial::sign_in(tenant, uid, &user, &password, &source, now))
+            Ok(crate::administration::trial::sign_in(tenant, &actor.name, &user, &password, &source, now))
         }
     };
-    // 2. Report a failure of the database.
+    // 2. What was read is written down. The answer does not wait for it: on a full disk the administrator reads all
+    //    the same, to find the reason.
+    if let (Some(read), Ok(response)) = (read, &outcome) {
+        let origin = Origin::Operator(&actor.name);
+        tenant.agents.events.note(Event::Read, origin, read, &objects_in(response), now);
+    }
+    // 3. Report a failure of the database.
     outcome.unwrap_or_else(|error| {
         tracing::error!(%error, "the database refused an administrator's request");
         tenant.numbers.metrics.storage_errors.inc();
@@ -105,6 +123,50 @@ pub(super) fn act(tenant: &Arc<Inner>, uid: u32, request: AdminRequest, now: i64
             | StoreError::Conflict) => AdminResponse::StorageFailed(error.to_string()),
         }
     })
+}
+
+/// The command of a request that reads and changes nothing; none: the request writes an entry of its own.
+fn read_by(request: &AdminRequest) -> Option<&'static str> {
+    match request {
+        AdminRequest::DomainsList => Some("domains list"),
+        AdminRequest::DomainsPolicy { policy: None, approve_agents: None, .. } => Some("domains policy"),
+        AdminRequest::CanaryList { .. } => Some("domains canary list"),
+        AdminRequest::AgentsList => Some("agents list"),
+        AdminRequest::AppsList => Some("apps list"),
+        AdminRequest::UsersShow { .. } => Some("users show"),
+        AdminRequest::UsersAmbiguous => Some("users ambiguous"),
+        AdminRequest::UsersBlocked => Some("users blocked"),
+        AdminRequest::GroupsList => Some("groups list"),
+        AdminRequest::GroupsShow { .. } => Some("groups show"),
+        AdminRequest::DomainsAdd { .. }
+        | AdminRequest::DomainsPolicy { .. }
+        | AdminRequest::GroupPolicy { .. }
+        | AdminRequest::CanaryAdd { .. }
+        | AdminRequest::CanaryRemove { .. }
+        | AdminRequest::TokenCreate { .. }
+        | AdminRequest::AgentsApprove { .. }
+        | AdminRequest::AgentsRevoke { .. }
+        | AdminRequest::AppsCreate { .. }
+        | AdminRequest::AppsRotate { .. }
+        | AdminRequest::AppsRevoke { .. }
+        | AdminRequest::UsersBlock { .. }
+        | AdminRequest::UsersUnblock { .. }
+        | AdminRequest::UsersPurge { .. }
+        | AdminRequest::SignIn { .. } => None,
+    }
+}
+
+/// The objectGUIDs of the accounts or groups that were shown. The name that was typed may be a password, and is left
+/// out.
+fn objects_in(response: &AdminResponse) -> String {
+    let mut objects: Vec<String> = Vec::new();
+    if let AdminResponse::Users(known) = response {
+        objects.extend(known.accounts.iter().map(|one| one.object.to_string()));
+    }
+    if let AdminResponse::Group(known) = response {
+        objects.extend(known.iter().map(|one| one.group.object.to_string()));
+    }
+    objects.join(", ")
 }
 
 impl Actor<'_> {
@@ -141,8 +203,11 @@ impl Actor<'_> {
         Ok(AdminResponse::Token(Confidential::new(token.to_text().as_str().to_owned())))
     }
 
-    fn approve(&self, writing: &Writing<'_>, id: Uuid) -> Outcome {
+    fn approve(&self, writing: &Writing<'_>, id: Uuid, key: Option<&str>) -> Outcome {
         let Some(agent) = agents::find(writing, id)? else { return Ok(no_agent()) };
+        if key.is_some() && key != agent.key_fingerprint.as_deref() {
+            return Ok(refusal("the agent has another key by now", "compare its fingerprint again"));
+        }
         match agent.state {
             AgentState::Approved => {
                 return Ok(AdminResponse::Done(format!("agent {id} is approved already")));
@@ -158,8 +223,13 @@ impl Actor<'_> {
         if !agents::change_state(writing, id, agent.state, AgentState::Approved)? {
             return Err(StoreError::Conflict);
         }
-        let detail =
-            format!("role {}, domain {}, was {}", agent.role, agent.domain_name, agent.state.as_str());
+        let detail = format!(
+            "role {}, domain {}, was {}, key {}",
+            agent.role,
+            agent.domain_name,
+            agent.state.as_str(),
+            agent.key_fingerprint.as_deref().unwrap_or("not known")
+        );
         self.audit(writing, "agent-approved", &id.to_string(), &detail)?;
         Ok(AdminResponse::Done(format!(
             "agent {id} approved: role {}, domain {}",
@@ -277,6 +347,8 @@ fn list_agents(reading: &Reading<'_>, connected: &[AgentView]) -> Outcome {
         not_after: agent.not_after,
         seen_at: agent.seen_at,
         enrolled_at: agent.enrolled_at,
+        enrolled_from: agent.enrolled_from,
+        key: agent.key_fingerprint,
     };
     Ok(AdminResponse::Agents(agents::list(reading, MAX_ROWS)?.into_iter().map(row).collect()))
 }

@@ -5,7 +5,6 @@
 use crate::administration::group_policy_lines::lines;
 use crate::administration::parts::Inner;
 use crate::administration::request::{AdminResponse, refusal};
-use crate::text::printable;
 use landbridge_tenant_rules::lockout::AdBudget;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_rules::names::{Whose, folded};
@@ -14,6 +13,7 @@ use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::tables::domains;
 use landbridge_tenant_store::tables::names::whose;
 use landbridge_tenant_store::tables::{attributes, audit, canaries, objects};
+use landbridge_wire::printable::one_line;
 use uuid::Uuid;
 
 type Outcome = Result<AdminResponse, StoreError>;
@@ -21,7 +21,7 @@ type Outcome = Result<AdminResponse, StoreError>;
 /// The requesting user, and the time of the request.
 pub(super) struct Actor<'a> {
     pub(super) tenant: &'a Inner,
-    /// The name in the audit log: `uid` and the user id.
+    /// The name in the audit log, as [`super::operator::Operator`] shows it.
     pub(super) name: String,
     /// Seconds since 1970.
     pub(super) now: i64,
@@ -151,7 +151,7 @@ pub(super) fn list_canaries(tenant: &Inner, name: &str) -> Outcome {
         let line = |object| {
             let known = attributes::of(reading, object)?;
             let name = known.user_principal_name.or(known.sam_account_name).unwrap_or_default();
-            Ok(format!("{object}  {}", printable(&name)))
+            Ok(format!("{object}  {}", one_line(&name)))
         };
         let lines: Result<Vec<String>, StoreError> = objects.into_iter().map(line).collect();
         Ok(AdminResponse::Done(lines?.join("\n")))

@@ -12,6 +12,7 @@ use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::domains;
 use landbridge_tenant_store::tables::group_policies;
 use landbridge_tenant_store::tables::group_policies::MOST;
+use landbridge_wire::printable::one_line;
 
 impl Actor<'_> {
     /// Sets the policy of a group; without a policy, removes it. `place` is the position in the list, from 1; none:
@@ -46,7 +47,7 @@ impl Actor<'_> {
                     domain,
                     format!(
                         "the members of {} sign in by the policy of the domain or of their other groups",
-                        gone.name
+                        one_line(&gone.name)
                     ),
                 )));
             };

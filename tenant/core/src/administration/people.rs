@@ -1,14 +1,16 @@
-//! Erasing an account that left, and listing the sign-in names that more than one account holds.
+//! Erasing an account that left, blocking accounts, and listing the sign-in names that more than one account holds.
 //! Before it: [`super::act`].
 
 use crate::administration::domain::Actor;
-use crate::administration::request::{AdminResponse, AmbiguousRow, MAX_ROWS, refusal};
+use crate::administration::request::{AdminResponse, AmbiguousRow, BlockedRow, MAX_ROWS, refusal};
 use crate::directory::describe::find_by_scan;
 use crate::directory::groups;
-use landbridge_tenant_rules::model::is_removed;
+use landbridge_tenant_rules::model::{Object, is_removed};
+use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::tables::{domains, names, objects};
+use landbridge_tenant_store::tables::{attributes, blocks, domains, names, objects};
+use landbridge_wire::upload::Kind;
 use uuid::Uuid;
 
 /// Erases an account that was deleted or left the scope. A present account is refused: its phs would upload it again.
@@ -53,6 +55,81 @@ pub(super) fn ambiguous(reading: &Reading<'_>) -> Result<AdminResponse, StoreErr
         Ok(AmbiguousRow { name, count, holders })
     });
     Ok(AdminResponse::Ambiguous(rows.collect::<Result<_, StoreError>>()?))
+}
+
+/// Blocks an account, or ends its block. `name` is a sign-in name, an objectGUID, a SID or a bare sAMAccountName. The
+/// objectGUID of a blocked account is accepted after the account was erased as well.
+pub(super) fn block(actor: &Actor<'_>, name: &str, block: bool) -> Result<AdminResponse, StoreError> {
+    actor.tenant.store.write("user-block", |writing| {
+        // 1. Find the account.
+        let erased = match name.parse::<Uuid>() {
+            Ok(object) if !block => blocks::since(writing, object)?.map(|_| object),
+            Ok(_) | Err(_) => None,
+        };
+        let (object, domain) = match erased {
+            Some(object) => (object, None),
+            None => match one_account(writing, name)? {
+                Ok(account) => (account.object, Some(account.domain)),
+                Err(refused) => return Ok(refused),
+            },
+        };
+        // 2. Change the list, and write the audit entry if it changed.
+        let (changed, action, words) = match (block, domain) {
+            (true, Some(domain)) => {
+                if blocks::count(writing)? >= blocks::MOST {
+                    let what = format!("{} accounts are blocked, and no more can be", blocks::MOST);
+                    return Ok(refusal(&what, "use the sign-in policy `refuse` for a domain or a group"));
+                }
+                let changed = blocks::add(writing, domain, object, actor.now)?;
+                (changed, "user-blocked", "is blocked: it signs in by no road until `users unblock`")
+            }
+            (true | false, _) => {
+                (blocks::remove(writing, object)?, "user-unblocked", "is not blocked any more")
+            }
+        };
+        if changed {
+            actor.audit(writing, action, &object.to_string(), "")?;
+        }
+        let before = if changed { "" } else { " (as before)" };
+        Ok(AdminResponse::Done(format!("{object} {words}{before}")))
+    })
+}
+
+/// The blocked accounts, the newest first.
+pub(super) fn blocked(reading: &Reading<'_>) -> Result<AdminResponse, StoreError> {
+    let domains = domains::all(reading)?;
+    let rows = blocks::all(reading)?.into_iter().map(|block| {
+        let known = attributes::of(reading, block.object)?;
+        let domain = domains.iter().find(|domain| domain.id == block.domain);
+        Ok(BlockedRow {
+            object: block.object,
+            name: known.user_principal_name.or(known.sam_account_name),
+            domain: domain.map(|domain| domain.dns_name.clone()).unwrap_or_default(),
+            blocked_at: block.blocked_at,
+        })
+    });
+    Ok(AdminResponse::Blocked(rows.collect::<Result<_, StoreError>>()?))
+}
+
+/// The one account that has this name, or a refusal.
+fn one_account(reading: &Reading<'_>, name: &str) -> Result<Result<Object, AdminResponse>, StoreError> {
+    let found = match folded(name).map(|name| names::whose(reading, &name)).transpose()? {
+        Some(Whose::One(object)) => vec![object],
+        Some(Whose::Nobody | Whose::Ambiguous) | None => find_by_scan(reading, name)?,
+    };
+    let mut accounts = Vec::new();
+    for object in found {
+        accounts.extend(objects::find(reading, object)?.filter(|one| one.kind == Kind::Account));
+    }
+    let guids: Vec<String> = accounts.iter().map(|one| one.object.to_string()).collect();
+    Ok(match (accounts.pop(), accounts.is_empty()) {
+        (Some(account), true) => Ok(account),
+        (None, _) => Err(refusal("there is no such account", "see `landbridge-tenant users show`")),
+        (Some(_), false) => {
+            let what = format!("several accounts have or had this name: {}", guids.join(", "));
+            Err(refusal(&what, "give the objectGUID of one"))
+        }
+    })
 }
 
 fn find_removed(reading: &Reading<'_>, name: &str) -> Result<Result<Uuid, AdminResponse>, StoreError> {

@@ -116,6 +116,10 @@ pub enum AdminRequest {
     AgentsApprove {
         /// Id of the agent.
         agent: Uuid,
+        /// Fingerprint of the key that the administrator was shown. The request is refused if the agent has another
+        /// one by now; none: any key is approved.
+        #[serde(default)]
+        key: Option<String>,
     },
     /// Revoke an agent permanently and cut its connections.
     AgentsRevoke {
@@ -150,6 +154,18 @@ pub enum AdminRequest {
     },
     /// List the sign-in names that more than one account holds.
     UsersAmbiguous,
+    /// Block an account: it signs in by no road.
+    UsersBlock {
+        /// A sign-in name, an objectGUID, a SID or a bare sAMAccountName.
+        name: String,
+    },
+    /// End the block of an account.
+    UsersUnblock {
+        /// As for `UsersBlock`; the objectGUID of an erased account as well.
+        name: String,
+    },
+    /// List the blocked accounts.
+    UsersBlocked,
     /// List the groups.
     GroupsList,
     /// Show a group.
@@ -193,6 +209,8 @@ pub enum AdminResponse {
     Users(Description),
     /// The names that more than one account holds.
     Ambiguous(Vec<AmbiguousRow>),
+    /// The blocked accounts.
+    Blocked(Vec<BlockedRow>),
     /// The groups.
     Groups(Vec<GroupRow>),
     /// The groups with that name.
@@ -254,6 +272,19 @@ pub struct AmbiguousRow {
     pub holders: Vec<Named>,
 }
 
+/// A blocked account in a list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BlockedRow {
+    /// objectGUID.
+    pub object: Uuid,
+    /// userPrincipalName or sAMAccountName; none: the account was erased, or has neither.
+    pub name: Option<String>,
+    /// DNS name of the domain that it was in when it was blocked.
+    pub domain: String,
+    /// When it was blocked: seconds since 1970.
+    pub blocked_at: i64,
+}
+
 /// A domain in a list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DomainRow {
@@ -302,6 +333,10 @@ pub struct AgentRow {
     pub seen_at: Option<i64>,
     /// When it enrolled: seconds since 1970.
     pub enrolled_at: i64,
+    /// The network address that it enrolled from; none: it enrolled at a tenant of version 0.1.
+    pub enrolled_from: Option<String>,
+    /// Fingerprint of its newest certificate's key; none: it has not renewed since version 0.1.
+    pub key: Option<String>,
 }
 
 /// An application in a list.

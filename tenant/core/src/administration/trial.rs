@@ -12,10 +12,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Tries a sign-in. `uid` is the user id of the requesting process, `now` is in seconds since 1970.
+/// Tries a sign-in. `actor` is who requested it, as the audit log names them; `now` is in seconds since 1970.
 pub(super) fn sign_in(
     tenant: &Arc<Inner>,
-    uid: u32,
+    actor: &str,
     user: &str,
     password: &Confidential,
     source: &str,
@@ -29,8 +29,8 @@ pub(super) fn sign_in(
     let password = password.lend(|text| Password::new(text.to_owned()));
     let attempt =
         Attempt { user: user.to_owned(), password: Arc::new(password), now, arrived: Instant::now() };
-    let caller =
-        Caller { door: "operator", actor: format!("uid {uid}"), source: source.to_owned(), domain: None };
+    let (actor, source) = (actor.to_owned(), source.to_owned());
+    let caller = Caller { door: "operator", actor, source, address: None, domain: None };
     let deciding = tenant.sign_ins.sign_in(attempt, || Ok::<_, Infallible>(caller));
     // This thread is one for blocking work, so it may wait for an agent.
     let Ok(verdict) = tokio::runtime::Handle::current().block_on(deciding);

@@ -22,6 +22,17 @@ pub enum Purpose {
     SignIn,
 }
 
+impl Purpose {
+    /// In the audit log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Renewal => "renewal",
+            Self::SignIn => "sign-in",
+        }
+    }
+}
+
 /// Returns the agent of a certificate, if it may do this. `now` is in seconds since 1970.
 pub fn admit(
     reading: &Reading<'_>,

@@ -5,6 +5,7 @@
 use crate::agents::certificate_names::AgentName;
 use aws_lc_rs::digest::{SHA256, digest};
 use landbridge_crypto::hex::lower;
+use landbridge_wire::enroll::key_fingerprint;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
@@ -100,7 +101,10 @@ pub struct Issued {
 
 /// The public key of a certificate request with a valid signature. No other part of the request is used.
 #[derive(Debug)]
-pub struct RequestedKey(SubjectPublicKeyInfo);
+pub struct RequestedKey {
+    key: SubjectPublicKeyInfo,
+    fingerprint: String,
+}
 
 impl RequestedKey {
     /// Reads a PKCS #10 request (RFC 2986), DER, and verifies that its sender holds the key.
@@ -118,7 +122,12 @@ impl RequestedKey {
             return Err(AuthorityError::KeyKind);
         }
         request.verify_signature().map_err(|_| AuthorityError::BadRequest)?;
-        Ok(Self(kind))
+        Ok(Self { key: kind, fingerprint: key_fingerprint(key.raw) })
+    }
+
+    /// Its fingerprint, as the agent shows it too.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 }
 
@@ -186,7 +195,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let serial = params.serial_number.as_ref().map(SerialNumber::to_bytes).unwrap_or_default();
         let not_after = params.not_after.unix_timestamp();
-        let made = params.signed_by(&key.0, &self.issuer).map_err(|_| AuthorityError::NotCreated)?;
+        let made = params.signed_by(&key.key, &self.issuer).map_err(|_| AuthorityError::NotCreated)?;
         Ok(Issued { certificate: made.der().to_vec(), serial, not_after })
     }
 
@@ -417,7 +426,7 @@ mod tests {
             let mut bad = good.clone();
             bad[at] ^= 1;
             if let Ok(other) = RequestedKey::of(&bad) {
-                let bytes = |key: &RequestedKey| rcgen::PublicKeyData::der_bytes(&key.0).to_vec();
+                let bytes = |key: &RequestedKey| rcgen::PublicKeyData::der_bytes(&key.key).to_vec();
                 assert_eq!(bytes(&other), bytes(&key), "at {at}");
                 accepted += 1;
             }

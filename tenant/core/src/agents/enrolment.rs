@@ -15,6 +15,7 @@ use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::bounded::{Blob, List, Text};
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse, Role};
 use landbridge_wire::problem::{Problem, ProblemCode};
+use std::net::IpAddr;
 use uuid::Uuid;
 
 /// Why an agent receives no certificate.
@@ -46,11 +47,13 @@ impl From<AuthorityError> for EnrollError {
     }
 }
 
-/// Redeems the token and creates the agent in one transaction. `now` is in seconds since 1970.
+/// Redeems the token and creates the agent in one transaction. `from` is the network address of the request, `now` is
+/// in seconds since 1970.
 pub fn enroll(
     store: &Store,
     authority: &Authority,
     request: &EnrollRequest,
+    from: IpAddr,
     now: i64,
 ) -> Result<EnrollResponse, EnrollError> {
     let hash = request.secret.lend(BearerSecret::parse).map(|secret| secret.hash());
@@ -69,7 +72,7 @@ pub fn enroll(
         if !tokens::redeem(writing, &hash, now)? {
             return Ok(Err(refused(ProblemCode::TokenUsed, USED)));
         }
-        create_agent(writing, authority, request, (&key, envelope), domain, now)
+        create_agent(writing, authority, request, (&key, envelope), domain, (from, now))
     })?
 }
 
@@ -94,6 +97,7 @@ pub fn renew(
             before: serial,
             serial: &issued.serial,
             not_after: issued.not_after,
+            key_fingerprint: key.fingerprint(),
         };
         if !agents::renew(writing, agent.id, &renewal, now)? {
             return Ok(Err(refused(ProblemCode::AgentRevoked, "the agent was revoked during the renewal")));
@@ -147,7 +151,7 @@ fn create_agent(
     request: &EnrollRequest,
     (key, envelope): (&RequestedKey, Option<[u8; 32]>),
     domain: i64,
-    now: i64,
+    (from, now): (IpAddr, i64),
 ) -> Result<Result<EnrollResponse, EnrollError>, StoreError> {
     let Some(domain) = domains::by_id(writing, domain)? else {
         return Err(StoreError::Foreign { what: "token of no domain" });
@@ -156,7 +160,8 @@ fn create_agent(
     let name = name_of(authority, request.role, &domain.dns_name, &domain.sid, id, envelope);
     let made = authority.agent_certificate(key, &name, now).map_err(EnrollError::from);
     let issued = made.map_err(|_| StoreError::Defect("an agent's certificate cannot be made".to_owned()))?;
-    // A phs can write any digest, so an administrator approves it first.
+    // A phs can write any digest and a pta-agent can answer yes, so an administrator approves each first, unless the
+    // domain lets pta-agents work at once.
     let state = match request.role {
         Role::Phs => AgentState::Pending,
         Role::Pta if domain.approve_agents => AgentState::Pending,
@@ -171,9 +176,18 @@ fn create_agent(
         host: request.host.as_str(),
         serial: &issued.serial,
         not_after: issued.not_after,
+        enrolled_from: &from.to_canonical().to_string(),
+        key_fingerprint: key.fingerprint(),
     };
     agents::insert(writing, &agent, now)?;
-    let detail = format!("role {}, domain {}, {}", request.role, domain.dns_name, state.as_str());
+    let detail = format!(
+        "role {}, domain {}, {}, from {}, key {}",
+        request.role,
+        domain.dns_name,
+        state.as_str(),
+        agent.enrolled_from,
+        agent.key_fingerprint
+    );
     audit::append(writing, now, &format!("agent {id}"), "agent-enrolled", &id.to_string(), &detail)?;
     Ok(response(authority, &name, &issued, state))
 }

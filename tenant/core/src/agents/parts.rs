@@ -3,6 +3,7 @@
 use crate::agents::authority::Authority;
 use crate::agents::open_connections::OpenConnections;
 use crate::agents::relay_driver::RelayDriver;
+use crate::events::Events;
 use crate::numbers::Numbers;
 use landbridge_tenant_store::Store;
 use std::sync::Arc;
@@ -14,4 +15,5 @@ pub(crate) struct Parts {
     pub(crate) relay: Arc<RelayDriver>,
     pub(crate) open: Arc<OpenConnections>,
     pub(crate) numbers: Arc<Numbers>,
+    pub(crate) events: Arc<Events>,
 }

@@ -4,7 +4,6 @@
 
 use crate::directory::groups;
 pub use crate::directory::named::Named;
-use crate::text::printable;
 use landbridge_tenant_rules::account_state::{Account, state};
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::kind_text;
@@ -18,7 +17,7 @@ use landbridge_tenant_store::tables::members;
 use landbridge_tenant_store::tables::members::Which;
 use landbridge_tenant_store::tables::names::whose;
 use landbridge_tenant_store::tables::objects;
-use landbridge_tenant_store::tables::{attributes, digests, domains, lockouts, names};
+use landbridge_tenant_store::tables::{attributes, blocks, digests, domains, lockouts, names};
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::upload::{Kind, Presence, Stamp};
 use serde::{Deserialize, Serialize};
@@ -53,6 +52,8 @@ pub struct Described {
     pub presence: String,
     /// When it was deleted or left the scope: seconds since 1970. It is erased when its grace time is over.
     pub removed_at: Option<i64>,
+    /// When an administrator blocked it: seconds since 1970; none: it is not blocked.
+    pub blocked_at: Option<i64>,
     /// The outcome of a sign-in with the right password.
     pub state: String,
     /// Member of Protected Users.
@@ -201,8 +202,8 @@ fn describe_account(
     let groups = group_ids.map(|group_ids| groups::with_names(reading, &domain, group_ids)).transpose()?;
     let admission = signin_policy(reading, &domain, object, &attributes)?;
     let signin_policy = describe_signin_policy(reading, &domain, admission)?;
-    // 2. Put them into words, without control characters.
-    let text = |value: &Option<String>| value.as_deref().map(printable);
+    let blocked_at = blocks::since(reading, object)?;
+    // 2. Put them into words. Texts are as they came; who prints them makes them safe.
     let lockouts = lockouts::of(reading, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
         source: match source.as_str() {
             lockouts::ALL_SOURCES => None,
@@ -216,8 +217,10 @@ fn describe_account(
     Ok(Some(Described {
         object,
         source: domain.writer,
+        blocked_at,
         state: first_obstacle(
             &account,
+            blocked_at.is_some(),
             admission.policy,
             digest.as_ref(),
             state(&account_facts, now).as_str(),
@@ -225,21 +228,21 @@ fn describe_account(
         .to_owned(),
         kind: kind_text(account.kind).to_owned(),
         removed_at: account.removed_at,
-        alternate_login: text(&attributes.alternate_login),
-        given_name: text(&attributes.given_name),
-        surname: text(&attributes.surname),
-        mail: text(&attributes.mail),
+        alternate_login: attributes.alternate_login.clone(),
+        given_name: attributes.given_name.clone(),
+        surname: attributes.surname.clone(),
+        mail: attributes.mail.clone(),
         proxy_addresses: attributes
             .proxy_addresses
             .iter()
             .flat_map(|all| all.lines())
-            .map(printable)
+            .map(str::to_owned)
             .collect(),
-        department: text(&attributes.department),
-        title: text(&attributes.title),
-        telephone_number: text(&attributes.telephone_number),
-        mobile: text(&attributes.mobile),
-        description: text(&attributes.description),
+        department: attributes.department.clone(),
+        title: attributes.title.clone(),
+        telephone_number: attributes.telephone_number.clone(),
+        mobile: attributes.mobile.clone(),
+        description: attributes.description.clone(),
         manager: groups::manager_of(reading, &domain, object)?,
         groups,
         signin_policy,
@@ -248,9 +251,9 @@ fn describe_account(
         presence: presence_text(account.presence).to_owned(),
         sid: account.sid,
         protected_user: account.protected_user,
-        sam_account_name: attributes.sam_account_name.as_deref().map(printable),
-        user_principal_name: attributes.user_principal_name.as_deref().map(printable),
-        display_name: attributes.display_name.as_deref().map(printable),
+        sam_account_name: attributes.sam_account_name.clone(),
+        user_principal_name: attributes.user_principal_name.clone(),
+        display_name: attributes.display_name.clone(),
         names: names::of(reading, object)?,
         stamps: attributes::stamps_of(reading, object)?,
         digest,
@@ -312,6 +315,7 @@ fn interval(value: Option<i64>) -> String {
 /// The first reason that would refuse a sign-in; `state` if there is none before it.
 fn first_obstacle<'a>(
     account: &Object,
+    blocked: bool,
     policy: SigninPolicy,
     digest: Option<&DigestDescribed>,
     state: &'a str,
@@ -321,6 +325,9 @@ fn first_obstacle<'a>(
         Kind::Group => return "a group: see `groups show`",
         Kind::Contact => return "a contact, which cannot sign in",
         Kind::PasswordSettings => return "a password settings object",
+    }
+    if blocked {
+        return "blocked by an administrator";
     }
     match account.presence {
         Presence::Deleted => "deleted in AD",

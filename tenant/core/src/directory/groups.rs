@@ -3,7 +3,6 @@
 //! edges.
 
 use crate::directory::named::Named;
-use crate::text::printable;
 use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
@@ -116,7 +115,6 @@ fn row(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupRow, 
 
 fn describe_group(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<GroupDescribed, StoreError> {
     let known = attributes::of(reading, group)?;
-    let text = |value: Option<String>| value.as_deref().map(printable);
     let direct = members::members_of(reading, domain, group, MAX_MEMBERS)?.into_iter().map(|object| {
         let found = objects::find(reading, object)?;
         let word = |found: Option<&'static str>| found.unwrap_or("unknown").to_owned();
@@ -131,14 +129,14 @@ fn describe_group(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result
     let group_ids = members::groups_of(reading, domain, group, None, Which::All)?.unwrap_or_default();
     Ok(GroupDescribed {
         direct: direct.collect::<Result<_, StoreError>>()?,
-        accounts: accounts_in(reading, domain, group)?,
+        accounts: accounts_in(reading, domain, group)?.len(),
         groups: with_names(reading, domain, group_ids)?,
         password_settings: with_names(reading, domain, settings)?,
         group: row(reading, domain, group)?,
         domain: domain.dns_name.clone(),
-        display_name: text(known.display_name),
-        description: text(known.description),
-        mail: text(known.mail),
+        display_name: known.display_name,
+        description: known.description,
+        mail: known.mail,
     })
 }
 
@@ -199,7 +197,7 @@ pub fn find(reading: &Reading<'_>, domain: &Domain, name: &str) -> Result<Vec<Uu
     })
 }
 
-/// The name of an object, without control characters: `DOMAIN\sam`, else its name or displayName, else its
+/// The name of an object, as it came: `DOMAIN\sam`, else its name or displayName, else its
 /// objectGUID. The object may be of another domain than `domain`, as a member of a group may be.
 pub fn name_of(reading: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<String, StoreError> {
     let known = attributes::of(reading, object)?;
@@ -207,16 +205,15 @@ pub fn name_of(reading: &Reading<'_>, domain: &Domain, object: Uuid) -> Result<S
     let other = other.map(|found| domains::by_id(reading, found.domain)).transpose()?.flatten();
     let netbios = &other.as_ref().unwrap_or(domain).netbios_name;
     let sam = known.sam_account_name.map(|sam| format!("{netbios}\\{sam}"));
-    let name = sam.or(known.name).or(known.display_name).unwrap_or_else(|| object.to_string());
-    Ok(printable(&name))
+    Ok(sam.or(known.name).or(known.display_name).unwrap_or_else(|| object.to_string()))
 }
 
-/// Number of present accounts in a group: directly, through other groups, and by primary group. It visits every
-/// nested group without a limit, so only an administrator may cause it.
-pub fn accounts_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<usize, StoreError> {
+/// The present accounts in a group: directly, through other groups, and by primary group. It visits every nested group
+/// without a limit, so only an administrator may cause it, or the end of a group that refuses.
+pub fn accounts_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Result<Vec<Uuid>, StoreError> {
     let mut seen = HashSet::from([group]);
     let mut open = vec![group];
-    let mut accounts = 0;
+    let mut accounts = Vec::new();
     while let Some(one) = open.pop() {
         for member in members::members_of(reading, domain, one, usize::MAX)? {
             if !seen.insert(member) {
@@ -225,7 +222,7 @@ pub fn accounts_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Resul
             match objects::find(reading, member)? {
                 Some(found) if found.domain != domain.id || found.presence != Presence::Present => {}
                 Some(found) => match found.kind {
-                    Kind::Account => accounts += 1,
+                    Kind::Account => accounts.push(member),
                     Kind::Group => open.push(member),
                     Kind::Contact | Kind::PasswordSettings => {}
                 },

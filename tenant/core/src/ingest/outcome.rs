@@ -18,6 +18,8 @@ pub(super) struct Outcome {
     pub(super) erased: u32,
     pub(super) shared: u32,
     pub(super) idle: u32,
+    /// Those of them whose policy is to refuse, and whose last members stay refused.
+    pub(super) kept: u32,
     pub(super) refused: Vec<Refusal>,
 }
 

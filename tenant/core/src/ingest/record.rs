@@ -2,17 +2,21 @@
 //! before it.
 //! Neighbours: [`super::apply_page`] calls it for each record of a page, inside the page's transaction.
 
+use crate::directory::groups::accounts_in;
 use crate::ingest::outcome::Outcome;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::is_removed;
-use landbridge_tenant_rules::model::{Domain, sub_authority};
+use landbridge_tenant_rules::model::{Domain, SigninPolicy, sub_authority};
 use landbridge_tenant_rules::names::names_of;
 use landbridge_tenant_rules::privileged::is_privileged;
 use landbridge_tenant_store::Writing;
+use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
-use landbridge_tenant_store::tables::{attributes, audit, digests, group_policies, links, names, objects};
+use landbridge_tenant_store::tables::{
+    attributes, audit, digests, group_policies, links, names, objects, refused_members,
+};
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::upload::{Kind, Password, Presence, Record, Refusal, RefusalReason};
 use uuid::Uuid;
@@ -231,15 +235,36 @@ impl Page<'_> {
         audit::append(self.writing, self.now, self.actor, action, &object.to_string(), detail)
     }
 
-    /// Writes an audit entry if a group with a sign-in policy leaves, because the policy then applies to no account.
+    /// Notes the members of the groups among `leaving` whose policy is to refuse: they stay refused. Called before any
+    /// object of the page leaves, so that members through groups that leave with it are found.
+    pub(super) fn keep_refused(&self, leaving: &[Uuid]) -> Result<(), StoreError> {
+        if leaving.is_empty() {
+            return Ok(());
+        }
+        for one in group_policies::of(self.writing, self.domain.id)? {
+            if one.policy == SigninPolicy::Refuse
+                && leaving.contains(&one.group)
+                && is_group(self.writing, self.domain, one.group)?
+            {
+                let accounts = accounts_in(self.writing, self.domain, one.group)?;
+                refused_members::set(self.writing, self.domain.id, one.group, &accounts)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes an audit entry if a group with a sign-in policy leaves: the policy then applies to no account, or, if it
+    /// is to refuse, to the last members.
     pub(super) fn note_idle_policy(&self, object: Uuid, outcome: &mut Outcome) -> Result<(), StoreError> {
         if group_policies::has(self.writing, self.domain.id, object)? {
             outcome.idle += 1;
-            self.audit(
-                "group-policy-idle",
-                object,
-                "the group has left: its sign-in policy applies to no account",
-            )?;
+            let kept = refused_members::count(self.writing, self.domain.id, object)?;
+            outcome.kept += u32::from(kept > 0);
+            let detail = format!(
+                "the group has left: its sign-in policy applies to {}",
+                if kept > 0 { format!("its last {kept} accounts") } else { "no account".to_owned() }
+            );
+            self.audit("group-policy-idle", object, &detail)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use landbridge_crypto::lanes;
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::lockout::Rules;
 use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,6 +76,8 @@ pub struct Caller {
     pub actor: String,
     /// Where the person is, as the caller names it: a network address, or a word.
     pub source: String,
+    /// The network address of the application; none: the request came over the administration socket.
+    pub address: Option<IpAddr>,
     /// The only domain that the caller serves, if it is limited.
     pub domain: Option<i64>,
 }

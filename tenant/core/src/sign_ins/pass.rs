@@ -62,6 +62,8 @@ pub(super) enum Halt {
 /// A sign-in that is decided.
 pub(super) struct End {
     pub(super) verdict: Verdict,
+    /// The verdict in the metrics.
+    pub(super) outcome: &'static str,
     /// The verdict leaves no sooner than after this.
     pub(super) wait: Duration,
     /// The audit log's entry, on its way to the disk.
@@ -238,11 +240,13 @@ impl Pass {
     /// Writes what a decision settles, counts it and records it.
     fn finish(&self, facts: &Facts, decision: Decision, charge: Charge, began: Instant) -> End {
         let Decision { verdict, by, settle, wait } = decision;
-        if let Err(failed) = self.settle(facts, settle, charge) {
-            return self.failed(&failed, by);
-        }
+        let settled = self.settle(facts, settle, charge);
         let wait = self.hold_back(facts, wait, began);
-        self.end(verdict, by, wait)
+        match settled {
+            Ok(()) => self.end(verdict, by, wait),
+            // A failure waits as the verdict would have: its time must not tell which it was.
+            Err(failed) => End { wait, ..self.failed(&failed, by) },
+        }
     }
 
     fn settle(&self, facts: &Facts, settle: Settle, charge: Charge) -> Result<(), StoreError> {
@@ -288,7 +292,7 @@ impl Pass {
         self.end(Verdict::Unavailable(Unavailable::Storage), by, Duration::ZERO)
     }
 
-    /// Counts the verdict, and gives the audit log its entry with the true reason, for the operator. What is
+    /// Counts the reason, and gives the audit log its entry with the true reason, for the operator. What is
     /// unavailable has no entry, so this does not block for it.
     fn end(&self, verdict: Verdict, by: DecidedBy, wait: Duration) -> End {
         self.count(&verdict);
@@ -312,17 +316,18 @@ impl Pass {
             Verdict::Refused { why: Why::UnknownCode(code), .. } => format!(" {code:#x}"),
             Verdict::Refused { .. } | Verdict::Accepted(_) | Verdict::Unavailable(_) => String::new(),
         };
-        self.inner.numbers.metrics.signins.get_or_create(&vec![("outcome", outcome.to_owned())]).inc();
+        let by_way_of = self.caller.address.map(|address| format!(", by way of {}", address.to_canonical()));
+        let by_way_of = by_way_of.unwrap_or_default();
         let written = action.map(|action| {
             self.inner.recorder.record(AuditEntry {
                 at: self.attempt.now,
                 actor: self.caller.actor.clone(),
                 action: action.to_owned(),
                 subject,
-                detail: format!("{outcome}{code}{}, from {}", by.as_str(), self.caller.source),
+                detail: format!("{outcome}{code}{}, from {}{by_way_of}", by.as_str(), self.caller.source),
             })
         });
-        End { verdict, wait, written }
+        End { verdict, outcome, wait, written }
     }
 
     fn count(&self, verdict: &Verdict) {

@@ -18,6 +18,9 @@ use uuid::Uuid;
 
 const HOME: &str = "203.0.113.7";
 
+/// A database that writes everything except the audit log.
+const NO_AUDIT: &str = "CREATE TRIGGER no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END";
+
 /// Stands for the agents and their domain controllers: it gives the answers that a test puts in.
 #[derive(Default)]
 struct FakeDirectory {
@@ -71,7 +74,8 @@ impl Bench {
         let password = password.lend(|text| Password::new(text.to_owned()));
         let attempt =
             Attempt { user: user.to_owned(), password: Arc::new(password), now, arrived: Instant::now() };
-        let caller = Caller { door: "test", actor: "test".to_owned(), source: from.to_owned(), domain };
+        let caller =
+            Caller { door: "test", actor: "test".to_owned(), source: from.to_owned(), address: None, domain };
         let deciding = self.sign_ins.sign_in(attempt, || Ok::<_, std::convert::Infallible>(caller));
         self.runtime.block_on(deciding).unwrap()
     }
@@ -112,6 +116,11 @@ fn disclosed(verdict: &Verdict) -> Option<Disclosable> {
 
 fn is_accepted(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Accepted(_))
+}
+
+/// How many sign-ins the metrics count with this outcome.
+fn signed_in(signin: &Bench, outcome: &str) -> u64 {
+    signin.inner().numbers.metrics.signins.get_or_create(&vec![("outcome", outcome.to_owned())]).get()
 }
 
 fn derivations(tenant: &Tenant) -> u64 {

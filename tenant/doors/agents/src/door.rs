@@ -5,8 +5,11 @@ use landbridge_door_listen::listener::Client;
 use landbridge_tenant_core::agents::Agents;
 use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_tenant_core::agents::open_connections::OpenConnection;
+use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 /// Limit on uploads held in memory. Each is at most 8 MiB, so 4 cost 32 MiB.
 const UPLOADS: usize = 4;
@@ -27,6 +30,26 @@ pub struct AgentClient {
     /// Its certificate, whose chain is verified; none: it sent none, or one without an agent's names.
     pub shown: Option<Shown>,
     open: Option<OpenConnection>,
+    agents: Agents,
+    /// Set by the first request that is admitted: the agent, and the address of the connection.
+    admitted: OnceLock<(Uuid, IpAddr)>,
+}
+
+impl AgentClient {
+    /// Writes the connection into the audit log with its first admitted request.
+    pub(crate) fn note_admitted(&self, agent: Uuid, from: IpAddr) {
+        if self.admitted.set((agent, from)).is_ok() {
+            self.agents.note_connected(agent, from);
+        }
+    }
+}
+
+impl Drop for AgentClient {
+    fn drop(&mut self) {
+        if let Some((agent, from)) = self.admitted.get() {
+            self.agents.note_disconnected(*agent, *from);
+        }
+    }
 }
 
 impl Client for AgentClient {
@@ -52,6 +75,6 @@ impl AgentsDoor {
     pub fn identify(&self, certificate: Option<&[u8]>) -> AgentClient {
         let shown = certificate.and_then(Shown::read);
         let open = shown.as_ref().map(|shown| self.agents.enter(shown.name.agent));
-        AgentClient { shown, open }
+        AgentClient { shown, open, agents: self.agents.clone(), admitted: OnceLock::new() }
     }
 }

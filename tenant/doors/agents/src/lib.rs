@@ -50,7 +50,7 @@ impl AgentsDoor {
         let mut incoming = request.into_body();
         let incoming = &mut incoming;
         let answer = match route {
-            Route::Enroll => requests::enroll(&self, incoming).await,
+            Route::Enroll => requests::enroll(&self, &connection, incoming).await,
             Route::Renew => requests::renew(&self, &connection, incoming).await,
             Route::Hello => requests::hello(&self, &connection, incoming).await,
             Route::Offer => requests::offer(&self, &connection, incoming).await,

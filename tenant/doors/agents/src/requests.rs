@@ -24,10 +24,15 @@ use tokio::task::spawn_blocking;
 const MAX_SMALL: usize = 32 * 1024;
 
 /// `POST /v1/enroll`.
-pub(super) async fn enroll(door: &AgentsDoor, incoming: &mut Incoming) -> Answer {
+pub(super) async fn enroll(
+    door: &AgentsDoor,
+    connection: &Connection<AgentClient>,
+    incoming: &mut Incoming,
+) -> Answer {
+    let from = connection.address.ip();
     let outcome = async {
         let request: EnrollRequest = read(door, incoming, MAX_SMALL).await?;
-        blocking(door, move |agents| agents.enroll(&request)).await
+        blocking(door, move |agents| agents.enroll(&request, from)).await
     };
     let outcome = outcome.await;
     let metrics = &door.agents.numbers().metrics;
@@ -151,8 +156,11 @@ async fn admitted(
     connection: &Arc<Connection<AgentClient>>,
     purpose: Purpose,
 ) -> Result<Agent, Problem> {
-    let connection = connection.clone();
-    blocking(door, move |agents| agents.admit(connection.client.shown.as_ref(), purpose)).await
+    let (served, from) = (connection.clone(), connection.address.ip());
+    let agent =
+        blocking(door, move |agents| agents.admit(served.client.shown.as_ref(), purpose, from)).await?;
+    connection.client.note_admitted(agent.id, from);
+    Ok(agent)
 }
 
 async fn read<M: DeserializeOwned>(

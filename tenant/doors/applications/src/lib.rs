@@ -81,10 +81,11 @@ impl ApplicationsDoor {
         Self { sign_ins, applications, body_time }
     }
 
-    /// Answers one request with POST to [`PATH`]. `arrived` is when its head was read: the time grid counts from there.
-    pub async fn serve(&self, request: Request<Incoming>, arrived: Instant) -> Answer {
+    /// Answers one request with POST to [`PATH`]. `from` is the network address of the request. `arrived` is when its
+    /// head was read: the time grid counts from there.
+    pub async fn serve(&self, request: Request<Incoming>, from: IpAddr, arrived: Instant) -> Answer {
         let (head, mut incoming) = request.into_parts();
-        let answer = match sign_in(self, &head.headers, &mut incoming, arrived).await {
+        let answer = match sign_in(self, &head.headers, &mut incoming, from, arrived).await {
             Ok(mut verdict) => {
                 self.applications.observe_duration(arrived.elapsed());
                 verdict.extensions_mut().insert(RightCredential);
@@ -121,6 +122,7 @@ async fn sign_in(
     door: &ApplicationsDoor,
     headers: &HeaderMap,
     incoming: &mut Incoming,
+    from: IpAddr,
     arrived: Instant,
 ) -> Result<Answer, TurnedAway> {
     // 1. Read the credential and the body.
@@ -130,7 +132,8 @@ async fn sign_in(
         Ok(request) => request,
         Err(why) => {
             // Without a valid credential the client learns only that, not what is wrong with the body.
-            let proved = spawn_blocking(move || authenticate(&applications, &credential, arrived).map(drop));
+            let proved =
+                spawn_blocking(move || authenticate(&applications, &credential, from, arrived).map(drop));
             proved.await.unwrap_or_else(|_| Err(database_fails()))?;
             return Err(why);
         }
@@ -144,9 +147,10 @@ async fn sign_in(
     };
     let claimed = request.source;
     let verdict = door.sign_ins.sign_in(attempt, move || {
-        let app = authenticate(&applications, &credential, arrived)?;
+        let app = authenticate(&applications, &credential, from, arrived)?;
         let source = source(claimed.as_ref(), &app)?;
-        Ok(Caller { door: "applications", actor: format!("app {}", app.name), source, domain: app.domain })
+        let actor = format!("app {}", app.name);
+        Ok(Caller { door: "applications", actor, source, address: Some(from), domain: app.domain })
     });
     let verdict = verdict.await?;
     // 3. Answer.
@@ -228,9 +232,10 @@ fn database_fails() -> TurnedAway {
 fn authenticate(
     applications: &Applications,
     credential: &Credential,
+    from: IpAddr,
     arrived: Instant,
 ) -> Result<Application, TurnedAway> {
-    applications.authenticate(credential, arrived).map_err(|why| match why {
+    applications.authenticate(credential, from, arrived).map_err(|why| match why {
         NotAuthenticated::Unknown => no_credential(),
         NotAuthenticated::Storage => database_fails(),
         NotAuthenticated::OverRate(wait) => TurnedAway {

@@ -91,6 +91,7 @@ pub fn send_request(socket: &Path, request: &AdminRequest) -> Result<AdminRespon
         | AdminResponse::Apps(_)
         | AdminResponse::Users(_)
         | AdminResponse::Ambiguous(_)
+        | AdminResponse::Blocked(_)
         | AdminResponse::Groups(_)
         | AdminResponse::Group(_)
         | AdminResponse::Accepted(_)

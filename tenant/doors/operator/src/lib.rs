@@ -5,9 +5,11 @@
 //!
 //! - `lib.rs`: this list
 //! - `listen.rs`: the administration socket, for root and the tenant's own user
+//! - `socket_user.rs`: who is at the other end of that socket
 //! - `call.rs`: the client's end of the socket, for the command line
 //! - `observe.rs`: `/healthz` and `/metrics`
 
 pub mod call;
 pub mod listen;
 pub mod observe;
+mod socket_user;

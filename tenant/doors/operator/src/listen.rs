@@ -2,7 +2,9 @@
 //! tenant runs as.
 //! After it: [`Administration::act`]. The other end: [`crate::call`].
 
+use crate::socket_user::operator;
 use landbridge_tenant_core::administration::Administration;
+use landbridge_tenant_core::administration::operator::Operator;
 use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, MAX_REQUEST};
 use landbridge_tenant_core::clock::{stopped, unix_now};
 use std::os::unix::fs::PermissionsExt as _;
@@ -63,7 +65,8 @@ pub async fn run(listener: UnixListener, administration: Administration, mut sto
 }
 
 async fn serve(mut stream: UnixStream, administration: Administration) -> std::io::Result<()> {
-    let uid = stream.peer_cred()?.uid();
+    let operator = operator(&stream)?;
+    let uid = operator.user.uid;
     let allowed = uid == 0 || uid == rustix::process::geteuid().as_raw();
     // Many clients read the response only after they have sent the whole request. The request of another user is read
     // and discarded, for at most one second.
@@ -72,9 +75,10 @@ async fn serve(mut stream: UnixStream, administration: Administration) -> std::i
     let response = match request {
         _ if !allowed => {
             tracing::warn!(uid, "an administration request of this uid was refused");
+            administration.note_refused(&operator, unix_now());
             refused("only root and the user that the tenant runs as may administer it")
         }
-        Ok(Ok(request)) => run_blocking(administration, uid, request).await,
+        Ok(Ok(request)) => run_blocking(administration, operator, request).await,
         Ok(Err(response)) => response,
         Err(_) => refused("the request did not arrive in time"),
     };
@@ -88,8 +92,12 @@ async fn serve(mut stream: UnixStream, administration: Administration) -> std::i
     .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
 }
 
-async fn run_blocking(administration: Administration, uid: u32, request: AdminRequest) -> AdminResponse {
-    let done = tokio::task::spawn_blocking(move || administration.act(uid, request, unix_now())).await;
+async fn run_blocking(
+    administration: Administration,
+    operator: Operator,
+    request: AdminRequest,
+) -> AdminResponse {
+    let done = tokio::task::spawn_blocking(move || administration.act(&operator, request, unix_now())).await;
     done.unwrap_or_else(|_| AdminResponse::Defect("the request was not carried out".to_owned()))
 }
 

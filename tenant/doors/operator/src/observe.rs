@@ -142,6 +142,8 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
     );
     registry.register("agent_events", "Events between the tenant and its agents", metrics.agents.clone());
     registry.register("agents_quarantined", "Agents put into quarantine", metrics.quarantined.clone());
+    let help = "Events without an audit entry of their own, by kind";
+    registry.register("audit_left_out", help, metrics.audit_left_out.clone());
     registry.register("storage_errors", "Times that the database failed", metrics.storage_errors.clone());
     let counts = &numbers.counts;
     for (name, help, value) in counts.each() {
@@ -216,7 +218,7 @@ fn register_directory(registry: &mut Registry, figures: Figures) {
     registry.register("objects", "Objects that are present, by domain and kind", objects);
     registry.register("objects_removed", "Objects that have left and are not erased yet, by domain", removed);
     registry.register("links", "Links, by domain and kind", links);
-    let help = "Groups that have left and have a sign-in policy, which applies to no account";
+    let help = "Groups that have left and have a sign-in policy";
     registry.register("group_policies_idle", help, idle);
     let help = "Sign-in names that more than one account holds, so none signs in with them";
     registry.register("ambiguous_names", help, ConstGauge::new(figures.ambiguous_names));

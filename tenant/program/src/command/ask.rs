@@ -1,24 +1,29 @@
 //! The commands that send a request to the running tenant, and the text that they print.
 //! The request travels over [`landbridge_door_operator::call`].
 
-use super::table::{aligned, plain};
+use super::table::aligned;
 use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Token, Users, card};
 use crate::config::Config;
 use crate::error::TenantError;
 use landbridge_door_operator::call::send_request;
 use landbridge_host::clock_text::utc;
 use landbridge_tenant_core::administration::request::{
-    AdminRequest, AdminResponse, AgentRow, AmbiguousRow, AppRow, Confidential, DomainRow,
+    AdminRequest, AdminResponse, AgentRow, AmbiguousRow, AppRow, BlockedRow, Confidential, DomainRow,
 };
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::directory::Description;
 use landbridge_tenant_core::directory::groups::{GroupDescribed, GroupRow};
+use landbridge_wire::printable::{self, one_line};
 use serde::Serialize;
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Limit on the bytes of a password on stdin. A longer one is refused by the tenant as well.
 const MAX_PASSWORD: u64 = 1024;
+
+/// Limit on the bytes of an answer to a question. `yes` needs four.
+const MAX_ANSWER: u64 = 64;
 
 /// Sends the request of a command and prints the response.
 pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
@@ -54,7 +59,7 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             false,
         ),
         Command::Agents(Agents::List(listing)) => (AdminRequest::AgentsList, listing.json),
-        Command::Agents(Agents::Approve { agent }) => (AdminRequest::AgentsApprove { agent: *agent }, false),
+        Command::Agents(Agents::Approve { agent, yes }) => (approval(config, *agent, *yes)?, false),
         Command::Agents(Agents::Revoke { agent }) => (AdminRequest::AgentsRevoke { agent: *agent }, false),
         Command::Apps(Apps::Create { name, domain, rate }) => {
             (AdminRequest::AppsCreate { name: name.clone(), domain: domain.clone(), rate: *rate }, false)
@@ -64,6 +69,9 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
         Command::Apps(Apps::Revoke { name }) => (AdminRequest::AppsRevoke { name: name.clone() }, false),
         Command::Users(Users::Show { name, json }) => (AdminRequest::UsersShow { name: name.clone() }, *json),
         Command::Users(Users::Ambiguous(listing)) => (AdminRequest::UsersAmbiguous, listing.json),
+        Command::Users(Users::Block { name }) => (AdminRequest::UsersBlock { name: name.clone() }, false),
+        Command::Users(Users::Unblock { name }) => (AdminRequest::UsersUnblock { name: name.clone() }, false),
+        Command::Users(Users::Blocked(listing)) => (AdminRequest::UsersBlocked, listing.json),
         Command::Groups(Groups::List(listing)) => (AdminRequest::GroupsList, listing.json),
         Command::Groups(Groups::Show { name, json }) => {
             (AdminRequest::GroupsShow { name: name.clone() }, *json)
@@ -93,16 +101,17 @@ fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
         }
         AdminResponse::Users(known) => users(&known, json),
         AdminResponse::Ambiguous(rows) => list(&rows, json, &ambiguous(&rows)),
+        AdminResponse::Blocked(rows) => list(&rows, json, &blocked(&rows)),
         AdminResponse::Groups(rows) => list(&rows, json, &groups(&rows)),
         AdminResponse::Group(known) => group(&known, json),
         AdminResponse::Accepted(person) => {
             let name = person.user.or(person.sam).unwrap_or_default();
-            print(&format!("accepted: {} ({}, {})\n", plain(&name), person.object, person.domain))
+            print(&format!("accepted: {} ({}, {})\n", one_line(&name), person.object, person.domain))
         }
         AdminResponse::SignInRefused { disclosed, why } => {
             let note =
                 disclosed.map_or_else(String::new, |reason| format!(" (an application receives: {reason})"));
-            print(&format!("refused: {}{note}\n", plain(&why)))?;
+            print(&format!("refused: {why}{note}\n"))?;
             Err(TenantError::SignInRefused)
         }
         // `send_request` returns these as errors.
@@ -134,13 +143,56 @@ fn agents(rows: &[AgentRow]) -> String {
     let cells = |row: &AgentRow| {
         let (id, role, domain, state) =
             (row.id.to_string(), row.role.clone(), row.domain.clone(), row.state.clone());
-        let (host, software) = (plain(&row.host), plain(&row.software));
+        let (host, software) = (row.host.clone(), row.software.clone());
         let connections = row.connections.to_string();
-        vec![id, role, domain, state, connections, host, software, utc(row.not_after), utc(row.seen_at)]
+        let (from, key) = (or_dash(row.enrolled_from.as_deref()), or_dash(row.key.as_deref()));
+        let (until, seen) = (utc(row.not_after), utc(row.seen_at));
+        vec![id, role, domain, state, connections, host, from, key, software, until, seen]
     };
-    let heads =
-        ["ID", "ROLE", "DOMAIN", "STATE", "CONNECTIONS", "HOST", "SOFTWARE", "CERTIFICATE UNTIL", "SEEN"];
+    let heads = [
+        "ID",
+        "ROLE",
+        "DOMAIN",
+        "STATE",
+        "CONNECTIONS",
+        "HOST",
+        "ENROLLED FROM",
+        "KEY",
+        "SOFTWARE",
+        "CERTIFICATE UNTIL",
+        "SEEN",
+    ];
     aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+/// The request that approves an agent, after a person has compared what is shown.
+fn approval(config: &Config, agent: Uuid, yes: bool) -> Result<AdminRequest, TenantError> {
+    // 1. Show what the tenant knows of the agent. It refuses one that is not there, and knows one that needs nothing.
+    let AdminResponse::Agents(rows) = send_request(&config.admin_socket(), &AdminRequest::AgentsList)? else {
+        return Err(TenantError::Defect("the tenant answered something else".to_owned()));
+    };
+    let row = rows.into_iter().find(|row| row.id == agent);
+    let Some(row) = row.filter(|row| row.state == "pending" || row.state == "quarantined") else {
+        return Ok(AdminRequest::AgentsApprove { agent, key: None });
+    };
+    hint(&card::agent(&row));
+    // 2. Ask.
+    if !yes {
+        if !std::io::stdin().is_terminal() {
+            let what = "there is no terminal to ask: compare the key, and use --yes";
+            return Err(TenantError::Usage(what.to_owned()));
+        }
+        hint(
+            "Approve it only if the agent's own output, `enroll` or `status`, shows the same key. Approve? [y/N]",
+        );
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().take(MAX_ANSWER).read_line(&mut answer);
+        if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
+            let (what, todo) = ("not approved: nothing has changed", "answer y to approve");
+            return Err(TenantError::Refused { what: what.to_owned(), todo: todo.to_owned() });
+        }
+    }
+    Ok(AdminRequest::AgentsApprove { agent, key: row.key })
 }
 
 fn apps(rows: &[AppRow]) -> String {
@@ -176,17 +228,25 @@ fn users(known: &Description, json: bool) -> Result<(), TenantError> {
 fn ambiguous(rows: &[AmbiguousRow]) -> String {
     let cells = |row: &AmbiguousRow| {
         let holders: Vec<String> =
-            row.holders.iter().map(|one| format!("{} ({})", plain(&one.name), one.object)).collect();
-        vec![plain(&row.name), row.count.to_string(), holders.join(", ")]
+            row.holders.iter().map(|one| format!("{} ({})", one.name, one.object)).collect();
+        vec![row.name.clone(), row.count.to_string(), holders.join(", ")]
     };
     aligned(&["NAME", "ACCOUNTS", "WHOSE"], &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn blocked(rows: &[BlockedRow]) -> String {
+    let cells = |row: &BlockedRow| {
+        let name = or_dash(row.name.as_deref());
+        vec![row.object.to_string(), name, row.domain.clone(), utc(row.blocked_at)]
+    };
+    aligned(&["OBJECT", "NAME", "DOMAIN", "BLOCKED"], &rows.iter().map(cells).collect::<Vec<_>>())
 }
 
 fn groups(rows: &[GroupRow]) -> String {
     let cells = |row: &GroupRow| {
         let signin = row.signin.map_or("-", |policy| policy.as_str()).to_owned();
         let sid = row.sid.clone().unwrap_or_else(|| "-".to_owned());
-        let (name, kind, members) = (plain(&row.name), row.kind.clone(), row.members.to_string());
+        let (name, kind, members) = (row.name.clone(), row.kind.clone(), row.members.to_string());
         vec![name, kind, members, signin, sid, row.object.to_string()]
     };
     let heads = ["NAME", "TYPE", "MEMBERS", "SIGN-IN", "SID", "OBJECT"];
@@ -207,18 +267,24 @@ fn group(known: &[GroupDescribed], json: bool) -> Result<(), TenantError> {
     print(&known.iter().map(card::group).collect::<Vec<_>>().join("\n"))
 }
 
+fn or_dash(text: Option<&str>) -> String {
+    text.unwrap_or("-").to_owned()
+}
+
 fn list<T: Serialize + ?Sized>(rows: &T, json: bool, table: &str) -> Result<(), TenantError> {
     if !json {
         return print(table);
     }
     let text = serde_json::to_string_pretty(rows);
-    print(&format!("{}\n", text.map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?))
+    let text = text.map_err(|e| TenantError::Defect(format!("the answer is no JSON: {e}")))?;
+    print(&format!("{}\n", printable::json(&text)))
 }
 
-/// Prints to stdout. A closed pipe is no error: the reader wants no more.
+/// Prints lines to stdout, without anything that a terminal would obey. A closed pipe is no error: the reader wants no
+/// more.
 pub(super) fn print(text: &str) -> Result<(), TenantError> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(printable::lines(text).as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(TenantError::file(
             std::path::Path::new("stdout"),
             e,
@@ -229,7 +295,7 @@ pub(super) fn print(text: &str) -> Result<(), TenantError> {
 }
 
 fn hint(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable::lines(text));
 }
 
 fn password(sign_in: &SignIn) -> Result<Confidential, TenantError> {

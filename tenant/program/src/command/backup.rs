@@ -8,7 +8,6 @@
 
 use super::Backup;
 use super::new_directory::{NewDirectory, cannot_create};
-use super::table::plain;
 use crate::config::Config;
 use crate::error::TenantError;
 use crate::keys;
@@ -19,6 +18,7 @@ use landbridge_host::key_file::own_uid;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_store::backup;
 use landbridge_tenant_store::backup::Contents;
+use landbridge_wire::printable::one_line;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt as _;
@@ -165,8 +165,8 @@ fn report(to: &Path, keys: Option<&Path>, contents: &Contents, sizes: &[(&str, u
 pub(super) fn described(contents: &Contents) -> String {
     let domains = match contents.domains.as_slice() {
         [] => "no domain".to_owned(),
-        [one] => plain(one),
-        [first, rest @ ..] => format!("{} and {} more domains", plain(first), rest.len()),
+        [one] => one_line(one),
+        [first, rest @ ..] => format!("{} and {} more domains", one_line(first), rest.len()),
     };
     let Contents { digests, version, .. } = contents;
     format!("database: {domains}, digests: {digests} (sealed), schema version {version}")

@@ -2,12 +2,14 @@
 //! `--json` prints everything, with the stamp of each attribute; this prints what an administrator looks for.
 //! Before it: [`super::ask`], which receives the answer of the running tenant.
 
-use super::table::{aligned, plain};
+use super::table::aligned;
 use landbridge_host::clock_text::utc;
+use landbridge_tenant_core::administration::request::AgentRow;
 use landbridge_tenant_core::directory::describe::{
     Described, DigestDescribed, LockoutDescribed, Named, PolicyDescribed,
 };
 use landbridge_tenant_core::directory::groups::{GroupDescribed, Member};
+use landbridge_wire::printable::one_line;
 use uuid::Uuid;
 
 /// Columns before a value. Its further lines start below its first one.
@@ -26,7 +28,7 @@ pub(super) fn account(known: &Described, now: i64) -> String {
     );
     // 1. What decides a sign-in.
     card.line("State", &state(known, now));
-    card.line("Sign-in", &plain(&known.signin_policy));
+    card.line("Sign-in", &known.signin_policy);
     card.lines("Digest", digest(known.digest.as_ref(), now));
     card.text("Lockouts", &lockouts(&known.lockouts, now));
     card.lines(
@@ -38,8 +40,7 @@ pub(super) fn account(known: &Described, now: i64) -> String {
     );
     card.lines("Password policy", policy(&known.password_policy));
     // 2. What the account is.
-    let names = known.names.iter().map(|name| plain(name)).collect();
-    card.lines("Signs in as", or_in_words(names, "no name: it cannot sign in"));
+    card.lines("Signs in as", or_in_words(known.names.clone(), "no name: it cannot sign in"));
     card.known("sAMAccountName", known.sam_account_name.as_deref());
     card.line("objectGUID", &known.object.to_string());
     card.line("SID", known.sid.as_deref().unwrap_or("not known"));
@@ -62,9 +63,26 @@ pub(super) fn account(known: &Described, now: i64) -> String {
         card.known(name, value.as_deref());
     }
     if !known.proxy_addresses.is_empty() {
-        card.lines("Mail addresses", known.proxy_addresses.iter().map(|one| plain(one)).collect());
+        card.lines("Mail addresses", known.proxy_addresses.clone());
     }
     card.known("Manager", known.manager.as_ref().map(|manager| manager.name.as_str()));
+    card.text
+}
+
+/// An agent that waits for approval, for a person who compares it with what its machine shows.
+pub(super) fn agent(row: &AgentRow) -> String {
+    let mut card = Card { text: format!("agent {}\n\n", row.id) };
+    card.line("State", &row.state);
+    card.line("Role", &row.role);
+    card.line("Domain", &row.domain);
+    card.line("Host", &format!("{} (as the agent says)", row.host));
+    card.line("Software", &format!("{} (as the agent says)", row.software));
+    let from = row.enrolled_from.as_deref().unwrap_or("an address that is not known");
+    card.line("Enrolled", &format!("{}, from {from}", utc(row.enrolled_at)));
+    card.line(
+        "Key",
+        row.key.as_deref().unwrap_or("not known: enrolled at version 0.1, and not renewed since"),
+    );
     card.text
 }
 
@@ -105,14 +123,14 @@ struct Card {
 impl Card {
     /// The title: the names that are known, each once; the objectGUID when none is.
     fn titled(names: &[&Option<String>], object: Uuid) -> Self {
-        let mut known: Vec<String> = names.iter().filter_map(|name| name.as_deref()).map(plain).collect();
+        let mut known: Vec<String> = names.iter().filter_map(|name| name.as_deref()).map(one_line).collect();
         known.dedup();
         let title = if known.is_empty() { object.to_string() } else { known.join("  ") };
         Self { text: format!("{title}\n\n") }
     }
 
     fn line(&mut self, name: &str, value: &str) {
-        self.text.push_str(&format!("{name:<INDENT$}{}\n", plain(value)));
+        self.text.push_str(&format!("{name:<INDENT$}{}\n", one_line(value)));
     }
 
     /// A line when there is a value.
@@ -139,7 +157,7 @@ fn or_in_words(values: Vec<String>, none: &str) -> Vec<String> {
 }
 
 fn names(of: &[Named], none: &str) -> Vec<String> {
-    or_in_words(of.iter().map(|one| plain(&one.name)).collect(), none)
+    or_in_words(of.iter().map(|one| one.name.clone()).collect(), none)
 }
 
 fn state(known: &Described, now: i64) -> String {
@@ -147,6 +165,9 @@ fn state(known: &Described, now: i64) -> String {
         "usable" => "usable: the right password signs in".to_owned(),
         other => other.to_owned(),
     };
+    if let Some(blocked) = known.blocked_at {
+        state.push_str(&format!(" {}: `users unblock` ends it", ago(blocked, now)));
+    }
     if known.protected_user {
         state.push_str(", member of Protected Users");
     }
@@ -174,7 +195,7 @@ fn lockouts(counters: &[LockoutDescribed], now: i64) -> String {
         return "not locked, no wrong password is counted".to_owned();
     }
     let cells = |one: &LockoutDescribed| {
-        let source = one.source.as_deref().map_or_else(|| "all sources".to_owned(), plain);
+        let source = one.source.clone().unwrap_or_else(|| "all sources".to_owned());
         let locked = match one.locked_until - now {
             left if left > 0 => format!("for {}, until {}", duration(left), utc(one.locked_until)),
             _ => "no".to_owned(),
@@ -205,7 +226,7 @@ fn policy(policy: &PolicyDescribed) -> Vec<String> {
 fn members(of: &[Member]) -> String {
     let cells = |member: &Member| {
         let (kind, presence) = (member.kind.clone(), member.presence.clone());
-        vec![plain(&member.name), kind, presence, member.object.to_string()]
+        vec![member.name.clone(), kind, presence, member.object.to_string()]
     };
     aligned(&["MEMBER", "KIND", "PRESENCE", "OBJECT"], &of.iter().map(cells).collect::<Vec<_>>())
 }
@@ -257,6 +278,7 @@ mod tests {
             kind: "account".to_owned(),
             presence: "present".to_owned(),
             removed_at: None,
+            blocked_at: None,
             state: "usable".to_owned(),
             protected_user: false,
             sam_account_name: text("zoe"),
@@ -335,12 +357,34 @@ Manager           CORP\\boss
     }
 
     #[test]
+    fn no_text_of_the_directory_adds_a_line_or_turns_one_round() {
+        let evil = |text: &str| format!("{text}\n\u{202e}State             usable\u{1b}[2J\u{2028}");
+        let plain = account(&made_up(), NOW);
+        let mut spoiled = made_up();
+        for text in [&mut spoiled.display_name, &mut spoiled.mail, &mut spoiled.sid, &mut spoiled.given_name]
+        {
+            *text = text.as_deref().map(evil);
+        }
+        spoiled.names = spoiled.names.iter().map(|name| evil(name)).collect();
+        spoiled.signin_policy = evil(&spoiled.signin_policy);
+        spoiled.manager = Some(named(&evil("CORP\\boss")));
+        spoiled.groups = Some(vec![named(&evil("CORP\\Domain Users")), named(&evil("CORP\\Pilot"))]);
+        for lockout in &mut spoiled.lockouts {
+            lockout.source = lockout.source.as_deref().map(evil);
+        }
+        let shown = account(&spoiled, NOW);
+        assert_eq!(shown.lines().count(), plain.lines().count(), "{shown}");
+        assert!(!shown.chars().any(|c| c != '\n' && landbridge_wire::printable::is_harmful(c)), "{shown}");
+    }
+
+    #[test]
     fn what_is_empty_is_said_in_words() {
         let none = Described {
             display_name: None,
             user_principal_name: None,
             sam_account_name: None,
-            state: "deleted in AD".to_owned(),
+            state: "blocked by an administrator".to_owned(),
+            blocked_at: Some(NOW - 2 * HOUR),
             removed_at: Some(NOW - DAY),
             sid: None,
             source: None,
@@ -359,7 +403,7 @@ Manager           CORP\\boss
         let expected = "\
 01234567-89ab-cdef-0123-456789abcdef
 
-State             deleted in AD; gone 1 day ago (2026-11-27 12:00:00Z)
+State             blocked by an administrator 2 hours ago (2026-11-28 10:00:00Z): `users unblock` ends it; gone 1 day ago (2026-11-27 12:00:00Z)
 Sign-in           phs
 Digest            no digest
 Lockouts          not locked, no wrong password is counted
@@ -415,7 +459,7 @@ Type              global security
 objectGUID        00000000-0000-0000-0000-000000000009
 SID               S-1-5-21-1-2-3-1201
 Domain            corp.example.com
-Description       First in?[2J
+Description       First in\u{fffd}[2J
 Members           3
 
 MEMBER     KIND     PRESENCE  OBJECT

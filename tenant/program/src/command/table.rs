@@ -1,7 +1,12 @@
 //! Prints a list as a table with aligned columns, for a person.
 
-/// The rows under their heads. Each column is as wide as its widest cell.
+use landbridge_wire::printable::one_line;
+
+/// The rows under their heads. Each column is as wide as its widest cell. A cell is one line without anything that a
+/// terminal would obey, so that no name forges a row.
 pub fn aligned(heads: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
     let wide = |at: usize, head: &str| {
         let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
         cells.max().unwrap_or(0).max(head.len())
@@ -18,15 +23,10 @@ pub fn aligned(heads: &[&str], rows: &[Vec<String>]) -> String {
         line
     };
     let mut text = line(&mut heads.iter().copied());
-    for row in rows {
+    for row in &rows {
         text.push_str(&line(&mut row.iter().map(String::as_str)));
     }
     text
-}
-
-/// A text of another program with each control character replaced by `?`, which a terminal would otherwise obey.
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -40,7 +40,8 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_never_reach_the_terminal() {
-        assert_eq!(plain("a\u{1b}[2J"), "a?[2J");
+    fn a_cell_forges_no_row_and_turns_no_text_round() {
+        let rows = [vec!["a\nFORGED\u{202e}\u{1b}[2J".to_owned()]];
+        assert_eq!(aligned(&["A"], &rows), "A\na\u{fffd}FORGED\u{fffd}\u{fffd}[2J\n");
     }
 }

@@ -35,7 +35,7 @@ async fn an_upload_needs_a_certificate_and_an_administrators_yes() {
     assert_eq!(code(ask_hello(&edge, None).await), ProblemCode::CertificateRequired);
     let phs = edge.enroll(edge.token(Role::Phs).await.secret, Role::Phs).await.unwrap();
     assert_eq!(code(ask_hello(&edge, Some(&phs)).await), ProblemCode::AgentNotApproved);
-    edge.ask(AdminRequest::AgentsApprove { agent: phs.agent }).await;
+    edge.ask(AdminRequest::AgentsApprove { agent: phs.agent, key: None }).await;
     ask_hello(&edge, Some(&phs)).await.unwrap();
 }
 
@@ -52,7 +52,7 @@ async fn a_refusal_is_received_even_when_a_large_body_was_on_its_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_of_the_other_role_uploads_nothing() {
     let edge = Edge::start().await;
-    let pta = edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap();
+    let pta = edge.pta().await;
     assert_eq!(code(ask_hello(&edge, Some(&pta)).await), ProblemCode::WrongRole);
     renew(&edge, Some(&pta)).await.unwrap();
     let dressed_up = edge.certificate_for(&pta, Role::Phs, unix_now());
@@ -121,7 +121,7 @@ async fn a_pta_agent_names_its_envelope_key_and_a_phs_has_none() {
         let made = edge.post::<_, EnrollResponse>(None, "/v1/enroll", &request).await;
         assert_eq!(code(made), ProblemCode::BadRequestForCertificate);
     }
-    let pta = edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap();
+    let pta = edge.pta().await;
     let before = Shown::read(&pta.certificate).unwrap().name.envelope.unwrap();
     let next = renew(&edge, Some(&pta)).await.unwrap();
     assert_ne!(Shown::read(&next.certificate).unwrap().name.envelope, Some(before));
@@ -158,15 +158,14 @@ async fn a_revoked_agent_is_refused_everywhere_and_stays_revoked() {
     edge.ask(AdminRequest::AgentsRevoke { agent: phs.agent }).await;
     assert_eq!(code(ask_hello(&edge, Some(&phs)).await), ProblemCode::AgentRevoked);
     assert_eq!(code(renew(&edge, Some(&phs)).await), ProblemCode::AgentRevoked);
-    edge.ask(AdminRequest::AgentsApprove { agent: phs.agent }).await;
+    edge.ask(AdminRequest::AgentsApprove { agent: phs.agent, key: None }).await;
     assert_eq!(code(ask_hello(&edge, Some(&phs)).await), ProblemCode::AgentRevoked);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revocation_cuts_the_open_connections_of_that_agent_alone() {
     let edge = Edge::start().await;
-    let (phs, other) =
-        (edge.phs().await, edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap());
+    let (phs, other) = (edge.phs().await, edge.pta().await);
     let (mut first, mut second) =
         (edge.connect(Some(&phs)).await.unwrap(), edge.connect(Some(&phs)).await.unwrap());
     let mut others = edge.connect(Some(&other)).await.unwrap();

@@ -137,6 +137,41 @@ async fn a_rollout_in_stages_accepts_the_members_of_the_pilot_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_refuses_keeps_its_last_members_when_it_vanishes_with_the_groups_in_it() {
+    for full_compare in [false, true] {
+        let (edge, phs) = staffed().await;
+        let app = edge.credential("mail", 6000).await;
+        let status = async |name: &str| sign_in(&edge, &app, &format!("{name}@{DOMAIN}"), RIGHT).await.0;
+        let (accepted, refused) = (StatusCode::OK, StatusCode::FORBIDDEN);
+        says(&edge, of_group("Pilot", Some(SigninPolicy::Refuse), None)).await;
+        assert_eq!((status("alice").await, status("bob").await), (refused, accepted));
+        // Both groups leave at once, the inner one first.
+        let yesterday = filetime(unix_now() - 86_400).unwrap();
+        let people = vec![user(1, "alice", 0x200, yesterday), user(2, "bob", 0x200, yesterday)];
+        let left = match full_compare {
+            true => Upload { mode: Mode::FullCompare, ..upload(people, vec![]) },
+            false => {
+                let groups = [group(11, "Inner"), group(10, "Pilot")];
+                upload(groups.map(|one| gone(one, Presence::Deleted)).into(), vec![])
+            }
+        };
+        let _: Receipt = edge.post(Some(&phs), "/v1/upload", &left).await.unwrap();
+        assert_eq!((status("alice").await, status("bob").await), (refused, accepted), "{full_compare}");
+        let listed = says(&edge, of_domain(None)).await;
+        assert!(listed.contains("its last 1 accounts stay refused"), "{listed}");
+        let entry = edge.audit().await.into_iter().find(|entry| entry.action == "group-policy-idle").unwrap();
+        assert_eq!(entry.detail, "the group has left: its sign-in policy applies to its last 1 accounts");
+        let metrics = scrape(&edge, "/metrics").await;
+        assert!(metrics.contains("landbridge_group_policies_idle{domain=\"corp.example.com\"} 1"));
+        // The administrator ends it; nothing of it is left behind.
+        says(&edge, of_group(&Uuid::from_u128(10).to_string(), None, None)).await;
+        assert_eq!(status("alice").await, accepted);
+        let kept = "SELECT count(*) FROM refused_members";
+        assert_eq!(edge.database().query_row(kept, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_left_is_purged_to_the_last_byte_and_a_present_one_is_not() {
     let (edge, phs) = staffed().await;
     let purge = |name: &str| AdminRequest::UsersPurge { name: name.to_owned() };
@@ -171,6 +206,66 @@ async fn an_account_that_left_is_purged_to_the_last_byte_and_a_present_one_is_no
         (purged.actor.as_str(), purged.subject.as_str()),
         ("uid 0", Uuid::from_u128(1).to_string().as_str())
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_account_signs_in_by_no_road_until_it_is_unblocked_whatever_phs_sends() {
+    let (edge, phs) = staffed().await;
+    let app = edge.credential("mail", 6000).await;
+    let user_name = format!("alice@{DOMAIN}");
+    let answer = async |password: &str| {
+        let (status, _, body) = sign_in(&edge, &app, &user_name, password).await;
+        (status, body)
+    };
+    let name = || user_name.clone();
+    let guid = Uuid::from_u128(1).to_string();
+    let (wrong, accepted) = (answer("wrong").await, StatusCode::OK);
+    assert_eq!(answer(RIGHT).await.0, accepted);
+    let done = says(&edge, AdminRequest::UsersBlock { name: name() }).await;
+    assert!(done.starts_with(&format!("{guid} is blocked")), "{done}");
+    // To the application it is a wrong password.
+    assert_eq!(answer(RIGHT).await, wrong);
+    assert!(edge.audit().await.iter().any(|entry| entry.detail.starts_with("blocked, from")));
+
+    // A full compare, an erasure and an account with the same objectGUID change nothing.
+    let yesterday = filetime(unix_now() - 86_400).unwrap();
+    let people = || vec![user(1, "alice", 0x200, yesterday), user(2, "bob", 0x200, yesterday)];
+    let full = Upload { mode: Mode::FullCompare, ..upload(people(), vec![]) };
+    let _: Receipt = edge.post(Some(&phs), "/v1/upload", &full).await.unwrap();
+    assert_eq!(answer(RIGHT).await, wrong);
+    send(&edge, &phs, vec![gone(user(1, "alice", 0x200, 0), Presence::Deleted)], vec![]).await;
+    says(&edge, AdminRequest::UsersPurge { name: guid.clone() }).await;
+    let listed = async || match edge.ask(AdminRequest::UsersBlocked).await {
+        AdminResponse::Blocked(rows) => {
+            rows.into_iter().map(|row| (row.object.to_string(), row.name)).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(listed().await, [(guid.clone(), None)], "erased, and still blocked");
+    send(&edge, &phs, people(), vec![]).await;
+    assert_eq!(listed().await, [(guid.clone(), Some(name()))]);
+    assert_eq!(answer(RIGHT).await, wrong);
+    match edge.ask(AdminRequest::UsersShow { name: name() }).await {
+        AdminResponse::Users(known) => {
+            assert_eq!(known.accounts[0].state, "blocked by an administrator");
+            assert!(known.accounts[0].blocked_at.is_some());
+        }
+        other => panic!("{other:?}"),
+    }
+
+    // The other account was never touched, and the end of the block is the end of it.
+    assert_eq!(sign_in(&edge, &app, &format!("bob@{DOMAIN}"), RIGHT).await.0, accepted);
+    says(&edge, AdminRequest::UsersUnblock { name: guid.clone() }).await;
+    assert_eq!(answer(RIGHT).await.0, accepted);
+    let again = says(&edge, AdminRequest::UsersUnblock { name: guid.clone() }).await;
+    assert!(again.contains("(as before)"), "{again}");
+    let none = says(&edge, AdminRequest::UsersBlock { name: "nobody".to_owned() }).await;
+    assert!(none.starts_with("refused: there is no such account"), "{none}");
+    let audit = edge.audit().await;
+    for action in ["user-blocked", "user-unblocked"] {
+        let entries: Vec<_> = audit.iter().filter(|entry| entry.action == action).collect();
+        assert_eq!((entries.len(), entries[0].subject.as_str()), (1, guid.as_str()), "{action}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

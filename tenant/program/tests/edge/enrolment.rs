@@ -6,7 +6,7 @@ use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::tables::{audit, tokens};
-use landbridge_wire::enroll::{EnrollResponse, Role, TokenSecret};
+use landbridge_wire::enroll::{EnrollResponse, Role, TokenSecret, key_fingerprint};
 use landbridge_wire::frame;
 use landbridge_wire::problem::ProblemCode;
 
@@ -33,8 +33,41 @@ async fn a_token_gives_an_identity_that_names_role_domain_and_agent() {
     assert_eq!(made.root.as_bytes(), edge.tenant.authority.root().as_ref());
     assert!(!made.approved, "a phs waits for a person");
     assert!(shown.not_after <= unix_now() + 24 * 3600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pta_agent_waits_until_the_key_that_its_machine_shows_is_approved() {
+    let edge = Edge::start().await;
     let pta = edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap();
-    assert!(pta.approved);
+    assert!(!pta.approved, "a new domain's agents wait");
+    let row = async |agent| match edge.ask(AdminRequest::AgentsList).await {
+        AdminResponse::Agents(rows) => rows.into_iter().find(|row| row.id == agent).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    // The same fingerprint is in the agent's certificate.
+    let shown = |certificate: &[u8]| {
+        let (_, certificate) = x509_parser::parse_x509_certificate(certificate).unwrap();
+        key_fingerprint(certificate.tbs_certificate.subject_pki.raw)
+    };
+    let listed = row(pta.agent).await;
+    assert_eq!(listed.key.as_deref(), Some(shown(&pta.certificate).as_str()));
+    assert_eq!((listed.state.as_str(), listed.enrolled_from.as_deref()), ("pending", Some("127.0.0.1")));
+    let approve = |agent, key: &str| AdminRequest::AgentsApprove { agent, key: Some(key.to_owned()) };
+    let other = approve(pta.agent, "0000 0000 0000 0000 0000 0000 0000 0000");
+    assert!(matches!(edge.ask(other).await, AdminResponse::Refused { .. }), "another key");
+    assert_eq!(row(pta.agent).await.state, "pending");
+    let right = approve(pta.agent, listed.key.as_deref().unwrap());
+    assert!(matches!(edge.ask(right).await, AdminResponse::Done(_)));
+    assert_eq!(row(pta.agent).await.state, "approved");
+    // Where an administrator says so, a new agent works at once.
+    let at_once =
+        AdminRequest::DomainsPolicy { name: DOMAIN.to_owned(), policy: None, approve_agents: Some(false) };
+    edge.ask(at_once).await;
+    let next = edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap();
+    assert!(next.approved);
+    let audit = edge.audit().await;
+    let enrolled = audit.iter().find(|entry| entry.action == "agent-enrolled").unwrap();
+    assert!(enrolled.detail.contains("approved, from 127.0.0.1, key "), "{enrolled:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

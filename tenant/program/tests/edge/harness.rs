@@ -9,6 +9,7 @@ use landbridge_tenant::command::{Init, init::init};
 use landbridge_tenant::config::Config;
 use landbridge_tenant::serve::Ready;
 use landbridge_tenant_core::administration::Administration;
+use landbridge_tenant_core::administration::operator::Operator;
 use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse};
 use landbridge_tenant_core::agents::Agents;
 use landbridge_tenant_core::agents::authority::{Authority, RequestedKey};
@@ -144,7 +145,9 @@ impl Edge {
     /// Asks as root would.
     pub(crate) async fn ask(&self, ask: AdminRequest) -> AdminResponse {
         let administration = self.tenant.administration.clone();
-        tokio::task::spawn_blocking(move || administration.act(0, ask, unix_now())).await.unwrap()
+        tokio::task::spawn_blocking(move || administration.act(&Operator::of_uid(0), ask, unix_now()))
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn token(&self, role: Role) -> Token {
@@ -176,7 +179,15 @@ impl Edge {
     pub(crate) async fn phs(&self) -> Identity {
         let identity = self.enroll(self.token(Role::Phs).await.secret, Role::Phs).await.unwrap();
         assert!(!identity.approved);
-        self.ask(AdminRequest::AgentsApprove { agent: identity.agent }).await;
+        self.ask(AdminRequest::AgentsApprove { agent: identity.agent, key: None }).await;
+        identity
+    }
+
+    /// A pta-agent that was enrolled and approved.
+    pub(crate) async fn pta(&self) -> Identity {
+        let identity = self.enroll(self.token(Role::Pta).await.secret, Role::Pta).await.unwrap();
+        assert!(!identity.approved);
+        self.ask(AdminRequest::AgentsApprove { agent: identity.agent, key: None }).await;
         identity
     }
 

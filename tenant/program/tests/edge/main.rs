@@ -9,6 +9,7 @@ mod bounds;
 mod command_line;
 mod directory;
 mod enrolment;
+mod events;
 mod harness;
 mod own_certificate;
 mod websocket;

@@ -7,7 +7,6 @@ use hyper::StatusCode;
 use landbridge_tenant_core::administration::request::AdminRequest;
 use landbridge_tenant_rules::relay::AgentView;
 use landbridge_wire::bounded::{Blob, Text};
-use landbridge_wire::enroll::Role;
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{
@@ -29,7 +28,7 @@ const MORE: u8 = 0x00;
 const PING: u8 = 0x89;
 
 async fn agent(edge: &Edge) -> Identity {
-    edge.enroll(edge.token(Role::Pta).await.secret, Role::Pta).await.unwrap()
+    edge.pta().await
 }
 
 const SOUND: &str = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\

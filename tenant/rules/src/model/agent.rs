@@ -64,6 +64,10 @@ pub struct Agent {
     pub seen_at: Option<i64>,
     /// When it was enrolled.
     pub enrolled_at: i64,
+    /// The network address that it enrolled from; none: it enrolled before the tenant noted addresses.
+    pub enrolled_from: Option<String>,
+    /// Fingerprint of its newest certificate's key; none: it has not renewed since the tenant notes fingerprints.
+    pub key_fingerprint: Option<String>,
 }
 
 /// An agent to be stored at its enrolment.
@@ -85,6 +89,10 @@ pub struct NewAgent<'a> {
     pub serial: &'a [u8],
     /// The end of its certificate: seconds since 1970.
     pub not_after: i64,
+    /// The network address that it enrolls from.
+    pub enrolled_from: &'a str,
+    /// Fingerprint of its certificate's key.
+    pub key_fingerprint: &'a str,
 }
 
 /// The phs of an upload, from its certificate and its enrolment.

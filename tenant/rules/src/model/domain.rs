@@ -1,5 +1,6 @@
 //! An Active Directory domain that the tenant serves: names, SID, policies, and the state of its synchronisation.
 
+use landbridge_crypto::salted_digest::ITERATIONS;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -156,7 +157,7 @@ impl NewDomain<'_> {
         if numbers.len() != 3 || !numbers.iter().all(|n| sub_authority(n).is_some()) {
             return Err(DomainRefused::Sid);
         }
-        if !(1..=10_000_000).contains(&self.min_iterations) {
+        if !ITERATIONS.contains(&self.min_iterations) {
             return Err(DomainRefused::Iterations);
         }
         Ok(())

@@ -49,6 +49,17 @@ pub struct Facts {
     pub counters: Counters,
 }
 
+impl Facts {
+    /// Why no password signs in, whatever the account's digest or a domain controller says of it: nobody has the
+    /// name, or the account is blocked. None: the account may sign in.
+    pub(super) fn shut_out(&self) -> Option<Why> {
+        match &self.account {
+            None => Some(self.nobody.unwrap_or(Why::UnknownName)),
+            Some(account) => account.blocked.then_some(Why::Blocked),
+        }
+    }
+}
+
 /// The counters of the smart lockout.
 #[derive(Debug, Clone, Default)]
 pub struct Counters {
@@ -91,6 +102,8 @@ pub struct AccountFacts {
     pub digest: DigestFact,
     /// Whether agents are tried with it.
     pub canary: bool,
+    /// Whether an administrator blocked it. It is then refused on every road, like a name that nobody has.
+    pub blocked: bool,
     /// The bad passwords that may have reached AD.
     pub spent: Option<Tries>,
 }

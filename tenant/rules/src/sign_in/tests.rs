@@ -39,6 +39,7 @@ fn facts(policy: SigninPolicy) -> Facts {
         password_policy: Policy { max_pwd_age: Some(0), lockout_duration: Some(0), ..Policy::default() },
         digest: DigestFact::Readable,
         canary: false,
+        blocked: false,
         spent: None,
     };
     Facts {
@@ -95,13 +96,14 @@ fn on_the_digest_road_a_place_comes_before_the_derivation() {
 
 #[test]
 fn whatever_keeps_an_account_out_costs_a_derivation_of_its_domains_cost() {
-    let cases: [fn(&mut Facts); 4] = [
+    let cases: [fn(&mut Facts); 5] = [
         |facts| *facts = nobody(SigninPolicy::Phs),
         |facts| facts.domain.as_mut().unwrap().policy = SigninPolicy::Refuse,
         |facts| facts.account.as_mut().unwrap().digest = DigestFact::Absent,
         |facts| facts.account.as_mut().unwrap().digest = DigestFact::Unreadable,
+        |facts| facts.account.as_mut().unwrap().blocked = true,
     ];
-    let expected = [Why::UnknownName, Why::NotAdmitted, Why::NoDigest, Why::DigestUnreadable];
+    let expected = [Why::UnknownName, Why::NotAdmitted, Why::NoDigest, Why::DigestUnreadable, Why::Blocked];
     for (case, expected) in cases.iter().zip(expected) {
         let mut facts = facts(SigninPolicy::Phs);
         case(&mut facts);
@@ -230,6 +232,57 @@ fn a_name_that_nobody_has_has_no_answer_where_an_account_would_have_none() {
 }
 
 #[test]
+fn a_blocked_account_ends_as_a_name_that_nobody_has_on_every_road() {
+    let memories = [
+        Memory::default(),
+        Memory { unable: Some(NoAnswer::NoAgent), ..Memory::default() },
+        Memory {
+            silence: Some(Silence { why: NoAnswer::NoDirectory, took: Duration::from_secs(3) }),
+            ..Memory::default()
+        },
+    ];
+    let budgets = [BOUNDED, AdBudget::None { threshold: 2 }, AdBudget::Unknown, AdBudget::Unbounded];
+    let rules = rules();
+    let sign_in = SignIn { rules: &rules, bad_password: false };
+    for policy in SigninPolicy::ALL {
+        for memory in memories {
+            for budget in budgets {
+                let (mut blocked, mut none) = (facts(policy), nobody(policy));
+                blocked.account.as_mut().unwrap().blocked = true;
+                for facts in [&mut blocked, &mut none] {
+                    facts.domain.as_mut().unwrap().budget = budget;
+                }
+                // The reason and the account are for the audit log alone.
+                let like_nobody = |decision: Decision| {
+                    let Verdict::Refused { disclosed, why: Why::Blocked, object: Some(OBJECT) } =
+                        decision.verdict
+                    else {
+                        return decision;
+                    };
+                    let verdict = Verdict::Refused { disclosed, why: Why::UnknownName, object: None };
+                    Decision { verdict, ..decision }
+                };
+                for holds in [TURN, ALL] {
+                    let mut step = next(&blocked, memory, holds);
+                    if let Step::Done(decision) = step {
+                        step = Step::Done(Box::new(like_nobody(*decision)));
+                    }
+                    assert_eq!(step, next(&none, memory, holds), "{policy:?} {memory:?} {budget:?}");
+                }
+                let derived = |facts| sign_in.derived(facts, &memory, false, NOW);
+                assert_eq!(like_nobody(derived(&blocked)), derived(&none));
+            }
+        }
+    }
+    // Blocked while an agent was asked.
+    let (before, mut now) = (facts(SigninPolicy::Pta), facts(SigninPolicy::Pta));
+    now.account.as_mut().unwrap().blocked = true;
+    let asked = AgentAnswer { outcome: Ok(wire::DirectoryVerdict::Valid), agent: None, tried: 1 };
+    let answered = sign_in.answered(&before, &now, &Memory::default(), &asked, TURN, NOW);
+    assert_eq!(why(&decision(answered.step).verdict), Why::Blocked);
+}
+
+#[test]
 fn an_agents_verdict_is_final_and_its_absence_is_not() {
     let pta = facts(SigninPolicy::Pta);
     let done = decision(answered(&pta, Err(NoAnswer::Lost), 2).step);
@@ -330,6 +383,7 @@ fn every_reason_has_a_name_of_its_own() {
         Why::AmbiguousName,
         Why::OtherDomain,
         Why::LockedOut,
+        Why::Blocked,
         Why::NoDigest,
         Why::NotAdmitted,
         Why::NoRoom,
@@ -350,6 +404,7 @@ fn every_reason_has_a_name_of_its_own() {
         "unknown-name",
         "ambiguous-name",
         "other-domain",
+        "blocked",
         "no-digest",
         "not-admitted",
         "wrong-password",

@@ -28,7 +28,7 @@ CREATE TABLE domains (
     added_at            INTEGER NOT NULL,
     -- how its people sign in, as store::domains::SigninPolicy; and whether a new pta-agent waits for a person
     signin_policy       TEXT NOT NULL DEFAULT 'phs',
-    approve_agents      INTEGER NOT NULL DEFAULT 0
+    approve_agents      INTEGER NOT NULL DEFAULT 0 -- `domains add` writes 1
 ) STRICT;
 
 -- Accounts of the domain that nobody uses: agents are tried with wrong passwords for them.
@@ -128,7 +128,9 @@ CREATE TABLE agents (
     instance        BLOB,                          -- the process seen last
     seen_at         INTEGER,
     enrolled_at     INTEGER NOT NULL,
-    serial_before   BLOB                           -- of the certificate before: it may still renew
+    serial_before   BLOB,                          -- of the certificate before: it may still renew
+    enrolled_from   TEXT,                          -- its address then; NULL: enrolled before version 4
+    key_fingerprint TEXT                           -- of its newest certificate's key; NULL: of before version 4
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tokens (
@@ -154,7 +156,7 @@ CREATE TABLE apps (
 CREATE TABLE audit (
     id      INTEGER PRIMARY KEY,
     at      INTEGER NOT NULL,
-    actor   TEXT NOT NULL,                         -- 'uid 0', 'agent <id>', 'app <name>', 'tenant'
+    actor   TEXT NOT NULL,                         -- 'uid 0 (root)', 'agent <id>', 'app <name>', 'tenant', 'a stranger'
     action  TEXT NOT NULL,
     subject TEXT NOT NULL,
     detail  TEXT NOT NULL
@@ -165,4 +167,12 @@ CREATE TABLE blocks (
     object      BLOB PRIMARY KEY,                  -- objectGUID; stays while the object is unknown
     domain      INTEGER NOT NULL REFERENCES domains(id),
     blocked_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The last members of groups that have left and have the sign-in policy 'refuse': they stay refused.
+CREATE TABLE refused_members (
+    domain        INTEGER NOT NULL REFERENCES domains(id),
+    policy_group  BLOB NOT NULL,                   -- objectGUID of the group
+    object        BLOB NOT NULL,                   -- objectGUID of the account
+    PRIMARY KEY (domain, policy_group, object)
 ) STRICT, WITHOUT ROWID;

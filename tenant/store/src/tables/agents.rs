@@ -10,13 +10,14 @@ use uuid::Uuid;
 
 /// Reads an agent with the names of its domain.
 const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
-                      a.seen_at, a.enrolled_at, a.serial, a.serial_before FROM agents a JOIN domains d ON d.id = a.domain";
+                      a.seen_at, a.enrolled_at, a.serial, a.serial_before, a.enrolled_from, a.key_fingerprint \
+                      FROM agents a JOIN domains d ON d.id = a.domain";
 
 /// Stores a new agent.
 pub fn insert(writing: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
     writing.execute(
-        "INSERT INTO agents (id, domain, role, state, software, host, serial, not_after, enrolled_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO agents (id, domain, role, state, software, host, serial, not_after, enrolled_at, enrolled_from, \
+         key_fingerprint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             agent.id.as_bytes(),
             agent.domain,
@@ -27,6 +28,8 @@ pub fn insert(writing: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(
             agent.serial,
             agent.not_after,
             now,
+            agent.enrolled_from,
+            agent.key_fingerprint,
         ],
     )?;
     Ok(())
@@ -70,14 +73,25 @@ pub struct Renewal<'a> {
     pub serial: &'a [u8],
     /// The end of the new one: seconds since 1970.
     pub not_after: i64,
+    /// Fingerprint of the key in the new one.
+    pub key_fingerprint: &'a str,
 }
 
 /// Stores an agent's newest certificate. False: the agent's state has changed since it was admitted, for example by a
 /// revocation.
 pub fn renew(writing: &Writing<'_>, id: Uuid, renewal: &Renewal<'_>, now: i64) -> Result<bool, StoreError> {
     let changed = writing.execute(
-        "UPDATE agents SET serial_before = ?3, serial = ?4, not_after = ?5, seen_at = ?6 WHERE id = ?1 AND state = ?2",
-        params![id.as_bytes(), renewal.state.as_str(), renewal.before, renewal.serial, renewal.not_after, now],
+        "UPDATE agents SET serial_before = ?3, serial = ?4, not_after = ?5, seen_at = ?6, key_fingerprint = ?7 \
+         WHERE id = ?1 AND state = ?2",
+        params![
+            id.as_bytes(),
+            renewal.state.as_str(),
+            renewal.before,
+            renewal.serial,
+            renewal.not_after,
+            now,
+            renewal.key_fingerprint,
+        ],
     )?;
     Ok(changed == 1)
 }
@@ -107,5 +121,7 @@ fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
         enrolled_at: row.get(10)?,
         serial: row.get(11)?,
         serial_before: row.get(12)?,
+        enrolled_from: row.get(13)?,
+        key_fingerprint: row.get(14)?,
     })
 }

@@ -4,12 +4,13 @@
 
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::AuditEntry;
+use landbridge_wire::printable::is_harmful;
 use rusqlite::params;
 
 /// Limit on the bytes of each part of an entry, so that an entry stays one readable line.
 const MAX_PART: usize = 512;
 
-/// Appends an entry. Control characters become spaces, so that an entry is one line in every output.
+/// Appends an entry. What a terminal would obey becomes a space, so that an entry is one line in every output.
 pub fn append(
     writing: &Writing<'_>,
     now: i64,
@@ -59,7 +60,7 @@ pub fn forget(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
 
 /// The text on one line, cut at [`MAX_PART`].
 fn plain(text: &str) -> String {
-    let mut text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut text: String = text.chars().map(|c| if is_harmful(c) { ' ' } else { c }).collect();
     let mut end = text.len().min(MAX_PART);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_one_bounded_line() {
-        assert_eq!(plain("a\nb\u{1b}[31m"), "a b [31m");
+        assert_eq!(plain("a\nb\u{1b}[31m\u{202e}c"), "a b [31m c");
         assert_eq!(plain(&"é".repeat(400)).len(), MAX_PART);
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row};
 use uuid::Uuid;
 
-/// Adds a domain and returns its row's number, or the reason of a refusal.
+/// Adds a domain, whose new pta-agents wait for approval, and returns its row's number, or the reason of a refusal.
 pub fn add(
     writing: &Writing<'_>,
     new: &NewDomain<'_>,
@@ -31,8 +31,8 @@ pub fn add(
         return Ok(Err(DomainRefused::Taken));
     }
     let id = writing.query_row(
-        "INSERT INTO domains (dns_name, netbios_name, sid, allow_privileged, min_iterations, added_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id",
+        "INSERT INTO domains (dns_name, netbios_name, sid, allow_privileged, min_iterations, added_at, approve_agents)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1) RETURNING id",
         (&dns_name, &netbios_name, new.sid, new.allow_privileged, new.min_iterations, now),
         |row| row.get(0),
     )?;

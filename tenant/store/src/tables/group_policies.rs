@@ -30,14 +30,15 @@ pub fn has(reading: &Reading<'_>, domain: i64, group: Uuid) -> Result<bool, Stor
     Ok(reading.prepare_cached(sql)?.query_row((domain, group.as_bytes()), |row| row.get(0))?)
 }
 
-/// Number of a domain's group policies that apply to no account, because the group is gone.
+/// Number of a domain's group policies whose group is gone: they apply to no account, or to the last members alone.
 pub fn idle(reading: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
     let sql = "SELECT count(*) FROM group_policies p WHERE domain = ?1 AND NOT EXISTS
                (SELECT 1 FROM objects o WHERE o.object = p.object AND o.kind = 'group' AND o.presence = 'present')";
     Ok(reading.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
 }
 
-/// Replaces the group policies of a domain with these, in this order.
+/// Replaces the group policies of a domain with these, in this order. The last members of a group that refuses no
+/// more are forgotten.
 pub fn set(writing: &Writing<'_>, domain: i64, policies: &[GroupPolicy]) -> Result<(), StoreError> {
     writing.execute("DELETE FROM group_policies WHERE domain = ?1", [domain])?;
     for (place, one) in (1_i64..).zip(policies) {
@@ -46,5 +47,10 @@ pub fn set(writing: &Writing<'_>, domain: i64, policies: &[GroupPolicy]) -> Resu
             (domain, one.group.as_bytes(), place, one.policy.as_str(), &one.name),
         )?;
     }
+    writing.execute(
+        "DELETE FROM refused_members WHERE domain = ?1 AND policy_group NOT IN
+             (SELECT object FROM group_policies WHERE domain = ?1 AND policy = 'refuse')",
+        [domain],
+    )?;
     Ok(())
 }

@@ -171,6 +171,7 @@ pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
         "DELETE FROM attributes WHERE object = ?1",
         "DELETE FROM lockouts WHERE object = ?1",
         "DELETE FROM canaries WHERE object = ?1",
+        "DELETE FROM refused_members WHERE object = ?1",
         "DELETE FROM links WHERE source = ?1",
         "DELETE FROM links WHERE target = ?1",
         "DELETE FROM objects WHERE object = ?1",

@@ -1,5 +1,6 @@
 //! The database's file, by its sentences.
 use landbridge_tenant_fixture::{NOW, Tenant, keys};
+use landbridge_tenant_rules::model::AgentState;
 use landbridge_tenant_store::error::*;
 use landbridge_tenant_store::tables::*;
 use landbridge_tenant_store::*;
@@ -146,6 +147,8 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
              VALUES (1, 'corp.example.com', 'CORP', 'S-1-5-21-1-2-3', 1000, 1);
          INSERT INTO accounts VALUES (x'000000000000000000000000aaaa0001', 1, 'S-1-5-21-1-2-3-1101', 'present', 1, NULL, 5),
              (x'000000000000000000000000aaaa0002', 1, 'S-1-5-21-1-2-3-1102', 'deleted', 0, NULL, 6);
+         INSERT INTO agents (id, domain, role, state, software, host, serial, not_after, enrolled_at)
+             VALUES (zeroblob(16), 1, 'pta', 'approved', 'pta 0.1', 'pta1', x'01', 9, 1);
          INSERT INTO attributes VALUES (x'000000000000000000000000aaaa0001', 'mail', zeroblob(28), 'a@b');
          INSERT INTO signin_names VALUES ('corp\\a', x'000000000000000000000000aaaa0001');
          INSERT INTO digests VALUES (x'000000000000000000000000aaaa0001', zeroblob(28), zeroblob(80), 5);",
@@ -164,6 +167,13 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
             assert_eq!(attributes::of(connection, object(1))?.mail.as_deref(), Some("a@b"));
             assert_eq!(names::of(connection, object(1))?, ["corp\\a"]);
             assert!(digests::find(connection, object(1))?.is_some());
+            assert!(domains::all(connection)?[0].approve_agents, "new agents wait after the upgrade");
+            let agent = agents::list(connection, 10)?.remove(0);
+            assert_eq!(
+                (agent.state, agent.key_fingerprint),
+                (AgentState::Approved, None),
+                "old ones work on"
+            );
             Ok(())
         })
         .unwrap();

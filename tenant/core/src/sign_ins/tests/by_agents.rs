@@ -244,6 +244,24 @@ fn a_database_that_cannot_be_written_lets_no_more_guesses_through_to_ad() {
 }
 
 #[test]
+fn an_answer_of_ad_whose_audit_entry_cannot_be_written_is_unavailable() {
+    let tenant = domain(SigninPolicy::Pta, 10);
+    let signin = signin(&tenant);
+    tenant.store.write("test", |tx| Ok(tx.raw().execute_batch(NO_AUDIT)?)).unwrap();
+    for said in [
+        wire::DirectoryVerdict::Valid,
+        wire::DirectoryVerdict::Wrong,
+        wire::DirectoryVerdict::PasswordExpired,
+    ] {
+        let (reached, verdict) = tries(&signin, &format!("{said:?}"), asked(Ok(said), 1), NOW);
+        assert!(reached, "{said:?}");
+        assert_eq!(verdict, Verdict::Unavailable(Unavailable::Storage), "{said:?}");
+    }
+    assert_eq!(tries_nobody(&signin, "x"), Verdict::Unavailable(Unavailable::Storage));
+    assert_eq!(signed_in(&signin, "audit-not-written"), 4);
+}
+
+#[test]
 fn a_right_password_that_ad_would_not_let_in_uses_nothing_up() {
     for said in [
         wire::DirectoryVerdict::PasswordExpired,

@@ -520,6 +520,24 @@ fn a_database_that_cannot_be_written_gives_nobody_more_tries() {
 }
 
 #[test]
+fn a_sign_in_whose_audit_entry_cannot_be_written_is_unavailable_for_a_right_and_a_wrong_password() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    tenant.store.write("test", |t| Ok(t.raw().execute_batch(NO_AUDIT)?)).unwrap();
+    for (name, password) in [("user1", "right1"), ("user2", "wrong"), ("nobody", "x")] {
+        let verdict = tries(&signin, &format!("CORP\\{name}"), password);
+        assert_eq!(verdict, Verdict::Unavailable(Unavailable::Storage), "{name}");
+    }
+    assert_eq!(signed_in(&signin, "audit-not-written"), 3);
+    assert!(leaves_on_the_grid(&Verdict::Unavailable(Unavailable::Storage)), "its time tells nothing either");
+    assert_eq!(signed_in(&signin, "accepted"), 0);
+    assert_eq!(signin.inner().numbers.metrics.storage_errors.get(), 3);
+    tenant.store.write("test", |t| Ok(t.raw().execute_batch("DROP TRIGGER no_audit")?)).unwrap();
+    assert!(is_accepted(&tries(&signin, "CORP\\user1", "right1")));
+    assert_eq!(signed_in(&signin, "accepted"), 1);
+}
+
+#[test]
 fn refusals_leave_on_the_grid_and_never_at_once() {
     let grid = Duration::from_millis(250);
     let ms = Duration::from_millis;
