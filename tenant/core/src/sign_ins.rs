@@ -18,6 +18,7 @@ mod verifiers;
 
 pub use attempt::{Attempt, Caller, Settings, Unready};
 pub use landbridge_tenant_rules::account_state::Disclosable;
+pub use landbridge_tenant_rules::lockout::Source;
 pub use landbridge_tenant_rules::relay::NoAnswer;
 pub use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Verdict, Why};
 
@@ -29,6 +30,7 @@ use crate::numbers::Numbers;
 use counters::Counters;
 use decoys::Decoys;
 use equal_delay::EqualDelay;
+use landbridge_tenant_rules::sign_in::Question;
 use landbridge_tenant_store::Store;
 use parts::Inner;
 use pass::{End, Halt, Pass};
@@ -135,9 +137,10 @@ async fn one_sign_in<E: Send + 'static>(
         };
     }
     // 3. An agent, and what its answer means.
-    if let Halt::AskAgent { domain, object } = halt {
+    if let Halt::AskAgent(Question { domain, object, binds }) = halt {
         let since = Instant::now();
-        let asked = pass.inner.agents.clone().ask(domain, object, pass.attempt.password.clone()).await;
+        let password = pass.attempt.password.clone();
+        let asked = pass.inner.agents.clone().ask(domain, object, password, binds).await;
         pass.inner.equal_delay.note_answer(domain, &asked.outcome, since.elapsed());
         let now = unix_now().max(pass.attempt.now);
         match on_a_thread(pass, move |pass| pass.resume(&asked, now)).await {

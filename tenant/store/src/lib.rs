@@ -28,6 +28,8 @@
 //! - `tables/digests.rs`: the digests, sealed
 //! - `tables/group_policies.rs`: the sign-in policies of groups, in their order
 //! - `tables/lockouts.rs`: the counters of the smart lockout
+//! - `tables/known_sources.rs`: where an account was let in from, as keyed hashes
+//! - `tables/ad_budget.rs`: the bad passwords that may have reached AD
 //! - `tables/canaries.rs`: accounts that nobody uses, for trials of the agents
 //! - `tables/agents.rs`: the enrolled agents
 //! - `tables/tokens.rs`: one-time tokens for enrolments, hashed

@@ -48,12 +48,29 @@ const STEPS: [&str; 3] = [
          name    TEXT NOT NULL,
          PRIMARY KEY (domain, object)
      ) STRICT, WITHOUT ROWID;",
-    // To version 4: accounts that an administrator blocked.
+    // To version 4: accounts that an administrator blocked; known sources, and a table of its own for AD's budget.
+    // The counter over all sources becomes that of unknown sources; no source is known yet.
     "CREATE TABLE blocks (
          object      BLOB PRIMARY KEY,
          domain      INTEGER NOT NULL REFERENCES domains(id),
          blocked_at  INTEGER NOT NULL
-     ) STRICT, WITHOUT ROWID;",
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE known_sources (
+         object      BLOB NOT NULL,
+         hash        BLOB NOT NULL,
+         seen_at     INTEGER NOT NULL,
+         PRIMARY KEY (object, hash)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX known_sources_by_time ON known_sources(seen_at);
+     CREATE TABLE ad_budget (
+         object      BLOB PRIMARY KEY,
+         known       INTEGER NOT NULL,
+         unknown     INTEGER NOT NULL,
+         last_at     INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     INSERT INTO ad_budget (object, known, unknown, last_at)
+         SELECT object, 0, failures, last_at FROM lockouts WHERE source = '\n';
+     DELETE FROM lockouts WHERE source <> '';",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

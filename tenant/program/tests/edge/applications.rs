@@ -246,7 +246,7 @@ async fn an_administrators_try_tells_the_true_reason() {
     let wrong = |password: &str| AdminRequest::SignIn {
         user: "disabled@corp.example.com".to_owned(),
         password: landbridge_tenant_core::administration::request::Confidential::new(password.to_owned()),
-        source: "admin".to_owned(),
+        source: "name:admin".to_owned(),
     };
     let AdminResponse::SignInRefused { why, disclosed } = edge.ask(wrong(RIGHT)).await else { panic!() };
     assert_eq!((why.as_str(), disclosed), ("disabled", None));

@@ -203,7 +203,8 @@ impl Relay {
         let Some(waiting) = self.tickets.get_mut(&ticket) else { return };
         waiting.tried += u32::from(tried);
         waiting.missed = Some(why);
-        if waiting.links.len() >= DELIVERIES || why == NoAnswer::TooLate {
+        let is_last = waiting.links.len() >= DELIVERIES || waiting.tried >= waiting.binds;
+        if is_last || why == NoAnswer::TooLate {
             return self.finish(ticket, Err(why), None);
         }
         self.deliver(ticket, now);
