@@ -109,12 +109,12 @@ impl SignIn<'_> {
             return done(refused(why, object), DecidedBy::Tenant, wait);
         }
         // 3. AD's own lockout must stay out of reach. A domain without any budget asks no agent.
-        let budget = match domain.budget {
-            AdBudget::Unbounded | AdBudget::Bounded { .. } => domain.budget,
+        match domain.budget {
+            AdBudget::Unbounded | AdBudget::Bounded { .. } => {}
             AdBudget::None { .. } | AdBudget::Unknown => {
                 return self.without_budget(facts, domain, memory, holds, now);
             }
-        };
+        }
         // 4. With the budget spent, the digest stands in for it. A name without a digest derives all the same.
         if is_spent {
             return match (holds.place, has_stand_in(facts)) {
@@ -134,8 +134,7 @@ impl SignIn<'_> {
             return done(Verdict::Unavailable(Unavailable::NoAnswer(why)), DecidedBy::Tenant, wait);
         }
         // 6. The agent, or a refusal that looks like an agent's.
-        let room = budget.room(facts.spent.as_ref(), facts.source.standing, now);
-        match ask_or_refuse(facts, domain, memory, room, wait, now) {
+        match ask_or_refuse(facts, domain, memory, room(facts, domain, now), wait, now) {
             Ok(question) => Step::AskAgent(question),
             Err(decision) => Step::Done(decision),
         }
@@ -164,8 +163,8 @@ impl SignIn<'_> {
             (false, _) => None,
             (true, false) => Some(Why::HeldBack),
             (true, true) if !fits => Some(Why::DigestDiffers),
-            (true, true) if domain.budget.is_overdrawn(facts.spent.as_ref(), now) => Some(Why::HeldBack),
-            (true, true) => None,
+            (true, true) if domain.budget.allows_digests_password(facts.spent.as_ref(), now) => None,
+            (true, true) => Some(Why::HeldBack),
         };
         let Some(why) = why else { return ask_or_refuse(facts, domain, memory, 1, wait, now) };
         let verdict = refused(why, facts.subject.account());
@@ -274,12 +273,14 @@ impl SignIn<'_> {
     }
 }
 
-/// Whether the sources of this standing have spent AD's budget. Of a domain that has none, nothing is spent.
+/// Number of bad passwords that the source of this sign-in may still add to AD's count.
+fn room(facts: &Facts, domain: &DomainFacts, now: i64) -> u32 {
+    domain.budget.room(facts.spent.as_ref(), facts.source.standing, has_stand_in(facts), now)
+}
+
+/// Whether the budget is spent for the source of this sign-in. Of a domain that has none, nothing is spent.
 fn is_spent(facts: &Facts, domain: &DomainFacts, now: i64) -> bool {
-    match domain.budget {
-        AdBudget::Bounded { .. } => domain.budget.room(facts.spent.as_ref(), facts.source.standing, now) == 0,
-        AdBudget::Unbounded | AdBudget::None { .. } | AdBudget::Unknown => false,
-    }
+    matches!(domain.budget, AdBudget::Bounded { .. }) && room(facts, domain, now) == 0
 }
 
 /// Whether the account has a digest that stands in for AD's budget: one that opens, and of its newest password.

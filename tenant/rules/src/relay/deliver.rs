@@ -145,7 +145,7 @@ impl Relay {
         // 4. What the verdict means for the ticket, or for the agent.
         match delivery.purpose {
             Purpose::Ticket(ticket) => {
-                if answer.verdict == DirectoryVerdict::Wrong {
+                if answer.verdict != DirectoryVerdict::Valid {
                     self.note_refusal(domain, took);
                 }
                 if let Some(waiting) = self.tickets.get_mut(&ticket) {
@@ -158,6 +158,8 @@ impl Relay {
                 self.alarm(agent, Alarm::CanaryAccepted, now);
             }
             Purpose::Canary => {
+                // While people's passwords reach no DC, the canaries show how long one takes now.
+                self.note_refusal(domain, took);
                 self.output.push_back(Output::Counted(Event::CanaryRefused));
                 self.canaries.note_refusal(agent, now);
             }

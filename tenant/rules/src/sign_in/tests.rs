@@ -9,7 +9,7 @@ use crate::relay::NoAnswer;
 
 const NOW: i64 = 1_800_000_000;
 const OBJECT: Uuid = Uuid::from_u128(1);
-const BOUNDED: AdBudget = AdBudget::Bounded { most: 2, window: 1_860 };
+const BOUNDED: AdBudget = AdBudget::Bounded { threshold: 5, most: 2, window: 1_860 };
 
 fn rules() -> Rules {
     Rules::new(10, 60)
@@ -210,7 +210,12 @@ fn what_unknown_sources_have_spent_leaves_known_ones_all_of_theirs() {
         let spent = having_spent(facts(policy), 0, 2);
         assert_eq!(next(&spent, Memory::default(), TURN), Step::WaitForPlace);
         assert_eq!(next(&spent, Memory::default(), ALL), Step::Compare(Against::Digest));
-        let asks = next(&from_known(spent), Memory::default(), TURN);
+        // Of an odd threshold one bind is kept for the digest's password.
+        let asks = next(&from_known(spent.clone()), Memory::default(), TURN);
+        assert_eq!(asks, Step::AskAgent(Question { domain: 7, object: OBJECT, binds: 1 }));
+        let mut without = from_known(spent);
+        without.account.as_mut().unwrap().digest = DigestFact::Absent;
+        let asks = next(&without, Memory::default(), TURN);
         assert_eq!(asks, Step::AskAgent(Question { domain: 7, object: OBJECT, binds: 2 }));
         let other_way_round = having_spent(facts(policy), 2, 0);
         assert!(matches!(next(&other_way_round, Memory::default(), TURN), Step::AskAgent(_)));
