@@ -133,7 +133,7 @@ fn sign_ins(tries: &mut Tries, cast: &Cast) -> Result<(), LabError> {
 
 /// Strangers guess at an account from everywhere, and its owner signs in where the owner did before.
 fn guesses(tries: &mut Tries) -> Result<(), LabError> {
-    let owner = person(40);
+    let owner = person(480);
     let at_home = Try::from(0x80_0000, &owner.upn, &owner.password);
     let elsewhere = Try::from(0x80_0001, &owner.upn, &owner.password);
     tries.app.sign_in(&at_home)?;
