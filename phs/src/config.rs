@@ -106,6 +106,9 @@ pub struct Privileged {
     /// SIDs of privileged accounts that are synchronised all the same.
     #[serde(deserialize_with = "all_parsed")]
     pub include: Vec<Sid>,
+    /// SIDs of further accounts and groups that are never synchronised, nor their members.
+    #[serde(deserialize_with = "all_parsed")]
+    pub also: Vec<Sid>,
 }
 
 /// `[schedule]`, for `run`.

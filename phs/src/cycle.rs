@@ -22,9 +22,8 @@ use crate::error::PhsError;
 use crate::mirror::watermark::{self, CursorDecision, Plan, Saved, WhyFull};
 use crate::mirror::{Bounds, Mirror, StateError};
 use crate::progress::Witness;
-use crate::qualify::privileged;
-use crate::qualify::{self, Batch, Rules};
-use crate::read::pull::{PullError, Reading};
+use crate::qualify::{self, Batch, Rules, holders, privileged};
+use crate::read::pull::{ObjectId, PullError, Reading};
 use crate::read::session::Singles;
 use crate::stop::Stop;
 pub use counts::{Counts, Difference, Sign};
@@ -32,6 +31,7 @@ use courier::Courier;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::{Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
+use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::{Hello, LEVEL, Mode};
 pub use order::Order;
@@ -144,7 +144,8 @@ impl Cycle<'_> {
 
     /// The settings whose effect can be computed again from the mirror.
     fn places(&self) -> String {
-        format!("{} {:?}", self.order.scope.place_print(), self.order.include)
+        let Order { scope, include, also, .. } = self.order;
+        format!("{} {include:?} {also:?}", scope.place_print())
     }
 
     fn attempt(
@@ -168,12 +169,26 @@ impl Cycle<'_> {
         if full {
             self.mirror.forget_position()?;
         }
-        // 2. The rules, and whether they or the entries of the scope have changed.
+        // 2. Who is never carried.
+        let (account, other_holders) = self.transaction(|cycle| {
+            let Self { mirror, order, .. } = *cycle;
+            let account = holders::learn_account(mirror, cycle.singles, &order.account)?;
+            let other = holders::learn(mirror, cycle.singles, &order.domain, &order.also)?;
+            if other {
+                // If the cycle ends early, all is compared by the next one.
+                mirror.set_fact(SWEEP, FIRST)?;
+            }
+            Ok((account, other))
+        })?;
+        let holders: Vec<Sid> = self.mirror.holders()?.into_iter().map(|(sid, _)| sid).collect();
+        // 3. The rules, and whether they or the entries of the scope have changed.
         let protected = privileged::protected_groups(&self.order.domain);
         let rules = Rules {
             bounds: Bounds {
                 domain: &self.order.domain,
                 protected: &protected,
+                holders: &holders,
+                account: Some(account),
                 include: &self.order.include,
                 scope: &self.order.scope,
             },
@@ -188,6 +203,15 @@ impl Cycle<'_> {
         for dn in self.order.scope.entries() {
             lost |= self.is_lost(dn)?;
         }
+        if full || other_rules {
+            for sid in &self.order.also {
+                let found = holders::is_in_domain(sid, &self.order.domain)
+                    && self.singles.object(ObjectId::Sid(sid.clone()), false)?.is_some();
+                if !found {
+                    return Err(PhsError::NoSuchGroup(sid.clone()));
+                }
+            }
+        }
         if full || other_rules || lost {
             // An entry that stays unknown changes nothing.
             lost = self.transaction(|cycle| cycle.look_up_entries(full))?;
@@ -195,10 +219,12 @@ impl Cycle<'_> {
         if full && self.order.scope.group_entries().next().is_some() {
             self.learn_links()?;
         }
-        // 3. Read, derive and send, page by page.
+        // 4. Read, derive and send, page by page.
         let pages = (self.source)(start, Reading::of(rules.secrets))?;
         self.mirror.resolve(&rules.bounds)?;
-        let mut unsettled = full || other_rules || lost || self.order.confirmed.is_some();
+        let mut unsettled = full || other_rules || other_holders || lost || self.order.confirmed.is_some();
+        let left = if tenant.is_some() { self.mirror.left_sending()? } else { Vec::new() };
+        unsettled |= !left.is_empty();
         unsettled |= self.fact(SWEEP)?.is_some_and(|from| from == FIRST);
         let done = std::thread::scope(|scope| {
             let mut courier = Courier {
@@ -211,6 +237,8 @@ impl Cycle<'_> {
                 mode: if full { Mode::FullCompare } else { Mode::Incremental },
                 generation,
                 most_swept: None,
+                noted: !left.is_empty(),
+                left,
                 counts: Counts { mode: if full { "full" } else { "incremental" }, ..Counts::default() },
             };
             self.carry(&pages, &rules, saved, &mut courier, unsettled)?;
@@ -252,10 +280,13 @@ impl Cycle<'_> {
             if first && (rules.full || !last) {
                 let (witness, stop) = (self.witness, self.stop);
                 self.transaction(|cycle| {
-                    let Self { mirror, order, .. } = *cycle;
                     let pulse = || pulse(witness, stop);
-                    privileged::learn(mirror, cycle.singles, &order.domain, &order.scope, rules.full, &pulse)
+                    privileged::learn(cycle.mirror, cycle.singles, &rules.bounds, rules.full, &pulse)
                 })?;
+            }
+            if first && unsettled {
+                // Before anything is sent. What the mirror does not know yet is looked at after the last page.
+                self.refuse_wide_entry(rules)?;
             }
             first = false;
             let objects = u64::try_from(page.changes.len()).unwrap_or(u64::MAX);
@@ -283,6 +314,10 @@ impl Cycle<'_> {
         courier.settle()?;
         if began.take().is_some() {
             self.mirror.commit()?;
+            if courier.noted && courier.left.is_empty() {
+                self.mirror.forget_sending()?;
+                courier.noted = false;
+            }
         }
         Ok(())
     }
@@ -436,6 +471,7 @@ impl Batch {
         self.policy = from.policy.or(self.policy.take());
         self.in_scope += from.in_scope;
         self.privileged += from.privileged;
+        self.never += from.never;
         self.removed += from.removed;
         self.quarantined += from.quarantined;
     }

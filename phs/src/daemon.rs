@@ -334,6 +334,11 @@ fn after(error: &PhsError) -> AfterFailure {
         | PhsError::OtherDomain { .. }
         | PhsError::OtherSid { .. }
         | PhsError::NoSuchEntry(_)
+        | PhsError::HeadUnreadable(_)
+        | PhsError::AccountUnknown(_)
+        | PhsError::NoSuchGroup(_)
+        | PhsError::GroupUnreadable { .. }
+        | PhsError::WideEntry { .. }
         | PhsError::TenantOlder
         | PhsError::NoSuchObject(_)
         | PhsError::NotRunning(_)

@@ -5,6 +5,7 @@ use crate::config::ConfigError;
 use crate::mirror::StateError;
 use crate::read::pull::PullError;
 use landbridge_agent::AgentError;
+use landbridge_drsr::drs::sid::Sid;
 use landbridge_drsr::{Error as DrsrError, Responsible};
 use landbridge_wire::frame::FrameError;
 use landbridge_wire::problem::Who;
@@ -51,6 +52,47 @@ pub enum PhsError {
     /// An entry of the scope.
     #[error("[scope] names {0}, which the domain does not hold: is it spelt as in the directory?")]
     NoSuchEntry(String),
+    /// The rights at the domain's head are unknown.
+    #[error(
+        "the security descriptor of the domain's head cannot be read: {0}. Without it, it is unknown which accounts must \
+         be held back"
+    )]
+    HeadUnreadable(&'static str),
+    /// The DC does not hold the account that phs reads with.
+    #[error(
+        "the directory names no account {0}, which phs reads with: is [directory] account its sAMAccountName?"
+    )]
+    AccountUnknown(String),
+    /// An entry of `[privileged] also`.
+    #[error("[privileged] also names {0}, which the domain does not hold")]
+    NoSuchGroup(Sid),
+    /// A group whose members are held back cannot be read, or one of its links.
+    #[error(
+        "{group} is one whose members are held back, and it cannot be read: {why}. Repair it in the directory; until \
+         then nothing is sent"
+    )]
+    GroupUnreadable {
+        /// The group.
+        group: String,
+        /// Why.
+        why: String,
+    },
+    /// One entry of the descriptor of the domain's head holds back a large part of the scope.
+    #[error(
+        "at the domain's head {trustee} has {rights}. So {held} of the {scope} accounts of the scope can read or set \
+         every password of the domain, and none of them may sign in outside. Take that entry away in the directory; or \
+         accept it with `once --confirm-removals {held}`"
+    )]
+    WideEntry {
+        /// The account or group.
+        trustee: String,
+        /// Its rights.
+        rights: String,
+        /// Accounts that it holds back.
+        held: u64,
+        /// Accounts of the scope.
+        scope: u64,
+    },
     /// The tenant is too old: it stores accounts only.
     #[error("the tenant is of an older version, which accepts no groups: upgrade it before its agents")]
     TenantOlder,
@@ -86,9 +128,14 @@ impl PhsError {
             | Self::State(_)
             | Self::OtherDomain { .. }
             | Self::NoSuchEntry(_)
+            | Self::AccountUnknown(_)
+            | Self::NoSuchGroup(_)
             | Self::NoSuchObject(_)
             | Self::NotRunning(_)
             | Self::Listen { .. } => Who::AgentOperator,
+            Self::HeadUnreadable(_) | Self::GroupUnreadable { .. } | Self::WideEntry { .. } => {
+                Who::DirectoryOperator
+            }
             Self::OtherSid { .. } | Self::TenantOlder => Who::TenantOperator,
             Self::Agent(error) => error.who(),
             Self::Pull(error) => match error.who() {
@@ -108,10 +155,15 @@ impl PhsError {
             Self::Config(_)
             | Self::OtherDomain { .. }
             | Self::NoSuchEntry(_)
+            | Self::AccountUnknown(_)
+            | Self::NoSuchGroup(_)
             | Self::NoSuchObject(_)
             | Self::NotRunning(_)
             | Self::Listen { .. } => 3,
-            Self::OtherSid { .. } => 4,
+            Self::OtherSid { .. }
+            | Self::HeadUnreadable(_)
+            | Self::GroupUnreadable { .. }
+            | Self::WideEntry { .. } => 4,
             Self::Pull(error) if unreachable(error) => 5,
             Self::Pull(PullError::Over { .. }) => 1,
             Self::Pull(_) => 4,

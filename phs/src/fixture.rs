@@ -1,6 +1,6 @@
 //! A domain in memory, for the tests of this crate: objects as a DC would send them, and a DC that returns single
 //! objects.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::error::PhsError;
 use crate::read::pull::ObjectId;
@@ -8,7 +8,8 @@ use crate::read::session::Singles;
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{
-    AttributeChange, Change, Link, LinkStamp, Linked, Page, Progress, SealedNtHash, Source, Stamp,
+    AttributeChange, Change, Link, LinkStamp, Linked, Page, Progress, Quarantined, SealedNtHash, Source,
+    Stamp,
 };
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::drs::dsname::Dsname;
@@ -141,12 +142,44 @@ pub(crate) fn page(changes: Vec<Change>, links: Vec<Link>, progress: Progress) -
 /// Tells an object and its links.
 type Teller = Box<dyn Fn() -> (Telling, Vec<Link>)>;
 
+/// sAMAccountName of the account that phs reads with, and its RID.
+pub(crate) const ACCOUNT: &str = "svc-reads";
+pub(crate) const READER: u32 = 900;
+
+/// An entry of a list of rights (MS-DTYP 2.4.4.2, 2.4.4.3); `kind` 5 has a property or an extended right.
+pub(crate) fn entry(kind: u8, mask: u32, object: Option<Uuid>, trustee: &Sid) -> Vec<u8> {
+    let mut body = mask.to_le_bytes().to_vec();
+    if kind == 5 {
+        body.extend(u32::from(object.is_some()).to_le_bytes());
+        body.extend(object.into_iter().flat_map(|object| object.to_bytes_le()));
+    }
+    body.extend(trustee.to_bytes());
+    let size = u16::try_from(4 + body.len()).unwrap().to_le_bytes();
+    [vec![kind, 0, size[0], size[1]], body].concat()
+}
+
+/// A self-relative security descriptor with these entries, and no owner (MS-DTYP 2.4.6).
+pub(crate) fn descriptor(entries: &[Vec<u8>]) -> Vec<u8> {
+    let list = entries.concat();
+    let mut bytes = vec![1, 0, 4, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0];
+    let size = u16::try_from(8 + list.len()).unwrap().to_le_bytes();
+    let count = u8::try_from(entries.len()).unwrap();
+    bytes.extend([4, 0, size[0], size[1], count, 0, 0, 0]);
+    [bytes, list].concat()
+}
+
 /// A DC that answers for single objects, and remembers what it was asked.
 #[derive(Default)]
 pub(crate) struct Dc {
     objects: HashMap<Uuid, Teller>,
     /// The object that a name means now, if another object had that name.
     names: HashMap<Uuid, Uuid>,
+    /// Those that may change rights at the domain's head.
+    pub(crate) holders: Vec<Sid>,
+    /// The domain's head comes without its descriptor.
+    pub(crate) hides_descriptor: bool,
+    /// Objects that come unreadable.
+    pub(crate) unreadable: Vec<u32>,
     /// RID and whether secrets were asked for.
     pub(crate) asked: Vec<(u32, bool)>,
 }
@@ -177,6 +210,11 @@ impl Dc {
 }
 
 impl Singles for Dc {
+    fn account(&mut self, sam: &str) -> Result<Option<Page>, PhsError> {
+        assert_eq!(sam, ACCOUNT);
+        Ok(Some(page(vec![Telling::user(READER).tell()], Vec::new(), Progress::Object)))
+    }
+
     fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError> {
         let guid = match which {
             ObjectId::Guid(guid) => guid,
@@ -187,6 +225,17 @@ impl Singles for Dc {
                 self.names.get(&named).copied().unwrap_or(named)
             }
         };
+        if guid == super::fixture::guid(domain().rid()) {
+            let entries: Vec<_> = self.holders.iter().map(|one| entry(0, 0x0004_0000, None, one)).collect();
+            let value = (!self.hides_descriptor).then(|| Value::Bytes(descriptor(&entries)));
+            let head = Telling::of(domain().rid()).with(Attribute::SecurityDescriptor, value).tell();
+            return Ok(Some(page(vec![head], Vec::new(), Progress::Object)));
+        }
+        if let Some(rid) = self.unreadable.iter().find(|rid| super::fixture::guid(**rid) == guid) {
+            let why = format!("object {rid} is odd");
+            let quarantined = vec![Quarantined { object: Some(guid), link: false, why }];
+            return Ok(Some(Page { quarantined, ..page(Vec::new(), Vec::new(), Progress::Object) }));
+        }
         let Some(tell) = self.objects.get(&guid) else { return Ok(None) };
         let (telling, links) = tell();
         let change = telling.tell();

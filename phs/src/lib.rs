@@ -25,13 +25,17 @@
 //! - `mirror.rs`: what phs remembers: one SQLite file without a secret in it
 //! - `mirror/schema.sql`: the mirror's tables
 //! - `mirror/objects.rs`: a row of the mirror
+//! - `mirror/holders.rs`: who can read or set every password, and how many accounts that holds back
 //! - `mirror/links.rs`: values of linked attributes: members, managers, to whom a policy applies
 //! - `mirror/scope.rs`: where objects are in the tree, and in which groups, directly or through other groups
+//! - `mirror/sending.rs`: objects that enter with an upload whose rows are not committed yet
 //! - `mirror/sweep.rs`: compares all objects with what was sent to the tenant
 //! - `mirror/watermark.rs`: which cursor may be stored (pure)
 //! - `qualify.rs`: which objects are carried, and with what
 //! - `qualify/rules.rs`: what qualifying goes by, the same for a whole cycle
 //! - `qualify/privileged.rs`: the groups that AdminSDHolder protects, read before the first page
+//! - `qualify/descriptor.rs`: who may do more than read, from a security descriptor (pure)
+//! - `qualify/holders.rs`: who is never carried: phs's own account, and who can read or set every password
 //! - `qualify/containers.rs`: objects that others depend on: containers, groups, policies, entries of the scope
 //! - `qualify/standing.rs`: what one object is to the tenant (pure)
 //! - `qualify/translate.rs`: the directory's attributes as messages of the wire
@@ -61,7 +65,7 @@
 //! - `command/check.rs`: the preflight: every prerequisite, and what to do about a missing one
 //! - `command/check/controllers.rs`: each DC: name, ports, clock, kind, whether it accepts the account
 //! - `command/check/account.rs`: whether the delegated account has more rights than it should
-//! - `command/check/descriptor.rs`: who has more than read access, from a security descriptor (pure)
+//! - `command/check/held_back.rs`: who is never carried, and by which right
 //! - `command/findings.rs`: names and addresses that will cause trouble at the tenant, for `check --objects`
 //! - `command/explain.rs`: why an object is carried or is not
 //! - `command/process.rs`: threads, stop signal, clock and memory of a command's process

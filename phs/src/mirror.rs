@@ -4,12 +4,15 @@
 //! A page's rows are committed after its receipt; the cursor is committed together with the last page's.
 //! Not here: what the rows mean (`qualify`), and when a cursor may be stored (`watermark`).
 
+mod holders;
 mod links;
 mod objects;
 mod scope;
+mod sending;
 mod sweep;
 pub mod watermark;
 
+pub use holders::HeldBack;
 pub use links::LinkTarget;
 pub use objects::{Kind, Object, Sent};
 pub use scope::{ADMINISTRATOR, Bounds, KRBTGT, MACHINES, PROTECTED_USERS, Position};
@@ -183,12 +186,16 @@ impl Mirror {
                 })?;
                 tracing::info!("the state database was of version 1: the next cycle compares all");
             }
-            // It did not know the names of domain controllers. What was sent stays known; a full compare brings them.
+            // It did not know the names of domain controllers, nor who can read or set every password. What was sent
+            // stays known; a full compare brings them.
             2 => {
                 mirror.checked(|database| {
                     database.execute_batch(&format!(
-                        "BEGIN IMMEDIATE; ALTER TABLE objects ADD COLUMN host TEXT; DELETE FROM watermark; \
-                         PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                        "BEGIN IMMEDIATE; ALTER TABLE objects ADD COLUMN host TEXT; \
+                         ALTER TABLE objects ADD COLUMN kdc_number INTEGER NOT NULL DEFAULT 0; \
+                         ALTER TABLE objects ADD COLUMN critical INTEGER NOT NULL DEFAULT 0; \
+                         CREATE TABLE holders (sid TEXT PRIMARY KEY, rights TEXT NOT NULL) STRICT, WITHOUT ROWID; \
+                         DELETE FROM watermark; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
                     ))
                 })?;
                 tracing::info!("the state database was of version 2: the next cycle compares all");
@@ -422,7 +429,10 @@ pub(crate) mod tests {
         mirror.save(&saved(b"4")).unwrap();
         mirror
             .database
-            .execute_batch("ALTER TABLE objects DROP COLUMN host; PRAGMA user_version = 2")
+            .execute_batch(
+                "ALTER TABLE objects DROP COLUMN host; ALTER TABLE objects DROP COLUMN kdc_number; \
+                 ALTER TABLE objects DROP COLUMN critical; DROP TABLE holders; PRAGMA user_version = 2",
+            )
             .unwrap();
         drop(mirror);
         let mirror = Mirror::open(directory.path()).unwrap();

@@ -10,6 +10,8 @@
 //! Before it on the road: `read`. After it: `cycle`.
 
 mod containers;
+pub(crate) mod descriptor;
+pub mod holders;
 pub mod privileged;
 mod rules;
 mod standing;
@@ -86,6 +88,8 @@ pub struct Batch {
     pub in_scope: u64,
     /// Accounts that are held back because they are privileged.
     pub privileged: u64,
+    /// Accounts that are never carried: they can read or set every password, or AD itself needs them.
+    pub never: u64,
     /// Objects that left the tenant.
     pub removed: u64,
     /// Objects that could not be carried.
@@ -127,8 +131,18 @@ pub fn page(
         at.look_up_deleted_entries()?;
     }
     mirror.resolve(&rules.bounds)?;
-    // 3. Every object.
+    // 3. A group whose members are held back must be readable, and all of its links.
     let odd: HashSet<Uuid> = quarantined.iter().filter(|q| q.link).filter_map(|q| q.object).collect();
+    let mut guarding = Vec::new();
+    for one in quarantined {
+        let Some(guid) = one.object else { continue };
+        let position = mirror.position(&Object::unknown(guid))?;
+        if position.protected || position.protected_user || position.holder {
+            guarding.push(one);
+        }
+    }
+    privileged::may_be_a_group(mirror, &guarding)?;
+    // 4. Every object.
     for change in changes {
         // An object with an unreadable link in this page stays in quarantine.
         if !odd.contains(&change.object.guid) {
@@ -136,7 +150,7 @@ pub fn page(
         }
         at.change(change, &keys)?;
     }
-    // 4. Links of objects that the tenant has. Which those are is known only now.
+    // 5. Links of objects that the tenant has. Which those are is known only now.
     let mut last = None;
     for link in &links {
         let from = link.from.guid;
@@ -165,6 +179,24 @@ pub fn mend(
 ) -> Result<Batch, PhsError> {
     let mut at = Desk { mirror, singles, rules, sweeps: true, batch: Batch::default() };
     at.mend(object, hold)?;
+    Ok(at.batch)
+}
+
+/// Drafts that an object leaves which the tenant may have although the mirror does not know it: it was sent just before
+/// phs was killed, and it is no longer carried.
+pub fn mend_left(
+    mut object: Object,
+    mirror: &Mirror,
+    singles: &mut dyn Singles,
+    rules: &Rules<'_>,
+) -> Result<Batch, PhsError> {
+    let mut at = Desk { mirror, singles, rules, sweeps: true, batch: Batch::default() };
+    let position = mirror.position(&object)?;
+    if object.sent.is_none() && standing(&object, &position, rules) != Standing::Present {
+        at.batch.removed += 1;
+        at.leave(&mut object, Presence::OutOfScope, Sent::OutOfScope);
+        mirror.put(&object)?;
+    }
     Ok(at.batch)
 }
 
@@ -235,6 +267,7 @@ impl Desk<'_, '_> {
                     self.leave(&mut object, Presence::Privileged, Sent::Privileged);
                 }
             }
+            Standing::Never => self.never(&mut object),
             // In a full compare the tenant removes objects that are not sent. So a deletion is sent only for an
             // object that is known to have been sent.
             Standing::Deleted if self.rules.full && object.sent.is_none() => {}
@@ -293,6 +326,7 @@ impl Desk<'_, '_> {
                 self.batch.privileged += 1;
                 self.leave(&mut object, Presence::Privileged, Sent::Privileged);
             }
+            Standing::Never => self.never(&mut object),
             Standing::Outside(_) if hold => {
                 if there {
                     self.held(&object, "outside the scope");
@@ -308,6 +342,17 @@ impl Desk<'_, '_> {
         }
         self.mirror.put(&object)?;
         Ok(())
+    }
+
+    /// Drafts that an account leaves which is never carried. The guard holds none of them. The tenant learns nothing of
+    /// one that it does not have.
+    fn never(&mut self, object: &mut Object) {
+        self.batch.never += 1;
+        if matches!(object.sent, Some(Sent::Present | Sent::Privileged | Sent::Unsure)) {
+            self.batch.removed += 1;
+            object.left_at = Some(self.rules.now);
+            self.leave(object, Presence::OutOfScope, Sent::OutOfScope);
+        }
     }
 
     fn held(&mut self, object: &Object, what: &'static str) {
@@ -432,6 +477,7 @@ impl Desk<'_, '_> {
                 self.batch.privileged += 1;
                 self.leave(&mut object, Presence::Privileged, Sent::Privileged);
             }
+            Standing::Never => self.never(&mut object),
             // It changed between the page and this read: the next page has the change.
             Standing::Outside(_) | Standing::Deleted | Standing::Nothing => {}
         }

@@ -31,6 +31,10 @@ pub enum Attribute {
     PrimaryGroupId,
     /// 1 once AdminSDHolder protected the object.
     AdminCount,
+    /// The directory itself needs the object.
+    IsCriticalSystemObject,
+    /// The number of a read-only DC, on the ticket-granting account of that DC.
+    SecondaryKrbTgtNumber,
     /// The object is a tombstone.
     IsDeleted,
     /// The tombstone is past re-animation.
@@ -116,6 +120,8 @@ impl Attribute {
             Self::LogonHours => "logonHours",
             Self::PrimaryGroupId => "primaryGroupID",
             Self::AdminCount => "adminCount",
+            Self::IsCriticalSystemObject => "isCriticalSystemObject",
+            Self::SecondaryKrbTgtNumber => "msDS-SecondaryKrbTgtNumber",
             Self::IsDeleted => "isDeleted",
             Self::IsRecycled => "isRecycled",
             Self::Name => "name",

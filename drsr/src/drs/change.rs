@@ -78,6 +78,13 @@ pub struct Change {
     pub nt_hash: Option<SealedNtHash>,
 }
 
+impl Change {
+    /// The value of an attribute, if the DC sent one.
+    pub fn value(&self, attribute: Attribute) -> Option<&Value> {
+        self.attributes.iter().find(|one| one.attribute == attribute).and_then(|one| one.value.as_ref())
+    }
+}
+
 /// One attribute that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttributeChange {

@@ -42,7 +42,7 @@ pub enum Known {
 }
 
 /// What is always asked for: meaning, attid in [`OURS`], syntax.
-pub(crate) const WANTED: [(Known, u32, Syntax); 38] = [
+pub(crate) const WANTED: [(Known, u32, Syntax); 40] = [
     (Known::Plain(Attribute::ObjectClass), 0x0000_0000, Syntax::Classes),
     (Known::Plain(Attribute::Surname), 0x0000_0004, Syntax::Text),
     (Known::Plain(Attribute::Title), 0x0000_000c, Syntax::Text),
@@ -71,6 +71,8 @@ pub(crate) const WANTED: [(Known, u32, Syntax); 38] = [
     (Known::Plain(Attribute::UserPrincipalName), 0x0009_0290, Syntax::Text),
     (Known::Plain(Attribute::LockoutTime), 0x0009_0296, Syntax::LargeInteger),
     (Known::Plain(Attribute::GroupType), 0x0009_02ee, Syntax::Integer),
+    (Known::Plain(Attribute::IsCriticalSystemObject), 0x0009_0364, Syntax::Boolean),
+    (Known::Plain(Attribute::SecondaryKrbTgtNumber), 0x0009_0789, Syntax::Integer),
     (Known::Plain(Attribute::PsoMaxPwdAge), 0x0009_07db, Syntax::LargeInteger),
     (Known::Plain(Attribute::PsoLockoutObservationWindow), 0x0009_07e1, Syntax::LargeInteger),
     (Known::Plain(Attribute::PsoLockoutDuration), 0x0009_07e2, Syntax::LargeInteger),

@@ -4,7 +4,7 @@
 
 mod account;
 mod controllers;
-mod descriptor;
+mod held_back;
 
 use crate::config::{Config, ConfigError};
 use crate::cycle::send::UploadApi;
@@ -14,6 +14,7 @@ use crate::read::discover;
 use crate::read::pull::{Connection, ObjectId};
 use crate::read::session::{Session, Singles};
 use controllers::{Look, Wrong};
+use held_back::HeldBack;
 use landbridge_agent::Identity;
 use landbridge_agent::error::must_act;
 use landbridge_agent::renew::{self, Due};
@@ -258,6 +259,19 @@ impl Findings {
                 }
             }
             Err(error) => self.fail("account", error),
+        }
+        match held_back::held_back(&mut session, domain, &config.privileged.also) {
+            Ok(lines) => {
+                for HeldBack { line, everybody } in lines {
+                    if everybody {
+                        let todo = "take that right away in the directory";
+                        self.unfit("held back", format!("{line}: {todo}"), 4);
+                    } else {
+                        self.ok("held back", line);
+                    }
+                }
+            }
+            Err(error) => self.fail("held back", error),
         }
         for sid in &config.privileged.include {
             match session.object(ObjectId::Sid(sid.clone()), false) {

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::error::PhsError;
 use crate::mirror::{Bounds, Kind, Mirror, Object, Position, Sent};
 use crate::qualify::privileged::protected_groups;
-use crate::qualify::{Outside, Rules, Standing, standing};
+use crate::qualify::{Outside, Rules, Standing, holders, standing};
 use landbridge_drsr::drs::sid::Sid;
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -54,8 +54,15 @@ pub fn explain(
 ) -> Result<Explanation, PhsError> {
     let object = mirror.named(who)?.ok_or_else(|| PhsError::NoSuchObject(who.to_owned()))?;
     let protected = protected_groups(domain);
-    let bounds =
-        Bounds { domain, protected: &protected, include: &config.privileged.include, scope: &config.scope };
+    let holders: Vec<Sid> = mirror.holders()?.into_iter().map(|(sid, _)| sid).collect();
+    let bounds = Bounds {
+        domain,
+        protected: &protected,
+        holders: &holders,
+        account: holders::account(mirror, &config.directory.account)?,
+        include: &config.privileged.include,
+        scope: &config.scope,
+    };
     mirror.resolve(&bounds)?;
     let rules = Rules {
         bounds,
@@ -118,6 +125,7 @@ impl Explaining<'_> {
                 }
             }
             Standing::Privileged => because.push(self.why_privileged(object, position)?),
+            Standing::Never => because.push(self.why_never(object)?),
             Standing::Deleted => because.push("it was deleted".to_owned()),
             Standing::Outside(outside) => {
                 because.push(self.why_outside(object, outside)?);
@@ -155,7 +163,8 @@ impl Explaining<'_> {
 
     fn why_privileged(&self, object: &Object, position: &Position) -> Result<String, PhsError> {
         let why = if position.protected {
-            match self.way_to_protected(object)? {
+            let protected = |sid: &Sid| self.rules.bounds.protected.contains(sid);
+            match self.way_to(object, &protected)? {
                 Some(way) => format!("a member of {way}, which AdminSDHolder protects"),
                 None => "its primary group is one that AdminSDHolder protects".to_owned(),
             }
@@ -170,8 +179,32 @@ impl Explaining<'_> {
         Ok(format!("privileged: {why}"))
     }
 
-    /// The chain of groups from an account to a protected group.
-    fn way_to_protected(&self, object: &Object) -> Result<Option<String>, PhsError> {
+    fn why_never(&self, object: &Object) -> Result<String, PhsError> {
+        if self.rules.bounds.account == Some(object.guid) {
+            return Ok("never carried: phs reads with it".to_owned());
+        }
+        if object.critical {
+            return Ok("never carried: AD marks it as critical (isCriticalSystemObject)".to_owned());
+        }
+        for (trustee, rights) in self.mirror.holders()? {
+            let text = trustee.to_string();
+            let way = if holders::well_known(&text).is_some() || object.sid.as_ref() == Some(&trustee) {
+                String::new()
+            } else if let Some(way) = self.way_to(object, &|sid| *sid == trustee)? {
+                format!(" through {way}")
+            } else if i32::try_from(trustee.rid()) == Ok(object.primary_group) {
+                " through its primary group".to_owned()
+            } else {
+                continue;
+            };
+            let holder = holders::name(self.mirror, &trustee)?;
+            return Ok(format!("never carried: at the domain's head {holder} has {rights}{way}"));
+        }
+        Ok("never carried: a group with rights over every password holds it".to_owned())
+    }
+
+    /// The chain of groups from an account to one of these groups.
+    fn way_to(&self, object: &Object, wanted: &dyn Fn(&Sid) -> bool) -> Result<Option<String>, PhsError> {
         let mut ways = vec![vec![object.guid]];
         let mut seen = HashSet::from([object.guid]);
         for _ in 0..DEEPEST {
@@ -184,10 +217,7 @@ impl Explaining<'_> {
                     }
                     let known = self.mirror.object(group)?;
                     let way = [way.as_slice(), &[group]].concat();
-                    if known
-                        .and_then(|known| known.sid)
-                        .is_some_and(|sid| self.rules.bounds.protected.contains(&sid))
-                    {
+                    if known.and_then(|known| known.sid).is_some_and(|sid| wanted(&sid)) {
                         let names =
                             way.iter().skip(1).map(|guid| self.name(*guid)).collect::<Result<Vec<_>, _>>()?;
                         return Ok(Some(names.join(" in ")));

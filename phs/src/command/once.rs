@@ -130,6 +130,7 @@ impl Once {
         for (number, what) in [
             (counts.in_scope, "accounts in the cloud among them".to_owned()),
             (counts.privileged, "held back as privileged".to_owned()),
+            (counts.never, "never carried: `check` names them, and the right that each has".to_owned()),
             (counts.removed, "left the cloud".to_owned()),
             (
                 counts.held,

@@ -26,6 +26,8 @@ pub struct Counts {
     pub unchanged: u64,
     /// Accounts held back for being privileged.
     pub privileged: u64,
+    /// Accounts that are never carried: they can read or set every password, or AD itself needs them.
+    pub never: u64,
     /// Objects that left the tenant.
     pub removed: u64,
     /// Accounts that left the scope and stay at the tenant until an administrator confirms.
@@ -55,6 +57,7 @@ impl Counts {
             (&mut self.digests_sent, further.digests_sent),
             (&mut self.unchanged, further.unchanged),
             (&mut self.privileged, further.privileged),
+            (&mut self.never, further.never),
             (&mut self.removed, further.removed),
             (&mut self.quarantined, further.quarantined),
             (&mut self.refused, further.refused),

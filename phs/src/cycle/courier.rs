@@ -42,6 +42,10 @@ pub(super) struct Courier<'a, 'scope> {
     pub(super) generation: Uuid,
     /// At the end of a full compare: limit on accounts that the tenant may remove because they were not found.
     pub(super) most_swept: Option<u64>,
+    /// Objects that an earlier run sent without writing it down; the sweep takes them.
+    pub(super) left: Vec<Uuid>,
+    /// Objects are noted as on their way.
+    pub(super) noted: bool,
     pub(super) counts: Counts,
 }
 
@@ -70,6 +74,7 @@ impl Courier<'_, '_> {
         links.retain(|link| !(link.present && enters.contains(&link.to)));
         self.counts.in_scope += batch.in_scope;
         self.counts.privileged += batch.privileged;
+        self.counts.never += batch.never;
         self.counts.removed += batch.removed;
         self.counts.quarantined += batch.quarantined;
         self.name(batch.held.into_iter().map(|(name, what)| Difference {
@@ -161,6 +166,13 @@ impl Courier<'_, '_> {
             self.count(&drafts, &links, policy.is_some());
             return Ok(None);
         };
+        // In a full compare the tenant removes what it is not sent again.
+        let enters: Vec<Uuid> =
+            drafts.iter().filter(|draft| draft.enters).map(|draft| draft.object).collect();
+        if self.mode == Mode::Incremental && !enters.is_empty() {
+            self.mirror.note_sending(&enters)?;
+            self.noted = true;
+        }
         let with_digest = count(digests.len());
         let records = records(drafts, digests)?;
         let (number, linked) = (count(records.len()), count(links.len()));

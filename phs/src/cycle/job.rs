@@ -193,6 +193,8 @@ impl Job<'_> {
             full,
             domain,
             include: config.privileged.include.clone(),
+            also: config.privileged.also.clone(),
+            account: config.directory.account.clone(),
             scope: config.scope.clone(),
             alternate_login: config.directory.alternate_login,
             guard: config.removals,

@@ -16,6 +16,10 @@ pub struct Order {
     pub domain: Sid,
     /// Privileged accounts that are carried although they are privileged.
     pub include: Vec<Sid>,
+    /// Further accounts and groups that are never carried, nor their members.
+    pub also: Vec<Sid>,
+    /// sAMAccountName of the account that phs reads with.
+    pub account: String,
     /// Which objects are carried.
     pub scope: Scope,
     /// The attribute that is a further sign-in name.

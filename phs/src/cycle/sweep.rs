@@ -7,7 +7,7 @@ use super::{Cycle, HELD, SWEEP};
 use crate::cycle::guard;
 use crate::error::PhsError;
 use crate::mirror::Leaving;
-use crate::qualify::{self, Batch, Rules};
+use crate::qualify::{self, Batch, Rules, holders};
 use uuid::Uuid;
 
 /// Objects that are read from the mirror at a time.
@@ -32,7 +32,7 @@ impl Cycle<'_> {
         from_first: bool,
     ) -> Result<(), PhsError> {
         // 1. How many leave, and whether they are held back.
-        self.mirror.resolve(&rules.bounds)?;
+        self.refuse_wide_entry(rules)?;
         let leaving = self.leaving()?;
         let hold = self.order.guard.holds(&leaving, self.order.confirmed);
         courier.counts.held = if hold { leaving.pending } else { 0 };
@@ -40,7 +40,13 @@ impl Cycle<'_> {
         if !hold && leaving.pending > 0 && self.order.confirmed.is_some() {
             self.mirror.set_fact(CONFIRMED, &self.order.now.to_string())?;
         }
-        // 2. Draft corrections, portion by portion.
+        // 2. What an earlier run sent without writing it down, and what left the scope since.
+        for guid in std::mem::take(&mut courier.left) {
+            if let Some(object) = self.mirror.object(guid)? {
+                batch.join(qualify::mend_left(object, self.mirror, self.singles, rules)?);
+            }
+        }
+        // 3. Draft corrections, portion by portion.
         let before = self.fact(SWEEP)?.filter(|_| !from_first).and_then(|guid| Uuid::parse_str(&guid).ok());
         let (mut enters, mut after, mut entered) = (false, None, 0);
         loop {
@@ -68,6 +74,19 @@ impl Cycle<'_> {
                 return Err(PhsError::Interrupted);
             }
         }
+    }
+
+    /// Ends the cycle if one entry at the domain's head holds back a large part of the scope, unless an administrator
+    /// has accepted it, now or before.
+    pub(super) fn refuse_wide_entry(&self, rules: &Rules<'_>) -> Result<(), PhsError> {
+        self.mirror.resolve(&rules.bounds)?;
+        while let Some(wide) = holders::wide_entry(self.mirror, rules.bounds.domain, &self.order.also)? {
+            if self.order.confirmed.is_none_or(|confirmed| wide.held > confirmed) {
+                return Err(wide.refusal());
+            }
+            holders::accept(self.mirror, &wide)?;
+        }
+        Ok(())
     }
 
     /// How many accounts leave the scope, now and lately.

@@ -4,13 +4,14 @@
 
 use super::*;
 use crate::cycle::guard::Guard;
-use crate::fixture::{Dc, Telling, cursor, domain, guid, link, page, stamp};
+use crate::fixture::{ACCOUNT, Dc, READER, Telling, cursor, domain, guid, link, page, stamp};
 use crate::mirror::tests::directory;
 use crate::mirror::{Kind, Object, Sent};
 use crate::progress::Silent;
 use crate::scope::Scope;
 use landbridge_agent::AgentError;
 use landbridge_crypto::salted_digest::Profile;
+use landbridge_drsr::drs::attribute::Value;
 use landbridge_drsr::drs::change::Link;
 use landbridge_wire::bounded::List;
 use landbridge_wire::problem::{Problem, ProblemCode};
@@ -117,6 +118,8 @@ struct Bench {
     cloud: Cloud,
     stop: Stop,
     full: bool,
+    include: Vec<Sid>,
+    also: Vec<Sid>,
     scope: Scope,
     confirmed: Option<u64>,
     staging: bool,
@@ -135,6 +138,8 @@ impl Bench {
             cloud: Cloud::new(),
             stop: Stop::new(),
             full: false,
+            include: Vec::new(),
+            also: Vec::new(),
             scope: Scope::default(),
             confirmed: None,
             staging: false,
@@ -155,7 +160,9 @@ impl Bench {
         let order = Order {
             full: self.full,
             domain: domain(),
-            include: Vec::new(),
+            include: self.include.clone(),
+            also: self.also.clone(),
+            account: ACCOUNT.to_owned(),
             scope: self.scope.clone(),
             alternate_login: None,
             guard: Guard::default(),
@@ -751,4 +758,130 @@ fn passwords_that_are_no_longer_to_be_carried_are_erased_with_the_next_cycle() {
         bench.dc = (1100..1103).fold(dc, |dc, rid| dc.holds(rid, move || Telling::user(rid)));
         assert_eq!(bench.cycle(last(0..0, 4)).unwrap().records_sent, 3);
     }
+}
+
+#[test]
+fn what_was_carried_before_its_right_was_seen_leaves_with_the_next_cycle_and_is_counted() {
+    let mut bench = Bench::new();
+    bench.cycle(last(1100..1120, 4)).unwrap();
+    bench.cloud.uploads.clear();
+    // A right at the domain's head: no page has it.
+    bench.dc.holders = vec![domain().with_rid(1105)];
+    bench.include = vec![domain().with_rid(1105)];
+    let counts = bench.cycle(last(0..0, 5)).unwrap();
+    assert_eq!((counts.never, counts.removed, counts.held), (1, 1, 0));
+    let (_, told, _) = bench.cloud.uploads.remove(0);
+    assert_eq!(told, [(1105, Presence::OutOfScope)]);
+    bench.dc.holders.clear();
+    bench.dc = std::mem::take(&mut bench.dc).holds(1105, || Telling::user(1105));
+    bench.cloud.offers.clear();
+    let counts = bench.cycle(last(0..0, 6)).unwrap();
+    assert_eq!((counts.never, counts.records_sent), (0, 1), "the right is gone");
+    assert_eq!(bench.cloud.offers, [guid(1105)], "with its password");
+}
+
+#[test]
+fn the_account_that_phs_reads_with_is_known_by_its_guid_after_the_first_look() {
+    let mut bench = Bench::new();
+    let renamed = || {
+        Telling::user(READER)
+            .with(Attribute::SamAccountName, Some(Value::Text("another name".to_owned())))
+            .with(Attribute::UserPrincipalName, Some(Value::Text("a@corp.example.com".to_owned())))
+    };
+    let counts = bench.cycle(last(READER..READER + 2, 4)).unwrap();
+    assert_eq!((counts.never, counts.records_sent), (1, 1));
+    let counts = bench.cycle(vec![page(vec![renamed().tell()], vec![], Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((counts.never, counts.records_sent), (1, 0));
+}
+
+#[test]
+fn an_entry_that_holds_back_a_large_part_of_the_scope_is_named_and_asked_for_before_anything_is_sent() {
+    let group = |members: std::ops::Range<u32>| {
+        let changes = vec![Telling::group(1500).tell()];
+        let links = members.map(|member| link(1500, member, true)).collect();
+        vec![page(changes, links, Progress::Last(cursor(5)))]
+    };
+    // 11 of 219 are more than a twentieth, 10 are too few to ask for.
+    for (members, asks) in [(1100..1110, false), (1100..1111, true)] {
+        let held = u64::from(members.end - members.start);
+        let mut bench = Bench::new();
+        bench.cycle(last(1100..1319, 4)).unwrap();
+        bench.cycle(group(members)).unwrap();
+        bench.cloud.uploads.clear();
+        bench.dc.holders = vec![domain().with_rid(1500)];
+        let first = bench.cycle(last(0..0, 6));
+        if !asks {
+            assert_eq!(first.unwrap().removed, held);
+            continue;
+        }
+        let refused = first.unwrap_err();
+        assert!(matches!(&refused, PhsError::WideEntry { held: 11, scope: 219, .. }), "{refused}");
+        let said = refused.to_string();
+        assert!(said.contains("object 1500") && said.contains("changing rights"), "{said}");
+        assert!(said.contains("--confirm-removals 11"), "{said}");
+        assert!(bench.cloud.uploads.is_empty());
+        // Each cycle asks again, also for too few; what is accepted once stays so.
+        bench.confirmed = Some(10);
+        bench.cycle(last(0..0, 6)).unwrap_err();
+        bench.confirmed = Some(11);
+        assert_eq!(bench.cycle(last(0..0, 6)).unwrap().removed, 11);
+        bench.confirmed = None;
+        bench.full = true;
+        let mut dc = std::mem::take(&mut bench.dc);
+        dc = dc.group(1500, &[1100, 1101, 1102, 1103, 1104, 1105, 1106, 1107, 1108, 1109, 1110]);
+        bench.dc = dc;
+        bench.cycle(last(1100..1319, 7)).unwrap();
+    }
+    // On a first cycle nothing is known before the pages: then the last one is not closed.
+    let mut bench = Bench::new();
+    bench.dc.holders = vec!["S-1-1-0".parse().unwrap()];
+    let refused = bench.cycle(last(1100..1119, 4)).unwrap_err().to_string();
+    assert!(refused.contains("Everyone (S-1-1-0)"), "{refused}");
+    assert!(bench.cloud.uploads.iter().all(|(_, told, commit)| told.is_empty() && !commit));
+    // What the administrator named is wanted.
+    let mut bench = Bench::new();
+    bench.also = vec!["S-1-1-0".parse().unwrap()];
+    let refused = bench.cycle(last(1100..1119, 4)).unwrap_err();
+    assert!(matches!(refused, PhsError::NoSuchGroup(_)), "{refused}");
+    bench.also = vec![domain().with_rid(1500)];
+    bench.dc = std::mem::take(&mut bench.dc).group(1500, &[1100, 1101]);
+    assert_eq!(bench.cycle(last(1100..1103, 4)).unwrap().never, 2);
+}
+
+#[test]
+fn without_the_descriptor_of_the_head_no_cycle_runs() {
+    let mut bench = Bench::new();
+    bench.dc.hides_descriptor = true;
+    let refused = bench.cycle(last(1100..1103, 4)).unwrap_err();
+    assert!(matches!(refused, PhsError::HeadUnreadable(_)), "{refused}");
+    assert!(bench.cloud.uploads.is_empty());
+}
+
+#[test]
+fn what_was_sent_and_not_written_down_leaves_when_it_left_the_scope_meanwhile() {
+    let mut bench = Bench::new();
+    let gone = crate::scope::Term { attribute: Attribute::Department, value: "gone".to_owned() };
+    bench.scope.without = vec![gone];
+    bench.cycle(last(2000..2001, 4)).unwrap();
+    // Two uploads: the second one fails, so the rows of both are lost.
+    bench.cloud.uploads.clear();
+    bench.cloud.breaks_after = Some(1);
+    bench.cycle(last(1100..1400, 5)).unwrap_err();
+    let (_, told, _) = bench.cloud.uploads.remove(0);
+    assert!(told.contains(&(1100, Presence::Present)) && told.contains(&(1101, Presence::Present)));
+    assert!(bench.mirror().object(guid(1100)).unwrap().is_none());
+    // Meanwhile one is filtered out, and one is not.
+    bench.cloud.breaks_after = None;
+    bench.cloud.uploads.clear();
+    let mut changes = users(1101..1400);
+    let gone = Some(Value::Text("gone".to_owned()));
+    changes.push(Telling::user(1100).with(Attribute::Department, gone).tell());
+    bench.cycle(vec![page(changes, vec![], Progress::Last(cursor(6)))]).unwrap();
+    let all: Vec<_> = bench.cloud.uploads.iter().flat_map(|(_, told, _)| told.clone()).collect();
+    assert!(all.contains(&(1100, Presence::OutOfScope)), "{all:?}");
+    assert!(all.contains(&(1101, Presence::Present)));
+    assert!(bench.mirror().left_sending().unwrap().is_empty(), "settled");
+    bench.cloud.uploads.clear();
+    bench.cycle(last(0..0, 7)).unwrap();
+    assert!(bench.cloud.uploads.iter().all(|(_, told, _)| told.is_empty()));
 }

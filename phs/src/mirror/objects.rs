@@ -104,6 +104,10 @@ pub struct Object {
     pub primary_group: i32,
     /// Whether its name is that of one of the KDC's own accounts.
     pub krbtgt: bool,
+    /// Number of the read-only DC whose ticket-granting account it is; 0: none.
+    pub kdc_number: i32,
+    /// Whether AD marks it as one that the directory itself needs.
+    pub critical: bool,
     /// It is a tombstone.
     pub deleted: bool,
     /// Which terms of the scope's filter hold: see [`crate::scope::Scope::learn`].
@@ -144,6 +148,8 @@ impl Object {
             admin_count: 0,
             primary_group: 0,
             krbtgt: false,
+            kdc_number: 0,
+            critical: false,
             deleted: false,
             terms: 0,
             filtered: false,
@@ -169,7 +175,8 @@ impl Object {
 
 pub(super) const COLUMNS: &str = "o.guid, o.parent, o.rdn, o.kind, o.sid, o.uac, o.admin_count, o.primary_group, \
                                   o.krbtgt, o.deleted, o.sent, o.protected_user, o.password, o.cycle, o.sam, o.upn, \
-                                  o.terms, o.filtered, o.told_at, o.left_at, o.carries, o.password_at, o.host";
+                                  o.terms, o.filtered, o.told_at, o.left_at, o.carries, o.password_at, o.host, \
+                                  o.kdc_number, o.critical";
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
     let uuid = |column| -> rusqlite::Result<Option<Uuid>> {
@@ -209,6 +216,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
         carries: row.get(20)?,
         password_at: row.get(21)?,
         host: row.get(22)?,
+        kdc_number: row.get(23)?,
+        critical: row.get(24)?,
     })
 }
 
@@ -280,8 +289,8 @@ impl Mirror {
             let mut insert = database.prepare_cached(
                 "INSERT OR REPLACE INTO objects (guid, parent, rdn, kind, sid, uac, admin_count, primary_group, krbtgt, \
                  deleted, sent, protected_user, password, cycle, sam, upn, terms, filtered, told_at, left_at, carries, \
-                 password_at, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-                 ?18, ?19, ?20, ?21, ?22, ?23)",
+                 password_at, host, kdc_number, critical) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
             )?;
             insert.execute(params![
                 object.guid.as_bytes(),
@@ -307,6 +316,8 @@ impl Mirror {
                 object.carries,
                 object.password_at,
                 object.host,
+                object.kdc_number,
+                object.critical,
             ])?;
             Ok(())
         })
@@ -357,6 +368,8 @@ mod tests {
             admin_count: 1,
             primary_group: 513,
             krbtgt: true,
+            kdc_number: 7,
+            critical: true,
             deleted: true,
             sam: Some("zoe".to_owned()),
             upn: Some("zoë@example.com".to_owned()),

@@ -21,6 +21,8 @@ CREATE TABLE objects (
     admin_count     INTEGER NOT NULL,
     primary_group   INTEGER NOT NULL,   -- a RID; 0: none
     krbtgt          INTEGER NOT NULL,
+    kdc_number      INTEGER NOT NULL,   -- msDS-SecondaryKrbTgtNumber; 0: none
+    critical        INTEGER NOT NULL,   -- isCriticalSystemObject
     deleted         INTEGER NOT NULL,
     terms           INTEGER NOT NULL,   -- which terms of the scope's attribute filter hold: bits
     filtered        INTEGER NOT NULL,   -- the filter says no
@@ -53,7 +55,14 @@ CREATE TABLE entries (
     guid    BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- what was last worked by: fingerprints of the scope, the last confirmation of removals
+-- accounts and groups that can read or set every password of the domain, by the descriptor of the domain's head
+CREATE TABLE holders (
+    sid     TEXT PRIMARY KEY,
+    rights  TEXT NOT NULL               -- in words
+) STRICT, WITHOUT ROWID;
+
+-- what was last worked by: fingerprints of the scope, the last confirmation of removals,
+-- the account that phs reads with
 CREATE TABLE facts (
     name    TEXT PRIMARY KEY,
     value   TEXT NOT NULL

@@ -19,6 +19,10 @@ pub struct Bounds<'a> {
     pub domain: &'a Sid,
     /// The groups that AdminSDHolder protects.
     pub protected: &'a [Sid],
+    /// Accounts and groups that can read or set every password of the domain.
+    pub holders: &'a [Sid],
+    /// objectGUID of the account that phs reads with, once it is known.
+    pub account: Option<Uuid>,
     /// Privileged accounts that are carried although they are privileged.
     pub include: &'a [Sid],
     /// The administrator's rules.
@@ -32,6 +36,8 @@ pub struct Position {
     pub protected: bool,
     /// In Protected Users.
     pub protected_user: bool,
+    /// The account that phs reads with, or one that can read or set every password, itself or through groups.
+    pub holder: bool,
     /// In an OU that is in the scope.
     pub inside: bool,
     /// In a group that is in the scope, or none is named.
@@ -67,11 +73,20 @@ pub(super) const PROTECTED: &str = "(o.guid IN (SELECT guid FROM temp.protected)
      OR o.primary_group IN (SELECT rid FROM temp.protected_primary))";
 /// In Protected Users.
 pub(super) const PROTECTED_USER: &str = "(o.guid IN (SELECT guid FROM temp.protected_users))";
+/// Reads with phs, or can read or set every password.
+pub(super) const HOLDER: &str = "((SELECT everybody_holds FROM temp.bounds) \
+     OR coalesce(o.guid = (SELECT account FROM temp.bounds), 0) \
+     OR coalesce(o.sid IN (SELECT sid FROM temp.holder_sids), 0) \
+     OR o.guid IN (SELECT guid FROM temp.holder) \
+     OR o.primary_group IN (SELECT rid FROM temp.holder_primary))";
 /// A group to which a fine-grained policy applies. The tenant must know its members, wherever the group is.
 pub(super) const POLICY_GROUP: &str = "(o.guid IN (SELECT guid FROM temp.policy_group))";
 
 /// Members of groups, with the groups themselves; and the RIDs of these groups, for those whose primary group they are.
-const WALKED: [&str; 5] = ["protected", "protected_users", "scope_group", "password_group", "policy_group"];
+const WALKED: [&str; 6] =
+    ["protected", "protected_users", "holder", "scope_group", "password_group", "policy_group"];
+/// SIDs that stand for every account: Everyone and Authenticated Users (MS-DTYP 2.4.2.4).
+pub(super) const EVERYBODY: &str = "('S-1-1-0', 'S-1-5-11')";
 
 impl Mirror {
     pub(super) fn prepare_positions(&self) -> Result<(), StateError> {
@@ -83,12 +98,16 @@ impl Mirror {
                 ))?;
             }
             database.execute_batch(
-                "CREATE TEMP TABLE marks (guid BLOB PRIMARY KEY, inside INTEGER) WITHOUT ROWID;
+                "CREATE TEMP TABLE one (guid BLOB PRIMARY KEY) WITHOUT ROWID;
+                 CREATE TEMP TABLE one_primary (rid INTEGER PRIMARY KEY);
+                 CREATE TEMP TABLE one_sids (sid TEXT PRIMARY KEY) WITHOUT ROWID;
+                 CREATE TEMP TABLE marks (guid BLOB PRIMARY KEY, inside INTEGER) WITHOUT ROWID;
                  CREATE TEMP TABLE containers (guid BLOB PRIMARY KEY) WITHOUT ROWID;
                  CREATE TEMP TABLE named (sid TEXT PRIMARY KEY) WITHOUT ROWID;
+                 CREATE TEMP TABLE holder_sids (sid TEXT PRIMARY KEY) WITHOUT ROWID;
                  CREATE TEMP TABLE bounds (domain TEXT, administrator TEXT, everywhere INTEGER, everybody INTEGER,
-                     all_passwords INTEGER, no_passwords INTEGER);
-                 INSERT INTO temp.bounds VALUES ('', '', 1, 1, 1, 0);",
+                     all_passwords INTEGER, no_passwords INTEGER, account BLOB, everybody_holds INTEGER);
+                 INSERT INTO temp.bounds VALUES ('', '', 1, 1, 1, 0, NULL, 0);",
             )
         })
     }
@@ -142,38 +161,50 @@ impl Mirror {
         }
         self.checked(|database| {
             for table in WALKED {
-                database.execute_batch(&format!("DELETE FROM temp.{table}; DELETE FROM temp.{table}_primary;"))?;
+                database
+                    .execute_batch(&format!("DELETE FROM temp.{table}; DELETE FROM temp.{table}_primary;"))?;
             }
             database.execute_batch(
-                "DELETE FROM temp.marks; DELETE FROM temp.containers; DELETE FROM temp.named; DELETE FROM temp.bounds;",
+                "DELETE FROM temp.marks; DELETE FROM temp.containers; DELETE FROM temp.named; \
+                 DELETE FROM temp.holder_sids; DELETE FROM temp.bounds;",
             )?;
-            let Bounds { domain, protected, include, scope } = *bounds;
+            let Bounds { domain, protected, holders, account, include, scope } = *bounds;
             let everywhere = scope.include.is_empty() && scope.exclude.is_empty();
             let all_passwords = scope.passwords && scope.password_groups.is_empty();
             database.execute(
-                "INSERT INTO temp.bounds VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO temp.bounds VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
                 params![
                     domain.to_string(),
                     domain.with_rid(ADMINISTRATOR).to_string(),
                     everywhere,
                     scope.groups.is_empty(),
                     all_passwords,
-                    !scope.passwords
+                    !scope.passwords,
+                    account.as_ref().map(Uuid::as_bytes)
                 ],
             )?;
             for sid in include {
                 database.execute("INSERT OR IGNORE INTO temp.named VALUES (?1)", [sid.to_string()])?;
             }
             for sid in protected {
-                // A primary group has no member link. The RID alone identifies it, whether the group is known or not.
-                if sid.domain().as_ref() == Some(domain) {
-                    let sql = "INSERT OR IGNORE INTO temp.protected_primary VALUES (?1)";
-                    database.execute(sql, [sid.rid()])?;
-                }
-                walk(database, "protected", "SELECT guid FROM objects WHERE sid = ?1", &[&sid.to_string()])?;
+                walk_members(database, "protected", sid, domain)?;
             }
+            for sid in holders {
+                database.execute("INSERT OR IGNORE INTO temp.holder_sids VALUES (?1)", [sid.to_string()])?;
+                walk_members(database, "holder", sid, domain)?;
+            }
+            let sql = format!(
+                "UPDATE temp.bounds SET everybody_holds = {}",
+                holds_everybody("holder", "holder_sids")
+            );
+            database.execute(&sql, [])?;
             let protected_users = domain.with_rid(PROTECTED_USERS).to_string();
-            walk(database, "protected_users", "SELECT guid FROM objects WHERE sid = ?1", &[&protected_users])?;
+            walk(
+                database,
+                "protected_users",
+                "SELECT guid FROM objects WHERE sid = ?1",
+                &[&protected_users],
+            )?;
             for (table, entries) in
                 [("scope_group", &scope.groups), ("password_group", &scope.password_groups)]
             {
@@ -203,12 +234,13 @@ impl Mirror {
     pub fn position(&self, object: &Object) -> Result<Position, StateError> {
         self.checked(|database| {
             let sql = format!(
-                "SELECT {PROTECTED}, {PROTECTED_USER}, {INSIDE}, {MEMBER}, {POLICY_GROUP}, {CARRIES} \
-                 FROM (SELECT ?1 AS guid, ?2 AS parent, ?3 AS primary_group) o"
+                "SELECT {PROTECTED}, {PROTECTED_USER}, {INSIDE}, {MEMBER}, {POLICY_GROUP}, {CARRIES}, {HOLDER} \
+                 FROM (SELECT ?1 AS guid, ?2 AS parent, ?3 AS primary_group, ?4 AS sid) o"
             );
+            let sid = object.sid.as_ref().map(ToString::to_string);
             let parent = object.parent.as_ref().map(Uuid::as_bytes);
             let mut query = database.prepare_cached(&sql)?;
-            query.query_row(params![object.guid.as_bytes(), parent, object.primary_group], |row| {
+            query.query_row(params![object.guid.as_bytes(), parent, object.primary_group, sid], |row| {
                 Ok(Position {
                     protected: row.get(0)?,
                     protected_user: row.get(1)?,
@@ -216,6 +248,7 @@ impl Mirror {
                     member: row.get(3)?,
                     policy_group: row.get(4)?,
                     carries: row.get::<_, Option<bool>>(5)?.unwrap_or(false),
+                    holder: row.get(6)?,
                 })
             })
         })
@@ -242,8 +275,31 @@ fn walk(
     database.prepare_cached(&sql)?.execute(parameters).map(|_| ())
 }
 
+/// Puts into `table` the account or group with this SID, and all that is in it; into `table_primary` its RID.
+pub(super) fn walk_members(
+    database: &Connection,
+    table: &str,
+    sid: &Sid,
+    domain: &Sid,
+) -> rusqlite::Result<()> {
+    // A primary group has no member link. The RID alone identifies it, whether the group is known or not.
+    if sid.domain().as_ref() == Some(domain) {
+        let sql = format!("INSERT OR IGNORE INTO temp.{table}_primary VALUES (?1)");
+        database.prepare_cached(&sql)?.execute([sid.rid()])?;
+    }
+    walk(database, table, "SELECT guid FROM objects WHERE sid = ?1", &[&sid.to_string()])
+}
+
+/// Whether a SID that stands for every account is among these SIDs, or is a member of what was walked.
+pub(super) fn holds_everybody(walked: &str, sids: &str) -> String {
+    format!(
+        "(EXISTS (SELECT 1 FROM temp.{sids} WHERE sid IN {EVERYBODY}) \
+          OR EXISTS (SELECT 1 FROM temp.{walked} w JOIN objects e ON e.guid = w.guid WHERE e.sid IN {EVERYBODY}))"
+    )
+}
+
 /// A group within a group may be somebody's primary group.
-fn primaries(database: &Connection, table: &str, domain: &Sid) -> rusqlite::Result<()> {
+pub(super) fn primaries(database: &Connection, table: &str, domain: &Sid) -> rusqlite::Result<()> {
     let prefix = format!("{domain}-");
     let sql = format!(
         "INSERT OR IGNORE INTO temp.{table}_primary \
@@ -285,6 +341,7 @@ mod tests {
     struct Bench {
         mirror: Mirror,
         scope: Scope,
+        holders: Vec<Sid>,
         _directory: tempfile::TempDir,
     }
 
@@ -292,7 +349,7 @@ mod tests {
         fn new() -> Self {
             let directory = directory();
             let mirror = Mirror::open(directory.path()).unwrap();
-            let bench = Self { mirror, scope: Scope::default(), _directory: directory };
+            let bench = Self { mirror, scope: Scope::default(), holders: Vec::new(), _directory: directory };
             let head = Object { sid: Some(domain()), ..Object::unknown(guid(0)) };
             bench.mirror.put(&head).unwrap();
             bench
@@ -311,9 +368,18 @@ mod tests {
 
         fn position(&self, rid: u32, parent: u32, primary_group: i32) -> Position {
             let (domain, protected) = (domain(), [domain().with_rid(512)]);
-            let bounds = Bounds { domain: &domain, protected: &protected, include: &[], scope: &self.scope };
+            let bounds = Bounds {
+                domain: &domain,
+                protected: &protected,
+                holders: &self.holders,
+                account: None,
+                include: &[],
+                scope: &self.scope,
+            };
             self.mirror.resolve(&bounds).unwrap();
-            let object = Object { parent: Some(guid(parent)), primary_group, ..Object::unknown(guid(rid)) };
+            let sid = Some(domain.with_rid(rid));
+            let object =
+                Object { sid, parent: Some(guid(parent)), primary_group, ..Object::unknown(guid(rid)) };
             self.mirror.position(&object).unwrap()
         }
     }
@@ -350,6 +416,34 @@ mod tests {
     }
 
     #[test]
+    fn who_holds_a_right_over_every_password_is_found_itself_and_through_groups() {
+        let mut bench = Bench::new();
+        for rid in [1201, 1202, 513] {
+            bench.put(rid, Kind::Group, 0);
+        }
+        for (group, member) in [(1201, 1202), (1202, 1105), (1203, 1106)] {
+            bench.link(group, member, true);
+        }
+        let holds = |bench: &Bench| {
+            bench.mirror.unsettle();
+            [(1105, 513), (1106, 513), (1107, 1202), (1108, 513)]
+                .map(|(rid, primary)| bench.position(rid, 0, primary).holder)
+        };
+        assert_eq!(holds(&bench), [false; 4]);
+        bench.holders = vec![domain().with_rid(1201), domain().with_rid(1108)];
+        assert_eq!(holds(&bench), [true, false, true, true], "1108 itself is in no row yet");
+        bench.holders = vec!["S-1-5-11".parse().unwrap()];
+        assert_eq!(holds(&bench), [true; 4], "authenticated users");
+        let principal = Object { sid: Some("S-1-5-11".parse().unwrap()), ..Object::unknown(guid(11)) };
+        bench.mirror.put(&principal).unwrap();
+        bench.link(1202, 11, true);
+        bench.holders = vec![domain().with_rid(1201)];
+        assert_eq!(holds(&bench), [true; 4], "in a group");
+        bench.link(1202, 11, false);
+        assert_eq!(holds(&bench), [true, false, true, false]);
+    }
+
+    #[test]
     fn of_an_ou_in_an_ou_the_inner_one_counts_and_a_moved_one_takes_its_people_along() {
         let mut bench = Bench::new();
         // 1 is named, 2 in it is left out, 3 in 2 is named again, 4 in 3 is nothing; 5 is elsewhere.
@@ -382,7 +476,14 @@ mod tests {
     fn an_entry_that_was_never_looked_up_lets_nobody_in() {
         let bench = Bench::new();
         let (domain, scope) = (domain(), Scope { exclude: vec!["OU=1".to_owned()], ..Scope::default() });
-        let bounds = Bounds { domain: &domain, protected: &[], include: &[], scope: &scope };
+        let bounds = Bounds {
+            domain: &domain,
+            protected: &[],
+            holders: &[],
+            account: None,
+            include: &[],
+            scope: &scope,
+        };
         let error = bench.mirror.resolve(&bounds).unwrap_err();
         assert!(error.to_string().contains("OU=1"), "{error}");
         bench.mirror.set_entry("OU=1", guid(1)).unwrap();

@@ -3,7 +3,9 @@
 //! Neighbours: [`super::scope`] knows where objects are; `cycle::sweep` corrects what is found.
 
 use super::objects::{COLUMNS, Object, read};
-use super::scope::{CARRIES, INSIDE, KRBTGT, MACHINES, MEMBER, POLICY_GROUP, PROTECTED, PROTECTED_USER};
+use super::scope::{
+    CARRIES, HOLDER, INSIDE, KRBTGT, MACHINES, MEMBER, POLICY_GROUP, PROTECTED, PROTECTED_USER,
+};
 use super::{Mirror, StateError};
 use rusqlite::params;
 use uuid::Uuid;
@@ -30,6 +32,11 @@ fn privileged() -> String {
     )
 }
 
+/// Never carried: the same rule as `qualify::is_never_carried`.
+fn never() -> String {
+    format!("(o.critical OR {HOLDER})")
+}
+
 /// In the scope: the same rule as `qualify::outside`.
 fn in_scope() -> String {
     format!(
@@ -43,13 +50,21 @@ fn in_scope() -> String {
 const OF_THE_DOMAIN: &str =
     "coalesce((SELECT substr(o.sid, 1, length(domain) + 1) = domain || '-' FROM temp.bounds), 0)";
 
-/// The object is carried: the same rule as `qualify::standing`.
-fn belongs() -> String {
+/// An account of a person in the scope that is not privileged.
+pub(super) fn ordinary() -> String {
     let (privileged, in_scope) = (privileged(), in_scope());
     format!(
+        "(o.kind = 'person' AND {in_scope} AND {OF_THE_DOMAIN} AND o.uac & {MACHINES} = 0 AND NOT o.krbtgt \
+          AND o.kdc_number = 0 AND o.sid <> (SELECT domain FROM temp.bounds) || '-{KRBTGT}' AND NOT {privileged})"
+    )
+}
+
+/// The object is carried: the same rule as `qualify::standing`.
+fn belongs() -> String {
+    let (ordinary, never, in_scope) = (ordinary(), never(), in_scope());
+    format!(
         "({in_scope} AND CASE o.kind \
-             WHEN 'person' THEN {OF_THE_DOMAIN} AND o.uac & {MACHINES} = 0 AND NOT o.krbtgt \
-                 AND o.sid <> (SELECT domain FROM temp.bounds) || '-{KRBTGT}' AND NOT {privileged} \
+             WHEN 'person' THEN {ordinary} AND NOT {never} \
              WHEN 'group' THEN {OF_THE_DOMAIN} AND NOT {PROTECTED} ELSE 1 END)"
     )
 }
@@ -87,10 +102,11 @@ impl Mirror {
     /// How many accounts leave the scope, or lose their password through a group. Accounts that left before `since`, in
     /// seconds since 1970, are not counted.
     pub fn leaving(&self, since: i64) -> Result<Leaving, StateError> {
-        let (privileged, in_scope, loses_password) = (privileged(), in_scope(), loses_password());
+        let (privileged, never, in_scope, loses_password) =
+            (privileged(), never(), in_scope(), loses_password());
         self.checked(|database| {
             let sql = format!(
-                "SELECT count(*), coalesce(sum(NOT {privileged} AND (NOT {in_scope} OR {loses_password})), 0) FROM objects o \
+                "SELECT count(*), coalesce(sum(NOT {privileged} AND NOT {never} AND (NOT {in_scope} OR {loses_password})), 0) FROM objects o \
                  WHERE o.kind = 'person' AND NOT o.deleted AND {THERE}"
             );
             let (present, pending) =
@@ -123,7 +139,16 @@ mod tests {
         let (domain, protected) = (domain(), [domain().with_rid(512)]);
         let include = [domain.with_rid(1900)];
         mirror.unsettle();
-        mirror.resolve(&Bounds { domain: &domain, protected: &protected, include: &include, scope }).unwrap();
+        mirror
+            .resolve(&Bounds {
+                domain: &domain,
+                protected: &protected,
+                holders: &[],
+                account: None,
+                include: &include,
+                scope,
+            })
+            .unwrap();
         let mut found = Vec::new();
         for enters in [false, true] {
             let mut after = None;

@@ -3,12 +3,13 @@
 //! Neighbours: `read::session` reads them, `mirror::links` stores them, `qualify` uses them for each account.
 
 use crate::error::PhsError;
-use crate::mirror::{Kind, Mirror, Object, PROTECTED_USERS};
-use crate::qualify;
+use crate::mirror::{Bounds, Kind, Mirror, Object, PROTECTED_USERS};
+use crate::qualify::holders::is_in_domain;
+use crate::qualify::standing::learn_whole;
 use crate::read::pull::ObjectId;
 use crate::read::session::Singles;
 use crate::scope::Scope;
-use landbridge_drsr::drs::change::{Linked, Page};
+use landbridge_drsr::drs::change::{Linked, Page, Quarantined};
 use landbridge_drsr::drs::sid::Sid;
 use std::collections::{HashSet, VecDeque};
 use tracing::{debug, instrument};
@@ -26,21 +27,26 @@ pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
     OF_THE_DOMAIN.iter().map(|rid| domain.with_rid(*rid)).chain(built_in).collect()
 }
 
-/// Reads the protected groups and Protected Users, and the groups in them, without secrets. With `full` the DC's
-/// members replace the stored ones. Otherwise they are added: a DC that lags behind must not remove a member; the
+/// Reads the protected groups, Protected Users and the holders, and the groups in them, without secrets. With `full` the
+/// DC's members replace the stored ones. Otherwise they are added: a DC that lags behind must not remove a member; the
 /// stream does.
+///
+/// # Errors
+/// A group or one of its links cannot be read: who is in it is unknown.
 #[instrument(level = "debug", skip_all)]
 pub fn learn(
     mirror: &Mirror,
     singles: &mut dyn Singles,
-    domain: &Sid,
-    scope: &Scope,
+    bounds: &Bounds<'_>,
     full: bool,
     pulse: &dyn Fn() -> Result<(), PhsError>,
 ) -> Result<(), PhsError> {
+    let Bounds { domain, scope, .. } = *bounds;
     let mut groups = Groups { mirror, scope, full, seen: HashSet::new(), waiting: VecDeque::new() };
-    let wanted = protected_groups(domain).into_iter().chain([domain.with_rid(PROTECTED_USERS)]);
-    for sid in wanted {
+    let protected_users = domain.with_rid(PROTECTED_USERS);
+    let holders = bounds.holders.iter().filter(|holder| is_in_domain(holder, domain));
+    let wanted = bounds.protected.iter().chain(holders).chain([&protected_users]);
+    for sid in wanted.cloned().collect::<HashSet<_>>() {
         // Some exist only in the forest's root domain, or from a certain functional level on.
         if let Some(page) = singles.object(ObjectId::Sid(sid), false)? {
             groups.apply(&page)?;
@@ -56,6 +62,21 @@ pub fn learn(
     Ok(())
 }
 
+/// Fails if one of these objects, which could not be read, is a group or may be one.
+pub(super) fn may_be_a_group(mirror: &Mirror, unreadable: &[Quarantined]) -> Result<(), PhsError> {
+    for Quarantined { object, why, .. } in unreadable {
+        let known = object.map(|guid| mirror.object(guid)).transpose()?.flatten();
+        let group = match (known, object) {
+            (Some(known), _) if known.kind != Kind::Group => continue,
+            (Some(known), _) => known.label(),
+            (None, Some(guid)) => guid.to_string(),
+            (None, None) => "an object without a name".to_owned(),
+        };
+        return Err(PhsError::GroupUnreadable { group, why: why.clone() });
+    }
+    Ok(())
+}
+
 struct Groups<'a> {
     mirror: &'a Mirror,
     scope: &'a Scope,
@@ -67,12 +88,16 @@ struct Groups<'a> {
 
 impl Groups<'_> {
     fn apply(&mut self, page: &Page) -> Result<(), PhsError> {
+        if page.changes.is_empty() {
+            may_be_a_group(self.mirror, &page.quarantined)?;
+        }
         for change in &page.changes {
             let guid = change.object.guid;
             self.seen.insert(guid);
             let mut object = self.mirror.object(guid)?.unwrap_or_else(|| Object::unknown(guid));
-            qualify::learn_whole(&mut object, change, self.scope);
+            learn_whole(&mut object, change, self.scope);
             self.mirror.put(&object)?;
+            may_be_a_group(self.mirror, &page.quarantined)?;
             // A single object comes with all of its links.
             if object.kind == Kind::Group && self.full {
                 self.mirror.clear_links(guid)?;

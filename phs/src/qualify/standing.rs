@@ -16,6 +16,9 @@ pub enum Standing {
     Present,
     /// It is privileged, and held back.
     Privileged,
+    /// It reads with phs, can read or set every password of the domain, or is one that AD itself needs. It is never
+    /// carried, whatever the configuration includes.
+    Never,
     /// It was deleted.
     Deleted,
     /// It is outside the scope.
@@ -53,11 +56,15 @@ pub fn standing(object: &Object, position: &Position, rules: &Rules<'_>) -> Stan
 
 fn person(object: &Object, position: &Position, rules: &Rules<'_>) -> Standing {
     let Some(sid) = sid_of(object, rules) else { return Standing::Nothing };
-    if object.uac & MACHINES != 0 || object.krbtgt || sid.rid() == KRBTGT {
+    if object.uac & MACHINES != 0 || object.krbtgt || object.kdc_number != 0 || sid.rid() == KRBTGT {
         return Standing::Nothing;
     }
-    if !object.deleted && is_privileged(object, position) && !rules.bounds.include.contains(sid) {
+    let never = is_never_carried(object, position);
+    if !object.deleted && is_privileged(object, position) && (never || !rules.bounds.include.contains(sid)) {
         return Standing::Privileged;
+    }
+    if !object.deleted && never {
+        return Standing::Never;
     }
     carried(object, outside(object, position))
 }
@@ -90,6 +97,11 @@ pub(super) fn is_privileged(object: &Object, position: &Position) -> bool {
     position.protected || object.admin_count != 0 || administrator
 }
 
+/// Whether an account is never carried, whatever the administrator names.
+fn is_never_carried(object: &Object, position: &Position) -> bool {
+    object.critical || position.holder
+}
+
 /// Updates an object's row from the object's complete attributes.
 pub fn learn_whole(object: &mut Object, whole: &Change, scope: &Scope) {
     // A missing attribute has no value, and the stored bits may belong to another filter.
@@ -119,6 +131,8 @@ pub(super) fn learn(object: &mut Object, change: &Change, scope: &Scope) {
             Attribute::UserAccountControl => object.uac = number,
             Attribute::AdminCount => object.admin_count = number,
             Attribute::PrimaryGroupId => object.primary_group = number,
+            Attribute::SecondaryKrbTgtNumber => object.kdc_number = number,
+            Attribute::IsCriticalSystemObject => object.critical = value == Some(&Value::Boolean(true)),
             Attribute::IsDeleted => object.deleted = value == Some(&Value::Boolean(true)),
             Attribute::SamAccountName => {
                 object.sam = text();
@@ -151,12 +165,11 @@ pub(super) fn kind(classes: Option<&Value>) -> Kind {
     }
 }
 
-/// `krbtgt`, and `krbtgt_12345` of a read-only DC.
+/// `krbtgt`, `krbtgt_12345` of a read-only DC, and `krbtgt_AzureAD` of a DC that exists in the cloud alone.
 fn is_krbtgt(name: &str) -> bool {
     let Some(rest) = name.get(..6).filter(|head| head.eq_ignore_ascii_case("krbtgt")).and(name.get(6..))
     else {
         return false;
     };
-    rest.is_empty()
-        || rest.strip_prefix('_').is_some_and(|id| !id.is_empty() && id.bytes().all(|c| c.is_ascii_digit()))
+    rest.is_empty() || rest.starts_with('_')
 }

@@ -12,6 +12,7 @@ use crate::read::distrust::Distrusted;
 use crate::read::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
 use crate::scope::Scope;
 use landbridge_drsr::Error;
+use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::{Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::drs::sid::Sid;
@@ -25,6 +26,9 @@ use uuid::Uuid;
 pub trait Singles {
     /// One object alone, whole, with its links; none if the DC does not hold it.
     fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError>;
+
+    /// One account alone by its sAMAccountName, whole and without secrets; none if the DC does not hold it.
+    fn account(&mut self, sam: &str) -> Result<Option<Page>, PhsError>;
 }
 
 /// Age limit of a session. After an hour the DCs are tried in their order again, so that a preferred DC that was away
@@ -34,6 +38,8 @@ const KEPT: Duration = Duration::from_secs(3600);
 /// A DC, and the connections to it.
 pub struct Session {
     directory: Arc<Directory>,
+    /// The same, with the security descriptor among the attributes: no page needs it, and the domain's head does.
+    with_descriptor: Directory,
     invocation_id: Uuid,
     opened: Instant,
     alone: Option<Connection>,
@@ -64,6 +70,8 @@ impl Session {
         let mut failed = None;
         for controller in controllers {
             let directory = Arc::new(config.open(&controller, Some(scope))?);
+            let mut with_descriptor = config.open(&controller, Some(scope))?;
+            with_descriptor.further.push(Attribute::SecurityDescriptor);
             let opened = open(&directory, domain).and_then(|(connection, invocation_id)| {
                 if distrusted.iter().any(|one| one.invocation_id == invocation_id) {
                     return Err(PullError::Distrusted { controller: controller.name.clone() });
@@ -74,6 +82,7 @@ impl Session {
                 Ok((connection, invocation_id)) => {
                     return Ok(Self {
                         directory,
+                        with_descriptor,
                         invocation_id,
                         opened: Instant::now(),
                         alone: None,
@@ -108,12 +117,12 @@ impl Session {
         self.opened.elapsed() < KEPT && reach(self.controller()).is_ok()
     }
 
-    fn read(&mut self, which: &ObjectId, secrets: bool) -> Result<Page, PhsError> {
+    fn read(&mut self, read: Read<'_>) -> Result<Page, PhsError> {
         let mut connection = match self.alone.take() {
             Some(kept) => kept,
-            None => Connection::open(&self.directory)?,
+            None => Connection::open(&self.with_descriptor)?,
         };
-        let page = connection.object(which.clone(), secrets);
+        let page = read(&mut connection);
         // After any other error the connection is over.
         if page.is_ok() || page.as_ref().is_err_and(is_unknown_object) {
             self.alone = Some(connection);
@@ -128,12 +137,15 @@ impl Session {
     }
 }
 
-impl Singles for Session {
-    fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError> {
+/// Reads something over a connection.
+type Read<'a> = &'a dyn Fn(&mut Connection) -> Result<Page, PullError>;
+
+impl Session {
+    fn find(&mut self, read: Read<'_>) -> Result<Option<Page>, PhsError> {
         let kept = self.alone.is_some();
-        let answer = match self.read(&which, secrets) {
+        let answer = match self.read(read) {
             // A kept connection may have been closed by the DC meanwhile.
-            Err(PhsError::Pull(error)) if kept && was_closed(&error) => self.read(&which, secrets),
+            Err(PhsError::Pull(error)) if kept && was_closed(&error) => self.read(read),
             other => other,
         };
         match answer {
@@ -141,6 +153,16 @@ impl Singles for Session {
             Err(PhsError::Pull(error)) if is_unknown_object(&error) => Ok(None),
             Err(other) => Err(other),
         }
+    }
+}
+
+impl Singles for Session {
+    fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError> {
+        self.find(&|connection| connection.object(which.clone(), secrets))
+    }
+
+    fn account(&mut self, sam: &str) -> Result<Option<Page>, PhsError> {
+        self.find(&|connection| connection.account(sam))
     }
 }
 

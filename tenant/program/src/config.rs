@@ -2,6 +2,7 @@
 //! The file contains no secrets: it names key files and systemd credentials, which [`landbridge_host::key_file`] reads.
 
 use crate::error::TenantError;
+use landbridge_door_listen::limits::Limits;
 use landbridge_host::key_file::KeySource;
 use landbridge_host::log::Format;
 use serde::Deserialize;
@@ -42,6 +43,8 @@ pub struct Config {
     pub signin: SignIn,
     /// Smart lockout.
     pub lockout: Lockout,
+    /// The limits on connections, for each address that the tenant listens at.
+    pub connections: Connections,
     /// Time for which audit entries are kept, in seconds.
     pub audit_kept: i64,
     /// Days after which an object that was deleted or left the scope is erased.
@@ -75,6 +78,66 @@ pub struct Lockout {
     pub threshold: u32,
     /// Length of the first lock in seconds.
     pub seconds: u32,
+}
+
+/// How many connections there are at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Connections {
+    /// In all.
+    pub most: u32,
+    /// Those among them that only clients with a certificate or a right credential may have.
+    pub kept: u32,
+    /// From one IPv4 address, or from one IPv6 network of 64 bits.
+    pub per_address: u32,
+    /// From one IPv6 network of 56 bits.
+    pub per_56: u32,
+    /// From one IPv6 network of 48 bits.
+    pub per_48: u32,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        let usual = Limits::default();
+        Self {
+            most: usual.connections,
+            kept: usual.kept,
+            per_address: usual.connections_per_address,
+            per_56: usual.connections_per_56,
+            per_48: usual.connections_per_48,
+        }
+    }
+}
+
+impl Connections {
+    /// The limits of a listener.
+    pub fn limits(self) -> Limits {
+        let Self { most, kept, per_address, per_56, per_48 } = self;
+        Limits {
+            connections: most,
+            kept,
+            connections_per_address: per_address,
+            connections_per_56: per_56,
+            connections_per_48: per_48,
+            ..Limits::default()
+        }
+    }
+
+    fn check(self) -> Result<Self, (&'static str, String)> {
+        let Self { most, kept, per_address, per_56, per_48 } = self;
+        if !(16..=65_536).contains(&most) {
+            return Err(("most", format!("{most} is not between 16 and 65536")));
+        }
+        if kept >= most {
+            return Err(("kept", format!("{kept} leaves none of {most} connections to new clients")));
+        }
+        for (key, share) in [("per_address", per_address), ("per_56", per_56), ("per_48", per_48)] {
+            if !(1..=most).contains(&share) {
+                return Err((key, format!("{share} is not between 1 and {most}")));
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// How the program logs.
@@ -161,6 +224,8 @@ struct File {
     signin: FileSignIn,
     #[serde(default)]
     lockout: FileLockout,
+    #[serde(default)]
+    connections: Connections,
     #[serde(default)]
     audit: FileAudit,
     #[serde(default)]
@@ -362,6 +427,7 @@ impl File {
             seal_keys,
             signin: SignIn { grid: Duration::from_millis(grid) },
             lockout: Lockout { threshold, seconds },
+            connections: self.connections.check()?,
             audit_kept: days * 86_400,
             grace_days,
             log: Log { format: self.log.format, level: self.log.level },
@@ -415,6 +481,15 @@ grid_milliseconds = 250
 # or from all unknown sources together for those. And the length of the first lock. Repeated locks last longer.
 threshold = 10
 seconds = 60
+
+[connections]
+# Connections at the same time, and those among them that are kept for clients with a certificate or a right credential.
+most = 1024
+kept = 256
+# Connections from one IPv4 address or IPv6 /64, from one /56, and from one /48.
+per_address = 256
+per_56 = 384
+per_48 = 512
 
 [audit]
 # Days for which audit entries are kept.

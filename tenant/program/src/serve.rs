@@ -257,7 +257,7 @@ fn lives(chores: &Chores) -> Vec<CertificateLife> {
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(config: &Config) -> Result<(), TenantError> {
-    let ready = Ready::new(config, Limits::default()).await?;
+    let ready = Ready::new(config, config.connections.limits()).await?;
     let (stopper, stop) = watch::channel(false);
     let no_signals = |e: std::io::Error| TenantError::Defect(format!("signals cannot be caught: {e}"));
     let stopped = signals::stop().map_err(no_signals)?;

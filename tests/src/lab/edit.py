@@ -4,6 +4,7 @@ JSON answer a line. Works on the database itself, as `samba-tool -H <the databas
 
 import json
 import os
+import re
 import sys
 import uuid
 
@@ -208,28 +209,37 @@ def inside(group):
 
 
 def people():
-    """Every person's account, and whether it is privileged: MS-ADTS 3.1.1.6.1, anew and by the DC's own means."""
+    """Every person's account, and whether it is held back: privileged (MS-ADTS 3.1.1.6.1), one that AD itself needs, or
+    with a right of its own at the domain's head that reads every password; anew and by the DC's own means."""
     sid = sam.get_domain_sid()
     rids = (512, 516, 518, 519, 521, 526, 527)
     groups = [f"{sid}-{rid}" for rid in rids] + [f"S-1-5-32-{rid}" for rid in (544, 548, 549, 550, 551, 552)]
     known = [g for g in groups if sam.search(base=domain, expression=f"(objectSid={g})", attrs=[])]
     privileged = set().union(*map(inside, known))
     protected = inside(f"{sid}-525")
+    changes_all = r";1131f6ad-9c07-11d1-f79f-00c04fc2dcd2;;(S-1-5-21-[0-9-]+)\)"
+    readers = set(re.findall(changes_all, SDUtils(sam).get_sd_as_sddl(domain)))
     attrs = ("sAMAccountName", "userPrincipalName", "displayName")
     numbers = ("userAccountControl", "accountExpires", "pwdLastSet", "adminCount", "primaryGroupID")
     listed = []
     for entry in sam.search(
         base=domain,
         expression="(&(objectClass=user)(!(objectClass=computer))(!(sAMAccountName=krbtgt)))",
-        attrs=["objectGUID", "objectSid", *attrs, *numbers],
+        attrs=["objectGUID", "objectSid", "isCriticalSystemObject", *attrs, *numbers],
     ):
         guid = entry["objectGUID"][0]
         one = {name: str(entry[name][0]) if name in entry else None for name in attrs}
         one |= {name: int(entry[name][0]) if name in entry else None for name in numbers}
-        rid = sam.schema_format_value("objectSID", entry["objectSid"][0]).decode().rsplit("-", 1)[1]
+        own = sam.schema_format_value("objectSID", entry["objectSid"][0]).decode()
+        rid = own.rsplit("-", 1)[1]
         one["guid"] = str(uuid.UUID(bytes_le=guid))
         one["privileged"] = (
-            guid in privileged or rid == "500" or bool(one["adminCount"]) or one["primaryGroupID"] in rids
+            guid in privileged
+            or rid == "500"
+            or "isCriticalSystemObject" in entry
+            or own in readers
+            or bool(one["adminCount"])
+            or one["primaryGroupID"] in rids
         )
         one["protected_user"] = guid in protected
         listed.append(one)

@@ -44,6 +44,8 @@ pub struct PhsSettings {
     pub address: Option<IpAddr>,
     /// `[directory] page_objects`.
     pub page_objects: u32,
+    /// `[privileged] also`.
+    pub also: Vec<String>,
     /// `[privileged] include`.
     pub include: Vec<String>,
     /// `[directory] alternate_login`.
@@ -74,6 +76,7 @@ impl PhsSettings {
             address: Some(domain.address()),
             page_objects: 250,
             include: Vec::new(),
+            also: Vec::new(),
             alternate_login: None,
             top: "",
             further: String::new(),
@@ -142,6 +145,7 @@ impl Phs {
         }
         line("[passwords]\nprofile", &format!("\"{}\"", settings.profile));
         line("[privileged]\ninclude", &format!("{:?}", settings.include));
+        line("also", &format!("{:?}", settings.also));
         line("[log]\nlevel", &format!("\"{}\"", settings.level));
         text.push_str(&format!("[schedule]\n{}\n{}\n", settings.schedule, settings.further));
         fs::write(self.config(), text).doing("write phs.toml")

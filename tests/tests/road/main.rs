@@ -13,6 +13,7 @@ mod kills;
 mod life;
 mod lockout;
 mod memory;
+mod never_carried;
 mod objects;
 mod other_controller;
 mod preflight;

@@ -1,10 +1,11 @@
 //! Checks that the delegated account has the two rights and no others that could be used against the domain: privileged
 //! groups (directly or through other groups), flags, and grants at the domain's head. Not checked: other groups, rights
 //! further down, and rights given elsewhere (`msDS-AllowedToDelegateTo`, group policies, DNS).
-//! Neighbours: [`super::descriptor`] reads the grants; `check` collects the findings.
+//! Neighbours: `qualify::descriptor` reads the grants; `check` collects the findings.
 
-use super::descriptor::{self, Grant};
 use crate::error::PhsError;
+use crate::qualify::descriptor::{self, Grant};
+use crate::qualify::holders::is_in_domain;
 use crate::qualify::privileged::protected_groups;
 use crate::read::pull::{Connection, ObjectId};
 use crate::read::session::Singles;
@@ -18,8 +19,6 @@ use uuid::Uuid;
 const DOMAIN_USERS: i32 = 513;
 /// Groups that AdminSDHolder does not protect and that are as powerful: Cert Publishers, Group Policy Creator Owners.
 const ALSO_PRIVILEGED: [u32; 2] = [517, 520];
-/// Prefix of the SIDs of built-in groups.
-const BUILT_IN: &str = "S-1-5-32-";
 /// Groups of every account. Their default grants are harmless; a grant of everything is not.
 const EVERYBODY: [(&str, &str); 2] = [("S-1-1-0", "Everyone"), ("S-1-5-11", "Authenticated Users")];
 /// Limit on members and groups that are read.
@@ -46,7 +45,7 @@ pub(super) fn excess(
 ) -> Result<Vec<String>, PhsError> {
     let page = connection.account(sam)?;
     let account = page.changes.first().filter(|change| {
-        matches!(value(change, Attribute::SamAccountName), Some(Value::Text(name)) if name.eq_ignore_ascii_case(sam))
+        matches!(change.value(Attribute::SamAccountName), Some(Value::Text(name)) if name.eq_ignore_ascii_case(sam))
     });
     let Some(account) = account else {
         return Ok(vec![format!("{sam} cannot be looked at: the DC names another object by it")]);
@@ -75,8 +74,7 @@ pub(super) fn excess(
     }
     for (trustee, whats) in by_trustee(grants) {
         // Everyone, SYSTEM and similar trustees are no groups of the domain.
-        let is_ours = trustee.domain().as_ref() == Some(domain) || trustee.to_string().starts_with(BUILT_IN);
-        if privileged.contains(&trustee) || !is_ours {
+        if privileged.contains(&trustee) || !is_in_domain(&trustee, domain) {
             continue;
         }
         let through = if account.object.sid.as_ref() == Some(&trustee) {
@@ -104,7 +102,7 @@ fn by_trustee(grants: Vec<Grant>) -> BTreeMap<Sid, Vec<String>> {
 }
 
 fn flags(account: &Change) -> Vec<String> {
-    let number = |attribute| match value(account, attribute) {
+    let number = |attribute| match account.value(attribute) {
         Some(Value::Integer(number)) => *number,
         Some(_) | None => 0,
     };
@@ -129,14 +127,10 @@ fn flags(account: &Change) -> Vec<String> {
 
 fn grants(connection: &mut Connection, domain: &Sid) -> Result<Option<Vec<Grant>>, PhsError> {
     let head = connection.object(ObjectId::Sid(domain.clone()), false)?;
-    Ok(head.changes.first().and_then(|head| match value(head, Attribute::SecurityDescriptor) {
+    Ok(head.changes.first().and_then(|head| match head.value(Attribute::SecurityDescriptor) {
         Some(Value::Bytes(bytes)) => descriptor::grants(bytes),
         Some(_) | None => None,
     }))
-}
-
-fn value(change: &Change, attribute: Attribute) -> Option<&Value> {
-    change.attributes.iter().find(|one| one.attribute == attribute).and_then(|one| one.value.as_ref())
 }
 
 struct Groups<'a> {
@@ -177,5 +171,5 @@ impl Groups<'_> {
 }
 
 fn is_group(change: &Change) -> bool {
-    matches!(value(change, Attribute::ObjectClass), Some(Value::Classes(classes)) if classes.contains(&Class::Group))
+    matches!(change.value(Attribute::ObjectClass), Some(Value::Classes(classes)) if classes.contains(&Class::Group))
 }

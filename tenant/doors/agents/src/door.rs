@@ -36,6 +36,10 @@ impl Client for AgentClient {
             None => std::future::pending().await,
         }
     }
+
+    fn has_certificate(&self) -> bool {
+        self.shown.is_some()
+    }
 }
 
 impl AgentsDoor {

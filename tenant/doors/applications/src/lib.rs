@@ -14,6 +14,7 @@ use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RET
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use landbridge_crypto::secret::Password;
 use landbridge_door_listen::body::{Answer, BodyTrouble, body, drain};
+use landbridge_door_listen::listener::RightCredential;
 use landbridge_tenant_core::applications::{Application, Applications, Credential, NotAuthenticated};
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::sign_ins::{
@@ -85,8 +86,9 @@ impl ApplicationsDoor {
     pub async fn serve(&self, request: Request<Incoming>, arrived: Instant) -> Answer {
         let (head, mut incoming) = request.into_parts();
         let answer = match sign_in(self, &head.headers, &mut incoming, arrived).await {
-            Ok(verdict) => {
+            Ok(mut verdict) => {
                 self.applications.observe_duration(arrived.elapsed());
+                verdict.extensions_mut().insert(RightCredential);
                 verdict
             }
             Err(why) => {
@@ -96,8 +98,15 @@ impl ApplicationsDoor {
                 if let Some(seconds) = why.retry {
                     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
                 }
-                if why.status == StatusCode::UNAUTHORIZED {
-                    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                match why.status {
+                    StatusCode::UNAUTHORIZED => {
+                        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                    }
+                    // The credential may not have been looked at.
+                    StatusCode::SERVICE_UNAVAILABLE => {}
+                    _ => {
+                        answer.extensions_mut().insert(RightCredential);
+                    }
                 }
                 answer
             }

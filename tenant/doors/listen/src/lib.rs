@@ -6,16 +6,16 @@
 //! - `lib.rs`: this list
 //! - `listener.rs`: a socket, its TLS, its limits, and the connections on it
 //! - `limits.rs`: the limits on connections, and their usual values
-//! - `address_shares.rs`: the limit on the connections of one address
+//! - `places.rs`: the places of a listener: how many in all and of one network, and who makes room
 //! - `pace.rs`: the limits on the time that a client may take
 //! - `client_certificate.rs`: proves the chain of a client certificate; one that has ended may still renew
 //! - `operator_certificate.rs`: a server certificate that the administrator provides, read again while it serves
 //! - `body.rs`: reads a body within its limits, and discards one before a refusal
 
-pub mod address_shares;
 pub mod body;
 pub mod client_certificate;
 pub mod limits;
 pub mod listener;
 pub mod operator_certificate;
 pub mod pace;
+pub mod places;

@@ -1,11 +1,10 @@
 //! Accepts TLS connections and passes their requests to a door. Everything about a connection is limited here, before
 //! a byte of a body is read.
-//! Neighbours: [`super::pace`] limits the time, [`super::address_shares`] the connections of one address. A door
-//! implements [`Serve`].
+//! Neighbours: [`super::pace`] limits the time, [`super::places`] the connections. A door implements [`Serve`].
 
-use crate::address_shares::{AddressShares, Share};
 use crate::limits::Limits;
 use crate::pace::{Busy, Paced, Rhythm};
+use crate::places::{Place, Places};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -19,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 /// Limit on the bytes of a request's head. The longest header is a credential of about 100 bytes.
@@ -31,7 +30,14 @@ const MAX_HEADERS: usize = 64;
 pub trait Client: Send + Sync + 'static {
     /// Returns when the connection must be cut. It may never return.
     fn cut(&self) -> impl Future<Output = ()> + Send;
+
+    /// Whether it has shown a certificate that the door knows.
+    fn has_certificate(&self) -> bool;
 }
+
+/// An extension of a response: the request had a right credential.
+#[derive(Debug, Clone, Copy)]
+pub struct RightCredential;
 
 /// A client without a certificate. Its connection is never cut.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +46,10 @@ pub struct AnonymousClient;
 impl Client for AnonymousClient {
     async fn cut(&self) {
         std::future::pending().await
+    }
+
+    fn has_certificate(&self) -> bool {
+        false
     }
 }
 
@@ -52,13 +62,18 @@ pub struct Connection<C> {
     /// The client, as the door knows it.
     pub client: C,
     rhythm: Rhythm,
-    _place: (OwnedSemaphorePermit, Share),
+    place: Place,
 }
 
 impl<C> Connection<C> {
     /// Suspends the limits on silence until the returned value is dropped.
     pub fn busy(&self) -> Busy {
         self.rhythm.busy()
+    }
+
+    fn set_stranger(&self, stranger: bool) {
+        self.rhythm.set_stranger(stranger);
+        self.place.set_stranger(stranger);
     }
 }
 
@@ -93,30 +108,24 @@ impl Listener {
     /// Serves until `stop` is set, then finishes the requests that are being answered, for at most [`Limits::stop`].
     pub async fn run<D: Serve>(self, door: Arc<D>, mut stop: watch::Receiver<bool>) {
         let limits = self.limits;
-        let places = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(1024)));
-        let shares = AddressShares::new(limits.connections_per_address);
+        let places = Places::new(limits);
         let acceptor = TlsAcceptor::from(self.tls);
         loop {
-            // 1. Wait for a free place, then for a connection.
-            let place = tokio::select! {
-                () = stopped(&mut stop) => break,
-                place = places.clone().acquire_owned() => place,
-            };
-            let Ok(place) = place else { break };
+            // 1. Wait for a connection.
             let accepted = tokio::select! {
                 () = stopped(&mut stop) => break,
                 accepted = self.socket.accept() => accepted,
             };
-            // 2. Serve it in a task of its own, if its address is below its limit.
+            // 2. Serve it in a task of its own, if there is a place for its network.
             match accepted {
                 Ok((stream, address)) => {
-                    let Some(share) = shares.acquire(address.ip()) else {
-                        tracing::debug!(%address, "this address has the largest allowed number of connections");
+                    let Some(place) = places.enter(address.ip()) else {
+                        tracing::debug!(%address, "there is no place for another connection of this network");
                         continue;
                     };
                     let accepting =
                         Accepting { acceptor: acceptor.clone(), limits, stop: stop.clone(), address };
-                    tokio::spawn(accepting.serve(stream, door.clone(), (place, share)));
+                    tokio::spawn(accepting.serve(stream, door.clone(), place));
                 }
                 Err(error) => {
                     // The process is probably out of file descriptors. Some connections may end during the delay.
@@ -127,7 +136,7 @@ impl Listener {
         }
         // 3. After `stop`: close the socket, and wait until the last connection has freed its place.
         drop(self.socket);
-        if tokio::time::timeout(limits.stop, places.acquire_many(limits.connections)).await.is_err() {
+        if tokio::time::timeout(limits.stop, places.empty()).await.is_err() {
             tracing::warn!("some requests were not finished in time and are dropped");
         }
     }
@@ -142,17 +151,13 @@ struct Accepting {
 }
 
 impl Accepting {
-    async fn serve<D: Serve>(
-        mut self,
-        stream: TcpStream,
-        door: Arc<D>,
-        place: (OwnedSemaphorePermit, Share),
-    ) {
+    async fn serve<D: Serve>(mut self, stream: TcpStream, door: Arc<D>, place: Place) {
         // 1. TLS.
         let address = self.address;
         let _ = stream.set_nodelay(true);
         let greeted = tokio::select! {
             () = stopped(&mut self.stop) => return,
+            () = place.cut() => return,
             greeted = tokio::time::timeout(self.limits.handshake, self.acceptor.accept(stream)) => greeted,
         };
         let tls = match greeted {
@@ -164,7 +169,8 @@ impl Accepting {
         let certificates = tls.get_ref().1.peer_certificates();
         let client = door.identify(certificates.and_then(|chain| chain.first()).map(AsRef::as_ref));
         let rhythm = Rhythm::new();
-        let connection = Arc::new(Connection { address, client, rhythm: rhythm.clone(), _place: place });
+        let connection = Arc::new(Connection { address, client, rhythm: rhythm.clone(), place });
+        connection.set_stranger(!connection.client.has_certificate());
         let serving = connection.clone();
 
         let paced = Paced::new(tls, rhythm.clone(), self.limits);
@@ -174,6 +180,8 @@ impl Accepting {
             async move {
                 let busy = connection.busy();
                 let response = door.serve(connection.clone(), request).await;
+                let right = response.extensions().get::<RightCredential>().is_some();
+                connection.set_stranger(!right && !connection.client.has_certificate());
                 drop(busy);
                 Ok::<_, Infallible>(response)
             }
@@ -186,6 +194,7 @@ impl Accepting {
         let mut cut = std::pin::pin!(connection.client.cut());
         let ended = tokio::select! {
             () = &mut cut => return tracing::warn!(%address, "a revoked agent's connection was cut"),
+            () = connection.place.cut() => return,
             ended = &mut serving => ended,
             () = stopped(&mut self.stop) => {
                 serving.as_mut().graceful_shutdown();

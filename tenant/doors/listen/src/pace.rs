@@ -5,7 +5,7 @@ use crate::limits::Limits;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -13,7 +13,13 @@ use tokio::time::{Instant, Sleep};
 
 /// The state of a connection, set by the service that answers its requests.
 #[derive(Debug, Clone)]
-pub struct Rhythm(Arc<AtomicU8>);
+pub struct Rhythm(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: AtomicU8,
+    stranger: AtomicBool,
+}
 
 /// The connection waits for a request.
 const IDLE: u8 = 0;
@@ -29,12 +35,21 @@ pub struct Busy(Rhythm);
 impl Rhythm {
     /// The state of a new connection: the head of its first request must arrive.
     pub fn new() -> Self {
-        Self(Arc::new(AtomicU8::new(HEAD)))
+        Self(Arc::new(State { phase: AtomicU8::new(HEAD), stranger: AtomicBool::new(true) }))
+    }
+
+    /// Marks whether the client is a stranger: it has no certificate, and its last request no right credential.
+    pub fn set_stranger(&self, stranger: bool) {
+        self.0.stranger.store(stranger, Ordering::Release);
+    }
+
+    fn idle(&self, limits: &Limits) -> Duration {
+        if self.0.stranger.load(Ordering::Acquire) { limits.stranger_idle } else { limits.idle }
     }
 
     /// Marks that a request's head has arrived.
     pub fn busy(&self) -> Busy {
-        self.0.store(BUSY, Ordering::Release);
+        self.0.phase.store(BUSY, Ordering::Release);
         Busy(self.clone())
     }
 }
@@ -47,7 +62,7 @@ impl Default for Rhythm {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.0.store(IDLE, Ordering::Release);
+        self.0.0.phase.store(IDLE, Ordering::Release);
     }
 }
 
@@ -81,9 +96,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let state = this.rhythm.0.load(Ordering::Acquire);
+        let state = this.rhythm.0.phase.load(Ordering::Acquire);
         if state != this.seen {
-            this.restart(state, if state == HEAD { this.limits.head } else { this.limits.idle });
+            let idle = this.rhythm.idle(&this.limits);
+            this.restart(state, if state == HEAD { this.limits.head } else { idle });
         }
         let before = buf.filled().len();
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
@@ -94,6 +110,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
                     let begun = this
                         .rhythm
                         .0
+                        .phase
                         .compare_exchange(IDLE, HEAD, Ordering::AcqRel, Ordering::Acquire)
                         .is_ok();
                     if begun {

@@ -129,18 +129,46 @@ async fn a_client_without_a_handshake_and_an_idle_one_are_disconnected() {
     assert!(!matches!(read, Ok(1..)));
 }
 
+/// Whether the tenant has closed this connection.
+async fn is_closed(tls: &mut (impl tokio::io::AsyncRead + Unpin)) -> bool {
+    let read = tokio::time::timeout(DEADLINE, tls.read(&mut [0; 1])).await;
+    read.is_ok_and(|read| !matches!(read, Ok(1..)))
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn over_the_number_of_connections_a_client_waits_and_then_gets_in() {
-    let limits = Limits { connections: 2, ..Limits::default() };
-    let edge = Edge::with(limits).await;
-    let (first, _second) = (edge.connect(None).await.unwrap(), edge.connect(None).await.unwrap());
-    let third = edge.send(None, request("GET", "/", b""));
-    let mut third = std::pin::pin!(third);
-    let waited = tokio::time::timeout(Duration::from_millis(150), &mut third).await;
-    assert!(waited.is_err(), "it has to wait");
-    drop(first);
-    let (status, ..) = tokio::time::timeout(DEADLINE, third).await.unwrap().unwrap();
-    assert_eq!(status, StatusCode::NOT_FOUND);
+async fn a_full_door_lets_in_one_from_elsewhere_and_a_stranger_of_the_fullest_network_goes() {
+    let edge = Edge::with(Limits { connections: 3, kept: 1, ..Limits::default() }).await;
+    let phs = edge.phs().await;
+    // The connections of the enrolment may still be ending.
+    let mut strangers = Vec::new();
+    until("two strangers are in", async || {
+        strangers.extend(edge.connect(None).await.ok());
+        strangers.len() == 2
+    })
+    .await;
+    assert!(edge.connect(None).await.is_err(), "one of the fullest network makes no room for itself");
+    let _from_elsewhere = edge.connect_from([127, 0, 0, 9], Some(&phs)).await.unwrap();
+    assert!(is_closed(&mut strangers[0]).await, "the oldest one made room");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_stranger_is_let_go_and_one_with_a_certificate_stays() {
+    let edge = Edge::with(Limits { stranger_idle: Duration::from_millis(300), ..Limits::default() }).await;
+    let phs = edge.phs().await;
+    let ask = b"GET / HTTP/1.1\r\nhost: t\r\n\r\n";
+    let mut stranger = edge.connect(None).await.unwrap();
+    let mut agent = edge.connect(Some(&phs)).await.unwrap();
+    let mut answer = vec![0; 4096];
+    for tls in [&mut stranger, &mut agent] {
+        tls.write_all(ask).await.unwrap();
+        let read = tokio::time::timeout(DEADLINE, tls.read(&mut answer)).await.unwrap().unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 404"));
+    }
+    assert!(is_closed(&mut stranger).await);
+    // It was idle as long as the stranger.
+    agent.write_all(ask).await.unwrap();
+    let read = tokio::time::timeout(DEADLINE, agent.read(&mut answer)).await.unwrap().unwrap();
+    assert!(answer[..read].starts_with(b"HTTP/1.1 404"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -207,8 +207,26 @@ impl Edge {
         self.connect_with(identity, rustls::DEFAULT_VERSIONS).await
     }
 
+    /// A connection from this loopback address.
+    pub(crate) async fn connect_from(
+        &self,
+        from: [u8; 4],
+        identity: Option<&Identity>,
+    ) -> std::io::Result<Tls> {
+        self.connect_as(from.into(), identity, &[&rustls::version::TLS13]).await
+    }
+
     pub(crate) async fn connect_with(
         &self,
+        identity: Option<&Identity>,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> std::io::Result<Tls> {
+        self.connect_as(std::net::Ipv4Addr::LOCALHOST, identity, versions).await
+    }
+
+    async fn connect_as(
+        &self,
+        from: std::net::Ipv4Addr,
         identity: Option<&Identity>,
         versions: &[&'static rustls::SupportedProtocolVersion],
     ) -> std::io::Result<Tls> {
@@ -228,7 +246,9 @@ impl Edge {
             }
         };
         let name = ServerName::try_from("tenant.example.com").unwrap();
-        let stream = TcpStream::connect(self.address).await?;
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        let stream = socket.connect(self.address).await?;
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
 
