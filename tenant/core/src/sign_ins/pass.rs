@@ -216,12 +216,12 @@ impl Pass {
             memory.too_many_unwritten = inner.counters.too_many_unwritten();
         }
         let mut opened = None;
-        if let (Some(account), Some(object)) = (&mut facts.account, facts.subject.account()) {
-            if let Some(digest) = digest {
-                match digest.open(inner.store.seal_keys(), object) {
-                    Ok(digest) => opened = Some(Arc::new(digest)),
-                    Err(_) => account.digest = DigestFact::Unreadable,
-                }
+        if let (Some(account), Some(object), Some(digest)) =
+            (&mut facts.account, facts.subject.account(), digest)
+        {
+            match digest.open(inner.store.seal_keys(), object) {
+                Ok(digest) => opened = Some(Arc::new(digest)),
+                Err(_) => account.digest = DigestFact::Unreadable,
             }
         }
         // A name that nobody has is as if its password had never changed.

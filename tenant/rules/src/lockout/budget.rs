@@ -237,7 +237,7 @@ mod tests {
                 draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 now += i64::try_from((draw >> 33) % 2_400).unwrap();
                 let standing = if draw >> 63 == 0 { Standing::Known } else { Standing::Unknown };
-                let is_digests = has_digest && (draw >> 60) % 4 == 0;
+                let is_digests = has_digest && (draw >> 60).is_multiple_of(4);
                 let room = budget.room(spent.as_ref(), standing, has_digest, now);
                 if room == 0 && !(is_digests && budget.allows_digests_password(spent.as_ref(), now)) {
                     continue;

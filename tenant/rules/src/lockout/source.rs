@@ -104,13 +104,12 @@ impl fmt::Display for Source {
 /// The IPv4 address inside a mapped address (`::ffff:0:0/96`) or a translated one (`64:ff9b::/96`, RFC 6052). Without
 /// this, everybody behind a translator would be one source.
 fn canonical(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) if v6.segments().starts_with(&[0x64, 0xff9b, 0, 0, 0, 0]) => {
-            let [.., a, b, c, d] = v6.octets();
-            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-        }
-        address => address.to_canonical(),
+    let IpAddr::V6(v6) = address else { return address };
+    if v6.segments().starts_with(&[0x64, 0xff9b, 0, 0, 0, 0]) {
+        let [.., a, b, c, d] = v6.octets();
+        return IpAddr::V4(Ipv4Addr::new(a, b, c, d));
     }
+    address.to_canonical()
 }
 
 /// Whether a source counts as known at `now`.
