@@ -123,8 +123,8 @@ async fn one_sign_in<E: Send + 'static>(
         Err(_) => return defect(),
     };
     // 2. The account's turn, where agents decide. It is waited for without a thread.
-    if let Halt::Turn(subject) = halt {
-        pass.turn = pass.inner.turns.acquire(subject).await;
+    if let Halt::Turn(subject, standing) = halt {
+        pass.turn = pass.inner.turns.acquire(subject, standing).await;
         halt = match pass.turn {
             None => Halt::End(pass.overloaded()),
             Some(_) => match on_a_thread(pass, Pass::run).await {

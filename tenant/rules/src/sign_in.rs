@@ -90,23 +90,24 @@ impl SignIn<'_> {
         holds: Holds,
         now: i64,
     ) -> Step {
-        // 1. The subject's turn comes first, so that many sign-ins at once get no more tries than the lockout allows,
-        //    and an account cannot be told from a name that nobody has.
-        if !holds.turn {
-            return Step::WaitForTurn;
-        }
         // What a refusal looks like that needs neither a derivation nor an agent. While AD's budget is spent, others
         // derive before an agent refuses, or would.
         let is_spent = is_spent(facts, domain, now);
         let like = if is_spent { Like::ComparisonAndAgent(domain.id) } else { Like::Agent(domain.id) };
         let wait = Wait { like, ..Wait::default() };
         let object = facts.subject.account();
-        // 2. What costs nothing, and the lockout.
+        // 1. What costs nothing, and the lockout. A lock waits for no turn, so a flood of guesses does not fill the
+        //    queue of the account.
         if self.bad_password {
             return done(refused(Why::BadPassword, object), DecidedBy::Tenant, wait);
         }
         if let Some(why) = self.lock(facts, now) {
             return done(refused(why, object), DecidedBy::Tenant, wait);
+        }
+        // 2. The subject's turn, so that many sign-ins at once get no more tries than the lockout allows, and an
+        //    account cannot be told from a name that nobody has.
+        if !holds.turn {
+            return Step::WaitForTurn;
         }
         // 3. AD's own lockout must stay out of reach. A domain without any budget asks no agent.
         match domain.budget {

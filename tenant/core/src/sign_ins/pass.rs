@@ -13,7 +13,7 @@ use super::queue::{Entry, QueuePlace};
 use super::turns::Turn;
 use crate::audit::Written;
 use landbridge_crypto::salted_digest::SaltedDigest;
-use landbridge_tenant_rules::lockout::RefusedAt;
+use landbridge_tenant_rules::lockout::{RefusedAt, Standing};
 use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_tenant_rules::names::folded;
 use landbridge_tenant_rules::relay::AgentAnswer;
@@ -45,8 +45,8 @@ pub(super) struct Pass {
 
 /// Where a sign-in stops on the thread.
 pub(super) enum Halt {
-    /// It waits for this subject's turn.
-    Turn(Uuid),
+    /// It waits for this subject's turn, from a source of this standing.
+    Turn(Uuid, Standing),
     /// An agent is to be asked.
     AskAgent(Question),
     /// It is decided.
@@ -129,6 +129,7 @@ impl Pass {
                 Err(failed) => return Halt::End(self.failed(&failed, DecidedBy::Tenant)),
             };
             let Known { facts, digest, memory } = &known;
+            let (subject, standing) = (facts.subject.id(), facts.source.standing);
             // 2. The next step. After an agent had no answer it is one of the digest road.
             let (sign_in, holds) = (self.machine(), self.holds(place.is_some()));
             let step = match name {
@@ -137,11 +138,11 @@ impl Pass {
             };
             match step {
                 // 3. The turn, at once or later; then everything is read again.
-                Step::WaitForTurn => match inner.turns.try_acquire(facts.subject.id()) {
+                Step::WaitForTurn => match inner.turns.try_acquire(subject, standing) {
                     Some(turn) => self.turn = Some(turn),
-                    None => return Halt::Turn(facts.subject.id()),
+                    None => return Halt::Turn(subject, standing),
                 },
-                Step::WaitForPlace => match inner.queue.enter(facts.subject.id()) {
+                Step::WaitForPlace => match inner.queue.enter((subject, standing)) {
                     Entry::Go(free) => place = Some(free),
                     Entry::Full => return Halt::End(self.overloaded()),
                 },

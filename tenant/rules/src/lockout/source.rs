@@ -112,8 +112,8 @@ fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// Whether a source counts as known at `now`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a source counts as known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// The account was let in from here within the last 30 days.
     Known,

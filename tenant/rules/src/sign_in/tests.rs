@@ -166,13 +166,15 @@ fn an_empty_password_is_refused_on_every_road_before_anything_is_derived_or_aske
 }
 
 #[test]
-fn on_the_agents_road_nothing_is_decided_before_the_turn() {
+fn on_the_agents_road_a_lock_waits_for_no_turn_and_everything_else_does() {
     for facts in [facts(SigninPolicy::Pta), nobody(SigninPolicy::Pta)] {
+        assert_eq!(next(&facts, Memory::default(), Holds::default()), Step::WaitForTurn);
         let source = SourceFacts { counter: Some(locked()), ..SourceFacts::UNKNOWN };
         let locked = Facts { source, ..facts };
-        assert_eq!(next(&locked, Memory::default(), Holds::default()), Step::WaitForTurn);
-        let done = decision(next(&locked, Memory::default(), TURN));
-        assert_eq!((why(&done.verdict), done.wait.like), (Why::UnknownSourcesLocked, Like::Agent(7)));
+        for holds in [Holds::default(), TURN] {
+            let done = decision(next(&locked, Memory::default(), holds));
+            assert_eq!((why(&done.verdict), done.wait.like), (Why::UnknownSourcesLocked, Like::Agent(7)));
+        }
     }
     let asks = next(&facts(SigninPolicy::Pta), Memory::default(), TURN);
     assert_eq!(asks, Step::AskAgent(Question { domain: 7, object: OBJECT, binds: 2 }));

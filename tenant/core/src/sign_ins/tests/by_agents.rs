@@ -2,6 +2,7 @@
 
 use super::*;
 use landbridge_tenant_fixture::*;
+use landbridge_tenant_rules::lockout::Standing;
 use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_tenant_store::tables::{ad_budget, canaries, domains};
 use landbridge_wire::signin as wire;
@@ -195,16 +196,20 @@ fn nobody_signs_in_as_a_canary_with_an_empty_password_or_while_locked_out() {
 #[tokio::test]
 async fn one_account_has_one_turn_and_a_bounded_queue() {
     let turns = Arc::new(turns::Turns::default());
-    let first = turns.acquire(object(1)).await.unwrap();
+    let first = turns.acquire(object(1), Standing::Unknown).await.unwrap();
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..40 {
         let turns = turns.clone();
-        waiting.spawn(async move { turns.acquire(object(1)).await.is_some() });
+        waiting.spawn(async move { turns.acquire(object(1), Standing::Unknown).await.is_some() });
     }
-    // Those over the queue's limit are refused at once; the others go one after the other.
+    // Those over the queue's limit are refused at once; the others go one after the other. A known source has a place.
+    tokio::task::yield_now().await;
+    let owner = turns.clone();
+    let owner = tokio::spawn(async move { owner.acquire(object(1), Standing::Known).await.is_some() });
     tokio::task::yield_now().await;
     drop(first);
     let outcomes = waiting.join_all().await;
+    assert!(owner.await.unwrap());
     assert_eq!(outcomes.iter().filter(|got| **got).count(), 15);
     assert!(turns.is_idle());
 }
@@ -213,7 +218,7 @@ async fn one_account_has_one_turn_and_a_bounded_queue() {
 fn a_sign_in_that_waited_for_its_turn_is_decided_by_what_is_known_then() {
     let tenant = domain(SigninPolicy::Pta, 0);
     let signin = signin(&tenant);
-    let turn = signin.runtime.block_on(signin.inner().turns.acquire(object(1))).unwrap();
+    let turn = signin.runtime.block_on(signin.inner().turns.acquire(object(1), Standing::Unknown)).unwrap();
     let verdict = std::thread::scope(|scope| {
         let waiting =
             scope.spawn(|| tries(&signin, "right1", asked(Ok(wire::DirectoryVerdict::Valid), 1), NOW));

@@ -4,6 +4,7 @@ use super::*;
 use crate::sign_ins::queue::Entry;
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::account_state::{State, filetime};
+use landbridge_tenant_rules::lockout::Standing;
 use landbridge_tenant_store::facts;
 use landbridge_tenant_store::tables::{known_sources, lockouts, objects};
 use landbridge_wire::upload::{AttributeValue, Presence, Record};
@@ -442,7 +443,7 @@ fn many_tries_at_once_get_no_more_derivations_than_the_lockout_allows() {
 #[test]
 fn over_its_bound_the_line_says_so_at_once_and_frees_itself() {
     let queue = Queue::new(1, 2, Duration::from_secs(30));
-    let id = Uuid::from_u128;
+    let id = |n| (Uuid::from_u128(n), Standing::Unknown);
     let Entry::Go(first) = queue.enter(id(1)) else { panic!() };
     std::thread::scope(|scope| {
         let waiters: Vec<_> = (2..4)
@@ -468,7 +469,8 @@ fn over_its_bound_the_line_says_so_at_once_and_frees_itself() {
 #[test]
 fn a_flood_for_one_account_leaves_the_line_to_the_others() {
     let queue = Queue::new(4, 1000, Duration::from_secs(30));
-    let (flooded, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let id = |n, standing| (Uuid::from_u128(n), standing);
+    let (flooded, other) = (id(1, Standing::Unknown), id(2, Standing::Unknown));
     let Entry::Go(first) = queue.enter(flooded) else { panic!() };
     std::thread::scope(|scope| {
         let waiters: Vec<_> = (0..16)
@@ -484,6 +486,7 @@ fn a_flood_for_one_account_leaves_the_line_to_the_others() {
         }
         assert!(matches!(queue.enter(flooded), Entry::Full));
         assert!(matches!(queue.enter(other), Entry::Go(_)));
+        assert!(matches!(queue.enter(id(1, Standing::Known)), Entry::Go(_)), "the owner at a known place");
         drop(first);
         for waiter in waiters {
             assert!(waiter.join().unwrap());
@@ -495,9 +498,9 @@ fn a_flood_for_one_account_leaves_the_line_to_the_others() {
 #[test]
 fn patience_ends_and_leaves_nothing_behind() {
     let queue = Queue::new(1, 8, Duration::from_millis(20));
-    let Entry::Go(first) = queue.enter(Uuid::from_u128(1)) else { panic!() };
-    assert!(matches!(queue.enter(Uuid::from_u128(2)), Entry::Full));
-    assert!(matches!(queue.enter(Uuid::from_u128(1)), Entry::Full));
+    let Entry::Go(first) = queue.enter((Uuid::from_u128(1), Standing::Unknown)) else { panic!() };
+    assert!(matches!(queue.enter((Uuid::from_u128(2), Standing::Unknown)), Entry::Full));
+    assert!(matches!(queue.enter((Uuid::from_u128(1), Standing::Unknown)), Entry::Full));
     drop(first);
     assert!(queue.is_idle());
 }
@@ -507,7 +510,7 @@ fn a_tenant_that_is_full_says_so_and_counts_it() {
     let tenant = three();
     let settings = Settings { derivations: 1, queue: 0, ..settings() };
     let signin = with_settings(&tenant, settings);
-    let Entry::Go(_turn) = signin.inner().queue.enter(object(9)) else { panic!() };
+    let Entry::Go(_turn) = signin.inner().queue.enter((object(9), Standing::Unknown)) else { panic!() };
     assert_eq!(tries(&signin, "CORP\\user1", "right1"), Verdict::Unavailable(Unavailable::Overloaded));
     assert_eq!(tenant.counts.signins_overloaded.now(), 1);
 }
