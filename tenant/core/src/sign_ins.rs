@@ -1,8 +1,8 @@
 //! Sign-ins: whether a name and a password are somebody's.
 //!
-//! [`SignIns::sign_in`] owns every guarantee: the cheap checks, the name, the lockout, one sign-in of an account at a
-//! time, equal delay, the time grid, the audit entry. A door cannot forget one. To the outside every refusal is the
-//! same; the true reason is in [`Why`], for the audit log.
+//! [`SignIns::sign_in`] owns every guarantee: the cheap checks, the name, the lockout, one sign-in at a time for each
+//! counter of an account, equal delay, the time grid, the audit entry. A door cannot forget one. To the outside every
+//! refusal is the same; the true reason is in [`Why`], for the audit log.
 //! Neighbours: [`landbridge_tenant_rules::sign_in`] decides; [`crate::agents::relay_driver`] asks agents;
 //! [`crate::audit`] writes.
 

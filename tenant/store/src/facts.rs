@@ -93,8 +93,13 @@ pub fn of_account(
     let seen_at = known_sources::seen_at(reading, object, &origin.hashes(object))?;
     let standing = Standing::of(seen_at, origin.now);
     let counter = lockouts::find(reading, object, &origin.counter(standing))?;
-    // Of another password than the newest, a digest accepts the wrong one.
-    let password_set = attributes::pwd_last_set_stamp(reading, object)?;
+    // What counts only where agents decide: AD's budget, and whether the digest is of the newest password.
+    let mut spent = None;
+    let mut password_set = None;
+    if admission.policy.asks_agents() {
+        spent = ad_budget::find(reading, object)?;
+        password_set = attributes::pwd_last_set_stamp(reading, object)?;
+    }
     let is_current = |digest: &digests::StoredDigest| {
         password_set.is_none_or(|password_set| password_set.time <= digest.stamp.time)
     };
@@ -120,7 +125,7 @@ pub fn of_account(
         domain: Some(domain),
         account: Some(account),
         source: SourceFacts { standing, seen_at, counter, in_memory: None },
-        spent: ad_budget::find(reading, object)?,
+        spent,
     };
     Ok(Some(Stored { facts, digest }))
 }

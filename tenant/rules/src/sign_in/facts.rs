@@ -57,7 +57,7 @@ pub struct Facts {
 pub struct SourceFacts {
     /// Whether it is known for this account and this caller.
     pub standing: Standing,
-    /// When its last noted success was, in seconds since 1970; none: there was none in the last 30 days.
+    /// When its last noted success was, in seconds since 1970; none: none is stored.
     pub seen_at: Option<i64>,
     /// The counter that holds for it, as stored: its own while it is known, otherwise that of all unknown sources.
     pub counter: Option<Tries>,

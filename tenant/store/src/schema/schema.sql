@@ -117,7 +117,7 @@ CREATE TABLE lockouts (
     PRIMARY KEY (object, source)
 ) STRICT, WITHOUT ROWID;
 
--- Where an account was let in from. Who reads the database without the seal key learns no place.
+-- Where an account was let in from. Without the seal key the rows tell no place.
 CREATE TABLE known_sources (
     object      BLOB NOT NULL,                     -- objectGUID
     hash        BLOB NOT NULL,                     -- keyed hash of account, caller and source
