@@ -15,6 +15,7 @@
 //! - `enroll.rs`: tokens, enrolment, renewal
 //! - `upload.rs`: hello, offer, upload, receipt
 //! - `signin.rs`: a sign-in sent to an agent, its verdict, and the messages that keep the connection open
+//! - `wiped_text.rs`: a text that leaves no copy in memory, for passwords in JSON
 //! - `problem.rs`: how the tenant refuses a request, and who must act
 
 // Peers' numbers are converted where it can be seen to fit, or refused.
@@ -27,3 +28,4 @@ pub mod problem;
 pub mod signin;
 pub mod upload;
 pub mod version;
+pub mod wiped_text;

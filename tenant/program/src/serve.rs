@@ -122,7 +122,7 @@ impl Ready {
         let authority = keys::authority(store.tenant().id, (&config.ca_key, own_uid()), &root, unix_now())?;
         let authority = Arc::new(authority);
         // 3. The certificates and TLS.
-        let server = Arc::new(ServerCertificate::new(&authority, &config.url, unix_now())?);
+        let server = Arc::new(ServerCertificate::new(&authority, &root, &config.url, unix_now())?);
         let no_tls = |e: rustls::Error| TenantError::Defect(format!("TLS cannot be set up: {e}"));
         let tls = server_config(authority.root().clone(), server.clone()).map_err(no_tls)?;
         let read = |own: &crate::config::Applications| OperatorCertificate::read(&own.certificate, &own.key);

@@ -3,9 +3,10 @@
 
 use crate::config::TenantUrl;
 use crate::error::TenantError;
-use landbridge_tenant_core::agents::authority::{Authority, SERVER_LIFE};
+use landbridge_tenant_core::agents::authority::{Authority, AuthorityError, SERVER_LIFE};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -17,11 +18,14 @@ pub struct ServerCertificate {
 }
 
 impl ServerCertificate {
-    /// Creates the first certificate.
-    pub fn new(authority: &Authority, url: &TenantUrl, now: i64) -> Result<Self, TenantError> {
-        let made = authority
-            .server_certificate(url.host(), now)
-            .map_err(|e| TenantError::Defect(format!("the server's certificate: {e}")))?;
+    /// Creates the first certificate. `root` is the file of the CA's root certificate, for errors.
+    pub fn new(authority: &Authority, root: &Path, url: &TenantUrl, now: i64) -> Result<Self, TenantError> {
+        let made = authority.server_certificate(url.host(), now).map_err(|error| {
+            if matches!(error, AuthorityError::OtherHost { .. }) {
+                return TenantError::file(root, &error, "set the url that `init` was run with");
+            }
+            TenantError::Defect(format!("the server's certificate: {error}"))
+        })?;
         Ok(Self {
             present: RwLock::new(Arc::new(made)),
             ends: AtomicI64::new(now.saturating_add(SERVER_LIFE)),

@@ -54,7 +54,8 @@ fn name(data: &[u8]) {
 const NOW: i64 = 1_800_000_000;
 
 static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| {
-    let root = Authority::create(Uuid::from_u128(1), NOW).expect("a root can be made");
+    let host = url::Host::Domain("tenant.example.com".to_owned());
+    let root = Authority::create(Uuid::from_u128(1), &host, NOW).expect("a root can be made");
     Authority::load(Uuid::from_u128(1), &root.key, &root.certificate).expect("and be loaded")
 });
 

@@ -6,12 +6,14 @@ use crate::agents::certificate_names::AgentName;
 use aws_lc_rs::digest::{SHA256, digest};
 use landbridge_crypto::hex::lower;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, SanType, SerialNumber, SubjectPublicKeyInfo,
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, SerialNumber,
+    SubjectPublicKeyInfo,
 };
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use x509_parser::prelude::FromDer as _;
@@ -47,6 +49,14 @@ pub enum AuthorityError {
     /// The kind of the request's key is not accepted. The agent has a defect.
     #[error("the certificate request's key is none of P-256, P-384 and Ed25519")]
     KeyKind,
+    /// The root may not sign for this host. The operator must set the URL that the tenant was created with.
+    #[error("the root certificate was made for {permitted} and cannot sign for {host}")]
+    OtherHost {
+        /// The host that is wanted.
+        host: String,
+        /// The hosts that the root was made for.
+        permitted: String,
+    },
     /// The certificate could not be created. This is a defect.
     #[error("the certificate could not be made")]
     NotCreated,
@@ -58,6 +68,8 @@ pub struct Authority {
     root: CertificateDer<'static>,
     fingerprint: String,
     life: (i64, i64),
+    /// The hosts of the root's name constraints; none: it has no constraints, as roots of earlier versions.
+    hosts: Option<Vec<String>>,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -111,12 +123,15 @@ impl RequestedKey {
 }
 
 impl Authority {
-    /// Creates a new root for a tenant.
-    pub fn create(tenant: Uuid, now: i64) -> Result<NewRoot, AuthorityError> {
+    /// Creates a new root for a tenant that agents and applications reach as this host. Its name constraints (RFC 5280
+    /// 4.2.1.10) let it sign for that host and, if it is a name, for names below it: whoever steals the key can be no
+    /// other server to those who trust the root.
+    pub fn create(tenant: Uuid, host: &url::Host<String>, now: i64) -> Result<NewRoot, AuthorityError> {
         let key = KeyPair::generate().map_err(|_| AuthorityError::NotCreated)?;
         let mut params = params(&format!("Landbridge tenant {tenant}"), now, ROOT_LIFE)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.name_constraints = Some(constraints(host));
         let root = params.self_signed(&key).map_err(|_| AuthorityError::NotCreated)?;
         Ok(NewRoot { key: Zeroizing::new(key.serialize_pem()), certificate: root.pem() })
     }
@@ -132,9 +147,10 @@ impl Authority {
             return Err(AuthorityError::NotAPair);
         }
         let life = (parsed.validity().not_before.timestamp(), parsed.validity().not_after.timestamp());
+        let hosts = hosts(&parsed)?;
         let fingerprint = lower(digest(&SHA256, &root).as_ref());
         let issuer = Issuer::from_ca_cert_der(&root, key).map_err(|_| AuthorityError::NotACertificate)?;
-        Ok(Self { tenant, root, fingerprint, life, issuer })
+        Ok(Self { tenant, root, fingerprint, life, hosts, issuer })
     }
 
     /// The tenant's id.
@@ -181,6 +197,11 @@ impl Authority {
         host: &url::Host<String>,
         now: i64,
     ) -> Result<CertifiedKey, AuthorityError> {
+        if let Some(hosts) = &self.hosts
+            && !hosts.iter().any(|permitted| is_within(host, permitted))
+        {
+            return Err(AuthorityError::OtherHost { host: host.to_string(), permitted: hosts.join(", ") });
+        }
         let mut params = params("landbridge-tenant", now, SERVER_LIFE)?;
         params.subject_alt_names = vec![match host {
             url::Host::Domain(name) => {
@@ -197,6 +218,58 @@ impl Authority {
         let key = key.map_err(|_| AuthorityError::NotCreated)?;
         Ok(CertifiedKey::new(vec![made.into(), self.root.clone()], key))
     }
+}
+
+/// The name constraints of a root for this host.
+fn constraints(host: &url::Host<String>) -> NameConstraints {
+    let (everything_4, everything_6) = (CidrSubnet::V4([0; 4], [0; 4]), CidrSubnet::V6([0; 16], [0; 16]));
+    // A kind of name that no constraint mentions is free, so the other kinds are excluded as a whole.
+    let (permitted, excluded) = match host {
+        url::Host::Domain(name) => (
+            GeneralSubtree::DnsName(name.clone()),
+            vec![GeneralSubtree::IpAddress(everything_4), GeneralSubtree::IpAddress(everything_6)],
+        ),
+        url::Host::Ipv4(address) => (
+            GeneralSubtree::IpAddress(CidrSubnet::V4(address.octets(), [0xff; 4])),
+            vec![GeneralSubtree::DnsName(String::new())],
+        ),
+        url::Host::Ipv6(address) => (
+            GeneralSubtree::IpAddress(CidrSubnet::V6(address.octets(), [0xff; 16])),
+            vec![GeneralSubtree::DnsName(String::new())],
+        ),
+    };
+    NameConstraints { permitted_subtrees: vec![permitted], excluded_subtrees: excluded }
+}
+
+/// The hosts that a root's name constraints permit; none: it has none.
+fn hosts(
+    root: &x509_parser::certificate::X509Certificate<'_>,
+) -> Result<Option<Vec<String>>, AuthorityError> {
+    use x509_parser::extensions::GeneralName;
+    let constraints = root.name_constraints().map_err(|_| AuthorityError::NotACertificate)?;
+    let Some(permitted) = constraints.and_then(|found| found.value.permitted_subtrees.as_ref()) else {
+        return Ok(None);
+    };
+    let host = |name: &GeneralName<'_>| {
+        if let GeneralName::DNSName(name) = name {
+            return Some((*name).to_owned());
+        }
+        // An address and its mask.
+        let GeneralName::IPAddress(bytes) = name else { return None };
+        match bytes.len() {
+            8 => bytes.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).to_string()),
+            32 => bytes.first_chunk::<16>().map(|octets| format!("[{}]", Ipv6Addr::from(*octets))),
+            _ => None,
+        }
+    };
+    Ok(Some(permitted.iter().filter_map(|subtree| host(&subtree.base)).collect()))
+}
+
+/// Whether a host is the permitted one, or a name below it.
+fn is_within(host: &url::Host<String>, permitted: &str) -> bool {
+    let text = host.to_string();
+    let below = matches!(host, url::Host::Domain(_)) && text.ends_with(&format!(".{permitted}"));
+    text == permitted || below
 }
 
 /// The common parameters of all certificates: one name, a random serial number of 126 bits, and the time.
@@ -230,8 +303,62 @@ mod tests {
 
     fn authority() -> Authority {
         let tenant = Uuid::from_u128(7);
-        let root = Authority::create(tenant, NOW).unwrap();
+        let root = Authority::create(tenant, &host("tenant.example.com"), NOW).unwrap();
         Authority::load(tenant, &root.key, &root.certificate).unwrap()
+    }
+
+    fn host(text: &str) -> url::Host<String> {
+        url::Host::parse(text).unwrap()
+    }
+
+    /// Whether rustls, with this root alone, believes a server of this certificate for this name.
+    fn is_believed(root: &CertificateDer<'static>, server: &CertificateDer<'static>, name: &str) -> bool {
+        use rustls::client::danger::ServerCertVerifier as _;
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(root.clone()).unwrap();
+        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(roots.into(), provider);
+        let name = name.trim_matches(['[', ']']).to_owned().try_into().unwrap();
+        let now = std::time::Duration::from_secs(NOW.unsigned_abs());
+        let now = rustls_pki_types::UnixTime::since_unix_epoch(now);
+        verifier.build().unwrap().verify_server_cert(server, &[], &name, &[], now).is_ok()
+    }
+
+    #[test]
+    fn a_root_signs_for_the_host_that_it_was_made_for_and_clients_believe_no_other() {
+        let all = [
+            "tenant.example.com",
+            "198.51.100.7",
+            "[2001:db8::7]",
+            "other.example.com",
+            "198.51.100.8",
+            "[::1]",
+        ];
+        for made_for in all.iter().take(3) {
+            let tenant = Uuid::from_u128(7);
+            let root = Authority::create(tenant, &host(made_for), NOW).unwrap();
+            let authority = Authority::load(tenant, &root.key, &root.certificate).unwrap();
+            // The same key without the look at the constraints, as a thief would use it.
+            let mut thief = Authority::load(tenant, &root.key, &root.certificate).unwrap();
+            thief.hosts = None;
+            for name in all {
+                let stolen = thief.server_certificate(&host(name), NOW).unwrap();
+                assert_eq!(
+                    is_believed(authority.root(), &stolen.cert[0], name),
+                    name == *made_for,
+                    "{made_for}: {name}"
+                );
+                let honest = authority.server_certificate(&host(name), NOW);
+                match honest {
+                    Ok(_) => assert_eq!(name, *made_for),
+                    Err(error) => {
+                        assert!(name != *made_for && error.to_string().contains(made_for), "{error}")
+                    }
+                }
+            }
+            let below = authority.server_certificate(&host("a.tenant.example.com"), NOW);
+            assert_eq!(below.is_ok(), *made_for == "tenant.example.com");
+        }
     }
 
     fn name() -> AgentName {
@@ -312,7 +439,8 @@ mod tests {
     #[test]
     fn a_root_and_the_key_of_another_are_no_pair() {
         let tenant = Uuid::from_u128(7);
-        let (a, b) = (Authority::create(tenant, NOW).unwrap(), Authority::create(tenant, NOW).unwrap());
+        let root = || Authority::create(tenant, &host("tenant.example.com"), NOW).unwrap();
+        let (a, b) = (root(), root());
         assert_eq!(Authority::load(tenant, &a.key, &b.certificate).unwrap_err(), AuthorityError::NotAPair);
         assert_eq!(Authority::load(tenant, "no key", &a.certificate).unwrap_err(), AuthorityError::NotAKey);
         assert_eq!(Authority::load(tenant, &a.key, "none").unwrap_err(), AuthorityError::NotACertificate);
@@ -321,8 +449,7 @@ mod tests {
     #[test]
     fn the_server_sends_its_root_along() {
         let authority = authority();
-        let host = url::Host::Domain("tenant.example.com".to_owned());
-        let server = authority.server_certificate(&host, NOW).unwrap();
+        let server = authority.server_certificate(&host("tenant.example.com"), NOW).unwrap();
         assert_eq!(server.cert.len(), 2);
         assert_eq!(server.cert[1], *authority.root());
         assert!(Shown::read(&server.cert[0]).is_none());

@@ -39,6 +39,7 @@ impl From<AuthorityError> for EnrollError {
             AuthorityError::NotAKey
             | AuthorityError::NotACertificate
             | AuthorityError::NotAPair
+            | AuthorityError::OtherHost { .. }
             | AuthorityError::NotCreated => ProblemCode::Internal,
         };
         Self::Refused(Problem::new(code, &error.to_string()))

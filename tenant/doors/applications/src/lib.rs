@@ -21,6 +21,7 @@ use landbridge_tenant_core::sign_ins::{
     Attempt, Caller, Disclosable, MAX_PASSWORD, NoAnswer, SignIns, Source, Unavailable, Verdict,
 };
 use landbridge_wire::bounded::Text;
+use landbridge_wire::wiped_text::wiped_text;
 use serde::{Deserialize, Deserializer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,7 +60,7 @@ struct SignInBody {
 
 /// Reads the password. An error never contains the value.
 fn password<'de, D: Deserializer<'de>>(from: D) -> Result<Password, D::Error> {
-    let password = Password::new(String::deserialize(from)?);
+    let password = Password::new(std::mem::take(&mut *wiped_text(from)?));
     let fits = password.lend(str::len) <= MAX_PASSWORD;
     if fits { Ok(password) } else { Err(serde::de::Error::custom("the password is too long")) }
 }

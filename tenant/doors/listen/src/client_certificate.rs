@@ -121,7 +121,9 @@ mod tests {
     const NOW: i64 = 1_800_000_000;
 
     fn authority() -> Authority {
-        let root = Authority::create(Uuid::from_u128(7), NOW).unwrap();
+        let root =
+            Authority::create(Uuid::from_u128(7), &url::Host::Domain("tenant.example.com".to_owned()), NOW)
+                .unwrap();
         Authority::load(Uuid::from_u128(7), &root.key, &root.certificate).unwrap()
     }
 

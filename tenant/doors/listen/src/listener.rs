@@ -4,7 +4,7 @@
 
 use crate::limits::Limits;
 use crate::pace::{Busy, Paced, Rhythm};
-use crate::places::{Place, Places};
+use crate::places::{ConnectionPlace, Places};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -62,7 +62,7 @@ pub struct Connection<C> {
     /// The client, as the door knows it.
     pub client: C,
     rhythm: Rhythm,
-    place: Place,
+    place: ConnectionPlace,
 }
 
 impl<C> Connection<C> {
@@ -151,7 +151,7 @@ struct Accepting {
 }
 
 impl Accepting {
-    async fn serve<D: Serve>(mut self, stream: TcpStream, door: Arc<D>, place: Place) {
+    async fn serve<D: Serve>(mut self, stream: TcpStream, door: Arc<D>, place: ConnectionPlace) {
         // 1. TLS.
         let address = self.address;
         let _ = stream.set_nodelay(true);

@@ -36,7 +36,7 @@ struct One {
 
 /// The place of one connection. Dropping it frees the place.
 #[derive(Debug)]
-pub struct Place {
+pub struct ConnectionPlace {
     places: Arc<Places>,
     number: u64,
     cut: Arc<Notify>,
@@ -50,7 +50,7 @@ impl Places {
 
     /// A place for a connection from this address; none: its network has its share, or the listener is full and no
     /// other network has more strangers.
-    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPlace> {
         let address = address.to_canonical();
         let mut open = self.held();
         // 1. The shares of its networks.
@@ -83,7 +83,7 @@ impl Places {
         open.next += 1;
         open.connections.insert(number, One { address, stranger: true, cut: cut.clone() });
         drop(open);
-        Some(Place { places: self.clone(), number, cut })
+        Some(ConnectionPlace { places: self.clone(), number, cut })
     }
 
     /// Returns when no connection has a place.
@@ -120,7 +120,7 @@ impl Open {
     }
 }
 
-impl Place {
+impl ConnectionPlace {
     /// The client has shown a certificate or a right credential, or sent a wrong one since.
     pub fn set_stranger(&self, stranger: bool) {
         if let Some(one) = self.places.held().connections.get_mut(&self.number) {
@@ -134,7 +134,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         self.places.held().connections.remove(&self.number);
         self.places.freed.notify_waiters();
@@ -166,7 +166,7 @@ mod tests {
         [203, 0, 113, last].into()
     }
 
-    async fn is_cut(place: &Place) -> bool {
+    async fn is_cut(place: &ConnectionPlace) -> bool {
         tokio::time::timeout(std::time::Duration::from_millis(1), place.cut()).await.is_ok()
     }
 

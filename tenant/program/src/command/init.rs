@@ -57,7 +57,8 @@ fn make(config: &Config) -> Result<NewDirectory, TenantError> {
     // 1. The CA.
     let mut directory = NewDirectory::begin_data_directory(config)?;
     let (tenant, now) = (Uuid::new_v4(), unix_now());
-    let root = Authority::create(tenant, now).map_err(|e| TenantError::Defect(e.to_string()))?;
+    let root =
+        Authority::create(tenant, config.url.host(), now).map_err(|e| TenantError::Defect(e.to_string()))?;
     directory.write_key(&config.ca_key, &root.key)?;
     let certificate = directory.path().join("tls").join("root.pem");
     key_file::create_with_mode(&certificate, root.certificate.as_bytes(), 0o644)?;

@@ -18,6 +18,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use uuid::Uuid;
 
+/// The host of the tenant that is restored.
+fn host() -> url::Host<String> {
+    url::Host::Domain("tenant.example.com".to_owned())
+}
+
 /// A tenant as `init` leaves it, with a domain and people in it, and room for what is made of it.
 struct Place {
     folder: tempfile::TempDir,
@@ -37,7 +42,7 @@ impl Place {
             fs::create_dir(data.join(name)).unwrap();
         }
         let now = unix_now();
-        let root = Authority::create(Uuid::from_u128(9), now).unwrap();
+        let root = Authority::create(Uuid::from_u128(9), &host(), now).unwrap();
         fs::write(data.join("tls/root.pem"), &root.certificate).unwrap();
         key_file::create(&data.join("secrets/ca.key"), root.key.as_bytes()).unwrap();
         let seal = SealKey::from_bytes(1, [7; 32]).to_text();
@@ -354,7 +359,7 @@ fn keys_that_are_not_those_of_the_backup_are_refused() {
     fs::write(&path, &right).unwrap();
     let ca = place.path("keys/ca.key");
     let right_ca = fs::read(&ca).unwrap();
-    fs::write(&ca, Authority::create(Uuid::nil(), unix_now()).unwrap().key.as_bytes()).unwrap();
+    fs::write(&ca, Authority::create(Uuid::nil(), &host(), unix_now()).unwrap().key.as_bytes()).unwrap();
     place.refuses(Some("keys"), "not the one of the root certificate");
     fs::write(&ca, &right_ca).unwrap();
     fs::set_permissions(&ca, fs::Permissions::from_mode(0o644)).unwrap();
