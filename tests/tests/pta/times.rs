@@ -18,7 +18,7 @@ fn refusals_of_every_kind_take_the_same_time_and_look_the_same() {
 }
 
 #[test]
-fn they_do_so_while_ads_budget_is_spent_and_digests_stand_in_for_it() {
+fn refusals_take_the_same_time_while_ads_budget_is_spent_and_digests_stand_in_for_it() {
     measure("pta", true);
 }
 
