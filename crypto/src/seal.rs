@@ -1,10 +1,12 @@
 //! Seals what the tenant stores: AES-256-GCM under keys that are not in the database, bound to the table, row
-//! and column, so that a sealed value moved to another account's row does not open.
+//! and column, so that a sealed value moved to another account's row does not open. The same keys make keyed hashes of
+//! what the tenant must recognise and need not read.
 //! Not for messages: only the holder of a [`SealKey`] reads what it wrote.
 
 use crate::hex;
 use crate::secret::Secret;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -87,6 +89,24 @@ impl SealKey {
         if good { Ok(Self { id, key }) } else { Err(SealError::NotAKey) }
     }
 
+    /// The keyed hash of these parts for this purpose. The key of a purpose is a hash under the seal key itself.
+    fn hash(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        let of_purpose = self.key.lend(|key| {
+            let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+            context.update(b"landbridge keyed hash v1");
+            context.update(purpose.as_bytes());
+            context.sign()
+        });
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, of_purpose.as_ref()));
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut hash = [0; 32];
+        hash.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        hash
+    }
+
     fn aead(&self) -> Option<LessSafeKey> {
         self.key.lend(|key| UnboundKey::new(&AES_256_GCM, key)).ok().map(LessSafeKey::new)
     }
@@ -140,6 +160,13 @@ impl SealKeys {
             .map_err(|_| SealError::DoesNotOpen)?;
         sealed.extend_from_slice(tag.as_ref());
         Ok(sealed)
+    }
+
+    /// Keyed hashes (HMAC-SHA-256) of these parts for one purpose: one under each key, that of the sealing key first.
+    /// What was stored under an older key is found by the others. A hash reveals nothing of its parts
+    /// without the key, and a hash for one purpose is useless for another.
+    pub fn hashes(&self, purpose: &str, parts: &[&[u8]]) -> Vec<[u8; 32]> {
+        self.0.iter().map(|key| key.hash(purpose, parts)).collect()
     }
 
     /// Opens a value that was sealed for this cell.

@@ -75,6 +75,34 @@ fn without_a_key_nothing_is_sealed() {
     assert_eq!(keys(&[(1, 1)]).open(&HERE, &[2; 64]).unwrap_err(), SealError::NotSealed);
 }
 
+/// The vector was computed by Python's `hmac`: the key of the purpose first, then the parts with their lengths.
+#[test]
+fn a_keyed_hash_is_what_another_implementation_computes() {
+    let hash = keys(&[(1, 0xab)]).hashes("a purpose", &[b"one", b""]);
+    let mut text = String::new();
+    hash.iter().for_each(|hash| hex::push_lower(hash, &mut text));
+    assert_eq!(text, "95aa7c4db65ec17b20bf8b7980e519336330806f53dc205bb7c50f2877477402");
+}
+
+#[test]
+fn a_keyed_hash_depends_on_key_purpose_and_each_part_and_every_key_has_one() {
+    let both = keys(&[(2, 2), (1, 1)]);
+    let hash = |keys: &SealKeys, purpose: &str, parts: &[&[u8]]| keys.hashes(purpose, parts);
+    let here = hash(&both, "a", &[b"one", b"two"]);
+    assert_eq!(here, hash(&both, "a", &[b"one", b"two"]));
+    assert_eq!(here.get(1), hash(&keys(&[(1, 1)]), "a", &[b"one", b"two"]).first());
+    for other in [
+        hash(&both, "b", &[b"one", b"two"]),
+        hash(&both, "a", &[b"onet", b"wo"]),
+        hash(&both, "a", &[b"one", b"two", b""]),
+        hash(&both, "a", &[b"two", b"one"]),
+        hash(&keys(&[(3, 3), (4, 4)]), "a", &[b"one", b"two"]),
+    ] {
+        assert!(here.iter().zip(&other).all(|(one, other)| one != other));
+    }
+    assert!(keys(&[]).hashes("a", &[]).is_empty());
+}
+
 #[test]
 fn no_two_sealings_are_alike() {
     let keys = keys(&[(1, 1)]);

@@ -1,8 +1,8 @@
 //! Sign-ins: whether a name and a password are somebody's.
 //!
-//! [`SignIns::sign_in`] owns every guarantee: the cheap checks, the name, the lockout, one sign-in of an account at a
-//! time, equal delay, the time grid, the audit entry. A door cannot forget one. To the outside every refusal is the
-//! same; the true reason is in [`Why`], for the audit log.
+//! [`SignIns::sign_in`] owns every guarantee: the cheap checks, the name, the lockout, one sign-in at a time for each
+//! counter of an account, equal delay, the time grid, the audit entry. A door cannot forget one. To the outside every
+//! refusal is the same; the true reason is in [`Why`], for the audit log.
 //! Neighbours: [`landbridge_tenant_rules::sign_in`] decides; [`crate::agents::relay_driver`] asks agents;
 //! [`crate::audit`] writes.
 
@@ -18,6 +18,7 @@ mod verifiers;
 
 pub use attempt::{Attempt, Caller, Settings, Unready};
 pub use landbridge_tenant_rules::account_state::Disclosable;
+pub use landbridge_tenant_rules::lockout::Source;
 pub use landbridge_tenant_rules::relay::NoAnswer;
 pub use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Verdict, Why};
 
@@ -29,6 +30,7 @@ use crate::numbers::Numbers;
 use counters::Counters;
 use decoys::Decoys;
 use equal_delay::EqualDelay;
+use landbridge_tenant_rules::sign_in::Question;
 use landbridge_tenant_store::Store;
 use parts::Inner;
 use pass::{End, Halt, Pass};
@@ -116,8 +118,8 @@ async fn one_sign_in<E: Send + 'static>(
         Err(_) => return defect(),
     };
     // 2. The account's turn, where agents decide. It is waited for without a thread.
-    if let Halt::Turn(subject) = halt {
-        pass.turn = pass.inner.turns.acquire(subject).await;
+    if let Halt::Turn(subject, standing) = halt {
+        pass.turn = pass.inner.turns.acquire(subject, standing).await;
         halt = match pass.turn {
             None => Halt::End(pass.overloaded()),
             Some(_) => match on_a_thread(pass, Pass::run).await {
@@ -130,9 +132,10 @@ async fn one_sign_in<E: Send + 'static>(
         };
     }
     // 3. An agent, and what its answer means.
-    if let Halt::AskAgent { domain, object } = halt {
+    if let Halt::AskAgent(Question { domain, object, binds }) = halt {
         let since = Instant::now();
-        let asked = pass.inner.agents.clone().ask(domain, object, pass.attempt.password.clone()).await;
+        let password = pass.attempt.password.clone();
+        let asked = pass.inner.agents.clone().ask(domain, object, password, binds).await;
         pass.inner.equal_delay.note_answer(domain, &asked.outcome, since.elapsed());
         let now = unix_now().max(pass.attempt.now);
         match on_a_thread(pass, move |pass| pass.resume(&asked, now)).await {

@@ -1,5 +1,6 @@
 //! The hourly tasks of a running tenant: renew the server's certificate, read the applications' certificate again,
-//! count what the audit log left out, delete old audit entries, and erase objects whose grace time is over.
+//! count what the audit log left out, delete old audit entries and known sources, and erase objects whose grace time
+//! is over.
 //! Neighbours: [`crate::serve`] starts it.
 
 use crate::config::TenantUrl;
@@ -9,9 +10,10 @@ use landbridge_tenant_core::administration::Administration;
 use landbridge_tenant_core::agents::authority::{Authority, SERVER_LIFE};
 use landbridge_tenant_core::clock::{stopped, unix_now};
 use landbridge_tenant_rules::counts::Counts;
+use landbridge_tenant_rules::lockout::KNOWN_SECONDS;
 use landbridge_tenant_store::Store;
 use landbridge_tenant_store::erase::due_before;
-use landbridge_tenant_store::tables::{audit, objects};
+use landbridge_tenant_store::tables::{audit, known_sources, objects};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -64,6 +66,7 @@ impl Chores {
             let done = tokio::task::spawn_blocking(move || {
                 blocking.administration.close_event_hours(now);
                 blocking.delete_old_audit_entries(now);
+                blocking.forget_old_sources(now);
                 blocking.erase_due_objects(now);
             });
             let _ = done.await;
@@ -123,6 +126,16 @@ impl Chores {
         if let Err(error) = done {
             *scrubbed = None;
             tracing::error!(%error, "objects that are due may not be erased yet: tried again within an hour");
+        }
+    }
+
+    /// Forgets the sources from which nobody was let in for 30 days.
+    fn forget_old_sources(&self, now: i64) {
+        let before = now.saturating_sub(KNOWN_SECONDS);
+        if let Err(error) =
+            self.store.write("sources-forget", |writing| known_sources::prune(writing, before))
+        {
+            tracing::error!(%error, "old known sources cannot be forgotten");
         }
     }
 

@@ -351,8 +351,8 @@ pub struct SignIn {
     /// Read the password from stdin, up to its end or the first line end. Default: prompt for it on the terminal.
     #[arg(long)]
     pub password_stdin: bool,
-    /// Source of the sign-in, for the lockout: an address or a word.
-    #[arg(long, default_value = "admin")]
+    /// Source of the sign-in, for the lockout: an address, or name: and a word.
+    #[arg(long, default_value = "name:admin")]
     pub source: String,
 }
 

@@ -71,7 +71,7 @@ pub struct SignIn {
     pub grid: Duration,
 }
 
-/// When an account is locked against one source.
+/// When an account is locked against a source.
 #[derive(Debug, Clone, Copy)]
 pub struct Lockout {
     /// Number of wrong passwords that locks.
@@ -477,8 +477,8 @@ data_directory = {data}
 grid_milliseconds = 250
 
 [lockout]
-# Number of wrong passwords for one account from one source that locks it for that source,
-# and the length of the first lock. Repeated locks last longer.
+# Number of wrong passwords for one account that locks it: from one known source for that source,
+# or from all unknown sources together for those. And the length of the first lock. Repeated locks last longer.
 threshold = 10
 seconds = 60
 

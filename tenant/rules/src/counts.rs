@@ -74,6 +74,9 @@ counts! {
     digests_unreadable,
     /// Sign-ins refused by the smart lockout, before any derivation.
     signins_locked_out,
+    /// Of these, sign-ins of an account that came from a source which is not known for it: all unknown sources share one
+    /// counter, so wrong passwords from elsewhere had filled it.
+    signins_unknown_sources_locked,
     /// Sign-ins with a wrong password or a name that no account can sign in with; repeats of one wrong password not
     /// counted.
     signin_failures,

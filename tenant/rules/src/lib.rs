@@ -19,7 +19,8 @@
 //! - `privileged.rs`: the accounts whose digests the tenant refuses to store
 //! - `policies.rs`: the password, lockout and sign-in policy of an account
 //! - `account_state.rs`: whether AD would let an account in at a given time
-//! - `lockout.rs`: the smart lockout: when wrong passwords lock an account or a source
+//! - `lockout.rs`: the smart lockout: when wrong passwords lock an account for a source
+//! - `lockout/source.rs`: the source of a sign-in, and when it is known
 //! - `lockout/remembered.rs`: recent wrong passwords, as keyed hashes, so that a repeated one counts once
 //! - `lockout/budget.rs`: how many wrong passwords from outside may reach AD for an account
 //! - `relay.rs`: the relay: which agent gets a sign-in, and what happens when it does not answer

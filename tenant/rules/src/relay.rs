@@ -135,13 +135,22 @@ impl Relay {
         self.remove(vec![(link, None)], now);
     }
 
-    /// Submits a ticket: whether this is the account's password. The answer follows as [`Output::Answered`].
-    pub fn submit(&mut self, ticket: u64, domain: i64, object: Uuid, password: Arc<Password>, now: Instant) {
+    /// Submits a ticket: whether this is the account's password. The answer follows as [`Output::Answered`]. A delivery
+    /// that may have reached a DC is repeated only while that makes no more than `binds` of them.
+    pub fn submit(
+        &mut self,
+        ticket: u64,
+        domain: i64,
+        object: Uuid,
+        password: Arc<Password>,
+        binds: u32,
+        now: Instant,
+    ) {
         if self.tickets.len() >= TICKETS || self.tickets.contains_key(&ticket) {
             let answer = AgentAnswer { outcome: Err(NoAnswer::Busy), agent: None, tried: 0 };
             return self.output.push_back(Output::Answered { ticket, answer });
         }
-        self.tickets.insert(ticket, Ticket::new(domain, object, password, now));
+        self.tickets.insert(ticket, Ticket::new(domain, object, password, binds, now));
         self.deliver(ticket, now);
     }
 

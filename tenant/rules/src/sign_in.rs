@@ -13,11 +13,11 @@
 mod facts;
 mod step;
 
-pub use facts::{AccountFacts, Counters, DigestFact, DomainFacts, Facts, Holds, Memory, Silence, Subject};
-pub use step::{Against, Answered, Charge, DecidedBy, Decision, Like, Settle, Step, Wait};
+pub use facts::{AccountFacts, DigestFact, DomainFacts, Facts, Holds, Memory, Silence, SourceFacts, Subject};
+pub use step::{Against, Answered, Charge, DecidedBy, Decision, Like, Question, Settle, Step, Wait};
 
 use crate::account_state::{Account, State, state};
-use crate::lockout::{AdBudget, RefusedAt, Rules};
+use crate::lockout::{AdBudget, RefusedAt, Rules, Standing};
 use crate::model::SigninPolicy;
 use crate::relay::AgentAnswer;
 use crate::verdict::{Effect, Person, Unavailable, Verdict, Why};
@@ -53,9 +53,9 @@ impl SignIn<'_> {
             return done(refused(Why::BadPassword, None), by, wait);
         }
         // 2. The lockout. A lock is found without a derivation, and held back until it looks like one.
-        if self.is_locked(facts, now) {
+        if let Some(why) = self.lock(facts, now) {
             let wait = Wait { like: Like::Derivation, ..wait };
-            return done(refused(Why::LockedOut, facts.subject.account()), by, wait);
+            return done(refused(why, facts.subject.account()), by, wait);
         }
         // 3. One at a time for an account. Those before it in the queue may use up what the lockout leaves.
         if !holds.place {
@@ -79,7 +79,7 @@ impl SignIn<'_> {
             (None, ..) => refused(Why::UnknownName, object),
         };
         let settle = settle_of(&verdict, RefusedAt { at: now, password_set: None });
-        Decision { verdict, by, settle, wait }
+        Decision { verdict, by, settle, charge: Charge::Nothing, wait }
     }
 
     fn on_the_agents_road(
@@ -90,95 +90,120 @@ impl SignIn<'_> {
         holds: Holds,
         now: i64,
     ) -> Step {
-        // 1. The subject's turn comes first, so that many sign-ins at once get no more tries than the lockout allows,
-        //    and an account cannot be told from a name that nobody has.
+        // What a refusal looks like that needs neither a derivation nor an agent. While AD's budget is spent, others
+        // derive before an agent refuses, or would.
+        let is_spent = is_spent(facts, domain, now);
+        let like = if is_spent { Like::ComparisonAndAgent(domain.id) } else { Like::Agent(domain.id) };
+        let wait = Wait { like, ..Wait::default() };
+        let object = facts.subject.account();
+        // 1. What costs nothing, and the lockout. A lock waits for no turn, so a flood of guesses does not fill the
+        //    queue of the account.
+        if self.bad_password {
+            return done(refused(Why::BadPassword, object), DecidedBy::Tenant, wait);
+        }
+        if let Some(why) = self.lock(facts, now) {
+            return done(refused(why, object), DecidedBy::Tenant, wait);
+        }
+        // 2. The subject's turn, so that many sign-ins at once get no more tries than the lockout allows, and an
+        //    account cannot be told from a name that nobody has.
         if !holds.turn {
             return Step::WaitForTurn;
         }
-        let object = facts.subject.account();
-        let like_an_agent = Wait { like: Like::Agent(domain.id), ..Wait::default() };
-        let refuse = |why| done(refused(why, object), DecidedBy::Tenant, like_an_agent);
-        let digest_instead = || self.on_the_digest_road(facts, memory, holds, now);
-        // 2. What costs nothing, and the lockout.
-        if self.bad_password {
-            return refuse(Why::BadPassword);
-        }
-        if self.is_locked(facts, now) {
-            return refuse(Why::LockedOut);
-        }
-        // 3. A name that nobody has, and a blocked account, are refused without asking an agent. Where another
-        //    account's sign-in would have no answer, this one has none either: a refusal would tell it apart.
-        let admitted = facts.account.as_ref().zip(object).filter(|_| facts.shut_out().is_none());
-        let Some((account, object)) = admitted else {
-            let unable = match domain.budget {
-                // An account's own policy stops that account with a refusal; the domain's stops everybody.
-                AdBudget::None { .. } | AdBudget::Unknown
-                    if !domain.budget_is_domains && domain.policy != SigninPolicy::PtaThenPhs =>
-                {
-                    None
-                }
-                AdBudget::None { .. } | AdBudget::Unknown => Some(Unavailable::NoRoomInDirectory),
-                AdBudget::Unbounded | AdBudget::Bounded { .. } => {
-                    memory.unable.or(memory.silence.map(|silence| silence.why)).map(Unavailable::NoAnswer)
-                }
-            };
-            return match unable {
-                Some(_) if domain.policy == SigninPolicy::PtaThenPhs => digest_instead(),
-                Some(why @ Unavailable::NoAnswer(_)) => {
-                    let wait = Wait { silence: silence_of(memory), ..Wait::default() };
-                    done(Verdict::Unavailable(why), DecidedBy::Tenant, wait)
-                }
-                Some(why) => done(Verdict::Unavailable(why), DecidedBy::Tenant, like_an_agent),
-                None => {
-                    let verdict = refused(facts.shut_out().unwrap_or(Why::UnknownName), object);
-                    let settle = settle_of(&verdict, RefusedAt { at: now, password_set: None });
-                    Step::Done(Box::new(Decision {
-                        verdict,
-                        by: DecidedBy::Tenant,
-                        settle,
-                        wait: like_an_agent,
-                    }))
-                }
-            };
-        };
-        // 4. The account itself.
-        if !account.present {
-            return refuse(Why::UnknownName);
-        }
-        if account.canary {
-            return refuse(Why::Canary);
-        }
-        // 5. AD's own lockout must stay out of reach.
+        // 3. AD's own lockout must stay out of reach. A domain without any budget asks no agent.
         match domain.budget {
-            AdBudget::None { .. } | AdBudget::Unknown => {
-                return match domain.policy {
-                    SigninPolicy::PtaThenPhs => digest_instead(),
-                    // An account's own policy stops that account; the domain's stops everybody.
-                    SigninPolicy::Pta | SigninPolicy::Phs | SigninPolicy::Refuse
-                        if !domain.budget_is_domains =>
-                    {
-                        refuse(Why::NoRoom)
-                    }
-                    SigninPolicy::Pta | SigninPolicy::Phs | SigninPolicy::Refuse => done(
-                        Verdict::Unavailable(Unavailable::NoRoomInDirectory),
-                        DecidedBy::Tenant,
-                        like_an_agent,
-                    ),
-                };
-            }
             AdBudget::Unbounded | AdBudget::Bounded { .. } => {}
+            AdBudget::None { .. } | AdBudget::Unknown => {
+                return self.without_budget(facts, domain, memory, holds, now);
+            }
         }
-        if !domain.budget.allows(account.spent.as_ref(), now) {
-            return refuse(Why::HeldBack);
+        // 4. With the budget spent, the digest stands in for it. A name without a digest derives all the same.
+        if is_spent {
+            return match (holds.place, has_stand_in(facts)) {
+                (false, _) => Step::WaitForPlace,
+                (true, true) => Step::Compare(Against::Digest),
+                (true, false) => Step::Compare(Against::Decoy(Some(domain.id))),
+            };
         }
-        if memory.too_many_unwritten {
-            return done(Verdict::Unavailable(Unavailable::Storage), DecidedBy::Tenant, like_an_agent);
+        // 5. Where an account's sign-in would have no answer, that of a name that nobody has and of a blocked account
+        //    has none either: a refusal would tell it apart.
+        let no_answer = memory.unable.or(memory.silence.map(|silence| silence.why));
+        if let (Some(_), Some(why)) = (facts.shut_out(), no_answer) {
+            if domain.policy == SigninPolicy::PtaThenPhs {
+                return self.on_the_digest_road(facts, memory, holds, now);
+            }
+            let wait = Wait { silence: silence_of(memory), ..Wait::default() };
+            return done(Verdict::Unavailable(Unavailable::NoAnswer(why)), DecidedBy::Tenant, wait);
         }
-        // 6. A password that the directory refused a moment ago is not tried there again.
-        if memory.refused_before {
-            return refuse(Why::RefusedBefore);
+        // 6. The agent, or a refusal that looks like an agent's.
+        match ask_or_refuse(facts, domain, memory, room(facts, domain, now), wait, now) {
+            Ok(question) => Step::AskAgent(question),
+            Err(decision) => Step::Done(decision),
         }
-        Step::AskAgent { domain: domain.id, object }
+    }
+
+    /// The password was compared with the account's digest, or with a decoy, because AD's budget is spent. A domain
+    /// controller is asked only about the digest's password; otherwise the decision is returned. What is refused here
+    /// waits as long as an agent takes beside the derivation, so the digest's password of an account that AD refuses
+    /// looks like any other.
+    pub fn compared(
+        &self,
+        facts: &Facts,
+        memory: &Memory,
+        fits: bool,
+        now: i64,
+    ) -> Result<Question, Box<Decision>> {
+        // Only a sign-in that an agent of a domain decides comes here.
+        let Some(domain) = &facts.domain else {
+            let verdict = refused(Why::UnknownName, facts.subject.account());
+            return Err(Box::new(uncounted(verdict, DecidedBy::Tenant, Wait::default())));
+        };
+        let wait = Wait { like: Like::Agent(domain.id), ..Wait::default() };
+        let is_account = facts.account.as_ref().is_some_and(may_be_asked_about);
+        let why = match (is_account, has_stand_in(facts)) {
+            // A name that nobody has, a blocked account or a canary: refused as without this step.
+            (false, _) => None,
+            (true, false) => Some(Why::HeldBack),
+            (true, true) if !fits => Some(Why::DigestDiffers),
+            (true, true) if domain.budget.allows_digests_password(facts.spent.as_ref(), now) => None,
+            (true, true) => Some(Why::HeldBack),
+        };
+        let Some(why) = why else { return ask_or_refuse(facts, domain, memory, 1, wait, now) };
+        let verdict = refused(why, facts.subject.account());
+        let settle = settle_of(&verdict, RefusedAt { at: now, password_set: None });
+        let by = DecidedBy::Tenant;
+        Err(Box::new(Decision { verdict, by, settle, charge: Charge::Nothing, wait }))
+    }
+
+    /// A sign-in on the agents' road whose lockout policy leaves AD no budget, or is not known.
+    fn without_budget(
+        &self,
+        facts: &Facts,
+        domain: &DomainFacts,
+        memory: &Memory,
+        holds: Holds,
+        now: i64,
+    ) -> Step {
+        let wait = Wait { like: Like::Agent(domain.id), ..Wait::default() };
+        let object = facts.subject.account();
+        let reason = match &facts.account {
+            Some(account) if !account.present => Some(Why::UnknownName),
+            Some(account) if account.canary => Some(Why::Canary),
+            Some(_) | None => None,
+        };
+        let verdict = match (reason, domain.policy) {
+            (Some(why), _) => refused(why, object),
+            (None, SigninPolicy::PtaThenPhs) => return self.on_the_digest_road(facts, memory, holds, now),
+            // An account's own policy stops that account; the domain's stops everybody.
+            (None, SigninPolicy::Pta | SigninPolicy::Phs | SigninPolicy::Refuse)
+                if object.is_some() && !domain.budget_is_domains =>
+            {
+                refused(Why::NoRoom, object)
+            }
+            (None, SigninPolicy::Pta | SigninPolicy::Phs | SigninPolicy::Refuse) => {
+                Verdict::Unavailable(Unavailable::NoRoomInDirectory)
+            }
+        };
+        done(verdict, DecidedBy::Tenant, wait)
     }
 
     /// An agent was asked, with the facts `before`. `facts` are those of now: the account may have been deleted or
@@ -230,15 +255,82 @@ impl SignIn<'_> {
         let known = before.account.as_ref().filter(|_| said == wire::DirectoryVerdict::Wrong);
         let password_set = known.and_then(|account| account.attributes.pwd_last_set);
         let settle = settle_of(&verdict, RefusedAt { at: now, password_set });
-        let decision = Decision { verdict, by: DecidedBy::Agent, settle, wait: Wait::default() };
+        let (by, wait) = (DecidedBy::Agent, Wait::default());
+        let decision = Decision { verdict, by, settle, charge: Charge::Nothing, wait };
         Answered { charge, step: Step::Done(Box::new(decision)) }
     }
 
-    fn is_locked(&self, facts: &Facts, now: i64) -> bool {
-        let Counters { own, all, in_memory } = &facts.counters;
-        let mut counters = own.iter().chain(all).chain(in_memory);
-        counters.any(|tries| self.rules.locked(Some(tries), now))
+    /// The lock that holds for the source; none: there is none.
+    fn lock(&self, facts: &Facts, now: i64) -> Option<Why> {
+        let SourceFacts { standing, counter, in_memory, .. } = &facts.source;
+        let is_locked = |tries: &Option<_>| self.rules.locked(tries.as_ref(), now);
+        if !is_locked(counter) && !is_locked(in_memory) {
+            return None;
+        }
+        Some(match standing {
+            Standing::Known => Why::LockedOut,
+            Standing::Unknown => Why::UnknownSourcesLocked,
+        })
     }
+}
+
+/// Number of bad passwords that the source of this sign-in may still add to AD's count.
+fn room(facts: &Facts, domain: &DomainFacts, now: i64) -> u32 {
+    domain.budget.room(facts.spent.as_ref(), facts.source.standing, has_stand_in(facts), now)
+}
+
+/// Whether the budget is spent for the source of this sign-in. Of a domain that has none, nothing is spent.
+fn is_spent(facts: &Facts, domain: &DomainFacts, now: i64) -> bool {
+    matches!(domain.budget, AdBudget::Bounded { .. }) && room(facts, domain, now) == 0
+}
+
+/// Whether the account has a digest that stands in for AD's budget: one that opens, and of its newest password.
+fn has_stand_in(facts: &Facts) -> bool {
+    facts.account.as_ref().is_some_and(|account| {
+        may_be_asked_about(account) && account.digest == DigestFact::Readable && account.digest_is_current
+    })
+}
+
+/// Whether an agent may be asked about this account at all.
+fn may_be_asked_about(account: &AccountFacts) -> bool {
+    account.present && !account.canary && !account.blocked
+}
+
+/// Asks an agent, with at most this many binds. What asks none looks like an agent's refusal after `wait`, and is
+/// charged as one, so that its next sign-in looks like an account's as well.
+fn ask_or_refuse(
+    facts: &Facts,
+    domain: &DomainFacts,
+    memory: &Memory,
+    binds: u32,
+    wait: Wait,
+    now: i64,
+) -> Result<Question, Box<Decision>> {
+    let tenant = |verdict| Err(Box::new(uncounted(verdict, DecidedBy::Tenant, wait)));
+    let why = match facts.account.as_ref().zip(facts.subject.account()) {
+        Some((account, object)) if may_be_asked_about(account) => {
+            if memory.too_many_unwritten {
+                return tenant(Verdict::Unavailable(Unavailable::Storage));
+            }
+            // A password that the directory refused a moment ago is not tried there again.
+            if memory.refused_before {
+                return tenant(refused(Why::RefusedBefore, Some(object)));
+            }
+            return Ok(Question { domain: domain.id, object, binds });
+        }
+        Some((account, _)) if account.blocked => Why::Blocked,
+        Some((account, _)) if account.present => Why::Canary,
+        Some(_) => Why::UnknownName,
+        None => facts.nobody.unwrap_or(Why::UnknownName),
+    };
+    let verdict = refused(why, facts.subject.account());
+    if memory.refused_before {
+        return tenant(verdict);
+    }
+    let settle = settle_of(&verdict, RefusedAt { at: now, password_set: Some(0) });
+    let more = u32::from(!is_spent(facts, domain, now));
+    let charge = charge_from(domain.budget, facts.source.standing, more, now);
+    Err(Box::new(Decision { verdict, by: DecidedBy::Tenant, settle, charge, wait }))
 }
 
 /// Why the digest decides, and what is waited for beside the derivation. Where agents decide, a name that nobody has
@@ -320,20 +412,32 @@ fn person(account: &AccountFacts, domain: &DomainFacts, object: Uuid) -> Person 
     }
 }
 
-/// The count of bad passwords that may have reached AD, after an agent was asked. A right password resets AD's own
-/// count.
+/// What becomes of AD's budget after an agent was asked. A right password resets AD's own count.
 fn charge_of(before: &Facts, facts: &Facts, asked: &AgentAnswer, now: i64) -> Charge {
-    let spent = facts.account.as_ref().and_then(|account| account.spent.as_ref());
     let tried = match asked.outcome {
         // A delivery that was lost may still reach AD with a bad password: the count is kept if there was one.
-        Ok(wire::DirectoryVerdict::Valid) if spent.is_some() && asked.tried <= 1 => return Charge::Clear,
+        Ok(wire::DirectoryVerdict::Valid) if facts.spent.is_some() && asked.tried <= 1 => {
+            return Charge::Clear;
+        }
         Ok(wire::DirectoryVerdict::Valid) => return Charge::Nothing,
         Ok(said) if after_the_right_password(said) => 0,
         Ok(_) => asked.tried.max(1),
         Err(_) => asked.tried,
     };
-    let budget = before.domain.as_ref().map(|domain| domain.budget);
-    budget.and_then(|budget| budget.charge(spent, tried, now)).map_or(Charge::Nothing, Charge::Put)
+    match &before.domain {
+        Some(domain) => charge_from(domain.budget, before.source.standing, tried, now),
+        None => Charge::Nothing,
+    }
+}
+
+/// The charge of so many bad passwords, if the budget counts any.
+fn charge_from(budget: AdBudget, standing: Standing, more: u32, at: i64) -> Charge {
+    match budget {
+        AdBudget::Bounded { .. } if more > 0 => Charge::Add { budget, standing, more, at },
+        AdBudget::Bounded { .. } | AdBudget::Unbounded | AdBudget::None { .. } | AdBudget::Unknown => {
+            Charge::Nothing
+        }
+    }
 }
 
 /// Whether AD gives this answer only to a caller who has the password, and so counts nothing. A person who tries an
@@ -358,7 +462,8 @@ fn after_the_right_password(said: wire::DirectoryVerdict) -> bool {
 /// What a verdict does to the lockout's counters.
 fn settle_of(verdict: &Verdict, seen: RefusedAt) -> Settle {
     match verdict {
-        Verdict::Accepted(_) | Verdict::Refused { disclosed: Some(_), .. } => Settle::Right,
+        Verdict::Accepted(_) => Settle::LetIn(seen.at),
+        Verdict::Refused { disclosed: Some(_), .. } => Settle::Right,
         Verdict::Refused { why, .. } => match why.effect() {
             Effect::Wrong => Settle::Wrong(seen),
             Effect::Nothing => Settle::Nothing,
@@ -372,8 +477,12 @@ fn refused(why: Why, object: Option<Uuid>) -> Verdict {
 }
 
 /// A decision that counts nothing and was reached without verifying the password.
+fn uncounted(verdict: Verdict, by: DecidedBy, wait: Wait) -> Decision {
+    Decision { verdict, by, settle: Settle::Nothing, charge: Charge::Nothing, wait }
+}
+
 fn done(verdict: Verdict, by: DecidedBy, wait: Wait) -> Step {
-    Step::Done(Box::new(Decision { verdict, by, settle: Settle::Nothing, wait }))
+    Step::Done(Box::new(uncounted(verdict, by, wait)))
 }
 
 #[cfg(test)]

@@ -72,10 +72,12 @@ pub enum Why {
     AmbiguousName,
     /// The application serves another domain.
     OtherDomain,
-    /// The smart lockout refuses every password of this account, or every one from this source.
+    /// The smart lockout refuses every password of this account from this known source.
     LockedOut,
     /// An administrator blocked the account.
     Blocked,
+    /// The smart lockout refuses every password of this account from unknown sources.
+    UnknownSourcesLocked,
     /// No digest has arrived.
     NoDigest,
     /// The sign-in policy of its domain or group is to refuse.
@@ -88,8 +90,10 @@ pub enum Why {
     WrongPassword,
     /// The password is right, and AD would not let the account in; or AD itself says so.
     State(State),
-    /// One more wrong password could lock the account in AD.
+    /// AD's budget for this account is spent, and no digest can stand in for it.
     HeldBack,
+    /// AD's budget for this account is spent, and the password is not that of the digest.
+    DigestDiffers,
     /// The directory refused this password lately. It is not tried there again.
     RefusedBefore,
     /// A canary: an account that is only used to try agents.
@@ -120,6 +124,8 @@ pub enum CountedAs {
     AmbiguousName,
     /// Refused by the smart lockout.
     LockedOut,
+    /// The same, because the account's unknown sources share one counter.
+    UnknownSourcesLocked,
     /// A digest that cannot be opened: the operator must look.
     UnreadableDigest,
     /// Something about the account, or AD's answer, is not known.
@@ -139,7 +145,7 @@ struct Traits {
 impl Why {
     /// The one table of reasons. To add a reason, add a row.
     fn traits(self) -> Traits {
-        use CountedAs::{AmbiguousName, LockedOut, UnknownState, UnreadableDigest};
+        use CountedAs::{AmbiguousName, LockedOut, UnknownSourcesLocked, UnknownState, UnreadableDigest};
         use Effect::{Nothing, Wrong};
         let row = |name, effect, sampled, counted| Traits { name, effect, sampled, counted };
         match self {
@@ -150,6 +156,7 @@ impl Why {
             Self::OtherDomain => row("other-domain", Wrong, false, CountedAs::Nothing),
             Self::LockedOut => row("locked-out", Nothing, false, LockedOut),
             Self::Blocked => row("blocked", Wrong, true, CountedAs::Nothing),
+            Self::UnknownSourcesLocked => row("unknown-sources-locked", Nothing, false, UnknownSourcesLocked),
             Self::NoDigest => row("no-digest", Wrong, true, CountedAs::Nothing),
             Self::NotAdmitted => row("not-admitted", Wrong, true, CountedAs::Nothing),
             Self::NoRoom => row("no-room-in-directory", Nothing, false, CountedAs::Nothing),
@@ -158,6 +165,7 @@ impl Why {
             Self::State(state @ State::Unknown(_)) => row(state.as_str(), Nothing, false, UnknownState),
             Self::State(state) => row(state.as_str(), Nothing, false, CountedAs::Nothing),
             Self::HeldBack => row("held-back", Nothing, false, CountedAs::Nothing),
+            Self::DigestDiffers => row("digest-differs", Wrong, true, CountedAs::Nothing),
             Self::RefusedBefore => row("refused-before", Nothing, false, CountedAs::Nothing),
             Self::Canary => row("canary-account", Nothing, false, CountedAs::Nothing),
             Self::Workstation => row("workstation", Nothing, false, CountedAs::Nothing),

@@ -16,12 +16,14 @@ use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 /// The tables with data of objects, and their columns, those of the key first.
-pub const TABLES: [(&str, &str); 7] = [
+pub const TABLES: [(&str, &str); 9] = [
     ("objects", "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at"),
     ("attributes", "object, name, stamp, value"),
     ("signin_names", "name, object"),
     ("digests", DIGEST_COLUMNS),
     ("lockouts", "object, source, failures, first_at, last_at, locked_until, locks"),
+    ("known_sources", "object, hash, seen_at"),
+    ("ad_budget", "object, known, unknown, last_at"),
     ("links", "source, what, target, domain, stamp, present, cycle"),
     ("refused_members", "domain, policy_group, object"),
 ];

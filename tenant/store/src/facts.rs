@@ -3,13 +3,16 @@
 //! is added by its caller.
 
 use crate::policies::{password_policy, policy_for_stranger, signin_policy};
-use crate::tables::{attributes, blocks, canaries, digests, domains, lockouts, names, objects};
+use crate::tables::{
+    ad_budget, attributes, blocks, canaries, digests, domains, known_sources, lockouts, names, objects,
+};
 use crate::{Reading, StoreError};
-use landbridge_tenant_rules::lockout::AdBudget;
+use landbridge_crypto::seal::SealKeys;
+use landbridge_tenant_rules::lockout::{AdBudget, Source, Standing};
 use landbridge_tenant_rules::model::Domain;
 use landbridge_tenant_rules::names::Whose;
 use landbridge_tenant_rules::policies::PolicyOwner;
-use landbridge_tenant_rules::sign_in::{AccountFacts, Counters, DigestFact, DomainFacts, Facts, Subject};
+use landbridge_tenant_rules::sign_in::{AccountFacts, DigestFact, DomainFacts, Facts, SourceFacts, Subject};
 use landbridge_tenant_rules::verdict::Why;
 use landbridge_wire::upload::Presence;
 use uuid::Uuid;
@@ -23,13 +26,41 @@ pub struct Stored {
     pub digest: Option<digests::StoredDigest>,
 }
 
+/// Where a sign-in comes from, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The caller, as the audit log names it. What it says of sources counts for it alone.
+    pub caller: &'a str,
+    /// The source, as the caller states it.
+    pub source: &'a Source,
+    /// The time, in seconds since 1970.
+    pub now: i64,
+    /// The keys under which known sources are hashed.
+    pub keys: &'a SealKeys,
+}
+
+impl Origin<'_> {
+    /// The source of the counter that holds for a source of this standing.
+    pub fn counter(&self, standing: Standing) -> String {
+        match (standing, self.source.place()) {
+            (Standing::Known, Some(place)) => lockouts::of_known(&place, self.caller),
+            (Standing::Known | Standing::Unknown, _) => lockouts::UNKNOWN_SOURCES.to_owned(),
+        }
+    }
+
+    /// The hashes under which the source is known for this account.
+    pub fn hashes(&self, object: Uuid) -> Vec<[u8; 32]> {
+        known_sources::hashes(self.keys, object, self.caller, self.source)
+    }
+}
+
 /// The facts of a sign-in with this name, folded. A name that signs nobody in is counted under `pseudonym`.
 /// `domain_limit` is the only domain that the caller serves, if it is limited.
 pub fn of_name(
     reading: &Reading<'_>,
     folded: &str,
     pseudonym: Uuid,
-    source: &str,
+    origin: &Origin<'_>,
     domain_limit: Option<i64>,
 ) -> Result<Stored, StoreError> {
     let object = match names::whose(reading, folded)? {
@@ -37,7 +68,7 @@ pub fn of_name(
         Whose::Nobody => return of_stranger(reading, folded, pseudonym, Why::UnknownName),
         Whose::Ambiguous => return of_stranger(reading, folded, pseudonym, Why::AmbiguousName),
     };
-    match of_account(reading, object, source)? {
+    match of_account(reading, object, origin)? {
         // An application of one domain locks nobody of another domain out: the name is counted as a stranger's.
         Some(stored) if domain_limit.is_some_and(|limit| domain_of(&stored.facts) != Some(limit)) => {
             of_stranger(reading, folded, pseudonym, Why::OtherDomain)
@@ -48,17 +79,29 @@ pub fn of_name(
 }
 
 /// The facts of a sign-in of this account, whatever it is called by now; none: it is not known.
-pub fn of_account(reading: &Reading<'_>, object: Uuid, source: &str) -> Result<Option<Stored>, StoreError> {
+pub fn of_account(
+    reading: &Reading<'_>,
+    object: Uuid,
+    origin: &Origin<'_>,
+) -> Result<Option<Stored>, StoreError> {
     let Some(account) = objects::find(reading, object)? else { return Ok(None) };
     let Some(domain) = domains::by_id(reading, account.domain)? else { return Ok(None) };
     let known = attributes::of(reading, object)?;
     let admission = signin_policy(reading, &domain, object, &known)?;
     let resultant = password_policy(reading, &domain, object, &known)?;
     let digest = digests::find(reading, object)?;
-    let counters = Counters {
-        own: lockouts::find(reading, object, source)?,
-        all: lockouts::find(reading, object, lockouts::ALL_SOURCES)?,
-        in_memory: Vec::new(),
+    let seen_at = known_sources::seen_at(reading, object, &origin.hashes(object))?;
+    let standing = Standing::of(seen_at, origin.now);
+    let counter = lockouts::find(reading, object, &origin.counter(standing))?;
+    // What counts only where agents decide: AD's budget, and whether the digest is of the newest password.
+    let mut spent = None;
+    let mut password_set = None;
+    if admission.policy.asks_agents() {
+        spent = ad_budget::find(reading, object)?;
+        password_set = attributes::pwd_last_set_stamp(reading, object)?;
+    }
+    let is_current = |digest: &digests::StoredDigest| {
+        password_set.is_none_or(|password_set| password_set.time <= digest.stamp.time)
     };
     let account = AccountFacts {
         present: account.presence == Presence::Present,
@@ -66,9 +109,9 @@ pub fn of_account(reading: &Reading<'_>, object: Uuid, source: &str) -> Result<O
         attributes: known,
         password_policy: resultant.policy,
         digest: if digest.is_some() { DigestFact::Readable } else { DigestFact::Absent },
+        digest_is_current: digest.as_ref().is_some_and(is_current),
         canary: canaries::is_one(reading, object)?,
         blocked: blocks::since(reading, object)?.is_some(),
-        spent: lockouts::find(reading, object, lockouts::DIRECTORY)?,
     };
     let domain = DomainFacts {
         id: domain.id,
@@ -82,7 +125,8 @@ pub fn of_account(reading: &Reading<'_>, object: Uuid, source: &str) -> Result<O
         nobody: None,
         domain: Some(domain),
         account: Some(account),
-        counters,
+        source: SourceFacts { standing, seen_at, counter, in_memory: None },
+        spent,
     };
     Ok(Some(Stored { facts, digest }))
 }
@@ -99,7 +143,8 @@ fn of_stranger(reading: &Reading<'_>, folded: &str, pseudonym: Uuid, why: Why) -
         }),
     };
     let subject = Subject::Stranger(pseudonym);
-    let facts = Facts { subject, nobody: Some(why), domain, account: None, counters: Counters::default() };
+    let source = SourceFacts::UNKNOWN;
+    let facts = Facts { subject, nobody: Some(why), domain, account: None, source, spent: None };
     Ok(Stored { facts, digest: None })
 }
 

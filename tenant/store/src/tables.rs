@@ -1,6 +1,7 @@
 //! The statements of the tables, one file for each table. Each function has a [`crate::Reading`] or a
 //! [`crate::Writing`] as its first argument.
 
+pub mod ad_budget;
 pub mod agents;
 pub mod apps;
 pub mod attributes;
@@ -10,6 +11,7 @@ pub mod canaries;
 pub mod digests;
 pub mod domains;
 pub mod group_policies;
+pub mod known_sources;
 pub mod links;
 pub mod lockouts;
 pub mod members;

@@ -48,8 +48,9 @@ const STEPS: [&str; 3] = [
          name    TEXT NOT NULL,
          PRIMARY KEY (domain, object)
      ) STRICT, WITHOUT ROWID;",
-    // To version 4: accounts that an administrator blocked, and last members of groups that refused; new pta-agents
-    // wait for approval in every domain, and what a person needs to recognise one.
+    // To version 4: accounts that an administrator blocked; last members of groups that refused; known sources, and a
+    // table of its own for AD's budget. The counter over all sources becomes that of unknown sources; no source is
+    // known yet. New pta-agents wait for approval in every domain, and what a person needs to recognise one.
     "CREATE TABLE blocks (
          object      BLOB PRIMARY KEY,
          domain      INTEGER NOT NULL REFERENCES domains(id),
@@ -63,7 +64,23 @@ const STEPS: [&str; 3] = [
      ) STRICT, WITHOUT ROWID;
      UPDATE domains SET approve_agents = 1;
      ALTER TABLE agents ADD COLUMN enrolled_from TEXT;
-     ALTER TABLE agents ADD COLUMN key_fingerprint TEXT;",
+     ALTER TABLE agents ADD COLUMN key_fingerprint TEXT;
+     CREATE TABLE known_sources (
+         object      BLOB NOT NULL,
+         hash        BLOB NOT NULL,
+         seen_at     INTEGER NOT NULL,
+         PRIMARY KEY (object, hash)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX known_sources_by_time ON known_sources(seen_at);
+     CREATE TABLE ad_budget (
+         object      BLOB PRIMARY KEY,
+         known       INTEGER NOT NULL,
+         unknown     INTEGER NOT NULL,
+         last_at     INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     INSERT INTO ad_budget (object, known, unknown, last_at)
+         SELECT object, 0, failures, last_at FROM lockouts WHERE source = '\n';
+     DELETE FROM lockouts WHERE source <> '';",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

@@ -2,7 +2,8 @@
 
 use crate::stage::{Road, own_domain, shared_domain};
 use landbridge_tests::lab::PhsSettings;
-use landbridge_tests::lab::{TenantSettings, Try, person};
+use landbridge_tests::lab::trial::size;
+use landbridge_tests::lab::{Application, TenantSettings, Try, person};
 use std::time::Duration;
 
 const GRID: Duration = Duration::from_millis(250);
@@ -21,27 +22,52 @@ fn road() -> Road {
 }
 
 #[test]
-fn a_guesser_is_locked_out_from_one_source_and_the_owner_elsewhere_is_not() {
+fn guesses_from_anywhere_lock_unknown_sources_out_and_the_owner_at_a_known_one_is_not() {
     let (road, who) = (road(), person(1));
     let derivations = || road.tenant.metric("landbridge_derivations_total").unwrap().unwrap();
-    let guess = |guess: u32| Try::from(77, &who.upn, &format!("guess {guess}"));
+    let sign_in =
+        |from: u32, name: &str, password: &str| road.app.sign_in(&Try::from(from, name, password)).unwrap();
+    let home = 78;
+    assert!(sign_in(home, &who.upn, &who.password).accepted());
     for number in 0..5 {
-        assert!(road.app.sign_in(&guess(number)).unwrap().refused());
+        assert!(sign_in(100 + number, &who.upn, &format!("guess {number}")).refused());
     }
     let before = derivations();
     let names = [who.upn.clone(), format!("CORP\\{}", who.sam), who.upn.to_uppercase()];
     for name in &names {
         // Right at last, under every name, and too late.
-        let answer = road.app.sign_in(&Try::from(77, name, &who.password)).unwrap();
+        let answer = sign_in(77, name, &who.password);
         assert!(answer.refused(), "{answer:?}");
     }
     assert_eq!(derivations(), before, "a locked-out guess costs no derivation");
-    assert!(road.app.sign_in(&Try::from(78, &who.upn, &who.password)).unwrap().accepted());
+    assert!(sign_in(home, &who.upn, &who.password).accepted());
+    // What one application knows of places opens nothing at another.
+    let other = Application::of(&road.tenant, "other").unwrap();
+    assert!(other.sign_in(&Try::from(home, &who.upn, &who.password)).unwrap().refused());
     // And a restart of the tenant forgets nothing of it.
     road.tenant.kill();
     road.tenant.serve().unwrap();
-    assert!(road.app.sign_in(&Try::from(77, &who.upn, &who.password)).unwrap().refused());
-    assert!(road.app.sign_in(&Try::from(78, &who.upn, &who.password)).unwrap().accepted());
+    assert!(sign_in(77, &who.upn, &who.password).refused());
+    assert!(sign_in(home, &who.upn, &who.password).accepted());
+}
+
+#[test]
+fn twenty_thousand_guesses_from_everywhere_keep_no_owner_at_a_known_source_out() {
+    let road = road();
+    let (guesses, people) = size((400, 8), (20_000, 40));
+    let home = |n: u32| Try::from(0x80_0000 + n, &person(n).upn, &person(n).password);
+    let owners: Vec<_> = (0..people).map(home).collect();
+    let everybody_gets_in =
+        || road.app.sign_all_in(&owners, 8).unwrap().iter().all(|answer| answer.accepted());
+    assert!(everybody_gets_in());
+    let derivations = || road.tenant.metric("landbridge_derivations_total").unwrap().unwrap();
+    let before = derivations();
+    let tries: Vec<_> =
+        (0..guesses).map(|n| Try::from(n, &person(n % people).upn, &format!("guess {n}"))).collect();
+    let answers = road.app.sign_all_in(&tries, 32).unwrap();
+    assert!(answers.iter().all(|answer| answer.refused()));
+    assert_eq!(derivations() - before, f64::from(people * 5), "no more than their counters allow");
+    assert!(everybody_gets_in());
 }
 
 #[test]
@@ -58,7 +84,8 @@ fn one_wrong_password_tried_again_and_again_counts_once() {
 #[test]
 fn unknown_wrong_disabled_blocked_and_locked_look_the_same_in_words_and_in_time() {
     let domain = own_domain(50);
-    let [wrong, disabled, locked, blocked]: [_; 4] = [person(3), person(4), person(5), person(6)];
+    let [wrong, disabled, locked, blocked, right]: [_; 5] =
+        [person(3), person(4), person(5), person(7), person(6)];
     domain.set_enabled(&disabled.sam, false).unwrap();
     let settings = PhsSettings::for_domain(&domain, "entra");
     let tenant = TenantSettings { lockout_threshold: 1, ..TenantSettings::default() };
@@ -85,7 +112,7 @@ fn unknown_wrong_disabled_blocked_and_locked_look_the_same_in_words_and_in_time(
         assert!(quickest < GRID + LATE, "{what} took {quickest:?} at best");
     }
     let took = (0..TRIES).map(|at| {
-        let answer = road.app.sign_in(&Try::from(200 + at, &wrong.upn, &wrong.password)).unwrap();
+        let answer = road.app.sign_in(&Try::from(200 + at, &right.upn, &right.password)).unwrap();
         assert!(answer.accepted(), "{answer:?}");
         answer.took
     });

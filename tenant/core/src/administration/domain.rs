@@ -167,10 +167,9 @@ fn policy_text(domain: &Domain, budget: AdBudget) -> String {
         AdBudget::Unbounded => {
             "the domain never locks an account, so only the smart lockout limits wrong passwords".to_owned()
         }
-        AdBudget::Bounded { most, window } => format!(
-            "AD locks an account at {} bad passwords; the tenant causes at most {most} of them for one account, until {} \
-             minutes after the last",
-            domain.policy.lockout_threshold.unwrap_or_default(),
+        AdBudget::Bounded { threshold, most, window } => format!(
+            "AD locks an account at {threshold} bad passwords; for one account unknown sources cause at most {most} of \
+             them, and known sources as many, until {} minutes after the last",
             window / 60
         ),
         AdBudget::None { threshold } => {

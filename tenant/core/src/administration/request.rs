@@ -184,7 +184,7 @@ pub enum AdminRequest {
         user: String,
         /// The password.
         password: Confidential,
-        /// Source of the sign-in, for the smart lockout.
+        /// Source of the sign-in, for the smart lockout: an address, or `name:` and a word.
         source: String,
     },
 }
@@ -373,7 +373,7 @@ mod tests {
         let request = AdminRequest::SignIn {
             user: "u".to_owned(),
             password: Confidential::new("Hunter2!".to_owned()),
-            source: "admin".to_owned(),
+            source: "name:admin".to_owned(),
         };
         assert!(!format!("{request:?}").contains("Hunter2!"));
     }

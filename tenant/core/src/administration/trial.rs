@@ -4,7 +4,7 @@
 use crate::administration::parts::Inner;
 use crate::administration::request::Person;
 use crate::administration::request::{AdminResponse, Confidential};
-use crate::sign_ins::{Attempt, Caller};
+use crate::sign_ins::{Attempt, Caller, Source};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::account_state::Disclosable;
 use landbridge_tenant_rules::verdict::Verdict;
@@ -21,16 +21,16 @@ pub(super) fn sign_in(
     source: &str,
     now: i64,
 ) -> AdminResponse {
-    let plain = (1..=64).contains(&source.len()) && source.bytes().all(|b| b.is_ascii_graphic());
-    if !plain {
-        let what = "a source is an address or a word of at most 64 characters".to_owned();
-        return AdminResponse::Refused { what, todo: "use another --source".to_owned() };
-    }
+    let source = match Source::parse(source) {
+        Ok(source) => source,
+        Err(why) => {
+            return AdminResponse::Refused { what: why.to_string(), todo: "use another --source".to_owned() };
+        }
+    };
     let password = password.lend(|text| Password::new(text.to_owned()));
     let attempt =
         Attempt { user: user.to_owned(), password: Arc::new(password), now, arrived: Instant::now() };
-    let (actor, source) = (actor.to_owned(), source.to_owned());
-    let caller = Caller { door: "operator", actor, source, address: None, domain: None };
+    let caller = Caller { door: "operator", actor: actor.to_owned(), source, address: None, domain: None };
     let deciding = tenant.sign_ins.sign_in(attempt, || Ok::<_, Infallible>(caller));
     // This thread is one for blocking work, so it may wait for an agent.
     let Ok(verdict) = tokio::runtime::Handle::current().block_on(deciding);

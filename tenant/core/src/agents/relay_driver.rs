@@ -74,13 +74,19 @@ impl AskAgents for RelayDriver {
         self.lock().relay.typical_delay(domain, u64::from_be_bytes(chance))
     }
 
-    fn ask(self: Arc<Self>, domain: i64, object: Uuid, password: Arc<Password>) -> AnswerOnItsWay {
+    fn ask(
+        self: Arc<Self>,
+        domain: i64,
+        object: Uuid,
+        password: Arc<Password>,
+        binds: u32,
+    ) -> AnswerOnItsWay {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
             self.drive(|state, now| {
                 state.next += 1;
                 state.waiting.insert(state.next, answer);
-                state.relay.submit(state.next, domain, object, password, now);
+                state.relay.submit(state.next, domain, object, password, binds, now);
             });
             // The relay answers every ticket. The sender is dropped without an answer only when the tenant stops.
             answered.await.unwrap_or(AgentAnswer { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })

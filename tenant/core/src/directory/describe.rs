@@ -5,6 +5,7 @@
 use crate::directory::groups;
 pub use crate::directory::named::Named;
 use landbridge_tenant_rules::account_state::{Account, state};
+use landbridge_tenant_rules::lockout::{AdBudget, KNOWN_SECONDS};
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::kind_text;
 use landbridge_tenant_rules::model::presence_text;
@@ -17,7 +18,9 @@ use landbridge_tenant_store::tables::members;
 use landbridge_tenant_store::tables::members::Which;
 use landbridge_tenant_store::tables::names::whose;
 use landbridge_tenant_store::tables::objects;
-use landbridge_tenant_store::tables::{attributes, blocks, digests, domains, lockouts, names};
+use landbridge_tenant_store::tables::{
+    ad_budget, attributes, blocks, digests, domains, known_sources, lockouts, names,
+};
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::upload::{Kind, Presence, Stamp};
 use serde::{Deserialize, Serialize};
@@ -98,8 +101,10 @@ pub struct Described {
     pub stamps: Vec<(String, Stamp)>,
     /// Its digest; none: no digest is stored.
     pub digest: Option<DigestDescribed>,
-    /// The counters of the smart lockout.
+    /// The counters of the smart lockout, and what of AD's budget is spent.
     pub lockouts: Vec<LockoutDescribed>,
+    /// Number of sources that are known for it: a lock of unknown sources does not hold there.
+    pub known_sources: i64,
     /// Time of its last change here: seconds since 1970.
     pub changed_at: i64,
 }
@@ -204,16 +209,23 @@ fn describe_account(
     let signin_policy = describe_signin_policy(reading, &domain, admission)?;
     let blocked_at = blocks::since(reading, object)?;
     // 2. Put them into words. Texts are as they came; who prints them makes them safe.
-    let lockouts = lockouts::of(reading, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
-        source: match source.as_str() {
-            lockouts::ALL_SOURCES => None,
-            lockouts::DIRECTORY => Some("(reached AD)".to_owned()),
-            _ => Some(source),
-        },
+    let counters = lockouts::of(reading, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
+        source: (source != lockouts::UNKNOWN_SOURCES).then_some(source),
         failures: tries.failures,
         locks: tries.locks,
         locked_until: tries.locked_until,
     });
+    let spent = ad_budget::find(reading, object)?;
+    let spent = AdBudget::of(&resultant.policy).counted(spent.as_ref(), now);
+    let reached = [("known", spent.known), ("unknown", spent.unknown)].into_iter();
+    let reached = reached.filter(|(_, failures)| *failures > 0).map(|(of, failures)| LockoutDescribed {
+        source: Some(format!("(reached AD, from {of} sources)")),
+        failures,
+        locks: 0,
+        locked_until: 0,
+    });
+    let lockouts = counters.chain(reached).collect();
+    let known_sources = known_sources::count(reading, object, now.saturating_sub(KNOWN_SECONDS))?;
     Ok(Some(Described {
         object,
         source: domain.writer,
@@ -257,7 +269,8 @@ fn describe_account(
         names: names::of(reading, object)?,
         stamps: attributes::stamps_of(reading, object)?,
         digest,
-        lockouts: lockouts.collect(),
+        lockouts,
+        known_sources,
         changed_at: account.changed_at,
     }))
 }

@@ -163,6 +163,40 @@ fn an_administrator_is_shown_everything_but_the_digest() {
 }
 
 #[test]
+fn an_administrator_is_shown_which_sources_are_locked_how_many_are_known_and_what_still_counts_in_ad() {
+    use landbridge_tenant_rules::lockout::{Source, Spent, Tries};
+    use landbridge_tenant_store::tables::{ad_budget, known_sources, lockouts};
+    let tenant = Tenant::new();
+    tenant.sends(vec![user(1, "one")]);
+    let home = Source::parse("203.0.113.7").unwrap();
+    let hashes = known_sources::hashes(tenant.store.seal_keys(), object(1), "app mail", &home);
+    let locked = Tries { locks: 1, locked_until: NOW + 60, last_at: NOW, ..Tries::default() };
+    let at_home = Tries { failures: 3, last_at: NOW, ..Tries::default() };
+    let spent = Spent { known: 0, unknown: 2, last_at: NOW };
+    let write = |t: &landbridge_tenant_store::Writing<'_>| {
+        known_sources::note(t, object(1), &hashes, NOW)?;
+        lockouts::replace(t, object(1), lockouts::UNKNOWN_SOURCES, None, &locked)?;
+        lockouts::replace(t, object(1), &lockouts::of_known("203.0.113.7", "app mail"), None, &at_home)?;
+        ad_budget::replace(t, object(1), None, Some(&spent))
+    };
+    tenant.store.write("test", write).unwrap();
+    let shown = |now| describe::describe(&tenant.store, "CORP\\user1", now).unwrap().accounts.remove(0);
+    let account = shown(NOW);
+    let lockouts: Vec<_> =
+        account.lockouts.iter().map(|one| (one.source.as_deref(), one.failures, one.locked_until)).collect();
+    let expected = [
+        (None, 0, NOW + 60),
+        (Some("203.0.113.7, app mail"), 3, 0),
+        (Some("(reached AD, from unknown sources)"), 2, 0),
+    ];
+    assert_eq!(lockouts, expected);
+    assert_eq!(account.known_sources, 1);
+    // What no longer counts is not shown as if it did.
+    let later = shown(NOW + 31 * 86_400);
+    assert_eq!((later.lockouts.len(), later.known_sources), (2, 0));
+}
+
+#[test]
 fn an_administrator_finds_an_account_by_guid_sid_and_bare_name_and_one_that_left_by_its_old_names() {
     let tenant = Tenant::new();
     tenant.sends(vec![user(1, "one"), user(2, "two")]);

@@ -3,7 +3,7 @@
 
 use landbridge_crypto::lanes;
 use landbridge_crypto::secret::Password;
-use landbridge_tenant_rules::lockout::Rules;
+use landbridge_tenant_rules::lockout::{Rules, Source};
 use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer};
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -67,15 +67,16 @@ pub struct Attempt {
     pub arrived: Instant,
 }
 
-/// The caller of a sign-in, and the person's place as the caller names it.
+/// The caller of a sign-in, and the person's place as the caller states it.
 #[derive(Debug)]
 pub struct Caller {
     /// The door: `applications`, `operator`.
     pub door: &'static str,
-    /// As the audit log names the caller.
+    /// As the audit log names the caller. What one caller says of sources counts for that caller alone, so two
+    /// applications never share a name.
     pub actor: String,
-    /// Where the person is, as the caller names it: a network address, or a word.
-    pub source: String,
+    /// Where the person is, as the caller states it.
+    pub source: Source,
     /// The network address of the application; none: the request came over the administration socket.
     pub address: Option<IpAddr>,
     /// The only domain that the caller serves, if it is limited.
@@ -93,6 +94,7 @@ pub(crate) trait AskAgents: Send + Sync + 'static {
     /// How long one of the last refusals of this domain took; none: there was none.
     fn typical_delay(&self, domain: i64) -> Option<Duration>;
 
-    /// Asks an agent of the domain whether this is the account's password.
-    fn ask(self: Arc<Self>, domain: i64, object: Uuid, password: Arc<Password>) -> AnswerOnItsWay;
+    /// Asks an agent of the domain whether this is the account's password. At most `binds` may reach a DC.
+    fn ask(self: Arc<Self>, domain: i64, object: Uuid, password: Arc<Password>, binds: u32)
+    -> AnswerOnItsWay;
 }

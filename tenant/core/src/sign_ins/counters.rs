@@ -8,9 +8,12 @@ use super::attempt::Unready;
 use crate::lock::lock;
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::counts::Counts;
-use landbridge_tenant_rules::lockout::{BUDGET_MEMORY, RefusedAt, Remembered, Rules, Tries, forgiven};
-use landbridge_tenant_rules::sign_in::{Charge, Facts, Settle, Subject};
-use landbridge_tenant_store::tables::lockouts;
+use landbridge_tenant_rules::lockout::{
+    BUDGET_MEMORY, RefusedAt, Remembered, Rules, Spent, Tries, must_be_noted,
+};
+use landbridge_tenant_rules::sign_in::{Charge, Facts, Settle, SourceFacts, Subject};
+use landbridge_tenant_store::facts::Origin;
+use landbridge_tenant_store::tables::{ad_budget, known_sources, lockouts};
 use landbridge_tenant_store::{Store, StoreError, Writing};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -24,33 +27,37 @@ const UNWRITTEN: usize = 10_000;
 /// Failures between two deletions of old counters.
 const PRUNE_EVERY: u64 = 1000;
 
-/// Counters in memory, by subject and source.
-#[derive(Default)]
-pub(super) struct Strangers {
-    tries: HashMap<(Uuid, String), Tries>,
-    order: VecDeque<(Uuid, String)>,
+/// Values in memory by key. Over [`STRANGERS`] of them the oldest is forgotten.
+pub(super) struct Bounded<K, V> {
+    values: HashMap<K, V>,
+    order: VecDeque<K>,
 }
 
-impl Strangers {
-    fn find(&self, id: Uuid, source: &str) -> Option<Tries> {
-        self.tries.get(&(id, source.to_owned())).copied()
+impl<K, V> Default for Bounded<K, V> {
+    fn default() -> Self {
+        Self { values: HashMap::new(), order: VecDeque::new() }
+    }
+}
+
+impl<K: Clone + Eq + std::hash::Hash, V: Copy> Bounded<K, V> {
+    fn find(&self, key: &K) -> Option<V> {
+        self.values.get(key).copied()
     }
 
-    pub(super) fn put(&mut self, id: Uuid, source: &str, tries: Tries) {
-        let key = (id, source.to_owned());
-        if self.tries.insert(key.clone(), tries).is_none() {
+    pub(super) fn put(&mut self, key: K, value: V) {
+        if self.values.insert(key.clone(), value).is_none() {
             self.order.push_back(key);
         }
         while self.order.len() > STRANGERS {
             if let Some(oldest) = self.order.pop_front() {
-                self.tries.remove(&oldest);
+                self.values.remove(&oldest);
             }
         }
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.tries.len()
+        self.values.len()
     }
 }
 
@@ -60,19 +67,23 @@ pub(super) struct Counters {
     counts: Arc<Counts>,
     rules: Rules,
     remembered: Mutex<Remembered>,
-    strangers: Mutex<Strangers>,
+    /// By subject and source of the counter.
+    strangers: Mutex<Bounded<(Uuid, String), Tries>>,
+    /// What AD would have counted for names that nobody has, if they were accounts'.
+    pretended: Mutex<Bounded<Uuid, Spent>>,
     /// What AD may have counted while the database could not be written.
-    unwritten: Mutex<HashMap<Uuid, Tries>>,
+    unwritten: Mutex<HashMap<Uuid, Spent>>,
 }
 
 /// A sign-in whose counters are settled.
 pub(super) struct Settled<'a> {
     pub(super) subject: Subject,
-    /// Where it came from, as it is counted.
-    pub(super) source: &'a str,
+    /// What was known of its source when the facts were read.
+    pub(super) source: &'a SourceFacts,
+    /// The bad passwords that may have reached AD, when the facts were read.
+    pub(super) spent: Option<Spent>,
+    pub(super) origin: Origin<'a>,
     pub(super) password: &'a Password,
-    /// The source had a counter of its own when the facts were read.
-    pub(super) has_counter: bool,
 }
 
 impl Counters {
@@ -83,6 +94,7 @@ impl Counters {
             rules,
             remembered: Mutex::new(Remembered::new().ok_or(Unready::NoRandomness)?),
             strangers: Mutex::default(),
+            pretended: Mutex::default(),
             unwritten: Mutex::default(),
         })
     }
@@ -97,18 +109,16 @@ impl Counters {
     }
 
     /// Adds what the process counts in memory to the facts of the database.
-    pub(super) fn complete(&self, facts: &mut Facts, source: &str) {
+    pub(super) fn complete(&self, facts: &mut Facts, origin: &Origin<'_>) {
         let id = facts.subject.id();
-        {
-            let strangers = lock(&self.strangers);
-            let sources = [source, lockouts::ALL_SOURCES];
-            facts.counters.in_memory.extend(sources.iter().filter_map(|source| strangers.find(id, source)));
-        }
-        // What waits to be written was made from what is stored, and is newer.
-        if let Some(account) = &mut facts.account
-            && let Some(spent) = lock(&self.unwritten).get(&id)
-        {
-            account.spent = Some(*spent);
+        let counter = (id, origin.counter(facts.source.standing));
+        facts.source.in_memory = lock(&self.strangers).find(&counter);
+        match facts.subject {
+            Subject::Stranger(_) => facts.spent = lock(&self.pretended).find(&id),
+            // What waits to be written was made from what is stored, and is newer.
+            Subject::Account(_) => {
+                facts.spent = lock(&self.unwritten).get(&id).copied().or(facts.spent);
+            }
         }
     }
 
@@ -119,16 +129,17 @@ impl Counters {
 
     /// Whether the directory refused this password of the account lately, and the account's password has not changed
     /// since.
-    pub(super) fn refused_before(&self, object: Uuid, password: &Password, now: RefusedAt) -> bool {
+    pub(super) fn refused_before(&self, id: Uuid, password: &Password, now: RefusedAt) -> bool {
         let remembered = lock(&self.remembered);
-        let mark = remembered.mark(object, password);
-        remembered.refused_before(object, &mark, now)
+        let mark = remembered.mark(id, password);
+        remembered.refused_before(id, &mark, now)
     }
 
     /// Writes what came of a sign-in, in one transaction. Where that fails, memory counts instead: a full disk must
     /// give nobody more tries, and let no more guesses through to AD.
     pub(super) fn settle(&self, of: &Settled<'_>, settle: Settle, charge: Charge) -> Result<(), StoreError> {
         let id = of.subject.id();
+        let counter = of.origin.counter(of.source.standing);
         // 1. A wrong password is counted once, however often it is repeated.
         let wrong = match settle {
             Settle::Wrong(seen) => {
@@ -136,69 +147,91 @@ impl Counters {
                 let mark = remembered.mark(id, of.password);
                 (!remembered.note_wrong(id, mark, seen)).then_some(seen.at)
             }
-            Settle::Right | Settle::Nothing => None,
+            Settle::Right | Settle::LetIn(_) | Settle::Nothing => None,
         };
-        let forgives = settle == Settle::Right && of.has_counter && of.subject.account().is_some();
-        if wrong.is_none() && !forgives && charge == Charge::Nothing {
+        // 2. What else there is to write. A right password does not clear the counter of unknown sources, or a guesser
+        //    had as many tries again.
+        let forgives = matches!(settle, Settle::Right | Settle::LetIn(_))
+            && of.source.counter.is_some()
+            && counter != lockouts::UNKNOWN_SOURCES;
+        let let_in = match settle {
+            Settle::LetIn(at) => must_be_noted(of.source.seen_at, at).then(|| (of.origin.hashes(id), at)),
+            Settle::Right | Settle::Wrong(_) | Settle::Nothing => None,
+        };
+        let let_in = let_in.filter(|(hashes, _)| !hashes.is_empty());
+        if wrong.is_none() && !forgives && let_in.is_none() && charge == Charge::Nothing {
             return Ok(());
         }
-        // 2. Names that nobody has are counted in memory. The disk is written all the same, or its time would tell
+        // 3. Names that nobody has are counted in memory. The disk is written all the same, or its time would tell
         //    which names exist.
-        if let (Subject::Stranger(_), Some(now)) = (of.subject, wrong) {
-            self.count_in_memory(id, of.source, now);
-        }
-        // 3. One transaction for all of it.
-        let written = self.store.write("sign-in", |writing| {
-            self.charge(writing, id, charge)?;
-            match (of.subject, wrong) {
-                (Subject::Account(object), Some(now)) => self.count(writing, object, of.source, now),
-                (Subject::Stranger(_), Some(now)) => self.write_as_much(writing, id, of.source, now),
-                (Subject::Account(object), None) if forgives => forgive(writing, object, of.source),
-                (Subject::Account(_) | Subject::Stranger(_), None) => Ok(0),
+        if let Subject::Stranger(_) = of.subject {
+            if let Some(now) = wrong {
+                self.count_in_memory(id, &counter, now);
             }
-        });
-        // 4. What could not be written is kept in memory.
-        match (charge, &written) {
-            (Charge::Nothing, _) | (Charge::Clear, Err(_)) => {}
-            (Charge::Clear | Charge::Put(_), Ok(_)) => drop(lock(&self.unwritten).remove(&id)),
-            (Charge::Put(tries), Err(_)) => drop(lock(&self.unwritten).insert(id, tries)),
+            if let Some(spent) = charged(charge, of.spent.as_ref()) {
+                lock(&self.pretended).put(id, spent);
+            }
         }
-        if let (Subject::Account(_), Some(now), Err(_)) = (of.subject, wrong, &written) {
-            self.count_in_memory(id, of.source, now);
+        // 4. One transaction for all of it.
+        let written = self.store.write("sign-in", |writing| {
+            if let Subject::Stranger(_) = of.subject {
+                return self.write_as_much(writing, id, &counter, charge, wrong);
+            }
+            self.charge(writing, id, charge)?;
+            if forgives && let Some(own) = lockouts::find(writing, id, &counter)? {
+                lockouts::remove(writing, id, &counter, &own)?;
+            }
+            if let Some((hashes, at)) = &let_in {
+                known_sources::note(writing, id, hashes, *at)?;
+            }
+            wrong.map_or(Ok(0), |now| self.count(writing, id, &counter, now))
+        });
+        // 5. What could not be written is kept in memory.
+        if let Subject::Account(_) = of.subject {
+            match (charge, &written) {
+                (Charge::Nothing, _) | (Charge::Clear, Err(_)) => {}
+                (Charge::Clear | Charge::Add { .. }, Ok(_)) => drop(lock(&self.unwritten).remove(&id)),
+                (Charge::Add { .. }, Err(_)) => {
+                    if let Some(spent) = charged(charge, of.spent.as_ref()) {
+                        lock(&self.unwritten).insert(id, spent);
+                    }
+                }
+            }
+            if let (Some(now), Err(_)) = (wrong, &written) {
+                self.count_in_memory(id, &counter, now);
+            }
         }
         let locked = written?;
-        // 5. The numbers, and old counters now and then.
+        // 6. The numbers, and old counters now and then.
         if let Some(now) = wrong {
             self.note_failure(locked, now)?;
         }
         Ok(())
     }
 
-    /// Stores what AD may have counted.
+    /// Stores what AD may have counted. What another node has charged since the facts were read is kept.
     fn charge(&self, writing: &Writing<'_>, object: Uuid, charge: Charge) -> Result<(), StoreError> {
-        let held = match charge {
-            Charge::Nothing => return Ok(()),
-            Charge::Clear | Charge::Put(_) => lockouts::find(writing, object, lockouts::DIRECTORY)?,
-        };
-        match (charge, held) {
-            (Charge::Put(tries), held) => {
-                lockouts::replace(writing, object, lockouts::DIRECTORY, held.as_ref(), &tries)
-            }
-            (Charge::Clear, Some(held)) => lockouts::remove(writing, object, lockouts::DIRECTORY, &held),
-            (Charge::Clear | Charge::Nothing, _) => Ok(()),
+        if charge == Charge::Nothing {
+            return Ok(());
+        }
+        let stored = ad_budget::find(writing, object)?;
+        let newest = lock(&self.unwritten).get(&object).copied().or(stored);
+        match charge {
+            Charge::Nothing => Ok(()),
+            Charge::Clear => ad_budget::replace(writing, object, stored.as_ref(), None),
+            Charge::Add { .. } => match charged(charge, newest.as_ref()) {
+                None => Ok(()),
+                spent => ad_budget::replace(writing, object, stored.as_ref(), spent.as_ref()),
+            },
         }
     }
 
     /// Counts a wrong password of an account. Returns the number of locks that hold now.
-    fn count(&self, writing: &Writing<'_>, object: Uuid, source: &str, now: i64) -> Result<u64, StoreError> {
-        let mut locked = 0;
-        for (source, threshold) in counted(&self.rules, source) {
-            let before = lockouts::find(writing, object, source)?;
-            let tries = self.rules.failed(before, threshold, now);
-            locked += u64::from(self.rules.locked(Some(&tries), now));
-            lockouts::replace(writing, object, source, before.as_ref(), &tries)?;
-        }
-        Ok(locked)
+    fn count(&self, writing: &Writing<'_>, object: Uuid, counter: &str, now: i64) -> Result<u64, StoreError> {
+        let before = lockouts::find(writing, object, counter)?;
+        let tries = self.rules.failed(before, now);
+        lockouts::replace(writing, object, counter, before.as_ref(), &tries)?;
+        Ok(u64::from(self.rules.locked(Some(&tries), now)))
     }
 
     /// A write of the same weight as an account's, which leaves nothing.
@@ -206,23 +239,27 @@ impl Counters {
         &self,
         writing: &Writing<'_>,
         id: Uuid,
-        source: &str,
-        now: i64,
+        counter: &str,
+        charge: Charge,
+        wrong: Option<i64>,
     ) -> Result<u64, StoreError> {
-        for (source, threshold) in counted(&self.rules, source) {
-            let tries = self.rules.failed(None, threshold, now);
-            lockouts::replace(writing, id, source, None, &tries)?;
-            lockouts::remove(writing, id, source, &tries)?;
+        if let Some(spent) = charged(charge, None) {
+            ad_budget::replace(writing, id, None, Some(&spent))?;
+            ad_budget::replace(writing, id, Some(&spent), None)?;
+        }
+        if let Some(now) = wrong {
+            let tries = self.rules.failed(None, now);
+            lockouts::replace(writing, id, counter, None, &tries)?;
+            lockouts::remove(writing, id, counter, &tries)?;
         }
         Ok(0)
     }
 
-    fn count_in_memory(&self, id: Uuid, source: &str, now: i64) {
+    fn count_in_memory(&self, id: Uuid, counter: &str, now: i64) {
         let mut strangers = lock(&self.strangers);
-        for (source, threshold) in counted(&self.rules, source) {
-            let tries = self.rules.failed(strangers.find(id, source), threshold, now);
-            strangers.put(id, source, tries);
-        }
+        let key = (id, counter.to_owned());
+        let tries = self.rules.failed(strangers.find(&key), now);
+        strangers.put(key, tries);
     }
 
     fn note_failure(&self, locked: u64, now: i64) -> Result<(), StoreError> {
@@ -236,25 +273,17 @@ impl Counters {
                 (now.saturating_sub(self.rules.memory()), now.saturating_sub(BUDGET_MEMORY));
             self.store.write("lockout-prune", |writing| {
                 lockouts::prune(writing, before)?;
-                lockouts::prune_directory(writing, long_ago)
+                ad_budget::prune(writing, long_ago)
             })?;
         }
         Ok(())
     }
 }
 
-/// Takes what a source had tried off the counter over all sources: others' wrong tries stay.
-fn forgive(writing: &Writing<'_>, object: Uuid, source: &str) -> Result<u64, StoreError> {
-    let Some(own) = lockouts::find(writing, object, source)? else { return Ok(0) };
-    lockouts::remove(writing, object, source, &own)?;
-    let Some(all) = lockouts::find(writing, object, lockouts::ALL_SOURCES)? else { return Ok(0) };
-    match forgiven(all, &own) {
-        Some(left) => lockouts::replace(writing, object, lockouts::ALL_SOURCES, Some(&all), &left)?,
-        None => lockouts::remove(writing, object, lockouts::ALL_SOURCES, &all)?,
+/// What AD may have counted after this charge; none: the charge changes nothing, or clears it.
+fn charged(charge: Charge, spent: Option<&Spent>) -> Option<Spent> {
+    match charge {
+        Charge::Add { budget, standing, more, at } => budget.charge(spent, standing, more, at),
+        Charge::Nothing | Charge::Clear => None,
     }
-    Ok(0)
-}
-
-fn counted<'a>(rules: &Rules, source: &'a str) -> [(&'a str, u32); 2] {
-    [(source, rules.threshold), (lockouts::ALL_SOURCES, rules.threshold_all_sources)]
 }

@@ -24,7 +24,7 @@ pub(super) struct EqualDelay {
 }
 
 impl EqualDelay {
-    /// Notes how long a verdict of the digest road took, if it is a sample of a refusal that derived.
+    /// Notes how long a verdict took that derived, if it is a sample of a refusal.
     pub(super) fn note_derivation(&self, domain: Option<i64>, verdict: &Verdict, took: Duration) {
         let Verdict::Refused { why, .. } = verdict else { return };
         if !why.is_sampled() {

@@ -13,16 +13,17 @@ use super::queue::{Entry, QueuePlace};
 use super::turns::Turn;
 use crate::audit::Written;
 use landbridge_crypto::salted_digest::SaltedDigest;
-use landbridge_tenant_rules::lockout::{RefusedAt, source};
+use landbridge_tenant_rules::lockout::{RefusedAt, Standing};
 use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_tenant_rules::names::folded;
 use landbridge_tenant_rules::relay::AgentAnswer;
 use landbridge_tenant_rules::sign_in::{
-    Against, Charge, DecidedBy, Decision, DigestFact, Facts, Holds, Like, Memory, Settle, SignIn, Step, Wait,
+    Against, Charge, DecidedBy, Decision, DigestFact, Facts, Holds, Like, Memory, Question, Settle, SignIn,
+    Step, Wait,
 };
 use landbridge_tenant_rules::verdict::{CountedAs, MAX_PASSWORD, Unavailable, Verdict, Why};
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::facts;
+use landbridge_tenant_store::facts::{self, Origin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::error;
@@ -36,8 +37,6 @@ pub(super) struct Pass {
     pub(super) inner: Arc<Inner>,
     pub(super) attempt: Attempt,
     caller: Caller,
-    /// The source as the lockout counts it.
-    source: String,
     /// The subject's turn among the sign-ins that agents decide.
     pub(super) turn: Option<Turn>,
     /// The facts with which an agent was asked.
@@ -46,15 +45,10 @@ pub(super) struct Pass {
 
 /// Where a sign-in stops on the thread.
 pub(super) enum Halt {
-    /// It waits for this subject's turn.
-    Turn(Uuid),
-    /// An agent of this domain is to be asked about this account.
-    AskAgent {
-        /// The row of the domain.
-        domain: i64,
-        /// objectGUID.
-        object: Uuid,
-    },
+    /// It waits for this subject's turn, from a source of this standing.
+    Turn(Uuid, Standing),
+    /// An agent is to be asked.
+    AskAgent(Question),
     /// It is decided.
     End(End),
 }
@@ -79,8 +73,7 @@ struct Known {
 
 impl Pass {
     pub(super) fn new(inner: Arc<Inner>, attempt: Attempt, caller: Caller) -> Self {
-        let source = source(&caller.source);
-        Self { inner, attempt, caller, source, turn: None, before: None }
+        Self { inner, attempt, caller, turn: None, before: None }
     }
 
     /// Goes on until something must be waited for. Blocks.
@@ -102,11 +95,16 @@ impl Pass {
                 sign_in.answered(&before, &known.facts, &known.memory, asked, self.holds(false), now);
             match answered.step {
                 Step::Done(decision) => {
-                    let end = self.finish(&known.facts, *decision, answered.charge, began);
+                    let decision = Decision { charge: answered.charge, ..*decision };
+                    let end = self.finish(&known.facts, decision, false, began, now);
                     Ok(Some(Halt::End(end)))
                 }
-                Step::WaitForTurn | Step::WaitForPlace | Step::Derive(_) | Step::AskAgent { .. } => {
-                    self.settle(&known.facts, Settle::Nothing, answered.charge)?;
+                Step::WaitForTurn
+                | Step::WaitForPlace
+                | Step::Derive(_)
+                | Step::Compare(_)
+                | Step::AskAgent(_) => {
+                    self.settle(&known.facts, Settle::Nothing, answered.charge, now)?;
                     Ok(None)
                 }
             }
@@ -133,6 +131,7 @@ impl Pass {
                 Err(failed) => return Halt::End(self.failed(&failed, DecidedBy::Tenant)),
             };
             let Known { facts, digest, memory } = &known;
+            let (subject, standing) = (facts.subject.id(), facts.source.standing);
             // 2. The next step. After an agent had no answer it is one of the digest road.
             let (sign_in, holds) = (self.machine(), self.holds(place.is_some()));
             let step = match name {
@@ -141,37 +140,49 @@ impl Pass {
             };
             match step {
                 // 3. The turn, at once or later; then everything is read again.
-                Step::WaitForTurn => match inner.turns.try_acquire(facts.subject.id()) {
+                Step::WaitForTurn => match inner.turns.try_acquire(subject, standing) {
                     Some(turn) => self.turn = Some(turn),
-                    None => return Halt::Turn(facts.subject.id()),
+                    None => return Halt::Turn(subject, standing),
                 },
-                Step::WaitForPlace => match inner.queue.enter(facts.subject.id()) {
+                Step::WaitForPlace => match inner.queue.enter((subject, standing)) {
                     Entry::Go(free) => place = Some(free),
                     Entry::Full => return Halt::End(self.overloaded()),
                 },
-                // 4. A derivation.
+                // 4. A derivation that decides.
                 Step::Derive(against) => {
                     let fits = match self.verify(against, digest.as_ref()) {
                         Ok(fits) => fits,
                         Err(failed) => return Halt::End(self.failed(&failed, DecidedBy::Tenant)),
                     };
                     let decision = sign_in.derived(facts, memory, fits, now);
-                    let end = self.finish(facts, decision, Charge::Nothing, began);
-                    let domain = facts.domain.as_ref().map(|domain| domain.id);
-                    inner.equal_delay.note_derivation(domain, &end.verdict, began.elapsed());
-                    return Halt::End(end);
+                    return Halt::End(self.finish(facts, decision, true, began, now));
                 }
-                // 5. An agent.
-                Step::AskAgent { domain, object } => {
-                    self.before = Some(known.facts);
-                    return Halt::AskAgent { domain, object };
+                // 5. A derivation in the place of AD's budget. It may lead to an agent.
+                Step::Compare(against) => {
+                    let fits = match self.verify(against, digest.as_ref()) {
+                        Ok(fits) => fits,
+                        Err(failed) => return Halt::End(self.failed(&failed, DecidedBy::Tenant)),
+                    };
+                    match sign_in.compared(facts, memory, fits, now) {
+                        Ok(question) => return self.ask_agent(known.facts, question),
+                        Err(decision) => {
+                            return Halt::End(self.finish(facts, *decision, true, began, now));
+                        }
+                    }
                 }
-                // 6. A decision.
+                // 6. An agent.
+                Step::AskAgent(question) => return self.ask_agent(known.facts, question),
+                // 7. A decision.
                 Step::Done(decision) => {
-                    return Halt::End(self.finish(facts, *decision, Charge::Nothing, began));
+                    return Halt::End(self.finish(facts, *decision, false, began, now));
                 }
             }
         }
+    }
+
+    fn ask_agent(&mut self, facts: Facts, question: Question) -> Halt {
+        self.before = Some(facts);
+        Halt::AskAgent(question)
     }
 
     fn machine(&self) -> SignIn<'_> {
@@ -187,23 +198,20 @@ impl Pass {
     /// What is known now; none: the account is gone.
     fn known(&self, name: Option<&str>, now: i64) -> Result<Option<Known>, StoreError> {
         let inner = &self.inner;
+        let origin = self.origin(now);
         let stored = match (name, self.before.as_ref().and_then(|before| before.subject.account())) {
             (Some(name), _) => {
                 let pseudonym = inner.counters.pseudonym(name);
                 let limit = self.caller.domain;
-                Some(
-                    inner
-                        .store
-                        .read(|reading| facts::of_name(reading, name, pseudonym, &self.source, limit))?,
-                )
+                Some(inner.store.read(|reading| facts::of_name(reading, name, pseudonym, &origin, limit))?)
             }
             (None, Some(object)) => {
-                inner.store.read(|reading| facts::of_account(reading, object, &self.source))?
+                inner.store.read(|reading| facts::of_account(reading, object, &origin))?
             }
             (None, None) => None,
         };
         let Some(facts::Stored { mut facts, digest }) = stored else { return Ok(None) };
-        inner.counters.complete(&mut facts, &self.source);
+        inner.counters.complete(&mut facts, &origin);
         let mut memory = Memory::default();
         if let Some(domain) = facts.domain.as_ref().filter(|domain| domain.policy.asks_agents()) {
             memory.unable = inner.agents.unable(domain.id);
@@ -211,16 +219,19 @@ impl Pass {
             memory.too_many_unwritten = inner.counters.too_many_unwritten();
         }
         let mut opened = None;
-        if let (Some(account), Some(object)) = (&mut facts.account, facts.subject.account()) {
-            if let Some(digest) = digest {
-                match digest.open(inner.store.seal_keys(), object) {
-                    Ok(digest) => opened = Some(Arc::new(digest)),
-                    Err(_) => account.digest = DigestFact::Unreadable,
-                }
+        if let (Some(account), Some(object), Some(digest)) =
+            (&mut facts.account, facts.subject.account(), digest)
+        {
+            match digest.open(inner.store.seal_keys(), object) {
+                Ok(digest) => opened = Some(Arc::new(digest)),
+                Err(_) => account.digest = DigestFact::Unreadable,
             }
-            let seen = RefusedAt { at: now, password_set: account.attributes.pwd_last_set };
-            memory.refused_before = inner.counters.refused_before(object, &self.attempt.password, seen);
         }
+        // A name that nobody has is as if its password had never changed.
+        let password_set = facts.account.as_ref().map_or(Some(0), |account| account.attributes.pwd_last_set);
+        let seen = RefusedAt { at: now, password_set };
+        memory.refused_before =
+            inner.counters.refused_before(facts.subject.id(), &self.attempt.password, seen);
         Ok(Some(Known { facts, digest: opened, memory }))
     }
 
@@ -238,9 +249,13 @@ impl Pass {
     }
 
     /// Writes what a decision settles, counts it and records it.
-    fn finish(&self, facts: &Facts, decision: Decision, charge: Charge, began: Instant) -> End {
-        let Decision { verdict, by, settle, wait } = decision;
-        let settled = self.settle(facts, settle, charge);
+    fn finish(&self, facts: &Facts, decision: Decision, derived: bool, began: Instant, now: i64) -> End {
+        let Decision { verdict, by, settle, charge, wait } = decision;
+        let settled = self.settle(facts, settle, charge, now);
+        if derived && settled.is_ok() {
+            let domain = facts.domain.as_ref().map(|domain| domain.id);
+            self.inner.equal_delay.note_derivation(domain, &verdict, began.elapsed());
+        }
         let wait = self.hold_back(facts, wait, began);
         match settled {
             Ok(()) => self.end(verdict, by, wait),
@@ -249,24 +264,33 @@ impl Pass {
         }
     }
 
-    fn settle(&self, facts: &Facts, settle: Settle, charge: Charge) -> Result<(), StoreError> {
+    fn settle(&self, facts: &Facts, settle: Settle, charge: Charge, now: i64) -> Result<(), StoreError> {
         let settled = Settled {
             subject: facts.subject,
-            source: &self.source,
+            source: &facts.source,
+            spent: facts.spent,
+            origin: self.origin(now),
             password: &self.attempt.password,
-            has_counter: facts.counters.own.is_some(),
         };
         self.inner.counters.settle(&settled, settle, charge)
     }
 
+    fn origin(&self, now: i64) -> Origin<'_> {
+        let Caller { actor, source, .. } = &self.caller;
+        Origin { caller: actor, source, now, keys: self.inner.store.seal_keys() }
+    }
+
     fn hold_back(&self, facts: &Facts, wait: Wait, began: Instant) -> Duration {
+        let derivation = || {
+            let domain = facts.domain.as_ref().map(|domain| domain.id);
+            self.inner.equal_delay.like_derivation(domain, began.elapsed())
+        };
+        let agent = |domain| self.inner.agents.typical_delay(domain).unwrap_or(FIRST_DELAY);
         let like = match wait.like {
             Like::Nothing => Duration::ZERO,
-            Like::Derivation => {
-                let domain = facts.domain.as_ref().map(|domain| domain.id);
-                self.inner.equal_delay.like_derivation(domain, began.elapsed())
-            }
-            Like::Agent(domain) => self.inner.agents.typical_delay(domain).unwrap_or(FIRST_DELAY),
+            Like::Derivation => derivation(),
+            Like::Agent(domain) => agent(domain),
+            Like::ComparisonAndAgent(domain) => derivation() + agent(domain),
         };
         like + wait.silence
     }
@@ -342,6 +366,13 @@ impl Pass {
             CountedAs::Nothing => {}
             CountedAs::AmbiguousName => counts.names_ambiguous.one(),
             CountedAs::LockedOut => counts.signins_locked_out.one(),
+            CountedAs::UnknownSourcesLocked => {
+                counts.signins_locked_out.one();
+                // A name that nobody has keeps nobody out.
+                if object.is_some() {
+                    counts.signins_unknown_sources_locked.one();
+                }
+            }
             CountedAs::UnknownState => counts.states_unknown.one(),
             CountedAs::UnreadableDigest => {
                 counts.digests_unreadable.one();

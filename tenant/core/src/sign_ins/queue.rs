@@ -1,15 +1,20 @@
 //! The queue for derivations. As many sign-ins verify at once as the processor computes side by side, and one at a
-//! time for one account. The rest waits in a bounded queue for a bounded time, first come, first served.
+//! time for one account from known sources, and one from unknown ones: each has counters of its own. The rest waits in a bounded queue for a bounded time, first come, first served.
 //! Neighbours: [`super::pass`] waits in it; [`super::verifiers`] has the threads.
 
 use crate::lock::lock;
+use landbridge_tenant_rules::lockout::Standing;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// How many sign-ins of one account wait; a flood for one account leaves the queue to the others.
+/// How many sign-ins of one account wait, from sources of one standing. A flood for one account leaves the queue to the
+/// others, and one from unknown sources leaves the owner a place.
 const WAITING_PER_ACCOUNT: usize = 16;
+
+/// Whose sign-ins wait for each other: an account's, from sources of one standing.
+pub(super) type Waiter = (Uuid, Standing);
 
 pub(super) struct Queue {
     running_limit: usize,
@@ -25,9 +30,9 @@ struct Waiting {
     /// The number of the next sign-in.
     next: u64,
     /// The account of each number that waits.
-    waiting: BTreeMap<u64, Uuid>,
+    waiting: BTreeMap<u64, Waiter>,
     /// Of each account that runs or waits: whether one runs, and how many wait.
-    accounts: HashMap<Uuid, (bool, usize)>,
+    accounts: HashMap<Waiter, (bool, usize)>,
 }
 
 /// The result of waiting.
@@ -40,7 +45,7 @@ pub(super) enum Entry<'a> {
 
 pub(super) struct QueuePlace<'a> {
     queue: &'a Queue,
-    account: Uuid,
+    account: Waiter,
 }
 
 impl Queue {
@@ -54,7 +59,7 @@ impl Queue {
         }
     }
 
-    pub(super) fn enter(&self, account: Uuid) -> Entry<'_> {
+    pub(super) fn enter(&self, account: Waiter) -> Entry<'_> {
         let mut state = self.waiting_state();
         let number = state.next;
         state.next += 1;
@@ -109,13 +114,13 @@ impl Queue {
 impl Waiting {
     /// Whether this number may run: the limit allows one more, none of its account runs, and none with a smaller
     /// number could run instead.
-    fn may_go(&self, number: u64, account: Uuid, room: usize) -> bool {
-        let runs = |account: &Uuid| self.accounts.get(account).is_some_and(|(runs, _)| *runs);
+    fn may_go(&self, number: u64, account: Waiter, room: usize) -> bool {
+        let runs = |account: &Waiter| self.accounts.get(account).is_some_and(|(runs, _)| *runs);
         let mut before = self.waiting.range(..number);
         self.running < room && !runs(&account) && before.all(|(_, other)| runs(other))
     }
 
-    fn tidy(&mut self, account: Uuid) {
+    fn tidy(&mut self, account: Waiter) {
         if self.accounts.get(&account) == Some(&(false, 0)) {
             self.accounts.remove(&account);
         }
@@ -143,7 +148,7 @@ mod tests {
     #[test]
     fn whoever_came_first_goes_first_and_an_account_that_runs_holds_up_nobody_else() {
         let queue = Queue::new(1, 16, Duration::from_secs(60));
-        let account = |n| Uuid::from_u128(n);
+        let account = |n| (Uuid::from_u128(n), Standing::Unknown);
         let Entry::Go(first) = queue.enter(account(0)) else { panic!("the queue is empty") };
         let (tell, told) = channel();
         std::thread::scope(|scope| {

@@ -3,6 +3,7 @@
 
 mod by_agents;
 mod by_digest;
+mod by_source;
 
 use super::*;
 use crate::lock::lock;
@@ -12,7 +13,7 @@ use landbridge_tenant_rules::lockout::Rules;
 use landbridge_tenant_rules::relay::AgentAnswer;
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -27,6 +28,8 @@ struct FakeDirectory {
     unable: Mutex<Option<NoAnswer>>,
     answers: Mutex<VecDeque<AgentAnswer>>,
     reached: AtomicUsize,
+    /// The limit on binds of the last question.
+    binds: AtomicU32,
 }
 
 impl AskAgents for FakeDirectory {
@@ -38,7 +41,8 @@ impl AskAgents for FakeDirectory {
         None
     }
 
-    fn ask(self: Arc<Self>, _: i64, _: Uuid, _: Arc<Password>) -> AnswerOnItsWay {
+    fn ask(self: Arc<Self>, _: i64, _: Uuid, _: Arc<Password>, binds: u32) -> AnswerOnItsWay {
+        self.binds.store(binds, Ordering::SeqCst);
         self.reached.fetch_add(1, Ordering::SeqCst);
         let answer = lock(&self.answers).pop_front();
         Box::pin(async move { answer.expect("the test expects no question here") })
@@ -71,11 +75,23 @@ fn with_settings(tenant: &Tenant, settings: Settings) -> Bench {
 
 impl Bench {
     fn decide(&self, user: &str, password: &Password, from: &str, domain: Option<i64>, now: i64) -> Verdict {
+        self.decide_at("app test", user, password, from, domain, now)
+    }
+
+    fn decide_at(
+        &self,
+        application: &str,
+        user: &str,
+        password: &Password,
+        from: &str,
+        domain: Option<i64>,
+        now: i64,
+    ) -> Verdict {
         let password = password.lend(|text| Password::new(text.to_owned()));
         let attempt =
             Attempt { user: user.to_owned(), password: Arc::new(password), now, arrived: Instant::now() };
-        let caller =
-            Caller { door: "test", actor: "test".to_owned(), source: from.to_owned(), address: None, domain };
+        let source = Source::parse(from).unwrap_or(Source::Unstated);
+        let caller = Caller { door: "test", actor: application.to_owned(), source, address: None, domain };
         let deciding = self.sign_ins.sign_in(attempt, || Ok::<_, std::convert::Infallible>(caller));
         self.runtime.block_on(deciding).unwrap()
     }

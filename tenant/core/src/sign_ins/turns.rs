@@ -1,15 +1,18 @@
 //! One sign-in of an account at a time while agents are asked, so that many at once get no more tries than the
-//! lockout allows. A sign-in waits without a thread, for a bounded time, in a bounded queue.
+//! lockout and AD's budget allow. A sign-in waits without a thread, for a bounded time, in a bounded queue. Known and
+//! unknown sources have places of their own in it, so that a flood from outside leaves the owner a place.
 //! Neighbours: [`super::queue`] does the same for derivations.
 
 use crate::lock::lock;
+use landbridge_tenant_rules::lockout::Standing;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-/// Limit on the sign-ins of one account that wait, the one that has the turn included.
+/// Limit on the sign-ins of one account that wait, from known sources and from unknown ones each. The one that has the
+/// turn is included.
 const WAITING: usize = 16;
 /// Limit on the accounts with a turn at the same time.
 const ACCOUNTS: usize = 4096;
@@ -17,46 +20,65 @@ const ACCOUNTS: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<HashMap<Uuid, (Arc<Semaphore>, usize)>>);
+pub(super) struct Turns(Mutex<HashMap<Uuid, AccountQueue>>);
+
+/// The queue of one account.
+#[derive(Debug)]
+struct AccountQueue {
+    turn: Arc<Semaphore>,
+    known: usize,
+    unknown: usize,
+}
+
+impl AccountQueue {
+    fn waiting(&mut self, standing: Standing) -> &mut usize {
+        match standing {
+            Standing::Known => &mut self.known,
+            Standing::Unknown => &mut self.unknown,
+        }
+    }
+}
 
 /// An account's turn, or a place in the queue for it. It is free again when this is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
     turns: Arc<Turns>,
     account: Uuid,
+    standing: Standing,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Turns {
     /// The account's turn; none: the queue is full, or the wait was too long.
-    pub(super) async fn acquire(self: &Arc<Self>, account: Uuid) -> Option<Turn> {
-        let (queue, mut turn) = self.wait_place(account)?;
+    pub(super) async fn acquire(self: &Arc<Self>, account: Uuid, standing: Standing) -> Option<Turn> {
+        let (queue, mut turn) = self.wait_place(account, standing)?;
         let permit = tokio::time::timeout(PATIENCE, queue.acquire_owned()).await.ok()?.ok()?;
         turn._permit = Some(permit);
         Some(turn)
     }
 
     /// The account's turn, if it is free at once.
-    pub(super) fn try_acquire(self: &Arc<Self>, account: Uuid) -> Option<Turn> {
-        let (queue, mut turn) = self.wait_place(account)?;
+    pub(super) fn try_acquire(self: &Arc<Self>, account: Uuid, standing: Standing) -> Option<Turn> {
+        let (queue, mut turn) = self.wait_place(account, standing)?;
         turn._permit = Some(queue.try_acquire_owned().ok()?);
         Some(turn)
     }
 
-    fn wait_place(self: &Arc<Self>, account: Uuid) -> Option<(Arc<Semaphore>, Turn)> {
+    fn wait_place(self: &Arc<Self>, account: Uuid, standing: Standing) -> Option<(Arc<Semaphore>, Turn)> {
         let mut held = self.lock();
         if held.len() >= ACCOUNTS && !held.contains_key(&account) {
             return None;
         }
-        let (queue, waiting) = held.entry(account).or_insert_with(|| (Arc::new(Semaphore::new(1)), 0));
-        if *waiting >= WAITING {
+        let empty = || AccountQueue { turn: Arc::new(Semaphore::new(1)), known: 0, unknown: 0 };
+        let queue = held.entry(account).or_insert_with(empty);
+        if *queue.waiting(standing) >= WAITING {
             return None;
         }
-        *waiting += 1;
-        Some((queue.clone(), Turn { turns: self.clone(), account, _permit: None }))
+        *queue.waiting(standing) += 1;
+        Some((queue.turn.clone(), Turn { turns: self.clone(), account, standing, _permit: None }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, (Arc<Semaphore>, usize)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, AccountQueue>> {
         lock(&self.0)
     }
 
@@ -69,9 +91,10 @@ impl Turns {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut held = self.turns.lock();
-        if let Some((_, waiting)) = held.get_mut(&self.account) {
+        if let Some(queue) = held.get_mut(&self.account) {
+            let waiting = queue.waiting(self.standing);
             *waiting = waiting.saturating_sub(1);
-            if *waiting == 0 {
+            if queue.known == 0 && queue.unknown == 0 {
                 held.remove(&self.account);
             }
         }

@@ -18,7 +18,7 @@ use landbridge_door_listen::listener::RightCredential;
 use landbridge_tenant_core::applications::{Application, Applications, Credential, NotAuthenticated};
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::sign_ins::{
-    Attempt, Caller, Disclosable, MAX_PASSWORD, NoAnswer, SignIns, Unavailable, Verdict,
+    Attempt, Caller, Disclosable, MAX_PASSWORD, NoAnswer, SignIns, Source, Unavailable, Verdict,
 };
 use landbridge_wire::bounded::Text;
 use landbridge_wire::wiped_text::wiped_text;
@@ -45,6 +45,9 @@ pub struct ApplicationsDoor {
 /// Limit on the bytes of a request: the longest name, password and source, escaped.
 const MAX_BODY: usize = 8 * 1024;
 
+/// Limit on the bytes of a source: `name:` and the longest name. An IPv6 address in brackets with a port is shorter.
+const MAX_SOURCE: usize = 80;
+
 /// The body of a sign-in.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +56,7 @@ struct SignInBody {
     #[serde(deserialize_with = "password")]
     password: Password,
     #[serde(default)]
-    source: Option<Text<64>>,
+    source: Option<Text<MAX_SOURCE>>,
 }
 
 /// Reads the password. An error never contains the value.
@@ -145,10 +148,10 @@ async fn sign_in(
         now: unix_now(),
         arrived,
     };
-    let claimed = request.source;
+    let stated = request.source;
     let verdict = door.sign_ins.sign_in(attempt, move || {
         let app = authenticate(&applications, &credential, from, arrived)?;
-        let source = source(claimed.as_ref(), &app)?;
+        let source = source(stated.as_ref())?;
         let actor = format!("app {}", app.name);
         Ok(Caller { door: "applications", actor, source, address: Some(from), domain: app.domain })
     });
@@ -245,17 +248,11 @@ fn authenticate(
     })
 }
 
-/// The source of a sign-in for the smart lockout: an address in its canonical spelling, another word without spaces,
-/// or the application itself.
-fn source(claimed: Option<&Text<64>>, app: &Application) -> Result<String, TurnedAway> {
-    let Some(claimed) = claimed.map(Text::as_str) else { return Ok(format!("app:{}", app.name)) };
-    if let Ok(address) = claimed.parse::<IpAddr>() {
-        return Ok(address.to_canonical().to_string());
-    }
-    if !claimed.is_empty() && claimed.bytes().all(|b| b.is_ascii_graphic()) {
-        return Ok(claimed.to_owned());
-    }
-    Err(turned_away(StatusCode::BAD_REQUEST, "malformed", "source: an IP address, or a word without spaces"))
+/// The source of a sign-in, as the application states it.
+fn source(stated: Option<&Text<MAX_SOURCE>>) -> Result<Source, TurnedAway> {
+    let Some(stated) = stated else { return Ok(Source::Unstated) };
+    Source::parse(stated.as_str())
+        .map_err(|why| turned_away(StatusCode::BAD_REQUEST, "malformed", &why.to_string()))
 }
 
 fn json(status: StatusCode, value: &serde_json::Value) -> Answer {

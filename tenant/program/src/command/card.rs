@@ -31,6 +31,7 @@ pub(super) fn account(known: &Described, now: i64) -> String {
     card.line("Sign-in", &known.signin_policy);
     card.lines("Digest", digest(known.digest.as_ref(), now));
     card.text("Lockouts", &lockouts(&known.lockouts, now));
+    card.line("Known sources", &known.known_sources.to_string());
     card.lines(
         "Groups",
         match &known.groups {
@@ -195,7 +196,7 @@ fn lockouts(counters: &[LockoutDescribed], now: i64) -> String {
         return "not locked, no wrong password is counted".to_owned();
     }
     let cells = |one: &LockoutDescribed| {
-        let source = one.source.clone().unwrap_or_else(|| "all sources".to_owned());
+        let source = one.source.clone().unwrap_or_else(|| "unknown sources".to_owned());
         let locked = match one.locked_until - now {
             left if left > 0 => format!("for {}, until {}", duration(left), utc(one.locked_until)),
             _ => "no".to_owned(),
@@ -310,12 +311,13 @@ mod tests {
             lockouts: vec![
                 LockoutDescribed { source: None, failures: 3, locks: 0, locked_until: 0 },
                 LockoutDescribed {
-                    source: text("198.51.100.7"),
+                    source: text("198.51.100.7, app mail"),
                     failures: 10,
                     locks: 1,
                     locked_until: NOW + 12 * MINUTE,
                 },
             ],
+            known_sources: 2,
             changed_at: NOW - 2 * HOUR,
         }
     }
@@ -330,9 +332,10 @@ Sign-in           phs, by CORP\\Pilot
 Digest            password set 3 days ago (2026-11-25 12:00:00Z)
                   received 2 days ago (2026-11-25 12:00:40Z)
                   600000 iterations
-Lockouts          FROM          WRONG PASSWORDS  LOCKS IN A ROW  LOCKED
-                  all sources   3                0               no
-                  198.51.100.7  10               1               for 12 minutes, until 2026-11-28 12:12:00Z
+Lockouts          FROM                    WRONG PASSWORDS  LOCKS IN A ROW  LOCKED
+                  unknown sources         3                0               no
+                  198.51.100.7, app mail  10               1               for 12 minutes, until 2026-11-28 12:12:00Z
+Known sources     2
 Groups            CORP\\Domain Users
                   CORP\\Pilot
 Password policy   the domain
@@ -390,6 +393,7 @@ Manager           CORP\\boss
             source: None,
             digest: None,
             lockouts: Vec::new(),
+            known_sources: 0,
             groups: Some(Vec::new()),
             names: Vec::new(),
             given_name: None,
@@ -407,6 +411,7 @@ State             blocked by an administrator 2 hours ago (2026-11-28 10:00:00Z)
 Sign-in           phs
 Digest            no digest
 Lockouts          not locked, no wrong password is counted
+Known sources     0
 Groups            no groups
 Password policy   the domain
                   passwords expire after 42 d

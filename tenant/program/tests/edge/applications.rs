@@ -218,6 +218,22 @@ async fn an_application_of_another_domain_gets_a_refusal_without_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_source_is_an_address_as_proxies_write_it_or_a_name_or_left_out() {
+    let edge = peopled().await;
+    let app = edge.credential("mail", 600).await;
+    for source in [
+        json!("203.0.113.7:51234"),
+        json!("[2001:db8::1]:443"),
+        json!("name:kiosk-3"),
+        serde_json::Value::Null,
+    ] {
+        let body = json!({"user": format!("alice@{DOMAIN}"), "password": RIGHT, "source": source});
+        let (status, _, answer) = edge.send(None, ask(&app, &body)).await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{source}: {}", String::from_utf8_lossy(&answer));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_not_as_documented_is_named_and_not_repeated() {
     let edge = peopled().await;
     let app = edge.credential("mail", 600).await;
@@ -227,6 +243,14 @@ async fn a_request_that_is_not_as_documented_is_named_and_not_repeated() {
         (json!({ "user": "u", "password": 5 }), StatusCode::BAD_REQUEST),
         (json!({ "user": "u", "password": "Hunter2!", "extra": 1 }), StatusCode::BAD_REQUEST),
         (json!({ "user": "u", "password": "Hunter2!", "source": "two words" }), StatusCode::BAD_REQUEST),
+        (json!({ "user": "u", "password": "Hunter2!", "source": "kiosk" }), StatusCode::BAD_REQUEST),
+        (
+            json!({ "user": "u", "password": "Hunter2!", "source": "203.0.113.7, 10.0.0.1" }),
+            StatusCode::BAD_REQUEST,
+        ),
+        (json!({ "user": "u", "password": "Hunter2!", "source": "203.0.113.256" }), StatusCode::BAD_REQUEST),
+        (json!({ "user": "u", "password": "Hunter2!", "source": "fe80::1%eth0" }), StatusCode::BAD_REQUEST),
+        (json!({ "user": "u", "password": "Hunter2!", "source": "" }), StatusCode::BAD_REQUEST),
         (json!({ "user": "u", "password": long }), StatusCode::PAYLOAD_TOO_LARGE),
         (json!("Hunter2!"), StatusCode::BAD_REQUEST),
     ];
@@ -246,7 +270,7 @@ async fn an_administrators_try_tells_the_true_reason() {
     let wrong = |password: &str| AdminRequest::SignIn {
         user: "disabled@corp.example.com".to_owned(),
         password: landbridge_tenant_core::administration::request::Confidential::new(password.to_owned()),
-        source: "admin".to_owned(),
+        source: "name:admin".to_owned(),
     };
     let AdminResponse::SignInRefused { why, disclosed } = edge.ask(wrong(RIGHT)).await else { panic!() };
     assert_eq!((why.as_str(), disclosed), ("disabled", None));

@@ -2,12 +2,16 @@
 //! outside never lock a person out of the company. Pure.
 //!
 //! AD locks an account at `lockoutThreshold` bad passwords, and resets its count when `lockOutObservationWindow` has
-//! passed since the last one. So a charge counts until a whole window, plus a minute for clocks that differ, has
-//! passed since the last one. The budget is less than half of the threshold; the rest is for mistakes inside the
-//! company. Limit of this rule: bad passwords that were tried inside are unknown, because badPwdCount does not
-//! replicate.
+//! passed since the last one. So charges count until a whole window, plus a minute for clocks that differ, has passed
+//! since the last one, whoever caused it. Unknown sources may cause (threshold − 1) / 2 of them, and known sources as
+//! many beside them: together less than the threshold. Limit of this rule: bad passwords that were tried inside are
+//! unknown, because badPwdCount does not replicate.
+//!
+//! Where a digest is held, AD is asked about the digest's password although both parts are spent. AD may refuse it,
+//! because the password was changed a moment ago. So one bind below the threshold is kept for it. That matters for odd
+//! thresholds alone: of an even one, the two parts leave one over.
 
-use super::Tries;
+use super::Standing;
 use crate::model::Policy;
 
 /// Seconds added to AD's window, because the clocks of DC and tenant differ.
@@ -24,7 +28,9 @@ pub enum AdBudget {
     Unbounded,
     /// A limit on bad passwords. They count until `window` has passed since the last one.
     Bounded {
-        /// Limit on bad passwords.
+        /// lockoutThreshold of the policy.
+        threshold: u32,
+        /// Limit on bad passwords from known sources, and as much again on those from unknown sources.
         most: u32,
         /// Seconds since the last bad password after which none counts.
         window: i64,
@@ -45,7 +51,8 @@ impl AdBudget {
         if threshold == 0 {
             return Self::Unbounded;
         }
-        let most = u32::try_from(threshold.saturating_sub(1) / 2).unwrap_or(0);
+        let bound = u32::try_from(threshold).unwrap_or(0);
+        let most = bound.saturating_sub(1) / 2;
         if most == 0 {
             return Self::None { threshold };
         }
@@ -55,39 +62,85 @@ impl AdBudget {
             Some(_) | None => USUAL_WINDOW.unsigned_abs(),
         };
         let window = i64::try_from(window).unwrap_or(LONGEST_WINDOW).clamp(MARGIN, LONGEST_WINDOW);
-        Self::Bounded { most, window: window.saturating_add(MARGIN) }
+        Self::Bounded { threshold: bound, most, window: window.saturating_add(MARGIN) }
     }
 
-    /// Whether the budget allows one more bad password at `now`. `spent` is the account's counter.
-    pub fn allows(self, spent: Option<&Tries>, now: i64) -> bool {
+    /// Number of further bad passwords that sources of this standing may cause at `now`. `spent` is what the account's
+    /// sources have caused. `has_digest`: a digest stands in when nothing is left, so one bind is kept for its password.
+    pub fn room(self, spent: Option<&Spent>, standing: Standing, has_digest: bool, now: i64) -> u32 {
         match self {
-            Self::Unbounded => true,
-            Self::Bounded { most, window } => counted(spent, window, now) < most,
-            Self::None { .. } | Self::Unknown => false,
+            Self::Unbounded => u32::MAX,
+            Self::Bounded { threshold, most, window } => {
+                let counted = counted(spent, window, now);
+                let together = threshold.saturating_sub(1 + u32::from(has_digest));
+                let left = together.saturating_sub(counted.known.saturating_add(counted.unknown));
+                most.saturating_sub(counted.part(standing)).min(left)
+            }
+            Self::None { .. } | Self::Unknown => 0,
         }
     }
 
-    /// Charges `more` bad passwords and returns the account's new counter. None: the counter does not change.
-    pub fn charge(self, spent: Option<&Tries>, more: u32, now: i64) -> Option<Tries> {
+    /// Whether AD may be asked about the digest's password although nothing is left: if its refusal would still leave
+    /// AD's count below the threshold, and AD has refused no digest's password so far.
+    pub fn allows_digests_password(self, spent: Option<&Spent>, now: i64) -> bool {
+        let Self::Bounded { threshold, most, window } = self else { return false };
+        let counted = counted(spent, window, now);
+        let refused = counted.known > most || counted.unknown > most;
+        !refused && counted.known.saturating_add(counted.unknown).saturating_add(1) < threshold
+    }
+
+    /// The charges that still count at `now`. Those that do not count are zero.
+    pub fn counted(self, spent: Option<&Spent>, now: i64) -> Spent {
+        match self {
+            Self::Bounded { window, .. } => counted(spent, window, now),
+            Self::Unbounded | Self::None { .. } | Self::Unknown => Spent::default(),
+        }
+    }
+
+    /// Charges `more` bad passwords from a source of this standing and returns the account's new charges. None: they
+    /// do not change.
+    pub fn charge(self, spent: Option<&Spent>, standing: Standing, more: u32, now: i64) -> Option<Spent> {
         let Self::Bounded { window, .. } = self else { return None };
         if more == 0 {
             return None;
         }
-        let before = counted(spent, window, now);
+        let mut charged = counted(spent, window, now);
         // A clock that was set back must not end a charge earlier.
-        let last = spent.map_or(now, |spent| spent.last_at.max(now));
-        Some(Tries {
-            failures: before.saturating_add(more),
-            first_at: now,
-            last_at: last,
-            ..Tries::default()
-        })
+        charged.last_at = charged.last_at.max(now);
+        let part = match standing {
+            Standing::Known => &mut charged.known,
+            Standing::Unknown => &mut charged.unknown,
+        };
+        *part = part.saturating_add(more);
+        Some(charged)
+    }
+}
+
+/// The bad passwords of one account that may have reached AD.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// From known sources.
+    pub known: u32,
+    /// From unknown sources.
+    pub unknown: u32,
+    /// When the last of them was tried, in seconds since 1970. Both numbers count until a window has passed since
+    /// then, because AD's own count does.
+    pub last_at: i64,
+}
+
+impl Spent {
+    /// Those from sources of this standing.
+    pub fn part(&self, standing: Standing) -> u32 {
+        match standing {
+            Standing::Known => self.known,
+            Standing::Unknown => self.unknown,
+        }
     }
 }
 
 /// The charges that still count at `now`.
-fn counted(spent: Option<&Tries>, window: i64, now: i64) -> u32 {
-    spent.filter(|spent| now.saturating_sub(spent.last_at) < window).map_or(0, |spent| spent.failures)
+fn counted(spent: Option<&Spent>, window: i64, now: i64) -> Spent {
+    spent.filter(|spent| now.saturating_sub(spent.last_at) < window).copied().unwrap_or_default()
 }
 
 /// Seconds after which a counter of the budget can be deleted: no window is longer.
@@ -95,6 +148,7 @@ pub const MEMORY: i64 = LONGEST_WINDOW + MARGIN;
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn policy(threshold: i64, minutes: i64) -> Policy {
@@ -110,7 +164,7 @@ mod tests {
         for (threshold, most) in [(3, 1), (4, 1), (5, 2), (10, 4), (50, 24), (999, 499)] {
             assert_eq!(
                 AdBudget::of(&policy(threshold, 30)),
-                AdBudget::Bounded { most, window: 31 * 60 },
+                AdBudget::Bounded { threshold: u32::try_from(threshold).unwrap(), most, window: 31 * 60 },
                 "{threshold}"
             );
         }
@@ -119,30 +173,97 @@ mod tests {
             assert_eq!(AdBudget::of(&policy(threshold, 30)), AdBudget::None { threshold });
         }
         assert_eq!(AdBudget::of(&Policy::default()), AdBudget::Unknown);
-        assert!(!AdBudget::Unknown.allows(None, 0));
+        assert_eq!(AdBudget::Unknown.room(None, Standing::Known, false, 0), 0);
     }
 
     #[test]
     fn a_charge_counts_until_a_window_has_passed_since_the_last_one() {
         let budget = AdBudget::of(&policy(5, 10));
-        let first = budget.charge(None, 1, 1_000);
-        assert!(budget.allows(first.as_ref(), 1_001));
-        let second = budget.charge(first.as_ref(), 1, 1_500);
-        assert!(!budget.allows(second.as_ref(), 1_500 + 659));
-        assert!(budget.allows(second.as_ref(), 1_500 + 660));
+        let charge = |spent: Option<&Spent>, now| budget.charge(spent, Standing::Unknown, 1, now);
+        let room = |spent: Option<&Spent>, now| budget.room(spent, Standing::Unknown, false, now);
+        let first = charge(None, 1_000);
+        assert_eq!(room(first.as_ref(), 1_001), 1);
+        let second = charge(first.as_ref(), 1_500);
+        assert_eq!(room(second.as_ref(), 1_500 + 659), 0);
+        assert_eq!(room(second.as_ref(), 1_500 + 660), 2);
         // A clock that is set back opens nothing.
-        assert!(!budget.allows(second.as_ref(), 0));
-        let late = budget.charge(second.as_ref(), 1, 1_500 + 660);
-        assert_eq!(late.map(|spent| spent.failures), Some(1));
+        assert_eq!(room(second.as_ref(), 0), 0);
+        let late = charge(second.as_ref(), 1_500 + 660);
+        assert_eq!(late.map(|spent| spent.unknown), Some(1));
+    }
+
+    #[test]
+    fn known_and_unknown_sources_have_as_much_each_and_one_does_not_spend_the_others() {
+        for (threshold, most) in [(3, 1), (4, 1), (5, 2), (10, 4)] {
+            let budget = AdBudget::of(&policy(threshold, 30));
+            let spent = budget.charge(None, Standing::Unknown, most, 0);
+            assert_eq!(budget.room(spent.as_ref(), Standing::Unknown, false, 0), 0);
+            assert_eq!(budget.room(spent.as_ref(), Standing::Known, false, 0), most);
+            let spent = budget.charge(spent.as_ref(), Standing::Known, most, 0).unwrap();
+            assert_eq!(budget.room(Some(&spent), Standing::Known, false, 0), 0);
+            assert!(i64::from(spent.known + spent.unknown) < threshold);
+            let even = threshold % 2 == 0;
+            assert_eq!(budget.allows_digests_password(Some(&spent), 0), even, "{threshold}");
+        }
+    }
+
+    #[test]
+    fn where_a_digest_is_held_one_bind_is_kept_for_its_password_and_used_once() {
+        for (threshold, most) in [(3, 1), (4, 1), (5, 2), (10, 4)] {
+            let budget = AdBudget::of(&policy(threshold, 30));
+            let spent = budget.charge(None, Standing::Unknown, most, 0);
+            let left = budget.room(spent.as_ref(), Standing::Known, true, 0);
+            assert_eq!(left, if threshold % 2 == 0 { most } else { most - 1 }, "{threshold}");
+            let spent = budget.charge(spent.as_ref(), Standing::Known, left, 0).or(spent);
+            assert!(budget.allows_digests_password(spent.as_ref(), 0));
+            for standing in [Standing::Known, Standing::Unknown] {
+                assert_eq!(budget.room(spent.as_ref(), standing, true, 0), 0);
+                let refused = budget.charge(spent.as_ref(), standing, 1, 0).unwrap();
+                assert!(i64::from(refused.known + refused.unknown) < threshold);
+                assert!(!budget.allows_digests_password(Some(&refused), 0), "{threshold}");
+                assert!(budget.allows_digests_password(Some(&refused), 31 * 60));
+            }
+        }
+    }
+
+    /// AD's count, as AD keeps it, under any order of bad passwords that the budget allows.
+    #[test]
+    fn ads_count_never_reaches_the_threshold_however_they_take_turns() {
+        for (threshold, has_digest) in [3, 4, 5, 10].into_iter().flat_map(|t| [(t, false), (t, true)]) {
+            let (budget, window) = (AdBudget::of(&policy(threshold, 30)), 30 * 60);
+            let mut draw = 0x2545_f491_4f6c_dd1d_u64;
+            let (mut spent, mut count, mut last, mut now, mut most) = (None, 0, 0, 1_000_000, 0);
+            for _ in 0..100_000 {
+                draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                now += i64::try_from((draw >> 33) % 2_400).unwrap();
+                let standing = if draw >> 63 == 0 { Standing::Known } else { Standing::Unknown };
+                let is_digests = has_digest && (draw >> 60).is_multiple_of(4);
+                let room = budget.room(spent.as_ref(), standing, has_digest, now);
+                if room == 0 && !(is_digests && budget.allows_digests_password(spent.as_ref(), now)) {
+                    continue;
+                }
+                count = if now - last >= window { 1 } else { count + 1 };
+                last = now;
+                most = most.max(count);
+                spent = budget.charge(spent.as_ref(), standing, 1, now);
+            }
+            assert!((threshold - 2..threshold).contains(&most), "{threshold}: {most}");
+        }
     }
 
     #[test]
     fn odd_windows_count_as_long_ones() {
         for interval in [i64::MIN, i64::MIN + 1] {
             let odd = Policy { lockout_observation_window: Some(interval), ..policy(10, 1) };
-            assert_eq!(AdBudget::of(&odd), AdBudget::Bounded { most: 4, window: LONGEST_WINDOW + MARGIN });
+            assert_eq!(
+                AdBudget::of(&odd),
+                AdBudget::Bounded { threshold: 10, most: 4, window: LONGEST_WINDOW + MARGIN }
+            );
         }
         let none = Policy { lockout_observation_window: None, ..policy(10, 1) };
-        assert_eq!(AdBudget::of(&none), AdBudget::Bounded { most: 4, window: USUAL_WINDOW + MARGIN });
+        assert_eq!(
+            AdBudget::of(&none),
+            AdBudget::Bounded { threshold: 10, most: 4, window: USUAL_WINDOW + MARGIN }
+        );
     }
 }

@@ -61,11 +61,14 @@ impl Remembered {
         PasswordMark(mark)
     }
 
-    /// Notes a wrong password. True: it was noted before.
+    /// Notes a wrong password. True: it was noted before. A refusal of a DC stays noted when the password is refused
+    /// again without asking one.
     pub fn note_wrong(&mut self, object: Uuid, mark: PasswordMark, refused: RefusedAt) -> bool {
         if let Some(tags) = self.tags.get_mut(&object) {
             if let Some((_, before)) = tags.iter_mut().find(|(tag, _)| *tag == mark.0) {
-                *before = refused;
+                if refused.password_set.is_some() || before.password_set.is_none() {
+                    *before = refused;
+                }
                 return true;
             }
             if tags.len() >= MAX_PASSWORDS {

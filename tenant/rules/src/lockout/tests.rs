@@ -14,7 +14,7 @@ fn rules() -> Rules {
 fn after(rules: &Rules, failures: u32) -> Tries {
     let mut tries = None;
     for n in 0..failures {
-        tries = Some(rules.failed(tries, rules.threshold, NOW + i64::from(n)));
+        tries = Some(rules.failed(tries, NOW + i64::from(n)));
     }
     tries.unwrap()
 }
@@ -40,16 +40,16 @@ fn a_lock_ends_by_itself_on_its_second() {
 }
 
 #[test]
-fn after_a_lock_the_next_wrong_password_locks_twice_as_long_up_to_the_bound() {
+fn after_a_lock_the_next_wrong_password_locks_twice_as_long_up_to_half_an_hour() {
     let rules = rules();
     let mut tries = after(&rules, 10);
     let mut lasted = Vec::new();
-    for _ in 0..10 {
+    for _ in 0..8 {
         let at = tries.locked_until;
-        tries = rules.failed(Some(tries), rules.threshold, at);
+        tries = rules.failed(Some(tries), at);
         lasted.push(tries.locked_until - at);
     }
-    assert_eq!(lasted, [120, 240, 480, 960, 1920, 3600, 3600, 3600, 3600, 3600]);
+    assert_eq!(lasted, [120, 240, 480, 960, 1920, 1920, 1920, 1920], "a lock of half an hour forgives one");
 }
 
 #[test]
@@ -62,20 +62,88 @@ fn a_million_locks_in_a_row_overflow_nothing() {
         locked_until: i64::MAX,
         locks: u32::MAX,
     };
-    let next = rules.failed(Some(tries), rules.threshold, i64::MAX);
-    assert_eq!(next.locks, u32::MAX);
+    let next = rules.failed(Some(tries), i64::MAX);
+    assert_eq!(next.locks, 1, "with a first lock of the longest duration");
     assert_eq!(next.locked_until, i64::MAX);
     let _ = rules.locked(Some(&next), i64::MIN);
+    assert_eq!(Rules::new(1, 1).failed(Some(tries), 0).locks, 12, "after 2¹² seconds a lock is an hour long");
 }
 
 #[test]
-fn a_quiet_time_forgets_tries_and_locks() {
+fn each_quiet_time_lowers_the_number_of_locks_by_one_and_not_all_at_once() {
     let rules = rules();
-    let tries = after(&rules, 10);
-    let later = tries.locked_until + rules.memory();
-    assert_eq!(rules.failed(Some(tries), rules.threshold, later).failures, 1);
-    assert_eq!(rules.failed(Some(tries), rules.threshold, later).locks, 0);
-    assert_eq!(rules.failed(Some(tries), rules.threshold, later - 1).locks, 2);
+    let tries = Tries { locks: 5, ..after(&rules, 10) };
+    for (quiet, left) in [(0, 5), (1_799, 5), (1_800, 4), (3_599, 4), (3_600, 3), (7_200, 1), (9_000, 0)] {
+        let lasts = |locks| {
+            let next = rules.failed(Some(Tries { locks, failures: 0, ..tries }), tries.last_at);
+            next.locked_until - tries.last_at
+        };
+        let next = rules.failed(Some(tries), tries.last_at + quiet);
+        if left > 0 {
+            assert_eq!(next.locked_until - tries.last_at - quiet, lasts(left), "{quiet} s");
+            assert_eq!(next.locks, left + 1);
+        } else {
+            assert_eq!((next.locks, next.failures), (0, 1), "the whole threshold again");
+        }
+    }
+}
+
+#[test]
+fn failures_without_a_lock_are_forgotten_after_four_quiet_times() {
+    let rules = rules();
+    let tries = after(&rules, 9);
+    assert!(rules.locked(Some(&rules.failed(Some(tries), tries.last_at + 7_199)), tries.last_at + 7_199));
+    assert_eq!(rules.failed(Some(tries), tries.last_at + 7_200).failures, 1);
+}
+
+#[test]
+fn one_wrong_password_an_hour_after_fifty_keeps_a_source_out_for_hours_and_not_for_ever() {
+    let rules = rules();
+    let mut tries = None;
+    let mut now = NOW;
+    for _ in 0..50 {
+        let tried = rules.failed(tries, now);
+        now = tried.locked_until.max(now + 1);
+        tries = Some(tried);
+    }
+    let mut locked = 0;
+    for _ in 0..200 {
+        let tried = rules.failed(tries, now);
+        locked += i64::from(rules.locked(Some(&tried), now)) * (tried.locked_until - now);
+        tries = Some(tried);
+        now += 3_600;
+    }
+    assert!(locked < 6 * 3_600, "{locked} s of 200 hours");
+}
+
+#[test]
+fn a_guesser_without_pause_gets_some_fifty_tries_a_day() {
+    let rules = rules();
+    let (mut tries, mut now, mut tried) = (None, NOW, 0);
+    while now < NOW + 86_400 {
+        if rules.locked(tries.as_ref(), now) {
+            now = tries.map_or(now, |tries: Tries| tries.locked_until);
+            continue;
+        }
+        tries = Some(rules.failed(tries, now));
+        tried += 1;
+        now += 1;
+    }
+    assert!((40..70).contains(&tried), "{tried}");
+}
+
+#[test]
+fn what_has_decayed_to_nothing_can_be_deleted() {
+    for seconds in [1, 60, 3_600, 100_000] {
+        let rules = Rules::new(10, seconds);
+        let mut tries = after(&rules, 10);
+        for _ in 0..40 {
+            tries = rules.failed(Some(tries), tries.locked_until);
+        }
+        let later = tries.last_at.max(tries.locked_until) + rules.memory();
+        let next = rules.failed(Some(tries), later);
+        assert_eq!((next.failures, next.locks), (1, 0), "{seconds}");
+    }
 }
 
 #[test]
@@ -89,25 +157,6 @@ fn a_clock_set_back_locks_no_account_for_years() {
 fn a_threshold_of_nothing_is_one() {
     let rules = Rules::new(0, 0);
     assert!(rules.locked(Some(&after(&rules, 1)), NOW));
-}
-
-#[test]
-fn a_success_takes_its_own_failures_off_the_count_over_all_and_leaves_the_others() {
-    let own = Tries { failures: 3, ..Tries::default() };
-    let all = Tries { failures: 20, ..Tries::default() };
-    assert_eq!(forgiven(all, &own).unwrap().failures, 17);
-    assert_eq!(forgiven(Tries { failures: 3, ..Tries::default() }, &own), None);
-}
-
-#[test]
-fn sources_of_one_household_are_one_and_odd_ones_are_bounded() {
-    assert_eq!(source("203.0.113.7"), "203.0.113.7");
-    assert_eq!(source("::ffff:203.0.113.7"), "203.0.113.7");
-    assert_eq!(source("2001:db8:1:2:3:4:5:6"), source("2001:db8:1:2::1"));
-    assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
-    assert_eq!(source(" "), "unknown");
-    assert_eq!(source("Kiosk\n1"), "kiosk 1");
-    assert!(source(&"ä".repeat(1000)).len() <= 64);
 }
 
 #[test]
@@ -142,4 +191,18 @@ fn what_is_remembered_is_bounded_in_accounts_and_in_passwords() {
     }
     let mark = memory.mark(one, &wrong);
     assert!(!memory.note_wrong(one, mark, REFUSED), "the oldest of nine is forgotten");
+}
+
+#[test]
+fn a_refusal_by_ad_is_not_forgotten_when_the_digest_refuses_the_same_password() {
+    let mut memory = Remembered::new().unwrap();
+    let (anna, wrong) = (Uuid::from_u128(1), Password::new("wrong".to_owned()));
+    let asked = RefusedAt { at: 1_000, password_set: Some(7) };
+    for refused in [asked, RefusedAt { at: 1_010, password_set: None }] {
+        let mark = memory.mark(anna, &wrong);
+        memory.note_wrong(anna, mark, refused);
+    }
+    let mark = memory.mark(anna, &wrong);
+    assert!(memory.refused_before(anna, &mark, RefusedAt { at: 1_020, password_set: Some(7) }));
+    assert!(!memory.refused_before(anna, &mark, RefusedAt { at: 1_020, password_set: Some(8) }));
 }

@@ -145,7 +145,7 @@ impl Relay {
         // 4. What the verdict means for the ticket, or for the agent.
         match delivery.purpose {
             Purpose::Ticket(ticket) => {
-                if answer.verdict == DirectoryVerdict::Wrong {
+                if answer.verdict != DirectoryVerdict::Valid {
                     self.note_refusal(domain, took);
                 }
                 if let Some(waiting) = self.tickets.get_mut(&ticket) {
@@ -158,6 +158,8 @@ impl Relay {
                 self.alarm(agent, Alarm::CanaryAccepted, now);
             }
             Purpose::Canary => {
+                // While people's passwords reach no DC, the canaries show how long one takes now.
+                self.note_refusal(domain, took);
                 self.output.push_back(Output::Counted(Event::CanaryRefused));
                 self.canaries.note_refusal(agent, now);
             }
@@ -203,7 +205,8 @@ impl Relay {
         let Some(waiting) = self.tickets.get_mut(&ticket) else { return };
         waiting.tried += u32::from(tried);
         waiting.missed = Some(why);
-        if waiting.links.len() >= DELIVERIES || why == NoAnswer::TooLate {
+        let is_last = waiting.links.len() >= DELIVERIES || waiting.tried >= waiting.binds;
+        if is_last || why == NoAnswer::TooLate {
             return self.finish(ticket, Err(why), None);
         }
         self.deliver(ticket, now);

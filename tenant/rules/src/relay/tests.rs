@@ -70,7 +70,7 @@ impl World {
 
     fn ask(&mut self, ticket: u64) -> Vec<(Link, SignInRequest)> {
         let password = Arc::new(Password::new("secret".to_owned()));
-        self.relay.submit(ticket, DOMAIN, Uuid::from_u128(9), password, self.now);
+        self.relay.submit(ticket, DOMAIN, Uuid::from_u128(9), password, 2, self.now);
         self.asks()
     }
 
@@ -134,6 +134,18 @@ fn a_sign_in_on_a_link_that_dies_goes_to_another_agent_once() {
 }
 
 #[test]
+fn a_delivery_that_may_have_reached_ad_is_not_repeated_beyond_the_binds_that_its_budget_allows() {
+    let mut world = World::of(3);
+    let password = Arc::new(Password::new("secret".to_owned()));
+    world.relay.submit(1, DOMAIN, Uuid::from_u128(9), password, 1, world.now);
+    let (first, _) = world.asks().remove(0);
+    world.relay.lost(first, world.now);
+    let ended = world.ended();
+    assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::Lost), 1));
+    assert!(world.relay.is_idle());
+}
+
+#[test]
 fn a_verdict_with_another_tag_or_over_another_link_is_not_believed() {
     let mut world = World::of(2);
     let (link, ask) = world.ask(1).remove(0);
@@ -187,7 +199,7 @@ fn a_silent_agent_is_dead_after_three_seconds_and_a_sign_in_after_ten() {
 #[test]
 fn without_an_agent_or_without_capacity_a_ticket_ends_immediately() {
     let mut world = World::of(0);
-    world.relay.submit(1, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    world.relay.submit(1, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), 2, world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::NoAgent));
     assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::NoAgent));
     let mut world = World::of(1);
@@ -195,10 +207,10 @@ fn without_an_agent_or_without_capacity_a_ticket_ends_immediately() {
     for ticket in 0..4 {
         assert_eq!(world.ask(ticket).len(), 1);
     }
-    world.relay.submit(9, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    world.relay.submit(9, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), 2, world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::Busy));
     assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::Busy), "also without a ticket");
-    world.relay.submit(10, DOMAIN + 1, Uuid::nil(), Arc::new(Password::new("x".to_owned())), world.now);
+    world.relay.submit(10, DOMAIN + 1, Uuid::nil(), Arc::new(Password::new("x".to_owned())), 2, world.now);
     assert_eq!(
         world.ended()[0].1.outcome,
         Err(NoAnswer::NoAgent),

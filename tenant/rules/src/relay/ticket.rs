@@ -19,6 +19,8 @@ pub(super) struct Ticket {
     pub(super) links: Vec<Link>,
     /// The agents of its deliveries.
     pub(super) agents: Vec<Uuid>,
+    /// Limit on the binds that may reach a DC.
+    pub(super) binds: u32,
     /// Binds that may have reached a DC.
     pub(super) tried: u32,
     /// Why the last delivery failed.
@@ -27,9 +29,10 @@ pub(super) struct Ticket {
 
 impl Ticket {
     /// A ticket without a delivery, whose deadline is [`PATIENCE`] after `now`.
-    pub(super) fn new(domain: i64, object: Uuid, password: Arc<Password>, now: Instant) -> Self {
+    pub(super) fn new(domain: i64, object: Uuid, password: Arc<Password>, binds: u32, now: Instant) -> Self {
         let deadline = now + PATIENCE;
-        Self { domain, object, password, deadline, links: vec![], agents: vec![], tried: 0, missed: None }
+        let (links, agents) = (vec![], vec![]);
+        Self { domain, object, password, deadline, links, agents, binds, tried: 0, missed: None }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is known when a sign-in takes its next step.
 //! Neighbours: the crate `store` reads [`Facts`] in one snapshot; the crate `core` adds [`Memory`] and [`Holds`].
 
-use crate::lockout::{AdBudget, Tries};
+use crate::lockout::{AdBudget, Spent, Standing, Tries};
 use crate::model::{Attributes, Policy, SigninPolicy};
 use crate::relay::NoAnswer;
 use crate::verdict::Why;
@@ -45,8 +45,11 @@ pub struct Facts {
     pub domain: Option<DomainFacts>,
     /// The account; none: the name signs nobody in.
     pub account: Option<AccountFacts>,
-    /// The counters of the smart lockout that hold for this subject and source.
-    pub counters: Counters,
+    /// What is known of the source of the sign-in.
+    pub source: SourceFacts,
+    /// The bad passwords that may have reached AD. For a name that nobody has: those that would have, if it were an
+    /// account's.
+    pub spent: Option<Spent>,
 }
 
 impl Facts {
@@ -60,16 +63,23 @@ impl Facts {
     }
 }
 
-/// The counters of the smart lockout.
-#[derive(Debug, Clone, Default)]
-pub struct Counters {
-    /// Of the account and this source, as stored.
-    pub own: Option<Tries>,
-    /// Of the account over all sources, as stored.
-    pub all: Option<Tries>,
-    /// Those that the process counts in memory: of names that nobody has, and of accounts while the database cannot
-    /// be written.
-    pub in_memory: Vec<Tries>,
+/// What is known of the source of a sign-in.
+#[derive(Debug, Clone)]
+pub struct SourceFacts {
+    /// Whether it is known for this account and this caller.
+    pub standing: Standing,
+    /// When its last noted success was, in seconds since 1970; none: none is stored.
+    pub seen_at: Option<i64>,
+    /// The counter that holds for it, as stored: its own while it is known, otherwise that of all unknown sources.
+    pub counter: Option<Tries>,
+    /// The same counter in memory: of names that nobody has, and of accounts while the database cannot be written.
+    pub in_memory: Option<Tries>,
+}
+
+impl SourceFacts {
+    /// An unknown source without a counter.
+    pub const UNKNOWN: Self =
+        Self { standing: Standing::Unknown, seen_at: None, counter: None, in_memory: None };
 }
 
 /// What is known of the domain of a name.
@@ -100,12 +110,12 @@ pub struct AccountFacts {
     pub password_policy: Policy,
     /// Its digest.
     pub digest: DigestFact,
+    /// Whether the digest is as new as the newest password of which anything has arrived.
+    pub digest_is_current: bool,
     /// Whether agents are tried with it.
     pub canary: bool,
     /// Whether an administrator blocked it. It is then refused on every road, like a name that nobody has.
     pub blocked: bool,
-    /// The bad passwords that may have reached AD.
-    pub spent: Option<Tries>,
 }
 
 /// What is known of an account's digest.
@@ -122,7 +132,8 @@ pub enum DigestFact {
 /// What the process remembers about a sign-in, beside the database.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Memory {
-    /// The directory refused this very password lately, and the account's password has not changed since.
+    /// The directory refused this very password lately, or would have if the name were an account's, and the account's
+    /// password has not changed since.
     pub refused_before: bool,
     /// More charges wait for a database that can be written than memory allows.
     pub too_many_unwritten: bool,

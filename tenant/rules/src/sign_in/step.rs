@@ -1,7 +1,7 @@
 //! What a sign-in does next, and what a decision leaves to be done.
 //! Neighbours: [`super::SignIn`] chooses; the crate `core` does it.
 
-use crate::lockout::{RefusedAt, Tries};
+use crate::lockout::{AdBudget, RefusedAt, Standing};
 use crate::verdict::Verdict;
 use std::time::Duration;
 use uuid::Uuid;
@@ -15,15 +15,23 @@ pub enum Step {
     WaitForPlace,
     /// Verify the password, and call [`super::SignIn::derived`].
     Derive(Against),
+    /// Verify the password, because AD's budget is spent, and call [`super::SignIn::compared`].
+    Compare(Against),
     /// Ask an agent, read the facts again, and call [`super::SignIn::answered`].
-    AskAgent {
-        /// The row of the domain.
-        domain: i64,
-        /// The account.
-        object: Uuid,
-    },
+    AskAgent(Question),
     /// It is decided.
     Done(Box<Decision>),
+}
+
+/// What an agent is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// The row of the domain.
+    pub domain: i64,
+    /// The account.
+    pub object: Uuid,
+    /// Limit on the binds of this sign-in that may reach AD: what AD's budget has room for.
+    pub binds: u32,
 }
 
 /// What a password is verified against.
@@ -44,6 +52,8 @@ pub struct Decision {
     pub by: DecidedBy,
     /// What becomes of the lockout's counters.
     pub settle: Settle,
+    /// What becomes of AD's budget.
+    pub charge: Charge,
     /// How long the verdict is held back, so that its time tells nothing.
     pub wait: Wait,
 }
@@ -77,8 +87,10 @@ pub enum Settle {
     Nothing,
     /// A wrong password is counted, unless it is one of the last wrong ones again.
     Wrong(RefusedAt),
-    /// The password was right: what its source had tried is forgiven.
+    /// The password was right, and the account is not let in: what its known source had tried is forgiven.
     Right,
+    /// The account is let in: the same, and its source becomes known. At this time, in seconds since 1970.
+    LetIn(i64),
 }
 
 /// What becomes of the count of bad passwords that may have reached AD.
@@ -88,8 +100,17 @@ pub enum Charge {
     Nothing,
     /// AD has reset its own count, and so does the tenant.
     Clear,
-    /// This count holds from now on.
-    Put(Tries),
+    /// Bad passwords may have been added to AD's count.
+    Add {
+        /// The budget that is charged.
+        budget: AdBudget,
+        /// The standing of the source that tried them.
+        standing: Standing,
+        /// Their number.
+        more: u32,
+        /// When, in seconds since 1970.
+        at: i64,
+    },
 }
 
 /// How long a verdict is held back.
@@ -111,6 +132,8 @@ pub enum Like {
     Derivation,
     /// One of the last refusals by an agent of the domain in this row.
     Agent(i64),
+    /// The same, after one of the domain's last refusals that derived: AD's budget is spent.
+    ComparisonAndAgent(i64),
 }
 
 /// What an agent's answer means.

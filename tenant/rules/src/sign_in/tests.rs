@@ -3,13 +3,13 @@
 
 use super::*;
 use crate::account_state::filetime;
-use crate::lockout::Tries;
+use crate::lockout::{Spent, Tries};
 use crate::model::{Attributes, Policy};
 use crate::relay::NoAnswer;
 
 const NOW: i64 = 1_800_000_000;
 const OBJECT: Uuid = Uuid::from_u128(1);
-const BOUNDED: AdBudget = AdBudget::Bounded { most: 2, window: 1_860 };
+const BOUNDED: AdBudget = AdBudget::Bounded { threshold: 5, most: 2, window: 1_860 };
 
 fn rules() -> Rules {
     Rules::new(10, 60)
@@ -38,17 +38,28 @@ fn facts(policy: SigninPolicy) -> Facts {
         attributes: attributes(),
         password_policy: Policy { max_pwd_age: Some(0), lockout_duration: Some(0), ..Policy::default() },
         digest: DigestFact::Readable,
+        digest_is_current: true,
         canary: false,
         blocked: false,
-        spent: None,
     };
     Facts {
         subject: Subject::Account(OBJECT),
         nobody: None,
         domain: Some(domain),
         account: Some(account),
-        counters: Counters::default(),
+        source: SourceFacts::UNKNOWN,
+        spent: None,
     }
+}
+
+fn from_known(facts: Facts) -> Facts {
+    let source = SourceFacts { standing: Standing::Known, seen_at: Some(NOW - 100), ..SourceFacts::UNKNOWN };
+    Facts { source, ..facts }
+}
+
+/// Both parts of the budget of [`BOUNDED`], spent a moment ago as far as given.
+fn having_spent(facts: Facts, known: u32, unknown: u32) -> Facts {
+    Facts { spent: Some(Spent { known, unknown, last_at: NOW - 100 }), ..facts }
 }
 
 fn nobody(policy: SigninPolicy) -> Facts {
@@ -123,7 +134,7 @@ fn a_right_password_is_accepted_and_a_wrong_one_is_counted() {
     let sign_in = SignIn { rules: &rules, bad_password: false };
     let right = sign_in.derived(&facts, &memory, true, NOW);
     assert!(matches!(&right.verdict, Verdict::Accepted(person) if person.object == OBJECT));
-    assert_eq!((right.settle, right.by), (Settle::Right, DecidedBy::Tenant));
+    assert_eq!((right.settle, right.by), (Settle::LetIn(NOW), DecidedBy::Tenant));
     let wrong = sign_in.derived(&facts, &memory, false, NOW);
     assert_eq!(why(&wrong.verdict), Why::WrongPassword);
     assert_eq!(wrong.settle, Settle::Wrong(RefusedAt { at: NOW, password_set: None }));
@@ -131,14 +142,15 @@ fn a_right_password_is_accepted_and_a_wrong_one_is_counted() {
 
 #[test]
 fn a_lock_costs_no_derivation_and_looks_like_one() {
-    for counters in [
-        Counters { own: Some(locked()), ..Counters::default() },
-        Counters { all: Some(locked()), ..Counters::default() },
-        Counters { in_memory: vec![locked()], ..Counters::default() },
-    ] {
-        let locked = Facts { counters, ..facts(SigninPolicy::Phs) };
+    let counters = [(Some(locked()), None), (None, Some(locked()))];
+    let standings = [(Standing::Known, Why::LockedOut), (Standing::Unknown, Why::UnknownSourcesLocked)];
+    for ((counter, in_memory), (standing, expected)) in
+        counters.into_iter().flat_map(|counter| standings.map(|standing| (counter, standing)))
+    {
+        let source = SourceFacts { standing, seen_at: None, counter, in_memory };
+        let locked = Facts { source, ..facts(SigninPolicy::Phs) };
         let done = decision(next(&locked, Memory::default(), Holds::default()));
-        assert_eq!((why(&done.verdict), done.settle), (Why::LockedOut, Settle::Nothing));
+        assert_eq!((why(&done.verdict), done.settle), (expected, Settle::Nothing));
         assert_eq!(done.wait.like, Like::Derivation);
     }
 }
@@ -156,23 +168,22 @@ fn an_empty_password_is_refused_on_every_road_before_anything_is_derived_or_aske
 }
 
 #[test]
-fn on_the_agents_road_nothing_is_decided_before_the_turn() {
+fn on_the_agents_road_a_lock_waits_for_no_turn_and_everything_else_does() {
     for facts in [facts(SigninPolicy::Pta), nobody(SigninPolicy::Pta)] {
-        let locked = Facts { counters: Counters { own: Some(locked()), ..Counters::default() }, ..facts };
-        assert_eq!(next(&locked, Memory::default(), Holds::default()), Step::WaitForTurn);
-        let done = decision(next(&locked, Memory::default(), TURN));
-        assert_eq!((why(&done.verdict), done.wait.like), (Why::LockedOut, Like::Agent(7)));
+        assert_eq!(next(&facts, Memory::default(), Holds::default()), Step::WaitForTurn);
+        let source = SourceFacts { counter: Some(locked()), ..SourceFacts::UNKNOWN };
+        let locked = Facts { source, ..facts };
+        for holds in [Holds::default(), TURN] {
+            let done = decision(next(&locked, Memory::default(), holds));
+            assert_eq!((why(&done.verdict), done.wait.like), (Why::UnknownSourcesLocked, Like::Agent(7)));
+        }
     }
     let asks = next(&facts(SigninPolicy::Pta), Memory::default(), TURN);
-    assert_eq!(asks, Step::AskAgent { domain: 7, object: OBJECT });
+    assert_eq!(asks, Step::AskAgent(Question { domain: 7, object: OBJECT, binds: 2 }));
 }
 
 #[test]
 fn ads_own_lockout_stays_out_of_reach() {
-    let mut spent = facts(SigninPolicy::Pta);
-    spent.account.as_mut().unwrap().spent =
-        Some(Tries { failures: 2, first_at: NOW, last_at: NOW - 100, ..Tries::default() });
-    assert_eq!(why(&decision(next(&spent, Memory::default(), TURN)).verdict), Why::HeldBack);
     for budget in [AdBudget::None { threshold: 1 }, AdBudget::Unknown] {
         let mut none = facts(SigninPolicy::Pta);
         none.domain.as_mut().unwrap().budget = budget;
@@ -183,9 +194,106 @@ fn ads_own_lockout_stays_out_of_reach() {
         none.domain.as_mut().unwrap().policy = SigninPolicy::PtaThenPhs;
         assert_eq!(next(&none, Memory::default(), TURN), Step::WaitForPlace, "the digest decides");
     }
+    let one_left = having_spent(facts(SigninPolicy::Pta), 0, 1);
+    let asks = next(&one_left, Memory::default(), TURN);
+    assert_eq!(asks, Step::AskAgent(Question { domain: 7, object: OBJECT, binds: 1 }));
     let full = Memory { too_many_unwritten: true, ..Memory::default() };
     let done = decision(next(&facts(SigninPolicy::Pta), full, TURN));
     assert_eq!(done.verdict, Verdict::Unavailable(Unavailable::Storage));
+}
+
+fn compared(facts: &Facts, memory: Memory, fits: bool) -> Result<Question, Box<Decision>> {
+    let rules = rules();
+    let sign_in = SignIn { rules: &rules, bad_password: false };
+    sign_in.compared(facts, &memory, fits, NOW)
+}
+
+#[test]
+fn what_unknown_sources_have_spent_leaves_known_ones_all_of_theirs() {
+    for policy in [SigninPolicy::Pta, SigninPolicy::PtaThenPhs] {
+        let spent = having_spent(facts(policy), 0, 2);
+        assert_eq!(next(&spent, Memory::default(), TURN), Step::WaitForPlace);
+        assert_eq!(next(&spent, Memory::default(), ALL), Step::Compare(Against::Digest));
+        // Of an odd threshold one bind is kept for the digest's password.
+        let asks = next(&from_known(spent.clone()), Memory::default(), TURN);
+        assert_eq!(asks, Step::AskAgent(Question { domain: 7, object: OBJECT, binds: 1 }));
+        let mut without = from_known(spent);
+        without.account.as_mut().unwrap().digest = DigestFact::Absent;
+        let asks = next(&without, Memory::default(), TURN);
+        assert_eq!(asks, Step::AskAgent(Question { domain: 7, object: OBJECT, binds: 2 }));
+        let other_way_round = having_spent(facts(policy), 2, 0);
+        assert!(matches!(next(&other_way_round, Memory::default(), TURN), Step::AskAgent(_)));
+        assert_eq!(next(&from_known(other_way_round), Memory::default(), TURN), Step::WaitForPlace);
+    }
+}
+
+#[test]
+fn with_the_budget_spent_ad_is_asked_about_the_digests_password_once_and_no_other() {
+    let spent = having_spent(facts(SigninPolicy::Pta), 0, 2);
+    let asks = Question { domain: 7, object: OBJECT, binds: 1 };
+    assert_eq!(compared(&spent, Memory::default(), true), Ok(asks));
+    let wrong = compared(&spent, Memory::default(), false).unwrap_err();
+    assert_eq!(why(&wrong.verdict), Why::DigestDiffers);
+    assert_eq!(wrong.settle, Settle::Wrong(RefusedAt { at: NOW, password_set: None }), "counted");
+    assert_eq!(wrong.charge, Charge::Nothing);
+    // AD refuses what the digest accepts: charged, and the digest stands in no more, from any source.
+    let charge = answered(&spent, Ok(wire::DirectoryVerdict::Wrong), 1).charge;
+    assert_eq!(charge, added(1));
+    for over in [having_spent(spent.clone(), 0, 3), from_known(having_spent(spent.clone(), 2, 3))] {
+        let held = compared(&over, Memory::default(), true).unwrap_err();
+        assert_eq!((why(&held.verdict), held.settle), (Why::HeldBack, Settle::Nothing));
+    }
+    let refused = Memory { refused_before: true, ..Memory::default() };
+    let held = compared(&spent, refused, true).unwrap_err();
+    assert_eq!((why(&held.verdict), held.settle), (Why::RefusedBefore, Settle::Nothing));
+}
+
+#[test]
+fn while_there_is_budget_the_digest_refuses_nothing() {
+    let pta = facts(SigninPolicy::Pta);
+    for facts in [pta.clone(), from_known(pta.clone()), having_spent(pta, 1, 1)] {
+        assert!(matches!(next(&facts, Memory::default(), ALL), Step::AskAgent(_)));
+    }
+}
+
+#[test]
+fn a_digest_that_is_absent_closed_or_of_an_older_password_does_not_stand_in() {
+    let cases: [fn(&mut AccountFacts); 3] = [
+        |account| account.digest = DigestFact::Absent,
+        |account| account.digest = DigestFact::Unreadable,
+        |account| account.digest_is_current = false,
+    ];
+    for case in cases {
+        let mut spent = having_spent(facts(SigninPolicy::Pta), 0, 2);
+        case(spent.account.as_mut().unwrap());
+        let derives = next(&spent, Memory::default(), ALL);
+        assert_eq!(derives, Step::Compare(Against::Decoy(Some(7))), "in time it looks like the others");
+        for fits in [false, true] {
+            let held = compared(&spent, Memory::default(), fits).unwrap_err();
+            assert_eq!((why(&held.verdict), held.settle), (Why::HeldBack, Settle::Nothing));
+        }
+    }
+}
+
+#[test]
+fn with_the_budget_spent_refusals_of_every_kind_take_a_derivation_and_an_agents_time() {
+    let spent = having_spent(facts(SigninPolicy::Pta), 0, 2);
+    let mut canary = spent.clone();
+    canary.account.as_mut().unwrap().canary = true;
+    let nobody = having_spent(nobody(SigninPolicy::Pta), 0, 2);
+    for (facts, expected) in [(&nobody, Why::UnknownName), (&canary, Why::Canary)] {
+        assert_eq!(next(facts, Memory::default(), ALL), Step::Compare(Against::Decoy(Some(7))));
+        let done = compared(facts, Memory::default(), true).unwrap_err();
+        assert_eq!((why(&done.verdict), done.wait.like), (expected, Like::Agent(7)));
+        assert_eq!(done.charge, Charge::Nothing, "an account is not charged again either");
+    }
+    let differs = compared(&spent, Memory::default(), false).unwrap_err();
+    assert_eq!(differs.wait.like, Like::Agent(7));
+    for facts in [nobody, spent] {
+        let source = SourceFacts { counter: Some(locked()), ..SourceFacts::UNKNOWN };
+        let done = decision(next(&Facts { source, ..facts }, Memory::default(), TURN));
+        assert_eq!(done.wait.like, Like::ComparisonAndAgent(7), "without a derivation");
+    }
 }
 
 #[test]
@@ -205,8 +313,17 @@ fn a_canary_an_absent_account_and_a_refused_password_ask_no_agent() {
 fn a_name_that_nobody_has_is_refused_counted_and_held_back_without_asking() {
     let done = decision(next(&nobody(SigninPolicy::Pta), Memory::default(), TURN));
     assert_eq!(why(&done.verdict), Why::UnknownName);
-    assert_eq!(done.settle, Settle::Wrong(RefusedAt { at: NOW, password_set: None }));
+    assert_eq!(done.settle, Settle::Wrong(RefusedAt { at: NOW, password_set: Some(0) }));
+    assert_eq!(done.charge, added(1), "as an account's would be");
     assert_eq!(done.wait, Wait { like: Like::Agent(7), silence: Duration::ZERO });
+    // The same password again would not be asked about, nor counted, nor charged.
+    let again = Memory { refused_before: true, ..Memory::default() };
+    let done = decision(next(&nobody(SigninPolicy::Pta), again, TURN));
+    assert_eq!((done.settle, done.charge), (Settle::Nothing, Charge::Nothing));
+}
+
+fn added(more: u32) -> Charge {
+    Charge::Add { budget: BOUNDED, standing: Standing::Unknown, more, at: NOW }
 }
 
 #[test]
@@ -306,7 +423,7 @@ fn an_agents_verdict_is_final_and_its_absence_is_not() {
 fn what_may_have_reached_ad_is_charged_and_a_right_password_clears_it() {
     let pta = facts(SigninPolicy::Pta);
     let charged = |outcome, tried| match answered(&pta, outcome, tried).charge {
-        Charge::Put(tries) => tries.failures,
+        Charge::Add { more, .. } => more,
         Charge::Nothing => 0,
         Charge::Clear => panic!("nothing was there to clear"),
     };
@@ -321,9 +438,7 @@ fn what_may_have_reached_ad_is_charged_and_a_right_password_clears_it() {
     ] {
         assert_eq!(charged(Ok(right), 1), 0, "AD counts nothing: {right:?}");
     }
-    let mut spent = pta.clone();
-    spent.account.as_mut().unwrap().spent =
-        Some(Tries { failures: 1, first_at: NOW, last_at: NOW, ..Tries::default() });
+    let spent = having_spent(pta.clone(), 0, 1);
     assert_eq!(answered(&spent, Ok(wire::DirectoryVerdict::Valid), 1).charge, Charge::Clear);
     assert_eq!(
         answered(&spent, Ok(wire::DirectoryVerdict::Valid), 2).charge,
@@ -384,12 +499,14 @@ fn every_reason_has_a_name_of_its_own() {
         Why::OtherDomain,
         Why::LockedOut,
         Why::Blocked,
+        Why::UnknownSourcesLocked,
         Why::NoDigest,
         Why::NotAdmitted,
         Why::NoRoom,
         Why::DigestUnreadable,
         Why::WrongPassword,
         Why::HeldBack,
+        Why::DigestDiffers,
         Why::RefusedBefore,
         Why::Canary,
         Why::Workstation,
@@ -408,6 +525,7 @@ fn every_reason_has_a_name_of_its_own() {
         "no-digest",
         "not-admitted",
         "wrong-password",
+        "digest-differs",
         "unknown-code",
     ];
     assert_eq!(counts, expected);

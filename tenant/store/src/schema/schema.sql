@@ -105,15 +105,33 @@ CREATE TABLE digests (
     set_at      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Counters of the smart lockout: one for each known source with failures, one for all unknown sources.
 CREATE TABLE lockouts (
     object          BLOB NOT NULL,
-    source          TEXT NOT NULL,
+    source          TEXT NOT NULL,                 -- source and caller; empty: all unknown sources
     failures        INTEGER NOT NULL,
     first_at        INTEGER NOT NULL,
     last_at         INTEGER NOT NULL,
     locked_until    INTEGER NOT NULL,
     locks           INTEGER NOT NULL,              -- how often in a row: the lock grows
     PRIMARY KEY (object, source)
+) STRICT, WITHOUT ROWID;
+
+-- Where an account was let in from. Without the seal key the rows tell no place.
+CREATE TABLE known_sources (
+    object      BLOB NOT NULL,                     -- objectGUID
+    hash        BLOB NOT NULL,                     -- keyed hash of account, caller and source
+    seen_at     INTEGER NOT NULL,                  -- the last success from there, to a day
+    PRIMARY KEY (object, hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX known_sources_by_time ON known_sources(seen_at);
+
+-- The bad passwords of an account that may have reached AD.
+CREATE TABLE ad_budget (
+    object      BLOB PRIMARY KEY,                  -- objectGUID
+    known       INTEGER NOT NULL,                  -- from known sources
+    unknown     INTEGER NOT NULL,                  -- from unknown sources
+    last_at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE agents (

@@ -5,6 +5,7 @@ use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::{Attribute, AttributeValue, Stamp};
+use rusqlite::OptionalExtension as _;
 use rusqlite::types::Value;
 use uuid::Uuid;
 
@@ -31,6 +32,15 @@ pub fn stamps_of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Sta
         .into_iter()
         .map(|(name, stamp, _)| Ok((name, stamps::from_bytes(&stamp)?)))
         .collect()
+}
+
+/// The stamp of an object's pwdLastSet; none: it has not arrived.
+pub fn pwd_last_set_stamp(reading: &Reading<'_>, object: Uuid) -> Result<Option<Stamp>, StoreError> {
+    let stamp: Option<Vec<u8>> = reading
+        .prepare_cached("SELECT stamp FROM attributes WHERE object = ?1 AND name = 'pwd_last_set'")?
+        .query_row([object.as_bytes()], |row| row.get(0))
+        .optional()?;
+    stamp.as_deref().map(stamps::from_bytes).transpose()
 }
 
 /// Applies received attributes to an object. Returns whether any changed, and all attributes afterwards. `new`: the

@@ -1,23 +1,20 @@
-//! The table `lockouts`: the counters of the smart lockout, for each account and source, and for each account over
-//! all sources. They survive a restart. An account has at most [`SOURCES_PER_ACCOUNT`] rows of sources and two more,
-//! so the size of the table is bounded by the directory.
+//! The table `lockouts`: the counters of the smart lockout, for each account and known source, and for each account
+//! over all unknown sources. They survive a restart. An account has at most [`KNOWN_SOURCES`] rows of known sources
+//! and one more, so the size of the table is bounded by the directory.
 //! Neighbours: [`landbridge_tenant_rules::lockout`] computes the counters; the sign-in reads and writes them.
 
 use crate::{Reading, StoreError, Writing};
-use landbridge_tenant_rules::lockout::Tries;
+use landbridge_tenant_rules::lockout::{KNOWN_SOURCES, Tries};
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
-/// Limit on the sources that are counted separately for an account. Beyond it the oldest is deleted; the row over all
-/// sources still counts its failures. A person signs in from fewer sources.
-pub const SOURCES_PER_ACCOUNT: i64 = 64;
+/// The source of the row over all unknown sources. No known source is empty.
+pub const UNKNOWN_SOURCES: &str = "";
 
-/// The source of the row over all sources. No real source is empty.
-pub const ALL_SOURCES: &str = "";
-
-/// The source of the row that counts the bad passwords that AD may have counted
-/// ([`landbridge_tenant_rules::lockout::AdBudget`]). No real source has a line break.
-pub const DIRECTORY: &str = "\n";
+/// The source of the row of a known place, as this caller states it. Neither part has a comma.
+pub fn of_known(place: &str, caller: &str) -> String {
+    format!("{place}, {caller}")
+}
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Tries> {
     Ok(Tries {
@@ -100,10 +97,10 @@ pub fn replace(
         writing
             .prepare_cached(
                 "DELETE FROM lockouts WHERE object = ?1 AND source IN (
-                     SELECT source FROM lockouts WHERE object = ?1 AND source NOT IN (?2, ?5)
+                     SELECT source FROM lockouts WHERE object = ?1 AND source <> ?2
                      ORDER BY source = ?3 DESC, last_at DESC LIMIT 1000 OFFSET ?4)",
             )?
-            .execute((object.as_bytes(), ALL_SOURCES, source, SOURCES_PER_ACCOUNT, DIRECTORY))?;
+            .execute((object.as_bytes(), UNKNOWN_SOURCES, source, KNOWN_SOURCES))?;
     }
     Ok(())
 }
@@ -129,12 +126,5 @@ pub fn remove(writing: &Writing<'_>, object: Uuid, source: &str, before: &Tries)
 
 /// Deletes the counters whose last failure and lock are before `before` (seconds since 1970). Returns their number.
 pub fn prune(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
-    let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND locked_until < ?1 AND source <> ?2";
-    Ok(writing.execute(delete, (before, DIRECTORY))?)
-}
-
-/// Deletes the counters of AD's budget whose last charge is before `before` (seconds since 1970). Returns their number.
-pub fn prune_directory(writing: &Writing<'_>, before: i64) -> Result<usize, StoreError> {
-    let delete = "DELETE FROM lockouts WHERE last_at < ?1 AND source = ?2";
-    Ok(writing.execute(delete, (before, DIRECTORY))?)
+    Ok(writing.execute("DELETE FROM lockouts WHERE last_at < ?1 AND locked_until < ?1", [before])?)
 }

@@ -170,6 +170,8 @@ pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
         "DELETE FROM digests WHERE object = ?1",
         "DELETE FROM attributes WHERE object = ?1",
         "DELETE FROM lockouts WHERE object = ?1",
+        "DELETE FROM known_sources WHERE object = ?1",
+        "DELETE FROM ad_budget WHERE object = ?1",
         "DELETE FROM canaries WHERE object = ?1",
         "DELETE FROM refused_members WHERE object = ?1",
         "DELETE FROM links WHERE source = ?1",

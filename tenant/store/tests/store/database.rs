@@ -151,7 +151,10 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
              VALUES (zeroblob(16), 1, 'pta', 'approved', 'pta 0.1', 'pta1', x'01', 9, 1);
          INSERT INTO attributes VALUES (x'000000000000000000000000aaaa0001', 'mail', zeroblob(28), 'a@b');
          INSERT INTO signin_names VALUES ('corp\\a', x'000000000000000000000000aaaa0001');
-         INSERT INTO digests VALUES (x'000000000000000000000000aaaa0001', zeroblob(28), zeroblob(80), 5);",
+         INSERT INTO digests VALUES (x'000000000000000000000000aaaa0001', zeroblob(28), zeroblob(80), 5);
+         INSERT INTO lockouts VALUES (x'000000000000000000000000aaaa0001', '203.0.113.7', 3, 1, 2, 0, 0),
+             (x'000000000000000000000000aaaa0001', '', 4, 1, 2, 0, 0),
+             (x'000000000000000000000000aaaa0001', char(10), 2, 1, 7, 0, 0);",
     )
     .unwrap();
     old.close().unwrap();
@@ -174,6 +177,11 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
                 (AgentState::Approved, None),
                 "old ones work on"
             );
+            // What AD may have counted still counts, and what all sources had tried is that of unknown ones.
+            let spent = landbridge_tenant_rules::lockout::Spent { known: 0, unknown: 2, last_at: 7 };
+            assert_eq!(ad_budget::find(connection, object(1))?, Some(spent));
+            let counters = lockouts::of(connection, object(1))?;
+            assert_eq!((counters.len(), counters[0].0.as_str(), counters[0].1.failures), (1, "", 4));
             Ok(())
         })
         .unwrap();

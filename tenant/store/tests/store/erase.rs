@@ -2,8 +2,9 @@
 #![allow(clippy::print_stdout)]
 
 use landbridge_tenant_fixture::*;
+use landbridge_tenant_rules::lockout::Source;
 use landbridge_tenant_store::erase::due_before;
-use landbridge_tenant_store::tables::{attributes, digests, lockouts, objects};
+use landbridge_tenant_store::tables::{ad_budget, attributes, digests, known_sources, lockouts, objects};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::{AttributeValue, Link, LinkKind, Presence, Record};
 use std::collections::HashMap;
@@ -107,13 +108,23 @@ fn of_those_whose_time_is_over_nothing_is_left_in_any_file() {
     let tenant = &crowd.tenant;
     let trace =
         |n: u128| vec![object(n).as_bytes().to_vec(), marked(n).into_bytes(), sealed(tenant, object(n))];
-    let traces: Vec<Vec<Vec<u8>>> = crowd.leaving.iter().map(|n| trace(*n)).collect();
+    let mut traces: Vec<Vec<Vec<u8>>> = crowd.leaving.iter().map(|n| trace(*n)).collect();
     let stayed: Vec<Vec<u8>> = trace(crowd.all[1]);
     let tries = landbridge_tenant_rules::lockout::Tries { last_at: NOW, ..Default::default() };
     tenant
         .store
         .write("test", |t| lockouts::replace(t, object(crowd.leaving[0]), "somewhere", None, &tries))
         .unwrap();
+    let leaving = object(crowd.leaving[0]);
+    let home = Source::parse("203.0.113.7").unwrap();
+    let hashes = known_sources::hashes(tenant.store.seal_keys(), leaving, "app mail", &home);
+    let spent = landbridge_tenant_rules::lockout::Spent { known: 1, unknown: 2, last_at: NOW };
+    let note = |t: &landbridge_tenant_store::Writing<'_>| {
+        ad_budget::replace(t, leaving, None, Some(&spent))?;
+        known_sources::note(t, leaving, &hashes, NOW)
+    };
+    tenant.store.write("test", note).unwrap();
+    traces.push(vec![hashes[0].to_vec()]);
     let all_traces: Vec<Vec<u8>> = traces.concat();
     assert!(found(tenant, &all_traces).iter().all(|count| *count > 0), "the search finds what is there");
     crowd.leave();

@@ -3,4 +3,5 @@
 
 mod database;
 mod erase;
+mod known_sources;
 mod policies;

@@ -89,6 +89,7 @@ fn play(board: &mut Board) -> Result<(), LabError> {
     tries.line("the account that phs reads with, right password", &reader, &settings.password, "refused")?;
     let stored = tenant.holds_digest(domain.identity(&cast.privileged.sam)?.guid)?;
     tries.board.line("… and the tenant's digest of it", "none", if stored { "there" } else { "none" });
+    guesses(&mut tries)?;
     a_change(&mut tries, &domain, &tenant, &phs, &cast.changing)?;
     continuously(&mut tries, &domain, &phs, &cast.changing)?;
     scope::play(&mut tries, &domain, &phs, &settings)?;
@@ -130,6 +131,24 @@ fn sign_ins(tries: &mut Tries, cast: &Cast) -> Result<(), LabError> {
     }
     let admin = &cast.privileged;
     tries.line("member of Domain Admins, right password", admin, &admin.password, "refused")
+}
+
+/// Strangers guess at an account from everywhere, and its owner signs in where the owner did before.
+fn guesses(tries: &mut Tries) -> Result<(), LabError> {
+    let owner = person(480);
+    let at_home = Try::from(0x80_0000, &owner.upn, &owner.password);
+    let elsewhere = Try::from(0x80_0001, &owner.upn, &owner.password);
+    tries.app.sign_in(&at_home)?;
+    let guesses: Vec<_> =
+        (0..200).map(|n| Try::from(0x90_0000 + n, &owner.upn, &format!("guess {n}"))).collect();
+    let answers = tries.app.sign_all_in(&guesses, 16)?;
+    let refused = answers.iter().filter(|answer| answer.refused()).count();
+    tries.board.line("200 guesses from as many addresses", "200 refused", &format!("{refused} refused"));
+    let answer = tries.app.sign_in(&elsewhere)?;
+    tries.board.line("the right password from a new place: it waits", "refused", &words(&answer));
+    let answer = tries.app.sign_in(&at_home)?;
+    tries.board.line("the owner, at a known place", "accepted", &words(&answer));
+    Ok(())
 }
 
 fn a_change(

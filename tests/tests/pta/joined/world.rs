@@ -403,7 +403,7 @@ impl World {
         };
         self.tickets.insert(number, ticket);
         self.told.asked += 1;
-        self.relay.submit(number, domain, object, password, self.instant());
+        self.relay.submit(number, domain, object, password, 2, self.instant());
         self.relay_outputs();
     }
 

@@ -2,8 +2,9 @@
 
 use super::*;
 use landbridge_tenant_fixture::*;
+use landbridge_tenant_rules::lockout::Standing;
 use landbridge_tenant_rules::model::SigninPolicy;
-use landbridge_tenant_store::tables::{canaries, domains, lockouts};
+use landbridge_tenant_store::tables::{ad_budget, canaries, domains};
 use landbridge_wire::signin as wire;
 use landbridge_wire::upload::AttributeValue;
 
@@ -92,7 +93,7 @@ fn less_than_half_of_ads_threshold_reaches_it_and_a_restart_forgets_nothing() {
         let (reached, after) =
             tries(&again, "another guess", asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW + 1_700);
         assert!(!reached, "{threshold}");
-        assert_eq!(why(&after), Why::HeldBack);
+        assert_eq!(why(&after), Why::DigestDiffers);
         let (reached, _) =
             tries(&again, "much later", asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW + 1_861);
         assert!(reached, "a whole window and a minute have passed");
@@ -107,14 +108,12 @@ fn what_may_have_reached_ad_counts_and_a_right_password_clears_it() {
     let (_, after) = tries(&signin, "right1", asked(Err(NoAnswer::Lost), 2), NOW);
     assert_eq!(after, Verdict::Unavailable(Unavailable::NoAnswer(NoAnswer::Lost)));
     let (_, _) = tries(&signin, "guess", asked(Ok(wire::DirectoryVerdict::Wrong), 2), NOW);
-    assert_eq!(
-        why(&tries(&signin, "right1", asked(Ok(wire::DirectoryVerdict::Valid), 1), NOW).1),
-        Why::HeldBack
-    );
+    let (reached, after) = tries(&signin, "another guess", asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW);
+    assert_eq!((reached, why(&after)), (false, Why::DigestDiffers));
     let second = "CORP\\user2";
     tries_as(&signin, second, "guess", asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW);
-    let spent = || tenant.store.read(|c| lockouts::find(c, object(2), lockouts::DIRECTORY)).unwrap();
-    assert_eq!(spent().map(|tries| tries.failures), Some(1));
+    let spent = || tenant.store.read(|c| ad_budget::find(c, object(2))).unwrap();
+    assert_eq!(spent().map(|spent| (spent.known, spent.unknown)), Some((0, 1)));
     let (_, yes) = tries_as(&signin, second, "right2", asked(Ok(wire::DirectoryVerdict::Valid), 1), NOW);
     assert!(is_accepted(&yes));
     assert_eq!(spent(), None);
@@ -188,7 +187,7 @@ fn nobody_signs_in_as_a_canary_with_an_empty_password_or_while_locked_out() {
     for n in 0..10 {
         tries(&signin, &format!("guess {n}"), asked(Ok(wire::DirectoryVerdict::Wrong), 1), NOW);
     }
-    assert_eq!(why(&tries(&signin, "right1", valid(), NOW).1), Why::LockedOut);
+    assert_eq!(why(&tries(&signin, "right1", valid(), NOW).1), Why::UnknownSourcesLocked);
     tenant.store.write("test", |tx| canaries::add(tx, tenant.domain, object(2), NOW)).unwrap();
     let (reached, verdict) = tries_as(&signin, "CORP\\user2", "right2", valid(), NOW);
     assert_eq!((reached, why(&verdict)), (false, Why::Canary));
@@ -197,16 +196,20 @@ fn nobody_signs_in_as_a_canary_with_an_empty_password_or_while_locked_out() {
 #[tokio::test]
 async fn one_account_has_one_turn_and_a_bounded_queue() {
     let turns = Arc::new(turns::Turns::default());
-    let first = turns.acquire(object(1)).await.unwrap();
+    let first = turns.acquire(object(1), Standing::Unknown).await.unwrap();
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..40 {
         let turns = turns.clone();
-        waiting.spawn(async move { turns.acquire(object(1)).await.is_some() });
+        waiting.spawn(async move { turns.acquire(object(1), Standing::Unknown).await.is_some() });
     }
-    // Those over the queue's limit are refused at once; the others go one after the other.
+    // Those over the queue's limit are refused at once; the others go one after the other. A known source has a place.
+    tokio::task::yield_now().await;
+    let owner = turns.clone();
+    let owner = tokio::spawn(async move { owner.acquire(object(1), Standing::Known).await.is_some() });
     tokio::task::yield_now().await;
     drop(first);
     let outcomes = waiting.join_all().await;
+    assert!(owner.await.unwrap());
     assert_eq!(outcomes.iter().filter(|got| **got).count(), 15);
     assert!(turns.is_idle());
 }
@@ -215,7 +218,7 @@ async fn one_account_has_one_turn_and_a_bounded_queue() {
 fn a_sign_in_that_waited_for_its_turn_is_decided_by_what_is_known_then() {
     let tenant = domain(SigninPolicy::Pta, 0);
     let signin = signin(&tenant);
-    let turn = signin.runtime.block_on(signin.inner().turns.acquire(object(1))).unwrap();
+    let turn = signin.runtime.block_on(signin.inner().turns.acquire(object(1), Standing::Unknown)).unwrap();
     let verdict = std::thread::scope(|scope| {
         let waiting =
             scope.spawn(|| tries(&signin, "right1", asked(Ok(wire::DirectoryVerdict::Valid), 1), NOW));
@@ -336,7 +339,7 @@ fn an_account_under_a_stricter_policy_of_its_own_is_protected_by_that_one() {
     assert!(reached);
     let (reached, after) = tries(&signin, "second guess", wrong(), NOW);
     assert!(!reached);
-    assert_eq!(why(&after), Why::HeldBack, "of a threshold of three one is left to the outside");
+    assert_eq!(why(&after), Why::DigestDiffers, "of a threshold of three one is left to unknown sources");
     // One whose policy leaves no room is refused, and nobody else.
     let (reached, second) = tries_as(&signin, "CORP\\user2", "right2", wrong(), NOW);
     assert_eq!((reached, why(&second)), (false, Why::NoRoom));

@@ -4,8 +4,9 @@ use super::*;
 use crate::sign_ins::queue::Entry;
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::account_state::{State, filetime};
+use landbridge_tenant_rules::lockout::Standing;
 use landbridge_tenant_store::facts;
-use landbridge_tenant_store::tables::{lockouts, objects};
+use landbridge_tenant_store::tables::{known_sources, lockouts, objects};
 use landbridge_wire::upload::{AttributeValue, Presence, Record};
 use std::sync::Barrier;
 
@@ -64,7 +65,11 @@ fn an_unknown_name_costs_one_derivation_as_a_known_one_does() {
 /// The iterations of the decoy that this name is verified against.
 fn decoy_for(signin: &Bench, name: &str) -> u32 {
     let inner = signin.inner();
-    let stored = inner.store.read(|reading| facts::of_name(reading, name, Uuid::nil(), HOME, None)).unwrap();
+    let source = Source::parse(HOME).unwrap();
+    let keys = inner.store.seal_keys();
+    let origin = facts::Origin { caller: "app test", source: &source, now: NOW, keys };
+    let stored =
+        inner.store.read(|reading| facts::of_name(reading, name, Uuid::nil(), &origin, None)).unwrap();
     inner.decoys.of(&inner.store, stored.facts.domain.map(|domain| domain.id)).unwrap().iterations()
 }
 
@@ -103,7 +108,7 @@ fn an_application_of_one_domain_signs_in_nobody_of_another() {
     let right = password("right1");
     for n in 0..20 {
         let verdict = signin.decide("CORP\\user1", &right, HOME, Some(other.domain), NOW + n);
-        assert!(matches!(why(&verdict), Why::OtherDomain | Why::LockedOut), "{verdict:?}");
+        assert!(matches!(why(&verdict), Why::OtherDomain | Why::UnknownSourcesLocked), "{verdict:?}");
     }
     assert!(is_accepted(&signin.decide("CORP\\user1", &right, HOME, Some(tenant.domain), NOW)));
 }
@@ -238,7 +243,7 @@ fn a_name_moved_to_another_account_in_the_database_takes_that_accounts_password_
 }
 
 #[test]
-fn ten_wrong_passwords_lock_the_account_for_that_source_before_any_derivation() {
+fn ten_wrong_passwords_lock_the_account_for_unknown_sources_before_any_derivation() {
     let tenant = three();
     let signin = signin(&tenant);
     for n in 0..10 {
@@ -247,14 +252,16 @@ fn ten_wrong_passwords_lock_the_account_for_that_source_before_any_derivation() 
     let spent = derivations(&tenant);
     let names = ["CORP\\user1", "user1@corp.example.com"];
     for name in names {
-        assert_eq!(why(&tries(&signin, name, "right1")), Why::LockedOut);
+        assert_eq!(why(&tries(&signin, name, "right1")), Why::UnknownSourcesLocked);
     }
     assert_eq!(derivations(&tenant), spent);
     assert_eq!(tenant.counts.signins_locked_out.now(), 2);
+    assert_eq!(tenant.counts.signins_unknown_sources_locked.now(), 2);
     assert_eq!(tenant.counts.locks_set.now(), 1);
-    assert!(
-        is_accepted(&signin.decide("CORP\\user1", &password("right1"), "198.51.100.9", None, NOW)),
-        "from elsewhere"
+    assert_eq!(
+        why(&signin.decide("CORP\\user1", &password("right1"), "198.51.100.9", None, NOW)),
+        Why::UnknownSourcesLocked,
+        "from elsewhere as well"
     );
     assert!(is_accepted(&tries(&signin, "CORP\\user2", "right2")), "another account");
     assert!(
@@ -276,9 +283,9 @@ fn a_restart_unlocks_nobody_and_forgets_no_try() {
     drop(first);
     let tenant = tenant.restarted();
     let second = signin(&tenant);
-    assert_eq!(why(&tries(&second, "CORP\\user1", "right1")), Why::LockedOut);
+    assert_eq!(why(&tries(&second, "CORP\\user1", "right1")), Why::UnknownSourcesLocked);
     assert_eq!(why(&tries(&second, "CORP\\user2", "wrong9")), Why::WrongPassword);
-    assert_eq!(why(&tries(&second, "CORP\\user2", "right2")), Why::LockedOut);
+    assert_eq!(why(&tries(&second, "CORP\\user2", "right2")), Why::UnknownSourcesLocked);
 }
 
 #[test]
@@ -292,9 +299,10 @@ fn the_same_wrong_password_counts_once_however_often_it_is_repeated() {
 }
 
 #[test]
-fn a_success_clears_what_its_source_had_tried() {
+fn a_success_clears_what_its_known_source_had_tried() {
     let tenant = three();
     let signin = signin(&tenant);
+    assert!(is_accepted(&tries(&signin, "CORP\\user1", "right1")));
     for round in 0..5 {
         for n in 0..9 {
             tries(&signin, "CORP\\user1", &format!("wrong{round}-{n}"));
@@ -302,6 +310,19 @@ fn a_success_clears_what_its_source_had_tried() {
         assert!(is_accepted(&tries(&signin, "CORP\\user1", "right1")), "round {round}");
     }
     assert!(tenant.store.read(|c| lockouts::of(c, object(1))).unwrap().is_empty());
+}
+
+#[test]
+fn a_success_from_an_unknown_source_clears_nothing_that_others_have_tried() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    for n in 0..9 {
+        signin.decide("CORP\\user1", &password(&format!("wrong{n}")), "10.0.0.1", None, NOW);
+    }
+    assert!(is_accepted(&tries(&signin, "CORP\\user1", "right1")));
+    let from = |address| signin.decide("CORP\\user1", &password("wrong9"), address, None, NOW);
+    assert_eq!(why(&from("10.0.0.2")), Why::WrongPassword);
+    assert_eq!(why(&from("10.0.0.3")), Why::UnknownSourcesLocked);
 }
 
 #[test]
@@ -316,41 +337,38 @@ fn a_right_password_that_ad_would_not_let_in_neither_counts_nor_clears() {
         assert_eq!(why(&tries(&signin, "CORP\\user1", "right1")), Why::State(State::Disabled));
     }
     assert_eq!(why(&tries(&signin, "CORP\\user1", "wrong9")), Why::WrongPassword);
-    assert_eq!(why(&tries(&signin, "CORP\\user1", "right1")), Why::LockedOut);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "right1")), Why::UnknownSourcesLocked);
 }
 
 #[test]
-fn rotating_sources_get_no_more_tries_than_the_bound_over_all() {
+fn rotating_sources_get_no_more_tries_than_one() {
     let tenant = three();
     let signin = signin(&tenant);
-    let mut heard = 0;
+    let mut tried = 0;
     for n in 0..200_u32 {
         let from = std::net::Ipv4Addr::from(0x0a00_0000 + n).to_string();
         let verdict = signin.decide("CORP\\user1", &password(&format!("wrong{n}")), &from, None, NOW);
-        heard += u32::from(why(&verdict) == Why::WrongPassword);
+        tried += u32::from(why(&verdict) == Why::WrongPassword);
     }
-    assert_eq!(heard, 50);
-    let rows = tenant.store.read(|c| lockouts::of(c, object(1))).unwrap().len();
-    assert!(rows <= 65, "{rows}");
-    assert_eq!(
-        why(&signin.decide("CORP\\user1", &password("right1"), "10.9.9.9", None, NOW)),
-        Why::LockedOut
-    );
+    assert_eq!(tried, 10);
+    let rows = tenant.store.read(|c| lockouts::of(c, object(1))).unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].0, lockouts::UNKNOWN_SOURCES);
 }
 
 #[test]
-fn sources_of_one_account_are_bounded_and_the_count_over_all_outlives_them() {
+fn the_counters_of_known_sources_are_bounded_for_each_account() {
     let tenant = three();
-    let rules = Rules { threshold_all_sources: u32::MAX, ..Rules::new(10, 60) };
-    let signin = with_settings(&tenant, Settings::for_cores(2, rules, Duration::ZERO));
-    for n in 0..150_u32 {
+    let signin = signin(&tenant);
+    for n in 0..40_u32 {
         let from = std::net::Ipv4Addr::from(0x0a00_0000 + n).to_string();
-        signin.decide("CORP\\user1", &password(&format!("wrong{n}")), &from, None, NOW + i64::from(n));
+        let at = NOW + i64::from(n);
+        assert!(is_accepted(&signin.decide("CORP\\user1", &password("right1"), &from, None, at)));
+        signin.decide("CORP\\user1", &password(&format!("wrong{n}")), &from, None, at);
     }
     let rows = tenant.store.read(|c| lockouts::of(c, object(1))).unwrap();
-    assert_eq!(rows.len(), 65);
-    assert_eq!(rows[0].0, lockouts::ALL_SOURCES);
-    assert_eq!(rows[0].1.failures, 150);
+    assert_eq!(rows.len(), 16);
+    assert_eq!(tenant.store.read(|c| known_sources::count(c, object(1), NOW - 1)).unwrap(), 16);
 }
 
 #[test]
@@ -361,7 +379,7 @@ fn a_name_that_nobody_has_locks_like_one_that_somebody_has() {
         assert_eq!(why(&tries(&signin, "CORP\\nobody", &format!("wrong{n}"))), Why::UnknownName);
     }
     let spent = derivations(&tenant);
-    assert_eq!(why(&tries(&signin, "CORP\\nobody", "another")), Why::LockedOut);
+    assert_eq!(why(&tries(&signin, "CORP\\nobody", "another")), Why::UnknownSourcesLocked);
     assert_eq!(derivations(&tenant), spent);
     assert!(
         tenant
@@ -391,9 +409,9 @@ fn a_wrong_password_and_an_unknown_name_both_wait_for_the_disk() {
 
 #[test]
 fn made_up_names_fill_no_memory_and_push_out_no_accounts_counter() {
-    let mut strangers = counters::Strangers::default();
+    let mut strangers = counters::Bounded::default();
     for n in 0..20_500_u128 {
-        strangers.put(Uuid::from_u128(n), HOME, landbridge_tenant_rules::lockout::Tries::default());
+        strangers.put(Uuid::from_u128(n), landbridge_tenant_rules::lockout::Tries::default());
     }
     assert_eq!(strangers.len(), 10_000);
 }
@@ -425,7 +443,7 @@ fn many_tries_at_once_get_no_more_derivations_than_the_lockout_allows() {
 #[test]
 fn over_its_bound_the_line_says_so_at_once_and_frees_itself() {
     let queue = Queue::new(1, 2, Duration::from_secs(30));
-    let id = Uuid::from_u128;
+    let id = |n| (Uuid::from_u128(n), Standing::Unknown);
     let Entry::Go(first) = queue.enter(id(1)) else { panic!() };
     std::thread::scope(|scope| {
         let waiters: Vec<_> = (2..4)
@@ -451,7 +469,8 @@ fn over_its_bound_the_line_says_so_at_once_and_frees_itself() {
 #[test]
 fn a_flood_for_one_account_leaves_the_line_to_the_others() {
     let queue = Queue::new(4, 1000, Duration::from_secs(30));
-    let (flooded, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let id = |n, standing| (Uuid::from_u128(n), standing);
+    let (flooded, other) = (id(1, Standing::Unknown), id(2, Standing::Unknown));
     let Entry::Go(first) = queue.enter(flooded) else { panic!() };
     std::thread::scope(|scope| {
         let waiters: Vec<_> = (0..16)
@@ -467,6 +486,7 @@ fn a_flood_for_one_account_leaves_the_line_to_the_others() {
         }
         assert!(matches!(queue.enter(flooded), Entry::Full));
         assert!(matches!(queue.enter(other), Entry::Go(_)));
+        assert!(matches!(queue.enter(id(1, Standing::Known)), Entry::Go(_)), "the owner at a known place");
         drop(first);
         for waiter in waiters {
             assert!(waiter.join().unwrap());
@@ -478,9 +498,9 @@ fn a_flood_for_one_account_leaves_the_line_to_the_others() {
 #[test]
 fn patience_ends_and_leaves_nothing_behind() {
     let queue = Queue::new(1, 8, Duration::from_millis(20));
-    let Entry::Go(first) = queue.enter(Uuid::from_u128(1)) else { panic!() };
-    assert!(matches!(queue.enter(Uuid::from_u128(2)), Entry::Full));
-    assert!(matches!(queue.enter(Uuid::from_u128(1)), Entry::Full));
+    let Entry::Go(first) = queue.enter((Uuid::from_u128(1), Standing::Unknown)) else { panic!() };
+    assert!(matches!(queue.enter((Uuid::from_u128(2), Standing::Unknown)), Entry::Full));
+    assert!(matches!(queue.enter((Uuid::from_u128(1), Standing::Unknown)), Entry::Full));
     drop(first);
     assert!(queue.is_idle());
 }
@@ -490,7 +510,7 @@ fn a_tenant_that_is_full_says_so_and_counts_it() {
     let tenant = three();
     let settings = Settings { derivations: 1, queue: 0, ..settings() };
     let signin = with_settings(&tenant, settings);
-    let Entry::Go(_turn) = signin.inner().queue.enter(object(9)) else { panic!() };
+    let Entry::Go(_turn) = signin.inner().queue.enter((object(9), Standing::Unknown)) else { panic!() };
     assert_eq!(tries(&signin, "CORP\\user1", "right1"), Verdict::Unavailable(Unavailable::Overloaded));
     assert_eq!(tenant.counts.signins_overloaded.now(), 1);
 }
@@ -514,7 +534,7 @@ fn a_database_that_cannot_be_written_gives_nobody_more_tries() {
         assert_eq!(verdict, Verdict::Unavailable(Unavailable::Storage));
     }
     assert_eq!(derivations(&tenant), 10);
-    assert_eq!(why(&tries(&signin, "CORP\\user1", "wrong10")), Why::LockedOut);
+    assert_eq!(why(&tries(&signin, "CORP\\user1", "wrong10")), Why::UnknownSourcesLocked);
     assert_eq!(derivations(&tenant), 10);
     assert!(is_accepted(&tries(&signin, "CORP\\user2", "right2")), "who is right needs no counter");
 }
