@@ -231,13 +231,15 @@ fn an_administrator_sees_both_holders_of_an_ambiguous_name() {
 }
 
 #[test]
-fn control_characters_in_names_do_not_reach_the_terminal() {
+fn names_are_returned_as_they_came_and_made_safe_where_they_are_printed() {
     let tenant = Tenant::new();
-    let evil = "\u{1b}[31mred";
+    let evil = "\u{1b}[31mred\u{202e}";
     let display = AttributeValue::DisplayName(Some(landbridge_wire::bounded::Text::new(evil).unwrap()));
     tenant.sends(vec![with(1, vec![written(1, sam("anna")), written(1, display)])]);
     let shown = describe::describe(&tenant.store, "CORP\\anna", NOW).unwrap();
-    assert_eq!(shown.accounts[0].display_name.as_deref(), Some("\u{fffd}[31mred"));
+    let name = shown.accounts[0].display_name.as_deref().unwrap();
+    assert_eq!(name, evil);
+    assert_eq!(landbridge_wire::printable::one_line(name), "\u{fffd}[31mred\u{fffd}");
 }
 
 #[test]
