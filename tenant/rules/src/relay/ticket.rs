@@ -19,6 +19,8 @@ pub(super) struct Ticket {
     pub(super) links: Vec<Link>,
     /// The agents of its deliveries.
     pub(super) agents: Vec<Uuid>,
+    /// The agents that declined because of their own bound. None of them is asked again for this ticket.
+    pub(super) at_bound: Vec<Uuid>,
     /// Binds that may have reached a DC.
     pub(super) tried: u32,
     /// Why the last delivery failed.
@@ -29,7 +31,17 @@ impl Ticket {
     /// A ticket without a delivery, whose deadline is [`PATIENCE`] after `now`.
     pub(super) fn new(domain: i64, object: Uuid, password: Arc<Password>, now: Instant) -> Self {
         let deadline = now + PATIENCE;
-        Self { domain, object, password, deadline, links: vec![], agents: vec![], tried: 0, missed: None }
+        Self {
+            domain,
+            object,
+            password,
+            deadline,
+            links: vec![],
+            agents: vec![],
+            at_bound: vec![],
+            tried: 0,
+            missed: None,
+        }
     }
 }
 
