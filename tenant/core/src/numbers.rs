@@ -53,6 +53,10 @@ pub struct Metrics {
     pub agents: CountFamily,
     /// Agents that were put into quarantine.
     pub quarantined: CountFamily,
+    /// Answers of agents that were compared with a digest, by whether they were the same.
+    pub agent_answers_compared: CountFamily,
+    /// Answers of agents that a digest of the same password version contradicts, by what the agent said.
+    pub agents_contradicting: CountFamily,
 }
 
 impl Default for Metrics {
@@ -68,6 +72,8 @@ impl Default for Metrics {
             agent_verdicts: Family::default(),
             agents: Family::default(),
             quarantined: Family::default(),
+            agent_answers_compared: Family::default(),
+            agents_contradicting: Family::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod by_agents;
 mod by_digest;
+mod contradicting;
 
 use super::*;
 use crate::lock::lock;

@@ -142,6 +142,10 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
     );
     registry.register("agent_events", "Events between the tenant and its agents", metrics.agents.clone());
     registry.register("agents_quarantined", "Agents put into quarantine", metrics.quarantined.clone());
+    let help = "Answers of agents that were compared with a digest";
+    registry.register("agent_answers_compared", help, metrics.agent_answers_compared.clone());
+    let help = "Answers of agents that the digest of the same password version contradicts";
+    registry.register("agents_contradicting_digests", help, metrics.agents_contradicting.clone());
     registry.register("storage_errors", "Times that the database failed", metrics.storage_errors.clone());
     let counts = &numbers.counts;
     for (name, help, value) in counts.each() {
