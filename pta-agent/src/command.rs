@@ -133,7 +133,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
             add(Finding::bad("identity", error.to_string(), must_act(error.who())), error.exit_code())
         }
     }
-    match Validator::new(&config.directory) {
+    match Validator::new(&config.directory, config.defence) {
         Ok(validator) => {
             for finding in runtime.block_on(validator.check()) {
                 add(finding, 5);
@@ -141,6 +141,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
         }
         Err(error) => add(Finding::bad("trust", error.to_string(), "correct [directory]"), 3),
     }
+    add(bounds(config), 3);
     if json {
         say_json(serde_json::to_string_pretty(&findings), "the findings cannot be written as JSON")?;
     } else {
@@ -152,6 +153,37 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
         }
     }
     Ok(code)
+}
+
+/// What a lying tenant could do to an account through all agents of the domain, and the figure to set. AD's policy is
+/// what the running agent last read.
+fn bounds(config: &Config) -> Finding {
+    let (what, agents) = ("failed binds", config.defence.agents);
+    let running: Option<Status> = status::read(&config.state_directory);
+    let running = running.filter(|status| status::is_fresh(status.written_at, unix_now()));
+    let Some(policy) = running.and_then(|status| status.lockout) else {
+        let each = config.defence.failed_binds.unwrap_or(1);
+        let found = format!(
+            "{each} for an account; AD's lockoutThreshold is not known before the running agent's first good sign-in"
+        );
+        return Finding::good(what, found);
+    };
+    let share = policy.share(agents);
+    let each = config.defence.failed_binds.unwrap_or(share);
+    let all = each.saturating_mul(agents);
+    let found = format!(
+        "{each} for an account, {all} through {agents} agents; AD locks at {} within {} min (0: never)",
+        policy.threshold,
+        policy.window_seconds / 60
+    );
+    if policy.threshold == 0 || (each > 0 && all < policy.threshold) {
+        return Finding::good(what, found);
+    }
+    if share == 0 {
+        let todo = "with these many agents AD's lockoutThreshold leaves none: raise it, or run fewer agents";
+        return Finding::bad(what, found, todo);
+    }
+    Finding::bad(what, found, &format!("set [defence] failed_binds to {share} at most, at each agent"))
 }
 
 /// `status`
@@ -203,8 +235,18 @@ fn print(status: &Status, now: i64) -> Result<(), PtaError> {
         };
         say(&format!("domain controller {} ({address}): {how}", one.name))?;
     }
+    match status.lockout {
+        Some(policy) => say(&format!("AD locks at {} bad passwords (0: never)", policy.threshold))?,
+        None => say("AD's lockout policy is not known yet: one failed bind for each account")?,
+    }
     for (what, count) in &status.answers {
         say(&format!("  {count:>8}  {what}"))?;
+    }
+    if status.withheld > 0 {
+        say(&format!(
+            "  {:>8}  of the wrong ones: right, and withheld for a protected account",
+            status.withheld
+        ))?;
     }
     Ok(())
 }
@@ -236,7 +278,7 @@ fn links(config: &Config, identity: &Identity) -> Result<Links, PtaError> {
         state_directory: config.state_directory.clone(),
         connections: config.tenant.connections,
         proxy: config.tenant.proxy().open()?,
-        validator: Validator::new(&config.directory)?,
+        validator: Validator::new(&config.directory, config.defence)?,
         board: Board::new(&config.state_directory, status),
         instance,
         next: AtomicU64::new(0),
@@ -249,7 +291,11 @@ async fn report(links: Arc<Links>) {
     let mut ready = false;
     loop {
         let controllers = links.validator.controllers();
-        links.board.change(|status| status.controllers = controllers.into_iter().map(Into::into).collect());
+        let (lockout, withheld) = (links.validator.lockout_policy(), links.validator.withheld());
+        links.board.change(|status| {
+            status.controllers = controllers.into_iter().map(Into::into).collect();
+            (status.lockout, status.withheld) = (lockout, withheld);
+        });
         // Written on another thread: a slow disk must not delay a sign-in.
         let writing = links.clone();
         let _ = tokio::task::spawn_blocking(move || writing.board.write(unix_now())).await;

@@ -1,6 +1,6 @@
 //! The configuration, checked whole. Secrets are named by file and never stand in it.
 
-use crate::directory::DirectoryConfig;
+use crate::directory::{DefenceConfig, DirectoryConfig};
 use landbridge_agent::config::{self, ConfigError, Log};
 use landbridge_agent::dial::ProxyConfig;
 use serde::{Deserialize, Deserializer, de};
@@ -14,6 +14,9 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// What is asked, and how it is known.
     pub directory: DirectoryConfig,
+    /// What a tenant may do to the accounts of the domain.
+    #[serde(default)]
+    pub defence: DefenceConfig,
     /// The way to the tenant.
     #[serde(default)]
     pub tenant: TenantConfig,
@@ -85,6 +88,10 @@ mod tests {
         let config = parse(LEAST).unwrap();
         assert_eq!((config.tenant.connections, config.directory.connections), (2, 8));
         assert!(config.directory.controllers.is_empty());
+        assert_eq!(
+            config.defence,
+            DefenceConfig { agents: 2, failed_binds: None, failed_binds_per_minute: 600 }
+        );
         let named =
             parse(&format!("{LEAST}[[directory.controllers]]\nname = \"dc1.corp.example.com\"\n")).unwrap();
         assert_eq!(named.directory.controllers.first().unwrap().port, 636);
@@ -97,6 +104,9 @@ mod tests {
             (format!("{LEAST}connections = 65\n"), ":5:", "1 to 64"),
             (format!("{LEAST}pins = [\"abc\"]\n"), ":5:", "64 hexadecimal"),
             (format!("{LEAST}[tenant]\nconnections = 0\n"), ":6:", "1 to 8"),
+            (format!("{LEAST}[defence]\nagents = 0\n"), ":6:", "1 to 64"),
+            (format!("{LEAST}[defence]\nfailed_binds = 0\n"), ":6:", "1 to 1000"),
+            (format!("{LEAST}[defence]\nfailed_binds_per_minute = 0\n"), ":6:", "1 to 100000"),
             (format!("{LEAST}[tenant]\nproxy_password = \"x\"\n"), ":6:", "proxy_password"),
         ] {
             let error = parse(&text).unwrap_err();

@@ -8,8 +8,8 @@ mod seen;
 
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::signin::{
-    Answer, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello, MAX_IN_HAND,
-    SILENCE, SignInRequest,
+    AT_BOUND, Answer, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello,
+    MAX_IN_HAND, SILENCE, SignInRequest,
 };
 use seen::{First, Seen};
 use std::collections::{BTreeMap, VecDeque};
@@ -89,6 +89,8 @@ pub struct Session {
     capacity: usize,
     /// How far the agent's clock is ahead of the connection's; none before the welcome.
     ahead: Option<Duration>,
+    /// Whether the tenant understands [`Decline::AtBound`].
+    knows_at_bound: bool,
     /// The time in the tenant's latest heartbeat.
     beat: u64,
     in_hand: BTreeMap<Uuid, Instant>,
@@ -108,6 +110,7 @@ impl Session {
             heard: now,
             capacity,
             ahead: None,
+            knows_at_bound: false,
             beat: 0,
             in_hand: BTreeMap::new(),
             seen: Seen::default(),
@@ -130,6 +133,8 @@ impl Session {
         match message {
             FromTenant::Welcome(welcome) if self.ahead.is_none() => {
                 self.ahead = Some(now.saturating_duration_since(self.began));
+                self.knows_at_bound =
+                    welcome.abilities.as_slice().iter().any(|name| name.as_str() == AT_BOUND);
                 let nodes = welcome.nodes.into_vec().into_iter().map(|node| node.as_str().to_owned());
                 self.output.push_back(Output::Welcomed(nodes.collect()));
             }
@@ -159,7 +164,12 @@ impl Session {
                     Ok(tag) => FromAgent::Answer(Answer { request, verdict, tag }),
                     Err(_) => return,
                 },
-                Settled::Declined { why, tried } => FromAgent::Declined(Declined { request, why, tried }),
+                Settled::Declined { why, tried } => {
+                    // A tenant of version 0.1 does not know the word. It asks another agent after this one as well.
+                    let unknown_word = why == Decline::AtBound && !self.knows_at_bound;
+                    let why = if unknown_word { Decline::Overloaded } else { why };
+                    FromAgent::Declined(Declined { request, why, tried })
+                }
             });
         }
         self.finish(now);

@@ -1,6 +1,6 @@
 //! The status of the running agent. [`landbridge_agent::status`] reads and writes the file.
 
-use crate::directory::ControllerHealth;
+use crate::directory::{ControllerHealth, LockoutPolicy};
 use landbridge_agent::status;
 use landbridge_wire::signin::DirectoryVerdict;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,12 @@ pub struct Status {
     pub trouble: Option<String>,
     /// Answers by verdict, and declined sign-ins by reason, since the start.
     pub answers: BTreeMap<String, u64>,
+    /// AD's lockout policy as it was last read; none: no ordinary account has signed in yet.
+    #[serde(default)]
+    pub lockout: Option<LockoutPolicy>,
+    /// Right passwords of protected accounts that were answered as wrong ones, since the start.
+    #[serde(default)]
+    pub withheld: u64,
     /// The domain controllers.
     pub controllers: Vec<ControllerStatus>,
 }

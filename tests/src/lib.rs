@@ -22,6 +22,7 @@
 //! - `src/lab/pta_agent.rs`: a real pta-agent
 //! - `src/lab/fake_dns.rs`: a DNS server that knows one domain's controllers
 //! - `src/lab/lying_agent.rs`: an agent that lies, with a real identity
+//! - `src/lab/lying_tenant.rs`: a tenant that lies, with a real CA key
 //! - `src/lab/application.rs`: an application that signs people in
 //! - `src/lab/trial.rs`: how long a trial is, and its seed
 //! - `src/lab/small_disk.rs`: the full disk of the tests
@@ -72,6 +73,7 @@
 //! - `tests/pta/outages.rs`: agents killed and frozen, the tenant and the DC gone and back
 //! - `tests/pta/ways.rs`: through a proxy, over IPv6, to a second controller, to a pinned one
 //! - `tests/pta/attacks.rs`: identities used twice, agents revoked, controllers that must not be trusted
+//! - `tests/pta/lying_tenant.rs`: a lying tenant locks no account, and learns nothing of a protected one
 //! - `tests/pta/lockout.rs`: guesses from outside lock no account inside
 //! - `tests/road/main.rs`: password hash sync, end to end: the list of tests
 //! - `tests/road/stage.rs`: shared domains, a tenant and a phs for one test, sign-ins of all accounts

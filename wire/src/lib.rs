@@ -17,6 +17,7 @@
 //! - `upload.rs`: hello, offer, upload, receipt
 //! - `signin.rs`: a sign-in sent to an agent, its verdict, and the messages that keep the connection open
 //! - `wiped_text.rs`: a text that leaves no copy in memory, for passwords in JSON
+//! - `privileged.rs`: the groups and accounts that count as privileged, one list for all programs
 //! - `problem.rs`: how the tenant refuses a request, and who must act
 
 // Peers' numbers are converted where it can be seen to fit, or refused.
@@ -26,6 +27,7 @@ pub mod bounded;
 pub mod enroll;
 pub mod frame;
 pub mod printable;
+pub mod privileged;
 pub mod problem;
 pub mod signin;
 pub mod upload;

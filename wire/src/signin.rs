@@ -21,6 +21,9 @@ pub const HEARTBEAT: u64 = 1_000;
 pub const SILENCE: u64 = 3_000;
 /// Limit on open sign-ins on one connection, whatever capacity the agent announces.
 pub const MAX_IN_HAND: u16 = 256;
+/// Name in [`Welcome::abilities`]: the tenant understands [`Decline::AtBound`]. To a tenant that does not send it, the
+/// agent declines with [`Decline::Overloaded`], after which the tenant asks another agent as well.
+pub const AT_BOUND: &str = "at-bound";
 
 /// A message of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +81,10 @@ pub struct Hello {
 pub struct Welcome {
     /// `https://host:port` of every node of the tenant; the agent connects to each.
     pub nodes: List<Text<512>, 16>,
+    /// Names of what this tenant understands beyond version 0.1, such as [`AT_BOUND`]. An agent of version 0.1 ignores
+    /// the field, and a tenant of version 0.1 does not send it.
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    pub abilities: List<Text<32>, 16>,
 }
 
 /// One side is alive. The agent returns every heartbeat of the tenant unchanged.
@@ -145,6 +152,21 @@ pub enum DirectoryVerdict {
 }
 
 impl DirectoryVerdict {
+    /// Whether AD gives this answer only to a caller who has the password, and so counts no bad password. Measured on
+    /// Samba 4.17; see `docs/design/protocol-facts.md`.
+    pub fn follows_right_password(self) -> bool {
+        match self {
+            Self::Valid
+            | Self::PasswordExpired
+            | Self::MustChange
+            | Self::AccountExpired
+            | Self::Disabled
+            | Self::LogonHours
+            | Self::Workstation => true,
+            Self::Wrong | Self::Locked | Self::Restricted | Self::Unknown(_) => false,
+        }
+    }
+
     /// The bytes that the tag authenticates: the request, and the verdict as two numbers.
     pub fn authenticated(self, request: Uuid) -> [u8; 24] {
         let (kind, code): (u32, u32) = match self {
@@ -193,4 +215,7 @@ pub enum Decline {
     TooLate,
     /// The envelope does not open here, or was opened before.
     Unopened,
+    /// One more bad password could lock the account in AD: the agent has used up its own share of failed binds.
+    /// Sent to a tenant with the ability [`AT_BOUND`] only.
+    AtBound,
 }

@@ -342,8 +342,8 @@ fn every_refusal_prints_as_it_is_written_and_has_a_status() {
 #[test]
 fn a_sign_in_stands_as_in_version_1() {
     use landbridge_wire::signin::{
-        Answer, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello as Introduction,
-        SignInRequest, Welcome,
+        AT_BOUND, Answer, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat,
+        Hello as Introduction, SignInRequest, Welcome,
     };
     let agent = |name: &str, message: FromAgent| holds(&format!("signin_agent_{name}"), &message);
     let tenant = |name: &str, message: FromTenant| holds(&format!("signin_tenant_{name}"), &message);
@@ -364,7 +364,9 @@ fn a_sign_in_stands_as_in_version_1() {
     agent("heartbeat", FromAgent::Heartbeat(Heartbeat { at: 12_000 }));
     agent("drain", FromAgent::Drain);
     let nodes = List::new(vec![text("https://tenant.example.com:8443")]).unwrap();
-    tenant("welcome", FromTenant::Welcome(Welcome { nodes }));
+    let abilities = List::new(vec![text(AT_BOUND)]).unwrap();
+    tenant("welcome_abilities", FromTenant::Welcome(Welcome { nodes: nodes.clone(), abilities }));
+    tenant("welcome", FromTenant::Welcome(Welcome { nodes, abilities: List::default() }));
     let ask = SignInRequest {
         request: id(13),
         object: id(14),
@@ -405,6 +407,7 @@ fn every_verdict_and_every_decline_has_its_word_and_its_number() {
         (Decline::Draining, "draining"),
         (Decline::TooLate, "too-late"),
         (Decline::Unopened, "unopened"),
+        (Decline::AtBound, "at-bound"),
     ] {
         assert_eq!(serde_json::to_value(decline).unwrap(), word);
     }

@@ -49,7 +49,7 @@ pub struct Position {
 }
 
 /// RID of Protected Users: not privileged, but with rules of its own at sign-in.
-pub const PROTECTED_USERS: u32 = 525;
+pub const PROTECTED_USERS: u32 = landbridge_wire::privileged::PROTECTED_USERS;
 /// RID of the built-in administrator.
 pub const ADMINISTRATOR: u32 = 500;
 /// RID of the KDC's account.

@@ -11,20 +11,15 @@ use crate::read::session::Singles;
 use crate::scope::Scope;
 use landbridge_drsr::drs::change::{Linked, Page, Quarantined};
 use landbridge_drsr::drs::sid::Sid;
+use landbridge_wire::privileged::{BUILT_IN_GROUPS, GROUPS_OF_A_DOMAIN};
 use std::collections::{HashSet, VecDeque};
 use tracing::{debug, instrument};
 use uuid::Uuid;
 
-/// Domain Admins, Domain Controllers, Schema Admins, Enterprise Admins, Read-only Domain Controllers,
-/// Key Admins, Enterprise Key Admins.
-const OF_THE_DOMAIN: [u32; 7] = [512, 516, 518, 519, 521, 526, 527];
-/// Administrators, Account Operators, Server Operators, Print Operators, Backup Operators, Replicator.
-const BUILT_IN: [u32; 6] = [544, 548, 549, 550, 551, 552];
-
 /// The protected groups of a domain.
 pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
-    let built_in = BUILT_IN.iter().filter_map(|rid| format!("S-1-5-32-{rid}").parse().ok());
-    OF_THE_DOMAIN.iter().map(|rid| domain.with_rid(*rid)).chain(built_in).collect()
+    let built_in = BUILT_IN_GROUPS.iter().filter_map(|rid| format!("S-1-5-32-{rid}").parse().ok());
+    GROUPS_OF_A_DOMAIN.iter().map(|rid| domain.with_rid(*rid)).chain(built_in).collect()
 }
 
 /// Reads the protected groups, Protected Users and the holders, and the groups in them, without secrets. With `full` the

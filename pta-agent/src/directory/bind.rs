@@ -4,65 +4,181 @@
 //! A bind is sent once. Before it is sent, another domain controller may be tried. Afterwards none is, because the
 //! domain controller may have counted a bad password; the tenant decides whether to try again. Not protected against:
 //! the password is in buffers of the LDAP and TLS libraries for a moment, and they do not wipe them.
+//!
+//! The tenant is not trusted with AD: each bind needs a reservation in [`FailedBinds`]. For a protected account a right
+//! password ends as a wrong one does: the same verdict, the same count, after as many requests of the domain controller,
+//! and at the same time, since refusals leave on a grid of 100 ms.
 //! Before it on the road: `unseal`. After it: `session` returns the verdict.
 
+use super::account::{OF_DOMAIN, OF_SETTINGS};
 use super::check::{self, Finding};
-use super::config::DirectoryConfig;
-use super::controller::ControllerHealth;
+use super::config::{DefenceConfig, DirectoryConfig};
+use super::controller::{Connection, ControllerHealth};
 use super::discover::Controllers;
+use super::failed_binds::{self, Counts, FailedBinds, LockoutPolicy, PolicyOf};
 use super::trust::{self, TrustError};
 use super::verdict::NoVerdict;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::{Decline, DirectoryVerdict};
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// Limit on a password's bytes. AD accepts 256 characters, at most 4 bytes each in UTF-8.
 const MAX_PASSWORD: usize = 1024;
-
+/// Refusals leave on multiples of this after their arrival. A bind and the read after it take a few milliseconds, so
+/// that both a wrong password and the right one of a protected account are done before the first multiple.
+const GRID: Duration = Duration::from_millis(100);
+/// How long the domain's policy is used before it is read again.
+const POLICY_AGE: Duration = Duration::from_secs(60);
 /// Validates passwords at the domain controllers.
 #[derive(Debug)]
 pub struct Validator {
     domain: String,
     controllers: Controllers,
+    failed: Mutex<FailedBinds>,
+    /// When the domain's policy was last read.
+    policy_read: Mutex<Option<Instant>>,
+    /// Right passwords of protected accounts that were answered as wrong ones.
+    withheld: AtomicU64,
+}
+
+/// The reservation of one bind. One that is dropped without [`Self::settle`] counts as failed.
+struct Reservation<'a> {
+    failed: &'a Mutex<FailedBinds>,
+    object: Uuid,
+    counts: Counts,
+}
+
+impl Reservation<'_> {
+    fn settle(mut self, counts: Counts) {
+        self.counts = counts;
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        lock(self.failed).settle(self.object, self.counts, Instant::now());
+    }
 }
 
 impl Validator {
     /// Reads the CA file; opens no connection yet.
-    pub fn new(config: &DirectoryConfig) -> Result<Self, TrustError> {
+    pub fn new(config: &DirectoryConfig, defence: DefenceConfig) -> Result<Self, TrustError> {
         let tls = trust::client(config)?;
-        Ok(Self { domain: config.domain.clone(), controllers: Controllers::new(config, tls) })
+        Ok(Self {
+            domain: config.domain.clone(),
+            controllers: Controllers::new(config, tls),
+            failed: Mutex::new(FailedBinds::new(defence)),
+            policy_read: Mutex::default(),
+            withheld: AtomicU64::new(0),
+        })
     }
 
-    /// Whether this is the account's password. Returns by `by`.
+    /// Whether this is the account's password. Returns by `by`, or a refusal on the next multiple of 100 ms.
     pub async fn validate(
         &self,
         object: Uuid,
         password: &Password,
         by: Instant,
     ) -> Result<DirectoryVerdict, NoVerdict> {
+        let arrived = Instant::now();
         // A simple bind without a password is an anonymous one, and succeeds (RFC 4513, section 5.1.2).
         if password.is_empty() || password.lend(|text| text.len() > MAX_PASSWORD || text.contains('\0')) {
             return Ok(DirectoryVerdict::Wrong);
         }
-        let late = |tried| NoVerdict { why: Decline::TooLate, tried };
+        // 1. A reservation among the failed binds, or no bind at all.
+        lock(&self.failed).reserve(object, arrived).map_err(|why| NoVerdict { why, tried: false })?;
+        let reservation = Reservation { failed: &self.failed, object, counts: Counts::Failed };
+        // 2. The bind.
+        let connection = match self.connection(by).await {
+            Ok(connection) => connection,
+            Err(why) => {
+                reservation.settle(Counts::Nothing);
+                return Err(NoVerdict { why, tried: false });
+            }
+        };
+        let (said, mut connection) = connection.bind(object, password, by).await?;
+        // 3. Whose good bind it was. A protected account's is withheld.
+        let protected = if said == DirectoryVerdict::Valid {
+            self.after_good_bind(object, connection, by).await?
+        } else {
+            // As many requests as after the right password: a slow domain controller is as slow for both.
+            let _ = connection.root(by).await;
+            connection.keep();
+            false
+        };
+        let withheld = protected || said == DirectoryVerdict::Restricted;
+        self.withheld.fetch_add(u64::from(withheld), Ordering::Relaxed);
+        let (verdict, counts) = failed_binds::outcome(said, protected);
+        reservation.settle(counts);
+        // 4. Refusals leave together.
+        if verdict != DirectoryVerdict::Valid {
+            tokio::time::sleep_until(departure(arrived, Instant::now()).into()).await;
+        }
+        Ok(verdict)
+    }
+
+    /// A connection to the first domain controller that can be used. The reason, if there is none by `by`.
+    async fn connection(&self, by: Instant) -> Result<Connection, Decline> {
         let mut failed = Vec::new();
         loop {
             let next = tokio::time::timeout_at(by.into(), self.controllers.next(&failed)).await;
-            let Some(controller) = next.map_err(|_| late(false))? else {
-                return Err(NoVerdict { why: Decline::NoDirectory, tried: false });
-            };
-            let connection = match tokio::time::timeout_at(by.into(), controller.connection()).await {
-                Err(_) => return Err(late(false)),
-                Ok(Ok(connection)) => connection,
+            let controller = next.map_err(|_| Decline::TooLate)?.ok_or(Decline::NoDirectory)?;
+            match tokio::time::timeout_at(by.into(), controller.connection()).await {
+                Err(_) => return Err(Decline::TooLate),
+                Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(why)) => {
                     tracing::debug!(controller = controller.name(), %why, "a domain controller cannot be used");
                     failed.push(controller);
-                    continue;
                 }
-            };
-            return connection.bind(object, password, by).await;
+            }
         }
+    }
+
+    /// Whether the account is protected, read with its own good bind. If it is not, the agent also reads what AD's lockout
+    /// allows. Nothing is learned from a protected account: a bound that changes would show that its password was right.
+    async fn after_good_bind(
+        &self,
+        object: Uuid,
+        mut connection: Connection,
+        by: Instant,
+    ) -> Result<bool, NoVerdict> {
+        let own = connection.own_entry(object, by).await?;
+        // An entry that does not show its groups may be anybody's.
+        let Some(own) = own.filter(|own| !own.protected) else {
+            connection.keep();
+            return Ok(true);
+        };
+        let due = lock(&self.policy_read).is_none_or(|read| read.elapsed() >= POLICY_AGE);
+        if due {
+            let head = self.domain.split('.').map(|part| format!("DC={part}")).collect::<Vec<_>>().join(",");
+            if let Some(policy) = connection.lockout_policy(&head, OF_DOMAIN, by).await {
+                *lock(&self.policy_read) = Some(Instant::now());
+                lock(&self.failed).learn(policy);
+            }
+        }
+        let policy = match &own.settings {
+            Some(dn) => match connection.lockout_policy(dn, OF_SETTINGS, by).await {
+                Some(policy) => PolicyOf::Settings(policy),
+                None => PolicyOf::Hidden,
+            },
+            None => PolicyOf::Domain,
+        };
+        lock(&self.failed).learn_own(object, policy);
+        connection.keep();
+        Ok(false)
+    }
+
+    /// AD's lockout policy as it was last read; none: no ordinary account has signed in yet.
+    pub fn lockout_policy(&self) -> Option<LockoutPolicy> {
+        lock(&self.failed).domain()
+    }
+
+    /// How many right passwords of protected accounts were answered as wrong ones.
+    pub fn withheld(&self) -> u64 {
+        self.withheld.load(Ordering::Relaxed)
     }
 
     /// The health of the domain controllers.
@@ -73,5 +189,30 @@ impl Validator {
     /// Checks every prerequisite.
     pub async fn check(&self) -> Vec<Finding> {
         check::check(&self.domain, &self.controllers).await
+    }
+}
+
+/// When a refusal leaves that is known at `now`: on the first multiple of 100 ms after its arrival.
+pub fn departure(arrived: Instant, now: Instant) -> Instant {
+    let grid = GRID.as_nanos();
+    let steps = now.saturating_duration_since(arrived).as_nanos().div_ceil(grid).max(1);
+    arrived + Duration::from_nanos(u64::try_from(steps * grid).unwrap_or(u64::MAX))
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_leave_on_the_grid_and_never_before_it() {
+        let arrived = Instant::now();
+        let ms = Duration::from_millis;
+        for (done, leaves) in [(0, 100), (3, 100), (99, 100), (100, 100), (101, 200), (560, 600)] {
+            assert_eq!(departure(arrived, arrived + ms(done)), arrived + ms(leaves), "{done}");
+        }
     }
 }

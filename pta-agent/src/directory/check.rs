@@ -33,6 +33,9 @@ impl Finding {
     }
 }
 
+/// Limit on reading a rootDSE.
+const LOOK: Duration = Duration::from_secs(3);
+
 pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Finding> {
     let mut findings = Vec::new();
     let all = controllers.all().await;
@@ -58,7 +61,7 @@ pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Findin
                 continue;
             }
         };
-        let Some(root) = connection.root().await else {
+        let Some(root) = connection.root(Instant::now() + LOOK).await else {
             findings.push(Finding::bad(
                 &what,
                 "no rootDSE: this is no domain controller",
@@ -75,7 +78,7 @@ pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Findin
         }
         let random = Password::new(format!("{}{}", Uuid::new_v4(), Uuid::new_v4()));
         let tried = connection.bind(Uuid::new_v4(), &random, Instant::now() + Duration::from_secs(5));
-        findings.push(match tried.await {
+        findings.push(match tried.await.map(|(verdict, _)| verdict) {
             Ok(DirectoryVerdict::Wrong) => {
                 Finding::good(&what, "TLS is verified, and a bind for nobody is refused as it must be")
             }

@@ -1,4 +1,4 @@
-//! `[directory]` of the configuration.
+//! `[directory]` and `[defence]` of the configuration.
 
 use serde::{Deserialize, Deserializer, de};
 use std::net::IpAddr;
@@ -37,6 +37,46 @@ pub struct ControllerConfig {
     /// Its port for LDAP over TLS.
     #[serde(default = "port")]
     pub port: u16,
+}
+
+/// `[defence]`: what this agent lets a tenant do to the accounts of the domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DefenceConfig {
+    /// How many pta-agents the domain has: 1 to 64. They share AD's `lockoutThreshold`.
+    #[serde(deserialize_with = "agents")]
+    pub agents: u32,
+    /// Failed binds for an account within AD's window: 1 to 1000. None: by the domain's policy.
+    #[serde(deserialize_with = "failed_binds")]
+    pub failed_binds: Option<u32>,
+    /// Failed binds for all accounts together in a minute: 1 to 100,000.
+    #[serde(deserialize_with = "failed_binds_per_minute")]
+    pub failed_binds_per_minute: u32,
+}
+
+impl Default for DefenceConfig {
+    /// Ten failed binds a second are more than people mistype at the start of a day, and a tenant needs half an hour to
+    /// try one password with 20,000 accounts.
+    fn default() -> Self {
+        Self { agents: 2, failed_binds: None, failed_binds_per_minute: 600 }
+    }
+}
+
+fn agents<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let number = u32::deserialize(from)?;
+    if (1..=64).contains(&number) { Ok(number) } else { Err(de::Error::custom("`agents` must be 1 to 64")) }
+}
+
+fn failed_binds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    let number = u32::deserialize(from)?;
+    let fits = (1..=1000).contains(&number);
+    if fits { Ok(Some(number)) } else { Err(de::Error::custom("`failed_binds` must be 1 to 1000")) }
+}
+
+fn failed_binds_per_minute<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let number = u32::deserialize(from)?;
+    let fits = (1..=100_000).contains(&number);
+    if fits { Ok(number) } else { Err(de::Error::custom("`failed_binds_per_minute` must be 1 to 100000")) }
 }
 
 fn connections() -> u16 {

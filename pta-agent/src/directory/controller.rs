@@ -1,12 +1,15 @@
 //! One domain controller: kept connections, one bind at a time on each, and its health.
 
+use super::account::{self, OwnEntry};
 use super::config::ControllerConfig;
+use super::failed_binds::LockoutPolicy;
 use super::verdict::{BindAnswer, NoVerdict, bind_answer};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::{Decline, DirectoryVerdict};
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, StdStream};
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchEntry, StdStream};
 use rustls::ClientConfig;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -89,7 +92,7 @@ pub(super) enum Unusable {
     Tls(String),
 }
 
-/// A connection for one bind.
+/// A connection for one bind, and for what the account may read after it.
 pub(super) struct Connection {
     controller: Arc<Controller>,
     ldap: Ldap,
@@ -228,13 +231,13 @@ async fn alive(mut kept: Kept) -> Option<Ldap> {
 }
 
 impl Connection {
-    /// Binds once. A connection without an answer is not used again.
+    /// Binds once. A connection without an answer is dropped and not used again; [`Self::keep`] gives back the other.
     pub(super) async fn bind(
         mut self,
         object: Uuid,
         password: &Password,
         by: Instant,
-    ) -> Result<DirectoryVerdict, NoVerdict> {
+    ) -> Result<(DirectoryVerdict, Self), NoVerdict> {
         let who = format!("<GUID={object}>");
         let by = by.min(Instant::now() + BIND);
         // The copy is wiped right after the bind. The library keeps a copy of its own.
@@ -251,11 +254,7 @@ impl Connection {
                 Err(NoVerdict { why: Decline::NoDirectory, tried: true })
             }
             Ok(Ok(result)) => match bind_answer(result.rc, &result.text) {
-                BindAnswer::Verdict(verdict) => {
-                    let Self { controller, ldap, _permit } = self;
-                    controller.state().idle.push(Kept { ldap, used: Instant::now() });
-                    Ok(verdict)
-                }
+                BindAnswer::Verdict(verdict) => Ok((verdict, self)),
                 BindAnswer::Unable => {
                     self.controller.failed(&format!("it does not decide: LDAP result {}", result.rc));
                     Err(NoVerdict { why: Decline::NoDirectory, tried: true })
@@ -264,12 +263,57 @@ impl Connection {
         }
     }
 
-    /// The attributes of the rootDSE, for the preflight.
-    pub(super) async fn root(&mut self) -> Option<std::collections::HashMap<String, Vec<String>>> {
-        let wanted = vec!["defaultNamingContext", "dnsHostName", "currentTime"];
-        let found = self.ldap.with_timeout(LOOK * 3).search("", Scope::Base, "(objectClass=*)", wanted).await;
-        let (mut entries, _) = found.ok()?.success().ok()?;
-        Some(ldap3::SearchEntry::construct(entries.pop()?).attrs)
+    /// Gives the connection back for the next bind.
+    pub(super) fn keep(self) {
+        let Self { controller, ldap, _permit } = self;
+        controller.state().idle.push(Kept { ldap, used: Instant::now() });
+    }
+
+    /// What the account reads of itself, after its own good bind. None: its entry does not show it. An error: the domain
+    /// controller does not answer.
+    pub(super) async fn own_entry(
+        &mut self,
+        object: Uuid,
+        by: Instant,
+    ) -> Result<Option<OwnEntry>, NoVerdict> {
+        match self.read(&format!("<GUID={object}>"), &account::OF_ACCOUNT, by).await {
+            Ok(entry) => Ok(entry.as_ref().and_then(OwnEntry::of)),
+            Err(why) => {
+                self.controller.failed(&format!("an account's own entry came to nothing: {why}"));
+                Err(NoVerdict { why: Decline::NoDirectory, tried: true })
+            }
+        }
+    }
+
+    /// The lockout policy in the entry of this DN: the domain's head or a password settings object. None: it is not
+    /// shown.
+    pub(super) async fn lockout_policy(
+        &mut self,
+        dn: &str,
+        names: [&'static str; 2],
+        by: Instant,
+    ) -> Option<LockoutPolicy> {
+        account::policy(&self.read(dn, &names, by).await.ok()??, names)
+    }
+
+    /// Reads one entry. None: it is not shown.
+    async fn read(
+        &mut self,
+        base: &str,
+        wanted: &[&str],
+        by: Instant,
+    ) -> Result<Option<SearchEntry>, String> {
+        let by = by.min(Instant::now() + BIND);
+        let reading = self.ldap.search(base, Scope::Base, "(objectClass=*)", wanted.to_vec());
+        let found = tokio::time::timeout_at(by.into(), reading).await.map_err(|_| "no answer in time")?;
+        let result = found.map_err(|why| why.to_string())?.success();
+        Ok(result.ok().and_then(|(mut entries, _)| entries.pop()).map(SearchEntry::construct))
+    }
+
+    /// The attributes of the rootDSE. None: the domain controller shows none, or does not answer.
+    pub(super) async fn root(&mut self, by: Instant) -> Option<HashMap<String, Vec<String>>> {
+        let wanted = ["defaultNamingContext", "dnsHostName", "currentTime"];
+        self.read("", &wanted, by).await.ok()?.map(|entry| entry.attrs)
     }
 }
 

@@ -28,7 +28,7 @@ fn outputs(session: &mut Session) -> Vec<Output> {
 /// Welcomed, and everything said until then is heard.
 fn welcomed(capacity: u16, now: Instant) -> Session {
     let mut session = Session::new(hello(capacity), now);
-    session.heard(FromTenant::Welcome(Welcome { nodes: List::default() }), now);
+    session.heard(FromTenant::Welcome(Welcome { nodes: List::default(), abilities: List::default() }), now);
     assert!(matches!(outputs(&mut session)[..], [Output::Send(FromAgent::Hello(_)), Output::Welcomed(_)]));
     session
 }
@@ -106,9 +106,11 @@ fn a_tenant_that_speaks_out_of_turn_or_of_a_far_deadline_breaks_the_protocol() {
     let mut early = Session::new(hello(8), now);
     early.heard(ask(1, 1_000), now);
     assert!(matches!(outputs(&mut early).last(), Some(Output::Close(Closing::Breach(_)))));
-    for message in
-        [ask(1, u64::MAX), ask(1, 3_600_000), FromTenant::Welcome(Welcome { nodes: List::default() })]
-    {
+    for message in [
+        ask(1, u64::MAX),
+        ask(1, 3_600_000),
+        FromTenant::Welcome(Welcome { nodes: List::default(), abilities: List::default() }),
+    ] {
         let mut session = welcomed(8, now);
         session.heard(message, now);
         assert!(matches!(outputs(&mut session)[..], [Output::Close(Closing::Breach(_))]));
@@ -135,4 +137,29 @@ fn what_was_seen_is_forgotten_in_time_and_never_too_early() {
     }
     session.heard(ask(5_000, 205_000), later);
     assert!(session.seen.len() < 10, "{}", session.seen.len());
+}
+
+#[test]
+fn an_agent_at_its_bound_says_so_to_a_tenant_that_knows_the_word_and_is_overloaded_to_an_older_one() {
+    let now = Instant::now();
+    let abilities = |names: &[&str]| {
+        List::new(names.iter().map(|name| Text::new(*name).unwrap()).collect::<Vec<_>>()).unwrap()
+    };
+    for (names, word) in [
+        (&[][..], Decline::Overloaded),
+        (&["something newer"][..], Decline::Overloaded),
+        (&["something newer", AT_BOUND][..], Decline::AtBound),
+    ] {
+        let mut session = Session::new(hello(8), now);
+        let welcome = Welcome { nodes: List::default(), abilities: abilities(names) };
+        session.heard(FromTenant::Welcome(welcome), now);
+        session.heard(ask(1, 10_000), now);
+        outputs(&mut session);
+        let held = Settled::Declined { why: Decline::AtBound, tried: false };
+        session.settled(Uuid::from_u128(1), held, now);
+        let [Output::Send(FromAgent::Declined(declined))] = outputs(&mut session)[..] else {
+            panic!("{names:?}")
+        };
+        assert_eq!((declined.why, declined.tried), (word, false), "{names:?}");
+    }
 }

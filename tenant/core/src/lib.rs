@@ -34,6 +34,7 @@
 //! - `sign_ins/attempt.rs`: the settings, the attempt, its caller, and the trait of what asks agents
 //! - `sign_ins/parts.rs`: the parts that every sign-in passes through
 //! - `sign_ins/pass.rs`: one sign-in on its way: facts, rules, derivation, counters
+//! - `sign_ins/contradictions.rs`: compares agents' answers with digests, and raises the alarm
 //! - `sign_ins/counters.rs`: the counters of the smart lockout, in the database and in memory
 //! - `sign_ins/turns.rs`: one sign-in of an account at a time, while agents are requested
 //! - `sign_ins/queue.rs`: the bounded queue in front of the derivations

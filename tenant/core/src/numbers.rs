@@ -55,6 +55,10 @@ pub struct Metrics {
     pub quarantined: CountFamily,
     /// Events that have no audit entry of their own, by kind: there were too many.
     pub audit_left_out: CountFamily,
+    /// Answers of agents that were compared with a digest, by whether they were the same.
+    pub agent_answers_compared: CountFamily,
+    /// Answers of agents that a digest of the same password version contradicts, by what the agent said.
+    pub agents_contradicting: CountFamily,
 }
 
 impl Default for Metrics {
@@ -71,6 +75,8 @@ impl Default for Metrics {
             agents: Family::default(),
             quarantined: Family::default(),
             audit_left_out: Family::default(),
+            agent_answers_compared: Family::default(),
+            agents_contradicting: Family::default(),
         }
     }
 }

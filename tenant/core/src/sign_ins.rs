@@ -7,6 +7,7 @@
 //! [`crate::audit`] writes.
 
 mod attempt;
+mod contradictions;
 mod counters;
 mod decoys;
 mod equal_delay;
@@ -25,8 +26,9 @@ pub use landbridge_tenant_rules::verdict::{MAX_PASSWORD, Person, Unavailable, Ve
 pub(crate) use attempt::{AnswerOnItsWay, AskAgents};
 
 use crate::audit::Recorder;
-use crate::clock::unix_now;
+use crate::clock::{stopped, unix_now};
 use crate::numbers::Numbers;
+use contradictions::Contradictions;
 use counters::Counters;
 use decoys::Decoys;
 use equal_delay::EqualDelay;
@@ -37,11 +39,14 @@ use pass::{End, Halt, Pass};
 use queue::Queue;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use verifiers::Verifiers;
 
 /// The outcome of a sign-in that was decided and whose audit entry could not be written, in the metrics.
 const NOT_WRITTEN: &str = "audit-not-written";
+/// Time between two reviews of answers that digests contradict. phs completes a cycle no more often.
+const REVIEW: Duration = Duration::from_secs(2);
 
 /// The handle on sign-ins: the one way in which a door finds out whether a password is somebody's.
 #[derive(Clone)]
@@ -65,6 +70,7 @@ impl SignIns {
             recorder: Recorder::start(store.clone()).map_err(|_| Unready::NoThreads)?,
             counters: Counters::new(store.clone(), counts.clone(), settings.lockout)?,
             decoys: Decoys::new(),
+            contradictions: Contradictions::new(store.clone(), numbers.clone()),
             equal_delay: EqualDelay::default(),
             queue: Queue::new(settings.derivations, settings.queue, settings.patience),
             turns: Arc::default(),
@@ -75,6 +81,18 @@ impl SignIns {
             agents,
             counts,
         })))
+    }
+
+    /// Raises the alarm about agents that contradict digests, until `stop` is set.
+    pub async fn watch_agents(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = stopped(&mut stop) => return,
+                () = tokio::time::sleep(REVIEW) => {}
+            }
+            let inner = self.0.clone();
+            let _ = spawn_blocking(move || inner.contradictions.review(unix_now())).await;
+        }
     }
 
     /// Decides whether the password is somebody's. `prove` proves the caller; it may block, and nothing is looked at
@@ -141,6 +159,12 @@ async fn one_sign_in<E: Send + 'static>(
         match on_a_thread(pass, move |pass| pass.resume(&asked, now)).await {
             Some(answered) => (pass, halt) = answered,
             None => return defect(),
+        }
+        if let Some(answer) = pass.to_compare.take()
+            && pass.inner.contradictions.begin(&answer)
+        {
+            let inner = pass.inner.clone();
+            drop(spawn_blocking(move || inner.contradictions.compare(&inner.verifiers, answer)));
         }
     }
     let Halt::End(End { mut verdict, mut outcome, wait, written }) = halt else { return defect() };

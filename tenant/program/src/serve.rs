@@ -219,6 +219,7 @@ impl Ready {
             tokio::spawn(observe::run(self.observe, Arc::new(observed), stop.clone())),
             tokio::spawn(self.chores.run(stop.clone())),
             tokio::spawn(agents.clone().run(alarms, stop.clone())),
+            tokio::spawn(sign_ins.clone().watch_agents(stop.clone())),
         ];
         let applications = Arc::new(ApplicationsDoor::new(sign_ins, applications, self.limits.body));
         let agents = Arc::new(AgentsDoor::new(agents, self.limits.body));

@@ -3,12 +3,8 @@
 //! Neighbours: the ingest calls this for every record of an upload.
 
 use crate::model::Attributes;
+use landbridge_wire::privileged::{ACCOUNTS, GROUPS_OF_A_DOMAIN};
 
-/// The RIDs of Administrator and krbtgt.
-const RIDS: [u32; 2] = [500, 502];
-/// The RIDs of primary groups that make an account privileged: Domain Admins, Domain Controllers, Schema Admins,
-/// Enterprise Admins, Read-only Domain Controllers.
-const GROUPS: [i64; 5] = [512, 516, 518, 519, 521];
 /// The account type of an ordinary user in userAccountControl.
 const NORMAL_ACCOUNT: i64 = 0x200;
 /// The other account types: temporary duplicate, interdomain trust, workstation trust, server trust.
@@ -21,10 +17,15 @@ pub fn is_privileged(rid: u32, known: &Attributes) -> bool {
     let no_person = known
         .user_account_control
         .is_some_and(|flags| flags & NORMAL_ACCOUNT == 0 || flags & OTHER_TYPES != 0);
-    RIDS.contains(&rid)
+    ACCOUNTS.contains(&rid)
         || known.admin_count.is_some_and(|count| count != 0)
-        || known.primary_group_id.is_some_and(|group| GROUPS.contains(&group))
+        || known.primary_group_id.is_some_and(is_protected_group)
         || no_person
+}
+
+/// Whether members of this group of a domain, by its RID, are privileged.
+fn is_protected_group(rid: i64) -> bool {
+    u32::try_from(rid).is_ok_and(|rid| GROUPS_OF_A_DOMAIN.contains(&rid))
 }
 
 #[cfg(test)]
@@ -57,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_protected_primary_group_makes_privileged() {
-        for group in GROUPS {
+        for group in GROUPS_OF_A_DOMAIN.map(i64::from) {
             assert!(
                 is_privileged(1105, &Attributes { primary_group_id: Some(group), ..known(0x200) }),
                 "{group}"

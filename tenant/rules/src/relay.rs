@@ -2,8 +2,8 @@
 //! time is an argument, and so is the seed of the random choices.
 //!
 //! A sign-in is a ticket. Its password is sealed to one agent and delivered over one of the agent's links. A delivery
-//! that is lost or declined is repeated once, to another agent if there is one, inside the ticket's deadline. A
-//! verdict counts only if it arrives over the link of the delivery, before the deadline, with the tag that only the
+//! that is lost or declined is repeated once, to another agent if there is one, inside the ticket's deadline. An agent
+//! that declines because of its own bound for the account has sent no bind, so the next agent is asked as well. A verdict counts only if it arrives over the link of the delivery, before the deadline, with the tag that only the
 //! opener of the envelope can compute. Each ticket is answered exactly once.
 //! Neighbours: `relay_driver` in the tenant's core submits tickets and owns the clock; the agents' door has the
 //! sockets; at their other end is pta-agent's `session`.
@@ -23,7 +23,7 @@ use canary::Canaries;
 use chance::Chance;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
-use landbridge_wire::signin::{DirectoryVerdict, FromAgent, FromTenant, Hello};
+use landbridge_wire::signin::{AT_BOUND, DirectoryVerdict, FromAgent, FromTenant, Hello};
 use line::RelayLine;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -269,7 +269,9 @@ impl Relay {
         let (instance, software) = (*instance, software.as_str().to_owned());
         // 2. The welcome, and a drain if the tenant stops.
         line.welcome(&hello, now);
-        let welcome = landbridge_wire::signin::Welcome { nodes: self.nodes.clone() };
+        let abilities = Text::new(AT_BOUND).map(|name| vec![name]).unwrap_or_default();
+        let abilities = List::new(abilities).unwrap_or_default();
+        let welcome = landbridge_wire::signin::Welcome { nodes: self.nodes.clone(), abilities };
         self.output.push_back(Output::Send { link, message: FromTenant::Welcome(welcome) });
         self.output.push_back(Output::Introduced { link, agent, instance, software });
         if self.draining {

@@ -19,7 +19,7 @@ pub use step::{Against, Answered, Charge, DecidedBy, Decision, Like, Question, S
 use crate::account_state::{Account, State, state};
 use crate::lockout::{AdBudget, RefusedAt, Rules, Standing};
 use crate::model::SigninPolicy;
-use crate::relay::AgentAnswer;
+use crate::relay::{AgentAnswer, NoAnswer};
 use crate::verdict::{Effect, Person, Unavailable, Verdict, Why};
 use landbridge_wire::signin as wire;
 use std::time::Duration;
@@ -221,6 +221,16 @@ impl SignIn<'_> {
         let object = before.subject.account();
         let said = match asked.outcome {
             Ok(said) => said,
+            // Each agent holds back: one more bad password could lock the account. This ends as when the tenant holds
+            // back, since a name that nobody has could not have this outcome.
+            Err(NoAnswer::AtBound) => {
+                let like = before.domain.as_ref().map_or(Like::Nothing, |domain| Like::Agent(domain.id));
+                let wait = Wait { like, ..Wait::default() };
+                return Answered {
+                    charge,
+                    step: done(refused(Why::HeldBack, object), DecidedBy::Agent, wait),
+                };
+            }
             // The digest decides while there is no verdict, and never after one.
             Err(why) => {
                 let instead = before.domain.as_ref().is_some_and(|d| d.policy == SigninPolicy::PtaThenPhs);
@@ -420,7 +430,8 @@ fn charge_of(before: &Facts, facts: &Facts, asked: &AgentAnswer, now: i64) -> Ch
             return Charge::Clear;
         }
         Ok(wire::DirectoryVerdict::Valid) => return Charge::Nothing,
-        Ok(said) if after_the_right_password(said) => 0,
+        // A person who tries an expired password twice must get in with the new one at once.
+        Ok(said) if said.follows_right_password() => 0,
         Ok(_) => asked.tried.max(1),
         Err(_) => asked.tried,
     };
@@ -437,25 +448,6 @@ fn charge_from(budget: AdBudget, standing: Standing, more: u32, at: i64) -> Char
         AdBudget::Bounded { .. } | AdBudget::Unbounded | AdBudget::None { .. } | AdBudget::Unknown => {
             Charge::Nothing
         }
-    }
-}
-
-/// Whether AD gives this answer only to a caller who has the password, and so counts nothing. A person who tries an
-/// expired password twice must get in with the new one at once. Measured on Samba 4.17; see
-/// docs/design/protocol-facts.md.
-fn after_the_right_password(said: wire::DirectoryVerdict) -> bool {
-    match said {
-        wire::DirectoryVerdict::Valid
-        | wire::DirectoryVerdict::PasswordExpired
-        | wire::DirectoryVerdict::MustChange
-        | wire::DirectoryVerdict::AccountExpired
-        | wire::DirectoryVerdict::Disabled
-        | wire::DirectoryVerdict::LogonHours
-        | wire::DirectoryVerdict::Workstation => true,
-        wire::DirectoryVerdict::Wrong
-        | wire::DirectoryVerdict::Locked
-        | wire::DirectoryVerdict::Restricted
-        | wire::DirectoryVerdict::Unknown(_) => false,
     }
 }
 

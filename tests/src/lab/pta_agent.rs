@@ -31,6 +31,8 @@ pub struct PtaSettings {
     pub level: &'static str,
     /// More lines for `[tenant]`.
     pub tenant: String,
+    /// Lines of `[defence]`.
+    pub defence: String,
 }
 
 impl PtaSettings {
@@ -44,6 +46,7 @@ impl PtaSettings {
             connections: 2,
             level: "info",
             tenant: String::new(),
+            defence: String::new(),
         }
     }
 }
@@ -66,7 +69,7 @@ impl PtaAgent {
 
     /// Writes the configuration again; the state stays.
     pub fn configure(&self, settings: &PtaSettings) -> Result<(), LabError> {
-        let PtaSettings { ca, pins, controllers, kept, connections, level, tenant } = settings;
+        let PtaSettings { ca, pins, controllers, kept, connections, level, tenant, defence } = settings;
         let mut text = format!(
             "state_directory = \"{}\"\n[directory]\ndomain = \"{DOMAIN}\"\npins = {pins:?}\nconnections = {kept}\n",
             self.state().display(),
@@ -80,7 +83,7 @@ impl PtaAgent {
             ));
         }
         text.push_str(&format!(
-            "[tenant]\nconnections = {connections}\n{tenant}\n[log]\nlevel = \"{level}\"\n"
+            "[tenant]\nconnections = {connections}\n{tenant}\n[defence]\n{defence}\n[log]\nlevel = \"{level}\"\n"
         ));
         fs::write(self.config(), text).doing("write pta-agent.toml")
     }
@@ -194,15 +197,25 @@ impl PtaAgent {
 impl Domain {
     /// badPwdCount, by the DC itself.
     pub fn bad_passwords(&self, sam: &str) -> Result<u32, LabError> {
+        u32::try_from(self.number_of(sam, "badPwdCount")?).map_err(|why| failed("reading badPwdCount", why))
+    }
+
+    /// lockoutTime, by the DC itself; 0 when it is not locked.
+    pub fn locked_at(&self, sam: &str) -> Result<i64, LabError> {
+        self.number_of(sam, "lockoutTime")
+    }
+
+    /// A number of an account in the DC's database; 0 when it has none.
+    fn number_of(&self, sam: &str, attribute: &str) -> Result<i64, LabError> {
         let database = self.folder().join("private/sam.ldb");
         let found = view::command("ldbsearch")?
             .arg("-H")
             .arg(&database)
-            .args([&format!("(sAMAccountName={sam})"), "badPwdCount"])
+            .args([&format!("(sAMAccountName={sam})"), attribute])
             .output()
             .doing("run ldbsearch")?;
         let text = String::from_utf8_lossy(&found.stdout).into_owned();
-        let count = text.lines().find_map(|line| line.strip_prefix("badPwdCount: "));
+        let count = text.lines().find_map(|line| line.strip_prefix(&format!("{attribute}: ")));
         Ok(count.and_then(|count| count.trim().parse().ok()).unwrap_or(0))
     }
 

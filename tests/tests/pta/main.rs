@@ -6,6 +6,7 @@ mod attacks;
 mod joined;
 mod kills;
 mod lockout;
+mod lying_tenant;
 mod outages;
 mod silence;
 mod stage;

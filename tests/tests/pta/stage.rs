@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use landbridge_pta_agent::status::Status;
 use landbridge_tests::lab::{
     Answer, Application, Domain, Person, Phs, PhsSettings, Population, PtaAgent, PtaSettings, RunningTenant,
-    TenantSettings, Try,
+    TenantSettings, Try, person,
 };
 
 /// From an application to the DC.
@@ -32,7 +33,9 @@ impl Stage {
         phs.join(&tenant).unwrap();
         phs.once(&[]).unwrap().expect_code(0);
         tenant.set_policy(policy).unwrap().expect_code(0);
-        let settings = PtaSettings::for_domain(&domain);
+        // Tests sign in faster than people do.
+        let defence = "failed_binds_per_minute = 100000".to_owned();
+        let settings = PtaSettings { defence, ..PtaSettings::for_domain(&domain) };
         let agents: Vec<PtaAgent> =
             (0..agents).map(|_| PtaAgent::start(&settings, &tenant).unwrap()).collect();
         let stage = Self { app: Application::of(&tenant, "road-two").unwrap(), agents, phs, tenant, domain };
@@ -45,6 +48,24 @@ impl Stage {
     pub(crate) fn wait_for_all(&self) {
         let wanted = 2 * u64::try_from(self.agents.len()).unwrap();
         self.tenant.wait_for_connections(wanted, 30).unwrap();
+    }
+
+    /// Signs people in until every agent has read the lockout policy of the domain with a good bind.
+    #[track_caller]
+    pub(crate) fn teach_policy(&self, people: std::ops::Range<u32>) {
+        let knows = |agent: &PtaAgent| {
+            let status: Option<Status> = landbridge_agent::status::read(&agent.state());
+            status.is_some_and(|status| status.lockout.is_some())
+        };
+        let until = Instant::now() + Duration::from_secs(30);
+        for n in people.cycle() {
+            if self.agents.iter().all(knows) {
+                return;
+            }
+            assert!(Instant::now() < until, "an agent does not read the lockout policy");
+            let who = person(n);
+            assert!(self.sign_in(&who, &who.password).accepted());
+        }
     }
 
     /// One sign-in.

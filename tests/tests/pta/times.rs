@@ -6,7 +6,7 @@ use landbridge_tests::lab::trial::{Draw, seed, size};
 use landbridge_tests::lab::{Person, Try, person};
 
 /// More than this by chance: once in some 150,000 comparisons.
-const LIMIT: f64 = 4.5;
+pub(crate) const LIMIT: f64 = 4.5;
 const AT_ONCE: usize = 24;
 const KINDS: [&str; 4] = ["unknown", "wrong", "disabled", "locked"];
 
@@ -40,6 +40,8 @@ fn measure(policy: &str, spent: bool) {
         }
     });
     let nobody = |n: u32| Person { upn: format!("nobody{n}@corp.example.com"), ..person(0) };
+    // Before that an agent lets one wrong password for each account through.
+    stage.teach_policy(0..10);
     // The smart lockout of the locked ones is full.
     let mut before: Vec<Try> = locked
         .clone()
@@ -120,7 +122,7 @@ fn spread(of: &[f64]) -> (f64, f64) {
     (mean, (of.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt())
 }
 
-fn welch(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn welch(a: &[f64], b: &[f64]) -> f64 {
     let ((ma, sa), (mb, sb)) = (spread(a), spread(b));
     ((ma - mb) / (sa * sa / a.len() as f64 + sb * sb / b.len() as f64).sqrt()).abs()
 }

@@ -52,6 +52,8 @@ impl EqualDelay {
     pub(super) fn note_answer<V>(&self, domain: i64, outcome: &Result<V, NoAnswer>, took: Duration) {
         let mut silences = lock(&self.silences);
         match outcome {
+            // The agents did answer, and about this account alone.
+            Err(NoAnswer::AtBound) => return,
             Ok(_) => silences.remove(&domain),
             Err(why) => silences.insert(domain, Silence { why: *why, took }),
         };
@@ -62,7 +64,7 @@ impl EqualDelay {
         let silence = lock(&self.silences).get(&domain).copied();
         silence.filter(|silence| match silence.why {
             // Whether that still holds is found by looking at the relay.
-            NoAnswer::NoAgent | NoAnswer::Busy => false,
+            NoAnswer::NoAgent | NoAnswer::Busy | NoAnswer::AtBound => false,
             NoAnswer::NoDirectory | NoAnswer::Lost | NoAnswer::TooLate => true,
         })
     }

@@ -2,6 +2,7 @@
 //! Neighbours: [`super::SignIns`] makes the parts; [`super::pass`] works with them.
 
 use super::attempt::AskAgents;
+use super::contradictions::Contradictions;
 use super::counters::Counters;
 use super::decoys::Decoys;
 use super::equal_delay::EqualDelay;
@@ -22,6 +23,7 @@ pub(super) struct Inner {
     pub(super) numbers: Arc<Numbers>,
     pub(super) agents: Arc<dyn AskAgents>,
     pub(super) recorder: Recorder,
+    pub(super) contradictions: Contradictions,
     pub(super) counters: Counters,
     pub(super) decoys: Decoys,
     pub(super) equal_delay: EqualDelay,

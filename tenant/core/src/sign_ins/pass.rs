@@ -7,6 +7,7 @@
 //! for time.
 
 use super::attempt::{Attempt, Caller};
+use super::contradictions::Answer;
 use super::counters::Settled;
 use super::parts::Inner;
 use super::queue::{Entry, QueuePlace};
@@ -24,6 +25,7 @@ use landbridge_tenant_rules::sign_in::{
 use landbridge_tenant_rules::verdict::{CountedAs, MAX_PASSWORD, Unavailable, Verdict, Why};
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::facts::{self, Origin};
+use landbridge_wire::signin::DirectoryVerdict;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::error;
@@ -41,6 +43,8 @@ pub(super) struct Pass {
     pub(super) turn: Option<Turn>,
     /// The facts with which an agent was asked.
     before: Option<Facts>,
+    /// The agent's answer, if a digest of the same password version may contradict it.
+    pub(super) to_compare: Option<Answer>,
 }
 
 /// Where a sign-in stops on the thread.
@@ -73,7 +77,7 @@ struct Known {
 
 impl Pass {
     pub(super) fn new(inner: Arc<Inner>, attempt: Attempt, caller: Caller) -> Self {
-        Self { inner, attempt, caller, turn: None, before: None }
+        Self { inner, attempt, caller, turn: None, before: None, to_compare: None }
     }
 
     /// Goes on until something must be waited for. Blocks.
@@ -93,6 +97,7 @@ impl Pass {
             let sign_in = self.machine();
             let answered =
                 sign_in.answered(&before, &known.facts, &known.memory, asked, self.holds(false), now);
+            self.to_compare = self.comparable(&before, &known, asked, now);
             match answered.step {
                 Step::Done(decision) => {
                     let decision = Decision { charge: answered.charge, ..*decision };
@@ -115,6 +120,26 @@ impl Pass {
             Ok(None) => self.steps(None, now),
             Err(failed) => Halt::End(self.failed(&failed, DecidedBy::Agent)),
         }
+    }
+
+    /// The agent's answer, if the account has a digest, and its password did not change while the agent was asked.
+    fn comparable(&self, before: &Facts, known: &Known, asked: &AgentAnswer, now: i64) -> Option<Answer> {
+        let accepted = match asked.outcome {
+            Ok(DirectoryVerdict::Valid) => true,
+            Ok(DirectoryVerdict::Wrong) => false,
+            Ok(_) | Err(_) => return None,
+        };
+        let set = |facts: &Facts| facts.account.as_ref()?.attributes.pwd_last_set;
+        Some(Answer {
+            agent: asked.agent?,
+            object: before.subject.account()?,
+            domain: before.domain.as_ref()?.id,
+            accepted,
+            password: self.attempt.password.clone(),
+            digest: known.digest.clone()?,
+            password_set: set(before).filter(|at| Some(*at) == set(&known.facts))?,
+            at: now,
+        })
     }
 
     /// The steps of the machine, as far as they need no waiting without a thread. With a name, it is looked up;

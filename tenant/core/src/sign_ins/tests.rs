@@ -4,6 +4,7 @@
 mod by_agents;
 mod by_digest;
 mod by_source;
+mod contradicting;
 
 use super::*;
 use crate::lock::lock;

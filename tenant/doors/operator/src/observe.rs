@@ -144,6 +144,10 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
     registry.register("agents_quarantined", "Agents put into quarantine", metrics.quarantined.clone());
     let help = "Events without an audit entry of their own, by kind";
     registry.register("audit_left_out", help, metrics.audit_left_out.clone());
+    let help = "Answers of agents that were compared with a digest";
+    registry.register("agent_answers_compared", help, metrics.agent_answers_compared.clone());
+    let help = "Answers of agents that the digest of the same password version contradicts";
+    registry.register("agents_contradicting_digests", help, metrics.agents_contradicting.clone());
     registry.register("storage_errors", "Times that the database failed", metrics.storage_errors.clone());
     let counts = &numbers.counts;
     for (name, help, value) in counts.each() {

@@ -2,7 +2,7 @@
 //! every password. A canary detects an agent that accepts always, and no subtler fault.
 //! Neighbours: [`super::release`] sends them when they are due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -15,6 +15,8 @@ pub(super) struct Canaries {
     pub(super) next: BTreeMap<Uuid, Instant>,
     /// When each agent last refused a canary, as it should. Agents that are not connected now are kept.
     refused: BTreeMap<Uuid, Instant>,
+    /// Agents that declined their last canary because of their own bound: the next one is for a random object.
+    at_bound: BTreeSet<Uuid>,
 }
 
 impl Canaries {
@@ -38,6 +40,13 @@ impl Canaries {
     /// Ends the canaries of an agent that is not connected.
     pub(super) fn forget(&mut self, agent: Uuid) {
         self.next.remove(&agent);
+        self.at_bound.remove(&agent);
+    }
+
+    /// Notes that an agent did not try its canary because of its own bound. A canary account has as many
+    /// failed binds as any other; what matters is that some canary reaches a DC.
+    pub(super) fn note_at_bound(&mut self, agent: Uuid) {
+        self.at_bound.insert(agent);
     }
 
     /// Notes that an agent refused a canary.
@@ -56,8 +65,12 @@ impl Canaries {
         self.next.values().min().copied()
     }
 
-    /// The next canary account of a domain. Without one: a random objectGUID, which no account has.
-    pub(super) fn account(&mut self, domain: i64) -> Uuid {
+    /// The next canary account of a domain for this agent. Without one, and after one that the agent did not try: a
+    /// random objectGUID, which no account has.
+    pub(super) fn account(&mut self, domain: i64, agent: Uuid) -> Uuid {
+        if self.at_bound.remove(&agent) {
+            return Uuid::new_v4();
+        }
         let Some((objects, next)) = self.named.get_mut(&domain) else { return Uuid::new_v4() };
         *next = next.wrapping_add(1);
         let at = next.checked_rem(objects.len());

@@ -13,6 +13,9 @@ use uuid::Uuid;
 
 /// Limit on deliveries of one ticket: each may add a bad password to AD's count.
 const DELIVERIES: usize = 2;
+/// Limit on agents that decline a ticket because of their own bound. Such a delivery adds nothing to AD's count, so it
+/// does not count among [`DELIVERIES`].
+const MOST_AT_BOUND: usize = 16;
 
 impl Relay {
     /// Delivers a ticket to an agent, or ends it if that is not possible.
@@ -57,6 +60,7 @@ impl Relay {
                 line.facts.domain == waiting.domain
                     && line.accepts_deliveries(now)
                     && !waiting.links.contains(link)
+                    && !waiting.at_bound.contains(&line.facts.agent)
             })
             .peekable();
         if of_domain.peek().is_none() {
@@ -184,16 +188,26 @@ impl Relay {
             match declined.why {
                 Decline::Draining => line.draining = true,
                 Decline::NoDirectory => line.note_no_directory(now),
-                Decline::Overloaded | Decline::TooLate | Decline::Unopened => {}
+                Decline::Overloaded | Decline::TooLate | Decline::Unopened | Decline::AtBound => {}
             }
         }
-        // 3. What it means for the ticket.
+        let agent = self.lines.get(&link).map(|line| line.facts.agent);
+        // 3. What it means for the canary or the ticket. An agent that says it sent no bind has spent nothing.
+        if let (Purpose::Canary, Decline::AtBound, Some(agent)) = (delivery.purpose, declined.why, agent) {
+            self.canaries.note_at_bound(agent);
+        }
         if let Purpose::Ticket(ticket) = delivery.purpose {
+            if let (Decline::AtBound, false, Some(agent), Some(waiting)) =
+                (declined.why, declined.tried, agent, self.tickets.get_mut(&ticket))
+            {
+                waiting.at_bound.push(agent);
+            }
             let why = match declined.why {
                 Decline::NoDirectory => NoAnswer::NoDirectory,
                 Decline::Overloaded => NoAnswer::Busy,
                 Decline::TooLate => NoAnswer::TooLate,
                 Decline::Draining | Decline::Unopened => NoAnswer::Lost,
+                Decline::AtBound => NoAnswer::AtBound,
             };
             self.delivery_failed(ticket, why, declined.tried, now);
         }
@@ -205,7 +219,9 @@ impl Relay {
         let Some(waiting) = self.tickets.get_mut(&ticket) else { return };
         waiting.tried += u32::from(tried);
         waiting.missed = Some(why);
-        let is_last = waiting.links.len() >= DELIVERIES || waiting.tried >= waiting.binds;
+        let spent = waiting.links.len().saturating_sub(waiting.at_bound.len());
+        let is_last =
+            spent >= DELIVERIES || waiting.at_bound.len() >= MOST_AT_BOUND || waiting.tried >= waiting.binds;
         if is_last || why == NoAnswer::TooLate {
             return self.finish(ticket, Err(why), None);
         }

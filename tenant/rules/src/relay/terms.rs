@@ -145,6 +145,9 @@ pub enum NoAnswer {
     /// No answer came in time.
     #[error("no answer came in time")]
     TooLate,
+    /// Each agent has used up its own share of bad passwords for the account.
+    #[error("one more bad password could lock the account, by the agents' own bounds")]
+    AtBound,
 }
 
 impl NoAnswer {
@@ -156,6 +159,7 @@ impl NoAnswer {
             Self::NoDirectory => "no-directory",
             Self::Lost => "agents-lost",
             Self::TooLate => "too-late",
+            Self::AtBound => "agents-at-bound",
         }
     }
 }

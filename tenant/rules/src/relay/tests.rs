@@ -259,3 +259,112 @@ fn two_processes_of_one_identity_are_one_alarm() {
     world.relay.receive(old, beat, world.now);
     assert!(world.outputs().iter().any(|o| matches!(o, Output::Alarm { alarm: Alarm::TwoInstances, .. })));
 }
+
+fn at_bound(world: &mut World, link: Link, ask: &SignInRequest) {
+    let declined = Declined { request: ask.request, why: Decline::AtBound, tried: false };
+    world.relay.receive(link, FromAgent::Declined(declined), world.now);
+}
+
+#[test]
+fn a_sign_in_goes_from_agent_to_agent_while_they_are_at_their_bounds_and_to_each_once() {
+    let mut world = World::of(4);
+    // A second link of the first agent is not another agent.
+    world.connect(Uuid::from_u128(100), Uuid::from_u128(200));
+    let mut asked = Vec::new();
+    let (mut link, mut ask) = world.ask(1).remove(0);
+    for _ in 0..3 {
+        asked.push(world.inside.iter().find(|inside| inside.link == link).unwrap().agent);
+        at_bound(&mut world, link, &ask);
+        (link, ask) = world.asks().remove(0);
+    }
+    let last = world.inside.iter().find(|inside| inside.link == link).unwrap().agent;
+    assert!(!asked.contains(&last));
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), 3, "each agent once");
+    world.answer(link, &ask, DirectoryVerdict::Valid);
+    let ended = world.ended();
+    assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Ok(DirectoryVerdict::Valid), 1));
+}
+
+#[test]
+fn when_each_agent_is_at_its_bound_a_sign_in_ends_with_that_and_no_bind() {
+    let mut world = World::of(2);
+    let (link, ask) = world.ask(1).remove(0);
+    at_bound(&mut world, link, &ask);
+    let (link, ask) = world.asks().remove(0);
+    at_bound(&mut world, link, &ask);
+    let ended = world.ended();
+    assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::AtBound), 0));
+}
+
+#[test]
+fn an_agent_at_its_bound_takes_none_of_the_two_deliveries() {
+    let mut world = World::of(3);
+    let (link, ask) = world.ask(1).remove(0);
+    at_bound(&mut world, link, &ask);
+    for _ in 0..2 {
+        let (link, _) = world.asks().remove(0);
+        world.relay.lost(link, world.now);
+    }
+    let ended = world.ended();
+    assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::Lost), 2));
+    // One that says so and has tried is not believed to be at its bound.
+    let mut world = World::of(3);
+    for _ in 0..2 {
+        let (link, ask) = if world.relay.is_idle() { world.ask(2).remove(0) } else { world.asks().remove(0) };
+        let declined = Declined { request: ask.request, why: Decline::AtBound, tried: true };
+        world.relay.receive(link, FromAgent::Declined(declined), world.now);
+    }
+    assert_eq!(world.ended()[0].1.tried, 2);
+}
+
+#[test]
+fn the_welcome_names_what_the_tenant_understands() {
+    let mut world = World::of(0);
+    let facts = |key: &EnvelopeKey, until| Facts {
+        agent: Uuid::from_u128(1),
+        domain: DOMAIN,
+        domain_sid: SID.to_owned(),
+        serial: vec![1],
+        key: key.public(),
+        until,
+    };
+    let until = world.now + Duration::from_secs(60);
+    world.relay.connected(Link(1), facts(&EnvelopeKey::generate(), until), world.now);
+    let (connection, instance) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let hello = Hello { connection, instance, software: Text::new("0.1").unwrap(), capacity: 4 };
+    world.relay.receive(Link(1), FromAgent::Hello(hello), world.now);
+    let welcome = world.outputs().into_iter().find_map(|output| match output {
+        Output::Send { message: FromTenant::Welcome(welcome), .. } => Some(welcome),
+        _ => None,
+    });
+    let abilities = welcome.unwrap().abilities.into_vec();
+    assert_eq!(abilities.iter().map(Text::as_str).collect::<Vec<_>>(), ["at-bound"]);
+}
+
+#[test]
+fn after_a_canary_account_that_an_agent_is_at_its_bound_for_the_next_canary_is_for_a_random_object() {
+    let mut world = World::of(1);
+    let named = Uuid::from_u128(77);
+    world.relay.canaries(DOMAIN, vec![named]);
+    let mut objects = Vec::new();
+    for _ in 0..400 {
+        world.now += Duration::from_millis(500);
+        let link = world.inside[0].link;
+        world.relay.receive(link, FromAgent::Heartbeat(Heartbeat { at: 0 }), world.now);
+        world.relay.timeout(world.now);
+        for (link, ask) in world.asks() {
+            objects.push(ask.object);
+            if ask.object == named {
+                at_bound(&mut world, link, &ask);
+            } else {
+                world.answer(link, &ask, DirectoryVerdict::Wrong);
+            }
+        }
+    }
+    assert!(objects.len() >= 6, "{objects:?}");
+    for two in objects.windows(2) {
+        assert_ne!(two[0] == named, two[1] == named, "in turns: {objects:?}");
+    }
+}

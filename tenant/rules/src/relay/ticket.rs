@@ -21,6 +21,8 @@ pub(super) struct Ticket {
     pub(super) agents: Vec<Uuid>,
     /// Limit on the binds that may reach a DC.
     pub(super) binds: u32,
+    /// The agents that declined because of their own bound. None of them is asked again for this ticket.
+    pub(super) at_bound: Vec<Uuid>,
     /// Binds that may have reached a DC.
     pub(super) tried: u32,
     /// Why the last delivery failed.
@@ -31,8 +33,18 @@ impl Ticket {
     /// A ticket without a delivery, whose deadline is [`PATIENCE`] after `now`.
     pub(super) fn new(domain: i64, object: Uuid, password: Arc<Password>, binds: u32, now: Instant) -> Self {
         let deadline = now + PATIENCE;
-        let (links, agents) = (vec![], vec![]);
-        Self { domain, object, password, deadline, links, agents, binds, tried: 0, missed: None }
+        Self {
+            domain,
+            object,
+            password,
+            deadline,
+            links: vec![],
+            agents: vec![],
+            at_bound: vec![],
+            binds,
+            tried: 0,
+            missed: None,
+        }
     }
 }
 

@@ -162,6 +162,9 @@ impl World {
         if stormy && self.dice.happens(40) {
             return (Settled::Declined { why: Decline::NoDirectory, tried: false }, wait);
         }
+        if stormy && self.dice.happens(40) {
+            return (Settled::Declined { why: Decline::AtBound, tried: false }, Duration::from_millis(1));
+        }
         if let Some(ticket) = ticket {
             self.tickets.get_mut(&ticket).unwrap().binds += 1;
         }

@@ -386,3 +386,26 @@ fn where_a_domain_has_several_policies_each_goes_the_road_of_its_group() {
         .collect();
     assert!(derives.contains(&true) && derives.contains(&false), "nobody's names go every road");
 }
+
+#[test]
+fn when_all_agents_are_at_their_bounds_the_refusal_looks_like_any_other_and_nothing_counts() {
+    for policy in [SigninPolicy::Pta, SigninPolicy::PtaThenPhs] {
+        let tenant = domain(policy, 10);
+        let signin = signin(&tenant);
+        let derived = tenant.counts.derivations.now();
+        let (_, after) = tries(&signin, "right1", asked(Err(NoAnswer::AtBound), 0), NOW);
+        assert_eq!((why(&after), disclosed(&after)), (Why::HeldBack, None), "{policy:?}");
+        assert!(detail_of_last(&tenant).contains("held-back, by agent"), "{}", detail_of_last(&tenant));
+        assert_eq!(tenant.counts.derivations.now(), derived, "a name that nobody has derives nothing either");
+        assert!(
+            matches!(tries_nobody(&signin, "right1"), Verdict::Refused { .. }),
+            "the domain is not silent"
+        );
+        let spent = tenant.store.read(|c| ad_budget::find(c, object(1))).unwrap();
+        assert_eq!(spent, None, "no bind was sent");
+        assert!(
+            tries(&signin, "right1", asked(Ok(wire::DirectoryVerdict::Valid), 1), NOW).0,
+            "it is asked again"
+        );
+    }
+}

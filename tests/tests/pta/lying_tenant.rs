@@ -1,0 +1,377 @@
+//! A lying tenant locks no account of the domain, and learns nothing of a protected one: in memory with the agent's
+//! session and bounds beside a model of AD, and over the real link with the real DC as the oracle.
+
+use crate::stage::Stage;
+use crate::times::welch;
+use landbridge_pta_agent::directory::DefenceConfig;
+use landbridge_pta_agent::directory::LockoutPolicy;
+use landbridge_pta_agent::directory::bind::departure;
+use landbridge_pta_agent::directory::failed_binds::{Counts, FailedBinds, outcome};
+use landbridge_pta_agent::session::{Output, Session, Settled};
+use landbridge_tests::lab::lying_tenant::{LyingTenant, Said};
+use landbridge_tests::lab::trial::{Draw, seed, size};
+use landbridge_tests::lab::{Person, PtaAgent, PtaSettings, Try, person};
+use landbridge_wire::bounded::{Blob, List, Text};
+use landbridge_wire::signin::{
+    AT_BOUND, Decline, DirectoryVerdict, FromAgent, FromTenant, Hello, SignInRequest, Welcome,
+};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+const AGENTS: u64 = 2;
+
+/// AD as far as it matters: it counts bad passwords of each account, and locks at the threshold.
+struct Directory {
+    threshold: u32,
+    window: Duration,
+    counts: Vec<(u32, Instant)>,
+    locked: bool,
+}
+
+impl Directory {
+    fn bind(&mut self, account: usize, right: bool, now: Instant) -> DirectoryVerdict {
+        let (count, last) = &mut self.counts[account];
+        if now.saturating_duration_since(*last) >= self.window || right {
+            *count = 0;
+        }
+        if right {
+            return DirectoryVerdict::Valid;
+        }
+        (*count, *last) = (*count + 1, now);
+        self.locked |= *count >= self.threshold;
+        DirectoryVerdict::Wrong
+    }
+}
+
+/// One agent: the real session and the real bounds, without sockets.
+struct Inside {
+    session: Session,
+    bounds: FailedBinds,
+}
+
+impl Inside {
+    fn start(now: Instant) -> Self {
+        let bounds = FailedBinds::new(DefenceConfig::default());
+        Self { session: connected(now), bounds }
+    }
+
+    /// What the agent says to one request, and when.
+    fn requested(
+        &mut self,
+        directory: &mut Directory,
+        account: usize,
+        right: bool,
+        now: Instant,
+    ) -> (Vec<FromAgent>, Instant) {
+        // 1. The request, over a new connection: it may come hours after the last one.
+        self.session = connected(now);
+        let (request, object) = (Uuid::new_v4(), Uuid::from_u128(u128::try_from(account).unwrap()));
+        let (encapsulated, sealed) = (Blob::new([0; 32]).unwrap(), Blob::new([0; 144]).unwrap());
+        let asked = SignInRequest { request, object, due: 10_000, encapsulated, sealed };
+        self.session.heard(FromTenant::SignIn(Box::new(asked)), now);
+        // 2. A bind within the bounds. The right password takes longer, since entries are read after it.
+        let (settled, done) = match self.bounds.reserve(object, now) {
+            Err(why) => (Settled::Declined { why, tried: false }, now),
+            Ok(()) => {
+                let said = directory.bind(account, right, now);
+                let (verdict, counts) = outcome(said, is_protected(account));
+                let done = now + Duration::from_millis(if right { 9 } else { 3 });
+                self.bounds.settle(object, counts, done);
+                if counts == Counts::Accepted {
+                    let seconds = i64::try_from(directory.window.as_secs()).unwrap();
+                    self.bounds.learn(LockoutPolicy::of(directory.threshold, Some(-seconds * 10_000_000)));
+                }
+                let leaves = if verdict == DirectoryVerdict::Valid { done } else { departure(now, done) };
+                (Settled::Verdict { verdict, tag: [0; 32] }, leaves)
+            }
+        };
+        // 3. What goes back.
+        self.session.settled(request, settled, done);
+        let mut said = Vec::new();
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Send(FromAgent::Answer(answer)) => {
+                    said.push(FromAgent::Answer(landbridge_wire::signin::Answer {
+                        request: Uuid::nil(),
+                        ..answer
+                    }));
+                }
+                Output::Send(FromAgent::Declined(declined)) => {
+                    said.push(FromAgent::Declined(landbridge_wire::signin::Declined {
+                        request: Uuid::nil(),
+                        ..declined
+                    }));
+                }
+                Output::Send(_) | Output::Validate { .. } | Output::Welcomed(_) => {}
+                Output::Close(why) => panic!("{why:?}"),
+            }
+        }
+        (said, done)
+    }
+}
+
+/// The agent's end of a connection that the tenant has just accepted.
+fn connected(now: Instant) -> Session {
+    let software = Text::new("test").unwrap();
+    let hello = Hello { connection: Uuid::nil(), instance: Uuid::nil(), software, capacity: 64 };
+    let mut session = Session::new(hello, now);
+    let abilities = List::new(vec![Text::new(AT_BOUND).unwrap()]).unwrap();
+    session.heard(FromTenant::Welcome(Welcome { nodes: List::default(), abilities }), now);
+    while session.poll_output().is_some() {}
+    session
+}
+
+const ACCOUNTS: usize = 6;
+
+/// The last two accounts are protected.
+fn is_protected(account: usize) -> bool {
+    account >= ACCOUNTS - 2
+}
+
+/// A lying tenant requests what it likes for some simulated weeks. `knows` is whether the passwords that it tries for
+/// protected accounts are right now and then. Returns all that it received, and when; and whether AD locked an account.
+fn lies(seed: u64, threshold: u32, knows: bool) -> (Vec<(Vec<FromAgent>, Duration)>, bool) {
+    let (mut draw, began) = (Draw::new(seed), Instant::now());
+    let window = Duration::from_secs(600 + 60 * u64::try_from(draw.below(200)).unwrap());
+    let counts = vec![(0, began); ACCOUNTS];
+    let mut directory = Directory { threshold, window, counts, locked: false };
+    let mut agents: Vec<Inside> = (0..AGENTS).map(|_| Inside::start(began)).collect();
+    let (mut now, mut heard) = (began, Vec::new());
+    for _ in 0..1_000 {
+        let most = usize::try_from(window.as_secs()).unwrap();
+        let idle = match draw.below(8) {
+            0 => Duration::from_secs(u64::try_from(draw.below(most)).unwrap()),
+            // Just before AD resets its count.
+            1 => window - Duration::from_secs(5),
+            2 => Duration::from_secs(60),
+            other => Duration::from_millis([0, 1, 50, 700, 1_500][other - 3]),
+        };
+        now += idle;
+        let (agent, account, luck) = (draw.below(agents.len()), draw.below(ACCOUNTS), draw.below(4) == 0);
+        let right = luck && (knows || !is_protected(account));
+        let (said, at) = agents[agent].requested(&mut directory, account, right, now);
+        heard.push((said, at - began));
+        now = now.max(at);
+    }
+    (heard, directory.locked)
+}
+
+#[test]
+fn whatever_a_lying_tenant_requests_of_two_agents_no_account_is_locked() {
+    let first = seed();
+    println!("from seed {first}");
+    let mut declined = 0;
+    for seed in first..first + size(30, 1_000) {
+        for threshold in [3, 4, 5, 10, 50] {
+            let (heard, locked) = lies(seed, threshold, true);
+            assert!(!locked, "seed {seed}, threshold {threshold}");
+            let at_bound =
+                |said: &FromAgent| matches!(said, FromAgent::Declined(d) if d.why == Decline::AtBound);
+            declined += heard.iter().filter(|(said, _)| said.iter().any(at_bound)).count();
+        }
+    }
+    assert!(declined > 1_000, "the bounds were reached: {declined}");
+}
+
+#[test]
+fn all_that_a_lying_tenant_receives_is_the_same_whether_its_passwords_of_protected_accounts_are_right_or_wrong()
+ {
+    let first = seed();
+    println!("from seed {first}");
+    for seed in first..first + size(30, 1_000) {
+        for threshold in [3, 5, 10, 50] {
+            let (right, wrong) = (lies(seed, threshold, true).0, lies(seed, threshold, false).0);
+            assert_eq!(right.len(), wrong.len());
+            for (n, (right, wrong)) in right.iter().zip(&wrong).enumerate() {
+                assert_eq!(right, wrong, "seed {seed}, threshold {threshold}, request {n}");
+            }
+        }
+    }
+}
+
+/// Two agents with these lines in `[defence]`, whose tenant was taken over by a lying one.
+fn betrayed(stage: &Stage, defence: &str, knows_at_bound: bool) -> (Vec<PtaAgent>, LyingTenant) {
+    let settings = PtaSettings { defence: defence.to_owned(), ..PtaSettings::for_domain(&stage.domain) };
+    let agents: Vec<PtaAgent> =
+        (0..AGENTS).map(|_| PtaAgent::start(&settings, &stage.tenant).unwrap()).collect();
+    stage.tenant.wait_for_connections(2 * AGENTS, 30).unwrap();
+    stage.tenant.kill();
+    let lying = LyingTenant::take_over(&stage.tenant, &agents, knows_at_bound).unwrap();
+    (agents, lying)
+}
+
+/// The agent's words to this right password, or to a wrong one where bounds do not matter: again if the connection
+/// broke meanwhile.
+fn words(lying: &LyingTenant, agent: &PtaAgent, object: Uuid, password: &str) -> Said {
+    let mut all = (0..5).map(|_| lying.guess(agent, object, password).unwrap().0);
+    all.find(|said| *said != Said::Nothing).expect("a connection that lasts")
+}
+
+fn object(stage: &Stage, who: &Person) -> Uuid {
+    stage.domain.identity(&who.sam).unwrap().guid
+}
+
+#[test]
+fn a_lying_tenant_locks_no_account_of_the_domain_and_agents_say_that_they_are_at_their_bound() {
+    let stage = Stage::new(50, 0);
+    for (threshold, base) in [(3, 0), (5, 10), (10, 20)] {
+        let policy = json!({
+            "lockoutThreshold": threshold.to_string(),
+            "lockOutObservationWindow": "-18000000000",
+            "lockoutDuration": "-18000000000",
+        });
+        stage.domain.set_policy(policy).unwrap();
+        stage.tenant.serve().unwrap();
+        let (agents, lying) = betrayed(&stage, "", true);
+        let own = person(40);
+        let admin = person(base + 3);
+        stage.domain.set_member("Domain Admins", &admin.sam, true).unwrap();
+        let mut declined = 0;
+        // Before any good sign-in, and after one at each agent.
+        for (round, first) in [(0, base), (1, base + 1)] {
+            for agent in agents.iter().filter(|_| round == 1) {
+                let said = words(&lying, agent, object(&stage, &own), &own.password);
+                assert_eq!(said, Said::Verdict(DirectoryVerdict::Valid));
+            }
+            for who in [person(first), admin.clone()] {
+                for n in 0..3 * threshold {
+                    let agent = &agents[(n % 2) as usize];
+                    let (said, _) = lying.guess(agent, object(&stage, &who), &format!("guess {n}")).unwrap();
+                    match said {
+                        Said::Verdict(DirectoryVerdict::Wrong) => {}
+                        Said::Declined(Decline::AtBound, false) => declined += 1,
+                        // The connection broke: AD may have counted the guess, or not.
+                        Said::Nothing => {}
+                        Said::Verdict(_) | Said::Declined(..) => panic!("{said:?}"),
+                    }
+                }
+                let counted = stage.domain.bad_passwords(&who.sam).unwrap();
+                println!("threshold {threshold}, round {round}, {}: AD counts {counted}", who.sam);
+                assert!(0 < counted && counted < threshold, "{counted} of {threshold}");
+                assert_eq!(stage.domain.locked_at(&who.sam).unwrap(), 0);
+            }
+        }
+        assert!(declined > 0);
+        for who in [person(base), person(base + 1), admin] {
+            assert_eq!(stage.domain.bare_bind(&who.upn, &who.password).unwrap(), None, "{}", who.sam);
+        }
+        // `check` computes what all agents together may do.
+        let checked = agents[0].run_to_end(&["check"], None).unwrap();
+        let figure = format!("{} through 2 agents; AD locks at {threshold}", (threshold - 1) / 2 * 2);
+        assert!(checked.to_string().contains(&figure), "{checked}");
+    }
+}
+
+#[test]
+fn an_account_under_a_stricter_policy_of_its_own_is_not_locked_once_it_has_signed_in() {
+    let who = person(1);
+    let stage = Stage::prepared(50, 0, "pta", |domain| {
+        domain.set_policy(json!({"lockoutThreshold": "10"})).unwrap();
+        // It locks after three.
+        domain.create_password_settings("Strict", 1, &[&who.sam]).unwrap();
+    });
+    let (agents, lying) = betrayed(&stage, "", true);
+    let id = object(&stage, &who);
+    for agent in &agents {
+        let said = words(&lying, agent, id, &who.password);
+        assert_eq!(said, Said::Verdict(DirectoryVerdict::Valid));
+    }
+    let said: Vec<Said> =
+        (0..8).map(|n| lying.guess(&agents[n % 2], id, &format!("guess {n}")).unwrap().0).collect();
+    assert!(said.contains(&Said::Declined(Decline::AtBound, false)), "{said:?}");
+    let counted = stage.domain.bad_passwords(&who.sam).unwrap();
+    assert!(0 < counted && counted <= 2, "one at each agent: {counted}");
+    assert_eq!(stage.domain.bare_bind(&who.upn, &who.password).unwrap(), None, "it is not locked");
+}
+
+#[test]
+fn a_lying_tenant_of_version_0_1_is_told_that_the_agent_is_overloaded() {
+    let stage = Stage::new(50, 0);
+    stage.domain.set_policy(json!({"lockoutThreshold": "3"})).unwrap();
+    let (agents, lying) = betrayed(&stage, "", false);
+    let who = object(&stage, &person(1));
+    let said: Vec<Said> =
+        (0..5).map(|n| lying.guess(&agents[0], who, &format!("guess {n}")).unwrap().0).collect();
+    assert!(said.contains(&Said::Declined(Decline::Overloaded, false)), "{said:?}");
+    assert!(!said.iter().any(|said| matches!(said, Said::Declined(Decline::AtBound, _))), "{said:?}");
+}
+
+#[test]
+fn a_right_and_a_wrong_password_of_a_protected_account_look_the_same_to_a_lying_tenant_in_words_and_time() {
+    let admin = person(1);
+    let nested = person(2);
+    let guarded = person(3);
+    let ordinary = person(4);
+    let stage = Stage::prepared(50, 0, "pta", |domain| {
+        domain.set_member("Domain Admins", &admin.sam, true).unwrap();
+        domain.create_group("Inner").unwrap();
+        domain.set_member("Inner", &nested.sam, true).unwrap();
+        domain.set_member("Backup Operators", "Inner", true).unwrap();
+        domain.set_member("Protected Users", &guarded.sam, true).unwrap();
+    });
+    // The bounds are out of the way: this is about each single answer.
+    let (agents, lying) = betrayed(&stage, "failed_binds = 1000\nfailed_binds_per_minute = 100000", true);
+    let wrong = Said::Verdict(DirectoryVerdict::Wrong);
+    // AD itself refuses members of Protected Users, after the right password and with a code of its own.
+    for (who, code) in [(&admin, None), (&nested, None), (&guarded, Some("52f"))] {
+        assert_eq!(stage.domain.bare_bind(&who.upn, &who.password).unwrap().as_deref(), code, "{}", who.sam);
+        for password in [&who.password, &who.wrong_password()] {
+            assert_eq!(
+                lying.guess(&agents[0], object(&stage, who), password).unwrap().0,
+                wrong,
+                "{}",
+                who.sam
+            );
+        }
+    }
+    let administrator = stage.domain.identity("Administrator").unwrap().guid;
+    let password = landbridge_tests::lab::population::ADMINISTRATOR_PASSWORD;
+    assert_eq!(words(&lying, &agents[0], administrator, password), wrong);
+    let said = words(&lying, &agents[0], object(&stage, &ordinary), &ordinary.password);
+    assert_eq!(said, Said::Verdict(DirectoryVerdict::Valid), "an ordinary account signs in");
+    // Time: right and wrong in random order.
+    let (seed, each) = (seed(), size(200, 2_000));
+    let mut draw = Draw::new(seed);
+    let mut times = [Vec::new(), Vec::new()];
+    let id = object(&stage, &admin);
+    while times.iter().any(|times| times.len() < each) {
+        let kind = draw.below(2);
+        if times[kind].len() == each {
+            continue;
+        }
+        let password = if kind == 0 { admin.password.clone() } else { admin.wrong_password() };
+        let (said, took) = lying.guess(&agents[0], id, &password).unwrap();
+        if said == Said::Nothing {
+            continue;
+        }
+        assert_eq!(said, wrong);
+        times[kind].push(took.as_secs_f64() * 1e3);
+    }
+    let t = welch(&times[0], &times[1]);
+    let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+    println!(
+        "seed {seed}, N {each}: right {:.3} ms, wrong {:.3} ms, |t| {t:.2}",
+        mean(&times[0]),
+        mean(&times[1])
+    );
+    assert!(t < crate::times::LIMIT, "{t}");
+    let status = agents[0].run_to_end(&["status", "--json"], None).unwrap().expect_code(0);
+    assert!(!status.to_string().contains("\"withheld\": 0"), "the operator sees what was withheld: {status}");
+}
+
+#[test]
+fn an_agent_at_its_bound_passes_a_sign_in_on_and_when_both_are_the_refusal_looks_like_any_other() {
+    let stage = Stage::prepared(50, 2, "pta", |domain| {
+        domain.set_policy(json!({"lockoutThreshold": "10"})).unwrap();
+    });
+    // Each agent has a bound of one before its first good sign-in, which is smaller than the tenant's budget.
+    let who = person(1);
+    let try_as = |password: &str| stage.app.sign_in(&Try::from(1, &who.upn, password)).unwrap();
+    let wrong = [try_as("one"), try_as("two")];
+    assert_eq!(stage.reasons().get("wrong-password"), Some(&2), "the second goes to the other agent");
+    let right = try_as(&who.password);
+    assert!(right.refused() && right.raw == wrong[0].raw && wrong[0].raw == wrong[1].raw, "{right:?}");
+    assert_eq!(stage.reasons().get("held-back"), Some(&1));
+    assert_eq!(stage.domain.bad_passwords(&who.sam).unwrap(), 2);
+}
