@@ -1,7 +1,7 @@
 //! Who must never be carried: the account that phs reads with, and who can read or set every password of the domain. Both
 //! are read from the DC at the start of each cycle: the second from the security descriptor of the domain's head, which
 //! no page of changes carries.
-//! Neighbours: [`super::descriptor`] reads the descriptor, `mirror::holders` stores the result, [`super::privileged`]
+//! Neighbours: `descriptor` reads the descriptor, `mirror::holders` stores the result, [`super::privileged`]
 //! reads the members of the groups.
 
 use crate::error::PhsError;
