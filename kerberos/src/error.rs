@@ -101,8 +101,8 @@ fn skew(ours: Duration, theirs: Duration) -> String {
     } else {
         ("the clock of the KDC", theirs - ours)
     };
-    // Rounded up: what is over the limit reads as over it.
-    let seconds = by.saturating_add(Duration::from_millis(999)).as_secs();
+    // The other clock may come without a fraction. What is over the limit reads as over it.
+    let seconds = by.saturating_add(Duration::from_millis(500)).as_secs().max(301);
     format!(
         "{ahead} is {seconds} s ahead of the other one; Kerberos allows 300 s. Compare both with a third clock, and \
          set the wrong one"

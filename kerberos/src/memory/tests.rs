@@ -58,7 +58,7 @@ fn a_lying_kdc_gets_no_ticket_accepted() {
         (Lie::Rc4Session, "session key of the type rc4-hmac"),
         (Lie::ShortSession, "session key"),
         (Lie::EndedLongAgo, "ended already"),
-        (Lie::StartsTomorrow, "the clock of the KDC is 86399 s ahead"),
+        (Lie::StartsTomorrow, "the clock of the KDC is 86400 s ahead"),
         (Lie::OtherVersion, "version or type"),
         (Lie::OtherMessageType, "version or type"),
     ];
