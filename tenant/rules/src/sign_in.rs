@@ -427,7 +427,8 @@ fn charge_of(before: &Facts, facts: &Facts, asked: &AgentAnswer, now: i64) -> Ch
     let tried = match asked.outcome {
         // A delivery that was lost may still reach AD with a bad password: the count is kept if there was one.
         Ok(wire::DirectoryVerdict::Valid) if facts.spent.is_some() && asked.tried <= 1 => {
-            return Charge::Clear;
+            let accepted = |domain: &DomainFacts| Charge::Accepted { budget: domain.budget, at: now };
+            return before.domain.as_ref().map_or(Charge::Nothing, accepted);
         }
         Ok(wire::DirectoryVerdict::Valid) => return Charge::Nothing,
         // A person who tries an expired password twice must get in with the new one at once.

@@ -167,10 +167,10 @@ fn policy_text(domain: &Domain, budget: AdBudget) -> String {
         AdBudget::Unbounded => {
             "the domain never locks an account, so only the smart lockout limits wrong passwords".to_owned()
         }
-        AdBudget::Bounded { threshold, most, window } => format!(
+        AdBudget::Bounded { threshold, most, memory } => format!(
             "AD locks an account at {threshold} bad passwords; for one account unknown sources cause at most {most} of \
              them, and known sources as many, until {} minutes after the last",
-            window / 60
+            memory / 60
         ),
         AdBudget::None { threshold } => {
             format!("its lockout threshold of {threshold} is too low for sign-ins by agents")

@@ -189,8 +189,10 @@ impl Counters {
         // 5. What could not be written is kept in memory.
         if let Subject::Account(_) = of.subject {
             match (charge, &written) {
-                (Charge::Nothing, _) | (Charge::Clear, Err(_)) => {}
-                (Charge::Clear | Charge::Add { .. }, Ok(_)) => drop(lock(&self.unwritten).remove(&id)),
+                (Charge::Nothing, _) | (Charge::Accepted { .. }, Err(_)) => {}
+                (Charge::Accepted { .. } | Charge::Add { .. }, Ok(_)) => {
+                    drop(lock(&self.unwritten).remove(&id))
+                }
                 (Charge::Add { .. }, Err(_)) => {
                     if let Some(spent) = charged(charge, of.spent.as_ref()) {
                         lock(&self.unwritten).insert(id, spent);
@@ -218,7 +220,10 @@ impl Counters {
         let newest = lock(&self.unwritten).get(&object).copied().or(stored);
         match charge {
             Charge::Nothing => Ok(()),
-            Charge::Clear => ad_budget::replace(writing, object, stored.as_ref(), None),
+            Charge::Accepted { budget, at } => {
+                let left = budget.after_success(newest.as_ref(), at);
+                ad_budget::replace(writing, object, stored.as_ref(), left.as_ref())
+            }
             Charge::Add { .. } => match charged(charge, newest.as_ref()) {
                 None => Ok(()),
                 spent => ad_budget::replace(writing, object, stored.as_ref(), spent.as_ref()),
@@ -284,6 +289,6 @@ impl Counters {
 fn charged(charge: Charge, spent: Option<&Spent>) -> Option<Spent> {
     match charge {
         Charge::Add { budget, standing, more, at } => budget.charge(spent, standing, more, at),
-        Charge::Nothing | Charge::Clear => None,
+        Charge::Nothing | Charge::Accepted { .. } => None,
     }
 }

@@ -2,8 +2,10 @@
 //! outside never lock a person out of the company. Pure.
 //!
 //! AD locks an account at `lockoutThreshold` bad passwords, and resets its count when `lockOutObservationWindow` has
-//! passed since the last one. So charges count until a whole window, plus a minute for clocks that differ, has passed
-//! since the last one, whoever caused it. Unknown sources may cause (threshold − 1) / 2 of them, and known sources as
+//! passed since the last one. The agents forget later: two agents that are used in turn could keep AD's count alive, so
+//! each remembers for as many windows as the other has failed binds, and one more. Charges count as long as the agents
+//! remember, whoever caused them: otherwise strangers could use up the agents' bounds in several windows, and a known
+//! source would find no agent. Each window has a minute more for clocks that differ. Unknown sources may cause (threshold − 1) / 2 of them, and known sources as
 //! many beside them: together less than the threshold. Limit of this rule: bad passwords that were tried inside are
 //! unknown, because badPwdCount does not replicate.
 //!
@@ -26,14 +28,14 @@ const LONGEST_WINDOW: i64 = 99_999 * 60;
 pub enum AdBudget {
     /// The policy never locks an account.
     Unbounded,
-    /// A limit on bad passwords. They count until `window` has passed since the last one.
+    /// A limit on bad passwords. They count until `memory` has passed since the last one.
     Bounded {
         /// lockoutThreshold of the policy.
         threshold: u32,
         /// Limit on bad passwords from known sources, and as much again on those from unknown sources.
         most: u32,
-        /// Seconds since the last bad password after which none counts.
-        window: i64,
+        /// Seconds since the last bad password after which none counts: as long as two agents remember.
+        memory: i64,
     },
     /// No bad password is allowed: half of the threshold is less than one.
     None {
@@ -62,7 +64,8 @@ impl AdBudget {
             Some(_) | None => USUAL_WINDOW.unsigned_abs(),
         };
         let window = i64::try_from(window).unwrap_or(LONGEST_WINDOW).clamp(MARGIN, LONGEST_WINDOW);
-        Self::Bounded { threshold: bound, most, window: window.saturating_add(MARGIN) }
+        let memory = window.saturating_add(MARGIN).saturating_mul(i64::from(most) + 1).min(MEMORY);
+        Self::Bounded { threshold: bound, most, memory }
     }
 
     /// Number of further bad passwords that sources of this standing may cause at `now`. `spent` is what the account's
@@ -70,8 +73,8 @@ impl AdBudget {
     pub fn room(self, spent: Option<&Spent>, standing: Standing, has_digest: bool, now: i64) -> u32 {
         match self {
             Self::Unbounded => u32::MAX,
-            Self::Bounded { threshold, most, window } => {
-                let counted = counted(spent, window, now);
+            Self::Bounded { threshold, most, memory } => {
+                let counted = counted(spent, memory, now);
                 let together = threshold.saturating_sub(1 + u32::from(has_digest));
                 let left = together.saturating_sub(counted.known.saturating_add(counted.unknown));
                 most.saturating_sub(counted.part(standing)).min(left)
@@ -83,8 +86,8 @@ impl AdBudget {
     /// Whether AD may be asked about the digest's password although nothing is left: if its refusal would still leave
     /// AD's count below the threshold, and AD has refused no digest's password so far.
     pub fn allows_digests_password(self, spent: Option<&Spent>, now: i64) -> bool {
-        let Self::Bounded { threshold, most, window } = self else { return false };
-        let counted = counted(spent, window, now);
+        let Self::Bounded { threshold, most, memory } = self else { return false };
+        let counted = counted(spent, memory, now);
         let refused = counted.known > most || counted.unknown > most;
         !refused && counted.known.saturating_add(counted.unknown).saturating_add(1) < threshold
     }
@@ -92,19 +95,29 @@ impl AdBudget {
     /// The charges that still count at `now`. Those that do not count are zero.
     pub fn counted(self, spent: Option<&Spent>, now: i64) -> Spent {
         match self {
-            Self::Bounded { window, .. } => counted(spent, window, now),
+            Self::Bounded { memory, .. } => counted(spent, memory, now),
             Self::Unbounded | Self::None { .. } | Self::Unknown => Spent::default(),
         }
+    }
+
+    /// The account's charges after AD accepted its password. AD has reset its count, and so has the agent that was asked;
+    /// the other one has not. What it may remember counts as of unknown sources from now on, so that they cannot use up
+    /// the first one too. None: nothing is left.
+    pub fn after_success(self, spent: Option<&Spent>, now: i64) -> Option<Spent> {
+        let Self::Bounded { most, memory, .. } = self else { return None };
+        let counted = counted(spent, memory, now);
+        let unknown = counted.known.saturating_add(counted.unknown).min(most);
+        (unknown > 0).then_some(Spent { known: 0, unknown, ..counted })
     }
 
     /// Charges `more` bad passwords from a source of this standing and returns the account's new charges. None: they
     /// do not change.
     pub fn charge(self, spent: Option<&Spent>, standing: Standing, more: u32, now: i64) -> Option<Spent> {
-        let Self::Bounded { window, .. } = self else { return None };
+        let Self::Bounded { memory, .. } = self else { return None };
         if more == 0 {
             return None;
         }
-        let mut charged = counted(spent, window, now);
+        let mut charged = counted(spent, memory, now);
         // A clock that was set back must not end a charge earlier.
         charged.last_at = charged.last_at.max(now);
         let part = match standing {
@@ -123,8 +136,8 @@ pub struct Spent {
     pub known: u32,
     /// From unknown sources.
     pub unknown: u32,
-    /// When the last of them was tried, in seconds since 1970. Both numbers count until a window has passed since
-    /// then, because AD's own count does.
+    /// When the last of them was tried, in seconds since 1970. Both numbers count from then on, because AD's own count
+    /// does.
     pub last_at: i64,
 }
 
@@ -139,16 +152,16 @@ impl Spent {
 }
 
 /// The charges that still count at `now`.
-fn counted(spent: Option<&Spent>, window: i64, now: i64) -> Spent {
-    spent.filter(|spent| now.saturating_sub(spent.last_at) < window).copied().unwrap_or_default()
+fn counted(spent: Option<&Spent>, memory: i64, now: i64) -> Spent {
+    spent.filter(|spent| now.saturating_sub(spent.last_at) < memory).copied().unwrap_or_default()
 }
 
-/// Seconds after which a counter of the budget can be deleted: no window is longer.
+/// Seconds after which a counter of the budget can be deleted: none counts longer.
 pub const MEMORY: i64 = LONGEST_WINDOW + MARGIN;
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn policy(threshold: i64, minutes: i64) -> Policy {
@@ -164,7 +177,11 @@ mod tests {
         for (threshold, most) in [(3, 1), (4, 1), (5, 2), (10, 4), (50, 24), (999, 499)] {
             assert_eq!(
                 AdBudget::of(&policy(threshold, 30)),
-                AdBudget::Bounded { threshold: u32::try_from(threshold).unwrap(), most, window: 31 * 60 },
+                AdBudget::Bounded {
+                    threshold: u32::try_from(threshold).unwrap(),
+                    most,
+                    memory: 31 * 60 * (i64::from(most) + 1)
+                },
                 "{threshold}"
             );
         }
@@ -177,18 +194,19 @@ mod tests {
     }
 
     #[test]
-    fn a_charge_counts_until_a_window_has_passed_since_the_last_one() {
+    fn a_charge_counts_until_the_agents_have_forgotten_the_last_one() {
         let budget = AdBudget::of(&policy(5, 10));
         let charge = |spent: Option<&Spent>, now| budget.charge(spent, Standing::Unknown, 1, now);
         let room = |spent: Option<&Spent>, now| budget.room(spent, Standing::Unknown, false, now);
         let first = charge(None, 1_000);
         assert_eq!(room(first.as_ref(), 1_001), 1);
         let second = charge(first.as_ref(), 1_500);
-        assert_eq!(room(second.as_ref(), 1_500 + 659), 0);
-        assert_eq!(room(second.as_ref(), 1_500 + 660), 2);
+        // Three windows of eleven minutes: each agent may have two failed binds.
+        assert_eq!(room(second.as_ref(), 1_500 + 1_979), 0);
+        assert_eq!(room(second.as_ref(), 1_500 + 1_980), 2);
         // A clock that is set back opens nothing.
         assert_eq!(room(second.as_ref(), 0), 0);
-        let late = charge(second.as_ref(), 1_500 + 660);
+        let late = charge(second.as_ref(), 1_500 + 1_980);
         assert_eq!(late.map(|spent| spent.unknown), Some(1));
     }
 
@@ -221,7 +239,7 @@ mod tests {
                 let refused = budget.charge(spent.as_ref(), standing, 1, 0).unwrap();
                 assert!(i64::from(refused.known + refused.unknown) < threshold);
                 assert!(!budget.allows_digests_password(Some(&refused), 0), "{threshold}");
-                assert!(budget.allows_digests_password(Some(&refused), 31 * 60));
+                assert!(budget.allows_digests_password(Some(&refused), 31 * 60 * (i64::from(most) + 1)));
             }
         }
     }
@@ -251,19 +269,55 @@ mod tests {
         }
     }
 
+    /// Two agents as `landbridge-pta-agent` defends AD: a bound for each account, and a memory of several windows.
+    #[test]
+    fn strangers_of_many_windows_leave_an_agent_for_a_known_source() {
+        for threshold in [3, 4, 5, 10] {
+            let (budget, window) = (AdBudget::of(&policy(threshold, 30)), 31 * 60);
+            let bound = u32::try_from((threshold - 1) / 2).unwrap();
+            let memory = window * (i64::from(bound) + 1);
+            let mut agents = [(0_u32, 0_i64); 2];
+            let mut draw = 0x2545_f491_4f6c_dd1d_u64;
+            let (mut spent, mut now, mut asked) = (None, 1_000_000, [0, 0]);
+            for _ in 0..100_000 {
+                draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                now += i64::try_from((draw >> 33) % 4_000).unwrap();
+                let known = (draw >> 61).is_multiple_of(2);
+                let accepted = known && (draw >> 50).is_multiple_of(8);
+                let standing = if known { Standing::Known } else { Standing::Unknown };
+                if budget.room(spent.as_ref(), standing, false, now) == 0 {
+                    continue;
+                }
+                let first = usize::from(draw >> 60 & 1 == 1);
+                let free = [first, 1 - first].into_iter().find(|at| {
+                    let (failed, last) = agents[*at];
+                    failed < bound || now - last >= memory
+                });
+                let at = free.unwrap_or_else(|| panic!("{threshold}: both agents are at their bounds"));
+                asked[usize::from(known)] += 1;
+                if accepted {
+                    agents[at].0 = 0;
+                    spent = budget.after_success(spent.as_ref(), now);
+                    continue;
+                }
+                let (failed, last) = agents[at];
+                agents[at] = (if now - last >= memory { 1 } else { failed + 1 }, now);
+                spent = budget.charge(spent.as_ref(), standing, 1, now);
+            }
+            assert!(asked[0] > 1_000 && asked[1] > 1_000, "{threshold}: {asked:?}");
+        }
+    }
+
     #[test]
     fn odd_windows_count_as_long_ones() {
         for interval in [i64::MIN, i64::MIN + 1] {
             let odd = Policy { lockout_observation_window: Some(interval), ..policy(10, 1) };
-            assert_eq!(
-                AdBudget::of(&odd),
-                AdBudget::Bounded { threshold: 10, most: 4, window: LONGEST_WINDOW + MARGIN }
-            );
+            assert_eq!(AdBudget::of(&odd), AdBudget::Bounded { threshold: 10, most: 4, memory: MEMORY });
         }
         let none = Policy { lockout_observation_window: None, ..policy(10, 1) };
         assert_eq!(
             AdBudget::of(&none),
-            AdBudget::Bounded { threshold: 10, most: 4, window: USUAL_WINDOW + MARGIN }
+            AdBudget::Bounded { threshold: 10, most: 4, memory: 5 * (USUAL_WINDOW + MARGIN) }
         );
     }
 }

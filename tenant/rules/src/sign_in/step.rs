@@ -98,8 +98,13 @@ pub enum Settle {
 pub enum Charge {
     /// Nothing.
     Nothing,
-    /// AD has reset its own count, and so does the tenant.
-    Clear,
+    /// AD accepted the password, and has reset its own count: [`AdBudget::after_success`].
+    Accepted {
+        /// The budget that was charged before.
+        budget: AdBudget,
+        /// Seconds since 1970.
+        at: i64,
+    },
     /// Bad passwords may have been added to AD's count.
     Add {
         /// The budget that is charged.

@@ -9,7 +9,7 @@ use crate::relay::NoAnswer;
 
 const NOW: i64 = 1_800_000_000;
 const OBJECT: Uuid = Uuid::from_u128(1);
-const BOUNDED: AdBudget = AdBudget::Bounded { threshold: 5, most: 2, window: 1_860 };
+const BOUNDED: AdBudget = AdBudget::Bounded { threshold: 5, most: 2, memory: 3 * 1_860 };
 
 fn rules() -> Rules {
     Rules::new(10, 60)
@@ -425,7 +425,7 @@ fn what_may_have_reached_ad_is_charged_and_a_right_password_clears_it() {
     let charged = |outcome, tried| match answered(&pta, outcome, tried).charge {
         Charge::Add { more, .. } => more,
         Charge::Nothing => 0,
-        Charge::Clear => panic!("nothing was there to clear"),
+        Charge::Accepted { .. } => panic!("nothing was there to clear"),
     };
     assert_eq!(charged(Err(NoAnswer::Lost), 2), 2, "both deliveries may have been counted");
     assert_eq!(charged(Err(NoAnswer::NoAgent), 0), 0);
@@ -439,7 +439,10 @@ fn what_may_have_reached_ad_is_charged_and_a_right_password_clears_it() {
         assert_eq!(charged(Ok(right), 1), 0, "AD counts nothing: {right:?}");
     }
     let spent = having_spent(pta.clone(), 0, 1);
-    assert_eq!(answered(&spent, Ok(wire::DirectoryVerdict::Valid), 1).charge, Charge::Clear);
+    assert_eq!(
+        answered(&spent, Ok(wire::DirectoryVerdict::Valid), 1).charge,
+        Charge::Accepted { budget: BOUNDED, at: NOW }
+    );
     assert_eq!(
         answered(&spent, Ok(wire::DirectoryVerdict::Valid), 2).charge,
         Charge::Nothing,

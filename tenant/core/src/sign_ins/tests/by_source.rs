@@ -219,11 +219,13 @@ fn unknown_sources_spend_their_own_half_of_ads_budget_and_leave_the_other() {
             }
             let (reached, verdict) = tries_from(&signin, HOME, "right1", DirectoryVerdict::Valid, NOW);
             assert!(reached && is_accepted(&verdict), "{threshold}: {verdict:?}");
+            let spent = tenant.store.read(|c| ad_budget::find(c, object(1))).unwrap();
             assert_eq!(
-                tenant.store.read(|c| ad_budget::find(c, object(1))).unwrap(),
-                None,
-                "as AD's own count"
+                spent.map(|spent| (spent.known, usize::try_from(spent.unknown).unwrap())),
+                Some((0, most)),
+                "an agent may remember them: the others get no more of it"
             );
+            assert!(!tries_from(&signin, &stranger(99), "one more", wrong, NOW).0);
         }
     }
 }
