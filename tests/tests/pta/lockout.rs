@@ -111,8 +111,8 @@ fn known_and_unknown_sources_together_lock_nobody_and_an_old_password_that_the_d
             assert!(elsewhere(n, &format!("guess {n}")).refused());
             assert!(at_home(&format!("mistake {n}")).refused());
         }
-        // One of an odd threshold is kept for the digest's password.
-        let together = (2 * most).min(threshold - 2);
+        // One is kept for the digest's password.
+        let together = 2 * most - 1;
         assert_eq!(stage.domain.bad_passwords(&who.sam).unwrap(), together, "of {threshold}");
         // 2. With all of it spent, the digest's password lets its owner in from anywhere, and AD begins to count anew.
         assert!(elsewhere(100, &who.password).accepted());

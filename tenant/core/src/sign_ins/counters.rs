@@ -191,7 +191,7 @@ impl Counters {
             match (charge, &written) {
                 (Charge::Nothing, _) | (Charge::Accepted { .. }, Err(_)) => {}
                 (Charge::Accepted { .. } | Charge::Add { .. }, Ok(_)) => {
-                    drop(lock(&self.unwritten).remove(&id))
+                    lock(&self.unwritten).remove(&id);
                 }
                 (Charge::Add { .. }, Err(_)) => {
                     if let Some(spent) = charged(charge, of.spent.as_ref()) {

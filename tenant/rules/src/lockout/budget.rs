@@ -10,8 +10,8 @@
 //! unknown, because badPwdCount does not replicate.
 //!
 //! Where a digest is held, AD is asked about the digest's password although both parts are spent. AD may refuse it,
-//! because the password was changed a moment ago. So one bind below the threshold is kept for it. That matters for odd
-//! thresholds alone: of an even one, the two parts leave one over.
+//! because the password was changed a moment ago. So one bind of both parts together is kept for it: two agents send no
+//! more than the two parts.
 
 use super::Standing;
 use crate::model::Policy;
@@ -73,9 +73,9 @@ impl AdBudget {
     pub fn room(self, spent: Option<&Spent>, standing: Standing, has_digest: bool, now: i64) -> u32 {
         match self {
             Self::Unbounded => u32::MAX,
-            Self::Bounded { threshold, most, memory } => {
+            Self::Bounded { most, memory, .. } => {
                 let counted = counted(spent, memory, now);
-                let together = threshold.saturating_sub(1 + u32::from(has_digest));
+                let together = both(most).saturating_sub(u32::from(has_digest));
                 let left = together.saturating_sub(counted.known.saturating_add(counted.unknown));
                 most.saturating_sub(counted.part(standing)).min(left)
             }
@@ -83,13 +83,13 @@ impl AdBudget {
         }
     }
 
-    /// Whether AD may be asked about the digest's password although nothing is left: if its refusal would still leave
-    /// AD's count below the threshold, and AD has refused no digest's password so far.
+    /// Whether AD may be asked about the digest's password although nothing is left: if both parts have one left for it,
+    /// and AD has refused no digest's password so far.
     pub fn allows_digests_password(self, spent: Option<&Spent>, now: i64) -> bool {
-        let Self::Bounded { threshold, most, memory } = self else { return false };
+        let Self::Bounded { most, memory, .. } = self else { return false };
         let counted = counted(spent, memory, now);
         let refused = counted.known > most || counted.unknown > most;
-        !refused && counted.known.saturating_add(counted.unknown).saturating_add(1) < threshold
+        !refused && counted.known.saturating_add(counted.unknown) < both(most)
     }
 
     /// The charges that still count at `now`. Those that do not count are zero.
@@ -149,6 +149,11 @@ impl Spent {
             Standing::Unknown => self.unknown,
         }
     }
+}
+
+/// The bad passwords of both parts together. It is less than the threshold, and as much as two agents send.
+fn both(most: u32) -> u32 {
+    most.saturating_mul(2)
 }
 
 /// The charges that still count at `now`.
@@ -220,8 +225,7 @@ mod tests {
             let spent = budget.charge(spent.as_ref(), Standing::Known, most, 0).unwrap();
             assert_eq!(budget.room(Some(&spent), Standing::Known, false, 0), 0);
             assert!(i64::from(spent.known + spent.unknown) < threshold);
-            let even = threshold % 2 == 0;
-            assert_eq!(budget.allows_digests_password(Some(&spent), 0), even, "{threshold}");
+            assert!(!budget.allows_digests_password(Some(&spent), 0), "{threshold}: nothing was kept for it");
         }
     }
 
@@ -231,7 +235,7 @@ mod tests {
             let budget = AdBudget::of(&policy(threshold, 30));
             let spent = budget.charge(None, Standing::Unknown, most, 0);
             let left = budget.room(spent.as_ref(), Standing::Known, true, 0);
-            assert_eq!(left, if threshold % 2 == 0 { most } else { most - 1 }, "{threshold}");
+            assert_eq!(left, most - 1, "{threshold}");
             let spent = budget.charge(spent.as_ref(), Standing::Known, left, 0).or(spent);
             assert!(budget.allows_digests_password(spent.as_ref(), 0));
             for standing in [Standing::Known, Standing::Unknown] {
