@@ -60,7 +60,7 @@ const STILL_FOREIGN: &[(&str, &str, usize)] = &[
     ("file.rs", "PRAGMA", 13),
     ("lib.rs", "PRAGMA", 1),
     ("schema/schema.sql", "ANY", 1),
-    ("schema/schema.sql", "BLOB", 36),
+    ("schema/schema.sql", "BLOB", 35),
     ("schema/schema.sql", "ROWID", 15),
     ("schema/schema.sql", "STRICT", 18),
     ("schema/version_1.sql", "ANY", 1),
