@@ -100,6 +100,8 @@ fn known_and_unknown_sources_together_lock_nobody_and_an_old_password_that_the_d
 {
     for threshold in [3, 5, 10] {
         let stage = stage(50, threshold);
+        // Before that an agent lets one wrong password for each account through.
+        stage.teach_policy(20..30);
         let who = person(7);
         let at_home = |password: &str| stage.app.sign_in(&at_home(&who, password)).unwrap();
         let elsewhere =
