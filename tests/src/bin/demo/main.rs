@@ -85,10 +85,10 @@ fn play(board: &mut Board) -> Result<(), LabError> {
     let app = Application::of(&tenant, "demo")?;
     let mut tries = Tries { board, app: &app, number: 0 };
     sign_ins(&mut tries, &cast)?;
-    let reader = Person { upn: format!("{}@{}", settings.account, domain.name()), ..person(1) };
-    tries.line("the account that phs reads with, right password", &reader, &settings.password, "refused")?;
     let stored = tenant.holds_digest(domain.identity(&cast.privileged.sam)?.guid)?;
     tries.board.line("… and the tenant's digest of it", "none", if stored { "there" } else { "none" });
+    let reader = Person { upn: format!("{}@{}", settings.account, domain.name()), ..person(1) };
+    tries.line("the account that phs reads with, right password", &reader, &settings.password, "refused")?;
     guesses(&mut tries)?;
     a_change(&mut tries, &domain, &tenant, &phs, &cast.changing)?;
     continuously(&mut tries, &domain, &phs, &cast.changing)?;
