@@ -49,7 +49,7 @@ const CHANGES: Limits = Limits { silence: Duration::from_secs(30), ..BOUND };
 const KDC_PORT: u16 = 88;
 
 /// A domain, one of its DCs, and the account to read it with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Directory {
     /// DNS name of the domain.
     pub domain: String,

@@ -70,7 +70,7 @@ impl Session {
         let mut failed = None;
         for controller in controllers {
             let directory = Arc::new(config.open(&controller, Some(scope))?);
-            let mut with_descriptor = config.open(&controller, Some(scope))?;
+            let mut with_descriptor = Directory::clone(&directory);
             with_descriptor.further.push(Attribute::SecurityDescriptor);
             let opened = open(&directory, domain).and_then(|(connection, invocation_id)| {
                 if distrusted.iter().any(|one| one.invocation_id == invocation_id) {
