@@ -21,6 +21,17 @@ struct Bench {
     _directory: tempfile::TempDir,
 }
 
+/// What decides, for a phs that reads with [`READER`].
+fn bounds<'a>(
+    domain: &'a Sid,
+    protected: &'a [Sid],
+    holders: &'a [Sid],
+    include: &'a [Sid],
+    scope: &'a Scope,
+) -> Bounds<'a> {
+    Bounds { domain, protected, holders, account: Some(guid(READER)), include, scope }
+}
+
 impl Bench {
     fn new(dc: Dc) -> Self {
         let directory = directory();
@@ -43,14 +54,7 @@ impl Bench {
         let domain = domain();
         let protected = protected_groups(&domain);
         self.mirror.unsettle();
-        let bounds = Bounds {
-            domain: &domain,
-            protected: &protected,
-            holders: &self.holders,
-            account: Some(guid(READER)),
-            include: &self.include,
-            scope: &self.scope,
-        };
+        let bounds = bounds(&domain, &protected, &self.holders, &self.include, &self.scope);
         self.mirror.resolve(&bounds).unwrap();
     }
 
@@ -67,14 +71,7 @@ impl Bench {
     ) -> Result<Batch, PhsError> {
         let domain = domain();
         let protected = protected_groups(&domain);
-        let bounds = Bounds {
-            domain: &domain,
-            protected: &protected,
-            holders: &self.holders,
-            account: Some(guid(READER)),
-            include: &self.include,
-            scope: &self.scope,
-        };
+        let bounds = bounds(&domain, &protected, &self.holders, &self.include, &self.scope);
         let rules = Rules {
             bounds,
             alternate_login: None,
@@ -90,14 +87,7 @@ impl Bench {
     fn learn(&mut self, full: bool) -> Result<(), PhsError> {
         let domain = domain();
         let protected = protected_groups(&domain);
-        let bounds = Bounds {
-            domain: &domain,
-            protected: &protected,
-            holders: &self.holders,
-            account: Some(guid(READER)),
-            include: &self.include,
-            scope: &self.scope,
-        };
+        let bounds = bounds(&domain, &protected, &self.holders, &self.include, &self.scope);
         privileged::learn(&self.mirror, &mut self.dc, &bounds, full, &|| Ok(()))
     }
 

@@ -78,8 +78,7 @@ impl SignIn<'_> {
             (None, Some(_), Some(_)) => refused(Why::WrongPassword, object),
             (None, ..) => refused(Why::UnknownName, object),
         };
-        let settle = settle_of(&verdict, RefusedAt { at: now, password_set: None });
-        Decision { verdict, by, settle, charge: Charge::Nothing, wait }
+        counted(verdict, by, wait, now)
     }
 
     fn on_the_agents_road(
@@ -169,9 +168,7 @@ impl SignIn<'_> {
         };
         let Some(why) = why else { return ask_or_refuse(facts, domain, memory, 1, wait, now) };
         let verdict = refused(why, facts.subject.account());
-        let settle = settle_of(&verdict, RefusedAt { at: now, password_set: None });
-        let by = DecidedBy::Tenant;
-        Err(Box::new(Decision { verdict, by, settle, charge: Charge::Nothing, wait }))
+        Err(Box::new(counted(verdict, DecidedBy::Tenant, wait, now)))
     }
 
     /// A sign-in on the agents' road whose lockout policy leaves AD no budget, or is not known.
@@ -467,6 +464,12 @@ fn settle_of(verdict: &Verdict, seen: RefusedAt) -> Settle {
 
 fn refused(why: Why, object: Option<Uuid>) -> Verdict {
     Verdict::Refused { disclosed: None, why, object }
+}
+
+/// A decision of the tenant that counts for the lockout, and asked AD nothing.
+fn counted(verdict: Verdict, by: DecidedBy, wait: Wait, now: i64) -> Decision {
+    let settle = settle_of(&verdict, RefusedAt { at: now, password_set: None });
+    Decision { verdict, by, settle, charge: Charge::Nothing, wait }
 }
 
 /// A decision that counts nothing and was reached without verifying the password.
