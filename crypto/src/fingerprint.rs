@@ -3,7 +3,7 @@
 use crate::hex::lower;
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// Bytes of the hash that are shown: 128 bits, so that nobody finds another key with the same fingerprint, and few
+/// Bytes of the hash that are shown: 128 bits, so that no search finds another key with the same fingerprint, and few
 /// enough to be read aloud.
 const SHOWN: usize = 16;
 

@@ -770,8 +770,8 @@ fn what_was_carried_before_its_right_was_seen_leaves_with_the_next_cycle_and_is_
     bench.include = vec![domain().with_rid(1105)];
     let counts = bench.cycle(last(0..0, 5)).unwrap();
     assert_eq!((counts.never, counts.removed, counts.held), (1, 1, 0));
-    let (_, told, _) = bench.cloud.uploads.remove(0);
-    assert_eq!(told, [(1105, Presence::OutOfScope)]);
+    let (_, records, _) = bench.cloud.uploads.remove(0);
+    assert_eq!(records, [(1105, Presence::OutOfScope)]);
     bench.dc.holders.clear();
     bench.dc = std::mem::take(&mut bench.dc).holds(1105, || Telling::user(1105));
     bench.cloud.offers.clear();
@@ -837,7 +837,7 @@ fn an_entry_that_holds_back_a_large_part_of_the_scope_is_named_and_asked_for_bef
     bench.dc.holders = vec!["S-1-1-0".parse().unwrap()];
     let refused = bench.cycle(last(1100..1119, 4)).unwrap_err().to_string();
     assert!(refused.contains("Everyone (S-1-1-0)"), "{refused}");
-    assert!(bench.cloud.uploads.iter().all(|(_, told, commit)| told.is_empty() && !commit));
+    assert!(bench.cloud.uploads.iter().all(|(_, records, commit)| records.is_empty() && !commit));
     // What the administrator named is wanted.
     let mut bench = Bench::new();
     bench.also = vec!["S-1-1-0".parse().unwrap()];
