@@ -5,10 +5,12 @@ mod act;
 mod domain;
 mod group_policy;
 mod group_policy_lines;
+mod move_objects;
 pub mod operator;
 mod parts;
 mod people;
 pub mod request;
+mod suffixes;
 mod trial;
 
 pub(crate) use parts::Inner;

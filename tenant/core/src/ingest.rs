@@ -7,15 +7,18 @@
 //! cycle named leave the scope. Leaving: an object that leaves loses its digest and its links at once, and its row
 //! after the grace time.
 //!
-//! The tenant does not trust a phs. It refuses a SID of another domain, an objectGUID that another domain holds (also
-//! as the start of a link), a digest of a privileged account, and a digest that is cheap to attack.
+//! The tenant does not trust a phs. It refuses a SID of another domain, an objectGUID that belongs to another domain
+//! (also as the start of a link), a name with a suffix that the domain does not declare, a digest of a privileged
+//! account, and a digest that is cheap to attack.
 //! Before it: [`crate::agents`], which has admitted the agent. After it: the store; [`crate::directory`] and
 //! [`crate::sign_ins`] read what it writes.
 
+mod homes;
 mod link;
 mod offer;
 mod outcome;
 mod record;
+mod suffixes;
 mod writer;
 
 use landbridge_tenant_rules::counts::Counts;
@@ -121,8 +124,27 @@ pub fn upload(
     if outcome.swept > 0 {
         info!(swept = outcome.swept, "a full compare did not find these objects: they have left the scope");
     }
-    if outcome.links_refused > 0 {
-        warn!(links = outcome.links_refused, "links from objects of another domain: refused");
+    let names = outcome.names_of_others();
+    if names > 0 {
+        error!(
+            names,
+            "names arrived with a UPN suffix of another domain: no account gets them, see `domains suffix list`"
+        );
+    }
+    let names = outcome.names_undeclared();
+    if names > 0 {
+        warn!(
+            names,
+            "names arrived with a UPN suffix that no domain declares: no account gets them; `domains suffix list` shows \
+             them, `domains suffix add` declares one"
+        );
+    }
+    if !outcome.foreign.is_empty() {
+        error!(
+            objects = outcome.foreign.len(),
+            links = outcome.links_refused,
+            "objects that belong to another domain arrived: refused; if they moved in AD, `domains move-objects` moves them"
+        );
     }
     debug!(
         applied = receipt.applied,
@@ -165,6 +187,8 @@ fn apply_page(
     for link in upload.links.as_slice() {
         page.apply_link(link, &mut from, outcome)?;
     }
+    page.note_refused_objects(outcome)?;
+    page.audit_refused_names(outcome)?;
     // 2. The commit: after a full compare, sweep what it did not name, unless that is too much.
     let mut held = None;
     if let Some(cursor) = &upload.commit {

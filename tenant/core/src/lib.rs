@@ -24,6 +24,8 @@
 //! - `ingest/offer.rs`: which of the offered passwords the tenant lacks
 //! - `ingest/record.rs`: applies one record
 //! - `ingest/link.rs`: applies one link
+//! - `ingest/suffixes.rs`: which names an account gets, by the UPN suffixes of its domain
+//! - `ingest/homes.rs`: refuses objects that belong to another domain
 //! - `ingest/outcome.rs`: counts what an upload changed
 //! - `directory.rs`: the handle that reads the directory
 //! - `directory/named.rs`: an object with the name that people know it by
@@ -49,6 +51,8 @@
 //! - `administration/domain.rs`: a domain's sign-in policy and its canaries
 //! - `administration/group_policy.rs`: sets and removes the sign-in policy of a group
 //! - `administration/group_policy_lines.rs`: those policies as text
+//! - `administration/suffixes.rs`: adds, removes and lists the UPN suffixes of domains
+//! - `administration/move_objects.rs`: moves objects from one domain to another
 //! - `administration/people.rs`: erases and blocks accounts, and lists ambiguous names
 //! - `administration/trial.rs`: a sign-in that an administrator tries
 

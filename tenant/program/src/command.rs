@@ -43,6 +43,8 @@ Examples:
   landbridge-tenant agents list
   landbridge-tenant agents approve 6f1c2a52-6f0e-4d5e-9b0e-0f6f3a1c9d11
   landbridge-tenant apps create --name mail --domain corp.example.com --rate 600
+  landbridge-tenant domains suffix add corp.example.com example.com
+  landbridge-tenant domains move-objects corp.example.com lab.example.com
   landbridge-tenant domains policy corp.example.com refuse
   landbridge-tenant domains policy corp.example.com phs --group Pilot
   landbridge-tenant signin alice@corp.example.com
@@ -158,9 +160,60 @@ pub enum Domains {
         #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
         approve_agents: Option<bool>,
     },
+    /// Manage UPN suffixes. An account gets a name user@suffix only if its domain has the suffix.
+    #[command(subcommand)]
+    Suffix(Suffix),
+    /// Move objects that AD moved to another domain. Lists them, and asks.
+    ///
+    /// An objectGUID belongs to its domain for ever. What another domain uploads of it is refused until it is moved here.
+    MoveObjects {
+        /// The domain that they belong to: DNS or NetBIOS name.
+        from: String,
+        /// The domain that they moved to: DNS or NetBIOS name.
+        to: String,
+        /// Their objectGUIDs. Default: all that can be moved.
+        #[arg(value_name = "OBJECT")]
+        objects: Vec<Uuid>,
+        /// Do not ask: for scripts that have looked at the list themselves.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Manage canaries: accounts that no person uses. The tenant tests agents with wrong passwords for them.
     #[command(subcommand)]
     Canary(Canary),
+}
+
+/// `domains suffix`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Suffix {
+    /// Give a suffix to a domain, and to its accounts the names that end in it.
+    Add {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// The suffix: what follows the @.
+        suffix: String,
+        /// The suffix may be another domain's: then both have it, and a name that two accounts hold signs neither in.
+        #[arg(long)]
+        shared: bool,
+    },
+    /// Take a suffix from a domain, and from its accounts the names that end in it. Asks.
+    Remove {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// The suffix: what follows the @.
+        suffix: String,
+        /// Do not ask: for scripts.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List the suffixes of the domains, and those that accounts use although their domain does not have them.
+    List {
+        /// The domain: DNS or NetBIOS name. Default: all domains.
+        name: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `domains canary`.

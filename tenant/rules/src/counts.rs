@@ -64,6 +64,12 @@ counts! {
     accounts_swept,
     /// Sign-in names that arrived although another account holds them: neither account can sign in with them.
     names_shared,
+    /// Sign-in names that arrived with a UPN suffix of another domain: refused.
+    names_of_other_domains,
+    /// Sign-in names that arrived with a UPN suffix that no domain declares: refused.
+    names_undeclared,
+    /// Objects of uploads that belong to another domain: refused.
+    objects_of_other_domains,
     /// Requests of a phs that is not the domain's writer.
     second_writers,
     /// Sign-ins with a name that more than one account holds.

@@ -10,6 +10,10 @@
 //! A name that two accounts hold signs neither in, even if one holds it as its UPN and the other as `sam@dns.domain`.
 //! AD would prefer the UPN; then an administrator who may write UPNs could redirect another account's name.
 //!
+//! A name in UPN form (`user@suffix`) counts only if the account's domain declares the suffix: otherwise one domain
+//! could hold, or make ambiguous, the names of another. The crate `store` knows who declares which suffix
+//! (`tables::suffixes`).
+//!
 //! Records are never joined by name. A name is derived from an account's attributes and is deleted with them.
 //! Neighbours: the crate `store` looks a name up (`tables::names`); the ingest derives an account's names at each
 //! upload.
@@ -44,13 +48,12 @@ pub fn folded(name: &str) -> Option<String> {
     }
 }
 
-/// The names that an account with these attributes signs in with, in the form in which they are looked up.
+/// The names that an account with these attributes may sign in with, in the form in which they are looked up. Those in
+/// UPN form count only if the domain declares their suffix.
 pub fn names_of(domain: &Domain, known: &Attributes) -> Vec<String> {
     let mut names = Vec::new();
     let upns = [known.user_principal_name.as_deref(), known.alternate_login.as_deref()];
-    for upn in upns.into_iter().flatten().filter(|upn| is_upn(upn)) {
-        names.push(fold_case(upn));
-    }
+    names.extend(upns.into_iter().flatten().filter_map(folded_upn));
     if let Some(sam) = known.sam_account_name.as_deref().filter(|sam| is_sam(sam)) {
         names.push(fold_case(&format!("{}\\{sam}", domain.netbios_name)));
         names.push(fold_case(&format!("{}\\{sam}", domain.dns_name)));
@@ -59,6 +62,24 @@ pub fn names_of(domain: &Domain, known: &Attributes) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// A UPN, or another text of its form, as it is looked up. None: the text does not have the form `user@suffix`.
+pub fn folded_upn(upn: &str) -> Option<String> {
+    is_upn(upn).then(|| fold_case(upn))
+}
+
+/// The UPN suffix of a name as it is looked up: what follows the last `@`. None: the name has the form `DOMAIN\user`.
+pub fn suffix_of(folded: &str) -> Option<&str> {
+    if folded.contains('\\') { None } else { folded.rsplit_once('@').map(|(_, suffix)| suffix) }
+}
+
+/// A UPN suffix as an administrator types it, with or without an `@` before it, in the form of [`suffix_of`]. None: no
+/// UPN can end in it.
+pub fn folded_suffix(typed: &str) -> Option<String> {
+    let typed = typed.strip_prefix('@').unwrap_or(typed);
+    let upn = folded_upn(&format!("x@{typed}")).filter(|_| !typed.contains('@'))?;
+    suffix_of(&upn).map(str::to_owned)
 }
 
 /// The text in simple lower case, letter by letter, so that the result for a letter never depends on its neighbours.

@@ -416,6 +416,7 @@ fn person(account: &AccountFacts, domain: &DomainFacts, object: Uuid) -> Person 
         sam: known.sam_account_name,
         display_name: known.display_name,
         domain: domain.dns_name.clone(),
+        domain_sid: domain.sid.clone(),
     }
 }
 

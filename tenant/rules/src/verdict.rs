@@ -12,9 +12,9 @@ pub const MAX_PASSWORD: usize = 1024;
 /// The person behind an accepted sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// objectGUID: the only thing to know a person by.
+    /// objectGUID. With the domain's SID it is the key of a person: names move, these two do not.
     pub object: Uuid,
-    /// userPrincipalName, if there is one.
+    /// userPrincipalName, if there is one. For display only.
     pub user: Option<String>,
     /// sAMAccountName, if it has arrived.
     pub sam: Option<String>,
@@ -22,6 +22,8 @@ pub struct Person {
     pub display_name: Option<String>,
     /// DNS name of the domain.
     pub domain: String,
+    /// SID of the domain.
+    pub domain_sid: String,
 }
 
 /// The decision.

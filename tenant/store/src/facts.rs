@@ -116,6 +116,7 @@ pub fn of_account(
     let domain = DomainFacts {
         id: domain.id,
         dns_name: domain.dns_name,
+        sid: domain.sid,
         policy: admission.policy,
         budget: AdBudget::of(&resultant.policy),
         budget_is_domains: resultant.owner == PolicyOwner::Domain,
@@ -140,6 +141,7 @@ fn of_stranger(reading: &Reading<'_>, folded: &str, pseudonym: Uuid, why: Why) -
             budget: AdBudget::of(&domain.policy),
             budget_is_domains: true,
             dns_name: domain.dns_name,
+            sid: domain.sid,
         }),
     };
     let subject = Subject::Stranger(pseudonym);

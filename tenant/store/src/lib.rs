@@ -22,7 +22,10 @@
 //! - `tables/domains.rs`: the domains: names, SID, policies, writer, cursor
 //! - `tables/objects.rs`: accounts, groups, contacts and password settings objects
 //! - `tables/attributes.rs`: the values of an object, each with its stamp
+//! - `tables/homes.rs`: the domain that an objectGUID belongs to for ever
+//! - `tables/refused_objects.rs`: objects that a domain uploaded although they belong to another one
 //! - `tables/names.rs`: the sign-in names of accounts, for the lookup
+//! - `tables/suffixes.rs`: which domain declares which UPN suffix
 //! - `tables/links.rs`: the values of linked attributes, each with its stamp
 //! - `tables/members.rs`: who is in which group, by links and by primary group
 //! - `tables/digests.rs`: the digests, sealed

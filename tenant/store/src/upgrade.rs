@@ -1,9 +1,12 @@
-//! Upgrades a database of an older version to the present one, step by step, in one transaction. An upgrade cannot be
+//! Upgrades a database of an older version to the present one, step by step, in one transaction. What SQL cannot say
+//! follows in Rust. An upgrade cannot be
 //! undone: `docs/tenant/backup.md` tells operators to copy the file first.
 //! Neighbours: [`super::file`] calls this before anything else is written.
 
 use crate::error::StoreError;
 use crate::schema::SCHEMA_VERSION;
+use crate::tables::{domains, suffixes};
+use crate::transaction::Writing;
 use rusqlite::Connection;
 
 /// The statements of each step. The first one leads from version 1 to 2.
@@ -50,7 +53,8 @@ const STEPS: [&str; 3] = [
      ) STRICT, WITHOUT ROWID;",
     // To version 4: accounts that an administrator blocked; last members of groups that refused; known sources, and a
     // table of its own for AD's budget. The counter over all sources becomes that of unknown sources; no source is
-    // known yet. New pta-agents wait for approval in every domain, and what a person needs to recognise one.
+    // known yet. New pta-agents wait for approval in every domain, and what a person needs to recognise one. Every
+    // object belongs to the domain that it is in. UPN suffixes: see `declare_suffixes`.
     "CREATE TABLE blocks (
          object      BLOB PRIMARY KEY,
          domain      INTEGER NOT NULL REFERENCES domains(id),
@@ -80,11 +84,31 @@ const STEPS: [&str; 3] = [
      ) STRICT, WITHOUT ROWID;
      INSERT INTO ad_budget (object, known, unknown, last_at)
          SELECT object, 0, failures, last_at FROM lockouts WHERE source = '\n';
-     DELETE FROM lockouts WHERE source <> '';",
+     DELETE FROM lockouts WHERE source <> '';
+     CREATE TABLE homes (
+         object      BLOB PRIMARY KEY,
+         domain      INTEGER NOT NULL REFERENCES domains(id)
+     ) STRICT, WITHOUT ROWID;
+     INSERT INTO homes (object, domain) SELECT object, domain FROM objects;
+     CREATE TABLE refused_objects (
+         domain      INTEGER NOT NULL REFERENCES domains(id),
+         object      BLOB NOT NULL,
+         first_at    INTEGER NOT NULL,
+         last_at     INTEGER NOT NULL,
+         PRIMARY KEY (domain, object)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE upn_suffixes (
+         suffix      TEXT NOT NULL,
+         domain      INTEGER NOT NULL REFERENCES domains(id),
+         PRIMARY KEY (suffix, domain)
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The oldest version that can be upgraded: the first schema.
 pub(super) const OLDEST: i64 = 1;
+
+/// The first version in which domains declare their UPN suffixes.
+const SUFFIXES_SINCE: i64 = 4;
 
 /// Applies every step from version `found` on. `found` is between [`OLDEST`] and the present version.
 pub(super) fn upgrade(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
@@ -96,8 +120,24 @@ pub(super) fn upgrade(connection: &mut Connection, found: i64) -> Result<(), Sto
     for step in STEPS.iter().skip(done) {
         transaction.execute_batch(step)?;
     }
+    if found < SUFFIXES_SINCE {
+        declare_suffixes(&Writing::of(&transaction))?;
+    }
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()?;
     tracing::info!(from = found, to = SCHEMA_VERSION, "the database was upgraded");
+    Ok(())
+}
+
+/// Declares for each domain the suffixes of the names that its present accounts have, so that nobody loses a name by the
+/// upgrade. What several domains use becomes shared by them. In Rust, because SQL cannot fold letters as names are.
+fn declare_suffixes(writing: &Writing<'_>) -> Result<(), StoreError> {
+    for domain in domains::all(writing)? {
+        for suffix in suffixes::in_use(writing, domain.id)?.into_keys() {
+            if !suffixes::is_name_of(&domain, &suffix) {
+                suffixes::add(writing, domain.id, &suffix)?;
+            }
+        }
+    }
     Ok(())
 }

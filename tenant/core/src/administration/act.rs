@@ -8,6 +8,7 @@ use crate::administration::request::{
     AdminRequest, AdminResponse, AgentRow, AppRow, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES,
     refusal,
 };
+use crate::administration::suffixes::refused_names;
 use crate::applications::{Credential, MAX_RATE, is_valid_name};
 use crate::events::{Event, Origin};
 use landbridge_crypto::bearer::BearerSecret;
@@ -18,7 +19,9 @@ use landbridge_tenant_rules::relay::AgentView;
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::Writing;
-use landbridge_tenant_store::tables::{agents, apps, domains, group_policies, objects, tokens};
+use landbridge_tenant_store::tables::{
+    agents, apps, domains, group_policies, objects, refused_objects, tokens,
+};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{Role, Token, TokenSecret};
 use landbridge_wire::upload::Kind;
@@ -65,6 +68,17 @@ pub(super) fn act(
         AdminRequest::CanaryAdd { name, user } => actor.canary(&name, &user, true),
         AdminRequest::CanaryRemove { name, user } => actor.canary(&name, &user, false),
         AdminRequest::CanaryList { name } => crate::administration::domain::list_canaries(tenant, &name),
+        AdminRequest::SuffixAdd { name, suffix, shared } => actor.add_suffix(&name, &suffix, shared),
+        AdminRequest::SuffixRemove { name, suffix, accounts } => {
+            actor.remove_suffix(&name, &suffix, accounts)
+        }
+        AdminRequest::SuffixList { name } => {
+            store.look(|reading| crate::administration::suffixes::list(reading, name.as_deref()))
+        }
+        AdminRequest::MovesList { from, to } => {
+            store.look(|reading| crate::administration::move_objects::list(reading, &from, &to))
+        }
+        AdminRequest::MoveObjects { from, to, objects } => actor.move_objects(&from, &to, &objects),
         AdminRequest::TokenCreate { role, domain, minutes } => {
             store.write("token-create", |writing| actor.create_token(writing, role, &domain, minutes))
         }
@@ -131,6 +145,8 @@ fn read_by(request: &AdminRequest) -> Option<&'static str> {
         AdminRequest::DomainsList => Some("domains list"),
         AdminRequest::DomainsPolicy { policy: None, approve_agents: None, .. } => Some("domains policy"),
         AdminRequest::CanaryList { .. } => Some("domains canary list"),
+        AdminRequest::SuffixList { .. } => Some("domains suffix list"),
+        AdminRequest::MovesList { .. } => Some("domains move-objects"),
         AdminRequest::AgentsList => Some("agents list"),
         AdminRequest::AppsList => Some("apps list"),
         AdminRequest::UsersShow { .. } => Some("users show"),
@@ -143,6 +159,9 @@ fn read_by(request: &AdminRequest) -> Option<&'static str> {
         | AdminRequest::GroupPolicy { .. }
         | AdminRequest::CanaryAdd { .. }
         | AdminRequest::CanaryRemove { .. }
+        | AdminRequest::SuffixAdd { .. }
+        | AdminRequest::SuffixRemove { .. }
+        | AdminRequest::MoveObjects { .. }
         | AdminRequest::TokenCreate { .. }
         | AdminRequest::AgentsApprove { .. }
         | AdminRequest::AgentsRevoke { .. }
@@ -321,6 +340,8 @@ fn list_domains(reading: &Reading<'_>) -> Outcome {
     let rows = domains::all(reading)?.into_iter().map(|domain| {
         Ok(DomainRow {
             accounts: objects::present_in(reading, domain.id, Kind::Account)?,
+            refused_names: refused_names(reading, &domain)?,
+            refused_objects: refused_objects::count(reading, domain.id)?,
             name: domain.dns_name,
             netbios: domain.netbios_name,
             sid: domain.sid,

@@ -92,7 +92,7 @@ impl Actor<'_> {
                     }
                 },
             };
-            // 2. Refuse an account of another domain. A listed account may have moved: it can still be removed.
+            // 2. Refuse an account of another domain. An account of the list may be erased by now: it can be removed.
             let of = objects::find(writing, object)?.map(|account| account.domain);
             if of != Some(domain.id) && !listed.contains(&object) {
                 return Ok((

@@ -17,6 +17,8 @@ pub const MAX_REQUEST: usize = 64 * 1024;
 pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 /// Limit on the rows of a list. A longer list would not be read by a person, and would not fit into a response.
 pub const MAX_ROWS: u32 = 10_000;
+/// Limit on the objects that one request moves: 1,000 objectGUIDs are about 40 KB of a request.
+pub const MAX_MOVED: usize = 1000;
 /// Limit on the life of a token, in minutes: time enough to carry it to another machine, and little for a thief.
 pub const MAX_TOKEN_MINUTES: u32 = 10;
 
@@ -100,6 +102,45 @@ pub enum AdminRequest {
     CanaryList {
         /// The domain: DNS or NetBIOS name.
         name: String,
+    },
+    /// Declare a UPN suffix for a domain.
+    SuffixAdd {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// The suffix.
+        suffix: String,
+        /// Whether the suffix may be another domain's, so that both have it.
+        shared: bool,
+    },
+    /// Take a UPN suffix from a domain.
+    SuffixRemove {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// The suffix.
+        suffix: String,
+        /// Number of accounts that may lose a name; none: nothing is done, and the number is returned.
+        accounts: Option<u64>,
+    },
+    /// List UPN suffixes.
+    SuffixList {
+        /// The domain: DNS or NetBIOS name; none: all domains.
+        name: Option<String>,
+    },
+    /// List the objects of a domain that another domain uploaded.
+    MovesList {
+        /// The domain that the objects belong to.
+        from: String,
+        /// The domain that uploaded them.
+        to: String,
+    },
+    /// Move objects from one domain to another.
+    MoveObjects {
+        /// The domain that the objects belong to.
+        from: String,
+        /// The domain that they will belong to.
+        to: String,
+        /// Their objectGUIDs, at most [`MAX_MOVED`].
+        objects: Vec<Uuid>,
     },
     /// Create a one-time token.
     TokenCreate {
@@ -197,6 +238,17 @@ pub enum AdminResponse {
     Done(String),
     /// The domains.
     Domains(Vec<DomainRow>),
+    /// UPN suffixes.
+    Suffixes(Vec<SuffixRow>),
+    /// Objects that may have moved to another domain.
+    Moves(Vec<MoveRow>),
+    /// Nothing was done: the administrator has to agree first.
+    Confirm {
+        /// What the request would do, as a sentence.
+        what: String,
+        /// Number of accounts that lose a name, to be sent with the request.
+        accounts: u64,
+    },
     /// The text of a new token.
     Token(Confidential),
     /// The agents.
@@ -245,19 +297,21 @@ pub enum AdminResponse {
 pub struct Person {
     /// objectGUID.
     pub object: Uuid,
-    /// userPrincipalName.
+    /// userPrincipalName. For display only: the key of a person is the domain's SID with `object`.
     pub user: Option<String>,
     /// sAMAccountName.
     pub sam: Option<String>,
     /// DNS name of the domain.
     pub domain: String,
+    /// SID of the domain.
+    pub domain_sid: String,
 }
 
 impl Person {
     /// The part of an accepted account that administrators and applications receive.
     pub fn of(person: verdict::Person) -> Self {
-        let verdict::Person { object, user, sam, domain, display_name: _ } = person;
-        Self { object, user, sam, domain }
+        let verdict::Person { object, user, sam, domain, domain_sid, display_name: _ } = person;
+        Self { object, user, sam, domain, domain_sid }
     }
 }
 
@@ -308,6 +362,44 @@ pub struct DomainRow {
     pub synchronized: bool,
     /// When it was added: seconds since 1970.
     pub added_at: i64,
+    /// Number of names that its accounts do not get, because it does not declare their UPN suffix.
+    #[serde(default)]
+    pub refused_names: u64,
+    /// Number of objects that its phs uploaded and that belong to another domain.
+    #[serde(default)]
+    pub refused_objects: i64,
+}
+
+/// A UPN suffix in a list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SuffixRow {
+    /// DNS name of the domain.
+    pub domain: String,
+    /// The suffix, folded.
+    pub suffix: String,
+    /// Whether the domain has it; if not, its accounts do not get names with it.
+    pub declared: bool,
+    /// DNS names of the other domains that have it.
+    pub others: Vec<String>,
+    /// Number of the domain's present accounts with a userPrincipalName or alternate login that ends in it.
+    pub accounts: u64,
+}
+
+/// An object that may have moved to another domain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MoveRow {
+    /// objectGUID.
+    pub object: Uuid,
+    /// Its name in the domain that it belongs to; none: it was erased there, or has no name.
+    pub name: Option<String>,
+    /// `present`, `privileged`, `deleted`, `out-of-scope` or `erased`, in the domain that it belongs to.
+    pub presence: String,
+    /// Whether it can be moved: not while it is still in its domain.
+    pub movable: bool,
+    /// When the other domain first uploaded it: seconds since 1970.
+    pub first_at: i64,
+    /// When the other domain last uploaded it: seconds since 1970.
+    pub last_at: i64,
 }
 
 /// An agent in a list.

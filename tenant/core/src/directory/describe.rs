@@ -18,6 +18,7 @@ use landbridge_tenant_store::tables::members;
 use landbridge_tenant_store::tables::members::Which;
 use landbridge_tenant_store::tables::names::whose;
 use landbridge_tenant_store::tables::objects;
+use landbridge_tenant_store::tables::suffixes::{RefusedName, divide};
 use landbridge_tenant_store::tables::{
     ad_budget, attributes, blocks, digests, domains, known_sources, lockouts, names,
 };
@@ -97,6 +98,9 @@ pub struct Described {
     pub password_policy: PolicyDescribed,
     /// The names that it signs in with, in folded case.
     pub names: Vec<String>,
+    /// The names that it does not get, in folded case, each with the reason in words.
+    #[serde(default)]
+    pub refused_names: Vec<String>,
     /// The attributes that phs uploaded, with the stamp of each.
     pub stamps: Vec<(String, Stamp)>,
     /// Its digest; none: no digest is stored.
@@ -208,6 +212,14 @@ fn describe_account(
     let admission = signin_policy(reading, &domain, object, &attributes)?;
     let signin_policy = describe_signin_policy(reading, &domain, admission)?;
     let blocked_at = blocks::since(reading, object)?;
+    let refused_names = match (account.kind, account.presence) {
+        (Kind::Account, Presence::Present) => divide(reading, &domain, names_of(&domain, &attributes))?.1,
+        (_, _) => Vec::new(),
+    };
+    let refused_names = refused_names.into_iter().map(|RefusedName { name, other }| match other {
+        Some(other) => format!("{name} (its suffix is of {other})"),
+        None => format!("{name} (no domain declares its suffix: `domains suffix add`)"),
+    });
     // 2. Put them into words. Texts are as they came; who prints them makes them safe.
     let counters = lockouts::of(reading, object)?.into_iter().map(|(source, tries)| LockoutDescribed {
         source: (source != lockouts::UNKNOWN_SOURCES).then_some(source),
@@ -267,6 +279,7 @@ fn describe_account(
         user_principal_name: attributes.user_principal_name.clone(),
         display_name: attributes.display_name.clone(),
         names: names::of(reading, object)?,
+        refused_names: refused_names.collect(),
         stamps: attributes::stamps_of(reading, object)?,
         digest,
         lockouts,

@@ -17,7 +17,7 @@ pub(super) enum LinkSource {
     Open,
     /// Ignored: the object is not present. When it returns, phs uploads its links again.
     Gone,
-    /// Refused: the object is of another domain.
+    /// Refused: the object belongs to another domain.
     Foreign,
 }
 
@@ -41,14 +41,21 @@ impl Page<'_> {
                 outcome.links += u32::from(changed);
             }
             LinkSource::Gone => {}
-            LinkSource::Foreign => outcome.links_refused += 1,
+            LinkSource::Foreign => {
+                outcome.links_refused += 1;
+                if outcome.foreign.last() != Some(&link.from) {
+                    outcome.foreign.push(link.from);
+                }
+            }
         }
         Ok(())
     }
 
     fn link_source(&self, object: Uuid) -> Result<LinkSource, StoreError> {
+        if self.is_of_another(object)? {
+            return Ok(LinkSource::Foreign);
+        }
         Ok(match objects::find(self.writing, object)? {
-            Some(from) if from.domain != self.domain.id => LinkSource::Foreign,
             Some(from) if from.presence != Presence::Present => LinkSource::Gone,
             Some(_) | None => LinkSource::Open,
         })

@@ -1,7 +1,9 @@
 //! What one upload did: counted for the receipt, the audit log and the metrics.
 
 use landbridge_tenant_rules::counts::Counts;
+use landbridge_tenant_store::tables::suffixes::RefusedName;
 use landbridge_wire::upload::Refusal;
+use uuid::Uuid;
 
 /// What one upload did. Counted for `/metrics` only once it is on the disk.
 #[derive(Debug, Default)]
@@ -21,6 +23,10 @@ pub(super) struct Outcome {
     /// Those of them whose policy is to refuse, and whose last members stay refused.
     pub(super) kept: u32,
     pub(super) refused: Vec<Refusal>,
+    /// Objects of other domains that were in the page, as records or as starts of links.
+    pub(super) foreign: Vec<Uuid>,
+    /// Names that arrived and that their accounts did not get, because of the suffix.
+    pub(super) refused_names: Vec<(Uuid, RefusedName)>,
 }
 
 impl Outcome {
@@ -36,6 +42,21 @@ impl Outcome {
         counts.digests_erased.add(self.erased.into());
         counts.accounts_swept.add(self.swept.into());
         counts.names_shared.add(self.shared.into());
+        counts.names_of_other_domains.add(self.names_of_others());
+        counts.names_undeclared.add(self.names_undeclared());
+        counts.objects_of_other_domains.add(u64::try_from(self.foreign.len()).unwrap_or(u64::MAX));
+    }
+
+    /// Number of the refused names whose suffix another domain declares.
+    pub(super) fn names_of_others(&self) -> u64 {
+        let of_others = self.refused_names.iter().filter(|(_, one)| one.other.is_some()).count();
+        u64::try_from(of_others).unwrap_or(u64::MAX)
+    }
+
+    /// Number of the refused names whose suffix no domain declares.
+    pub(super) fn names_undeclared(&self) -> u64 {
+        let all = u64::try_from(self.refused_names.len()).unwrap_or(u64::MAX);
+        all.saturating_sub(self.names_of_others())
     }
 
     pub(super) fn changes_something(&self) -> bool {

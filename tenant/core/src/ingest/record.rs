@@ -4,6 +4,7 @@
 
 use crate::directory::groups::accounts_in;
 use crate::ingest::outcome::Outcome;
+use crate::ingest::suffixes::brings;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_tenant_rules::model::Object;
@@ -15,7 +16,7 @@ use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
 use landbridge_tenant_store::tables::{
-    attributes, audit, digests, group_policies, links, names, objects, refused_members,
+    attributes, audit, digests, group_policies, homes, links, names, objects, refused_members,
 };
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::upload::{Kind, Password, Presence, Record, Refusal, RefusalReason};
@@ -48,30 +49,34 @@ impl Page<'_> {
     /// Applies the record and counts it in the outcome once: as applied, unchanged or refused. When only its digest is
     /// refused, the rest is applied and the record counts as refused.
     pub(super) fn apply_record(&self, record: &Record, outcome: &mut Outcome) -> Result<(), StoreError> {
-        // 1. Refuse a SID or an objectGUID of another domain.
+        // 1. Refuse a SID or an objectGUID of another domain. Its old domain uploads that a moved object is gone: that is
+        //    no attack, and changes nothing.
         if !has_fitting_sid(record, self.domain) {
             return refuse(outcome, record.object, RefusalReason::ForeignSid);
         }
-        let mut held = objects::find(self.writing, record.object)?;
-        if let Some(other) = &held {
-            // An object that moves to another domain of the forest keeps its objectGUID, and the old domain has
-            // marked it as deleted by then. In every other case the phs of one domain could overwrite the accounts of
-            // another.
-            let moved = other.domain != self.domain.id;
-            if moved && other.presence != Presence::Deleted {
-                return refuse(outcome, record.object, RefusalReason::ForeignSid);
+        if self.is_of_another(record.object)? {
+            if is_removed(record.presence) {
+                outcome.unchanged += 1;
+                return Ok(());
             }
-            // An object of AD never changes its kind, so the stored rows are of another object.
-            if moved || other.kind != record.kind {
-                self.erase_digest(record.object, "it is of another domain or kind", outcome)?;
-                objects::forget(self.writing, record.object)?;
-                held = None;
-            }
+            outcome.foreign.push(record.object);
+            return refuse(outcome, record.object, RefusalReason::ForeignSid);
         }
-        // 2. Ignore an object that left and was never stored: phs uploads every tombstone that it cannot place.
-        if held.is_none() && matches!(record.presence, Presence::Deleted | Presence::OutOfScope) {
-            outcome.unchanged += 1;
-            return Ok(());
+        let mut held = objects::find(self.writing, record.object)?;
+        // An object of AD never changes its kind, so the stored rows are of another object.
+        if held.as_ref().is_some_and(|held| held.kind != record.kind) {
+            self.erase_digest(record.object, "it is of another kind", outcome)?;
+            objects::forget(self.writing, record.object)?;
+            held = None;
+        }
+        // 2. Ignore an object that left and was never stored: phs uploads every tombstone that it cannot place. Any
+        //    other new object belongs to this domain for ever.
+        if held.is_none() {
+            if is_removed(record.presence) {
+                outcome.unchanged += 1;
+                return Ok(());
+            }
+            homes::claim(self.writing, record.object, self.domain.id)?;
         }
         // 3. Store presence and attributes.
         let replace = self.full_compare.is_some() && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
@@ -231,7 +236,8 @@ impl Page<'_> {
         Ok(erased)
     }
 
-    fn audit(&self, action: &str, object: Uuid, detail: &str) -> Result<(), StoreError> {
+    /// Writes an audit entry about an object.
+    pub(super) fn audit(&self, action: &str, object: Uuid, detail: &str) -> Result<(), StoreError> {
         audit::append(self.writing, self.now, self.actor, action, &object.to_string(), detail)
     }
 
@@ -270,7 +276,8 @@ impl Page<'_> {
     }
 
     /// Derives the sign-in names of an account again. A new name that another account holds already gets an audit
-    /// entry: neither account signs in with it from then on.
+    /// entry: neither account signs in with it from then on. So does a name that the account does not get, because of
+    /// its suffix.
     fn update_names(
         &self,
         record: &Record,
@@ -282,7 +289,10 @@ impl Page<'_> {
             Presence::Present => names_of(self.domain, known),
             Presence::Deleted | Presence::Privileged | Presence::OutOfScope => Vec::new(),
         };
+        let (names, refused) = self.divide_names(names)?;
         let before = if new { Vec::new() } else { names::of(self.writing, record.object)? };
+        let arrived = refused.into_iter().filter(|one| before != names || brings(record, &one.name));
+        outcome.refused_names.extend(arrived.map(|one| (record.object, one)));
         if before == names {
             return Ok(());
         }

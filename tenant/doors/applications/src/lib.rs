@@ -165,6 +165,7 @@ async fn sign_in(
                 "user": person.user,
                 "sam": person.sam,
                 "domain": person.domain,
+                "domain_sid": person.domain_sid,
             });
             Ok(json(StatusCode::OK, &text))
         }

@@ -95,6 +95,9 @@ pub fn send_request(socket: &Path, request: &AdminRequest) -> Result<AdminRespon
         | AdminResponse::Groups(_)
         | AdminResponse::Group(_)
         | AdminResponse::Accepted(_)
+        | AdminResponse::Suffixes(_)
+        | AdminResponse::Moves(_)
+        | AdminResponse::Confirm { .. }
         | AdminResponse::SignInRefused { .. }) => Ok(response),
     }
 }

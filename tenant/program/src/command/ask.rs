@@ -2,13 +2,14 @@
 //! The request travels over [`landbridge_door_operator::call`].
 
 use super::table::aligned;
-use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Token, Users, card};
+use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Suffix, Token, Users, card};
 use crate::config::Config;
 use crate::error::TenantError;
 use landbridge_door_operator::call::send_request;
 use landbridge_host::clock_text::utc;
 use landbridge_tenant_core::administration::request::{
     AdminRequest, AdminResponse, AgentRow, AmbiguousRow, AppRow, BlockedRow, Confidential, DomainRow,
+    MAX_MOVED, MoveRow, SuffixRow,
 };
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::directory::Description;
@@ -54,6 +55,19 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             },
             false,
         ),
+        Command::Domains(Domains::Suffix(Suffix::Add { name, suffix, shared })) => {
+            let (name, suffix, shared) = (name.clone(), suffix.clone(), *shared);
+            (AdminRequest::SuffixAdd { name, suffix, shared }, false)
+        }
+        Command::Domains(Domains::Suffix(Suffix::Remove { name, suffix, yes })) => {
+            (removal(config, name, suffix, *yes)?, false)
+        }
+        Command::Domains(Domains::Suffix(Suffix::List { name, json })) => {
+            (AdminRequest::SuffixList { name: name.clone() }, *json)
+        }
+        Command::Domains(Domains::MoveObjects { from, to, objects, yes }) => {
+            return move_objects(config, from, to, objects, *yes);
+        }
         Command::Token(Token::Create { role, domain, minutes }) => (
             AdminRequest::TokenCreate { role: (*role).into(), domain: domain.clone(), minutes: *minutes },
             false,
@@ -99,6 +113,8 @@ fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
             hint("the application sends this as `Authorization: Bearer …`; it cannot be shown again");
             credential.lend(|text| print(&format!("{text}\n")))
         }
+        AdminResponse::Suffixes(rows) => list(&rows, json, &suffixes(&rows)),
+        AdminResponse::Moves(rows) => list(&rows, json, &moves(&rows)),
         AdminResponse::Users(known) => users(&known, json),
         AdminResponse::Ambiguous(rows) => list(&rows, json, &ambiguous(&rows)),
         AdminResponse::Blocked(rows) => list(&rows, json, &blocked(&rows)),
@@ -118,6 +134,10 @@ fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
         AdminResponse::Unavailable(what)
         | AdminResponse::StorageFailed(what)
         | AdminResponse::Defect(what) => Err(TenantError::Defect(what)),
+        // The number has grown since it was confirmed.
+        AdminResponse::Confirm { what, .. } => {
+            Err(TenantError::Refused { what, todo: "run the command again".to_owned() })
+        }
         AdminResponse::Refused { what, todo } => Err(TenantError::Refused { what, todo }),
     }
 }
@@ -133,9 +153,15 @@ fn domains(rows: &[DomainRow]) -> String {
             1 => format!("{}, 1 group", row.signin.as_str()),
             n => format!("{}, {n} groups", row.signin.as_str()),
         };
-        vec![name, netbios, sid, signin, accounts, yes(row.synchronized), yes(row.allow_privileged), writer]
+        let refused = match (row.refused_names, row.refused_objects) {
+            (0, 0) => "-".to_owned(),
+            (names, objects) => format!("{names} names, {objects} objects"),
+        };
+        let (synchronized, privileged) = (yes(row.synchronized), yes(row.allow_privileged));
+        vec![name, netbios, sid, signin, accounts, synchronized, privileged, refused, writer]
     };
-    let heads = ["NAME", "NETBIOS", "SID", "SIGN-IN", "ACCOUNTS", "SYNCHRONIZED", "PRIVILEGED", "WRITER"];
+    let heads =
+        ["NAME", "NETBIOS", "SID", "SIGN-IN", "ACCOUNTS", "SYNCHRONIZED", "PRIVILEGED", "REFUSED", "WRITER"];
     aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
 }
 
@@ -178,21 +204,104 @@ fn approval(config: &Config, agent: Uuid, yes: bool) -> Result<AdminRequest, Ten
     hint(&card::agent(&row));
     // 2. Ask.
     if !yes {
-        if !std::io::stdin().is_terminal() {
-            let what = "there is no terminal to ask: compare the key, and use --yes";
-            return Err(TenantError::Usage(what.to_owned()));
-        }
-        hint(
-            "Approve it only if the agent's own output, `enroll` or `status`, shows the same key. Approve? [y/N]",
-        );
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().take(MAX_ANSWER).read_line(&mut answer);
-        if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
-            let (what, todo) = ("not approved: nothing has changed", "answer y to approve");
-            return Err(TenantError::Refused { what: what.to_owned(), todo: todo.to_owned() });
-        }
+        let question = "Approve it only if the agent's own output, `enroll` or `status`, shows the same key. Approve? [y/N]";
+        confirm(question, "compare the key")?;
     }
     Ok(AdminRequest::AgentsApprove { agent, key: row.key })
+}
+
+/// Asks a person on the terminal. Any answer but `y` or `yes` is an error, and so is a missing terminal: a script first
+/// does what `before_yes` says, and then uses `--yes`.
+fn confirm(question: &str, before_yes: &str) -> Result<(), TenantError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(TenantError::Usage(format!("there is no terminal to ask: {before_yes}, and use --yes")));
+    }
+    hint(question);
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().take(MAX_ANSWER).read_line(&mut answer);
+    if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
+        let (what, todo) = ("not confirmed: nothing has changed", "answer y to go on");
+        return Err(TenantError::Refused { what: what.to_owned(), todo: todo.to_owned() });
+    }
+    Ok(())
+}
+
+/// The request that takes a suffix from a domain, after a person has seen how many accounts lose a name.
+fn removal(config: &Config, name: &str, suffix: &str, yes: bool) -> Result<AdminRequest, TenantError> {
+    let request =
+        |accounts| AdminRequest::SuffixRemove { name: name.to_owned(), suffix: suffix.to_owned(), accounts };
+    let AdminResponse::Confirm { what, accounts } = send_request(&config.admin_socket(), &request(None))?
+    else {
+        return Err(TenantError::Defect("the tenant answered something else".to_owned()));
+    };
+    hint(&what);
+    if !yes {
+        confirm("Remove it? [y/N]", "look at `domains suffix list`")?;
+    }
+    Ok(request(Some(accounts)))
+}
+
+/// Lists the objects of `from` that `to` uploaded, asks, and moves them. `objects`: these alone.
+fn move_objects(
+    config: &Config,
+    from: &str,
+    to: &str,
+    objects: &[Uuid],
+    yes: bool,
+) -> Result<(), TenantError> {
+    // 1. List them.
+    let socket = config.admin_socket();
+    let request = AdminRequest::MovesList { from: from.to_owned(), to: to.to_owned() };
+    let AdminResponse::Moves(mut rows) = send_request(&socket, &request)? else {
+        return Err(TenantError::Defect("the tenant answered something else".to_owned()));
+    };
+    rows.retain(|row| objects.is_empty() || objects.contains(&row.object));
+    print(&moves(&rows))?;
+    // 2. Those that can move, or those that were named: the tenant says why one of these cannot.
+    let movable = rows.iter().filter(|row| row.movable).map(|row| row.object);
+    let moved = if objects.is_empty() { movable.collect() } else { objects.to_vec() };
+    if moved.is_empty() {
+        let what = format!("{from} has no object that moved to {to}");
+        let todo = "an object is listed when the phs of its new domain has uploaded it, and moves when that of its old domain \
+                    has uploaded its deletion";
+        return Err(TenantError::Refused { what, todo: todo.to_owned() });
+    }
+    // 3. Ask, and move them in portions.
+    if !yes {
+        let question =
+            format!("Did AD move these {} objects from {from} to {to}? Move them? [y/N]", moved.len());
+        confirm(&question, "look at the list")?;
+    }
+    for portion in moved.chunks(MAX_MOVED) {
+        let (from, to, objects) = (from.to_owned(), to.to_owned(), portion.to_vec());
+        show(send_request(&socket, &AdminRequest::MoveObjects { from, to, objects })?, false)?;
+    }
+    Ok(())
+}
+
+fn suffixes(rows: &[SuffixRow]) -> String {
+    let cells = |row: &SuffixRow| {
+        let others = row.others.join(", ");
+        let state = match (row.declared, row.others.is_empty()) {
+            (true, true) if row.suffix == row.domain => "its own name".to_owned(),
+            (true, true) => "declared".to_owned(),
+            (true, false) => format!("shared with {others}"),
+            (false, true) => "refused: no domain declares it".to_owned(),
+            (false, false) => format!("refused: of {others}"),
+        };
+        vec![row.domain.clone(), row.suffix.clone(), state, row.accounts.to_string()]
+    };
+    aligned(&["DOMAIN", "SUFFIX", "STATE", "ACCOUNTS"], &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn moves(rows: &[MoveRow]) -> String {
+    let cells = |row: &MoveRow| {
+        let state = if row.movable { &row.presence } else { &format!("{}: cannot move", row.presence) };
+        let (name, first, last) = (or_dash(row.name.as_deref()), utc(row.first_at), utc(row.last_at));
+        vec![row.object.to_string(), name, state.clone(), first, last]
+    };
+    let heads = ["OBJECT", "NAME", "IN ITS DOMAIN", "FIRST REFUSED", "LAST REFUSED"];
+    aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
 }
 
 fn apps(rows: &[AppRow]) -> String {

@@ -42,6 +42,7 @@ pub(super) fn account(known: &Described, now: i64) -> String {
     card.lines("Password policy", policy(&known.password_policy));
     // 2. What the account is.
     card.lines("Signs in as", or_in_words(known.names.clone(), "no name: it cannot sign in"));
+    card.lines("Refused names", known.refused_names.clone());
     card.known("sAMAccountName", known.sam_account_name.as_deref());
     card.line("objectGUID", &known.object.to_string());
     card.line("SID", known.sid.as_deref().unwrap_or("not known"));
@@ -286,6 +287,7 @@ mod tests {
             user_principal_name: text("zoe@corp.example.com"),
             display_name: text("Zoë Köhler"),
             alternate_login: None,
+            refused_names: vec!["zoe@old.example (its suffix is of lab.example.net)".to_owned()],
             given_name: text("Zoë"),
             surname: text("Köhler"),
             mail: text("zoe@example.com"),
@@ -343,6 +345,7 @@ Password policy   the domain
                   AD locks after 10 wrong passwords; it counts them for 30 min, and locks for 30 min
 Signs in as       corp\\zoe
                   zoe@corp.example.com
+Refused names     zoe@old.example (its suffix is of lab.example.net)
 sAMAccountName    zoe
 objectGUID        01234567-89ab-cdef-0123-456789abcdef
 SID               S-1-5-21-1-2-3-1105
@@ -369,6 +372,7 @@ Manager           CORP\\boss
             *text = text.as_deref().map(evil);
         }
         spoiled.names = spoiled.names.iter().map(|name| evil(name)).collect();
+        spoiled.refused_names = spoiled.refused_names.iter().map(|name| evil(name)).collect();
         spoiled.signin_policy = evil(&spoiled.signin_policy);
         spoiled.manager = Some(named(&evil("CORP\\boss")));
         spoiled.groups = Some(vec![named(&evil("CORP\\Domain Users")), named(&evil("CORP\\Pilot"))]);
@@ -396,6 +400,7 @@ Manager           CORP\\boss
             known_sources: 0,
             groups: Some(Vec::new()),
             names: Vec::new(),
+            refused_names: Vec::new(),
             given_name: None,
             surname: None,
             mail: None,

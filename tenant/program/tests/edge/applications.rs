@@ -110,7 +110,7 @@ async fn the_right_password_is_accepted_and_the_person_named() {
         assert_eq!(status, StatusCode::OK, "{name}: {body}");
         let object = Uuid::from_u128(1).to_string();
         let person = json!({ "outcome": "accepted", "object": object, "user": "alice@corp.example.com",
-                             "sam": "alice", "domain": DOMAIN });
+                             "sam": "alice", "domain": DOMAIN, "domain_sid": SID });
         assert_eq!(body, person);
     }
 }

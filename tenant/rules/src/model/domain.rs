@@ -136,6 +136,12 @@ pub enum DomainRefused {
     /// A domain has that name or SID already.
     #[error("there is a domain with that DNS name, NetBIOS name or SID already")]
     Taken,
+    /// Another domain declares the DNS name or the NetBIOS name as a UPN suffix, so its accounts may have names there.
+    #[error(
+        "another domain declares that name as a UPN suffix: take it away with `domains suffix remove`, add this domain, and \
+         share the suffix if both need it"
+    )]
+    Suffix,
 }
 
 impl NewDomain<'_> {

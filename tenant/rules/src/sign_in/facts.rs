@@ -89,6 +89,8 @@ pub struct DomainFacts {
     pub id: i64,
     /// Its DNS name.
     pub dns_name: String,
+    /// Its SID.
+    pub sid: String,
     /// How this name signs in: as its account does, or as one of the domain's accounts does.
     pub policy: SigninPolicy,
     /// The bad passwords that AD's own lockout leaves to the outside for this name.

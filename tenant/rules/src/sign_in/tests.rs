@@ -28,6 +28,7 @@ fn facts(policy: SigninPolicy) -> Facts {
     let domain = DomainFacts {
         id: 7,
         dns_name: "corp.example.com".to_owned(),
+        sid: "S-1-5-21-1-2-3".to_owned(),
         policy,
         budget: BOUNDED,
         budget_is_domains: true,

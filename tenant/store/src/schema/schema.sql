@@ -187,6 +187,28 @@ CREATE TABLE blocks (
     blocked_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- The domain that an objectGUID belongs to for ever, also after the object was erased.
+CREATE TABLE homes (
+    object      BLOB PRIMARY KEY,                  -- objectGUID
+    domain      INTEGER NOT NULL REFERENCES domains(id)
+) STRICT, WITHOUT ROWID;
+
+-- Objects that a domain uploaded although they belong to another domain.
+CREATE TABLE refused_objects (
+    domain      INTEGER NOT NULL REFERENCES domains(id), -- the one that uploaded it
+    object      BLOB NOT NULL,                     -- objectGUID
+    first_at    INTEGER NOT NULL,
+    last_at     INTEGER NOT NULL,
+    PRIMARY KEY (domain, object)
+) STRICT, WITHOUT ROWID;
+
+-- The UPN suffixes that a domain declares, beside its own names. More than one domain: the suffix is shared.
+CREATE TABLE upn_suffixes (
+    suffix      TEXT NOT NULL,                     -- folded
+    domain      INTEGER NOT NULL REFERENCES domains(id),
+    PRIMARY KEY (suffix, domain)
+) STRICT, WITHOUT ROWID;
+
 -- The last members of groups that have left and have the sign-in policy 'refuse': they stay refused.
 CREATE TABLE refused_members (
     domain        INTEGER NOT NULL REFERENCES domains(id),

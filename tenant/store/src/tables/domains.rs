@@ -30,6 +30,14 @@ pub fn add(
     if taken {
         return Ok(Err(DomainRefused::Taken));
     }
+    let declared: bool = writing.query_row(
+        "SELECT EXISTS (SELECT 1 FROM upn_suffixes WHERE suffix IN (?1, ?2))",
+        (&dns_name, netbios_name.to_ascii_lowercase()),
+        |row| row.get(0),
+    )?;
+    if declared {
+        return Ok(Err(DomainRefused::Suffix));
+    }
     let id = writing.query_row(
         "INSERT INTO domains (dns_name, netbios_name, sid, allow_privileged, min_iterations, added_at, approve_agents)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1) RETURNING id",

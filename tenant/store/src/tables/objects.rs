@@ -162,9 +162,17 @@ pub fn walk(
     Ok(found)
 }
 
-/// Deletes an object and all its rows in other tables. For an object that moved to another domain, where its old data
-/// has no meaning, and for one whose grace time is over.
+/// Deletes an object and all its rows in other tables, but its home and its block. For an object whose grace time is
+/// over, and for one whose kind is another one by now.
 pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
+    forget_own(writing, object)?;
+    writing.prepare_cached("DELETE FROM links WHERE target = ?1")?.execute([object.as_bytes()])?;
+    Ok(())
+}
+
+/// The same, but the links from other objects to it stay: they are what its groups say of it. For an object that moves
+/// to another domain, where its old data has no meaning.
+pub fn forget_own(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM signin_names WHERE object = ?1",
         "DELETE FROM digests WHERE object = ?1",
@@ -175,7 +183,6 @@ pub fn forget(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError> {
         "DELETE FROM canaries WHERE object = ?1",
         "DELETE FROM refused_members WHERE object = ?1",
         "DELETE FROM links WHERE source = ?1",
-        "DELETE FROM links WHERE target = ?1",
         "DELETE FROM objects WHERE object = ?1",
     ] {
         writing.prepare_cached(sql)?.execute([object.as_bytes()])?;
