@@ -34,7 +34,8 @@ pub(super) fn purge(actor: &Actor<'_>, name: &str) -> Result<AdminResponse, Stor
         ""
     };
     Ok(AdminResponse::Done(format!(
-        "{object} is erased; its objectGUID stays in the audit log, and older backups still contain the account{later}"
+        "{object} is erased; its objectGUID stays in the audit log and as one of its domain, and older backups still \
+         contain the account{later}"
     )))
 }
 

@@ -145,6 +145,33 @@ fn every_command_ends_with_the_exit_code_of_the_manual() {
     assert_eq!(code(&place.run(&["domains", "policy", "corp", "--group", "Pilot", "--remove"], "")), 4);
     assert_eq!(code(&place.run(&["domains", "policy", "corp", "--group", "Pilot"], "")), 2, "which policy?");
     assert_eq!(code(&place.run(&["domains", "policy", "corp", "--remove"], "")), 2, "of which group?");
+    fn suffix<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&["domains", "suffix"], more].concat()
+    }
+    assert_eq!(code(&place.run(&suffix(&["add", "corp", "example.com"]), "")), 0);
+    assert_eq!(code(&place.run(&suffix(&["add", "corp", "a@b"]), "")), 4);
+    let remove = suffix(&["remove", "corp", "example.com"]);
+    let unasked = place.run(&remove, "y\n");
+    assert_eq!(code(&unasked), 2, "no terminal to ask on");
+    assert!(errors(&unasked).starts_with("0 accounts of corp.example.com lose their name"), "{unasked:?}");
+    let listed = said(&place.run(&suffix(&["list"]), ""));
+    let lines: Vec<&str> = listed.lines().map(str::trim_end).collect();
+    let expected = [
+        "DOMAIN            SUFFIX            STATE         ACCOUNTS",
+        "corp.example.com  corp.example.com  its own name  0",
+        "corp.example.com  example.com       declared      0",
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(code(&place.run(&[&remove[..], &["--yes"]].concat(), "")), 0);
+    assert_eq!(code(&place.run(&[&remove[..], &["--yes"]].concat(), "")), 4);
+    let lab = ["domains", "add", "--name", "lab.example.net", "--netbios", "LAB", "--sid", "S-1-5-21-4-5-6"];
+    assert_eq!(code(&place.run(&lab, "")), 0);
+    let nothing = place.run(&["domains", "move-objects", "corp", "lab"], "");
+    assert_eq!(code(&nothing), 4);
+    assert!(errors(&nothing).starts_with("error: corp has no object that moved to lab"), "{nothing:?}");
+    let one = "6f1c2a52-6f0e-4d5e-9b0e-0f6f3a1c9d11";
+    assert_eq!(code(&place.run(&["domains", "move-objects", "corp", "lab", one], "y\n")), 2);
+    assert_eq!(code(&place.run(&["domains", "move-objects", "corp", "lab", one, "--yes"], "")), 4);
     assert_eq!(code(&place.run(&["users", "purge", "nobody"], "")), 4);
     assert_eq!(code(&place.run(&["groups", "show", "nobody"], "")), 4);
     assert_eq!(said(&place.run(&["groups", "list", "--json"], "")), "[]\n");

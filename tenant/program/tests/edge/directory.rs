@@ -197,7 +197,10 @@ async fn an_account_that_left_is_purged_to_the_last_byte_and_a_present_one_is_no
     assert!(guids > 0 && names > 0, "the search finds what is there");
     let done = says(&edge, purge("CORP\\alice")).await;
     assert!(done.contains("is erased"), "{done}");
-    assert_eq!(found(), (0, 0));
+    assert_eq!(found(), (1, 0), "its objectGUID stays, so that no other domain gets it");
+    let home = "SELECT count(*) FROM homes WHERE object = ?1";
+    let home = edge.database().query_row(home, [Uuid::from_u128(1).as_bytes()], |row| row.get::<_, i64>(0));
+    assert_eq!(home.unwrap(), 1);
     let again = says(&edge, purge("CORP\\alice")).await;
     assert!(again.starts_with("refused: there is no such account"), "{again}");
     let audit = edge.audit().await;

@@ -11,5 +11,6 @@ mod directory;
 mod enrolment;
 mod events;
 mod harness;
+mod other_domains;
 mod own_certificate;
 mod websocket;

@@ -192,6 +192,63 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
 }
 
 #[test]
+fn an_upgrade_declares_the_suffixes_that_are_in_use_and_gives_every_object_its_home() {
+    // 1. A database of version 2 with two domains and an account of each kind of suffix.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tenant.db");
+    let old = Connection::open(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    old.execute_batch(include_str!("../../src/schema/version_2.sql")).unwrap();
+    old.execute_batch(
+        "PRAGMA application_id = 1279415374; PRAGMA user_version = 2;
+         INSERT INTO tenant VALUES (1, zeroblob(16), zeroblob(16), 1);
+         INSERT INTO domains (id, dns_name, netbios_name, sid, min_iterations, added_at)
+             VALUES (1, 'corp.example.com', 'CORP', 'S-1-5-21-1-2-3', 1000, 1),
+                 (2, 'lab.example.net', 'LAB', 'S-1-5-21-4-5-6', 1000, 1);",
+    )
+    .unwrap();
+    let accounts = [
+        (1, 1, "present", "user_principal_name", "Ada@\u{c4}rzte.Example"),
+        (2, 1, "present", "user_principal_name", "bo@corp.example.com"),
+        (3, 1, "present", "alternate_login", "bo@Example.COM"),
+        (4, 1, "deleted", "user_principal_name", "gone@gone.example"),
+        (5, 1, "present", "mail", "mail@mail.example"),
+        (6, 1, "present", "user_principal_name", "no name at all"),
+        (7, 2, "present", "user_principal_name", "cy@example.com"),
+        (8, 2, "present", "user_principal_name", "cy@corp.example.com"),
+    ];
+    for (n, domain, presence, name, value) in accounts {
+        let object = landbridge_tenant_fixture::object(n);
+        old.execute(
+            "INSERT INTO accounts (object, domain, sid, presence, changed_at) VALUES (?1, ?2, 'S', ?3, 5)",
+            (object.as_bytes(), domain, presence),
+        )
+        .unwrap();
+        let row = (object.as_bytes(), name, value);
+        old.execute("INSERT INTO attributes VALUES (?1, ?2, zeroblob(28), ?3)", row).unwrap();
+    }
+    old.close().unwrap();
+    // 2. After the upgrade.
+    let store = Store::open(&path, keys()).unwrap();
+    store
+        .read(|connection| {
+            assert_eq!(suffixes::of(connection, 1)?, ["example.com", "\u{e4}rzte.example"]);
+            // What both used they share: also the name of the one that the other one's accounts use.
+            assert_eq!(suffixes::of(connection, 2)?, ["corp.example.com", "example.com"]);
+            for (n, domain, ..) in accounts {
+                assert_eq!(homes::find(connection, landbridge_tenant_fixture::object(n))?, Some(domain));
+            }
+            Ok(())
+        })
+        .unwrap();
+    // 3. Only once: what an administrator removes is not declared again.
+    store.write("test", |writing| suffixes::remove(writing, 1, "example.com")).unwrap();
+    drop(store);
+    let store = Store::open(&path, keys()).unwrap();
+    assert_eq!(store.read(|c| suffixes::of(c, 1)).unwrap(), ["\u{e4}rzte.example"]);
+}
+
+#[test]
 fn garbage_an_empty_file_and_another_programs_database_are_not_ours() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tenant.db");
@@ -361,6 +418,12 @@ fn only_sound_names_and_sids_make_a_domain() {
         NewDomain { dns_name: "corp", ..good },
     ] {
         assert_eq!(add(taken), Err(DomainRefused::Taken));
+    }
+    // A name under which accounts of another domain may have names.
+    tenant.store.write("test", |t| suffixes::add(t, tenant.domain, "old")).unwrap();
+    for declared in [NewDomain { dns_name: "Example.com", ..good }, NewDomain { netbios_name: "Old", ..good }]
+    {
+        assert_eq!(add(declared), Err(DomainRefused::Suffix));
     }
     let id = add(good).unwrap();
     let found = tenant.store.read(|c| domains::by_name(c, "LAB.example.net")).unwrap().unwrap();
