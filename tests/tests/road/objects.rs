@@ -83,7 +83,10 @@ fn every_attribute_of_an_account_is_carried_changed_and_removed() {
     ];
     road.once();
     // Nobody had a mail address in the first full compare, so its suffix was not declared then.
-    road.tenant.run(&["domains", "suffix", "add", domain.name(), "example.com"], None).unwrap().expect_code(0);
+    road.tenant
+        .run(&["domains", "suffix", "add", domain.name(), "example.com"], None)
+        .unwrap()
+        .expect_code(0);
     let object = domain.identity(&who.sam).unwrap().guid;
     let before = held(&road, object);
     for name in [

@@ -4,13 +4,12 @@
 
 use crate::directory::groups::accounts_in;
 use crate::ingest::outcome::Outcome;
-use crate::ingest::suffixes::brings;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::is_removed;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy, sub_authority};
-use landbridge_tenant_rules::names::names_of;
+use landbridge_tenant_rules::names::{folded_upn, names_of};
 use landbridge_tenant_rules::privileged::is_privileged;
 use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::policies::is_group;
@@ -19,7 +18,7 @@ use landbridge_tenant_store::tables::{
     attributes, audit, digests, group_policies, homes, links, names, objects, refused_members,
 };
 use landbridge_tenant_store::{Store, StoreError};
-use landbridge_wire::upload::{Kind, Password, Presence, Record, Refusal, RefusalReason};
+use landbridge_wire::upload::{AttributeValue, Kind, Password, Presence, Record, Refusal, RefusalReason};
 use uuid::Uuid;
 
 /// Shortest accepted salt of a digest, in bytes: the length that Entra uses.
@@ -322,6 +321,19 @@ fn has_fitting_sid(record: &Record, domain: &Domain) -> bool {
         }
         Kind::Contact | Kind::PasswordSettings => record.sid.is_none(),
     }
+}
+
+/// Whether the record has this folded name as its UPN or alternate login.
+fn brings(record: &Record, name: &str) -> bool {
+    record.attributes.as_slice().iter().any(|one| {
+        if let AttributeValue::UserPrincipalName(Some(text)) | AttributeValue::AlternateLogin(Some(text)) =
+            &one.is
+        {
+            folded_upn(text.as_str()).as_deref() == Some(name)
+        } else {
+            false
+        }
+    })
 }
 
 /// The relative id of a SID; none: the SID is of another domain or malformed.

@@ -7,11 +7,10 @@
 
 use crate::ingest::outcome::Outcome;
 use crate::ingest::record::Page;
-use landbridge_tenant_rules::names::{folded_upn, suffix_of};
+use landbridge_tenant_rules::names::suffix_of;
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::suffixes::RefusedName;
 use landbridge_tenant_store::tables::{audit, domains, suffixes};
-use landbridge_wire::upload::{AttributeValue, Record};
 
 /// Limit on audit entries of one kind for one upload. Ten show what is wrong; an upload of 1,000 accounts would
 /// otherwise write as many entries. One more entry has the number of the others.
@@ -84,19 +83,6 @@ impl Page<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether the record has this folded name as its UPN or alternate login.
-pub(super) fn brings(record: &Record, name: &str) -> bool {
-    record.attributes.as_slice().iter().any(|one| {
-        if let AttributeValue::UserPrincipalName(Some(text)) | AttributeValue::AlternateLogin(Some(text)) =
-            &one.is
-        {
-            folded_upn(text.as_str()).as_deref() == Some(name)
-        } else {
-            false
-        }
-    })
 }
 
 #[cfg(test)]
