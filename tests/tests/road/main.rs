@@ -16,6 +16,7 @@ mod memory;
 mod never_carried;
 mod objects;
 mod other_controller;
+mod other_domains;
 mod preflight;
 mod restored;
 mod scoped;

@@ -222,9 +222,11 @@ fn an_administrator_finds_an_account_by_guid_sid_and_bare_name_and_one_that_left
 #[test]
 fn an_administrator_sees_both_holders_of_an_ambiguous_name() {
     let tenant = Tenant::new();
-    tenant
-        .sends(vec![with(1, vec![written(1, upn("same@x.y"))]), with(2, vec![written(1, upn("same@x.y"))])]);
-    let shown = describe::describe(&tenant.store, "same@x.y", NOW).unwrap();
+    tenant.sends(vec![
+        with(1, vec![written(1, upn("same@example.com"))]),
+        with(2, vec![written(1, upn("same@example.com"))]),
+    ]);
+    let shown = describe::describe(&tenant.store, "same@example.com", NOW).unwrap();
     assert!(shown.ambiguous);
     assert_eq!(shown.accounts.len(), 2);
     assert_eq!(shown.accounts[0].state, "no digest has arrived");

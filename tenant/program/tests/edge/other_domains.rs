@@ -1,4 +1,5 @@
 //! Two domains at one tenant: whose UPN suffix it is, whose object it is, and what an administrator may move.
+#![allow(clippy::print_stdout)]
 
 use crate::administration::scrape;
 use crate::applications::{RIGHT, sign_in, stamp, user};
@@ -13,6 +14,7 @@ use landbridge_wire::upload::{
     Attribute, AttributeValue, DomainPolicy, Mode, Presence, Receipt, Record, RefusalReason, Upload,
 };
 use serde_json::{Value, json};
+use std::time::Instant;
 use uuid::Uuid;
 
 const LAB: &str = "lab.example.net";
@@ -366,4 +368,41 @@ async fn an_object_that_was_erased_or_left_the_scope_moves_and_a_wrong_pair_of_d
     for name in ["LAB\\a", "LAB\\b"] {
         assert_eq!(two.status(name).await, StatusCode::OK, "{name}");
     }
+}
+
+/// No time is asserted: it prints what a suffix of a large domain costs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suffix_of_many_accounts_gives_and_takes_all_of_their_names() {
+    const ACCOUNTS: u128 = 20_000;
+    let two = Two::start().await;
+    let mut database = two.edge.database();
+    let rows = database.transaction().unwrap();
+    for n in 1..=ACCOUNTS {
+        let object = Uuid::from_u128(n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+        let insert =
+            "INSERT INTO objects (object, domain, presence, changed_at) VALUES (?1, 1, 'present', 0)";
+        rows.execute(insert, [object.as_bytes()]).unwrap();
+        for (name, user) in [("user_principal_name", "User"), ("alternate_login", "other"), ("mail", "mail")]
+        {
+            let insert = "INSERT INTO attributes VALUES (?1, ?2, zeroblob(28), ?3)";
+            rows.execute(insert, (object.as_bytes(), name, format!("{user}{n}@Example.com"))).unwrap();
+        }
+    }
+    rows.commit().unwrap();
+    let names = || -> i64 {
+        let count = "SELECT count(*) FROM signin_names WHERE name LIKE '%@example.com'";
+        two.edge.database().query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let began = Instant::now();
+    let said = two.says(add(DOMAIN, "example.com", false)).await;
+    let added = began.elapsed();
+    assert!(said.ends_with(": 20000 accounts have a name with it"), "{said}");
+    assert_eq!(names(), 40_000, "each has two, and a mail address is none");
+    let began = Instant::now();
+    two.says(remove(DOMAIN, "example.com", Some(20_000))).await;
+    let removed = began.elapsed();
+    assert_eq!(names(), 0);
+    println!(
+        "N = {ACCOUNTS} accounts with two names each: {added:?} to add a suffix, {removed:?} to remove it"
+    );
 }
