@@ -68,7 +68,7 @@ counts! {
     names_of_other_domains,
     /// Sign-in names that arrived with a UPN suffix that no domain declares: refused.
     names_undeclared,
-    /// Objects of uploads that belong to another domain: refused.
+    /// Records and starts of links in uploads whose object belongs to another domain: refused.
     objects_of_other_domains,
     /// Requests of a phs that is not the domain's writer.
     second_writers,

@@ -24,6 +24,9 @@ use uuid::Uuid;
 /// Limit on the bytes of a name: 1,024 for the longest UPN on the wire, and 256 for a domain before it.
 pub const MAX_NAME: usize = 1024 + 256;
 
+/// Limit on the bytes of a UPN suffix that a domain declares. A DNS name has at most 253.
+pub const MAX_SUFFIX: usize = 255;
+
 /// The account that a name belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
@@ -75,11 +78,11 @@ pub fn suffix_of(folded: &str) -> Option<&str> {
 }
 
 /// A UPN suffix as an administrator types it, with or without an `@` before it, in the form of [`suffix_of`]. None: no
-/// UPN can end in it.
+/// UPN can end in it, or it is longer than [`MAX_SUFFIX`].
 pub fn folded_suffix(typed: &str) -> Option<String> {
     let typed = typed.strip_prefix('@').unwrap_or(typed);
     let upn = folded_upn(&format!("x@{typed}")).filter(|_| !typed.contains('@'))?;
-    suffix_of(&upn).map(str::to_owned)
+    suffix_of(&upn).filter(|suffix| suffix.len() <= MAX_SUFFIX).map(str::to_owned)
 }
 
 /// The text in simple lower case, letter by letter, so that the result for a letter never depends on its neighbours.

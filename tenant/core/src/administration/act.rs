@@ -32,6 +32,10 @@ use uuid::Uuid;
 /// minutes; a script that runs wild stops here.
 const MAX_OPEN_TOKENS: u32 = 1000;
 
+/// Seconds for which `domains list` counts a refused object: 30 days, so that each full compare of a month counts it again
+/// while it is still refused.
+const RECENTLY: i64 = 30 * 86_400;
+
 type Outcome = Result<AdminResponse, StoreError>;
 
 /// Carries out one request. `now` is in seconds since 1970.
@@ -58,7 +62,7 @@ pub(super) fn act(
             };
             store.write("domain-add", |writing| actor.add_domain(writing, &new))
         }
-        AdminRequest::DomainsList => store.look(list_domains),
+        AdminRequest::DomainsList => store.look(|reading| list_domains(reading, now)),
         AdminRequest::DomainsPolicy { name, policy, approve_agents } => {
             actor.policy(&name, policy, approve_agents)
         }
@@ -336,12 +340,12 @@ impl Actor<'_> {
     }
 }
 
-fn list_domains(reading: &Reading<'_>) -> Outcome {
+fn list_domains(reading: &Reading<'_>, now: i64) -> Outcome {
     let rows = domains::all(reading)?.into_iter().map(|domain| {
         Ok(DomainRow {
             accounts: objects::present_in(reading, domain.id, Kind::Account)?,
             refused_names: refused_names(reading, &domain)?,
-            refused_objects: refused_objects::count(reading, domain.id)?,
+            refused_objects: refused_objects::count(reading, domain.id, now.saturating_sub(RECENTLY))?,
             name: domain.dns_name,
             netbios: domain.netbios_name,
             sid: domain.sid,

@@ -365,7 +365,7 @@ pub struct DomainRow {
     /// Number of names that its accounts do not get, because it does not declare their UPN suffix.
     #[serde(default)]
     pub refused_names: u64,
-    /// Number of objects that its phs uploaded and that belong to another domain.
+    /// Number of objects that its phs uploaded within 30 days and that belong to another domain.
     #[serde(default)]
     pub refused_objects: i64,
 }

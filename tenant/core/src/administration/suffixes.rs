@@ -5,7 +5,7 @@
 use crate::administration::domain::{Actor, no_domain};
 use crate::administration::request::{AdminResponse, MAX_ROWS, SuffixRow, refusal};
 use landbridge_tenant_rules::model::Domain;
-use landbridge_tenant_rules::names::folded_suffix;
+use landbridge_tenant_rules::names::{MAX_SUFFIX, folded_suffix};
 use landbridge_tenant_store::tables::suffixes::{Owner, in_use, is_name_of, names_with, owner};
 use landbridge_tenant_store::tables::{domains, names, suffixes};
 use landbridge_tenant_store::{Reading, StoreError};
@@ -101,6 +101,9 @@ impl Actor<'_> {
     }
 }
 
+/// Limit on the suffixes of one domain in a list that its accounts use without having them: those of most accounts.
+const MOST_REFUSED: usize = 1000;
+
 /// The suffixes of a domain, or of all domains: those that it declares, and those that its accounts use without.
 pub(super) fn list(reading: &Reading<'_>, name: Option<&str>) -> Outcome {
     let listed = match name {
@@ -112,19 +115,28 @@ pub(super) fn list(reading: &Reading<'_>, name: Option<&str>) -> Outcome {
     };
     let mut rows = Vec::new();
     for domain in listed {
+        // 1. What the domain has, and what its accounts use; a suffix that nothing can declare is cut.
         let used = in_use(reading, domain.id)?;
         let mut all: BTreeSet<String> = suffixes::of(reading, domain.id)?.into_iter().collect();
         all.insert(domain.dns_name.clone());
         all.extend(used.keys().cloned());
+        let (mut has, mut refused) = (Vec::new(), Vec::new());
         for suffix in all {
-            rows.push(SuffixRow {
-                declared: owner(reading, &domain, &suffix)? == Owner::Own,
+            let declared = owner(reading, &domain, &suffix)? == Owner::Own;
+            let row = SuffixRow {
+                declared,
                 others: other_holders(reading, &domain, &suffix)?,
                 accounts: used.get(&suffix).copied().unwrap_or_default(),
                 domain: domain.dns_name.clone(),
-                suffix,
-            });
+                suffix: suffix.chars().take(MAX_SUFFIX).collect(),
+            };
+            if declared { has.push(row) } else { refused.push(row) }
         }
+        // 2. Those that it has first, then the others by the number of accounts: a phs that makes up thousands of them
+        //    hides nothing.
+        refused.sort_by_key(|row| std::cmp::Reverse((!row.others.is_empty(), row.accounts)));
+        refused.truncate(MOST_REFUSED);
+        rows.extend(has.into_iter().chain(refused));
     }
     rows.truncate(usize::try_from(MAX_ROWS).unwrap_or(usize::MAX));
     Ok(AdminResponse::Suffixes(rows))

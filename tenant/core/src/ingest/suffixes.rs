@@ -7,7 +7,7 @@
 
 use crate::ingest::outcome::Outcome;
 use crate::ingest::record::Page;
-use landbridge_tenant_rules::names::suffix_of;
+use landbridge_tenant_rules::names::{MAX_SUFFIX, suffix_of};
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::suffixes::RefusedName;
 use landbridge_tenant_store::tables::{audit, domains, suffixes};
@@ -39,13 +39,14 @@ impl Page<'_> {
     }
 
     /// Declares the suffix of a name, which no other domain declares, for this domain. False: it has the largest number,
-    /// or the suffix is a subdomain of another domain.
+    /// the suffix is too long, or it is a subdomain of another domain.
     fn claim_suffix(&self, name: &str) -> Result<bool, StoreError> {
         let Some(suffix) = suffix_of(name) else { return Ok(false) };
         let below = |dns_name: &str| suffix.strip_suffix(dns_name).is_some_and(|rest| rest.ends_with('.'));
         let all = domains::all(self.writing)?;
         let nearest = all.iter().filter(|one| below(&one.dns_name)).max_by_key(|one| one.dns_name.len());
         if nearest.is_some_and(|nearest| nearest.id != self.domain.id)
+            || suffix.len() > MAX_SUFFIX
             || suffixes::of(self.writing, self.domain.id)?.len() >= suffixes::MOST
         {
             return Ok(false);

@@ -207,9 +207,9 @@ async fn a_suffix_is_of_one_domain_unless_an_administrator_shares_it() {
         .map(|row| (row.suffix.as_str(), row.declared, row.others.join(" "), row.accounts))
         .collect();
     let expected = [
-        (DOMAIN, false, DOMAIN.to_owned(), 1),
-        ("example.com", false, DOMAIN.to_owned(), 2),
         (LAB, true, String::new(), 0),
+        ("example.com", false, DOMAIN.to_owned(), 2),
+        (DOMAIN, false, DOMAIN.to_owned(), 1),
         ("nobody.example", false, String::new(), 1),
     ];
     assert_eq!(rows, expected);

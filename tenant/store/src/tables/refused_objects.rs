@@ -41,7 +41,7 @@ pub fn note(writing: &Writing<'_>, domain: i64, object: Uuid, now: i64) -> Resul
 
 /// Deletes what is above [`MOST`], the oldest first.
 pub fn prune(writing: &Writing<'_>, domain: i64) -> Result<(), StoreError> {
-    let surplus = count(writing, domain)?.saturating_sub(MOST.into());
+    let surplus = count(writing, domain, i64::MIN)?.saturating_sub(MOST.into());
     if surplus > 0 {
         let oldest = "DELETE FROM refused_objects WHERE domain = ?1 AND object IN
              (SELECT object FROM refused_objects WHERE domain = ?1 ORDER BY last_at, object LIMIT ?2)";
@@ -50,10 +50,10 @@ pub fn prune(writing: &Writing<'_>, domain: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Number of objects that the domain uploaded and that are refused.
-pub fn count(reading: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
-    let count = "SELECT count(*) FROM refused_objects WHERE domain = ?1";
-    Ok(reading.prepare_cached(count)?.query_row([domain], |row| row.get(0))?)
+/// Number of objects of the domain that were refused at `since` (seconds since 1970) or later.
+pub fn count(reading: &Reading<'_>, domain: i64, since: i64) -> Result<i64, StoreError> {
+    let count = "SELECT count(*) FROM refused_objects WHERE domain = ?1 AND last_at >= ?2";
+    Ok(reading.prepare_cached(count)?.query_row((domain, since), |row| row.get(0))?)
 }
 
 /// The refused objects of the domain that belong to the domain `home`, those that were refused last first. There are
