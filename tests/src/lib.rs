@@ -86,6 +86,7 @@
 //! - `tests/road/tenant_refusals.rs`: every way in which tenant and phs do not fit together
 //! - `tests/road/objects.rs`: groups, contacts, fine-grained policies and every attribute, from the directory to
 //!   the tenant
+//! - `tests/road/other_domains.rs`: a second domain at the tenant: names by UPN suffix, objects that moved
 //! - `tests/road/scoped.rs`: accounts that enter and leave by OU, group and filter; the limit on removals at a time
 //! - `tests/road/continuous.rs`: the daemon: changes in force within a moment, failures reported and over
 //! - `tests/road/backup.rs`: a lost tenant restored from its backup; applications that see a certificate of the
