@@ -149,7 +149,7 @@ pub enum RefusalReason {
     Privileged,
     /// The digest's iterations or salt are below what the domain takes.
     WeakDigest,
-    /// The SID is not of this domain.
+    /// The SID is not of this domain, or the object belongs to another domain.
     ForeignSid,
 }
 

@@ -9,7 +9,7 @@ use crate::ingest::outcome::Outcome;
 use crate::ingest::record::Page;
 use landbridge_tenant_rules::names::{MAX_SUFFIX, suffix_of};
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::tables::suffixes::RefusedName;
+use landbridge_tenant_store::tables::suffixes::{Owner, RefusedName};
 use landbridge_tenant_store::tables::{audit, domains, suffixes};
 
 /// Limit on audit entries of one kind for one upload. Ten show what is wrong; an upload of 1,000 accounts would
@@ -17,46 +17,37 @@ use landbridge_tenant_store::tables::{audit, domains, suffixes};
 pub(super) const MOST_ENTRIES: usize = 10;
 
 impl Page<'_> {
-    /// Divides the names of an account into those that it gets, sorted, and those that it does not get.
+    /// Divides the names of an account into those that it gets, in the same order, and those that it does not get.
     pub(super) fn divide_names(
         &self,
         names: Vec<String>,
     ) -> Result<(Vec<String>, Vec<RefusedName>), StoreError> {
-        let (mut given, refused) = suffixes::divide(self.writing, self.domain, names)?;
-        if self.domain.is_known() {
-            return Ok((given, refused));
-        }
-        let mut left = Vec::new();
-        for one in refused {
-            if one.other.is_none() && self.claim_suffix(&one.name)? {
-                given.push(one.name);
-            } else {
-                left.push(one);
+        if !self.domain.is_known() {
+            for name in &names {
+                self.claim_suffix(name)?;
             }
         }
-        given.sort_unstable();
-        Ok((given, left))
+        suffixes::divide(self.writing, self.domain, names)
     }
 
-    /// Declares the suffix of a name, which no other domain declares, for this domain. False: it has the largest number,
-    /// the suffix is too long, or it is a subdomain of another domain.
-    fn claim_suffix(&self, name: &str) -> Result<bool, StoreError> {
-        let Some(suffix) = suffix_of(name) else { return Ok(false) };
+    /// Declares the suffix of a name for this domain, if no domain has declared it. Not if the domain has the largest
+    /// number, if the suffix is too long, or if it is a subdomain of another domain.
+    fn claim_suffix(&self, name: &str) -> Result<(), StoreError> {
+        let Some(suffix) = suffix_of(name) else { return Ok(()) };
+        if suffix.len() > MAX_SUFFIX || suffixes::owner(self.writing, self.domain, suffix)? != Owner::Nobody {
+            return Ok(());
+        }
         let below = |dns_name: &str| suffix.strip_suffix(dns_name).is_some_and(|rest| rest.ends_with('.'));
         let all = domains::all(self.writing)?;
         let nearest = all.iter().filter(|one| below(&one.dns_name)).max_by_key(|one| one.dns_name.len());
         if nearest.is_some_and(|nearest| nearest.id != self.domain.id)
-            || suffix.len() > MAX_SUFFIX
             || suffixes::of(self.writing, self.domain.id)?.len() >= suffixes::MOST
         {
-            return Ok(false);
+            return Ok(());
         }
-        if suffixes::add(self.writing, self.domain.id, suffix)? {
-            let detail = format!("{suffix}: its accounts used it in the first full compare");
-            let subject = &self.domain.dns_name;
-            audit::append(self.writing, self.now, self.actor, "suffix-claimed", subject, &detail)?;
-        }
-        Ok(true)
+        suffixes::add(self.writing, self.domain.id, suffix)?;
+        let detail = format!("{suffix}: its accounts used it in the first full compare");
+        audit::append(self.writing, self.now, self.actor, "suffix-claimed", &self.domain.dns_name, &detail)
     }
 
     /// Writes the audit entries about the names that the page brought and that no account got.

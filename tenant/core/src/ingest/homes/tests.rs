@@ -33,29 +33,26 @@ fn dump(tenant: &Tenant) -> Vec<String> {
 
 #[test]
 fn an_object_belongs_to_its_domain_whatever_became_of_it_there() {
-    for left in [None, Some(Presence::Privileged), Some(Presence::OutOfScope), Some(Presence::Deleted)] {
-        for erased in [false, true] {
-            let tenant = Tenant::new();
-            let other = tenant.other_domain();
-            tenant.sends(vec![user(1, "one"), group(2), contact(3, "c"), settings_object(4, 1, 5, 1)]);
-            let left = left.filter(|_| !erased).or(erased.then_some(Presence::Deleted));
-            if let Some(presence) = left {
-                tenant.sends(vec![Record { presence, ..bare(1) }]);
-            }
-            if erased {
-                tenant.store.erase("test", |_| Ok(((), vec![object(1)]))).unwrap();
-            }
-            let before = dump(&tenant);
-            for presence in [Presence::Present, Presence::Privileged] {
-                let receipt = tenant.send_as(&other, page(vec![Record { presence, ..user(1, "stolen") }]));
-                assert_eq!(reasons(&receipt), [RefusalReason::ForeignSid], "{left:?}, erased: {erased}");
-            }
-            let others = vec![group(2), contact(3, "c"), settings_object(4, 1, 5, 1), contact(1, "c")];
-            assert_eq!(reasons(&tenant.send_as(&other, page(others))).len(), 4);
-            assert_eq!(dump(&tenant), before, "{left:?}, erased: {erased}");
-            assert_eq!(home(&tenant, 1), Some(tenant.domain));
-            assert_eq!(refused(&tenant, &other), [1, 2, 3, 4].map(object));
+    let there = [Presence::Present, Presence::Privileged, Presence::OutOfScope, Presence::Deleted];
+    for (presence, erased) in there.map(|one| (one, false)).into_iter().chain([(Presence::Deleted, true)]) {
+        let tenant = Tenant::new();
+        let other = tenant.other_domain();
+        tenant.sends(vec![user(1, "one"), group(2), contact(3, "c"), settings_object(4, 1, 5, 1)]);
+        tenant.sends(vec![Record { presence, ..bare(1) }]);
+        if erased {
+            tenant.store.erase("test", |_| Ok(((), vec![object(1)]))).unwrap();
         }
+        let before = dump(&tenant);
+        for stolen in [Presence::Present, Presence::Privileged] {
+            let receipt =
+                tenant.send_as(&other, page(vec![Record { presence: stolen, ..user(1, "stolen") }]));
+            assert_eq!(reasons(&receipt), [RefusalReason::ForeignSid], "{presence:?}, erased: {erased}");
+        }
+        let others = vec![group(2), contact(3, "c"), settings_object(4, 1, 5, 1), contact(1, "c")];
+        assert_eq!(reasons(&tenant.send_as(&other, page(others))).len(), 4);
+        assert_eq!(dump(&tenant), before, "{presence:?}, erased: {erased}");
+        assert_eq!(home(&tenant, 1), Some(tenant.domain));
+        assert_eq!(refused(&tenant, &other), [1, 2, 3, 4].map(object));
     }
 }
 
