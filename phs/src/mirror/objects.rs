@@ -108,6 +108,8 @@ pub struct Object {
     pub kdc_number: i32,
     /// Whether AD marks it as one that the directory itself needs.
     pub critical: bool,
+    /// Whether the account may log on to some computers only (userWorkstations).
+    pub workstations: bool,
     /// It is a tombstone.
     pub deleted: bool,
     /// Which terms of the scope's filter hold: see [`crate::scope::Scope::learn`].
@@ -150,6 +152,7 @@ impl Object {
             krbtgt: false,
             kdc_number: 0,
             critical: false,
+            workstations: false,
             deleted: false,
             terms: 0,
             filtered: false,
@@ -176,7 +179,7 @@ impl Object {
 pub(super) const COLUMNS: &str = "o.guid, o.parent, o.rdn, o.kind, o.sid, o.uac, o.admin_count, o.primary_group, \
                                   o.krbtgt, o.deleted, o.sent, o.protected_user, o.password, o.cycle, o.sam, o.upn, \
                                   o.terms, o.filtered, o.told_at, o.left_at, o.carries, o.password_at, o.host, \
-                                  o.kdc_number, o.critical";
+                                  o.kdc_number, o.critical, o.workstations";
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
     let uuid = |column| -> rusqlite::Result<Option<Uuid>> {
@@ -218,6 +221,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
         host: row.get(22)?,
         kdc_number: row.get(23)?,
         critical: row.get(24)?,
+        workstations: row.get(25)?,
     })
 }
 
@@ -289,8 +293,8 @@ impl Mirror {
             let mut insert = database.prepare_cached(
                 "INSERT OR REPLACE INTO objects (guid, parent, rdn, kind, sid, uac, admin_count, primary_group, krbtgt, \
                  deleted, sent, protected_user, password, cycle, sam, upn, terms, filtered, told_at, left_at, carries, \
-                 password_at, host, kdc_number, critical) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+                 password_at, host, kdc_number, critical, workstations) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
             )?;
             insert.execute(params![
                 object.guid.as_bytes(),
@@ -318,6 +322,7 @@ impl Mirror {
                 object.host,
                 object.kdc_number,
                 object.critical,
+                object.workstations,
             ])?;
             Ok(())
         })
@@ -370,6 +375,7 @@ mod tests {
             krbtgt: true,
             kdc_number: 7,
             critical: true,
+            workstations: true,
             deleted: true,
             sam: Some("zoe".to_owned()),
             upn: Some("zoë@example.com".to_owned()),
