@@ -71,6 +71,8 @@ fn every_verdict_of_a_controller_reaches_the_application_as_it_must() {
 fn no_agent_is_asked_about_an_account_that_is_shut_out() {
     let [disabled, expired, card, guarded, included, right] = [30, 31, 32, 33, 34, 35].map(person);
     let stage = Stage::including(&included, |domain| {
+        // A domain that locks nobody counts nothing.
+        domain.set_policy(serde_json::json!({"lockoutThreshold": "10"})).unwrap();
         domain.set_enabled(&disabled.sam, false).unwrap();
         domain.account_ends_in(&expired.sam, -3600).unwrap();
         domain.change_flags(&card.sam, SMART_CARD, 0).unwrap();
