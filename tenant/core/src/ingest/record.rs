@@ -32,6 +32,8 @@ pub(super) struct Page<'a> {
     pub(super) actor: &'a str,
     /// The cycle id, if the cycle is a full compare.
     pub(super) full_compare: Option<Uuid>,
+    /// Whether the first record and link of each object replaces what is stored, whatever its stamp.
+    pub(super) replace: bool,
     pub(super) now: i64,
 }
 
@@ -74,7 +76,7 @@ impl Page<'_> {
             return Ok(());
         }
         // 3. Store presence and attributes.
-        let replace = self.full_compare.is_some() && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
+        let replace = self.replace && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
         let mut changed = self.store_object(record, held.as_ref())?;
         let overwrite = match (replace, record.presence) {
             (false, _) => Overwrite::IfNewer,
