@@ -264,6 +264,18 @@ impl Mirror {
         })
     }
 
+    /// The names of people whose primary group has this RID.
+    pub fn people_of_primary_group(&self, rid: u32) -> Result<Vec<String>, StateError> {
+        self.checked(|database| {
+            let mut query = database.prepare_cached(
+                "SELECT coalesce(upn, sam, rdn) FROM objects \
+                 WHERE kind = 'person' AND primary_group = ?1 AND NOT deleted ORDER BY 1",
+            )?;
+            let rows = query.query_map([rid], |row| row.get::<_, Option<String>>(0))?;
+            Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+        })
+    }
+
     /// The DNS names of the domain's controllers, in lower case: computers whose account has SERVER_TRUST_ACCOUNT
     /// (MS-ADTS 2.2.16), which only an administrator of the domain can give.
     pub fn controllers(&self) -> Result<Vec<String>, StateError> {
