@@ -23,3 +23,4 @@ mod silence;
 mod soak;
 mod stage;
 mod tenant_refusals;
+mod upgrade;
