@@ -162,7 +162,7 @@ pub fn page(
         };
         last = Some((from, sent));
         if sent {
-            at.batch.links.push(translate::link(link));
+            at.batch.links.extend(translate::link(link));
         }
     }
     Ok(at.batch)
@@ -373,16 +373,20 @@ impl Desk<'_, '_> {
         if protected_user.is_none() && !erase_password {
             return;
         }
-        let draft = Draft { protected_user, erase_password, ..self.bare(object, Presence::Present) };
+        let privileged = standing::is_privileged(object, position);
+        let draft =
+            Draft { privileged, protected_user, erase_password, ..self.bare(object, Presence::Present) };
         object.told_at = Some(self.rules.now);
         self.batch.drafts.push(draft);
     }
 
     /// The same position, except that a password that was carried stays carried: until the guard has decided about all
-    /// accounts that lose their password through a group, for example because the group was deleted.
+    /// accounts that lose their password through a group, for example because the group was deleted. The password of an
+    /// account that is restricted leaves at once.
     fn until_decided(&self, object: &Object, position: Position, undecided: bool) -> Position {
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
-        let kept = undecided && there && object.carries && self.rules.scope().passwords;
+        let kept =
+            undecided && there && object.carries && self.rules.scope().passwords && !position.restricted;
         Position { carries: position.carries || kept, ..position }
     }
 
@@ -571,7 +575,8 @@ impl Desk<'_, '_> {
         (object.password, object.password_at) = (None, None);
         self.mirror.put(&object)?;
         if object.kind == Kind::Person && (self.sweeps || !self.rules.full) {
-            let draft = Draft { erase_password: true, ..self.bare(&object, Presence::Present) };
+            let privileged = standing::is_privileged(&object, &self.mirror.position(&object)?);
+            let draft = Draft { privileged, erase_password: true, ..self.bare(&object, Presence::Present) };
             self.batch.drafts.push(draft);
         }
         Ok(())

@@ -95,6 +95,7 @@
 //! - `tests/road/kdcs.rs`: the Kerberos client beside Samba's KDC and MIT's
 //! - `tests/road/kills.rs`: each program killed in the middle of a sync
 //! - `tests/road/restored.rs`: backups put back, at either end
+//! - `tests/road/upgrade.rs`: an installation of an older version, upgraded in place (`make upgrade`)
 //! - `tests/road/other_controller.rs`: one DC after another, and one that lags
 //! - `tests/road/memory.rs`: the memory of phs does not grow with the accounts
 //! - `tests/road/soak.rs`: every kind of change at random while phs, tenant and DC are killed at random

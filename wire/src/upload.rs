@@ -77,6 +77,20 @@ pub enum Mode {
     Incremental,
     /// Everything in scope: values replace what is held, and what was not sent by the commit is gone.
     FullCompare,
+    /// Everything in scope: a greater stamp wins, as in [`Mode::Incremental`], and what was not sent by the commit is
+    /// gone. A phs that lost its state sends this, since the domain controller that it reads may lag behind what the
+    /// tenant holds. Level 2.
+    FullCompareByStamp,
+}
+
+impl Mode {
+    /// Whether everything in scope is sent.
+    pub fn is_full(self) -> bool {
+        match self {
+            Self::Incremental => false,
+            Self::FullCompare | Self::FullCompareByStamp => true,
+        }
+    }
 }
 
 /// One page of a cycle.

@@ -163,6 +163,7 @@ fn an_upload_stands_as_in_version_1() {
             most_swept: None,
         },
     );
+    holds("mode_full_compare_by_stamp", &Mode::FullCompareByStamp);
     holds(
         "upload_empty",
         &Upload {

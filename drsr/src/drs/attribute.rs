@@ -27,6 +27,8 @@ pub enum Attribute {
     LockoutTime,
     /// 168 bits: the hours of the week in which sign-in is allowed.
     LogonHours,
+    /// The computers that the account may log on to, by NetBIOS name and with commas; none: all.
+    UserWorkstations,
     /// RID of the primary group, which has no `member` link for this account.
     PrimaryGroupId,
     /// 1 once AdminSDHolder protected the object.
@@ -118,6 +120,7 @@ impl Attribute {
             Self::PwdLastSet => "pwdLastSet",
             Self::LockoutTime => "lockoutTime",
             Self::LogonHours => "logonHours",
+            Self::UserWorkstations => "userWorkstations",
             Self::PrimaryGroupId => "primaryGroupID",
             Self::AdminCount => "adminCount",
             Self::IsCriticalSystemObject => "isCriticalSystemObject",

@@ -130,6 +130,8 @@ pub enum Linked {
     Manager,
     /// `msDS-PSOAppliesTo`, of a password settings object.
     AppliesTo,
+    /// `msDS-AssignedAuthNPolicy` or `msDS-AssignedAuthNPolicySilo`, of an account.
+    AuthenticationPolicy,
 }
 
 /// When and where a value was written (PROPERTY_META_DATA_EXT, MS-DRSR 5.162, without its USN).

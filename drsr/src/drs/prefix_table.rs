@@ -42,7 +42,7 @@ pub enum Known {
 }
 
 /// What is always asked for: meaning, attid in [`OURS`], syntax.
-pub(crate) const WANTED: [(Known, u32, Syntax); 40] = [
+pub(crate) const WANTED: [(Known, u32, Syntax); 43] = [
     (Known::Plain(Attribute::ObjectClass), 0x0000_0000, Syntax::Classes),
     (Known::Plain(Attribute::Surname), 0x0000_0004, Syntax::Text),
     (Known::Plain(Attribute::Title), 0x0000_000c, Syntax::Text),
@@ -61,6 +61,7 @@ pub(crate) const WANTED: [(Known, u32, Syntax); 40] = [
     (Known::Plain(Attribute::LogonHours), 0x0009_0040, Syntax::Bytes),
     (Known::Plain(Attribute::LockoutThreshold), 0x0009_0049, Syntax::Integer),
     (Known::Plain(Attribute::MaxPwdAge), 0x0009_004a, Syntax::LargeInteger),
+    (Known::Plain(Attribute::UserWorkstations), 0x0009_0056, Syntax::Text),
     (Known::NtHash, 0x0009_005a, Syntax::Bytes),
     (Known::Plain(Attribute::PwdLastSet), 0x0009_0060, Syntax::LargeInteger),
     (Known::Plain(Attribute::PrimaryGroupId), 0x0009_0062, Syntax::Integer),
@@ -80,6 +81,8 @@ pub(crate) const WANTED: [(Known, u32, Syntax); 40] = [
     (Known::Linked(Linked::AppliesTo), 0x0009_07e4, Syntax::Bytes),
     (Known::Plain(Attribute::Precedence), 0x0009_07e7, Syntax::Integer),
     (Known::Plain(Attribute::IsRecycled), 0x0009_080a, Syntax::Boolean),
+    (Known::Linked(Linked::AuthenticationPolicy), 0x0009_08ed, Syntax::Bytes),
+    (Known::Linked(Linked::AuthenticationPolicy), 0x0009_08f7, Syntax::Bytes),
     (Known::Plain(Attribute::Mail), 0x0015_0003, Syntax::Text),
     (Known::Linked(Linked::Manager), 0x0015_000a, Syntax::Bytes),
     (Known::Plain(Attribute::Mobile), 0x0015_0029, Syntax::Text),

@@ -260,7 +260,13 @@ impl Findings {
             }
             Err(error) => self.fail("account", error),
         }
-        match held_back::held_back(&mut session, domain, &config.privileged.also) {
+        let state = &config.state_directory;
+        let mirror = if state.exists() { Mirror::scratch(state).map(Some) } else { Ok(None) };
+        let mirror = match mirror {
+            Ok(mirror) => mirror,
+            Err(error) => return self.fail("state", error),
+        };
+        match held_back::held_back(&mut session, mirror.as_ref(), domain, &config.privileged.also) {
             Ok(lines) => {
                 for HeldBack { line, everybody } in lines {
                     if everybody {
@@ -283,15 +289,18 @@ impl Findings {
                 Err(error) => return self.fail("include", error),
             }
         }
-        if let Err(error) = self.scope(config, &mut session) {
+        if let Err(error) = self.scope(config, &mut session, mirror.as_ref()) {
             self.fail("scope", error);
         }
     }
 
     /// Compares what the entries of the scope name today with what they named when a cycle resolved them.
-    fn scope(&mut self, config: &Config, session: &mut Session) -> Result<(), PhsError> {
-        let state = &config.state_directory;
-        let mirror = if state.exists() { Some(Mirror::scratch(state)?) } else { None };
+    fn scope(
+        &mut self,
+        config: &Config,
+        session: &mut Session,
+        mirror: Option<&Mirror>,
+    ) -> Result<(), PhsError> {
         for term in config.scope.own_terms() {
             let name = term.attribute.name();
             self.ok(
@@ -300,7 +309,7 @@ impl Findings {
             );
         }
         for dn in config.scope.entries() {
-            let known = mirror.as_ref().map(|mirror| mirror.entry(dn)).transpose()?.flatten();
+            let known = mirror.map(|mirror| mirror.entry(dn)).transpose()?.flatten();
             let page = session.object(ObjectId::Dn(dn.to_owned()), false)?;
             let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
             match (found, known) {

@@ -107,8 +107,8 @@ impl Explaining<'_> {
                     because.push("[privileged] include names it".to_owned());
                 }
                 if object.kind == Kind::Person && !position.carries {
-                    because.push(self.why_no_password());
-                    if there && object.carries && self.config.scope.passwords {
+                    because.push(self.why_no_password(object, position));
+                    if there && object.carries && self.config.scope.passwords && !position.restricted {
                         because.push(
                             "the tenant still has it: too many accounts lose their password at once, so they are held back; `status` says how to confirm"
                                 .to_owned(),
@@ -153,12 +153,17 @@ impl Explaining<'_> {
         Ok(because)
     }
 
-    fn why_no_password(&self) -> String {
-        if self.config.scope.passwords {
-            "its password stays here: it is in none of [scope] password_groups".to_owned()
+    fn why_no_password(&self, object: &Object, position: &Position) -> String {
+        let why = if !self.config.scope.passwords {
+            "[scope] passwords = false"
+        } else if object.workstations {
+            "it may log on to some computers only (userWorkstations), so only an agent can sign it in"
+        } else if position.restricted {
+            "it has an authentication policy or is in a silo, so only an agent can sign it in"
         } else {
-            "its password stays here: [scope] passwords = false".to_owned()
-        }
+            "it is in none of [scope] password_groups"
+        };
+        format!("its password stays here: {why}")
     }
 
     fn why_privileged(&self, object: &Object, position: &Position) -> Result<String, PhsError> {

@@ -120,12 +120,12 @@ impl Courier<'_, '_> {
                 let some = self.mirror.links_after(*object, after, MAX_LINKS)?;
                 let Some((what, target, _)) = some.last() else { break };
                 after = Some((*what, *target));
-                waiting.extend(some.into_iter().map(|link| translate::wire_link(*object, link, true)));
+                waiting.extend(some.into_iter().filter_map(|link| translate::wire_link(*object, link, true)));
                 self.links(&mut waiting, MAX_LINKS)?;
             }
             for (from, what, at) in self.mirror.present_links_to(*object)? {
                 if !among.contains(&from) {
-                    waiting.push(translate::wire_link(from, (what, *object, at), true));
+                    waiting.extend(translate::wire_link(from, (what, *object, at), true));
                 }
             }
             self.links(&mut waiting, MAX_LINKS)?;

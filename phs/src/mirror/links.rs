@@ -15,6 +15,7 @@ pub(super) fn word(what: Linked) -> &'static str {
         Linked::Member => "member",
         Linked::Manager => "manager",
         Linked::AppliesTo => "applies-to",
+        Linked::AuthenticationPolicy => "authentication-policy",
     }
 }
 
@@ -22,6 +23,7 @@ fn parse(text: &str) -> Linked {
     match text {
         "manager" => Linked::Manager,
         "applies-to" => Linked::AppliesTo,
+        "authentication-policy" => Linked::AuthenticationPolicy,
         _ => Linked::Member,
     }
 }
@@ -66,14 +68,14 @@ impl Mirror {
     pub fn clear_links(&self, source: Uuid) -> Result<(), StateError> {
         self.unresolved.set(true);
         self.checked(|database| {
-            ["member", "manager", "applies-to"].into_iter().try_for_each(|what| {
+            ["member", "manager", "applies-to", "authentication-policy"].into_iter().try_for_each(|what| {
                 let sql = "DELETE FROM links WHERE what = ?1 AND source = ?2";
                 database.prepare_cached(sql)?.execute(params![what, source.as_bytes()]).map(|_| ())
             })
         })
     }
 
-    /// An object's links after `after` (none: from the first), at most `limit`.
+    /// An object's links that the tenant receives, after `after` (none: from the first), at most `limit`.
     pub fn links_after(
         &self,
         source: Uuid,
@@ -96,12 +98,12 @@ impl Mirror {
         })
     }
 
-    /// The links to an object from objects at the tenant: source, attribute, when and where written.
+    /// The links to an object that the tenant receives, from objects at the tenant: source, attribute, when and where written.
     pub fn present_links_to(&self, target: Uuid) -> Result<Vec<(Uuid, Linked, LinkStamp)>, StateError> {
         self.checked(|database| {
             let mut query = database.prepare_cached(
                 "SELECT l.source, l.what, l.stamp FROM links l JOIN objects o ON o.guid = l.source \
-                 WHERE l.target = ?1 AND o.sent = ?2",
+                 WHERE l.target = ?1 AND o.sent = ?2 AND l.what <> 'authentication-policy'",
             )?;
             let rows = query.query_map(params![target.as_bytes(), Sent::Present.as_str()], |row| {
                 let what: String = row.get(1)?;

@@ -108,6 +108,8 @@ pub struct Object {
     pub kdc_number: i32,
     /// Whether AD marks it as one that the directory itself needs.
     pub critical: bool,
+    /// Whether the account may log on to some computers only (userWorkstations).
+    pub workstations: bool,
     /// It is a tombstone.
     pub deleted: bool,
     /// Which terms of the scope's filter hold: see [`crate::scope::Scope::learn`].
@@ -150,6 +152,7 @@ impl Object {
             krbtgt: false,
             kdc_number: 0,
             critical: false,
+            workstations: false,
             deleted: false,
             terms: 0,
             filtered: false,
@@ -176,7 +179,7 @@ impl Object {
 pub(super) const COLUMNS: &str = "o.guid, o.parent, o.rdn, o.kind, o.sid, o.uac, o.admin_count, o.primary_group, \
                                   o.krbtgt, o.deleted, o.sent, o.protected_user, o.password, o.cycle, o.sam, o.upn, \
                                   o.terms, o.filtered, o.told_at, o.left_at, o.carries, o.password_at, o.host, \
-                                  o.kdc_number, o.critical";
+                                  o.kdc_number, o.critical, o.workstations";
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
     let uuid = |column| -> rusqlite::Result<Option<Uuid>> {
@@ -218,6 +221,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
         host: row.get(22)?,
         kdc_number: row.get(23)?,
         critical: row.get(24)?,
+        workstations: row.get(25)?,
     })
 }
 
@@ -260,6 +264,18 @@ impl Mirror {
         })
     }
 
+    /// The names of people whose primary group has this RID.
+    pub fn people_of_primary_group(&self, rid: u32) -> Result<Vec<String>, StateError> {
+        self.checked(|database| {
+            let mut query = database.prepare_cached(
+                "SELECT coalesce(upn, sam, rdn) FROM objects \
+                 WHERE kind = 'person' AND primary_group = ?1 AND NOT deleted ORDER BY 1",
+            )?;
+            let rows = query.query_map([rid], |row| row.get::<_, Option<String>>(0))?;
+            Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+        })
+    }
+
     /// The DNS names of the domain's controllers, in lower case: computers whose account has SERVER_TRUST_ACCOUNT
     /// (MS-ADTS 2.2.16), which only an administrator of the domain can give.
     pub fn controllers(&self) -> Result<Vec<String>, StateError> {
@@ -289,8 +305,8 @@ impl Mirror {
             let mut insert = database.prepare_cached(
                 "INSERT OR REPLACE INTO objects (guid, parent, rdn, kind, sid, uac, admin_count, primary_group, krbtgt, \
                  deleted, sent, protected_user, password, cycle, sam, upn, terms, filtered, told_at, left_at, carries, \
-                 password_at, host, kdc_number, critical) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+                 password_at, host, kdc_number, critical, workstations) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
             )?;
             insert.execute(params![
                 object.guid.as_bytes(),
@@ -318,6 +334,7 @@ impl Mirror {
                 object.host,
                 object.kdc_number,
                 object.critical,
+                object.workstations,
             ])?;
             Ok(())
         })
@@ -370,6 +387,7 @@ mod tests {
             krbtgt: true,
             kdc_number: 7,
             critical: true,
+            workstations: true,
             deleted: true,
             sam: Some("zoe".to_owned()),
             upn: Some("zoë@example.com".to_owned()),

@@ -23,6 +23,7 @@ CREATE TABLE objects (
     krbtgt          INTEGER NOT NULL,
     kdc_number      INTEGER NOT NULL,   -- msDS-SecondaryKrbTgtNumber; 0: none
     critical        INTEGER NOT NULL,   -- isCriticalSystemObject
+    workstations    INTEGER NOT NULL,   -- whether userWorkstations has a value
     deleted         INTEGER NOT NULL,
     terms           INTEGER NOT NULL,   -- which terms of the scope's attribute filter hold: bits
     filtered        INTEGER NOT NULL,   -- the filter says no
@@ -41,7 +42,7 @@ CREATE INDEX containers_by_parent ON objects(parent) WHERE kind = 'other';
 
 -- values of linked attributes
 CREATE TABLE links (
-    what    TEXT NOT NULL,              -- member, manager, applies-to
+    what    TEXT NOT NULL,              -- member, manager, applies-to, authentication-policy
     source  BLOB NOT NULL,
     target  BLOB NOT NULL,
     stamp   BLOB NOT NULL,              -- 8 bytes of its creation, then its stamp

@@ -44,6 +44,9 @@ pub struct Position {
     pub member: bool,
     /// A group to which a fine-grained policy applies.
     pub policy_group: bool,
+    /// It may log on to some computers only, or has an authentication policy or is in a silo of them. The tenant cannot
+    /// judge that, so its password is not carried.
+    pub restricted: bool,
     /// Its password is carried.
     pub carries: bool,
 }
@@ -64,8 +67,11 @@ pub(super) const INSIDE: &str =
 pub(super) const MEMBER: &str = "((SELECT everybody FROM temp.bounds) \
      OR o.guid IN (SELECT guid FROM temp.scope_group) \
      OR o.primary_group IN (SELECT rid FROM temp.scope_group_primary))";
-/// Its password is carried.
-pub(super) const CARRIES: &str = "((SELECT all_passwords FROM temp.bounds) \
+/// It may log on to some computers only, or has an authentication policy or is in a silo of them.
+pub(super) const RESTRICTED: &str = "(o.workstations \
+     OR EXISTS (SELECT 1 FROM links WHERE what = 'authentication-policy' AND source = o.guid))";
+/// Its password is carried, if it is not [`RESTRICTED`].
+const IN_PASSWORD_GROUPS: &str = "((SELECT all_passwords FROM temp.bounds) \
      OR o.guid IN (SELECT guid FROM temp.password_group) \
      OR o.primary_group IN (SELECT rid FROM temp.password_group_primary))";
 /// In a protected group.
@@ -87,6 +93,11 @@ const WALKED: [&str; 6] =
     ["protected", "protected_users", "holder", "scope_group", "password_group", "policy_group"];
 /// SIDs that stand for every account: Everyone and Authenticated Users (MS-DTYP 2.4.2.4).
 pub(super) const EVERYBODY: &str = "('S-1-1-0', 'S-1-5-11')";
+
+/// Its password is carried.
+pub(super) fn carries() -> String {
+    format!("({IN_PASSWORD_GROUPS} AND NOT {RESTRICTED})")
+}
 
 impl Mirror {
     pub(super) fn prepare_positions(&self) -> Result<(), StateError> {
@@ -233,14 +244,16 @@ impl Mirror {
     /// The position of an object. [`Mirror::resolve`] must have been called.
     pub fn position(&self, object: &Object) -> Result<Position, StateError> {
         self.checked(|database| {
+            let carries = carries();
             let sql = format!(
-                "SELECT {PROTECTED}, {PROTECTED_USER}, {INSIDE}, {MEMBER}, {POLICY_GROUP}, {CARRIES}, {HOLDER} \
-                 FROM (SELECT ?1 AS guid, ?2 AS parent, ?3 AS primary_group, ?4 AS sid) o"
+                "SELECT {PROTECTED}, {PROTECTED_USER}, {INSIDE}, {MEMBER}, {POLICY_GROUP}, {carries}, {HOLDER}, {RESTRICTED} \
+                 FROM (SELECT ?1 AS guid, ?2 AS parent, ?3 AS primary_group, ?4 AS sid, ?5 AS workstations) o"
             );
             let sid = object.sid.as_ref().map(ToString::to_string);
             let parent = object.parent.as_ref().map(Uuid::as_bytes);
             let mut query = database.prepare_cached(&sql)?;
-            query.query_row(params![object.guid.as_bytes(), parent, object.primary_group, sid], |row| {
+            let (guid, workstations) = (object.guid.as_bytes(), object.workstations);
+            query.query_row(params![guid, parent, object.primary_group, sid, workstations], |row| {
                 Ok(Position {
                     protected: row.get(0)?,
                     protected_user: row.get(1)?,
@@ -249,6 +262,7 @@ impl Mirror {
                     policy_group: row.get(4)?,
                     carries: row.get::<_, Option<bool>>(5)?.unwrap_or(false),
                     holder: row.get(6)?,
+                    restricted: row.get(7)?,
                 })
             })
         })

@@ -4,7 +4,7 @@
 
 use super::objects::{COLUMNS, Object, read};
 use super::scope::{
-    CARRIES, HOLDER, INSIDE, KRBTGT, MACHINES, MEMBER, POLICY_GROUP, PROTECTED, PROTECTED_USER,
+    HOLDER, INSIDE, KRBTGT, MACHINES, MEMBER, POLICY_GROUP, PROTECTED, PROTECTED_USER, RESTRICTED, carries,
 };
 use super::{Mirror, StateError};
 use rusqlite::params;
@@ -69,9 +69,13 @@ fn belongs() -> String {
     )
 }
 
-/// Its groups no longer carry its password. If no passwords are carried at all, there is nothing to hold back.
+/// Its groups no longer carry its password. If no passwords are carried at all, there is nothing to hold back, and an
+/// account that is restricted loses it at once.
 fn loses_password() -> String {
-    format!("(o.carries AND NOT {CARRIES} AND NOT (SELECT no_passwords FROM temp.bounds))")
+    let carries = carries();
+    format!(
+        "(o.carries AND NOT {carries} AND NOT {RESTRICTED} AND NOT (SELECT no_passwords FROM temp.bounds))"
+    )
 }
 
 impl Mirror {
@@ -83,14 +87,14 @@ impl Mirror {
         after: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Object>, StateError> {
-        let belongs = belongs();
+        let (belongs, carries) = (belongs(), carries());
         let sql = format!(
             "SELECT {COLUMNS} FROM objects o \
              WHERE o.guid > ?1 AND NOT o.deleted AND o.kind IN ('person', 'group', 'contact', 'policy') AND ( \
                  {THERE} <> {belongs} \
                  OR {THERE} AND o.kind = 'person' \
-                    AND (o.protected_user <> {PROTECTED_USER} OR o.carries <> {CARRIES})) \
-                 AND ?3 = ({belongs} AND (NOT {THERE} OR o.kind = 'person' AND {CARRIES} AND NOT o.carries)) \
+                    AND (o.protected_user <> {PROTECTED_USER} OR o.carries <> {carries})) \
+                 AND ?3 = ({belongs} AND (NOT {THERE} OR o.kind = 'person' AND {carries} AND NOT o.carries)) \
              ORDER BY o.guid LIMIT ?2"
         );
         let after = after.map_or_else(Vec::new, |guid| guid.as_bytes().to_vec());

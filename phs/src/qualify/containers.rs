@@ -85,11 +85,8 @@ impl Desk<'_, '_> {
             if let (Some(mut held), true) = (held, present) {
                 // No DC wrote this version. A new link that brings the object back has a later creation, which wins.
                 held.written.version = held.written.version.saturating_add(1);
-                self.batch.links.push(translate::wire_link(
-                    group,
-                    (Linked::Member, object.guid, held),
-                    false,
-                ));
+                let link = translate::wire_link(group, (Linked::Member, object.guid, held), false);
+                self.batch.links.extend(link);
             }
             self.mirror.clear_links(group)?;
             for link in &page.links {

@@ -133,6 +133,9 @@ pub(super) fn learn(object: &mut Object, change: &Change, scope: &Scope) {
             Attribute::PrimaryGroupId => object.primary_group = number,
             Attribute::SecondaryKrbTgtNumber => object.kdc_number = number,
             Attribute::IsCriticalSystemObject => object.critical = value == Some(&Value::Boolean(true)),
+            Attribute::UserWorkstations => {
+                object.workstations = text().is_some_and(|names| !names.trim().is_empty());
+            }
             Attribute::IsDeleted => object.deleted = value == Some(&Value::Boolean(true)),
             Attribute::SamAccountName => {
                 object.sam = text();

@@ -699,6 +699,52 @@ fn a_password_that_is_not_to_be_carried_is_not_opened_and_one_that_was_is_erased
     assert_eq!(drafts(&bench.sweep(false)), back);
 }
 
+/// An authentication policy that an account is given, or loses.
+fn authentication_policy(account: u32, present: bool) -> Link {
+    Link { what: Linked::AuthenticationPolicy, ..link(account, 3_001, present) }
+}
+
+#[test]
+fn an_account_that_only_a_controller_can_judge_is_carried_without_a_password_and_gets_it_back() {
+    let limited = || {
+        let names = Value::Text("PC1,PC2".to_owned());
+        Telling::user(1105).with(Attribute::UserWorkstations, Some(names))
+    };
+    let dc = Dc::default().holds(1105, || Telling::user(1105)).holds(1106, || Telling::user(1106));
+    let mut bench = Bench::new(dc);
+    let without = |rid| [(rid, Presence::Present, USER_ATTRIBUTES, false)];
+    // 1. Computers that it may log on to: with the object, by a change, and no longer.
+    assert_eq!(drafts(&bench.page(vec![limited()], vec![])), without(1105));
+    let lifted = Telling::of(1105).with(Attribute::UserWorkstations, None);
+    let whole = |rid| [(rid, Presence::Present, USER_ATTRIBUTES, true)];
+    assert_eq!(drafts(&bench.page(vec![lifted], vec![])), whole(1105));
+    let names = Some(Value::Text("PC1".to_owned()));
+    let limited = Telling::of(1105).with(Attribute::UserWorkstations, names).password(4);
+    let batch = bench.page(vec![limited], vec![]);
+    assert_eq!(drafts(&batch), [(1105, Presence::Present, 0, false)]);
+    assert!(batch.drafts[0].erase_password);
+    // 2. A policy. The tenant receives no link of it, and no guard holds the password.
+    bench.page(vec![Telling::user(1106)], vec![]);
+    let batch = bench.page(vec![], vec![authentication_policy(1106, true)]);
+    assert_eq!((batch.links.len(), batch.unsettled), (0, true));
+    bench.resolve();
+    assert_eq!(bench.mirror.leaving(0).unwrap().pending, 0);
+    let batch = bench.sweep(true);
+    assert_eq!(drafts(&batch), [(1106, Presence::Present, 0, false)]);
+    assert!(batch.drafts[0].erase_password);
+    assert!(bench.mirror.links_after(guid(1106), None, 10).unwrap().is_empty());
+    bench.page(vec![], vec![authentication_policy(1106, false)]);
+    assert_eq!(drafts(&bench.sweep(true)), whole(1106));
+    assert_eq!(bench.dc.asked_with_secrets(), [1105, 1106]);
+}
+
+#[test]
+fn an_empty_list_of_computers_limits_nothing() {
+    let mut bench = Bench::new(Dc::default());
+    let empty = Telling::user(1105).with(Attribute::UserWorkstations, Some(Value::Text(" ".to_owned())));
+    assert_eq!(drafts(&bench.page(vec![empty], vec![])), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
+}
+
 #[test]
 fn a_password_that_begins_to_be_carried_comes_also_with_another_change_of_its_account() {
     let mut bench = Bench::new(Dc::default().holds(1105, || Telling::user(1105).password(3)));

@@ -32,19 +32,20 @@ pub fn kind(kind: Kind) -> upload::Kind {
     }
 }
 
-/// A link of the directory as a type of the wire.
-pub fn link(link: &Link) -> upload::Link {
+/// A link of the directory as a type of the wire; none: the tenant does not receive such links.
+pub fn link(link: &Link) -> Option<upload::Link> {
     wire_link(link.from.guid, (link.what, link.to.guid, link.stamp), link.present)
 }
 
-/// A link of the mirror as a type of the wire.
-pub fn wire_link(from: Uuid, (what, to, at): LinkTarget, present: bool) -> upload::Link {
+/// A link of the mirror as a type of the wire; none: the tenant does not receive such links.
+pub fn wire_link(from: Uuid, (what, to, at): LinkTarget, present: bool) -> Option<upload::Link> {
     let what = match what {
         Linked::Member => upload::LinkKind::Member,
         Linked::Manager => upload::LinkKind::Manager,
         Linked::AppliesTo => upload::LinkKind::AppliesTo,
+        Linked::AuthenticationPolicy => return None,
     };
-    upload::Link { what, from, to, present, created: at.created, stamp: stamp(at.written) }
+    Some(upload::Link { what, from, to, present, created: at.created, stamp: stamp(at.written) })
 }
 
 /// The attributes that a record of this kind of object carries; others are left out. `alternate`: the attribute that

@@ -3,8 +3,8 @@
 //! Order: an attribute or a link changes only when its stamp is greater than the stored one, and a digest likewise,
 //! so repeated and late uploads change nothing. Presence, SID, membership of Protected Users and a request to erase a
 //! digest carry no stamp: the last upload applies. Full compare: the first record of an object in the cycle replaces
-//! everything stored about it, later ones go by stamp again. At the commit, objects and links that no record of the
-//! cycle named leave the scope. Leaving: an object that leaves loses its digest and its links at once, and its row
+//! everything stored about it, later ones go by stamp again; in a full compare by stamp all of them do. At the commit,
+//! objects and links that no record of the cycle named leave the scope. Leaving: an object that leaves loses its digest and its links at once, and its row
 //! after the grace time.
 //!
 //! The tenant does not trust a phs. It refuses a SID of another domain, an objectGUID that belongs to another domain
@@ -166,7 +166,7 @@ fn apply_page(
     outcome: &mut Outcome,
 ) -> Result<Option<Problem>, StoreError> {
     // 1. The domain's policy, all records, then all links: a link may start from an object of the same page.
-    let replace = upload.mode == Mode::FullCompare;
+    let (full, replace) = (upload.mode.is_full(), upload.mode == Mode::FullCompare);
     if let Some(policy) = &upload.policy {
         outcome.policy = domains::apply_policy(writing, domain.id, policy, replace)?;
     }
@@ -175,7 +175,8 @@ fn apply_page(
         writing,
         domain,
         actor: &writer.actor(),
-        full_compare: replace.then_some(upload.cycle),
+        full_compare: full.then_some(upload.cycle),
+        replace,
         now,
     };
     let leaving = upload.records.as_slice().iter().filter(|one| one.presence != Presence::Present);
@@ -192,10 +193,10 @@ fn apply_page(
     // 2. The commit: after a full compare, sweep what it did not name, unless that is too much.
     let mut held = None;
     if let Some(cursor) = &upload.commit {
-        if replace {
+        if full {
             held = removals_held(writing, domain, upload)?;
         }
-        if held.is_none() && replace {
+        if held.is_none() && full {
             sweep(&page, upload, outcome)?;
         }
         if held.is_none() {
@@ -215,7 +216,11 @@ fn apply_page(
             outcome.replaced,
             outcome.erased,
             if outcome.policy { ", policy changed" } else { "" },
-            if replace { ", full compare" } else { "" },
+            match upload.mode {
+                Mode::Incremental => "",
+                Mode::FullCompare => ", full compare",
+                Mode::FullCompareByStamp => ", full compare by stamp",
+            },
         );
         audit::append(writing, now, &writer.actor(), "upload", &domain.dns_name, &detail)?;
     }

@@ -173,6 +173,25 @@ pub fn state(account: &Account<'_>, now: i64) -> State {
     }
 }
 
+/// Why no password of the account signs in on any road, by what has replicated: it is disabled, needs a smart card, is
+/// in Protected Users, or has expired. None: it depends on the password. A missing or odd fact gives none, since a
+/// domain controller decides better.
+pub fn veto(account: &Account<'_>, now: i64) -> Option<State> {
+    let has = |flag| account.user_account_control.is_some_and(|flags| flags & flag != 0);
+    if has(uf::ACCOUNTDISABLE) {
+        return Some(State::Disabled);
+    }
+    if has(uf::SMARTCARD_REQUIRED) {
+        return Some(State::SmartcardRequired);
+    }
+    if account.protected_user {
+        return Some(State::ProtectedUser);
+    }
+    let expired =
+        filetime(now).is_some_and(|now| account_expired(account, now) == Err(State::AccountExpired));
+    expired.then_some(State::AccountExpired)
+}
+
 /// Runs the checks in a DC's order; the error is the first state that refuses.
 fn check_account(account: &Account<'_>, now: i64) -> Result<(), State> {
     // 1. The flags: an account that is not an ordinary user, or is disabled, needs no other fact.

@@ -2,7 +2,7 @@
 //! second check behind the one of phs (`qualify`), which also resolves group memberships.
 //! Neighbours: the ingest calls this for every record of an upload.
 
-use crate::model::Attributes;
+use crate::model::{Attributes, Domain, Object, sub_authority};
 use landbridge_wire::privileged::{ACCOUNTS, GROUPS_OF_A_DOMAIN};
 
 /// The account type of an ordinary user in userAccountControl.
@@ -21,6 +21,19 @@ pub fn is_privileged(rid: u32, known: &Attributes) -> bool {
         || known.admin_count.is_some_and(|count| count != 0)
         || known.primary_group_id.is_some_and(is_protected_group)
         || no_person
+}
+
+/// Whether an account is privileged, by phs or by its own attributes, in a domain that was added without permission for
+/// privileged accounts. No password signs such an account in.
+pub fn lacks_permission(account: &Object, domain: &Domain, known: &Attributes) -> bool {
+    let rid = account.sid.as_deref().and_then(|sid| rid_of(sid, &domain.sid));
+    let privileged = account.privileged || rid.is_none_or(|rid| is_privileged(rid, known));
+    privileged && !domain.allow_privileged
+}
+
+/// The relative id of a SID of this domain; none: the SID is of another domain or malformed.
+pub fn rid_of(sid: &str, domain_sid: &str) -> Option<u32> {
+    sub_authority(sid.strip_prefix(domain_sid)?.strip_prefix('-')?)
 }
 
 /// Whether members of this group of a domain, by its RID, are privileged.

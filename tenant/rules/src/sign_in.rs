@@ -16,7 +16,7 @@ mod step;
 pub use facts::{AccountFacts, DigestFact, DomainFacts, Facts, Holds, Memory, Silence, SourceFacts, Subject};
 pub use step::{Against, Answered, Charge, DecidedBy, Decision, Like, Question, Settle, Step, Wait};
 
-use crate::account_state::{Account, State, state};
+use crate::account_state::{State, state};
 use crate::lockout::{AdBudget, RefusedAt, Rules, Standing};
 use crate::model::SigninPolicy;
 use crate::relay::{AgentAnswer, NoAnswer};
@@ -47,7 +47,7 @@ impl SignIn<'_> {
 
     /// The next step on the digest road. A caller whose agents gave no verdict goes on here.
     pub fn on_the_digest_road(&self, facts: &Facts, memory: &Memory, holds: Holds, now: i64) -> Step {
-        let (by, wait) = way_of_digest(facts, memory);
+        let (by, wait) = way_of_digest(facts, memory, now);
         // 1. What costs nothing.
         if self.bad_password {
             return done(refused(Why::BadPassword, None), by, wait);
@@ -62,7 +62,7 @@ impl SignIn<'_> {
             return Step::WaitForPlace;
         }
         // 4. A derivation in any case.
-        Step::Derive(match reason_without_derivation(facts) {
+        Step::Derive(match reason_without_derivation(facts, now) {
             None => Against::Digest,
             Some(_) => Against::Decoy(facts.domain.as_ref().map(|domain| domain.id)),
         })
@@ -70,9 +70,9 @@ impl SignIn<'_> {
 
     /// The password was verified on the digest road.
     pub fn derived(&self, facts: &Facts, memory: &Memory, fits: bool, now: i64) -> Decision {
-        let (by, wait) = way_of_digest(facts, memory);
+        let (by, wait) = way_of_digest(facts, memory, now);
         let object = facts.subject.account();
-        let verdict = match (reason_without_derivation(facts), &facts.account, &facts.domain) {
+        let verdict = match (reason_without_derivation(facts, now), &facts.account, &facts.domain) {
             (Some(why), ..) => refused(why, object),
             (None, Some(account), Some(domain)) if fits => judged(account, domain, object, now),
             (None, Some(_), Some(_)) => refused(Why::WrongPassword, object),
@@ -117,16 +117,16 @@ impl SignIn<'_> {
         }
         // 4. With the budget spent, the digest stands in for it. A name without a digest derives all the same.
         if is_spent {
-            return match (holds.place, has_stand_in(facts)) {
+            return match (holds.place, has_stand_in(facts, now)) {
                 (false, _) => Step::WaitForPlace,
                 (true, true) => Step::Compare(Against::Digest),
                 (true, false) => Step::Compare(Against::Decoy(Some(domain.id))),
             };
         }
-        // 5. Where an account's sign-in would have no answer, that of a name that nobody has and of a blocked account
-        //    has none either: a refusal would tell it apart.
+        // 5. Where an account's sign-in would have no answer, that of a name that nobody has and of an account that is
+        //    shut out has none either: a refusal would tell it apart.
         let no_answer = memory.unable.or(memory.silence.map(|silence| silence.why));
-        if let (Some(_), Some(why)) = (facts.shut_out(), no_answer) {
+        if let (Some(_), Some(why)) = (facts.shut_out(now), no_answer) {
             if domain.policy == SigninPolicy::PtaThenPhs {
                 return self.on_the_digest_road(facts, memory, holds, now);
             }
@@ -157,9 +157,8 @@ impl SignIn<'_> {
             return Err(Box::new(uncounted(verdict, DecidedBy::Tenant, Wait::default())));
         };
         let wait = Wait { like: Like::Agent(domain.id), ..Wait::default() };
-        let is_account = facts.account.as_ref().is_some_and(may_be_asked_about);
-        let why = match (is_account, has_stand_in(facts)) {
-            // A name that nobody has, a blocked account or a canary: refused as without this step.
+        let why = match (may_be_asked_about(facts, now), has_stand_in(facts, now)) {
+            // A name that nobody has, an account that is shut out, or a canary: refused as without this step.
             (false, _) => None,
             (true, false) => Some(Why::HeldBack),
             (true, true) if !fits => Some(Why::DigestDiffers),
@@ -246,7 +245,7 @@ impl SignIn<'_> {
             object,
         };
         let verdict = match said {
-            wire::DirectoryVerdict::Valid => accepted(facts, object),
+            wire::DirectoryVerdict::Valid => accepted(facts, object, now),
             wire::DirectoryVerdict::Wrong => refused(Why::WrongPassword, object),
             wire::DirectoryVerdict::PasswordExpired => in_state(State::PasswordExpired),
             wire::DirectoryVerdict::AccountExpired => in_state(State::AccountExpired),
@@ -283,7 +282,7 @@ impl SignIn<'_> {
 
 /// Number of bad passwords that the source of this sign-in may still add to AD's count.
 fn room(facts: &Facts, domain: &DomainFacts, now: i64) -> u32 {
-    domain.budget.room(facts.spent.as_ref(), facts.source.standing, has_stand_in(facts), now)
+    domain.budget.room(facts.spent.as_ref(), facts.source.standing, has_stand_in(facts, now), now)
 }
 
 /// Whether the budget is spent for the source of this sign-in. Of a domain that has none, nothing is spent.
@@ -292,15 +291,16 @@ fn is_spent(facts: &Facts, domain: &DomainFacts, now: i64) -> bool {
 }
 
 /// Whether the account has a digest that stands in for AD's budget: one that opens, and of its newest password.
-fn has_stand_in(facts: &Facts) -> bool {
-    facts.account.as_ref().is_some_and(|account| {
-        may_be_asked_about(account) && account.digest == DigestFact::Readable && account.digest_is_current
-    })
+fn has_stand_in(facts: &Facts, now: i64) -> bool {
+    let stands_in =
+        |account: &AccountFacts| account.digest == DigestFact::Readable && account.digest_is_current;
+    may_be_asked_about(facts, now) && facts.account.as_ref().is_some_and(stands_in)
 }
 
-/// Whether an agent may be asked about this account at all.
-fn may_be_asked_about(account: &AccountFacts) -> bool {
-    account.present && !account.canary && !account.blocked
+/// Whether there is an account that an agent may be asked about.
+fn may_be_asked_about(facts: &Facts, now: i64) -> bool {
+    let is_open = facts.account.as_ref().is_some_and(|account| account.present && !account.canary);
+    is_open && facts.shut_out(now).is_none()
 }
 
 /// Asks an agent, with at most this many binds. What asks none looks like an agent's refusal after `wait`, and is
@@ -315,7 +315,7 @@ fn ask_or_refuse(
 ) -> Result<Question, Box<Decision>> {
     let tenant = |verdict| Err(Box::new(uncounted(verdict, DecidedBy::Tenant, wait)));
     let why = match facts.account.as_ref().zip(facts.subject.account()) {
-        Some((account, object)) if may_be_asked_about(account) => {
+        Some((_, object)) if may_be_asked_about(facts, now) => {
             if memory.too_many_unwritten {
                 return tenant(Verdict::Unavailable(Unavailable::Storage));
             }
@@ -325,10 +325,8 @@ fn ask_or_refuse(
             }
             return Ok(Question { domain: domain.id, object, binds });
         }
-        Some((account, _)) if account.blocked => Why::Blocked,
-        Some((account, _)) if account.present => Why::Canary,
-        Some(_) => Why::UnknownName,
-        None => facts.nobody.unwrap_or(Why::UnknownName),
+        Some((account, _)) if !account.present => Why::UnknownName,
+        Some(_) | None => facts.shut_out(now).unwrap_or(Why::Canary),
     };
     let verdict = refused(why, facts.subject.account());
     if memory.refused_before {
@@ -341,11 +339,11 @@ fn ask_or_refuse(
 }
 
 /// Why the digest decides, and what is waited for beside the derivation. Where agents decide, a name that nobody has
-/// and a blocked account take as long as an account whose agents had no answer.
-fn way_of_digest(facts: &Facts, memory: &Memory) -> (DecidedBy, Wait) {
+/// and an account that is shut out take as long as an account whose agents had no answer.
+fn way_of_digest(facts: &Facts, memory: &Memory, now: i64) -> (DecidedBy, Wait) {
     match &facts.domain {
         Some(domain) if domain.policy.asks_agents() => {
-            let silence = if facts.shut_out().is_some() { silence_of(memory) } else { Duration::ZERO };
+            let silence = if facts.shut_out(now).is_some() { silence_of(memory) } else { Duration::ZERO };
             (DecidedBy::DigestInstead, Wait { silence, ..Wait::default() })
         }
         Some(_) | None => (DecidedBy::Tenant, Wait::default()),
@@ -362,8 +360,8 @@ fn silence_of(memory: &Memory) -> Duration {
 }
 
 /// Why a name or an account is refused whatever its password is; none: its digest decides.
-fn reason_without_derivation(facts: &Facts) -> Option<Why> {
-    if let Some(why) = facts.shut_out() {
+fn reason_without_derivation(facts: &Facts, now: i64) -> Option<Why> {
+    if let Some(why) = facts.shut_out(now) {
         return Some(why);
     }
     let Some(account) = &facts.account else { return Some(Why::UnknownName) };
@@ -381,19 +379,19 @@ fn reason_without_derivation(facts: &Facts) -> Option<Why> {
 
 /// The verdict on an account whose password is right.
 fn judged(account: &AccountFacts, domain: &DomainFacts, object: Option<Uuid>, now: i64) -> Verdict {
-    let known = Account::known(&account.attributes, &account.password_policy, account.protected_user);
-    let state = state(&known, now);
+    let state = state(&account.as_known(), now);
     match object {
         Some(object) if state == State::Usable => Verdict::Accepted(person(account, domain, object)),
         Some(_) | None => Verdict::Refused { disclosed: state.disclosable(), why: Why::State(state), object },
     }
 }
 
-/// The verdict on an account that a domain controller accepted.
-fn accepted(facts: &Facts, object: Option<Uuid>) -> Verdict {
+/// The verdict on an account that a domain controller accepted. It may have been shut out while the agent was asked.
+fn accepted(facts: &Facts, object: Option<Uuid>, now: i64) -> Verdict {
+    if let Some(why) = facts.shut_out(now) {
+        return refused(why, object);
+    }
     match (&facts.account, &facts.domain, object) {
-        // Blocked while the agent was asked.
-        (Some(account), _, _) if account.blocked => refused(Why::Blocked, object),
         (Some(account), Some(domain), Some(object))
             if account.present && facts.subject.account() == Some(object) =>
         {

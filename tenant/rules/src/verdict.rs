@@ -92,6 +92,10 @@ pub enum Why {
     WrongPassword,
     /// The password is right, and AD would not let the account in; or AD itself says so.
     State(State),
+    /// No agent was asked: this state of the account, as it has replicated, excludes every password.
+    Vetoed(State),
+    /// Privileged by its attributes or by phs, in a domain that was added without `--allow-privileged`.
+    Privileged,
     /// AD's budget for this account is spent, and no digest can stand in for it.
     HeldBack,
     /// AD's budget for this account is spent, and the password is not that of the digest.
@@ -166,6 +170,8 @@ impl Why {
             Self::WrongPassword => row("wrong-password", Wrong, true, CountedAs::Nothing),
             Self::State(state @ State::Unknown(_)) => row(state.as_str(), Nothing, false, UnknownState),
             Self::State(state) => row(state.as_str(), Nothing, false, CountedAs::Nothing),
+            Self::Vetoed(state) => row(state.as_str(), Wrong, true, CountedAs::Nothing),
+            Self::Privileged => row("privileged", Wrong, true, CountedAs::Nothing),
             Self::HeldBack => row("held-back", Nothing, false, CountedAs::Nothing),
             Self::DigestDiffers => row("digest-differs", Wrong, true, CountedAs::Nothing),
             Self::RefusedBefore => row("refused-before", Nothing, false, CountedAs::Nothing),

@@ -17,7 +17,10 @@ use uuid::Uuid;
 
 /// The tables with data of objects, and their columns, those of the key first.
 pub const TABLES: [(&str, &str); 9] = [
-    ("objects", "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at"),
+    (
+        "objects",
+        "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged",
+    ),
     ("attributes", "object, name, stamp, value"),
     ("signin_names", "name, object"),
     ("digests", DIGEST_COLUMNS),

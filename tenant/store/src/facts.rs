@@ -12,6 +12,7 @@ use landbridge_tenant_rules::lockout::{AdBudget, Source, Standing};
 use landbridge_tenant_rules::model::Domain;
 use landbridge_tenant_rules::names::Whose;
 use landbridge_tenant_rules::policies::PolicyOwner;
+use landbridge_tenant_rules::privileged::lacks_permission;
 use landbridge_tenant_rules::sign_in::{AccountFacts, DigestFact, DomainFacts, Facts, SourceFacts, Subject};
 use landbridge_tenant_rules::verdict::Why;
 use landbridge_wire::upload::Presence;
@@ -104,6 +105,7 @@ pub fn of_account(
         password_set.is_none_or(|password_set| password_set.time <= digest.stamp.time)
     };
     let account = AccountFacts {
+        privileged: lacks_permission(&account, &domain, &known),
         present: account.presence == Presence::Present,
         protected_user: account.protected_user,
         attributes: known,

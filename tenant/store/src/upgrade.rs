@@ -66,6 +66,7 @@ const STEPS: [&str; 3] = [
          object        BLOB NOT NULL,
          PRIMARY KEY (domain, policy_group, object)
      ) STRICT, WITHOUT ROWID;
+     ALTER TABLE objects ADD COLUMN privileged INTEGER NOT NULL DEFAULT 0;
      UPDATE domains SET approve_agents = 1;
      ALTER TABLE agents ADD COLUMN enrolled_from TEXT;
      ALTER TABLE agents ADD COLUMN key_fingerprint TEXT;

@@ -4,7 +4,7 @@
 use super::domain::{CONTROLLER, Domain};
 use super::error::{Doing as _, LabError};
 use super::population::{ACCOUNT, ACCOUNT_PASSWORD, DOMAIN};
-use super::program::{Finished, Running, built, wait_until};
+use super::program::{Finished, ProgramFolder, Running, wait_until};
 use super::tenant::RunningTenant;
 use super::{view, watchdog};
 use std::fs;
@@ -98,6 +98,8 @@ impl PhsSettings {
 /// An installation of phs. Removed when dropped.
 #[derive(Debug)]
 pub struct Phs {
+    /// The programs that it runs.
+    pub programs: ProgramFolder,
     folder: TempDir,
     state: PathBuf,
 }
@@ -107,7 +109,7 @@ impl Phs {
     pub fn install(settings: &PhsSettings) -> Result<Self, LabError> {
         let folder = watchdog::folder("landbridge-phs-")?;
         let state = settings.state.clone().unwrap_or_else(|| folder.path().join("state"));
-        let phs = Self { folder, state };
+        let phs = Self { programs: ProgramFolder::default(), folder, state };
         phs.configure(settings)?;
         Ok(phs)
     }
@@ -153,7 +155,7 @@ impl Phs {
 
     /// A command line of this phs, to be run by the caller.
     pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
-        let mut command = view::command(built("landbridge-phs")?)?;
+        let mut command = view::command(self.programs.program("landbridge-phs")?)?;
         command.arg("--config").arg(self.config()).args(arguments);
         // So that a search of the folder sees what would go to /tmp.
         command.env("TMPDIR", self.folder.path()).env("SQLITE_TMPDIR", self.folder.path());

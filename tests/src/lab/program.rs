@@ -8,6 +8,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a condition is looked at.
@@ -27,6 +28,30 @@ pub fn built(name: &str) -> Result<PathBuf, LabError> {
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     let path = folder.join(name);
     if path.exists() { Ok(path) } else { Err(LabError::NotBuilt { path }) }
+}
+
+/// The folder of the programs that an installation runs: this build's, unless another was set.
+#[derive(Debug, Default)]
+pub struct ProgramFolder(Mutex<Option<PathBuf>>);
+
+impl ProgramFolder {
+    /// Runs the programs of another version from now on; none: those of this build.
+    pub fn set(&self, folder: Option<&Path>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = folder.map(Path::to_path_buf);
+    }
+
+    /// Whether another version's programs are set.
+    pub fn is_set(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// The program of this name.
+    pub fn program(&self, name: &str) -> Result<PathBuf, LabError> {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(folder) => Ok(folder.join(name)),
+            None => built(name),
+        }
+    }
 }
 
 /// Waits until `is` is true.

@@ -4,7 +4,7 @@
 use super::domain::{CONTROLLER, Domain};
 use super::error::{Doing as _, LabError, failed};
 use super::population::DOMAIN;
-use super::program::{Finished, Running, built, wait_until};
+use super::program::{Finished, ProgramFolder, Running, wait_until};
 use super::tenant::RunningTenant;
 use super::{view, watchdog};
 use std::fs;
@@ -54,6 +54,8 @@ impl PtaSettings {
 /// An installation of the agent. Stopped and removed when dropped.
 #[derive(Debug)]
 pub struct PtaAgent {
+    /// The programs that it runs.
+    pub programs: ProgramFolder,
     running: Mutex<Option<Running>>,
     folder: TempDir,
 }
@@ -62,7 +64,7 @@ impl PtaAgent {
     /// Writes the configuration.
     pub fn install(settings: &PtaSettings) -> Result<Self, LabError> {
         let folder = watchdog::folder("landbridge-pta-")?;
-        let agent = Self { running: Mutex::new(None), folder };
+        let agent = Self { programs: ProgramFolder::default(), running: Mutex::new(None), folder };
         agent.configure(settings)?;
         Ok(agent)
     }
@@ -112,7 +114,7 @@ impl PtaAgent {
 
     /// A command line of this agent, to be run by the caller.
     pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
-        let mut command = view::command(built("landbridge-pta-agent")?)?;
+        let mut command = view::command(self.programs.program("landbridge-pta-agent")?)?;
         command.arg("--config").arg(self.config()).args(arguments);
         command.env("TMPDIR", self.folder.path());
         Ok(command)

@@ -5,7 +5,7 @@ use super::certificates;
 use super::domain::Domain;
 use super::error::{Doing as _, LabError, failed};
 use super::population::{DOMAIN, NETBIOS};
-use super::program::{Finished, Running, built, wait_until};
+use super::program::{Finished, ProgramFolder, Running, wait_until};
 use super::{view, watchdog};
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -32,17 +32,28 @@ pub struct TenantSettings {
     pub data_directory: Option<PathBuf>,
     /// More flags for `domains add`.
     pub domain_flags: &'static [&'static str],
+    /// The folder of another version's programs; none: those of this build.
+    pub programs: Option<PathBuf>,
 }
 
 impl Default for TenantSettings {
     fn default() -> Self {
-        Self { level: "info", lockout_threshold: 10, listen: None, data_directory: None, domain_flags: &[] }
+        Self {
+            level: "info",
+            lockout_threshold: 10,
+            listen: None,
+            data_directory: None,
+            domain_flags: &[],
+            programs: None,
+        }
     }
 }
 
 /// A tenant. Stopped and removed when dropped.
 #[derive(Debug)]
 pub struct RunningTenant {
+    /// The programs that it runs.
+    pub programs: ProgramFolder,
     serving: Mutex<Option<Running>>,
     listen: SocketAddr,
     observe: SocketAddr,
@@ -59,7 +70,9 @@ impl RunningTenant {
         let observe = SocketAddr::new(address.ip(), OBSERVE);
         let listen = settings.listen.unwrap_or(SocketAddr::new(address.ip(), TENANT));
         let data = settings.data_directory.clone().unwrap_or_else(|| folder.path().join("data"));
-        let tenant = Self { serving: Mutex::new(None), listen, observe, address, data, folder };
+        let programs = ProgramFolder::default();
+        programs.set(settings.programs.as_deref());
+        let tenant = Self { programs, serving: Mutex::new(None), listen, observe, address, data, folder };
         let TenantSettings { level, lockout_threshold, .. } = settings;
         let config = format!(
             "url = \"https://{listen}\"\nlisten = \"{listen}\"\nobserve = \"{observe}\"\ndata_directory = \"{}\"\n\
@@ -158,7 +171,7 @@ impl RunningTenant {
 
     /// A command line of this tenant, to be run by the caller.
     pub fn command(&self, arguments: &[&str]) -> Result<Command, LabError> {
-        let mut command = view::command(built("landbridge-tenant")?)?;
+        let mut command = view::command(self.programs.program("landbridge-tenant")?)?;
         command.arg("--config").arg(self.config()).args(arguments);
         // So that a search of the folder sees what would go to /tmp.
         command.env("TMPDIR", self.folder.path()).env("SQLITE_TMPDIR", self.folder.path());
@@ -222,7 +235,9 @@ impl RunningTenant {
 
     /// Approves an agent, also to end its quarantine, without a question.
     pub fn approve(&self, agent: &str) -> Result<(), LabError> {
-        self.do_run(&["agents", "approve", agent, "--yes"]).map(drop)
+        // Version 0.1 does not ask.
+        let yes: &[&str] = if self.programs.is_set() { &[] } else { &["--yes"] };
+        self.do_run(&[&["agents", "approve", agent], yes].concat()).map(drop)
     }
 
     /// A counter or gauge of `/metrics`, the sum over its labels; none when it is not there.

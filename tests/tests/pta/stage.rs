@@ -28,8 +28,22 @@ impl Stage {
     pub(crate) fn prepared(users: u32, agents: usize, policy: &str, prepare: impl FnOnce(&Domain)) -> Self {
         let domain = Domain::start(Population::of(users)).unwrap();
         prepare(&domain);
+        let settings = PhsSettings::for_domain(&domain, "entra");
+        Self::on(domain, &settings, agents, policy)
+    }
+
+    /// A domain of 50 users with one agent, whose phs includes this privileged account.
+    pub(crate) fn including(who: &Person, prepare: impl FnOnce(&Domain)) -> Self {
+        let domain = Domain::start(Population::of(50)).unwrap();
+        prepare(&domain);
+        let include = vec![domain.identity(&who.sam).unwrap().sid];
+        let settings = PhsSettings { include, ..PhsSettings::for_domain(&domain, "entra") };
+        Self::on(domain, &settings, 1, "pta")
+    }
+
+    fn on(domain: Domain, phs: &PhsSettings, agents: usize, policy: &str) -> Self {
         let tenant = RunningTenant::start_for(&domain, &TenantSettings::default()).unwrap();
-        let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
+        let phs = Phs::install(phs).unwrap();
         phs.join(&tenant).unwrap();
         phs.once(&[]).unwrap().expect_code(0);
         tenant.set_policy(policy).unwrap().expect_code(0);

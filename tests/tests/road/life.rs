@@ -262,6 +262,51 @@ fn protected_users_and_smart_card_users_are_out() {
 }
 
 #[test]
+fn an_account_that_only_a_controller_can_judge_has_no_digest_at_the_tenant() {
+    let (road, limited, judged, siloed) = (road(), person(24), person(25), person(26));
+    let held = |who: &Person| road.tenant.holds_digest(DOMAIN.identity(&who.sam).unwrap().guid).unwrap();
+    for who in [&limited, &judged, &siloed] {
+        road.assert_in(&who.upn, &who.password);
+    }
+    // 1. Computers that it may log on to, a policy, a silo.
+    let services = "CN=Services,CN=Configuration";
+    let policies = format!("CN=Our Policies,{services}");
+    DOMAIN.add(&policies, json!({"objectClass": "msDS-AuthNPolicies"})).unwrap();
+    DOMAIN.add(&format!("CN=Four Hours,{policies}"), json!({"objectClass": "msDS-AuthNPolicy"})).unwrap();
+    let silos = format!("CN=Our Silos,{services}");
+    DOMAIN.add(&silos, json!({"objectClass": "msDS-AuthNPolicySilos"})).unwrap();
+    DOMAIN.add(&format!("CN=Vault,{silos}"), json!({"objectClass": "msDS-AuthNPolicySilo"})).unwrap();
+    let base = "DC=corp,DC=example,DC=com";
+    let policy = format!("CN=Four Hours,{policies},{base}");
+    let silo = format!("CN=Vault,{silos},{base}");
+    DOMAIN.set_attributes(&limited.sam, json!({"userWorkstations": "PC1,PC2"})).unwrap();
+    DOMAIN.set_attributes(&judged.sam, json!({"msDS-AssignedAuthNPolicy": policy})).unwrap();
+    DOMAIN.set_attributes(&siloed.sam, json!({"msDS-AssignedAuthNPolicySilo": silo})).unwrap();
+    road.once();
+    for who in [&limited, &judged, &siloed] {
+        road.assert_out(&who.upn, &who.password);
+        assert!(!held(who), "{}", who.sam);
+    }
+    let why = |who: &Person| road.phs.run(&["explain", &who.sam], None).unwrap().expect_code(0).stdout;
+    assert!(why(&limited).contains("userWorkstations"), "{}", why(&limited));
+    assert!(why(&judged).contains("authentication policy"), "{}", why(&judged));
+    // 2. A full compare and a new password change nothing.
+    DOMAIN.set_password(&judged.sam, "New and just as useless").unwrap();
+    road.phs.once(&["--full"]).unwrap().expect_code(0);
+    for who in [&limited, &judged, &siloed] {
+        assert!(!held(who), "{}", who.sam);
+    }
+    // 3. Without the limit the digest is back.
+    DOMAIN.set_attributes(&limited.sam, json!({"userWorkstations": null})).unwrap();
+    DOMAIN.set_attributes(&judged.sam, json!({"msDS-AssignedAuthNPolicy": null})).unwrap();
+    DOMAIN.set_attributes(&siloed.sam, json!({"msDS-AssignedAuthNPolicySilo": null})).unwrap();
+    road.once();
+    road.assert_in(&limited.upn, &limited.password);
+    road.assert_in(&judged.upn, "New and just as useless");
+    road.assert_in(&siloed.upn, &siloed.password);
+}
+
+#[test]
 fn an_empty_password_signs_nobody_in() {
     let road = road();
     let flags = NORMAL | NEVER_EXPIRES | PASSWORD_NOT_REQUIRED;

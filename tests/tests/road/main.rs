@@ -24,3 +24,4 @@ mod silence;
 mod soak;
 mod stage;
 mod tenant_refusals;
+mod upgrade;

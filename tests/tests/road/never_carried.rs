@@ -67,10 +67,10 @@ fn the_replication_account_the_administrator_and_every_krbtgt_stay_though_both_s
 
 #[test]
 fn a_right_over_every_password_takes_its_holder_out_with_the_next_cycle_and_the_guard_holds_nobody() {
-    let [direct, nested, below, whole] = [21, 22, 23, 24].map(person);
+    let [direct, nested, below, whole, primary] = [21, 22, 23, 24, 27].map(person);
     let road = road_for(&DOMAIN, &[&direct.sam, &nested.sam]);
     road.once();
-    for who in [&direct, &nested, &below, &whole] {
+    for who in [&direct, &nested, &below, &whole, &primary] {
         road.assert_in(&who.upn, &who.password);
     }
     DOMAIN.set_replication_rights(&direct.sam, true).unwrap();
@@ -79,6 +79,9 @@ fn a_right_over_every_password_takes_its_holder_out_with_the_next_cycle_and_the_
     }
     DOMAIN.set_member("Inner readers", &nested.sam, true).unwrap();
     DOMAIN.set_member("Outer readers", "Inner readers", true).unwrap();
+    DOMAIN.set_member("Inner readers", &primary.sam, true).unwrap();
+    let rid = DOMAIN.identity("Inner readers").unwrap().sid.rsplit('-').next().unwrap().to_owned();
+    DOMAIN.set_attributes(&primary.sam, serde_json::json!({"primaryGroupID": rid})).unwrap();
     DOMAIN.grant_at_head("Outer readers", GET_CHANGES_ALL).unwrap();
     DOMAIN.grant_at_head(&whole.sam, "(A;;WD;;;{sid})").unwrap();
     // For the objects below the head alone, and one right of many: neither reaches every password.
@@ -86,7 +89,7 @@ fn a_right_over_every_password_takes_its_holder_out_with_the_next_cycle_and_the_
     DOMAIN.grant_at_head(&below.sam, "(OA;;CR;1131f6aa-9c07-11d1-f79f-00c04fc2dcd2;;{sid})").unwrap();
     let summary = road.once();
     assert_eq!((&summary["mode"], &summary["held"]), (&"incremental".into(), &0.into()), "{summary}");
-    for who in [&direct, &nested, &whole] {
+    for who in [&direct, &nested, &whole, &primary] {
         assert_gone(&road, who);
     }
     road.assert_in(&below.upn, &below.password);
@@ -101,6 +104,8 @@ fn a_right_over_every_password_takes_its_holder_out_with_the_next_cycle_and_the_
         let why = why(&road, &who.sam);
         assert!(why.contains("never carried") && why.contains(right), "{why}");
     }
+    let by_primary = format!("{} (primary group ", primary.upn);
+    assert!(said.lines().any(|line| line.contains(&by_primary) && line.contains("Changes All")), "{said}");
     assert!(why(&road, &nested.sam).contains("through Inner readers in Outer readers"));
     // Without the right they are back, with their passwords.
     DOMAIN.set_replication_rights(&direct.sam, false).unwrap();

@@ -51,6 +51,17 @@ impl Road {
         Self { app, phs, tenant, domain, profile }
     }
 
+    /// Of parts that the test made.
+    pub(crate) fn of_parts(
+        app: Application,
+        phs: Phs,
+        tenant: RunningTenant,
+        domain: Arc<Domain>,
+        profile: &'static str,
+    ) -> Self {
+        Self { app, phs, tenant, domain, profile }
+    }
+
     /// `once --json`, which must succeed; its summary.
     #[track_caller]
     pub(crate) fn once(&self) -> serde_json::Value {

@@ -1,8 +1,10 @@
 //! Who is never carried, and by which right: the trustees of the domain's head that can read or set every password, and
 //! the accounts in them, directly or through groups. Read at the DC, so that it can be seen before the first cycle.
+//! Accounts that have such a group as their primary group come from the mirror, since no object lists them.
 //! Neighbours: `qualify::holders` holds the same accounts back; `check` prints the lines.
 
 use crate::error::PhsError;
+use crate::mirror::Mirror;
 use crate::qualify::descriptor::Holder;
 use crate::qualify::holders;
 use crate::read::pull::ObjectId;
@@ -26,9 +28,11 @@ pub(super) struct HeldBack {
     pub(super) everybody: bool,
 }
 
-/// A line for each trustee that holds back an account; `also` has those that the configuration adds.
+/// A line for each trustee that holds back an account; `also` has those that the configuration adds. `mirror` is there
+/// once a cycle has run.
 pub(super) fn held_back(
     singles: &mut dyn Singles,
+    mirror: Option<&Mirror>,
     domain: &Sid,
     also: &[Sid],
 ) -> Result<Vec<HeldBack>, PhsError> {
@@ -46,7 +50,11 @@ pub(super) fn held_back(
         if !holders::is_in_domain(&trustee, domain) {
             continue;
         }
-        let found = members(singles, &trustee, &mut left)?;
+        let mut found = members(singles, &trustee, &mut left)?;
+        for (group, mirror) in found.groups.iter().filter_map(|group| Some((group, mirror?))) {
+            let primary = mirror.people_of_primary_group(group.rid())?;
+            found.accounts.extend(primary.into_iter().map(|name| format!("{name} (primary group {group})")));
+        }
         if found.accounts.is_empty() && !found.everybody {
             continue;
         }
@@ -72,8 +80,10 @@ pub(super) fn held_back(
 struct Members {
     /// The trustee's distinguished name.
     name: Option<String>,
-    /// Accounts of people, by distinguished name.
+    /// Accounts of people, by distinguished name; those by primary group by sign-in name.
     accounts: BTreeSet<String>,
+    /// The trustee and the groups in it, by SID, if they are groups.
+    groups: Vec<Sid>,
     /// A SID that stands for every account is among the members.
     everybody: bool,
 }
@@ -88,8 +98,11 @@ fn members(singles: &mut dyn Singles, trustee: &Sid, left: &mut usize) -> Result
         for change in &page.changes {
             let sid = change.object.sid.as_ref().map(ToString::to_string);
             found.everybody |= sid.is_some_and(|sid| holders::well_known(&sid).is_some());
-            if is_person(change) {
+            if is(change, Class::User) && !is(change, Class::Computer) {
                 found.accounts.insert(change.object.dn.clone());
+            }
+            if is(change, Class::Group) {
+                found.groups.extend(change.object.sid.clone());
             }
         }
         for link in page.links.iter().filter(|link| link.present && link.what == Linked::Member) {
@@ -109,8 +122,6 @@ fn read(singles: &mut dyn Singles, which: ObjectId, left: &mut usize) -> Result<
     singles.object(which, false)
 }
 
-fn is_person(change: &Change) -> bool {
-    let Some(Value::Classes(classes)) = change.value(Attribute::ObjectClass) else { return false };
-    let is = |class| classes.contains(&class);
-    is(Class::User) && !is(Class::Computer)
+fn is(change: &Change, class: Class) -> bool {
+    matches!(change.value(Attribute::ObjectClass), Some(Value::Classes(classes)) if classes.contains(&class))
 }

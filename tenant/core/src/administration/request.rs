@@ -7,9 +7,10 @@ use crate::directory::named::Named;
 use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_tenant_rules::verdict;
 use landbridge_wire::enroll::Role;
-use serde::{Deserialize, Serialize};
+use landbridge_wire::wiped_text::wiped_text;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 /// Limit on the bytes of a request. The longest holds a password and a few names, far below this.
 pub const MAX_REQUEST: usize = 64 * 1024;
@@ -22,17 +23,28 @@ pub const MAX_MOVED: usize = 1000;
 /// Limit on the life of a token, in minutes: time enough to carry it to another machine, and little for a thief.
 pub const MAX_TOKEN_MINUTES: u32 = 10;
 
-/// A secret that crosses the administration socket. It is the only secret type that can be serialised.
+/// A secret that crosses the administration socket. It is the only secret type that can be serialised. It is read from
+/// a slice or a `str` only, without a copy that stays in memory.
 ///
 /// Wiped on drop; `Debug` shows nothing. Absent on purpose: `Clone`, `Display`, `==`.
-#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
-#[serde(transparent)]
-pub struct Confidential(String);
+pub struct Confidential(Zeroizing<String>);
+
+impl Serialize for Confidential {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        into.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Confidential {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        wiped_text(from).map(Self)
+    }
+}
 
 impl Confidential {
     /// Wraps the text.
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(Zeroizing::new(text))
     }
 
     /// Lends the text.
@@ -47,9 +59,10 @@ impl std::fmt::Debug for Confidential {
     }
 }
 
-/// A request of an administrator.
+/// A request of an administrator. The name of a variant is the key of its content: a form with a tag inside would be
+/// read through copies that nothing wipes.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AdminRequest {
     /// Serve a domain.
     DomainsAdd {
@@ -472,10 +485,10 @@ mod tests {
 
     #[test]
     fn an_unknown_request_or_field_is_not_read() {
-        assert!(serde_json::from_str::<AdminRequest>(r#"{"ask":"apps-list"}"#).is_ok());
-        assert!(serde_json::from_str::<AdminRequest>(r#"{"ask":"apps-delete"}"#).is_err());
+        assert!(serde_json::from_str::<AdminRequest>(r#""apps-list""#).is_ok());
+        assert!(serde_json::from_str::<AdminRequest>(r#""apps-delete""#).is_err());
         assert!(
-            serde_json::from_str::<AdminRequest>(r#"{"ask":"apps-revoke","name":"a","force":true}"#).is_err()
+            serde_json::from_str::<AdminRequest>(r#"{"apps-revoke":{"name":"a","force":true}}"#).is_err()
         );
     }
 }

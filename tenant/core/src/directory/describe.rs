@@ -4,7 +4,7 @@
 
 use crate::directory::groups;
 pub use crate::directory::named::Named;
-use landbridge_tenant_rules::account_state::{Account, state};
+use landbridge_tenant_rules::account_state::{Account, State, state, veto};
 use landbridge_tenant_rules::lockout::{AdBudget, KNOWN_SECONDS};
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::kind_text;
@@ -12,6 +12,7 @@ use landbridge_tenant_rules::model::presence_text;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_rules::names::{Whose, fold_case, names_of};
 use landbridge_tenant_rules::policies::{Admission, PolicyOwner, Resultant};
+use landbridge_tenant_rules::privileged::lacks_permission;
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::policies::{password_policy, signin_policy};
 use landbridge_tenant_store::tables::members;
@@ -245,9 +246,11 @@ fn describe_account(
         state: first_obstacle(
             &account,
             blocked_at.is_some(),
+            lacks_permission(&account, &domain, &attributes),
             admission.policy,
             digest.as_ref(),
-            state(&account_facts, now).as_str(),
+            &account_facts,
+            now,
         )
         .to_owned(),
         kind: kind_text(account.kind).to_owned(),
@@ -339,13 +342,15 @@ fn interval(value: Option<i64>) -> String {
 }
 
 /// The first reason that would refuse a sign-in; `state` if there is none before it.
-fn first_obstacle<'a>(
+fn first_obstacle(
     account: &Object,
     blocked: bool,
+    lacks_permission: bool,
     policy: SigninPolicy,
     digest: Option<&DigestDescribed>,
-    state: &'a str,
-) -> &'a str {
+    account_facts: &Account<'_>,
+    now: i64,
+) -> &'static str {
     match account.kind {
         Kind::Account => {}
         Kind::Group => return "a group: see `groups show`",
@@ -360,13 +365,18 @@ fn first_obstacle<'a>(
         Presence::Privileged => "privileged: not synchronised",
         Presence::OutOfScope => "out of scope",
         Presence::Present if policy == SigninPolicy::Refuse => "refused by its sign-in policy",
-        Presence::Present if policy.asks_agents() => "a domain controller decides",
+        Presence::Present if lacks_permission => {
+            "privileged, and its domain was added without --allow-privileged"
+        }
+        Presence::Present if policy.asks_agents() => {
+            veto(account_facts, now).map_or("a domain controller decides", State::as_str)
+        }
         Presence::Present => match digest {
             None => "no digest has arrived",
             Some(DigestDescribed { iterations: None, .. }) => {
                 "no seal key opens its digest: is one missing in seal_keys?"
             }
-            Some(DigestDescribed { iterations: Some(_), .. }) => state,
+            Some(DigestDescribed { iterations: Some(_), .. }) => state(account_facts, now).as_str(),
         },
     }
 }

@@ -37,7 +37,8 @@ impl Page<'_> {
         *last = Some((link.from, source));
         match source {
             LinkSource::Open => {
-                let changed = links::put(self.writing, self.domain.id, link, self.full_compare)?;
+                let changed =
+                    links::put(self.writing, self.domain.id, link, self.full_compare, self.replace)?;
                 outcome.links += u32::from(changed);
             }
             LinkSource::Gone => {}

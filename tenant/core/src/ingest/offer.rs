@@ -1,8 +1,9 @@
 //! Selects the offered passwords that are worth a derivation. In doubt, a password is selected.
 //! Neighbours: phs derives the selected ones and uploads them; [`super::record`] decides again.
 
-use crate::ingest::record::{is_strong, rid_of};
+use crate::ingest::record::is_strong;
 use landbridge_tenant_rules::model::Domain;
+use landbridge_tenant_rules::privileged::rid_of;
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::tables::{digests, objects};
 use landbridge_tenant_store::{Store, StoreError};

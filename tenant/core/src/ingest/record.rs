@@ -8,9 +8,9 @@ use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::is_removed;
-use landbridge_tenant_rules::model::{Domain, SigninPolicy, sub_authority};
+use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_rules::names::{folded_upn, names_of};
-use landbridge_tenant_rules::privileged::is_privileged;
+use landbridge_tenant_rules::privileged::{is_privileged, rid_of};
 use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
@@ -32,6 +32,8 @@ pub(super) struct Page<'a> {
     pub(super) actor: &'a str,
     /// The cycle id, if the cycle is a full compare.
     pub(super) full_compare: Option<Uuid>,
+    /// Whether the first record and link of each object replaces what is stored, whatever its stamp.
+    pub(super) replace: bool,
     pub(super) now: i64,
 }
 
@@ -78,7 +80,7 @@ impl Page<'_> {
             homes::claim(self.writing, record.object, self.domain.id)?;
         }
         // 3. Store presence and attributes.
-        let replace = self.full_compare.is_some() && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
+        let replace = self.replace && held.as_ref().and_then(|h| h.cycle) != self.full_compare;
         let mut changed = self.store_object(record, held.as_ref())?;
         let overwrite = match (replace, record.presence) {
             (false, _) => Overwrite::IfNewer,
@@ -132,6 +134,7 @@ impl Page<'_> {
             sid: record.sid.as_ref().map(|sid| sid.as_str().to_owned()),
             presence: record.presence,
             removed_at: removed.then(|| held.and_then(|h| h.removed_at).unwrap_or(self.now)),
+            privileged: record.privileged,
             protected_user: record.protected_user.or(held.map(|h| h.protected_user)).unwrap_or(false),
             cycle: self.full_compare.or(held.and_then(|h| h.cycle)),
             changed_at: held.map_or(self.now, |h| h.changed_at),
@@ -334,11 +337,6 @@ fn brings(record: &Record, name: &str) -> bool {
             false
         }
     })
-}
-
-/// The relative id of a SID; none: the SID is of another domain or malformed.
-pub(super) fn rid_of(sid: &str, domain_sid: &str) -> Option<u32> {
-    sub_authority(sid.strip_prefix(domain_sid)?.strip_prefix('-')?)
 }
 
 /// Whether a digest is as costly to attack as the domain requires: iterations and length of the salt.

@@ -4,9 +4,12 @@
 use crate::ingest::*;
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::model::Attributes;
+use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::tables::attributes;
 use landbridge_tenant_store::tables::objects::find;
-use landbridge_wire::upload::{Attribute, AttributeValue, DomainPolicy, Record, RefusalReason};
+use landbridge_wire::upload::{
+    Attribute, AttributeValue, DomainPolicy, Link, LinkKind, Record, RefusalReason,
+};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -533,6 +536,30 @@ fn a_full_compare_replaces_what_is_held_also_by_what_is_older() {
     assert_eq!(known(&tenant, 1).admin_count, None, "what was not sent AD never had");
     assert!(opens_with(&tenant, 1, "one"));
     assert_eq!(held_stamp(&tenant, 1), Some(1));
+}
+
+#[test]
+fn a_full_compare_by_stamp_takes_back_nothing_newer_and_sweeps_what_it_did_not_name() {
+    let tenant = Tenant::new();
+    let newer = vec![written(9, sam("renamed"))];
+    tenant.sends(vec![Record { password: sent(9, "nine"), ..with(1, newer) }, user(2, "two"), group(3)]);
+    tenant.send(&linked(page(vec![]), vec![Link { present: false, ..link(LinkKind::Member, 3, 1, 9) }]));
+    let by_stamp = |records, commit| Upload { mode: Mode::FullCompareByStamp, ..full(40, records, commit) };
+    let links = vec![link(LinkKind::Member, 3, 1, 1)];
+    tenant.send(&linked(by_stamp(vec![user(1, "one"), group(3)], None), links));
+    assert_eq!(known(&tenant, 1).sam_account_name.as_deref(), Some("renamed"));
+    assert!(opens_with(&tenant, 1, "nine"));
+    assert_eq!(held_stamp(&tenant, 1), Some(9));
+    let accounts = |group: u128| {
+        let in_it = |reading: &Reading<'_>| {
+            let domain = domains::by_id(reading, tenant.domain)?.unwrap();
+            crate::directory::groups::accounts_in(reading, &domain, object(group))
+        };
+        tenant.store.read(in_it).unwrap()
+    };
+    assert!(accounts(3).is_empty(), "a link that was removed later stays removed");
+    assert_eq!(tenant.send(&by_stamp(vec![], Some("c"))).swept, 1);
+    assert_eq!((presence(&tenant, 1), presence(&tenant, 2)), (Presence::Present, Presence::OutOfScope));
 }
 
 #[test]

@@ -17,8 +17,7 @@ use crate::lock::lock;
 use crate::numbers::Numbers;
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_crypto::secret::Password;
-use landbridge_tenant_rules::model::sub_authority;
-use landbridge_tenant_rules::privileged::is_privileged;
+use landbridge_tenant_rules::privileged::lacks_permission;
 use landbridge_tenant_store::tables::{attributes, audit, domains, objects};
 use landbridge_tenant_store::{Reading, Store, StoreError};
 use landbridge_wire::upload::Presence;
@@ -197,9 +196,8 @@ fn reviewed(reading: &Reading<'_>, mut noted: Noted, now: i64) -> Result<Reviewe
         return Ok(Reviewed::Explained);
     };
     let known = attributes::of(reading, noted.object)?;
-    let rid = account.sid.as_deref().and_then(|sid| sid.rsplit('-').next()).and_then(sub_authority);
     let may_be_withheld =
-        account.protected_user || domain.allow_privileged || rid.is_none_or(|rid| is_privileged(rid, &known));
+        account.protected_user || domain.allow_privileged || lacks_permission(&account, &domain, &known);
     if account.presence != Presence::Present
         || known.pwd_last_set != Some(noted.password_set)
         || (!noted.accepted && may_be_withheld)

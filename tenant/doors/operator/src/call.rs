@@ -1,7 +1,10 @@
 //! Sends one request to the running tenant over its administration socket. Blocking, for the command line.
 //! The other end: [`crate::listen`].
 
-use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, MAX_RESPONSE};
+use crate::line::to_line;
+use landbridge_tenant_core::administration::request::{
+    AdminRequest, AdminResponse, MAX_REQUEST, MAX_RESPONSE,
+};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -50,8 +53,7 @@ pub fn send_request(socket: &Path, request: &AdminRequest) -> Result<AdminRespon
     let exchange = |stream: &mut UnixStream| -> std::io::Result<Zeroizing<Vec<u8>>> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut line = Zeroizing::new(serde_json::to_vec(request).map_err(|_| ErrorKind::InvalidInput)?);
-        line.push(b'\n');
+        let line = to_line(request).map_err(|_| ErrorKind::InvalidInput)?;
         // A tenant that closes the socket early may have sent the reason before.
         let written = stream.write_all(&line).and_then(|()| stream.shutdown(Shutdown::Write));
         if let Err(e) = written
@@ -59,7 +61,8 @@ pub fn send_request(socket: &Path, request: &AdminRequest) -> Result<AdminRespon
         {
             return Err(e);
         }
-        let mut response = Zeroizing::new(Vec::with_capacity(4096));
+        // A response with a secret fits into this.
+        let mut response = Zeroizing::new(Vec::with_capacity(MAX_REQUEST));
         let limit = u64::try_from(MAX_RESPONSE).unwrap_or(u64::MAX);
         stream.take(limit).read_to_end(&mut response)?;
         Ok(response)

@@ -7,9 +7,11 @@
 //! - `listen.rs`: the administration socket, for root and the tenant's own user
 //! - `socket_user.rs`: who is at the other end of that socket
 //! - `call.rs`: the client's end of the socket, for the command line
+//! - `line.rs`: a message as one line, without a copy that stays in memory
 //! - `observe.rs`: `/healthz` and `/metrics`
 
 pub mod call;
+mod line;
 pub mod listen;
 pub mod observe;
 mod socket_user;

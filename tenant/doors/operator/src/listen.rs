@@ -2,6 +2,7 @@
 //! tenant runs as.
 //! After it: [`Administration::act`]. The other end: [`crate::call`].
 
+use crate::line::to_line;
 use crate::socket_user::operator;
 use landbridge_tenant_core::administration::Administration;
 use landbridge_tenant_core::administration::operator::Operator;
@@ -82,8 +83,7 @@ async fn serve(mut stream: UnixStream, administration: Administration) -> std::i
         Ok(Err(response)) => response,
         Err(_) => refused("the request did not arrive in time"),
     };
-    let mut line = Zeroizing::new(serde_json::to_vec(&response).unwrap_or_default());
-    line.push(b'\n');
+    let line = to_line(&response).unwrap_or_default();
     tokio::time::timeout(PATIENCE, async {
         stream.write_all(&line).await?;
         stream.shutdown().await

@@ -61,7 +61,7 @@ async fn a_malformed_or_oversized_request_is_refused_without_repeating_it() {
         b"".as_slice(),
         b"{",
         b"GET / HTTP/1.1\r\n\r\n",
-        br#"{"ask":"sign-in","password":"Hunter2!"}"#,
+        br#"{"sign-in":{"password":"Hunter2!"}}"#,
         &[0xff; 64],
     ] {
         let answer = raw(&edge, bytes).await;
@@ -83,7 +83,7 @@ async fn another_uid_gets_no_answer_but_no() {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
     let script = format!(
-        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('{}'); s.sendall(b'{{\"ask\":\"apps-list\"}}\\n'); \
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('{}'); s.sendall(b'\"apps-list\"\\n'); \
          s.shutdown(socket.SHUT_WR); print(s.makefile().read())",
         socket.display()
     );

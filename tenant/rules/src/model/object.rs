@@ -16,6 +16,8 @@ pub struct Object {
     pub sid: Option<String>,
     /// Whether it is in the cloud.
     pub presence: Presence,
+    /// Privileged in AD, and carried because phs's administrator named it.
+    pub privileged: bool,
     /// Member of Protected Users.
     pub protected_user: bool,
     /// The last full compare that named it.

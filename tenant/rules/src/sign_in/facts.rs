@@ -1,6 +1,7 @@
 //! What is known when a sign-in takes its next step.
 //! Neighbours: the crate `store` reads [`Facts`] in one snapshot; the crate `core` adds [`Memory`] and [`Holds`].
 
+use crate::account_state::{Account, veto};
 use crate::lockout::{AdBudget, Spent, Standing, Tries};
 use crate::model::{Attributes, Policy, SigninPolicy};
 use crate::relay::NoAnswer;
@@ -54,12 +55,19 @@ pub struct Facts {
 
 impl Facts {
     /// Why no password signs in, whatever the account's digest or a domain controller says of it: nobody has the
-    /// name, or the account is blocked. None: the account may sign in.
-    pub(super) fn shut_out(&self) -> Option<Why> {
-        match &self.account {
-            None => Some(self.nobody.unwrap_or(Why::UnknownName)),
-            Some(account) => account.blocked.then_some(Why::Blocked),
+    /// name, or the account is blocked, or privileged without permission. Where agents decide, also because its state
+    /// excludes every password; on the digest road the state is judged after the password, so that the person can be
+    /// told. None: the account may sign in. `now` is in seconds since 1970.
+    pub(super) fn shut_out(&self, now: i64) -> Option<Why> {
+        let Some(account) = &self.account else { return Some(self.nobody.unwrap_or(Why::UnknownName)) };
+        if account.blocked {
+            return Some(Why::Blocked);
         }
+        if account.privileged {
+            return Some(Why::Privileged);
+        }
+        let asks_agents = self.domain.as_ref().is_some_and(|domain| domain.policy.asks_agents());
+        veto(&account.as_known(), now).filter(|_| asks_agents).map(Why::Vetoed)
     }
 }
 
@@ -106,6 +114,8 @@ pub struct AccountFacts {
     pub present: bool,
     /// Member of Protected Users.
     pub protected_user: bool,
+    /// Privileged, in a domain without permission for privileged accounts.
+    pub privileged: bool,
     /// Its attributes.
     pub attributes: Attributes,
     /// The password and lockout policy that holds for it.
@@ -118,6 +128,13 @@ pub struct AccountFacts {
     pub canary: bool,
     /// Whether an administrator blocked it. It is then refused on every road, like a name that nobody has.
     pub blocked: bool,
+}
+
+impl AccountFacts {
+    /// What its state is computed from.
+    pub(super) fn as_known(&self) -> Account<'_> {
+        Account::known(&self.attributes, &self.password_policy, self.protected_user)
+    }
 }
 
 /// What is known of an account's digest.

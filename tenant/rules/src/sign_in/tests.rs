@@ -36,6 +36,7 @@ fn facts(policy: SigninPolicy) -> Facts {
     let account = AccountFacts {
         present: true,
         protected_user: false,
+        privileged: false,
         attributes: attributes(),
         password_policy: Policy { max_pwd_age: Some(0), lockout_duration: Some(0), ..Policy::default() },
         digest: DigestFact::Readable,
@@ -108,14 +109,22 @@ fn on_the_digest_road_a_place_comes_before_the_derivation() {
 
 #[test]
 fn whatever_keeps_an_account_out_costs_a_derivation_of_its_domains_cost() {
-    let cases: [fn(&mut Facts); 5] = [
+    let cases: [fn(&mut Facts); 6] = [
         |facts| *facts = nobody(SigninPolicy::Phs),
         |facts| facts.domain.as_mut().unwrap().policy = SigninPolicy::Refuse,
         |facts| facts.account.as_mut().unwrap().digest = DigestFact::Absent,
         |facts| facts.account.as_mut().unwrap().digest = DigestFact::Unreadable,
         |facts| facts.account.as_mut().unwrap().blocked = true,
+        |facts| facts.account.as_mut().unwrap().privileged = true,
     ];
-    let expected = [Why::UnknownName, Why::NotAdmitted, Why::NoDigest, Why::DigestUnreadable, Why::Blocked];
+    let expected = [
+        Why::UnknownName,
+        Why::NotAdmitted,
+        Why::NoDigest,
+        Why::DigestUnreadable,
+        Why::Blocked,
+        Why::Privileged,
+    ];
     for (case, expected) in cases.iter().zip(expected) {
         let mut facts = facts(SigninPolicy::Phs);
         case(&mut facts);
@@ -349,8 +358,21 @@ fn a_name_that_nobody_has_has_no_answer_where_an_account_would_have_none() {
     assert_eq!((done.by, done.wait.silence), (DecidedBy::DigestInstead, took));
 }
 
+/// Every way to shut an account out, with the reason for the audit log.
+const SHUT_OUT: [(fn(&mut AccountFacts), Why); 6] = [
+    (|account| account.blocked = true, Why::Blocked),
+    (|account| account.privileged = true, Why::Privileged),
+    (|account| account.attributes.user_account_control = Some(0x202), Why::Vetoed(State::Disabled)),
+    (
+        |account| account.attributes.user_account_control = Some(0x4_0200),
+        Why::Vetoed(State::SmartcardRequired),
+    ),
+    (|account| account.protected_user = true, Why::Vetoed(State::ProtectedUser)),
+    (|account| account.attributes.account_expires = filetime(NOW), Why::Vetoed(State::AccountExpired)),
+];
+
 #[test]
-fn a_blocked_account_ends_as_a_name_that_nobody_has_on_every_road() {
+fn an_account_that_is_shut_out_ends_as_a_name_that_nobody_has_on_every_road() {
     let memories = [
         Memory::default(),
         Memory { unable: Some(NoAnswer::NoAgent), ..Memory::default() },
@@ -362,42 +384,70 @@ fn a_blocked_account_ends_as_a_name_that_nobody_has_on_every_road() {
     let budgets = [BOUNDED, AdBudget::None { threshold: 2 }, AdBudget::Unknown, AdBudget::Unbounded];
     let rules = rules();
     let sign_in = SignIn { rules: &rules, bad_password: false };
-    for policy in SigninPolicy::ALL {
-        for memory in memories {
-            for budget in budgets {
-                let (mut blocked, mut none) = (facts(policy), nobody(policy));
-                blocked.account.as_mut().unwrap().blocked = true;
-                for facts in [&mut blocked, &mut none] {
-                    facts.domain.as_mut().unwrap().budget = budget;
-                }
-                // The reason and the account are for the audit log alone.
-                let like_nobody = |decision: Decision| {
-                    let Verdict::Refused { disclosed, why: Why::Blocked, object: Some(OBJECT) } =
-                        decision.verdict
-                    else {
-                        return decision;
-                    };
-                    let verdict = Verdict::Refused { disclosed, why: Why::UnknownName, object: None };
-                    Decision { verdict, ..decision }
+    for ((shut, reason), policy) in
+        SHUT_OUT.iter().flat_map(|way| SigninPolicy::ALL.map(|policy| (way, policy)))
+    {
+        // Where the digest decides, the state is judged after the password.
+        if matches!(reason, Why::Vetoed(_)) && !policy.asks_agents() {
+            continue;
+        }
+        for (memory, budget) in memories.iter().flat_map(|memory| budgets.map(|budget| (*memory, budget))) {
+            let (mut account, mut none) = (facts(policy), nobody(policy));
+            shut(account.account.as_mut().unwrap());
+            for facts in [&mut account, &mut none] {
+                facts.domain.as_mut().unwrap().budget = budget;
+            }
+            // The reason and the account are for the audit log alone.
+            let like_nobody = |decision: Decision| {
+                let Verdict::Refused { disclosed, why, object: Some(OBJECT) } = decision.verdict else {
+                    return decision;
                 };
-                for holds in [TURN, ALL] {
-                    let mut step = next(&blocked, memory, holds);
-                    if let Step::Done(decision) = step {
-                        step = Step::Done(Box::new(like_nobody(*decision)));
-                    }
-                    assert_eq!(step, next(&none, memory, holds), "{policy:?} {memory:?} {budget:?}");
+                assert_eq!(why, *reason);
+                let verdict = Verdict::Refused { disclosed, why: Why::UnknownName, object: None };
+                Decision { verdict, ..decision }
+            };
+            for holds in [TURN, ALL] {
+                let mut step = next(&account, memory, holds);
+                if let Step::Done(decision) = step {
+                    step = Step::Done(Box::new(like_nobody(*decision)));
                 }
-                let derived = |facts| sign_in.derived(facts, &memory, false, NOW);
-                assert_eq!(like_nobody(derived(&blocked)), derived(&none));
+                assert_eq!(step, next(&none, memory, holds), "{reason:?} {policy:?} {memory:?} {budget:?}");
+            }
+            for fits in [false, true] {
+                let derived = |facts| sign_in.derived(facts, &memory, fits, NOW);
+                assert_eq!(like_nobody(derived(&account)), derived(&none));
             }
         }
     }
-    // Blocked while an agent was asked.
-    let (before, mut now) = (facts(SigninPolicy::Pta), facts(SigninPolicy::Pta));
-    now.account.as_mut().unwrap().blocked = true;
-    let asked = AgentAnswer { outcome: Ok(wire::DirectoryVerdict::Valid), agent: None, tried: 1 };
-    let answered = sign_in.answered(&before, &now, &Memory::default(), &asked, TURN, NOW);
-    assert_eq!(why(&decision(answered.step).verdict), Why::Blocked);
+}
+
+#[test]
+fn an_account_that_is_shut_out_while_an_agent_is_asked_is_refused_whatever_the_agent_says() {
+    for (shut, reason) in SHUT_OUT {
+        let (before, mut now) = (facts(SigninPolicy::Pta), facts(SigninPolicy::Pta));
+        shut(now.account.as_mut().unwrap());
+        let asked = AgentAnswer { outcome: Ok(wire::DirectoryVerdict::Valid), agent: None, tried: 1 };
+        let rules = rules();
+        let sign_in = SignIn { rules: &rules, bad_password: false };
+        let answered = sign_in.answered(&before, &now, &Memory::default(), &asked, TURN, NOW);
+        assert_eq!(decision(answered.step).verdict, refused(reason, Some(OBJECT)));
+    }
+}
+
+#[test]
+fn a_state_that_a_person_or_time_ends_is_left_to_the_domain_controller() {
+    let states: [fn(&mut AccountFacts); 5] = [
+        |account| account.attributes.pwd_last_set = Some(0),
+        |account| account.attributes.lockout_time = filetime(NOW - 60),
+        |account| account.attributes.logon_hours = Some(vec![0; 21]),
+        |account| account.attributes.user_account_control = None,
+        |account| account.attributes.account_expires = filetime(NOW + 1),
+    ];
+    for change in states {
+        let mut facts = facts(SigninPolicy::Pta);
+        change(facts.account.as_mut().unwrap());
+        assert!(matches!(next(&facts, Memory::default(), TURN), Step::AskAgent(_)));
+    }
 }
 
 #[test]
@@ -509,6 +559,7 @@ fn every_reason_has_a_name_of_its_own() {
         Why::NoRoom,
         Why::DigestUnreadable,
         Why::WrongPassword,
+        Why::Privileged,
         Why::HeldBack,
         Why::DigestDiffers,
         Why::RefusedBefore,
@@ -529,6 +580,7 @@ fn every_reason_has_a_name_of_its_own() {
         "no-digest",
         "not-admitted",
         "wrong-password",
+        "privileged",
         "digest-differs",
         "unknown-code",
     ];

@@ -48,7 +48,8 @@ CREATE TABLE objects (
     cycle           BLOB,                          -- the last full compare that named it
     changed_at      INTEGER NOT NULL,
     kind            TEXT NOT NULL DEFAULT 'account', -- as wire::upload::Kind
-    removed_at      INTEGER                        -- since when it is deleted or out of scope
+    removed_at      INTEGER,                       -- since when it is deleted or out of scope
+    privileged      INTEGER NOT NULL DEFAULT 0     -- privileged in AD, and carried because phs's administrator named it
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX objects_by_domain ON objects(domain, kind, presence);
 CREATE INDEX objects_by_sid ON objects(sid);

@@ -20,13 +20,14 @@ pub fn kind_text(kind: LinkKind) -> &'static str {
     }
 }
 
-/// Applies a link that the domain's phs sent: if its stamp is greater, or always at its first mention in a full
-/// compare. Returns whether the stored link changed.
+/// Applies a link that the domain's phs sent: if its stamp is greater, or, with `replace`, always at its first mention in
+/// a full compare. Returns whether the stored link changed.
 pub fn put(
     writing: &Writing<'_>,
     domain: i64,
     link: &Link,
     full_compare: Option<Uuid>,
+    replace: bool,
 ) -> Result<bool, StoreError> {
     // 1. The stored link. A link is ordered by the time of its creation, then by its stamp.
     let stamp = [&link.created.to_be_bytes()[..], &stamps::to_bytes(&link.stamp)].concat();
@@ -44,7 +45,7 @@ pub fn put(
     let (changed, cycle) = match &held {
         None => (true, full_compare),
         Some((held, present, cycle)) => {
-            let replace = full_compare.is_some() && *cycle != full_compare;
+            let replace = replace && *cycle != full_compare;
             let other = (held.as_slice(), *present) != (stamp.as_slice(), link.present);
             (stamp.as_slice() > held.as_slice() || (replace && other), full_compare.or(*cycle))
         }

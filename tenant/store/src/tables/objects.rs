@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<Object>, StoreError> {
     let row = reading
         .prepare_cached(
-            "SELECT kind, domain, sid, presence, protected_user, cycle, changed_at, removed_at FROM objects
+            "SELECT kind, domain, sid, presence, protected_user, cycle, changed_at, removed_at, privileged FROM objects
              WHERE object = ?1",
         )?
         .query_row([object.as_bytes()], |row| {
@@ -26,14 +26,27 @@ pub fn find(reading: &Reading<'_>, object: Uuid) -> Result<Option<Object>, Store
                 stamps::guid_or_none(row, 5)?,
                 row.get(6)?,
                 row.get(7)?,
+                row.get(8)?,
             ))
         })
         .optional()?;
-    let Some((kind, domain, sid, presence, protected_user, cycle, changed_at, removed_at)) = row else {
+    let Some((kind, domain, sid, presence, protected_user, cycle, changed_at, removed_at, privileged)) = row
+    else {
         return Ok(None);
     };
     let (kind, presence) = (kind_of(&kind)?, presence_of(&presence)?);
-    Ok(Some(Object { object, kind, domain, sid, presence, protected_user, cycle, changed_at, removed_at }))
+    Ok(Some(Object {
+        object,
+        kind,
+        domain,
+        sid,
+        presence,
+        privileged,
+        protected_user,
+        cycle,
+        changed_at,
+        removed_at,
+    }))
 }
 
 /// The object with this objectGUID, if it is a present account.
@@ -46,11 +59,11 @@ pub fn present_account(reading: &Reading<'_>, object: Uuid) -> Result<Option<Obj
 pub fn put(writing: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
     writing
         .prepare_cached(
-            "INSERT INTO objects (object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            "INSERT INTO objects (object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (object) DO UPDATE SET domain = excluded.domain, sid = excluded.sid, presence = excluded.presence,
                  protected_user = excluded.protected_user, cycle = excluded.cycle, changed_at = excluded.changed_at,
-                 kind = excluded.kind, removed_at = excluded.removed_at",
+                 kind = excluded.kind, removed_at = excluded.removed_at, privileged = excluded.privileged",
         )?
         .execute((
             object.object.as_bytes(),
@@ -62,6 +75,7 @@ pub fn put(writing: &Writing<'_>, object: &Object) -> Result<(), StoreError> {
             object.changed_at,
             kind_text(object.kind),
             object.removed_at,
+            object.privileged,
         ))?;
     Ok(())
 }
