@@ -363,7 +363,21 @@ async fn an_object_that_was_erased_or_left_the_scope_moves_and_a_wrong_pair_of_d
     assert!(
         two.says(pair(DOMAIN, "nowhere")).await.starts_with("refused: this tenant serves no such domain")
     );
+    // What groups say of it stays, what it says itself does not.
+    let database = two.edge.database();
+    let link = "INSERT INTO links VALUES (?1, ?2, ?3, ?4, zeroblob(36), 1, NULL)";
+    let [group, object] = [70, 1].map(Uuid::from_u128);
+    for (source, what, target, domain) in
+        [(group, "member", object, 1), (group, "member", object, 2), (object, "manager", group, 1)]
+    {
+        database.execute(link, (source.as_bytes(), what, target.as_bytes(), domain)).unwrap();
+    }
     two.says(moving(&[1, 2])).await;
+    let count = |column: &str| -> i64 {
+        let count = format!("SELECT count(*) FROM links WHERE {column} = ?1");
+        database.query_row(&count, [object.as_bytes()], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((count("target"), count("source")), (2, 0));
     assert!(two.send(LAB, there()).await.refused.as_slice().is_empty());
     for name in ["LAB\\a", "LAB\\b"] {
         assert_eq!(two.status(name).await, StatusCode::OK, "{name}");

@@ -128,6 +128,8 @@ fn an_object_of_another_domain_raises_one_alarm_a_day_and_many_of_them_few() {
     assert_eq!(alarms(&tenant).len(), 2 + 11);
     assert_eq!(refused(&tenant, &other).len(), 500, "an administrator sees all of them");
     assert_eq!(tenant.counts.objects_of_other_domains.now(), 1003);
+    let since = |at| tenant.store.read(|c| refused_objects::count(c, other.domain, at)).unwrap();
+    assert_eq!((since(NOW + 86_401), since(NOW + 86_402)), (500, 0));
 }
 
 #[test]
