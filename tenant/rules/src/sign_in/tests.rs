@@ -358,8 +358,10 @@ fn a_name_that_nobody_has_has_no_answer_where_an_account_would_have_none() {
     assert_eq!((done.by, done.wait.silence), (DecidedBy::DigestInstead, took));
 }
 
+type Change = fn(&mut AccountFacts);
+
 /// Every way to shut an account out, with the reason for the audit log.
-const SHUT_OUT: [(fn(&mut AccountFacts), Why); 6] = [
+const SHUT_OUT: [(Change, Why); 6] = [
     (|account| account.blocked = true, Why::Blocked),
     (|account| account.privileged = true, Why::Privileged),
     (|account| account.attributes.user_account_control = Some(0x202), Why::Vetoed(State::Disabled)),
@@ -436,7 +438,7 @@ fn an_account_that_is_shut_out_while_an_agent_is_asked_is_refused_whatever_the_a
 
 #[test]
 fn a_state_that_a_person_or_time_ends_is_left_to_the_domain_controller() {
-    let states: [fn(&mut AccountFacts); 5] = [
+    let states: [Change; 5] = [
         |account| account.attributes.pwd_last_set = Some(0),
         |account| account.attributes.lockout_time = filetime(NOW - 60),
         |account| account.attributes.logon_hours = Some(vec![0; 21]),
