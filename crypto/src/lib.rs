@@ -28,6 +28,7 @@
 //! - `envelope.rs`: HPKE around a password on its way to one agent, and the key that authenticates the agent's
 //!   verdict
 //! - `seal.rs`: encryption at rest, bound to table, row and column
+//! - `keyed_hash.rs`: HMAC-SHA-256 under a key of the caller
 //! - `fingerprint.rs`: the fingerprint of a public key, for people to compare
 //! - `bearer.rs`: one-time tokens and application credentials, stored as hashes
 
@@ -39,6 +40,7 @@ pub mod drs_secret;
 pub mod envelope;
 pub mod fingerprint;
 pub mod hex;
+pub mod keyed_hash;
 pub mod lanes;
 pub mod nt_hash;
 pub mod salted_digest;

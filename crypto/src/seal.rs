@@ -169,6 +169,12 @@ impl SealKeys {
         self.0.iter().map(|key| key.hash(purpose, parts)).collect()
     }
 
+    /// Whether the value was sealed with the first key. Only its head is read.
+    pub fn is_current(&self, sealed: &[u8]) -> bool {
+        let head = sealed.first_chunk::<5>().map(|[form, id @ ..]| (*form, u32::from_be_bytes(*id)));
+        self.0.first().is_some_and(|key| head == Some((FORM, key.id)))
+    }
+
     /// Opens a value that was sealed for this cell.
     pub fn open(&self, cell: &CellAddress<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (head, body) = sealed.split_first_chunk::<HEAD>().ok_or(SealError::NotSealed)?;

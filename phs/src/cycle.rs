@@ -14,6 +14,7 @@ pub mod job;
 mod order;
 pub mod rehash;
 pub mod send;
+mod settled;
 mod sweep;
 
 use self::rehash::Derivers;
@@ -33,13 +34,13 @@ use landbridge_drsr::drs::change::{Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
-use landbridge_wire::upload::{Hello, LEVEL, Mode};
+use landbridge_wire::upload::{Hello, Mode};
 pub use order::Order;
+use settled::Settled;
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tracing::{info, instrument, warn};
-use uuid::Uuid;
 
 /// Where pages come from: the pages since a cursor, or from the beginning, up to the last one.
 pub type Source<'a> =
@@ -87,6 +88,10 @@ const COMPARED: &str = "compared";
 /// enter.
 const SWEEP: &str = "sweep";
 const FIRST: &str = "from the first";
+/// Fact: what the last complete full compare carried: the tenant's level, and the names of all attributes.
+const CONTENTS: &str = "contents";
+/// Fact: how many accounts had a name of an account that is not carried, at the end of the last full compare.
+const AMBIGUOUS: &str = "ambiguous";
 /// Fact: how many accounts the last sweep held back.
 const HELD: &str = "held";
 
@@ -96,30 +101,29 @@ impl Cycle<'_> {
     pub fn run(mut self) -> Result<Counts, PhsError> {
         // 1. What to read: changes since the saved cursor, or everything. The tenant may not have that cursor.
         let saved = self.mirror.saved()?;
-        let mut generation = Uuid::nil();
+        let mut settled = Settled::alone();
         let mut tenant = self.tenant.take();
-        let asked = self.why_full()?;
+        let mut asked = self.why_full()?;
         let plan = match &mut tenant {
             Some(tenant) => {
                 let domain_sid = Text::cut(&self.order.domain.to_string());
-                let receipt = tenant.hello(&Hello { instance: self.order.instance, domain_sid })?;
-                if receipt.level < LEVEL {
-                    return Err(PhsError::TenantOlder);
-                }
-                generation = receipt.generation;
+                let mut receipt = tenant.hello(&Hello { instance: self.order.instance, domain_sid })?;
+                settled = Settled::of(&mut receipt);
+                let other = self.mirror.fact(CONTENTS)? != Some(settled.contents());
+                asked = asked.or((saved.is_some() && other).then_some(WhyFull::OtherContents));
                 watermark::plan(asked, saved.as_ref(), &receipt)
             }
             None => watermark::plan_alone(asked, saved.as_ref()),
         };
         // 2. Run it.
-        match self.attempt(plan, saved.as_ref(), generation, lent(&mut tenant)) {
+        match self.attempt(plan, saved.as_ref(), &settled, lent(&mut tenant)) {
             // 3. The DC's database was restored. This shows on the first page, before anything was sent.
             Err(PhsError::Pull(PullError::Directory {
                 error: landbridge_drsr::Error::Restored { .. },
                 ..
             })) if plan == Plan::Incremental => {
                 let plan = Plan::Full(WhyFull::ControllerRestored);
-                self.attempt(plan, saved.as_ref(), generation, lent(&mut tenant))
+                self.attempt(plan, saved.as_ref(), &settled, lent(&mut tenant))
             }
             other => other,
         }
@@ -152,7 +156,7 @@ impl Cycle<'_> {
         &mut self,
         plan: Plan,
         saved: Option<&Saved>,
-        generation: Uuid,
+        settled: &Settled,
         mut tenant: Option<&mut dyn UploadApi>,
     ) -> Result<Counts, PhsError> {
         // 1. Where to start.
@@ -193,6 +197,7 @@ impl Cycle<'_> {
                 scope: &self.order.scope,
             },
             alternate_login: self.order.alternate_login,
+            reserving: settled.reserving.as_ref(),
             full,
             secrets: tenant.is_some(),
             cycle: self.order.cycle,
@@ -223,6 +228,7 @@ impl Cycle<'_> {
         let pages = (self.source)(start, Reading::of(rules.secrets))?;
         self.mirror.resolve(&rules.bounds)?;
         let mut unsettled = full || other_rules || other_holders || lost || self.order.confirmed.is_some();
+        let ambiguous = self.number(AMBIGUOUS)?;
         let left = if tenant.is_some() { self.mirror.left_sending()? } else { Vec::new() };
         unsettled |= !left.is_empty();
         unsettled |= self.fact(SWEEP)?.is_some_and(|from| from == FIRST);
@@ -235,11 +241,15 @@ impl Cycle<'_> {
                 derivers: Derivers::new(scope, self.order.profile, self.stop, self.witness),
                 on_the_way: VecDeque::new(),
                 mode: if full { Mode::FullCompare } else { Mode::Incremental },
-                generation,
+                settled,
                 most_swept: None,
                 noted: !left.is_empty(),
                 left,
-                counts: Counts { mode: if full { "full" } else { "incremental" }, ..Counts::default() },
+                counts: Counts {
+                    mode: if full { "full" } else { "incremental" },
+                    ambiguous,
+                    ..Counts::default()
+                },
             };
             self.carry(&pages, &rules, saved, &mut courier, unsettled)?;
             Ok(courier.counts)
@@ -365,7 +375,7 @@ impl Cycle<'_> {
             courier.settle()?;
             self.sweep(&mut batch, rules, courier, *unsettled)?;
         } else {
-            courier.counts.held = self.mirror.fact(HELD)?.and_then(|held| held.parse().ok()).unwrap_or(0);
+            courier.counts.held = self.number(HELD)?;
         }
         // 3. Close the cycle at the tenant, unless nothing has changed.
         let cursor = cursor.to_bytes();
@@ -382,10 +392,21 @@ impl Cycle<'_> {
         }
         courier.deliver(batch, Some(&name))?;
         if let Some(receipt) = courier.settle()? {
-            match watermark::may_store(&name, courier.generation, &receipt) {
+            match watermark::may_store(&name, courier.settled.generation, &receipt) {
                 CursorDecision::Store => {}
                 CursorDecision::OtherGeneration => return Err(PhsError::TenantReplaced),
                 CursorDecision::NotAcknowledged => return Err(PhsError::NotAcknowledged),
+            }
+            if let Some(accounts) = receipt.ambiguous {
+                courier.counts.ambiguous = accounts.into();
+                self.remember(AMBIGUOUS, &accounts.to_string())?;
+                if accounts > 0 {
+                    warn!(
+                        accounts,
+                        "these accounts have a name that an account that is not carried also has: it signs nobody in; \
+                         `check --objects` and the tenant's `users ambiguous` name them"
+                    );
+                }
             }
             if receipt.swept > 0 {
                 info!(objects = receipt.swept, "the tenant removed objects that are no longer in the domain");
@@ -395,9 +416,10 @@ impl Cycle<'_> {
         if rules.full {
             self.mirror.forget_unseen(rules.cycle)?;
             self.mirror.set_fact(COMPARED, &self.order.now.to_string())?;
+            self.mirror.set_fact(CONTENTS, &courier.settled.contents())?;
         }
         self.settled()?;
-        self.mirror.save(&Saved { cursor, generation: courier.generation })?;
+        self.mirror.save(&Saved { cursor, generation: courier.settled.generation })?;
         Ok(())
     }
 
@@ -410,6 +432,11 @@ impl Cycle<'_> {
     /// A fact that is set and not empty.
     fn fact(&self, name: &str) -> Result<Option<String>, PhsError> {
         Ok(self.mirror.fact(name)?.filter(|fact| !fact.is_empty()))
+    }
+
+    /// A number that is a fact; 0 if it is not set.
+    fn number(&self, name: &str) -> Result<u64, PhsError> {
+        Ok(self.mirror.fact(name)?.and_then(|number| number.parse().ok()).unwrap_or(0))
     }
 
     /// Writes a fact if it has changed: an idle cycle writes nothing.
@@ -457,6 +484,7 @@ fn lent<'b>(tenant: &'b mut Option<&mut dyn UploadApi>) -> Option<&'b mut dyn Up
 impl Batch {
     fn is_empty(&self) -> bool {
         self.drafts.is_empty()
+            && self.reserved.is_empty()
             && self.links.is_empty()
             && self.entered.is_empty()
             && self.policy.is_none()
@@ -465,6 +493,7 @@ impl Batch {
 
     fn join(&mut self, from: Self) {
         self.drafts.extend(from.drafts);
+        self.reserved.extend(from.reserved);
         self.links.extend(from.links);
         self.entered.extend(from.entered);
         self.held.extend(from.held);

@@ -339,7 +339,6 @@ fn after(error: &PhsError) -> AfterFailure {
         | PhsError::NoSuchGroup(_)
         | PhsError::GroupUnreadable { .. }
         | PhsError::WideEntry { .. }
-        | PhsError::TenantOlder
         | PhsError::NoSuchObject(_)
         | PhsError::NotRunning(_)
         | PhsError::Listen { .. }

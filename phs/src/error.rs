@@ -93,9 +93,6 @@ pub enum PhsError {
         /// Accounts of the scope.
         scope: u64,
     },
-    /// The tenant is too old: it stores accounts only.
-    #[error("the tenant is of an older version, which accepts no groups: upgrade it before its agents")]
-    TenantOlder,
     /// `explain`, and no such object is known.
     #[error(
         "{0}: no object of that name, GUID or SID is known here; after a change in the directory, wait for a cycle"
@@ -136,7 +133,7 @@ impl PhsError {
             Self::HeadUnreadable(_) | Self::GroupUnreadable { .. } | Self::WideEntry { .. } => {
                 Who::DirectoryOperator
             }
-            Self::OtherSid { .. } | Self::TenantOlder => Who::TenantOperator,
+            Self::OtherSid { .. } => Who::TenantOperator,
             Self::Agent(error) => error.who(),
             Self::Pull(error) => match error.who() {
                 Responsible::Operator => Who::AgentOperator,
@@ -169,7 +166,7 @@ impl PhsError {
             Self::Pull(_) => 4,
             Self::Agent(error) => agent_exit_code(error),
             Self::TenantReplaced => 7,
-            Self::NotAcknowledged | Self::TenantOlder => 6,
+            Self::NotAcknowledged => 6,
             Self::State(StateError::Directory(_) | StateError::Busy { .. }) => 3,
             Self::State(_) => 8,
             Self::Interrupted => 9,

@@ -38,6 +38,7 @@
 //! - `qualify/holders.rs`: who is never carried: phs's own account, and who can read or set every password
 //! - `qualify/containers.rs`: objects that others depend on: containers, groups, policies, entries of the scope
 //! - `qualify/standing.rs`: what one object is to the tenant (pure)
+//! - `qualify/reserved.rs`: names of accounts that are not carried, as keyed hashes
 //! - `qualify/translate.rs`: the directory's attributes as messages of the wire
 //! - `cycle.rs`: one cycle, page by page
 //! - `cycle/job.rs`: one cycle with its sockets
@@ -48,6 +49,7 @@
 //! - `cycle/rehash.rs`: the only file of phs that sees an NT hash: opened and consumed in one step, on worker
 //!   threads
 //! - `cycle/send.rs`: hello, offer, upload, with a limited number of attempts
+//! - `cycle/settled.rs`: what the tenant's answer to the hello settles: generation and level (pure)
 //! - `cycle/sweep.rs`: after the last page: sends corrections, a limited number at a time
 //! - `cycle/guard.rs`: holds back removals that look like a mistake (pure)
 //! - `daemon.rs`: runs cycle after cycle, as the schedule says

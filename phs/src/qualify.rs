@@ -13,6 +13,7 @@ mod containers;
 pub(crate) mod descriptor;
 pub mod holders;
 pub mod privileged;
+mod reserved;
 mod rules;
 mod standing;
 pub mod translate;
@@ -30,7 +31,7 @@ use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Value};
 use landbridge_drsr::drs::change::{Change, Page, SealedNtHash};
 use landbridge_drsr::drs::sid::Sid;
-use landbridge_wire::upload::{self, DomainPolicy, Presence};
+use landbridge_wire::upload::{self, DomainPolicy, Presence, ReservedName};
 use standing::learn;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -78,6 +79,8 @@ pub struct Sealed {
 pub struct Batch {
     /// Objects.
     pub drafts: Vec<Draft>,
+    /// Names of accounts that are not carried.
+    pub reserved: Vec<ReservedName>,
     /// Links that changed.
     pub links: Vec<upload::Link>,
     /// Objects that entered: all of their links must be sent.
@@ -233,6 +236,8 @@ impl Desk<'_, '_> {
                 Err(odd) => self.quarantine(guid, &odd.to_string())?,
             }
         }
+        // An object that is read alone, because the mirror does not know it.
+        let mut read = None;
         let mut object = match self.mirror.object(guid)? {
             Some(known) => known,
             None if self.is_whole(&change) => Object::unknown(guid),
@@ -245,10 +250,17 @@ impl Desk<'_, '_> {
                 let Some((alone, _)) = self.alone(guid, false)? else { return Ok(()) };
                 let mut object = Object::unknown(guid);
                 learn_whole(&mut object, &alone, self.rules.scope());
+                read = Some(alone);
                 object
             }
         };
+        let was_deleted = object.deleted;
         self.learn(&mut object, &change);
+        let back = was_deleted && !object.deleted;
+        if back && object.sent == Some(Sent::Deleted) {
+            // Its next deletion is sent again.
+            object.sent = None;
+        }
         if self.rules.full {
             object.cycle = Some(self.rules.cycle);
         }
@@ -279,12 +291,16 @@ impl Desk<'_, '_> {
             }
             Standing::Outside(_) => {}
             Standing::Nothing => {
-                if matches!(object.sent, Some(Sent::Present | Sent::Privileged | Sent::Unsure)) {
-                    self.batch.removed += 1;
+                let had = matches!(object.sent, Some(Sent::Present | Sent::Privileged | Sent::Unsure));
+                self.batch.removed += u64::from(had);
+                if object.deleted && (had || self.frees_names(&object)) {
+                    self.leave(&mut object, Presence::Deleted, Sent::Deleted);
+                } else if had {
                     self.leave(&mut object, Presence::OutOfScope, Sent::OutOfScope);
                 }
             }
         }
+        self.leave_out(&object, &change, read, back)?;
         self.mirror.put(&object)?;
         Ok(())
     }
@@ -566,7 +582,11 @@ impl Desk<'_, '_> {
         self.batch.quarantined += 1;
         self.mirror.quarantine(guid, why, self.rules.now)?;
         let Some(mut object) = self.mirror.object(guid)? else { return Ok(()) };
-        if !matches!(object.sent, Some(Sent::Present | Sent::Unsure)) {
+        let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
+        if !there || self.rules.full {
+            self.reserve_remembered(&object);
+        }
+        if !there {
             return Ok(());
         }
         // The tenant may miss a new password, or that the account was disabled. In a full compare the tenant removes

@@ -94,6 +94,7 @@
 //! - `tests/road/bad_input.rs`: files, disks, frames and clocks that are wrong
 //! - `tests/road/kdcs.rs`: the Kerberos client beside Samba's KDC and MIT's
 //! - `tests/road/kills.rs`: each program killed in the middle of a sync
+//! - `tests/road/reserved_names.rs`: names of accounts that are not carried sign nobody in
 //! - `tests/road/restored.rs`: backups put back, at either end
 //! - `tests/road/upgrade.rs`: an installation of an older version, upgraded in place (`make upgrade`)
 //! - `tests/road/other_controller.rs`: one DC after another, and one that lags

@@ -14,6 +14,8 @@
 //! - `printable.rs`: text from elsewhere, made safe for a terminal
 //! - `frame.rs`: one message as bytes; errors never repeat the payload
 //! - `enroll.rs`: tokens, enrolment, renewal
+//! - `names.rs`: the forms of a sign-in name, and how names are compared
+//! - `reserved.rs`: sign-in names of accounts that are not carried, as keyed hashes
 //! - `upload.rs`: hello, offer, upload, receipt
 //! - `signin.rs`: a sign-in sent to an agent, its verdict, and the messages that keep the connection open
 //! - `wiped_text.rs`: a text that leaves no copy in memory, for passwords in JSON
@@ -26,9 +28,11 @@
 pub mod bounded;
 pub mod enroll;
 pub mod frame;
+pub mod names;
 pub mod printable;
 pub mod privileged;
 pub mod problem;
+pub mod reserved;
 pub mod signin;
 pub mod upload;
 pub mod version;

@@ -8,10 +8,11 @@
 //! Repeats and late comers do no harm: per (object, attribute) and per link only a greater [`Stamp`] is applied,
 //! except in a declared full compare, where what was sent replaces what was held.
 //!
-//! A tenant of [`Receipt::level`] 0 takes accounts alone; groups, contacts, password settings objects and links are
-//! for level 1. What an agent does not need of a level it leaves out, so that its messages are those of level 0.
+//! A phs sends what the tenant accepts by its [`Receipt::level`], see [`LEVEL`]. A tenant accepts the messages of every
+//! lower level. What a phs does not need of a level it leaves out, so that its messages are those of level 0.
 
 use crate::bounded::{Blob, List, Text};
+use crate::reserved::{NameHash, ReservedAttribute, Reserving};
 use landbridge_crypto::salted_digest::SaltedDigest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
@@ -22,8 +23,19 @@ pub const MAX_RECORDS: usize = 1000;
 /// The most links in one upload.
 pub const MAX_LINKS: usize = 4000;
 
-/// What this build takes and sends of a directory.
-pub const LEVEL: u8 = 1;
+/// Limit on reserved names in one upload: with three hashes each, they take half a MiB.
+pub const MAX_RESERVED: usize = 1000;
+
+/// The level of this build: what its tenant accepts, and what its phs sends at most.
+///
+/// - 0: accounts, with the attributes of [`AttributeValue::level`] 0.
+/// - 1 (version 0.1): also groups, contacts, password settings objects, links, all other attributes,
+///   [`Record::erase_password`] and [`Upload::most_swept`].
+/// - 2: also [`Upload::reserved`] and [`Upload::level`].
+pub const LEVEL: u8 = 2;
+
+/// The lowest level that has reserved names.
+pub const RESERVED_FROM: u8 = 2;
 
 /// When and where a value was written: `PROPERTY_META_DATA_EXT` (MS-DRSR 4.1.10.2.7) without its USN.
 /// Ordered as replication orders writes: version, then time, then originating invocation id
@@ -110,6 +122,9 @@ pub struct Upload {
     pub policy: Option<DomainPolicy>,
     /// The objects.
     pub records: List<Record, MAX_RECORDS>,
+    /// Sign-in names of accounts that are not carried. In a full compare all of them; otherwise those that changed.
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    pub reserved: List<ReservedName, MAX_RESERVED>,
     /// Links between objects. Either end may be an object that was not sent, or not yet.
     #[serde(default, skip_serializing_if = "List::is_empty")]
     pub links: List<Link, MAX_LINKS>,
@@ -121,10 +136,14 @@ pub struct Upload {
     /// [`ProblemCode::RemovalsHeld`](crate::problem::ProblemCode).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most_swept: Option<u64>,
+    /// With the commit, if the tenant's level is 2 or greater: the level of the cycle. From 2 on a full compare has
+    /// named all reserved names.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub level: u8,
 }
 
 /// What the tenant has.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Receipt {
     /// Changes when the tenant's database is created again or restored.
     pub generation: Uuid,
@@ -133,9 +152,16 @@ pub struct Receipt {
     /// The cursor of the complete cycle before that: an agent that was killed after the tenant's commit and before
     /// its own still has this one.
     pub acknowledged_before: Option<CursorName>,
-    /// Which records the tenant accepts: see [`LEVEL`].
+    /// What the tenant accepts: see [`LEVEL`].
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub level: u8,
+    /// In the answer to a hello: with what phs reserves names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserving: Option<Reserving>,
+    /// With the commit of a full compare: number of accounts with a name that an account of this domain has that is not
+    /// carried. Such a name signs nobody in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ambiguous: Option<u32>,
     /// Records of this upload that changed something.
     pub applied: u32,
     /// Records of this upload that changed nothing.
@@ -240,6 +266,20 @@ pub struct Link {
     pub stamp: Stamp,
 }
 
+/// The names that one attribute of an account that is not carried yields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReservedName {
+    /// objectGUID of the account.
+    pub object: Uuid,
+    /// Which attribute.
+    pub attribute: ReservedAttribute,
+    /// When and where the attribute was written.
+    pub stamp: Stamp,
+    /// The hashes of its names; empty: it has no value any more, or one that yields no name.
+    pub hashes: List<NameHash, 3>,
+}
+
 /// A linked attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -337,7 +377,72 @@ pub enum AttributeValue {
     LockoutThreshold(Option<i32>),
 }
 
+/// The names of all attributes that a record can have, in the order of [`AttributeValue`]. If this list changes, phs
+/// compares all objects again.
+pub const CARRIED: [&str; 27] = [
+    "sAMAccountName",
+    "userPrincipalName",
+    "displayName",
+    "userAccountControl",
+    "accountExpires",
+    "pwdLastSet",
+    "lockoutTime",
+    "logonHours",
+    "primaryGroupID",
+    "adminCount",
+    "alternate login",
+    "mail",
+    "proxyAddresses",
+    "givenName",
+    "sn",
+    "department",
+    "title",
+    "telephoneNumber",
+    "mobile",
+    "description",
+    "groupType",
+    "cn",
+    "msDS-PasswordSettingsPrecedence",
+    "msDS-MaximumPasswordAge",
+    "msDS-LockoutDuration",
+    "msDS-LockoutObservationWindow",
+    "msDS-LockoutThreshold",
+];
+
 impl AttributeValue {
+    /// The lowest level of a tenant that accepts it: see [`LEVEL`].
+    pub fn level(&self) -> u8 {
+        match self {
+            Self::SamAccountName(_)
+            | Self::UserPrincipalName(_)
+            | Self::DisplayName(_)
+            | Self::UserAccountControl(_)
+            | Self::AccountExpires(_)
+            | Self::PwdLastSet(_)
+            | Self::LockoutTime(_)
+            | Self::LogonHours(_)
+            | Self::PrimaryGroupId(_)
+            | Self::AdminCount(_) => 0,
+            Self::AlternateLogin(_)
+            | Self::Mail(_)
+            | Self::ProxyAddresses(_)
+            | Self::GivenName(_)
+            | Self::Surname(_)
+            | Self::Department(_)
+            | Self::Title(_)
+            | Self::TelephoneNumber(_)
+            | Self::Mobile(_)
+            | Self::Description(_)
+            | Self::GroupType(_)
+            | Self::Name(_)
+            | Self::Precedence(_)
+            | Self::MaximumPasswordAge(_)
+            | Self::LockoutDuration(_)
+            | Self::LockoutObservationWindow(_)
+            | Self::LockoutThreshold(_) => 1,
+        }
+    }
+
     /// Its name in AD.
     pub fn name(&self) -> &'static str {
         match self {

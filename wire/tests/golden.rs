@@ -10,9 +10,10 @@ use landbridge_wire::enroll::{
 };
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
+use landbridge_wire::reserved::{NameKey, ReservedAttribute, Reserving};
 use landbridge_wire::upload::{
     Attribute, AttributeValue, DomainPolicy, Hello, Kind, Link, LinkKind, Mode, Offer, Password, Presence,
-    Receipt, Record, Refusal, RefusalReason, Stamp, Upload, Wanted,
+    Receipt, Record, Refusal, RefusalReason, ReservedName, Stamp, Upload, Wanted,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -161,6 +162,8 @@ fn an_upload_stands_as_in_version_1() {
             links: List::default(),
             commit: Some(text(&"c0".repeat(32))),
             most_swept: None,
+            reserved: List::default(),
+            level: 0,
         },
     );
     holds("mode_full_compare_by_stamp", &Mode::FullCompareByStamp);
@@ -176,6 +179,8 @@ fn an_upload_stands_as_in_version_1() {
             links: List::default(),
             commit: None,
             most_swept: None,
+            reserved: List::default(),
+            level: 0,
         },
     );
 }
@@ -260,6 +265,8 @@ fn a_directory_stands_as_in_level_1() {
             links: List::new(links).unwrap(),
             commit: None,
             most_swept: None,
+            reserved: List::default(),
+            level: 0,
         },
     );
     holds(
@@ -269,12 +276,64 @@ fn a_directory_stands_as_in_level_1() {
             generation: id(7),
             acknowledged: None,
             acknowledged_before: None,
+            reserving: None,
+            ambiguous: None,
             applied: 4,
             unchanged: 0,
             swept: 0,
             refused: List::default(),
         },
     );
+}
+
+#[test]
+fn reserved_names_stand_as_in_level_2() {
+    let reserving = || Reserving {
+        key: NameKey::from_bytes(&[0xab; 32]).unwrap(),
+        dns_name: text("corp.example.com"),
+        netbios_name: text("CORP"),
+    };
+    let name = |n, attribute, value: &str| ReservedName {
+        object: id(n),
+        attribute,
+        stamp: stamp(1),
+        hashes: List::new(reserving().hashes(attribute, value)).unwrap(),
+    };
+    let reserved = vec![
+        name(8, ReservedAttribute::SamAccountName, "Administrator"),
+        name(9, ReservedAttribute::UserPrincipalName, "administrator@corp.example.com"),
+        name(9, ReservedAttribute::AlternateLogin, ""),
+    ];
+    holds(
+        "upload_reserved",
+        &Upload {
+            instance: id(3),
+            domain_sid: text(SID),
+            cycle: id(6),
+            mode: Mode::FullCompare,
+            policy: None,
+            records: List::default(),
+            reserved: List::new(reserved).unwrap(),
+            links: List::default(),
+            commit: Some(text(&"c0".repeat(32))),
+            most_swept: None,
+            level: 2,
+        },
+    );
+    let receipt = |reserving, ambiguous| Receipt {
+        level: 2,
+        generation: id(7),
+        acknowledged: None,
+        acknowledged_before: None,
+        reserving,
+        ambiguous,
+        applied: 0,
+        unchanged: 0,
+        swept: 0,
+        refused: List::default(),
+    };
+    holds("receipt_hello", &receipt(Some(reserving()), None));
+    holds("receipt_ambiguous", &receipt(None, Some(3)));
 }
 
 #[test]
@@ -287,6 +346,8 @@ fn a_receipt_stands_as_in_version_1() {
             generation: id(7),
             acknowledged: Some(text(&"c0".repeat(32))),
             acknowledged_before: None,
+            reserving: None,
+            ambiguous: None,
             applied: 3,
             unchanged: 2,
             swept: 1,

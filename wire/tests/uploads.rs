@@ -4,7 +4,9 @@
 
 use landbridge_wire::enroll::{EnrollRequest, RenewRequest};
 use landbridge_wire::frame::{self, FrameError};
-use landbridge_wire::upload::{Hello, MAX_RECORDS, Offer, Receipt, Stamp, Upload, Wanted};
+use landbridge_wire::upload::{
+    AttributeValue, CARRIED, Hello, MAX_RECORDS, MAX_RESERVED, Offer, Receipt, Stamp, Upload, Wanted,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -43,6 +45,10 @@ fn an_unknown_field_is_refused_at_every_depth_of_what_agents_send() {
     ] {
         assert!(read::<Upload>(&with_unknown(&upload, path)).is_err(), "taken at {path:?}");
     }
+    let reserved = golden("upload_reserved");
+    for path in ["/reserved/0", "/reserved/0/stamp"] {
+        assert!(read::<Upload>(&with_unknown(&reserved, path)).is_err(), "taken at {path:?}");
+    }
     assert!(read::<Hello>(&with_unknown(&golden("hello"), "")).is_err());
     assert!(read::<Offer>(&with_unknown(&golden("offer"), "")).is_err());
     assert!(read::<EnrollRequest>(&with_unknown(&golden("enroll_request"), "")).is_err());
@@ -74,6 +80,25 @@ fn a_thousand_records_are_taken_and_one_more_is_not() {
     assert_eq!(read::<Upload>(&upload).unwrap().records.as_slice().len(), MAX_RECORDS);
     upload["records"].as_array_mut().unwrap().push(record);
     assert!(matches!(read::<Upload>(&upload).unwrap_err(), FrameError::Malformed { .. }));
+}
+
+#[test]
+fn a_thousand_reserved_names_are_taken_with_three_hashes_each_and_no_more() {
+    let mut upload = golden("upload_reserved");
+    let name = upload["reserved"][0].clone();
+    assert_eq!(name["hashes"].as_array().unwrap().len(), 3);
+    upload["reserved"] = Value::Array(vec![name.clone(); MAX_RESERVED]);
+    let frame = frame::encode(&upload).unwrap();
+    assert!(frame.len() < frame::MAX_PAYLOAD / 8, "{} bytes", frame.len());
+    assert_eq!(read::<Upload>(&upload).unwrap().reserved.as_slice().len(), MAX_RESERVED);
+    upload["reserved"].as_array_mut().unwrap().push(name);
+    assert!(matches!(read::<Upload>(&upload).unwrap_err(), FrameError::Malformed { .. }));
+    let hash = golden("upload_reserved")["reserved"][0]["hashes"][0].clone();
+    for hashes in [json!([hash, hash, hash, hash]), json!(["AAAA"]), json!(["no base64"])] {
+        let mut upload = golden("upload_reserved");
+        upload["reserved"][0]["hashes"] = hashes;
+        assert!(matches!(read::<Upload>(&upload).unwrap_err(), FrameError::Malformed { .. }));
+    }
 }
 
 #[test]
@@ -145,4 +170,31 @@ fn stamps_are_ordered_by_version_then_time_then_invocation_id() {
     let rising = [stamp(1, 9, 9), stamp(2, 1, 9), stamp(2, 2, 1), stamp(2, 2, 2), stamp(3, 0, 0)];
     assert!(rising.is_sorted());
     assert!(rising[0] < rising[4]);
+}
+
+/// The attributes that this build reads, as the error about an unknown one lists them.
+fn attributes() -> Vec<AttributeValue> {
+    let unknown =
+        serde_json::from_value::<AttributeValue>(json!({"surprise": null})).unwrap_err().to_string();
+    let listed = unknown.split('`').skip(3).step_by(2);
+    let none = |name: &str| serde_json::from_value(json!({name: null}));
+    let read = |name| none(name).or_else(|_| serde_json::from_value(json!({name: []}))).unwrap();
+    listed.map(read).collect()
+}
+
+#[test]
+fn the_list_of_carried_attributes_has_each_one() {
+    let names: Vec<_> = attributes().iter().map(AttributeValue::name).collect();
+    assert_eq!(names, CARRIED);
+}
+
+#[test]
+fn a_level_has_the_attributes_that_its_golden_messages_have() {
+    for (name, level) in [("upload", 0), ("upload_directory", 1)] {
+        let upload: Upload = read(&golden(name)).unwrap();
+        let records = upload.records.as_slice().iter();
+        let levels: Vec<u8> = records.flat_map(|r| r.attributes.as_slice()).map(|a| a.is.level()).collect();
+        let all = attributes().iter().filter(|is| is.level() == level).count();
+        assert!(levels.iter().all(|one| *one == level) && levels.len() == all, "{name}: {levels:?}");
+    }
 }

@@ -62,6 +62,8 @@ fn after_a_rotation_the_old_values_open_and_new_ones_take_the_new_key() {
     let rotated = keys(&[(2, 2), (1, 1)]);
     assert_eq!(rotated.open(&HERE, &sealed).unwrap().as_slice(), b"a digest");
     let anew = rotated.seal(&HERE, b"a digest").unwrap();
+    assert!(!rotated.is_current(&sealed) && rotated.is_current(&anew) && old.is_current(&sealed));
+    assert!(!old.is_current(b"") && !keys(&[]).is_current(&sealed));
     assert_eq!(old.open(&HERE, &anew).unwrap_err(), SealError::UnknownKey(2));
     assert_eq!(keys(&[(2, 2)]).open(&HERE, &sealed).unwrap_err(), SealError::UnknownKey(1));
     assert_eq!(keys(&[(1, 9)]).open(&HERE, &sealed).unwrap_err(), SealError::DoesNotOpen);

@@ -15,6 +15,8 @@ use uuid::Uuid;
 const DEEPEST: usize = 64;
 /// Limit on groups that are named.
 const NAMED: u32 = 50;
+/// Limit on other accounts with the same name.
+const NAMESAKES: usize = 10;
 
 /// What is known of an object.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -67,6 +69,7 @@ pub fn explain(
     let rules = Rules {
         bounds,
         alternate_login: config.directory.alternate_login,
+        reserving: None,
         full: false,
         secrets: false,
         cycle: Uuid::nil(),
@@ -146,6 +149,18 @@ impl Explaining<'_> {
         }
         if let Some(why) = self.mirror.quarantined_for(object.guid)? {
             because.push(format!("in quarantine: {why}"));
+        }
+        if object.kind.has_names() && !object.deleted {
+            let domain = &self.config.directory.domain;
+            for (name, other) in self.mirror.namesakes(object, domain, NAMESAKES)? {
+                because.push(format!(
+                    "its name {name} is also that of {} ({} {}) in {}: it signs nobody in",
+                    other.label(),
+                    other.kind.as_str(),
+                    other.guid,
+                    self.above(&other)?.join(" in "),
+                ));
+            }
         }
         if position.protected_user {
             because.push("it is in Protected Users: the tenant refuses its password".to_owned());

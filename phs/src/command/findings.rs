@@ -1,10 +1,11 @@
 //! Values in the directory that cause trouble at the tenant: names that cannot be used to sign in from outside,
-//! invalid addresses, and values that two objects have. Microsoft's IdFix looks for the same. They are reported
+//! invalid addresses, and names and addresses that two objects have, carried or not. Microsoft's IdFix looks for the same. They are reported
 //! object by object and must be corrected in the directory.
 //! Neighbours: `show` reads the domain for it, without passwords. Nothing here decides what is carried.
 
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::Change;
+use landbridge_wire::names::of_upn;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
@@ -55,18 +56,23 @@ pub struct Findings {
     oddities: Vec<Oddity>,
     looked_at: u64,
     found: u64,
+    /// The DNS name of the domain.
+    domain: String,
+    /// The attribute that is a further sign-in name.
+    alternate_login: Option<Attribute>,
 }
 
 impl Findings {
-    /// Starts with nothing checked.
-    pub fn new() -> rusqlite::Result<Self> {
+    /// Starts with nothing checked, for the domain with this DNS name.
+    pub fn new(domain: &str, alternate_login: Option<Attribute>) -> rusqlite::Result<Self> {
         // A file that vanishes with this process.
         let seen = Connection::open("")?;
         seen.execute_batch(
             "PRAGMA cache_size = -256; PRAGMA synchronous = OFF;
              CREATE TABLE seen (what TEXT, value TEXT, object BLOB, name TEXT, PRIMARY KEY (what, value)) WITHOUT ROWID;",
         )?;
-        Ok(Self { seen, oddities: Vec::new(), looked_at: 0, found: 0 })
+        let domain = domain.to_owned();
+        Ok(Self { seen, oddities: Vec::new(), looked_at: 0, found: 0, domain, alternate_login })
     }
 
     /// How many objects were checked.
@@ -92,21 +98,26 @@ impl Findings {
         };
         let Some(Value::Classes(classes)) = value(Attribute::ObjectClass) else { return Ok(()) };
         let is = |class| classes.contains(&class);
-        let person = (is(Class::User) || is(Class::InetOrgPerson)) && !is(Class::Computer);
+        let account = is(Class::User) || is(Class::InetOrgPerson);
+        let person = account && !is(Class::Computer);
         let deleted = value(Attribute::IsDeleted) == Some(&Value::Boolean(true));
-        if deleted || !(person || is(Class::Group) || is(Class::Contact)) {
-            return Ok(());
-        }
-        self.looked_at += 1;
         let text = |wanted| match value(wanted) {
             Some(Value::Text(text)) => Some(text.as_str()),
             Some(_) | None => None,
         };
-        if let Some(upn) = text(Attribute::UserPrincipalName).filter(|_| person) {
-            if let Some(what) = wrong_name(upn) {
-                self.odd(change, Attribute::UserPrincipalName, upn, what);
+        if account && !deleted {
+            for (attribute, name) in self.names(text) {
+                self.claim(change, attribute, "name", &name)?;
             }
-            self.claim(change, Attribute::UserPrincipalName, "upn", upn)?;
+        }
+        if deleted || !(person || is(Class::Group) || is(Class::Contact)) {
+            return Ok(());
+        }
+        self.looked_at += 1;
+        if let Some(upn) = text(Attribute::UserPrincipalName).filter(|_| person)
+            && let Some(what) = wrong_name(upn)
+        {
+            self.odd(change, Attribute::UserPrincipalName, upn, what);
         }
         if let Some(mail) = text(Attribute::Mail)
             && let Some(what) = wrong_address(mail)
@@ -130,6 +141,16 @@ impl Findings {
         Ok(())
     }
 
+    /// The names of the form `user@domain` that an account has, folded as the tenant does, each with its attribute.
+    fn names<'a>(&self, text: impl Fn(Attribute) -> Option<&'a str>) -> Vec<(Attribute, String)> {
+        let further = [Attribute::UserPrincipalName].into_iter().chain(self.alternate_login);
+        let named = further.filter_map(|attribute| Some((attribute, of_upn(text(attribute)?)?)));
+        let sam = text(Attribute::SamAccountName)
+            .and_then(|sam| of_upn(&format!("{sam}@{}", self.domain)))
+            .map(|name| (Attribute::SamAccountName, name));
+        named.chain(sam).collect()
+    }
+
     /// Notes a value of an object; reports it if another object had it first.
     fn claim(
         &mut self,
@@ -146,7 +167,9 @@ impl Findings {
         drop(query);
         match first {
             Some((object, name)) if object != *change.object.guid.as_bytes() => {
-                self.odd(change, attribute, value, &format!("{name} has it too: give it to one of them"));
+                let signs = if what == "name" { ", and it signs nobody in" } else { "" };
+                let what = format!("{name} has it too{signs}: give it to one of them");
+                self.odd(change, attribute, value, &what);
             }
             Some(_) => {}
             None => {
@@ -245,7 +268,7 @@ mod tests {
     use crate::fixture::Telling;
 
     fn found(objects: Vec<Telling>) -> Vec<(u128, &'static str, String)> {
-        let mut findings = Findings::new().unwrap();
+        let mut findings = Findings::new("corp.example.com", None).unwrap();
         for telling in objects {
             findings.look(&telling.tell()).unwrap();
         }
@@ -334,6 +357,29 @@ mod tests {
         let who: Vec<_> = odd.iter().map(|(object, attribute, _)| (*object, *attribute)).collect();
         assert_eq!(who, [(2, "userPrincipalName"), (4, "proxyAddresses")]);
         assert!(odd.iter().all(|(_, _, what)| what.contains("has it too")), "{odd:?}");
+    }
+
+    #[test]
+    fn a_name_that_one_account_has_of_its_sam_account_name_and_another_as_its_upn_is_named_with_both() {
+        let sam = |rid, name: &str| {
+            Telling::user(rid).with(Attribute::SamAccountName, Some(Value::Text(name.to_owned())))
+        };
+        let computer = Telling::object(9, &[Class::User, Class::Computer])
+            .with(Attribute::SamAccountName, Some(Value::Text("PC$".to_owned())));
+        for (one, two, attribute) in [
+            (sam(500, "Administrator"), named(2, "administrator@CORP.example.com"), "userPrincipalName"),
+            (named(2, "administrator@corp.example.com"), sam(500, "Administrator"), "sAMAccountName"),
+            (computer, named(2, "pc$@corp.example.com"), "userPrincipalName"),
+        ] {
+            let odd = found(vec![one, two]);
+            let both = odd.iter().find(|(_, of, what)| *of == attribute && what.contains("signs nobody in"));
+            assert!(both.is_some_and(|(_, _, what)| what.contains("CN=")), "{odd:?}");
+        }
+        let own = found(vec![
+            sam(1, "ada")
+                .with(Attribute::UserPrincipalName, Some(Value::Text("ada@corp.example.com".to_owned()))),
+        ]);
+        assert_eq!(own, [], "both names are its own");
     }
 
     #[test]

@@ -141,6 +141,12 @@ impl Once {
             (counts.records_sent, format!("records {sent}")),
             (counts.links_sent, format!("links {sent}")),
             (counts.digests_sent, format!("digests {sent}, {} derived", counts.digests_derived)),
+            (counts.reserved_sent, "names of accounts that are not carried, sent as keyed hashes".to_owned()),
+            (
+                counts.ambiguous,
+                "have a name that an account that is not carried also has, so it signs nobody in: `check --objects`"
+                    .to_owned(),
+            ),
             (counts.quarantined, "in quarantine: `check` names them".to_owned()),
             (counts.refused, "refused by the tenant: the log says why".to_owned()),
         ] {
@@ -154,7 +160,7 @@ impl Once {
                 if only_looked { sent } else { "was sent" }
             ))?;
         }
-        if counts.records_sent == 0 && counts.links_sent == 0 && !counts.policy_sent {
+        if counts.records_sent + counts.links_sent + counts.reserved_sent == 0 && !counts.policy_sent {
             say("  nothing to send")?;
         }
         if config.staging {

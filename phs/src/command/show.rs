@@ -42,7 +42,8 @@ pub fn check_objects(config: &Config, json: bool) -> Result<u8, PhsError> {
     let domain = job::domain(&job::identity(config)?)?;
     let session = Session::open(&config.directory, &config.scope, &domain, &[], &[], None)?;
     let unkept = |_| PhsError::Defect("the temporary file for what was seen cannot be written");
-    let mut findings = Findings::new().map_err(unkept)?;
+    let mut findings =
+        Findings::new(&config.directory.domain, config.directory.alternate_login).map_err(unkept)?;
     let pages = session.pages().from(None, Reading::WithoutSecrets)?;
     while let Ok(page) = pages.recv() {
         let page = page?;

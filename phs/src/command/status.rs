@@ -82,6 +82,13 @@ fn print(status: &Status, unhealthy: Option<&str>, key: &str, now: i64) -> Resul
     if status.held > 0 {
         say(&format!("{} accounts left the scope and are held back", status.held))?;
     }
+    if status.ambiguous > 0 {
+        say(&format!(
+            "{} accounts have a name that an account that is not carried also has, so it signs nobody in: \
+             `check --objects` names them",
+            status.ambiguous
+        ))?;
+    }
     if let Some(trouble) = &status.trouble {
         say(&format!(
             "{} cycles have failed in the last {} s: {}",

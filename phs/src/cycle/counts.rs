@@ -18,6 +18,8 @@ pub struct Counts {
     pub records_sent: u64,
     /// Links sent; in a dry run, links that would be sent.
     pub links_sent: u64,
+    /// Attributes of accounts that are not carried, whose names were sent as keyed hashes.
+    pub reserved_sent: u64,
     /// Passwords derived into digests.
     pub digests_derived: u64,
     /// Digests sent; in a dry run, the most that would be sent.
@@ -36,6 +38,9 @@ pub struct Counts {
     pub quarantined: u64,
     /// Records that the tenant refused.
     pub refused: u64,
+    /// Accounts in the cloud with a name that an account that is not carried also has, at the end of the last full
+    /// compare. Such a name signs nobody in.
+    pub ambiguous: u64,
     /// The domain's policy was sent.
     pub policy_sent: bool,
     /// More objects enter than one cycle carries; the next cycle continues.
@@ -53,6 +58,7 @@ impl Counts {
             (&mut self.uploads, further.uploads),
             (&mut self.records_sent, further.records_sent),
             (&mut self.links_sent, further.links_sent),
+            (&mut self.reserved_sent, further.reserved_sent),
             (&mut self.digests_derived, further.digests_derived),
             (&mut self.digests_sent, further.digests_sent),
             (&mut self.unchanged, further.unchanged),
@@ -65,6 +71,7 @@ impl Counts {
             *sum += number;
         }
         self.held = further.held;
+        self.ambiguous = further.ambiguous;
         self.policy_sent |= further.policy_sent;
         self.unfinished = further.unfinished;
         let fresh = further.differences.into_iter().filter(|one| one.sign != Sign::Held);

@@ -4,6 +4,7 @@
 
 use super::counts::{Counts, Difference, NAMED, Sign};
 use super::order::Order;
+use super::settled::Settled;
 use crate::cycle::rehash::{Derivers, Work};
 use crate::cycle::send::UploadApi;
 use crate::error::PhsError;
@@ -14,8 +15,8 @@ use crate::qualify::{Batch, Draft};
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
-    Attribute, AttributeValue, CursorName, DomainPolicy, Link, MAX_LINKS, Mode, Offer, Password, Presence,
-    Receipt, Record, Upload,
+    Attribute, AttributeValue, CursorName, DomainPolicy, Kind, Link, MAX_LINKS, MAX_RESERVED, Mode, Offer,
+    Password, Presence, RESERVED_FROM, Receipt, Record, ReservedName, Upload,
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 use tracing::{debug, warn};
@@ -38,8 +39,8 @@ pub(super) struct Courier<'a, 'scope> {
     /// Uploads whose passwords are being derived, the oldest first.
     pub(super) on_the_way: VecDeque<Load>,
     pub(super) mode: Mode,
-    /// The tenant's generation at the hello.
-    pub(super) generation: Uuid,
+    /// The tenant's generation at the hello, and what it accepts.
+    pub(super) settled: &'a Settled,
     /// At the end of a full compare: limit on accounts that the tenant may remove because they were not found.
     pub(super) most_swept: Option<u64>,
     /// Objects that an earlier run sent without writing it down; the sweep takes them.
@@ -53,6 +54,7 @@ pub(super) struct Courier<'a, 'scope> {
 #[derive(Default)]
 pub(super) struct Load {
     drafts: Vec<Draft>,
+    reserved: Vec<ReservedName>,
     links: Vec<Link>,
     policy: Option<DomainPolicy>,
     commit: Option<CursorName>,
@@ -61,14 +63,24 @@ pub(super) struct Load {
 impl Courier<'_, '_> {
     /// Whether nothing was sent in this cycle, and nothing is on the way.
     pub(super) fn is_idle(&self) -> bool {
-        let sent = self.counts.records_sent > 0 || self.counts.links_sent > 0 || self.counts.policy_sent;
+        let Counts { records_sent, reserved_sent, links_sent, policy_sent, .. } = self.counts;
+        let sent = records_sent > 0 || reserved_sent > 0 || links_sent > 0 || policy_sent;
         !sent && self.on_the_way.is_empty()
     }
 
-    /// Hands over a batch: objects first, then links. With `commit` the last upload closes the cycle; without it, an
-    /// empty batch sends nothing. Everything has arrived after [`Self::settle`].
+    /// Hands over a batch: objects first, then reserved names, then links. With `commit` the last upload closes the
+    /// cycle; without it, an empty batch sends nothing. Everything has arrived after [`Self::settle`].
     pub(super) fn deliver(&mut self, batch: Batch, commit: Option<&CursorName>) -> Result<(), PhsError> {
-        let Batch { drafts, mut links, entered, mut policy, .. } = batch;
+        let Batch { mut drafts, reserved, mut links, mut entered, mut policy, .. } = batch;
+        // A tenant of level 0 accepts accounts alone, and refuses what it does not know.
+        if self.settled.level == 0 {
+            drafts.retain(|draft| draft.kind == Kind::Account);
+            links.clear();
+            entered.clear();
+        }
+        for draft in &mut drafts {
+            draft.attributes.retain(|attribute| attribute.is.level() <= self.settled.level);
+        }
         let enters: HashSet<Uuid> = entered.iter().copied().collect();
         // Links to an object that enters are sent together with that object.
         links.retain(|link| !(link.present && enters.contains(&link.to)));
@@ -84,13 +96,19 @@ impl Courier<'_, '_> {
         }));
         let commit = commit.cloned();
         let mut drafts = drafts.into_iter().peekable();
+        let mut reserved = reserved.into_iter().peekable();
         while drafts.peek().is_some() {
             let load = Load { drafts: portion(&mut drafts), policy: policy.take(), ..Load::default() };
-            // The last upload of records commits only if no links follow.
-            if drafts.peek().is_none() && links.is_empty() && entered.is_empty() {
+            // The last upload of records commits only if nothing follows.
+            let follows = reserved.peek().is_some() || !links.is_empty() || !entered.is_empty();
+            if drafts.peek().is_none() && !follows {
                 return self.upload(Load { commit, ..load });
             }
             self.upload(load)?;
+        }
+        while reserved.peek().is_some() {
+            let some = reserved.by_ref().take(MAX_RESERVED).collect();
+            self.upload(Load { reserved: some, policy: policy.take(), ..Load::default() })?;
         }
         let mut links = links.into_iter().peekable();
         while links.peek().is_some() {
@@ -160,8 +178,17 @@ impl Courier<'_, '_> {
     }
 
     fn send(&mut self, load: Load) -> Result<Option<Receipt>, PhsError> {
-        let Load { mut drafts, links, policy, commit } = load;
-        let digests = self.derived(&mut drafts)?;
+        let Load { mut drafts, reserved, links, policy, commit } = load;
+        let mut digests = self.derived(&mut drafts)?;
+        // A tenant of level 0 cannot erase a password alone, so the account leaves it, and enters whole at its next
+        // change.
+        if self.settled.level == 0 {
+            for draft in drafts.iter_mut().filter(|draft| draft.erase_password) {
+                self.unsure(draft.object)?;
+                (draft.erase_password, draft.presence) = (false, Presence::OutOfScope);
+                digests.remove(&draft.object);
+            }
+        }
         let Some(tenant) = self.tenant.as_deref_mut() else {
             self.count(&drafts, &links, policy.is_some());
             return Ok(None);
@@ -175,8 +202,9 @@ impl Courier<'_, '_> {
         }
         let with_digest = count(digests.len());
         let records = records(drafts, digests)?;
-        let (number, linked) = (count(records.len()), count(links.len()));
-        let carries = number > 0 || linked > 0 || policy.is_some();
+        let (number, linked, names) = (count(records.len()), count(links.len()), count(reserved.len()));
+        let carries = number > 0 || linked > 0 || names > 0 || policy.is_some();
+        let level = self.settled.level;
         let upload = Upload {
             instance: self.order.instance,
             domain_sid: Text::cut(&self.order.domain.to_string()),
@@ -184,19 +212,23 @@ impl Courier<'_, '_> {
             mode: self.mode,
             policy,
             records: List::new(records).map_err(|_| PhsError::Defect("an upload of too many records"))?,
+            reserved: List::new(reserved)
+                .map_err(|_| PhsError::Defect("an upload of too many reserved names"))?,
             links: List::new(links).map_err(|_| PhsError::Defect("an upload of too many links"))?,
-            most_swept: self.most_swept.filter(|_| commit.is_some()),
+            most_swept: self.most_swept.filter(|_| commit.is_some() && level > 0),
+            level: if commit.is_some() && level >= RESERVED_FROM { level } else { 0 },
             commit,
         };
         let receipt = tenant.upload(&upload)?;
         self.counts.policy_sent |= upload.policy.is_some();
         drop(upload);
-        if receipt.generation != self.generation {
+        if receipt.generation != self.settled.generation {
             return Err(PhsError::TenantReplaced);
         }
         self.counts.uploads += u64::from(carries);
         self.counts.records_sent += number;
         self.counts.links_sent += linked;
+        self.counts.reserved_sent += names;
         self.counts.digests_sent += with_digest;
         self.counts.unchanged += u64::from(receipt.unchanged);
         self.witness.sent(number);

@@ -66,6 +66,10 @@ pub struct Status {
     /// Accounts that left the scope and are held back until an administrator confirms.
     #[serde(default)]
     pub held: u64,
+    /// Accounts in the cloud with a name that an account that is not carried also has, at the end of the last full
+    /// compare. Such a name signs nobody in.
+    #[serde(default)]
+    pub ambiguous: u64,
     /// DCs that were turned back to an earlier state, and are no longer read.
     #[serde(default)]
     pub distrusted: Vec<String>,
@@ -214,6 +218,7 @@ impl Board {
             (status.failed_in_a_row, status.trouble) = (0, None);
             status.certificate_ends = *certificate_ends;
             status.held = counts.held;
+            status.ambiguous = counts.ambiguous;
             status.distrusted.clone_from(distrusted);
             if counts.mode == "full" {
                 status.compared_at = Some(now);
@@ -295,6 +300,20 @@ fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn accounts_with_a_name_of_one_that_is_not_carried_are_in_the_status_and_no_reason_to_be_unwell() {
+        let board = Board::new(Path::new("/nonexistent"), Status { poll_seconds: 120, ..Status::default() });
+        let done = Done {
+            counts: crate::cycle::Counts { ambiguous: 3, ..Default::default() },
+            controller: "dc1.corp.example.com".to_owned(),
+            distrusted: Vec::new(),
+            certificate_ends: 0,
+        };
+        board.complete(&done, Duration::ZERO, 1_000);
+        let status = board.snapshot(1_000);
+        assert_eq!((status.ambiguous, status.unhealthy(1_000)), (3, None));
+    }
 
     #[test]
     fn three_missed_polls_are_unhealthy_and_a_long_cycle_that_moves_on_is_not() {

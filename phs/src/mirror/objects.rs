@@ -4,6 +4,7 @@
 use super::{Mirror, StateError};
 use landbridge_drsr::drs::change::Stamp;
 use landbridge_drsr::drs::sid::Sid;
+use landbridge_wire::names::of_upn;
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
@@ -25,6 +26,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether objects of this kind have sign-in names in AD: users, computers and managed service accounts.
+    pub fn has_names(self) -> bool {
+        match self {
+            Self::Person | Self::Computer => true,
+            Self::Group | Self::Contact | Self::Policy | Self::Other => false,
+        }
+    }
+
     /// The text in the mirror.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -276,6 +285,41 @@ impl Mirror {
         })
     }
 
+    /// Other accounts, carried or not, that have a name of the form `user@domain` of this account, at most `limit`; each
+    /// with the name, folded as the tenant does. `domain` is the domain's DNS name. Walks the table: for a person who
+    /// asks. Further sign-in names are not known here.
+    pub fn namesakes(
+        &self,
+        object: &Object,
+        domain: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, Object)>, StateError> {
+        let names = |object: &Object| -> Vec<String> {
+            let sam = object.sam.as_ref().map(|sam| format!("{sam}@{domain}"));
+            object.upn.iter().chain(&sam).filter_map(|name| of_upn(name)).collect()
+        };
+        let wanted = names(object);
+        self.checked(|database| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM objects o \
+                 WHERE o.kind IN ('person', 'computer') AND NOT o.deleted AND o.guid <> ?1 ORDER BY o.guid"
+            );
+            let mut query = database.prepare(&sql)?;
+            let mut rows = query.query([object.guid.as_bytes()])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let other = read(row)?;
+                if let Some(name) = names(&other).into_iter().find(|name| wanted.contains(name)) {
+                    found.push((name, other));
+                    if found.len() >= limit {
+                        break;
+                    }
+                }
+            }
+            Ok(found)
+        })
+    }
+
     /// The DNS names of the domain's controllers, in lower case: computers whose account has SERVER_TRUST_ACCOUNT
     /// (MS-ADTS 2.2.16), which only an administrator of the domain can give.
     pub fn controllers(&self) -> Result<Vec<String>, StateError> {
@@ -408,6 +452,30 @@ mod tests {
         let unknown = Object::unknown(Uuid::from_u128(8));
         mirror.put(&unknown).unwrap();
         assert_eq!(mirror.object(unknown.guid).unwrap(), Some(unknown));
+    }
+
+    #[test]
+    fn a_namesake_has_the_name_in_whatever_case_and_attribute_and_is_not_deleted() {
+        let directory = directory();
+        let mirror = Mirror::open(directory.path()).unwrap();
+        let put = |number: u128, kind, sam: &str, upn: Option<&str>, deleted| {
+            let (sam, upn) = (Some(sam.to_owned()), upn.map(str::to_owned));
+            let object = Object { kind, sam, upn, deleted, ..Object::unknown(Uuid::from_u128(number)) };
+            mirror.put(&object).unwrap();
+            object
+        };
+        let administrator = put(1, Kind::Person, "Administrator", None, false);
+        put(2, Kind::Person, "eve", Some("ADMINISTRATOR@corp.example.com"), false);
+        put(3, Kind::Person, "gone", Some("administrator@corp.example.com"), true);
+        put(4, Kind::Person, "ada", Some("administrator@corp.example.net"), false);
+        put(5, Kind::Group, "administrator", None, false);
+        let computer = put(6, Kind::Computer, "pc$", Some("eve@corp.example.com"), false);
+        let namesakes = |object| {
+            let found = mirror.namesakes(object, "Corp.Example.com", 10).unwrap();
+            found.into_iter().map(|(name, other)| (name, other.guid.as_u128())).collect::<Vec<_>>()
+        };
+        assert_eq!(namesakes(&administrator), [("administrator@corp.example.com".to_owned(), 2)]);
+        assert_eq!(namesakes(&computer), [("eve@corp.example.com".to_owned(), 2)]);
     }
 
     #[test]

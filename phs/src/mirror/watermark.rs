@@ -32,6 +32,12 @@ pub enum WhyFull {
     /// The attribute filter, or the attribute of the further sign-in name, has changed.
     #[error("the attribute filter or the alternate login has changed")]
     OtherFilter,
+    /// The tenant accepts more or less than at the last full compare, this program carries other attributes, or names
+    /// are reserved under another key.
+    #[error(
+        "the tenant accepts other contents than at the last full compare, or this program carries others"
+    )]
+    OtherContents,
     /// First cycle, interrupted full compare, or lost state.
     #[error("there is no cursor yet")]
     NoCursor,
@@ -121,6 +127,8 @@ mod tests {
             applied: 0,
             unchanged: 0,
             swept: 0,
+            reserving: None,
+            ambiguous: None,
             refused: List::default(),
         }
     }

@@ -75,6 +75,7 @@ impl Bench {
         let rules = Rules {
             bounds,
             alternate_login: None,
+            reserving: None,
             full: self.full,
             secrets: self.secrets,
             cycle: Uuid::from_u128(99),

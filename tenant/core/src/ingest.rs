@@ -18,6 +18,7 @@ mod link;
 mod offer;
 mod outcome;
 mod record;
+mod reserved;
 mod suffixes;
 mod writer;
 
@@ -50,7 +51,7 @@ pub fn hello(
 ) -> Result<Receipt, Problem> {
     let answer = store.read(|reading| {
         Ok(writer::domain_of(reading, writer, Some(hello.domain_sid.as_str()))?
-            .and_then(|domain| receipt(store, &domain, &Outcome::default())))
+            .and_then(|domain| hello_receipt(store, &domain)))
     });
     writer::alarm_second_writer(store, counts, writer, now, to_problem(store, answer))
 }
@@ -110,6 +111,13 @@ pub fn upload(
         warn!(
             names = outcome.shared,
             "names arrived that other accounts hold: no account signs in with them, see the audit log"
+        );
+    }
+    if let (true, Some(accounts @ 1..)) = (outcome.begins_to_hold, outcome.ambiguous) {
+        warn!(
+            accounts,
+            "these accounts have a name that an account that is not carried also has: from now on it signs nobody in, see \
+             `users ambiguous`"
         );
     }
     if outcome.idle > 0 {
@@ -184,6 +192,9 @@ fn apply_page(
     for record in upload.records.as_slice() {
         page.apply_record(record, outcome)?;
     }
+    for name in upload.reserved.as_slice() {
+        page.apply_reserved(name, outcome)?;
+    }
     let mut from = None;
     for link in upload.links.as_slice() {
         page.apply_link(link, &mut from, outcome)?;
@@ -197,6 +208,7 @@ fn apply_page(
             held = removals_held(writing, domain, upload)?;
         }
         if held.is_none() && full {
+            page.complete_reserved(upload, outcome)?;
             sweep(&page, upload, outcome)?;
         }
         if held.is_none() {
@@ -206,12 +218,13 @@ fn apply_page(
     // 3. One audit entry for the page.
     if outcome.changes_something() {
         let detail = format!(
-            "applied {}, unchanged {}, refused {}, swept {}, links {}, digests set {}, replaced {}, erased {}{}{}",
+            "applied {}, unchanged {}, refused {}, swept {}, links {}, reserved {}, digests set {}, replaced {}, erased {}{}{}",
             outcome.applied,
             outcome.unchanged,
             outcome.refused.len(),
             outcome.swept,
             outcome.links,
+            outcome.reserved,
             outcome.set,
             outcome.replaced,
             outcome.erased,
@@ -252,7 +265,7 @@ fn sweep(page: &record::Page<'_>, upload: &Upload, outcome: &mut Outcome) -> Res
     page.keep_refused(&unnamed)?;
     for object in unnamed {
         objects::set_presence(writing, object, Presence::OutOfScope, now)?;
-        names::set(writing, object, &names::of(writing, object)?, &[])?;
+        names::set(writing, page.store.name_key(), object, &names::of(writing, object)?, &[])?;
         page.note_idle_policy(object, outcome)?;
         links::drop_from(writing, domain.id, object)?;
         outcome.erased += u32::from(digests::erase(writing, object)?);
@@ -273,6 +286,8 @@ fn receipt(store: &Store, domain: &Domain, outcome: &Outcome) -> Result<Receipt,
             generation: store.tenant().generation,
             acknowledged,
             acknowledged_before,
+            reserving: None,
+            ambiguous: outcome.ambiguous,
             applied: outcome.applied,
             unchanged: outcome.unchanged,
             swept: outcome.swept,
@@ -280,6 +295,12 @@ fn receipt(store: &Store, domain: &Domain, outcome: &Outcome) -> Result<Receipt,
         })
     };
     built().map_err(|_| Problem::new(ProblemCode::Internal, "the receipt does not fit into a message"))
+}
+
+/// The answer to a hello: only this one has the key of names.
+fn hello_receipt(store: &Store, domain: &Domain) -> Result<Receipt, Problem> {
+    let reserving = reserved::reserving(store.name_key(), &domain.dns_name, &domain.netbios_name).ok();
+    Ok(Receipt { reserving, ..receipt(store, domain, &Outcome::default())? })
 }
 
 /// Turns an error of the database into a problem for phs, without its text, and logs the error.

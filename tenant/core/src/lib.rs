@@ -23,6 +23,7 @@
 //! - `ingest/writer.rs`: one phs writes for a domain
 //! - `ingest/offer.rs`: which of the offered passwords the tenant lacks
 //! - `ingest/record.rs`: applies one record
+//! - `ingest/reserved.rs`: names of accounts that are not carried
 //! - `ingest/link.rs`: applies one link
 //! - `ingest/suffixes.rs`: which names an account gets, by the UPN suffixes of its domain
 //! - `ingest/homes.rs`: refuses objects that belong to another domain

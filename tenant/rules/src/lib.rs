@@ -15,7 +15,7 @@
 //! - `model/token.rs`: a one-time token for an enrolment
 //! - `model/application.rs`: an application that may request sign-ins
 //! - `model/audit.rs`: an entry of the audit log
-//! - `names.rs`: the forms of a sign-in name, and how names are compared
+//! - `names.rs`: the names that an account signs in with
 //! - `privileged.rs`: the accounts whose digests the tenant refuses to store
 //! - `policies.rs`: the password, lockout and sign-in policy of an account
 //! - `account_state.rs`: whether AD would let an account in at a given time

@@ -16,19 +16,20 @@ use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 /// The tables with data of objects, and their columns, those of the key first.
-pub const TABLES: [(&str, &str); 9] = [
+pub const TABLES: [(&str, &str); 10] = [
     (
         "objects",
         "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged",
     ),
     ("attributes", "object, name, stamp, value"),
-    ("signin_names", "name, object"),
+    ("signin_names", "name, object, hash"),
     ("digests", DIGEST_COLUMNS),
     ("lockouts", "object, source, failures, first_at, last_at, locked_until, locks"),
     ("known_sources", "object, hash, seen_at"),
     ("ad_budget", "object, known, unknown, last_at"),
     ("links", "source, what, target, domain, stamp, present, cycle"),
     ("refused_members", "domain, policy_group, object"),
+    ("reserved_names", "domain, object, attribute, hash, stamp, cycle"),
 ];
 /// The columns of `digests`, those of the key first.
 const DIGEST_COLUMNS: &str = "object, stamp, sealed, set_at";

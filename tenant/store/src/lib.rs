@@ -16,6 +16,7 @@
 //! - `schema/version_2.sql`: the schema of version 2, for the test of the upgrade
 //! - `upgrade.rs`: the steps from older versions to the present one
 //! - `file.rs`: makes and opens the file; checks its permissions, owner, version and integrity
+//! - `name_key.rs`: the key under which names are hashed: made once, kept sealed
 //! - `transaction.rs`: what a caller holds: a snapshot to read, or a transaction to write
 //! - `stamps.rs`: stamps and GUIDs as bytes in columns
 //! - `tables.rs`: the statements, a file for each table
@@ -26,6 +27,7 @@
 //! - `tables/refused_objects.rs`: objects that a domain uploaded although they belong to another one
 //! - `tables/names.rs`: the sign-in names of accounts, for the lookup
 //! - `tables/suffixes.rs`: which domain declares which UPN suffix
+//! - `tables/reserved_names.rs`: names of accounts that are not carried, as keyed hashes
 //! - `tables/links.rs`: the values of linked attributes, each with its stamp
 //! - `tables/members.rs`: who is in which group, by links and by primary group
 //! - `tables/digests.rs`: the digests, sealed
@@ -50,6 +52,7 @@ pub mod erase;
 pub mod error;
 pub mod facts;
 mod file;
+mod name_key;
 pub mod policies;
 mod schema;
 pub mod stamps;
@@ -63,6 +66,7 @@ pub use schema::SCHEMA_VERSION;
 pub use transaction::{Reading, TransactionCounts, Writing};
 
 use landbridge_crypto::seal::SealKeys;
+use landbridge_wire::reserved::NameKey;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,6 +83,7 @@ pub struct Store {
     path: PathBuf,
     tenant: Tenant,
     keys: SealKeys,
+    name_key: NameKey,
     writing: Mutex<Connection>,
     reading: Mutex<Connection>,
     looking: Mutex<Connection>,
@@ -98,12 +103,14 @@ impl Store {
     /// Opens the database. Refused: a missing or loose file, another program's, a damaged one, and one that a
     /// newer build has written.
     pub fn open(path: &Path, keys: SealKeys) -> Result<Self, StoreError> {
-        let [writing, reading, looking] = file::open(path)?;
+        let [mut writing, reading, looking] = file::open(path)?;
+        let name_key = name_key::open(&mut writing, &keys).map_err(|e| e.at(path))?;
         let tenant = file::tenant(&writing).map_err(|e| e.at(path))?;
         Ok(Self {
             path: path.to_owned(),
             tenant,
             keys,
+            name_key,
             writing: Mutex::new(writing),
             reading: Mutex::new(reading),
             looking: Mutex::new(looking),
@@ -194,6 +201,11 @@ impl Store {
     /// The keys under which digests are sealed.
     pub fn seal_keys(&self) -> &SealKeys {
         &self.keys
+    }
+
+    /// The key under which names are hashed.
+    pub fn name_key(&self) -> &NameKey {
+        &self.name_key
     }
 }
 

@@ -20,5 +20,6 @@ pub mod names;
 pub mod objects;
 pub mod refused_members;
 pub mod refused_objects;
+pub mod reserved_names;
 pub mod suffixes;
 pub mod tokens;

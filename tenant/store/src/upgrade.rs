@@ -54,7 +54,8 @@ const STEPS: [&str; 3] = [
     // To version 4: accounts that an administrator blocked; last members of groups that refused; known sources, and a
     // table of its own for AD's budget. The counter over all sources becomes that of unknown sources; no source is
     // known yet. New pta-agents wait for approval in every domain, and what a person needs to recognise one. Every
-    // object belongs to the domain that it is in. UPN suffixes: see `declare_suffixes`.
+    // object belongs to the domain that it is in. UPN suffixes: see `declare_suffixes`. Reserved names hold once a phs
+    // has sent all of them.
     "CREATE TABLE blocks (
          object      BLOB PRIMARY KEY,
          domain      INTEGER NOT NULL REFERENCES domains(id),
@@ -102,7 +103,21 @@ const STEPS: [&str; 3] = [
          suffix      TEXT NOT NULL,
          domain      INTEGER NOT NULL REFERENCES domains(id),
          PRIMARY KEY (suffix, domain)
-     ) STRICT, WITHOUT ROWID;",
+     ) STRICT, WITHOUT ROWID;
+     ALTER TABLE tenant ADD COLUMN name_key BLOB;
+     ALTER TABLE domains ADD COLUMN reserved_since INTEGER;
+     ALTER TABLE signin_names ADD COLUMN hash BLOB;
+     CREATE INDEX signin_names_by_hash ON signin_names(hash);
+     CREATE TABLE reserved_names (
+         domain     INTEGER NOT NULL REFERENCES domains(id),
+         object     BLOB NOT NULL,
+         attribute  TEXT NOT NULL,
+         hash       BLOB NOT NULL,
+         stamp      BLOB NOT NULL,
+         cycle      BLOB,
+         PRIMARY KEY (domain, object, attribute, hash)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX reserved_names_by_hash ON reserved_names(hash, domain);",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

@@ -18,6 +18,7 @@ mod objects;
 mod other_controller;
 mod other_domains;
 mod preflight;
+mod reserved_names;
 mod restored;
 mod scoped;
 mod silence;

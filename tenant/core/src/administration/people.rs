@@ -5,6 +5,7 @@ use crate::administration::domain::Actor;
 use crate::administration::request::{AdminResponse, AmbiguousRow, BlockedRow, MAX_ROWS, refusal};
 use crate::directory::describe::find_by_scan;
 use crate::directory::groups;
+use crate::directory::named::Named;
 use landbridge_tenant_rules::model::{Object, is_removed};
 use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::Reading;
@@ -41,11 +42,13 @@ pub(super) fn purge(actor: &Actor<'_>, name: &str) -> Result<AdminResponse, Stor
 
 /// Limit on the accounts that are shown for one name. An administrator has to resolve the first few anyway.
 const MAX_HOLDERS: u32 = 20;
+/// The same for accounts that are not carried.
+const MAX_RESERVED: usize = 20;
 
-/// The sign-in names that more than one account holds, with these accounts.
+/// The sign-in names that more than one account holds, carried or not, with these accounts.
 pub(super) fn ambiguous(reading: &Reading<'_>) -> Result<AdminResponse, StoreError> {
     let domains = domains::all(reading)?;
-    let rows = names::ambiguous(reading, MAX_ROWS)?.into_iter().map(|(name, count)| {
+    let rows = names::ambiguous(reading, MAX_ROWS)?.into_iter().map(|(name, ambiguous)| {
         let mut holders = Vec::new();
         for object in names::all_holders(reading, &name, MAX_HOLDERS)? {
             let of = objects::find(reading, object)?.map(|found| found.domain);
@@ -53,7 +56,12 @@ pub(super) fn ambiguous(reading: &Reading<'_>) -> Result<AdminResponse, StoreErr
                 holders.extend(groups::with_names(reading, domain, [object])?);
             }
         }
-        Ok(AmbiguousRow { name, count, holders })
+        let not_carried = i64::try_from(ambiguous.reserved.len()).unwrap_or(i64::MAX);
+        holders.extend(ambiguous.reserved.into_iter().take(MAX_RESERVED).map(|conflict| Named {
+            name: format!("(not carried, of {})", conflict.domain),
+            object: conflict.reserved,
+        }));
+        Ok(AmbiguousRow { name, count: ambiguous.carried.saturating_add(not_carried), holders })
     });
     Ok(AdminResponse::Ambiguous(rows.collect::<Result<_, StoreError>>()?))
 }

@@ -333,9 +333,9 @@ impl Person {
 pub struct AmbiguousRow {
     /// The name, in folded case.
     pub name: String,
-    /// Number of accounts that hold it.
+    /// Number of accounts that hold it, carried or not.
     pub count: i64,
-    /// The first of these accounts.
+    /// The first of these accounts. Of one that is not carried only the objectGUID and the domain are known.
     pub holders: Vec<Named>,
 }
 

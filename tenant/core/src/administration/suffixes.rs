@@ -7,7 +7,7 @@ use crate::administration::request::{AdminResponse, MAX_ROWS, SuffixRow, refusal
 use landbridge_tenant_rules::model::Domain;
 use landbridge_tenant_rules::names::{MAX_SUFFIX, folded_suffix};
 use landbridge_tenant_store::tables::suffixes::{Owner, in_use, is_name_of, names_with, owner};
-use landbridge_tenant_store::tables::{domains, names, suffixes};
+use landbridge_tenant_store::tables::{domains, names, reserved_names, suffixes};
 use landbridge_tenant_store::{Reading, StoreError};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -17,6 +17,7 @@ type Outcome = Result<AdminResponse, StoreError>;
 impl Actor<'_> {
     /// Declares a suffix for a domain. With `shared`, the suffix may be another domain's: both have it then.
     pub(super) fn add_suffix(&self, name: &str, suffix: &str, shared: bool) -> Outcome {
+        let key = self.tenant.store.name_key();
         self.tenant.store.write("suffix-add", |writing| {
             // 1. Find the domain, and refuse what cannot be its suffix.
             let Some(domain) = domains::by_name(writing, name)? else { return Ok(no_domain()) };
@@ -41,10 +42,12 @@ impl Actor<'_> {
             let gained = names_with(writing, domain.id, &suffix)?;
             let mut ambiguous = 0_u64;
             for (object, name) in &gained {
-                names::set(writing, *object, &[], std::slice::from_ref(name))?;
+                names::set(writing, key, *object, &[], std::slice::from_ref(name))?;
             }
-            for (_, name) in &gained {
-                ambiguous += u64::from(names::holders(writing, name)?.len() > 1);
+            for (object, name) in &gained {
+                let shared = names::holders(writing, name)?.len() > 1
+                    || reserved_names::is_reserved(writing, name, *object)?;
+                ambiguous += u64::from(shared);
             }
             // 3. Write it down.
             let (accounts, others) = (accounts(&gained), other_holders(writing, &domain, &suffix)?);
@@ -65,6 +68,7 @@ impl Actor<'_> {
     /// Takes a suffix from a domain, and from its accounts the names that end in it. `confirmed` is the number of
     /// accounts that the administrator agreed to; none: nothing is done, and the number is returned.
     pub(super) fn remove_suffix(&self, name: &str, suffix: &str, confirmed: Option<u64>) -> Outcome {
+        let key = self.tenant.store.name_key();
         self.tenant.store.write("suffix-remove", |writing| {
             // 1. Find the domain, and refuse what is not declared.
             let Some(domain) = domains::by_name(writing, name)? else { return Ok(no_domain()) };
@@ -88,7 +92,7 @@ impl Actor<'_> {
             }
             // 3. Take the names and the suffix away.
             for (object, name) in &lost {
-                names::set(writing, *object, std::slice::from_ref(name), &[])?;
+                names::set(writing, key, *object, std::slice::from_ref(name), &[])?;
             }
             suffixes::remove(writing, domain.id, &suffix)?;
             let detail = format!("{suffix}; {accounts} accounts lost a name");

@@ -21,7 +21,7 @@ use landbridge_tenant_store::tables::names::whose;
 use landbridge_tenant_store::tables::objects;
 use landbridge_tenant_store::tables::suffixes::{RefusedName, divide};
 use landbridge_tenant_store::tables::{
-    ad_budget, attributes, blocks, digests, domains, known_sources, lockouts, names,
+    ad_budget, attributes, blocks, digests, domains, known_sources, lockouts, names, reserved_names,
 };
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::upload::{Kind, Presence, Stamp};
@@ -30,11 +30,13 @@ use uuid::Uuid;
 
 /// Limit on accounts in one answer. A name rarely matches more than two or three.
 const MAX_ACCOUNTS: usize = 20;
+/// Limit on accounts that are not carried and share a name with the account.
+const MAX_RESERVED: u32 = 20;
 
 /// The accounts behind a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
-    /// Whether more than one account holds the name. None of them can then sign in with it.
+    /// Whether more than one account holds the name, carried or not. None of them can then sign in with it.
     pub ambiguous: bool,
     /// The accounts. One that is not present is found by a name that it had.
     pub accounts: Vec<Described>,
@@ -102,6 +104,9 @@ pub struct Described {
     /// The names that it does not get, in folded case, each with the reason in words.
     #[serde(default)]
     pub refused_names: Vec<String>,
+    /// Those of its names that an account has too that is not carried: they sign nobody in.
+    #[serde(default)]
+    pub reserved: Vec<ReservedBy>,
     /// The attributes that phs uploaded, with the stamp of each.
     pub stamps: Vec<(String, Stamp)>,
     /// Its digest; none: no digest is stored.
@@ -112,6 +117,17 @@ pub struct Described {
     pub known_sources: i64,
     /// Time of its last change here: seconds since 1970.
     pub changed_at: i64,
+}
+
+/// A name that an account that is not carried has too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservedBy {
+    /// The name, in folded case.
+    pub name: String,
+    /// objectGUID of the account that is not carried.
+    pub object: Uuid,
+    /// DNS name of its domain.
+    pub domain: String,
 }
 
 /// A password and lockout policy, in words.
@@ -283,6 +299,14 @@ fn describe_account(
         display_name: attributes.display_name.clone(),
         names: names::of(reading, object)?,
         refused_names: refused_names.collect(),
+        reserved: reserved_names::of_holder(reading, object, MAX_RESERVED)?
+            .into_iter()
+            .map(|conflict| ReservedBy {
+                name: conflict.name,
+                object: conflict.reserved,
+                domain: conflict.domain,
+            })
+            .collect(),
         stamps: attributes::stamps_of(reading, object)?,
         digest,
         lockouts,

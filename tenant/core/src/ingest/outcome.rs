@@ -12,6 +12,12 @@ pub(super) struct Outcome {
     pub(super) unchanged: u32,
     pub(super) swept: u32,
     pub(super) links: u32,
+    /// Attributes of accounts that are not carried, whose names changed.
+    pub(super) reserved: u32,
+    /// After a full compare: accounts with a name that an account that is not carried also has.
+    pub(super) ambiguous: Option<u32>,
+    /// The reserved names of the domain hold from this upload on.
+    pub(super) begins_to_hold: bool,
     pub(super) links_refused: u32,
     pub(super) policy: bool,
     pub(super) set: u32,
@@ -61,6 +67,11 @@ impl Outcome {
 
     pub(super) fn changes_something(&self) -> bool {
         let links = self.links > 0 || self.links_refused > 0;
-        links || self.applied > 0 || self.swept > 0 || self.policy || !self.refused.is_empty()
+        links
+            || self.reserved > 0
+            || self.applied > 0
+            || self.swept > 0
+            || self.policy
+            || !self.refused.is_empty()
     }
 }

@@ -9,20 +9,24 @@ use landbridge_tenant_rules::model::Attributes;
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::is_removed;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
-use landbridge_tenant_rules::names::{folded_upn, names_of};
+use landbridge_tenant_rules::names::names_of;
 use landbridge_tenant_rules::privileged::{is_privileged, rid_of};
 use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
 use landbridge_tenant_store::tables::{
-    attributes, audit, digests, group_policies, homes, links, names, objects, refused_members,
+    attributes, audit, digests, group_policies, homes, links, names, objects, refused_members, reserved_names,
 };
 use landbridge_tenant_store::{Store, StoreError};
+use landbridge_wire::names::of_upn;
 use landbridge_wire::upload::{AttributeValue, Kind, Password, Presence, Record, Refusal, RefusalReason};
 use uuid::Uuid;
 
 /// Shortest accepted salt of a digest, in bytes: the length that Entra uses.
 const MIN_SALT: usize = 10;
+
+/// Limit on conflicts with reserved names that get an audit entry for one account.
+const MAX_CONFLICTS: u32 = 100;
 
 /// The page that is being applied.
 pub(super) struct Page<'a> {
@@ -74,6 +78,7 @@ impl Page<'_> {
         //    other new object belongs to this domain for ever.
         if held.is_none() {
             if is_removed(record.presence) {
+                self.update_reserved(record, None, false)?;
                 outcome.unchanged += 1;
                 return Ok(());
             }
@@ -103,6 +108,7 @@ impl Page<'_> {
         if record.kind == Kind::Account && (attributes_changed || entered) {
             self.update_names(record, &known, held.is_none(), outcome)?;
         }
+        self.update_reserved(record, held.as_ref(), replace)?;
         // 5. An object that is not present loses its links.
         if record.presence != Presence::Present {
             if entered {
@@ -298,13 +304,19 @@ impl Page<'_> {
         if before == names {
             return Ok(());
         }
-        names::set(self.writing, record.object, &before, &names)?;
+        names::set(self.writing, self.store.name_key(), record.object, &before, &names)?;
         for name in names.iter().filter(|name| !before.contains(name)) {
             let other = names::holders(self.writing, name)?.into_iter().find(|o| *o != record.object);
             if let Some(other) = other {
                 outcome.shared += 1;
                 let detail = format!("{other} also has the name {name}: neither account signs in with it");
                 self.audit("name-ambiguous", record.object, &detail)?;
+            }
+        }
+        for conflict in reserved_names::of_holder(self.writing, record.object, MAX_CONFLICTS)? {
+            if !before.contains(&conflict.name) {
+                outcome.shared += 1;
+                self.audit_conflict(&conflict)?;
             }
         }
         Ok(())
@@ -332,7 +344,7 @@ fn brings(record: &Record, name: &str) -> bool {
         if let AttributeValue::UserPrincipalName(Some(text)) | AttributeValue::AlternateLogin(Some(text)) =
             &one.is
         {
-            folded_upn(text.as_str()).as_deref() == Some(name)
+            of_upn(text.as_str()).as_deref() == Some(name)
         } else {
             false
         }

@@ -6,7 +6,7 @@ use super::table::aligned;
 use landbridge_host::clock_text::utc;
 use landbridge_tenant_core::administration::request::AgentRow;
 use landbridge_tenant_core::directory::describe::{
-    Described, DigestDescribed, LockoutDescribed, Named, PolicyDescribed,
+    Described, DigestDescribed, LockoutDescribed, Named, PolicyDescribed, ReservedBy,
 };
 use landbridge_tenant_core::directory::groups::{GroupDescribed, Member};
 use landbridge_wire::printable::one_line;
@@ -43,6 +43,13 @@ pub(super) fn account(known: &Described, now: i64) -> String {
     // 2. What the account is.
     card.lines("Signs in as", or_in_words(known.names.clone(), "no name: it cannot sign in"));
     card.lines("Refused names", known.refused_names.clone());
+    if !known.reserved.is_empty() {
+        let line = |one: &ReservedBy| {
+            let ReservedBy { name, object, domain } = one;
+            format!("{name} is also the name of an account that is not carried: {object} of {domain}")
+        };
+        card.lines("Not by", known.reserved.iter().map(line).collect());
+    }
     card.known("sAMAccountName", known.sam_account_name.as_deref());
     card.line("objectGUID", &known.object.to_string());
     card.line("SID", known.sid.as_deref().unwrap_or("not known"));
@@ -308,6 +315,11 @@ mod tests {
                 lockout_duration: "30 min".to_owned(),
             },
             names: vec!["corp\\zoe".to_owned(), "zoe@corp.example.com".to_owned()],
+            reserved: vec![ReservedBy {
+                name: "zoe@corp.example.com".to_owned(),
+                object: Uuid::from_u128(9),
+                domain: "lab.example.net".to_owned(),
+            }],
             stamps: vec![("display_name".to_owned(), stamp)],
             digest: Some(DigestDescribed { stamp, set_at: NOW - 3 * DAY + 40, iterations: Some(600_000) }),
             lockouts: vec![
@@ -346,6 +358,8 @@ Password policy   the domain
 Signs in as       corp\\zoe
                   zoe@corp.example.com
 Refused names     zoe@old.example (its suffix is of lab.example.net)
+Not by            zoe@corp.example.com is also the name of an account that is not carried: \
+00000000-0000-0000-0000-000000000009 of lab.example.net
 sAMAccountName    zoe
 objectGUID        01234567-89ab-cdef-0123-456789abcdef
 SID               S-1-5-21-1-2-3-1105
@@ -373,6 +387,9 @@ Manager           CORP\\boss
         }
         spoiled.names = spoiled.names.iter().map(|name| evil(name)).collect();
         spoiled.refused_names = spoiled.refused_names.iter().map(|name| evil(name)).collect();
+        for one in &mut spoiled.reserved {
+            one.name = evil(&one.name);
+        }
         spoiled.signin_policy = evil(&spoiled.signin_policy);
         spoiled.manager = Some(named(&evil("CORP\\boss")));
         spoiled.groups = Some(vec![named(&evil("CORP\\Domain Users")), named(&evil("CORP\\Pilot"))]);
@@ -401,6 +418,7 @@ Manager           CORP\\boss
             groups: Some(Vec::new()),
             names: Vec::new(),
             refused_names: Vec::new(),
+            reserved: Vec::new(),
             given_name: None,
             surname: None,
             mail: None,

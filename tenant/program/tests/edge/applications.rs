@@ -76,6 +76,8 @@ async fn peopled() -> Edge {
         links: List::default(),
         commit: Some(Text::new("a".repeat(64)).unwrap()),
         most_swept: None,
+        reserved: List::default(),
+        level: 0,
     };
     let receipt: Receipt = edge.post(Some(&phs), "/v1/upload", &upload).await.unwrap();
     assert_eq!((receipt.applied, receipt.refused.as_slice().len()), (3, 0));

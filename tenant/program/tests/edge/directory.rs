@@ -26,6 +26,8 @@ fn upload(records: Vec<Record>, links: Vec<Link>) -> Upload {
         // A first cycle is complete: before it nothing of groups counts.
         commit: Some(Text::new("a".repeat(64)).unwrap()),
         most_swept: None,
+        reserved: List::default(),
+        level: 0,
     }
 }
 

@@ -60,6 +60,8 @@ impl Two {
             links: List::default(),
             commit: Some(Text::new(Uuid::new_v4().simple().to_string()).unwrap()),
             most_swept: None,
+            level: 0,
+            reserved: List::default(),
         };
         self.edge.post(Some(phs), "/v1/upload", &upload).await.unwrap()
     }

@@ -27,6 +27,9 @@ pub struct Domain {
     pub signin: SigninPolicy,
     /// Whether a new pta-agent waits for an administrator's approval.
     pub approve_agents: bool,
+    /// Since when the names of its accounts that are not carried sign nobody in: seconds since 1970. None: its phs has
+    /// not sent all of them.
+    pub reserved_since: Option<i64>,
     /// Password and lockout policy of the domain head.
     pub policy: Policy,
     /// The cursor of its last complete cycle.

@@ -6,7 +6,8 @@ CREATE TABLE tenant (
     only_row     INTEGER PRIMARY KEY CHECK (only_row = 1),
     id           BLOB NOT NULL,           -- the tenant's id
     generation   BLOB NOT NULL,           -- anew at init and at restore
-    created_at   INTEGER NOT NULL
+    created_at   INTEGER NOT NULL,
+    name_key     BLOB                     -- sealed: the key of the hashes of names; NULL: none yet
 ) STRICT;
 
 CREATE TABLE domains (
@@ -28,7 +29,8 @@ CREATE TABLE domains (
     added_at            INTEGER NOT NULL,
     -- how its people sign in, as store::domains::SigninPolicy; and whether a new pta-agent waits for a person
     signin_policy       TEXT NOT NULL DEFAULT 'phs',
-    approve_agents      INTEGER NOT NULL DEFAULT 0 -- `domains add` writes 1
+    approve_agents      INTEGER NOT NULL DEFAULT 0, -- `domains add` writes 1
+    reserved_since      INTEGER                    -- since when its reserved names hold; NULL: not all have arrived
 ) STRICT;
 
 -- Accounts of the domain that nobody uses: agents are tried with wrong passwords for them.
@@ -95,9 +97,23 @@ CREATE TABLE group_policies (
 CREATE TABLE signin_names (
     name    TEXT NOT NULL,                         -- 'user@domain' or 'DOMAIN\user', folded
     object  BLOB NOT NULL REFERENCES objects(object),
+    hash    BLOB,                                  -- keyed hash of the name
     PRIMARY KEY (name, object)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX signin_names_by_object ON signin_names(object);
+CREATE INDEX signin_names_by_hash ON signin_names(hash);
+
+-- Sign-in names of accounts that are not carried, as keyed hashes: they sign nobody in.
+CREATE TABLE reserved_names (
+    domain     INTEGER NOT NULL REFERENCES domains(id),
+    object     BLOB NOT NULL,                      -- objectGUID
+    attribute  TEXT NOT NULL,                      -- as wire::reserved::ReservedAttribute
+    hash       BLOB NOT NULL,                      -- empty: the attribute yields no name
+    stamp      BLOB NOT NULL,                      -- of the attribute
+    cycle      BLOB,                               -- the last full compare that named it
+    PRIMARY KEY (domain, object, attribute, hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reserved_names_by_hash ON reserved_names(hash, domain);
 
 CREATE TABLE digests (
     object      BLOB PRIMARY KEY REFERENCES objects(object),

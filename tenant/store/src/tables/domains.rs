@@ -50,7 +50,7 @@ pub fn add(
 /// The columns in the order of [`from_row`].
 const COLUMNS: &str = "id, dns_name, netbios_name, sid, allow_privileged, min_iterations, max_pwd_age,
     lockout_duration, lockout_observation_window, lockout_threshold, acknowledged, acknowledged_before, writer, added_at,
-    signin_policy, approve_agents";
+    signin_policy, approve_agents, reserved_since";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
     let signin: String = row.get(14)?;
@@ -58,6 +58,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Domain> {
     Ok(Domain {
         signin: SigninPolicy::parse(&signin).ok_or_else(unreadable)?,
         approve_agents: row.get(15)?,
+        reserved_since: row.get(16)?,
         id: row.get(0)?,
         dns_name: row.get(1)?,
         netbios_name: row.get(2)?,

@@ -1,14 +1,18 @@
 //! The table `signin_names`: names that accounts sign in with, in lower case, derived from attributes. Only present
-//! accounts have names.
+//! accounts have names. Each has its keyed hash, by which [`super::reserved_names`] finds it.
 //! Neighbours: the ingest writes; the sign-in and the directory look names up.
 
+use super::reserved_names::{self, Conflict};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::names::{Whose, folded};
+use landbridge_wire::reserved::NameKey;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Replaces the names of an account. `before`: the names that are stored now.
+/// Replaces the names of an account. `before`: the names that are stored now. `key`: the key of their hashes.
 pub fn set(
     writing: &Writing<'_>,
+    key: &NameKey,
     object: Uuid,
     before: &[String],
     names: &[String],
@@ -17,10 +21,11 @@ pub fn set(
     for name in before.iter().filter(|name| !names.contains(name)) {
         drop.execute((name, object.as_bytes()))?;
     }
-    let mut add = writing
-        .prepare_cached("INSERT INTO signin_names (name, object) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+    let mut add = writing.prepare_cached(
+        "INSERT INTO signin_names (name, object, hash) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )?;
     for name in names.iter().filter(|name| !before.contains(name)) {
-        add.execute((name, object.as_bytes()))?;
+        add.execute((name, object.as_bytes(), key.hash(name).as_bytes()))?;
     }
     Ok(())
 }
@@ -48,19 +53,46 @@ pub fn all_holders(reading: &Reading<'_>, folded: &str, limit: u32) -> Result<Ve
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Number of names that more than one account holds.
+/// Limit on conflicts with reserved names that are counted and listed: an administrator has to resolve the first ones
+/// anyway.
+const MAX_CONFLICTS: u32 = 10_000;
+
+/// Number of names that more than one account holds, carried or not.
 pub fn count_ambiguous(reading: &Reading<'_>) -> Result<i64, StoreError> {
     let count = "SELECT count(*) FROM (SELECT 1 FROM signin_names GROUP BY name HAVING count(*) > 1)";
-    Ok(reading.prepare_cached(count)?.query_row([], |row| row.get(0))?)
+    let mut several: i64 = reading.prepare_cached(count)?.query_row([], |row| row.get(0))?;
+    let mut conflicts = reserved_names::all(reading, MAX_CONFLICTS)?;
+    conflicts.dedup_by(|one, other| one.name == other.name);
+    for conflict in conflicts {
+        several += i64::from(holders(reading, &conflict.name)?.len() == 1);
+    }
+    Ok(several)
 }
 
-/// The names that more than one account holds, sorted, at most `limit`, each with the number of its accounts.
-pub fn ambiguous(reading: &Reading<'_>, limit: u32) -> Result<Vec<(String, i64)>, StoreError> {
+/// A name that more than one account holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ambiguous {
+    /// Number of carried accounts that hold it.
+    pub carried: i64,
+    /// Accounts that are not carried and hold it.
+    pub reserved: Vec<Conflict>,
+}
+
+/// The names that more than one account holds, carried or not, sorted; at most about `limit`.
+pub fn ambiguous(reading: &Reading<'_>, limit: u32) -> Result<BTreeMap<String, Ambiguous>, StoreError> {
     let mut statement = reading.prepare_cached(
         "SELECT name, count(*) FROM signin_names GROUP BY name HAVING count(*) > 1 ORDER BY name LIMIT ?1",
     )?;
-    let rows = statement.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let rows = statement.query_map([limit], |row| {
+        Ok((row.get(0)?, Ambiguous { carried: row.get(1)?, reserved: Vec::new() }))
+    })?;
+    let mut names: BTreeMap<String, Ambiguous> = rows.collect::<Result<_, _>>()?;
+    for conflict in reserved_names::all(reading, limit.min(MAX_CONFLICTS))? {
+        let name =
+            names.entry(conflict.name.clone()).or_insert(Ambiguous { carried: 1, reserved: Vec::new() });
+        name.reserved.push(conflict);
+    }
+    Ok(names)
 }
 
 /// The account with this sign-in name, as a person typed it.
@@ -68,6 +100,7 @@ pub fn whose(reading: &Reading<'_>, name: &str) -> Result<Whose, StoreError> {
     let Some(folded) = folded(name) else { return Ok(Whose::Nobody) };
     Ok(match holders(reading, &folded)?.as_slice() {
         [] => Whose::Nobody,
+        [one] if reserved_names::is_reserved(reading, &folded, *one)? => Whose::Ambiguous,
         [one] => Whose::One(*one),
         _ => Whose::Ambiguous,
     })

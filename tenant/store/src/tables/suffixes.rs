@@ -6,7 +6,8 @@
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::Domain;
-use landbridge_tenant_rules::names::{folded_upn, suffix_of};
+use landbridge_tenant_rules::names::suffix_of;
+use landbridge_wire::names::of_upn;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -142,7 +143,7 @@ fn each_upn(
     )?;
     let mut rows = statement.query([domain])?;
     while let Some(row) = rows.next()? {
-        if let Some(name) = folded_upn(&row.get::<_, String>(1)?) {
+        if let Some(name) = of_upn(&row.get::<_, String>(1)?) {
             with(stamps::guid(row, 0)?, name);
         }
     }

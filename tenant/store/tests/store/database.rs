@@ -169,6 +169,9 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
             assert_eq!(objects::find(connection, object(2))?.unwrap().removed_at, Some(6));
             assert_eq!(attributes::of(connection, object(1))?.mail.as_deref(), Some("a@b"));
             assert_eq!(names::of(connection, object(1))?, ["corp\\a"]);
+            let hash = connection.raw().query_row("SELECT hash FROM signin_names", [], |row| row.get(0));
+            assert_eq!(hash, Ok(*store.name_key().hash("corp\\a").as_bytes()), "hashed at the first opening");
+            assert_eq!(domains::all(connection)?[0].reserved_since, None);
             assert!(digests::find(connection, object(1))?.is_some());
             assert!(domains::all(connection)?[0].approve_agents, "new agents wait after the upgrade");
             let agent = agents::list(connection, 10)?.remove(0);

@@ -5,3 +5,4 @@ mod database;
 mod erase;
 mod known_sources;
 mod policies;
+mod reserved_names;

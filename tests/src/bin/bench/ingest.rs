@@ -125,6 +125,8 @@ impl Sender<'_> {
                 links: List::default(),
                 commit: None,
                 most_swept: None,
+                reserved: List::default(),
+                level: 0,
             });
         }
         let began = Instant::now();

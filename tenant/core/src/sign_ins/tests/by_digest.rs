@@ -7,7 +7,9 @@ use landbridge_tenant_rules::account_state::{State, filetime};
 use landbridge_tenant_rules::lockout::Standing;
 use landbridge_tenant_store::facts;
 use landbridge_tenant_store::tables::{known_sources, lockouts, objects};
-use landbridge_wire::upload::{AttributeValue, Presence, Record};
+use landbridge_wire::bounded::List;
+use landbridge_wire::reserved::ReservedAttribute;
+use landbridge_wire::upload::{AttributeValue, Presence, Record, Upload};
 use std::sync::Barrier;
 
 #[test]
@@ -98,6 +100,31 @@ fn an_ambiguous_name_signs_nobody_in_with_either_password() {
     }
     assert_eq!(tenant.counts.names_ambiguous.now(), 2);
     assert!(is_accepted(&tries(&signin, "CORP\\user1", "right1")));
+}
+
+#[test]
+fn a_name_of_an_account_that_is_not_carried_signs_nobody_in_and_looks_like_any_ambiguous_name() {
+    let tenant = three();
+    let taken = || with(1, vec![written(2, upn("administrator@corp.example.com"))]);
+    tenant.sends(vec![taken()]);
+    let signin = signin(&tenant);
+    let administrator = "Administrator@corp.example.com";
+    assert!(is_accepted(&tries(&signin, administrator, "right1")), "no phs has sent such names yet");
+    let name = reserved(&tenant, 500, ReservedAttribute::SamAccountName, 1, "Administrator");
+    let all = Upload { level: 2, reserved: List::new(vec![name]).unwrap(), ..full(40, vec![], Some("c")) };
+    // The people of a full compare come whole.
+    let people = (1..=3).map(|n| user(n, &format!("right{n}")));
+    tenant.send(&full(40, people.chain([taken()]).collect(), None));
+    tenant.send(&all);
+    let before = derivations(&tenant);
+    let verdict = tries(&signin, administrator, "right1");
+    assert_eq!((why(&verdict), disclosed(&verdict)), (Why::AmbiguousName, None));
+    assert_eq!(tenant.counts.names_ambiguous.now(), 1);
+    assert_eq!(derivations(&tenant), before + 1, "in time it looks like any other");
+    assert!(is_accepted(&tries(&signin, "CORP\\user1", "right1")), "under another name of hers");
+    // The administrator is deleted, or renamed.
+    tenant.sends(vec![Record { presence: Presence::Deleted, ..bare(500) }]);
+    assert!(is_accepted(&tries(&signin, administrator, "right1")));
 }
 
 #[test]

@@ -1,0 +1,37 @@
+//! What the tenant's answer to the hello settles for the cycle: whose database it is, and what it accepts.
+//! Neighbours: `super` reads it once, `courier` leaves out what the tenant does not accept.
+
+use landbridge_wire::reserved::Reserving;
+use landbridge_wire::upload::{CARRIED, LEVEL, RESERVED_FROM, Receipt};
+use uuid::Uuid;
+
+/// What the tenant's answer to the hello settles for the cycle.
+#[derive(Debug)]
+pub(super) struct Settled {
+    /// The tenant's generation; nil: there is no tenant.
+    pub(super) generation: Uuid,
+    /// The level that both sides know: see [`LEVEL`].
+    pub(super) level: u8,
+    /// With what names are reserved; none below level [`RESERVED_FROM`].
+    pub(super) reserving: Option<Reserving>,
+}
+
+impl Settled {
+    /// Without a tenant: in a dry run and while staging.
+    pub(super) fn alone() -> Self {
+        Self { generation: Uuid::nil(), level: LEVEL, reserving: None }
+    }
+
+    /// From the tenant's answer, from which the key of names is taken.
+    pub(super) fn of(hello: &mut Receipt) -> Self {
+        let level = hello.level.min(LEVEL);
+        let reserving = hello.reserving.take().filter(|_| level >= RESERVED_FROM);
+        Self { generation: hello.generation, level, reserving }
+    }
+
+    /// What is carried to this tenant, as text. If it differs from the last full compare, all is compared again.
+    pub(super) fn contents(&self) -> String {
+        let names = self.reserving.as_ref().map_or_else(|| "not reserved".to_owned(), Reserving::print);
+        format!("{}: {}; names: {names}", self.level, CARRIED.join(", "))
+    }
+}

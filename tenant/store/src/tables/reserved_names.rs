@@ -1,0 +1,221 @@
+//! The table `reserved_names`: sign-in names of accounts that are not carried, as keyed hashes. A domain's rows hold once
+//! a full compare has brought all of them.
+//! Neighbours: the ingest writes; [`super::names`] decides by them whether a name signs anybody in.
+
+use crate::{Reading, StoreError, Writing, stamps};
+use landbridge_tenant_rules::names::suffix_of;
+use landbridge_wire::reserved::{NameHash, ReservedAttribute};
+use landbridge_wire::upload::{ReservedName, Stamp};
+use rusqlite::OptionalExtension as _;
+use uuid::Uuid;
+
+/// An account that is not carried and has a name that a carried account has too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conflict {
+    /// The name, folded.
+    pub name: String,
+    /// The account that is carried.
+    pub holder: Uuid,
+    /// The account that is not.
+    pub reserved: Uuid,
+    /// The DNS name of the domain of the account that is not carried.
+    pub domain: String,
+}
+
+/// Applies the names of one attribute if its stamp is greater than the stored one, or, with `replace`, if this full
+/// compare has not named it yet. `newest`: the greatest stamp that is known of the attribute besides. Returns the hashes that the account
+/// did not have before; none: nothing changed.
+pub fn apply(
+    writing: &Writing<'_>,
+    domain: i64,
+    name: &ReservedName,
+    newest: Option<Stamp>,
+    full_compare: Option<Uuid>,
+    replace: bool,
+) -> Result<Option<Vec<NameHash>>, StoreError> {
+    let ReservedName { object, attribute, stamp, hashes } = name;
+    let key = (domain, object.as_bytes(), attribute.as_str());
+    // 1. What is stored: the rows of an attribute have one stamp and one cycle.
+    let mut select = writing.prepare_cached(
+        "SELECT hash, stamp, cycle FROM reserved_names WHERE domain = ?1 AND object = ?2 AND attribute = ?3",
+    )?;
+    let rows = select.query_map(key, |row| {
+        Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?, stamps::guid_or_none(row, 2)?))
+    })?;
+    let held: Vec<_> = rows.collect::<Result<_, _>>()?;
+    let (stored, cycle) = match held.first() {
+        Some((_, stamp, cycle)) => (Some(stamps::from_bytes(stamp)?), *cycle),
+        None => (None, None),
+    };
+    // 2. Whether it gives way. A full compare has named it all the same.
+    let named_first = full_compare.is_some() && cycle != full_compare;
+    let mark = || {
+        let sql = "UPDATE reserved_names SET cycle = ?4 WHERE domain = ?1 AND object = ?2 AND attribute = ?3";
+        let cycle = full_compare.or(cycle).map(|cycle| *cycle.as_bytes());
+        writing.prepare_cached(sql)?.execute((key.0, key.1, key.2, cycle))
+    };
+    if stored.max(newest).is_some_and(|known| known >= *stamp) && !(named_first && replace) {
+        mark()?;
+        return Ok(None);
+    }
+    // 3. The same names again: only the cycle is new.
+    let mut wanted: Vec<&[u8]> = hashes.as_slice().iter().map(|hash| hash.as_bytes().as_slice()).collect();
+    if wanted.is_empty() {
+        // An attribute without names has a row with an empty hash, for its stamp.
+        wanted.push(&[]);
+    }
+    let is_held = |hash: &[u8]| held.iter().any(|(held, _, _)| held == hash);
+    let new = hashes.as_slice().iter().filter(|hash| !is_held(hash.as_bytes())).copied().collect();
+    let cycle = full_compare.map(|cycle| *cycle.as_bytes());
+    if stored == Some(*stamp) && wanted.len() == held.len() && wanted.iter().all(|hash| is_held(hash)) {
+        mark()?;
+        return Ok(None);
+    }
+    // 4. Other names, or the same ones written again: replace the rows.
+    writing
+        .prepare_cached("DELETE FROM reserved_names WHERE domain = ?1 AND object = ?2 AND attribute = ?3")?
+        .execute(key)?;
+    let mut insert = writing.prepare_cached(
+        "INSERT INTO reserved_names (domain, object, attribute, hash, stamp, cycle) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO NOTHING",
+    )?;
+    for hash in wanted {
+        insert.execute((key.0, key.1, key.2, hash, stamps::to_bytes(stamp), cycle))?;
+    }
+    Ok(Some(new))
+}
+
+/// Deletes the names of an account: it is carried now, or was deleted.
+pub fn forget(writing: &Writing<'_>, domain: i64, object: Uuid) -> Result<(), StoreError> {
+    writing
+        .prepare_cached("DELETE FROM reserved_names WHERE domain = ?1 AND object = ?2")?
+        .execute((domain, object.as_bytes()))?;
+    Ok(())
+}
+
+/// Deletes the names of the domain that this full compare has not named.
+pub fn drop_unnamed(writing: &Writing<'_>, domain: i64, cycle: Uuid) -> Result<(), StoreError> {
+    writing
+        .prepare_cached("DELETE FROM reserved_names WHERE domain = ?1 AND (cycle IS NULL OR cycle <> ?2)")?
+        .execute((domain, cycle.as_bytes()))?;
+    Ok(())
+}
+
+/// Deletes all names of the domain.
+pub fn drop_all(writing: &Writing<'_>, domain: i64) -> Result<(), StoreError> {
+    writing.execute("DELETE FROM reserved_names WHERE domain = ?1", [domain])?;
+    Ok(())
+}
+
+/// Sets since when the names of the domain hold, in seconds since 1970; none: not all have arrived.
+pub fn set_since(writing: &Writing<'_>, domain: i64, since: Option<i64>) -> Result<(), StoreError> {
+    writing.execute("UPDATE domains SET reserved_since = ?2 WHERE id = ?1", (domain, since))?;
+    Ok(())
+}
+
+/// Whether an account that is not carried also has this name of a carried account. A domain reserves names of its own
+/// accounts, and of another domain's those whose UPN suffix it declares too, so that no domain keeps another one's people
+/// out.
+pub fn is_reserved(reading: &Reading<'_>, name: &str, holder: Uuid) -> Result<bool, StoreError> {
+    let row = reading
+        .prepare_cached(
+            "SELECT n.hash, o.domain FROM signin_names n JOIN objects o ON o.object = n.object
+             WHERE n.name = ?1 AND n.object = ?2",
+        )?
+        .query_row((name, holder.as_bytes()), |row| {
+            Ok((row.get::<_, Option<Vec<u8>>>(0)?, row.get::<_, i64>(1)?))
+        })
+        .optional()?;
+    let Some((hash, domain)) = row else { return Ok(false) };
+    let mut reserved = reading.prepare_cached(&format!(
+        "SELECT EXISTS (SELECT 1 FROM reserved_names r JOIN domains d ON d.id = r.domain
+         WHERE r.hash = ?1 AND r.object <> ?2 AND d.reserved_since IS NOT NULL AND (r.domain = ?3 OR {DECLARES}))",
+    ))?;
+    let suffix = suffix_of(name);
+    Ok(reserved.query_row((&hash, holder.as_bytes(), domain, suffix), |row| row.get(0))?)
+}
+
+/// The domain of the reserved name declares the suffix `?4`.
+const DECLARES: &str = "EXISTS (SELECT 1 FROM upn_suffixes s WHERE s.suffix = ?4 AND s.domain = r.domain)";
+
+/// All conflicts of names that hold, sorted; at most `limit`.
+pub fn all(reading: &Reading<'_>, limit: u32) -> Result<Vec<Conflict>, StoreError> {
+    conflicts(reading, "d.reserved_since IS NOT NULL LIMIT ?1", [limit])
+}
+
+/// The conflicts that the reserved names of this domain cause, also while they do not hold yet; at most `limit`.
+pub fn of_domain(reading: &Reading<'_>, domain: i64, limit: u32) -> Result<Vec<Conflict>, StoreError> {
+    conflicts(reading, "r.domain = ?1 LIMIT ?2", (domain, limit))
+}
+
+/// The conflicts of this carried account that hold; at most `limit`.
+pub fn of_holder(reading: &Reading<'_>, object: Uuid, limit: u32) -> Result<Vec<Conflict>, StoreError> {
+    let condition = "n.object = ?1 AND d.reserved_since IS NOT NULL LIMIT ?2";
+    conflicts(reading, condition, (object.as_bytes(), limit))
+}
+
+/// The conflicts of this account of the domain, which is not carried, that hold; at most `limit`.
+pub fn of_reserved(
+    reading: &Reading<'_>,
+    domain: i64,
+    object: Uuid,
+    limit: u32,
+) -> Result<Vec<Conflict>, StoreError> {
+    let condition = "r.domain = ?1 AND r.object = ?2 AND d.reserved_since IS NOT NULL LIMIT ?3";
+    conflicts(reading, condition, (domain, object.as_bytes(), limit))
+}
+
+fn conflicts(
+    reading: &Reading<'_>,
+    condition: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<Conflict>, StoreError> {
+    let mut statement = reading.prepare_cached(&format!(
+        "SELECT n.name, n.object, r.object, d.dns_name, r.domain, o.domain
+         FROM reserved_names r
+         JOIN domains d ON d.id = r.domain
+         JOIN signin_names n ON n.hash = r.hash AND n.object <> r.object
+         JOIN objects o ON o.object = n.object
+         WHERE {condition}"
+    ))?;
+    let mut declared = reading
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM upn_suffixes WHERE suffix = ?1 AND domain = ?2)")?;
+    let rows = statement.query_map(parameters, |row| {
+        let conflict = Conflict {
+            name: row.get(0)?,
+            holder: stamps::guid(row, 1)?,
+            reserved: stamps::guid(row, 2)?,
+            domain: row.get(3)?,
+        };
+        // As in `is_reserved`.
+        let (by, of): (i64, i64) = (row.get(4)?, row.get(5)?);
+        let counts =
+            by == of || declared.query_row((suffix_of(&conflict.name), by), |row| row.get::<_, bool>(0))?;
+        Ok(counts.then_some(conflict))
+    })?;
+    let mut found: Vec<Conflict> = rows.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// The attributes of an object that yield names, with their stamps and values.
+pub fn named_by(
+    reading: &Reading<'_>,
+    object: Uuid,
+) -> Result<Vec<(ReservedAttribute, Stamp, Option<String>)>, StoreError> {
+    let mut statement =
+        reading.prepare_cached("SELECT stamp, value FROM attributes WHERE object = ?1 AND name = ?2")?;
+    let mut found = Vec::new();
+    for attribute in ReservedAttribute::ALL {
+        let row = statement
+            .query_row((object.as_bytes(), attribute.as_str()), |row| {
+                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Option<String>>(1)?))
+            })
+            .optional()?;
+        if let Some((stamp, value)) = row {
+            found.push((attribute, stamps::from_bytes(&stamp)?, value));
+        }
+    }
+    Ok(found)
+}
