@@ -34,7 +34,7 @@ use landbridge_drsr::drs::change::{Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
-use landbridge_wire::upload::{Hello, Mode};
+use landbridge_wire::upload::{BY_STAMP_FROM, Hello, Mode};
 pub use order::Order;
 use settled::Settled;
 use std::collections::VecDeque;
@@ -94,6 +94,10 @@ const CONTENTS: &str = "contents";
 const AMBIGUOUS: &str = "ambiguous";
 /// Fact: how many accounts the last sweep held back.
 const HELD: &str = "held";
+/// Fact: whether the full compare that began last, and may be unfinished, replaces what the tenant holds.
+const REPLACES: &str = "replaces";
+const YES: &str = "yes";
+const NO: &str = "no";
 
 impl Cycle<'_> {
     /// Runs the cycle. Returns what it did.
@@ -170,10 +174,18 @@ impl Cycle<'_> {
             Plan::Incremental if full => warn!("the stored cursor cannot be read: comparing all"),
             Plan::Incremental => {}
         }
+        // 2. How a full compare is taken. Without any state the DC may lag behind what the tenant holds, so newer values
+        //    stay. A compare for another reason replaces them, also if it has to begin again.
+        let mut mode = Mode::Incremental;
         if full {
+            let lost = matches!(plan, Plan::Incremental | Plan::Full(WhyFull::NoCursor));
+            let unfinished = self.fact(REPLACES)?.is_some_and(|replaces| replaces == YES);
+            let by_stamp = lost && !unfinished && settled.level >= BY_STAMP_FROM;
+            mode = if by_stamp { Mode::FullCompareByStamp } else { Mode::FullCompare };
+            self.mirror.set_fact(REPLACES, if by_stamp { NO } else { YES })?;
             self.mirror.forget_position()?;
         }
-        // 2. Who is never carried.
+        // 3. Who is never carried.
         let (account, other_holders) = self.transaction(|cycle| {
             let Self { mirror, order, .. } = *cycle;
             let account = holders::learn_account(mirror, cycle.singles, &order.account)?;
@@ -185,7 +197,7 @@ impl Cycle<'_> {
             Ok((account, other))
         })?;
         let holders: Vec<Sid> = self.mirror.holders()?.into_iter().map(|(sid, _)| sid).collect();
-        // 3. The rules, and whether they or the entries of the scope have changed.
+        // 4. The rules, and whether they or the entries of the scope have changed.
         let protected = privileged::protected_groups(&self.order.domain);
         let rules = Rules {
             bounds: Bounds {
@@ -224,7 +236,7 @@ impl Cycle<'_> {
         if full && self.order.scope.group_entries().next().is_some() {
             self.learn_links()?;
         }
-        // 4. Read, derive and send, page by page.
+        // 5. Read, derive and send, page by page.
         let pages = (self.source)(start, Reading::of(rules.secrets))?;
         self.mirror.resolve(&rules.bounds)?;
         let mut unsettled = full || other_rules || other_holders || lost || self.order.confirmed.is_some();
@@ -240,7 +252,7 @@ impl Cycle<'_> {
                 witness: self.witness,
                 derivers: Derivers::new(scope, self.order.profile, self.stop, self.witness),
                 on_the_way: VecDeque::new(),
-                mode: if full { Mode::FullCompare } else { Mode::Incremental },
+                mode,
                 settled,
                 most_swept: None,
                 noted: !left.is_empty(),
@@ -416,6 +428,7 @@ impl Cycle<'_> {
         if rules.full {
             self.mirror.forget_unseen(rules.cycle)?;
             self.mirror.set_fact(COMPARED, &self.order.now.to_string())?;
+            self.mirror.set_fact(REPLACES, NO)?;
             self.mirror.set_fact(CONTENTS, &courier.settled.contents())?;
         }
         self.settled()?;

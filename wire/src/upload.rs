@@ -34,6 +34,9 @@ pub const MAX_RESERVED: usize = 1000;
 /// - 2: also [`Upload::reserved`] and [`Upload::level`].
 pub const LEVEL: u8 = 2;
 
+/// The lowest level that has [`Mode::FullCompareByStamp`].
+pub const BY_STAMP_FROM: u8 = 2;
+
 /// The lowest level that has reserved names.
 pub const RESERVED_FROM: u8 = 2;
 

@@ -280,7 +280,7 @@ fn a_first_cycle_compares_all_and_commits_on_its_last_page() {
     let counts = bench.cycle(two_pages()).unwrap();
     assert_eq!((counts.mode, counts.read, counts.records_sent, counts.uploads), ("full", 3, 3, 2));
     let commits: Vec<_> = bench.cloud.uploads.iter().map(|(mode, _, commit)| (*mode, *commit)).collect();
-    assert_eq!(commits, [(Mode::FullCompare, false), (Mode::FullCompare, true)]);
+    assert_eq!(commits, [(Mode::FullCompareByStamp, false), (Mode::FullCompareByStamp, true)]);
     let saved = bench.mirror().saved().unwrap().unwrap();
     assert_eq!(saved.cursor, cursor(4).to_bytes());
     assert_eq!(bench.cloud.acknowledged, Some(watermark::name(&saved.cursor)));

@@ -113,3 +113,32 @@ fn staging_and_a_dry_run_ask_no_tenant_for_its_level() {
     bench.staging = true;
     assert_eq!(bench.go(pages(), false).unwrap().mode, "incremental");
 }
+
+#[test]
+fn without_a_state_a_full_compare_goes_by_stamps_and_one_for_another_reason_replaces_also_when_it_begins_again()
+ {
+    let mut bench = Bench::new();
+    let mode = |bench: &mut Bench, pages| {
+        bench.cloud.uploads.clear();
+        let ended = bench.cycle(pages);
+        (ended.is_ok(), bench.cloud.uploads.first().map(|(mode, _, _)| *mode))
+    };
+    // 1. No state: by stamps, also when it breaks and begins again.
+    bench.cloud.breaks_after = Some(1);
+    bench.one_by_one = true;
+    assert_eq!(mode(&mut bench, two_pages()), (false, Some(Mode::FullCompareByStamp)));
+    bench.cloud.breaks_after = None;
+    assert_eq!(mode(&mut bench, two_pages()), (true, Some(Mode::FullCompareByStamp)));
+    // 2. For another reason, and once more because that one broke.
+    bench.full = true;
+    bench.cloud.breaks_after = Some(1);
+    assert_eq!(mode(&mut bench, two_pages()), (false, Some(Mode::FullCompare)));
+    (bench.full, bench.cloud.breaks_after) = (false, None);
+    assert_eq!(mode(&mut bench, two_pages()), (true, Some(Mode::FullCompare)));
+    // 3. The state is lost. A tenant of level 1 knows no compare by stamps.
+    std::fs::remove_file(bench.directory.path().join("state.db")).unwrap();
+    assert_eq!(mode(&mut bench, two_pages()), (true, Some(Mode::FullCompareByStamp)));
+    std::fs::remove_file(bench.directory.path().join("state.db")).unwrap();
+    bench.cloud.level = 1;
+    assert_eq!(mode(&mut bench, two_pages()), (true, Some(Mode::FullCompare)));
+}
