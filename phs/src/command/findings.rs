@@ -1,6 +1,6 @@
 //! Values in the directory that cause trouble at the tenant: names that cannot be used to sign in from outside,
-//! invalid addresses, and names and addresses that two objects have, carried or not. Microsoft's IdFix looks for the same. They are reported
-//! object by object and must be corrected in the directory.
+//! invalid addresses, and names and addresses that two objects have, carried or not. Microsoft's IdFix looks for the
+//! same. They are reported object by object and must be corrected in the directory.
 //! Neighbours: `show` reads the domain for it, without passwords. Nothing here decides what is carried.
 
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};

@@ -26,6 +26,8 @@ impl Settled {
     pub(super) fn of(hello: &mut Receipt) -> Self {
         let level = hello.level.min(LEVEL);
         let reserving = hello.reserving.take().filter(|_| level >= RESERVED_FROM);
+        // Without a key no names can be sent, and the tenant must not believe that all were.
+        let level = if reserving.is_some() { level } else { level.min(RESERVED_FROM - 1) };
         Self { generation: hello.generation, level, reserving }
     }
 

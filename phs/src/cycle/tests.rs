@@ -45,6 +45,8 @@ struct Cloud {
     uploads: Vec<Taken>,
     /// The key of names.
     key: u8,
+    /// The hello has no key, though the level has one.
+    hides_key: bool,
     /// The reserved names of all uploads.
     reserved: Vec<ReservedName>,
     /// What a commit of a full compare says of ambiguous accounts.
@@ -69,6 +71,7 @@ impl Cloud {
             erased: Vec::new(),
             uploads: Vec::new(),
             key: 7,
+            hides_key: false,
             reserved: Vec::new(),
             ambiguous: None,
             bytes: String::new(),
@@ -114,7 +117,7 @@ fn assert_fits(level: u8, upload: &Upload) {
 impl UploadApi for Cloud {
     fn hello(&mut self, hello: &Hello) -> Result<Receipt, PhsError> {
         assert_eq!(hello.domain_sid.as_str(), domain().to_string());
-        let reserving = (self.level >= 2).then(|| reserving(self.key));
+        let reserving = (self.level >= 2 && !self.hides_key).then(|| reserving(self.key));
         Ok(Receipt { reserving, ..self.receipt() })
     }
 

@@ -116,8 +116,8 @@ pub fn upload(
     if let (true, Some(accounts @ 1..)) = (outcome.begins_to_hold, outcome.ambiguous) {
         warn!(
             accounts,
-            "these accounts have a name that an account that is not carried also has: from now on it signs nobody in, see \
-             `users ambiguous`"
+            "these accounts have a name that an account that is not carried also has: from now on it signs nobody \
+             in, see `users ambiguous`"
         );
     }
     if outcome.idle > 0 {
@@ -299,8 +299,9 @@ fn receipt(store: &Store, domain: &Domain, outcome: &Outcome) -> Result<Receipt,
 
 /// The answer to a hello: only this one has the key of names.
 fn hello_receipt(store: &Store, domain: &Domain) -> Result<Receipt, Problem> {
-    let reserving = reserved::reserving(store.name_key(), &domain.dns_name, &domain.netbios_name).ok();
-    Ok(Receipt { reserving, ..receipt(store, domain, &Outcome::default())? })
+    let reserving = reserved::reserving(store.name_key(), &domain.dns_name, &domain.netbios_name)
+        .map_err(|_| Problem::new(ProblemCode::Internal, "the domain's names do not fit into a message"))?;
+    Ok(Receipt { reserving: Some(reserving), ..receipt(store, domain, &Outcome::default())? })
 }
 
 /// Turns an error of the database into a problem for phs, without its text, and logs the error.

@@ -256,3 +256,15 @@ fn a_rename_and_an_account_that_leaves_are_told_in_one_upload_each_and_in_order(
     assert!(bench.cloud.uploads.iter().any(|(_, records, _)| *records == [(1100, Presence::Present)]));
     assert_eq!(arrived(&mut bench), []);
 }
+
+#[test]
+fn a_tenant_that_gives_no_key_is_not_told_that_all_names_were_sent() {
+    let mut bench = Bench::new();
+    bench.cloud.hides_key = true;
+    bench.cycle(one_page(vec![user(500, "admin", "admin@example.com").tell()], 4)).unwrap();
+    assert!(!bench.cloud.bytes.contains("\"level\""), "{}", bench.cloud.bytes);
+    bench.cloud.hides_key = false;
+    let counts = bench.cycle(one_page(vec![user(500, "admin", "admin@example.com").tell()], 4)).unwrap();
+    assert_eq!((counts.mode, counts.reserved_sent), ("full", 2));
+    assert!(bench.cloud.bytes.contains("\"level\":2"));
+}

@@ -1,5 +1,5 @@
-//! The table `reserved_names`: sign-in names of accounts that are not carried, as keyed hashes. A domain's rows hold once
-//! a full compare has brought all of them.
+//! The table `reserved_names`: sign-in names of accounts that are not carried, as keyed hashes. A domain's rows hold
+//! once a full compare has brought all of them.
 //! Neighbours: the ingest writes; [`super::names`] decides by them whether a name signs anybody in.
 
 use crate::{Reading, StoreError, Writing, stamps};
@@ -23,8 +23,8 @@ pub struct Conflict {
 }
 
 /// Applies the names of one attribute if its stamp is greater than the stored one, or, with `replace`, if this full
-/// compare has not named it yet. `newest`: the greatest stamp that is known of the attribute besides. Returns the hashes that the account
-/// did not have before; none: nothing changed.
+/// compare has not named it yet. `newest`: the greatest stamp that is known of the attribute besides. Returns the
+/// hashes that the account did not have before; none: nothing changed.
 pub fn apply(
     writing: &Writing<'_>,
     domain: i64,
