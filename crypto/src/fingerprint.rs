@@ -1,18 +1,21 @@
-//! The fingerprint of a public key, which two people compare. Not for secrets.
+//! The fingerprint of a public key, which two people compare, or which names a process. Not for secrets.
 
 use crate::hex::lower;
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// Bytes of the hash that are shown: 128 bits, so that no search finds another key with the same fingerprint, and few
+/// Bytes of the hash in a fingerprint: 128 bits, so that no search finds another key with the same fingerprint, and few
 /// enough to be read aloud.
-const SHOWN: usize = 16;
+const LENGTH: usize = 16;
 
 /// The fingerprint of a public key in DER (SubjectPublicKeyInfo, RFC 5280): the first 16 bytes of its SHA-256, as eight
 /// groups of four lower-case digits.
 pub fn of_public_key(spki: &[u8]) -> String {
-    let hash = digest(&SHA256, spki);
-    let shown = hash.as_ref().get(..SHOWN).unwrap_or_default();
-    shown.chunks(2).map(lower).collect::<Vec<_>>().join(" ")
+    start_of_hash(spki).chunks(2).map(lower).collect::<Vec<_>>().join(" ")
+}
+
+/// The first 16 bytes of the SHA-256 of a public key.
+pub fn start_of_hash(key: &[u8]) -> [u8; LENGTH] {
+    digest(&SHA256, key).as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

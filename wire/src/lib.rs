@@ -18,6 +18,7 @@
 //! - `reserved.rs`: sign-in names of accounts that are not carried, as keyed hashes
 //! - `upload.rs`: hello, offer, upload, receipt
 //! - `signin.rs`: a sign-in sent to an agent, its verdict, and the messages that keep the connection open
+//! - `process_proof.rs`: the HTTP header by which a connection belongs to one process of an agent
 //! - `wiped_text.rs`: a text that leaves no copy in memory, for passwords in JSON
 //! - `privileged.rs`: the groups and accounts that count as privileged, one list for all programs
 //! - `problem.rs`: how the tenant refuses a request, and who must act
@@ -32,6 +33,7 @@ pub mod names;
 pub mod printable;
 pub mod privileged;
 pub mod problem;
+pub mod process_proof;
 pub mod reserved;
 pub mod signin;
 pub mod upload;

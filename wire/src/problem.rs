@@ -61,6 +61,9 @@ pub enum ProblemCode {
     AgentRevoked,
     /// The agent waits for `agents approve`.
     AgentNotApproved,
+    /// The proof of the agent's process does not hold, or names another process than the message. An agent of version
+    /// 0.1 sends no proof, so it never receives this code, which it does not know.
+    ProcessNotProven,
     /// The certificate is for another role.
     WrongRole,
     /// The agent replicates another domain than the one it was enrolled for.
@@ -71,7 +74,7 @@ pub enum ProblemCode {
     RemovalsHeld,
     /// The frame or message is malformed.
     Malformed,
-    /// The frame is of another version.
+    /// The frame is of another version, or the agent is too old: it does not prove its process.
     UnsupportedVersion,
     /// The body is over the limit.
     TooLarge,
@@ -98,9 +101,11 @@ impl ProblemCode {
             Self::TokenUnknown | Self::TokenExpired | Self::TokenUsed | Self::TokenWrongRole => {
                 Who::AgentOperator
             }
-            Self::CertificateRequired | Self::CertificateExpired | Self::WrongRole | Self::WrongDomain => {
-                Who::AgentOperator
-            }
+            Self::CertificateRequired
+            | Self::CertificateExpired
+            | Self::ProcessNotProven
+            | Self::WrongRole
+            | Self::WrongDomain => Who::AgentOperator,
             Self::AgentRevoked | Self::AgentNotApproved | Self::SecondWriter | Self::StorageFailed => {
                 Who::TenantOperator
             }
@@ -122,7 +127,8 @@ impl ProblemCode {
             | Self::TokenUsed
             | Self::TokenWrongRole
             | Self::CertificateRequired
-            | Self::CertificateExpired => 401,
+            | Self::CertificateExpired
+            | Self::ProcessNotProven => 401,
             Self::AgentRevoked | Self::AgentNotApproved | Self::WrongRole | Self::WrongDomain => 403,
             Self::NotFound => 404,
             Self::SecondWriter | Self::RemovalsHeld => 409,

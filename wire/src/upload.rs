@@ -10,11 +10,14 @@
 //!
 //! A phs sends what the tenant accepts by its [`Receipt::level`], see [`LEVEL`]. A tenant accepts the messages of every
 //! lower level. What a phs does not need of a level it leaves out, so that its messages are those of level 0.
+//!
+//! While it runs, and also between cycles, a phs sends `POST /v1/upload/heartbeat` (a [`PhsHeartbeat`]). Level 2.
 
 use crate::bounded::{Blob, List, Text};
 use crate::reserved::{NameHash, ReservedAttribute, Reserving};
 use landbridge_crypto::salted_digest::SaltedDigest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The most records in one upload, and offers in one question.
@@ -31,7 +34,7 @@ pub const MAX_RESERVED: usize = 1000;
 /// - 0: accounts, with the attributes of [`AttributeValue::level`] 0.
 /// - 1 (version 0.1): also groups, contacts, password settings objects, links, all other attributes,
 ///   [`Record::erase_password`] and [`Upload::most_swept`].
-/// - 2: also [`Upload::reserved`] and [`Upload::level`].
+/// - 2: also [`Upload::reserved`], [`Upload::level`], [`Mode::FullCompareByStamp`] and a [`PhsHeartbeat`].
 pub const LEVEL: u8 = 2;
 
 /// The lowest level that has [`Mode::FullCompareByStamp`].
@@ -39,6 +42,12 @@ pub const BY_STAMP_FROM: u8 = 2;
 
 /// The lowest level that has reserved names.
 pub const RESERVED_FROM: u8 = 2;
+
+/// The lowest level that has a [`PhsHeartbeat`].
+pub const HEARTBEAT_FROM: u8 = 2;
+
+/// Interval at which a phs sends a [`PhsHeartbeat`]. A copy of its identity is noticed at most 5 s and this later.
+pub const HEARTBEAT: Duration = Duration::from_secs(3);
 
 /// When and where a value was written: `PROPERTY_META_DATA_EXT` (MS-DRSR 4.1.10.2.7) without its USN.
 /// Ordered as replication orders writes: version, then time, then originating invocation id
@@ -65,6 +74,14 @@ pub struct Hello {
     pub instance: Uuid,
     /// The SID of the domain that the agent reads, as text.
     pub domain_sid: Text<192>,
+}
+
+/// This process of the phs runs. Sent to a tenant of level 2 at least, which returns it unchanged. Changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhsHeartbeat {
+    /// The process.
+    pub instance: Uuid,
 }
 
 /// Which of these passwords does the tenant lack?

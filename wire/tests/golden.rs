@@ -12,8 +12,8 @@ use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::reserved::{NameKey, ReservedAttribute, Reserving};
 use landbridge_wire::upload::{
-    Attribute, AttributeValue, DomainPolicy, Hello, Kind, Link, LinkKind, Mode, Offer, Password, Presence,
-    Receipt, Record, Refusal, RefusalReason, ReservedName, Stamp, Upload, Wanted,
+    Attribute, AttributeValue, DomainPolicy, Hello, Kind, Link, LinkKind, Mode, Offer, Password,
+    PhsHeartbeat, Presence, Receipt, Record, Refusal, RefusalReason, ReservedName, Stamp, Upload, Wanted,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -95,6 +95,7 @@ fn enrolment_stands_as_in_version_1() {
 #[test]
 fn the_questions_of_a_cycle_stand_as_in_version_1() {
     holds("hello", &Hello { instance: id(3), domain_sid: text(SID) });
+    holds("phs_heartbeat", &PhsHeartbeat { instance: id(3) });
     holds(
         "offer",
         &Offer { instance: id(3), passwords: List::new(vec![(id(4), stamp(2)), (id(5), stamp(1))]).unwrap() },

@@ -4,8 +4,9 @@
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse};
 use landbridge_wire::frame::{self, FrameError, HEAD, MAX_PAYLOAD};
 use landbridge_wire::problem::Problem;
+use landbridge_wire::process_proof::ProcessProof;
 use landbridge_wire::signin::{FromAgent, FromTenant};
-use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
+use landbridge_wire::upload::{Hello, Offer, PhsHeartbeat, Receipt, Upload, Wanted};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -31,7 +32,17 @@ pub fn wire_frames(data: &[u8]) {
         8 => comes_back::<Receipt>(bytes),
         10 => comes_back::<FromAgent>(bytes),
         11 => comes_back::<FromTenant>(bytes),
+        12 => comes_back::<PhsHeartbeat>(bytes),
+        13 => proof_comes_back(rest),
         _ => comes_back::<Problem>(bytes),
+    }
+}
+
+/// The proof of a process, which comes as the text of a header: what is read is written as it was.
+fn proof_comes_back(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Some(proof) = ProcessProof::parse(text) {
+        assert_eq!(proof.to_text(), text);
     }
 }
 
