@@ -6,21 +6,24 @@
 
 use crate::dial::{Address, CONNECT, Proxy, dial};
 use crate::error::AgentError;
+use crate::process_key::ProcessKey;
 use crate::tls;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use landbridge_wire::frame::{self, FrameError, MAX_FRAME};
 use landbridge_wire::problem::Problem;
+use landbridge_wire::process_proof::HEADER;
 use rustls::ClientConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{debug, instrument};
+use uuid::Uuid;
 
 const ANSWER: Duration = Duration::from_secs(60);
 
@@ -29,7 +32,15 @@ pub struct Client {
     address: Address,
     proxy: Option<Proxy>,
     config: Arc<ClientConfig>,
-    kept: Option<SendRequest<Full<Bytes>>>,
+    /// The process and the agent whose requests these are. None: no connection has a proof.
+    process: Option<(Arc<ProcessKey>, Uuid)>,
+    kept: Option<Kept>,
+}
+
+/// A connection, and the proof that it belongs to this process, which goes with each request.
+struct Kept {
+    sender: SendRequest<Full<Bytes>>,
+    proof: Option<HeaderValue>,
 }
 
 impl std::fmt::Debug for Client {
@@ -47,7 +58,13 @@ impl Client {
     /// The same, through a proxy.
     pub fn through(url: &str, config: Arc<ClientConfig>, proxy: Option<Proxy>) -> Result<Self, AgentError> {
         let address = Address::parse(url)?;
-        Ok(Self { address, proxy, config, kept: None })
+        Ok(Self { address, proxy, config, process: None, kept: None })
+    }
+
+    /// Proves on each connection that it belongs to this process of the agent.
+    #[must_use]
+    pub fn proving(self, process: Arc<ProcessKey>, agent: Uuid) -> Self {
+        Self { process: Some((process, agent)), kept: None, ..self }
     }
 
     /// Asks, and reads the answer. A kept connection that turns out dead is replaced once: every question
@@ -94,7 +111,7 @@ impl Client {
     }
 
     async fn exchange(&mut self, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), AgentError> {
-        if let Some(kept) = self.kept.take().filter(|kept| !kept.is_closed()) {
+        if let Some(kept) = self.kept.take().filter(|kept| !kept.sender.is_closed()) {
             match self.ask(kept, path, body.clone()).await {
                 Err(AgentError::Unreachable { why, .. }) => debug!(why, "the kept connection was dead"),
                 other => return other,
@@ -106,20 +123,23 @@ impl Client {
 
     async fn ask(
         &mut self,
-        mut connection: SendRequest<Full<Bytes>>,
+        mut connection: Kept,
         path: &str,
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), AgentError> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(Method::POST)
             .uri(path)
             .header(HOST, &self.address.authority)
-            .header(CONTENT_TYPE, "application/vnd.landbridge")
-            .body(Full::new(body))
-            .map_err(|_| AgentError::Unfit("its path cannot be asked for"))?;
+            .header(CONTENT_TYPE, "application/vnd.landbridge");
+        if let Some(proof) = &connection.proof {
+            request = request.header(HEADER, proof);
+        }
+        let request =
+            request.body(Full::new(body)).map_err(|_| AgentError::Unfit("its path cannot be asked for"))?;
         let exchange = async {
-            connection.ready().await.map_err(|e| self.lost(&e))?;
-            let answer = connection.send_request(request).await.map_err(|e| self.lost(&e))?;
+            connection.sender.ready().await.map_err(|e| self.lost(&e))?;
+            let answer = connection.sender.send_request(request).await.map_err(|e| self.lost(&e))?;
             let status = answer.status();
             let body = Limited::new(answer.into_body(), MAX_FRAME).collect().await.map_err(|e| {
                 if e.is::<LengthLimitError>() {
@@ -135,9 +155,11 @@ impl Client {
         Ok(answer)
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, AgentError> {
+    async fn connect(&self) -> Result<Kept, AgentError> {
         let connect = async {
             let tls = dial(&self.address, self.config.clone(), self.proxy.as_ref()).await?;
+            let proof = self.process.as_ref().map(|(key, agent)| key.prove(*agent, tls.get_ref().1));
+            let proof = proof.transpose()?.and_then(|proof| HeaderValue::try_from(proof).ok());
             let (sender, connection) =
                 http1::handshake(TokioIo::new(tls)).await.map_err(|e| self.lost(&e))?;
             // Ends with the connection; what went wrong reaches the question that was on its way.
@@ -146,7 +168,7 @@ impl Client {
                     debug!(%why, "the connection to the tenant ended");
                 }
             });
-            Ok(sender)
+            Ok(Kept { sender, proof })
         };
         tokio::time::timeout(CONNECT, connect).await.map_err(|_| self.timeout(CONNECT))?
     }

@@ -14,6 +14,7 @@
 //! - `token.rs`: where a one-time token is read from
 //! - `pin.rs`: SHA-256 of a certificate, to recognise it
 //! - `tls.rs`: TLS that trusts the tenant's CA alone, pinned at enrolment
+//! - `process_key.rs`: the key of one process, in memory alone, and the proof that a connection is its own
 //! - `dial.rs`: TCP, directly or through a proxy, then TLS with the tenant
 //! - `http.rs`: one request, one bounded response, on a connection that is kept
 //! - `identity.rs`: names, certificate, roots and key on disk, replaced as a whole
@@ -34,6 +35,7 @@ pub mod identity;
 pub mod key;
 pub mod log;
 pub mod pin;
+pub mod process_key;
 pub mod renew;
 pub mod status;
 pub mod tls;
@@ -41,3 +43,4 @@ pub mod token;
 
 pub use error::AgentError;
 pub use identity::Identity;
+pub use process_key::ProcessKey;

@@ -6,10 +6,12 @@ use crate::enroll::{Means, check};
 use crate::error::AgentError;
 use crate::http::Client;
 use crate::identity::{Draft, Identity};
+use crate::process_key::ProcessKey;
 use crate::tls;
 use landbridge_wire::enroll::{RenewRequest, RenewResponse};
 use rustls::pki_types::CertificateDer;
 use std::path::Path;
+use std::sync::Arc;
 use tracing::{info, instrument};
 
 /// How long after its end the tenant still renews a certificate: 30 days, in seconds.
@@ -58,18 +60,19 @@ pub async fn renew_if_due(
     state_directory: &Path,
     identity: Identity,
     means: &Means,
+    process: &Arc<ProcessKey>,
     now: i64,
 ) -> Result<Identity, AgentError> {
     match due(identity.not_before, identity.not_after, now, backoff::chance()) {
         Due::NotBefore(_) => Ok(identity),
-        Due::Now => match renew(state_directory, &identity, means).await {
+        Due::Now => match renew(state_directory, &identity, means, process).await {
             Ok(next) => Ok(next),
             Err(why) => {
                 tracing::warn!(%why, "the certificate could not be renewed; it still holds");
                 Ok(identity)
             }
         },
-        Due::Alarm => match renew(state_directory, &identity, means).await {
+        Due::Alarm => match renew(state_directory, &identity, means, process).await {
             Ok(next) => Ok(next),
             Err(why) => {
                 let hours_left = identity.not_after.saturating_sub(now) / 3600;
@@ -77,18 +80,21 @@ pub async fn renew_if_due(
                 Ok(identity)
             }
         },
-        Due::Ended(_) => renew(state_directory, &identity, means).await,
+        Due::Ended(_) => renew(state_directory, &identity, means, process).await,
         Due::Over(seconds) => Err(AgentError::CertificateOver { days: seconds / 86_400 }),
     }
 }
 
-/// Renews now: new keys, a new certificate, swapped in together.
+/// Renews now: new keys, a new certificate, swapped in together. The tenant renews only for a process that proves its
+/// key.
 pub async fn renew(
     state_directory: &Path,
     identity: &Identity,
     means: &Means,
+    process: &Arc<ProcessKey>,
 ) -> Result<Identity, AgentError> {
-    let mut tenant = Client::through(&identity.url, tls::enrolled(identity)?, means.proxy.clone())?;
+    let tenant = Client::through(&identity.url, tls::enrolled(identity)?, means.proxy.clone())?;
+    let mut tenant = tenant.proving(process.clone(), identity.agent);
     let draft = Draft::new(state_directory, means.second)?;
     let answer: RenewResponse =
         tenant.post("/v1/renew", &RenewRequest { csr: draft.csr(), envelope: draft.second() }).await?;

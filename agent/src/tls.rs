@@ -44,8 +44,9 @@ fn builder(
     let provider = provider();
     let rule = TenantRule { trust, provider: provider.clone() };
     let verifier = server_certificate::verifier(rule, provider.clone());
+    // TLS 1.3 alone: the proof of a process is bound to its keying material.
     let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|e| AgentError::Key(e.to_string()))?;
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }

@@ -1,13 +1,16 @@
 //! Runs cycle after cycle, as the schedule says, until a signal says stop. A failure is logged and the cycle is tried
 //! again; only a state that cannot be continued from ends the daemon.
-//! Neighbours: [`schedule`] says when, `read::watch` wakes, `cycle::job` runs a cycle, [`status`] reports.
+//! Neighbours: [`schedule`] says when, `read::watch` wakes, `cycle::job` runs a cycle, `heartbeat` shows the
+//! tenant that this process runs, [`status`] reports.
 
 pub mod confirm;
+mod heartbeat;
 pub mod metrics;
 pub mod schedule;
 pub mod status;
 pub mod wake;
 
+use self::heartbeat::Heartbeats;
 use self::schedule::{Ended, Schedule, Work};
 use self::status::{Board, Status, act};
 use self::wake::Wake;
@@ -19,6 +22,7 @@ use crate::mirror::{Mirror, StateError};
 use crate::progress::{Lines, Witness};
 use crate::read::watch::{Seen, watch};
 use crate::stop::Stop;
+use landbridge_agent::ProcessKey;
 use landbridge_agent::backoff::chance;
 use landbridge_wire::problem::Who;
 use std::path::Path;
@@ -26,7 +30,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tracing::{error, info, warn};
-use uuid::Uuid;
 
 /// Interval at which the status file is written and systemd's watchdog is notified.
 const REPORT: Duration = Duration::from_secs(1);
@@ -67,14 +70,15 @@ impl Daemon<'_> {
 struct Running<'a> {
     daemon: Daemon<'a>,
     mirror: Mirror,
-    /// Random name of this process, shown to the tenant.
-    instance: Uuid,
+    process: Arc<ProcessKey>,
     board: Arc<Board>,
     schedule: Schedule,
     /// Ends the thread that writes the status, and the metrics.
     reporting: Stop,
     /// Ends the thread that watches a DC.
     watching: Stop,
+    /// Ends the heartbeats.
+    beating: Stop,
     /// Connections that are kept from one cycle to the next.
     kept: Kept,
     /// The DC that the last cycle read.
@@ -88,13 +92,13 @@ impl<'a> Running<'a> {
         let identity = job::identity(config)?;
         let mirror = Mirror::open(&config.state_directory)?;
         // 2. The status, and the schedule, which counts from the last full compare.
-        let instance = Uuid::new_v4();
+        let process = Arc::new(ProcessKey::generate()?);
         let compared_at = cycle::compared_at(&mirror)?;
         let started_at = now();
         let status = Status {
             started_at,
             process: std::process::id(),
-            instance,
+            instance: process.name(),
             agent: identity.agent,
             domain: identity.domain,
             certificate_ends: identity.not_after,
@@ -108,28 +112,31 @@ impl<'a> Running<'a> {
             .and_then(|at| u64::try_from(started_at.saturating_sub(at)).ok())
             .map(Duration::from_secs);
         let schedule = Schedule::new(config.schedule.rules(), compared, Instant::now());
-        // 3. The threads that report and watch.
+        // 3. The threads that report and watch, and the heartbeats.
         let reporting = Stop::new();
         if let Some(address) = config.metrics.listen {
             metrics::serve(runtime, address, board.clone(), reporting.clone(), *now)?;
         }
         report(board.clone(), reporting.clone(), *now)?;
         let watching = start_watch(&daemon, &board, None)?;
+        let beating = start_heartbeats(&daemon, &board, &process);
         info!(domain = config.directory.domain, staging = config.staging, "started");
         Ok(Self {
             daemon,
             mirror,
-            instance,
+            process,
             board,
             schedule,
             reporting,
             watching,
+            beating,
             kept: Kept::default(),
             last_read: None,
         })
     }
 
     fn end(&self) {
+        self.beating.raise();
         self.watching.raise();
         self.reporting.raise();
         info!("stopped");
@@ -163,6 +170,8 @@ impl<'a> Running<'a> {
         // 1. SIGHUP: with another configuration every connection may be to the wrong place.
         if wake.is_reload() && self.reload() {
             self.watch_again(None)?;
+            self.beating.raise();
+            self.beating = start_heartbeats(&self.daemon, &self.board, &self.process);
             (self.kept, self.last_read) = (Kept::default(), None);
         }
         // 2. The DC that is read does not answer: the next cycle, at once, reads another.
@@ -215,7 +224,7 @@ impl<'a> Running<'a> {
             runtime,
             stop,
             witness: &witness,
-            instance: self.instance,
+            process: &self.process,
             full: work == Work::All,
             dry_run: false,
             confirmed: confirmation.map(|confirmation| confirmation.accounts),
@@ -308,6 +317,23 @@ fn start_watch(daemon: &Daemon<'_>, board: &Arc<Board>, read: Option<String>) ->
     };
     thread("watch", watching)?;
     Ok(stop)
+}
+
+/// Starts the heartbeats. While staging, nothing is sent. Raise what is returned to end them.
+fn start_heartbeats(daemon: &Daemon<'_>, board: &Arc<Board>, process: &Arc<ProcessKey>) -> Stop {
+    let Daemon { config, runtime, now, .. } = daemon;
+    board.change(|status| status.heartbeat_at = None);
+    if config.staging {
+        return Stop::new();
+    }
+    let heartbeats = Heartbeats {
+        state_directory: config.state_directory.clone(),
+        proxy: config.tenant.clone(),
+        process: process.clone(),
+        board: board.clone(),
+        now: *now,
+    };
+    heartbeats.start(runtime)
 }
 
 /// What the daemon does after a failed cycle.

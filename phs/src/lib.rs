@@ -4,7 +4,7 @@
 //! [`qualify`] (which objects are carried, and with what), [`cycle`] (one cycle, page by page, to the tenant),
 //! [`daemon`] (cycle after cycle), [`command`] (the command line). Start at `cycle.rs`.
 //!
-//! Sockets: `read/` and `cycle/send.rs`; `daemon/metrics.rs` listens. NT hashes: `cycle/rehash.rs` alone.
+//! Sockets: `read/`, `cycle/send.rs` and `daemon/heartbeat.rs`; `daemon/metrics.rs` listens. NT hashes: `cycle/rehash.rs` alone.
 //!
 //! # Files
 //!
@@ -56,6 +56,7 @@
 //! - `daemon/schedule.rs`: when the next cycle begins (pure)
 //! - `daemon/wake.rs`: what wakes the daemon, from any thread
 //! - `daemon/confirm.rs`: an administrator's confirmation of held removals, left for the daemon
+//! - `daemon/heartbeat.rs`: every 3 s a message to the tenant that this process runs
 //! - `daemon/status.rs`: the status of the running daemon
 //! - `daemon/metrics.rs`: the same status as numbers, for a scraper
 //! - `command.rs`: the list of commands

@@ -46,7 +46,10 @@ pub enum StateError {
     #[error(transparent)]
     Directory(#[from] FileError),
     /// Another phs runs on this state.
-    #[error("{}: another landbridge-phs is at work on this state directory", path.display())]
+    #[error(
+        "{}: another landbridge-phs is at work on this state directory. If it is the daemon, it runs a cycle by itself when \
+         something changes; to run `once`, stop it first", path.display()
+    )]
     Busy {
         /// The lock file.
         path: PathBuf,

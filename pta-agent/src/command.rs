@@ -11,7 +11,7 @@ use clap::Args;
 use landbridge_agent::enroll::Means;
 use landbridge_agent::error::must_act;
 use landbridge_agent::key::{self, FileError};
-use landbridge_agent::{AgentError, Identity, enroll, status, token};
+use landbridge_agent::{AgentError, Identity, ProcessKey, enroll, status, token};
 use landbridge_host::signals;
 use landbridge_wire::enroll::Role;
 use landbridge_wire::printable;
@@ -23,7 +23,6 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use uuid::Uuid;
 
 /// Interval at which the status file is written and systemd's watchdog is notified.
 const STATUS: Duration = Duration::from_secs(1);
@@ -265,10 +264,10 @@ fn identity(config: &Config) -> Result<Identity, PtaError> {
 }
 
 fn links(config: &Config, identity: &Identity) -> Result<Links, PtaError> {
-    let instance = Uuid::new_v4();
+    let process = Arc::new(ProcessKey::generate()?);
     let status = Status {
         started_at: unix_now(),
-        instance,
+        instance: process.name(),
         agent: identity.agent,
         domain: identity.domain.clone(),
         certificate_ends: identity.not_after,
@@ -280,7 +279,7 @@ fn links(config: &Config, identity: &Identity) -> Result<Links, PtaError> {
         proxy: config.tenant.proxy().open()?,
         validator: Validator::new(&config.directory, config.defence)?,
         board: Board::new(&config.state_directory, status),
-        instance,
+        process,
         next: AtomicU64::new(0),
         nodes: watch::Sender::new(Vec::new()),
     })

@@ -11,7 +11,7 @@ use crate::unseal::{Unsealer, make_key};
 use landbridge_agent::backoff::{Backoff, chance};
 use landbridge_agent::dial::{Address, Proxy};
 use landbridge_agent::enroll::Means;
-use landbridge_agent::{AgentError, Identity, renew, tls};
+use landbridge_agent::{AgentError, Identity, ProcessKey, renew, tls};
 use landbridge_wire::problem::{ProblemCode, Who};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -49,8 +49,8 @@ pub struct Links {
     pub validator: Validator,
     /// The status.
     pub board: Board,
-    /// The random name of this process.
-    pub instance: Uuid,
+    /// The key of this process.
+    pub process: Arc<ProcessKey>,
     /// The number of the next connection.
     pub next: AtomicU64,
     /// The nodes that the tenant named.
@@ -59,13 +59,15 @@ pub struct Links {
 
 /// One identity, ready for TLS and for opening envelopes.
 pub(crate) struct Shown {
+    pub(crate) agent: Uuid,
     pub(crate) tls: Arc<rustls::ClientConfig>,
     pub(crate) unsealer: Unsealer,
 }
 
 impl Shown {
     pub(crate) fn new(identity: &Identity) -> Result<Self, PtaError> {
-        Ok(Self { tls: tls::enrolled(identity)?, unsealer: Unsealer::new(identity)? })
+        let (tls, unsealer) = (tls::enrolled(identity)?, Unsealer::new(identity)?);
+        Ok(Self { agent: identity.agent, tls, unsealer })
     }
 }
 
@@ -121,7 +123,7 @@ impl Links {
         Ok(())
     }
 
-    /// Connects once and closes again, for the preflight.
+    /// Connects once and closes again without a hello, for the preflight: the tenant notes no process.
     pub async fn try_once(&self, identity: &Identity) -> Result<(), PtaError> {
         let shown = Shown::new(identity)?;
         let mut socket = self.connect(&Address::parse(&identity.url)?, &shown).await?;
@@ -213,7 +215,9 @@ impl Links {
                 None => Identity::load(&self.state_directory),
             };
             let renewed = match known {
-                Ok(known) => renew::renew_if_due(&self.state_directory, known, &means, now).await,
+                Ok(known) => {
+                    renew::renew_if_due(&self.state_directory, known, &means, &self.process, now).await
+                }
                 Err(error) => Err(error),
             };
             match renewed {

@@ -16,7 +16,7 @@ pub struct Status {
     pub written_at: i64,
     /// Seconds since 1970 when the process started.
     pub started_at: i64,
-    /// The process' random name.
+    /// The name of the process, which follows from its key.
     pub instance: Uuid,
     /// The agent.
     pub agent: Uuid,

@@ -1,15 +1,21 @@
 //! An agent's identity over time, at a real tenant: renewed whole, used while it runs, given up only when asked.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use landbridge_agent::{AgentError, Identity, enroll, renew};
+use landbridge_agent::{AgentError, Identity, ProcessKey, enroll, renew};
 use landbridge_tests::lab::{Domain, Phs, PhsSettings, Population, RunningTenant, TenantSettings};
 use landbridge_wire::enroll::Role;
 use landbridge_wire::problem::ProblemCode;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn means() -> enroll::Means {
     enroll::Means::default()
+}
+
+/// Each renewal here is by a process of its own, which ends with it.
+fn process() -> Arc<ProcessKey> {
+    Arc::new(ProcessKey::generate().unwrap())
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -23,7 +29,7 @@ fn a_renewal_brings_a_new_key_and_the_old_certificate_is_not_needed_any_more() {
     let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
     phs.join(&tenant).unwrap();
     let old = Identity::load(phs.state()).unwrap();
-    let new = runtime().block_on(renew::renew(phs.state(), &old, &means())).unwrap();
+    let new = runtime().block_on(renew::renew(phs.state(), &old, &means(), &process())).unwrap();
     assert_eq!((new.agent, &new.domain_sid), (old.agent, &old.domain_sid));
     assert_ne!(new.certificate, old.certificate);
     assert_eq!(Identity::load(phs.state()).unwrap().certificate, new.certificate);
@@ -32,10 +38,12 @@ fn a_renewal_brings_a_new_key_and_the_old_certificate_is_not_needed_any_more() {
     phs.once(&[]).unwrap().expect_code(0);
     // A certificate that is due is renewed by whoever asks; one that is fresh is left alone.
     let later = old.not_before + (old.not_after - old.not_before) / 2;
+    let soon = old.not_before + 60;
     let fresh =
-        runtime().block_on(renew::renew_if_due(phs.state(), new, &means(), old.not_before + 60)).unwrap();
+        runtime().block_on(renew::renew_if_due(phs.state(), new, &means(), &process(), soon)).unwrap();
     let certificate = fresh.certificate.clone();
-    let due = runtime().block_on(renew::renew_if_due(phs.state(), fresh, &means(), later)).unwrap();
+    let due =
+        runtime().block_on(renew::renew_if_due(phs.state(), fresh, &means(), &process(), later)).unwrap();
     assert_ne!(due.certificate, certificate);
     phs.once(&[]).unwrap().expect_code(0);
 }
@@ -52,7 +60,7 @@ fn a_revoked_agent_is_not_renewed_and_keeps_what_it_has() {
     assert!(!enrolled.approved);
     let old = enrolled.identity;
     tenant.run(&["agents", "revoke", &old.agent.to_string()], None).unwrap().expect_code(0);
-    let refused = runtime().block_on(renew::renew(&state, &old, &means())).unwrap_err();
+    let refused = runtime().block_on(renew::renew(&state, &old, &means(), &process())).unwrap_err();
     assert!(matches!(&refused, AgentError::Refused(p) if p.code == ProblemCode::AgentRevoked), "{refused}");
     assert_eq!(Identity::load(&state).unwrap().certificate, old.certificate);
     assert!(!state.join("identity.new").exists());

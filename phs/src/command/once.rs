@@ -11,10 +11,10 @@ use crate::error::PhsError;
 use crate::mirror::{Mirror, StateError};
 use crate::progress::{Lines, Screen, Witness};
 use clap::Args;
-use landbridge_agent::status;
+use landbridge_agent::{ProcessKey, status};
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use uuid::Uuid;
 
 /// `once`
 #[derive(Debug, Args)]
@@ -62,13 +62,14 @@ impl Once {
         } else {
             Box::new(Lines::new(Duration::from_secs(5)))
         };
+        let process = Arc::new(ProcessKey::generate()?);
         let mut job = Job {
             config,
             mirror: &mirror,
             runtime: runtime.handle(),
             stop: &stop,
             witness: witness.as_ref(),
-            instance: Uuid::new_v4(),
+            process: &process,
             full: self.full,
             dry_run: self.dry_run,
             confirmed: self.confirm_removals,

@@ -66,6 +66,9 @@ fn print(status: &Status, unhealthy: Option<&str>, key: &str, now: i64) -> Resul
     if let Some(at) = status.compared_at {
         say(&format!("last full compare {} min ago", ago(at) / 60))?;
     }
+    if let Some(at) = status.heartbeat_at {
+        say(&format!("the tenant answered a heartbeat {} s ago", ago(at)))?;
+    }
     if let Some(since) = status.cycle_since {
         say(&format!("a cycle has been running for {} s", ago(since)))?;
     }

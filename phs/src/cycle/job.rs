@@ -13,8 +13,9 @@ use crate::read::pull::{Error, PullError};
 use crate::read::session::{Session, another_may_serve, invocation_id};
 use crate::stop::Stop;
 use landbridge_agent::http::Client;
-use landbridge_agent::{Identity, enroll, renew, tls};
+use landbridge_agent::{Identity, ProcessKey, enroll, renew, tls};
 use landbridge_drsr::drs::sid::Sid;
+use std::sync::Arc;
 use tokio::runtime::Handle;
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -32,8 +33,8 @@ pub struct Job<'a> {
     pub stop: &'a Stop,
     /// Receives the progress.
     pub witness: &'a dyn Witness,
-    /// Random name of this process.
-    pub instance: Uuid,
+    /// The key of this process.
+    pub process: &'a Arc<ProcessKey>,
     /// Compare everything.
     pub full: bool,
     /// Send nothing, and have the DC withhold all passwords.
@@ -171,11 +172,13 @@ impl Job<'_> {
         // The certificate is renewed also while staging, where nothing is sent yet.
         if !self.dry_run {
             let means = means(config)?;
-            let renewing = renew::renew_if_due(&config.state_directory, identity, &means, self.now);
+            let renewing =
+                renew::renew_if_due(&config.state_directory, identity, &means, self.process, self.now);
             identity = runtime.block_on(renewing)?;
             let other = |shown: &Vec<u8>| shown[..] != *identity.certificate;
             if sends && kept.sender.as_ref().is_none_or(|(_, shown)| other(shown)) {
                 let client = Client::through(&identity.url, tls::enrolled(&identity)?, means.proxy)?;
+                let client = client.proving(self.process.clone(), identity.agent);
                 let sender = Sender::new(client, runtime.clone(), self.stop.clone());
                 kept.sender = Some((sender, identity.certificate.to_vec()));
             }
@@ -206,7 +209,7 @@ impl Job<'_> {
             guard: config.removals,
             confirmed: self.confirmed,
             profile: config.passwords.profile,
-            instance: self.instance,
+            instance: self.process.name(),
             cycle: Uuid::new_v4(),
             now: self.now,
         };

@@ -30,7 +30,7 @@ pub struct Order {
     pub confirmed: Option<u64>,
     /// The parameters of a digest.
     pub profile: Profile,
-    /// Random name of this process.
+    /// The name of this process.
     pub instance: Uuid,
     /// Random name of this cycle.
     pub cycle: Uuid,

@@ -28,7 +28,7 @@ pub struct Status {
     pub started_at: i64,
     /// The process.
     pub process: u32,
-    /// The process' random name.
+    /// The name of the process, which follows from its key.
     pub instance: Uuid,
     /// The agent.
     pub agent: Uuid,
@@ -46,6 +46,9 @@ pub struct Status {
     pub cycle_since: Option<i64>,
     /// When a cycle last made progress.
     pub moved_on_at: i64,
+    /// When the tenant last answered a heartbeat. None: no heartbeat was answered yet, or none is sent.
+    #[serde(default)]
+    pub heartbeat_at: Option<i64>,
     /// The last complete cycle.
     pub complete: Option<Complete>,
     /// When the last full compare ended.

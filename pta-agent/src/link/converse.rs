@@ -9,6 +9,7 @@ use landbridge_agent::dial::{Address, dial};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::frame;
 use landbridge_wire::problem::Problem;
+use landbridge_wire::process_proof::HEADER;
 use landbridge_wire::signin::{
     Decline, DirectoryVerdict, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, SignInRequest,
 };
@@ -19,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -57,7 +59,11 @@ impl Links {
         let stream = dial(address, shown.tls.clone(), self.proxy.as_ref()).await?;
         let host = address.authority.clone();
         let lost = |why: String| AgentError::Unreachable { host: host.clone(), why };
-        let request = format!("wss://{host}{PATH}").into_client_request().map_err(|e| lost(e.to_string()))?;
+        let mut request =
+            format!("wss://{host}{PATH}").into_client_request().map_err(|e| lost(e.to_string()))?;
+        let proof = self.process.prove(shown.agent, stream.get_ref().1)?;
+        let proof = HeaderValue::try_from(proof).map_err(|_| AgentError::Unfit("the proof is no header"))?;
+        request.headers_mut().insert(HEADER, proof);
         let mut config = WebSocketConfig::default();
         config.read_buffer_size = 4 * 1024;
         config.write_buffer_size = 0;
@@ -92,7 +98,7 @@ impl Talk<'_> {
     async fn run(&mut self, socket: &mut Socket, mut draining: watch::Receiver<bool>) -> Ended {
         let hello = Hello {
             connection: self.connection,
-            instance: self.links.instance,
+            instance: self.links.process.name(),
             software: Text::cut(SOFTWARE),
             capacity: CAPACITY,
         };

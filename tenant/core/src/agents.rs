@@ -8,10 +8,11 @@ pub mod certificate_names;
 pub mod enrolment;
 pub mod open_connections;
 mod parts;
+pub mod process;
 pub mod quarantine;
 pub mod relay_driver;
 
-pub use landbridge_tenant_rules::model::{Agent, Writer};
+pub use landbridge_tenant_rules::model::Agent;
 pub use landbridge_tenant_rules::relay::{AgentView, Facts, Link};
 pub(crate) use parts::Parts;
 
@@ -23,13 +24,16 @@ use admission::{Purpose, admit};
 use certificate_names::Shown;
 use enrolment::EnrollError;
 use landbridge_crypto::envelope::EnvelopePublic;
+use landbridge_tenant_rules::instances::NotedProcess;
+use landbridge_tenant_rules::model::Writer;
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::tables::agents::seen;
+use landbridge_tenant_store::tables::agents::{find, note_proof, seen};
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, RenewRequest, RenewResponse};
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{FromAgent, FromTenant};
-use landbridge_wire::upload::{Hello, Offer, Receipt, Upload, Wanted};
+use landbridge_wire::upload::{Hello, Offer, PhsHeartbeat, Receipt, Upload, Wanted};
 use open_connections::OpenConnection;
+use process::{PeerProcess, require_name, require_proof};
 use relay_driver::RaisedAlarm;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -44,6 +48,42 @@ const STORAGE_RETRY: u32 = 30;
 /// Longest time that a link may last, in seconds: more than any certificate's life, and small enough to be added to a
 /// clock.
 const LINK_LIFE: u64 = 366 * 86_400;
+
+/// Seconds after which a message of a superseded process may be sent again. A process that still runs is then known to
+/// be alive.
+const LATE_RETRY: u32 = 1;
+
+/// What a door knows of an agent's request before its body is read.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    /// The client certificate, whose chain is verified.
+    pub shown: Option<&'a Shown>,
+    /// The process at the other end of the connection.
+    pub process: &'a PeerProcess,
+    /// The header [`landbridge_wire::process_proof::HEADER`] of the request.
+    pub proof: Option<&'a str>,
+    /// A time at which the client was certainly alive.
+    pub alive_at: Instant,
+    /// The network address.
+    pub from: IpAddr,
+}
+
+/// An agent whose request was admitted.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The agent.
+    pub agent: Agent,
+    /// The process that the connection has proved. None: none, as with an agent of version 0.1.
+    pub process: Option<Uuid>,
+    /// A time at which that process was certainly alive.
+    pub alive_at: Instant,
+}
+
+impl Admitted {
+    fn writer(&self) -> Writer {
+        Writer { agent: self.agent.id, domain: self.agent.domain }
+    }
+}
 
 /// What the relay needs to know of a link of this agent, which showed this certificate at `now`, in seconds since 1970.
 /// A certificate without a usable envelope key is refused, because no password could be sealed to its agent.
@@ -89,11 +129,16 @@ impl Agents {
         &self.0.numbers
     }
 
-    /// Returns the agent of a certificate, if it may do this now. `from` is the network address of the request.
-    pub fn admit(&self, shown: Option<&Shown>, purpose: Purpose, from: IpAddr) -> Result<Agent, Problem> {
+    /// Admits an agent by its certificate and by the proof of its process, if it may do this now.
+    pub fn admit(&self, arrival: &Arrival<'_>, purpose: Purpose) -> Result<Admitted, Problem> {
         let (tenant, now) = (self.0.authority.tenant(), unix_now());
+        let Arrival { shown, from, alive_at, .. } = *arrival;
         let admitted = self.0.store.read(|reading| admit(reading, tenant, shown, purpose, now));
-        let admitted = admitted.map_err(|error| self.storage_failed(&error))?;
+        let admitted = admitted.map_err(|error| self.storage_failed(&error))?.and_then(|agent| {
+            let process = arrival.process.prove(agent.id, arrival.proof)?;
+            require_proof(&agent, process, purpose)?;
+            Ok(Admitted { agent, process, alive_at })
+        });
         if let Err(refusal) = &admitted {
             let origin = shown.map_or(Origin::Stranger(from), |shown| Origin::Agent(shown.name.agent, from));
             let detail = refusal.code.to_string();
@@ -139,22 +184,25 @@ impl Agents {
     /// Issues the next certificate of an agent that was admitted with the certificate of this serial number.
     pub fn renew(
         &self,
-        agent: &Agent,
+        admitted: &Admitted,
         serial: &[u8],
         request: &RenewRequest,
     ) -> Result<RenewResponse, Problem> {
+        // A renewal is admitted with a proven process alone.
+        self.require_one_process(admitted, admitted.process.unwrap_or_default())?;
+        let Admitted { agent, .. } = admitted;
         let made = enrolment::renew(&self.0.store, &self.0.authority, agent, serial, request, unix_now());
         made.map_err(|error| self.to_problem(error))
     }
 
     /// Returns the state of the writer's domain: cursors and generation.
-    pub fn hello(&self, writer: &Writer, hello: &Hello) -> Result<Receipt, Problem> {
-        let now = unix_now();
+    pub fn hello(&self, admitted: &Admitted, hello: &Hello) -> Result<Receipt, Problem> {
+        let (now, writer) = (unix_now(), admitted.writer());
         // `check` sends a hello without a process name: it writes nothing, and may run beside a cycle.
         if !hello.instance.is_nil() {
-            self.require_one_process(writer, hello.instance)?;
+            self.require_one_process(admitted, hello.instance)?;
         }
-        let receipt = ingest::hello(&self.0.store, &self.0.numbers.counts, writer, hello, now)?;
+        let receipt = ingest::hello(&self.0.store, &self.0.numbers.counts, &writer, hello, now)?;
         // Only the list of agents shows this time, so a failure does not stop the cycle.
         if let Err(error) =
             self.0.store.write("agents-seen", |writing| seen(writing, writer.agent, hello.instance, now))
@@ -165,15 +213,30 @@ impl Agents {
     }
 
     /// Returns the offered passwords whose digests the tenant lacks.
-    pub fn offer(&self, writer: &Writer, offer: &Offer) -> Result<Wanted, Problem> {
-        self.require_one_process(writer, offer.instance)?;
-        ingest::offer(&self.0.store, &self.0.numbers.counts, writer, offer, unix_now())
+    pub fn offer(&self, admitted: &Admitted, offer: &Offer) -> Result<Wanted, Problem> {
+        self.require_one_process(admitted, offer.instance)?;
+        ingest::offer(&self.0.store, &self.0.numbers.counts, &admitted.writer(), offer, unix_now())
     }
 
     /// Applies an upload. When this returns, the changes that the receipt names are on the disk.
-    pub fn upload(&self, writer: &Writer, upload: &Upload) -> Result<Receipt, Problem> {
-        self.require_one_process(writer, upload.instance)?;
-        ingest::upload(&self.0.store, &self.0.numbers.counts, writer, upload, unix_now())
+    pub fn upload(&self, admitted: &Admitted, upload: &Upload) -> Result<Receipt, Problem> {
+        self.require_one_process(admitted, upload.instance)?;
+        ingest::upload(&self.0.store, &self.0.numbers.counts, &admitted.writer(), upload, unix_now())
+    }
+
+    /// Notes that the process of a phs runs, and returns its heartbeat.
+    pub fn heartbeat(&self, admitted: &Admitted, beat: &PhsHeartbeat) -> Result<PhsHeartbeat, Problem> {
+        self.require_one_process(admitted, beat.instance)?;
+        Ok(*beat)
+    }
+
+    /// Checks the process that a hello names, on a connection that has proved `proven`. Reads the agent's row again: it
+    /// may have proved a process on another connection meanwhile.
+    pub fn introduce(&self, agent: Uuid, proven: Option<Uuid>, instance: Uuid) -> Result<(), Problem> {
+        let found = self.0.store.read(|reading| find(reading, agent));
+        let found = found.map_err(|error| self.storage_failed(&error))?;
+        let gone = || Problem::new(ProblemCode::AgentRevoked, "this tenant does not know the agent");
+        self.claim_process(&found.ok_or_else(gone)?, proven, instance)
     }
 
     /// Adds a connection of an agent that answers sign-ins. Returns its link, the messages to send over it, and a
@@ -204,15 +267,37 @@ impl Agents {
         quarantine::run(self.0, alarms, stop).await;
     }
 
-    /// Refuses an upload when a second process uses the same identity. The relay applies the same rule to agents that
+    /// Refuses a request of a second process that uses the same identity. The relay applies the same rule to agents that
     /// answer sign-ins.
-    fn require_one_process(&self, writer: &Writer, instance: Uuid) -> Result<(), Problem> {
-        if self.0.relay.is_one_process(writer.agent, instance) {
-            return Ok(());
+    fn require_one_process(&self, admitted: &Admitted, instance: Uuid) -> Result<(), Problem> {
+        let Admitted { agent, process, alive_at } = admitted;
+        self.claim_process(agent, *process, instance)?;
+        match self.0.relay.note_process(agent.id, instance, *alive_at) {
+            NotedProcess::Accepted => Ok(()),
+            NotedProcess::Late => {
+                let what = "another process of the agent has sent a message since: if this one still runs, it sends this \
+                            again";
+                let problem = Problem::new(ProblemCode::Overloaded, what);
+                Err(Problem { retry_after_seconds: Some(LATE_RETRY), ..problem })
+            }
+            NotedProcess::Second => {
+                let what = "two processes use the agent's identity at once: it is in quarantine until an administrator \
+                            has found the reason and runs `landbridge-tenant agents approve`";
+                Err(Problem::new(ProblemCode::AgentNotApproved, what))
+            }
         }
-        let what = "two processes use the agent's identity at once: it is in quarantine until an administrator has found \
-                    the reason and runs `landbridge-tenant agents approve`";
-        Err(Problem::new(ProblemCode::AgentNotApproved, what))
+    }
+
+    /// Refuses a process name that the connection has not proved, and stores that the agent has proved one. From then on
+    /// the agent is admitted with a proof alone.
+    fn claim_process(&self, agent: &Agent, proven: Option<Uuid>, instance: Uuid) -> Result<(), Problem> {
+        require_name(agent, proven, instance)?;
+        if proven.is_some() && agent.proved_at.is_none() {
+            let noted =
+                self.0.store.write("agent-proved", |writing| note_proof(writing, agent.id, unix_now()));
+            noted.map_err(|error| self.storage_failed(&error))?;
+        }
+        Ok(())
     }
 
     fn to_problem(&self, error: EnrollError) -> Problem {

@@ -16,6 +16,7 @@
 //! - `agents/authority.rs`: the tenant's CA
 //! - `agents/enrolment.rs`: an identity for a one-time token, and the next certificate
 //! - `agents/admission.rs`: whether an agent may upload, renew or connect now
+//! - `agents/process.rs`: the process of an agent's connection, and the proof of its key
 //! - `agents/open_connections.rs`: the open connections of agents, so that a revocation can cut them
 //! - `agents/relay_driver.rs`: gives the relay its clock and its connections
 //! - `agents/quarantine.rs`: acts on alarms about agents

@@ -26,6 +26,7 @@ use landbridge_tenant_core::sign_ins::Settings;
 use landbridge_tenant_rules::lockout::Rules;
 use landbridge_tenant_store::Store;
 use landbridge_tenant_store::tables::{digests, domains};
+use rustls::ServerConnection;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -45,8 +46,8 @@ struct MainDoor {
 impl Serve for MainDoor {
     type Client = AgentClient;
 
-    fn identify(&self, certificate: Option<&[u8]>) -> AgentClient {
-        self.agents.identify(certificate)
+    fn identify(&self, session: &ServerConnection) -> AgentClient {
+        self.agents.identify(session)
     }
 
     async fn serve(
@@ -67,7 +68,7 @@ struct OwnDoor(Arc<ApplicationsDoor>);
 impl Serve for OwnDoor {
     type Client = AnonymousClient;
 
-    fn identify(&self, _: Option<&[u8]>) -> AnonymousClient {
+    fn identify(&self, _: &ServerConnection) -> AnonymousClient {
         AnonymousClient
     }
 

@@ -1,65 +1,82 @@
 //! The processes of each agent: one identity must be used by one process. Detects a second one.
-//! Pure: the time is an argument. Neighbours: [`crate::relay`] notes the process of each heartbeat and of each upload.
+//! Pure: times are arguments. Neighbours: [`crate::relay`] notes the process of each message and of each upload.
 //!
-//! A process chooses a random name when it starts. A restarted agent has a new name, and its old name does not come
-//! back. So an old name that comes back, or two names in use together for longer than a reconnect takes, mean that a
-//! copy of the identity is in use.
+//! A process is named by a key that it makes when it starts (`landbridge_wire::process_proof`), so no other process can
+//! have its name. A new name supersedes the present one: the agent was restarted. A process that is alive although its
+//! name was superseded means that a copy of the identity is in use, whatever other names were heard meanwhile.
+//!
+//! **No honest restart raises an alarm.** The old process has ended before the new one starts, but its last message may
+//! be under way for minutes, if the network was interrupted. So each message comes with a time at which its sender was
+//! certainly alive: for a request, when the request before it was answered. A message whose sender was last alive
+//! before its name was superseded is late, and is refused without an alarm.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// How long after a restart messages of the old process may still arrive: a reconnect, with its jitter, takes up to 5
-/// s.
-const OVERLAP: Duration = Duration::from_secs(5);
-/// Limit on process names kept for each agent. A copy shows as soon as one kept name comes back, so few are enough.
-const NAMES: usize = 4;
+/// How long a superseded process is still accepted: messages under way at a restart need no repetition.
+pub const OVERLAP: Duration = Duration::from_secs(5);
+/// Limit on superseded names of one agent: 8 KiB. A copy that renames itself is found by the name that it superseded, so
+/// the oldest names can be forgotten.
+const NAMES: usize = 256;
+/// An honest agent does not have 256 processes in this time: systemd starts it once a second at most. One that has
+/// forgets names before they could be heard again, so that is an alarm too.
+const CHURN: Duration = Duration::from_secs(60);
 
 /// What a message from a process shows about its agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotedProcess {
-    /// The newest known process, or the first one of this agent.
-    Known,
-    /// A new process: the agent was restarted.
-    New,
-    /// Two processes at once: the identity is in two places.
-    Two,
+    /// The present process, a new one, or one that was superseded a moment ago.
+    Accepted,
+    /// A message of a superseded process, which may have ended since it sent it: to be refused.
+    Late,
+    /// A second process: the identity is in two places.
+    Second,
 }
 
-/// The processes of all agents, at most four names for each agent.
+/// The processes of all agents.
 #[derive(Debug, Default)]
-pub struct Instances(HashMap<Uuid, Vec<Instance>>);
+pub struct Instances(HashMap<Uuid, Processes>);
 
-#[derive(Debug, Clone, Copy)]
-struct Instance {
-    name: Uuid,
-    first: Instant,
+/// The processes of one agent.
+#[derive(Debug)]
+struct Processes {
+    present: Uuid,
+    /// When the present process was first heard.
+    since: Instant,
+    /// Names that were superseded, and when: the oldest first.
+    superseded: VecDeque<(Uuid, Instant)>,
 }
 
 impl Instances {
-    /// Notes a message from this process of this agent.
-    pub fn note_process(&mut self, agent: Uuid, name: Uuid, now: Instant) -> NotedProcess {
-        let names = self.0.entry(agent).or_default();
-        match names.last() {
-            None => {
-                names.push(Instance { name, first: now });
-                NotedProcess::Known
-            }
-            Some(newest) if newest.name == name => NotedProcess::Known,
-            Some(newest) if names.iter().any(|known| known.name == name) => {
-                if now.saturating_duration_since(newest.first) > OVERLAP {
-                    NotedProcess::Two
-                } else {
-                    NotedProcess::Known
-                }
-            }
-            Some(_) => {
-                names.push(Instance { name, first: now });
-                if names.len() > NAMES {
-                    names.remove(0);
-                }
-                NotedProcess::New
-            }
+    /// Notes a message that arrives at `now` from this process of this agent, which was certainly alive at `alive_at`.
+    pub fn note_process(&mut self, agent: Uuid, name: Uuid, alive_at: Instant, now: Instant) -> NotedProcess {
+        // 1. The present process, or the first one of this agent.
+        let Some(processes) = self.0.get_mut(&agent) else {
+            self.0.insert(agent, Processes { present: name, since: now, superseded: VecDeque::new() });
+            return NotedProcess::Accepted;
+        };
+        if processes.present == name {
+            return NotedProcess::Accepted;
+        }
+        // 2. A new process. The first message of one that has ended since may arrive after its successor's.
+        let known = processes.superseded.iter().find(|(known, _)| *known == name);
+        let Some(&(_, superseded_at)) = known else {
+            let (older, at) = if alive_at < processes.since {
+                (name, processes.since)
+            } else {
+                processes.since = now;
+                (std::mem::replace(&mut processes.present, name), now)
+            };
+            return processes.supersede(older, at, now);
+        };
+        // 3. A superseded process.
+        if now.saturating_duration_since(superseded_at) <= OVERLAP {
+            NotedProcess::Accepted
+        } else if alive_at < superseded_at {
+            NotedProcess::Late
+        } else {
+            NotedProcess::Second
         }
     }
 
@@ -69,50 +86,19 @@ impl Instances {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::indexing_slicing)]
-    use super::*;
-
-    const AGENT: Uuid = Uuid::from_u128(1);
-
-    fn name(n: u128) -> Uuid {
-        Uuid::from_u128(100 + n)
-    }
-
-    #[test]
-    fn a_restart_is_a_new_process_and_no_alarm() {
-        let (mut instances, now) = (Instances::default(), Instant::now());
-        assert_eq!(instances.note_process(AGENT, name(1), now), NotedProcess::Known);
-        for n in 2..20 {
-            let later = now + Duration::from_secs(u64::try_from(n).unwrap_or_default());
-            assert_eq!(instances.note_process(AGENT, name(n), later), NotedProcess::New);
-            assert_eq!(instances.note_process(AGENT, name(n), later), NotedProcess::Known);
+impl Processes {
+    /// Stores a superseded name. Above the limit the oldest is forgotten.
+    fn supersede(&mut self, name: Uuid, at: Instant, now: Instant) -> NotedProcess {
+        self.superseded.push_back((name, at));
+        if self.superseded.len() <= NAMES {
+            return NotedProcess::Accepted;
         }
-        assert!(instances.0[&AGENT].len() <= NAMES);
-    }
-
-    #[test]
-    fn the_old_process_may_send_for_as_long_as_a_reconnect_takes_and_no_longer() {
-        let (mut instances, now) = (Instances::default(), Instant::now());
-        instances.note_process(AGENT, name(1), now);
-        instances.note_process(AGENT, name(2), now);
-        assert_eq!(instances.note_process(AGENT, name(1), now + OVERLAP), NotedProcess::Known);
-        assert_eq!(
-            instances.note_process(AGENT, name(1), now + OVERLAP + Duration::from_millis(1)),
-            NotedProcess::Two
-        );
-    }
-
-    #[test]
-    fn two_processes_that_alternate_are_two_and_other_agents_do_not_count() {
-        let (mut instances, now) = (Instances::default(), Instant::now());
-        let minute = Duration::from_secs(60);
-        instances.note_process(AGENT, name(1), now);
-        instances.note_process(Uuid::from_u128(2), name(2), now);
-        assert_eq!(instances.note_process(AGENT, name(2), now + minute), NotedProcess::New);
-        assert_eq!(instances.note_process(AGENT, name(1), now + minute * 2), NotedProcess::Two);
-        instances.forget(AGENT);
-        assert_eq!(instances.note_process(AGENT, name(1), now + minute * 3), NotedProcess::Known);
+        match self.superseded.pop_front() {
+            Some((_, at)) if now.saturating_duration_since(at) < CHURN => NotedProcess::Second,
+            Some(_) | None => NotedProcess::Accepted,
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,20 +113,23 @@ impl Relay {
                 }
             };
         }
-        // 3. Every later message.
+        // 3. Every later message shows that its process is alive: a heartbeat since the tenant sent it.
+        if let FromAgent::Heartbeat(beat) = &message {
+            line.note_beat(*beat, now);
+        }
+        if !self.note_link(link, now) {
+            return;
+        }
+        let Some(line) = self.lines.get_mut(&link) else { return };
         match message {
             FromAgent::Hello(_) => self.close(link, Closed::Breach("a second hello"), now),
             FromAgent::Answer(answer) => self.receive_answer(link, &answer, now),
             FromAgent::Declined(declined) => self.receive_declined(link, declined, now),
-            FromAgent::Heartbeat(_) => {
-                let (agent, instance) = (line.facts.agent, line.instance);
-                self.is_one_process(agent, instance, now);
-            }
             FromAgent::Drain => {
                 line.draining = true;
                 self.close_if_drained(link, now);
             }
-            FromAgent::Unknown => {}
+            FromAgent::Heartbeat(_) | FromAgent::Unknown => {}
         }
     }
 
@@ -183,15 +186,23 @@ impl Relay {
         self.instances.forget(agent);
     }
 
-    /// Notes the process of a message or an upload. False: it is a second process of the agent, and an alarm is raised.
-    pub fn is_one_process(&mut self, agent: Uuid, instance: Uuid, now: Instant) -> bool {
-        match self.instances.note_process(agent, instance, now) {
-            NotedProcess::Known | NotedProcess::New => true,
-            NotedProcess::Two => {
-                self.alarm(agent, Alarm::TwoInstances, now);
-                false
-            }
+    /// Notes the process of a message, which was certainly alive at `alive_at`. A second process of the agent raises an
+    /// alarm. While the alarm lasts, every process is refused.
+    pub fn note_process(
+        &mut self,
+        agent: Uuid,
+        instance: Uuid,
+        alive_at: Instant,
+        now: Instant,
+    ) -> NotedProcess {
+        if self.alarmed.contains(&agent) {
+            return NotedProcess::Second;
         }
+        let noted = self.instances.note_process(agent, instance, alive_at, now);
+        if noted == NotedProcess::Second {
+            self.alarm(agent, Alarm::TwoInstances, now);
+        }
+        noted
     }
 
     /// The next thing for the caller to do.
@@ -279,8 +290,24 @@ impl Relay {
         }
         // 3. A new agent is tried with a canary before it receives a password.
         self.canaries.begin(agent, first, now);
-        self.is_one_process(agent, instance, now);
+        self.note_link(link, now);
         self.release_canaries(now);
+    }
+
+    /// Notes the process of a link's message. False: the link is closed, because its process is not the agent's only
+    /// one.
+    fn note_link(&mut self, link: Link, now: Instant) -> bool {
+        let Some(line) = self.lines.get(&link) else { return false };
+        let (agent, instance, alive_at) = (line.facts.agent, line.instance, line.alive_at);
+        match self.note_process(agent, instance, alive_at, now) {
+            NotedProcess::Accepted => true,
+            NotedProcess::Late => {
+                self.close(link, Closed::Superseded, now);
+                false
+            }
+            // The alarm has closed all links of the agent.
+            NotedProcess::Second => false,
+        }
     }
 
     /// Raises an alarm about an agent, once, and closes all its links.

@@ -53,9 +53,9 @@ const STEPS: [&str; 3] = [
      ) STRICT, WITHOUT ROWID;",
     // To version 4: accounts that an administrator blocked; last members of groups that refused; known sources, and a
     // table of its own for AD's budget. The counter over all sources becomes that of unknown sources; no source is
-    // known yet. New pta-agents wait for approval in every domain, and what a person needs to recognise one. Every
-    // object belongs to the domain that it is in. UPN suffixes: see `declare_suffixes`. Reserved names hold once a phs
-    // has sent all of them.
+    // known yet. New pta-agents wait for approval in every domain, and what a person needs to recognise one; when an
+    // agent first proved its process. Every object belongs to the domain that it is in. UPN suffixes: see
+    // `declare_suffixes`. Reserved names hold once a phs has sent all of them.
     "CREATE TABLE blocks (
          object      BLOB PRIMARY KEY,
          domain      INTEGER NOT NULL REFERENCES domains(id),
@@ -71,6 +71,7 @@ const STEPS: [&str; 3] = [
      UPDATE domains SET approve_agents = 1;
      ALTER TABLE agents ADD COLUMN enrolled_from TEXT;
      ALTER TABLE agents ADD COLUMN key_fingerprint TEXT;
+     ALTER TABLE agents ADD COLUMN proved_at INTEGER;
      CREATE TABLE known_sources (
          object      BLOB NOT NULL,
          hash        BLOB NOT NULL,

@@ -3,6 +3,8 @@
 
 use super::error::{Doing as _, LabError, failed};
 use super::tenant::RunningTenant;
+use landbridge_agent::ProcessKey;
+use landbridge_wire::process_proof::HEADER;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -23,6 +25,8 @@ pub struct Application {
     tls: Arc<ClientConfig>,
     tenant: SocketAddr,
     credential: String,
+    /// The process and the agent of a client that is none: it posts an agent's frames.
+    process: Option<(Arc<ProcessKey>, uuid::Uuid)>,
 }
 
 /// What the tenant said of a sign-in.
@@ -79,20 +83,22 @@ impl Application {
     pub fn of(tenant: &RunningTenant, name: &str) -> Result<Self, LabError> {
         let tls = trusting(&tenant.root_certificate())?;
         let credential = tenant.credential(name)?;
-        Ok(Self { tls, tenant: tenant.listen(), credential })
+        Ok(Self { tls, tenant: tenant.listen(), credential, process: None })
     }
 
     /// The same application at another address of the tenant, trusting this CA and no other.
     pub fn at(&self, tenant: SocketAddr, ca: &Path) -> Result<Self, LabError> {
-        Ok(Self { tls: trusting(ca)?, tenant, credential: self.credential.clone() })
+        Ok(Self { tls: trusting(ca)?, tenant, ..self.clone() })
     }
 
-    /// A client with the identity in this state directory of a phs, which posts frames.
+    /// A client with the identity in this state directory of a phs, which posts frames as a process of its own.
     pub fn with_identity_of(tenant: &RunningTenant, state: &Path) -> Result<Self, LabError> {
         let identity =
             landbridge_agent::Identity::load(state).map_err(|why| failed("reading an identity", why))?;
         let tls = landbridge_agent::tls::enrolled(&identity).map_err(|why| failed("setting up TLS", why))?;
-        Ok(Self { tls, tenant: tenant.listen(), credential: String::new() })
+        let process = ProcessKey::generate().map_err(|why| failed("making a process key", why))?;
+        let process = Some((Arc::new(process), identity.agent));
+        Ok(Self { tls, tenant: tenant.listen(), credential: String::new(), process })
     }
 
     /// The same application with another credential.
@@ -107,17 +113,17 @@ impl Application {
 
     /// Tries one sign-in on a connection of its own.
     pub fn sign_in(&self, what: &Try) -> Result<Answer, LabError> {
-        Session { application: self, stream: None }.sign_in(what)
+        Session::of(self).sign_in(what)
     }
 
     /// Posts any body to any path, on a connection of its own.
     pub fn post(&self, path: &str, headers: &str, body: &[u8]) -> Result<Answer, LabError> {
-        Session { application: self, stream: None }.post(path, headers, body)
+        Session::of(self).post(path, headers, body)
     }
 
     /// Tries them one after the other on one connection, with a pause before each.
     pub fn sign_in_one_by_one(&self, tries: &[Try], pause: Duration) -> Result<Vec<Answer>, LabError> {
-        let mut session = Session { application: self, stream: None };
+        let mut session = Session::of(self);
         let answer = |what| {
             std::thread::sleep(pause);
             session.sign_in(what)
@@ -130,7 +136,7 @@ impl Application {
         let next = AtomicUsize::new(0);
         let answers: Mutex<Vec<Option<Answer>>> = Mutex::new(vec![None; tries.len()]);
         let work = || -> Result<(), LabError> {
-            let mut session = Session { application: self, stream: None };
+            let mut session = Session::of(self);
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(what) = tries.get(at) else { return Ok(()) };
@@ -171,9 +177,15 @@ type Stream = BufReader<StreamOwned<ClientConnection, TcpStream>>;
 struct Session<'a> {
     application: &'a Application,
     stream: Option<Stream>,
+    /// The header that proves the process of an agent on this stream.
+    proof: String,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    fn of(application: &'a Application) -> Self {
+        Self { application, stream: None, proof: String::new() }
+    }
+
     fn sign_in(&mut self, what: &Try) -> Result<Answer, LabError> {
         let body = json!({"user": what.user, "password": what.password, "source": what.source}).to_string();
         let authorization = format!("Authorization: Bearer {}\r\n", self.application.credential);
@@ -187,9 +199,10 @@ impl Session<'_> {
             None => self.connect()?,
         };
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{headers}\r\n",
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}{headers}\r\n",
             self.application.tenant,
             body.len(),
+            self.proof,
         );
         let request = [head.as_bytes(), body].concat();
         // A tenant that refuses a body early answers before it has read all of it.
@@ -202,15 +215,23 @@ impl Session<'_> {
         Ok(Answer { status, body, raw: answer, took: began.elapsed() })
     }
 
-    fn connect(&self) -> Result<Stream, LabError> {
+    fn connect(&mut self) -> Result<Stream, LabError> {
         let address = self.application.tenant;
-        let tcp = TcpStream::connect(address).doing("connect to the tenant")?;
+        let mut tcp = TcpStream::connect(address).doing("connect to the tenant")?;
         tcp.set_nodelay(true).doing("set up a socket")?;
         tcp.set_read_timeout(Some(PATIENCE)).doing("set up a socket")?;
         tcp.set_write_timeout(Some(PATIENCE)).doing("set up a socket")?;
         let name = ServerName::IpAddress(address.ip().into());
         let tls = ClientConnection::new(self.application.tls.clone(), name);
-        Ok(BufReader::new(StreamOwned::new(tls.map_err(|why| failed("starting TLS", why))?, tcp)))
+        let mut tls = tls.map_err(|why| failed("starting TLS", why))?;
+        if let Some((process, agent)) = &self.application.process {
+            while tls.is_handshaking() {
+                tls.complete_io(&mut tcp).doing("shake hands")?;
+            }
+            let proof = process.prove(*agent, &tls).map_err(|why| failed("proving a process", why))?;
+            self.proof = format!("{HEADER}: {proof}\r\n");
+        }
+        Ok(BufReader::new(StreamOwned::new(tls, tcp)))
     }
 }
 

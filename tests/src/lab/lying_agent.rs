@@ -5,14 +5,16 @@ use super::error::{Doing as _, LabError, failed};
 use super::pta_agent::PtaAgent;
 use futures_util::{SinkExt as _, StreamExt as _};
 use landbridge_agent::dial::{Address, dial};
-use landbridge_agent::{Identity, tls};
+use landbridge_agent::{Identity, ProcessKey, tls};
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey};
 use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::frame;
+use landbridge_wire::process_proof::HEADER;
 use landbridge_wire::signin::{Answer, DirectoryVerdict, FromAgent, FromTenant, Hello, PATH, SignInRequest};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use uuid::Uuid;
 
 /// How it lies.
@@ -40,12 +42,15 @@ async fn lying(identity: &Identity, lie: Lie) -> Result<u32, LabError> {
     let address = Address::parse(&identity.url).map_err(|why| wrong(&why))?;
     let config = tls::enrolled(identity).map_err(|why| wrong(&why))?;
     let stream = dial(&address, config, None).await.map_err(|why| wrong(&why))?;
-    let request =
+    let process = ProcessKey::generate().map_err(|why| wrong(&why))?;
+    let proof = process.prove(identity.agent, stream.get_ref().1).map_err(|why| wrong(&why))?;
+    let mut request =
         format!("wss://{}{PATH}", address.authority).into_client_request().map_err(|why| wrong(&why))?;
+    request.headers_mut().insert(HEADER, HeaderValue::try_from(proof).map_err(|why| wrong(&why))?);
     let (mut socket, _) = client_async(request, stream).await.map_err(|why| wrong(&why))?;
     let connection = Uuid::new_v4();
-    let hello =
-        Hello { connection, instance: Uuid::new_v4(), software: Text::cut("honest, really"), capacity: 64 };
+    let (instance, software) = (process.name(), Text::cut("honest, really"));
+    let hello = Hello { connection, instance, software, capacity: 64 };
     let mut say = vec![FromAgent::Hello(hello)];
     let key = identity.lend_second_key(EnvelopeKey::from_bytes).and_then(Result::ok);
     let key = key.ok_or_else(|| failed("a lying agent", "no envelope key"))?;

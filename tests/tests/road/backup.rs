@@ -1,11 +1,12 @@
 //! A tenant whose machine is lost comes back from `backup` and `restore`, and misses nothing after the next cycle.
 
 use crate::stage::{Road, own_domain};
-use landbridge_agent::{Identity, enroll, renew};
+use landbridge_agent::{Identity, ProcessKey, enroll, renew};
 use landbridge_tests::lab::edits::NORMAL;
 use landbridge_tests::lab::population::DOMAIN as NAME;
 use landbridge_tests::lab::{Application, Try, person};
 use std::fs;
+use std::sync::Arc;
 
 /// The machine is lost with all that was on it; the configuration was written again.
 fn lose(road: &Road) {
@@ -44,9 +45,10 @@ fn a_tenant_that_was_lost_is_restored_and_after_the_next_cycle_it_misses_nothing
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = Identity::load(road.phs.state()).unwrap();
     let mut identity = Identity::load(road.phs.state()).unwrap();
+    let process = Arc::new(ProcessKey::generate().unwrap());
     while identity.not_after <= first.not_after {
         let means = enroll::Means::default();
-        let renewal = renew::renew(road.phs.state(), &identity, &means);
+        let renewal = renew::renew(road.phs.state(), &identity, &means, &process);
         identity = runtime.block_on(renewal).unwrap();
     }
 

@@ -374,6 +374,7 @@ fn list_agents(reading: &Reading<'_>, connected: &[AgentView]) -> Outcome {
         enrolled_at: agent.enrolled_at,
         enrolled_from: agent.enrolled_from,
         key: agent.key_fingerprint,
+        proved_at: agent.proved_at,
     };
     Ok(AdminResponse::Agents(agents::list(reading, MAX_ROWS)?.into_iter().map(row).collect()))
 }

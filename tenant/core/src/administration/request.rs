@@ -442,6 +442,9 @@ pub struct AgentRow {
     pub enrolled_from: Option<String>,
     /// Fingerprint of its newest certificate's key; none: it has not renewed since version 0.1.
     pub key: Option<String>,
+    /// When one of its processes first proved a key of its own: seconds since 1970; none: never, as with an agent of
+    /// version 0.1, which has to be upgraded before its next renewal.
+    pub proved_at: Option<i64>,
 }
 
 /// An application in a list.

@@ -14,6 +14,8 @@ use uuid::Uuid;
 /// The kind of an agent's request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
+    /// Ask what the tenant has of a domain. `check` does that beside the process that uploads.
+    Hello,
     /// Write a domain's accounts.
     Upload,
     /// Receive the next certificate.
@@ -26,6 +28,7 @@ impl Purpose {
     /// In the audit log.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Hello => "hello",
             Self::Upload => "upload",
             Self::Renewal => "renewal",
             Self::SignIn => "sign-in",
@@ -58,7 +61,9 @@ pub fn admit(
     // 2. The agent's role permits the request.
     let (role_fits, only) = match purpose {
         Purpose::Renewal => (true, ""),
-        Purpose::Upload => (agent.role == Role::Phs, "only an agent that was enrolled with role phs uploads"),
+        Purpose::Hello | Purpose::Upload => {
+            (agent.role == Role::Phs, "only an agent that was enrolled with role phs uploads")
+        }
         Purpose::SignIn => {
             (agent.role == Role::Pta, "only an agent that was enrolled with role pta answers sign-ins")
         }
@@ -83,7 +88,7 @@ pub fn admit(
                 "the agent is in quarantine: an administrator finds the reason, then runs `landbridge-tenant agents approve`",
             );
         }
-        (AgentState::Pending, Purpose::Upload | Purpose::SignIn) => {
+        (AgentState::Pending, Purpose::Hello | Purpose::Upload | Purpose::SignIn) => {
             return refuse(
                 ProblemCode::AgentNotApproved,
                 "the agent is not approved: an administrator of the tenant runs `landbridge-tenant agents approve` with its id",

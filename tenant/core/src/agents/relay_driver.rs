@@ -7,6 +7,7 @@ use crate::lock::lock;
 use crate::numbers::Numbers;
 use crate::sign_ins::{AnswerOnItsWay, AskAgents};
 use landbridge_crypto::secret::Password;
+use landbridge_tenant_rules::instances::NotedProcess;
 use landbridge_tenant_rules::relay::{
     AgentAnswer, AgentView, Alarm, Event, Facts, Link, NoAnswer, Output, Relay,
 };
@@ -117,9 +118,10 @@ impl RelayDriver {
         (Arc::new(driver), raised)
     }
 
-    /// Whether an upload comes from the only process that uses the identity of its agent. If not, an alarm is raised.
-    pub fn is_one_process(&self, agent: Uuid, instance: Uuid) -> bool {
-        self.drive(|state, now| state.relay.is_one_process(agent, instance, now))
+    /// Notes the process of a request of this agent, which was certainly alive at `alive_at`. A second process raises an
+    /// alarm.
+    pub fn note_process(&self, agent: Uuid, instance: Uuid, alive_at: Instant) -> NotedProcess {
+        self.drive(|state, now| state.relay.note_process(agent, instance, alive_at, now))
     }
 
     /// Forgets the processes of an agent, after an administrator approved it.

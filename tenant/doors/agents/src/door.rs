@@ -5,6 +5,9 @@ use landbridge_door_listen::listener::Client;
 use landbridge_tenant_core::agents::Agents;
 use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_tenant_core::agents::open_connections::OpenConnection;
+use landbridge_tenant_core::agents::process::PeerProcess;
+use landbridge_wire::process_proof::{EXPORTER_LABEL, Exporter};
+use rustls::{ProtocolVersion, ServerConnection};
 use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -24,11 +27,12 @@ pub struct AgentsDoor {
     pub(crate) body_time: Duration,
 }
 
-/// The client of a connection: the names in its certificate, and its entry among the open connections.
+/// The client of a connection: the names in its certificate, its process, and its entry among the open connections.
 #[derive(Debug)]
 pub struct AgentClient {
     /// Its certificate, whose chain is verified; none: it sent none, or one without an agent's names.
     pub shown: Option<Shown>,
+    pub(crate) process: PeerProcess,
     open: Option<OpenConnection>,
     agents: Agents,
     /// Set by the first request that is admitted: the agent, and the address of the connection.
@@ -71,10 +75,14 @@ impl AgentsDoor {
         Self { agents, uploads: Semaphore::new(UPLOADS), body_time }
     }
 
-    /// The client of a new connection, from its certificate in DER.
-    pub fn identify(&self, certificate: Option<&[u8]>) -> AgentClient {
-        let shown = certificate.and_then(Shown::read);
+    /// The client of a new connection, from its TLS session.
+    pub fn identify(&self, session: &ServerConnection) -> AgentClient {
+        let certificate = session.peer_certificates().and_then(|chain| chain.first());
+        let shown = certificate.and_then(|certificate| Shown::read(certificate));
         let open = shown.as_ref().map(|shown| self.agents.enter(shown.name.agent));
-        AgentClient { shown, open, agents: self.agents.clone(), admitted: OnceLock::new() }
+        let exporter = (session.protocol_version() == Some(ProtocolVersion::TLSv1_3))
+            .then(|| session.export_keying_material(Exporter::default(), EXPORTER_LABEL, None).ok());
+        let process = PeerProcess::new(exporter.flatten());
+        AgentClient { shown, process, open, agents: self.agents.clone(), admitted: OnceLock::new() }
     }
 }

@@ -32,6 +32,9 @@ impl AgentsDoor {
         connection: Arc<Connection<AgentClient>>,
         request: Request<Incoming>,
     ) -> Answer {
+        if !connection.client.process.is_tls_13() {
+            return problem(&Problem::new(ProblemCode::UnsupportedVersion, "agents use TLS 1.3 alone"));
+        }
         let path = request.uri().path();
         if path == landbridge_wire::signin::PATH && request.method() == Method::GET {
             return requests::attend(&self, &connection, request).await;
@@ -42,19 +45,21 @@ impl AgentsDoor {
             "/v1/upload/hello" => Route::Hello,
             "/v1/upload/offer" => Route::Offer,
             "/v1/upload" => Route::Upload,
+            "/v1/upload/heartbeat" => Route::Heartbeat,
             _ => return no_such_path(),
         };
         if request.method() != Method::POST {
             return post_only();
         }
-        let mut incoming = request.into_body();
-        let incoming = &mut incoming;
+        let (head, mut incoming) = request.into_parts();
+        let (proof, incoming) = (requests::proof(&head.headers), &mut incoming);
         let answer = match route {
             Route::Enroll => requests::enroll(&self, &connection, incoming).await,
-            Route::Renew => requests::renew(&self, &connection, incoming).await,
-            Route::Hello => requests::hello(&self, &connection, incoming).await,
-            Route::Offer => requests::offer(&self, &connection, incoming).await,
-            Route::Upload => requests::upload(&self, &connection, incoming).await,
+            Route::Renew => requests::renew(&self, &connection, proof, incoming).await,
+            Route::Hello => requests::hello(&self, &connection, proof, incoming).await,
+            Route::Offer => requests::offer(&self, &connection, proof, incoming).await,
+            Route::Upload => requests::upload(&self, &connection, proof, incoming).await,
+            Route::Heartbeat => requests::heartbeat(&self, &connection, proof, incoming).await,
         };
         if !answer.status().is_success() {
             drain(incoming).await;
@@ -69,6 +74,7 @@ enum Route {
     Hello,
     Offer,
     Upload,
+    Heartbeat,
 }
 
 /// The answer for a path that the tenant does not have.

@@ -4,17 +4,18 @@
 use crate::door::{AgentClient, AgentsDoor};
 use crate::frames::{framed, problem};
 use crate::websocket;
-use hyper::Request;
 use hyper::body::Incoming;
+use hyper::{HeaderMap, Request};
 use landbridge_door_listen::body::{Answer, BodyTrouble, body};
 use landbridge_door_listen::listener::Connection;
 use landbridge_tenant_core::agents::admission::Purpose;
-use landbridge_tenant_core::agents::{Agent, Agents, Writer};
+use landbridge_tenant_core::agents::{Admitted, Agents, Arrival};
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_wire::enroll::{EnrollRequest, RenewRequest};
 use landbridge_wire::frame::{self, FrameError, MAX_FRAME};
 use landbridge_wire::problem::{Problem, ProblemCode};
-use landbridge_wire::upload::{Hello, Offer, Upload};
+use landbridge_wire::process_proof::HEADER;
+use landbridge_wire::upload::{Hello, Offer, PhsHeartbeat, Upload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -22,6 +23,12 @@ use tokio::task::spawn_blocking;
 
 /// Limit on the bytes of a message that is not an upload. The largest holds a certificate request and a few names.
 const MAX_SMALL: usize = 32 * 1024;
+
+/// The proof of the agent's process in the head of a request. A value that is no text is an empty one, which is no
+/// proof.
+pub(super) fn proof(headers: &HeaderMap) -> Option<String> {
+    headers.get(HEADER).map(|value| value.to_str().unwrap_or_default().to_owned())
+}
 
 /// `POST /v1/enroll`.
 pub(super) async fn enroll(
@@ -50,14 +57,15 @@ pub(super) async fn enroll(
 pub(super) async fn renew(
     door: &AgentsDoor,
     connection: &Arc<Connection<AgentClient>>,
+    proof: Option<String>,
     incoming: &mut Incoming,
 ) -> Answer {
     let outcome = async {
-        let agent = admitted(door, connection, Purpose::Renewal).await?;
+        let admitted = admitted(door, connection, proof, Purpose::Renewal).await?;
         let request: RenewRequest = read(door, incoming, MAX_SMALL).await?;
-        let id = agent.id;
+        let id = admitted.agent.id;
         let serial = connection.client.shown.as_ref().map(|shown| shown.serial.clone()).unwrap_or_default();
-        let made = blocking(door, move |agents| agents.renew(&agent, &serial, &request)).await?;
+        let made = blocking(door, move |agents| agents.renew(&admitted, &serial, &request)).await?;
         tracing::info!(agent = %id, "certificate renewed");
         Ok(made)
     };
@@ -73,8 +81,9 @@ pub(super) async fn attend(
     connection: &Arc<Connection<AgentClient>>,
     request: Request<Incoming>,
 ) -> Answer {
-    let outcome = match admitted(door, connection, Purpose::SignIn).await {
-        Ok(agent) => websocket::welcome(&door.agents, connection, &agent, request, unix_now()),
+    let proof = proof(request.headers());
+    let outcome = match admitted(door, connection, proof, Purpose::SignIn).await {
+        Ok(admitted) => websocket::welcome(&door.agents, connection, &admitted, request, unix_now()),
         Err(refusal) => Err(refusal),
     };
     outcome.unwrap_or_else(|refusal| {
@@ -88,10 +97,12 @@ pub(super) async fn attend(
 pub(super) async fn hello(
     door: &AgentsDoor,
     connection: &Arc<Connection<AgentClient>>,
+    proof: Option<String>,
     incoming: &mut Incoming,
 ) -> Answer {
-    uploading(door, connection, incoming, MAX_SMALL, |agents, writer, hello: Hello| {
-        agents.hello(writer, &hello)
+    let head = (connection, proof, Purpose::Hello);
+    uploading(door, head, incoming, MAX_SMALL, |agents, admitted, hello: Hello| {
+        agents.hello(admitted, &hello)
     })
     .await
 }
@@ -100,10 +111,12 @@ pub(super) async fn hello(
 pub(super) async fn offer(
     door: &AgentsDoor,
     connection: &Arc<Connection<AgentClient>>,
+    proof: Option<String>,
     incoming: &mut Incoming,
 ) -> Answer {
-    uploading(door, connection, incoming, MAX_FRAME, |agents, writer, offer: Offer| {
-        agents.offer(writer, &offer)
+    let head = (connection, proof, Purpose::Upload);
+    uploading(door, head, incoming, MAX_FRAME, |agents, admitted, offer: Offer| {
+        agents.offer(admitted, &offer)
     })
     .await
 }
@@ -112,33 +125,49 @@ pub(super) async fn offer(
 pub(super) async fn upload(
     door: &AgentsDoor,
     connection: &Arc<Connection<AgentClient>>,
+    proof: Option<String>,
     incoming: &mut Incoming,
 ) -> Answer {
-    uploading(door, connection, incoming, MAX_FRAME, |agents, writer, upload: Upload| {
-        agents.upload(writer, &upload)
+    let head = (connection, proof, Purpose::Upload);
+    uploading(door, head, incoming, MAX_FRAME, |agents, admitted, upload: Upload| {
+        agents.upload(admitted, &upload)
     })
     .await
+}
+
+/// `POST /v1/upload/heartbeat`. It waits for no upload, and is no upload in the metrics.
+pub(super) async fn heartbeat(
+    door: &AgentsDoor,
+    connection: &Arc<Connection<AgentClient>>,
+    proof: Option<String>,
+    incoming: &mut Incoming,
+) -> Answer {
+    let outcome = async {
+        let admitted = admitted(door, connection, proof, Purpose::Upload).await?;
+        let beat: PhsHeartbeat = read(door, incoming, MAX_SMALL).await?;
+        blocking(door, move |agents| agents.heartbeat(&admitted, &beat)).await
+    };
+    answered(&outcome.await)
 }
 
 /// Admits the agent, reads a message of at most `max` bytes, and answers with what `apply` returns.
 async fn uploading<M, R>(
     door: &AgentsDoor,
-    connection: &Arc<Connection<AgentClient>>,
+    (connection, proof, purpose): (&Arc<Connection<AgentClient>>, Option<String>, Purpose),
     incoming: &mut Incoming,
     max: usize,
-    apply: fn(&Agents, &Writer, M) -> Result<R, Problem>,
+    apply: fn(&Agents, &Admitted, M) -> Result<R, Problem>,
 ) -> Answer
 where
     M: DeserializeOwned + Send + 'static,
     R: Serialize + Send + 'static,
 {
     let outcome = async {
-        let agent = admitted(door, connection, Purpose::Upload).await?;
+        let admitted = admitted(door, connection, proof, purpose).await?;
         // All agents together share this limit.
         let _permit = door.uploads.acquire().await.map_err(|_| overloaded())?;
         let message: M = read(door, incoming, max).await?;
-        let writer = Writer { agent: agent.id, domain: agent.domain };
-        blocking(door, move |agents| apply(agents, &writer, message)).await
+        blocking(door, move |agents| apply(agents, &admitted, message)).await
     };
     let outcome = outcome.await;
     let metrics = &door.agents.numbers().metrics;
@@ -154,13 +183,18 @@ where
 async fn admitted(
     door: &AgentsDoor,
     connection: &Arc<Connection<AgentClient>>,
+    proof: Option<String>,
     purpose: Purpose,
-) -> Result<Agent, Problem> {
-    let (served, from) = (connection.clone(), connection.address.ip());
-    let agent =
-        blocking(door, move |agents| agents.admit(served.client.shown.as_ref(), purpose, from)).await?;
-    connection.client.note_admitted(agent.id, from);
-    Ok(agent)
+) -> Result<Admitted, Problem> {
+    let (served, from, alive_at) = (connection.clone(), connection.address.ip(), connection.alive_at());
+    let admitted = blocking(door, move |agents| {
+        let AgentClient { shown, process, .. } = &served.client;
+        let (shown, proof) = (shown.as_ref(), proof.as_deref());
+        agents.admit(&Arrival { shown, process, proof, alive_at, from }, purpose)
+    });
+    let admitted = admitted.await?;
+    connection.client.note_admitted(admitted.agent.id, from);
+    Ok(admitted)
 }
 
 async fn read<M: DeserializeOwned>(

@@ -14,13 +14,14 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use landbridge_door_listen::body::Answer;
 use landbridge_door_listen::listener::{Client as _, Connection};
-use landbridge_tenant_core::agents::{Agent, Agents, Facts, Link, link_facts};
+use landbridge_tenant_core::agents::{Admitted, Agents, Facts, Link, link_facts};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::signin::{FromAgent, FromTenant, MAX_MESSAGE, SILENCE};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -36,7 +37,7 @@ const BUFFER: usize = 4 * 1024;
 pub(crate) fn welcome(
     agents: &Agents,
     connection: &Arc<Connection<AgentClient>>,
-    agent: &Agent,
+    admitted: &Admitted,
     mut request: Request<Incoming>,
     now: i64,
 ) -> Result<Answer, Problem> {
@@ -46,13 +47,14 @@ pub(crate) fn welcome(
         .ok_or_else(|| malformed("this path accepts only WebSocket, version 13"))?;
     let shown =
         connection.client.shown.as_ref().ok_or_else(|| malformed("the client sent no certificate"))?;
-    let facts = link_facts(agent, shown, now)?;
+    let facts = link_facts(&admitted.agent, shown, now)?;
+    let process = admitted.process;
     // 2. Serve the WebSocket when hyper has sent the answer.
     let upgrade = hyper::upgrade::on(&mut request);
     let (agents, connection) = (agents.clone(), connection.clone());
     tokio::spawn(async move {
         match upgrade.await {
-            Ok(upgraded) => serve(&agents, &connection, facts, upgraded).await,
+            Ok(upgraded) => serve(&agents, &connection, facts, process, upgraded).await,
             Err(error) => tracing::debug!(%error, "an agent disconnected before its WebSocket began"),
         }
     });
@@ -78,8 +80,14 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 
-/// Serves one WebSocket until it ends or is cut.
-async fn serve(agents: &Agents, connection: &Connection<AgentClient>, facts: Facts, upgraded: Upgraded) {
+/// Serves one WebSocket until it ends or is cut. `process` is the one that the connection has proved.
+async fn serve(
+    agents: &Agents,
+    connection: &Connection<AgentClient>,
+    facts: Facts,
+    process: Option<Uuid>,
+    upgraded: Upgraded,
+) {
     let _busy = connection.busy();
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = BUFFER;
@@ -95,7 +103,7 @@ async fn serve(agents: &Agents, connection: &Connection<AgentClient>, facts: Fac
     let (why, at_once) = tokio::select! {
         () = connection.client.cut() => ("the agent was revoked or quarantined", true),
         () = closed.notified() => ("the relay closed it", true),
-        why = exchange_messages(agents, link, agent, &mut socket, outgoing) => (why, false),
+        why = exchange_messages(agents, link, (agent, process), &mut socket, outgoing) => (why, false),
     };
     agents.leave(link);
     tracing::info!(%agent, link = link.0, why, "an agent's connection has ended");
@@ -109,7 +117,7 @@ async fn serve(agents: &Agents, connection: &Connection<AgentClient>, facts: Fac
 async fn exchange_messages(
     agents: &Agents,
     link: Link,
-    agent: Uuid,
+    (agent, process): (Uuid, Option<Uuid>),
     socket: &mut WebSocketStream<TokioIo<Upgraded>>,
     mut outgoing: mpsc::Receiver<FromTenant>,
 ) -> &'static str {
@@ -123,7 +131,15 @@ async fn exchange_messages(
             }
             received = socket.next() => match received {
                 Some(Ok(Message::Binary(bytes))) => match frame::decode(&bytes) {
-                    Ok(message) => agents.receive(link, message),
+                    Ok(message) => {
+                        if let FromAgent::Hello(hello) = &message
+                            && let Err(refusal) = introduce(agents, agent, process, hello.instance).await
+                        {
+                            tracing::warn!(%agent, code = %refusal.code, detail = %refusal.detail, "an agent's process was refused");
+                            return "the agent's process was refused";
+                        }
+                        agents.receive(link, message);
+                    }
                     Err(error) => {
                         tracing::warn!(%agent, %error, "an agent's message cannot be read");
                         return "the agent sent a malformed message";
@@ -140,6 +156,18 @@ async fn exchange_messages(
             },
         }
     }
+}
+
+/// Checks the process that a hello names.
+async fn introduce(
+    agents: &Agents,
+    agent: Uuid,
+    process: Option<Uuid>,
+    instance: Uuid,
+) -> Result<(), Problem> {
+    let agents = agents.clone();
+    let checked = spawn_blocking(move || agents.introduce(agent, process, instance)).await;
+    checked.unwrap_or_else(|_| Err(Problem::new(ProblemCode::Internal, "the tenant failed")))
 }
 
 async fn send(

@@ -17,8 +17,8 @@ use std::time::Duration;
 /// Time after its end during which a certificate can be renewed: long enough for an agent that was off for weeks.
 pub const RENEWABLE: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The TLS settings of the address for agents. Sessions cannot be resumed, because a resumed session could outlive a
-/// revocation.
+/// The TLS settings of the address for agents, which applications may use too. TLS 1.2 is for applications: the agents'
+/// door refuses it. Sessions cannot be resumed, because a resumed session could outlive a revocation.
 pub fn server_config(
     root: CertificateDer<'static>,
     certificate: Arc<dyn ResolvesServerCert>,

@@ -11,12 +11,12 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
+use rustls::{ServerConfig, ServerConnection};
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -61,6 +61,7 @@ pub struct Connection<C> {
     pub address: SocketAddr,
     /// The client, as the door knows it.
     pub client: C,
+    alive_at: Mutex<Instant>,
     rhythm: Rhythm,
     place: ConnectionPlace,
 }
@@ -69,6 +70,16 @@ impl<C> Connection<C> {
     /// Suspends the limits on silence until the returned value is dropped.
     pub fn busy(&self) -> Busy {
         self.rhythm.busy()
+    }
+
+    /// A time at which the client was certainly alive: when the connection was accepted, or when its last request was
+    /// answered. The request that is being served may have been under way since.
+    pub fn alive_at(&self) -> Instant {
+        *self.alive_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_answer(&self) {
+        *self.alive_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     fn set_stranger(&self, stranger: bool) {
@@ -82,9 +93,9 @@ pub trait Serve: Send + Sync + 'static {
     /// The door's knowledge of a client, kept while the connection is open.
     type Client: Client;
 
-    /// The client of a new connection. `certificate` is its certificate, DER, whose chain is verified; none: it sent
-    /// none.
-    fn identify(&self, certificate: Option<&[u8]>) -> Self::Client;
+    /// The client of a new connection, whose handshake is complete. The chain of the session's client certificate, if
+    /// it has one, is verified.
+    fn identify(&self, session: &ServerConnection) -> Self::Client;
 
     /// Answers one request.
     fn serve(
@@ -154,6 +165,7 @@ impl Accepting {
     async fn serve<D: Serve>(mut self, stream: TcpStream, door: Arc<D>, place: ConnectionPlace) {
         // 1. TLS.
         let address = self.address;
+        let accepted = Instant::now();
         let _ = stream.set_nodelay(true);
         let greeted = tokio::select! {
             () = stopped(&mut self.stop) => return,
@@ -166,10 +178,9 @@ impl Accepting {
             Err(_) => return tracing::debug!(%address, "the TLS handshake took too long"),
         };
         // 2. The client, and the limits on its time.
-        let certificates = tls.get_ref().1.peer_certificates();
-        let client = door.identify(certificates.and_then(|chain| chain.first()).map(AsRef::as_ref));
-        let rhythm = Rhythm::new();
-        let connection = Arc::new(Connection { address, client, rhythm: rhythm.clone(), place });
+        let client = door.identify(tls.get_ref().1);
+        let (rhythm, alive_at) = (Rhythm::new(), Mutex::new(accepted));
+        let connection = Arc::new(Connection { address, client, alive_at, rhythm: rhythm.clone(), place });
         connection.set_stranger(!connection.client.has_certificate());
         let serving = connection.clone();
 
@@ -182,6 +193,7 @@ impl Accepting {
                 let response = door.serve(connection.clone(), request).await;
                 let right = response.extensions().get::<RightCredential>().is_some();
                 connection.set_stranger(!right && !connection.client.has_certificate());
+                connection.note_answer();
                 drop(busy);
                 Ok::<_, Infallible>(response)
             }

@@ -173,7 +173,8 @@ fn agents(rows: &[AgentRow]) -> String {
         let connections = row.connections.to_string();
         let (from, key) = (or_dash(row.enrolled_from.as_deref()), or_dash(row.key.as_deref()));
         let (until, seen) = (utc(row.not_after), utc(row.seen_at));
-        vec![id, role, domain, state, connections, host, from, key, software, until, seen]
+        let process = if row.proved_at.is_some() { "proved" } else { "-" }.to_owned();
+        vec![id, role, domain, state, connections, host, from, key, software, until, seen, process]
     };
     let heads = [
         "ID",
@@ -187,6 +188,7 @@ fn agents(rows: &[AgentRow]) -> String {
         "SOFTWARE",
         "CERTIFICATE UNTIL",
         "SEEN",
+        "PROCESS",
     ];
     aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
 }

@@ -120,7 +120,7 @@ pub(crate) async fn scrape(edge: &Edge, path: &str) -> String {
 async fn health_and_metrics_are_there_for_the_operator() {
     let edge = Edge::start().await;
     let phs = edge.phs().await;
-    let _: Receipt = edge.post(Some(&phs), "/v1/upload/hello", &hello()).await.unwrap();
+    let _: Receipt = edge.post(Some(&phs), "/v1/upload/hello", &hello(Some(&phs))).await.unwrap();
     edge.send(None, request("POST", "/v1/signin", b"")).await.unwrap();
     assert!(scrape(&edge, "/healthz").await.starts_with("HTTP/1.1 200"));
     assert!(scrape(&edge, "/else").await.starts_with("HTTP/1.1 404"));
@@ -169,7 +169,7 @@ async fn after_a_restart_everybody_is_known_as_before() {
     let phs = edge.phs().await;
     let app = edge.credential("mail", 600).await;
     let edge = edge.restart().await;
-    let _: Receipt = edge.post(Some(&phs), "/v1/upload/hello", &hello()).await.unwrap();
+    let _: Receipt = edge.post(Some(&phs), "/v1/upload/hello", &hello(Some(&phs))).await.unwrap();
     let mut ask = request("POST", "/v1/signin", b"{}");
     let bearer = hyper::header::HeaderValue::from_str(&format!("Bearer {app}")).unwrap();
     ask.headers_mut().insert("authorization", bearer);

@@ -1,24 +1,26 @@
 //! A certificate opens what its agent may do now, and nothing else.
 
 use crate::harness::{
-    DEADLINE, Edge, Identity, code, enroll_request, envelope_of, hello, key_and_request, until,
+    DEADLINE, Edge, Identity, code, enroll_request, envelope_of, exchange, hello, key_and_request, request,
+    until,
 };
 use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse};
 use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::enroll::{EnrollResponse, RenewRequest, RenewResponse, Role};
+use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::upload::Receipt;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const DAY: i64 = 86_400;
 
-async fn ask_hello(edge: &Edge, identity: Option<&Identity>) -> Result<Receipt, Problem> {
-    edge.post(identity, "/v1/upload/hello", &hello()).await
+pub(crate) async fn ask_hello(edge: &Edge, identity: Option<&Identity>) -> Result<Receipt, Problem> {
+    edge.post(identity, "/v1/upload/hello", &hello(identity)).await
 }
 
-async fn renew(edge: &Edge, identity: Option<&Identity>) -> Result<Identity, Problem> {
+pub(crate) async fn renew(edge: &Edge, identity: Option<&Identity>) -> Result<Identity, Problem> {
     let (key, csr) = key_and_request();
     let role = identity.and_then(|i| Shown::read(&i.certificate)).map_or(Role::Phs, |shown| shown.name.role);
     let request = RenewRequest { csr: Blob::new(csr).unwrap(), envelope: envelope_of(role) };
@@ -26,7 +28,8 @@ async fn renew(edge: &Edge, identity: Option<&Identity>) -> Result<Identity, Pro
     assert_eq!(made.roots.as_slice().len(), 1);
     let certificate = made.certificate.as_bytes().to_vec();
     let agent = Shown::read(&certificate).unwrap().name.agent;
-    Ok(Identity { agent, certificate, key, approved: true })
+    let process = identity.and_then(|identity| identity.process.clone());
+    Ok(Identity { agent, certificate, key, approved: true, process })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,7 +141,7 @@ async fn a_certificate_that_is_over_renews_and_does_nothing_else() {
         ask_hello(&edge, Some(&next)).await.unwrap();
     }
     let long_over = edge.certificate_of(&phs, unix_now() - 32 * DAY);
-    let sent = edge.send(Some(&long_over), crate::harness::request("POST", "/v1/renew", b"")).await;
+    let sent = edge.send(Some(&long_over), request("POST", "/v1/renew", b"")).await;
     assert!(sent.is_err(), "TLS itself refuses it");
 }
 
@@ -146,7 +149,7 @@ async fn a_certificate_that_is_over_renews_and_does_nothing_else() {
 async fn a_certificate_of_another_ca_ends_the_handshake() {
     let (edge, other) = (Edge::start().await, Edge::start().await);
     let foreign = other.phs().await;
-    let sent = edge.send(Some(&foreign), crate::harness::request("POST", "/v1/upload/hello", b"")).await;
+    let sent = edge.send(Some(&foreign), request("POST", "/v1/upload/hello", b"")).await;
     assert!(sent.is_err());
 }
 
@@ -198,12 +201,24 @@ async fn an_upload_that_is_half_sent_when_its_agent_is_revoked_is_cut_and_claims
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_speaks_tls_1_2_is_served_and_its_certificate_proved() {
+async fn a_client_of_tls_1_2_signs_people_in_and_is_refused_by_every_path_for_agents() {
     let edge = Edge::start().await;
     let phs = edge.phs().await;
     for identity in [None, Some(&phs)] {
+        for path in
+            ["/v1/enroll", "/v1/renew", "/v1/upload/hello", "/v1/upload", "/v1/upload/heartbeat", "/v1/agent"]
+        {
+            let tls = edge.connect_with(identity, &[&rustls::version::TLS12]).await.unwrap();
+            assert_eq!(tls.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_2));
+            let method = if path == "/v1/agent" { "GET" } else { "POST" };
+            let body = frame::encode(&hello(identity)).unwrap();
+            let (status, _, body) = exchange(tls, request(method, path, &body)).await.unwrap();
+            let problem: Problem = frame::decode(&body).unwrap();
+            assert_eq!((status.as_u16(), problem.code), (400, ProblemCode::UnsupportedVersion), "{path}");
+        }
         let tls = edge.connect_with(identity, &[&rustls::version::TLS12]).await.unwrap();
-        assert_eq!(tls.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_2));
+        let (status, _, _) = exchange(tls, request("POST", "/v1/signin", b"{}")).await.unwrap();
+        assert_eq!(status.as_u16(), 401, "the applications' door answers: there is no credential");
     }
     let other = Edge::start().await;
     assert!(other.connect_with(Some(&phs), &[&rustls::version::TLS12]).await.is_err());

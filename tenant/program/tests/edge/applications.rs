@@ -57,7 +57,7 @@ async fn peopled() -> Edge {
     let yesterday = filetime(unix_now() - 86_400).unwrap();
     let interval = |value: i64| Some((stamp(), value));
     let upload = Upload {
-        instance: Uuid::new_v4(),
+        instance: phs.instance(),
         domain_sid: Text::new(SID).unwrap(),
         cycle: Uuid::new_v4(),
         mode: Mode::FullCompare,

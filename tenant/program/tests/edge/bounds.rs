@@ -56,7 +56,7 @@ async fn a_body_over_the_bound_is_refused_by_its_length_and_by_its_bytes() {
 async fn a_frame_that_is_cut_foreign_or_of_another_version_is_named_as_such() {
     let edge = Edge::start().await;
     let phs = edge.phs().await;
-    let good = frame::encode(&hello()).unwrap().to_vec();
+    let good = frame::encode(&hello(Some(&phs))).unwrap().to_vec();
     let send = async |bytes: &[u8]| edge.post_bytes::<Receipt>(Some(&phs), "/v1/upload/hello", bytes).await;
     send(&good).await.unwrap();
     for cut in [0, 4, 8, good.len() - 1] {

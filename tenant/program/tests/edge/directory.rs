@@ -14,9 +14,9 @@ use landbridge_wire::upload::{
 };
 use uuid::Uuid;
 
-fn upload(records: Vec<Record>, links: Vec<Link>) -> Upload {
+fn upload(phs: &Identity, records: Vec<Record>, links: Vec<Link>) -> Upload {
     Upload {
-        instance: Uuid::new_v4(),
+        instance: phs.instance(),
         domain_sid: Text::new(SID).unwrap(),
         cycle: Uuid::new_v4(),
         mode: Mode::Incremental,
@@ -54,7 +54,7 @@ fn gone(record: Record, presence: Presence) -> Record {
 }
 
 async fn send(edge: &Edge, phs: &Identity, records: Vec<Record>, links: Vec<Link>) {
-    let receipt: Receipt = edge.post(Some(phs), "/v1/upload", &upload(records, links)).await.unwrap();
+    let receipt: Receipt = edge.post(Some(phs), "/v1/upload", &upload(phs, records, links)).await.unwrap();
     assert!(receipt.refused.as_slice().is_empty(), "{receipt:?}");
 }
 
@@ -151,10 +151,10 @@ async fn a_group_that_refuses_keeps_its_last_members_when_it_vanishes_with_the_g
         let yesterday = filetime(unix_now() - 86_400).unwrap();
         let people = vec![user(1, "alice", 0x200, yesterday), user(2, "bob", 0x200, yesterday)];
         let left = match full_compare {
-            true => Upload { mode: Mode::FullCompare, ..upload(people, vec![]) },
+            true => Upload { mode: Mode::FullCompare, ..upload(&phs, people, vec![]) },
             false => {
                 let groups = [group(11, "Inner"), group(10, "Pilot")];
-                upload(groups.map(|one| gone(one, Presence::Deleted)).into(), vec![])
+                upload(&phs, groups.map(|one| gone(one, Presence::Deleted)).into(), vec![])
             }
         };
         let _: Receipt = edge.post(Some(&phs), "/v1/upload", &left).await.unwrap();
@@ -235,7 +235,7 @@ async fn a_blocked_account_signs_in_by_no_road_until_it_is_unblocked_whatever_ph
     // A full compare, an erasure and an account with the same objectGUID change nothing.
     let yesterday = filetime(unix_now() - 86_400).unwrap();
     let people = || vec![user(1, "alice", 0x200, yesterday), user(2, "bob", 0x200, yesterday)];
-    let full = Upload { mode: Mode::FullCompare, ..upload(people(), vec![]) };
+    let full = Upload { mode: Mode::FullCompare, ..upload(&phs, people(), vec![]) };
     let _: Receipt = edge.post(Some(&phs), "/v1/upload", &full).await.unwrap();
     assert_eq!(answer(RIGHT).await, wrong);
     send(&edge, &phs, vec![gone(user(1, "alice", 0x200, 0), Presence::Deleted)], vec![]).await;

@@ -56,7 +56,7 @@ async fn a_refused_enrolment_and_a_wrong_credential_are_in_the_audit_log_with_th
 async fn an_agent_comes_goes_and_is_refused_in_the_audit_log() {
     let edge = Edge::start().await;
     let phs = edge.phs().await;
-    let _: Receipt = edge.post(Some(&phs), "/v1/upload/hello", &hello()).await.unwrap();
+    let _: Receipt = edge.post(Some(&phs), "/v1/upload/hello", &hello(Some(&phs))).await.unwrap();
     let actor = format!("agent {}", phs.agent);
     for action in ["agent-connected", "agent-disconnected"] {
         let entry = &entries(&edge, action, 1).await[0];
@@ -68,7 +68,7 @@ async fn an_agent_comes_goes_and_is_refused_in_the_audit_log() {
     }
     edge.ask(AdminRequest::AgentsRevoke { agent: phs.agent }).await;
     for _ in 0..15 {
-        let refused = edge.post::<_, Receipt>(Some(&phs), "/v1/upload/hello", &hello()).await;
+        let refused = edge.post::<_, Receipt>(Some(&phs), "/v1/upload/hello", &hello(Some(&phs))).await;
         assert_eq!(code(refused), ProblemCode::AgentRevoked);
     }
     // Ten an hour for one agent; the rest is counted.

@@ -1,5 +1,6 @@
 //! A tenant of its own for each test, on loopback, and clients that speak to it as agents and applications do.
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, StatusCode};
@@ -21,6 +22,7 @@ use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, Role, Token, TokenSecret};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
+use landbridge_wire::process_proof::{EXPORTER_LABEL, Exporter, HEADER, ProcessProof, name_of, signed_bytes};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
@@ -75,12 +77,59 @@ pub(crate) struct Edge {
     served: tokio::task::JoinHandle<()>,
 }
 
-/// An agent's identity, as it would keep it.
+/// An agent's identity, as it would keep it, and the process that uses it.
 pub(crate) struct Identity {
     pub(crate) agent: Uuid,
     pub(crate) certificate: Vec<u8>,
     pub(crate) key: Vec<u8>,
     pub(crate) approved: bool,
+    /// None: a process of version 0.1, which proves nothing.
+    pub(crate) process: Option<Process>,
+}
+
+/// A process, by its key.
+#[derive(Clone)]
+pub(crate) struct Process(Arc<Ed25519KeyPair>);
+
+impl Process {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Ed25519KeyPair::generate().unwrap()))
+    }
+
+    fn key(&self) -> [u8; 32] {
+        self.0.public_key().as_ref().try_into().unwrap()
+    }
+
+    pub(crate) fn name(&self) -> Uuid {
+        name_of(&self.key())
+    }
+
+    /// The header's value for this connection of the agent.
+    pub(crate) fn prove(&self, agent: Uuid, tls: &Tls) -> String {
+        let session = tls.get_ref().1;
+        let exporter = session.export_keying_material(Exporter::default(), EXPORTER_LABEL, None).unwrap();
+        let signature = self.0.sign(&signed_bytes(agent, &exporter));
+        ProcessProof { key: self.key(), signature: signature.as_ref().try_into().unwrap() }.to_text()
+    }
+}
+
+impl Identity {
+    /// The name of its process in messages. One of version 0.1 made it up.
+    pub(crate) fn instance(&self) -> Uuid {
+        self.process.as_ref().map_or(Uuid::from_u128(1), Process::name)
+    }
+
+    /// The header of its process on this connection, as a line.
+    pub(crate) fn header(&self, tls: &Tls) -> String {
+        let proof = self.process.as_ref().map(|process| process.prove(self.agent, tls));
+        proof.map_or(String::new(), |proof| format!("{HEADER}: {proof}\r\n"))
+    }
+
+    /// The same identity in another process: one that proves another key, or nothing.
+    pub(crate) fn copied(&self, process: Option<Process>) -> Self {
+        let (certificate, key) = (self.certificate.clone(), self.key.clone());
+        Self { agent: self.agent, certificate, key, approved: self.approved, process }
+    }
 }
 
 pub(crate) type Tls = TlsStream<TcpStream>;
@@ -172,7 +221,8 @@ impl Edge {
         let request = enroll_request(secret, role, csr);
         let made: EnrollResponse = self.post(None, "/v1/enroll", &request).await?;
         let certificate = made.certificate.as_bytes().to_vec();
-        Ok(Identity { agent: made.agent, certificate, key, approved: made.approved })
+        let process = Some(Process::new());
+        Ok(Identity { agent: made.agent, certificate, key, approved: made.approved, process })
     }
 
     /// A phs that was enrolled and approved.
@@ -211,7 +261,8 @@ impl Edge {
         let newest = "UPDATE agents SET serial = ?2 WHERE id = ?1";
         let row = (identity.agent.as_bytes(), issued.serial.as_slice());
         self.database().execute(newest, row).unwrap();
-        Identity { agent: identity.agent, certificate: issued.certificate, key, approved: true }
+        let (agent, process) = (identity.agent, identity.process.clone());
+        Identity { agent, certificate: issued.certificate, key, approved: true, process }
     }
 
     pub(crate) async fn connect(&self, identity: Option<&Identity>) -> std::io::Result<Tls> {
@@ -267,9 +318,12 @@ impl Edge {
     pub(crate) async fn send(
         &self,
         identity: Option<&Identity>,
-        request: Request<Full<Bytes>>,
+        mut request: Request<Full<Bytes>>,
     ) -> std::io::Result<(StatusCode, hyper::HeaderMap, Vec<u8>)> {
         let tls = self.connect(identity).await?;
+        if let Some((agent, process)) = identity.and_then(|one| Some((one.agent, one.process.as_ref()?))) {
+            request.headers_mut().insert(HEADER, process.prove(agent, &tls).parse().unwrap());
+        }
         tokio::time::timeout(DEADLINE, exchange(tls, request)).await.unwrap()
     }
 
@@ -309,7 +363,7 @@ impl Edge {
     }
 }
 
-async fn exchange(
+pub(crate) async fn exchange(
     tls: Tls,
     request: Request<Full<Bytes>>,
 ) -> std::io::Result<(StatusCode, hyper::HeaderMap, Vec<u8>)> {
@@ -356,8 +410,9 @@ pub(crate) fn envelope_of(role: Role) -> Option<Blob<32>> {
 }
 
 /// What a phs asks first.
-pub(crate) fn hello() -> landbridge_wire::upload::Hello {
-    landbridge_wire::upload::Hello { instance: Uuid::new_v4(), domain_sid: Text::new(SID).unwrap() }
+pub(crate) fn hello(identity: Option<&Identity>) -> landbridge_wire::upload::Hello {
+    let instance = identity.map_or(Uuid::from_u128(1), Identity::instance);
+    landbridge_wire::upload::Hello { instance, domain_sid: Text::new(SID).unwrap() }
 }
 
 pub(crate) fn code<T>(outcome: Result<T, Problem>) -> ProblemCode {

@@ -13,4 +13,5 @@ mod events;
 mod harness;
 mod other_domains;
 mod own_certificate;
+mod process;
 mod websocket;

@@ -51,7 +51,7 @@ impl Two {
     async fn send(&self, domain: &str, records: Vec<Record>) -> Receipt {
         let (phs, sid) = if domain == LAB { (&self.lab, LAB_SID) } else { (&self.corp, SID) };
         let upload = Upload {
-            instance: Uuid::new_v4(),
+            instance: phs.instance(),
             domain_sid: Text::new(sid).unwrap(),
             cycle: Uuid::new_v4(),
             mode: Mode::FullCompare,

@@ -1,7 +1,7 @@
 //! The agents' WebSocket under clients that are none: hostile frames, floods, half messages, too many links.
 //! The client here writes its own bytes, because a sound library cannot be made to send these.
 
-use super::harness::{DEADLINE, Edge, Identity, Tls, code, until};
+use super::harness::{DEADLINE, Edge, Identity, Process, Tls, code, until};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::StatusCode;
 use landbridge_tenant_core::administration::request::AdminRequest;
@@ -9,6 +9,7 @@ use landbridge_tenant_rules::relay::AgentView;
 use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
+use landbridge_wire::process_proof::HEADER;
 use landbridge_wire::signin::{
     Answer, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello, MAX_MESSAGE, PATH,
 };
@@ -37,8 +38,9 @@ const SOUND: &str = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-
 /// Asks for a WebSocket with these headers; the connection, and the head of the answer in lower case.
 async fn asked(edge: &Edge, identity: &Identity, headers: &str) -> std::io::Result<(Tls, String)> {
     let mut tls = edge.connect(Some(identity)).await?;
-    tls.write_all(format!("GET {PATH} HTTP/1.1\r\nhost: tenant.example.com\r\n{headers}\r\n").as_bytes())
-        .await?;
+    let proof = identity.header(&tls);
+    let head = format!("GET {PATH} HTTP/1.1\r\nhost: tenant.example.com\r\n{proof}{headers}\r\n");
+    tls.write_all(head.as_bytes()).await?;
     let mut came = Vec::new();
     loop {
         let mut some = [0; 4096];
@@ -77,8 +79,8 @@ fn said(message: &FromAgent) -> Vec<u8> {
     masked(BINARY, &frame::encode(message).unwrap())
 }
 
-fn hello() -> FromAgent {
-    let (connection, instance) = (Uuid::new_v4(), Uuid::from_u128(1));
+fn hello(identity: &Identity) -> FromAgent {
+    let (connection, instance) = (Uuid::new_v4(), identity.instance());
     FromAgent::Hello(Hello { connection, instance, software: Text::new("test").unwrap(), capacity: 64 })
 }
 
@@ -92,11 +94,15 @@ async fn ends(mut tls: Tls) -> Duration {
 }
 
 /// An agent that does as it should: says hello and sends heartbeats back, until the tenant ends it.
-fn honest(edge: &Edge, tls: Tls) -> tokio::task::JoinHandle<()> {
-    let request = format!("wss://{}{PATH}", edge.address).into_client_request().unwrap();
+fn honest(edge: &Edge, identity: &Identity, tls: Tls) -> tokio::task::JoinHandle<()> {
+    let mut request = format!("wss://{}{PATH}", edge.address).into_client_request().unwrap();
+    if let Some(process) = &identity.process {
+        request.headers_mut().insert(HEADER, process.prove(identity.agent, &tls).parse().unwrap());
+    }
+    let introduction = hello(identity);
     tokio::spawn(async move {
         let (mut socket, _) = tokio_tungstenite::client_async(request, tls).await.unwrap();
-        let mut say = Some(hello());
+        let mut say = Some(introduction);
         loop {
             if let Some(message) = say.take() {
                 let bytes = frame::encode(&message).unwrap().to_vec();
@@ -151,12 +157,12 @@ async fn only_an_approved_pta_agent_that_speaks_websocket_13_is_let_in() {
 async fn whatever_breaks_the_protocol_ends_its_own_connection_and_no_other() {
     let edge = Edge::start().await;
     let (good, bad) = (agent(&edge).await, agent(&edge).await);
-    let serving = honest(&edge, edge.connect(Some(&good)).await.unwrap());
+    let serving = honest(&edge, &good, edge.connect(Some(&good)).await.unwrap());
     until("the honest agent is there", async || links_of(&edge, &good) == 1).await;
     let tag = Blob::new([0; 32]).unwrap();
     let answer = FromAgent::Answer(Answer { request: Uuid::nil(), verdict: DirectoryVerdict::Valid, tag });
     let other_version = {
-        let mut bytes = frame::encode(&hello()).unwrap().to_vec();
+        let mut bytes = frame::encode(&hello(&bad)).unwrap().to_vec();
         bytes[2] = bytes[2].wrapping_add(1);
         masked(BINARY, &bytes)
     };
@@ -169,7 +175,7 @@ async fn whatever_breaks_the_protocol_ends_its_own_connection_and_no_other() {
         ("nothing at all", masked(BINARY, b"")),
         ("a frame of another version", other_version),
         ("an answer before the hello", said(&answer)),
-        ("a second hello", [said(&hello()), said(&hello())].concat()),
+        ("a second hello", [said(&hello(&bad)), said(&hello(&bad))].concat()),
         ("one byte more than a message has", masked(BINARY, &vec![0; MAX_MESSAGE + 1])),
         ("a length beyond all memory", [&[BINARY, 0xff], &[0x7f; 8][..], &[0; 4]].concat()),
         ("fragments that add up", [masked(BEGIN, &whole), masked(MORE, b"x")].concat()),
@@ -204,7 +210,7 @@ async fn an_agent_that_sends_more_than_a_response_is_disconnected() {
         ("kinds that are not known", said(&FromAgent::Unknown)),
     ] {
         let mut tls = opened(&edge, &bad).await;
-        tls.write_all(&said(&hello())).await.unwrap();
+        tls.write_all(&said(&hello(&bad))).await.unwrap();
         until("it is there", async || links_of(&edge, &bad) == 1).await;
         // In one go, so that no heartbeat of the tenant allows for all of it.
         tls.write_all(&one.repeat(2_000)).await.unwrap();
@@ -219,7 +225,7 @@ async fn an_agent_that_sends_more_than_a_response_is_disconnected() {
 async fn an_agent_that_sends_nothing_or_half_a_message_is_disconnected() {
     let edge = Edge::start().await;
     let bad = agent(&edge).await;
-    let whole = said(&hello());
+    let whole = said(&hello(&bad));
     let half = &whole[..whole.len() / 2];
     let silent = async |bytes: &[u8]| {
         let mut tls = opened(&edge, &bad).await;
@@ -242,11 +248,11 @@ async fn one_agent_has_sixteen_links_and_no_more() {
     let many = agent(&edge).await;
     let mut serving = Vec::new();
     for links in 1..=16 {
-        serving.push(honest(&edge, edge.connect(Some(&many)).await.unwrap()));
+        serving.push(honest(&edge, &many, edge.connect(Some(&many)).await.unwrap()));
         until("it is there", async || links_of(&edge, &many) == links).await;
     }
     let mut tls = opened(&edge, &many).await;
-    tls.write_all(&said(&hello())).await.unwrap();
+    tls.write_all(&said(&hello(&many))).await.unwrap();
     let took = ends(tls).await;
     assert!(took < UNHEARD, "{took:?}");
     assert_eq!(links_of(&edge, &many), 16);
@@ -254,4 +260,50 @@ async fn one_agent_has_sixteen_links_and_no_more() {
     for link in serving {
         tokio::time::timeout(DEADLINE, link).await.unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_hello_names_the_process_that_its_connection_has_proved_or_the_connection_ends() {
+    let edge = Edge::start().await;
+    let pta = agent(&edge).await;
+    let mut tls = opened(&edge, &pta).await;
+    tls.write_all(&said(&hello(&pta.copied(Some(Process::new()))))).await.unwrap();
+    let took = ends(tls).await;
+    assert!(took < UNHEARD, "{took:?}");
+    assert_eq!(links_of(&edge, &pta), 0);
+    let mut tls = opened(&edge, &pta).await;
+    tls.write_all(&said(&hello(&pta))).await.unwrap();
+    until("it is there", async || links_of(&edge, &pta) == 1).await;
+}
+
+#[tokio::test]
+async fn an_agent_that_proved_a_process_is_refused_in_words_without_a_proof_and_cannot_introduce_itself() {
+    let edge = Edge::start().await;
+    let pta = agent(&edge).await;
+    // 1. Of version 0.1, it is let in. It opens another connection, and does not introduce itself on it yet.
+    let old = pta.copied(None);
+    let mut first = opened(&edge, &old).await;
+    first.write_all(&said(&hello(&old))).await.unwrap();
+    until("it is there", async || links_of(&edge, &old) == 1).await;
+    let mut silent = opened(&edge, &old).await;
+    // 2. The upgraded agent proves its process.
+    let mut upgraded = opened(&edge, &pta).await;
+    upgraded.write_all(&said(&hello(&pta))).await.unwrap();
+    until("both are there", async || links_of(&edge, &pta) == 2).await;
+    // 3. From now on nothing is taken without a proof.
+    silent.write_all(&said(&hello(&old))).await.unwrap();
+    let took = ends(silent).await;
+    assert!(took < UNHEARD, "{took:?}");
+    let (mut tls, head) = asked(&edge, &old, SOUND).await.unwrap();
+    assert!(head.starts_with("http/1.1 400 ") && head.contains("application/vnd.landbridge"), "{head}");
+    tls.shutdown().await.unwrap();
+    // `check` of the upgraded agent connects as a process of its own, and closes without a hello.
+    let check = pta.copied(Some(Process::new()));
+    drop(opened(&edge, &check).await);
+    until("the agent is known by its process", async || {
+        let ask = "SELECT instance FROM agents WHERE id = ?1 AND proved_at IS NOT NULL";
+        let found = edge.database().query_row(ask, [pta.agent.as_bytes()], |row| row.get::<_, Vec<u8>>(0));
+        found.is_ok_and(|found| found == pta.instance().as_bytes())
+    })
+    .await;
 }

@@ -68,6 +68,8 @@ pub struct Agent {
     pub enrolled_from: Option<String>,
     /// Fingerprint of its newest certificate's key; none: it has not renewed since the tenant notes fingerprints.
     pub key_fingerprint: Option<String>,
+    /// When one of its processes first proved a key of its own; none: it never did, as an agent of version 0.1.
+    pub proved_at: Option<i64>,
 }
 
 /// An agent to be stored at its enrolment.

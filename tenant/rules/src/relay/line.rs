@@ -30,6 +30,9 @@ pub(super) struct RelayLine {
     /// When the hello arrived, which is the zero of the connection's clock. None: before the hello.
     pub(super) welcomed: Option<Instant>,
     pub(super) last_message: Instant,
+    /// A time at which the agent was certainly alive: when the link began, or when the tenant sent the last heartbeat
+    /// that the agent has returned.
+    pub(super) alive_at: Instant,
     next_beat: Instant,
     pub(super) connection: Uuid,
     pub(super) instance: Uuid,
@@ -52,6 +55,7 @@ impl RelayLine {
             began: now,
             welcomed: None,
             last_message: now,
+            alive_at: now,
             next_beat: now,
             connection: Uuid::nil(),
             instance: Uuid::nil(),
@@ -71,6 +75,15 @@ impl RelayLine {
         self.connection = hello.connection;
         self.instance = hello.instance;
         self.capacity = usize::from(hello.capacity.clamp(1, MAX_IN_HAND));
+    }
+
+    /// Notes a heartbeat that the agent returned. An agent that returns an older one appears less alive than it is, which
+    /// helps nobody: a link whose process was superseded is then closed as late.
+    pub(super) fn note_beat(&mut self, beat: Heartbeat, now: Instant) {
+        let sent = self.welcomed.and_then(|zero| zero.checked_add(Duration::from_millis(beat.at)));
+        if let Some(sent) = sent.filter(|sent| *sent <= now) {
+            self.alive_at = self.alive_at.max(sent);
+        }
     }
 
     /// Subtracts one message from the allowance. False: the agent sends more than it may.

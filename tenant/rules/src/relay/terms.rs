@@ -95,6 +95,8 @@ pub enum Closed {
     Cut,
     /// The agent drains and has answered all its deliveries.
     Drained,
+    /// The agent's process was superseded by another one, and may have ended since.
+    Superseded,
 }
 
 /// An event that is counted.

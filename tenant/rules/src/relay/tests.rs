@@ -251,13 +251,39 @@ fn two_processes_of_one_identity_are_one_alarm() {
     let mut world = World::of(1);
     let (agent, old) = (world.inside[0].agent, world.inside[0].link);
     world.connect(agent, Uuid::from_u128(999));
-    let beat = FromAgent::Heartbeat(Heartbeat { at: 0 });
+    let beat = |at| FromAgent::Heartbeat(Heartbeat { at });
     world.now += Duration::from_secs(2);
-    world.relay.receive(old, beat.clone(), world.now);
+    world.relay.receive(old, beat(2_000), world.now);
     assert!(!world.outputs().iter().any(|o| matches!(o, Output::Alarm { .. })), "a restart may overlap");
     world.now += Duration::from_secs(4);
-    world.relay.receive(old, beat, world.now);
+    world.relay.receive(old, beat(6_000), world.now);
     assert!(world.outputs().iter().any(|o| matches!(o, Output::Alarm { alarm: Alarm::TwoInstances, .. })));
+    // While the alarm lasts, the new process is refused as well, also where it uploads.
+    let noted = world.relay.note_process(agent, Uuid::from_u128(999), world.now, world.now);
+    assert_eq!(noted, NotedProcess::Second);
+    assert!(!world.outputs().iter().any(|o| matches!(o, Output::Alarm { .. })), "one alarm");
+}
+
+#[test]
+fn a_superseded_process_that_returns_old_heartbeats_or_none_loses_its_link() {
+    let beat = FromAgent::Heartbeat(Heartbeat { at: 500 });
+    for quiet in [beat, FromAgent::Heartbeat(Heartbeat { at: u64::MAX }), FromAgent::Unknown] {
+        let mut world = World::of(1);
+        let (agent, old) = (world.inside[0].agent, world.inside[0].link);
+        world.now += Duration::from_secs(1);
+        world.connect(agent, Uuid::from_u128(999));
+        for _ in 0..5 {
+            world.now += Duration::from_secs(1);
+            world.relay.receive(old, quiet.clone(), world.now);
+            assert!(world.outputs().is_empty(), "a restart may overlap");
+        }
+        world.now += Duration::from_secs(1);
+        world.relay.receive(old, quiet, world.now);
+        let outputs = world.outputs();
+        let closed =
+            |o: &Output| matches!(o, Output::Close { link, why: Closed::Superseded } if *link == old);
+        assert!(outputs.iter().any(closed) && !outputs.iter().any(|o| matches!(o, Output::Alarm { .. })));
+    }
 }
 
 fn at_bound(world: &mut World, link: Link, ask: &SignInRequest) {

@@ -165,7 +165,8 @@ CREATE TABLE agents (
     enrolled_at     INTEGER NOT NULL,
     serial_before   BLOB,                          -- of the certificate before: it may still renew
     enrolled_from   TEXT,                          -- its address then; NULL: enrolled before version 4
-    key_fingerprint TEXT                           -- of its newest certificate's key; NULL: of before version 4
+    key_fingerprint TEXT,                          -- of its newest certificate's key; NULL: of before version 4
+    proved_at       INTEGER                        -- when a process of it first proved a key of its own; NULL: never
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tokens (

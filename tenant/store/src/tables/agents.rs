@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 /// Reads an agent with the names of its domain.
 const SELECT: &str = "SELECT a.id, a.domain, d.dns_name, d.sid, a.role, a.state, a.software, a.host, a.not_after, \
-                      a.seen_at, a.enrolled_at, a.serial, a.serial_before, a.enrolled_from, a.key_fingerprint \
-                      FROM agents a JOIN domains d ON d.id = a.domain";
+                      a.seen_at, a.enrolled_at, a.serial, a.serial_before, a.enrolled_from, a.key_fingerprint, \
+                      a.proved_at FROM agents a JOIN domains d ON d.id = a.domain";
 
 /// Stores a new agent.
 pub fn insert(writing: &Writing<'_>, agent: &NewAgent<'_>, now: i64) -> Result<(), StoreError> {
@@ -96,6 +96,13 @@ pub fn renew(writing: &Writing<'_>, id: Uuid, renewal: &Renewal<'_>, now: i64) -
     Ok(changed == 1)
 }
 
+/// Notes that a process of the agent has proved a key of its own, unless that was noted before.
+pub fn note_proof(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<(), StoreError> {
+    let first = "UPDATE agents SET proved_at = ?2 WHERE id = ?1 AND proved_at IS NULL";
+    writing.execute(first, params![id.as_bytes(), now])?;
+    Ok(())
+}
+
 /// Notes the process that an agent's message came from, and its time.
 pub fn seen(writing: &Writing<'_>, id: Uuid, instance: Uuid, now: i64) -> Result<(), StoreError> {
     writing
@@ -123,5 +130,6 @@ fn agent(row: &Row<'_>) -> rusqlite::Result<Agent> {
         serial_before: row.get(12)?,
         enrolled_from: row.get(13)?,
         key_fingerprint: row.get(14)?,
+        proved_at: row.get(15)?,
     })
 }

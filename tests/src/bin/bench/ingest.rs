@@ -5,7 +5,7 @@ use crate::derivations::on_all_cores;
 use crate::report::Comparison;
 use crate::sync::joined;
 use landbridge_agent::http::Client;
-use landbridge_agent::{Identity, tls};
+use landbridge_agent::{Identity, ProcessKey, tls};
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::population::DOMAIN;
 use landbridge_tests::lab::{Domain, LabError, Population};
@@ -14,6 +14,7 @@ use landbridge_wire::upload::{
     Attribute, AttributeValue as Is, Hello, Kind, Mode, Password, Presence, Receipt, Record, Stamp, Upload,
 };
 use rusqlite::Connection;
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
@@ -73,7 +74,10 @@ fn tenant(domain: &Domain, runtime: &Runtime) -> Result<[f64; 2], LabError> {
     let identity = Identity::load(phs.state()).map_err(|why| LabError::said("an identity", &why))?;
     let tls = tls::enrolled(&identity).map_err(|why| LabError::said("an identity", &why))?;
     let client = Client::new(&identity.url, tls).map_err(|why| LabError::said("a client", &why))?;
-    let mut sender = Sender { client, runtime, domain: domain.sid(), instance: Uuid::new_v4() };
+    let process = ProcessKey::generate().map_err(|why| LabError::said("a process key", &why))?;
+    let (instance, process) = (process.name(), Arc::new(process));
+    let client = client.proving(process, identity.agent);
+    let mut sender = Sender { client, runtime, domain: domain.sid(), instance };
     let objects: Vec<Uuid> = (0..DIGESTS).map(|_| Uuid::new_v4()).collect();
     sender.hello()?;
     Ok([sender.send(&objects, 1)?, sender.send(&objects, 2)?])
