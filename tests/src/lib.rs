@@ -22,6 +22,8 @@
 //! - `src/lab/pta_agent.rs`: a real pta-agent
 //! - `src/lab/fake_dns.rs`: a DNS server that knows one domain's controllers
 //! - `src/lab/lying_agent.rs`: an agent that lies, with a real identity
+//! - `src/lab/thief.rs`: a thief with a copy of an agent's disk, under ever new process names
+//! - `src/lab/old_tenant.rs`: a tenant of version 0.1, as far as a phs sees it
 //! - `src/lab/lying_tenant.rs`: a tenant that lies, with a real CA key
 //! - `src/lab/application.rs`: an application that signs people in
 //! - `src/lab/trial.rs`: how long a trial is, and its seed
@@ -72,6 +74,7 @@
 //! - `tests/pta/silence.rs`: everything that tenant and agents wrote, searched for secrets
 //! - `tests/pta/outages.rs`: agents killed and frozen, the tenant and the DC gone and back
 //! - `tests/pta/ways.rs`: through a proxy, over IPv6, to a second controller, to a pinned one
+//! - `tests/pta/copied.rs`: a copy of an agent's disk beside the agent, and what is none
 //! - `tests/pta/attacks.rs`: identities used twice, agents revoked, controllers that must not be trusted
 //! - `tests/pta/lying_tenant.rs`: a lying tenant locks no account, and learns nothing of a protected one
 //! - `tests/pta/lockout.rs`: guesses from outside lock no account inside
@@ -88,6 +91,7 @@
 //!   the tenant
 //! - `tests/road/other_domains.rs`: a second domain at the tenant: names by UPN suffix, objects that moved
 //! - `tests/road/scoped.rs`: accounts that enter and leave by OU, group and filter; the limit on removals at a time
+//! - `tests/road/copied.rs`: a copy of the disk of phs beside it, and what may run beside the daemon
 //! - `tests/road/continuous.rs`: the daemon: changes in force within a moment, failures reported and over
 //! - `tests/road/backup.rs`: a lost tenant restored from its backup; applications that see a certificate of the
 //!   administrator's

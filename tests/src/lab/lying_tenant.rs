@@ -78,23 +78,7 @@ impl LyingTenant {
         let config = Config::load(&tenant.config()).map_err(|why| wrong(&why))?;
         let first = agents.first().ok_or_else(|| failed("a lying tenant", "no agent"))?;
         let name = Identity::load(&first.state()).map_err(|why| wrong(&why))?.tenant;
-        let owner = rustix::process::geteuid().as_raw();
-        let now = landbridge_tenant_core::clock::unix_now();
-        let root = config.root_certificate();
-        let authority =
-            keys::authority(name, (&config.ca_key, owner), &root, now).map_err(|why| wrong(&why))?;
-        let server =
-            ServerCertificate::new(&authority, &root, &config.url, now).map_err(|why| wrong(&why))?;
-        let mut roots = RootCertStore::empty();
-        roots.add(authority.root().clone()).map_err(|why| wrong(&why))?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-        let mut tls = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|why| wrong(&why))?
-            .with_client_cert_verifier(clients.map_err(|why| wrong(&why))?)
-            .with_cert_resolver(Arc::new(server));
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let tls = stolen_tls(&config, name)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.doing("make a runtime")?;
         let listener =
@@ -139,6 +123,28 @@ impl LyingTenant {
             heard.await.unwrap_or_else(|_| (Said::Nothing, since.elapsed()))
         }))
     }
+}
+
+/// The TLS settings of this tenant, by its keys.
+pub(super) fn stolen_tls(config: &Config, tenant: Uuid) -> Result<ServerConfig, LabError> {
+    let wrong = |why: &dyn std::fmt::Display| failed("the keys of a tenant", why);
+    let owner = rustix::process::geteuid().as_raw();
+    let now = landbridge_tenant_core::clock::unix_now();
+    let root = config.root_certificate();
+    let authority =
+        keys::authority(tenant, (&config.ca_key, owner), &root, now).map_err(|why| wrong(&why))?;
+    let server = ServerCertificate::new(&authority, &root, &config.url, now).map_err(|why| wrong(&why))?;
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.root().clone()).map_err(|why| wrong(&why))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+    let mut tls = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|why| wrong(&why))?
+        .with_client_cert_verifier(clients.map_err(|why| wrong(&why))?)
+        .with_cert_resolver(Arc::new(server));
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(tls)
 }
 
 fn agent_id(agent: &PtaAgent) -> Result<Uuid, LabError> {

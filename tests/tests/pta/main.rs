@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
 mod attacks;
+mod copied;
 mod joined;
 mod kills;
 mod lockout;

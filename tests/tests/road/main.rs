@@ -6,6 +6,7 @@
 mod backup;
 mod bad_input;
 mod continuous;
+mod copied;
 mod directory_refusals;
 mod everyone;
 mod kdcs;

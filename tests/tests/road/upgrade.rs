@@ -66,7 +66,7 @@ fn an_installation_of_an_older_version_is_upgraded_in_place_and_works_at_every_s
         policy("phs");
     };
     by_agent(&person(1), &person(1).password);
-    // 2. The tenant is upgraded. The older phs and the older agent go on.
+    // 2. The tenant is upgraded. The older phs and the older agent, which prove no process, go on.
     road.tenant.stop().unwrap();
     road.tenant.programs.set(None);
     road.tenant.serve().unwrap();
@@ -102,6 +102,14 @@ fn an_installation_of_an_older_version_is_upgraded_in_place_and_works_at_every_s
     by_agent(&person(5), &person(5).password);
     let said = road.phs.run(&["check"], None).unwrap();
     assert!(said.stdout.contains("takes uploads"), "{said}");
+    // 5. Both have proved a process. The older agent is refused from now on, in words that it understands.
+    let agents = road.tenant.agents().unwrap();
+    assert!(agents.iter().all(|row| row["proved_at"].is_i64()), "{agents:?}");
+    agent.stop().unwrap();
+    agent.programs.set(Some(&folder));
+    without(&agent.config(), &["[defence]"]);
+    let said = agent.run_to_end(&["check"], None).unwrap();
+    assert!(said.stdout.contains("run the present version of the agent"), "{said}");
 }
 
 #[test]
