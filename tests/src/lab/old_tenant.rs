@@ -103,6 +103,8 @@ fn receipt() -> Receipt {
         acknowledged: None,
         acknowledged_before: None,
         level: 1,
+        reserving: None,
+        ambiguous: None,
         applied: 0,
         unchanged: 0,
         swept: 0,
