@@ -51,6 +51,8 @@ fn a_copy_that_renames_itself_or_takes_turns_with_the_agent_is_found_after_a_few
         assert!(since[..at].iter().any(|(action, _)| action == "agent-connected"), "{since:?}");
         assert!(!since[at..].iter().any(|(action, _)| action == "agent-connected"), "{since:?}");
         assert_eq!(quarantines(&stage, &id), round + 1);
+        let counted = stage.tenant.metric("landbridge_agents_quarantined_total").unwrap();
+        assert_eq!(counted, Some(f64::from(u32::try_from(round + 1).unwrap())));
         // The real agent is cut off as well, and the other agent answers.
         stage.tenant.wait_for_connections(2, 10).unwrap();
         let who = person(1);

@@ -66,6 +66,8 @@ fn a_copy_that_renames_itself_or_takes_turns_with_phs_is_found_also_while_no_dc_
         assert!((1..=3).contains(&loot.names), "{loot:?}");
         wait_until("the quarantine", 10, || state(&road) == "quarantined", || daemon.said()).unwrap();
         assert_eq!(audited(&road, "agent-quarantined"), round);
+        let counted = road.tenant.metric("landbridge_agents_quarantined_total").unwrap();
+        assert_eq!(counted, Some(round as f64));
         // The daemon runs on, and is heard again when an administrator has found the thief.
         let id = Identity::load(road.phs.state()).unwrap().agent.to_string();
         road.tenant.approve(&id).unwrap();

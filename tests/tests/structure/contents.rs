@@ -65,7 +65,7 @@ fn the_ciphers_of_the_directory_stand_in_two_files() {
 }
 
 #[test]
-fn sockets_of_phs_are_opened_by_pull_watch_and_send_and_it_listens_in_metrics_alone() {
+fn sockets_of_phs_are_opened_by_pull_watch_send_and_heartbeat_and_it_listens_in_metrics_alone() {
     let files = [
         "phs/src/read/pull.rs",
         "phs/src/read/watch.rs",
@@ -82,6 +82,15 @@ fn sockets_of_phs_are_opened_by_pull_watch_and_send_and_it_listens_in_metrics_al
         &["TcpListener", "UnixListener"],
         &["phs/src/daemon/metrics.rs", "tenant/doors/", "tenant/program/src/serve.rs"],
     );
+    // Requests to the tenant: of a cycle (`job` and `check` make the connection that `send` uses), and of the heartbeat.
+    let requests = [
+        "agent/src/",
+        "phs/src/cycle/send.rs",
+        "phs/src/cycle/job.rs",
+        "phs/src/command/show.rs",
+        "phs/src/daemon/heartbeat.rs",
+    ];
+    assert_only_in(&["http::Client"], &requests);
     assert_only_in(&["hickory_resolver"], &["agent/src/discover.rs"]);
 }
 

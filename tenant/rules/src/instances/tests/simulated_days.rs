@@ -122,7 +122,7 @@ impl Role {
         match self {
             Self::Phs => {
                 let mut all = requests(process, world, || 3.0);
-                // A cycle has a connection of its own, with gaps of up to two minutes.
+                // A cycle has a connection of its own, with gaps of up to two minutes. So has a renewal, by the same process.
                 all.extend(requests(process, world, || dice.between(0.05, 120.0)));
                 all
             }
