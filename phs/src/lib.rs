@@ -4,7 +4,8 @@
 //! [`qualify`] (which objects are carried, and with what), [`cycle`] (one cycle, page by page, to the tenant),
 //! [`daemon`] (cycle after cycle), [`command`] (the command line). Start at `cycle.rs`.
 //!
-//! Sockets: `read/`, `cycle/send.rs` and `daemon/heartbeat.rs`; `daemon/metrics.rs` listens. NT hashes: `cycle/rehash.rs` alone.
+//! Sockets: `read/`, `cycle/send.rs` and `daemon/heartbeat.rs`; `daemon/metrics.rs` listens. NT hashes:
+//! `cycle/rehash.rs` alone.
 //!
 //! # Files
 //!

@@ -267,8 +267,8 @@ impl Agents {
         quarantine::run(self.0, alarms, stop).await;
     }
 
-    /// Refuses a request of a second process that uses the same identity. The relay applies the same rule to agents that
-    /// answer sign-ins.
+    /// Refuses a request of a second process that uses the same identity. The relay applies the same rule to agents
+    /// that answer sign-ins.
     fn require_one_process(&self, admitted: &Admitted, instance: Uuid) -> Result<(), Problem> {
         let Admitted { agent, process, alive_at } = admitted;
         self.claim_process(agent, *process, instance)?;
@@ -288,8 +288,8 @@ impl Agents {
         }
     }
 
-    /// Refuses a process name that the connection has not proved, and stores that the agent has proved one. From then on
-    /// the agent is admitted with a proof alone.
+    /// Refuses a process name that the connection has not proved, and stores that the agent has proved one. From then
+    /// on the agent is admitted with a proof alone.
     fn claim_process(&self, agent: &Agent, proven: Option<Uuid>, instance: Uuid) -> Result<(), Problem> {
         require_name(agent, proven, instance)?;
         if proven.is_some() && agent.proved_at.is_none() {

@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 /// How long a superseded process is still accepted: messages under way at a restart need no repetition.
 pub const OVERLAP: Duration = Duration::from_secs(5);
-/// Limit on superseded names of one agent: 8 KiB. A copy that renames itself is found by the name that it superseded, so
-/// the oldest names can be forgotten.
+/// Limit on superseded names of one agent: 8 KiB. A copy that renames itself is found by the name that it superseded,
+/// so the oldest names can be forgotten.
 const NAMES: usize = 256;
 /// An honest agent does not have 256 processes in this time: systemd starts it once a second at most. One that has
 /// forgets names before they could be heard again, so that is an alarm too.

@@ -82,7 +82,8 @@ fn sockets_of_phs_are_opened_by_pull_watch_send_and_heartbeat_and_it_listens_in_
         &["TcpListener", "UnixListener"],
         &["phs/src/daemon/metrics.rs", "tenant/doors/", "tenant/program/src/serve.rs"],
     );
-    // Requests to the tenant: of a cycle (`job` and `check` make the connection that `send` uses), and of the heartbeat.
+    // Requests to the tenant: of a cycle (`job` and `check` make the connection that `send` uses), and of the
+    // heartbeat.
     let requests = [
         "agent/src/",
         "phs/src/cycle/send.rs",

@@ -35,8 +35,8 @@ impl PeerProcess {
         self.exporter.is_some()
     }
 
-    /// The name of the process that this connection of an agent belongs to, by the header of a request. The first header
-    /// that holds decides; later ones are not read. None: no request had a header so far.
+    /// The name of the process that this connection of an agent belongs to, by the header of a request. The first
+    /// header that holds decides; later ones are not read. None: no request had a header so far.
     pub(super) fn prove(&self, agent: Uuid, header: Option<&str>) -> Result<Option<Uuid>, Problem> {
         if let Some(name) = self.proven.get() {
             return Ok(Some(*name));

@@ -118,8 +118,8 @@ impl RelayDriver {
         (Arc::new(driver), raised)
     }
 
-    /// Notes the process of a request of this agent, which was certainly alive at `alive_at`. A second process raises an
-    /// alarm.
+    /// Notes the process of a request of this agent, which was certainly alive at `alive_at`. A second process raises
+    /// an alarm.
     pub fn note_process(&self, agent: Uuid, instance: Uuid, alive_at: Instant) -> NotedProcess {
         self.drive(|state, now| state.relay.note_process(agent, instance, alive_at, now))
     }

@@ -77,8 +77,8 @@ impl RelayLine {
         self.capacity = usize::from(hello.capacity.clamp(1, MAX_IN_HAND));
     }
 
-    /// Notes a heartbeat that the agent returned. An agent that returns an older one appears less alive than it is, which
-    /// helps nobody: a link whose process was superseded is then closed as late.
+    /// Notes a heartbeat that the agent returned. An agent that returns an older one appears less alive than it is,
+    /// which helps nobody: a link whose process was superseded is then closed as late.
     pub(super) fn note_beat(&mut self, beat: Heartbeat, now: Instant) {
         let sent = self.welcomed.and_then(|zero| zero.checked_add(Duration::from_millis(beat.at)));
         if let Some(sent) = sent.filter(|sent| *sent <= now) {

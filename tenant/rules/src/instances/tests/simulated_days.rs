@@ -122,7 +122,8 @@ impl Role {
         match self {
             Self::Phs => {
                 let mut all = requests(process, world, || 3.0);
-                // A cycle has a connection of its own, with gaps of up to two minutes. So has a renewal, by the same process.
+                // A cycle has a connection of its own, with gaps of up to two minutes. So has a renewal, by the same
+                // process.
                 all.extend(requests(process, world, || dice.between(0.05, 120.0)));
                 all
             }
@@ -167,8 +168,8 @@ fn requests(process: Process, world: &World, mut every: impl FnMut() -> f64) -> 
     all
 }
 
-/// The messages of one WebSocket after the other of a pta-agent: a hello, and each of the tenant's heartbeats back. Both
-/// sides give up after 3 s of silence.
+/// The messages of one WebSocket after the other of a pta-agent: a hello, and each of the tenant's heartbeats back.
+/// Both sides give up after 3 s of silence.
 fn link(process: Process, world: &World, later: f64) -> Vec<Message> {
     let mut all = Vec::new();
     let mut from = process.starts + later;
@@ -337,8 +338,8 @@ fn a_copy_that_was_alone_is_found_when_the_agent_is_started_and_it_goes_on() {
                 all.extend(copy.messages(60.0, &mut dice));
                 let found = note_all(&mut Instances::default(), zero, all);
                 let found = found.expect_err(&format!("{role:?}, {copy:?}, run {run}: no alarm"));
-                // After the overlap the copy is silent for 7 s at most. Then it is heard under its old name, or supersedes
-                // the agent, which is heard after the overlap.
+                // After the overlap the copy is silent for 7 s at most. Then it is heard under its old name, or
+                // supersedes the agent, which is heard after the overlap.
                 let latest = 90.0 + OVERLAP.as_secs_f64() + 7.0 + OVERLAP.as_secs_f64() + 4.0;
                 assert!((90.0..latest).contains(&found), "{role:?}, {copy:?}, run {run}: {found}");
             }
