@@ -18,11 +18,6 @@ fn users(road: &Road, arguments: &[&str]) -> String {
     road.tenant.run(&[&["users"], arguments].concat(), None).unwrap().expect_code(0).stdout
 }
 
-/// Names of this suffix come after the first full compare, so an administrator declares it.
-fn declare(road: &Road, suffix: &str) {
-    road.tenant.run(&["domains", "suffix", "add", NAME, suffix], None).unwrap().expect_code(0);
-}
-
 /// A DC refuses two accounts of one name to one administrator, but not to two of them at two DCs. A full compare alone
 /// sees this.
 fn force_upn(domain: &Domain, sam: &str, upn: &str) {
@@ -66,10 +61,10 @@ fn a_plain_account_whose_upn_is_the_administrators_name_signs_nobody_in() {
     let known: i64 = database.query_row(rows, [real.guid.as_bytes()], |row| row.get(0)).unwrap();
     assert_eq!(known, 0);
     // A name of its own lets the person in again with the next cycle.
-    declare(&road, "example.net");
-    domain.set_attributes(&who.sam, json!({"userPrincipalName": "ada@example.net"})).unwrap();
+    let ada = format!("ada@{NAME}");
+    domain.set_attributes(&who.sam, json!({"userPrincipalName": ada})).unwrap();
     assert_eq!(road.once()["mode"], "incremental");
-    road.assert_in("ada@example.net", &who.password);
+    road.assert_in(&ada, &who.password);
     assert_eq!(road.tenant.metric("landbridge_ambiguous_names").unwrap(), Some(0.0));
     road.assert_nothing_was_derived_twice();
 }
@@ -82,22 +77,21 @@ fn an_account_outside_the_scope_and_a_carried_one_of_one_name_sign_nobody_in_unt
     domain.move_to(&outside.sam, "OU=Outside").unwrap();
     let road = road_without_outside(&domain);
     road.once();
-    declare(&road, "example.net");
     // A DC lets two accounts have one mail address, which is the further sign-in name here.
     let set = |sam: &str, mail: &str| domain.set_attributes(sam, json!({"mail": mail})).unwrap();
-    let shared = "shared@example.net";
+    let (shared, other) = (&*format!("shared@{NAME}"), &*format!("other@{NAME}"));
     set(&carried.sam, shared);
     road.once();
     road.assert_in(shared, &carried.password);
     // Somebody outside takes the name, and gives it back.
-    set(&outside.sam, "Shared@Example.net");
+    set(&outside.sam, &shared.to_uppercase());
     let summary = road.once();
     let sent = (&summary["mode"], &summary["reserved_sent"], &summary["records_sent"]);
     assert_eq!(sent, (&"incremental".into(), &1.into(), &0.into()), "{summary}");
     for who in [&carried, &outside] {
         road.assert_out(shared, &who.password);
     }
-    set(&outside.sam, "other@example.net");
+    set(&outside.sam, other);
     road.once();
     road.assert_in(shared, &carried.password);
     // Somebody who leaves the scope takes the name along, and frees it by being deleted.
@@ -113,7 +107,7 @@ fn an_account_outside_the_scope_and_a_carried_one_of_one_name_sign_nobody_in_unt
     // Who enters the scope has the name again, as a carried account.
     domain.move_to(&outside.sam, "OU=People").unwrap();
     road.once();
-    road.assert_in("other@example.net", &outside.password);
+    road.assert_in(other, &outside.password);
     // A full compare says the same.
     let summary = road.phs.once(&["--full"]).unwrap().expect_code(0).json();
     assert_eq!((&summary["ambiguous"], &summary["digests_derived"]), (&0.into(), &0.into()), "{summary}");

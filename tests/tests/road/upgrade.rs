@@ -45,6 +45,9 @@ fn older_agent(settings: &PtaSettings, tenant: &RunningTenant) -> PtaAgent {
 fn an_installation_of_an_older_version_is_upgraded_in_place_and_works_at_every_step() {
     let domain = own_domain(50);
     let folder = before();
+    // Somebody has the administrator's name.
+    let (administrator, impostor) = (format!("administrator@{NAME}"), person(6));
+    domain.force_attribute(&impostor.sam, "userPrincipalName", &administrator).unwrap();
     // 1. All of the older version. The account that phs reads with is in the cloud, as it was then.
     let settings = TenantSettings { programs: Some(folder.clone()), ..TenantSettings::default() };
     let tenant = RunningTenant::start_for(&domain, &settings).unwrap();
@@ -59,6 +62,7 @@ fn an_installation_of_an_older_version_is_upgraded_in_place_and_works_at_every_s
     let reader = format!("{}@{NAME}", phs_settings.account);
     road.assert_everybody_gets_in();
     road.assert_in(&reader, &phs_settings.password);
+    road.assert_in(&administrator, &impostor.password);
     let policy = |policy| road.tenant.set_policy(policy).unwrap().expect_code(0);
     let by_agent = |who: &Person, password: &str| {
         policy("pta");
@@ -81,7 +85,9 @@ fn an_installation_of_an_older_version_is_upgraded_in_place_and_works_at_every_s
         "{summary}"
     );
     road.assert_in(&person(2).upn, "at the newer tenant");
-    // 3. phs is upgraded: one full compare that derives nothing. The account that it reads with leaves.
+    road.assert_in(&administrator, &impostor.password);
+    // 3. phs is upgraded: one full compare that derives nothing. The account that it reads with leaves, and the
+    //    administrator's name signs nobody in.
     road.phs.programs.set(None);
     road.phs.configure(&phs_settings).unwrap();
     let summary = road.once();
@@ -89,6 +95,8 @@ fn an_installation_of_an_older_version_is_upgraded_in_place_and_works_at_every_s
     road.assert_in(&person(2).upn, "at the newer tenant");
     road.assert_in(&person(3).upn, &person(3).password);
     road.assert_out(&reader, &phs_settings.password);
+    assert_eq!(summary["ambiguous"], 1, "{summary}");
+    road.assert_out(&administrator, &impostor.password);
     road.domain.set_password(&person(4).sam, "by the newer phs").unwrap();
     let summary = road.once();
     assert_eq!(summary["mode"], "incremental", "{summary}");

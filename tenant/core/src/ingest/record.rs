@@ -61,6 +61,7 @@ impl Page<'_> {
         }
         if self.is_of_another(record.object)? {
             if is_removed(record.presence) {
+                self.update_reserved(record, None, false)?;
                 outcome.unchanged += 1;
                 return Ok(());
             }

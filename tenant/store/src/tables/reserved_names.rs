@@ -2,6 +2,7 @@
 //! once a full compare has brought all of them.
 //! Neighbours: the ingest writes; [`super::names`] decides by them whether a name signs anybody in.
 
+use super::suffixes;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::names::suffix_of;
 use landbridge_wire::reserved::{NameHash, ReservedAttribute};
@@ -113,30 +114,31 @@ pub fn set_since(writing: &Writing<'_>, domain: i64, since: Option<i64>) -> Resu
     Ok(())
 }
 
-/// Whether an account that is not carried also has this name of a carried account. A domain reserves names of its own
-/// accounts, and of another domain's those whose UPN suffix it declares too, so that no domain keeps another one's people
-/// out.
+/// Whether an account that is not carried also has this name of a carried account. Another domain counts only if it
+/// declares the suffix of the name, as for names of carried accounts: no domain keeps another one's people out.
 pub fn is_reserved(reading: &Reading<'_>, name: &str, holder: Uuid) -> Result<bool, StoreError> {
-    let row = reading
-        .prepare_cached(
-            "SELECT n.hash, o.domain FROM signin_names n JOIN objects o ON o.object = n.object
-             WHERE n.name = ?1 AND n.object = ?2",
-        )?
-        .query_row((name, holder.as_bytes()), |row| {
-            Ok((row.get::<_, Option<Vec<u8>>>(0)?, row.get::<_, i64>(1)?))
-        })
-        .optional()?;
-    let Some((hash, domain)) = row else { return Ok(false) };
-    let mut reserved = reading.prepare_cached(&format!(
-        "SELECT EXISTS (SELECT 1 FROM reserved_names r JOIN domains d ON d.id = r.domain
-         WHERE r.hash = ?1 AND r.object <> ?2 AND d.reserved_since IS NOT NULL AND (r.domain = ?3 OR {DECLARES}))",
-    ))?;
-    let suffix = suffix_of(name);
-    Ok(reserved.query_row((&hash, holder.as_bytes(), domain, suffix), |row| row.get(0))?)
+    let mut statement = reading.prepare_cached(
+        "SELECT DISTINCT r.domain, r.domain = o.domain FROM signin_names n
+         JOIN objects o ON o.object = n.object
+         JOIN reserved_names r ON r.hash = n.hash AND r.object <> n.object
+         JOIN domains d ON d.id = r.domain
+         WHERE n.name = ?1 AND n.object = ?2 AND d.reserved_since IS NOT NULL",
+    )?;
+    let rows = statement.query_map((name, holder.as_bytes()), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let domains: Vec<(i64, bool)> = rows.collect::<Result<_, _>>()?;
+    for (domain, same) in domains {
+        if same || may_have(reading, domain, name)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-/// The domain of the reserved name declares the suffix `?4`.
-const DECLARES: &str = "EXISTS (SELECT 1 FROM upn_suffixes s WHERE s.suffix = ?4 AND s.domain = r.domain)";
+/// Whether accounts of the domain may have this name: it declares the suffix.
+fn may_have(reading: &Reading<'_>, domain: i64, name: &str) -> Result<bool, StoreError> {
+    let Some(suffix) = suffix_of(name) else { return Ok(false) };
+    Ok(suffixes::holders(reading, suffix)?.iter().any(|(id, _)| *id == domain))
+}
 
 /// All conflicts of names that hold, sorted; at most `limit`.
 pub fn all(reading: &Reading<'_>, limit: u32) -> Result<Vec<Conflict>, StoreError> {
@@ -171,15 +173,13 @@ fn conflicts(
     parameters: impl rusqlite::Params,
 ) -> Result<Vec<Conflict>, StoreError> {
     let mut statement = reading.prepare_cached(&format!(
-        "SELECT n.name, n.object, r.object, d.dns_name, r.domain, o.domain
+        "SELECT n.name, n.object, r.object, d.dns_name, r.domain, r.domain = o.domain
          FROM reserved_names r
          JOIN domains d ON d.id = r.domain
          JOIN signin_names n ON n.hash = r.hash AND n.object <> r.object
          JOIN objects o ON o.object = n.object
          WHERE {condition}"
     ))?;
-    let mut declared = reading
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM upn_suffixes WHERE suffix = ?1 AND domain = ?2)")?;
     let rows = statement.query_map(parameters, |row| {
         let conflict = Conflict {
             name: row.get(0)?,
@@ -187,13 +187,16 @@ fn conflicts(
             reserved: stamps::guid(row, 2)?,
             domain: row.get(3)?,
         };
-        // As in `is_reserved`.
-        let (by, of): (i64, i64) = (row.get(4)?, row.get(5)?);
-        let counts =
-            by == of || declared.query_row((suffix_of(&conflict.name), by), |row| row.get::<_, bool>(0))?;
-        Ok(counts.then_some(conflict))
+        Ok((conflict, row.get(4)?, row.get(5)?))
     })?;
-    let mut found: Vec<Conflict> = rows.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+    let all: Vec<(Conflict, i64, bool)> = rows.collect::<Result<_, _>>()?;
+    let mut found = Vec::new();
+    for (conflict, domain, same) in all {
+        // As in `is_reserved`.
+        if same || may_have(reading, domain, &conflict.name)? {
+            found.push(conflict);
+        }
+    }
     found.sort_unstable();
     found.dedup();
     Ok(found)

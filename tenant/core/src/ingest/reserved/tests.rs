@@ -9,7 +9,7 @@ use landbridge_tenant_rules::names::Whose;
 use landbridge_tenant_store::tables::{domains, names, suffixes};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::reserved::ReservedAttribute;
-use landbridge_wire::upload::{AttributeValue, Hello, Presence, Receipt, Record, ReservedName, Upload};
+use landbridge_wire::upload::{AttributeValue, Hello, Mode, Presence, Receipt, Record, ReservedName, Upload};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -180,6 +180,20 @@ fn a_full_compare_deletes_what_it_does_not_name_and_goes_before_older_stamps() {
 }
 
 #[test]
+fn a_full_compare_by_stamp_takes_back_no_newer_name_and_deletes_what_it_does_not_name() {
+    let tenant = after_the_first_compare(|| named(1, 1, "ada@example.com"));
+    let newer = vec![upn_of(&tenant, 7, 9, "ada@example.com"), upn_of(&tenant, 8, 1, "eve@example.com")];
+    tenant.send(&reserving(page(vec![]), newer));
+    let older = vec![upn_of(&tenant, 7, 3, "adam@example.com")];
+    let by_stamp =
+        Upload { level: 2, ..reserving(full(41, vec![named(1, 1, "ada@example.com")], Some("d")), older) };
+    tenant.send(&Upload { mode: Mode::FullCompareByStamp, ..by_stamp });
+    assert_eq!(whose(&tenant, "ada@example.com"), Whose::Ambiguous);
+    tenant.sends(vec![named(2, 1, "eve@example.com")]);
+    assert_eq!(whose(&tenant, "eve@example.com"), one(2));
+}
+
+#[test]
 fn an_account_that_leaves_at_the_end_of_a_full_compare_keeps_its_names_reserved() {
     let tenant = after_the_first_compare(|| user(1, "one"));
     tenant.send(&full(41, vec![user(1, "one"), named(2, 1, "user1@corp.example.com")], None));
@@ -228,17 +242,17 @@ fn elsewhere(tenant: &Tenant, other: &Writer, upload: Upload) -> Receipt {
 }
 
 #[test]
-fn names_hold_across_domains_if_the_other_domain_declares_their_suffix_too() {
+fn names_hold_across_domains_that_share_their_suffix_and_no_other_domain_keeps_people_out() {
     let tenant = Tenant::new();
     tenant.sends(vec![named(1, 1, "ada@example.com"), user(2, "two")]);
     let other = tenant.other_domain();
-    let declare = |suffix| tenant.store.write("test", |t| suffixes::add(t, other.domain, suffix)).unwrap();
     let names =
         vec![upn_of(&tenant, 70, 1, "ada@example.com"), upn_of(&tenant, 71, 1, "user2@corp.example.com")];
     let upload = Upload { level: 2, ..reserving(full(40, vec![], Some("c")), names) };
     assert_eq!(elsewhere(&tenant, &other, upload).ambiguous, Some(0));
-    assert_eq!(whose(&tenant, "ada@example.com"), one(1), "a domain reserves no name of another's suffix");
-    declare("example.com");
+    assert_eq!(whose(&tenant, "ada@example.com"), one(1), "the second domain does not declare example.com");
+    assert!(tenant.store.read(|reading| names::ambiguous(reading, 10)).unwrap().is_empty());
+    tenant.store.write("test", |t| suffixes::add(t, other.domain, "example.com")).unwrap();
     assert_eq!(whose(&tenant, "ada@example.com"), Whose::Ambiguous);
     assert_eq!(whose(&tenant, "user2@corp.example.com"), one(2));
     assert_eq!(tenant.store.read(names::count_ambiguous).unwrap(), 1);
@@ -248,6 +262,19 @@ fn names_hold_across_domains_if_the_other_domain_declares_their_suffix_too() {
     assert_eq!(whose(&tenant, "ada@example.com"), Whose::Ambiguous);
     tenant.sends(vec![Record { presence: Presence::Deleted, ..bare(70) }]);
     assert_eq!(tenant.dump(), before);
+}
+
+#[test]
+fn a_domain_reserves_names_under_its_own_name_also_where_another_domain_shares_that() {
+    let tenant = after_the_first_compare(|| user(1, "one"));
+    let other = tenant.other_domain();
+    tenant.store.write("test", |t| suffixes::add(t, other.domain, "corp.example.com")).unwrap();
+    let sid = Some(Text::new(format!("{OTHER_SID}-1105")).unwrap());
+    let impostor = Record { sid, ..named(80, 1, "administrator@corp.example.com") };
+    elsewhere(&tenant, &other, page(vec![impostor]));
+    assert_eq!(whose(&tenant, "administrator@corp.example.com"), Whose::Ambiguous);
+    assert_eq!(tenant.store.read(names::count_ambiguous).unwrap(), 1);
+    assert_eq!(ambiguous_entries(&tenant), [object(80).to_string()]);
 }
 
 #[test]
