@@ -177,10 +177,10 @@ impl Cycle<'_> {
         // 2. How a full compare is taken. Without any state the DC may lag behind what the tenant holds, so newer values
         //    stay. A compare for another reason replaces them, also if it has to begin again.
         let mut mode = Mode::Incremental;
+        let knows_no_links = full && matches!(plan, Plan::Incremental | Plan::Full(WhyFull::NoCursor));
         if full {
-            let lost = matches!(plan, Plan::Incremental | Plan::Full(WhyFull::NoCursor));
             let unfinished = self.fact(REPLACES)?.is_some_and(|replaces| replaces == YES);
-            let by_stamp = lost && !unfinished && settled.level >= BY_STAMP_FROM;
+            let by_stamp = knows_no_links && !unfinished && settled.level >= BY_STAMP_FROM;
             mode = if by_stamp { Mode::FullCompareByStamp } else { Mode::FullCompare };
             self.mirror.set_fact(REPLACES, if by_stamp { NO } else { YES })?;
             self.mirror.forget_position()?;
@@ -233,7 +233,9 @@ impl Cycle<'_> {
             // An entry that stays unknown changes nothing.
             lost = self.transaction(|cycle| cycle.look_up_entries(full))?;
         }
-        if full && self.order.scope.group_entries().next().is_some() {
+        // Links come last in the stream. Before the first object is sent, the members of the scope's groups must be
+        // known, and, without a state, who has an authentication policy.
+        if full && (knows_no_links || self.order.scope.group_entries().next().is_some()) {
             self.learn_links()?;
         }
         // 5. Read, derive and send, page by page.

@@ -296,7 +296,18 @@ fn an_account_that_only_a_controller_can_judge_has_no_digest_at_the_tenant() {
     for who in [&limited, &judged, &siloed] {
         assert!(!held(who), "{}", who.sam);
     }
-    // 3. Without the limit the digest is back.
+    // 3. A tenant that hears of the domain for the first time never has their digests.
+    let later = self::road();
+    later.once();
+    for who in [&limited, &judged, &siloed] {
+        let guid = DOMAIN.identity(&who.sam).unwrap().guid;
+        let entries = "SELECT count(*) FROM audit WHERE subject = ?1 AND action LIKE 'digest-%'";
+        let database = later.tenant.open_database().unwrap();
+        let erased: i64 = database.query_row(entries, [guid.to_string()], |row| row.get(0)).unwrap();
+        assert_eq!(erased, 0, "{}", who.sam);
+        later.assert_out(&who.upn, &who.password);
+    }
+    // 4. Without the limit the digest is back.
     DOMAIN.set_attributes(&limited.sam, json!({"userWorkstations": null})).unwrap();
     DOMAIN.set_attributes(&judged.sam, json!({"msDS-AssignedAuthNPolicy": null})).unwrap();
     DOMAIN.set_attributes(&siloed.sam, json!({"msDS-AssignedAuthNPolicySilo": null})).unwrap();
