@@ -15,7 +15,7 @@ use crate::scope::Scope;
 use landbridge_agent::AgentError;
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_drsr::drs::attribute::Value;
-use landbridge_drsr::drs::change::Link;
+use landbridge_drsr::drs::change::{Link, Linked};
 use landbridge_wire::bounded::List;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::reserved::{NameKey, ReservedAttribute, Reserving};
@@ -173,6 +173,8 @@ struct Bench {
     staging: bool,
     /// The DC is slow: a page comes when the one before was taken.
     one_by_one: bool,
+    /// All links of the DC, where links alone are read.
+    links: Vec<Link>,
     /// The cursor that the last cycle started from.
     started_from: Option<Option<Cursor>>,
 }
@@ -193,6 +195,7 @@ impl Bench {
             confirmed: None,
             staging: false,
             one_by_one: false,
+            links: Vec::new(),
             started_from: None,
         }
     }
@@ -222,7 +225,7 @@ impl Bench {
             now: 5,
         };
         let mirror = if dry_run { Mirror::scratch(self.directory.path()).unwrap() } else { self.mirror() };
-        let started_from = &mut self.started_from;
+        let (started_from, links) = (&mut self.started_from, &self.links);
         let mut pages = Some(pages);
         let (taken, wait) = channel();
         self.cloud.taken = self.one_by_one.then_some(taken);
@@ -230,7 +233,7 @@ impl Bench {
         let mut source = |start: Option<Cursor>, what: Reading| {
             let (sender, receiver) = channel();
             if matches!(what, Reading::OnlyLinks) {
-                sender.send(Ok(page(vec![], vec![], Progress::Last(cursor(0))))).unwrap();
+                sender.send(Ok(page(vec![], links.clone(), Progress::Last(cursor(0))))).unwrap();
                 return Ok(receiver);
             }
             *started_from = Some(start);
@@ -287,6 +290,18 @@ fn a_first_cycle_compares_all_and_commits_on_its_last_page() {
     let saved = bench.mirror().saved().unwrap().unwrap();
     assert_eq!(saved.cursor, cursor(4).to_bytes());
     assert_eq!(bench.cloud.acknowledged, Some(watermark::name(&saved.cursor)));
+}
+
+#[test]
+fn of_an_account_with_an_authentication_policy_no_digest_leaves_though_its_links_come_pages_later() {
+    let mut bench = Bench::new();
+    bench.cloud.wants = true;
+    let policy = Link { what: Linked::AuthenticationPolicy, ..link(1100, 3_001, true) };
+    bench.links = vec![policy.clone()];
+    let mut pages = two_pages();
+    pages[1].links = vec![policy];
+    bench.cycle(pages).unwrap();
+    assert_eq!(bench.cloud.offers, [guid(1101), guid(1102)]);
 }
 
 #[test]

@@ -296,8 +296,9 @@ fn an_account_that_only_a_controller_can_judge_has_no_digest_at_the_tenant() {
     for who in [&limited, &judged, &siloed] {
         assert!(!held(who), "{}", who.sam);
     }
-    // 3. A tenant that hears of the domain for the first time never has their digests.
-    let later = self::road();
+    // 3. A tenant that hears of the domain for the first time never has their digests, though policies come pages later.
+    let small_pages = PhsSettings { page_objects: 10, ..PhsSettings::for_domain(&DOMAIN, "entra") };
+    let later = Road::with(DOMAIN.clone(), &small_pages, &TenantSettings::default());
     later.once();
     for who in [&limited, &judged, &siloed] {
         let guid = DOMAIN.identity(&who.sam).unwrap().guid;
