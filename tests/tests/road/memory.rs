@@ -61,7 +61,8 @@ fn twenty_thousand_users_in_two_hundred_groups_cost_no_more_memory_and_an_idle_c
             asked.iter().map(|line| value_of(line, "sent=").unwrap().parse::<u32>().unwrap()).sum();
         let kinds: Vec<_> = asked.iter().map(|line| value_of(line, "what=").unwrap()).collect();
         println!("an idle cycle: {} s, {sent} PDUs to the DC for {kinds:?}", summary["seconds"]);
-        assert!(kinds.len() <= 4 && sent <= 16, "{asked:#?}");
+        // A connection and a look at the DC, a second connection for the descriptor of the domain's head, and the changes.
+        assert!(kinds.len() <= 5 && sent <= 16, "{asked:#?}");
     }
     // One member more of a large group is one link here too.
     let five_thousand: Vec<String> = (0..5_000).map(|n| person(n).sam).collect();
