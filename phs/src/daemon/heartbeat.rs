@@ -10,7 +10,7 @@ use landbridge_agent::http::Client;
 use landbridge_agent::{AgentError, Identity, ProcessKey, tls};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::problem::ProblemCode;
-use landbridge_wire::upload::{HEARTBEAT, Hello, PhsHeartbeat, Receipt};
+use landbridge_wire::upload::{HEARTBEAT, HEARTBEAT_FROM, Hello, PhsHeartbeat, Receipt};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,8 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const IDENTITY: Duration = Duration::from_secs(60);
 /// Delay before the tenant is asked again whether it accepts heartbeats, if it is too old or refuses the agent.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
-/// The first level of a tenant that accepts heartbeats.
-const FIRST_LEVEL: u8 = 2;
 
 /// What heartbeats are sent with.
 #[derive(Debug)]
@@ -126,7 +124,7 @@ impl Heartbeats {
         if !line.accepted {
             let hello = Hello { instance: Uuid::nil(), domain_sid: Text::cut(&line.domain_sid) };
             let receipt: Receipt = line.client.post("/v1/upload/hello", &hello).await?;
-            line.accepted = receipt.level >= FIRST_LEVEL;
+            line.accepted = receipt.level >= HEARTBEAT_FROM;
             if !line.accepted {
                 return Ok(Beat::TenantOlder);
             }

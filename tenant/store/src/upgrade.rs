@@ -1,6 +1,5 @@
 //! Upgrades a database of an older version to the present one, step by step, in one transaction. What SQL cannot say
-//! follows in Rust. An upgrade cannot be
-//! undone: `docs/tenant/backup.md` tells operators to copy the file first.
+//! follows in Rust. An upgrade cannot be undone: `docs/tenant/backup.md` tells operators to copy the file first.
 //! Neighbours: [`super::file`] calls this before anything else is written.
 
 use crate::error::StoreError;
