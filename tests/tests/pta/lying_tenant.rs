@@ -8,7 +8,9 @@ use landbridge_pta_agent::directory::LockoutPolicy;
 use landbridge_pta_agent::directory::bind::departure;
 use landbridge_pta_agent::directory::failed_binds::{Counts, FailedBinds, outcome};
 use landbridge_pta_agent::session::{Output, Session, Settled};
+use landbridge_pta_agent::status::Status;
 use landbridge_tests::lab::lying_tenant::{LyingTenant, Said};
+use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::trial::{Draw, seed, size};
 use landbridge_tests::lab::{Person, PtaAgent, PtaSettings, Try, person};
 use landbridge_wire::bounded::{Blob, List, Text};
@@ -256,7 +258,12 @@ fn a_lying_tenant_locks_no_account_of_the_domain_and_agents_say_that_they_are_at
         for who in [person(base), person(base + 1), admin] {
             assert_eq!(stage.domain.bare_bind(&who.upn, &who.password).unwrap(), None, "{}", who.sam);
         }
-        // `check` computes what all agents together may do.
+        // `check` computes what all agents together may do, by what the running agent has written down.
+        let knows = || {
+            let status: Option<Status> = landbridge_agent::status::read(&agents[0].state());
+            status.is_some_and(|status| status.lockout.is_some())
+        };
+        wait_until("the agent to write down AD's policy", 10, knows, String::new).unwrap();
         let checked = agents[0].run_to_end(&["check"], None).unwrap();
         let figure = format!("{} through 2 agents; AD locks at {threshold}", (threshold - 1) / 2 * 2);
         assert!(checked.to_string().contains(&figure), "{checked}");
@@ -303,8 +310,12 @@ fn a_right_and_a_wrong_password_of_a_protected_account_look_the_same_to_a_lying_
     let nested = person(2);
     let guarded = person(3);
     let ordinary = person(4);
+    // An agent lets 1,000 failed binds for each account through at most.
+    let timed: Vec<Person> = (5..5 + size(1, 10)).map(person).collect();
     let stage = Stage::prepared(50, 0, "pta", |domain| {
-        domain.set_member("Domain Admins", &admin.sam, true).unwrap();
+        for who in timed.iter().chain([&admin]) {
+            domain.set_member("Domain Admins", &who.sam, true).unwrap();
+        }
         domain.create_group("Inner").unwrap();
         domain.set_member("Inner", &nested.sam, true).unwrap();
         domain.set_member("Backup Operators", "Inner", true).unwrap();
@@ -334,14 +345,15 @@ fn a_right_and_a_wrong_password_of_a_protected_account_look_the_same_to_a_lying_
     let (seed, each) = (seed(), size(200, 2_000));
     let mut draw = Draw::new(seed);
     let mut times = [Vec::new(), Vec::new()];
-    let id = object(&stage, &admin);
+    let ids: Vec<Uuid> = timed.iter().map(|who| object(&stage, who)).collect();
     while times.iter().any(|times| times.len() < each) {
         let kind = draw.below(2);
         if times[kind].len() == each {
             continue;
         }
-        let password = if kind == 0 { admin.password.clone() } else { admin.wrong_password() };
-        let (said, took) = lying.guess(&agents[0], id, &password).unwrap();
+        let at = draw.below(ids.len());
+        let password = if kind == 0 { timed[at].password.clone() } else { timed[at].wrong_password() };
+        let (said, took) = lying.guess(&agents[0], ids[at], &password).unwrap();
         if said == Said::Nothing {
             continue;
         }
