@@ -94,10 +94,8 @@ const CONTENTS: &str = "contents";
 const AMBIGUOUS: &str = "ambiguous";
 /// Fact: how many accounts the last sweep held back.
 const HELD: &str = "held";
-/// Fact: whether the full compare that began last, and may be unfinished, replaces what the tenant holds.
+/// Fact: set while a full compare that replaces what the tenant holds is not complete.
 const REPLACES: &str = "replaces";
-const YES: &str = "yes";
-const NO: &str = "no";
 
 impl Cycle<'_> {
     /// Runs the cycle. Returns what it did.
@@ -179,10 +177,10 @@ impl Cycle<'_> {
         let mut mode = Mode::Incremental;
         let knows_no_links = full && matches!(plan, Plan::Incremental | Plan::Full(WhyFull::NoCursor));
         if full {
-            let unfinished = self.fact(REPLACES)?.is_some_and(|replaces| replaces == YES);
+            let unfinished = self.fact(REPLACES)?.is_some();
             let by_stamp = knows_no_links && !unfinished && settled.level >= BY_STAMP_FROM;
             mode = if by_stamp { Mode::FullCompareByStamp } else { Mode::FullCompare };
-            self.mirror.set_fact(REPLACES, if by_stamp { NO } else { YES })?;
+            self.mirror.set_fact(REPLACES, if by_stamp { "" } else { "yes" })?;
             self.mirror.forget_position()?;
         }
         // 3. Who is never carried.
@@ -430,7 +428,7 @@ impl Cycle<'_> {
         if rules.full {
             self.mirror.forget_unseen(rules.cycle)?;
             self.mirror.set_fact(COMPARED, &self.order.now.to_string())?;
-            self.mirror.set_fact(REPLACES, NO)?;
+            self.mirror.set_fact(REPLACES, "")?;
             self.mirror.set_fact(CONTENTS, &courier.settled.contents())?;
         }
         self.settled()?;

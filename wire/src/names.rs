@@ -29,6 +29,11 @@ pub fn of_upn(upn: &str) -> Option<String> {
     is_upn(upn).then(|| fold_case(upn))
 }
 
+/// The name `sam@dns.domain` that a sAMAccountName yields. None: it has no form that signs in.
+pub fn of_sam_at(sam: &str, dns_name: &str) -> Option<String> {
+    of_upn(&format!("{sam}@{dns_name}"))
+}
+
 /// The names that a sAMAccountName yields in a domain with these names: three, or none if it has no form that signs in.
 pub fn of_sam(sam: &str, dns_name: &str, netbios_name: &str) -> Vec<String> {
     if !is_sam(sam) {

@@ -61,10 +61,10 @@ fn after_a_rotation_the_old_values_open_and_new_ones_take_the_new_key() {
     let sealed = old.seal(&HERE, b"a digest").unwrap();
     let rotated = keys(&[(2, 2), (1, 1)]);
     assert_eq!(rotated.open(&HERE, &sealed).unwrap().as_slice(), b"a digest");
-    let anew = rotated.seal(&HERE, b"a digest").unwrap();
-    assert!(!rotated.is_current(&sealed) && rotated.is_current(&anew) && old.is_current(&sealed));
+    let sealed_again = rotated.seal(&HERE, b"a digest").unwrap();
+    assert!(!rotated.is_current(&sealed) && rotated.is_current(&sealed_again) && old.is_current(&sealed));
     assert!(!old.is_current(b"") && !keys(&[]).is_current(&sealed));
-    assert_eq!(old.open(&HERE, &anew).unwrap_err(), SealError::UnknownKey(2));
+    assert_eq!(old.open(&HERE, &sealed_again).unwrap_err(), SealError::UnknownKey(2));
     assert_eq!(keys(&[(2, 2)]).open(&HERE, &sealed).unwrap_err(), SealError::UnknownKey(1));
     assert_eq!(keys(&[(1, 9)]).open(&HERE, &sealed).unwrap_err(), SealError::DoesNotOpen);
     assert!(keys(&[(1, 9), (1, 1)]).open(&HERE, &sealed).is_ok(), "two keys of one number");

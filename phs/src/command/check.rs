@@ -261,8 +261,7 @@ impl Findings {
             Err(error) => self.fail("account", error),
         }
         let state = &config.state_directory;
-        let mirror = if state.exists() { Mirror::scratch(state).map(Some) } else { Ok(None) };
-        let mirror = match mirror {
+        let mirror = match state.exists().then(|| Mirror::scratch(state)).transpose() {
             Ok(mirror) => mirror,
             Err(error) => return self.fail("state", error),
         };

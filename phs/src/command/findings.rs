@@ -5,7 +5,7 @@
 
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::Change;
-use landbridge_wire::names::of_upn;
+use landbridge_wire::names::{of_sam_at, of_upn};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
@@ -146,7 +146,7 @@ impl Findings {
         let further = [Attribute::UserPrincipalName].into_iter().chain(self.alternate_login);
         let named = further.filter_map(|attribute| Some((attribute, of_upn(text(attribute)?)?)));
         let sam = text(Attribute::SamAccountName)
-            .and_then(|sam| of_upn(&format!("{sam}@{}", self.domain)))
+            .and_then(|sam| of_sam_at(sam, &self.domain))
             .map(|name| (Attribute::SamAccountName, name));
         named.chain(sam).collect()
     }

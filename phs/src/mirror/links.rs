@@ -98,7 +98,8 @@ impl Mirror {
         })
     }
 
-    /// The links to an object that the tenant receives, from objects at the tenant: source, attribute, when and where written.
+    /// The links to an object that the tenant receives, from objects at the tenant: source, attribute, when and where
+    /// written.
     pub fn present_links_to(&self, target: Uuid) -> Result<Vec<(Uuid, Linked, LinkStamp)>, StateError> {
         self.checked(|database| {
             let mut query = database.prepare_cached(

@@ -4,7 +4,7 @@
 use super::{Mirror, StateError};
 use landbridge_drsr::drs::change::Stamp;
 use landbridge_drsr::drs::sid::Sid;
-use landbridge_wire::names::of_upn;
+use landbridge_wire::names::{of_sam_at, of_upn};
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
@@ -295,8 +295,8 @@ impl Mirror {
         limit: usize,
     ) -> Result<Vec<(String, Object)>, StateError> {
         let names = |object: &Object| -> Vec<String> {
-            let sam = object.sam.as_ref().map(|sam| format!("{sam}@{domain}"));
-            object.upn.iter().chain(&sam).filter_map(|name| of_upn(name)).collect()
+            let sam = object.sam.as_ref().and_then(|sam| of_sam_at(sam, domain));
+            object.upn.as_ref().and_then(|upn| of_upn(upn)).into_iter().chain(sam).collect()
         };
         let wanted = names(object);
         self.checked(|database| {

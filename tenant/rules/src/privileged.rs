@@ -2,7 +2,7 @@
 //! second check behind the one of phs (`qualify`), which also resolves group memberships.
 //! Neighbours: the ingest calls this for every record of an upload.
 
-use crate::model::{Attributes, Domain, Object, sub_authority};
+use crate::model::{Attributes, Domain, sub_authority};
 use landbridge_wire::privileged::{ACCOUNTS, GROUPS_OF_A_DOMAIN};
 
 /// The account type of an ordinary user in userAccountControl.
@@ -23,12 +23,13 @@ pub fn is_privileged(rid: u32, known: &Attributes) -> bool {
         || no_person
 }
 
-/// Whether an account is privileged, by phs or by its own attributes, in a domain that was added without permission for
-/// privileged accounts. No password signs such an account in.
-pub fn lacks_permission(account: &Object, domain: &Domain, known: &Attributes) -> bool {
-    let rid = account.sid.as_deref().and_then(|sid| rid_of(sid, &domain.sid));
-    let privileged = account.privileged || rid.is_none_or(|rid| is_privileged(rid, known));
-    privileged && !domain.allow_privileged
+/// Whether an account with this SID is privileged, in a domain that was added without permission for privileged
+/// accounts: by its own attributes, or because phs says so (`by_phs`). Such an account has no digest, and no password of
+/// it is accepted.
+pub fn lacks_permission(sid: Option<&str>, by_phs: bool, domain: &Domain, known: &Attributes) -> bool {
+    let by_itself =
+        || sid.and_then(|sid| rid_of(sid, &domain.sid)).is_none_or(|rid| is_privileged(rid, known));
+    !domain.allow_privileged && (by_phs || by_itself())
 }
 
 /// The relative id of a SID of this domain; none: the SID is of another domain or malformed.

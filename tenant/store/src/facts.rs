@@ -105,7 +105,7 @@ pub fn of_account(
         password_set.is_none_or(|password_set| password_set.time <= digest.stamp.time)
     };
     let account = AccountFacts {
-        privileged: lacks_permission(&account, &domain, &known),
+        privileged: lacks_permission(account.sid.as_deref(), account.privileged, &domain, &known),
         present: account.presence == Presence::Present,
         protected_user: account.protected_user,
         attributes: known,

@@ -223,6 +223,17 @@ impl RunningTenant {
         listed.json().as_array().cloned().ok_or_else(|| failed("agents list --json", listed))
     }
 
+    /// The state of the agent with this id, as `agents list` shows it.
+    ///
+    /// # Panics
+    /// When the tenant does not know the agent.
+    #[track_caller]
+    pub fn state_of_agent(&self, id: &str) -> Result<String, LabError> {
+        let agents = self.agents()?;
+        let state = agents.iter().find(|agent| agent["id"] == id).and_then(|agent| agent["state"].as_str());
+        Ok(state.unwrap_or_else(|| panic!("no agent {id}")).to_owned())
+    }
+
     /// Approves every agent that waits for it.
     pub fn approve_all(&self) -> Result<(), LabError> {
         for agent in self.agents()? {

@@ -54,6 +54,12 @@ pub struct Loot {
     pub refused: Problem,
 }
 
+impl std::fmt::Display for Loot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} names, {} messages: {}", self.names, self.messages, self.refused)
+    }
+}
+
 /// A copy of an agent's state directory.
 #[derive(Debug)]
 pub struct Thief(TempDir);

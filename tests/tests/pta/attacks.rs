@@ -6,12 +6,6 @@ use landbridge_tests::lab::{PtaAgent, PtaSettings, person};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-fn state_of(stage: &Stage, agent: &str) -> String {
-    let agents = stage.tenant.agents().unwrap();
-    let row = agents.iter().find(|row| row["id"] == agent).unwrap();
-    row["state"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn a_revoked_agent_is_gone_within_a_second_and_its_sign_ins_go_elsewhere() {
     let stage = Stage::new(50, 2);
@@ -36,8 +30,8 @@ fn a_stolen_identity_that_runs_twice_is_quarantined_and_an_administrator_brings_
     assert!(copied.success());
     thief.run().unwrap();
     let until = Instant::now() + Duration::from_secs(20);
-    while state_of(&stage, &id) != "quarantined" {
-        assert!(Instant::now() < until, "{}", state_of(&stage, &id));
+    while stage.tenant.state_of_agent(&id).unwrap() != "quarantined" {
+        assert!(Instant::now() < until, "{}", stage.tenant.state_of_agent(&id).unwrap());
         std::thread::sleep(Duration::from_millis(50));
     }
     stage.tenant.wait_for_connections(2, 5).unwrap();
@@ -46,7 +40,7 @@ fn a_stolen_identity_that_runs_twice_is_quarantined_and_an_administrator_brings_
     thief.kill();
     stage.tenant.approve(&id).unwrap();
     stage.tenant.wait_for_connections(4, 30).unwrap();
-    assert_eq!(state_of(&stage, &id), "approved");
+    assert_eq!(stage.tenant.state_of_agent(&id).unwrap(), "approved");
 }
 
 #[test]
@@ -72,8 +66,8 @@ fn an_agent_that_says_yes_to_everything_is_found_by_its_first_canary() {
     let lies = lie(&honest, Lie::Yes).unwrap();
     let id = honest.id().unwrap();
     let until = Instant::now() + Duration::from_secs(10);
-    while state_of(&stage, &id) != "quarantined" {
-        assert!(Instant::now() < until, "{}", state_of(&stage, &id));
+    while stage.tenant.state_of_agent(&id).unwrap() != "quarantined" {
+        assert!(Instant::now() < until, "{}", stage.tenant.state_of_agent(&id).unwrap());
         std::thread::sleep(Duration::from_millis(20));
     }
     println!("quarantined {:?} after it connected, {lies} lies told", since.elapsed());

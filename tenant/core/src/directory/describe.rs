@@ -262,7 +262,7 @@ fn describe_account(
         state: first_obstacle(
             &account,
             blocked_at.is_some(),
-            lacks_permission(&account, &domain, &attributes),
+            lacks_permission(account.sid.as_deref(), account.privileged, &domain, &attributes),
             admission.policy,
             digest.as_ref(),
             &account_facts,

@@ -10,7 +10,7 @@ use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::is_removed;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_rules::names::names_of;
-use landbridge_tenant_rules::privileged::{is_privileged, rid_of};
+use landbridge_tenant_rules::privileged::{lacks_permission, rid_of};
 use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
@@ -18,6 +18,7 @@ use landbridge_tenant_store::tables::{
     attributes, audit, digests, group_policies, homes, links, names, objects, refused_members, reserved_names,
 };
 use landbridge_tenant_store::{Store, StoreError};
+use landbridge_wire::bounded::Text;
 use landbridge_wire::names::of_upn;
 use landbridge_wire::upload::{AttributeValue, Kind, Password, Presence, Record, Refusal, RefusalReason};
 use uuid::Uuid;
@@ -177,12 +178,10 @@ impl Page<'_> {
         }
         // Every record is checked, also one without a password: an adminCount that arrives alone erases the stored
         // digest.
-        if !self.domain.allow_privileged {
-            let rid = record.sid.as_ref().and_then(|sid| rid_of(sid.as_str(), &self.domain.sid));
-            if record.privileged || rid.is_none_or(|rid| is_privileged(rid, known)) {
-                self.erase_digest(record.object, "became privileged", outcome)?;
-                return Ok(refused);
-            }
+        let sid = record.sid.as_ref().map(Text::as_str);
+        if lacks_permission(sid, record.privileged, self.domain, known) {
+            self.erase_digest(record.object, "became privileged", outcome)?;
+            return Ok(refused);
         }
         if record.erase_password {
             let erased = self.erase_digest(record.object, "phs no longer sends its password", outcome)?;

@@ -17,16 +17,22 @@ use landbridge_tenant_store::tables::{audit, domains, suffixes};
 pub(super) const MOST_ENTRIES: usize = 10;
 
 impl Page<'_> {
-    /// Divides the names of an account into those that it gets, in the same order, and those that it does not get.
+    /// Divides the names of an account, which are sorted, into those that it gets, sorted too, and those that it does not
+    /// get.
     pub(super) fn divide_names(
         &self,
         names: Vec<String>,
     ) -> Result<(Vec<String>, Vec<RefusedName>), StoreError> {
-        if !self.domain.is_known() {
-            for name in &names {
-                self.claim_suffix(name)?;
-            }
+        let (given, refused) = suffixes::divide(self.writing, self.domain, names)?;
+        if self.domain.is_known() || refused.iter().all(|one| one.other.is_some()) {
+            return Ok((given, refused));
         }
+        for one in &refused {
+            self.claim_suffix(&one.name)?;
+        }
+        let mut names: Vec<String> =
+            given.into_iter().chain(refused.into_iter().map(|one| one.name)).collect();
+        names.sort_unstable();
         suffixes::divide(self.writing, self.domain, names)
     }
 

@@ -196,8 +196,9 @@ fn reviewed(reading: &Reading<'_>, mut noted: Noted, now: i64) -> Result<Reviewe
         return Ok(Reviewed::Explained);
     };
     let known = attributes::of(reading, noted.object)?;
-    let may_be_withheld =
-        account.protected_user || domain.allow_privileged || lacks_permission(&account, &domain, &known);
+    let may_be_withheld = account.protected_user
+        || domain.allow_privileged
+        || lacks_permission(account.sid.as_deref(), account.privileged, &domain, &known);
     if account.presence != Presence::Present
         || known.pwd_last_set != Some(noted.password_set)
         || (!noted.accepted && may_be_withheld)
