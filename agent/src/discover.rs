@@ -4,7 +4,7 @@
 //! in their configuration.
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::proto::rr::RData;
+use hickory_resolver::proto::rr::{Name, RData};
 use std::time::Duration;
 
 /// DNS answers within this.
@@ -52,7 +52,9 @@ pub async fn controllers(domain: &str) -> Result<Vec<String>, DiscoverError> {
     let silent = |why: String| DiscoverError::Silent { name: name.clone(), why };
     let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
     let resolver = resolver.map_err(|why| DiscoverError::Unusable(why.to_string()))?;
-    let asking = resolver.srv_lookup(format!("{name}."));
+    // As ASCII: as a text for people the name would be checked as one of the web, which has no `_` inside a label.
+    let asked = Name::from_ascii(format!("{name}.")).map_err(|why| silent(why.to_string()))?;
+    let asking = resolver.srv_lookup(asked);
     let answer = match tokio::time::timeout(PATIENCE, asking).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(why)) if why.is_no_records_found() => return Err(DiscoverError::Nobody { name }),

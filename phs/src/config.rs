@@ -14,6 +14,7 @@ use landbridge_crypto::salted_digest::Profile;
 use landbridge_crypto::secret::Password;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::sid::Sid;
+use landbridge_wire::names::is_domain_name;
 use serde::{Deserialize, Deserializer, de};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -263,10 +264,11 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
         if raw.controllers.len() > 32 {
             return Err("name at most 32 controllers".to_owned());
         }
-        if !raw.domain.contains('.') || raw.account.is_empty() || raw.account.contains(['@', '\\', '/']) {
-            return Err(
-                "`domain` must be a full DNS name, `account` a sAMAccountName without domain".to_owned()
-            );
+        if !is_domain_name(&raw.domain) {
+            return Err("`domain` must be the DNS name of the domain, as corp.example.com".to_owned());
+        }
+        if raw.account.is_empty() || raw.account.contains(['@', '\\', '/']) {
+            return Err("`account` must be a sAMAccountName without domain".to_owned());
         }
         if let Some(short) = raw.controllers.iter().find(|c| !c.name.contains('.')) {
             return Err(format!("the controller `{}` must be a full DNS name", short.name));
@@ -438,10 +440,23 @@ include = ["S-1-5-21-1-2-3-1105"]
             ("account =", "authentication = \"basic\"\naccount =", "remove the line"),
             ("account =", "page_objects = 0\naccount =", "1 to 1000"),
             ("dc1.corp.example.com", "dc1", "full DNS name"),
+            ("Corp.example.com", "corp.example.com.", "the DNS name of the domain"),
+            ("Corp.example.com", "AT&T", "the DNS name of the domain"),
+            ("Corp.example.com", "bücher.example", "the DNS name of the domain"),
             ("svc-landbridge", "CORP\\\\svc", "without domain"),
         ] {
             let text = refusal(&GOOD.replace(from, to));
             assert!(text.contains(why), "{why}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_called_as_active_directory_lets_it_be_called() {
+        for name in ["my_corp.example.com", "_x.example.com", "single", "1st.2nd.3", "xn--bcher-kva.example"]
+        {
+            let config = parse(&GOOD.replace("Corp.example.com", name)).unwrap();
+            assert_eq!(config.directory.domain, name);
+            assert_eq!(config.directory.principal.realm(), name.to_uppercase());
         }
     }
 

@@ -101,6 +101,7 @@ mod tests {
     fn what_is_wrong_is_named_with_its_line() {
         for (text, line, word) in [
             (format!("{LEAST}verify = false\n"), ":5:", "verify"),
+            (LEAST.replace("corp.example.com", "AT&T"), ":3:", "the DNS name of the domain"),
             (format!("{LEAST}connections = 65\n"), ":5:", "1 to 64"),
             (format!("{LEAST}pins = [\"abc\"]\n"), ":5:", "64 hexadecimal"),
             (format!("{LEAST}[tenant]\nconnections = 0\n"), ":6:", "1 to 8"),

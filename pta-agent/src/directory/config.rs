@@ -1,5 +1,6 @@
 //! `[directory]` and `[defence]` of the configuration.
 
+use landbridge_wire::names::is_domain_name;
 use serde::{Deserialize, Deserializer, de};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ const LDAPS: u16 = 636;
 #[serde(deny_unknown_fields)]
 pub struct DirectoryConfig {
     /// DNS name of the domain.
+    #[serde(deserialize_with = "domain_name")]
     pub domain: String,
     /// File with the certificates of the CAs that issued the domain controllers' certificates, PEM.
     pub ca_file: Option<PathBuf>,
@@ -60,6 +62,12 @@ impl Default for DefenceConfig {
     fn default() -> Self {
         Self { agents: 2, failed_binds: None, failed_binds_per_minute: 600 }
     }
+}
+
+fn domain_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    let wrong = || de::Error::custom("`domain` must be the DNS name of the domain, as corp.example.com");
+    if is_domain_name(&name) { Ok(name) } else { Err(wrong()) }
 }
 
 fn agents<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {

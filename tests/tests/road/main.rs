@@ -14,6 +14,7 @@ mod kills;
 mod life;
 mod lockout;
 mod memory;
+mod names;
 mod never_carried;
 mod objects;
 mod other_controller;

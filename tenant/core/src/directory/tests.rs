@@ -134,8 +134,33 @@ fn letters_fold_one_by_one_and_accents_stay() {
 #[test]
 fn a_letter_that_folds_to_another_ones_makes_a_name_ambiguous_and_steals_nothing() {
     let tenant = Tenant::new();
-    tenant.sends(vec![with(1, vec![written(1, sam("kim"))]), with(2, vec![written(1, sam("\u{212a}im"))])]);
-    assert_eq!(find(&tenant, "CORP\\kim"), Whose::Ambiguous);
+    let greek = |n, name: &str| with(n, vec![written(1, sam(name))]);
+    tenant.sends(vec![greek(1, "νίκος"), greek(2, "νίκοσ"), greek(3, "kim"), greek(4, "\u{212a}im")]);
+    assert_eq!(find(&tenant, "CORP\\ΝΊΚΟΣ"), Whose::Ambiguous);
+    // AD tells these two apart, and so does the tenant.
+    assert_eq!(find(&tenant, "CORP\\KIM"), Whose::One(object(3)));
+    assert_eq!(find(&tenant, "CORP\\\u{212a}im"), Whose::One(object(4)));
+}
+
+#[test]
+fn a_blank_behind_a_name_leads_to_the_account_with_that_sam_account_name_alone() {
+    let tenant = Tenant::new();
+    tenant.sends(vec![
+        with(1, vec![written(1, sam("alice")), written(1, upn("alice.smith@corp.example.com"))]),
+        with(2, vec![written(1, sam("asmith")), written(1, upn("alice@example.com"))]),
+    ]);
+    for name in ["alice@corp.example.com ", "CORP\\alice ", " corp \\ ALICE"] {
+        assert_eq!(find(&tenant, name), Whose::One(object(1)), "{name:?}");
+    }
+    let unknown = [
+        "alice.smith@corp.example.com ",
+        "alice@example.com ",
+        " alice@corp.example.com",
+        "alice@corp.example.com\u{a0}",
+    ];
+    for name in unknown {
+        assert_eq!(find(&tenant, name), Whose::Nobody, "{name:?}");
+    }
 }
 
 #[test]
