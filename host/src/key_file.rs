@@ -124,7 +124,7 @@ pub fn create_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), Fi
         } else if step == "write" {
             "make room on the disk"
         } else {
-            ""
+            "run this as a user who may write there, in a directory that exists"
         };
         FileError::new(path, format_args!("cannot {step}: {why}"), todo)
     })

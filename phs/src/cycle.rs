@@ -34,7 +34,7 @@ use landbridge_drsr::drs::change::{Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
-use landbridge_wire::upload::{BY_STAMP_FROM, Hello, Mode};
+use landbridge_wire::upload::{BY_STAMP_FROM, Hello, ITERATIONS_FROM, Mode};
 pub use order::Order;
 use settled::Settled;
 use std::collections::VecDeque;
@@ -92,6 +92,11 @@ const FIRST: &str = "from the first";
 const CONTENTS: &str = "contents";
 /// Fact: how many accounts had a name of an account that is not carried, at the end of the last full compare.
 const AMBIGUOUS: &str = "ambiguous";
+/// Fact: the iterations that all digests at the tenant have at least, as far as is known: those of the profile at the
+/// end of a full compare that left none to be derived again.
+const ITERATIONS: &str = "iterations";
+/// Fact: how many passwords the tenant held with fewer iterations, at the end of the last full compare.
+const LEFT: &str = "left";
 /// Fact: how many accounts the last sweep held back.
 const HELD: &str = "held";
 /// Fact: set while a full compare that replaces what the tenant holds is not complete.
@@ -113,6 +118,8 @@ impl Cycle<'_> {
                 settled = Settled::of(&mut receipt);
                 let other = self.mirror.fact(CONTENTS)? != Some(settled.contents());
                 asked = asked.or((saved.is_some() && other).then_some(WhyFull::OtherContents));
+                let higher = self.derives_again(&settled)?;
+                asked = asked.or((saved.is_some() && higher).then_some(WhyFull::HigherProfile));
                 watermark::plan(asked, saved.as_ref(), &receipt)
             }
             None => watermark::plan_alone(asked, saved.as_ref()),
@@ -140,6 +147,13 @@ impl Cycle<'_> {
         let filter = self.mirror.fact(FILTER)?;
         let other = filter.is_some_and(|filter| filter != self.filter());
         Ok(other.then_some(WhyFull::OtherFilter))
+    }
+
+    /// Whether the profile has more iterations than the digests that the tenant may hold. A tenant of a lower level
+    /// keeps the digest that it has of a password.
+    fn derives_again(&self, settled: &Settled) -> Result<bool, PhsError> {
+        let higher = u64::from(self.order.profile.iterations()) > self.number(ITERATIONS)?;
+        Ok(higher && settled.level >= ITERATIONS_FROM && self.fact(COMPARED)?.is_some())
     }
 
     /// The settings whose effect cannot be computed again from the mirror.
@@ -242,6 +256,8 @@ impl Cycle<'_> {
         let mut unsettled = full || other_rules || other_holders || lost || self.order.confirmed.is_some();
         let ambiguous = self.number(AMBIGUOUS)?;
         let left = if tenant.is_some() { self.mirror.left_sending()? } else { Vec::new() };
+        // People sign in by the digests that are derived again, so the work leaves half of the machine to others.
+        let half = self.derives_again(settled)?;
         unsettled |= !left.is_empty();
         unsettled |= self.fact(SWEEP)?.is_some_and(|from| from == FIRST);
         let done = std::thread::scope(|scope| {
@@ -250,7 +266,7 @@ impl Cycle<'_> {
                 mirror: self.mirror,
                 tenant: lent(&mut tenant),
                 witness: self.witness,
-                derivers: Derivers::new(scope, self.order.profile, self.stop, self.witness),
+                derivers: Derivers::new(scope, self.order.profile, half, self.stop, self.witness),
                 on_the_way: VecDeque::new(),
                 mode,
                 settled,
@@ -389,6 +405,9 @@ impl Cycle<'_> {
         } else {
             courier.counts.held = self.number(HELD)?;
         }
+        if !rules.full {
+            courier.counts.digests_left += self.number(LEFT)?;
+        }
         // 3. Close the cycle at the tenant, unless nothing has changed.
         let cursor = cursor.to_bytes();
         let name = watermark::name(&cursor);
@@ -425,6 +444,9 @@ impl Cycle<'_> {
             }
         }
         // 4. Store what this cycle ended with.
+        if rules.full && rules.secrets {
+            self.note_iterations(courier)?;
+        }
         if rules.full {
             self.mirror.forget_unseen(rules.cycle)?;
             self.mirror.set_fact(COMPARED, &self.order.now.to_string())?;
@@ -436,8 +458,33 @@ impl Cycle<'_> {
         Ok(())
     }
 
+    /// Ends a full compare that derived passwords again: notes how many are left, or that none is.
+    fn note_iterations(&self, courier: &mut Courier<'_, '_>) -> Result<(), PhsError> {
+        let left = courier.counts.digests_left;
+        self.remember(LEFT, &left.to_string())?;
+        if left > 0 {
+            courier.counts.unfinished = true;
+            info!(
+                again = courier.counts.digests_again,
+                left, "passwords are derived again with more iterations"
+            );
+        } else if courier.settled.level >= ITERATIONS_FROM {
+            self.remember(ITERATIONS, &self.order.profile.iterations().to_string())?;
+        }
+        Ok(())
+    }
+
     /// Notes that the mirror is up to date with the present rules.
     fn settled(&self) -> Result<(), PhsError> {
+        // With a lower profile the tenant may receive digests with fewer iterations from now on.
+        let iterations = u64::from(self.order.profile.iterations());
+        let known = self.number(ITERATIONS)?;
+        if iterations < known {
+            self.remember(ITERATIONS, &iterations.to_string())?;
+        }
+        if iterations <= known {
+            self.remember(LEFT, "")?;
+        }
         self.remember(PLACES, &self.places())?;
         self.remember(FILTER, &self.filter())
     }

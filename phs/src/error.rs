@@ -28,7 +28,10 @@ pub enum PhsError {
     #[error(transparent)]
     State(#[from] StateError),
     /// The identity is for another domain than the configured one.
-    #[error("this machine is enrolled for the domain {enrolled}, but [directory] names {configured}")]
+    #[error(
+        "this machine is enrolled for the domain {enrolled}, but [directory] names {configured}: correct the configuration, or \
+         run `landbridge-phs enroll --replace` with a token for {configured}"
+    )]
     OtherDomain {
         /// In the identity.
         enrolled: String,
@@ -37,7 +40,7 @@ pub enum PhsError {
     },
     /// The DC does not hold the domain that the identity is for.
     #[error(
-        "the DC does not hold the domain with the SID {sid} that this machine was enrolled for: the tenant's `domains add` was given another SID, or the domain was made anew"
+        "the DC does not hold the domain with the SID {sid} that this machine was enrolled for: the tenant's `domains add` was given another SID, or the domain was made anew. Add it with the right SID, after `landbridge-tenant domains remove`, and enrol again"
     )]
     OtherSid {
         /// In the identity.
@@ -64,7 +67,7 @@ pub enum PhsError {
     )]
     AccountUnknown(String),
     /// An entry of `[privileged] also`.
-    #[error("[privileged] also names {0}, which the domain does not hold")]
+    #[error("[privileged] also names {0}, which the domain does not hold: correct it, or take it out")]
     NoSuchGroup(Sid),
     /// A group whose members are held back cannot be read, or one of its links.
     #[error(

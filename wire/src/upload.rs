@@ -34,7 +34,8 @@ pub const MAX_RESERVED: usize = 1000;
 /// - 0: accounts, with the attributes of [`AttributeValue::level`] 0.
 /// - 1 (version 0.1): also groups, contacts, password settings objects, links, all other attributes,
 ///   [`Record::erase_password`] and [`Upload::most_swept`].
-/// - 2: also [`Upload::reserved`], [`Upload::level`], [`Mode::FullCompareByStamp`] and a [`PhsHeartbeat`].
+/// - 2: also [`Upload::reserved`], [`Upload::level`], [`Mode::FullCompareByStamp`], [`Offer::iterations`] and a
+///   [`PhsHeartbeat`].
 pub const LEVEL: u8 = 2;
 
 /// The lowest level that has [`Mode::FullCompareByStamp`].
@@ -42,6 +43,9 @@ pub const BY_STAMP_FROM: u8 = 2;
 
 /// The lowest level that has reserved names.
 pub const RESERVED_FROM: u8 = 2;
+
+/// The lowest level that has [`Offer::iterations`].
+pub const ITERATIONS_FROM: u8 = 2;
 
 /// The lowest level that has a [`PhsHeartbeat`].
 pub const HEARTBEAT_FROM: u8 = 2;
@@ -92,6 +96,9 @@ pub struct Offer {
     pub instance: Uuid,
     /// The accounts whose passwords are at hand, with the stamp of each.
     pub passwords: List<(Uuid, Stamp), MAX_RECORDS>,
+    /// If the tenant's level is 2 or greater: the iterations of the digests that phs derives now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<u32>,
 }
 
 /// The answer to an [`Offer`].
@@ -99,6 +106,10 @@ pub struct Offer {
 pub struct Wanted {
     /// objectGUIDs of those to derive and send.
     pub objects: List<Uuid, MAX_RECORDS>,
+    /// objectGUIDs of those whose digest the tenant holds with fewer iterations than the offer names. People sign in by
+    /// it meanwhile, so these can wait.
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    pub again: List<Uuid, MAX_RECORDS>,
 }
 
 /// How an upload is to be taken.

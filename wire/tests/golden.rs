@@ -96,11 +96,16 @@ fn enrolment_stands_as_in_version_1() {
 fn the_questions_of_a_cycle_stand_as_in_version_1() {
     holds("hello", &Hello { instance: id(3), domain_sid: text(SID) });
     holds("phs_heartbeat", &PhsHeartbeat { instance: id(3) });
-    holds(
-        "offer",
-        &Offer { instance: id(3), passwords: List::new(vec![(id(4), stamp(2)), (id(5), stamp(1))]).unwrap() },
-    );
-    holds("wanted", &Wanted { objects: List::new(vec![id(4)]).unwrap() });
+    let offer = || Offer {
+        instance: id(3),
+        passwords: List::new(vec![(id(4), stamp(2)), (id(5), stamp(1))]).unwrap(),
+        iterations: None,
+    };
+    holds("offer", &offer());
+    holds("offer_iterations", &Offer { iterations: Some(600_000), ..offer() });
+    let wanted = || Wanted { objects: List::new(vec![id(4)]).unwrap(), again: List::default() };
+    holds("wanted", &wanted());
+    holds("wanted_again", &Wanted { again: List::new(vec![id(5)]).unwrap(), ..wanted() });
 }
 
 #[test]

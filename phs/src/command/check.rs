@@ -67,6 +67,13 @@ pub fn check(
     findings.0
 }
 
+/// The SID of the domain with this DNS name, as a DC has it; none: the DC sends no head of the domain.
+fn sid_of_head(connection: &mut Connection, domain: &str) -> Result<Option<Sid>, PhsError> {
+    let labels: Vec<String> = domain.split('.').map(|label| format!("DC={label}")).collect();
+    let head = connection.object(ObjectId::Dn(labels.join(",")), false)?;
+    Ok(head.changes.into_iter().find_map(|change| change.object.sid))
+}
+
 #[derive(Default)]
 struct Findings(Vec<Finding>);
 
@@ -227,12 +234,27 @@ impl Findings {
     }
 
     fn directory(&mut self, config: &Config, mut connection: Connection, domain: Option<&Sid>) {
-        let Some(domain) = domain else {
-            return self.unfit(
-                "replication",
-                "not tried: the domain's SID comes with the identity".to_owned(),
-                3,
-            );
+        let found;
+        let domain = match domain {
+            Some(domain) => domain,
+            // Before the enrolment the directory says which SID the tenant is to be given.
+            None => match sid_of_head(&mut connection, &config.directory.domain) {
+                Ok(Some(sid)) => {
+                    let name = &config.directory.domain;
+                    self.ok(
+                        "domain",
+                        format!("the tenant adds this domain with `landbridge-tenant domains add --name {name} --netbios … --sid {sid}`"),
+                    );
+                    found = sid;
+                    &found
+                }
+                Ok(None) => {
+                    let why =
+                        "the DC does not show the head of the domain: is [directory] domain its DNS name?";
+                    return self.unfit("replication", why.to_owned(), 4);
+                }
+                Err(error) => return self.fail("replication", error),
+            },
         };
         let mut session = match Session::open(&config.directory, &config.scope, domain, &[], &[], None) {
             Ok(session) => session,

@@ -142,6 +142,8 @@ impl Once {
             (counts.records_sent, format!("records {sent}")),
             (counts.links_sent, format!("links {sent}")),
             (counts.digests_sent, format!("digests {sent}, {} derived", counts.digests_derived)),
+            (counts.digests_again, "of these were derived again, because the tenant held fewer iterations".to_owned()),
+            (counts.digests_left, "passwords are left to be derived again: the next cycle continues".to_owned()),
             (counts.reserved_sent, "names of accounts that are not carried, sent as keyed hashes".to_owned()),
             (
                 counts.ambiguous,

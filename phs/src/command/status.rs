@@ -92,6 +92,12 @@ fn print(status: &Status, unhealthy: Option<&str>, key: &str, now: i64) -> Resul
             status.ambiguous
         ))?;
     }
+    if status.digests_left > 0 {
+        say(&format!(
+            "{} passwords are held with fewer iterations than the profile has: the next cycles derive them again",
+            status.digests_left
+        ))?;
+    }
     if let Some(trouble) = &status.trouble {
         say(&format!(
             "{} cycles have failed in the last {} s: {}",

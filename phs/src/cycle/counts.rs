@@ -22,6 +22,10 @@ pub struct Counts {
     pub reserved_sent: u64,
     /// Passwords derived into digests.
     pub digests_derived: u64,
+    /// Passwords among them that the tenant held with fewer iterations.
+    pub digests_again: u64,
+    /// Passwords that the tenant still holds with fewer iterations. The next cycle continues.
+    pub digests_left: u64,
     /// Digests sent; in a dry run, the most that would be sent.
     pub digests_sent: u64,
     /// Records that changed nothing at the tenant.
@@ -43,7 +47,7 @@ pub struct Counts {
     pub ambiguous: u64,
     /// The domain's policy was sent.
     pub policy_sent: bool,
-    /// More objects enter than one cycle carries; the next cycle continues.
+    /// More objects enter, or more passwords are derived again, than one cycle carries; the next cycle continues.
     pub unfinished: bool,
     /// In a dry run: the first objects that would change.
     pub differences: Vec<Difference>,
@@ -60,6 +64,7 @@ impl Counts {
             (&mut self.links_sent, further.links_sent),
             (&mut self.reserved_sent, further.reserved_sent),
             (&mut self.digests_derived, further.digests_derived),
+            (&mut self.digests_again, further.digests_again),
             (&mut self.digests_sent, further.digests_sent),
             (&mut self.unchanged, further.unchanged),
             (&mut self.privileged, further.privileged),
@@ -70,6 +75,7 @@ impl Counts {
         ] {
             *sum += number;
         }
+        self.digests_left = further.digests_left;
         self.held = further.held;
         self.ambiguous = further.ambiguous;
         self.policy_sent |= further.policy_sent;

@@ -15,8 +15,8 @@ use crate::qualify::{Batch, Draft};
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
-    Attribute, AttributeValue, CursorName, DomainPolicy, Kind, Link, MAX_LINKS, MAX_RESERVED, Mode, Offer,
-    Password, Presence, RESERVED_FROM, Receipt, Record, ReservedName, Upload,
+    Attribute, AttributeValue, CursorName, DomainPolicy, ITERATIONS_FROM, Kind, Link, MAX_LINKS,
+    MAX_RESERVED, Mode, Offer, Password, Presence, RESERVED_FROM, Receipt, Record, ReservedName, Upload,
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 use tracing::{debug, warn};
@@ -251,7 +251,8 @@ impl Courier<'_, '_> {
         self.counts.differences.extend(differences.take(room));
     }
 
-    /// Offers the passwords; returns those that the tenant lacks. The others are dropped unopened.
+    /// Offers the passwords; returns those that the tenant lacks, and of those that it holds with fewer iterations as
+    /// many as one cycle derives again. The others are dropped unopened.
     fn wanted(&mut self, drafts: &mut [Draft]) -> Result<Vec<Work>, PhsError> {
         let offered: Vec<_> = drafts
             .iter()
@@ -261,8 +262,15 @@ impl Courier<'_, '_> {
             return Ok(Vec::new());
         };
         let passwords = List::new(offered).map_err(|_| PhsError::Defect("an offer of too many passwords"))?;
-        let wanted = tenant.offer(&Offer { instance: self.order.instance, passwords })?;
-        let wanted: HashSet<Uuid> = wanted.objects.into_vec().into_iter().collect();
+        let iterations = (self.settled.level >= ITERATIONS_FROM).then(|| self.order.profile.iterations());
+        let wanted = tenant.offer(&Offer { instance: self.order.instance, passwords, iterations })?;
+        let again = wanted.again.into_vec();
+        let room = self.order.again_at_most.saturating_sub(self.counts.digests_again);
+        let now = again.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        self.counts.digests_again += count(now);
+        self.counts.digests_left += count(again.len() - now);
+        let wanted: HashSet<Uuid> =
+            wanted.objects.into_vec().into_iter().chain(again.into_iter().take(now)).collect();
         let mut work = Vec::with_capacity(wanted.len());
         for draft in drafts.iter_mut().filter(|draft| wanted.contains(&draft.object)) {
             let Some(rid) = draft.sid.as_ref().map(Sid::rid) else { continue };

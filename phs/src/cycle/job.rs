@@ -20,6 +20,10 @@ use tokio::runtime::Handle;
 use tracing::{error, warn};
 use uuid::Uuid;
 
+/// Limit on passwords that one cycle derives again. A changed password waits for the end of the cycle, so this is the
+/// work of some minutes: a core derives about 23 `strong` digests in a second.
+const AGAIN_AT_MOST: u64 = 5_000;
+
 /// A cycle to run.
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
@@ -209,6 +213,7 @@ impl Job<'_> {
             guard: config.removals,
             confirmed: self.confirmed,
             profile: config.passwords.profile,
+            again_at_most: AGAIN_AT_MOST,
             instance: self.process.name(),
             cycle: Uuid::new_v4(),
             now: self.now,

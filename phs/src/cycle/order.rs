@@ -30,6 +30,8 @@ pub struct Order {
     pub confirmed: Option<u64>,
     /// The parameters of a digest.
     pub profile: Profile,
+    /// Limit on passwords that are derived again in one cycle, because the tenant holds them with fewer iterations.
+    pub again_at_most: u64,
     /// The name of this process.
     pub instance: Uuid,
     /// Random name of this cycle.

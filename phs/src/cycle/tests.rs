@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod level;
+mod profile;
 mod reserved;
 
 use super::*;
@@ -36,6 +37,8 @@ struct Cloud {
     acknowledged: Option<CursorName>,
     before: Option<CursorName>,
     wants: bool,
+    /// Whose digest it holds with fewer iterations than any that is offered.
+    again: Vec<Uuid>,
     refuses: Option<RefusalReason>,
     /// Uploads until it breaks down.
     breaks_after: Option<usize>,
@@ -65,6 +68,7 @@ impl Cloud {
             acknowledged: None,
             before: None,
             wants: false,
+            again: Vec::new(),
             refuses: None,
             breaks_after: None,
             offers: Vec::new(),
@@ -124,8 +128,11 @@ impl UploadApi for Cloud {
     fn offer(&mut self, offer: &Offer) -> Result<Wanted, PhsError> {
         let offered: Vec<_> = offer.passwords.as_slice().iter().map(|(object, _)| *object).collect();
         self.offers.extend(&offered);
+        assert!(self.level >= 2 || offer.iterations.is_none());
+        let again = self.again.iter().filter(|one| offer.iterations.is_some() && offered.contains(one));
+        let again = List::new(again.copied().collect()).unwrap();
         let objects = if self.wants { offered } else { Vec::new() };
-        Ok(Wanted { objects: List::new(objects).unwrap() })
+        Ok(Wanted { objects: List::new(objects).unwrap(), again })
     }
 
     fn upload(&mut self, upload: &Upload) -> Result<Receipt, PhsError> {
@@ -170,6 +177,8 @@ struct Bench {
     alternate_login: Option<Attribute>,
     scope: Scope,
     confirmed: Option<u64>,
+    profile: Profile,
+    again_at_most: u64,
     staging: bool,
     /// The DC is slow: a page comes when the one before was taken.
     one_by_one: bool,
@@ -193,6 +202,8 @@ impl Bench {
             alternate_login: None,
             scope: Scope::default(),
             confirmed: None,
+            profile: Profile::Entra,
+            again_at_most: 100,
             staging: false,
             one_by_one: false,
             links: Vec::new(),
@@ -219,7 +230,8 @@ impl Bench {
             alternate_login: self.alternate_login,
             guard: Guard::default(),
             confirmed: self.confirmed,
-            profile: Profile::Entra,
+            profile: self.profile,
+            again_at_most: self.again_at_most,
             instance: Uuid::new_v4(),
             cycle: Uuid::new_v4(),
             now: 5,

@@ -143,6 +143,8 @@ fn metrics(status: &Status, now: i64) -> String {
     }
     let help = "Accounts that left the scope and are held back until somebody confirms";
     tell("held_accounts", gauge, help, &status.held);
+    let help = "Passwords that the tenant holds with fewer iterations than the profile has";
+    tell("digests_left", gauge, help, &status.digests_left);
     let help = "Domain controllers that were turned back, and are not read any more";
     tell("distrusted_controllers", gauge, help, &status.distrusted.len());
     tell("staging", gauge, "1 when nothing is sent", &u8::from(status.staging));

@@ -73,6 +73,9 @@ pub struct Status {
     /// compare. Such a name signs nobody in.
     #[serde(default)]
     pub ambiguous: u64,
+    /// Passwords that the tenant holds with fewer iterations than the profile has, and that wait to be derived again.
+    #[serde(default)]
+    pub digests_left: u64,
     /// DCs that were turned back to an earlier state, and are no longer read.
     #[serde(default)]
     pub distrusted: Vec<String>,
@@ -222,6 +225,7 @@ impl Board {
             status.certificate_ends = *certificate_ends;
             status.held = counts.held;
             status.ambiguous = counts.ambiguous;
+            status.digests_left = counts.digests_left;
             status.distrusted.clone_from(distrusted);
             if counts.mode == "full" {
                 status.compared_at = Some(now);

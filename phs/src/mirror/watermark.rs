@@ -38,6 +38,9 @@ pub enum WhyFull {
         "the tenant accepts other contents than at the last full compare, or this program carries others"
     )]
     OtherContents,
+    /// `[passwords] profile` has more iterations than the digests that the tenant holds.
+    #[error("the profile of passwords has more iterations than the digests that the tenant holds")]
+    HigherProfile,
     /// First cycle, interrupted full compare, or lost state.
     #[error("there is no cursor yet")]
     NoCursor,

@@ -20,6 +20,7 @@ mod objects;
 mod other_controller;
 mod other_domains;
 mod preflight;
+mod profile;
 mod reserved_names;
 mod restored;
 mod scoped;

@@ -7,7 +7,7 @@ use landbridge_tests::lab::edits::{NEVER_EXPIRES, NORMAL};
 use landbridge_tests::lab::fake_dns::FakeDns;
 use landbridge_tests::lab::program::{Finished, Running};
 use landbridge_tests::lab::view::with_clock_off;
-use landbridge_tests::lab::{Domain, PhsSettings, SmallDisk, TenantSettings, person};
+use landbridge_tests::lab::{Domain, Phs, PhsSettings, SmallDisk, TenantSettings, person};
 use rustix::process::Signal;
 use serde_json::json;
 use std::fs;
@@ -49,6 +49,18 @@ fn lines(said: &Finished, what: &str) -> Vec<(bool, String)> {
 
 fn check(road: &Road) -> Finished {
     road.phs.run(&["check", "--json"], None).unwrap()
+}
+
+#[test]
+fn before_the_enrolment_the_sid_that_the_tenant_needs_is_printed_and_the_rights_are_checked() {
+    let phs = Phs::install(&PhsSettings::for_domain(&DOMAIN, "entra")).unwrap();
+    let said = phs.run(&["check", "--json"], None).unwrap().expect_code(3);
+    let (sid, of) = (DOMAIN.sid(), |what| lines(&said, what));
+    let command = format!("`landbridge-tenant domains add --name corp.example.com --netbios … --sid {sid}`");
+    assert!(of("domain").iter().any(|(ok, detail)| *ok && detail.contains(&command)), "{said}");
+    assert!(of("replication").iter().all(|(ok, _)| *ok) && !of("replication").is_empty(), "{said}");
+    assert!(of("account").iter().all(|(ok, _)| *ok) && !of("account").is_empty(), "{said}");
+    assert_eq!(of("identity").len(), 1);
 }
 
 #[test]
