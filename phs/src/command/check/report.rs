@@ -45,12 +45,12 @@ pub struct Report {
     system: String,
     /// Seconds since 1970-01-01 UTC.
     taken_at: i64,
-    findings: Vec<Line>,
+    findings: Vec<ReportedFinding>,
     controllers: Vec<Seen>,
 }
 
 #[derive(Debug, Serialize)]
-struct Line {
+struct ReportedFinding {
     what: &'static str,
     ok: bool,
     detail: String,
@@ -90,10 +90,10 @@ pub fn report(config: &Config, findings: &[Finding], now: i64) -> Report {
     let found = discover::controllers(&config.directory).unwrap_or_default();
     let controllers: Vec<Controller> = found.into_iter().take(MOST).collect();
     let names = Names::of(config, &controllers);
-    let line = |finding: &Finding| {
+    let reported = |finding: &Finding| {
         let about_people = ABOUT_PEOPLE.contains(&finding.what);
         let detail = if about_people { "(left out: names)".to_owned() } else { names.hide(&finding.detail) };
-        Line { what: finding.what, ok: finding.ok, detail }
+        ReportedFinding { what: finding.what, ok: finding.ok, detail }
     };
     let system = rustix::system::uname();
     let system = [system.sysname(), system.release(), system.machine()].map(|part| part.to_string_lossy());
@@ -102,7 +102,7 @@ pub fn report(config: &Config, findings: &[Finding], now: i64) -> Report {
         version: env!("CARGO_PKG_VERSION"),
         system: system.join(" "),
         taken_at: now,
-        findings: findings.iter().map(line).collect(),
+        findings: findings.iter().map(reported).collect(),
         controllers: controllers.iter().map(|one| seen(config, one, &names)).collect(),
     }
 }
