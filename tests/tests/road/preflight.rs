@@ -96,7 +96,8 @@ fn a_report_for_developers_has_what_each_controller_offers_and_no_name_of_the_di
     let findings = json["findings"].as_array().unwrap();
     assert!(findings.iter().any(|one| one["what"] == "controller" && one["ok"] == true), "{text}");
     let lower = text.to_lowercase();
-    for name in ["corp.example.com", "dc=corp", "svc-landbridge", "dc1.", "127.0.", "s-1-5-21-", "cn=", "ou="] {
+    for name in ["corp.example.com", "dc=corp", "svc-landbridge", "dc1.", "127.0.", "s-1-5-21-", "cn=", "ou="]
+    {
         assert!(!lower.contains(name), "{name}: {text}");
     }
 
