@@ -90,6 +90,8 @@
 //! - `tests/road/objects.rs`: groups, contacts, fine-grained policies and every attribute, from the directory to
 //!   the tenant
 //! - `tests/road/other_domains.rs`: a second domain at the tenant: names by UPN suffix, objects that moved
+//! - `tests/road/names.rs`: the spelling of sign-in names: letters and blanks, beside Samba's table and a DC
+//! - `tests/road/profile.rs`: a higher profile derives all passwords again; a tenant that refuses less
 //! - `tests/road/scoped.rs`: accounts that enter and leave by OU, group and filter; the limit on removals at a time
 //! - `tests/road/copied.rs`: a copy of the disk of phs beside it, and what may run beside the daemon
 //! - `tests/road/continuous.rs`: the daemon: changes in force within a moment, failures reported and over

@@ -16,9 +16,9 @@ pub const MAX_NAME: usize = 1024 + 256;
 
 /// The name, as a person typed it, in the form in which it is looked up. None: the name has no form that signs in.
 ///
-/// Blanks (U+0020) count as the directory counts them. In `DOMAIN\sam` those at the ends of either part do not count,
-/// and several in a row count as one. Of `sam@dns.domain` those around the domain do not count; such a name is looked
-/// up as `dns.domain\sam`, because it fits no userPrincipalName.
+/// Blanks (U+0020) at the ends of a name, and beside a backslash, do not count, and several in a row count as one, as in
+/// the directory. Those beside an `@` count. The directory takes `sam @dns.domain` too, but only after it has looked for
+/// such a userPrincipalName.
 pub fn folded(name: &str) -> Option<String> {
     if name.len() > MAX_NAME || !is_clean(name) {
         return None;
@@ -28,20 +28,14 @@ pub fn folded(name: &str) -> Option<String> {
         let fits = !domain.is_empty() && is_sam(&sam);
         return fits.then(|| fold_case(&format!("{domain}\\{sam}")));
     }
-    let (user, suffix) = name.rsplit_once('@')?;
-    let domain = suffix.trim_matches(' ');
-    if domain.len() == suffix.len() {
-        return is_upn(name).then(|| fold_case(name));
-    }
-    let fits = !domain.is_empty() && !user.contains(' ') && is_sam(user);
-    fits.then(|| fold_case(&format!("{domain}\\{user}")))
+    of_upn(name)
 }
 
-/// The name that a userPrincipalName, or a further sign-in name, yields. Blanks at its ends do not count. None: it has
-/// no form that signs in.
+/// The name that a userPrincipalName, or a further sign-in name, yields. Blanks count as in [`folded`]. None: it has no
+/// form that signs in.
 pub fn of_upn(upn: &str) -> Option<String> {
-    let upn = upn.trim_matches(' ');
-    is_upn(upn).then(|| fold_case(upn))
+    let upn = single_spaced(upn);
+    is_upn(&upn).then(|| fold_case(&upn))
 }
 
 /// The name `sam@dns.domain` that a sAMAccountName yields. None: it has no form that signs in.
@@ -279,15 +273,15 @@ mod tests {
             ("CORP\\alice ", Some("corp\\alice")),
             (" CORP\\ alice", Some("corp\\alice")),
             ("CORP \\anna  maria", Some("corp\\anna maria")),
-            ("alice@corp.example.com ", Some("corp.example.com\\alice")),
-            ("alice@ corp.example.com", Some("corp.example.com\\alice")),
+            ("alice@corp.example.com ", Some("alice@corp.example.com")),
+            ("  alice@corp.example.com  ", Some("alice@corp.example.com")),
             ("anna maria@corp.example.com", Some("anna maria@corp.example.com")),
-            // No account has these names: a stored one loses the blanks at its ends.
-            (" alice@corp.example.com", Some(" alice@corp.example.com")),
-            ("alice @corp.example.com", Some("alice @corp.example.com")),
+            (" anna   maria@corp.example.com ", Some("anna maria@corp.example.com")),
+            // Other names, which an account may have.
+            ("alice@ corp.example.com", Some("alice@ corp.example.com")),
+            ("alice  @corp.example.com", Some("alice @corp.example.com")),
             ("alice@corp.example.com\u{a0}", Some("alice@corp.example.com\u{a0}")),
-            ("anna maria@corp.example.com ", None),
-            (" alice@corp.example.com ", None),
+            ("annamaria@corp.example.com", Some("annamaria@corp.example.com")),
             ("alice@corp.example.com\t", None),
             ("\talice@corp.example.com", None),
             ("alice@ ", None),

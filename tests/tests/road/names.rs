@@ -79,23 +79,32 @@ fn a_name_is_accepted_in_the_spellings_that_the_domain_controller_accepts_and_in
         let who = person(number);
         let upn = format!("{name}@{NAME}");
         road.domain.set_attributes(&who.sam, json!({"userPrincipalName": upn})).unwrap();
-        let all = [&[name], *others].concat();
+        let all = [&[*name], *others].concat();
         tries.extend(all.iter().map(|name| (format!("{name}@{NAME}"), who.password.clone())));
     }
     // 2. Blanks as telephones and tables of personnel have them, round a name and stored in it.
     let (plain, other, stored, spaced) = (person(21), person(22), person(24), person(25));
+    let (long, short) = (person(26), person(27));
     let odd = json!({"userPrincipalName": "other.22@mail.example"});
     road.domain.set_attributes(&other.sam, odd).unwrap();
     let odd = json!({"userPrincipalName": format!("stored.24@{NAME} ")});
     road.domain.set_attributes(&stored.sam, odd).unwrap();
     road.domain.set_attributes(&spaced.sam, json!({"sAMAccountName": "anna  maria"})).unwrap();
+    let odd = json!({"userPrincipalName": format!("jan  peter@{NAME}")});
+    road.domain.set_attributes(&long.sam, odd).unwrap();
+    let odd = json!({"userPrincipalName": "jan peter @mail.example"});
+    road.domain.set_attributes(&short.sam, odd).unwrap();
     let sam = &plain.sam;
     for name in [
         format!("{sam}@{NAME} "),
         format!("{sam}@{NAME}   "),
         format!("{sam}@ {NAME}"),
         format!(" {sam}@{NAME}"),
+        format!("   {sam}@{NAME}"),
+        format!(" {sam}@{NAME} "),
+        format!(" {sam}@ {NAME} "),
         format!("{sam} @{NAME}"),
+        format!(" {sam} @{NAME}"),
         format!("{sam}@{NAME}\u{a0}"),
         format!("{sam}@{NAME}\t"),
         format!("{sam}@{NAME}."),
@@ -109,7 +118,14 @@ fn a_name_is_accepted_in_the_spellings_that_the_domain_controller_accepts_and_in
     ] {
         tries.push((name, plain.password.clone()));
     }
-    for name in ["other.22@mail.example", "other.22@mail.example ", " other.22@mail.example"] {
+    for name in [
+        "other.22@mail.example",
+        "other.22@mail.example ",
+        " other.22@mail.example",
+        "  other.22@mail.example  ",
+        "other.22 @mail.example",
+        "other.22@ mail.example",
+    ] {
         tries.push((name.to_owned(), other.password.clone()));
     }
     for name in [format!("stored.24@{NAME}"), format!("stored.24@{NAME} "), format!("{}@{NAME} ", stored.sam)]
@@ -119,17 +135,34 @@ fn a_name_is_accepted_in_the_spellings_that_the_domain_controller_accepts_and_in
     for name in ["CORP\\anna  maria", "CORP\\anna maria", "CORP\\ANNA MARIA ", "CORP\\annamaria"] {
         tries.push((name.to_owned(), spaced.password.clone()));
     }
+    for user in ["anna  maria", "anna maria", "anna   maria", " anna maria", "anna maria "] {
+        for domain in [NAME.to_owned(), format!("{NAME} ")] {
+            tries.push((format!("{user}@{domain}"), spaced.password.clone()));
+        }
+    }
+    for user in ["jan  peter", "jan peter", "jan   peter", " jan peter", "jan peter ", "janpeter"] {
+        for domain in [NAME.to_owned(), format!("{NAME} ")] {
+            tries.push((format!("{user}@{domain}"), long.password.clone()));
+        }
+        for domain in ["mail.example", "mail.example "] {
+            tries.push((format!("{user}@{domain}"), short.password.clone()));
+        }
+    }
     road.once();
     // 3. Every spelling at both.
     let asked: Vec<Try> =
         (0..).zip(&tries).map(|(n, (name, password))| Try::from(n, name, password)).collect();
     let answers = road.app.sign_all_in(&asked, 16).unwrap();
-    let mut accepted = 0;
+    let (mut accepted, mut wrong) = (0, Vec::new());
     for ((name, password), answer) in tries.iter().zip(&answers) {
         let at_controller = road.domain.bare_bind(name, password).unwrap().is_none();
-        assert_eq!(answer.accepted(), at_controller, "{name:?}: {answer:?}");
+        // A blank beside the `@` may be refused.
+        let fewer = at_controller && (name.contains(" @") || name.contains("@ "));
+        if answer.accepted() != at_controller && !fewer {
+            wrong.push(format!("{name:?}: the tenant {}", if at_controller { "refuses" } else { "accepts" }));
+        }
         accepted += u32::from(at_controller);
     }
-    println!("{accepted} of {} spellings are accepted", tries.len());
+    assert!(wrong.is_empty(), "unlike the domain controller: {wrong:#?}");
     assert!(accepted > 45, "{accepted} of {}", tries.len());
 }

@@ -143,19 +143,21 @@ fn a_letter_that_folds_to_another_ones_makes_a_name_ambiguous_and_steals_nothing
 }
 
 #[test]
-fn a_blank_behind_a_name_leads_to_the_account_with_that_sam_account_name_alone() {
+fn blanks_round_a_name_do_not_count_and_those_beside_the_at_sign_do() {
     let tenant = Tenant::new();
     tenant.sends(vec![
         with(1, vec![written(1, sam("alice")), written(1, upn("alice.smith@corp.example.com"))]),
         with(2, vec![written(1, sam("asmith")), written(1, upn("alice@example.com"))]),
     ]);
-    for name in ["alice@corp.example.com ", "CORP\\alice ", " corp \\ ALICE"] {
+    let known =
+        ["alice@corp.example.com ", "CORP\\alice ", " corp \\ ALICE", "  alice.smith@corp.example.com "];
+    for name in known {
         assert_eq!(find(&tenant, name), Whose::One(object(1)), "{name:?}");
     }
     let unknown = [
-        "alice.smith@corp.example.com ",
-        "alice@example.com ",
-        " alice@corp.example.com",
+        "alice @corp.example.com",
+        "alice@ corp.example.com",
+        "al ice@corp.example.com",
         "alice@corp.example.com\u{a0}",
     ];
     for name in unknown {
