@@ -37,6 +37,9 @@ pub enum PtaError {
     /// `status`, and no agent runs.
     #[error("no landbridge-pta-agent runs on this state directory")]
     NotRunning,
+    /// `check --as`, and no password could be read.
+    #[error("no password can be read from standard input: {0}")]
+    Password(std::io::Error),
     /// A defect of this program.
     #[error("defect: {0}")]
     Defect(&'static str),
@@ -51,7 +54,8 @@ impl PtaError {
             | Self::OtherDomain { .. }
             | Self::NotPta
             | Self::Running(_)
-            | Self::NotRunning => Who::AgentOperator,
+            | Self::NotRunning
+            | Self::Password(_) => Who::AgentOperator,
             Self::Agent(error) => error.who(),
             Self::Defect(_) => Who::Developers,
         }
@@ -65,7 +69,8 @@ impl PtaError {
             | Self::OtherDomain { .. }
             | Self::NotPta
             | Self::Running(_)
-            | Self::NotRunning => 3,
+            | Self::NotRunning
+            | Self::Password(_) => 3,
             Self::Agent(error) => of_agent(error),
             Self::Defect(_) => 1,
         }

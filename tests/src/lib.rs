@@ -25,6 +25,9 @@
 //! - `src/lab/thief.rs`: a thief with a copy of an agent's disk, under ever new process names
 //! - `src/lab/old_tenant.rs`: a tenant of version 0.1, as far as a phs sees it
 //! - `src/lab/lying_tenant.rs`: a tenant that lies, with a real CA key
+//! - `src/lab/windows_ldap_fake.rs`: LDAP over TLS as the documents say that a Windows DC answers
+//! - `src/lab/windows_ldap_fake/names.rs`: the eleven forms of name in a simple bind
+//! - `src/lab/windows_ldap_fake/ber.rs`: BER as far as LDAP needs it
 //! - `src/lab/application.rs`: an application that signs people in
 //! - `src/lab/trial.rs`: how long a trial is, and its seed
 //! - `src/lab/small_disk.rs`: the full disk of the tests

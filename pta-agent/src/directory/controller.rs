@@ -1,11 +1,12 @@
 //! One domain controller: kept connections, one bind at a time on each, and its health.
 
-use super::account::{self, OwnEntry};
+use super::account::{self, OwnEntry, Sid};
 use super::config::ControllerConfig;
 use super::failed_binds::LockoutPolicy;
+use super::requested::RequestedAccount;
 use super::verdict::{BindAnswer, NoVerdict, bind_answer};
 use landbridge_crypto::secret::Password;
-use landbridge_wire::signin::{Decline, DirectoryVerdict};
+use landbridge_wire::signin::Decline;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchEntry, StdStream};
 use rustls::ClientConfig;
 use serde::Serialize;
@@ -13,7 +14,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use uuid::Uuid;
 
 /// Limit on TCP and TLS together.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -231,18 +231,18 @@ async fn alive(mut kept: Kept) -> Option<Ldap> {
 }
 
 impl Connection {
-    /// Binds once. A connection without an answer is dropped and not used again; [`Self::keep`] gives back the other.
+    /// Binds once, by one form of name: a second one after a refusal could be a second bad password. A connection
+    /// without an answer is dropped and not used again; [`Self::keep`] gives back the other.
     pub(super) async fn bind(
         mut self,
-        object: Uuid,
+        name: &str,
         password: &Password,
         by: Instant,
-    ) -> Result<(DirectoryVerdict, Self), NoVerdict> {
-        let who = format!("<GUID={object}>");
+    ) -> Result<(BindAnswer, Self), NoVerdict> {
         let by = by.min(Instant::now() + BIND);
         // The copy is wiped right after the bind. The library keeps a copy of its own.
         let text = password.lend(|text| zeroize::Zeroizing::new(text.to_owned()));
-        let answer = tokio::time::timeout_at(by.into(), self.ldap.simple_bind(&who, &text)).await;
+        let answer = tokio::time::timeout_at(by.into(), self.ldap.simple_bind(name, &text)).await;
         drop(text);
         match answer {
             Err(_) => {
@@ -254,9 +254,9 @@ impl Connection {
                 Err(NoVerdict { why: Decline::NoDirectory, tried: true })
             }
             Ok(Ok(result)) => match bind_answer(result.rc, &result.text) {
-                BindAnswer::Verdict(verdict) => Ok((verdict, self)),
-                BindAnswer::Unable => {
-                    self.controller.failed(&format!("it does not decide: LDAP result {}", result.rc));
+                Ok(answer) => Ok((answer, self)),
+                Err(why) => {
+                    self.controller.failed(why);
                     Err(NoVerdict { why: Decline::NoDirectory, tried: true })
                 }
             },
@@ -269,20 +269,44 @@ impl Connection {
         controller.state().idle.push(Kept { ldap, used: Instant::now() });
     }
 
-    /// What the account reads of itself, after its own good bind. None: its entry does not show it. An error: the domain
-    /// controller does not answer.
+    /// The SIDs of the account that the connection is bound as, and of its groups. Empty: the domain controller does
+    /// not show them. An error: it does not answer.
+    pub(super) async fn bound_as(&mut self, by: Instant) -> Result<Vec<Sid>, NoVerdict> {
+        let root = self.read("", &[account::BOUND_AS], by).await;
+        let root = root.map_err(|why| self.unread("which account a connection is bound as", &why))?;
+        Ok(root.as_ref().map(account::bound_as).unwrap_or_default())
+    }
+
+    /// What the entry with the requested name shows, after a good bind as that account. None: it does not show it. An
+    /// error: the domain controller does not answer.
     pub(super) async fn own_entry(
         &mut self,
-        object: Uuid,
+        requested: &RequestedAccount,
         by: Instant,
     ) -> Result<Option<OwnEntry>, NoVerdict> {
-        match self.read(&format!("<GUID={object}>"), &account::OF_ACCOUNT, by).await {
-            Ok(entry) => Ok(entry.as_ref().and_then(OwnEntry::of)),
-            Err(why) => {
-                self.controller.failed(&format!("an account's own entry came to nothing: {why}"));
-                Err(NoVerdict { why: Decline::NoDirectory, tried: true })
-            }
-        }
+        let entry = self.read(&requested.entry(), &account::OF_ACCOUNT, by).await;
+        let entry = entry.map_err(|why| self.unread("an account's own entry", &why))?;
+        Ok(entry.as_ref().and_then(OwnEntry::of))
+    }
+
+    /// Notes that something could not be read after a good bind.
+    fn unread(&self, what: &str, why: &str) -> NoVerdict {
+        self.controller.failed(&format!("{what} came to nothing: {why}"));
+        NoVerdict { why: Decline::NoDirectory, tried: true }
+    }
+
+    /// The SIDs of the entries below this DN that the filter finds, at most as many as the domain controller returns in
+    /// one answer. Empty: there are none, or it does not answer.
+    pub(super) async fn sids_of(&mut self, head: &str, filter: &str, by: Instant) -> Vec<Sid> {
+        let by = by.min(Instant::now() + BIND);
+        let reading = self.ldap.search(head, Scope::Subtree, filter, vec!["objectSid"]);
+        let Ok(Ok(found)) = tokio::time::timeout_at(by.into(), reading).await else { return Vec::new() };
+        let Ok((entries, _)) = found.success() else { return Vec::new() };
+        entries
+            .into_iter()
+            .map(SearchEntry::construct)
+            .filter_map(|entry| account::object_sid(&entry))
+            .collect()
     }
 
     /// The lockout policy in the entry of this DN: the domain's head or a password settings object. None: it is not

@@ -2,16 +2,16 @@
 
 use super::{Ended, Links, SOFTWARE, Shown, raised, unix_now};
 use crate::session::{Closing, Output, Session, Settled};
-use crate::status::LinkStatus;
+use crate::status::{LinkStatus, OLDER_TENANT};
 use futures_util::{SinkExt as _, StreamExt as _};
 use landbridge_agent::AgentError;
 use landbridge_agent::dial::{Address, dial};
-use landbridge_wire::bounded::Text;
+use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::frame;
 use landbridge_wire::problem::Problem;
 use landbridge_wire::process_proof::HEADER;
 use landbridge_wire::signin::{
-    Decline, DirectoryVerdict, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, SignInRequest,
+    BY_SID, Decline, DirectoryVerdict, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, SignInRequest,
 };
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -101,6 +101,7 @@ impl Talk<'_> {
             instance: self.links.process.name(),
             software: Text::cut(SOFTWARE),
             capacity: CAPACITY,
+            abilities: List::new(vec![Text::cut(BY_SID)]).unwrap_or_default(),
         };
         let mut session = Session::new(hello, Instant::now());
         let (settle, mut settled) = mpsc::channel(usize::from(CAPACITY));
@@ -113,7 +114,7 @@ impl Talk<'_> {
                             return Ended::Broken(error);
                         }
                     }
-                    Output::Welcomed(nodes) => self.welcomed(nodes),
+                    Output::Welcomed { nodes, by_sid } => self.welcomed(nodes, by_sid),
                     Output::Validate { sign_in, by } => self.validate(sign_in, by, settle.clone()),
                     Output::Close(why) => return Ended::Closed(why),
                 }
@@ -157,9 +158,12 @@ impl Talk<'_> {
         }
     }
 
-    fn welcomed(&self, nodes: Vec<String>) {
+    fn welcomed(&self, nodes: Vec<String>, by_sid: bool) {
         tracing::info!(node = self.node, "connected to the tenant");
-        let status = LinkStatus { node: self.node.clone(), since: unix_now() };
+        if !by_sid {
+            tracing::warn!(node = self.node, "{OLDER_TENANT}");
+        }
+        let status = LinkStatus { node: self.node.clone(), since: unix_now(), older: !by_sid };
         self.links.board.change(|board| {
             board.trouble = None;
             board.links.insert(self.number, status);
@@ -196,7 +200,15 @@ async fn answer(
         tracing::warn!("an envelope does not open: it was sealed to another key, changed, or sent again");
         return Settled::Declined { why: Decline::Unopened, tried: false };
     };
-    match links.validator.validate(sign_in.object, &password, by).await {
+    let Some(account) = shown.unsealer.account(sign_in) else {
+        links.board.count(format!("declined: {:?}", Decline::OtherAccount));
+        tracing::error!(
+            object = %sign_in.object,
+            "the tenant sent a SID that is malformed or of another domain: no bind was sent"
+        );
+        return Settled::Declined { why: Decline::OtherAccount, tried: false };
+    };
+    match links.validator.validate(&account, &password, by).await {
         Ok(verdict) => {
             links.board.answered(verdict);
             if let DirectoryVerdict::Unknown(code) = verdict {

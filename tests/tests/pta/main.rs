@@ -14,3 +14,4 @@ mod stage;
 mod times;
 mod verdicts;
 mod ways;
+mod windows;

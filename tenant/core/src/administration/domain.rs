@@ -118,12 +118,12 @@ impl Actor<'_> {
             }
             let before = if done { "" } else { " (as before)" };
             let text = format!("{object} {word} a canary of {}{before}", domain.dns_name);
-            Ok((Some((domain.id, canaries::of(writing, domain.id)?)), AdminResponse::Done(text)))
+            Ok((Some((domain.id, canaries::principals(writing, &domain)?)), AdminResponse::Done(text)))
         });
         // 4. Send the new list to the relay, after the commit.
         let (changed, response) = outcome?;
-        if let Some((domain, objects)) = changed {
-            self.tenant.agents.relay.set_canaries(domain, objects);
+        if let Some((domain, accounts)) = changed {
+            self.tenant.agents.relay.set_canaries(domain, accounts);
         }
         Ok(response)
     }
@@ -145,7 +145,7 @@ pub(super) fn list_canaries(tenant: &Inner, name: &str) -> Outcome {
         let Some(domain) = domains::by_name(reading, name)? else { return Ok(no_domain()) };
         let objects = canaries::of(reading, domain.id)?;
         if objects.is_empty() {
-            let text = "the domain has no canaries: agents are tested with objectGUIDs that no account has";
+            let text = "the domain has no canaries: agents are tested with names that no account has";
             return Ok(AdminResponse::Done(text.to_owned()));
         }
         let line = |object| {
