@@ -77,6 +77,7 @@
 //! - `tests/pta/silence.rs`: everything that tenant and agents wrote, searched for secrets
 //! - `tests/pta/outages.rs`: agents killed and frozen, the tenant and the DC gone and back
 //! - `tests/pta/ways.rs`: through a proxy, over IPv6, to a second controller, to a pinned one
+//! - `tests/pta/windows.rs`: the agents at a fake of a Windows DC, beside the same at Samba
 //! - `tests/pta/copied.rs`: a copy of an agent's disk beside the agent, and what is none
 //! - `tests/pta/attacks.rs`: identities used twice, agents revoked, controllers that must not be trusted
 //! - `tests/pta/lying_tenant.rs`: a lying tenant locks no account, and learns nothing of a protected one
