@@ -207,7 +207,7 @@ fn accepts(
     Ok((runtime.block_on(validator.check_account(at, &name, &password)), 5))
 }
 
-/// The password: a terminal is asked without echo, or else the first line of standard input is it.
+/// Reads a password: from a terminal without echo, or else the first line of standard input.
 fn password() -> Result<Password, PtaError> {
     let invalid = |why: &'static str| PtaError::Password(io::Error::new(io::ErrorKind::InvalidData, why));
     if io::stdin().is_terminal() {
@@ -422,7 +422,7 @@ fn say(line: &str) -> Result<(), PtaError> {
     write(&printable::one_line(line))
 }
 
-/// Prints a note to standard error, where it stands above a prompt and outside the results.
+/// Prints a note to standard error: above a prompt, and outside the results.
 fn warn(text: &str) {
     let _ = writeln!(io::stderr(), "{}", printable::one_line(text));
 }

@@ -1,8 +1,8 @@
 //! What an account may read of itself and of its domain right after its own good bind: whether it is the one that the
 //! request names, whether it is protected, and the lockout policy that holds for it. Pure; [`super::controller`] reads.
 //!
-//! A domain controller tries eleven forms of name, and the display name before the SID (MS-ADTS 5.1.1.1.1). So a bind
-//! as a SID is one as another account, if that one's display name is this SID. The bound connection itself says which
+//! A domain controller tries eleven forms of name, and the display name before the SID (MS-ADTS 5.1.1.1.1). So the bind
+//! by a SID reaches another account, if the display name of that account is this SID. The bound connection shows which
 //! account it is: the rootDSE's tokenGroups has the SIDs of its security context (MS-ADTS 3.1.1.3.2).
 //! Neighbours: [`super::bind`] withholds the answer for a protected account, and gives none for another account.
 

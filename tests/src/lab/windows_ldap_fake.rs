@@ -1,7 +1,7 @@
 //! A fake of a Windows domain controller's LDAP over TLS, because no Windows domain controller is at hand. It answers a
 //! simple bind as MS-ADTS 5.1.1.1.1 says and as Windows words it: eleven forms of name and no other, a bad password
 //! counted only where the name led to an account, 52e or 57 for a name that led to none, a zero byte behind each
-//! message, lengths of four bytes, and no vendorName. What it was not told by a document it does not do.
+//! message, lengths of four bytes, and no vendorName. It does nothing that no document describes.
 
 mod ber;
 mod names;
@@ -32,7 +32,7 @@ const BIND_RESPONSE: u8 = 0x61;
 const ENTRY: u8 = 0x64;
 const SEARCH_DONE: u8 = 0x65;
 
-/// What the fake knows, and what it was asked.
+/// The accounts, and the binds that arrived.
 #[derive(Debug)]
 struct Directory {
     accounts: Vec<FakeAccount>,

@@ -20,8 +20,8 @@ pub fn of(reading: &Reading<'_>, domain: i64) -> Result<Vec<Uuid>, StoreError> {
     Ok(objects.collect::<Result<_, _>>()?)
 }
 
-/// The canaries of a domain, by the names with which agents are asked about them. One whose SID is not known is left
-/// out: agents bind by the SID.
+/// The canaries of a domain, by the two names that a request to an agent has. A canary whose SID is not known is left
+/// out, because agents bind by the SID.
 pub fn principals(reading: &Reading<'_>, domain: &Domain) -> Result<Vec<Principal>, StoreError> {
     let mut principals = Vec::new();
     for object in of(reading, domain.id)? {
