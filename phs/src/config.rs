@@ -8,8 +8,9 @@ use crate::read::pull::{Client, Controller, Credential, Directory, Keytab, Princ
 use crate::scope::Scope;
 pub use landbridge_agent::config::ConfigError;
 use landbridge_agent::config::{self, Log, parsed};
-use landbridge_agent::dial::ProxyConfig;
+use landbridge_agent::discover;
 use landbridge_agent::key::{self, FileError};
+use landbridge_agent::proxy::ProxyConfig;
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_crypto::secret::Password;
 use landbridge_drsr::drs::attribute::Attribute;
@@ -21,7 +22,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const MAX_PASSWORD: usize = 1024;
 const MAX_KEYTAB: usize = landbridge_kerberos::limits::MAX_KEYTAB;
 
 /// The whole configuration.
@@ -75,8 +75,12 @@ pub struct DirectoryConfig {
     pub secret: SecretFile,
     /// The most objects in one page: 1 to 1000.
     pub page_objects: u32,
-    /// The DCs, the preferred one first; none: DNS tells them.
+    /// The DCs, the preferred one first; none: DNS names them.
     pub controllers: Vec<Controller>,
+    /// The AD site whose DCs are preferred where DNS names them.
+    pub site: Option<String>,
+    /// Further DNS suffixes of DCs that DNS names: a disjoint namespace. Lower case.
+    pub suffixes: Vec<String>,
     /// The attribute that is a further sign-in name.
     pub alternate_login: Option<Attribute>,
 }
@@ -193,13 +197,8 @@ impl SecretFile {
                 Ok(Credential::Keytab(keytab))
             }
             Self::Password(path) => {
-                let bytes = key::read_secret(path, MAX_PASSWORD)?;
-                let text = std::str::from_utf8(&bytes).map_err(|_| content(path, "not UTF-8".to_owned()))?;
-                let line = text.lines().next().unwrap_or_default();
-                if line.is_empty() {
-                    return Err(content(path, "the first line, the password, is empty".to_owned()).into());
-                }
-                Ok(Credential::Password(Password::new(line.to_owned())))
+                let password = key::read_password(path)?;
+                Ok(Credential::Password(Password::new(password.to_string())))
             }
         }
     }
@@ -217,6 +216,10 @@ struct RawDirectory {
     page_objects: u32,
     #[serde(default)]
     controllers: Vec<RawController>,
+    #[serde(default, deserialize_with = "site")]
+    site: Option<String>,
+    #[serde(default, deserialize_with = "suffixes")]
+    suffixes: Vec<String>,
     #[serde(default, deserialize_with = "attribute")]
     alternate_login: Option<Attribute>,
 }
@@ -280,9 +283,20 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
             secret,
             page_objects: raw.page_objects,
             controllers,
+            site: raw.site,
+            suffixes: raw.suffixes,
             alternate_login: raw.alternate_login,
         })
     }
+}
+
+fn site<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    discover::parse_site(&String::deserialize(from)?).map(Some).map_err(de::Error::custom)
+}
+
+fn suffixes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    texts.iter().map(|text| discover::parse_suffix(text).map_err(de::Error::custom)).collect()
 }
 
 fn attribute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Attribute>, D::Error> {
@@ -438,6 +452,8 @@ include = ["S-1-5-21-1-2-3-1105"]
             ("account =", "authentication = \"basic\"\naccount =", "remove the line"),
             ("account =", "page_objects = 0\naccount =", "1 to 1000"),
             ("dc1.corp.example.com", "dc1", "full DNS name"),
+            ("account =", "site = \"a.b\"\naccount =", "AD site"),
+            ("account =", "suffixes = [\"net\"]\naccount =", "DNS names"),
             ("svc-landbridge", "CORP\\\\svc", "without domain"),
         ] {
             let text = refusal(&GOOD.replace(from, to));

@@ -21,9 +21,11 @@
 //! - `src/lab/phs.rs`: a real phs
 //! - `src/lab/pta_agent.rs`: a real pta-agent
 //! - `src/lab/fake_dns.rs`: a DNS server that knows one domain's controllers
+//! - `src/lab/full_backlog.rs`: a fake of addresses that take no connection
 //! - `src/lab/lying_agent.rs`: an agent that lies, with a real identity
 //! - `src/lab/thief.rs`: a thief with a copy of an agent's disk, under ever new process names
 //! - `src/lab/old_tenant.rs`: a tenant of version 0.1, as far as a phs sees it
+//! - `src/lab/openssl.rs`: certificates and TLS servers of real OpenSSL
 //! - `src/lab/lying_tenant.rs`: a tenant that lies, with a real CA key
 //! - `src/lab/application.rs`: an application that signs people in
 //! - `src/lab/trial.rs`: how long a trial is, and its seed
@@ -70,9 +72,11 @@
 //! - `tests/pta/joined/troubles.rs`: faults of the connection: lost, doubled, late, reordered, forged
 //! - `tests/pta/joined/dice.rs`: chance from a seed
 //! - `tests/pta/kills.rs`: forty agents, of which one dies every two seconds
+//! - `tests/pta/ldaps.rs`: LDAPS servers that cannot be used, and CA files in every form
 //! - `tests/pta/times.rs`: refusals are not told apart by their time
 //! - `tests/pta/silence.rs`: everything that tenant and agents wrote, searched for secrets
 //! - `tests/pta/outages.rs`: agents killed and frozen, the tenant and the DC gone and back
+//! - `tests/pta/proxies.rs`: proxies that are silent or speak oddly
 //! - `tests/pta/ways.rs`: through a proxy, over IPv6, to a second controller, to a pinned one
 //! - `tests/pta/copied.rs`: a copy of an agent's disk beside the agent, and what is none
 //! - `tests/pta/attacks.rs`: identities used twice, agents revoked, controllers that must not be trusted

@@ -186,8 +186,8 @@ impl Findings {
             self.ok("watch", format!("off: `run` looks every {poll} s"));
         }
         let directory = &config.directory;
-        let known = match discover::controllers(directory) {
-            Ok(known) => known,
+        let discover::Found { controllers: known, notes } = match discover::controllers(directory) {
+            Ok(found) => found,
             Err(error) => {
                 self.fail("dns", error);
                 return None;
@@ -199,6 +199,9 @@ impl Findings {
             let then =
                 "after the first cycle only those are used that the directory has as domain controllers";
             self.ok("dns", format!("names {}; {then}", names.join(", ")));
+            for note in notes {
+                self.ok("dns note", note);
+            }
         }
         let mut looked = controllers::look(directory, domain, &known, now);
         // Every DC that the configuration names must serve; of those that DNS names one is enough.

@@ -156,7 +156,8 @@ impl Job<'_> {
         let serves = &session.controller().name;
         distrust::lift(self.mirror, serves, session.invocation_id())?;
         for one in distrusted.iter().filter(|one| one.controller != *serves) {
-            let known = controllers(config)?.into_iter().find(|known| known.name == one.controller);
+            let known =
+                controllers(config)?.controllers.into_iter().find(|known| known.name == one.controller);
             if let Some(found) = known.and_then(|known| invocation_id(config, &known, domain).ok()) {
                 distrust::lift(self.mirror, &one.controller, found)?;
             }

@@ -2,14 +2,16 @@
 //! has a limit: connecting, each read and write, and an order as a whole. What the changes mean is not known here.
 //! Before it: the DC. After it: `mirror` and `qualify`.
 
+use landbridge_agent::connect::{self, ConnectError};
 use landbridge_agent::discover::DiscoverError;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::Page;
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::replica::{Answer, MAX_KDC_REPLY, Order, Replica, Start, Step, Target};
 use landbridge_drsr::rpc::epm;
+use landbridge_host::system_error;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -22,7 +24,7 @@ pub use landbridge_kerberos::principal::Principal;
 /// Limits on waiting for a DC.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// Limit on connecting.
+    /// Limit on connecting, for each address of the DC.
     connect: Duration,
     /// Limit on one read or write.
     silence: Duration,
@@ -410,10 +412,10 @@ impl Sockets {
             let limit = self.limit(port)?;
             let read = stream.set_read_timeout(Some(limit)).and_then(|()| stream.read(rest));
             rest = match read {
-                Ok(0) => return Err(self.failed(port, &io::ErrorKind::UnexpectedEof.into())),
+                Ok(0) => return Err(self.failed_at(stream, port, &io::ErrorKind::UnexpectedEof.into())),
                 Ok(count) => rest.get_mut(count..).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.failed(port, &error)),
+                Err(error) => return Err(self.failed_at(stream, port, &error)),
             };
         }
         Ok(bytes)
@@ -430,29 +432,27 @@ impl Sockets {
     }
 
     fn dial(&self, port: u16) -> Result<TcpStream, PullError> {
-        let addresses = match self.controller.address {
-            Some(address) => vec![SocketAddr::new(address, port)],
-            None => self.resolve(port)?,
-        };
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in addresses {
-            match TcpStream::connect_timeout(&address, self.limits.connect) {
-                Ok(stream) => {
-                    stream.set_nodelay(true).map_err(|error| self.failed(port, &error))?;
-                    return Ok(stream);
+        let Controller { name, address } = &self.controller;
+        connect::blocking(name, *address, port, self.limits.connect).map_err(|why| {
+            let controller = name.clone();
+            match why {
+                ConnectError::Unresolved(_) => PullError::UnknownController { controller },
+                ConnectError::Refused(_) if why.is_silence() => {
+                    PullError::Silent { controller, port, seconds: self.began.elapsed().as_secs() }
                 }
-                Err(error) => last = error,
+                ConnectError::NoSocket(_) | ConnectError::Refused(_) => {
+                    PullError::Unreachable { controller, port, why: why.to_string() }
+                }
             }
-        }
-        Err(self.failed(port, &last))
+        })
     }
 
-    fn resolve(&self, port: u16) -> Result<Vec<SocketAddr>, PullError> {
-        let unknown = || PullError::UnknownController { controller: self.controller.name.clone() };
-        let found = (self.controller.name.as_str(), port).to_socket_addrs().map_err(|_| unknown())?;
-        // More addresses than this would multiply the time until a dead DC is given up.
-        let addresses: Vec<SocketAddr> = found.take(4).collect();
-        if addresses.is_empty() { Err(unknown()) } else { Ok(addresses) }
+    /// The error of an address that took the connection. The next connection begins at another one, if there is one.
+    fn failed_at(&self, stream: &TcpStream, port: u16, error: &io::Error) -> PullError {
+        if let Ok(address) = stream.peer_addr() {
+            connect::failed(&self.controller.name, address.ip());
+        }
+        self.failed(port, error)
     }
 
     fn failed(&self, port: u16, error: &io::Error) -> PullError {
@@ -466,7 +466,7 @@ impl Sockets {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe => PullError::Closed { controller, port },
-            _ => PullError::Unreachable { controller, port, why: error.to_string() },
+            _ => PullError::Unreachable { controller, port, why: system_error::words(error) },
         }
     }
 

@@ -1,6 +1,7 @@
 //! The preflight of the directory: for every domain controller whether it can be used, and what to do if not.
 //! Touches no account: its bind is for an objectGUID that does not exist.
 
+use super::controller::{Shared, Unusable};
 use super::discover::Controllers;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::DirectoryVerdict;
@@ -38,11 +39,16 @@ const LOOK: Duration = Duration::from_secs(3);
 
 pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Finding> {
     let mut findings = Vec::new();
+    // Where in the findings are those of domain controllers that cannot be reached, and how many can be used.
+    let (mut unreachable, mut usable) = (Vec::new(), 0);
     let all = controllers.all().await;
     if let Some(why) = controllers.trouble() {
         let todo =
             "name the domain controllers in [[directory.controllers]], or mend the DNS of this machine";
         findings.push(Finding::bad("DNS", why, todo));
+    }
+    for note in controllers.notes() {
+        findings.push(Finding::good("DNS", note));
     }
     if all.is_empty() {
         findings.push(Finding::bad(
@@ -51,13 +57,19 @@ pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Findin
             "name one in [[directory.controllers]]",
         ));
     }
-    for controller in all {
+    // All are dialled at the same time: each that is silent takes some seconds.
+    let dial = |controller: &Shared| {
+        let controller = controller.clone();
+        tokio::spawn(async move { controller.connection().await })
+    };
+    let dialling: Vec<_> = all.iter().map(dial).collect();
+    for (controller, dialled) in all.iter().zip(dialling) {
         let what = format!("domain controller {}", controller.name());
-        let mut connection = match controller.connection().await {
+        let mut connection = match dialled.await.unwrap_or(Err(Unusable::Stopping)) {
             Ok(connection) => connection,
             Err(why) => {
-                let todo = "its port 636 must be reachable, and its certificate come from ca_file and name it, or be pinned";
-                findings.push(Finding::bad(&what, why.to_string(), todo));
+                findings.push(Finding::bad(&what, why.to_string(), &why.todo()));
+                unreachable.push(findings.len() - 1);
                 continue;
             }
         };
@@ -80,6 +92,7 @@ pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Findin
         let tried = connection.bind(Uuid::new_v4(), &random, Instant::now() + Duration::from_secs(5));
         findings.push(match tried.await.map(|(verdict, _)| verdict) {
             Ok(DirectoryVerdict::Wrong) => {
+                usable += 1;
                 Finding::good(&what, "TLS is verified, and a bind for nobody is refused as it must be")
             }
             Ok(DirectoryVerdict::Valid) => Finding::bad(
@@ -94,6 +107,13 @@ pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Findin
                 Finding::bad(&what, format!("a bind came to nothing: {:?}", why.why), "look into its log")
             }
         });
+    }
+    // Every domain controller that the configuration names must serve; of those that DNS names one is enough.
+    for at in unreachable.into_iter().filter(|_| controllers.are_found() && usable > 0) {
+        if let Some(finding) = findings.get_mut(at) {
+            let found = format!("{}: others are used", finding.found);
+            *finding = Finding { good: true, found, ..finding.clone() };
+        }
     }
     findings
 }

@@ -1,5 +1,6 @@
 //! `[directory]` and `[defence]` of the configuration.
 
+use landbridge_agent::discover;
 use serde::{Deserialize, Deserializer, de};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,7 +14,13 @@ const LDAPS: u16 = 636;
 pub struct DirectoryConfig {
     /// DNS name of the domain.
     pub domain: String,
-    /// File with the certificates of the CAs that issued the domain controllers' certificates, PEM.
+    /// The AD site whose domain controllers are preferred where DNS names them.
+    #[serde(default, deserialize_with = "site")]
+    pub site: Option<String>,
+    /// Further DNS suffixes of domain controllers that DNS names: a disjoint namespace. Lower case.
+    #[serde(default, deserialize_with = "suffixes")]
+    pub suffixes: Vec<String>,
+    /// File with the certificates of the CAs that issued the domain controllers' certificates: PEM, DER or PKCS #7.
     pub ca_file: Option<PathBuf>,
     /// SHA-256 of domain controllers' own certificates, as DER: 64 hexadecimal digits each.
     #[serde(default, deserialize_with = "pins")]
@@ -94,10 +101,17 @@ fn up_to_64<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
 
 fn pins<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<[u8; 32]>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
-    let pin = |text: &String| {
-        landbridge_agent::pin::parse_pin(&text.to_ascii_lowercase()).ok_or_else(|| {
-            de::Error::custom("a pin is 64 hexadecimal digits: SHA-256 of the certificate as DER")
-        })
-    };
-    texts.iter().map(pin).collect()
+    texts
+        .iter()
+        .map(|text| landbridge_agent::pin::parse_configured(text).map_err(de::Error::custom))
+        .collect()
+}
+
+fn site<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    discover::parse_site(&String::deserialize(from)?).map(Some).map_err(de::Error::custom)
+}
+
+fn suffixes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    texts.iter().map(|text| discover::parse_suffix(text).map_err(de::Error::custom)).collect()
 }

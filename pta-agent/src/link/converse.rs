@@ -6,6 +6,7 @@ use crate::status::LinkStatus;
 use futures_util::{SinkExt as _, StreamExt as _};
 use landbridge_agent::AgentError;
 use landbridge_agent::dial::{Address, dial};
+use landbridge_host::tls_error::{self, Server};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::frame;
 use landbridge_wire::problem::Problem;
@@ -20,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -60,7 +62,7 @@ impl Links {
         let host = address.authority.clone();
         let lost = |why: String| AgentError::Unreachable { host: host.clone(), why };
         let mut request =
-            format!("wss://{host}{PATH}").into_client_request().map_err(|e| lost(e.to_string()))?;
+            format!("wss://{host}{PATH}").into_client_request().map_err(|e| lost(in_words(&e)))?;
         let proof = self.process.prove(shown.agent, stream.get_ref().1)?;
         let proof = HeaderValue::try_from(proof).map_err(|_| AgentError::Unfit("the proof is no header"))?;
         request.headers_mut().insert(HEADER, proof);
@@ -80,7 +82,7 @@ impl Links {
                     Err(_) => AgentError::NotATenant { host, status: answer.status().as_u16() },
                 })
             }
-            Ok(Err(error)) => Err(lost(error.to_string())),
+            Ok(Err(error)) => Err(lost(in_words(&error))),
             Err(_) => Err(AgentError::Timeout { host, limit: PATIENCE }),
         }
     }
@@ -131,7 +133,7 @@ impl Talk<'_> {
                     Some(Ok(Message::Text(_) | Message::Frame(_))) => {
                         return Ended::Closed(Closing::Breach("a message that is no frame"));
                     }
-                    Some(Err(error)) => return self.lost(&error.to_string()),
+                    Some(Err(error)) => return self.lost(&in_words(&error)),
                 },
                 Some((request, outcome)) = settled.recv() => session.settled(request, outcome, Instant::now()),
                 () = tokio::time::sleep_until(timeout.into()) => session.timeout(Instant::now()),
@@ -152,7 +154,7 @@ impl Talk<'_> {
         let sending = socket.send(Message::Binary(frame.to_vec().into()));
         let lost = |why: String| AgentError::Unreachable { host: self.node.clone(), why };
         match tokio::time::timeout(PATIENCE, sending).await {
-            Ok(sent) => sent.map_err(|e| lost(e.to_string())),
+            Ok(sent) => sent.map_err(|e| lost(in_words(&e))),
             Err(_) => Err(AgentError::Timeout { host: self.node.clone(), limit: PATIENCE }),
         }
     }
@@ -181,6 +183,28 @@ impl Talk<'_> {
             let _ = settle.send((sign_in.request, outcome)).await;
         });
     }
+}
+
+/// An error of the WebSocket library in words.
+fn in_words(error: &Error) -> String {
+    if let Error::Io(why) = error {
+        return tls_error::of_session(why, Server::Tenant);
+    }
+    let closed = matches!(
+        error,
+        Error::ConnectionClosed
+            | Error::AlreadyClosed
+            | Error::Protocol(
+                ProtocolError::ResetWithoutClosingHandshake | ProtocolError::HandshakeIncomplete
+            )
+    );
+    let long = matches!(error, Error::Capacity(_) | Error::WriteBufferFull(_));
+    match (closed, long) {
+        (true, _) => "the connection was closed",
+        (false, true) => "a message is over the limit",
+        (false, false) => "what answers there does not speak WebSocket as a tenant does",
+    }
+    .to_owned()
 }
 
 /// Opens a sign-in, tries the password, and returns the outcome.

@@ -317,16 +317,26 @@ impl Config {
         let unreadable = |e: std::io::Error| {
             TenantError::file(
                 path,
-                format_args!("cannot read the configuration: {e}"),
+                format_args!(
+                    "cannot read the configuration: {}",
+                    landbridge_host::system_error::sentence(&e)
+                ),
                 "create one with `landbridge-tenant init --url https://…`, or give its path with --config",
             )
         };
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(unreadable)?;
-        if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE {
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE {
             return Err(TenantError::file(path, "too long for a configuration", "name the right file"));
         }
+        let text = landbridge_host::text_file::decode(&bytes).map_err(|why| {
+            TenantError::file(
+                path,
+                format_args!("not a configuration: {why}"),
+                "write the file again, as UTF-8",
+            )
+        })?;
         Self::parse(path, &text)
     }
 

@@ -9,6 +9,7 @@ use crate::read::watch;
 use landbridge_drsr::Error;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::sid::Sid;
+use landbridge_host::system_error;
 use time::PrimitiveDateTime;
 use time::macros::format_description;
 
@@ -89,6 +90,7 @@ fn look_at(
         Err(why) => {
             let poll = "changes there wait for the timer, and its clock is not looked at";
             let todo = "open the port, or set `watch = false` in [schedule]";
+            let why = system_error::words(&why);
             add("watch", Ok(format!("{name}, port 389: {why}: {poll}; {todo}")));
         }
     }

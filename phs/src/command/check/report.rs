@@ -12,10 +12,11 @@ use crate::read::watch;
 use landbridge_agent::Identity;
 use landbridge_drsr::drs::attribute::Value;
 use landbridge_drsr::drs::change::{Page, Progress};
+use landbridge_host::system_error;
 use landbridge_wire::printable;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 /// Attributes of the rootDSE that say which version a DC is and what it can do (MS-ADTS 3.1.1.3.2).
@@ -31,8 +32,8 @@ const ROOT: [&str; 10] = [
     "supportedSASLMechanisms",
     "isSynchronized",
 ];
-/// Findings whose text lists people, groups or OUs.
-const ABOUT_PEOPLE: [&str; 5] = ["held back", "identity", "include", "quarantine", "scope"];
+/// Findings whose text lists people, groups or OUs, or names of DNS that no DC has.
+const ABOUT_PEOPLE: [&str; 6] = ["dns note", "held back", "identity", "include", "quarantine", "scope"];
 /// Limit on DCs in the report.
 const MOST: usize = 32;
 
@@ -87,7 +88,7 @@ struct Objects {
 
 /// Reads the DCs again, for what the findings do not say. `now`: seconds since 1970.
 pub fn report(config: &Config, findings: &[Finding], now: i64) -> Report {
-    let found = discover::controllers(&config.directory).unwrap_or_default();
+    let found = discover::controllers(&config.directory).map(|found| found.controllers).unwrap_or_default();
     let controllers: Vec<Controller> = found.into_iter().take(MOST).collect();
     let names = Names::of(config, &controllers);
     let reported = |finding: &Finding| {
@@ -108,7 +109,7 @@ pub fn report(config: &Config, findings: &[Finding], now: i64) -> Report {
 }
 
 fn seen(config: &Config, controller: &Controller, names: &Names) -> Seen {
-    let root = watch::root_dse(controller, &ROOT).map_err(|why| names.hide(&why.to_string()));
+    let root = watch::root_dse(controller, &ROOT).map_err(|why| names.hide(&system_error::words(&why)));
     let root = root.map(|root| {
         let values = |values: Vec<String>| values.iter().map(|value| names.hide(value)).collect();
         root.into_iter().map(|(name, found)| (name, values(found))).collect()
@@ -186,7 +187,12 @@ impl Names {
                 names.push((host.to_owned(), "<tenant>".to_owned()));
             }
         }
-        names.extend(config.tenant.proxy.clone().map(|proxy| (proxy, "<proxy>".to_owned())));
+        // In the configuration with `http://` before it, in errors without.
+        let proxy =
+            config.tenant.proxy.iter().map(|proxy| proxy.trim_start_matches("http://").trim_end_matches('/'));
+        names.extend(proxy.map(|proxy| (proxy.to_owned(), "<proxy>".to_owned())));
+        names.extend(directory.site.clone().map(|site| (site, "<site>".to_owned())));
+        names.extend(directory.suffixes.iter().map(|suffix| (suffix.clone(), "<suffix>".to_owned())));
         names.retain(|(name, _)| !name.is_empty());
         names.iter_mut().for_each(|(name, _)| *name = name.to_ascii_lowercase());
         names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
@@ -210,9 +216,13 @@ impl Names {
         let mut shown = String::with_capacity(hidden.len());
         for word in hidden.split_inclusive(|c: char| !is_part(c)) {
             let address = word.trim_end_matches(|c: char| !is_part(c)).trim_end_matches(['.', ':']);
-            match address.parse::<IpAddr>() {
-                Ok(_) => shown.push_str(&word.replacen(address, "<address>", 1)),
-                Err(_) => shown.push_str(word),
+            let ip = match address.parse::<SocketAddr>() {
+                Ok(with_port) => Some(with_port.ip().to_string()),
+                Err(_) => address.parse::<IpAddr>().ok().map(|_| address.to_owned()),
+            };
+            match ip {
+                Some(ip) => shown.push_str(&word.replacen(&ip, "<address>", 1)),
+                None => shown.push_str(word),
             }
         }
         shown
@@ -236,6 +246,8 @@ mod tests {
             ("it is in CN=Users,DC=corp,DC=Example,DC=com.", "it is in CN=Users,<domain head>."),
             ("svc-landbridge@CORP.EXAMPLE.COM: code 8453", "<account>@<domain>: code 8453"),
             ("fe80::1 and [2001:db8::2]:636: refused", "<address> and [<address>]:636: refused"),
+            ("127.0.1.10:135: the connection is refused", "<address>:135: the connection is refused"),
+            ("127.0.1.10:135, 127.0.1.11:135: x", "<address>:135, <address>:135: x"),
             ("1.2.840.113556.1.4.1920", "1.2.840.113556.1.4.1920"),
             ("corp.example.comcorp.example.com", "<domain><domain>"),
         ] {

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::error::TenantError;
 use landbridge_door_operator::call::send_request;
 use landbridge_host::clock_text::utc;
+use landbridge_host::text_file;
 use landbridge_tenant_core::administration::request::{
     AdminRequest, AdminResponse, AgentRow, AmbiguousRow, AppRow, BlockedRow, Confidential, DomainRow,
     MAX_MOVED, MoveRow, SuffixRow,
@@ -421,12 +422,10 @@ fn password(sign_in: &SignIn) -> Result<Confidential, TenantError> {
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_PASSWORD).unwrap_or(0) + 2));
     std::io::stdin().lock().take(MAX_PASSWORD + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = text_file::first_line(&bytes)
+        .map_err(|why| TenantError::Usage(format!("the password on standard input: {why}")))?;
     if u64::try_from(line.len()).unwrap_or(u64::MAX) > MAX_PASSWORD {
         return Err(TenantError::Usage(format!("a password has at most {MAX_PASSWORD} bytes")));
     }
-    let text =
-        std::str::from_utf8(line).map_err(|_| TenantError::Usage("the password is not UTF-8".to_owned()))?;
-    Ok(Confidential::new(text.to_owned()))
+    Ok(Confidential::new(line.to_string()))
 }
