@@ -21,6 +21,7 @@
 //! - `drs/bind.rs`: DRSBind and the capabilities of both sides
 //! - `drs/cursor.rs`: the DC's cookie, byte for byte, and the up-to-dateness vector
 //! - `drs/attribute.rs`: the attributes that are requested, their OIDs and types
+//! - `drs/further.rs`: attributes that are requested beside the usual ones, and their ids in the forest's schema
 //! - `drs/name.rs`: resolves an account's name to an object (DRSCrackNames)
 //! - `drs/request.rs`: GetNCChanges V8: pages and single objects
 //! - `drs/dsname.rs`: DSNAME

@@ -2,10 +2,10 @@
 //! A machine: it returns the next step, the caller acts and answers. It opens no socket and waits for nothing.
 //! Before it: `rpc::association`, `drs::*`. After it: `phs::read::pull`.
 
-use crate::drs::attribute::Attribute;
 use crate::drs::bind::{self, Handle};
 use crate::drs::change::{Link, Page, Progress, Quarantined};
 use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
+use crate::drs::further::Further;
 use crate::drs::name;
 use crate::drs::page::{self, Asked};
 use crate::drs::refusal::{self, Asking};
@@ -40,8 +40,8 @@ pub struct Target {
     pub account: String,
     /// The most objects in one page, 1 to 1000.
     pub page_objects: u32,
-    /// What is asked for besides what always is.
-    pub further: Vec<Attribute>,
+    /// Attributes that are requested beside the usual ones.
+    pub further: Vec<Further>,
     /// Whether containers are to come before what is in them.
     pub ancestors: bool,
 }
@@ -249,7 +249,7 @@ impl Session {
             let error = Error::Refused { operation: CHANGES.name, code: reply.drs_error };
             return Err(refusal::explain(error, asking));
         }
-        let page = page::read(&reply, asked, Arc::clone(&self.keys))?;
+        let page = page::read(&reply, asked, request.further, Arc::clone(&self.keys))?;
         Ok(Received { page, cookie: reply.cookie, more: reply.more })
     }
 

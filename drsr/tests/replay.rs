@@ -10,6 +10,7 @@ use landbridge_drsr::Error;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{Change, Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
+use landbridge_drsr::drs::further::{Further, SchemaId};
 use landbridge_drsr::drs::page::{self, Asked};
 use landbridge_drsr::drs::{bind, reply};
 use landbridge_drsr::rpc::epm;
@@ -29,7 +30,7 @@ fn keys() -> Arc<SessionKeys> {
 
 fn page(name: &str, asked: Asked) -> Page {
     let stub = capture(name);
-    let page = page::read(&reply::decode(&stub).unwrap(), asked, keys()).unwrap();
+    let page = page::read(&reply::decode(&stub).unwrap(), asked, &[], keys()).unwrap();
     assert_eq!(page.quarantined, [], "{name}");
     page
 }
@@ -236,9 +237,40 @@ fn a_wrong_type_keeps_one_object_out_and_the_others_in() {
     let mut stub = capture(file);
     let at = position(&stub).unwrap();
     stub[at + 1] = 0xd8;
-    let page = page::read(&reply::decode(&stub).unwrap(), CHANGES, keys()).unwrap();
+    let page = page::read(&reply::decode(&stub).unwrap(), CHANGES, &[], keys()).unwrap();
     assert_eq!(page.quarantined.len(), 1);
     assert_eq!(page.quarantined[0].object, Some(user.object.guid));
     assert_eq!(page.quarantined[0].why, "userPrincipalName is of the wrong type");
     assert_eq!(page.changes.len(), whole.changes.len() - 1);
+}
+
+#[test]
+fn an_attribute_with_a_number_of_the_forests_own_is_read_by_that_number_alone() {
+    const NUMBER: u32 = 0x9a3f_5c01;
+    const DISPLAY_NAME: u32 = 0x0002_000d;
+    let stub = capture("user-alone.stub");
+    let asked = Asked::Object { secrets: true };
+    let whole = page::read(&reply::decode(&stub).unwrap(), asked, &[], keys()).unwrap();
+    let name = text(&whole.changes[0], Attribute::DisplayName).unwrap().to_owned();
+    assert_eq!(whole.schema.unwrap()[0], 0xff, "the schema's version came along");
+
+    // The same reply of a forest that gave a number of its own to what carries this text.
+    let mut reply = reply::decode(&stub).unwrap();
+    let attributes = &mut reply.objects[0].attributes;
+    attributes.iter_mut().find(|one| one.attid == DISPLAY_NAME).unwrap().attid = NUMBER;
+    let read = |further: &[Further]| {
+        let page = page::read(&reply, asked, further, keys()).unwrap();
+        assert_eq!(page.quarantined, []);
+        assert_eq!(text(&page.changes[0], Attribute::DisplayName), None);
+        text(&page.changes[0], Attribute::Extension(1)).map(str::to_owned)
+    };
+    let numbered = |number: Option<u32>| {
+        let number = number.map(|number| number.to_string());
+        let id = SchemaId::parse(number.as_deref(), "1.2.840.113556.1.2.423").unwrap();
+        Further::of_this_schema(Attribute::Extension(1), id)
+    };
+    assert_eq!(read(&[numbered(Some(NUMBER))]), Some(name));
+    assert_eq!(read(&[numbered(Some(NUMBER + 1))]), None);
+    assert_eq!(read(&[numbered(None)]), None, "no prefix stands for it");
+    assert_eq!(read(&[]), None);
 }

@@ -28,6 +28,8 @@ use der::asn1::AnyRef;
 use landbridge_crypto::secret::Password;
 use std::time::Duration;
 
+pub mod sasl;
+
 /// 2026-11-28 and a bit.
 pub(crate) const NOW: Duration = Duration::new(1_795_824_000, 123_456_000);
 pub(crate) const DOMAIN: &str = "corp.example.com";

@@ -9,14 +9,14 @@ use crate::random::{self, Random};
 use zeroize::Zeroizing;
 
 /// `SentByAcceptor`, `Sealed`, `AcceptorSubkey`
-const SENT_BY_ACCEPTOR: u8 = 0x01;
-const SEALED: u8 = 0x02;
-const ACCEPTOR_SUBKEY: u8 = 0x04;
+pub(crate) const SENT_BY_ACCEPTOR: u8 = 0x01;
+pub(crate) const SEALED: u8 = 0x02;
+pub(crate) const ACCEPTOR_SUBKEY: u8 = 0x04;
 /// The flags of what each side sends.
 const OF_INITIATOR: u8 = SEALED | ACCEPTOR_SUBKEY;
 const OF_ACCEPTOR: u8 = SENT_BY_ACCEPTOR | OF_INITIATOR;
 /// The length of a token's header: id, flags, filler, EC, RRC, sequence number.
-const HEADER: usize = 2 + 1 + 1 + 2 + 2 + 8;
+pub(crate) const HEADER: usize = 2 + 1 + 1 + 2 + 2 + 8;
 /// The extra count: the bytes of filler behind the data. DCE/RPC has one block of them.
 const EXTRA: u8 = 16;
 /// What is sealed behind the data: the filler, and a copy of the header.

@@ -170,6 +170,7 @@ impl DirectoryConfig {
             }),
             page_objects: self.page_objects,
             further: scope.map(further).unwrap_or_default(),
+            ids: Vec::new(),
             ancestors: scope.is_some_and(Scope::goes_by_place),
         })
     }

@@ -161,6 +161,7 @@ impl PhsError {
             | Self::HeadUnreadable(_)
             | Self::GroupUnreadable { .. }
             | Self::WideEntry { .. } => 4,
+            Self::Pull(PullError::UnusableAttribute { .. }) => 3,
             Self::Pull(error) if unreachable(error) => 5,
             Self::Pull(PullError::Over { .. }) => 1,
             Self::Pull(_) => 4,

@@ -135,6 +135,7 @@ pub(crate) fn page(changes: Vec<Change>, links: Vec<Link>, progress: Progress) -
         progress,
         keys: Arc::new(SessionKeys::new()),
         quarantined: Vec::new(),
+        schema: None,
         objects_in_domain: None,
     }
 }

@@ -21,7 +21,9 @@
 //! - `read/pull.rs`: the sockets under drsr's machine
 //! - `read/session.rs`: which DC is read, single objects, the thread that pulls pages
 //! - `read/distrust.rs`: DCs that were turned back, remembered by their database
+//! - `read/ldap.rs`: the LDAP messages that are needed, and their answers (pure)
 //! - `read/root_dse.rs`: the LDAP request for the rootDSE, and its answer (pure)
+//! - `read/schema.rs`: the ids that the forest's schema gives to attributes of the configuration, by LDAP
 //! - `read/watch.rs`: checks twice a second whether a DC has committed a change
 //! - `mirror.rs`: what phs remembers: one SQLite file without a secret in it
 //! - `mirror/schema.sql`: the mirror's tables

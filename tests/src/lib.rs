@@ -41,6 +41,7 @@
 //! - `src/oracle/ndr_reply.rs`: for replication replies
 //! - `src/oracle/prefix_table.rs`: for prefix tables
 //! - `src/oracle/usn_answer.rs`: for answers about the rootDSE
+//! - `src/oracle/ldap_answer.rs`: for answers about the schema and to a bind, by LDAP
 //! - `src/bin/demo/main.rs`: `make demo`: its board, and the first act, by digests
 //! - `src/bin/demo/scope.rs`: the scope in the demo
 //! - `src/bin/demo/agents.rs`: the second act, by agents
@@ -90,6 +91,7 @@
 //! - `tests/road/objects.rs`: groups, contacts, fine-grained policies and every attribute, from the directory to
 //!   the tenant
 //! - `tests/road/other_domains.rs`: a second domain at the tenant: names by UPN suffix, objects that moved
+//! - `tests/road/own_attributes.rs`: attributes that AD numbers itself
 //! - `tests/road/scoped.rs`: accounts that enter and leave by OU, group and filter; the limit on removals at a time
 //! - `tests/road/copied.rs`: a copy of the disk of phs beside it, and what may run beside the daemon
 //! - `tests/road/continuous.rs`: the daemon: changes in force within a moment, failures reported and over

@@ -7,6 +7,7 @@ mod drs_secret;
 mod enrolment;
 mod kerberos;
 mod krb_error;
+mod ldap_answer;
 mod ndr_reply;
 mod pdu;
 mod prefix_table;
@@ -16,8 +17,9 @@ mod wire_frames;
 pub use digest_text::digest_text;
 pub use drs_secret::drs_secret;
 pub use enrolment::enrolment;
-pub use kerberos::{ap_rep, as_rep, keytab, krb_priv, tgs_rep};
+pub use kerberos::{ap_rep, as_rep, keytab, krb_priv, sasl_token, tgs_rep};
 pub use krb_error::krb_error;
+pub use ldap_answer::ldap_answer;
 pub use ndr_reply::ndr_reply;
 pub use pdu::pdu;
 pub use prefix_table::prefix_table;
@@ -37,9 +39,11 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("keytab", keytab),
     ("krb_error", krb_error),
     ("krb_priv", krb_priv),
+    ("ldap_answer", ldap_answer),
     ("ndr_reply", ndr_reply),
     ("pdu", pdu),
     ("prefix_table", prefix_table),
+    ("sasl_token", sasl_token),
     ("tgs_rep", tgs_rep),
     ("usn_answer", usn_answer),
     ("wire_frames", wire_frames),

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+/// The bytes of a schema's version (schemaInfo): 0xFF, a revision and an invocation id.
+pub const SCHEMA_INFO: usize = 1 + 4 + 16;
+
 /// One reply of the DC, read.
 #[derive(Debug)]
 pub struct Page {
@@ -27,6 +30,8 @@ pub struct Page {
     pub keys: Arc<SessionKeys>,
     /// Objects that could not be read; the others are in `changes` all the same.
     pub quarantined: Vec<Quarantined>,
+    /// The version of the schema (schemaInfo), if the DC sent it: with another one attributes may have other ids.
+    pub schema: Option<[u8; SCHEMA_INFO]>,
     /// About how many objects the domain holds, when the DC says so.
     pub objects_in_domain: Option<u32>,
 }

@@ -7,6 +7,7 @@ use crate::drs::change::{
     AttributeChange, Change, Link, LinkStamp, Page, Progress, Quarantined, SealedNtHash, Source, Stamp,
 };
 use crate::drs::cursor::Cursor;
+use crate::drs::further::Further;
 use crate::drs::prefix_table::Known;
 use crate::drs::reply::{RawAttribute, RawLink, RawObject, RawStamp, Reply};
 use crate::drs::request::ObjectId;
@@ -33,8 +34,14 @@ pub enum Asked {
 /// EXOP_ERR_SUCCESS (MS-DRSR 4.1.10.2.21)
 const EXTENDED_SUCCESS: u32 = 1;
 
-/// Reads a reply. `keys` go into the page unused.
-pub fn read(reply: &Reply<'_>, asked: Asked, keys: Arc<SessionKeys>) -> Result<Page, Error> {
+/// Reads a reply. `further` are the attributes that were requested beside the usual ones; `keys` go into the page
+/// unused.
+pub fn read(
+    reply: &Reply<'_>,
+    asked: Asked,
+    further: &[Further],
+    keys: Arc<SessionKeys>,
+) -> Result<Page, Error> {
     let (progress, secrets) = match asked {
         Asked::Object { secrets } => {
             if reply.extended != EXTENDED_SUCCESS {
@@ -50,8 +57,8 @@ pub fn read(reply: &Reply<'_>, asked: Asked, keys: Arc<SessionKeys>) -> Result<P
             (Progress::Last(Cursor::new(reply.dsa, reply.invocation_id, reply.cookie, vector)), secrets)
         }
     };
-    let reading =
-        Reading { attributes: reply.prefixes.attributes(), classes: reply.prefixes.classes(), secrets };
+    let attributes = reply.prefixes.attributes(further);
+    let reading = Reading { attributes, classes: reply.prefixes.classes(), secrets };
     let (mut changes, mut links, mut quarantined) = (Vec::new(), Vec::new(), Vec::new());
     for object in &reply.objects {
         match reading.change(object) {
@@ -80,6 +87,7 @@ pub fn read(reply: &Reply<'_>, asked: Asked, keys: Arc<SessionKeys>) -> Result<P
         progress,
         keys,
         quarantined,
+        schema: reply.prefixes.schema(),
         objects_in_domain: Some(reply.objects_in_domain).filter(|count| *count != 0),
     })
 }

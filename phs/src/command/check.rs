@@ -6,13 +6,15 @@ mod account;
 mod controllers;
 mod held_back;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, DirectoryConfig};
 use crate::cycle::send::UploadApi;
 use crate::error::PhsError;
 use crate::mirror::{self, Mirror};
 use crate::read::discover;
-use crate::read::pull::{Connection, ObjectId};
+use crate::read::pull::{Connection, ObjectId, PullError};
+use crate::read::schema::InSchema;
 use crate::read::session::{Session, Singles};
+use crate::scope::Scope;
 use controllers::{Look, Wrong};
 use held_back::HeldBack;
 use landbridge_agent::Identity;
@@ -234,10 +236,25 @@ impl Findings {
                 3,
             );
         };
-        let mut session = match Session::open(&config.directory, &config.scope, domain, &[], &[], None) {
+        let opened = match Session::open(&config.directory, &config.scope, domain, &[], &[], None) {
+            Err(PhsError::Pull(
+                error @ (PullError::UnusableAttribute { .. } | PullError::SchemaUnread { .. }),
+            )) => {
+                self.fail("attributes", error);
+                // What else there is to find does not depend on the attributes that are configured.
+                let plain = DirectoryConfig { alternate_login: None, ..config.directory.clone() };
+                Session::open(&plain, &Scope::default(), domain, &[], &[], None)
+            }
+            other => other,
+        };
+        let mut session = match opened {
             Ok(session) => session,
             Err(error) => return self.fail("replication", error),
         };
+        for InSchema { further, own } in session.in_schema() {
+            let own = if *own { ": people write it in their own account" } else { "" };
+            self.ok("attributes", format!("the forest's schema has {further}{own}"));
+        }
         self.ok("domain", format!("{} has the SID {domain}", config.directory.domain));
         // Guest exists in every domain and belongs to no person. If its secret may be read, so may all.
         match session.object(ObjectId::Sid(domain.with_rid(501)), true) {

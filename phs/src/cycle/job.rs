@@ -193,11 +193,20 @@ impl Job<'_> {
             Some(session) => session,
             None => {
                 let last = kept.left.take();
-                self.open(&domain, last.as_deref())?
+                let session = self.open(&domain, last.as_deref())?;
+                for one in session.in_schema().iter().filter(|one| one.own) {
+                    let attribute = one.further.attribute().name();
+                    warn!(
+                        attribute,
+                        "by the forest's schema people write this attribute in their own account: they leave or enter the scope as they like"
+                    );
+                }
+                session
             }
         };
         let session = kept.session.insert(session);
         let controller = session.controller().name.clone();
+        let schema_ids = session.in_schema().iter().map(|one| format!(" {}", one.further)).collect();
         let order = Order {
             full,
             domain,
@@ -206,6 +215,7 @@ impl Job<'_> {
             account: config.directory.account.clone(),
             scope: config.scope.clone(),
             alternate_login: config.directory.alternate_login,
+            schema_ids,
             guard: config.removals,
             confirmed: self.confirmed,
             profile: config.passwords.profile,

@@ -168,6 +168,7 @@ struct Bench {
     include: Vec<Sid>,
     also: Vec<Sid>,
     alternate_login: Option<Attribute>,
+    schema_ids: String,
     scope: Scope,
     confirmed: Option<u64>,
     staging: bool,
@@ -191,6 +192,7 @@ impl Bench {
             include: Vec::new(),
             also: Vec::new(),
             alternate_login: None,
+            schema_ids: String::new(),
             scope: Scope::default(),
             confirmed: None,
             staging: false,
@@ -217,6 +219,7 @@ impl Bench {
             account: ACCOUNT.to_owned(),
             scope: self.scope.clone(),
             alternate_login: self.alternate_login,
+            schema_ids: self.schema_ids.clone(),
             guard: Guard::default(),
             confirmed: self.confirmed,
             profile: Profile::Entra,
@@ -638,6 +641,17 @@ fn another_scope_leads_to_a_sweep_and_another_filter_to_a_full_compare() {
         attribute: landbridge_drsr::drs::attribute::Attribute::Title,
         value: "x".to_owned(),
     }];
+    assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
+    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
+}
+
+#[test]
+fn another_id_of_the_filters_attribute_in_the_schema_compares_all() {
+    let mut bench = Bench::new();
+    bench.schema_ids = " extensionAttribute1 0x9a3f5c01".to_owned();
+    staffed(&mut bench, 1100..1103);
+    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
+    bench.schema_ids = " extensionAttribute1 0x9a3f5c02".to_owned();
     assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
     assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
 }

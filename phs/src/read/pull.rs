@@ -6,6 +6,7 @@ use landbridge_agent::discover::DiscoverError;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::Page;
 use landbridge_drsr::drs::cursor::Cursor;
+use landbridge_drsr::drs::further::Further;
 use landbridge_drsr::replica::{Answer, MAX_KDC_REPLY, Order, Replica, Start, Step, Target};
 use landbridge_drsr::rpc::epm;
 use std::io::{self, Read, Write};
@@ -21,7 +22,7 @@ pub use landbridge_kerberos::principal::Principal;
 
 /// Limits on waiting for a DC.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+pub(super) struct Limits {
     /// Limit on connecting.
     connect: Duration,
     /// Limit on one read or write.
@@ -31,7 +32,7 @@ struct Limits {
 }
 
 /// Limits until the session is bound. Each step takes a sound DC milliseconds, and another DC can be tried next.
-const OPENING: Limits = Limits {
+pub(super) const OPENING: Limits = Limits {
     connect: Duration::from_secs(4),
     silence: Duration::from_secs(4),
     whole: Duration::from_secs(20),
@@ -63,6 +64,8 @@ pub struct Directory {
     pub page_objects: u32,
     /// Attributes requested in addition to the usual ones: those that the scope uses.
     pub further: Vec<Attribute>,
+    /// The ids of those among them that only the schema of the forest tells: see [`super::schema`].
+    pub ids: Vec<Further>,
     /// Whether the DC sends containers before the objects in them.
     pub ancestors: bool,
 }
@@ -134,6 +137,29 @@ pub enum PullError {
         /// The names.
         names: String,
     },
+    /// The ids of attributes could not be read.
+    #[error(
+        "the configuration names {attributes}: AD gives such an attribute another number in each forest, which phs \
+         reads from the schema by LDAP, and that failed: {why}. Open port 389 of the domain controllers to this \
+         machine, or take {attributes} out of [scope] and [directory] alternate_login"
+    )]
+    SchemaUnread {
+        /// The attributes.
+        attributes: String,
+        /// What failed.
+        why: Box<PullError>,
+    },
+    /// An attribute of the configuration that this forest's schema lacks, or whose values phs cannot read.
+    #[error(
+        "the configuration names {attribute}, which {why}: take it out of [scope] and [directory] alternate_login, or \
+         mend the schema"
+    )]
+    UnusableAttribute {
+        /// The attribute.
+        attribute: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The connection is refused, or there is no route.
     #[error("{controller} cannot be reached at port {port}: {why}")]
     Unreachable {
@@ -175,9 +201,13 @@ impl PullError {
     pub fn who(&self) -> Responsible {
         match self {
             Self::Directory { error, .. } => error.who(),
-            Self::ClockSkew { .. } | Self::UnknownController { .. } | Self::Unconfirmed { .. } => {
-                Responsible::Operator
-            }
+            // The KDC of the same DC has just answered: a port that stays closed is a firewall's.
+            Self::SchemaUnread { why, .. } if !why.is_unreachable() => why.who(),
+            Self::SchemaUnread { .. }
+            | Self::UnusableAttribute { .. }
+            | Self::ClockSkew { .. }
+            | Self::UnknownController { .. }
+            | Self::Unconfirmed { .. } => Responsible::Operator,
             Self::Distrusted { .. } => Responsible::DirectoryOperator,
             Self::Undiscovered(why) if !why.passes_by_itself() => Responsible::Operator,
             Self::Undiscovered(_) | Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => {
@@ -190,6 +220,7 @@ impl PullError {
     /// Whether the DC could not be reached, as opposed to having refused.
     pub fn is_unreachable(&self) -> bool {
         match self {
+            Self::SchemaUnread { why, .. } => why.is_unreachable(),
             Self::UnknownController { .. }
             | Self::Undiscovered(_)
             | Self::Unreachable { .. }
@@ -199,6 +230,7 @@ impl PullError {
             | Self::ClockSkew { .. }
             | Self::Distrusted { .. }
             | Self::Unconfirmed { .. }
+            | Self::UnusableAttribute { .. }
             | Self::Over { .. } => false,
         }
     }
@@ -217,12 +249,19 @@ impl Connection {
     #[tracing::instrument(level = "debug", skip_all, fields(controller = directory.controller.name))]
     pub fn open(directory: &Directory) -> Result<Self, PullError> {
         let sockets = Sockets::new(directory.controller.clone(), OPENING);
+        // An attribute whose id is unknown would be left out of the request, and a filter by it would let everybody in.
+        let id = |attribute: &Attribute| {
+            let known = directory.ids.iter().find(|known| known.attribute() == *attribute).cloned();
+            known.or_else(|| Further::of_every_schema(*attribute))
+        };
+        let further = directory.further.iter().map(id).collect::<Option<Vec<_>>>();
+        let unknown = || sockets.refused(Error::OutOfOrder("the id of an attribute was not read"));
         let target = Target {
             domain: directory.domain.clone(),
             controller: directory.controller.name.clone(),
             account: directory.account.clone(),
             page_objects: directory.page_objects,
-            further: directory.further.clone(),
+            further: further.ok_or_else(unknown)?,
             ancestors: directory.ancestors,
         };
         let replica =
@@ -334,7 +373,7 @@ enum Pause {
 }
 
 /// This machine's clock, since 1970-01-01 UTC.
-fn now() -> Duration {
+pub(super) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
@@ -346,7 +385,8 @@ pub fn reach(controller: &Controller) -> Result<IpAddr, PullError> {
     Ok(peer.ip())
 }
 
-struct Sockets {
+/// Connections to one DC, with limits on each wait.
+pub(super) struct Sockets {
     controller: Controller,
     limits: Limits,
     began: Instant,
@@ -354,7 +394,7 @@ struct Sockets {
 }
 
 impl Sockets {
-    fn new(controller: Controller, limits: Limits) -> Self {
+    pub(super) fn new(controller: Controller, limits: Limits) -> Self {
         Self { controller, limits, began: Instant::now(), stream: None }
     }
 
@@ -363,18 +403,18 @@ impl Sockets {
         self.began = Instant::now();
     }
 
-    fn connect(&mut self, port: u16) -> Result<(), PullError> {
+    pub(super) fn connect(&mut self, port: u16) -> Result<(), PullError> {
         self.stream = None;
         self.stream = Some((self.dial(port)?, port));
         Ok(())
     }
 
-    fn send(&self, bytes: &[u8]) -> Result<(), PullError> {
+    pub(super) fn send(&self, bytes: &[u8]) -> Result<(), PullError> {
         let (stream, port) = self.stream()?;
         self.write(stream, port, bytes)
     }
 
-    fn receive(&self, count: usize) -> Result<Vec<u8>, PullError> {
+    pub(super) fn receive(&self, count: usize) -> Result<Vec<u8>, PullError> {
         let (stream, port) = self.stream()?;
         self.read(stream, port, count)
     }
@@ -384,7 +424,7 @@ impl Sockets {
         self.stream.as_ref().map(|(stream, port)| (stream, *port)).ok_or_else(over)
     }
 
-    fn kdc(&self, request: &[u8]) -> Result<Vec<u8>, PullError> {
+    pub(super) fn kdc(&self, request: &[u8]) -> Result<Vec<u8>, PullError> {
         let stream = self.dial(KDC_PORT)?;
         let length = u32::try_from(request.len()).unwrap_or(u32::MAX);
         self.write(&stream, KDC_PORT, &[&length.to_be_bytes()[..], request].concat())?;
@@ -471,7 +511,7 @@ impl Sockets {
     }
 
     /// Names the DC in an error.
-    fn refused(&self, error: Error) -> PullError {
+    pub(super) fn refused(&self, error: Error) -> PullError {
         let controller = self.controller.name.clone();
         let Error::Kerberos(landbridge_kerberos::Error::ClockSkew { ours, theirs }) = error else {
             return PullError::Directory { controller, error };

@@ -249,6 +249,14 @@ impl Domain {
         )
     }
 
+    /// Adds an attribute to the forest's schema and to the class `user`: a single text, or what `values` of its
+    /// attributeSchema object say. Returns the number (`msDS-IntId`) that AD chose for it; not `numbered`, it has none. The
+    /// DC knows it once it has started again.
+    pub fn extend_schema(&self, name: &str, values: Value, numbered: bool) -> Result<Option<i64>, LabError> {
+        let request = json!({"do": "extend_schema", "name": name, "values": values, "numbered": numbered});
+        Ok(self.edit(&request)?.as_i64())
+    }
+
     /// Switches the recycle bin on, for good.
     pub fn enable_recycle_bin(&self) -> Result<(), LabError> {
         self.edit(&json!({"do": "recycle_bin"})).map(drop)

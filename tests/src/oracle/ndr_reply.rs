@@ -2,9 +2,11 @@
 //! do not bear out.
 
 use landbridge_crypto::drs_secret::SessionKeys;
+use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::bind;
 use landbridge_drsr::drs::change::{Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
+use landbridge_drsr::drs::further::{Further, SchemaId};
 use landbridge_drsr::drs::name;
 use landbridge_drsr::drs::page::{self, Asked};
 use landbridge_drsr::drs::reply::{self, MAX_OBJECTS, Reply};
@@ -46,9 +48,18 @@ fn changes(stub: &[u8], asked: Asked) {
     let longer = [stub, &[0]].concat();
     let shorter = stub.split_last().map(|(_, shorter)| shorter).unwrap_or_default();
     assert!(reply::decode(&longer).is_err() && reply::decode(shorter).is_err(), "a reply has two lengths");
-    if let Ok(page) = page::read(&reply, asked, Arc::new(SessionKeys::new())) {
+    if let Ok(page) = page::read(&reply, asked, &further(), Arc::new(SessionKeys::new())) {
         follows(&page, &reply, asked);
     }
+}
+
+/// An attribute that has a number of the forest's own, and one that has none.
+fn further() -> Vec<Further> {
+    let ids = [(1, Some("-1707123711")), (2, None)].map(|(number, int_id)| {
+        let id = SchemaId::parse(int_id, "1.3.6.1.4.1.99999.7.3")?;
+        Some(Further::of_this_schema(Attribute::Extension(number), id))
+    });
+    ids.into_iter().flatten().collect()
 }
 
 /// Every part has its own bytes in the stub: none is read twice, so no reply grows in memory.

@@ -18,6 +18,7 @@ mod never_carried;
 mod objects;
 mod other_controller;
 mod other_domains;
+mod own_attributes;
 mod preflight;
 mod reserved_names;
 mod restored;

@@ -85,7 +85,7 @@ fn look_at(
             }
             looked.level = root.get("domainfunctionality").and_then(|level| level.first()?.parse().ok());
         }
-        // LDAP is not needed by a cycle, so this is no failure.
+        // A cycle needs LDAP for extension attributes alone, and the line `attributes` says so.
         Err(why) => {
             let poll = "changes there wait for the timer, and its clock is not looked at";
             let todo = "open the port, or set `watch = false` in [schedule]";
@@ -135,6 +135,7 @@ fn step(why: &PhsError) -> &'static str {
     match why {
         PullError::ClockSkew { .. } => "clock",
         PullError::Directory { error, .. } if !unfit(error) => "authentication",
+        PullError::SchemaUnread { .. } | PullError::UnusableAttribute { .. } => "attributes",
         PullError::Directory { .. }
         | PullError::Distrusted { .. }
         | PullError::Unconfirmed { .. }
