@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 /// Reads single objects.
@@ -133,6 +133,12 @@ impl Session {
     /// attributes are those of the present schema.
     pub fn is_good(&self) -> bool {
         let same_ids = self.in_schema.is_empty() || !self.other_schema.load(Ordering::Relaxed);
+        if !same_ids {
+            info!(
+                controller = self.controller().name,
+                "the schema was changed: the ids of attributes are read again"
+            );
+        }
         same_ids && self.opened.elapsed() < KEPT && reach(self.controller()).is_ok()
     }
 

@@ -4,7 +4,7 @@
 
 use crate::stage::{Road, own_domain};
 use landbridge_tests::lab::address::Address;
-use landbridge_tests::lab::program::Finished;
+use landbridge_tests::lab::program::{Finished, wait_until};
 use landbridge_tests::lab::{Domain, Person, PhsSettings, TenantSettings, person};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
@@ -199,6 +199,33 @@ fn one_that_people_write_themselves_is_no_sign_in_name_and_a_filter_by_it_is_war
     assert!(cycle.stderr.contains("people write this attribute in their own account"), "{cycle}");
     let (said, lines) = lines(&road);
     assert!(lines[0].0 && lines[0].1.contains("people write it in their own account"), "{said}");
+}
+
+#[test]
+fn a_schema_that_is_changed_while_the_daemon_runs_is_read_again() {
+    let [who, later] = [26, 27].map(person);
+    set(&who, "extensionAttribute1", json!("NoSync"));
+    let road = road(&settings("without = [\"extensionAttribute1=NoSync\"]"));
+    let mut running = road.phs.run_daemon().unwrap();
+    outside(&road, &who);
+    let number =
+        DOMAIN.extend_schema("extensionAttribute8", json!({"attributeID": format!("{OTHER}.8")}), true);
+    assert!(number.unwrap().is_some());
+    // Changes of people bring pages, and a page the schema's version.
+    let mut turn = 0;
+    let noticed = || {
+        turn += 1;
+        set(&later, "department", json!(format!("Department {turn}")));
+        running.said().contains("the ids of attributes are read again")
+    };
+    wait_until("the daemon to notice the other schema", 180, noticed, || running.said()).unwrap();
+    set(&who, "extensionAttribute1", json!(null));
+    let object = DOMAIN.identity(&who.sam).unwrap().guid;
+    let arrived = || road.tenant.holds_digest(object).unwrap();
+    wait_until("the person's digest at the tenant", 60, arrived, || running.said()).unwrap();
+    inside(&road, &who);
+    running.signal(rustix::process::Signal::TERM);
+    running.finish(30).unwrap().expect_code(0);
 }
 
 #[test]
