@@ -114,7 +114,7 @@ impl Recorder {
         save("epm-reply.stub", &towers);
         io.connect(epm::decode(&towers)?).await?;
         let mut association = Association::bind(io, bind::INTERFACE, Some(security)).await?;
-        let bound = association.call(CALL, &bind::encode()).await?;
+        let bound = association.call(CALL, &bind::encode(false)).await?;
         let Bound { handle, .. } = bind::decode(&bound)?;
         let cursor = Cursor::new(Uuid::nil(), Uuid::nil(), [0; COOKIE], Vec::new());
         Ok((Self { association, handle, cursor }, bound))

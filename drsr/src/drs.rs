@@ -9,6 +9,8 @@ pub mod bind;
 pub mod change;
 pub mod cursor;
 pub mod dsname;
+#[cfg(test)]
+pub(crate) mod made;
 pub mod name;
 pub mod page;
 pub mod prefix_table;

@@ -26,7 +26,8 @@
 //! - `drs/dsname.rs`: DSNAME
 //! - `drs/sid.rs`: security identifiers
 //! - `drs/prefix_table.rs`: attids to OIDs through the reply's own table
-//! - `drs/reply.rs`: decodes GetNCChanges V6; every other version is named and refused
+//! - `drs/reply.rs`: decodes GetNCChanges V6 and V9; every other version is named and refused
+//! - `drs/made.rs`: writes such replies, for tests only: what Samba does not send
 //! - `drs/page.rs`: attids become attributes, bytes become values; an object that cannot be read is quarantined
 //! - `drs/change.rs`: the content of a page: changes, links, a sealed NT hash
 //! - `drs/refusal.rs`: a DC's error codes, and who must act

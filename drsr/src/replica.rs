@@ -124,7 +124,11 @@ struct Cycle {
 
 impl Session {
     async fn bind(mut association: Association, target: Target) -> Result<Self, Error> {
-        let bound = bind::decode(&association.call(BIND, &bind::encode()).await?)?;
+        let mut bound = bind::decode(&association.call(BIND, &bind::encode(false)).await?)?;
+        if bound.has_ending_links() {
+            association.call(UNBIND, &bind::encode_unbind(bound.handle)).await?;
+            bound = bind::decode(&association.call(BIND, &bind::encode(true)).await?)?;
+        }
         let session_key = association.security().ok_or(Error::OutOfOrder("no security"))?.session_key()?;
         let mut keys = SessionKeys::new();
         keys.push_newest(session_key.clone());

@@ -113,13 +113,13 @@ pub struct Privileged {
 
 /// `[schedule]`, for `run`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(try_from = "RawSchedule")]
 pub struct ScheduleConfig {
     /// A cycle begins at least this often: 5 s to a day.
-    #[serde(rename = "poll_seconds", deserialize_with = "poll")]
     pub poll: Duration,
+    /// Least time between the beginnings of two cycles that changes at the DC begin: at most `poll`. 0: half a second.
+    pub least: Duration,
     /// All is compared this often, in hours; 0: only when it must be.
-    #[serde(deserialize_with = "hours")]
     pub full_compare_hours: u32,
     /// Whether a DC is asked by LDAP, twice a second, if anything has changed.
     pub watch: bool,
@@ -135,7 +135,8 @@ pub struct Metrics {
 
 impl Default for ScheduleConfig {
     fn default() -> Self {
-        Self { poll: Duration::from_secs(120), full_compare_hours: 168, watch: true }
+        let (poll, least) = (Duration::from_secs(120), Duration::ZERO);
+        Self { poll, least, full_compare_hours: 168, watch: true }
     }
 }
 
@@ -143,7 +144,8 @@ impl ScheduleConfig {
     /// As [`schedule`](crate::daemon::schedule) takes it.
     pub fn rules(&self) -> Rules {
         let hours = u64::from(self.full_compare_hours);
-        Rules { poll: self.poll, full: (hours > 0).then(|| Duration::from_secs(hours * 3600)) }
+        let full = (hours > 0).then(|| Duration::from_secs(hours * 3600));
+        Rules { poll: self.poll, least: self.least, full }
     }
 }
 
@@ -290,6 +292,40 @@ fn attribute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Attribute>, D:
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawSchedule {
+    #[serde(rename = "poll_seconds", deserialize_with = "poll")]
+    poll: Duration,
+    #[serde(rename = "least_seconds", deserialize_with = "least")]
+    least: Duration,
+    #[serde(deserialize_with = "hours")]
+    full_compare_hours: u32,
+    watch: bool,
+}
+
+impl Default for RawSchedule {
+    fn default() -> Self {
+        let ScheduleConfig { poll, least, full_compare_hours, watch } = ScheduleConfig::default();
+        Self { poll, least, full_compare_hours, watch }
+    }
+}
+
+impl TryFrom<RawSchedule> for ScheduleConfig {
+    type Error = String;
+
+    fn try_from(raw: RawSchedule) -> Result<Self, String> {
+        let RawSchedule { poll, least, full_compare_hours, watch } = raw;
+        if least > poll {
+            return Err(format!(
+                "`least_seconds` must be at most `poll_seconds`, which is {}: a cycle begins that often in any case",
+                poll.as_secs()
+            ));
+        }
+        Ok(Self { poll, least, full_compare_hours, watch })
+    }
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawMetrics {
     listen: Option<SocketAddr>,
@@ -318,6 +354,10 @@ fn page_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
 
 fn poll<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     within(from, "poll_seconds", 5..=86_400).map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+fn least<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    within(from, "least_seconds", 0..=86_400).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 fn hours<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
@@ -377,10 +417,13 @@ include = ["S-1-5-21-1-2-3-1105"]
         assert_eq!(config.privileged.include.len(), 1);
         assert_eq!(config.log.level, tracing::Level::INFO);
         let week = Duration::from_secs(7 * 86_400);
-        assert_eq!(config.schedule.rules(), Rules { poll: Duration::from_secs(120), full: Some(week) });
+        let (poll, least) = (Duration::from_secs(120), Duration::ZERO);
+        assert_eq!(config.schedule.rules(), Rules { poll, least, full: Some(week) });
         assert!(config.schedule.watch);
-        let never = parse(&format!("{GOOD}[schedule]\nfull_compare_hours = 0\npoll_seconds = 5\n")).unwrap();
-        assert_eq!(never.schedule.rules(), Rules { poll: Duration::from_secs(5), full: None });
+        let text = "full_compare_hours = 0\npoll_seconds = 5\nleast_seconds = 5";
+        let never = parse(&format!("{GOOD}[schedule]\n{text}\n")).unwrap();
+        let five = Duration::from_secs(5);
+        assert_eq!(never.schedule.rules(), Rules { poll: five, least: five, full: None });
     }
 
     #[test]
@@ -425,6 +468,12 @@ include = ["S-1-5-21-1-2-3-1105"]
         assert!(text.starts_with("/etc/phs.toml:3:"), "{text}");
         let text = refusal(&format!("{GOOD}[schedule]\npoll_seconds = 4\n"));
         assert!(text.starts_with("/etc/phs.toml:12:") && text.contains("5 to 86400"), "{text}");
+        let text = refusal(&format!("{GOOD}[schedule]\nleast_seconds = 90000\n"));
+        assert!(text.starts_with("/etc/phs.toml:12:") && text.contains("0 to 86400"), "{text}");
+        let text = refusal(&format!("{GOOD}[schedule]\npoll_seconds = 60\nleast_seconds = 61\n"));
+        assert!(text.starts_with("/etc/phs.toml:11:") && text.contains("at most `poll_seconds`"), "{text}");
+        let text = refusal(&format!("{GOOD}[schedule]\nleast = 5\n"));
+        assert!(text.starts_with("/etc/phs.toml:12:1: ") && text.contains("least"), "{text}");
         let text = refusal("state_directory = ");
         assert!(text.starts_with("/etc/phs.toml:1:"), "{text}");
     }

@@ -30,7 +30,7 @@ use crate::stop::Stop;
 pub use counts::{Counts, Difference, Sign};
 use courier::Courier;
 use landbridge_drsr::drs::attribute::Attribute;
-use landbridge_drsr::drs::change::{Page, Progress};
+use landbridge_drsr::drs::change::{Change, Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
@@ -371,6 +371,7 @@ impl Cycle<'_> {
     ) -> Result<(), PhsError> {
         // 1. Qualify the page. Every page but the last is handed over and done.
         let progress = std::mem::replace(&mut page.progress, Progress::More);
+        courier.counts.changed |= brings_something(&page);
         let mut batch = qualify::page(page, self.mirror, self.singles, rules)?;
         *unsettled |= batch.unsettled;
         let Progress::Last(cursor) = progress else {
@@ -380,8 +381,9 @@ impl Cycle<'_> {
             }
             return courier.deliver(batch, None);
         };
-        // 2. After the last page: compare all objects with what was sent, if anything they depend on has changed. A
-        //    dry run always does, to show which accounts are held back.
+        // 2. After the last page: end what ends by itself; then compare all objects with what was sent, if anything they
+        //    depend on has changed. A dry run always does, to show which accounts are held back.
+        *unsettled |= self.end_links(&mut batch, rules.now, courier)?;
         if *unsettled || self.fact(SWEEP)?.is_some() || !rules.secrets {
             // Wait first: then refused and unreadable objects are in the mirror.
             courier.settle()?;
@@ -474,6 +476,12 @@ impl Cycle<'_> {
             }
         }
     }
+}
+
+/// Whether a page has an attribute, a password or a link. An object may come with none of them.
+fn brings_something(page: &Page) -> bool {
+    let has_some = |change: &Change| !change.attributes.is_empty() || change.nt_hash.is_some();
+    !page.links.is_empty() || !page.quarantined.is_empty() || page.changes.iter().any(has_some)
 }
 
 /// Reports progress in work of many small steps, and checks the request to stop.

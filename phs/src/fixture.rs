@@ -124,7 +124,14 @@ impl Telling {
 }
 
 pub(crate) fn link(group: u32, member: u32, present: bool) -> Link {
-    Link { what: Linked::Member, from: dsname(group), to: dsname(member), present, stamp: link_stamp(1) }
+    Link {
+        what: Linked::Member,
+        from: dsname(group),
+        to: dsname(member),
+        present,
+        stamp: link_stamp(1),
+        until: None,
+    }
 }
 
 pub(crate) fn page(changes: Vec<Change>, links: Vec<Link>, progress: Progress) -> Page {
@@ -132,6 +139,7 @@ pub(crate) fn page(changes: Vec<Change>, links: Vec<Link>, progress: Progress) -
         source: Source { dsa: Uuid::nil(), invocation_id: Uuid::nil() },
         changes,
         links,
+        rewritten: Vec::new(),
         progress,
         keys: Arc::new(SessionKeys::new()),
         quarantined: Vec::new(),
@@ -190,10 +198,13 @@ impl Dc {
         self
     }
 
-    pub(crate) fn group(mut self, rid: u32, members: &'static [u32]) -> Self {
-        let tell =
-            move || (Telling::group(rid), members.iter().map(|member| link(rid, *member, true)).collect());
-        self.objects.insert(guid(rid), Box::new(tell));
+    pub(crate) fn group(self, rid: u32, members: &'static [u32]) -> Self {
+        self.group_with(rid, move || members.iter().map(|member| link(rid, *member, true)).collect())
+    }
+
+    /// A group with these links.
+    pub(crate) fn group_with(mut self, rid: u32, links: impl Fn() -> Vec<Link> + 'static) -> Self {
+        self.objects.insert(guid(rid), Box::new(move || (Telling::group(rid), links())));
         self
     }
 

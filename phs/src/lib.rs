@@ -38,6 +38,7 @@
 //! - `qualify/descriptor.rs`: who may do more than read, from a security descriptor (pure)
 //! - `qualify/holders.rs`: who is never carried: phs's own account, and who can read or set every password
 //! - `qualify/containers.rs`: objects that others depend on: containers, groups, policies, entries of the scope
+//! - `qualify/links.rs`: what a linked attribute leaves out that came whole, as values from before 2003 do
 //! - `qualify/standing.rs`: what one object is to the tenant (pure)
 //! - `qualify/reserved.rs`: names of accounts that are not carried, as keyed hashes
 //! - `qualify/translate.rs`: the directory's attributes as messages of the wire
@@ -55,6 +56,7 @@
 //! - `cycle/guard.rs`: holds back removals that look like a mistake (pure)
 //! - `daemon.rs`: runs cycle after cycle, as the schedule says
 //! - `daemon/schedule.rs`: when the next cycle begins (pure)
+//! - `daemon/requests.rs`: how many replication requests a day costs (pure)
 //! - `daemon/wake.rs`: what wakes the daemon, from any thread
 //! - `daemon/confirm.rs`: an administrator's confirmation of held removals, left for the daemon
 //! - `daemon/heartbeat.rs`: every 3 s a message to the tenant that this process runs

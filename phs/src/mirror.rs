@@ -190,7 +190,7 @@ impl Mirror {
                 tracing::info!("the state database was of version 1: the next cycle compares all");
             }
             // It did not know the names of domain controllers, nor who can read or set every password, nor who may log
-            // on to some computers only. What was sent stays known; a full compare brings them.
+            // on to some computers only, nor when links end. What was sent stays known; a full compare brings them.
             2 => {
                 mirror.checked(|database| {
                     database.execute_batch(&format!(
@@ -198,6 +198,8 @@ impl Mirror {
                          ALTER TABLE objects ADD COLUMN kdc_number INTEGER NOT NULL DEFAULT 0; \
                          ALTER TABLE objects ADD COLUMN critical INTEGER NOT NULL DEFAULT 0; \
                          ALTER TABLE objects ADD COLUMN workstations INTEGER NOT NULL DEFAULT 0; \
+                         ALTER TABLE links ADD COLUMN until INTEGER; \
+                         CREATE INDEX links_by_end ON links(until) WHERE until IS NOT NULL; \
                          CREATE TABLE holders (sid TEXT PRIMARY KEY, rights TEXT NOT NULL) STRICT, WITHOUT ROWID; \
                          DELETE FROM watermark; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
                     ))
@@ -435,7 +437,8 @@ pub(crate) mod tests {
             .database
             .execute_batch(
                 "ALTER TABLE objects DROP COLUMN host; ALTER TABLE objects DROP COLUMN kdc_number; \
-                 ALTER TABLE objects DROP COLUMN critical; ALTER TABLE objects DROP COLUMN workstations; DROP TABLE holders; PRAGMA user_version = 2",
+                 ALTER TABLE objects DROP COLUMN critical; ALTER TABLE objects DROP COLUMN workstations; DROP TABLE holders; \
+                 DROP INDEX links_by_end; ALTER TABLE links DROP COLUMN until; PRAGMA user_version = 2",
             )
             .unwrap();
         drop(mirror);

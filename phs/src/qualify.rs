@@ -12,6 +12,7 @@
 mod containers;
 pub(crate) mod descriptor;
 pub mod holders;
+mod links;
 pub mod privileged;
 mod reserved;
 mod rules;
@@ -112,7 +113,7 @@ pub fn page(
     rules: &Rules<'_>,
 ) -> Result<Batch, PhsError> {
     let mut at = Desk { mirror, singles, rules, sweeps: false, batch: Batch::default() };
-    let Page { keys, quarantined, changes, links, .. } = page;
+    let Page { keys, quarantined, changes, links, rewritten, .. } = page;
     // 1. Objects that could not be read.
     for quarantined in &quarantined {
         match quarantined.object {
@@ -125,9 +126,9 @@ pub fn page(
     for change in &changes {
         at.apply_container(change)?;
     }
+    let links = links::with_removals(links, &rewritten, mirror)?;
     for link in &links {
-        let present = link.present.then_some(link.stamp);
-        mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+        mirror.apply_link(link)?;
     }
     at.batch.unsettled |= !links.is_empty();
     if at.batch.unsettled {
@@ -153,7 +154,8 @@ pub fn page(
         }
         at.change(change, &keys)?;
     }
-    // 5. Links of objects that the tenant has. Which those are is known only now.
+    // 5. Links of objects that the tenant has. Which those are is known only now. In a full compare an object may come
+    //    after its links, as Windows sends them: then all of its links are sent with it.
     let mut last = None;
     for link in &links {
         let from = link.from.guid;
@@ -161,7 +163,13 @@ pub fn page(
             Some((guid, sent)) if guid == from => sent,
             // All links of an object that entered are sent anyway, these among them.
             Some(_) | None if at.batch.entered.contains(&from) => false,
-            Some(_) | None => mirror.object(from)?.is_some_and(|object| object.sent == Some(Sent::Present)),
+            Some(_) | None => {
+                let sent = mirror.object(from)?.is_some_and(|object| object.sent == Some(Sent::Present));
+                if rules.full && !sent {
+                    mirror.note_early_link(from)?;
+                }
+                sent
+            }
         };
         last = Some((from, sent));
         if sent {
@@ -215,9 +223,15 @@ struct Desk<'a, 'r> {
 
 impl Desk<'_, '_> {
     /// Updates an object from a change. In a full compare a missing attribute has no value; otherwise it is unchanged.
+    /// An object may come twice in a full compare, if it was changed meanwhile: the second time with its changes.
     fn learn(&self, object: &mut Object, change: &Change) {
-        let learn = if self.rules.full { learn_whole } else { learn };
+        let learn = if self.rules.full && !self.has_come(object) { learn_whole } else { learn };
         learn(object, change, self.rules.scope());
+    }
+
+    /// Whether this full compare has sent the object before.
+    fn has_come(&self, object: &Object) -> bool {
+        self.rules.full && object.cycle == Some(self.rules.cycle)
     }
 
     /// Whether a change holds all of its object, which was then created since. A class may change alone, and so may a
@@ -255,6 +269,7 @@ impl Desk<'_, '_> {
             }
         };
         let was_deleted = object.deleted;
+        let again = self.has_come(&object);
         self.learn(&mut object, &change);
         let back = was_deleted && !object.deleted;
         if back && object.sent == Some(Sent::Deleted) {
@@ -270,16 +285,23 @@ impl Desk<'_, '_> {
             Standing::Outside(_) if there => {
                 // Until the guard has decided, the object stays carried.
                 self.batch.unsettled = true;
+                self.batch.in_scope += u64::from(object.kind == Kind::Person && !again);
                 return self.carry(object, position, change, keys);
             }
-            Standing::Present => return self.carry(object, position, change, keys),
+            Standing::Present => {
+                self.batch.in_scope += u64::from(object.kind == Kind::Person && !again);
+                return self.carry(object, position, change, keys);
+            }
             Standing::Privileged => {
-                self.batch.privileged += 1;
+                self.batch.privileged += u64::from(!again);
                 if self.rules.full || object.sent != Some(Sent::Privileged) {
                     self.leave(&mut object, Presence::Privileged, Sent::Privileged);
                 }
             }
-            Standing::Never => self.never(&mut object),
+            Standing::Never => {
+                self.batch.never += u64::from(!again);
+                self.never(&mut object);
+            }
             // In a full compare the tenant removes objects that are not sent. So a deletion is sent only for an
             // object that is known to have been sent.
             Standing::Deleted if self.rules.full && object.sent.is_none() => {}
@@ -314,7 +336,6 @@ impl Desk<'_, '_> {
         keys: &Arc<SessionKeys>,
     ) -> Result<(), PhsError> {
         let person = object.kind == Kind::Person;
-        self.batch.in_scope += u64::from(person);
         // The DC sends no change for a password that was not carried before: it must be read.
         let lacks_password = person && position.carries && !object.carries && change.nt_hash.is_none();
         if self.is_whole(&change) || (object.sent == Some(Sent::Present) && !lacks_password) {
@@ -342,7 +363,10 @@ impl Desk<'_, '_> {
                 self.batch.privileged += 1;
                 self.leave(&mut object, Presence::Privileged, Sent::Privileged);
             }
-            Standing::Never => self.never(&mut object),
+            Standing::Never => {
+                self.batch.never += 1;
+                self.never(&mut object);
+            }
             Standing::Outside(_) if hold => {
                 if there {
                     self.held(&object, "outside the scope");
@@ -363,7 +387,6 @@ impl Desk<'_, '_> {
     /// Drafts that an account leaves which is never carried. The guard holds none of them. The tenant learns nothing of
     /// one that it does not have.
     fn never(&mut self, object: &mut Object) {
-        self.batch.never += 1;
         if matches!(object.sent, Some(Sent::Present | Sent::Privileged | Sent::Unsure)) {
             self.batch.removed += 1;
             object.left_at = Some(self.rules.now);
@@ -448,8 +471,9 @@ impl Desk<'_, '_> {
         } else if erase_password {
             (object.password, object.password_at) = (None, None);
         }
-        // In a full compare all links come in the stream, except for objects that enter after the last page.
-        if new && (self.sweeps || !self.rules.full) {
+        // In a full compare all links come in the stream, except for objects that enter after the last page. Those that
+        // came before their object were not sent yet.
+        if new && (self.sweeps || !self.rules.full || self.mirror.has_early_link(object.guid)?) {
             self.batch.entered.push(object.guid);
         }
         let says = protected_user.is_some() || password.is_some() || erase_password || !attributes.is_empty();
@@ -497,7 +521,10 @@ impl Desk<'_, '_> {
                 self.batch.privileged += 1;
                 self.leave(&mut object, Presence::Privileged, Sent::Privileged);
             }
-            Standing::Never => self.never(&mut object),
+            Standing::Never => {
+                self.batch.never += 1;
+                self.never(&mut object);
+            }
             // It changed between the page and this read: the next page has the change.
             Standing::Outside(_) | Standing::Deleted | Standing::Nothing => {}
         }
@@ -558,7 +585,7 @@ impl Desk<'_, '_> {
         // An object that is read alone comes with all of its links.
         self.mirror.clear_links(guid)?;
         for link in links.iter().filter(|link| link.present && link.from.guid == guid) {
-            self.mirror.set_link(link.what, guid, link.to.guid, Some(link.stamp))?;
+            self.mirror.apply_link(link)?;
             self.batch.unsettled = true;
         }
         Ok(changes.into_iter().find(|change| change.object.guid == guid).map(|change| (change, keys)))

@@ -28,6 +28,11 @@ const REQUEST_V8: u32 = 0x0100_0000;
 /// DRS_EXT_GETCHGREPLY_V6
 const REPLY_V6: u32 = 0x0400_0000;
 
+/// Of `dwFlagsExt`: DRS_EXT_GETCHGREPLY_V9, whose links may have an end.
+const REPLY_V9: u32 = 0x0000_0100;
+/// Of `dwFlagsExt`: DRS_EXT_PAM: the forest has the optional feature by which memberships end by themselves.
+const ENDING_LINKS: u32 = 0x0000_0200;
+
 /// The most bytes of DRS_EXTENSIONS_INT: MS-DRSR allows no more.
 const MAX_EXTENSIONS: usize = 10_000;
 
@@ -42,16 +47,26 @@ pub struct Bound {
     pub handle: Handle,
     /// `dwFlags` of its DRS_EXTENSIONS_INT (MS-DRSR 5.39).
     pub flags: u32,
+    /// `dwFlagsExt`; 0 where a DC is too old to have any.
+    pub more_flags: u32,
 }
 
-/// The stub of IDL_DRSBind.
-pub fn encode() -> Vec<u8> {
+impl Bound {
+    /// Whether memberships may end by themselves in this forest. The DC says when only if the client offers to read it.
+    pub fn has_ending_links(&self) -> bool {
+        self.more_flags & ENDING_LINKS != 0
+    }
+}
+
+/// The stub of IDL_DRSBind. `ending_links`: offers to read replies of version 9, which no DC needs to know before it
+/// has said that its forest has such links.
+pub fn encode(ending_links: bool) -> Vec<u8> {
     let mut extensions = Writer::new();
     extensions.u32(BASE | LINKED_VALUES | STRONG_ENCRYPTION | REQUEST_V8 | REPLY_V6);
     extensions.raw(&[0; 16]); // site
     extensions.u32(0); // process
     extensions.u32(0); // replication epoch
-    extensions.u32(0); // more flags
+    extensions.u32(if ending_links { REPLY_V9 | ENDING_LINKS } else { 0 }); // more flags
     extensions.raw(&[0; 16]); // configuration
     extensions.u32(u32::MAX); // capabilities that are understood
     let extensions = extensions.into_bytes();
@@ -69,7 +84,7 @@ pub fn encode() -> Vec<u8> {
 /// Reads the answer. A DC that lacks what is needed is unfit.
 pub fn decode(stub: &[u8]) -> Result<Bound, Error> {
     let mut reader = Reader::new(stub);
-    let mut flags = 0;
+    let (mut flags, mut more_flags) = (0, 0);
     if reader.pointer()? {
         let length = reader.count(1)?;
         let announced = reader.u32()?;
@@ -78,6 +93,10 @@ pub fn decode(stub: &[u8]) -> Result<Bound, Error> {
         }
         let mut extensions = Reader::new(reader.raw(length)?);
         flags = extensions.u32()?;
+        // The site, the process and the epoch stand before; Windows 2003 ends there.
+        if extensions.raw(16 + 4 + 4).is_ok() {
+            more_flags = extensions.u32().unwrap_or(0);
+        }
         reader.align(4);
     }
     let early = reader.malformed("an early end");
@@ -95,7 +114,7 @@ pub fn decode(stub: &[u8]) -> Result<Bound, Error> {
     ];
     match lacking.into_iter().find(|(flag, _)| flags & flag == 0) {
         Some((_, what)) => Err(Error::Unfit { why: format!("it does not offer {what}") }),
-        None => Ok(Bound { handle, flags }),
+        None => Ok(Bound { handle, flags, more_flags }),
     }
 }
 

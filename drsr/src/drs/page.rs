@@ -4,9 +4,11 @@
 
 use crate::drs::attribute::{self, Attribute, Class, Syntax, Value};
 use crate::drs::change::{
-    AttributeChange, Change, Link, LinkStamp, Page, Progress, Quarantined, SealedNtHash, Source, Stamp,
+    AttributeChange, Change, Link, LinkStamp, Linked, Page, Progress, Quarantined, Rewritten, SealedNtHash,
+    Source, Stamp,
 };
 use crate::drs::cursor::Cursor;
+use crate::drs::dsname::{Dsname, RawName};
 use crate::drs::prefix_table::Known;
 use crate::drs::reply::{RawAttribute, RawLink, RawObject, RawStamp, Reply};
 use crate::drs::request::ObjectId;
@@ -53,7 +55,9 @@ pub fn read(reply: &Reply<'_>, asked: Asked, keys: Arc<SessionKeys>) -> Result<P
     let reading =
         Reading { attributes: reply.prefixes.attributes(), classes: reply.prefixes.classes(), secrets };
     let (mut changes, mut links, mut quarantined) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rewritten = Vec::new();
     for object in &reply.objects {
+        reading.old_links(object, &mut links, &mut rewritten, &mut quarantined);
         match reading.change(object) {
             Ok(change) => changes.push(change),
             Err(why) => quarantined.push(Quarantined {
@@ -77,6 +81,7 @@ pub fn read(reply: &Reply<'_>, asked: Asked, keys: Arc<SessionKeys>) -> Result<P
         source: Source { dsa: reply.dsa, invocation_id: reply.invocation_id },
         changes,
         links,
+        rewritten,
         progress,
         keys,
         quarantined,
@@ -111,12 +116,8 @@ impl Reading {
                     change.attributes.push(AttributeChange { attribute: *known, stamp, value });
                 }
                 Some((Known::NtHash, _)) => change.nt_hash = Some(self.nt_hash(attribute, stamp)?),
-                // Links come as such; whole values are sent by forests from before 2003 only.
-                Some((Known::Linked(_), _)) => {
-                    return Err("its links come in a form of before 2003".to_owned());
-                }
-                // Sent unasked (objectSid, instanceType, …).
-                None => {}
+                // `old_links` reads them. Others were sent unasked (objectSid, instanceType, …).
+                Some((Known::Linked(_), _)) | None => {}
             }
         }
         Ok(change)
@@ -147,13 +148,65 @@ impl Reading {
         }
     }
 
+    /// Reads the links that stand inside an object, as an attribute with all of its values: those that were written
+    /// before the forest was of level 2003 and not since. They come so at every functional level, beside links of the
+    /// newer form of the same attribute. An object that has no sound name, or too few stamps, is refused by
+    /// [`Self::change`].
+    fn old_links(
+        &self,
+        raw: &RawObject<'_>,
+        links: &mut Vec<Link>,
+        rewritten: &mut Vec<Rewritten>,
+        quarantined: &mut Vec<Quarantined>,
+    ) {
+        let Some(Ok(from)) = raw.name.map(|name| name.checked()) else { return };
+        if raw.metadata.len() != raw.attributes.len() {
+            return;
+        }
+        for (attribute, written) in raw.attributes.iter().zip(&raw.metadata) {
+            let Some((Known::Linked(what), _)) = self.attributes.get(&attribute.attid) else { continue };
+            let stamp = LinkStamp { created: 0, written: (*written).into() };
+            let mut odd = None;
+            for value in &attribute.values {
+                match linked_name(value) {
+                    Ok(to) => {
+                        let (what, from) = (*what, from.clone());
+                        links.push(Link { what, from, to, present: true, stamp, until: None });
+                    }
+                    Err(why) => odd = Some(why),
+                }
+            }
+            if let Some(why) = odd {
+                // Which values are gone cannot be known, so all stay that were there.
+                let why = format!("one of its links: {why}");
+                quarantined.push(Quarantined { object: Some(from.guid), link: true, why });
+            } else if *what != Linked::AuthenticationPolicy {
+                // Two attributes are one kind there: a value that is missing in one may stand in the other. Neither was
+                // in a schema before 2012 R2.
+                rewritten.push(Rewritten { what: *what, from: from.guid, stamp: stamp.written });
+            }
+        }
+    }
+
     fn link(&self, raw: &RawLink<'_>) -> Result<Option<Link>, &'static str> {
         let Some((Known::Linked(what), _)) = self.attributes.get(&raw.attid) else { return Ok(None) };
         let from = raw.object.ok_or("it has no name")?.checked()?;
-        let to = crate::drs::dsname::RawName::from_value(raw.value).map_err(|_| "its value is no name")?;
-        let (to, stamp) = (to.checked()?, LinkStamp { created: raw.created, written: raw.stamp.into() });
-        Ok(Some(Link { what: *what, from, to, present: raw.present, stamp }))
+        let to = linked_name(raw.value)?;
+        let stamp = LinkStamp { created: raw.created, written: raw.stamp.into() };
+        let until = (raw.expires != 0).then(|| unix_seconds(raw.expires));
+        Ok(Some(Link { what: *what, from, to, present: raw.present, stamp, until }))
     }
+}
+
+fn linked_name(value: &[u8]) -> Result<Dsname, &'static str> {
+    RawName::from_value(value).map_err(|_| "its value is no name")?.checked()
+}
+
+/// Seconds from 1601-01-01, where DSTIME begins, to 1970-01-01.
+const EPOCH: i64 = 11_644_473_600;
+
+fn unix_seconds(time: u64) -> i64 {
+    i64::try_from(time).unwrap_or(i64::MAX).saturating_sub(EPOCH)
 }
 
 impl From<RawStamp> for Stamp {
@@ -174,3 +227,6 @@ pub(crate) fn is_object(page: &Page, which: &ObjectId) -> bool {
 fn wrong_type(known: Attribute) -> String {
     format!("{} is of the wrong type", known.name())
 }
+
+#[cfg(test)]
+mod tests;

@@ -263,6 +263,88 @@ fn a_dc_that_lacks_what_is_needed_is_unfit() {
     assert!(matches!(bench.run(), Err(Error::Unfit { .. })));
 }
 
+/// The answer of a DC that can do everything, with this `dwFlagsExt`, cut after so many bytes of its extensions.
+fn bind_reply(more_flags: u32, length: usize) -> Vec<u8> {
+    let mut extensions = crate::rpc::ndr::Writer::new();
+    extensions.u32(u32::MAX); // dwFlags
+    extensions.raw(&[1; 16 + 4]); // site, process
+    extensions.u32(0); // epoch
+    extensions.u32(more_flags);
+    extensions.raw(&[2; 16 + 4]); // configuration, capabilities
+    let mut extensions = extensions.into_bytes();
+    extensions.truncate(length);
+    let mut stub = crate::rpc::ndr::Writer::new();
+    stub.pointer(true);
+    stub.count(extensions.len());
+    stub.count(extensions.len());
+    stub.raw(&extensions);
+    stub.align(4);
+    stub.raw(&[7; 20]); // the handle
+    stub.u32(0);
+    stub.into_bytes()
+}
+
+#[test]
+fn links_with_an_end_are_read_where_the_forest_has_them_and_offered_nowhere_else() {
+    use crate::drs::made::{MEMBER, MadeLink, MadeReply};
+    /// `dwFlagsExt` of a bind's request: pointer, GUID, pointer and two counts stand before the extensions.
+    fn offered(bind: &[u8]) -> u32 {
+        let at = 32 + 28;
+        u32::from_le_bytes(bind[at..at + 4].try_into().unwrap())
+    }
+    let ending = MadeLink {
+        attid: MEMBER,
+        from: 10,
+        to: 1,
+        present: true,
+        created: 5,
+        version: 1,
+        expires: 13_440_405_600,
+    };
+    // Windows 2003 sends 28 bytes of extensions; a DC of 2016 sends 52, and its forest has the feature or not.
+    for (more_flags, length, offers) in
+        [(0x300, 28, false), (0, 52, false), (0x104, 52, false), (0x304, 52, true)]
+    {
+        let mut binds = vec![bind_reply(more_flags, length)];
+        if offers {
+            binds.extend([vec![0; 24], bind_reply(more_flags, length)]);
+        }
+        let reply = MadeReply { v9: offers, links: vec![ending], ..MadeReply::default() };
+        let mut bench = Bench::new([]);
+        bench.stubs.truncate(1);
+        bench.stubs.extend(binds.into_iter().chain([reply.bytes()]));
+        assert!(matches!(bench.run().unwrap(), Step::Ready));
+        // The first request is for the port.
+        assert_eq!(offered(&bench.requests[1]), 0, "before the DC has said that there are any");
+        assert_eq!(bench.requests.len(), if offers { 4 } else { 2 });
+        if offers {
+            assert_eq!(bench.requests[2][..20], [7; 20], "the first handle is given back");
+            assert_eq!(offered(&bench.requests[3]), 0x300);
+        }
+        let page = bench.changes(Start::Beginning).unwrap();
+        assert_eq!(page.links[0].until, offers.then_some(1_795_932_000));
+    }
+}
+
+#[test]
+fn a_group_from_before_2003_that_is_read_alone_has_all_its_members() {
+    use crate::drs::made::{MEMBER, MadeLink, MadeObject, MadeReply, name};
+    let group = || MadeObject { id: 10, attributes: vec![(MEMBER, 7, vec![name(1), name(2)])] };
+    let newer =
+        MadeLink { attid: MEMBER, from: 10, to: 3, present: true, created: 5, version: 1, expires: 0 };
+    let order = || Order::Object { which: ObjectId::Guid(Uuid::from_u128(10)), secrets: false };
+    let members = |page: &Page| page.links.iter().map(|link| link.to.guid.as_u128()).collect::<Vec<_>>();
+    let alone = MadeReply { objects: vec![group()], links: vec![newer], alone: true, ..MadeReply::default() };
+    let mut bench = Bench::bound([alone.bytes()]);
+    assert_eq!(members(&bench.order(order()).unwrap()), [1, 2, 3]);
+    // One with more links than the DC puts into one reply is picked out of all links of the domain.
+    let cut = MadeReply { objects: vec![group()], more: true, alone: true, ..MadeReply::default() };
+    let other = MadeObject { id: 11, attributes: vec![(MEMBER, 1, vec![name(9)])] };
+    let all = MadeReply { objects: vec![other, group()], links: vec![newer], ..MadeReply::default() };
+    let mut bench = Bench::bound([cut.bytes(), all.bytes()]);
+    assert_eq!(members(&bench.order(order()).unwrap()), [1, 2, 3]);
+}
+
 #[test]
 fn an_answer_that_does_not_fit_ends_the_session_and_never_panics() {
     for answer in [Answer::Bytes(vec![1]), Answer::Order(Order::Finish)] {

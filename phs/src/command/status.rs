@@ -78,6 +78,14 @@ fn print(status: &Status, unhealthy: Option<&str>, key: &str, now: i64) -> Resul
         (None, None) => {}
     }
     say(&format!("a cycle begins at least every {} s", status.poll_seconds))?;
+    if let Some((requests, counted)) = status.replication_requests.a_day() {
+        let minutes = status.replication_requests.seconds / 60;
+        say(&if counted {
+            format!("{requests} replication requests in the last day")
+        } else {
+            format!("about {requests} replication requests a day, extrapolated from the last {minutes} min")
+        })?;
+    }
     say(&format!("certificate valid for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
     if status.staging {
         say("staging = true: nothing is sent")?;

@@ -45,11 +45,19 @@ pub struct Counts {
     pub policy_sent: bool,
     /// More objects enter than one cycle carries; the next cycle continues.
     pub unfinished: bool,
+    /// The DC sent an attribute, a password or a link.
+    #[serde(skip)]
+    pub changed: bool,
     /// In a dry run: the first objects that would change.
     pub differences: Vec<Difference>,
 }
 
 impl Counts {
+    /// Whether something was sent to the tenant, or would have been.
+    pub fn has_sent(&self) -> bool {
+        self.records_sent > 0 || self.reserved_sent > 0 || self.links_sent > 0 || self.policy_sent
+    }
+
     /// Adds the counts of a cycle that continued where this one ended.
     pub fn add(&mut self, further: Self) {
         for (sum, number) in [
@@ -74,6 +82,7 @@ impl Counts {
         self.ambiguous = further.ambiguous;
         self.policy_sent |= further.policy_sent;
         self.unfinished = further.unfinished;
+        self.changed |= further.changed;
         let fresh = further.differences.into_iter().filter(|one| one.sign != Sign::Held);
         let room = NAMED.saturating_sub(self.differences.len());
         self.differences.extend(fresh.take(room));

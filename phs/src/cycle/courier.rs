@@ -63,9 +63,7 @@ pub(super) struct Load {
 impl Courier<'_, '_> {
     /// Whether nothing was sent in this cycle, and nothing is on the way.
     pub(super) fn is_idle(&self) -> bool {
-        let Counts { records_sent, reserved_sent, links_sent, policy_sent, .. } = self.counts;
-        let sent = records_sent > 0 || reserved_sent > 0 || links_sent > 0 || policy_sent;
-        !sent && self.on_the_way.is_empty()
+        !self.counts.has_sent() && self.on_the_way.is_empty()
     }
 
     /// Hands over a batch: objects first, then reserved names, then links. With `commit` the last upload closes the

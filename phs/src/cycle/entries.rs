@@ -49,8 +49,7 @@ impl Cycle<'_> {
             let last = matches!(page.progress, Progress::Last(_));
             self.transaction(|cycle| {
                 for link in page.links.iter().filter(|link| link.present) {
-                    let (from, to) = (link.from.guid, link.to.guid);
-                    cycle.mirror.set_link(link.what, from, to, Some(link.stamp))?;
+                    cycle.mirror.apply_link(link)?;
                 }
                 Ok(())
             })?;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod level;
+mod links;
 mod reserved;
 
 use super::*;
@@ -43,6 +44,8 @@ struct Cloud {
     /// Whose digest was to be erased.
     erased: Vec<Uuid>,
     uploads: Vec<Taken>,
+    /// The links of all uploads.
+    links: Vec<upload::Link>,
     /// The key of names.
     key: u8,
     /// The hello has no key, though the level has one.
@@ -70,6 +73,7 @@ impl Cloud {
             offers: Vec::new(),
             erased: Vec::new(),
             uploads: Vec::new(),
+            links: Vec::new(),
             key: 7,
             hides_key: false,
             reserved: Vec::new(),
@@ -135,6 +139,7 @@ impl UploadApi for Cloud {
         assert_fits(self.level, upload);
         self.bytes.push_str(&serde_json::to_string(upload).unwrap());
         self.reserved.extend_from_slice(upload.reserved.as_slice());
+        self.links.extend_from_slice(upload.links.as_slice());
         let records = upload.records.as_slice();
         self.erased.extend(records.iter().filter(|record| record.erase_password).map(|record| record.object));
         let rid = |sid: &str| sid.rsplit('-').next().unwrap().parse().unwrap();
@@ -177,6 +182,8 @@ struct Bench {
     links: Vec<Link>,
     /// The cursor that the last cycle started from.
     started_from: Option<Option<Cursor>>,
+    /// The clock.
+    now: i64,
 }
 
 impl Bench {
@@ -197,6 +204,7 @@ impl Bench {
             one_by_one: false,
             links: Vec::new(),
             started_from: None,
+            now: 5,
         }
     }
 
@@ -222,7 +230,7 @@ impl Bench {
             profile: Profile::Entra,
             instance: Uuid::new_v4(),
             cycle: Uuid::new_v4(),
-            now: 5,
+            now: self.now,
         };
         let mirror = if dry_run { Mirror::scratch(self.directory.path()).unwrap() } else { self.mirror() };
         let (started_from, links) = (&mut self.started_from, &self.links);

@@ -112,6 +112,8 @@ fn metrics(status: &Status, now: i64) -> String {
     let help = "How old what the tenant has is";
     tell("seconds_since_last_complete_cycle", gauge, help, &status.staleness(now));
     tell("cycles_total", "counter", "Complete cycles since the start", &status.cycles);
+    let help = "Replication requests sent to domain controllers since the start";
+    tell("replication_requests_total", "counter", help, &status.replication_requests.total);
     if let Some(at) = status.heartbeat_at {
         let ago = now.saturating_sub(at).max(0);
         tell("seconds_since_heartbeat", gauge, "Since the tenant last answered a heartbeat", &ago);

@@ -1,8 +1,10 @@
 //! The status of the running daemon. [`landbridge_agent::status`] reads and writes the file.
 
 use crate::cycle::job::Done;
+use crate::daemon::requests::{RequestCount, Requests};
 use crate::error::PhsError;
 use crate::mirror::Mirror;
+use crate::read::pull;
 use crate::read::watch::Seen;
 use landbridge_agent::error::must_act;
 use landbridge_agent::status;
@@ -63,6 +65,9 @@ pub struct Status {
     pub failed_in_a_row: u64,
     /// Why the last cycle failed, if it did.
     pub trouble: Option<Trouble>,
+    /// Replication requests that were sent to DCs.
+    #[serde(default)]
+    pub replication_requests: RequestCount,
     /// `staging = true`: nothing is sent.
     #[serde(default)]
     pub staging: bool,
@@ -163,13 +168,15 @@ pub struct Board {
     state_directory: PathBuf,
     status: Mutex<Status>,
     moved_on: Mutex<Instant>,
+    requests: Mutex<Requests>,
 }
 
 impl Board {
     /// A board that writes its status under this state directory.
     pub fn new(state_directory: &Path, status: Status) -> Self {
         let (status, moved_on) = (Mutex::new(status), Mutex::new(Instant::now()));
-        Self { state_directory: state_directory.to_owned(), status, moved_on }
+        let requests = Mutex::new(Requests::default());
+        Self { state_directory: state_directory.to_owned(), status, moved_on, requests }
     }
 
     /// Changes the status.
@@ -180,6 +187,12 @@ impl Board {
     /// Notes progress.
     pub fn moves_on(&self) {
         *held(&self.moved_on) = Instant::now();
+    }
+
+    /// Notes how many replication requests were sent by now.
+    pub fn count_requests(&self, now: i64) {
+        let count = held(&self.requests).count(now, pull::requests());
+        self.change(|status| status.replication_requests = count);
     }
 
     /// Time since the last progress.

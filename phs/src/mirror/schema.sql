@@ -45,10 +45,12 @@ CREATE TABLE links (
     what    TEXT NOT NULL,              -- member, manager, applies-to, authentication-policy
     source  BLOB NOT NULL,
     target  BLOB NOT NULL,
-    stamp   BLOB NOT NULL,              -- 8 bytes of its creation, then its stamp
+    stamp   BLOB NOT NULL,              -- 8 bytes of its creation (0: before 2003), then its stamp
+    until   INTEGER,                    -- when it ends by itself; NULL: it does not
     PRIMARY KEY (what, source, target)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX links_by_target ON links(target);
+CREATE INDEX links_by_end ON links(until) WHERE until IS NOT NULL;
 
 -- what the entries of the scope name: kept, so that a renamed OU or group stays what it was
 CREATE TABLE entries (

@@ -109,7 +109,8 @@ impl Mirror {
                 ))?;
             }
             database.execute_batch(
-                "CREATE TEMP TABLE one (guid BLOB PRIMARY KEY) WITHOUT ROWID;
+                "CREATE TEMP TABLE early (guid BLOB PRIMARY KEY) WITHOUT ROWID;
+                 CREATE TEMP TABLE one (guid BLOB PRIMARY KEY) WITHOUT ROWID;
                  CREATE TEMP TABLE one_primary (rid INTEGER PRIMARY KEY);
                  CREATE TEMP TABLE one_sids (sid TEXT PRIMARY KEY) WITHOUT ROWID;
                  CREATE TEMP TABLE marks (guid BLOB PRIMARY KEY, inside INTEGER) WITHOUT ROWID;

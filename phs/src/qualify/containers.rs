@@ -90,8 +90,7 @@ impl Desk<'_, '_> {
             }
             self.mirror.clear_links(group)?;
             for link in &page.links {
-                let present = link.present.then_some(link.stamp);
-                self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+                self.mirror.apply_link(link)?;
             }
             self.batch.unsettled = true;
         }

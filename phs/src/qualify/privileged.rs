@@ -99,9 +99,8 @@ impl Groups<'_> {
             }
         }
         for link in page.links.iter().filter(|link| link.what == Linked::Member) {
-            let present = link.present.then_some(link.stamp);
             if link.present || self.full {
-                self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+                self.mirror.apply_link(link)?;
             }
             if !link.present || !self.seen.insert(link.to.guid) {
                 continue;

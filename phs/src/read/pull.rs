@@ -11,6 +11,7 @@ use landbridge_drsr::rpc::epm;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use landbridge_drsr::replica::{Attributes as Reading, ObjectId};
@@ -47,6 +48,15 @@ const BOUND: Limits = Limits {
 const CHANGES: Limits = Limits { silence: Duration::from_secs(30), ..BOUND };
 /// Kerberos over TCP.
 const KDC_PORT: u16 = 88;
+
+/// Requests that this process has sent on bound sessions.
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
+
+/// How many replication requests this process has sent to domain controllers: for pages, for single objects, and to
+/// resolve a name.
+pub fn requests() -> u64 {
+    REQUESTS.load(Ordering::Relaxed)
+}
 
 /// A domain, one of its DCs, and the account to read it with.
 #[derive(Debug, Clone)]
@@ -277,8 +287,14 @@ impl Connection {
             Order::Finish => "unbind",
         };
         self.replica.answer(Answer::Order(order));
-        let outcome = match self.run()? {
-            Pause::Page(page) => Ok(*page),
+        let paused = self.run();
+        // One request is one PDU, unless a domain has had hundreds of databases.
+        REQUESTS.fetch_add(self.sent.into(), Ordering::Relaxed);
+        let outcome = match paused? {
+            Pause::Page(mut page) => {
+                page.end_links(seconds(now()));
+                Ok(*page)
+            }
             Pause::Refused(error) => Err(self.sockets.refused(error)),
             Pause::Ready | Pause::Finished => return Err(self.over()),
         };
@@ -336,6 +352,10 @@ enum Pause {
 /// This machine's clock, since 1970-01-01 UTC.
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn seconds(since_1970: Duration) -> i64 {
+    i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Connects to the endpoint mapper; returns the address that answered.
@@ -476,7 +496,6 @@ impl Sockets {
         let Error::Kerberos(landbridge_kerberos::Error::ClockSkew { ours, theirs }) = error else {
             return PullError::Directory { controller, error };
         };
-        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         PullError::ClockSkew { controller, seconds: seconds(theirs).saturating_sub(seconds(ours)) }
     }
 }

@@ -46,8 +46,10 @@ fn changes(stub: &[u8], asked: Asked) {
     let longer = [stub, &[0]].concat();
     let shorter = stub.split_last().map(|(_, shorter)| shorter).unwrap_or_default();
     assert!(reply::decode(&longer).is_err() && reply::decode(shorter).is_err(), "a reply has two lengths");
-    if let Ok(page) = page::read(&reply, asked, Arc::new(SessionKeys::new())) {
+    if let Ok(mut page) = page::read(&reply, asked, Arc::new(SessionKeys::new())) {
         follows(&page, &reply, asked);
+        page.end_links(i64::MAX);
+        assert!(page.links.iter().all(|link| !link.present || link.until.is_none()), "a link without end");
     }
 }
 
@@ -73,9 +75,15 @@ fn read_once(reply: &Reply<'_>, length: usize) {
 
 /// A page says of every object what it is or why not, and keeps no cursor that cannot be kept.
 fn follows(page: &Page, reply: &Reply<'_>, asked: Asked) {
-    let told = page.changes.len() + page.links.len() + page.quarantined.len();
-    assert!(page.changes.len() + page.quarantined.len() >= reply.objects.len(), "an object is lost");
-    assert!(told <= reply.objects.len() + reply.links.len(), "something out of nothing");
+    let whole = page.quarantined.iter().filter(|quarantined| !quarantined.link).count();
+    assert_eq!(page.changes.len() + whole, reply.objects.len(), "an object is lost, or comes twice");
+    // A link from before 2003 is a value of its object.
+    let values = reply.objects.iter().flat_map(|object| &object.attributes).map(|one| one.values.len());
+    let links = page.links.len() + page.quarantined.len() - whole;
+    assert!(links <= reply.links.len() + values.sum::<usize>(), "a link out of nothing");
+    for rewritten in &page.rewritten {
+        assert!(!rewritten.from.is_nil(), "an attribute of no object");
+    }
     for change in &page.changes {
         assert!(!change.object.guid.is_nil(), "an object without its anchor");
         if let Some(sealed) = &change.nt_hash {

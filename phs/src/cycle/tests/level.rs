@@ -93,7 +93,8 @@ fn a_state_of_version_0_1_is_compared_once() {
     state
         .execute_batch(
             "ALTER TABLE objects DROP COLUMN host; ALTER TABLE objects DROP COLUMN kdc_number; \
-             ALTER TABLE objects DROP COLUMN critical; ALTER TABLE objects DROP COLUMN workstations; DROP TABLE holders; PRAGMA user_version = 2; \
+             ALTER TABLE objects DROP COLUMN critical; ALTER TABLE objects DROP COLUMN workstations; DROP TABLE holders; \
+             DROP INDEX links_by_end; ALTER TABLE links DROP COLUMN until; PRAGMA user_version = 2; \
              DELETE FROM facts WHERE name = 'contents'",
         )
         .unwrap();
