@@ -120,6 +120,8 @@ const NAMES: Operation = Operation { name: name::OPERATION, number: name::CRACK_
 
 /// The most links of a group that is read alone: it is held in memory.
 const MAX_GROUP: usize = 500_000;
+/// What the SIDs of built-in groups begin with.
+const BUILT_IN: &str = "S-1-5-32-";
 /// Limit on SIDs whose objectGUIDs are remembered. Those of protected groups and trustees are some dozens.
 const MAX_RESOLVED: usize = 1_000;
 
@@ -300,7 +302,8 @@ impl Session {
         if page.changes.iter().all(|change| is_own(&change.object.dn)) { Ok(page) } else { Err(ambiguous()) }
     }
 
-    /// Looks a name up. An object of another domain, which a global catalog holds too, is none of this one's.
+    /// Looks a name up. An object of another domain, which a global catalog holds too, is none of this one's. Each domain
+    /// has the built-in groups, with the same SIDs, so the DC that found another domain's holds this one's beside it.
     async fn look_up(&mut self, form: Form, name: &str) -> Result<Found, Error> {
         let stub = name::encode(self.bound.handle, form, name);
         let answer = self.association.call(NAMES, &stub).await;
@@ -311,7 +314,8 @@ impl Session {
             Found::One { domain: Some(domain), .. }
                 if domain.to_lowercase() != self.target.domain.to_lowercase() =>
             {
-                Found::None
+                let built_in = form == Form::Sid && name.starts_with(BUILT_IN);
+                if built_in { Found::Several } else { Found::None }
             }
             found @ (Found::One { .. } | Found::Several | Found::None) => found,
         })

@@ -99,10 +99,8 @@ fn built_in(rid: u32) -> ObjectId {
 /// The error of drsr in one of phs.
 #[track_caller]
 fn refusal(error: PhsError) -> Error {
-    match error {
-        PhsError::Pull(PullError::Directory { error, .. }) => error,
-        other => panic!("{other}"),
-    }
+    let PhsError::Pull(PullError::Directory { error, .. }) = error else { panic!("{error}") };
+    error
 }
 
 /// All pages of the domain.
@@ -274,6 +272,27 @@ fn a_global_catalog_with_several_groups_of_a_sid_gives_the_domains_own_or_an_err
 }
 
 #[test]
+fn a_global_catalog_that_finds_another_domains_group_first_never_means_that_there_is_none() {
+    let fake = served(Behaviour { refuses_sids: false, ..Behaviour::default() });
+    let mut session = session(&fake).unwrap();
+    fake.edit(|objects| {
+        let mut other = FakeObject::group("S-1-5-32-544", "Administrators", &[]);
+        other.guid = guid("of another domain");
+        other.dn = "CN=Administrators,CN=Builtin,DC=child,DC=corp,DC=example,DC=com".to_owned();
+        other.domain = "child.corp.example.com".to_owned();
+        objects.insert(0, other);
+    });
+    let error = refusal(session.object(built_in(544), false).unwrap_err());
+    assert!(matches!(error, Error::Ambiguous { .. }), "{error}");
+    // A SID of an account stands in one domain only: one of another domain is none of this one's.
+    fake.edit(|objects| {
+        let other = FakeObject::person(1500, "of.another.domain");
+        objects.push(FakeObject { domain: "child.corp.example.com".to_owned(), ..other });
+    });
+    assert!(session.object(ObjectId::Sid(domain().with_rid(1500)), false).unwrap().is_none());
+}
+
+#[test]
 fn what_exists_and_is_answered_as_unknown_is_a_missing_right_with_the_command_that_grants_it() {
     let fake = served(Behaviour::default());
     let mut held = session(&fake).unwrap();
@@ -420,8 +439,9 @@ fn people_of_a_domain_of_the_fake_sign_in_with_their_passwords_and_with_no_other
     phs.once(&[]).unwrap().expect_code(0);
     let application = Application::of(&tenant, "windows").unwrap();
     let sign_in = |name: &str, password: &str| application.sign_in(&Try::from(0, name, password)).unwrap();
-    assert!(sign_in("alice@corp.example.com", PASSWORD).accepted());
-    assert!(sign_in("bob@corp.example.com", "Pa$$w0rd1").refused());
+    let (right, wrong) =
+        (sign_in("alice@corp.example.com", PASSWORD), sign_in("bob@corp.example.com", "Pa$$w0rd1"));
+    assert!(right.accepted() && wrong.refused(), "{right:?} {wrong:?}");
 }
 
 #[test]
@@ -436,7 +456,8 @@ fn check_and_once_work_at_a_configured_port_without_the_mapper() {
 #[test]
 fn no_digest_leaves_while_a_group_of_administrators_cannot_be_read() {
     let administrators = "S-1-5-32-544";
-    let changes: [(&str, fn(&mut Behaviour)); 3] = [
+    type Change = fn(&mut Behaviour);
+    let changes: [(&str, Change); 3] = [
         ("dsacls", |behaviour| behaviour.denied.extend([guid("S-1-5-32-544")])),
         (administrators, |behaviour| behaviour.blank.extend([guid("S-1-5-32-544")])),
         ("global catalog", |behaviour| behaviour.several_built_in = true),

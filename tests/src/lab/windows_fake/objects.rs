@@ -161,7 +161,8 @@ impl FakeObject {
             .with(NAME, text(sam))
             .with(SAM_ACCOUNT_NAME, text(sam))
             .with(USER_PRINCIPAL_NAME, text(&format!("{sam}@corp.example.com")))
-            .with(USER_ACCOUNT_CONTROL, 0x200_u32.to_le_bytes().to_vec())
+            // A normal account whose password does not expire.
+            .with(USER_ACCOUNT_CONTROL, 0x1_0200_u32.to_le_bytes().to_vec())
             .with(PRIMARY_GROUP_ID, 513_u32.to_le_bytes().to_vec())
             .with(PWD_LAST_SET, 134_000_000_000_000_000_i64.to_le_bytes().to_vec())
     }
