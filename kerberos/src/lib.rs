@@ -35,6 +35,7 @@
 //! - `wrap.rs`: seals and opens the fragments of such a connection
 //! - `password_change.rs`: the change of a password with the old one
 //! - `memory.rs`: a KDC and a service in memory, for tests only: honest, or with one lie
+//! - `realm.rs`: the honest ones at a time that is given, for servers of tests
 
 // Peers' numbers are converted where it can be seen to fit, or refused.
 #![warn(clippy::as_conversions)]
@@ -55,6 +56,8 @@ pub mod memory;
 pub mod password_change;
 pub mod principal;
 pub mod random;
+#[cfg(any(test, feature = "other-side-for-tests"))]
+pub mod realm;
 pub mod refusal;
 mod responsible;
 pub mod tgs_exchange;

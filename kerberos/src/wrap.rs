@@ -158,5 +158,27 @@ pub fn seal_as_acceptor(
     (data, token)
 }
 
+/// Opens what an initiator sealed as its message with this number: the other side, for tests of what writes. None if it
+/// was altered, or is another message.
+#[cfg(any(test, feature = "other-side-for-tests"))]
+pub(crate) fn open_as_acceptor(
+    key: &Key,
+    sequence: u64,
+    before: &[u8],
+    sealed: &[u8],
+    after: &[u8],
+    token: &[u8],
+) -> Option<Vec<u8>> {
+    let cipher = Cipher::new(key, Usage::InitiatorSeal);
+    let (header, rotated) = token.split_first_chunk::<HEADER>()?;
+    let (tail, rest) = rotated.split_at_checked(TAIL)?;
+    let (mac, confounder) = rest.split_at_checked(cipher.mac_length())?;
+    let whole = [confounder, sealed, tail].concat();
+    let opened = cipher.open_between(before, &whole, after, TAIL, mac).ok()?;
+    let copied = opened.last_chunk::<HEADER>() == Some(&header_of(OF_INITIATOR, 0, sequence));
+    let due = *header == header_of(OF_INITIATOR, rotation(&cipher), sequence);
+    (copied && due).then(|| opened.get(BLOCK..BLOCK + sealed.len()).unwrap_or_default().to_vec())
+}
+
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::sid::Sid;
 use serde::{Deserialize, Deserializer, de};
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -236,6 +237,7 @@ fn workstation() -> Option<String> {
 struct RawController {
     name: String,
     address: Option<IpAddr>,
+    port: Option<NonZeroU16>,
 }
 
 fn page_objects() -> u32 {
@@ -273,8 +275,12 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
         if let Some(short) = raw.controllers.iter().find(|c| !c.name.contains('.')) {
             return Err(format!("the controller `{}` must be a full DNS name", short.name));
         }
-        let controllers =
-            raw.controllers.into_iter().map(|c| Controller { name: c.name, address: c.address }).collect();
+        let controller = |RawController { name, address, port }: RawController| Controller {
+            name,
+            address,
+            port: port.map(NonZeroU16::get),
+        };
+        let controllers = raw.controllers.into_iter().map(controller).collect();
         Ok(Self {
             principal: Principal::account(&raw.account, &raw.domain).map_err(|error| error.to_string())?,
             domain: raw.domain.to_lowercase(),
@@ -424,6 +430,23 @@ include = ["S-1-5-21-1-2-3-1105"]
         let never = parse(&format!("{GOOD}[schedule]\n{text}\n")).unwrap();
         let five = Duration::from_secs(5);
         assert_eq!(never.schedule.rules(), Rules { poll: five, least: five, full: None });
+    }
+
+    #[test]
+    fn the_port_of_a_dc_may_be_pinned_and_is_a_port() {
+        let with = |port: &str| GOOD.replace("[privileged]", &format!("port = {port}\n[privileged]"));
+        assert_eq!(parse(GOOD).unwrap().directory.controllers[0].port, None);
+        for port in [1, 5000, 65_535] {
+            let config = parse(&with(&port.to_string())).unwrap();
+            assert_eq!(config.directory.controllers[0].port, Some(port));
+        }
+        for wrong in ["0", "65536", "-1", "\"5000\""] {
+            assert!(
+                refusal(&with(wrong)).starts_with("/etc/phs.toml:9:"),
+                "{wrong}: {}",
+                refusal(&with(wrong))
+            );
+        }
     }
 
     #[test]

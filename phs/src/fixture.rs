@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::error::PhsError;
+use crate::qualify::privileged::IN_EVERY_DOMAIN;
 use crate::read::pull::ObjectId;
 use crate::read::session::Singles;
 use landbridge_crypto::drs_secret::SessionKeys;
@@ -188,6 +189,10 @@ pub(crate) struct Dc {
     pub(crate) hides_descriptor: bool,
     /// Objects that come unreadable.
     pub(crate) unreadable: Vec<u32>,
+    /// Protected groups of every domain that this DC says it does not have; it has the others, without members.
+    pub(crate) denied: Vec<u32>,
+    /// Objects of which nothing comes.
+    pub(crate) blank: Vec<u32>,
     /// RID and whether secrets were asked for.
     pub(crate) asked: Vec<(u32, bool)>,
 }
@@ -227,6 +232,10 @@ impl Singles for Dc {
     }
 
     fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError> {
+        let group = match &which {
+            ObjectId::Sid(sid) => Some(sid.rid()).filter(|rid| IN_EVERY_DOMAIN.contains(rid)),
+            ObjectId::Guid(_) | ObjectId::Dn(_) => None,
+        };
         let guid = match which {
             ObjectId::Guid(guid) => guid,
             ObjectId::Sid(sid) => super::fixture::guid(sid.rid()),
@@ -247,7 +256,14 @@ impl Singles for Dc {
             let quarantined = vec![Quarantined { object: Some(guid), link: false, why }];
             return Ok(Some(Page { quarantined, ..page(Vec::new(), Vec::new(), Progress::Object) }));
         }
-        let Some(tell) = self.objects.get(&guid) else { return Ok(None) };
+        if self.blank.iter().any(|rid| super::fixture::guid(*rid) == guid) {
+            return Ok(Some(page(Vec::new(), Vec::new(), Progress::Object)));
+        }
+        let Some(tell) = self.objects.get(&guid) else {
+            let group = group.filter(|rid| !self.denied.contains(rid));
+            let tell = |rid| page(vec![Telling::group(rid).tell()], Vec::new(), Progress::Object);
+            return Ok(group.map(tell));
+        };
         let (telling, links) = tell();
         let change = telling.tell();
         self.asked.push((change.object.sid.as_ref().unwrap().rid(), secrets));

@@ -32,6 +32,7 @@ pub mod thief;
 pub mod trial;
 pub mod view;
 mod watchdog;
+pub mod windows_fake;
 
 pub use application::{Answer, Application, Try};
 pub use domain::Domain;

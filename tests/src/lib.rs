@@ -29,6 +29,11 @@
 //! - `src/lab/trial.rs`: how long a trial is, and its seed
 //! - `src/lab/small_disk.rs`: the full disk of the tests
 //! - `src/lab/silence.rs`: the search for secrets in everything that was written
+//! - `src/lab/windows_fake.rs`: a fake DC that answers as Windows does: its switches, and how to extend it
+//! - `src/lab/windows_fake/objects.rs`: what its domain holds
+//! - `src/lab/windows_fake/rpc.rs`: its sockets: a KDC, an endpoint mapper, the replication interface
+//! - `src/lab/windows_fake/answers.rs`: its answer to each call
+//! - `src/lab/windows_fake/reply.rs`: its replies to GetNCChanges, written out
 //! - `src/recorded.rs`: one walk through all exchanges of the Kerberos client, to record and to replay
 //! - `src/oracle.rs`: what must hold for any bytes at all
 //! - `src/oracle/digest_text.rs`: for the text of a digest
@@ -60,6 +65,7 @@
 //! - `tests/offline.rs`: hostile bytes without a lab: corpora, crashes, mutated captures
 //! - `tests/lab.rs`: the lab keeps its own promises
 //! - `tests/scope.rs`: which accounts are carried, tested with a real domain
+//! - `tests/windows.rs`: phs beside a fake DC that answers as Windows does
 //! - `tests/identity.rs`: an identity over time at a real tenant
 //! - `tests/pta/main.rs`: pass-through authentication, end to end: the list of tests
 //! - `tests/pta/stage.rs`: a domain, a tenant and agents of a test's own

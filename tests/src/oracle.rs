@@ -3,7 +3,7 @@
 //! An oracle panics when something does not hold, and only then.
 
 mod digest_text;
-mod drs_secret;
+pub(crate) mod drs_secret;
 mod enrolment;
 mod kerberos;
 mod krb_error;

@@ -40,7 +40,7 @@ pub fn read(reply: &Reply<'_>, asked: Asked, keys: Arc<SessionKeys>) -> Result<P
     let (progress, secrets) = match asked {
         Asked::Object { secrets } => {
             if reply.extended != EXTENDED_SUCCESS {
-                return Err(Error::Refused { operation: "reading a single object", code: reply.extended });
+                return Err(Error::Extended { code: reply.extended });
             }
             (Progress::Object, secrets)
         }

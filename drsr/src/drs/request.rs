@@ -88,6 +88,8 @@ const MAX_BYTES: u32 = 8 << 20;
 pub struct Request<'a> {
     /// What is read.
     pub what: What<'a>,
+    /// `uuidDsaObjDest`: for whom. A strict DC reads a single object only for an object that it knows: its site will do.
+    pub destination: Uuid,
     /// Whose cookie this is; nil with none.
     pub invocation_id: Uuid,
     /// `usnvecFrom`, as the DC gave it.
@@ -154,7 +156,7 @@ impl Request<'_> {
         stub.u32(8); // version
         stub.u32(8); // union switch
         stub.align(8);
-        stub.uuid(Uuid::nil()); // the destination: no DC
+        stub.uuid(self.destination);
         stub.uuid(self.invocation_id);
         stub.pointer(true); // naming context
         stub.align(8);
@@ -224,6 +226,7 @@ mod tests {
         let flags = |ancestors| {
             let request = Request {
                 what: What::Domain { dn: "DC=corp", ancestors },
+                destination: Uuid::nil(),
                 invocation_id: Uuid::nil(),
                 cookie: [0; COOKIE],
                 vector: &[],

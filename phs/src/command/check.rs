@@ -5,6 +5,7 @@
 mod account;
 mod controllers;
 mod held_back;
+pub mod report;
 
 use crate::config::{Config, ConfigError};
 use crate::cycle::send::UploadApi;
@@ -241,7 +242,12 @@ impl Findings {
         self.ok("domain", format!("{} has the SID {domain}", config.directory.domain));
         // Guest exists in every domain and belongs to no person. If its secret may be read, so may all.
         match session.object(ObjectId::Sid(domain.with_rid(501)), true) {
-            Ok(_) => self.ok("replication", "the account may read changes and secrets"),
+            Ok(Some(_)) => self.ok("replication", "the account may read changes and secrets"),
+            Ok(None) => {
+                let detail =
+                    format!("{domain}-501, Guest, is not there: whether secrets may be read is unknown");
+                return self.unfit("replication", detail, 4);
+            }
             Err(error) => return self.fail("replication", error),
         }
         let account = &config.directory.account;

@@ -545,6 +545,32 @@ fn the_groups_within_protected_groups_are_learnt_before_any_page() {
 }
 
 #[test]
+fn a_protected_group_of_every_domain_that_the_controller_denies_ends_the_cycle() {
+    for rid in privileged::IN_EVERY_DOMAIN {
+        let mut bench = Bench::new(Dc::default());
+        bench.dc.denied = vec![rid];
+        for full in [false, true] {
+            let refused = bench.learn(full).unwrap_err();
+            let PhsError::GroupUnreadable { group, .. } = &refused else { panic!("{rid}: {refused}") };
+            assert!(group.ends_with(&format!("-{rid}")), "{refused}");
+        }
+    }
+    // The others exist in some domains only.
+    Bench::new(Dc::default()).learn(true).unwrap();
+}
+
+#[test]
+fn a_group_of_which_nothing_comes_ends_the_cycle_wherever_it_stands() {
+    for blank in [512, 544, 518, 1201] {
+        let dc = Dc::default().group(512, &[1201]).group(1201, &[1105]);
+        let mut bench = Bench::new(dc);
+        bench.dc.blank = vec![blank];
+        let refused = bench.learn(true).unwrap_err();
+        assert!(matches!(refused, PhsError::GroupUnreadable { .. }), "{blank}: {refused}");
+    }
+}
+
+#[test]
 fn a_controller_that_lags_behind_makes_nobody_less_privileged_but_a_full_compare_believes_it() {
     let mut bench = Bench::new(Dc::default().group(512, &[1106]));
     bench.page(vec![Telling::group(512), Telling::user(1105), Telling::user(1106)], vec![]);

@@ -15,7 +15,7 @@ pub fn controllers(config: &DirectoryConfig) -> Result<Vec<Controller>, PullErro
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|why| DiscoverError::Unusable(why.to_string()))?;
     let names = runtime.block_on(discover::controllers(&config.domain))?;
-    Ok(names.into_iter().map(|name| Controller { name, address: None }).collect())
+    Ok(names.into_iter().map(|name| Controller { name, address: None, port: None }).collect())
 }
 
 /// The same, without names of DNS that no domain controller of the directory has. `known` are the names that the

@@ -8,6 +8,7 @@ use landbridge_drsr::drs::change::Page;
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::replica::{Answer, MAX_KDC_REPLY, Order, Replica, Start, Step, Target};
 use landbridge_drsr::rpc::epm;
+use rustix::net::sockopt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -46,6 +47,16 @@ const BOUND: Limits = Limits {
 };
 /// Limits for changes since a cursor. A busy DC may search for some seconds; one that hangs is replaced by another.
 const CHANGES: Limits = Limits { silence: Duration::from_secs(30), ..BOUND };
+/// Limit on the first byte of an answer over a connection that has answered before. A firewall may have dropped such a
+/// connection silently; a new one costs less than waiting longer.
+const FIRST_BYTE: Duration = Duration::from_secs(10);
+/// An idle connection is probed this often, so that a firewall between this machine and the DC does not take it for
+/// dead (most do after 5 to 60 minutes), and a DC that is gone is noticed.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// An unanswered probe is repeated after this time,
+const KEEPALIVE_AGAIN: Duration = Duration::from_secs(10);
+/// and the connection is given up after this number of them.
+const KEEPALIVE_PROBES: u32 = 3;
 /// Kerberos over TCP.
 const KDC_PORT: u16 = 88;
 
@@ -84,6 +95,15 @@ pub struct Controller {
     pub name: String,
     /// Its address, if the name is not to be resolved.
     pub address: Option<IpAddr>,
+    /// Its port of directory replication, if the endpoint mapper is not to be asked for it.
+    pub port: Option<u16>,
+}
+
+impl Controller {
+    /// The port that a session connects to first.
+    fn first_port(&self) -> u16 {
+        self.port.unwrap_or(epm::PORT)
+    }
 }
 
 /// Where a page starts.
@@ -164,7 +184,17 @@ pub enum PullError {
         /// Seconds since the order began.
         seconds: u64,
     },
-    /// The DC closed the connection in the middle of an exchange.
+    /// Nothing arrives over a connection that answered before. A new one may work.
+    #[error(
+        "{controller} no longer answers over the connection to port {port}: a firewall may have dropped it"
+    )]
+    Lost {
+        /// The DC.
+        controller: String,
+        /// The port.
+        port: u16,
+    },
+    /// The DC closed the connection in the middle of an exchange, or asked for that.
     #[error("{controller} closed the connection at port {port}")]
     Closed {
         /// The DC.
@@ -190,9 +220,11 @@ impl PullError {
             }
             Self::Distrusted { .. } => Responsible::DirectoryOperator,
             Self::Undiscovered(why) if !why.passes_by_itself() => Responsible::Operator,
-            Self::Undiscovered(_) | Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => {
-                Responsible::Nobody
-            }
+            Self::Undiscovered(_)
+            | Self::Unreachable { .. }
+            | Self::Silent { .. }
+            | Self::Lost { .. }
+            | Self::Closed { .. } => Responsible::Nobody,
             Self::Over { .. } => Responsible::Developers,
         }
     }
@@ -204,6 +236,7 @@ impl PullError {
             | Self::Undiscovered(_)
             | Self::Unreachable { .. }
             | Self::Silent { .. }
+            | Self::Lost { .. }
             | Self::Closed { .. } => true,
             Self::Directory { .. }
             | Self::ClockSkew { .. }
@@ -220,6 +253,8 @@ pub struct Connection {
     sockets: Sockets,
     /// PDUs sent for the present order.
     sent: u32,
+    /// An order was answered over this connection.
+    answered: bool,
 }
 
 impl Connection {
@@ -230,6 +265,7 @@ impl Connection {
         let target = Target {
             domain: directory.domain.clone(),
             controller: directory.controller.name.clone(),
+            port: directory.controller.port,
             account: directory.account.clone(),
             page_objects: directory.page_objects,
             further: directory.further.clone(),
@@ -237,7 +273,7 @@ impl Connection {
         };
         let replica =
             Replica::new(target, Arc::clone(&directory.client)).map_err(|error| sockets.refused(error))?;
-        let mut connection = Self { replica, sockets, sent: 0 };
+        let mut connection = Self { replica, sockets, sent: 0, answered: false };
         match connection.run()? {
             Pause::Ready => {
                 connection.done("bind");
@@ -274,7 +310,7 @@ impl Connection {
         self.order(Order::Account(sam.to_owned()))
     }
 
-    /// The port at which the DC replicates: the endpoint mapper named it.
+    /// The port at which the DC replicates.
     pub fn port(&self) -> Option<u16> {
         self.sockets.stream.as_ref().map(|(_, port)| *port)
     }
@@ -286,6 +322,10 @@ impl Connection {
             Order::Account(_) => "an account",
             Order::Finish => "unbind",
         };
+        // The beginning of everything may take a DC longer, and the next page comes over a connection that works.
+        let at_once =
+            !matches!(order, Order::Changes { from: Start::Beginning | Start::NextPage, .. } | Order::Finish);
+        self.sockets.first_byte = at_once && self.answered;
         self.replica.answer(Answer::Order(order));
         let paused = self.run();
         // One request is one PDU, unless a domain has had hundreds of databases.
@@ -299,6 +339,7 @@ impl Connection {
             Pause::Ready | Pause::Finished => return Err(self.over()),
         };
         self.done(what);
+        self.answered = true;
         self.replica.answer(Answer::Done);
         match self.run()? {
             Pause::Ready => outcome,
@@ -358,11 +399,12 @@ fn seconds(since_1970: Duration) -> i64 {
     i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Connects to the endpoint mapper; returns the address that answered.
+/// Connects to the endpoint mapper, or to the configured port of directory replication; returns the address that
+/// answered.
 pub fn reach(controller: &Controller) -> Result<IpAddr, PullError> {
-    let sockets = Sockets::new(controller.clone(), OPENING);
-    let stream = sockets.dial(epm::PORT)?;
-    let peer = stream.peer_addr().map_err(|error| sockets.failed(epm::PORT, &error))?;
+    let (sockets, port) = (Sockets::new(controller.clone(), OPENING), controller.first_port());
+    let stream = sockets.dial(port)?;
+    let peer = stream.peer_addr().map_err(|error| sockets.failed(port, &error))?;
     Ok(peer.ip())
 }
 
@@ -371,11 +413,13 @@ struct Sockets {
     limits: Limits,
     began: Instant,
     stream: Option<(TcpStream, u16)>,
+    /// The first byte of the present order's answer is due within [`FIRST_BYTE`].
+    first_byte: bool,
 }
 
 impl Sockets {
     fn new(controller: Controller, limits: Limits) -> Self {
-        Self { controller, limits, began: Instant::now(), stream: None }
+        Self { controller, limits, began: Instant::now(), stream: None, first_byte: false }
     }
 
     /// Starts the clock of one order.
@@ -394,9 +438,11 @@ impl Sockets {
         self.write(stream, port, bytes)
     }
 
-    fn receive(&self, count: usize) -> Result<Vec<u8>, PullError> {
+    fn receive(&mut self, count: usize) -> Result<Vec<u8>, PullError> {
         let (stream, port) = self.stream()?;
-        self.read(stream, port, count)
+        let bytes = self.read(stream, port, count)?;
+        self.first_byte = false;
+        Ok(bytes)
     }
 
     fn stream(&self) -> Result<(&TcpStream, u16), PullError> {
@@ -443,10 +489,10 @@ impl Sockets {
     fn limit(&self, port: u16) -> Result<Duration, PullError> {
         let left = self.limits.whole.saturating_sub(self.began.elapsed());
         if left.is_zero() {
-            Err(self.failed(port, &io::ErrorKind::TimedOut.into()))
-        } else {
-            Ok(left.min(self.limits.silence))
+            return Err(self.failed(port, &io::ErrorKind::TimedOut.into()));
         }
+        let silence = self.limits.silence;
+        Ok(left.min(if self.first_byte { silence.min(FIRST_BYTE) } else { silence }))
     }
 
     fn dial(&self, port: u16) -> Result<TcpStream, PullError> {
@@ -459,6 +505,7 @@ impl Sockets {
             match TcpStream::connect_timeout(&address, self.limits.connect) {
                 Ok(stream) => {
                     stream.set_nodelay(true).map_err(|error| self.failed(port, &error))?;
+                    keep_alive(&stream).map_err(|error| self.failed(port, &error))?;
                     return Ok(stream);
                 }
                 Err(error) => last = error,
@@ -479,6 +526,9 @@ impl Sockets {
         let controller = self.controller.name.clone();
         #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind is open-ended")]
         match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut if self.first_byte => {
+                PullError::Lost { controller, port }
+            }
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 PullError::Silent { controller, port, seconds: self.began.elapsed().as_secs() }
             }
@@ -493,11 +543,24 @@ impl Sockets {
     /// Names the DC in an error.
     fn refused(&self, error: Error) -> PullError {
         let controller = self.controller.name.clone();
+        if error == Error::ShutDown {
+            let port = self.stream.as_ref().map_or(self.controller.first_port(), |(_, port)| *port);
+            return PullError::Closed { controller, port };
+        }
         let Error::Kerberos(landbridge_kerberos::Error::ClockSkew { ours, theirs }) = error else {
             return PullError::Directory { controller, error };
         };
         PullError::ClockSkew { controller, seconds: seconds(theirs).saturating_sub(seconds(ours)) }
     }
+}
+
+/// Has the system probe this connection while it is idle.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEPALIVE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_AGAIN)?;
+    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -144,8 +144,11 @@ impl Session {
     fn find(&mut self, read: Read<'_>) -> Result<Option<Page>, PhsError> {
         let kept = self.alone.is_some();
         let answer = match self.read(read) {
-            // A kept connection may have been closed by the DC meanwhile.
-            Err(PhsError::Pull(error)) if kept && was_closed(&error) => self.read(read),
+            // The DC, or a firewall, may have given up a kept connection meanwhile.
+            Err(PhsError::Pull(error)) if kept && needs_another(&error) => {
+                debug!(why = %error, "the kept connection was dead");
+                self.read(read)
+            }
             other => other,
         };
         match answer {
@@ -222,7 +225,7 @@ fn first(
     let from = || start.map_or(From::Beginning, From::Cursor);
     if let Some(mut kept) = kept {
         match kept.page(from(), what) {
-            Err(why) if was_closed(&why) => debug!(%why, "the kept connection was dead"),
+            Err(why) if needs_another(&why) => debug!(%why, "the kept connection was dead"),
             page => {
                 *used = Some(kept);
                 return page;
@@ -236,8 +239,20 @@ fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn was_closed(error: &PullError) -> bool {
-    matches!(error, PullError::Closed { .. } | PullError::Over { .. })
+/// Whether the error is about a connection that was kept, and a new one may work: the DC or a firewall gave it up, or
+/// the DC no longer knows the session. A domain that was renamed meanwhile has another epoch, which a new one learns.
+fn needs_another(error: &PullError) -> bool {
+    match error {
+        PullError::Closed { .. } | PullError::Lost { .. } | PullError::Over { .. } => true,
+        PullError::Directory { error, .. } => matches!(error, Error::Stale { .. } | Error::OtherEpoch { .. }),
+        PullError::ClockSkew { .. }
+        | PullError::Distrusted { .. }
+        | PullError::UnknownController { .. }
+        | PullError::Undiscovered(_)
+        | PullError::Unconfirmed { .. }
+        | PullError::Unreachable { .. }
+        | PullError::Silent { .. } => false,
+    }
 }
 
 fn is_unknown_object(error: &PullError) -> bool {
@@ -269,6 +284,13 @@ pub fn another_may_serve(error: &PullError) -> bool {
             error,
             Error::Unfit { .. }
                 | Error::Busy { .. }
+                | Error::Stale { .. }
+                | Error::OtherEpoch { .. }
+                | Error::SchemaMismatch { .. }
+                | Error::Ambiguous { .. }
+                | Error::Extended { .. }
+                | Error::NotAdmitted { .. }
+                | Error::MapperClosed
                 | Error::NotAController
                 | Error::Fault { .. }
                 | Error::Refused { .. }
@@ -282,6 +304,7 @@ pub fn another_may_serve(error: &PullError) -> bool {
         | PullError::Unconfirmed { .. }
         | PullError::Unreachable { .. }
         | PullError::Silent { .. }
+        | PullError::Lost { .. }
         | PullError::Closed { .. }
         | PullError::Over { .. } => error.is_unreachable(),
     }

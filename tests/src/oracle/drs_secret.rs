@@ -68,7 +68,7 @@ fn round_trip(keys: &SessionKeys, key: &[u8], rid: u32, data: &[u8], costly: boo
 }
 
 /// Both layers, from the inside out.
-fn seal(key: &[u8], salt: [u8; 16], rid: u32, hash: [u8; 16]) -> Vec<u8> {
+pub(crate) fn seal(key: &[u8], salt: [u8; 16], rid: u32, hash: [u8; 16]) -> Vec<u8> {
     // MS-SAMR 2.2.11.1.3: the RID's four bytes over and over, cut into two keys of seven.
     let mut cycle = rid.to_le_bytes().into_iter().cycle();
     let mut wrapped = Vec::with_capacity(16);

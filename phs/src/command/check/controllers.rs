@@ -122,7 +122,8 @@ fn look_at(
         return looked;
     }
     let port = connection.port().unwrap_or_default();
-    add("controller", Ok(format!("{name} answers at {address}, ports 88, 135 and {port}")));
+    let mapper = if controller.port.is_none() { ", 135" } else { "" };
+    add("controller", Ok(format!("{name} answers at {address}, ports 88{mapper} and {port}")));
     looked.connection = Some(connection);
     looked
 }
@@ -130,8 +131,12 @@ fn look_at(
 /// The prerequisite that an error of a session is about.
 fn step(why: &PhsError) -> &'static str {
     let PhsError::Pull(why) = why else { return "credential" };
-    let unfit =
-        |error: &Error| matches!(error, Error::Unfit { .. } | Error::NotAController | Error::Busy { .. });
+    let unfit = |error: &Error| {
+        matches!(
+            error,
+            Error::Unfit { .. } | Error::NotAController | Error::MapperClosed | Error::Busy { .. }
+        )
+    };
     match why {
         PullError::ClockSkew { .. } => "clock",
         PullError::Directory { error, .. } if !unfit(error) => "authentication",
@@ -142,6 +147,7 @@ fn step(why: &PhsError) -> &'static str {
         | PullError::Undiscovered(_)
         | PullError::Unreachable { .. }
         | PullError::Silent { .. }
+        | PullError::Lost { .. }
         | PullError::Closed { .. }
         | PullError::Over { .. } => "controller",
     }
