@@ -2,12 +2,13 @@
 //! Knows nothing of PDUs, authentication or connections: stubs in, stubs out.
 //!
 //! In the order of a session: `cursor` · `bind` · `name` · `request` · `reply` · `dsname` · `sid` · `prefix_table` ·
-//! `attribute` · `page` · `change` · `refusal`.
+//! `attribute` · `page` · `change` · `refusal`. `distinguished_name` stands alone: names as people type them.
 
 pub mod attribute;
 pub mod bind;
 pub mod change;
 pub mod cursor;
+pub mod distinguished_name;
 pub mod dsname;
 pub mod name;
 pub mod page;

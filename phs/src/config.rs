@@ -13,6 +13,7 @@ use landbridge_agent::key::{self, FileError};
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_crypto::secret::Password;
 use landbridge_drsr::drs::attribute::Attribute;
+use landbridge_drsr::drs::distinguished_name::DistinguishedName;
 use landbridge_drsr::drs::sid::Sid;
 use serde::{Deserialize, Deserializer, de};
 use std::net::{IpAddr, SocketAddr};
@@ -150,7 +151,28 @@ impl ScheduleConfig {
 impl Config {
     /// Reads and checks a configuration file; opens none of the files that it names.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        config::load(path)
+        let config: Self = config::load(path)?;
+        match config.why_unfit() {
+            None => Ok(config),
+            Some(why) => {
+                // It is about two sections. The line is that of the one to mend.
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                let line = text.lines().position(|line| line.trim_start().starts_with("[scope]"));
+                let line = line.map_or(1, |before| before + 1);
+                Err(ConfigError::Wrong { path: path.to_owned(), line, column: 1, why })
+            }
+        }
+    }
+
+    /// Why the scope does not fit the domain.
+    fn why_unfit(&self) -> Option<String> {
+        let domain = &self.directory.domain;
+        let head = DistinguishedName::of_domain(domain);
+        let outside = self.scope.entry_outside(domain)?;
+        Some(format!(
+            "[scope] names {outside}, which is not in the domain {domain} ({head}): name what is in this domain. \
+             Another domain needs a phs of its own"
+        ))
     }
 }
 
@@ -402,6 +424,28 @@ include = ["S-1-5-21-1-2-3-1105"]
         assert_eq!(opened("include = [\"OU=People,DC=corp,DC=example,DC=com\"]"), (true, vec![]));
         assert_eq!(opened("exclude = [\"OU=Out,DC=corp,DC=example,DC=com\"]"), (true, vec![]));
         assert_eq!(opened("without = [\"company=Other\"]"), (false, vec![Attribute::Company]));
+    }
+
+    #[test]
+    fn a_scope_in_another_domain_is_refused_with_its_line_and_both_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("phs.toml");
+        let load = |scope: &str| {
+            std::fs::write(&path, format!("{GOOD}[scope]\n{scope}\n")).unwrap();
+            Config::load(&path).map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(load("include = [\"OU=A, DC=CORP , dc=example,DC=com\"]"), Ok(()));
+        for scope in [
+            "include = [\"OU=A,DC=other,DC=example,DC=com\"]",
+            "exclude = [\"DC=example,DC=com\"]",
+            "password_groups = [\"CN=A,DC=xcorp,DC=example,DC=com\"]",
+        ] {
+            let refused = load(scope).unwrap_err();
+            assert!(
+                refused.contains("phs.toml:11:") && refused.contains("DC=corp,DC=example,DC=com"),
+                "{refused}"
+            );
+        }
     }
 
     #[test]

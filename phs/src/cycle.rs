@@ -16,6 +16,7 @@ pub mod rehash;
 pub mod send;
 mod settled;
 mod sweep;
+pub mod warnings;
 
 use self::rehash::Derivers;
 use self::send::UploadApi;
@@ -94,6 +95,8 @@ const CONTENTS: &str = "contents";
 const AMBIGUOUS: &str = "ambiguous";
 /// Fact: how many accounts the last sweep held back.
 const HELD: &str = "held";
+/// Fact: why the tenant has no account of a person, at the end of the last cycle that read something.
+const NOBODY: &str = "nobody";
 /// Fact: set while a full compare that replaces what the tenant holds is not complete.
 const REPLACES: &str = "replaces";
 
@@ -266,10 +269,43 @@ impl Cycle<'_> {
             self.carry(&pages, &rules, saved, &mut courier, unsettled)?;
             Ok(courier.counts)
         });
-        if done.is_err() {
-            self.mirror.rollback()?;
+        let mut counts = match done {
+            Ok(counts) => counts,
+            Err(error) => {
+                self.mirror.rollback()?;
+                return Err(error);
+            }
+        };
+        // 6. What an administrator should look at.
+        self.warn(&rules, full || other_rules, &mut counts)?;
+        Ok(counts)
+    }
+
+    /// Adds to the counts what an administrator should look at. `again`: the rules are others, or all was compared; where
+    /// nothing was read besides, the reason of an earlier cycle still holds.
+    fn warn(&self, rules: &Rules<'_>, again: bool, counts: &mut Counts) -> Result<(), PhsError> {
+        let scope = &self.order.scope;
+        counts.without_hash = self.mirror.count_without_hash()?;
+        let known = self.fact(NOBODY)?;
+        let nobody = if self.mirror.carries_anybody()? {
+            None
+        } else if again || counts.read > 0 {
+            self.mirror.resolve(&rules.bounds)?;
+            warnings::why_nobody(&self.mirror.census(scope.terms().count())?, scope)
+        } else {
+            known
+        };
+        self.remember(NOBODY, nobody.as_deref().unwrap_or_default())?;
+        counts.nobody = nobody.is_some();
+        counts.warnings = nobody.into_iter().chain(warnings::stars(scope)).collect();
+        if counts.without_hash > 0 && !self.mirror.has_any_hash()? {
+            let number = counts.without_hash;
+            counts.warnings.push(format!(
+                "all {number} enabled accounts whose password is carried have {}",
+                warnings::NO_HASH
+            ));
         }
-        done
+        Ok(())
     }
 
     /// Processes all pages, up to the last receipt.
@@ -426,6 +462,7 @@ impl Cycle<'_> {
         }
         // 4. Store what this cycle ended with.
         if rules.full {
+            self.mirror.forget_flaws_before(rules.now)?;
             self.mirror.forget_unseen(rules.cycle)?;
             self.mirror.set_fact(COMPARED, &self.order.now.to_string())?;
             self.mirror.set_fact(REPLACES, "")?;
@@ -516,6 +553,7 @@ impl Batch {
         self.never += from.never;
         self.removed += from.removed;
         self.quarantined += from.quarantined;
+        self.left_out += from.left_out;
     }
 }
 

@@ -108,6 +108,7 @@ impl<'a> Running<'a> {
             ..Status::default()
         };
         let board = Arc::new(Board::new(&config.state_directory, status));
+        board.flaws(&mirror)?;
         let compared = compared_at
             .and_then(|at| u64::try_from(started_at.saturating_sub(at)).ok())
             .map(Duration::from_secs);
@@ -230,8 +231,8 @@ impl<'a> Running<'a> {
             confirmed: confirmation.map(|confirmation| confirmation.accounts),
             now: now(),
         };
-        let done = job.run(&mut self.kept).and_then(|done| board.quarantine(mirror).map(|()| done));
-        let done = match done {
+        let done = job.run(&mut self.kept).and_then(|done| Ok((board.flaws(mirror)?, done)));
+        let (more_flaws, done) = match done {
             Ok(done) => done,
             Err(why) => {
                 board.failed(&why, now());
@@ -252,6 +253,12 @@ impl<'a> Running<'a> {
             warn!(
                 accounts = counts.held,
                 "accounts left the scope and are held back until an administrator confirms their removal"
+            );
+        }
+        if more_flaws > 0 {
+            warn!(
+                more = more_flaws,
+                "objects of the directory cannot be read or carried as they are: `status` names them"
             );
         }
         let sent = counts.records_sent > 0 || counts.links_sent > 0 || counts.policy_sent;
@@ -359,7 +366,8 @@ fn after(error: &PhsError) -> AfterFailure {
         | PhsError::Config(_)
         | PhsError::OtherDomain { .. }
         | PhsError::OtherSid { .. }
-        | PhsError::NoSuchEntry(_)
+        | PhsError::NoSuchEntry { .. }
+        | PhsError::WrongEntry { .. }
         | PhsError::HeadUnreadable(_)
         | PhsError::AccountUnknown(_)
         | PhsError::NoSuchGroup(_)

@@ -50,8 +50,23 @@ pub enum PhsError {
     #[error("the tenant did not acknowledge the end of the cycle")]
     NotAcknowledged,
     /// An entry of the scope.
-    #[error("[scope] names {0}, which the domain does not hold: is it spelt as in the directory?")]
-    NoSuchEntry(String),
+    #[error("[scope] {list} names {dn}, which the domain does not hold: is it spelt as in the directory?")]
+    NoSuchEntry {
+        /// The key of its list.
+        list: &'static str,
+        /// Its distinguished name.
+        dn: String,
+    },
+    /// An entry of the scope names an object that its list cannot have.
+    #[error("[scope] {list} names {dn}, which {why}")]
+    WrongEntry {
+        /// The key of its list.
+        list: &'static str,
+        /// Its distinguished name.
+        dn: String,
+        /// What the object is, and what to do.
+        why: &'static str,
+    },
     /// The rights at the domain's head are unknown.
     #[error(
         "the security descriptor of the domain's head cannot be read: {0}. Without it, it is unknown which accounts must \
@@ -124,7 +139,8 @@ impl PhsError {
             Self::Config(_)
             | Self::State(_)
             | Self::OtherDomain { .. }
-            | Self::NoSuchEntry(_)
+            | Self::NoSuchEntry { .. }
+            | Self::WrongEntry { .. }
             | Self::AccountUnknown(_)
             | Self::NoSuchGroup(_)
             | Self::NoSuchObject(_)
@@ -151,7 +167,8 @@ impl PhsError {
         match self {
             Self::Config(_)
             | Self::OtherDomain { .. }
-            | Self::NoSuchEntry(_)
+            | Self::NoSuchEntry { .. }
+            | Self::WrongEntry { .. }
             | Self::AccountUnknown(_)
             | Self::NoSuchGroup(_)
             | Self::NoSuchObject(_)

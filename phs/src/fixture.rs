@@ -9,7 +9,7 @@ use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{
     AttributeChange, Change, Link, LinkStamp, Linked, Page, Progress, Quarantined, SealedNtHash, Source,
-    Stamp,
+    Stamp, Unreadable,
 };
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::drs::dsname::Dsname;
@@ -53,6 +53,7 @@ impl Telling {
             parent: None,
             domain_head: false,
             attributes: Vec::new(),
+            unreadable: Vec::new(),
             nt_hash: None,
         })
     }
@@ -89,6 +90,13 @@ impl Telling {
         self
     }
 
+    /// With an attribute that cannot be read.
+    pub(crate) fn unreadable(self, attribute: Attribute) -> Self {
+        let mut telling = self.with(attribute, None);
+        telling.0.unreadable.push(Unreadable { attribute, why: "has half a character" });
+        telling
+    }
+
     pub(crate) fn number(self, attribute: Attribute, number: i32) -> Self {
         self.with(attribute, Some(Value::Integer(number)))
     }
@@ -121,6 +129,13 @@ impl Telling {
     pub(crate) fn tell(self) -> Change {
         self.0
     }
+}
+
+/// An object, or a link of it, that could not be read.
+pub(crate) fn quarantined(rid: u32, link: bool, why: &str) -> Quarantined {
+    let dn = format!("CN={rid}");
+    let why = why.to_owned();
+    Quarantined { object: Some(guid(rid)), link, dn, sam: None, upn: None, attribute: None, why }
 }
 
 pub(crate) fn link(group: u32, member: u32, present: bool) -> Link {
@@ -232,8 +247,7 @@ impl Singles for Dc {
             return Ok(Some(page(vec![head], Vec::new(), Progress::Object)));
         }
         if let Some(rid) = self.unreadable.iter().find(|rid| super::fixture::guid(**rid) == guid) {
-            let why = format!("object {rid} is odd");
-            let quarantined = vec![Quarantined { object: Some(guid), link: false, why }];
+            let quarantined = vec![quarantined(*rid, false, &format!("object {rid} is odd"))];
             return Ok(Some(Page { quarantined, ..page(Vec::new(), Vec::new(), Progress::Object) }));
         }
         let Some(tell) = self.objects.get(&guid) else { return Ok(None) };

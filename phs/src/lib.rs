@@ -26,6 +26,8 @@
 //! - `mirror.rs`: what phs remembers: one SQLite file without a secret in it
 //! - `mirror/schema.sql`: the mirror's tables
 //! - `mirror/objects.rs`: a row of the mirror
+//! - `mirror/flaws.rs`: the one list of what cannot be read or carried of the directory, for people
+//! - `mirror/census.rs`: why no account is carried, and whose NT hash is missing
 //! - `mirror/holders.rs`: who can read or set every password, and how many accounts that holds back
 //! - `mirror/links.rs`: values of linked attributes: members, managers, to whom a policy applies
 //! - `mirror/scope.rs`: where objects are in the tree, and in which groups, directly or through other groups
@@ -39,6 +41,7 @@
 //! - `qualify/holders.rs`: who is never carried: phs's own account, and who can read or set every password
 //! - `qualify/containers.rs`: objects that others depend on: containers, groups, policies, entries of the scope
 //! - `qualify/standing.rs`: what one object is to the tenant (pure)
+//! - `qualify/flaws.rs`: what cannot be read or carried of an object: quarantine, and attributes that are left out
 //! - `qualify/reserved.rs`: names of accounts that are not carried, as keyed hashes
 //! - `qualify/translate.rs`: the directory's attributes as messages of the wire
 //! - `cycle.rs`: one cycle, page by page
@@ -52,6 +55,7 @@
 //! - `cycle/send.rs`: hello, offer, upload, with a limited number of attempts
 //! - `cycle/settled.rs`: what the tenant's answer to the hello settles: generation and level (pure)
 //! - `cycle/sweep.rs`: after the last page: sends corrections, a limited number at a time
+//! - `cycle/warnings.rs`: what a complete cycle warns of, in words (pure)
 //! - `cycle/guard.rs`: holds back removals that look like a mistake (pure)
 //! - `daemon.rs`: runs cycle after cycle, as the schedule says
 //! - `daemon/schedule.rs`: when the next cycle begins (pure)

@@ -32,6 +32,7 @@
 //! - `src/recorded.rs`: one walk through all exchanges of the Kerberos client, to record and to replay
 //! - `src/oracle.rs`: what must hold for any bytes at all
 //! - `src/oracle/digest_text.rs`: for the text of a digest
+//! - `src/oracle/distinguished_name.rs`: for distinguished names as people type them
 //! - `src/oracle/drs_secret.rs`: for a sealed password attribute, compared with a second implementation
 //! - `src/oracle/enrolment.rs`: for tokens, enrolments, certificates
 //! - `src/oracle/kerberos.rs`: for what KDCs and services send, sealed parts included, and for keytabs
@@ -89,7 +90,9 @@
 //! - `tests/road/tenant_refusals.rs`: every way in which tenant and phs do not fit together
 //! - `tests/road/objects.rs`: groups, contacts, fine-grained policies and every attribute, from the directory to
 //!   the tenant
+//! - `tests/road/odd_objects.rs`: texts that are none, values without end, names of any script, and the one list of them
 //! - `tests/road/other_domains.rs`: a second domain at the tenant: names by UPN suffix, objects that moved
+//! - `tests/road/scope_entries.rs`: names in `[scope]`: every legal spelling, and names that their list cannot have
 //! - `tests/road/scoped.rs`: accounts that enter and leave by OU, group and filter; the limit on removals at a time
 //! - `tests/road/copied.rs`: a copy of the disk of phs beside it, and what may run beside the daemon
 //! - `tests/road/continuous.rs`: the daemon: changes in force within a moment, failures reported and over

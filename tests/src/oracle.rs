@@ -3,6 +3,7 @@
 //! An oracle panics when something does not hold, and only then.
 
 mod digest_text;
+mod distinguished_name;
 mod drs_secret;
 mod enrolment;
 mod kerberos;
@@ -14,6 +15,7 @@ mod usn_answer;
 mod wire_frames;
 
 pub use digest_text::digest_text;
+pub use distinguished_name::distinguished_name;
 pub use drs_secret::drs_secret;
 pub use enrolment::enrolment;
 pub use kerberos::{ap_rep, as_rep, keytab, krb_priv, tgs_rep};
@@ -32,6 +34,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("ap_rep", ap_rep),
     ("as_rep", as_rep),
     ("digest_text", digest_text),
+    ("distinguished_name", distinguished_name),
     ("drs_secret", drs_secret),
     ("enrolment", enrolment),
     ("keytab", keytab),

@@ -8,8 +8,13 @@
 //! may refuse a name that AD accepts, and never accepts one that AD refuses.
 //! Neighbours: the tenant derives an account's names by this, and looks names up.
 
-/// Limit on the bytes of a name: 1,024 for the longest UPN on the wire, and 256 for a domain before it.
-pub const MAX_NAME: usize = 1024 + 256;
+/// Limits of AD on userPrincipalName and sAMAccountName (rangeUpper, MS-ADA3), in UTF-16 units.
+const MAX_UPN: usize = 1024;
+const MAX_SAM: usize = 256;
+
+/// Limit on the bytes of a name: the longest UPN in any script (a unit of UTF-16 takes at most three bytes of UTF-8), and
+/// 256 for a domain before it.
+pub const MAX_NAME: usize = 3 * MAX_UPN + 256;
 
 /// The name in the form in which it is looked up. None: the name has no form that signs in.
 pub fn folded(name: &str) -> Option<String> {
@@ -52,11 +57,17 @@ pub fn fold_case(name: &str) -> String {
 /// `DOMAIN\sam`.
 fn is_upn(upn: &str) -> bool {
     let parted = upn.rsplit_once('@').is_some_and(|(user, suffix)| !user.is_empty() && !suffix.is_empty());
-    parted && upn.len() <= 1024 && is_clean(upn) && !upn.contains('\\')
+    parted && is_within(upn, MAX_UPN) && is_clean(upn) && !upn.contains('\\')
 }
 
 fn is_sam(sam: &str) -> bool {
-    !sam.is_empty() && sam.len() <= 256 && is_clean(sam) && !sam.contains('\\')
+    !sam.is_empty() && is_within(sam, MAX_SAM) && is_clean(sam) && !sam.contains('\\')
+}
+
+/// Whether the text has at most this many UTF-16 units.
+fn is_within(text: &str, units: usize) -> bool {
+    // A unit takes one to three bytes of UTF-8, so most texts need not be counted.
+    text.len() <= units || (text.len() <= 3 * units && text.encode_utf16().count() <= units)
 }
 
 fn is_clean(name: &str) -> bool {

@@ -59,8 +59,26 @@ pub struct Quarantined {
     pub object: Option<Uuid>,
     /// A link of it alone; the object itself stands among the changes, if it changed.
     pub link: bool,
-    /// Why; never repeats a value.
+    /// Its distinguished name, as far as it is readable; else empty.
+    pub dn: String,
+    /// Its sAMAccountName, if the reply has it and it is readable.
+    pub sam: Option<String>,
+    /// Its userPrincipalName, if the reply has it and it is readable.
+    pub upn: Option<String>,
+    /// The attribute that cannot be read; none: the object as a whole, or a link of it.
+    pub attribute: Option<Attribute>,
+    /// Why; never repeats a value. With an attribute it completes a sentence that begins with the attribute's name.
     pub why: String,
+}
+
+/// An attribute of which a value could not be read, and that only describes its object ([`Attribute::decides`]). It is
+/// among the object's changed attributes with the values that could be read, or with none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Which.
+    pub attribute: Attribute,
+    /// Why; completes a sentence that begins with the attribute's name, and never repeats a value.
+    pub why: &'static str,
 }
 
 /// What changed on one object. Attributes that did not change are not there.
@@ -74,6 +92,8 @@ pub struct Change {
     pub domain_head: bool,
     /// The changed attributes.
     pub attributes: Vec<AttributeChange>,
+    /// Those among them that could not be read whole.
+    pub unreadable: Vec<Unreadable>,
     /// The NT hash, still sealed, when `unicodePwd` changed.
     pub nt_hash: Option<SealedNtHash>,
 }

@@ -8,8 +8,11 @@ mod held_back;
 
 use crate::config::{Config, ConfigError};
 use crate::cycle::send::UploadApi;
+use crate::cycle::warnings::{self, NO_HASH};
 use crate::error::PhsError;
-use crate::mirror::{self, Mirror};
+use crate::mirror::{self, Bounds, FlawCounts, Mirror, StateError};
+use crate::qualify::privileged::protected_groups;
+use crate::qualify::{holders, unfit_entry};
 use crate::read::discover;
 use crate::read::pull::{Connection, ObjectId};
 use crate::read::session::{Session, Singles};
@@ -18,6 +21,7 @@ use held_back::HeldBack;
 use landbridge_agent::Identity;
 use landbridge_agent::error::must_act;
 use landbridge_agent::renew::{self, Due};
+use landbridge_drsr::drs::change::SealedNtHash;
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::Hello;
@@ -28,6 +32,9 @@ use uuid::Uuid;
 /// Least free space, in MiB: the mirror of a million objects, and its journal while it is written.
 const ENOUGH: u64 = 512;
 
+/// Limit on flaws, and on accounts without an NT hash, that are named; all are counted.
+const NAMED: usize = 100;
+
 /// One prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
@@ -35,6 +42,8 @@ pub struct Finding {
     pub what: &'static str,
     /// Whether the prerequisite holds.
     pub ok: bool,
+    /// It holds, and an administrator should look at it.
+    pub warn: bool,
     /// What was found; if it does not hold, also what to do.
     pub detail: String,
     /// If it does not hold, the exit status of `once`.
@@ -72,17 +81,21 @@ struct Findings(Vec<Finding>);
 
 impl Findings {
     fn ok(&mut self, what: &'static str, detail: impl Into<String>) {
-        self.0.push(Finding { what, ok: true, detail: detail.into(), exit_code: 0 });
+        self.0.push(Finding { what, ok: true, warn: false, detail: detail.into(), exit_code: 0 });
+    }
+
+    fn warn(&mut self, what: &'static str, detail: impl Into<String>) {
+        self.0.push(Finding { what, ok: true, warn: true, detail: detail.into(), exit_code: 0 });
     }
 
     fn fail(&mut self, what: &'static str, error: impl Into<PhsError>) {
         let error = error.into();
         let detail = format!("{error} ({})", must_act(error.who()));
-        self.0.push(Finding { what, ok: false, detail, exit_code: error.exit_code() });
+        self.0.push(Finding { what, ok: false, warn: false, detail, exit_code: error.exit_code() });
     }
 
     fn unfit(&mut self, what: &'static str, detail: String, exit_code: u8) {
-        self.0.push(Finding { what, ok: false, detail, exit_code });
+        self.0.push(Finding { what, ok: false, warn: false, detail, exit_code });
     }
 
     fn local(&mut self, file: &Path, config: &Config) {
@@ -109,24 +122,38 @@ impl Findings {
             return self.fail("state", ConfigError::from(error));
         }
         self.disk(state);
-        match Mirror::scratch(state) {
-            Ok(mirror) => match (mirror.saved(), mirror.quarantined()) {
-                (Ok(saved), Ok(quarantined)) => {
-                    let position = if saved.is_some() { "a cursor is stored" } else { "no cursor yet" };
-                    let path = state.join(mirror::FILE);
-                    let number = quarantined.len();
-                    self.ok(
-                        "state",
-                        format!("{}: {position}, {number} objects in quarantine", path.display()),
-                    );
-                    for (guid, why) in quarantined.iter().take(10) {
-                        self.ok("quarantine", format!("{guid}: {why}"));
-                    }
-                }
-                (Err(error), _) | (_, Err(error)) => self.fail("state", error),
-            },
+        match Mirror::scratch(state).and_then(|mirror| {
+            let position = if mirror.saved()?.is_some() { "a cursor is stored" } else { "no cursor yet" };
+            self.ok("state", format!("{}: {position}", state.join(mirror::FILE).display()));
+            self.to_mend(&mirror)
+        }) {
+            Ok(()) => {}
             Err(error) => self.fail("state", error),
         }
+    }
+
+    /// What the last cycle could not read or carry, and whose NT hash the directory lacks.
+    fn to_mend(&mut self, mirror: &Mirror) -> Result<(), StateError> {
+        let FlawCounts { quarantined, left_out } = mirror.count_flaws()?;
+        let flaws = mirror.flaws(NAMED)?;
+        if !flaws.is_empty() {
+            let number =
+                format!("{quarantined} objects in quarantine, {left_out} attributes or links left out");
+            let all = usize::try_from(quarantined + left_out).is_ok_and(|all| all <= flaws.len());
+            let more = if all { "" } else { "; here are the first, `check --objects` names all" };
+            self.warn("to mend", format!("{number}{more}"));
+        }
+        for flaw in flaws {
+            self.warn("to mend", flaw.to_string());
+        }
+        let without = mirror.count_without_hash()?;
+        if without > 0 {
+            let names = mirror.without_hash(NAMED)?;
+            let more = if usize::try_from(without) == Ok(names.len()) { "" } else { " and others" };
+            let names = names.join(", ");
+            self.warn("passwords", format!("{without} enabled accounts have {NO_HASH}: {names}{more}"));
+        }
+        Ok(())
     }
 
     fn disk(&mut self, state: &Path) {
@@ -288,30 +315,43 @@ impl Findings {
                 Err(error) => return self.fail("include", error),
             }
         }
-        if let Err(error) = self.scope(config, &mut session, mirror.as_ref()) {
+        if let Err(error) = self.scope(config, &mut session, domain, mirror.as_ref()) {
             self.fail("scope", error);
+        }
+        if let Err(error) = self.hashes(config, &mut session) {
+            self.fail("passwords", error);
         }
     }
 
-    /// Compares what the entries of the scope name today with what they named when a cycle resolved them.
+    /// Compares what the entries of the scope name today with what they named when a cycle resolved them, and looks for
+    /// what leaves everybody out.
     fn scope(
         &mut self,
         config: &Config,
         session: &mut Session,
+        domain: &Sid,
         mirror: Option<&Mirror>,
     ) -> Result<(), PhsError> {
-        for term in config.scope.own_terms() {
+        let scope = &config.scope;
+        for term in scope.own_terms() {
             let name = term.attribute.name();
             self.ok(
                 "scope",
                 format!("{term}: people write {name} in their own account, so they leave or enter the scope as they like"),
             );
         }
-        for dn in config.scope.entries() {
+        for why in warnings::stars(scope) {
+            self.warn("scope", why);
+        }
+        for (list, dn) in scope.named_entries() {
             let known = mirror.map(|mirror| mirror.entry(dn)).transpose()?.flatten();
             let page = session.object(ObjectId::Dn(dn.to_owned()), false)?;
-            let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
-            match (found, known) {
+            let found = page.as_ref().and_then(|page| page.changes.first());
+            if let Some(why) = found.and_then(|found| unfit_entry(list, found)) {
+                self.fail("scope", PhsError::WrongEntry { list: list.key(), dn: dn.to_owned(), why });
+                continue;
+            }
+            match (found.map(|found| found.object.guid), known) {
                 (Some(found), Some(known)) if found != known => self.unfit(
                     "scope",
                     format!(
@@ -324,8 +364,72 @@ impl Findings {
                     "scope",
                     format!("{dn}: renamed, moved or deleted; {known} counts all the same: write its present name"),
                 ),
-                (None, None) => self.fail("scope", PhsError::NoSuchEntry(dn.to_owned())),
+                (None, None) => {
+                    self.fail("scope", PhsError::NoSuchEntry { list: list.key(), dn: dn.to_owned() });
+                }
             }
+            let members = page.iter().flat_map(|page| &page.links).filter(|link| link.present);
+            if list.is_of_groups() && found.is_some() && members.count() == 0 {
+                let rid = found.and_then(|found| found.object.sid.as_ref()).map_or(0, Sid::rid);
+                let primary = mirror.map(|mirror| mirror.people_of_primary_group(rid)).transpose()?;
+                if primary.is_none_or(|people| people.is_empty()) {
+                    let key = list.key();
+                    self.warn(
+                        "scope",
+                        format!("{dn} of `{key}` has no members, but those whose primary group it is"),
+                    );
+                }
+            }
+        }
+        if let Some(mirror) = mirror {
+            self.people(config, domain, mirror)?;
+        }
+        Ok(())
+    }
+
+    /// What leaves people out, by what the last cycle knew. Nothing is known before the first one.
+    fn people(&mut self, config: &Config, domain: &Sid, mirror: &Mirror) -> Result<(), PhsError> {
+        let scope = &config.scope;
+        if mirror.saved()?.is_none() || !scope.entries().all(|dn| matches!(mirror.entry(dn), Ok(Some(_)))) {
+            return Ok(());
+        }
+        let protected = protected_groups(domain);
+        let holders: Vec<Sid> = mirror.holders()?.into_iter().map(|(sid, _)| sid).collect();
+        mirror.resolve(&Bounds {
+            domain,
+            protected: &protected,
+            holders: &holders,
+            account: holders::account(mirror, &config.directory.account)?,
+            include: &config.privileged.include,
+            scope,
+        })?;
+        let census = mirror.census(scope.terms().count())?;
+        if let Some(why) = warnings::why_nobody(&census, scope) {
+            self.warn("scope", why);
+        }
+        for (term, number) in scope.terms().zip(&census.matched) {
+            if *number == 0 {
+                self.warn(
+                    "scope",
+                    format!("{term}: none of {} accounts of people has this value", census.people),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the DC stores NT hashes. Its own account has a password, so phs's account without a hash says that it
+    /// stores none.
+    fn hashes(&mut self, config: &Config, session: &mut Session) -> Result<(), PhsError> {
+        let account = &config.directory.account;
+        let page = session.account(account)?;
+        let Some(guid) = page.and_then(|page| page.changes.first().map(|change| change.object.guid)) else {
+            return Ok(());
+        };
+        let page = session.object(ObjectId::Guid(guid), true)?;
+        let change = page.as_ref().and_then(|page| page.changes.first());
+        if change.is_some_and(|change| change.nt_hash.as_ref().is_none_or(SealedNtHash::is_absent)) {
+            self.warn("passwords", format!("{account} has {NO_HASH}"));
         }
         Ok(())
     }

@@ -36,6 +36,15 @@ pub struct Counts {
     pub held: u64,
     /// Objects that could not be carried.
     pub quarantined: u64,
+    /// Attributes and links that were left out of objects that are carried.
+    pub left_out: u64,
+    /// Enabled people in the cloud whose password is carried and of whom the directory has no NT hash, at the end of the
+    /// cycle.
+    pub without_hash: u64,
+    /// The tenant has no account of a person at the end of the cycle.
+    pub nobody: bool,
+    /// What an administrator should look at, at the end of the cycle.
+    pub warnings: Vec<String>,
     /// Records that the tenant refused.
     pub refused: u64,
     /// Accounts in the cloud with a name that an account that is not carried also has, at the end of the last full
@@ -66,12 +75,16 @@ impl Counts {
             (&mut self.never, further.never),
             (&mut self.removed, further.removed),
             (&mut self.quarantined, further.quarantined),
+            (&mut self.left_out, further.left_out),
             (&mut self.refused, further.refused),
         ] {
             *sum += number;
         }
         self.held = further.held;
         self.ambiguous = further.ambiguous;
+        self.without_hash = further.without_hash;
+        self.nobody = further.nobody;
+        self.warnings = further.warnings;
         self.policy_sent |= further.policy_sent;
         self.unfinished = further.unfinished;
         let fresh = further.differences.into_iter().filter(|one| one.sign != Sign::Held);

@@ -8,7 +8,7 @@ use super::settled::Settled;
 use crate::cycle::rehash::{Derivers, Work};
 use crate::cycle::send::UploadApi;
 use crate::error::PhsError;
-use crate::mirror::{Mirror, Sent};
+use crate::mirror::{Mirror, Named, Sent};
 use crate::progress::Witness;
 use crate::qualify::translate;
 use crate::qualify::{Batch, Draft};
@@ -22,10 +22,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use tracing::{debug, warn};
 use uuid::Uuid;
 
-/// Limit on records in one upload: with the longest names, escaped, they still fit a frame.
+/// Limit on records in one upload.
 const PORTION: usize = 250;
-/// Limit on bytes of attributes in one upload, approximately: an object may have hundreds of addresses.
-const BYTES: usize = 1 << 20;
+/// Limit on bytes of texts in one upload, which the last record may exceed by all that it has: at most 2.1 MB, in
+/// addresses for the most part. With all else of 250 records (1 MB) that fits a frame of 4 MiB.
+const BYTES: usize = 768 << 10;
 /// Portions whose passwords are derived while an earlier one is sent. One is enough that no core waits for the tenant.
 const AHEAD: usize = 1;
 
@@ -80,6 +81,7 @@ impl Courier<'_, '_> {
         }
         for draft in &mut drafts {
             draft.attributes.retain(|attribute| attribute.is.level() <= self.settled.level);
+            draft.attributes.iter_mut().for_each(|attribute| attribute.is.fit(self.settled.level));
         }
         let enters: HashSet<Uuid> = entered.iter().copied().collect();
         // Links to an object that enters are sent together with that object.
@@ -89,6 +91,7 @@ impl Courier<'_, '_> {
         self.counts.never += batch.never;
         self.counts.removed += batch.removed;
         self.counts.quarantined += batch.quarantined;
+        self.counts.left_out += batch.left_out;
         self.name(batch.held.into_iter().map(|(name, what)| Difference {
             sign: Sign::Held,
             name,
@@ -284,7 +287,11 @@ impl Courier<'_, '_> {
                 Err(why) => {
                     debug!(object = %one.object, %why, "to quarantine");
                     self.counts.quarantined += 1;
-                    self.mirror.quarantine(one.object, &why.to_string(), self.order.now)?;
+                    let dn =
+                        drafts.iter().find(|draft| draft.object == one.object).map(|draft| draft.dn.clone());
+                    let named = Named { dn: dn.as_deref().unwrap_or_default(), ..Named::default() };
+                    let why = format!("cannot be opened: {why}");
+                    self.mirror.quarantine(one.object, named, "unicodePwd", &why, self.order.now)?;
                     self.unsure(one.object)?;
                     // The digest at the tenant is no longer of the account's password.
                     for draft in drafts.iter_mut().filter(|draft| draft.object == one.object) {
@@ -333,10 +340,43 @@ fn portion(drafts: &mut std::iter::Peekable<impl Iterator<Item = Draft>>) -> Vec
     some
 }
 
-/// The approximate size in bytes. Only addresses count, since only they can be many.
+/// The size of an attribute's texts in an upload, in JSON.
 fn size(attribute: &Attribute) -> usize {
-    let AttributeValue::ProxyAddresses(all) = &attribute.is else { return 0 };
-    all.as_slice().iter().map(|one| one.as_str().len()).sum()
+    let escaped = |byte: u8| match byte {
+        0..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    let text = |text: &str| text.bytes().map(escaped).sum::<usize>();
+    match &attribute.is {
+        AttributeValue::ProxyAddresses(all) => all.as_slice().iter().map(|one| text(one.as_str())).sum(),
+        AttributeValue::UserPrincipalName(one)
+        | AttributeValue::AlternateLogin(one)
+        | AttributeValue::Mail(one) => one.as_ref().map_or(0, |one| text(one.as_str())),
+        AttributeValue::Description(one) => one.as_ref().map_or(0, |one| text(one.as_str())),
+        AttributeValue::SamAccountName(one)
+        | AttributeValue::DisplayName(one)
+        | AttributeValue::GivenName(one)
+        | AttributeValue::Surname(one)
+        | AttributeValue::Department(one)
+        | AttributeValue::Title(one)
+        | AttributeValue::TelephoneNumber(one)
+        | AttributeValue::Mobile(one)
+        | AttributeValue::Name(one) => one.as_ref().map_or(0, |one| text(one.as_str())),
+        AttributeValue::UserAccountControl(_)
+        | AttributeValue::AccountExpires(_)
+        | AttributeValue::PwdLastSet(_)
+        | AttributeValue::LockoutTime(_)
+        | AttributeValue::LogonHours(_)
+        | AttributeValue::PrimaryGroupId(_)
+        | AttributeValue::AdminCount(_)
+        | AttributeValue::GroupType(_)
+        | AttributeValue::Precedence(_)
+        | AttributeValue::MaximumPasswordAge(_)
+        | AttributeValue::LockoutDuration(_)
+        | AttributeValue::LockoutObservationWindow(_)
+        | AttributeValue::LockoutThreshold(_) => 0,
+    }
 }
 
 fn difference(draft: &Draft) -> Difference {

@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::cycle::send::{Sender, UploadApi};
-use crate::cycle::{Counts, Cycle, Order};
+use crate::cycle::{Counts, Cycle, Order, warnings};
 use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::progress::Witness;
@@ -188,6 +188,9 @@ impl Job<'_> {
                 let attribute = term.attribute.name();
                 warn!(%term, "people write {attribute} in their own account: they leave or enter the scope as they like");
             }
+            for why in warnings::stars(&config.scope) {
+                warn!("{why}");
+            }
         }
         let session = match kept.session.take().filter(Session::is_good) {
             Some(session) => session,
@@ -224,6 +227,10 @@ impl Job<'_> {
             stop: self.stop,
         };
         let counts = cycle.run()?;
+        if counts.nobody && counts.read > 0 {
+            let why = counts.warnings.first().map_or("", String::as_str);
+            warn!(why, "the tenant has no account of a person");
+        }
         let distrusted = distrust::all(self.mirror)?.into_iter().map(|one| one.controller).collect();
         Ok(Done { counts, controller, distrusted, certificate_ends: identity.not_after })
     }

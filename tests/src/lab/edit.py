@@ -104,8 +104,13 @@ def force_attribute(sam_name, name, value):
     dn = found(sam_name).dn
     path = os.path.join(lp.private_path("sam.ldb.d"), domain.upper() + ".ldb")
     change = ldb.Message(dn)
-    change[name] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, name)
+    change[name] = ldb.MessageElement(values_of(value), ldb.FLAG_MOD_REPLACE, name)
     ldb.Ldb(path, options=["modules:"]).modify(change)
+
+
+def option(name, value):
+    """What this process writes follows the option, too."""
+    lp.set(name, value)
 
 
 def new_invocation_id():
@@ -289,6 +294,7 @@ VERBS = {
         read, set_password, create, add, set_at, set_attributes, force_attribute, new_invocation_id, set_domain,
         set_pwd_last_set, flags, members, create_container, move, rename_container, delete, rename, rename_rdn,
         reanimate, recycle_bin, people, resultant_policy, which_password, rights, grant, outbound_replication, keytab,
+        option,
     )
 }  # fmt: skip
 

@@ -133,7 +133,17 @@ impl Domain {
 
     /// Writes an attribute past all of the DC's checks, and past its replication: a full compare alone sees it.
     pub fn force_attribute(&self, sam: &str, name: &str, value: &str) -> Result<(), LabError> {
-        self.edit(&json!({"do": "force_attribute", "sam_name": sam, "name": name, "value": value})).map(drop)
+        self.force_values(sam, name, &json!(value))
+    }
+
+    /// The same with one value or several; `{"hex": …}` is bytes.
+    pub fn force_values(&self, sam: &str, name: &str, values: &Value) -> Result<(), LabError> {
+        self.edit(&json!({"do": "force_attribute", "sam_name": sam, "name": name, "value": values})).map(drop)
+    }
+
+    /// What the editor writes from now on follows an option of Samba's.
+    pub(super) fn set_editor_option(&self, name: &str, value: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "option", "name": name, "value": value})).map(drop)
     }
 
     /// What a proper restore of the DC does: its writes carry a new invocation id. Only while it does not run.

@@ -21,6 +21,7 @@ use landbridge_tenant_core::sign_ins::{
     Attempt, Caller, Disclosable, MAX_PASSWORD, NoAnswer, SignIns, Source, Unavailable, Verdict,
 };
 use landbridge_wire::bounded::Text;
+use landbridge_wire::names::MAX_NAME;
 use landbridge_wire::wiped_text::wiped_text;
 use serde::{Deserialize, Deserializer};
 use std::net::IpAddr;
@@ -42,8 +43,9 @@ pub struct ApplicationsDoor {
     body_time: Duration,
 }
 
-/// Limit on the bytes of a request: the longest name, password and source, escaped.
-const MAX_BODY: usize = 8 * 1024;
+/// Limit on the bytes of a request: the longest name, password and source, also where each character is escaped (six
+/// bytes for each of 1,280 UTF-16 units of a name, and for each of 1,024 bytes of a password).
+const MAX_BODY: usize = 16 * 1024;
 
 /// Limit on the bytes of a source: `name:` and the longest name. An IPv6 address in brackets with a port is shorter.
 const MAX_SOURCE: usize = 80;
@@ -52,7 +54,7 @@ const MAX_SOURCE: usize = 80;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignInBody {
-    user: Text<1024>,
+    user: Text<MAX_NAME>,
     #[serde(deserialize_with = "password")]
     password: Password,
     #[serde(default)]

@@ -239,7 +239,7 @@ async fn a_source_is_an_address_as_proxies_write_it_or_a_name_or_left_out() {
 async fn a_request_that_is_not_as_documented_is_named_and_not_repeated() {
     let edge = peopled().await;
     let app = edge.credential("mail", 600).await;
-    let long = "x".repeat(9000);
+    let long = "x".repeat(17_000);
     let cases = [
         (json!({ "user": "u" }), StatusCode::BAD_REQUEST),
         (json!({ "user": "u", "password": 5 }), StatusCode::BAD_REQUEST),
