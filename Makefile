@@ -48,7 +48,7 @@ check: ## fmt, clippy, doc (warnings denied), cargo-deny
 
 soak: install ## the long trials, whole, with their seeds; about an hour, on a machine that does nothing else: times are compared
 	cargo build --locked --workspace --bins --tests
-	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test road -- continuous:: soak:: memory:: --show-output --test-threads=1
+	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test road -- continuous:: soak:: memory:: lockout:: --show-output --test-threads=1
 	LANDBRIDGE_SOAK=1 cargo test --locked --package landbridge-tests --test pta -- --show-output --test-threads=1
 
 upgrade: install ## an installation of the older version FROM (a commit) is upgraded in place, with that version's own programs

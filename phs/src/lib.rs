@@ -74,6 +74,7 @@
 //! - `command/check/controllers.rs`: each DC: name, ports, clock, kind, whether it accepts the account
 //! - `command/check/account.rs`: whether the delegated account has more rights than it should
 //! - `command/check/held_back.rs`: who is never carried, and by which right
+//! - `command/check/report.rs`: what developers need to know of a directory that they do not have, for `check --report`
 //! - `command/findings.rs`: names and addresses that will cause trouble at the tenant, for `check --objects`
 //! - `command/explain.rs`: why an object is carried or is not
 //! - `command/process.rs`: threads, stop signal, clock and memory of a command's process

@@ -81,6 +81,11 @@ enum Command {
         /// Print one JSON list
         #[arg(long)]
         json: bool,
+        /// Also write a report for the project's developers to this new file: versions, features, errors, counts
+        ///
+        /// It holds no secret, and names that phs knows are replaced. Read it before you send it.
+        #[arg(long, value_name = "FILE", conflicts_with = "objects")]
+        report: Option<PathBuf>,
     },
     /// Synchronise once
     ///
@@ -146,8 +151,10 @@ fn run(command_line: &CommandLine) -> Result<u8, PhsError> {
         .map_err(|_| PhsError::Defect("logging was set up twice"))?;
     match &command_line.command {
         Command::Enroll(enroll) => enroll.run(&config),
-        Command::Check { objects: true, json } => show::check_objects(&config, *json),
-        Command::Check { objects: false, json } => show::check(&command_line.config, &config, *json),
+        Command::Check { objects: true, json, .. } => show::check_objects(&config, *json),
+        Command::Check { objects: false, json, report } => {
+            show::check(&command_line.config, &config, *json, report.as_deref())
+        }
         Command::Once(once) => once.run(&config, &screen),
         Command::Run => daemon::run(&command_line.config, config),
         Command::Explain { who, json } => show::explain(&config, who, *json),

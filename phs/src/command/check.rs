@@ -5,6 +5,7 @@
 mod account;
 mod controllers;
 mod held_back;
+pub mod report;
 
 use crate::config::{Config, ConfigError};
 use crate::cycle::send::UploadApi;

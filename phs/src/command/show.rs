@@ -12,14 +12,25 @@ use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::read::pull::Reading;
 use crate::read::session::Session;
+use landbridge_agent::config::ConfigError;
 use landbridge_agent::http::Client;
+use landbridge_agent::key::{self, FileError};
 use landbridge_agent::{Identity, tls};
 use landbridge_host::clock_text;
 use std::path::Path;
 use uuid::Uuid;
 
-/// `check`
-pub fn check(file: &Path, config: &Config, json: bool) -> Result<u8, PhsError> {
+/// `check`. With `report`, a file that must not exist yet is written as well.
+pub fn check(file: &Path, config: &Config, json: bool, report: Option<&Path>) -> Result<u8, PhsError> {
+    if let Some(path) = report.filter(|path| path.exists()) {
+        let why = std::io::ErrorKind::AlreadyExists.into();
+        return Err(ConfigError::from(FileError::Io {
+            path: path.to_owned(),
+            what: "write a report to",
+            why,
+        })
+        .into());
+    }
     let (runtime, stop) = runtime()?;
     let mut connect = |identity: &Identity| -> Result<Box<dyn UploadApi>, PhsError> {
         let client = Client::through(&identity.url, tls::enrolled(identity)?, config.tenant.open()?)?;
@@ -36,6 +47,14 @@ pub fn check(file: &Path, config: &Config, json: bool) -> Result<u8, PhsError> {
                 (false, _) => "FAIL",
             };
             say(&format!("{word}  {:<15} {}", finding.what, finding.detail))?;
+        }
+    }
+    if let Some(path) = report {
+        let report = serde_json::to_string_pretty(&check::report::report(config, &findings, now()));
+        let report = report.map_err(|_| PhsError::Defect("the report cannot be written as JSON"))?;
+        key::write_secret(path, format!("{report}\n").as_bytes()).map_err(ConfigError::from)?;
+        if !json {
+            say(&format!("report written to {}: read it before you send it", path.display()))?;
         }
     }
     Ok(findings.iter().find(|finding| !finding.ok).map_or(0, |finding| finding.exit_code))

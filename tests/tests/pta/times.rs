@@ -64,17 +64,21 @@ fn measure(policy: &str, spent: bool) {
     for at in (1..order.len()).rev() {
         order.swap(at, draw.below(at + 1));
     }
+    // The people of a kind take turns, so that none is tried more often than another.
+    let mut turns = [0u32; 4];
     let tries: Vec<Try> = order
         .iter()
         .enumerate()
         .map(|(n, kind)| {
             let n = u32::try_from(n).unwrap();
-            let pick = |from: u32, to: u32| person(from + n % (to - from));
+            let turn = turns[*kind];
+            turns[*kind] += 1;
+            let pick = |of: &std::ops::Range<u32>| person(of.start + turn % (of.end - of.start));
             let (who, source, password) = match kind {
-                0 => (nobody(if spent { n % wrong } else { n }), n, format!("guess {n}")),
-                1 => (pick(0, wrong), n, format!("guess {n}")),
-                2 => (pick(disabled.start, disabled.end), n, pick(disabled.start, disabled.end).password),
-                _ => (pick(locked.start, locked.end), 0xffff00, format!("guess {n}")),
+                0 => (nobody(if spent { turn % wrong } else { turn }), n, format!("guess {n}")),
+                1 => (pick(&(0..wrong)), n, format!("guess {n}")),
+                2 => (pick(&disabled), n, pick(&disabled).password),
+                _ => (pick(&locked), 0xffff00, format!("guess {n}")),
             };
             Try::from(source, &who.upn, &password)
         })

@@ -77,6 +77,37 @@ fn a_sound_installation_is_told_point_by_point() {
 }
 
 #[test]
+fn a_report_for_developers_has_what_each_controller_offers_and_no_name_of_the_directory() {
+    let road = road(&PhsSettings::for_domain(&DOMAIN, "entra"));
+    let file = road.phs.folder().join("report.json");
+    let report = ["check", "--report", file.to_str().unwrap()];
+    road.phs.run(&report, None).unwrap().expect_code(0);
+
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
+    let text = fs::read_to_string(&file).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let dc = &json["controllers"][0];
+    assert_eq!(dc["controller"], "<dc 1>");
+    assert!(dc["root_dse"]["Ok"]["vendorname"][0].as_str().unwrap().contains("Samba"), "{text}");
+    assert!(dc["root_dse"]["Ok"]["supportedcontrol"].as_array().unwrap().len() > 5, "{text}");
+    assert!(dc["port"].as_u64().unwrap() >= 1024, "{text}");
+    let page = &dc["first_page"]["Ok"];
+    assert!(page["objects"].as_u64().unwrap() > 50 && page["attributes"]["sAMAccountName"][0] != 0, "{text}");
+    let findings = json["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|one| one["what"] == "controller" && one["ok"] == true), "{text}");
+    let lower = text.to_lowercase();
+    for name in ["corp.example.com", "dc=corp", "svc-landbridge", "dc1.", "127.0.", "s-1-5-21-", "cn=", "ou="]
+    {
+        assert!(!lower.contains(name), "{name}: {text}");
+    }
+
+    let again = road.phs.run(&report, None).unwrap();
+    assert_eq!(again.code, Some(3), "{again}");
+    assert!(again.to_string().contains("exists"), "{again}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), text, "a report that is there stays");
+}
+
+#[test]
 fn an_account_that_can_do_more_than_the_two_rights_is_told_by_what() {
     let excess = |name: &str, does: &dyn Fn(&str)| {
         let settings = delegate(name);

@@ -133,17 +133,26 @@ fn shape(connection: &Reading<'_>) -> Vec<String> {
     statement.query_map([], line).unwrap().map(Result::unwrap).collect()
 }
 
+/// A new database of schema version 2 at this path, with the tenant's own row and nothing else.
+fn database_of_version_2(path: &Path) -> Connection {
+    let old = Connection::open(path).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    old.execute_batch(include_str!("../../src/schema/version_2.sql")).unwrap();
+    old.execute_batch(
+        "PRAGMA application_id = 1279415374; PRAGMA user_version = 2;
+         INSERT INTO tenant VALUES (1, zeroblob(16), zeroblob(16), 1);",
+    )
+    .unwrap();
+    old
+}
+
 #[test]
 fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tenant.db");
-    let old = Connection::open(&path).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    old.execute_batch(include_str!("../../src/schema/version_2.sql")).unwrap();
+    let old = database_of_version_2(&path);
     old.execute_batch(
-        "PRAGMA application_id = 1279415374; PRAGMA user_version = 2;
-         INSERT INTO tenant VALUES (1, zeroblob(16), zeroblob(16), 1);
-         INSERT INTO domains (id, dns_name, netbios_name, sid, min_iterations, added_at)
+        "INSERT INTO domains (id, dns_name, netbios_name, sid, min_iterations, added_at)
              VALUES (1, 'corp.example.com', 'CORP', 'S-1-5-21-1-2-3', 1000, 1);
          INSERT INTO accounts VALUES (x'000000000000000000000000aaaa0001', 1, 'S-1-5-21-1-2-3-1101', 'present', 1, NULL, 5),
              (x'000000000000000000000000aaaa0002', 1, 'S-1-5-21-1-2-3-1102', 'deleted', 0, NULL, 6);
@@ -199,13 +208,9 @@ fn an_upgrade_declares_the_suffixes_that_are_in_use_and_gives_every_object_its_h
     // 1. A database of version 2 with two domains and an account of each kind of suffix.
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tenant.db");
-    let old = Connection::open(&path).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    old.execute_batch(include_str!("../../src/schema/version_2.sql")).unwrap();
+    let old = database_of_version_2(&path);
     old.execute_batch(
-        "PRAGMA application_id = 1279415374; PRAGMA user_version = 2;
-         INSERT INTO tenant VALUES (1, zeroblob(16), zeroblob(16), 1);
-         INSERT INTO domains (id, dns_name, netbios_name, sid, min_iterations, added_at)
+        "INSERT INTO domains (id, dns_name, netbios_name, sid, min_iterations, added_at)
              VALUES (1, 'corp.example.com', 'CORP', 'S-1-5-21-1-2-3', 1000, 1),
                  (2, 'lab.example.net', 'LAB', 'S-1-5-21-4-5-6', 1000, 1);",
     )
