@@ -1,67 +1,33 @@
-//! The way to the tenant: TCP, directly or through a proxy (CONNECT, RFC 9110 section 9.3.6), and TLS on it.
-//! Whatever stands in between, TLS is with the tenant alone (`tls`).
-//! Neighbours: `http` asks over it, the pta-agent's `link` talks over it.
+//! The way to the tenant: TCP, directly or through a proxy, and TLS on it. Whatever is in between, TLS is with the tenant
+//! alone (`tls`). Each part of the way has its own limit, so that an error names the part that is silent.
+//! Neighbours: `connect` tries the addresses of a name, `proxy` speaks with a proxy; `http` and the pta-agent's `link` use
+//! the session.
 
+use crate::connect::{self, CONNECT};
 use crate::error::AgentError;
-use crate::key;
+use crate::proxy::Proxy;
 use crate::tls;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use landbridge_host::system_error;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use serde::Deserialize;
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use zeroize::Zeroizing;
 
-/// All of the way within this.
-pub(crate) const CONNECT: Duration = Duration::from_secs(10);
-/// Each address of a name has so long.
-const ADDRESS: Duration = Duration::from_secs(4);
-/// The most bytes of a proxy's answer.
-const MAX_ANSWER: usize = 8 * 1024;
-/// The most bytes of a proxy's password.
-const MAX_PASSWORD: usize = 1024;
+/// Limit on the TLS handshake with the tenant.
+const HANDSHAKE: Duration = Duration::from_secs(4);
 
 /// Where a tenant is: from `https://host:port`.
 #[derive(Debug, Clone)]
 pub struct Address {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    /// As it stands in a `Host` header and in errors.
-    pub authority: String,
-    pub(crate) name: ServerName<'static>,
-}
-
-/// The proxy, as `[tenant]` of a configuration names it.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ProxyConfig {
-    /// `http://host:port`.
-    pub proxy: Option<String>,
-    /// Whom the proxy knows.
-    pub proxy_user: Option<String>,
-    /// Where the password for it is: 0600.
-    pub proxy_password_file: Option<PathBuf>,
-}
-
-/// A proxy, ready to be asked. `Debug` shows no password.
-#[derive(Clone)]
-pub struct Proxy {
     host: String,
     port: u16,
-    authorization: Option<Zeroizing<String>>,
-}
-
-impl std::fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Proxy({}:{})", self.host, self.port)
-    }
+    /// As it stands in a `Host` header and in errors.
+    pub authority: String,
+    name: ServerName<'static>,
 }
 
 impl Address {
@@ -89,117 +55,62 @@ impl Address {
     }
 }
 
-impl ProxyConfig {
-    /// Checks it and reads the password; none: no proxy is configured.
-    pub fn open(&self) -> Result<Option<Proxy>, AgentError> {
-        let wrong = |why: &str| AgentError::Proxy { proxy: "[tenant]".to_owned(), why: why.to_owned() };
-        let Some(text) = &self.proxy else {
-            let more = self.proxy_user.is_some() || self.proxy_password_file.is_some();
-            return if more { Err(wrong("`proxy_user` without `proxy`")) } else { Ok(None) };
-        };
-        let url = url::Url::parse(text).map_err(|_| wrong("`proxy` must read http://host:port"))?;
-        let bare = matches!(url.path(), "" | "/") && url.username().is_empty() && url.password().is_none();
-        if url.scheme() != "http" || !bare {
-            return Err(wrong("`proxy` must read http://host:port, with no name or password in it"));
-        }
-        let host = match url.host().ok_or_else(|| wrong("`proxy` names no host"))? {
-            url::Host::Domain(name) => name.to_owned(),
-            url::Host::Ipv4(address) => address.to_string(),
-            url::Host::Ipv6(address) => address.to_string(),
-        };
-        let authorization = match (&self.proxy_user, &self.proxy_password_file) {
-            (None, None) => None,
-            (Some(user), Some(file)) if !user.contains(':') => {
-                let password = key::read_secret(file, MAX_PASSWORD)?;
-                let password =
-                    std::str::from_utf8(&password).map_err(|_| wrong("the password is not UTF-8"))?;
-                let line = password.lines().next().unwrap_or_default();
-                let plain = Zeroizing::new(format!("{user}:{line}"));
-                Some(Zeroizing::new(STANDARD.encode(plain.as_bytes())))
-            }
-            (Some(_), Some(_)) => return Err(wrong("`proxy_user` must not contain a colon")),
-            (Some(_), None) | (None, Some(_)) => {
-                return Err(wrong("`proxy_user` and `proxy_password_file` come together"));
-            }
-        };
-        Ok(Some(Proxy { host, port: url.port_or_known_default().unwrap_or(80), authorization }))
-    }
-}
-
 /// A TLS session with the tenant at this address.
 pub async fn dial(
     address: &Address,
     config: Arc<ClientConfig>,
     proxy: Option<&Proxy>,
 ) -> Result<TlsStream<TcpStream>, AgentError> {
-    let timeout = || AgentError::Timeout { host: address.authority.clone(), limit: CONNECT };
-    let dialling = async {
-        let stream = match proxy {
-            None => connect(&address.host, address.port).await.map_err(|why| AgentError::Unreachable {
-                host: address.authority.clone(),
-                why: why.to_string(),
-            })?,
-            Some(proxy) => proxy.connect(address).await?,
-        };
-        let connector = TlsConnector::from(config);
-        let session = connector.connect(address.name.clone(), stream).await;
-        session.map_err(|e| tls::explain(&address.authority, &e))
+    let Some(proxy) = proxy else { return directly(address, config).await };
+    let stream = proxy.connect(&address.authority).await?;
+    let session = handshake(address, config, stream).await;
+    // The tenant's certificate is the tenant's matter. All else happened behind the proxy.
+    session.map_err(|error| {
+        if matches!(error, AgentError::ForeignCertificate { .. } | AgentError::BadCertificate { .. }) {
+            return error;
+        }
+        let why = format!("it reports a connection to {}, and then: {error}", address.authority);
+        AgentError::Proxy { proxy: proxy.authority(), why, passes: true }
+    })
+}
+
+/// At the first address of the tenant with which TCP and TLS succeed.
+async fn directly(address: &Address, config: Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, AgentError> {
+    let unreachable = |why: String| AgentError::Unreachable { host: address.authority.clone(), why };
+    let found = connect::addresses(&address.host, address.port).await;
+    let found = found.map_err(|why| unreachable(why.to_string()))?;
+    let attempt = |at: SocketAddr| {
+        let (address, config) = (address.clone(), config.clone());
+        async move {
+            let host = address.authority.clone();
+            let stream = connect::tcp(at, CONNECT).await;
+            let stream =
+                stream.map_err(|why| AgentError::Unreachable { host, why: system_error::words(&why) })?;
+            handshake(&address, config, stream).await
+        }
     };
-    tokio::time::timeout(CONNECT, dialling).await.map_err(|_| timeout())?
-}
-
-/// The first address of the name that takes a connection.
-async fn connect(host: &str, port: u16) -> std::io::Result<TcpStream> {
-    let mut failed = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
-    for address in tokio::net::lookup_host((host, port)).await?.take(8) {
-        match tokio::time::timeout(ADDRESS, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Ok(Err(why)) => failed = why,
-            Err(_) => failed = std::io::ErrorKind::TimedOut.into(),
-        }
+    let failed = match connect::first(&address.host, found, attempt).await {
+        Ok((_, session)) => return Ok(session),
+        Err(failed) => failed,
+    };
+    // An address that was reached says more than those that were not.
+    let (not_reached, reached): (Vec<_>, Vec<_>) =
+        failed.into_iter().partition(|(_, error)| matches!(error, AgentError::Unreachable { .. }));
+    match reached.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Err(unreachable(connect::summary(&not_reached, AgentError::reason))),
     }
-    Err(failed)
 }
 
-impl Proxy {
-    async fn connect(&self, to: &Address) -> Result<TcpStream, AgentError> {
-        let named = format!("{}:{}", self.host, self.port);
-        let wrong = |why: String| AgentError::Proxy { proxy: named.clone(), why };
-        let broken = |why: std::io::Error| wrong(why.to_string());
-        let mut stream = connect(&self.host, self.port).await.map_err(broken)?;
-        let mut head = Zeroizing::new(format!("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", to.authority));
-        if let Some(authorization) = &self.authorization {
-            head.reserve(authorization.len() + 64);
-            head.push_str("Proxy-Authorization: Basic ");
-            head.push_str(authorization);
-            head.push_str("\r\n");
-        }
-        head.push_str("\r\n");
-        stream.write_all(head.as_bytes()).await.map_err(broken)?;
-        let mut answer = Vec::new();
-        // A byte at a time: what follows the head is TLS, and not ours to take.
-        while !answer.ends_with(b"\r\n\r\n") {
-            if answer.len() >= MAX_ANSWER {
-                return Err(wrong("its answer has no end".to_owned()));
-            }
-            answer.push(stream.read_u8().await.map_err(broken)?);
-        }
-        let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
-        let status = std::str::from_utf8(line).ok().and_then(|line| {
-            let mut words = line.split(' ');
-            words.next()?.starts_with("HTTP/1.").then(|| words.next()?.parse::<u16>().ok())?
-        });
-        match status {
-            Some(200..=299) => Ok(stream),
-            Some(407) => Err(wrong(
-                "it wants another name or password (407): see `proxy_user` and `proxy_password_file`"
-                    .to_owned(),
-            )),
-            Some(status) => Err(wrong(format!("it does not connect to {} ({status})", to.authority))),
-            None => Err(wrong("it does not speak HTTP".to_owned())),
-        }
+/// TLS with the tenant on a connection that reaches it.
+async fn handshake(
+    address: &Address,
+    config: Arc<ClientConfig>,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, AgentError> {
+    let shaking = TlsConnector::from(config).connect(address.name.clone(), stream);
+    match tokio::time::timeout(HANDSHAKE, shaking).await {
+        Ok(session) => session.map_err(|e| tls::explain(&address.authority, &e)),
+        Err(_) => Err(AgentError::Timeout { host: address.authority.clone(), limit: HANDSHAKE }),
     }
 }

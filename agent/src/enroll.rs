@@ -4,11 +4,11 @@
 //! identity, a full disk, loose modes) fails before the token is spent.
 //! Neighbours: `tls` checks the token's pin, `identity` keeps the result.
 
-use crate::dial::Proxy;
 use crate::error::AgentError;
 use crate::http::Client;
 use crate::identity::{Draft, Identity, MakeSecondKey, Names};
 use crate::pin;
+use crate::proxy::Proxy;
 use crate::tls;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{EnrollRequest, EnrollResponse, Role, Token};

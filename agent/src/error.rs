@@ -55,16 +55,18 @@ pub enum AgentError {
     Unreachable {
         /// Host and port.
         host: String,
-        /// The operating system's error.
+        /// What the system reports, in words.
         why: String,
     },
-    /// The proxy does not let us through, or is configured wrongly.
+    /// The proxy makes no connection to the tenant, or is configured wrongly.
     #[error("the proxy {proxy}: {why}")]
     Proxy {
         /// Host and port.
         proxy: String,
-        /// Its answer, or what is wrong.
+        /// What its answer means, or what is wrong.
         why: String,
+        /// Whether it may pass without anybody acting: a proxy that is silent, restarts, or does not reach the tenant.
+        passes: bool,
     },
     /// The connection was made, and no answer came.
     #[error("the tenant at {host} did not answer within {} s", limit.as_secs())]
@@ -98,7 +100,7 @@ pub enum AgentError {
     Tls {
         /// Host and port.
         host: String,
-        /// The error of rustls.
+        /// What is wrong and what to do, in words.
         why: String,
     },
     /// This agent's certificate ended too long ago for a renewal.
@@ -165,9 +167,12 @@ impl AgentError {
             | Self::ForeignCertificate { .. }
             | Self::BadCertificate { .. }
             | Self::CertificateOver { .. }
-            | Self::Proxy { .. }
+            | Self::Proxy { passes: false, .. }
             | Self::NotATenant { .. } => Who::AgentOperator,
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Tls { .. } => Who::Nobody,
+            Self::Proxy { passes: true, .. }
+            | Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::Tls { .. } => Who::Nobody,
             Self::Refused(problem) => problem.code.who(),
             Self::Frame(FrameError::Version(_)) => Who::AgentOperator,
             Self::Frame(
@@ -189,6 +194,11 @@ impl AgentError {
             Who::Nobody => true,
             Who::AgentOperator | Who::DirectoryOperator | Who::TenantOperator | Who::Developers => false,
         }
+    }
+
+    /// Why there is no connection, without the host's name; of any other error all its words.
+    pub(crate) fn reason(&self) -> String {
+        if let Self::Unreachable { why, .. } = self { why.clone() } else { self.to_string() }
     }
 
     /// When to try again, if the tenant said so.

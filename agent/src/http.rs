@@ -4,9 +4,10 @@
 //! again; who may do that, and how long, is the caller's to say (`phs::send`).
 //! Neighbours: `tls` says whom to trust; `enroll` and `renew` ask through this.
 
-use crate::dial::{Address, CONNECT, Proxy, dial};
+use crate::dial::{Address, dial};
 use crate::error::AgentError;
 use crate::process_key::ProcessKey;
+use crate::proxy::Proxy;
 use crate::tls;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -156,39 +157,50 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<Kept, AgentError> {
-        let connect = async {
-            let tls = dial(&self.address, self.config.clone(), self.proxy.as_ref()).await?;
-            let proof = self.process.as_ref().map(|(key, agent)| key.prove(*agent, tls.get_ref().1));
-            let proof = proof.transpose()?.and_then(|proof| HeaderValue::try_from(proof).ok());
-            let (sender, connection) =
-                http1::handshake(TokioIo::new(tls)).await.map_err(|e| self.lost(&e))?;
-            // Ends with the connection; what went wrong reaches the question that was on its way.
-            tokio::spawn(async move {
-                if let Err(why) = connection.await {
-                    debug!(%why, "the connection to the tenant ended");
-                }
-            });
-            Ok(Kept { sender, proof })
-        };
-        tokio::time::timeout(CONNECT, connect).await.map_err(|_| self.timeout(CONNECT))?
+        let tls = dial(&self.address, self.config.clone(), self.proxy.as_ref()).await?;
+        let proof = self.process.as_ref().map(|(key, agent)| key.prove(*agent, tls.get_ref().1));
+        let proof = proof.transpose()?.and_then(|proof| HeaderValue::try_from(proof).ok());
+        let (sender, connection) = http1::handshake(TokioIo::new(tls)).await.map_err(|e| self.lost(&e))?;
+        // Ends with the connection; what went wrong reaches the question that was on its way.
+        tokio::spawn(async move {
+            if let Err(why) = connection.await {
+                debug!(%why, "the connection to the tenant ended");
+            }
+        });
+        Ok(Kept { sender, proof })
     }
 
     fn timeout(&self, limit: Duration) -> AgentError {
         AgentError::Timeout { host: self.address.authority.clone(), limit }
     }
 
-    /// A connection that broke: by TLS, if rustls is among the causes.
+    /// A connection that broke: by TLS or the network, if their error is among the causes.
     fn lost(&self, error: &(dyn std::error::Error + 'static)) -> AgentError {
         let mut cause = Some(error);
-        let mut last = error.to_string();
+        let mut why = "the connection broke";
         while let Some(error) = cause {
             if let Some(io) = error.downcast_ref::<std::io::Error>() {
-                return tls::explain(&self.address.authority, io);
+                return tls::explain_session(&self.address.authority, io);
             }
-            last = error.to_string();
+            if let Some(http) = error.downcast_ref::<hyper::Error>() {
+                why = in_words(http);
+            }
             cause = error.source();
         }
-        AgentError::Unreachable { host: self.address.authority.clone(), why: last }
+        AgentError::Unreachable { host: self.address.authority.clone(), why: why.to_owned() }
+    }
+}
+
+/// What broke the exchange, in words.
+fn in_words(error: &hyper::Error) -> &'static str {
+    if error.is_parse() || error.is_parse_status() || error.is_parse_too_large() {
+        "what answers does not speak HTTP as a tenant does"
+    } else if error.is_incomplete_message() {
+        "the connection was closed before the answer was complete"
+    } else if error.is_timeout() {
+        "no answer in time"
+    } else {
+        "the connection was closed"
     }
 }
 

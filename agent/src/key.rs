@@ -3,16 +3,22 @@
 //! Neighbours: `identity` keeps the agent's key so; `phs::config` reads keytabs and password files so.
 
 use landbridge_host::secret_file::{self, Access, Links, Refusal};
+use landbridge_host::{system_error, text_file};
 use rustix::fs::Mode;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
+/// Limit on the bytes of a password file: a password of 256 characters in UTF-16, and some lines after it.
+const MAX_PASSWORD_FILE: usize = 4096;
+/// Limit on the bytes of a password in UTF-8: AD accepts 256 characters, at most 4 bytes each.
+const MAX_PASSWORD: usize = 1024;
+
 /// A local file or directory that cannot be used; the operator of this machine must act.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The operating system said no.
-    #[error("{}: cannot {what}: {why}", path.display())]
+    #[error("{}: cannot {what}: {}", path.display(), system_error::sentence(why))]
     Io {
         /// The file.
         path: PathBuf,
@@ -79,6 +85,25 @@ impl FileError {
 pub fn read_secret(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let read = secret_file::read(open_secret(path)?, max);
     read.map_err(|refusal| refused(path, refusal, "a regular file", 0o600))
+}
+
+/// Reads a password: the first line of a text file that only its owner may use, or of a systemd credential. The file may
+/// be UTF-8 or UTF-16, with or without a byte order mark, as Windows saves it.
+pub fn read_password(path: &Path) -> Result<Zeroizing<String>, FileError> {
+    let content = |why: String| FileError::Content { path: path.to_owned(), why };
+    let bytes = read_secret(path, MAX_PASSWORD_FILE)?;
+    // The file format 0x0502; a password cannot begin so.
+    if bytes.starts_with(&[5, 2]) {
+        return Err(content("it is a keytab, not a password: name it with `keytab`".to_owned()));
+    }
+    let line = text_file::first_line(&bytes).map_err(|why| content(why.to_string()))?;
+    if line.is_empty() {
+        return Err(content("the first line, the password, is empty".to_owned()));
+    }
+    if line.len() > MAX_PASSWORD {
+        return Err(content(format!("the first line, the password, is longer than {MAX_PASSWORD} bytes")));
+    }
+    Ok(line)
 }
 
 /// Checks that a secret file is there, regular, and its owner's alone, without reading it.
@@ -192,6 +217,43 @@ mod tests {
         let path = directory.path().join("long");
         write_secret(&path, &[7; 10]).unwrap();
         assert!(matches!(read_secret(&path, 9), Err(FileError::TooLong { max: 9, .. })));
+    }
+
+    #[test]
+    fn a_password_is_the_first_line_however_windows_saves_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("password");
+        let read = |content: &[u8]| {
+            let _ = std::fs::remove_file(&path);
+            write_secret(&path, content).unwrap();
+            read_password(&path)
+        };
+        let text = "pässword\r\nnote\r\n\r\n";
+        let wide = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            format!("\u{feff}{text}").encode_utf16().flat_map(bytes).collect()
+        };
+        for saved in [
+            text.as_bytes().to_vec(),
+            format!("\u{feff}{text}").into_bytes(),
+            wide(u16::to_le_bytes),
+            wide(u16::to_be_bytes),
+        ] {
+            assert_eq!(read(&saved).unwrap().as_str(), "pässword");
+        }
+        assert_eq!(read("x".repeat(1024).as_bytes()).unwrap().len(), 1024);
+        for (saved, why) in [
+            (&b""[..], "empty"),
+            (b"\r\nhunter2\r\n", "empty"),
+            (b"\xef\xbb\xbf", "empty"),
+            (b"h\0u\0n\0t\0e\0r\x002\0", "without a byte order mark"),
+            (b"hunter2\xe4", "not UTF-8"),
+            (b"\x05\x02\0\0\0hunter2", "is a keytab"),
+            ("x".repeat(1025).as_bytes(), "longer than 1024"),
+            ("x".repeat(5000).as_bytes(), "longer than 4096"),
+        ] {
+            let text = read(saved).unwrap_err().to_string();
+            assert!(text.contains(why) && text.contains("password") && !text.contains("hunter"), "{text}");
+        }
     }
 
     #[test]

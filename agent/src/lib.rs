@@ -15,6 +15,8 @@
 //! - `pin.rs`: SHA-256 of a certificate, to recognise it
 //! - `tls.rs`: TLS that trusts the tenant's CA alone, pinned at enrolment
 //! - `process_key.rs`: the key of one process, in memory alone, and the proof that a connection is its own
+//! - `connect.rs`: connections to hosts of several addresses, for everything that connects
+//! - `proxy.rs`: an HTTP proxy on the way to the tenant
 //! - `dial.rs`: TCP, directly or through a proxy, then TLS with the tenant
 //! - `http.rs`: one request, one bounded response, on a connection that is kept
 //! - `identity.rs`: names, certificate, roots and key on disk, replaced as a whole
@@ -26,6 +28,7 @@
 
 pub mod backoff;
 pub mod config;
+pub mod connect;
 pub mod dial;
 pub mod discover;
 pub mod enroll;
@@ -36,6 +39,7 @@ pub mod key;
 pub mod log;
 pub mod pin;
 pub mod process_key;
+pub mod proxy;
 pub mod renew;
 pub mod status;
 pub mod tls;

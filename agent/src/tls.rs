@@ -7,12 +7,14 @@
 use crate::error::{AgentError, Foreign};
 use crate::identity::Identity;
 use crate::pin::{Pin, pin_of};
-use landbridge_host::server_certificate::{self, Rule};
+use landbridge_host::server_certificate::{self, RefusedCertificate, Rule};
+use landbridge_host::system_error;
+use landbridge_host::tls_error::{self, Server};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{ServerCertVerified, ServerCertVerifier as _};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, Error, OtherError, RootCertStore};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use std::sync::Arc;
 
 /// The one provider of this workspace.
@@ -34,7 +36,7 @@ pub fn enrolled(identity: &Identity) -> Result<Arc<ClientConfig>, AgentError> {
     let key = identity.lend_key(|der| PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der.to_vec())));
     let config = builder(Trust::Roots(Arc::new(roots)))?
         .with_client_auth_cert(vec![identity.certificate.clone()], key)
-        .map_err(|e| AgentError::Key(e.to_string()))?;
+        .map_err(|_| AgentError::Key("its certificate and key cannot be used for TLS".to_owned()))?;
     Ok(Arc::new(config))
 }
 
@@ -47,7 +49,7 @@ fn builder(
     // TLS 1.3 alone: the proof of a process is bound to its keying material.
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|e| AgentError::Key(e.to_string()))?;
+        .map_err(|_| AgentError::Key("TLS 1.3 cannot be set up".to_owned()))?;
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 
@@ -57,7 +59,7 @@ enum Trust {
     Roots(Arc<RootCertStore>),
 }
 
-/// webpki with the tenant's CA as its only root; it adds to a refusal whose certificate was shown.
+/// webpki with the tenant's CA as its only root.
 #[derive(Debug)]
 struct TenantRule {
     trust: Trust,
@@ -74,8 +76,9 @@ impl TenantRule {
             Trust::Roots(roots) => Ok(roots.clone()),
             Trust::Pinned(pin) => {
                 let shown = std::iter::once(leaf).chain(rest).find(|c| pin_of(c) == *pin);
+                let unknown = Error::InvalidCertificate(CertificateError::UnknownIssuer);
                 let mut roots = RootCertStore::empty();
-                roots.add(shown.ok_or_else(|| foreign(leaf))?.clone().into_owned())?;
+                roots.add(shown.ok_or(unknown)?.clone().into_owned())?;
                 Ok(Arc::new(roots))
             }
         }
@@ -94,52 +97,40 @@ impl Rule for TenantRule {
         let roots = self.roots(leaf, rest)?;
         let webpki = WebPkiServerVerifier::builder_with_provider(roots, self.provider.clone())
             .build()
-            .map_err(|e| Error::General(e.to_string()))?;
-        webpki.verify_server_cert(leaf, rest, name, ocsp, now).map_err(|error| {
-            if error == Error::InvalidCertificate(CertificateError::UnknownIssuer) {
-                foreign(leaf)
-            } else {
-                error
-            }
-        })
+            .map_err(|_| Error::General("no verifier of the tenant's roots".to_owned()))?;
+        webpki.verify_server_cert(leaf, rest, name, ocsp, now)
     }
-}
-
-fn foreign(leaf: &CertificateDer<'_>) -> Error {
-    let foreign = match x509_parser::parse_x509_certificate(leaf) {
-        Ok((_, leaf)) => Foreign { subject: readable(leaf.subject()), issuer: readable(leaf.issuer()) },
-        Err(_) => Foreign { subject: "(unreadable)".to_owned(), issuer: "(unreadable)".to_owned() },
-    };
-    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(foreign))))
-}
-
-/// A name that a stranger chose, made fit for a terminal and a log line.
-fn readable(name: &x509_parser::x509::X509Name<'_>) -> String {
-    name.to_string().chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// What a failed handshake means.
 pub(crate) fn explain(host: &str, error: &std::io::Error) -> AgentError {
+    explain_or(host, error, || tls_error::of_connection(error, Server::Tenant).to_string())
+}
+
+/// What the error of an established session means.
+pub(crate) fn explain_session(host: &str, error: &std::io::Error) -> AgentError {
+    explain_or(host, error, || system_error::words(error))
+}
+
+/// What an error of TLS means; one of the connection under it has the words of `otherwise`.
+fn explain_or(host: &str, error: &std::io::Error, otherwise: impl FnOnce() -> String) -> AgentError {
     let host = host.to_owned();
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
-        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(other)))) => {
-            match other.downcast_ref::<Foreign>() {
-                Some(foreign) => AgentError::ForeignCertificate { host, foreign: foreign.clone() },
-                None => AgentError::BadCertificate { host, why: other.to_string() },
-            }
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        return AgentError::Unreachable { host, why: otherwise() };
+    };
+    let why = tls_error::explain(tls, Server::Tenant).to_string();
+    match RefusedCertificate::of(tls) {
+        Some(RefusedCertificate { why: CertificateError::UnknownIssuer, shown }) => {
+            let unreadable = || "(unreadable)".to_owned();
+            let leaf = shown.first();
+            let foreign = Foreign {
+                subject: leaf.map_or_else(unreadable, |leaf| leaf.subject.clone()),
+                issuer: leaf.map_or_else(unreadable, |leaf| leaf.issuer.clone()),
+            };
+            AgentError::ForeignCertificate { host, foreign }
         }
-        Some(Error::InvalidCertificate(
-            why @ (CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. }),
-        )) => AgentError::BadCertificate {
-            host,
-            why: format!("{why}. Compare the clock of this machine with the tenant's"),
-        },
-        Some(Error::InvalidCertificate(why)) => AgentError::BadCertificate { host, why: why.to_string() },
-        Some(why) => AgentError::Tls { host, why: why.to_string() },
-        None => AgentError::Unreachable { host, why: error.to_string() },
+        Some(_) => AgentError::BadCertificate { host, why },
+        None => AgentError::Tls { host, why },
     }
 }
 
@@ -164,7 +155,8 @@ mod tests {
     fn verify(trust: Trust, chain: &[CertificateDer<'static>], host: &str) -> Result<(), Error> {
         let rule = TenantRule { trust, provider: provider() };
         let name = ServerName::try_from(host.to_owned()).unwrap();
-        rule.accept(&chain[0], &chain[1..], &name, &[], UnixTime::now()).map(|_| ())
+        let verifier = server_certificate::verifier(rule, provider());
+        verifier.verify_server_cert(&chain[0], &chain[1..], &name, &[], UnixTime::now()).map(|_| ())
     }
 
     #[test]
@@ -192,5 +184,20 @@ mod tests {
             let text = explain("tenant.test:8443", &error).to_string();
             assert!(text.contains("Inspector 3000") && text.contains("tenant.test:8443"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_certificate_of_the_tenants_own_ca_for_another_name_is_described_and_no_library_speaks() {
+        let ours = authority("our root");
+        let mut roots = RootCertStore::empty();
+        roots.add(ours.der().clone()).unwrap();
+        let refused = verify(Trust::Roots(Arc::new(roots)), &[leaf("tenant.test", &ours)], "other.test");
+        let error = explain("other.test:8443", &std::io::Error::other(refused.unwrap_err()));
+        assert!(matches!(error, AgentError::BadCertificate { .. }), "{error}");
+        let text = error.to_string();
+        for part in ["other.test:8443", "for tenant.test", "is not for other.test", "our root", "To do: "] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("NotValidForName"), "{text}");
     }
 }

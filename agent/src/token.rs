@@ -3,6 +3,7 @@
 
 use crate::config::ConfigError;
 use crate::key::{self, FileError};
+use landbridge_host::text_file;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -17,7 +18,7 @@ pub fn read(file: Option<&Path>) -> Result<Zeroizing<String>, ConfigError> {
 fn of_file(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
     let content = |why: &str| FileError::Content { path: path.to_owned(), why: why.to_owned() };
     let bytes = key::read_secret(path, MAX_TOKEN)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| ConfigError::from(content("not a token")))?;
+    let text = text_file::decode(&bytes).map_err(|why| ConfigError::from(content(&why.to_string())))?;
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
@@ -29,8 +30,9 @@ fn of_terminal() -> Result<Zeroizing<String>, ConfigError> {
         let token = rpassword::prompt_password("Token: ").map_err(unreadable)?;
         return Ok(Zeroizing::new(token));
     }
-    let mut text = Zeroizing::new(String::with_capacity(MAX_TOKEN));
-    io::stdin().take(MAX_TOKEN as u64).read_to_string(&mut text).map_err(unreadable)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_TOKEN));
+    io::stdin().take(MAX_TOKEN as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+    let text = text_file::decode(&bytes).map_err(|why| unreadable(io::Error::other(why)))?;
     let token = text.split_whitespace().find(|word| word.starts_with("lbt1.")).unwrap_or_default();
     Ok(Zeroizing::new(token.to_owned()))
 }

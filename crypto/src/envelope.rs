@@ -1,9 +1,9 @@
 //! The envelope around a password on its way to one agent: HPKE (RFC 9180) in base mode with
 //! DHKEM(X25519, HKDF-SHA256), HKDF-SHA256 and ChaCha20-Poly1305, and no other suite.
 //!
-//! What it is about (request, connection, agent, certificate, tenant, domain, account, deadline) is authenticated
-//! with it: an envelope that was moved opens nowhere. Whoever opened it, and nobody else, can say a verdict that the
-//! sealer believes: both hold the [`VerdictKey`] that HPKE exports (RFC 9180, section 5.3).
+//! What it is about (request, connection, agent, certificate, tenant, domain, account by objectGUID and SID, deadline)
+//! is authenticated with it: an envelope that was moved opens nowhere. Whoever opened it, and nobody else, can say a
+//! verdict that the sealer believes: both hold the [`VerdictKey`] that HPKE exports (RFC 9180, section 5.3).
 //! Neighbours: the tenant's `relay` seals, the agent's `unseal` opens. Not for what is stored (`seal`).
 
 use crate::secret::{Password, Secret};
@@ -22,8 +22,10 @@ type Public = <Kem as hpke::Kem>::PublicKey;
 type Private = <Kem as hpke::Kem>::PrivateKey;
 type Encapsulated = <Kem as hpke::Kem>::EncappedKey;
 
-/// Binds every key of ours to its use; another use has another text.
+/// Binds every key of ours to its use; another use has another text. Version 1 names the account by objectGUID alone.
 const INFO: &[u8] = b"landbridge sign-in envelope, version 1";
+/// The same for an envelope whose account is named by SID as well. Neither version opens as the other.
+const INFO_WITH_SID: &[u8] = b"landbridge sign-in envelope, version 2";
 /// The exporter context of the key that authenticates the verdict.
 const VERDICT: &[u8] = b"landbridge verdict, version 1";
 /// The most bytes of a password.
@@ -65,6 +67,8 @@ pub struct About<'a> {
     pub domain_sid: &'a str,
     /// objectGUID of the account.
     pub object: [u8; 16],
+    /// SID of the account, as text. None: the other end is of version 0.1, which names accounts by objectGUID alone.
+    pub sid: Option<&'a str>,
     /// The deadline, on the connection's clock, in milliseconds.
     pub due: u64,
 }
@@ -72,17 +76,23 @@ pub struct About<'a> {
 impl About<'_> {
     /// Everything, each part with its length before it where that can differ.
     fn bytes(&self) -> Vec<u8> {
-        let Self { request, connection, agent, serial, tenant, domain_sid, object, due } = self;
+        let Self { request, connection, agent, serial, tenant, domain_sid, object, sid, due } = self;
         let mut bytes = Vec::with_capacity(192);
         for id in [request, connection, agent, tenant, object] {
             bytes.extend_from_slice(id);
         }
         bytes.extend_from_slice(&due.to_be_bytes());
-        for part in [*serial, domain_sid.as_bytes()] {
+        for part in [Some(*serial), Some(domain_sid.as_bytes()), sid.map(str::as_bytes)].into_iter().flatten()
+        {
             bytes.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             bytes.extend_from_slice(part);
         }
         bytes
+    }
+
+    /// The version of the envelope, which the presence of the account's SID decides.
+    fn info(&self) -> &'static [u8] {
+        if self.sid.is_some() { INFO_WITH_SID } else { INFO }
     }
 }
 
@@ -117,8 +127,9 @@ impl EnvelopePublic {
         password: &Password,
     ) -> Result<(Envelope, VerdictKey), EnvelopeError> {
         let padded = padded(password)?;
-        let (encapsulated, mut context) = hpke::setup_sender::<Aead, Kdf, Kem>(&OpModeS::Base, &self.0, INFO)
-            .map_err(|_| EnvelopeError::NotAKey)?;
+        let (encapsulated, mut context) =
+            hpke::setup_sender::<Aead, Kdf, Kem>(&OpModeS::Base, &self.0, about.info())
+                .map_err(|_| EnvelopeError::NotAKey)?;
         let sealed = context.seal(&padded, &about.bytes()).map_err(|_| EnvelopeError::NotAKey)?;
         let key = VerdictKey::exported(|into| context.export(VERDICT, into))?;
         Ok((Envelope { encapsulated: encapsulated.to_bytes().into(), sealed }, key))
@@ -183,7 +194,7 @@ impl EnvelopeKey {
         }
         let encapsulated = Encapsulated::from_bytes(&envelope.encapsulated).map_err(no)?;
         let mut context =
-            hpke::setup_receiver::<Aead, Kdf, Kem>(&OpModeR::Base, &self.0, &encapsulated, INFO)
+            hpke::setup_receiver::<Aead, Kdf, Kem>(&OpModeR::Base, &self.0, &encapsulated, about.info())
                 .map_err(no)?;
         let padded = Zeroizing::new(context.open(&envelope.sealed, &about.bytes()).map_err(no)?);
         let password = unpadded(&padded).ok_or(EnvelopeError::DoesNotOpen)?;
@@ -266,6 +277,7 @@ mod tests {
             tenant: [4; 16],
             domain_sid: "S-1-5-21-1-2-3",
             object: [5; 16],
+            sid: Some("S-1-5-21-1-2-3-1105"),
             due: 10_000,
         }
     }
@@ -337,6 +349,9 @@ mod tests {
             About { tenant: [9; 16], ..right },
             About { domain_sid: "S-1-5-21-1-2-4", ..right },
             About { object: [9; 16], ..right },
+            About { sid: Some("S-1-5-21-1-2-3-1106"), ..right },
+            About { sid: Some(""), ..right },
+            About { sid: None, ..right },
             About { due: 10_001, ..right },
         ];
         for other in others {
@@ -347,6 +362,13 @@ mod tests {
             let mut flipped = envelope.clone();
             flipped.sealed[at] ^= 1;
             assert!(key.open(&right, &flipped).is_err());
+        }
+        // A sign-in of version 0.1 does not open as one with a SID, whatever the SID.
+        let old = About { sid: None, ..right };
+        let (of_old, _) = key.public().seal(&old, &Password::new("p".to_owned())).unwrap();
+        key.open(&old, &of_old).unwrap();
+        for sid in ["", "S-1-5-21-1-2-3-1105"] {
+            assert!(key.open(&About { sid: Some(sid), ..right }, &of_old).is_err(), "{sid:?}");
         }
         let zero = Envelope { encapsulated: [0; 32], ..envelope };
         assert!(key.open(&right, &zero).is_err(), "a shared secret of zeros");

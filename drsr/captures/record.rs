@@ -114,7 +114,7 @@ impl Recorder {
         save("epm-reply.stub", &towers);
         io.connect(epm::decode(&towers)?).await?;
         let mut association = Association::bind(io, bind::INTERFACE, Some(security)).await?;
-        let bound = association.call(CALL, &bind::encode()).await?;
+        let bound = association.call(CALL, &bind::encode(0, false)).await?;
         let Bound { handle, .. } = bind::decode(&bound)?;
         let cursor = Cursor::new(Uuid::nil(), Uuid::nil(), [0; COOKIE], Vec::new());
         Ok((Self { association, handle, cursor }, bound))
@@ -123,6 +123,7 @@ impl Recorder {
     async fn ask(&mut self, what: What<'_>, secrets: bool) -> Result<Vec<u8>, Error> {
         let request = Request {
             what,
+            destination: Uuid::nil(),
             invocation_id: self.cursor.invocation_id(),
             cookie: *self.cursor.cookie(),
             vector: self.cursor.vector(),

@@ -1,14 +1,19 @@
 //! Directory replication (MS-DRSR): what is asked, what is answered, what an answer means.
 //! Knows nothing of PDUs, authentication or connections: stubs in, stubs out.
 //!
-//! In the order of a session: `cursor` · `bind` · `name` · `request` · `reply` · `dsname` · `sid` · `prefix_table` ·
-//! `attribute` · `page` · `change` · `refusal`.
+//! In the order of a session: `cursor` · `bind` · `name` · `further` · `request` · `reply` · `dsname` · `sid` ·
+//! `prefix_table` · `attribute` · `page` · `change` · `refusal`. `distinguished_name` stands alone: names as people type
+//! them.
 
 pub mod attribute;
 pub mod bind;
 pub mod change;
 pub mod cursor;
+pub mod distinguished_name;
 pub mod dsname;
+pub mod further;
+#[cfg(test)]
+pub(crate) mod made;
 pub mod name;
 pub mod page;
 pub mod prefix_table;

@@ -21,13 +21,17 @@
 //! - `drs/bind.rs`: DRSBind and the capabilities of both sides
 //! - `drs/cursor.rs`: the DC's cookie, byte for byte, and the up-to-dateness vector
 //! - `drs/attribute.rs`: the attributes that are requested, their OIDs and types
+//! - `drs/further.rs`: attributes that are requested beside the usual ones, and their ids in the forest's schema
 //! - `drs/name.rs`: resolves an account's name to an object (DRSCrackNames)
 //! - `drs/request.rs`: GetNCChanges V8: pages and single objects
 //! - `drs/dsname.rs`: DSNAME
+//! - `drs/distinguished_name.rs`: distinguished names as people type them, in all their spellings
 //! - `drs/sid.rs`: security identifiers
 //! - `drs/prefix_table.rs`: attids to OIDs through the reply's own table
-//! - `drs/reply.rs`: decodes GetNCChanges V6; every other version is named and refused
-//! - `drs/page.rs`: attids become attributes, bytes become values; an object that cannot be read is quarantined
+//! - `drs/reply.rs`: decodes GetNCChanges V6 and V9; every other version is named and refused
+//! - `drs/made.rs`: writes such replies, for tests only: what Samba does not send
+//! - `drs/page.rs`: attids become attributes, bytes become values; an unreadable attribute that describes is left out,
+//!   an object that cannot be read is quarantined
 //! - `drs/change.rs`: the content of a page: changes, links, a sealed NT hash
 //! - `drs/refusal.rs`: a DC's error codes, and who must act
 //! - `replica.rs`: one session with one DC, from the port to the pages: the machine that a caller drives

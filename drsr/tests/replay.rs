@@ -10,6 +10,7 @@ use landbridge_drsr::Error;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{Change, Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
+use landbridge_drsr::drs::further::{Further, SchemaId};
 use landbridge_drsr::drs::page::{self, Asked};
 use landbridge_drsr::drs::{bind, reply};
 use landbridge_drsr::rpc::epm;
@@ -29,7 +30,7 @@ fn keys() -> Arc<SessionKeys> {
 
 fn page(name: &str, asked: Asked) -> Page {
     let stub = capture(name);
-    let page = page::read(&reply::decode(&stub).unwrap(), asked, keys()).unwrap();
+    let page = page::read(&reply::decode(&stub).unwrap(), asked, &[], keys()).unwrap();
     assert_eq!(page.quarantined, [], "{name}");
     page
 }
@@ -222,23 +223,88 @@ fn a_reply_cut_anywhere_is_refused() {
     }
 }
 
+/// A page of a DC in which one text of an object was changed: half a surrogate stands where its second byte was.
+fn spoiled(file: &str, text: &str) -> Page {
+    let mut stub = capture(file);
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let at = stub.windows(bytes.len()).position(|window| window == bytes).unwrap();
+    stub[at + 1] = 0xd8;
+    page::read(&reply::decode(&stub).unwrap(), CHANGES, &[], keys()).unwrap()
+}
+
+/// The page with the whole user `capture1`.
+fn page_of_the_user() -> (&'static str, Page) {
+    let is_it = |change: &Change| text(change, Attribute::SamAccountName) == Some("capture1");
+    let pages = ["page-1.stub", "page-2.stub", "page-3.stub"].map(|file| (file, page(file, CHANGES)));
+    pages.into_iter().find(|(_, page)| page.changes.iter().any(is_it)).unwrap()
+}
+
 #[test]
-fn a_wrong_type_keeps_one_object_out_and_the_others_in() {
-    let pages = [1, 2, 3].map(|number| format!("page-{number}.stub"));
-    // Its userPrincipalName gets half a surrogate: still sound NDR, no longer sound text.
-    let name: Vec<u8> = "capture1@".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let position = |stub: &[u8]| stub.windows(name.len()).position(|window| window == name);
-    let file = pages.iter().find(|file| position(&capture(file)).is_some()).unwrap();
-    let whole = page(file, CHANGES);
+fn an_unreadable_attribute_that_decides_keeps_its_object_out_and_the_others_in() {
+    let (file, whole) = page_of_the_user();
     let is_it = |change: &&Change| text(change, Attribute::SamAccountName) == Some("capture1");
     let user = whole.changes.iter().find(is_it).unwrap();
-
-    let mut stub = capture(file);
-    let at = position(&stub).unwrap();
-    stub[at + 1] = 0xd8;
-    let page = page::read(&reply::decode(&stub).unwrap(), CHANGES, keys()).unwrap();
-    assert_eq!(page.quarantined.len(), 1);
-    assert_eq!(page.quarantined[0].object, Some(user.object.guid));
-    assert_eq!(page.quarantined[0].why, "userPrincipalName is of the wrong type");
+    let page = spoiled(file, "capture1@");
+    let [quarantined] = page.quarantined.as_slice() else { panic!("{:?}", page.quarantined) };
+    assert_eq!(quarantined.object, Some(user.object.guid));
+    assert_eq!(quarantined.attribute, Some(Attribute::UserPrincipalName));
+    assert!(quarantined.why.contains("half a character"), "{}", quarantined.why);
+    assert_eq!((quarantined.sam.as_deref(), &quarantined.upn), (Some("capture1"), &None));
+    assert_eq!(quarantined.dn, user.object.dn);
     assert_eq!(page.changes.len(), whole.changes.len() - 1);
+}
+
+#[test]
+fn an_attribute_with_a_number_of_the_forests_own_is_read_by_that_number_alone() {
+    const NUMBER: u32 = 0x9a3f_5c01;
+    const DISPLAY_NAME: u32 = 0x0002_000d;
+    let stub = capture("user-alone.stub");
+    let asked = Asked::Object { secrets: true };
+    let whole = page::read(&reply::decode(&stub).unwrap(), asked, &[], keys()).unwrap();
+    let name = text(&whole.changes[0], Attribute::DisplayName).unwrap().to_owned();
+    assert_eq!(whole.schema.unwrap()[0], 0xff, "the schema's version came along");
+
+    // The same reply of a forest that gave a number of its own to what carries this text.
+    let mut reply = reply::decode(&stub).unwrap();
+    let attributes = &mut reply.objects[0].attributes;
+    attributes.iter_mut().find(|one| one.attid == DISPLAY_NAME).unwrap().attid = NUMBER;
+    let read = |further: &[Further]| {
+        let page = page::read(&reply, asked, further, keys()).unwrap();
+        assert_eq!(page.quarantined, []);
+        assert_eq!(text(&page.changes[0], Attribute::DisplayName), None);
+        text(&page.changes[0], Attribute::Extension(1)).map(str::to_owned)
+    };
+    let numbered = |number: Option<u32>| {
+        let number = number.map(|number| number.to_string());
+        let id = SchemaId::parse(number.as_deref(), "1.2.840.113556.1.2.423").unwrap();
+        Further::of_this_schema(Attribute::Extension(1), id)
+    };
+    assert_eq!(read(&[numbered(Some(NUMBER))]), Some(name));
+    assert_eq!(read(&[numbered(Some(NUMBER + 1))]), None);
+    assert_eq!(read(&[numbered(None)]), None, "no prefix stands for it");
+    assert_eq!(read(&[]), None);
+}
+
+#[test]
+fn an_unreadable_attribute_that_describes_is_left_out_alone() {
+    let (file, whole) = page_of_the_user();
+    let page = spoiled(file, "Capture Nr1");
+    assert_eq!((page.quarantined.as_slice(), page.changes.len()), (&[][..], whole.changes.len()));
+    let is_it = |change: &&Change| text(change, Attribute::SamAccountName) == Some("capture1");
+    let user = page.changes.iter().find(is_it).unwrap();
+    let [unreadable] = user.unreadable.as_slice() else { panic!("{:?}", user.unreadable) };
+    assert_eq!(unreadable.attribute, Attribute::DisplayName);
+    assert!(unreadable.why.contains("half a character"), "{}", unreadable.why);
+    assert_eq!(text(user, Attribute::UserPrincipalName), Some("capture1@corp.example.com"));
+    let name = user.attributes.iter().find(|changed| changed.attribute == Attribute::DisplayName).unwrap();
+    assert_eq!(name.value, None, "it is there, with its stamp and without a value");
+    assert!(password_is(&page, user, "Before-1"), "the password goes on");
+}
+
+#[test]
+fn a_distinguished_name_with_half_a_character_keeps_nobody_out() {
+    let (file, whole) = page_of_the_user();
+    let page = spoiled(file, "CN=capture1,");
+    assert_eq!((page.quarantined.as_slice(), page.changes.len()), (&[][..], whole.changes.len()));
+    assert!(page.changes.iter().any(|change| change.object.dn.starts_with("\u{fffd}N=capture1,")));
 }

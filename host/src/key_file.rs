@@ -3,6 +3,7 @@
 
 use crate::FileError;
 use crate::secret_file::{self, Access, Links, Refusal};
+use crate::text_file;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -10,6 +11,9 @@ pub use crate::secret_file::own_uid;
 
 /// Limit on the bytes of a key file. A key or a chain of certificates in PEM has a few thousand.
 const MAX_KEY_FILE: usize = 16 * 1024;
+
+/// The first byte of DER: a key or a PFX file, where text is expected.
+const DER: u8 = 0x30;
 
 /// Permission bits that a key file must not have: all of group and others, and execution by its owner.
 const FORBIDDEN: u32 = 0o177;
@@ -82,11 +86,14 @@ impl KeySource {
 /// Reads a key file as text.
 fn read(path: &Path, links: Links, access: Access) -> Result<Zeroizing<String>, FileError> {
     let bytes = secret_file::open(path, links, access).and_then(|file| secret_file::read(file, MAX_KEY_FILE));
-    let mut bytes = bytes.map_err(|refusal| refused(path, refusal))?;
-    String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|not_text| {
-        drop(Zeroizing::new(not_text.into_bytes()));
-        let why = std::io::Error::new(std::io::ErrorKind::InvalidData, "stream did not contain valid UTF-8");
-        refused(path, Refusal::System("read", why))
+    let bytes = bytes.map_err(|refusal| refused(path, refusal))?;
+    text_file::decode(&bytes).map_err(|why| {
+        let todo = if bytes.first() == Some(&DER) {
+            "export the key in PEM, without a password; a PFX file (PKCS #12) is not read"
+        } else {
+            "write the key file again, as plain text"
+        };
+        FileError::new(path, format_args!("not a key file: {why}"), todo)
     })
 }
 
@@ -124,7 +131,7 @@ pub fn create_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), Fi
         } else if step == "write" {
             "make room on the disk"
         } else {
-            ""
+            "run this as a user who may write there, in a directory that exists"
         };
         FileError::new(path, format_args!("cannot {step}: {why}"), todo)
     })
@@ -168,6 +175,28 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert!(KeySource::File(link).read().is_err());
         assert!(KeySource::File(folder.path().to_owned()).read().is_err());
+    }
+
+    #[test]
+    fn a_key_file_is_the_same_however_windows_saves_it_and_another_kind_is_named() {
+        let folder = folder();
+        let path = folder.path().join("ca.key");
+        let read = |content: &[u8]| {
+            let _ = std::fs::remove_file(&path);
+            create(&path, content).unwrap();
+            KeySource::File(path.clone()).read()
+        };
+        let wide: Vec<u8> = "\u{feff}key\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for content in [&b"key\r\n"[..], b"\xef\xbb\xbfkey\r\n", &wide] {
+            assert_eq!(read(content).unwrap().trim(), "key");
+        }
+        let pfx = read(b"0\x82\x01\x00\x02\x01\x03 secret \xff").unwrap_err();
+        assert!(pfx.todo().is_some_and(|todo| todo.contains("PFX")), "{pfx}");
+        let ansi = read(b"secret \xe4").unwrap_err();
+        assert!(
+            ansi.to_string().contains("save it as UTF-8") && !ansi.to_string().contains("secret"),
+            "{ansi}"
+        );
     }
 
     #[test]

@@ -9,8 +9,15 @@
 //! - `dumps.rs`: no core dumps, no debuggers
 //! - `signals.rs`: SIGTERM and SIGINT, which stop a daemon, and SIGHUP
 //! - `server_certificate.rs`: a TLS client's verifier with a rule of the caller's own
+//! - `certificate.rs`: what a certificate is, in words
+//! - `tls_error.rs`: what an error of TLS means, in words, and what to do about it
+//! - `system_error.rs`: what an error of the operating system means, in words
+//! - `text_file.rs`: files of text as editors write them: UTF-8, UTF-16, byte order marks
+//! - `certificate_file.rs`: certificates in the forms in which CAs and Windows export them
 //! - `clock_text.rs`: points in time as text
 
+pub mod certificate;
+pub mod certificate_file;
 pub mod clock_text;
 pub mod dumps;
 pub mod key_file;
@@ -18,6 +25,9 @@ pub mod log;
 pub mod secret_file;
 pub mod server_certificate;
 pub mod signals;
+pub mod system_error;
+pub mod text_file;
+pub mod tls_error;
 
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,12 @@
 //! A TLS client's verifier of server certificates with a rule of the caller's own. The caller has the rule and nothing
 //! else: the signatures of the handshake, which prove that the server has the certificate's key, are verified here.
+//! A refusal keeps the certificates that were shown, so that `tls_error` can name them.
 
+use crate::certificate::CertificateFacts;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use std::sync::Arc;
 
 /// Which certificates a client accepts.
@@ -19,6 +21,38 @@ pub trait Rule: std::fmt::Debug + Send + Sync {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error>;
+}
+
+/// Limit on the certificates of a chain that a refusal keeps.
+const MAX_SHOWN: usize = 4;
+
+/// A refused certificate: the reason, and what was shown. It stands in [`CertificateError::Other`].
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the certificate is refused")]
+pub struct RefusedCertificate {
+    /// The reason.
+    pub why: CertificateError,
+    /// The server's certificate first, then those that were sent with it: at most four, and none that is unreadable.
+    pub shown: Vec<CertificateFacts>,
+}
+
+impl RefusedCertificate {
+    /// The refused certificate in an error of TLS. None: the error is about something else.
+    pub fn of(error: &Error) -> Option<&Self> {
+        let Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = error else {
+            return None;
+        };
+        inner.downcast_ref()
+    }
+}
+
+/// Adds what was shown to a refusal.
+fn with_shown(error: Error, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> Error {
+    let Error::InvalidCertificate(why) = error else { return error };
+    let chain = std::iter::once(leaf).chain(rest).take(MAX_SHOWN);
+    let shown = chain.filter_map(|certificate| CertificateFacts::of(certificate)).collect();
+    let refused = RefusedCertificate { why, shown };
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refused))))
 }
 
 /// The verifier that accepts what the rule accepts, from a server that has the certificate's key.
@@ -41,7 +75,7 @@ impl<R: Rule> ServerCertVerifier for ByRule<R> {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.rule.accept(leaf, rest, name, ocsp, now)
+        self.rule.accept(leaf, rest, name, ocsp, now).map_err(|why| with_shown(why, leaf, rest))
     }
 
     fn verify_tls12_signature(
@@ -51,7 +85,8 @@ impl<R: Rule> ServerCertVerifier for ByRule<R> {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+        let verified = rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms);
+        verified.map_err(|why| with_shown(why, certificate, &[]))
     }
 
     fn verify_tls13_signature(
@@ -61,7 +96,8 @@ impl<R: Rule> ServerCertVerifier for ByRule<R> {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+        let verified = rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms);
+        verified.map_err(|why| with_shown(why, certificate, &[]))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -135,7 +171,9 @@ mod tests {
         for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
             handshake(version, &ours, &ours).unwrap();
             let refused = handshake(version, &ours, &theirs).unwrap_err();
-            assert!(matches!(refused, Error::InvalidCertificate(rustls::CertificateError::BadSignature)));
+            let refused = RefusedCertificate::of(&refused).unwrap();
+            assert!(matches!(refused.why, CertificateError::BadSignature));
+            assert_eq!(refused.shown.len(), 1);
         }
     }
 }

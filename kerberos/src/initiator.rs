@@ -23,9 +23,11 @@ const ENC_AP_REP_PART: u32 = 27;
 const MUTUAL_REQUIRED: [u8; 4] = [0x20, 0, 0, 0];
 /// The checksum of GSS-API in an authenticator (RFC 4121 4.1.1): no sum, but flags.
 const GSS_CHECKSUM: i32 = 0x8003;
-/// `GSS_C_MUTUAL_FLAG | REPLAY | SEQUENCE | CONF | INTEG` and `GSS_C_DCE_STYLE`.
-const GSS_FLAGS: u32 = 0x02 | 0x04 | 0x08 | 0x10 | 0x20 | 0x1000;
-/// The length of the channel binding in that checksum. All zeros: DCE/RPC over TCP has no channel to bind.
+/// `GSS_C_MUTUAL_FLAG | REPLAY | SEQUENCE | CONF | INTEG`
+pub(crate) const PROTECTED: u32 = 0x02 | 0x04 | 0x08 | 0x10 | 0x20;
+/// `GSS_C_DCE_STYLE`
+const DCE_STYLE: u32 = 0x1000;
+/// The length of the channel binding in that checksum. All zeros: plain TCP has no channel to bind.
 const BINDING: u32 = 16;
 
 /// One AP exchange whose first leg was made.
@@ -48,12 +50,8 @@ impl Initiator {
     /// Makes the first leg, an AP-REQ. `now` is since 1970-01-01 UTC.
     pub fn begin(ticket: Ticket, now: Duration, random: &mut dyn Random) -> (Self, Vec<u8>) {
         let sequence = random::number(random);
-        let mut sum = BINDING.to_le_bytes().to_vec();
-        sum.extend([0; 16]);
-        sum.extend(GSS_FLAGS.to_le_bytes());
-        let checksum = Checksum { cksumtype: GSS_CHECKSUM, checksum: kdc::octets(&sum) };
         let subkey = new_key(ticket.session.enctype(), random);
-        let token = first_leg(&ticket, now, Some(checksum), &subkey, sequence, random);
+        let token = gss_first_leg(&ticket, now, PROTECTED | DCE_STYLE, &subkey, sequence, random);
         (Self { ticket, made: now, sequence }, token)
     }
 
@@ -140,6 +138,20 @@ pub(crate) fn proven(ticket: &Ticket, token: &[u8], made: Duration, now: Duratio
         ),
     };
     Ok(Proven { subkey, sequence })
+}
+
+/// The AP-REQ of an exchange under GSS-API with these flags.
+pub(crate) fn gss_first_leg(
+    ticket: &Ticket,
+    now: Duration,
+    flags: u32,
+    subkey: &Key,
+    sequence: u32,
+    random: &mut dyn Random,
+) -> Vec<u8> {
+    let sum = [&BINDING.to_le_bytes()[..], &[0; 16], &flags.to_le_bytes()].concat();
+    let checksum = Checksum { cksumtype: GSS_CHECKSUM, checksum: kdc::octets(&sum) };
+    first_leg(ticket, now, Some(checksum), subkey, sequence, random)
 }
 
 /// The AP-REQ of an exchange in which the service is to prove itself too.

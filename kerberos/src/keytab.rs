@@ -25,8 +25,25 @@ struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeytabError {
     /// Not the format 0x0502.
-    #[error("not a keytab of format 0x0502")]
+    #[error(
+        "not a keytab of format 0x0502: export it again, with ktpass on Windows or `samba-tool domain exportkeytab`"
+    )]
     NotAKeytab,
+    /// The older format, in the byte order of the machine that wrote it.
+    #[error("a keytab of the old format 0x0501: export it again")]
+    OldFormat,
+    /// The tickets of `kinit`.
+    #[error("a ticket cache, which holds tickets of `kinit` and no keys: name the keytab")]
+    TicketCache,
+    /// PEM.
+    #[error("a certificate or a key in PEM, and not a keytab")]
+    Pem,
+    /// DER.
+    #[error("a certificate, a key or a PFX file, and not a keytab")]
+    Der,
+    /// Text, as a password is.
+    #[error("text, and not a keytab: a file with the account's password is named with `password_file`")]
+    Text,
     /// An entry is longer than the file.
     #[error("the keytab is damaged at byte {0}")]
     Damaged(usize),
@@ -47,7 +64,7 @@ impl Keytab {
         if bytes.len() > MAX_KEYTAB {
             return Err(KeytabError::TooLarge);
         }
-        let mut rest = bytes.strip_prefix(&[5, 2]).ok_or(KeytabError::NotAKeytab)?;
+        let mut rest = bytes.strip_prefix(&[5, 2]).ok_or_else(|| what_instead(bytes))?;
         let mut entries = Vec::new();
         // Fewer bytes than a size are the end, and so is a size of zero.
         while let Some((size, after)) = rest.split_first_chunk::<4>() {
@@ -86,6 +103,22 @@ impl Keytab {
         let version = self.entries.iter().filter(its).map(|entry| entry.version).max()?;
         let newest = self.entries.iter().filter(its).filter(|entry| entry.version == version);
         newest.map(|entry| &entry.key).find(|key| key.enctype() == enctype)
+    }
+}
+
+/// What a file is that is not a keytab, by its first bytes. Nothing of it is repeated.
+fn what_instead(bytes: &[u8]) -> KeytabError {
+    let printable = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    match bytes {
+        [5, 1, ..] => KeytabError::OldFormat,
+        [5, 3 | 4, ..] => KeytabError::TicketCache,
+        // SEQUENCE with a length of two bytes.
+        [0x30, 0x82, ..] => KeytabError::Der,
+        _ if bytes.windows(11).any(|window| window == b"-----BEGIN ") => KeytabError::Pem,
+        // The byte order marks of UTF-8 and UTF-16.
+        [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => KeytabError::Text,
+        [_, ..] if bytes.iter().all(printable) => KeytabError::Text,
+        _ => KeytabError::NotAKeytab,
     }
 }
 

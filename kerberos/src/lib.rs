@@ -4,7 +4,8 @@
 //!
 //! What a caller does, in order: `as_exchange` gets a ticket-granting ticket with a password or a keytab; `tgs_exchange`
 //! gets a ticket for a service; `initiator` shows it to the service, which proves itself; `wrap` seals and opens what is
-//! said then. `password_change` begins with an AS exchange of its own.
+//! said then. `sasl` does what these two do, in the form that LDAP has. `password_change` begins with an AS exchange of
+//! its own.
 //!
 //! RC4 and DES are in no exchange, whatever is offered: a type of key that [`enctype::Enctype`] does not have cannot be
 //! used. What a KDC sends before its reply is opened is not authenticated, so the work that it can cause is bounded
@@ -33,8 +34,11 @@
 //! - `tgs_exchange.rs`: a ticket becomes a ticket for a service
 //! - `initiator.rs`: a ticket becomes an authenticated connection
 //! - `wrap.rs`: seals and opens the fragments of such a connection
+//! - `sasl.rs`: the same for LDAP: SASL's mechanism GSSAPI, with whole messages
 //! - `password_change.rs`: the change of a password with the old one
 //! - `memory.rs`: a KDC and a service in memory, for tests only: honest, or with one lie
+//! - `memory/sasl.rs`: the same service behind SASL
+//! - `realm.rs`: the honest ones at a time that is given, for servers of tests
 
 // Peers' numbers are converted where it can be seen to fit, or refused.
 #![warn(clippy::as_conversions)]
@@ -55,8 +59,11 @@ pub mod memory;
 pub mod password_change;
 pub mod principal;
 pub mod random;
+#[cfg(any(test, feature = "other-side-for-tests"))]
+pub mod realm;
 pub mod refusal;
 mod responsible;
+pub mod sasl;
 pub mod tgs_exchange;
 pub mod wrap;
 

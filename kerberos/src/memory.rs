@@ -28,6 +28,8 @@ use der::asn1::AnyRef;
 use landbridge_crypto::secret::Password;
 use std::time::Duration;
 
+pub mod sasl;
+
 /// 2026-11-28 and a bit.
 pub(crate) const NOW: Duration = Duration::new(1_795_824_000, 123_456_000);
 pub(crate) const DOMAIN: &str = "corp.example.com";
@@ -91,11 +93,13 @@ pub(crate) struct Memory {
     pub(crate) lie: Lie,
     /// The account's key is one of a keytab, and not derived from its password.
     pub(crate) kept: bool,
+    /// The other side's clock.
+    pub(crate) now: Duration,
 }
 
 impl Memory {
     pub(crate) fn honest(enctype: Enctype) -> Self {
-        Self { enctype, lie: Lie::None, kept: false }
+        Self { enctype, lie: Lie::None, kept: false, now: NOW }
     }
 
     fn key(&self, seed: u8) -> Key {
@@ -156,12 +160,12 @@ impl Memory {
                     Usage::AsReply,
                 );
             }
-            return error(24, None);
+            return self.error(24, None);
         };
         let stamp = PaEncTsEnc::from_der(&opened).unwrap();
         let at = stamp.patimestamp.to_unix_duration();
-        if at.abs_diff(Duration::from_secs(NOW.as_secs())) > Duration::from_secs(300) {
-            return error(37, None);
+        if at.abs_diff(Duration::from_secs(self.now.as_secs())) > Duration::from_secs(300) {
+            return self.error(37, None);
         }
         let usage = if self.lie == Lie::OtherUsage { Usage::TgsReply } else { Usage::AsReply };
         let tag = if self.lie == Lie::OtherTag { 27 } else { 25 };
@@ -189,7 +193,7 @@ impl Memory {
             Lie::NoTimestamp => drop(hints.remove(1)),
             _ => {}
         }
-        error(25, Some(&asn1::plain(&hints)))
+        self.error(25, Some(&asn1::plain(&hints)))
     }
 
     /// A reply of this type, whose sealed part has this tag.
@@ -216,17 +220,17 @@ impl Memory {
                 _ => (session.enctype().number(), bytes),
             };
             let (from, ends) = match self.lie {
-                Lie::EndedLongAgo => (NOW - 2 * HOUR, NOW - HOUR),
-                Lie::StartsTomorrow => (NOW + 24 * HOUR, NOW + 48 * HOUR),
-                _ => (NOW, NOW + 10 * HOUR),
+                Lie::EndedLongAgo => (self.now - 2 * HOUR, self.now - HOUR),
+                Lie::StartsTomorrow => (self.now + 24 * HOUR, self.now + 48 * HOUR),
+                _ => (self.now, self.now + 10 * HOUR),
             };
             let part = EncKdcRepPart {
                 key: EncryptionKey { keytype, keyvalue: octets(keyvalue) },
-                last_req: vec![LastReqEntry { lr_type: 0, lr_value: asn1::time(NOW) }],
+                last_req: vec![LastReqEntry { lr_type: 0, lr_value: asn1::time(self.now) }],
                 nonce: i64::from(body.nonce) + i64::from(self.lie == Lie::OtherNonce),
                 key_expiration: None,
                 flags: flags(&[0, 0x40, 0, 0]),
-                authtime: asn1::time(NOW),
+                authtime: asn1::time(self.now),
                 starttime: Some(asn1::time(from)),
                 endtime: asn1::time(ends),
                 renew_till: None,
@@ -266,12 +270,23 @@ impl Memory {
 
     /// The service's second leg.
     pub(crate) fn service(&self, token: &[u8]) -> Vec<u8> {
-        let request: ApReq<'_> = asn1::decode(14, token).unwrap();
-        let opened = Cipher::new(&self.session(), Usage::ApAuthenticator)
-            .open(request.authenticator.cipher.as_bytes())
-            .unwrap();
+        let opened = self.authenticator(token);
         let authenticator: Authenticator<'_> = asn1::decode(2, &opened).unwrap();
         self.proof(&authenticator)
+    }
+
+    /// The authenticator in a first leg, opened.
+    fn authenticator(&self, token: &[u8]) -> Vec<u8> {
+        let request: ApReq<'_> = asn1::decode(14, token).unwrap();
+        let sealed = request.authenticator.cipher.as_bytes();
+        Cipher::new(&self.session(), Usage::ApAuthenticator).open(sealed).unwrap().to_vec()
+    }
+
+    /// The number of the initiator's first message.
+    pub(crate) fn sequence(&self, token: &[u8]) -> u32 {
+        let opened = self.authenticator(token);
+        let authenticator: Authenticator<'_> = asn1::decode(2, &opened).unwrap();
+        authenticator.seq_number.unwrap()
     }
 
     fn proof(&self, authenticator: &Authenticator<'_>) -> Vec<u8> {
@@ -280,7 +295,11 @@ impl Memory {
             let (keytype, keyvalue) =
                 if self.lie == Lie::Rc4Subkey { (23, &[1; 16][..]) } else { (self.enctype.number(), bytes) };
             let part = EncApRepPart {
-                ctime: if self.lie == Lie::OtherTime { asn1::time(NOW - HOUR) } else { authenticator.ctime },
+                ctime: if self.lie == Lie::OtherTime {
+                    asn1::time(self.now - HOUR)
+                } else {
+                    authenticator.ctime
+                },
                 cusec: authenticator.cusec,
                 subkey: (self.lie != Lie::NoSubkey)
                     .then(|| EncryptionKey { keytype, keyvalue: octets(keyvalue) }),
@@ -345,28 +364,29 @@ impl Memory {
         reply.extend(private);
         (reply, new)
     }
-}
 
-/// A KRB-ERROR.
-fn error(code: i32, data: Option<&[u8]>) -> Vec<u8> {
-    let name = asn1::plain(&PrincipalName { name_type: 2, name_string: vec![Text("krbtgt"), Text(REALM)] });
-    let realm = asn1::plain(&Text(REALM));
-    let error = KrbError {
-        pvno: 5,
-        msg_type: 30,
-        ctime: None,
-        cusec: None,
-        stime: asn1::time(NOW),
-        susec: 5,
-        error_code: code,
-        crealm: None,
-        cname: None,
-        realm: AnyRef::from_der(&realm).unwrap(),
-        sname: AnyRef::from_der(&name).unwrap(),
-        e_text: None,
-        e_data: data.map(octets),
-    };
-    asn1::encode(30, &error)
+    /// A KRB-ERROR.
+    fn error(&self, code: i32, data: Option<&[u8]>) -> Vec<u8> {
+        let name =
+            asn1::plain(&PrincipalName { name_type: 2, name_string: vec![Text("krbtgt"), Text(REALM)] });
+        let realm = asn1::plain(&Text(REALM));
+        let error = KrbError {
+            pvno: 5,
+            msg_type: 30,
+            ctime: None,
+            cusec: None,
+            stime: asn1::time(self.now),
+            susec: 5,
+            error_code: code,
+            crealm: None,
+            cname: None,
+            realm: AnyRef::from_der(&realm).unwrap(),
+            sname: AnyRef::from_der(&name).unwrap(),
+            e_text: None,
+            e_data: data.map(octets),
+        };
+        asn1::encode(30, &error)
+    }
 }
 
 /// The account, with its password.
@@ -412,20 +432,25 @@ pub(crate) fn first_leg(ticket: Ticket) -> (Initiator, Vec<u8>) {
 
 /// A key of the account from a keytab, so that no password must be derived.
 fn keytab_client(memory: &Memory) -> Client {
+    let keytab = Keytab::parse(&keytab_file(memory, ACCOUNT)).unwrap();
+    Client { credential: Credential::Keytab(keytab), ..client("unused") }
+}
+
+/// The content of a keytab with the account's key, under this name.
+pub(crate) fn keytab_file(memory: &Memory, account: &str) -> Vec<u8> {
     let counted = |text: &[u8]| [&u16::try_from(text.len()).unwrap().to_be_bytes()[..], text].concat();
     let key = memory.account_key().lend(<[u8]>::to_vec);
     let enctype = u16::try_from(memory.enctype.number()).unwrap().to_be_bytes();
     let record = [
         &1u16.to_be_bytes()[..],
         &counted(REALM.as_bytes()),
-        &counted(ACCOUNT.as_bytes()),
+        &counted(account.as_bytes()),
         &[0, 0, 0, 1, 0, 0, 0, 0, 1],
         &enctype,
         &counted(&key),
     ]
     .concat();
-    let file = [&[5, 2][..], &u32::try_from(record.len()).unwrap().to_be_bytes(), &record].concat();
-    Client { credential: Credential::Keytab(Keytab::parse(&file).unwrap()), ..client("unused") }
+    [&[5, 2][..], &u32::try_from(record.len()).unwrap().to_be_bytes(), &record].concat()
 }
 
 /// Bytes that are given to the client as a message, or as the sealed part of one that is sealed with the right key.
@@ -553,7 +578,8 @@ pub fn honest_parts() -> Result<[Vec<u8>; 4], Error> {
     ])
 }
 
-const MEMORY: Memory = Memory { enctype: Enctype::Aes256Sha1, lie: Lie::None, kept: true };
+pub(crate) const MEMORY: Memory =
+    Memory { enctype: Enctype::Aes256Sha1, lie: Lie::None, kept: true, now: NOW };
 
 fn fixed_ticket() -> Result<Ticket, Error> {
     let granting = first_ticket(&MEMORY, &keytab_client(&MEMORY), NOW)?;

@@ -9,14 +9,14 @@ use crate::random::{self, Random};
 use zeroize::Zeroizing;
 
 /// `SentByAcceptor`, `Sealed`, `AcceptorSubkey`
-const SENT_BY_ACCEPTOR: u8 = 0x01;
-const SEALED: u8 = 0x02;
-const ACCEPTOR_SUBKEY: u8 = 0x04;
+pub(crate) const SENT_BY_ACCEPTOR: u8 = 0x01;
+pub(crate) const SEALED: u8 = 0x02;
+pub(crate) const ACCEPTOR_SUBKEY: u8 = 0x04;
 /// The flags of what each side sends.
 const OF_INITIATOR: u8 = SEALED | ACCEPTOR_SUBKEY;
 const OF_ACCEPTOR: u8 = SENT_BY_ACCEPTOR | OF_INITIATOR;
 /// The length of a token's header: id, flags, filler, EC, RRC, sequence number.
-const HEADER: usize = 2 + 1 + 1 + 2 + 2 + 8;
+pub(crate) const HEADER: usize = 2 + 1 + 1 + 2 + 2 + 8;
 /// The extra count: the bytes of filler behind the data. DCE/RPC has one block of them.
 const EXTRA: u8 = 16;
 /// What is sealed behind the data: the filler, and a copy of the header.
@@ -156,6 +156,28 @@ pub fn seal_as_acceptor(
     let mut data = body.to_vec();
     let token = seal(&cipher, OF_ACCEPTOR, sequence, [7; BLOCK], [before, after], &mut data);
     (data, token)
+}
+
+/// Opens what an initiator sealed as its message with this number: the other side, for tests of what writes. None if it
+/// was altered, or is another message.
+#[cfg(any(test, feature = "other-side-for-tests"))]
+pub(crate) fn open_as_acceptor(
+    key: &Key,
+    sequence: u64,
+    before: &[u8],
+    sealed: &[u8],
+    after: &[u8],
+    token: &[u8],
+) -> Option<Vec<u8>> {
+    let cipher = Cipher::new(key, Usage::InitiatorSeal);
+    let (header, rotated) = token.split_first_chunk::<HEADER>()?;
+    let (tail, rest) = rotated.split_at_checked(TAIL)?;
+    let (mac, confounder) = rest.split_at_checked(cipher.mac_length())?;
+    let whole = [confounder, sealed, tail].concat();
+    let opened = cipher.open_between(before, &whole, after, TAIL, mac).ok()?;
+    let copied = opened.last_chunk::<HEADER>() == Some(&header_of(OF_INITIATOR, 0, sequence));
+    let due = *header == header_of(OF_INITIATOR, rotation(&cipher), sequence);
+    (copied && due).then(|| opened.get(BLOCK..BLOCK + sealed.len()).unwrap_or_default().to_vec())
 }
 
 #[cfg(test)]

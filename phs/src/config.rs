@@ -8,20 +8,23 @@ use crate::read::pull::{Client, Controller, Credential, Directory, Keytab, Princ
 use crate::scope::Scope;
 pub use landbridge_agent::config::ConfigError;
 use landbridge_agent::config::{self, Log, parsed};
-use landbridge_agent::dial::ProxyConfig;
+use landbridge_agent::discover;
 use landbridge_agent::key::{self, FileError};
+use landbridge_agent::proxy::ProxyConfig;
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_crypto::secret::Password;
 use landbridge_drsr::drs::attribute::Attribute;
+use landbridge_drsr::drs::distinguished_name::DistinguishedName;
 use landbridge_drsr::drs::sid::Sid;
+use landbridge_wire::names::is_domain_name;
 use serde::{Deserialize, Deserializer, de};
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-const MAX_PASSWORD: usize = 1024;
 const MAX_KEYTAB: usize = landbridge_kerberos::limits::MAX_KEYTAB;
 
 /// The whole configuration.
@@ -75,8 +78,12 @@ pub struct DirectoryConfig {
     pub secret: SecretFile,
     /// The most objects in one page: 1 to 1000.
     pub page_objects: u32,
-    /// The DCs, the preferred one first; none: DNS tells them.
+    /// The DCs, the preferred one first; none: DNS names them.
     pub controllers: Vec<Controller>,
+    /// The AD site whose DCs are preferred where DNS names them.
+    pub site: Option<String>,
+    /// Further DNS suffixes of DCs that DNS names: a disjoint namespace. Lower case.
+    pub suffixes: Vec<String>,
     /// The attribute that is a further sign-in name.
     pub alternate_login: Option<Attribute>,
 }
@@ -113,13 +120,13 @@ pub struct Privileged {
 
 /// `[schedule]`, for `run`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(try_from = "RawSchedule")]
 pub struct ScheduleConfig {
     /// A cycle begins at least this often: 5 s to a day.
-    #[serde(rename = "poll_seconds", deserialize_with = "poll")]
     pub poll: Duration,
+    /// Least time between the beginnings of two cycles that changes at the DC begin: at most `poll`. 0: half a second.
+    pub least: Duration,
     /// All is compared this often, in hours; 0: only when it must be.
-    #[serde(deserialize_with = "hours")]
     pub full_compare_hours: u32,
     /// Whether a DC is asked by LDAP, twice a second, if anything has changed.
     pub watch: bool,
@@ -135,7 +142,8 @@ pub struct Metrics {
 
 impl Default for ScheduleConfig {
     fn default() -> Self {
-        Self { poll: Duration::from_secs(120), full_compare_hours: 168, watch: true }
+        let (poll, least) = (Duration::from_secs(120), Duration::ZERO);
+        Self { poll, least, full_compare_hours: 168, watch: true }
     }
 }
 
@@ -143,14 +151,36 @@ impl ScheduleConfig {
     /// As [`schedule`](crate::daemon::schedule) takes it.
     pub fn rules(&self) -> Rules {
         let hours = u64::from(self.full_compare_hours);
-        Rules { poll: self.poll, full: (hours > 0).then(|| Duration::from_secs(hours * 3600)) }
+        let full = (hours > 0).then(|| Duration::from_secs(hours * 3600));
+        Rules { poll: self.poll, least: self.least, full }
     }
 }
 
 impl Config {
     /// Reads and checks a configuration file; opens none of the files that it names.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        config::load(path)
+        let config: Self = config::load(path)?;
+        match config.why_unfit() {
+            None => Ok(config),
+            Some(why) => {
+                // It is about two sections. The line is that of the one to mend.
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                let line = text.lines().position(|line| line.trim_start().starts_with("[scope]"));
+                let line = line.map_or(1, |before| before + 1);
+                Err(ConfigError::Wrong { path: path.to_owned(), line, column: 1, why })
+            }
+        }
+    }
+
+    /// Why the scope does not fit the domain.
+    fn why_unfit(&self) -> Option<String> {
+        let domain = &self.directory.domain;
+        let head = DistinguishedName::of_domain(domain);
+        let outside = self.scope.entry_outside(domain)?;
+        Some(format!(
+            "[scope] names {outside}, which is not in the domain {domain} ({head}): name what is in this domain. \
+             Another domain needs a phs of its own"
+        ))
     }
 }
 
@@ -170,6 +200,7 @@ impl DirectoryConfig {
             }),
             page_objects: self.page_objects,
             further: scope.map(further).unwrap_or_default(),
+            ids: Vec::new(),
             ancestors: scope.is_some_and(Scope::goes_by_place),
         })
     }
@@ -193,13 +224,8 @@ impl SecretFile {
                 Ok(Credential::Keytab(keytab))
             }
             Self::Password(path) => {
-                let bytes = key::read_secret(path, MAX_PASSWORD)?;
-                let text = std::str::from_utf8(&bytes).map_err(|_| content(path, "not UTF-8".to_owned()))?;
-                let line = text.lines().next().unwrap_or_default();
-                if line.is_empty() {
-                    return Err(content(path, "the first line, the password, is empty".to_owned()).into());
-                }
-                Ok(Credential::Password(Password::new(line.to_owned())))
+                let password = key::read_password(path)?;
+                Ok(Credential::Password(Password::new(password.to_string())))
             }
         }
     }
@@ -217,6 +243,10 @@ struct RawDirectory {
     page_objects: u32,
     #[serde(default)]
     controllers: Vec<RawController>,
+    #[serde(default, deserialize_with = "site")]
+    site: Option<String>,
+    #[serde(default, deserialize_with = "suffixes")]
+    suffixes: Vec<String>,
     #[serde(default, deserialize_with = "attribute")]
     alternate_login: Option<Attribute>,
 }
@@ -234,6 +264,7 @@ fn workstation() -> Option<String> {
 struct RawController {
     name: String,
     address: Option<IpAddr>,
+    port: Option<NonZeroU16>,
 }
 
 fn page_objects() -> u32 {
@@ -263,16 +294,21 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
         if raw.controllers.len() > 32 {
             return Err("name at most 32 controllers".to_owned());
         }
-        if !raw.domain.contains('.') || raw.account.is_empty() || raw.account.contains(['@', '\\', '/']) {
-            return Err(
-                "`domain` must be a full DNS name, `account` a sAMAccountName without domain".to_owned()
-            );
+        if !is_domain_name(&raw.domain) {
+            return Err("`domain` must be the DNS name of the domain, as corp.example.com".to_owned());
+        }
+        if raw.account.is_empty() || raw.account.contains(['@', '\\', '/']) {
+            return Err("`account` must be a sAMAccountName without domain".to_owned());
         }
         if let Some(short) = raw.controllers.iter().find(|c| !c.name.contains('.')) {
             return Err(format!("the controller `{}` must be a full DNS name", short.name));
         }
-        let controllers =
-            raw.controllers.into_iter().map(|c| Controller { name: c.name, address: c.address }).collect();
+        let controller = |RawController { name, address, port }: RawController| Controller {
+            name,
+            address,
+            port: port.map(NonZeroU16::get),
+        };
+        let controllers = raw.controllers.into_iter().map(controller).collect();
         Ok(Self {
             principal: Principal::account(&raw.account, &raw.domain).map_err(|error| error.to_string())?,
             domain: raw.domain.to_lowercase(),
@@ -280,13 +316,58 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
             secret,
             page_objects: raw.page_objects,
             controllers,
+            site: raw.site,
+            suffixes: raw.suffixes,
             alternate_login: raw.alternate_login,
         })
     }
 }
 
+fn site<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    discover::parse_site(&String::deserialize(from)?).map(Some).map_err(de::Error::custom)
+}
+
+fn suffixes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    texts.iter().map(|text| discover::parse_suffix(text).map_err(de::Error::custom)).collect()
+}
+
 fn attribute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Attribute>, D::Error> {
     crate::scope::login_attribute(&String::deserialize(from)?).map(Some).map_err(de::Error::custom)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawSchedule {
+    #[serde(rename = "poll_seconds", deserialize_with = "poll")]
+    poll: Duration,
+    #[serde(rename = "least_seconds", deserialize_with = "least")]
+    least: Duration,
+    #[serde(deserialize_with = "hours")]
+    full_compare_hours: u32,
+    watch: bool,
+}
+
+impl Default for RawSchedule {
+    fn default() -> Self {
+        let ScheduleConfig { poll, least, full_compare_hours, watch } = ScheduleConfig::default();
+        Self { poll, least, full_compare_hours, watch }
+    }
+}
+
+impl TryFrom<RawSchedule> for ScheduleConfig {
+    type Error = String;
+
+    fn try_from(raw: RawSchedule) -> Result<Self, String> {
+        let RawSchedule { poll, least, full_compare_hours, watch } = raw;
+        if least > poll {
+            return Err(format!(
+                "`least_seconds` must be at most `poll_seconds`, which is {}: a cycle begins that often in any case",
+                poll.as_secs()
+            ));
+        }
+        Ok(Self { poll, least, full_compare_hours, watch })
+    }
 }
 
 #[derive(Deserialize)]
@@ -318,6 +399,10 @@ fn page_size<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
 
 fn poll<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     within(from, "poll_seconds", 5..=86_400).map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+fn least<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    within(from, "least_seconds", 0..=86_400).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 fn hours<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
@@ -377,10 +462,30 @@ include = ["S-1-5-21-1-2-3-1105"]
         assert_eq!(config.privileged.include.len(), 1);
         assert_eq!(config.log.level, tracing::Level::INFO);
         let week = Duration::from_secs(7 * 86_400);
-        assert_eq!(config.schedule.rules(), Rules { poll: Duration::from_secs(120), full: Some(week) });
+        let (poll, least) = (Duration::from_secs(120), Duration::ZERO);
+        assert_eq!(config.schedule.rules(), Rules { poll, least, full: Some(week) });
         assert!(config.schedule.watch);
-        let never = parse(&format!("{GOOD}[schedule]\nfull_compare_hours = 0\npoll_seconds = 5\n")).unwrap();
-        assert_eq!(never.schedule.rules(), Rules { poll: Duration::from_secs(5), full: None });
+        let text = "full_compare_hours = 0\npoll_seconds = 5\nleast_seconds = 5";
+        let never = parse(&format!("{GOOD}[schedule]\n{text}\n")).unwrap();
+        let five = Duration::from_secs(5);
+        assert_eq!(never.schedule.rules(), Rules { poll: five, least: five, full: None });
+    }
+
+    #[test]
+    fn the_port_of_a_dc_may_be_pinned_and_is_a_port() {
+        let with = |port: &str| GOOD.replace("[privileged]", &format!("port = {port}\n[privileged]"));
+        assert_eq!(parse(GOOD).unwrap().directory.controllers[0].port, None);
+        for port in [1, 5000, 65_535] {
+            let config = parse(&with(&port.to_string())).unwrap();
+            assert_eq!(config.directory.controllers[0].port, Some(port));
+        }
+        for wrong in ["0", "65536", "-1", "\"5000\""] {
+            assert!(
+                refusal(&with(wrong)).starts_with("/etc/phs.toml:9:"),
+                "{wrong}: {}",
+                refusal(&with(wrong))
+            );
+        }
     }
 
     #[test]
@@ -405,6 +510,28 @@ include = ["S-1-5-21-1-2-3-1105"]
     }
 
     #[test]
+    fn a_scope_in_another_domain_is_refused_with_its_line_and_both_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("phs.toml");
+        let load = |scope: &str| {
+            std::fs::write(&path, format!("{GOOD}[scope]\n{scope}\n")).unwrap();
+            Config::load(&path).map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(load("include = [\"OU=A, DC=CORP , dc=example,DC=com\"]"), Ok(()));
+        for scope in [
+            "include = [\"OU=A,DC=other,DC=example,DC=com\"]",
+            "exclude = [\"DC=example,DC=com\"]",
+            "password_groups = [\"CN=A,DC=xcorp,DC=example,DC=com\"]",
+        ] {
+            let refused = load(scope).unwrap_err();
+            assert!(
+                refused.contains("phs.toml:11:") && refused.contains("DC=corp,DC=example,DC=com"),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
     fn an_unknown_key_is_refused_with_its_line_and_column() {
         let text = GOOD.replace("account =", "acount =");
         let text = refusal(&text);
@@ -425,6 +552,12 @@ include = ["S-1-5-21-1-2-3-1105"]
         assert!(text.starts_with("/etc/phs.toml:3:"), "{text}");
         let text = refusal(&format!("{GOOD}[schedule]\npoll_seconds = 4\n"));
         assert!(text.starts_with("/etc/phs.toml:12:") && text.contains("5 to 86400"), "{text}");
+        let text = refusal(&format!("{GOOD}[schedule]\nleast_seconds = 90000\n"));
+        assert!(text.starts_with("/etc/phs.toml:12:") && text.contains("0 to 86400"), "{text}");
+        let text = refusal(&format!("{GOOD}[schedule]\npoll_seconds = 60\nleast_seconds = 61\n"));
+        assert!(text.starts_with("/etc/phs.toml:11:") && text.contains("at most `poll_seconds`"), "{text}");
+        let text = refusal(&format!("{GOOD}[schedule]\nleast = 5\n"));
+        assert!(text.starts_with("/etc/phs.toml:12:1: ") && text.contains("least"), "{text}");
         let text = refusal("state_directory = ");
         assert!(text.starts_with("/etc/phs.toml:1:"), "{text}");
     }
@@ -438,10 +571,25 @@ include = ["S-1-5-21-1-2-3-1105"]
             ("account =", "authentication = \"basic\"\naccount =", "remove the line"),
             ("account =", "page_objects = 0\naccount =", "1 to 1000"),
             ("dc1.corp.example.com", "dc1", "full DNS name"),
+            ("Corp.example.com", "corp.example.com.", "the DNS name of the domain"),
+            ("Corp.example.com", "AT&T", "the DNS name of the domain"),
+            ("Corp.example.com", "bücher.example", "the DNS name of the domain"),
+            ("account =", "site = \"a.b\"\naccount =", "AD site"),
+            ("account =", "suffixes = [\"net\"]\naccount =", "DNS names"),
             ("svc-landbridge", "CORP\\\\svc", "without domain"),
         ] {
             let text = refusal(&GOOD.replace(from, to));
             assert!(text.contains(why), "{why}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_called_as_active_directory_lets_it_be_called() {
+        for name in ["my_corp.example.com", "_x.example.com", "single", "1st.2nd.3", "xn--bcher-kva.example"]
+        {
+            let config = parse(&GOOD.replace("Corp.example.com", name)).unwrap();
+            assert_eq!(config.directory.domain, name);
+            assert_eq!(config.directory.principal.realm(), name.to_uppercase());
         }
     }
 

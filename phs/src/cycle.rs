@@ -16,6 +16,7 @@ pub mod rehash;
 pub mod send;
 mod settled;
 mod sweep;
+pub mod warnings;
 
 use self::rehash::Derivers;
 use self::send::UploadApi;
@@ -30,11 +31,11 @@ use crate::stop::Stop;
 pub use counts::{Counts, Difference, Sign};
 use courier::Courier;
 use landbridge_drsr::drs::attribute::Attribute;
-use landbridge_drsr::drs::change::{Page, Progress};
+use landbridge_drsr::drs::change::{Change, Page, Progress};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
-use landbridge_wire::upload::{BY_STAMP_FROM, Hello, Mode};
+use landbridge_wire::upload::{BY_STAMP_FROM, Hello, ITERATIONS_FROM, Mode};
 pub use order::Order;
 use settled::Settled;
 use std::collections::VecDeque;
@@ -92,8 +93,15 @@ const FIRST: &str = "from the first";
 const CONTENTS: &str = "contents";
 /// Fact: how many accounts had a name of an account that is not carried, at the end of the last full compare.
 const AMBIGUOUS: &str = "ambiguous";
+/// Fact: the iterations that all digests at the tenant have at least, as far as is known: those of the profile at the
+/// end of a full compare that left none to be derived again.
+const ITERATIONS: &str = "iterations";
+/// Fact: how many passwords the tenant held with fewer iterations, at the end of the last full compare.
+const LEFT: &str = "left";
 /// Fact: how many accounts the last sweep held back.
 const HELD: &str = "held";
+/// Fact: why the tenant has no account of a person, at the end of the last cycle that read something.
+const NOBODY: &str = "nobody";
 /// Fact: set while a full compare that replaces what the tenant holds is not complete.
 const REPLACES: &str = "replaces";
 
@@ -113,6 +121,8 @@ impl Cycle<'_> {
                 settled = Settled::of(&mut receipt);
                 let other = self.mirror.fact(CONTENTS)? != Some(settled.contents());
                 asked = asked.or((saved.is_some() && other).then_some(WhyFull::OtherContents));
+                let higher = self.derives_again(&settled)?;
+                asked = asked.or((saved.is_some() && higher).then_some(WhyFull::HigherProfile));
                 watermark::plan(asked, saved.as_ref(), &receipt)
             }
             None => watermark::plan_alone(asked, saved.as_ref()),
@@ -142,10 +152,17 @@ impl Cycle<'_> {
         Ok(other.then_some(WhyFull::OtherFilter))
     }
 
+    /// Whether the profile has more iterations than the digests that the tenant may hold. A tenant of a lower level
+    /// keeps the digest that it has of a password.
+    fn derives_again(&self, settled: &Settled) -> Result<bool, PhsError> {
+        let higher = u64::from(self.order.profile.iterations()) > self.number(ITERATIONS)?;
+        Ok(higher && settled.level >= ITERATIONS_FROM && self.fact(COMPARED)?.is_some())
+    }
+
     /// The settings whose effect cannot be computed again from the mirror.
     fn filter(&self) -> String {
         let login = self.order.alternate_login.map_or("", Attribute::name);
-        format!("{} {login}", self.order.scope.filter_print())
+        format!("{} {login}{}", self.order.scope.filter_print(), self.order.schema_ids)
     }
 
     /// The settings whose effect can be computed again from the mirror.
@@ -242,6 +259,8 @@ impl Cycle<'_> {
         let mut unsettled = full || other_rules || other_holders || lost || self.order.confirmed.is_some();
         let ambiguous = self.number(AMBIGUOUS)?;
         let left = if tenant.is_some() { self.mirror.left_sending()? } else { Vec::new() };
+        // People sign in by the digests that are derived again, so the work leaves half of the machine to others.
+        let half = self.derives_again(settled)?;
         unsettled |= !left.is_empty();
         unsettled |= self.fact(SWEEP)?.is_some_and(|from| from == FIRST);
         let done = std::thread::scope(|scope| {
@@ -250,7 +269,7 @@ impl Cycle<'_> {
                 mirror: self.mirror,
                 tenant: lent(&mut tenant),
                 witness: self.witness,
-                derivers: Derivers::new(scope, self.order.profile, self.stop, self.witness),
+                derivers: Derivers::new(scope, self.order.profile, half, self.stop, self.witness),
                 on_the_way: VecDeque::new(),
                 mode,
                 settled,
@@ -266,10 +285,43 @@ impl Cycle<'_> {
             self.carry(&pages, &rules, saved, &mut courier, unsettled)?;
             Ok(courier.counts)
         });
-        if done.is_err() {
-            self.mirror.rollback()?;
+        let mut counts = match done {
+            Ok(counts) => counts,
+            Err(error) => {
+                self.mirror.rollback()?;
+                return Err(error);
+            }
+        };
+        // 6. What an administrator should look at.
+        self.warn(&rules, full || other_rules, &mut counts)?;
+        Ok(counts)
+    }
+
+    /// Adds to the counts what an administrator should look at. `again`: the rules are others, or all was compared; where
+    /// nothing was read besides, the reason of an earlier cycle still holds.
+    fn warn(&self, rules: &Rules<'_>, again: bool, counts: &mut Counts) -> Result<(), PhsError> {
+        let scope = &self.order.scope;
+        counts.without_hash = self.mirror.count_without_hash()?;
+        let known = self.fact(NOBODY)?;
+        let nobody = if self.mirror.carries_anybody()? {
+            None
+        } else if again || counts.read > 0 {
+            self.mirror.resolve(&rules.bounds)?;
+            warnings::why_nobody(&self.mirror.census(scope.terms().count())?, scope)
+        } else {
+            known
+        };
+        self.remember(NOBODY, nobody.as_deref().unwrap_or_default())?;
+        counts.nobody = nobody.is_some();
+        counts.warnings = nobody.into_iter().chain(warnings::stars(scope)).collect();
+        if counts.without_hash > 0 && !self.mirror.has_any_hash()? {
+            let number = counts.without_hash;
+            counts.warnings.push(format!(
+                "all {number} enabled accounts whose password is carried have {}",
+                warnings::NO_HASH
+            ));
         }
-        done
+        Ok(())
     }
 
     /// Processes all pages, up to the last receipt.
@@ -371,6 +423,7 @@ impl Cycle<'_> {
     ) -> Result<(), PhsError> {
         // 1. Qualify the page. Every page but the last is handed over and done.
         let progress = std::mem::replace(&mut page.progress, Progress::More);
+        courier.counts.changed |= brings_something(&page);
         let mut batch = qualify::page(page, self.mirror, self.singles, rules)?;
         *unsettled |= batch.unsettled;
         let Progress::Last(cursor) = progress else {
@@ -380,14 +433,18 @@ impl Cycle<'_> {
             }
             return courier.deliver(batch, None);
         };
-        // 2. After the last page: compare all objects with what was sent, if anything they depend on has changed. A
-        //    dry run always does, to show which accounts are held back.
+        // 2. After the last page: end what ends by itself; then compare all objects with what was sent, if anything they
+        //    depend on has changed. A dry run always does, to show which accounts are held back.
+        *unsettled |= self.end_links(&mut batch, rules.now, courier)?;
         if *unsettled || self.fact(SWEEP)?.is_some() || !rules.secrets {
             // Wait first: then refused and unreadable objects are in the mirror.
             courier.settle()?;
             self.sweep(&mut batch, rules, courier, *unsettled)?;
         } else {
             courier.counts.held = self.number(HELD)?;
+        }
+        if !rules.full {
+            courier.counts.digests_left += self.number(LEFT)?;
         }
         // 3. Close the cycle at the tenant, unless nothing has changed.
         let cursor = cursor.to_bytes();
@@ -425,7 +482,11 @@ impl Cycle<'_> {
             }
         }
         // 4. Store what this cycle ended with.
+        if rules.full && rules.secrets {
+            self.note_iterations(courier)?;
+        }
         if rules.full {
+            self.mirror.forget_flaws_before(rules.now)?;
             self.mirror.forget_unseen(rules.cycle)?;
             self.mirror.set_fact(COMPARED, &self.order.now.to_string())?;
             self.mirror.set_fact(REPLACES, "")?;
@@ -436,8 +497,33 @@ impl Cycle<'_> {
         Ok(())
     }
 
+    /// Ends a full compare that derived passwords again: notes how many are left, or that none is.
+    fn note_iterations(&self, courier: &mut Courier<'_, '_>) -> Result<(), PhsError> {
+        let left = courier.counts.digests_left;
+        self.remember(LEFT, &left.to_string())?;
+        if left > 0 {
+            courier.counts.unfinished = true;
+            info!(
+                again = courier.counts.digests_again,
+                left, "passwords are derived again with more iterations"
+            );
+        } else if courier.settled.level >= ITERATIONS_FROM {
+            self.remember(ITERATIONS, &self.order.profile.iterations().to_string())?;
+        }
+        Ok(())
+    }
+
     /// Notes that the mirror is up to date with the present rules.
     fn settled(&self) -> Result<(), PhsError> {
+        // With a lower profile the tenant may receive digests with fewer iterations from now on.
+        let iterations = u64::from(self.order.profile.iterations());
+        let known = self.number(ITERATIONS)?;
+        if iterations < known {
+            self.remember(ITERATIONS, &iterations.to_string())?;
+        }
+        if iterations <= known {
+            self.remember(LEFT, "")?;
+        }
         self.remember(PLACES, &self.places())?;
         self.remember(FILTER, &self.filter())
     }
@@ -474,6 +560,12 @@ impl Cycle<'_> {
             }
         }
     }
+}
+
+/// Whether a page has an attribute, a password or a link. An object may come with none of them.
+fn brings_something(page: &Page) -> bool {
+    let has_some = |change: &Change| !change.attributes.is_empty() || change.nt_hash.is_some();
+    !page.links.is_empty() || !page.quarantined.is_empty() || page.changes.iter().any(has_some)
 }
 
 /// Reports progress in work of many small steps, and checks the request to stop.
@@ -516,6 +608,7 @@ impl Batch {
         self.never += from.never;
         self.removed += from.removed;
         self.quarantined += from.quarantined;
+        self.left_out += from.left_out;
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod confirm;
 mod heartbeat;
 pub mod metrics;
+pub mod requests;
 pub mod schedule;
 pub mod status;
 pub mod wake;
@@ -108,10 +109,12 @@ impl<'a> Running<'a> {
             ..Status::default()
         };
         let board = Arc::new(Board::new(&config.state_directory, status));
+        board.flaws(&mirror)?;
         let compared = compared_at
             .and_then(|at| u64::try_from(started_at.saturating_sub(at)).ok())
             .map(Duration::from_secs);
-        let schedule = Schedule::new(config.schedule.rules(), compared, Instant::now());
+        let mut schedule = Schedule::new(config.schedule.rules(), compared, Instant::now());
+        schedule.set_ending(next_end(&mirror, started_at)?);
         // 3. The threads that report and watch, and the heartbeats.
         let reporting = Stop::new();
         if let Some(address) = config.metrics.listen {
@@ -177,21 +180,26 @@ impl<'a> Running<'a> {
         // 2. The DC that is read does not answer: the next cycle, at once, reads another.
         if let Some(controller) = wake.lost_controller() {
             self.kept.leave(&controller);
-            self.schedule.moved();
+            self.schedule.hurry();
         }
         // 3. A change at the DC, or an administrator's confirmation.
-        let confirmed = || confirm::waiting(&self.daemon.config.state_directory, (self.daemon.now)());
-        if wake.has_moved() || confirmed().is_some() {
-            self.schedule.moved();
+        if wake.has_moved() {
+            self.schedule.moved(Instant::now());
+        }
+        if confirm::waiting(&self.daemon.config.state_directory, (self.daemon.now)()).is_some() {
+            self.schedule.hurry();
         }
         Ok(())
     }
 
     /// Plans the next cycle after a complete one.
     fn completed(&mut self, done: Done) -> Result<(), PhsError> {
-        self.schedule.ended(Ended::Complete, done.counts.mode == "full", Instant::now(), chance());
+        let brought = done.counts.changed || done.counts.has_sent();
+        let how = Ended::Complete { brought };
+        self.schedule.ended(how, done.counts.mode == "full", Instant::now(), chance());
+        self.schedule.set_ending(next_end(&self.mirror, (self.daemon.now)())?);
         if done.counts.unfinished {
-            self.schedule.moved();
+            self.schedule.hurry();
         }
         // Watch the DC that is read: what another DC commits does not say when this one has it.
         if self.last_read.as_ref() != Some(&done.controller) {
@@ -230,8 +238,8 @@ impl<'a> Running<'a> {
             confirmed: confirmation.map(|confirmation| confirmation.accounts),
             now: now(),
         };
-        let done = job.run(&mut self.kept).and_then(|done| board.quarantine(mirror).map(|()| done));
-        let done = match done {
+        let done = job.run(&mut self.kept).and_then(|done| Ok((board.flaws(mirror)?, done)));
+        let (more_flaws, done) = match done {
             Ok(done) => done,
             Err(why) => {
                 board.failed(&why, now());
@@ -254,8 +262,13 @@ impl<'a> Running<'a> {
                 "accounts left the scope and are held back until an administrator confirms their removal"
             );
         }
-        let sent = counts.records_sent > 0 || counts.links_sent > 0 || counts.policy_sent;
-        if sent && !config.staging {
+        if more_flaws > 0 {
+            warn!(
+                more = more_flaws,
+                "objects of the directory cannot be read or carried as they are: `status` names them"
+            );
+        }
+        if counts.has_sent() && !config.staging {
             info!(
                 mode = counts.mode,
                 controller = done.controller,
@@ -336,6 +349,12 @@ fn start_heartbeats(daemon: &Daemon<'_>, board: &Arc<Board>, process: &Arc<Proce
     heartbeats.start(runtime)
 }
 
+/// When the next membership ends by itself; none: none does, or none that a clock can tell. `now`: seconds since 1970.
+fn next_end(mirror: &Mirror, now: i64) -> Result<Option<Instant>, StateError> {
+    let left = mirror.next_end()?.map(|until| u64::try_from(until.saturating_sub(now)).unwrap_or(0));
+    Ok(left.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds))))
+}
+
 /// What the daemon does after a failed cycle.
 enum AfterFailure {
     Again(Ended),
@@ -359,7 +378,8 @@ fn after(error: &PhsError) -> AfterFailure {
         | PhsError::Config(_)
         | PhsError::OtherDomain { .. }
         | PhsError::OtherSid { .. }
-        | PhsError::NoSuchEntry(_)
+        | PhsError::NoSuchEntry { .. }
+        | PhsError::WrongEntry { .. }
         | PhsError::HeadUnreadable(_)
         | PhsError::AccountUnknown(_)
         | PhsError::NoSuchGroup(_)
@@ -416,6 +436,7 @@ fn report(board: Arc<Board>, stop: Stop, now: fn() -> i64) -> Result<(), PhsErro
         };
         notify(&[sd_notify::NotifyState::Ready]);
         while !stop.is_raised() {
+            board.count_requests(now());
             board.write(now());
             if board.stands() < HANGS {
                 notify(&[sd_notify::NotifyState::Watchdog]);

@@ -28,7 +28,10 @@ pub enum PhsError {
     #[error(transparent)]
     State(#[from] StateError),
     /// The identity is for another domain than the configured one.
-    #[error("this machine is enrolled for the domain {enrolled}, but [directory] names {configured}")]
+    #[error(
+        "this machine is enrolled for the domain {enrolled}, but [directory] names {configured}: correct the configuration, or \
+         run `landbridge-phs enroll --replace` with a token for {configured}"
+    )]
     OtherDomain {
         /// In the identity.
         enrolled: String,
@@ -37,7 +40,7 @@ pub enum PhsError {
     },
     /// The DC does not hold the domain that the identity is for.
     #[error(
-        "the DC does not hold the domain with the SID {sid} that this machine was enrolled for: the tenant's `domains add` was given another SID, or the domain was made anew"
+        "the DC does not hold the domain with the SID {sid} that this machine was enrolled for: the tenant's `domains add` was given another SID, or the domain was made anew. Add it with the right SID, after `landbridge-tenant domains remove`, and enrol again"
     )]
     OtherSid {
         /// In the identity.
@@ -50,8 +53,23 @@ pub enum PhsError {
     #[error("the tenant did not acknowledge the end of the cycle")]
     NotAcknowledged,
     /// An entry of the scope.
-    #[error("[scope] names {0}, which the domain does not hold: is it spelt as in the directory?")]
-    NoSuchEntry(String),
+    #[error("[scope] {list} names {dn}, which the domain does not hold: is it spelt as in the directory?")]
+    NoSuchEntry {
+        /// The key of its list.
+        list: &'static str,
+        /// Its distinguished name.
+        dn: String,
+    },
+    /// An entry of the scope names an object that its list cannot have.
+    #[error("[scope] {list} names {dn}, which {why}")]
+    WrongEntry {
+        /// The key of its list.
+        list: &'static str,
+        /// Its distinguished name.
+        dn: String,
+        /// What the object is, and what to do.
+        why: &'static str,
+    },
     /// The rights at the domain's head are unknown.
     #[error(
         "the security descriptor of the domain's head cannot be read: {0}. Without it, it is unknown which accounts must \
@@ -64,7 +82,7 @@ pub enum PhsError {
     )]
     AccountUnknown(String),
     /// An entry of `[privileged] also`.
-    #[error("[privileged] also names {0}, which the domain does not hold")]
+    #[error("[privileged] also names {0}, which the domain does not hold: correct it, or take it out")]
     NoSuchGroup(Sid),
     /// A group whose members are held back cannot be read, or one of its links.
     #[error(
@@ -124,7 +142,8 @@ impl PhsError {
             Self::Config(_)
             | Self::State(_)
             | Self::OtherDomain { .. }
-            | Self::NoSuchEntry(_)
+            | Self::NoSuchEntry { .. }
+            | Self::WrongEntry { .. }
             | Self::AccountUnknown(_)
             | Self::NoSuchGroup(_)
             | Self::NoSuchObject(_)
@@ -151,7 +170,8 @@ impl PhsError {
         match self {
             Self::Config(_)
             | Self::OtherDomain { .. }
-            | Self::NoSuchEntry(_)
+            | Self::NoSuchEntry { .. }
+            | Self::WrongEntry { .. }
             | Self::AccountUnknown(_)
             | Self::NoSuchGroup(_)
             | Self::NoSuchObject(_)
@@ -161,6 +181,7 @@ impl PhsError {
             | Self::HeadUnreadable(_)
             | Self::GroupUnreadable { .. }
             | Self::WideEntry { .. } => 4,
+            Self::Pull(PullError::UnusableAttribute { .. }) => 3,
             Self::Pull(error) if unreachable(error) => 5,
             Self::Pull(PullError::Over { .. }) => 1,
             Self::Pull(_) => 4,

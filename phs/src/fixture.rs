@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::error::PhsError;
+use crate::qualify::privileged::IN_EVERY_DOMAIN;
 use crate::read::pull::ObjectId;
 use crate::read::session::Singles;
 use landbridge_crypto::drs_secret::SessionKeys;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{
     AttributeChange, Change, Link, LinkStamp, Linked, Page, Progress, Quarantined, SealedNtHash, Source,
-    Stamp,
+    Stamp, Unreadable,
 };
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::drs::dsname::Dsname;
@@ -53,6 +54,7 @@ impl Telling {
             parent: None,
             domain_head: false,
             attributes: Vec::new(),
+            unreadable: Vec::new(),
             nt_hash: None,
         })
     }
@@ -89,6 +91,13 @@ impl Telling {
         self
     }
 
+    /// With an attribute that cannot be read.
+    pub(crate) fn unreadable(self, attribute: Attribute) -> Self {
+        let mut telling = self.with(attribute, None);
+        telling.0.unreadable.push(Unreadable { attribute, why: "has half a character" });
+        telling
+    }
+
     pub(crate) fn number(self, attribute: Attribute, number: i32) -> Self {
         self.with(attribute, Some(Value::Integer(number)))
     }
@@ -123,8 +132,22 @@ impl Telling {
     }
 }
 
+/// An object, or a link of it, that could not be read.
+pub(crate) fn quarantined(rid: u32, link: bool, why: &str) -> Quarantined {
+    let dn = format!("CN={rid}");
+    let why = why.to_owned();
+    Quarantined { object: Some(guid(rid)), link, dn, sam: None, upn: None, attribute: None, why }
+}
+
 pub(crate) fn link(group: u32, member: u32, present: bool) -> Link {
-    Link { what: Linked::Member, from: dsname(group), to: dsname(member), present, stamp: link_stamp(1) }
+    Link {
+        what: Linked::Member,
+        from: dsname(group),
+        to: dsname(member),
+        present,
+        stamp: link_stamp(1),
+        until: None,
+    }
 }
 
 pub(crate) fn page(changes: Vec<Change>, links: Vec<Link>, progress: Progress) -> Page {
@@ -132,9 +155,11 @@ pub(crate) fn page(changes: Vec<Change>, links: Vec<Link>, progress: Progress) -
         source: Source { dsa: Uuid::nil(), invocation_id: Uuid::nil() },
         changes,
         links,
+        rewritten: Vec::new(),
         progress,
         keys: Arc::new(SessionKeys::new()),
         quarantined: Vec::new(),
+        schema: None,
         objects_in_domain: None,
     }
 }
@@ -180,6 +205,10 @@ pub(crate) struct Dc {
     pub(crate) hides_descriptor: bool,
     /// Objects that come unreadable.
     pub(crate) unreadable: Vec<u32>,
+    /// Protected groups of every domain that this DC says it does not have; it has the others, without members.
+    pub(crate) denied: Vec<u32>,
+    /// Objects of which nothing comes.
+    pub(crate) blank: Vec<u32>,
     /// RID and whether secrets were asked for.
     pub(crate) asked: Vec<(u32, bool)>,
 }
@@ -190,10 +219,13 @@ impl Dc {
         self
     }
 
-    pub(crate) fn group(mut self, rid: u32, members: &'static [u32]) -> Self {
-        let tell =
-            move || (Telling::group(rid), members.iter().map(|member| link(rid, *member, true)).collect());
-        self.objects.insert(guid(rid), Box::new(tell));
+    pub(crate) fn group(self, rid: u32, members: &'static [u32]) -> Self {
+        self.group_with(rid, move || members.iter().map(|member| link(rid, *member, true)).collect())
+    }
+
+    /// A group with these links.
+    pub(crate) fn group_with(mut self, rid: u32, links: impl Fn() -> Vec<Link> + 'static) -> Self {
+        self.objects.insert(guid(rid), Box::new(move || (Telling::group(rid), links())));
         self
     }
 
@@ -216,6 +248,10 @@ impl Singles for Dc {
     }
 
     fn object(&mut self, which: ObjectId, secrets: bool) -> Result<Option<Page>, PhsError> {
+        let group = match &which {
+            ObjectId::Sid(sid) => Some(sid.rid()).filter(|rid| IN_EVERY_DOMAIN.contains(rid)),
+            ObjectId::Guid(_) | ObjectId::Dn(_) => None,
+        };
         let guid = match which {
             ObjectId::Guid(guid) => guid,
             ObjectId::Sid(sid) => super::fixture::guid(sid.rid()),
@@ -232,11 +268,17 @@ impl Singles for Dc {
             return Ok(Some(page(vec![head], Vec::new(), Progress::Object)));
         }
         if let Some(rid) = self.unreadable.iter().find(|rid| super::fixture::guid(**rid) == guid) {
-            let why = format!("object {rid} is odd");
-            let quarantined = vec![Quarantined { object: Some(guid), link: false, why }];
+            let quarantined = vec![quarantined(*rid, false, &format!("object {rid} is odd"))];
             return Ok(Some(Page { quarantined, ..page(Vec::new(), Vec::new(), Progress::Object) }));
         }
-        let Some(tell) = self.objects.get(&guid) else { return Ok(None) };
+        if self.blank.iter().any(|rid| super::fixture::guid(*rid) == guid) {
+            return Ok(Some(page(Vec::new(), Vec::new(), Progress::Object)));
+        }
+        let Some(tell) = self.objects.get(&guid) else {
+            let group = group.filter(|rid| !self.denied.contains(rid));
+            let tell = |rid| page(vec![Telling::group(rid).tell()], Vec::new(), Progress::Object);
+            return Ok(group.map(tell));
+        };
         let (telling, links) = tell();
         let change = telling.tell();
         self.asked.push((change.object.sid.as_ref().unwrap().rid(), secrets));

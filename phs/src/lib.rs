@@ -21,11 +21,15 @@
 //! - `read/pull.rs`: the sockets under drsr's machine
 //! - `read/session.rs`: which DC is read, single objects, the thread that pulls pages
 //! - `read/distrust.rs`: DCs that were turned back, remembered by their database
+//! - `read/ldap.rs`: the LDAP messages that are needed, and their answers (pure)
 //! - `read/root_dse.rs`: the LDAP request for the rootDSE, and its answer (pure)
+//! - `read/schema.rs`: the ids that the forest's schema gives to attributes of the configuration, by LDAP
 //! - `read/watch.rs`: checks twice a second whether a DC has committed a change
 //! - `mirror.rs`: what phs remembers: one SQLite file without a secret in it
 //! - `mirror/schema.sql`: the mirror's tables
 //! - `mirror/objects.rs`: a row of the mirror
+//! - `mirror/flaws.rs`: the one list of what cannot be read or carried of the directory, for people
+//! - `mirror/census.rs`: why no account is carried, and whose NT hash is missing
 //! - `mirror/holders.rs`: who can read or set every password, and how many accounts that holds back
 //! - `mirror/links.rs`: values of linked attributes: members, managers, to whom a policy applies
 //! - `mirror/scope.rs`: where objects are in the tree, and in which groups, directly or through other groups
@@ -38,7 +42,9 @@
 //! - `qualify/descriptor.rs`: who may do more than read, from a security descriptor (pure)
 //! - `qualify/holders.rs`: who is never carried: phs's own account, and who can read or set every password
 //! - `qualify/containers.rs`: objects that others depend on: containers, groups, policies, entries of the scope
+//! - `qualify/links.rs`: what a linked attribute leaves out that came whole, as values from before 2003 do
 //! - `qualify/standing.rs`: what one object is to the tenant (pure)
+//! - `qualify/flaws.rs`: what cannot be read or carried of an object: quarantine, and attributes that are left out
 //! - `qualify/reserved.rs`: names of accounts that are not carried, as keyed hashes
 //! - `qualify/translate.rs`: the directory's attributes as messages of the wire
 //! - `cycle.rs`: one cycle, page by page
@@ -52,9 +58,11 @@
 //! - `cycle/send.rs`: hello, offer, upload, with a limited number of attempts
 //! - `cycle/settled.rs`: what the tenant's answer to the hello settles: generation and level (pure)
 //! - `cycle/sweep.rs`: after the last page: sends corrections, a limited number at a time
+//! - `cycle/warnings.rs`: what a complete cycle warns of, in words (pure)
 //! - `cycle/guard.rs`: holds back removals that look like a mistake (pure)
 //! - `daemon.rs`: runs cycle after cycle, as the schedule says
 //! - `daemon/schedule.rs`: when the next cycle begins (pure)
+//! - `daemon/requests.rs`: how many replication requests a day costs (pure)
 //! - `daemon/wake.rs`: what wakes the daemon, from any thread
 //! - `daemon/confirm.rs`: an administrator's confirmation of held removals, left for the daemon
 //! - `daemon/heartbeat.rs`: every 3 s a message to the tenant that this process runs

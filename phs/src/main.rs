@@ -25,7 +25,8 @@ Exit status:
   7  the tenant cannot be reached
   8  state database: disk full, damaged, of a newer program
   9  stopped by a signal before the end; nothing is lost
- 10  for `status`: the daemon runs, and an administrator should look; for `check --objects`: problems were found
+ 10  for `status`: the daemon runs, and an administrator should look; for `check --objects`: problems were found;
+     for `once`: done, and nobody is carried
 
 Examples:
   landbridge-tenant token create --role phs --domain corp.example.com | landbridge-phs enroll

@@ -4,6 +4,8 @@
 //! A page's rows are committed after its receipt; the cursor is committed together with the last page's.
 //! Not here: what the rows mean (`qualify`), and when a cursor may be stored (`watermark`).
 
+mod census;
+mod flaws;
 mod holders;
 mod links;
 mod objects;
@@ -12,6 +14,8 @@ mod sending;
 mod sweep;
 pub mod watermark;
 
+pub use census::Census;
+pub use flaws::{Flaw, FlawCounts, Named};
 pub use holders::HeldBack;
 pub use links::LinkTarget;
 pub use objects::{Kind, Object, Sent};
@@ -190,7 +194,7 @@ impl Mirror {
                 tracing::info!("the state database was of version 1: the next cycle compares all");
             }
             // It did not know the names of domain controllers, nor who can read or set every password, nor who may log
-            // on to some computers only. What was sent stays known; a full compare brings them.
+            // on to some computers only, nor when links end. What was sent stays known; a full compare brings them.
             2 => {
                 mirror.checked(|database| {
                     database.execute_batch(&format!(
@@ -198,7 +202,15 @@ impl Mirror {
                          ALTER TABLE objects ADD COLUMN kdc_number INTEGER NOT NULL DEFAULT 0; \
                          ALTER TABLE objects ADD COLUMN critical INTEGER NOT NULL DEFAULT 0; \
                          ALTER TABLE objects ADD COLUMN workstations INTEGER NOT NULL DEFAULT 0; \
+                         ALTER TABLE links ADD COLUMN until INTEGER; \
+                         CREATE INDEX links_by_end ON links(until) WHERE until IS NOT NULL; \
                          CREATE TABLE holders (sid TEXT PRIMARY KEY, rights TEXT NOT NULL) STRICT, WITHOUT ROWID; \
+                         CREATE INDEX objects_without_hash ON objects(guid) WHERE kind = 'person' AND sent = 'present' \
+                             AND carries AND password IS NULL AND NOT deleted AND uac & 2 = 0; \
+                         DROP TABLE quarantine; CREATE TABLE flaws (guid BLOB NOT NULL, attribute TEXT NOT NULL, \
+                             dn TEXT NOT NULL, sam TEXT, upn TEXT, why TEXT NOT NULL, quarantine INTEGER NOT NULL, \
+                             since INTEGER NOT NULL, seen INTEGER NOT NULL, PRIMARY KEY (guid, attribute)) \
+                             STRICT, WITHOUT ROWID; \
                          DELETE FROM watermark; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
                     ))
                 })?;
@@ -266,7 +278,7 @@ impl Mirror {
     pub fn forget_unseen(&self, cycle: Uuid) -> Result<(), StateError> {
         self.checked(|database| {
             let sql =
-                "DELETE FROM objects WHERE cycle IS NOT ?1 AND guid NOT IN (SELECT guid FROM quarantine)";
+                "DELETE FROM objects WHERE cycle IS NOT ?1 AND guid NOT IN (SELECT guid FROM flaws WHERE quarantine)";
             database.execute(sql, [cycle.as_bytes()]).map(|_| ())
         })?;
         self.unresolved.set(true);
@@ -286,39 +298,6 @@ impl Mirror {
         self.checked(|database| {
             let sql = "INSERT OR REPLACE INTO facts (name, value) VALUES (?1, ?2)";
             database.prepare_cached(sql)?.execute([name, value]).map(|_| ())
-        })
-    }
-
-    /// Remembers an object that cannot be carried.
-    pub fn quarantine(&self, guid: Uuid, why: &str, now: i64) -> Result<(), StateError> {
-        self.checked(|database| {
-            let sql = "INSERT OR REPLACE INTO quarantine (guid, why, at) VALUES (?1, ?2, ?3)";
-            database.execute(sql, params![guid.as_bytes(), why, now]).map(|_| ())
-        })
-    }
-
-    /// The object can be carried again.
-    pub fn release(&self, guid: Uuid) -> Result<(), StateError> {
-        self.checked(|database| {
-            let sql = "DELETE FROM quarantine WHERE guid = ?1";
-            database.prepare_cached(sql)?.execute([guid.as_bytes()]).map(|_| ())
-        })
-    }
-
-    /// What is in quarantine, and why.
-    pub fn quarantined(&self) -> Result<Vec<(Uuid, String)>, StateError> {
-        self.checked(|database| {
-            let mut query = database.prepare("SELECT guid, why FROM quarantine ORDER BY at LIMIT 1000")?;
-            let rows = query.query_map([], |row| Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?)))?;
-            rows.collect()
-        })
-    }
-
-    /// Why an object is in quarantine, if it is.
-    pub fn quarantined_for(&self, guid: Uuid) -> Result<Option<String>, StateError> {
-        self.checked(|database| {
-            let sql = "SELECT why FROM quarantine WHERE guid = ?1";
-            database.query_row(sql, [guid.as_bytes()], |row| row.get(0)).optional()
         })
     }
 
@@ -435,12 +414,17 @@ pub(crate) mod tests {
             .database
             .execute_batch(
                 "ALTER TABLE objects DROP COLUMN host; ALTER TABLE objects DROP COLUMN kdc_number; \
-                 ALTER TABLE objects DROP COLUMN critical; ALTER TABLE objects DROP COLUMN workstations; DROP TABLE holders; PRAGMA user_version = 2",
+                 ALTER TABLE objects DROP COLUMN critical; ALTER TABLE objects DROP COLUMN workstations; DROP TABLE holders; \
+                 DROP INDEX links_by_end; ALTER TABLE links DROP COLUMN until; DROP INDEX objects_without_hash; DROP TABLE flaws; \
+                 CREATE TABLE quarantine (guid BLOB PRIMARY KEY, why TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID; \
+                 PRAGMA user_version = 2",
             )
             .unwrap();
         drop(mirror);
         let mirror = Mirror::open(directory.path()).unwrap();
         assert_eq!(mirror.object(object.guid).unwrap(), Some(object));
+        assert_eq!(mirror.count_flaws().unwrap(), FlawCounts::default());
+        assert_eq!(mirror.count_without_hash().unwrap(), 0);
         assert_eq!((mirror.saved().unwrap(), mirror.controllers().unwrap()), (None, Vec::new()));
     }
 
@@ -500,7 +484,7 @@ pub(crate) mod tests {
             let seen = (n == 1).then_some(cycle);
             mirror.put(&Object { cycle: seen, ..Object::unknown(Uuid::from_u128(n)) }).unwrap();
         }
-        mirror.quarantine(Uuid::from_u128(2), "odd", 5).unwrap();
+        mirror.quarantine(Uuid::from_u128(2), Named::default(), "", "odd", 5).unwrap();
         mirror.forget_unseen(cycle).unwrap();
         let there: Vec<_> = (1..4).map(|n| mirror.object(Uuid::from_u128(n)).unwrap().is_some()).collect();
         assert_eq!(there, [true, true, false]);

@@ -11,20 +11,21 @@
 
 mod containers;
 pub(crate) mod descriptor;
+mod flaws;
 pub mod holders;
+mod links;
 pub mod privileged;
 mod reserved;
 mod rules;
 mod standing;
 pub mod translate;
 
-pub use containers::look_up;
+pub use containers::{look_up, unfit_entry};
 pub use rules::Rules;
-pub use standing::{Outside, Standing, learn_whole, standing};
+pub use standing::{Outside, Standing, kind_of, learn_whole, standing, undecided};
 
-use self::translate::Odd;
 use crate::error::PhsError;
-use crate::mirror::{Kind, Mirror, Object, Position, Sent};
+use crate::mirror::{Kind, Mirror, Named, Object, Position, Sent};
 use crate::read::pull::ObjectId;
 use crate::read::session::Singles;
 use landbridge_crypto::drs_secret::SessionKeys;
@@ -35,7 +36,6 @@ use landbridge_wire::upload::{self, DomainPolicy, Presence, ReservedName};
 use standing::learn;
 use std::collections::HashSet;
 use std::sync::Arc;
-use tracing::debug;
 use uuid::Uuid;
 
 /// One object to be sent to the tenant.
@@ -61,6 +61,8 @@ pub struct Draft {
     pub erase_password: bool,
     /// A name that a person recognises, for a dry run.
     pub name: String,
+    /// Its distinguished name, if a change brought it; else empty.
+    pub dn: String,
     /// The tenant did not have it before.
     pub enters: bool,
 }
@@ -97,6 +99,8 @@ pub struct Batch {
     pub removed: u64,
     /// Objects that could not be carried.
     pub quarantined: u64,
+    /// Attributes and links that were left out of objects that are carried.
+    pub left_out: u64,
     /// In a dry run: objects that are held back, by name, and with what.
     pub held: Vec<(String, &'static str)>,
     /// Something changed that other objects depend on: all objects must be compared with what was sent.
@@ -111,23 +115,19 @@ pub fn page(
     singles: &mut dyn Singles,
     rules: &Rules<'_>,
 ) -> Result<Batch, PhsError> {
-    let mut at = Desk { mirror, singles, rules, sweeps: false, batch: Batch::default() };
-    let Page { keys, quarantined, changes, links, .. } = page;
+    let mut at = Desk::new(mirror, singles, rules, false);
+    let Page { keys, quarantined, changes, links, rewritten, .. } = page;
     // 1. Objects that could not be read.
     for quarantined in &quarantined {
-        match quarantined.object {
-            Some(guid) if quarantined.link => at.odd_link(guid, &quarantined.why)?,
-            Some(guid) => at.quarantine(guid, &quarantined.why)?,
-            None => at.batch.quarantined += 1,
-        }
+        at.unreadable(quarantined)?;
     }
     // 2. What other objects depend on, and from it the position of every object.
     for change in &changes {
         at.apply_container(change)?;
     }
+    let links = links::with_removals(links, &rewritten, mirror)?;
     for link in &links {
-        let present = link.present.then_some(link.stamp);
-        mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+        mirror.apply_link(link)?;
     }
     at.batch.unsettled |= !links.is_empty();
     if at.batch.unsettled {
@@ -135,7 +135,6 @@ pub fn page(
     }
     mirror.resolve(&rules.bounds)?;
     // 3. A group whose members are held back must be readable, and all of its links.
-    let odd: HashSet<Uuid> = quarantined.iter().filter(|q| q.link).filter_map(|q| q.object).collect();
     let mut guarding = Vec::new();
     for one in quarantined {
         let Some(guid) = one.object else { continue };
@@ -147,13 +146,18 @@ pub fn page(
     privileged::may_be_a_group(mirror, &guarding)?;
     // 4. Every object.
     for change in changes {
-        // An object with an unreadable link in this page stays in quarantine.
-        if !odd.contains(&change.object.guid) {
-            mirror.release(change.object.guid)?;
-        }
+        let guid = change.object.guid;
+        at.quarantined.remove(&guid);
         at.change(change, &keys)?;
+        if !at.quarantined.contains(&guid) {
+            mirror.release(guid)?;
+        }
+        if !at.odd_links.contains(&guid) {
+            mirror.clear_attribute(guid, "")?;
+        }
     }
-    // 5. Links of objects that the tenant has. Which those are is known only now.
+    // 5. Links of objects that the tenant has. Which those are is known only now. In a full compare an object may come
+    //    after its links, as Windows sends them: then all of its links are sent with it.
     let mut last = None;
     for link in &links {
         let from = link.from.guid;
@@ -161,7 +165,13 @@ pub fn page(
             Some((guid, sent)) if guid == from => sent,
             // All links of an object that entered are sent anyway, these among them.
             Some(_) | None if at.batch.entered.contains(&from) => false,
-            Some(_) | None => mirror.object(from)?.is_some_and(|object| object.sent == Some(Sent::Present)),
+            Some(_) | None => {
+                let sent = mirror.object(from)?.is_some_and(|object| object.sent == Some(Sent::Present));
+                if rules.full && !sent {
+                    mirror.note_early_link(from)?;
+                }
+                sent
+            }
         };
         last = Some((from, sent));
         if sent {
@@ -180,7 +190,7 @@ pub fn mend(
     rules: &Rules<'_>,
     hold: bool,
 ) -> Result<Batch, PhsError> {
-    let mut at = Desk { mirror, singles, rules, sweeps: true, batch: Batch::default() };
+    let mut at = Desk::new(mirror, singles, rules, true);
     at.mend(object, hold)?;
     Ok(at.batch)
 }
@@ -193,11 +203,11 @@ pub fn mend_left(
     singles: &mut dyn Singles,
     rules: &Rules<'_>,
 ) -> Result<Batch, PhsError> {
-    let mut at = Desk { mirror, singles, rules, sweeps: true, batch: Batch::default() };
+    let mut at = Desk::new(mirror, singles, rules, true);
     let position = mirror.position(&object)?;
     if object.sent.is_none() && standing(&object, &position, rules) != Standing::Present {
         at.batch.removed += 1;
-        at.leave(&mut object, Presence::OutOfScope, Sent::OutOfScope);
+        at.leave(&mut object, Presence::OutOfScope, Sent::OutOfScope)?;
         mirror.put(&object)?;
     }
     Ok(at.batch)
@@ -210,21 +220,37 @@ struct Desk<'a, 'r> {
     rules: &'a Rules<'r>,
     /// The last page was read: objects are compared now.
     sweeps: bool,
+    /// Objects that went to quarantine.
+    quarantined: HashSet<Uuid>,
+    /// Objects with a link that cannot be read.
+    odd_links: HashSet<Uuid>,
     batch: Batch,
 }
 
-impl Desk<'_, '_> {
+impl<'a, 'r> Desk<'a, 'r> {
+    fn new(mirror: &'a Mirror, singles: &'a mut dyn Singles, rules: &'a Rules<'r>, sweeps: bool) -> Self {
+        let (quarantined, odd_links) = (HashSet::new(), HashSet::new());
+        Self { mirror, singles, rules, sweeps, quarantined, odd_links, batch: Batch::default() }
+    }
+
     /// Updates an object from a change. In a full compare a missing attribute has no value; otherwise it is unchanged.
+    /// An object may come twice in a full compare, if it was changed meanwhile: the second time with its changes.
     fn learn(&self, object: &mut Object, change: &Change) {
-        let learn = if self.rules.full { learn_whole } else { learn };
+        let learn = if self.rules.full && !self.has_come(object) { learn_whole } else { learn };
         learn(object, change, self.rules.scope());
+    }
+
+    /// Whether this full compare has sent the object before.
+    fn has_come(&self, object: &Object) -> bool {
+        self.rules.full && object.cycle == Some(self.rules.cycle)
     }
 
     /// Whether a change holds all of its object, which was then created since. A class may change alone, and so may a
     /// name.
     fn is_whole(&self, change: &Change) -> bool {
         let has = |what| change.attributes.iter().any(|a| a.attribute == what && a.value.is_some());
-        has(Attribute::ObjectClass) && (self.rules.full || has(Attribute::Name))
+        let has_odd = |what| change.unreadable.iter().any(|odd| odd.attribute == what);
+        has(Attribute::ObjectClass) && (self.rules.full || has(Attribute::Name) || has_odd(Attribute::Name))
     }
 
     fn change(&mut self, change: Change, keys: &Arc<SessionKeys>) -> Result<(), PhsError> {
@@ -233,7 +259,10 @@ impl Desk<'_, '_> {
             match translate::policy(&change.attributes) {
                 Ok(Some(policy)) => self.batch.policy = Some(policy),
                 Ok(None) => {}
-                Err(odd) => self.quarantine(guid, &odd.to_string())?,
+                Err(odd) => {
+                    let named = Named { dn: &change.object.dn, ..Named::default() };
+                    self.quarantine(guid, named, odd.attribute.name(), odd.why)?;
+                }
             }
         }
         // An object that is read alone, because the mirror does not know it.
@@ -255,6 +284,7 @@ impl Desk<'_, '_> {
             }
         };
         let was_deleted = object.deleted;
+        let again = self.has_come(&object);
         self.learn(&mut object, &change);
         let back = was_deleted && !object.deleted;
         if back && object.sent == Some(Sent::Deleted) {
@@ -266,27 +296,42 @@ impl Desk<'_, '_> {
         }
         let position = self.mirror.position(&object)?;
         let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
-        match standing(&object, &position, self.rules) {
+        let standing = standing(&object, &position, self.rules);
+        // Whether the filter leaves it out is unknown where an attribute of the filter cannot be read.
+        if matches!(standing, Standing::Present | Standing::Outside(Outside::Filter))
+            && let Some(odd) = undecided(&change, object.kind, self.rules.scope())
+        {
+            self.mirror.put(&object)?;
+            return self.unreadable(&odd);
+        }
+        match standing {
             Standing::Outside(_) if there => {
                 // Until the guard has decided, the object stays carried.
                 self.batch.unsettled = true;
+                self.batch.in_scope += u64::from(object.kind == Kind::Person && !again);
                 return self.carry(object, position, change, keys);
             }
-            Standing::Present => return self.carry(object, position, change, keys),
+            Standing::Present => {
+                self.batch.in_scope += u64::from(object.kind == Kind::Person && !again);
+                return self.carry(object, position, change, keys);
+            }
             Standing::Privileged => {
-                self.batch.privileged += 1;
+                self.batch.privileged += u64::from(!again);
                 if self.rules.full || object.sent != Some(Sent::Privileged) {
-                    self.leave(&mut object, Presence::Privileged, Sent::Privileged);
+                    self.leave(&mut object, Presence::Privileged, Sent::Privileged)?;
                 }
             }
-            Standing::Never => self.never(&mut object),
+            Standing::Never => {
+                self.batch.never += u64::from(!again);
+                self.never(&mut object)?;
+            }
             // In a full compare the tenant removes objects that are not sent. So a deletion is sent only for an
             // object that is known to have been sent.
             Standing::Deleted if self.rules.full && object.sent.is_none() => {}
             Standing::Deleted => {
                 if object.sent != Some(Sent::Deleted) {
                     self.batch.removed += 1;
-                    self.leave(&mut object, Presence::Deleted, Sent::Deleted);
+                    self.leave(&mut object, Presence::Deleted, Sent::Deleted)?;
                 }
             }
             Standing::Outside(_) => {}
@@ -294,9 +339,9 @@ impl Desk<'_, '_> {
                 let had = matches!(object.sent, Some(Sent::Present | Sent::Privileged | Sent::Unsure));
                 self.batch.removed += u64::from(had);
                 if object.deleted && (had || self.frees_names(&object)) {
-                    self.leave(&mut object, Presence::Deleted, Sent::Deleted);
+                    self.leave(&mut object, Presence::Deleted, Sent::Deleted)?;
                 } else if had {
-                    self.leave(&mut object, Presence::OutOfScope, Sent::OutOfScope);
+                    self.leave(&mut object, Presence::OutOfScope, Sent::OutOfScope)?;
                 }
             }
         }
@@ -314,7 +359,6 @@ impl Desk<'_, '_> {
         keys: &Arc<SessionKeys>,
     ) -> Result<(), PhsError> {
         let person = object.kind == Kind::Person;
-        self.batch.in_scope += u64::from(person);
         // The DC sends no change for a password that was not carried before: it must be read.
         let lacks_password = person && position.carries && !object.carries && change.nt_hash.is_none();
         if self.is_whole(&change) || (object.sent == Some(Sent::Present) && !lacks_password) {
@@ -340,9 +384,12 @@ impl Desk<'_, '_> {
             }
             Standing::Privileged => {
                 self.batch.privileged += 1;
-                self.leave(&mut object, Presence::Privileged, Sent::Privileged);
+                self.leave(&mut object, Presence::Privileged, Sent::Privileged)?;
             }
-            Standing::Never => self.never(&mut object),
+            Standing::Never => {
+                self.batch.never += 1;
+                self.never(&mut object)?;
+            }
             Standing::Outside(_) if hold => {
                 if there {
                     self.held(&object, "outside the scope");
@@ -352,7 +399,7 @@ impl Desk<'_, '_> {
             Standing::Outside(_) | Standing::Nothing if there => {
                 self.batch.removed += 1;
                 object.left_at = Some(self.rules.now);
-                self.leave(&mut object, Presence::OutOfScope, Sent::OutOfScope);
+                self.leave(&mut object, Presence::OutOfScope, Sent::OutOfScope)?;
             }
             Standing::Outside(_) | Standing::Nothing | Standing::Deleted => return Ok(()),
         }
@@ -362,13 +409,13 @@ impl Desk<'_, '_> {
 
     /// Drafts that an account leaves which is never carried. The guard holds none of them. The tenant learns nothing of
     /// one that it does not have.
-    fn never(&mut self, object: &mut Object) {
-        self.batch.never += 1;
+    fn never(&mut self, object: &mut Object) -> Result<(), PhsError> {
         if matches!(object.sent, Some(Sent::Present | Sent::Privileged | Sent::Unsure)) {
             self.batch.removed += 1;
             object.left_at = Some(self.rules.now);
-            self.leave(object, Presence::OutOfScope, Sent::OutOfScope);
+            self.leave(object, Presence::OutOfScope, Sent::OutOfScope)?;
         }
+        Ok(())
     }
 
     fn held(&mut self, object: &Object, what: &'static str) {
@@ -414,11 +461,22 @@ impl Desk<'_, '_> {
         change: Change,
         keys: Arc<SessionKeys>,
     ) -> Result<(), PhsError> {
-        let attributes = translate::attributes(change.attributes, object.kind, self.rules.alternate_login);
-        let attributes = match attributes {
-            Ok(attributes) => attributes,
-            Err(odd) => return self.odd(object, &odd),
+        let whole = self.is_whole(&change);
+        let changed: Vec<Attribute> = change.attributes.iter().map(|changed| changed.attribute).collect();
+        let carried = translate::attributes(change.attributes, object.kind, self.rules.alternate_login);
+        let translate::Carried { attributes, mut left_out } = match carried {
+            Ok(carried) => carried,
+            Err(odd) => {
+                self.mirror.put(&object)?;
+                let named = Named { dn: &change.object.dn, ..Named::default() };
+                return self.quarantine(object.guid, named, odd.attribute.name(), odd.why);
+            }
         };
+        left_out.extend(change.unreadable.iter().filter_map(|odd| {
+            let shown = translate::is_carried(odd.attribute, object.kind, self.rules.alternate_login);
+            shown.then_some((odd.attribute, odd.why))
+        }));
+        self.note_left_out(&change.object, &changed, &left_out, whole)?;
         let decided = position.carries;
         let position = self.until_decided(&object, position, true);
         self.batch.unsettled |= position.carries != decided;
@@ -448,8 +506,9 @@ impl Desk<'_, '_> {
         } else if erase_password {
             (object.password, object.password_at) = (None, None);
         }
-        // In a full compare all links come in the stream, except for objects that enter after the last page.
-        if new && (self.sweeps || !self.rules.full) {
+        // In a full compare all links come in the stream, except for objects that enter after the last page. Those that
+        // came before their object were not sent yet.
+        if new && (self.sweeps || !self.rules.full || self.mirror.has_early_link(object.guid)?) {
             self.batch.entered.push(object.guid);
         }
         let says = protected_user.is_some() || password.is_some() || erase_password || !attributes.is_empty();
@@ -461,6 +520,7 @@ impl Desk<'_, '_> {
                 attributes,
                 password,
                 erase_password,
+                dn: change.object.dn,
                 enters,
                 ..self.bare(&object, Presence::Present)
             };
@@ -495,9 +555,12 @@ impl Desk<'_, '_> {
             }
             Standing::Privileged => {
                 self.batch.privileged += 1;
-                self.leave(&mut object, Presence::Privileged, Sent::Privileged);
+                self.leave(&mut object, Presence::Privileged, Sent::Privileged)?;
             }
-            Standing::Never => self.never(&mut object),
+            Standing::Never => {
+                self.batch.never += 1;
+                self.never(&mut object)?;
+            }
             // It changed between the page and this read: the next page has the change.
             Standing::Outside(_) | Standing::Deleted | Standing::Nothing => {}
         }
@@ -507,12 +570,13 @@ impl Desk<'_, '_> {
 
     /// Drafts an object that leaves. It is sent even if the mirror does not know that the tenant has the object: phs
     /// may have been killed between sending it and storing that.
-    fn leave(&mut self, object: &mut Object, presence: Presence, sent: Sent) {
+    fn leave(&mut self, object: &mut Object, presence: Presence, sent: Sent) -> Result<(), PhsError> {
         object.sent = Some(sent);
         (object.password, object.password_at) = (None, None);
         object.told_at = Some(self.rules.now);
         let draft = self.bare(object, presence);
         self.batch.drafts.push(draft);
+        Ok(self.mirror.clear_left_out(object.guid)?)
     }
 
     /// Drafts a deletion for a tombstone of an unknown object. The tenant must learn of it if it was an account that
@@ -540,6 +604,7 @@ impl Desk<'_, '_> {
             password: None,
             erase_password: false,
             name: object.label(),
+            dn: String::new(),
             enters: false,
         }
     }
@@ -547,59 +612,23 @@ impl Desk<'_, '_> {
     /// Reads one object alone; none if it is gone or went to quarantine.
     fn alone(&mut self, guid: Uuid, secrets: bool) -> Result<Option<(Change, Arc<SessionKeys>)>, PhsError> {
         let Some(page) = self.singles.object(ObjectId::Guid(guid), secrets)? else { return Ok(None) };
-        for quarantined in page.quarantined.iter().filter(|q| q.object == Some(guid)) {
+        let Page { keys, changes, links, mut quarantined, .. } = page;
+        let change = changes.into_iter().find(|change| change.object.guid == guid);
+        quarantined
+            .extend(change.as_ref().and_then(|whole| undecided(whole, kind_of(whole), self.rules.scope())));
+        for quarantined in quarantined.iter().filter(|q| q.object == Some(guid)) {
+            self.unreadable(quarantined)?;
             if !quarantined.link {
-                self.quarantine(guid, &quarantined.why)?;
                 return Ok(None);
             }
-            self.odd_link(guid, &quarantined.why)?;
         }
-        let Page { keys, changes, links, .. } = page;
         // An object that is read alone comes with all of its links.
         self.mirror.clear_links(guid)?;
         for link in links.iter().filter(|link| link.present && link.from.guid == guid) {
-            self.mirror.set_link(link.what, guid, link.to.guid, Some(link.stamp))?;
+            self.mirror.apply_link(link)?;
             self.batch.unsettled = true;
         }
-        Ok(changes.into_iter().find(|change| change.object.guid == guid).map(|change| (change, keys)))
-    }
-
-    fn odd(&mut self, object: Object, odd: &Odd) -> Result<(), PhsError> {
-        self.mirror.put(&object)?;
-        self.quarantine(object.guid, &odd.to_string())
-    }
-
-    /// One link of an object cannot be read: it is recorded, and the rest of the object is carried.
-    fn odd_link(&mut self, guid: Uuid, why: &str) -> Result<(), PhsError> {
-        debug!(%guid, why, "a link to quarantine");
-        self.batch.quarantined += 1;
-        Ok(self.mirror.quarantine(guid, why, self.rules.now)?)
-    }
-
-    /// Quarantines an object that cannot be read whole, and has the tenant erase its password, which may be outdated.
-    fn quarantine(&mut self, guid: Uuid, why: &str) -> Result<(), PhsError> {
-        debug!(%guid, why, "to quarantine");
-        self.batch.quarantined += 1;
-        self.mirror.quarantine(guid, why, self.rules.now)?;
-        let Some(mut object) = self.mirror.object(guid)? else { return Ok(()) };
-        let there = matches!(object.sent, Some(Sent::Present | Sent::Unsure));
-        if !there || self.rules.full {
-            self.reserve_remembered(&object);
-        }
-        if !there {
-            return Ok(());
-        }
-        // The tenant may miss a new password, or that the account was disabled. In a full compare the tenant removes
-        // the object, since it is not sent.
-        object.sent = Some(Sent::Unsure);
-        (object.password, object.password_at) = (None, None);
-        self.mirror.put(&object)?;
-        if object.kind == Kind::Person && (self.sweeps || !self.rules.full) {
-            let privileged = standing::is_privileged(&object, &self.mirror.position(&object)?);
-            let draft = Draft { privileged, erase_password: true, ..self.bare(&object, Presence::Present) };
-            self.batch.drafts.push(draft);
-        }
-        Ok(())
+        Ok(change.map(|change| (change, keys)))
     }
 }
 

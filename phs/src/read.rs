@@ -3,7 +3,9 @@
 
 pub mod discover;
 pub mod distrust;
+pub mod ldap;
 pub mod pull;
 pub mod root_dse;
+pub mod schema;
 pub mod session;
 pub mod watch;

@@ -3,6 +3,7 @@
 //! Neighbours: `config` reads it, `mirror::scope` resolves its entries, `qualify` applies it.
 
 use landbridge_drsr::drs::attribute::{Attribute, Value};
+use landbridge_drsr::drs::distinguished_name::DistinguishedName;
 use serde::Deserialize;
 
 /// Limit on OUs and groups in a list.
@@ -38,7 +39,46 @@ const TEXTS: [Attribute; 19] = [
 const OWN: [Attribute; 5] =
     [Attribute::Info, Attribute::Locality, Attribute::Mobile, Attribute::Office, Attribute::TelephoneNumber];
 
-/// Which objects are carried. An empty list restricts nothing.
+/// One of the lists of distinguished names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScopeList {
+    /// `include`.
+    Include,
+    /// `exclude`.
+    Exclude,
+    /// `groups`.
+    Groups,
+    /// `password_groups`.
+    PasswordGroups,
+}
+
+impl ScopeList {
+    /// Its key in `[scope]`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Include => "include",
+            Self::Exclude => "exclude",
+            Self::Groups => "groups",
+            Self::PasswordGroups => "password_groups",
+        }
+    }
+
+    /// Whether it has groups; otherwise it has OUs and containers.
+    pub fn is_of_groups(self) -> bool {
+        match self {
+            Self::Include | Self::Exclude => false,
+            Self::Groups | Self::PasswordGroups => true,
+        }
+    }
+}
+
+/// A text that is the same for every spelling of a distinguished name.
+pub fn entry_key(dn: &str) -> String {
+    DistinguishedName::parse(dn).map_or_else(|_| dn.to_lowercase(), |name| name.key())
+}
+
+/// Which objects are carried. An empty list restricts nothing. The distinguished names are in one spelling, in the case
+/// in which they were typed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawScope")]
 pub struct Scope {
@@ -98,6 +138,11 @@ impl Term {
         Ok(Self { attribute: attribute(name.trim())?, value: value.to_owned() })
     }
 
+    /// Whether the value has a star: none stands for other characters.
+    pub fn has_star(&self) -> bool {
+        self.value.contains('*')
+    }
+
     fn holds(&self, value: Option<&Value>) -> bool {
         matches!(value, Some(Value::Text(text)) if text.to_lowercase() == self.value.to_lowercase())
     }
@@ -132,10 +177,20 @@ impl Scope {
         self.terms().filter(|term| OWN.contains(&term.attribute))
     }
 
+    /// Everything that is named and must be found in the directory, with its list.
+    pub fn named_entries(&self) -> impl Iterator<Item = (ScopeList, &str)> {
+        let all = [
+            (ScopeList::Include, &self.include),
+            (ScopeList::Exclude, &self.exclude),
+            (ScopeList::Groups, &self.groups),
+            (ScopeList::PasswordGroups, &self.password_groups),
+        ];
+        all.into_iter().flat_map(|(list, names)| names.iter().map(move |name| (list, name.as_str())))
+    }
+
     /// Everything that is named and must be found in the directory.
     pub fn entries(&self) -> impl Iterator<Item = &str> {
-        let all = [&self.include, &self.exclude, &self.groups, &self.password_groups];
-        all.into_iter().flatten().map(String::as_str)
+        self.named_entries().map(|(_, name)| name)
     }
 
     /// Those of them that are groups.
@@ -148,8 +203,15 @@ impl Scope {
         !self.include.is_empty() || !self.exclude.is_empty()
     }
 
-    fn terms(&self) -> impl Iterator<Item = &Term> {
+    /// The terms of the filter, in the order of the bits in the mirror.
+    pub fn terms(&self) -> impl Iterator<Item = &Term> {
         self.with.iter().chain(&self.without)
+    }
+
+    /// An entry that is not in the domain with this DNS name.
+    pub fn entry_outside(&self, domain: &str) -> Option<&str> {
+        let domain = DistinguishedName::of_domain(domain);
+        self.entries().find(|dn| DistinguishedName::parse(dn).is_ok_and(|name| !name.is_within(&domain)))
     }
 
     /// The attributes that the filter uses.
@@ -218,14 +280,15 @@ impl TryFrom<RawScope> for Scope {
 
     fn try_from(raw: RawScope) -> Result<Self, String> {
         let terms = |texts: &[String]| texts.iter().map(|text| Term::parse(text)).collect::<Result<_, _>>();
+        let names = |texts: Vec<String>| texts.iter().map(|text| entry(text)).collect::<Result<Vec<_>, _>>();
         let scope = Self {
             with: terms(&raw.with)?,
             without: terms(&raw.without)?,
-            include: raw.include,
-            exclude: raw.exclude,
-            groups: raw.groups,
+            include: names(raw.include)?,
+            exclude: names(raw.exclude)?,
+            groups: names(raw.groups)?,
             passwords: raw.passwords.unwrap_or(true),
-            password_groups: raw.password_groups,
+            password_groups: names(raw.password_groups)?,
         };
         if scope.entries().count() > MAX_ENTRIES {
             return Err(format!("[scope] names more than {MAX_ENTRIES} OUs and groups"));
@@ -233,12 +296,8 @@ impl TryFrom<RawScope> for Scope {
         if scope.terms().count() > MAX_TERMS {
             return Err(format!("[scope] has more than {MAX_TERMS} terms"));
         }
-        if let Some(short) = scope.entries().find(|dn| !dn.contains('=') || !dn.contains(',')) {
-            return Err(format!(
-                "`{short}` in [scope] is no distinguished name like OU=Staff,DC=corp,DC=example,DC=com"
-            ));
-        }
-        if let Some(both) = scope.include.iter().find(|dn| scope.exclude.contains(dn)) {
+        let excludes = |dn: &str| scope.exclude.iter().any(|other| entry_key(other) == entry_key(dn));
+        if let Some(both) = scope.include.iter().find(|dn| excludes(dn)) {
             return Err(format!("`{both}` is both in `include` and in `exclude`"));
         }
         if !scope.passwords && !scope.password_groups.is_empty() {
@@ -246,6 +305,16 @@ impl TryFrom<RawScope> for Scope {
         }
         Ok(scope)
     }
+}
+
+/// A distinguished name in its one spelling.
+fn entry(typed: &str) -> Result<String, String> {
+    let name = DistinguishedName::parse(typed).map_err(|why| {
+        format!(
+            "`{typed}` in [scope] is no distinguished name like OU=Staff,DC=corp,DC=example,DC=com: {why}"
+        )
+    })?;
+    Ok(name.to_string())
 }
 
 #[cfg(test)]
@@ -301,12 +370,32 @@ mod tests {
             ("with = [\"colour=blue\"]", "adminDescription"),
             ("include = [\"Staff\"]", "distinguished name"),
             ("include = [\"OU=A,DC=b\"]\nexclude = [\"OU=A,DC=b\"]", "both"),
+            ("include = [\"OU=A, DC=b\"]\nexclude = [\"ou=\\\"a\\\";dc=B\"]", "both"),
+            ("groups = [\"CN=A,,DC=b\"]", "at character 6"),
+            ("password_groups = [\"\"]", "missing"),
             ("passwords = false\npassword_groups = [\"CN=a,DC=b\"]", "exclude each other"),
             ("ou = []", "unknown field"),
         ] {
             let error = scope(text).unwrap_err();
             assert!(error.contains(says), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn another_spelling_of_an_entry_is_the_same_scope() {
+        let plain = scope("include = [\"OU=Odd,DC=hunt,DC=org\"]").unwrap();
+        let typed = scope("include = [\"ou = Odd , DC=hunt; DC=org\"]").unwrap();
+        assert_eq!(plain.place_print(), typed.place_print());
+        assert_eq!(entry_key("OU=ODD,DC=hunt,DC=org"), entry_key(typed.include.first().unwrap()));
+    }
+
+    #[test]
+    fn an_entry_of_another_domain_is_found() {
+        let scope =
+            scope("include = [\"OU=A, dc=corp,DC=example,DC=com\"]\ngroups = [\"CN=B,DC=example,DC=com\"]")
+                .unwrap();
+        assert_eq!(scope.entry_outside("corp.example.com"), Some("CN=B,DC=example,DC=com"));
+        assert_eq!(scope.entry_outside("example.com"), None);
     }
 
     #[test]

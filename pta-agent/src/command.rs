@@ -1,31 +1,36 @@
 //! The commands. `main` parses the command line and calls one of them.
 
 use crate::config::Config;
-use crate::directory::Finding;
 use crate::directory::bind::Validator;
+use crate::directory::{AccountName, Checked, Finding, Usable};
 use crate::error::PtaError;
 use crate::link::{Links, SOFTWARE, unix_now};
-use crate::status::{Board, Status};
+use crate::status::{Board, OLDER_TENANT, Status};
 use crate::unseal::make_key;
 use clap::Args;
 use landbridge_agent::enroll::Means;
 use landbridge_agent::error::must_act;
 use landbridge_agent::key::{self, FileError};
 use landbridge_agent::{AgentError, Identity, ProcessKey, enroll, status, token};
+use landbridge_crypto::secret::Password;
 use landbridge_host::signals;
 use landbridge_wire::enroll::Role;
 use landbridge_wire::printable;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 /// Interval at which the status file is written and systemd's watchdog is notified.
 const STATUS: Duration = Duration::from_secs(1);
+
+/// Limit on a typed password, in bytes. AD accepts 256 characters, at most 4 bytes each in UTF-8.
+const MAX_PASSWORD: usize = 1024;
 
 /// `enroll`
 #[derive(Debug, Args)]
@@ -83,9 +88,10 @@ pub fn run(config: &Config) -> Result<u8, PtaError> {
     })
 }
 
-/// `check`
-pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
+/// `check`. With an account it is signed in as at one domain controller.
+pub fn check(config: &Config, account: Option<&str>, json: bool) -> Result<u8, PtaError> {
     let mut findings = Vec::new();
+    let mut domain_sid = None;
     let mut code = 0;
     let mut add = |finding: Finding, failed: u8| {
         if !finding.good && code == 0 {
@@ -96,6 +102,7 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
     let runtime = runtime()?;
     match identity(config) {
         Ok(identity) => {
+            domain_sid = Some(identity.domain_sid.clone());
             let left = identity.not_after.saturating_sub(unix_now());
             add(
                 if left > 0 {
@@ -134,13 +141,22 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
     }
     match Validator::new(&config.directory, config.defence) {
         Ok(validator) => {
-            for finding in runtime.block_on(validator.check()) {
+            let domain_sid = domain_sid.as_deref();
+            let Checked { findings, first } = runtime.block_on(validator.check(domain_sid));
+            for finding in findings {
                 add(finding, 5);
             }
+            let (finding, failed) = accepts(&validator, &runtime, account, domain_sid, first.as_ref())?;
+            add(finding, failed);
         }
         Err(error) => add(Finding::bad("trust", error.to_string(), "correct [directory]"), 3),
     }
-    add(bounds(config), 3);
+    let running: Option<Status> = status::read(&config.state_directory);
+    let running = running.filter(|status| status::is_fresh(status.written_at, unix_now()));
+    if running.as_ref().is_some_and(|status| status.links.values().any(|link| link.older)) {
+        add(Finding::bad("names of accounts", OLDER_TENANT, "upgrade the tenant"), 6);
+    }
+    add(bounds(config, running.as_ref()), 3);
     if json {
         say_json(serde_json::to_string_pretty(&findings), "the findings cannot be written as JSON")?;
     } else {
@@ -154,12 +170,66 @@ pub fn check(config: &Config, json: bool) -> Result<u8, PtaError> {
     Ok(code)
 }
 
+/// Whether a domain controller accepts a right password: that of the account which was named, or a note that none was
+/// tried. With the exit status if that is wrong.
+fn accepts(
+    validator: &Validator,
+    runtime: &Runtime,
+    account: Option<&str>,
+    domain_sid: Option<&str>,
+    at: Option<&Usable>,
+) -> Result<(Finding, u8), PtaError> {
+    // 1. Without an account nothing was shown.
+    let what = "acceptance";
+    let Some(account) = account else {
+        let found = "not tried, so a domain controller that refuses everybody looks the same";
+        let todo = Some("`check --as USER` tries one account with its password".to_owned());
+        return Ok((Finding { todo, ..Finding::good(what, found) }, 5));
+    };
+    // 2. An account and a domain controller, before a password is asked for.
+    let name = match AccountName::parse(account, domain_sid) {
+        Ok(name) => name,
+        Err(todo) => {
+            let found = format!("not tried: {account} is not the name of an account of this domain");
+            return Ok((Finding::bad(what, found, todo), 2));
+        }
+    };
+    let Some(at) = at else {
+        let found = "not tried: no domain controller can be used";
+        return Ok((Finding::bad(what, found, "mend the domain controllers first"), 5));
+    };
+    // 3. The password, after a word on what it costs.
+    warn(&format!(
+        "{name} is signed in as at one domain controller. A wrong password is one bad password of the account for AD's \
+         lockout. The password is stored nowhere."
+    ));
+    let password = password()?;
+    Ok((runtime.block_on(validator.check_account(at, &name, &password)), 5))
+}
+
+/// Reads a password: from a terminal without echo, or else the first line of standard input.
+fn password() -> Result<Password, PtaError> {
+    let invalid = |why: &'static str| PtaError::Password(io::Error::new(io::ErrorKind::InvalidData, why));
+    if io::stdin().is_terminal() {
+        return rpassword::prompt_password("Password: ").map(Password::new).map_err(PtaError::Password);
+    }
+    let limit = MAX_PASSWORD + 2;
+    let mut line = Zeroizing::new(Vec::with_capacity(limit));
+    let mut input = io::stdin().lock().take(u64::try_from(limit).unwrap_or(u64::MAX));
+    input.read_until(b'\n', &mut line).map_err(PtaError::Password)?;
+    let text = line.strip_suffix(b"\n").unwrap_or(&line);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    if text.len() > MAX_PASSWORD {
+        return Err(invalid("a password has at most 1024 bytes"));
+    }
+    let text = std::str::from_utf8(text).map_err(|_| invalid("the password is not UTF-8"))?;
+    Ok(Password::new(text.to_owned()))
+}
+
 /// What a lying tenant could do to an account through all agents of the domain, and the figure to set. AD's policy is
 /// what the running agent last read.
-fn bounds(config: &Config) -> Finding {
+fn bounds(config: &Config, running: Option<&Status>) -> Finding {
     let (what, agents) = ("failed binds", config.defence.agents);
-    let running: Option<Status> = status::read(&config.state_directory);
-    let running = running.filter(|status| status::is_fresh(status.written_at, unix_now()));
     let Some(policy) = running.and_then(|status| status.lockout) else {
         let each = config.defence.failed_binds.unwrap_or(1);
         let found = format!(
@@ -221,6 +291,9 @@ fn print(status: &Status, now: i64) -> Result<(), PtaError> {
     for link in status.links.values() {
         say(&format!("connected to {} for {} s", link.node, now - link.since))?;
     }
+    if status.links.values().any(|link| link.older) {
+        say(OLDER_TENANT)?;
+    }
     if status.links.is_empty() {
         let why = status.trouble.as_deref().unwrap_or("connecting");
         say(&format!("not connected to the tenant: {why}"))?;
@@ -245,6 +318,12 @@ fn print(status: &Status, now: i64) -> Result<(), PtaError> {
         say(&format!(
             "  {:>8}  of the wrong ones: right, and withheld for a protected account",
             status.withheld
+        ))?;
+    }
+    if status.unknown_names > 0 {
+        say(&format!(
+            "  {:>8}  of the wrong ones: a domain controller knows no account of the name (canaries among them)",
+            status.unknown_names
         ))?;
     }
     Ok(())
@@ -291,9 +370,11 @@ async fn report(links: Arc<Links>) {
     loop {
         let controllers = links.validator.controllers();
         let (lockout, withheld) = (links.validator.lockout_policy(), links.validator.withheld());
+        let unknown_names = links.validator.unknown_names();
         links.board.change(|status| {
             status.controllers = controllers.into_iter().map(Into::into).collect();
             (status.lockout, status.withheld) = (lockout, withheld);
+            status.unknown_names = unknown_names;
         });
         // Written on another thread: a slow disk must not delay a sign-in.
         let writing = links.clone();
@@ -341,16 +422,21 @@ fn say(line: &str) -> Result<(), PtaError> {
     write(&printable::one_line(line))
 }
 
+/// Prints a note to standard error: above a prompt, and outside the results.
+fn warn(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", printable::one_line(text));
+}
+
 /// Prints a JSON text, its values as they are, in a form that a terminal does not obey. The error names `what` it is.
 fn say_json(json: serde_json::Result<String>, what: &'static str) -> Result<(), PtaError> {
     write(&printable::json(&json.map_err(|_| PtaError::Defect(what))?))
 }
 
 fn write(text: &str) -> Result<(), PtaError> {
-    match writeln!(std::io::stdout(), "{text}") {
+    match writeln!(io::stdout(), "{text}") {
         Ok(()) => Ok(()),
         // The reader has closed the pipe, which is no error.
-        Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(_) => Err(PtaError::Defect("standard output cannot be written")),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::directory::{DefenceConfig, DirectoryConfig};
 use landbridge_agent::config::{self, ConfigError, Log};
-use landbridge_agent::dial::ProxyConfig;
+use landbridge_agent::proxy::ProxyConfig;
 use serde::{Deserialize, Deserializer, de};
 use std::path::{Path, PathBuf};
 
@@ -101,8 +101,12 @@ mod tests {
     fn what_is_wrong_is_named_with_its_line() {
         for (text, line, word) in [
             (format!("{LEAST}verify = false\n"), ":5:", "verify"),
+            (LEAST.replace("corp.example.com", "AT&T"), ":3:", "the DNS name of the domain"),
             (format!("{LEAST}connections = 65\n"), ":5:", "1 to 64"),
             (format!("{LEAST}pins = [\"abc\"]\n"), ":5:", "64 hexadecimal"),
+            (format!("{LEAST}pins = [\"{}\"]\n", "ab ".repeat(20)), ":5:", "SHA-1"),
+            (format!("{LEAST}site = \"a.b\"\n"), ":5:", "AD site"),
+            (format!("{LEAST}suffixes = [\"net\"]\n"), ":5:", "DNS names"),
             (format!("{LEAST}[tenant]\nconnections = 0\n"), ":6:", "1 to 8"),
             (format!("{LEAST}[defence]\nagents = 0\n"), ":6:", "1 to 64"),
             (format!("{LEAST}[defence]\nfailed_binds = 0\n"), ":6:", "1 to 1000"),

@@ -19,7 +19,10 @@ pub enum PtaError {
     #[error(transparent)]
     Agent(#[from] AgentError),
     /// The identity is for another domain than the configured one.
-    #[error("this machine is enrolled for the domain {enrolled}, but [directory] names {configured}")]
+    #[error(
+        "this machine is enrolled for the domain {enrolled}, but [directory] names {configured}: correct the configuration, or \
+         run `landbridge-pta-agent enroll --replace` with a token for {configured}"
+    )]
     OtherDomain {
         /// In the identity.
         enrolled: String,
@@ -32,11 +35,19 @@ pub enum PtaError {
     )]
     NotPta,
     /// Another process runs on this state directory.
-    #[error("{}: another landbridge-pta-agent runs on this state directory", .0.display())]
+    #[error(
+        "{}: another landbridge-pta-agent runs on this state directory: stop it, or give this one a state_directory of its own",
+        .0.display()
+    )]
     Running(PathBuf),
     /// `status`, and no agent runs.
-    #[error("no landbridge-pta-agent runs on this state directory")]
+    #[error(
+        "no landbridge-pta-agent runs on this state directory: `landbridge-pta-agent run`, or its unit, starts one"
+    )]
     NotRunning,
+    /// `check --as`, and no password could be read.
+    #[error("no password can be read from standard input: {0}")]
+    Password(std::io::Error),
     /// A defect of this program.
     #[error("defect: {0}")]
     Defect(&'static str),
@@ -51,7 +62,8 @@ impl PtaError {
             | Self::OtherDomain { .. }
             | Self::NotPta
             | Self::Running(_)
-            | Self::NotRunning => Who::AgentOperator,
+            | Self::NotRunning
+            | Self::Password(_) => Who::AgentOperator,
             Self::Agent(error) => error.who(),
             Self::Defect(_) => Who::Developers,
         }
@@ -65,7 +77,8 @@ impl PtaError {
             | Self::OtherDomain { .. }
             | Self::NotPta
             | Self::Running(_)
-            | Self::NotRunning => 3,
+            | Self::NotRunning
+            | Self::Password(_) => 3,
             Self::Agent(error) => of_agent(error),
             Self::Defect(_) => 1,
         }

@@ -16,15 +16,17 @@
 //! - `session/seen.rs`: which deliveries were opened before
 //! - `unseal.rs`: the only user of the private envelope key
 //! - `directory.rs`: the directory; the only folder that connects to domain controllers
+//! - `directory/requested.rs`: the account that a request names, and the name of a bind as it (pure)
 //! - `directory/bind.rs`: whether a password is the account's: one LDAP bind, within the agent's own bounds
 //! - `directory/config.rs`: the sections `[directory]` and `[defence]`
 //! - `directory/trust.rs`: which certificates of domain controllers are trusted
 //! - `directory/discover.rs`: the domain controllers: named in the configuration, or found by DNS
 //! - `directory/controller.rs`: one domain controller: kept connections, one bind at a time on each
 //! - `directory/failed_binds.rs`: how many failed binds the agent adds to AD's own count (pure)
-//! - `directory/account.rs`: which accounts are protected, by what they read of themselves (pure)
+//! - `directory/account.rs`: whose a good bind was, and which accounts are protected, by what they read (pure)
 //! - `directory/verdict.rs`: what an answer to a bind means (pure)
 //! - `directory/check.rs`: the preflight of the directory
+//! - `directory/check_account.rs`: whether a domain controller accepts one account's password
 //! - `status.rs`: the status of the running agent
 //! - `command.rs`: what each command does
 

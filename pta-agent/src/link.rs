@@ -9,8 +9,9 @@ use crate::session::Closing;
 use crate::status::Board;
 use crate::unseal::{Unsealer, make_key};
 use landbridge_agent::backoff::{Backoff, chance};
-use landbridge_agent::dial::{Address, Proxy};
+use landbridge_agent::dial::Address;
 use landbridge_agent::enroll::Means;
+use landbridge_agent::proxy::Proxy;
 use landbridge_agent::{AgentError, Identity, ProcessKey, renew, tls};
 use landbridge_wire::problem::{ProblemCode, Who};
 use std::collections::BTreeMap;
@@ -176,7 +177,7 @@ impl Links {
                 }
             };
             let (why, asked, lasted) = match ended {
-                Ok((Ended::Closed(why), lasted)) => (format!("{why:?}"), wait_after(why), lasted),
+                Ok((Ended::Closed(why), lasted)) => (in_words(why), wait_after(why), lasted),
                 Ok((Ended::Broken(error), lasted)) => {
                     let asked = wait_for(&error).or(error.retry_after());
                     (format!("{error}"), asked, lasted)
@@ -244,6 +245,17 @@ pub async fn raised(flag: &mut watch::Receiver<bool>) {
 
 fn backoff() -> Backoff {
     Backoff::new(FIRST, LONGEST, u32::MAX)
+}
+
+/// Why a connection ended by the protocol.
+fn in_words(why: Closing) -> String {
+    match why {
+        Closing::Silent => "the tenant was silent for too long".to_owned(),
+        Closing::Drained => "this agent stops or has a new certificate".to_owned(),
+        Closing::NotWelcomed => "the tenant did not introduce itself".to_owned(),
+        Closing::TenantDrains => "the tenant stops".to_owned(),
+        Closing::Breach(what) => format!("the tenant sent {what}"),
+    }
 }
 
 /// How long to wait after a connection ended by the protocol.

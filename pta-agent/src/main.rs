@@ -17,7 +17,7 @@ Exit status:
   2  wrong command line
   3  configuration, identity or local files; for `status`, no agent runs
   5  no domain controller can be used
-  6  the tenant refused
+  6  the tenant refused, or is older than this agent
   7  the tenant cannot be reached
 
 Examples:
@@ -57,9 +57,15 @@ enum Command {
     /// shell history and no process list. The whole identity is stored, or nothing.
     #[command(after_help = EXIT_CODES)]
     Enroll(Enroll),
-    /// Check every prerequisite, and show what to do about those that fail. Touches no account
+    /// Check every prerequisite, and show what to do about those that fail. Touches no account but that of --as
     #[command(after_help = EXIT_CODES)]
     Check {
+        /// Sign in as this account at one domain controller: user@suffix, DOMAIN\user or S-1-5-21-…
+        ///
+        /// The password is asked for, or read from standard input; it is stored nowhere. A wrong one is one bad
+        /// password of the account for AD's lockout.
+        #[arg(long = "as", value_name = "USER")]
+        account: Option<String>,
         /// Print one JSON list
         #[arg(long)]
         json: bool,
@@ -104,7 +110,7 @@ fn run(command_line: &CommandLine) -> Result<u8, PtaError> {
         .map_err(|_| PtaError::Defect("logging was set up twice"))?;
     match &command_line.command {
         Command::Enroll(enroll) => enroll.run(&config),
-        Command::Check { json } => command::check(&config, *json),
+        Command::Check { account, json } => command::check(&config, account.as_deref(), *json),
         Command::Run => command::run(&config),
         Command::Status { json } => command::status(&config, *json),
     }
@@ -125,6 +131,8 @@ mod tests {
         assert!(
             CommandLine::try_parse_from(["landbridge-pta-agent", "enroll", "--token", "lbt1.x"]).is_err()
         );
+        let password = ["landbridge-pta-agent", "check", "--as", "ada@corp.example.com", "secret"];
+        assert!(CommandLine::try_parse_from(password).is_err());
         assert!(CommandLine::try_parse_from(["landbridge-pta-agent", "enroll", "lbt1.x"]).is_err());
     }
 }

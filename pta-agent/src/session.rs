@@ -8,7 +8,7 @@ mod seen;
 
 use landbridge_wire::bounded::Blob;
 use landbridge_wire::signin::{
-    AT_BOUND, Answer, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello,
+    AT_BOUND, Answer, BY_SID, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello,
     MAX_IN_HAND, SILENCE, SignInRequest,
 };
 use seen::{First, Seen};
@@ -34,8 +34,13 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub enum Output {
     /// Send this.
     Send(FromAgent),
-    /// The tenant accepted the connection; these are its nodes.
-    Welcomed(Vec<String>),
+    /// The tenant accepted the connection.
+    Welcomed {
+        /// Its nodes.
+        nodes: Vec<String>,
+        /// Whether it sends accounts' SIDs. One of version 0.1 does not.
+        by_sid: bool,
+    },
     /// Open the envelope, try the password, and pass the outcome to [`Session::settled`] before `by`.
     Validate {
         /// The sign-in.
@@ -91,6 +96,8 @@ pub struct Session {
     ahead: Option<Duration>,
     /// Whether the tenant understands [`Decline::AtBound`].
     knows_at_bound: bool,
+    /// Whether it sends SIDs, and understands [`Decline::OtherAccount`].
+    by_sid: bool,
     /// The time in the tenant's latest heartbeat.
     beat: u64,
     in_hand: BTreeMap<Uuid, Instant>,
@@ -111,6 +118,7 @@ impl Session {
             capacity,
             ahead: None,
             knows_at_bound: false,
+            by_sid: false,
             beat: 0,
             in_hand: BTreeMap::new(),
             seen: Seen::default(),
@@ -133,10 +141,12 @@ impl Session {
         match message {
             FromTenant::Welcome(welcome) if self.ahead.is_none() => {
                 self.ahead = Some(now.saturating_duration_since(self.began));
-                self.knows_at_bound =
-                    welcome.abilities.as_slice().iter().any(|name| name.as_str() == AT_BOUND);
+                let knows =
+                    |ability| welcome.abilities.as_slice().iter().any(|name| name.as_str() == ability);
+                (self.knows_at_bound, self.by_sid) = (knows(AT_BOUND), knows(BY_SID));
                 let nodes = welcome.nodes.into_vec().into_iter().map(|node| node.as_str().to_owned());
-                self.output.push_back(Output::Welcomed(nodes.collect()));
+                let (nodes, by_sid) = (nodes.collect(), self.by_sid);
+                self.output.push_back(Output::Welcomed { nodes, by_sid });
             }
             FromTenant::Welcome(_) => self.close(Closing::Breach("a second welcome")),
             FromTenant::Unknown => {}
@@ -165,9 +175,14 @@ impl Session {
                     Err(_) => return,
                 },
                 Settled::Declined { why, tried } => {
-                    // A tenant of version 0.1 does not know the word. It asks another agent after this one as well.
-                    let unknown_word = why == Decline::AtBound && !self.knows_at_bound;
-                    let why = if unknown_word { Decline::Overloaded } else { why };
+                    // A tenant of version 0.1 does not know these words. It asks another agent after this one as well.
+                    let why = if why == Decline::AtBound && !self.knows_at_bound {
+                        Decline::Overloaded
+                    } else if why == Decline::OtherAccount && !self.by_sid {
+                        Decline::Unopened
+                    } else {
+                        why
+                    };
                     FromAgent::Declined(Declined { request, why, tried })
                 }
             });

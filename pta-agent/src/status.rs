@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
+/// What the administrator must know of a tenant that sends no SIDs.
+pub const OLDER_TENANT: &str = "the tenant is older than this agent and names accounts by objectGUID alone: a \
+                                Windows domain controller refuses such binds, so upgrade the tenant";
+
 /// The status.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Status {
@@ -39,6 +43,9 @@ pub struct Status {
     /// Right passwords of protected accounts that were answered as wrong ones, since the start.
     #[serde(default)]
     pub withheld: u64,
+    /// Binds whose name a domain controller knew no account for (57), since the start. Those of canaries count.
+    #[serde(default)]
+    pub unknown_names: u64,
     /// The domain controllers.
     pub controllers: Vec<ControllerStatus>,
 }
@@ -50,6 +57,9 @@ pub struct LinkStatus {
     pub node: String,
     /// Seconds since 1970.
     pub since: i64,
+    /// Whether the tenant sends no SIDs, as one of version 0.1: [`OLDER_TENANT`].
+    #[serde(default)]
+    pub older: bool,
 }
 
 /// A domain controller.

@@ -1,11 +1,13 @@
 //! Opens envelopes: the only user of the private envelope key.
 //! Before it on the road: `session`. After it: `directory::bind`.
 
+use crate::directory::RequestedAccount;
 use crate::error::PtaError;
 use landbridge_agent::Identity;
 use landbridge_agent::identity::SecondKey;
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeError, EnvelopeKey, VerdictKey};
 use landbridge_crypto::secret::Password;
+use landbridge_wire::bounded::Text;
 use landbridge_wire::signin::SignInRequest;
 use uuid::Uuid;
 
@@ -32,6 +34,12 @@ impl Unsealer {
         })
     }
 
+    /// The account that a sign-in names. None: its SID is malformed, or of another domain than this identity is for.
+    pub fn account(&self, sign_in: &SignInRequest) -> Option<RequestedAccount> {
+        let sid = sign_in.sid.as_ref().map(Text::as_str);
+        RequestedAccount::new(sign_in.object, sid, &self.domain_sid)
+    }
+
     /// Opens a sign-in that arrived over this connection. One that was sealed for another connection does not open.
     pub fn open(
         &self,
@@ -46,6 +54,7 @@ impl Unsealer {
             tenant: self.tenant.into_bytes(),
             domain_sid: &self.domain_sid,
             object: sign_in.object.into_bytes(),
+            sid: sign_in.sid.as_ref().map(Text::as_str),
             due: sign_in.due,
         };
         let encapsulated =

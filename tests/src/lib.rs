@@ -21,17 +21,28 @@
 //! - `src/lab/phs.rs`: a real phs
 //! - `src/lab/pta_agent.rs`: a real pta-agent
 //! - `src/lab/fake_dns.rs`: a DNS server that knows one domain's controllers
+//! - `src/lab/full_backlog.rs`: a fake of addresses that take no connection
 //! - `src/lab/lying_agent.rs`: an agent that lies, with a real identity
 //! - `src/lab/thief.rs`: a thief with a copy of an agent's disk, under ever new process names
 //! - `src/lab/old_tenant.rs`: a tenant of version 0.1, as far as a phs sees it
+//! - `src/lab/openssl.rs`: certificates and TLS servers of real OpenSSL
 //! - `src/lab/lying_tenant.rs`: a tenant that lies, with a real CA key
+//! - `src/lab/windows_ldap_fake.rs`: LDAP over TLS as the documents say that a Windows DC answers
+//! - `src/lab/windows_ldap_fake/names.rs`: the eleven forms of name in a simple bind
+//! - `src/lab/windows_ldap_fake/ber.rs`: BER as far as LDAP needs it
 //! - `src/lab/application.rs`: an application that signs people in
 //! - `src/lab/trial.rs`: how long a trial is, and its seed
 //! - `src/lab/small_disk.rs`: the full disk of the tests
 //! - `src/lab/silence.rs`: the search for secrets in everything that was written
+//! - `src/lab/windows_fake.rs`: a fake DC that answers as Windows does: its switches, and how to extend it
+//! - `src/lab/windows_fake/objects.rs`: what its domain holds
+//! - `src/lab/windows_fake/rpc.rs`: its sockets: a KDC, an endpoint mapper, the replication interface
+//! - `src/lab/windows_fake/answers.rs`: its answer to each call
+//! - `src/lab/windows_fake/reply.rs`: its replies to GetNCChanges, written out
 //! - `src/recorded.rs`: one walk through all exchanges of the Kerberos client, to record and to replay
 //! - `src/oracle.rs`: what must hold for any bytes at all
 //! - `src/oracle/digest_text.rs`: for the text of a digest
+//! - `src/oracle/distinguished_name.rs`: for distinguished names as people type them
 //! - `src/oracle/drs_secret.rs`: for a sealed password attribute, compared with a second implementation
 //! - `src/oracle/enrolment.rs`: for tokens, enrolments, certificates
 //! - `src/oracle/kerberos.rs`: for what KDCs and services send, sealed parts included, and for keytabs
@@ -41,6 +52,7 @@
 //! - `src/oracle/ndr_reply.rs`: for replication replies
 //! - `src/oracle/prefix_table.rs`: for prefix tables
 //! - `src/oracle/usn_answer.rs`: for answers about the rootDSE
+//! - `src/oracle/ldap_answer.rs`: for answers about the schema and to a bind, by LDAP
 //! - `src/bin/demo/main.rs`: `make demo`: its board, and the first act, by digests
 //! - `src/bin/demo/scope.rs`: the scope in the demo
 //! - `src/bin/demo/agents.rs`: the second act, by agents
@@ -60,6 +72,7 @@
 //! - `tests/offline.rs`: hostile bytes without a lab: corpora, crashes, mutated captures
 //! - `tests/lab.rs`: the lab keeps its own promises
 //! - `tests/scope.rs`: which accounts are carried, tested with a real domain
+//! - `tests/windows.rs`: phs beside a fake DC that answers as Windows does
 //! - `tests/identity.rs`: an identity over time at a real tenant
 //! - `tests/pta/main.rs`: pass-through authentication, end to end: the list of tests
 //! - `tests/pta/stage.rs`: a domain, a tenant and agents of a test's own
@@ -70,10 +83,13 @@
 //! - `tests/pta/joined/troubles.rs`: faults of the connection: lost, doubled, late, reordered, forged
 //! - `tests/pta/joined/dice.rs`: chance from a seed
 //! - `tests/pta/kills.rs`: forty agents, of which one dies every two seconds
+//! - `tests/pta/ldaps.rs`: LDAPS servers that cannot be used, and CA files in every form
 //! - `tests/pta/times.rs`: refusals are not told apart by their time
 //! - `tests/pta/silence.rs`: everything that tenant and agents wrote, searched for secrets
 //! - `tests/pta/outages.rs`: agents killed and frozen, the tenant and the DC gone and back
+//! - `tests/pta/proxies.rs`: proxies that are silent or speak oddly
 //! - `tests/pta/ways.rs`: through a proxy, over IPv6, to a second controller, to a pinned one
+//! - `tests/pta/windows.rs`: the agents at a fake of a Windows DC, beside the same at Samba
 //! - `tests/pta/copied.rs`: a copy of an agent's disk beside the agent, and what is none
 //! - `tests/pta/attacks.rs`: identities used twice, agents revoked, controllers that must not be trusted
 //! - `tests/pta/lying_tenant.rs`: a lying tenant locks no account, and learns nothing of a protected one
@@ -89,7 +105,12 @@
 //! - `tests/road/tenant_refusals.rs`: every way in which tenant and phs do not fit together
 //! - `tests/road/objects.rs`: groups, contacts, fine-grained policies and every attribute, from the directory to
 //!   the tenant
+//! - `tests/road/odd_objects.rs`: texts that are none, values without end, names of any script, and the one list of them
 //! - `tests/road/other_domains.rs`: a second domain at the tenant: names by UPN suffix, objects that moved
+//! - `tests/road/own_attributes.rs`: attributes that AD numbers itself
+//! - `tests/road/names.rs`: the spelling of sign-in names: letters and blanks, beside Samba's table and a DC
+//! - `tests/road/profile.rs`: a higher profile derives all passwords again; a tenant that refuses less
+//! - `tests/road/scope_entries.rs`: names in `[scope]`: every legal spelling, and names that their list cannot have
 //! - `tests/road/scoped.rs`: accounts that enter and leave by OU, group and filter; the limit on removals at a time
 //! - `tests/road/copied.rs`: a copy of the disk of phs beside it, and what may run beside the daemon
 //! - `tests/road/continuous.rs`: the daemon: changes in force within a moment, failures reported and over

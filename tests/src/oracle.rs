@@ -3,10 +3,12 @@
 //! An oracle panics when something does not hold, and only then.
 
 mod digest_text;
-mod drs_secret;
+mod distinguished_name;
+pub(crate) mod drs_secret;
 mod enrolment;
 mod kerberos;
 mod krb_error;
+mod ldap_answer;
 mod ndr_reply;
 mod pdu;
 mod prefix_table;
@@ -14,10 +16,12 @@ mod usn_answer;
 mod wire_frames;
 
 pub use digest_text::digest_text;
+pub use distinguished_name::distinguished_name;
 pub use drs_secret::drs_secret;
 pub use enrolment::enrolment;
-pub use kerberos::{ap_rep, as_rep, keytab, krb_priv, tgs_rep};
+pub use kerberos::{ap_rep, as_rep, keytab, krb_priv, sasl_token, tgs_rep};
 pub use krb_error::krb_error;
+pub use ldap_answer::ldap_answer;
 pub use ndr_reply::ndr_reply;
 pub use pdu::pdu;
 pub use prefix_table::prefix_table;
@@ -32,14 +36,17 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("ap_rep", ap_rep),
     ("as_rep", as_rep),
     ("digest_text", digest_text),
+    ("distinguished_name", distinguished_name),
     ("drs_secret", drs_secret),
     ("enrolment", enrolment),
     ("keytab", keytab),
     ("krb_error", krb_error),
     ("krb_priv", krb_priv),
+    ("ldap_answer", ldap_answer),
     ("ndr_reply", ndr_reply),
     ("pdu", pdu),
     ("prefix_table", prefix_table),
+    ("sasl_token", sasl_token),
     ("tgs_rep", tgs_rep),
     ("usn_answer", usn_answer),
     ("wire_frames", wire_frames),

@@ -407,3 +407,82 @@ fn every_configuration_key_stands_in_one_row_of_a_reference_table() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// Whether the program has this command with these flags. What is neither a command nor a flag is an argument.
+fn accepts((commands, flags): &(BTreeSet<String>, BTreeSet<String>), words: &[&str]) -> bool {
+    let first: Vec<&str> = words.iter().copied().take_while(|word| !word.starts_with('-')).collect();
+    let joined = |count: usize| first[..count].join(" ");
+    let known = (1..=first.len()).rev().map(joined).find(|command| commands.contains(command));
+    let of_group = || commands.iter().any(|command| command.starts_with(&format!("{} ", first.join(" "))));
+    if known.is_none() && !first.is_empty() && !of_group() {
+        return false;
+    }
+    let own = known.unwrap_or_default();
+    words.iter().filter(|word| word.starts_with("--")).all(|word| {
+        let flag = word.split('=').next().unwrap_or_default();
+        let known = |command: &str| flags.contains(&format!("{command} {flag}"));
+        flag == "--help" || flag == "--version" || known(&own) || known("every command")
+    })
+}
+
+/// The code spans of the texts for people in the code of a crate, without its tests.
+fn spans_of_messages(folder: &Path, into: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("tests") {
+            spans_of_messages(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let shown = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            // A text that goes on in the next line of code is one text.
+            let joined = shown.map(str::trim_start).collect::<Vec<_>>().join("\n").replace("\\\n", "");
+            into.extend(joined.lines().flat_map(code_spans).map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_command_that_a_message_or_a_page_names_exists() {
+    let known: Vec<_> = PROGRAMS.iter().map(|(program, _)| (*program, command_line(program))).collect();
+    let mut spans = BTreeSet::new();
+    for folder in ["agent", "host", "phs", "pta-agent", "kerberos", "drsr", "wire", "tenant"] {
+        spans_of_messages(&root().join(folder), &mut spans);
+    }
+    // The changelog names commands of its day.
+    for page in pages().into_iter().filter(|page| page.path != Path::new("CHANGELOG.md")) {
+        spans.extend(prose(&page.text).flat_map(|(_, line)| code_spans(line)).map(str::to_owned));
+    }
+    let (mut named, mut wrong) = (0, Vec::new());
+    for span in &spans {
+        let words: Vec<&str> = span.split_whitespace().collect();
+        let Some((program, words)) = words.split_first().filter(|(_, words)| !words.is_empty()) else {
+            continue;
+        };
+        let of_program = known.iter().find(|(one, _)| one == program);
+        let Some((_, commands)) = of_program else { continue };
+        named += 1;
+        if !accepts(commands, words) {
+            wrong.push(span);
+        }
+    }
+    assert!(named > 45, "only {named} commands were found");
+    assert!(wrong.is_empty(), "no such command or flag: {wrong:#?}");
+}
+
+#[test]
+fn a_command_or_a_flag_that_is_gone_would_be_seen() {
+    let set = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<BTreeSet<String>>();
+    let program = (set(&["domains add", "serve"]), set(&["domains add --sid", "every command --config"]));
+    for (span, exists) in [
+        ("domains add --sid S-1", true),
+        ("domains", true),
+        ("serve --config FILE", true),
+        ("--help", true),
+        ("domains drop", false),
+        ("domains add --sids", false),
+        ("start", false),
+    ] {
+        assert_eq!(accepts(&program, &span.split(' ').collect::<Vec<_>>()), exists, "{span}");
+    }
+}

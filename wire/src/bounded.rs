@@ -32,11 +32,12 @@ impl<const MAX: usize> Text<MAX> {
 
     /// Takes as much of the text as fits, cut at a character; for texts that only a person reads.
     pub fn cut(text: &str) -> Self {
-        let mut end = text.len().min(MAX);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        Self(text.get(..end).unwrap_or_default().to_owned())
+        Self(text.get(..text.floor_char_boundary(MAX)).unwrap_or_default().to_owned())
+    }
+
+    /// Cuts the text to this many bytes, at a character.
+    pub fn shorten(&mut self, bytes: usize) {
+        self.0.truncate(self.0.floor_char_boundary(bytes));
     }
 
     /// The text.
@@ -135,6 +136,11 @@ impl<T, const MAX: usize> List<T, MAX> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Keeps the entries for which `keeps` is true.
+    pub fn retain(&mut self, keeps: impl FnMut(&T) -> bool) {
+        self.0.retain(keeps);
     }
 
     /// Gives the entries away.

@@ -24,6 +24,10 @@ pub const MAX_IN_HAND: u16 = 256;
 /// Name in [`Welcome::abilities`]: the tenant understands [`Decline::AtBound`]. To a tenant that does not send it, the
 /// agent declines with [`Decline::Overloaded`], after which the tenant asks another agent as well.
 pub const AT_BOUND: &str = "at-bound";
+/// Name in [`Hello::abilities`]: the agent accepts [`SignInRequest::sid`]. Name in [`Welcome::abilities`]: the tenant
+/// sends it to such agents, and understands [`Decline::OtherAccount`]. Without it on both sides a sign-in names the
+/// account by objectGUID alone, as in version 0.1.
+pub const BY_SID: &str = "by-sid";
 
 /// A message of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +78,10 @@ pub struct Hello {
     pub software: Text<64>,
     /// How many open sign-ins it accepts on this connection: 1 to [`MAX_IN_HAND`].
     pub capacity: u16,
+    /// Names of what this agent understands beyond version 0.1, such as [`BY_SID`]. A tenant of version 0.1 ignores the
+    /// field, and an agent of version 0.1 does not send it.
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    pub abilities: List<Text<32>, 16>,
 }
 
 /// The tenant accepts the connection.
@@ -103,6 +111,10 @@ pub struct SignInRequest {
     pub request: Uuid,
     /// objectGUID of the account.
     pub object: Uuid,
+    /// objectSid of the account, `S-1-5-21-…`, by which the agent binds. Sent to an agent with the ability [`BY_SID`]
+    /// only; one of version 0.1 refuses the field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Text<64>>,
     /// The deadline, on the connection's clock: the tenant does not wait longer.
     pub due: u64,
     /// HPKE's `enc`.
@@ -129,7 +141,7 @@ pub struct Answer {
 pub enum DirectoryVerdict {
     /// The bind succeeded.
     Valid,
-    /// 52e, 525: not the password, or no such account.
+    /// 52e, 56: not the password. 525, 57: no such account.
     Wrong,
     /// 530: not at this hour.
     LogonHours,
@@ -218,4 +230,7 @@ pub enum Decline {
     /// One more bad password could lock the account in AD: the agent has used up its own share of failed binds.
     /// Sent to a tenant with the ability [`AT_BOUND`] only.
     AtBound,
+    /// The request's SID is malformed or of another domain, or the account that has it has another objectGUID than the
+    /// request. Sent to a tenant with the ability [`BY_SID`] only; one without it receives [`Decline::Unopened`].
+    OtherAccount,
 }

@@ -34,7 +34,8 @@ pub const MAX_RESERVED: usize = 1000;
 /// - 0: accounts, with the attributes of [`AttributeValue::level`] 0.
 /// - 1 (version 0.1): also groups, contacts, password settings objects, links, all other attributes,
 ///   [`Record::erase_password`] and [`Upload::most_swept`].
-/// - 2: also [`Upload::reserved`], [`Upload::level`], [`Mode::FullCompareByStamp`] and a [`PhsHeartbeat`].
+/// - 2: also [`Upload::reserved`], [`Upload::level`], [`Mode::FullCompareByStamp`], [`Offer::iterations`] and a
+///   [`PhsHeartbeat`]; texts of attributes as long as AD has them, see [`AttributeValue::fit`].
 pub const LEVEL: u8 = 2;
 
 /// The lowest level that has [`Mode::FullCompareByStamp`].
@@ -42,6 +43,11 @@ pub const BY_STAMP_FROM: u8 = 2;
 
 /// The lowest level that has reserved names.
 pub const RESERVED_FROM: u8 = 2;
+
+/// The lowest level that has [`Offer::iterations`].
+pub const ITERATIONS_FROM: u8 = 2;
+/// The lowest level whose texts are bounded by AD's characters. Below it 256 characters of Greek were too long.
+pub const LONG_TEXTS_FROM: u8 = 2;
 
 /// The lowest level that has a [`PhsHeartbeat`].
 pub const HEARTBEAT_FROM: u8 = 2;
@@ -92,6 +98,9 @@ pub struct Offer {
     pub instance: Uuid,
     /// The accounts whose passwords are at hand, with the stamp of each.
     pub passwords: List<(Uuid, Stamp), MAX_RECORDS>,
+    /// If the tenant's level is 2 or greater: the iterations of the digests that phs derives now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<u32>,
 }
 
 /// The answer to an [`Offer`].
@@ -99,6 +108,10 @@ pub struct Offer {
 pub struct Wanted {
     /// objectGUIDs of those to derive and send.
     pub objects: List<Uuid, MAX_RECORDS>,
+    /// objectGUIDs of those whose digest the tenant holds with fewer iterations than the offer names. People sign in by
+    /// it meanwhile, so these can wait.
+    #[serde(default, skip_serializing_if = "List::is_empty")]
+    pub again: List<Uuid, MAX_RECORDS>,
 }
 
 /// How an upload is to be taken.
@@ -337,16 +350,22 @@ pub struct Attribute {
     pub is: AttributeValue,
 }
 
+/// Limit in bytes of a text of which AD accepts this many characters (rangeUpper of the attribute in Microsoft's schema,
+/// MS-ADA1 to MS-ADA3). AD counts UTF-16 units, and a unit takes at most three bytes of UTF-8.
+const fn characters(units: usize) -> usize {
+    3 * units
+}
+
 /// Name and value of an attribute; none: it was removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeValue {
     /// sAMAccountName.
-    SamAccountName(Option<Text<256>>),
+    SamAccountName(Option<Text<{ characters(256) }>>),
     /// userPrincipalName.
-    UserPrincipalName(Option<Text<1024>>),
+    UserPrincipalName(Option<Text<{ characters(1024) }>>),
     /// displayName.
-    DisplayName(Option<Text<256>>),
+    DisplayName(Option<Text<{ characters(256) }>>),
     /// userAccountControl, as stored in AD: without the computed bits (MS-ADTS 2.2.16).
     UserAccountControl(Option<i32>),
     /// accountExpires: FILETIME; 0 and `i64::MAX` mean never.
@@ -362,29 +381,29 @@ pub enum AttributeValue {
     /// adminCount.
     AdminCount(Option<i32>),
     /// The attribute that phs's administrator chose as a further sign-in name.
-    AlternateLogin(Option<Text<1024>>),
+    AlternateLogin(Option<Text<{ characters(1024) }>>),
     /// mail.
-    Mail(Option<Text<1024>>),
+    Mail(Option<Text<{ characters(1024) }>>),
     /// proxyAddresses, all of them; none: it was removed.
-    ProxyAddresses(List<Text<1123>, MAX_ADDRESSES>),
+    ProxyAddresses(List<Text<{ characters(1123) }>, MAX_ADDRESSES>),
     /// givenName.
-    GivenName(Option<Text<256>>),
+    GivenName(Option<Text<{ characters(256) }>>),
     /// sn.
-    Surname(Option<Text<256>>),
+    Surname(Option<Text<{ characters(256) }>>),
     /// department.
-    Department(Option<Text<256>>),
+    Department(Option<Text<{ characters(256) }>>),
     /// title.
-    Title(Option<Text<256>>),
+    Title(Option<Text<{ characters(256) }>>),
     /// telephoneNumber.
-    TelephoneNumber(Option<Text<256>>),
+    TelephoneNumber(Option<Text<{ characters(256) }>>),
     /// mobile.
-    Mobile(Option<Text<256>>),
+    Mobile(Option<Text<{ characters(256) }>>),
     /// description, its first value.
-    Description(Option<Text<1024>>),
+    Description(Option<Text<{ characters(1024) }>>),
     /// groupType: flags (MS-ADTS 2.2.12).
     GroupType(Option<i32>),
     /// cn, of what has no other name.
-    Name(Option<Text<256>>),
+    Name(Option<Text<{ characters(256) }>>),
     /// msDS-PasswordSettingsPrecedence: of several the smallest holds.
     Precedence(Option<i32>),
     /// msDS-MaximumPasswordAge; units as in [`DomainPolicy`], here and below.
@@ -463,6 +482,43 @@ impl AttributeValue {
         }
     }
 
+    /// Shortens or removes what a tenant of this level refuses because it is too long there. A text for people is cut, a
+    /// name to sign in with is removed, and of several addresses the others stay.
+    pub fn fit(&mut self, level: u8) {
+        if level >= LONG_TEXTS_FROM {
+            return;
+        }
+        match self {
+            Self::SamAccountName(name) => remove_longer(name, 256),
+            Self::UserPrincipalName(name) | Self::AlternateLogin(name) | Self::Mail(name) => {
+                remove_longer(name, 1024);
+            }
+            Self::DisplayName(text)
+            | Self::GivenName(text)
+            | Self::Surname(text)
+            | Self::Department(text)
+            | Self::Title(text)
+            | Self::TelephoneNumber(text)
+            | Self::Mobile(text)
+            | Self::Name(text) => cut(text, 256),
+            Self::Description(text) => cut(text, 1024),
+            Self::ProxyAddresses(addresses) => addresses.retain(|address| address.as_str().len() <= 1123),
+            Self::UserAccountControl(_)
+            | Self::AccountExpires(_)
+            | Self::PwdLastSet(_)
+            | Self::LockoutTime(_)
+            | Self::LogonHours(_)
+            | Self::PrimaryGroupId(_)
+            | Self::AdminCount(_)
+            | Self::GroupType(_)
+            | Self::Precedence(_)
+            | Self::MaximumPasswordAge(_)
+            | Self::LockoutDuration(_)
+            | Self::LockoutObservationWindow(_)
+            | Self::LockoutThreshold(_) => {}
+        }
+    }
+
     /// Its name in AD.
     pub fn name(&self) -> &'static str {
         match self {
@@ -494,6 +550,18 @@ impl AttributeValue {
             Self::LockoutObservationWindow(_) => "msDS-LockoutObservationWindow",
             Self::LockoutThreshold(_) => "msDS-LockoutThreshold",
         }
+    }
+}
+
+fn remove_longer<const MAX: usize>(name: &mut Option<Text<MAX>>, bytes: usize) {
+    if name.as_ref().is_some_and(|name| name.as_str().len() > bytes) {
+        *name = None;
+    }
+}
+
+fn cut<const MAX: usize>(text: &mut Option<Text<MAX>>, bytes: usize) {
+    if let Some(text) = text {
+        text.shorten(bytes);
     }
 }
 

@@ -96,11 +96,16 @@ fn enrolment_stands_as_in_version_1() {
 fn the_questions_of_a_cycle_stand_as_in_version_1() {
     holds("hello", &Hello { instance: id(3), domain_sid: text(SID) });
     holds("phs_heartbeat", &PhsHeartbeat { instance: id(3) });
-    holds(
-        "offer",
-        &Offer { instance: id(3), passwords: List::new(vec![(id(4), stamp(2)), (id(5), stamp(1))]).unwrap() },
-    );
-    holds("wanted", &Wanted { objects: List::new(vec![id(4)]).unwrap() });
+    let offer = || Offer {
+        instance: id(3),
+        passwords: List::new(vec![(id(4), stamp(2)), (id(5), stamp(1))]).unwrap(),
+        iterations: None,
+    };
+    holds("offer", &offer());
+    holds("offer_iterations", &Offer { iterations: Some(600_000), ..offer() });
+    let wanted = || Wanted { objects: List::new(vec![id(4)]).unwrap(), again: List::default() };
+    holds("wanted", &wanted());
+    holds("wanted_again", &Wanted { again: List::new(vec![id(5)]).unwrap(), ..wanted() });
 }
 
 #[test]
@@ -405,25 +410,29 @@ fn every_refusal_prints_as_it_is_written_and_has_a_status() {
 #[test]
 fn a_sign_in_stands_as_in_version_1() {
     use landbridge_wire::signin::{
-        AT_BOUND, Answer, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat,
+        AT_BOUND, Answer, BY_SID, Decline, Declined, DirectoryVerdict, FromAgent, FromTenant, Heartbeat,
         Hello as Introduction, SignInRequest, Welcome,
     };
     let agent = |name: &str, message: FromAgent| holds(&format!("signin_agent_{name}"), &message);
     let tenant = |name: &str, message: FromTenant| holds(&format!("signin_tenant_{name}"), &message);
-    agent(
-        "hello",
+    let hello = |abilities| {
         FromAgent::Hello(Introduction {
             connection: id(11),
             instance: id(12),
             software: text("landbridge-pta-agent 0.1.0"),
             capacity: 64,
-        }),
-    );
+            abilities,
+        })
+    };
+    agent("hello", hello(List::default()));
+    agent("hello_abilities", hello(List::new(vec![text(BY_SID)]).unwrap()));
     let answer = |verdict| Answer { request: id(13), verdict, tag: Blob::new([0x7a; 32]).unwrap() };
     agent("answer", FromAgent::Answer(answer(DirectoryVerdict::Valid)));
     agent("answer_unknown", FromAgent::Answer(answer(DirectoryVerdict::Unknown(0x999))));
     let declined = Declined { request: id(13), why: Decline::NoDirectory, tried: true };
     agent("declined", FromAgent::Declined(declined));
+    let other = Declined { why: Decline::OtherAccount, ..declined };
+    agent("declined_other_account", FromAgent::Declined(other));
     agent("heartbeat", FromAgent::Heartbeat(Heartbeat { at: 12_000 }));
     agent("drain", FromAgent::Drain);
     let nodes = List::new(vec![text("https://tenant.example.com:8443")]).unwrap();
@@ -433,11 +442,14 @@ fn a_sign_in_stands_as_in_version_1() {
     let ask = SignInRequest {
         request: id(13),
         object: id(14),
+        sid: None,
         due: 22_000,
         encapsulated: Blob::new([1; 32]).unwrap(),
         sealed: Blob::new([2; 144]).unwrap(),
     };
-    tenant("ask", FromTenant::SignIn(Box::new(ask)));
+    tenant("ask", FromTenant::SignIn(Box::new(ask.clone())));
+    let sid = Some(text(&format!("{SID}-1105")));
+    tenant("ask_sid", FromTenant::SignIn(Box::new(SignInRequest { sid, ..ask })));
     tenant("heartbeat", FromTenant::Heartbeat(Heartbeat { at: 12_000 }));
     tenant("drain", FromTenant::Drain);
 }
@@ -471,6 +483,7 @@ fn every_verdict_and_every_decline_has_its_word_and_its_number() {
         (Decline::TooLate, "too-late"),
         (Decline::Unopened, "unopened"),
         (Decline::AtBound, "at-bound"),
+        (Decline::OtherAccount, "other-account"),
     ] {
         assert_eq!(serde_json::to_value(decline).unwrap(), word);
     }

@@ -5,7 +5,8 @@
 use landbridge_wire::enroll::{EnrollRequest, RenewRequest};
 use landbridge_wire::frame::{self, FrameError};
 use landbridge_wire::upload::{
-    AttributeValue, CARRIED, Hello, MAX_RECORDS, MAX_RESERVED, Offer, Receipt, Stamp, Upload, Wanted,
+    AttributeValue, CARRIED, Hello, LONG_TEXTS_FROM, MAX_RECORDS, MAX_RESERVED, Offer, Receipt, Stamp,
+    Upload, Wanted,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -50,7 +51,9 @@ fn an_unknown_field_is_refused_at_every_depth_of_what_agents_send() {
         assert!(read::<Upload>(&with_unknown(&reserved, path)).is_err(), "taken at {path:?}");
     }
     assert!(read::<Hello>(&with_unknown(&golden("hello"), "")).is_err());
-    assert!(read::<Offer>(&with_unknown(&golden("offer"), "")).is_err());
+    for offer in ["offer", "offer_iterations"] {
+        assert!(read::<Offer>(&with_unknown(&golden(offer), "")).is_err());
+    }
     assert!(read::<EnrollRequest>(&with_unknown(&golden("enroll_request"), "")).is_err());
     assert!(read::<RenewRequest>(&with_unknown(&golden("renew_request"), "")).is_err());
 }
@@ -58,7 +61,9 @@ fn an_unknown_field_is_refused_at_every_depth_of_what_agents_send() {
 #[test]
 fn an_agent_reads_the_answers_of_a_newer_tenant() {
     assert!(read::<Receipt>(&with_unknown(&golden("receipt"), "")).is_ok());
-    assert!(read::<Wanted>(&with_unknown(&golden("wanted"), "")).is_ok());
+    for wanted in ["wanted", "wanted_again"] {
+        assert!(read::<Wanted>(&with_unknown(&golden(wanted), "")).is_ok());
+    }
 }
 
 #[test]
@@ -108,7 +113,7 @@ fn values_over_their_bounds_are_refused() {
         ("/commit", json!("c".repeat(65))),
         ("/records/0/sid", json!("S".repeat(193))),
         ("/records/0/presence", json!("perhaps")),
-        ("/records/0/attributes/0/is", json!({"sam_account_name": "a".repeat(257)})),
+        ("/records/0/attributes/0/is", json!({"sam_account_name": "a".repeat(769)})),
         ("/records/0/attributes/0/is", json!({"sam_account_name": 7})),
         ("/records/0/attributes/0/is", json!({"password": "made up"})),
         ("/records/0/attributes/7/is", json!({"logon_hours": "A".repeat(32)})),
@@ -170,6 +175,62 @@ fn stamps_are_ordered_by_version_then_time_then_invocation_id() {
     let rising = [stamp(1, 9, 9), stamp(2, 1, 9), stamp(2, 2, 1), stamp(2, 2, 2), stamp(3, 0, 0)];
     assert!(rising.is_sorted());
     assert!(rising[0] < rising[4]);
+}
+
+#[test]
+fn the_longest_texts_of_ad_are_read_in_any_script() {
+    // Characters by AD's count (UTF-16 units): a letter of three bytes counts once, one of four twice.
+    for (name, units) in [
+        ("sam_account_name", 256),
+        ("user_principal_name", 1024),
+        ("display_name", 256),
+        ("alternate_login", 1024),
+        ("mail", 256),
+        ("given_name", 64),
+        ("surname", 64),
+        ("department", 64),
+        ("title", 128),
+        ("telephone_number", 64),
+        ("mobile", 64),
+        ("description", 1024),
+        ("name", 255),
+    ] {
+        for text in ["a".repeat(units), "я".repeat(units), "中".repeat(units), "😀".repeat(units / 2)] {
+            let read = serde_json::from_value::<AttributeValue>(json!({ name: text }));
+            assert!(read.is_ok(), "{name}: {} bytes", text.len());
+        }
+    }
+    let addresses = vec!["中".repeat(1123); 300];
+    assert!(serde_json::from_value::<AttributeValue>(json!({ "proxy_addresses": addresses })).is_ok());
+}
+
+#[test]
+fn what_a_tenant_of_a_lower_level_refuses_as_too_long_is_cut_if_people_read_it_and_left_out_if_it_is_a_name()
+{
+    let fitted = |level, value: Value| {
+        let mut is = serde_json::from_value::<AttributeValue>(value).unwrap();
+        is.fit(level);
+        serde_json::to_value(is).unwrap()
+    };
+    let (name, text) = ("я".repeat(141), "я".repeat(200));
+    for (value, below) in [
+        (json!({ "sam_account_name": name }), json!({"sam_account_name": null})),
+        (json!({ "user_principal_name": "я".repeat(600) }), json!({"user_principal_name": null})),
+        (json!({ "alternate_login": "я".repeat(600) }), json!({"alternate_login": null})),
+        (json!({ "mail": "я".repeat(600) }), json!({"mail": null})),
+        (json!({ "display_name": text }), json!({"display_name": "я".repeat(128)})),
+        (json!({ "title": text }), json!({"title": "я".repeat(128)})),
+        (json!({ "name": format!("x{text}") }), json!({"name": format!("x{}", "я".repeat(127))})),
+        (json!({ "description": "я".repeat(600) }), json!({"description": "я".repeat(512)})),
+        (json!({ "proxy_addresses": ["a", "я".repeat(600), "b"] }), json!({"proxy_addresses": ["a", "b"]})),
+        (json!({ "sam_account_name": "short" }), json!({"sam_account_name": "short"})),
+        (json!({ "pwd_last_set": 7 }), json!({"pwd_last_set": 7})),
+    ] {
+        for level in 0..LONG_TEXTS_FROM {
+            assert_eq!(fitted(level, value.clone()), below, "level {level}");
+        }
+        assert_eq!(fitted(LONG_TEXTS_FROM, value.clone()), value);
+    }
 }
 
 /// The attributes that this build reads, as the error about an unknown one lists them.

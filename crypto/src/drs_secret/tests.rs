@@ -14,11 +14,49 @@ const NT: [u8; 16] =
 const SEALED_16: &str = "101112131415161718191a1b1c1d1e1f96bbac20679de2fb80c2ed0aa1d748525e62109c";
 const SEALED_32: &str = "101112131415161718191a1b1c1d1e1f8e8f27cedb26906fe840bf424597b3565193b679";
 
+/// Session keys, sealed values and results that Windows domain controllers produced, as published in the tests of
+/// DSInternals (`ReplicationSecretDecryptorTester.cs`; Copyright (c) 2015-2026 Michael Grafnetter, MIT licence): session
+/// key, sealed value, RID, and the hash that it opens to. The first is the NT hash of `Pa$$w0rd`; the second is an LM
+/// hash, which is wrapped in the same way.
+const OF_WINDOWS: [(&str, &str, u32, &str); 2] = [
+    (
+        "b0133bfc9ce59c805dd15d5872e247c5",
+        "e650e0179becf540e1e6dbe37deb38b379618228d74d9ff7e08a588c2a6fbd511ad78f61",
+        500,
+        "92937945b518814341de3f726500d4ff",
+    ),
+    (
+        "7dfee67fc2476e6bc1b68563e5ee7614",
+        "fd2db3a4edba8fb08cf372b701449c1c28ddb6fcd70226fa571d490f9798f30efe6454fc",
+        35_093,
+        "727e3576618fa1754a3b108f3fa6cb6d",
+    ),
+];
+/// From the same place: a history of four NT hashes, the last of which is that of `Pa$$w0rd`. It stands in one envelope,
+/// and each hash is wrapped by itself.
+const HISTORY_OF_WINDOWS: (&str, &str, u32, [&str; 4]) = (
+    "f029c008decee208f36450cc1f767892",
+    "491e1b5e8ff95982ccedc4ff2c50ad5fe154650df83e8430ede739271da2e03d9aa99aa8d4b598ef56c9650eb71a233a9fd580f4d9c2dbc3\
+     3f92e0002e1d2901050fb5d7f66ca3555e5befbf322cd23c1eeaaf7c",
+    1375,
+    [
+        "a4ff9743bdda4849cb2108d2ceb5c5b9",
+        "185418d4b03fb6cfe90e71402220e807",
+        "4fed6755410545c28b519f30e02d54a2",
+        "92937945b518814341de3f726500d4ff",
+    ],
+);
+
 fn bytes(hex: &str) -> Vec<u8> {
     hex.as_bytes()
         .chunks(2)
         .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
         .collect()
+}
+
+fn hex_of(hash: &NtHash) -> String {
+    let digits = hash.to_digits();
+    digits.as_chunks::<2>().0.iter().map(|[digit, _]| char::from(*digit).to_ascii_lowercase()).collect()
 }
 
 fn key_16() -> Vec<u8> {
@@ -56,6 +94,36 @@ fn what_samba_sealed_opens_and_is_the_passwords_hash() {
     for (sealed, key) in [(SEALED_16, key_16()), (SEALED_32, key_32())] {
         let hash = open_nt_hash(&keys(&[key]), 1105, &bytes(sealed)).unwrap();
         assert!(is_of(hash, "Pa$$w0rd"));
+    }
+}
+
+#[test]
+fn what_windows_sealed_opens_to_what_was_published_with_it() {
+    for (session_key, sealed, rid, hash) in OF_WINDOWS {
+        let opened = open_nt_hash(&keys(&[bytes(session_key)]), rid, &bytes(sealed)).unwrap();
+        assert_eq!(hex_of(&opened), hash, "RID {rid}");
+        let other = keys(&[key_16()]);
+        assert_eq!(open_nt_hash(&other, rid, &bytes(sealed)).unwrap_err(), DrsSecretError::NoKeyFits(1));
+    }
+    let (session_key, sealed, rid, _) = OF_WINDOWS[0];
+    assert!(is_of(open_nt_hash(&keys(&[bytes(session_key)]), rid, &bytes(sealed)).unwrap(), "Pa$$w0rd"));
+}
+
+#[test]
+fn each_hash_of_a_history_that_windows_sealed_has_the_rid_layer_of_a_password() {
+    let (session_key, sealed, rid, hashes) = HISTORY_OF_WINDOWS;
+    let sealed = bytes(sealed);
+    let (salt, body) = sealed.split_at(SALT);
+    let rc4_key = Md5::new().chain_update(bytes(session_key)).chain_update(salt).finalize();
+    let mut body = body.to_vec();
+    Rc4::new_from_slice(&rc4_key).unwrap().apply_keystream(&mut body);
+    let (crc, payload) = body.split_at(CRC);
+    assert_eq!(crc, crc32fast::hash(payload).to_le_bytes());
+    assert_eq!(payload.len(), 16 * hashes.len());
+    for (wrapped, expected) in payload.chunks_exact(16).zip(hashes) {
+        let mut hash: [u8; 16] = wrapped.try_into().unwrap();
+        remove_rid_layer(&mut hash, rid);
+        assert_eq!(hash[..], bytes(expected));
     }
 }
 

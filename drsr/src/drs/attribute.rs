@@ -108,6 +108,66 @@ pub enum Attribute {
 }
 
 impl Attribute {
+    /// Whether the attribute decides: whether its object may sign in, under which names, and what the object is. Without
+    /// such a value an object must not be carried, so an unreadable one holds the whole object back. All others describe
+    /// an object for people, and are left out alone. The one table of both kinds: a new attribute needs its row.
+    pub fn decides(self) -> bool {
+        match self {
+            // What the object is, and whether it is there.
+            Self::ObjectClass
+            | Self::IsDeleted
+            | Self::IsCriticalSystemObject
+            | Self::SecondaryKrbTgtNumber => true,
+            // The names to sign in with.
+            Self::SamAccountName | Self::UserPrincipalName => true,
+            // Whether, when and from where the account may sign in.
+            Self::UserAccountControl
+            | Self::AccountExpires
+            | Self::PwdLastSet
+            | Self::LockoutTime
+            | Self::LogonHours
+            | Self::UserWorkstations => true,
+            // Privileged or not, and to whom policies apply.
+            Self::PrimaryGroupId | Self::AdminCount | Self::GroupType | Self::SecurityDescriptor => true,
+            // The policies.
+            Self::MaxPwdAge
+            | Self::LockoutDuration
+            | Self::LockoutObservationWindow
+            | Self::LockoutThreshold
+            | Self::Precedence
+            | Self::PsoMaxPwdAge
+            | Self::PsoLockoutDuration
+            | Self::PsoLockoutObservationWindow
+            | Self::PsoLockoutThreshold => true,
+            // For people.
+            Self::Name
+            | Self::DisplayName
+            | Self::Mail
+            | Self::ProxyAddresses
+            | Self::GivenName
+            | Self::Surname
+            | Self::Department
+            | Self::Title
+            | Self::TelephoneNumber
+            | Self::Mobile
+            | Self::Description
+            | Self::Company
+            | Self::Division
+            | Self::EmployeeId
+            | Self::EmployeeNumber
+            | Self::EmployeeType
+            | Self::Info
+            | Self::Locality
+            | Self::Office
+            | Self::AdminDescription
+            | Self::Extension(_) => false,
+            // A computer without a readable DNS name is taken for no domain controller.
+            Self::DnsHostName => false,
+            // phs goes by isDeleted.
+            Self::IsRecycled => false,
+        }
+    }
+
     /// Its lDAPDisplayName.
     pub fn name(self) -> &'static str {
         match self {
@@ -261,45 +321,59 @@ pub enum Class {
 
 /// The most classes of one object: the longest chain of the schema, several times over.
 const MAX_CLASSES: usize = 64;
-/// The most values of an attribute: AD itself takes about 1,300 where they stand in the object.
-const MAX_TEXTS: usize = 2_000;
+/// Limit on the values of an attribute. Where values stand in the object, AD stores about 1,300 of them, and about 3,200
+/// with the database pages of 32 KiB of Windows Server 2025.
+const MAX_TEXTS: usize = 5_000;
 
-/// Reads a single value; `None` when its bytes are not of that type.
-pub(crate) fn value(syntax: Syntax, bytes: &[u8]) -> Option<Value> {
-    let whole = |value: Value, length: usize| (bytes.len() == length).then_some(value);
-    match syntax {
-        Syntax::Integer => whole(Value::Integer(i32::from_le_bytes(*bytes.first_chunk()?)), 4),
-        Syntax::LargeInteger => whole(Value::LargeInteger(i64::from_le_bytes(*bytes.first_chunk()?)), 8),
-        Syntax::Boolean => whole(Value::Boolean(u32::from_le_bytes(*bytes.first_chunk()?) != 0), 4),
-        Syntax::Text => text(bytes).map(Value::Text),
-        Syntax::Bytes => Some(Value::Bytes(bytes.to_vec())),
-        Syntax::Texts | Syntax::Classes => None,
-    }
+/// Why bytes are no value of an attribute; completes a sentence that begins with the attribute's name.
+const WRONG_LENGTH: &str = "has a value of the wrong length";
+const HALF_A_CHARACTER: &str = "has a text with half a character (an unpaired surrogate)";
+const HALF_A_UNIT: &str = "has a text with an odd number of bytes";
+const SOME_TEXTS: &str = "has values that are no sound text, which are left out";
+const MANY_TEXTS: &str = "has more than 5000 values; the others are left out";
+pub(crate) const SEVERAL: &str = "has several values, and AD allows one";
+
+/// Reads a single value; or why its bytes are none of that type.
+pub(crate) fn value(syntax: Syntax, bytes: &[u8]) -> Result<Value, &'static str> {
+    let read = match syntax {
+        Syntax::Integer => bytes.try_into().map(|four| Value::Integer(i32::from_le_bytes(four))),
+        Syntax::LargeInteger => bytes.try_into().map(|eight| Value::LargeInteger(i64::from_le_bytes(eight))),
+        Syntax::Boolean => bytes.try_into().map(|four| Value::Boolean(u32::from_le_bytes(four) != 0)),
+        Syntax::Bytes => Ok(Value::Bytes(bytes.to_vec())),
+        Syntax::Text => return text(bytes).map(Value::Text),
+        Syntax::Texts | Syntax::Classes => return Err(SEVERAL),
+    };
+    read.map_err(|_: std::array::TryFromSliceError| WRONG_LENGTH)
 }
 
-fn text(bytes: &[u8]) -> Option<String> {
+fn text(bytes: &[u8]) -> Result<String, &'static str> {
     let (units, odd) = bytes.as_chunks::<2>();
+    if !odd.is_empty() {
+        return Err(HALF_A_UNIT);
+    }
     let units = units.iter().map(|unit| u16::from_le_bytes(*unit));
-    let text = char::decode_utf16(units).collect::<Result<String, _>>().ok()?;
-    odd.is_empty().then_some(text)
+    char::decode_utf16(units).collect::<Result<String, _>>().map_err(|_| HALF_A_CHARACTER)
 }
 
-/// Reads all values; `None` when there are too many, or the bytes of one are no text.
-pub(crate) fn texts(values: &[&[u8]]) -> Option<Value> {
-    if values.len() > MAX_TEXTS {
-        return None;
-    }
-    values.iter().map(|bytes| text(bytes)).collect::<Option<Vec<_>>>().map(Value::Texts)
+/// Reads the values that are texts, up to a limit; and what is wrong with the others.
+pub(crate) fn texts(values: &[&[u8]]) -> (Value, Option<&'static str>) {
+    let some = values.get(..MAX_TEXTS).unwrap_or(values);
+    let sound: Vec<String> = some.iter().filter_map(|bytes| text(bytes).ok()).collect();
+    let why = if sound.len() < some.len() {
+        Some(SOME_TEXTS)
+    } else {
+        (some.len() < values.len()).then_some(MANY_TEXTS)
+    };
+    (Value::Texts(sound), why)
 }
 
 /// Reads the values of `objectClass`: attids, through the reply's own table.
 pub(crate) fn classes(values: &[&[u8]], known: &BTreeMap<u32, Class>) -> Result<Value, &'static str> {
     if values.len() > MAX_CLASSES {
-        return Err("it has too many classes");
+        return Err("has too many classes");
     }
     let class = |bytes: &&[u8]| {
-        let attid =
-            u32::from_le_bytes(<[u8; 4]>::try_from(*bytes).map_err(|_| "objectClass is of the wrong type")?);
+        let attid = u32::from_le_bytes(<[u8; 4]>::try_from(*bytes).map_err(|_| WRONG_LENGTH)?);
         Ok(known.get(&attid).copied().unwrap_or(Class::Other(attid)))
     };
     values.iter().map(class).collect::<Result<Vec<_>, _>>().map(Value::Classes)
@@ -307,24 +381,60 @@ pub(crate) fn classes(values: &[&[u8]], known: &BTreeMap<u32, Class>) -> Result<
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic)]
     use super::*;
 
     #[test]
     fn values_of_the_wrong_length_are_refused() {
-        assert_eq!(value(Syntax::Integer, &[1, 0, 0, 0]), Some(Value::Integer(1)));
-        assert_eq!(value(Syntax::LargeInteger, &[0xff; 8]), Some(Value::LargeInteger(-1)));
-        assert_eq!(value(Syntax::Boolean, &[0xff; 4]), Some(Value::Boolean(true)));
-        assert_eq!(value(Syntax::Text, &[0x41, 0, 0xeb, 0]), Some(Value::Text("Aë".to_owned())));
-        for (syntax, bytes) in [
-            (Syntax::Integer, &[1u8, 0, 0][..]),
-            (Syntax::Integer, &[1, 0, 0, 0, 0]),
-            (Syntax::LargeInteger, &[0; 4]),
-            (Syntax::Boolean, &[1]),
-            (Syntax::Text, &[0x41]),
-            (Syntax::Text, &[0, 0xd8]),
+        assert_eq!(value(Syntax::Integer, &[1, 0, 0, 0]), Ok(Value::Integer(1)));
+        assert_eq!(value(Syntax::LargeInteger, &[0xff; 8]), Ok(Value::LargeInteger(-1)));
+        assert_eq!(value(Syntax::Boolean, &[0xff; 4]), Ok(Value::Boolean(true)));
+        assert_eq!(value(Syntax::Text, &[0x41, 0, 0xeb, 0]), Ok(Value::Text("Aë".to_owned())));
+        assert_eq!(value(Syntax::Text, &[]), Ok(Value::Text(String::new())));
+        for (syntax, bytes, why) in [
+            (Syntax::Integer, &[1u8, 0, 0][..], WRONG_LENGTH),
+            (Syntax::Integer, &[1, 0, 0, 0, 0], WRONG_LENGTH),
+            (Syntax::Integer, &[], WRONG_LENGTH),
+            (Syntax::LargeInteger, &[0; 4], WRONG_LENGTH),
+            (Syntax::Boolean, &[1], WRONG_LENGTH),
+            (Syntax::Text, &[0x41], HALF_A_UNIT),
+            (Syntax::Text, &[0, 0xd8], HALF_A_CHARACTER),
+            (Syntax::Text, &[0, 0xdc, 0, 0xd8], HALF_A_CHARACTER),
         ] {
-            assert_eq!(value(syntax, bytes), None, "{syntax:?} {bytes:?}");
+            assert_eq!(value(syntax, bytes), Err(why), "{syntax:?} {bytes:?}");
         }
         assert!(classes(&[&[0, 0, 1]], &BTreeMap::new()).is_err());
+    }
+
+    #[test]
+    fn as_many_values_are_read_as_a_database_with_large_pages_stores() {
+        let one: &[u8] = &[0x41, 0];
+        for count in [1_300, 3_200, MAX_TEXTS] {
+            let (Value::Texts(all), None) = texts(&vec![one; count]) else { panic!("{count}") };
+            assert_eq!(all.len(), count);
+        }
+        assert!(MANY_TEXTS.contains(&MAX_TEXTS.to_string()));
+    }
+
+    #[test]
+    fn controls_nul_and_noncharacters_are_text_as_in_the_directory() {
+        let units: Vec<u8> =
+            [0x41u16, 0, 7, 0xfffe, 0xd83d, 0xde00].into_iter().flat_map(u16::to_le_bytes).collect();
+        let expected = Value::Text("A\u{0}\u{7}\u{fffe}\u{1f600}".to_owned());
+        assert_eq!(value(Syntax::Text, &units), Ok(expected));
+    }
+
+    #[test]
+    fn of_several_texts_the_sound_ones_are_read_up_to_a_limit() {
+        let (a, half): (&[u8], &[u8]) = (&[0x41, 0], &[0x41, 0, 0, 0xd8]);
+        let read = |values: &[&[u8]]| match texts(values) {
+            (Value::Texts(texts), why) => (texts.len(), why),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read(&[a, a]), (2, None));
+        assert_eq!(read(&[a, half, a]), (2, Some(SOME_TEXTS)));
+        assert_eq!(read(&[half]), (0, Some(SOME_TEXTS)));
+        assert_eq!(read(&vec![a; MAX_TEXTS]), (MAX_TEXTS, None));
+        assert_eq!(read(&vec![a; MAX_TEXTS + 7]), (MAX_TEXTS, Some(MANY_TEXTS)));
     }
 }

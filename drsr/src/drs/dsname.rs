@@ -24,7 +24,7 @@ pub struct Dsname {
     pub dn: String,
 }
 
-/// A name as it came. Its text may be no sound UTF-16, its SID no SID.
+/// A name as it came. Its text may have half characters, its SID may be no SID.
 #[derive(Debug, Clone, Copy)]
 pub struct RawName<'a> {
     /// objectGUID; may be nil.
@@ -68,7 +68,8 @@ impl<'a> RawName<'a> {
         Ok(Self { guid, sid, text: reader.raw(2 * units)? })
     }
 
-    /// Checked: an object has a GUID, a SID is one or is not there, the text is text.
+    /// Checked: an object has a GUID, a SID is one or is not there. What is no character in the text is U+FFFD: the
+    /// text is for people.
     pub fn checked(&self) -> Result<Dsname, &'static str> {
         if self.guid.is_nil() {
             return Err("its name has no GUID");
@@ -77,11 +78,13 @@ impl<'a> RawName<'a> {
             [] => None,
             bytes => Some(Sid::from_bytes(bytes).ok_or("its SID is not one")?),
         };
+        Ok(Dsname { guid: self.guid, sid, dn: self.dn() })
+    }
+
+    /// The text, with U+FFFD for what is no character.
+    pub fn dn(&self) -> String {
         let units = self.text.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
-        let dn = char::decode_utf16(units)
-            .collect::<Result<String, _>>()
-            .map_err(|_| "its name is no sound text")?;
-        Ok(Dsname { guid: self.guid, sid, dn })
+        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
     }
 }
 
@@ -123,5 +126,17 @@ mod tests {
             assert!(RawName::read(&mut Reader::new(&bytes[..end])).is_err(), "{end}");
             assert!(RawName::from_value(&bytes[4..end]).is_err(), "{end}");
         }
+    }
+
+    #[test]
+    fn a_name_with_half_a_character_is_a_name_all_the_same() {
+        let mut writer = Writer::new();
+        write(&mut writer, Uuid::from_u128(9), None, "CN=a,DC=b");
+        let mut bytes = writer.into_bytes();
+        let at = 4 + HEAD + 2 * 3;
+        assert_eq!(bytes[at], b'a');
+        (bytes[at], bytes[at + 1]) = (0x3d, 0xd8);
+        let name = RawName::read(&mut Reader::new(&bytes)).unwrap().checked().unwrap();
+        assert_eq!(name.dn, "CN=\u{fffd},DC=b");
     }
 }

@@ -3,7 +3,8 @@
 //! Before it: `reply`. After it: `page`.
 
 use crate::drs::attribute::{Attribute, Class, Syntax};
-use crate::drs::change::Linked;
+use crate::drs::change::{Linked, SCHEMA_INFO};
+use crate::drs::further::{Further, INT_IDS};
 use crate::rpc::ndr::{Malformed, Reader, Writer};
 use std::collections::BTreeMap;
 
@@ -11,9 +12,6 @@ use std::collections::BTreeMap;
 pub const MAX_ENTRIES: usize = 10_000;
 /// The most bytes of an OID's prefix.
 const MAX_PREFIX: usize = 128;
-/// The last entry of a table may tell the schema's version instead (MS-DRSR 4.1.10.5.12): 0xFF, a revision and an
-/// invocation id.
-const SCHEMA_INFO: usize = 1 + 4 + 16;
 
 /// The BER forms of the prefixes that are used here.
 const X500_ATTRIBUTE: &[u8] = &[0x55, 0x04];
@@ -26,9 +24,11 @@ const MS_CLASS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x14, 0x01, 0x05];
 const NETSCAPE_CLASS: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 0x03, 0x02];
 const NO_INFO: &[u8] = &[0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// The table of our requests. Without the last entry Samba refuses a partial attribute set.
-pub(crate) const OURS: [(u32, &[u8]); 5] =
-    [(0, X500_ATTRIBUTE), (2, MS_OLD_ATTRIBUTE), (9, MS_ATTRIBUTE), (21, RFC_1274_ATTRIBUTE), (0, NO_INFO)];
+/// The entries that every request has.
+const OURS: [(u32, &[u8]); 4] =
+    [(0, X500_ATTRIBUTE), (2, MS_OLD_ATTRIBUTE), (9, MS_ATTRIBUTE), (21, RFC_1274_ATTRIBUTE)];
+/// The index of the first entry for another prefix: above all of [`OURS`].
+const FIRST_FURTHER: u32 = 100;
 
 /// What an attid stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,40 +88,6 @@ pub(crate) const WANTED: [(Known, u32, Syntax); 43] = [
     (Known::Plain(Attribute::Mobile), 0x0015_0029, Syntax::Text),
 ];
 
-/// What is asked for on request: single texts all of them, but for the security descriptor. What its schema lacks,
-/// Samba leaves out; another DC may refuse the request.
-pub(crate) const ON_REQUEST: [(Attribute, u32); 25] = [
-    (Attribute::Locality, 0x0000_0007),
-    (Attribute::Office, 0x0000_0013),
-    (Attribute::Info, 0x0002_0051),
-    (Attribute::Company, 0x0002_0092),
-    (Attribute::AdminDescription, 0x0002_00e2),
-    (Attribute::SecurityDescriptor, 0x0002_0119),
-    (Attribute::Extension(1), 0x0002_01a7),
-    (Attribute::Extension(2), 0x0002_01a8),
-    (Attribute::Extension(3), 0x0002_01a9),
-    (Attribute::Extension(4), 0x0002_01aa),
-    (Attribute::Extension(5), 0x0002_01ab),
-    (Attribute::Extension(6), 0x0002_01ac),
-    (Attribute::Extension(7), 0x0002_01ad),
-    (Attribute::Extension(8), 0x0002_01ae),
-    (Attribute::Extension(9), 0x0002_01af),
-    (Attribute::Extension(10), 0x0002_01b0),
-    (Attribute::Extension(11), 0x0002_0257),
-    (Attribute::Extension(12), 0x0002_0258),
-    (Attribute::Extension(13), 0x0002_0259),
-    (Attribute::Extension(14), 0x0002_025a),
-    (Attribute::Extension(15), 0x0002_025b),
-    (Attribute::EmployeeNumber, 0x0002_0262),
-    (Attribute::EmployeeType, 0x0002_0265),
-    (Attribute::EmployeeId, 0x0009_0023),
-    (Attribute::Division, 0x0009_0105),
-];
-
-fn on_request(attribute: Attribute) -> Syntax {
-    if attribute == Attribute::SecurityDescriptor { Syntax::Bytes } else { Syntax::Text }
-}
-
 /// The classes that are told apart: meaning, prefix, last part of the OID.
 const CLASSES: [(Class, &[u8], u16); 16] = [
     (Class::Top, X500_CLASS, 0),
@@ -146,6 +112,7 @@ const CLASSES: [(Class, &[u8], u16); 16] = [
 #[derive(Debug, Clone, Default)]
 pub struct PrefixTable<'a> {
     entries: Vec<(u32, &'a [u8])>,
+    schema: Option<[u8; SCHEMA_INFO]>,
 }
 
 impl<'a> PrefixTable<'a> {
@@ -177,8 +144,10 @@ impl<'a> PrefixTable<'a> {
             }
             entries.push((index, bytes));
         }
-        if entries.last().is_some_and(|(_, bytes)| bytes.len() == SCHEMA_INFO && bytes.first() == Some(&0xff))
-        {
+        // The last entry may be the schema's version instead (MS-DRSR 4.1.10.5.12).
+        let last = entries.last().and_then(|(_, bytes)| <[u8; SCHEMA_INFO]>::try_from(*bytes).ok());
+        let schema = last.filter(|info| info.starts_with(&[0xff]));
+        if schema.is_some() {
             entries.pop();
         }
         let mut seen = BTreeMap::new();
@@ -187,19 +156,34 @@ impl<'a> PrefixTable<'a> {
                 return Err(reader.malformed("a prefix table that contradicts itself"));
             }
         }
-        Ok(Self { entries })
+        Ok(Self { entries, schema })
     }
 
-    /// What each attid of the reply stands for, as far as it was asked for.
-    pub(crate) fn attributes(&self) -> BTreeMap<u32, (Known, Syntax)> {
+    /// The version of the schema (schemaInfo) that the DC sent with the table.
+    pub fn schema(&self) -> Option<[u8; SCHEMA_INFO]> {
+        self.schema
+    }
+
+    /// What each attid of the reply stands for, as far as it was requested. `further` are the attributes that were
+    /// requested beside the usual ones: the DC sends each under its `msDS-IntId`, if it has one, and under no other.
+    pub(crate) fn attributes(&self, further: &[Further]) -> BTreeMap<u32, (Known, Syntax)> {
         let ours =
             |attid: u32| OURS.iter().find(|(index, _)| *index == attid >> 16).map(|(_, prefix)| *prefix);
         let mut attids = BTreeMap::new();
-        let on_request =
-            ON_REQUEST.map(|(attribute, attid)| (Known::Plain(attribute), attid, on_request(attribute)));
-        for (known, attid, syntax) in WANTED.iter().chain(&on_request) {
+        for (known, attid, syntax) in &WANTED {
             for index in ours(*attid).into_iter().flat_map(|prefix| self.indexes(prefix)) {
                 attids.insert(index << 16 | (*attid & 0xffff), (*known, *syntax));
+            }
+        }
+        for one in further {
+            let meaning = (Known::Plain(one.attribute()), one.syntax());
+            if let Some(number) = one.id().int_id {
+                attids.insert(number, meaning);
+                continue;
+            }
+            let oid = &one.id().oid;
+            for index in self.indexes(&oid.prefix) {
+                attids.insert(index << 16 | u32::from(oid.last), meaning);
             }
         }
         attids
@@ -216,20 +200,58 @@ impl<'a> PrefixTable<'a> {
         attids
     }
 
+    /// The indexes of a prefix. An index that would make attids of the kind of `msDS-IntId` stands for no prefix.
     fn indexes(&self, prefix: &[u8]) -> impl Iterator<Item = u32> {
-        self.entries.iter().filter(move |(_, bytes)| *bytes == prefix).map(|(index, _)| *index)
+        let of_prefix =
+            move |(index, bytes): &&(u32, &[u8])| *bytes == prefix && *index < INT_IDS.start() >> 16;
+        self.entries.iter().filter(of_prefix).map(|(index, _)| *index)
     }
 }
 
-/// Writes [`OURS`] as the array that `pPrefixEntry` points to.
-pub(crate) fn write_ours(stub: &mut Writer) {
-    stub.count(OURS.len());
-    for (index, prefix) in &OURS {
+/// The table of a request.
+pub(crate) struct RequestTable<'a>(Vec<(u32, &'a [u8])>);
+
+impl<'a> RequestTable<'a> {
+    /// With a prefix for each of these attributes.
+    pub(crate) fn of(further: &'a [Further]) -> Self {
+        let mut entries: Vec<(u32, &[u8])> = OURS.to_vec();
+        for (one, index) in further.iter().zip(FIRST_FURTHER..) {
+            let prefix = &one.id().oid.prefix;
+            if !entries.iter().any(|(_, known)| *known == *prefix) {
+                entries.push((index, prefix));
+            }
+        }
+        // Without the schema's version at its end Samba refuses a partial attribute set.
+        entries.push((0, NO_INFO));
+        Self(entries)
+    }
+
+    /// The attids of an attribute: by its OID under this table, and its `msDS-IntId`, if it has one.
+    pub(crate) fn attids(&self, one: &Further) -> impl Iterator<Item = u32> {
+        let oid = &one.id().oid;
+        let index = self.0.iter().find(|(_, prefix)| *prefix == oid.prefix).map(|(index, _)| *index);
+        index.map(|index| index << 16 | u32::from(oid.last)).into_iter().chain(one.id().int_id)
+    }
+
+    /// The number of entries.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Writes the array that `pPrefixEntry` points to.
+    pub(crate) fn write(&self, stub: &mut Writer) {
+        write_entries(stub, &self.0);
+    }
+}
+
+fn write_entries(stub: &mut Writer, entries: &[(u32, &[u8])]) {
+    stub.count(entries.len());
+    for (index, prefix) in entries {
         stub.u32(*index);
         stub.count(prefix.len());
         stub.pointer(true);
     }
-    for (_, prefix) in &OURS {
+    for (_, prefix) in entries {
         stub.count(prefix.len());
         stub.raw(prefix);
     }
@@ -237,44 +259,100 @@ pub(crate) fn write_ours(stub: &mut Writer) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
+    use crate::drs::further::SchemaId;
 
     fn table(entries: &[(u32, &[u8])]) -> Vec<u8> {
         let mut stub = Writer::new();
-        stub.count(entries.len());
-        for (index, prefix) in entries {
-            stub.u32(*index);
-            stub.count(prefix.len());
-            stub.pointer(true);
-        }
-        for (_, prefix) in entries {
-            stub.count(prefix.len());
-            stub.raw(prefix);
-        }
+        write_entries(&mut stub, entries);
         stub.into_bytes()
     }
 
+    fn extension(number: u8, int_id: Option<&str>, oid: &str) -> Further {
+        Further::of_this_schema(Attribute::Extension(number), SchemaId::parse(int_id, oid).unwrap())
+    }
+
+    /// The OIDs that Exchange gives to two of them, and one of somebody else's.
+    const FIRST: &str = "1.2.840.113556.1.2.423";
+    const SECOND: &str = "1.2.840.113556.1.2.424";
+    const OTHER: &str = "1.3.6.1.4.1.99999.7.3";
+
     #[test]
     fn our_own_table_gives_back_our_own_attids() {
+        let company = Further::of_every_schema(Attribute::Company).unwrap();
+        let further = [
+            company,
+            extension(1, Some("-1707123711"), FIRST),
+            extension(2, None, SECOND),
+            extension(3, None, OTHER),
+            extension(4, None, "1.3.6.1.4.1.99999.7.4"),
+        ];
+        let request = RequestTable::of(&further);
+        assert_eq!(request.count(), OURS.len() + 2, "one prefix more, and the schema's version");
+        let attids: Vec<Vec<u32>> = further.iter().map(|one| request.attids(one).collect()).collect();
+        let by_oid = [0x0002_0092, 0x0002_01a7, 0x0002_01a8, 103 << 16 | 3, 103 << 16 | 4];
+        let due: Vec<Vec<u32>> = by_oid.into_iter().map(|attid| vec![attid]).collect();
+        assert_eq!(attids[1], [0x0002_01a7, 0x9a3f_5c01], "by both");
+        assert_eq!((&attids[..1], &attids[2..]), (&due[..1], &due[2..]));
         let mut stub = Writer::new();
-        write_ours(&mut stub);
+        request.write(&mut stub);
         let bytes = stub.into_bytes();
-        let attributes = PrefixTable::decode(&bytes).unwrap().attributes();
-        assert_eq!(attributes.len(), WANTED.len() + ON_REQUEST.len());
+        let attributes = PrefixTable::decode(&bytes).unwrap().attributes(&further);
+        assert_eq!(attributes.len(), WANTED.len() + further.len());
         for (known, attid, syntax) in WANTED {
             assert_eq!(attributes.get(&attid), Some(&(known, syntax)));
         }
-        for (attribute, attid) in ON_REQUEST {
-            assert_eq!(attributes.get(&attid), Some(&(Known::Plain(attribute), on_request(attribute))));
+        for (one, attid) in further.iter().zip(attids.iter().filter_map(|all| all.last())) {
+            assert_eq!(attributes.get(attid), Some(&(Known::Plain(one.attribute()), Syntax::Text)), "{one}");
         }
+    }
+
+    #[test]
+    fn a_number_of_the_forests_own_is_never_made_of_a_prefix_nor_cut_into_one() {
+        let first = [extension(1, Some("-1707123711"), FIRST)];
+        // The reply's table has the prefix of the OID, and an index that is the upper half of the number.
+        let bytes = table(&[(2, MS_OLD_ATTRIBUTE), (0x9a3f, MS_ATTRIBUTE), (0x9a40, MS_CLASS)]);
+        let reply = PrefixTable::decode(&bytes).unwrap();
+        let attributes = reply.attributes(&first);
+        let known = |attid: u32| attributes.get(&attid).map(|(known, _)| *known);
+        assert_eq!(known(0x9a3f_5c01), Some(Known::Plain(Attribute::Extension(1))));
+        assert_eq!(known(0x0002_01a7), None, "the DC never sends it under its OID");
+        assert_eq!(known(0x0002_000d), Some(Known::Plain(Attribute::DisplayName)));
+        let own: Vec<u32> = attributes.into_keys().filter(|attid| *attid >= 0x8000_0000).collect();
+        assert_eq!(own, [0x9a3f_5c01], "userAccountControl would be 0x9a3f0008");
+        assert_eq!(reply.classes(), BTreeMap::new());
+        // Without the request it means nothing.
+        assert!(reply.attributes(&[]).keys().all(|attid| *attid < 0x8000_0000));
+    }
+
+    #[test]
+    fn a_prefix_of_somebody_elses_is_found_under_the_index_that_the_reply_gives_it() {
+        let third = [extension(3, None, OTHER)];
+        let prefix: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x86, 0x8d, 0x1f, 0x07];
+        let bytes = table(&[(9, MS_ATTRIBUTE), (4711, prefix)]);
+        let attributes = PrefixTable::decode(&bytes).unwrap().attributes(&third);
+        let meaning = (Known::Plain(Attribute::Extension(3)), Syntax::Text);
+        assert_eq!(attributes.get(&(4711 << 16 | 3)), Some(&meaning));
+        assert_eq!(attributes.get(&(100 << 16 | 3)), None);
+    }
+
+    #[test]
+    fn the_schemas_version_is_the_last_entry_and_no_prefix() {
+        let info: &[u8] = &[0xff, 0, 0, 0, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1];
+        let with = table(&[(2, MS_OLD_ATTRIBUTE), (0, info)]);
+        let read = PrefixTable::decode(&with).unwrap();
+        assert_eq!(read.schema().unwrap(), info);
+        assert_eq!(read.indexes(info).count(), 0);
+        assert_eq!(PrefixTable::decode(&table(&[(2, MS_OLD_ATTRIBUTE)])).unwrap().schema(), None);
+        assert_eq!(PrefixTable::decode(&table(&[])).unwrap().schema(), None);
     }
 
     #[test]
     fn attids_follow_the_replys_table_and_not_ours() {
         let bytes = table(&[(4711, MS_ATTRIBUTE), (9, MS_OLD_ATTRIBUTE), (12, MS_CLASS)]);
         let table = PrefixTable::decode(&bytes).unwrap();
-        let attributes = table.attributes();
+        let attributes = table.attributes(&[]);
         assert_eq!(attributes.get(&(4711 << 16 | 8)).unwrap().0, Known::Plain(Attribute::UserAccountControl));
         assert_eq!(attributes.get(&(9 << 16 | 13)).unwrap().0, Known::Plain(Attribute::DisplayName));
         assert_eq!(attributes.get(&0x0009_0008), None);

@@ -1,5 +1,6 @@
-//! The answer of IDL_DRSGetNCChanges: DRS_MSG_GETCHGREPLY_V6 (MS-DRSR 4.1.10.2.11), taken apart without
-//! saying what it means. Nothing is copied, nothing recurses, and no count is believed.
+//! The answer of IDL_DRSGetNCChanges: DRS_MSG_GETCHGREPLY_V6 or V9 (MS-DRSR 4.1.10.2.12, 4.1.10.2.14), taken apart
+//! without saying what it means. Nothing is copied, nothing recurses, and no count is believed. The two versions differ
+//! in the links alone: those of V9 may have an end.
 //! Every arm of the union is named; those that are never asked for end in `Unsupported`.
 //! Before it: `request`, and the DC. After it: `page`.
 
@@ -75,7 +76,7 @@ pub struct RawStamp {
     pub invocation_id: Uuid,
 }
 
-/// REPLVALINF (MS-DRSR 5.167)
+/// REPLVALINF_V1 or REPLVALINF_V3 (MS-DRSR 5.167, 5.168)
 #[derive(Debug)]
 pub struct RawLink<'a> {
     /// `pObject`
@@ -90,6 +91,8 @@ pub struct RawLink<'a> {
     pub created: u64,
     /// `MetaData`
     pub stamp: RawStamp,
+    /// `timeExpired`, in seconds since 1601-01-01; 0: the value does not end by itself.
+    pub expires: u64,
 }
 
 /// Reads a stub. The DC's refusals are [`Error::Refused`] with its code.
@@ -101,16 +104,16 @@ pub fn decode(stub: &[u8]) -> Result<Reply<'_>, Error> {
     }
     // A refusal comes with an empty arm, and not always with the one that was asked for.
     let code = stub.last_chunk::<4>().map_or(0, |code| u32::from_le_bytes(*code));
-    match version {
-        6 => {}
-        1 | 2 | 7 | 9 if code != 0 && stub.len() < 512 => return Err(refused(code)),
+    let links = match version {
+        6 => LinkForm::V1,
+        9 => LinkForm::V3,
+        1 | 2 | 7 if code != 0 && stub.len() < 512 => return Err(refused(code)),
         1 => return Err(Error::Unsupported("a change reply of version 1")),
         2 => return Err(Error::Unsupported("a compressed change reply of version 2")),
         7 => return Err(Error::Unsupported("a compressed change reply of version 7")),
-        9 => return Err(Error::Unsupported("a change reply of version 9")),
         _ => return Err(reader.malformed("a change reply of an unknown version").into()),
-    }
-    let (reply, code) = version_6(&mut reader)?;
+    };
+    let (reply, code) = native(&mut reader, links)?;
     if code != 0 {
         return Err(refused(code));
     }
@@ -121,7 +124,16 @@ fn refused(code: u32) -> Error {
     Error::Refused { operation: "the replication request", code }
 }
 
-fn version_6<'a>(reader: &mut Reader<'a>) -> Result<(Reply<'a>, u32), Malformed> {
+/// How links are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LinkForm {
+    /// REPLVALINF_V1
+    V1,
+    /// REPLVALINF_V3: with an end.
+    V3,
+}
+
+fn native<'a>(reader: &mut Reader<'a>, form: LinkForm) -> Result<(Reply<'a>, u32), Malformed> {
     reader.align(8);
     let dsa = reader.uuid()?;
     let invocation_id = reader.uuid()?;
@@ -154,7 +166,7 @@ fn version_6<'a>(reader: &mut Reader<'a>) -> Result<(Reply<'a>, u32), Malformed>
     if u32::try_from(objects.len()) != Ok(object_count) {
         return Err(reader.malformed("another number of objects than was announced"));
     }
-    let links = if has_links { read_links(reader, link_count)? } else { Vec::new() };
+    let links = if has_links { read_links(reader, link_count, form)? } else { Vec::new() };
     let code = reader.u32()?;
     reader.end()?;
     let reply = Reply {
@@ -292,7 +304,11 @@ fn read_stamp(reader: &mut Reader<'_>) -> Result<RawStamp, Malformed> {
     Ok(stamp)
 }
 
-fn read_links<'a>(reader: &mut Reader<'a>, announced: u32) -> Result<Vec<RawLink<'a>>, Malformed> {
+fn read_links<'a>(
+    reader: &mut Reader<'a>,
+    announced: u32,
+    form: LinkForm,
+) -> Result<Vec<RawLink<'a>>, Malformed> {
     let count = reader.same_count(announced, 64)?;
     let heads = (0..count)
         .map(|_| {
@@ -303,15 +319,23 @@ fn read_links<'a>(reader: &mut Reader<'a>, announced: u32) -> Result<Vec<RawLink
             let has_value = reader.pointer()?;
             let present = reader.u32()? != 0;
             let created = reader.u64()?;
-            Ok((has_object, attid, length, has_value, present, created, read_stamp(reader)?))
+            let stamp = read_stamp(reader)?;
+            let expires = match form {
+                LinkForm::V1 => 0,
+                LinkForm::V3 => {
+                    reader.raw(3 * 4)?; // unused1, unused2, unused3
+                    reader.u64()?
+                }
+            };
+            Ok((has_object, attid, length, has_value, present, created, stamp, expires))
         })
         .collect::<Result<Vec<_>, Malformed>>()?;
     heads
         .into_iter()
-        .map(|(has_object, attid, length, has_value, present, created, stamp)| {
+        .map(|(has_object, attid, length, has_value, present, created, stamp, expires)| {
             let object = if has_object { Some(RawName::read(reader)?) } else { None };
             let value = read_value(reader, length, has_value)?;
-            Ok(RawLink { object, attid, value, present, created, stamp })
+            Ok(RawLink { object, attid, value, present, created, stamp, expires })
         })
         .collect()
 }

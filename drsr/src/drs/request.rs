@@ -2,11 +2,11 @@
 //! DRS_MSG_GETCHGREQ_V8 (MS-DRSR 4.1.10.2.7).
 //! Before it: `bind`. After it: the DC, and then `reply`.
 
-use crate::drs::attribute::Attribute;
 use crate::drs::bind::Handle;
 use crate::drs::cursor::{COOKIE, Cursor, VectorEntry};
 use crate::drs::dsname;
-use crate::drs::prefix_table::{self, Known, ON_REQUEST, WANTED};
+use crate::drs::further::Further;
+use crate::drs::prefix_table::{Known, RequestTable, WANTED};
 use crate::drs::sid::Sid;
 use crate::rpc::ndr::Writer;
 use uuid::Uuid;
@@ -88,6 +88,8 @@ const MAX_BYTES: u32 = 8 << 20;
 pub struct Request<'a> {
     /// What is read.
     pub what: What<'a>,
+    /// `uuidDsaObjDest`: for whom. A strict DC reads a single object only for an object that it knows: its site will do.
+    pub destination: Uuid,
     /// Whose cookie this is; nil with none.
     pub invocation_id: Uuid,
     /// `usnvecFrom`, as the DC gave it.
@@ -98,8 +100,8 @@ pub struct Request<'a> {
     pub max_objects: u32,
     /// Which attributes.
     pub attributes: Attributes,
-    /// And which of those that are asked for on request.
-    pub further: &'a [Attribute],
+    /// And which beside them.
+    pub further: &'a [Further],
 }
 
 /// Which attributes are asked for.
@@ -154,7 +156,7 @@ impl Request<'_> {
         stub.u32(8); // version
         stub.u32(8); // union switch
         stub.align(8);
-        stub.uuid(Uuid::nil()); // the destination: no DC
+        stub.uuid(self.destination);
         stub.uuid(self.invocation_id);
         stub.pointer(true); // naming context
         stub.align(8);
@@ -167,7 +169,8 @@ impl Request<'_> {
         stub.u64(0); // FSMO
         stub.pointer(true); // partial attribute set
         stub.pointer(false); // and more of it
-        stub.count(prefix_table::OURS.len());
+        let table = RequestTable::of(self.further);
+        stub.count(table.count());
         stub.pointer(true);
 
         match self.what {
@@ -177,8 +180,8 @@ impl Request<'_> {
             What::Object(ObjectId::Dn(dn)) => dsname::write(&mut stub, Uuid::nil(), None, dn),
         }
         self.write_vector(&mut stub);
-        self.write_attributes(&mut stub);
-        prefix_table::write_ours(&mut stub);
+        self.write_attributes(&mut stub, &table);
+        table.write(&mut stub);
         stub.into_bytes()
     }
 
@@ -200,13 +203,13 @@ impl Request<'_> {
     }
 
     /// PARTIAL_ATTR_VECTOR_V1_EXT (MS-DRSR 5.146)
-    fn write_attributes(&self, stub: &mut Writer) {
+    fn write_attributes(&self, stub: &mut Writer, table: &RequestTable<'_>) {
         let all = self.attributes != Attributes::OnlyLinks;
         let wanted = WANTED.iter().filter(|(known, _, _)| all || matches!(known, Known::Linked(_)));
-        let further = ON_REQUEST.iter().filter(|(attribute, _)| all && self.further.contains(attribute));
-        let attids = wanted.map(|(_, attid, _)| *attid).chain(further.map(|(_, attid)| *attid));
-        let mut attids: Vec<u32> = attids.collect();
+        let further = self.further.iter().filter(|_| all).flat_map(|one| table.attids(one));
+        let mut attids: Vec<u32> = wanted.map(|(_, attid, _)| *attid).chain(further).collect();
         attids.sort_unstable();
+        attids.dedup();
         stub.count(attids.len());
         stub.u32(1); // version
         stub.u32(0);
@@ -220,10 +223,46 @@ mod tests {
     use super::*;
 
     #[test]
+    fn attids_are_sent_in_their_order_and_each_once_with_those_that_ad_chose_at_the_end() {
+        use crate::drs::attribute::Attribute;
+        use crate::drs::further::SchemaId;
+        let numbered = |id| Further::of_this_schema(Attribute::Extension(1), id);
+        let mut further: Vec<Further> = Further::of_every_schema(Attribute::Company).into_iter().collect();
+        let ids = [(Some("-1707123711"), 3), (Some("-2147483647"), 4), (None, 5)];
+        let ids = ids.map(|(int_id, last)| SchemaId::parse(int_id, &format!("1.3.6.1.4.1.99999.7.{last}")));
+        further.extend(ids.into_iter().flatten().map(numbered));
+        further.extend(further.clone());
+        let mut request = Request {
+            destination: Uuid::nil(),
+            what: What::Domain { dn: "DC=corp", ancestors: false },
+            invocation_id: Uuid::nil(),
+            cookie: [0; COOKIE],
+            vector: &[],
+            max_objects: 1,
+            attributes: Attributes::WithSecrets,
+            further: &further,
+        };
+        let sent = |request: &Request<'_>| -> Vec<u32> {
+            let mut stub = Writer::new();
+            request.write_attributes(&mut stub, &RequestTable::of(request.further));
+            stub.into_bytes().as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).skip(4).collect()
+        };
+        let attids = sent(&request);
+        assert!(attids.is_sorted_by(|one, next| one < next), "{attids:x?}");
+        assert_eq!(attids.len(), WANTED.len() + 6);
+        let last = [0x0065_0003, 0x0065_0004, 0x0065_0005, 0x8000_0001, 0x9a3f_5c01];
+        assert!(attids.ends_with(&last), "{attids:x?}");
+        assert!(attids.contains(&0x0002_0092));
+        request.attributes = Attributes::OnlyLinks;
+        assert!(sent(&request).iter().all(|attid| *attid < 0x8000_0000));
+    }
+
+    #[test]
     fn containers_come_first_only_where_that_is_asked_for() {
         let flags = |ancestors| {
             let request = Request {
                 what: What::Domain { dn: "DC=corp", ancestors },
+                destination: Uuid::nil(),
                 invocation_id: Uuid::nil(),
                 cookie: [0; COOKIE],
                 vector: &[],

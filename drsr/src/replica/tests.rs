@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
-use crate::rpc::association::server::{KEY, Made, ack, fragment_of, plain};
+use crate::drs::dsname::Dsname;
+use crate::rpc::association::server::{self, KEY, Made, ack, fragment_of, plain, response};
+use crate::rpc::ndr::Writer;
 use crate::rpc::pdu;
 use std::collections::VecDeque;
 
@@ -20,22 +22,36 @@ struct Bench {
     /// The number of the next one of this connection.
     fragments: u32,
     requests: Vec<Vec<u8>>,
-    connections: u32,
+    /// `opnum` of each of them, without the endpoint mapper's.
+    operations: Vec<u16>,
+    /// The ports that were connected to.
+    ports: Vec<u16>,
+    /// The status of a fault that answers the next request.
+    fault: Option<u32>,
+}
+
+fn target(domain: &str) -> Target {
+    Target {
+        domain: domain.to_owned(),
+        controller: "dc.corp.example.com".to_owned(),
+        port: None,
+        account: "svc".to_owned(),
+        page_objects: 100,
+        further: Vec::new(),
+        ancestors: false,
+    }
 }
 
 impl Bench {
     fn new(stubs: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        let target = Target {
-            domain: "corp.example.com".to_owned(),
-            controller: "dc.corp.example.com".to_owned(),
-            account: "svc".to_owned(),
-            page_objects: 100,
-            further: Vec::new(),
-            ancestors: false,
-        };
+        Self::of(target(DOMAIN), stubs)
+    }
+
+    fn of(target: Target, stubs: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let mapper = target.port.is_none().then(|| capture("epm-reply.stub"));
         let security = Security::pretend(KEY);
         let replica = Replica { machine: Machine::new(|io| session(io, target, security)) };
-        let mut all: VecDeque<_> = [capture("epm-reply.stub"), capture("drs-bind-reply.stub")].into();
+        let mut all: VecDeque<_> = mapper.into_iter().chain([capture("drs-bind-reply.stub")]).collect();
         all.extend(stubs);
         Self {
             replica,
@@ -43,7 +59,9 @@ impl Bench {
             incoming: VecDeque::new(),
             fragments: 1,
             requests: Vec::new(),
-            connections: 0,
+            operations: Vec::new(),
+            ports: Vec::new(),
+            fault: None,
         }
     }
 
@@ -58,8 +76,8 @@ impl Bench {
     fn run(&mut self) -> Result<Step, Error> {
         loop {
             match self.replica.next_step(Duration::ZERO)? {
-                Step::Connect { .. } => {
-                    self.connections += 1;
+                Step::Connect { port } => {
+                    self.ports.push(port);
                     self.fragments = 1;
                     self.replica.answer(Answer::Done);
                 }
@@ -79,14 +97,20 @@ impl Bench {
     }
 
     fn take(&mut self, bytes: Vec<u8>) {
-        let protected = self.connections > 1;
+        let protected = self.ports.last() != Some(&epm::PORT);
         match bytes[2] {
             11 if protected => self.incoming.extend(ack().bytes()),
-            11 => self.incoming.extend(Made { flags: 3, trailer: None, token: Vec::new(), ..ack() }.bytes()),
+            11 => self.incoming.extend(Made { flags: 3, ..ack() }.unprotected().bytes()),
             0 => {
                 self.requests.push(bytes[pdu::CALL_HEAD..].to_vec());
-                let stub = self.stubs.pop_front().expect("no more answers");
+                if protected {
+                    self.operations.push(u16::from_le_bytes(bytes[22..24].try_into().unwrap()));
+                }
                 let call_id = u32::from_le_bytes(bytes[12..16].try_into().unwrap());
+                if let Some(status) = self.fault.take() {
+                    return self.incoming.extend(server::fault(call_id, status).bytes());
+                }
+                let stub = self.stubs.pop_front().expect("no more answers");
                 if protected {
                     self.say(&stub, call_id)
                 } else {
@@ -102,8 +126,8 @@ impl Bench {
         let parts: Vec<_> = stub.chunks(4096).collect();
         for (at, part) in parts.iter().enumerate() {
             let flags = u8::from(at == 0) | if at + 1 == parts.len() { 2 } else { 0 };
-            let made = Made { kind: 2, flags, call_id, body: vec![0; 8], trailer: None, token: Vec::new() };
-            self.incoming.extend(fragment_of(made, u64::from(self.fragments), part).bytes());
+            let made = fragment_of(response(flags, call_id), u64::from(self.fragments), part);
+            self.incoming.extend(made.bytes());
             self.fragments += 1;
         }
     }
@@ -210,21 +234,251 @@ fn a_dc_that_is_behind_its_own_past_is_noticed() {
     assert!(matches!(bench.replica.next_step(Duration::ZERO), Ok(Step::Finished)));
 }
 
+/// The DC's answer to the question for a name.
+fn name_reply(status: u32, domain: &str, guid: Option<Uuid>) -> Vec<u8> {
+    let name = guid.map(|guid| format!("{{{guid}}}"));
+    let mut stub = Writer::new();
+    stub.u32(1);
+    stub.u32(1);
+    stub.pointer(true);
+    stub.u32(1);
+    stub.pointer(true);
+    stub.u32(1);
+    stub.u32(status);
+    stub.pointer(true);
+    stub.pointer(name.is_some());
+    for text in [Some(domain.to_owned()), name].into_iter().flatten() {
+        let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
+        stub.count(units.len());
+        stub.u32(0);
+        stub.count(units.len());
+        units.iter().for_each(|unit| stub.u16(*unit));
+        stub.align(4);
+    }
+    stub.u32(0);
+    stub.into_bytes()
+}
+
+const DOMAIN: &str = "corp.example.com";
+
+fn known_as(guid: Uuid) -> Vec<u8> {
+    name_reply(0, DOMAIN, Some(guid))
+}
+
+fn not_found() -> Vec<u8> {
+    name_reply(2, DOMAIN, None)
+}
+
+/// The group of `group-alone.stub`.
+fn admins() -> Dsname {
+    let stub = capture("group-alone.stub");
+    reply::decode(&stub).unwrap().objects[0].name.unwrap().checked().unwrap()
+}
+
+fn alone(which: ObjectId) -> Order {
+    Order::Object { which, secrets: false }
+}
+
+impl Bench {
+    /// The session ends with this order.
+    fn fails(mut self, order: Order) -> Error {
+        self.replica.answer(Answer::Order(order));
+        self.run().unwrap_err()
+    }
+}
+
 #[test]
 fn an_unknown_object_leaves_the_session_open_and_a_wrong_one_ends_it() {
-    let stubs = ["unknown-object.stub", "group-alone.stub", "user-alone-withheld.stub"].map(capture);
-    let mut bench = Bench::bound(stubs);
-    let order = |guid: u128| Order::Object { which: ObjectId::Guid(Uuid::from_u128(guid)), secrets: false };
-    assert!(matches!(bench.order(order(1)), Err(Error::UnknownObject { .. })));
-    let admins: crate::drs::sid::Sid = {
-        let stub = capture("group-alone.stub");
-        let name = reply::decode(&stub).unwrap().objects[0].name.unwrap();
-        name.checked().unwrap().sid.unwrap()
-    };
-    let page = bench.order(Order::Object { which: ObjectId::Sid(admins), secrets: false }).unwrap();
+    let mut bench = Bench::bound([
+        capture("unknown-object.stub"),
+        not_found(),
+        not_found(),
+        known_as(admins().guid),
+        capture("group-alone.stub"),
+        capture("user-alone-withheld.stub"),
+    ]);
+    let nobody = Uuid::from_u128(1);
+    assert!(matches!(bench.order(alone(ObjectId::Guid(nobody))), Err(Error::UnknownObject { .. })));
+    let sid = admins().sid.unwrap();
+    let outcome = bench.order(alone(ObjectId::Sid(sid.clone())));
+    assert_eq!(outcome.unwrap_err(), Error::UnknownObject { object: sid.to_string() });
+    let page = bench.order(alone(ObjectId::Sid(sid))).unwrap();
     assert!(matches!(page.progress, Progress::Object) && page.links.len() == 1);
-    bench.replica.answer(Answer::Order(order(2)));
-    assert!(matches!(bench.run(), Err(Error::Protocol(_))));
+    assert!(matches!(bench.fails(alone(ObjectId::Guid(Uuid::from_u128(2)))), Error::Protocol(_)));
+}
+
+#[test]
+fn an_object_is_read_by_its_guid_and_its_sid_is_looked_up_once_a_session() {
+    let group = || capture("group-alone.stub");
+    let guid = admins().guid;
+    let mut bench = Bench::bound([known_as(guid), group(), group(), known_as(guid), group()]);
+    let sid = admins().sid.unwrap();
+    for _ in 0..2 {
+        bench.order(alone(ObjectId::Sid(sid.clone()))).unwrap();
+    }
+    bench.order(alone(ObjectId::Dn(admins().dn))).unwrap();
+    assert_eq!(bench.operations, [bind::BIND, 12, 3, 3, 12, 3]);
+    let calls = bench.requests[1..].iter().zip(&bench.operations);
+    for (request, _) in calls.filter(|(_, operation)| **operation == GET_CHANGES) {
+        // The DSNAME's GUID, and no SID and no text beside it.
+        let at = request.windows(16).position(|bytes| bytes == guid.to_bytes_le()).unwrap();
+        assert_eq!(request[at - 4..at], [0; 4], "SidLen");
+    }
+}
+
+#[test]
+fn an_object_that_exists_and_is_not_sent_is_a_missing_right_and_not_a_missing_object() {
+    let guid = admins().guid;
+    let unknown = || capture("unknown-object.stub");
+    let missing = Error::MissingRight { account: "svc".to_owned(), naming_context: BASE.to_owned() };
+    let by_guid = Bench::bound([unknown(), known_as(guid)]);
+    assert_eq!(by_guid.fails(alone(ObjectId::Guid(guid))), missing);
+    let by_sid = Bench::bound([known_as(guid), unknown(), known_as(guid)]);
+    assert_eq!(by_sid.fails(alone(ObjectId::Sid(admins().sid.unwrap()))), missing);
+    let pages = Bench::bound([unknown(), known_as(guid)]);
+    let whole = Order::Changes { from: Start::Beginning, what: Attributes::WithSecrets };
+    assert_eq!(pages.fails(whole.clone()), missing);
+    let misspelt = Bench::bound([unknown(), not_found()]).fails(whole);
+    assert!(matches!(misspelt, Error::UnknownName { code: 8439, .. }), "{misspelt}");
+    let text = missing.to_string();
+    assert!(text.contains("inherit-only") && text.contains("without /I"), "{text}");
+}
+
+#[test]
+fn an_object_of_another_domain_or_with_the_sid_in_its_history_is_none_of_this_domain() {
+    let guid = admins().guid;
+    let sid = admins().sid.unwrap();
+    let mut bench = Bench::bound([
+        name_reply(0, "other.example.com", Some(guid)),
+        capture("unknown-object.stub"),
+        name_reply(0, "other.example.com", Some(guid)),
+        known_as(guid),
+        capture("group-alone.stub"),
+    ]);
+    let unknown = |outcome: Result<Page, Error>| matches!(outcome, Err(Error::UnknownObject { .. }));
+    assert!(unknown(bench.order(alone(ObjectId::Sid(sid.clone())))));
+    assert!(unknown(bench.order(alone(ObjectId::Guid(guid)))));
+    let former: Sid = "S-1-5-21-9-9-9-512".parse().unwrap();
+    assert!(unknown(bench.order(alone(ObjectId::Sid(former)))));
+    assert!(bench.stubs.is_empty());
+}
+
+#[test]
+fn of_several_objects_with_a_sid_only_the_domains_own_is_believed() {
+    let sid = admins().sid.unwrap();
+    let several = || name_reply(3, DOMAIN, None);
+    let mut bench = Bench::bound([several(), capture("group-alone.stub")]);
+    assert_eq!(bench.order(alone(ObjectId::Sid(sid.clone()))).unwrap().links.len(), 1);
+    let bench = Bench::bound([several(), capture("unknown-object.stub")]);
+    let error = bench.fails(alone(ObjectId::Sid(sid.clone())));
+    assert_eq!(error, Error::Ambiguous { object: sid.to_string() });
+    // The same group, seen by somebody whose domain is above or beside this one.
+    for domain in ["example.com", "com", "other.example.com"] {
+        let mut bench = Bench::of(target(domain), [name_reply(3, domain, None), capture("group-alone.stub")]);
+        assert!(matches!(bench.run().unwrap(), Step::Ready));
+        assert!(
+            matches!(bench.fails(alone(ObjectId::Sid(sid.clone()))), Error::Ambiguous { .. }),
+            "{domain}"
+        );
+    }
+}
+
+#[test]
+fn a_name_that_cannot_be_looked_up_is_no_name_that_does_not_exist() {
+    for status in [1, 4, 7] {
+        let bench = Bench::bound([name_reply(status, DOMAIN, None)]);
+        let error = bench.fails(alone(ObjectId::Sid(admins().sid.unwrap())));
+        assert!(matches!(error, Error::Refused { .. }), "{status}: {error}");
+    }
+}
+
+/// The DC's answer to the bind, with the extensions cut to this length, this site and this epoch.
+fn bind_reply(length: usize, site: Uuid, epoch: u32) -> Vec<u8> {
+    let real = capture("drs-bind-reply.stub");
+    // Pointer and two lengths stand before the extensions.
+    let count = usize::try_from(u32::from_le_bytes(real[4..8].try_into().unwrap())).unwrap();
+    let mut extensions = real[12..12 + count].to_vec();
+    extensions.resize(52, 0);
+    extensions[4..20].copy_from_slice(&site.to_bytes_le());
+    extensions[24..28].copy_from_slice(&epoch.to_le_bytes());
+    extensions.truncate(length);
+    let length = u32::try_from(length).unwrap().to_le_bytes();
+    let end = &real[(12 + count).next_multiple_of(4)..];
+    [&real[..4], &length, &length, &extensions, end].concat()
+}
+
+/// The epoch in a bind's request.
+fn epoch_in(request: &[u8]) -> u32 {
+    u32::from_le_bytes(request[56..60].try_into().unwrap())
+}
+
+#[test]
+fn a_dc_of_another_epoch_is_bound_to_once_more_with_the_epoch_that_it_names() {
+    for length in [28, 48, 52] {
+        let mut bench = Bench::new([]);
+        let reply = || bind_reply(length, Uuid::nil(), 5);
+        bench.stubs.truncate(1);
+        bench.stubs.extend([reply(), vec![0; 24], reply(), capture("after-nothing.stub")]);
+        assert!(matches!(bench.run().unwrap(), Step::Ready));
+        bench.changes(Start::Beginning).unwrap();
+        assert_eq!(bench.operations, [bind::BIND, bind::UNBIND, bind::BIND, 3]);
+        assert_eq!((epoch_in(&bench.requests[1]), epoch_in(&bench.requests[3])), (0, 5));
+    }
+}
+
+#[test]
+fn a_dc_that_names_another_epoch_each_time_is_given_up_after_the_second() {
+    let mut bench = Bench::new([]);
+    bench.stubs.truncate(1);
+    bench.stubs.extend([bind_reply(52, Uuid::nil(), 5), vec![0; 24], bind_reply(52, Uuid::nil(), 6)]);
+    assert_eq!(bench.run().unwrap_err(), Error::OtherEpoch { sent: 5 });
+}
+
+#[test]
+fn single_objects_are_read_for_the_site_of_the_dc_and_pages_for_a_client() {
+    let site = Uuid::from_u128(0x517e);
+    for (site, expected) in [(site, site), (Uuid::nil(), bind::CLIENT)] {
+        let mut bench = Bench::new([]);
+        bench.stubs.truncate(1);
+        bench.stubs.extend([bind_reply(52, site, 0), capture("group-alone.stub"), capture("page-1.stub")]);
+        assert!(matches!(bench.run().unwrap(), Step::Ready));
+        bench.order(alone(ObjectId::Guid(admins().guid))).unwrap();
+        bench.changes(Start::Beginning).unwrap();
+        let destination = |request: &[u8]| Uuid::from_bytes_le(request[32..48].try_into().unwrap());
+        let [.., single, page] = bench.requests.as_slice() else { panic!() };
+        assert_eq!((destination(single), destination(page)), (expected, bind::CLIENT));
+    }
+}
+
+#[test]
+fn a_dc_whose_port_is_configured_is_not_asked_for_it() {
+    let mut bench = Bench::of(Target { port: Some(5000), ..target(DOMAIN) }, [capture("page-1.stub")]);
+    assert!(matches!(bench.run().unwrap(), Step::Ready));
+    bench.changes(Start::Beginning).unwrap();
+    assert_eq!(bench.ports, [5000]);
+    assert_eq!(Bench::bound([]).ports[0], epm::PORT);
+}
+
+#[test]
+fn faults_have_the_meaning_of_the_codes_that_they_carry() {
+    type Is = fn(&Error) -> bool;
+    let meanings: [(u32, Is); 6] = [
+        (5, |error| matches!(error, Error::NotAdmitted { .. })),
+        (8453, |error| matches!(error, Error::MissingRight { .. })),
+        (8593, |error| *error == Error::OtherEpoch { sent: 0 }),
+        (8594, |error| *error == Error::Stale { code: 8594 }),
+        (0x1c00_001a, |error| matches!(error, Error::Stale { .. })),
+        (1460, |error| matches!(error, Error::Busy { .. })),
+    ];
+    for (status, is) in meanings {
+        let mut bench = Bench::bound([]);
+        bench.fault = Some(status);
+        let error = bench.fails(Order::Changes { from: Start::Beginning, what: Attributes::WithSecrets });
+        assert!(is(&error), "{status:#x}: {error}");
+    }
+    let mut mapper = Bench::new([]);
+    mapper.fault = Some(5);
+    assert_eq!(mapper.run().unwrap_err(), Error::MapperClosed);
 }
 
 #[test]
@@ -261,6 +515,85 @@ fn a_dc_that_lacks_what_is_needed_is_unfit() {
     // dwFlags follows the pointer and the two lengths.
     bench.stubs[1][12..16].fill(0);
     assert!(matches!(bench.run(), Err(Error::Unfit { .. })));
+}
+
+/// The DC's answer to the bind, with this epoch and this `dwFlagsExt`, cut to this length.
+fn bind_reply_with(more_flags: u32, length: usize, epoch: u32) -> Vec<u8> {
+    let mut reply = bind_reply(length, Uuid::nil(), epoch);
+    // Pointer and two lengths stand before the extensions.
+    if length >= 32 {
+        reply[12 + 28..12 + 32].copy_from_slice(&more_flags.to_le_bytes());
+    }
+    reply
+}
+
+#[test]
+fn links_with_an_end_are_read_where_the_forest_has_them_and_offered_nowhere_else() {
+    use crate::drs::made::{MEMBER, MadeLink, MadeReply};
+    /// `dwFlagsExt` of a bind's request: pointer, GUID, pointer and two counts stand before the extensions.
+    fn offered(bind: &[u8]) -> u32 {
+        let at = 32 + 28;
+        u32::from_le_bytes(bind[at..at + 4].try_into().unwrap())
+    }
+    let ending = MadeLink {
+        attid: MEMBER,
+        from: 10,
+        to: 1,
+        present: true,
+        created: 5,
+        version: 1,
+        expires: 13_440_405_600,
+    };
+    // Windows 2003 sends 28 bytes of extensions; a DC of 2016 sends 52, and its forest has the feature or not.
+    for (more_flags, length, epoch, offers) in [
+        (0x300, 28, 0, false),
+        (0, 52, 0, false),
+        (0x104, 52, 0, false),
+        (0x304, 52, 0, true),
+        (0x304, 52, 5, true),
+        (0x104, 52, 5, false),
+    ] {
+        let twice = offers || epoch != 0;
+        let bound = || bind_reply_with(more_flags, length, epoch);
+        let reply = MadeReply { v9: offers, links: vec![ending], ..MadeReply::default() };
+        let mut bench = Bench::new([]);
+        bench.stubs.truncate(1);
+        bench.stubs.push_back(bound());
+        if twice {
+            bench.stubs.extend([vec![0; 24], bound()]);
+        }
+        bench.stubs.push_back(reply.bytes());
+        assert!(matches!(bench.run().unwrap(), Step::Ready));
+        // The first request is for the port.
+        assert_eq!(offered(&bench.requests[1]), 0, "before the DC has said that there are any");
+        if twice {
+            assert_eq!(offered(&bench.requests[3]), if offers { 0x300 } else { 0 });
+            assert_eq!(epoch_in(&bench.requests[3]), epoch, "one more bind for both");
+        }
+        let page = bench.changes(Start::Beginning).unwrap();
+        assert_eq!(page.links[0].until, offers.then_some(1_795_932_000));
+        let binds = bench.operations.iter().filter(|operation| **operation == bind::BIND).count();
+        assert_eq!(binds, if twice { 2 } else { 1 }, "{more_flags:#x} {epoch}");
+    }
+}
+
+#[test]
+fn a_group_from_before_2003_that_is_read_alone_has_all_its_members() {
+    use crate::drs::made::{MEMBER, MadeLink, MadeObject, MadeReply, name};
+    let group = || MadeObject { id: 10, attributes: vec![(MEMBER, 7, vec![name(1), name(2)])] };
+    let newer =
+        MadeLink { attid: MEMBER, from: 10, to: 3, present: true, created: 5, version: 1, expires: 0 };
+    let order = || Order::Object { which: ObjectId::Guid(Uuid::from_u128(10)), secrets: false };
+    let members = |page: &Page| page.links.iter().map(|link| link.to.guid.as_u128()).collect::<Vec<_>>();
+    let alone = MadeReply { objects: vec![group()], links: vec![newer], alone: true, ..MadeReply::default() };
+    let mut bench = Bench::bound([alone.bytes()]);
+    assert_eq!(members(&bench.order(order()).unwrap()), [1, 2, 3]);
+    // One with more links than the DC puts into one reply is picked out of all links of the domain.
+    let cut = MadeReply { objects: vec![group()], more: true, alone: true, ..MadeReply::default() };
+    let other = MadeObject { id: 11, attributes: vec![(MEMBER, 1, vec![name(9)])] };
+    let all = MadeReply { objects: vec![other, group()], links: vec![newer], ..MadeReply::default() };
+    let mut bench = Bench::bound([cut.bytes(), all.bytes()]);
+    assert_eq!(members(&bench.order(order()).unwrap()), [1, 2, 3]);
 }
 
 #[test]

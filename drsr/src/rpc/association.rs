@@ -170,10 +170,15 @@ impl Association {
     }
 }
 
-/// One fragment; its header says how long it is, and is bounded.
+/// One fragment; its header says how long it is, and is bounded. Instead of an answer a server may ask the client to
+/// hang up: unprotected, and in no call. An attacker on the way can send that too, and could cut the connection as well.
 async fn receive(io: &CallerIo) -> Result<Vec<u8>, Error> {
     let mut bytes = io.receive(pdu::HEAD).await?;
-    let length = Head::parse(&bytes)?.length;
+    let head = Head::parse(&bytes)?;
+    if head.kind == pdu::SHUTDOWN {
+        return Err(Error::ShutDown);
+    }
+    let length = head.length;
     if length > pdu::HEAD {
         bytes.extend(io.receive(length - pdu::HEAD).await?);
     }
@@ -186,9 +191,7 @@ fn bind_ack(head: Head, answer: Pdu<'_>, call_id: u32, protected: bool) -> Resul
     }
     let ack = match answer {
         Pdu::BindAck(ack) => ack,
-        Pdu::BindNak { reason } => {
-            return Err(Error::Unfit { why: format!("it refuses to bind (reason {reason})") });
-        }
+        Pdu::BindNak { reason } => return Err(not_bound(reason)),
         Pdu::Fault { status } => return Err(Error::Fault { operation: "bind", status }),
         Pdu::Response(_) => return Err(broken("a response to a bind")),
     };
@@ -212,6 +215,19 @@ fn bind_ack(head: Head, answer: Pdu<'_>, call_id: u32, protected: bool) -> Resul
     }
 }
 
+/// Why a DC does not bind (C706 12.6.3.1, MS-RPCE 2.2.2.5).
+fn not_bound(reason: u16) -> Error {
+    let why = match reason {
+        // temporary_congestion, local_limit_exceeded
+        1 | 2 => return Error::Busy { why: "it takes no more connections", code: reason.into() },
+        4 => "it speaks another version of RPC",
+        8 => "it does not accept Kerberos for RPC",
+        9 => "it could not verify the proof of the account: did its own password change a moment ago?",
+        _ => "it gives no reason that is known",
+    };
+    Error::Unfit { why: format!("it refuses to bind (reason {reason}): {why}") }
+}
+
 fn check_trailer(auth: &Auth<'_>) -> Result<(), Error> {
     if auth.kind != KERBEROS || auth.level != pdu::PRIVACY || auth.context_id != SECURITY_CONTEXT {
         return Err(broken("a security token of another kind, level or context"));
@@ -223,7 +239,7 @@ fn broken(what: &str) -> Error {
     Error::Protocol(what.to_owned())
 }
 
-#[cfg(test)]
-pub(crate) mod server;
+#[cfg(any(test, feature = "other-side-for-tests"))]
+pub mod server;
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,8 @@ const BIND: u8 = 11;
 const BIND_ACK: u8 = 12;
 const BIND_NAK: u8 = 13;
 const AUTH3: u8 = 16;
+/// `PTYPE`: the server asks the client to hang up (C706 12.6.4.11).
+pub(crate) const SHUTDOWN: u8 = 17;
 
 /// An interface or a transfer syntax (`p_syntax_id_t`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

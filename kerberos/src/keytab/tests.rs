@@ -82,12 +82,33 @@ fn holes_and_entries_that_are_not_understood_are_skipped() {
 }
 
 #[test]
+fn a_file_of_another_kind_is_named_and_not_repeated() {
+    for (bytes, kind) in [
+        (&b"\x05\x01\0\0"[..], KeytabError::OldFormat),
+        (b"\x05\x04\0\x0c\0\x01", KeytabError::TicketCache),
+        (b"\x05\x03\0\0", KeytabError::TicketCache),
+        (b"hunter2\r\n", KeytabError::Text),
+        (b"\xef\xbb\xbfhunter2\xc3\xa4", KeytabError::Text),
+        (b"\xff\xfeh\0u\0", KeytabError::Text),
+        (b"-----BEGIN CERTIFICATE-----\nhunter2", KeytabError::Pem),
+        (b"Bag Attributes\n-----BEGIN PRIVATE KEY-----\nhunter2", KeytabError::Pem),
+        (b"0\x82\x03\x01\x02\x01\x03", KeytabError::Der),
+        (b"", KeytabError::NotAKeytab),
+        (b"\x7fELF", KeytabError::NotAKeytab),
+    ] {
+        let refused = Keytab::parse(bytes).unwrap_err();
+        assert_eq!(refused, kind, "{bytes:?}");
+        assert!(!refused.to_string().contains("hunter2"));
+    }
+}
+
+#[test]
 fn what_is_no_keytab_is_refused() {
     let good = keytab(&[record("svc", 1, None, 18, &[1; 32])]);
     for end in 0..good.len() {
         assert!(Keytab::parse(&good[..end]).is_err(), "{end}");
     }
-    assert_eq!(Keytab::parse(&[5, 1]).unwrap_err(), KeytabError::NotAKeytab);
+    assert_eq!(Keytab::parse(&[5, 0]).unwrap_err(), KeytabError::NotAKeytab);
     let only_rc4 = keytab(&[record("svc", 1, None, 23, &[1; 16])]);
     assert_eq!(Keytab::parse(&only_rc4).unwrap_err(), KeytabError::NoAesKey);
     assert_eq!(Keytab::parse(&vec![5; MAX_KEYTAB + 1]).unwrap_err(), KeytabError::TooLarge);

@@ -7,7 +7,7 @@ use crate::wrap::seal_as_acceptor;
 
 fn tickets(lie: Lie, enctype: Enctype) -> Result<Ticket, Error> {
     let granting = first_ticket(&Memory::honest(enctype), &client(PASSWORD), NOW)?;
-    service_ticket(&Memory { enctype, lie, kept: false }, &granting)
+    service_ticket(&Memory { enctype, lie, kept: false, now: NOW }, &granting)
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_lying_kdc_gets_no_ticket_accepted() {
     ];
     for enctype in Enctype::ALL {
         for (lie, why) in lies {
-            let error = first_ticket(&Memory { enctype, lie, kept: false }, &client(PASSWORD), NOW)
+            let error = first_ticket(&Memory { enctype, lie, kept: false, now: NOW }, &client(PASSWORD), NOW)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(why), "{lie:?}, {enctype}: {error}");
@@ -104,7 +104,7 @@ fn a_lying_service_gets_no_context() {
     ] {
         for enctype in Enctype::ALL {
             let (initiator, token) = first_leg(tickets(Lie::None, enctype).unwrap());
-            let answer = Memory { enctype, lie, kept: false }.service(&token);
+            let answer = Memory { enctype, lie, kept: false, now: NOW }.service(&token);
             let Err(error) = initiator.answer(&answer, NOW, &mut Counting(5)) else { panic!("{lie:?}") };
             assert!(error.to_string().contains(why), "{lie:?}, {enctype}: {error}");
         }
@@ -199,7 +199,7 @@ fn a_password_is_changed_and_the_answer_is_authenticated() {
             assert!(begin().0.answer(&bent, NOW).is_err());
         }
         for lie in [Lie::OtherKey, Lie::OtherTime, Lie::Rc4Subkey] {
-            let (reply, _) = Memory { enctype, lie, kept: false }.passwords(&message, &[0, 0]);
+            let (reply, _) = Memory { enctype, lie, kept: false, now: NOW }.passwords(&message, &[0, 0]);
             assert!(begin().0.answer(&reply, NOW).is_err(), "{lie:?}");
         }
     }

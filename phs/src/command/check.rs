@@ -7,18 +7,24 @@ mod controllers;
 mod held_back;
 pub mod report;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, DirectoryConfig};
 use crate::cycle::send::UploadApi;
+use crate::cycle::warnings::{self, NO_HASH};
 use crate::error::PhsError;
-use crate::mirror::{self, Mirror};
+use crate::mirror::{self, Bounds, FlawCounts, Mirror, StateError};
+use crate::qualify::privileged::protected_groups;
+use crate::qualify::{holders, unfit_entry};
 use crate::read::discover;
-use crate::read::pull::{Connection, ObjectId};
+use crate::read::pull::{Connection, ObjectId, PullError};
+use crate::read::schema::InSchema;
 use crate::read::session::{Session, Singles};
+use crate::scope::Scope;
 use controllers::{Look, Wrong};
 use held_back::HeldBack;
 use landbridge_agent::Identity;
 use landbridge_agent::error::must_act;
 use landbridge_agent::renew::{self, Due};
+use landbridge_drsr::drs::change::SealedNtHash;
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::Text;
 use landbridge_wire::upload::Hello;
@@ -29,6 +35,9 @@ use uuid::Uuid;
 /// Least free space, in MiB: the mirror of a million objects, and its journal while it is written.
 const ENOUGH: u64 = 512;
 
+/// Limit on flaws, and on accounts without an NT hash, that are named; all are counted.
+const NAMED: usize = 100;
+
 /// One prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
@@ -36,6 +45,8 @@ pub struct Finding {
     pub what: &'static str,
     /// Whether the prerequisite holds.
     pub ok: bool,
+    /// It holds, and an administrator should look at it.
+    pub warn: bool,
     /// What was found; if it does not hold, also what to do.
     pub detail: String,
     /// If it does not hold, the exit status of `once`.
@@ -68,22 +79,33 @@ pub fn check(
     findings.0
 }
 
+/// The SID of the domain with this DNS name, as a DC has it; none: the DC sends no head of the domain.
+fn sid_of_head(connection: &mut Connection, domain: &str) -> Result<Option<Sid>, PhsError> {
+    let labels: Vec<String> = domain.split('.').map(|label| format!("DC={label}")).collect();
+    let head = connection.object(ObjectId::Dn(labels.join(",")), false)?;
+    Ok(head.changes.into_iter().find_map(|change| change.object.sid))
+}
+
 #[derive(Default)]
 struct Findings(Vec<Finding>);
 
 impl Findings {
     fn ok(&mut self, what: &'static str, detail: impl Into<String>) {
-        self.0.push(Finding { what, ok: true, detail: detail.into(), exit_code: 0 });
+        self.0.push(Finding { what, ok: true, warn: false, detail: detail.into(), exit_code: 0 });
+    }
+
+    fn warn(&mut self, what: &'static str, detail: impl Into<String>) {
+        self.0.push(Finding { what, ok: true, warn: true, detail: detail.into(), exit_code: 0 });
     }
 
     fn fail(&mut self, what: &'static str, error: impl Into<PhsError>) {
         let error = error.into();
         let detail = format!("{error} ({})", must_act(error.who()));
-        self.0.push(Finding { what, ok: false, detail, exit_code: error.exit_code() });
+        self.0.push(Finding { what, ok: false, warn: false, detail, exit_code: error.exit_code() });
     }
 
     fn unfit(&mut self, what: &'static str, detail: String, exit_code: u8) {
-        self.0.push(Finding { what, ok: false, detail, exit_code });
+        self.0.push(Finding { what, ok: false, warn: false, detail, exit_code });
     }
 
     fn local(&mut self, file: &Path, config: &Config) {
@@ -110,24 +132,38 @@ impl Findings {
             return self.fail("state", ConfigError::from(error));
         }
         self.disk(state);
-        match Mirror::scratch(state) {
-            Ok(mirror) => match (mirror.saved(), mirror.quarantined()) {
-                (Ok(saved), Ok(quarantined)) => {
-                    let position = if saved.is_some() { "a cursor is stored" } else { "no cursor yet" };
-                    let path = state.join(mirror::FILE);
-                    let number = quarantined.len();
-                    self.ok(
-                        "state",
-                        format!("{}: {position}, {number} objects in quarantine", path.display()),
-                    );
-                    for (guid, why) in quarantined.iter().take(10) {
-                        self.ok("quarantine", format!("{guid}: {why}"));
-                    }
-                }
-                (Err(error), _) | (_, Err(error)) => self.fail("state", error),
-            },
+        match Mirror::scratch(state).and_then(|mirror| {
+            let position = if mirror.saved()?.is_some() { "a cursor is stored" } else { "no cursor yet" };
+            self.ok("state", format!("{}: {position}", state.join(mirror::FILE).display()));
+            self.list_flaws(&mirror)
+        }) {
+            Ok(()) => {}
             Err(error) => self.fail("state", error),
         }
+    }
+
+    /// What the last cycle could not read or carry, and whose NT hash the directory lacks.
+    fn list_flaws(&mut self, mirror: &Mirror) -> Result<(), StateError> {
+        let FlawCounts { quarantined, left_out } = mirror.count_flaws()?;
+        let flaws = mirror.flaws(NAMED)?;
+        if !flaws.is_empty() {
+            let number =
+                format!("{quarantined} objects in quarantine, {left_out} attributes or links left out");
+            let all = usize::try_from(quarantined + left_out).is_ok_and(|all| all <= flaws.len());
+            let more = if all { "" } else { "; here are the first, `check --objects` names all" };
+            self.warn("to mend", format!("{number}{more}"));
+        }
+        for flaw in flaws {
+            self.warn("to mend", flaw.to_string());
+        }
+        let without = mirror.count_without_hash()?;
+        if without > 0 {
+            let names = mirror.without_hash(NAMED)?;
+            let more = if usize::try_from(without) == Ok(names.len()) { "" } else { " and others" };
+            let names = names.join(", ");
+            self.warn("passwords", format!("{without} enabled accounts have {NO_HASH}: {names}{more}"));
+        }
+        Ok(())
     }
 
     fn disk(&mut self, state: &Path) {
@@ -186,8 +222,8 @@ impl Findings {
             self.ok("watch", format!("off: `run` looks every {poll} s"));
         }
         let directory = &config.directory;
-        let known = match discover::controllers(directory) {
-            Ok(known) => known,
+        let discover::Found { controllers: known, notes } = match discover::controllers(directory) {
+            Ok(found) => found,
             Err(error) => {
                 self.fail("dns", error);
                 return None;
@@ -199,6 +235,9 @@ impl Findings {
             let then =
                 "after the first cycle only those are used that the directory has as domain controllers";
             self.ok("dns", format!("names {}; {then}", names.join(", ")));
+            for note in notes {
+                self.ok("dns note", note);
+            }
         }
         let mut looked = controllers::look(directory, domain, &known, now);
         // Every DC that the configuration names must serve; of those that DNS names one is enough.
@@ -228,21 +267,56 @@ impl Findings {
     }
 
     fn directory(&mut self, config: &Config, mut connection: Connection, domain: Option<&Sid>) {
-        let Some(domain) = domain else {
-            return self.unfit(
-                "replication",
-                "not tried: the domain's SID comes with the identity".to_owned(),
-                3,
-            );
+        let found;
+        let domain = match domain {
+            Some(domain) => domain,
+            // Before the enrolment the directory says which SID the tenant is to be given.
+            None => match sid_of_head(&mut connection, &config.directory.domain) {
+                Ok(Some(sid)) => {
+                    let name = &config.directory.domain;
+                    self.ok(
+                        "domain",
+                        format!("the tenant adds this domain with `landbridge-tenant domains add --name {name} --netbios … --sid {sid}`"),
+                    );
+                    found = sid;
+                    &found
+                }
+                Ok(None) => {
+                    let why =
+                        "the DC does not show the head of the domain: is [directory] domain its DNS name?";
+                    return self.unfit("replication", why.to_owned(), 4);
+                }
+                Err(error) => return self.fail("replication", error),
+            },
         };
-        let mut session = match Session::open(&config.directory, &config.scope, domain, &[], &[], None) {
+        let opened = match Session::open(&config.directory, &config.scope, domain, &[], &[], None) {
+            Err(PhsError::Pull(
+                error @ (PullError::UnusableAttribute { .. } | PullError::SchemaUnread { .. }),
+            )) => {
+                self.fail("attributes", error);
+                // What else there is to find does not depend on the attributes that are configured.
+                let plain = DirectoryConfig { alternate_login: None, ..config.directory.clone() };
+                Session::open(&plain, &Scope::default(), domain, &[], &[], None)
+            }
+            other => other,
+        };
+        let mut session = match opened {
             Ok(session) => session,
             Err(error) => return self.fail("replication", error),
         };
+        for InSchema { further, own } in session.in_schema() {
+            let own = if *own { ": people write it in their own account" } else { "" };
+            self.ok("attributes", format!("the forest's schema has {further}{own}"));
+        }
         self.ok("domain", format!("{} has the SID {domain}", config.directory.domain));
         // Guest exists in every domain and belongs to no person. If its secret may be read, so may all.
         match session.object(ObjectId::Sid(domain.with_rid(501)), true) {
-            Ok(_) => self.ok("replication", "the account may read changes and secrets"),
+            Ok(Some(_)) => self.ok("replication", "the account may read changes and secrets"),
+            Ok(None) => {
+                let detail =
+                    format!("{domain}-501, Guest, is not there: whether secrets may be read is unknown");
+                return self.unfit("replication", detail, 4);
+            }
             Err(error) => return self.fail("replication", error),
         }
         let account = &config.directory.account;
@@ -289,30 +363,43 @@ impl Findings {
                 Err(error) => return self.fail("include", error),
             }
         }
-        if let Err(error) = self.scope(config, &mut session, mirror.as_ref()) {
+        if let Err(error) = self.scope(config, &mut session, domain, mirror.as_ref()) {
             self.fail("scope", error);
+        }
+        if let Err(error) = self.hashes(config, &mut session) {
+            self.fail("passwords", error);
         }
     }
 
-    /// Compares what the entries of the scope name today with what they named when a cycle resolved them.
+    /// Compares what the entries of the scope name today with what they named when a cycle resolved them, and looks for
+    /// what leaves everybody out.
     fn scope(
         &mut self,
         config: &Config,
         session: &mut Session,
+        domain: &Sid,
         mirror: Option<&Mirror>,
     ) -> Result<(), PhsError> {
-        for term in config.scope.own_terms() {
+        let scope = &config.scope;
+        for term in scope.own_terms() {
             let name = term.attribute.name();
             self.ok(
                 "scope",
                 format!("{term}: people write {name} in their own account, so they leave or enter the scope as they like"),
             );
         }
-        for dn in config.scope.entries() {
+        for why in warnings::stars(scope) {
+            self.warn("scope", why);
+        }
+        for (list, dn) in scope.named_entries() {
             let known = mirror.map(|mirror| mirror.entry(dn)).transpose()?.flatten();
             let page = session.object(ObjectId::Dn(dn.to_owned()), false)?;
-            let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
-            match (found, known) {
+            let found = page.as_ref().and_then(|page| page.changes.first());
+            if let Some(why) = found.and_then(|found| unfit_entry(list, found)) {
+                self.fail("scope", PhsError::WrongEntry { list: list.key(), dn: dn.to_owned(), why });
+                continue;
+            }
+            match (found.map(|found| found.object.guid), known) {
                 (Some(found), Some(known)) if found != known => self.unfit(
                     "scope",
                     format!(
@@ -325,8 +412,72 @@ impl Findings {
                     "scope",
                     format!("{dn}: renamed, moved or deleted; {known} counts all the same: write its present name"),
                 ),
-                (None, None) => self.fail("scope", PhsError::NoSuchEntry(dn.to_owned())),
+                (None, None) => {
+                    self.fail("scope", PhsError::NoSuchEntry { list: list.key(), dn: dn.to_owned() });
+                }
             }
+            let members = page.iter().flat_map(|page| &page.links).filter(|link| link.present);
+            if list.is_of_groups() && found.is_some() && members.count() == 0 {
+                let rid = found.and_then(|found| found.object.sid.as_ref()).map_or(0, Sid::rid);
+                let primary = mirror.map(|mirror| mirror.people_of_primary_group(rid)).transpose()?;
+                if primary.is_none_or(|people| people.is_empty()) {
+                    let key = list.key();
+                    self.warn(
+                        "scope",
+                        format!("{dn} of `{key}` has no members, but those whose primary group it is"),
+                    );
+                }
+            }
+        }
+        if let Some(mirror) = mirror {
+            self.people(config, domain, mirror)?;
+        }
+        Ok(())
+    }
+
+    /// What leaves people out, by what the last cycle knew. Nothing is known before the first one.
+    fn people(&mut self, config: &Config, domain: &Sid, mirror: &Mirror) -> Result<(), PhsError> {
+        let scope = &config.scope;
+        if mirror.saved()?.is_none() || !scope.entries().all(|dn| matches!(mirror.entry(dn), Ok(Some(_)))) {
+            return Ok(());
+        }
+        let protected = protected_groups(domain);
+        let holders: Vec<Sid> = mirror.holders()?.into_iter().map(|(sid, _)| sid).collect();
+        mirror.resolve(&Bounds {
+            domain,
+            protected: &protected,
+            holders: &holders,
+            account: holders::account(mirror, &config.directory.account)?,
+            include: &config.privileged.include,
+            scope,
+        })?;
+        let census = mirror.census(scope.terms().count())?;
+        if let Some(why) = warnings::why_nobody(&census, scope) {
+            self.warn("scope", why);
+        }
+        for (term, number) in scope.terms().zip(&census.matched) {
+            if *number == 0 {
+                self.warn(
+                    "scope",
+                    format!("{term}: none of {} accounts of people has this value", census.people),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the DC stores NT hashes. Its own account has a password, so phs's account without a hash says that it
+    /// stores none.
+    fn hashes(&mut self, config: &Config, session: &mut Session) -> Result<(), PhsError> {
+        let account = &config.directory.account;
+        let page = session.account(account)?;
+        let Some(guid) = page.and_then(|page| page.changes.first().map(|change| change.object.guid)) else {
+            return Ok(());
+        };
+        let page = session.object(ObjectId::Guid(guid), true)?;
+        let change = page.as_ref().and_then(|page| page.changes.first());
+        if change.is_some_and(|change| change.nt_hash.as_ref().is_none_or(SealedNtHash::is_absent)) {
+            self.warn("passwords", format!("{account} has {NO_HASH}"));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! Neighbours: `qualify` decides by the same rules; `show` prints.
 
 use crate::config::Config;
+use crate::cycle::warnings::NO_HASH;
 use crate::error::PhsError;
 use crate::mirror::{Bounds, Kind, Mirror, Object, Position, Sent};
 use crate::qualify::privileged::protected_groups;
@@ -23,7 +24,7 @@ const NAMESAKES: usize = 10;
 pub struct Explanation {
     /// objectGUID.
     pub object: Uuid,
-    /// The kind of object: person, group, contact, policy, computer, other.
+    /// The kind of object: person, group, contact, policy, computer, other; or `unreadable object`.
     pub kind: &'static str,
     /// sAMAccountName.
     pub sam_account_name: Option<String>,
@@ -54,7 +55,7 @@ pub fn explain(
     who: &str,
     now: i64,
 ) -> Result<Explanation, PhsError> {
-    let object = mirror.named(who)?.ok_or_else(|| PhsError::NoSuchObject(who.to_owned()))?;
+    let Some(object) = mirror.named(who)? else { return unreadable(mirror, who) };
     let protected = protected_groups(domain);
     let holders: Vec<Sid> = mirror.holders()?.into_iter().map(|(sid, _)| sid).collect();
     let bounds = Bounds {
@@ -93,6 +94,28 @@ pub fn explain(
     })
 }
 
+/// Explains an object of which nothing is known but why it cannot be read.
+fn unreadable(mirror: &Mirror, who: &str) -> Result<Explanation, PhsError> {
+    let nobody = || PhsError::NoSuchObject(who.to_owned());
+    let by_guid = Uuid::parse_str(who).ok();
+    let object = by_guid.map_or_else(|| mirror.flawed(who), |guid| Ok(Some(guid)))?.ok_or_else(nobody)?;
+    let flaws = mirror.flaws_of(object)?;
+    let known = flaws.first().ok_or_else(nobody)?;
+    Ok(Explanation {
+        object,
+        kind: "unreadable object",
+        sam_account_name: None,
+        user_principal_name: (known.name != object.to_string()).then(|| known.name.clone()),
+        sid: None,
+        place: vec![known.dn.clone()],
+        groups: Vec::new(),
+        in_the_cloud: false,
+        because: flaws.iter().map(ToString::to_string).collect(),
+        told_at: None,
+        password_delivered_at: None,
+    })
+}
+
 struct Explaining<'a> {
     config: &'a Config,
     mirror: &'a Mirror,
@@ -121,10 +144,9 @@ impl Explaining<'_> {
                 if !there {
                     because.push("it was not sent yet: the next cycle sends it".to_owned());
                 }
-                if object.kind == Kind::Person && there && position.carries && object.password.is_none() {
-                    because.push(
-                        "no password of it was delivered: it has none, or its reading failed".to_owned(),
-                    );
+                let whole = object.sent == Some(Sent::Present);
+                if object.kind == Kind::Person && whole && position.carries && object.password.is_none() {
+                    because.push(format!("no password of it was delivered: it has {NO_HASH}"));
                 }
             }
             Standing::Privileged => because.push(self.why_privileged(object, position)?),
@@ -147,9 +169,7 @@ impl Explaining<'_> {
                     .to_owned(),
             );
         }
-        if let Some(why) = self.mirror.quarantined_for(object.guid)? {
-            because.push(format!("in quarantine: {why}"));
-        }
+        because.extend(self.mirror.flaws_of(object.guid)?.iter().map(ToString::to_string));
         if object.kind.has_names() && !object.deleted {
             let domain = &self.config.directory.domain;
             for (name, other) in self.mirror.namesakes(object, domain, NAMESAKES)? {

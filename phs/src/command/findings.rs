@@ -1,18 +1,25 @@
-//! Values in the directory that cause trouble at the tenant: names that cannot be used to sign in from outside,
-//! invalid addresses, and names and addresses that two objects have, carried or not. Microsoft's IdFix looks for the
-//! same. They are reported object by object and must be corrected in the directory.
-//! Neighbours: `show` reads the domain for it, without passwords. Nothing here decides what is carried.
+//! Values in the directory that cause trouble at the tenant: what cannot be read or carried (by the same translation as
+//! in a cycle), names that cannot be used to sign in from outside, invalid addresses, and names and addresses that two
+//! objects have, carried or not. Microsoft's IdFix looks for the last three. They are reported object by object and must
+//! be corrected in the directory.
+//! Neighbours: `show` reads the domain for it, without passwords; `qualify` translates. Nothing here decides what is
+//! carried.
 
+use crate::mirror::{Flaw, Kind};
+use crate::qualify::{self, translate};
+use crate::scope::Scope;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
-use landbridge_drsr::drs::change::Change;
+use landbridge_drsr::drs::change::{Change, Quarantined};
 use landbridge_wire::names::{of_sam_at, of_upn};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
 /// Limit on problems that are kept in memory; all are counted.
 const NAMED: usize = 10_000;
-/// The longest name or address that Exchange and Entra accept, in bytes.
+/// The longest name or address that Exchange and Entra accept, in UTF-16 units.
 const LONGEST: usize = 256;
+
+const TOO_LONG: &str = "longer than 256 characters";
 
 /// Last labels of names that public DNS does not have: reserved (RFC 2606, 6761, 6762, 8375, 9476), or used in internal
 /// networks and not delegated.
@@ -40,12 +47,14 @@ pub struct Oddity {
     pub object: Uuid,
     /// Its distinguished name.
     pub name: String,
-    /// The attribute.
+    /// The attribute; empty: the object as a whole, or one of its links.
     pub attribute: &'static str,
-    /// The value.
+    /// The value; empty where it cannot be read or carried.
     pub value: String,
     /// What is wrong, and what to do.
     pub what: String,
+    /// Since when phs has known of it, in seconds since 1970; none: this command has found it.
+    pub since: Option<i64>,
 }
 
 /// Checks object after object. Names and addresses that were seen are on disk, so that memory does not grow with the
@@ -88,6 +97,63 @@ impl Findings {
     /// The first problems, up to a limit.
     pub fn oddities(&self) -> &[Oddity] {
         &self.oddities
+    }
+
+    /// Notes an object, or a link of one, that the DC sent and that cannot be read. `known`: what phs knows of it.
+    pub fn look_at_unreadable(&mut self, one: &Quarantined, known: &[Flaw]) {
+        let attribute = one.attribute.map_or("", Attribute::name);
+        let object = one.object.unwrap_or_default();
+        self.flaw(object, &one.dn, attribute, &one.why, !one.link, known);
+    }
+
+    /// Notes what a cycle would leave out of an object, or why it would not carry it. `known`: what phs knows of it.
+    pub fn look_at_attributes(&mut self, change: &Change, scope: &Scope, known: &[Flaw]) {
+        let kind = qualify::kind_of(change);
+        let (object, dn) = (change.object.guid, &change.object.dn);
+        // What is never carried has no flaw.
+        if qualify::is_tombstone(change) || matches!(kind, Kind::Computer | Kind::Other) {
+            return;
+        }
+        if let Some(odd) = qualify::undecided(change, kind, scope) {
+            return self.look_at_unreadable(&odd, known);
+        }
+        let left_out = match translate::attributes(change.attributes.clone(), kind, self.alternate_login) {
+            Ok(carried) => carried.left_out,
+            Err(odd) => return self.flaw(object, dn, odd.attribute.name(), odd.why, true, known),
+        };
+        let unreadable = change.unreadable.iter().map(|odd| (odd.attribute, odd.why));
+        let carried = unreadable.filter(|(one, _)| translate::is_carried(*one, kind, self.alternate_login));
+        for (attribute, why) in left_out.into_iter().chain(carried.collect::<Vec<_>>()) {
+            self.flaw(object, dn, attribute.name(), why, false, known);
+        }
+    }
+
+    /// Notes a password that phs could not open; it is not read here.
+    pub fn look_at_password(&mut self, known: &[Flaw]) {
+        for flaw in known.iter().filter(|flaw| flaw.attribute == "unicodePwd") {
+            self.flaw(flaw.object, &flaw.dn, "unicodePwd", &flaw.why, flaw.quarantine, known);
+        }
+    }
+
+    fn flaw(
+        &mut self,
+        object: Uuid,
+        dn: &str,
+        attribute: &'static str,
+        why: &str,
+        quarantine: bool,
+        known: &[Flaw],
+    ) {
+        let since = known.iter().find(|flaw| flaw.attribute == attribute).map(|flaw| flaw.since);
+        let what = format!("{why}; to do: {}", Flaw::todo(quarantine));
+        self.add(Oddity { object, name: dn.to_owned(), attribute, value: String::new(), what, since });
+    }
+
+    fn add(&mut self, oddity: Oddity) {
+        self.found += 1;
+        if self.oddities.len() < NAMED {
+            self.oddities.push(oddity);
+        }
     }
 
     /// Checks an object that the DC sent whole.
@@ -187,16 +253,14 @@ impl Findings {
     }
 
     fn odd(&mut self, change: &Change, attribute: Attribute, value: &str, what: &str) {
-        self.found += 1;
-        if self.oddities.len() < NAMED {
-            self.oddities.push(Oddity {
-                object: change.object.guid,
-                name: change.object.dn.clone(),
-                attribute: attribute.name(),
-                value: value.to_owned(),
-                what: what.to_owned(),
-            });
-        }
+        self.add(Oddity {
+            object: change.object.guid,
+            name: change.object.dn.clone(),
+            attribute: attribute.name(),
+            value: value.to_owned(),
+            what: what.to_owned(),
+            since: None,
+        });
     }
 }
 
@@ -218,7 +282,7 @@ fn wrong_name(upn: &str) -> Option<&'static str> {
             "its suffix exists inside only: add one of your public domains to the forest, and use it",
         );
     }
-    (upn.len() > LONGEST).then_some("longer than 256 bytes")
+    is_too_long(upn).then_some(TOO_LONG)
 }
 
 fn wrong_proxy(address: &str) -> Option<&'static str> {
@@ -242,7 +306,11 @@ fn wrong_address(address: &str) -> Option<&'static str> {
     if !is_routable(domain) {
         return Some("its domain exists inside only: no mail from outside reaches it");
     }
-    (address.len() > LONGEST).then_some("longer than 256 bytes")
+    is_too_long(address).then_some(TOO_LONG)
+}
+
+fn is_too_long(text: &str) -> bool {
+    text.encode_utf16().count() > LONGEST
 }
 
 fn is_domain(name: &str) -> bool {
@@ -283,6 +351,56 @@ mod tests {
     fn addressed(rid: u32, addresses: &[&str]) -> Telling {
         let addresses = addresses.iter().map(|address| (*address).to_owned()).collect();
         Telling::user(rid).with(Attribute::ProxyAddresses, Some(Value::Texts(addresses)))
+    }
+
+    #[test]
+    fn what_a_cycle_would_leave_out_or_not_carry_is_named_with_what_to_do_and_since_when() {
+        let mut findings = Findings::new("corp.example.com", None).unwrap();
+        let scope = Scope {
+            without: vec![crate::scope::Term { attribute: Attribute::Company, value: "x".to_owned() }],
+            ..Scope::default()
+        };
+        let known = Flaw {
+            object: Uuid::from_u128(1),
+            name: String::new(),
+            dn: String::new(),
+            attribute: "title".to_owned(),
+            why: String::new(),
+            since: 77,
+            quarantine: false,
+            todo: String::new(),
+        };
+        let long = Some(Value::Text("x".repeat(4_000)));
+        let all = vec![
+            Telling::user(1).unreadable(Attribute::Title).unreadable(Attribute::Description),
+            Telling::user(2).with(Attribute::UserPrincipalName, long.clone()),
+            Telling::user(3).unreadable(Attribute::Company),
+            Telling::group(4).with(Attribute::DisplayName, long.clone()).unreadable(Attribute::Company),
+            Telling::object(5, &[Class::User, Class::Computer]).with(Attribute::DisplayName, long),
+            Telling::user(6).unreadable(Attribute::Title).deleted(),
+            Telling::user(7),
+        ];
+        for telling in all {
+            findings.look_at_attributes(&telling.tell(), &scope, std::slice::from_ref(&known));
+        }
+        findings.look_at_unreadable(&crate::fixture::quarantined(8, false, "it has no name"), &[]);
+        let told = |one: &Oddity| {
+            (one.object.as_u128(), one.attribute, one.what.contains("nobody signs in"), one.since)
+        };
+        assert_eq!(
+            findings.oddities().iter().map(told).collect::<Vec<_>>(),
+            [
+                (1, "title", false, Some(77)),
+                (2, "userPrincipalName", true, None),
+                (3, "company", true, None),
+                (4, "company", true, None),
+                (8, "", true, None),
+            ]
+        );
+        assert!(
+            findings.oddities().iter().all(|one| one.value.is_empty() && one.what.contains("to do: mend it"))
+        );
+        assert_eq!(findings.found(), 5);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::process::{now, peak_memory_kib, runtime};
 use super::terminal::{say, say_json};
 use crate::config::Config;
 use crate::cycle::job::{self, Job, Kept};
-use crate::cycle::{Counts, Difference, Sign};
+use crate::cycle::{Counts, Difference, Sign, warnings};
 use crate::daemon::confirm::{self, Confirmation};
 use crate::daemon::status::Status;
 use crate::error::PhsError;
@@ -15,6 +15,9 @@ use landbridge_agent::{ProcessKey, status};
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Exit status of a cycle that is complete and carries nobody.
+const NOBODY: u8 = 10;
 
 /// `once`
 #[derive(Debug, Args)]
@@ -85,7 +88,7 @@ impl Once {
         // 4. Report, once the progress bar is gone.
         drop(witness);
         self.report(config, &counts, started.elapsed())?;
-        Ok(0)
+        Ok(if counts.nobody { NOBODY } else { 0 })
     }
 
     fn report(&self, config: &Config, counts: &Counts, took: Duration) -> Result<(), PhsError> {
@@ -142,6 +145,8 @@ impl Once {
             (counts.records_sent, format!("records {sent}")),
             (counts.links_sent, format!("links {sent}")),
             (counts.digests_sent, format!("digests {sent}, {} derived", counts.digests_derived)),
+            (counts.digests_again, "of these were derived again, because the tenant held fewer iterations".to_owned()),
+            (counts.digests_left, "passwords are left to be derived again: the next cycle continues".to_owned()),
             (counts.reserved_sent, "names of accounts that are not carried, sent as keyed hashes".to_owned()),
             (
                 counts.ambiguous,
@@ -149,6 +154,8 @@ impl Once {
                     .to_owned(),
             ),
             (counts.quarantined, "in quarantine: `check` names them".to_owned()),
+            (counts.left_out, "attributes or links left out, sign-in works: `check` names them".to_owned()),
+            (counts.without_hash, format!("enabled accounts have {}. `check` names them", warnings::NO_HASH)),
             (counts.refused, "refused by the tenant: the log says why".to_owned()),
         ] {
             if number > 0 {
@@ -167,7 +174,7 @@ impl Once {
         if config.staging {
             say("staging = true: nothing was sent")?;
         }
-        Ok(())
+        counts.warnings.iter().try_for_each(|warning| say(&format!("warn: {warning}")))
     }
 }
 

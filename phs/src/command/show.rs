@@ -16,6 +16,7 @@ use landbridge_agent::config::ConfigError;
 use landbridge_agent::http::Client;
 use landbridge_agent::key::{self, FileError};
 use landbridge_agent::{Identity, tls};
+use landbridge_host::clock_text;
 use std::path::Path;
 use uuid::Uuid;
 
@@ -40,7 +41,11 @@ pub fn check(file: &Path, config: &Config, json: bool, report: Option<&Path>) ->
         say_json(serde_json::to_string_pretty(&findings), "the findings cannot be written as JSON")?;
     } else {
         for finding in &findings {
-            let word = if finding.ok { "ok  " } else { "FAIL" };
+            let word = match (finding.ok, finding.warn) {
+                (true, false) => "ok  ",
+                (true, true) => "warn",
+                (false, _) => "FAIL",
+            };
             say(&format!("{word}  {:<15} {}", finding.what, finding.detail))?;
         }
     }
@@ -63,10 +68,19 @@ pub fn check_objects(config: &Config, json: bool) -> Result<u8, PhsError> {
     let unkept = |_| PhsError::Defect("the temporary file for what was seen cannot be written");
     let mut findings =
         Findings::new(&config.directory.domain, config.directory.alternate_login).map_err(unkept)?;
+    // Since when phs has known of it, and what only opening a password shows.
+    let mirror = Mirror::scratch(&config.state_directory)?;
     let pages = session.pages().from(None, Reading::WithoutSecrets)?;
     while let Ok(page) = pages.recv() {
         let page = page?;
+        for one in &page.quarantined {
+            let known = one.object.map(|object| mirror.flaws_of(object)).transpose()?;
+            findings.look_at_unreadable(one, &known.unwrap_or_default());
+        }
         for change in &page.changes {
+            let known = mirror.flaws_of(change.object.guid)?;
+            findings.look_at_password(&known);
+            findings.look_at_attributes(change, &config.scope, &known);
             findings.look(change).map_err(unkept)?;
         }
         if stop.is_raised() {
@@ -79,9 +93,12 @@ pub fn check_objects(config: &Config, json: bool) -> Result<u8, PhsError> {
             "the findings cannot be written as JSON",
         )?;
     } else {
-        for Oddity { name, attribute, value, what, .. } in findings.oddities() {
+        for Oddity { name, attribute, value, what, since, .. } in findings.oddities() {
             say(name)?;
-            say(&format!("  {attribute} {value}: {what}"))?;
+            let words: Vec<&str> =
+                [*attribute, value.as_str()].into_iter().filter(|word| !word.is_empty()).collect();
+            let since = since.map(|at| format!(" (since {})", clock_text::utc(at))).unwrap_or_default();
+            say(&format!("  {}: {what}{since}", words.join(" ")))?;
         }
         let (found, looked_at) = (findings.found(), findings.looked_at());
         say(&format!("{found} odd among {looked_at} accounts, groups and contacts"))?;

@@ -3,9 +3,11 @@
 use super::process::now;
 use super::terminal::{say, say_json};
 use crate::config::Config;
-use crate::daemon::status::Status;
+use crate::cycle::warnings::NO_HASH;
+use crate::daemon::status::{Health, Status};
 use crate::error::PhsError;
 use landbridge_agent::{Identity, status};
+use std::fmt::Display;
 
 /// `status`
 pub fn status(config: &Config, json: bool) -> Result<u8, PhsError> {
@@ -14,12 +16,19 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PhsError> {
     let Some(status) = status.filter(|status| status.is_alive(now)) else {
         return Err(PhsError::NotRunning(config.state_directory.clone()));
     };
-    let unhealthy = status.unhealthy(now);
+    let health = status.health(now);
+    let (state, why) = match &health {
+        Health::Healthy => ("healthy", None),
+        Health::Warn(why) => ("warn", Some(why.as_str())),
+        Health::Unhealthy(why) => ("unhealthy", Some(why.as_str())),
+    };
     let key = Identity::load(&config.state_directory)?.key_fingerprint;
     if json {
         #[derive(serde::Serialize)]
         struct StatusReport<'a> {
             healthy: bool,
+            /// `healthy`, `warn` or `unhealthy`.
+            state: &'a str,
             why: Option<&'a str>,
             key: &'a str,
             seconds_since_last_complete_cycle: i64,
@@ -27,25 +36,23 @@ pub fn status(config: &Config, json: bool) -> Result<u8, PhsError> {
             status: &'a Status,
         }
         let report = StatusReport {
-            healthy: unhealthy.is_none(),
-            why: unhealthy.as_deref(),
+            healthy: health == Health::Healthy,
+            state,
+            why,
             key: &key,
             seconds_since_last_complete_cycle: status.staleness(now),
             status: &status,
         };
         say_json(serde_json::to_string_pretty(&report), "the status cannot be written as JSON")?;
     } else {
-        print(&status, unhealthy.as_deref(), &key, now)?;
+        say(&why.map_or_else(|| state.to_owned(), |why| format!("{state}: {why}")))?;
+        print(&status, &key, now)?;
     }
-    Ok(if unhealthy.is_some() { 10 } else { 0 })
+    Ok(if health == Health::Healthy { 0 } else { 10 })
 }
 
-fn print(status: &Status, unhealthy: Option<&str>, key: &str, now: i64) -> Result<(), PhsError> {
+fn print(status: &Status, key: &str, now: i64) -> Result<(), PhsError> {
     let ago = |at: i64| now.saturating_sub(at).max(0);
-    match unhealthy {
-        None => say("healthy")?,
-        Some(why) => say(&format!("unhealthy: {why}"))?,
-    }
     say(&format!("agent {} for {}, running for {} s", status.agent, status.domain, ago(status.started_at)))?;
     say(&format!("key {key}"))?;
     match &status.complete {
@@ -78,6 +85,14 @@ fn print(status: &Status, unhealthy: Option<&str>, key: &str, now: i64) -> Resul
         (None, None) => {}
     }
     say(&format!("a cycle begins at least every {} s", status.poll_seconds))?;
+    if let Some((requests, counted)) = status.replication_requests.a_day() {
+        let minutes = status.replication_requests.seconds / 60;
+        say(&if counted {
+            format!("{requests} replication requests in the last day")
+        } else {
+            format!("about {requests} replication requests a day, extrapolated from the last {minutes} min")
+        })?;
+    }
     say(&format!("certificate valid for {} min", status.certificate_ends.saturating_sub(now) / 60))?;
     if status.staging {
         say("staging = true: nothing is sent")?;
@@ -92,6 +107,12 @@ fn print(status: &Status, unhealthy: Option<&str>, key: &str, now: i64) -> Resul
             status.ambiguous
         ))?;
     }
+    if status.digests_left > 0 {
+        say(&format!(
+            "{} passwords are held with fewer iterations than the profile has: the next cycles derive them again",
+            status.digests_left
+        ))?;
+    }
     if let Some(trouble) = &status.trouble {
         say(&format!(
             "{} cycles have failed in the last {} s: {}",
@@ -101,11 +122,27 @@ fn print(status: &Status, unhealthy: Option<&str>, key: &str, now: i64) -> Resul
         ))?;
         say(&format!("  {}", trouble.who))?;
     }
-    if status.quarantined > 0 {
-        say(&format!("{} objects in quarantine:", status.quarantined))?;
-        for (object, why) in &status.quarantine {
-            say(&format!("  {object}  {why}"))?;
-        }
+    if status.without_hash > 0 {
+        say(&format!("{} enabled accounts have {NO_HASH}:", status.without_hash))?;
+        named(status.without_hash_names.iter(), status.without_hash)?;
+    }
+    let flaws = status.quarantined + status.left_out;
+    if flaws > 0 {
+        let (quarantined, left_out) = (status.quarantined, status.left_out);
+        say(&format!("{quarantined} objects in quarantine, {left_out} attributes or links left out:"))?;
+        named(status.flaws.iter(), flaws)?;
+    }
+    Ok(())
+}
+
+/// Prints the first of `number`, a line each.
+fn named<T: Display>(first: impl ExactSizeIterator<Item = T>, number: u64) -> Result<(), PhsError> {
+    let more = number.saturating_sub(u64::try_from(first.len()).unwrap_or(u64::MAX));
+    for one in first {
+        say(&format!("  {one}"))?;
+    }
+    if more > 0 {
+        say(&format!("  and {more} more"))?;
     }
     Ok(())
 }

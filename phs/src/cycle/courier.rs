@@ -8,24 +8,25 @@ use super::settled::Settled;
 use crate::cycle::rehash::{Derivers, Work};
 use crate::cycle::send::UploadApi;
 use crate::error::PhsError;
-use crate::mirror::{Mirror, Sent};
+use crate::mirror::{Mirror, Named, Sent};
 use crate::progress::Witness;
 use crate::qualify::translate;
 use crate::qualify::{Batch, Draft};
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
-    Attribute, AttributeValue, CursorName, DomainPolicy, Kind, Link, MAX_LINKS, MAX_RESERVED, Mode, Offer,
-    Password, Presence, RESERVED_FROM, Receipt, Record, ReservedName, Upload,
+    Attribute, AttributeValue, CursorName, DomainPolicy, ITERATIONS_FROM, Kind, Link, MAX_LINKS,
+    MAX_RESERVED, Mode, Offer, Password, Presence, RESERVED_FROM, Receipt, Record, ReservedName, Upload,
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 use tracing::{debug, warn};
 use uuid::Uuid;
 
-/// Limit on records in one upload: with the longest names, escaped, they still fit a frame.
+/// Limit on records in one upload.
 const PORTION: usize = 250;
-/// Limit on bytes of attributes in one upload, approximately: an object may have hundreds of addresses.
-const BYTES: usize = 1 << 20;
+/// Limit on bytes of texts in one upload, which the last record may exceed by all that it has: at most 2.1 MB, in
+/// addresses for the most part. With all else of 250 records (1 MB) that fits a frame of 4 MiB.
+const BYTES: usize = 768 << 10;
 /// Portions whose passwords are derived while an earlier one is sent. One is enough that no core waits for the tenant.
 const AHEAD: usize = 1;
 
@@ -63,9 +64,7 @@ pub(super) struct Load {
 impl Courier<'_, '_> {
     /// Whether nothing was sent in this cycle, and nothing is on the way.
     pub(super) fn is_idle(&self) -> bool {
-        let Counts { records_sent, reserved_sent, links_sent, policy_sent, .. } = self.counts;
-        let sent = records_sent > 0 || reserved_sent > 0 || links_sent > 0 || policy_sent;
-        !sent && self.on_the_way.is_empty()
+        !self.counts.has_sent() && self.on_the_way.is_empty()
     }
 
     /// Hands over a batch: objects first, then reserved names, then links. With `commit` the last upload closes the
@@ -80,6 +79,7 @@ impl Courier<'_, '_> {
         }
         for draft in &mut drafts {
             draft.attributes.retain(|attribute| attribute.is.level() <= self.settled.level);
+            draft.attributes.iter_mut().for_each(|attribute| attribute.is.fit(self.settled.level));
         }
         let enters: HashSet<Uuid> = entered.iter().copied().collect();
         // Links to an object that enters are sent together with that object.
@@ -89,6 +89,7 @@ impl Courier<'_, '_> {
         self.counts.never += batch.never;
         self.counts.removed += batch.removed;
         self.counts.quarantined += batch.quarantined;
+        self.counts.left_out += batch.left_out;
         self.name(batch.held.into_iter().map(|(name, what)| Difference {
             sign: Sign::Held,
             name,
@@ -251,7 +252,8 @@ impl Courier<'_, '_> {
         self.counts.differences.extend(differences.take(room));
     }
 
-    /// Offers the passwords; returns those that the tenant lacks. The others are dropped unopened.
+    /// Offers the passwords; returns those that the tenant lacks, and of those that it holds with fewer iterations as
+    /// many as one cycle derives again. The others are dropped unopened.
     fn wanted(&mut self, drafts: &mut [Draft]) -> Result<Vec<Work>, PhsError> {
         let offered: Vec<_> = drafts
             .iter()
@@ -261,8 +263,15 @@ impl Courier<'_, '_> {
             return Ok(Vec::new());
         };
         let passwords = List::new(offered).map_err(|_| PhsError::Defect("an offer of too many passwords"))?;
-        let wanted = tenant.offer(&Offer { instance: self.order.instance, passwords })?;
-        let wanted: HashSet<Uuid> = wanted.objects.into_vec().into_iter().collect();
+        let iterations = (self.settled.level >= ITERATIONS_FROM).then(|| self.order.profile.iterations());
+        let wanted = tenant.offer(&Offer { instance: self.order.instance, passwords, iterations })?;
+        let again = wanted.again.into_vec();
+        let room = self.order.again_at_most.saturating_sub(self.counts.digests_again);
+        let now = again.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        self.counts.digests_again += count(now);
+        self.counts.digests_left += count(again.len() - now);
+        let wanted: HashSet<Uuid> =
+            wanted.objects.into_vec().into_iter().chain(again.into_iter().take(now)).collect();
         let mut work = Vec::with_capacity(wanted.len());
         for draft in drafts.iter_mut().filter(|draft| wanted.contains(&draft.object)) {
             let Some(rid) = draft.sid.as_ref().map(Sid::rid) else { continue };
@@ -284,7 +293,11 @@ impl Courier<'_, '_> {
                 Err(why) => {
                     debug!(object = %one.object, %why, "to quarantine");
                     self.counts.quarantined += 1;
-                    self.mirror.quarantine(one.object, &why.to_string(), self.order.now)?;
+                    let dn =
+                        drafts.iter().find(|draft| draft.object == one.object).map(|draft| draft.dn.clone());
+                    let named = Named { dn: dn.as_deref().unwrap_or_default(), ..Named::default() };
+                    let why = format!("cannot be opened: {why}");
+                    self.mirror.quarantine(one.object, named, "unicodePwd", &why, self.order.now)?;
                     self.unsure(one.object)?;
                     // The digest at the tenant is no longer of the account's password.
                     for draft in drafts.iter_mut().filter(|draft| draft.object == one.object) {
@@ -333,10 +346,43 @@ fn portion(drafts: &mut std::iter::Peekable<impl Iterator<Item = Draft>>) -> Vec
     some
 }
 
-/// The approximate size in bytes. Only addresses count, since only they can be many.
+/// The size of an attribute's texts in an upload, in JSON.
 fn size(attribute: &Attribute) -> usize {
-    let AttributeValue::ProxyAddresses(all) = &attribute.is else { return 0 };
-    all.as_slice().iter().map(|one| one.as_str().len()).sum()
+    let escaped = |byte: u8| match byte {
+        0..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    let text = |text: &str| text.bytes().map(escaped).sum::<usize>();
+    match &attribute.is {
+        AttributeValue::ProxyAddresses(all) => all.as_slice().iter().map(|one| text(one.as_str())).sum(),
+        AttributeValue::UserPrincipalName(one)
+        | AttributeValue::AlternateLogin(one)
+        | AttributeValue::Mail(one) => one.as_ref().map_or(0, |one| text(one.as_str())),
+        AttributeValue::Description(one) => one.as_ref().map_or(0, |one| text(one.as_str())),
+        AttributeValue::SamAccountName(one)
+        | AttributeValue::DisplayName(one)
+        | AttributeValue::GivenName(one)
+        | AttributeValue::Surname(one)
+        | AttributeValue::Department(one)
+        | AttributeValue::Title(one)
+        | AttributeValue::TelephoneNumber(one)
+        | AttributeValue::Mobile(one)
+        | AttributeValue::Name(one) => one.as_ref().map_or(0, |one| text(one.as_str())),
+        AttributeValue::UserAccountControl(_)
+        | AttributeValue::AccountExpires(_)
+        | AttributeValue::PwdLastSet(_)
+        | AttributeValue::LockoutTime(_)
+        | AttributeValue::LogonHours(_)
+        | AttributeValue::PrimaryGroupId(_)
+        | AttributeValue::AdminCount(_)
+        | AttributeValue::GroupType(_)
+        | AttributeValue::Precedence(_)
+        | AttributeValue::MaximumPasswordAge(_)
+        | AttributeValue::LockoutDuration(_)
+        | AttributeValue::LockoutObservationWindow(_)
+        | AttributeValue::LockoutThreshold(_) => 0,
+    }
 }
 
 fn difference(draft: &Draft) -> Difference {

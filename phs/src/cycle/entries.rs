@@ -18,9 +18,9 @@ impl Cycle<'_> {
         self.mirror.set_fact(PLACES, "")?;
         self.mirror.keep_entries(scope)?;
         let mut other = false;
-        for dn in scope.entries() {
+        for (list, dn) in scope.named_entries() {
             if self.is_lost(dn)? || (full && self.is_gone(dn)?) {
-                other |= qualify::look_up(dn, self.mirror, self.singles)?;
+                other |= qualify::look_up(list, dn, self.mirror, self.singles)?;
             }
         }
         self.mirror.unsettle();
@@ -49,8 +49,7 @@ impl Cycle<'_> {
             let last = matches!(page.progress, Progress::Last(_));
             self.transaction(|cycle| {
                 for link in page.links.iter().filter(|link| link.present) {
-                    let (from, to) = (link.from.guid, link.to.guid);
-                    cycle.mirror.set_link(link.what, from, to, Some(link.stamp))?;
+                    cycle.mirror.apply_link(link)?;
                 }
                 Ok(())
             })?;

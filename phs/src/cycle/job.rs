@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::cycle::send::{Sender, UploadApi};
-use crate::cycle::{Counts, Cycle, Order};
+use crate::cycle::{Counts, Cycle, Order, warnings};
 use crate::error::PhsError;
 use crate::mirror::Mirror;
 use crate::progress::Witness;
@@ -19,6 +19,10 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tracing::{error, warn};
 use uuid::Uuid;
+
+/// Limit on passwords that one cycle derives again. A changed password waits for the end of the cycle, so this is the
+/// work of some minutes: a core derives about 23 `strong` digests in a second.
+const AGAIN_AT_MOST: u64 = 5_000;
 
 /// A cycle to run.
 #[derive(Clone, Copy)]
@@ -156,7 +160,8 @@ impl Job<'_> {
         let serves = &session.controller().name;
         distrust::lift(self.mirror, serves, session.invocation_id())?;
         for one in distrusted.iter().filter(|one| one.controller != *serves) {
-            let known = controllers(config)?.into_iter().find(|known| known.name == one.controller);
+            let known =
+                controllers(config)?.controllers.into_iter().find(|known| known.name == one.controller);
             if let Some(found) = known.and_then(|known| invocation_id(config, &known, domain).ok()) {
                 distrust::lift(self.mirror, &one.controller, found)?;
             }
@@ -188,16 +193,28 @@ impl Job<'_> {
                 let attribute = term.attribute.name();
                 warn!(%term, "people write {attribute} in their own account: they leave or enter the scope as they like");
             }
+            for why in warnings::stars(&config.scope) {
+                warn!("{why}");
+            }
         }
         let session = match kept.session.take().filter(Session::is_good) {
             Some(session) => session,
             None => {
                 let last = kept.left.take();
-                self.open(&domain, last.as_deref())?
+                let session = self.open(&domain, last.as_deref())?;
+                for one in session.in_schema().iter().filter(|one| one.own) {
+                    let attribute = one.further.attribute().name();
+                    warn!(
+                        attribute,
+                        "by the forest's schema people write this attribute in their own account: they leave or enter the scope as they like"
+                    );
+                }
+                session
             }
         };
         let session = kept.session.insert(session);
         let controller = session.controller().name.clone();
+        let schema_ids = session.in_schema().iter().map(|one| format!(" {}", one.further)).collect();
         let order = Order {
             full,
             domain,
@@ -206,9 +223,11 @@ impl Job<'_> {
             account: config.directory.account.clone(),
             scope: config.scope.clone(),
             alternate_login: config.directory.alternate_login,
+            schema_ids,
             guard: config.removals,
             confirmed: self.confirmed,
             profile: config.passwords.profile,
+            again_at_most: AGAIN_AT_MOST,
             instance: self.process.name(),
             cycle: Uuid::new_v4(),
             now: self.now,
@@ -224,6 +243,10 @@ impl Job<'_> {
             stop: self.stop,
         };
         let counts = cycle.run()?;
+        if counts.nobody && counts.read > 0 {
+            let why = counts.warnings.first().map_or("", String::as_str);
+            warn!(why, "the tenant has no account of a person");
+        }
         let distrusted = distrust::all(self.mirror)?.into_iter().map(|one| one.controller).collect();
         Ok(Done { counts, controller, distrusted, certificate_ends: identity.not_after })
     }

@@ -24,12 +24,17 @@ pub struct Order {
     pub scope: Scope,
     /// The attribute that is a further sign-in name.
     pub alternate_login: Option<Attribute>,
+    /// The ids in the forest's schema of attributes that the scope or the further sign-in name uses, as text: with
+    /// other ids all objects are compared.
+    pub schema_ids: String,
     /// Limits on accounts that leave.
     pub guard: Guard,
     /// How many accounts may leave, as an administrator has confirmed.
     pub confirmed: Option<u64>,
     /// The parameters of a digest.
     pub profile: Profile,
+    /// Limit on passwords that are derived again in one cycle, because the tenant holds them with fewer iterations.
+    pub again_at_most: u64,
     /// The name of this process.
     pub instance: Uuid,
     /// Random name of this cycle.

@@ -1,4 +1,5 @@
-//! The only file of phs that sees an NT hash. It is opened and consumed into a salted digest in one step, on all cores.
+//! The only file of phs that sees an NT hash. It is opened and consumed into a salted digest in one step, on all cores
+//! or on half of them.
 //! The threads last as long as the cycle and go from one portion to the next without waiting; meanwhile the portion
 //! before is sent.
 //! Before it on the road: `qualify`. After it: `send`.
@@ -48,6 +49,8 @@ const LISTEN: Duration = Duration::from_millis(100);
 /// Derives portions one after the other. The caller limits how many wait. The threads end when this is dropped.
 pub struct Derivers<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
+    /// Limit on the threads.
+    cores: usize,
     shared: Arc<Shared<'env>>,
     /// The only sending end of the queue: once it is dropped, the threads find the queue closed and end.
     work: Option<Sender<(usize, Work)>>,
@@ -81,10 +84,12 @@ impl std::fmt::Debug for Derivers<'_, '_> {
 }
 
 impl<'scope, 'env> Derivers<'scope, 'env> {
-    /// Starts without threads; they are started with the work. `witness` is called for every derivation.
+    /// Starts without threads; they are started with the work, on all cores or, with `half`, on half of them. `witness`
+    /// is called for every derivation.
     pub fn new(
         scope: &'scope Scope<'scope, 'env>,
         profile: Profile,
+        half: bool,
         stop: &'env Stop,
         witness: &'env dyn Witness,
     ) -> Self {
@@ -98,8 +103,10 @@ impl<'scope, 'env> Derivers<'scope, 'env> {
             left: AtomicUsize::new(0),
             over: AtomicBool::new(false),
         };
+        let all = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             scope,
+            cores: if half { all.div_ceil(2) } else { all },
             shared: Arc::new(shared),
             work: Some(work),
             done,
@@ -121,7 +128,7 @@ impl<'scope, 'env> Derivers<'scope, 'env> {
                 return Err(PhsError::Defect("the queue of derivations is closed"));
             }
         }
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let cores = self.cores;
         while self.threads.len() < cores.min(left.div_ceil(worth(self.shared.profile))) {
             let (shared, done) = (self.shared.clone(), self.done.clone());
             let thread = std::thread::Builder::new().name("derive".to_owned());
@@ -256,7 +263,7 @@ mod tests {
         let (stop, witness) = (Stop::new(), Counting(AtomicU32::new(0)));
         let portions = [0..50, 50..50, 50..51, 51..400];
         std::thread::scope(|scope| {
-            let mut derivers = Derivers::new(scope, Profile::Entra, &stop, &witness);
+            let mut derivers = Derivers::new(scope, Profile::Entra, true, &stop, &witness);
             for two in portions.chunks(2) {
                 for portion in two {
                     derivers.begin(unopenable(portion.clone())).unwrap();
@@ -278,7 +285,7 @@ mod tests {
         let stop = Stop::new();
         stop.raise();
         std::thread::scope(|scope| {
-            let mut derivers = Derivers::new(scope, Profile::Strong, &stop, &Silent);
+            let mut derivers = Derivers::new(scope, Profile::Strong, false, &stop, &Silent);
             derivers.begin(unopenable(0..5)).unwrap();
             assert!(matches!(derivers.finish(), Err(PhsError::Interrupted)));
         });
@@ -288,7 +295,7 @@ mod tests {
     fn dropping_it_does_not_wait_for_what_is_left() {
         let stop = Stop::new();
         std::thread::scope(|scope| {
-            let mut derivers = Derivers::new(scope, Profile::Strong, &stop, &Silent);
+            let mut derivers = Derivers::new(scope, Profile::Strong, false, &stop, &Silent);
             derivers.begin(unopenable(0..100_000)).unwrap();
         });
     }

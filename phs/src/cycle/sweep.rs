@@ -1,13 +1,14 @@
-//! After the last page: compares all objects with what was sent to the tenant, and applies the guard to those that
-//! leave.
+//! After the last page: ends links whose time is over, compares all objects with what was sent to the tenant, and applies
+//! the guard to those that leave.
 //! Neighbours: `super` calls it; `mirror::sweep` finds the objects, `qualify` drafts what is sent, `guard` holds back.
 
 use super::courier::Courier;
 use super::{Cycle, HELD, SWEEP};
 use crate::cycle::guard;
 use crate::error::PhsError;
-use crate::mirror::Leaving;
-use crate::qualify::{self, Batch, Rules, holders};
+use crate::mirror::{Leaving, Sent};
+use crate::qualify::{self, Batch, Rules, holders, translate};
+use landbridge_wire::upload::MAX_LINKS;
 use uuid::Uuid;
 
 /// Objects that are read from the mirror at a time.
@@ -20,6 +21,33 @@ const ENTER: usize = 2_000;
 const CONFIRMED: &str = "confirmed";
 
 impl Cycle<'_> {
+    /// Ends the links whose time is over: no DC sends a change for them. After the last page, so that a link which this
+    /// cycle prolonged stays. The rows go with the receipt, as all of a page. Returns whether any ended.
+    pub(super) fn end_links(
+        &self,
+        batch: &mut Batch,
+        now: i64,
+        courier: &mut Courier<'_, '_>,
+    ) -> Result<bool, PhsError> {
+        let mut any = false;
+        loop {
+            let some = self.mirror.ended_links(now, PORTION)?;
+            if some.is_empty() {
+                return Ok(any);
+            }
+            any = true;
+            for (source, (what, target, stamp)) in some {
+                self.mirror.set_link(what, source, target, None)?;
+                if self.mirror.object(source)?.is_some_and(|object| object.sent == Some(Sent::Present)) {
+                    batch.links.extend(translate::wire_link(source, (what, target, stamp.next()), false));
+                }
+            }
+            if batch.links.len() >= MAX_LINKS {
+                courier.deliver(std::mem::take(batch), None)?;
+            }
+        }
+    }
+
     /// Compares all objects with what was sent to the tenant, a portion at a time. It runs after the last page, when
     /// nothing more can change the comparison. First objects that leave or stay, then objects that enter, up to
     /// [`ENTER`]. `from_first`: begins with the first object that enters; otherwise after the last one of the cycle

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod level;
+mod links;
+mod profile;
 mod reserved;
 
 use super::*;
@@ -17,6 +19,7 @@ use landbridge_crypto::salted_digest::Profile;
 use landbridge_drsr::drs::attribute::Value;
 use landbridge_drsr::drs::change::{Link, Linked};
 use landbridge_wire::bounded::List;
+use landbridge_wire::frame::MAX_PAYLOAD;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::reserved::{NameKey, ReservedAttribute, Reserving};
 use landbridge_wire::upload::{
@@ -36,6 +39,8 @@ struct Cloud {
     acknowledged: Option<CursorName>,
     before: Option<CursorName>,
     wants: bool,
+    /// Whose digest it holds with fewer iterations than any that is offered.
+    again: Vec<Uuid>,
     refuses: Option<RefusalReason>,
     /// Uploads until it breaks down.
     breaks_after: Option<usize>,
@@ -43,6 +48,8 @@ struct Cloud {
     /// Whose digest was to be erased.
     erased: Vec<Uuid>,
     uploads: Vec<Taken>,
+    /// The links of all uploads.
+    links: Vec<upload::Link>,
     /// The key of names.
     key: u8,
     /// The hello has no key, though the level has one.
@@ -65,11 +72,13 @@ impl Cloud {
             acknowledged: None,
             before: None,
             wants: false,
+            again: Vec::new(),
             refuses: None,
             breaks_after: None,
             offers: Vec::new(),
             erased: Vec::new(),
             uploads: Vec::new(),
+            links: Vec::new(),
             key: 7,
             hides_key: false,
             reserved: Vec::new(),
@@ -106,6 +115,12 @@ fn assert_fits(level: u8, upload: &Upload) {
     let records = upload.records.as_slice();
     let attributes = || records.iter().flat_map(|record| record.attributes.as_slice());
     assert!(attributes().all(|attribute| attribute.is.level() <= level));
+    let fits = |attribute: &upload::Attribute| {
+        let mut fitted = attribute.clone();
+        fitted.is.fit(level);
+        fitted == *attribute
+    };
+    assert!(attributes().all(fits), "a text that is too long for the level");
     assert!(upload.level == 0 || upload.level == level && level >= 2 && upload.commit.is_some());
     assert!(level >= 2 || upload.reserved.is_empty());
     if level == 0 {
@@ -124,8 +139,11 @@ impl UploadApi for Cloud {
     fn offer(&mut self, offer: &Offer) -> Result<Wanted, PhsError> {
         let offered: Vec<_> = offer.passwords.as_slice().iter().map(|(object, _)| *object).collect();
         self.offers.extend(&offered);
+        assert!(self.level >= 2 || offer.iterations.is_none());
+        let again = self.again.iter().filter(|one| offer.iterations.is_some() && offered.contains(one));
+        let again = List::new(again.copied().collect()).unwrap();
         let objects = if self.wants { offered } else { Vec::new() };
-        Ok(Wanted { objects: List::new(objects).unwrap() })
+        Ok(Wanted { objects: List::new(objects).unwrap(), again })
     }
 
     fn upload(&mut self, upload: &Upload) -> Result<Receipt, PhsError> {
@@ -133,8 +151,11 @@ impl UploadApi for Cloud {
             return Err(AgentError::Refused(Problem::new(ProblemCode::StorageFailed, "broken")).into());
         }
         assert_fits(self.level, upload);
-        self.bytes.push_str(&serde_json::to_string(upload).unwrap());
+        let bytes = serde_json::to_string(upload).unwrap();
+        assert!(bytes.len() <= MAX_PAYLOAD, "{} bytes are too many for a frame", bytes.len());
+        self.bytes.push_str(&bytes);
         self.reserved.extend_from_slice(upload.reserved.as_slice());
+        self.links.extend_from_slice(upload.links.as_slice());
         let records = upload.records.as_slice();
         self.erased.extend(records.iter().filter(|record| record.erase_password).map(|record| record.object));
         let rid = |sid: &str| sid.rsplit('-').next().unwrap().parse().unwrap();
@@ -168,9 +189,14 @@ struct Bench {
     include: Vec<Sid>,
     also: Vec<Sid>,
     alternate_login: Option<Attribute>,
+    schema_ids: String,
     scope: Scope,
     confirmed: Option<u64>,
+    profile: Profile,
+    again_at_most: u64,
     staging: bool,
+    /// Seconds since 1970.
+    now: i64,
     /// The DC is slow: a page comes when the one before was taken.
     one_by_one: bool,
     /// All links of the DC, where links alone are read.
@@ -191,9 +217,13 @@ impl Bench {
             include: Vec::new(),
             also: Vec::new(),
             alternate_login: None,
+            schema_ids: String::new(),
             scope: Scope::default(),
             confirmed: None,
+            profile: Profile::Entra,
+            again_at_most: 100,
             staging: false,
+            now: 5,
             one_by_one: false,
             links: Vec::new(),
             started_from: None,
@@ -217,12 +247,14 @@ impl Bench {
             account: ACCOUNT.to_owned(),
             scope: self.scope.clone(),
             alternate_login: self.alternate_login,
+            schema_ids: self.schema_ids.clone(),
             guard: Guard::default(),
             confirmed: self.confirmed,
-            profile: Profile::Entra,
+            profile: self.profile,
+            again_at_most: self.again_at_most,
             instance: Uuid::new_v4(),
             cycle: Uuid::new_v4(),
-            now: 5,
+            now: self.now,
         };
         let mirror = if dry_run { Mirror::scratch(self.directory.path()).unwrap() } else { self.mirror() };
         let (started_from, links) = (&mut self.started_from, &self.links);
@@ -400,6 +432,92 @@ fn a_tenant_that_is_another_one_is_compared_in_full() {
 }
 
 #[test]
+fn uploads_of_the_longest_and_oddest_texts_fit_a_frame() {
+    let mut bench = Bench::new();
+    let text = |text: &str, times: usize| Some(Value::Text(text.repeat(times)));
+    let odd = |rid| {
+        let addresses =
+            if rid % 50 == 0 { vec!["\"".repeat(3_369); 400] } else { vec!["中".repeat(1_123); 3] };
+        let names = [
+            (Attribute::SamAccountName, text("\u{7}", 768)),
+            (Attribute::UserPrincipalName, text("中", 1_024)),
+            (Attribute::Mail, text("\u{1}", 3_072)),
+            (Attribute::ProxyAddresses, Some(Value::Texts(addresses))),
+        ];
+        let people = [
+            Attribute::DisplayName,
+            Attribute::GivenName,
+            Attribute::Surname,
+            Attribute::Department,
+            Attribute::Title,
+            Attribute::TelephoneNumber,
+            Attribute::Mobile,
+        ];
+        let all = names.into_iter().chain(people.map(|attribute| (attribute, text("\u{0}", 9_999))));
+        all.fold(Telling::user(rid), |telling, (attribute, value)| telling.with(attribute, value)).tell()
+    };
+    let counts = bench.cycle(vec![page((1100..1400).map(odd).collect(), vec![], Progress::Last(cursor(4)))]);
+    let counts = counts.unwrap();
+    assert_eq!((counts.records_sent, counts.quarantined), (300, 0), "the tenant checks each frame");
+    assert!(counts.left_out >= 7 * 300, "what is shortened is listed");
+}
+
+#[test]
+fn a_cycle_that_carries_nobody_says_so_and_why_until_somebody_is_carried() {
+    let mut bench = Bench::new();
+    let term = crate::scope::Term { attribute: Attribute::Mail, value: "*@example.com".to_owned() };
+    bench.scope = Scope { with: vec![term], ..Scope::default() };
+    let counts = bench.cycle(two_pages()).unwrap();
+    assert!(counts.nobody);
+    assert!(
+        matches!(counts.warnings.as_slice(), [why, star] if why.contains("of 3 accounts") && star.contains("wildcard"))
+    );
+    let idle = bench.cycle(last(0..0, 4)).unwrap();
+    assert_eq!((idle.nobody, idle.warnings.len()), (true, 2), "it stays true");
+    let mail = || Telling::user(1100).with(Attribute::Mail, Some(Value::Text("*@example.com".to_owned())));
+    bench.dc = std::mem::take(&mut bench.dc).holds(1100, mail);
+    let counts = bench.cycle(vec![page(vec![mail().tell()], vec![], Progress::Last(cursor(5)))]).unwrap();
+    assert_eq!((counts.nobody, counts.warnings.len()), (false, 1), "the star is still there");
+    bench.scope = Scope::default();
+    let counts = bench.cycle(two_pages()).unwrap();
+    assert_eq!((counts.nobody, counts.warnings.len()), (false, 0));
+}
+
+#[test]
+fn accounts_without_a_hash_are_counted_and_warned_of_where_none_has_one() {
+    let mut bench = Bench::new();
+    let bare = |rid: u32| Telling::user(rid).no_password(1).tell();
+    let counts = bench.cycle(vec![page((1100..1103).map(bare).collect(), vec![], Progress::Last(cursor(4)))]);
+    let counts = counts.unwrap();
+    assert_eq!(counts.without_hash, 3);
+    assert!(
+        matches!(counts.warnings.as_slice(), [why] if why.contains("nt hash store")),
+        "{:?}",
+        counts.warnings
+    );
+    let counts = bench.cycle(last(1100..1101, 5)).unwrap();
+    assert_eq!((counts.without_hash, counts.warnings.len()), (2, 0), "of the others it may be right");
+    bench.scope.passwords = false;
+    assert_eq!(bench.cycle(last(0..0, 6)).unwrap().without_hash, 0, "no password is to be carried");
+}
+
+#[test]
+fn a_full_compare_ends_flaws_that_it_does_not_find_again() {
+    let mut bench = Bench::new();
+    let odd = Telling::user(1100).unreadable(Attribute::Title).tell();
+    let mut first = page(vec![odd], vec![], Progress::Last(cursor(4)));
+    first.quarantined.push(crate::fixture::quarantined(1_900, false, "it has no name"));
+    let counts = bench.cycle(vec![first]).unwrap();
+    assert_eq!((counts.quarantined, counts.left_out), (1, 1));
+    assert_eq!(bench.mirror().flaws(9).unwrap().len(), 2);
+    bench.cycle(last(0..0, 4)).unwrap();
+    assert_eq!(bench.mirror().flaws(9).unwrap().len(), 2);
+    (bench.full, bench.now) = (true, 9);
+    bench.cycle(last(1100..1101, 5)).unwrap();
+    assert_eq!(bench.mirror().flaws(9).unwrap(), []);
+}
+
+#[test]
 fn a_password_that_the_tenant_holds_is_offered_and_not_opened() {
     let mut bench = Bench::new();
     let counts = bench.cycle(two_pages()).unwrap();
@@ -426,12 +544,7 @@ fn what_cannot_be_read_takes_the_digest_back_and_is_made_good_in_the_same_cycle(
     let dc = std::mem::take(&mut bench.dc);
     bench.dc = dc.holds(1100, || Telling::user(1100).password(2));
     let mut odd = page(vec![Telling::of(1100).password(2).tell()], vec![], Progress::Last(cursor(5)));
-    let why = "a value of the wrong length".to_owned();
-    odd.quarantined.push(landbridge_drsr::drs::change::Quarantined {
-        object: Some(guid(1100)),
-        link: false,
-        why,
-    });
+    odd.quarantined.push(crate::fixture::quarantined(1100, false, "a value of the wrong length"));
     let counts = bench.cycle(vec![odd]).unwrap();
     assert_eq!((counts.records_sent, counts.quarantined), (2, 1), "erased, then whole again");
     assert_eq!(bench.cloud.erased, [guid(1100)]);
@@ -643,6 +756,17 @@ fn another_scope_leads_to_a_sweep_and_another_filter_to_a_full_compare() {
 }
 
 #[test]
+fn another_id_of_the_filters_attribute_in_the_schema_compares_all() {
+    let mut bench = Bench::new();
+    bench.schema_ids = " extensionAttribute1 0x9a3f5c01".to_owned();
+    staffed(&mut bench, 1100..1103);
+    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
+    bench.schema_ids = " extensionAttribute1 0x9a3f5c02".to_owned();
+    assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
+    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
+}
+
+#[test]
 fn a_scope_that_was_tried_in_vain_leaves_no_hole_in_the_one_before() {
     let mut bench = Bench::new();
     left_out(&mut bench);
@@ -707,13 +831,67 @@ fn an_entry_that_the_domain_does_not_hold_is_named_and_a_renamed_one_stays_what_
     let mut bench = Bench::new();
     bench.scope = Scope { exclude: vec!["CN=77,DC=x".to_owned()], ..Scope::default() };
     let error = bench.cycle(last(0..0, 4)).unwrap_err();
-    assert!(matches!(&error, PhsError::NoSuchEntry(dn) if dn == "CN=77,DC=x"), "{error}");
+    assert!(matches!(&error, PhsError::NoSuchEntry { list: "exclude", dn } if dn == "CN=77,DC=x"), "{error}");
     assert_eq!(error.exit_code(), 3);
     let mut bench = Bench::new();
     staffed(&mut bench, 1100..1103);
     bench.dc = Dc::default().group(512, &[]);
     bench.scope.exclude = vec![];
     assert_eq!(bench.cycle(moved(1100..1101, 2, 5)).unwrap().removed, 1, "nobody is asked for OU 1 again");
+}
+
+#[test]
+fn an_entry_that_its_list_cannot_have_ends_the_cycle_with_what_it_is_and_what_to_do() {
+    use landbridge_drsr::drs::attribute::Class;
+    let contact = || Telling::object(4, &[Class::Top, Class::Person, Class::Contact]);
+    let of = |class| move || Telling::object(5, &[Class::Top, class]);
+    let cases: [(Dc, bool, &str); 9] = [
+        (Dc::default().group(1201, &[]), false, "is a group: name it in `groups`"),
+        (Dc::default().holds(1201, || Telling::user(1201)), false, "no OU or container"),
+        (Dc::default().holds(1201, || Telling::user(1201)), true, "no group: make it a member"),
+        (Dc::default().holds(1201, contact), true, "no group: make it a member"),
+        (Dc::default().holds(1201, of(Class::OrganizationalUnit)), true, "is no group: name OUs"),
+        (Dc::default().holds(1201, of(Class::ForeignSecurityPrincipal)), true, "of another domain"),
+        (Dc::default().holds(1201, of(Class::Computer)), true, "is a computer"),
+        (Dc::default().holds(1201, of(Class::PasswordSettings)), false, "password policy"),
+        (Dc::default().holds(1201, || Telling::group(1201).deleted()), true, "was deleted"),
+    ];
+    for (dc, of_groups, says) in cases {
+        let names = vec!["CN=1201,DC=x".to_owned()];
+        let lists = [
+            (Scope { groups: names.clone(), ..Scope::default() }, "groups"),
+            (Scope { password_groups: names.clone(), ..Scope::default() }, "password_groups"),
+            (Scope { include: names.clone(), ..Scope::default() }, "include"),
+            (Scope { exclude: names, ..Scope::default() }, "exclude"),
+        ];
+        let mut bench = Bench { dc: dc.group(512, &[]), ..Bench::new() };
+        for (scope, list) in lists.into_iter().filter(|(_, list)| list.ends_with("groups") == of_groups) {
+            bench.scope = scope;
+            let error = bench.cycle(last(1100..1101, 4)).unwrap_err();
+            let text = error.to_string();
+            assert!(text.starts_with(&format!("[scope] {list} names CN=1201,DC=x, which ")), "{text}");
+            assert!(text.contains(says) && error.exit_code() == 3, "{text}");
+            assert!(bench.cloud.uploads.is_empty(), "nothing is sent");
+        }
+    }
+}
+
+#[test]
+fn an_entry_is_found_and_kept_in_whatever_spelling_it_is_typed() {
+    let mut bench = Bench::new();
+    let dc = std::mem::take(&mut bench.dc);
+    bench.dc = dc.group(1201, &[1100]);
+    bench.links = vec![link(1201, 1100, true)];
+    let typed = |name: &str| Scope { groups: vec![name.to_owned()], ..Scope::default() };
+    bench.scope = typed("CN=1201,DC=x");
+    let links = vec![link(1201, 1100, true)];
+    let changes = vec![Telling::group(1201).tell(), Telling::user(1100).tell(), Telling::user(1101).tell()];
+    bench.cycle(vec![page(changes, links, Progress::Last(cursor(4)))]).unwrap();
+    // Nothing is asked for again: the DC would not know it by then.
+    bench.dc = Dc::default().group(512, &[]);
+    bench.scope = typed("cn = \"1201\" ; dc=X");
+    assert_eq!(bench.cycle(last(0..0, 4)).unwrap().removed, 0);
+    assert_eq!(bench.mirror().entry("CN=1201,DC=x").unwrap(), Some(guid(1201)));
 }
 
 #[test]

@@ -5,8 +5,8 @@
 
 use crate::daemon::status::Board;
 use crate::stop::Stop;
-use landbridge_agent::dial::ProxyConfig;
 use landbridge_agent::http::Client;
+use landbridge_agent::proxy::ProxyConfig;
 use landbridge_agent::{AgentError, Identity, ProcessKey, tls};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::problem::ProblemCode;

@@ -3,7 +3,7 @@
 //! something fails, which `status` shows. It reads the status and accepts no command.
 //! Neighbours: [`super::status`] has the board that is read; `daemon` starts it.
 
-use crate::daemon::status::{Board, Status};
+use crate::daemon::status::{Board, Health, Status};
 use crate::error::PhsError;
 use crate::stop::Stop;
 use bytes::Bytes;
@@ -82,10 +82,16 @@ fn respond(request: &Request<Incoming>, board: &Board, now: i64) -> Response<Ful
     }
     let status = board.snapshot(now);
     match request.uri().path() {
-        "/healthz" if status.unhealthy(now).is_none() => text(StatusCode::OK, "ok\n".to_owned()),
-        "/healthz" => {
-            text(StatusCode::SERVICE_UNAVAILABLE, "unhealthy: `landbridge-phs status` says why\n".to_owned())
-        }
+        "/healthz" => match status.health(now) {
+            Health::Healthy => text(StatusCode::OK, "ok\n".to_owned()),
+            Health::Warn(_) => {
+                text(StatusCode::OK, "warn: `landbridge-phs status` says of what\n".to_owned())
+            }
+            Health::Unhealthy(_) => {
+                let why = "unhealthy: `landbridge-phs status` says why\n".to_owned();
+                text(StatusCode::SERVICE_UNAVAILABLE, why)
+            }
+        },
         "/metrics" => text(StatusCode::OK, metrics(&status, now)),
         _ => text(StatusCode::NOT_FOUND, "/healthz or /metrics\n".to_owned()),
     }
@@ -107,11 +113,15 @@ fn metrics(status: &Status, now: i64) -> String {
         let _ = writeln!(body, "landbridge_phs_{name} {value}");
     };
     let gauge = "gauge";
-    let healthy = u8::from(status.unhealthy(now).is_none());
-    tell("healthy", gauge, "1 when nobody needs to look", &healthy);
+    let health = status.health(now);
+    tell("healthy", gauge, "1 when nobody needs to look", &u8::from(health == Health::Healthy));
+    let warns = u8::from(matches!(health, Health::Warn(_)));
+    tell("warns", gauge, "1 when something is to be mended and all else is well", &warns);
     let help = "How old what the tenant has is";
     tell("seconds_since_last_complete_cycle", gauge, help, &status.staleness(now));
     tell("cycles_total", "counter", "Complete cycles since the start", &status.cycles);
+    let help = "Replication requests sent to domain controllers since the start";
+    tell("replication_requests_total", "counter", help, &status.replication_requests.total);
     if let Some(at) = status.heartbeat_at {
         let ago = now.saturating_sub(at).max(0);
         tell("seconds_since_heartbeat", gauge, "Since the tenant last answered a heartbeat", &ago);
@@ -143,10 +153,16 @@ fn metrics(status: &Status, now: i64) -> String {
     }
     let help = "Accounts that left the scope and are held back until somebody confirms";
     tell("held_accounts", gauge, help, &status.held);
+    let help = "Passwords that the tenant holds with fewer iterations than the profile has";
+    tell("digests_left", gauge, help, &status.digests_left);
     let help = "Domain controllers that were turned back, and are not read any more";
     tell("distrusted_controllers", gauge, help, &status.distrusted.len());
     tell("staging", gauge, "1 when nothing is sent", &u8::from(status.staging));
     tell("quarantined_objects", gauge, "Objects that cannot be carried", &status.quarantined);
+    let help = "Attributes and links that are left out of objects that are carried";
+    tell("left_out_attributes", gauge, help, &status.left_out);
+    let help = "Enabled accounts whose password is carried and of which the directory has no NT hash";
+    tell("accounts_without_hash", gauge, help, &status.without_hash);
     let left = status.certificate_ends.saturating_sub(now);
     tell("certificate_seconds_left", gauge, "Life of this agent's certificate", &left);
     let watching = u8::from(status.watching.is_some());
@@ -177,7 +193,8 @@ mod tests {
             failed_in_a_row: 3,
             trouble: Some(trouble),
             domain: "corp\"\n.example.com".to_owned(),
-            quarantine: vec![(uuid::Uuid::nil(), "odd".to_owned())],
+            warnings: vec!["odd".to_owned()],
+            without_hash_names: vec!["odd.person@corp.example.com".to_owned()],
             ..Status::default()
         };
         let text = metrics(&status, 2_000);

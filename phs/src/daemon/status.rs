@@ -1,8 +1,10 @@
 //! The status of the running daemon. [`landbridge_agent::status`] reads and writes the file.
 
 use crate::cycle::job::Done;
+use crate::daemon::requests::{RequestCount, Requests};
 use crate::error::PhsError;
-use crate::mirror::Mirror;
+use crate::mirror::{Flaw, FlawCounts, Mirror};
+use crate::read::pull;
 use crate::read::watch::Seen;
 use landbridge_agent::error::must_act;
 use landbridge_agent::status;
@@ -13,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-/// Limit on objects in quarantine that the status names; all are counted.
+/// Limit on flaws, and on accounts without an NT hash, that the status names; all are counted.
 const NAMED: usize = 100;
 /// Polls without a complete cycle before the daemon counts as unhealthy.
 const MISSED: i64 = 3;
@@ -63,6 +65,9 @@ pub struct Status {
     pub failed_in_a_row: u64,
     /// Why the last cycle failed, if it did.
     pub trouble: Option<Trouble>,
+    /// Replication requests that were sent to DCs.
+    #[serde(default)]
+    pub replication_requests: RequestCount,
     /// `staging = true`: nothing is sent.
     #[serde(default)]
     pub staging: bool,
@@ -73,13 +78,40 @@ pub struct Status {
     /// compare. Such a name signs nobody in.
     #[serde(default)]
     pub ambiguous: u64,
+    /// Passwords that the tenant holds with fewer iterations than the profile has, and that wait to be derived again.
+    #[serde(default)]
+    pub digests_left: u64,
     /// DCs that were turned back to an earlier state, and are no longer read.
     #[serde(default)]
     pub distrusted: Vec<String>,
     /// How many objects are in quarantine.
     pub quarantined: u64,
-    /// The first of them: objectGUID and reason.
-    pub quarantine: Vec<(Uuid, String)>,
+    /// How many attributes and links are left out of objects that are carried.
+    #[serde(default)]
+    pub left_out: u64,
+    /// The first of both, for a person to mend.
+    #[serde(default)]
+    pub flaws: Vec<Flaw>,
+    /// Enabled people in the cloud whose password is carried and of whom the directory has no NT hash.
+    #[serde(default)]
+    pub without_hash: u64,
+    /// The first of them by name.
+    #[serde(default)]
+    pub without_hash_names: Vec<String>,
+    /// What else an administrator should look at, at the end of the last complete cycle.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// How the daemon is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// Nobody needs to look.
+    Healthy,
+    /// Cycles complete, and something in the directory or the configuration is to be mended.
+    Warn(String),
+    /// A person should look now.
+    Unhealthy(String),
 }
 
 /// A complete cycle: the tenant has acknowledged all of it.
@@ -141,6 +173,27 @@ impl Status {
         Some(format!("no complete cycle for {stale} s; {why}").trim_end_matches("; ").to_owned())
     }
 
+    /// How the daemon is. As long as anything is to be mended it is not [`Health::Healthy`].
+    pub fn health(&self, now: i64) -> Health {
+        match (self.unhealthy(now), self.warning()) {
+            (Some(why), _) => Health::Unhealthy(why),
+            (None, Some(why)) => Health::Warn(why),
+            (None, None) => Health::Healthy,
+        }
+    }
+
+    /// What is to be mended although all else is well.
+    fn warning(&self) -> Option<String> {
+        let mut all = self.warnings.clone();
+        if self.quarantined > 0 {
+            all.push(format!("{} objects of the directory are in quarantine", self.quarantined));
+        }
+        if self.left_out > 0 {
+            all.push(format!("{} attributes or links of the directory are left out", self.left_out));
+        }
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
     /// What needs a person although cycles complete.
     fn needs_attention(&self) -> Option<String> {
         if self.held > 0 {
@@ -163,13 +216,15 @@ pub struct Board {
     state_directory: PathBuf,
     status: Mutex<Status>,
     moved_on: Mutex<Instant>,
+    requests: Mutex<Requests>,
 }
 
 impl Board {
     /// A board that writes its status under this state directory.
     pub fn new(state_directory: &Path, status: Status) -> Self {
         let (status, moved_on) = (Mutex::new(status), Mutex::new(Instant::now()));
-        Self { state_directory: state_directory.to_owned(), status, moved_on }
+        let requests = Mutex::new(Requests::default());
+        Self { state_directory: state_directory.to_owned(), status, moved_on, requests }
     }
 
     /// Changes the status.
@@ -180,6 +235,12 @@ impl Board {
     /// Notes progress.
     pub fn moves_on(&self) {
         *held(&self.moved_on) = Instant::now();
+    }
+
+    /// Notes how many replication requests were sent by now.
+    pub fn count_requests(&self, now: i64) {
+        let count = held(&self.requests).count(now, pull::requests());
+        self.change(|status| status.replication_requests = count);
     }
 
     /// Time since the last progress.
@@ -222,6 +283,9 @@ impl Board {
             status.certificate_ends = *certificate_ends;
             status.held = counts.held;
             status.ambiguous = counts.ambiguous;
+            status.digests_left = counts.digests_left;
+            status.without_hash = counts.without_hash;
+            status.warnings.clone_from(&counts.warnings);
             status.distrusted.clone_from(distrusted);
             if counts.mode == "full" {
                 status.compared_at = Some(now);
@@ -250,13 +314,17 @@ impl Board {
         });
     }
 
-    /// Reads from the mirror which objects are in quarantine.
-    pub fn quarantine(&self, mirror: &Mirror) -> Result<(), PhsError> {
-        let mut quarantine = mirror.quarantined()?;
-        let quarantined = u64::try_from(quarantine.len()).unwrap_or(u64::MAX);
-        quarantine.truncate(NAMED);
-        self.change(|status| (status.quarantined, status.quarantine) = (quarantined, quarantine));
-        Ok(())
+    /// Reads from the mirror what is to be mended. Returns how many flaws there are more than before.
+    pub fn flaws(&self, mirror: &Mirror) -> Result<u64, PhsError> {
+        let FlawCounts { quarantined, left_out } = mirror.count_flaws()?;
+        let (flaws, names) = (mirror.flaws(NAMED)?, mirror.without_hash(NAMED)?);
+        let mut more = 0;
+        self.change(|status| {
+            more = (quarantined + left_out).saturating_sub(status.quarantined + status.left_out);
+            (status.quarantined, status.left_out) = (quarantined, left_out);
+            (status.flaws, status.without_hash_names) = (flaws, names);
+        });
+        Ok(more)
     }
 
     /// A copy of the status, as of now.
@@ -316,6 +384,45 @@ mod tests {
         board.complete(&done, Duration::ZERO, 1_000);
         let status = board.snapshot(1_000);
         assert_eq!((status.ambiguous, status.unhealthy(1_000)), (3, None));
+    }
+
+    #[test]
+    fn what_is_to_be_mended_warns_as_long_as_it_is_there_and_what_is_worse_comes_first() {
+        let mut status = Status { started_at: 1_000, poll_seconds: 120, ..Status::default() };
+        assert_eq!(status.health(1_000), Health::Healthy);
+        let warns = |status: &Status, says: &str| {
+            let health = status.health(1_000);
+            assert!(matches!(&health, Health::Warn(why) if why.contains(says)), "{says}: {health:?}");
+        };
+        status.left_out = 1;
+        warns(&status, "1 attributes or links");
+        status.quarantined = 9;
+        warns(&status, "9 objects of the directory are in quarantine; 1 attributes");
+        (status.left_out, status.quarantined) = (0, 0);
+        status.warnings = vec!["nobody is carried: why".to_owned()];
+        warns(&status, "nobody is carried");
+        status.held = 3;
+        assert!(matches!(status.health(1_000), Health::Unhealthy(why) if why.contains("held back")));
+        (status.held, status.warnings) = (0, vec![]);
+        status.without_hash = 3;
+        assert_eq!(status.health(1_000), Health::Healthy, "some accounts never had a password");
+    }
+
+    #[test]
+    fn a_list_of_flaws_that_grows_is_noticed_once() {
+        let directory = crate::mirror::tests::directory();
+        let mirror = Mirror::open(directory.path()).unwrap();
+        let board = Board::new(Path::new("/nonexistent"), Status::default());
+        let named = crate::mirror::Named::default();
+        mirror.quarantine(Uuid::from_u128(1), named, "", "it has no name", 1).unwrap();
+        assert_eq!((board.flaws(&mirror).unwrap(), board.flaws(&mirror).unwrap()), (1, 0));
+        mirror.leave_out(Uuid::from_u128(2), named, "title", "is odd", 1).unwrap();
+        mirror.leave_out(Uuid::from_u128(2), named, "mail", "is odd", 1).unwrap();
+        assert_eq!(board.flaws(&mirror).unwrap(), 2);
+        mirror.release(Uuid::from_u128(1)).unwrap();
+        assert_eq!(board.flaws(&mirror).unwrap(), 0);
+        let status = board.snapshot(5);
+        assert_eq!((status.quarantined, status.left_out, status.flaws.len()), (0, 2, 2));
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Values of linked attributes: members of groups, managers, to whom a fine-grained policy applies.
-//! Neighbours: [`super::scope`] walks them; `cycle::courier` sends all links of one object.
+//! Values of linked attributes: members of groups, managers, to whom a fine-grained policy applies; and when those end
+//! that end by themselves.
+//! Neighbours: [`super::scope`] walks them; `cycle::courier` sends all links of one object; `cycle::sweep` ends links.
 
 use super::objects::{stamp_from_bytes, stamp_to_bytes};
 use super::{Mirror, Sent, StateError};
-use landbridge_drsr::drs::change::{LinkStamp, Linked};
+use landbridge_drsr::drs::change::{Link, LinkStamp, Linked};
 use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
@@ -41,7 +42,19 @@ fn from_bytes(bytes: [u8; 36]) -> LinkStamp {
 }
 
 impl Mirror {
-    /// Stores a link, or deletes it if `present` is none.
+    /// Stores a link with its end, or deletes it if it is not present.
+    pub fn apply_link(&self, link: &Link) -> Result<(), StateError> {
+        let (what, source, target) = (link.what, link.from.guid, link.to.guid);
+        self.set_link(what, source, target, link.present.then_some(link.stamp))?;
+        let Some(until) = link.until.filter(|_| link.present) else { return Ok(()) };
+        self.checked(|database| {
+            let sql = "UPDATE links SET until = ?4 WHERE what = ?1 AND source = ?2 AND target = ?3";
+            let key = params![word(what), source.as_bytes(), target.as_bytes(), until];
+            database.prepare_cached(sql)?.execute(key).map(|_| ())
+        })
+    }
+
+    /// Stores a link that does not end by itself, or deletes it if `present` is none.
     pub fn set_link(
         &self,
         what: Linked,
@@ -124,6 +137,55 @@ impl Mirror {
         })
     }
 
+    /// The values of an attribute that have no stamp of their own, because they were written before 2003: the objects
+    /// that they name.
+    pub fn old_links(&self, what: Linked, source: Uuid) -> Result<Vec<Uuid>, StateError> {
+        self.checked(|database| {
+            let sql = "SELECT target FROM links WHERE what = ?1 AND source = ?2 \
+                       AND substr(stamp, 1, 8) = zeroblob(8)";
+            let mut query = database.prepare_cached(sql)?;
+            let rows = query
+                .query_map(params![word(what), source.as_bytes()], |row| Ok(Uuid::from_bytes(row.get(0)?)))?;
+            rows.collect()
+        })
+    }
+
+    /// Links whose end has come by `now`, the earliest first, at most `limit`: source and link.
+    pub fn ended_links(&self, now: i64, limit: u32) -> Result<Vec<(Uuid, LinkTarget)>, StateError> {
+        self.checked(|database| {
+            let sql =
+                "SELECT source, what, target, stamp FROM links WHERE until <= ?1 ORDER BY until LIMIT ?2";
+            let mut query = database.prepare_cached(sql)?;
+            let rows = query.query_map(params![now, limit], |row| {
+                let what: String = row.get(1)?;
+                let link = (parse(&what), Uuid::from_bytes(row.get(2)?), from_bytes(row.get(3)?));
+                Ok((Uuid::from_bytes(row.get(0)?), link))
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// When the next link ends by itself, in seconds since 1970; none: none does.
+    pub fn next_end(&self) -> Result<Option<i64>, StateError> {
+        let sql = "SELECT min(until) FROM links WHERE until IS NOT NULL";
+        self.checked(|database| database.prepare_cached(sql)?.query_row([], |row| row.get(0)))
+    }
+
+    /// Notes that a link of this object came in a full compare before the object was sent, and was not sent therefore.
+    pub fn note_early_link(&self, source: Uuid) -> Result<(), StateError> {
+        self.checked(|database| {
+            let sql = "INSERT OR IGNORE INTO temp.early VALUES (?1)";
+            database.prepare_cached(sql)?.execute([source.as_bytes()]).map(|_| ())
+        })
+    }
+
+    /// Whether a link of this object came before it in this full compare.
+    pub fn has_early_link(&self, source: Uuid) -> Result<bool, StateError> {
+        self.checked(|database| {
+            database.prepare_cached("SELECT 1 FROM temp.early WHERE guid = ?1")?.exists([source.as_bytes()])
+        })
+    }
+
     /// The groups that an object is a direct member of.
     pub fn groups_of(&self, target: Uuid, limit: u32) -> Result<Vec<Uuid>, StateError> {
         self.checked(|database| {
@@ -141,6 +203,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::tests::directory;
     use super::*;
+    use crate::fixture::{guid, link};
     use landbridge_drsr::drs::change::Stamp;
 
     #[test]
@@ -173,5 +236,33 @@ mod tests {
         assert_eq!(mirror.link(Linked::Manager, id(1), id(12)).unwrap(), None);
         mirror.clear_links(id(1)).unwrap();
         assert!(mirror.links_after(id(1), None, 3).unwrap().is_empty());
+    }
+
+    #[test]
+    fn links_end_in_the_order_of_their_ends_and_one_that_is_written_again_ends_as_it_now_says() {
+        let directory = directory();
+        let mirror = Mirror::open(directory.path()).unwrap();
+        let ending = |member, until| Link { until, ..link(1201, member, true) };
+        let ended = |now| {
+            let ended = mirror.ended_links(now, 10).unwrap();
+            ended.into_iter().map(|(source, (_, target, _))| (source, target)).collect::<Vec<_>>()
+        };
+        for link in
+            [ending(1101, Some(70)), ending(1102, Some(50)), ending(1103, None), ending(1104, Some(60))]
+        {
+            mirror.apply_link(&link).unwrap();
+        }
+        assert_eq!((mirror.next_end().unwrap(), ended(49)), (Some(50), vec![]));
+        let both = vec![(guid(1201), guid(1102)), (guid(1201), guid(1104))];
+        assert_eq!(ended(60), both);
+        assert_eq!(mirror.ended_links(60, 1).unwrap().len(), 1);
+        // Longer, for ever, and removed.
+        mirror.apply_link(&ending(1102, Some(90))).unwrap();
+        mirror.apply_link(&ending(1104, None)).unwrap();
+        mirror.apply_link(&Link { present: false, ..ending(1101, Some(70)) }).unwrap();
+        assert_eq!((mirror.next_end().unwrap(), ended(89).len(), ended(90).len()), (Some(90), 0, 1));
+        drop(mirror);
+        let mirror = Mirror::open(directory.path()).unwrap();
+        assert_eq!(mirror.next_end().unwrap(), Some(90), "also after a restart");
     }
 }

@@ -39,20 +39,25 @@ CREATE TABLE objects (
 CREATE INDEX objects_by_sid ON objects(sid) WHERE sid IS NOT NULL;
 CREATE INDEX objects_by_left_at ON objects(left_at) WHERE left_at IS NOT NULL;
 CREATE INDEX containers_by_parent ON objects(parent) WHERE kind = 'other';
+-- enabled people whose password is carried and of whom the directory has no NT hash
+CREATE INDEX objects_without_hash ON objects(guid)
+    WHERE kind = 'person' AND sent = 'present' AND carries AND password IS NULL AND NOT deleted AND uac & 2 = 0;
 
 -- values of linked attributes
 CREATE TABLE links (
     what    TEXT NOT NULL,              -- member, manager, applies-to, authentication-policy
     source  BLOB NOT NULL,
     target  BLOB NOT NULL,
-    stamp   BLOB NOT NULL,              -- 8 bytes of its creation, then its stamp
+    stamp   BLOB NOT NULL,              -- 8 bytes of its creation (0: before 2003), then its stamp
+    until   INTEGER,                    -- when it ends by itself; NULL: it does not
     PRIMARY KEY (what, source, target)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX links_by_target ON links(target);
+CREATE INDEX links_by_end ON links(until) WHERE until IS NOT NULL;
 
 -- what the entries of the scope name: kept, so that a renamed OU or group stays what it was
 CREATE TABLE entries (
-    dn      TEXT PRIMARY KEY,           -- as configured
+    dn      TEXT PRIMARY KEY,           -- the configured name in its one spelling, in lower case
     guid    BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -69,9 +74,16 @@ CREATE TABLE facts (
     value   TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- objects that could not be carried, and why
-CREATE TABLE quarantine (
-    guid    BLOB PRIMARY KEY,
-    why     TEXT NOT NULL,
-    at      INTEGER NOT NULL
+-- what cannot be read or carried of the directory as it is: for people, nothing is decided by it
+CREATE TABLE flaws (
+    guid        BLOB NOT NULL,
+    attribute   TEXT NOT NULL,          -- lDAPDisplayName; '': the object as a whole, or one of its links
+    dn          TEXT NOT NULL,          -- as last read; '': unknown
+    sam         TEXT,                   -- sAMAccountName and userPrincipalName, where the object could not be read
+    upn         TEXT,
+    why         TEXT NOT NULL,
+    quarantine  INTEGER NOT NULL,       -- 1: the object is in quarantine; 0: it is carried without this
+    since       INTEGER NOT NULL,
+    seen        INTEGER NOT NULL,       -- when it was last found
+    PRIMARY KEY (guid, attribute)
 ) STRICT, WITHOUT ROWID;

@@ -6,7 +6,7 @@
 
 use super::links::word;
 use super::{Mirror, Object, StateError};
-use crate::scope::Scope;
+use crate::scope::{Scope, entry_key};
 use landbridge_drsr::drs::change::Linked;
 use landbridge_drsr::drs::sid::Sid;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -109,7 +109,8 @@ impl Mirror {
                 ))?;
             }
             database.execute_batch(
-                "CREATE TEMP TABLE one (guid BLOB PRIMARY KEY) WITHOUT ROWID;
+                "CREATE TEMP TABLE early (guid BLOB PRIMARY KEY) WITHOUT ROWID;
+                 CREATE TEMP TABLE one (guid BLOB PRIMARY KEY) WITHOUT ROWID;
                  CREATE TEMP TABLE one_primary (rid INTEGER PRIMARY KEY);
                  CREATE TEMP TABLE one_sids (sid TEXT PRIMARY KEY) WITHOUT ROWID;
                  CREATE TEMP TABLE marks (guid BLOB PRIMARY KEY, inside INTEGER) WITHOUT ROWID;
@@ -127,7 +128,7 @@ impl Mirror {
     pub fn entry(&self, dn: &str) -> Result<Option<Uuid>, StateError> {
         self.checked(|database| {
             let mut query = database.prepare_cached("SELECT guid FROM entries WHERE dn = ?1")?;
-            query.query_row([dn], |row| Ok(Uuid::from_bytes(row.get(0)?))).optional()
+            query.query_row([entry_key(dn)], |row| Ok(Uuid::from_bytes(row.get(0)?))).optional()
         })
     }
 
@@ -136,17 +137,22 @@ impl Mirror {
         self.unresolved.set(true);
         self.checked(|database| {
             let sql = "INSERT OR REPLACE INTO entries (dn, guid) VALUES (?1, ?2)";
-            database.prepare_cached(sql)?.execute(params![dn, guid.as_bytes()]).map(|_| ())
+            database.prepare_cached(sql)?.execute(params![entry_key(dn), guid.as_bytes()]).map(|_| ())
         })
     }
 
-    /// Deletes entries that are no longer in the scope.
+    /// Deletes entries that are no longer in the scope. One that an earlier version stored as it was typed gets its key.
     pub fn keep_entries(&self, scope: &Scope) -> Result<(), StateError> {
         self.unresolved.set(true);
+        let wanted: Vec<String> = scope.entries().map(entry_key).collect();
         self.checked(|database| {
             let mut all = database.prepare("SELECT dn FROM entries")?;
             let all: Vec<String> = all.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            for dn in all.iter().filter(|dn| !scope.entries().any(|entry| entry == *dn)) {
+            for dn in all.iter().filter(|dn| !wanted.contains(dn)) {
+                let key = entry_key(dn);
+                if wanted.contains(&key) && !all.contains(&key) {
+                    database.execute("UPDATE OR IGNORE entries SET dn = ?2 WHERE dn = ?1", [dn, &key])?;
+                }
                 database.execute("DELETE FROM entries WHERE dn = ?1", [dn])?;
             }
             Ok(())
@@ -220,7 +226,7 @@ impl Mirror {
                 [("scope_group", &scope.groups), ("password_group", &scope.password_groups)]
             {
                 for dn in entries {
-                    walk(database, table, "SELECT guid FROM entries WHERE dn = ?1", &[dn])?;
+                    walk(database, table, "SELECT guid FROM entries WHERE dn = ?1", &[&entry_key(dn)])?;
                 }
             }
             let applies = format!(
@@ -332,7 +338,7 @@ fn containers(database: &Connection, scope: &Scope, domain: &Sid) -> rusqlite::R
     for (entries, inside) in [(&scope.include, true), (&scope.exclude, false)] {
         for dn in entries {
             let sql = "INSERT OR REPLACE INTO temp.marks SELECT guid, ?2 FROM entries WHERE dn = ?1";
-            database.execute(sql, params![dn, inside])?;
+            database.execute(sql, params![entry_key(dn), inside])?;
         }
     }
     let sql = "INSERT INTO temp.containers \
@@ -484,6 +490,25 @@ mod tests {
         bench.mirror.keep_entries(&bench.scope).unwrap();
         assert_eq!(bench.mirror.entry("OU=1").unwrap(), None);
         assert_eq!(bench.mirror.entry("OU=2").unwrap(), Some(guid(2)));
+    }
+
+    #[test]
+    fn an_entry_is_the_same_in_every_spelling_and_as_an_earlier_version_stored_it() {
+        let bench = Bench::new();
+        let typed = "OU=Sales\\2C West, DC=b";
+        bench
+            .mirror
+            .checked(|database| {
+                database.execute("INSERT INTO entries VALUES (?1, ?2)", params![typed, guid(7).as_bytes()])
+            })
+            .unwrap();
+        let scope = Scope { include: vec!["ou=\"sales, west\";dc=B".to_owned()], ..Scope::default() };
+        bench.mirror.keep_entries(&scope).unwrap();
+        for spelling in [typed, "OU=Sales\\, West,DC=b", "OID.2.5.4.11=SALES\\, WEST , dc = b"] {
+            assert_eq!(bench.mirror.entry(spelling).unwrap(), Some(guid(7)), "{spelling}");
+        }
+        bench.mirror.keep_entries(&Scope::default()).unwrap();
+        assert_eq!(bench.mirror.entry(typed).unwrap(), None);
     }
 
     #[test]

@@ -22,10 +22,10 @@ pub struct Leaving {
 }
 
 /// The tenant has the object, wholly or partly.
-const THERE: &str = "(o.sent IS NOT NULL AND o.sent IN ('present', 'unsure'))";
+pub(super) const THERE: &str = "(o.sent IS NOT NULL AND o.sent IN ('present', 'unsure'))";
 
 /// Privileged by groups, by adminCount, or the built-in administrator; the same rule as `qualify::is_privileged`.
-fn privileged() -> String {
+pub(super) fn privileged() -> String {
     format!(
         "((o.admin_count <> 0 OR o.sid = (SELECT administrator FROM temp.bounds) OR {PROTECTED}) \
           AND o.sid NOT IN (SELECT sid FROM temp.named))"
@@ -33,7 +33,7 @@ fn privileged() -> String {
 }
 
 /// Never carried: the same rule as `qualify::is_never_carried`.
-fn never() -> String {
+pub(super) fn never() -> String {
     format!("(o.critical OR {HOLDER})")
 }
 
@@ -47,15 +47,22 @@ fn in_scope() -> String {
 }
 
 /// Its SID is one of the domain's. Built-in groups have another.
-const OF_THE_DOMAIN: &str =
+pub(super) const OF_THE_DOMAIN: &str =
     "coalesce((SELECT substr(o.sid, 1, length(domain) + 1) = domain || '-' FROM temp.bounds), 0)";
+
+/// Of a machine, a trust or the KDC, although it has the class of a person.
+pub(super) fn not_a_person() -> String {
+    format!(
+        "(o.uac & {MACHINES} <> 0 OR o.krbtgt OR o.kdc_number <> 0 \
+          OR o.sid = (SELECT domain FROM temp.bounds) || '-{KRBTGT}')"
+    )
+}
 
 /// An account of a person in the scope that is not privileged.
 pub(super) fn ordinary() -> String {
-    let (privileged, in_scope) = (privileged(), in_scope());
+    let (privileged, in_scope, not_a_person) = (privileged(), in_scope(), not_a_person());
     format!(
-        "(o.kind = 'person' AND {in_scope} AND {OF_THE_DOMAIN} AND o.uac & {MACHINES} = 0 AND NOT o.krbtgt \
-          AND o.kdc_number = 0 AND o.sid <> (SELECT domain FROM temp.bounds) || '-{KRBTGT}' AND NOT {privileged})"
+        "(o.kind = 'person' AND {in_scope} AND {OF_THE_DOMAIN} AND NOT {not_a_person} AND NOT {privileged})"
     )
 }
 

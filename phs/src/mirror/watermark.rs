@@ -29,8 +29,9 @@ pub enum WhyFull {
     /// `--full`.
     #[error("it was requested")]
     Asked,
-    /// The attribute filter, or the attribute of the further sign-in name, has changed.
-    #[error("the attribute filter or the alternate login has changed")]
+    /// The attribute filter, the attribute of the further sign-in name, or the id of one of them in the forest's schema
+    /// has changed.
+    #[error("the attribute filter or the alternate login, or the schema's id of one of them, has changed")]
     OtherFilter,
     /// The tenant accepts more or less than at the last full compare, this program carries other attributes, or names
     /// are reserved under another key.
@@ -38,6 +39,9 @@ pub enum WhyFull {
         "the tenant accepts other contents than at the last full compare, or this program carries others"
     )]
     OtherContents,
+    /// `[passwords] profile` has more iterations than the digests that the tenant holds.
+    #[error("the profile of passwords has more iterations than the digests that the tenant holds")]
+    HigherProfile,
     /// First cycle, interrupted full compare, or lost state.
     #[error("there is no cursor yet")]
     NoCursor,

@@ -2,13 +2,15 @@
 //! in the mirror before anything is sent.
 //! Neighbours: `super` calls it for every change of a page; `mirror::scope` uses the result.
 
-use super::Desk;
+use super::standing::kind_of;
+use super::{Desk, is_tombstone};
 use crate::error::PhsError;
 use crate::mirror::{Kind, Mirror, Object, Sent};
 use crate::qualify::translate;
 use crate::read::pull::ObjectId;
 use crate::read::session::Singles;
-use landbridge_drsr::drs::attribute::{Attribute, Value};
+use crate::scope::ScopeList;
+use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{Change, Linked};
 use tracing::warn;
 
@@ -16,12 +18,25 @@ use tracing::warn;
 const MOST_GROUPS: u32 = 1000;
 
 /// Looks up at the DC which object an entry of the scope names. Returns whether it is another object than before. An
-/// entry whose object was deleted names nothing from then on; an entry that never named an object is an error.
-pub fn look_up(dn: &str, mirror: &Mirror, singles: &mut dyn Singles) -> Result<bool, PhsError> {
+/// entry whose object was deleted names nothing from then on.
+///
+/// # Errors
+/// The entry never named an object, or names one that its list cannot have.
+pub fn look_up(
+    list: ScopeList,
+    dn: &str,
+    mirror: &Mirror,
+    singles: &mut dyn Singles,
+) -> Result<bool, PhsError> {
     let page = singles.object(ObjectId::Dn(dn.to_owned()), false)?;
-    let found = page.and_then(|page| page.changes.first().map(|change| change.object.guid));
     let before = mirror.entry(dn)?;
-    match found {
+    let is_it = |change: &Change| before == Some(change.object.guid);
+    let found = page.as_ref().and_then(|page| page.changes.first());
+    let found = found.filter(|change| !(is_it(change) && is_tombstone(change)));
+    if let Some(why) = found.and_then(|found| unfit_entry(list, found)) {
+        return Err(PhsError::WrongEntry { list: list.key(), dn: dn.to_owned(), why });
+    }
+    match found.map(|found| found.object.guid) {
         Some(guid) => {
             mirror.set_entry(dn, guid)?;
             Ok(before != Some(guid))
@@ -30,8 +45,43 @@ pub fn look_up(dn: &str, mirror: &Mirror, singles: &mut dyn Singles) -> Result<b
             warn!(entry = dn, "an entry of [scope] was deleted in the directory: it names nobody");
             Ok(false)
         }
-        None => Err(PhsError::NoSuchEntry(dn.to_owned())),
+        None => Err(PhsError::NoSuchEntry { list: list.key(), dn: dn.to_owned() }),
     }
+}
+
+/// Why the list cannot have this object: what the object is, and what to do.
+pub fn unfit_entry(list: ScopeList, found: &Change) -> Option<&'static str> {
+    if is_tombstone(found) {
+        return Some("was deleted: take it out");
+    }
+    let classes = found.value(Attribute::ObjectClass);
+    match (kind_of(found), list.is_of_groups()) {
+        (Kind::Group, true) | (Kind::Other, false) => None,
+        (Kind::Group, false) => Some(
+            "is a group: name it in `groups`; here are OUs and containers, and what is inside them counts",
+        ),
+        (Kind::Other, true) if is(classes, Class::ForeignSecurityPrincipal) => Some(
+            "stands for an account or group of another domain, whose members are not known here: name a group of this \
+             domain",
+        ),
+        (Kind::Other, true) => Some(
+            "is no group: name OUs and containers in `include` or `exclude`; here are groups, by their members",
+        ),
+        (Kind::Person | Kind::Contact, true) => {
+            Some("is an account or contact, and no group: make it a member of a group, and name that")
+        }
+        (Kind::Person | Kind::Contact, false) => {
+            Some("is an account or contact, and no OU or container: move it into an OU, and name that")
+        }
+        (Kind::Computer, _) => {
+            Some("is a computer or a managed service account, which is never carried: take it out")
+        }
+        (Kind::Policy, _) => Some("is a password policy, which is carried anyhow: take it out"),
+    }
+}
+
+fn is(classes: Option<&Value>, class: Class) -> bool {
+    matches!(classes, Some(Value::Classes(classes)) if classes.contains(&class))
 }
 
 impl Desk<'_, '_> {
@@ -64,10 +114,10 @@ impl Desk<'_, '_> {
     /// Looks up entries whose object was deleted: an excluded OU may have been created again, with accounts that come
     /// next.
     pub(super) fn look_up_deleted_entries(&mut self) -> Result<(), PhsError> {
-        for dn in self.rules.scope().entries() {
+        for (list, dn) in self.rules.scope().named_entries() {
             let named = self.mirror.entry(dn)?.map(|guid| self.mirror.object(guid)).transpose()?.flatten();
             if named.is_some_and(|named| named.deleted) {
-                look_up(dn, self.mirror, self.singles)?;
+                look_up(list, dn, self.mirror, self.singles)?;
             }
         }
         Ok(())
@@ -90,8 +140,7 @@ impl Desk<'_, '_> {
             }
             self.mirror.clear_links(group)?;
             for link in &page.links {
-                let present = link.present.then_some(link.stamp);
-                self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+                self.mirror.apply_link(link)?;
             }
             self.batch.unsettled = true;
         }

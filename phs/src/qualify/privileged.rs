@@ -13,8 +13,13 @@ use landbridge_drsr::drs::change::{Linked, Page, Quarantined};
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::privileged::{BUILT_IN_GROUPS, GROUPS_OF_A_DOMAIN};
 use std::collections::{HashSet, VecDeque};
+use std::fmt::Display;
 use tracing::{debug, instrument};
 use uuid::Uuid;
+
+/// RIDs of the protected groups that every domain has: Domain Admins, Domain Controllers, and the built-in ones. The
+/// others exist only in the forest's root domain, or from a certain functional level on.
+pub(crate) const IN_EVERY_DOMAIN: [u32; 8] = [512, 516, 544, 548, 549, 550, 551, 552];
 
 /// The protected groups of a domain.
 pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
@@ -27,7 +32,8 @@ pub fn protected_groups(domain: &Sid) -> Vec<Sid> {
 /// stream does.
 ///
 /// # Errors
-/// A group or one of its links cannot be read: who is in it is unknown.
+/// A group or one of its links cannot be read, or a group that every domain has is said not to exist: who is in it is
+/// unknown.
 #[instrument(level = "debug", skip_all)]
 pub fn learn(
     mirror: &Mirror,
@@ -42,15 +48,20 @@ pub fn learn(
     let holders = bounds.holders.iter().filter(|holder| is_in_domain(holder, domain));
     let wanted = bounds.protected.iter().chain(holders).chain([&protected_users]);
     for sid in wanted.cloned().collect::<HashSet<_>>() {
-        // Some exist only in the forest's root domain, or from a certain functional level on.
-        if let Some(page) = singles.object(ObjectId::Sid(sid), false)? {
-            groups.apply(&page)?;
+        let must_exist = bounds.protected.contains(&sid) && IN_EVERY_DOMAIN.contains(&sid.rid());
+        match singles.object(ObjectId::Sid(sid.clone()), false)? {
+            Some(page) => groups.apply(&page, &sid)?,
+            None if must_exist => {
+                let why = "the domain controller says that there is no such group, and every domain has it";
+                return Err(PhsError::GroupUnreadable { group: sid.to_string(), why: why.to_owned() });
+            }
+            None => {}
         }
     }
     while let Some(member) = groups.waiting.pop_front() {
         pulse()?;
         if let Some(page) = singles.object(ObjectId::Guid(member), false)? {
-            groups.apply(&page)?;
+            groups.apply(&page, &member)?;
         }
     }
     debug!(objects = groups.seen.len(), "the protected groups are resolved");
@@ -82,9 +93,14 @@ struct Groups<'a> {
 }
 
 impl Groups<'_> {
-    fn apply(&mut self, page: &Page) -> Result<(), PhsError> {
+    /// Applies what the DC sent of the object with this SID or objectGUID.
+    fn apply(&mut self, page: &Page, object: &dyn Display) -> Result<(), PhsError> {
         if page.changes.is_empty() {
             may_be_a_group(self.mirror, &page.quarantined)?;
+            if page.quarantined.is_empty() {
+                let why = "the domain controller answers, and sends nothing of it".to_owned();
+                return Err(PhsError::GroupUnreadable { group: object.to_string(), why });
+            }
         }
         for change in &page.changes {
             let guid = change.object.guid;
@@ -99,9 +115,8 @@ impl Groups<'_> {
             }
         }
         for link in page.links.iter().filter(|link| link.what == Linked::Member) {
-            let present = link.present.then_some(link.stamp);
             if link.present || self.full {
-                self.mirror.set_link(link.what, link.from.guid, link.to.guid, present)?;
+                self.mirror.apply_link(link)?;
             }
             if !link.present || !self.seen.insert(link.to.guid) {
                 continue;

@@ -6,7 +6,7 @@ use super::rules::Rules;
 use crate::mirror::{ADMINISTRATOR, KRBTGT, Kind, MACHINES, Object, Position};
 use crate::scope::Scope;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
-use landbridge_drsr::drs::change::Change;
+use landbridge_drsr::drs::change::{Change, Quarantined};
 use landbridge_drsr::drs::sid::Sid;
 
 /// What an object is to the tenant.
@@ -150,7 +150,35 @@ pub(super) fn learn(object: &mut Object, change: &Change, scope: &Scope) {
     object.filtered = scope.keeps_out(object.terms, object.kind == Kind::Group).is_some();
 }
 
-pub(super) fn kind(classes: Option<&Value>) -> Kind {
+/// The flaw of an object with an unreadable attribute that the filter uses: whether it belongs to the scope is unknown.
+/// Objects of other kinds are carried or not whatever the filter says.
+pub fn undecided(change: &Change, kind: Kind, scope: &Scope) -> Option<Quarantined> {
+    match kind {
+        Kind::Person | Kind::Group | Kind::Contact => {}
+        Kind::Policy | Kind::Computer | Kind::Other => return None,
+    }
+    let odd = change.unreadable.iter().find(|odd| scope.attributes().any(|used| used == odd.attribute))?;
+    let text = |attribute| match change.value(attribute) {
+        Some(Value::Text(text)) => Some(text.clone()),
+        Some(_) | None => None,
+    };
+    Some(Quarantined {
+        object: Some(change.object.guid),
+        link: false,
+        dn: change.object.dn.clone(),
+        sam: text(Attribute::SamAccountName),
+        upn: text(Attribute::UserPrincipalName),
+        attribute: Some(odd.attribute),
+        why: format!("{}, and [scope] filters by it", odd.why),
+    })
+}
+
+/// The kind of an object, from a change that has its class.
+pub fn kind_of(change: &Change) -> Kind {
+    kind(change.value(Attribute::ObjectClass))
+}
+
+fn kind(classes: Option<&Value>) -> Kind {
     let Some(Value::Classes(classes)) = classes else { return Kind::Other };
     let is = |class| classes.contains(&class);
     if is(Class::Computer) || is(Class::ManagedServiceAccount) || is(Class::GroupManagedServiceAccount) {

@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
-use crate::fixture::{Dc, READER, Telling, domain, guid, link, link_stamp, page as told, stamp};
-use crate::mirror::Bounds;
+use crate::fixture::{Dc, READER, Telling, domain, guid, link, link_stamp, page as told, quarantined, stamp};
 use crate::mirror::tests::directory;
+use crate::mirror::{Bounds, Flaw};
 use crate::qualify::privileged::protected_groups;
 use crate::scope::Scope;
 use landbridge_drsr::drs::attribute::Class;
-use landbridge_drsr::drs::change::{Link, Linked, Progress, Quarantined};
+use landbridge_drsr::drs::change::{Link, Linked, Progress};
 
 struct Bench {
     mirror: Mirror,
@@ -18,6 +18,7 @@ struct Bench {
     scope: Scope,
     full: bool,
     secrets: bool,
+    now: i64,
     _directory: tempfile::TempDir,
 }
 
@@ -44,6 +45,7 @@ impl Bench {
             scope: Scope::default(),
             full: false,
             secrets: true,
+            now: 5,
             _directory: directory,
         };
         bench.resolve();
@@ -79,7 +81,7 @@ impl Bench {
             full: self.full,
             secrets: self.secrets,
             cycle: Uuid::from_u128(99),
-            now: 5,
+            now: self.now,
         };
         work(&self.mirror, &mut self.dc, &rules)
     }
@@ -224,7 +226,7 @@ fn a_privileged_account_with_rights_over_every_password_is_not_carried_though_it
 
 #[test]
 fn a_group_whose_members_are_held_back_and_that_cannot_be_read_ends_the_cycle_with_its_name() {
-    let unreadable = |rid: u32, link| Quarantined { object: Some(guid(rid)), link, why: "odd".to_owned() };
+    let unreadable = |rid: u32, link| quarantined(rid, link, "odd");
     // 1. Before the first page: itself, or an object in it that may be a group.
     let mut bench = Bench::new(Dc::default().group(512, &[1201]));
     bench.dc.unreadable = vec![1201];
@@ -458,19 +460,15 @@ fn what_cannot_be_read_goes_to_quarantine_and_comes_back_whole() {
     let mut bench = Bench::new(Dc::default().holds(1105, || Telling::user(1105).password(2)));
     bench.page(vec![Telling::user(1105), Telling::user(1106)], vec![]);
     let mut odd = told(vec![], vec![], Progress::More);
-    odd.quarantined.push(Quarantined {
-        object: Some(guid(1105)),
-        link: false,
-        why: "a value of the wrong length".to_owned(),
-    });
+    odd.quarantined.push(quarantined(1105, false, "a value of the wrong length"));
     let batch = bench.run(|mirror, dc, rules| page(odd, mirror, dc, rules));
     assert_eq!((drafts(&batch), batch.quarantined), (vec![(1105, Presence::Present, 0, false)], 1));
     assert!(batch.drafts[0].erase_password, "what the tenant knows is outdated");
     assert_eq!(bench.mirror.object(guid(1105)).unwrap().unwrap().password, None);
-    assert_eq!(bench.mirror.quarantined().unwrap().len(), 1);
+    assert_eq!(bench.mirror.count_flaws().unwrap().quarantined, 1);
     let batch = bench.page(vec![Telling::of(1105).password(2)], vec![]);
     assert_eq!(drafts(&batch), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
-    assert!(bench.mirror.quarantined().unwrap().is_empty());
+    assert_eq!(bench.mirror.flaws(9).unwrap(), []);
 }
 
 #[test]
@@ -479,24 +477,138 @@ fn a_link_that_cannot_be_read_holds_back_no_other_link_of_its_group() {
     bench.page(vec![Telling::group(1201), Telling::user(1105)], vec![]);
     for changes in [vec![], vec![Telling::of(1201).number(Attribute::GroupType, 2).tell()]] {
         let mut odd = told(changes, vec![link(1201, 1105, true)], Progress::More);
-        let why = "one of its links: its value is no name".to_owned();
-        odd.quarantined.push(Quarantined { object: Some(guid(1201)), link: true, why });
+        odd.quarantined.push(quarantined(1201, true, "one of its links: its value is no name"));
         let batch = bench.run(|mirror, dc, rules| page(odd, mirror, dc, rules));
-        assert_eq!((batch.links.len(), batch.quarantined), (1, 1));
-        assert_eq!(bench.mirror.quarantined().unwrap().len(), 1);
+        assert_eq!((batch.links.len(), batch.quarantined, batch.left_out), (1, 0, 1));
+        let flaws = bench.mirror.flaws(9).unwrap();
+        assert!(
+            matches!(flaws.as_slice(), [flaw] if !flaw.quarantine && flaw.attribute.is_empty()),
+            "{flaws:?}"
+        );
     }
     assert_eq!(bench.page(vec![], vec![link(1201, 1105, false)]).links.len(), 1);
     bench.page(vec![Telling::of(1201).number(Attribute::GroupType, 4)], vec![]);
-    assert!(bench.mirror.quarantined().unwrap().is_empty());
+    assert_eq!(bench.mirror.flaws(9).unwrap(), []);
 }
 
 #[test]
 fn a_value_that_the_wire_cannot_carry_holds_back_its_account_alone() {
     let mut bench = Bench::new(Dc::default());
-    let long = Telling::user(1105).with(Attribute::SamAccountName, Some(Value::Text("x".repeat(300))));
+    let long = Telling::user(1105).with(Attribute::SamAccountName, Some(Value::Text("x".repeat(800))));
     let batch = bench.page(vec![long, Telling::user(1106)], vec![]);
     assert_eq!(drafts(&batch), [(1106, Presence::Present, USER_ATTRIBUTES, true)]);
     assert_eq!(batch.quarantined, 1);
+    let flaws = bench.mirror.flaws(9).unwrap();
+    assert!(
+        matches!(flaws.as_slice(), [flaw] if flaw.quarantine && flaw.attribute == "sAMAccountName"),
+        "{flaws:?}"
+    );
+}
+
+/// The flaws by object and attribute, with when they were first seen and whether the object is in quarantine.
+fn flaws(bench: &Bench) -> Vec<(u32, String, i64, bool)> {
+    let rid = |flaw: &Flaw| u32::try_from(flaw.object.as_u128()).unwrap();
+    let flaws = bench.mirror.flaws(99).unwrap();
+    flaws.into_iter().map(|flaw| (rid(&flaw), flaw.attribute, flaw.since, flaw.quarantine)).collect()
+}
+
+#[test]
+fn an_unreadable_attribute_that_describes_is_left_out_listed_and_off_the_list_when_it_is_mended() {
+    let mut bench = Bench::new(Dc::default());
+    let odd = || Telling::user(1105).unreadable(Attribute::Title).unreadable(Attribute::Mobile);
+    let batch = bench.page(vec![odd(), Telling::user(1106)], vec![]);
+    assert_eq!(
+        drafts(&batch),
+        [
+            (1105, Presence::Present, USER_ATTRIBUTES + 2, true),
+            (1106, Presence::Present, USER_ATTRIBUTES, true)
+        ]
+    );
+    let gone = |is: &upload::AttributeValue| {
+        matches!(is, upload::AttributeValue::Title(None) | upload::AttributeValue::Mobile(None))
+    };
+    assert_eq!(
+        batch.drafts[0].attributes.iter().filter(|one| gone(&one.is)).count(),
+        2,
+        "no old value stays"
+    );
+    assert_eq!((batch.quarantined, batch.left_out), (0, 2));
+    let (mobile, title) = ("mobile".to_owned(), "title".to_owned());
+    assert_eq!(flaws(&bench), [(1105, mobile.clone(), 5, false), (1105, title.clone(), 5, false)]);
+    // 1. A change of something else leaves the list as it is.
+    bench.page(vec![Telling::of(1105).password(2)], vec![]);
+    assert_eq!(flaws(&bench).len(), 2);
+    // 2. One is mended by a change of its own, the other one is found again later and keeps its time.
+    bench.now = 9;
+    let mended = Telling::of(1105).with(Attribute::Title, Some(Value::Text("Countess".to_owned())));
+    bench.page(vec![mended.unreadable(Attribute::Mobile)], vec![]);
+    assert_eq!(flaws(&bench), [(1105, mobile, 5, false)]);
+    // 3. A removed value is mended, too, and so is what a whole object lacks.
+    bench.page(vec![Telling::of(1105).with(Attribute::Mobile, None)], vec![]);
+    assert_eq!(flaws(&bench), []);
+    bench.page(vec![odd()], vec![]);
+    bench.page(vec![Telling::user(1105)], vec![]);
+    assert_eq!(flaws(&bench), []);
+    // 4. Who leaves has none.
+    bench.page(vec![odd()], vec![]);
+    bench.page(vec![Telling::of(1105).deleted()], vec![]);
+    assert_eq!(flaws(&bench), []);
+}
+
+#[test]
+fn what_an_object_does_not_carry_is_no_flaw_of_it() {
+    let mut bench = Bench::new(Dc::default());
+    let computer = Telling::object(1107, &[Class::User, Class::Computer]).unreadable(Attribute::DisplayName);
+    let person = Telling::user(1105).unreadable(Attribute::Description).unreadable(Attribute::Company);
+    let group = Telling::group(1201).unreadable(Attribute::Title).unreadable(Attribute::Name);
+    let privileged = Telling::user(500).unreadable(Attribute::Title);
+    let batch = bench.page(vec![computer, person, group, privileged], vec![]);
+    assert_eq!((batch.left_out, flaws(&bench)), (0, vec![]));
+    assert_eq!(batch.drafts.len(), 3);
+}
+
+#[test]
+fn a_name_that_cannot_be_read_does_not_make_a_new_object_be_read_alone() {
+    let mut bench = Bench::new(Dc::default());
+    let batch = bench.page(vec![Telling::user(1105).unreadable(Attribute::Name)], vec![]);
+    assert_eq!(drafts(&batch), [(1105, Presence::Present, USER_ATTRIBUTES, true)]);
+    assert!(bench.dc.asked.is_empty());
+}
+
+#[test]
+fn an_attribute_of_the_filter_that_cannot_be_read_holds_its_account_back_and_no_container() {
+    for scope in ["with", "without"] {
+        let term = crate::scope::Term { attribute: Attribute::Locality, value: "Graz".to_owned() };
+        let (with, without) = if scope == "with" { (vec![term], vec![]) } else { (vec![], vec![term]) };
+        let alone = || Telling::user(1106).unreadable(Attribute::Locality);
+        let mut bench =
+            Bench::new(Dc::default().holds(1106, alone)).scoped(Scope { with, without, ..Scope::default() });
+        let graz = |telling: Telling| telling.with(Attribute::Locality, Some(Value::Text("Wien".to_owned())));
+        let container = Telling::object(3, &[Class::OrganizationalUnit]).unreadable(Attribute::Locality);
+        let odd = Telling::user(1105).unreadable(Attribute::Locality);
+        let batch = bench.page(vec![container, odd, graz(Telling::user(1107))], vec![]);
+        assert_eq!(batch.quarantined, 1, "{scope}");
+        assert!(batch.drafts.iter().all(|draft| draft.object != guid(1105)), "{scope}");
+        assert_eq!(flaws(&bench), [(1105, "l".to_owned(), 5, true)], "{scope}");
+        assert!(bench.mirror.object(guid(3)).unwrap().is_some(), "its people are found");
+        // One that is read alone, too.
+        bench.page(vec![Telling::of(1106).password(2)], vec![]);
+        assert!(flaws(&bench).contains(&(1106, "l".to_owned(), 5, true)) || scope == "with", "{scope}");
+    }
+}
+
+#[test]
+fn an_object_in_quarantine_keeps_the_time_since_when_while_it_is_read_again() {
+    let mut bench = Bench::new(Dc::default());
+    let long = |n: usize| {
+        Telling::user(1105).with(Attribute::SamAccountName, Some(Value::Text("x".repeat(800 + n))))
+    };
+    bench.page(vec![long(1)], vec![]);
+    bench.now = 9;
+    bench.page(vec![long(2)], vec![]);
+    assert_eq!(flaws(&bench), [(1105, "sAMAccountName".to_owned(), 5, true)]);
+    bench.page(vec![Telling::user(1105)], vec![]);
+    assert_eq!(flaws(&bench), []);
 }
 
 #[test]
@@ -542,6 +654,32 @@ fn the_groups_within_protected_groups_are_learnt_before_any_page() {
     let mut asked: Vec<_> = bench.dc.asked.iter().map(|(rid, _)| *rid).collect();
     asked.sort_unstable();
     assert_eq!(asked, [500, 512, 1105, 1200, 1201], "each once, though they form a ring");
+}
+
+#[test]
+fn a_protected_group_of_every_domain_that_the_controller_denies_ends_the_cycle() {
+    for rid in privileged::IN_EVERY_DOMAIN {
+        let mut bench = Bench::new(Dc::default());
+        bench.dc.denied = vec![rid];
+        for full in [false, true] {
+            let refused = bench.learn(full).unwrap_err();
+            let PhsError::GroupUnreadable { group, .. } = &refused else { panic!("{rid}: {refused}") };
+            assert!(group.ends_with(&format!("-{rid}")), "{refused}");
+        }
+    }
+    // The others exist in some domains only.
+    Bench::new(Dc::default()).learn(true).unwrap();
+}
+
+#[test]
+fn a_group_of_which_nothing_comes_ends_the_cycle_wherever_it_stands() {
+    for blank in [512, 544, 518, 1201] {
+        let dc = Dc::default().group(512, &[1201]).group(1201, &[1105]);
+        let mut bench = Bench::new(dc);
+        bench.dc.blank = vec![blank];
+        let refused = bench.learn(true).unwrap_err();
+        assert!(matches!(refused, PhsError::GroupUnreadable { .. }), "{blank}: {refused}");
+    }
 }
 
 #[test]

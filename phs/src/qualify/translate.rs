@@ -9,13 +9,32 @@ use landbridge_wire::upload;
 use landbridge_wire::upload::AttributeValue as Is;
 use uuid::Uuid;
 
-/// An attribute that the wire cannot carry; its object goes to quarantine. Never repeats the value.
+/// An attribute that decides and cannot be carried: its object goes to quarantine. Never repeats the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{attribute} is {why}")]
+#[error("{} {why}", .attribute.name())]
 pub struct Odd {
-    attribute: &'static str,
-    why: &'static str,
+    /// Which.
+    pub attribute: Name,
+    /// Why; completes a sentence that begins with the attribute's name.
+    pub why: &'static str,
 }
+
+/// The attributes of a record.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// What is sent.
+    pub attributes: Vec<upload::Attribute>,
+    /// What describes the object and is left out, shortened or sent in part, with the reason.
+    pub left_out: Vec<(Name, &'static str)>,
+}
+
+/// Why a value is not carried as it is; completes a sentence that begins with the attribute's name.
+const WRONG_TYPE: &str = "is of another type than in Microsoft's schema";
+const TOO_LONG: &str = "is longer than AD's schema allows";
+const SHORTENED: &str = "is longer than AD's schema allows, and is shortened";
+const ODD_ADDRESSES: &str =
+    "has values that can be no addresses (empty, too long, or with a control character), which are left out";
+const MANY_ADDRESSES: &str = "has more than 300 values; the others are left out";
 
 /// A stamp as a type of the wire.
 pub fn stamp(stamp: Stamp) -> upload::Stamp {
@@ -48,101 +67,149 @@ pub fn wire_link(from: Uuid, (what, to, at): LinkTarget, present: bool) -> Optio
     Some(upload::Link { what, from, to, present, created: at.created, stamp: stamp(at.written) })
 }
 
-/// The attributes that a record of this kind of object carries; others are left out. `alternate`: the attribute that
-/// is a further sign-in name.
+/// The attributes that a record of this kind of object carries; others are not sent. `alternate`: the attribute that is
+/// a further sign-in name. Of an attribute that describes and cannot be carried, the tenant receives that it has no
+/// value, so that it shows no old one.
+///
+/// # Errors
+/// An attribute that decides cannot be carried ([`Name::decides`]).
 pub fn attributes(
     changes: Vec<AttributeChange>,
     kind: Kind,
     alternate: Option<Name>,
-) -> Result<Vec<upload::Attribute>, Odd> {
-    let mut carried = Vec::with_capacity(changes.len());
-    for change in changes {
-        let at = stamp(change.stamp);
-        if kind == Kind::Person && Some(change.attribute) == alternate {
-            let is = Is::AlternateLogin(text(change.attribute.name(), change.value.clone())?);
-            carried.push(upload::Attribute { stamp: at, is });
+) -> Result<Carried, Odd> {
+    let mut carried = Carried { attributes: Vec::with_capacity(changes.len()), left_out: Vec::new() };
+    for AttributeChange { attribute, stamp: at, value } in changes {
+        let at = stamp(at);
+        // 1. As a further sign-in name. If it is none, the account signs in with its others.
+        if kind == Kind::Person && Some(attribute) == alternate {
+            let name = text(value.clone()).unwrap_or_else(|why| {
+                carried.left_out.push((attribute, why));
+                None
+            });
+            carried.attributes.push(upload::Attribute { stamp: at, is: Is::AlternateLogin(name) });
         }
-        if let Some(is) = value(change, kind)? {
-            carried.push(upload::Attribute { stamp: at, is });
-        }
+        // 2. As itself.
+        let mut notes = Vec::new();
+        let is = match wire_value(attribute, value, kind, &mut notes) {
+            Ok(is) => is,
+            Err(why) if attribute.decides() => return Err(Odd { attribute, why }),
+            Err(why) => {
+                notes.push(why);
+                wire_value(attribute, None, kind, &mut Vec::new()).unwrap_or_default()
+            }
+        };
+        carried.attributes.extend(is.map(|is| upload::Attribute { stamp: at, is }));
+        carried.left_out.extend(notes.into_iter().map(|why| (attribute, why)));
     }
     Ok(carried)
 }
 
+/// Whether a record of this kind of object carries the attribute, as itself or as the further sign-in name.
+pub fn is_carried(attribute: Name, kind: Kind, alternate: Option<Name>) -> bool {
+    let itself = wire_value(attribute, None, kind, &mut Vec::new());
+    itself.is_ok_and(|is| is.is_some()) || (kind == Kind::Person && Some(attribute) == alternate)
+}
+
+/// The value as the wire has it; none: objects of this kind do not carry it. What is shortened or left out of it is
+/// added to `notes`; an error says why nothing of it can be carried.
 #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is carried")]
-fn value(change: AttributeChange, kind: Kind) -> Result<Option<Is>, Odd> {
-    let (attribute, value) = (change.attribute, change.value);
-    let name = attribute.name();
+fn wire_value(
+    attribute: Name,
+    value: Option<Value>,
+    kind: Kind,
+    notes: &mut Vec<&'static str>,
+) -> Result<Option<Is>, &'static str> {
     let (person, group) = (kind == Kind::Person, kind == Kind::Group);
     let (contact, policy) = (kind == Kind::Contact, kind == Kind::Policy);
     Ok(Some(match attribute {
-        Name::SamAccountName if person || group => Is::SamAccountName(text(name, value)?),
-        Name::UserPrincipalName if person => Is::UserPrincipalName(text(name, value)?),
-        Name::UserAccountControl if person => Is::UserAccountControl(integer(name, value)?),
-        Name::AccountExpires if person => Is::AccountExpires(large(name, value)?),
-        Name::PwdLastSet if person => Is::PwdLastSet(large(name, value)?),
-        Name::LockoutTime if person => Is::LockoutTime(large(name, value)?),
+        Name::SamAccountName if person || group => Is::SamAccountName(text(value)?),
+        Name::UserPrincipalName if person => Is::UserPrincipalName(text(value)?),
+        Name::UserAccountControl if person => Is::UserAccountControl(integer(value)?),
+        Name::AccountExpires if person => Is::AccountExpires(large(value)?),
+        Name::PwdLastSet if person => Is::PwdLastSet(large(value)?),
+        Name::LockoutTime if person => Is::LockoutTime(large(value)?),
         Name::LogonHours if person => Is::LogonHours(match value {
             None => None,
-            Some(Value::Bytes(bytes)) => {
-                Some(Blob::new(bytes).map_err(|_| Odd { attribute: name, why: "too long" })?)
-            }
-            Some(_) => return Err(Odd { attribute: name, why: "of the wrong type" }),
+            Some(Value::Bytes(bytes)) => Some(Blob::new(bytes).map_err(|_| TOO_LONG)?),
+            Some(_) => return Err(WRONG_TYPE),
         }),
-        Name::PrimaryGroupId if person => Is::PrimaryGroupId(integer(name, value)?),
-        Name::AdminCount if person => Is::AdminCount(integer(name, value)?),
-        Name::DisplayName if !policy => Is::DisplayName(cut(name, value)?),
-        Name::Mail if !policy => Is::Mail(text(name, value)?),
-        Name::ProxyAddresses if !policy => Is::ProxyAddresses(addresses(name, value)?),
-        Name::GivenName if person || contact => Is::GivenName(cut(name, value)?),
-        Name::Surname if person || contact => Is::Surname(cut(name, value)?),
-        Name::Department if person || contact => Is::Department(cut(name, value)?),
-        Name::Title if person || contact => Is::Title(cut(name, value)?),
-        Name::TelephoneNumber if person || contact => Is::TelephoneNumber(cut(name, value)?),
-        Name::Mobile if person || contact => Is::Mobile(cut(name, value)?),
+        Name::PrimaryGroupId if person => Is::PrimaryGroupId(integer(value)?),
+        Name::AdminCount if person => Is::AdminCount(integer(value)?),
+        Name::DisplayName if !policy => Is::DisplayName(cut(value, notes)?),
+        Name::Mail if !policy => Is::Mail(text(value)?),
+        Name::ProxyAddresses if !policy => Is::ProxyAddresses(addresses(value, notes)?),
+        Name::GivenName if person || contact => Is::GivenName(cut(value, notes)?),
+        Name::Surname if person || contact => Is::Surname(cut(value, notes)?),
+        Name::Department if person || contact => Is::Department(cut(value, notes)?),
+        Name::Title if person || contact => Is::Title(cut(value, notes)?),
+        Name::TelephoneNumber if person || contact => Is::TelephoneNumber(cut(value, notes)?),
+        Name::Mobile if person || contact => Is::Mobile(cut(value, notes)?),
         // Of groups only: a person's description is often confidential.
-        Name::Description if group => Is::Description(first(name, value)?),
-        Name::GroupType if group => Is::GroupType(integer(name, value)?),
-        Name::Name if contact || policy => Is::Name(cut(name, value)?),
-        Name::Precedence if policy => Is::Precedence(integer(name, value)?),
-        Name::PsoMaxPwdAge if policy => Is::MaximumPasswordAge(large(name, value)?),
-        Name::PsoLockoutDuration if policy => Is::LockoutDuration(large(name, value)?),
-        Name::PsoLockoutObservationWindow if policy => Is::LockoutObservationWindow(large(name, value)?),
-        Name::PsoLockoutThreshold if policy => Is::LockoutThreshold(integer(name, value)?),
+        Name::Description if group => Is::Description(first(value, notes)?),
+        Name::GroupType if group => Is::GroupType(integer(value)?),
+        Name::Name if contact || policy => Is::Name(cut(value, notes)?),
+        Name::Precedence if policy => Is::Precedence(integer(value)?),
+        Name::PsoMaxPwdAge if policy => Is::MaximumPasswordAge(large(value)?),
+        Name::PsoLockoutDuration if policy => Is::LockoutDuration(large(value)?),
+        Name::PsoLockoutObservationWindow if policy => Is::LockoutObservationWindow(large(value)?),
+        Name::PsoLockoutThreshold if policy => Is::LockoutThreshold(integer(value)?),
         _ => return Ok(None),
     }))
 }
 
 /// A text that people read: cut to the limit. A name to sign in with is never cut.
-fn cut<const MAX: usize>(attribute: &'static str, value: Option<Value>) -> Result<Option<Text<MAX>>, Odd> {
-    match value {
-        None => Ok(None),
-        Some(Value::Text(text)) => Ok(Some(Text::cut(&text))),
-        Some(_) => Err(Odd { attribute, why: "of the wrong type" }),
-    }
-}
-
-fn first<const MAX: usize>(attribute: &'static str, value: Option<Value>) -> Result<Option<Text<MAX>>, Odd> {
-    match value {
-        None => Ok(None),
-        Some(Value::Texts(texts)) => Ok(texts.first().map(|text| Text::cut(text))),
-        Some(_) => Err(Odd { attribute, why: "of the wrong type" }),
-    }
-}
-
-/// The values that can be addresses. `command::findings` reports the others.
-fn addresses<const MAX: usize, const MOST: usize>(
-    attribute: &'static str,
+fn cut<const MAX: usize>(
     value: Option<Value>,
-) -> Result<List<Text<MAX>, MOST>, Odd> {
+    notes: &mut Vec<&'static str>,
+) -> Result<Option<Text<MAX>>, &'static str> {
+    match value {
+        None => Ok(None),
+        Some(Value::Text(text)) => {
+            if text.len() > MAX {
+                notes.push(SHORTENED);
+            }
+            Ok(Some(Text::cut(&text)))
+        }
+        Some(_) => Err(WRONG_TYPE),
+    }
+}
+
+fn first<const MAX: usize>(
+    value: Option<Value>,
+    notes: &mut Vec<&'static str>,
+) -> Result<Option<Text<MAX>>, &'static str> {
+    match value {
+        None => Ok(None),
+        Some(Value::Texts(texts)) => {
+            let first = texts.into_iter().next();
+            cut(first.map(Value::Text), notes)
+        }
+        Some(_) => Err(WRONG_TYPE),
+    }
+}
+
+/// The values that can be addresses.
+fn addresses<const MAX: usize, const MOST: usize>(
+    value: Option<Value>,
+    notes: &mut Vec<&'static str>,
+) -> Result<List<Text<MAX>, MOST>, &'static str> {
     let texts = match value {
         None => return Ok(List::default()),
         Some(Value::Texts(texts)) => texts,
-        Some(_) => return Err(Odd { attribute, why: "of the wrong type" }),
+        Some(_) => return Err(WRONG_TYPE),
     };
+    let number = texts.len();
     let sound = texts.into_iter().filter(|text| !text.is_empty() && !text.contains(char::is_control));
-    let sound = sound.filter_map(|text| Text::new(text).ok()).take(MOST).collect();
-    List::new(sound).map_err(|_| Odd { attribute, why: "too long" })
+    let mut sound: Vec<Text<MAX>> = sound.filter_map(|text| Text::new(text).ok()).collect();
+    if sound.len() < number {
+        notes.push(ODD_ADDRESSES);
+    }
+    if sound.len() > MOST {
+        notes.push(MANY_ADDRESSES);
+        sound.truncate(MOST);
+    }
+    List::new(sound).map_err(|_| TOO_LONG)
 }
 
 /// The password and lockout policy in a change of the domain's head; none if none of it changed.
@@ -152,18 +219,18 @@ pub fn policy(changes: &[AttributeChange]) -> Result<Option<upload::DomainPolicy
     for change in changes {
         let at = stamp(change.stamp);
         let value = change.value.clone();
+        let odd = |why| Odd { attribute: change.attribute, why };
         // A removed value means never, which is 0 in all four.
         match change.attribute {
-            Name::MaxPwdAge => policy.max_pwd_age = Some((at, large("maxPwdAge", value)?.unwrap_or(0))),
+            Name::MaxPwdAge => policy.max_pwd_age = Some((at, large(value).map_err(odd)?.unwrap_or(0))),
             Name::LockoutDuration => {
-                policy.lockout_duration = Some((at, large("lockoutDuration", value)?.unwrap_or(0)));
+                policy.lockout_duration = Some((at, large(value).map_err(odd)?.unwrap_or(0)));
             }
             Name::LockoutObservationWindow => {
-                let window = large("lockOutObservationWindow", value)?.unwrap_or(0);
-                policy.lockout_observation_window = Some((at, window));
+                policy.lockout_observation_window = Some((at, large(value).map_err(odd)?.unwrap_or(0)));
             }
             Name::LockoutThreshold => {
-                policy.lockout_threshold = Some((at, integer("lockoutThreshold", value)?.unwrap_or(0)));
+                policy.lockout_threshold = Some((at, integer(value).map_err(odd)?.unwrap_or(0)));
             }
             _ => {}
         }
@@ -171,27 +238,28 @@ pub fn policy(changes: &[AttributeChange]) -> Result<Option<upload::DomainPolicy
     Ok((policy != upload::DomainPolicy::default()).then_some(policy))
 }
 
-fn text<const MAX: usize>(attribute: &'static str, value: Option<Value>) -> Result<Option<Text<MAX>>, Odd> {
+/// A name to sign in with.
+fn text<const MAX: usize>(value: Option<Value>) -> Result<Option<Text<MAX>>, &'static str> {
     match value {
         None => Ok(None),
-        Some(Value::Text(text)) => Text::new(text).map(Some).map_err(|_| Odd { attribute, why: "too long" }),
-        Some(_) => Err(Odd { attribute, why: "of the wrong type" }),
+        Some(Value::Text(text)) => Text::new(text).map(Some).map_err(|_| TOO_LONG),
+        Some(_) => Err(WRONG_TYPE),
     }
 }
 
-fn integer(attribute: &'static str, value: Option<Value>) -> Result<Option<i32>, Odd> {
+fn integer(value: Option<Value>) -> Result<Option<i32>, &'static str> {
     match value {
         None => Ok(None),
         Some(Value::Integer(number)) => Ok(Some(number)),
-        Some(_) => Err(Odd { attribute, why: "of the wrong type" }),
+        Some(_) => Err(WRONG_TYPE),
     }
 }
 
-fn large(attribute: &'static str, value: Option<Value>) -> Result<Option<i64>, Odd> {
+fn large(value: Option<Value>) -> Result<Option<i64>, &'static str> {
     match value {
         None => Ok(None),
         Some(Value::LargeInteger(number)) => Ok(Some(number)),
-        Some(_) => Err(Odd { attribute, why: "of the wrong type" }),
+        Some(_) => Err(WRONG_TYPE),
     }
 }
 
@@ -204,29 +272,115 @@ mod tests {
         AttributeChange { attribute, stamp: Stamp { version: 1, time: 2, invocation_id: Uuid::nil() }, value }
     }
 
+    /// Attributes that are left out, and why.
+    type LeftOut = Vec<(Name, &'static str)>;
+
+    fn carried(attribute: Name, value: Value, kind: Kind) -> Result<(Is, LeftOut), Odd> {
+        let Carried { mut attributes, left_out } =
+            attributes(vec![change(attribute, Some(value))], kind, None)?;
+        Ok((attributes.remove(0).is, left_out))
+    }
+
     #[test]
     fn odd_numbers_are_carried_as_they_are() {
         let odd =
             [0, -1, i64::MIN, i64::MAX].map(|n| change(Name::AccountExpires, Some(Value::LargeInteger(n))));
-        assert_eq!(attributes(odd.into(), Kind::Person, None).unwrap().len(), 4);
+        let carried = attributes(odd.into(), Kind::Person, None).unwrap();
+        assert_eq!((carried.attributes.len(), carried.left_out), (4, vec![]));
     }
 
     #[test]
     fn what_is_removed_is_carried_as_removed() {
         let carried = attributes(vec![change(Name::UserPrincipalName, None)], Kind::Person, None).unwrap();
-        assert_eq!(carried.first().unwrap().is, Is::UserPrincipalName(None));
+        assert_eq!(carried.attributes.first().unwrap().is, Is::UserPrincipalName(None));
     }
 
     #[test]
-    fn a_wrong_type_or_an_overlong_name_is_odd_and_not_repeated() {
-        let wrong = change(Name::PwdLastSet, Some(Value::Text("hunter2".to_owned())));
-        let long = change(Name::SamAccountName, Some(Value::Text("hunter2".repeat(99))));
-        for odd in [wrong, long] {
-            let text = attributes(vec![odd], Kind::Person, None).unwrap_err().to_string();
-            assert!(!text.contains("hunter2"), "{text}");
+    fn an_attribute_that_decides_and_cannot_be_carried_is_odd_and_its_value_is_not_repeated() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        for (attribute, value) in [
+            (Name::PwdLastSet, text("hunter2")),
+            (Name::UserAccountControl, text("hunter2")),
+            (Name::LogonHours, Value::Bytes(vec![7; 22])),
+            (Name::SamAccountName, text(&"hunter2".repeat(110))),
+            (Name::UserPrincipalName, text(&"hunter2".repeat(440))),
+            (Name::UserPrincipalName, Value::Integer(7)),
+        ] {
+            let odd = carried(attribute, value, Kind::Person).unwrap_err();
+            assert_eq!(odd.attribute, attribute);
+            assert!(
+                odd.to_string().starts_with(attribute.name()) && !odd.to_string().contains("hunter2"),
+                "{odd}"
+            );
         }
-        let long = change(Name::DisplayName, Some(Value::Text("é".repeat(999))));
-        assert_eq!(attributes(vec![long], Kind::Person, None).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn an_attribute_that_describes_and_cannot_be_carried_is_left_out_and_named_whatever_is_wrong_with_it() {
+        let long = |length: usize| Value::Text("x".repeat(length));
+        let describing = [
+            (Name::DisplayName, Is::DisplayName(None)),
+            (Name::Mail, Is::Mail(None)),
+            (Name::GivenName, Is::GivenName(None)),
+            (Name::Surname, Is::Surname(None)),
+            (Name::Department, Is::Department(None)),
+            (Name::Title, Is::Title(None)),
+            (Name::TelephoneNumber, Is::TelephoneNumber(None)),
+            (Name::Mobile, Is::Mobile(None)),
+            (Name::ProxyAddresses, Is::ProxyAddresses(List::default())),
+        ];
+        for (attribute, none) in describing {
+            for value in [Value::Integer(7), Value::Boolean(true), Value::Bytes(vec![1; 99_999])] {
+                let expected = (none.clone(), vec![(attribute, WRONG_TYPE)]);
+                assert_eq!(carried(attribute, value, Kind::Person), Ok(expected), "{attribute:?}");
+            }
+        }
+        assert_eq!(
+            carried(Name::Mail, long(4_000), Kind::Person),
+            Ok((Is::Mail(None), vec![(Name::Mail, TOO_LONG)]))
+        );
+        let shortened = vec![(Name::Title, SHORTENED)];
+        assert_eq!(
+            carried(Name::Title, long(4_000), Kind::Person),
+            Ok((Is::Title(Some(Text::cut(&"x".repeat(768)))), shortened))
+        );
+        let texts = Value::Texts(vec!["x".repeat(9_999), "two".to_owned()]);
+        let (description, left_out) = carried(Name::Description, texts, Kind::Group).unwrap();
+        assert!(matches!(description, Is::Description(Some(text)) if text.as_str().len() == 3_072));
+        assert_eq!(left_out, [(Name::Description, SHORTENED)]);
+        assert_eq!(
+            carried(Name::Description, Value::Texts(vec![]), Kind::Group),
+            Ok((Is::Description(None), vec![])),
+            "an empty list is no value"
+        );
+    }
+
+    #[test]
+    fn texts_of_any_characters_are_carried_as_they_are() {
+        for text in ["", " ", "a\u{0}b", "\u{7}\u{1b}[2J", "\u{fffe}\u{ffff}\u{202e}", "👩\u{200d}🚀"] {
+            let (is, left_out) = carried(Name::Title, Value::Text(text.to_owned()), Kind::Person).unwrap();
+            assert_eq!((is, left_out), (Is::Title(Some(Text::cut(text))), vec![]), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_names_of_ad_are_carried_in_any_script() {
+        for letter in ["a", "я", "中"] {
+            let sam = carried(Name::SamAccountName, Value::Text(letter.repeat(256)), Kind::Group).unwrap();
+            assert_eq!(sam.1, []);
+            let upn =
+                carried(Name::UserPrincipalName, Value::Text(letter.repeat(1024)), Kind::Person).unwrap();
+            assert_eq!(upn.1, []);
+        }
+    }
+
+    #[test]
+    fn a_further_sign_in_name_that_cannot_be_carried_is_left_out_and_the_account_stays() {
+        let employee = change(Name::EmployeeNumber, Some(Value::Text("x".repeat(4_000))));
+        let carried = attributes(vec![employee], Kind::Person, Some(Name::EmployeeNumber)).unwrap();
+        let [one] = carried.attributes.as_slice() else { panic!("{carried:?}") };
+        assert_eq!(one.is, Is::AlternateLogin(None));
+        assert_eq!(carried.left_out, [(Name::EmployeeNumber, TOO_LONG)]);
     }
 
     #[test]
@@ -243,7 +397,7 @@ mod tests {
             ]
         };
         let carried = |kind, alternate| {
-            let carried = attributes(all(), kind, alternate).unwrap();
+            let carried = attributes(all(), kind, alternate).unwrap().attributes;
             carried.into_iter().map(|attribute| attribute.is).collect::<Vec<_>>()
         };
         let sam = Is::SamAccountName(Some(Text::cut("ada")));
@@ -264,15 +418,16 @@ mod tests {
 
     #[test]
     fn addresses_that_can_be_none_are_left_out_and_the_number_is_bounded() {
-        let told = |texts: Vec<String>| {
-            let texts = change(Name::ProxyAddresses, Some(Value::Texts(texts)));
-            let told = attributes(vec![texts], Kind::Person, None).unwrap().remove(0).is;
-            let Is::ProxyAddresses(list) = told else { panic!("{told:?}") };
-            list.as_slice().len()
+        let told = |texts: Vec<String>| match carried(Name::ProxyAddresses, Value::Texts(texts), Kind::Person)
+        {
+            Ok((Is::ProxyAddresses(list), left_out)) => (list.as_slice().len(), left_out),
+            other => panic!("{other:?}"),
         };
-        let odd = ["SMTP:a@example.com", "", "smtp:b@example.com\nsmtp:c@example.com", &"x".repeat(2_000)];
-        assert_eq!(told(odd.map(str::to_owned).to_vec()), 1);
-        assert_eq!(told(vec!["smtp:a@example.com".to_owned(); 400]), 300);
+        let odd = ["SMTP:a@example.com", "", "smtp:b@example.com\nsmtp:c@example.com", &"x".repeat(4_000)];
+        assert_eq!(told(odd.map(str::to_owned).to_vec()), (1, vec![(Name::ProxyAddresses, ODD_ADDRESSES)]));
+        let many = vec!["smtp:a@example.com".to_owned(); 2_000];
+        assert_eq!(told(many), (300, vec![(Name::ProxyAddresses, MANY_ADDRESSES)]));
+        assert_eq!(told(vec!["中".repeat(1_123)]), (1, vec![]));
     }
 
     #[test]

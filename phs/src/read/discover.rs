@@ -4,18 +4,38 @@
 
 use crate::config::DirectoryConfig;
 use crate::read::pull::{Controller, PullError};
-use landbridge_agent::discover::{self, DiscoverError};
+use landbridge_agent::discover::{self, DiscoverError, Discovered, Search};
+use landbridge_host::system_error;
 use tracing::warn;
 
-/// The DCs in the order in which they are tried; at least one. Blocking: not for a thread of an async runtime.
-pub fn controllers(config: &DirectoryConfig) -> Result<Vec<Controller>, PullError> {
+/// The DCs, at least one, in the order in which they are tried.
+#[derive(Debug)]
+pub struct Found {
+    /// The DCs.
+    pub controllers: Vec<Controller>,
+    /// What the administrator should know of the answer of DNS, as sentences.
+    pub notes: Vec<String>,
+}
+
+/// The DCs that the configuration names, or those that DNS names. Records of equal priority come in an order that this
+/// machine's name and their weights decide, so that several machines read several DCs, and each one always the same.
+/// Blocking: not for a thread of an async runtime.
+pub fn controllers(config: &DirectoryConfig) -> Result<Found, PullError> {
     if !config.controllers.is_empty() {
-        return Ok(config.controllers.clone());
+        return Ok(Found { controllers: config.controllers.clone(), notes: Vec::new() });
     }
+    let host = rustix::system::uname();
+    let search = Search {
+        domain: &config.domain,
+        site: config.site.as_deref(),
+        suffixes: &config.suffixes,
+        seed: host.nodename().to_bytes(),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|why| DiscoverError::Unusable(why.to_string()))?;
-    let names = runtime.block_on(discover::controllers(&config.domain))?;
-    Ok(names.into_iter().map(|name| Controller { name, address: None }).collect())
+    let runtime = runtime.map_err(|why| DiscoverError::Unusable(system_error::sentence(&why)))?;
+    let Discovered { names, notes } = runtime.block_on(discover::controllers(search))?;
+    let controllers = names.into_iter().map(|name| Controller { name, address: None, port: None }).collect();
+    Ok(Found { controllers, notes })
 }
 
 /// The same, without names of DNS that no domain controller of the directory has. `known` are the names that the
@@ -24,7 +44,7 @@ pub fn controllers(config: &DirectoryConfig) -> Result<Vec<Controller>, PullErro
 /// A host that DNS names could have been given the service name of a DC by a delegate who may write it. It cannot be
 /// given the computer account of a DC.
 pub fn confirmed(config: &DirectoryConfig, known: &[String]) -> Result<Vec<Controller>, PullError> {
-    let found = controllers(config)?;
+    let found = controllers(config)?.controllers;
     if !config.controllers.is_empty() || known.is_empty() {
         return Ok(found);
     }

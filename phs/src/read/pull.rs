@@ -2,15 +2,20 @@
 //! has a limit: connecting, each read and write, and an order as a whole. What the changes mean is not known here.
 //! Before it: the DC. After it: `mirror` and `qualify`.
 
+use landbridge_agent::connect::{self, ConnectError};
 use landbridge_agent::discover::DiscoverError;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::change::Page;
 use landbridge_drsr::drs::cursor::Cursor;
+use landbridge_drsr::drs::further::Further;
 use landbridge_drsr::replica::{Answer, MAX_KDC_REPLY, Order, Replica, Start, Step, Target};
 use landbridge_drsr::rpc::epm;
+use landbridge_host::system_error;
+use rustix::net::sockopt;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use landbridge_drsr::replica::{Attributes as Reading, ObjectId};
@@ -21,8 +26,8 @@ pub use landbridge_kerberos::principal::Principal;
 
 /// Limits on waiting for a DC.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
-    /// Limit on connecting.
+pub(super) struct Limits {
+    /// Limit on connecting, for each address of the DC.
     connect: Duration,
     /// Limit on one read or write.
     silence: Duration,
@@ -31,7 +36,7 @@ struct Limits {
 }
 
 /// Limits until the session is bound. Each step takes a sound DC milliseconds, and another DC can be tried next.
-const OPENING: Limits = Limits {
+pub(super) const OPENING: Limits = Limits {
     connect: Duration::from_secs(4),
     silence: Duration::from_secs(4),
     whole: Duration::from_secs(20),
@@ -45,8 +50,27 @@ const BOUND: Limits = Limits {
 };
 /// Limits for changes since a cursor. A busy DC may search for some seconds; one that hangs is replaced by another.
 const CHANGES: Limits = Limits { silence: Duration::from_secs(30), ..BOUND };
+/// Limit on the first byte of an answer over a connection that has answered before. A firewall may have dropped such a
+/// connection silently; a new one costs less than waiting longer.
+const FIRST_BYTE: Duration = Duration::from_secs(10);
+/// An idle connection is probed this often, so that a firewall between this machine and the DC does not take it for
+/// dead (most do after 5 to 60 minutes), and a DC that is gone is noticed.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// An unanswered probe is repeated after this time,
+const KEEPALIVE_AGAIN: Duration = Duration::from_secs(10);
+/// and the connection is given up after this number of them.
+const KEEPALIVE_PROBES: u32 = 3;
 /// Kerberos over TCP.
 const KDC_PORT: u16 = 88;
+
+/// Requests that this process has sent on bound sessions.
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
+
+/// How many replication requests this process has sent to domain controllers: for pages, for single objects, and to
+/// resolve a name.
+pub fn requests() -> u64 {
+    REQUESTS.load(Ordering::Relaxed)
+}
 
 /// A domain, one of its DCs, and the account to read it with.
 #[derive(Debug, Clone)]
@@ -63,6 +87,8 @@ pub struct Directory {
     pub page_objects: u32,
     /// Attributes requested in addition to the usual ones: those that the scope uses.
     pub further: Vec<Attribute>,
+    /// The ids of those among them that only the schema of the forest tells: see [`super::schema`].
+    pub ids: Vec<Further>,
     /// Whether the DC sends containers before the objects in them.
     pub ancestors: bool,
 }
@@ -74,6 +100,15 @@ pub struct Controller {
     pub name: String,
     /// Its address, if the name is not to be resolved.
     pub address: Option<IpAddr>,
+    /// Its port of directory replication, if the endpoint mapper is not to be asked for it.
+    pub port: Option<u16>,
+}
+
+impl Controller {
+    /// The port that a session connects to first.
+    fn first_port(&self) -> u16 {
+        self.port.unwrap_or(epm::PORT)
+    }
 }
 
 /// Where a page starts.
@@ -134,6 +169,29 @@ pub enum PullError {
         /// The names.
         names: String,
     },
+    /// The ids of attributes could not be read.
+    #[error(
+        "the configuration names {attributes}: AD gives such an attribute another number in each forest, which phs \
+         reads from the schema by LDAP, and that failed: {why}. Open port 389 of the domain controllers to this \
+         machine, or take {attributes} out of [scope] and [directory] alternate_login"
+    )]
+    SchemaUnread {
+        /// The attributes.
+        attributes: String,
+        /// What failed.
+        why: Box<PullError>,
+    },
+    /// An attribute of the configuration that this forest's schema lacks, or whose values phs cannot read.
+    #[error(
+        "the configuration names {attribute}, which {why}: take it out of [scope] and [directory] alternate_login, or \
+         mend the schema"
+    )]
+    UnusableAttribute {
+        /// The attribute.
+        attribute: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The connection is refused, or there is no route.
     #[error("{controller} cannot be reached at port {port}: {why}")]
     Unreachable {
@@ -154,7 +212,17 @@ pub enum PullError {
         /// Seconds since the order began.
         seconds: u64,
     },
-    /// The DC closed the connection in the middle of an exchange.
+    /// Nothing arrives over a connection that answered before. A new one may work.
+    #[error(
+        "{controller} no longer answers over the connection to port {port}: a firewall may have dropped it"
+    )]
+    Lost {
+        /// The DC.
+        controller: String,
+        /// The port.
+        port: u16,
+    },
+    /// The DC closed the connection in the middle of an exchange, or asked for that.
     #[error("{controller} closed the connection at port {port}")]
     Closed {
         /// The DC.
@@ -175,14 +243,20 @@ impl PullError {
     pub fn who(&self) -> Responsible {
         match self {
             Self::Directory { error, .. } => error.who(),
-            Self::ClockSkew { .. } | Self::UnknownController { .. } | Self::Unconfirmed { .. } => {
-                Responsible::Operator
-            }
+            // The KDC of the same DC has just answered: a port that stays closed is a firewall's.
+            Self::SchemaUnread { why, .. } if !why.is_unreachable() => why.who(),
+            Self::SchemaUnread { .. }
+            | Self::UnusableAttribute { .. }
+            | Self::ClockSkew { .. }
+            | Self::UnknownController { .. }
+            | Self::Unconfirmed { .. } => Responsible::Operator,
             Self::Distrusted { .. } => Responsible::DirectoryOperator,
             Self::Undiscovered(why) if !why.passes_by_itself() => Responsible::Operator,
-            Self::Undiscovered(_) | Self::Unreachable { .. } | Self::Silent { .. } | Self::Closed { .. } => {
-                Responsible::Nobody
-            }
+            Self::Undiscovered(_)
+            | Self::Unreachable { .. }
+            | Self::Silent { .. }
+            | Self::Lost { .. }
+            | Self::Closed { .. } => Responsible::Nobody,
             Self::Over { .. } => Responsible::Developers,
         }
     }
@@ -190,15 +264,18 @@ impl PullError {
     /// Whether the DC could not be reached, as opposed to having refused.
     pub fn is_unreachable(&self) -> bool {
         match self {
+            Self::SchemaUnread { why, .. } => why.is_unreachable(),
             Self::UnknownController { .. }
             | Self::Undiscovered(_)
             | Self::Unreachable { .. }
             | Self::Silent { .. }
+            | Self::Lost { .. }
             | Self::Closed { .. } => true,
             Self::Directory { .. }
             | Self::ClockSkew { .. }
             | Self::Distrusted { .. }
             | Self::Unconfirmed { .. }
+            | Self::UnusableAttribute { .. }
             | Self::Over { .. } => false,
         }
     }
@@ -210,6 +287,8 @@ pub struct Connection {
     sockets: Sockets,
     /// PDUs sent for the present order.
     sent: u32,
+    /// An order was answered over this connection.
+    answered: bool,
 }
 
 impl Connection {
@@ -217,17 +296,25 @@ impl Connection {
     #[tracing::instrument(level = "debug", skip_all, fields(controller = directory.controller.name))]
     pub fn open(directory: &Directory) -> Result<Self, PullError> {
         let sockets = Sockets::new(directory.controller.clone(), OPENING);
+        // An attribute whose id is unknown would be left out of the request, and a filter by it would let everybody in.
+        let id = |attribute: &Attribute| {
+            let known = directory.ids.iter().find(|known| known.attribute() == *attribute).cloned();
+            known.or_else(|| Further::of_every_schema(*attribute))
+        };
+        let further = directory.further.iter().map(id).collect::<Option<Vec<_>>>();
+        let unknown = || sockets.refused(Error::OutOfOrder("the id of an attribute was not read"));
         let target = Target {
             domain: directory.domain.clone(),
             controller: directory.controller.name.clone(),
+            port: directory.controller.port,
             account: directory.account.clone(),
             page_objects: directory.page_objects,
-            further: directory.further.clone(),
+            further: further.ok_or_else(unknown)?,
             ancestors: directory.ancestors,
         };
         let replica =
             Replica::new(target, Arc::clone(&directory.client)).map_err(|error| sockets.refused(error))?;
-        let mut connection = Self { replica, sockets, sent: 0 };
+        let mut connection = Self { replica, sockets, sent: 0, answered: false };
         match connection.run()? {
             Pause::Ready => {
                 connection.done("bind");
@@ -264,7 +351,7 @@ impl Connection {
         self.order(Order::Account(sam.to_owned()))
     }
 
-    /// The port at which the DC replicates: the endpoint mapper named it.
+    /// The port at which the DC replicates.
     pub fn port(&self) -> Option<u16> {
         self.sockets.stream.as_ref().map(|(_, port)| *port)
     }
@@ -276,13 +363,24 @@ impl Connection {
             Order::Account(_) => "an account",
             Order::Finish => "unbind",
         };
+        // The beginning of everything may take a DC longer, and the next page comes over a connection that works.
+        let at_once =
+            !matches!(order, Order::Changes { from: Start::Beginning | Start::NextPage, .. } | Order::Finish);
+        self.sockets.first_byte = at_once && self.answered;
         self.replica.answer(Answer::Order(order));
-        let outcome = match self.run()? {
-            Pause::Page(page) => Ok(*page),
+        let paused = self.run();
+        // One request is one PDU, unless a domain has had hundreds of databases.
+        REQUESTS.fetch_add(self.sent.into(), Ordering::Relaxed);
+        let outcome = match paused? {
+            Pause::Page(mut page) => {
+                page.end_links(seconds(now()));
+                Ok(*page)
+            }
             Pause::Refused(error) => Err(self.sockets.refused(error)),
             Pause::Ready | Pause::Finished => return Err(self.over()),
         };
         self.done(what);
+        self.answered = true;
         self.replica.answer(Answer::Done);
         match self.run()? {
             Pause::Ready => outcome,
@@ -334,28 +432,36 @@ enum Pause {
 }
 
 /// This machine's clock, since 1970-01-01 UTC.
-fn now() -> Duration {
+pub(super) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Connects to the endpoint mapper; returns the address that answered.
+fn seconds(since_1970: Duration) -> i64 {
+    i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Connects to the endpoint mapper, or to the configured port of directory replication; returns the address that
+/// answered.
 pub fn reach(controller: &Controller) -> Result<IpAddr, PullError> {
-    let sockets = Sockets::new(controller.clone(), OPENING);
-    let stream = sockets.dial(epm::PORT)?;
-    let peer = stream.peer_addr().map_err(|error| sockets.failed(epm::PORT, &error))?;
+    let (sockets, port) = (Sockets::new(controller.clone(), OPENING), controller.first_port());
+    let stream = sockets.dial(port)?;
+    let peer = stream.peer_addr().map_err(|error| sockets.failed(port, &error))?;
     Ok(peer.ip())
 }
 
-struct Sockets {
+/// Connections to one DC, with limits on each wait.
+pub(super) struct Sockets {
     controller: Controller,
     limits: Limits,
     began: Instant,
     stream: Option<(TcpStream, u16)>,
+    /// The first byte of the present order's answer is due within [`FIRST_BYTE`].
+    first_byte: bool,
 }
 
 impl Sockets {
-    fn new(controller: Controller, limits: Limits) -> Self {
-        Self { controller, limits, began: Instant::now(), stream: None }
+    pub(super) fn new(controller: Controller, limits: Limits) -> Self {
+        Self { controller, limits, began: Instant::now(), stream: None, first_byte: false }
     }
 
     /// Starts the clock of one order.
@@ -363,20 +469,22 @@ impl Sockets {
         self.began = Instant::now();
     }
 
-    fn connect(&mut self, port: u16) -> Result<(), PullError> {
+    pub(super) fn connect(&mut self, port: u16) -> Result<(), PullError> {
         self.stream = None;
         self.stream = Some((self.dial(port)?, port));
         Ok(())
     }
 
-    fn send(&self, bytes: &[u8]) -> Result<(), PullError> {
+    pub(super) fn send(&self, bytes: &[u8]) -> Result<(), PullError> {
         let (stream, port) = self.stream()?;
         self.write(stream, port, bytes)
     }
 
-    fn receive(&self, count: usize) -> Result<Vec<u8>, PullError> {
+    pub(super) fn receive(&mut self, count: usize) -> Result<Vec<u8>, PullError> {
         let (stream, port) = self.stream()?;
-        self.read(stream, port, count)
+        let bytes = self.read(stream, port, count)?;
+        self.first_byte = false;
+        Ok(bytes)
     }
 
     fn stream(&self) -> Result<(&TcpStream, u16), PullError> {
@@ -384,7 +492,7 @@ impl Sockets {
         self.stream.as_ref().map(|(stream, port)| (stream, *port)).ok_or_else(over)
     }
 
-    fn kdc(&self, request: &[u8]) -> Result<Vec<u8>, PullError> {
+    pub(super) fn kdc(&self, request: &[u8]) -> Result<Vec<u8>, PullError> {
         let stream = self.dial(KDC_PORT)?;
         let length = u32::try_from(request.len()).unwrap_or(u32::MAX);
         self.write(&stream, KDC_PORT, &[&length.to_be_bytes()[..], request].concat())?;
@@ -410,10 +518,10 @@ impl Sockets {
             let limit = self.limit(port)?;
             let read = stream.set_read_timeout(Some(limit)).and_then(|()| stream.read(rest));
             rest = match read {
-                Ok(0) => return Err(self.failed(port, &io::ErrorKind::UnexpectedEof.into())),
+                Ok(0) => return Err(self.failed_at(stream, port, &io::ErrorKind::UnexpectedEof.into())),
                 Ok(count) => rest.get_mut(count..).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.failed(port, &error)),
+                Err(error) => return Err(self.failed_at(stream, port, &error)),
             };
         }
         Ok(bytes)
@@ -423,42 +531,46 @@ impl Sockets {
     fn limit(&self, port: u16) -> Result<Duration, PullError> {
         let left = self.limits.whole.saturating_sub(self.began.elapsed());
         if left.is_zero() {
-            Err(self.failed(port, &io::ErrorKind::TimedOut.into()))
-        } else {
-            Ok(left.min(self.limits.silence))
+            return Err(self.failed(port, &io::ErrorKind::TimedOut.into()));
         }
+        let silence = self.limits.silence;
+        Ok(left.min(if self.first_byte { silence.min(FIRST_BYTE) } else { silence }))
     }
 
     fn dial(&self, port: u16) -> Result<TcpStream, PullError> {
-        let addresses = match self.controller.address {
-            Some(address) => vec![SocketAddr::new(address, port)],
-            None => self.resolve(port)?,
-        };
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in addresses {
-            match TcpStream::connect_timeout(&address, self.limits.connect) {
-                Ok(stream) => {
-                    stream.set_nodelay(true).map_err(|error| self.failed(port, &error))?;
-                    return Ok(stream);
+        let Controller { name, address, port: _ } = &self.controller;
+        let connected = connect::blocking(name, *address, port, self.limits.connect).map_err(|why| {
+            let controller = name.clone();
+            match why {
+                ConnectError::Unresolved(_) => PullError::UnknownController { controller },
+                ConnectError::Refused(_) if why.is_silence() => {
+                    PullError::Silent { controller, port, seconds: self.began.elapsed().as_secs() }
                 }
-                Err(error) => last = error,
+                ConnectError::NoSocket(_) | ConnectError::Refused(_) => {
+                    PullError::Unreachable { controller, port, why: why.to_string() }
+                }
             }
-        }
-        Err(self.failed(port, &last))
+        });
+        let stream = connected?;
+        keep_alive(&stream).map_err(|error| self.failed_at(&stream, port, &error))?;
+        Ok(stream)
     }
 
-    fn resolve(&self, port: u16) -> Result<Vec<SocketAddr>, PullError> {
-        let unknown = || PullError::UnknownController { controller: self.controller.name.clone() };
-        let found = (self.controller.name.as_str(), port).to_socket_addrs().map_err(|_| unknown())?;
-        // More addresses than this would multiply the time until a dead DC is given up.
-        let addresses: Vec<SocketAddr> = found.take(4).collect();
-        if addresses.is_empty() { Err(unknown()) } else { Ok(addresses) }
+    /// The error of an address that took the connection. The next connection begins at another one, if there is one.
+    fn failed_at(&self, stream: &TcpStream, port: u16, error: &io::Error) -> PullError {
+        if let Ok(address) = stream.peer_addr() {
+            connect::failed(&self.controller.name, address.ip());
+        }
+        self.failed(port, error)
     }
 
     fn failed(&self, port: u16, error: &io::Error) -> PullError {
         let controller = self.controller.name.clone();
         #[expect(clippy::wildcard_enum_match_arm, reason = "io::ErrorKind is open-ended")]
         match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut if self.first_byte => {
+                PullError::Lost { controller, port }
+            }
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 PullError::Silent { controller, port, seconds: self.began.elapsed().as_secs() }
             }
@@ -466,19 +578,31 @@ impl Sockets {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe => PullError::Closed { controller, port },
-            _ => PullError::Unreachable { controller, port, why: error.to_string() },
+            _ => PullError::Unreachable { controller, port, why: system_error::words(error) },
         }
     }
 
     /// Names the DC in an error.
-    fn refused(&self, error: Error) -> PullError {
+    pub(super) fn refused(&self, error: Error) -> PullError {
         let controller = self.controller.name.clone();
+        if error == Error::ShutDown {
+            let port = self.stream.as_ref().map_or(self.controller.first_port(), |(_, port)| *port);
+            return PullError::Closed { controller, port };
+        }
         let Error::Kerberos(landbridge_kerberos::Error::ClockSkew { ours, theirs }) = error else {
             return PullError::Directory { controller, error };
         };
-        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         PullError::ClockSkew { controller, seconds: seconds(theirs).saturating_sub(seconds(ours)) }
     }
+}
+
+/// Has the system probe this connection while it is idle.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEPALIVE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_AGAIN)?;
+    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -10,16 +10,18 @@ use crate::error::PhsError;
 use crate::read::discover::confirmed;
 use crate::read::distrust::Distrusted;
 use crate::read::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
+use crate::read::schema::{self, InSchema};
 use crate::scope::Scope;
 use landbridge_drsr::Error;
 use landbridge_drsr::drs::attribute::Attribute;
-use landbridge_drsr::drs::change::{Page, Progress};
+use landbridge_drsr::drs::change::{Page, Progress, SCHEMA_INFO};
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::drs::sid::Sid;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 /// Reads single objects.
@@ -41,6 +43,11 @@ pub struct Session {
     /// The same, with the security descriptor among the attributes: no page needs it, and the domain's head does.
     with_descriptor: Directory,
     invocation_id: Uuid,
+    /// Attributes of the configuration whose ids were read from the schema.
+    in_schema: Vec<InSchema>,
+    /// The version of the schema when they were read, if the DC sends it; and whether it has sent another one since.
+    schema: Option<[u8; SCHEMA_INFO]>,
+    other_schema: Arc<AtomicBool>,
     opened: Instant,
     alone: Option<Connection>,
     /// None while a thread pulls pages.
@@ -69,21 +76,26 @@ impl Session {
         controllers.sort_by_key(|controller| Some(controller.name.as_str()) == last);
         let mut failed = None;
         for controller in controllers {
-            let directory = Arc::new(config.open(&controller, Some(scope))?);
-            let mut with_descriptor = Directory::clone(&directory);
-            with_descriptor.further.push(Attribute::SecurityDescriptor);
-            let opened = open(&directory, domain).and_then(|(connection, invocation_id)| {
-                if distrusted.iter().any(|one| one.invocation_id == invocation_id) {
+            let mut directory = config.open(&controller, Some(scope))?;
+            let opened = schema::read(&directory, config.alternate_login).and_then(|in_schema| {
+                directory.ids = in_schema.iter().map(|one| one.further.clone()).collect();
+                let (connection, head) = open(&directory, domain)?;
+                if distrusted.iter().any(|one| one.invocation_id == head.source.invocation_id) {
                     return Err(PullError::Distrusted { controller: controller.name.clone() });
                 }
-                Ok((connection, invocation_id))
+                Ok((connection, head, in_schema))
             });
             match opened {
-                Ok((connection, invocation_id)) => {
+                Ok((connection, head, in_schema)) => {
+                    let mut with_descriptor = directory.clone();
+                    with_descriptor.further.push(Attribute::SecurityDescriptor);
                     return Ok(Self {
-                        directory,
+                        directory: Arc::new(directory),
                         with_descriptor,
-                        invocation_id,
+                        invocation_id: head.source.invocation_id,
+                        in_schema,
+                        schema: head.schema,
+                        other_schema: Arc::default(),
                         opened: Instant::now(),
                         alone: None,
                         paging: Arc::new(Mutex::new(Some(connection))),
@@ -112,9 +124,22 @@ impl Session {
         &self.directory.controller
     }
 
-    /// Whether another cycle may use these connections: they are young enough, and the DC's machine answers.
+    /// Attributes of the configuration whose ids were read from the forest's schema.
+    pub fn in_schema(&self) -> &[InSchema] {
+        &self.in_schema
+    }
+
+    /// Whether another cycle may use these connections: they are young enough, the DC's machine answers, and the ids of
+    /// attributes are those of the present schema.
     pub fn is_good(&self) -> bool {
-        self.opened.elapsed() < KEPT && reach(self.controller()).is_ok()
+        let same_ids = self.in_schema.is_empty() || !self.other_schema.load(Ordering::Relaxed);
+        if !same_ids {
+            info!(
+                controller = self.controller().name,
+                "the schema was changed: the ids of attributes are read again"
+            );
+        }
+        same_ids && self.opened.elapsed() < KEPT && reach(self.controller()).is_ok()
     }
 
     fn read(&mut self, read: Read<'_>) -> Result<Page, PhsError> {
@@ -133,7 +158,12 @@ impl Session {
     /// Pulls pages on a thread of its own. At most three are in memory: one being read, one waiting, one in use. The
     /// thread ends with the last page, with an error, or when the receiver is dropped.
     pub fn pages(&self) -> Pages {
-        Pages { directory: self.directory.clone(), paging: self.paging.clone() }
+        Pages {
+            directory: self.directory.clone(),
+            paging: self.paging.clone(),
+            schema: self.schema,
+            other_schema: self.other_schema.clone(),
+        }
     }
 }
 
@@ -144,8 +174,11 @@ impl Session {
     fn find(&mut self, read: Read<'_>) -> Result<Option<Page>, PhsError> {
         let kept = self.alone.is_some();
         let answer = match self.read(read) {
-            // A kept connection may have been closed by the DC meanwhile.
-            Err(PhsError::Pull(error)) if kept && was_closed(&error) => self.read(read),
+            // The DC, or a firewall, may have given up a kept connection meanwhile.
+            Err(PhsError::Pull(error)) if kept && needs_another(&error) => {
+                debug!(why = %error, "the kept connection was dead");
+                self.read(read)
+            }
             other => other,
         };
         match answer {
@@ -171,6 +204,9 @@ impl Singles for Session {
 pub struct Pages {
     directory: Arc<Directory>,
     paging: Arc<Mutex<Option<Connection>>>,
+    /// As in [`Session`].
+    schema: Option<[u8; SCHEMA_INFO]>,
+    other_schema: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Pages {
@@ -186,12 +222,16 @@ impl Pages {
         start: Option<Cursor>,
         what: Reading,
     ) -> Result<Receiver<Result<Page, PullError>>, PhsError> {
-        let Self { directory, paging } = self.clone();
+        let Self { directory, paging, schema, other_schema } = self.clone();
         let (sender, receiver) = sync_channel(1);
         let pull = move || {
             let mut connection = None;
             let mut page = first(&directory, held(&paging).take(), start.as_ref(), what, &mut connection);
             loop {
+                let sent = page.as_ref().ok().and_then(|page| page.schema);
+                if sent.is_some_and(|now| schema.is_some_and(|then| then != now)) {
+                    other_schema.store(true, Ordering::Relaxed);
+                }
                 let more = matches!(&page, Ok(page) if matches!(page.progress, Progress::More));
                 if !more && page.is_ok() {
                     *held(&paging) = connection.take();
@@ -222,7 +262,7 @@ fn first(
     let from = || start.map_or(From::Beginning, From::Cursor);
     if let Some(mut kept) = kept {
         match kept.page(from(), what) {
-            Err(why) if was_closed(&why) => debug!(%why, "the kept connection was dead"),
+            Err(why) if needs_another(&why) => debug!(%why, "the kept connection was dead"),
             page => {
                 *used = Some(kept);
                 return page;
@@ -236,8 +276,22 @@ fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn was_closed(error: &PullError) -> bool {
-    matches!(error, PullError::Closed { .. } | PullError::Over { .. })
+/// Whether the error is about a connection that was kept, and a new one may work: the DC or a firewall gave it up, or
+/// the DC no longer knows the session. A domain that was renamed meanwhile has another epoch, which a new one learns.
+fn needs_another(error: &PullError) -> bool {
+    match error {
+        PullError::Closed { .. } | PullError::Lost { .. } | PullError::Over { .. } => true,
+        PullError::Directory { error, .. } => matches!(error, Error::Stale { .. } | Error::OtherEpoch { .. }),
+        PullError::SchemaUnread { .. }
+        | PullError::UnusableAttribute { .. }
+        | PullError::ClockSkew { .. }
+        | PullError::Distrusted { .. }
+        | PullError::UnknownController { .. }
+        | PullError::Undiscovered(_)
+        | PullError::Unconfirmed { .. }
+        | PullError::Unreachable { .. }
+        | PullError::Silent { .. } => false,
+    }
 }
 
 fn is_unknown_object(error: &PullError) -> bool {
@@ -250,14 +304,14 @@ pub fn invocation_id(
     controller: &Controller,
     domain: &Sid,
 ) -> Result<Uuid, PhsError> {
-    Ok(open(&config.open(controller, None)?, domain)?.1)
+    Ok(open(&config.open(controller, None)?, domain)?.1.source.invocation_id)
 }
 
 /// Opens a connection and reads the domain's head: a DC refuses replication with the first read, not with the bind.
-fn open(directory: &Directory, domain: &Sid) -> Result<(Connection, Uuid), PullError> {
+fn open(directory: &Directory, domain: &Sid) -> Result<(Connection, Page), PullError> {
     let mut connection = Connection::open(directory)?;
     let head = connection.object(ObjectId::Sid(domain.clone()), false)?;
-    Ok((connection, head.source.invocation_id))
+    Ok((connection, head))
 }
 
 /// Whether to try another DC: the error is about this DC. An error about the account is not, since each attempt may
@@ -265,10 +319,19 @@ fn open(directory: &Directory, domain: &Sid) -> Result<(Connection, Uuid), PullE
 pub fn another_may_serve(error: &PullError) -> bool {
     match error {
         PullError::ClockSkew { .. } | PullError::Distrusted { .. } => true,
+        PullError::SchemaUnread { why, .. } => another_may_serve(why),
+        PullError::UnusableAttribute { .. } => false,
         PullError::Directory { error, .. } => matches!(
             error,
             Error::Unfit { .. }
                 | Error::Busy { .. }
+                | Error::Stale { .. }
+                | Error::OtherEpoch { .. }
+                | Error::SchemaMismatch { .. }
+                | Error::Ambiguous { .. }
+                | Error::Extended { .. }
+                | Error::NotAdmitted { .. }
+                | Error::MapperClosed
                 | Error::NotAController
                 | Error::Fault { .. }
                 | Error::Refused { .. }
@@ -282,6 +345,7 @@ pub fn another_may_serve(error: &PullError) -> bool {
         | PullError::Unconfirmed { .. }
         | PullError::Unreachable { .. }
         | PullError::Silent { .. }
+        | PullError::Lost { .. }
         | PullError::Closed { .. }
         | PullError::Over { .. } => error.is_unreachable(),
     }

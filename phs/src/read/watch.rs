@@ -8,8 +8,10 @@ use crate::read::discover::controllers;
 use crate::read::pull::Controller;
 use crate::read::root_dse::{self, Answer, Attributes, HIGHEST_USN, question};
 use crate::stop::Stop;
+use landbridge_agent::connect;
+use landbridge_host::system_error;
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
@@ -44,7 +46,7 @@ pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut r
     let mut lost: Option<String> = None;
     'rounds: while !stop.is_raised() {
         let mut last = String::new();
-        let mut known = controllers(directory).unwrap_or_else(|why| {
+        let mut known = controllers(directory).map(|found| found.controllers).unwrap_or_else(|why| {
             last = why.to_string();
             Vec::new()
         });
@@ -71,7 +73,7 @@ pub fn watch(directory: &DirectoryConfig, read: Option<&str>, stop: &Stop, mut r
                     }
                     continue 'rounds;
                 }
-                Err(why) => last = format!("{}: {why}", controller.name),
+                Err(why) => last = format!("{}: {}", controller.name, system_error::words(&why)),
             }
         }
         warn!(why = last, "no domain controller tells of changes: the timer does");
@@ -94,23 +96,11 @@ struct WatchConnection {
 
 impl WatchConnection {
     fn open(controller: &Controller) -> io::Result<Self> {
-        let addresses: Vec<SocketAddr> = match controller.address {
-            Some(address) => vec![(address, PORT).into()],
-            None => (controller.name.as_str(), PORT).to_socket_addrs()?.take(8).collect(),
-        };
-        let mut failed = io::Error::other("the name has no address");
-        for address in addresses {
-            match TcpStream::connect_timeout(&address, PATIENCE) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    stream.set_read_timeout(Some(PATIENCE))?;
-                    stream.set_write_timeout(Some(PATIENCE))?;
-                    return Ok(Self { stream, id: 0 });
-                }
-                Err(why) => failed = why,
-            }
-        }
-        Err(failed)
+        let connected = connect::blocking(&controller.name, controller.address, PORT, PATIENCE);
+        let stream = connected.map_err(|why| io::Error::other(why.to_string()))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, id: 0 })
     }
 
     /// Checks until the DC stops answering or `stop` is raised; returns why. Only a number that differs wakes the
@@ -126,7 +116,7 @@ impl WatchConnection {
                         report(Seen::Moved);
                     }
                 }
-                Err(why) => return why.to_string(),
+                Err(why) => return system_error::words(&why),
             }
             rest(INTERVAL, stop);
         }

@@ -1,14 +1,23 @@
-//! What an account may read of itself and of its domain right after its own good bind: whether it is protected, and
-//! the lockout policy that holds for it. Pure; [`super::controller`] reads the entries.
-//! Neighbours: [`super::bind`] withholds the answer for a protected account.
+//! What an account may read of itself and of its domain right after its own good bind: whether it is the one that the
+//! request names, whether it is protected, and the lockout policy that holds for it. Pure; [`super::controller`] reads.
+//!
+//! A domain controller tries eleven forms of name, and the display name before the SID (MS-ADTS 5.1.1.1.1). So the bind
+//! by a SID reaches another account, if the display name of that account is this SID. The bound connection shows which
+//! account it is: the rootDSE's tokenGroups has the SIDs of its security context (MS-ADTS 3.1.1.3.2).
+//! Neighbours: [`super::bind`] withholds the answer for a protected account, and gives none for another account.
 
 use super::failed_binds::LockoutPolicy;
+use super::requested::RequestedAccount;
 use landbridge_wire::privileged::{ACCOUNTS, BUILT_IN_GROUPS, GROUPS_OF_A_DOMAIN, PROTECTED_USERS};
 use ldap3::SearchEntry;
+use uuid::Uuid;
 
 /// The attributes that are read of the account's own entry. `tokenGroups` has the SIDs of all groups, through others
 /// too, and the primary group.
-pub(super) const OF_ACCOUNT: [&str; 4] = ["objectSid", "adminCount", "tokenGroups", "msDS-ResultantPSO"];
+pub(super) const OF_ACCOUNT: [&str; 5] =
+    ["objectGUID", "objectSid", "adminCount", "tokenGroups", "msDS-ResultantPSO"];
+/// The attribute of the rootDSE with the SIDs of the account that the connection is bound as, and of its groups.
+pub(super) const BOUND_AS: &str = "tokenGroups";
 /// The attributes that are read of the domain's head.
 pub(super) const OF_DOMAIN: [&str; 2] = ["lockoutThreshold", "lockOutObservationWindow"];
 /// The attributes that are read of a password settings object.
@@ -21,9 +30,39 @@ const DOMAIN: u32 = 21;
 /// First sub-authority of the built-in groups.
 const BUILT_IN: u32 = 32;
 
+/// A SID of the NT authority, by its sub-authorities: of S-1-5-21-a-b-c-RID they are 21, a, b, c and the RID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sid(Vec<u32>);
+
+impl Sid {
+    /// Reads a SID as AD stores it (MS-DTYP 2.4.2.2). None: it is malformed, or of another authority.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let [1, count, 0, 0, 0, 0, 0, 5, rest @ ..] = bytes else { return None };
+        let (parts, left) = rest.as_chunks::<4>();
+        (left.is_empty() && parts.len() == usize::from(*count))
+            .then(|| Self(parts.iter().map(|part| u32::from_le_bytes(*part)).collect()))
+    }
+
+    /// Its last number.
+    pub(super) fn rid(&self) -> Option<u32> {
+        self.0.last().copied()
+    }
+}
+
+impl std::fmt::Display for Sid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("S-1-5")?;
+        self.0.iter().try_for_each(|part| write!(f, "-{part}"))
+    }
+}
+
 /// What an account reads of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OwnEntry {
+    /// objectGUID.
+    pub(super) object: Uuid,
+    /// objectSid.
+    pub(super) sid: Sid,
     /// Privileged, or a member of Protected Users.
     pub(super) protected: bool,
     /// DN of the password settings object that holds for it.
@@ -31,21 +70,62 @@ pub(super) struct OwnEntry {
 }
 
 impl OwnEntry {
-    /// Reads the entry. None: it does not show its groups, so nothing is known.
+    /// Reads the entry. None: it does not show its names or its groups, so nothing is known.
     pub(super) fn of(entry: &SearchEntry) -> Option<Self> {
-        let sids =
-            |name: &str| values(entry, name).into_iter().map(sub_authorities).collect::<Option<Vec<_>>>();
-        let (own, groups) = (sids("objectSid")?, sids("tokenGroups")?);
+        let groups = values(entry, "tokenGroups").into_iter().map(Sid::of).collect::<Option<Vec<_>>>()?;
+        let sid = object_sid(entry)?;
+        let object = Uuid::from_bytes_le((*values(entry, "objectGUID").first()?).try_into().ok()?);
         // Every account is in its primary group, so a list without a group is not the whole list.
-        if own.is_empty() || groups.is_empty() {
+        if groups.is_empty() {
             return None;
         }
         let admin_count = text(entry, "adminCount").is_some_and(|count| count != "0");
-        let protected = admin_count
-            || own.iter().any(|sid| is_of_domain(sid, &ACCOUNTS))
-            || groups.iter().any(|sid| is_protected_group(sid));
-        Some(Self { protected, settings: text(entry, "msDS-ResultantPSO").map(str::to_owned) })
+        let protected = admin_count || is_protected_account(&sid) || groups.iter().any(is_protected_group);
+        let settings = text(entry, "msDS-ResultantPSO").map(str::to_owned);
+        Some(Self { object, sid, protected, settings })
     }
+}
+
+/// The SID of an entry; none: it does not show one.
+pub(super) fn object_sid(entry: &SearchEntry) -> Option<Sid> {
+    Sid::of(values(entry, "objectSid").first()?)
+}
+
+/// The SIDs in the rootDSE of a bound connection; empty: it does not show them. SIDs of other authorities, such as
+/// Everyone, are left out.
+pub(super) fn bound_as(root: &SearchEntry) -> Vec<Sid> {
+    values(root, BOUND_AS).into_iter().filter_map(Sid::of).collect()
+}
+
+/// Whose good bind it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum BindOwner {
+    /// The requested account's, which is an ordinary one.
+    Ordinary(OwnEntry),
+    /// A protected account's, or that of one which does not show what it is.
+    Protected,
+    /// That of another account than the requested one, or the request's two names are those of two accounts.
+    Another,
+}
+
+/// Whose good bind it was, by the SIDs of the bound connection and by the entry that has the requested name.
+pub(super) fn bind_owner(requested: &RequestedAccount, bound_as: &[Sid], own: Option<OwnEntry>) -> BindOwner {
+    // 1. Of a protected account nothing is shown, whatever its names are.
+    if bound_as.is_empty() || bound_as.iter().any(|sid| is_protected_account(sid) || is_protected_group(sid))
+    {
+        return BindOwner::Protected;
+    }
+    // 2. The connection is bound as the SID that was requested.
+    let is_bound_as = |sid: &str| bound_as.iter().any(|bound| bound.to_string() == sid);
+    if requested.sid.as_ref().is_some_and(|sid| !is_bound_as(sid.as_str())) {
+        return BindOwner::Another;
+    }
+    // 3. The entry shows what it is, and is that of the same account.
+    let Some(own) = own.filter(|own| !own.protected) else { return BindOwner::Protected };
+    let sid = own.sid.to_string();
+    let has_requested_names =
+        own.object == requested.object && requested.sid.as_ref().is_none_or(|wanted| wanted.as_str() == sid);
+    if has_requested_names && is_bound_as(&sid) { BindOwner::Ordinary(own) } else { BindOwner::Another }
 }
 
 /// The policy in an entry with these two attributes; none: the entry does not show it.
@@ -56,21 +136,18 @@ pub(super) fn policy(entry: &SearchEntry, names: [&str; 2]) -> Option<LockoutPol
 }
 
 /// The groups of any domain count: Enterprise Admins are a group of the forest's root domain.
-fn is_protected_group(sid: &[u32]) -> bool {
-    let built_in = matches!(sid, [BUILT_IN, rid] if BUILT_IN_GROUPS.contains(rid));
+fn is_protected_group(sid: &Sid) -> bool {
+    let built_in = matches!(sid.0.as_slice(), [BUILT_IN, rid] if BUILT_IN_GROUPS.contains(rid));
     built_in || is_of_domain(sid, &GROUPS_OF_A_DOMAIN) || is_of_domain(sid, &[PROTECTED_USERS])
 }
 
-fn is_of_domain(sid: &[u32], rids: &[u32]) -> bool {
-    matches!(sid, [DOMAIN, domain @ .., rid] if domain.len() + 1 == OF_DOMAIN_SID && rids.contains(rid))
+fn is_protected_account(sid: &Sid) -> bool {
+    is_of_domain(sid, &ACCOUNTS)
 }
 
-/// The sub-authorities of a SID as AD stores it (MS-DTYP 2.4.2.2). None: no SID of the NT authority.
-fn sub_authorities(sid: &[u8]) -> Option<Vec<u32>> {
-    let [1, count, 0, 0, 0, 0, 0, 5, rest @ ..] = sid else { return None };
-    let (parts, left) = rest.as_chunks::<4>();
-    (left.is_empty() && parts.len() == usize::from(*count))
-        .then(|| parts.iter().map(|part| u32::from_le_bytes(*part)).collect())
+fn is_of_domain(sid: &Sid, rids: &[u32]) -> bool {
+    let parts = sid.0.as_slice();
+    matches!(parts, [DOMAIN, domain @ .., rid] if domain.len() + 1 == OF_DOMAIN_SID && rids.contains(rid))
 }
 
 /// The values of an attribute. The library gives those of an attribute as text if all of them are UTF-8.
@@ -89,6 +166,7 @@ fn text<'a>(entry: &'a SearchEntry, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use std::collections::HashMap;
 
@@ -112,8 +190,11 @@ mod tests {
         SearchEntry { dn: "CN=x".to_owned(), attrs, bin_attrs }
     }
 
+    const OBJECT: Uuid = Uuid::from_u128(0x1111_1111_2222_4333_8444_5555_5555_5555);
+
     fn account(rid: u32, groups: &[&[u32]], more: &[(&str, Vec<Vec<u8>>)]) -> Option<OwnEntry> {
         let mut all = vec![
+            ("objectGUID", vec![OBJECT.to_bytes_le().to_vec()]),
             ("objectSid", vec![sid(&[21, 1, 2, 3, rid])]),
             ("tokenGroups", groups.iter().map(|group| sid(group)).collect()),
         ];
@@ -159,9 +240,104 @@ mod tests {
     fn an_entry_that_does_not_show_its_groups_says_nothing() {
         assert_eq!(account(1105, &[], &[]), None);
         assert_eq!(OwnEntry::of(&entry(&[])), None);
-        let broken =
-            entry(&[("objectSid", vec![sid(&[21, 1, 2, 3, 1105])]), ("tokenGroups", vec![vec![1, 2]])]);
-        assert_eq!(OwnEntry::of(&broken), None);
+        let (guid, own) = (vec![OBJECT.to_bytes_le().to_vec()], vec![sid(&[21, 1, 2, 3, 1105])]);
+        let groups = vec![sid(&[21, 1, 2, 3, 513])];
+        let whole = [("objectGUID", guid), ("objectSid", own), ("tokenGroups", groups)];
+        assert!(OwnEntry::of(&entry(&whole)).is_some());
+        for at in 0..whole.len() {
+            for broken in [vec![], vec![vec![1, 2]], vec![vec![]]] {
+                let mut less = whole.clone();
+                less[at].1 = broken;
+                assert_eq!(OwnEntry::of(&entry(&less)), None, "{}", less[at].0);
+            }
+        }
+    }
+
+    /// The SIDs of a connection that is bound as this account.
+    fn token(rid: u32, groups: &[&[u32]]) -> Vec<Sid> {
+        let everyone = vec![1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        let own = sid(&[21, 1, 2, 3, rid]);
+        let all = [vec![own, everyone], groups.iter().map(|group| sid(group)).collect()].concat();
+        bound_as(&entry(&[("tokenGroups", all)]))
+    }
+
+    fn requested(object: Uuid, sid: Option<&str>) -> RequestedAccount {
+        RequestedAccount::new(object, sid, "S-1-5-21-1-2-3").unwrap()
+    }
+
+    const USERS: [&[u32]; 2] = [&[21, 1, 2, 3, 513], &[32, 545]];
+    const ADMINS: [&[u32]; 2] = [&[21, 1, 2, 3, 513], &[21, 1, 2, 3, 512]];
+    const OWN_SID: Option<&str> = Some("S-1-5-21-1-2-3-1105");
+
+    #[test]
+    fn the_good_bind_of_the_requested_account_is_its_own_by_either_name() {
+        for sid in [OWN_SID, None] {
+            let own = account(1105, &USERS, &[]);
+            let found = bind_owner(&requested(OBJECT, sid), &token(1105, &USERS), own.clone());
+            assert_eq!(found, BindOwner::Ordinary(own.unwrap()), "{sid:?}");
+        }
+    }
+
+    #[test]
+    fn a_bind_that_reached_another_account_than_the_requested_one_is_anothers() {
+        let own = || account(1105, &USERS, &[]);
+        let other = Uuid::from_u128(2);
+        // The display name of 1106 is the SID of 1105: the entry is that of 1105, and the connection is bound as 1106.
+        assert_eq!(bind_owner(&requested(OBJECT, OWN_SID), &token(1106, &USERS), own()), BindOwner::Another);
+        assert_eq!(bind_owner(&requested(OBJECT, None), &token(1106, &USERS), own()), BindOwner::Another);
+        // Also where the entry of 1105 cannot be read by 1106.
+        assert_eq!(bind_owner(&requested(OBJECT, OWN_SID), &token(1106, &USERS), None), BindOwner::Another);
+        // The request's names belong to two accounts.
+        for sid in [OWN_SID, None] {
+            assert_eq!(
+                bind_owner(&requested(other, sid), &token(1105, &USERS), own()),
+                BindOwner::Another,
+                "{sid:?}"
+            );
+        }
+        let entry_of_another = account(1106, &USERS, &[]);
+        let found = bind_owner(&requested(OBJECT, OWN_SID), &token(1105, &USERS), entry_of_another);
+        assert_eq!(found, BindOwner::Another);
+    }
+
+    #[test]
+    fn of_a_protected_account_and_of_one_that_does_not_show_what_it_is_nothing_is_shown() {
+        let other = Uuid::from_u128(2);
+        for object in [OBJECT, other] {
+            for sid in [OWN_SID, None] {
+                let request = requested(object, sid);
+                let by_entry = account(1105, &USERS, &[("adminCount", vec![b"1".to_vec()])]);
+                assert_eq!(bind_owner(&request, &token(1105, &USERS), by_entry), BindOwner::Protected);
+                let by_groups = account(1105, &USERS, &[]);
+                assert_eq!(
+                    bind_owner(&request, &token(1105, &ADMINS), by_groups.clone()),
+                    BindOwner::Protected
+                );
+                assert_eq!(
+                    bind_owner(&request, &token(500, &USERS), by_groups.clone()),
+                    BindOwner::Protected
+                );
+                assert_eq!(bind_owner(&request, &[], by_groups), BindOwner::Protected, "no SIDs are shown");
+                assert_eq!(
+                    bind_owner(&request, &token(1105, &USERS), None),
+                    BindOwner::Protected,
+                    "no entry is shown"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_sid_reads_as_ad_prints_it_and_odd_bytes_are_none() {
+        let read = Sid::of(&sid(&[21, 4_294_967_295, 2, 3, 1105])).unwrap();
+        assert_eq!((read.to_string().as_str(), read.rid()), ("S-1-5-21-4294967295-2-3-1105", Some(1105)));
+        let mut short = sid(&[21, 1]);
+        short.pop();
+        let mut long = sid(&[21, 1]);
+        long.push(0);
+        for odd in [vec![], vec![1], short, long, vec![2, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0]] {
+            assert_eq!(Sid::of(&odd), None, "{odd:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Checks at a domain controller whether a password is an account's: an LDAP simple bind (RFC 4513, section 5.1.3) as
-//! `<GUID=…>` over TLS, on connections that are kept.
+//! Checks at a domain controller whether a password is an account's: an LDAP simple bind (RFC 4513, section 5.1.3) by
+//! the account's SID over TLS, on connections that are kept. After a good bind the connection and the entry show
+//! whether the account is the requested one.
 //!
 //! A bind is sent once. Before it is sent, another domain controller may be tried. Afterwards none is, because the
 //! domain controller may have counted a bad password; the tenant decides whether to try again. Not protected against:
@@ -10,20 +11,21 @@
 //! and at the same time, since refusals leave on a grid of 100 ms.
 //! Before it on the road: `unseal`. After it: `session` returns the verdict.
 
-use super::account::{OF_DOMAIN, OF_SETTINGS};
-use super::check::{self, Finding};
+use super::account::{self, BindOwner, OF_DOMAIN, OF_SETTINGS};
+use super::check::{self, Checked, Finding, Usable};
+use super::check_account::{self, AccountName};
 use super::config::{DefenceConfig, DirectoryConfig};
 use super::controller::{Connection, ControllerHealth};
 use super::discover::Controllers;
-use super::failed_binds::{self, Counts, FailedBinds, LockoutPolicy, PolicyOf};
+use super::failed_binds::{self, BindKey, Counts, FailedBinds, LockoutPolicy, PolicyOf};
+use super::requested::RequestedAccount;
 use super::trust::{self, TrustError};
-use super::verdict::NoVerdict;
+use super::verdict::{BindAnswer, NoVerdict};
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::{Decline, DirectoryVerdict};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use uuid::Uuid;
 
 /// Limit on a password's bytes. AD accepts 256 characters, at most 4 bytes each in UTF-8.
 const MAX_PASSWORD: usize = 1024;
@@ -42,12 +44,14 @@ pub struct Validator {
     policy_read: Mutex<Option<Instant>>,
     /// Right passwords of protected accounts that were answered as wrong ones.
     withheld: AtomicU64,
+    /// Binds whose name a domain controller knew no account for.
+    unknown_names: AtomicU64,
 }
 
 /// The reservation of one bind. One that is dropped without [`Self::settle`] counts as failed.
 struct Reservation<'a> {
     failed: &'a Mutex<FailedBinds>,
-    object: Uuid,
+    key: BindKey,
     counts: Counts,
 }
 
@@ -59,7 +63,7 @@ impl Reservation<'_> {
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        lock(self.failed).settle(self.object, self.counts, Instant::now());
+        lock(self.failed).settle(self.key, self.counts, Instant::now());
     }
 }
 
@@ -73,13 +77,14 @@ impl Validator {
             failed: Mutex::new(FailedBinds::new(defence)),
             policy_read: Mutex::default(),
             withheld: AtomicU64::new(0),
+            unknown_names: AtomicU64::new(0),
         })
     }
 
     /// Whether this is the account's password. Returns by `by`, or a refusal on the next multiple of 100 ms.
     pub async fn validate(
         &self,
-        object: Uuid,
+        requested: &RequestedAccount,
         password: &Password,
         by: Instant,
     ) -> Result<DirectoryVerdict, NoVerdict> {
@@ -89,8 +94,9 @@ impl Validator {
             return Ok(DirectoryVerdict::Wrong);
         }
         // 1. A reservation among the failed binds, or no bind at all.
-        lock(&self.failed).reserve(object, arrived).map_err(|why| NoVerdict { why, tried: false })?;
-        let reservation = Reservation { failed: &self.failed, object, counts: Counts::Failed };
+        let key = requested.key();
+        lock(&self.failed).reserve(key, arrived).map_err(|why| NoVerdict { why, tried: false })?;
+        let reservation = Reservation { failed: &self.failed, key, counts: Counts::Failed };
         // 2. The bind.
         let connection = match self.connection(by).await {
             Ok(connection) => connection,
@@ -99,12 +105,18 @@ impl Validator {
                 return Err(NoVerdict { why, tried: false });
             }
         };
-        let (said, mut connection) = connection.bind(object, password, by).await?;
+        let (answer, mut connection) = connection.bind(&requested.bind_name(), password, by).await?;
+        if answer == BindAnswer::UnknownName {
+            tracing::debug!(object = %requested.object, "a domain controller knows no account of this name (57)");
+            self.unknown_names.fetch_add(1, Ordering::Relaxed);
+        }
+        let said = answer.verdict();
         // 3. Whose good bind it was. A protected account's is withheld.
         let protected = if said == DirectoryVerdict::Valid {
-            self.after_good_bind(object, connection, by).await?
+            self.after_good_bind(requested, connection, by).await?
         } else {
             // As many requests as after the right password: a slow domain controller is as slow for both.
+            let _ = connection.root(by).await;
             let _ = connection.root(by).await;
             connection.keep();
             false
@@ -139,25 +151,40 @@ impl Validator {
 
     /// Whether the account is protected, read with its own good bind. If it is not, the agent also reads what AD's lockout
     /// allows. Nothing is learned from a protected account: a bound that changes would show that its password was right.
+    /// An error: the good bind was that of another account than the requested one.
     async fn after_good_bind(
         &self,
-        object: Uuid,
+        requested: &RequestedAccount,
         mut connection: Connection,
         by: Instant,
     ) -> Result<bool, NoVerdict> {
-        let own = connection.own_entry(object, by).await?;
-        // An entry that does not show its groups may be anybody's.
-        let Some(own) = own.filter(|own| !own.protected) else {
-            connection.keep();
-            return Ok(true);
-        };
-        let due = lock(&self.policy_read).is_none_or(|read| read.elapsed() >= POLICY_AGE);
-        if due {
-            let head = self.domain.split('.').map(|part| format!("DC={part}")).collect::<Vec<_>>().join(",");
-            if let Some(policy) = connection.lockout_policy(&head, OF_DOMAIN, by).await {
-                *lock(&self.policy_read) = Some(Instant::now());
-                lock(&self.failed).learn(policy);
+        // 1. Whose bind it was.
+        let bound_as = connection.bound_as(by).await?;
+        let entry = connection.own_entry(requested, by).await?;
+        let own = match account::bind_owner(requested, &bound_as, entry) {
+            BindOwner::Ordinary(own) => own,
+            BindOwner::Protected => {
+                connection.keep();
+                return Ok(true);
             }
+            BindOwner::Another => {
+                connection.keep();
+                tracing::error!(
+                    object = %requested.object, name = requested.bind_name(),
+                    "a right password was another account's: SID and objectGUID belong to two accounts, or another \
+                     account has this name as its display name or UPN; no verdict was given"
+                );
+                return Err(NoVerdict { why: Decline::OtherAccount, tried: true });
+            }
+        };
+        // 2. What AD's lockout allows.
+        if let Some(rid) = own.sid.rid() {
+            lock(&self.failed).note_names(own.object, rid);
+        }
+        let due = lock(&self.policy_read).is_none_or(|read| read.elapsed() >= POLICY_AGE);
+        if due && let Some(policy) = connection.lockout_policy(&head(&self.domain), OF_DOMAIN, by).await {
+            *lock(&self.policy_read) = Some(Instant::now());
+            lock(&self.failed).learn(policy);
         }
         let policy = match &own.settings {
             Some(dn) => match connection.lockout_policy(dn, OF_SETTINGS, by).await {
@@ -166,7 +193,7 @@ impl Validator {
             },
             None => PolicyOf::Domain,
         };
-        lock(&self.failed).learn_own(object, policy);
+        lock(&self.failed).learn_own(requested.key(), policy);
         connection.keep();
         Ok(false)
     }
@@ -181,15 +208,30 @@ impl Validator {
         self.withheld.load(Ordering::Relaxed)
     }
 
+    /// How many binds had a name that a domain controller knew no account for.
+    pub fn unknown_names(&self) -> u64 {
+        self.unknown_names.load(Ordering::Relaxed)
+    }
+
     /// The health of the domain controllers.
     pub fn controllers(&self) -> Vec<ControllerHealth> {
         self.controllers.health()
     }
 
-    /// Checks every prerequisite.
-    pub async fn check(&self) -> Vec<Finding> {
-        check::check(&self.domain, &self.controllers).await
+    /// Checks every prerequisite, and binds as no account. `domain_sid` is the domain's SID, where it is known.
+    pub async fn check(&self, domain_sid: Option<&str>) -> Checked {
+        check::check(&head(&self.domain), domain_sid, &self.controllers).await
     }
+
+    /// Binds as an account at one domain controller, and by its SID if that is a success. At most one bad password.
+    pub async fn check_account(&self, at: &Usable, name: &AccountName, password: &Password) -> Finding {
+        check_account::check(&head(&self.domain), at, name, password).await
+    }
+}
+
+/// The DN of the domain's head.
+fn head(domain: &str) -> String {
+    domain.split('.').map(|part| format!("DC={part}")).collect::<Vec<_>>().join(",")
 }
 
 /// When a refusal leaves that is known at `now`: on the first multiple of 100 ms after its arrival.

@@ -1,7 +1,11 @@
 //! The preflight of the directory: for every domain controller whether it can be used, and what to do if not.
-//! Touches no account: its bind is for an objectGUID that does not exist.
+//! Touches no account: its bind is for a SID that no account has. Whether a right password is accepted is left to
+//! [`super::check_account`].
 
+use super::controller::{Shared, Unusable};
 use super::discover::Controllers;
+use super::requested::AccountSid;
+use super::verdict::BindAnswer;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::signin::DirectoryVerdict;
 use serde::Serialize;
@@ -33,16 +37,35 @@ impl Finding {
     }
 }
 
+/// A domain controller that passed.
+#[derive(Debug)]
+pub struct Usable(pub(super) Shared);
+
+/// What the preflight found.
+#[derive(Debug)]
+pub struct Checked {
+    /// Every prerequisite.
+    pub findings: Vec<Finding>,
+    /// The first domain controller that passed; none: no one did.
+    pub first: Option<Usable>,
+}
+
 /// Limit on reading a rootDSE.
 const LOOK: Duration = Duration::from_secs(3);
 
-pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Finding> {
-    let mut findings = Vec::new();
+/// `head` is the DN of the domain's head, `domain_sid` its SID, where it is known.
+pub(super) async fn check(head: &str, domain_sid: Option<&str>, controllers: &Controllers) -> Checked {
+    let (mut findings, mut first) = (Vec::new(), None);
+    // Where in the findings are those of domain controllers that cannot be reached.
+    let mut unreachable = Vec::new();
     let all = controllers.all().await;
     if let Some(why) = controllers.trouble() {
         let todo =
             "name the domain controllers in [[directory.controllers]], or mend the DNS of this machine";
         findings.push(Finding::bad("DNS", why, todo));
+    }
+    for note in controllers.notes() {
+        findings.push(Finding::good("DNS", note));
     }
     if all.is_empty() {
         findings.push(Finding::bad(
@@ -51,13 +74,19 @@ pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Findin
             "name one in [[directory.controllers]]",
         ));
     }
-    for controller in all {
+    // All are dialled at the same time: each that is silent takes some seconds.
+    let dial = |controller: &Shared| {
+        let controller = controller.clone();
+        tokio::spawn(async move { controller.connection().await })
+    };
+    let dialling: Vec<_> = all.iter().map(dial).collect();
+    for (controller, dialled) in all.iter().zip(dialling) {
         let what = format!("domain controller {}", controller.name());
-        let mut connection = match controller.connection().await {
+        let mut connection = match dialled.await.unwrap_or(Err(Unusable::Stopping)) {
             Ok(connection) => connection,
             Err(why) => {
-                let todo = "its port 636 must be reachable, and its certificate come from ca_file and name it, or be pinned";
-                findings.push(Finding::bad(&what, why.to_string(), todo));
+                findings.push(Finding::bad(&what, why.to_string(), &why.todo()));
+                unreachable.push(findings.len() - 1);
                 continue;
             }
         };
@@ -70,30 +99,40 @@ pub(super) async fn check(domain: &str, controllers: &Controllers) -> Vec<Findin
             continue;
         };
         let context = root.get("defaultNamingContext").and_then(|v| v.first()).map_or("", String::as_str);
-        let wanted: Vec<String> = domain.split('.').map(|part| format!("DC={part}")).collect();
-        if !context.eq_ignore_ascii_case(&wanted.join(",")) {
+        if !context.eq_ignore_ascii_case(head) {
             let todo = "name a domain controller of the domain that this agent was enrolled for";
             findings.push(Finding::bad(&what, format!("it serves {context}"), todo));
             continue;
         }
         let random = Password::new(format!("{}{}", Uuid::new_v4(), Uuid::new_v4()));
-        let tried = connection.bind(Uuid::new_v4(), &random, Instant::now() + Duration::from_secs(5));
-        findings.push(match tried.await.map(|(verdict, _)| verdict) {
-            Ok(DirectoryVerdict::Wrong) => {
+        let nobody = AccountSid::nobody(domain_sid);
+        let tried = connection.bind(nobody.as_str(), &random, Instant::now() + Duration::from_secs(5));
+        findings.push(match tried.await.map(|(answer, _)| answer) {
+            Ok(BindAnswer::Verdict(DirectoryVerdict::Wrong) | BindAnswer::UnknownName) => {
+                first.get_or_insert_with(|| Usable(controller.clone()));
                 Finding::good(&what, "TLS is verified, and a bind for nobody is refused as it must be")
             }
-            Ok(DirectoryVerdict::Valid) => Finding::bad(
+            Ok(BindAnswer::Verdict(DirectoryVerdict::Valid)) => Finding::bad(
                 &what,
                 "it says yes to a password that is nobody's",
                 "this is no domain controller of yours",
             ),
             Ok(other) => {
-                Finding::bad(&what, format!("a bind for nobody is answered {other:?}"), "look into its log")
+                let found = format!("a bind for nobody is not refused as it must be: {}", other.in_words());
+                Finding::bad(&what, found, "look into its log")
             }
-            Err(why) => {
-                Finding::bad(&what, format!("a bind came to nothing: {:?}", why.why), "look into its log")
+            Err(_) => {
+                let why = controller.health().why.unwrap_or_default();
+                Finding::bad(&what, format!("a bind was not answered: {why}"), "look into its log")
             }
         });
     }
-    findings
+    // Every domain controller that the configuration names must serve; of those that DNS names one is enough.
+    for at in unreachable.into_iter().filter(|_| controllers.are_found() && first.is_some()) {
+        if let Some(finding) = findings.get_mut(at) {
+            let found = format!("{}: others are used", finding.found);
+            *finding = Finding { good: true, found, ..finding.clone() };
+        }
+    }
+    Checked { findings, first }
 }

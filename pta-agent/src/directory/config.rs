@@ -1,5 +1,7 @@
 //! `[directory]` and `[defence]` of the configuration.
 
+use landbridge_agent::discover;
+use landbridge_wire::names::is_domain_name;
 use serde::{Deserialize, Deserializer, de};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,8 +14,15 @@ const LDAPS: u16 = 636;
 #[serde(deny_unknown_fields)]
 pub struct DirectoryConfig {
     /// DNS name of the domain.
+    #[serde(deserialize_with = "domain_name")]
     pub domain: String,
-    /// File with the certificates of the CAs that issued the domain controllers' certificates, PEM.
+    /// The AD site whose domain controllers are preferred where DNS names them.
+    #[serde(default, deserialize_with = "site")]
+    pub site: Option<String>,
+    /// Further DNS suffixes of domain controllers that DNS names: a disjoint namespace. Lower case.
+    #[serde(default, deserialize_with = "suffixes")]
+    pub suffixes: Vec<String>,
+    /// File with the certificates of the CAs that issued the domain controllers' certificates: PEM, DER or PKCS #7.
     pub ca_file: Option<PathBuf>,
     /// SHA-256 of domain controllers' own certificates, as DER: 64 hexadecimal digits each.
     #[serde(default, deserialize_with = "pins")]
@@ -62,6 +71,12 @@ impl Default for DefenceConfig {
     }
 }
 
+fn domain_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    let wrong = || de::Error::custom("`domain` must be the DNS name of the domain, as corp.example.com");
+    if is_domain_name(&name) { Ok(name) } else { Err(wrong()) }
+}
+
 fn agents<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     let number = u32::deserialize(from)?;
     if (1..=64).contains(&number) { Ok(number) } else { Err(de::Error::custom("`agents` must be 1 to 64")) }
@@ -94,10 +109,17 @@ fn up_to_64<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
 
 fn pins<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<[u8; 32]>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
-    let pin = |text: &String| {
-        landbridge_agent::pin::parse_pin(&text.to_ascii_lowercase()).ok_or_else(|| {
-            de::Error::custom("a pin is 64 hexadecimal digits: SHA-256 of the certificate as DER")
-        })
-    };
-    texts.iter().map(pin).collect()
+    texts
+        .iter()
+        .map(|text| landbridge_agent::pin::parse_configured(text).map_err(de::Error::custom))
+        .collect()
+}
+
+fn site<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    discover::parse_site(&String::deserialize(from)?).map(Some).map_err(de::Error::custom)
+}
+
+fn suffixes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    texts.iter().map(|text| discover::parse_suffix(text).map_err(de::Error::custom)).collect()
 }

@@ -1,22 +1,29 @@
 //! One domain controller: kept connections, one bind at a time on each, and its health.
 
-use super::account::{self, OwnEntry};
+use super::account::{self, OwnEntry, Sid};
 use super::config::ControllerConfig;
 use super::failed_binds::LockoutPolicy;
+use super::requested::RequestedAccount;
 use super::verdict::{BindAnswer, NoVerdict, bind_answer};
+use landbridge_agent::connect;
 use landbridge_crypto::secret::Password;
-use landbridge_wire::signin::{Decline, DirectoryVerdict};
+use landbridge_host::system_error;
+use landbridge_host::tls_error::{self, Explained, Server};
+use landbridge_wire::signin::Decline;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchEntry, StdStream};
 use rustls::ClientConfig;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use uuid::Uuid;
 
-/// Limit on TCP and TLS together.
+/// Limit on TCP with one address.
 const CONNECT: Duration = Duration::from_secs(2);
+/// Limit on TLS with one address.
+const HANDSHAKE: Duration = Duration::from_secs(2);
 /// Limit on the answer to a bind. Samba and Windows take milliseconds.
 const BIND: Duration = Duration::from_secs(4);
 /// Limit on reading the rootDSE, which costs a domain controller next to nothing.
@@ -28,6 +35,9 @@ const ASIDE_LONGEST: Duration = Duration::from_secs(30);
 
 /// A connection that was idle for longer is checked before a password is sent over it.
 const STALE: Duration = Duration::from_secs(20);
+
+/// The start of an error that happened at an address which took the connection.
+const NO_TLS: &str = "no LDAP over TLS";
 
 /// A domain controller, shared by all binds.
 pub(super) type Shared = Arc<Controller>;
@@ -82,14 +92,30 @@ struct Kept {
 /// Why a domain controller cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
-    #[error("its name cannot be resolved: {0}")]
+    /// Its name has no address.
+    #[error("{0}")]
     Name(String),
-    #[error("no connection: {0}")]
-    Connect(String),
-    #[error("no connection within {} s", CONNECT.as_secs())]
-    Slow,
-    #[error("no LDAP over TLS: {0}")]
-    Tls(String),
+    /// No address of it can be used.
+    #[error("{}", connect::summary(.0, |explained| explained.why.clone()))]
+    Addresses(Vec<(SocketAddr, Explained)>),
+    /// The agent stops.
+    #[error("the agent stops")]
+    Stopping,
+}
+
+impl Unusable {
+    /// What to do about it.
+    pub(super) fn todo(&self) -> String {
+        match self {
+            Self::Name(_) => "correct its name, or this machine's DNS, or configure its address".to_owned(),
+            // An address that was reached says more than those that were not, which all say the same.
+            Self::Addresses(all) => {
+                let reached = all.iter().find(|(_, explained)| explained.why.starts_with(NO_TLS));
+                reached.or(all.first()).map(|(_, explained)| explained.todo.clone()).unwrap_or_default()
+            }
+            Self::Stopping => "nothing".to_owned(),
+        }
+    }
 }
 
 /// A connection for one bind, and for what the account may read after it.
@@ -132,7 +158,7 @@ impl Controller {
     /// A connection for one caller until it is dropped: a kept one that still works, or a new one.
     pub(super) async fn connection(self: &Arc<Self>) -> Result<Connection, Unusable> {
         let permit = self.permits.clone().acquire_owned().await;
-        let permit = permit.map_err(|_| Unusable::Connect("stopping".to_owned()))?;
+        let permit = permit.map_err(|_| Unusable::Stopping)?;
         loop {
             let Some(kept) = self.state().idle.pop() else { break };
             if let Some(ldap) = alive(kept).await {
@@ -147,54 +173,34 @@ impl Controller {
                 Ok(Connection { controller: self.clone(), ldap, _permit: permit })
             }
             Err(why) => {
-                self.failed(&why.to_string());
+                self.failed(&format!("{why}. To do: {}", why.todo()));
                 Err(why)
             }
         }
     }
 
+    /// A session at the first address of the domain controller with which TCP and TLS succeed.
     async fn connect(&self) -> Result<Ldap, Unusable> {
-        match tokio::time::timeout(CONNECT, self.connecting()).await {
-            Ok(done) => done,
-            Err(_) => Err(Unusable::Slow),
-        }
-    }
-
-    async fn connecting(&self) -> Result<Ldap, Unusable> {
         let ControllerConfig { name, address, port } = &self.config;
-        let addresses: Vec<_> = match address {
+        let addresses = match address {
             Some(address) => vec![(*address, *port).into()],
             None => {
-                let found = tokio::net::lookup_host((name.as_str(), *port)).await;
-                found.map_err(|e| Unusable::Name(e.to_string()))?.take(8).collect()
+                let found = connect::addresses(name, *port).await;
+                found.map_err(|why| Unusable::Name(why.to_string()))?
             }
         };
-        let mut failed = Unusable::Name("it has no address".to_owned());
-        for address in addresses {
-            let stream = match tokio::net::TcpStream::connect(address).await {
-                Ok(stream) => stream,
-                Err(why) => {
-                    failed = Unusable::Connect(format!("{address}: {why}"));
-                    continue;
-                }
-            };
-            let _ = stream.set_nodelay(true);
-            let stream = stream.into_std().map_err(|e| Unusable::Connect(e.to_string()))?;
-            let settings =
-                LdapConnSettings::new().set_config(self.tls.clone()).set_std_stream(StdStream::Tcp(stream));
-            // The certificate is checked against the name. The address was chosen above.
-            let url = format!("ldaps://{name}:{port}");
-            let (driver, ldap) =
-                LdapConnAsync::with_settings(settings, &url).await.map_err(|e| tls_error(&e))?;
-            tokio::spawn(async move {
-                if let Err(why) = driver.drive().await {
-                    tracing::debug!(%why, "a connection to a domain controller ended");
-                }
-            });
-            self.state().address = Some(address.to_string());
-            return Ok(ldap);
-        }
-        Err(failed)
+        // The certificate is compared with the name, whichever address is reached.
+        let (tls, url) = (self.tls.clone(), format!("ldaps://{name}:{port}"));
+        let attempt = |address| session(address, tls.clone(), url.clone());
+        let (address, (driver, ldap)) =
+            connect::first(name, addresses, attempt).await.map_err(Unusable::Addresses)?;
+        tokio::spawn(async move {
+            if let Err(why) = driver.drive().await {
+                tracing::debug!(why = lost(&why), "a connection to a domain controller ended");
+            }
+        });
+        self.state().address = Some(address.to_string());
+        Ok(ldap)
     }
 
     pub(super) fn failed(&self, why: &str) {
@@ -231,18 +237,18 @@ async fn alive(mut kept: Kept) -> Option<Ldap> {
 }
 
 impl Connection {
-    /// Binds once. A connection without an answer is dropped and not used again; [`Self::keep`] gives back the other.
+    /// Binds once, by one form of name: a second one after a refusal could be a second bad password. A connection
+    /// without an answer is dropped and not used again; [`Self::keep`] gives back the other.
     pub(super) async fn bind(
         mut self,
-        object: Uuid,
+        name: &str,
         password: &Password,
         by: Instant,
-    ) -> Result<(DirectoryVerdict, Self), NoVerdict> {
-        let who = format!("<GUID={object}>");
+    ) -> Result<(BindAnswer, Self), NoVerdict> {
         let by = by.min(Instant::now() + BIND);
         // The copy is wiped right after the bind. The library keeps a copy of its own.
         let text = password.lend(|text| zeroize::Zeroizing::new(text.to_owned()));
-        let answer = tokio::time::timeout_at(by.into(), self.ldap.simple_bind(&who, &text)).await;
+        let answer = tokio::time::timeout_at(by.into(), self.ldap.simple_bind(name, &text)).await;
         drop(text);
         match answer {
             Err(_) => {
@@ -250,13 +256,13 @@ impl Connection {
                 Err(NoVerdict { why: Decline::TooLate, tried: true })
             }
             Ok(Err(why)) => {
-                self.controller.failed(&format!("a bind came to nothing: {why}"));
+                self.controller.failed(&format!("a bind came to nothing: {}", lost(&why)));
                 Err(NoVerdict { why: Decline::NoDirectory, tried: true })
             }
             Ok(Ok(result)) => match bind_answer(result.rc, &result.text) {
-                BindAnswer::Verdict(verdict) => Ok((verdict, self)),
-                BindAnswer::Unable => {
-                    self.controller.failed(&format!("it does not decide: LDAP result {}", result.rc));
+                Ok(answer) => Ok((answer, self)),
+                Err(why) => {
+                    self.controller.failed(why);
                     Err(NoVerdict { why: Decline::NoDirectory, tried: true })
                 }
             },
@@ -269,20 +275,44 @@ impl Connection {
         controller.state().idle.push(Kept { ldap, used: Instant::now() });
     }
 
-    /// What the account reads of itself, after its own good bind. None: its entry does not show it. An error: the domain
-    /// controller does not answer.
+    /// The SIDs of the account that the connection is bound as, and of its groups. Empty: the domain controller does
+    /// not show them. An error: it does not answer.
+    pub(super) async fn bound_as(&mut self, by: Instant) -> Result<Vec<Sid>, NoVerdict> {
+        let root = self.read("", &[account::BOUND_AS], by).await;
+        let root = root.map_err(|why| self.unread("which account a connection is bound as", &why))?;
+        Ok(root.as_ref().map(account::bound_as).unwrap_or_default())
+    }
+
+    /// What the entry with the requested name shows, after a good bind as that account. None: it does not show it. An
+    /// error: the domain controller does not answer.
     pub(super) async fn own_entry(
         &mut self,
-        object: Uuid,
+        requested: &RequestedAccount,
         by: Instant,
     ) -> Result<Option<OwnEntry>, NoVerdict> {
-        match self.read(&format!("<GUID={object}>"), &account::OF_ACCOUNT, by).await {
-            Ok(entry) => Ok(entry.as_ref().and_then(OwnEntry::of)),
-            Err(why) => {
-                self.controller.failed(&format!("an account's own entry came to nothing: {why}"));
-                Err(NoVerdict { why: Decline::NoDirectory, tried: true })
-            }
-        }
+        let entry = self.read(&requested.entry(), &account::OF_ACCOUNT, by).await;
+        let entry = entry.map_err(|why| self.unread("an account's own entry", &why))?;
+        Ok(entry.as_ref().and_then(OwnEntry::of))
+    }
+
+    /// Notes that something could not be read after a good bind.
+    fn unread(&self, what: &str, why: &str) -> NoVerdict {
+        self.controller.failed(&format!("{what} came to nothing: {why}"));
+        NoVerdict { why: Decline::NoDirectory, tried: true }
+    }
+
+    /// The SIDs of the entries below this DN that the filter finds, at most as many as the domain controller returns in
+    /// one answer. Empty: there are none, or it does not answer.
+    pub(super) async fn sids_of(&mut self, head: &str, filter: &str, by: Instant) -> Vec<Sid> {
+        let by = by.min(Instant::now() + BIND);
+        let reading = self.ldap.search(head, Scope::Subtree, filter, vec!["objectSid"]);
+        let Ok(Ok(found)) = tokio::time::timeout_at(by.into(), reading).await else { return Vec::new() };
+        let Ok((entries, _)) = found.success() else { return Vec::new() };
+        entries
+            .into_iter()
+            .map(SearchEntry::construct)
+            .filter_map(|entry| account::object_sid(&entry))
+            .collect()
     }
 
     /// The lockout policy in the entry of this DN: the domain's head or a password settings object. None: it is not
@@ -306,7 +336,7 @@ impl Connection {
         let by = by.min(Instant::now() + BIND);
         let reading = self.ldap.search(base, Scope::Base, "(objectClass=*)", wanted.to_vec());
         let found = tokio::time::timeout_at(by.into(), reading).await.map_err(|_| "no answer in time")?;
-        let result = found.map_err(|why| why.to_string())?.success();
+        let result = found.map_err(|why| lost(&why))?.success();
         Ok(result.ok().and_then(|(mut entries, _)| entries.pop()).map(SearchEntry::construct))
     }
 
@@ -317,16 +347,71 @@ impl Connection {
     }
 }
 
-fn tls_error(error: &LdapError) -> Unusable {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        source = inner.source();
+/// LDAP over TLS at one address.
+async fn session(
+    address: SocketAddr,
+    tls: Arc<ClientConfig>,
+    url: String,
+) -> Result<(LdapConnAsync, Ldap), Explained> {
+    let reach = || "its port for LDAPS, 636, must be reachable from this machine".to_owned();
+    let unreachable = |why: io::Error| Explained {
+        why: format!("no connection: {}", system_error::words(&why)),
+        todo: reach(),
+    };
+    let stream = connect::tcp(address, CONNECT).await.map_err(unreachable)?;
+    let stream = stream.into_std().map_err(unreachable)?;
+    let settings = LdapConnSettings::new().set_config(tls).set_std_stream(StdStream::Tcp(stream));
+    let connecting = LdapConnAsync::with_settings(settings, &url);
+    let silence = || LdapError::from(io::Error::from(io::ErrorKind::TimedOut));
+    let connected = match tokio::time::timeout(HANDSHAKE, connecting).await {
+        Ok(connected) => connected,
+        Err(_) => Err(silence()),
+    };
+    connected.map_err(|error| {
+        let Explained { why, todo } = in_words(&error);
+        Explained { why: format!("{NO_TLS}: {why}"), todo }
+    })
+}
+
+/// An error of the LDAP library in words.
+fn in_words(error: &LdapError) -> Explained {
+    if let LdapError::Io { source } = error {
+        tls_error::of_connection(source, Server::DomainController)
+    } else if let LdapError::Rustls { source } = error {
+        tls_error::explain(source, Server::DomainController)
+    } else {
+        // All others of connecting are about the name.
+        tls_error::explain(&rustls::Error::UnsupportedNameType, Server::DomainController)
     }
-    Unusable::Tls(text)
+}
+
+/// Why a connection that was made gave no answer.
+fn lost(error: &LdapError) -> String {
+    if let LdapError::Io { source } = error {
+        tls_error::of_session(source, Server::DomainController)
+    } else if let LdapError::Rustls { source } = error {
+        tls_error::explain(source, Server::DomainController).to_string()
+    } else {
+        // The others say that the library's task has ended.
+        "the connection was closed".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_ldap_library_reports_has_words_of_ours() {
+        let tls = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
+        for (error, word) in [
+            (LdapError::from(io::Error::from_raw_os_error(104)), "closed the connection"),
+            (LdapError::from(io::Error::other(tls.clone())), "client certificate"),
+            (LdapError::from(tls), "client certificate"),
+            (LdapError::EndOfStream, "was closed"),
+        ] {
+            let text = lost(&error);
+            assert!(text.contains(word) && !text.contains("os error"), "{text}");
+        }
+    }
 }

@@ -3,10 +3,11 @@
 
 use super::config::{ControllerConfig, DirectoryConfig};
 use super::controller::{Controller, ControllerHealth, Shared};
-use landbridge_agent::discover;
+use landbridge_agent::discover::{self, Discovered, Search};
 use rustls::ClientConfig;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// Names from DNS are used for this long, whatever their TTL: long enough that not every sign-in queries DNS,
 const FRESH: Duration = Duration::from_secs(60);
@@ -18,6 +19,11 @@ const LDAPS: u16 = 636;
 #[derive(Debug)]
 pub(super) struct Controllers {
     domain: String,
+    site: Option<String>,
+    suffixes: Vec<String>,
+    /// Decides the order of equal records: chosen at random, so that several agents use several domain controllers, and
+    /// kept, so that one agent keeps its connections.
+    seed: Uuid,
     connections: u16,
     tls: Arc<ClientConfig>,
     /// Whether they are found by DNS.
@@ -31,6 +37,8 @@ struct Known {
     controllers: Vec<Shared>,
     until: Option<Instant>,
     why: Option<String>,
+    /// What the administrator should know of the last answer of DNS.
+    notes: Vec<String>,
 }
 
 impl Controllers {
@@ -40,10 +48,13 @@ impl Controllers {
             named.map(|one| Controller::new(one.clone(), config.connections, tls.clone())).collect();
         Self {
             domain: config.domain.clone(),
+            site: config.site.clone(),
+            suffixes: config.suffixes.clone(),
+            seed: Uuid::new_v4(),
             connections: config.connections,
             tls,
             found: config.controllers.is_empty(),
-            known: Mutex::new(Known { controllers, until: None, why: None }),
+            known: Mutex::new(Known { controllers, ..Known::default() }),
             asking: tokio::sync::Mutex::new(()),
         }
     }
@@ -63,21 +74,33 @@ impl Controllers {
         if let Some(known) = self.fresh() {
             return known;
         }
-        let _one_at_a_time = self.asking.lock().await;
+        // One query at a time. A sign-in that comes meanwhile uses those that are known, if there are any.
+        let _asking = match self.asking.try_lock() {
+            Ok(asking) => asking,
+            Err(_) => {
+                let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).controllers.clone();
+                if !known.is_empty() {
+                    return known;
+                }
+                self.asking.lock().await
+            }
+        };
         if let Some(known) = self.fresh() {
             return known;
         }
         let found = self.query().await;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match found {
-            Ok(configs) => {
+            Ok(Discovered { names, notes }) => {
                 // Connections of those that stay are kept.
                 let old = std::mem::take(&mut known.controllers);
                 let one = |config: ControllerConfig| {
                     let same = old.iter().find(|old| *old.config() == config).cloned();
                     same.unwrap_or_else(|| Controller::new(config, self.connections, self.tls.clone()))
                 };
-                known.controllers = configs.into_iter().map(one).collect();
+                let found = |name| ControllerConfig { name, address: None, port: LDAPS };
+                known.controllers = names.into_iter().map(|name| one(found(name))).collect();
+                known.notes = notes;
                 known.until = Some(Instant::now() + FRESH);
                 known.why = None;
             }
@@ -95,6 +118,16 @@ impl Controllers {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).why.clone()
     }
 
+    /// What the administrator should know of the last answer of DNS.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).notes.clone()
+    }
+
+    /// Whether they are found by DNS, so that one that cannot be used is no mistake of the configuration.
+    pub(super) fn are_found(&self) -> bool {
+        self.found
+    }
+
     pub(super) fn health(&self) -> Vec<ControllerHealth> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.controllers.iter().map(|one| one.health()).collect()
@@ -106,8 +139,9 @@ impl Controllers {
         fresh.then(|| known.controllers.clone())
     }
 
-    async fn query(&self) -> Result<Vec<ControllerConfig>, String> {
-        let names = discover::controllers(&self.domain).await.map_err(|why| why.to_string())?;
-        Ok(names.into_iter().map(|name| ControllerConfig { name, address: None, port: LDAPS }).collect())
+    async fn query(&self) -> Result<Discovered, String> {
+        let (site, seed) = (self.site.as_deref(), self.seed.as_bytes());
+        let search = Search { domain: &self.domain, site, suffixes: &self.suffixes, seed };
+        discover::controllers(search).await.map_err(|why| why.to_string())
     }
 }

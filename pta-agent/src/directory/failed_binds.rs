@@ -6,13 +6,18 @@
 //! count alive for a window with each failed bind that the others still have. So an agent forgets its own only when the
 //! others cannot have bridged the time: after one window for each of theirs, and one more.
 //!
+//! AD counts for the account that the name of a bind leads to, so this counts by that name: the SID, whatever
+//! objectGUID the tenant sends with it. A tenant that sends the objectGUID alone, as version 0.1 does, names the same
+//! accounts in another way. Which is which is not known before an account's own entry has shown both names. Until then
+//! its bound is shared with the largest count under the other kind of name.
+//!
 //! A bind is reserved before it is sent, so that binds at the same time share one bound.
 //! Before it on the road: `session`. [`super::bind`] reserves and settles; `account` reads the policy.
 
 use super::config::DefenceConfig;
 use landbridge_wire::signin::{Decline, DirectoryVerdict};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -35,6 +40,10 @@ const MARGIN: Duration = Duration::from_secs(60);
 const ACCOUNTS: usize = 262_144;
 /// Limit on accounts with a policy of their own that are remembered.
 const OWN_POLICIES: usize = 65_536;
+/// Limit on accounts of which both names are remembered: about 40 bytes each, so 3 MiB.
+const NAMES: usize = 65_536;
+/// The first relative id that no account has: those of AD end at 2^30, or at 2^31 where an administrator unlocked that.
+pub(super) const NOBODYS_RIDS: u32 = 1 << 31;
 /// The time in which failed binds of all accounts are counted.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -68,6 +77,15 @@ impl LockoutPolicy {
     fn window(self) -> Duration {
         Duration::from_secs(self.window_seconds) + MARGIN
     }
+}
+
+/// The name of a bind, for which its failures are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BindKey {
+    /// The relative id in the account's SID.
+    Rid(u32),
+    /// The account's objectGUID, from a tenant that sends no SID.
+    Object(Uuid),
 }
 
 /// The policy that holds for one account.
@@ -118,8 +136,15 @@ pub struct FailedBinds {
     settings: DefenceConfig,
     domain: Option<LockoutPolicy>,
     /// Policies of accounts that have a password settings object; none: it is hidden.
-    own: HashMap<Uuid, Option<LockoutPolicy>>,
-    accounts: HashMap<Uuid, Account>,
+    own: HashMap<BindKey, Option<LockoutPolicy>>,
+    accounts: HashMap<BindKey, Account>,
+    /// Relative ids by objectGUID, of accounts whose own entry has shown both. They are counted by the relative id.
+    names: HashMap<Uuid, u32>,
+    /// The relative ids in `names`.
+    named: HashSet<u32>,
+    /// Whether binds by a relative id, and by an objectGUID alone, were ever reserved.
+    by_rid: bool,
+    by_object: bool,
     /// When binds failed, within the last minute.
     recent: VecDeque<Instant>,
     /// Binds that were reserved and are not settled.
@@ -129,12 +154,22 @@ pub struct FailedBinds {
 impl FailedBinds {
     /// No failed bind yet, and no known policy.
     pub fn new(settings: DefenceConfig) -> Self {
-        let (own, accounts) = (HashMap::new(), HashMap::new());
-        Self { settings, domain: None, own, accounts, recent: VecDeque::new(), reserved: 0 }
+        Self {
+            settings,
+            domain: None,
+            own: HashMap::new(),
+            accounts: HashMap::new(),
+            names: HashMap::new(),
+            named: HashSet::new(),
+            by_rid: false,
+            by_object: false,
+            recent: VecDeque::new(),
+            reserved: 0,
+        }
     }
 
-    /// Reserves one bind as this account. The reason to decline, if a bound is reached. [`Self::settle`] must follow.
-    pub fn reserve(&mut self, object: Uuid, now: Instant) -> Result<(), Decline> {
+    /// Reserves one bind by this name. The reason to decline, if a bound is reached. [`Self::settle`] must follow.
+    pub fn reserve(&mut self, key: BindKey, now: Instant) -> Result<(), Decline> {
         // 1. All accounts together.
         while self.recent.front().is_some_and(|at| now.saturating_duration_since(*at) >= MINUTE) {
             self.recent.pop_front();
@@ -142,17 +177,31 @@ impl FailedBinds {
         if self.recent.len() + self.reserved >= self.settings.failed_binds_per_minute as usize {
             return Err(Decline::Overloaded);
         }
-        // 2. This account.
-        let (bound, memory) = (self.bound(object), self.memory(object));
-        if let Some(account) = self.accounts.get_mut(&object) {
-            if now.saturating_duration_since(account.last) >= memory {
+        // 2. What may be this account under a name of the other kind.
+        let key = self.canonical(key);
+        match key {
+            BindKey::Rid(_) => self.by_rid = true,
+            BindKey::Object(_) => self.by_object = true,
+        }
+        let (bound, memory) = (self.bound(key), self.memory(key));
+        let own_last = self.accounts.get(&key).map(|account| account.last);
+        let mut other = self.under_other_names(key);
+        let last = own_last.into_iter().chain(other.map(|other| other.last)).max();
+        let is_over = last.is_some_and(|last| now.saturating_duration_since(last) >= memory);
+        if let Some(other) = other.as_mut().filter(|_| is_over) {
+            other.failed = 0;
+        }
+        let elsewhere = other.map_or(0, |other| other.failed + other.reserved);
+        // 3. This account.
+        if let Some(account) = self.accounts.get_mut(&key) {
+            if is_over {
                 account.failed = 0;
             }
-            if account.failed + account.reserved >= bound {
+            if account.failed + account.reserved + elsewhere >= bound {
                 return Err(Decline::AtBound);
             }
             account.reserved += 1;
-        } else if bound == 0 {
+        } else if elsewhere >= bound {
             return Err(Decline::AtBound);
         } else {
             if self.accounts.len() >= ACCOUNTS {
@@ -161,16 +210,17 @@ impl FailedBinds {
             if self.accounts.len() >= ACCOUNTS {
                 return Err(Decline::Overloaded);
             }
-            self.accounts.insert(object, Account { failed: 0, reserved: 1, last: now });
+            self.accounts.insert(key, Account { failed: 0, reserved: 1, last: now });
         }
         self.reserved += 1;
         Ok(())
     }
 
     /// Ends a reservation.
-    pub fn settle(&mut self, object: Uuid, counts: Counts, now: Instant) {
+    pub fn settle(&mut self, key: BindKey, counts: Counts, now: Instant) {
         self.reserved = self.reserved.saturating_sub(1);
-        let Some(account) = self.accounts.get_mut(&object) else { return };
+        let key = self.canonical(key);
+        let Some(account) = self.accounts.get_mut(&key) else { return };
         account.reserved = account.reserved.saturating_sub(1);
         match counts {
             Counts::Failed => {
@@ -182,7 +232,24 @@ impl FailedBinds {
             Counts::Nothing => {}
         }
         if account.failed == 0 && account.reserved == 0 {
-            self.accounts.remove(&object);
+            self.accounts.remove(&key);
+        }
+    }
+
+    /// Notes both names of an ordinary account, which its own entry has shown after its good bind. What was counted for
+    /// either name is the account's from now on.
+    pub fn note_names(&mut self, object: Uuid, rid: u32) {
+        if self.names.contains_key(&object) || self.names.len() >= NAMES {
+            return;
+        }
+        self.names.insert(object, rid);
+        self.named.insert(rid);
+        if let Some(moved) = self.accounts.remove(&BindKey::Object(object)) {
+            let none = Account { failed: 0, reserved: 0, last: moved.last };
+            let account = self.accounts.entry(BindKey::Rid(rid)).or_insert(none);
+            account.failed = account.failed.saturating_add(moved.failed);
+            account.reserved = account.reserved.saturating_add(moved.reserved);
+            account.last = account.last.max(moved.last);
         }
     }
 
@@ -192,17 +259,18 @@ impl FailedBinds {
     }
 
     /// Sets the policy that holds for one account.
-    pub(super) fn learn_own(&mut self, object: Uuid, policy: PolicyOf) {
+    pub(super) fn learn_own(&mut self, key: BindKey, policy: PolicyOf) {
+        let key = self.canonical(key);
         let own = match policy {
             PolicyOf::Domain => {
-                self.own.remove(&object);
+                self.own.remove(&key);
                 return;
             }
             PolicyOf::Settings(policy) => Some(policy),
             PolicyOf::Hidden => None,
         };
-        if self.own.len() < OWN_POLICIES || self.own.contains_key(&object) {
-            self.own.insert(object, own);
+        if self.own.len() < OWN_POLICIES || self.own.contains_key(&key) {
+            self.own.insert(key, own);
         }
     }
 
@@ -211,31 +279,65 @@ impl FailedBinds {
         self.domain
     }
 
+    /// The name by which an account is counted: its relative id, as soon as both names are known.
+    fn canonical(&self, key: BindKey) -> BindKey {
+        match key {
+            BindKey::Object(object) => self.names.get(&object).map_or(key, |rid| BindKey::Rid(*rid)),
+            BindKey::Rid(_) => key,
+        }
+    }
+
+    /// The counts under names of the other kind that may be this account's, each the largest. None: there are none.
+    /// Visits all accounts, if binds by both kinds of name were ever reserved.
+    fn under_other_names(&self, key: BindKey) -> Option<Account> {
+        // A relative id that is nobody's, as a canary's, leads to no account that has another name.
+        let is_known = |rid: u32| rid >= NOBODYS_RIDS || self.named.contains(&rid);
+        let is_named = |key: &BindKey| matches!(key, BindKey::Rid(rid) if is_known(*rid));
+        if !(self.by_rid && self.by_object) || is_named(&key) {
+            return None;
+        }
+        let may_be = |other: &BindKey| match (key, other) {
+            (BindKey::Rid(_), BindKey::Object(_)) => true,
+            (BindKey::Object(_), BindKey::Rid(_)) => !is_named(other),
+            (BindKey::Rid(_), BindKey::Rid(_)) | (BindKey::Object(_), BindKey::Object(_)) => false,
+        };
+        let others = self.accounts.iter().filter(|(other, _)| may_be(other)).map(|(_, account)| *account);
+        others.reduce(|a, b| Account {
+            failed: a.failed.max(b.failed),
+            reserved: a.reserved.max(b.reserved),
+            last: a.last.max(b.last),
+        })
+    }
+
     /// Limit on failed binds for an account. A hidden policy allows as many as one that is not known yet.
-    fn bound(&self, object: Uuid) -> u32 {
-        let policy = self.own.get(&object).copied().unwrap_or(self.domain);
+    fn bound(&self, key: BindKey) -> u32 {
+        let policy = self.own.get(&key).copied().unwrap_or(self.domain);
         let by_policy = || policy.map_or(BEFORE_POLICY, |policy| policy.share(self.settings.agents));
         self.settings.failed_binds.unwrap_or_else(by_policy)
     }
 
     /// How long failed binds of an account count after the last one: until AD has reset its own count, even if the
     /// other agents have used up their bounds in turn, one failed bind in each window.
-    fn memory(&self, object: Uuid) -> Duration {
-        let Some(policy) = self.own.get(&object).copied().flatten().or(self.domain) else {
+    fn memory(&self, key: BindKey) -> Duration {
+        let Some(policy) = self.own.get(&key).copied().flatten().or(self.domain) else {
             return LONGEST_WINDOW;
         };
         let bridged = match policy.threshold {
             0 => 0,
-            _ => self.bound(object).saturating_mul(self.settings.agents.saturating_sub(1)),
+            _ => self.bound(key).saturating_mul(self.settings.agents.saturating_sub(1)),
         };
         policy.window().saturating_mul(bridged.saturating_add(1)).min(LONGEST_WINDOW)
     }
 
-    /// Removes the accounts whose failed binds no longer count.
+    /// Removes the accounts whose failed binds no longer count. With both kinds of name a failed bind counts as long as
+    /// the last of any account.
     fn forget(&mut self, now: Instant) {
         let mut accounts = std::mem::take(&mut self.accounts);
-        accounts.retain(|object, account| {
-            account.reserved > 0 || now.saturating_duration_since(account.last) < self.memory(*object)
+        let latest = accounts.values().map(|account| account.last).max();
+        let latest = latest.filter(|_| self.by_rid && self.by_object);
+        accounts.retain(|key, account| {
+            let last = latest.unwrap_or(account.last);
+            account.reserved > 0 || now.saturating_duration_since(last) < self.memory(*key)
         });
         self.accounts = accounts;
     }
@@ -246,7 +348,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const WHO: Uuid = Uuid::from_u128(1);
+    const WHO: BindKey = BindKey::Rid(1);
 
     fn policy(threshold: u32, minutes: i64) -> LockoutPolicy {
         LockoutPolicy::of(threshold, Some(-minutes * 600_000_000))
@@ -259,11 +361,11 @@ mod tests {
     }
 
     /// Tries one wrong password after the other; how many reach AD.
-    fn guesses(binds: &mut FailedBinds, object: Uuid, tries: u32, now: Instant) -> u32 {
+    fn guesses(binds: &mut FailedBinds, key: BindKey, tries: u32, now: Instant) -> u32 {
         let one = |binds: &mut FailedBinds| {
-            let allowed = binds.reserve(object, now).is_ok();
+            let allowed = binds.reserve(key, now).is_ok();
             if allowed {
-                binds.settle(object, Counts::Failed, now);
+                binds.settle(key, Counts::Failed, now);
             }
             u32::from(allowed)
         };
@@ -347,12 +449,88 @@ mod tests {
         let mut binds = binds(Some(policy(10, 10)));
         binds.learn_own(WHO, PolicyOf::Settings(policy(3, 10)));
         assert_eq!(guesses(&mut binds, WHO, 9, now), 1);
-        assert_eq!(guesses(&mut binds, Uuid::from_u128(2), 9, now), 4);
+        assert_eq!(guesses(&mut binds, BindKey::Rid(2), 9, now), 4);
         binds.learn_own(WHO, PolicyOf::Domain);
         assert_eq!(guesses(&mut binds, WHO, 9, now), 3);
-        let hidden = Uuid::from_u128(3);
+        let hidden = BindKey::Rid(3);
         binds.learn_own(hidden, PolicyOf::Hidden);
         assert_eq!(guesses(&mut binds, hidden, 9, now), BEFORE_POLICY);
+    }
+
+    /// One account as a tenant of this version names it, and as one of version 0.1 does.
+    const OBJECT: Uuid = Uuid::from_u128(0xa);
+    const BOTH: [BindKey; 2] = [WHO, BindKey::Object(OBJECT)];
+    const ORDERS: [[BindKey; 2]; 2] = [BOTH, [BOTH[1], BOTH[0]]];
+
+    #[test]
+    fn an_account_that_is_named_in_two_ways_has_one_bound_whichever_comes_first() {
+        let now = Instant::now();
+        for [one, other] in ORDERS {
+            for first in 0..=4 {
+                let mut binds = binds(Some(policy(10, 10)));
+                let tried = guesses(&mut binds, one, first, now);
+                let all = tried + guesses(&mut binds, other, 9, now);
+                assert_eq!((tried, all), (first, 4), "{one:?}");
+                assert_eq!(guesses(&mut binds, one, 9, now), 0, "{one:?} after {first}");
+            }
+        }
+        // Binds on their way count as well.
+        let mut binds = binds(Some(policy(5, 10)));
+        assert_eq!((binds.reserve(BOTH[0], now), binds.reserve(BOTH[1], now)), (Ok(()), Ok(())));
+        assert_eq!(BOTH.map(|key| binds.reserve(key, now)), [Err(Decline::AtBound); 2]);
+    }
+
+    #[test]
+    fn a_count_under_one_name_lasts_as_long_as_binds_under_the_other_keep_ads_count_alive() {
+        let (now, window) = (Instant::now(), Duration::from_secs(660));
+        for [one, other] in ORDERS {
+            // With a bound of two the other agent bridges two windows: three have to pass.
+            let mut binds = binds(Some(policy(5, 10)));
+            assert_eq!(guesses(&mut binds, one, 1, now), 1);
+            let later = now + 3 * window - Duration::from_secs(1);
+            assert_eq!(guesses(&mut binds, other, 9, later), 1);
+            assert_eq!(guesses(&mut binds, one, 9, later + 2 * window), 0, "{one:?}");
+            assert_ne!(guesses(&mut binds, one, 9, later + 3 * window), 0, "{one:?}");
+        }
+    }
+
+    #[test]
+    fn once_an_entry_has_shown_both_names_they_are_one_account_and_no_other_is_held_back_by_it() {
+        let now = Instant::now();
+        let mut binds = binds(Some(policy(10, 10)));
+        let stranger = BindKey::Rid(2);
+        assert_eq!(guesses(&mut binds, BOTH[1], 3, now), 3);
+        assert_eq!(guesses(&mut binds, stranger, 9, now), 1, "it may be the same account");
+        // A bind by the objectGUID is on its way when a good one by it shows the names.
+        let mut binds = FailedBinds { domain: binds.domain, ..FailedBinds::new(DefenceConfig::default()) };
+        assert_eq!(guesses(&mut binds, BOTH[1], 2, now), 2);
+        binds.reserve(BOTH[1], now).unwrap();
+        binds.reserve(BOTH[1], now).unwrap();
+        binds.note_names(OBJECT, 1);
+        binds.settle(BOTH[1], Counts::Accepted, now);
+        assert_eq!(guesses(&mut binds, WHO, 9, now), 3, "one is on its way");
+        binds.settle(BOTH[1], Counts::Failed, now);
+        assert_eq!(BOTH.map(|key| guesses(&mut binds, key, 9, now)), [0, 0]);
+        assert_eq!(guesses(&mut binds, BindKey::Rid(NOBODYS_RIDS), 9, now), 4, "a canary");
+        assert_eq!(guesses(&mut binds, BindKey::Object(Uuid::from_u128(0xc)), 1, now), 1);
+        binds.accounts.remove(&BindKey::Object(Uuid::from_u128(0xc)));
+        assert_eq!(guesses(&mut binds, stranger, 9, now), 4, "another account");
+        assert_eq!(guesses(&mut binds, BindKey::Object(Uuid::from_u128(0xb)), 9, now), 0, "or the stranger");
+    }
+
+    #[test]
+    fn with_both_kinds_of_name_none_that_counts_is_forgotten_at_the_limit_of_accounts() {
+        let now = Instant::now();
+        let settings = DefenceConfig { failed_binds_per_minute: u32::MAX, ..DefenceConfig::default() };
+        let mut binds = FailedBinds { domain: Some(policy(5, 10)), ..FailedBinds::new(settings) };
+        assert_eq!(guesses(&mut binds, BOTH[1], 1, now), 1);
+        let later = now + Duration::from_secs(3 * 660 - 1);
+        binds.by_rid = true;
+        binds.accounts.insert(WHO, Account { failed: 1, reserved: 0, last: later });
+        binds.forget(later + Duration::from_secs(2));
+        assert_eq!(binds.accounts.len(), 2, "the old one counts as long as the new one");
+        binds.forget(later + Duration::from_secs(3 * 660));
+        assert!(binds.accounts.is_empty());
     }
 
     #[test]
@@ -369,10 +547,10 @@ mod tests {
         let now = Instant::now();
         let settings = DefenceConfig { failed_binds_per_minute: 5, ..DefenceConfig::default() };
         let mut binds = FailedBinds { domain: Some(policy(0, 30)), ..FailedBinds::new(settings) };
-        let sprayed = (0..20).map(|n| guesses(&mut binds, Uuid::from_u128(n), 1, now)).sum::<u32>();
+        let sprayed = (0..20).map(|n| guesses(&mut binds, BindKey::Rid(n), 1, now)).sum::<u32>();
         assert_eq!(sprayed, 5);
         assert_eq!(binds.reserve(WHO, now), Err(Decline::Overloaded));
-        assert_eq!(guesses(&mut binds, Uuid::from_u128(99), 9, now + MINUTE), 5);
+        assert_eq!(guesses(&mut binds, BindKey::Rid(99), 9, now + MINUTE), 5);
     }
 
     #[test]
@@ -392,13 +570,13 @@ mod tests {
         let now = Instant::now();
         let settings = DefenceConfig { failed_binds_per_minute: u32::MAX, ..DefenceConfig::default() };
         let mut binds = FailedBinds { domain: Some(policy(5, 10)), ..FailedBinds::new(settings) };
-        let many = u128::try_from(ACCOUNTS).unwrap();
+        let many = u32::try_from(ACCOUNTS).unwrap();
         for n in 0..many {
-            guesses(&mut binds, Uuid::from_u128(n), 1, now);
+            guesses(&mut binds, BindKey::Rid(n), 1, now);
         }
-        assert_eq!(binds.reserve(Uuid::from_u128(many), now), Err(Decline::Overloaded));
-        assert_eq!(guesses(&mut binds, Uuid::from_u128(7), 9, now), 1, "one that is known goes on");
-        assert_eq!(guesses(&mut binds, Uuid::from_u128(many), 1, now + Duration::from_secs(3 * 660)), 1);
+        assert_eq!(binds.reserve(BindKey::Rid(many), now), Err(Decline::Overloaded));
+        assert_eq!(guesses(&mut binds, BindKey::Rid(7), 9, now), 1, "one that is known goes on");
+        assert_eq!(guesses(&mut binds, BindKey::Rid(many), 1, now + Duration::from_secs(3 * 660)), 1);
         assert_eq!(binds.accounts.len(), 1, "the old ones are gone");
     }
 }

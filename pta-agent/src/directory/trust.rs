@@ -3,14 +3,20 @@
 
 use super::config::DirectoryConfig;
 use aws_lc_rs::digest::{SHA256, digest};
+use landbridge_host::certificate::CertificateFacts;
+use landbridge_host::certificate_file::certificates;
 use landbridge_host::server_certificate::{self, Rule};
+use landbridge_host::system_error;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{ServerCertVerified, ServerCertVerifier as _};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Limit on the bytes of `ca_file`: several hundred certificates.
+const MAX_CA_FILE: u64 = 1024 * 1024;
 
 /// Why TLS with domain controllers cannot be set up. The operator must correct `[directory]`.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +27,7 @@ pub enum TrustError {
     )]
     Nobody,
     /// The CA file cannot be used.
-    #[error("{}: not usable as CA certificates in PEM: {why}", path.display())]
+    #[error("{}: not usable as certificates of the domain's CAs: {why}", path.display())]
     CaFile {
         /// The file.
         path: PathBuf,
@@ -30,7 +36,7 @@ pub enum TrustError {
     },
     /// TLS cannot be set up: a defect.
     #[error("TLS cannot be set up: {0}")]
-    Tls(String),
+    Tls(&'static str),
 }
 
 /// The TLS client configuration, which trusts the configured CA and pins alone.
@@ -38,18 +44,10 @@ pub(super) fn client(config: &DirectoryConfig) -> Result<Arc<ClientConfig>, Trus
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let by_ca = match &config.ca_file {
         Some(path) => {
-            let wrong = |why: String| TrustError::CaFile { path: path.clone(), why };
-            let mut roots = RootCertStore::empty();
-            for root in CertificateDer::pem_file_iter(path).map_err(|e| wrong(e.to_string()))? {
-                let root = root.map_err(|e| wrong(e.to_string()))?;
-                roots.add(root).map_err(|e| wrong(e.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(wrong("there is no certificate in it".to_owned()));
-            }
+            let roots = roots(path).map_err(|why| TrustError::CaFile { path: path.clone(), why })?;
             let verifier =
                 WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-            Some(verifier.map_err(|e| TrustError::Tls(e.to_string()))?)
+            Some(verifier.map_err(|_| TrustError::Tls("no verifier of ca_file"))?)
         }
         None if config.pins.is_empty() => return Err(TrustError::Nobody),
         None => None,
@@ -58,11 +56,30 @@ pub(super) fn client(config: &DirectoryConfig) -> Result<Arc<ClientConfig>, Trus
     let verifier = server_certificate::verifier(rule, provider.clone());
     let client = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|e| TrustError::Tls(e.to_string()))?
+        .map_err(|_| TrustError::Tls("neither TLS 1.2 nor TLS 1.3"))?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(Arc::new(client))
+}
+
+/// The CAs of a file, in any form in which they are exported.
+fn roots(path: &Path) -> Result<RootCertStore, String> {
+    let mut file = Vec::new();
+    let open = std::fs::File::open(path).and_then(|open| open.take(MAX_CA_FILE + 1).read_to_end(&mut file));
+    open.map_err(|why| system_error::sentence(&why))?;
+    if u64::try_from(file.len()).unwrap_or(u64::MAX) > MAX_CA_FILE {
+        return Err(format!("it is longer than {MAX_CA_FILE} bytes"));
+    }
+    let mut roots = RootCertStore::empty();
+    for root in certificates(&file).map_err(|why| why.to_string())? {
+        let facts = CertificateFacts::of(&root);
+        roots.add(root).map_err(|_| {
+            let what = facts.map_or_else(|| "a certificate".to_owned(), |facts| facts.to_string());
+            format!("{what} cannot be used as a CA's: export it again")
+        })?;
+    }
+    Ok(roots)
 }
 
 #[derive(Debug)]

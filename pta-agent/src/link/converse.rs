@@ -2,16 +2,17 @@
 
 use super::{Ended, Links, SOFTWARE, Shown, raised, unix_now};
 use crate::session::{Closing, Output, Session, Settled};
-use crate::status::LinkStatus;
+use crate::status::{LinkStatus, OLDER_TENANT};
 use futures_util::{SinkExt as _, StreamExt as _};
 use landbridge_agent::AgentError;
 use landbridge_agent::dial::{Address, dial};
-use landbridge_wire::bounded::Text;
+use landbridge_host::tls_error::{self, Server};
+use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::frame;
 use landbridge_wire::problem::Problem;
 use landbridge_wire::process_proof::HEADER;
 use landbridge_wire::signin::{
-    Decline, DirectoryVerdict, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, SignInRequest,
+    BY_SID, Decline, DirectoryVerdict, FromAgent, Hello, MAX_MESSAGE, PATH, SILENCE, SignInRequest,
 };
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -60,7 +62,7 @@ impl Links {
         let host = address.authority.clone();
         let lost = |why: String| AgentError::Unreachable { host: host.clone(), why };
         let mut request =
-            format!("wss://{host}{PATH}").into_client_request().map_err(|e| lost(e.to_string()))?;
+            format!("wss://{host}{PATH}").into_client_request().map_err(|e| lost(in_words(&e)))?;
         let proof = self.process.prove(shown.agent, stream.get_ref().1)?;
         let proof = HeaderValue::try_from(proof).map_err(|_| AgentError::Unfit("the proof is no header"))?;
         request.headers_mut().insert(HEADER, proof);
@@ -80,7 +82,7 @@ impl Links {
                     Err(_) => AgentError::NotATenant { host, status: answer.status().as_u16() },
                 })
             }
-            Ok(Err(error)) => Err(lost(error.to_string())),
+            Ok(Err(error)) => Err(lost(in_words(&error))),
             Err(_) => Err(AgentError::Timeout { host, limit: PATIENCE }),
         }
     }
@@ -101,6 +103,7 @@ impl Talk<'_> {
             instance: self.links.process.name(),
             software: Text::cut(SOFTWARE),
             capacity: CAPACITY,
+            abilities: List::new(vec![Text::cut(BY_SID)]).unwrap_or_default(),
         };
         let mut session = Session::new(hello, Instant::now());
         let (settle, mut settled) = mpsc::channel(usize::from(CAPACITY));
@@ -113,7 +116,7 @@ impl Talk<'_> {
                             return Ended::Broken(error);
                         }
                     }
-                    Output::Welcomed(nodes) => self.welcomed(nodes),
+                    Output::Welcomed { nodes, by_sid } => self.welcomed(nodes, by_sid),
                     Output::Validate { sign_in, by } => self.validate(sign_in, by, settle.clone()),
                     Output::Close(why) => return Ended::Closed(why),
                 }
@@ -131,7 +134,7 @@ impl Talk<'_> {
                     Some(Ok(Message::Text(_) | Message::Frame(_))) => {
                         return Ended::Closed(Closing::Breach("a message that is no frame"));
                     }
-                    Some(Err(error)) => return self.lost(&error.to_string()),
+                    Some(Err(error)) => return self.lost(&in_words(&error)),
                 },
                 Some((request, outcome)) = settled.recv() => session.settled(request, outcome, Instant::now()),
                 () = tokio::time::sleep_until(timeout.into()) => session.timeout(Instant::now()),
@@ -152,14 +155,17 @@ impl Talk<'_> {
         let sending = socket.send(Message::Binary(frame.to_vec().into()));
         let lost = |why: String| AgentError::Unreachable { host: self.node.clone(), why };
         match tokio::time::timeout(PATIENCE, sending).await {
-            Ok(sent) => sent.map_err(|e| lost(e.to_string())),
+            Ok(sent) => sent.map_err(|e| lost(in_words(&e))),
             Err(_) => Err(AgentError::Timeout { host: self.node.clone(), limit: PATIENCE }),
         }
     }
 
-    fn welcomed(&self, nodes: Vec<String>) {
+    fn welcomed(&self, nodes: Vec<String>, by_sid: bool) {
         tracing::info!(node = self.node, "connected to the tenant");
-        let status = LinkStatus { node: self.node.clone(), since: unix_now() };
+        if !by_sid {
+            tracing::warn!(node = self.node, "{OLDER_TENANT}");
+        }
+        let status = LinkStatus { node: self.node.clone(), since: unix_now(), older: !by_sid };
         self.links.board.change(|board| {
             board.trouble = None;
             board.links.insert(self.number, status);
@@ -183,6 +189,28 @@ impl Talk<'_> {
     }
 }
 
+/// An error of the WebSocket library in words.
+fn in_words(error: &Error) -> String {
+    if let Error::Io(why) = error {
+        return tls_error::of_session(why, Server::Tenant);
+    }
+    let closed = matches!(
+        error,
+        Error::ConnectionClosed
+            | Error::AlreadyClosed
+            | Error::Protocol(
+                ProtocolError::ResetWithoutClosingHandshake | ProtocolError::HandshakeIncomplete
+            )
+    );
+    let long = matches!(error, Error::Capacity(_) | Error::WriteBufferFull(_));
+    match (closed, long) {
+        (true, _) => "the connection was closed",
+        (false, true) => "a message is over the limit",
+        (false, false) => "what answers there does not speak WebSocket as a tenant does",
+    }
+    .to_owned()
+}
+
 /// Opens a sign-in, tries the password, and returns the outcome.
 async fn answer(
     links: &Links,
@@ -196,7 +224,15 @@ async fn answer(
         tracing::warn!("an envelope does not open: it was sealed to another key, changed, or sent again");
         return Settled::Declined { why: Decline::Unopened, tried: false };
     };
-    match links.validator.validate(sign_in.object, &password, by).await {
+    let Some(account) = shown.unsealer.account(sign_in) else {
+        links.board.count(format!("declined: {:?}", Decline::OtherAccount));
+        tracing::error!(
+            object = %sign_in.object,
+            "the tenant sent a SID that is malformed or of another domain: no bind was sent"
+        );
+        return Settled::Declined { why: Decline::OtherAccount, tried: false };
+    };
+    match links.validator.validate(&account, &password, by).await {
         Ok(verdict) => {
             links.board.answered(verdict);
             if let DirectoryVerdict::Unknown(code) = verdict {

@@ -8,17 +8,23 @@ use landbridge_wire::signin::Welcome;
 
 fn hello(capacity: u16) -> Hello {
     let software = Text::new("test").unwrap();
-    Hello { connection: Uuid::from_u128(1), instance: Uuid::from_u128(2), software, capacity }
+    let (connection, instance) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    Hello { connection, instance, software, capacity, abilities: List::default() }
 }
 
 fn ask(request: u128, due: u64) -> FromTenant {
     FromTenant::SignIn(Box::new(SignInRequest {
         request: Uuid::from_u128(request),
         object: Uuid::from_u128(9),
+        sid: None,
         due,
         encapsulated: Blob::new([0; 32]).unwrap(),
         sealed: Blob::new([0; 144]).unwrap(),
     }))
+}
+
+fn abilities(names: &[&str]) -> List<Text<32>, 16> {
+    List::new(names.iter().map(|name| Text::new(*name).unwrap()).collect()).unwrap()
 }
 
 fn outputs(session: &mut Session) -> Vec<Output> {
@@ -29,7 +35,10 @@ fn outputs(session: &mut Session) -> Vec<Output> {
 fn welcomed(capacity: u16, now: Instant) -> Session {
     let mut session = Session::new(hello(capacity), now);
     session.heard(FromTenant::Welcome(Welcome { nodes: List::default(), abilities: List::default() }), now);
-    assert!(matches!(outputs(&mut session)[..], [Output::Send(FromAgent::Hello(_)), Output::Welcomed(_)]));
+    assert!(matches!(
+        outputs(&mut session)[..],
+        [Output::Send(FromAgent::Hello(_)), Output::Welcomed { .. }]
+    ));
     session
 }
 
@@ -142,9 +151,6 @@ fn what_was_seen_is_forgotten_in_time_and_never_too_early() {
 #[test]
 fn an_agent_at_its_bound_says_so_to_a_tenant_that_knows_the_word_and_is_overloaded_to_an_older_one() {
     let now = Instant::now();
-    let abilities = |names: &[&str]| {
-        List::new(names.iter().map(|name| Text::new(*name).unwrap()).collect::<Vec<_>>()).unwrap()
-    };
     for (names, word) in [
         (&[][..], Decline::Overloaded),
         (&["something newer"][..], Decline::Overloaded),
@@ -161,5 +167,29 @@ fn an_agent_at_its_bound_says_so_to_a_tenant_that_knows_the_word_and_is_overload
             panic!("{names:?}")
         };
         assert_eq!((declined.why, declined.tried), (word, false), "{names:?}");
+    }
+}
+
+#[test]
+fn a_tenant_that_sends_sids_is_known_by_its_welcome_and_the_word_for_another_account_is_for_it_alone() {
+    let now = Instant::now();
+    for (names, by_sid, word) in [
+        (&[][..], false, Decline::Unopened),
+        (&[AT_BOUND, "something newer"][..], false, Decline::Unopened),
+        (&[AT_BOUND, BY_SID][..], true, Decline::OtherAccount),
+    ] {
+        let mut session = Session::new(hello(8), now);
+        let welcome = Welcome { nodes: List::default(), abilities: abilities(names) };
+        session.heard(FromTenant::Welcome(welcome), now);
+        let last = outputs(&mut session).pop();
+        assert_eq!(last, Some(Output::Welcomed { nodes: vec![], by_sid }), "{names:?}");
+        session.heard(ask(1, 10_000), now);
+        outputs(&mut session);
+        let other = Settled::Declined { why: Decline::OtherAccount, tried: true };
+        session.settled(Uuid::from_u128(1), other, now);
+        let [Output::Send(FromAgent::Declined(declined))] = outputs(&mut session)[..] else {
+            panic!("{names:?}")
+        };
+        assert_eq!((declined.why, declined.tried), (word, true), "{names:?}");
     }
 }

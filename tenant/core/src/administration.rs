@@ -9,6 +9,7 @@ mod move_objects;
 pub mod operator;
 mod parts;
 mod people;
+mod remove_domain;
 pub mod request;
 mod suffixes;
 mod trial;

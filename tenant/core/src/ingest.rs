@@ -1,11 +1,12 @@
 //! Applies the uploads of a phs to the store, each in one transaction.
 //!
 //! Order: an attribute or a link changes only when its stamp is greater than the stored one, and a digest likewise, so
-//! repeated and late uploads change nothing. Presence, SID, membership of Protected Users and a request to erase a
-//! digest carry no stamp: the last upload applies. Full compare: the first record of an object in the cycle replaces
-//! everything stored about it, later ones go by stamp again; in a full compare by stamp all of them do. At the commit,
-//! objects and links that no record of the cycle named leave the scope. Leaving: an object that leaves loses its
-//! digest and its links at once, and its row after the grace time.
+//! repeated and late uploads change nothing. A digest also gives way to one of the same password with more iterations.
+//! Presence, SID, membership of Protected Users and a request to erase a digest carry no stamp: the last upload
+//! applies. Full compare: the first record of an object in the cycle replaces everything stored about it, later ones go
+//! by stamp again; in a full compare by stamp all of them do. At the commit, objects and links that no record of the
+//! cycle named leave the scope. Leaving: an object that leaves loses its digest and its links at once, and its row
+//! after the grace time.
 //!
 //! The tenant does not trust a phs. It refuses a SID of another domain, an objectGUID that belongs to another domain
 //! (also as the start of a link), a name with a suffix that the domain does not declare, a digest of a privileged
@@ -67,7 +68,7 @@ pub fn offer(
 ) -> Result<Wanted, Problem> {
     let answer = store.read(|reading| {
         Ok(match writer::domain_of(reading, writer, None)? {
-            Ok(domain) => Ok(offer::missing(store, reading, &domain, offer.passwords.as_slice())?),
+            Ok(domain) => Ok(offer::missing(store, reading, &domain, offer)?),
             Err(problem) => Err(problem),
         })
     });

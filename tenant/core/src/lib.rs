@@ -50,7 +50,8 @@
 //! - `administration/operator.rs`: who sent a request over the administration socket
 //! - `administration/parts.rs`: what that handle works on
 //! - `administration/act.rs`: does what an administrator requested
-//! - `administration/domain.rs`: a domain's sign-in policy and its canaries
+//! - `administration/domain.rs`: a domain's sign-in policy, its least iterations and its canaries
+//! - `administration/remove_domain.rs`: stops serving a domain
 //! - `administration/group_policy.rs`: sets and removes the sign-in policy of a group
 //! - `administration/group_policy_lines.rs`: those policies as text
 //! - `administration/suffixes.rs`: adds, removes and lists the UPN suffixes of domains

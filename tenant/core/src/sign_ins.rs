@@ -150,10 +150,10 @@ async fn one_sign_in<E: Send + 'static>(
         };
     }
     // 3. An agent, and what its answer means.
-    if let Halt::AskAgent(Question { domain, object, binds }) = halt {
+    if let Halt::AskAgent(Question { domain, account, binds }) = halt {
         let since = Instant::now();
         let password = pass.attempt.password.clone();
-        let asked = pass.inner.agents.clone().ask(domain, object, password, binds).await;
+        let asked = pass.inner.agents.clone().ask(domain, account, password, binds).await;
         pass.inner.equal_delay.note_answer(domain, &asked.outcome, since.elapsed());
         let now = unix_now().max(pass.attempt.now);
         match on_a_thread(pass, move |pass| pass.resume(&asked, now)).await {

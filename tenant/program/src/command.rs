@@ -14,7 +14,7 @@ pub mod table;
 
 pub use run::run;
 
-use crate::config::{DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_PATH, LogLevel};
+use crate::config::{DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_OBSERVE, DEFAULT_PATH, LogLevel};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landbridge_tenant_rules::model::SigninPolicy;
@@ -47,6 +47,8 @@ Examples:
   landbridge-tenant domains move-objects corp.example.com lab.example.com
   landbridge-tenant domains policy corp.example.com refuse
   landbridge-tenant domains policy corp.example.com phs --group Pilot
+  landbridge-tenant domains policy corp.example.com --min-iterations 600000
+  landbridge-tenant domains remove corp.example.com
   landbridge-tenant signin alice@corp.example.com
   printf %s \"$password\" | landbridge-tenant signin alice@corp.example.com --password-stdin
   landbridge-tenant backup /backup/2026-11-26 --keys /safe/landbridge-keys
@@ -114,6 +116,9 @@ pub struct Init {
     /// Address for agents and applications.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_LISTEN)]
     pub listen: SocketAddr,
+    /// Loopback address for health and metrics. A second tenant on this machine needs a port of its own.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_OBSERVE)]
+    pub observe: SocketAddr,
     /// Directory for the database and the keys.
     #[arg(long, value_name = "DIRECTORY", default_value = DEFAULT_DATA_DIRECTORY)]
     pub data_directory: PathBuf,
@@ -124,13 +129,16 @@ pub struct Init {
 pub enum Domains {
     /// Add a domain.
     Add {
-        /// Its DNS name.
+        /// Its DNS name, as corp.example.com.
         #[arg(long)]
         name: String,
-        /// Its NetBIOS name.
+        /// Its NetBIOS name, as CORP.
         #[arg(long)]
         netbios: String,
-        /// Its SID: S-1-5-21-… It cannot be changed later.
+        /// Its SID: S-1-5-21-… with three numbers behind. It cannot be changed later.
+        ///
+        /// `landbridge-phs check` prints it before phs is enrolled; so do `(Get-ADDomain).DomainSID.Value` in
+        /// PowerShell and `net getdomainsid` on a Samba domain controller.
         #[arg(long)]
         sid: String,
         /// Accept the digests of privileged accounts too, if its phs sends them.
@@ -139,6 +147,16 @@ pub enum Domains {
     },
     /// List the domains.
     List(Listing),
+    /// Stop serving a domain, and erase everything that is stored of it. Shows what goes, and asks.
+    ///
+    /// Its agents are cut off, and applications that may sign in its people alone are revoked. The audit log stays.
+    Remove {
+        /// The domain: DNS or NetBIOS name.
+        name: String,
+        /// Do not ask: for scripts.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Show or set the sign-in policy of a domain or of a group.
     Policy {
         /// The domain: DNS or NetBIOS name.
@@ -159,6 +177,14 @@ pub enum Domains {
         /// Whether a newly enrolled pta-agent must be approved with `agents approve`: yes in a new domain.
         #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
         approve_agents: Option<bool>,
+        /// Refuse digests with fewer iterations: 600000 accepts the profile `strong` of phs alone. Asks if accounts
+        /// have such a digest: they sign in by it until their phs sends another.
+        #[arg(long, value_name = "N", conflicts_with_all = ["policy", "group", "approve_agents"])]
+        min_iterations: Option<u32>,
+        /// Do not ask about --min-iterations: for scripts.
+        // clap waives what is required if it conflicts with what is given.
+        #[arg(long, requires = "min_iterations", conflicts_with_all = ["policy", "group", "approve_agents"])]
+        yes: bool,
     },
     /// Manage UPN suffixes. An account gets a name user@suffix only if its domain has the suffix.
     #[command(subcommand)]

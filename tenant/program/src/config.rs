@@ -317,16 +317,26 @@ impl Config {
         let unreadable = |e: std::io::Error| {
             TenantError::file(
                 path,
-                format_args!("cannot read the configuration: {e}"),
+                format_args!(
+                    "cannot read the configuration: {}",
+                    landbridge_host::system_error::sentence(&e)
+                ),
                 "create one with `landbridge-tenant init --url https://…`, or give its path with --config",
             )
         };
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(unreadable)?;
-        if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE {
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE {
             return Err(TenantError::file(path, "too long for a configuration", "name the right file"));
         }
+        let text = landbridge_host::text_file::decode(&bytes).map_err(|why| {
+            TenantError::file(
+                path,
+                format_args!("not a configuration: {why}"),
+                "write the file again, as UTF-8",
+            )
+        })?;
         Self::parse(path, &text)
     }
 
@@ -445,7 +455,7 @@ fn line_with(text: &str, key: &str) -> Option<usize> {
 }
 
 /// The text that `init` writes: every key with its default and a comment.
-pub fn template(url: &str, listen: &str, data_directory: &Path) -> String {
+pub fn template(url: &str, listen: SocketAddr, observe: SocketAddr, data_directory: &Path) -> String {
     format!(
         r#"# Configuration of landbridge-tenant. Unknown keys are refused. The file contains no secrets:
 # name a file (mode 0600) or a systemd credential (`credential:NAME`) for each.
@@ -455,7 +465,7 @@ url = {url}
 # The address for agents and applications (TLS).
 listen = {listen}
 # The address of /healthz and /metrics (plain HTTP, loopback only).
-observe = "{DEFAULT_OBSERVE}"
+observe = "{observe}"
 # The directory of the database, the administration socket and the keys.
 data_directory = {data}
 
@@ -506,7 +516,7 @@ format = "human"
 level = "info"
 "#,
         url = quoted(url),
-        listen = quoted(listen),
+        listen = quoted(&listen.to_string()),
         data = quoted(&data_directory.display().to_string()),
         secrets = data_directory.join("secrets").display(),
     )
@@ -527,9 +537,10 @@ mod tests {
 
     #[test]
     fn the_text_that_init_writes_is_read_back() {
-        let text =
-            template("https://tenant.example.com:8443", "127.0.0.1:8443", Path::new("/srv/landbridge"));
+        let (listen, observe) = ("127.0.0.1:8443".parse().unwrap(), "[::1]:9465".parse().unwrap());
+        let text = template("https://tenant.example.com:8443", listen, observe, Path::new("/srv/landbridge"));
         let config = parse(&text).unwrap();
+        assert_eq!((config.listen, config.observe), (listen, observe));
         assert_eq!(config.url.as_str(), "https://tenant.example.com:8443");
         assert_eq!(config.data_directory, Path::new("/srv/landbridge"));
         assert_eq!(config.ca_key, KeySource::File("/srv/landbridge/secrets/ca.key".into()));

@@ -3,7 +3,7 @@
 
 use landbridge_door_operator::call::CallError;
 use landbridge_host::FileError;
-use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::{StoreError, Trouble};
 use std::path::{Path, PathBuf};
 
 /// What went wrong, in words for the administrator at the terminal.
@@ -101,14 +101,52 @@ impl TenantError {
             Self::NotRunning { .. } => {
                 Some("start `landbridge-tenant serve`, or give its configuration with --config".to_owned())
             }
-            Self::Store(_) | Self::RemoteStore(_) => Some(
-                "check the disk of the data directory; if the database is damaged, restore it from a backup"
-                    .to_owned(),
-            ),
+            Self::Store(error) => Some(of_store(error).to_owned()),
+            Self::RemoteStore(_) => Some("the tenant's log has the reason, and what to do".to_owned()),
             Self::Defect(_) => Some("report this with the command that you ran".to_owned()),
-            Self::Usage(_) => Some("see --help".to_owned()),
+            Self::Usage(_) => {
+                Some("see `landbridge-tenant --help`, or `--help` behind the command".to_owned())
+            }
             Self::SignInRefused => None,
         }
+    }
+}
+
+/// What the administrator can do about the database.
+fn of_store(error: &StoreError) -> &'static str {
+    let Some(trouble) = error.trouble() else {
+        return match error {
+            StoreError::Defect(_) => "report this with the command that you ran",
+            StoreError::Conflict => "try again in a few seconds",
+            StoreError::Seal(_) => {
+                "name the tenant's seal keys in seal_keys, and see that this machine gives random numbers"
+            }
+            StoreError::Foreign { .. } | StoreError::File { .. } => {
+                "restore a backup with `landbridge-tenant restore`"
+            }
+        };
+    };
+    match trouble {
+        Trouble::Missing => {
+            "check data_directory in the configuration; `landbridge-tenant init` makes a new tenant, `landbridge-tenant \
+             restore` brings one back"
+        }
+        Trouble::AlreadyThere => "serve it, or configure another data_directory",
+        Trouble::Loose { .. } => "run `chmod 600` on it, and find out who could read it",
+        Trouble::Newer { .. } => {
+            "use the program of the newer version, or restore the backup from before its upgrade"
+        }
+        Trouble::NotOurs => "check data_directory in the configuration",
+        Trouble::Corrupt => {
+            "restore a backup with `landbridge-tenant restore`; every phs then compares in full by itself"
+        }
+        Trouble::Full => "make room on the disk of the data directory",
+        Trouble::ReadOnly | Trouble::Unopenable => {
+            "check owner and mode of the data directory and its files, and that its file system can be written"
+        }
+        Trouble::Io(_) => "look into the kernel's log: the disk may be dying",
+        Trouble::BeingRead => "wait for the end of the backup, and try again",
+        Trouble::Busy => "run one tenant on one database: stop the other process",
     }
 }
 

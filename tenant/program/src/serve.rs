@@ -6,9 +6,9 @@ use crate::config::Config;
 use crate::error::TenantError;
 use crate::keys;
 use crate::server_certificate::ServerCertificate;
+use hyper::Request;
 use hyper::body::Incoming;
-use hyper::{Method, Request};
-use landbridge_door_agents::{AgentClient, AgentsDoor, no_such_path, post_only};
+use landbridge_door_agents::{AgentClient, AgentsDoor, is_for_agents};
 use landbridge_door_applications::{ApplicationsDoor, PATH};
 use landbridge_door_listen::body::Answer;
 use landbridge_door_listen::client_certificate::server_config;
@@ -37,7 +37,8 @@ use tokio::sync::watch;
 /// Time between two signs of life to systemd. The unit expects one every 20 s, so three may be lost.
 const WATCHDOG: Duration = Duration::from_secs(5);
 
-/// The address for agents. Applications may use it too.
+/// The address for agents. Applications may use it too. The applications' door answers what is not an agent's request:
+/// an agent's path, or a path other than that of sign-ins from a client with an agent's certificate.
 struct MainDoor {
     agents: Arc<AgentsDoor>,
     applications: Arc<ApplicationsDoor>,
@@ -55,10 +56,12 @@ impl Serve for MainDoor {
         connection: Arc<Connection<AgentClient>>,
         request: Request<Incoming>,
     ) -> Answer {
-        match request.uri().path() {
-            PATH => serve_application(&self.applications, request, connection.address).await,
-            _ => self.agents.clone().serve(connection, request).await,
+        let path = request.uri().path();
+        let is_agents = is_for_agents(path) || (connection.client.shown.is_some() && path != PATH);
+        if is_agents {
+            return self.agents.clone().serve(connection, request).await;
         }
+        self.applications.serve(request, connection.address.ip(), Instant::now()).await
     }
 }
 
@@ -77,19 +80,8 @@ impl Serve for OwnDoor {
         connection: Arc<Connection<AnonymousClient>>,
         request: Request<Incoming>,
     ) -> Answer {
-        match request.uri().path() {
-            PATH => serve_application(&self.0, request, connection.address).await,
-            _ => no_such_path(),
-        }
+        self.0.serve(request, connection.address.ip(), Instant::now()).await
     }
-}
-
-async fn serve_application(door: &ApplicationsDoor, request: Request<Incoming>, from: SocketAddr) -> Answer {
-    let arrived = Instant::now();
-    if request.method() != Method::POST {
-        return post_only();
-    }
-    door.serve(request, from.ip(), arrived).await
 }
 
 /// A tenant whose sockets are bound and that does not serve yet.

@@ -17,5 +17,5 @@ pub use attributes::Attributes;
 pub use audit::AuditEntry;
 pub use domain::{Domain, DomainRefused, MIN_ITERATIONS, NewDomain, Policy, SigninPolicy, sub_authority};
 pub use group_policy::GroupPolicy;
-pub use object::{KINDS, Object, is_removed, kind_text, presence_text};
+pub use object::{KINDS, Object, Principal, is_removed, kind_text, presence_text};
 pub use token::EnrolmentToken;

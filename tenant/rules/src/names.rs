@@ -17,8 +17,8 @@ pub use landbridge_wire::names::{MAX_NAME, fold_case, folded};
 use landbridge_wire::names::{of_sam, of_upn};
 use uuid::Uuid;
 
-/// Limit on the bytes of a UPN suffix that a domain declares. A DNS name has at most 253.
-pub const MAX_SUFFIX: usize = 255;
+/// Limit on the bytes of a UPN suffix that a domain declares: 255 characters in any script. A DNS name has at most 253.
+pub const MAX_SUFFIX: usize = 3 * 255;
 
 /// The account that a name belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 //!
 //! A sign-in is a ticket. Its password is sealed to one agent and delivered over one of the agent's links. A delivery
 //! that is lost or declined is repeated once, to another agent if there is one, inside the ticket's deadline. An agent
-//! that declines because of its own bound for the account has sent no bind, so the next agent is asked as well. A verdict counts only if it arrives over the link of the delivery, before the deadline, with the tag that only the
+//! that declines because of its own bound for the account has sent no bind, so the next agent is asked as well. A
+//! verdict counts only if it arrives over the link of the delivery, before the deadline, with the tag that only the
 //! opener of the envelope can compute. Each ticket is answered exactly once.
 //! Neighbours: `relay_driver` in the tenant's core submits tickets and owns the clock; the agents' door has the
 //! sockets; at their other end is pta-agent's `session`.
@@ -19,11 +20,12 @@ mod ticket;
 pub use terms::{AgentAnswer, AgentView, Alarm, Closed, Event, Facts, Link, NoAnswer, Output, PATIENCE};
 
 use crate::instances::{Instances, NotedProcess};
+use crate::model::Principal;
 use canary::Canaries;
 use chance::Chance;
 use landbridge_crypto::secret::Password;
 use landbridge_wire::bounded::{List, Text};
-use landbridge_wire::signin::{AT_BOUND, DirectoryVerdict, FromAgent, FromTenant, Hello};
+use landbridge_wire::signin::{AT_BOUND, BY_SID, DirectoryVerdict, FromAgent, FromTenant, Hello};
 use line::RelayLine;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -144,7 +146,7 @@ impl Relay {
         &mut self,
         ticket: u64,
         domain: i64,
-        object: Uuid,
+        principal: Principal,
         password: Arc<Password>,
         binds: u32,
         now: Instant,
@@ -153,7 +155,7 @@ impl Relay {
             let answer = AgentAnswer { outcome: Err(NoAnswer::Busy), agent: None, tried: 0 };
             return self.output.push_back(Output::Answered { ticket, answer });
         }
-        self.tickets.insert(ticket, Ticket::new(domain, object, password, binds, now));
+        self.tickets.insert(ticket, Ticket::new(domain, principal, password, binds, now));
         self.deliver(ticket, now);
     }
 
@@ -176,8 +178,8 @@ impl Relay {
     }
 
     /// Sets the canary accounts of a domain, with which its agents are tried.
-    pub fn canaries(&mut self, domain: i64, objects: Vec<Uuid>) {
-        self.canaries.set_accounts(domain, objects);
+    pub fn canaries(&mut self, domain: i64, accounts: Vec<Principal>) {
+        self.canaries.set_accounts(domain, accounts);
     }
 
     /// Deletes the alarm and the known processes of an agent that an administrator has approved again.
@@ -280,7 +282,7 @@ impl Relay {
         let (instance, software) = (*instance, software.as_str().to_owned());
         // 2. The welcome, and a drain if the tenant stops.
         line.welcome(&hello, now);
-        let abilities = Text::new(AT_BOUND).map(|name| vec![name]).unwrap_or_default();
+        let abilities = [AT_BOUND, BY_SID].into_iter().filter_map(|name| Text::new(name).ok()).collect();
         let abilities = List::new(abilities).unwrap_or_default();
         let welcome = landbridge_wire::signin::Welcome { nodes: self.nodes.clone(), abilities };
         self.output.push_back(Output::Send { link, message: FromTenant::Welcome(welcome) });

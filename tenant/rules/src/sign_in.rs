@@ -18,7 +18,7 @@ pub use step::{Against, Answered, Charge, DecidedBy, Decision, Like, Question, S
 
 use crate::account_state::{State, state};
 use crate::lockout::{AdBudget, RefusedAt, Rules, Standing};
-use crate::model::SigninPolicy;
+use crate::model::{Principal, SigninPolicy};
 use crate::relay::{AgentAnswer, NoAnswer};
 use crate::verdict::{Effect, Person, Unavailable, Verdict, Why};
 use landbridge_wire::signin as wire;
@@ -227,6 +227,11 @@ impl SignIn<'_> {
                     step: done(refused(Why::HeldBack, object), DecidedBy::Agent, wait),
                 };
             }
+            // The agent sent no verdict because of this account alone. A refusal, for the same reason.
+            Err(NoAnswer::OtherAccount) => {
+                let verdict = refused(Why::OtherAccount, object);
+                return Answered { charge, step: done(verdict, DecidedBy::Agent, Wait::default()) };
+            }
             // The digest decides while there is no verdict, and never after one.
             Err(why) => {
                 let instead = before.domain.as_ref().is_some_and(|d| d.policy == SigninPolicy::PtaThenPhs);
@@ -314,8 +319,10 @@ fn ask_or_refuse(
     now: i64,
 ) -> Result<Question, Box<Decision>> {
     let tenant = |verdict| Err(Box::new(uncounted(verdict, DecidedBy::Tenant, wait)));
-    let why = match facts.account.as_ref().zip(facts.subject.account()) {
-        Some((_, object)) if may_be_asked_about(facts, now) => {
+    let account = facts.account.as_ref();
+    let principal = account.and_then(|account| account.rid).zip(facts.subject.account());
+    let why = match (account, principal) {
+        (Some(_), Some((rid, object))) if may_be_asked_about(facts, now) => {
             if memory.too_many_unwritten {
                 return tenant(Verdict::Unavailable(Unavailable::Storage));
             }
@@ -323,10 +330,10 @@ fn ask_or_refuse(
             if memory.refused_before {
                 return tenant(refused(Why::RefusedBefore, Some(object)));
             }
-            return Ok(Question { domain: domain.id, object, binds });
+            return Ok(Question { domain: domain.id, account: Principal { object, rid }, binds });
         }
-        Some((account, _)) if !account.present => Why::UnknownName,
-        Some(_) | None => facts.shut_out(now).unwrap_or(Why::Canary),
+        (Some(account), _) if !account.present => Why::UnknownName,
+        (Some(_) | None, _) => facts.shut_out(now).unwrap_or(Why::Canary),
     };
     let verdict = refused(why, facts.subject.account());
     if memory.refused_before {

@@ -94,6 +94,8 @@ pub enum Why {
     State(State),
     /// No agent was asked: this state of the account, as it has replicated, excludes every password.
     Vetoed(State),
+    /// No agent was asked: the tenant knows no SID of its domain for the account, and agents bind by the SID.
+    NoSid,
     /// Privileged by its attributes or by phs, in a domain that was added without `--allow-privileged`.
     Privileged,
     /// AD's budget for this account is spent, and no digest can stand in for it.
@@ -110,6 +112,8 @@ pub enum Why {
     Restricted,
     /// AD: a code that is not known here.
     UnknownCode(u32),
+    /// The agent found that the account's SID and its objectGUID belong to two accounts, and gave no verdict.
+    OtherAccount,
 }
 
 /// What a refusal does to the lockout's counters.
@@ -171,6 +175,7 @@ impl Why {
             Self::State(state @ State::Unknown(_)) => row(state.as_str(), Nothing, false, UnknownState),
             Self::State(state) => row(state.as_str(), Nothing, false, CountedAs::Nothing),
             Self::Vetoed(state) => row(state.as_str(), Wrong, true, CountedAs::Nothing),
+            Self::NoSid => row("no-sid", Wrong, true, UnknownState),
             Self::Privileged => row("privileged", Wrong, true, CountedAs::Nothing),
             Self::HeldBack => row("held-back", Nothing, false, CountedAs::Nothing),
             Self::DigestDiffers => row("digest-differs", Wrong, true, CountedAs::Nothing),
@@ -180,6 +185,7 @@ impl Why {
             Self::Restricted => row("restricted", Nothing, false, CountedAs::Nothing),
             // A directory that gives no reason may mean a wrong password, every time.
             Self::UnknownCode(_) => row("unknown-code", Wrong, false, UnknownState),
+            Self::OtherAccount => row("other-account", Nothing, false, UnknownState),
         }
     }
 

@@ -55,13 +55,23 @@ impl Store {
         name: &'static str,
         pick: impl Fn(&Writing<'_>) -> Result<(T, Vec<Uuid>), StoreError>,
     ) -> Result<T, StoreError> {
-        let (answer, count) = self.rewrite_tables(name, &TABLES, |transaction| {
+        self.erase_rows(name, |transaction| {
             let (answer, objects) = pick(transaction)?;
             for object in &objects {
                 objects::forget(transaction, *object)?;
             }
             Ok((answer, objects.len()))
-        })?;
+        })
+    }
+
+    /// Runs `change`, which deletes rows of these tables, returns what it counted, and erases what the rows left behind
+    /// unless the second count is 0. Foreign keys are not checked meanwhile: `change` leaves none that leads nowhere.
+    pub fn erase_rows<T>(
+        &self,
+        name: &'static str,
+        change: impl Fn(&Writing<'_>) -> Result<(T, usize), StoreError>,
+    ) -> Result<T, StoreError> {
+        let (answer, count) = self.rewrite_tables(name, &TABLES, change)?;
         if count > 0 {
             self.checkpoint_erased()?;
         }

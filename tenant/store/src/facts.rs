@@ -12,7 +12,7 @@ use landbridge_tenant_rules::lockout::{AdBudget, Source, Standing};
 use landbridge_tenant_rules::model::Domain;
 use landbridge_tenant_rules::names::Whose;
 use landbridge_tenant_rules::policies::PolicyOwner;
-use landbridge_tenant_rules::privileged::lacks_permission;
+use landbridge_tenant_rules::privileged::{lacks_permission, rid_of};
 use landbridge_tenant_rules::sign_in::{AccountFacts, DigestFact, DomainFacts, Facts, SourceFacts, Subject};
 use landbridge_tenant_rules::verdict::Why;
 use landbridge_wire::upload::Presence;
@@ -112,6 +112,7 @@ pub fn of_account(
         password_policy: resultant.policy,
         digest: if digest.is_some() { DigestFact::Readable } else { DigestFact::Absent },
         digest_is_current: digest.as_ref().is_some_and(is_current),
+        rid: account.sid.as_deref().and_then(|sid| rid_of(sid, &domain.sid)),
         canary: canaries::is_one(reading, object)?,
         blocked: blocks::since(reading, object)?.is_some(),
     };

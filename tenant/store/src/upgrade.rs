@@ -4,8 +4,10 @@
 
 use crate::error::StoreError;
 use crate::schema::SCHEMA_VERSION;
-use crate::tables::{domains, suffixes};
+use crate::tables::{attributes, domains, objects, suffixes};
 use crate::transaction::Writing;
+use landbridge_tenant_rules::names::names_of;
+use landbridge_wire::upload::Kind;
 use rusqlite::Connection;
 
 /// The statements of each step. The first one leads from version 1 to 2.
@@ -53,8 +55,8 @@ const STEPS: [&str; 3] = [
     // To version 4: accounts that an administrator blocked; last members of groups that refused; known sources, and a
     // table of its own for AD's budget. The counter over all sources becomes that of unknown sources; no source is
     // known yet. New pta-agents wait for approval in every domain, and what a person needs to recognise one; when an
-    // agent first proved its process. Every object belongs to the domain that it is in. UPN suffixes: see
-    // `declare_suffixes`. Reserved names hold once a phs has sent all of them.
+    // agent first proved its process. Every object belongs to the domain that it is in. UPN suffixes and names: see
+    // `declare_suffixes` and `derive_names`. Reserved names hold once a phs has sent all of them.
     "CREATE TABLE blocks (
          object      BLOB PRIMARY KEY,
          domain      INTEGER NOT NULL REFERENCES domains(id),
@@ -123,8 +125,9 @@ const STEPS: [&str; 3] = [
 /// The oldest version that can be upgraded: the first schema.
 pub(super) const OLDEST: i64 = 1;
 
-/// The first version in which domains declare their UPN suffixes.
-const SUFFIXES_SINCE: i64 = 4;
+/// The first version in which domains declare their UPN suffixes, and letters of names are compared as AD compares
+/// them.
+const NAMES_SINCE: i64 = 4;
 
 /// Applies every step from version `found` on. `found` is between [`OLDEST`] and the present version.
 pub(super) fn upgrade(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
@@ -136,8 +139,10 @@ pub(super) fn upgrade(connection: &mut Connection, found: i64) -> Result<(), Sto
     for step in STEPS.iter().skip(done) {
         transaction.execute_batch(step)?;
     }
-    if found < SUFFIXES_SINCE {
-        declare_suffixes(&Writing::of(&transaction))?;
+    if found < NAMES_SINCE {
+        let writing = Writing::of(&transaction);
+        declare_suffixes(&writing)?;
+        derive_names(&writing)?;
     }
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()?;
@@ -152,6 +157,22 @@ fn declare_suffixes(writing: &Writing<'_>) -> Result<(), StoreError> {
         for suffix in suffixes::in_use(writing, domain.id)?.into_keys() {
             if !suffixes::is_name_of(&domain, &suffix) {
                 suffixes::add(writing, domain.id, &suffix)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Derives the names of all present accounts again. Older versions took more letters as equal, such as K (Kelvin) and
+/// k, and fewer, such as σ and ς. The names have no hash until the key of names is made, at the end of this opening.
+fn derive_names(writing: &Writing<'_>) -> Result<(), StoreError> {
+    writing.execute("DELETE FROM signin_names", [])?;
+    let mut insert = writing.prepare_cached("INSERT INTO signin_names (name, object) VALUES (?1, ?2)")?;
+    for domain in domains::all(writing)? {
+        for object in objects::present(writing, domain.id, Kind::Account, usize::MAX)? {
+            let names = names_of(&domain, &attributes::of(writing, object)?);
+            for name in suffixes::divide(writing, &domain, names)?.0 {
+                insert.execute((name, object.as_bytes()))?;
             }
         }
     }

@@ -135,6 +135,7 @@ impl Domain {
         // Of several lines of one name the last one counts.
         let _ = writeln!(conf, "\t{name} = {value}");
         fs::write(&file, conf).doing("write smb.conf")?;
+        self.set_editor_option(name, value)?;
         self.kill_controller()?;
         self.start_controller()
     }

@@ -104,8 +104,13 @@ def force_attribute(sam_name, name, value):
     dn = found(sam_name).dn
     path = os.path.join(lp.private_path("sam.ldb.d"), domain.upper() + ".ldb")
     change = ldb.Message(dn)
-    change[name] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, name)
+    change[name] = ldb.MessageElement(values_of(value), ldb.FLAG_MOD_REPLACE, name)
     ldb.Ldb(path, options=["modules:"]).modify(change)
+
+
+def option(name, value):
+    """What this process writes follows the option, too."""
+    lp.set(name, value)
 
 
 def new_invocation_id():
@@ -201,6 +206,26 @@ def recycle_bin():
     sam.modify(change)
 
 
+def extend_schema(name, values, numbered):
+    """Adds an attribute to the forest's schema and to the class user, as Exchange's setup does, and gives its
+    msDS-IntId. AD chooses that number (at functional level 2003 or higher); not `numbered`, it is added without one, as
+    in a forest of 2000."""
+    lp.set("dsdb:schema update allowed", "yes")
+    schema = str(sam.get_schema_basedn())
+    entry = ldb.Message(ldb.Dn(sam, f"CN={name},{schema}"))
+    text = {"attributeSyntax": "2.5.5.12", "oMSyntax": "64", "isSingleValued": "TRUE"}
+    for attribute, value in ({"objectClass": "attributeSchema", "lDAPDisplayName": name} | text | values).items():
+        entry[attribute] = ldb.MessageElement(values_of(value), ldb.FLAG_MOD_ADD, attribute)
+    sam.add(entry, controls=[] if numbered else ["relax:0"])
+    sam.set_schema_update_now()
+    change = ldb.Message(ldb.Dn(sam, f"CN=User,{schema}"))
+    change["mayContain"] = ldb.MessageElement(name, ldb.FLAG_MOD_ADD, "mayContain")
+    sam.modify(change)
+    sam.set_schema_update_now()
+    found = sam.search(base=entry.dn, scope=ldb.SCOPE_BASE, attrs=["msDS-IntId"])[0]
+    return int(str(found["msDS-IntId"][0])) if "msDS-IntId" in found else None
+
+
 def inside(group):
     """The users in a group, through however many groups between, as the DC itself works it out."""
     dn = sam.search(base=f"<SID={group}>", scope=ldb.SCOPE_BASE, attrs=[])[0].dn
@@ -289,6 +314,7 @@ VERBS = {
         read, set_password, create, add, set_at, set_attributes, force_attribute, new_invocation_id, set_domain,
         set_pwd_last_set, flags, members, create_container, move, rename_container, delete, rename, rename_rdn,
         reanimate, recycle_bin, people, resultant_policy, which_password, rights, grant, outbound_replication, keytab,
+        extend_schema, option,
     )
 }  # fmt: skip
 

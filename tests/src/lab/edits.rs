@@ -133,7 +133,17 @@ impl Domain {
 
     /// Writes an attribute past all of the DC's checks, and past its replication: a full compare alone sees it.
     pub fn force_attribute(&self, sam: &str, name: &str, value: &str) -> Result<(), LabError> {
-        self.edit(&json!({"do": "force_attribute", "sam_name": sam, "name": name, "value": value})).map(drop)
+        self.force_values(sam, name, &json!(value))
+    }
+
+    /// The same with one value or several; `{"hex": …}` is bytes.
+    pub fn force_values(&self, sam: &str, name: &str, values: &Value) -> Result<(), LabError> {
+        self.edit(&json!({"do": "force_attribute", "sam_name": sam, "name": name, "value": values})).map(drop)
+    }
+
+    /// What the editor writes from now on follows an option of Samba's.
+    pub(super) fn set_editor_option(&self, name: &str, value: &str) -> Result<(), LabError> {
+        self.edit(&json!({"do": "option", "name": name, "value": value})).map(drop)
     }
 
     /// What a proper restore of the DC does: its writes carry a new invocation id. Only while it does not run.
@@ -247,6 +257,14 @@ impl Domain {
                 "msDS-PSOAppliesTo": to?,
             }),
         )
+    }
+
+    /// Adds an attribute to the forest's schema and to the class `user`: a single text, or what `values` of its
+    /// attributeSchema object say. Returns the number (`msDS-IntId`) that AD chose for it; not `numbered`, it has none. The
+    /// DC knows it once it has started again.
+    pub fn extend_schema(&self, name: &str, values: Value, numbered: bool) -> Result<Option<i64>, LabError> {
+        let request = json!({"do": "extend_schema", "name": name, "values": values, "numbered": numbered});
+        Ok(self.edit(&request)?.as_i64())
     }
 
     /// Switches the recycle bin on, for good.

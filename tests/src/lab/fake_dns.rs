@@ -19,17 +19,32 @@ pub struct FakeDns {
 impl FakeDns {
     /// Serves on port 53 of an address of its own: `_ldap._tcp.dc._msdcs.<domain>` names these controllers, in this
     /// order.
+    /// A controller that is named twice has two addresses.
     pub fn serve(domain: &str, controllers: Vec<(String, Ipv4Addr)>) -> Result<Self, LabError> {
+        Self::serve_with_site(domain, controllers, "", vec![])
+    }
+
+    /// The same, and the controllers `of_site` are those of an AD site.
+    pub fn serve_with_site(
+        domain: &str,
+        controllers: Vec<(String, Ipv4Addr)>,
+        site: &str,
+        of_site: Vec<String>,
+    ) -> Result<Self, LabError> {
         let address = Address::claim()?;
         let socket = UdpSocket::bind((address.ip(), 53)).doing("serve DNS on a loopback address")?;
         let folder = watchdog::folder("landbridge-dns-")?;
         let view = View::write(folder.path().to_path_buf(), &[], address.ip())?;
-        let asked = format!("_ldap._tcp.dc._msdcs.{domain}");
+        let all = controllers.iter().map(|(controller, _)| controller.clone()).collect();
+        let services = [
+            (format!("_ldap._tcp.dc._msdcs.{domain}"), all),
+            (format!("_ldap._tcp.{}._sites.dc._msdcs.{domain}", site.to_lowercase()), of_site),
+        ];
         std::thread::spawn(move || {
             let _held = address;
             let mut question = [0; 512];
             while let Ok((length, from)) = socket.recv_from(&mut question) {
-                if let Some(answer) = answer(&question[..length], &asked, &controllers) {
+                if let Some(answer) = answer(&question[..length], &services, &controllers) {
                     let _ = socket.send_to(&answer, from);
                 }
             }
@@ -44,21 +59,28 @@ impl FakeDns {
 }
 
 /// The answer to a question (RFC 1035, section 4), or that there is no such name.
-fn answer(question: &[u8], asked: &str, controllers: &[(String, Ipv4Addr)]) -> Option<Vec<u8>> {
+fn answer(
+    question: &[u8],
+    services: &[(String, Vec<String>)],
+    controllers: &[(String, Ipv4Addr)],
+) -> Option<Vec<u8>> {
     let (name, after) = name_in(question)?;
     let kind = u16::from_be_bytes(question.get(after..after + 2)?.try_into().ok()?);
     let mut records: Vec<(u16, Vec<u8>)> = Vec::new();
-    for (place, (controller, address)) in (0_u16..).zip(controllers) {
-        if kind == 33 && name == asked {
+    let service = services.iter().find(|(service, targets)| *service == name && !targets.is_empty());
+    for (place, target) in (0_u16..).zip(service.map_or(&[][..], |(_, targets)| targets)) {
+        if kind == 33 {
             let mut data = [place, 0, 389].map(u16::to_be_bytes).concat();
-            data.extend(written(controller));
+            data.extend(written(target));
             records.push((33, data));
         }
+    }
+    for (controller, address) in controllers {
         if kind == 1 && name == *controller {
             records.push((1, IpAddr::V4(*address).to_string().parse::<Ipv4Addr>().ok()?.octets().to_vec()));
         }
     }
-    let known = name == asked || controllers.iter().any(|(controller, _)| *controller == name);
+    let known = service.is_some() || controllers.iter().any(|(controller, _)| *controller == name);
     let mut answer = question.get(..2)?.to_vec();
     answer.extend([0x85, if known { 0x80 } else { 0x83 }, 0, 1]);
     answer.extend(u16::try_from(records.len()).ok()?.to_be_bytes());

@@ -7,10 +7,12 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use landbridge_agent::dial::{Address, dial};
 use landbridge_agent::{Identity, ProcessKey, tls};
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey};
-use landbridge_wire::bounded::{Blob, Text};
+use landbridge_wire::bounded::{Blob, List, Text};
 use landbridge_wire::frame;
 use landbridge_wire::process_proof::HEADER;
-use landbridge_wire::signin::{Answer, DirectoryVerdict, FromAgent, FromTenant, Hello, PATH, SignInRequest};
+use landbridge_wire::signin::{
+    Answer, BY_SID, DirectoryVerdict, FromAgent, FromTenant, Hello, PATH, SignInRequest,
+};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -50,7 +52,8 @@ async fn lying(identity: &Identity, lie: Lie) -> Result<u32, LabError> {
     let (mut socket, _) = client_async(request, stream).await.map_err(|why| wrong(&why))?;
     let connection = Uuid::new_v4();
     let (instance, software) = (process.name(), Text::cut("honest, really"));
-    let hello = Hello { connection, instance, software, capacity: 64 };
+    let abilities = List::new(vec![Text::cut(BY_SID)]).unwrap_or_default();
+    let hello = Hello { connection, instance, software, capacity: 64, abilities };
     let mut say = vec![FromAgent::Hello(hello)];
     let key = identity.lend_second_key(EnvelopeKey::from_bytes).and_then(Result::ok);
     let key = key.ok_or_else(|| failed("a lying agent", "no envelope key"))?;
@@ -93,6 +96,7 @@ fn answer(
         tenant: identity.tenant.into_bytes(),
         domain_sid: &identity.domain_sid,
         object: ask.object.into_bytes(),
+        sid: ask.sid.as_ref().map(Text::as_str),
         due: ask.due,
     };
     let encapsulated = ask.encapsulated.as_bytes().try_into().unwrap_or([0; 32]);

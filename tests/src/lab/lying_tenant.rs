@@ -16,7 +16,8 @@ use landbridge_tenant_core::agents::certificate_names::Shown;
 use landbridge_wire::bounded::{Blob, List, Text};
 use landbridge_wire::frame;
 use landbridge_wire::signin::{
-    AT_BOUND, Decline, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello, SignInRequest, Welcome,
+    AT_BOUND, BY_SID, Decline, DirectoryVerdict, FromAgent, FromTenant, Heartbeat, Hello, SignInRequest,
+    Welcome,
 };
 use rustls::RootCertStore;
 use rustls::ServerConfig;
@@ -43,9 +44,18 @@ pub enum Said {
     Nothing,
 }
 
+/// The names of an account in a request, which need not belong together. Without a SID it is one of version 0.1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// objectGUID.
+    pub object: Uuid,
+    /// objectSid.
+    pub sid: Option<String>,
+}
+
 /// A password for an account, and where the agent's words go.
 struct Request {
-    object: Uuid,
+    account: Named,
     password: String,
     said: oneshot::Sender<(Said, Duration)>,
 }
@@ -62,17 +72,17 @@ pub struct LyingTenant {
 
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Request").field("object", &self.object).finish_non_exhaustive()
+        f.debug_struct("Request").field("account", &self.account).finish_non_exhaustive()
     }
 }
 
 impl LyingTenant {
-    /// Takes the place of this tenant, which must be stopped, and waits for these agents. With `knows_at_bound` it is
-    /// of this version, otherwise its welcome is that of version 0.1.
+    /// Takes the place of this tenant, which must be stopped, and waits for these agents. Its welcome is that of this
+    /// version or that of version 0.1.
     pub fn take_over(
         tenant: &RunningTenant,
         agents: &[PtaAgent],
-        knows_at_bound: bool,
+        of_this_version: bool,
     ) -> Result<Self, LabError> {
         let wrong = |why: &dyn std::fmt::Display| failed("a lying tenant", why);
         let config = Config::load(&tenant.config()).map_err(|why| wrong(&why))?;
@@ -88,7 +98,7 @@ impl LyingTenant {
         let into = connected.clone();
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(attend(acceptor.clone(), stream, name, knows_at_bound, into.clone()));
+                tokio::spawn(attend(acceptor.clone(), stream, name, of_this_version, into.clone()));
             }
         });
         let lying = Self { agents: connected, runtime };
@@ -105,7 +115,7 @@ impl LyingTenant {
     pub fn guess(
         &self,
         agent: &PtaAgent,
-        object: Uuid,
+        account: &Named,
         password: &str,
     ) -> Result<(Said, Duration), LabError> {
         let id = agent_id(agent)?;
@@ -116,7 +126,7 @@ impl LyingTenant {
         wait_until("an agent at the lying tenant", 30, || open().is_some(), String::new)?;
         let link = open().ok_or_else(|| failed("a lying tenant", "the agent is gone"))?;
         let (said, heard) = oneshot::channel();
-        let request = Request { object, password: password.to_owned(), said };
+        let request = Request { account: account.clone(), password: password.to_owned(), said };
         Ok(self.runtime.block_on(async move {
             let since = Instant::now();
             let _ = link.send(request).await;
@@ -163,7 +173,7 @@ struct Open {
 }
 
 /// Serves one connection of an agent until it ends.
-async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, knows_at_bound: bool, agents: Agents) {
+async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, of_this_version: bool, agents: Agents) {
     let _ = stream.set_nodelay(true);
     let Ok(stream) = tls.accept(stream).await else { return };
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
@@ -181,8 +191,8 @@ async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, knows_at_boun
                     Ok(FromAgent::Hello(Hello { connection: name, .. })) => {
                         (began, connection) = (Instant::now(), name);
                         lock(&agents).entry(shown.name.agent).or_default().push(sender.clone());
-                        let known = knows_at_bound.then(|| Text::cut(AT_BOUND)).into_iter().collect();
-                        let abilities = List::new(known).unwrap_or_default();
+                        let known = [AT_BOUND, BY_SID].into_iter().filter(|_| of_this_version).map(Text::cut);
+                        let abilities = List::new(known.collect()).unwrap_or_default();
                         Some(FromTenant::Welcome(Welcome { nodes: List::default(), abilities }))
                     }
                     Ok(FromAgent::Answer(answer)) => {
@@ -214,7 +224,7 @@ async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, knows_at_boun
                 }
                 Some(FromTenant::Heartbeat(Heartbeat { at: millis(began) }))
             }
-            Some(Request { object, password, said }) = requests.recv() => {
+            Some(Request { account: Named { object, sid }, password, said }) = requests.recv() => {
                 let (request, due) = (Uuid::new_v4(), millis(began) + 10_000);
                 let about = About {
                     request: request.into_bytes(),
@@ -224,13 +234,16 @@ async fn attend(tls: TlsAcceptor, stream: TcpStream, tenant: Uuid, knows_at_boun
                     tenant: tenant.into_bytes(),
                     domain_sid: &shown.name.domain_sid,
                     object: object.into_bytes(),
+                    sid: sid.as_deref(),
                     due,
                 };
                 let Ok((envelope, verdict_key)) = key.seal(&about, &Password::new(password)) else { return };
                 let (Ok(encapsulated), Ok(sealed)) =
                     (Blob::new(envelope.encapsulated), Blob::new(envelope.sealed)) else { return };
+                let Ok(sid) = sid.map(Text::new).transpose() else { return };
                 open.insert(request, Open { key: verdict_key, sent: Instant::now(), said });
-                Some(FromTenant::SignIn(Box::new(SignInRequest { request, object, due, encapsulated, sealed })))
+                let asked = SignInRequest { request, object, sid, due, encapsulated, sealed };
+                Some(FromTenant::SignIn(Box::new(asked)))
             }
         };
         if let Some(message) = say {

@@ -6,7 +6,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use landbridge_agent::dial::{Address, dial};
 use landbridge_agent::http::Client;
 use landbridge_agent::{AgentError, Identity, ProcessKey, tls};
-use landbridge_wire::bounded::Text;
+use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::process_proof::HEADER;
@@ -141,6 +141,7 @@ async fn attend(identity: &Identity, until: Instant, loot: &mut Loot) -> Result<
         instance: key.name(),
         software: Text::cut("a copy"),
         capacity: 64,
+        abilities: List::default(),
     };
     let mut say = vec![FromAgent::Hello(hello)];
     loop {

@@ -8,8 +8,13 @@ use landbridge_crypto::secret::Password;
 use md4::{Digest, Md4};
 use md5::Md5;
 
-/// Layout: how many keys (low three bits) and whether to go on to the costly part (top bit), the RID, keys of
-/// 16 bytes, and the sealed value, which serves as the password too.
+/// Of the inputs whose top bit is set, one in this many goes on to the costly part: two derivations of 1,000 iterations,
+/// the only way to see which hash an [`NtHash`](landbridge_crypto::nt_hash::NtHash) holds. They take some hundred times
+/// as long as all the rest, and left a fuzzer little time for that.
+const COSTLY_ONE_IN: u32 = 16;
+
+/// Layout: how many keys (low three bits) and whether the costly part is wanted (top bit), the RID, keys of 16 bytes, and
+/// the sealed value, which serves as the password too.
 pub fn drs_secret(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else { return };
     let Some((rid, mut rest)) = rest.split_first_chunk() else { return };
@@ -30,8 +35,13 @@ pub fn drs_secret(data: &[u8]) {
         assert!(matches!(refused, None | Some(DrsSecretError::NoKeyFits(_))), "{refused:?}");
     }
     if let Some(key) = newest {
-        round_trip(&keys, &key, rid, rest, first & 0x80 != 0);
+        round_trip(&keys, &key, rid, rest, is_costly(*first, data));
     }
+}
+
+/// By the whole input, and not by a byte of it: a fuzzer would keep that byte.
+fn is_costly(first: u8, data: &[u8]) -> bool {
+    first & 0x80 != 0 && crc32fast::hash(data).is_multiple_of(COSTLY_ONE_IN)
 }
 
 /// What is sealed under the newest key opens, and not once a bit of it is flipped.
@@ -58,7 +68,7 @@ fn round_trip(keys: &SessionKeys, key: &[u8], rid: u32, data: &[u8], costly: boo
 }
 
 /// Both layers, from the inside out.
-fn seal(key: &[u8], salt: [u8; 16], rid: u32, hash: [u8; 16]) -> Vec<u8> {
+pub(crate) fn seal(key: &[u8], salt: [u8; 16], rid: u32, hash: [u8; 16]) -> Vec<u8> {
     // MS-SAMR 2.2.11.1.3: the RID's four bytes over and over, cut into two keys of seven.
     let mut cycle = rid.to_le_bytes().into_iter().cycle();
     let mut wrapped = Vec::with_capacity(16);
@@ -90,4 +100,21 @@ fn spread(k: [u8; 7]) -> [u8; 8] {
         g & 0x7f,
     ]
     .map(|byte| byte << 1)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    #[test]
+    fn the_seeds_that_want_the_costly_part_get_it() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/drs_secret");
+        let seeds =
+            std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        let wanted: Vec<_> =
+            seeds.filter(|seed| seed.first().is_some_and(|first| first & 0x80 != 0)).collect();
+        assert_eq!(wanted.len(), 6);
+        assert!(wanted.iter().all(|seed| is_costly(seed[0], seed)));
+    }
 }

@@ -5,7 +5,7 @@
 use landbridge_kerberos::Error;
 use landbridge_kerberos::enctype::Enctype;
 use landbridge_kerberos::keytab::Keytab;
-use landbridge_kerberos::memory::{self, Given};
+use landbridge_kerberos::memory::{self, Given, sasl};
 use landbridge_kerberos::password_change::{Outcome, Reason};
 use landbridge_kerberos::principal::Principal;
 
@@ -62,6 +62,16 @@ pub fn krb_priv(data: &[u8]) {
                 assert!(text.chars().count() <= 1_000 && !text.chars().any(char::is_control), "{text:?}");
             }
         }
+        Err(error) => sound(&error),
+    }
+}
+
+/// Takes the bytes as a token of a service behind SASL, or as the message in one.
+pub fn sasl_token(data: &[u8]) {
+    let Some(given) = given(data) else { return };
+    match sasl::after_sasl(given) {
+        Ok(message) if given.as_part => assert_eq!(message, given.bytes),
+        Ok(message) => assert!(message.len() + 28 <= given.bytes.len(), "a message out of nothing"),
         Err(error) => sound(&error),
     }
 }

@@ -13,6 +13,7 @@ pub fn prefix_table(data: &[u8]) {
     for (attid, class) in table.classes() {
         let (arc, last) = oid(class).expect("a class that was not asked for");
         assert_eq!(attid & 0xffff, last, "{class:?} by another OID");
+        assert!(attid < 0x8000_0000, "{class:?} by a number that AD gives at random");
         let prefix = ber(arc);
         assert!(data.windows(prefix.len()).any(|bytes| bytes == prefix), "{class:?} out of nothing");
     }
@@ -20,6 +21,9 @@ pub fn prefix_table(data: &[u8]) {
     let longer = [data, &[0; 4]].concat();
     let same = PrefixTable::decode(&longer).expect("more bytes do no harm");
     assert_eq!(same.classes(), table.classes());
+    if let Some(schema) = table.schema() {
+        assert!(data.windows(schema.len()).any(|bytes| bytes == schema), "a schema's version out of nothing");
+    }
 }
 
 /// The governing OIDs of the classes (MS-ADSC), cut before the last number, and that number.

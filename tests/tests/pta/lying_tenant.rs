@@ -6,10 +6,10 @@ use crate::times::welch;
 use landbridge_pta_agent::directory::DefenceConfig;
 use landbridge_pta_agent::directory::LockoutPolicy;
 use landbridge_pta_agent::directory::bind::departure;
-use landbridge_pta_agent::directory::failed_binds::{Counts, FailedBinds, outcome};
+use landbridge_pta_agent::directory::failed_binds::{BindKey, Counts, FailedBinds, outcome};
 use landbridge_pta_agent::session::{Output, Session, Settled};
 use landbridge_pta_agent::status::Status;
-use landbridge_tests::lab::lying_tenant::{LyingTenant, Said};
+use landbridge_tests::lab::lying_tenant::{LyingTenant, Named, Said};
 use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::trial::{Draw, seed, size};
 use landbridge_tests::lab::{Person, PtaAgent, PtaSettings, Try, person};
@@ -58,28 +58,36 @@ impl Inside {
         Self { session: connected(now), bounds }
     }
 
-    /// What the agent says to one request, and when.
+    /// What the agent says to one request, and when. `old`: it names the account by objectGUID alone, as a tenant of
+    /// version 0.1 does.
     fn requested(
         &mut self,
         directory: &mut Directory,
         account: usize,
+        old: bool,
         right: bool,
         now: Instant,
     ) -> (Vec<FromAgent>, Instant) {
         // 1. The request, over a new connection: it may come hours after the last one.
         self.session = connected(now);
         let (request, object) = (Uuid::new_v4(), Uuid::from_u128(u128::try_from(account).unwrap()));
+        let rid = u32::try_from(account).unwrap();
         let (encapsulated, sealed) = (Blob::new([0; 32]).unwrap(), Blob::new([0; 144]).unwrap());
-        let asked = SignInRequest { request, object, due: 10_000, encapsulated, sealed };
+        let sid = (!old).then(|| Text::new(format!("S-1-5-21-1-2-3-{rid}")).unwrap());
+        let asked = SignInRequest { request, object, sid, due: 10_000, encapsulated, sealed };
         self.session.heard(FromTenant::SignIn(Box::new(asked)), now);
         // 2. A bind within the bounds. The right password takes longer, since entries are read after it.
-        let (settled, done) = match self.bounds.reserve(object, now) {
+        let key = if old { BindKey::Object(object) } else { BindKey::Rid(rid) };
+        let (settled, done) = match self.bounds.reserve(key, now) {
             Err(why) => (Settled::Declined { why, tried: false }, now),
             Ok(()) => {
                 let said = directory.bind(account, right, now);
                 let (verdict, counts) = outcome(said, is_protected(account));
                 let done = now + Duration::from_millis(if right { 9 } else { 3 });
-                self.bounds.settle(object, counts, done);
+                if counts == Counts::Accepted {
+                    self.bounds.note_names(object, rid);
+                }
+                self.bounds.settle(key, counts, done);
                 if counts == Counts::Accepted {
                     let seconds = i64::try_from(directory.window.as_secs()).unwrap();
                     self.bounds.learn(LockoutPolicy::of(directory.threshold, Some(-seconds * 10_000_000)));
@@ -105,7 +113,7 @@ impl Inside {
                         ..declined
                     }));
                 }
-                Output::Send(_) | Output::Validate { .. } | Output::Welcomed(_) => {}
+                Output::Send(_) | Output::Validate { .. } | Output::Welcomed { .. } => {}
                 Output::Close(why) => panic!("{why:?}"),
             }
         }
@@ -116,7 +124,8 @@ impl Inside {
 /// The agent's end of a connection that the tenant has just accepted.
 fn connected(now: Instant) -> Session {
     let software = Text::new("test").unwrap();
-    let hello = Hello { connection: Uuid::nil(), instance: Uuid::nil(), software, capacity: 64 };
+    let (connection, abilities) = (Uuid::nil(), List::default());
+    let hello = Hello { connection, instance: Uuid::nil(), software, capacity: 64, abilities };
     let mut session = Session::new(hello, now);
     let abilities = List::new(vec![Text::new(AT_BOUND).unwrap()]).unwrap();
     session.heard(FromTenant::Welcome(Welcome { nodes: List::default(), abilities }), now);
@@ -133,6 +142,8 @@ fn is_protected(account: usize) -> bool {
 
 /// A lying tenant requests what it likes for some simulated weeks. `knows` is whether the passwords that it tries for
 /// protected accounts are right now and then. Returns all that it received, and when; and whether AD locked an account.
+///
+/// It names accounts by SID, or by objectGUID alone, or in turn by both.
 fn lies(seed: u64, threshold: u32, knows: bool) -> (Vec<(Vec<FromAgent>, Duration)>, bool) {
     let (mut draw, began) = (Draw::new(seed), Instant::now());
     let window = Duration::from_secs(600 + 60 * u64::try_from(draw.below(200)).unwrap());
@@ -140,6 +151,8 @@ fn lies(seed: u64, threshold: u32, knows: bool) -> (Vec<(Vec<FromAgent>, Duratio
     let mut directory = Directory { threshold, window, counts, locked: false };
     let mut agents: Vec<Inside> = (0..AGENTS).map(|_| Inside::start(began)).collect();
     let (mut now, mut heard) = (began, Vec::new());
+    // Of a hundred requests so many are those of a tenant of version 0.1.
+    let old_ones = [0, 100, 50, 3][draw.below(4)];
     for _ in 0..1_000 {
         let most = usize::try_from(window.as_secs()).unwrap();
         let idle = match draw.below(8) {
@@ -152,7 +165,8 @@ fn lies(seed: u64, threshold: u32, knows: bool) -> (Vec<(Vec<FromAgent>, Duratio
         now += idle;
         let (agent, account, luck) = (draw.below(agents.len()), draw.below(ACCOUNTS), draw.below(4) == 0);
         let right = luck && (knows || !is_protected(account));
-        let (said, at) = agents[agent].requested(&mut directory, account, right, now);
+        let old = draw.below(100) < old_ones;
+        let (said, at) = agents[agent].requested(&mut directory, account, old, right, now);
         heard.push((said, at - began));
         now = now.max(at);
     }
@@ -193,25 +207,27 @@ fn all_that_a_lying_tenant_receives_is_the_same_whether_its_passwords_of_protect
 }
 
 /// Two agents with these lines in `[defence]`, whose tenant was taken over by a lying one.
-fn betrayed(stage: &Stage, defence: &str, knows_at_bound: bool) -> (Vec<PtaAgent>, LyingTenant) {
+fn betrayed(stage: &Stage, defence: &str, of_this_version: bool) -> (Vec<PtaAgent>, LyingTenant) {
     let settings = PtaSettings { defence: defence.to_owned(), ..PtaSettings::for_domain(&stage.domain) };
     let agents: Vec<PtaAgent> =
         (0..AGENTS).map(|_| PtaAgent::start(&settings, &stage.tenant).unwrap()).collect();
     stage.tenant.wait_for_connections(2 * AGENTS, 30).unwrap();
     stage.tenant.kill();
-    let lying = LyingTenant::take_over(&stage.tenant, &agents, knows_at_bound).unwrap();
+    let lying = LyingTenant::take_over(&stage.tenant, &agents, of_this_version).unwrap();
     (agents, lying)
 }
 
 /// The agent's words to this right password, or to a wrong one where bounds do not matter: again if the connection
 /// broke meanwhile.
-fn words(lying: &LyingTenant, agent: &PtaAgent, object: Uuid, password: &str) -> Said {
-    let mut all = (0..5).map(|_| lying.guess(agent, object, password).unwrap().0);
+fn words(lying: &LyingTenant, agent: &PtaAgent, account: &Named, password: &str) -> Said {
+    let mut all = (0..5).map(|_| lying.guess(agent, account, password).unwrap().0);
     all.find(|said| *said != Said::Nothing).expect("a connection that lasts")
 }
 
-fn object(stage: &Stage, who: &Person) -> Uuid {
-    stage.domain.identity(&who.sam).unwrap().guid
+/// Both names of an account.
+fn named(stage: &Stage, sam: &str) -> Named {
+    let identity = stage.domain.identity(sam).unwrap();
+    Named { object: identity.guid, sid: Some(identity.sid) }
 }
 
 #[test]
@@ -233,13 +249,20 @@ fn a_lying_tenant_locks_no_account_of_the_domain_and_agents_say_that_they_are_at
         // Before any good sign-in, and after one at each agent.
         for (round, first) in [(0, base), (1, base + 1)] {
             for agent in agents.iter().filter(|_| round == 1) {
-                let said = words(&lying, agent, object(&stage, &own), &own.password);
+                let said = words(&lying, agent, &named(&stage, &own.sam), &own.password);
                 assert_eq!(said, Said::Verdict(DirectoryVerdict::Valid));
             }
             for who in [person(first), admin.clone()] {
-                for n in 0..3 * threshold {
+                let both = named(&stage, &who.sam);
+                for n in 0..6 * threshold {
                     let agent = &agents[(n % 2) as usize];
-                    let (said, _) = lying.guess(agent, object(&stage, &who), &format!("guess {n}")).unwrap();
+                    // By both names, by the objectGUID alone as version 0.1 does, and by the SID with any objectGUID.
+                    let account = match n / 2 % 3 {
+                        0 => both.clone(),
+                        1 => Named { sid: None, ..both.clone() },
+                        _ => Named { object: Uuid::new_v4(), ..both.clone() },
+                    };
+                    let (said, _) = lying.guess(agent, &account, &format!("guess {n}")).unwrap();
                     match said {
                         Said::Verdict(DirectoryVerdict::Wrong) => {}
                         Said::Declined(Decline::AtBound, false) => declined += 1,
@@ -279,13 +302,13 @@ fn an_account_under_a_stricter_policy_of_its_own_is_not_locked_once_it_has_signe
         domain.create_password_settings("Strict", 1, &[&who.sam]).unwrap();
     });
     let (agents, lying) = betrayed(&stage, "", true);
-    let id = object(&stage, &who);
+    let id = named(&stage, &who.sam);
     for agent in &agents {
-        let said = words(&lying, agent, id, &who.password);
+        let said = words(&lying, agent, &id, &who.password);
         assert_eq!(said, Said::Verdict(DirectoryVerdict::Valid));
     }
     let said: Vec<Said> =
-        (0..8).map(|n| lying.guess(&agents[n % 2], id, &format!("guess {n}")).unwrap().0).collect();
+        (0..8).map(|n| lying.guess(&agents[n % 2], &id, &format!("guess {n}")).unwrap().0).collect();
     assert!(said.contains(&Said::Declined(Decline::AtBound, false)), "{said:?}");
     let counted = stage.domain.bad_passwords(&who.sam).unwrap();
     assert!(0 < counted && counted <= 2, "one at each agent: {counted}");
@@ -293,15 +316,60 @@ fn an_account_under_a_stricter_policy_of_its_own_is_not_locked_once_it_has_signe
 }
 
 #[test]
+fn a_sid_of_another_domain_or_of_another_account_than_the_objectguid_has_no_verdict_and_is_in_the_log() {
+    let stage = Stage::new(50, 0);
+    // A domain that locks nobody counts nothing.
+    stage.domain.set_policy(json!({"lockoutThreshold": "10"})).unwrap();
+    let (agents, lying) = betrayed(&stage, "", true);
+    let (who, other) = (person(1), person(2));
+    let [own, others] = [&who, &other].map(|who| named(&stage, &who.sam));
+    let none = Said::Declined(Decline::OtherAccount, false);
+    // No bind is sent as an account of another domain, nor as a name that is no SID.
+    for sid in [
+        "S-1-5-21-1-2-3-1105",
+        "S-1-5-32-544",
+        "S-1-5-18",
+        &format!("{}-01105", stage.domain.sid()),
+        stage.domain.sid(),
+        &who.upn,
+        &format!("CORP\\{}", who.sam),
+        "",
+    ] {
+        let account = Named { sid: Some(sid.to_owned()), ..own.clone() };
+        assert_eq!(words(&lying, &agents[0], &account, &who.password), none, "{sid:?}");
+    }
+    // The right password of the SID's account, and the objectGUID of another: a bind, and no verdict.
+    let crossed = Named { object: others.object, ..own.clone() };
+    let none = Said::Declined(Decline::OtherAccount, true);
+    assert_eq!(words(&lying, &agents[0], &crossed, &who.password), none);
+    // The password of the objectGUID's account is wrong: the bind is by the SID.
+    let crossed = Named { object: own.object, ..others };
+    let wrong = Said::Verdict(DirectoryVerdict::Wrong);
+    assert_eq!(words(&lying, &agents[1], &crossed, &who.password), wrong);
+    assert_eq!(stage.domain.bad_passwords(&other.sam).unwrap(), 1);
+    assert_eq!(stage.domain.bad_passwords(&who.sam).unwrap(), 0, "the right password was the last one");
+    let counted = || {
+        let status: Option<Status> = landbridge_agent::status::read(&agents[0].state());
+        status.and_then(|status| status.answers.get("declined: OtherAccount").copied()) >= Some(9)
+    };
+    wait_until("the agent to write down what it declined", 10, counted, String::new).unwrap();
+}
+
+#[test]
 fn a_lying_tenant_of_version_0_1_is_told_that_the_agent_is_overloaded() {
     let stage = Stage::new(50, 0);
     stage.domain.set_policy(json!({"lockoutThreshold": "3"})).unwrap();
     let (agents, lying) = betrayed(&stage, "", false);
-    let who = object(&stage, &person(1));
+    let who = Named { sid: None, ..named(&stage, &person(1).sam) };
     let said: Vec<Said> =
-        (0..5).map(|n| lying.guess(&agents[0], who, &format!("guess {n}")).unwrap().0).collect();
+        (0..5).map(|n| lying.guess(&agents[0], &who, &format!("guess {n}")).unwrap().0).collect();
     assert!(said.contains(&Said::Declined(Decline::Overloaded, false)), "{said:?}");
     assert!(!said.iter().any(|said| matches!(said, Said::Declined(Decline::AtBound, _))), "{said:?}");
+    // It sends no SID, and the agent binds as version 0.1 did.
+    let own = person(2);
+    let account = Named { sid: None, ..named(&stage, &own.sam) };
+    let said = words(&lying, &agents[1], &account, &own.password);
+    assert_eq!(said, Said::Verdict(DirectoryVerdict::Valid));
 }
 
 #[test]
@@ -329,23 +397,32 @@ fn a_right_and_a_wrong_password_of_a_protected_account_look_the_same_to_a_lying_
         assert_eq!(stage.domain.bare_bind(&who.upn, &who.password).unwrap().as_deref(), code, "{}", who.sam);
         for password in [&who.password, &who.wrong_password()] {
             assert_eq!(
-                lying.guess(&agents[0], object(&stage, who), password).unwrap().0,
+                lying.guess(&agents[0], &named(&stage, &who.sam), password).unwrap().0,
                 wrong,
                 "{}",
                 who.sam
             );
         }
     }
-    let administrator = stage.domain.identity("Administrator").unwrap().guid;
+    let administrator = named(&stage, "Administrator");
     let password = landbridge_tests::lab::population::ADMINISTRATOR_PASSWORD;
-    assert_eq!(words(&lying, &agents[0], administrator, password), wrong);
-    let said = words(&lying, &agents[0], object(&stage, &ordinary), &ordinary.password);
+    // Its names do not belong together: that tells nothing of a protected account either.
+    for odd in [
+        administrator.clone(),
+        Named { sid: None, ..administrator.clone() },
+        Named { object: Uuid::new_v4(), ..administrator.clone() },
+    ] {
+        for password in [password, "guess"] {
+            assert_eq!(words(&lying, &agents[0], &odd, password), wrong, "{odd:?}");
+        }
+    }
+    let said = words(&lying, &agents[0], &named(&stage, &ordinary.sam), &ordinary.password);
     assert_eq!(said, Said::Verdict(DirectoryVerdict::Valid), "an ordinary account signs in");
     // Time: right and wrong in random order.
     let (seed, each) = (seed(), size(200, 2_000));
     let mut draw = Draw::new(seed);
     let mut times = [Vec::new(), Vec::new()];
-    let ids: Vec<Uuid> = timed.iter().map(|who| object(&stage, who)).collect();
+    let ids: Vec<Named> = timed.iter().map(|who| named(&stage, &who.sam)).collect();
     while times.iter().any(|times| times.len() < each) {
         let kind = draw.below(2);
         if times[kind].len() == each {
@@ -353,7 +430,7 @@ fn a_right_and_a_wrong_password_of_a_protected_account_look_the_same_to_a_lying_
         }
         let at = draw.below(ids.len());
         let password = if kind == 0 { timed[at].password.clone() } else { timed[at].wrong_password() };
-        let (said, took) = lying.guess(&agents[0], ids[at], &password).unwrap();
+        let (said, took) = lying.guess(&agents[0], &ids[at], &password).unwrap();
         if said == Said::Nothing {
             continue;
         }

@@ -3,6 +3,9 @@
 use crate::stage::Stage;
 use landbridge_tests::lab::address::Address;
 use landbridge_tests::lab::fake_dns::FakeDns;
+use landbridge_tests::lab::full_backlog::FullBacklog;
+use landbridge_tests::lab::openssl::Openssl;
+use landbridge_tests::lab::program::{Finished, Running};
 use landbridge_tests::lab::second::SECOND;
 use landbridge_tests::lab::{
     Application, Domain, Phs, PhsSettings, Population, PtaAgent, PtaSettings, RunningTenant, TenantSettings,
@@ -12,7 +15,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -135,6 +138,118 @@ fn a_second_controller_takes_over_in_five_seconds_when_the_first_is_gone() {
     assert!(stage.sign_in(&wrong, &wrong.wrong_password()).refused());
 }
 
+/// `check --json` of an agent that finds its controllers by this DNS, with these lines of `[directory]`.
+fn check_with(stage: &Stage, dns: &FakeDns, lines: &str) -> Finished {
+    let settings = PtaSettings { controllers: vec![], ..PtaSettings::for_domain(&stage.domain) };
+    let agent = PtaAgent::install(&settings).unwrap();
+    let text = fs::read_to_string(agent.config()).unwrap();
+    fs::write(agent.config(), text.replace("[directory]\n", &format!("[directory]\n{lines}\n"))).unwrap();
+    agent.join(&stage.tenant).unwrap();
+    let mut check = agent.command(&["check", "--json"]).unwrap();
+    dns.show_to(&mut check);
+    Running::start(check, None, &agent.output()).unwrap().finish(60).unwrap()
+}
+
+/// What a finding about this controller says.
+fn found(check: &Finished, controller: &str) -> String {
+    let findings = check.json();
+    let what = format!("domain controller {controller}");
+    let finding = findings.as_array().unwrap().iter().find(|finding| finding["what"] == what.as_str());
+    finding.unwrap_or_else(|| panic!("{check}"))["found"].as_str().unwrap().to_owned()
+}
+
+fn ipv4(address: IpAddr) -> Ipv4Addr {
+    let IpAddr::V4(address) = address else { panic!("the lab's addresses are IPv4") };
+    address
+}
+
+#[test]
+fn a_controller_whose_first_address_takes_no_connection_answers_at_its_second() {
+    let stage = Stage::new(50, 0);
+    let silent = Address::claim().unwrap();
+    let _full = FullBacklog::at(silent.ip(), &[636]).unwrap();
+    let dc1 = "dc1.corp.example.com".to_owned();
+    let named = vec![(dc1.clone(), ipv4(silent.ip())), (dc1.clone(), ipv4(stage.domain.address()))];
+    let dns = FakeDns::serve("corp.example.com", named).unwrap();
+    let check = check_with(&stage, &dns, "").expect_code(0);
+    assert!(found(&check, &dc1).contains("TLS is verified"), "{check}");
+}
+
+#[test]
+fn a_controller_of_which_one_address_shows_another_certificate_is_used_at_the_other() {
+    let stage = Stage::new(50, 0);
+    let openssl = Openssl::new().unwrap();
+    openssl.authority("other-ca", "rsa:2048").unwrap();
+    let wrong = Address::claim().unwrap();
+    let _server = openssl.serve((wrong.ip(), 636).into(), "other-ca", "").unwrap();
+    let dc1 = "dc1.corp.example.com".to_owned();
+    let named = vec![(dc1.clone(), ipv4(wrong.ip())), (dc1.clone(), ipv4(stage.domain.address()))];
+    let dns = FakeDns::serve("corp.example.com", named).unwrap();
+    let check = check_with(&stage, &dns, "").expect_code(0);
+    assert!(found(&check, &dc1).contains("TLS is verified"), "{check}");
+}
+
+#[test]
+fn one_of_four_controllers_of_dns_is_enough_and_of_those_that_are_configured_each_must_serve() {
+    let stage = Stage::new(50, 0);
+    let dead: Vec<Address> = (0..3).map(|_| Address::claim().unwrap()).collect();
+    let mut named: Vec<(String, Ipv4Addr)> =
+        (2..).zip(&dead).map(|(n, at)| (format!("dc{n}.corp.example.com"), ipv4(at.ip()))).collect();
+    named.push(("dc1.corp.example.com".to_owned(), ipv4(stage.domain.address())));
+    let dns = FakeDns::serve("corp.example.com", named).unwrap();
+    let check = check_with(&stage, &dns, "").expect_code(0);
+    for n in 2..5 {
+        let said = found(&check, &format!("dc{n}.corp.example.com"));
+        assert!(said.contains("refused") && said.ends_with("others are used"), "{said}");
+    }
+    // None of them answers.
+    let named = (2..).zip(&dead).map(|(n, at)| (format!("dc{n}.corp.example.com"), ipv4(at.ip()))).collect();
+    let dns = FakeDns::serve("corp.example.com", named).unwrap();
+    check_with(&stage, &dns, "").expect_code(5);
+    // The configuration names one that does not answer.
+    let mut settings = PtaSettings::for_domain(&stage.domain);
+    settings.controllers.push(("dc2.corp.example.com".to_owned(), dead[0].ip(), 636));
+    let agent = PtaAgent::install(&settings).unwrap();
+    agent.join(&stage.tenant).unwrap();
+    agent.run_to_end(&["check"], None).unwrap().expect_code(5);
+}
+
+#[test]
+fn the_controllers_of_the_site_come_first_and_a_site_that_dns_does_not_know_is_said() {
+    let stage = Stage::new(50, 0);
+    let dead = Address::claim().unwrap();
+    let named = vec![
+        ("dc2.corp.example.com".to_owned(), ipv4(dead.ip())),
+        ("dc1.corp.example.com".to_owned(), ipv4(stage.domain.address())),
+    ];
+    let of_site = vec!["dc1.corp.example.com".to_owned()];
+    let dns = FakeDns::serve_with_site("corp.example.com", named, "Vienna", of_site).unwrap();
+    let order = |site: &str| {
+        let check = check_with(&stage, &dns, &format!("site = \"{site}\"")).expect_code(0);
+        let findings = check.json();
+        let whats = findings.as_array().unwrap().iter().filter_map(|finding| finding["what"].as_str());
+        let order: Vec<String> =
+            whats.filter_map(|what| what.strip_prefix("domain controller ")).map(str::to_owned).collect();
+        (order, check)
+    };
+    assert_eq!(order("Vienna").0, ["dc1.corp.example.com", "dc2.corp.example.com"]);
+    let (without, check) = order("Graz");
+    assert_eq!(without, ["dc2.corp.example.com", "dc1.corp.example.com"]);
+    assert!(check.stdout.contains("the site Graz are not preferred"), "{check}");
+}
+
+#[test]
+fn a_controller_in_a_disjoint_namespace_is_used_where_its_suffix_is_configured() {
+    let stage = Stage::new(50, 0);
+    let named = vec![("dc1.ad.example.net".to_owned(), ipv4(stage.domain.address()))];
+    let dns = FakeDns::serve("corp.example.com", named).unwrap();
+    let refused = check_with(&stage, &dns, "").expect_code(5);
+    assert!(refused.stdout.contains("[directory] suffixes"), "{refused}");
+    // It is dialled. Its certificate is the lab's, for another name.
+    let used = check_with(&stage, &dns, "suffixes = [\"ad.example.net\"]").expect_code(5);
+    assert!(found(&used, "dc1.ad.example.net").contains("is not for dc1.ad.example.net"), "{used}");
+}
+
 #[test]
 fn a_pinned_controller_is_believed_whoever_made_its_certificate_and_no_other_is() {
     let stage = Stage::new(50, 0);
@@ -190,7 +305,9 @@ fn controllers_are_found_by_dns_and_one_outside_the_domain_is_not_taken() {
     let found = check.output().unwrap();
     let said = String::from_utf8_lossy(&found.stdout).into_owned();
     assert!(found.status.success(), "{said}\n{}", String::from_utf8_lossy(&found.stderr));
-    assert!(said.contains("dc1.corp.example.com") && !said.contains("elsewhere"), "{said}");
+    let checked = |name: &str| said.contains(&format!("domain controller {name}"));
+    assert!(checked("dc1.corp.example.com") && !checked("dc.elsewhere.example.net"), "{said}");
+    assert!(said.contains("write their DNS suffix into [directory] suffixes"), "{said}");
     assert!(String::from_utf8_lossy(&found.stderr).contains("outside the domain"));
     // Without such a server it is said what is missing, and what to do.
     let without = agent.run_to_end(&["check"], None).unwrap().expect_code(5);

@@ -79,7 +79,7 @@ fn a_copy_that_proves_no_process_is_refused_and_needs_no_alarm() {
     let identity = Thief::copy(road.phs.state()).unwrap().identity().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut client = Client::new(&identity.url, tls::enrolled(&identity).unwrap()).unwrap();
-    let offer = Offer { instance: Uuid::new_v4(), passwords: List::default() };
+    let offer = Offer { instance: Uuid::new_v4(), passwords: List::default(), iterations: None };
     let refused = runtime.block_on(client.post::<_, Wanted>("/v1/upload/offer", &offer)).unwrap_err();
     assert!(
         matches!(&refused, AgentError::Refused(why) if why.code == ProblemCode::UnsupportedVersion),

@@ -5,9 +5,11 @@ use crate::stage::{Road, own_domain};
 use landbridge_tests::lab::address::Address;
 use landbridge_tests::lab::edits::{NEVER_EXPIRES, NORMAL};
 use landbridge_tests::lab::fake_dns::FakeDns;
+use landbridge_tests::lab::full_backlog::FullBacklog;
+use landbridge_tests::lab::population::ACCOUNT_PASSWORD;
 use landbridge_tests::lab::program::{Finished, Running};
 use landbridge_tests::lab::view::with_clock_off;
-use landbridge_tests::lab::{Domain, PhsSettings, SmallDisk, TenantSettings, person};
+use landbridge_tests::lab::{Domain, Phs, PhsSettings, Proof, SmallDisk, TenantSettings, person};
 use rustix::process::Signal;
 use serde_json::json;
 use std::fs;
@@ -49,6 +51,18 @@ fn lines(said: &Finished, what: &str) -> Vec<(bool, String)> {
 
 fn check(road: &Road) -> Finished {
     road.phs.run(&["check", "--json"], None).unwrap()
+}
+
+#[test]
+fn before_the_enrolment_the_sid_that_the_tenant_needs_is_printed_and_the_rights_are_checked() {
+    let phs = Phs::install(&PhsSettings::for_domain(&DOMAIN, "entra")).unwrap();
+    let said = phs.run(&["check", "--json"], None).unwrap().expect_code(3);
+    let (sid, of) = (DOMAIN.sid(), |what| lines(&said, what));
+    let command = format!("`landbridge-tenant domains add --name corp.example.com --netbios … --sid {sid}`");
+    assert!(of("domain").iter().any(|(ok, detail)| *ok && detail.contains(&command)), "{said}");
+    assert!(of("replication").iter().all(|(ok, _)| *ok) && !of("replication").is_empty(), "{said}");
+    assert!(of("account").iter().all(|(ok, _)| *ok) && !of("account").is_empty(), "{said}");
+    assert_eq!(of("identity").len(), 1);
 }
 
 #[test]
@@ -258,6 +272,60 @@ fn controllers_that_dns_tells_are_used_in_their_order_and_one_that_is_dead_is_pa
         let without = road.phs.run(arguments, None).unwrap().expect_code(5);
         assert!(without.to_string().contains("[[directory.controllers]]"), "{without}");
     }
+}
+
+#[test]
+fn a_controller_whose_first_address_takes_no_connection_is_read_at_its_second_after_one_short_delay() {
+    let settings = PhsSettings {
+        controller: String::new(),
+        level: "debug",
+        ..PhsSettings::for_domain(&DOMAIN, "entra")
+    };
+    let road = road(&settings);
+    let IpAddr::V4(controller) = DOMAIN.address() else { panic!("the lab's DC has an IPv4 address") };
+    let silent = Address::claim().unwrap();
+    let IpAddr::V4(first) = silent.ip() else { panic!("the lab's addresses are IPv4") };
+    let _full = FullBacklog::at(silent.ip(), &[88, 135, 389]).unwrap();
+    let name = || "dc1.corp.example.com".to_owned();
+    let two = FakeDns::serve("corp.example.com", vec![(name(), first), (name(), controller)]).unwrap();
+    let inside = |dns: &FakeDns, arguments: &[&str]| {
+        let mut command = road.phs.command(arguments).unwrap();
+        dns.show_to(&mut command);
+        Running::start(command, None, &road.phs.output()).unwrap().finish(120).unwrap().expect_code(0)
+    };
+    let said = inside(&two, &["check", "--json"]);
+    let answers = format!("dc1.corp.example.com answers at {controller}, ports 88, 135");
+    assert!(lines(&said, "controller")[0].1.starts_with(&answers), "{said}");
+    // A comparison of all accounts makes several connections: to the endpoint mapper, the KDC, and the port for
+    // replication. The first of them finds out which address works.
+    let both = inside(&two, &["once", "--full"]);
+    let delays = both.stderr.matches("an address does not answer at once").count();
+    let connections = both.stderr.matches("a connection is made").count();
+    assert!(delays == 1 && connections > 3, "{delays} delays, {connections} connections: {}", both.stderr);
+}
+
+#[test]
+fn a_configuration_and_a_password_file_that_windows_saved_are_taken() {
+    let settings = PhsSettings {
+        proof: Proof::Password,
+        password: format!("\u{feff}{ACCOUNT_PASSWORD}\r\n\r\n"),
+        ..PhsSettings::for_domain(&DOMAIN, "entra")
+    };
+    let road = road(&settings);
+    let text = fs::read_to_string(road.phs.config()).unwrap().replace('\n', "\r\n");
+    let wide: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for saved in [format!("\u{feff}{text}").into_bytes(), wide] {
+        fs::write(road.phs.config(), saved).unwrap();
+        let said = check(&road);
+        assert_eq!(said.code, Some(0), "{said}");
+        assert!(lines(&said, "authentication").iter().all(|(ok, _)| *ok), "{said}");
+    }
+    // A keytab in its place would be a wrong password, which AD counts. It is named before.
+    let password = road.phs.folder().join("password");
+    fs::copy(DOMAIN.keytab(), &password).unwrap();
+    let said = check(&road);
+    assert_eq!(said.code, Some(3), "{said}");
+    assert!(lines(&said, "credential")[0].1.contains("is a keytab, not a password"), "{said}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the tests stand on: shared domains, a tenant and a phs of a test's own, and everybody's sign-ins.
 
+use landbridge_tests::lab::program::{Finished, wait_until};
 use landbridge_tests::lab::{
     Answer, Application, Domain, Phs, PhsSettings, Population, RunningTenant, TenantSettings, Try,
 };
@@ -66,6 +67,21 @@ impl Road {
     #[track_caller]
     pub(crate) fn once(&self) -> serde_json::Value {
         self.phs.once(&[]).unwrap().expect_code(0).json()
+    }
+
+    /// `status --json` of the daemon, once it is as `is` wants it.
+    #[track_caller]
+    pub(crate) fn wait_for_status(&self, what: &str, is: impl Fn(&serde_json::Value) -> bool) -> Finished {
+        let mut last = None;
+        let seen = || {
+            let said = self.phs.run(&["status", "--json"], None).unwrap();
+            // 3: no daemon runs yet.
+            let seen = said.code != Some(3) && is(&said.json());
+            last = Some(said);
+            seen
+        };
+        wait_until(what, 60, seen, String::new).unwrap();
+        last.unwrap()
     }
 
     /// The tenant never received a digest that it held already.

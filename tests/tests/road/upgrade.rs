@@ -2,7 +2,9 @@
 //! meanwhile. Not part of the suite, since it needs the programs of the older version: `make upgrade FROM=COMMIT`.
 
 use crate::stage::{Road, own_domain};
+use landbridge_pta_agent::status::OLDER_TENANT;
 use landbridge_tests::lab::population::DOMAIN as NAME;
+use landbridge_tests::lab::program::wait_until;
 use landbridge_tests::lab::{
     Application, Person, Phs, PhsSettings, PtaAgent, PtaSettings, RunningTenant, TenantSettings, person,
 };
@@ -134,6 +136,8 @@ fn a_newer_phs_and_a_newer_agent_work_with_an_older_tenant_and_notice_its_upgrad
     road.tenant.set_policy("pta").unwrap().expect_code(0);
     road.assert_in(&person(1).upn, &person(1).password);
     road.assert_out(&person(1).upn, &person(1).wrong_password());
+    let older = || agent.run_to_end(&["status"], None).unwrap().stdout.contains(OLDER_TENANT);
+    wait_until("the status to name the older tenant", 10, older, String::new).unwrap();
     road.tenant.set_policy("phs").unwrap().expect_code(0);
     road.domain.set_password(&person(2).sam, "at the older tenant").unwrap();
     assert_eq!(road.once()["mode"], "incremental");
@@ -147,6 +151,7 @@ fn a_newer_phs_and_a_newer_agent_work_with_an_older_tenant_and_notice_its_upgrad
     road.assert_in(&person(2).upn, "at the older tenant");
     assert_eq!(road.once()["mode"], "incremental");
     road.tenant.wait_for_connections(2, 30).unwrap();
+    wait_until("the status to name no older tenant", 10, || !older(), String::new).unwrap();
     road.tenant.set_policy("pta").unwrap().expect_code(0);
     road.assert_in(&person(3).upn, &person(3).password);
     drop(agent);

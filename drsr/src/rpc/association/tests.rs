@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::server::{KEY, Made, TOKEN, ack, fragment, fragment_of, plain};
+use super::server::{self, KEY, Made, TOKEN, ack, fragment, fragment_of, plain, shutdown};
 use super::*;
 use crate::rpc::machine::{Answer, Machine, Step};
 use std::collections::VecDeque;
@@ -95,8 +95,27 @@ fn a_bind_ack_that_does_not_fit_the_bind_is_refused() {
     let mut tiny = ack();
     tiny.body[2..4].copy_from_slice(&100u16.to_le_bytes());
     assert!(refused(vec![tiny]).contains("smaller fragment size"));
-    let nak = Made { kind: 13, body: vec![8, 0], trailer: None, token: Vec::new(), ..ack() };
-    assert!(refused(vec![nak]).contains("refuses to bind (reason 8)"));
+}
+
+#[test]
+fn the_reasons_of_a_refused_bind_have_their_words() {
+    let said = |reason| refused(vec![Made { kind: 13, body: vec![reason, 0], ..ack() }.unprotected()]);
+    let words = [(4, "version"), (8, "Kerberos"), (9, "verify"), (0, "no reason"), (1, "connections")];
+    for (reason, part) in words {
+        assert!(said(reason).contains(part), "{reason}: {}", said(reason));
+    }
+    assert!(said(8).contains("refuses to bind (reason 8)"));
+}
+
+#[test]
+fn a_server_that_shuts_down_is_told_from_one_that_breaks_the_protocol() {
+    let shutdown = |call_id| Made { call_id, ..shutdown() };
+    for before in [vec![], vec![ack()], vec![ack(), fragment(1, 1, b"half an answer")]] {
+        for call_id in [0, 2, 99] {
+            let answers = before.iter().chain(&[shutdown(call_id)]).map(Made::bytes).collect();
+            assert_eq!(exchange(answers, true, vec![1]).0.unwrap_err(), Error::ShutDown);
+        }
+    }
 }
 
 #[test]
@@ -174,8 +193,7 @@ fn a_header_that_lies_is_refused_before_anything_is_read_by_it() {
 
 #[test]
 fn a_fault_is_told_with_its_status() {
-    let body = [&[0; 8][..], &0x1c01_000bu32.to_le_bytes(), &[0; 4]].concat();
-    let fault = Made { kind: 3, flags: 3, call_id: 2, body, trailer: None, token: Vec::new() };
+    let fault = server::fault(2, 0x1c01_000b);
     let (answer, _) = exchange(vec![ack().bytes(), fault.bytes()], true, vec![1]);
     assert_eq!(answer.unwrap_err(), Error::Fault { operation: "a test", status: 0x1c01_000b });
 }

@@ -9,6 +9,7 @@ use crate::read::watch;
 use landbridge_drsr::Error;
 use landbridge_drsr::drs::attribute::Attribute;
 use landbridge_drsr::drs::sid::Sid;
+use landbridge_host::system_error;
 use time::PrimitiveDateTime;
 use time::macros::format_description;
 
@@ -85,10 +86,11 @@ fn look_at(
             }
             looked.level = root.get("domainfunctionality").and_then(|level| level.first()?.parse().ok());
         }
-        // LDAP is not needed by a cycle, so this is no failure.
+        // A cycle needs LDAP for extension attributes alone, and the line `attributes` says so.
         Err(why) => {
             let poll = "changes there wait for the timer, and its clock is not looked at";
             let todo = "open the port, or set `watch = false` in [schedule]";
+            let why = system_error::words(&why);
             add("watch", Ok(format!("{name}, port 389: {why}: {poll}; {todo}")));
         }
     }
@@ -122,7 +124,8 @@ fn look_at(
         return looked;
     }
     let port = connection.port().unwrap_or_default();
-    add("controller", Ok(format!("{name} answers at {address}, ports 88, 135 and {port}")));
+    let mapper = if controller.port.is_none() { ", 135" } else { "" };
+    add("controller", Ok(format!("{name} answers at {address}, ports 88{mapper} and {port}")));
     looked.connection = Some(connection);
     looked
 }
@@ -130,11 +133,16 @@ fn look_at(
 /// The prerequisite that an error of a session is about.
 fn step(why: &PhsError) -> &'static str {
     let PhsError::Pull(why) = why else { return "credential" };
-    let unfit =
-        |error: &Error| matches!(error, Error::Unfit { .. } | Error::NotAController | Error::Busy { .. });
+    let unfit = |error: &Error| {
+        matches!(
+            error,
+            Error::Unfit { .. } | Error::NotAController | Error::MapperClosed | Error::Busy { .. }
+        )
+    };
     match why {
         PullError::ClockSkew { .. } => "clock",
         PullError::Directory { error, .. } if !unfit(error) => "authentication",
+        PullError::SchemaUnread { .. } | PullError::UnusableAttribute { .. } => "attributes",
         PullError::Directory { .. }
         | PullError::Distrusted { .. }
         | PullError::Unconfirmed { .. }
@@ -142,6 +150,7 @@ fn step(why: &PhsError) -> &'static str {
         | PullError::Undiscovered(_)
         | PullError::Unreachable { .. }
         | PullError::Silent { .. }
+        | PullError::Lost { .. }
         | PullError::Closed { .. }
         | PullError::Over { .. } => "controller",
     }

@@ -10,12 +10,13 @@ use crate::read::discover;
 use crate::read::pull::{Connection, Controller, From, Reading};
 use crate::read::watch;
 use landbridge_agent::Identity;
-use landbridge_drsr::drs::attribute::Value;
+use landbridge_drsr::drs::attribute::{Attribute, Value};
 use landbridge_drsr::drs::change::{Page, Progress};
+use landbridge_host::system_error;
 use landbridge_wire::printable;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 /// Attributes of the rootDSE that say which version a DC is and what it can do (MS-ADTS 3.1.1.3.2).
@@ -31,8 +32,9 @@ const ROOT: [&str; 10] = [
     "supportedSASLMechanisms",
     "isSynchronized",
 ];
-/// Findings whose text lists people, groups or OUs.
-const ABOUT_PEOPLE: [&str; 5] = ["held back", "identity", "include", "quarantine", "scope"];
+/// Findings whose text lists people, groups or OUs, or names of DNS that no DC has.
+const ABOUT_PEOPLE: [&str; 7] =
+    ["dns note", "held back", "identity", "include", "passwords", "scope", "to mend"];
 /// Limit on DCs in the report.
 const MOST: usize = 32;
 
@@ -53,6 +55,7 @@ pub struct Report {
 struct ReportedFinding {
     what: &'static str,
     ok: bool,
+    warn: bool,
     detail: String,
 }
 
@@ -81,19 +84,19 @@ struct Objects {
     more_to_come: bool,
     /// For each attribute: how many objects have it, and the most characters or bytes of a value.
     attributes: BTreeMap<&'static str, (usize, usize)>,
-    /// For each reason, how many objects or links cannot be read.
+    /// For each attribute and reason, how many objects, attributes or links cannot be read.
     unreadable: BTreeMap<String, usize>,
 }
 
 /// Reads the DCs again, for what the findings do not say. `now`: seconds since 1970.
 pub fn report(config: &Config, findings: &[Finding], now: i64) -> Report {
-    let found = discover::controllers(&config.directory).unwrap_or_default();
+    let found = discover::controllers(&config.directory).map(|found| found.controllers).unwrap_or_default();
     let controllers: Vec<Controller> = found.into_iter().take(MOST).collect();
     let names = Names::of(config, &controllers);
     let reported = |finding: &Finding| {
         let about_people = ABOUT_PEOPLE.contains(&finding.what);
         let detail = if about_people { "(left out: names)".to_owned() } else { names.hide(&finding.detail) };
-        ReportedFinding { what: finding.what, ok: finding.ok, detail }
+        ReportedFinding { what: finding.what, ok: finding.ok, warn: finding.warn, detail }
     };
     let system = rustix::system::uname();
     let system = [system.sysname(), system.release(), system.machine()].map(|part| part.to_string_lossy());
@@ -108,7 +111,7 @@ pub fn report(config: &Config, findings: &[Finding], now: i64) -> Report {
 }
 
 fn seen(config: &Config, controller: &Controller, names: &Names) -> Seen {
-    let root = watch::root_dse(controller, &ROOT).map_err(|why| names.hide(&why.to_string()));
+    let root = watch::root_dse(controller, &ROOT).map_err(|why| names.hide(&system_error::words(&why)));
     let root = root.map(|root| {
         let values = |values: Vec<String>| values.iter().map(|value| names.hide(value)).collect();
         root.into_iter().map(|(name, found)| (name, values(found))).collect()
@@ -139,8 +142,11 @@ impl Objects {
             *longest = one.value.as_ref().map_or(0, length).max(*longest);
         }
         let mut unreadable = BTreeMap::<String, usize>::new();
-        for odd in &page.quarantined {
-            *unreadable.entry(odd.why.clone()).or_default() += 1;
+        let whole = page.quarantined.iter().map(|odd| (odd.attribute, odd.why.as_str()));
+        let parts = page.changes.iter().flat_map(|change| &change.unreadable);
+        for (attribute, why) in whole.chain(parts.map(|odd| (Some(odd.attribute), odd.why))) {
+            let reason = format!("{} {why}", attribute.map_or("", Attribute::name)).trim_start().to_owned();
+            *unreadable.entry(reason).or_default() += 1;
         }
         Self {
             milliseconds: began.elapsed().as_millis(),
@@ -186,7 +192,12 @@ impl Names {
                 names.push((host.to_owned(), "<tenant>".to_owned()));
             }
         }
-        names.extend(config.tenant.proxy.clone().map(|proxy| (proxy, "<proxy>".to_owned())));
+        // In the configuration with `http://` before it, in errors without.
+        let proxy =
+            config.tenant.proxy.iter().map(|proxy| proxy.trim_start_matches("http://").trim_end_matches('/'));
+        names.extend(proxy.map(|proxy| (proxy.to_owned(), "<proxy>".to_owned())));
+        names.extend(directory.site.clone().map(|site| (site, "<site>".to_owned())));
+        names.extend(directory.suffixes.iter().map(|suffix| (suffix.clone(), "<suffix>".to_owned())));
         names.retain(|(name, _)| !name.is_empty());
         names.iter_mut().for_each(|(name, _)| *name = name.to_ascii_lowercase());
         names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
@@ -210,9 +221,13 @@ impl Names {
         let mut shown = String::with_capacity(hidden.len());
         for word in hidden.split_inclusive(|c: char| !is_part(c)) {
             let address = word.trim_end_matches(|c: char| !is_part(c)).trim_end_matches(['.', ':']);
-            match address.parse::<IpAddr>() {
-                Ok(_) => shown.push_str(&word.replacen(address, "<address>", 1)),
-                Err(_) => shown.push_str(word),
+            let ip = match address.parse::<SocketAddr>() {
+                Ok(with_port) => Some(with_port.ip().to_string()),
+                Err(_) => address.parse::<IpAddr>().ok().map(|_| address.to_owned()),
+            };
+            match ip {
+                Some(ip) => shown.push_str(&word.replacen(&ip, "<address>", 1)),
+                None => shown.push_str(word),
             }
         }
         shown
@@ -236,6 +251,8 @@ mod tests {
             ("it is in CN=Users,DC=corp,DC=Example,DC=com.", "it is in CN=Users,<domain head>."),
             ("svc-landbridge@CORP.EXAMPLE.COM: code 8453", "<account>@<domain>: code 8453"),
             ("fe80::1 and [2001:db8::2]:636: refused", "<address> and [<address>]:636: refused"),
+            ("127.0.1.10:135: the connection is refused", "<address>:135: the connection is refused"),
+            ("127.0.1.10:135, 127.0.1.11:135: x", "<address>:135, <address>:135: x"),
             ("1.2.840.113556.1.4.1920", "1.2.840.113556.1.4.1920"),
             ("corp.example.comcorp.example.com", "<domain><domain>"),
         ] {

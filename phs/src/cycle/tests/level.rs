@@ -28,6 +28,25 @@ fn a_tenant_of_a_lower_level_receives_what_that_level_accepts_and_the_rest_when_
 }
 
 #[test]
+fn a_name_that_is_too_long_for_an_older_tenant_is_left_out_there_and_comes_when_it_is_upgraded() {
+    let mut bench = Bench::new();
+    let name = "я".repeat(141);
+    for (level, carried) in [(0, 0), (1, 1), (LEVEL, 2)] {
+        bench.cloud.level = level;
+        bench.cloud.bytes.clear();
+        let text = |text: &str| Some(Value::Text(text.to_owned()));
+        let group = Telling::group(1201).with(Attribute::SamAccountName, text(&name));
+        let group = group.with(Attribute::DisplayName, text(&name));
+        let changes = vec![group.tell(), Telling::user(1100).tell()];
+        let counts = bench.cycle(vec![page(changes, vec![], Progress::Last(cursor(4)))]).unwrap();
+        assert_eq!((counts.mode, counts.quarantined, counts.refused), ("full", 0, 0), "level {level}");
+        let cut = &"я".repeat(128);
+        assert_eq!(bench.cloud.bytes.matches(cut.as_str()).count(), carried, "level {level}");
+        assert_eq!(bench.cloud.bytes.contains(&name), level >= 2, "level {level}");
+    }
+}
+
+#[test]
 fn a_password_that_is_erased_takes_the_account_from_a_tenant_of_level_0_until_it_has_one() {
     let mut bench = Bench::new();
     bench.cloud.level = 0;
@@ -93,8 +112,10 @@ fn a_state_of_version_0_1_is_compared_once() {
     state
         .execute_batch(
             "ALTER TABLE objects DROP COLUMN host; ALTER TABLE objects DROP COLUMN kdc_number; \
-             ALTER TABLE objects DROP COLUMN critical; ALTER TABLE objects DROP COLUMN workstations; DROP TABLE holders; PRAGMA user_version = 2; \
-             DELETE FROM facts WHERE name = 'contents'",
+             ALTER TABLE objects DROP COLUMN critical; ALTER TABLE objects DROP COLUMN workstations; DROP TABLE holders; \
+             DROP INDEX links_by_end; ALTER TABLE links DROP COLUMN until; DROP INDEX objects_without_hash; DROP TABLE flaws; \
+             CREATE TABLE quarantine (guid BLOB PRIMARY KEY, why TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID; \
+             PRAGMA user_version = 2; DELETE FROM facts WHERE name = 'contents'",
         )
         .unwrap();
     drop(state);

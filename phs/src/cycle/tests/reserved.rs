@@ -3,7 +3,7 @@
 use super::*;
 use ReservedAttribute::UserPrincipalName;
 use landbridge_drsr::drs::attribute::Class;
-use landbridge_drsr::drs::change::{Change, Quarantined};
+use landbridge_drsr::drs::change::Change;
 
 fn text(text: &str) -> Option<Value> {
     Some(Value::Text(text.to_owned()))
@@ -162,7 +162,8 @@ fn an_account_that_the_mirror_does_not_know_is_read_for_its_names() {
 #[test]
 fn an_account_in_quarantine_has_its_names_reserved_as_they_were() {
     let mut bench = Bench::new();
-    let long = user(1100, "odd", "odd@example.com").with(Attribute::Mail, text(&"x".repeat(2_000)));
+    let hours = Some(Value::Bytes(vec![0xff; 22]));
+    let long = user(1100, "odd", "odd@example.com").with(Attribute::LogonHours, hours);
     let counts = bench.cycle(one_page(vec![long.tell()], 4)).unwrap();
     assert_eq!((counts.quarantined, counts.records_sent), (1, 0));
     assert!(bench.cloud.reserved.iter().all(|name| name.stamp.version == 0), "any other stamp is greater");
@@ -170,8 +171,7 @@ fn an_account_in_quarantine_has_its_names_reserved_as_they_were() {
     // In a full compare that cannot read it, too.
     bench.full = true;
     let mut unreadable = one_page(vec![], 5);
-    let why = "a value of the wrong length".to_owned();
-    unreadable[0].quarantined.push(Quarantined { object: Some(guid(1100)), link: false, why });
+    unreadable[0].quarantined.push(crate::fixture::quarantined(1100, false, "a value of the wrong length"));
     bench.cycle(unreadable).unwrap();
     assert_eq!(arrived(&mut bench), [(1100, SAM, 3), (1100, UPN, 1)]);
 }

@@ -12,7 +12,8 @@ const SHORT: Limits = Limits {
 };
 
 fn sockets(limits: Limits) -> Sockets {
-    let controller = Controller { name: "dc.test".to_owned(), address: Some("127.0.0.1".parse().unwrap()) };
+    let controller =
+        Controller { name: "dc.test".to_owned(), address: Some("127.0.0.1".parse().unwrap()), port: None };
     Sockets::new(controller, limits)
 }
 
@@ -33,7 +34,7 @@ fn a_port_where_nobody_listens_is_unreachable() {
 
 #[test]
 fn a_name_without_an_address_is_told_as_such() {
-    let controller = Controller { name: "no-such-dc.invalid".to_owned(), address: None };
+    let controller = Controller { name: "no-such-dc.invalid".to_owned(), address: None, port: None };
     let error = Sockets::new(controller, SHORT).connect(135).unwrap_err();
     assert_eq!(error, PullError::UnknownController { controller: "no-such-dc.invalid".to_owned() });
     assert!(error.is_unreachable() && error.who() == Responsible::Operator);
@@ -88,4 +89,45 @@ fn a_skewed_clock_is_told_with_its_size_and_side() {
     let told = |seconds| PullError::ClockSkew { controller: "dc".to_owned(), seconds }.to_string();
     assert_eq!(told(600), "the clock of dc is 600 s ahead of this machine's: synchronise both");
     assert_eq!(told(-600), "the clock of dc is 600 s behind this machine's: synchronise both");
+}
+
+#[test]
+fn a_connection_that_answered_before_and_says_nothing_now_is_lost_and_not_silent() {
+    let (_listener, port) = listener();
+    let mut sockets = sockets(SHORT);
+    sockets.connect(port).unwrap();
+    sockets.first_byte = true;
+    assert_eq!(sockets.receive(16), Err(PullError::Lost { controller: "dc.test".to_owned(), port }));
+    let lost = sockets.receive(16).unwrap_err();
+    assert!(lost.is_unreachable() && lost.who() == Responsible::Nobody);
+}
+
+#[test]
+fn only_the_first_byte_of_an_answer_has_the_short_limit() {
+    let (listener, port) = listener();
+    let mut sockets = sockets(Limits { silence: FIRST_BYTE * 2, whole: FIRST_BYTE * 4, ..SHORT });
+    sockets.connect(port).unwrap();
+    sockets.first_byte = true;
+    assert!(sockets.limit(port).unwrap() <= FIRST_BYTE);
+    listener.accept().unwrap().0.write_all(&[1]).unwrap();
+    assert_eq!(sockets.receive(1).unwrap(), [1]);
+    assert!(sockets.limit(port).unwrap() > FIRST_BYTE);
+}
+
+#[test]
+fn every_connection_to_a_dc_is_probed_while_it_is_idle() {
+    let (_listener, port) = listener();
+    let stream = sockets(SHORT).dial(port).unwrap();
+    assert!(sockopt::socket_keepalive(&stream).unwrap());
+    assert_eq!(sockopt::tcp_keepidle(&stream).unwrap(), KEEPALIVE);
+    assert_eq!(sockopt::tcp_keepcnt(&stream).unwrap(), KEEPALIVE_PROBES);
+}
+
+#[test]
+fn a_dc_that_shuts_down_has_closed_the_connection() {
+    let (_listener, port) = listener();
+    let mut sockets = sockets(SHORT);
+    sockets.connect(port).unwrap();
+    let closed = PullError::Closed { controller: "dc.test".to_owned(), port };
+    assert_eq!(sockets.refused(Error::ShutDown), closed);
 }

@@ -66,6 +66,12 @@ pub(super) fn act(
         AdminRequest::DomainsPolicy { name, policy, approve_agents } => {
             actor.policy(&name, policy, approve_agents)
         }
+        AdminRequest::MinIterations { name, iterations, accounts } => {
+            actor.min_iterations(&name, iterations, accounts)
+        }
+        AdminRequest::DomainsRemove { name, accounts } => {
+            crate::administration::remove_domain::remove(&actor, &name, accounts)
+        }
         AdminRequest::GroupPolicy { name, group, policy, place } => {
             actor.group_policy(&name, &group, policy, place)
         }
@@ -160,6 +166,8 @@ fn read_by(request: &AdminRequest) -> Option<&'static str> {
         AdminRequest::GroupsShow { .. } => Some("groups show"),
         AdminRequest::DomainsAdd { .. }
         | AdminRequest::DomainsPolicy { .. }
+        | AdminRequest::MinIterations { .. }
+        | AdminRequest::DomainsRemove { .. }
         | AdminRequest::GroupPolicy { .. }
         | AdminRequest::CanaryAdd { .. }
         | AdminRequest::CanaryRemove { .. }
@@ -200,7 +208,7 @@ impl Actor<'_> {
                 self.audit(writing, "domain-added", &new.dns_name.to_ascii_lowercase(), &detail)?;
                 Ok(AdminResponse::Done(format!("domain {} added", new.dns_name.to_ascii_lowercase())))
             }
-            Err(why) => Ok(refusal(&why.to_string(), "see `landbridge-tenant domains list`")),
+            Err(why) => Ok(refusal(&why.to_string(), why.todo())),
         }
     }
 
@@ -229,7 +237,10 @@ impl Actor<'_> {
     fn approve(&self, writing: &Writing<'_>, id: Uuid, key: Option<&str>) -> Outcome {
         let Some(agent) = agents::find(writing, id)? else { return Ok(no_agent()) };
         if key.is_some() && key != agent.key_fingerprint.as_deref() {
-            return Ok(refusal("the agent has another key by now", "compare its fingerprint again"));
+            return Ok(refusal(
+                "the agent has another key by now",
+                "run `landbridge-tenant agents approve` again, and compare the key that it shows",
+            ));
         }
         match agent.state {
             AgentState::Approved => {
@@ -238,7 +249,7 @@ impl Actor<'_> {
             AgentState::Revoked => {
                 return Ok(refusal(
                     "the agent is revoked, and a revocation is permanent",
-                    "create a token and enrol the agent again",
+                    "create a token with `landbridge-tenant token create`, and run `enroll --replace` on the agent's machine",
                 ));
             }
             AgentState::Pending | AgentState::Quarantined => {}
@@ -302,7 +313,7 @@ impl Actor<'_> {
         if !apps::insert(writing, id, name, &credential.hash(), row, rate, self.now)? {
             return Ok(refusal(
                 "an application has or had this name",
-                "choose another --name, or rotate the credential of that application",
+                "choose another --name, or print a new credential with `landbridge-tenant apps rotate`",
             ));
         }
         let limit = domain.map_or_else(|| "every domain".to_owned(), |domain| domain.dns_name);
@@ -315,7 +326,7 @@ impl Actor<'_> {
         if app.revoked_at.is_some() {
             return Ok(refusal(
                 "the application is revoked, and a revocation is permanent",
-                "create another application",
+                "create another one with `landbridge-tenant apps create`",
             ));
         }
         let credential = Credential::generate(app.id);

@@ -1,18 +1,17 @@
-//! The settings of a domain's sign-ins: its policy, and its canaries. A canary is an account that no person uses; the
-//! relay sends wrong passwords for it to agents and raises an alarm when one accepts.
-//! Before it: [`super::act`]. Neighbours: [`super::group_policy`] has the policies of groups.
+//! The settings of a domain's sign-ins: its policy, the least iterations of its digests, and its canaries. A canary is
+//! an account that no person uses; the relay sends wrong passwords for it to agents and raises an alarm when one
+//! accepts. Before it: [`super::act`]. Neighbours: [`super::group_policy`] has the policies of groups.
 
 use crate::administration::group_policy_lines::lines;
 use crate::administration::parts::Inner;
 use crate::administration::request::{AdminResponse, refusal};
+use landbridge_crypto::salted_digest::Profile;
 use landbridge_tenant_rules::lockout::AdBudget;
 use landbridge_tenant_rules::model::{Domain, SigninPolicy};
 use landbridge_tenant_rules::names::{Whose, folded};
-use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::Writing;
-use landbridge_tenant_store::tables::domains;
 use landbridge_tenant_store::tables::names::whose;
-use landbridge_tenant_store::tables::{attributes, audit, canaries, objects};
+use landbridge_tenant_store::tables::{attributes, audit, canaries, digests, domains, objects};
+use landbridge_tenant_store::{Reading, StoreError, Writing};
 use landbridge_wire::printable::one_line;
 use uuid::Uuid;
 
@@ -44,7 +43,58 @@ impl Actor<'_> {
         self.tenant.store.look(|reading| {
             let Some(domain) = domains::by_name(reading, name)? else { return Ok(no_domain()) };
             let text = policy_text(&domain, AdBudget::of(&domain.policy));
-            Ok(AdminResponse::Done(text + &lines(reading, &domain)?))
+            let fewer = self.with_fewer_iterations(reading, &domain, domain.min_iterations)?;
+            let fewer = match fewer {
+                0 => String::new(),
+                n => format!("\n{n} accounts have a digest with fewer: they sign in by it until their phs sends another"),
+            };
+            Ok(AdminResponse::Done(text + &fewer + &lines(reading, &domain)?))
+        })
+    }
+
+    fn with_fewer_iterations(
+        &self,
+        reading: &Reading<'_>,
+        domain: &Domain,
+        iterations: u32,
+    ) -> Result<u64, StoreError> {
+        let keys = self.tenant.store.seal_keys();
+        digests::with_fewer_iterations(reading, keys, domain.id, iterations)
+    }
+
+    /// Sets the least iterations of a digest that the domain accepts. Stored digests with fewer stay. `confirmed` is
+    /// the number of accounts with such a digest that the administrator agreed to; none: if there is one, nothing is
+    /// done, and the number is returned.
+    pub(super) fn min_iterations(&self, name: &str, iterations: u32, confirmed: Option<u64>) -> Outcome {
+        let most = Profile::Strong.iterations();
+        if !(1..=most).contains(&iterations) {
+            let what =
+                format!("the least number of iterations must be 1 to {most}: no profile of phs has more");
+            return Ok(refusal(&what, "`--min-iterations 600000` accepts the profile `strong` alone"));
+        }
+        self.tenant.store.write("domain-min-iterations", |writing| {
+            // 1. Ask, if accounts have a digest that would not be accepted any more.
+            let Some(domain) = domains::by_name(writing, name)? else { return Ok(no_domain()) };
+            let fewer = self.with_fewer_iterations(writing, &domain, iterations)?;
+            let raises = iterations > domain.min_iterations;
+            if raises && fewer > 0 && confirmed.is_none_or(|confirmed| confirmed < fewer) {
+                let what = format!(
+                    "{fewer} accounts of {} have a digest with fewer than {iterations} iterations. They sign in by it until \
+                     their phs sends one with more; whose password changes before `[passwords] profile` of phs is raised \
+                     does not sign in by digest until then",
+                    domain.dns_name
+                );
+                return Ok(AdminResponse::Confirm { what, accounts: fewer });
+            }
+            // 2. Set it, and write it down.
+            domains::set_min_iterations(writing, domain.id, iterations)?;
+            let detail =
+                format!("at least {iterations}, was {}; {fewer} accounts have fewer", domain.min_iterations);
+            self.audit(writing, "domain-min-iterations", &domain.dns_name, &detail)?;
+            Ok(AdminResponse::Done(format!(
+                "{} accepts digests with at least {iterations} iterations; {fewer} accounts have one with fewer",
+                domain.dns_name
+            )))
         })
     }
 
@@ -88,7 +138,10 @@ impl Actor<'_> {
                     Some(Whose::One(object)) => object,
                     Some(Whose::Nobody | Whose::Ambiguous) | None => {
                         let what = format!("no single account has the name {user}");
-                        return Ok((None, refusal(&what, "see `landbridge-tenant users show`")));
+                        return Ok((
+                            None,
+                            refusal(&what, "`landbridge-tenant users show` shows whose a name is, and an account's names"),
+                        ));
                     }
                 },
             };
@@ -106,7 +159,10 @@ impl Actor<'_> {
             } else if listed.len() >= canaries::MOST {
                 return Ok((
                     None,
-                    refusal("the domain has the largest allowed number of canaries", "remove one"),
+                    refusal(
+                        "the domain has the largest allowed number of canaries",
+                        "take one away with `landbridge-tenant domains canary remove`",
+                    ),
                 ));
             } else {
                 canaries::add(writing, domain.id, object, self.now)?
@@ -118,12 +174,12 @@ impl Actor<'_> {
             }
             let before = if done { "" } else { " (as before)" };
             let text = format!("{object} {word} a canary of {}{before}", domain.dns_name);
-            Ok((Some((domain.id, canaries::of(writing, domain.id)?)), AdminResponse::Done(text)))
+            Ok((Some((domain.id, canaries::principals(writing, &domain)?)), AdminResponse::Done(text)))
         });
         // 4. Send the new list to the relay, after the commit.
         let (changed, response) = outcome?;
-        if let Some((domain, objects)) = changed {
-            self.tenant.agents.relay.set_canaries(domain, objects);
+        if let Some((domain, accounts)) = changed {
+            self.tenant.agents.relay.set_canaries(domain, accounts);
         }
         Ok(response)
     }
@@ -145,7 +201,7 @@ pub(super) fn list_canaries(tenant: &Inner, name: &str) -> Outcome {
         let Some(domain) = domains::by_name(reading, name)? else { return Ok(no_domain()) };
         let objects = canaries::of(reading, domain.id)?;
         if objects.is_empty() {
-            let text = "the domain has no canaries: agents are tested with objectGUIDs that no account has";
+            let text = "the domain has no canaries: agents are tested with names that no account has";
             return Ok(AdminResponse::Done(text.to_owned()));
         }
         let line = |object| {
@@ -159,7 +215,10 @@ pub(super) fn list_canaries(tenant: &Inner, name: &str) -> Outcome {
 }
 
 pub(super) fn no_domain() -> AdminResponse {
-    refusal("this tenant serves no such domain", "see `domains list`, or add it with `domains add`")
+    refusal(
+        "this tenant serves no such domain",
+        "see `landbridge-tenant domains list`, or add it with `landbridge-tenant domains add`",
+    )
 }
 
 fn policy_text(domain: &Domain, budget: AdBudget) -> String {
@@ -178,7 +237,12 @@ fn policy_text(domain: &Domain, budget: AdBudget) -> String {
         AdBudget::Unknown => "its lockout policy is not known yet: a phs uploads it".to_owned(),
     };
     let agents = if domain.approve_agents { "wait for `agents approve`" } else { "can work at once" };
-    format!("{}: sign-in by {}; {limit}; new pta-agents {agents}", domain.dns_name, domain.signin.as_str())
+    format!(
+        "{}: sign-in by {}; {limit}; new pta-agents {agents}; digests have at least {} iterations",
+        domain.dns_name,
+        domain.signin.as_str(),
+        domain.min_iterations
+    )
 }
 
 /// Why agents must not verify passwords of a domain, and what to do; none: they may.
@@ -195,7 +259,7 @@ pub(super) fn agents_refused(budget: AdBudget) -> Option<(String, &'static str)>
         AdBudget::Unknown => Some((
             "the domain's lockout policy is not known, so wrong sign-ins could lock accounts in AD"
                 .to_owned(),
-            "run its phs once; a phs that sends no passwords is enough",
+            "run `landbridge-phs once` for the domain; a phs that sends no passwords is enough",
         )),
     }
 }

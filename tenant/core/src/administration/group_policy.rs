@@ -38,7 +38,10 @@ impl Actor<'_> {
             // 2. Without a policy: remove the group from the list.
             let Some(policy) = policy else {
                 let Some(before) = before else {
-                    return Ok(Err(refusal("the group has no policy of its own", "see `domains policy`")));
+                    return Ok(Err(refusal(
+                        "the group has no policy of its own",
+                        "`landbridge-tenant domains policy DOMAIN` lists the groups that have one",
+                    )));
                 };
                 let gone = listed.remove(before);
                 group_policies::set(writing, domain.id, &listed)?;
@@ -75,7 +78,7 @@ impl Actor<'_> {
             } else if listed.len() >= MOST {
                 return Ok(Err(refusal(
                     "the domain has the largest allowed number of group policies",
-                    "remove one",
+                    "take one away with `landbridge-tenant domains policy DOMAIN --group GROUP --remove`",
                 )));
             }
             let place =

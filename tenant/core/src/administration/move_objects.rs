@@ -52,12 +52,15 @@ impl Actor<'_> {
             for object in moved {
                 if !listed.iter().any(|one| one.object == *object) {
                     let what = format!("{object} is no object of {} that {} uploaded", from.dns_name, to.dns_name);
-                    return Ok(refusal(&what, "run `domains move-objects` without it to see the list"));
+                    return Ok(refusal(
+                        &what,
+                        "run `landbridge-tenant domains move-objects` without it to see the list",
+                    ));
                 }
                 if !is_movable(objects::find(writing, *object)?.as_ref()) {
                     let what = format!("{object} is still in {}, so it did not move", from.dns_name);
-                    let todo = "let the phs of that domain run once; if AD has the object there, the upload of the other \
-                                domain is wrong";
+                    let todo = "run `landbridge-phs once` for that domain; if AD has the object there, the upload of \
+                                the other domain is wrong";
                     return Ok(refusal(&what, todo));
                 }
             }
@@ -97,9 +100,10 @@ fn pair(
 ) -> Result<Result<(Domain, Domain), AdminResponse>, StoreError> {
     let (from, to) = (domains::by_name(reading, from)?, domains::by_name(reading, to)?);
     Ok(match (from, to) {
-        (Some(from), Some(to)) if from.id == to.id => {
-            Err(refusal("objects move from one domain to another one", "name two domains"))
-        }
+        (Some(from), Some(to)) if from.id == to.id => Err(refusal(
+            "objects move from one domain to another one",
+            "name two domains of `landbridge-tenant domains list`",
+        )),
         (Some(from), Some(to)) => Ok((from, to)),
         (Some(_) | None, _) => Err(no_domain()),
     })

@@ -26,8 +26,8 @@ impl Inner {
     /// Gives the relay the canaries of each domain, from the database.
     pub(crate) fn set_canaries(&self) -> Result<(), StoreError> {
         for domain in self.store.read(domains::all)? {
-            let objects = self.store.read(|reading| canaries::of(reading, domain.id))?;
-            self.agents.relay.set_canaries(domain.id, objects);
+            let accounts = self.store.read(|reading| canaries::principals(reading, &domain))?;
+            self.agents.relay.set_canaries(domain.id, accounts);
         }
         Ok(())
     }

@@ -2,7 +2,9 @@
 //! Before it: [`super::act`].
 
 use crate::administration::domain::Actor;
-use crate::administration::request::{AdminResponse, AmbiguousRow, BlockedRow, MAX_ROWS, refusal};
+use crate::administration::request::{
+    AdminResponse, AmbiguousRow, BlockedRow, MAX_ROWS, NO_SUCH_ACCOUNT, refusal,
+};
 use crate::directory::describe::find_by_scan;
 use crate::directory::groups;
 use crate::directory::named::Named;
@@ -87,7 +89,10 @@ pub(super) fn block(actor: &Actor<'_>, name: &str, block: bool) -> Result<AdminR
             (true, Some(domain)) => {
                 if blocks::count(writing)? >= blocks::MOST {
                     let what = format!("{} accounts are blocked, and no more can be", blocks::MOST);
-                    return Ok(refusal(&what, "use the sign-in policy `refuse` for a domain or a group"));
+                    return Ok(refusal(
+                        &what,
+                        "refuse a whole domain or group with `landbridge-tenant domains policy`",
+                    ));
                 }
                 let changed = blocks::add(writing, domain, object, actor.now)?;
                 (changed, "user-blocked", "is blocked: it signs in by no road until `users unblock`")
@@ -133,7 +138,7 @@ fn one_account(reading: &Reading<'_>, name: &str) -> Result<Result<Object, Admin
     let guids: Vec<String> = accounts.iter().map(|one| one.object.to_string()).collect();
     Ok(match (accounts.pop(), accounts.is_empty()) {
         (Some(account), true) => Ok(account),
-        (None, _) => Err(refusal("there is no such account", "see `landbridge-tenant users show`")),
+        (None, _) => Err(refusal("there is no such account", NO_SUCH_ACCOUNT)),
         (Some(_), false) => {
             let what = format!("several accounts have or had this name: {}", guids.join(", "));
             Err(refusal(&what, "give the objectGUID of one"))
@@ -150,10 +155,10 @@ fn find_removed(reading: &Reading<'_>, name: &str) -> Result<Result<Uuid, AdminR
     let gone: Vec<_> = found.iter().filter(|one| is_removed(one.presence)).collect();
     Ok(match (gone.as_slice(), found.is_empty()) {
         ([one], _) => Ok(one.object),
-        ([], true) => Err(refusal("there is no such account", "give its objectGUID")),
+        ([], true) => Err(refusal("there is no such account", NO_SUCH_ACCOUNT)),
         ([], false) => Err(refusal(
             "the account is still synchronized, so the next cycle would bring it back",
-            "delete it in AD or exclude it from the scope of its phs, let phs run once, and try again",
+            "delete it in AD or exclude it from the scope of its phs, run `landbridge-phs once`, and try again",
         )),
         _ => {
             let guids: Vec<String> = gone.iter().map(|one| one.object.to_string()).collect();

@@ -20,6 +20,9 @@ pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 pub const MAX_ROWS: u32 = 10_000;
 /// Limit on the objects that one request moves: 1,000 objectGUIDs are about 40 KB of a request.
 pub const MAX_MOVED: usize = 1000;
+/// What to do when no account has a name.
+pub const NO_SUCH_ACCOUNT: &str = "a name is user@domain, DOMAIN\\user, a bare sAMAccountName, a SID or an objectGUID; \
+     `landbridge-phs explain` says whether an account is carried";
 /// Limit on the life of a token, in minutes: time enough to carry it to another machine, and little for a thief.
 pub const MAX_TOKEN_MINUTES: u32 = 10;
 
@@ -85,6 +88,23 @@ pub enum AdminRequest {
         policy: Option<SigninPolicy>,
         /// Whether new pta-agents wait for `agents approve`.
         approve_agents: Option<bool>,
+    },
+    /// Set the least iterations of a digest that a domain accepts.
+    MinIterations {
+        /// DNS or NetBIOS name.
+        name: String,
+        /// The least iterations.
+        iterations: u32,
+        /// Number of accounts that may have a digest with fewer; none: nothing is done if there is one, and the number
+        /// is returned.
+        accounts: Option<u64>,
+    },
+    /// Stop serving a domain, and erase everything that is stored of it.
+    DomainsRemove {
+        /// DNS or NetBIOS name.
+        name: String,
+        /// Number of present accounts that may go; none: nothing is done, and the number is returned.
+        accounts: Option<u64>,
     },
     /// Set or remove the sign-in policy of a group.
     GroupPolicy {
@@ -259,7 +279,7 @@ pub enum AdminResponse {
     Confirm {
         /// What the request would do, as a sentence.
         what: String,
-        /// Number of accounts that lose a name, to be sent with the request.
+        /// Number of accounts that it is about, to be sent with the request.
         accounts: u64,
     },
     /// The text of a new token.

@@ -35,7 +35,10 @@ impl Actor<'_> {
                 Owner::Other(_) | Owner::Nobody => {}
             }
             if suffixes::of(writing, domain.id)?.len() >= suffixes::MOST {
-                return Ok(refusal("the domain has the largest allowed number of suffixes", "remove one"));
+                return Ok(refusal(
+                    "the domain has the largest allowed number of suffixes",
+                    "take one away with `landbridge-tenant domains suffix remove`",
+                ));
             }
             // 2. Declare it, and give the names.
             suffixes::add(writing, domain.id, &suffix)?;
@@ -74,7 +77,10 @@ impl Actor<'_> {
             let Some(domain) = domains::by_name(writing, name)? else { return Ok(no_domain()) };
             let Some(suffix) = folded_suffix(suffix) else { return Ok(no_suffix()) };
             if is_name_of(&domain, &suffix) {
-                return Ok(refusal("a domain's own name is always its suffix", "remove another one"));
+                return Ok(refusal(
+                    "a domain's own name is always its suffix",
+                    "see the others with `landbridge-tenant domains suffix list`",
+                ));
             }
             if owner(writing, &domain, &suffix)? != Owner::Own {
                 let what = format!("{} does not declare the suffix {suffix}", domain.dns_name);

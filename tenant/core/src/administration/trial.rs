@@ -24,7 +24,10 @@ pub(super) fn sign_in(
     let source = match Source::parse(source) {
         Ok(source) => source,
         Err(why) => {
-            return AdminResponse::Refused { what: why.to_string(), todo: "use another --source".to_owned() };
+            return AdminResponse::Refused {
+                what: why.to_string(),
+                todo: "a --source is an address, or `name:` and a word".to_owned(),
+            };
         }
     };
     let password = password.lend(|text| Password::new(text.to_owned()));

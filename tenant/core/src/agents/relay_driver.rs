@@ -8,6 +8,7 @@ use crate::numbers::Numbers;
 use crate::sign_ins::{AnswerOnItsWay, AskAgents};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::instances::NotedProcess;
+use landbridge_tenant_rules::model::Principal;
 use landbridge_tenant_rules::relay::{
     AgentAnswer, AgentView, Alarm, Event, Facts, Link, NoAnswer, Output, Relay,
 };
@@ -78,7 +79,7 @@ impl AskAgents for RelayDriver {
     fn ask(
         self: Arc<Self>,
         domain: i64,
-        object: Uuid,
+        account: Principal,
         password: Arc<Password>,
         binds: u32,
     ) -> AnswerOnItsWay {
@@ -87,7 +88,7 @@ impl AskAgents for RelayDriver {
             self.drive(|state, now| {
                 state.next += 1;
                 state.waiting.insert(state.next, answer);
-                state.relay.submit(state.next, domain, object, password, binds, now);
+                state.relay.submit(state.next, domain, account, password, binds, now);
             });
             // The relay answers every ticket. The sender is dropped without an answer only when the tenant stops.
             answered.await.unwrap_or(AgentAnswer { outcome: Err(NoAnswer::Lost), agent: None, tried: 1 })
@@ -135,8 +136,8 @@ impl RelayDriver {
     }
 
     /// Sets the canaries of a domain.
-    pub fn set_canaries(&self, domain: i64, objects: Vec<Uuid>) {
-        self.drive(|state, _| state.relay.canaries(domain, objects));
+    pub fn set_canaries(&self, domain: i64, accounts: Vec<Principal>) {
+        self.drive(|state, _| state.relay.canaries(domain, accounts));
     }
 
     /// The connected agents.

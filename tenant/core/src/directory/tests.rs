@@ -46,8 +46,8 @@ fn guids_sids_dns_and_bare_names_do_not_sign_in() {
         "\\anna",
         "CORP\\",
         "OTHER\\anna",
-        "anna@example.com ",
-        " anna@example.com",
+        "anna @example.com",
+        "anna@ example.com",
         &guid,
         &format!("<GUID={guid}>"),
         "S-1-5-21-1-2-3-1101",
@@ -63,6 +63,8 @@ fn guids_sids_dns_and_bare_names_do_not_sign_in() {
         assert_eq!(find(&tenant, name), Whose::Nobody, "{name:?}");
     }
     assert_eq!(find(&tenant, &format!("{}@example.com", "a".repeat(100_000))), Whose::Nobody);
+    // Blanks at the ends do not count, as in the directory.
+    assert_eq!(find(&tenant, " anna@example.com "), Whose::One(object(1)));
 }
 
 #[test]
@@ -134,8 +136,35 @@ fn letters_fold_one_by_one_and_accents_stay() {
 #[test]
 fn a_letter_that_folds_to_another_ones_makes_a_name_ambiguous_and_steals_nothing() {
     let tenant = Tenant::new();
-    tenant.sends(vec![with(1, vec![written(1, sam("kim"))]), with(2, vec![written(1, sam("\u{212a}im"))])]);
-    assert_eq!(find(&tenant, "CORP\\kim"), Whose::Ambiguous);
+    let greek = |n, name: &str| with(n, vec![written(1, sam(name))]);
+    tenant.sends(vec![greek(1, "νίκος"), greek(2, "νίκοσ"), greek(3, "kim"), greek(4, "\u{212a}im")]);
+    assert_eq!(find(&tenant, "CORP\\ΝΊΚΟΣ"), Whose::Ambiguous);
+    // AD tells these two apart, and so does the tenant.
+    assert_eq!(find(&tenant, "CORP\\KIM"), Whose::One(object(3)));
+    assert_eq!(find(&tenant, "CORP\\\u{212a}im"), Whose::One(object(4)));
+}
+
+#[test]
+fn blanks_round_a_name_do_not_count_and_those_beside_the_at_sign_do() {
+    let tenant = Tenant::new();
+    tenant.sends(vec![
+        with(1, vec![written(1, sam("alice")), written(1, upn("alice.smith@corp.example.com"))]),
+        with(2, vec![written(1, sam("asmith")), written(1, upn("alice@example.com"))]),
+    ]);
+    let known =
+        ["alice@corp.example.com ", "CORP\\alice ", " corp \\ ALICE", "  alice.smith@corp.example.com "];
+    for name in known {
+        assert_eq!(find(&tenant, name), Whose::One(object(1)), "{name:?}");
+    }
+    let unknown = [
+        "alice @corp.example.com",
+        "alice@ corp.example.com",
+        "al ice@corp.example.com",
+        "alice@corp.example.com\u{a0}",
+    ];
+    for name in unknown {
+        assert_eq!(find(&tenant, name), Whose::Nobody, "{name:?}");
+    }
 }
 
 #[test]

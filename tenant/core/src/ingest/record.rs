@@ -193,7 +193,8 @@ impl Page<'_> {
         }
     }
 
-    /// Stores a digest, if it is strong enough and newer than the stored one.
+    /// Stores a digest, if it is strong enough, and newer than the stored one or of the same password with more
+    /// iterations.
     fn store_digest(
         &self,
         object: Uuid,
@@ -201,17 +202,25 @@ impl Page<'_> {
         replace: bool,
         outcome: &mut Outcome,
     ) -> Result<DigestOutcome, StoreError> {
+        let held = digests::find(self.writing, object)?;
         if !is_strong(&password.digest, self.domain) {
+            // The account has another password by now, so the stored digest must not let anybody in.
+            if held.is_some_and(|held| held.stamp < password.stamp) {
+                self.erase_digest(object, "the password changed, and the new digest is too weak", outcome)?;
+            }
             return Ok(DigestOutcome::Refused(RefusalReason::WeakDigest));
         }
-        let held = digests::find(self.writing, object)?;
+        let mut why = "another password's digest arrived";
         if let Some(held) = &held {
             if held.stamp == password.stamp {
                 let opened = held.open(self.store.seal_keys(), object);
-                if opened.is_ok_and(|digest| is_strong(&digest, self.domain)) {
+                let costs = |held: &SaltedDigest| held.iterations() >= password.digest.iterations();
+                if opened.is_ok_and(|held| is_strong(&held, self.domain) && costs(&held)) {
                     outcome.repeated += 1;
                     return Ok(DigestOutcome::NotNewer);
                 }
+                why =
+                    "a digest of the same password arrived that costs more, or the stored one does not open";
             } else if password.stamp < held.stamp && !replace {
                 return Ok(DigestOutcome::NotNewer);
             }
@@ -228,7 +237,7 @@ impl Page<'_> {
             None => outcome.set += 1,
             Some(_) => {
                 outcome.replaced += 1;
-                self.audit("digest-replaced", object, "another password's digest arrived")?;
+                self.audit("digest-replaced", object, why)?;
             }
         }
         Ok(DigestOutcome::Stored)

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::ingest::*;
+use landbridge_crypto::nt_hash::NtHash;
+use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_tenant_store::Reading;
@@ -36,8 +38,29 @@ fn opens_with(tenant: &Tenant, n: u128, text: &str) -> bool {
 
 fn wanted(tenant: &Tenant, offers: &[(u128, u32)]) -> Vec<Uuid> {
     let passwords = offers.iter().map(|(n, version)| (object(*n), stamp(*version))).collect();
-    let offer = Offer { instance: Uuid::nil(), passwords: List::new(passwords).unwrap() };
+    let offer = Offer { instance: Uuid::nil(), passwords: List::new(passwords).unwrap(), iterations: None };
     super::offer(&tenant.store, &tenant.counts, &tenant.writer, &offer, NOW).unwrap().objects.into_vec()
+}
+
+/// What is wanted of a phs that derives with these iterations: passwords that are missing, and those to derive again.
+fn wanted_of(tenant: &Tenant, offers: &[(u128, u32)], iterations: u32) -> (Vec<Uuid>, Vec<Uuid>) {
+    let passwords = offers.iter().map(|(n, version)| (object(*n), stamp(*version))).collect();
+    let (instance, passwords) = (Uuid::nil(), List::new(passwords).unwrap());
+    let offer = Offer { instance, passwords, iterations: Some(iterations) };
+    let wanted = super::offer(&tenant.store, &tenant.counts, &tenant.writer, &offer, NOW).unwrap();
+    (wanted.objects.into_vec(), wanted.again.into_vec())
+}
+
+/// The account with a digest of this profile, of its password's first version.
+fn user_with(n: u128, text: &str, profile: Profile) -> Record {
+    let digest = SaltedDigest::derive(NtHash::of_password(&password(text)), profile);
+    let sent = landbridge_wire::upload::Password { stamp: stamp(1), digest };
+    Record { password: Some(sent), ..user(n, text) }
+}
+
+fn iterations_held(tenant: &Tenant, n: u128) -> u32 {
+    let held = tenant.store.read(|c| digests::find(c, object(n))).unwrap().unwrap();
+    held.open(tenant.store.seal_keys(), object(n)).unwrap().iterations()
 }
 
 fn hello_of(tenant: &Tenant, writer: &Writer, sid: &str) -> Result<Receipt, Problem> {
@@ -339,6 +362,53 @@ fn when_the_domain_raises_its_bar_the_cheaper_digests_are_wanted_again() {
         .write("test", |t| Ok(t.raw().execute("UPDATE domains SET min_iterations = 1001", [])?))
         .unwrap();
     assert_eq!(wanted(&tenant, &[(1, 1)]), [object(1)]);
+}
+
+#[test]
+fn a_digest_of_the_same_password_gives_way_to_one_with_more_iterations_and_never_to_one_with_fewer() {
+    let tenant = Tenant::new();
+    tenant.sends(vec![user(1, "one"), user(2, "two")]);
+    assert_eq!(wanted_of(&tenant, &[(1, 1), (2, 2), (3, 1)], 1000), (vec![object(2), object(3)], vec![]));
+    let both = (vec![object(2), object(3)], vec![object(1)]);
+    assert_eq!(wanted_of(&tenant, &[(1, 1), (2, 2), (3, 1)], 600_000), both);
+    // 1. More iterations: replaced, and written down; people sign in by it.
+    tenant.sends(vec![user_with(1, "one", Profile::Strong)]);
+    assert_eq!(iterations_held(&tenant, 1), 600_000);
+    assert!(opens_with(&tenant, 1, "one"));
+    let replaced = |(_, action, subject): &(String, String, String)| {
+        action == "digest-replaced" && *subject == object(1).to_string()
+    };
+    assert_eq!(tenant.audit().iter().filter(|entry| replaced(entry)).count(), 1);
+    assert_eq!(wanted_of(&tenant, &[(1, 1)], 600_000), (vec![], vec![]));
+    // 2. Fewer: neither wanted nor stored, in a full compare as little as elsewhere.
+    assert_eq!(wanted_of(&tenant, &[(1, 1)], 1000), (vec![], vec![]));
+    for mode in [Mode::Incremental, Mode::FullCompareByStamp, Mode::FullCompare] {
+        tenant.send(&Upload { mode, ..page(vec![user_with(1, "one", Profile::Entra)]) });
+        assert_eq!(iterations_held(&tenant, 1), 600_000, "{mode:?}");
+    }
+    // 3. A phs of version 0.1 names no iterations.
+    assert!(wanted(&tenant, &[(1, 1)]).is_empty());
+    assert!(wanted(&tenant, &[(2, 1)]).is_empty());
+}
+
+#[test]
+fn when_the_domain_raises_its_bar_a_phs_that_reaches_it_may_take_its_time() {
+    let tenant = Tenant::new();
+    tenant.sends(vec![user(1, "one")]);
+    tenant
+        .store
+        .write("test", |t| Ok(t.raw().execute("UPDATE domains SET min_iterations = 600000", [])?))
+        .unwrap();
+    assert_eq!(wanted_of(&tenant, &[(1, 1)], 600_000), (vec![], vec![object(1)]));
+    assert!(opens_with(&tenant, 1, "one"), "people sign in meanwhile");
+    // One that does not reach it is told with each upload.
+    assert_eq!(wanted_of(&tenant, &[(1, 1)], 1000), (vec![object(1)], vec![]));
+    assert_eq!(refusal(&tenant.sends(vec![user(1, "one")])), Some(RefusalReason::WeakDigest));
+    assert!(opens_with(&tenant, 1, "one"));
+    // A changed password is refused too, and the old one does not sign in any more.
+    let changed = Record { password: sent(2, "changed"), ..user(1, "changed") };
+    assert_eq!(refusal(&tenant.sends(vec![changed])), Some(RefusalReason::WeakDigest));
+    assert!(!tenant.has_digest(object(1)));
 }
 
 #[test]

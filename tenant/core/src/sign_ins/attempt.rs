@@ -4,12 +4,12 @@
 use landbridge_crypto::lanes;
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::lockout::{Rules, Source};
+use landbridge_tenant_rules::model::Principal;
 use landbridge_tenant_rules::relay::{AgentAnswer, NoAnswer};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use uuid::Uuid;
 
 /// How sign-ins are decided.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +95,11 @@ pub(crate) trait AskAgents: Send + Sync + 'static {
     fn typical_delay(&self, domain: i64) -> Option<Duration>;
 
     /// Asks an agent of the domain whether this is the account's password. At most `binds` may reach a DC.
-    fn ask(self: Arc<Self>, domain: i64, object: Uuid, password: Arc<Password>, binds: u32)
-    -> AnswerOnItsWay;
+    fn ask(
+        self: Arc<Self>,
+        domain: i64,
+        account: Principal,
+        password: Arc<Password>,
+        binds: u32,
+    ) -> AnswerOnItsWay;
 }

@@ -53,7 +53,7 @@ impl EqualDelay {
         let mut silences = lock(&self.silences);
         match outcome {
             // The agents did answer, and about this account alone.
-            Err(NoAnswer::AtBound) => return,
+            Err(NoAnswer::AtBound | NoAnswer::OtherAccount) => return,
             Ok(_) => silences.remove(&domain),
             Err(why) => silences.insert(domain, Silence { why: *why, took }),
         };
@@ -64,7 +64,7 @@ impl EqualDelay {
         let silence = lock(&self.silences).get(&domain).copied();
         silence.filter(|silence| match silence.why {
             // Whether that still holds is found by looking at the relay.
-            NoAnswer::NoAgent | NoAnswer::Busy | NoAnswer::AtBound => false,
+            NoAnswer::NoAgent | NoAnswer::Busy | NoAnswer::AtBound | NoAnswer::OtherAccount => false,
             NoAnswer::NoDirectory | NoAnswer::Lost | NoAnswer::TooLate => true,
         })
     }
@@ -101,6 +101,11 @@ mod tests {
         delay.note_answer::<()>(1, &Err(NoAnswer::NoDirectory), took);
         assert_eq!(delay.silence(1).map(|silence| silence.took), Some(took));
         assert!(delay.silence(2).is_none());
+        for of_one_account in [NoAnswer::AtBound, NoAnswer::OtherAccount] {
+            delay.note_answer::<()>(1, &Err(of_one_account), took);
+            let why = delay.silence(1).map(|silence| silence.why);
+            assert_eq!(why, Some(NoAnswer::NoDirectory), "it says nothing of others");
+        }
         delay.note_answer(1, &Ok(()), took);
         assert!(delay.silence(1).is_none());
     }

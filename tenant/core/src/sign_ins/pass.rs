@@ -410,6 +410,13 @@ impl Pass {
                 "a domain controller refused with a code that is not known here"
             );
         }
+        if *why == Why::OtherAccount {
+            error!(
+                object = ?object,
+                "the account's SID and objectGUID belong to two accounts at the domain controller: compare \
+                 `users show` with the directory, and let phs do a full compare"
+            );
+        }
         if *why == Why::Canary {
             error!(object = ?object, "somebody signs in with a canary account, which nobody uses");
         }

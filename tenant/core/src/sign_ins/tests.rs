@@ -11,6 +11,7 @@ use crate::lock::lock;
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_fixture::{Tenant, password, user};
 use landbridge_tenant_rules::lockout::Rules;
+use landbridge_tenant_rules::model::Principal;
 use landbridge_tenant_rules::relay::AgentAnswer;
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -31,6 +32,8 @@ struct FakeDirectory {
     reached: AtomicUsize,
     /// The limit on binds of the last question.
     binds: AtomicU32,
+    /// The account of the last question.
+    account: Mutex<Option<Principal>>,
 }
 
 impl AskAgents for FakeDirectory {
@@ -42,7 +45,8 @@ impl AskAgents for FakeDirectory {
         None
     }
 
-    fn ask(self: Arc<Self>, _: i64, _: Uuid, _: Arc<Password>, binds: u32) -> AnswerOnItsWay {
+    fn ask(self: Arc<Self>, _: i64, account: Principal, _: Arc<Password>, binds: u32) -> AnswerOnItsWay {
+        *lock(&self.account) = Some(account);
         self.binds.store(binds, Ordering::SeqCst);
         self.reached.fetch_add(1, Ordering::SeqCst);
         let answer = lock(&self.answers).pop_front();

@@ -1,5 +1,5 @@
 //! The door for agents: `POST /v1/enroll`, `/v1/renew`, `/v1/upload…`, and `GET /v1/agent`, which becomes a WebSocket.
-//! It holds [`landbridge_tenant_core::agents::Agents`] and nothing else.
+//! Every answer is a frame. It holds [`landbridge_tenant_core::agents::Agents`] and nothing else.
 //!
 //! # Files
 //!
@@ -24,6 +24,14 @@ use landbridge_door_listen::body::{Answer, drain};
 use landbridge_door_listen::listener::Connection;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use std::sync::Arc;
+
+/// Whether a request to this path is an agent's, also if this tenant does not have the path: then the answer is a
+/// frame, which an agent reads.
+pub fn is_for_agents(path: &str) -> bool {
+    matches!(path, "/v1/enroll" | "/v1/renew" | "/v1/upload")
+        || path.starts_with("/v1/upload/")
+        || path == landbridge_wire::signin::PATH
+}
 
 impl AgentsDoor {
     /// Answers one request.
@@ -78,12 +86,12 @@ enum Route {
 }
 
 /// The answer for a path that the tenant does not have.
-pub fn no_such_path() -> Answer {
+fn no_such_path() -> Answer {
     problem(&Problem::new(ProblemCode::NotFound, "there is no such path here"))
 }
 
 /// The answer for a method other than POST.
-pub fn post_only() -> Answer {
+fn post_only() -> Answer {
     let mut answer = problem(&Problem::new(ProblemCode::NotFound, "this path accepts only POST"));
     *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));

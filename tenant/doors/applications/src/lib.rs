@@ -1,7 +1,7 @@
 //! The door for applications: `POST /v1/signin` verifies a person's password.
 //!
-//! The door checks the body, the credential and the rate. An application without a valid credential learns only that.
-//! Lockout, equal delay and the time grid are behind [`SignIns`].
+//! The door checks the path, the method, the body, the credential and the rate. Every answer is JSON. An application
+//! without a valid credential learns only that. Lockout, equal delay and the time grid are behind [`SignIns`].
 //!
 //! # Files
 //!
@@ -10,8 +10,11 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use landbridge_crypto::secret::Password;
 use landbridge_door_listen::body::{Answer, BodyTrouble, body, drain};
 use landbridge_door_listen::listener::RightCredential;
@@ -21,6 +24,7 @@ use landbridge_tenant_core::sign_ins::{
     Attempt, Caller, Disclosable, MAX_PASSWORD, NoAnswer, SignIns, Source, Unavailable, Verdict,
 };
 use landbridge_wire::bounded::Text;
+use landbridge_wire::names::MAX_NAME;
 use landbridge_wire::wiped_text::wiped_text;
 use serde::{Deserialize, Deserializer};
 use std::net::IpAddr;
@@ -28,7 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 
-/// The path that this door answers.
+/// The path of sign-ins. This door answers every other path with 404.
 pub const PATH: &str = "/v1/signin";
 
 const JSON: &str = "application/json";
@@ -42,8 +46,9 @@ pub struct ApplicationsDoor {
     body_time: Duration,
 }
 
-/// Limit on the bytes of a request: the longest name, password and source, escaped.
-const MAX_BODY: usize = 8 * 1024;
+/// Limit on the bytes of a request: the longest name, password and source, also where each character is escaped (six
+/// bytes for each of 1,280 UTF-16 units of a name, and for each of 1,024 bytes of a password).
+const MAX_BODY: usize = 16 * 1024;
 
 /// Limit on the bytes of a source: `name:` and the longest name. An IPv6 address in brackets with a port is shorter.
 const MAX_SOURCE: usize = 80;
@@ -52,7 +57,7 @@ const MAX_SOURCE: usize = 80;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignInBody {
-    user: Text<1024>,
+    user: Text<MAX_NAME>,
     #[serde(deserialize_with = "password")]
     password: Password,
     #[serde(default)]
@@ -84,11 +89,15 @@ impl ApplicationsDoor {
         Self { sign_ins, applications, body_time }
     }
 
-    /// Answers one request with POST to [`PATH`]. `from` is the network address of the request. `arrived` is when its
-    /// head was read: the time grid counts from there.
+    /// Answers one request. `from` is the network address of the request. `arrived` is when its head was read: the time
+    /// grid counts from there.
     pub async fn serve(&self, request: Request<Incoming>, from: IpAddr, arrived: Instant) -> Answer {
         let (head, mut incoming) = request.into_parts();
-        let answer = match sign_in(self, &head.headers, &mut incoming, from, arrived).await {
+        let outcome = match misdirected(head.uri.path(), &head.method) {
+            Some(why) => Err(why),
+            None => sign_in(self, &head.headers, &mut incoming, from, arrived).await,
+        };
+        let answer = match outcome {
             Ok(mut verdict) => {
                 self.applications.observe_duration(arrived.elapsed());
                 verdict.extensions_mut().insert(RightCredential);
@@ -105,8 +114,11 @@ impl ApplicationsDoor {
                     StatusCode::UNAUTHORIZED => {
                         answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                     }
-                    // The credential may not have been looked at.
-                    StatusCode::SERVICE_UNAVAILABLE => {}
+                    StatusCode::METHOD_NOT_ALLOWED => {
+                        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+                    }
+                    // The credential was not looked at, or may not have been.
+                    StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE => {}
                     _ => {
                         answer.extensions_mut().insert(RightCredential);
                     }
@@ -119,6 +131,21 @@ impl ApplicationsDoor {
         }
         answer
     }
+}
+
+/// Why a request is not for this door: its path or its method is another one.
+fn misdirected(path: &str, method: &Method) -> Option<TurnedAway> {
+    if path != PATH {
+        return Some(turned_away(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "there is no such path here: sign-ins are POST /v1/signin, without a slash at the end",
+        ));
+    }
+    if *method != Method::POST {
+        return Some(turned_away(StatusCode::METHOD_NOT_ALLOWED, "method", "this path accepts only POST"));
+    }
+    None
 }
 
 async fn sign_in(
@@ -202,6 +229,10 @@ async fn read_body(
     if kind.split(';').next().is_none_or(|kind| !kind.trim().eq_ignore_ascii_case(JSON)) {
         return Err(turned_away(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "send application/json"));
     }
+    if headers.contains_key(CONTENT_ENCODING) {
+        let detail = "send the body without a Content-Encoding";
+        return Err(turned_away(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", detail));
+    }
     let bytes = body(incoming, MAX_BODY, door.body_time).await.map_err(|trouble| match trouble {
         BodyTrouble::TooLarge => {
             turned_away(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &format!("send {MAX_BODY} bytes at most"))
@@ -217,8 +248,11 @@ async fn read_body(
     })
 }
 
+/// The credential of the request. None: there is none, more than one, or one of another form.
 fn credential(headers: &HeaderMap) -> Option<Credential> {
-    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let (Some(header), None) = (all.next(), all.next()) else { return None };
+    let header = header.to_str().ok()?;
     let (scheme, credential) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| Credential::parse(credential.trim()))?
 }

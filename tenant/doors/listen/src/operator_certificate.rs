@@ -9,13 +9,15 @@
 
 use crate::client_certificate::without_resumption;
 use landbridge_host::FileError;
+use landbridge_host::certificate_file::certificates;
 use landbridge_host::clock_text::utc;
 use landbridge_host::key_file::KeySource;
+use landbridge_host::system_error::sentence;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, ServerConfig};
+use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -139,15 +141,17 @@ fn load(path: &Path, source: &KeySource) -> Result<(CertifiedKey, i64), FileErro
         let todo = "write the certificate of the applications' address there in PEM, followed by the certificates that signed it";
         FileError::new(path, what, todo)
     };
-    let mut pem = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_CHAIN_FILE + 1).read_to_end(&mut pem));
-    read.map_err(|e| unusable(format!("cannot read the applications' certificate: {e}")))?;
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-        .take(MAX_CHAIN + 1)
-        .collect::<Result<_, _>>()
-        .map_err(|_| unusable("not certificates in PEM".to_owned()))?;
-    if u64::try_from(pem.len()).unwrap_or(u64::MAX) > MAX_CHAIN_FILE || chain.len() > MAX_CHAIN {
-        return Err(unusable("too long for a certificate and its chain".to_owned()));
+    let mut file = Vec::new();
+    let read =
+        std::fs::File::open(path).and_then(|open| open.take(MAX_CHAIN_FILE + 1).read_to_end(&mut file));
+    read.map_err(|e| unusable(format!("cannot read the applications' certificate: {}", sentence(&e))))?;
+    let too_long = || unusable("too long for a certificate and its chain".to_owned());
+    if u64::try_from(file.len()).unwrap_or(u64::MAX) > MAX_CHAIN_FILE {
+        return Err(too_long());
+    }
+    let chain = certificates(&file).map_err(|why| unusable(why.to_string()))?;
+    if chain.len() > MAX_CHAIN {
+        return Err(too_long());
     }
     let first = chain.first().ok_or_else(|| unusable("it holds no certificate".to_owned()))?;
     let (_, parsed) = x509_parser::certificate::X509Certificate::from_der(first)

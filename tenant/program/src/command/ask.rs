@@ -7,9 +7,10 @@ use crate::config::Config;
 use crate::error::TenantError;
 use landbridge_door_operator::call::send_request;
 use landbridge_host::clock_text::utc;
+use landbridge_host::text_file;
 use landbridge_tenant_core::administration::request::{
     AdminRequest, AdminResponse, AgentRow, AmbiguousRow, AppRow, BlockedRow, Confidential, DomainRow,
-    MAX_MOVED, MoveRow, SuffixRow,
+    MAX_MOVED, MoveRow, NO_SUCH_ACCOUNT, SuffixRow,
 };
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::directory::Description;
@@ -37,7 +38,18 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             (AdminRequest::DomainsAdd { name, netbios, sid, allow_privileged: *allow_privileged }, false)
         }
         Command::Domains(Domains::List(listing)) => (AdminRequest::DomainsList, listing.json),
-        Command::Domains(Domains::Policy { name, policy, group, remove, place, approve_agents }) => {
+        Command::Domains(Domains::Remove { name, yes }) => {
+            let question = "Remove the domain, and erase all of this? [y/N]";
+            let request = |accounts| AdminRequest::DomainsRemove { name: name.clone(), accounts };
+            return agreed(config, request, question, "look at `domains list`", *yes);
+        }
+        Command::Domains(Domains::Policy { name, min_iterations: Some(iterations), yes, .. }) => {
+            let iterations = *iterations;
+            let request = |accounts| AdminRequest::MinIterations { name: name.clone(), iterations, accounts };
+            let first = "raise `[passwords] profile` of phs, and wait until its `status` names no passwords that are left";
+            return agreed(config, request, "Refuse such digests from now on? [y/N]", first, *yes);
+        }
+        Command::Domains(Domains::Policy { name, policy, group, remove, place, approve_agents, .. }) => {
             let (name, policy, approve_agents, place) = (name.clone(), *policy, *approve_agents, *place);
             match group.clone() {
                 None => (AdminRequest::DomainsPolicy { name, policy, approve_agents }, false),
@@ -60,7 +72,12 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             (AdminRequest::SuffixAdd { name, suffix, shared }, false)
         }
         Command::Domains(Domains::Suffix(Suffix::Remove { name, suffix, yes })) => {
-            (removal(config, name, suffix, *yes)?, false)
+            let request = |accounts| AdminRequest::SuffixRemove {
+                name: name.clone(),
+                suffix: suffix.clone(),
+                accounts,
+            };
+            return agreed(config, request, "Remove it? [y/N]", "look at `domains suffix list`", *yes);
         }
         Command::Domains(Domains::Suffix(Suffix::List { name, json })) => {
             (AdminRequest::SuffixList { name: name.clone() }, *json)
@@ -228,19 +245,25 @@ fn confirm(question: &str, before_yes: &str) -> Result<(), TenantError> {
     Ok(())
 }
 
-/// The request that takes a suffix from a domain, after a person has seen how many accounts lose a name.
-fn removal(config: &Config, name: &str, suffix: &str, yes: bool) -> Result<AdminRequest, TenantError> {
-    let request =
-        |accounts| AdminRequest::SuffixRemove { name: name.to_owned(), suffix: suffix.to_owned(), accounts };
-    let AdminResponse::Confirm { what, accounts } = send_request(&config.admin_socket(), &request(None))?
-    else {
-        return Err(TenantError::Defect("the tenant answered something else".to_owned()));
-    };
-    hint(&what);
-    if !yes {
-        confirm("Remove it? [y/N]", "look at `domains suffix list`")?;
+/// Sends a request that may need an administrator's consent: first without a number of accounts, and, after a person
+/// has seen what it would do, with the number that the tenant returned.
+fn agreed(
+    config: &Config,
+    request: impl Fn(Option<u64>) -> AdminRequest,
+    question: &str,
+    before_yes: &str,
+    yes: bool,
+) -> Result<(), TenantError> {
+    let socket = config.admin_socket();
+    let mut answer = send_request(&socket, &request(None))?;
+    if let AdminResponse::Confirm { what, accounts } = answer {
+        hint(&what);
+        if !yes {
+            confirm(question, before_yes)?;
+        }
+        answer = send_request(&socket, &request(Some(accounts)))?;
     }
-    Ok(request(Some(accounts)))
+    show(answer, false)
 }
 
 /// Lists the objects of `from` that `to` uploaded, asks, and moves them. `objects`: these alone.
@@ -321,10 +344,9 @@ fn users(known: &Description, json: bool) -> Result<(), TenantError> {
         return list(known, true, "");
     }
     if known.accounts.is_empty() {
-        let todo = "a name is user@domain, DOMAIN\\user, a bare sAMAccountName, a SID or an objectGUID";
         return Err(TenantError::Refused {
             what: "there is no such account".to_owned(),
-            todo: todo.to_owned(),
+            todo: NO_SUCH_ACCOUNT.to_owned(),
         });
     }
     let mut text = String::new();
@@ -369,7 +391,7 @@ fn group(known: &[GroupDescribed], json: bool) -> Result<(), TenantError> {
         return list(known, true, "");
     }
     if known.is_empty() {
-        let todo = "a name is DOMAIN\\name, a bare sAMAccountName, a SID or an objectGUID; see `groups list`";
+        let todo = "a name is DOMAIN\\name, a bare sAMAccountName, a SID or an objectGUID; see `landbridge-tenant groups list`";
         return Err(TenantError::Refused {
             what: "there is no such group".to_owned(),
             todo: todo.to_owned(),
@@ -421,12 +443,10 @@ fn password(sign_in: &SignIn) -> Result<Confidential, TenantError> {
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_PASSWORD).unwrap_or(0) + 2));
     std::io::stdin().lock().take(MAX_PASSWORD + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = text_file::first_line(&bytes)
+        .map_err(|why| TenantError::Usage(format!("the password on standard input: {why}")))?;
     if u64::try_from(line.len()).unwrap_or(u64::MAX) > MAX_PASSWORD {
         return Err(TenantError::Usage(format!("a password has at most {MAX_PASSWORD} bytes")));
     }
-    let text =
-        std::str::from_utf8(line).map_err(|_| TenantError::Usage("the password is not UTF-8".to_owned()))?;
-    Ok(Confidential::new(text.to_owned()))
+    Ok(Confidential::new(line.to_string()))
 }

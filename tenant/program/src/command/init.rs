@@ -47,9 +47,14 @@ fn configuration(file: &Path, flags: &Init) -> Result<(Config, Option<String>), 
     })?;
     // An error must name the flag, because the file does not exist yet.
     TenantUrl::parse(url).map_err(|why| TenantError::Usage(format!("--url: {why}")))?;
+    if !flags.observe.ip().is_loopback() {
+        let why =
+            "is not a loopback address: the metrics are not protected, so only this machine may read them";
+        return Err(TenantError::Usage(format!("--observe: {} {why}", flags.observe)));
+    }
     let data_directory =
         std::path::absolute(&flags.data_directory).map_err(|e| cannot_create(&flags.data_directory, &e))?;
-    let text = template(url, &flags.listen.to_string(), &data_directory);
+    let text = template(url, flags.listen, flags.observe, &data_directory);
     Ok((Config::parse(file, &text)?, Some(text)))
 }
 
@@ -88,6 +93,7 @@ fn next_steps(file: &Path, config: &Config, file_made: bool) -> String {
          Next:\n\
          \x20 landbridge-tenant serve\n\
          \x20 landbridge-tenant domains add --name corp.example.com --netbios CORP --sid S-1-5-21-…\n\
+         \x20     (`landbridge-phs check` prints the SID; so does `(Get-ADDomain).DomainSID.Value` in PowerShell)\n\
          \x20 landbridge-tenant token create --role phs --domain corp.example.com\n\
          \x20 landbridge-tenant agents approve ID\n\
          \x20 landbridge-tenant apps create --name NAME\n\

@@ -252,6 +252,7 @@ fn flags(folder: &Path) -> Init {
     Init {
         url: Some("https://tenant.example.com:8443".to_owned()),
         listen: "127.0.0.1:0".parse().unwrap(),
+        observe: "127.0.0.1:0".parse().unwrap(),
         data_directory: folder.join("data"),
     }
 }
@@ -304,6 +305,9 @@ fn an_init_that_fails_leaves_nothing() {
     assert_eq!(names(folder.path()), ["tenant.toml"]);
     std::fs::remove_file(&file).unwrap();
     assert_eq!(init(&file, &without_url).unwrap_err().exit_code(), 2);
+    let open = Init { observe: "0.0.0.0:9464".parse().unwrap(), ..flags(folder.path()) };
+    let refused = init(&file, &open).unwrap_err();
+    assert!(refused.exit_code() == 2 && refused.to_string().contains("--observe"), "{refused}");
     let bad = Init { url: Some("http://t".to_owned()), ..flags(folder.path()) };
     assert_eq!(init(&file, &bad).unwrap_err().exit_code(), 2);
     assert!(names(folder.path()).is_empty());

@@ -1,6 +1,6 @@
 //! `POST /v1/signin`: who may ask, how often, what is answered and when.
 
-use crate::harness::{DOMAIN, Edge, GRID, SID, request, until};
+use crate::harness::{DEADLINE, DOMAIN, Edge, GRID, Identity, SID, request, until};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::HeaderValue;
@@ -54,6 +54,12 @@ pub(crate) fn user(number: u128, name: &str, flags: i32, pwd_last_set: i64) -> R
 async fn peopled() -> Edge {
     let edge = Edge::start().await;
     let phs = edge.phs().await;
+    upload_people(&edge, &phs).await;
+    edge
+}
+
+/// Uploads three people.
+pub(crate) async fn upload_people(edge: &Edge, phs: &Identity) {
     let yesterday = filetime(unix_now() - 86_400).unwrap();
     let interval = |value: i64| Some((stamp(), value));
     let upload = Upload {
@@ -79,9 +85,8 @@ async fn peopled() -> Edge {
         reserved: List::default(),
         level: 0,
     };
-    let receipt: Receipt = edge.post(Some(&phs), "/v1/upload", &upload).await.unwrap();
+    let receipt: Receipt = edge.post(Some(phs), "/v1/upload", &upload).await.unwrap();
     assert_eq!((receipt.applied, receipt.refused.as_slice().len()), (3, 0));
-    edge
 }
 
 fn ask(credential: &str, body: &Value) -> Request<Full<Bytes>> {
@@ -239,7 +244,7 @@ async fn a_source_is_an_address_as_proxies_write_it_or_a_name_or_left_out() {
 async fn a_request_that_is_not_as_documented_is_named_and_not_repeated() {
     let edge = peopled().await;
     let app = edge.credential("mail", 600).await;
-    let long = "x".repeat(9000);
+    let long = "x".repeat(17_000);
     let cases = [
         (json!({ "user": "u" }), StatusCode::BAD_REQUEST),
         (json!({ "user": "u", "password": 5 }), StatusCode::BAD_REQUEST),
@@ -264,6 +269,121 @@ async fn a_request_that_is_not_as_documented_is_named_and_not_repeated() {
     let mut form = ask(&app, &json!({ "user": "u", "password": "p" }));
     form.headers_mut().insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
     assert_eq!(edge.send(None, form).await.unwrap().0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+/// Sends these bytes on a connection of their own, and returns the head of the answer and its body.
+async fn raw(edge: &Edge, client: Option<&Identity>, bytes: &str) -> (String, String) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut tls = edge.connect(client).await.unwrap();
+    tls.write_all(bytes.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(DEADLINE, tls.read_to_end(&mut answer)).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_lowercase(), body.to_owned())
+}
+
+/// Whether an answer is an error as the page for developers describes it.
+fn is_error(head: &str, body: &str, status: u16, error: &str) -> bool {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let fields: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    head.split(' ').nth(1) == Some(&status.to_string())
+        && head.contains("content-type: application/json")
+        && head.contains("cache-control: no-store")
+        && body["error"] == error
+        && body["detail"].as_str().is_some_and(|detail| !detail.is_empty())
+        && fields.iter().all(|field| ["error", "detail"].contains(field))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_wrong_path_and_method_is_answered_as_an_application_reads_it() {
+    let edge = peopled().await;
+    let app = edge.credential("mail", 600).await;
+    let agent = edge.pta().await;
+    let body = json!({ "user": "alice@corp.example.com", "password": RIGHT }).to_string();
+    let head = format!(
+        "host: tenant.example.com\r\nconnection: close\r\ncontent-type: application/json\r\nauthorization: Bearer {app}\r\n"
+    );
+    let post = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    let (missing, method) = ((404, "not-found"), (405, "method"));
+    for (client, line, rest, (status, error)) in [
+        (None, "POST /v1/signin/ HTTP/1.1", &post, missing),
+        (None, "POST /v1/signin/alice HTTP/1.1", &post, missing),
+        (None, "POST //v1/signin HTTP/1.1", &post, missing),
+        (None, "POST /V1/SignIn HTTP/1.1", &post, missing),
+        (None, "POST /v1/sign%69n HTTP/1.1", &post, missing),
+        (None, "POST /v2/signin HTTP/1.1", &post, missing),
+        (None, "POST / HTTP/1.0", &post, missing),
+        (None, "GET / HTTP/1.1", &head, missing),
+        (None, "GET /metrics HTTP/1.1", &head, missing),
+        (None, "GET /v1 HTTP/1.1", &head, missing),
+        (None, "OPTIONS * HTTP/1.1", &head, missing),
+        (None, "CONNECT tenant.example.com:443 HTTP/1.1", &head, missing),
+        (None, "GET /v1/signin HTTP/1.1", &head, method),
+        (None, "GET /v1/signin HTTP/1.0", &head, method),
+        (None, "OPTIONS /v1/signin HTTP/1.1", &head, method),
+        (None, "PUT /v1/signin HTTP/1.1", &post, method),
+        (None, "PATCH /v1/signin HTTP/1.1", &post, method),
+        (None, "DELETE /v1/signin HTTP/1.1", &head, method),
+        (None, "TRACE /v1/signin HTTP/1.1", &head, method),
+        (None, "BREW /v1/signin HTTP/1.1", &head, method),
+        // Sign-ins are an application's, whoever asks.
+        (Some(&agent), "GET /v1/signin HTTP/1.1", &head, method),
+    ] {
+        let end = if rest.contains("\r\n\r\n") { "" } else { "\r\n" };
+        let (head, body) = raw(&edge, client, &format!("{line}\r\n{rest}{end}")).await;
+        assert!(is_error(&head, &body, status, error), "{line}: {head}\n{body}");
+        assert_eq!(head.contains("allow: post"), status == 405, "{line}: {head}");
+    }
+    // HEAD is answered as GET, without the body.
+    let (answer, body) = raw(&edge, None, &format!("HEAD /v1/signin HTTP/1.1\r\n{head}\r\n")).await;
+    assert!(answer.starts_with("http/1.1 405") && answer.contains("application/json"), "{answer}");
+    assert_eq!(body, "");
+    // No password was looked at, and the right request signs in, also over HTTP/1.0 and in absolute form.
+    assert_eq!(edge.tenant.snapshot.numbers().counts.derivations.now(), 0);
+    for line in ["POST /v1/signin HTTP/1.0", "POST https://tenant.example.com/v1/signin?from=x HTTP/1.1"] {
+        let (head, body) = raw(&edge, None, &format!("{line}\r\n{post}")).await;
+        assert!(head.contains(" 200 ") && body.contains("accepted"), "{line}: {head}\n{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_bad_header_and_body_is_answered_as_an_application_reads_it() {
+    let edge = peopled().await;
+    let app = edge.credential("mail", 600).await;
+    let right = json!({ "user": "alice@corp.example.com", "password": RIGHT }).to_string();
+    let (right, long) = (right.as_str(), "x".repeat(17_000));
+    let (json, bearer) = ("content-type: application/json", format!("authorization: Bearer {app}"));
+    let (media, credential, malformed) = ((415, "content-type"), (401, "credential"), (400, "malformed"));
+    let cut = format!("{}\u{feff}", &right[..right.len() - 1]);
+    for (headers, body, (status, error)) in [
+        (bearer.clone(), right, media),
+        (format!("{bearer}\r\ncontent-type: text/json"), right, media),
+        (format!("{bearer}\r\ncontent-type: application/jsonx"), right, media),
+        (format!("{bearer}\r\ncontent-type: multipart/form-data; boundary=x"), right, media),
+        (format!("{bearer}\r\ncontent-type: \u{e4}"), right, media),
+        (format!("{bearer}\r\n{json}\r\ncontent-encoding: gzip"), right, media),
+        (json.to_owned(), right, credential),
+        (format!("{json}\r\nauthorization: Basic YTpi"), right, credential),
+        (format!("{json}\r\nauthorization: Bearer"), right, credential),
+        (format!("{json}\r\nauthorization: Bearer \u{e4}"), right, credential),
+        (format!("{json}\r\n{bearer}\r\n{bearer}"), right, credential),
+        (format!("{json}\r\n{bearer}"), cut.as_str(), malformed),
+        (format!("{json}\r\n{bearer}"), "", malformed),
+        (format!("{json}\r\n{bearer}"), "[]", malformed),
+        (format!("{json}\r\n{bearer}"), r#"{"user":"a@b.c","user":"a@b.c","password":"x"}"#, malformed),
+        (format!("{json}\r\n{bearer}"), r#"{"user":"\ud83d","password":"x"}"#, malformed),
+        (format!("{json}\r\n{bearer}"), long.as_str(), (413, "too-large")),
+    ] {
+        let request = format!(
+            "POST /v1/signin HTTP/1.1\r\nhost: t\r\nconnection: close\r\n{headers}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let (head, answer) = raw(&edge, None, &request).await;
+        assert!(is_error(&head, &answer, status, error), "{headers} {body}: {head}\n{answer}");
+        assert_eq!(head.contains("www-authenticate: bearer"), status == 401, "{headers}: {head}");
+    }
+    assert_eq!(edge.tenant.snapshot.numbers().counts.derivations.now(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

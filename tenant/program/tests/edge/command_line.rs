@@ -54,11 +54,10 @@ impl Place {
         };
         let url = format!("https://{listen}");
         let data = place.folder.path().join("data").display().to_string();
-        let made = place
-            .run(&["init", "--url", &url, "--listen", &listen.to_string(), "--data-directory", &data], "");
+        let (at, metrics) = (listen.to_string(), observe.to_string());
+        let init = ["init", "--url", &url, "--listen", &at, "--observe", &metrics, "--data-directory", &data];
+        let made = place.run(&init, "");
         assert_eq!(code(&made), 0, "{made:?}");
-        let text = fs::read_to_string(place.config()).unwrap();
-        fs::write(place.config(), text.replace("127.0.0.1:9464", &observe.to_string())).unwrap();
         place
     }
 
@@ -128,6 +127,32 @@ pub(crate) const ADD: [&str; 8] =
     ["domains", "add", "--name", "corp.example.com", "--netbios", "CORP", "--sid", "S-1-5-21-1-2-3"];
 
 #[test]
+fn a_domain_that_is_not_added_says_where_its_names_and_its_sid_are_found() {
+    let mut place = Place::new();
+    place.serve("info");
+    let add = |name: &str, netbios: &str, sid: &str| {
+        let refused = place.run(&["domains", "add", "--name", name, "--netbios", netbios, "--sid", sid], "");
+        (code(&refused), errors(&refused))
+    };
+    let (domain, sid) = ("my_corp.example.com", "S-1-5-21-1-2-3");
+    for (name, netbios, sid, todo) in [
+        ("a b", "CORP", sid, "Get-ADDomain"),
+        (domain, "A\\B", sid, "Get-ADDomain"),
+        (domain, "CORP", "S-1-5-21-1-2-3-500", "`landbridge-phs check` prints it"),
+        (domain, "CORP", "", "net getdomainsid"),
+    ] {
+        let (code, text) = add(name, netbios, sid);
+        assert_eq!(code, 4, "{text}");
+        let todo_line = text.lines().find(|line| line.starts_with("to do: "));
+        assert!(todo_line.is_some_and(|line| line.contains(todo)), "{text}");
+    }
+    assert_eq!(add(domain, "AT&T", sid).0, 0);
+    assert!(add(domain, "AT&T", sid).1.contains("`landbridge-tenant domains list`"));
+    assert!(said(&place.run(&["domains", "list"], "")).contains("AT&T"));
+    assert_eq!(code(&place.run(&["token", "create", "--role", "phs", "--domain", "at&t"], "")), 0);
+}
+
+#[test]
 fn every_command_ends_with_the_exit_code_of_the_manual() {
     let mut place = Place::new();
     assert_eq!(code(&place.run(&["agents", "list"], "")), 5, "nobody serves yet");
@@ -166,12 +191,27 @@ fn every_command_ends_with_the_exit_code_of_the_manual() {
     assert_eq!(code(&place.run(&[&remove[..], &["--yes"]].concat(), "")), 4);
     let lab = ["domains", "add", "--name", "lab.example.net", "--netbios", "LAB", "--sid", "S-1-5-21-4-5-6"];
     assert_eq!(code(&place.run(&lab, "")), 0);
+    // What refuses less asks if somebody has less; here nobody has.
+    let least = |more: &[&str]| code(&place.run(&[&["domains", "policy", "lab"], more].concat(), ""));
+    assert_eq!(least(&["--min-iterations", "600000"]), 0);
+    assert_eq!(least(&["--min-iterations", "600001"]), 4, "no profile has as many");
+    assert_eq!(least(&["--min-iterations", "0"]), 4);
+    assert_eq!(least(&["phs", "--min-iterations", "1000"]), 2, "one setting at a time");
+    assert_eq!(least(&["phs", "--yes"]), 2, "yes to what?");
+    assert!(said(&place.run(&["domains", "policy", "lab"], "")).contains("at least 600000 iterations"));
     let nothing = place.run(&["domains", "move-objects", "corp", "lab"], "");
     assert_eq!(code(&nothing), 4);
     assert!(errors(&nothing).starts_with("error: corp has no object that moved to lab"), "{nothing:?}");
     let one = "6f1c2a52-6f0e-4d5e-9b0e-0f6f3a1c9d11";
     assert_eq!(code(&place.run(&["domains", "move-objects", "corp", "lab", one], "y\n")), 2);
     assert_eq!(code(&place.run(&["domains", "move-objects", "corp", "lab", one, "--yes"], "")), 4);
+    let remove = ["domains", "remove", "LAB"];
+    let unasked = place.run(&remove, "y\n");
+    assert_eq!(code(&unasked), 2, "no terminal to ask on");
+    assert!(errors(&unasked).starts_with("lab.example.net (S-1-5-21-4-5-6) is removed, with"), "{unasked:?}");
+    assert_eq!(code(&place.run(&[&remove[..], &["--yes"]].concat(), "")), 0);
+    assert_eq!(code(&place.run(&[&remove[..], &["--yes"]].concat(), "")), 4, "it is gone");
+    assert_eq!(code(&place.run(&lab, "")), 0, "and can be added again");
     assert_eq!(code(&place.run(&["users", "purge", "nobody"], "")), 4);
     assert_eq!(code(&place.run(&["groups", "show", "nobody"], "")), 4);
     assert_eq!(said(&place.run(&["groups", "list", "--json"], "")), "[]\n");

@@ -146,6 +146,7 @@ impl Edge {
         let flags = Init {
             url: Some("https://tenant.example.com:8443".to_owned()),
             listen: "127.0.0.1:0".parse().unwrap(),
+            observe: "127.0.0.1:0".parse().unwrap(),
             data_directory,
         };
         init(&file, &flags).unwrap();

@@ -14,4 +14,5 @@ mod harness;
 mod other_domains;
 mod own_certificate;
 mod process;
+mod removal;
 mod websocket;

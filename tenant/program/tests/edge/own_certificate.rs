@@ -121,7 +121,10 @@ async fn an_application_that_trusts_the_brought_certificate_alone_asks_for_sign_
     assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("refused"), "{answer}");
     for path in ["/v1/enroll", "/v1/renew", "/v1/upload/hello", "/v1/agent", "/"] {
         let answer = bare_post(listen, &pem(&ca.certificate), path, &bearer, b"").await;
-        assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 404") && answer.contains(r#""error":"not-found""#),
+            "{path}: {answer}"
+        );
     }
     // Agents, and applications that trust the tenant's own CA, are where they were.
     let root = fs::read(place.folder.path().join("data/tls/root.pem")).unwrap();

@@ -17,7 +17,7 @@ async fn beat(edge: &Edge, identity: &Identity) -> Result<PhsHeartbeat, Problem>
 }
 
 async fn offer(edge: &Edge, identity: &Identity) -> Result<Wanted, Problem> {
-    let offer = Offer { instance: identity.instance(), passwords: List::default() };
+    let offer = Offer { instance: identity.instance(), passwords: List::default(), iterations: None };
     edge.post(Some(identity), "/v1/upload/offer", &offer).await
 }
 

@@ -6,7 +6,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::StatusCode;
 use landbridge_tenant_core::administration::request::AdminRequest;
 use landbridge_tenant_rules::relay::AgentView;
-use landbridge_wire::bounded::{Blob, Text};
+use landbridge_wire::bounded::{Blob, List, Text};
 use landbridge_wire::frame;
 use landbridge_wire::problem::{Problem, ProblemCode};
 use landbridge_wire::process_proof::HEADER;
@@ -81,7 +81,8 @@ fn said(message: &FromAgent) -> Vec<u8> {
 
 fn hello(identity: &Identity) -> FromAgent {
     let (connection, instance) = (Uuid::new_v4(), identity.instance());
-    FromAgent::Hello(Hello { connection, instance, software: Text::new("test").unwrap(), capacity: 64 })
+    let (software, abilities) = (Text::new("test").unwrap(), List::default());
+    FromAgent::Hello(Hello { connection, instance, software, capacity: 64, abilities })
 }
 
 /// Reads until the tenant ends it; says how long that took.

@@ -1,6 +1,7 @@
 //! An Active Directory domain that the tenant serves: names, SID, policies, and the state of its synchronisation.
 
 use landbridge_crypto::salted_digest::ITERATIONS;
+use landbridge_wire::names::is_domain_name;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -123,40 +124,66 @@ pub struct NewDomain<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DomainRefused {
     /// Not a DNS name.
-    #[error("the DNS name must be letters, digits, hyphens and dots, at most 253 of them")]
+    #[error(
+        "the DNS name must be labels of 1 to 63 letters (a to z), digits, `-` and `_`, joined by dots, and have at most 253 \
+         characters"
+    )]
     DnsName,
     /// Not a NetBIOS name.
-    #[error("the NetBIOS name must be 1 to 15 letters, digits, hyphens or underscores")]
+    #[error(
+        "the NetBIOS name must have 1 to 15 characters, no blank, none of \" * / : < > ? \\ |, and no dot at its beginning"
+    )]
     NetbiosName,
     /// Not a domain's SID.
     #[error(
-        "the SID must read S-1-5-21-… with three numbers after the 21, as `samba-tool domain info` or `Get-ADDomain` shows it"
+        "the SID of a domain reads S-1-5-21-… with three numbers after the 21; that of an account has four"
     )]
     Sid,
     /// With these iterations no digest could be stored.
-    #[error("the least number of iterations must be 1 to 10,000,000")]
+    #[error("the least number of iterations must be 1 to 2,000,000")]
     Iterations,
     /// A domain has that name or SID already.
     #[error("there is a domain with that DNS name, NetBIOS name or SID already")]
     Taken,
     /// Another domain declares the DNS name or the NetBIOS name as a UPN suffix, so its accounts may have names there.
-    #[error(
-        "another domain declares that name as a UPN suffix: take it away with `domains suffix remove`, add this domain, and \
-         share the suffix if both need it"
-    )]
+    #[error("another domain declares that name as a UPN suffix")]
     Suffix,
+}
+
+impl DomainRefused {
+    /// What the operator can do.
+    pub fn todo(self) -> &'static str {
+        match self {
+            Self::DnsName | Self::NetbiosName => {
+                "in PowerShell `Get-ADDomain` prints both names, as DNSRoot and NetBIOSName; on a Samba DC `samba-tool domain \
+                 info 127.0.0.1` does"
+            }
+            Self::Sid => {
+                "`landbridge-phs check` prints it before phs is enrolled; so do `(Get-ADDomain).DomainSID.Value` in PowerShell \
+                 and `net getdomainsid` on a Samba DC"
+            }
+            Self::Iterations => "choose another number",
+            Self::Taken => {
+                "see `landbridge-tenant domains list`; `landbridge-tenant domains remove` takes a domain away"
+            }
+            Self::Suffix => {
+                "see whose it is with `landbridge-tenant domains suffix list`, take it away with `landbridge-tenant domains \
+                 suffix remove`, add this domain, and share the suffix if both need it"
+            }
+        }
+    }
 }
 
 impl NewDomain<'_> {
     /// Checks the names (`dns_name` in lower case, `netbios_name` in upper case), the SID and the iterations.
     pub fn check(&self, dns_name: &str, netbios_name: &str) -> Result<(), DomainRefused> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        let labels_hold = dns_name.split('.').all(|l| !l.is_empty() && l.len() <= 63 && l.chars().all(plain));
-        if dns_name.len() > 253 || !labels_hold {
+        if !is_domain_name(dns_name) {
             return Err(DomainRefused::DnsName);
         }
-        let short = (1..=15).contains(&netbios_name.len());
-        if !short || !netbios_name.chars().all(|c| plain(c) || c == '_') {
+        // What AD refuses (Microsoft's naming conventions, and NAMETYPE_DOMAIN of MS-SRVS 2.2.2.8); it takes all else.
+        let refused = |c: char| c.is_control() || " \"*/:<>?\\|".contains(c);
+        let short = (1..=15).contains(&netbios_name.chars().count());
+        if !short || netbios_name.starts_with('.') || netbios_name.chars().any(refused) {
             return Err(DomainRefused::NetbiosName);
         }
         let numbers: Vec<&str> = match self.sid.strip_prefix("S-1-5-21-") {

@@ -28,6 +28,26 @@ pub struct Object {
     pub removed_at: Option<i64>,
 }
 
+/// An account, by the two names that never change: its objectGUID, and the relative id in its SID, which has the SID of
+/// its domain before it. An agent binds by the SID, and compares the objectGUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Principal {
+    /// objectGUID.
+    pub object: Uuid,
+    /// Relative id in its SID.
+    pub rid: u32,
+}
+
+impl Principal {
+    /// One that no account is: a random objectGUID, and a relative id that AD gives to none. Those of AD end at 2^30,
+    /// or at 2^31 where an administrator has unlocked that (Microsoft, "Managing RID Issuance").
+    pub fn nobody() -> Self {
+        let object = Uuid::new_v4();
+        let [a, b, c, d, ..] = Uuid::new_v4().into_bytes();
+        Self { object, rid: u32::from_be_bytes([a, b, c, d]) | 0x8000_0000 }
+    }
+}
+
 /// Whether an object with this presence has left, so that its row is erased after the grace time. A privileged
 /// account has not left: it is still in AD.
 pub fn is_removed(presence: Presence) -> bool {
@@ -57,5 +77,17 @@ pub fn kind_text(kind: Kind) -> &'static str {
         Kind::Group => "group",
         Kind::Contact => "contact",
         Kind::PasswordSettings => "password-settings",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_has_another_name_each_time_and_a_relative_id_beyond_all_that_ad_gives() {
+        let (one, other) = (Principal::nobody(), Principal::nobody());
+        assert_ne!(one, other);
+        assert!(one.rid >= 1 << 31 && other.rid >= 1 << 31);
     }
 }

@@ -2,6 +2,7 @@
 //! every password. A canary detects an agent that accepts always, and no subtler fault.
 //! Neighbours: [`super::release`] sends them when they are due.
 
+use crate::model::Principal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 #[derive(Debug, Default)]
 pub(super) struct Canaries {
     /// The canary accounts of each domain, and the number of the next one.
-    named: BTreeMap<i64, (Vec<Uuid>, usize)>,
+    named: BTreeMap<i64, (Vec<Principal>, usize)>,
     /// When each connected agent is tried next.
     pub(super) next: BTreeMap<Uuid, Instant>,
     /// When each agent last refused a canary, as it should. Agents that are not connected now are kept.
@@ -21,11 +22,11 @@ pub(super) struct Canaries {
 
 impl Canaries {
     /// Replaces the canary accounts of a domain.
-    pub(super) fn set_accounts(&mut self, domain: i64, objects: Vec<Uuid>) {
-        if objects.is_empty() {
+    pub(super) fn set_accounts(&mut self, domain: i64, accounts: Vec<Principal>) {
+        if accounts.is_empty() {
             self.named.remove(&domain);
         } else {
-            self.named.insert(domain, (objects, 0));
+            self.named.insert(domain, (accounts, 0));
         }
     }
 
@@ -65,15 +66,15 @@ impl Canaries {
         self.next.values().min().copied()
     }
 
-    /// The next canary account of a domain for this agent. Without one, and after one that the agent did not try: a
-    /// random objectGUID, which no account has.
-    pub(super) fn account(&mut self, domain: i64, agent: Uuid) -> Uuid {
+    /// The next canary account of a domain for this agent. Without one, and after one that the agent did not try:
+    /// random names, which no account has.
+    pub(super) fn account(&mut self, domain: i64, agent: Uuid) -> Principal {
         if self.at_bound.remove(&agent) {
-            return Uuid::new_v4();
+            return Principal::nobody();
         }
-        let Some((objects, next)) = self.named.get_mut(&domain) else { return Uuid::new_v4() };
+        let Some((accounts, next)) = self.named.get_mut(&domain) else { return Principal::nobody() };
         *next = next.wrapping_add(1);
-        let at = next.checked_rem(objects.len());
-        at.and_then(|at| objects.get(at)).copied().unwrap_or_else(Uuid::new_v4)
+        let at = next.checked_rem(accounts.len());
+        at.and_then(|at| accounts.get(at)).copied().unwrap_or_else(Principal::nobody)
     }
 }

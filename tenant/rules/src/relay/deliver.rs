@@ -4,9 +4,10 @@
 use super::line::RelayLine;
 use super::ticket::{Delivery, Purpose};
 use super::{Alarm, Closed, Event, Link, NoAnswer, Output, Relay};
+use crate::model::Principal;
 use landbridge_crypto::envelope::About;
 use landbridge_crypto::secret::Password;
-use landbridge_wire::bounded::Blob;
+use landbridge_wire::bounded::{Blob, Text};
 use landbridge_wire::signin::{Answer, Decline, Declined, DirectoryVerdict, FromTenant, SignInRequest};
 use std::time::Instant;
 use uuid::Uuid;
@@ -40,8 +41,8 @@ impl Relay {
         }
         // 3. The envelope is sent.
         let again = waiting.links.len() > 1;
-        let (object, password, deadline) = (waiting.object, waiting.password.clone(), waiting.deadline);
-        if self.send(link, Purpose::Ticket(ticket), object, &password, deadline, now) {
+        let (account, password, deadline) = (waiting.principal, waiting.password.clone(), waiting.deadline);
+        if self.send(link, Purpose::Ticket(ticket), account, &password, deadline, now) {
             self.output.push_back(Output::Counted(if again { Event::Redelivered } else { Event::Delivered }));
         } else {
             self.delivery_failed(ticket, NoAnswer::Lost, false, now);
@@ -82,20 +83,21 @@ impl Relay {
         }
     }
 
-    /// Seals a password to the agent of a link and sends it. False: the link is gone, or the agent's key cannot be
-    /// sealed to.
+    /// Seals a password to the agent of a link and sends it. The account's SID goes with it, unless the agent is of
+    /// version 0.1 and would refuse it. False: the link is gone, or the agent's key cannot be sealed to.
     pub(super) fn send(
         &mut self,
         link: Link,
         purpose: Purpose,
-        object: Uuid,
+        account: Principal,
         password: &Password,
         deadline: Instant,
         now: Instant,
     ) -> bool {
         // 1. The envelope is bound to this delivery, connection, certificate, tenant, domain and account.
         let Some(line) = self.lines.get_mut(&link) else { return false };
-        let (request, due) = (Uuid::new_v4(), line.clock(deadline));
+        let (request, object, due) = (Uuid::new_v4(), account.object, line.clock(deadline));
+        let sid = line.by_sid.then(|| format!("{}-{}", line.facts.domain_sid, account.rid));
         let about = About {
             request: request.into_bytes(),
             connection: line.connection.into_bytes(),
@@ -104,10 +106,12 @@ impl Relay {
             tenant: self.tenant.into_bytes(),
             domain_sid: &line.facts.domain_sid,
             object: object.into_bytes(),
+            sid: sid.as_deref(),
             due,
         };
         let Ok((envelope, key)) = line.facts.key.seal(&about, password) else { return false };
-        let (Ok(encapsulated), Ok(sealed)) = (Blob::new(envelope.encapsulated), Blob::new(envelope.sealed))
+        let (Ok(encapsulated), Ok(sealed), Ok(sid)) =
+            (Blob::new(envelope.encapsulated), Blob::new(envelope.sealed), sid.map(Text::new).transpose())
         else {
             return false;
         };
@@ -116,7 +120,7 @@ impl Relay {
         let number = self.delivered;
         self.delivered += 1;
         self.deliveries.insert(request, Delivery { link, purpose, number, key, sent: now, deadline });
-        let ask = Box::new(SignInRequest { request, object, due, encapsulated, sealed });
+        let ask = Box::new(SignInRequest { request, object, sid, due, encapsulated, sealed });
         self.output.push_back(Output::Send { link, message: FromTenant::SignIn(ask) });
         true
     }
@@ -188,7 +192,11 @@ impl Relay {
             match declined.why {
                 Decline::Draining => line.draining = true,
                 Decline::NoDirectory => line.note_no_directory(now),
-                Decline::Overloaded | Decline::TooLate | Decline::Unopened | Decline::AtBound => {}
+                Decline::Overloaded
+                | Decline::TooLate
+                | Decline::Unopened
+                | Decline::AtBound
+                | Decline::OtherAccount => {}
             }
         }
         let agent = self.lines.get(&link).map(|line| line.facts.agent);
@@ -208,6 +216,7 @@ impl Relay {
                 Decline::TooLate => NoAnswer::TooLate,
                 Decline::Draining | Decline::Unopened => NoAnswer::Lost,
                 Decline::AtBound => NoAnswer::AtBound,
+                Decline::OtherAccount => NoAnswer::OtherAccount,
             };
             self.delivery_failed(ticket, why, declined.tried, now);
         }
@@ -222,7 +231,8 @@ impl Relay {
         let spent = waiting.links.len().saturating_sub(waiting.at_bound.len());
         let is_last =
             spent >= DELIVERIES || waiting.at_bound.len() >= MOST_AT_BOUND || waiting.tried >= waiting.binds;
-        if is_last || why == NoAnswer::TooLate {
+        // Another agent would find the same account, at the cost of one more bind.
+        if is_last || matches!(why, NoAnswer::TooLate | NoAnswer::OtherAccount) {
             return self.finish(ticket, Err(why), None);
         }
         self.deliver(ticket, now);

@@ -37,8 +37,8 @@ impl Relay {
             // 3. The canary, and the time of the next one.
             let wait = match free.get(pick) {
                 Some((link, domain, _)) => {
-                    let (link, object) = (*link, self.canaries.account(*domain, agent));
-                    if self.send(link, Purpose::Canary, object, &random_password(), now + PATIENCE, now) {
+                    let (link, account) = (*link, self.canaries.account(*domain, agent));
+                    if self.send(link, Purpose::Canary, account, &random_password(), now + PATIENCE, now) {
                         self.output.push_back(Output::Counted(Event::CanarySent));
                     }
                     let spread = u64::try_from(self.chance.below(SPREAD_MILLISECONDS)).unwrap_or(0);

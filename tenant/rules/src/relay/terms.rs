@@ -150,6 +150,9 @@ pub enum NoAnswer {
     /// Each agent has used up its own share of bad passwords for the account.
     #[error("one more bad password could lock the account, by the agents' own bounds")]
     AtBound,
+    /// At the domain controller the account's SID and its objectGUID are not those of one account.
+    #[error("the account's SID and objectGUID belong to two accounts at the domain controller")]
+    OtherAccount,
 }
 
 impl NoAnswer {
@@ -162,6 +165,7 @@ impl NoAnswer {
             Self::Lost => "agents-lost",
             Self::TooLate => "too-late",
             Self::AtBound => "agents-at-bound",
+            Self::OtherAccount => "other-account",
         }
     }
 }

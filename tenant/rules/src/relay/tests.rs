@@ -9,6 +9,11 @@ use landbridge_wire::signin::{Answer, Decline, Declined, Heartbeat, SignInReques
 const SID: &str = "S-1-5-21-1-2-3";
 const TENANT: Uuid = Uuid::from_u128(1);
 const DOMAIN: i64 = 7;
+/// The account of most tickets.
+const ACCOUNT: Principal = Principal { object: Uuid::from_u128(9), rid: 1105 };
+/// A canary account.
+const CANARY: Principal = Principal { object: Uuid::from_u128(77), rid: 1177 };
+const NOBODY: Principal = Principal { object: Uuid::nil(), rid: 1 };
 
 /// An agent's end of a link.
 struct Inside {
@@ -37,6 +42,11 @@ impl World {
     }
 
     fn connect(&mut self, agent: Uuid, instance: Uuid) -> Link {
+        self.connect_with(agent, instance, &[BY_SID])
+    }
+
+    /// The same, of an agent with these abilities.
+    fn connect_with(&mut self, agent: Uuid, instance: Uuid, abilities: &[&str]) -> Link {
         self.links += 1;
         let (link, key) = (Link(self.links), EnvelopeKey::generate());
         let until = self.now + Duration::from_secs(86_400);
@@ -45,7 +55,9 @@ impl World {
         self.relay.connected(link, facts, self.now);
         let connection = Uuid::from_u128(1_000 + u128::from(self.links));
         let software = Text::new("test").unwrap();
-        let hello = Hello { connection, instance, software, capacity: 4 };
+        let abilities = abilities.iter().map(|name| Text::new(*name).unwrap()).collect();
+        let abilities = List::new(abilities).unwrap();
+        let hello = Hello { connection, instance, software, capacity: 4, abilities };
         self.relay.receive(link, FromAgent::Hello(hello), self.now);
         self.inside.push(Inside { link, agent, connection, key });
         for (link, ask) in self.asks() {
@@ -70,7 +82,7 @@ impl World {
 
     fn ask(&mut self, ticket: u64) -> Vec<(Link, SignInRequest)> {
         let password = Arc::new(Password::new("secret".to_owned()));
-        self.relay.submit(ticket, DOMAIN, Uuid::from_u128(9), password, 2, self.now);
+        self.relay.submit(ticket, DOMAIN, ACCOUNT, password, 2, self.now);
         self.asks()
     }
 
@@ -84,6 +96,7 @@ impl World {
             tenant: TENANT.into_bytes(),
             domain_sid: SID,
             object: ask.object.into_bytes(),
+            sid: ask.sid.as_ref().map(Text::as_str),
             due: ask.due,
         };
         let encapsulated = ask.encapsulated.as_bytes().try_into().unwrap();
@@ -137,7 +150,7 @@ fn a_sign_in_on_a_link_that_dies_goes_to_another_agent_once() {
 fn a_delivery_that_may_have_reached_ad_is_not_repeated_beyond_the_binds_that_its_budget_allows() {
     let mut world = World::of(3);
     let password = Arc::new(Password::new("secret".to_owned()));
-    world.relay.submit(1, DOMAIN, Uuid::from_u128(9), password, 1, world.now);
+    world.relay.submit(1, DOMAIN, ACCOUNT, password, 1, world.now);
     let (first, _) = world.asks().remove(0);
     world.relay.lost(first, world.now);
     let ended = world.ended();
@@ -199,7 +212,7 @@ fn a_silent_agent_is_dead_after_three_seconds_and_a_sign_in_after_ten() {
 #[test]
 fn without_an_agent_or_without_capacity_a_ticket_ends_immediately() {
     let mut world = World::of(0);
-    world.relay.submit(1, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), 2, world.now);
+    world.relay.submit(1, DOMAIN, NOBODY, Arc::new(Password::new("x".to_owned())), 2, world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::NoAgent));
     assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::NoAgent));
     let mut world = World::of(1);
@@ -207,10 +220,10 @@ fn without_an_agent_or_without_capacity_a_ticket_ends_immediately() {
     for ticket in 0..4 {
         assert_eq!(world.ask(ticket).len(), 1);
     }
-    world.relay.submit(9, DOMAIN, Uuid::nil(), Arc::new(Password::new("x".to_owned())), 2, world.now);
+    world.relay.submit(9, DOMAIN, NOBODY, Arc::new(Password::new("x".to_owned())), 2, world.now);
     assert_eq!(world.ended()[0].1.outcome, Err(NoAnswer::Busy));
     assert_eq!(world.relay.unable(DOMAIN, world.now), Some(NoAnswer::Busy), "also without a ticket");
-    world.relay.submit(10, DOMAIN + 1, Uuid::nil(), Arc::new(Password::new("x".to_owned())), 2, world.now);
+    world.relay.submit(10, DOMAIN + 1, NOBODY, Arc::new(Password::new("x".to_owned())), 2, world.now);
     assert_eq!(
         world.ended()[0].1.outcome,
         Err(NoAnswer::NoAgent),
@@ -221,7 +234,7 @@ fn without_an_agent_or_without_capacity_a_ticket_ends_immediately() {
 #[test]
 fn an_agent_that_accepts_a_canary_raises_one_alarm_and_loses_its_links() {
     let mut world = World::of(2);
-    world.relay.canaries(DOMAIN, vec![Uuid::from_u128(77)]);
+    world.relay.canaries(DOMAIN, vec![CANARY]);
     let mut tried = Vec::new();
     for _ in 0..60 {
         world.now += Duration::from_millis(500);
@@ -235,7 +248,8 @@ fn an_agent_that_accepts_a_canary_raises_one_alarm_and_loses_its_links() {
         }
     }
     let (link, ask) = tried.remove(0);
-    assert_eq!(ask.object, Uuid::from_u128(77), "the named account");
+    assert_eq!(ask.object, CANARY.object, "the named account");
+    assert_eq!(ask.sid.as_ref().unwrap().as_str(), "S-1-5-21-1-2-3-1177");
     world.answer(link, &ask, DirectoryVerdict::Valid);
     let outputs = world.outputs();
     let alarms = outputs.iter().filter(|o| matches!(o, Output::Alarm { alarm: Alarm::CanaryAccepted, .. }));
@@ -359,21 +373,22 @@ fn the_welcome_names_what_the_tenant_understands() {
     let until = world.now + Duration::from_secs(60);
     world.relay.connected(Link(1), facts(&EnvelopeKey::generate(), until), world.now);
     let (connection, instance) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let hello = Hello { connection, instance, software: Text::new("0.1").unwrap(), capacity: 4 };
+    let (software, abilities) = (Text::new("0.1").unwrap(), List::default());
+    let hello = Hello { connection, instance, software, capacity: 4, abilities };
     world.relay.receive(Link(1), FromAgent::Hello(hello), world.now);
     let welcome = world.outputs().into_iter().find_map(|output| match output {
         Output::Send { message: FromTenant::Welcome(welcome), .. } => Some(welcome),
         _ => None,
     });
     let abilities = welcome.unwrap().abilities.into_vec();
-    assert_eq!(abilities.iter().map(Text::as_str).collect::<Vec<_>>(), ["at-bound"]);
+    assert_eq!(abilities.iter().map(Text::as_str).collect::<Vec<_>>(), ["at-bound", "by-sid"]);
 }
 
 #[test]
 fn after_a_canary_account_that_an_agent_is_at_its_bound_for_the_next_canary_is_for_a_random_object() {
     let mut world = World::of(1);
-    let named = Uuid::from_u128(77);
-    world.relay.canaries(DOMAIN, vec![named]);
+    let named = CANARY.object;
+    world.relay.canaries(DOMAIN, vec![CANARY]);
     let mut objects = Vec::new();
     for _ in 0..400 {
         world.now += Duration::from_millis(500);
@@ -385,6 +400,9 @@ fn after_a_canary_account_that_an_agent_is_at_its_bound_for_the_next_canary_is_f
             if ask.object == named {
                 at_bound(&mut world, link, &ask);
             } else {
+                let rid = ask.sid.as_ref().and_then(|sid| sid.as_str().strip_prefix("S-1-5-21-1-2-3-"));
+                let rid: u32 = rid.unwrap().parse().unwrap();
+                assert!(rid >= 1 << 31, "a relative id that no account has: {rid}");
                 world.answer(link, &ask, DirectoryVerdict::Wrong);
             }
         }
@@ -392,5 +410,50 @@ fn after_a_canary_account_that_an_agent_is_at_its_bound_for_the_next_canary_is_f
     assert!(objects.len() >= 6, "{objects:?}");
     for two in objects.windows(2) {
         assert_ne!(two[0] == named, two[1] == named, "in turns: {objects:?}");
+    }
+}
+
+#[test]
+fn an_agent_receives_the_accounts_sid_and_one_of_version_0_1_the_message_that_it_knows() {
+    for (abilities, sid) in [
+        (&[BY_SID][..], Some("S-1-5-21-1-2-3-1105")),
+        (&["something newer", BY_SID][..], Some("S-1-5-21-1-2-3-1105")),
+        (&["something newer"][..], None),
+        (&[][..], None),
+    ] {
+        let mut world = World::of(0);
+        world.connect_with(Uuid::from_u128(100), Uuid::from_u128(200), abilities);
+        let (link, ask) = world.ask(1).remove(0);
+        assert_eq!((ask.object, ask.sid.as_ref().map(Text::as_str)), (ACCOUNT.object, sid), "{abilities:?}");
+        // The envelope is about the same names as the message, and so opens.
+        world.open(link, &ask).0.lend(|password| assert_eq!(password, "secret"));
+        world.answer(link, &ask, DirectoryVerdict::Valid);
+        assert_eq!(world.ended()[0].1.outcome, Ok(DirectoryVerdict::Valid));
+    }
+}
+
+#[test]
+fn a_ticket_goes_on_from_an_agent_of_this_version_to_one_of_version_0_1_and_back() {
+    let mut world = World::of(0);
+    world.connect_with(Uuid::from_u128(100), Uuid::from_u128(200), &[BY_SID]);
+    world.connect_with(Uuid::from_u128(101), Uuid::from_u128(201), &[]);
+    let (first, one) = world.ask(1).remove(0);
+    world.relay.lost(first, world.now);
+    let (second, other) = world.asks().remove(0);
+    assert_ne!(one.sid.is_some(), other.sid.is_some(), "each in its own form");
+    world.answer(second, &other, DirectoryVerdict::Valid);
+    assert_eq!(world.ended()[0].1.outcome, Ok(DirectoryVerdict::Valid));
+}
+
+#[test]
+fn an_account_whose_names_do_not_belong_together_is_asked_about_once() {
+    for tried in [true, false] {
+        let mut world = World::of(3);
+        let (link, ask) = world.ask(1).remove(0);
+        let declined = Declined { request: ask.request, why: Decline::OtherAccount, tried };
+        world.relay.receive(link, FromAgent::Declined(declined), world.now);
+        let ended = world.ended();
+        assert_eq!((ended[0].1.outcome, ended[0].1.tried), (Err(NoAnswer::OtherAccount), u32::from(tried)));
+        assert!(world.relay.is_idle());
     }
 }

@@ -2,6 +2,7 @@
 //! Neighbours: [`super::Relay`] keeps them, [`super::deliver`] moves them.
 
 use super::terms::{Link, NoAnswer, PATIENCE};
+use crate::model::Principal;
 use landbridge_crypto::envelope::VerdictKey;
 use landbridge_crypto::secret::Password;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub(super) struct Ticket {
     pub(super) domain: i64,
-    pub(super) object: Uuid,
+    pub(super) principal: Principal,
     pub(super) password: Arc<Password>,
     pub(super) deadline: Instant,
     /// The links of its deliveries.
@@ -31,11 +32,17 @@ pub(super) struct Ticket {
 
 impl Ticket {
     /// A ticket without a delivery, whose deadline is [`PATIENCE`] after `now`.
-    pub(super) fn new(domain: i64, object: Uuid, password: Arc<Password>, binds: u32, now: Instant) -> Self {
+    pub(super) fn new(
+        domain: i64,
+        principal: Principal,
+        password: Arc<Password>,
+        binds: u32,
+        now: Instant,
+    ) -> Self {
         let deadline = now + PATIENCE;
         Self {
             domain,
-            object,
+            principal,
             password,
             deadline,
             links: vec![],

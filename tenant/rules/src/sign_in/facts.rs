@@ -56,8 +56,9 @@ pub struct Facts {
 impl Facts {
     /// Why no password signs in, whatever the account's digest or a domain controller says of it: nobody has the
     /// name, or the account is blocked, or privileged without permission. Where agents decide, also because its state
-    /// excludes every password; on the digest road the state is judged after the password, so that the person can be
-    /// told. None: the account may sign in. `now` is in seconds since 1970.
+    /// excludes every password, or because its SID is not known, by which agents bind; on the digest road the state is
+    /// judged after the password, so that the person can be told. None: the account may sign in. `now` is in seconds
+    /// since 1970.
     pub(super) fn shut_out(&self, now: i64) -> Option<Why> {
         let Some(account) = &self.account else { return Some(self.nobody.unwrap_or(Why::UnknownName)) };
         if account.blocked {
@@ -67,7 +68,11 @@ impl Facts {
             return Some(Why::Privileged);
         }
         let asks_agents = self.domain.as_ref().is_some_and(|domain| domain.policy.asks_agents());
-        veto(&account.as_known(), now).filter(|_| asks_agents).map(Why::Vetoed)
+        if !asks_agents {
+            return None;
+        }
+        let without_sid = account.rid.is_none().then_some(Why::NoSid);
+        veto(&account.as_known(), now).map(Why::Vetoed).or(without_sid)
     }
 }
 
@@ -124,6 +129,8 @@ pub struct AccountFacts {
     pub digest: DigestFact,
     /// Whether the digest is as new as the newest password of which anything has arrived.
     pub digest_is_current: bool,
+    /// The relative id in its SID; none: its SID is not known, or not one of its domain.
+    pub rid: Option<u32>,
     /// Whether agents are tried with it.
     pub canary: bool,
     /// Whether an administrator blocked it. It is then refused on every road, like a name that nobody has.

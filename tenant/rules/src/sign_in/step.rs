@@ -2,9 +2,9 @@
 //! Neighbours: [`super::SignIn`] chooses; the crate `core` does it.
 
 use crate::lockout::{AdBudget, RefusedAt, Standing};
+use crate::model::Principal;
 use crate::verdict::Verdict;
 use std::time::Duration;
-use uuid::Uuid;
 
 /// The next step of a sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Question {
     /// The row of the domain.
     pub domain: i64,
     /// The account.
-    pub object: Uuid,
+    pub account: Principal,
     /// Limit on the binds of this sign-in that may reach AD: what AD's budget has room for.
     pub binds: u32,
 }

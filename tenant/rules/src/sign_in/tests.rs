@@ -9,6 +9,7 @@ use crate::relay::NoAnswer;
 
 const NOW: i64 = 1_800_000_000;
 const OBJECT: Uuid = Uuid::from_u128(1);
+const ACCOUNT: Principal = Principal { object: OBJECT, rid: 1105 };
 const BOUNDED: AdBudget = AdBudget::Bounded { threshold: 5, most: 2, memory: 3 * 1_860 };
 
 fn rules() -> Rules {
@@ -41,6 +42,7 @@ fn facts(policy: SigninPolicy) -> Facts {
         password_policy: Policy { max_pwd_age: Some(0), lockout_duration: Some(0), ..Policy::default() },
         digest: DigestFact::Readable,
         digest_is_current: true,
+        rid: Some(ACCOUNT.rid),
         canary: false,
         blocked: false,
     };
@@ -189,7 +191,30 @@ fn on_the_agents_road_a_lock_waits_for_no_turn_and_everything_else_does() {
         }
     }
     let asks = next(&facts(SigninPolicy::Pta), Memory::default(), TURN);
-    assert_eq!(asks, Step::AskAgent(Question { domain: 7, object: OBJECT, binds: 2 }));
+    assert_eq!(asks, Step::AskAgent(Question { domain: 7, account: ACCOUNT, binds: 2 }));
+}
+
+#[test]
+fn no_agent_is_asked_about_an_account_whose_sid_is_not_known_and_its_digest_decides_where_digests_do() {
+    for policy in [SigninPolicy::Pta, SigninPolicy::PtaThenPhs] {
+        let mut without = facts(policy);
+        without.account.as_mut().unwrap().rid = None;
+        let done = decision(next(&without, Memory::default(), ALL));
+        assert_eq!((why(&done.verdict), done.wait.like), (Why::NoSid, Like::Agent(7)), "{policy:?}");
+    }
+    let mut without = facts(SigninPolicy::Phs);
+    without.account.as_mut().unwrap().rid = None;
+    assert_eq!(next(&without, Memory::default(), ALL), Step::Derive(Against::Digest));
+}
+
+#[test]
+fn an_account_whose_two_names_belong_to_two_accounts_is_refused_and_no_digest_decides_instead() {
+    for policy in [SigninPolicy::Pta, SigninPolicy::PtaThenPhs] {
+        let Answered { charge, step } = answered(&facts(policy), Err(NoAnswer::OtherAccount), 1);
+        let done = decision(step);
+        assert_eq!((why(&done.verdict), done.settle), (Why::OtherAccount, Settle::Nothing), "{policy:?}");
+        assert_eq!(charge, added(1), "a bind may have been counted");
+    }
 }
 
 #[test]
@@ -206,7 +231,7 @@ fn ads_own_lockout_stays_out_of_reach() {
     }
     let one_left = having_spent(facts(SigninPolicy::Pta), 0, 1);
     let asks = next(&one_left, Memory::default(), TURN);
-    assert_eq!(asks, Step::AskAgent(Question { domain: 7, object: OBJECT, binds: 1 }));
+    assert_eq!(asks, Step::AskAgent(Question { domain: 7, account: ACCOUNT, binds: 1 }));
     let full = Memory { too_many_unwritten: true, ..Memory::default() };
     let done = decision(next(&facts(SigninPolicy::Pta), full, TURN));
     assert_eq!(done.verdict, Verdict::Unavailable(Unavailable::Storage));
@@ -226,11 +251,11 @@ fn what_unknown_sources_have_spent_leaves_known_ones_all_of_theirs() {
         assert_eq!(next(&spent, Memory::default(), ALL), Step::Compare(Against::Digest));
         // Of an odd threshold one bind is kept for the digest's password.
         let asks = next(&from_known(spent.clone()), Memory::default(), TURN);
-        assert_eq!(asks, Step::AskAgent(Question { domain: 7, object: OBJECT, binds: 1 }));
+        assert_eq!(asks, Step::AskAgent(Question { domain: 7, account: ACCOUNT, binds: 1 }));
         let mut without = from_known(spent);
         without.account.as_mut().unwrap().digest = DigestFact::Absent;
         let asks = next(&without, Memory::default(), TURN);
-        assert_eq!(asks, Step::AskAgent(Question { domain: 7, object: OBJECT, binds: 2 }));
+        assert_eq!(asks, Step::AskAgent(Question { domain: 7, account: ACCOUNT, binds: 2 }));
         let other_way_round = having_spent(facts(policy), 2, 0);
         assert!(matches!(next(&other_way_round, Memory::default(), TURN), Step::AskAgent(_)));
         assert_eq!(next(&from_known(other_way_round), Memory::default(), TURN), Step::WaitForPlace);
@@ -240,7 +265,7 @@ fn what_unknown_sources_have_spent_leaves_known_ones_all_of_theirs() {
 #[test]
 fn with_the_budget_spent_ad_is_asked_about_the_digests_password_once_and_no_other() {
     let spent = having_spent(facts(SigninPolicy::Pta), 0, 2);
-    let asks = Question { domain: 7, object: OBJECT, binds: 1 };
+    let asks = Question { domain: 7, account: ACCOUNT, binds: 1 };
     assert_eq!(compared(&spent, Memory::default(), true), Ok(asks));
     let wrong = compared(&spent, Memory::default(), false).unwrap_err();
     assert_eq!(why(&wrong.verdict), Why::DigestDiffers);

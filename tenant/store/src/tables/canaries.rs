@@ -2,7 +2,10 @@
 //! passwords for them.
 //! Neighbours: the administration adds and removes; the relay of sign-ins receives the list.
 
+use super::objects;
 use crate::{Reading, StoreError, Writing, stamps};
+use landbridge_tenant_rules::model::{Domain, Principal};
+use landbridge_tenant_rules::privileged::rid_of;
 use rusqlite::params;
 use uuid::Uuid;
 
@@ -15,6 +18,18 @@ pub fn of(reading: &Reading<'_>, domain: i64) -> Result<Vec<Uuid>, StoreError> {
         reading.prepare_cached("SELECT object FROM canaries WHERE domain = ?1 ORDER BY object")?;
     let objects = select.query_map([domain], |row| stamps::guid(row, 0))?;
     Ok(objects.collect::<Result<_, _>>()?)
+}
+
+/// The canaries of a domain, by the two names that a request to an agent has. A canary whose SID is not known is left
+/// out, because agents bind by the SID.
+pub fn principals(reading: &Reading<'_>, domain: &Domain) -> Result<Vec<Principal>, StoreError> {
+    let mut principals = Vec::new();
+    for object in of(reading, domain.id)? {
+        let sid = objects::find(reading, object)?.and_then(|found| found.sid);
+        let rid = sid.and_then(|sid| rid_of(&sid, &domain.sid));
+        principals.extend(rid.map(|rid| Principal { object, rid }));
+    }
+    Ok(principals)
 }
 
 /// Whether an account is a canary.

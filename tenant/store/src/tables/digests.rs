@@ -67,6 +67,12 @@ pub fn any_of(reading: &Reading<'_>, domain: i64) -> Result<Option<(Uuid, Stored
     Ok(find(reading, object)?.map(|held| (object, held)))
 }
 
+/// Number of digests of the domain.
+pub fn count(reading: &Reading<'_>, domain: i64) -> Result<i64, StoreError> {
+    let sql = "SELECT count(*) FROM objects a JOIN digests d ON d.object = a.object WHERE a.domain = ?1";
+    Ok(reading.prepare_cached(sql)?.query_row([domain], |row| row.get(0))?)
+}
+
 /// Number of digests, and number of those that these keys do not open.
 pub fn unreadable(reading: &Reading<'_>, keys: &SealKeys) -> Result<(u64, u64), StoreError> {
     let mut statement = reading.prepare("SELECT object, stamp, sealed, set_at FROM digests")?;
@@ -80,6 +86,29 @@ pub fn unreadable(reading: &Reading<'_>, keys: &SealKeys) -> Result<(u64, u64), 
         closed += u64::from(held.open(keys, object).is_err());
     }
     Ok((all, closed))
+}
+
+/// Number of the domain's present accounts whose digest has fewer iterations. Opens each digest, so it is for requests
+/// of an administrator only. One that does not open is not counted.
+pub fn with_fewer_iterations(
+    reading: &Reading<'_>,
+    keys: &SealKeys,
+    domain: i64,
+    iterations: u32,
+) -> Result<u64, StoreError> {
+    let mut statement = reading.prepare(
+        "SELECT d.object, d.stamp, d.sealed, d.set_at FROM objects a JOIN digests d ON d.object = a.object
+         WHERE a.domain = ?1 AND a.kind = 'account' AND a.presence = 'present'",
+    )?;
+    let mut rows = statement.query([domain])?;
+    let mut fewer = 0;
+    while let Some(row) = rows.next()? {
+        let (object, stamp) = (stamps::guid(row, 0)?, row.get::<_, Vec<u8>>(1)?);
+        let held =
+            StoredDigest { stamp: stamps::from_bytes(&stamp)?, sealed: row.get(2)?, set_at: row.get(3)? };
+        fewer += u64::from(held.open(keys, object).is_ok_and(|digest| digest.iterations() < iterations));
+    }
+    Ok(fewer)
 }
 
 /// Seals and stores an account's digest; replaces the one before. `now` is in seconds since 1970.

@@ -1,9 +1,10 @@
 //! The table `domains`: the domains that the tenant serves, with their names, SID (fixed when added), policies, the
 //! one phs that writes, and the cursor up to which it has written.
-//! Neighbours: the administration adds and lists; the ingest moves the cursor; the sign-in reads the policies.
+//! Neighbours: the administration adds, lists and removes; the ingest moves the cursor; the sign-in reads the policies.
 
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{Domain, DomainRefused, NewDomain, Policy, SigninPolicy};
+use landbridge_wire::names::{capitals, fold_case};
 use landbridge_wire::upload::{DomainPolicy, Stamp};
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension as _, Row};
@@ -16,15 +17,14 @@ pub fn add(
     now: i64,
 ) -> Result<Result<i64, DomainRefused>, StoreError> {
     let dns_name = new.dns_name.to_ascii_lowercase();
-    let netbios_name = new.netbios_name.to_ascii_uppercase();
+    let netbios_name = capitals(new.netbios_name);
     if let Err(refused) = new.check(&dns_name, &netbios_name) {
         return Ok(Err(refused));
     }
     // `NAME\user` may have either name, so no name may belong to two domains, in either column.
     let taken: bool = writing.query_row(
-        "SELECT EXISTS (SELECT 1 FROM domains WHERE sid = ?3
-             OR dns_name IN (?1, lower(?2)) OR netbios_name IN (upper(?1), ?2))",
-        (&dns_name, &netbios_name, new.sid),
+        "SELECT EXISTS (SELECT 1 FROM domains WHERE sid = ?5 OR dns_name IN (?1, ?2) OR netbios_name IN (?3, ?4))",
+        (&dns_name, fold_case(&netbios_name), capitals(&dns_name), &netbios_name, new.sid),
         |row| row.get(0),
     )?;
     if taken {
@@ -32,7 +32,7 @@ pub fn add(
     }
     let declared: bool = writing.query_row(
         "SELECT EXISTS (SELECT 1 FROM upn_suffixes WHERE suffix IN (?1, ?2))",
-        (&dns_name, netbios_name.to_ascii_lowercase()),
+        (&dns_name, fold_case(&netbios_name)),
         |row| row.get(0),
     )?;
     if declared {
@@ -96,7 +96,7 @@ pub fn by_id(reading: &Reading<'_>, id: i64) -> Result<Option<Domain>, StoreErro
 pub fn by_name(reading: &Reading<'_>, name: &str) -> Result<Option<Domain>, StoreError> {
     let mut statement = reading
         .prepare_cached(&format!("SELECT {COLUMNS} FROM domains WHERE dns_name = ?1 OR netbios_name = ?2"))?;
-    Ok(statement.query_row((name.to_ascii_lowercase(), name.to_ascii_uppercase()), from_row).optional()?)
+    Ok(statement.query_row((name.to_ascii_lowercase(), capitals(name)), from_row).optional()?)
 }
 
 /// Sets the sign-in policy of a domain, and whether its new pta-agents wait for an approval.
@@ -111,6 +111,53 @@ pub fn set_signin(
         (id, policy.as_str(), approve_agents),
     )?;
     Ok(())
+}
+
+/// Sets the least iterations of a digest that the domain accepts.
+pub fn set_min_iterations(writing: &Writing<'_>, id: i64, iterations: u32) -> Result<(), StoreError> {
+    writing.execute("UPDATE domains SET min_iterations = ?2 WHERE id = ?1", (id, iterations))?;
+    Ok(())
+}
+
+/// The tables whose rows belong to an object, by its objectGUID.
+const OF_OBJECTS: [&str; 6] =
+    ["attributes", "signin_names", "digests", "lockouts", "known_sources", "ad_budget"];
+/// The tables whose rows belong to a domain.
+const OF_DOMAINS: [&str; 11] = [
+    "canaries",
+    "group_policies",
+    "refused_members",
+    "refused_objects",
+    "reserved_names",
+    "blocks",
+    "homes",
+    "upn_suffixes",
+    "agents",
+    "tokens",
+    "objects",
+];
+
+/// Deletes a domain and all rows that belong to it. Its applications are revoked for good, and keep their names.
+/// Returns the number of deleted rows. For [`crate::Store::erase_rows`]. `now` is in seconds since 1970.
+pub fn remove(writing: &Writing<'_>, id: i64, now: i64) -> Result<usize, StoreError> {
+    let mut rows = 0;
+    for table in OF_OBJECTS {
+        let sql =
+            format!("DELETE FROM {table} WHERE object IN (SELECT object FROM objects WHERE domain = ?1)");
+        rows += writing.execute(&sql, [id])?;
+    }
+    let links =
+        "DELETE FROM links WHERE domain = ?1 OR target IN (SELECT object FROM objects WHERE domain = ?1)";
+    rows += writing.execute(links, [id])?;
+    for table in OF_DOMAINS {
+        rows += writing.execute(&format!("DELETE FROM {table} WHERE domain = ?1"), [id])?;
+    }
+    writing.execute(
+        "UPDATE apps SET revoked_at = coalesce(revoked_at, ?2), domain = NULL WHERE domain = ?1",
+        (id, now),
+    )?;
+    rows += writing.execute("DELETE FROM domains WHERE id = ?1", [id])?;
+    Ok(rows)
 }
 
 /// Makes this agent the domain's writer, if the domain has none. False: another agent is.

@@ -7,7 +7,7 @@
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::Domain;
 use landbridge_tenant_rules::names::suffix_of;
-use landbridge_wire::names::of_upn;
+use landbridge_wire::names::{capitals, fold_case, of_upn};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -52,14 +52,13 @@ pub fn holders(reading: &Reading<'_>, suffix: &str) -> Result<Vec<(i64, String)>
         "SELECT id, dns_name FROM domains WHERE dns_name = ?1 OR netbios_name = ?2
              OR id IN (SELECT domain FROM upn_suffixes WHERE suffix = ?1) ORDER BY dns_name",
     )?;
-    let rows =
-        statement.query_map((suffix, suffix.to_ascii_uppercase()), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map((suffix, capitals(suffix)), |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Whether the suffix is the DNS name or the NetBIOS name of the domain.
 pub fn is_name_of(domain: &Domain, suffix: &str) -> bool {
-    suffix == domain.dns_name || suffix == domain.netbios_name.to_ascii_lowercase()
+    suffix == domain.dns_name || suffix == fold_case(&domain.netbios_name)
 }
 
 /// Divides the names of an account into those that it gets and those that it does not get.

@@ -158,7 +158,9 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
              (x'000000000000000000000000aaaa0002', 1, 'S-1-5-21-1-2-3-1102', 'deleted', 0, NULL, 6);
          INSERT INTO agents (id, domain, role, state, software, host, serial, not_after, enrolled_at)
              VALUES (zeroblob(16), 1, 'pta', 'approved', 'pta 0.1', 'pta1', x'01', 9, 1);
-         INSERT INTO attributes VALUES (x'000000000000000000000000aaaa0001', 'mail', zeroblob(28), 'a@b');
+         INSERT INTO attributes VALUES (x'000000000000000000000000aaaa0001', 'mail', zeroblob(28), 'a@b'),
+             (x'000000000000000000000000aaaa0001', 'sam_account_name', zeroblob(28), 'a'),
+             (x'000000000000000000000000aaaa0002', 'sam_account_name', zeroblob(28), 'gone');
          INSERT INTO signin_names VALUES ('corp\\a', x'000000000000000000000000aaaa0001');
          INSERT INTO digests VALUES (x'000000000000000000000000aaaa0001', zeroblob(28), zeroblob(80), 5);
          INSERT INTO lockouts VALUES (x'000000000000000000000000aaaa0001', '203.0.113.7', 3, 1, 2, 0, 0),
@@ -177,9 +179,14 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
             assert!(kept.protected_user);
             assert_eq!(objects::find(connection, object(2))?.unwrap().removed_at, Some(6));
             assert_eq!(attributes::of(connection, object(1))?.mail.as_deref(), Some("a@b"));
-            assert_eq!(names::of(connection, object(1))?, ["corp\\a"]);
-            let hash = connection.raw().query_row("SELECT hash FROM signin_names", [], |row| row.get(0));
-            assert_eq!(hash, Ok(*store.name_key().hash("corp\\a").as_bytes()), "hashed at the first opening");
+            let of_sam = ["a@corp.example.com", "corp.example.com\\a", "corp\\a"];
+            assert_eq!(names::of(connection, object(1))?, of_sam);
+            assert_eq!(names::of(connection, object(2))?, Vec::<String>::new());
+            for name in of_sam {
+                let of_name = "SELECT hash FROM signin_names WHERE name = ?1";
+                let hash = connection.raw().query_row(of_name, [name], |row| row.get(0));
+                assert_eq!(hash, Ok(*store.name_key().hash(name).as_bytes()), "hashed at the first opening");
+            }
             assert_eq!(domains::all(connection)?[0].reserved_since, None);
             assert!(digests::find(connection, object(1))?.is_some());
             assert!(domains::all(connection)?[0].approve_agents, "new agents wait after the upgrade");
@@ -254,6 +261,48 @@ fn an_upgrade_declares_the_suffixes_that_are_in_use_and_gives_every_object_its_h
     drop(store);
     let store = Store::open(&path, keys()).unwrap();
     assert_eq!(store.read(|c| suffixes::of(c, 1)).unwrap(), ["\u{e4}rzte.example"]);
+}
+
+#[test]
+fn an_upgrade_derives_names_by_the_letters_that_the_directory_takes_as_equal() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tenant.db");
+    let old = Connection::open(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    old.execute_batch(include_str!("../../src/schema/version_2.sql")).unwrap();
+    old.execute_batch(
+        "PRAGMA application_id = 1279415374; PRAGMA user_version = 2;
+         INSERT INTO tenant VALUES (1, zeroblob(16), zeroblob(16), 1);
+         INSERT INTO domains (id, dns_name, netbios_name, sid, min_iterations, added_at)
+             VALUES (1, 'corp.example.com', 'CORP', 'S-1-5-21-1-2-3', 1000, 1);",
+    )
+    .unwrap();
+    // The value in the directory, the name as older versions folded it, and a spelling that signs in from now on.
+    let accounts = [
+        (1, "γιώργος@corp.example.com", "γιώργος@corp.example.com", "ΓΙΏΡΓΟΣ@corp.example.com"),
+        (2, "Ada@corp.example.com", "ada@corp.example.com", "ADA@CORP.example.com"),
+        (3, "\u{212a}arl@corp.example.com", "karl@corp.example.com", "\u{212a}ARL@corp.example.com"),
+        (4, "karl@corp.example.com", "karl@corp.example.com", "KARL@corp.example.com"),
+        (5, "bo@corp.example.com ", "bo@corp.example.com ", "bo@corp.example.com"),
+    ];
+    for (n, value, name, _) in accounts {
+        let object = landbridge_tenant_fixture::object(n);
+        old.execute(
+            "INSERT INTO accounts (object, domain, sid, presence, changed_at) VALUES (?1, 1, 'S', 'present', 5)",
+            [object.as_bytes()],
+        )
+        .unwrap();
+        let row = (object.as_bytes(), "user_principal_name", value);
+        old.execute("INSERT INTO attributes VALUES (?1, ?2, zeroblob(28), ?3)", row).unwrap();
+        old.execute("INSERT INTO signin_names VALUES (?1, ?2)", (name, object.as_bytes())).unwrap();
+    }
+    old.close().unwrap();
+    let store = Store::open(&path, keys()).unwrap();
+    for (n, value, _, typed) in accounts {
+        let whose = store.read(|connection| names::whose(connection, typed)).unwrap();
+        let one = landbridge_tenant_rules::names::Whose::One(landbridge_tenant_fixture::object(n));
+        assert_eq!(whose, one, "{value}: {typed}");
+    }
 }
 
 #[test]
@@ -397,10 +446,30 @@ fn only_sound_names_and_sids_make_a_domain() {
         min_iterations: 1000,
     };
     let add = |new: NewDomain<'_>| tenant.store.write("test", |t| domains::add(t, &new, NOW)).unwrap();
-    for dns_name in ["", ".", "a..b", "a@b", "a\\b", "ü.example", "a b"] {
+    let long = format!("{}.example", "x".repeat(64));
+    for dns_name in
+        ["", ".", "a..b", "corp.example.com.", "a@b", "a\\b", "ü.example", "a b", "a&b", long.as_str()]
+    {
         assert_eq!(add(NewDomain { dns_name, ..good }), Err(DomainRefused::DnsName), "{dns_name:?}");
     }
-    for netbios_name in ["", "SIXTEEN-LETTERS-", "A\\B", "A@B", "A B"] {
+    let refused = [
+        "",
+        "SIXTEEN-LETTERS-",
+        "A\\B",
+        "A B",
+        " A",
+        "A/B",
+        "A:B",
+        "A*B",
+        "A?B",
+        "A\"B",
+        "A<B",
+        "A>B",
+        "A|B",
+        ".A",
+        "A\tB",
+    ];
+    for netbios_name in refused {
         assert_eq!(
             add(NewDomain { netbios_name, ..good }),
             Err(DomainRefused::NetbiosName),
@@ -440,4 +509,29 @@ fn only_sound_names_and_sids_make_a_domain() {
         (id, "lab.example.net", "LAB")
     );
     assert_eq!(tenant.store.read(|c| domains::by_name(c, "lab")).unwrap().unwrap().id, id);
+    // What AD takes as well, also against its own advice. A domain is found by each spelling of its names.
+    for (n, (dns_name, netbios_name, spelled)) in [
+        ("my_corp.example.org", "AT&T", "at&t"),
+        ("_x.example.org", "A.B", "a.B"),
+        ("single", "FIFTEEN-LETTERS", "fifteen-letters"),
+        ("1st.2nd.3", "1", "1"),
+        ("x--y-.example.org", "A@B", "a@b"),
+        ("xn--bro-hoa.example.org", "BÜRO", "Büro"),
+        ("greek.example.org", "ΓΙΏΡΓΟΣ", "γιώργος"),
+        ("odd.example.org", "#!$%^()-_'{}~;,", "#!$%^()-_'{}~;,"),
+        ("odder.example.org", "[A]=+`", "[a]=+`"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let sid = format!("S-1-5-21-7-8-{n}");
+        let id = add(NewDomain { dns_name, netbios_name, sid: &sid, ..good }).unwrap();
+        for name in [dns_name, netbios_name, spelled] {
+            let found = tenant.store.read(|c| domains::by_name(c, name)).unwrap();
+            assert_eq!(found.map(|domain| domain.id), Some(id), "{name}");
+        }
+        let again =
+            NewDomain { dns_name: "other.example.org", netbios_name: spelled, sid: "S-1-5-21-9-9-9", ..good };
+        assert_eq!(add(again), Err(DomainRefused::Taken), "{spelled}");
+    }
 }

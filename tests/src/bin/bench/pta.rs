@@ -1,6 +1,6 @@
 //! Sign-ins through tenant and agent, beside bare LDAPS binds on as many kept connections.
 //!
-//! The peer is the same bind as the agent's, by `<GUID=…>`; what a bind by UPN costs the DC is shown beside it. Samba
+//! The peer is the same bind as the agent's, by the SID; what a bind by UPN costs the DC is shown beside it. Samba
 //! spreads connections over processes by chance, so every side makes its connections anew in every round.
 //!
 //! Twice: with the DC on a core of its own, as it is on a machine of its own (what tenant and agent add to it), and
@@ -87,7 +87,7 @@ pub(crate) fn through_an_agent(domain: &Domain) -> Result<(RunningTenant, PtaAge
 
 fn of(road: &Road<'_>, runtime: &Runtime, placed: &str, at_once: usize) -> Result<Vec<Comparison>, LabError> {
     let each = if at_once == 1 { EACH / 4 } else { EACH };
-    let sides = ["bare binds by GUID", "bare binds by UPN", "through tenant and agent"];
+    let sides = ["bare binds by SID", "bare binds by UPN", "through tenant and agent"];
     let alone = if at_once == 1 { "alone".to_owned() } else { format!("{at_once} at once") };
     let table = |what: &str, unit, aim, sides: &[&str]| {
         Comparison::new(format!("Sign-ins through agents, {alone}, {placed}: {what}"), unit, aim, sides)
@@ -98,13 +98,13 @@ fn of(road: &Road<'_>, runtime: &Runtime, placed: &str, at_once: usize) -> Resul
     let mut busy = table("busy cores meanwhile", "%", "", &sides);
     let mut cpu = table("CPU of one", "ms", "", &["tenant", "agent"]);
     let tls = trusting(road.domain)?;
-    let [guids, upns] = road.binds()?;
+    let [sids, upns] = road.binds()?;
     let bare = |binds: &Binds| runtime.block_on(bare(&tls, road.domain, binds, at_once, each));
     for round in 0..ROUNDS {
         let mut runs = [None, None, None];
         for side in [0, 1, 2].map(|turn| (round + turn) % 3) {
             runs[side] = Some(match side {
-                0 => bare(&guids)?,
+                0 => bare(&sids)?,
                 1 => bare(&upns)?,
                 _ => road.through(at_once, each, &mut cpu)?,
             });
@@ -122,16 +122,12 @@ fn of(road: &Road<'_>, runtime: &Runtime, placed: &str, at_once: usize) -> Resul
 }
 
 impl Road<'_> {
-    /// As the agent binds, for the tenant tells each person's objectGUID with a sign-in; and by UPN.
+    /// As the agent binds, and by UPN.
     fn binds(&self) -> Result<[Binds; 2], LabError> {
-        let answers = self.app.sign_all_in(&self.tries(self.people.len()), AT_ONCE)?;
-        let guids = self.people.iter().zip(&answers).map(|(who, answer)| {
-            let object = answer.body["object"].as_str();
-            let object = object.ok_or_else(|| LabError::said("a sign-in", &answer.body))?;
-            Ok((format!("<GUID={object}>"), who.password.clone()))
-        });
+        let sids =
+            self.people.iter().map(|who| Ok((self.domain.identity(&who.sam)?.sid, who.password.clone())));
         let upns = self.people.iter().map(|who| (who.upn.clone(), who.password.clone()));
-        Ok([Arc::new(guids.collect::<Result<_, LabError>>()?), Arc::new(upns.collect())])
+        Ok([Arc::new(sids.collect::<Result<_, LabError>>()?), Arc::new(upns.collect())])
     }
 
     fn tries(&self, count: usize) -> Vec<Try> {

@@ -4,6 +4,7 @@ use super::dice::Dice;
 use super::world::{Happening, World};
 use landbridge_crypto::envelope::{About, Envelope, EnvelopeKey, VerdictKey};
 use landbridge_pta_agent::session::{Output, Session, Settled};
+use landbridge_wire::bounded::Text;
 use landbridge_wire::signin::{Decline, DirectoryVerdict, FromAgent, SignInRequest};
 use std::rc::Rc;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub(super) struct Agent {
     pub(super) banned: bool,
     /// Since when somebody else has its identity too.
     pub(super) cloned: Option<Duration>,
+    /// Of version 0.1: accepts no SID.
+    pub(super) old: bool,
 }
 
 /// One connection, both ends of it.
@@ -77,6 +80,7 @@ impl Conn {
             tenant: world.tenant.into_bytes(),
             domain_sid: &World::sid(agent.domain),
             object: ask.object.into_bytes(),
+            sid: ask.sid.as_ref().map(Text::as_str),
             due: ask.due,
         };
         let encapsulated = ask.encapsulated.as_bytes().try_into().ok()?;
@@ -92,7 +96,9 @@ impl World {
         while let Some(output) = self.conns.get_mut(&number).and_then(|c| c.session.as_mut()?.poll_output()) {
             match output {
                 Output::Send(message) => self.send_back(number, &message),
-                Output::Welcomed(nodes) => assert_eq!(nodes, [World::NODE]),
+                Output::Welcomed { nodes, by_sid } => {
+                    assert_eq!((&nodes[..], by_sid), (&[World::NODE.to_owned()][..], true))
+                }
                 Output::Validate { sign_in, by } => {
                     assert!(by > self.instant(), "something to validate whose time is over");
                     self.validate(number, &sign_in, by);
@@ -161,6 +167,13 @@ impl World {
         };
         if stormy && self.dice.happens(40) {
             return (Settled::Declined { why: Decline::NoDirectory, tried: false }, wait);
+        }
+        if stormy && self.dice.happens(10) {
+            let tried = self.dice.happens(500);
+            if let Some(ticket) = ticket.filter(|_| tried) {
+                self.tickets.get_mut(&ticket).unwrap().binds += 1;
+            }
+            return (Settled::Declined { why: Decline::OtherAccount, tried }, wait);
         }
         if stormy && self.dice.happens(40) {
             return (Settled::Declined { why: Decline::AtBound, tried: false }, Duration::from_millis(1));
@@ -232,6 +245,7 @@ impl Agent {
             until: Duration::from_secs(1000),
             banned: false,
             cloned: None,
+            old: dice.happens(300),
         }
     }
 }

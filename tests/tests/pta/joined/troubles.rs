@@ -217,6 +217,7 @@ impl World {
                 instance: Uuid::nil(),
                 software: landbridge_wire::bounded::Text::default(),
                 capacity: 0,
+                abilities: landbridge_wire::bounded::List::default(),
             };
             let hello = landbridge_wire::signin::FromAgent::Hello(hello);
             self.send_back(number, &hello);

@@ -4,12 +4,15 @@ use super::agent::{Agent, Conduct, Conn};
 use super::dice::Dice;
 use landbridge_crypto::secret::Password;
 use landbridge_pta_agent::session::{Session, Settled};
+use landbridge_tenant_rules::model::Principal;
 use landbridge_tenant_rules::relay::{
     AgentAnswer, Alarm, Event, Facts, Link, NoAnswer, Output, PATIENCE, Relay,
 };
-use landbridge_wire::bounded::Text;
+use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::frame;
-use landbridge_wire::signin::{Decline, DirectoryVerdict, FromAgent, FromTenant, Hello, MAX_MESSAGE};
+use landbridge_wire::signin::{
+    BY_SID, Decline, DirectoryVerdict, FromAgent, FromTenant, Hello, MAX_MESSAGE, SignInRequest,
+};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -127,6 +130,7 @@ impl Told {
             NoAnswer::Lost,
             NoAnswer::TooLate,
             NoAnswer::AtBound,
+            NoAnswer::OtherAccount,
         ] {
             assert!(self.without.contains_key(&format!("{why:?}")), "{why:?} never happened");
         }
@@ -173,7 +177,11 @@ impl World {
             let named = dice.happens(500);
             relay.canaries(
                 domain,
-                if named { vec![Uuid::from_u128(0xca), Uuid::from_u128(0xcb)] } else { vec![] },
+                if named {
+                    vec![account(Uuid::from_u128(0xca)), account(Uuid::from_u128(0xcb))]
+                } else {
+                    vec![]
+                },
             );
             for _ in 0..dice.between(1, 3) {
                 let conduct = match dice.between(0, 9) {
@@ -410,7 +418,7 @@ impl World {
         };
         self.tickets.insert(number, ticket);
         self.told.asked += 1;
-        self.relay.submit(number, domain, object, password, 2, self.instant());
+        self.relay.submit(number, domain, account(object), password, 2, self.instant());
         self.relay_outputs();
     }
 
@@ -450,7 +458,7 @@ impl World {
             match output {
                 Output::Send { link: Link(number), message } => {
                     if let FromTenant::SignIn(ask) = &message {
-                        self.delivered(number, ask.request, ask.object);
+                        self.delivered(number, ask);
                     }
                     self.send_out(number, &message);
                 }
@@ -474,8 +482,10 @@ impl World {
         count
     }
 
-    fn delivered(&mut self, number: u64, request: Uuid, object: Uuid) {
+    fn delivered(&mut self, number: u64, ask: &SignInRequest) {
+        let (request, object) = (ask.request, ask.object);
         let conn = &self.conns[&number];
+        assert_eq!(ask.sid.is_none(), self.agents[conn.agent].old, "each agent in the form that it knows");
         assert!(conn.held && self.now < conn.until && !self.drained, "asked over a link that is over");
         let domain = self.agents[conn.agent].domain;
         let known = self
@@ -485,9 +495,12 @@ impl World {
         self.order.push(request);
         let capacity: usize = self.conns.values().filter(|c| c.held).map(|c| c.capacity).sum();
         assert!(self.relay.agents().iter().map(|agent| agent.in_hand).sum::<usize>() <= capacity);
+        let sid = ask.sid.as_ref().map(Text::as_str);
         let Some(ticket) = self.objects.get(&object).and_then(|ticket| self.tickets.get_mut(ticket)) else {
             return;
         };
+        let whole = format!("{}-{}", Self::sid(domain), account(object).rid);
+        assert!(sid.is_none_or(|sid| sid == whole), "{sid:?} and not {whole}");
         assert_eq!(ticket.domain, domain, "asked of another domain's agent");
         assert!(!ticket.answered && self.now < ticket.asked + PATIENCE);
         if let Some(before) = ticket.deliveries.last() {
@@ -639,7 +652,9 @@ impl World {
         let capacity = u16::try_from(self.dice.between(if self.calm { 64 } else { 1 }, 64)).unwrap();
         let (id, domain, instance, until) = (agent.id, agent.domain, agent.instance, agent.until);
         let (key, serial) = (agent.key.clone(), agent.serial.clone());
-        let hello = Hello { connection: name, instance, software: Text::new("agent 1").unwrap(), capacity };
+        let abilities = if agent.old { vec![] } else { vec![Text::new(BY_SID).unwrap()] };
+        let (software, abilities) = (Text::new("agent 1").unwrap(), List::new(abilities).unwrap());
+        let hello = Hello { connection: name, instance, software, capacity, abilities };
         let facts = Facts {
             agent: id,
             domain,
@@ -672,6 +687,11 @@ impl World {
         self.relay_outputs();
         self.session_outputs(number);
     }
+}
+
+/// The account of this objectGUID.
+fn account(object: Uuid) -> Principal {
+    Principal { object, rid: 1_000 + u32::try_from(object.as_u128() % 0xffff).unwrap() }
 }
 
 fn framed<T: Serialize>(message: &T) -> Vec<u8> {

@@ -11,7 +11,7 @@ use landbridge_tenant_store::tables::{attributes, links, names};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
     AttributeValue, Kind, LEVEL, Link, LinkKind, MAX_LINKS, Password, Presence, Receipt, Record,
-    RefusalReason, Upload,
+    RefusalReason, Stamp, Upload,
 };
 use proptest::prelude::*;
 use std::time::Instant;
@@ -187,6 +187,40 @@ fn a_link_goes_by_its_stamp_and_a_removed_one_is_not_brought_back_by_a_late_come
         vec![Link { present: false, stamp: stamp(2), ..member(2, 3) }, member(2, 3)],
     ));
     assert_eq!(members(&tenant, 2), [object(1)]);
+}
+
+#[test]
+fn the_end_of_a_link_that_ends_by_itself_beats_the_link_and_is_beaten_by_its_next_version() {
+    let tenant = Tenant::new();
+    tenant.send(&links_of(vec![user(1, "one"), group(2)], vec![member(2, 1)]));
+    // phs makes the stamp of the end: that of the link, with the next invocation id.
+    let Stamp { version, time, invocation_id } = stamp(1);
+    let invocation_id = Uuid::from_u128(invocation_id.as_u128() + 1);
+    let end = Link { present: false, stamp: Stamp { version, time, invocation_id }, ..member(2, 1) };
+    tenant.send(&links_of(vec![], vec![end]));
+    assert!(members(&tenant, 2).is_empty());
+    // A DC that does not say when a link ends goes on to send it.
+    tenant.send(&links_of(vec![], vec![member(2, 1)]));
+    assert!(members(&tenant, 2).is_empty());
+    let earlier_clock = Stamp { version: 2, time: 1, invocation_id: Uuid::nil() };
+    tenant.send(&links_of(vec![], vec![Link { stamp: earlier_clock, ..member(2, 1) }]));
+    assert_eq!(members(&tenant, 2), [object(1)]);
+}
+
+#[test]
+fn a_link_from_before_2003_gives_way_to_every_newer_form_of_it() {
+    let tenant = Tenant::new();
+    let old = |version, present| Link { created: 0, present, stamp: stamp(version), ..member(2, 1) };
+    tenant.send(&links_of(vec![user(1, "one"), group(2)], vec![old(7, true)]));
+    assert_eq!(members(&tenant, 2), [object(1)]);
+    tenant.send(&links_of(vec![], vec![old(8, false)]));
+    assert!(members(&tenant, 2).is_empty(), "its attribute was written again without it");
+    tenant.send(&links_of(vec![], vec![old(9, true)]));
+    assert_eq!(members(&tenant, 2), [object(1)]);
+    // Removed since 2003, with a stamp of its own of version 1.
+    tenant.send(&links_of(vec![], vec![Link { present: false, ..member(2, 1) }]));
+    tenant.send(&links_of(vec![], vec![old(90, true)]));
+    assert!(members(&tenant, 2).is_empty());
 }
 
 #[test]

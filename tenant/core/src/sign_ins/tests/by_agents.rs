@@ -4,7 +4,7 @@ use super::*;
 use landbridge_tenant_fixture::*;
 use landbridge_tenant_rules::lockout::Standing;
 use landbridge_tenant_rules::model::SigninPolicy;
-use landbridge_tenant_store::tables::{ad_budget, canaries, domains};
+use landbridge_tenant_store::tables::{ad_budget, canaries, domains, objects};
 use landbridge_wire::signin as wire;
 use landbridge_wire::upload::AttributeValue;
 
@@ -389,6 +389,63 @@ fn where_a_domain_has_several_policies_each_goes_the_road_of_its_group() {
         })
         .collect();
     assert!(derives.contains(&true) && derives.contains(&false), "nobody's names go every road");
+}
+
+#[test]
+fn an_agent_is_asked_about_an_account_by_its_objectguid_and_its_sid_and_not_at_all_without_a_sid() {
+    let tenant = domain(SigninPolicy::Pta, 10);
+    let signin = signin(&tenant);
+    let valid = || asked(Ok(wire::DirectoryVerdict::Valid), 1);
+    assert!(is_accepted(&tries(&signin, "right1", valid(), NOW).1));
+    let sid = tenant.store.read(|c| objects::find(c, object(1))).unwrap().unwrap().sid.unwrap();
+    let account = lock(&signin.directory.account).unwrap();
+    assert_eq!((account.object, format!("{SID}-{}", account.rid)), (object(1), sid));
+    // A row of before SIDs were required, and one of another domain.
+    for sid in ["NULL", "'S-1-5-21-9-9-9-1105'", "'S-1-5-21'"] {
+        let set = format!("UPDATE objects SET sid = {sid}");
+        tenant.store.write("test", |tx| Ok(tx.raw().execute(&set, [])?)).unwrap();
+        // Where privileged accounts are not allowed, an account without a SID may be one.
+        let (reached, verdict) = tries_as(&signin, "CORP\\user2", "right2", valid(), NOW);
+        assert_eq!((reached, why(&verdict)), (false, Why::Privileged), "{sid}");
+        let allow = "UPDATE domains SET allow_privileged = 1";
+        tenant.store.write("test", |tx| Ok(tx.raw().execute(allow, [])?)).unwrap();
+        let (reached, verdict) = tries_as(&signin, "CORP\\user2", "right2", valid(), NOW);
+        assert_eq!((reached, why(&verdict)), (false, Why::NoSid), "{sid}");
+        let forbid = "UPDATE domains SET allow_privileged = 0";
+        tenant.store.write("test", |tx| Ok(tx.raw().execute(forbid, [])?)).unwrap();
+    }
+}
+
+#[test]
+fn a_canary_is_named_by_its_objectguid_and_its_sid_and_without_a_sid_not_at_all() {
+    let tenant = domain(SigninPolicy::Pta, 10);
+    tenant.store.write("test", |tx| canaries::add(tx, tenant.domain, object(2), NOW)).unwrap();
+    let named = || {
+        tenant.store.read(|reading| {
+            let domains = domains::all(reading)?;
+            canaries::principals(reading, &domains[0])
+        })
+    };
+    let sid = tenant.store.read(|c| objects::find(c, object(2))).unwrap().unwrap().sid.unwrap();
+    let [Principal { object: guid, rid }] = named().unwrap()[..] else { panic!() };
+    assert_eq!((guid, format!("{SID}-{rid}")), (object(2), sid));
+    for sid in ["NULL", "'S-1-5-21-9-9-9-1105'"] {
+        let set = format!("UPDATE objects SET sid = {sid}");
+        tenant.store.write("test", |tx| Ok(tx.raw().execute(&set, [])?)).unwrap();
+        assert_eq!(named().unwrap(), [], "{sid}");
+    }
+}
+
+#[test]
+fn an_account_that_an_agent_found_to_be_another_is_refused_and_others_are_not_silent() {
+    for policy in [SigninPolicy::Pta, SigninPolicy::PtaThenPhs] {
+        let tenant = domain(policy, 10);
+        let signin = signin(&tenant);
+        let (_, after) = tries(&signin, "right1", asked(Err(NoAnswer::OtherAccount), 1), NOW);
+        assert_eq!((why(&after), disclosed(&after)), (Why::OtherAccount, None), "{policy:?}");
+        assert!(detail_of_last(&tenant).contains("other-account, by agent"), "{}", detail_of_last(&tenant));
+        assert!(matches!(tries_nobody(&signin, "right1"), Verdict::Refused { .. }));
+    }
 }
 
 #[test]

@@ -52,7 +52,8 @@ impl Place {
         fs::rename(tenant.path(), data.join("tenant.db")).unwrap();
         tenant.store = std::sync::Arc::new(Store::open(&data.join("tenant.db"), keys()).unwrap());
         let place = Self { folder, tenant };
-        let text = template("https://tenant.example.com", "127.0.0.1:0", &data);
+        let free = "127.0.0.1:0".parse().unwrap();
+        let text = template("https://tenant.example.com", free, free, &data);
         fs::write(place.config(), text).unwrap();
         place
     }
