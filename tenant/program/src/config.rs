@@ -548,6 +548,21 @@ mod tests {
     }
 
     #[test]
+    fn a_configuration_is_the_same_however_windows_saves_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tenant.toml");
+        let text = "# Größe\r\nurl = \"https://tenant.example.com:8443\"\r\n";
+        let wide: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for saved in [format!("\u{feff}{text}").into_bytes(), wide] {
+            std::fs::write(&path, saved).unwrap();
+            assert_eq!(Config::load(&path).unwrap().url.as_str(), "https://tenant.example.com:8443");
+        }
+        std::fs::write(&path, b"url = \"\xe4\"").unwrap();
+        let error = Config::load(&path).unwrap_err();
+        assert!(error.to_string().contains("save it as UTF-8") && error.exit_code() == 3, "{error}");
+    }
+
+    #[test]
     fn an_unknown_key_is_refused_with_file_and_line() {
         let error = parse("url = \"https://t\"\n\n[lockout]\nthreshhold = 3\n").unwrap_err();
         let text = error.to_string();
