@@ -131,12 +131,12 @@ pub async fn controllers(search: Search<'_>) -> Result<Discovered, DiscoverError
 /// The records of one name.
 async fn records(resolver: &TokioResolver, name: &str) -> Result<Vec<Record>, DiscoverError> {
     let silent = |why: String| DiscoverError::Silent { name: name.to_owned(), why };
-    let nobody = || DiscoverError::Nobody { name: name.to_owned(), others: String::new() };
+    let none_named = || DiscoverError::Nobody { name: name.to_owned(), others: String::new() };
     // As ASCII: as a text for people the name would be checked as one of the web, which has no `_` inside a label.
     let asked = Name::from_ascii(format!("{name}.")).map_err(|_| silent("it is no DNS name".to_owned()))?;
     let answer = match tokio::time::timeout(PATIENCE, resolver.srv_lookup(asked)).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(why)) if why.is_no_records_found() => return Err(nobody()),
+        Ok(Err(why)) if why.is_no_records_found() => return Err(none_named()),
         Ok(Err(why)) => return Err(silent(words(&why))),
         Err(_) => return Err(silent(words(&NetError::Timeout))),
     };
@@ -149,7 +149,7 @@ async fn records(resolver: &TokioResolver, name: &str) -> Result<Vec<Record>, Di
             found.push(Record { priority: srv.priority, weight: srv.weight, target });
         }
     }
-    if found.is_empty() { Err(nobody()) } else { Ok(found) }
+    if found.is_empty() { Err(none_named()) } else { Ok(found) }
 }
 
 /// Joins the answers for the domain and for the site.

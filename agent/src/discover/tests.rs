@@ -8,7 +8,7 @@ fn record(priority: u16, weight: u16, target: &str) -> Record {
     Record { priority, weight, target: target.to_owned() }
 }
 
-/// Equal records, as Windows registers them, of so many domain controllers.
+/// Equal records of `count` domain controllers, as Windows registers them.
 fn equal(count: usize) -> Vec<Record> {
     (0..count).map(|n| record(0, 100, &format!("dc{n}.corp.example.com"))).collect()
 }
@@ -19,7 +19,7 @@ fn found(search: Search<'_>, all: Vec<Record>) -> Result<Discovered, DiscoverErr
     put_together(search, search.domain, Ok(all), None)
 }
 
-fn nobody() -> DiscoverError {
+fn none_named() -> DiscoverError {
     DiscoverError::Nobody { name: "_ldap._tcp".to_owned(), others: String::new() }
 }
 
@@ -73,18 +73,18 @@ fn the_controllers_of_the_site_come_first_and_the_others_of_the_domain_after_the
 #[test]
 fn a_site_that_dns_does_not_know_is_said_and_the_domain_serves() {
     let search = Search { site: Some("Wien"), ..SEARCH };
-    let found = put_together(search, "corp.example.com", Ok(equal(2)), Some(Err(nobody()))).unwrap();
+    let found = put_together(search, "corp.example.com", Ok(equal(2)), Some(Err(none_named()))).unwrap();
     assert_eq!(found.names.len(), 2);
     assert!(found.notes.len() == 1 && found.notes.iter().all(|note| note.contains("site Wien")), "{found:?}");
     // And the other way round.
-    let found = put_together(search, "corp.example.com", Err(nobody()), Some(Ok(equal(1)))).unwrap();
+    let found = put_together(search, "corp.example.com", Err(none_named()), Some(Ok(equal(1)))).unwrap();
     assert_eq!(found.names, ["dc0.corp.example.com"]);
     assert!(
         found.notes.iter().any(|note| note.contains("only the domain controllers of the site")),
         "{found:?}"
     );
-    let none = put_together(search, "corp.example.com", Err(nobody()), Some(Err(nobody())));
-    assert_eq!(none.unwrap_err(), nobody());
+    let none = put_together(search, "corp.example.com", Err(none_named()), Some(Err(none_named())));
+    assert_eq!(none.unwrap_err(), none_named());
 }
 
 #[test]
