@@ -1,4 +1,4 @@
-//! Writes replies of IDL_DRSGetNCChanges, for tests only: what MS-DRSR allows and Samba does not send, such as links
+//! Writes replies of IDL_DRSCrackNames and IDL_DRSGetNCChanges, for tests only: what MS-DRSR allows and Samba does not send, such as links
 //! from before 2003, links that end, links before their objects, and pages without an object.
 //! Never recorded from a Windows DC.
 
@@ -186,4 +186,28 @@ fn write_stamp(stub: &mut Writer, version: u32) {
     stub.u64(1_000 + u64::from(version));
     stub.uuid(DATABASE);
     stub.u64(0); // usnProperty
+}
+
+/// A reply of IDL_DRSCrackNames about one name: its status, domain and name in the form that was asked for.
+pub(crate) fn name_reply(status: u32, domain: Option<&str>, name: Option<&str>) -> Vec<u8> {
+    let mut stub = Writer::new();
+    stub.u32(1);
+    stub.u32(1);
+    stub.pointer(true);
+    stub.u32(1);
+    stub.pointer(true);
+    stub.u32(1);
+    stub.u32(status);
+    stub.pointer(domain.is_some());
+    stub.pointer(name.is_some());
+    for text in [domain, name].into_iter().flatten() {
+        let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
+        stub.count(units.len());
+        stub.u32(0);
+        stub.count(units.len());
+        units.iter().for_each(|unit| stub.u16(*unit));
+        stub.align(4);
+    }
+    stub.u32(0);
+    stub.into_bytes()
 }

@@ -148,31 +148,9 @@ fn text(reader: &mut Reader<'_>) -> Result<String, Malformed> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::drs::made::name_reply as answer;
 
     const GUID: Uuid = Uuid::from_u128(0x5540_e0ef_d1cb_4957_8d9b_21d0_831d_0ba1);
-
-    fn answer(status: u32, domain: Option<&str>, name: Option<&str>) -> Vec<u8> {
-        let mut stub = Writer::new();
-        stub.u32(1);
-        stub.u32(1);
-        stub.pointer(true);
-        stub.u32(1);
-        stub.pointer(true);
-        stub.u32(1);
-        stub.u32(status);
-        stub.pointer(domain.is_some());
-        stub.pointer(name.is_some());
-        for text in [domain, name].into_iter().flatten() {
-            let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
-            stub.count(units.len());
-            stub.u32(0);
-            stub.count(units.len());
-            units.iter().for_each(|unit| stub.u16(*unit));
-            stub.align(4);
-        }
-        stub.u32(0);
-        stub.into_bytes()
-    }
 
     #[test]
     fn a_name_becomes_a_guid_with_its_domain() {

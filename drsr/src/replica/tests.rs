@@ -4,8 +4,8 @@
 
 use super::*;
 use crate::drs::dsname::Dsname;
+use crate::drs::made;
 use crate::rpc::association::server::{self, KEY, Made, ack, fragment_of, plain, response};
-use crate::rpc::ndr::Writer;
 use crate::rpc::pdu;
 use std::collections::VecDeque;
 
@@ -236,27 +236,7 @@ fn a_dc_that_is_behind_its_own_past_is_noticed() {
 
 /// The DC's answer to the question for a name.
 fn name_reply(status: u32, domain: &str, guid: Option<Uuid>) -> Vec<u8> {
-    let name = guid.map(|guid| format!("{{{guid}}}"));
-    let mut stub = Writer::new();
-    stub.u32(1);
-    stub.u32(1);
-    stub.pointer(true);
-    stub.u32(1);
-    stub.pointer(true);
-    stub.u32(1);
-    stub.u32(status);
-    stub.pointer(true);
-    stub.pointer(name.is_some());
-    for text in [Some(domain.to_owned()), name].into_iter().flatten() {
-        let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
-        stub.count(units.len());
-        stub.u32(0);
-        stub.count(units.len());
-        units.iter().for_each(|unit| stub.u16(*unit));
-        stub.align(4);
-    }
-    stub.u32(0);
-    stub.into_bytes()
+    made::name_reply(status, Some(domain), guid.map(|guid| format!("{{{guid}}}")).as_deref())
 }
 
 const DOMAIN: &str = "corp.example.com";

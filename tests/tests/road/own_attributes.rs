@@ -2,7 +2,7 @@
 //! forest's own. Filters and the further sign-in name work by them, and one that the schema lacks, or has otherwise, is
 //! refused by `check` and by the cycle.
 
-use crate::stage::{Road, own_domain};
+use crate::stage::{Road, inside, outside, own_domain};
 use landbridge_tests::lab::address::Address;
 use landbridge_tests::lab::program::{Finished, wait_until};
 use landbridge_tests::lab::{Domain, Person, PhsSettings, TenantSettings, person};
@@ -59,18 +59,6 @@ fn road(settings: &PhsSettings) -> Road {
 
 fn set(who: &Person, attribute: &str, value: Value) {
     DOMAIN.set_attributes(&who.sam, json!({attribute: value})).unwrap();
-}
-
-#[track_caller]
-fn inside(road: &Road, who: &Person) {
-    road.assert_in(&who.upn, &who.password);
-}
-
-#[track_caller]
-fn outside(road: &Road, who: &Person) {
-    road.assert_out(&who.upn, &who.password);
-    let object = DOMAIN.identity(&who.sam).unwrap().guid;
-    assert!(!road.tenant.holds_digest(object).unwrap(), "{}: a digest is left", who.sam);
 }
 
 /// The lines of `check` about the attributes: whether each is well, and what it says.

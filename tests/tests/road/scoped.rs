@@ -1,9 +1,9 @@
 //! The scope, on a real domain: who enters and who leaves by OU, group, filter; whose password is carried; and how many
 //! may leave at once.
 
-use crate::stage::{Road, own_domain};
+use crate::stage::{Road, inside, outside, own_domain};
 use landbridge_tests::lab::program::Running;
-use landbridge_tests::lab::{Person, PhsSettings, TenantSettings, person, view};
+use landbridge_tests::lab::{PhsSettings, TenantSettings, person, view};
 use serde_json::{Value, json};
 
 const BASE: &str = "DC=corp,DC=example,DC=com";
@@ -22,18 +22,6 @@ fn settings(domain: &landbridge_tests::lab::Domain, scope: &str) -> PhsSettings 
 
 fn reconfigure(road: &Road, scope: &str) {
     road.phs.configure(&settings(&road.domain, scope)).unwrap();
-}
-
-#[track_caller]
-fn inside(road: &Road, who: &Person) {
-    road.assert_in(&who.upn, &who.password);
-}
-
-#[track_caller]
-fn outside(road: &Road, who: &Person) {
-    road.assert_out(&who.upn, &who.password);
-    let object = road.domain.identity(&who.sam).unwrap().guid;
-    assert!(!road.tenant.holds_digest(object).unwrap(), "{}: a digest is left", who.sam);
 }
 
 fn explain(road: &Road, who: &str) -> Value {

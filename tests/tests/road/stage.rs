@@ -2,7 +2,7 @@
 
 use landbridge_tests::lab::program::{Finished, wait_until};
 use landbridge_tests::lab::{
-    Answer, Application, Domain, Phs, PhsSettings, Population, RunningTenant, TenantSettings, Try,
+    Answer, Application, Domain, Person, Phs, PhsSettings, Population, RunningTenant, TenantSettings, Try,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -150,4 +150,18 @@ pub(crate) fn files_of(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     files
+}
+
+/// The person signs in by digest.
+#[track_caller]
+pub(crate) fn inside(road: &Road, who: &Person) {
+    road.assert_in(&who.upn, &who.password);
+}
+
+/// The person does not sign in, and the tenant holds no digest.
+#[track_caller]
+pub(crate) fn outside(road: &Road, who: &Person) {
+    road.assert_out(&who.upn, &who.password);
+    let object = road.domain.identity(&who.sam).unwrap().guid;
+    assert!(!road.tenant.holds_digest(object).unwrap(), "{}: a digest is left", who.sam);
 }
