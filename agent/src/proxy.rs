@@ -12,7 +12,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
@@ -152,7 +152,12 @@ impl Proxy {
         AgentError::Proxy { proxy: self.authority(), why, passes }
     }
 
-    async fn exchange(&self, stream: &mut TcpStream, to: &str) -> Result<(), Answered> {
+    /// Asks for a connection to the tenant at `to` (host and port) on a stream from the proxy, and reads the answer to its end
+    /// and not a byte more. At most six answers of 32 KiB are read; the caller limits the time.
+    pub async fn exchange<S>(&self, stream: &mut S, to: &str) -> Result<(), Answered>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let mut head = Zeroizing::new(format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n"));
         if let Some(authorization) = &self.authorization {
             head.reserve(authorization.len() + 64);
@@ -246,7 +251,8 @@ impl Proxy {
 }
 
 /// Why an exchange with a proxy gave no connection.
-enum Answered {
+#[derive(Debug)]
+pub enum Answered {
     /// It answered. Another address of the proxy would answer the same.
     Final(AgentError),
     /// It did not answer.
@@ -266,12 +272,18 @@ fn not_http(answer: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// The status of an answer: `HTTP/1.1 200 Connection established`, with or without the words.
+/// The status of an answer: `HTTP/1.1 200 Connection established`, with or without the words (RFC 9112, section 4).
 fn status(answer: &[u8]) -> Option<u16> {
     let line = answer.split(|byte| matches!(byte, b'\r' | b'\n')).next()?;
     let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
-    words.next().filter(|version| version.starts_with("HTTP/1."))?;
-    words.next()?.parse().ok().filter(|status| (100..=999).contains(status))
+    let version = words.next()?.strip_prefix("HTTP/1.")?;
+    let status = words.next()?;
+    let digits =
+        |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !(digits(version, 1) && digits(status, 3)) {
+        return None;
+    }
+    status.parse().ok().filter(|status| *status >= 100)
 }
 
 /// The ways of signing in that an answer offers (`Proxy-Authenticate`, RFC 9110, section 11.7.1), by their known names.

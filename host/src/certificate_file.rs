@@ -146,7 +146,8 @@ fn of_der(der: &[u8]) -> Result<Vec<CertificateDer<'static>>, NotCertificates> {
 }
 
 fn certificate(der: &[u8]) -> Result<CertificateDer<'static>, NotCertificates> {
-    match CertificateFacts::of(der) {
+    // The parser behind `CertificateFacts` takes tags of another class for a sequence.
+    match tagged(der, SEQUENCE).and_then(|_| CertificateFacts::of(der)) {
         Some(_) => Ok(CertificateDer::from(der.to_vec())),
         None => Err(NotCertificates::Damaged),
     }

@@ -2,6 +2,7 @@
 //! `tests/offline.rs` replays their corpora and every crash that was ever found.
 //! An oracle panics when something does not hold, and only then.
 
+mod certificate_file;
 mod digest_text;
 mod distinguished_name;
 pub(crate) mod drs_secret;
@@ -12,9 +13,11 @@ mod ldap_answer;
 mod ndr_reply;
 mod pdu;
 mod prefix_table;
+mod proxy_answer;
 mod usn_answer;
 mod wire_frames;
 
+pub use certificate_file::certificate_file;
 pub use digest_text::digest_text;
 pub use distinguished_name::distinguished_name;
 pub use drs_secret::drs_secret;
@@ -25,6 +28,7 @@ pub use ldap_answer::ldap_answer;
 pub use ndr_reply::ndr_reply;
 pub use pdu::pdu;
 pub use prefix_table::prefix_table;
+pub use proxy_answer::proxy_answer;
 pub use usn_answer::usn_answer;
 pub use wire_frames::wire_frames;
 
@@ -35,6 +39,7 @@ pub type Oracle = fn(&[u8]);
 pub const ALL: &[(&str, Oracle)] = &[
     ("ap_rep", ap_rep),
     ("as_rep", as_rep),
+    ("certificate_file", certificate_file),
     ("digest_text", digest_text),
     ("distinguished_name", distinguished_name),
     ("drs_secret", drs_secret),
@@ -46,6 +51,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("ndr_reply", ndr_reply),
     ("pdu", pdu),
     ("prefix_table", prefix_table),
+    ("proxy_answer", proxy_answer),
     ("sasl_token", sasl_token),
     ("tgs_rep", tgs_rep),
     ("usn_answer", usn_answer),

@@ -73,6 +73,9 @@ async fn a_refusal_is_named_with_what_to_do() {
         (b"\x05\xff", "speaks SOCKS", false),
         (b"\x00\x5b\0\0\0\0\0\0", "speaks SOCKS", false),
         (b"HTTP/2 200\r\n\r\n", "does not speak HTTP/1", false),
+        (b"HTTP/1.1 +200 OK\r\n\r\n", "does not speak HTTP/1", false),
+        (b"HTTP/1.1 0200 OK\r\n\r\n", "does not speak HTTP/1", false),
+        (b"HTTP/1.hunter2 200 OK\r\n\r\n", "does not speak HTTP/1", false),
     ] {
         let (text, by_itself) = refusal(answer, None).await;
         assert!(text.contains(words) && by_itself == passes, "{words}: {text}");

@@ -108,6 +108,7 @@ fn a_file_of_another_kind_is_named() {
         (armoured("X509 CRL", b"x").into(), NotCertificates::Nothing),
         (p7b(&[]), NotCertificates::Nothing),
         (der[..der.len() - 1].to_vec(), NotCertificates::Damaged),
+        (p7b(&[&[&[0xb0], &der[1..]].concat()]), NotCertificates::Damaged),
         (cut.into_bytes(), NotCertificates::Damaged),
         (armoured("CERTIFICATE", &der[..40]).into(), NotCertificates::Damaged),
         (b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n".to_vec(), NotCertificates::Damaged),
