@@ -203,6 +203,7 @@ impl<'a> Running<'a> {
         }
         // Watch the DC that is read: what another DC commits does not say when this one has it.
         if self.last_read.as_ref() != Some(&done.controller) {
+            self.schedule.other_controller();
             if !self.board.is_watching(&done.controller) {
                 self.watch_again(Some(done.controller.clone()))?;
             }

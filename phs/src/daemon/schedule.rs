@@ -116,6 +116,11 @@ impl Schedule {
         self.moved = true;
     }
 
+    /// Another DC was read: what moved the one before says nothing about this one.
+    pub fn other_controller(&mut self) {
+        self.empty = 0;
+    }
+
     /// A cycle is due that no row of empty ones delays: more is known to wait, or an administrator has confirmed.
     pub fn hurry(&mut self) {
         self.urgent = true;
@@ -292,6 +297,23 @@ mod tests {
         schedule.moved(now);
         assert_eq!(schedule.begin(now), Some(Work::Changes));
         schedule.ended(EMPTY, false, now, 0.0);
+        schedule.moved(now);
+        assert_eq!(schedule.due(), now + GAP);
+    }
+
+    #[test]
+    fn the_first_change_at_another_dc_is_read_at_once_however_busy_the_one_before_was() {
+        let mut now = Instant::now();
+        let mut schedule = schedule(now);
+        for _ in 0..6 {
+            schedule.begin(now).unwrap();
+            schedule.ended(EMPTY, false, now, 0.0);
+            schedule.moved(now);
+            now = schedule.due();
+        }
+        schedule.begin(now).unwrap();
+        schedule.ended(EMPTY, false, now, 0.0);
+        schedule.other_controller();
         schedule.moved(now);
         assert_eq!(schedule.due(), now + GAP);
     }

@@ -53,15 +53,9 @@ pub(super) fn play(
     tries.line("both started again", &user, &user.password, "accepted")?;
     let since = Instant::now();
     tenant.run(&["agents", "revoke", &agents[1].id()?], None)?;
-    tenant.wait_for_connections(2, 10)?;
-    let took = since.elapsed();
-    let was =
-        if took < Duration::from_secs(1) { "gone within a second" } else { "still there after a second" };
-    tries.board.line(
-        &format!("one agent revoked; its connections, {} ms later", took.as_millis()),
-        "gone within a second",
-        was,
-    );
+    let was = if tenant.wait_for_connections(2, 10).is_ok() { "gone" } else { "still there" };
+    let took = since.elapsed().as_millis();
+    tries.board.line(&format!("one agent revoked; its connections, {took} ms later"), "gone", was);
     tries.line("the other one answers", &user, &user.password, "accepted")
 }
 
