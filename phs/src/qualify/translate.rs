@@ -30,6 +30,9 @@ pub struct Carried {
 
 /// Why a value is not carried as it is; completes a sentence that begins with the attribute's name.
 const WRONG_TYPE: &str = "is of another type than in Microsoft's schema";
+const NOT_A_WEEK: &str = "is not 21 bytes, a bit for each hour of a week";
+/// The bytes of logonHours (MS-SAMR 2.2.6.5).
+const HOURS: usize = 21;
 const TOO_LONG: &str = "is longer than AD's schema allows";
 const SHORTENED: &str = "is longer than AD's schema allows, and is shortened";
 const ODD_ADDRESSES: &str =
@@ -126,12 +129,13 @@ fn wire_value(
         Name::SamAccountName if person || group => Is::SamAccountName(text(value)?),
         Name::UserPrincipalName if person => Is::UserPrincipalName(text(value)?),
         Name::UserAccountControl if person => Is::UserAccountControl(integer(value)?),
-        Name::AccountExpires if person => Is::AccountExpires(large(value)?),
-        Name::PwdLastSet if person => Is::PwdLastSet(large(value)?),
-        Name::LockoutTime if person => Is::LockoutTime(large(value)?),
+        Name::AccountExpires if person => Is::AccountExpires(time(value)?),
+        Name::PwdLastSet if person => Is::PwdLastSet(time(value)?),
+        Name::LockoutTime if person => Is::LockoutTime(time(value)?),
         Name::LogonHours if person => Is::LogonHours(match value {
             None => None,
-            Some(Value::Bytes(bytes)) => Some(Blob::new(bytes).map_err(|_| TOO_LONG)?),
+            Some(Value::Bytes(bytes)) if bytes.len() != HOURS => return Err(NOT_A_WEEK),
+            Some(Value::Bytes(bytes)) => Some(Blob::new(bytes).map_err(|_| NOT_A_WEEK)?),
             Some(_) => return Err(WRONG_TYPE),
         }),
         Name::PrimaryGroupId if person => Is::PrimaryGroupId(integer(value)?),
@@ -263,6 +267,14 @@ fn large(value: Option<Value>) -> Result<Option<i64>, &'static str> {
     }
 }
 
+/// A FILETIME. Programs that compare it signed and unsigned disagree about a negative one.
+fn time(value: Option<Value>) -> Result<Option<i64>, &'static str> {
+    match large(value)? {
+        Some(..0) => Err("is negative, which is no time"),
+        time => Ok(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -282,11 +294,16 @@ mod tests {
     }
 
     #[test]
-    fn odd_numbers_are_carried_as_they_are() {
-        let odd =
-            [0, -1, i64::MIN, i64::MAX].map(|n| change(Name::AccountExpires, Some(Value::LargeInteger(n))));
+    fn odd_numbers_are_carried_as_they_are_and_a_negative_time_is_none() {
+        let odd = [0, 1, i64::MAX].map(|n| change(Name::AccountExpires, Some(Value::LargeInteger(n))));
         let carried = attributes(odd.into(), Kind::Person, None).unwrap();
-        assert_eq!((carried.attributes.len(), carried.left_out), (4, vec![]));
+        assert_eq!((carried.attributes.len(), carried.left_out), (3, vec![]));
+        for time in [Name::AccountExpires, Name::PwdLastSet, Name::LockoutTime] {
+            for n in [-1, i64::MIN] {
+                let odd = attributes(vec![change(time, Some(Value::LargeInteger(n)))], Kind::Person, None);
+                assert_eq!(odd.unwrap_err().attribute, time);
+            }
+        }
     }
 
     #[test]
@@ -302,6 +319,8 @@ mod tests {
             (Name::PwdLastSet, text("hunter2")),
             (Name::UserAccountControl, text("hunter2")),
             (Name::LogonHours, Value::Bytes(vec![7; 22])),
+            (Name::LogonHours, Value::Bytes(vec![7; 20])),
+            (Name::LogonHours, Value::Bytes(Vec::new())),
             (Name::SamAccountName, text(&"hunter2".repeat(110))),
             (Name::UserPrincipalName, text(&"hunter2".repeat(440))),
             (Name::UserPrincipalName, Value::Integer(7)),

@@ -159,12 +159,31 @@ fn odd_times_keep_their_own_account_out_or_mean_never_and_disturb_nobody_else() 
         road.domain.set_attributes(&person(index).sam, json!({"lockoutTime": 0})).unwrap();
         road.domain.force_attribute(&person(index).sam, name, &value.to_string()).unwrap();
     }
+    let short = person(7);
+    road.domain.set_attributes(&short.sam, json!({"logonHours": {"hex": "ff".repeat(21)}})).unwrap();
+    road.domain.force_values(&short.sam, "logonHours", &json!({"hex": "ff".repeat(20)})).unwrap();
     road.phs.once(&["--full"]).unwrap().expect_code(0);
     for (index, (name, value, inside)) in (0..).zip(odd) {
         let answer = road.sign_in(&person(index).upn, &person(index).password);
         assert!(if inside { answer.accepted() } else { answer.refused() }, "{name} {value}: {answer:?}");
     }
-    for index in 7..50 {
+    assert!(road.sign_in(&short.upn, &short.password).refused());
+    // Each is listed that cannot mean anything.
+    let list = road.phs.run(&["check", "--objects", "--json"], None).unwrap().expect_code(10).json();
+    let listed = |attribute: &str, why: &str| {
+        let says = |one: &&serde_json::Value| {
+            one["attribute"] == attribute && one["what"].as_str().unwrap().contains(why)
+        };
+        list.as_array().unwrap().iter().filter(says).count()
+    };
+    assert_eq!(listed("accountExpires", "is negative"), 2, "{list:#}");
+    assert_eq!(
+        (listed("pwdLastSet", "is negative"), listed("lockoutTime", "is negative")),
+        (1, 1),
+        "{list:#}"
+    );
+    assert_eq!(listed("logonHours", "is not 21 bytes"), 1, "{list:#}");
+    for index in 8..50 {
         road.assert_in(&person(index).upn, &person(index).password);
     }
 }
