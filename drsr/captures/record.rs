@@ -84,7 +84,7 @@ fn drive(mut machine: Machine, mut seen: impl FnMut(&str, &[u8])) -> Result<(), 
                 Answer::Bytes(reply)
             }
             Step::Finished => return Ok(()),
-            Step::Ready | Step::Page(_) | Step::Refused(_) => unreachable!(),
+            Step::Ready(_) | Step::Page(_) | Step::Refused(_) => unreachable!(),
         };
         machine.answer(answer);
     }

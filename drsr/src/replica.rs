@@ -86,7 +86,7 @@ async fn session(io: CallerIo, target: Target, security: Security) -> Result<(),
     let association = association.map_err(|error| refusal::explain(error, asking))?;
     let mut session = Session::bind(association, target).await?;
     loop {
-        let page = match io.order().await? {
+        let page = match io.order(session.bound).await? {
             Order::Changes { from, what } => session.changes(from, what).await,
             Order::Object { which, secrets } => session.object(&which, secrets).await,
             Order::Account(name) => session.account(&name).await,

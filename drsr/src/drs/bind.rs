@@ -56,6 +56,8 @@ pub struct Bound {
     pub epoch: u32,
     /// `dwFlagsExt`
     pub more_flags: u32,
+    /// `cb`: the bytes of the structure, 0 to 10,000.
+    pub length: usize,
 }
 
 impl Bound {
@@ -122,7 +124,7 @@ pub fn decode(stub: &[u8]) -> Result<Bound, Error> {
     ];
     match lacking.into_iter().find(|(flag, _)| flags & flag == 0) {
         Some((_, what)) => Err(Error::Unfit { why: format!("it does not offer {what}") }),
-        None => Ok(Bound { handle, flags, site, epoch, more_flags }),
+        None => Ok(Bound { handle, flags, site, epoch, more_flags, length: extensions.len() }),
     }
 }
 
@@ -164,8 +166,9 @@ mod tests {
     #[test]
     fn a_field_is_read_only_where_the_structure_reaches_it() {
         let read = |length| {
-            let Bound { site, epoch, more_flags, handle, .. } = decode(&answer(length)).unwrap();
-            assert_eq!(handle, Handle([5; 20]), "{length}");
+            let Bound { site, epoch, more_flags, handle, length: told, .. } =
+                decode(&answer(length)).unwrap();
+            assert_eq!((handle, told), (Handle([5; 20]), length));
             (site, epoch, more_flags)
         };
         // Windows 2003, 2008, 2012 and later, and what is longer than all that is known.

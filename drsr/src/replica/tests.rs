@@ -68,7 +68,7 @@ impl Bench {
     /// A bound one.
     fn bound(stubs: impl IntoIterator<Item = Vec<u8>>) -> Self {
         let mut bench = Self::new(stubs);
-        assert!(matches!(bench.run().unwrap(), Step::Ready));
+        assert!(matches!(bench.run().unwrap(), Step::Ready(_)));
         bench
     }
 
@@ -89,7 +89,11 @@ impl Bench {
                     let bytes = self.incoming.drain(..count).collect();
                     self.replica.answer(Answer::Bytes(bytes));
                 }
-                other @ (Step::Kdc(_) | Step::Ready | Step::Page(_) | Step::Refused(_) | Step::Finished) => {
+                other @ (Step::Kdc(_)
+                | Step::Ready(_)
+                | Step::Page(_)
+                | Step::Refused(_)
+                | Step::Finished) => {
                     return Ok(other);
                 }
             }
@@ -137,19 +141,19 @@ impl Bench {
         match self.run()? {
             Step::Page(page) => {
                 self.replica.answer(Answer::Done);
-                assert!(matches!(self.run()?, Step::Ready));
+                assert!(matches!(self.run()?, Step::Ready(_)));
                 Ok(*page)
             }
             Step::Refused(error) => {
                 self.replica.answer(Answer::Done);
-                assert!(matches!(self.run()?, Step::Ready));
+                assert!(matches!(self.run()?, Step::Ready(_)));
                 Err(error)
             }
             other @ (Step::Connect { .. }
             | Step::Send(_)
             | Step::Receive(_)
             | Step::Kdc(_)
-            | Step::Ready
+            | Step::Ready(_)
             | Step::Finished) => {
                 panic!("{other:?}")
             }
@@ -355,7 +359,7 @@ fn of_several_objects_with_a_sid_only_the_domains_own_is_believed() {
     // The same group, seen by somebody whose domain is above or beside this one.
     for domain in ["example.com", "com", "other.example.com"] {
         let mut bench = Bench::of(target(domain), [name_reply(3, domain, None), capture("group-alone.stub")]);
-        assert!(matches!(bench.run().unwrap(), Step::Ready));
+        assert!(matches!(bench.run().unwrap(), Step::Ready(_)));
         assert!(
             matches!(bench.fails(alone(ObjectId::Sid(sid.clone()))), Error::Ambiguous { .. }),
             "{domain}"
@@ -399,7 +403,7 @@ fn a_dc_of_another_epoch_is_bound_to_once_more_with_the_epoch_that_it_names() {
         let reply = || bind_reply(length, Uuid::nil(), 5);
         bench.stubs.truncate(1);
         bench.stubs.extend([reply(), vec![0; 24], reply(), capture("after-nothing.stub")]);
-        assert!(matches!(bench.run().unwrap(), Step::Ready));
+        assert!(matches!(bench.run().unwrap(), Step::Ready(_)));
         bench.changes(Start::Beginning).unwrap();
         assert_eq!(bench.operations, [bind::BIND, bind::UNBIND, bind::BIND, 3]);
         assert_eq!((epoch_in(&bench.requests[1]), epoch_in(&bench.requests[3])), (0, 5));
@@ -421,7 +425,7 @@ fn single_objects_are_read_for_the_site_of_the_dc_and_pages_for_a_client() {
         let mut bench = Bench::new([]);
         bench.stubs.truncate(1);
         bench.stubs.extend([bind_reply(52, site, 0), capture("group-alone.stub"), capture("page-1.stub")]);
-        assert!(matches!(bench.run().unwrap(), Step::Ready));
+        assert!(matches!(bench.run().unwrap(), Step::Ready(_)));
         bench.order(alone(ObjectId::Guid(admins().guid))).unwrap();
         bench.changes(Start::Beginning).unwrap();
         let destination = |request: &[u8]| Uuid::from_bytes_le(request[32..48].try_into().unwrap());
@@ -433,7 +437,7 @@ fn single_objects_are_read_for_the_site_of_the_dc_and_pages_for_a_client() {
 #[test]
 fn a_dc_whose_port_is_configured_is_not_asked_for_it() {
     let mut bench = Bench::of(Target { port: Some(5000), ..target(DOMAIN) }, [capture("page-1.stub")]);
-    assert!(matches!(bench.run().unwrap(), Step::Ready));
+    assert!(matches!(bench.run().unwrap(), Step::Ready(_)));
     bench.changes(Start::Beginning).unwrap();
     assert_eq!(bench.ports, [5000]);
     assert_eq!(Bench::bound([]).ports[0], epm::PORT);
@@ -543,7 +547,7 @@ fn links_with_an_end_are_read_where_the_forest_has_them_and_offered_nowhere_else
             bench.stubs.extend([vec![0; 24], bound()]);
         }
         bench.stubs.push_back(reply.bytes());
-        assert!(matches!(bench.run().unwrap(), Step::Ready));
+        assert!(matches!(bench.run().unwrap(), Step::Ready(_)));
         // The first request is for the port.
         assert_eq!(offered(&bench.requests[1]), 0, "before the DC has said that there are any");
         if twice {

@@ -2,6 +2,7 @@
 //! bottom. It is suspended at each [`Step`] until the caller returns an [`Answer`]. No waker, no executor: one slot.
 //! Nothing here opens a socket. Before it: `association`, `security`. After it: `phs::read::pull`.
 
+use crate::drs::bind::Bound;
 use crate::drs::change::Page;
 use crate::drs::request::Order;
 use crate::error::Error;
@@ -29,8 +30,8 @@ pub enum Step {
     /// Send this to the KDC over a TCP connection of its own, with its length in front (4 bytes, big-endian), and
     /// receive one reply in the same form, of at most [`MAX_KDC_REPLY`] bytes. Answer `Bytes`, without the length.
     Kdc(Vec<u8>),
-    /// The session is bound and idle. Answer `Order`.
-    Ready,
+    /// The session is bound, with this answer of the DC's, and idle. Answer `Order`.
+    Ready(Bound),
     /// The result of an order. Answer `Done`.
     Page(Box<Page>),
     /// The DC refused an order; the session continues. Answer `Done`.
@@ -134,8 +135,8 @@ impl CallerIo {
         if bytes.len() <= MAX_KDC_REPLY { Ok(bytes) } else { Err(Error::TooLarge("a reply of the KDC")) }
     }
 
-    pub(crate) async fn order(&self) -> Result<Order, Error> {
-        match self.perform(Step::Ready).await {
+    pub(crate) async fn order(&self, bound: Bound) -> Result<Order, Error> {
+        match self.perform(Step::Ready(bound)).await {
             Answer::Order(order) => Ok(order),
             Answer::Done | Answer::Bytes(_) => Err(Error::OutOfOrder("an order was expected")),
         }

@@ -5,6 +5,7 @@
 use landbridge_agent::connect::{self, ConnectError};
 use landbridge_agent::discover::DiscoverError;
 use landbridge_drsr::drs::attribute::Attribute;
+use landbridge_drsr::drs::bind::Bound;
 use landbridge_drsr::drs::change::Page;
 use landbridge_drsr::drs::cursor::Cursor;
 use landbridge_drsr::drs::further::Further;
@@ -289,6 +290,8 @@ pub struct Connection {
     sent: u32,
     /// An order was answered over this connection.
     answered: bool,
+    /// The DC's answer to the bind, once there is one.
+    bound: Option<Bound>,
 }
 
 impl Connection {
@@ -314,7 +317,7 @@ impl Connection {
         };
         let replica =
             Replica::new(target, Arc::clone(&directory.client)).map_err(|error| sockets.refused(error))?;
-        let mut connection = Self { replica, sockets, sent: 0, answered: false };
+        let mut connection = Self { replica, sockets, sent: 0, answered: false, bound: None };
         match connection.run()? {
             Pause::Ready => {
                 connection.done("bind");
@@ -354,6 +357,11 @@ impl Connection {
     /// The port at which the DC replicates.
     pub fn port(&self) -> Option<u16> {
         self.sockets.stream.as_ref().map(|(_, port)| *port)
+    }
+
+    /// What the DC answered to the bind.
+    pub fn bound(&self) -> Option<&Bound> {
+        self.bound.as_ref()
     }
 
     fn order(&mut self, order: Order) -> Result<Page, PullError> {
@@ -402,7 +410,10 @@ impl Connection {
                 }
                 Step::Receive(count) => self.sockets.receive(count).map(Answer::Bytes)?,
                 Step::Kdc(request) => self.sockets.kdc(&request).map(Answer::Bytes)?,
-                Step::Ready => return Ok(Pause::Ready),
+                Step::Ready(bound) => {
+                    self.bound = Some(bound);
+                    return Ok(Pause::Ready);
+                }
                 Step::Page(page) => return Ok(Pause::Page(page)),
                 Step::Refused(error) => return Ok(Pause::Refused(error)),
                 Step::Finished => return Ok(Pause::Finished),

@@ -229,7 +229,10 @@ fn without_ldap_nobody_is_carried_by_such_a_filter_and_another_dc_is_read() {
     }
     let (said, lines) = lines(&road);
     assert_eq!(said.code, Some(5), "{said}");
-    assert!(lines.iter().any(|(ok, line)| !ok && line.contains("Open port 389")), "{said}");
+    let shut_ones = |lines: &[(bool, String)]| {
+        lines.iter().filter(|(ok, line)| !ok && line.contains("Open port 389")).count()
+    };
+    assert_eq!(shut_ones(&lines), 1, "{said}");
     for person in [&who, &person(25)] {
         road.assert_out(&person.upn, &person.password);
     }
@@ -251,6 +254,12 @@ fn without_ldap_nobody_is_carried_by_such_a_filter_and_another_dc_is_read() {
     road.once();
     outside(&road, &who);
     inside(&road, &person(25));
+    // Both are checked, whichever of them a cycle would read.
+    let second = settings(scope).then("dc1.corp.example.com", shut.ip());
+    road.phs.configure(&second).unwrap();
+    let (said, lines) = self::lines(&road);
+    assert_eq!((said.code, shut_ones(&lines)), (Some(5), 1), "{said}");
+    assert!(lines.iter().any(|(ok, line)| *ok && line.contains("extensionAttribute1")), "{said}");
 }
 
 /// The DC at another address, where LDAP is not what it should be: nothing listens there, or something that answers with

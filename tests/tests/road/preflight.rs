@@ -105,6 +105,9 @@ fn a_report_for_developers_has_what_each_controller_offers_and_no_name_of_the_di
     assert!(dc["root_dse"]["Ok"]["vendorname"][0].as_str().unwrap().contains("Samba"), "{text}");
     assert!(dc["root_dse"]["Ok"]["supportedcontrol"].as_array().unwrap().len() > 5, "{text}");
     assert!(dc["port"].as_u64().unwrap() >= 1024, "{text}");
+    let bind = &dc["bound"]["Ok"];
+    assert!(bind["length"].as_u64().unwrap() >= 28 && bind["epoch"] == 0, "{text}");
+    assert!(bind["flags"].as_str().unwrap().starts_with("0x") && bind["has_site"] == true, "{text}");
     let page = &dc["first_page"]["Ok"];
     assert!(page["objects"].as_u64().unwrap() > 50 && page["attributes"]["sAMAccountName"][0] != 0, "{text}");
     let findings = json["findings"].as_array().unwrap();

@@ -1,10 +1,11 @@
 //! Checks each DC, all at the same time: its name, its ports, its clock, whether it replicates, whether it accepts the
 //! account. Neighbours: `read::pull` and `read::watch` have the sockets; `check` collects the findings.
 
-use crate::config::DirectoryConfig;
+use crate::config::Config;
 use crate::error::PhsError;
 use crate::read::pull::{self, Connection, Controller, ObjectId, PullError};
 use crate::read::root_dse::Attributes;
+use crate::read::schema;
 use crate::read::watch;
 use landbridge_drsr::Error;
 use landbridge_drsr::drs::attribute::Attribute;
@@ -44,24 +45,20 @@ pub(super) struct Looked {
 
 /// Checks all DCs. `now` returns seconds since 1970.
 pub(super) fn look(
-    config: &DirectoryConfig,
+    config: &Config,
     domain: Option<&Sid>,
     controllers: &[Controller],
     now: fn() -> i64,
 ) -> Vec<Looked> {
-    std::thread::scope(|scope| {
+    std::thread::scope(|threads| {
         let looking: Vec<_> =
-            controllers.iter().map(|one| scope.spawn(move || look_at(config, domain, one, now))).collect();
+            controllers.iter().map(|one| threads.spawn(move || look_at(config, domain, one, now))).collect();
         looking.into_iter().filter_map(|one| one.join().ok()).collect()
     })
 }
 
-fn look_at(
-    config: &DirectoryConfig,
-    domain: Option<&Sid>,
-    controller: &Controller,
-    now: fn() -> i64,
-) -> Looked {
+fn look_at(config: &Config, domain: Option<&Sid>, controller: &Controller, now: fn() -> i64) -> Looked {
+    let (config, scope) = (&config.directory, &config.scope);
     let mut looked = Looked { looks: Vec::new(), connection: None, level: None };
     let name = &controller.name;
     let mut add = |what, outcome| looked.looks.push(Look { what, outcome });
@@ -122,6 +119,12 @@ fn look_at(
         };
         add(what, Err(Wrong::Error(why)));
         return looked;
+    }
+    // The ids of extension attributes are read at the DC whose pages are read, so each must show its schema.
+    let of_scope = config.open(controller, Some(scope)).map_err(PhsError::from);
+    let read = of_scope.and_then(|directory| Ok(schema::read(&directory, config.alternate_login)?));
+    if let Err(why @ PhsError::Pull(PullError::SchemaUnread { .. })) = read {
+        add("attributes", Err(Wrong::Error(why)));
     }
     let port = connection.port().unwrap_or_default();
     let mapper = if controller.port.is_none() { ", 135" } else { "" };

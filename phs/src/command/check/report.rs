@@ -11,6 +11,7 @@ use crate::read::pull::{Connection, Controller, From, Reading};
 use crate::read::watch;
 use landbridge_agent::Identity;
 use landbridge_drsr::drs::attribute::{Attribute, Value};
+use landbridge_drsr::drs::bind::Bound;
 use landbridge_drsr::drs::change::{Page, Progress};
 use landbridge_host::system_error;
 use landbridge_wire::printable;
@@ -65,12 +66,29 @@ struct Seen {
     controller: String,
     /// The rootDSE, read without a bind; or why it could not be read.
     root_dse: Result<BTreeMap<String, Vec<String>>, String>,
-    /// Milliseconds until the session was bound; or why it was not.
-    bound: Result<u128, String>,
+    /// The DC's answer to the replication bind; or why there is none.
+    bound: Result<Bind, String>,
     /// The port of directory replication.
     port: Option<u16>,
     /// The first page of objects, passwords withheld by the DC; or why there is none.
     first_page: Option<Result<Objects, String>>,
+}
+
+/// What a DC answers to the replication bind: DRS_EXTENSIONS_INT (MS-DRSR 5.39). A field that it does not have is 0.
+#[derive(Debug, Serialize)]
+struct Bind {
+    /// From the beginning of the session on.
+    milliseconds: u128,
+    /// `cb`: how many bytes of the structure it has.
+    length: usize,
+    /// `dwFlags`, in hexadecimal.
+    flags: String,
+    /// `dwFlagsExt`, in hexadecimal.
+    more_flags: String,
+    /// `dwReplEpoch`
+    epoch: u32,
+    /// Whether it names its site.
+    has_site: bool,
 }
 
 /// Counts of one page.
@@ -123,14 +141,24 @@ fn seen(config: &Config, controller: &Controller, names: &Names) -> Seen {
     let hidden = |why: &PhsError| names.hide(&why.to_string());
     let (bound, port, first_page) = match opened {
         Ok(mut connection) => {
+            let bound = connection.bound().ok_or_else(|| "no answer".to_owned());
+            let bind = bound.map(|bound| Bind::of(bound, milliseconds));
             let began = Instant::now();
             let page = connection.page(From::Beginning, Reading::WithoutSecrets).map_err(PhsError::from);
             let page = page.map(|page| Objects::of(&page, began)).map_err(|why| hidden(&why));
-            (Ok(milliseconds), connection.port(), Some(page))
+            (bind, connection.port(), Some(page))
         }
         Err(why) => (Err(hidden(&why)), None, None),
     };
     Seen { controller: names.hide(&controller.name), root_dse: root, bound, port, first_page }
+}
+
+impl Bind {
+    fn of(bound: &Bound, milliseconds: u128) -> Self {
+        let Bound { handle: _, flags, site, epoch, more_flags, length } = *bound;
+        let (flags, more_flags) = (format!("0x{flags:08x}"), format!("0x{more_flags:08x}"));
+        Self { milliseconds, length, flags, more_flags, epoch, has_site: !site.is_nil() }
+    }
 }
 
 impl Objects {
