@@ -2,7 +2,7 @@
 
 use crate::directory::{ControllerHealth, LockoutPolicy};
 use landbridge_agent::status;
-use landbridge_wire::signin::DirectoryVerdict;
+use landbridge_wire::signin::{Decline, DirectoryVerdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -102,15 +102,43 @@ impl Board {
 
     /// Counts an answer.
     pub fn answered(&self, verdict: DirectoryVerdict) {
-        self.count(if let DirectoryVerdict::Unknown(code) = verdict {
-            format!("unknown {code:#x}")
-        } else {
-            format!("{verdict:?}")
-        });
+        let words = match verdict {
+            DirectoryVerdict::Valid => "the password is right",
+            DirectoryVerdict::Wrong => "the password is wrong, or there is no such account",
+            DirectoryVerdict::LogonHours => "not at this hour",
+            DirectoryVerdict::Workstation => "from certain machines only",
+            DirectoryVerdict::PasswordExpired => "the password has expired",
+            DirectoryVerdict::Disabled => "the account is disabled",
+            DirectoryVerdict::AccountExpired => "the account has expired",
+            DirectoryVerdict::MustChange => "the password must be changed first",
+            DirectoryVerdict::Locked => "the account is locked",
+            DirectoryVerdict::Restricted => "the account is restricted",
+            DirectoryVerdict::Unknown(code) => {
+                return self.count(format!("a code that is not known here: {code:x}"));
+            }
+        };
+        self.count(words.to_owned());
+    }
+
+    /// Counts a sign-in that was not answered.
+    pub fn declined(&self, why: Decline) {
+        self.count(format!(
+            "not answered: {}",
+            match why {
+                Decline::NoDirectory => "no domain controller can be reached, or the connection broke",
+                Decline::Overloaded => "more at once than this agent takes",
+                Decline::Draining => "this agent was stopping",
+                Decline::TooLate => "the time was over",
+                Decline::Unopened => "the envelope does not open here, or was opened before",
+                Decline::AtBound => "one more wrong password could lock the account in AD",
+                Decline::OtherAccount =>
+                    "the tenant named another account than the SID's, or none of this domain",
+            }
+        ));
     }
 
     /// Counts an event by its name. At most 64 names are kept, since codes of the directory are among them.
-    pub fn count(&self, name: String) {
+    fn count(&self, name: String) {
         let mut status = self.status();
         if status.answers.len() < 64 || status.answers.contains_key(&name) {
             *status.answers.entry(name).or_default() += 1;

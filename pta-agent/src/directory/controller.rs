@@ -18,7 +18,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Limit on TCP with one address.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -35,6 +35,9 @@ const ASIDE_LONGEST: Duration = Duration::from_secs(30);
 
 /// A connection that was idle for longer is checked before a password is sent over it.
 const STALE: Duration = Duration::from_secs(20);
+
+/// Limit on waiting for why a connection has ended. The task that knows it ends with the connection.
+const WHY: Duration = Duration::from_millis(200);
 
 /// The start of an error that happened at an address which took the connection.
 const NO_TLS: &str = "no LDAP over TLS";
@@ -85,8 +88,15 @@ impl std::fmt::Debug for State {
 }
 
 struct Kept {
-    ldap: Ldap,
+    session: Session,
     used: Instant,
+}
+
+/// An LDAP session, and why its connection has ended once it has, in words.
+#[derive(Debug)]
+struct Session {
+    ldap: Ldap,
+    ended: watch::Receiver<Option<String>>,
 }
 
 /// Why a domain controller cannot be used.
@@ -121,7 +131,7 @@ impl Unusable {
 /// A connection for one bind, and for what the account may read after it.
 pub(super) struct Connection {
     controller: Arc<Controller>,
-    ldap: Ldap,
+    session: Session,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -161,16 +171,16 @@ impl Controller {
         let permit = permit.map_err(|_| Unusable::Stopping)?;
         loop {
             let Some(kept) = self.state().idle.pop() else { break };
-            if let Some(ldap) = alive(kept).await {
-                return Ok(Connection { controller: self.clone(), ldap, _permit: permit });
+            if let Some(session) = alive(kept).await {
+                return Ok(Connection { controller: self.clone(), session, _permit: permit });
             }
         }
         match self.connect().await {
-            Ok(ldap) => {
+            Ok(session) => {
                 let mut state = self.state();
                 (state.failures, state.aside_until, state.why) = (0, None, None);
                 drop(state);
-                Ok(Connection { controller: self.clone(), ldap, _permit: permit })
+                Ok(Connection { controller: self.clone(), session, _permit: permit })
             }
             Err(why) => {
                 self.failed(&format!("{why}. To do: {}", why.todo()));
@@ -180,7 +190,7 @@ impl Controller {
     }
 
     /// A session at the first address of the domain controller with which TCP and TLS succeed.
-    async fn connect(&self) -> Result<Ldap, Unusable> {
+    async fn connect(&self) -> Result<Session, Unusable> {
         let ControllerConfig { name, address, port } = &self.config;
         let addresses = match address {
             Some(address) => vec![(*address, *port).into()],
@@ -194,13 +204,16 @@ impl Controller {
         let attempt = |address| session(address, tls.clone(), url.clone());
         let (address, (driver, ldap)) =
             connect::first(name, addresses, attempt).await.map_err(Unusable::Addresses)?;
+        let (says, ended) = watch::channel(None);
         tokio::spawn(async move {
             if let Err(why) = driver.drive().await {
-                tracing::debug!(why = lost(&why), "a connection to a domain controller ended");
+                let why = lost(&why);
+                tracing::debug!(why, "a connection to a domain controller ended");
+                says.send_replace(Some(why));
             }
         });
         self.state().address = Some(address.to_string());
-        Ok(ldap)
+        Ok(Session { ldap, ended })
     }
 
     pub(super) fn failed(&self, why: &str) {
@@ -222,18 +235,30 @@ impl Controller {
 }
 
 /// The kept connection, if the domain controller still answers on it.
-async fn alive(mut kept: Kept) -> Option<Ldap> {
-    if kept.ldap.is_closed() {
+async fn alive(mut kept: Kept) -> Option<Session> {
+    let ldap = &mut kept.session.ldap;
+    if ldap.is_closed() {
         return None;
     }
     if kept.used.elapsed() > STALE {
-        let asking = kept.ldap.with_timeout(LOOK).search("", Scope::Base, "(objectClass=*)", vec!["1.1"]);
+        let asking = ldap.with_timeout(LOOK).search("", Scope::Base, "(objectClass=*)", vec!["1.1"]);
         let answered = tokio::time::timeout(LOOK, asking).await;
         if !matches!(answered, Ok(Ok(_))) {
             return None;
         }
     }
-    Some(kept.ldap)
+    Some(kept.session)
+}
+
+impl Session {
+    /// Why there was no answer. The task of the connection knows more than the error of an operation on it, which may
+    /// say no more than that the task has ended.
+    async fn lost(&mut self, error: &LdapError) -> String {
+        let ended = self.ended.wait_for(Option::is_some);
+        let known =
+            tokio::time::timeout(WHY, ended).await.ok().and_then(Result::ok).and_then(|why| why.clone());
+        known.unwrap_or_else(|| lost(error))
+    }
 }
 
 impl Connection {
@@ -248,7 +273,7 @@ impl Connection {
         let by = by.min(Instant::now() + BIND);
         // The copy is wiped right after the bind. The library keeps a copy of its own.
         let text = password.lend(|text| zeroize::Zeroizing::new(text.to_owned()));
-        let answer = tokio::time::timeout_at(by.into(), self.ldap.simple_bind(name, &text)).await;
+        let answer = tokio::time::timeout_at(by.into(), self.session.ldap.simple_bind(name, &text)).await;
         drop(text);
         match answer {
             Err(_) => {
@@ -256,7 +281,8 @@ impl Connection {
                 Err(NoVerdict { why: Decline::TooLate, tried: true })
             }
             Ok(Err(why)) => {
-                self.controller.failed(&format!("a bind came to nothing: {}", lost(&why)));
+                let why = self.session.lost(&why).await;
+                self.controller.failed(&format!("a bind came to nothing: {why}"));
                 Err(NoVerdict { why: Decline::NoDirectory, tried: true })
             }
             Ok(Ok(result)) => match bind_answer(result.rc, &result.text) {
@@ -271,8 +297,8 @@ impl Connection {
 
     /// Gives the connection back for the next bind.
     pub(super) fn keep(self) {
-        let Self { controller, ldap, _permit } = self;
-        controller.state().idle.push(Kept { ldap, used: Instant::now() });
+        let Self { controller, session, _permit } = self;
+        controller.state().idle.push(Kept { session, used: Instant::now() });
     }
 
     /// The SIDs of the account that the connection is bound as, and of its groups. Empty: the domain controller does
@@ -305,7 +331,7 @@ impl Connection {
     /// one answer. Empty: there are none, or it does not answer.
     pub(super) async fn sids_of(&mut self, head: &str, filter: &str, by: Instant) -> Vec<Sid> {
         let by = by.min(Instant::now() + BIND);
-        let reading = self.ldap.search(head, Scope::Subtree, filter, vec!["objectSid"]);
+        let reading = self.session.ldap.search(head, Scope::Subtree, filter, vec!["objectSid"]);
         let Ok(Ok(found)) = tokio::time::timeout_at(by.into(), reading).await else { return Vec::new() };
         let Ok((entries, _)) = found.success() else { return Vec::new() };
         entries
@@ -334,16 +360,19 @@ impl Connection {
         by: Instant,
     ) -> Result<Option<SearchEntry>, String> {
         let by = by.min(Instant::now() + BIND);
-        let reading = self.ldap.search(base, Scope::Base, "(objectClass=*)", wanted.to_vec());
+        let reading = self.session.ldap.search(base, Scope::Base, "(objectClass=*)", wanted.to_vec());
         let found = tokio::time::timeout_at(by.into(), reading).await.map_err(|_| "no answer in time")?;
-        let result = found.map_err(|why| lost(&why))?.success();
+        let result = match found {
+            Ok(found) => found.success(),
+            Err(why) => return Err(self.session.lost(&why).await),
+        };
         Ok(result.ok().and_then(|(mut entries, _)| entries.pop()).map(SearchEntry::construct))
     }
 
-    /// The attributes of the rootDSE. None: the domain controller shows none, or does not answer.
-    pub(super) async fn root(&mut self, by: Instant) -> Option<HashMap<String, Vec<String>>> {
+    /// The attributes of the rootDSE. None: the server shows none. The error says why there is no answer.
+    pub(super) async fn root(&mut self, by: Instant) -> Result<Option<HashMap<String, Vec<String>>>, String> {
         let wanted = ["defaultNamingContext", "dnsHostName", "currentTime"];
-        self.read("", &wanted, by).await.ok()?.map(|entry| entry.attrs)
+        Ok(self.read("", &wanted, by).await?.map(|entry| entry.attrs))
     }
 }
 

@@ -220,12 +220,12 @@ async fn answer(
     by: Instant,
 ) -> Settled {
     let Ok((password, key)) = shown.unsealer.open(connection, sign_in) else {
-        links.board.count("unopened".to_owned());
+        links.board.declined(Decline::Unopened);
         tracing::warn!("an envelope does not open: it was sealed to another key, changed, or sent again");
         return Settled::Declined { why: Decline::Unopened, tried: false };
     };
     let Some(account) = shown.unsealer.account(sign_in) else {
-        links.board.count(format!("declined: {:?}", Decline::OtherAccount));
+        links.board.declined(Decline::OtherAccount);
         tracing::error!(
             object = %sign_in.object,
             "the tenant sent a SID that is malformed or of another domain: no bind was sent"
@@ -244,7 +244,7 @@ async fn answer(
             Settled::Verdict { verdict, tag: key.tag(&verdict.authenticated(sign_in.request)) }
         }
         Err(none) => {
-            links.board.count(format!("declined: {:?}", none.why));
+            links.board.declined(none.why);
             Settled::Declined { why: none.why, tried: none.tried }
         }
     }

@@ -92,7 +92,7 @@ fn every_ldaps_server_that_cannot_be_used_is_named_with_its_certificate_and_what
         let lines: Vec<&str> = std::iter::once(name_line.as_str()).chain(more.iter().copied()).collect();
         openssl.issue(name, by, key, &lines, signing).unwrap();
     };
-    let usual = ["cbc.test", "old.test", "client.test", "dhe.test"];
+    let usual = ["cbc.test", "old.test", "client.test", "client-1-3.test", "dhe.test"];
     for name in usual {
         issue(name, "corp-ca", "rsa:2048", &[], "-sha256");
     }
@@ -125,6 +125,7 @@ fn every_ldaps_server_that_cannot_be_used_is_named_with_its_certificate_and_what
         ),
         case("old.test", &old("-tls1"), "neither TLS 1.2 nor TLS 1.3", modern),
         case("client.test", "-tls1_2 -Verify 1", "client certificate", ""),
+        case("client-1-3.test", "-tls1_3 -Verify 1", "client certificate", ""),
         case("sha1.test", OLD, "signed with SHA-1 and RSA", "CNGHashAlgorithm SHA256"),
         case("pss.test", OLD, "signed with RSASSA-PSS", "AlternateSignatureAlgorithm"),
         case("short.test", OLD, "RSA key of 1024 bits", "2048 bits"),
