@@ -107,6 +107,7 @@
 //! - `tests/road/tenant_refusals.rs`: every way in which tenant and phs do not fit together
 //! - `tests/road/objects.rs`: groups, contacts, fine-grained policies and every attribute, from the directory to
 //!   the tenant
+//! - `tests/road/odd_names.rs`: a domain with an underscore and `AT&T` in its names
 //! - `tests/road/odd_objects.rs`: texts that are none, values without end, names of any script, and the one list of them
 //! - `tests/road/other_domains.rs`: a second domain at the tenant: names by UPN suffix, objects that moved
 //! - `tests/road/own_attributes.rs`: attributes that AD numbers itself

@@ -409,6 +409,7 @@ fn installed(fake: &WindowsFake, port: bool) -> (RunningTenant, Phs) {
     tenant.add_domain(&domain().to_string(), &[]).unwrap();
     let port = if port { format!("port = {PORT}\n") } else { String::new() };
     let phs = Phs::install(&PhsSettings {
+        domain: "corp.example.com",
         profile: "entra",
         proof: Proof::Keytab,
         account: ACCOUNT.to_owned(),

@@ -136,8 +136,12 @@ pub(super) struct Connection {
 }
 
 impl Controller {
-    pub(super) fn new(config: ControllerConfig, connections: u16, tls: Arc<ClientConfig>) -> Arc<Self> {
+    pub(super) fn new(config: ControllerConfig, connections: u16, mut tls: Arc<ClientConfig>) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(usize::from(connections)));
+        // AD takes an underscore in a name. GnuTLS, which Samba serves LDAPS by, closes a connection whose SNI has one.
+        if config.name.contains('_') {
+            Arc::make_mut(&mut tls).enable_sni = false;
+        }
         Arc::new(Self { config, tls, permits, state: Mutex::new(State::default()) })
     }
 

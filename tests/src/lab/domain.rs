@@ -5,7 +5,7 @@
 use super::address::Address;
 use super::edits::Editor;
 use super::error::{Doing as _, LabError, failed};
-use super::population::{DOMAIN, NETBIOS, Population};
+use super::population::{NAMES, Names, Population};
 use super::program::{Running, wait_until};
 use super::{certificates, recipe, view, watchdog};
 use std::fmt::Write as _;
@@ -19,8 +19,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// The DC's host name in every lab.
-pub const CONTROLLER: &str = "dc1.corp.example.com";
+/// The usual host name of the DC.
+pub const CONTROLLER: &str = NAMES.controller;
 
 /// Endpoint mapper, KDC, LDAP.
 const PORTS: [u16; 3] = [135, 88, 389];
@@ -45,13 +45,14 @@ impl Domain {
         let folder = watchdog::folder("landbridge-lab-")?;
         recipe::restore(population, folder.path())?;
         let address = Address::claim()?;
-        certificates::write(&folder.path().join("tls"), CONTROLLER, address.ip())?;
+        certificates::write(&folder.path().join("tls"), population.names.controller, address.ip())?;
         for name in ["etc", "run", "ncalrpc", "cache", "bind-dns", "winbindd", "ntp"] {
             fs::create_dir_all(folder.path().join(name)).doing("make the DC's folders")?;
         }
         let conf = folder.path().join("etc/smb.conf");
-        fs::write(&conf, smb_conf(folder.path(), address.ip())).doing("write smb.conf")?;
-        fs::write(folder.path().join("krb5.conf"), krb5_conf(address.ip())).doing("write krb5.conf")?;
+        fs::write(&conf, smb_conf(folder.path(), address.ip(), population.names)).doing("write smb.conf")?;
+        fs::write(folder.path().join("krb5.conf"), krb5_conf(address.ip(), population.names))
+            .doing("write krb5.conf")?;
         let keytab = folder.path().join("svc.keytab");
         fs::set_permissions(&keytab, fs::Permissions::from_mode(0o600)).doing("set the keytab's mode")?;
         let sid = fs::read_to_string(folder.path().join("sid")).doing("read the domain's SID")?;
@@ -69,7 +70,12 @@ impl Domain {
 
     /// Its DNS name.
     pub fn name(&self) -> &'static str {
-        DOMAIN
+        self.population.names.dns
+    }
+
+    /// Its names.
+    pub fn names(&self) -> Names {
+        self.population.names
     }
 
     /// The DC's address.
@@ -205,12 +211,12 @@ fn answers(address: IpAddr) -> bool {
         && stream.read(&mut first).is_ok_and(|read| read > 8)
 }
 
-fn smb_conf(folder: &Path, address: IpAddr) -> String {
+fn smb_conf(folder: &Path, address: IpAddr, names: Names) -> String {
     let at = |name: &str| folder.join(name).display().to_string();
     let mut all = vec![
         ("netbios name", "DC1".to_owned()),
-        ("realm", DOMAIN.to_uppercase()),
-        ("workgroup", NETBIOS.to_owned()),
+        ("realm", names.dns.to_uppercase()),
+        ("workgroup", names.netbios.to_owned()),
         ("server role", "active directory domain controller".to_owned()),
         ("private dir", at("private")),
         ("state directory", at("state")),
@@ -226,8 +232,8 @@ fn smb_conf(folder: &Path, address: IpAddr) -> String {
     text
 }
 
-fn krb5_conf(address: IpAddr) -> String {
-    let realm = DOMAIN.to_uppercase();
+fn krb5_conf(address: IpAddr, names: Names) -> String {
+    let realm = names.dns.to_uppercase();
     format!(
         "[libdefaults]\n\tdefault_realm = {realm}\n\tdns_lookup_realm = false\n\tdns_lookup_kdc = false\n\
          [realms]\n\t{realm} = {{\n\t\tkdc = {address}\n\t\tkpasswd_server = {address}\n\t}}\n"

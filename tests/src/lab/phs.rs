@@ -1,9 +1,9 @@
 //! A real `landbridge-phs` with a folder and a configuration of its own.
 //! Driven by its own command line. Reads `domain`, sends to `tenant`.
 
-use super::domain::{CONTROLLER, Domain};
+use super::domain::Domain;
 use super::error::{Doing as _, LabError};
-use super::population::{ACCOUNT, ACCOUNT_PASSWORD, DOMAIN};
+use super::population::{ACCOUNT, ACCOUNT_PASSWORD};
 use super::program::{Finished, ProgramFolder, Running, wait_until};
 use super::tenant::RunningTenant;
 use super::{view, watchdog};
@@ -26,6 +26,8 @@ pub enum Proof {
 /// How a phs is set up where it matters to a test.
 #[derive(Debug, Clone)]
 pub struct PhsSettings {
+    /// `[directory] domain`.
+    pub domain: &'static str,
     /// `[passwords] profile`.
     pub profile: &'static str,
     /// How it proves itself.
@@ -66,13 +68,14 @@ impl PhsSettings {
     /// As the lab's domain expects it, with this profile.
     pub fn for_domain(domain: &Domain, profile: &'static str) -> Self {
         Self {
+            domain: domain.name(),
             profile,
             proof: Proof::Keytab,
             account: ACCOUNT.to_owned(),
             password: ACCOUNT_PASSWORD.to_owned(),
             keytab: Some(domain.keytab()),
             before: Vec::new(),
-            controller: CONTROLLER.to_owned(),
+            controller: domain.names().controller.to_owned(),
             address: Some(domain.address()),
             page_objects: 250,
             include: Vec::new(),
@@ -119,9 +122,10 @@ impl Phs {
         let password = self.folder.path().join("password");
         write_private(&password, settings.password.as_bytes())?;
         let mut text = format!(
-            "state_directory = \"{}\"\n{}\n[directory]\ndomain = \"{DOMAIN}\"\n",
+            "state_directory = \"{}\"\n{}\n[directory]\ndomain = \"{}\"\n",
             self.state.display(),
-            settings.top
+            settings.top,
+            settings.domain
         );
         let mut line = |name: &str, value: &str| text.push_str(&format!("{name} = {value}\n"));
         let quoted = |path: &Path| format!("\"{}\"", path.display());

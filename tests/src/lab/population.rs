@@ -3,9 +3,26 @@
 
 use serde_json::{Value, json};
 
-/// The DNS name of every lab's domain.
+/// The names of a lab's domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Names {
+    /// The DNS name.
+    pub dns: &'static str,
+    /// The NetBIOS name.
+    pub netbios: &'static str,
+    /// The DNS name of the first DC.
+    pub controller: &'static str,
+}
+
+/// The usual ones.
+pub const NAMES: Names = Names { dns: DOMAIN, netbios: NETBIOS, controller: "dc1.corp.example.com" };
+/// Names that AD takes and that are in no textbook: an underscore, and a sign that shells and HTML read.
+pub const ODD_NAMES: Names =
+    Names { dns: "my_corp.example.com", netbios: "AT&T", controller: "dc1.my_corp.example.com" };
+
+/// The usual DNS name.
 pub const DOMAIN: &str = "corp.example.com";
-/// Its NetBIOS name.
+/// The usual NetBIOS name.
 pub const NETBIOS: &str = "CORP";
 /// The delegated account, which holds the two replication rights and no other.
 pub const ACCOUNT: &str = "svc-landbridge";
@@ -14,29 +31,37 @@ pub const ACCOUNT_PASSWORD: &str = "Lab: replicate, and nothing else (1)";
 /// The domain's administrator, who is never synchronised.
 pub const ADMINISTRATOR_PASSWORD: &str = "Lab: the Administrator's own (2)";
 
-/// Users, numbered from 0, and groups of them.
+/// Users, numbered from 0, and groups of them, in a domain with these names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Population {
     /// How many.
     pub users: u32,
     /// How many groups, besides those that every domain has.
     pub groups: u32,
+    /// The names of the domain.
+    pub names: Names,
 }
 
 impl Population {
     /// This many users, besides those that every domain has.
     pub fn of(users: u32) -> Self {
-        Self { users, groups: 0 }
+        Self { users, groups: 0, names: NAMES }
     }
 
     /// The same in groups of equal size, of which every tenth holds the next one too.
     pub fn in_groups(users: u32, groups: u32) -> Self {
-        Self { users, groups }
+        Self { users, groups, names: NAMES }
+    }
+
+    /// The same people in a domain with other names.
+    #[must_use]
+    pub fn named(self, names: Names) -> Self {
+        Self { names, ..self }
     }
 
     /// All of them, in the order of their numbers.
     pub fn people(self) -> impl Iterator<Item = Person> {
-        (0..self.users).map(person)
+        (0..self.users).map(move |index| person_of(index, self.names.dns))
     }
 
     /// As the scripts read it: the users, the groups.
@@ -85,8 +110,12 @@ impl Person {
     }
 }
 
-/// The user with this number.
+/// The user with this number in a domain with the usual names.
 pub fn person(index: u32) -> Person {
+    person_of(index, DOMAIN)
+}
+
+fn person_of(index: u32, domain: &str) -> Person {
     let sam = match index % 50 {
         7 => format!("zoë.{index:05}"),
         23 => format!("o'neil {index:05}"),
@@ -95,7 +124,7 @@ pub fn person(index: u32) -> Person {
     let local = sam.replace(['\'', ' '], "-");
     Person {
         index,
-        upn: format!("{local}@{DOMAIN}"),
+        upn: format!("{local}@{domain}"),
         display: format!("Person {index}, née Прохор"),
         password: password(index),
         sam,

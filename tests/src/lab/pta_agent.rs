@@ -1,9 +1,8 @@
 //! A real `landbridge-pta-agent` with a folder and a configuration of its own.
 //! Driven by its own command line. Connects to `tenant`, binds at `domain`.
 
-use super::domain::{CONTROLLER, Domain};
+use super::domain::Domain;
 use super::error::{Doing as _, LabError, failed};
-use super::population::DOMAIN;
 use super::program::{Finished, ProgramFolder, Running, wait_until};
 use super::tenant::RunningTenant;
 use super::{view, watchdog};
@@ -17,6 +16,8 @@ use tempfile::TempDir;
 /// How an agent is set up where it matters to a test.
 #[derive(Debug, Clone)]
 pub struct PtaSettings {
+    /// `[directory] domain`.
+    pub domain: &'static str,
     /// The CA that the certificates of domain controllers must come from.
     pub ca: Option<PathBuf>,
     /// Certificates of domain controllers that are accepted: SHA-256, hexadecimal.
@@ -39,9 +40,10 @@ impl PtaSettings {
     /// As the lab's domain expects it.
     pub fn for_domain(domain: &Domain) -> Self {
         Self {
+            domain: domain.name(),
             ca: Some(domain.ca()),
             pins: Vec::new(),
-            controllers: vec![(CONTROLLER.to_owned(), domain.address(), 636)],
+            controllers: vec![(domain.names().controller.to_owned(), domain.address(), 636)],
             kept: 4,
             connections: 2,
             level: "info",
@@ -71,9 +73,10 @@ impl PtaAgent {
 
     /// Writes the configuration again; the state stays.
     pub fn configure(&self, settings: &PtaSettings) -> Result<(), LabError> {
-        let PtaSettings { ca, pins, controllers, kept, connections, level, tenant, defence } = settings;
+        let PtaSettings { domain, ca, pins, controllers, kept, connections, level, tenant, defence } =
+            settings;
         let mut text = format!(
-            "state_directory = \"{}\"\n[directory]\ndomain = \"{DOMAIN}\"\npins = {pins:?}\nconnections = {kept}\n",
+            "state_directory = \"{}\"\n[directory]\ndomain = \"{domain}\"\npins = {pins:?}\nconnections = {kept}\n",
             self.state().display(),
         );
         if let Some(ca) = ca {
@@ -244,7 +247,7 @@ impl Domain {
 impl RunningTenant {
     /// A one-time token for an agent of this role in the lab's domain.
     pub fn token_for(&self, role: &str) -> Result<String, LabError> {
-        let finished = self.run(&["token", "create", "--role", role, "--domain", DOMAIN], None)?;
+        let finished = self.run(&["token", "create", "--role", role, "--domain", self.names.dns], None)?;
         if finished.code == Some(0) {
             Ok(finished.word("lbt1."))
         } else {
@@ -254,7 +257,7 @@ impl RunningTenant {
 
     /// `domains policy`.
     pub fn set_policy(&self, policy: &str) -> Result<Finished, LabError> {
-        self.run(&["domains", "policy", DOMAIN, policy], None)
+        self.run(&["domains", "policy", self.names.dns, policy], None)
     }
 
     /// How many connections of agents are open, by `agents list`.

@@ -2,7 +2,7 @@
 //! The tar knows no address and no path: `domain` writes the configuration each time.
 
 use super::error::{Doing as _, LabError, failed};
-use super::population::{ACCOUNT, ACCOUNT_PASSWORD, ADMINISTRATOR_PASSWORD, DOMAIN, NETBIOS, Population};
+use super::population::{ACCOUNT, ACCOUNT_PASSWORD, ADMINISTRATOR_PASSWORD, Population};
 use super::program::build_folder;
 use super::{view, watchdog};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ pub(crate) fn restore(population: Population, folder: &Path) -> Result<(), LabEr
 fn tar_of(population: Population) -> Result<PathBuf, LabError> {
     let cache = build_folder()?.join("lab");
     fs::create_dir_all(&cache).doing(format!("make {}", cache.display()))?;
-    let Population { users, groups } = population;
+    let Population { users, groups, names: _ } = population;
     let name = format!("{users}-users-{groups}-groups-{:016x}", fingerprint(population)?);
     let tar = cache.join(format!("{name}.tar"));
     let lock = File::create(cache.join(format!("{name}.lock"))).doing("create a lock file in target/lab")?;
@@ -70,7 +70,7 @@ fn fingerprint(population: Population) -> Result<u64, LabError> {
     let mut all = DefaultHasher::new();
     (version, include_str!("recipe.rs"), include_str!("provision.py")).hash(&mut all);
     let (users, groups) = population.to_json();
-    (users.to_string(), groups.to_string(), ACCOUNT, ACCOUNT_PASSWORD).hash(&mut all);
+    (users.to_string(), groups.to_string(), population.names, ACCOUNT, ACCOUNT_PASSWORD).hash(&mut all);
     Ok(all.finish())
 }
 
@@ -86,8 +86,8 @@ fn make(population: Population, folder: &Path) -> Result<(), LabError> {
             "--dns-backend=NONE",
             "--host-name=dc1",
         ])
-        .arg(format!("--realm={}", DOMAIN.to_uppercase()))
-        .arg(format!("--domain={NETBIOS}"))
+        .arg(format!("--realm={}", population.names.dns.to_uppercase()))
+        .arg(format!("--domain={}", population.names.netbios))
         .arg(format!("--host-ip={any_address}"))
         .arg(format!("--targetdir={}", folder.display()))
         // samba-tool reads it from the command line only. The lab's passwords are not secret.

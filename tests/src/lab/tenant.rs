@@ -4,7 +4,7 @@ use super::address::{APPLICATIONS, Address, OBSERVE, TENANT};
 use super::certificates;
 use super::domain::Domain;
 use super::error::{Doing as _, LabError, failed};
-use super::population::{DOMAIN, NETBIOS};
+use super::population::{NAMES, Names};
 use super::program::{Finished, ProgramFolder, Running, wait_until};
 use super::{view, watchdog};
 use std::fs;
@@ -60,11 +60,17 @@ pub struct RunningTenant {
     address: Address,
     data: PathBuf,
     folder: TempDir,
+    /// Of the domain that it serves.
+    pub(super) names: Names,
 }
 
 impl RunningTenant {
-    /// Makes a tenant and serves it.
+    /// Makes a tenant and serves it; its domain will have the usual names.
     pub fn start(settings: &TenantSettings) -> Result<Self, LabError> {
+        Self::start_with(NAMES, settings)
+    }
+
+    fn start_with(names: Names, settings: &TenantSettings) -> Result<Self, LabError> {
         let folder = watchdog::folder("landbridge-tenant-")?;
         let address = Address::claim()?;
         let observe = SocketAddr::new(address.ip(), OBSERVE);
@@ -72,7 +78,8 @@ impl RunningTenant {
         let data = settings.data_directory.clone().unwrap_or_else(|| folder.path().join("data"));
         let programs = ProgramFolder::default();
         programs.set(settings.programs.as_deref());
-        let tenant = Self { programs, serving: Mutex::new(None), listen, observe, address, data, folder };
+        let serving = Mutex::new(None);
+        let tenant = Self { programs, serving, listen, observe, address, data, folder, names };
         let TenantSettings { level, lockout_threshold, .. } = settings;
         let config = format!(
             "url = \"https://{listen}\"\nlisten = \"{listen}\"\nobserve = \"{observe}\"\ndata_directory = \"{}\"\n\
@@ -98,14 +105,15 @@ impl RunningTenant {
 
     /// The same, and it serves this domain already.
     pub fn start_for(domain: &Domain, settings: &TenantSettings) -> Result<Self, LabError> {
-        let tenant = Self::start(settings)?;
+        let tenant = Self::start_with(domain.names(), settings)?;
         tenant.add_domain(domain.sid(), settings.domain_flags)?;
         Ok(tenant)
     }
 
     /// `domains add` with the lab's names, this SID and maybe more flags.
     pub fn add_domain(&self, sid: &str, more: &[&str]) -> Result<(), LabError> {
-        let add = ["domains", "add", "--name", DOMAIN, "--netbios", NETBIOS, "--sid", sid];
+        let Names { dns, netbios, .. } = self.names;
+        let add = ["domains", "add", "--name", dns, "--netbios", netbios, "--sid", sid];
         self.do_run(&[&add, more].concat()).map(drop)
     }
 

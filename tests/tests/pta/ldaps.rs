@@ -19,6 +19,7 @@ const OLD: &str = "-cipher DEFAULT:@SECLEVEL=0";
 /// An agent that knows these domain controllers and was never enrolled.
 fn agent(ca: PathBuf, controllers: Vec<(String, IpAddr, u16)>) -> PtaAgent {
     let settings = PtaSettings {
+        domain: "corp.example.com",
         ca: Some(ca),
         pins: Vec::new(),
         controllers,

@@ -33,6 +33,7 @@ fn fake_proxy(answer: &'static [u8], stays: bool) -> SocketAddr {
 /// `enroll` through this proxy with a token of no tenant.
 fn enroll_through(proxy: &str) -> Finished {
     let settings = PtaSettings {
+        domain: "corp.example.com",
         ca: None,
         pins: vec!["00".repeat(32)],
         controllers: vec![],

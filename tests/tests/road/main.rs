@@ -17,6 +17,7 @@ mod memory;
 mod names;
 mod never_carried;
 mod objects;
+mod odd_names;
 mod odd_objects;
 mod other_controller;
 mod other_domains;

@@ -2,7 +2,7 @@
 //! ends no sign-in; what decides goes to quarantine. Everything is on one list, and the list is the same everywhere.
 
 use crate::stage::{Road, own_domain};
-use landbridge_tests::lab::{Person, PhsSettings, TenantSettings, person};
+use landbridge_tests::lab::{Person, PhsSettings, PtaAgent, PtaSettings, TenantSettings, person};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -239,6 +239,14 @@ fn where_the_dc_stores_no_nt_hashes_people_are_counted_and_named_and_agents_are_
     assert!((0..20).all(|n| line.contains(&person(n).upn)) && line.contains("agents"), "{line}");
     let explained = road.phs.run(&["explain", &person(1).sam], None).unwrap().expect_code(0).stdout;
     assert!(explained.contains("nt hash store = never"), "{explained}");
+    // Agents sign the same people in, by the keys that the directory has of their passwords.
+    let agent = PtaAgent::start(&PtaSettings::for_domain(&road.domain), &road.tenant).unwrap();
+    road.tenant.wait_for_connections(2, 30).unwrap();
+    road.tenant.set_policy("pta").unwrap().expect_code(0);
+    road.assert_everybody_gets_in();
+    road.assert_out(&person(1).upn, &person(1).wrong_password());
+    road.tenant.set_policy("phs").unwrap().expect_code(0);
+    drop(agent);
     // Of phs's own account the hash is there, since its password is an older one. Once it has none, `check` says so even
     // before the first cycle.
     let settings = PhsSettings::for_domain(&road.domain, "entra");
