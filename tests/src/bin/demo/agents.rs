@@ -32,6 +32,11 @@ pub(super) fn play(
     let (user, disabled, locked) = (person(20), person(21), person(22));
     domain.set_enabled(&disabled.sam, false)?;
     let mut tries = Tries { board, app, number: 100 };
+    let password = format!("{}\n", user.password);
+    let said = agents[0].run_to_end(&["check", "--as", &user.upn], Some(password.as_bytes()))?;
+    let accepted = said.code == Some(0) && said.stdout.contains("accepted, by the SID as sign-ins bind");
+    let was = if accepted { "accepted" } else { "not accepted" };
+    tries.board.line("`check --as` a person, by SID as Windows takes it", "accepted", was);
     tries.line("right password, asked of the DC", &user, &user.password, "accepted")?;
     tries.line("wrong password, asked of the DC", &user, &user.wrong_password(), "refused")?;
     tries.line("disabled a moment ago, right password", &disabled, &disabled.password, "refused")?;

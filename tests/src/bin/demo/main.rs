@@ -12,6 +12,7 @@ use landbridge_tests::lab::{
     Answer, Application, Domain, LabError, Person, Phs, PhsSettings, Population, RunningTenant,
     TenantSettings, Try, person,
 };
+use serde_json::json;
 use std::io::IsTerminal as _;
 use std::process::{ExitCode, Stdio};
 use std::time::Instant;
@@ -55,6 +56,7 @@ struct Cast {
     must_change: Person,
     privileged: Person,
     changing: Person,
+    odd_title: Person,
 }
 
 fn play(board: &mut Board) -> Result<(), LabError> {
@@ -89,6 +91,7 @@ fn play(board: &mut Board) -> Result<(), LabError> {
     tries.board.line("… and the tenant's digest of it", "none", if stored { "there" } else { "none" });
     let reader = Person { upn: format!("{}@{}", settings.account, domain.name()), ..person(1) };
     tries.line("the account that phs reads with, right password", &reader, &settings.password, "refused")?;
+    odd_objects(&mut tries, &phs, &cast.odd_title)?;
     guesses(&mut tries)?;
     a_change(&mut tries, &domain, &tenant, &phs, &cast.changing)?;
     continuously(&mut tries, &domain, &phs, &cast.changing)?;
@@ -104,12 +107,16 @@ fn stage(domain: &Domain) -> Result<Cast, LabError> {
         must_change: person(14),
         privileged: person(15),
         changing: person(16),
+        odd_title: person(17),
     };
     domain.set_enabled(&cast.disabled.sam, false)?;
     domain.account_ends_in(&cast.account_expired.sam, -3600)?;
     domain.age_password(&cast.password_expired.sam, 400)?;
     domain.must_change(&cast.must_change.sam)?;
     domain.set_member("Domain Admins", &cast.privileged.sam, true)?;
+    // Half an emoji, written past the DC's checks as a faulty program writes it. It replicates only if it was set before.
+    domain.set_attributes(&cast.odd_title.sam, json!({"title": "Countess"}))?;
+    domain.force_values(&cast.odd_title.sam, "title", &json!({"hex": "436f756e74657373eda0bd"}))?;
     Ok(cast)
 }
 
@@ -131,6 +138,18 @@ fn sign_ins(tries: &mut Tries, cast: &Cast) -> Result<(), LabError> {
     }
     let admin = &cast.privileged;
     tries.line("member of Domain Admins, right password", admin, &admin.password, "refused")
+}
+
+/// What is odd in the directory ends no sign-in, and is listed; what is odd in how a name is typed does not count.
+fn odd_objects(tries: &mut Tries, phs: &Phs, odd: &Person) -> Result<(), LabError> {
+    tries.line("half an emoji in the title, right password", odd, &odd.password, "accepted")?;
+    let listed = phs.run(&["check", "--objects", "--json"], None)?.json();
+    let listed: Vec<&str> =
+        listed.as_array().into_iter().flatten().filter_map(|one| one["attribute"].as_str()).collect();
+    tries.board.line("what `check --objects` lists", "title", &listed.join(", "));
+    let who = person(7);
+    let typed = Person { upn: format!(" {} ", who.upn.to_uppercase()), ..who };
+    tries.line("a name in capitals, with blanks around it", &typed, &typed.password, "accepted")
 }
 
 /// Strangers guess at an account from everywhere, and its owner signs in where the owner did before.
