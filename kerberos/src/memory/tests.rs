@@ -216,3 +216,12 @@ fn a_name_of_more_than_one_meaning_is_told_from_another() {
     assert!(Principal::service(&[], DOMAIN).is_err() && Principal::service(&["ldap", ""], DOMAIN).is_err());
     assert!(Text::from_der(&[0x1b, 2, 0xff, 0xfe]).is_err(), "not UTF-8");
 }
+
+#[test]
+fn the_fixed_ticket_is_the_one_of_an_exchange() {
+    let granting = first_ticket(&MEMORY, &keytab_client(&MEMORY), NOW).unwrap();
+    let (given, fixed) = (service_ticket(&MEMORY, &granting).unwrap(), fixed_ticket().unwrap());
+    assert_eq!((&given.client, &given.service, given.ends), (&fixed.client, &fixed.service, fixed.ends));
+    assert_eq!(given.bytes, fixed.bytes);
+    assert!(given.session.lend(|one| fixed.session.lend(|other| one == other)));
+}
