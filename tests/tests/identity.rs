@@ -88,10 +88,11 @@ fn a_signal_ends_a_run_soon_and_the_next_one_goes_on_from_there() {
     let pid = rustix::process::Pid::from_child(&run);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(run.wait().unwrap().code(), Some(9));
-    let before = held();
     let rest = phs.once(&[]).unwrap().expect_code(0).json();
-    let derived = rest["digests_derived"].as_f64().unwrap();
-    // Received once each: a digest that was derived again would have come twice.
-    assert!(before > 0.0 && derived >= 1.0 && (before + derived - held()).abs() < 0.5, "{before} {rest}");
+    let derived = rest["digests_derived"].as_u64().unwrap();
+    assert!((1..50).contains(&derived), "{rest}");
+    // Received once each: a digest that was derived again would have come twice. The tenant may still apply an upload when
+    // phs has ended, so what it had received then is not known.
+    assert_eq!(tenant.metric("landbridge_digests_repeated_total").unwrap(), Some(0.0), "{rest}");
     assert!(held() >= 50.0, "{}", held());
 }
