@@ -16,6 +16,8 @@ impl FullBacklog {
     pub fn at(ip: IpAddr, ports: &[u16]) -> Result<Self, LabError> {
         let full = |port: &u16| -> std::io::Result<(TcpListener, TcpStream)> {
             let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+            // A server that ended may have left connections that linger for a minute.
+            rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
             rustix::net::bind(&socket, &SocketAddr::new(ip, *port))?;
             rustix::net::listen(&socket, 0)?;
             // One connection waits to be accepted; there is no place for a second one.
