@@ -2,6 +2,7 @@
 //! Before it: the operator's door, which reads requests from the administration socket. After it: the store.
 
 mod act;
+mod apps;
 mod domain;
 mod group_policy;
 mod group_policy_lines;

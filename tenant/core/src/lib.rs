@@ -50,6 +50,7 @@
 //! - `administration/operator.rs`: who sent a request over the administration socket
 //! - `administration/parts.rs`: what that handle works on
 //! - `administration/act.rs`: does what an administrator requested
+//! - `administration/apps.rs`: creates, lists, rotates and revokes applications
 //! - `administration/domain.rs`: a domain's sign-in policy, its least iterations and its canaries
 //! - `administration/remove_domain.rs`: stops serving a domain
 //! - `administration/group_policy.rs`: sets and removes the sign-in policy of a group

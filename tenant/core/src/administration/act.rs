@@ -5,23 +5,18 @@ use crate::administration::domain::{Actor, no_domain};
 use crate::administration::operator::Operator;
 use crate::administration::parts::Inner;
 use crate::administration::request::{
-    AdminRequest, AdminResponse, AgentRow, AppRow, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES,
-    refusal,
+    AdminRequest, AdminResponse, AgentRow, Confidential, DomainRow, MAX_ROWS, MAX_TOKEN_MINUTES, refusal,
 };
 use crate::administration::suffixes::refused_names;
-use crate::applications::{Credential, MAX_RATE, is_valid_name};
 use crate::events::{Event, Origin};
 use landbridge_crypto::bearer::BearerSecret;
-use landbridge_tenant_rules::model::Application;
 use landbridge_tenant_rules::model::{Agent, AgentState};
-use landbridge_tenant_rules::model::{Domain, MIN_ITERATIONS, NewDomain};
+use landbridge_tenant_rules::model::{MIN_ITERATIONS, NewDomain};
 use landbridge_tenant_rules::relay::AgentView;
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::Writing;
-use landbridge_tenant_store::tables::{
-    agents, apps, domains, group_policies, objects, refused_objects, tokens,
-};
+use landbridge_tenant_store::tables::{agents, domains, group_policies, objects, refused_objects, tokens};
 use landbridge_wire::bounded::Text;
 use landbridge_wire::enroll::{Role, Token, TokenSecret};
 use landbridge_wire::upload::Kind;
@@ -110,7 +105,7 @@ pub(super) fn act(
         }
         AdminRequest::AppsCreate { name, domain, rate } => store
             .write("application-create", |writing| actor.create_app(writing, &name, domain.as_deref(), rate)),
-        AdminRequest::AppsList => store.look(list_apps),
+        AdminRequest::AppsList => store.look(crate::administration::apps::list),
         AdminRequest::AppsRotate { name } => {
             store.write("application-rotate", |writing| actor.rotate_app(writing, &name))
         }
@@ -286,69 +281,6 @@ impl Actor<'_> {
         self.audit(writing, "agent-revoked", &id.to_string(), &detail)?;
         Ok(AdminResponse::Done(format!("agent {id} revoked; its connections are cut")))
     }
-
-    fn create_app(&self, writing: &Writing<'_>, name: &str, domain: Option<&str>, rate: u32) -> Outcome {
-        if !is_valid_name(name) {
-            return Ok(refusal(
-                "a name is 1 to 64 letters, digits, `-`, `_` and `.`",
-                "choose another --name",
-            ));
-        }
-        if !(1..=MAX_RATE).contains(&rate) {
-            return Ok(refusal(
-                &format!("a rate is 1 to {MAX_RATE} sign-ins a minute"),
-                "choose another --rate",
-            ));
-        }
-        let domain: Option<Domain> = match domain {
-            None => None,
-            Some(domain) => match domains::by_name(writing, domain)? {
-                None => return Ok(no_domain()),
-                found @ Some(_) => found,
-            },
-        };
-        let id = Uuid::new_v4();
-        let credential = Credential::generate(id);
-        let row = domain.as_ref().map(|domain| domain.id);
-        if !apps::insert(writing, id, name, &credential.hash(), row, rate, self.now)? {
-            return Ok(refusal(
-                "an application has or had this name",
-                "choose another --name, or print a new credential with `landbridge-tenant apps rotate`",
-            ));
-        }
-        let limit = domain.map_or_else(|| "every domain".to_owned(), |domain| domain.dns_name);
-        self.audit(writing, "app-created", name, &format!("{limit}, {rate} a minute"))?;
-        Ok(AdminResponse::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
-    }
-
-    fn rotate_app(&self, writing: &Writing<'_>, name: &str) -> Outcome {
-        let Some(app) = apps::named(writing, name)? else { return Ok(no_app()) };
-        if app.revoked_at.is_some() {
-            return Ok(refusal(
-                "the application is revoked, and a revocation is permanent",
-                "create another one with `landbridge-tenant apps create`",
-            ));
-        }
-        let credential = Credential::generate(app.id);
-        if !apps::rotate(writing, app.id, &credential.hash(), self.now)? {
-            return Err(StoreError::Conflict);
-        }
-        self.audit(writing, "app-rotated", name, "")?;
-        Ok(AdminResponse::Credential(Confidential::new(credential.to_text().as_str().to_owned())))
-    }
-
-    fn revoke_app(&self, writing: &Writing<'_>, name: &str) -> Outcome {
-        let Some(app) = apps::named(writing, name)? else { return Ok(no_app()) };
-        if app.revoked_at.is_some() {
-            return Ok(AdminResponse::Done(format!("application {name} is revoked already")));
-        }
-        if !apps::revoke(writing, app.id, self.now)? {
-            return Err(StoreError::Conflict);
-        }
-        self.audit(writing, "app-revoked", name, "")?;
-        self.tenant.rates.forget(app.id);
-        Ok(AdminResponse::Done(format!("application {name} revoked")))
-    }
 }
 
 fn list_domains(reading: &Reading<'_>, now: i64) -> Outcome {
@@ -390,23 +322,6 @@ fn list_agents(reading: &Reading<'_>, connected: &[AgentView]) -> Outcome {
     Ok(AdminResponse::Agents(agents::list(reading, MAX_ROWS)?.into_iter().map(row).collect()))
 }
 
-fn list_apps(reading: &Reading<'_>) -> Outcome {
-    let row = |app: Application| AppRow {
-        id: app.id,
-        name: app.name,
-        domain: app.domain_name,
-        rate: app.rate_per_minute,
-        created_at: app.created_at,
-        rotated_at: app.rotated_at,
-        revoked_at: app.revoked_at,
-    };
-    Ok(AdminResponse::Apps(apps::list(reading, MAX_ROWS)?.into_iter().map(row).collect()))
-}
-
 fn no_agent() -> AdminResponse {
     refusal("there is no such agent", "see `landbridge-tenant agents list`")
-}
-
-fn no_app() -> AdminResponse {
-    refusal("there is no such application", "see `landbridge-tenant apps list`")
 }
