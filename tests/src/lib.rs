@@ -100,6 +100,7 @@
 //! - `tests/road/stage.rs`: shared domains, a tenant and a phs for one test, sign-ins of all accounts
 //! - `tests/road/everyone.rs`: every password of a domain, and every wrong one
 //! - `tests/road/life.rs`: what happens to accounts in AD, and what the tenant makes of it
+//! - `tests/road/assigned.rs`: who is assigned to an application, by the groups of a real directory
 //! - `tests/road/never_carried.rs`: accounts that stay in the company, whatever the configuration includes
 //! - `tests/road/lockout.rs`: what a guesser sees
 //! - `tests/road/directory_refusals.rs`: every way in which a DC refuses

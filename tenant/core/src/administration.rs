@@ -2,6 +2,8 @@
 //! Before it: the operator's door, which reads requests from the administration socket. After it: the store.
 
 mod act;
+mod app_explained;
+mod app_settings;
 mod apps;
 mod domain;
 mod group_policy;

@@ -6,10 +6,9 @@ use crate::events::{Event, Events, Origin};
 use crate::lock::lock;
 use crate::numbers::Numbers;
 use landbridge_crypto::bearer::{BearerSecret, same};
-pub use landbridge_tenant_rules::model::Application;
-use landbridge_tenant_store::Reading;
-use landbridge_tenant_store::tables::apps::find;
-use landbridge_tenant_store::{Store, StoreError};
+pub use landbridge_tenant_rules::model::{AppSecret, Application};
+use landbridge_tenant_store::tables::{app_secrets, apps};
+use landbridge_tenant_store::{Reading, Store, StoreError, Writing};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -23,6 +22,9 @@ pub const DEFAULT_RATE: u32 = 6_000;
 /// Limit on the rate of an application, in sign-ins a minute. It is far more than one tenant verifies, so it only
 /// catches a mistyped number.
 pub const MAX_RATE: u32 = 1_000_000;
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 
 /// Start of every credential: its kind and its version.
 const PREFIX: &str = "lba1.";
@@ -58,33 +60,58 @@ impl Applications {
     }
 
     /// Returns the application of this credential and charges its rate with one sign-in. `from` is the network address
-    /// of the request. Blocks.
+    /// of the request: an application that may send from certain networks only is not recognised elsewhere. Blocks.
     pub fn authenticate(
         &self,
         credential: &Credential,
         from: IpAddr,
         now: Instant,
     ) -> Result<Application, NotAuthenticated> {
-        let found = self.store.read(|reading| credential.application(reading)).map_err(|error| {
+        let at = unix_now();
+        // 1. The application, if one of its secrets was sent.
+        let failed = |error: StoreError| {
             tracing::error!(%error, "the database failed");
             self.numbers.metrics.storage_errors.inc();
             NotAuthenticated::Storage
-        })?;
-        let application = found.ok_or_else(|| {
-            // The id is looked up again for the entry alone. It names an application, or is what a stranger made up.
-            let named = self.store.read(|reading| find(reading, credential.app)).ok().flatten();
-            let subject = match named {
-                Some(app) if app.revoked_at.is_some() => format!("app {}, which is revoked", app.name),
-                Some(app) => format!("app {}", app.name),
-                None => "no application".to_owned(),
-            };
-            self.events.note(Event::CredentialRefused, Origin::Stranger(from), &subject, "", unix_now());
-            NotAuthenticated::Unknown
-        })?;
+        };
+        let found = self.store.read(|reading| credential.application(reading, at)).map_err(failed)?;
+        // 2. Whether it may send from there. If not, the answer is the one to a wrong secret.
+        let is_near = |app: &Application| {
+            app.networks.is_empty() || app.networks.iter().any(|network| network.contains(from))
+        };
+        let (application, secret) = match found {
+            Some((application, secret)) if is_near(&application) => (application, secret),
+            other => {
+                let detail = if other.is_some() { "from outside its networks" } else { "" };
+                self.note_refused(credential, from, detail, at);
+                return Err(NotAuthenticated::Unknown);
+            }
+        };
+        // 3. The day on which the secret was last used: one write a day.
+        let today = at - at.rem_euclid(DAY);
+        if secret.used_at.is_none_or(|used| used < today) {
+            let note =
+                |writing: &Writing<'_>| app_secrets::note_use(writing, application.id, secret.number, today);
+            // On a full disk people sign in all the same, as far as the sign-in itself needs no write.
+            if let Err(error) = self.store.write("application-used", note) {
+                tracing::warn!(%error, "the last use of an application's secret could not be stored");
+            }
+        }
         self.rates
             .charge(application.id, application.rate_per_minute, now)
             .map_err(NotAuthenticated::OverRate)?;
         Ok(application)
+    }
+
+    /// Writes down that a credential was refused. Its id names an application, or is what a stranger made up.
+    fn note_refused(&self, credential: &Credential, from: IpAddr, detail: &str, now: i64) {
+        let named = self.store.read(|reading| apps::find(reading, credential.app)).ok().flatten();
+        let subject = match named {
+            Some(app) if app.revoked_at.is_some() => format!("app {}, which is revoked", app.name),
+            Some(app) => format!("app {}", app.name),
+            None => "no application".to_owned(),
+        };
+        self.events.note(Event::CredentialRefused, Origin::Stranger(from), &subject, detail, now);
     }
 
     /// Counts a request that was refused before the password was verified.
@@ -134,13 +161,27 @@ impl Credential {
         self.secret.hash()
     }
 
-    /// The application of this credential; none: the id is unknown, the secret is wrong, or the application is
-    /// revoked. An unknown id and a wrong secret take the same time, except for the read of a row.
-    pub fn application(&self, reading: &Reading<'_>) -> Result<Option<Application>, StoreError> {
-        let app = find(reading, self.app)?;
+    /// The application of this credential, and its secret that was sent; none: the id is unknown, the secret is wrong or
+    /// has ended, or the application is revoked. An unknown id and a wrong secret take the same time, except for reads of
+    /// rows. `now` is in seconds since 1970.
+    pub fn application(
+        &self,
+        reading: &Reading<'_>,
+        now: i64,
+    ) -> Result<Option<(Application, AppSecret)>, StoreError> {
+        let app = apps::find(reading, self.app)?.filter(|app| app.revoked_at.is_none());
+        let secrets = app_secrets::of(reading, self.app)?;
         let shown = self.hash();
-        let proved = same(&shown, app.as_ref().map_or(&[0; 32], |app| &app.hash));
-        Ok(app.filter(|app| proved && app.revoked_at.is_none()))
+        let mut sent = None;
+        // As many comparisons for every id.
+        for place in 0..usize::from(app_secrets::MOST) {
+            let secret = secrets.get(place);
+            let fits = same(&shown, secret.map_or(&[0; 32], |secret| &secret.hash));
+            if fits && secret.is_some_and(|secret| secret.is_good(now)) {
+                sent = secret;
+            }
+        }
+        Ok(app.zip(sent.cloned()))
     }
 }
 

@@ -50,7 +50,9 @@
 //! - `administration/operator.rs`: who sent a request over the administration socket
 //! - `administration/parts.rs`: what that handle works on
 //! - `administration/act.rs`: does what an administrator requested
-//! - `administration/apps.rs`: creates, lists, rotates and revokes applications
+//! - `administration/apps.rs`: creates, changes, lists and revokes applications, and their secrets
+//! - `administration/app_settings.rs`: what an administrator sets of them, exported and applied from a file
+//! - `administration/app_explained.rs`: whether and why a person may sign in through one
 //! - `administration/domain.rs`: a domain's sign-in policy, its least iterations and its canaries
 //! - `administration/remove_domain.rs`: stops serving a domain
 //! - `administration/group_policy.rs`: sets and removes the sign-in policy of a group

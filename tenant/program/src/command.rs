@@ -2,6 +2,7 @@
 //! Results go to stdout, logs and errors to stderr. Neighbours: `run.rs` executes a command; the running tenant serves
 //! in `serve.rs`.
 
+mod apps;
 pub mod ask;
 pub mod backup;
 mod card;
@@ -43,6 +44,8 @@ Examples:
   landbridge-tenant agents list
   landbridge-tenant agents approve 6f1c2a52-6f0e-4d5e-9b0e-0f6f3a1c9d11
   landbridge-tenant apps create --name mail --domain corp.example.com --rate 600
+  landbridge-tenant apps assign mail --group 'CORP\\Mail users'
+  landbridge-tenant apps explain mail alice@corp.example.com
   landbridge-tenant domains suffix add corp.example.com example.com
   landbridge-tenant domains move-objects corp.example.com lab.example.com
   landbridge-tenant domains policy corp.example.com refuse
@@ -353,9 +356,15 @@ pub enum Apps {
         /// Its name: letters, digits, `-`, `_` and `.`.
         #[arg(long)]
         name: String,
-        /// The only domain whose accounts it may sign in. Default: every domain.
-        #[arg(long)]
-        domain: Option<String>,
+        /// A domain whose accounts it may sign in; may be repeated. Default: every domain.
+        #[arg(long = "domain", value_name = "DOMAIN")]
+        domains: Vec<String>,
+        /// A group whose members are assigned to it, also through other groups; may be repeated. Default: everybody.
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<String>,
+        /// A network that it may send from, as 192.0.2.0/24; may be repeated. Default: everywhere.
+        #[arg(long = "network", value_name = "NETWORK")]
+        networks: Vec<String>,
         /// Limit on sign-ins a minute.
         #[arg(long, default_value_t = landbridge_tenant_core::applications::DEFAULT_RATE,
               value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -363,7 +372,62 @@ pub enum Apps {
     },
     /// List the applications.
     List(Listing),
-    /// Print a new credential for an application. The old one stops working at once.
+    /// Show an application: its domains, who is assigned, its networks and when its secrets were used.
+    Show {
+        /// Its name.
+        name: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Assign everybody or groups to an application. An account that is not assigned does not sign in through it.
+    Assign {
+        /// Name of the application.
+        name: String,
+        /// Assign everybody of its domains.
+        #[arg(long, conflicts_with_all = ["group", "remove"], required_unless_present_any = ["group", "remove"])]
+        everybody: bool,
+        /// Assign the members of this group, also through other groups: its name, SID or objectGUID. May be repeated.
+        #[arg(long, value_name = "GROUP")]
+        group: Vec<String>,
+        /// End the assignment of this group. May be repeated.
+        #[arg(long, value_name = "GROUP")]
+        remove: Vec<String>,
+    },
+    /// Change the networks that an application may send from. Without any it may send from everywhere.
+    Networks {
+        /// Name of the application.
+        name: String,
+        /// A network to add, as 192.0.2.0/24 or 2001:db8::/32. May be repeated.
+        #[arg(long, value_name = "NETWORK", required_unless_present = "remove")]
+        add: Vec<String>,
+        /// A network to remove. May be repeated.
+        #[arg(long, value_name = "NETWORK")]
+        remove: Vec<String>,
+    },
+    /// Say whether a person may sign in through an application, and why.
+    Explain {
+        /// Name of the application.
+        name: String,
+        /// The person: a sign-in name, a bare sAMAccountName, a SID or an objectGUID.
+        user: String,
+    },
+    /// Print the settings of all applications, without their secrets, as TOML for `apply`.
+    Export,
+    /// Make the applications as a file has them. Those that it does not name are left alone.
+    ///
+    /// An application that is created so has no secret: make one with `apps secret add`.
+    Apply {
+        /// The file, as `export` prints it.
+        file: PathBuf,
+        /// Print what would be done, and do nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Make and remove the secrets of an application. It has at most two.
+    #[command(subcommand)]
+    Secret(Secret),
+    /// Print a new credential for an application. All old ones stop working at once.
     Rotate {
         /// Name of the application.
         name: String,
@@ -372,6 +436,27 @@ pub enum Apps {
     Revoke {
         /// Its name.
         name: String,
+    },
+}
+
+/// `apps secret`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Secret {
+    /// Print a further credential, alone, on stdout. The other one keeps working.
+    Add {
+        /// Name of the application.
+        name: String,
+        /// Days until it ends. Default: it does not end.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
+    },
+    /// End a secret at once.
+    Remove {
+        /// Name of the application.
+        name: String,
+        /// Its number, as `apps show` prints it.
+        #[arg(value_parser = clap::value_parser!(u8).range(1..=2))]
+        number: u8,
     },
 }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Path of the configuration file, unless a flag or an environment variable names another.
 pub const DEFAULT_PATH: &str = "/etc/landbridge/tenant.toml";
@@ -313,40 +314,13 @@ struct FileLog {
 impl Config {
     /// Reads and checks the file.
     pub fn load(path: &Path) -> Result<Self, TenantError> {
-        use std::io::Read as _;
-        let unreadable = |e: std::io::Error| {
-            TenantError::file(
-                path,
-                format_args!(
-                    "cannot read the configuration: {}",
-                    landbridge_host::system_error::sentence(&e)
-                ),
-                "create one with `landbridge-tenant init --url https://…`, or give its path with --config",
-            )
-        };
-        let mut bytes = Vec::new();
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE {
-            return Err(TenantError::file(path, "too long for a configuration", "name the right file"));
-        }
-        let text = landbridge_host::text_file::decode(&bytes).map_err(|why| {
-            TenantError::file(
-                path,
-                format_args!("not a configuration: {why}"),
-                "write the file again, as UTF-8",
-            )
-        })?;
-        Self::parse(path, &text)
+        let todo = "create one with `landbridge-tenant init --url https://…`, or give its path with --config";
+        Self::parse(path, &read_toml(path, todo)?)
     }
 
     /// Parses and checks a text. Errors name `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self, TenantError> {
-        let file: File = toml::from_str(text).map_err(|e| TenantError::Configuration {
-            file: path.to_owned(),
-            line: e.span().map(|span| line_of(text, span.start)),
-            what: e.message().to_owned(),
-        })?;
+        let file: File = parse_toml(path, text)?;
         file.check().map_err(|(key, what)| TenantError::Configuration {
             file: path.to_owned(),
             line: line_with(text, key),
@@ -443,6 +417,33 @@ impl File {
             log: Log { format: self.log.format, level: self.log.level },
         })
     }
+}
+
+/// Reads a TOML file that an administrator wrote. `todo`: what to do if it cannot be read.
+pub(crate) fn read_toml(path: &Path, todo: &str) -> Result<Zeroizing<String>, TenantError> {
+    use std::io::Read as _;
+    let unreadable = |e: std::io::Error| {
+        let why = landbridge_host::system_error::sentence(&e);
+        TenantError::file(path, format_args!("cannot read the file: {why}"), todo)
+    };
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE {
+        return Err(TenantError::file(path, "too long", "name the right file"));
+    }
+    landbridge_host::text_file::decode(&bytes).map_err(|why| {
+        TenantError::file(path, format_args!("no text: {why}"), "write the file again, as UTF-8")
+    })
+}
+
+/// Parses a TOML text. Errors name `path` and the line.
+pub(crate) fn parse_toml<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, TenantError> {
+    toml::from_str(text).map_err(|e| TenantError::Configuration {
+        file: path.to_owned(),
+        line: e.span().map(|span| line_of(text, span.start)),
+        what: e.message().to_owned(),
+    })
 }
 
 fn line_of(text: &str, byte: usize) -> usize {

@@ -13,7 +13,8 @@
 //! - `model/group_policy.rs`: the sign-in policy of a group
 //! - `model/agent.rs`: an enrolled agent
 //! - `model/token.rs`: a one-time token for an enrolment
-//! - `model/application.rs`: an application that may request sign-ins
+//! - `model/application.rs`: an application that may request sign-ins, its groups and secrets
+//! - `model/network.rs`: a network that requests may come from
 //! - `model/audit.rs`: an entry of the audit log
 //! - `names.rs`: the names that an account signs in with
 //! - `privileged.rs`: the accounts whose digests the tenant refuses to store

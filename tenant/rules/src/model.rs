@@ -8,14 +8,16 @@ mod attributes;
 mod audit;
 mod domain;
 mod group_policy;
+mod network;
 mod object;
 mod token;
 
 pub use agent::{Agent, AgentState, NewAgent, Writer, role_from};
-pub use application::Application;
+pub use application::{AppDomain, AppGroup, AppSecret, Application};
 pub use attributes::Attributes;
 pub use audit::AuditEntry;
 pub use domain::{Domain, DomainRefused, MIN_ITERATIONS, NewDomain, Policy, SigninPolicy, sub_authority};
 pub use group_policy::GroupPolicy;
+pub use network::{Network, NoNetwork};
 pub use object::{KINDS, Object, Principal, is_removed, kind_text, presence_text};
 pub use token::EnrolmentToken;

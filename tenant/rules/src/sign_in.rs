@@ -78,7 +78,7 @@ impl SignIn<'_> {
             (None, Some(_), Some(_)) => refused(Why::WrongPassword, object),
             (None, ..) => refused(Why::UnknownName, object),
         };
-        counted(verdict, by, wait, now)
+        counted(if_assigned(verdict, facts), by, wait, now)
     }
 
     fn on_the_agents_road(
@@ -262,6 +262,7 @@ impl SignIn<'_> {
             wire::DirectoryVerdict::Restricted => refused(Why::Restricted, object),
             wire::DirectoryVerdict::Unknown(code) => refused(Why::UnknownCode(code), object),
         };
+        let verdict = if_assigned(verdict, facts);
         // A refusal is about the password that the account had when the agent was asked.
         let known = before.account.as_ref().filter(|_| said == wire::DirectoryVerdict::Wrong);
         let password_set = known.and_then(|account| account.attributes.pwd_last_set);
@@ -410,6 +411,19 @@ fn accepted(facts: &Facts, object: Option<Uuid>, now: i64) -> Verdict {
             }
         }
         _ => refused(Why::UnknownName, object),
+    }
+}
+
+/// The verdict that the calling application receives. Of an account that is not assigned to it, it learns nothing: no
+/// password signs in, and no state is disclosed.
+fn if_assigned(verdict: Verdict, facts: &Facts) -> Verdict {
+    if facts.account.as_ref().is_some_and(|account| account.assigned) {
+        return verdict;
+    }
+    match verdict {
+        Verdict::Accepted(person) => refused(Why::NotAssigned, Some(person.object)),
+        Verdict::Refused { why, object, disclosed: _ } => refused(why, object),
+        Verdict::Unavailable(why) => Verdict::Unavailable(why),
     }
 }
 

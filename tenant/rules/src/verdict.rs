@@ -112,6 +112,8 @@ pub enum Why {
     Restricted,
     /// AD: a code that is not known here.
     UnknownCode(u32),
+    /// The password is right, and the account is not assigned to the application.
+    NotAssigned,
     /// The agent found that the account's SID and its objectGUID belong to two accounts, and gave no verdict.
     OtherAccount,
 }
@@ -185,6 +187,7 @@ impl Why {
             Self::Restricted => row("restricted", Nothing, false, CountedAs::Nothing),
             // A directory that gives no reason may mean a wrong password, every time.
             Self::UnknownCode(_) => row("unknown-code", Wrong, false, UnknownState),
+            Self::NotAssigned => row("not-assigned", Nothing, false, CountedAs::Nothing),
             Self::OtherAccount => row("other-account", Nothing, false, UnknownState),
         }
     }

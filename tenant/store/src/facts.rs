@@ -4,7 +4,8 @@
 
 use crate::policies::{password_policy, policy_for_stranger, signin_policy};
 use crate::tables::{
-    ad_budget, attributes, blocks, canaries, digests, domains, known_sources, lockouts, names, objects,
+    ad_budget, app_groups, attributes, blocks, canaries, digests, domains, known_sources, lockouts, names,
+    objects,
 };
 use crate::{Reading, StoreError};
 use landbridge_crypto::seal::SealKeys;
@@ -27,11 +28,15 @@ pub struct Stored {
     pub digest: Option<digests::StoredDigest>,
 }
 
-/// Where a sign-in comes from, and when.
+/// Who requests a sign-in, where it comes from, and when.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     /// The caller, as the audit log names it. What it says of sources counts for it alone.
     pub caller: &'a str,
+    /// The application; none: an administrator, to whom everybody is assigned.
+    pub application: Option<Uuid>,
+    /// Rows of the domains that the caller serves; none: every domain.
+    pub domains: Option<&'a [i64]>,
     /// The source, as the caller states it.
     pub source: &'a Source,
     /// The time, in seconds since 1970.
@@ -56,13 +61,11 @@ impl Origin<'_> {
 }
 
 /// The facts of a sign-in with this name, folded. A name that signs nobody in is counted under `pseudonym`.
-/// `domain_limit` is the only domain that the caller serves, if it is limited.
 pub fn of_name(
     reading: &Reading<'_>,
     folded: &str,
     pseudonym: Uuid,
     origin: &Origin<'_>,
-    domain_limit: Option<i64>,
 ) -> Result<Stored, StoreError> {
     let object = match names::whose(reading, folded)? {
         Whose::One(object) => object,
@@ -70,8 +73,8 @@ pub fn of_name(
         Whose::Ambiguous => return of_stranger(reading, folded, pseudonym, Why::AmbiguousName),
     };
     match of_account(reading, object, origin)? {
-        // An application of one domain locks nobody of another domain out: the name is counted as a stranger's.
-        Some(stored) if domain_limit.is_some_and(|limit| domain_of(&stored.facts) != Some(limit)) => {
+        // An application of some domains locks nobody of another domain out: the name is counted as a stranger's.
+        Some(stored) if !serves(origin, &stored.facts) => {
             of_stranger(reading, folded, pseudonym, Why::OtherDomain)
         }
         Some(stored) => Ok(stored),
@@ -104,7 +107,12 @@ pub fn of_account(
     let is_current = |digest: &digests::StoredDigest| {
         password_set.is_none_or(|password_set| password_set.time <= digest.stamp.time)
     };
+    let assigned = match origin.application {
+        None => true,
+        Some(app) => app_groups::is_assigned(reading, app, &domain, object, known.primary_group_id)?,
+    };
     let account = AccountFacts {
+        assigned,
         privileged: lacks_permission(account.sid.as_deref(), account.privileged, &domain, &known),
         present: account.presence == Presence::Present,
         protected_user: account.protected_user,
@@ -153,8 +161,10 @@ fn of_stranger(reading: &Reading<'_>, folded: &str, pseudonym: Uuid, why: Why) -
     Ok(Stored { facts, digest: None })
 }
 
-fn domain_of(facts: &Facts) -> Option<i64> {
-    facts.domain.as_ref().map(|domain| domain.id)
+/// Whether the caller serves the domain of these facts.
+fn serves(origin: &Origin<'_>, facts: &Facts) -> bool {
+    let Some(served) = origin.domains else { return true };
+    facts.domain.as_ref().is_some_and(|domain| served.contains(&domain.id))
 }
 
 /// The domain that a name would be of, if it were an account's; none: there is no domain at all.

@@ -40,7 +40,11 @@
 //! - `tables/canaries.rs`: accounts that nobody uses, for trials of the agents
 //! - `tables/agents.rs`: the enrolled agents
 //! - `tables/tokens.rs`: one-time tokens for enrolments, hashed
-//! - `tables/apps.rs`: the applications and their hashed credentials
+//! - `tables/apps.rs`: the applications
+//! - `tables/app_domains.rs`: the domains that they serve
+//! - `tables/app_groups.rs`: the groups whose members are assigned to them
+//! - `tables/app_networks.rs`: the networks that they may send from
+//! - `tables/app_secrets.rs`: the hashes of their secrets
 //! - `tables/audit.rs`: the audit log
 //! - `facts.rs`: all facts of a sign-in, in one snapshot
 //! - `policies.rs`: reads the policies that may hold for an account, and picks one by the rules

@@ -3,6 +3,10 @@
 
 pub mod ad_budget;
 pub mod agents;
+pub mod app_domains;
+pub mod app_groups;
+pub mod app_networks;
+pub mod app_secrets;
 pub mod apps;
 pub mod attributes;
 pub mod audit;

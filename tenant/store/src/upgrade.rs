@@ -56,7 +56,8 @@ const STEPS: [&str; 3] = [
     // table of its own for AD's budget. The counter over all sources becomes that of unknown sources; no source is
     // known yet. New pta-agents wait for approval in every domain, and what a person needs to recognise one; when an
     // agent first proved its process. Every object belongs to the domain that it is in. UPN suffixes and names: see
-    // `declare_suffixes` and `derive_names`. Reserved names hold once a phs has sent all of them.
+    // `declare_suffixes` and `derive_names`. Reserved names hold once a phs has sent all of them. Applications may have
+    // several domains and two secrets, and groups that are assigned to them; those of before serve everybody.
     "CREATE TABLE blocks (
          object      BLOB PRIMARY KEY,
          domain      INTEGER NOT NULL REFERENCES domains(id),
@@ -119,7 +120,49 @@ const STEPS: [&str; 3] = [
          cycle      BLOB,
          PRIMARY KEY (domain, object, attribute, hash)
      ) STRICT, WITHOUT ROWID;
-     CREATE INDEX reserved_names_by_hash ON reserved_names(hash, domain);",
+     CREATE INDEX reserved_names_by_hash ON reserved_names(hash, domain);
+     ALTER TABLE apps RENAME TO apps_before;
+     CREATE TABLE apps (
+         id              BLOB PRIMARY KEY,
+         name            TEXT NOT NULL UNIQUE,
+         every_domain    INTEGER NOT NULL,
+         everybody       INTEGER NOT NULL,
+         rate_per_minute INTEGER NOT NULL,
+         created_at      INTEGER NOT NULL,
+         revoked_at      INTEGER
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE app_domains (
+         app         BLOB NOT NULL REFERENCES apps(id),
+         domain      INTEGER NOT NULL REFERENCES domains(id),
+         PRIMARY KEY (app, domain)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE app_groups (
+         app         BLOB NOT NULL REFERENCES apps(id),
+         domain      INTEGER NOT NULL REFERENCES domains(id),
+         object      BLOB NOT NULL,
+         name        TEXT NOT NULL,
+         PRIMARY KEY (app, object)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE app_networks (
+         app         BLOB NOT NULL REFERENCES apps(id),
+         network     TEXT NOT NULL,
+         PRIMARY KEY (app, network)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE app_secrets (
+         app         BLOB NOT NULL REFERENCES apps(id),
+         number      INTEGER NOT NULL,
+         hash        BLOB NOT NULL,
+         created_at  INTEGER NOT NULL,
+         ends_at     INTEGER,
+         used_at     INTEGER,
+         PRIMARY KEY (app, number)
+     ) STRICT, WITHOUT ROWID;
+     INSERT INTO apps (id, name, every_domain, everybody, rate_per_minute, created_at, revoked_at)
+         SELECT id, name, domain IS NULL, 1, rate_per_minute, created_at, revoked_at FROM apps_before;
+     INSERT INTO app_domains (app, domain) SELECT id, domain FROM apps_before WHERE domain IS NOT NULL;
+     INSERT INTO app_secrets (app, number, hash, created_at)
+         SELECT id, 1, hash, coalesce(rotated_at, created_at) FROM apps_before WHERE revoked_at IS NULL;
+     DROP TABLE apps_before;",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

@@ -82,15 +82,20 @@ fn one_wrong_password_tried_again_and_again_counts_once() {
 }
 
 #[test]
-fn unknown_wrong_disabled_blocked_and_locked_look_the_same_in_words_and_in_time() {
+fn unknown_wrong_disabled_blocked_unassigned_and_locked_look_the_same_in_words_and_in_time() {
     let domain = own_domain(50);
-    let [wrong, disabled, locked, blocked, right]: [_; 5] =
-        [person(3), person(4), person(5), person(7), person(6)];
+    let [wrong, disabled, locked, blocked, right, unassigned]: [_; 6] =
+        [person(3), person(4), person(5), person(7), person(6), person(8)];
     domain.set_enabled(&disabled.sam, false).unwrap();
+    domain.create_group("Assigned").unwrap();
+    let assigned: Vec<String> =
+        [&wrong, &disabled, &locked, &blocked, &right].iter().map(|who| who.sam.clone()).collect();
+    domain.set_members("Assigned", &assigned, true).unwrap();
     let settings = PhsSettings::for_domain(&domain, "entra");
     let tenant = TenantSettings { lockout_threshold: 1, ..TenantSettings::default() };
     let road = Road::with(domain, &settings, &tenant);
     road.once();
+    road.tenant.run(&["apps", "assign", "road", "--group", "Assigned"], None).unwrap().expect_code(0);
     road.app.sign_in(&Try::from(0, &locked.upn, "one is enough")).unwrap();
     road.tenant.run(&["users", "block", &blocked.upn], None).unwrap().expect_code(0);
     let cases = [
@@ -98,6 +103,7 @@ fn unknown_wrong_disabled_blocked_and_locked_look_the_same_in_words_and_in_time(
         ("wrong", &wrong.upn, "not this one"),
         ("disabled", &disabled.upn, &disabled.password),
         ("blocked", &blocked.upn, &blocked.password),
+        ("not assigned", &unassigned.upn, &unassigned.password),
         ("locked", &locked.upn, &locked.password),
     ];
     for (number, (what, user, password)) in (0..).zip(cases) {

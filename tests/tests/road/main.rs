@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod assigned;
 mod backup;
 mod bad_input;
 mod continuous;

@@ -103,9 +103,33 @@ pub(super) fn act(
             tenant.agents.open.cut(agent);
             outcome
         }
-        AdminRequest::AppsCreate { name, domain, rate } => store
-            .write("application-create", |writing| actor.create_app(writing, &name, domain.as_deref(), rate)),
+        AdminRequest::AppsCreate { settings } => {
+            store.write("application-create", |writing| actor.create_app(writing, &settings))
+        }
         AdminRequest::AppsList => store.look(crate::administration::apps::list),
+        AdminRequest::AppsShow { name } => {
+            store.look(|reading| crate::administration::apps::show(reading, &name))
+        }
+        AdminRequest::AppsAssign { name, everybody, add, remove } => store
+            .write("application-assign", |writing| {
+                actor.assign_app(writing, &name, everybody, (&add, &remove))
+            }),
+        AdminRequest::AppsNetworks { name, add, remove } => {
+            store.write("application-networks", |writing| actor.app_networks(writing, &name, &add, &remove))
+        }
+        AdminRequest::AppsExplain { name, user } => {
+            store.look(|reading| crate::administration::app_explained::explain(reading, &name, &user))
+        }
+        AdminRequest::AppsExport => store.look(crate::administration::app_settings::export),
+        AdminRequest::AppsApply { apps, dry_run } => {
+            store.write("applications-apply", |writing| actor.apply_apps(writing, &apps, dry_run))
+        }
+        AdminRequest::AppsSecretAdd { name, days } => {
+            store.write("application-secret-add", |writing| actor.add_secret(writing, &name, days))
+        }
+        AdminRequest::AppsSecretRemove { name, number } => {
+            store.write("application-secret-remove", |writing| actor.remove_secret(writing, &name, number))
+        }
         AdminRequest::AppsRotate { name } => {
             store.write("application-rotate", |writing| actor.rotate_app(writing, &name))
         }
@@ -154,6 +178,10 @@ fn read_by(request: &AdminRequest) -> Option<&'static str> {
         AdminRequest::MovesList { .. } => Some("domains move-objects"),
         AdminRequest::AgentsList => Some("agents list"),
         AdminRequest::AppsList => Some("apps list"),
+        AdminRequest::AppsShow { .. } => Some("apps show"),
+        AdminRequest::AppsExplain { .. } => Some("apps explain"),
+        AdminRequest::AppsExport => Some("apps export"),
+        AdminRequest::AppsApply { dry_run: true, .. } => Some("apps apply --dry-run"),
         AdminRequest::UsersShow { .. } => Some("users show"),
         AdminRequest::UsersAmbiguous => Some("users ambiguous"),
         AdminRequest::UsersBlocked => Some("users blocked"),
@@ -173,6 +201,11 @@ fn read_by(request: &AdminRequest) -> Option<&'static str> {
         | AdminRequest::AgentsApprove { .. }
         | AdminRequest::AgentsRevoke { .. }
         | AdminRequest::AppsCreate { .. }
+        | AdminRequest::AppsAssign { .. }
+        | AdminRequest::AppsNetworks { .. }
+        | AdminRequest::AppsApply { dry_run: false, .. }
+        | AdminRequest::AppsSecretAdd { .. }
+        | AdminRequest::AppsSecretRemove { .. }
         | AdminRequest::AppsRotate { .. }
         | AdminRequest::AppsRevoke { .. }
         | AdminRequest::UsersBlock { .. }

@@ -126,7 +126,10 @@ pub(super) fn blocked(reading: &Reading<'_>) -> Result<AdminResponse, StoreError
 }
 
 /// The one account that has this name, or a refusal.
-fn one_account(reading: &Reading<'_>, name: &str) -> Result<Result<Object, AdminResponse>, StoreError> {
+pub(super) fn one_account(
+    reading: &Reading<'_>,
+    name: &str,
+) -> Result<Result<Object, AdminResponse>, StoreError> {
     let found = match folded(name).map(|name| names::whose(reading, &name)).transpose()? {
         Some(Whose::One(object)) => vec![object],
         Some(Whose::Nobody | Whose::Ambiguous) | None => find_by_scan(reading, name)?,

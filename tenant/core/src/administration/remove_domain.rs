@@ -87,7 +87,9 @@ impl Contents {
         let count = |kind| objects::present_in(reading, domain.id, kind);
         let number = |count: i64| u64::try_from(count).unwrap_or_default();
         let of_domain = |agent: &Agent| agent.domain == domain.id;
-        let is_limited = |app: &Application| app.domain == Some(domain.id) && app.revoked_at.is_none();
+        let is_limited = |app: &Application| {
+            app.revoked_at.is_none() && app.domain_rows().is_some_and(|rows| rows == [domain.id])
+        };
         Ok(Self {
             accounts: number(count(Kind::Account)?),
             digests: number(digests::count(reading, domain.id)?),

@@ -1,6 +1,7 @@
 //! The messages of the administration socket: one request and one response a connection, each one line of JSON of
 //! bounded length. Neighbours: [`super::Administration::act`] makes a response of a request.
 
+use crate::applications::DEFAULT_RATE;
 use crate::directory::Description;
 use crate::directory::groups::{GroupDescribed, GroupRow};
 use crate::directory::named::Named;
@@ -12,8 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// Limit on the bytes of a request. The longest holds a password and a few names, far below this.
-pub const MAX_REQUEST: usize = 64 * 1024;
+/// Limit on the bytes of a request. The longest holds the settings of many applications: some hundred bytes each.
+pub const MAX_REQUEST: usize = 1024 * 1024;
 /// Limit on the bytes of a response: 10,000 rows of about 1 KiB, with room.
 pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;
 /// Limit on the rows of a list. A longer list would not be read by a person, and would not fit into a response.
@@ -200,18 +201,69 @@ pub enum AdminRequest {
         /// Id of the agent.
         agent: Uuid,
     },
-    /// Create an application and its credential.
+    /// Create an application and its first credential.
     AppsCreate {
-        /// Its name.
-        name: String,
-        /// The only domain whose accounts it may sign in; none: every domain.
-        domain: Option<String>,
-        /// Sign-ins a minute.
-        rate: u32,
+        /// What it may do.
+        settings: AppSettings,
     },
     /// List the applications.
     AppsList,
-    /// Create a new credential for an application and end its old one.
+    /// Show an application.
+    AppsShow {
+        /// Its name.
+        name: String,
+    },
+    /// Assign accounts to an application, or end an assignment.
+    AppsAssign {
+        /// Its name.
+        name: String,
+        /// Everybody of its domains; no groups are named then.
+        everybody: bool,
+        /// Groups whose members are assigned.
+        add: Vec<String>,
+        /// Groups whose members are not assigned any more.
+        remove: Vec<String>,
+    },
+    /// Change the networks that an application may send from.
+    AppsNetworks {
+        /// Its name.
+        name: String,
+        /// Networks to add.
+        add: Vec<String>,
+        /// Networks to remove.
+        remove: Vec<String>,
+    },
+    /// Say whether a person may sign in through an application, and why.
+    AppsExplain {
+        /// Name of the application.
+        name: String,
+        /// A sign-in name, an objectGUID, a SID or a bare sAMAccountName.
+        user: String,
+    },
+    /// Return the settings of all applications.
+    AppsExport,
+    /// Make the applications as they are given.
+    AppsApply {
+        /// The settings of each.
+        apps: Vec<AppSettings>,
+        /// Return what would be done, and do nothing.
+        dry_run: bool,
+    },
+    /// Create a further credential for an application.
+    AppsSecretAdd {
+        /// Its name.
+        name: String,
+        /// Days until it ends; none: it does not end by itself.
+        days: Option<u32>,
+    },
+    /// End a credential of an application.
+    AppsSecretRemove {
+        /// Its name.
+        name: String,
+        /// The number of its secret.
+        number: u8,
+    },
+    /// Create a new credential for an application and end its old ones.
     AppsRotate {
         /// Its name.
         name: String,
@@ -290,6 +342,10 @@ pub enum AdminResponse {
     Credential(Confidential),
     /// The applications.
     Apps(Vec<AppRow>),
+    /// One application.
+    App(Box<AppRow>),
+    /// The settings of applications.
+    AppSettings(Vec<AppSettings>),
     /// The accounts with that name.
     Users(Description),
     /// The names that more than one account holds.
@@ -467,6 +523,49 @@ pub struct AgentRow {
     pub proved_at: Option<i64>,
 }
 
+/// What an administrator sets of an application. `apps export` writes it, and `apps apply` reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppSettings {
+    /// Its name: 1 to 64 letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// Names of the domains whose accounts it may sign in; none: every domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domains: Option<Vec<String>>,
+    /// Networks that its requests may come from. Empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<String>,
+    /// Limit on its sign-ins in a minute.
+    #[serde(default = "default_rate")]
+    pub rate: u32,
+    /// Groups whose members are assigned to it, also through other groups; none: everybody of its domains is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<GroupSetting>>,
+}
+
+impl AppSettings {
+    /// Everybody of every domain, from everywhere, at the usual rate.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), domains: None, networks: Vec::new(), rate: DEFAULT_RATE, groups: None }
+    }
+}
+
+fn default_rate() -> u32 {
+    DEFAULT_RATE
+}
+
+/// A group that is assigned to an application. One of both is required; `object` decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupSetting {
+    /// objectGUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Uuid>,
+    /// `DOMAIN\name`, a bare sAMAccountName or a SID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
 /// An application in a list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AppRow {
@@ -474,16 +573,33 @@ pub struct AppRow {
     pub id: Uuid,
     /// Its name.
     pub name: String,
-    /// The only domain whose accounts it may sign in; none: every domain.
-    pub domain: Option<String>,
+    /// DNS names of the domains whose accounts it may sign in; none: every domain.
+    pub domains: Option<Vec<String>>,
+    /// The groups whose members are assigned to it; none: everybody of its domains is.
+    pub groups: Option<Vec<GroupSetting>>,
+    /// The networks that it may send from. Empty: all.
+    pub networks: Vec<String>,
     /// Sign-ins a minute.
     pub rate: u32,
+    /// Its secrets.
+    pub secrets: Vec<SecretRow>,
     /// When it was created: seconds since 1970.
     pub created_at: i64,
-    /// When its credential was last replaced: seconds since 1970.
-    pub rotated_at: Option<i64>,
     /// When it was revoked: seconds since 1970; none: it is active.
     pub revoked_at: Option<i64>,
+}
+
+/// A secret of an application, without the secret. Times are in seconds since 1970.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SecretRow {
+    /// 1 or 2.
+    pub number: u8,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it ends; none: it does not end by itself.
+    pub ends_at: Option<i64>,
+    /// The day on which it was last used, as its first second in UTC; none: never.
+    pub used_at: Option<i64>,
 }
 
 /// A refusal, and what the administrator can do.

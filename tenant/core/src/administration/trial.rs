@@ -33,7 +33,8 @@ pub(super) fn sign_in(
     let password = password.lend(|text| Password::new(text.to_owned()));
     let attempt =
         Attempt { user: user.to_owned(), password: Arc::new(password), now, arrived: Instant::now() };
-    let caller = Caller { door: "operator", actor: actor.to_owned(), source, address: None, domain: None };
+    let (door, actor) = ("operator", actor.to_owned());
+    let caller = Caller { door, actor, source, address: None, application: None, domains: None };
     let deciding = tenant.sign_ins.sign_in(attempt, || Ok::<_, Infallible>(caller));
     // This thread is one for blocking work, so it may wait for an agent.
     let Ok(verdict) = tokio::runtime::Handle::current().block_on(deciding);

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// How sign-ins are decided.
 #[derive(Debug, Clone, Copy)]
@@ -79,8 +80,10 @@ pub struct Caller {
     pub source: Source,
     /// The network address of the application; none: the request came over the administration socket.
     pub address: Option<IpAddr>,
-    /// The only domain that the caller serves, if it is limited.
-    pub domain: Option<i64>,
+    /// The application; none: an administrator, to whom everybody is assigned.
+    pub application: Option<Uuid>,
+    /// Rows of the domains that the caller serves; none: every domain.
+    pub domains: Option<Vec<i64>>,
 }
 
 /// An answer of an agent, on its way.

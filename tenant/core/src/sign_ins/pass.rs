@@ -227,8 +227,7 @@ impl Pass {
         let stored = match (name, self.before.as_ref().and_then(|before| before.subject.account())) {
             (Some(name), _) => {
                 let pseudonym = inner.counters.pseudonym(name);
-                let limit = self.caller.domain;
-                Some(inner.store.read(|reading| facts::of_name(reading, name, pseudonym, &origin, limit))?)
+                Some(inner.store.read(|reading| facts::of_name(reading, name, pseudonym, &origin))?)
             }
             (None, Some(object)) => {
                 inner.store.read(|reading| facts::of_account(reading, object, &origin))?
@@ -301,8 +300,9 @@ impl Pass {
     }
 
     fn origin(&self, now: i64) -> Origin<'_> {
-        let Caller { actor, source, .. } = &self.caller;
-        Origin { caller: actor, source, now, keys: self.inner.store.seal_keys() }
+        let Caller { actor, source, application, domains, .. } = &self.caller;
+        let (application, domains) = (*application, domains.as_deref());
+        Origin { caller: actor, application, domains, source, now, keys: self.inner.store.seal_keys() }
     }
 
     fn hold_back(&self, facts: &Facts, wait: Wait, began: Instant) -> Duration {

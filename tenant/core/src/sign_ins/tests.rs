@@ -96,7 +96,8 @@ impl Bench {
         let attempt =
             Attempt { user: user.to_owned(), password: Arc::new(password), now, arrived: Instant::now() };
         let source = Source::parse(from).unwrap_or(Source::Unstated);
-        let caller = Caller { door: "test", actor: application.to_owned(), source, address: None, domain };
+        let (door, actor, domains) = ("test", application.to_owned(), domain.map(|domain| vec![domain]));
+        let caller = Caller { door, actor, source, address: None, application: None, domains };
         let deciding = self.sign_ins.sign_in(attempt, || Ok::<_, std::convert::Infallible>(caller));
         self.runtime.block_on(deciding).unwrap()
     }

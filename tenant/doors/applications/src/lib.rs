@@ -180,7 +180,8 @@ async fn sign_in(
         let app = authenticate(&applications, &credential, from, arrived)?;
         let source = source(stated.as_ref())?;
         let actor = format!("app {}", app.name);
-        Ok(Caller { door: "applications", actor, source, address: Some(from), domain: app.domain })
+        let (application, domains) = (Some(app.id), app.domain_rows());
+        Ok(Caller { door: "applications", actor, source, address: Some(from), application, domains })
     });
     let verdict = verdict.await?;
     // 3. Answer.

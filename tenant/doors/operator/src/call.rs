@@ -92,6 +92,8 @@ pub fn send_request(socket: &Path, request: &AdminRequest) -> Result<AdminRespon
         | AdminResponse::Agents(_)
         | AdminResponse::Credential(_)
         | AdminResponse::Apps(_)
+        | AdminResponse::App(_)
+        | AdminResponse::AppSettings(_)
         | AdminResponse::Users(_)
         | AdminResponse::Ambiguous(_)
         | AdminResponse::Blocked(_)

@@ -2,15 +2,15 @@
 //! The request travels over [`landbridge_door_operator::call`].
 
 use super::table::aligned;
-use super::{Agents, Apps, Canary, Command, Domains, Groups, SignIn, Suffix, Token, Users, card};
+use super::{Agents, Canary, Command, Domains, Groups, SignIn, Suffix, Token, Users, apps, card};
 use crate::config::Config;
 use crate::error::TenantError;
 use landbridge_door_operator::call::send_request;
 use landbridge_host::clock_text::utc;
 use landbridge_host::text_file;
 use landbridge_tenant_core::administration::request::{
-    AdminRequest, AdminResponse, AgentRow, AmbiguousRow, AppRow, BlockedRow, Confidential, DomainRow,
-    MAX_MOVED, MoveRow, NO_SUCH_ACCOUNT, SuffixRow,
+    AdminRequest, AdminResponse, AgentRow, AmbiguousRow, BlockedRow, Confidential, DomainRow, MAX_MOVED,
+    MoveRow, NO_SUCH_ACCOUNT, SuffixRow,
 };
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::directory::Description;
@@ -92,12 +92,7 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
         Command::Agents(Agents::List(listing)) => (AdminRequest::AgentsList, listing.json),
         Command::Agents(Agents::Approve { agent, yes }) => (approval(config, *agent, *yes)?, false),
         Command::Agents(Agents::Revoke { agent }) => (AdminRequest::AgentsRevoke { agent: *agent }, false),
-        Command::Apps(Apps::Create { name, domain, rate }) => {
-            (AdminRequest::AppsCreate { name: name.clone(), domain: domain.clone(), rate: *rate }, false)
-        }
-        Command::Apps(Apps::List(listing)) => (AdminRequest::AppsList, listing.json),
-        Command::Apps(Apps::Rotate { name }) => (AdminRequest::AppsRotate { name: name.clone() }, false),
-        Command::Apps(Apps::Revoke { name }) => (AdminRequest::AppsRevoke { name: name.clone() }, false),
+        Command::Apps(command) => apps::request(command)?,
         Command::Users(Users::Show { name, json }) => (AdminRequest::UsersShow { name: name.clone() }, *json),
         Command::Users(Users::Ambiguous(listing)) => (AdminRequest::UsersAmbiguous, listing.json),
         Command::Users(Users::Block { name }) => (AdminRequest::UsersBlock { name: name.clone() }, false),
@@ -121,7 +116,10 @@ fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
         AdminResponse::Done(what) => print(&format!("{what}\n")),
         AdminResponse::Domains(rows) => list(&rows, json, &domains(&rows)),
         AdminResponse::Agents(rows) => list(&rows, json, &agents(&rows)),
-        AdminResponse::Apps(rows) => list(&rows, json, &apps(&rows)),
+        AdminResponse::Apps(rows) => list(&rows, json, &apps::table(&rows)),
+        AdminResponse::App(row) if json => list(&row, true, ""),
+        AdminResponse::App(row) => print(&card::app(&row)),
+        AdminResponse::AppSettings(settings) => print(&apps::as_toml(&settings)?),
         AdminResponse::Token(token) => {
             hint("give this token to `enroll` on the agent's machine; it works once, and expires soon");
             token.lend(|text| print(&format!("{text}\n")))
@@ -326,16 +324,6 @@ fn moves(rows: &[MoveRow]) -> String {
         vec![row.object.to_string(), name, state.clone(), first, last]
     };
     let heads = ["OBJECT", "NAME", "IN ITS DOMAIN", "FIRST REFUSED", "LAST REFUSED"];
-    aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
-}
-
-fn apps(rows: &[AppRow]) -> String {
-    let cells = |row: &AppRow| {
-        let domain = row.domain.clone().unwrap_or_else(|| "every".to_owned());
-        let state = if row.revoked_at.is_some() { "revoked" } else { "active" }.to_owned();
-        vec![row.name.clone(), state, domain, row.rate.to_string(), utc(row.created_at), utc(row.rotated_at)]
-    };
-    let heads = ["NAME", "STATE", "DOMAIN", "PER MINUTE", "CREATED", "ROTATED"];
     aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
 }
 

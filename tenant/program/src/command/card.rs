@@ -2,9 +2,10 @@
 //! `--json` prints everything, with the stamp of each attribute; this prints what an administrator looks for.
 //! Before it: [`super::ask`], which receives the answer of the running tenant.
 
+use super::apps::day;
 use super::table::aligned;
 use landbridge_host::clock_text::utc;
-use landbridge_tenant_core::administration::request::AgentRow;
+use landbridge_tenant_core::administration::request::{AgentRow, AppRow, SecretRow};
 use landbridge_tenant_core::directory::describe::{
     Described, DigestDescribed, LockoutDescribed, Named, PolicyDescribed, ReservedBy,
 };
@@ -92,6 +93,39 @@ pub(super) fn agent(row: &AgentRow) -> String {
         "Key",
         row.key.as_deref().unwrap_or("not known: enrolled at version 0.1, and not renewed since"),
     );
+    card.text
+}
+
+/// An application.
+pub(super) fn app(row: &AppRow) -> String {
+    let mut card = Card { text: format!("{}\n\n", one_line(&row.name)) };
+    let state = row.revoked_at.map_or_else(|| "active".to_owned(), |at| format!("revoked {}", utc(at)));
+    card.line("State", &state);
+    card.lines("Domains", row.domains.clone().unwrap_or_else(|| vec!["every".to_owned()]));
+    let assigned = match &row.groups {
+        None => vec!["everybody of its domains".to_owned()],
+        Some(groups) => {
+            let name = |name: &Option<String>| name.clone().unwrap_or_default();
+            let of = groups.iter().map(|group| match group.object {
+                Some(object) => format!("members of {} ({object})", name(&group.name)),
+                None => format!("members of {}", name(&group.name)),
+            });
+            or_in_words(of.collect(), "nobody")
+        }
+    };
+    card.lines("Assigned", assigned);
+    card.lines("Networks", or_in_words(row.networks.clone(), "everywhere"));
+    card.line("Per minute", &row.rate.to_string());
+    let secret = |secret: &SecretRow| {
+        let SecretRow { number, created_at, ends_at, used_at } = secret;
+        let used = used_at.map_or_else(|| "never used".to_owned(), |at| format!("last used {}", day(at)));
+        let ends = ends_at.map_or_else(|| "no end".to_owned(), |at| format!("ends {}", utc(at)));
+        format!("{number}: made {}, {ends}, {used}", utc(*created_at))
+    };
+    let secrets = row.secrets.iter().map(secret).collect();
+    card.lines("Secrets", or_in_words(secrets, "none: it signs nobody in"));
+    card.line("Created", &utc(row.created_at));
+    card.line("Id", &row.id.to_string());
     card.text
 }
 

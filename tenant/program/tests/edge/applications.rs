@@ -8,7 +8,7 @@ use hyper::{HeaderMap, Request, StatusCode};
 use landbridge_crypto::nt_hash::NtHash;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
-use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, AppSettings};
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_rules::account_state::filetime;
 use landbridge_tenant_rules::model::SigninPolicy;
@@ -216,8 +216,13 @@ async fn an_application_of_another_domain_gets_a_refusal_without_a_reason() {
         allow_privileged: false,
     })
     .await;
-    let limited =
-        AdminRequest::AppsCreate { name: "limited".to_owned(), domain: Some("OTHER".to_owned()), rate: 600 };
+    let limited = AdminRequest::AppsCreate {
+        settings: AppSettings {
+            domains: Some(vec!["OTHER".to_owned()]),
+            rate: 600,
+            ..AppSettings::named("limited")
+        },
+    };
     let AdminResponse::Credential(app) = edge.ask(limited).await else { panic!() };
     let app = app.lend(str::to_owned);
     let (status, _, body) = sign_in(&edge, &app, "alice@corp.example.com", RIGHT).await;

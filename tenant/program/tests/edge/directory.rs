@@ -44,7 +44,7 @@ fn group(number: u128, name: &str) -> Record {
     }
 }
 
-fn member(of: u128, who: u128) -> Link {
+pub(crate) fn member(of: u128, who: u128) -> Link {
     let (from, to) = (Uuid::from_u128(of), Uuid::from_u128(who));
     Link { what: LinkKind::Member, from, to, present: true, created: 5, stamp: stamp() }
 }
@@ -53,13 +53,13 @@ fn gone(record: Record, presence: Presence) -> Record {
     Record { presence, password: None, attributes: List::default(), ..record }
 }
 
-async fn send(edge: &Edge, phs: &Identity, records: Vec<Record>, links: Vec<Link>) {
+pub(crate) async fn send(edge: &Edge, phs: &Identity, records: Vec<Record>, links: Vec<Link>) {
     let receipt: Receipt = edge.post(Some(phs), "/v1/upload", &upload(phs, records, links)).await.unwrap();
     assert!(receipt.refused.as_slice().is_empty(), "{receipt:?}");
 }
 
 /// alice is in Pilot by way of Inner, bob is in none.
-async fn staffed() -> (Edge, Identity) {
+pub(crate) async fn staffed() -> (Edge, Identity) {
     let edge = Edge::start().await;
     let phs = edge.phs().await;
     let yesterday = filetime(unix_now() - 86_400).unwrap();
@@ -73,7 +73,7 @@ async fn staffed() -> (Edge, Identity) {
     (edge, phs)
 }
 
-async fn says(edge: &Edge, ask: AdminRequest) -> String {
+pub(crate) async fn says(edge: &Edge, ask: AdminRequest) -> String {
     match edge.ask(ask).await {
         AdminResponse::Done(said) => said,
         AdminResponse::Refused { what, todo } => format!("refused: {what}; {todo}"),

@@ -11,7 +11,7 @@ use landbridge_tenant::config::Config;
 use landbridge_tenant::serve::Ready;
 use landbridge_tenant_core::administration::Administration;
 use landbridge_tenant_core::administration::operator::Operator;
-use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, AppSettings};
 use landbridge_tenant_core::agents::Agents;
 use landbridge_tenant_core::agents::authority::{Authority, RequestedKey};
 use landbridge_tenant_core::agents::certificate_names::AgentName;
@@ -209,7 +209,8 @@ impl Edge {
     }
 
     pub(crate) async fn credential(&self, name: &str, rate: u32) -> String {
-        let ask = AdminRequest::AppsCreate { name: name.to_owned(), domain: None, rate };
+        let settings = AppSettings { rate, ..AppSettings::named(name) };
+        let ask = AdminRequest::AppsCreate { settings };
         match self.ask(ask).await {
             AdminResponse::Credential(credential) => credential.lend(str::to_owned),
             other => panic!("{other:?}"),

@@ -5,6 +5,7 @@
 mod administration;
 mod admission;
 mod applications;
+mod assignment;
 mod bounds;
 mod command_line;
 mod directory;

@@ -3,7 +3,7 @@
 use crate::applications::{RIGHT, sign_in, upload_people};
 use crate::harness::{DEADLINE, DOMAIN, Edge, SID, code, hello};
 use hyper::StatusCode;
-use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse};
+use landbridge_tenant_core::administration::request::{AdminRequest, AdminResponse, AppSettings};
 use landbridge_wire::problem::ProblemCode;
 use landbridge_wire::upload::Receipt;
 use tokio::io::AsyncReadExt as _;
@@ -24,8 +24,13 @@ async fn a_removed_domain_is_erased_its_agents_are_cut_off_and_it_can_be_added_a
     upload_people(&edge, &phs).await;
     edge.ask(add("lab.example.net", "LAB", "S-1-5-21-4-5-6")).await;
     let every = edge.credential("every", 600).await;
-    let limited =
-        AdminRequest::AppsCreate { name: "limited".to_owned(), domain: Some(DOMAIN.to_owned()), rate: 600 };
+    let limited = AdminRequest::AppsCreate {
+        settings: AppSettings {
+            domains: Some(vec![DOMAIN.to_owned()]),
+            rate: 600,
+            ..AppSettings::named("limited")
+        },
+    };
     let AdminResponse::Credential(limited) = edge.ask(limited).await else { panic!() };
     let limited = limited.lend(str::to_owned);
     let alice = format!("alice@{DOMAIN}");

@@ -133,6 +133,9 @@ pub struct AccountFacts {
     pub rid: Option<u32>,
     /// Whether agents are tried with it.
     pub canary: bool,
+    /// Whether it is assigned to the calling application. One that is not is refused, and nothing of its state is
+    /// disclosed.
+    pub assigned: bool,
     /// Whether an administrator blocked it. It is then refused on every road, like a name that nobody has.
     pub blocked: bool,
 }

@@ -35,6 +35,7 @@ fn facts(policy: SigninPolicy) -> Facts {
         budget_is_domains: true,
     };
     let account = AccountFacts {
+        assigned: true,
         present: true,
         protected_user: false,
         privileged: false,
@@ -458,6 +459,85 @@ fn an_account_that_is_shut_out_while_an_agent_is_asked_is_refused_whatever_the_a
         let sign_in = SignIn { rules: &rules, bad_password: false };
         let answered = sign_in.answered(&before, &now, &Memory::default(), &asked, TURN, NOW);
         assert_eq!(decision(answered.step).verdict, refused(reason, Some(OBJECT)));
+    }
+}
+
+fn unassigned(policy: SigninPolicy) -> Facts {
+    let mut facts = facts(policy);
+    facts.account.as_mut().unwrap().assigned = false;
+    facts
+}
+
+#[test]
+fn an_account_that_is_not_assigned_takes_the_same_steps_as_one_that_is() {
+    let memories = [
+        Memory::default(),
+        Memory { unable: Some(NoAnswer::NoAgent), ..Memory::default() },
+        Memory { refused_before: true, ..Memory::default() },
+    ];
+    for (policy, memory) in
+        SigninPolicy::ALL.iter().flat_map(|policy| memories.map(|memory| (*policy, memory)))
+    {
+        for spent in [0, 10] {
+            let (assigned, other) = (facts(policy), unassigned(policy));
+            let (assigned, other) = (having_spent(assigned, spent, spent), having_spent(other, spent, spent));
+            for holds in [Holds::default(), TURN, ALL] {
+                assert_eq!(
+                    next(&other, memory, holds),
+                    next(&assigned, memory, holds),
+                    "{policy:?} {memory:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_right_password_of_an_account_that_is_not_assigned_is_refused_and_settles_nothing() {
+    let rules = rules();
+    let sign_in = SignIn { rules: &rules, bad_password: false };
+    let not_assigned = refused(Why::NotAssigned, Some(OBJECT));
+    // By digest.
+    let by_digest = unassigned(SigninPolicy::Phs);
+    let decided = sign_in.derived(&by_digest, &Memory::default(), true, NOW);
+    assert_eq!((decided.verdict, decided.settle), (not_assigned.clone(), Settle::Nothing));
+    let wrong = sign_in.derived(&by_digest, &Memory::default(), false, NOW);
+    assert_eq!(wrong, sign_in.derived(&facts(SigninPolicy::Phs), &Memory::default(), false, NOW));
+    // By an agent. The assignment counts as it is when the agent has answered.
+    let (before, now) = (facts(SigninPolicy::Pta), unassigned(SigninPolicy::Pta));
+    let answered = |facts: &Facts, said| {
+        let asked = AgentAnswer { outcome: Ok(said), agent: None, tried: 1 };
+        let answered = sign_in.answered(&before, facts, &Memory::default(), &asked, TURN, NOW);
+        (answered.charge, decision(answered.step))
+    };
+    let (_, decided) = answered(&now, wire::DirectoryVerdict::Valid);
+    assert_eq!((decided.verdict, decided.settle), (not_assigned, Settle::Nothing));
+    let wrong = wire::DirectoryVerdict::Wrong;
+    assert_eq!(answered(&now, wrong), answered(&before, wrong), "a wrong password counts as anybody's");
+}
+
+#[test]
+fn no_state_of_an_account_that_is_not_assigned_is_disclosed() {
+    let rules = rules();
+    let sign_in = SignIn { rules: &rules, bad_password: false };
+    let (mut by_digest, before) = (unassigned(SigninPolicy::Phs), facts(SigninPolicy::Pta));
+    by_digest.account.as_mut().unwrap().attributes.pwd_last_set = Some(0);
+    let decided = sign_in.derived(&by_digest, &Memory::default(), true, NOW);
+    assert_eq!(decided.verdict, refused(Why::State(State::MustChange), Some(OBJECT)));
+    assert_eq!(decided.settle, Settle::Nothing);
+    for said in [
+        wire::DirectoryVerdict::PasswordExpired,
+        wire::DirectoryVerdict::MustChange,
+        wire::DirectoryVerdict::AccountExpired,
+    ] {
+        let asked = AgentAnswer { outcome: Ok(said), agent: None, tried: 1 };
+        let now = unassigned(SigninPolicy::Pta);
+        let answered = sign_in.answered(&before, &now, &Memory::default(), &asked, TURN, NOW);
+        let decided = decision(answered.step);
+        let Verdict::Refused { disclosed: None, .. } = decided.verdict else {
+            panic!("{:?}", decided.verdict)
+        };
+        assert_eq!(decided.settle, Settle::Nothing, "{said:?}");
     }
 }
 

@@ -181,12 +181,42 @@ CREATE TABLE tokens (
 CREATE TABLE apps (
     id              BLOB PRIMARY KEY,
     name            TEXT NOT NULL UNIQUE,
-    hash            BLOB NOT NULL,                 -- SHA-256 of the secret
-    domain          INTEGER REFERENCES domains(id),-- NULL: every domain
+    every_domain    INTEGER NOT NULL,              -- 0: it serves the domains in app_domains alone
+    everybody       INTEGER NOT NULL,              -- 0: members of the groups in app_groups alone are assigned to it
     rate_per_minute INTEGER NOT NULL,
     created_at      INTEGER NOT NULL,
-    rotated_at      INTEGER,
     revoked_at      INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_domains (
+    app         BLOB NOT NULL REFERENCES apps(id),
+    domain      INTEGER NOT NULL REFERENCES domains(id),
+    PRIMARY KEY (app, domain)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_groups (
+    app         BLOB NOT NULL REFERENCES apps(id),
+    domain      INTEGER NOT NULL REFERENCES domains(id),
+    object      BLOB NOT NULL,                     -- objectGUID of the group
+    name        TEXT NOT NULL,                     -- its name when it was assigned
+    PRIMARY KEY (app, object)
+) STRICT, WITHOUT ROWID;
+
+-- The networks that an application may send from. Without a row: from everywhere.
+CREATE TABLE app_networks (
+    app         BLOB NOT NULL REFERENCES apps(id),
+    network     TEXT NOT NULL,                     -- as rules::model::Network writes it
+    PRIMARY KEY (app, network)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_secrets (
+    app         BLOB NOT NULL REFERENCES apps(id),
+    number      INTEGER NOT NULL,                  -- 1 or 2
+    hash        BLOB NOT NULL,                     -- SHA-256 of the secret
+    created_at  INTEGER NOT NULL,
+    ends_at     INTEGER,                           -- NULL: it does not end by itself
+    used_at     INTEGER,                           -- the first second of a day on which it was last used
+    PRIMARY KEY (app, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE audit (

@@ -123,7 +123,9 @@ pub fn set_min_iterations(writing: &Writing<'_>, id: i64, iterations: u32) -> Re
 const OF_OBJECTS: [&str; 6] =
     ["attributes", "signin_names", "digests", "lockouts", "known_sources", "ad_budget"];
 /// The tables whose rows belong to a domain.
-const OF_DOMAINS: [&str; 11] = [
+const OF_DOMAINS: [&str; 13] = [
+    "app_domains",
+    "app_groups",
     "canaries",
     "group_policies",
     "refused_members",
@@ -137,10 +139,12 @@ const OF_DOMAINS: [&str; 11] = [
     "objects",
 ];
 
-/// Deletes a domain and all rows that belong to it. Its applications are revoked for good, and keep their names.
+/// Deletes a domain and all rows that belong to it. Applications that serve no
+/// other are revoked for good, and keep their names.
 /// Returns the number of deleted rows. For [`crate::Store::erase_rows`]. `now` is in seconds since 1970.
 pub fn remove(writing: &Writing<'_>, id: i64, now: i64) -> Result<usize, StoreError> {
     let mut rows = 0;
+    super::apps::remove_domain(writing, id, now)?;
     for table in OF_OBJECTS {
         let sql =
             format!("DELETE FROM {table} WHERE object IN (SELECT object FROM objects WHERE domain = ?1)");
@@ -152,10 +156,6 @@ pub fn remove(writing: &Writing<'_>, id: i64, now: i64) -> Result<usize, StoreEr
     for table in OF_DOMAINS {
         rows += writing.execute(&format!("DELETE FROM {table} WHERE domain = ?1"), [id])?;
     }
-    writing.execute(
-        "UPDATE apps SET revoked_at = coalesce(revoked_at, ?2), domain = NULL WHERE domain = ?1",
-        (id, now),
-    )?;
     rows += writing.execute("DELETE FROM domains WHERE id = ?1", [id])?;
     Ok(rows)
 }

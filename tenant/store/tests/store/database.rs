@@ -1,6 +1,7 @@
 //! The database's file, by its sentences.
 use landbridge_tenant_fixture::{NOW, Tenant, keys};
 use landbridge_tenant_rules::model::AgentState;
+use landbridge_tenant_rules::model::Application;
 use landbridge_tenant_store::error::*;
 use landbridge_tenant_store::tables::*;
 use landbridge_tenant_store::*;
@@ -165,7 +166,10 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
          INSERT INTO digests VALUES (x'000000000000000000000000aaaa0001', zeroblob(28), zeroblob(80), 5);
          INSERT INTO lockouts VALUES (x'000000000000000000000000aaaa0001', '203.0.113.7', 3, 1, 2, 0, 0),
              (x'000000000000000000000000aaaa0001', '', 4, 1, 2, 0, 0),
-             (x'000000000000000000000000aaaa0001', char(10), 2, 1, 7, 0, 0);",
+             (x'000000000000000000000000aaaa0001', char(10), 2, 1, 7, 0, 0);
+         INSERT INTO apps VALUES (x'000000000000000000000000bbbb0001', 'mail', zeroblob(32), 1, 60, 3, 4, NULL),
+             (x'000000000000000000000000bbbb0002', 'all', zeroblob(32), NULL, 70, 3, NULL, NULL),
+             (x'000000000000000000000000bbbb0003', 'gone', zeroblob(32), NULL, 80, 3, NULL, 5);",
     )
     .unwrap();
     old.close().unwrap();
@@ -199,6 +203,18 @@ fn a_database_of_version_2_becomes_one_of_today_with_everything_in_it() {
             // What AD may have counted still counts, and what all sources had tried is that of unknown ones.
             let spent = landbridge_tenant_rules::lockout::Spent { known: 0, unknown: 2, last_at: 7 };
             assert_eq!(ad_budget::find(connection, object(1))?, Some(spent));
+            // Applications serve whom they served, by the secret that they have.
+            let apps = apps::list(connection, 10)?;
+            let of = |app: &Application| (app.name.clone(), app.domain_rows(), app.everybody, app.revoked_at);
+            let expected = [
+                ("all".to_owned(), None, true, None),
+                ("gone".to_owned(), None, true, Some(5)),
+                ("mail".to_owned(), Some(vec![1]), true, None),
+            ];
+            assert_eq!(apps.iter().map(of).collect::<Vec<_>>(), expected);
+            let secrets = app_secrets::of(connection, apps[2].id)?;
+            let (made, ends) = (secrets[0].created_at, secrets[0].ends_at);
+            assert_eq!((secrets.len(), secrets[0].number, made, ends), (1, 1, 4, None));
             let counters = lockouts::of(connection, object(1))?;
             assert_eq!((counters.len(), counters[0].0.as_str(), counters[0].1.failures), (1, "", 4));
             Ok(())

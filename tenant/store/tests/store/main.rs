@@ -1,6 +1,7 @@
 //! The database through the doors of its crate: making, opening, upgrading, copying, erasing.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod assignment;
 mod database;
 mod erase;
 mod known_sources;

@@ -69,9 +69,9 @@ fn decoy_for(signin: &Bench, name: &str) -> u32 {
     let inner = signin.inner();
     let source = Source::parse(HOME).unwrap();
     let keys = inner.store.seal_keys();
-    let origin = facts::Origin { caller: "app test", source: &source, now: NOW, keys };
-    let stored =
-        inner.store.read(|reading| facts::of_name(reading, name, Uuid::nil(), &origin, None)).unwrap();
+    let (application, domains) = (None, None);
+    let origin = facts::Origin { caller: "app test", application, domains, source: &source, now: NOW, keys };
+    let stored = inner.store.read(|reading| facts::of_name(reading, name, Uuid::nil(), &origin)).unwrap();
     inner.decoys.of(&inner.store, stored.facts.domain.map(|domain| domain.id)).unwrap().iterations()
 }
 

@@ -1,0 +1,97 @@
+//! The commands of `apps`: their requests, the list as a table, and the settings as a file.
+//! Before it: [`super::ask`], which sends the request and prints the answer.
+
+use super::table::aligned;
+use super::{Apps, Secret};
+use crate::config::{parse_toml, read_toml};
+use crate::error::TenantError;
+use landbridge_host::clock_text::utc;
+use landbridge_tenant_core::administration::request::{AdminRequest, AppRow, AppSettings, GroupSetting};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The file of `export` and `apply`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    application: Vec<AppSettings>,
+}
+
+/// The request of a command, and whether its answer is printed as JSON.
+pub(super) fn request(command: &Apps) -> Result<(AdminRequest, bool), TenantError> {
+    let request = match command {
+        Apps::Create { name, domains, groups, networks, rate } => {
+            let group = |name: &String| GroupSetting { object: None, name: Some(name.clone()) };
+            let settings = AppSettings {
+                name: name.clone(),
+                domains: (!domains.is_empty()).then(|| domains.clone()),
+                networks: networks.clone(),
+                rate: *rate,
+                groups: (!groups.is_empty()).then(|| groups.iter().map(group).collect()),
+            };
+            AdminRequest::AppsCreate { settings }
+        }
+        Apps::List(listing) => return Ok((AdminRequest::AppsList, listing.json)),
+        Apps::Show { name, json } => return Ok((AdminRequest::AppsShow { name: name.clone() }, *json)),
+        Apps::Assign { name, everybody, group, remove } => AdminRequest::AppsAssign {
+            name: name.clone(),
+            everybody: *everybody,
+            add: group.clone(),
+            remove: remove.clone(),
+        },
+        Apps::Networks { name, add, remove } => {
+            AdminRequest::AppsNetworks { name: name.clone(), add: add.clone(), remove: remove.clone() }
+        }
+        Apps::Explain { name, user } => AdminRequest::AppsExplain { name: name.clone(), user: user.clone() },
+        Apps::Export => AdminRequest::AppsExport,
+        Apps::Apply { file, dry_run } => AdminRequest::AppsApply { apps: read(file)?, dry_run: *dry_run },
+        Apps::Secret(Secret::Add { name, days }) => {
+            AdminRequest::AppsSecretAdd { name: name.clone(), days: *days }
+        }
+        Apps::Secret(Secret::Remove { name, number }) => {
+            AdminRequest::AppsSecretRemove { name: name.clone(), number: *number }
+        }
+        Apps::Rotate { name } => AdminRequest::AppsRotate { name: name.clone() },
+        Apps::Revoke { name } => AdminRequest::AppsRevoke { name: name.clone() },
+    };
+    Ok((request, false))
+}
+
+fn read(file: &Path) -> Result<Vec<AppSettings>, TenantError> {
+    let todo = "write one with `landbridge-tenant apps export > FILE`";
+    let File { application } = parse_toml(file, &read_toml(file, todo)?)?;
+    Ok(application)
+}
+
+/// The settings as a file.
+pub(super) fn as_toml(settings: &[AppSettings]) -> Result<String, TenantError> {
+    let file = File { application: settings.to_vec() };
+    toml::to_string(&file).map_err(|e| TenantError::Defect(format!("the settings are no TOML: {e}")))
+}
+
+/// The list.
+pub(super) fn table(rows: &[AppRow]) -> String {
+    let cells = |row: &AppRow| {
+        let state = if row.revoked_at.is_some() { "revoked" } else { "active" }.to_owned();
+        let domains = row.domains.as_ref().map_or_else(|| "every".to_owned(), |names| names.join(", "));
+        let assigned = match row.groups.as_deref() {
+            None => "everybody".to_owned(),
+            Some([]) => "nobody".to_owned(),
+            Some([_]) => "1 group".to_owned(),
+            Some(groups) => format!("{} groups", groups.len()),
+        };
+        let used = row.secrets.iter().filter_map(|secret| secret.used_at).max();
+        let used = used.map_or_else(|| "never".to_owned(), day);
+        let (secrets, rate) = (row.secrets.len().to_string(), row.rate.to_string());
+        vec![row.name.clone(), state, domains, assigned, rate, secrets, used, utc(row.created_at)]
+    };
+    let heads = ["NAME", "STATE", "DOMAINS", "ASSIGNED", "PER MINUTE", "SECRETS", "LAST USED", "CREATED"];
+    aligned(&heads, &rows.iter().map(cells).collect::<Vec<_>>())
+}
+
+/// The day of a time, as `2026-11-29`. `at` is in seconds since 1970.
+pub(super) fn day(at: i64) -> String {
+    let text = utc(at);
+    text.get(..10).map_or_else(|| text.clone(), str::to_owned)
+}
