@@ -15,6 +15,7 @@ pub mod edits;
 mod error;
 pub mod fake_dns;
 pub mod full_backlog;
+pub mod haproxy;
 pub mod lying_agent;
 pub mod lying_tenant;
 pub mod mit;

@@ -22,6 +22,7 @@
 //! - `src/lab/pta_agent.rs`: a real pta-agent
 //! - `src/lab/fake_dns.rs`: a DNS server that knows one domain's controllers
 //! - `src/lab/full_backlog.rs`: a fake of addresses that take no connection
+//! - `src/lab/haproxy.rs`: a real HAProxy before a tenant
 //! - `src/lab/lying_agent.rs`: an agent that lies, with a real identity
 //! - `src/lab/thief.rs`: a thief with a copy of an agent's disk, under ever new process names
 //! - `src/lab/old_tenant.rs`: a tenant of version 0.1, as far as a phs sees it
@@ -101,6 +102,7 @@
 //! - `tests/road/everyone.rs`: every password of a domain, and every wrong one
 //! - `tests/road/life.rs`: what happens to accounts in AD, and what the tenant makes of it
 //! - `tests/road/assigned.rs`: who is assigned to an application, by the groups of a real directory
+//! - `tests/road/balanced.rs`: a tenant behind a real HAProxy
 //! - `tests/road/never_carried.rs`: accounts that stay in the company, whatever the configuration includes
 //! - `tests/road/lockout.rs`: what a guesser sees
 //! - `tests/road/directory_refusals.rs`: every way in which a DC refuses

@@ -5,6 +5,7 @@ use crate::error::TenantError;
 use landbridge_door_listen::limits::Limits;
 use landbridge_host::key_file::KeySource;
 use landbridge_host::log::Format;
+use landbridge_tenant_rules::model::Network;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub struct Config {
     pub url: TenantUrl,
     /// The address for agents and applications.
     pub listen: SocketAddr,
+    /// The balancers that alone may connect to that address; none: agents and applications connect themselves.
+    pub balancers: Option<Vec<Network>>,
     /// An address for applications alone.
     pub applications: Option<Applications>,
     /// The address of `/healthz` and `/metrics`.
@@ -63,6 +66,8 @@ pub struct Applications {
     pub certificate: PathBuf,
     /// Its key.
     pub key: KeySource,
+    /// The balancers that alone may connect there; none: applications connect themselves.
+    pub balancers: Option<Vec<Network>>,
 }
 
 /// How sign-ins are answered.
@@ -220,6 +225,8 @@ struct File {
     #[serde(default)]
     seal_keys: Option<Vec<String>>,
     #[serde(default)]
+    balancers: Option<Vec<String>>,
+    #[serde(default)]
     applications: Option<FileApplications>,
     #[serde(default)]
     signin: FileSignIn,
@@ -241,16 +248,19 @@ struct FileApplications {
     listen: SocketAddr,
     certificate: PathBuf,
     key: String,
+    #[serde(default)]
+    balancers: Option<Vec<String>>,
 }
 
 impl FileApplications {
     fn check(self) -> Result<Applications, (&'static str, String)> {
-        let Self { listen, certificate, key } = self;
+        let Self { listen, certificate, key, balancers } = self;
         if !certificate.is_absolute() {
             return Err(("certificate", format!("`{}` is not an absolute path", certificate.display())));
         }
         let key = KeySource::parse(&key).map_err(|e| ("key", e))?;
-        Ok(Applications { listen, certificate, key })
+        let balancers = networks(balancers).map_err(|why| ("balancers", why))?;
+        Ok(Applications { listen, certificate, key, balancers })
     }
 }
 
@@ -404,6 +414,7 @@ impl File {
         Ok(Config {
             url: TenantUrl::parse(&self.url).map_err(|e| ("url", e))?,
             listen,
+            balancers: networks(self.balancers).map_err(|why| ("balancers", why))?,
             applications: self.applications.map(FileApplications::check).transpose()?,
             observe,
             data_directory,
@@ -444,6 +455,16 @@ pub(crate) fn parse_toml<T: serde::de::DeserializeOwned>(path: &Path, text: &str
         line: e.span().map(|span| line_of(text, span.start)),
         what: e.message().to_owned(),
     })
+}
+
+/// Reads the networks of balancers.
+fn networks(texts: Option<Vec<String>>) -> Result<Option<Vec<Network>>, String> {
+    let Some(texts) = texts else { return Ok(None) };
+    if texts.is_empty() {
+        return Err("it names none, so nothing could connect: name them, or take the key away".to_owned());
+    }
+    let read = |text: &String| Network::parse(text).map_err(|why| format!("`{text}`: {why}"));
+    texts.iter().map(read).collect::<Result<_, _>>().map(Some)
 }
 
 fn line_of(text: &str, byte: usize) -> usize {

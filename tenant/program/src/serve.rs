@@ -15,6 +15,7 @@ use landbridge_door_listen::client_certificate::server_config;
 use landbridge_door_listen::limits::Limits;
 use landbridge_door_listen::listener::{AnonymousClient, Connection, Listener, Serve};
 use landbridge_door_listen::operator_certificate::{self, OperatorCertificate};
+use landbridge_door_listen::proxy_protocol::Balancers;
 use landbridge_door_operator::listen;
 use landbridge_door_operator::observe::{self, CertificateLife, Observed};
 use landbridge_host::key_file::own_uid;
@@ -24,6 +25,7 @@ use landbridge_tenant_core::agents::authority::Authority;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::sign_ins::Settings;
 use landbridge_tenant_rules::lockout::Rules;
+use landbridge_tenant_rules::model::Network;
 use landbridge_tenant_store::Store;
 use landbridge_tenant_store::tables::{digests, domains};
 use rustls::ServerConnection;
@@ -143,7 +145,8 @@ impl Ready {
         let applications = match config.applications.as_ref().zip(provided) {
             Some((own, certificate)) => {
                 let tls = operator_certificate::server_config(certificate).map_err(no_tls)?;
-                Some(Listener { socket: bind(own.listen).await?, tls: Arc::new(tls), limits })
+                let balancers = balancers(own.balancers.as_deref());
+                Some(Listener { socket: bind(own.listen).await?, tls: Arc::new(tls), limits, balancers })
             }
             None => None,
         };
@@ -152,7 +155,8 @@ impl Ready {
         let admin = listen::bind(&socket)
             .map_err(|e| TenantError::Listen { address: socket.display().to_string(), why: e.to_string() })?;
         // The main address comes last: a program that waits until it accepts connections finds the others bound.
-        let main = Listener { socket: bind(config.listen).await?, tls: Arc::new(tls), limits };
+        let (tls, balancers) = (Arc::new(tls), balancers(config.balancers.as_deref()));
+        let main = Listener { socket: bind(config.listen).await?, tls, limits, balancers };
         Ok(Self {
             store,
             authority,
@@ -336,6 +340,12 @@ fn open(config: &Config) -> Result<Store, TenantError> {
         );
     }
     Ok(store)
+}
+
+/// The balancers in these networks; none: clients connect themselves.
+fn balancers(networks: Option<&[Network]>) -> Option<Balancers> {
+    let networks = networks?.to_vec();
+    Some(Balancers::new(move |address| networks.iter().any(|network| network.contains(address))))
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, TenantError> {

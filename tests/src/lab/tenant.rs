@@ -28,6 +28,8 @@ pub struct TenantSettings {
     pub lockout_threshold: u32,
     /// Where to serve agents and applications; an address of its own when none.
     pub listen: Option<SocketAddr>,
+    /// The balancer that all connections come through, if there is one.
+    pub balancer: Option<SocketAddr>,
     /// Where the data goes; a folder of its own when none.
     pub data_directory: Option<PathBuf>,
     /// More flags for `domains add`.
@@ -42,6 +44,7 @@ impl Default for TenantSettings {
             level: "info",
             lockout_threshold: 10,
             listen: None,
+            balancer: None,
             data_directory: None,
             domain_flags: &[],
             programs: None,
@@ -55,6 +58,9 @@ pub struct RunningTenant {
     /// The programs that it runs.
     pub programs: ProgramFolder,
     serving: Mutex<Option<Running>>,
+    /// The address that it has bound.
+    bound: SocketAddr,
+    /// Where its clients connect.
     listen: SocketAddr,
     observe: SocketAddr,
     address: Address,
@@ -74,15 +80,20 @@ impl RunningTenant {
         let folder = watchdog::folder("landbridge-tenant-")?;
         let address = Address::claim()?;
         let observe = SocketAddr::new(address.ip(), OBSERVE);
-        let listen = settings.listen.unwrap_or(SocketAddr::new(address.ip(), TENANT));
+        let bound = settings.listen.unwrap_or(SocketAddr::new(address.ip(), TENANT));
         let data = settings.data_directory.clone().unwrap_or_else(|| folder.path().join("data"));
         let programs = ProgramFolder::default();
         programs.set(settings.programs.as_deref());
         let serving = Mutex::new(None);
-        let tenant = Self { programs, serving, listen, observe, address, data, folder, names };
+        let listen = settings.balancer.unwrap_or(bound);
+        let tenant = Self { programs, serving, bound, listen, observe, address, data, folder, names };
         let TenantSettings { level, lockout_threshold, .. } = settings;
+        let balancers = settings
+            .balancer
+            .map(|balancer| format!("balancers = [\"{}\"]\n", balancer.ip()))
+            .unwrap_or_default();
         let config = format!(
-            "url = \"https://{listen}\"\nlisten = \"{listen}\"\nobserve = \"{observe}\"\ndata_directory = \"{}\"\n\
+            "url = \"https://{listen}\"\nlisten = \"{bound}\"\n{balancers}observe = \"{observe}\"\ndata_directory = \"{}\"\n\
              [signin]\ngrid_milliseconds = 250\n[lockout]\nthreshold = {lockout_threshold}\nseconds = {LOCK_SECONDS}\n\
              [log]\nlevel = \"{level}\"\n",
             tenant.data_directory().display()
@@ -90,15 +101,7 @@ impl RunningTenant {
         fs::write(tenant.config(), config).doing("write tenant.toml")?;
         let data = tenant.data_directory().display().to_string();
         let url = tenant.url();
-        tenant.do_run(&[
-            "init",
-            "--url",
-            &url,
-            "--listen",
-            &listen.to_string(),
-            "--data-directory",
-            &data,
-        ])?;
+        tenant.do_run(&["init", "--url", &url, "--listen", &bound.to_string(), "--data-directory", &data])?;
         tenant.serve()?;
         Ok(tenant)
     }
@@ -126,7 +129,7 @@ impl RunningTenant {
         let log = running.said_in();
         let serves = || {
             ended = running.has_ended();
-            ended || (self.health().is_some() && TcpStream::connect(self.listen).is_ok())
+            ended || (self.health().is_some() && TcpStream::connect(self.bound).is_ok())
         };
         let said = || fs::read_to_string(&log).unwrap_or_default();
         wait_until("the tenant to serve", 30, serves, said)?;
@@ -292,9 +295,14 @@ impl RunningTenant {
         Ok(answer)
     }
 
-    /// Where agents and applications connect.
+    /// Where agents and applications connect: at its balancer, if it has one.
     pub fn listen(&self) -> SocketAddr {
         self.listen
+    }
+
+    /// The address that it has bound.
+    pub fn bound(&self) -> SocketAddr {
+        self.bound
     }
 
     /// As agents name it.

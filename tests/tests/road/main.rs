@@ -6,6 +6,7 @@
 mod assigned;
 mod backup;
 mod bad_input;
+mod balanced;
 mod continuous;
 mod copied;
 mod directory_refusals;

@@ -6,6 +6,7 @@
 //! - `lib.rs`: this list
 //! - `listener.rs`: a socket, its TLS, its limits, and the connections on it
 //! - `limits.rs`: the limits on connections, and their usual values
+//! - `proxy_protocol.rs`: the header by which a balancer says whose connection it passes on
 //! - `places.rs`: the places of a listener: how many in all and of one network, and who makes room
 //! - `pace.rs`: the limits on the time that a client may take
 //! - `client_certificate.rs`: proves the chain of a client certificate; one that has ended may still renew
@@ -19,3 +20,4 @@ pub mod listener;
 pub mod operator_certificate;
 pub mod pace;
 pub mod places;
+pub mod proxy_protocol;

@@ -5,6 +5,7 @@
 use crate::limits::Limits;
 use crate::pace::{Busy, Paced, Rhythm};
 use crate::places::{ConnectionPlace, Places};
+use crate::proxy_protocol::{self, Balancers};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -18,13 +19,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 /// Limit on the bytes of a request's head. The longest header is a credential of about 100 bytes.
 const MAX_HEAD: usize = 16 * 1024;
 /// Limit on the headers of a request. Clients and proxies send ten to twenty.
 const MAX_HEADERS: usize = 64;
+/// Time for a balancer's PROXY header. Balancers send it with the first packet.
+const PROXY_HEADER: Duration = Duration::from_secs(5);
+/// Time between two warnings about balancers: each refused connection could cause one.
+const WARNED: Duration = Duration::from_secs(60);
 
 /// A door's knowledge of the client of a connection.
 pub trait Client: Send + Sync + 'static {
@@ -57,7 +62,7 @@ impl Client for AnonymousClient {
 /// that follows the HTTP request still counts.
 #[derive(Debug)]
 pub struct Connection<C> {
-    /// The client's address.
+    /// The client's address. Behind a balancer it is the one that the balancer names.
     pub address: SocketAddr,
     /// The client, as the door knows it.
     pub client: C,
@@ -113,6 +118,8 @@ pub struct Listener {
     pub tls: Arc<ServerConfig>,
     /// The limits on its connections.
     pub limits: Limits,
+    /// The balancers that alone may connect, each with a PROXY header; none: clients connect themselves.
+    pub balancers: Option<Balancers>,
 }
 
 impl Listener {
@@ -121,6 +128,9 @@ impl Listener {
         let limits = self.limits;
         let places = Places::new(limits);
         let acceptor = TlsAcceptor::from(self.tls);
+        // Connections of balancers whose client is not known yet have no place.
+        let headers = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(usize::MAX)));
+        let warnings = Arc::new(Warnings::default());
         loop {
             // 1. Wait for a connection.
             let accepted = tokio::select! {
@@ -130,13 +140,27 @@ impl Listener {
             // 2. Serve it in a task of its own, if there is a place for its network.
             match accepted {
                 Ok((stream, address)) => {
-                    let Some(place) = places.enter(address.ip()) else {
-                        tracing::debug!(%address, "there is no place for another connection of this network");
+                    let acceptor = acceptor.clone();
+                    let accepting = Accepting { acceptor, limits, stop: stop.clone(), address };
+                    let Some(balancers) = &self.balancers else {
+                        if let Some(place) = place(&places, address) {
+                            tokio::spawn(accepting.serve(stream, door.clone(), place));
+                        }
                         continue;
                     };
-                    let accepting =
-                        Accepting { acceptor: acceptor.clone(), limits, stop: stop.clone(), address };
-                    tokio::spawn(accepting.serve(stream, door.clone(), place));
+                    if !balancers.has(address.ip()) {
+                        warnings.warn(address, "it is not one of `balancers`, which alone may connect here");
+                        continue;
+                    }
+                    match headers.clone().try_acquire_owned() {
+                        Ok(waits) => {
+                            let (places, warnings) = (places.clone(), warnings.clone());
+                            let passed_on =
+                                accepting.passed_on(stream, door.clone(), places, warnings, waits);
+                            tokio::spawn(passed_on);
+                        }
+                        Err(_) => warnings.warn(address, "too many connections wait for their PROXY header"),
+                    }
                 }
                 Err(error) => {
                     // The process is probably out of file descriptors. Some connections may end during the delay.
@@ -161,7 +185,54 @@ struct Accepting {
     address: SocketAddr,
 }
 
+/// Warnings about balancers, at most one a minute.
+#[derive(Default)]
+struct Warnings(Mutex<Option<Instant>>);
+
+impl Warnings {
+    fn warn(&self, peer: SocketAddr, why: &str) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= WARNED) {
+            *last = Some(Instant::now());
+            tracing::warn!(%peer, why, "a connection is refused, and others may have been");
+        }
+    }
+}
+
+/// A place for a client of this address, if there is one.
+fn place(places: &Arc<Places>, address: SocketAddr) -> Option<ConnectionPlace> {
+    let place = places.enter(address.ip());
+    if place.is_none() {
+        tracing::debug!(%address, "there is no place for another connection of this network");
+    }
+    place
+}
+
 impl Accepting {
+    /// Serves the client of whom a balancer's header says that the connection is, or the balancer's own health check.
+    async fn passed_on<D: Serve>(
+        mut self,
+        mut stream: TcpStream,
+        door: Arc<D>,
+        places: Arc<Places>,
+        warnings: Arc<Warnings>,
+        waits: OwnedSemaphorePermit,
+    ) {
+        let header = tokio::select! {
+            () = stopped(&mut self.stop) => return,
+            header = tokio::time::timeout(PROXY_HEADER, proxy_protocol::read(&mut stream)) => header,
+        };
+        match header {
+            Ok(Ok(client)) => self.address = client.unwrap_or(self.address),
+            Ok(Err(why)) => return warnings.warn(self.address, &why.to_string()),
+            Err(_) => return warnings.warn(self.address, "its PROXY header did not come in time"),
+        }
+        if let Some(place) = place(&places, self.address) {
+            drop(waits);
+            self.serve(stream, door, place).await;
+        }
+    }
+
     async fn serve<D: Serve>(mut self, stream: TcpStream, door: Arc<D>, place: ConnectionPlace) {
         // 1. TLS.
         let address = self.address;

@@ -89,7 +89,7 @@ pub(crate) async fn upload_people(edge: &Edge, phs: &Identity) {
     assert_eq!((receipt.applied, receipt.refused.as_slice().len()), (3, 0));
 }
 
-fn ask(credential: &str, body: &Value) -> Request<Full<Bytes>> {
+pub(crate) fn ask(credential: &str, body: &Value) -> Request<Full<Bytes>> {
     let mut request = request("POST", "/v1/signin", body.to_string().as_bytes());
     let bearer = HeaderValue::from_str(&format!("Bearer {credential}")).unwrap();
     request.headers_mut().insert("authorization", bearer);

@@ -140,6 +140,11 @@ impl Edge {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
+        Self::configured(limits, |_| {}).await
+    }
+
+    /// With a configuration that the test has changed.
+    pub(crate) async fn configured(limits: Limits, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tenant.toml");
         let data_directory = folder.path().join("data");
@@ -153,6 +158,7 @@ impl Edge {
         let mut config = Config::load(&file).unwrap();
         config.observe = "127.0.0.1:0".parse().unwrap();
         config.signin.grid = GRID;
+        change(&mut config);
         let ready = Ready::new(&config, limits).await.unwrap();
         let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
         let tenant = Inside::of(&ready);
@@ -178,8 +184,14 @@ impl Edge {
 
     /// Stops it and serves the same data again.
     pub(crate) async fn restart(self) -> Self {
-        let (folder, config) = self.stop().await;
-        let ready = Ready::new(&config, Limits::default()).await.unwrap();
+        self.restart_with(Limits::default(), |_| {}).await
+    }
+
+    /// The same with a configuration that the test has changed.
+    pub(crate) async fn restart_with(self, limits: Limits, change: impl FnOnce(&mut Config)) -> Self {
+        let (folder, mut config) = self.stop().await;
+        change(&mut config);
+        let ready = Ready::new(&config, limits).await.unwrap();
         let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
         let tenant = Inside::of(&ready);
         let (stop, stopped) = watch::channel(false);
@@ -294,6 +306,18 @@ impl Edge {
         identity: Option<&Identity>,
         versions: &[&'static rustls::SupportedProtocolVersion],
     ) -> std::io::Result<Tls> {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        self.tls_over(socket.connect(self.address).await?, identity, versions).await
+    }
+
+    /// TLS over a connection that is open.
+    pub(crate) async fn tls_over(
+        &self,
+        stream: TcpStream,
+        identity: Option<&Identity>,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> std::io::Result<Tls> {
         let mut roots = RootCertStore::empty();
         roots.add(self.tenant.authority.root().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -310,9 +334,6 @@ impl Edge {
             }
         };
         let name = ServerName::try_from("tenant.example.com").unwrap();
-        let socket = tokio::net::TcpSocket::new_v4()?;
-        socket.bind((from, 0).into())?;
-        let stream = socket.connect(self.address).await?;
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
 

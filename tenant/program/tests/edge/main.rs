@@ -6,6 +6,7 @@ mod administration;
 mod admission;
 mod applications;
 mod assignment;
+mod balancers;
 mod bounds;
 mod command_line;
 mod directory;
