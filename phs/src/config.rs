@@ -4,6 +4,7 @@
 
 use crate::cycle::guard::Guard;
 use crate::daemon::schedule::Rules;
+use crate::read::described;
 use crate::read::pull::{Client, Controller, Credential, Directory, Keytab, Principal};
 use crate::scope::Scope;
 pub use landbridge_agent::config::ConfigError;
@@ -188,7 +189,15 @@ impl DirectoryConfig {
     /// Reads the account's secret and puts it together with one of the DCs. With a scope it is asked for what that
     /// goes by.
     pub fn open(&self, controller: &Controller, scope: Option<&Scope>) -> Result<Directory, ConfigError> {
-        let further = |scope: &Scope| scope.attributes().chain(self.alternate_login).collect();
+        let further = |scope: &Scope| {
+            let mut all: Vec<Attribute> = scope.attributes().chain(self.alternate_login).collect();
+            for attribute in described::attributes() {
+                if !all.contains(&attribute) {
+                    all.push(attribute);
+                }
+            }
+            all
+        };
         Ok(Directory {
             domain: self.domain.clone(),
             controller: controller.clone(),
@@ -489,7 +498,7 @@ include = ["S-1-5-21-1-2-3-1105"]
     }
 
     #[test]
-    fn a_dc_is_asked_for_what_the_scope_goes_by_and_for_no_more() {
+    fn a_dc_is_asked_for_what_the_scope_goes_by_and_what_is_carried_and_for_no_more() {
         let folder = tempfile::tempdir().unwrap();
         let password = folder.path().join("password");
         key::write_secret(&password, b"of no account\n").unwrap();
@@ -503,10 +512,15 @@ include = ["S-1-5-21-1-2-3-1105"]
             assert!(!alone.ancestors && alone.further.is_empty());
             (directory.ancestors, directory.further)
         };
-        assert_eq!(opened(""), (false, vec![]));
-        assert_eq!(opened("include = [\"OU=People,DC=corp,DC=example,DC=com\"]"), (true, vec![]));
-        assert_eq!(opened("exclude = [\"OU=Out,DC=corp,DC=example,DC=com\"]"), (true, vec![]));
-        assert_eq!(opened("without = [\"company=Other\"]"), (false, vec![Attribute::Company]));
+        let described: Vec<Attribute> = described::attributes().collect();
+        assert_eq!(opened(""), (false, described.clone()));
+        assert_eq!(opened("include = [\"OU=People,DC=corp,DC=example,DC=com\"]"), (true, described.clone()));
+        assert_eq!(opened("exclude = [\"OU=Out,DC=corp,DC=example,DC=com\"]"), (true, described.clone()));
+        // Each once, though a filter names one of them.
+        let (ancestors, mut further) = opened("without = [\"company=Other\"]");
+        assert_eq!((ancestors, further.len()), (false, described.len()));
+        further.retain(|attribute| !described.contains(attribute));
+        assert_eq!(further, []);
     }
 
     #[test]

@@ -17,6 +17,7 @@
 //! - `stop.rs`: the request to stop, checked between pages
 //! - `progress.rs`: a progress bar on a terminal, plain lines elsewhere
 //! - `read.rs`: reads the directory; the only folder with sockets to domain controllers
+//! - `read/described.rs`: the attributes that describe an object, as replication requests them
 //! - `read/discover.rs`: the DCs: named in the configuration, or found by DNS
 //! - `read/pull.rs`: the sockets under drsr's machine
 //! - `read/session.rs`: which DC is read, single objects, the thread that pulls pages

@@ -1,6 +1,7 @@
 //! Reads the directory: which domain controller, over which connection, and whether it has something new.
 //! Sockets to domain controllers are opened here and nowhere else in phs.
 
+pub mod described;
 pub mod discover;
 pub mod distrust;
 pub mod ldap;

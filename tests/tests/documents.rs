@@ -279,6 +279,30 @@ fn differences(program: &str, rows: &[String], known: &BTreeSet<String>) -> Vec<
 }
 
 #[test]
+fn every_attribute_of_the_wires_table_stands_in_one_row_of_the_list_of_what_is_carried() {
+    use landbridge_wire::described::{Of, TABLE};
+    let page = std::fs::read_to_string(root().join("docs/phs.md")).unwrap();
+    let (_, list) = page.split_once("| attribute | of |").unwrap();
+    let rows: Vec<(BTreeSet<&str>, &str)> = list
+        .lines()
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "))
+        .map(|(names, of)| (names.split(", ").collect(), of))
+        .collect();
+    for row in &TABLE {
+        let of = match row.of {
+            Of::Accounts => "accounts",
+            Of::AccountsAndGroups => "accounts, groups",
+            Of::AccountsAndContacts => "accounts, contacts",
+            Of::All => "accounts, groups, contacts",
+        };
+        let found: Vec<&str> =
+            rows.iter().filter(|(names, _)| names.contains(row.name)).map(|(_, of)| *of).collect();
+        assert_eq!(found, [of], "{} in docs/phs.md", row.name);
+    }
+}
+
+#[test]
 fn an_undocumented_key_would_be_seen_and_a_key_that_is_gone_too() {
     let known = BTreeSet::from(["new".to_owned(), "kept".to_owned()]);
     let rows = ["kept".to_owned(), "kept".to_owned(), "gone".to_owned()];

@@ -16,6 +16,7 @@
 //! - `enroll.rs`: tokens, enrolment, renewal
 //! - `names.rs`: the forms of a sign-in name, and how names are compared
 //! - `reserved.rs`: sign-in names of accounts that are not carried, as keyed hashes
+//! - `described.rs`: the table of attributes that describe an object and decide nothing
 //! - `upload.rs`: hello, offer, upload, receipt
 //! - `signin.rs`: a sign-in sent to an agent, its verdict, and the messages that keep the connection open
 //! - `process_proof.rs`: the HTTP header by which a connection belongs to one process of an agent
@@ -27,6 +28,7 @@
 #![warn(clippy::as_conversions)]
 
 pub mod bounded;
+pub mod described;
 pub mod enroll;
 pub mod frame;
 pub mod names;

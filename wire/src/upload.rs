@@ -14,6 +14,7 @@
 //! While it runs, and also between cycles, a phs sends `POST /v1/upload/heartbeat` (a [`PhsHeartbeat`]). Level 2.
 
 use crate::bounded::{Blob, List, Text};
+use crate::described::{Described, DescribedName};
 use crate::reserved::{NameHash, ReservedAttribute, Reserving};
 use landbridge_crypto::salted_digest::SaltedDigest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -22,6 +23,9 @@ use uuid::Uuid;
 
 /// The most records in one upload, and offers in one question.
 pub const MAX_RECORDS: usize = 1000;
+
+/// Limit on the attributes of one record. Levels below 3 have at most 32, which all others but [`Described`] are.
+pub const MAX_ATTRIBUTES: usize = 64;
 
 /// The most links in one upload.
 pub const MAX_LINKS: usize = 4000;
@@ -36,7 +40,11 @@ pub const MAX_RESERVED: usize = 1000;
 ///   [`Record::erase_password`] and [`Upload::most_swept`].
 /// - 2: also [`Upload::reserved`], [`Upload::level`], [`Mode::FullCompareByStamp`], [`Offer::iterations`] and a
 ///   [`PhsHeartbeat`]; texts of attributes as long as AD has them, see [`AttributeValue::fit`].
-pub const LEVEL: u8 = 2;
+/// - 3: also [`AttributeValue::Described`], and more than 32 attributes of a record.
+pub const LEVEL: u8 = 3;
+
+/// The lowest level that has [`AttributeValue::Described`].
+pub const DESCRIBED_FROM: u8 = 3;
 
 /// The lowest level that has [`Mode::FullCompareByStamp`].
 pub const BY_STAMP_FROM: u8 = 2;
@@ -249,7 +257,7 @@ pub struct Record {
     pub protected_user: Option<bool>,
     /// What changed.
     #[serde(default)]
-    pub attributes: List<Attribute, 32>,
+    pub attributes: List<Attribute, MAX_ATTRIBUTES>,
     /// The password, when it is wanted.
     #[serde(default)]
     pub password: Option<Password>,
@@ -414,41 +422,48 @@ pub enum AttributeValue {
     LockoutObservationWindow(Option<i64>),
     /// msDS-LockoutThreshold.
     LockoutThreshold(Option<i32>),
+    /// One of [`crate::described::TABLE`].
+    Described(Described),
 }
 
-/// The names of all attributes that a record can have, in the order of [`AttributeValue`]. If this list changes, phs
-/// compares all objects again.
-pub const CARRIED: [&str; 27] = [
-    "sAMAccountName",
-    "userPrincipalName",
-    "displayName",
-    "userAccountControl",
-    "accountExpires",
-    "pwdLastSet",
-    "lockoutTime",
-    "logonHours",
-    "primaryGroupID",
-    "adminCount",
-    "alternate login",
-    "mail",
-    "proxyAddresses",
-    "givenName",
-    "sn",
-    "department",
-    "title",
-    "telephoneNumber",
-    "mobile",
-    "description",
-    "groupType",
-    "cn",
-    "msDS-PasswordSettingsPrecedence",
-    "msDS-MaximumPasswordAge",
-    "msDS-LockoutDuration",
-    "msDS-LockoutObservationWindow",
-    "msDS-LockoutThreshold",
-];
+/// The names of all attributes that a record can have, as text. If it changes, phs compares all objects again.
+pub fn carried() -> String {
+    let described = DescribedName::all().map(|name| name.row().name);
+    AttributeValue::NAMES.into_iter().chain(described).collect::<Vec<_>>().join(", ")
+}
 
 impl AttributeValue {
+    /// The names of all but [`Self::Described`], in their order.
+    pub const NAMES: [&'static str; 27] = [
+        "sAMAccountName",
+        "userPrincipalName",
+        "displayName",
+        "userAccountControl",
+        "accountExpires",
+        "pwdLastSet",
+        "lockoutTime",
+        "logonHours",
+        "primaryGroupID",
+        "adminCount",
+        "alternate login",
+        "mail",
+        "proxyAddresses",
+        "givenName",
+        "sn",
+        "department",
+        "title",
+        "telephoneNumber",
+        "mobile",
+        "description",
+        "groupType",
+        "cn",
+        "msDS-PasswordSettingsPrecedence",
+        "msDS-MaximumPasswordAge",
+        "msDS-LockoutDuration",
+        "msDS-LockoutObservationWindow",
+        "msDS-LockoutThreshold",
+    ];
+
     /// The lowest level of a tenant that accepts it: see [`LEVEL`].
     pub fn level(&self) -> u8 {
         match self {
@@ -479,6 +494,7 @@ impl AttributeValue {
             | Self::LockoutDuration(_)
             | Self::LockoutObservationWindow(_)
             | Self::LockoutThreshold(_) => 1,
+            Self::Described(_) => DESCRIBED_FROM,
         }
     }
 
@@ -515,7 +531,8 @@ impl AttributeValue {
             | Self::MaximumPasswordAge(_)
             | Self::LockoutDuration(_)
             | Self::LockoutObservationWindow(_)
-            | Self::LockoutThreshold(_) => {}
+            | Self::LockoutThreshold(_)
+            | Self::Described(_) => {}
         }
     }
 
@@ -549,6 +566,7 @@ impl AttributeValue {
             Self::LockoutDuration(_) => "msDS-LockoutDuration",
             Self::LockoutObservationWindow(_) => "msDS-LockoutObservationWindow",
             Self::LockoutThreshold(_) => "msDS-LockoutThreshold",
+            Self::Described(described) => described.name.row().name,
         }
     }
 }

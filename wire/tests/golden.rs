@@ -5,6 +5,7 @@
 
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_wire::bounded::{Blob, List, Text};
+use landbridge_wire::described::{Described, DescribedName, DescribedValue, Row, Syntax};
 use landbridge_wire::enroll::{
     EnrollRequest, EnrollResponse, RenewRequest, RenewResponse, Role, Token, TokenSecret,
 };
@@ -288,6 +289,49 @@ fn a_directory_stands_as_in_level_1() {
             unchanged: 0,
             swept: 0,
             refused: List::default(),
+        },
+    );
+}
+
+#[test]
+fn attributes_that_describe_an_object_stand_as_in_level_3() {
+    let value = |row: &Row| match row.syntax {
+        Syntax::Text => DescribedValue::Text(text(&format!("{} of a person", row.name))),
+        Syntax::Ascii => DescribedValue::Text(text(&format!("/{}", row.name))),
+        Syntax::Integer => DescribedValue::Integer(10_007),
+        Syntax::Time => DescribedValue::Integer(13_408_243_200),
+    };
+    // One was removed.
+    let value = |row: &Row| (row.name != "info").then(|| value(row));
+    let attribute = |name: DescribedName| Attribute {
+        stamp: stamp(3),
+        is: AttributeValue::Described(Described { name, value: value(name.row()) }),
+    };
+    holds(
+        "upload_described",
+        &Upload {
+            records: List::new(vec![Record {
+                object: id(10),
+                kind: Kind::Account,
+                sid: Some(text(&format!("{SID}-1105"))),
+                presence: Presence::Present,
+                privileged: false,
+                protected_user: Some(false),
+                attributes: List::new(DescribedName::all().map(attribute).collect()).unwrap(),
+                password: None,
+                erase_password: false,
+            }])
+            .unwrap(),
+            instance: id(3),
+            domain_sid: text(SID),
+            cycle: id(6),
+            mode: Mode::Incremental,
+            policy: None,
+            links: List::default(),
+            commit: None,
+            most_swept: None,
+            reserved: List::default(),
+            level: 0,
         },
     );
 }

@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
+use landbridge_wire::described::{Described, DescribedName};
 use landbridge_wire::enroll::{EnrollRequest, RenewRequest};
 use landbridge_wire::frame::{self, FrameError};
 use landbridge_wire::upload::{
-    AttributeValue, CARRIED, Hello, LONG_TEXTS_FROM, MAX_RECORDS, MAX_RESERVED, Offer, Receipt, Stamp,
-    Upload, Wanted,
+    AttributeValue, DESCRIBED_FROM, Hello, LONG_TEXTS_FROM, MAX_ATTRIBUTES, MAX_RECORDS, MAX_RESERVED, Offer,
+    Receipt, Stamp, Upload, Wanted, carried,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -122,7 +123,7 @@ fn values_over_their_bounds_are_refused() {
         ("/records/0/attributes/0/stamp/version", json!(4_294_967_296_u64)),
         (
             "/records/0/attributes",
-            Value::Array(vec![golden("upload")["records"][0]["attributes"][0].clone(); 33]),
+            Value::Array(vec![golden("upload")["records"][0]["attributes"][0].clone(); MAX_ATTRIBUTES + 1]),
         ),
         ("/mode", json!("sideways")),
         ("/instance", json!("not an id")),
@@ -240,18 +241,22 @@ fn attributes() -> Vec<AttributeValue> {
     let listed = unknown.split('`').skip(3).step_by(2);
     let none = |name: &str| serde_json::from_value(json!({name: null}));
     let read = |name| none(name).or_else(|_| serde_json::from_value(json!({name: []}))).unwrap();
-    listed.map(read).collect()
+    let of_upload: Vec<AttributeValue> = listed.filter(|name| *name != "described").map(read).collect();
+    let described =
+        DescribedName::all().map(|name| AttributeValue::Described(Described { name, value: None }));
+    of_upload.into_iter().chain(described).collect()
 }
 
 #[test]
 fn the_list_of_carried_attributes_has_each_one() {
     let names: Vec<_> = attributes().iter().map(AttributeValue::name).collect();
-    assert_eq!(names, CARRIED);
+    assert_eq!(names.join(", "), carried());
+    assert!(names.len() < MAX_ATTRIBUTES, "a record has room for all");
 }
 
 #[test]
 fn a_level_has_the_attributes_that_its_golden_messages_have() {
-    for (name, level) in [("upload", 0), ("upload_directory", 1)] {
+    for (name, level) in [("upload", 0), ("upload_directory", 1), ("upload_described", DESCRIBED_FROM)] {
         let upload: Upload = read(&golden(name)).unwrap();
         let records = upload.records.as_slice().iter();
         let levels: Vec<u8> = records.flat_map(|r| r.attributes.as_slice()).map(|a| a.is.level()).collect();

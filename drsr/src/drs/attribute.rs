@@ -105,6 +105,32 @@ pub enum Attribute {
     Office,
     /// Exchange's extensionAttribute1 to 15, where the schema has them.
     Extension(u8),
+    /// Any other of every forest's schema that describes an object for people, as who requests it defines it.
+    Described(&'static Described),
+}
+
+/// An attribute of every forest's schema that describes an object for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Described {
+    /// lDAPDisplayName.
+    pub name: &'static str,
+    /// attributeID.
+    pub oid: &'static str,
+    /// attributeSyntax.
+    pub syntax: DescribedSyntax,
+}
+
+/// How the value of such an attribute is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DescribedSyntax {
+    /// String(Unicode): [`Value::Text`].
+    Text,
+    /// String(IA5): [`Value::Text`].
+    Ascii,
+    /// Integer: [`Value::Integer`].
+    Integer,
+    /// String(Generalized-Time), seconds since 1601: [`Value::LargeInteger`].
+    Time,
 }
 
 impl Attribute {
@@ -160,7 +186,8 @@ impl Attribute {
             | Self::Locality
             | Self::Office
             | Self::AdminDescription
-            | Self::Extension(_) => false,
+            | Self::Extension(_)
+            | Self::Described(_) => false,
             // A computer without a readable DNS name is taken for no domain controller.
             Self::DnsHostName => false,
             // phs goes by isDeleted.
@@ -222,6 +249,7 @@ impl Attribute {
                 let at = usize::from(number).checked_sub(1);
                 at.and_then(|at| EXTENSIONS.get(at)).copied().unwrap_or("extensionAttribute")
             }
+            Self::Described(described) => described.name,
         }
     }
 }
@@ -251,6 +279,8 @@ pub(crate) enum Syntax {
     LargeInteger,
     Boolean,
     Text,
+    /// One byte a character.
+    Ascii,
     /// Of several values.
     Texts,
     Bytes,
@@ -329,6 +359,7 @@ const MAX_TEXTS: usize = 5_000;
 const WRONG_LENGTH: &str = "has a value of the wrong length";
 const HALF_A_CHARACTER: &str = "has a text with half a character (an unpaired surrogate)";
 const HALF_A_UNIT: &str = "has a text with an odd number of bytes";
+const NOT_ASCII: &str = "has a text that is not ASCII";
 const SOME_TEXTS: &str = "has values that are no sound text, which are left out";
 const MANY_TEXTS: &str = "has more than 5000 values; the others are left out";
 pub(crate) const SEVERAL: &str = "has several values, and AD allows one";
@@ -341,6 +372,10 @@ pub(crate) fn value(syntax: Syntax, bytes: &[u8]) -> Result<Value, &'static str>
         Syntax::Boolean => bytes.try_into().map(|four| Value::Boolean(u32::from_le_bytes(four) != 0)),
         Syntax::Bytes => Ok(Value::Bytes(bytes.to_vec())),
         Syntax::Text => return text(bytes).map(Value::Text),
+        Syntax::Ascii if bytes.is_ascii() => {
+            return Ok(Value::Text(String::from_utf8_lossy(bytes).into_owned()));
+        }
+        Syntax::Ascii => return Err(NOT_ASCII),
         Syntax::Texts | Syntax::Classes => return Err(SEVERAL),
     };
     read.map_err(|_: std::array::TryFromSliceError| WRONG_LENGTH)
@@ -391,12 +426,14 @@ mod tests {
         assert_eq!(value(Syntax::Boolean, &[0xff; 4]), Ok(Value::Boolean(true)));
         assert_eq!(value(Syntax::Text, &[0x41, 0, 0xeb, 0]), Ok(Value::Text("Aë".to_owned())));
         assert_eq!(value(Syntax::Text, &[]), Ok(Value::Text(String::new())));
+        assert_eq!(value(Syntax::Ascii, b"/bin/sh"), Ok(Value::Text("/bin/sh".to_owned())));
         for (syntax, bytes, why) in [
             (Syntax::Integer, &[1u8, 0, 0][..], WRONG_LENGTH),
             (Syntax::Integer, &[1, 0, 0, 0, 0], WRONG_LENGTH),
             (Syntax::Integer, &[], WRONG_LENGTH),
             (Syntax::LargeInteger, &[0; 4], WRONG_LENGTH),
             (Syntax::Boolean, &[1], WRONG_LENGTH),
+            (Syntax::Ascii, &[0x2f, 0xe4], NOT_ASCII),
             (Syntax::Text, &[0x41], HALF_A_UNIT),
             (Syntax::Text, &[0, 0xd8], HALF_A_CHARACTER),
             (Syntax::Text, &[0, 0xdc, 0, 0xd8], HALF_A_CHARACTER),

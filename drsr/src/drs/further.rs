@@ -7,7 +7,7 @@
 //! that number, and finds it in a request by its OID alone: so requests have both, and replies are read by the number.
 //! Before it: `attribute`. After it: `prefix_table`.
 
-use crate::drs::attribute::{Attribute, Syntax};
+use crate::drs::attribute::{Attribute, DescribedSyntax, Syntax};
 use std::fmt;
 
 /// The attids that AD gives at random. Those below come from prefix tables; those above are never replicated.
@@ -29,7 +29,8 @@ const OF_EVERY_SCHEMA: [(Attribute, &str); 10] = [
     (Attribute::Division, "1.2.840.113556.1.4.261"),
 ];
 
-/// An attribute that is requested beside the usual ones: a single text, but for the security descriptor.
+/// An attribute that is requested beside the usual ones: a single text, but for the security descriptor and some of
+/// [`Attribute::Described`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Further {
     attribute: Attribute,
@@ -58,7 +59,8 @@ pub(crate) struct Oid {
 impl Further {
     /// An attribute that every forest's schema has. None: only the schema of the forest tells its id.
     pub fn of_every_schema(attribute: Attribute) -> Option<Self> {
-        let (_, oid) = OF_EVERY_SCHEMA.iter().find(|(known, _)| *known == attribute)?;
+        let of_table = || OF_EVERY_SCHEMA.iter().find(|(known, _)| *known == attribute).map(|(_, oid)| *oid);
+        let oid = if let Attribute::Described(described) = attribute { described.oid } else { of_table()? };
         Some(Self { attribute, id: SchemaId::parse(None, oid)? })
     }
 
@@ -78,7 +80,16 @@ impl Further {
     }
 
     pub(crate) fn syntax(&self) -> Syntax {
-        if self.attribute == Attribute::SecurityDescriptor { Syntax::Bytes } else { Syntax::Text }
+        let Attribute::Described(described) = self.attribute else {
+            let is_descriptor = self.attribute == Attribute::SecurityDescriptor;
+            return if is_descriptor { Syntax::Bytes } else { Syntax::Text };
+        };
+        match described.syntax {
+            DescribedSyntax::Text => Syntax::Text,
+            DescribedSyntax::Ascii => Syntax::Ascii,
+            DescribedSyntax::Integer => Syntax::Integer,
+            DescribedSyntax::Time => Syntax::LargeInteger,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::qualify::translate;
 use crate::qualify::{Batch, Draft};
 use landbridge_drsr::drs::sid::Sid;
 use landbridge_wire::bounded::{List, Text};
+use landbridge_wire::described::DescribedValue;
 use landbridge_wire::upload::{
     Attribute, AttributeValue, CursorName, DomainPolicy, ITERATIONS_FROM, Kind, Link, MAX_LINKS,
     MAX_RESERVED, Mode, Offer, Password, Presence, RESERVED_FROM, Receipt, Record, ReservedName, Upload,
@@ -382,6 +383,10 @@ fn size(attribute: &Attribute) -> usize {
         | AttributeValue::LockoutDuration(_)
         | AttributeValue::LockoutObservationWindow(_)
         | AttributeValue::LockoutThreshold(_) => 0,
+        AttributeValue::Described(one) => match &one.value {
+            Some(DescribedValue::Text(one)) => text(one.as_str()),
+            Some(DescribedValue::Integer(_)) | None => 0,
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 //! Neighbours: `super` reads it once, `courier` leaves out what the tenant does not accept.
 
 use landbridge_wire::reserved::Reserving;
-use landbridge_wire::upload::{CARRIED, LEVEL, RESERVED_FROM, Receipt};
+use landbridge_wire::upload::{LEVEL, RESERVED_FROM, Receipt, carried};
 use uuid::Uuid;
 
 /// What the tenant's answer to the hello settles for the cycle.
@@ -34,6 +34,6 @@ impl Settled {
     /// What is carried to this tenant, as text. If it differs from the last full compare, all is compared again.
     pub(super) fn contents(&self) -> String {
         let names = self.reserving.as_ref().map_or_else(|| "not reserved".to_owned(), Reserving::print);
-        format!("{}: {}; names: {names}", self.level, CARRIED.join(", "))
+        format!("{}: {}; names: {names}", self.level, carried())
     }
 }

@@ -559,8 +559,11 @@ fn an_unreadable_attribute_that_describes_is_left_out_listed_and_off_the_list_wh
 fn what_an_object_does_not_carry_is_no_flaw_of_it() {
     let mut bench = Bench::new(Dc::default());
     let computer = Telling::object(1107, &[Class::User, Class::Computer]).unreadable(Attribute::DisplayName);
-    let person = Telling::user(1105).unreadable(Attribute::Description).unreadable(Attribute::Company);
-    let group = Telling::group(1201).unreadable(Attribute::Title).unreadable(Attribute::Name);
+    let person = Telling::user(1105).unreadable(Attribute::Description);
+    let group = Telling::group(1201)
+        .unreadable(Attribute::Title)
+        .unreadable(Attribute::Name)
+        .unreadable(Attribute::Company);
     let privileged = Telling::user(500).unreadable(Attribute::Title);
     let batch = bench.page(vec![computer, person, group, privileged], vec![]);
     assert_eq!((batch.left_out, flaws(&bench)), (0, vec![]));

@@ -5,6 +5,7 @@ use crate::mirror::{Kind, LinkTarget};
 use landbridge_drsr::drs::attribute::{Attribute as Name, Value};
 use landbridge_drsr::drs::change::{AttributeChange, Link, Linked, Stamp};
 use landbridge_wire::bounded::{Blob, List, Text};
+use landbridge_wire::described::{Described, DescribedName, DescribedValue, Of, Syntax};
 use landbridge_wire::upload;
 use landbridge_wire::upload::AttributeValue as Is;
 use uuid::Uuid;
@@ -158,8 +159,36 @@ fn wire_value(
         Name::PsoLockoutDuration if policy => Is::LockoutDuration(large(value)?),
         Name::PsoLockoutObservationWindow if policy => Is::LockoutObservationWindow(large(value)?),
         Name::PsoLockoutThreshold if policy => Is::LockoutThreshold(integer(value)?),
-        _ => return Ok(None),
+        other => return described(other, value, kind, notes),
     }))
+}
+
+/// The same of an attribute of the wire's table.
+fn described(
+    attribute: Name,
+    value: Option<Value>,
+    kind: Kind,
+    notes: &mut Vec<&'static str>,
+) -> Result<Option<Is>, &'static str> {
+    let Some(name) = DescribedName::named(attribute.name()) else { return Ok(None) };
+    let is_carried = match name.row().of {
+        Of::Accounts => kind == Kind::Person,
+        Of::AccountsAndGroups => matches!(kind, Kind::Person | Kind::Group),
+        Of::AccountsAndContacts => matches!(kind, Kind::Person | Kind::Contact),
+        Of::All => matches!(kind, Kind::Person | Kind::Group | Kind::Contact),
+    };
+    if !is_carried {
+        return Ok(None);
+    }
+    let value = match (value, name.row().syntax) {
+        (None, _) => None,
+        (value @ Some(_), Syntax::Text) => cut(value, notes)?.map(DescribedValue::Text),
+        // A part of a path is another path.
+        (value @ Some(_), Syntax::Ascii) => text(value)?.map(DescribedValue::Text),
+        (value @ Some(_), Syntax::Integer) => integer(value)?.map(i64::from).map(DescribedValue::Integer),
+        (value @ Some(_), Syntax::Time) => large(value)?.map(DescribedValue::Integer),
+    };
+    Ok(Some(Is::Described(Described { name, value })))
 }
 
 /// A text that people read: cut to the limit. A name to sign in with is never cut.
@@ -397,8 +426,9 @@ mod tests {
     fn a_further_sign_in_name_that_cannot_be_carried_is_left_out_and_the_account_stays() {
         let employee = change(Name::EmployeeNumber, Some(Value::Text("x".repeat(4_000))));
         let carried = attributes(vec![employee], Kind::Person, Some(Name::EmployeeNumber)).unwrap();
-        let [one] = carried.attributes.as_slice() else { panic!("{carried:?}") };
-        assert_eq!(one.is, Is::AlternateLogin(None));
+        let [login, described] = carried.attributes.as_slice() else { panic!("{carried:?}") };
+        assert_eq!(login.is, Is::AlternateLogin(None));
+        assert_eq!(described.is.name(), "employeeNumber", "as a text that people read it is carried");
         assert_eq!(carried.left_out, [(Name::EmployeeNumber, TOO_LONG)]);
     }
 
@@ -422,17 +452,71 @@ mod tests {
         let sam = Is::SamAccountName(Some(Text::cut("ada")));
         let mail = Is::Mail(Some(Text::cut("ada@example.com")));
         let login = |login: &str| Is::AlternateLogin(Some(Text::cut(login)));
-        assert_eq!(carried(Kind::Person, None), [sam.clone(), mail.clone()]);
+        let id = Is::Described(Described {
+            name: DescribedName::named("employeeID").unwrap(),
+            value: Some(DescribedValue::Text(Text::cut("17"))),
+        });
+        assert_eq!(carried(Kind::Person, None), [sam.clone(), mail.clone(), id.clone()]);
         assert_eq!(
             carried(Kind::Person, Some(Name::Mail)),
-            [sam.clone(), login("ada@example.com"), mail.clone()]
+            [sam.clone(), login("ada@example.com"), mail.clone(), id.clone()]
         );
-        assert_eq!(carried(Kind::Person, Some(Name::EmployeeId)), [sam.clone(), mail.clone(), login("17")]);
+        assert_eq!(
+            carried(Kind::Person, Some(Name::EmployeeId)),
+            [sam.clone(), mail.clone(), login("17"), id]
+        );
         let description = Is::Description(Some(Text::cut("one")));
         assert_eq!(carried(Kind::Group, Some(Name::Mail)), [sam, mail.clone(), description]);
         let name = Is::Name(Some(Text::cut("Ada")));
         assert_eq!(carried(Kind::Contact, None), [mail, name.clone()]);
         assert_eq!(carried(Kind::Policy, None), [Is::LockoutThreshold(Some(3)), name]);
+    }
+
+    #[test]
+    fn each_attribute_of_the_table_is_carried_by_its_kinds_in_its_syntax_and_removed_again() {
+        for (attribute, name) in crate::read::described::attributes().zip(DescribedName::all()) {
+            let (value, carried_as) = match name.row().syntax {
+                Syntax::Text | Syntax::Ascii => {
+                    (Value::Text("x".to_owned()), DescribedValue::Text(Text::cut("x")))
+                }
+                Syntax::Integer => (Value::Integer(-7), DescribedValue::Integer(-7)),
+                Syntax::Time => {
+                    (Value::LargeInteger(13_000_000_000), DescribedValue::Integer(13_000_000_000))
+                }
+            };
+            for kind in [Kind::Person, Kind::Group, Kind::Contact, Kind::Policy] {
+                let told = |value| attributes(vec![change(attribute, value)], kind, None).unwrap().attributes;
+                let is_its_own = match name.row().of {
+                    Of::Accounts => kind == Kind::Person,
+                    Of::AccountsAndGroups => [Kind::Person, Kind::Group].contains(&kind),
+                    Of::AccountsAndContacts => [Kind::Person, Kind::Contact].contains(&kind),
+                    Of::All => kind != Kind::Policy,
+                };
+                for (value, carried_as) in [(Some(value.clone()), Some(carried_as.clone())), (None, None)] {
+                    let expected = Is::Described(Described { name, value: carried_as });
+                    let expected = if is_its_own { vec![expected] } else { vec![] };
+                    let told: Vec<Is> = told(value).into_iter().map(|one| one.is).collect();
+                    assert_eq!(told, expected, "{} of {kind:?}", name.row().name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_text_for_people_is_cut_and_a_long_path_left_out() {
+        let described = |name: &str| {
+            crate::read::described::attributes().find(|attribute| attribute.name() == name).unwrap()
+        };
+        let long = || Value::Text("x".repeat(7_000));
+        let (is, left_out) = carried(described("info"), long(), Kind::Person).unwrap();
+        let Is::Described(info) = is else { panic!("{is:?}") };
+        assert_eq!(info.value, Some(DescribedValue::Text(Text::cut(&"x".repeat(6_144)))));
+        assert_eq!(left_out.len(), 1);
+        let gecos = attributes(vec![change(described("gecos"), Some(long()))], Kind::Person, None).unwrap();
+        assert_eq!(gecos.left_out, [(described("gecos"), TOO_LONG)]);
+        let [one] = gecos.attributes.as_slice() else { panic!("{gecos:?}") };
+        let name = DescribedName::named("gecos").unwrap();
+        assert_eq!(one.is, Is::Described(Described { name, value: None }));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::stage::{Road, own_domain};
 use landbridge_tests::lab::{PhsSettings, TenantSettings, person};
+use landbridge_wire::described::{Of, Row, Syntax, TABLE};
 use rusqlite::types::Value as Stored;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -150,6 +151,84 @@ fn every_attribute_of_an_account_is_carried_changed_and_removed() {
     }
     assert!(links(&road, "manager", object).is_empty());
     road.assert_out("ada.l@example.com", &who.password);
+}
+
+/// A value that AD's schema allows for the attribute; none: only the domain controller writes it.
+fn value_of(row: &Row) -> Option<Value> {
+    Some(match (row.name, row.syntax) {
+        ("c", _) => json!("GB"),
+        ("initials", _) => json!("AL"),
+        (_, Syntax::Text) => json!(format!("Ünter {}", row.name)),
+        (_, Syntax::Ascii) => json!(format!("/of/{}", row.name)),
+        (_, Syntax::Integer) => json!("10007"),
+        (_, Syntax::Time) => return None,
+    })
+}
+
+#[test]
+fn each_attribute_of_the_wires_table_is_carried_by_its_kinds_of_objects_changed_and_removed() {
+    let road = Road::new(own_domain(20), "entra");
+    let (domain, who) = (&road.domain, person(1));
+    domain.create_group("Sales").unwrap();
+    let contact = json!({"objectClass": "contact", "mail": "charles@example.org"});
+    domain.add("CN=Charles,OU=People", contact).unwrap();
+    road.once();
+    let contact = object_named(&road, "mail", "charles@example.org").unwrap().0;
+    let (account, group) = (domain.identity(&who.sam).unwrap().guid, domain.identity("Sales").unwrap().guid);
+    let of_kind = |of: Of| match of {
+        Of::Accounts => vec!["account"],
+        Of::AccountsAndGroups => vec!["account", "group"],
+        Of::AccountsAndContacts => vec!["account", "contact"],
+        Of::All => vec!["account", "group", "contact"],
+    };
+    let objects = [("account", account), ("group", group), ("contact", contact)];
+    let set = |kind: &str, value: &dyn Fn(&Row) -> Option<Value>| {
+        let rows = TABLE.iter().filter(|row| of_kind(row.of).contains(&kind));
+        let values: serde_json::Map<String, Value> =
+            rows.filter_map(|row| Some((row.name.to_owned(), value(row)?))).collect();
+        match kind {
+            "account" => domain.set_attributes(&who.sam, Value::Object(values)),
+            "group" => domain.set_attributes("Sales", Value::Object(values)),
+            _ => domain.set_at("CN=Charles,OU=People", Value::Object(values)),
+        }
+        .unwrap();
+    };
+    // 1. Set.
+    for (kind, _) in objects {
+        set(kind, &value_of);
+    }
+    let counts = road.once();
+    assert_eq!((&counts["records_sent"], &counts["left_out"]), (&json!(3), &json!(0)), "{counts}");
+    for (kind, object) in objects {
+        let held = held(&road, object);
+        for row in &TABLE {
+            let held = held.get(row.name).map(String::as_str);
+            match value_of(row).filter(|_| of_kind(row.of).contains(&kind)) {
+                Some(value) => assert_eq!(held, value.as_str(), "{} of the {kind}", row.name),
+                None if row.syntax == Syntax::Time => {
+                    let seconds: i64 = held.unwrap().parse().unwrap();
+                    assert!((13_000_000_000..20_000_000_000).contains(&seconds), "since 1601: {seconds}");
+                }
+                None => assert_eq!(held, None, "{} of the {kind}", row.name),
+            }
+        }
+    }
+    let shown = road.tenant.run(&["users", "show", &who.upn], None).unwrap().expect_code(0).stdout;
+    assert!(shown.contains("company: Ünter company") && shown.contains("uidNumber: 10007"), "{shown}");
+    // 2. Removed.
+    let writable = |row: &Row| value_of(row).map(|_| Value::Null);
+    for (kind, _) in objects {
+        set(kind, &writable);
+    }
+    road.once();
+    for (kind, object) in objects {
+        let held = held(&road, object);
+        for row in TABLE.iter().filter(|row| writable(row).is_some()) {
+            let none = held.get(row.name).is_none_or(|value| value == "none");
+            assert!(none, "{} of the {kind}", row.name);
+        }
+    }
+    road.assert_everybody_gets_in();
 }
 
 #[test]

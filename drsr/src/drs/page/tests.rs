@@ -192,7 +192,8 @@ fn of_each_attribute_odd_bytes_and_several_values_end_as_its_row_in_the_table_sa
     for (known, attid, syntax) in WANTED {
         let Known::Plain(attribute) = known else { continue };
         let spoiled = match syntax {
-            Syntax::Bytes => vec![two, three],
+            // These bytes are ASCII.
+            Syntax::Bytes | Syntax::Ascii => vec![two, three],
             Syntax::Texts | Syntax::Classes => vec![one],
             Syntax::Integer | Syntax::LargeInteger | Syntax::Boolean | Syntax::Text => {
                 vec![one, two, three]

@@ -24,8 +24,10 @@ use landbridge_tenant_store::tables::{
     ad_budget, attributes, blocks, digests, domains, known_sources, lockouts, names, reserved_names,
 };
 use landbridge_tenant_store::{Store, StoreError};
+use landbridge_wire::described::{DescribedName, DescribedValue};
 use landbridge_wire::upload::{Kind, Presence, Stamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Limit on accounts in one answer. A name rarely matches more than two or three.
@@ -91,6 +93,9 @@ pub struct Described {
     pub mobile: Option<String>,
     /// description.
     pub description: Option<String>,
+    /// Further attributes that describe it, by their names in AD.
+    #[serde(default)]
+    pub described: BTreeMap<String, FurtherValue>,
     /// manager.
     pub manager: Option<Named>,
     /// The groups that contain it: directly, through other groups, and its primary group. None: too many to visit.
@@ -117,6 +122,16 @@ pub struct Described {
     pub known_sources: i64,
     /// Time of its last change here: seconds since 1970.
     pub changed_at: i64,
+}
+
+/// A value of a further attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FurtherValue {
+    /// A number; a time is in seconds since 1601, as in a stamp.
+    Integer(i64),
+    /// A text.
+    Text(String),
 }
 
 /// A name that an account that is not carried has too.
@@ -286,6 +301,7 @@ fn describe_account(
         telephone_number: attributes.telephone_number.clone(),
         mobile: attributes.mobile.clone(),
         description: attributes.description.clone(),
+        described: attributes.described.iter().map(further).collect(),
         manager: groups::manager_of(reading, &domain, object)?,
         groups,
         signin_policy,
@@ -316,6 +332,14 @@ fn describe_account(
 }
 
 /// The sign-in policy of an account in words, with the group that it comes from.
+fn further((name, value): (&DescribedName, &DescribedValue)) -> (String, FurtherValue) {
+    let value = match value {
+        DescribedValue::Text(text) => FurtherValue::Text(text.as_str().to_owned()),
+        DescribedValue::Integer(number) => FurtherValue::Integer(*number),
+    };
+    (name.row().name.to_owned(), value)
+}
+
 fn describe_signin_policy(
     reading: &Reading<'_>,
     domain: &Domain,

@@ -7,9 +7,10 @@ use super::table::aligned;
 use landbridge_host::clock_text::utc;
 use landbridge_tenant_core::administration::request::{AgentRow, AppRow, SecretRow};
 use landbridge_tenant_core::directory::describe::{
-    Described, DigestDescribed, LockoutDescribed, Named, PolicyDescribed, ReservedBy,
+    Described, DigestDescribed, FurtherValue, LockoutDescribed, Named, PolicyDescribed, ReservedBy,
 };
 use landbridge_tenant_core::directory::groups::{GroupDescribed, Member};
+use landbridge_wire::described::{DescribedName, Syntax};
 use landbridge_wire::printable::one_line;
 use uuid::Uuid;
 
@@ -72,6 +73,14 @@ pub(super) fn account(known: &Described, now: i64) -> String {
     ] {
         card.known(name, value.as_deref());
     }
+    let further = |(name, value): (&String, &FurtherValue)| match value {
+        FurtherValue::Text(text) => format!("{name}: {text}"),
+        FurtherValue::Integer(number) => match DescribedName::named(name).map(|name| name.row().syntax) {
+            Some(Syntax::Time) => format!("{name}: {}", utc(number.saturating_sub(EPOCH_OF_STAMPS))),
+            Some(Syntax::Integer | Syntax::Text | Syntax::Ascii) | None => format!("{name}: {number}"),
+        },
+    };
+    card.lines("Further", known.described.iter().map(further).collect());
     if !known.proxy_addresses.is_empty() {
         card.lines("Mail addresses", known.proxy_addresses.clone());
     }
@@ -338,6 +347,12 @@ mod tests {
             telephone_number: None,
             mobile: None,
             description: None,
+            described: [
+                ("company".to_owned(), FurtherValue::Text("Köhler & Sons".to_owned())),
+                ("uidNumber".to_owned(), FurtherValue::Integer(10_007)),
+                ("whenCreated".to_owned(), FurtherValue::Integer(EPOCH_OF_STAMPS + 86_400)),
+            ]
+            .into(),
             manager: Some(named("CORP\\boss")),
             groups: Some(vec![named("CORP\\Domain Users"), named("CORP\\Pilot")]),
             signin_policy: "phs, by CORP\\Pilot".to_owned(),
@@ -403,6 +418,9 @@ Changed           2 hours ago (2026-11-28 10:00:00Z)
 Given name        Zoë
 Surname           Köhler
 Mail              zoe@example.com
+Further           company: Köhler & Sons
+                  uidNumber: 10007
+                  whenCreated: 1970-01-02 00:00:00Z
 Mail addresses    SMTP:zoe@example.com
                   smtp:z@example.com
 Manager           CORP\\boss
@@ -419,6 +437,7 @@ Manager           CORP\\boss
         {
             *text = text.as_deref().map(evil);
         }
+        spoiled.described.insert("company".to_owned(), FurtherValue::Text(evil("Köhler & Sons")));
         spoiled.names = spoiled.names.iter().map(|name| evil(name)).collect();
         spoiled.refused_names = spoiled.refused_names.iter().map(|name| evil(name)).collect();
         for one in &mut spoiled.reserved {

@@ -1,5 +1,8 @@
 //! The attributes of an object.
 
+use landbridge_wire::described::{DescribedName, DescribedValue};
+use std::collections::BTreeMap;
+
 /// The known attributes of an object. None: the attribute never arrived, or was removed in AD. The units are those of
 /// [`landbridge_wire::upload::AttributeValue`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,4 +61,6 @@ pub struct Attributes {
     pub lockout_observation_window: Option<i64>,
     /// msDS-LockoutThreshold.
     pub lockout_threshold: Option<i64>,
+    /// Those of the wire's table that have a value.
+    pub described: BTreeMap<DescribedName, DescribedValue>,
 }

@@ -4,6 +4,7 @@
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_wire::bounded::Text;
+use landbridge_wire::described::{DescribedName, DescribedValue};
 use landbridge_wire::upload::{Attribute, AttributeValue, Stamp};
 use rusqlite::OptionalExtension as _;
 use rusqlite::types::Value;
@@ -142,6 +143,15 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
         AttributeValue::LockoutDuration(v) => ("lockout_duration", integer(*v)),
         AttributeValue::LockoutObservationWindow(v) => ("lockout_observation_window", integer(*v)),
         AttributeValue::LockoutThreshold(v) => ("lockout_threshold", integer(v.map(i64::from))),
+        // Its name in AD: the names above are in another spelling, so the two kinds share none.
+        AttributeValue::Described(described) => {
+            let value = match &described.value {
+                None => Value::Null,
+                Some(DescribedValue::Text(v)) => Value::Text(v.as_str().to_owned()),
+                Some(DescribedValue::Integer(n)) => Value::Integer(*n),
+            };
+            (described.name.row().name, value)
+        }
     }
 }
 
@@ -190,6 +200,13 @@ fn set_field(known: &mut Attributes, name: &str, value: Value) -> Result<(), Sto
         ("lockout_duration", _, n @ Some(_), _) => known.lockout_duration = n,
         ("lockout_observation_window", _, n @ Some(_), _) => known.lockout_observation_window = n,
         ("lockout_threshold", _, n @ Some(_), _) => known.lockout_threshold = n,
+        (name, text, integer, None) => {
+            let name = DescribedName::named(name).ok_or(foreign)?;
+            let text = text.map(|text| DescribedValue::Text(Text::cut(&text)));
+            if let Some(value) = text.or(integer.map(DescribedValue::Integer)) {
+                known.described.insert(name, value);
+            }
+        }
         _ => return Err(foreign),
     }
     Ok(())

@@ -150,7 +150,7 @@ impl Sender<'_> {
 }
 
 /// As a well kept account has them.
-fn attributes(number: usize, stamp: Stamp) -> List<Attribute, 32> {
+fn attributes(number: usize, stamp: Stamp) -> List<Attribute, 64> {
     let name = format!("person{number:06}");
     let all = [
         Is::SamAccountName(Some(Text::cut(&name))),
