@@ -2,14 +2,12 @@
 //! Knows nothing of PDUs, authentication or connections: stubs in, stubs out.
 //!
 //! In the order of a session: `cursor` · `bind` · `name` · `further` · `request` · `reply` · `dsname` · `sid` ·
-//! `prefix_table` · `attribute` · `page` · `change` · `refusal`. `distinguished_name` stands alone: names as people type
-//! them.
+//! `prefix_table` · `attribute` · `page` · `change` · `refusal`.
 
 pub mod attribute;
 pub mod bind;
 pub mod change;
 pub mod cursor;
-pub mod distinguished_name;
 pub mod dsname;
 pub mod further;
 #[cfg(test)]

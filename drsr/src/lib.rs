@@ -25,7 +25,6 @@
 //! - `drs/name.rs`: resolves an account's name to an object (DRSCrackNames)
 //! - `drs/request.rs`: GetNCChanges V8: pages and single objects
 //! - `drs/dsname.rs`: DSNAME
-//! - `drs/distinguished_name.rs`: distinguished names as people type them, in all their spellings
 //! - `drs/sid.rs`: security identifiers
 //! - `drs/prefix_table.rs`: attids to OIDs through the reply's own table
 //! - `drs/reply.rs`: decodes GetNCChanges V6 and V9; every other version is named and refused

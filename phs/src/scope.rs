@@ -3,7 +3,7 @@
 //! Neighbours: `config` reads it, `mirror::scope` resolves its entries, `qualify` applies it.
 
 use landbridge_drsr::drs::attribute::{Attribute, Value};
-use landbridge_drsr::drs::distinguished_name::DistinguishedName;
+use landbridge_wire::distinguished_name::DistinguishedName;
 use serde::Deserialize;
 
 /// Limit on OUs and groups in a list.

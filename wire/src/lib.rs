@@ -14,6 +14,7 @@
 //! - `printable.rs`: text from elsewhere, made safe for a terminal
 //! - `frame.rs`: one message as bytes; errors never repeat the payload
 //! - `enroll.rs`: tokens, enrolment, renewal
+//! - `distinguished_name.rs`: distinguished names as people type them, in all their spellings
 //! - `names.rs`: the forms of a sign-in name, and how names are compared
 //! - `reserved.rs`: sign-in names of accounts that are not carried, as keyed hashes
 //! - `described.rs`: the table of attributes that describe an object and decide nothing
@@ -29,6 +30,7 @@
 
 pub mod bounded;
 pub mod described;
+pub mod distinguished_name;
 pub mod enroll;
 pub mod frame;
 pub mod names;

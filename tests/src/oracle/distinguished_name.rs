@@ -1,7 +1,7 @@
 //! Distinguished names as an administrator types them: one that is read has one spelling that reads back as the same
 //! name, and says no more than the text.
 
-use landbridge_drsr::drs::distinguished_name::DistinguishedName;
+use landbridge_wire::distinguished_name::DistinguishedName;
 
 /// The data is the text of a name.
 pub fn distinguished_name(data: &[u8]) {

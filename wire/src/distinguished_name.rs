@@ -1,6 +1,6 @@
 //! Distinguished names as people type them: RFC 4514, and the older spellings that AD accepts as well (RFC 2253 and RFC
 //! 1779: `;`, blanks, quotes, `OID.`). A name has many spellings, so names are compared by what they say. Pure.
-//! Neighbours: `phs::scope` reads the administrator's names with it; [`super::dsname`] carries the text to a DC.
+//! Neighbours: phs reads the names of its scope with it, and carries the text to a DC as it was typed.
 
 use std::fmt;
 
