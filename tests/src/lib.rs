@@ -54,6 +54,7 @@
 //! - `src/oracle/prefix_table.rs`: for prefix tables
 //! - `src/oracle/usn_answer.rs`: for answers about the rootDSE
 //! - `src/oracle/ldap_answer.rs`: for answers about the schema and to a bind, by LDAP
+//! - `src/oracle/ldap_request.rs`: for what clients send to the LDAP door
 //! - `src/oracle/certificate_file.rs`: for files of certificates or text that an administrator names
 //! - `src/oracle/proxy_answer.rs`: for answers of an HTTP proxy
 //! - `src/bin/demo/main.rs`: `make demo`: its board, and the first act, by digests

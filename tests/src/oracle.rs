@@ -10,6 +10,7 @@ mod enrolment;
 mod kerberos;
 mod krb_error;
 mod ldap_answer;
+mod ldap_request;
 mod ndr_reply;
 mod pdu;
 mod prefix_table;
@@ -25,6 +26,7 @@ pub use enrolment::enrolment;
 pub use kerberos::{ap_rep, as_rep, keytab, krb_priv, sasl_token, tgs_rep};
 pub use krb_error::krb_error;
 pub use ldap_answer::ldap_answer;
+pub use ldap_request::ldap_request;
 pub use ndr_reply::ndr_reply;
 pub use pdu::pdu;
 pub use prefix_table::prefix_table;
@@ -48,6 +50,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("krb_error", krb_error),
     ("krb_priv", krb_priv),
     ("ldap_answer", ldap_answer),
+    ("ldap_request", ldap_request),
     ("ndr_reply", ndr_reply),
     ("pdu", pdu),
     ("prefix_table", prefix_table),

@@ -41,6 +41,8 @@ pub(crate) const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["door-listen", "tenant-core", "crypto", "wire"],
         &["tungstenite", "tokio-tungstenite", "clap"],
     ),
+    // The protocol alone, until the door listens.
+    ("door-ldap", &["crypto", "wire"], &["tokio", "hyper", "rusqlite", "rustls", "clap"]),
     ("door-operator", &["door-listen", "tenant-core"], &["tungstenite", "tokio-tungstenite", "clap"]),
     (
         "tenant",
