@@ -17,7 +17,7 @@ pub use run::run;
 
 use crate::config::{DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_OBSERVE, DEFAULT_PATH, LogLevel};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use landbridge_tenant_rules::model::SigninPolicy;
 use landbridge_wire::enroll::Role;
 use std::net::SocketAddr;
@@ -381,11 +381,12 @@ pub enum Apps {
         json: bool,
     },
     /// Assign everybody or groups to an application. An account that is not assigned does not sign in through it.
+    #[command(group(ArgGroup::new("who").args(["group", "remove", "everybody"]).required(true).multiple(true)))]
     Assign {
         /// Name of the application.
         name: String,
         /// Assign everybody of its domains.
-        #[arg(long, conflicts_with_all = ["group", "remove"], required_unless_present_any = ["group", "remove"])]
+        #[arg(long, conflicts_with_all = ["group", "remove"])]
         everybody: bool,
         /// Assign the members of this group, also through other groups: its name, SID or objectGUID. May be repeated.
         #[arg(long, value_name = "GROUP")]
@@ -395,11 +396,12 @@ pub enum Apps {
         remove: Vec<String>,
     },
     /// Change the networks that an application may send from. Without any it may send from everywhere.
+    #[command(group(ArgGroup::new("change").args(["add", "remove"]).required(true).multiple(true)))]
     Networks {
         /// Name of the application.
         name: String,
         /// A network to add, as 192.0.2.0/24 or 2001:db8::/32. May be repeated.
-        #[arg(long, value_name = "NETWORK", required_unless_present = "remove")]
+        #[arg(long, value_name = "NETWORK")]
         add: Vec<String>,
         /// A network to remove. May be repeated.
         #[arg(long, value_name = "NETWORK")]

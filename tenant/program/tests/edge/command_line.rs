@@ -293,6 +293,18 @@ fn the_help_is_complete() {
 }
 
 #[test]
+fn a_command_that_lacks_one_of_several_flags_names_them_all_and_proposes_none() {
+    for (command, flags) in [
+        (["apps", "assign", "mail"], "<--group <GROUP>|--remove <GROUP>|--everybody>"),
+        (["apps", "networks", "mail"], "<--add <NETWORK>|--remove <NETWORK>>"),
+    ] {
+        let output = Command::new(PROGRAM).args(command).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && error.contains(flags), "{error}");
+    }
+}
+
+#[test]
 fn keys_may_be_systemd_credentials_and_the_log_may_be_json() {
     let mut place = Place::new();
     let data = place.folder.path().join("data");
