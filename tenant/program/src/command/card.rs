@@ -306,6 +306,7 @@ mod tests {
     use landbridge_tenant_core::directory::groups::GroupRow;
     use landbridge_tenant_rules::model::SigninPolicy;
     use landbridge_wire::upload::Stamp;
+    use std::collections::BTreeMap;
 
     /// 2026-11-28 12:00:00 UTC.
     const NOW: i64 = 1_795_867_200;
@@ -475,6 +476,7 @@ Manager           CORP\\boss
             given_name: None,
             surname: None,
             mail: None,
+            described: BTreeMap::new(),
             proxy_addresses: Vec::new(),
             manager: None,
             signin_policy: "phs".to_owned(),
