@@ -2,6 +2,7 @@
 //! them for the attributes of one object. Containers and groups are looked up in the mirror.
 //! Neighbours: `config` reads it, `mirror::scope` resolves its entries, `qualify` applies it.
 
+use crate::read::described;
 use landbridge_drsr::drs::attribute::{Attribute, Value};
 use landbridge_wire::distinguished_name::DistinguishedName;
 use serde::Deserialize;
@@ -11,33 +12,35 @@ const MAX_ENTRIES: usize = 256;
 /// Limit on terms of the attribute filter: each is a bit in the mirror.
 const MAX_TERMS: usize = 32;
 
-/// Attributes that a filter, or a further sign-in name, may use: texts with a single value.
-const TEXTS: [Attribute; 19] = [
+/// Attributes that a filter, or a further sign-in name, may use: texts with a single value. Beside them those of the
+/// wire's table in [`DESCRIBED`], and extensionAttribute1 to 15.
+const TEXTS: [Attribute; 11] = [
     Attribute::AdminDescription,
-    Attribute::Company,
     Attribute::Department,
     Attribute::DisplayName,
-    Attribute::Division,
-    Attribute::EmployeeId,
-    Attribute::EmployeeNumber,
-    Attribute::EmployeeType,
     Attribute::GivenName,
-    Attribute::Info,
-    Attribute::Locality,
     Attribute::Mail,
     Attribute::Mobile,
-    Attribute::Office,
     Attribute::SamAccountName,
     Attribute::Surname,
     Attribute::TelephoneNumber,
     Attribute::Title,
     Attribute::UserPrincipalName,
 ];
+const DESCRIBED: [&str; 8] = [
+    "company",
+    "division",
+    "employeeID",
+    "employeeNumber",
+    "employeeType",
+    "info",
+    "l",
+    "physicalDeliveryOfficeName",
+];
 
 /// Those among them that people may write in their own account: the property set Personal Information, which every
 /// account holds for itself (MS-ADTS 3.1.1.2.3.3). `tests/tests/road/scoped.rs` asks a DC.
-const OWN: [Attribute; 5] =
-    [Attribute::Info, Attribute::Locality, Attribute::Mobile, Attribute::Office, Attribute::TelephoneNumber];
+const OWN: [&str; 5] = ["info", "l", "mobile", "physicalDeliveryOfficeName", "telephoneNumber"];
 
 /// One of the lists of distinguished names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,9 +153,11 @@ impl Term {
 
 /// The attribute of that name, if it is one that scope and sign-in names may go by.
 pub fn attribute(name: &str) -> Result<Attribute, String> {
-    let mut all = TEXTS.into_iter().chain((1..=15).map(Attribute::Extension));
+    let texts = || TEXTS.into_iter().chain(DESCRIBED.into_iter().filter_map(described::named));
+    let mut all = texts().chain((1..=15).map(Attribute::Extension));
     all.find(|known| known.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
-        let known: Vec<_> = TEXTS.iter().map(|known| known.name()).collect();
+        let mut known: Vec<_> = texts().map(Attribute::name).collect();
+        known.sort_unstable_by_key(|name| name.to_ascii_lowercase());
         format!("`{name}` is none of {}, extensionAttribute1 to 15", known.join(", "))
     })
 }
@@ -161,7 +166,7 @@ pub fn attribute(name: &str) -> Result<Attribute, String> {
 /// write themselves.
 pub fn login_attribute(name: &str) -> Result<Attribute, String> {
     let attribute = attribute(name)?;
-    if OWN.contains(&attribute) {
+    if OWN.contains(&attribute.name()) {
         return Err(format!(
             "people write {} in their own account: a person could sign in under another one's name. Use an attribute \
              that only administrators write, such as mail",
@@ -174,7 +179,7 @@ pub fn login_attribute(name: &str) -> Result<Attribute, String> {
 impl Scope {
     /// The terms of the filter whose attribute people write themselves.
     pub fn own_terms(&self) -> impl Iterator<Item = &Term> {
-        self.terms().filter(|term| OWN.contains(&term.attribute))
+        self.terms().filter(|term| OWN.contains(&term.attribute.name()))
     }
 
     /// Everything that is named and must be found in the directory, with its list.
@@ -343,7 +348,7 @@ mod tests {
             scope.keeps_out(held(&scope, told), group).map(ToString::to_string)
         };
         let (department, town, note) =
-            (Attribute::Department, Attribute::Locality, Attribute::AdminDescription);
+            (Attribute::Department, described::named("l").unwrap(), Attribute::AdminDescription);
         assert_eq!(out(&[(department, "support"), (town, "VIENNA")], false), None);
         assert_eq!(out(&[(department, "Sales")], false).unwrap(), "l=Vienna");
         assert_eq!(out(&[], false).unwrap(), "department=Sales");
@@ -360,6 +365,14 @@ mod tests {
         assert_eq!(both, 0b11);
         assert_eq!(scope.learn(both, Attribute::Title, None), 0b01);
         assert_eq!(scope.learn(both, Attribute::Mail, None), 0b11);
+    }
+
+    #[test]
+    fn each_attribute_of_the_list_has_its_name_in_any_case() {
+        let names = TEXTS.into_iter().map(Attribute::name).chain(DESCRIBED).chain(["extensionAttribute15"]);
+        for name in names {
+            assert_eq!(attribute(&name.to_uppercase()).map(Attribute::name), Ok(name));
+        }
     }
 
     #[test]

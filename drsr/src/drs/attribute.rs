@@ -87,25 +87,9 @@ pub enum Attribute {
     AdminDescription,
     /// Who may do what with the object (SECURITY_DESCRIPTOR, MS-DTYP 2.4.6).
     SecurityDescriptor,
-    /// Company.
-    Company,
-    /// Division.
-    Division,
-    /// Number of an employee.
-    EmployeeId,
-    /// Number of an employee, again.
-    EmployeeNumber,
-    /// What kind of an employee.
-    EmployeeType,
-    /// Notes.
-    Info,
-    /// Town.
-    Locality,
-    /// Office.
-    Office,
     /// Exchange's extensionAttribute1 to 15, where the schema has them.
     Extension(u8),
-    /// Any other of every forest's schema that describes an object for people, as who requests it defines it.
+    /// Any other of every forest's schema that describes an object for people, as its requester defines it.
     Described(&'static Described),
 }
 
@@ -119,6 +103,11 @@ pub struct Described {
     /// attributeSyntax.
     pub syntax: DescribedSyntax,
 }
+
+/// One of them, for tests.
+#[cfg(test)]
+pub(crate) static COMPANY: Described =
+    Described { name: "company", oid: "1.2.840.113556.1.2.146", syntax: DescribedSyntax::Text };
 
 /// How the value of such an attribute is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -177,14 +166,6 @@ impl Attribute {
             | Self::TelephoneNumber
             | Self::Mobile
             | Self::Description
-            | Self::Company
-            | Self::Division
-            | Self::EmployeeId
-            | Self::EmployeeNumber
-            | Self::EmployeeType
-            | Self::Info
-            | Self::Locality
-            | Self::Office
             | Self::AdminDescription
             | Self::Extension(_)
             | Self::Described(_) => false,
@@ -237,14 +218,6 @@ impl Attribute {
             Self::PsoLockoutThreshold => "msDS-LockoutThreshold",
             Self::AdminDescription => "adminDescription",
             Self::SecurityDescriptor => "nTSecurityDescriptor",
-            Self::Company => "company",
-            Self::Division => "division",
-            Self::EmployeeId => "employeeID",
-            Self::EmployeeNumber => "employeeNumber",
-            Self::EmployeeType => "employeeType",
-            Self::Info => "info",
-            Self::Locality => "l",
-            Self::Office => "physicalDeliveryOfficeName",
             Self::Extension(number) => {
                 let at = usize::from(number).checked_sub(1);
                 at.and_then(|at| EXTENSIONS.get(at)).copied().unwrap_or("extensionAttribute")

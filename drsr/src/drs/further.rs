@@ -15,18 +15,10 @@ pub const INT_IDS: std::ops::RangeInclusive<u32> = 0x8000_0000..=0xbfff_ffff;
 /// Most characters of an OID in dots. The longest of the base schema has 30; OIDs that Microsoft's tool makes have 60.
 const MAX_OID: usize = 256;
 
-/// Attributes that are requested only if the configuration names them, and that every forest's schema has.
-const OF_EVERY_SCHEMA: [(Attribute, &str); 10] = [
-    (Attribute::Locality, "2.5.4.7"),
-    (Attribute::Office, "2.5.4.19"),
-    (Attribute::Info, "1.2.840.113556.1.2.81"),
-    (Attribute::Company, "1.2.840.113556.1.2.146"),
+/// Attributes that every forest's schema has, and that are no [`Attribute::Described`].
+const OF_EVERY_SCHEMA: [(Attribute, &str); 2] = [
     (Attribute::AdminDescription, "1.2.840.113556.1.2.226"),
     (Attribute::SecurityDescriptor, "1.2.840.113556.1.2.281"),
-    (Attribute::EmployeeNumber, "1.2.840.113556.1.2.610"),
-    (Attribute::EmployeeType, "1.2.840.113556.1.2.613"),
-    (Attribute::EmployeeId, "1.2.840.113556.1.4.35"),
-    (Attribute::Division, "1.2.840.113556.1.4.261"),
 ];
 
 /// An attribute that is requested beside the usual ones: a single text, but for the security descriptor and some of

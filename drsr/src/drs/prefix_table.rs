@@ -261,6 +261,7 @@ fn write_entries(stub: &mut Writer, entries: &[(u32, &[u8])]) {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
+    use crate::drs::attribute::COMPANY;
     use crate::drs::further::SchemaId;
 
     fn table(entries: &[(u32, &[u8])]) -> Vec<u8> {
@@ -280,7 +281,7 @@ mod tests {
 
     #[test]
     fn our_own_table_gives_back_our_own_attids() {
-        let company = Further::of_every_schema(Attribute::Company).unwrap();
+        let company = Further::of_every_schema(Attribute::Described(&COMPANY)).unwrap();
         let further = [
             company,
             extension(1, Some("-1707123711"), FIRST),

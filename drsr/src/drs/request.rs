@@ -224,10 +224,11 @@ mod tests {
 
     #[test]
     fn attids_are_sent_in_their_order_and_each_once_with_those_that_ad_chose_at_the_end() {
-        use crate::drs::attribute::Attribute;
+        use crate::drs::attribute::{Attribute, COMPANY};
         use crate::drs::further::SchemaId;
         let numbered = |id| Further::of_this_schema(Attribute::Extension(1), id);
-        let mut further: Vec<Further> = Further::of_every_schema(Attribute::Company).into_iter().collect();
+        let mut further: Vec<Further> =
+            Further::of_every_schema(Attribute::Described(&COMPANY)).into_iter().collect();
         let ids = [(Some("-1707123711"), 3), (Some("-2147483647"), 4), (None, 5)];
         let ids = ids.map(|(int_id, last)| SchemaId::parse(int_id, &format!("1.3.6.1.4.1.99999.7.{last}")));
         further.extend(ids.into_iter().flatten().map(numbered));

@@ -334,6 +334,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::fixture::Telling;
+    use crate::read::described;
 
     fn found(objects: Vec<Telling>) -> Vec<(u128, &'static str, String)> {
         let mut findings = Findings::new("corp.example.com", None).unwrap();
@@ -357,7 +358,10 @@ mod tests {
     fn what_a_cycle_would_leave_out_or_not_carry_is_named_with_what_to_do_and_since_when() {
         let mut findings = Findings::new("corp.example.com", None).unwrap();
         let scope = Scope {
-            without: vec![crate::scope::Term { attribute: Attribute::Company, value: "x".to_owned() }],
+            without: vec![crate::scope::Term {
+                attribute: described::named("company").unwrap(),
+                value: "x".to_owned(),
+            }],
             ..Scope::default()
         };
         let known = Flaw {
@@ -374,8 +378,10 @@ mod tests {
         let all = vec![
             Telling::user(1).unreadable(Attribute::Title).unreadable(Attribute::Description),
             Telling::user(2).with(Attribute::UserPrincipalName, long.clone()),
-            Telling::user(3).unreadable(Attribute::Company),
-            Telling::group(4).with(Attribute::DisplayName, long.clone()).unreadable(Attribute::Company),
+            Telling::user(3).unreadable(described::named("company").unwrap()),
+            Telling::group(4)
+                .with(Attribute::DisplayName, long.clone())
+                .unreadable(described::named("company").unwrap()),
             Telling::object(5, &[Class::User, Class::Computer]).with(Attribute::DisplayName, long),
             Telling::user(6).unreadable(Attribute::Title).deleted(),
             Telling::user(7),

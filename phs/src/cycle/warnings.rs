@@ -76,6 +76,7 @@ fn star(term: &Term) -> &'static str {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::read::described;
     use landbridge_drsr::drs::attribute::Attribute;
 
     fn term(attribute: Attribute, value: &str) -> Term {
@@ -87,7 +88,8 @@ mod tests {
         let all = Census { people: 9, ..Census::default() };
         let names = || vec!["CN=x,DC=b".to_owned()];
         let plain = Scope::default;
-        let (mail, town) = (term(Attribute::Mail, "*@example.com"), term(Attribute::Locality, "Graz"));
+        let (mail, town) =
+            (term(Attribute::Mail, "*@example.com"), term(described::named("l").unwrap(), "Graz"));
         let cases = [
             (
                 Census { elsewhere: 9, ..all.clone() },
@@ -138,7 +140,7 @@ mod tests {
         }
         assert_eq!(why_nobody(&Census { carried: 1, elsewhere: 9, ..all }, &plain()), None);
         // Two values of one attribute: one of them is enough.
-        let two = Scope { with: vec![town.clone(), term(Attribute::Locality, "Wien")], ..plain() };
+        let two = Scope { with: vec![town.clone(), term(described::named("l").unwrap(), "Wien")], ..plain() };
         let census = Census { people: 9, elsewhere: 9, matched: vec![0, 9], ..Census::default() };
         assert!(!why_nobody(&census, &two).unwrap().contains("Graz"));
     }
@@ -147,7 +149,7 @@ mod tests {
     fn a_star_is_named_and_no_other_value() {
         let scope = Scope {
             with: vec![term(Attribute::Mail, "*@example.com"), term(Attribute::Title, "Clerk")],
-            without: vec![term(Attribute::Info, "no*")],
+            without: vec![term(described::named("info").unwrap(), "no*")],
             ..Scope::default()
         };
         let said: Vec<String> = stars(&scope).collect();

@@ -6,6 +6,7 @@ use crate::fixture::{Dc, READER, Telling, domain, guid, link, link_stamp, page a
 use crate::mirror::tests::directory;
 use crate::mirror::{Bounds, Flaw};
 use crate::qualify::privileged::protected_groups;
+use crate::read::described;
 use crate::scope::Scope;
 use landbridge_drsr::drs::attribute::Class;
 use landbridge_drsr::drs::change::{Link, Linked, Progress};
@@ -563,7 +564,7 @@ fn what_an_object_does_not_carry_is_no_flaw_of_it() {
     let group = Telling::group(1201)
         .unreadable(Attribute::Title)
         .unreadable(Attribute::Name)
-        .unreadable(Attribute::Company);
+        .unreadable(described::named("company").unwrap());
     let privileged = Telling::user(500).unreadable(Attribute::Title);
     let batch = bench.page(vec![computer, person, group, privileged], vec![]);
     assert_eq!((batch.left_out, flaws(&bench)), (0, vec![]));
@@ -580,15 +581,16 @@ fn a_name_that_cannot_be_read_does_not_make_a_new_object_be_read_alone() {
 
 #[test]
 fn an_attribute_of_the_filter_that_cannot_be_read_holds_its_account_back_and_no_container() {
+    let town = described::named("l").unwrap();
     for scope in ["with", "without"] {
-        let term = crate::scope::Term { attribute: Attribute::Locality, value: "Graz".to_owned() };
+        let term = crate::scope::Term { attribute: town, value: "Graz".to_owned() };
         let (with, without) = if scope == "with" { (vec![term], vec![]) } else { (vec![], vec![term]) };
-        let alone = || Telling::user(1106).unreadable(Attribute::Locality);
+        let alone = move || Telling::user(1106).unreadable(town);
         let mut bench =
             Bench::new(Dc::default().holds(1106, alone)).scoped(Scope { with, without, ..Scope::default() });
-        let graz = |telling: Telling| telling.with(Attribute::Locality, Some(Value::Text("Wien".to_owned())));
-        let container = Telling::object(3, &[Class::OrganizationalUnit]).unreadable(Attribute::Locality);
-        let odd = Telling::user(1105).unreadable(Attribute::Locality);
+        let graz = |telling: Telling| telling.with(town, Some(Value::Text("Wien".to_owned())));
+        let container = Telling::object(3, &[Class::OrganizationalUnit]).unreadable(town);
+        let odd = Telling::user(1105).unreadable(town);
         let batch = bench.page(vec![container, odd, graz(Telling::user(1107))], vec![]);
         assert_eq!(batch.quarantined, 1, "{scope}");
         assert!(batch.drafts.iter().all(|draft| draft.object != guid(1105)), "{scope}");

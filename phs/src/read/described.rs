@@ -5,18 +5,6 @@ use landbridge_drsr::drs::attribute::{Attribute, Described, DescribedSyntax};
 use landbridge_wire::described::{Row, Syntax, TABLE};
 use std::sync::LazyLock;
 
-/// Those that a filter may name as well, and that have a name of their own for that.
-const TYPED: [Attribute; 8] = [
-    Attribute::Company,
-    Attribute::Division,
-    Attribute::EmployeeId,
-    Attribute::EmployeeNumber,
-    Attribute::EmployeeType,
-    Attribute::Info,
-    Attribute::Locality,
-    Attribute::Office,
-];
-
 static DESCRIBED: LazyLock<Vec<Described>> = LazyLock::new(|| TABLE.iter().map(described).collect());
 
 fn described(row: &Row) -> Described {
@@ -31,10 +19,12 @@ fn described(row: &Row) -> Described {
 
 /// All of them.
 pub fn attributes() -> impl Iterator<Item = Attribute> {
-    DESCRIBED.iter().map(|described| {
-        let typed = TYPED.into_iter().find(|attribute| attribute.name() == described.name);
-        typed.unwrap_or(Attribute::Described(described))
-    })
+    DESCRIBED.iter().map(Attribute::Described)
+}
+
+/// The one with this lDAPDisplayName, in any case.
+pub fn named(name: &str) -> Option<Attribute> {
+    attributes().find(|attribute| attribute.name().eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
