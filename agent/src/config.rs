@@ -87,9 +87,22 @@ pub fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(fro
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// A text file in the forms in which programs of Windows save it.
+    pub(crate) fn as_windows_saves(text: &str) -> [Vec<u8>; 4] {
+        let wide = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            format!("\u{feff}{text}").encode_utf16().flat_map(bytes).collect()
+        };
+        [
+            text.as_bytes().to_vec(),
+            format!("\u{feff}{text}").into_bytes(),
+            wide(u16::to_le_bytes),
+            wide(u16::to_be_bytes),
+        ]
+    }
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -102,15 +115,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agent.toml");
         let text = "# Größe\r\nname = \"dc1\"\r\n";
-        let wide = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
-            format!("\u{feff}{text}").encode_utf16().flat_map(bytes).collect()
-        };
-        for saved in [
-            text.as_bytes().to_vec(),
-            format!("\u{feff}{text}").into_bytes(),
-            wide(u16::to_le_bytes),
-            wide(u16::to_be_bytes),
-        ] {
+        for saved in as_windows_saves(text) {
             std::fs::write(&path, saved).unwrap();
             assert_eq!(load::<Config>(&path).unwrap().name, "dc1");
         }

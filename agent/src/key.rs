@@ -171,6 +171,7 @@ fn refused(path: &Path, refusal: Refusal, kind: &'static str, mode: u32) -> File
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::config::tests::as_windows_saves;
     use rustix::fs::FileType;
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -228,16 +229,7 @@ mod tests {
             write_secret(&path, content).unwrap();
             read_password(&path)
         };
-        let text = "pässword\r\nnote\r\n\r\n";
-        let wide = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
-            format!("\u{feff}{text}").encode_utf16().flat_map(bytes).collect()
-        };
-        for saved in [
-            text.as_bytes().to_vec(),
-            format!("\u{feff}{text}").into_bytes(),
-            wide(u16::to_le_bytes),
-            wide(u16::to_be_bytes),
-        ] {
+        for saved in as_windows_saves("pässword\r\nnote\r\n\r\n") {
             assert_eq!(read(&saved).unwrap().as_str(), "pässword");
         }
         assert_eq!(read("x".repeat(1024).as_bytes()).unwrap().len(), 1024);
