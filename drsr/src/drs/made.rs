@@ -5,6 +5,7 @@
 use crate::drs::cursor::COOKIE;
 use crate::drs::dsname;
 use crate::drs::prefix_table::RequestTable;
+use crate::drs::reply::write_attributes;
 use crate::rpc::ndr::Writer;
 use uuid::Uuid;
 
@@ -123,27 +124,8 @@ impl MadeReply {
         }
         for object in self.objects.iter().rev() {
             dsname::write(stub, Uuid::from_u128(object.id), None, &format!("CN={}", object.id));
-            if !object.attributes.is_empty() {
-                stub.count(object.attributes.len());
-            }
-            for (attid, _, values) in &object.attributes {
-                stub.u32(*attid);
-                stub.count(values.len());
-                stub.pointer(!values.is_empty());
-            }
-            for (_, _, values) in &object.attributes {
-                if !values.is_empty() {
-                    stub.count(values.len());
-                }
-                for value in values {
-                    stub.count(value.len());
-                    stub.pointer(true);
-                }
-                for value in values {
-                    stub.count(value.len());
-                    stub.raw(value);
-                }
-            }
+            let block = object.attributes.iter().map(|(attid, _, values)| (*attid, values.as_slice()));
+            write_attributes(stub, &block.collect::<Vec<_>>());
             stub.count(object.attributes.len());
             stub.align(8);
             stub.count(object.attributes.len());

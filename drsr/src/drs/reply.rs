@@ -270,6 +270,32 @@ fn read_attributes<'a>(reader: &mut Reader<'a>, announced: u32) -> Result<Vec<Ra
         .collect()
 }
 
+/// Writes what [`read_attributes`] reads, from pairs of attid and values. Nothing is written of no attributes: the pointer
+/// to them is null then.
+#[cfg(any(test, feature = "other-side-for-tests"))]
+pub fn write_attributes(stub: &mut crate::rpc::ndr::Writer, attributes: &[(u32, &[Vec<u8>])]) {
+    if attributes.is_empty() {
+        return;
+    }
+    stub.count(attributes.len());
+    for (attid, values) in attributes {
+        stub.u32(*attid);
+        stub.count(values.len());
+        stub.pointer(!values.is_empty());
+    }
+    for (_, values) in attributes.iter().filter(|(_, values)| !values.is_empty()) {
+        stub.count(values.len());
+        for value in *values {
+            stub.count(value.len());
+            stub.pointer(true);
+        }
+        for value in *values {
+            stub.count(value.len());
+            stub.raw(value);
+        }
+    }
+}
+
 fn read_values<'a>(reader: &mut Reader<'a>, announced: u32) -> Result<Vec<&'a [u8]>, Malformed> {
     let count = reader.same_count(announced, 4 /* valLen */ + 4 /* pointer */)?;
     let heads =

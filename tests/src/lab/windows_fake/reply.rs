@@ -3,6 +3,7 @@
 use super::objects::{BASE, FakeLink, FakeObject, UNICODE_PWD, name_value};
 use crate::oracle::drs_secret::seal;
 use landbridge_drsr::drs::dsname;
+use landbridge_drsr::drs::reply::write_attributes;
 use landbridge_drsr::rpc::ndr::Writer;
 use uuid::Uuid;
 
@@ -141,7 +142,7 @@ fn write_objects(stub: &mut Writer, sent: &Sent<'_>) {
         stub.pointer(true); // name
         stub.u32(0); // flags
         stub.count(block.len());
-        stub.pointer(true);
+        stub.pointer(!block.is_empty());
         stub.u32((object.dn == BASE).into());
         stub.pointer(false); // parent
         stub.pointer(true); // metadata
@@ -149,23 +150,8 @@ fn write_objects(stub: &mut Writer, sent: &Sent<'_>) {
     for (object, block) in sent.objects.iter().zip(&blocks).rev() {
         stub.align(4);
         dsname::write(stub, object.guid, object.sid.as_ref(), &object.dn);
-        stub.count(block.len());
-        for Attribute { attid, values } in block {
-            stub.u32(*attid);
-            stub.count(values.len());
-            stub.pointer(!values.is_empty());
-        }
-        for Attribute { values, .. } in block.iter().filter(|attribute| !attribute.values.is_empty()) {
-            stub.count(values.len());
-            for value in values {
-                stub.count(value.len());
-                stub.pointer(true);
-            }
-            for value in values {
-                stub.count(value.len());
-                stub.raw(value);
-            }
-        }
+        let pairs = block.iter().map(|Attribute { attid, values }| (*attid, values.as_slice()));
+        write_attributes(stub, &pairs.collect::<Vec<_>>());
         stub.count(block.len());
         stub.align(8);
         stub.count(block.len());
