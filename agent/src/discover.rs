@@ -38,8 +38,8 @@ pub enum DiscoverError {
         why: String,
     },
     /// DNS answers, and names none.
-    #[error("{}", nobody_in_words(name, others))]
-    Nobody {
+    #[error("{}", no_controller_in_words(name, others))]
+    NoController {
         /// The name that was asked for.
         name: String,
         /// The names outside the domain, at most three.
@@ -47,7 +47,7 @@ pub enum DiscoverError {
     },
 }
 
-fn nobody_in_words(name: &str, others: &str) -> String {
+fn no_controller_in_words(name: &str, others: &str) -> String {
     let what = format!("DNS names no domain controller inside the domain (SRV {name})");
     if others.is_empty() {
         return format!("{what}: does this machine use the domain's DNS servers?");
@@ -63,7 +63,7 @@ impl DiscoverError {
     pub fn passes_by_itself(&self) -> bool {
         match self {
             Self::Silent { .. } => true,
-            Self::Unusable(_) | Self::Nobody { .. } => false,
+            Self::Unusable(_) | Self::NoController { .. } => false,
         }
     }
 }
@@ -131,7 +131,7 @@ pub async fn controllers(search: Search<'_>) -> Result<Discovered, DiscoverError
 /// The records of one name.
 async fn records(resolver: &TokioResolver, name: &str) -> Result<Vec<Record>, DiscoverError> {
     let silent = |why: String| DiscoverError::Silent { name: name.to_owned(), why };
-    let none_named = || DiscoverError::Nobody { name: name.to_owned(), others: String::new() };
+    let none_named = || DiscoverError::NoController { name: name.to_owned(), others: String::new() };
     // As ASCII: as a text for people the name would be checked as one of the web, which has no `_` inside a label.
     let asked = Name::from_ascii(format!("{name}.")).map_err(|_| silent("it is no DNS name".to_owned()))?;
     let answer = match tokio::time::timeout(PATIENCE, resolver.srv_lookup(asked)).await {
@@ -204,7 +204,7 @@ fn put_together(
         if more > 0 { format!("{named} and {more} more") } else { named }
     };
     if names.is_empty() {
-        return Err(failed.unwrap_or_else(|| DiscoverError::Nobody {
+        return Err(failed.unwrap_or_else(|| DiscoverError::NoController {
             name: format!("_ldap._tcp.dc._msdcs.{domain}"),
             others: listed(&outside),
         }));

@@ -20,7 +20,7 @@ fn found(search: Search<'_>, all: Vec<Record>) -> Result<Discovered, DiscoverErr
 }
 
 fn none_named() -> DiscoverError {
-    DiscoverError::Nobody { name: "_ldap._tcp".to_owned(), others: String::new() }
+    DiscoverError::NoController { name: "_ldap._tcp".to_owned(), others: String::new() }
 }
 
 #[test]
