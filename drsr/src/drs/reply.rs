@@ -270,7 +270,7 @@ fn read_attributes<'a>(reader: &mut Reader<'a>, announced: u32) -> Result<Vec<Ra
         .collect()
 }
 
-/// Writes what [`read_attributes`] reads, from pairs of attid and values. Nothing is written of no attributes: the pointer
+/// Writes what `read_attributes` reads, from pairs of attid and values. Nothing is written of no attributes: the pointer
 /// to them is null then.
 #[cfg(any(test, feature = "other-side-for-tests"))]
 pub fn write_attributes(stub: &mut crate::rpc::ndr::Writer, attributes: &[(u32, &[Vec<u8>])]) {
