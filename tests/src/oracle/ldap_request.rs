@@ -148,7 +148,7 @@ fn cookie(data: &[u8]) {
     let cookies = Cookies::new(&[1; 32]);
     let search = [2; 32];
     let binding = Binding { connection: 3, identity: "app wiki", search: &search };
-    let position = Position { last: [4; 16], returned: 5 };
+    let position = Position { key: vec![7; 9], last: [4; 16], returned: 5 };
     let cookie = cookies.seal(&binding, &position);
     assert_eq!(cookies.open(&binding, &cookie), Some(position));
     if data != cookie {
