@@ -43,6 +43,8 @@ pub struct Image {
     objects: Vec<Slot>,
     numbers: BTreeMap<Uuid, u32>,
     index: Index,
+    /// The members of groups that have not arrived: memberships count all the same, in the group's domain.
+    unknown_groups: HashMap<u32, (i64, Vec<u32>)>,
     domains: Vec<Domain>,
     applications: HashMap<Uuid, Arc<LdapApplication>>,
     /// What each application sees, computed when it first searches in this state.
@@ -82,6 +84,7 @@ impl Image {
             objects: Vec::new(),
             numbers: BTreeMap::new(),
             index: Index::default(),
+            unknown_groups: HashMap::new(),
             domains: Vec::new(),
             applications: HashMap::new(),
             visible: Mutex::default(),
@@ -89,6 +92,9 @@ impl Image {
         store.look(|reading| {
             image.last = changes::last(reading)?;
             changed_objects::walk(reading, -1, |object| image.put(&object))?;
+            for (domain, group, member) in changed_objects::members_of_unknown_groups(reading)? {
+                image.put_unknown(domain, group, member);
+            }
             image.read_settings(reading)
         })?;
         Ok(image)
@@ -180,8 +186,21 @@ impl Image {
         }
     }
 
+    fn put_unknown(&mut self, domain: i64, group: Uuid, member: Uuid) {
+        let (group, member) = (self.number_for(group), self.number_for(member));
+        self.unknown_groups.entry(group).or_insert((domain, Vec::new())).1.push(member);
+        if let Some(slot) = self.slot_mut(member) {
+            slot.groups.push(group);
+        }
+    }
+
     /// Takes an object out of the index and of its members' groups.
     fn unlink(&mut self, number: u32) {
+        for member in self.unknown_groups.remove(&number).map(|(_, members)| members).unwrap_or_default() {
+            if let Some(slot) = self.slot_mut(member) {
+                slot.groups.retain(|group| *group != number);
+            }
+        }
         let Some(entry) = self.slot_mut(number).and_then(|slot| slot.entry.take()) else { return };
         let indexed = self.indexed.clone();
         let index = &mut self.index;
@@ -228,7 +247,9 @@ impl Image {
 
     /// The members of a group: by links, and those whose primary group it is.
     pub(crate) fn all_members(&self, group: u32) -> Vec<u32> {
-        let Some(entry) = self.entry(group) else { return Vec::new() };
+        let Some(entry) = self.entry(group) else {
+            return self.unknown_groups.get(&group).map(|(_, members)| members.clone()).unwrap_or_default();
+        };
         let mut members = entry.members.to_vec();
         if let Some((domain, rid)) = self.domain_of(entry).zip(self.rid(entry)) {
             let found = self.index.find(Lookup::PrimaryGroup(domain.id, i64::from(rid)));
@@ -278,8 +299,7 @@ impl Image {
         }
         while let Some(one) = open.pop() {
             for group in self.slot(one).map(|slot| &slot.groups[..]).unwrap_or_default() {
-                let counts =
-                    self.entry(*group).is_none_or(|it| it.domain == entry.domain && it.kind == Kind::Group);
+                let counts = self.is_group_of(*group, entry.domain);
                 if counts && seen.insert(*group) {
                     if found.len() >= MOST_GROUPS {
                         return Vec::new();
@@ -290,6 +310,14 @@ impl Image {
             }
         }
         found
+    }
+
+    /// Whether this is a group of the domain, or one of it that has not arrived.
+    pub(crate) fn is_group_of(&self, group: u32, domain: i64) -> bool {
+        match self.entry(group) {
+            Some(entry) => entry.domain == domain && entry.kind == Kind::Group,
+            None => self.unknown_groups.get(&group).is_some_and(|(of, _)| *of == domain),
+        }
     }
 
     /// The objects that are in a group, directly, through other groups and by their primary group.
@@ -367,3 +395,6 @@ fn integer(entry: &Entry, name: &str) -> Option<i64> {
         Value::Text(_) | Value::Octets(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

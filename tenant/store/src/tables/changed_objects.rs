@@ -120,3 +120,14 @@ fn linked(reading: &Reading<'_>, domain: i64, source: Uuid) -> Result<Vec<(LinkK
     }
     Ok(found)
 }
+
+/// The members of groups that are not stored themselves: domain, group, member. Reads all links.
+pub fn members_of_unknown_groups(reading: &Reading<'_>) -> Result<Vec<(i64, Uuid, Uuid)>, StoreError> {
+    let mut select = reading.prepare(
+        "SELECT l.domain, l.source, l.target FROM links l WHERE l.what = 'member' AND l.present = 1
+         AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.object = l.source)",
+    )?;
+    let rows =
+        select.query_map([], |row| Ok((row.get(0)?, stamps::guid(row, 1)?, stamps::guid(row, 2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

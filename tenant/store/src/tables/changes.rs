@@ -17,7 +17,8 @@ const MICROS: i64 = 1_000_000;
 pub struct LastChanges {
     /// Of any change.
     pub any: i64,
-    /// Of the last change that took objects away, or to another domain. What was read before must be read again.
+    /// Of the last change that no object holds: objects were taken away or to another domain, or links came before their
+    /// object. What was read before must be read again.
     pub forgetting: i64,
 }
 
@@ -27,11 +28,14 @@ pub fn last(reading: &Reading<'_>) -> Result<LastChanges, StoreError> {
     Ok(select.query_row([], |row| Ok(LastChanges { any: row.get(0)?, forgetting: row.get(1)? }))?)
 }
 
-/// Gives an object the number of this transaction. `now` is in seconds since 1970.
+/// Gives an object the number of this transaction. `now` is in seconds since 1970. One that is not stored, such as a group
+/// whose links arrived before it, has nothing to hold the number: then everything must be read again.
 pub fn note_object(writing: &Writing<'_>, object: Uuid, now: i64) -> Result<(), StoreError> {
     let number = number(writing, now)?;
     let mut update = writing.prepare_cached("UPDATE objects SET change = ?2 WHERE object = ?1")?;
-    update.execute((object.as_bytes(), number))?;
+    if update.execute((object.as_bytes(), number))? == 0 {
+        return note_forgetting(writing);
+    }
     Ok(())
 }
 

@@ -66,6 +66,10 @@ impl Image {
                         open.push(member);
                         continue;
                     };
+                    // A membership counts in the group's domain.
+                    if !image.is_group_of(group, entry.domain) {
+                        continue;
+                    }
                     match entry.kind {
                         Kind::Group => open.push(member),
                         Kind::Account | Kind::Contact if served(entry.domain) => visible.insert(member),
