@@ -141,6 +141,11 @@ impl Default for Connections {
 impl Connections {
     /// The limits of a listener.
     pub fn limits(self) -> Limits {
+        self.within(Limits::default())
+    }
+
+    /// The same with the limits on time of another listener.
+    pub fn within(self, times: Limits) -> Limits {
         let Self { most, kept, per_address, per_56, per_48 } = self;
         Limits {
             connections: most,
@@ -148,7 +153,7 @@ impl Connections {
             connections_per_address: per_address,
             connections_per_56: per_56,
             connections_per_48: per_48,
-            ..Limits::default()
+            ..times
         }
     }
 

@@ -161,7 +161,7 @@ impl Ready {
             None => None,
         };
         let ldap = match config.ldap.as_ref().zip(of_ldap) {
-            Some((ldap, certificate)) => Some(LdapListeners::bind(ldap, certificate).await?),
+            Some((ldap, certificate)) => Some(LdapListeners::bind(ldap, certificate, limits).await?),
             None => None,
         };
         let observe = bind(config.observe).await?;
@@ -282,6 +282,7 @@ impl LdapListeners {
     async fn bind(
         ldap: &crate::config::Ldap,
         certificate: Arc<OperatorCertificate>,
+        limits: Limits,
     ) -> Result<Self, TenantError> {
         let no_tls = |e: rustls::Error| TenantError::Defect(format!("TLS cannot be set up: {e}"));
         let tls = Arc::new(operator_certificate::server_config(certificate).map_err(no_tls)?);
@@ -289,7 +290,7 @@ impl LdapListeners {
             let Some(address) = address else { return Ok::<_, TenantError>(None) };
             let (socket, tls) = (bind(address).await?, tls.clone());
             let balancers = balancers(ldap.balancers.as_deref());
-            Ok(Some(Listener { socket, tls, limits: ldap.connections.limits(), balancers }))
+            Ok(Some(Listener { socket, tls, limits: ldap.connections.within(limits), balancers }))
         };
         let mut key = [0; 32];
         aws_lc_rs::rand::fill(&mut key)

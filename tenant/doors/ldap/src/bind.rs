@@ -225,7 +225,8 @@ impl LdapDoor {
             return refuse(ResultCode::UnwillingToPerform, words);
         };
         // 2. The decision.
-        let source = if app.access.people_connect { Source::Address(session.from) } else { Source::Application };
+        let source =
+            if app.access.people_connect { Source::Address(session.from) } else { Source::Application };
         let (applications, application, from) =
             (self.applications.clone(), app.application.clone(), session.from);
         let attempt = Attempt { user, password: Arc::new(password), now: unix_now(), arrived };

@@ -7,8 +7,8 @@
 use aws_lc_rs::hmac;
 use std::fmt;
 
-/// 16 bytes of position, 8 of count; the key of the order and 32 bytes of authentication follow.
-const HEAD: usize = 24;
+/// 17 bytes of position, 8 of count; the key of the order and 32 bytes of authentication follow.
+const HEAD: usize = 25;
 const TAG: usize = 32;
 /// Limit on the bytes of the key of an order. Entries whose keys are equal so far are in the order of their objectGUIDs.
 pub const MAX_KEY: usize = 160;
@@ -32,13 +32,28 @@ pub struct Binding<'a> {
     pub search: &'a [u8; 32],
 }
 
+/// The place of an entry in the order of all entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// What the server makes up, by its number.
+    MadeUp(u128),
+    /// An object, by its objectGUID.
+    Object(u128),
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::MadeUp(0)
+    }
+}
+
 /// Where a search goes on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Position {
     /// The key of the last entry in the order that the client wants. Empty: it wants none. At most [`MAX_KEY`] bytes.
     pub key: Vec<u8>,
-    /// The objectGUID of the last entry that was returned.
-    pub last: [u8; 16],
+    /// The place of the last entry that was returned.
+    pub last: Place,
     /// How many entries were returned before.
     pub returned: u64,
 }
@@ -52,7 +67,12 @@ impl Cookies {
     /// Makes the cookie for a position.
     pub fn seal(&self, binding: &Binding<'_>, position: &Position) -> Vec<u8> {
         let mut cookie = Vec::with_capacity(HEAD + position.key.len() + TAG);
-        cookie.extend(position.last);
+        let (kind, number) = match position.last {
+            Place::MadeUp(number) => (0, number),
+            Place::Object(number) => (1, number),
+        };
+        cookie.push(kind);
+        cookie.extend(number.to_be_bytes());
         cookie.extend(position.returned.to_be_bytes());
         cookie.extend(&position.key);
         let tag = hmac::sign(&self.key, &authenticated(binding, &cookie));
@@ -65,9 +85,12 @@ impl Cookies {
     pub fn open(&self, binding: &Binding<'_>, cookie: &[u8]) -> Option<Position> {
         let (payload, tag) = cookie.split_at_checked(cookie.len().checked_sub(TAG)?)?;
         hmac::verify(&self.key, &authenticated(binding, payload), tag).ok()?;
-        let (last, rest) = payload.split_first_chunk::<16>()?;
+        let (kind, rest) = payload.split_first()?;
+        let (number, rest) = rest.split_first_chunk::<16>()?;
         let (returned, key) = rest.split_first_chunk::<8>()?;
-        Some(Position { key: key.to_vec(), last: *last, returned: u64::from_be_bytes(*returned) })
+        let number = u128::from_be_bytes(*number);
+        let last = if *kind == 0 { Place::MadeUp(number) } else { Place::Object(number) };
+        Some(Position { key: key.to_vec(), last, returned: u64::from_be_bytes(*returned) })
     }
 }
 
@@ -93,7 +116,7 @@ mod tests {
     const BINDING: Binding<'static> = Binding { connection: 7, identity: "app wiki", search: &[3; 32] };
 
     fn position() -> Position {
-        Position { key: b"key".to_vec(), last: [9; 16], returned: 1500 }
+        Position { key: b"key".to_vec(), last: Place::Object(9), returned: 1500 }
     }
 
     #[test]

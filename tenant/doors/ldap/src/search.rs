@@ -6,7 +6,7 @@
 //! in the order, so no entry that stayed comes twice or is left out.
 //! Neighbours: [`super::connection`] writes the bytes, [`super::tree`] has the entries.
 
-use super::cookie::{MAX_KEY, Position};
+use super::cookie::{MAX_KEY, Place, Position};
 use super::entry::{Attributes, Shown, view};
 use super::filter::{Filter, IN_CHAIN, Truth};
 use super::matching::{Normal, asserted, normal};
@@ -67,7 +67,7 @@ pub(crate) struct Run {
     /// The last entry that was returned, in this request or before.
     position: Position,
     /// The last entry that was looked at.
-    looked_at: Option<Uuid>,
+    looked_at: Option<Place>,
     count: usize,
     /// Limit on the entries of this answer, and what it means.
     most: usize,
@@ -78,7 +78,7 @@ pub(crate) struct Run {
 }
 
 struct Sorted {
-    entries: Vec<(Vec<u8>, Uuid)>,
+    entries: Vec<(Vec<u8>, Place)>,
     /// The next one to return; none: they are still being collected.
     next: Option<usize>,
 }
@@ -122,7 +122,7 @@ impl Run {
             0 => MAX_TIME,
             seconds => Duration::from_secs(seconds.into()).min(MAX_TIME),
         };
-        let begun = (before > 0).then(|| Uuid::from_bytes(position.last));
+        let begun = (before > 0).then_some(position.last);
         Self {
             id,
             selection: Selection::of(&search.attributes),
@@ -179,7 +179,7 @@ impl Run {
         };
         let ended = match found {
             Some(found) => {
-                let mut placed: Vec<(Uuid, Node<'_>)> =
+                let mut placed: Vec<(Place, Node<'_>)> =
                     found.into_iter().filter_map(|node| Some((place(&tree, &node)?, node))).collect();
                 placed.sort_by_key(|(place, _)| *place);
                 placed.dedup_by_key(|(place, _)| *place);
@@ -189,8 +189,14 @@ impl Run {
             None => {
                 let after = self.looked_at;
                 let made_up = tree.made_up().filter(|(place, _)| after.is_none_or(|last| *place > last));
-                let objects =
-                    tree.seen.after(after).filter_map(|(place, object)| Some((place, tree.node(object?)?)));
+                let last = match after {
+                    Some(Place::Object(last)) => Some(Uuid::from_u128(last)),
+                    Some(Place::MadeUp(_)) | None => None,
+                };
+                let objects = tree
+                    .seen
+                    .after(last)
+                    .filter_map(|(id, object)| Some((Place::Object(id.as_u128()), tree.node(object?)?)));
                 self.look_at(&tree, &base, made_up.chain(objects), &mut left, &mut bytes)
             }
         };
@@ -217,7 +223,7 @@ impl Run {
         &mut self,
         tree: &'a Tree<'a>,
         base: &Node<'a>,
-        nodes: impl Iterator<Item = (Uuid, Node<'a>)>,
+        nodes: impl Iterator<Item = (Place, Node<'a>)>,
         left: &mut usize,
         bytes: &mut Vec<u8>,
     ) -> Ended {
@@ -274,7 +280,7 @@ impl Run {
     fn put(
         &mut self,
         shown: &Shown<'_>,
-        place: Uuid,
+        place: Place,
         key: Vec<u8>,
         bytes: &mut Vec<u8>,
     ) -> Result<(), response::NotWritten> {
@@ -282,8 +288,7 @@ impl Run {
         let attributes = self.returned_attributes(shown);
         bytes.extend(response::entry(self.id, &name, attributes)?);
         self.returned += 1;
-        self.position =
-            Position { key, last: *place.as_bytes(), returned: self.position.returned.saturating_add(1) };
+        self.position = Position { key, last: place, returned: self.position.returned.saturating_add(1) };
         Ok(())
     }
 
@@ -330,7 +335,7 @@ impl Run {
     fn sort(&mut self) {
         let Some(sorted) = &mut self.sorted else { return };
         sorted.entries.sort_unstable();
-        let after = (self.position.key.clone(), Uuid::from_bytes(self.position.last));
+        let after = (self.position.key.clone(), self.position.last);
         let first =
             if self.position.returned == 0 { 0 } else { sorted.entries.partition_point(|one| *one <= after) };
         sorted.next = Some(first);
@@ -352,7 +357,10 @@ impl Run {
             }
             sorted.next = Some(next + 1);
             let made_up = tree.made_up().find(|(made_up, _)| *made_up == place).map(|(_, node)| node);
-            let node = made_up.or_else(|| tree.node(tree.seen.by_id(place)?));
+            let node = made_up.or_else(|| match place {
+                Place::Object(id) => tree.node(tree.seen.by_id(Uuid::from_u128(id))?),
+                Place::MadeUp(_) => None,
+            });
             // It may have left since.
             let Some(node) = node else { continue };
             if self.put(&Shown { tree, node }, place, key, &mut bytes).is_err() {
@@ -375,9 +383,9 @@ enum Ended {
 }
 
 /// The place of an entry in the order of all.
-fn place(tree: &Tree<'_>, node: &Node<'_>) -> Option<Uuid> {
+fn place(tree: &Tree<'_>, node: &Node<'_>) -> Option<Place> {
     if let Some(object) = node.object() {
-        return Some(object.id());
+        return Some(Place::Object(object.id().as_u128()));
     }
     let name = tree.name(node);
     tree.made_up().find(|(_, other)| tree.name(other) == name).map(|(place, _)| place)

@@ -5,6 +5,7 @@
 //! then the objects by objectGUID.
 //! Neighbours: [`super::entry`] has the attributes of an entry, [`super::search`] walks through the tree.
 
+use super::cookie::Place;
 use landbridge_tenant_core::directory::image::application::LdapApplication;
 use landbridge_tenant_core::directory::image::index::{Lookup, looked_up};
 use landbridge_tenant_core::directory::image::seen::{Seen, SeenObject};
@@ -167,12 +168,11 @@ impl<'a> Tree<'a> {
     }
 
     /// What is made up here, each with its place in the order of entries.
-    pub(crate) fn made_up(&'a self) -> impl Iterator<Item = (Uuid, Node<'a>)> {
+    pub(crate) fn made_up(&'a self) -> impl Iterator<Item = (Place, Node<'a>)> {
         let nodes = self.heads.iter().flat_map(|head| {
             [Node::Head(head)].into_iter().chain(Unit::ALL.map(|unit| Node::Unit(head, unit)))
         });
-        // No objectGUID is so small: AD's are random.
-        (1..).map(Uuid::from_u128).zip(nodes)
+        (1..).map(Place::MadeUp).zip(nodes)
     }
 }
 

@@ -1,6 +1,8 @@
 //! LDAP: what OpenLDAP's own clients receive, over TLS and StartTLS.
 
 mod client;
+mod hostile;
+mod raw;
 
 use crate::applications::RIGHT;
 use crate::assignment::create;

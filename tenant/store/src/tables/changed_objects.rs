@@ -127,7 +127,6 @@ pub fn members_of_unknown_groups(reading: &Reading<'_>) -> Result<Vec<(i64, Uuid
         "SELECT l.domain, l.source, l.target FROM links l WHERE l.what = 'member' AND l.present = 1
          AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.object = l.source)",
     )?;
-    let rows =
-        select.query_map([], |row| Ok((row.get(0)?, stamps::guid(row, 1)?, stamps::guid(row, 2)?)))?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, stamps::guid(row, 1)?, stamps::guid(row, 2)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -108,10 +108,16 @@ impl World {
                     group: object(*group),
                     name: "a group".to_owned(),
                 };
-                self.tenant.store.write("test", |writing| app_groups::add(writing, self.app, &group)).unwrap();
+                self.tenant
+                    .store
+                    .write("test", |writing| app_groups::add(writing, self.app, &group))
+                    .unwrap();
             }
             Change::Everybody(yes) => {
-                self.tenant.store.write("test", |writing| apps::set_everybody(writing, self.app, *yes)).unwrap();
+                self.tenant
+                    .store
+                    .write("test", |writing| apps::set_everybody(writing, self.app, *yes))
+                    .unwrap();
             }
             Change::Block { account } => self
                 .tenant
@@ -135,7 +141,11 @@ impl World {
     }
 
     fn record(&self, object: u128) -> Record {
-        if object < FIRST_GROUP { named(object, &format!("user{object}"), self.version) } else { group(object) }
+        if object < FIRST_GROUP {
+            named(object, &format!("user{object}"), self.version)
+        } else {
+            group(object)
+        }
     }
 
     fn domain(&self) -> Domain {
@@ -187,20 +197,25 @@ fn compare(world: &World, directory: &Directory) -> Result<(), TestCaseError> {
             let app: Arc<LdapApplication> = image.application(world.app).unwrap().clone();
             let seen = image.seen_by(&app);
             for n in 1..=ACCOUNTS {
-                let (object, stored) = (object(n), store.read(|r| {
-                    let found = landbridge_tenant_store::tables::objects::present_account(r, object(n))?;
-                    let attributes = landbridge_tenant_store::tables::attributes::of(r, object(n))?;
-                    Ok(found.map(|_| attributes))
-                }).unwrap());
+                let (object, stored) = (
+                    object(n),
+                    store
+                        .read(|r| {
+                            let found =
+                                landbridge_tenant_store::tables::objects::present_account(r, object(n))?;
+                            let attributes = landbridge_tenant_store::tables::attributes::of(r, object(n))?;
+                            Ok(found.map(|_| attributes))
+                        })
+                        .unwrap(),
+                );
                 let Some(attributes) = stored else {
                     prop_assert!(seen.by_id(object).is_none(), "{n} is gone and seen");
                     continue;
                 };
                 let primary = attributes.primary_group_id;
                 // 1. Who is assigned is who is seen.
-                let assigned = store
-                    .read(|r| app_groups::is_assigned(r, world.app, &domain, object, primary))
-                    .unwrap();
+                let assigned =
+                    store.read(|r| app_groups::is_assigned(r, world.app, &domain, object, primary)).unwrap();
                 prop_assert_eq!(seen.by_id(object).is_some(), assigned, "account {}", n);
                 // 2. The groups are those that a sign-in finds.
                 let held = store
@@ -265,10 +280,6 @@ fn the_number_of_a_change_rises_and_goes_on_above_those_of_a_lost_database() {
     assert_eq!(number(&world), second);
     // The database of before is restored a second later: its numbers begin above all that were given.
     let later = NOW + 1;
-    world
-        .tenant
-        .store
-        .write("test", |writing| changes::note_object(writing, object(1), later))
-        .unwrap();
+    world.tenant.store.write("test", |writing| changes::note_object(writing, object(1), later)).unwrap();
     assert!(number(&world) >= later * 1_000_000 && number(&world) > second);
 }

@@ -1,9 +1,17 @@
 //! OpenLDAP's command-line clients, and a tenant that they can reach.
 
+use crate::applications::{stamp, user};
 use crate::harness::Edge;
+use landbridge_crypto::nt_hash::NtHash;
+use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
+use landbridge_crypto::secret::Password;
 use landbridge_door_listen::limits::Limits;
 use landbridge_host::key_file::KeySource;
 use landbridge_tenant::config::{Connections, Ldap};
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_rules::account_state::filetime;
+use landbridge_wire::bounded::List;
+use landbridge_wire::upload::{Attribute, Password as Sent, Record, Stamp};
 use rcgen::{CertificateParams, KeyPair};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -18,7 +26,10 @@ pub(crate) async fn configured() -> (Edge, PathBuf) {
 
 pub(crate) async fn configured_with(change: impl FnOnce(&mut Ldap)) -> (Edge, PathBuf) {
     let mut file = PathBuf::new();
-    let edge = Edge::configured(Limits::default(), |config| {
+    // A second for a message, so that tests of slow clients end.
+    let limits =
+        Limits { head: Duration::from_secs(1), stranger_idle: Duration::from_secs(2), ..Limits::default() };
+    let edge = Edge::configured(limits, |config| {
         // The folder of the configuration is there by now.
         let folder = config.data_directory.parent().unwrap().to_owned();
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
@@ -90,6 +101,11 @@ impl Client {
         }
     }
 
+    /// Name and password.
+    pub(crate) fn account(&self) -> (&str, &str) {
+        (&self.name, &self.password)
+    }
+
     /// The same place for somebody else.
     pub(crate) fn as_other(&self, name: &str, password: &str) -> Self {
         Self {
@@ -134,4 +150,15 @@ impl Client {
             errors: String::from_utf8_lossy(&done.stderr).into_owned(),
         }
     }
+}
+
+/// The account with this number after its password was changed, as phs sends it.
+pub(crate) fn with_new_password(number: u128, name: &str, password: &str) -> Record {
+    let stamp = Stamp { version: 2, ..stamp() };
+    let changed = user(number, name, 0x200, filetime(unix_now() - 60).unwrap());
+    let attributes =
+        changed.attributes.as_slice().iter().cloned().map(|one| Attribute { stamp, ..one }).collect();
+    let hash = NtHash::of_password(&Password::new(password.to_owned()));
+    let digest = SaltedDigest::derive(hash, Profile::Entra);
+    Record { attributes: List::new(attributes).unwrap(), password: Some(Sent { stamp, digest }), ..changed }
 }
