@@ -31,7 +31,7 @@ fn upload(phs: &Identity, records: Vec<Record>, links: Vec<Link>) -> Upload {
     }
 }
 
-fn group(number: u128, name: &str) -> Record {
+pub(crate) fn group(number: u128, name: &str) -> Record {
     let attributes = [
         AttributeValue::SamAccountName(Some(Text::new(name).unwrap())),
         AttributeValue::GroupType(Some(-2_147_483_646)),

@@ -3,6 +3,7 @@
 mod client;
 mod hostile;
 mod raw;
+mod views;
 
 use crate::applications::RIGHT;
 use crate::assignment::create;

@@ -2,6 +2,7 @@
 
 use crate::applications::{stamp, user};
 use crate::harness::Edge;
+use base64::Engine as _;
 use landbridge_crypto::nt_hash::NtHash;
 use landbridge_crypto::salted_digest::{Profile, SaltedDigest};
 use landbridge_crypto::secret::Password;
@@ -78,7 +79,15 @@ pub(crate) struct Printed {
 impl Printed {
     /// The names of the entries, in their order.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.text.lines().filter_map(|line| line.strip_prefix("dn: ")).map(str::to_owned).collect()
+        let decoded = |text: &str| {
+            let octets = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
+            String::from_utf8(octets).unwrap()
+        };
+        let name = |line: &str| match line.strip_prefix("dn:: ") {
+            Some(text) => Some(decoded(text)),
+            None => line.strip_prefix("dn: ").map(str::to_owned),
+        };
+        self.text.lines().filter_map(name).collect()
     }
 
     /// The values of an attribute, in all entries.

@@ -105,6 +105,12 @@ impl Answer {
         split(after).0.to_vec()
     }
 
+    /// The name of an entry.
+    pub(crate) fn name(&self) -> String {
+        let (_, rest) = split(inside(&self.bytes));
+        String::from_utf8(inside(inside(rest)).to_vec()).unwrap()
+    }
+
     pub(crate) fn holds(&self, text: &str) -> bool {
         self.bytes.windows(text.len()).any(|part| part == text.as_bytes())
     }
