@@ -156,6 +156,12 @@ impl Applications {
         self.numbers.metrics.signins_not_asked.get_or_create(&vec![("why", why.to_owned())]).inc();
     }
 
+    /// Counts a request by LDAP with the names of its operation and of its result.
+    pub fn count_ldap(&self, operation: &str, result: &str) {
+        let labels = vec![("operation", operation.to_owned()), ("result", result.to_owned())];
+        self.numbers.metrics.ldap_requests.get_or_create(&labels).inc();
+    }
+
     /// Records the duration of a sign-in, from the request's head to its answer.
     pub fn observe_duration(&self, took: Duration) {
         self.numbers.metrics.signin_seconds.observe(took.as_secs_f64());

@@ -192,6 +192,7 @@ async fn until_start_tls(door: &LdapDoor, mut stream: TcpStream, arrival: &mut A
         let id = message.id;
         let refuse = |operation| {
             let words = "this address needs TLS before anything else: request StartTLS";
+            door.count(operation, ResultCode::ConfidentialityRequired);
             answer(id, operation, &Outcome::new(ResultCode::ConfidentialityRequired, words), &[])
         };
         let bytes = match message.request {
@@ -423,6 +424,7 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
         outcome: &Outcome,
         controls: &[ResponseControl],
     ) -> Result<(), NotRead> {
+        self.door.count(operation, outcome.code);
         match answer(id, operation, outcome, controls) {
             Some(bytes) => self.send(&bytes).await,
             None => Ok(()),
@@ -475,6 +477,7 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
                 let name =
                     self.door.directory.image(|image| self.session.who_am_i(image)).unwrap_or_default();
                 let success = Outcome::new(ResultCode::Success, "");
+                self.door.count(Operation::Extended, success.code);
                 match response::extended(id, &success, None, Some(name.as_bytes())) {
                     Ok(bytes) => self.send(&bytes).await,
                     Err(_) => Ok(()),
@@ -584,6 +587,7 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
                             next.map(|next| self.door.cookies.seal(&binding, &next)).unwrap_or_default();
                         closing.push(ResponseControl::Paged { estimate: 0, cookie });
                     }
+                    self.door.count(Operation::Search, outcome.code);
                     bytes.extend(answer(id, Operation::Search, &outcome, &closing).unwrap_or_default());
                     return self.send(&bytes).await;
                 }
@@ -604,6 +608,7 @@ fn is_public(search: &Search) -> bool {
 
 /// The whole answer to a search for the root DSE or the subschema.
 async fn public(door: &LdapDoor, session: &Session, id: u32, search: &Search, start_tls: bool) -> Vec<u8> {
+    door.count(Operation::Search, ResultCode::Success);
     // 1. The attributes. Without a readable directory there are no naming contexts.
     let _ = door.follow().await;
     let (contexts, view) = door

@@ -2,6 +2,7 @@
 //! Neighbours: [`super::connection`] serves each connection, [`super::bind`] signs in, [`super::search`] searches.
 
 use super::cookie::Cookies;
+use super::response::{Operation, ResultCode};
 use landbridge_tenant_core::applications::Applications;
 use landbridge_tenant_core::directory::Directory;
 use landbridge_tenant_core::sign_ins::SignIns;
@@ -49,6 +50,11 @@ impl LdapDoor {
     ) -> Self {
         let cookies = Cookies::new(key);
         Self { sign_ins, applications, directory, settings, cookies, connections: AtomicU64::new(0) }
+    }
+
+    /// Counts a request and its result.
+    pub(crate) fn count(&self, operation: Operation, code: ResultCode) {
+        self.applications.count_ldap(&format!("{operation:?}"), &format!("{code:?}"));
     }
 
     /// A number that no other connection has.
