@@ -57,6 +57,7 @@
 //! - `src/oracle/ldap_request.rs`: for what clients send to the LDAP door
 //! - `src/oracle/certificate_file.rs`: for files of certificates or text that an administrator names
 //! - `src/oracle/proxy_answer.rs`: for answers of an HTTP proxy
+//! - `src/oracle/proxy_header.rs`: for what a balancer sends before TLS
 //! - `src/bin/demo/main.rs`: `make demo`: its board, and the first act, by digests
 //! - `src/bin/demo/scope.rs`: the scope in the demo
 //! - `src/bin/demo/agents.rs`: the second act, by agents

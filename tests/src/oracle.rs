@@ -15,6 +15,7 @@ mod ndr_reply;
 mod pdu;
 mod prefix_table;
 mod proxy_answer;
+mod proxy_header;
 mod usn_answer;
 mod wire_frames;
 
@@ -31,6 +32,7 @@ pub use ndr_reply::ndr_reply;
 pub use pdu::pdu;
 pub use prefix_table::prefix_table;
 pub use proxy_answer::proxy_answer;
+pub use proxy_header::proxy_header;
 pub use usn_answer::usn_answer;
 pub use wire_frames::wire_frames;
 
@@ -55,6 +57,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("pdu", pdu),
     ("prefix_table", prefix_table),
     ("proxy_answer", proxy_answer),
+    ("proxy_header", proxy_header),
     ("sasl_token", sasl_token),
     ("tgs_rep", tgs_rep),
     ("usn_answer", usn_answer),
