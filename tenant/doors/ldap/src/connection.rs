@@ -339,11 +339,13 @@ async fn read_requests<S: AsyncRead + Unpin>(
     loop {
         // 1. A message. While an answer is on its way the client may be silent.
         loop {
-            let idle = if is_signed_in() { door.settings.idle } else { limits.stranger_idle };
+            let was_signed_in = is_signed_in();
+            let idle = if was_signed_in { door.settings.idle } else { limits.stranger_idle };
             match timeout(idle, reader.begin()).await {
                 Ok(Ok(())) => break,
                 Ok(Err(end)) => return end,
-                Err(_) if !waiting.is_empty() => {}
+                // Somebody signed in after the wait began: a bind is answered after the next message is awaited.
+                Err(_) if !waiting.is_empty() || (!was_signed_in && is_signed_in()) => {}
                 Err(_) => return End::Slow,
             }
         }
