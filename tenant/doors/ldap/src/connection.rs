@@ -119,13 +119,27 @@ impl<S: AsyncRead + Unpin> Reader<S> {
         let outcome = match read {
             Ok(0) | Err(_) => Err(End::Client),
             Ok(count) => {
-                self.buffer.extend(chunk.get(..count).unwrap_or_default());
+                self.keep(chunk.get(..count).unwrap_or_default());
                 Ok(())
             }
         };
         // It may hold a password.
         chunk.zeroize();
         outcome
+    }
+}
+
+impl<S> Reader<S> {
+    /// Adds bytes to the buffer. Where it must grow, no copy of what it held is left behind.
+    fn keep(&mut self, bytes: &[u8]) {
+        let needed = self.buffer.len() + bytes.len();
+        if needed > self.buffer.capacity() {
+            let mut larger = Vec::with_capacity(needed.max(2 * self.buffer.capacity()));
+            larger.extend_from_slice(&self.buffer);
+            self.buffer.zeroize();
+            self.buffer = larger;
+        }
+        self.buffer.extend_from_slice(bytes);
     }
 }
 
