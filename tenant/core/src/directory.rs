@@ -9,7 +9,7 @@ pub mod named;
 use crate::lock::lock;
 pub use describe::Description;
 use groups::{GroupDescribed, GroupRow};
-use image::Image;
+use image::{Changes, Image};
 pub use landbridge_tenant_rules::model::{LdapAccess, LdapMemberOf, LdapTree, LdapView};
 use landbridge_tenant_store::{Store, StoreError};
 pub use landbridge_wire::upload::Kind;
@@ -54,19 +54,28 @@ impl Directory {
         if self.is_current() {
             return Ok(());
         }
-        // 1. What has changed. Searches wait for as long as that takes.
-        let mut held = self.memory.image.write().unwrap_or_else(PoisonError::into_inner);
-        let followed = held.as_mut().map_or(Ok(false), |image| image.follow(&self.store))?;
+        // 1. What has changed, step by step. Searches wait while a step is applied, and not while it is read.
+        let held = || self.memory.image.write().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.image(Image::place);
+        while let Some(after) = place {
+            let read = Changes::read(&self.store, after)?;
+            let is_last = read.is_last();
+            let mut held = held();
+            let Some(image) = held.as_mut() else { break };
+            if !image.apply(read) {
+                break;
+            }
+            if is_last {
+                self.memory.last_change.store(image.last_change(), Ordering::Release);
+                return Ok(());
+            }
+            place = Some(image.place());
+        }
         // 2. All of it, if there is no other way. Searches find the state of before meanwhile.
-        if !followed {
-            drop(held);
-            let image = Image::load(&self.store)?;
-            held = self.memory.image.write().unwrap_or_else(PoisonError::into_inner);
-            *held = Some(image);
-        }
-        if let Some(image) = held.as_ref() {
-            self.memory.last_change.store(image.last_change(), Ordering::Release);
-        }
+        let image = Image::load(&self.store)?;
+        let last_change = image.last_change();
+        *held() = Some(image);
+        self.memory.last_change.store(last_change, Ordering::Release);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use crate::lock::lock;
 use application::LdapApplication;
 use index::{Index, Indexed, Lookup, looked_up};
 use landbridge_tenant_rules::model::{Domain, sub_authority};
-use landbridge_tenant_store::tables::changed_objects::{self, ChangedObject};
+use landbridge_tenant_store::tables::changed_objects::{self, ChangePlace, ChangedObject};
 use landbridge_tenant_store::tables::changes::{self, LastChanges};
 use landbridge_tenant_store::tables::{app_groups, app_ldap, app_secrets, apps, domains};
 use landbridge_tenant_store::{Reading, Store, StoreError};
@@ -32,6 +32,9 @@ use values::{Key, Value, Values};
 
 /// Limit on the groups of an object that are followed, as in sign-ins: one that is in more is in none of them.
 const MOST_GROUPS: usize = landbridge_tenant_store::tables::members::MOST_GROUPS;
+/// Limit on the changes that are read and applied at once: searches wait while they are applied, for milliseconds. In tests
+/// a history takes several steps.
+const STEP: usize = if cfg!(test) { 2 } else { 1_000 };
 /// Limit on the applications that read the directory.
 const MOST_APPLICATIONS: u32 = 10_000;
 
@@ -39,6 +42,8 @@ const MOST_APPLICATIONS: u32 = 10_000;
 #[derive(Debug)]
 pub struct Image {
     last: LastChanges,
+    /// The last change that was applied.
+    place: ChangePlace,
     indexed: Arc<Indexed>,
     objects: Vec<Slot>,
     numbers: BTreeMap<Uuid, u32>,
@@ -75,53 +80,42 @@ pub(crate) struct Entry {
     values: Values,
 }
 
-impl Image {
-    /// Reads the whole directory.
-    pub(crate) fn load(store: &Store) -> Result<Self, StoreError> {
-        let mut image = Self {
-            last: LastChanges { any: -1, forgetting: -1 },
-            indexed: Arc::new(Indexed::new()),
-            objects: Vec::new(),
-            numbers: BTreeMap::new(),
-            index: Index::default(),
-            unknown_groups: HashMap::new(),
-            domains: Vec::new(),
-            applications: HashMap::new(),
-            visible: Mutex::default(),
-        };
-        store.look(|reading| {
-            image.last = changes::last(reading)?;
-            changed_objects::walk(reading, -1, |object| image.put(&object))?;
-            for (domain, group, member) in changed_objects::members_of_unknown_groups(reading)? {
-                image.put_unknown(domain, group, member);
-            }
-            image.read_settings(reading)
-        })?;
-        Ok(image)
-    }
+/// What is read beside the objects: it is little, and read whole.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    domains: Vec<Domain>,
+    applications: HashMap<Uuid, Arc<LdapApplication>>,
+}
 
-    /// Reads what has changed. False: objects were taken away, and the image must be loaded again.
-    pub(crate) fn follow(&mut self, store: &Store) -> Result<bool, StoreError> {
+/// Changes that were read, and are not applied yet.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    last: LastChanges,
+    objects: Vec<ChangedObject>,
+    /// None: more changes follow.
+    settings: Option<Settings>,
+}
+
+impl Changes {
+    /// Reads the changes after a place, at most [`STEP`].
+    pub(crate) fn read(store: &Store, after: ChangePlace) -> Result<Self, StoreError> {
         store.look(|reading| {
             let last = changes::last(reading)?;
-            if last.forgetting > self.last.forgetting {
-                return Ok(false);
-            }
-            changed_objects::walk(reading, self.last.any, |object| self.put(&object))?;
-            self.last = last;
-            self.read_settings(reading)?;
-            Ok(true)
+            let objects = changed_objects::after(reading, after, STEP)?;
+            let settings = if objects.len() < STEP { Some(Settings::read(reading)?) } else { None };
+            Ok(Self { last, objects, settings })
         })
     }
 
-    /// The number of the last change that it has.
-    pub(crate) fn last_change(&self) -> i64 {
-        self.last.any
+    /// Whether nothing follows.
+    pub(crate) fn is_last(&self) -> bool {
+        self.settings.is_some()
     }
+}
 
-    fn read_settings(&mut self, reading: &Reading<'_>) -> Result<(), StoreError> {
-        self.domains = domains::all(reading)?;
-        self.applications.clear();
+impl Settings {
+    fn read(reading: &Reading<'_>) -> Result<Self, StoreError> {
+        let mut applications = HashMap::new();
         for application in apps::list(reading, MOST_APPLICATIONS)? {
             if application.revoked_at.is_some() {
                 continue;
@@ -138,10 +132,72 @@ impl Image {
                 access,
                 application,
             };
-            self.applications.insert(read.application.id, Arc::new(read));
+            applications.insert(read.application.id, Arc::new(read));
         }
+        Ok(Self { domains: domains::all(reading)?, applications })
+    }
+}
+
+impl Image {
+    /// Reads the whole directory.
+    pub(crate) fn load(store: &Store) -> Result<Self, StoreError> {
+        let mut image = Self {
+            last: LastChanges { any: -1, forgetting: -1 },
+            place: ChangePlace::default(),
+            indexed: Arc::new(Indexed::new()),
+            objects: Vec::new(),
+            numbers: BTreeMap::new(),
+            index: Index::default(),
+            unknown_groups: HashMap::new(),
+            domains: Vec::new(),
+            applications: HashMap::new(),
+            visible: Mutex::default(),
+        };
+        store.look(|reading| {
+            image.last = changes::last(reading)?;
+            changed_objects::walk(reading, |object| {
+                let place = ChangePlace { change: object.change, object: object.object };
+                image.place = image.place.max(place);
+                image.put(&object);
+            })?;
+            for (domain, group, member) in changed_objects::members_of_unknown_groups(reading)? {
+                image.put_unknown(domain, group, member);
+            }
+            image.set(Settings::read(reading)?);
+            Ok(())
+        })?;
+        Ok(image)
+    }
+
+    /// The number of the last change that it has.
+    pub(crate) fn last_change(&self) -> i64 {
+        self.last.any
+    }
+
+    /// The place after which changes are missing.
+    pub(crate) fn place(&self) -> ChangePlace {
+        self.place
+    }
+
+    /// Applies what was read. False: objects were taken away, and the image must be loaded again.
+    pub(crate) fn apply(&mut self, read: Changes) -> bool {
+        if read.last.forgetting > self.last.forgetting {
+            return false;
+        }
+        for object in &read.objects {
+            self.place = ChangePlace { change: object.change, object: object.object };
+            self.put(object);
+        }
+        if let Some(settings) = read.settings {
+            self.last = read.last;
+            self.set(settings);
+        }
+        true
+    }
+
+    fn set(&mut self, Settings { domains, applications }: Settings) {
+        (self.domains, self.applications) = (domains, applications);
         lock(&self.visible).clear();
-        Ok(())
     }
 
     /// Stores an object as it is now, in place of what was known of it.

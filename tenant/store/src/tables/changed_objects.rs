@@ -53,21 +53,52 @@ pub enum StoredValue {
     Octets(Vec<u8>),
 }
 
-/// Calls `each` with every object that has a greater number, or with all objects for a number below 0, in no order.
-pub fn walk(
-    reading: &Reading<'_>,
-    above: i64,
-    mut each: impl FnMut(ChangedObject),
-) -> Result<(), StoreError> {
-    let mut select = reading.prepare_cached(
-        "SELECT o.object, o.kind, o.domain, o.sid, o.presence = 'present', b.object IS NOT NULL, o.change
-         FROM objects o LEFT JOIN blocks b ON b.object = o.object WHERE o.change > ?1",
-    )?;
-    let mut rows = select.query([above])?;
+/// The place of a change among all: its number, then the object.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChangePlace {
+    /// The number. All that one transaction changed has the same.
+    pub change: i64,
+    /// objectGUID.
+    pub object: Uuid,
+}
+
+/// Selects the columns that [`changed`] reads.
+macro_rules! objects_sql {
+    ($condition:literal) => {
+        concat!(
+            "SELECT o.object, o.kind, o.domain, o.sid, o.presence = 'present', b.object IS NOT NULL, o.change
+             FROM objects o LEFT JOIN blocks b ON b.object = o.object ",
+            $condition
+        )
+    };
+}
+
+/// Calls `each` with every object, in no order.
+pub fn walk(reading: &Reading<'_>, mut each: impl FnMut(ChangedObject)) -> Result<(), StoreError> {
+    let mut select = reading.prepare(objects_sql!(""))?;
+    let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         each(changed(reading, row)?);
     }
     Ok(())
+}
+
+/// The objects that have changed after a place, in the order of their places, at most `limit`.
+pub fn after(
+    reading: &Reading<'_>,
+    place: ChangePlace,
+    limit: usize,
+) -> Result<Vec<ChangedObject>, StoreError> {
+    let mut select = reading.prepare_cached(objects_sql!(
+        "WHERE o.change >= ?1 AND (o.change > ?1 OR o.object > ?2) ORDER BY o.change, o.object LIMIT ?3"
+    ))?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = select.query((place.change, place.object.as_bytes(), limit))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(changed(reading, row)?);
+    }
+    Ok(found)
 }
 
 fn changed(reading: &Reading<'_>, row: &Row<'_>) -> Result<ChangedObject, StoreError> {

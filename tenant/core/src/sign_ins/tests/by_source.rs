@@ -155,7 +155,7 @@ fn what_an_application_without_places_lets_through_to_ad_is_charged_as_strangers
     for n in 0..20 {
         let secret = format!("wrong{n}");
         lock(&signin.directory.answers).clear();
-        let answer = AgentAnswer { outcome: Ok(wrong.clone()), agent: None, tried: 1 };
+        let answer = AgentAnswer { outcome: Ok(wrong), agent: None, tried: 1 };
         lock(&signin.directory.answers).push_back(answer);
         let before = signin.reached();
         let from = if n % 2 == 0 { "app ldap" } else { "app other" };
