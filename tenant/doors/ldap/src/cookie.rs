@@ -34,14 +34,14 @@ pub struct Binding<'a> {
 
 /// The place of an entry in the order of all entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum EntryPlace {
     /// What the server makes up, by its number.
     MadeUp(u128),
     /// An object, by its objectGUID.
     Object(u128),
 }
 
-impl Default for Place {
+impl Default for EntryPlace {
     fn default() -> Self {
         Self::MadeUp(0)
     }
@@ -53,7 +53,7 @@ pub struct Position {
     /// The key of the last entry in the order that the client wants. Empty: it wants none. At most [`MAX_KEY`] bytes.
     pub key: Vec<u8>,
     /// The place of the last entry that was returned.
-    pub last: Place,
+    pub last: EntryPlace,
     /// How many entries were returned before.
     pub returned: u64,
 }
@@ -68,8 +68,8 @@ impl Cookies {
     pub fn seal(&self, binding: &Binding<'_>, position: &Position) -> Vec<u8> {
         let mut cookie = Vec::with_capacity(HEAD + position.key.len() + TAG);
         let (kind, number) = match position.last {
-            Place::MadeUp(number) => (0, number),
-            Place::Object(number) => (1, number),
+            EntryPlace::MadeUp(number) => (0, number),
+            EntryPlace::Object(number) => (1, number),
         };
         cookie.push(kind);
         cookie.extend(number.to_be_bytes());
@@ -89,7 +89,7 @@ impl Cookies {
         let (number, rest) = rest.split_first_chunk::<16>()?;
         let (returned, key) = rest.split_first_chunk::<8>()?;
         let number = u128::from_be_bytes(*number);
-        let last = if *kind == 0 { Place::MadeUp(number) } else { Place::Object(number) };
+        let last = if *kind == 0 { EntryPlace::MadeUp(number) } else { EntryPlace::Object(number) };
         Some(Position { key: key.to_vec(), last, returned: u64::from_be_bytes(*returned) })
     }
 }
@@ -116,7 +116,7 @@ mod tests {
     const BINDING: Binding<'static> = Binding { connection: 7, identity: "app wiki", search: &[3; 32] };
 
     fn position() -> Position {
-        Position { key: b"key".to_vec(), last: Place::Object(9), returned: 1500 }
+        Position { key: b"key".to_vec(), last: EntryPlace::Object(9), returned: 1500 }
     }
 
     #[test]

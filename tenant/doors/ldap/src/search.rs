@@ -6,7 +6,7 @@
 //! in the order, so no entry that stayed comes twice or is left out.
 //! Neighbours: [`super::connection`] writes the bytes, [`super::tree`] has the entries.
 
-use super::cookie::{MAX_KEY, Place, Position};
+use super::cookie::{EntryPlace, MAX_KEY, Position};
 use super::entry::{Attributes, Shown, view};
 use super::filter::{Filter, IN_CHAIN, Truth};
 use super::matching::{Normal, asserted, normal};
@@ -67,7 +67,7 @@ pub(crate) struct Run {
     /// The last entry that was returned, in this request or before.
     position: Position,
     /// The last entry that was looked at.
-    looked_at: Option<Place>,
+    looked_at: Option<EntryPlace>,
     count: usize,
     /// Limit on the entries of this answer, and what it means.
     most: usize,
@@ -78,7 +78,7 @@ pub(crate) struct Run {
 }
 
 struct Sorted {
-    entries: Vec<(Vec<u8>, Place)>,
+    entries: Vec<(Vec<u8>, EntryPlace)>,
     /// The next one to return; none: they are still being collected.
     next: Option<usize>,
 }
@@ -179,7 +179,7 @@ impl Run {
         };
         let ended = match found {
             Some(found) => {
-                let mut placed: Vec<(Place, Node<'_>)> =
+                let mut placed: Vec<(EntryPlace, Node<'_>)> =
                     found.into_iter().filter_map(|node| Some((place(&tree, &node)?, node))).collect();
                 placed.sort_by_key(|(place, _)| *place);
                 placed.dedup_by_key(|(place, _)| *place);
@@ -190,13 +190,13 @@ impl Run {
                 let after = self.looked_at;
                 let made_up = tree.made_up().filter(|(place, _)| after.is_none_or(|last| *place > last));
                 let last = match after {
-                    Some(Place::Object(last)) => Some(Uuid::from_u128(last)),
-                    Some(Place::MadeUp(_)) | None => None,
+                    Some(EntryPlace::Object(last)) => Some(Uuid::from_u128(last)),
+                    Some(EntryPlace::MadeUp(_)) | None => None,
                 };
                 let objects = tree
                     .seen
                     .after(last)
-                    .filter_map(|(id, object)| Some((Place::Object(id.as_u128()), tree.node(object?)?)));
+                    .filter_map(|(id, object)| Some((EntryPlace::Object(id.as_u128()), tree.node(object?)?)));
                 self.look_at(&tree, &base, made_up.chain(objects), &mut left, &mut bytes)
             }
         };
@@ -223,7 +223,7 @@ impl Run {
         &mut self,
         tree: &'a Tree<'a>,
         base: &Node<'a>,
-        nodes: impl Iterator<Item = (Place, Node<'a>)>,
+        nodes: impl Iterator<Item = (EntryPlace, Node<'a>)>,
         left: &mut usize,
         bytes: &mut Vec<u8>,
     ) -> Ended {
@@ -280,7 +280,7 @@ impl Run {
     fn put(
         &mut self,
         shown: &Shown<'_>,
-        place: Place,
+        place: EntryPlace,
         key: Vec<u8>,
         bytes: &mut Vec<u8>,
     ) -> Result<(), response::NotWritten> {
@@ -358,8 +358,8 @@ impl Run {
             sorted.next = Some(next + 1);
             let made_up = tree.made_up().find(|(made_up, _)| *made_up == place).map(|(_, node)| node);
             let node = made_up.or_else(|| match place {
-                Place::Object(id) => tree.node(tree.seen.by_id(Uuid::from_u128(id))?),
-                Place::MadeUp(_) => None,
+                EntryPlace::Object(id) => tree.node(tree.seen.by_id(Uuid::from_u128(id))?),
+                EntryPlace::MadeUp(_) => None,
             });
             // It may have left since.
             let Some(node) = node else { continue };
@@ -383,9 +383,9 @@ enum Ended {
 }
 
 /// The place of an entry in the order of all.
-fn place(tree: &Tree<'_>, node: &Node<'_>) -> Option<Place> {
+fn place(tree: &Tree<'_>, node: &Node<'_>) -> Option<EntryPlace> {
     if let Some(object) = node.object() {
-        return Some(Place::Object(object.id().as_u128()));
+        return Some(EntryPlace::Object(object.id().as_u128()));
     }
     let name = tree.name(node);
     tree.made_up().find(|(_, other)| tree.name(other) == name).map(|(place, _)| place)

@@ -5,7 +5,7 @@
 //! then the objects by objectGUID.
 //! Neighbours: [`super::entry`] has the attributes of an entry, [`super::search`] walks through the tree.
 
-use super::cookie::Place;
+use super::cookie::EntryPlace;
 use landbridge_tenant_core::directory::image::application::LdapApplication;
 use landbridge_tenant_core::directory::image::index::{Lookup, looked_up};
 use landbridge_tenant_core::directory::image::seen::{Seen, SeenObject};
@@ -168,11 +168,11 @@ impl<'a> Tree<'a> {
     }
 
     /// What is made up here, each with its place in the order of entries.
-    pub(crate) fn made_up(&'a self) -> impl Iterator<Item = (Place, Node<'a>)> {
+    pub(crate) fn made_up(&'a self) -> impl Iterator<Item = (EntryPlace, Node<'a>)> {
         let nodes = self.heads.iter().flat_map(|head| {
             [Node::Head(head)].into_iter().chain(Unit::ALL.map(|unit| Node::Unit(head, unit)))
         });
-        (1..).map(Place::MadeUp).zip(nodes)
+        (1..).map(EntryPlace::MadeUp).zip(nodes)
     }
 }
 
