@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub const MAX_RECORDS: usize = 1000;
 
 /// Limit on the attributes of one record. Levels below 3 have at most 32, which all others but [`Described`] are.
-pub const MAX_ATTRIBUTES: usize = 64;
+pub const MAX_ATTRIBUTES: usize = 96;
 
 /// The most links in one upload.
 pub const MAX_LINKS: usize = 4000;

@@ -300,6 +300,7 @@ fn attributes_that_describe_an_object_stand_as_in_level_3() {
         Syntax::Ascii => DescribedValue::Text(text(&format!("/{}", row.name))),
         Syntax::Integer => DescribedValue::Integer(10_007),
         Syntax::Time => DescribedValue::Integer(13_408_243_200),
+        Syntax::Octets => DescribedValue::Octets(Blob::new([0xff, 0xd8, 0xff, 0xe0]).unwrap()),
     };
     // One was removed.
     let value = |row: &Row| (row.name != "info").then(|| value(row));

@@ -13,6 +13,7 @@ use crate::fixture::{ACCOUNT, Dc, READER, Telling, cursor, domain, guid, link, p
 use crate::mirror::tests::directory;
 use crate::mirror::{Kind, Object, Sent};
 use crate::progress::Silent;
+use crate::read::described;
 use crate::scope::Scope;
 use landbridge_agent::AgentError;
 use landbridge_crypto::salted_digest::Profile;
@@ -189,7 +190,7 @@ struct Bench {
     include: Vec<Sid>,
     also: Vec<Sid>,
     alternate_login: Option<Attribute>,
-    schema_ids: String,
+    requested: String,
     scope: Scope,
     confirmed: Option<u64>,
     profile: Profile,
@@ -217,7 +218,7 @@ impl Bench {
             include: Vec::new(),
             also: Vec::new(),
             alternate_login: None,
-            schema_ids: String::new(),
+            requested: String::new(),
             scope: Scope::default(),
             confirmed: None,
             profile: Profile::Entra,
@@ -247,7 +248,7 @@ impl Bench {
             account: ACCOUNT.to_owned(),
             scope: self.scope.clone(),
             alternate_login: self.alternate_login,
-            schema_ids: self.schema_ids.clone(),
+            requested: self.requested.clone(),
             guard: Guard::default(),
             confirmed: self.confirmed,
             profile: self.profile,
@@ -432,7 +433,7 @@ fn a_tenant_that_is_another_one_is_compared_in_full() {
 }
 
 #[test]
-fn uploads_of_the_longest_and_oddest_texts_fit_a_frame() {
+fn uploads_of_the_longest_and_oddest_texts_and_of_photos_fit_a_frame() {
     let mut bench = Bench::new();
     let text = |text: &str, times: usize| Some(Value::Text(text.repeat(times)));
     let odd = |rid| {
@@ -453,7 +454,11 @@ fn uploads_of_the_longest_and_oddest_texts_fit_a_frame() {
             Attribute::TelephoneNumber,
             Attribute::Mobile,
         ];
-        let all = names.into_iter().chain(people.map(|attribute| (attribute, text("\u{0}", 9_999))));
+        let photo = described::named("thumbnailPhoto").unwrap();
+        let further = described::attributes(false).chain(described::extensions()).filter(|_| rid % 50 == 0);
+        let texts = people.into_iter().chain(further).map(|attribute| (attribute, text("\u{0}", 9_999)));
+        let photo = (photo, Some(Value::Bytes(vec![0xff; 102_400])));
+        let all = names.into_iter().chain(texts).chain([photo]);
         all.fold(Telling::user(rid), |telling, (attribute, value)| telling.with(attribute, value)).tell()
     };
     let counts = bench.cycle(vec![page((1100..1400).map(odd).collect(), vec![], Progress::Last(cursor(4)))]);
@@ -758,10 +763,10 @@ fn another_scope_leads_to_a_sweep_and_another_filter_to_a_full_compare() {
 #[test]
 fn another_id_of_the_filters_attribute_in_the_schema_compares_all() {
     let mut bench = Bench::new();
-    bench.schema_ids = " extensionAttribute1 0x9a3f5c01".to_owned();
+    bench.requested = " extensionAttribute1 0x9a3f5c01".to_owned();
     staffed(&mut bench, 1100..1103);
     assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
-    bench.schema_ids = " extensionAttribute1 0x9a3f5c02".to_owned();
+    bench.requested = " extensionAttribute1 0x9a3f5c02".to_owned();
     assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
     assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
 }

@@ -164,14 +164,18 @@ fn wire_value(
 }
 
 /// The same of an attribute of the wire's table.
+#[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is in the table")]
 fn described(
     attribute: Name,
     value: Option<Value>,
     kind: Kind,
     notes: &mut Vec<&'static str>,
 ) -> Result<Option<Is>, &'static str> {
-    let Name::Described(row) = attribute else { return Ok(None) };
-    let Some(name) = DescribedName::named(row.name) else { return Ok(None) };
+    let name = match attribute {
+        Name::Described(_) | Name::Extension(_) => DescribedName::named(attribute.name()),
+        _ => None,
+    };
+    let Some(name) = name else { return Ok(None) };
     let is_carried = match name.row().of {
         Of::Accounts => kind == Kind::Person,
         Of::AccountsAndGroups => matches!(kind, Kind::Person | Kind::Group),
@@ -188,6 +192,10 @@ fn described(
         (value @ Some(_), Syntax::Ascii) => text(value)?.map(DescribedValue::Text),
         (value @ Some(_), Syntax::Integer) => integer(value)?.map(i64::from).map(DescribedValue::Integer),
         (value @ Some(_), Syntax::Time) => large(value)?.map(DescribedValue::Integer),
+        (Some(Value::Bytes(bytes)), Syntax::Octets) => {
+            Some(DescribedValue::Octets(Blob::new(bytes).map_err(|_| TOO_LONG)?))
+        }
+        (Some(_), Syntax::Octets) => return Err(WRONG_TYPE),
     };
     Ok(Some(Is::Described(Described { name, value })))
 }
@@ -480,7 +488,11 @@ mod tests {
 
     #[test]
     fn each_attribute_of_the_table_is_carried_by_its_kinds_in_its_syntax_and_removed_again() {
-        for (attribute, name) in crate::read::described::attributes().zip(DescribedName::all()) {
+        let requested = crate::read::described::attributes(true).chain(crate::read::described::extensions());
+        let requested: Vec<Name> = requested.collect();
+        assert_eq!(requested.len(), DescribedName::all().count());
+        for attribute in requested {
+            let name = DescribedName::named(attribute.name()).unwrap();
             let (value, carried_as) = match name.row().syntax {
                 Syntax::Text | Syntax::Ascii => {
                     (Value::Text("x".to_owned()), DescribedValue::Text(Text::cut("x")))
@@ -488,6 +500,9 @@ mod tests {
                 Syntax::Integer => (Value::Integer(-7), DescribedValue::Integer(-7)),
                 Syntax::Time => {
                     (Value::LargeInteger(13_000_000_000), DescribedValue::Integer(13_000_000_000))
+                }
+                Syntax::Octets => {
+                    (Value::Bytes(vec![0xff, 0xd8]), DescribedValue::Octets(Blob::new([0xff, 0xd8]).unwrap()))
                 }
             };
             for kind in [Kind::Person, Kind::Group, Kind::Contact, Kind::Policy] {
@@ -520,6 +535,19 @@ mod tests {
         let [one] = gecos.attributes.as_slice() else { panic!("{gecos:?}") };
         let name = DescribedName::named("gecos").unwrap();
         assert_eq!(one.is, Is::Described(Described { name, value: None }));
+    }
+
+    #[test]
+    fn a_photo_is_carried_up_to_ads_limit_and_a_longer_one_left_out() {
+        let photo =
+            |bytes: usize| carried(named("thumbnailPhoto"), Value::Bytes(vec![7; bytes]), Kind::Person);
+        let is =
+            |value| Is::Described(Described { name: DescribedName::named("thumbnailPhoto").unwrap(), value });
+        let longest = DescribedValue::Octets(Blob::new(vec![7; 102_400]).unwrap());
+        assert_eq!(photo(102_400), Ok((is(Some(longest)), vec![])));
+        assert_eq!(photo(102_401), Ok((is(None), vec![(named("thumbnailPhoto"), TOO_LONG)])));
+        let odd = carried(named("thumbnailPhoto"), Value::Text("x".to_owned()), Kind::Person);
+        assert_eq!(odd, Ok((is(None), vec![(named("thumbnailPhoto"), WRONG_TYPE)])));
     }
 
     #[test]

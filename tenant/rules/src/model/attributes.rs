@@ -61,6 +61,9 @@ pub struct Attributes {
     pub lockout_observation_window: Option<i64>,
     /// msDS-LockoutThreshold.
     pub lockout_threshold: Option<i64>,
-    /// Those of the wire's table that have a value.
+    /// Those of the wire's table that have a value, without those of octets.
     pub described: BTreeMap<DescribedName, DescribedValue>,
+    /// Those of octets that have a value, with its size in bytes. A photo may have 100 KiB, and no sign-in needs it: it is
+    /// read alone, on request.
+    pub octets: BTreeMap<DescribedName, u64>,
 }

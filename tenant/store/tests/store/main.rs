@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod assignment;
+mod attributes;
 mod database;
 mod erase;
 mod known_sources;
