@@ -17,7 +17,8 @@ use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::described::DescribedValue;
 use landbridge_wire::upload::{
     Attribute, AttributeValue, CursorName, DomainPolicy, ITERATIONS_FROM, Kind, Link, MAX_LINKS,
-    MAX_RESERVED, Mode, Offer, Password, Presence, RESERVED_FROM, Receipt, Record, ReservedName, Upload,
+    MAX_RESERVED, Mode, Offer, Password, Presence, RESERVED_FROM, Receipt, Record, ReservedName, TREE_FROM,
+    Upload,
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 use tracing::{debug, warn};
@@ -77,6 +78,9 @@ impl Courier<'_, '_> {
             drafts.retain(|draft| draft.kind == Kind::Account);
             links.clear();
             entered.clear();
+        }
+        if self.settled.level < TREE_FROM {
+            drafts.retain(|draft| draft.kind != Kind::Container);
         }
         for draft in &mut drafts {
             draft.attributes.retain(|attribute| attribute.is.level() <= self.settled.level);
@@ -196,8 +200,8 @@ impl Courier<'_, '_> {
             return Ok(None);
         };
         // In a full compare the tenant removes what it is not sent again.
-        let enters: Vec<Uuid> =
-            drafts.iter().filter(|draft| draft.enters).map(|draft| draft.object).collect();
+        let entering = drafts.iter().filter(|draft| draft.enters && draft.kind != Kind::Container);
+        let enters: Vec<Uuid> = entering.map(|draft| draft.object).collect();
         if self.mode == Mode::Incremental && !enters.is_empty() {
             self.mirror.note_sending(&enters)?;
             self.noted = true;
@@ -328,7 +332,7 @@ impl Courier<'_, '_> {
     /// The tenant does not hold all of this object: mark it, so that its next change sends it whole.
     fn unsure(&self, guid: Uuid) -> Result<(), PhsError> {
         if let Some(mut object) = self.mirror.object(guid)? {
-            object.sent = Some(Sent::Unsure);
+            object.sent = (object.sent != Some(Sent::Container)).then_some(Sent::Unsure);
             (object.password, object.password_at) = (None, None);
             self.mirror.put(&object)?;
         }
@@ -385,7 +389,9 @@ fn size(attribute: &Attribute) -> usize {
         | AttributeValue::MaximumPasswordAge(_)
         | AttributeValue::LockoutDuration(_)
         | AttributeValue::LockoutObservationWindow(_)
-        | AttributeValue::LockoutThreshold(_) => 0,
+        | AttributeValue::LockoutThreshold(_)
+        | AttributeValue::Parent(_) => 0,
+        AttributeValue::Rdn(one) => one.as_ref().map_or(0, |one| text(one.as_str())),
         AttributeValue::Described(one) => match &one.value {
             Some(DescribedValue::Text(one)) => text(one.as_str()),
             Some(DescribedValue::Octets(one)) => one.as_bytes().len().div_ceil(3) * 4,

@@ -55,7 +55,7 @@ pub struct Described {
     pub source: Option<Uuid>,
     /// objectSid.
     pub sid: Option<String>,
-    /// `account`, `group`, `contact` or `password-settings`.
+    /// `account`, `group`, `contact`, `password-settings` or `container`.
     pub kind: String,
     /// `present`, `deleted`, `privileged` or `out-of-scope`.
     pub presence: String,
@@ -416,6 +416,7 @@ fn first_obstacle(
         Kind::Group => return "a group: see `groups show`",
         Kind::Contact => return "a contact, which cannot sign in",
         Kind::PasswordSettings => return "a password settings object",
+        Kind::Container => return "a container of other objects",
     }
     if blocked {
         return "blocked by an administrator";

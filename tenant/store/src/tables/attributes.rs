@@ -168,6 +168,10 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
         AttributeValue::LockoutDuration(v) => ("lockout_duration", integer(*v)),
         AttributeValue::LockoutObservationWindow(v) => ("lockout_observation_window", integer(*v)),
         AttributeValue::LockoutThreshold(v) => ("lockout_threshold", integer(v.map(i64::from))),
+        AttributeValue::Rdn(v) => ("rdn", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::Parent(v) => {
+            ("parent", v.map_or(Value::Null, |guid| Value::Blob(guid.as_bytes().to_vec())))
+        }
         // Its name in AD: the names above are in another spelling, so the two kinds share none.
         AttributeValue::Described(described) => {
             let value = match &described.value {
@@ -226,6 +230,8 @@ fn set_field(known: &mut Attributes, name: &str, value: Value) -> Result<(), Sto
         ("lockout_duration", _, n @ Some(_), _) => known.lockout_duration = n,
         ("lockout_observation_window", _, n @ Some(_), _) => known.lockout_observation_window = n,
         ("lockout_threshold", _, n @ Some(_), _) => known.lockout_threshold = n,
+        ("rdn", text @ Some(_), _, _) => known.rdn = text,
+        ("parent", _, _, Some(bytes)) => known.parent = Some(Uuid::from_slice(&bytes).map_err(|_| foreign)?),
         (name, text, integer, bytes) => {
             let name = DescribedName::named(name);
             name.and_then(|name| set_described(known, name, text, integer, bytes)).ok_or(foreign)?;

@@ -8,3 +8,4 @@ mod erase;
 mod known_sources;
 mod policies;
 mod reserved_names;
+mod tree;
