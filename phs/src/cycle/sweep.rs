@@ -64,7 +64,7 @@ impl Cycle<'_> {
             // The tenant removes those that are not sent again.
             self.mirror.forget_sent_containers()?;
         }
-        for guid in self.mirror.lacking_containers()? {
+        for guid in self.mirror.lacking_containers(rules.full.then_some(rules.cycle))? {
             if let Some(container) = self.mirror.object(guid)? {
                 batch.join(qualify::container(container, self.mirror, self.singles, rules)?);
             }

@@ -66,7 +66,7 @@ pub enum Sent {
     OutOfScope,
     /// The tenant does not have all of it: it was refused, or is in quarantine. The next change sends it whole.
     Unsure,
-    /// It is no object that is carried for itself, and the tenant has it as a container of those.
+    /// It is carried as a container that carried objects are in.
     Container,
 }
 
@@ -98,9 +98,9 @@ pub struct Object {
     pub parent: Option<Uuid>,
     /// The RDN's value.
     pub rdn: Option<String>,
-    /// Of [`Kind::Other`]: the type of the RDN (`OU`), and the stamp of its value, which a move writes too.
+    /// Of [`Kind::Other`]: the type of the RDN, such as `OU`.
     pub rdn_type: Option<String>,
-    /// See there.
+    /// Of [`Kind::Other`]: the stamp of the RDN's value. AD writes it when the object is renamed or moved.
     pub named: Option<Stamp>,
     /// Its kind.
     pub kind: Kind,

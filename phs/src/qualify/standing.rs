@@ -114,7 +114,7 @@ pub fn learn_whole(object: &mut Object, whole: &Change, scope: &Scope) {
 #[expect(clippy::wildcard_enum_match_arm, reason = "other attributes are not stored")]
 pub(super) fn learn(object: &mut Object, change: &Change, scope: &Scope) {
     object.sid = change.object.sid.clone().or(object.sid.take());
-    object.parent = change.parent.or(object.parent);
+    object.parent = change.parent.or(object.parent).filter(|_| !change.domain_head);
     // A tombstone has lost its names. Keep the stored ones: the tenant knows the object by them.
     let gone = change.attributes.iter().any(|changed| {
         changed.attribute == Attribute::IsDeleted && changed.value == Some(Value::Boolean(true))

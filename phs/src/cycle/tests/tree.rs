@@ -157,6 +157,27 @@ fn a_container_that_is_deleted_leaves_and_one_that_is_made_again_comes() {
 }
 
 #[test]
+fn containers_of_objects_that_a_full_compare_does_not_see_are_not_sent_again() {
+    let mut bench = Bench::new();
+    bench.places(domain_of_ada(), 4);
+    bench.full = true;
+    let rest = vec![user(1106, 4), ou(4, "Empty", 0), ou(2, "Staff", 0), head()];
+    assert_eq!(
+        bench.places(rest, 5),
+        [place(0, "DC", "corp", None), place(4, "OU", "Empty", Some(0)), person(1106, 4)]
+    );
+}
+
+#[test]
+fn the_domains_head_is_in_no_container_whatever_the_controller_sends() {
+    let mut bench = Bench::new();
+    let mut sent = head().within(99).tell();
+    sent.domain_head = true;
+    let all = vec![user(1105, 0), Telling::again(sent)];
+    assert_eq!(bench.places(all, 4), [place(0, "DC", "corp", None), person(1105, 0)]);
+}
+
+#[test]
 fn a_container_that_the_tenant_refused_is_sent_again_with_the_next_change_in_it() {
     let mut bench = Bench::new();
     bench.cloud.refuses = Some(RefusalReason::ForeignSid);
