@@ -476,7 +476,7 @@ impl<'a, 'r> Desk<'a, 'r> {
     ) -> Result<(), PhsError> {
         let whole = self.is_whole(&change);
         let changed: Vec<Attribute> = change.attributes.iter().map(|changed| changed.attribute).collect();
-        let place = translate::Place { dn: &change.object.dn, parent: object.parent };
+        let place = translate::PlaceInTree { dn: &change.object.dn, parent: object.parent };
         let carried =
             translate::attributes(change.attributes, object.kind, place, self.rules.alternate_login);
         let translate::Carried { attributes, mut left_out } = match carried {

@@ -117,7 +117,7 @@ impl Findings {
         if let Some(odd) = qualify::undecided(change, kind, scope) {
             return self.look_at_unreadable(&odd, known);
         }
-        let place = translate::Place { dn, parent: change.parent };
+        let place = translate::PlaceInTree { dn, parent: change.parent };
         let left_out =
             match translate::attributes(change.attributes.clone(), kind, place, self.alternate_login) {
                 Ok(carried) => carried.left_out,

@@ -58,7 +58,7 @@ pub fn kind(kind: Kind) -> upload::Kind {
 
 /// Where an object is in the directory's tree.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct PlaceInTree<'a> {
     /// Its distinguished name as the DC wrote it. The type of its first part counts, and no more.
     pub dn: &'a str,
     /// objectGUID of the container that it is in; the domain's head has none.
@@ -104,7 +104,7 @@ pub fn wire_link(from: Uuid, (what, to, at): LinkTarget, present: bool) -> Optio
 pub fn attributes(
     changes: Vec<AttributeChange>,
     kind: Kind,
-    place: Place<'_>,
+    place: PlaceInTree<'_>,
     alternate: Option<Name>,
 ) -> Result<Carried, Odd> {
     let mut carried = Carried { attributes: Vec::with_capacity(changes.len()), left_out: Vec::new() };
@@ -362,8 +362,8 @@ mod tests {
         AttributeChange { attribute, stamp: Stamp { version: 1, time: 2, invocation_id: Uuid::nil() }, value }
     }
 
-    const PLACE: Place<'_> =
-        Place { dn: "CN=Ada,OU=Sales,DC=corp,DC=example,DC=com", parent: Some(Uuid::from_u128(9)) };
+    const PLACE: PlaceInTree<'_> =
+        PlaceInTree { dn: "CN=Ada,OU=Sales,DC=corp,DC=example,DC=com", parent: Some(Uuid::from_u128(9)) };
 
     fn attributes(
         changes: Vec<AttributeChange>,
@@ -544,7 +544,7 @@ mod tests {
     #[test]
     fn the_first_part_of_the_name_is_sent_escaped_and_with_the_names_stamp() {
         let part = |dn, name: Value| {
-            let place = Place { dn, parent: None };
+            let place = PlaceInTree { dn, parent: None };
             let change = change(Name::Name, Some(name));
             let Carried { attributes, left_out } =
                 super::attributes(vec![change], Kind::Person, place, None).unwrap();
