@@ -542,7 +542,12 @@ impl<'a, 'r> Desk<'a, 'r> {
             self.batch.drafts.push(draft);
         }
         self.mirror.put(&object)?;
-        self.send_containers_above(object.parent.filter(|_| translate::has_place(object.kind)))
+        // The containers of an object that left the scope are sent by the sweep, if the guard holds the object back.
+        let stays = standing(&object, &position, self.rules) == Standing::Present;
+        if stays && translate::has_place(object.kind) {
+            self.send_containers_above(object.parent)?;
+        }
+        Ok(())
     }
 
     /// Drafts an object that the tenant does not hold whole. It is read alone, an account with its password.

@@ -157,6 +157,18 @@ fn a_container_that_is_deleted_leaves_and_one_that_is_made_again_comes() {
 }
 
 #[test]
+fn a_container_outside_the_scope_is_sent_only_if_an_object_in_it_is_held_back() {
+    let mut bench = Bench::new();
+    staffed(&mut bench, 1100..1140);
+    bench.cloud.places.clear();
+    let outside = |bench: &Bench| bench.cloud.places.iter().any(|(rid, ..)| *rid == 2);
+    let counts = bench.cycle(moved(1100..1101, 2, 5)).unwrap();
+    assert_eq!((counts.removed, counts.held, outside(&bench)), (1, 0, false));
+    let counts = bench.cycle(moved(1101..1130, 2, 6)).unwrap();
+    assert_eq!((counts.removed, counts.held, outside(&bench)), (0, 29, true));
+}
+
+#[test]
 fn containers_of_objects_that_a_full_compare_does_not_see_are_not_sent_again() {
     let mut bench = Bench::new();
     bench.places(domain_of_ada(), 4);
