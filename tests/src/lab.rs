@@ -45,4 +45,4 @@ pub use phs::{Phs, PhsSettings, Proof};
 pub use population::{Person, Population, person};
 pub use pta_agent::{PtaAgent, PtaSettings};
 pub use small_disk::SmallDisk;
-pub use tenant::{RunningTenant, TenantSettings};
+pub use tenant::{LdapServer, RunningTenant, TenantSettings};

@@ -95,6 +95,27 @@ impl DistinguishedName {
         ((1..=MAX_TYPE).contains(&kind.len()) && kind.bytes().all(is_type)).then_some(kind)
     }
 
+    /// This name with one part below it.
+    #[must_use]
+    pub fn child(&self, kind: &str, value: &str) -> Self {
+        let part = vec![Pair { kind: kind_of(kind).unwrap_or_default(), value: value.to_owned() }];
+        Self { parts: [part].into_iter().chain(self.parts.iter().cloned()).collect() }
+    }
+
+    /// The name without its first part; none: it has one part.
+    pub fn parent(&self) -> Option<Self> {
+        let rest = self.parts.get(1..).filter(|rest| !rest.is_empty())?;
+        Some(Self { parts: rest.to_vec() })
+    }
+
+    /// Type and value of the first part; none: it has several pairs. The type is in capitals if it is one that AD uses.
+    pub fn first(&self) -> Option<(&str, &str)> {
+        match self.parts.first()?.as_slice() {
+            [pair] => Some((&pair.kind, &pair.value)),
+            _ => None,
+        }
+    }
+
     /// Whether this is `other`, or inside it.
     pub fn is_within(&self, other: &Self) -> bool {
         let (own, others) = (self.folded(), other.folded());

@@ -3,6 +3,7 @@
 
 mod act;
 mod app_explained;
+mod app_ldap;
 mod app_settings;
 mod apps;
 mod domain;

@@ -7,7 +7,7 @@ use crate::lock::lock;
 use crate::numbers::Numbers;
 use landbridge_crypto::bearer::{BearerSecret, same};
 pub use landbridge_tenant_rules::model::{AppSecret, Application};
-use landbridge_tenant_store::tables::{app_secrets, apps};
+use landbridge_tenant_store::tables::{app_ldap, app_secrets, apps};
 use landbridge_tenant_store::{Reading, Store, StoreError, Writing};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -67,23 +67,57 @@ impl Applications {
         from: IpAddr,
         now: Instant,
     ) -> Result<Application, NotAuthenticated> {
+        let application = self.recognise(credential, from, |_| true)?;
+        self.charge(&application, now)?;
+        Ok(application)
+    }
+
+    /// Returns the proof of the application with this name, if the text is a credential of it and it reads the directory
+    /// by LDAP. Charges nothing. Blocks.
+    pub fn authenticate_reader(
+        &self,
+        name: &str,
+        text: &str,
+        from: IpAddr,
+    ) -> Result<SecretProof, NotAuthenticated> {
+        let credential = Credential::parse(text).ok_or(NotAuthenticated::Unknown)?;
+        let application = self.recognise(&credential, from, |app| app.name == name)?;
+        let access = self.store.read(|reading| app_ldap::of(reading, application.id));
+        match access.map_err(|error| self.failed(&error))? {
+            Some(_) => Ok(SecretProof { application: application.id, hash: credential.hash() }),
+            None => Err(NotAuthenticated::Unknown),
+        }
+    }
+
+    /// Charges the rate of an application with one sign-in.
+    pub fn charge(&self, application: &Application, now: Instant) -> Result<(), NotAuthenticated> {
+        let charged = self.rates.charge(application.id, application.rate_per_minute, now);
+        charged.map_err(NotAuthenticated::OverRate)
+    }
+
+    fn recognise(
+        &self,
+        credential: &Credential,
+        from: IpAddr,
+        is_wanted: impl Fn(&Application) -> bool,
+    ) -> Result<Application, NotAuthenticated> {
         let at = unix_now();
         // 1. The application, if one of its secrets was sent.
-        let failed = |error: StoreError| {
-            tracing::error!(%error, "the database failed");
-            self.numbers.metrics.storage_errors.inc();
-            NotAuthenticated::Storage
-        };
-        let found = self.store.read(|reading| credential.application(reading, at)).map_err(failed)?;
+        let found = self.store.read(|reading| credential.application(reading, at));
+        let found = found.map_err(|error| self.failed(&error))?;
         // 2. Whether it may send from there. If not, the answer is the one to a wrong secret.
-        let is_near = |app: &Application| {
-            app.networks.is_empty() || app.networks.iter().any(|network| network.contains(from))
-        };
         let (application, secret) = match found {
-            Some((application, secret)) if is_near(&application) => (application, secret),
+            Some((application, secret)) if application.is_near(from) && is_wanted(&application) => {
+                (application, secret)
+            }
             other => {
-                let detail = if other.is_some() { "from outside its networks" } else { "" };
-                self.note_refused(credential, from, detail, at);
+                let outside = other.is_some_and(|(application, _)| !application.is_near(from));
+                self.note_refused(
+                    credential,
+                    from,
+                    if outside { "from outside its networks" } else { "" },
+                    at,
+                );
                 return Err(NotAuthenticated::Unknown);
             }
         };
@@ -97,10 +131,13 @@ impl Applications {
                 tracing::warn!(%error, "the last use of an application's secret could not be stored");
             }
         }
-        self.rates
-            .charge(application.id, application.rate_per_minute, now)
-            .map_err(NotAuthenticated::OverRate)?;
         Ok(application)
+    }
+
+    fn failed(&self, error: &StoreError) -> NotAuthenticated {
+        tracing::error!(%error, "the database failed");
+        self.numbers.metrics.storage_errors.inc();
+        NotAuthenticated::Storage
     }
 
     /// Writes down that a credential was refused. Its id names an application, or is what a stranger made up.
@@ -119,10 +156,24 @@ impl Applications {
         self.numbers.metrics.signins_not_asked.get_or_create(&vec![("why", why.to_owned())]).inc();
     }
 
+    /// Counts a request by LDAP with the names of its operation and of its result.
+    pub fn count_ldap(&self, operation: &str, result: &str) {
+        let labels = vec![("operation", operation.to_owned()), ("result", result.to_owned())];
+        self.numbers.metrics.ldap_requests.get_or_create(&labels).inc();
+    }
+
     /// Records the duration of a sign-in, from the request's head to its answer.
     pub fn observe_duration(&self, took: Duration) {
         self.numbers.metrics.signin_seconds.observe(took.as_secs_f64());
     }
+}
+
+/// What an application proved itself with. It holds no secret.
+#[derive(Debug, Clone)]
+pub struct SecretProof {
+    /// Its id.
+    pub application: Uuid,
+    pub(crate) hash: [u8; 32],
 }
 
 /// The credential of an application: `lba1.<id>.<secret>`.

@@ -3,22 +3,76 @@
 
 pub mod describe;
 pub mod groups;
+pub mod image;
 pub mod named;
 
+use crate::lock::lock;
 pub use describe::Description;
 use groups::{GroupDescribed, GroupRow};
+use image::Image;
+pub use landbridge_tenant_rules::model::{LdapAccess, LdapMemberOf, LdapTree, LdapView};
 use landbridge_tenant_store::{Store, StoreError};
-use std::sync::Arc;
+pub use landbridge_wire::upload::Kind;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// The handle on the directory. It reads on a separate database connection, so a long answer delays no sign-in.
 #[derive(Debug, Clone)]
 pub struct Directory {
     store: Arc<Store>,
+    memory: Arc<InMemory>,
+}
+
+/// The directory in memory, once a door has needed it.
+#[derive(Debug)]
+struct InMemory {
+    image: RwLock<Option<Image>>,
+    /// The number of the last change that the image has; below 0: there is none.
+    last_change: AtomicI64,
+    /// One reads from the database at a time.
+    following: Mutex<()>,
 }
 
 impl Directory {
     pub(crate) fn new(store: Arc<Store>) -> Self {
-        Self { store }
+        let memory = InMemory {
+            image: RwLock::default(),
+            last_change: AtomicI64::new(-1),
+            following: Mutex::default(),
+        };
+        Self { store, memory: Arc::new(memory) }
+    }
+
+    /// Whether the directory in memory has all that was committed. If not, [`Self::follow`] is due.
+    pub fn is_current(&self) -> bool {
+        self.memory.last_change.load(Ordering::Acquire) >= self.store.last_change()
+    }
+
+    /// Loads the directory into memory, or reads what has changed since. Blocks: at first for seconds.
+    pub fn follow(&self) -> Result<(), StoreError> {
+        let _alone = lock(&self.memory.following);
+        if self.is_current() {
+            return Ok(());
+        }
+        // 1. What has changed. Searches wait for as long as that takes.
+        let mut held = self.memory.image.write().unwrap_or_else(PoisonError::into_inner);
+        let followed = held.as_mut().map_or(Ok(false), |image| image.follow(&self.store))?;
+        // 2. All of it, if there is no other way. Searches find the state of before meanwhile.
+        if !followed {
+            drop(held);
+            let image = Image::load(&self.store)?;
+            held = self.memory.image.write().unwrap_or_else(PoisonError::into_inner);
+            *held = Some(image);
+        }
+        if let Some(image) = held.as_ref() {
+            self.memory.last_change.store(image.last_change(), Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Reads the directory in memory. Not for long: changes wait meanwhile. None: it was never loaded.
+    pub fn image<T>(&self, read: impl FnOnce(&Image) -> T) -> Option<T> {
+        self.memory.image.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(read)
     }
 
     /// The accounts with that name and their state at `now`, in seconds since 1970.

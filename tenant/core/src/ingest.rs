@@ -272,7 +272,7 @@ fn sweep(page: &record::Page<'_>, upload: &Upload, outcome: &mut Outcome) -> Res
         outcome.erased += u32::from(digests::erase(writing, object)?);
         outcome.swept += 1;
     }
-    let dropped = links::drop_unnamed(writing, domain.id, upload.cycle)?;
+    let dropped = links::drop_unnamed(writing, domain.id, upload.cycle, now)?;
     outcome.links = outcome.links.saturating_add(u32::try_from(dropped).unwrap_or(u32::MAX));
     Ok(())
 }

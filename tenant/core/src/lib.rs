@@ -32,6 +32,12 @@
 //! - `directory.rs`: the handle that reads the directory
 //! - `directory/named.rs`: an object with the name that people know it by
 //! - `directory/describe.rs`: everything known of the accounts behind a name
+//! - `directory/image.rs`: the directory in memory, for doors that search it
+//! - `directory/image/values.rs`: the attributes of an object, packed
+//! - `directory/image/index.rs`: finds objects by the values of some attributes
+//! - `directory/image/application.rs`: an application that reads the directory
+//! - `directory/image/object_set.rs`: a set of objects
+//! - `directory/image/seen.rs`: the directory as an application sees it
 //! - `directory/groups.rs`: groups, their members, and their names
 //! - `applications.rs`: the handle on applications: credentials and rates
 //! - `sign_ins.rs`: the handle on sign-ins: one function with numbered steps
@@ -52,6 +58,7 @@
 //! - `administration/act.rs`: does what an administrator requested
 //! - `administration/apps.rs`: creates, changes, lists and revokes applications, and their secrets
 //! - `administration/app_settings.rs`: what an administrator sets of them, exported and applied from a file
+//! - `administration/app_ldap.rs`: changes how one reads the directory by LDAP
 //! - `administration/app_explained.rs`: whether and why a person may sign in through one
 //! - `administration/domain.rs`: a domain's sign-in policy, its least iterations and its canaries
 //! - `administration/remove_domain.rs`: stops serving a domain

@@ -37,6 +37,8 @@ pub struct Metrics {
     pub signins: CountFamily,
     /// Sign-in requests that were refused before the password was verified, by reason.
     pub signins_not_asked: CountFamily,
+    /// Requests by LDAP, by operation and result.
+    pub ldap_requests: CountFamily,
     /// Seconds from a request's head to its answer, with the wait for the time grid.
     pub signin_seconds: Histogram,
     /// Requests of the upload paths by outcome.
@@ -66,6 +68,7 @@ impl Default for Metrics {
         Self {
             signins: Family::default(),
             signins_not_asked: Family::default(),
+            ldap_requests: Family::default(),
             signin_seconds: Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]),
             uploads: Family::default(),
             enrollments: Family::default(),

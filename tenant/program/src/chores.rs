@@ -1,4 +1,4 @@
-//! The hourly tasks of a running tenant: renew the server's certificate, read the applications' certificate again,
+//! The hourly tasks of a running tenant: renew the server's certificate, read the administrator's certificates again,
 //! count what the audit log left out, delete old audit entries and known sources, and erase objects whose grace time
 //! is over.
 //! Neighbours: [`crate::serve`] starts it.
@@ -34,6 +34,8 @@ pub struct Chores {
     pub server: Arc<ServerCertificate>,
     /// The certificate at the applications' own address, if they have one.
     pub applications: Option<Arc<OperatorCertificate>>,
+    /// The certificate at the addresses for LDAP, if there are any.
+    pub ldap: Option<Arc<OperatorCertificate>>,
     /// Sets the canaries again after an erasure.
     pub administration: Administration,
     /// The counters of uploads, which show whether digests were erased or replaced.
@@ -61,7 +63,7 @@ impl Chores {
             if self.server.ends().saturating_sub(now) < SERVER_LIFE / 2 {
                 self.server.replace(&self.authority, &self.url, now);
             }
-            self.reread_applications_certificate(now).await;
+            self.reread_certificates(now).await;
             let blocking = self.clone();
             let done = tokio::task::spawn_blocking(move || {
                 blocking.administration.close_event_hours(now);
@@ -77,9 +79,10 @@ impl Chores {
         }
     }
 
-    /// Reads the applications' certificate again, if there is one.
-    pub async fn reread_applications_certificate(&self, now: i64) {
-        if let Some(certificate) = self.applications.clone() {
+    /// Reads the certificates again that the administrator provides.
+    pub async fn reread_certificates(&self, now: i64) {
+        for certificate in self.applications.iter().chain(&self.ldap) {
+            let certificate = certificate.clone();
             let _ = tokio::task::spawn_blocking(move || certificate.reread_and_report(now)).await;
         }
     }

@@ -81,7 +81,7 @@ pub struct CommandLine {
 pub enum Command {
     /// Create a tenant: configuration (if there is none), keys, database. Overwrites nothing.
     Init(Init),
-    /// Serve agents, applications and administrators until SIGTERM. SIGHUP reads the applications' certificate again.
+    /// Serve agents, applications and administrators until SIGTERM. SIGHUP reads certificates again.
     Serve,
     /// Manage the Active Directory domains that this tenant serves.
     #[command(subcommand)]
@@ -359,9 +359,16 @@ pub enum Apps {
         /// A domain whose accounts it may sign in; may be repeated. Default: every domain.
         #[arg(long = "domain", value_name = "DOMAIN")]
         domains: Vec<String>,
-        /// A group whose members are assigned to it, also through other groups; may be repeated. Default: everybody.
+        /// A group whose members are assigned to it, also through other groups; may be repeated. Default: everybody, or
+        /// with --ldap nobody.
         #[arg(long = "group", value_name = "GROUP")]
         groups: Vec<String>,
+        /// Assign everybody of its domains: for --ldap, where nobody is without it.
+        #[arg(long, conflicts_with = "groups")]
+        everybody: bool,
+        /// Let it read the directory by LDAP. It binds as cn=NAME,ou=applications with its credential as the password.
+        #[arg(long)]
+        ldap: bool,
         /// A network that it may send from, as 192.0.2.0/24; may be repeated. Default: everywhere.
         #[arg(long = "network", value_name = "NETWORK")]
         networks: Vec<String>,
@@ -407,6 +414,10 @@ pub enum Apps {
         #[arg(long, value_name = "NETWORK")]
         remove: Vec<String>,
     },
+    /// Let an application read the directory by LDAP, or change what it sees. What is not named stays.
+    ///
+    /// It binds as cn=NAME,ou=applications with its credential as the password. It sees the people who are assigned to it.
+    Ldap(Box<Ldap>),
     /// Say whether a person may sign in through an application, and why.
     Explain {
         /// Name of the application.
@@ -439,6 +450,48 @@ pub enum Apps {
         /// Its name.
         name: String,
     },
+}
+
+/// `apps ldap`.
+#[derive(Debug, clap::Args)]
+pub struct Ldap {
+    /// Name of the application.
+    pub name: String,
+    /// End its access by LDAP. Its sign-ins by the API go on.
+    #[arg(long, exclusive = true)]
+    pub off: bool,
+    /// Classes and attributes of entries: inetOrgPerson with RFC 2307bis or RFC 2307, or AD's.
+    #[arg(long, value_parser = ["rfc2307bis", "rfc2307", "ad"])]
+    pub view: Option<String>,
+    /// Where entries stand: ou=people and ou=groups, or the organizational units of AD.
+    #[arg(long, value_parser = ["flat", "ad"])]
+    pub tree: Option<String>,
+    /// What memberOf lists: the groups of which an entry is a member itself, or also those around them and the primary
+    /// group.
+    #[arg(long, value_parser = ["direct", "effective"])]
+    pub member_of: Option<String>,
+    /// Whether its people connect themselves, as with SSSD on laptops: then the address of a connection is the person's.
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    pub people_connect: Option<bool>,
+    /// A group that it sees beside those that are assigned to it. May be repeated; the list replaces the one of before.
+    #[arg(long = "see-group", value_name = "GROUP", conflicts_with_all = ["all_groups", "assigned_groups"])]
+    pub groups: Vec<String>,
+    /// Let it see all groups of its domains.
+    #[arg(long, conflicts_with = "assigned_groups")]
+    pub all_groups: bool,
+    /// Let it see the groups alone that are assigned to it.
+    #[arg(long)]
+    pub assigned_groups: bool,
+    /// An attribute that it sees beside the usual ones, by its name in AD, as telephoneNumber. May be repeated; the list
+    /// replaces the one of before.
+    #[arg(long = "see", value_name = "ATTRIBUTE", conflicts_with_all = ["all_attributes", "usual_attributes"])]
+    pub attributes: Vec<String>,
+    /// Let it see all attributes.
+    #[arg(long, conflicts_with = "usual_attributes")]
+    pub all_attributes: bool,
+    /// Let it see the usual attributes alone.
+    #[arg(long)]
+    pub usual_attributes: bool,
 }
 
 /// `apps secret`.

@@ -35,6 +35,8 @@ pub struct Config {
     pub balancers: Option<Vec<Network>>,
     /// An address for applications alone.
     pub applications: Option<Applications>,
+    /// Addresses for LDAP.
+    pub ldap: Option<Ldap>,
     /// The address of `/healthz` and `/metrics`.
     pub observe: SocketAddr,
     /// The directory of the database, the administration socket and the root certificate.
@@ -68,6 +70,27 @@ pub struct Applications {
     pub key: KeySource,
     /// The balancers that alone may connect there; none: applications connect themselves.
     pub balancers: Option<Vec<Network>>,
+}
+
+/// Addresses for LDAP, with a certificate that the administrator provides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ldap {
+    /// The address where TLS comes first.
+    pub listen: Option<SocketAddr>,
+    /// The address where TLS is requested with StartTLS.
+    pub start_tls: Option<SocketAddr>,
+    /// The certificate and its chain, PEM.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: KeySource,
+    /// The balancers that alone may connect there; none: clients connect themselves.
+    pub balancers: Option<Vec<Network>>,
+    /// Limit on the entries of one answer, or of one page.
+    pub entries: usize,
+    /// Time after which a connection is closed on which nothing is requested.
+    pub idle: Duration,
+    /// The limits on connections of each of these addresses.
+    pub connections: Connections,
 }
 
 /// How sign-ins are answered.
@@ -118,6 +141,11 @@ impl Default for Connections {
 impl Connections {
     /// The limits of a listener.
     pub fn limits(self) -> Limits {
+        self.within(Limits::default())
+    }
+
+    /// The same with the limits on time of another listener.
+    pub fn within(self, times: Limits) -> Limits {
         let Self { most, kept, per_address, per_56, per_48 } = self;
         Limits {
             connections: most,
@@ -125,7 +153,7 @@ impl Connections {
             connections_per_address: per_address,
             connections_per_56: per_56,
             connections_per_48: per_48,
-            ..Limits::default()
+            ..times
         }
     }
 
@@ -229,6 +257,8 @@ struct File {
     #[serde(default)]
     applications: Option<FileApplications>,
     #[serde(default)]
+    ldap: Option<FileLdap>,
+    #[serde(default)]
     signin: FileSignIn,
     #[serde(default)]
     lockout: FileLockout,
@@ -261,6 +291,53 @@ impl FileApplications {
         let key = KeySource::parse(&key).map_err(|e| ("key", e))?;
         let balancers = networks(balancers).map_err(|why| ("balancers", why))?;
         Ok(Applications { listen, certificate, key, balancers })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileLdap {
+    #[serde(default)]
+    listen: Option<SocketAddr>,
+    #[serde(default)]
+    start_tls: Option<SocketAddr>,
+    certificate: PathBuf,
+    key: String,
+    #[serde(default)]
+    balancers: Option<Vec<String>>,
+    #[serde(default)]
+    entries: Option<usize>,
+    #[serde(default)]
+    idle_seconds: Option<u64>,
+}
+
+impl FileLdap {
+    fn check(self) -> Result<Ldap, (&'static str, String)> {
+        let usual = landbridge_door_ldap::door::Settings::default();
+        let Self { listen, start_tls, certificate, key, balancers, entries, idle_seconds } = self;
+        if listen.is_none() && start_tls.is_none() {
+            return Err((
+                "listen",
+                "[ldap] has neither `listen` nor `start_tls`: name an address".to_owned(),
+            ));
+        }
+        if !certificate.is_absolute() {
+            return Err(("certificate", format!("`{}` is not an absolute path", certificate.display())));
+        }
+        let entries = entries.unwrap_or(usual.entries);
+        if !(1..=1_000_000).contains(&entries) {
+            return Err(("entries", format!("{entries} is not between 1 and 1000000")));
+        }
+        let idle = idle_seconds.map_or(usual.idle, Duration::from_secs);
+        if !(1..=86_400).contains(&idle.as_secs()) {
+            return Err(("idle_seconds", format!("{} is not between 1 and 86400", idle.as_secs())));
+        }
+        let key = KeySource::parse(&key).map_err(|e| ("key", e))?;
+        let balancers = networks(balancers).map_err(|why| ("balancers", why))?;
+        // Few servers hold many connections each.
+        let connections =
+            Connections { most: 4096, kept: 3072, per_address: 2048, per_56: 2048, per_48: 2048 };
+        Ok(Ldap { listen, start_tls, certificate, key, balancers, entries, idle, connections })
     }
 }
 
@@ -416,6 +493,7 @@ impl File {
             listen,
             balancers: networks(self.balancers).map_err(|why| ("balancers", why))?,
             applications: self.applications.map(FileApplications::check).transpose()?,
+            ldap: self.ldap.map(FileLdap::check).transpose()?,
             observe,
             data_directory,
             ca_key,
@@ -502,6 +580,16 @@ data_directory = {data}
 #listen = "0.0.0.0:8444"
 #certificate = "/etc/landbridge/applications.pem"
 #key = "/etc/landbridge/applications.key"
+
+# Addresses for LDAP: with TLS from the first byte, and with StartTLS. One of both is enough. The certificate as above.
+# Limits: entries of one answer or page, and seconds without a request.
+#[ldap]
+#listen = "0.0.0.0:636"
+#start_tls = "0.0.0.0:389"
+#certificate = "/etc/landbridge/ldap.pem"
+#key = "/etc/landbridge/ldap.key"
+#entries = 10000
+#idle_seconds = 900
 
 [signin]
 # Refused sign-ins are answered at multiples of this time, so that the delay reveals nothing.

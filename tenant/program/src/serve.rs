@@ -10,6 +10,8 @@ use hyper::Request;
 use hyper::body::Incoming;
 use landbridge_door_agents::{AgentClient, AgentsDoor, is_for_agents};
 use landbridge_door_applications::{ApplicationsDoor, PATH};
+use landbridge_door_ldap::connection::{Ldaps, StartTls};
+use landbridge_door_ldap::door::{LdapDoor, Settings as LdapSettings};
 use landbridge_door_listen::body::Answer;
 use landbridge_door_listen::client_certificate::server_config;
 use landbridge_door_listen::limits::Limits;
@@ -22,8 +24,10 @@ use landbridge_host::key_file::own_uid;
 use landbridge_host::signals;
 use landbridge_tenant_core::Handles;
 use landbridge_tenant_core::agents::authority::Authority;
+use landbridge_tenant_core::applications::Applications;
 use landbridge_tenant_core::clock::unix_now;
-use landbridge_tenant_core::sign_ins::Settings;
+use landbridge_tenant_core::directory::Directory;
+use landbridge_tenant_core::sign_ins::{Settings, SignIns};
 use landbridge_tenant_rules::lockout::Rules;
 use landbridge_tenant_rules::model::Network;
 use landbridge_tenant_store::Store;
@@ -94,6 +98,7 @@ pub struct Ready {
     chores: Arc<Chores>,
     main: Listener,
     applications: Option<Listener>,
+    ldap: Option<LdapListeners>,
     observe: TcpListener,
     admin: UnixListener,
     limits: Limits,
@@ -120,8 +125,12 @@ impl Ready {
         let server = Arc::new(ServerCertificate::new(&authority, &root, &config.url, unix_now())?);
         let no_tls = |e: rustls::Error| TenantError::Defect(format!("TLS cannot be set up: {e}"));
         let tls = server_config(authority.root().clone(), server.clone()).map_err(no_tls)?;
-        let read = |own: &crate::config::Applications| OperatorCertificate::read(&own.certificate, &own.key);
+        let read = |own: &crate::config::Applications| {
+            OperatorCertificate::read("applications", &own.certificate, &own.key)
+        };
         let provided = config.applications.as_ref().map(read).transpose()?.map(Arc::new);
+        let read = |own: &crate::config::Ldap| OperatorCertificate::read("ldap", &own.certificate, &own.key);
+        let of_ldap = config.ldap.as_ref().map(read).transpose()?.map(Arc::new);
         // 4. The handles.
         let rules = Rules::new(config.lockout.threshold, config.lockout.seconds);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -135,6 +144,7 @@ impl Ready {
             url: config.url.clone(),
             server,
             applications: provided.clone(),
+            ldap: of_ldap.clone(),
             administration: handles.administration.clone(),
             counts: handles.snapshot.numbers().counts.clone(),
             audit_kept: config.audit_kept,
@@ -148,6 +158,10 @@ impl Ready {
                 let balancers = balancers(own.balancers.as_deref());
                 Some(Listener { socket: bind(own.listen).await?, tls: Arc::new(tls), limits, balancers })
             }
+            None => None,
+        };
+        let ldap = match config.ldap.as_ref().zip(of_ldap) {
+            Some((ldap, certificate)) => Some(LdapListeners::bind(ldap, certificate, limits).await?),
             None => None,
         };
         let observe = bind(config.observe).await?;
@@ -164,6 +178,7 @@ impl Ready {
             chores,
             main,
             applications,
+            ldap,
             observe,
             admin,
             limits,
@@ -201,6 +216,16 @@ impl Ready {
         self.applications.as_ref().map(|listener| listener.socket.local_addr())
     }
 
+    /// The bound address for LDAP with TLS from the first byte, if one is configured.
+    pub fn ldaps_address(&self) -> Option<std::io::Result<SocketAddr>> {
+        self.ldap.as_ref()?.tls_first.as_ref().map(|listener| listener.socket.local_addr())
+    }
+
+    /// The bound address for LDAP with StartTLS, if one is configured.
+    pub fn start_tls_address(&self) -> Option<std::io::Result<SocketAddr>> {
+        self.ldap.as_ref()?.start_tls.as_ref().map(|listener| listener.socket.local_addr())
+    }
+
     /// The bound address of the metrics.
     pub fn observe_address(&self) -> std::io::Result<SocketAddr> {
         self.observe.local_addr()
@@ -208,7 +233,7 @@ impl Ready {
 
     /// Serves until `stop` is set, then finishes the requests that are being answered.
     pub async fn run(self, stop: watch::Receiver<bool>) {
-        let Handles { sign_ins, directory: _, administration, agents, applications, snapshot, alarms } =
+        let Handles { sign_ins, directory, administration, agents, applications, snapshot, alarms } =
             self.handles;
         let observed = Observed { snapshot, limits: self.limits, certificates: lives(&self.chores) };
         let side = [
@@ -218,6 +243,9 @@ impl Ready {
             tokio::spawn(agents.clone().run(alarms, stop.clone())),
             tokio::spawn(sign_ins.clone().watch_agents(stop.clone())),
         ];
+        let ldap = self
+            .ldap
+            .map(|listeners| listeners.run(sign_ins.clone(), applications.clone(), directory, stop.clone()));
         let applications = Arc::new(ApplicationsDoor::new(sign_ins, applications, self.limits.body));
         let agents = Arc::new(AgentsDoor::new(agents, self.limits.body));
         let own = async {
@@ -226,13 +254,82 @@ impl Ready {
             }
         };
         let main = Arc::new(MainDoor { agents, applications: applications.clone() });
-        tokio::join!(self.main.run(main, stop.clone()), own);
+        let ldap = async {
+            if let Some(ldap) = ldap {
+                ldap.await;
+            }
+        };
+        tokio::join!(self.main.run(main, stop.clone()), own, ldap);
         for task in side {
             task.abort();
         }
         if let Err(why) = self.store.checkpoint() {
             tracing::warn!(error = %why, "the write-ahead log remains beside the database; the next start applies it");
         }
+    }
+}
+
+/// The addresses for LDAP.
+struct LdapListeners {
+    tls_first: Option<Listener>,
+    start_tls: Option<Listener>,
+    settings: LdapSettings,
+    /// Authenticates paging cookies for as long as the program runs.
+    key: [u8; 32],
+}
+
+impl LdapListeners {
+    async fn bind(
+        ldap: &crate::config::Ldap,
+        certificate: Arc<OperatorCertificate>,
+        limits: Limits,
+    ) -> Result<Self, TenantError> {
+        let no_tls = |e: rustls::Error| TenantError::Defect(format!("TLS cannot be set up: {e}"));
+        let tls = Arc::new(operator_certificate::server_config(certificate).map_err(no_tls)?);
+        let listener = async |address: Option<SocketAddr>| {
+            let Some(address) = address else { return Ok::<_, TenantError>(None) };
+            let (socket, tls) = (bind(address).await?, tls.clone());
+            let balancers = balancers(ldap.balancers.as_deref());
+            Ok(Some(Listener { socket, tls, limits: ldap.connections.within(limits), balancers }))
+        };
+        let mut key = [0; 32];
+        aws_lc_rs::rand::fill(&mut key)
+            .map_err(|_| TenantError::Defect("the system gives no randomness".to_owned()))?;
+        Ok(Self {
+            tls_first: listener(ldap.listen).await?,
+            start_tls: listener(ldap.start_tls).await?,
+            settings: LdapSettings { entries: ldap.entries, idle: ldap.idle },
+            key,
+        })
+    }
+
+    /// Serves until `stop` is set.
+    async fn run(
+        self,
+        sign_ins: SignIns,
+        applications: Applications,
+        directory: Directory,
+        stop: watch::Receiver<bool>,
+    ) {
+        // Loaded before the first search, which would wait for it.
+        let loaded = directory.clone();
+        drop(tokio::task::spawn_blocking(move || {
+            if let Err(error) = loaded.follow() {
+                tracing::error!(%error, "the directory cannot be read for LDAP");
+            }
+        }));
+        let door = Arc::new(LdapDoor::new(sign_ins, applications, directory, &self.key, self.settings));
+        let tls_first = async {
+            if let Some(listener) = self.tls_first {
+                listener.speak(Arc::new(Ldaps(door.clone())), stop.clone()).await;
+            }
+        };
+        let start_tls = async {
+            if let Some(listener) = self.start_tls {
+                listener.speak(Arc::new(StartTls(door.clone())), stop.clone()).await;
+            }
+        };
+        tokio::join!(tls_first, start_tls);
     }
 }
 
@@ -248,6 +345,13 @@ fn lives(chores: &Chores) -> Vec<CertificateLife> {
         lives.push((
             "applications_certificate_seconds_left",
             "Life of the certificate that applications see at their own address",
+            Box::new(move || certificate.ends()),
+        ));
+    }
+    if let Some(certificate) = chores.ldap.clone() {
+        lives.push((
+            "ldap_certificate_seconds_left",
+            "Life of the certificate that clients see at the addresses for LDAP",
             Box::new(move || certificate.ends()),
         ));
     }
@@ -269,6 +373,13 @@ pub async fn serve(config: &Config) -> Result<(), TenantError> {
     let hangup = tokio::spawn(hangups(ready.chores.clone()).map_err(no_signals)?);
     if let Some(applications) = &config.applications {
         tracing::info!(listen = %applications.listen, "applications have an address of their own");
+    }
+    for (address, how) in
+        config.ldap.iter().flat_map(|ldap| [(ldap.listen, "TLS"), (ldap.start_tls, "StartTLS")])
+    {
+        if let Some(listen) = address {
+            tracing::info!(%listen, how, "LDAP is served");
+        }
     }
     tracing::info!(
         tenant = %ready.authority.tenant(),
@@ -293,13 +404,13 @@ pub async fn serve(config: &Config) -> Result<(), TenantError> {
     Ok(())
 }
 
-/// At every SIGHUP the applications' certificate is read again.
+/// At every SIGHUP the administrator's certificates are read again.
 fn hangups(chores: Arc<Chores>) -> std::io::Result<impl Future<Output = ()>> {
     let mut hangup = signals::hangups()?;
     Ok(async move {
         while hangup.recv().await.is_some() {
-            tracing::info!("SIGHUP: the applications' certificate is read again, if there is one");
-            chores.reread_applications_certificate(unix_now()).await;
+            tracing::info!("SIGHUP: certificates are read again");
+            chores.reread_certificates(unix_now()).await;
         }
     })
 }

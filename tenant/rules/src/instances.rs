@@ -42,8 +42,9 @@ pub struct Instances(HashMap<Uuid, Processes>);
 #[derive(Debug)]
 struct Processes {
     present: Uuid,
-    /// When the present process was first heard.
-    since: Instant,
+    /// When the present process was certainly alive, by its first message. The message may have been under way for
+    /// longer than the first one of its successor, so the time of its arrival would say nothing.
+    alive_at: Instant,
     /// Names that were superseded, and when: the oldest first.
     superseded: VecDeque<(Uuid, Instant)>,
 }
@@ -53,7 +54,7 @@ impl Instances {
     pub fn note_process(&mut self, agent: Uuid, name: Uuid, alive_at: Instant, now: Instant) -> NotedProcess {
         // 1. The present process, or the first one of this agent.
         let Some(processes) = self.0.get_mut(&agent) else {
-            self.0.insert(agent, Processes { present: name, since: now, superseded: VecDeque::new() });
+            self.0.insert(agent, Processes { present: name, alive_at, superseded: VecDeque::new() });
             return NotedProcess::Accepted;
         };
         if processes.present == name {
@@ -62,10 +63,10 @@ impl Instances {
         // 2. A new process. The first message of one that has ended since may arrive after its successor's.
         let known = processes.superseded.iter().find(|(known, _)| *known == name);
         let Some(&(_, superseded_at)) = known else {
-            let (older, at) = if alive_at < processes.since {
-                (name, processes.since)
+            let (older, at) = if alive_at < processes.alive_at {
+                (name, processes.alive_at)
             } else {
-                processes.since = now;
+                processes.alive_at = alive_at;
                 (std::mem::replace(&mut processes.present, name), now)
             };
             return processes.supersede(older, at, now);

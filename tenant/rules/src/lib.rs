@@ -14,6 +14,7 @@
 //! - `model/agent.rs`: an enrolled agent
 //! - `model/token.rs`: a one-time token for an enrolment
 //! - `model/application.rs`: an application that may request sign-ins, its groups and secrets
+//! - `model/ldap.rs`: how an application reads the directory by LDAP
 //! - `model/network.rs`: a network that requests may come from
 //! - `model/audit.rs`: an entry of the audit log
 //! - `names.rs`: the names that an account signs in with

@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub const TABLES: [(&str, &str); 10] = [
     (
         "objects",
-        "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged",
+        "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged, change",
     ),
     ("attributes", "object, name, stamp, value"),
     ("signin_names", "name, object, hash"),
@@ -108,7 +108,9 @@ impl Store {
             connection.pragma_update(None, "foreign_keys", false)?;
             // 2. The change itself.
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let (answer, count) = change(&Writing::of(&transaction))?;
+            let writing = Writing::of(&transaction);
+            let (answer, count) = change(&writing)?;
+            let number = writing.change();
             // 3. Each table is copied, emptied and filled in the order of its key, so that filling needs no sorting.
             if count > 0 {
                 for (table, columns) in tables {
@@ -122,6 +124,7 @@ impl Store {
                 }
             }
             transaction.commit()?;
+            self.note_change(number);
             Ok((answer, count))
         };
         let outcome = self.transactions.run(name, attempt);

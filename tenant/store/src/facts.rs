@@ -45,10 +45,14 @@ pub struct Origin<'a> {
     pub keys: &'a SealKeys,
 }
 
+/// Stands for the place of the sign-ins of an application that cannot state one.
+const OF_APPLICATION: &str = "everywhere";
+
 impl Origin<'_> {
     /// The source of the counter that holds for a source of this standing.
     pub fn counter(&self, standing: Standing) -> String {
         match (standing, self.source.place()) {
+            _ if *self.source == Source::Application => lockouts::of_known(OF_APPLICATION, self.caller),
             (Standing::Known, Some(place)) => lockouts::of_known(&place, self.caller),
             (Standing::Known | Standing::Unknown, _) => lockouts::UNKNOWN_SOURCES.to_owned(),
         }

@@ -22,6 +22,8 @@
 //! - `tables.rs`: the statements, a file for each table
 //! - `tables/domains.rs`: the domains: names, SID, policies, writer, cursor
 //! - `tables/objects.rs`: accounts, groups, contacts, password settings objects and containers
+//! - `tables/changes.rs`: the numbers of changes
+//! - `tables/changed_objects.rs`: what has changed since a number
 //! - `tables/attributes.rs`: the values of an object, each with its stamp
 //! - `tables/homes.rs`: the domain that an objectGUID belongs to for ever
 //! - `tables/refused_objects.rs`: objects that a domain uploaded although they belong to another one
@@ -43,6 +45,7 @@
 //! - `tables/apps.rs`: the applications
 //! - `tables/app_domains.rs`: the domains that they serve
 //! - `tables/app_groups.rs`: the groups whose members are assigned to them
+//! - `tables/app_ldap.rs`: how they read the directory by LDAP
 //! - `tables/app_networks.rs`: the networks that they may send from
 //! - `tables/app_secrets.rs`: the hashes of their secrets
 //! - `tables/audit.rs`: the audit log
@@ -75,7 +78,7 @@ use landbridge_crypto::seal::SealKeys;
 use landbridge_wire::reserved::NameKey;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use transaction::Transactions;
@@ -95,6 +98,8 @@ pub struct Store {
     looking: Mutex<Connection>,
     /// Something was erased that the write-ahead log has still.
     uncheckpointed: AtomicBool,
+    /// The last number of a change, see [`tables::changes`].
+    last_change: AtomicI64,
     transactions: Transactions,
 }
 
@@ -112,6 +117,7 @@ impl Store {
         let [mut writing, reading, looking] = file::open(path)?;
         let name_key = name_key::open(&mut writing, &keys).map_err(|e| e.at(path))?;
         let tenant = file::tenant(&writing).map_err(|e| e.at(path))?;
+        let last_change = tables::changes::last(&Reading::of(&writing)).map_err(|e| e.at(path))?;
         Ok(Self {
             path: path.to_owned(),
             tenant,
@@ -121,6 +127,7 @@ impl Store {
             reading: Mutex::new(reading),
             looking: Mutex::new(looking),
             uncheckpointed: AtomicBool::new(false),
+            last_change: AtomicI64::new(last_change.any),
             transactions: Transactions::default(),
         })
     }
@@ -160,11 +167,26 @@ impl Store {
         let mut connection = held(&self.writing);
         let attempt = || {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let answer = change(&Writing::of(&transaction))?;
+            let writing = Writing::of(&transaction);
+            let answer = change(&writing)?;
+            let number = writing.change();
             transaction.commit()?;
+            self.note_change(number);
             Ok(answer)
         };
         self.transactions.run(name, attempt).map_err(|e: StoreError| e.at(&self.path))
+    }
+
+    /// The number of the last change of the directory or of an application that was committed.
+    pub fn last_change(&self) -> i64 {
+        self.last_change.load(Ordering::Acquire)
+    }
+
+    /// Notes the number of a transaction that was committed.
+    fn note_change(&self, number: Option<i64>) {
+        if let Some(number) = number {
+            self.last_change.fetch_max(number, Ordering::AcqRel);
+        }
     }
 
     /// The transactions that ran since the start, by name.

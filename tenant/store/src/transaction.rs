@@ -5,6 +5,7 @@
 
 use crate::StoreError;
 use rusqlite::{CachedStatement, Connection, Params, Row, Transaction};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +17,8 @@ pub struct Reading<'a>(&'a Connection);
 pub struct Writing<'a> {
     transaction: &'a Transaction<'a>,
     reading: Reading<'a>,
+    /// The number of its change of the directory or of an application.
+    change: Cell<Option<i64>>,
 }
 
 impl<'a> Reading<'a> {
@@ -45,7 +48,16 @@ impl<'a> Reading<'a> {
 
 impl<'a> Writing<'a> {
     pub(crate) fn of(transaction: &'a Transaction<'a>) -> Self {
-        Self { transaction, reading: Reading::of(transaction) }
+        Self { transaction, reading: Reading::of(transaction), change: Cell::new(None) }
+    }
+
+    /// The number of its change; none: it has changed nothing that has one.
+    pub(crate) fn change(&self) -> Option<i64> {
+        self.change.get()
+    }
+
+    pub(crate) fn set_change(&self, number: i64) {
+        self.change.set(Some(number));
     }
 
     /// Runs a statement that is used seldom; returns the number of rows that it changed.
@@ -124,7 +136,6 @@ impl Transactions {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::cell::Cell;
 
     #[test]
     fn a_transaction_that_met_another_writer_runs_again_and_is_counted_once() {

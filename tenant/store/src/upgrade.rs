@@ -57,7 +57,8 @@ const STEPS: [&str; 3] = [
     // known yet. New pta-agents wait for approval in every domain, and what a person needs to recognise one; when an
     // agent first proved its process. Every object belongs to the domain that it is in. UPN suffixes and names: see
     // `declare_suffixes` and `derive_names`. Reserved names hold once a phs has sent all of them. Applications may have
-    // several domains and two secrets, and groups that are assigned to them; those of before serve everybody.
+    // several domains and two secrets, and groups that are assigned to them; those of before serve everybody. Changes of
+    // the directory are numbered, and applications may read it by LDAP.
     "CREATE TABLE blocks (
          object      BLOB PRIMARY KEY,
          domain      INTEGER NOT NULL REFERENCES domains(id),
@@ -162,7 +163,29 @@ const STEPS: [&str; 3] = [
      INSERT INTO app_domains (app, domain) SELECT id, domain FROM apps_before WHERE domain IS NOT NULL;
      INSERT INTO app_secrets (app, number, hash, created_at)
          SELECT id, 1, hash, coalesce(rotated_at, created_at) FROM apps_before WHERE revoked_at IS NULL;
-     DROP TABLE apps_before;",
+     DROP TABLE apps_before;
+     ALTER TABLE tenant ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE tenant ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE objects ADD COLUMN change INTEGER NOT NULL DEFAULT 0;
+     UPDATE objects SET change = changed_at * 1000000;
+     UPDATE tenant SET changed = coalesce((SELECT max(change) FROM objects), 0);
+     CREATE INDEX objects_by_change ON objects(change);
+     CREATE TABLE app_ldap (
+         app            BLOB PRIMARY KEY REFERENCES apps(id),
+         view           TEXT NOT NULL,
+         tree           TEXT NOT NULL,
+         member_of      TEXT NOT NULL,
+         people_connect INTEGER NOT NULL,
+         every_group    INTEGER NOT NULL,
+         attributes     TEXT NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE app_ldap_groups (
+         app         BLOB NOT NULL REFERENCES apps(id),
+         domain      INTEGER NOT NULL REFERENCES domains(id),
+         object      BLOB NOT NULL,
+         name        TEXT NOT NULL,
+         PRIMARY KEY (app, object)
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

@@ -1,6 +1,6 @@
 //! A real `landbridge-tenant` in a folder and at an address of its own, driven by its own command line.
 
-use super::address::{APPLICATIONS, Address, OBSERVE, TENANT};
+use super::address::{APPLICATIONS, Address, LDAP, LDAPS, OBSERVE, TENANT};
 use super::certificates;
 use super::domain::Domain;
 use super::error::{Doing as _, LabError, failed};
@@ -9,7 +9,7 @@ use super::program::{Finished, ProgramFolder, Running, wait_until};
 use super::{view, watchdog};
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,6 +50,15 @@ impl Default for TenantSettings {
             programs: None,
         }
     }
+}
+
+/// Where a tenant serves LDAP.
+#[derive(Debug, Clone)]
+pub struct LdapServer {
+    /// Its address. LDAPS is at port 636, StartTLS at 389.
+    pub ip: IpAddr,
+    /// The file of the CA that its certificate is of.
+    pub ca: PathBuf,
 }
 
 /// A tenant. Stopped and removed when dropped.
@@ -153,6 +162,31 @@ impl RunningTenant {
         self.stop()?;
         self.serve()?;
         Ok((address, folder.join("ca.pem")))
+    }
+
+    /// Serves again, and LDAP too, at the usual ports of the tenant's address, with a certificate of another CA. Programs
+    /// find it under the address.
+    pub fn serve_ldap(&self) -> Result<LdapServer, LabError> {
+        let ip = self.address.ip();
+        let folder = self.folder.path().join("ldap");
+        certificates::write(&folder, "tenant.example.com", ip)?;
+        let mut config = fs::read_to_string(self.config()).doing("read tenant.toml")?;
+        let file = |name: &str| folder.join(name).display().to_string();
+        config.push_str(&format!(
+            "[ldap]\nlisten = \"{ip}:{LDAPS}\"\nstart_tls = \"{ip}:{LDAP}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            file("dc.pem"),
+            file("dc.key")
+        ));
+        fs::write(self.config(), config).doing("write tenant.toml")?;
+        self.stop()?;
+        self.serve()?;
+        Ok(LdapServer { ip, ca: folder.join("ca.pem") })
+    }
+
+    /// A credential for a new application that reads by LDAP; the flags say who is assigned and what it sees.
+    pub fn ldap_application(&self, name: &str, flags: &[&str]) -> Result<String, LabError> {
+        let create = ["apps", "create", "--name", name, "--ldap", "--rate", "1000000"];
+        Ok(self.do_run(&[&create, flags].concat())?.word("lba1."))
     }
 
     /// SIGKILL.

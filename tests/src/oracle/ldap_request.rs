@@ -2,7 +2,7 @@
 //! decoded is within the limits and the same each time, its filter has a value for an entry, its answers can be written,
 //! and a paging cookie opens only where it was made.
 
-use landbridge_door_ldap::cookie::{Binding, Cookies, Position};
+use landbridge_door_ldap::cookie::{Binding, Cookies, Place, Position};
 use landbridge_door_ldap::filter::{Entry, Filter, Truth};
 use landbridge_door_ldap::framing::message_length;
 use landbridge_door_ldap::message::{Limits, Request, decode};
@@ -148,7 +148,7 @@ fn cookie(data: &[u8]) {
     let cookies = Cookies::new(&[1; 32]);
     let search = [2; 32];
     let binding = Binding { connection: 3, identity: "app wiki", search: &search };
-    let position = Position { last: [4; 16], returned: 5 };
+    let position = Position { key: vec![7; 9], last: Place::Object(4), returned: 5 };
     let cookie = cookies.seal(&binding, &position);
     assert_eq!(cookies.open(&binding, &cookie), Some(position));
     if data != cookie {

@@ -95,6 +95,36 @@ fn nothing_that_the_programs_write_holds_a_secret() {
         let signin = ["signin", &who.upn, "--password-stdin"];
         tenant.run(&signin, Some(input.as_bytes())).unwrap().expect_code(code);
     }
+    // The same by LDAP, over TLS and StartTLS, with the password in the wrong field too.
+    let server = tenant.serve_ldap().unwrap();
+    let credential = tenant.ldap_application("silence-ldap", &["--everybody"]).unwrap();
+    needles.push(Needle::new("a credential for LDAP", credential.as_str()));
+    needles.push(Needle::new("its secret", credential.rsplit('.').next().unwrap()));
+    let held = tempfile::NamedTempFile::new().unwrap();
+    let by_ldap = |url: &str, program: &str, name: &str, password: &str, more: &[&str]| {
+        fs::write(held.path(), password).unwrap();
+        let mut command = std::process::Command::new(program);
+        command.env("LDAPTLS_CACERT", &server.ca).args(["-x", "-H", url, "-D", name, "-y"]).arg(held.path());
+        let run = command.args(more).output().unwrap();
+        run.status.code()
+    };
+    let (tls, start_tls) = (format!("ldaps://{}", server.ip), format!("ldap://{}", server.ip));
+    let reader = "cn=silence-ldap,ou=applications";
+    let all = ["-b", "dc=corp,dc=example,dc=com", "(uid=user0000*)", "*", "+"];
+    assert_eq!(by_ldap(&tls, "ldapsearch", reader, &credential, &all), Some(0));
+    for index in 43..48 {
+        let who = person(index);
+        assert_eq!(by_ldap(&tls, "ldapwhoami", &who.upn, &who.password, &[]), Some(0), "{}", who.upn);
+        assert_eq!(by_ldap(&start_tls, "ldapwhoami", &who.upn, &who.wrong_password(), &["-ZZ"]), Some(49));
+        needles.extend(Needle::password(&format!("{} by LDAP", who.sam), &who.wrong_password()));
+    }
+    assert_eq!(
+        by_ldap(&start_tls, "ldapwhoami", &person(48).upn, &person(48).password, &[]),
+        Some(13),
+        "no TLS"
+    );
+    assert_eq!(by_ldap(&tls, "ldapwhoami", confused, confused, &[]), Some(49));
+    assert_eq!(by_ldap(&tls, "ldapwhoami", reader, confused, &[]), Some(49));
     let rotated = tenant.run(&["apps", "rotate", "silence"], None).unwrap().expect_code(0).word("lba1.");
     needles.push(Needle::new("a rotated credential", rotated));
 

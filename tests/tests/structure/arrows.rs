@@ -28,7 +28,7 @@ pub(crate) const ARROWS: &[(&str, &[&str], &[&str])] = &[
     (
         "tenant-core",
         &["tenant-rules", "tenant-store", "crypto", "wire"],
-        &["hyper", "tungstenite", "tokio-tungstenite", "clap"],
+        &["tungstenite", "tokio-tungstenite", "clap"],
     ),
     (
         "door-listen",
@@ -41,8 +41,11 @@ pub(crate) const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["door-listen", "tenant-core", "crypto", "wire"],
         &["tungstenite", "tokio-tungstenite", "clap"],
     ),
-    // The protocol alone, until the door listens.
-    ("door-ldap", &["crypto", "wire"], &["tokio", "hyper", "rusqlite", "rustls", "clap"]),
+    (
+        "door-ldap",
+        &["door-listen", "tenant-core", "crypto", "wire"],
+        &["tungstenite", "tokio-tungstenite", "clap"],
+    ),
     ("door-operator", &["door-listen", "tenant-core"], &["tungstenite", "tokio-tungstenite", "clap"]),
     (
         "tenant",
@@ -53,6 +56,7 @@ pub(crate) const ARROWS: &[(&str, &[&str], &[&str])] = &[
             "door-listen",
             "door-agents",
             "door-applications",
+            "door-ldap",
             "door-operator",
             "crypto",
             "wire",

@@ -73,6 +73,7 @@ fn sockets_of_phs_are_opened_by_pull_watch_send_and_heartbeat_and_it_listens_in_
         "phs/src/daemon/metrics.rs",
         "pta-agent/src/",
         "agent/src/",
+        "tenant/doors/ldap/src/connection.rs",
         "tenant/doors/listen/src/listener.rs",
         "tenant/doors/operator/src/",
         "tenant/program/src/serve.rs",

@@ -117,6 +117,9 @@ pub(super) fn act(
         AdminRequest::AppsNetworks { name, add, remove } => {
             store.write("application-networks", |writing| actor.app_networks(writing, &name, &add, &remove))
         }
+        AdminRequest::AppsLdap { name, change } => {
+            store.write("application-ldap", |writing| actor.app_ldap(writing, &name, change.as_ref()))
+        }
         AdminRequest::AppsExplain { name, user } => {
             store.look(|reading| crate::administration::app_explained::explain(reading, &name, &user))
         }
@@ -203,6 +206,7 @@ fn read_by(request: &AdminRequest) -> Option<&'static str> {
         | AdminRequest::AppsCreate { .. }
         | AdminRequest::AppsAssign { .. }
         | AdminRequest::AppsNetworks { .. }
+        | AdminRequest::AppsLdap { .. }
         | AdminRequest::AppsApply { dry_run: false, .. }
         | AdminRequest::AppsSecretAdd { .. }
         | AdminRequest::AppsSecretRemove { .. }

@@ -2,11 +2,15 @@
 //! Before it: [`super::act`]. Neighbours: [`super::apps`] stores it.
 
 use crate::administration::domain::{Actor, no_domain};
-use crate::administration::request::{AdminResponse, AppSettings, GroupSetting, MAX_ROWS, refusal};
+use crate::administration::request::{
+    AdminResponse, AppSettings, GroupSetting, LdapSettings, MAX_ROWS, refusal,
+};
 use crate::applications::{MAX_RATE, is_valid_name};
-use crate::directory::groups;
-use landbridge_tenant_rules::model::{AppDomain, AppGroup, Application, Network};
-use landbridge_tenant_store::tables::{app_domains, app_groups, app_networks, apps, domains};
+use crate::directory::{groups, image};
+use landbridge_tenant_rules::model::{
+    AppDomain, AppGroup, Application, LdapAccess, LdapMemberOf, LdapTree, LdapView, Network,
+};
+use landbridge_tenant_store::tables::{app_domains, app_groups, app_ldap, app_networks, apps, domains};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
 use std::fmt;
 
@@ -19,6 +23,8 @@ pub(super) struct Settings {
     pub(super) groups: Option<Vec<AppGroup>>,
     pub(super) networks: Vec<Network>,
     pub(super) rate: u32,
+    /// None: it does not read the directory.
+    pub(super) ldap: Option<LdapAccess>,
 }
 
 /// As the audit log has it.
@@ -41,7 +47,11 @@ impl fmt::Display for Settings {
             }
         };
         let (networks, rate) = (networks_text(&self.networks), self.rate);
-        write!(f, "{domains}, {rate} a minute, assigned: {assigned}, from {networks}")
+        write!(f, "{domains}, {rate} a minute, assigned: {assigned}, from {networks}")?;
+        match &self.ldap {
+            None => Ok(()),
+            Some(access) => write!(f, "; {}", ldap_text(access)),
+        }
     }
 }
 
@@ -80,27 +90,12 @@ pub(super) fn read(
     // 3. The groups, each of one of these domains.
     let rows: Option<Vec<i64>> =
         domains.as_ref().map(|domains| domains.iter().map(|domain| domain.row).collect());
-    let groups = match &wanted.groups {
+    let groups = match wanted.groups.as_deref().map(|groups| read_groups(reading, rows.as_deref(), groups)) {
         None => None,
-        Some(settings) if settings.len() > app_groups::MOST => {
-            let what = format!("{} groups, and at most {} are assigned", settings.len(), app_groups::MOST);
-            return Ok(Err(refusal(&what, "assign a group that contains them")));
-        }
-        Some(settings) => {
-            let mut found: Vec<AppGroup> = Vec::new();
-            for setting in settings {
-                let text = setting.object.map(|object| object.to_string());
-                let Some(text) = text.or_else(|| setting.name.clone()) else {
-                    return Ok(Err(refusal("a group has neither `object` nor `name`", "give one of them")));
-                };
-                match one_group(reading, rows.as_deref(), &text)? {
-                    Ok(group) if found.iter().any(|one| one.group == group.group) => {}
-                    Ok(group) => found.push(group),
-                    Err(refused) => return Ok(Err(refused)),
-                }
-            }
-            Some(found)
-        }
+        Some(found) => match found? {
+            Ok(groups) => Some(groups),
+            Err(refused) => return Ok(Err(refused)),
+        },
     };
     // 4. The networks.
     let networks = match networks(&wanted.networks) {
@@ -111,14 +106,128 @@ pub(super) fn read(
         }
         Err(refused) => return Ok(Err(refused)),
     };
-    Ok(Ok(Settings { name: wanted.name.clone(), domains, groups, networks, rate: wanted.rate }))
+    // 5. What it reads by LDAP.
+    let ldap = match wanted.ldap.as_ref().map(|ldap| read_ldap(reading, rows.as_deref(), ldap)) {
+        None => None,
+        Some(read) => match read? {
+            Ok(access) => Some(access),
+            Err(refused) => return Ok(Err(refused)),
+        },
+    };
+    Ok(Ok(Settings { name: wanted.name.clone(), domains, groups, networks, rate: wanted.rate, ldap }))
+}
+
+/// The groups with these names, each once.
+fn read_groups(
+    reading: &Reading<'_>,
+    served: Option<&[i64]>,
+    settings: &[GroupSetting],
+) -> Result<Result<Vec<AppGroup>, AdminResponse>, StoreError> {
+    if settings.len() > app_groups::MOST {
+        let what = format!("{} groups, and at most {} can be named", settings.len(), app_groups::MOST);
+        return Ok(Err(refusal(&what, "name a group that contains them")));
+    }
+    let mut found: Vec<AppGroup> = Vec::new();
+    for setting in settings {
+        let text = setting.object.map(|object| object.to_string());
+        let Some(text) = text.or_else(|| setting.name.clone()) else {
+            return Ok(Err(refusal("a group has neither `object` nor `name`", "give one of them")));
+        };
+        match one_group(reading, served, &text)? {
+            Ok(group) if found.iter().any(|one| one.group == group.group) => {}
+            Ok(group) => found.push(group),
+            Err(refused) => return Ok(Err(refused)),
+        }
+    }
+    Ok(Ok(found))
+}
+
+/// Checks how an application is to read the directory.
+pub(super) fn read_ldap(
+    reading: &Reading<'_>,
+    served: Option<&[i64]>,
+    wanted: &LdapSettings,
+) -> Result<Result<LdapAccess, AdminResponse>, StoreError> {
+    let unknown = |what: &str, text: &str, known: &[&str]| {
+        Ok(Err(refusal(&format!("{text} is no {what}"), &format!("choose one of {}", known.join(", ")))))
+    };
+    // 1. Names of views.
+    let Some(view) = LdapView::parse(&wanted.view) else {
+        return unknown("view", &wanted.view, LdapView::TEXTS);
+    };
+    let Some(tree) = LdapTree::parse(&wanted.tree) else {
+        return unknown("tree", &wanted.tree, LdapTree::TEXTS);
+    };
+    let Some(member_of) = LdapMemberOf::parse(&wanted.member_of) else {
+        return unknown("kind of memberOf", &wanted.member_of, LdapMemberOf::TEXTS);
+    };
+    // 2. Groups and attributes.
+    let groups = match read_groups(reading, served, &wanted.groups)? {
+        Ok(groups) => groups,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let mut attributes: Vec<String> = Vec::new();
+    for name in &wanted.attributes {
+        let Some(known) = image::values::shown(name) else {
+            let todo = "write a name of AD as in the table of attributes in the documentation, such as telephoneNumber";
+            return Ok(Err(refusal(&format!("{name} is no attribute that the tenant has"), todo)));
+        };
+        if !attributes.iter().any(|one| one == known) {
+            attributes.push(known.to_owned());
+        }
+    }
+    Ok(Ok(LdapAccess {
+        view,
+        tree,
+        member_of,
+        people_connect: wanted.people_connect,
+        groups: (!wanted.all_groups).then_some(groups),
+        attributes: (!wanted.all_attributes).then_some(attributes),
+    }))
+}
+
+/// How an application reads the directory, as the audit log has it.
+pub(super) fn ldap_text(access: &LdapAccess) -> String {
+    let LdapAccess { view, tree, member_of, people_connect, groups, attributes } = access;
+    let groups = match groups {
+        None => "all groups".to_owned(),
+        Some(groups) if groups.is_empty() => "assigned groups".to_owned(),
+        Some(groups) => {
+            let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+            format!("assigned groups and {}", names.join(", "))
+        }
+    };
+    let attributes = match attributes {
+        None => "all attributes".to_owned(),
+        Some(names) if names.is_empty() => "usual attributes".to_owned(),
+        Some(names) => format!("usual attributes and {}", names.join(", ")),
+    };
+    let connect = if *people_connect { ", its people connect themselves" } else { "" };
+    format!("LDAP: view {view}, tree {tree}, memberOf {member_of}, {groups}, {attributes}{connect}")
+}
+
+/// The settings of what an application reads, as they are exported.
+pub(super) fn ldap_settings(access: LdapAccess) -> LdapSettings {
+    let LdapAccess { view, tree, member_of, people_connect, groups, attributes } = access;
+    LdapSettings {
+        view: view.to_string(),
+        tree: tree.to_string(),
+        member_of: member_of.to_string(),
+        people_connect,
+        all_groups: groups.is_none(),
+        groups: groups.into_iter().flatten().map(setting_of).collect(),
+        all_attributes: attributes.is_none(),
+        attributes: attributes.unwrap_or_default(),
+    }
+}
+
+fn setting_of(group: AppGroup) -> GroupSetting {
+    GroupSetting { object: Some(group.group), name: Some(group.name) }
 }
 
 /// The settings of an application, as they are exported.
 pub(super) fn of(reading: &Reading<'_>, app: &Application) -> Result<AppSettings, StoreError> {
-    let groups = app_groups::of(reading, app.id)?
-        .into_iter()
-        .map(|group| GroupSetting { object: Some(group.group), name: Some(group.name) });
+    let groups = app_groups::of(reading, app.id)?.into_iter().map(setting_of);
     let domains = app.domains.as_ref();
     Ok(AppSettings {
         name: app.name.clone(),
@@ -126,6 +235,7 @@ pub(super) fn of(reading: &Reading<'_>, app: &Application) -> Result<AppSettings
         groups: (!app.everybody).then(|| groups.collect()),
         networks: app.networks.iter().map(Network::to_string).collect(),
         rate: app.rate_per_minute,
+        ldap: app_ldap::of(reading, app.id)?.map(ldap_settings),
     })
 }
 
@@ -204,7 +314,7 @@ impl Actor<'_> {
         app: &Application,
         settings: &Settings,
     ) -> Result<(), StoreError> {
-        let Settings { name, domains, groups, networks, rate } = settings;
+        let Settings { name, domains, groups, networks, rate, ldap } = settings;
         let rows: Vec<i64> = domains.iter().flatten().map(|domain| domain.row).collect();
         apps::set_every_domain(writing, app.id, domains.is_none())?;
         apps::set_everybody(writing, app.id, groups.is_none())?;
@@ -215,6 +325,7 @@ impl Actor<'_> {
         for group in groups.iter().flatten() {
             app_groups::add(writing, app.id, group)?;
         }
+        app_ldap::set(writing, app.id, ldap.as_ref())?;
         self.audit(writing, "app-changed", name, &settings.to_string())
     }
 }

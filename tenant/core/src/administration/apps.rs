@@ -9,7 +9,7 @@ use crate::administration::request::{
 };
 use crate::applications::Credential;
 use landbridge_tenant_rules::model::{AppGroup, AppSecret, Application};
-use landbridge_tenant_store::tables::{app_domains, app_groups, app_networks, app_secrets, apps};
+use landbridge_tenant_store::tables::{app_domains, app_groups, app_ldap, app_networks, app_secrets, apps};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ impl Actor<'_> {
         writing: &Writing<'_>,
         settings: &Settings,
     ) -> Result<Option<Uuid>, StoreError> {
-        let Settings { name, domains, groups, networks, rate } = settings;
+        let Settings { name, domains, groups, networks, rate, ldap } = settings;
         let app = Application {
             id: Uuid::new_v4(),
             name: name.clone(),
@@ -59,6 +59,7 @@ impl Actor<'_> {
         for group in groups.iter().flatten() {
             app_groups::add(writing, app.id, group)?;
         }
+        app_ldap::set(writing, app.id, ldap.as_ref())?;
         self.audit(writing, "app-created", name, &settings.to_string())?;
         Ok(Some(app.id))
     }
@@ -258,10 +259,10 @@ fn row(reading: &Reading<'_>, app: Application) -> Result<AppRow, StoreError> {
         let AppSecret { number, created_at, ends_at, used_at, hash: _ } = secret;
         SecretRow { number, created_at, ends_at, used_at }
     });
-    let AppSettings { name, domains, networks, rate, groups } = app_settings::of(reading, &app)?;
+    let AppSettings { name, domains, networks, rate, groups, ldap } = app_settings::of(reading, &app)?;
     let Application { id, created_at, revoked_at, .. } = app;
     let secrets = secrets.collect();
-    Ok(AppRow { id, name, domains, groups, networks, rate, secrets, created_at, revoked_at })
+    Ok(AppRow { id, name, domains, groups, networks, rate, ldap, secrets, created_at, revoked_at })
 }
 
 /// The application with this name, unless it is revoked.

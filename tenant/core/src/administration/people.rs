@@ -12,7 +12,7 @@ use landbridge_tenant_rules::model::{Object, is_removed};
 use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::tables::{attributes, blocks, domains, names, objects};
+use landbridge_tenant_store::tables::{attributes, blocks, changes, domains, names, objects};
 use landbridge_wire::upload::Kind;
 use uuid::Uuid;
 
@@ -102,6 +102,7 @@ pub(super) fn block(actor: &Actor<'_>, name: &str, block: bool) -> Result<AdminR
             }
         };
         if changed {
+            changes::note_object(writing, object, actor.now)?;
             actor.audit(writing, action, &object.to_string(), "")?;
         }
         let before = if changed { "" } else { " (as before)" };

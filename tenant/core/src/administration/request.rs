@@ -5,7 +5,7 @@ use crate::applications::DEFAULT_RATE;
 use crate::directory::Description;
 use crate::directory::groups::{GroupDescribed, GroupRow};
 use crate::directory::named::Named;
-use landbridge_tenant_rules::model::SigninPolicy;
+use landbridge_tenant_rules::model::{LdapAccess, SigninPolicy};
 use landbridge_tenant_rules::verdict;
 use landbridge_wire::enroll::Role;
 use landbridge_wire::wiped_text::wiped_text;
@@ -232,6 +232,13 @@ pub enum AdminRequest {
         add: Vec<String>,
         /// Networks to remove.
         remove: Vec<String>,
+    },
+    /// Change how an application reads the directory by LDAP.
+    AppsLdap {
+        /// Its name.
+        name: String,
+        /// What changes; none: it does not read it any more.
+        change: Option<LdapChange>,
     },
     /// Say whether a person may sign in through an application, and why.
     AppsExplain {
@@ -541,12 +548,94 @@ pub struct AppSettings {
     /// Groups whose members are assigned to it, also through other groups; none: everybody of its domains is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<GroupSetting>>,
+    /// How it reads the directory by LDAP; none: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ldap: Option<LdapSettings>,
+}
+
+/// How an application reads the directory by LDAP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LdapSettings {
+    /// `rfc2307bis`, `rfc2307` or `ad`.
+    pub view: String,
+    /// `flat` or `ad`.
+    pub tree: String,
+    /// `direct` or `effective`.
+    pub member_of: String,
+    /// Whether its people connect themselves: then the address of a connection is the person's.
+    pub people_connect: bool,
+    /// Whether it sees all groups of its domains.
+    pub all_groups: bool,
+    /// The groups that it sees beside those that are assigned to it, unless it sees all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupSetting>,
+    /// Whether it sees all attributes.
+    pub all_attributes: bool,
+    /// The attributes that it sees beside the usual ones, by their names in AD, unless it sees all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<String>,
+}
+
+impl Default for LdapSettings {
+    fn default() -> Self {
+        let LdapAccess { view, tree, member_of, people_connect, groups, attributes } = LdapAccess::default();
+        Self {
+            view: view.to_string(),
+            tree: tree.to_string(),
+            member_of: member_of.to_string(),
+            people_connect,
+            all_groups: groups.is_none(),
+            groups: Vec::new(),
+            all_attributes: attributes.is_none(),
+            attributes: Vec::new(),
+        }
+    }
+}
+
+/// A change of [`LdapSettings`]. What is none stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the fields of LdapSettings")]
+pub struct LdapChange {
+    pub view: Option<String>,
+    pub tree: Option<String>,
+    pub member_of: Option<String>,
+    pub people_connect: Option<bool>,
+    pub all_groups: Option<bool>,
+    pub groups: Option<Vec<GroupSetting>>,
+    pub all_attributes: Option<bool>,
+    pub attributes: Option<Vec<String>>,
+}
+
+impl LdapSettings {
+    /// The settings after a change. A list that is given ends "all".
+    pub fn changed(self, change: LdapChange) -> Self {
+        let (groups, attributes) = (change.groups.is_some(), change.attributes.is_some());
+        Self {
+            view: change.view.unwrap_or(self.view),
+            tree: change.tree.unwrap_or(self.tree),
+            member_of: change.member_of.unwrap_or(self.member_of),
+            people_connect: change.people_connect.unwrap_or(self.people_connect),
+            all_groups: change.all_groups.unwrap_or(self.all_groups && !groups),
+            groups: change.groups.unwrap_or(self.groups),
+            all_attributes: change.all_attributes.unwrap_or(self.all_attributes && !attributes),
+            attributes: change.attributes.unwrap_or(self.attributes),
+        }
+    }
 }
 
 impl AppSettings {
     /// Everybody of every domain, from everywhere, at the usual rate.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), domains: None, networks: Vec::new(), rate: DEFAULT_RATE, groups: None }
+        Self {
+            name: name.into(),
+            domains: None,
+            networks: Vec::new(),
+            rate: DEFAULT_RATE,
+            groups: None,
+            ldap: None,
+        }
     }
 }
 
@@ -581,6 +670,9 @@ pub struct AppRow {
     pub networks: Vec<String>,
     /// Sign-ins a minute.
     pub rate: u32,
+    /// How it reads the directory by LDAP; none: it does not.
+    #[serde(default)]
+    pub ldap: Option<LdapSettings>,
     /// Its secrets.
     pub secrets: Vec<SecretRow>,
     /// When it was created: seconds since 1970.

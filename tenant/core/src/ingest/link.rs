@@ -6,7 +6,7 @@
 use crate::ingest::outcome::Outcome;
 use crate::ingest::record::Page;
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::tables::{links, objects};
+use landbridge_tenant_store::tables::{changes, links, objects};
 use landbridge_wire::upload::{Link, Presence};
 use uuid::Uuid;
 
@@ -39,7 +39,10 @@ impl Page<'_> {
             LinkSource::Open => {
                 let changed =
                     links::put(self.writing, self.domain.id, link, self.full_compare, self.replace)?;
-                outcome.links += u32::from(changed);
+                if changed {
+                    changes::note_object(self.writing, link.from, self.now)?;
+                    outcome.links += 1;
+                }
             }
             LinkSource::Gone => {}
             LinkSource::Foreign => {

@@ -15,7 +15,8 @@ use landbridge_tenant_store::Writing;
 use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
 use landbridge_tenant_store::tables::{
-    attributes, audit, digests, group_policies, homes, links, names, objects, refused_members, reserved_names,
+    attributes, audit, changes, digests, group_policies, homes, links, names, objects, refused_members,
+    reserved_names,
 };
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::bounded::Text;
@@ -118,11 +119,13 @@ impl Page<'_> {
             }
             links::drop_from(self.writing, self.domain.id, record.object)?;
         }
-        // 6. Count the record.
-        match digest {
-            DigestOutcome::Refused(why) => return refuse(outcome, record.object, why),
-            DigestOutcome::Stored | DigestOutcome::Erased => changed = true,
-            DigestOutcome::None | DigestOutcome::NotNewer => {}
+        // 6. Number the change, and count the record.
+        changed |= matches!(digest, DigestOutcome::Stored | DigestOutcome::Erased);
+        if changed {
+            changes::note_object(self.writing, record.object, self.now)?;
+        }
+        if let DigestOutcome::Refused(why) = digest {
+            return refuse(outcome, record.object, why);
         }
         if changed {
             outcome.applied += 1;

@@ -9,7 +9,7 @@ use crate::lock::lock;
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::lockout::{
-    BUDGET_MEMORY, RefusedAt, Remembered, Rules, Spent, Tries, must_be_noted,
+    BUDGET_MEMORY, RefusedAt, Remembered, Rules, Spent, Standing, Tries, must_be_noted,
 };
 use landbridge_tenant_rules::sign_in::{Charge, Facts, Settle, SourceFacts, Subject};
 use landbridge_tenant_store::facts::Origin;
@@ -149,11 +149,11 @@ impl Counters {
             }
             Settle::Right | Settle::LetIn(_) | Settle::Nothing => None,
         };
-        // 2. What else there is to write. A right password does not clear the counter of unknown sources, or a guesser
-        //    had as many tries again.
+        // 2. What else there is to write. A right password clears the counter of a known source alone: any other is
+        //    shared with guessers, who would have as many tries again.
         let forgives = matches!(settle, Settle::Right | Settle::LetIn(_))
             && of.source.counter.is_some()
-            && counter != lockouts::UNKNOWN_SOURCES;
+            && of.source.standing == Standing::Known;
         let let_in = match settle {
             Settle::LetIn(at) => must_be_noted(of.source.seen_at, at).then(|| (of.origin.hashes(id), at)),
             Settle::Right | Settle::Wrong(_) | Settle::Nothing => None,

@@ -61,6 +61,9 @@ struct Bench {
     runtime: Runtime,
 }
 
+/// The source of sign-ins whose caller cannot state one.
+const OF_APPLICATION: &str = "(the application)";
+
 fn settings() -> Settings {
     Settings::for_cores(2, Rules::new(10, 60), Duration::ZERO)
 }
@@ -95,7 +98,10 @@ impl Bench {
         let password = password.lend(|text| Password::new(text.to_owned()));
         let attempt =
             Attempt { user: user.to_owned(), password: Arc::new(password), now, arrived: Instant::now() };
-        let source = Source::parse(from).unwrap_or(Source::Unstated);
+        let source = match from {
+            OF_APPLICATION => Source::Application,
+            from => Source::parse(from).unwrap_or(Source::Unstated),
+        };
         let (door, actor, domains) = ("test", application.to_owned(), domain.map(|domain| vec![domain]));
         let caller = Caller { door, actor, source, address: None, application: None, domains };
         let deciding = self.sign_ins.sign_in(attempt, || Ok::<_, std::convert::Infallible>(caller));

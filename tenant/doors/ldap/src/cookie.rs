@@ -7,9 +7,11 @@
 use aws_lc_rs::hmac;
 use std::fmt;
 
-/// 16 bytes of position, 8 of count, 32 of authentication.
-const LENGTH: usize = 56;
-const PAYLOAD: usize = 24;
+/// 17 bytes of position, 8 of count; the key of the order and 32 bytes of authentication follow.
+const HEAD: usize = 25;
+const TAG: usize = 32;
+/// Limit on the bytes of the key of an order. Entries whose keys are equal so far are in the order of their objectGUIDs.
+pub const MAX_KEY: usize = 160;
 
 /// What is authenticated begins with this, so that no other use of the key fits.
 const LABEL: &[u8] = b"landbridge LDAP paged results 1";
@@ -30,11 +32,28 @@ pub struct Binding<'a> {
     pub search: &'a [u8; 32],
 }
 
+/// The place of an entry in the order of all entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// What the server makes up, by its number.
+    MadeUp(u128),
+    /// An object, by its objectGUID.
+    Object(u128),
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::MadeUp(0)
+    }
+}
+
 /// Where a search goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Position {
-    /// The objectGUID of the last entry that was returned.
-    pub last: [u8; 16],
+    /// The key of the last entry in the order that the client wants. Empty: it wants none. At most [`MAX_KEY`] bytes.
+    pub key: Vec<u8>,
+    /// The place of the last entry that was returned.
+    pub last: Place,
     /// How many entries were returned before.
     pub returned: u64,
 }
@@ -47,9 +66,15 @@ impl Cookies {
 
     /// Makes the cookie for a position.
     pub fn seal(&self, binding: &Binding<'_>, position: &Position) -> Vec<u8> {
-        let mut cookie = Vec::with_capacity(LENGTH);
-        cookie.extend(position.last);
+        let mut cookie = Vec::with_capacity(HEAD + position.key.len() + TAG);
+        let (kind, number) = match position.last {
+            Place::MadeUp(number) => (0, number),
+            Place::Object(number) => (1, number),
+        };
+        cookie.push(kind);
+        cookie.extend(number.to_be_bytes());
         cookie.extend(position.returned.to_be_bytes());
+        cookie.extend(&position.key);
         let tag = hmac::sign(&self.key, &authenticated(binding, &cookie));
         cookie.extend(tag.as_ref());
         cookie
@@ -58,10 +83,14 @@ impl Cookies {
     /// The position in a cookie, compared in constant time. None: it is not of this process, or not of this connection,
     /// identity and search.
     pub fn open(&self, binding: &Binding<'_>, cookie: &[u8]) -> Option<Position> {
-        let (payload, tag) = cookie.split_at_checked(PAYLOAD)?;
+        let (payload, tag) = cookie.split_at_checked(cookie.len().checked_sub(TAG)?)?;
         hmac::verify(&self.key, &authenticated(binding, payload), tag).ok()?;
-        let (last, returned) = payload.split_first_chunk::<16>()?;
-        Some(Position { last: *last, returned: u64::from_be_bytes(returned.try_into().ok()?) })
+        let (kind, rest) = payload.split_first()?;
+        let (number, rest) = rest.split_first_chunk::<16>()?;
+        let (returned, key) = rest.split_first_chunk::<8>()?;
+        let number = u128::from_be_bytes(*number);
+        let last = if *kind == 0 { Place::MadeUp(number) } else { Place::Object(number) };
+        Some(Position { key: key.to_vec(), last, returned: u64::from_be_bytes(*returned) })
     }
 }
 
@@ -71,9 +100,12 @@ impl fmt::Debug for Cookies {
     }
 }
 
-/// Every part has a fixed length but the identity, which is last.
+/// Every part has a fixed length but the payload, whose length is in it, and the identity, which is last.
 fn authenticated(binding: &Binding<'_>, payload: &[u8]) -> Vec<u8> {
-    [LABEL, &binding.connection.to_be_bytes(), binding.search, payload, binding.identity.as_bytes()].concat()
+    // A payload is far shorter than 4 GiB.
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let connection = binding.connection.to_be_bytes();
+    [LABEL, &connection, binding.search, &length, payload, binding.identity.as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -82,20 +114,23 @@ mod tests {
     use super::*;
 
     const BINDING: Binding<'static> = Binding { connection: 7, identity: "app wiki", search: &[3; 32] };
-    const POSITION: Position = Position { last: [9; 16], returned: 1500 };
+
+    fn position() -> Position {
+        Position { key: b"key".to_vec(), last: Place::Object(9), returned: 1500 }
+    }
 
     #[test]
     fn a_cookie_opens_where_it_was_made() {
         let cookies = Cookies::new(&[1; 32]);
-        let cookie = cookies.seal(&BINDING, &POSITION);
-        assert_eq!(cookie.len(), LENGTH);
-        assert_eq!(cookies.open(&BINDING, &cookie), Some(POSITION));
+        let cookie = cookies.seal(&BINDING, &position());
+        assert_eq!(cookie.len(), HEAD + 3 + TAG);
+        assert_eq!(cookies.open(&BINDING, &cookie), Some(position()));
     }
 
     #[test]
     fn a_cookie_that_was_changed_or_cut_does_not_open() {
         let cookies = Cookies::new(&[1; 32]);
-        let cookie = cookies.seal(&BINDING, &POSITION);
+        let cookie = cookies.seal(&BINDING, &position());
         for bit in 0..8 * cookie.len() {
             let mut changed = cookie.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
@@ -110,7 +145,7 @@ mod tests {
     #[test]
     fn a_cookie_of_another_connection_identity_search_or_process_does_not_open() {
         let cookies = Cookies::new(&[1; 32]);
-        let cookie = cookies.seal(&BINDING, &POSITION);
+        let cookie = cookies.seal(&BINDING, &position());
         for other in [
             Binding { connection: 8, ..BINDING },
             Binding { identity: "app wik", ..BINDING },

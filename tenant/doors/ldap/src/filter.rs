@@ -53,6 +53,17 @@ pub struct Assertion {
     pub rule: Rule,
     /// The stated value in the form of the rule.
     pub value: Normal,
+    /// The same, if it is the name of an entry.
+    pub name: Option<Box<DistinguishedName>>,
+}
+
+impl Assertion {
+    fn new(attribute: &AttributeType, rule: Rule, stated: &[u8]) -> Option<Self> {
+        let value = asserted(attribute, rule, stated)?;
+        let is_name = attribute.syntax == Syntax::DistinguishedName;
+        let name = || DistinguishedName::parse(std::str::from_utf8(stated).ok()?).ok();
+        Some(Self { rule, value, name: is_name.then(name).flatten().map(Box::new) })
+    }
 }
 
 /// What is known of a term.
@@ -70,6 +81,13 @@ pub enum Truth {
 pub trait Entry {
     /// Whether a value of the attribute, in LDAP's encoding, passes the test. False if there is none.
     fn any_value(&self, attribute: &'static AttributeType, test: &mut dyn FnMut(&[u8]) -> bool) -> bool;
+
+    /// Whether a value of the attribute is the name `target`, if there is a faster way than to compare all values. None:
+    /// there is not.
+    fn names(&self, attribute: &'static AttributeType, target: &DistinguishedName) -> Option<bool> {
+        let (_, _) = (attribute, target);
+        None
+    }
 
     /// Whether `target` is reached from this entry by the attribute (`member` or `memberOf`), over any number of entries.
     fn in_chain(&self, attribute: &'static AttributeType, target: &DistinguishedName) -> bool;
@@ -119,7 +137,8 @@ impl Filter {
             Self::Undefined => return Truth::Undefined,
             Self::Present(attribute) => entry.any_value(attribute, &mut |_| true),
             Self::Equal(attribute, stated) => {
-                compare(entry, attribute, stated, |value| *value == stated.value)
+                let named = stated.name.as_deref().and_then(|name| entry.names(attribute, name));
+                named.unwrap_or_else(|| compare(entry, attribute, stated, |value| *value == stated.value))
             }
             Self::AtLeast(attribute, stated) => {
                 compare(entry, attribute, stated, |value| *value >= stated.value)
@@ -176,8 +195,7 @@ fn assertion(
 ) -> Option<(&'static AttributeType, Assertion)> {
     let attribute = known(&stated.attribute_desc)?;
     let rule = rule(attribute)?;
-    let value = asserted(attribute, rule, &stated.assertion_value)?;
-    Some((attribute, Assertion { rule, value }))
+    Some((attribute, Assertion::new(attribute, rule, &stated.assertion_value)?))
 }
 
 /// At most one beginning, which comes first, and at most one end, which comes last.
@@ -237,8 +255,7 @@ fn extensible(stated: &rasn_ldap::MatchingRuleAssertion) -> Option<Filter> {
             rule
         }
     };
-    let value = asserted(attribute, rule, &stated.match_value)?;
-    Some(Filter::Equal(attribute, Assertion { rule, value }))
+    Some(Filter::Equal(attribute, Assertion::new(attribute, rule, &stated.match_value)?))
 }
 
 /// A number of at most 64 bits; AD writes flags of 32 bits as negative numbers too.

@@ -1,8 +1,8 @@
-//! The LDAP door: the protocol (RFC 4510 and what follows), without IO.
+//! The LDAP door: programs that can ask an LDAP server sign people in, and find people and groups.
 //!
-//! Bytes of a client go in, requests come out; answers go in, bytes come out. Nothing here opens a socket, reads a clock
-//! or knows an entry: entries are behind [`filter::Entry`]. Whatever a client sends is bounded before memory is given to
-//! it, and a password exists once, in a type that is wiped.
+//! The protocol (RFC 4510 and what follows) is without IO: bytes of a client go in, requests come out; answers go in, bytes
+//! come out; entries are behind [`filter::Entry`]. Whatever a client sends is bounded before memory is given to it, and a
+//! password exists once, in a type that is wiped. The files from `door.rs` on serve connections with it.
 //!
 //! # Files
 //!
@@ -22,12 +22,22 @@
 //! - `cookie.rs`: the cookie of paged results
 //! - `root_dse.rs`: the root DSE
 //! - `unix_ids.rs`: uidNumber and gidNumber from a SID, as SSSD computes them
+//! - `door.rs`: the door, with the handles that it holds
+//! - `connection.rs`: reads requests and answers them, until the connection ends
+//! - `bind.rs`: who is signed in on a connection
+//! - `search.rs`: searches and comparisons
+//! - `tree.rs`: the entries and their names
+//! - `entry.rs`: the attributes of an entry
 
 // Clients' numbers are converted where it can be seen to fit, or refused.
 #![warn(clippy::as_conversions)]
 
+mod bind;
+pub mod connection;
 pub mod controls;
 pub mod cookie;
+pub mod door;
+mod entry;
 pub mod filter;
 pub mod framing;
 pub mod matching;
@@ -35,5 +45,7 @@ pub mod message;
 pub mod response;
 pub mod root_dse;
 pub mod schema;
+mod search;
 pub mod subschema;
+mod tree;
 pub mod unix_ids;

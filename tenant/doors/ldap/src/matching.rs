@@ -220,7 +220,7 @@ fn uuid(text: &str) -> Option<Uuid> {
 }
 
 /// The octets of a SID that is written as `S-1-…` (MS-DTYP 2.4.2): at most 15 parts after the authority.
-fn sid(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn sid(text: &str) -> Option<Vec<u8>> {
     let mut parts = text.get(2..)?.split('-');
     let number = |text: &str| -> Option<u64> { u64::try_from(integer(text)?).ok() };
     if parts.next()? != "1" {

@@ -13,6 +13,9 @@ const FIRST: u32 = 200_000;
 const SLICE: u32 = 200_000;
 const SLICES: u32 = 10_000;
 
+/// AD gives no greater relative id, unless an administrator unlocks one more bit.
+const MAX_RID: u32 = (1 << 30) - 1;
+
 /// SSSD's seed.
 const SEED: u32 = 0xdead_beef;
 
@@ -37,6 +40,15 @@ pub fn unix_id(domain_sid: &str, rid: u32) -> Option<u32> {
     Some(FIRST + slice * SLICE + rid % SLICE)
 }
 
+/// The relative ids of a domain for which [`unix_id`] gives this number, up to AD's greatest, 2³⁰ − 1. Usually there is one
+/// or none.
+pub fn rids(domain_sid: &str, id: u32) -> impl Iterator<Item = u32> {
+    let offset = id.checked_sub(FIRST).map(|from_first| from_first % SLICE);
+    let firsts = (0..MAX_RID / SLICE + 1).map(|slice| slice * SLICE);
+    let all = offset.into_iter().flat_map(move |offset| firsts.clone().map(move |first| first + offset));
+    all.filter(move |rid| unix_id(domain_sid, *rid) == Some(id))
+}
+
 /// MurmurHash3 of 32 bits, in the public domain by Austin Appleby.
 fn murmur3(bytes: &[u8]) -> u32 {
     let mixed = |block: u32| block.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
@@ -58,6 +70,17 @@ fn murmur3(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_leads_back_to_its_relative_id() {
+        const SID: &str = "S-1-5-21-3623811015-3361044348-30300820";
+        for rid in [500, 513, 1104, 199_999, 200_000, 1_000_001, MAX_RID] {
+            let id = unix_id(SID, rid).unwrap_or_default();
+            assert!(rids(SID, id).any(|found| found == rid), "{rid}");
+        }
+        assert_eq!(rids(SID, 0).next(), None);
+        assert_eq!(rids("S-1-5-32", 200_500).next(), None);
+    }
 
     /// Recorded from `sss_idmap_add_auto_domain_ex` and `sss_idmap_sid_to_unix` of Debian's libsss-idmap0 2.8.2, with its
     /// defaults and a context for each domain.

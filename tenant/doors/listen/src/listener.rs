@@ -1,5 +1,5 @@
 //! Accepts TLS connections and passes their requests to a door. Everything about a connection is limited here, before
-//! a byte of a body is read.
+//! a byte of a body is read. HTTP is spoken here; a door that speaks something else implements [`Protocol`].
 //! Neighbours: [`super::pace`] limits the time, [`super::places`] the connections. A door implements [`Serve`].
 
 use crate::limits::Limits;
@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// Limit on the bytes of a request's head. The longest header is a credential of about 100 bytes.
 const MAX_HEAD: usize = 16 * 1024;
@@ -110,6 +111,50 @@ pub trait Serve: Send + Sync + 'static {
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
 
+/// What is spoken on the connections of a listener.
+pub trait Protocol: Send + Sync + 'static {
+    /// Serves one connection to its end. The place of the connection is free when `arrival` is dropped.
+    fn talk(self: Arc<Self>, stream: TcpStream, arrival: Arrival) -> impl Future<Output = ()> + Send;
+}
+
+/// A new connection, before its TLS session.
+pub struct Arrival {
+    /// The client's address. Behind a balancer it is the one that the balancer names.
+    pub address: SocketAddr,
+    /// The limits of the listener.
+    pub limits: Limits,
+    /// The place of the connection.
+    pub place: ConnectionPlace,
+    acceptor: TlsAcceptor,
+    stop: watch::Receiver<bool>,
+}
+
+impl Arrival {
+    /// The signal that the program stops.
+    pub fn stop(&self) -> watch::Receiver<bool> {
+        self.stop.clone()
+    }
+
+    /// Establishes a TLS session, within the time for it. None: the connection must end.
+    pub async fn tls(&mut self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let address = self.address;
+        let greeted = tokio::select! {
+            () = stopped(&mut self.stop) => return None,
+            () = self.place.cut() => return None,
+            greeted = tokio::time::timeout(self.limits.handshake, self.acceptor.accept(stream)) => greeted,
+        };
+        match greeted {
+            Ok(Ok(tls)) => return Some(tls),
+            Ok(Err(error)) => tracing::debug!(%address, %error, "no TLS session was established"),
+            Err(_) => tracing::debug!(%address, "the TLS handshake took too long"),
+        }
+        None
+    }
+}
+
+/// HTTP, whose requests a door answers.
+struct Http<D>(Arc<D>);
+
 /// A socket, its TLS and its limits.
 pub struct Listener {
     /// The bound socket.
@@ -123,8 +168,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Serves until `stop` is set, then finishes the requests that are being answered, for at most [`Limits::stop`].
-    pub async fn run<D: Serve>(self, door: Arc<D>, mut stop: watch::Receiver<bool>) {
+    /// Serves HTTP until `stop` is set, then finishes the requests that are being answered, for at most [`Limits::stop`].
+    pub async fn run<D: Serve>(self, door: Arc<D>, stop: watch::Receiver<bool>) {
+        self.speak(Arc::new(Http(door)), stop).await;
+    }
+
+    /// Serves another protocol in the same way.
+    pub async fn speak<P: Protocol>(self, protocol: Arc<P>, mut stop: watch::Receiver<bool>) {
         let limits = self.limits;
         let places = Places::new(limits);
         let acceptor = TlsAcceptor::from(self.tls);
@@ -144,7 +194,7 @@ impl Listener {
                     let accepting = Accepting { acceptor, limits, stop: stop.clone(), address };
                     let Some(balancers) = &self.balancers else {
                         if let Some(place) = place(&places, address) {
-                            tokio::spawn(accepting.serve(stream, door.clone(), place));
+                            tokio::spawn(accepting.serve(stream, protocol.clone(), place));
                         }
                         continue;
                     };
@@ -156,7 +206,7 @@ impl Listener {
                         Ok(waits) => {
                             let (places, warnings) = (places.clone(), warnings.clone());
                             let passed_on =
-                                accepting.passed_on(stream, door.clone(), places, warnings, waits);
+                                accepting.passed_on(stream, protocol.clone(), places, warnings, waits);
                             tokio::spawn(passed_on);
                         }
                         Err(_) => warnings.warn(address, "too many connections wait for their PROXY header"),
@@ -210,10 +260,10 @@ fn place(places: &Arc<Places>, address: SocketAddr) -> Option<ConnectionPlace> {
 
 impl Accepting {
     /// Serves the client of whom a balancer's header says that the connection is, or the balancer's own health check.
-    async fn passed_on<D: Serve>(
+    async fn passed_on<P: Protocol>(
         mut self,
         mut stream: TcpStream,
-        door: Arc<D>,
+        protocol: Arc<P>,
         places: Arc<Places>,
         warnings: Arc<Warnings>,
         waits: OwnedSemaphorePermit,
@@ -229,25 +279,24 @@ impl Accepting {
         }
         if let Some(place) = place(&places, self.address) {
             drop(waits);
-            self.serve(stream, door, place).await;
+            self.serve(stream, protocol, place).await;
         }
     }
 
-    async fn serve<D: Serve>(mut self, stream: TcpStream, door: Arc<D>, place: ConnectionPlace) {
-        // 1. TLS.
-        let address = self.address;
-        let accepted = Instant::now();
+    async fn serve<P: Protocol>(self, stream: TcpStream, protocol: Arc<P>, place: ConnectionPlace) {
         let _ = stream.set_nodelay(true);
-        let greeted = tokio::select! {
-            () = stopped(&mut self.stop) => return,
-            () = place.cut() => return,
-            greeted = tokio::time::timeout(self.limits.handshake, self.acceptor.accept(stream)) => greeted,
-        };
-        let tls = match greeted {
-            Ok(Ok(tls)) => tls,
-            Ok(Err(error)) => return tracing::debug!(%address, %error, "no TLS session was established"),
-            Err(_) => return tracing::debug!(%address, "the TLS handshake took too long"),
-        };
+        let Self { acceptor, limits, stop, address } = self;
+        protocol.talk(stream, Arrival { address, limits, place, acceptor, stop }).await;
+    }
+}
+
+impl<D: Serve> Protocol for Http<D> {
+    async fn talk(self: Arc<Self>, stream: TcpStream, mut arrival: Arrival) {
+        // 1. TLS.
+        let accepted = Instant::now();
+        let Some(tls) = arrival.tls(stream).await else { return };
+        let Arrival { address, limits, place, mut stop, .. } = arrival;
+        let door = self.0.clone();
         // 2. The client, and the limits on its time.
         let client = door.identify(tls.get_ref().1);
         let (rhythm, alive_at) = (Rhythm::new(), Mutex::new(accepted));
@@ -255,7 +304,7 @@ impl Accepting {
         connection.set_stranger(!connection.client.has_certificate());
         let serving = connection.clone();
 
-        let paced = Paced::new(tls, rhythm.clone(), self.limits);
+        let paced = Paced::new(tls, rhythm.clone(), limits);
         // 3. HTTP, until the connection ends, is cut, or the program stops.
         let service = service_fn(move |request| {
             let (door, connection) = (door.clone(), serving.clone());
@@ -270,7 +319,7 @@ impl Accepting {
             }
         });
         let mut http = hyper::server::conn::http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(self.limits.idle);
+        http.timer(TokioTimer::new()).header_read_timeout(limits.idle);
         http.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD).half_close(false);
         let serving = http.serve_connection(TokioIo::new(paced), service).with_upgrades();
         let mut serving = std::pin::pin!(serving);
@@ -279,7 +328,7 @@ impl Accepting {
             () = &mut cut => return tracing::warn!(%address, "a revoked agent's connection was cut"),
             () = connection.place.cut() => return,
             ended = &mut serving => ended,
-            () = stopped(&mut self.stop) => {
+            () = stopped(&mut stop) => {
                 serving.as_mut().graceful_shutdown();
                 tokio::select! {
                     () = &mut cut => return,
@@ -294,6 +343,6 @@ impl Accepting {
 }
 
 /// Returns when the stop signal is set, or when its sender is gone.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }

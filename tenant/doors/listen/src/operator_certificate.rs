@@ -1,6 +1,6 @@
 //! A server certificate that the administrator provides, read again while the program runs.
 //!
-//! The applications' own address uses it. That address is separate from the address of agents, instead of one address
+//! The addresses for LDAP and the applications' own address use one each. The latter is separate from the address of agents, instead of one address
 //! that chooses the certificate by name or protocol: agents trust the tenant's own CA alone and must never receive
 //! another certificate; a firewall can tell the two apart; and connections of one kind cannot occupy the places of
 //! the other.
@@ -36,6 +36,8 @@ const DAY_SECONDS: i64 = 86_400;
 /// The certificate that the administrator provides, as last read.
 #[derive(Debug)]
 pub struct OperatorCertificate {
+    /// The section of the configuration that names its files, as errors and the log have it.
+    section: &'static str,
     chain: PathBuf,
     key: KeySource,
     present: RwLock<Arc<CertifiedKey>>,
@@ -54,10 +56,12 @@ pub enum Reread {
 }
 
 impl OperatorCertificate {
-    /// Reads certificate and key, which must belong together.
-    pub fn read(chain: &Path, key: &KeySource) -> Result<Self, FileError> {
+    /// Reads certificate and key, which must belong together. `section` is the section of the configuration that names
+    /// them.
+    pub fn read(section: &'static str, chain: &Path, key: &KeySource) -> Result<Self, FileError> {
         let (present, ends) = load(chain, key)?;
         Ok(Self {
+            section,
             chain: chain.to_owned(),
             key: key.clone(),
             present: RwLock::new(Arc::new(present)),
@@ -82,17 +86,19 @@ impl OperatorCertificate {
     /// Reads both files again and logs the result, and a warning if the certificate ends soon. `now` is in seconds
     /// since 1970.
     pub fn reread_and_report(&self, now: i64) {
+        let section = self.section;
         match self.reread() {
             Ok(Reread::Changed) => {
-                tracing::info!(until = utc(self.ends()), "applications receive a new certificate");
+                tracing::info!(section, until = utc(self.ends()), "clients receive a new certificate");
             }
             Ok(Reread::Unchanged) => {
-                tracing::debug!(until = utc(self.ends()), "the applications' certificate is unchanged");
+                tracing::debug!(section, until = utc(self.ends()), "the certificate is unchanged");
             }
             Err(error) => tracing::error!(
+                section,
                 %error,
                 todo = error.todo().unwrap_or_default(),
-                "the applications' certificate cannot be read again: the last good one stays in use"
+                "the certificate cannot be read again: the last good one stays in use"
             ),
         }
         let (until, days) = (utc(self.ends()), self.ends().saturating_sub(now).div_euclid(DAY_SECONDS));
@@ -101,11 +107,12 @@ impl OperatorCertificate {
         }
         if days < 0 {
             tracing::error!(
+                section,
                 until,
-                "the applications' certificate has ended, so applications refuse it: provide a new one"
+                "the certificate has ended, so clients refuse it: provide a new one"
             );
         } else {
-            tracing::warn!(until, days, "the applications' certificate ends soon: provide a new one");
+            tracing::warn!(section, until, days, "the certificate ends soon: provide a new one");
         }
     }
 
@@ -125,7 +132,7 @@ impl ResolvesServerCert for OperatorCertificate {
     }
 }
 
-/// The TLS settings of the applications' address. Clients are not requested to send a certificate.
+/// The TLS settings of an address with such a certificate. Clients are not requested to send a certificate.
 pub fn server_config(certificate: Arc<OperatorCertificate>) -> Result<ServerConfig, Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -138,13 +145,14 @@ pub fn server_config(certificate: Arc<OperatorCertificate>) -> Result<ServerConf
 /// Reads the chain and its key, and returns them with the last second of the first certificate.
 fn load(path: &Path, source: &KeySource) -> Result<(CertifiedKey, i64), FileError> {
     let unusable = |what: String| {
-        let todo = "write the certificate of the applications' address there in PEM, followed by the certificates that signed it";
+        let todo =
+            "write the certificate of the address there in PEM, followed by the certificates that signed it";
         FileError::new(path, what, todo)
     };
     let mut file = Vec::new();
     let read =
         std::fs::File::open(path).and_then(|open| open.take(MAX_CHAIN_FILE + 1).read_to_end(&mut file));
-    read.map_err(|e| unusable(format!("cannot read the applications' certificate: {}", sentence(&e))))?;
+    read.map_err(|e| unusable(format!("cannot read the certificate: {}", sentence(&e))))?;
     let too_long = || unusable("too long for a certificate and its chain".to_owned());
     if u64::try_from(file.len()).unwrap_or(u64::MAX) > MAX_CHAIN_FILE {
         return Err(too_long());
@@ -158,7 +166,7 @@ fn load(path: &Path, source: &KeySource) -> Result<(CertifiedKey, i64), FileErro
         .map_err(|_| unusable("its first certificate cannot be read".to_owned()))?;
     let ends = parsed.validity().not_after.timestamp();
 
-    let not_a_key = "name the private key of the applications' certificate, in PEM and without a password";
+    let not_a_key = "name the private key of the certificate, in PEM and without a password";
     let text = source.read_through_links()?;
     let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
         .map_err(|_| source.unusable(&"not a private key in PEM", not_a_key))?;
@@ -186,7 +194,7 @@ mod tests {
 
     impl Files {
         fn read(&self) -> Result<OperatorCertificate, FileError> {
-            OperatorCertificate::read(&self.certificate, &self.key)
+            OperatorCertificate::read("applications", &self.certificate, &self.key)
         }
     }
 
@@ -253,6 +261,6 @@ mod tests {
         assert!(matches!(config.read().unwrap_err(), FileError::LooseKey { .. }));
         std::fs::remove_file(&config.certificate).unwrap();
         let error = config.read().unwrap_err();
-        assert!(error.to_string().contains("cannot read the applications' certificate"), "{error}");
+        assert!(error.to_string().contains("cannot read the certificate"), "{error}");
     }
 }

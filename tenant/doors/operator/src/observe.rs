@@ -130,6 +130,8 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
     registry.register("signins", "Sign-ins by true outcome", metrics.signins.clone());
     let help = "Sign-in requests refused before the password was verified";
     registry.register("signins_not_asked", help, metrics.signins_not_asked.clone());
+    let help = "Requests by LDAP, by operation and result";
+    registry.register("ldap_requests", help, metrics.ldap_requests.clone());
     let help = "Seconds from a sign-in's head to its answer";
     registry.register("signin_seconds", help, metrics.signin_seconds.clone());
     registry.register("uploads", "Requests of the upload paths by outcome", metrics.uploads.clone());

@@ -2,11 +2,13 @@
 //! Before it: [`super::ask`], which sends the request and prints the answer.
 
 use super::table::aligned;
-use super::{Apps, Secret};
+use super::{Apps, Ldap, Secret};
 use crate::config::{parse_toml, read_toml};
 use crate::error::TenantError;
 use landbridge_host::clock_text::utc;
-use landbridge_tenant_core::administration::request::{AdminRequest, AppRow, AppSettings, GroupSetting};
+use landbridge_tenant_core::administration::request::{
+    AdminRequest, AppRow, AppSettings, GroupSetting, LdapChange, LdapSettings,
+};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -21,14 +23,15 @@ struct File {
 /// The request of a command, and whether its answer is printed as JSON.
 pub(super) fn request(command: &Apps) -> Result<(AdminRequest, bool), TenantError> {
     let request = match command {
-        Apps::Create { name, domains, groups, networks, rate } => {
-            let group = |name: &String| GroupSetting { object: None, name: Some(name.clone()) };
+        Apps::Create { name, domains, groups, everybody, ldap, networks, rate } => {
+            let limited = !groups.is_empty() || (*ldap && !everybody);
             let settings = AppSettings {
                 name: name.clone(),
                 domains: (!domains.is_empty()).then(|| domains.clone()),
                 networks: networks.clone(),
                 rate: *rate,
-                groups: (!groups.is_empty()).then(|| groups.iter().map(group).collect()),
+                groups: limited.then(|| groups.iter().map(group).collect()),
+                ldap: ldap.then(LdapSettings::default),
             };
             AdminRequest::AppsCreate { settings }
         }
@@ -43,6 +46,7 @@ pub(super) fn request(command: &Apps) -> Result<(AdminRequest, bool), TenantErro
         Apps::Networks { name, add, remove } => {
             AdminRequest::AppsNetworks { name: name.clone(), add: add.clone(), remove: remove.clone() }
         }
+        Apps::Ldap(ldap) => AdminRequest::AppsLdap { name: ldap.name.clone(), change: change(ldap) },
         Apps::Explain { name, user } => AdminRequest::AppsExplain { name: name.clone(), user: user.clone() },
         Apps::Export => AdminRequest::AppsExport,
         Apps::Apply { file, dry_run } => AdminRequest::AppsApply { apps: read(file)?, dry_run: *dry_run },
@@ -56,6 +60,27 @@ pub(super) fn request(command: &Apps) -> Result<(AdminRequest, bool), TenantErro
         Apps::Revoke { name } => AdminRequest::AppsRevoke { name: name.clone() },
     };
     Ok((request, false))
+}
+
+fn group(name: impl AsRef<str>) -> GroupSetting {
+    GroupSetting { object: None, name: Some(name.as_ref().to_owned()) }
+}
+
+/// What changes of an application's access by LDAP; none: it ends.
+fn change(ldap: &Ldap) -> Option<LdapChange> {
+    // A list that is not given stays; a flag that ends it makes it empty.
+    let list = |given: &[String], emptied: bool| (emptied || !given.is_empty()).then(|| given.to_vec());
+    let groups = list(&ldap.groups, ldap.assigned_groups);
+    (!ldap.off).then(|| LdapChange {
+        view: ldap.view.clone(),
+        tree: ldap.tree.clone(),
+        member_of: ldap.member_of.clone(),
+        people_connect: ldap.people_connect,
+        all_groups: ldap.all_groups.then_some(true),
+        groups: groups.map(|groups| groups.iter().map(group).collect()),
+        all_attributes: ldap.all_attributes.then_some(true),
+        attributes: list(&ldap.attributes, ldap.usual_attributes),
+    })
 }
 
 fn read(file: &Path) -> Result<Vec<AppSettings>, TenantError> {

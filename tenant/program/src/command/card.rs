@@ -5,7 +5,7 @@
 use super::apps::day;
 use super::table::aligned;
 use landbridge_host::clock_text::utc;
-use landbridge_tenant_core::administration::request::{AgentRow, AppRow, SecretRow};
+use landbridge_tenant_core::administration::request::{AgentRow, AppRow, LdapSettings, SecretRow};
 use landbridge_tenant_core::directory::describe::{
     Described, DigestDescribed, FurtherValue, LockoutDescribed, Named, PolicyDescribed, ReservedBy,
 };
@@ -126,6 +126,9 @@ pub(super) fn app(row: &AppRow) -> String {
     card.lines("Assigned", assigned);
     card.lines("Networks", or_in_words(row.networks.clone(), "everywhere"));
     card.line("Per minute", &row.rate.to_string());
+    if let Some(ldap) = &row.ldap {
+        card.lines("LDAP", access(&row.name, ldap));
+    }
     let secret = |secret: &SecretRow| {
         let SecretRow { number, created_at, ends_at, used_at } = secret;
         let used = used_at.map_or_else(|| "never used".to_owned(), |at| format!("last used {}", day(at)));
@@ -137,6 +140,36 @@ pub(super) fn app(row: &AppRow) -> String {
     card.line("Created", &utc(row.created_at));
     card.line("Id", &row.id.to_string());
     card.text
+}
+
+/// How an application reads the directory by LDAP.
+fn access(name: &str, ldap: &LdapSettings) -> Vec<String> {
+    let LdapSettings {
+        view,
+        tree,
+        member_of,
+        people_connect,
+        all_groups,
+        groups,
+        all_attributes,
+        attributes,
+    } = ldap;
+    let named = |all: bool, usual: &str, what: &str, further: Vec<String>| match (all, further.is_empty()) {
+        (true, _) => format!("all {what}"),
+        (false, true) => format!("{usual} {what}"),
+        (false, false) => format!("{usual} {what}, {}", further.join(", ")),
+    };
+    let names = groups.iter().filter_map(|group| group.name.clone()).collect();
+    let mut lines = vec![
+        format!("binds as cn={name},ou=applications"),
+        format!("view {view}, tree {tree}, memberOf {member_of}"),
+        format!("sees {}", named(*all_groups, "assigned", "groups", names)),
+        format!("sees {}", named(*all_attributes, "usual", "attributes", attributes.clone())),
+    ];
+    if *people_connect {
+        lines.push("its people connect themselves".to_owned());
+    }
+    lines
 }
 
 /// A group with its members.

@@ -12,7 +12,7 @@ use serde_json::json;
 use std::fs;
 use uuid::Uuid;
 
-async fn create(edge: &Edge, settings: AppSettings) -> String {
+pub(crate) async fn create(edge: &Edge, settings: AppSettings) -> String {
     match edge.ask(AdminRequest::AppsCreate { settings }).await {
         AdminResponse::Credential(credential) => credential.lend(str::to_owned),
         other => panic!("{other:?}"),

@@ -31,7 +31,7 @@ fn upload(phs: &Identity, records: Vec<Record>, links: Vec<Link>) -> Upload {
     }
 }
 
-fn group(number: u128, name: &str) -> Record {
+pub(crate) fn group(number: u128, name: &str) -> Record {
     let attributes = [
         AttributeValue::SamAccountName(Some(Text::new(name).unwrap())),
         AttributeValue::GroupType(Some(-2_147_483_646)),
@@ -60,7 +60,11 @@ pub(crate) async fn send(edge: &Edge, phs: &Identity, records: Vec<Record>, link
 
 /// alice is in Pilot by way of Inner, bob is in none.
 pub(crate) async fn staffed() -> (Edge, Identity) {
-    let edge = Edge::start().await;
+    staff(Edge::start().await).await
+}
+
+/// The same in a tenant that is there.
+pub(crate) async fn staff(edge: Edge) -> (Edge, Identity) {
     let phs = edge.phs().await;
     let yesterday = filetime(unix_now() - 86_400).unwrap();
     let records = vec![

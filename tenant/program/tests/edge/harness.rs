@@ -71,6 +71,8 @@ pub(crate) struct Edge {
     pub(crate) tenant: Inside,
     pub(crate) address: SocketAddr,
     pub(crate) observe: SocketAddr,
+    /// The addresses for LDAP: TLS first, and StartTLS.
+    pub(crate) ldap: (Option<SocketAddr>, Option<SocketAddr>),
     pub(crate) folder: tempfile::TempDir,
     pub(crate) config: Config,
     stop: watch::Sender<bool>,
@@ -162,9 +164,10 @@ impl Edge {
         let ready = Ready::new(&config, limits).await.unwrap();
         let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
         let tenant = Inside::of(&ready);
+        let ldap = (ready.ldaps_address().map(Result::unwrap), ready.start_tls_address().map(Result::unwrap));
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(ready.run(stopped));
-        let edge = Self { tenant, address, observe, folder, config, stop, served };
+        let edge = Self { tenant, address, observe, ldap, folder, config, stop, served };
         edge.ask(AdminRequest::DomainsAdd {
             name: DOMAIN.to_owned(),
             netbios: "CORP".to_owned(),
@@ -194,9 +197,10 @@ impl Edge {
         let ready = Ready::new(&config, limits).await.unwrap();
         let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
         let tenant = Inside::of(&ready);
+        let ldap = (ready.ldaps_address().map(Result::unwrap), ready.start_tls_address().map(Result::unwrap));
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(ready.run(stopped));
-        Self { tenant, address, observe, folder, config, stop, served }
+        Self { tenant, address, observe, ldap, folder, config, stop, served }
     }
 
     /// Tells it to stop and does not wait.

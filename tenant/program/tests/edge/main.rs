@@ -13,6 +13,7 @@ mod directory;
 mod enrolment;
 mod events;
 mod harness;
+mod ldap;
 mod other_domains;
 mod own_certificate;
 mod process;

@@ -67,6 +67,22 @@ fn the_first_message_of_a_process_that_has_ended_does_not_supersede_its_successo
 }
 
 #[test]
+fn a_first_message_that_was_long_under_way_makes_its_sender_no_younger_than_its_successor() {
+    let (mut instances, now) = (Instances::default(), Instant::now());
+    note(&mut instances, 1, now);
+    // The tenant's machine stood still from 6 s to 20 s. The process had sent its request before and ended at 7 s; its
+    // successor connected a moment before the tenant read that request.
+    instances.note_process(AGENT, name(2), now + SECOND * 5, now + SECOND * 20);
+    let successor = |instances: &mut Instances, alive: u32, noted: u32| {
+        instances.note_process(AGENT, name(3), now + SECOND * alive, now + SECOND * noted)
+    };
+    for (alive, noted) in [(19, 21), (21, 24), (24, 27), (57, 60)] {
+        assert_eq!(successor(&mut instances, alive, noted), NotedProcess::Accepted, "noted after {noted} s");
+    }
+    assert_eq!(note(&mut instances, 2, now + SECOND * 60), NotedProcess::Second);
+}
+
+#[test]
 fn other_agents_do_not_count_and_an_approval_forgets_the_names() {
     let (mut instances, now) = (Instances::default(), Instant::now());
     note(&mut instances, 1, now);

@@ -28,6 +28,10 @@ pub enum Source {
     Name(String),
     /// The caller states no place, so its sign-ins come from everywhere. It is never known.
     Unstated,
+    /// The caller cannot state a place: all its sign-ins come from the application's own address, as by LDAP. It is never
+    /// known. Wrong passwords are counted for this account and this caller alone, so that guesses through one application
+    /// lock an account out of that application only.
+    Application,
 }
 
 /// Why a text is not a source. The messages are for the developer of an application.
@@ -85,7 +89,7 @@ impl Source {
                 Some(format!("{}/64", Ipv6Addr::from(network)))
             }
             Self::Name(name) => Some(format!("{NAME}{name}")),
-            Self::Unstated => None,
+            Self::Unstated | Self::Application => None,
         }
     }
 }
@@ -97,6 +101,7 @@ impl fmt::Display for Source {
             Self::Address(address) => address.fmt(f),
             Self::Name(name) => write!(f, "{NAME}{name}"),
             Self::Unstated => f.write_str("an unstated source"),
+            Self::Application => f.write_str("the application's address"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! An application that may request sign-ins: whom it may sign in, from where, and by which secrets.
 
 use super::network::Network;
+use std::net::IpAddr;
 use uuid::Uuid;
 
 /// An application. Times are in seconds since 1970.
@@ -25,6 +26,11 @@ pub struct Application {
 }
 
 impl Application {
+    /// Whether its requests may come from this address.
+    pub fn is_near(&self, address: IpAddr) -> bool {
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(address))
+    }
+
     /// The rows of its domains; none: every domain.
     pub fn domain_rows(&self) -> Option<Vec<i64>> {
         let domains = self.domains.as_ref()?;

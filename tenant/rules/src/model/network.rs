@@ -53,6 +53,11 @@ impl Network {
         }
     }
 
+    /// Bits that all addresses share.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
     /// Whether the address is in the network.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

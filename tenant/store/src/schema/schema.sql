@@ -7,7 +7,9 @@ CREATE TABLE tenant (
     id           BLOB NOT NULL,           -- the tenant's id
     generation   BLOB NOT NULL,           -- anew at init and at restore
     created_at   INTEGER NOT NULL,
-    name_key     BLOB                     -- sealed: the key of the hashes of names; NULL: none yet
+    name_key     BLOB,                    -- sealed: the key of the hashes of names; NULL: none yet
+    changed      INTEGER NOT NULL DEFAULT 0, -- the last number that a change of the directory or of an application got
+    forgotten    INTEGER NOT NULL DEFAULT 0  -- that of the last change by which objects lost their rows or their domain
 ) STRICT;
 
 CREATE TABLE domains (
@@ -51,8 +53,10 @@ CREATE TABLE objects (
     changed_at      INTEGER NOT NULL,
     kind            TEXT NOT NULL DEFAULT 'account', -- as wire::upload::Kind
     removed_at      INTEGER,                       -- since when it is deleted or out of scope
-    privileged      INTEGER NOT NULL DEFAULT 0     -- privileged in AD, and carried because phs's administrator named it
+    privileged      INTEGER NOT NULL DEFAULT 0,    -- privileged in AD, and carried because phs's administrator named it
+    change          INTEGER NOT NULL DEFAULT 0     -- the number of its last change: microseconds since 1970, or more
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX objects_by_change ON objects(change);
 CREATE INDEX objects_by_domain ON objects(domain, kind, presence);
 CREATE INDEX objects_by_sid ON objects(sid);
 CREATE INDEX objects_removed ON objects(removed_at) WHERE removed_at IS NOT NULL;
@@ -207,6 +211,26 @@ CREATE TABLE app_networks (
     app         BLOB NOT NULL REFERENCES apps(id),
     network     TEXT NOT NULL,                     -- as rules::model::Network writes it
     PRIMARY KEY (app, network)
+) STRICT, WITHOUT ROWID;
+
+-- How an application reads the directory by LDAP. Without a row it does not.
+CREATE TABLE app_ldap (
+    app            BLOB PRIMARY KEY REFERENCES apps(id),
+    view           TEXT NOT NULL,                  -- as rules::model::LdapView
+    tree           TEXT NOT NULL,                  -- as rules::model::LdapTree
+    member_of      TEXT NOT NULL,                  -- as rules::model::LdapMemberOf
+    people_connect INTEGER NOT NULL,               -- 1: its people connect themselves, from their own addresses
+    every_group    INTEGER NOT NULL,               -- 1: it sees all groups of its domains
+    attributes     TEXT NOT NULL                   -- what it sees beside the usual: names with a blank between; or *
+) STRICT, WITHOUT ROWID;
+
+-- The groups that an application sees by LDAP, beside those that are assigned to it.
+CREATE TABLE app_ldap_groups (
+    app         BLOB NOT NULL REFERENCES apps(id),
+    domain      INTEGER NOT NULL REFERENCES domains(id),
+    object      BLOB NOT NULL,                     -- objectGUID of the group
+    name        TEXT NOT NULL,                     -- its name when it was named
+    PRIMARY KEY (app, object)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_secrets (

@@ -1,6 +1,7 @@
 //! The table `app_domains`: the domains whose people an application may sign in, unless it may sign in those of every
 //! domain. Neighbours: [`super::apps`] says which of both.
 
+use super::changes;
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::AppDomain;
 use uuid::Uuid;
@@ -19,6 +20,7 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppDomain>, StoreError
 
 /// Replaces the domains of an application.
 pub fn set(writing: &Writing<'_>, app: Uuid, domains: &[i64]) -> Result<(), StoreError> {
+    changes::note_settings(writing)?;
     writing.execute("DELETE FROM app_domains WHERE app = ?1", [app.as_bytes().as_slice()])?;
     let mut insert = writing
         .prepare_cached("INSERT INTO app_domains (app, domain) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;

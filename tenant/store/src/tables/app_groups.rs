@@ -1,7 +1,7 @@
 //! The table `app_groups`: the groups whose members are assigned to an application.
 //! Neighbours: [`super::apps`] says whether everybody is; [`super::members`] finds the groups of an account.
 
-use super::{apps, members};
+use super::{apps, changes, members};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{AppGroup, Domain};
 use rusqlite::params;
@@ -25,6 +25,7 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppGroup>, StoreError>
 
 /// Assigns the members of a group. Nothing happens if they are.
 pub fn add(writing: &Writing<'_>, app: Uuid, group: &AppGroup) -> Result<(), StoreError> {
+    changes::note_settings(writing)?;
     let AppGroup { domain, group, name, .. } = group;
     writing.execute(
         "INSERT INTO app_groups (app, domain, object, name) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
@@ -35,12 +36,14 @@ pub fn add(writing: &Writing<'_>, app: Uuid, group: &AppGroup) -> Result<(), Sto
 
 /// Ends the assignment of a group's members. False: it was not assigned.
 pub fn remove(writing: &Writing<'_>, app: Uuid, group: Uuid) -> Result<bool, StoreError> {
+    changes::note_settings(writing)?;
     let sql = "DELETE FROM app_groups WHERE app = ?1 AND object = ?2";
     Ok(writing.execute(sql, params![app.as_bytes(), group.as_bytes()])? > 0)
 }
 
 /// Ends the assignment of all groups.
 pub fn clear(writing: &Writing<'_>, app: Uuid) -> Result<(), StoreError> {
+    changes::note_settings(writing)?;
     writing.execute("DELETE FROM app_groups WHERE app = ?1", [app.as_bytes().as_slice()])?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The table `app_networks`: the networks that requests of an application may come from. An application without a row
 //! may send from everywhere.
 
+use super::changes;
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::Network;
 use rusqlite::params;
@@ -19,6 +20,7 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Vec<Network>, StoreError> 
 
 /// Replaces the networks of an application.
 pub fn set(writing: &Writing<'_>, app: Uuid, networks: &[Network]) -> Result<(), StoreError> {
+    changes::note_settings(writing)?;
     writing.execute("DELETE FROM app_networks WHERE app = ?1", [app.as_bytes().as_slice()])?;
     let sql = "INSERT INTO app_networks (app, network) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     let mut insert = writing.prepare_cached(sql)?;

@@ -2,6 +2,7 @@
 //! two, so that one can be replaced while the other is in use.
 //! Neighbours: `applications` in the tenant's core makes and checks them.
 
+use super::changes;
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::AppSecret;
 use rusqlite::params;
@@ -29,6 +30,7 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppSecret>, StoreError
 
 /// Stores a secret. False: the application has one of this number.
 pub fn add(writing: &Writing<'_>, app: Uuid, secret: &AppSecret) -> Result<bool, StoreError> {
+    changes::note_settings(writing)?;
     let AppSecret { number, hash, created_at, ends_at, used_at: _ } = secret;
     let stored = writing.execute(
         "INSERT INTO app_secrets (app, number, hash, created_at, ends_at) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -40,12 +42,14 @@ pub fn add(writing: &Writing<'_>, app: Uuid, secret: &AppSecret) -> Result<bool,
 
 /// Removes a secret. False: the application has none of this number.
 pub fn remove(writing: &Writing<'_>, app: Uuid, number: u8) -> Result<bool, StoreError> {
+    changes::note_settings(writing)?;
     let sql = "DELETE FROM app_secrets WHERE app = ?1 AND number = ?2";
     Ok(writing.execute(sql, params![app.as_bytes(), number])? == 1)
 }
 
 /// Removes all secrets of an application.
 pub fn clear(writing: &Writing<'_>, app: Uuid) -> Result<(), StoreError> {
+    changes::note_settings(writing)?;
     writing.execute("DELETE FROM app_secrets WHERE app = ?1", [app.as_bytes().as_slice()])?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! Neighbours: `app_domains`, `app_groups`, `app_networks` and `app_secrets` have what an application has several of;
 //! `applications` in the tenant's core checks credentials and counts rates.
 
-use super::{app_domains, app_networks};
+use super::{app_domains, app_networks, changes};
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::Application;
 use rusqlite::{OptionalExtension as _, Row, params};
@@ -14,6 +14,7 @@ const SELECT: &str =
 /// Stores a new application. Its id, name, assignment, rate and time of creation are stored, and whether it may sign in
 /// people of every domain. False: another application has the name.
 pub fn insert(writing: &Writing<'_>, app: &Application) -> Result<bool, StoreError> {
+    changes::note_settings(writing)?;
     let Application { id, name, domains, everybody, rate_per_minute, created_at, .. } = app;
     let stored = writing.execute(
         "INSERT INTO apps (id, name, every_domain, everybody, rate_per_minute, created_at)
@@ -53,18 +54,21 @@ pub fn serves_everybody(reading: &Reading<'_>, id: Uuid) -> Result<Option<bool>,
 
 /// Sets whether everybody of its domains is assigned to an application.
 pub fn set_everybody(writing: &Writing<'_>, id: Uuid, everybody: bool) -> Result<(), StoreError> {
+    changes::note_settings(writing)?;
     writing.execute("UPDATE apps SET everybody = ?2 WHERE id = ?1", params![id.as_bytes(), everybody])?;
     Ok(())
 }
 
 /// Sets whether an application may sign in people of every domain, or of those alone that `app_domains` lists.
 pub fn set_every_domain(writing: &Writing<'_>, id: Uuid, every: bool) -> Result<(), StoreError> {
+    changes::note_settings(writing)?;
     writing.execute("UPDATE apps SET every_domain = ?2 WHERE id = ?1", params![id.as_bytes(), every])?;
     Ok(())
 }
 
 /// Sets the rate of an application, in sign-ins a minute.
 pub fn set_rate(writing: &Writing<'_>, id: Uuid, rate_per_minute: u32) -> Result<(), StoreError> {
+    changes::note_settings(writing)?;
     let sql = "UPDATE apps SET rate_per_minute = ?2 WHERE id = ?1";
     writing.execute(sql, params![id.as_bytes(), rate_per_minute])?;
     Ok(())
@@ -72,6 +76,7 @@ pub fn set_rate(writing: &Writing<'_>, id: Uuid, rate_per_minute: u32) -> Result
 
 /// Revokes an application for good. False: it was revoked before.
 pub fn revoke(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<bool, StoreError> {
+    changes::note_settings(writing)?;
     let changed = writing.execute(
         "UPDATE apps SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
         params![id.as_bytes(), now],
@@ -82,6 +87,7 @@ pub fn revoke(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<bool, StoreEr
 /// Takes a domain that is removed from all applications. One that may sign in its people alone is revoked, or it would
 /// serve nobody under a name that looks alive.
 pub(super) fn remove_domain(writing: &Writing<'_>, domain: i64, now: i64) -> Result<(), StoreError> {
+    changes::note_settings(writing)?;
     writing.execute(
         "UPDATE apps SET revoked_at = coalesce(revoked_at, ?2) WHERE every_domain = 0
          AND id IN (SELECT app FROM app_domains WHERE domain = ?1)

@@ -16,6 +16,7 @@ pub fn add(
     new: &NewDomain<'_>,
     now: i64,
 ) -> Result<Result<i64, DomainRefused>, StoreError> {
+    super::changes::note_settings(writing)?;
     let dns_name = new.dns_name.to_ascii_lowercase();
     let netbios_name = capitals(new.netbios_name);
     if let Err(refused) = new.check(&dns_name, &netbios_name) {
@@ -123,9 +124,10 @@ pub fn set_min_iterations(writing: &Writing<'_>, id: i64, iterations: u32) -> Re
 const OF_OBJECTS: [&str; 6] =
     ["attributes", "signin_names", "digests", "lockouts", "known_sources", "ad_budget"];
 /// The tables whose rows belong to a domain.
-const OF_DOMAINS: [&str; 13] = [
+const OF_DOMAINS: [&str; 14] = [
     "app_domains",
     "app_groups",
+    "app_ldap_groups",
     "canaries",
     "group_policies",
     "refused_members",
@@ -144,6 +146,7 @@ const OF_DOMAINS: [&str; 13] = [
 /// Returns the number of deleted rows. For [`crate::Store::erase_rows`]. `now` is in seconds since 1970.
 pub fn remove(writing: &Writing<'_>, id: i64, now: i64) -> Result<usize, StoreError> {
     let mut rows = 0;
+    super::changes::note_forgetting(writing)?;
     super::apps::remove_domain(writing, id, now)?;
     for table in OF_OBJECTS {
         let sql =

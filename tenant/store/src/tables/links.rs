@@ -3,6 +3,7 @@
 //! that arrives late does not restore it.
 //! Neighbours: the ingest writes; [`super::members`] and [`crate::policies`] read.
 
+use super::changes;
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_wire::upload::{Link, LinkKind};
 use rusqlite::OptionalExtension as _;
@@ -77,7 +78,16 @@ pub fn drop_from(writing: &Writing<'_>, domain: i64, source: Uuid) -> Result<(),
 
 /// Deletes the links that a complete full compare did not name, because AD does not have them. Returns the number of
 /// those that were present.
-pub fn drop_unnamed(writing: &Writing<'_>, domain: i64, cycle: Uuid) -> Result<usize, StoreError> {
+/// `now` is in seconds since 1970.
+pub fn drop_unnamed(writing: &Writing<'_>, domain: i64, cycle: Uuid, now: i64) -> Result<usize, StoreError> {
+    // The objects that lose a value have changed.
+    let sql = "SELECT DISTINCT source FROM links
+               WHERE domain = ?1 AND (cycle IS NULL OR cycle <> ?2) AND present = 1";
+    let mut select = writing.prepare_cached(sql)?;
+    let rows = select.query_map((domain, cycle.as_bytes()), |row| stamps::guid(row, 0))?;
+    for source in rows.collect::<Result<Vec<Uuid>, _>>()? {
+        changes::note_object(writing, source, now)?;
+    }
     let unnamed = "DELETE FROM links WHERE domain = ?1 AND cycle IS NOT ?2 AND present = ?3";
     writing.execute(unnamed, (domain, cycle.as_bytes(), false))?;
     Ok(writing.execute(unnamed, (domain, cycle.as_bytes(), true))?)

@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// The source of the row over all unknown sources. No known source is empty.
 pub const UNKNOWN_SOURCES: &str = "";
 
-/// The source of the row of a known place, as this caller states it. Neither part has a comma.
+/// The source of the row of a place, as this caller states it. Neither part has a comma.
 pub fn of_known(place: &str, caller: &str) -> String {
     format!("{place}, {caller}")
 }

@@ -3,7 +3,7 @@
 //! Neighbours: the ingest writes; [`super::attributes`] has the attributes of each object, [`super::names`] the names
 //! that accounts sign in with, [`super::links`] the links between objects.
 
-use super::attributes;
+use super::{attributes, changes};
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::{Attributes, KINDS, Object, is_removed, kind_text, presence_text};
 use landbridge_wire::upload::{Kind, Presence};
@@ -111,7 +111,7 @@ pub fn set_presence(
              WHERE object = ?1",
         )?
         .execute((object.as_bytes(), presence_text(presence), now, is_removed(presence)))?;
-    Ok(())
+    changes::note_object(writing, object, now)
 }
 
 /// The objects that were removed before `before` (seconds since 1970).
@@ -202,7 +202,7 @@ pub fn forget_own(writing: &Writing<'_>, object: Uuid) -> Result<(), StoreError>
     ] {
         writing.prepare_cached(sql)?.execute([object.as_bytes()])?;
     }
-    Ok(())
+    changes::note_forgetting(writing)
 }
 
 /// Reads a stored presence.

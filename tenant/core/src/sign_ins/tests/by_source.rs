@@ -116,6 +116,56 @@ fn what_one_application_says_of_addresses_opens_and_closes_nothing_at_another() 
 }
 
 #[test]
+fn guesses_through_an_application_that_states_no_place_lock_people_out_of_that_application_only() {
+    let tenant = three();
+    let signin = signin(&tenant);
+    let right = password("right1");
+    let at = |application: &str, from: &str, password: &Password, now| {
+        signin.decide_at(application, USER, password, from, None, now)
+    };
+    // 1. A success makes no source known: all its sign-ins have one address.
+    assert!(is_accepted(&at("app ldap", OF_APPLICATION, &right, NOW)));
+    assert_eq!(known(&tenant), 0);
+    // 2. Ten wrong passwords lock it, and a right one in between gives no more of them.
+    for n in 0..10 {
+        at("app ldap", OF_APPLICATION, &password(&format!("wrong{n}")), NOW);
+        if n == 5 {
+            assert!(is_accepted(&at("app ldap", OF_APPLICATION, &right, NOW)));
+        }
+    }
+    assert_eq!(why(&at("app ldap", OF_APPLICATION, &right, NOW)), Why::UnknownSourcesLocked);
+    // 3. No other application is closed: neither one of that kind, nor one that states places, at places it does not know.
+    assert!(is_accepted(&at("app other", OF_APPLICATION, &right, NOW)));
+    assert!(is_accepted(&at("app api", &stranger(1), &right, NOW)));
+    // 4. Strangers elsewhere do not close it either.
+    for n in 0..10 {
+        at("app api", &stranger(100 + n), &password(&format!("guess{n}")), NOW);
+    }
+    assert_eq!(why(&at("app api", &stranger(2), &right, NOW)), Why::UnknownSourcesLocked);
+    assert!(is_accepted(&at("app other", OF_APPLICATION, &right, NOW)));
+    assert!(is_accepted(&at("app ldap", OF_APPLICATION, &right, NOW + 61)), "its lock ends");
+}
+
+#[test]
+fn what_an_application_without_places_lets_through_to_ad_is_charged_as_strangers_guesses() {
+    let tenant = without_digest(SigninPolicy::Pta, 10);
+    let signin = signin(&tenant);
+    let wrong = DirectoryVerdict::Wrong;
+    let mut reached = 0;
+    for n in 0..20 {
+        let secret = format!("wrong{n}");
+        lock(&signin.directory.answers).clear();
+        let answer = AgentAnswer { outcome: Ok(wrong.clone()), agent: None, tried: 1 };
+        lock(&signin.directory.answers).push_back(answer);
+        let before = signin.reached();
+        let from = if n % 2 == 0 { "app ldap" } else { "app other" };
+        signin.decide_at(from, USER, &password(&secret), OF_APPLICATION, None, NOW);
+        reached += signin.reached() - before;
+    }
+    assert!((1..5).contains(&reached), "less than half of AD's threshold: {reached}");
+}
+
+#[test]
 fn a_success_of_an_account_that_is_not_let_in_makes_nothing_known() {
     let month = landbridge_tenant_rules::account_state::filetime(NOW - 90 * DAY).unwrap();
     for is in [

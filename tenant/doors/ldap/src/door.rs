@@ -1,0 +1,80 @@
+//! The door: the handles that it holds.
+//! Neighbours: [`super::connection`] serves each connection, [`super::bind`] signs in, [`super::search`] searches.
+
+use super::cookie::Cookies;
+use super::response::{Operation, ResultCode};
+use landbridge_tenant_core::applications::Applications;
+use landbridge_tenant_core::directory::Directory;
+use landbridge_tenant_core::sign_ins::SignIns;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The settings of the door.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Limit on the entries of one answer, or of one page.
+    pub entries: usize,
+    /// Time after which a connection on which somebody is signed in is closed, if nothing is requested on it.
+    pub idle: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { entries: 10_000, idle: Duration::from_secs(900) }
+    }
+}
+
+/// The door.
+#[derive(Debug)]
+pub struct LdapDoor {
+    pub(crate) sign_ins: SignIns,
+    pub(crate) applications: Applications,
+    pub(crate) directory: Directory,
+    pub(crate) settings: Settings,
+    pub(crate) cookies: Cookies,
+    connections: AtomicU64,
+}
+
+/// The directory cannot be read from the database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NotRead;
+
+impl LdapDoor {
+    /// Creates the door. `key` authenticates its paging cookies.
+    pub fn new(
+        sign_ins: SignIns,
+        applications: Applications,
+        directory: Directory,
+        key: &[u8; 32],
+        settings: Settings,
+    ) -> Self {
+        let cookies = Cookies::new(key);
+        Self { sign_ins, applications, directory, settings, cookies, connections: AtomicU64::new(0) }
+    }
+
+    /// Counts a request and its result.
+    pub(crate) fn count(&self, operation: Operation, code: ResultCode) {
+        self.applications.count_ldap(&format!("{operation:?}"), &format!("{code:?}"));
+    }
+
+    /// A number that no other connection has.
+    pub(crate) fn number_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Brings the directory in memory to the state of the database.
+    pub(crate) async fn follow(&self) -> Result<(), NotRead> {
+        if self.directory.is_current() {
+            return Ok(());
+        }
+        let directory = self.directory.clone();
+        match tokio::task::spawn_blocking(move || directory.follow()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the directory cannot be read for LDAP");
+                Err(NotRead)
+            }
+            Err(_) => Err(NotRead),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Objects as they are stored now, with their attributes and links: for the directory in memory.
+//! Neighbours: [`super::changes`] numbers the changes by which they are found.
+
+use super::links;
+use crate::{Reading, StoreError, stamps};
+use landbridge_tenant_rules::model::{KINDS, kind_text};
+use landbridge_wire::upload::{Kind, LinkKind};
+use rusqlite::Row;
+use rusqlite::types::Value;
+use uuid::Uuid;
+
+/// An object as it is stored now, with all that the directory shows of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangedObject {
+    /// objectGUID.
+    pub object: Uuid,
+    /// What it is.
+    pub kind: Kind,
+    /// The row of its domain.
+    pub domain: i64,
+    /// objectSid, as text.
+    pub sid: Option<String>,
+    /// Whether it is in the directory: neither removed nor privileged.
+    pub present: bool,
+    /// Whether an administrator blocked it.
+    pub blocked: bool,
+    /// The number of its last change.
+    pub change: i64,
+    /// Its attributes that have a value, by their names in the table.
+    pub attributes: Vec<(String, StoredValue)>,
+    /// The objects that its linked attributes name.
+    pub links: Vec<(LinkKind, Uuid)>,
+}
+
+impl ChangedObject {
+    /// The value of an attribute, by its name in the table, if it is a number.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        let found = self.attributes.iter().find(|(known, _)| known == name);
+        found.and_then(
+            |(_, value)| if let StoredValue::Integer(number) = value { Some(*number) } else { None },
+        )
+    }
+}
+
+/// A value of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredValue {
+    /// A text.
+    Text(String),
+    /// A number.
+    Integer(i64),
+    /// Octets.
+    Octets(Vec<u8>),
+}
+
+/// Calls `each` with every object that has a greater number, or with all objects for a number below 0, in no order.
+pub fn walk(
+    reading: &Reading<'_>,
+    above: i64,
+    mut each: impl FnMut(ChangedObject),
+) -> Result<(), StoreError> {
+    let mut select = reading.prepare_cached(
+        "SELECT o.object, o.kind, o.domain, o.sid, o.presence = 'present', b.object IS NOT NULL, o.change
+         FROM objects o LEFT JOIN blocks b ON b.object = o.object WHERE o.change > ?1",
+    )?;
+    let mut rows = select.query([above])?;
+    while let Some(row) = rows.next()? {
+        each(changed(reading, row)?);
+    }
+    Ok(())
+}
+
+fn changed(reading: &Reading<'_>, row: &Row<'_>) -> Result<ChangedObject, StoreError> {
+    let object = stamps::guid(row, 0)?;
+    let (kind, domain) = (row.get_ref(1)?.as_str().ok().and_then(kind_of), row.get(2)?);
+    let (attributes, links) = (attributes(reading, object)?, linked(reading, domain, object)?);
+    Ok(ChangedObject {
+        object,
+        kind: kind.ok_or(StoreError::Foreign { what: "kind of object" })?,
+        domain,
+        sid: row.get(3)?,
+        present: row.get(4)?,
+        blocked: row.get(5)?,
+        change: row.get(6)?,
+        attributes,
+        links,
+    })
+}
+
+fn kind_of(text: &str) -> Option<Kind> {
+    KINDS.into_iter().find(|kind| kind_text(*kind) == text)
+}
+
+fn attributes(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, StoredValue)>, StoreError> {
+    let sql = "SELECT name, value FROM attributes WHERE object = ?1 AND value IS NOT NULL";
+    let mut select = reading.prepare_cached(sql)?;
+    let mut rows = select.query([object.as_bytes()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let value = match row.get::<_, Value>(1)? {
+            Value::Text(text) => StoredValue::Text(text),
+            Value::Integer(number) => StoredValue::Integer(number),
+            Value::Blob(octets) => StoredValue::Octets(octets),
+            Value::Real(_) | Value::Null => return Err(StoreError::Foreign { what: "attribute" }),
+        };
+        found.push((row.get(0)?, value));
+    }
+    Ok(found)
+}
+
+fn linked(reading: &Reading<'_>, domain: i64, source: Uuid) -> Result<Vec<(LinkKind, Uuid)>, StoreError> {
+    let sql = "SELECT what, target FROM links WHERE source = ?1 AND domain = ?2 AND present = 1";
+    let mut select = reading.prepare_cached(sql)?;
+    let mut rows = select.query((source.as_bytes(), domain))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let what = row.get_ref(0)?.as_str().ok();
+        let kind = links::KINDS.into_iter().find(|kind| Some(links::kind_text(*kind)) == what);
+        found.push((kind.ok_or(StoreError::Foreign { what: "linked attribute" })?, stamps::guid(row, 1)?));
+    }
+    Ok(found)
+}
+
+/// The members of groups that are not stored themselves: domain, group, member. Reads all links.
+pub fn members_of_unknown_groups(reading: &Reading<'_>) -> Result<Vec<(i64, Uuid, Uuid)>, StoreError> {
+    let mut select = reading.prepare(
+        "SELECT l.domain, l.source, l.target FROM links l WHERE l.what = 'member' AND l.present = 1
+         AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.object = l.source)",
+    )?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, stamps::guid(row, 1)?, stamps::guid(row, 2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,8 @@
+//! LDAP clients as their users install and configure them, against a real tenant that serves a real domain: by digest and
+//! by agents.
+//! Not here: the protocol's bounds and what a hostile client does, which the tenant's own tests hold (`edge`).
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
+
+mod openldap;
+mod stage;
