@@ -87,6 +87,8 @@ pub struct DirectoryConfig {
     pub suffixes: Vec<String>,
     /// The attribute that is a further sign-in name.
     pub alternate_login: Option<Attribute>,
+    /// Whether photos of people are carried.
+    pub photos: bool,
 }
 
 /// A file with the delegated account's secret; 0600.
@@ -191,13 +193,15 @@ impl DirectoryConfig {
     pub fn open(&self, controller: &Controller, scope: Option<&Scope>) -> Result<Directory, ConfigError> {
         let further = |scope: &Scope| {
             let mut all: Vec<Attribute> = scope.attributes().chain(self.alternate_login).collect();
-            for attribute in described::attributes() {
+            for attribute in described::attributes(self.photos) {
                 if !all.contains(&attribute) {
                     all.push(attribute);
                 }
             }
             all
         };
+        let further = scope.map(further).unwrap_or_default();
+        let extensions = scope.into_iter().flat_map(|_| described::extensions());
         Ok(Directory {
             domain: self.domain.clone(),
             controller: controller.clone(),
@@ -208,7 +212,8 @@ impl DirectoryConfig {
                 workstation: workstation(),
             }),
             page_objects: self.page_objects,
-            further: scope.map(further).unwrap_or_default(),
+            extensions: extensions.filter(|attribute| !further.contains(attribute)).collect(),
+            further,
             ids: Vec::new(),
             ancestors: scope.is_some_and(Scope::goes_by_place),
         })
@@ -258,6 +263,8 @@ struct RawDirectory {
     suffixes: Vec<String>,
     #[serde(default, deserialize_with = "attribute")]
     alternate_login: Option<Attribute>,
+    #[serde(default)]
+    photos: bool,
 }
 
 /// The NetBIOS name of this machine, which a KDC compares with the account's `userWorkstations`: the first label of
@@ -328,6 +335,7 @@ impl TryFrom<RawDirectory> for DirectoryConfig {
             site: raw.site,
             suffixes: raw.suffixes,
             alternate_login: raw.alternate_login,
+            photos: raw.photos,
         })
     }
 }
@@ -504,15 +512,23 @@ include = ["S-1-5-21-1-2-3-1105"]
         key::write_secret(&password, b"of no account\n").unwrap();
         let text = GOOD.replace("keytab = \"/etc/landbridge/phs.keytab\"", "PASSWORD");
         let text = text.replace("PASSWORD", &format!("password_file = {:?}", password.to_str().unwrap()));
+        let photos =
+            parse(&text.replace("[directory]", "[directory]\nphotos = true")).unwrap().directory.photos;
+        assert!(photos);
         let opened = |scope: &str| {
             let config = parse(&format!("{text}[scope]\n{scope}\n")).unwrap();
+            assert!(!config.directory.photos, "only on demand");
             let controller = &config.directory.controllers[0];
             let directory = config.directory.open(controller, Some(&config.scope)).unwrap();
             let alone = config.directory.open(controller, None).unwrap();
-            assert!(!alone.ancestors && alone.further.is_empty());
+            assert!(!alone.ancestors && alone.further.is_empty() && alone.extensions.is_empty());
+            let known = directory.further.iter().chain(&directory.extensions);
+            assert!(
+                described::extensions().all(|one| known.clone().filter(|known| **known == one).count() == 1)
+            );
             (directory.ancestors, directory.further)
         };
-        let described: Vec<Attribute> = described::attributes().collect();
+        let described: Vec<Attribute> = described::attributes(false).collect();
         assert_eq!(opened(""), (false, described.clone()));
         assert_eq!(opened("include = [\"OU=People,DC=corp,DC=example,DC=com\"]"), (true, described.clone()));
         assert_eq!(opened("exclude = [\"OU=Out,DC=corp,DC=example,DC=com\"]"), (true, described.clone()));
@@ -521,6 +537,10 @@ include = ["S-1-5-21-1-2-3-1105"]
         assert_eq!((ancestors, further.len()), (false, described.len()));
         further.retain(|attribute| !described.contains(attribute));
         assert_eq!(further, []);
+        // One that the filter names must be there.
+        let (_, mut further) = opened("without = [\"extensionAttribute7=Other\"]");
+        further.retain(|attribute| !described.contains(attribute));
+        assert_eq!(further, [Attribute::Extension(7)]);
     }
 
     #[test]

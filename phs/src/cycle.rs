@@ -162,7 +162,7 @@ impl Cycle<'_> {
     /// The settings whose effect cannot be computed again from the mirror.
     fn filter(&self) -> String {
         let login = self.order.alternate_login.map_or("", Attribute::name);
-        format!("{} {login}{}", self.order.scope.filter_print(), self.order.schema_ids)
+        format!("{} {login}{}", self.order.scope.filter_print(), self.order.requested)
     }
 
     /// The settings whose effect can be computed again from the mirror.

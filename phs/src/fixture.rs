@@ -127,6 +127,11 @@ impl Telling {
         self
     }
 
+    /// Goes on with a change.
+    pub(crate) fn again(change: Change) -> Self {
+        Self(change)
+    }
+
     pub(crate) fn tell(self) -> Change {
         self.0
     }

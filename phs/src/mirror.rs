@@ -34,7 +34,9 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The schema that this build writes.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
+/// What version 3 lacked.
+const TREE: &str = "ALTER TABLE objects ADD COLUMN rdn_type TEXT; ALTER TABLE objects ADD COLUMN named BLOB;";
 const SCHEMA: &str = include_str!("mirror/schema.sql");
 /// The database's name under the state directory.
 pub const FILE: &str = "state.db";
@@ -211,11 +213,17 @@ impl Mirror {
                              dn TEXT NOT NULL, sam TEXT, upn TEXT, why TEXT NOT NULL, quarantine INTEGER NOT NULL, \
                              since INTEGER NOT NULL, seen INTEGER NOT NULL, PRIMARY KEY (guid, attribute)) \
                              STRICT, WITHOUT ROWID; \
-                         DELETE FROM watermark; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                         {TREE} DELETE FROM watermark; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
                     ))
                 })?;
                 tracing::info!("the state database was of version 2: the next cycle compares all");
             }
+            // It did not know where containers are in the tree. The next cycle carries that, so it compares all.
+            3 => mirror.checked(|database| {
+                database.execute_batch(&format!(
+                    "BEGIN IMMEDIATE; {TREE} DELETE FROM watermark; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                ))
+            })?,
             found => return Err(StateError::Newer { path: mirror.path, found }),
         }
         let sound: String =
@@ -397,11 +405,29 @@ pub(crate) mod tests {
     fn a_newer_schema_is_refused_and_left_alone() {
         let directory = directory();
         let mirror = Mirror::open(directory.path()).unwrap();
-        mirror.database.pragma_update(None, "user_version", 4).unwrap();
+        mirror.database.pragma_update(None, "user_version", 5).unwrap();
         drop(mirror);
-        assert!(matches!(Mirror::open(directory.path()), Err(StateError::Newer { found: 4, .. })));
-        assert!(matches!(Mirror::scratch(directory.path()), Err(StateError::Newer { found: 4, .. })));
+        assert!(matches!(Mirror::open(directory.path()), Err(StateError::Newer { found: 5, .. })));
+        assert!(matches!(Mirror::scratch(directory.path()), Err(StateError::Newer { found: 5, .. })));
     }
+
+    #[test]
+    fn a_state_without_places_of_containers_keeps_what_was_sent_and_compares_all() {
+        let directory = directory();
+        let mirror = Mirror::open(directory.path()).unwrap();
+        let object = Object { sent: Some(Sent::Present), ..Object::unknown(Uuid::from_u128(7)) };
+        mirror.put(&object).unwrap();
+        mirror.save(&saved(b"4")).unwrap();
+        mirror.database.execute_batch(&format!("{WITHOUT_TREE} PRAGMA user_version = 3")).unwrap();
+        drop(mirror);
+        let mirror = Mirror::open(directory.path()).unwrap();
+        assert_eq!(mirror.object(object.guid).unwrap(), Some(object));
+        assert_eq!(mirror.saved().unwrap(), None);
+    }
+
+    /// Turns the database into one of version 3.
+    const WITHOUT_TREE: &str =
+        "ALTER TABLE objects DROP COLUMN rdn_type; ALTER TABLE objects DROP COLUMN named;";
 
     #[test]
     fn a_state_without_names_of_controllers_keeps_what_was_sent_and_compares_all() {
@@ -410,6 +436,7 @@ pub(crate) mod tests {
         let object = Object { sent: Some(Sent::Present), ..Object::unknown(Uuid::from_u128(7)) };
         mirror.put(&object).unwrap();
         mirror.save(&saved(b"4")).unwrap();
+        mirror.database.execute_batch(WITHOUT_TREE).unwrap();
         mirror
             .database
             .execute_batch(

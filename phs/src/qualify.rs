@@ -20,7 +20,7 @@ mod rules;
 mod standing;
 pub mod translate;
 
-pub use containers::{look_up, unfit_entry};
+pub use containers::{look_up, send as container, unfit_entry};
 pub use rules::Rules;
 pub use standing::{Outside, Standing, kind_of, learn_whole, standing, undecided};
 
@@ -224,13 +224,23 @@ struct Desk<'a, 'r> {
     quarantined: HashSet<Uuid>,
     /// Objects with a link that cannot be read.
     odd_links: HashSet<Uuid>,
+    /// Containers that are drafted, each as it is after the whole page.
+    containers: HashSet<Uuid>,
     batch: Batch,
 }
 
 impl<'a, 'r> Desk<'a, 'r> {
     fn new(mirror: &'a Mirror, singles: &'a mut dyn Singles, rules: &'a Rules<'r>, sweeps: bool) -> Self {
-        let (quarantined, odd_links) = (HashSet::new(), HashSet::new());
-        Self { mirror, singles, rules, sweeps, quarantined, odd_links, batch: Batch::default() }
+        Self {
+            mirror,
+            singles,
+            rules,
+            sweeps,
+            quarantined: HashSet::new(),
+            odd_links: HashSet::new(),
+            containers: HashSet::new(),
+            batch: Batch::default(),
+        }
     }
 
     /// Updates an object from a change. In a full compare a missing attribute has no value; otherwise it is unchanged.
@@ -335,6 +345,9 @@ impl<'a, 'r> Desk<'a, 'r> {
                 }
             }
             Standing::Outside(_) => {}
+            Standing::Nothing if object.sent == Some(Sent::Container) => {
+                self.change_container(&mut object, &change)?;
+            }
             Standing::Nothing => {
                 let had = matches!(object.sent, Some(Sent::Present | Sent::Privileged | Sent::Unsure));
                 self.batch.removed += u64::from(had);
@@ -463,7 +476,9 @@ impl<'a, 'r> Desk<'a, 'r> {
     ) -> Result<(), PhsError> {
         let whole = self.is_whole(&change);
         let changed: Vec<Attribute> = change.attributes.iter().map(|changed| changed.attribute).collect();
-        let carried = translate::attributes(change.attributes, object.kind, self.rules.alternate_login);
+        let place = translate::PlaceInTree { dn: &change.object.dn, parent: object.parent };
+        let carried =
+            translate::attributes(change.attributes, object.kind, place, self.rules.alternate_login);
         let translate::Carried { attributes, mut left_out } = match carried {
             Ok(carried) => carried,
             Err(odd) => {
@@ -527,6 +542,11 @@ impl<'a, 'r> Desk<'a, 'r> {
             self.batch.drafts.push(draft);
         }
         self.mirror.put(&object)?;
+        // The containers of an object that left the scope are sent by the sweep, if the guard holds the object back.
+        let stays = standing(&object, &position, self.rules) == Standing::Present;
+        if stays && translate::has_place(object.kind) {
+            self.send_containers_above(object.parent)?;
+        }
         Ok(())
     }
 

@@ -132,6 +132,7 @@
 //! - `tests/road/kills.rs`: each program killed in the middle of a sync
 //! - `tests/road/reserved_names.rs`: names of accounts that are not carried sign nobody in
 //! - `tests/road/restored.rs`: backups put back, at either end
+//! - `tests/road/tree.rs`: where objects are in the directory's tree, and their distinguished names
 //! - `tests/road/upgrade.rs`: an installation of an older version, upgraded in place (`make upgrade`)
 //! - `tests/road/other_controller.rs`: one DC after another, and one that lags
 //! - `tests/road/memory.rs`: the memory of phs does not grow with the accounts

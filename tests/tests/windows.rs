@@ -68,6 +68,7 @@ fn directory(fake: &WindowsFake) -> Directory {
         }),
         page_objects: 4,
         further: Vec::new(),
+        extensions: Vec::new(),
         ids: Vec::new(),
         ancestors: false,
     }
@@ -94,7 +95,7 @@ fn session_of(fake: &WindowsFake, domain: &Sid) -> Result<Session, PhsError> {
     );
     std::fs::write(&file, text).unwrap();
     let config = Config::load(&file).unwrap();
-    Session::open(&config.directory, &Scope::default(), domain, &[], &[], None)
+    Session::open(&config.directory, &Scope::default(), domain, &[], &[], None, "")
 }
 
 fn built_in(rid: u32) -> ObjectId {
@@ -423,6 +424,7 @@ fn installed(fake: &WindowsFake, port: bool) -> (RunningTenant, Phs) {
         also: Vec::new(),
         include: Vec::new(),
         alternate_login: None,
+        photos: false,
         top: "",
         further: format!(
             "[[directory.controllers]]\nname = \"{NAME}\"\naddress = \"{}\"\n{port}",

@@ -9,6 +9,9 @@ const MAX_TEXT: usize = 16 * 1024;
 /// Limit on the parts of a name.
 const MAX_PARTS: usize = 256;
 
+/// Limit on the bytes of a type that is taken from a name. AD's have at most six.
+const MAX_TYPE: usize = 64;
+
 /// Attribute types that a name of AD is made of, each with its OID (RFC 4519, RFC 4524).
 const TYPES: [(&str, &str); 9] = [
     ("CN", "2.5.4.3"),
@@ -78,6 +81,18 @@ impl DistinguishedName {
     pub fn of_domain(dns_name: &str) -> Self {
         let part = |label: &str| vec![Pair { kind: "DC".to_owned(), value: label.to_owned() }];
         Self { parts: dns_name.split('.').map(part).collect() }
+    }
+
+    /// The part that an object has in front of the name of its container, as `Display` writes it.
+    pub fn part(kind: &str, value: &str) -> String {
+        Pair { kind: kind.to_owned(), value: value.to_owned() }.to_string()
+    }
+
+    /// The type of the first part of a name, as it is written there. None: the text begins with no type.
+    pub fn first_type(name: &str) -> Option<&str> {
+        let (kind, _) = name.split_once('=')?;
+        let is_type = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+        ((1..=MAX_TYPE).contains(&kind.len()) && kind.bytes().all(is_type)).then_some(kind)
     }
 
     /// This name with one part below it.
@@ -423,6 +438,24 @@ mod tests {
                 assert_eq!(name(spelling).to_string(), shown, "{spelling}");
             }
             assert_eq!(name(shown).to_string(), shown, "it reads back");
+        }
+    }
+
+    #[test]
+    fn the_first_part_of_a_name_is_made_of_its_type_and_its_value_and_reads_back() {
+        for (typed, kind, value) in [
+            ("OU=Sales\\, West,DC=b", "OU", "Sales, West"),
+            ("CN=a\\0ACNF:1,DC=c", "CN", "a\nCNF:1"),
+            ("cn=Zoë,DC=c", "cn", "Zoë"),
+            ("CN=\\ a\\ ,DC=c", "CN", " a "),
+        ] {
+            assert_eq!(DistinguishedName::first_type(typed), Some(kind));
+            let part = DistinguishedName::part(kind, value);
+            let rest = typed.rsplit_once(',').unwrap().1;
+            assert_eq!(name(&format!("{part},{rest}")), name(typed), "{part}");
+        }
+        for none in ["", "Sales", "=a", "O U=a", &format!("{}=a", "x".repeat(65))] {
+            assert_eq!(DistinguishedName::first_type(none), None, "{none}");
         }
     }
 

@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub const MAX_RECORDS: usize = 1000;
 
 /// Limit on the attributes of one record. Levels below 3 have at most 32, which all others but [`Described`] are.
-pub const MAX_ATTRIBUTES: usize = 64;
+pub const MAX_ATTRIBUTES: usize = 96;
 
 /// The most links in one upload.
 pub const MAX_LINKS: usize = 4000;
@@ -40,11 +40,15 @@ pub const MAX_RESERVED: usize = 1000;
 ///   [`Record::erase_password`] and [`Upload::most_swept`].
 /// - 2: also [`Upload::reserved`], [`Upload::level`], [`Mode::FullCompareByStamp`], [`Offer::iterations`] and a
 ///   [`PhsHeartbeat`]; texts of attributes as long as AD has them, see [`AttributeValue::fit`].
-/// - 3: also [`AttributeValue::Described`], and more than 32 attributes of a record.
+/// - 3: also [`AttributeValue::Described`], and more than 32 attributes of a record; [`Kind::Container`],
+///   [`AttributeValue::Rdn`] and [`AttributeValue::Parent`].
 pub const LEVEL: u8 = 3;
 
 /// The lowest level that has [`AttributeValue::Described`].
 pub const DESCRIBED_FROM: u8 = 3;
+
+/// The lowest level that has [`Kind::Container`] and the place of an object in the directory's tree.
+pub const TREE_FROM: u8 = 3;
 
 /// The lowest level that has [`Mode::FullCompareByStamp`].
 pub const BY_STAMP_FROM: u8 = 2;
@@ -243,7 +247,7 @@ pub struct Record {
     /// What it is.
     #[serde(default, skip_serializing_if = "Kind::is_account")]
     pub kind: Kind,
-    /// objectSid, as text; contacts and password settings objects have none.
+    /// objectSid, as text; accounts and groups have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<Text<192>>,
     /// Whether it is in the cloud at all.
@@ -279,6 +283,8 @@ pub enum Kind {
     Contact,
     /// msDS-PasswordSettings: a fine-grained policy (MS-ADTS 3.1.1.4.5.36).
     PasswordSettings,
+    /// What other objects are in: an OU, a container, or the domain's head, which has no [`AttributeValue::Parent`].
+    Container,
 }
 
 impl Kind {
@@ -358,6 +364,10 @@ pub struct Attribute {
     pub is: AttributeValue,
 }
 
+/// Limit in bytes of the first part of a distinguished name. AD's have a type and 255 characters, of which each may take
+/// three bytes, escaped or not.
+pub const MAX_RDN: usize = 1024;
+
 /// Limit in bytes of a text of which AD accepts this many characters (rangeUpper of the attribute in Microsoft's schema,
 /// MS-ADA1 to MS-ADA3). AD counts UTF-16 units, and a unit takes at most three bytes of UTF-8.
 const fn characters(units: usize) -> usize {
@@ -422,6 +432,11 @@ pub enum AttributeValue {
     LockoutObservationWindow(Option<i64>),
     /// msDS-LockoutThreshold.
     LockoutThreshold(Option<i32>),
+    /// The first part of the distinguished name, in the spelling of RFC 4514: `OU=Sales`. Its stamp, and that of
+    /// [`Self::Parent`], is the one of `name`, which AD writes when an object is renamed or moved.
+    Rdn(Option<Text<MAX_RDN>>),
+    /// objectGUID of the container that the object is in.
+    Parent(Option<Uuid>),
     /// One of [`crate::described::TABLE`].
     Described(Described),
 }
@@ -434,7 +449,7 @@ pub fn carried() -> String {
 
 impl AttributeValue {
     /// The names of all but [`Self::Described`], in their order.
-    pub const NAMES: [&'static str; 27] = [
+    pub const NAMES: [&'static str; 29] = [
         "sAMAccountName",
         "userPrincipalName",
         "displayName",
@@ -462,6 +477,8 @@ impl AttributeValue {
         "msDS-LockoutDuration",
         "msDS-LockoutObservationWindow",
         "msDS-LockoutThreshold",
+        "RDN",
+        "parentGUID",
     ];
 
     /// The lowest level of a tenant that accepts it: see [`LEVEL`].
@@ -494,6 +511,7 @@ impl AttributeValue {
             | Self::LockoutDuration(_)
             | Self::LockoutObservationWindow(_)
             | Self::LockoutThreshold(_) => 1,
+            Self::Rdn(_) | Self::Parent(_) => TREE_FROM,
             Self::Described(_) => DESCRIBED_FROM,
         }
     }
@@ -532,6 +550,8 @@ impl AttributeValue {
             | Self::LockoutDuration(_)
             | Self::LockoutObservationWindow(_)
             | Self::LockoutThreshold(_)
+            | Self::Rdn(_)
+            | Self::Parent(_)
             | Self::Described(_) => {}
         }
     }
@@ -566,6 +586,8 @@ impl AttributeValue {
             Self::LockoutDuration(_) => "msDS-LockoutDuration",
             Self::LockoutObservationWindow(_) => "msDS-LockoutObservationWindow",
             Self::LockoutThreshold(_) => "msDS-LockoutThreshold",
+            Self::Rdn(_) => "RDN",
+            Self::Parent(_) => "parentGUID",
             Self::Described(described) => described.name.row().name,
         }
     }

@@ -300,6 +300,7 @@ fn attributes_that_describe_an_object_stand_as_in_level_3() {
         Syntax::Ascii => DescribedValue::Text(text(&format!("/{}", row.name))),
         Syntax::Integer => DescribedValue::Integer(10_007),
         Syntax::Time => DescribedValue::Integer(13_408_243_200),
+        Syntax::Octets => DescribedValue::Octets(Blob::new([0xff, 0xd8, 0xff, 0xe0]).unwrap()),
     };
     // One was removed.
     let value = |row: &Row| (row.name != "info").then(|| value(row));
@@ -321,6 +322,53 @@ fn attributes_that_describe_an_object_stand_as_in_level_3() {
                 password: None,
                 erase_password: false,
             }])
+            .unwrap(),
+            instance: id(3),
+            domain_sid: text(SID),
+            cycle: id(6),
+            mode: Mode::Incremental,
+            policy: None,
+            links: List::default(),
+            commit: None,
+            most_swept: None,
+            reserved: List::default(),
+            level: 0,
+        },
+    );
+}
+
+#[test]
+fn the_places_of_objects_stand_as_in_level_3() {
+    let record = |object, rdn: &str, parent: Option<Uuid>| {
+        let rdn = AttributeValue::Rdn(Some(text(rdn)));
+        let place = [Some(rdn), parent.map(|parent| AttributeValue::Parent(Some(parent)))];
+        let attributes = place.into_iter().flatten().map(|is| Attribute { stamp: stamp(2), is }).collect();
+        Record {
+            object,
+            kind: Kind::Container,
+            sid: None,
+            presence: Presence::Present,
+            privileged: false,
+            protected_user: None,
+            attributes: List::new(attributes).unwrap(),
+            password: None,
+            erase_password: false,
+        }
+    };
+    let (head, ou, person) = (id(20), id(21), id(10));
+    let account = Record {
+        kind: Kind::Account,
+        sid: Some(text(&format!("{SID}-1105"))),
+        ..record(person, "CN=Ada Lovelace", Some(ou))
+    };
+    holds(
+        "upload_tree",
+        &Upload {
+            records: List::new(vec![
+                record(head, "DC=corp", None),
+                record(ou, "OU=Sales\\, West", Some(head)),
+                account,
+            ])
             .unwrap(),
             instance: id(3),
             domain_sid: text(SID),

@@ -11,6 +11,7 @@ use landbridge_wire::upload::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 fn golden(name: &str) -> Value {
@@ -256,11 +257,19 @@ fn the_list_of_carried_attributes_has_each_one() {
 
 #[test]
 fn a_level_has_the_attributes_that_its_golden_messages_have() {
-    for (name, level) in [("upload", 0), ("upload_directory", 1), ("upload_described", DESCRIBED_FROM)] {
-        let upload: Upload = read(&golden(name)).unwrap();
-        let records = upload.records.as_slice().iter();
-        let levels: Vec<u8> = records.flat_map(|r| r.attributes.as_slice()).map(|a| a.is.level()).collect();
-        let all = attributes().iter().filter(|is| is.level() == level).count();
-        assert!(levels.iter().all(|one| *one == level) && levels.len() == all, "{name}: {levels:?}");
+    let golden_messages: [(&[&str], u8); 3] = [
+        (&["upload"], 0),
+        (&["upload_directory"], 1),
+        (&["upload_described", "upload_tree"], DESCRIBED_FROM),
+    ];
+    for (names, level) in golden_messages {
+        let uploads: Vec<Upload> = names.iter().map(|name| read(&golden(name)).unwrap()).collect();
+        let records = uploads.iter().flat_map(|upload| upload.records.as_slice());
+        let values: Vec<_> = records.flat_map(|r| r.attributes.as_slice()).map(|a| &a.is).collect();
+        assert!(values.iter().all(|is| is.level() == level), "{names:?}");
+        let found: BTreeSet<&str> = values.iter().map(|is| is.name()).collect();
+        let all = attributes();
+        let due: BTreeSet<&str> = all.iter().filter(|is| is.level() == level).map(|is| is.name()).collect();
+        assert_eq!(found, due, "{names:?}");
     }
 }

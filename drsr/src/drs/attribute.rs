@@ -120,6 +120,8 @@ pub enum DescribedSyntax {
     Integer,
     /// String(Generalized-Time), seconds since 1601: [`Value::LargeInteger`].
     Time,
+    /// String(Octet): [`Value::Bytes`].
+    Octets,
 }
 
 impl Attribute {

@@ -81,6 +81,7 @@ impl Further {
             DescribedSyntax::Ascii => Syntax::Ascii,
             DescribedSyntax::Integer => Syntax::Integer,
             DescribedSyntax::Time => Syntax::LargeInteger,
+            DescribedSyntax::Octets => Syntax::Bytes,
         }
     }
 }
@@ -99,6 +100,11 @@ impl SchemaId {
     /// `msDS-IntId`, if the attribute has one.
     pub fn int_id(&self) -> Option<u32> {
         self.int_id
+    }
+
+    /// `attributeID`.
+    pub fn oid(&self) -> &str {
+        &self.oid.dotted
     }
 }
 

@@ -16,7 +16,7 @@ use crate::qualify::privileged::protected_groups;
 use crate::qualify::{holders, unfit_entry};
 use crate::read::discover;
 use crate::read::pull::{Connection, ObjectId, PullError};
-use crate::read::schema::InSchema;
+use crate::read::schema::{Found, InSchema};
 use crate::read::session::{Session, Singles};
 use crate::scope::Scope;
 use controllers::{Look, Wrong};
@@ -289,7 +289,7 @@ impl Findings {
                 Err(error) => return self.fail("replication", error),
             },
         };
-        let opened = match Session::open(&config.directory, &config.scope, domain, &[], &[], None) {
+        let opened = match Session::open(&config.directory, &config.scope, domain, &[], &[], None, "") {
             Err(PhsError::Pull(
                 error @ (PullError::UnusableAttribute { .. } | PullError::SchemaUnread { .. }),
             )) => {
@@ -299,7 +299,7 @@ impl Findings {
                 }
                 // What else there is to find does not depend on the attributes that are configured.
                 let plain = DirectoryConfig { alternate_login: None, ..config.directory.clone() };
-                Session::open(&plain, &Scope::default(), domain, &[], &[], None)
+                Session::open(&plain, &Scope::default(), domain, &[], &[], None, "")
             }
             other => other,
         };
@@ -307,10 +307,7 @@ impl Findings {
             Ok(session) => session,
             Err(error) => return self.fail("replication", error),
         };
-        for InSchema { further, own } in session.in_schema() {
-            let own = if *own { ": people write it in their own account" } else { "" };
-            self.ok("attributes", format!("the forest's schema has {further}{own}"));
-        }
+        self.attributes(session.in_schema());
         self.ok("domain", format!("{} has the SID {domain}", config.directory.domain));
         // Guest exists in every domain and belongs to no person. If its secret may be read, so may all.
         match session.object(ObjectId::Sid(domain.with_rid(501)), true) {
@@ -371,6 +368,30 @@ impl Findings {
         }
         if let Err(error) = self.hashes(config, &mut session) {
             self.fail("passwords", error);
+        }
+    }
+
+    /// What the forest's schema has of the attributes that not every forest has.
+    fn attributes(&mut self, in_schema: &Found) {
+        let (configured, others): (Vec<_>, Vec<_>) =
+            in_schema.attributes.iter().partition(|one| one.is_configured);
+        for InSchema { further, own, .. } in configured {
+            let own = if *own { ": people write it in their own account" } else { "" };
+            self.ok("attributes", format!("the forest's schema has {further}{own}"));
+        }
+        for (attribute, why) in &in_schema.unusable {
+            self.warn("attributes", format!("{attribute}, which {why}, is not carried"));
+        }
+        match (&in_schema.unread, others.as_slice()) {
+            (Some(why), _) => {
+                let todo = "open port 389, or extension attributes are carried as the schema had them when it was last read";
+                self.warn("attributes", format!("the forest's schema cannot be read by LDAP: {why}: {todo}"));
+            }
+            (None, []) => {}
+            (None, others) => {
+                let names: Vec<&str> = others.iter().map(|one| one.further.attribute().name()).collect();
+                self.ok("attributes", format!("the forest's schema has {}", names.join(", ")));
+            }
         }
     }
 

@@ -117,10 +117,12 @@ impl Findings {
         if let Some(odd) = qualify::undecided(change, kind, scope) {
             return self.look_at_unreadable(&odd, known);
         }
-        let left_out = match translate::attributes(change.attributes.clone(), kind, self.alternate_login) {
-            Ok(carried) => carried.left_out,
-            Err(odd) => return self.flaw(object, dn, odd.attribute.name(), odd.why, true, known),
-        };
+        let place = translate::PlaceInTree { dn, parent: change.parent };
+        let left_out =
+            match translate::attributes(change.attributes.clone(), kind, place, self.alternate_login) {
+                Ok(carried) => carried.left_out,
+                Err(odd) => return self.flaw(object, dn, odd.attribute.name(), odd.why, true, known),
+            };
         let unreadable = change.unreadable.iter().map(|odd| (odd.attribute, odd.why));
         let carried = unreadable.filter(|(one, _)| translate::is_carried(*one, kind, self.alternate_login));
         for (attribute, why) in left_out.into_iter().chain(carried.collect::<Vec<_>>()) {

@@ -64,7 +64,7 @@ pub fn check(file: &Path, config: &Config, json: bool, report: Option<&Path>) ->
 pub fn check_objects(config: &Config, json: bool) -> Result<u8, PhsError> {
     let (_runtime, stop) = runtime()?;
     let domain = job::domain(&job::identity(config)?)?;
-    let session = Session::open(&config.directory, &config.scope, &domain, &[], &[], None)?;
+    let session = Session::open(&config.directory, &config.scope, &domain, &[], &[], None, "")?;
     let unkept = |_| PhsError::Defect("the temporary file for what was seen cannot be written");
     let mut findings =
         Findings::new(&config.directory.domain, config.directory.alternate_login).map_err(unkept)?;

@@ -17,7 +17,8 @@ use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::described::DescribedValue;
 use landbridge_wire::upload::{
     Attribute, AttributeValue, CursorName, DomainPolicy, ITERATIONS_FROM, Kind, Link, MAX_LINKS,
-    MAX_RESERVED, Mode, Offer, Password, Presence, RESERVED_FROM, Receipt, Record, ReservedName, Upload,
+    MAX_RESERVED, Mode, Offer, Password, Presence, RESERVED_FROM, Receipt, Record, ReservedName, TREE_FROM,
+    Upload,
 };
 use std::collections::{HashMap, HashSet, VecDeque};
 use tracing::{debug, warn};
@@ -25,8 +26,8 @@ use uuid::Uuid;
 
 /// Limit on records in one upload.
 const PORTION: usize = 250;
-/// Limit on bytes of texts in one upload, which the last record may exceed by all that it has: at most 2.1 MB, in
-/// addresses for the most part. With all else of 250 records (1 MB) that fits a frame of 4 MiB.
+/// Limit on bytes of texts and photos in one upload. With all else of 250 records (2.6 MB) that fits a frame of 4 MiB. A
+/// record that has more is sent alone: 3.6 MB at most, in addresses and in texts of control characters for the most part.
 const BYTES: usize = 768 << 10;
 /// Portions whose passwords are derived while an earlier one is sent. One is enough that no core waits for the tenant.
 const AHEAD: usize = 1;
@@ -77,6 +78,9 @@ impl Courier<'_, '_> {
             drafts.retain(|draft| draft.kind == Kind::Account);
             links.clear();
             entered.clear();
+        }
+        if self.settled.level < TREE_FROM {
+            drafts.retain(|draft| draft.kind != Kind::Container);
         }
         for draft in &mut drafts {
             draft.attributes.retain(|attribute| attribute.is.level() <= self.settled.level);
@@ -196,8 +200,8 @@ impl Courier<'_, '_> {
             return Ok(None);
         };
         // In a full compare the tenant removes what it is not sent again.
-        let enters: Vec<Uuid> =
-            drafts.iter().filter(|draft| draft.enters).map(|draft| draft.object).collect();
+        let entering = drafts.iter().filter(|draft| draft.enters && draft.kind != Kind::Container);
+        let enters: Vec<Uuid> = entering.map(|draft| draft.object).collect();
         if self.mode == Mode::Incremental && !enters.is_empty() {
             self.mirror.note_sending(&enters)?;
             self.noted = true;
@@ -328,7 +332,7 @@ impl Courier<'_, '_> {
     /// The tenant does not hold all of this object: mark it, so that its next change sends it whole.
     fn unsure(&self, guid: Uuid) -> Result<(), PhsError> {
         if let Some(mut object) = self.mirror.object(guid)? {
-            object.sent = Some(Sent::Unsure);
+            object.sent = (object.sent != Some(Sent::Container)).then_some(Sent::Unsure);
             (object.password, object.password_at) = (None, None);
             self.mirror.put(&object)?;
         }
@@ -339,15 +343,18 @@ impl Courier<'_, '_> {
 /// As many drafts as fit into one upload, at least one.
 fn portion(drafts: &mut std::iter::Peekable<impl Iterator<Item = Draft>>) -> Vec<Draft> {
     let (mut some, mut bytes) = (Vec::new(), 0);
-    while some.len() < PORTION && bytes < BYTES {
-        let Some(draft) = drafts.next() else { break };
+    let mut fits = |draft: &Draft, is_first: bool| {
         bytes += draft.attributes.iter().map(size).sum::<usize>();
+        is_first || bytes <= BYTES
+    };
+    while some.len() < PORTION {
+        let Some(draft) = drafts.next_if(|draft| fits(draft, some.is_empty())) else { break };
         some.push(draft);
     }
     some
 }
 
-/// The size of an attribute's texts in an upload, in JSON.
+/// The size of an attribute's texts or octets in an upload, in JSON.
 fn size(attribute: &Attribute) -> usize {
     let escaped = |byte: u8| match byte {
         0..0x20 => 6,
@@ -382,9 +389,12 @@ fn size(attribute: &Attribute) -> usize {
         | AttributeValue::MaximumPasswordAge(_)
         | AttributeValue::LockoutDuration(_)
         | AttributeValue::LockoutObservationWindow(_)
-        | AttributeValue::LockoutThreshold(_) => 0,
+        | AttributeValue::LockoutThreshold(_)
+        | AttributeValue::Parent(_) => 0,
+        AttributeValue::Rdn(one) => one.as_ref().map_or(0, |one| text(one.as_str())),
         AttributeValue::Described(one) => match &one.value {
             Some(DescribedValue::Text(one)) => text(one.as_str()),
+            Some(DescribedValue::Octets(one)) => one.as_bytes().len().div_ceil(3) * 4,
             Some(DescribedValue::Integer(_)) | None => 0,
         },
     }

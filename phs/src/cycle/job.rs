@@ -23,6 +23,8 @@ use uuid::Uuid;
 /// Limit on passwords that one cycle derives again. A changed password waits for the end of the cycle, so this is the
 /// work of some minutes: a core derives about 23 `strong` digests in a second.
 const AGAIN_AT_MOST: u64 = 5_000;
+/// Fact in the mirror: the ids of extension attributes that were last read from the forest's schema.
+const SCHEMA_IDS: &str = "schema ids";
 
 /// A cycle to run.
 #[derive(Clone, Copy)]
@@ -156,7 +158,14 @@ impl Job<'_> {
         let config = &self.config.directory;
         let distrusted = distrust::all(self.mirror)?;
         let known = self.mirror.controllers()?;
-        let session = Session::open(config, &self.config.scope, domain, &distrusted, &known, last)?;
+        let ids = self.mirror.fact(SCHEMA_IDS)?.unwrap_or_default();
+        let scope = &self.config.scope;
+        let session = Session::open(config, scope, domain, &distrusted, &known, last, &ids)?;
+        let in_schema = session.in_schema();
+        let read = in_schema.to_text();
+        if in_schema.unread.is_none() && read != ids {
+            self.mirror.set_fact(SCHEMA_IDS, &read)?;
+        }
         let serves = &session.controller().name;
         distrust::lift(self.mirror, serves, session.invocation_id())?;
         for one in distrusted.iter().filter(|one| one.controller != *serves) {
@@ -202,7 +211,8 @@ impl Job<'_> {
             None => {
                 let last = kept.left.take();
                 let session = self.open(&domain, last.as_deref())?;
-                for one in session.in_schema().iter().filter(|one| one.own) {
+                let in_schema = session.in_schema().attributes.iter();
+                for one in in_schema.filter(|one| one.own && one.is_configured) {
                     let attribute = one.further.attribute().name();
                     warn!(
                         attribute,
@@ -214,7 +224,8 @@ impl Job<'_> {
         };
         let session = kept.session.insert(session);
         let controller = session.controller().name.clone();
-        let schema_ids = session.in_schema().iter().map(|one| format!(" {}", one.further)).collect();
+        let in_schema = session.in_schema().attributes.iter().map(|one| format!(" {}", one.further));
+        let photos = config.directory.photos.then(|| " photos".to_owned());
         let order = Order {
             full,
             domain,
@@ -223,7 +234,7 @@ impl Job<'_> {
             account: config.directory.account.clone(),
             scope: config.scope.clone(),
             alternate_login: config.directory.alternate_login,
-            schema_ids,
+            requested: in_schema.chain(photos).collect(),
             guard: config.removals,
             confirmed: self.confirmed,
             profile: config.passwords.profile,

@@ -24,9 +24,9 @@ pub struct Order {
     pub scope: Scope,
     /// The attribute that is a further sign-in name.
     pub alternate_login: Option<Attribute>,
-    /// The ids in the forest's schema of attributes that the scope or the further sign-in name uses, as text: with
-    /// other ids all objects are compared.
-    pub schema_ids: String,
+    /// What is requested beside what every configuration requests, as text: attributes with their ids in the forest's
+    /// schema, and photos. If it changes, all objects are compared.
+    pub requested: String,
     /// Limits on accounts that leave.
     pub guard: Guard,
     /// How many accounts may leave, as an administrator has confirmed.

@@ -51,8 +51,31 @@ impl Cycle<'_> {
     /// Compares all objects with what was sent to the tenant, a portion at a time. It runs after the last page, when
     /// nothing more can change the comparison. First objects that leave or stay, then objects that enter, up to
     /// [`ENTER`]. `from_first`: begins with the first object that enters; otherwise after the last one of the cycle
-    /// before.
+    /// before. Last, the containers of what is carried then.
     pub(super) fn sweep(
+        &mut self,
+        batch: &mut Batch,
+        rules: &Rules<'_>,
+        courier: &mut Courier<'_, '_>,
+        from_first: bool,
+    ) -> Result<(), PhsError> {
+        self.sweep_objects(batch, rules, courier, from_first)?;
+        if rules.full {
+            // The tenant removes those that are not sent again.
+            self.mirror.forget_sent_containers()?;
+        }
+        for guid in self.mirror.lacking_containers(rules.full.then_some(rules.cycle))? {
+            if let Some(container) = self.mirror.object(guid)? {
+                batch.join(qualify::container(container, self.mirror, self.singles, rules)?);
+            }
+            if batch.drafts.len() >= 2 * PORTION as usize {
+                courier.deliver(std::mem::take(batch), None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sweep_objects(
         &mut self,
         batch: &mut Batch,
         rules: &Rules<'_>,

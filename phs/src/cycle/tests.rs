@@ -6,6 +6,7 @@ mod level;
 mod links;
 mod profile;
 mod reserved;
+mod tree;
 
 use super::*;
 use crate::cycle::guard::Guard;
@@ -13,6 +14,7 @@ use crate::fixture::{ACCOUNT, Dc, READER, Telling, cursor, domain, guid, link, p
 use crate::mirror::tests::directory;
 use crate::mirror::{Kind, Object, Sent};
 use crate::progress::Silent;
+use crate::read::described;
 use crate::scope::Scope;
 use landbridge_agent::AgentError;
 use landbridge_crypto::salted_digest::Profile;
@@ -58,6 +60,8 @@ struct Cloud {
     reserved: Vec<ReservedName>,
     /// What a commit of a full compare says of ambiguous accounts.
     ambiguous: Option<u32>,
+    /// What the records of all uploads say of places in the tree: see `tree`.
+    places: Vec<tree::Sent>,
     /// All uploads, as they leave.
     bytes: String,
     /// Whoever waits for it hears of an upload.
@@ -83,6 +87,7 @@ impl Cloud {
             hides_key: false,
             reserved: Vec::new(),
             ambiguous: None,
+            places: Vec::new(),
             bytes: String::new(),
             taken: None,
         }
@@ -159,8 +164,10 @@ impl UploadApi for Cloud {
         let records = upload.records.as_slice();
         self.erased.extend(records.iter().filter(|record| record.erase_password).map(|record| record.object));
         let rid = |sid: &str| sid.rsplit('-').next().unwrap().parse().unwrap();
+        self.places.extend(records.iter().filter_map(tree::sent));
         let told = records
             .iter()
+            .filter(|record| record.kind != upload::Kind::Container)
             .map(|record| (rid(record.sid.as_ref().unwrap().as_str()), record.presence))
             .collect();
         self.uploads.push((upload.mode, told, upload.commit.is_some()));
@@ -189,7 +196,7 @@ struct Bench {
     include: Vec<Sid>,
     also: Vec<Sid>,
     alternate_login: Option<Attribute>,
-    schema_ids: String,
+    requested: String,
     scope: Scope,
     confirmed: Option<u64>,
     profile: Profile,
@@ -217,7 +224,7 @@ impl Bench {
             include: Vec::new(),
             also: Vec::new(),
             alternate_login: None,
-            schema_ids: String::new(),
+            requested: String::new(),
             scope: Scope::default(),
             confirmed: None,
             profile: Profile::Entra,
@@ -247,7 +254,7 @@ impl Bench {
             account: ACCOUNT.to_owned(),
             scope: self.scope.clone(),
             alternate_login: self.alternate_login,
-            schema_ids: self.schema_ids.clone(),
+            requested: self.requested.clone(),
             guard: Guard::default(),
             confirmed: self.confirmed,
             profile: self.profile,
@@ -432,7 +439,7 @@ fn a_tenant_that_is_another_one_is_compared_in_full() {
 }
 
 #[test]
-fn uploads_of_the_longest_and_oddest_texts_fit_a_frame() {
+fn uploads_of_the_longest_and_oddest_texts_and_of_photos_fit_a_frame() {
     let mut bench = Bench::new();
     let text = |text: &str, times: usize| Some(Value::Text(text.repeat(times)));
     let odd = |rid| {
@@ -453,7 +460,11 @@ fn uploads_of_the_longest_and_oddest_texts_fit_a_frame() {
             Attribute::TelephoneNumber,
             Attribute::Mobile,
         ];
-        let all = names.into_iter().chain(people.map(|attribute| (attribute, text("\u{0}", 9_999))));
+        let photo = described::named("thumbnailPhoto").unwrap();
+        let further = described::attributes(false).chain(described::extensions()).filter(|_| rid % 50 == 0);
+        let texts = people.into_iter().chain(further).map(|attribute| (attribute, text("\u{0}", 9_999)));
+        let photo = (photo, Some(Value::Bytes(vec![0xff; 102_400])));
+        let all = names.into_iter().chain(texts).chain([photo]);
         all.fold(Telling::user(rid), |telling, (attribute, value)| telling.with(attribute, value)).tell()
     };
     let counts = bench.cycle(vec![page((1100..1400).map(odd).collect(), vec![], Progress::Last(cursor(4)))]);
@@ -758,10 +769,10 @@ fn another_scope_leads_to_a_sweep_and_another_filter_to_a_full_compare() {
 #[test]
 fn another_id_of_the_filters_attribute_in_the_schema_compares_all() {
     let mut bench = Bench::new();
-    bench.schema_ids = " extensionAttribute1 0x9a3f5c01".to_owned();
+    bench.requested = " extensionAttribute1 0x9a3f5c01".to_owned();
     staffed(&mut bench, 1100..1103);
     assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
-    bench.schema_ids = " extensionAttribute1 0x9a3f5c02".to_owned();
+    bench.requested = " extensionAttribute1 0x9a3f5c02".to_owned();
     assert_eq!(bench.cycle(two_pages()).unwrap().mode, "full");
     assert_eq!(bench.cycle(last(0..0, 4)).unwrap().mode, "incremental");
 }
@@ -906,7 +917,7 @@ fn a_group_that_enters_has_all_its_links_told_and_a_link_alone_is_one() {
     // The DC's word when it is read alone, not what was remembered.
     bench.dc = dc.group(1201, (3000..8000).collect::<Vec<_>>().leak());
     let counts = bench.cycle(moved(1201..1202, 1, 6)).unwrap();
-    assert_eq!((counts.records_sent, counts.links_sent, counts.uploads), (1, 5000, 3));
+    assert_eq!((counts.records_sent, counts.links_sent, counts.uploads), (2, 5000, 3), "with its container");
     let one = vec![page(vec![], vec![link(1201, 9000, true)], Progress::Last(cursor(7)))];
     let counts = bench.cycle(one).unwrap();
     assert_eq!((counts.records_sent, counts.links_sent, counts.uploads), (0, 1, 1));
@@ -950,7 +961,7 @@ fn many_that_enter_do_so_in_several_cycles_and_what_changes_meanwhile_waits_for_
     bench.scope.include.push("CN=2,DC=x".to_owned());
     let off = vec![Telling::of(5400).within(2).number(Attribute::UserAccountControl, 0x202).tell()];
     let first = bench.cycle(last(0..0, 5)).unwrap();
-    assert_eq!((first.records_sent, first.unfinished), (2_000, true));
+    assert_eq!((first.records_sent, first.unfinished), (2_001, true), "and their container");
     assert_eq!(bench.mirror().saved().unwrap().unwrap().cursor, cursor(5).to_bytes());
     let second = bench.cycle(vec![page(off, vec![], Progress::Last(cursor(6)))]).unwrap();
     assert_eq!((second.records_sent, second.unfinished), (2_001, true));
@@ -959,7 +970,7 @@ fn many_that_enter_do_so_in_several_cycles_and_what_changes_meanwhile_waits_for_
     let mut all = first;
     all.add(second);
     all.add(third);
-    assert_eq!((all.records_sent, all.unfinished), (4_500, false));
+    assert_eq!((all.records_sent, all.unfinished), (4_501, false));
     assert_eq!(bench.cycle(last(0..0, 6)).unwrap().records_sent, 0);
 }
 

@@ -66,6 +66,8 @@ pub enum Sent {
     OutOfScope,
     /// The tenant does not have all of it: it was refused, or is in quarantine. The next change sends it whole.
     Unsure,
+    /// It is carried as a container that carried objects are in.
+    Container,
 }
 
 impl Sent {
@@ -76,11 +78,12 @@ impl Sent {
             Self::Privileged => "privileged",
             Self::OutOfScope => "out-of-scope",
             Self::Unsure => "unsure",
+            Self::Container => "container",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Present, Self::Deleted, Self::Privileged, Self::OutOfScope, Self::Unsure]
+        [Self::Present, Self::Deleted, Self::Privileged, Self::OutOfScope, Self::Unsure, Self::Container]
             .into_iter()
             .find(|s| s.as_str() == text)
     }
@@ -95,6 +98,10 @@ pub struct Object {
     pub parent: Option<Uuid>,
     /// The RDN's value.
     pub rdn: Option<String>,
+    /// Of [`Kind::Other`]: the type of the RDN, such as `OU`.
+    pub rdn_type: Option<String>,
+    /// Of [`Kind::Other`]: the stamp of the RDN's value. AD writes it when the object is renamed or moved.
+    pub named: Option<Stamp>,
     /// Its kind.
     pub kind: Kind,
     /// objectSid.
@@ -150,6 +157,8 @@ impl Object {
             guid,
             parent: None,
             rdn: None,
+            rdn_type: None,
+            named: None,
             kind: Kind::Other,
             sid: None,
             sam: None,
@@ -188,7 +197,7 @@ impl Object {
 pub(super) const COLUMNS: &str = "o.guid, o.parent, o.rdn, o.kind, o.sid, o.uac, o.admin_count, o.primary_group, \
                                   o.krbtgt, o.deleted, o.sent, o.protected_user, o.password, o.cycle, o.sam, o.upn, \
                                   o.terms, o.filtered, o.told_at, o.left_at, o.carries, o.password_at, o.host, \
-                                  o.kdc_number, o.critical, o.workstations";
+                                  o.kdc_number, o.critical, o.workstations, o.rdn_type, o.named";
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
     let uuid = |column| -> rusqlite::Result<Option<Uuid>> {
@@ -231,6 +240,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Object> {
         kdc_number: row.get(23)?,
         critical: row.get(24)?,
         workstations: row.get(25)?,
+        rdn_type: row.get(26)?,
+        named: row.get::<_, Option<[u8; 28]>>(27)?.map(stamp_from_bytes),
     })
 }
 
@@ -349,8 +360,9 @@ impl Mirror {
             let mut insert = database.prepare_cached(
                 "INSERT OR REPLACE INTO objects (guid, parent, rdn, kind, sid, uac, admin_count, primary_group, krbtgt, \
                  deleted, sent, protected_user, password, cycle, sam, upn, terms, filtered, told_at, left_at, carries, \
-                 password_at, host, kdc_number, critical, workstations) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+                 password_at, host, kdc_number, critical, workstations, rdn_type, named) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+                 ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
             )?;
             insert.execute(params![
                 object.guid.as_bytes(),
@@ -379,6 +391,8 @@ impl Mirror {
                 object.kdc_number,
                 object.critical,
                 object.workstations,
+                object.rdn_type,
+                object.named.map(stamp_to_bytes),
             ])?;
             Ok(())
         })
@@ -423,6 +437,8 @@ mod tests {
             guid: Uuid::from_u128(5),
             parent: Some(Uuid::from_u128(4)),
             rdn: Some("Zoë".to_owned()),
+            rdn_type: Some("CN".to_owned()),
+            named: Some(Stamp { version: 2, time: 7, invocation_id: Uuid::from_u128(3) }),
             kind: Kind::Person,
             sid: Some("S-1-5-21-1-2-3-1105".parse().unwrap()),
             uac: -1,

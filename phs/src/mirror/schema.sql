@@ -1,4 +1,4 @@
--- phs's state database, version 3: where the last cycle ended, and the mirror of what incremental replies
+-- phs's state database, version 4: where the last cycle ended, and the mirror of what incremental replies
 -- leave out. GUIDs are 16 bytes, big-endian (uuid::Uuid::as_bytes); times are seconds since 1970; a stamp is
 -- 28 bytes: version, time, invocation id. No column holds a secret.
 
@@ -27,14 +27,16 @@ CREATE TABLE objects (
     deleted         INTEGER NOT NULL,
     terms           INTEGER NOT NULL,   -- which terms of the scope's attribute filter hold: bits
     filtered        INTEGER NOT NULL,   -- the filter says no
-    sent            TEXT,               -- present, deleted, privileged, out-of-scope, unsure; NULL: never
+    sent            TEXT,               -- present, deleted, privileged, out-of-scope, unsure, container; NULL: never
     told_at         INTEGER,            -- when the tenant was last told something
     left_at         INTEGER,            -- when it was told that it left the scope
     protected_user  INTEGER NOT NULL,   -- as sent
     carries         INTEGER NOT NULL,   -- whether its password is carried, as sent
     password        BLOB,               -- stamp of the password that the tenant holds
     password_at     INTEGER,            -- since when
-    cycle           BLOB                -- the last full compare that saw it
+    cycle           BLOB,               -- the last full compare that saw it
+    rdn_type        TEXT,               -- of kind other: the type of the first part of its name (OU)
+    named           BLOB                -- and the stamp of its value, which a move writes too
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX objects_by_sid ON objects(sid) WHERE sid IS NOT NULL;
 CREATE INDEX objects_by_left_at ON objects(left_at) WHERE left_at IS NOT NULL;

@@ -110,6 +110,34 @@ impl Mirror {
         })
     }
 
+    /// The containers above the accounts, groups and contacts that the tenant has, up to the domain's head, without those
+    /// that the tenant has too. With `cycle`, a full compare: objects that it did not see do not count.
+    pub fn lacking_containers(&self, cycle: Option<Uuid>) -> Result<Vec<Uuid>, StateError> {
+        // UNION, not UNION ALL: a container that was reached before is not followed again.
+        let sql = "WITH RECURSIVE above(guid) AS ( \
+                       SELECT parent FROM objects \
+                             WHERE sent IN ('present', 'unsure') AND kind <> 'policy' AND parent IS NOT NULL \
+                                   AND (?1 IS NULL OR cycle = ?1) \
+                       UNION SELECT o.parent FROM objects o JOIN above a ON o.guid = a.guid \
+                             WHERE o.kind = 'other' AND NOT o.deleted AND o.parent IS NOT NULL) \
+                   SELECT o.guid FROM above a JOIN objects o ON o.guid = a.guid \
+                   WHERE o.kind = 'other' AND NOT o.deleted AND o.sent IS NOT 'container' \
+                         AND (?1 IS NULL OR o.cycle = ?1) ORDER BY o.guid";
+        let cycle = cycle.as_ref().map(Uuid::as_bytes);
+        self.checked(|database| {
+            let guid = |row: &rusqlite::Row<'_>| Ok(Uuid::from_bytes(row.get(0)?));
+            database.prepare_cached(sql)?.query_map([cycle], guid)?.collect()
+        })
+    }
+
+    /// Forgets which containers the tenant has.
+    pub fn forget_sent_containers(&self) -> Result<(), StateError> {
+        self.checked(|database| {
+            let sql = "UPDATE objects SET sent = NULL WHERE kind = 'other' AND sent = 'container'";
+            database.execute(sql, []).map(|_| ())
+        })
+    }
+
     /// How many accounts leave the scope, or lose their password through a group. Accounts that left before `since`, in
     /// seconds since 1970, are not counted.
     pub fn leaving(&self, since: i64) -> Result<Leaving, StateError> {

@@ -29,9 +29,11 @@ pub enum WhyFull {
     /// `--full`.
     #[error("it was requested")]
     Asked,
-    /// The attribute filter, the attribute of the further sign-in name, or the id of one of them in the forest's schema
-    /// has changed.
-    #[error("the attribute filter or the alternate login, or the schema's id of one of them, has changed")]
+    /// The attribute filter, the attribute of the further sign-in name, whether photos are carried, or the id of an
+    /// attribute in the forest's schema has changed.
+    #[error(
+        "the attribute filter, the alternate login, `photos`, or the schema's id of an attribute has changed"
+    )]
     OtherFilter,
     /// The tenant accepts more or less than at the last full compare, this program carries other attributes, or names
     /// are reserved under another key.

@@ -3,7 +3,7 @@
 //! Neighbours: `super` calls it for every change of a page; `mirror::scope` uses the result.
 
 use super::standing::kind_of;
-use super::{Desk, is_tombstone};
+use super::{Batch, Desk, Draft, Rules, is_tombstone};
 use crate::error::PhsError;
 use crate::mirror::{Kind, Mirror, Object, Sent};
 use crate::qualify::translate;
@@ -12,7 +12,9 @@ use crate::read::session::Singles;
 use crate::scope::ScopeList;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{Change, Linked};
+use landbridge_wire::upload::{self, Presence};
 use tracing::warn;
+use uuid::Uuid;
 
 /// Limit on groups in which a re-animated object is looked for.
 const MOST_GROUPS: u32 = 1000;
@@ -84,6 +86,18 @@ fn is(classes: Option<&Value>, class: Class) -> bool {
     matches!(classes, Some(Value::Classes(classes)) if classes.contains(&class))
 }
 
+/// Drafts a container that the tenant lacks.
+pub fn send(
+    mut container: Object,
+    mirror: &Mirror,
+    singles: &mut dyn Singles,
+    rules: &Rules<'_>,
+) -> Result<Batch, PhsError> {
+    let mut at = Desk::new(mirror, singles, rules, true);
+    at.send_container(&mut container)?;
+    Ok(at.batch)
+}
+
 impl Desk<'_, '_> {
     /// Stores the change of a container, a group or a policy in the mirror.
     pub(super) fn apply_container(&mut self, change: &Change) -> Result<(), PhsError> {
@@ -109,6 +123,66 @@ impl Desk<'_, '_> {
             Kind::Person | Kind::Contact | Kind::Computer => return Ok(()),
         }
         Ok(self.mirror.put(&object)?)
+    }
+
+    /// Drafts the containers above what is carried that the tenant lacks, up to the domain's head. In a full compare the
+    /// sweep does, when all of them have come; a container that comes after what is in it begins a sweep too.
+    pub(super) fn send_containers_above(&mut self, parent: Option<Uuid>) -> Result<(), PhsError> {
+        let mut next = parent.filter(|_| !self.rules.full);
+        while let Some(guid) = next {
+            let Some(mut above) = self.mirror.object(guid)? else { break };
+            let is_known = above.sent == Some(Sent::Container);
+            if above.kind != Kind::Other || above.deleted || is_known {
+                break;
+            }
+            next = above.parent;
+            self.send_container(&mut above)?;
+        }
+        Ok(())
+    }
+
+    /// Drafts a container with its place in the tree.
+    pub(super) fn send_container(&mut self, container: &mut Object) -> Result<(), PhsError> {
+        // A state of before this program knows no stamp until the next full compare.
+        let Some(named) = container.named else { return Ok(()) };
+        let at = translate::stamp(named);
+        let Object { rdn_type, rdn, parent, .. } = &*container;
+        let attributes = translate::place(at, rdn_type.as_deref(), rdn.as_deref(), *parent).collect();
+        let enters = container.sent != Some(Sent::Container);
+        let draft = self.container_draft(container, Presence::Present);
+        self.batch.drafts.push(Draft { attributes, enters, ..draft });
+        self.containers.insert(container.guid);
+        container.sent = Some(Sent::Container);
+        container.told_at = Some(self.rules.now);
+        Ok(self.mirror.put(container)?)
+    }
+
+    /// Drafts a change of a container that the tenant has: it was renamed, moved or deleted.
+    pub(super) fn change_container(
+        &mut self,
+        container: &mut Object,
+        change: &Change,
+    ) -> Result<(), PhsError> {
+        if container.deleted {
+            self.batch.removed += 1;
+            container.sent = Some(Sent::Deleted);
+            container.told_at = Some(self.rules.now);
+            let draft = self.container_draft(container, Presence::Deleted);
+            self.batch.drafts.push(draft);
+            return Ok(());
+        }
+        let renamed = change.attributes.iter().any(|changed| changed.attribute == Attribute::Name);
+        // What is in it may come before it in the page, and has brought it along.
+        if renamed && !self.rules.full && !self.containers.contains(&container.guid) {
+            self.send_container(container)?;
+            self.send_containers_above(container.parent)?;
+        }
+        Ok(())
+    }
+
+    fn container_draft(&self, container: &Object, presence: Presence) -> Draft {
+        // The domain's head has a SID. It signs nobody in, so it is not sent.
+        Draft { kind: upload::Kind::Container, sid: None, ..self.bare(container, presence) }
     }
 
     /// Looks up entries whose object was deleted: an excluded OU may have been created again, with accounts that come

@@ -8,6 +8,7 @@ use crate::scope::Scope;
 use landbridge_drsr::drs::attribute::{Attribute, Class, Value};
 use landbridge_drsr::drs::change::{Change, Quarantined};
 use landbridge_drsr::drs::sid::Sid;
+use landbridge_wire::distinguished_name::DistinguishedName;
 
 /// What an object is to the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +114,7 @@ pub fn learn_whole(object: &mut Object, whole: &Change, scope: &Scope) {
 #[expect(clippy::wildcard_enum_match_arm, reason = "other attributes are not stored")]
 pub(super) fn learn(object: &mut Object, change: &Change, scope: &Scope) {
     object.sid = change.object.sid.clone().or(object.sid.take());
-    object.parent = change.parent.or(object.parent);
+    object.parent = change.parent.or(object.parent).filter(|_| !change.domain_head);
     // A tombstone has lost its names. Keep the stored ones: the tenant knows the object by them.
     let gone = change.attributes.iter().any(|changed| {
         changed.attribute == Attribute::IsDeleted && changed.value == Some(Value::Boolean(true))
@@ -143,9 +144,17 @@ pub(super) fn learn(object: &mut Object, change: &Change, scope: &Scope) {
             }
             Attribute::UserPrincipalName if !gone => object.upn = text(),
             Attribute::DnsHostName if !gone => object.host = text(),
-            Attribute::Name => object.rdn = text(),
+            Attribute::Name => {
+                object.rdn = text();
+                object.rdn_type = DistinguishedName::first_type(&change.object.dn).map(str::to_owned);
+                object.named = Some(changed.stamp);
+            }
             _ => {}
         }
+    }
+    // All others are sent with each of their changes, and not from the mirror.
+    if object.kind != Kind::Other {
+        (object.rdn_type, object.named) = (None, None);
     }
     object.filtered = scope.keeps_out(object.terms, object.kind == Kind::Group).is_some();
 }

@@ -6,6 +6,7 @@ use landbridge_drsr::drs::attribute::{Attribute as Name, Value};
 use landbridge_drsr::drs::change::{AttributeChange, Link, Linked, Stamp};
 use landbridge_wire::bounded::{Blob, List, Text};
 use landbridge_wire::described::{Described, DescribedName, DescribedValue, Of, Syntax};
+use landbridge_wire::distinguished_name::DistinguishedName;
 use landbridge_wire::upload;
 use landbridge_wire::upload::AttributeValue as Is;
 use uuid::Uuid;
@@ -55,6 +56,29 @@ pub fn kind(kind: Kind) -> upload::Kind {
     }
 }
 
+/// Where an object is in the directory's tree.
+#[derive(Debug, Clone, Copy)]
+pub struct PlaceInTree<'a> {
+    /// Its distinguished name as the DC wrote it. The type of its first part counts, and no more.
+    pub dn: &'a str,
+    /// objectGUID of the container that it is in; the domain's head has none.
+    pub parent: Option<Uuid>,
+}
+
+/// The attributes that say where an object is in the tree. `kind` is the type of the first part of its distinguished
+/// name, `name` the value. Of a name that is unknown or too long the tenant receives that there is none.
+pub fn place(
+    at: upload::Stamp,
+    kind: Option<&str>,
+    name: Option<&str>,
+    parent: Option<Uuid>,
+) -> impl Iterator<Item = upload::Attribute> {
+    let part = kind.zip(name).map(|(kind, name)| DistinguishedName::part(kind, name));
+    let rdn = Is::Rdn(part.and_then(|part| Text::new(part).ok()));
+    let parent = parent.map(|parent| Is::Parent(Some(parent)));
+    [Some(rdn), parent].into_iter().flatten().map(move |is| upload::Attribute { stamp: at, is })
+}
+
 /// A link of the directory as a type of the wire; none: the tenant does not receive such links.
 pub fn link(link: &Link) -> Option<upload::Link> {
     wire_link(link.from.guid, (link.what, link.to.guid, link.stamp), link.present)
@@ -71,8 +95,8 @@ pub fn wire_link(from: Uuid, (what, to, at): LinkTarget, present: bool) -> Optio
     Some(upload::Link { what, from, to, present, created: at.created, stamp: stamp(at.written) })
 }
 
-/// The attributes that a record of this kind of object carries; others are not sent. `alternate`: the attribute that is
-/// a further sign-in name. Of an attribute that describes and cannot be carried, the tenant receives that it has no
+/// The attributes that a record of this kind of object carries; others are not sent. `place`: where the object is in the
+/// tree, which is sent with its name. `alternate`: the attribute that is a further sign-in name. Of an attribute that describes and cannot be carried, the tenant receives that it has no
 /// value, so that it shows no old one.
 ///
 /// # Errors
@@ -80,6 +104,7 @@ pub fn wire_link(from: Uuid, (what, to, at): LinkTarget, present: bool) -> Optio
 pub fn attributes(
     changes: Vec<AttributeChange>,
     kind: Kind,
+    place: PlaceInTree<'_>,
     alternate: Option<Name>,
 ) -> Result<Carried, Odd> {
     let mut carried = Carried { attributes: Vec::with_capacity(changes.len()), left_out: Vec::new() };
@@ -93,7 +118,13 @@ pub fn attributes(
             });
             carried.attributes.push(upload::Attribute { stamp: at, is: Is::AlternateLogin(name) });
         }
-        // 2. As itself.
+        // 2. As the first part of the distinguished name: AD writes the name when the object is renamed or moved.
+        if attribute == Name::Name && has_place(kind) {
+            let name = if let Some(Value::Text(name)) = &value { Some(name.as_str()) } else { None };
+            let first_type = DistinguishedName::first_type(place.dn);
+            carried.attributes.extend(self::place(at, first_type, name, place.parent));
+        }
+        // 3. As itself.
         let mut notes = Vec::new();
         let is = match wire_value(attribute, value, kind, &mut notes) {
             Ok(is) => is,
@@ -112,7 +143,16 @@ pub fn attributes(
 /// Whether a record of this kind of object carries the attribute, as itself or as the further sign-in name.
 pub fn is_carried(attribute: Name, kind: Kind, alternate: Option<Name>) -> bool {
     let itself = wire_value(attribute, None, kind, &mut Vec::new());
-    itself.is_ok_and(|is| is.is_some()) || (kind == Kind::Person && Some(attribute) == alternate)
+    let names_it = attribute == Name::Name && has_place(kind);
+    itself.is_ok_and(|is| is.is_some()) || names_it || (kind == Kind::Person && Some(attribute) == alternate)
+}
+
+/// Whether a record of this kind of object says where the object is in the tree.
+pub fn has_place(kind: Kind) -> bool {
+    match kind {
+        Kind::Person | Kind::Group | Kind::Contact => true,
+        Kind::Policy | Kind::Computer | Kind::Other => false,
+    }
 }
 
 /// The value as the wire has it; none: objects of this kind do not carry it. What is shortened or left out of it is
@@ -164,14 +204,18 @@ fn wire_value(
 }
 
 /// The same of an attribute of the wire's table.
+#[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is in the table")]
 fn described(
     attribute: Name,
     value: Option<Value>,
     kind: Kind,
     notes: &mut Vec<&'static str>,
 ) -> Result<Option<Is>, &'static str> {
-    let Name::Described(row) = attribute else { return Ok(None) };
-    let Some(name) = DescribedName::named(row.name) else { return Ok(None) };
+    let name = match attribute {
+        Name::Described(_) | Name::Extension(_) => DescribedName::named(attribute.name()),
+        _ => None,
+    };
+    let Some(name) = name else { return Ok(None) };
     let is_carried = match name.row().of {
         Of::Accounts => kind == Kind::Person,
         Of::AccountsAndGroups => matches!(kind, Kind::Person | Kind::Group),
@@ -188,6 +232,10 @@ fn described(
         (value @ Some(_), Syntax::Ascii) => text(value)?.map(DescribedValue::Text),
         (value @ Some(_), Syntax::Integer) => integer(value)?.map(i64::from).map(DescribedValue::Integer),
         (value @ Some(_), Syntax::Time) => large(value)?.map(DescribedValue::Integer),
+        (Some(Value::Bytes(bytes)), Syntax::Octets) => {
+            Some(DescribedValue::Octets(Blob::new(bytes).map_err(|_| TOO_LONG)?))
+        }
+        (Some(_), Syntax::Octets) => return Err(WRONG_TYPE),
     };
     Ok(Some(Is::Described(Described { name, value })))
 }
@@ -312,6 +360,17 @@ mod tests {
 
     fn change(attribute: Name, value: Option<Value>) -> AttributeChange {
         AttributeChange { attribute, stamp: Stamp { version: 1, time: 2, invocation_id: Uuid::nil() }, value }
+    }
+
+    const PLACE: PlaceInTree<'_> =
+        PlaceInTree { dn: "CN=Ada,OU=Sales,DC=corp,DC=example,DC=com", parent: Some(Uuid::from_u128(9)) };
+
+    fn attributes(
+        changes: Vec<AttributeChange>,
+        kind: Kind,
+        alternate: Option<Name>,
+    ) -> Result<Carried, Odd> {
+        super::attributes(changes, kind, PLACE, alternate)
     }
 
     /// Attributes that are left out, and why.
@@ -462,25 +521,59 @@ mod tests {
             name: DescribedName::named("employeeID").unwrap(),
             value: Some(DescribedValue::Text(Text::cut("17"))),
         });
-        assert_eq!(carried(Kind::Person, None), [sam.clone(), mail.clone(), id.clone()]);
+        let [rdn, parent] = [Is::Rdn(Some(Text::cut("CN=Ada"))), Is::Parent(Some(Uuid::from_u128(9)))];
+        let person = |login: &[Is], id: &[Is]| {
+            [std::slice::from_ref(&sam), login, &[mail.clone(), rdn.clone(), parent.clone()], id].concat()
+        };
+        assert_eq!(carried(Kind::Person, None), person(&[], std::slice::from_ref(&id)));
         assert_eq!(
             carried(Kind::Person, Some(Name::Mail)),
-            [sam.clone(), login("ada@example.com"), mail.clone(), id.clone()]
+            person(&[login("ada@example.com")], std::slice::from_ref(&id))
         );
-        assert_eq!(
-            carried(Kind::Person, Some(named("employeeID"))),
-            [sam.clone(), mail.clone(), login("17"), id]
-        );
+        assert_eq!(carried(Kind::Person, Some(named("employeeID"))), person(&[], &[login("17"), id]));
         let description = Is::Description(Some(Text::cut("one")));
-        assert_eq!(carried(Kind::Group, Some(Name::Mail)), [sam, mail.clone(), description]);
+        assert_eq!(
+            carried(Kind::Group, Some(Name::Mail)),
+            [sam, mail.clone(), description, rdn.clone(), parent.clone()]
+        );
         let name = Is::Name(Some(Text::cut("Ada")));
-        assert_eq!(carried(Kind::Contact, None), [mail, name.clone()]);
+        assert_eq!(carried(Kind::Contact, None), [mail, rdn, parent, name.clone()]);
         assert_eq!(carried(Kind::Policy, None), [Is::LockoutThreshold(Some(3)), name]);
     }
 
     #[test]
+    fn the_first_part_of_the_name_is_sent_escaped_and_with_the_names_stamp() {
+        let part = |dn, name: Value| {
+            let place = PlaceInTree { dn, parent: None };
+            let change = change(Name::Name, Some(name));
+            let Carried { attributes, left_out } =
+                super::attributes(vec![change], Kind::Person, place, None).unwrap();
+            let [one] = attributes.as_slice() else { panic!("{attributes:?}") };
+            assert_eq!((one.stamp.version, left_out), (1, vec![]));
+            let Is::Rdn(part) = &one.is else { panic!("{one:?}") };
+            part.as_ref().map(|part| part.as_str().to_owned())
+        };
+        let text = |text: &str| Value::Text(text.to_owned());
+        assert_eq!(
+            part("CN=Lovelace\\, Ada,DC=b", text("Lovelace, Ada")).as_deref(),
+            Some("CN=Lovelace\\, Ada")
+        );
+        assert_eq!(part("CN=a\\0ACNF:1,DC=b", text("a\nCNF:1")).as_deref(), Some("CN=a\\0ACNF:1"));
+        let longest = "\u{1}".repeat(255);
+        assert_eq!(part("CN=a,DC=b", text(&longest)).unwrap().len(), 3 + 3 * 255);
+        // Without a name, a type or room there is none, so that no old one stays.
+        assert_eq!(part("", text("Ada")), None);
+        assert_eq!(part("CN=a,DC=b", Value::Integer(7)), None);
+        assert_eq!(part("CN=a,DC=b", text(&"中".repeat(400))), None);
+    }
+
+    #[test]
     fn each_attribute_of_the_table_is_carried_by_its_kinds_in_its_syntax_and_removed_again() {
-        for (attribute, name) in crate::read::described::attributes().zip(DescribedName::all()) {
+        let requested = crate::read::described::attributes(true).chain(crate::read::described::extensions());
+        let requested: Vec<Name> = requested.collect();
+        assert_eq!(requested.len(), DescribedName::all().count());
+        for attribute in requested {
+            let name = DescribedName::named(attribute.name()).unwrap();
             let (value, carried_as) = match name.row().syntax {
                 Syntax::Text | Syntax::Ascii => {
                     (Value::Text("x".to_owned()), DescribedValue::Text(Text::cut("x")))
@@ -488,6 +581,9 @@ mod tests {
                 Syntax::Integer => (Value::Integer(-7), DescribedValue::Integer(-7)),
                 Syntax::Time => {
                     (Value::LargeInteger(13_000_000_000), DescribedValue::Integer(13_000_000_000))
+                }
+                Syntax::Octets => {
+                    (Value::Bytes(vec![0xff, 0xd8]), DescribedValue::Octets(Blob::new([0xff, 0xd8]).unwrap()))
                 }
             };
             for kind in [Kind::Person, Kind::Group, Kind::Contact, Kind::Policy] {
@@ -520,6 +616,19 @@ mod tests {
         let [one] = gecos.attributes.as_slice() else { panic!("{gecos:?}") };
         let name = DescribedName::named("gecos").unwrap();
         assert_eq!(one.is, Is::Described(Described { name, value: None }));
+    }
+
+    #[test]
+    fn a_photo_is_carried_up_to_ads_limit_and_a_longer_one_left_out() {
+        let photo =
+            |bytes: usize| carried(named("thumbnailPhoto"), Value::Bytes(vec![7; bytes]), Kind::Person);
+        let is =
+            |value| Is::Described(Described { name: DescribedName::named("thumbnailPhoto").unwrap(), value });
+        let longest = DescribedValue::Octets(Blob::new(vec![7; 102_400]).unwrap());
+        assert_eq!(photo(102_400), Ok((is(Some(longest)), vec![])));
+        assert_eq!(photo(102_401), Ok((is(None), vec![(named("thumbnailPhoto"), TOO_LONG)])));
+        let odd = carried(named("thumbnailPhoto"), Value::Text("x".to_owned()), Kind::Person);
+        assert_eq!(odd, Ok((is(None), vec![(named("thumbnailPhoto"), WRONG_TYPE)])));
     }
 
     #[test]

@@ -88,7 +88,9 @@ pub struct Directory {
     pub page_objects: u32,
     /// Attributes requested in addition to the usual ones: those that the scope uses.
     pub further: Vec<Attribute>,
-    /// The ids of those among them that only the schema of the forest tells: see [`super::schema`].
+    /// Attributes requested if `ids` has them: those that are carried where the schema of the forest has them.
+    pub extensions: Vec<Attribute>,
+    /// The ids of those among both that only the schema of the forest tells: see [`super::schema`].
     pub ids: Vec<Further>,
     /// Whether the DC sends containers before the objects in them.
     pub ancestors: bool,
@@ -300,19 +302,22 @@ impl Connection {
     pub fn open(directory: &Directory) -> Result<Self, PullError> {
         let sockets = Sockets::new(directory.controller.clone(), OPENING);
         // An attribute whose id is unknown would be left out of the request, and a filter by it would let everybody in.
-        let id = |attribute: &Attribute| {
-            let known = directory.ids.iter().find(|known| known.attribute() == *attribute).cloned();
-            known.or_else(|| Further::of_every_schema(*attribute))
+        let of_schema = |attribute: &Attribute| {
+            directory.ids.iter().find(|known| known.attribute() == *attribute).cloned()
         };
+        let id =
+            |attribute: &Attribute| of_schema(attribute).or_else(|| Further::of_every_schema(*attribute));
         let further = directory.further.iter().map(id).collect::<Option<Vec<_>>>();
         let unknown = || sockets.refused(Error::OutOfOrder("the id of an attribute was not read"));
+        let mut further = further.ok_or_else(unknown)?;
+        further.extend(directory.extensions.iter().filter_map(of_schema));
         let target = Target {
             domain: directory.domain.clone(),
             controller: directory.controller.name.clone(),
             port: directory.controller.port,
             account: directory.account.clone(),
             page_objects: directory.page_objects,
-            further: further.ok_or_else(unknown)?,
+            further,
             ancestors: directory.ancestors,
         };
         let replica =

@@ -4,7 +4,8 @@
 //!
 //! So phs proves itself by Kerberos at the LDAP port of the DC that it reads, and the DC proves itself too, by the
 //! service name that only DCs have; everything after that is sealed. Two searches follow: where the schema is, and the
-//! attributes of the configuration in it. Nothing is read if the configuration names attributes of the base schema only.
+//! attributes in it. Of those that the configuration names none may be missing: a filter by it would let everybody in.
+//! The others are carried where the schema has them. They need no LDAP: without it the ids that were read last count.
 //! Neighbours: [`super::ldap`] has the messages, [`super::session`] reads the schema for each session.
 
 use super::ldap::{self, Attributes, Depth, LdapError, MAX_BIND_ANSWER, MAX_ENTRIES, any, one_of, search};
@@ -36,28 +37,69 @@ const NOT_SENT: i64 = 0x1 | 0x4;
 /// The property set Personal Information (MS-ADTS 3.1.1.2.3.3): people write its attributes in their own account.
 const PERSONAL_INFORMATION: Uuid = uuid!("77b5b886-944a-11d1-aebd-0000f80367c1");
 
-/// An attribute of the configuration as the forest's schema has it.
+/// An attribute as the forest's schema has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InSchema {
     /// The attribute, with its id.
     pub further: Further,
     /// Whether people write it in their own account.
     pub own: bool,
+    /// Whether `[scope]` or `alternate_login` names it.
+    pub is_configured: bool,
+}
+
+/// What the schema says of the attributes that are requested and that not every schema has.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Those that can be requested, by name.
+    pub attributes: Vec<InSchema>,
+    /// Those that the configuration does not name and whose values cannot be read, with the reason; it completes a
+    /// sentence that begins with the attribute's name and `, which`.
+    pub unusable: Vec<(&'static str, String)>,
+    /// Why the schema could not be read. The configuration names none of its attributes then.
+    pub unread: Option<PullError>,
+}
+
+impl Found {
+    /// The ids as text, for the mirror.
+    pub fn to_text(&self) -> String {
+        let line = |InSchema { further, .. }: &InSchema| {
+            let id = further.id();
+            let number = id.int_id().map_or_else(|| "-".to_owned(), |number| number.to_string());
+            format!("{} {number} {}", further.attribute().name(), id.oid())
+        };
+        self.attributes.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The ids of `attributes` in a text of [`Found::to_text`]. What is no such text has none.
+pub fn from_text(text: &str, attributes: &[Attribute]) -> Vec<InSchema> {
+    let line = |line: &str| {
+        let mut words = line.split(' ');
+        let (name, number, oid) = (words.next()?, words.next()?, words.next()?);
+        let attribute = *attributes.iter().find(|attribute| attribute.name() == name)?;
+        let id = SchemaId::parse((number != "-").then_some(number), oid)?;
+        let further = Further::of_this_schema(attribute, id);
+        Some(InSchema { further, own: false, is_configured: false })
+    };
+    text.lines().filter_map(line).collect()
 }
 
 /// Reads the ids of the attributes that `directory` requests and that not every schema has. `login` is the one that is a
 /// further sign-in name.
 ///
 /// # Errors
-/// The DC does not answer by LDAP or refuses; the schema lacks an attribute, or has it in a form that cannot be used.
-pub fn read(directory: &Directory, login: Option<Attribute>) -> Result<Vec<InSchema>, PullError> {
+/// The account is refused. Of an attribute that the configuration names: the DC does not answer by LDAP or refuses; the
+/// schema lacks it, or has it in a form that cannot be used.
+pub fn read(directory: &Directory, login: Option<Attribute>) -> Result<Found, PullError> {
     // 1. Which attributes.
-    let mut wanted: Vec<Attribute> = directory.further.clone();
-    wanted.retain(|attribute| Further::of_every_schema(*attribute).is_none());
+    let mut configured: Vec<Attribute> = directory.further.clone();
+    configured.retain(|attribute| Further::of_every_schema(*attribute).is_none());
+    let mut wanted = [&configured[..], &directory.extensions].concat();
     wanted.sort_unstable();
     wanted.dedup();
     if wanted.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Found::default());
     }
     // 2. The proof of the account, as for replication. Its errors are the same as there.
     let mut sockets = Sockets::new(directory.controller.clone(), OPENING);
@@ -69,15 +111,43 @@ pub fn read(directory: &Directory, login: Option<Attribute>) -> Result<Vec<InSch
         .map_err(Failure::from)
         .and_then(|()| LdapConnection::bind(&mut sockets, ticket))
         .and_then(|mut connection| connection.attributes(&names));
-    let entries = entries.map_err(|why| PullError::SchemaUnread {
-        attributes: names.join(", "),
-        why: Box::new(match why {
-            Failure::Sockets(why) => why,
-            Failure::Directory(why) => sockets.refused(why),
-        }),
-    })?;
+    let entries = match entries {
+        Ok(entries) => entries,
+        Err(why) => {
+            let why = match why {
+                Failure::Sockets(why) => why,
+                Failure::Directory(why) => sockets.refused(why),
+            };
+            if configured.is_empty() {
+                return Ok(Found { unread: Some(why), ..Found::default() });
+            }
+            let names: Vec<&str> = configured.iter().map(|attribute| attribute.name()).collect();
+            return Err(PullError::SchemaUnread { attributes: names.join(", "), why: Box::new(why) });
+        }
+    };
     // 4. What it says of each.
-    wanted.iter().map(|attribute| identify(&entries, *attribute, login)).collect()
+    let mut found = Found::default();
+    for attribute in wanted {
+        let is_configured = configured.contains(&attribute);
+        if !is_configured && !entries.iter().any(|entry| is_entry_of(entry, attribute)) {
+            continue;
+        }
+        match identify(&entries, attribute, login) {
+            Ok(one) => found.attributes.push(InSchema { is_configured, ..one }),
+            Err(PullError::UnusableAttribute { attribute, why }) if !is_configured => {
+                found.unusable.push((attribute, why));
+            }
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(found)
+}
+
+/// Whether an entry of the schema is that of an attribute, and in use.
+fn is_entry_of(entry: &Attributes, attribute: Attribute) -> bool {
+    let name = text(entry, "lDAPDisplayName");
+    name.is_some_and(|name| name.eq_ignore_ascii_case(attribute.name()))
+        && text(entry, "isDefunct") != Some("TRUE")
 }
 
 /// An attribute among the entries of the schema that were found.
@@ -90,12 +160,7 @@ pub fn identify(
     login: Option<Attribute>,
 ) -> Result<InSchema, PullError> {
     let unusable = |why: String| PullError::UnusableAttribute { attribute: attribute.name(), why };
-    let is_it = |entry: &&Attributes| {
-        let name =
-            text(entry, "lDAPDisplayName").is_some_and(|name| name.eq_ignore_ascii_case(attribute.name()));
-        name && text(entry, "isDefunct") != Some("TRUE")
-    };
-    let mut found = entries.iter().filter(is_it);
+    let mut found = entries.iter().filter(|entry| is_entry_of(entry, attribute));
     let entry = match (found.next(), found.next()) {
         (Some(entry), None) => entry,
         (None, _) => {
@@ -126,7 +191,7 @@ pub fn identify(
         let why = "people write in their own account, so a person could sign in under another one's name";
         return Err(unusable(why.to_owned()));
     }
-    Ok(InSchema { further: Further::of_this_schema(attribute, id), own })
+    Ok(InSchema { further: Further::of_this_schema(attribute, id), own, is_configured: true })
 }
 
 /// The first value of an attribute of an entry, if it is a text.

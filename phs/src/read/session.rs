@@ -10,7 +10,7 @@ use crate::error::PhsError;
 use crate::read::discover::confirmed;
 use crate::read::distrust::Distrusted;
 use crate::read::pull::{Connection, Controller, Directory, From, ObjectId, PullError, Reading, reach};
-use crate::read::schema::{self, InSchema};
+use crate::read::schema::{self, Found};
 use crate::scope::Scope;
 use landbridge_drsr::Error;
 use landbridge_drsr::drs::attribute::Attribute;
@@ -43,8 +43,8 @@ pub struct Session {
     /// The same, with the security descriptor among the attributes: no page needs it, and the domain's head does.
     with_descriptor: Directory,
     invocation_id: Uuid,
-    /// Attributes of the configuration whose ids were read from the schema.
-    in_schema: Vec<InSchema>,
+    /// The attributes whose ids the forest's schema tells.
+    in_schema: Found,
     /// The version of the schema when they were read, if the DC sends it; and whether it has sent another one since.
     schema: Option<[u8; SCHEMA_INFO]>,
     other_schema: Arc<AtomicBool>,
@@ -63,7 +63,8 @@ impl std::fmt::Debug for Session {
 impl Session {
     /// Connects to the first DC of the list that serves: it accepts the account, replicates, and holds the domain with
     /// this SID. `scope` names further attributes to request; DCs in `distrusted` are skipped; the DC named `last` is
-    /// tried after all others. A name from DNS must be one of `known`, unless that is empty.
+    /// tried after all others. A name from DNS must be one of `known`, unless that is empty. `ids` is a text of
+    /// [`Found::to_text`]: where the schema cannot be read, and the configuration names no attribute of it, that counts.
     pub fn open(
         config: &DirectoryConfig,
         scope: &Scope,
@@ -71,14 +72,18 @@ impl Session {
         distrusted: &[Distrusted],
         known: &[String],
         last: Option<&str>,
+        ids: &str,
     ) -> Result<Self, PhsError> {
         let mut controllers = confirmed(config, known)?;
         controllers.sort_by_key(|controller| Some(controller.name.as_str()) == last);
         let mut failed = None;
         for controller in controllers {
             let mut directory = config.open(&controller, Some(scope))?;
-            let opened = schema::read(&directory, config.alternate_login).and_then(|in_schema| {
-                directory.ids = in_schema.iter().map(|one| one.further.clone()).collect();
+            let opened = schema::read(&directory, config.alternate_login).and_then(|mut in_schema| {
+                if in_schema.unread.is_some() {
+                    in_schema.attributes = schema::from_text(ids, &directory.extensions);
+                }
+                directory.ids = in_schema.attributes.iter().map(|one| one.further.clone()).collect();
                 let (connection, head) = open(&directory, domain)?;
                 if distrusted.iter().any(|one| one.invocation_id == head.source.invocation_id) {
                     return Err(PullError::Distrusted { controller: controller.name.clone() });
@@ -87,6 +92,13 @@ impl Session {
             });
             match opened {
                 Ok((connection, head, in_schema)) => {
+                    if let Some(why) = &in_schema.unread {
+                        warn!(
+                            %why,
+                            carried = in_schema.attributes.len(),
+                            "the forest's schema cannot be read by LDAP: extension attributes are carried as it had them when it was last read"
+                        );
+                    }
                     let mut with_descriptor = directory.clone();
                     with_descriptor.further.push(Attribute::SecurityDescriptor);
                     return Ok(Self {
@@ -124,15 +136,15 @@ impl Session {
         &self.directory.controller
     }
 
-    /// Attributes of the configuration whose ids were read from the forest's schema.
-    pub fn in_schema(&self) -> &[InSchema] {
+    /// The attributes whose ids the forest's schema tells.
+    pub fn in_schema(&self) -> &Found {
         &self.in_schema
     }
 
     /// Whether another cycle may use these connections: they are young enough, the DC's machine answers, and the ids of
     /// attributes are those of the present schema.
     pub fn is_good(&self) -> bool {
-        let same_ids = self.in_schema.is_empty() || !self.other_schema.load(Ordering::Relaxed);
+        let same_ids = !self.other_schema.load(Ordering::Relaxed);
         if !same_ids {
             info!(
                 controller = self.controller().name,

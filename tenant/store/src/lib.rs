@@ -21,7 +21,7 @@
 //! - `stamps.rs`: stamps and GUIDs as bytes in columns
 //! - `tables.rs`: the statements, a file for each table
 //! - `tables/domains.rs`: the domains: names, SID, policies, writer, cursor
-//! - `tables/objects.rs`: accounts, groups, contacts and password settings objects
+//! - `tables/objects.rs`: accounts, groups, contacts, password settings objects and containers
 //! - `tables/changes.rs`: the numbers of changes
 //! - `tables/changed_objects.rs`: what has changed since a number
 //! - `tables/attributes.rs`: the values of an object, each with its stamp
@@ -49,6 +49,7 @@
 //! - `tables/app_networks.rs`: the networks that they may send from
 //! - `tables/app_secrets.rs`: the hashes of their secrets
 //! - `tables/audit.rs`: the audit log
+//! - `tree.rs`: the distinguished names of objects, composed from the containers above them
 //! - `facts.rs`: all facts of a sign-in, in one snapshot
 //! - `policies.rs`: reads the policies that may hold for an account, and picks one by the rules
 //! - `erase.rs`: erases objects to the last byte
@@ -65,6 +66,7 @@ mod schema;
 pub mod stamps;
 pub mod tables;
 mod transaction;
+pub mod tree;
 mod upgrade;
 
 pub use error::{StoreError, Trouble};

@@ -207,9 +207,9 @@ def recycle_bin():
 
 
 def extend_schema(name, values, numbered):
-    """Adds an attribute to the forest's schema and to the class user, as Exchange's setup does, and gives its
-    msDS-IntId. AD chooses that number (at functional level 2003 or higher); not `numbered`, it is added without one, as
-    in a forest of 2000."""
+    """Adds an attribute to the forest's schema and to the class mailRecipient, which users, groups and contacts have, as
+    Exchange's setup does, and gives its msDS-IntId. AD chooses that number (at functional level 2003 or higher); not
+    `numbered`, it is added without one, as in a forest of 2000."""
     lp.set("dsdb:schema update allowed", "yes")
     schema = str(sam.get_schema_basedn())
     entry = ldb.Message(ldb.Dn(sam, f"CN={name},{schema}"))
@@ -218,7 +218,7 @@ def extend_schema(name, values, numbered):
         entry[attribute] = ldb.MessageElement(values_of(value), ldb.FLAG_MOD_ADD, attribute)
     sam.add(entry, controls=[] if numbered else ["relax:0"])
     sam.set_schema_update_now()
-    change = ldb.Message(ldb.Dn(sam, f"CN=User,{schema}"))
+    change = ldb.Message(ldb.Dn(sam, f"CN=Mail-Recipient,{schema}"))
     change["mayContain"] = ldb.MessageElement(name, ldb.FLAG_MOD_ADD, "mayContain")
     sam.modify(change)
     sam.set_schema_update_now()

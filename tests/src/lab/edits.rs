@@ -259,7 +259,7 @@ impl Domain {
         )
     }
 
-    /// Adds an attribute to the forest's schema and to the class `user`: a single text, or what `values` of its
+    /// Adds an attribute to the forest's schema and to users, groups and contacts: a single text, or what `values` of its
     /// attributeSchema object say. Returns the number (`msDS-IntId`) that AD chose for it; not `numbered`, it has none. The
     /// DC knows it once it has started again.
     pub fn extend_schema(&self, name: &str, values: Value, numbered: bool) -> Result<Option<i64>, LabError> {

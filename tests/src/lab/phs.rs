@@ -52,6 +52,8 @@ pub struct PhsSettings {
     pub include: Vec<String>,
     /// `[directory] alternate_login`.
     pub alternate_login: Option<&'static str>,
+    /// `[directory] photos`.
+    pub photos: bool,
     /// Lines before the first section.
     pub top: &'static str,
     /// Further sections, as they stand in the file.
@@ -81,6 +83,7 @@ impl PhsSettings {
             include: Vec::new(),
             also: Vec::new(),
             alternate_login: None,
+            photos: false,
             top: "",
             further: String::new(),
             schedule: "",
@@ -137,6 +140,9 @@ impl Phs {
         }
         if let Some(attribute) = settings.alternate_login {
             line("alternate_login", &format!("\"{attribute}\""));
+        }
+        if settings.photos {
+            line("photos", "true");
         }
         line("page_objects", &settings.page_objects.to_string());
         for (name, address) in &settings.before {

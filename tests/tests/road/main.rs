@@ -34,4 +34,5 @@ mod silence;
 mod soak;
 mod stage;
 mod tenant_refusals;
+mod tree;
 mod upgrade;

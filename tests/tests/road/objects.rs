@@ -2,8 +2,8 @@
 //! tenant.
 
 use crate::stage::{Road, own_domain};
-use landbridge_tests::lab::{PhsSettings, TenantSettings, person};
-use landbridge_wire::described::{Of, Row, Syntax, TABLE};
+use landbridge_tests::lab::{Domain, PhsSettings, TenantSettings, person};
+use landbridge_wire::described::{Of, Row, Schema, Syntax, TABLE};
 use rusqlite::types::Value as Stored;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,6 +19,7 @@ fn held(road: &Road, object: Uuid) -> BTreeMap<String, String> {
             Stored::Integer(number) => number.to_string(),
             Stored::Real(number) => number.to_string(),
             Stored::Text(text) => text,
+            Stored::Blob(bytes) if bytes.len() > 100 => format!("{} bytes", bytes.len()),
             Stored::Blob(bytes) => format!("{bytes:02x?}"),
         };
         Ok((row.get(0)?, value))
@@ -161,13 +162,33 @@ fn value_of(row: &Row) -> Option<Value> {
         (_, Syntax::Text) => json!(format!("Ünter {}", row.name)),
         (_, Syntax::Ascii) => json!(format!("/of/{}", row.name)),
         (_, Syntax::Integer) => json!("10007"),
+        (_, Syntax::Octets) => json!({"hex": "ff".repeat(PHOTO)}),
         (_, Syntax::Time) => return None,
     })
 }
 
+/// The longest photo that AD accepts.
+const PHOTO: usize = 102_400;
+
+/// Adds the attributes of Exchange's setup to a forest's schema: some with numbers of the forest's own, some under other
+/// OIDs than Exchange's.
+fn extend_schema_as_exchange(domain: &Domain) {
+    for (n, row) in TABLE.iter().filter(|row| row.schema == Schema::Exchange).enumerate() {
+        let other = format!("1.3.6.1.4.1.99999.7.{n}");
+        let oid = if n % 3 == 0 { other.as_str() } else { row.oid };
+        domain.extend_schema(row.name, json!({"attributeID": oid}), n % 2 == 0).unwrap();
+    }
+    // The domain controller knows them once it has started again.
+    domain.kill_controller().unwrap();
+    domain.start_controller().unwrap();
+}
+
 #[test]
 fn each_attribute_of_the_wires_table_is_carried_by_its_kinds_of_objects_changed_and_removed() {
-    let road = Road::new(own_domain(20), "entra");
+    let domain = own_domain(20);
+    extend_schema_as_exchange(&domain);
+    let settings = PhsSettings { photos: true, ..PhsSettings::for_domain(&domain, "entra") };
+    let road = Road::with(domain, &settings, &TenantSettings::default());
     let (domain, who) = (&road.domain, person(1));
     domain.create_group("Sales").unwrap();
     let contact = json!({"objectClass": "contact", "mail": "charles@example.org"});
@@ -204,6 +225,9 @@ fn each_attribute_of_the_wires_table_is_carried_by_its_kinds_of_objects_changed_
         for row in &TABLE {
             let held = held.get(row.name).map(String::as_str);
             match value_of(row).filter(|_| of_kind(row.of).contains(&kind)) {
+                Some(_) if row.syntax == Syntax::Octets => {
+                    assert_eq!(held, Some("102400 bytes"), "{} of the {kind}", row.name);
+                }
                 Some(value) => assert_eq!(held, value.as_str(), "{} of the {kind}", row.name),
                 None if row.syntax == Syntax::Time => {
                     let seconds: i64 = held.unwrap().parse().unwrap();
@@ -214,8 +238,25 @@ fn each_attribute_of_the_wires_table_is_carried_by_its_kinds_of_objects_changed_
         }
     }
     let shown = road.tenant.run(&["users", "show", &who.upn], None).unwrap().expect_code(0).stdout;
-    assert!(shown.contains("company: Ünter company") && shown.contains("uidNumber: 10007"), "{shown}");
-    // 2. Removed.
+    for line in [
+        "company: Ünter company",
+        "uidNumber: 10007",
+        "extensionAttribute15: Ünter extensionAttribute15",
+        "thumbnailPhoto: 102400 bytes",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    // 2. Without photos in the configuration: they leave the tenant, and all else stays.
+    road.phs.configure(&PhsSettings { photos: false, ..settings.clone() }).unwrap();
+    let counts = road.once();
+    assert_eq!((&counts["mode"], &counts["digests_derived"]), (&json!("full"), &json!(0)), "{counts}");
+    let without = held(&road, account);
+    assert_eq!(without.get("thumbnailPhoto"), None);
+    assert_eq!(without["extensionAttribute1"], "Ünter extensionAttribute1");
+    road.phs.configure(&settings).unwrap();
+    road.once();
+    assert_eq!(held(&road, account)["thumbnailPhoto"], "102400 bytes");
+    // 3. Removed.
     let writable = |row: &Row| value_of(row).map(|_| Value::Null);
     for (kind, _) in objects {
         set(kind, &writable);

@@ -61,6 +61,12 @@ fn set(who: &Person, attribute: &str, value: Value) {
     DOMAIN.set_attributes(&who.sam, json!({attribute: value})).unwrap();
 }
 
+/// What `users show` has of an attribute of a person.
+fn described(road: &Road, who: &Person, attribute: &str) -> Option<String> {
+    let shown = road.tenant.run(&["users", "show", &who.upn, "--json"], None).unwrap().expect_code(0).json();
+    shown["accounts"][0]["described"][attribute].as_str().map(str::to_owned)
+}
+
 /// The lines of `check` about the attributes: whether each is well, and what it says.
 fn lines(road: &Road) -> (Finished, Vec<(bool, String)>) {
     let said = road.phs.run(&["check", "--json"], None).unwrap();
@@ -196,8 +202,7 @@ fn a_schema_that_is_changed_while_the_daemon_runs_is_read_again() {
     let road = road(&settings("without = [\"extensionAttribute1=NoSync\"]"));
     let mut running = road.phs.run_daemon().unwrap();
     outside(&road, &who);
-    let number =
-        DOMAIN.extend_schema("extensionAttribute8", json!({"attributeID": format!("{OTHER}.8")}), true);
+    let number = DOMAIN.extend_schema("landbridgeNote", json!({"attributeID": format!("{OTHER}.8")}), true);
     assert!(number.unwrap().is_some());
     // Changes of people bring pages, and a page the schema's version.
     let mut turn = 0;
@@ -242,18 +247,29 @@ fn without_ldap_nobody_is_carried_by_such_a_filter_and_another_dc_is_read() {
     let refused = road.phs.once(&[]).unwrap().expect_code(4);
     assert!(refused.stderr.contains("extensionAttribute1"), "{refused}");
     road.assert_out(&person(25).upn, &person(25).password);
-    // The base schema's attributes need no LDAP.
-    road.phs
-        .configure(&PhsSettings { address: Some(shut.ip()), ..settings("without = [\"company=x\"]") })
-        .unwrap();
+    // The base schema's attributes need no LDAP. Those of Exchange's are left out as long as no schema was read.
+    let without_ldap = PhsSettings { address: Some(shut.ip()), ..settings("without = [\"company=x\"]") };
+    road.phs.configure(&without_ldap).unwrap();
+    set(&person(25), "extensionAttribute1", json!("before"));
     road.once();
     inside(&road, &person(25));
+    assert_eq!(described(&road, &person(25), "extensionAttribute1"), None);
+    let (said, lines) = self::lines(&road);
+    assert!(lines.iter().any(|(ok, line)| *ok && line.contains("cannot be read by LDAP")), "{said}");
     // A second DC that answers by LDAP is read in the first one's place.
     let first = PhsSettings { address: Some(shut.ip()), ..settings(scope) };
     road.phs.configure(&first.then("dc1.corp.example.com", DOMAIN.address())).unwrap();
     road.once();
     outside(&road, &who);
     inside(&road, &person(25));
+    assert_eq!(described(&road, &person(25), "extensionAttribute1").as_deref(), Some("before"));
+    // What its schema has counts from now on, also where LDAP is shut again.
+    road.phs.configure(&without_ldap).unwrap();
+    road.once();
+    set(&person(25), "extensionAttribute1", json!("after"));
+    let counts = road.once();
+    assert_eq!(counts["mode"], "incremental", "{counts}");
+    assert_eq!(described(&road, &person(25), "extensionAttribute1").as_deref(), Some("after"));
     // Both are checked, whichever of them a cycle would read.
     let second = settings(scope).then("dc1.corp.example.com", shut.ip());
     road.phs.configure(&second).unwrap();

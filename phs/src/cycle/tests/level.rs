@@ -111,7 +111,8 @@ fn a_state_of_version_0_1_is_compared_once() {
     let state = rusqlite::Connection::open(bench.directory.path().join(crate::mirror::FILE)).unwrap();
     state
         .execute_batch(
-            "ALTER TABLE objects DROP COLUMN host; ALTER TABLE objects DROP COLUMN kdc_number; \
+            "ALTER TABLE objects DROP COLUMN rdn_type; ALTER TABLE objects DROP COLUMN named; \
+             ALTER TABLE objects DROP COLUMN host; ALTER TABLE objects DROP COLUMN kdc_number; \
              ALTER TABLE objects DROP COLUMN critical; ALTER TABLE objects DROP COLUMN workstations; DROP TABLE holders; \
              DROP INDEX links_by_end; ALTER TABLE links DROP COLUMN until; DROP INDEX objects_without_hash; DROP TABLE flaws; \
              CREATE TABLE quarantine (guid BLOB PRIMARY KEY, why TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID; \

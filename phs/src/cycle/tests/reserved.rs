@@ -80,7 +80,14 @@ fn names_of_every_account_that_is_not_carried_leave_as_hashes_and_nothing_else_o
     assert_eq!(arrived(&mut bench), expected);
     assert!(bench.cloud.bytes.contains("carried@example.com"));
     assert!(!bench.cloud.bytes.to_lowercase().contains("secret") && !bench.cloud.bytes.contains("krbtgt"));
-    assert!(!bench.cloud.bytes.contains("CN="), "no distinguished name");
+    // Of distinguished names the first part, and only of the account and the group that are carried.
+    let parts: Vec<&str> =
+        bench.cloud.bytes.match_indices("CN=").map(|(at, _)| &bench.cloud.bytes[at..]).collect();
+    assert!(
+        parts.len() == 2
+            && parts[0].starts_with("CN=object 1100\"")
+            && parts[1].starts_with("CN=object 1400\"")
+    );
     let key = serde_json::to_string(&reserving(7).key).unwrap();
     assert!(!bench.cloud.bytes.contains(&key));
     // The next full compare sends all of them again, and an idle cycle none.

@@ -39,6 +39,39 @@ fn a_number_of_the_forests_own_is_the_id_and_without_one_the_oid_is() {
 }
 
 #[test]
+fn ids_come_back_from_their_text_and_what_is_none_is_left_out() {
+    let ids = [
+        (1, Some("-1707123711"), "1.2.840.113556.1.2.423"),
+        (2, None, "1.3.6.1.4.1.99999.7.2"),
+        (15, Some("2147483648"), "1.2.840.113556.1.2.603"),
+    ];
+    let attributes = ids
+        .into_iter()
+        .map(|(number, int_id, oid)| InSchema {
+            further: Further::of_this_schema(
+                Attribute::Extension(number),
+                SchemaId::parse(int_id, oid).unwrap(),
+            ),
+            own: false,
+            is_configured: false,
+        })
+        .collect();
+    let found = Found { attributes, ..Found::default() };
+    let text = found.to_text();
+    let mut all: Vec<Attribute> = (1..=15).map(Attribute::Extension).collect();
+    assert_eq!(from_text(&text, &all), found.attributes);
+    // Those that another configuration requests in another way are not requested twice.
+    let (others, known) = (all.split_off(1), found.attributes.clone().split_off(1));
+    assert_eq!(from_text(&text, &others), known);
+    for odd in
+        ["", "extensionAttribute1", "extensionAttribute1 7 1.2.3", "extensionAttribute1 - x", "l - 2.5.4.7"]
+    {
+        assert_eq!(from_text(odd, &all), [], "{odd}");
+    }
+    assert_eq!(Found::default().to_text(), "");
+}
+
+#[test]
 fn what_cannot_be_used_is_refused_in_words() {
     for (changes, says) in [
         (&[("lDAPDisplayName", "other")][..], "the schema of this forest lacks"),

@@ -55,7 +55,7 @@ pub struct Described {
     pub source: Option<Uuid>,
     /// objectSid.
     pub sid: Option<String>,
-    /// `account`, `group`, `contact` or `password-settings`.
+    /// `account`, `group`, `contact`, `password-settings` or `container`.
     pub kind: String,
     /// `present`, `deleted`, `privileged` or `out-of-scope`.
     pub presence: String,
@@ -128,7 +128,7 @@ pub struct Described {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum FurtherValue {
-    /// A number; a time is in seconds since 1601, as in a stamp.
+    /// A number; a time is in seconds since 1601, as in a stamp; of octets it is their size in bytes.
     Integer(i64),
     /// A text.
     Text(String),
@@ -301,7 +301,12 @@ fn describe_account(
         telephone_number: attributes.telephone_number.clone(),
         mobile: attributes.mobile.clone(),
         description: attributes.description.clone(),
-        described: attributes.described.iter().map(further).collect(),
+        described: attributes
+            .described
+            .iter()
+            .map(further)
+            .chain(attributes.octets.iter().map(size))
+            .collect(),
         manager: groups::manager_of(reading, &domain, object)?,
         groups,
         signin_policy,
@@ -331,15 +336,22 @@ fn describe_account(
     }))
 }
 
-/// The sign-in policy of an account in words, with the group that it comes from.
 fn further((name, value): (&DescribedName, &DescribedValue)) -> (String, FurtherValue) {
     let value = match value {
         DescribedValue::Text(text) => FurtherValue::Text(text.as_str().to_owned()),
         DescribedValue::Integer(number) => FurtherValue::Integer(*number),
+        DescribedValue::Octets(octets) => {
+            FurtherValue::Integer(octets.as_bytes().len().try_into().unwrap_or(i64::MAX))
+        }
     };
     (name.row().name.to_owned(), value)
 }
 
+fn size((name, bytes): (&DescribedName, &u64)) -> (String, FurtherValue) {
+    (name.row().name.to_owned(), FurtherValue::Integer((*bytes).try_into().unwrap_or(i64::MAX)))
+}
+
+/// The sign-in policy of an account in words, with the group that it comes from.
 fn describe_signin_policy(
     reading: &Reading<'_>,
     domain: &Domain,
@@ -404,6 +416,7 @@ fn first_obstacle(
         Kind::Group => return "a group: see `groups show`",
         Kind::Contact => return "a contact, which cannot sign in",
         Kind::PasswordSettings => return "a password settings object",
+        Kind::Container => return "a container of other objects",
     }
     if blocked {
         return "blocked by an administrator";

@@ -224,7 +224,7 @@ pub fn accounts_in(reading: &Reading<'_>, domain: &Domain, group: Uuid) -> Resul
                 Some(found) => match found.kind {
                     Kind::Account => accounts.push(member),
                     Kind::Group => open.push(member),
-                    Kind::Contact | Kind::PasswordSettings => {}
+                    Kind::Contact | Kind::PasswordSettings | Kind::Container => {}
                 },
                 None => open.push(member),
             }

@@ -206,7 +206,7 @@ impl Image {
         // 1. What was known goes.
         self.unlink(number);
         // 2. The object, unless it is of no use here.
-        if changed.kind == Kind::PasswordSettings || !changed.present {
+        if matches!(changed.kind, Kind::PasswordSettings | Kind::Container) || !changed.present {
             return;
         }
         let mut members = Vec::new();

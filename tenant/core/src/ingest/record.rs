@@ -346,7 +346,7 @@ fn has_fitting_sid(record: &Record, domain: &Domain) -> bool {
         Kind::Account | Kind::Group => {
             record.sid.as_ref().is_some_and(|sid| rid_of(sid.as_str(), &domain.sid).is_some())
         }
-        Kind::Contact | Kind::PasswordSettings => record.sid.is_none(),
+        Kind::Contact | Kind::PasswordSettings | Kind::Container => record.sid.is_none(),
     }
 }
 

@@ -392,7 +392,7 @@ fn account_type(object: &SeenObject<'_>) -> Option<u32> {
             let base = if kind & LOCAL == 0 { 0x1000_0000 } else { 0x2000_0000 };
             Some(if kind & SECURITY == 0 { base + 1 } else { base })
         }
-        Kind::Contact | Kind::PasswordSettings => None,
+        Kind::Contact | Kind::PasswordSettings | Kind::Container => None,
     }
 }
 

@@ -37,7 +37,7 @@ impl Unit {
             Kind::Account => Some(Self::People),
             Kind::Group => Some(Self::Groups),
             Kind::Contact => Some(Self::Contacts),
-            Kind::PasswordSettings => None,
+            Kind::PasswordSettings | Kind::Container => None,
         }
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn account(known: &Described, now: i64) -> String {
         FurtherValue::Text(text) => format!("{name}: {text}"),
         FurtherValue::Integer(number) => match DescribedName::named(name).map(|name| name.row().syntax) {
             Some(Syntax::Time) => format!("{name}: {}", utc(number.saturating_sub(EPOCH_OF_STAMPS))),
+            Some(Syntax::Octets) => format!("{name}: {number} bytes"),
             Some(Syntax::Integer | Syntax::Text | Syntax::Ascii) | None => format!("{name}: {number}"),
         },
     };
@@ -383,6 +384,7 @@ mod tests {
             description: None,
             described: [
                 ("company".to_owned(), FurtherValue::Text("Köhler & Sons".to_owned())),
+                ("thumbnailPhoto".to_owned(), FurtherValue::Integer(6_144)),
                 ("uidNumber".to_owned(), FurtherValue::Integer(10_007)),
                 ("whenCreated".to_owned(), FurtherValue::Integer(EPOCH_OF_STAMPS + 86_400)),
             ]
@@ -453,6 +455,7 @@ Given name        Zoë
 Surname           Köhler
 Mail              zoe@example.com
 Further           company: Köhler & Sons
+                  thumbnailPhoto: 6144 bytes
                   uidNumber: 10007
                   whenCreated: 1970-01-02 00:00:00Z
 Mail addresses    SMTP:zoe@example.com

@@ -2,6 +2,7 @@
 
 use landbridge_wire::described::{DescribedName, DescribedValue};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// The known attributes of an object. None: the attribute never arrived, or was removed in AD. The units are those of
 /// [`landbridge_wire::upload::AttributeValue`].
@@ -61,6 +62,13 @@ pub struct Attributes {
     pub lockout_observation_window: Option<i64>,
     /// msDS-LockoutThreshold.
     pub lockout_threshold: Option<i64>,
-    /// Those of the wire's table that have a value.
+    /// The first part of its distinguished name: `OU=Sales`.
+    pub rdn: Option<String>,
+    /// objectGUID of the container that it is in; the domain's head has none.
+    pub parent: Option<Uuid>,
+    /// Those of the wire's table that have a value, without those of octets.
     pub described: BTreeMap<DescribedName, DescribedValue>,
+    /// Those of octets that have a value, with its size in bytes. A photo may have 100 KiB, and no sign-in needs it: it is
+    /// read alone, on request.
+    pub octets: BTreeMap<DescribedName, u64>,
 }

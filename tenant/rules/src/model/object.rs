@@ -1,4 +1,4 @@
-//! An object of the directory: an account, a group, a contact or a password settings object.
+//! An object of the directory: an account, a group, a contact, a password settings object, or a container of them.
 
 use landbridge_wire::upload::{Kind, Presence};
 use uuid::Uuid;
@@ -8,11 +8,11 @@ use uuid::Uuid;
 pub struct Object {
     /// objectGUID.
     pub object: Uuid,
-    /// Account, group, contact or password settings object.
+    /// Account, group, contact, password settings object or container.
     pub kind: Kind,
     /// The row of its domain.
     pub domain: i64,
-    /// objectSid, as text; contacts and password settings objects have none.
+    /// objectSid, as text; accounts and groups have one.
     pub sid: Option<String>,
     /// Whether it is in the cloud.
     pub presence: Presence,
@@ -68,7 +68,8 @@ pub fn presence_text(presence: Presence) -> &'static str {
 }
 
 /// Every kind of object.
-pub const KINDS: [Kind; 4] = [Kind::Account, Kind::Group, Kind::Contact, Kind::PasswordSettings];
+pub const KINDS: [Kind; 5] =
+    [Kind::Account, Kind::Group, Kind::Contact, Kind::PasswordSettings, Kind::Container];
 
 /// The text of a kind on the wire and in the database.
 pub fn kind_text(kind: Kind) -> &'static str {
@@ -77,6 +78,7 @@ pub fn kind_text(kind: Kind) -> &'static str {
         Kind::Group => "group",
         Kind::Contact => "contact",
         Kind::PasswordSettings => "password-settings",
+        Kind::Container => "container",
     }
 }
 

@@ -42,7 +42,7 @@ CREATE TABLE canaries (
     added_at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What a phs tells of: accounts, groups, contacts, password settings objects.
+-- What a phs tells of: accounts, groups, contacts, password settings objects, and the containers that they are in.
 CREATE TABLE objects (
     object          BLOB PRIMARY KEY,              -- objectGUID
     domain          INTEGER NOT NULL REFERENCES domains(id),

@@ -4,7 +4,7 @@
 use crate::{Reading, StoreError, Writing, stamps};
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_wire::bounded::Text;
-use landbridge_wire::described::{DescribedName, DescribedValue};
+use landbridge_wire::described::{DescribedName, DescribedValue, Syntax};
 use landbridge_wire::upload::{Attribute, AttributeValue, Stamp};
 use rusqlite::OptionalExtension as _;
 use rusqlite::types::Value;
@@ -22,14 +22,36 @@ pub enum Overwrite {
     ReplaceAll,
 }
 
-/// All attributes of an object.
+/// All attributes of an object. Of octets their size: [`octets`] reads them.
 pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Attributes, StoreError> {
-    known(stored(reading, object)?)
+    known(rows(
+        reading,
+        object,
+        "SELECT name, stamp, CASE name WHEN 'thumbnailPhoto' THEN length(value) ELSE value END \
+         FROM attributes WHERE object = ?1",
+    )?)
+}
+
+/// The octets of an attribute of an object; none: it has no value of octets.
+pub fn octets(
+    reading: &Reading<'_>,
+    object: Uuid,
+    name: DescribedName,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let value: Option<Value> = reading
+        .prepare_cached("SELECT value FROM attributes WHERE object = ?1 AND name = ?2")?
+        .query_row((object.as_bytes(), name.row().name), |row| row.get(0))
+        .optional()?;
+    match value {
+        Some(Value::Blob(octets)) => Ok(Some(octets)),
+        None | Some(Value::Null | Value::Text(_) | Value::Integer(_) | Value::Real(_)) => Ok(None),
+    }
 }
 
 /// The stamp of each stored attribute, with its name.
 pub fn stamps_of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Stamp)>, StoreError> {
-    stored(reading, object)?
+    let sql = "SELECT name, stamp, NULL FROM attributes WHERE object = ?1";
+    rows(reading, object, sql)?
         .into_iter()
         .map(|(name, stamp, _)| Ok((name, stamps::from_bytes(&stamp)?)))
         .collect()
@@ -95,8 +117,11 @@ pub fn apply(
 type Stored = (String, Vec<u8>, Value);
 
 fn stored(reading: &Reading<'_>, object: Uuid) -> Result<Vec<Stored>, StoreError> {
-    let mut statement =
-        reading.prepare_cached("SELECT name, stamp, value FROM attributes WHERE object = ?1")?;
+    rows(reading, object, "SELECT name, stamp, value FROM attributes WHERE object = ?1")
+}
+
+fn rows(reading: &Reading<'_>, object: Uuid, sql: &str) -> Result<Vec<Stored>, StoreError> {
+    let mut statement = reading.prepare_cached(sql)?;
     let rows = statement.query_map([object.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -143,12 +168,17 @@ fn named(is: &AttributeValue) -> (&'static str, Value) {
         AttributeValue::LockoutDuration(v) => ("lockout_duration", integer(*v)),
         AttributeValue::LockoutObservationWindow(v) => ("lockout_observation_window", integer(*v)),
         AttributeValue::LockoutThreshold(v) => ("lockout_threshold", integer(v.map(i64::from))),
+        AttributeValue::Rdn(v) => ("rdn", text(v.as_ref().map(|t| t.as_str()))),
+        AttributeValue::Parent(v) => {
+            ("parent", v.map_or(Value::Null, |guid| Value::Blob(guid.as_bytes().to_vec())))
+        }
         // Its name in AD: the names above are in another spelling, so the two kinds share none.
         AttributeValue::Described(described) => {
             let value = match &described.value {
                 None => Value::Null,
                 Some(DescribedValue::Text(v)) => Value::Text(v.as_str().to_owned()),
                 Some(DescribedValue::Integer(n)) => Value::Integer(*n),
+                Some(DescribedValue::Octets(b)) => Value::Blob(b.as_bytes().to_vec()),
             };
             (described.name.row().name, value)
         }
@@ -200,14 +230,38 @@ fn set_field(known: &mut Attributes, name: &str, value: Value) -> Result<(), Sto
         ("lockout_duration", _, n @ Some(_), _) => known.lockout_duration = n,
         ("lockout_observation_window", _, n @ Some(_), _) => known.lockout_observation_window = n,
         ("lockout_threshold", _, n @ Some(_), _) => known.lockout_threshold = n,
-        (name, text, integer, None) => {
-            let name = DescribedName::named(name).ok_or(foreign)?;
-            let text = text.map(|text| DescribedValue::Text(Text::cut(&text)));
-            if let Some(value) = text.or(integer.map(DescribedValue::Integer)) {
-                known.described.insert(name, value);
-            }
+        ("rdn", text @ Some(_), _, _) => known.rdn = text,
+        ("parent", _, _, Some(bytes)) => known.parent = Some(Uuid::from_slice(&bytes).map_err(|_| foreign)?),
+        (name, text, integer, bytes) => {
+            let name = DescribedName::named(name);
+            name.and_then(|name| set_described(known, name, text, integer, bytes)).ok_or(foreign)?;
         }
-        _ => return Err(foreign),
     }
     Ok(())
+}
+
+/// Sets an attribute of the wire's table. Octets are stored as such, and read as their size. None: it is of another type
+/// than its syntax.
+fn set_described(
+    known: &mut Attributes,
+    name: DescribedName,
+    text: Option<String>,
+    integer: Option<i64>,
+    bytes: Option<Vec<u8>>,
+) -> Option<()> {
+    let value = match (name.row().syntax, text, integer, bytes) {
+        (Syntax::Octets, _, Some(size), _) => {
+            known.octets.insert(name, size.try_into().ok()?);
+            return Some(());
+        }
+        (Syntax::Octets, _, _, Some(bytes)) => {
+            known.octets.insert(name, bytes.len().try_into().ok()?);
+            return Some(());
+        }
+        (Syntax::Text | Syntax::Ascii, Some(text), _, _) => DescribedValue::Text(Text::cut(&text)),
+        (Syntax::Integer | Syntax::Time, _, Some(number), _) => DescribedValue::Integer(number),
+        (_, _, _, _) => return None,
+    };
+    known.described.insert(name, value);
+    Some(())
 }

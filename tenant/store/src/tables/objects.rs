@@ -1,4 +1,5 @@
-//! The table `objects`: accounts, groups, contacts and password settings objects that a phs sent.
+//! The table `objects`: accounts, groups, contacts, password settings objects and the containers above them, as a phs
+//! sent them.
 //! Neighbours: the ingest writes; [`super::attributes`] has the attributes of each object, [`super::names`] the names
 //! that accounts sign in with, [`super::links`] the links between objects.
 

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod assignment;
+mod attributes;
 mod database;
 mod erase;
 mod known_sources;
 mod policies;
 mod reserved_names;
+mod tree;

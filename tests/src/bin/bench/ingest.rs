@@ -11,7 +11,8 @@ use landbridge_tests::lab::population::DOMAIN;
 use landbridge_tests::lab::{Domain, LabError, Population};
 use landbridge_wire::bounded::{List, Text};
 use landbridge_wire::upload::{
-    Attribute, AttributeValue as Is, Hello, Kind, Mode, Password, Presence, Receipt, Record, Stamp, Upload,
+    Attribute, AttributeValue as Is, Hello, Kind, MAX_ATTRIBUTES, Mode, Password, Presence, Receipt, Record,
+    Stamp, Upload,
 };
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -150,7 +151,7 @@ impl Sender<'_> {
 }
 
 /// As a well kept account has them.
-fn attributes(number: usize, stamp: Stamp) -> List<Attribute, 64> {
+fn attributes(number: usize, stamp: Stamp) -> List<Attribute, MAX_ATTRIBUTES> {
     let name = format!("person{number:06}");
     let all = [
         Is::SamAccountName(Some(Text::cut(&name))),

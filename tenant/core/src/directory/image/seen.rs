@@ -73,7 +73,7 @@ impl Image {
                     match entry.kind {
                         Kind::Group => open.push(member),
                         Kind::Account | Kind::Contact if served(entry.domain) => visible.insert(member),
-                        Kind::Account | Kind::Contact | Kind::PasswordSettings => {}
+                        Kind::Account | Kind::Contact | Kind::PasswordSettings | Kind::Container => {}
                     }
                 }
             }
