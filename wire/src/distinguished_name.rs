@@ -116,6 +116,11 @@ impl DistinguishedName {
         }
     }
 
+    /// The parts in the form in which they are compared, from the object up to the root.
+    pub fn part_keys(&self) -> Vec<String> {
+        self.folded()
+    }
+
     /// Whether this is `other`, or inside it.
     pub fn is_within(&self, other: &Self) -> bool {
         let (own, others) = (self.folded(), other.folded());

@@ -11,7 +11,10 @@ pub use describe::Description;
 use groups::{GroupDescribed, GroupRow};
 use image::{Changes, Image};
 pub use landbridge_tenant_rules::model::{LdapAccess, LdapMemberOf, LdapTree, LdapView};
+use landbridge_tenant_store::tables::attributes;
+use landbridge_tenant_store::tables::changed_objects::PHOTO;
 use landbridge_tenant_store::{Store, StoreError};
+use landbridge_wire::described::DescribedName;
 pub use landbridge_wire::upload::Kind;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -82,6 +85,12 @@ impl Directory {
     /// Reads the directory in memory. Not for long: changes wait meanwhile. None: it was never loaded.
     pub fn image<T>(&self, read: impl FnOnce(&Image) -> T) -> Option<T> {
         self.memory.image.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(read)
+    }
+
+    /// The photo of an object, which the directory in memory does not hold; none: it has none, or the database fails.
+    pub fn photo(&self, object: uuid::Uuid) -> Option<Vec<u8>> {
+        let name = DescribedName::named(PHOTO)?;
+        self.store.look(|reading| attributes::octets(reading, object, name)).ok().flatten()
     }
 
     /// The accounts with that name and their state at `now`, in seconds since 1970.

@@ -22,6 +22,7 @@ use landbridge_tenant_store::tables::changed_objects::{self, ChangePlace, Change
 use landbridge_tenant_store::tables::changes::{self, LastChanges};
 use landbridge_tenant_store::tables::{app_groups, app_ldap, app_secrets, apps, domains};
 use landbridge_tenant_store::{Reading, Store, StoreError};
+use landbridge_wire::distinguished_name::DistinguishedName;
 use landbridge_wire::upload::{Kind, LinkKind};
 use object_set::ObjectSet;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -50,6 +51,8 @@ pub struct Image {
     index: Index,
     /// The members of groups that have not arrived: memberships count all the same, in the group's domain.
     unknown_groups: HashMap<u32, (i64, Vec<u32>)>,
+    /// The container that is the head of a domain, by the domain's row.
+    heads: HashMap<i64, u32>,
     domains: Vec<Domain>,
     applications: HashMap<Uuid, Arc<LdapApplication>>,
     /// What each application sees, computed when it first searches in this state.
@@ -76,6 +79,8 @@ pub(crate) struct Entry {
     /// lockoutTime, which no door shows.
     locked_at: Option<i64>,
     manager: Option<u32>,
+    /// The container that it is in, and its part of its name there, as names are compared.
+    place: Option<(u32, Box<str>)>,
     members: Box<[u32]>,
     values: Values,
 }
@@ -149,6 +154,7 @@ impl Image {
             numbers: BTreeMap::new(),
             index: Index::default(),
             unknown_groups: HashMap::new(),
+            heads: HashMap::new(),
             domains: Vec::new(),
             applications: HashMap::new(),
             visible: Mutex::default(),
@@ -206,7 +212,7 @@ impl Image {
         // 1. What was known goes.
         self.unlink(number);
         // 2. The object, unless it is of no use here.
-        if matches!(changed.kind, Kind::PasswordSettings | Kind::Container) || !changed.present {
+        if changed.kind == Kind::PasswordSettings || !changed.present {
             return;
         }
         let mut members = Vec::new();
@@ -218,6 +224,8 @@ impl Image {
                 LinkKind::AppliesTo => {}
             }
         }
+        let parent = changed.guid("parent").map(|parent| self.number_for(parent));
+        let part = changed.text("rdn").and_then(|part| DistinguishedName::parse(part).ok());
         for member in &members {
             if let Some(slot) = self.slot_mut(*member) {
                 slot.groups.push(number);
@@ -231,9 +239,13 @@ impl Image {
             locked_at: changed.integer("lockout_time"),
             sid: changed.sid.as_deref().map(Box::from),
             manager,
+            place: parent.zip(part.map(|part| part.key().into_boxed_str())),
             members: members.into_boxed_slice(),
             values: Values::pack(&changed.attributes),
         };
+        if entry.kind == Kind::Container && entry.place.is_none() {
+            self.heads.insert(entry.domain, number);
+        }
         let indexed = self.indexed.clone();
         let index = &mut self.index;
         each_lookup(&indexed, &entry, |lookup| index.add(lookup, number));
@@ -258,6 +270,9 @@ impl Image {
             }
         }
         let Some(entry) = self.slot_mut(number).and_then(|slot| slot.entry.take()) else { return };
+        if self.heads.get(&entry.domain) == Some(&number) {
+            self.heads.remove(&entry.domain);
+        }
         let indexed = self.indexed.clone();
         let index = &mut self.index;
         each_lookup(&indexed, &entry, |lookup| index.remove(lookup, number));
@@ -442,6 +457,15 @@ fn each_lookup(indexed: &Indexed, entry: &Entry, mut each: impl FnMut(Lookup<'_>
     }
     if let Some(rid) = integer(entry, "primaryGroupID") {
         each(Lookup::PrimaryGroup(entry.domain, rid));
+    }
+    if let Some((parent, part)) = &entry.place {
+        each(Lookup::Child(*parent, part));
+    }
+    if let Some(Value::Text(part)) = Key::named("rdn").and_then(|key| entry.values.get(key))
+        && let Ok(part) = DistinguishedName::parse(part)
+        && let Some(("CN", name)) = part.first()
+    {
+        each(Lookup::Text("cn", &looked_up(name)));
     }
 }
 

@@ -10,7 +10,7 @@ use super::door::LdapDoor;
 use super::message::{Bind, Credentials};
 use super::response::{Outcome, ResultCode};
 use super::search::Reader;
-use super::tree::{Tree, heads};
+use super::tree::{Tree, heads, no_photo};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_core::applications::{NotAuthenticated, SecretProof};
 use landbridge_tenant_core::clock::unix_now;
@@ -135,7 +135,7 @@ fn named_application(name: &DistinguishedName) -> Option<&str> {
 pub(crate) fn tree<'a>(image: &Image, app: &'a LdapApplication, seen: &'a Seen<'a>) -> Tree<'a> {
     let domains = image.domains(app);
     let heads = heads(domains.map(|d| (d.id, d.dns_name.as_str(), d.netbios_name.as_str(), d.sid.as_str())));
-    Tree { seen, app, heads }
+    Tree { seen, app, photo: &no_photo, heads }
 }
 
 impl LdapDoor {

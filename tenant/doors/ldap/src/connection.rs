@@ -589,7 +589,11 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
             if self.waiting.is_abandoned(id) {
                 return Ok(());
             }
-            match self.door.directory.image(|image| run.step(image)) {
+            match self
+                .door
+                .directory
+                .image(|image| run.step(image, &|object| self.door.directory.photo(object)))
+            {
                 Some(Step::Entries(bytes)) => {
                     if bytes.is_empty() {
                         tokio::task::yield_now().await;

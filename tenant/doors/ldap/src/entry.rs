@@ -14,7 +14,7 @@ use super::tree::{Head, Node, Tree, first_part};
 use super::unix_ids::unix_id;
 use landbridge_tenant_core::directory::image::seen::SeenObject;
 use landbridge_tenant_core::directory::image::values::{Key, Value};
-use landbridge_tenant_core::directory::{LdapMemberOf, LdapView};
+use landbridge_tenant_core::directory::{LdapMemberOf, LdapTree, LdapView};
 use landbridge_wire::distinguished_name::DistinguishedName;
 use landbridge_wire::upload::Kind;
 use std::collections::HashMap;
@@ -80,6 +80,13 @@ fn class_names(node: &Node<'_>, view: View) -> &'static [&'static str] {
         Node::Head(_) if ad => &["top", "domainDNS"],
         Node::Head(_) => &["top", "dcObject", "domain"],
         Node::Unit(..) => &["top", "organizationalUnit"],
+        Node::Object(_, object) if object.kind() == Kind::Container => {
+            if is_unit(object) {
+                &["top", "organizationalUnit"]
+            } else {
+                &["top", "container"]
+            }
+        }
         Node::Object(_, object) => match (object.kind(), view) {
             (Kind::Account, View::ActiveDirectory) => {
                 &["top", "person", "organizationalPerson", "posixAccount", "user"]
@@ -165,7 +172,8 @@ impl<'a> Shown<'a> {
             "entryDN" | "distinguishedName" => return each(self.tree.name(&self.node).as_bytes()),
             "subschemaSubentry" => return each(SUBSCHEMA.as_bytes()),
             "hasSubordinates" => {
-                return each(if self.node.object().is_some() { b"FALSE" } else { b"TRUE" });
+                let contains = self.node.object().is_none_or(|object| object.kind() == Kind::Container);
+                return each(if contains { b"TRUE" } else { b"FALSE" });
             }
             _ => {}
         }
@@ -183,6 +191,20 @@ impl<'a> Shown<'a> {
             Node::Unit(_, unit) => {
                 if matches!(name, "ou" | "name") {
                     each(unit.name().as_bytes());
+                }
+            }
+            Node::Object(head, object) if object.kind() == Kind::Container => {
+                let named = if is_unit(object) { "ou" } else { "cn" };
+                match name {
+                    name if name == named || name == "name" => {
+                        if let Some((_, value)) = own_part(object).as_ref().and_then(DistinguishedName::first)
+                        {
+                            each(value.as_bytes());
+                        }
+                    }
+                    "entryUUID" | "objectGUID" | "whenCreated" | "createTimestamp" | "whenChanged"
+                    | "uSNChanged" | "modifyTimestamp" => self.each_of_object(head, object, name, each),
+                    _ => {}
                 }
             }
             Node::Object(head, object) => self.each_of_object(head, object, name, each),
@@ -221,8 +243,7 @@ impl<'a> Shown<'a> {
                     each(&octets);
                 }
             }
-            "cn" | "name" if group => each(first_part(object).1.as_bytes()),
-            "cn" | "name" => each(self.display_name(object).as_bytes()),
+            "cn" | "name" => self.each_name(object, each),
             "uid" if account => {
                 if let Some(name) = sam() {
                     each(name.as_bytes());
@@ -346,10 +367,32 @@ impl<'a> Shown<'a> {
                 match object.value(key) {
                     Some(Value::Text(text)) if !text.is_empty() => each(text.as_bytes()),
                     Some(Value::Integer(number)) => each(number.to_string().as_bytes()),
+                    // A photo is not in memory.
+                    Some(Value::Octets([])) => {
+                        if let Some(octets) = (self.tree.photo)(object.id()) {
+                            each(&octets);
+                        }
+                    }
                     Some(Value::Octets(octets)) => each(octets),
                     Some(Value::Text(_)) | None => {}
                 }
             }
+        }
+    }
+
+    /// The names of an object: AD's, and the one that its entry is named by.
+    fn each_name(&self, object: &SeenObject<'a>, each: &mut dyn FnMut(&[u8])) {
+        let part = own_part(object);
+        let named = part.as_ref().and_then(DistinguishedName::first).filter(|(kind, _)| *kind == "CN");
+        let flat = self.tree.app.access.tree == LdapTree::Flat;
+        let entrys = (flat && object.kind() == Kind::Group).then(|| first_part(object).1);
+        if let Some(name) = &entrys {
+            each(name.as_bytes());
+        }
+        match named {
+            Some((_, name)) if entrys.as_deref() != Some(name) => each(name.as_bytes()),
+            None if entrys.is_none() => each(self.display_name(object).as_bytes()),
+            Some(_) | None => {}
         }
     }
 
@@ -379,6 +422,16 @@ impl<'a> Shown<'a> {
         let rid = u32::try_from(object.integer("primaryGroupID")?).ok()?;
         unix_id(&head.sid, rid).map(i64::from)
     }
+}
+
+/// The part of its name that an object has in AD; none: it has not arrived.
+fn own_part(object: &SeenObject<'_>) -> Option<DistinguishedName> {
+    DistinguishedName::parse(object.text("rdn")?).ok()
+}
+
+/// Whether a container is an organizational unit.
+fn is_unit(object: &SeenObject<'_>) -> bool {
+    own_part(object).as_ref().and_then(DistinguishedName::first).is_some_and(|(kind, _)| kind == "OU")
 }
 
 /// sAMAccountType (MS-SAMR 2.2.1.9), which AD computes.

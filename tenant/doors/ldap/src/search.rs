@@ -15,7 +15,7 @@ use super::response::{self, Outcome, ResultCode, ReturnedAttribute};
 use super::schema::attribute_type::AttributeType;
 use super::schema::rules::Rule;
 use super::schema::{Description, Selection, ValueRange, attribute, classes};
-use super::tree::{Node, Tree, heads};
+use super::tree::{Node, Tree, heads, no_photo};
 use super::unix_ids::rids;
 use landbridge_tenant_core::directory::image::Image;
 use landbridge_tenant_core::directory::image::application::LdapApplication;
@@ -144,7 +144,7 @@ impl Run {
     }
 
     /// Does a part of the search.
-    pub(crate) fn step(&mut self, image: &Image) -> Step {
+    pub(crate) fn step(&mut self, image: &Image, photo: &(dyn Fn(Uuid) -> Option<Vec<u8>> + Sync)) -> Step {
         // 1. The tree as it is now, and where the search begins.
         let app = self.reader.app.clone();
         let seen = image.seen_by(&app);
@@ -152,6 +152,7 @@ impl Run {
         let tree = Tree {
             seen: &seen,
             app: &app,
+            photo,
             heads: heads(
                 domains.map(|d| (d.id, d.dns_name.as_str(), d.netbios_name.as_str(), d.sid.as_str())),
             ),
@@ -239,7 +240,8 @@ impl Run {
                 return Ended::Answer(Outcome::new(ResultCode::AdminLimitExceeded, words), None);
             }
             let is_own = |person| node.object().is_some_and(|object| object.id() == person);
-            let in_it = node.is_below(base, self.search.scope) && self.reader.person.is_none_or(is_own);
+            let in_it =
+                tree.is_in_scope(&node, base, self.search.scope) && self.reader.person.is_none_or(is_own);
             let shown = Shown { tree, node };
             let matches = in_it && self.search.filter.evaluate(&shown) == Truth::True;
             if !matches {
@@ -654,7 +656,7 @@ pub(crate) fn compare(image: &Image, reader: &Reader, compare: &Compare) -> Outc
     let seen = image.seen_by(&reader.app);
     let domains = image.domains(&reader.app);
     let heads = heads(domains.map(|d| (d.id, d.dns_name.as_str(), d.netbios_name.as_str(), d.sid.as_str())));
-    let tree = Tree { seen: &seen, app: &reader.app, heads };
+    let tree = Tree { seen: &seen, app: &reader.app, photo: &no_photo, heads };
     let is_own = |node: &Node<'_>| match (reader.person, node.object()) {
         (None, _) => true,
         (Some(person), Some(object)) => object.id() == person,

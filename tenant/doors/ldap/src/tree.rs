@@ -1,11 +1,13 @@
-//! The tree of entries: each domain has a head, `dc=corp,dc=example,dc=com`, and below it `ou=people`, `ou=groups` and
-//! `ou=contacts` with the objects that the application sees.
+//! The tree of entries: each domain has a head, `dc=corp,dc=example,dc=com`, and below it either `ou=people`, `ou=groups` and
+//! `ou=contacts` with the objects that the application sees, or the containers of AD with them.
 //!
 //! Each entry has a place in one order, in which searches return entries and go on after a page: first what is made up here,
 //! then the objects by objectGUID.
 //! Neighbours: [`super::entry`] has the attributes of an entry, [`super::search`] walks through the tree.
 
 use super::cookie::EntryPlace;
+use super::message::Scope;
+use landbridge_tenant_core::directory::LdapTree;
 use landbridge_tenant_core::directory::image::application::LdapApplication;
 use landbridge_tenant_core::directory::image::index::{Lookup, looked_up};
 use landbridge_tenant_core::directory::image::seen::{Seen, SeenObject};
@@ -13,7 +15,10 @@ use landbridge_wire::distinguished_name::DistinguishedName;
 use landbridge_wire::upload::Kind;
 use uuid::Uuid;
 
-/// What stands below the head of a domain.
+/// Limit on the containers above an entry. AD's own limit on a name allows fewer.
+const MAX_DEPTH: usize = 256;
+
+/// What stands below the head of a domain, where the tree is not AD's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     People,
@@ -57,10 +62,11 @@ pub(crate) struct Head {
 }
 
 /// The tree of one application.
-#[derive(Debug)]
 pub(crate) struct Tree<'a> {
     pub(crate) seen: &'a Seen<'a>,
     pub(crate) app: &'a LdapApplication,
+    /// Reads the photo of an object.
+    pub(crate) photo: &'a (dyn Fn(Uuid) -> Option<Vec<u8>> + Sync),
     pub(crate) heads: Vec<Head>,
 }
 
@@ -70,6 +76,11 @@ pub(crate) enum Node<'a> {
     Head(&'a Head),
     Unit(&'a Head, Unit),
     Object(&'a Head, SeenObject<'a>),
+}
+
+/// For what needs no photo.
+pub(crate) fn no_photo(_: Uuid) -> Option<Vec<u8>> {
+    None
 }
 
 /// The heads of the domains that an application serves.
@@ -96,10 +107,32 @@ impl<'a> Tree<'a> {
         self.heads.iter().find(|head| head.row == row)
     }
 
-    /// The entry of an object; none: its domain is not served, or it has no name yet.
+    /// Whether entries stand where they do in AD.
+    fn is_ads(&self) -> bool {
+        self.app.access.tree == LdapTree::ActiveDirectory
+    }
+
+    /// The entry of an object; none: its domain is not served, or it has none in this tree.
     pub(crate) fn node(&'a self, object: SeenObject<'a>) -> Option<Node<'a>> {
-        Unit::of(object.kind())?;
-        Some(Node::Object(self.head_of(&object)?, object))
+        let head = self.head_of(&object)?;
+        match Unit::of(object.kind()) {
+            Some(_) => Some(Node::Object(head, object)),
+            // The head of a domain is made up here.
+            None => (self.is_ads() && object.parent().is_some()).then_some(Node::Object(head, object)),
+        }
+    }
+
+    /// The entry above another one.
+    fn above(&'a self, node: &Node<'a>) -> Option<Node<'a>> {
+        match node {
+            Node::Head(_) => None,
+            Node::Unit(head, _) => Some(Node::Head(head)),
+            Node::Object(head, object) if self.is_ads() => {
+                let container = object.parent().filter(|container| container.parent().is_some());
+                Some(container.map_or(Node::Head(head), |container| Node::Object(head, container)))
+            }
+            Node::Object(head, object) => Unit::of(object.kind()).map(|unit| Node::Unit(head, unit)),
+        }
     }
 
     /// The name of an entry.
@@ -113,19 +146,38 @@ impl<'a> Tree<'a> {
 
     /// The name of an object that another entry names; none: it has no entry.
     pub(crate) fn name_of(&'a self, object: &SeenObject<'a>) -> Option<String> {
-        Unit::of(object.kind())?;
-        Some(self.object_name(self.head_of(object)?, object))
+        Some(self.object_name(self.node(*object)?.head(), object))
     }
 
     fn object_name(&self, head: &Head, object: &SeenObject<'_>) -> String {
-        let Some(unit) = Unit::of(object.kind()) else { return String::new() };
+        let mut text = String::new();
+        if self.is_ads() {
+            let mut one = Some(*object);
+            for _ in 0..MAX_DEPTH {
+                let Some(this) = one.filter(|this| text.is_empty() || this.parent().is_some()) else { break };
+                text.push_str(&self.first_part_text(&this));
+                text.push(',');
+                one = this.parent();
+            }
+        } else {
+            text.push_str(&self.first_part_text(object));
+            text.push_str(",ou=");
+            text.push_str(Unit::of(object.kind()).map_or("", Unit::name));
+            text.push(',');
+        }
+        text.push_str(&head.text);
+        text
+    }
+
+    fn first_part_text(&self, object: &SeenObject<'_>) -> String {
+        if self.is_ads()
+            && let Some(part) = object.text("rdn")
+        {
+            return part.to_owned();
+        }
         let (kind, value) = first_part(object);
         let mut text = format!("{kind}=");
         escape(&value, &mut text);
-        text.push_str(",ou=");
-        text.push_str(unit.name());
-        text.push(',');
-        text.push_str(&head.text);
         text
     }
 
@@ -136,13 +188,29 @@ impl<'a> Tree<'a> {
         if key == head.key {
             return Some(Node::Head(head));
         }
+        let is_it = |node: &Node<'a>| {
+            DistinguishedName::parse(&self.name(node)).is_ok_and(|known| known.key() == key)
+        };
+        // 1. From the head of AD's tree downwards.
+        if self.is_ads() {
+            let parts = name.part_keys();
+            let below = parts.len().checked_sub(head.name.part_keys().len())?;
+            let mut found = self.seen.head(head.row);
+            for part in parts.get(..below)?.iter().rev() {
+                found = found.and_then(|container| self.seen.child(&container, part));
+            }
+            if let Some(node) = found.and_then(|found| self.node(found)).filter(&is_it) {
+                return Some(node);
+            }
+        }
+        // 2. What is made up here.
         let parent = name.parent()?;
-        if parent.key() == head.key {
-            let (kind, value) = name.first()?;
+        let (kind, value) = name.first()?;
+        if parent.key() == head.key && !self.is_ads() {
             let unit = Unit::ALL.into_iter().find(|unit| unit.name().eq_ignore_ascii_case(value))?;
             return (kind == "OU").then_some(Node::Unit(head, unit));
         }
-        let (_, value) = name.first()?;
+        // 3. By the name that is unique in a domain. In AD's tree: of an object whose place is not known.
         let found = match Uuid::try_parse(value) {
             Ok(object) => self.seen.by_id(object),
             Err(_) => None,
@@ -152,7 +220,7 @@ impl<'a> Tree<'a> {
             .into_iter()
             .chain(self.seen.find(Lookup::Text("sAMAccountName", &text)))
             .filter_map(|object| self.node(object))
-            .find(|node| DistinguishedName::parse(&self.name(node)).is_ok_and(|known| known.key() == key))
+            .find(is_it)
     }
 
     /// The name of the nearest entry above a name that has none.
@@ -169,53 +237,51 @@ impl<'a> Tree<'a> {
 
     /// What is made up here, each with its place in the order of entries.
     pub(crate) fn made_up(&'a self) -> impl Iterator<Item = (EntryPlace, Node<'a>)> {
-        let nodes = self.heads.iter().flat_map(|head| {
-            [Node::Head(head)].into_iter().chain(Unit::ALL.map(|unit| Node::Unit(head, unit)))
+        let units = if self.is_ads() { &[][..] } else { &Unit::ALL };
+        let nodes = self.heads.iter().flat_map(move |head| {
+            [Node::Head(head)].into_iter().chain(units.iter().map(move |unit| Node::Unit(head, *unit)))
         });
         (1..).map(EntryPlace::MadeUp).zip(nodes)
+    }
+
+    /// Whether an entry is in the scope of a search that begins at `base`.
+    pub(crate) fn is_in_scope(&'a self, node: &Node<'a>, base: &Node<'a>, scope: Scope) -> bool {
+        if node.head().row != base.head().row {
+            return false;
+        }
+        match scope {
+            Scope::Base => node.is(base),
+            Scope::OneLevel => self.above(node).is_some_and(|above| above.is(base)),
+            Scope::Subtree if matches!(base, Node::Head(_)) => true,
+            Scope::Subtree => {
+                let mut one = Some(*node);
+                for _ in 0..MAX_DEPTH {
+                    match one {
+                        None => return false,
+                        Some(this) if this.is(base) => return true,
+                        Some(this) => one = self.above(&this),
+                    }
+                }
+                false
+            }
+        }
     }
 }
 
 impl<'a> Node<'a> {
-    /// Whether the entry is in the scope of a search that begins at `base`.
-    pub(crate) fn is_below(&self, base: &Node<'_>, scope: super::message::Scope) -> bool {
-        use super::message::Scope;
-        let depth = |node: &Node<'_>| match node {
-            Node::Head(_) => 0,
-            Node::Unit(..) => 1,
-            Node::Object(..) => 2,
-        };
-        let (own, begins) = (depth(self), depth(base));
-        match scope {
-            Scope::Base => own == begins && self.is_in(base),
-            Scope::OneLevel => own == begins + 1 && self.is_in(base),
-            Scope::Subtree => self.is_in(base),
-        }
-    }
-
-    /// Whether the entry is `base`, or anywhere below it.
-    fn is_in(&self, base: &Node<'_>) -> bool {
-        if self.head().row != base.head().row {
-            return false;
-        }
-        match base {
-            Node::Head(_) => true,
-            Node::Unit(_, unit) => self.unit() == Some(*unit),
-            Node::Object(_, object) => matches!(self, Node::Object(_, own) if own.id() == object.id()),
+    /// Whether both are one entry.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Node::Head(one), Node::Head(other)) => one.row == other.row,
+            (Node::Unit(one, unit), Node::Unit(other, same)) => one.row == other.row && unit == same,
+            (Node::Object(_, one), Node::Object(_, other)) => one.id() == other.id(),
+            _ => false,
         }
     }
 
     pub(crate) fn head(&self) -> &'a Head {
         match self {
             Node::Head(head) | Node::Unit(head, _) | Node::Object(head, _) => head,
-        }
-    }
-
-    fn unit(&self) -> Option<Unit> {
-        match self {
-            Node::Head(_) => None,
-            Node::Unit(_, unit) => Some(*unit),
-            Node::Object(_, object) => Unit::of(object.kind()),
         }
     }
 

@@ -33,6 +33,20 @@ pub struct ChangedObject {
 }
 
 impl ChangedObject {
+    /// The value of an attribute, by its name in the table, if it is a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let found = self.attributes.iter().find(|(known, _)| known == name);
+        found.and_then(
+            |(_, value)| if let StoredValue::Text(text) = value { Some(text.as_str()) } else { None },
+        )
+    }
+
+    /// The value of an attribute, by its name in the table, if it is a GUID.
+    pub fn guid(&self, name: &str) -> Option<Uuid> {
+        let (_, value) = self.attributes.iter().find(|(known, _)| known == name)?;
+        if let StoredValue::Octets(octets) = value { Uuid::from_slice(octets).ok() } else { None }
+    }
+
     /// The value of an attribute, by its name in the table, if it is a number.
     pub fn integer(&self, name: &str) -> Option<i64> {
         let found = self.attributes.iter().find(|(known, _)| known == name);
@@ -41,6 +55,9 @@ impl ChangedObject {
         )
     }
 }
+
+/// The attribute of which only the presence is read: its value is empty.
+pub const PHOTO: &str = "thumbnailPhoto";
 
 /// A value of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,13 +145,15 @@ fn attributes(reading: &Reading<'_>, object: Uuid) -> Result<Vec<(String, Stored
     let mut rows = select.query([object.as_bytes()])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let value = match row.get::<_, Value>(1)? {
+        let name: String = row.get(0)?;
+        // A photo is as large as a hundred objects: whoever shows it reads it by itself.
+        let value = match if name == PHOTO { Value::Blob(Vec::new()) } else { row.get(1)? } {
             Value::Text(text) => StoredValue::Text(text),
             Value::Integer(number) => StoredValue::Integer(number),
             Value::Blob(octets) => StoredValue::Octets(octets),
             Value::Real(_) | Value::Null => return Err(StoreError::Foreign { what: "attribute" }),
         };
-        found.push((row.get(0)?, value));
+        found.push((name, value));
     }
     Ok(found)
 }

@@ -24,6 +24,9 @@ pub enum Lookup<'a> {
     Sid(&'a str),
     /// primaryGroupID, in the domain of this row.
     PrimaryGroup(i64, i64),
+    /// The part of a name in the container with this number, in the form of
+    /// [`landbridge_wire::distinguished_name::DistinguishedName::key`].
+    Child(u32, &'a str),
 }
 
 /// A text as it is looked up: without case, and with one blank for all white space.

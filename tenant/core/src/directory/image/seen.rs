@@ -9,7 +9,7 @@ use super::values::{Key, Value};
 use super::{Entry, Image, MOST_GROUPS, Slot, integer};
 use crate::lock::lock;
 use landbridge_tenant_rules::account_state::filetime;
-use landbridge_tenant_rules::model::Domain;
+use landbridge_tenant_rules::model::{Domain, LdapTree};
 use landbridge_wire::upload::Kind;
 use std::collections::HashSet;
 use std::ops::Bound;
@@ -97,6 +97,23 @@ impl Image {
                 }
             }
         }
+        // 3. The containers above all of them.
+        if app.access.tree == LdapTree::ActiveDirectory {
+            let mut above: Vec<u32> = image
+                .entries()
+                .filter(|(number, _)| visible.has(*number))
+                .filter_map(|(_, entry)| Some(entry.place.as_ref()?.0))
+                .collect();
+            while let Some(container) = above.pop() {
+                let Some(entry) = image.entry(container).filter(|entry| entry.kind == Kind::Container) else {
+                    continue;
+                };
+                if !visible.has(container) {
+                    visible.insert(container);
+                    above.extend(entry.place.as_ref().map(|(parent, _)| *parent));
+                }
+            }
+        }
         visible
     }
 }
@@ -139,6 +156,20 @@ impl<'a> Seen<'a> {
     /// The objects that may have the value.
     pub fn find(&'a self, lookup: Lookup<'_>) -> impl Iterator<Item = SeenObject<'a>> + use<'a> {
         self.image.index.find(lookup).iter().filter_map(|number| self.object(*number))
+    }
+
+    /// The object with this part of a name in a container, as names are compared.
+    pub fn child(&'a self, container: &SeenObject<'a>, part: &str) -> Option<SeenObject<'a>> {
+        let place = (container.number, part);
+        let found = self.find(Lookup::Child(place.0, part));
+        let is_there =
+            |one: &SeenObject<'_>| one.entry.place.as_ref().is_some_and(|(of, own)| (*of, &**own) == place);
+        found.into_iter().find(is_there)
+    }
+
+    /// The container that is the head of a domain, by the row of the domain.
+    pub fn head(&'a self, domain: i64) -> Option<SeenObject<'a>> {
+        self.object(*self.image.heads.get(&domain)?)
     }
 
     /// The objects in the order of their objectGUIDs, from the first one after `last` on.
@@ -223,6 +254,12 @@ impl<'a> SeenObject<'a> {
     /// The value of an attribute.
     pub fn value(&self, key: Key) -> Option<Value<'a>> {
         self.entry.values.get(key)
+    }
+
+    /// The container that it is in; none: it is the head of its domain, or its place is not known.
+    pub fn parent(&self) -> Option<Self> {
+        let (parent, _) = self.entry.place.as_ref()?;
+        self.seen.object(*parent)
     }
 
     /// The object that its `manager` names, if the application sees it.

@@ -12,7 +12,7 @@ pub struct Key(u8);
 
 /// The attributes of the database that do not have their names of AD there: column name, and lDAPDisplayName. Attributes
 /// that are missing here, such as the lockout time, are not shown by any door.
-const COLUMNS: [(&str, &str); 18] = [
+const COLUMNS: [(&str, &str); 19] = [
     ("sam_account_name", "sAMAccountName"),
     ("user_principal_name", "userPrincipalName"),
     ("display_name", "displayName"),
@@ -31,6 +31,7 @@ const COLUMNS: [(&str, &str); 18] = [
     ("description", "description"),
     ("group_type", "groupType"),
     ("name", "cn"),
+    ("rdn", "rdn"),
 ];
 
 /// All of them: column name, and lDAPDisplayName.
@@ -84,7 +85,7 @@ const USUAL: [&str; 24] = [
 
 /// An attribute that an application sees only if it is named, or if it sees all: its lDAPDisplayName in its spelling.
 pub fn shown(name: &str) -> Option<&'static str> {
-    let names = ALL.iter().map(|(_, name)| *name).chain(["manager"]);
+    let names = ALL.iter().map(|(_, name)| *name).filter(|name| *name != "rdn").chain(["manager"]);
     names.into_iter().find(|known| known.eq_ignore_ascii_case(name))
 }
 

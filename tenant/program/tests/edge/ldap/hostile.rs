@@ -302,7 +302,7 @@ async fn refusals_of_every_kind_leave_on_the_grid_and_look_alike() {
     let mut raw = Raw::connect(&client).await;
     let mut answers = Vec::new();
     for (name, password, what) in [
-        (&ALICE[..], "wrong", "wrong"),
+        (ALICE, "wrong", "wrong"),
         (b"uid=nobody,ou=people,dc=corp,dc=example,dc=com", RIGHT, "unknown"),
         (b"uid=bob,ou=people,dc=corp,dc=example,dc=com", RIGHT, "not assigned, and blocked"),
         (b"cn=Pilot,ou=groups,dc=corp,dc=example,dc=com", RIGHT, "a group"),

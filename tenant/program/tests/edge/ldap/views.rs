@@ -418,3 +418,106 @@ async fn a_name_that_needs_escapes_and_one_of_another_kind_are_found_by_their_ow
     }
     assert_eq!(tried, 8, "alice, bob, five odd names and a contact");
 }
+
+/// A container of AD with its part of the name, in another one; none: the head of the domain.
+fn container(number: u128, part: Option<&str>, parent: Option<u128>, version: u32) -> Record {
+    let attributes = [
+        part.map(|part| AttributeValue::Rdn(Some(Text::new(part).unwrap()))),
+        parent.map(|parent| AttributeValue::Parent(Some(Uuid::from_u128(parent)))),
+    ];
+    let stamp = Stamp { version, ..stamp() };
+    let attributes = attributes.into_iter().flatten().map(|is| Attribute { stamp, is }).collect();
+    Record {
+        kind: Kind::Container,
+        sid: None,
+        attributes: List::new(attributes).unwrap(),
+        password: None,
+        protected_user: None,
+        ..user(number, "unused", 0, 0)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_stand_in_the_units_of_ad_and_follow_them_when_they_are_renamed() {
+    let (edge, phs, client) = served(|settings| settings.networks = vec!["127.0.0.1".to_owned()]).await;
+    let place = |part: &str, parent: u128| {
+        vec![
+            AttributeValue::Rdn(Some(Text::new(part).unwrap())),
+            AttributeValue::Parent(Some(Uuid::from_u128(parent))),
+        ]
+    };
+    let containers = vec![
+        container(50, None, None, 1),
+        container(51, Some("OU=Sales\\, all"), Some(50), 1),
+        container(52, Some("OU=West"), Some(51), 1),
+        container(53, Some("CN=Users"), Some(50), 1),
+        container(54, Some("OU=Secret"), Some(50), 1),
+    ];
+    send(&edge, &phs, containers, vec![]).await;
+    let photo = described(
+        "thumbnailPhoto",
+        DescribedValue::Octets(landbridge_wire::bounded::Blob::new(vec![7; 500]).unwrap()),
+    );
+    let mut of_alice = place("CN=Alice A.", 52);
+    of_alice.push(photo);
+    let records = vec![
+        further(user(1, "alice", 0x200, 0), of_alice),
+        further(user(2, "bob", 0x200, 0), place("CN=Bob", 54)),
+        further(group(10, "Pilot"), place("CN=The pilot group", 53)),
+    ];
+    send(&edge, &phs, records, vec![]).await;
+    change(&edge, LdapChange { tree: some("ad"), view: some("ad"), ..everything() }).await;
+    // 1. Names, classes, and the containers of what is seen alone.
+    let alice = format!("CN=Alice A.,OU=West,OU=Sales\\, all,{BASE}");
+    let all = client.search(BASE, &["(objectClass=*)"]).await;
+    let mut names = all.names();
+    names.sort();
+    let inner = all.names().into_iter().find(|name| name.contains("Inner")).unwrap();
+    assert_eq!(inner, format!("cn=Inner,{BASE}"), "its place has not arrived");
+    let mut wanted = vec![
+        BASE.to_owned(),
+        alice.clone(),
+        format!("CN=The pilot group,CN=Users,{BASE}"),
+        format!("CN=Users,{BASE}"),
+        format!("OU=Sales\\, all,{BASE}"),
+        format!("OU=West,OU=Sales\\, all,{BASE}"),
+        inner,
+    ];
+    wanted.sort();
+    assert_eq!(names, wanted);
+    let units = client.search(BASE, &["(objectClass=organizationalUnit)", "ou"]).await;
+    assert_eq!(units.values("ou").len(), 2, "{units:?}");
+    // 2. Bases and scopes, in other spellings.
+    for (base, scope, count) in [
+        (format!("ou=west, OU=Sales\\2c all,{BASE}"), "sub", 2),
+        (format!("ou=west, OU=Sales\\2c all,{BASE}"), "one", 1),
+        (format!("OU=Sales\\, all,{BASE}"), "one", 1),
+        (format!("OU=Sales\\, all,{BASE}"), "sub", 3),
+        (BASE.to_owned(), "one", 3),
+        (alice.to_uppercase(), "base", 1),
+    ] {
+        let found = client.search(&base, &["-s", scope, "(objectClass=*)", "1.1"]).await;
+        assert_eq!((found.code, found.names().len()), (0, count), "{scope} {base}: {found:?}");
+    }
+    assert_eq!(client.search(&format!("OU=Secret,{BASE}"), &["(objectClass=*)"]).await.code, 32);
+    assert_eq!(one(&client.search(BASE, &["(cn=alice a.)"]).await), alice);
+    // 3. She signs in by that name, and has a photo.
+    assert_eq!(client.who_am_i(&alice, RIGHT).await.unwrap(), format!("dn:{alice}"));
+    let octets = client.search(BASE, &["(sAMAccountName=alice)", "thumbnailPhoto"]).await;
+    assert!(octets.text.contains("thumbnailPhoto:: BwcHBwcH"), "{octets:?}");
+    // 4. One record renames the unit, another one moves it.
+    send(&edge, &phs, vec![container(51, Some("OU=Trade"), Some(53), 2)], vec![]).await;
+    let moved = format!("CN=Alice A.,OU=West,OU=Trade,CN=Users,{BASE}");
+    assert_eq!(one(&client.search(BASE, &["(sAMAccountName=alice)"]).await), moved);
+    assert_eq!(client.search(&alice, &["(objectClass=*)"]).await.code, 32);
+    assert_eq!(client.who_am_i(&moved, RIGHT).await.unwrap(), format!("dn:{moved}"));
+    let group = client.search(BASE, &["(cn=Inner)", "member"]).await;
+    assert_eq!(group.values("member"), [moved]);
+    // 5. The flat tree has none of it.
+    change(&edge, LdapChange { tree: some("flat"), ..LdapChange::default() }).await;
+    let flat = client.search(BASE, &["(uid=alice)", "cn"]).await;
+    assert_eq!(
+        (one(&flat), flat.values("cn")),
+        (format!("uid=alice,ou=people,{BASE}"), vec!["Alice A.".to_owned()])
+    );
+}
