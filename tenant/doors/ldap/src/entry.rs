@@ -275,32 +275,16 @@ impl<'a> Shown<'a> {
                 }
             }
             // 3. Groups.
-            "member" | "uniqueMember" if group => {
-                let mut one = |member: SeenObject<'_>| {
-                    if let Some(name) = self.name_of(&member) {
-                        each(name.as_bytes());
-                    }
-                };
-                if self.is_effective() {
-                    object.effective_members().for_each(&mut one);
-                } else {
-                    object.members().for_each(&mut one);
+            "member" | "uniqueMember" if group => self.each_member(object, &mut |member| {
+                if let Some(name) = self.name_of(member) {
+                    each(name.as_bytes());
                 }
-            }
-            "memberUid" if group => {
-                let mut one = |member: SeenObject<'_>| {
-                    if let Some(name) =
-                        member.text("sAMAccountName").filter(|_| member.kind() == Kind::Account)
-                    {
-                        each(name.as_bytes());
-                    }
-                };
-                if self.is_effective() {
-                    object.effective_members().for_each(&mut one);
-                } else {
-                    object.members().for_each(&mut one);
+            }),
+            "memberUid" if group => self.each_member(object, &mut |member| {
+                if let Some(name) = member.text("sAMAccountName").filter(|_| member.kind() == Kind::Account) {
+                    each(name.as_bytes());
                 }
-            }
+            }),
             "memberOf" => {
                 let mut one = |group: SeenObject<'_>| {
                     if let Some(name) = self.name_of(&group) {
@@ -377,6 +361,15 @@ impl<'a> Shown<'a> {
                     Some(Value::Text(_)) | None => {}
                 }
             }
+        }
+    }
+
+    /// Calls `each` with the members of a group: those of the link, or all that are in it.
+    fn each_member(&self, group: &SeenObject<'a>, each: &mut dyn FnMut(&SeenObject<'_>)) {
+        if self.is_effective() {
+            group.effective_members().for_each(|member| each(&member));
+        } else {
+            group.members().for_each(|member| each(&member));
         }
     }
 

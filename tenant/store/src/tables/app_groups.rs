@@ -12,10 +12,15 @@ pub const MOST: usize = 256;
 
 /// The groups of an application, by domain and name.
 pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppGroup>, StoreError> {
-    let mut statement = reading.prepare_cached(
-        "SELECT g.domain, d.dns_name, g.object, g.name FROM app_groups g JOIN domains d ON d.id = g.domain
-         WHERE g.app = ?1 ORDER BY d.dns_name, g.name, g.object",
-    )?;
+    listed(reading, "app_groups", app)
+}
+
+/// The groups of an application in a table of such groups, by domain and name.
+pub(super) fn listed(reading: &Reading<'_>, table: &str, app: Uuid) -> Result<Vec<AppGroup>, StoreError> {
+    let mut statement = reading.prepare_cached(&format!(
+        "SELECT g.domain, d.dns_name, g.object, g.name FROM {table} g JOIN domains d ON d.id = g.domain
+         WHERE g.app = ?1 ORDER BY d.dns_name, g.name, g.object"
+    ))?;
     let rows = statement.query_map([app.as_bytes().as_slice()], |row| {
         let (domain, domain_name, name) = (row.get(0)?, row.get(1)?, row.get(3)?);
         Ok(AppGroup { domain, domain_name, group: stamps::guid(row, 2)?, name })

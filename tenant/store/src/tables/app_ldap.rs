@@ -3,7 +3,7 @@
 //! Neighbours: [`super::apps`] has the applications; the LDAP door shows each what is set here.
 
 use super::{app_groups, changes};
-use crate::{Reading, StoreError, Writing, stamps};
+use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::{AppGroup, LdapAccess, LdapMemberOf, LdapTree, LdapView};
 use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Option<LdapAccess>, StoreE
         return Ok(None);
     };
     let foreign = || StoreError::Foreign { what: "setting of an application" };
-    let groups = if every_group { None } else { Some(groups(reading, app)?) };
+    let groups = if every_group { None } else { Some(app_groups::listed(reading, "app_ldap_groups", app)?) };
     let names = || attributes.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     Ok(Some(LdapAccess {
         view: LdapView::parse(&view).ok_or_else(foreign)?,
@@ -65,16 +65,4 @@ pub fn set(writing: &Writing<'_>, app: Uuid, access: Option<&LdapAccess>) -> Res
         )?;
     }
     Ok(())
-}
-
-fn groups(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppGroup>, StoreError> {
-    let mut statement = reading.prepare_cached(
-        "SELECT g.domain, d.dns_name, g.object, g.name FROM app_ldap_groups g JOIN domains d ON d.id = g.domain
-         WHERE g.app = ?1 ORDER BY d.dns_name, g.name, g.object",
-    )?;
-    let rows = statement.query_map([app.as_bytes().as_slice()], |row| {
-        let (domain, domain_name, name) = (row.get(0)?, row.get(1)?, row.get(3)?);
-        Ok(AppGroup { domain, domain_name, group: stamps::guid(row, 2)?, name })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
