@@ -4,5 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod clients;
 mod openldap;
+mod python;
 mod stage;

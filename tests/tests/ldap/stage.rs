@@ -139,7 +139,15 @@ impl Stage {
             let change = [&["apps", "ldap", name], flags].concat();
             self.tenant.run(&change, None).unwrap().expect_code(0);
         }
-        Credential { name: format!("cn={name},ou=applications"), secret: Secret::new(&text) }
+        Credential::of(name, &text)
+    }
+
+    /// A new application that reads by LDAP and to which everybody is assigned: what it finds does not change while other
+    /// tests change members of [`STAFF`].
+    pub(crate) fn application_for_everybody(&self, name: &str) -> Credential {
+        let text =
+            self.tenant.ldap_application(name, &["--domain", "corp.example.com", "--everybody"]).unwrap();
+        Credential::of(name, &text)
     }
 
     /// Gives an application this machine's address: connections that begin with a person's bind are its own until this is
@@ -188,6 +196,12 @@ pub(crate) struct Credential {
     pub(crate) secret: Secret,
 }
 
+impl Credential {
+    fn of(name: &str, text: &str) -> Self {
+        Self { name: format!("cn={name},ou=applications"), secret: Secret::new(text) }
+    }
+}
+
 /// A password in a file that its owner alone reads.
 pub(crate) struct Secret {
     file: PathBuf,
@@ -217,6 +231,12 @@ pub(crate) fn write_secret(file: &Path, text: &str) {
 /// Runs a program to its end, whatever that is.
 #[track_caller]
 pub(crate) fn run(command: Command) -> Finished {
+    run_with(command, None)
+}
+
+/// The same, with this on its standard input.
+#[track_caller]
+pub(crate) fn run_with(command: Command, input: Option<&[u8]>) -> Finished {
     let folder = tempfile::tempdir().unwrap();
-    Running::start(command, None, folder.path()).unwrap().finish(60).unwrap()
+    Running::start(command, input, folder.path()).unwrap().finish(60).unwrap()
 }
