@@ -6,6 +6,8 @@
 
 mod apache;
 mod clients;
+mod ldapts;
 mod openldap;
+mod php;
 mod python;
 mod stage;

@@ -142,11 +142,12 @@ impl Stage {
         Credential::of(name, &text)
     }
 
-    /// A new application that reads by LDAP and to which everybody is assigned: what it finds does not change while other
-    /// tests change members of [`STAFF`].
+    /// A new application that reads by LDAP, to which everybody is assigned, and which sees all groups: what it finds does
+    /// not change while other tests change members.
     pub(crate) fn application_for_everybody(&self, name: &str) -> Credential {
-        let text =
-            self.tenant.ldap_application(name, &["--domain", "corp.example.com", "--everybody"]).unwrap();
+        let flags = ["--domain", "corp.example.com", "--everybody"];
+        let text = self.tenant.ldap_application(name, &flags).unwrap();
+        self.tenant.run(&["apps", "ldap", name, "--all-groups"], None).unwrap().expect_code(0);
         Credential::of(name, &text)
     }
 
