@@ -6,6 +6,7 @@
 
 mod apache;
 mod clients;
+mod differential;
 mod ldapts;
 mod openldap;
 mod php;

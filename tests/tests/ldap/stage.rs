@@ -145,9 +145,15 @@ impl Stage {
     /// A new application that reads by LDAP, to which everybody is assigned, and which sees all groups: what it finds does
     /// not change while other tests change members.
     pub(crate) fn application_for_everybody(&self, name: &str) -> Credential {
-        let flags = ["--domain", "corp.example.com", "--everybody"];
-        let text = self.tenant.ldap_application(name, &flags).unwrap();
-        self.tenant.run(&["apps", "ldap", name, "--all-groups"], None).unwrap().expect_code(0);
+        self.application_seeing(name, &["--all-groups"])
+    }
+
+    /// The same; the flags say which groups and attributes it sees.
+    pub(crate) fn application_seeing(&self, name: &str, flags: &[&str]) -> Credential {
+        let assigned = ["--domain", "corp.example.com", "--everybody"];
+        let text = self.tenant.ldap_application(name, &assigned).unwrap();
+        let change = [&["apps", "ldap", name], flags].concat();
+        self.tenant.run(&change, None).unwrap().expect_code(0);
         Credential::of(name, &text)
     }
 
