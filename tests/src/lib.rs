@@ -82,6 +82,12 @@
 //! - `tests/ldap/main.rs`: LDAP clients on a real domain: the list of tests
 //! - `tests/ldap/stage.rs`: a tenant that decides by digest, and one that decides by agents
 //! - `tests/ldap/openldap.rs`: ldapsearch and ldapwhoami
+//! - `tests/ldap/clients.rs`: scripts for Python, PHP and Node.js, and sign-ins of all kinds through them
+//! - `tests/ldap/apache.rs`: Apache's mod_authnz_ldap: passwords, groups in groups, filters
+//! - `tests/ldap/python.rs`: python-ldap: pages, order, the whole schema; and django-auth-ldap
+//! - `tests/ldap/php.rs`: PHP's own functions
+//! - `tests/ldap/ldapts.rs`: ldapts on Node.js
+//! - `tests/ldap/differential.rs`: the same searches find the same at a tenant and at slapd
 //! - `tests/pta/main.rs`: pass-through authentication, end to end: the list of tests
 //! - `tests/pta/stage.rs`: a domain, a tenant and agents of a test's own
 //! - `tests/pta/verdicts.rs`: every verdict of a domain controller, beside a bare bind
@@ -140,15 +146,6 @@
 //! - `tests/road/soak/deeds.rs`: what an administrator does all day, drawn from a seed
 //! - `tests/road/soak/agreement.rs`: whether tenant and domain agree, account by account and password by password
 //! - `tests/road/silence.rs`: everything that was written, searched for secrets
-//! - `tests/ldap/main.rs`: programs that read and sign in by LDAP, as their users configure them: the list of tests
-//! - `tests/ldap/stage.rs`: two tenants that serve LDAP, one by digest and one by agents, and people for each test
-//! - `tests/ldap/clients.rs`: scripts for Python, PHP and Node.js, and sign-ins of all kinds through them
-//! - `tests/ldap/openldap.rs`: OpenLDAP's ldapsearch and ldapwhoami
-//! - `tests/ldap/apache.rs`: Apache's mod_authnz_ldap: passwords, groups in groups, filters
-//! - `tests/ldap/python.rs`: python-ldap: pages, order, the whole schema; and django-auth-ldap
-//! - `tests/ldap/php.rs`: PHP's own functions
-//! - `tests/ldap/ldapts.rs`: ldapts on Node.js
-//! - `tests/ldap/differential.rs`: the same searches find the same at a tenant and at slapd
 //! - `tests/structure/main.rs`: the shape of the workspace: the list of tests
 //! - `tests/structure/arrows.rs`: which crate may name or reach which
 //! - `tests/structure/map.rs`: `ARCHITECTURE.md` and the lists of files in each `lib.rs`

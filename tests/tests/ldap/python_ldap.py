@@ -1,4 +1,4 @@
-"""What programs that use python-ldap do. Standard input: the settings as JSON. The first line of a failure names the call."""
+"""What programs that use python-ldap do. Standard input: the settings as JSON."""
 
 import json
 import sys
@@ -242,6 +242,54 @@ def changes(connection):
     refused(ldap.UNWILLING_TO_PERFORM, lambda: connection.modify_s(dn, [(ldap.MOD_ADD, "title", [b"x"])]))
 
 
+def programs(connection):
+    """The searches of programs that are not run here, with the settings of their pages in docs/ldap."""
+    sam = given["accepted"][0][0]
+    dn, groups = dn_of(sam), f"ou=groups,{BASE}"
+    staff = f"cn=Staff,{groups}"
+    stored = person(connection, sam, ["entryUUID", "objectGUID", "modifyTimestamp", "userPrincipalName"])[1]
+    uuid, upn = stored["entryUUID"][0].decode(), stored["userPrincipalName"][0].decode()
+    since = stored["modifyTimestamp"][0].decode()
+    octets = "".join(f"\\{octet:02x}" for octet in stored["objectGUID"][0])
+    member = f"(member={ldap.filter.escape_filter_chars(dn)})"
+    of_group = "(memberOf:1.2.840.113556.1.4.1941:=" + staff + ")"
+    for program, base, text, expected in (
+        ("keycloak", PEOPLE, f"(&(uid={sam})(objectclass=inetOrgPerson))", dn),
+        ("keycloak", PEOPLE, f"(&(entryUUID={uuid})(objectclass=inetOrgPerson))", dn),
+        ("keycloak", PEOPLE, f"(&(objectGUID={octets})(objectclass=inetOrgPerson))", dn),
+        ("keycloak", PEOPLE, f"(&(modifyTimestamp>={since})(uid={sam}))", dn),
+        ("keycloak", groups, f"(&{member}(objectclass=groupOfNames))", staff),
+        ("nextcloud", PEOPLE, f"(&(objectClass=inetOrgPerson)(|(uid={sam})(mail={sam})))", dn),
+        ("nextcloud", PEOPLE, f"(&(objectClass=inetOrgPerson)(entryUUID={uuid}))", dn),
+        ("gitlab", BASE, f"(sAMAccountName={sam})", dn),
+        ("gitlab", dn, "(!(userAccountControl:1.2.840.113556.1.4.803:=2))", dn),
+        ("gitlab", BASE, f"(&(uid={sam}){of_group})", dn),
+        ("grafana", BASE, f"(uid={sam})", dn),
+        ("dex", PEOPLE, f"(&(objectClass=person)(uid={sam}))", dn),
+        ("dex", groups, f"(&(objectClass=groupOfNames){member})", staff),
+        ("authelia", PEOPLE, f"(&(|(uid={sam})(mail={sam}))(objectClass=person))", dn),
+        ("authelia", groups, f"(&{member}(objectClass=groupOfNames))", staff),
+        ("jenkins", PEOPLE, f"uid={sam}", dn),
+        ("jenkins", groups, "(&(objectClass=groupOfNames)(cn=Staff))", staff),
+        ("gitea", PEOPLE, f"(&(objectClass=person)(|(uid={sam})(mail={sam})))", dn),
+        ("gitea", dn, f"(memberOf={staff})", dn),
+        ("proxmox", BASE, f"(uid={sam})", dn),
+        ("a client of Active Directory", BASE, f"(&(objectCategory=person)(userPrincipalName={upn}))", dn),
+    ):
+        found = [name for name, _ in connection.search_s(base, ldap.SCOPE_SUBTREE, text, ["1.1"])]
+        assert found == [expected], (program, text, found)
+    # A name that is requested in any case and twice comes once, as the schema spells it: Dex looks it up by that.
+    _, one = person(connection, sam, ["MEMBEROF", "memberof", "Uid", "displayname"])
+    assert sorted(one) == ["displayName", "memberOf", "uid"], one
+    assert one["memberOf"] == [staff.encode()], one
+    # A person reads the own memberships, as Gitea does without "Fetch attributes in Bind DN context".
+    own = application()
+    own.simple_bind_s(dn, given["accepted"][0][1])
+    assert person(own, sam, ["memberOf"])[1] == {"memberOf": [staff.encode()]}
+    assert own.search_s(groups, ldap.SCOPE_SUBTREE, member) == []
+    own.unbind_s()
+
+
 def others(connection):
     dse = connection.read_rootdse_s()
     assert dse["defaultNamingContext"] == connection.get_naming_contexts() == [BASE.encode()], dse
@@ -272,6 +320,7 @@ connection = application()
 comparing(connection)
 binary(connection)
 changes(connection)
+programs(connection)
 others(connection)
 connection.unbind_s()
 # What follows compares searches with each other, so the application sees what does not change meanwhile.

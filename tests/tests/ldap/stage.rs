@@ -142,8 +142,8 @@ impl Stage {
         Credential::of(name, &text)
     }
 
-    /// A new application that reads by LDAP, to which everybody is assigned, and which sees all groups: what it finds does
-    /// not change while other tests change members.
+    /// A new application that reads by LDAP, to which everybody is assigned, and which sees all groups: what it finds
+    /// does not change while other tests change members.
     pub(crate) fn application_for_everybody(&self, name: &str) -> Credential {
         self.application_seeing(name, &["--all-groups"])
     }
