@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick check soak upgrade bench fuzz build install
+.PHONY: help demo test quick check soak upgrade bench fuzz build install clients
 
 # Unit tests that change a file's owner or act as another user. `make quick` leaves them out for any user but root.
 NEED_ROOT := root_copies_the_keys_of_the_user_that_owns_the_database another_uid_gets_no_answer_but_no
@@ -20,13 +20,16 @@ TIMING_TRIALS := refusals_of_every_kind_take_the_same_time_and_look_the_same \
 install: ## the Debian packages that the lab needs (apt; root or sudo), nothing when they are there
 	@tests/install
 
+clients: install ## LDAP clients for Python and Node.js that the tests run, into the folder of the build; nothing when they are there
+	@tests/clients/install
+
 build: ## the programs, unoptimised but for the crypto
 	cargo build --locked --bins
 
 demo: install build ## a disposable real domain, a tenant, a phs and two agents, start to end, cleaned up after
 	@cargo run --locked --quiet --package landbridge-tests --bin demo
 
-test: install check ## everything CI runs; TIMING=skip leaves out the trials that compare times, which a second load disturbs
+test: install clients check ## everything CI runs; TIMING=skip leaves out the trials that compare times, which a second load disturbs
 	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace -- --show-output $(if $(filter skip,$(TIMING)),$(TIMING_TRIALS:%=--skip %))
 	@# The derivations again as they ship: right, and faster side by side than one after the other.

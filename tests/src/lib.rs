@@ -82,6 +82,12 @@
 //! - `tests/ldap/main.rs`: LDAP clients on a real domain: the list of tests
 //! - `tests/ldap/stage.rs`: a tenant that decides by digest, and one that decides by agents
 //! - `tests/ldap/openldap.rs`: ldapsearch and ldapwhoami
+//! - `tests/ldap/clients.rs`: scripts for Python, PHP and Node.js, and sign-ins of all kinds through them
+//! - `tests/ldap/apache.rs`: Apache's mod_authnz_ldap: passwords, groups in groups, filters
+//! - `tests/ldap/python.rs`: python-ldap: pages, order, the whole schema; and django-auth-ldap
+//! - `tests/ldap/php.rs`: PHP's own functions
+//! - `tests/ldap/ldapts.rs`: ldapts on Node.js
+//! - `tests/ldap/differential.rs`: the same searches find the same at a tenant and at slapd
 //! - `tests/pta/main.rs`: pass-through authentication, end to end: the list of tests
 //! - `tests/pta/stage.rs`: a domain, a tenant and agents of a test's own
 //! - `tests/pta/verdicts.rs`: every verdict of a domain controller, beside a bare bind

@@ -4,5 +4,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod apache;
+mod clients;
+mod differential;
+mod ldapts;
 mod openldap;
+mod php;
+mod python;
 mod stage;

@@ -139,7 +139,22 @@ impl Stage {
             let change = [&["apps", "ldap", name], flags].concat();
             self.tenant.run(&change, None).unwrap().expect_code(0);
         }
-        Credential { name: format!("cn={name},ou=applications"), secret: Secret::new(&text) }
+        Credential::of(name, &text)
+    }
+
+    /// A new application that reads by LDAP, to which everybody is assigned, and which sees all groups: what it finds
+    /// does not change while other tests change members.
+    pub(crate) fn application_for_everybody(&self, name: &str) -> Credential {
+        self.application_seeing(name, &["--all-groups"])
+    }
+
+    /// The same; the flags say which groups and attributes it sees.
+    pub(crate) fn application_seeing(&self, name: &str, flags: &[&str]) -> Credential {
+        let assigned = ["--domain", "corp.example.com", "--everybody"];
+        let text = self.tenant.ldap_application(name, &assigned).unwrap();
+        let change = [&["apps", "ldap", name], flags].concat();
+        self.tenant.run(&change, None).unwrap().expect_code(0);
+        Credential::of(name, &text)
     }
 
     /// Gives an application this machine's address: connections that begin with a person's bind are its own until this is
@@ -188,6 +203,12 @@ pub(crate) struct Credential {
     pub(crate) secret: Secret,
 }
 
+impl Credential {
+    fn of(name: &str, text: &str) -> Self {
+        Self { name: format!("cn={name},ou=applications"), secret: Secret::new(text) }
+    }
+}
+
 /// A password in a file that its owner alone reads.
 pub(crate) struct Secret {
     file: PathBuf,
@@ -217,6 +238,12 @@ pub(crate) fn write_secret(file: &Path, text: &str) {
 /// Runs a program to its end, whatever that is.
 #[track_caller]
 pub(crate) fn run(command: Command) -> Finished {
+    run_with(command, None)
+}
+
+/// The same, with this on its standard input.
+#[track_caller]
+pub(crate) fn run_with(command: Command, input: Option<&[u8]>) -> Finished {
     let folder = tempfile::tempdir().unwrap();
-    Running::start(command, None, folder.path()).unwrap().finish(60).unwrap()
+    Running::start(command, input, folder.path()).unwrap().finish(60).unwrap()
 }
