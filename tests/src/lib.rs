@@ -14,6 +14,7 @@
 //! - `src/lab/recipe.rs`: makes a domain's files once and keeps them as a tar
 //! - `src/lab/domain.rs`: one running Samba AD DC
 //! - `src/lab/script.rs`: a Python script that answers one line of JSON with another
+//! - `src/lab/machine.rs`: a machine of its own for a packaged program, as far as files go
 //! - `src/lab/mit.rs`: MIT's KDC and its service for passwords, with a realm of their own
 //! - `src/lab/second.rs`: a second DC that lags for as long as a test wants
 //! - `src/lab/edits.rs`: what an administrator does to the domain while it runs
