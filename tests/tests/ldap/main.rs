@@ -4,5 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod freeradius;
 mod openldap;
 mod stage;
