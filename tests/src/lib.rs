@@ -85,6 +85,7 @@
 //! - `tests/ldap/openldap.rs`: ldapsearch and ldapwhoami
 //! - `tests/ldap/freeradius.rs`: FreeRADIUS, asked by radclient and eapol_test
 //! - `tests/ldap/dovecot.rs`: Dovecot, by IMAP
+//! - `tests/ldap/sssd.rs`: SSSD: names, groups and sign-ins of a host, with the tenant and without
 //! - `tests/pta/main.rs`: pass-through authentication, end to end: the list of tests
 //! - `tests/pta/stage.rs`: a domain, a tenant and agents of a test's own
 //! - `tests/pta/verdicts.rs`: every verdict of a domain controller, beside a bare bind

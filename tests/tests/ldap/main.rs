@@ -7,4 +7,5 @@
 mod dovecot;
 mod freeradius;
 mod openldap;
+mod sssd;
 mod stage;
