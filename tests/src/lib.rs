@@ -14,6 +14,7 @@
 //! - `src/lab/recipe.rs`: makes a domain's files once and keeps them as a tar
 //! - `src/lab/domain.rs`: one running Samba AD DC
 //! - `src/lab/script.rs`: a Python script that answers one line of JSON with another
+//! - `src/lab/machine.rs`: a machine of its own for a packaged program, as far as files go
 //! - `src/lab/mit.rs`: MIT's KDC and its service for passwords, with a realm of their own
 //! - `src/lab/second.rs`: a second DC that lags for as long as a test wants
 //! - `src/lab/edits.rs`: what an administrator does to the domain while it runs
@@ -88,6 +89,9 @@
 //! - `tests/ldap/php.rs`: PHP's own functions
 //! - `tests/ldap/ldapts.rs`: ldapts on Node.js
 //! - `tests/ldap/differential.rs`: the same searches find the same at a tenant and at slapd
+//! - `tests/ldap/freeradius.rs`: FreeRADIUS, asked by radclient and eapol_test
+//! - `tests/ldap/dovecot.rs`: Dovecot, by IMAP
+//! - `tests/ldap/sssd.rs`: SSSD: names, groups and sign-ins of a host, with the tenant and without
 //! - `tests/pta/main.rs`: pass-through authentication, end to end: the list of tests
 //! - `tests/pta/stage.rs`: a domain, a tenant and agents of a test's own
 //! - `tests/pta/verdicts.rs`: every verdict of a domain controller, beside a bare bind

@@ -211,6 +211,11 @@ impl Running {
         text_of(&self.stderr)
     }
 
+    /// Its standard output so far.
+    pub fn printed(&self) -> String {
+        text_of(&self.stdout)
+    }
+
     /// SIGKILL to the whole group, and waits for the end.
     pub fn kill(&mut self) {
         self.signal(rustix::process::Signal::KILL);

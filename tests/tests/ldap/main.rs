@@ -7,8 +7,11 @@
 mod apache;
 mod clients;
 mod differential;
+mod dovecot;
+mod freeradius;
 mod ldapts;
 mod openldap;
 mod php;
 mod python;
+mod sssd;
 mod stage;
