@@ -26,8 +26,8 @@ clients: install ## LDAP clients for Python and Node.js that the tests run, into
 build: ## the programs, unoptimised but for the crypto
 	cargo build --locked --bins
 
-demo: install build ## a disposable real domain, a tenant, a phs and two agents, start to end, cleaned up after
-	@cargo run --locked --quiet --package landbridge-tests --bin demo
+demo: install build ## a disposable real domain, a tenant, a phs and two agents, start to end, cleaned up after; PART=ldap for that act alone
+	@cargo run --locked --quiet --package landbridge-tests --bin demo -- $(PART)
 
 test: install clients check ## everything CI runs; TIMING=skip leaves out the trials that compare times, which a second load disturbs
 	cargo build --locked --workspace --bins --tests

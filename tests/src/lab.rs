@@ -11,6 +11,7 @@ pub mod address;
 pub mod application;
 mod certificates;
 pub mod domain;
+pub mod dovecot;
 pub mod edits;
 mod error;
 pub mod fake_dns;

@@ -15,6 +15,7 @@
 //! - `src/lab/domain.rs`: one running Samba AD DC
 //! - `src/lab/script.rs`: a Python script that answers one line of JSON with another
 //! - `src/lab/machine.rs`: a machine of its own for a packaged program, as far as files go
+//! - `src/lab/dovecot.rs`: a Dovecot that signs people in by LDAP
 //! - `src/lab/mit.rs`: MIT's KDC and its service for passwords, with a realm of their own
 //! - `src/lab/second.rs`: a second DC that lags for as long as a test wants
 //! - `src/lab/edits.rs`: what an administrator does to the domain while it runs
@@ -61,7 +62,8 @@
 //! - `src/oracle/proxy_header.rs`: for what a balancer sends before TLS
 //! - `src/bin/demo/main.rs`: `make demo`: its board, and the first act, by digests
 //! - `src/bin/demo/scope.rs`: the scope in the demo
-//! - `src/bin/demo/agents.rs`: the second act, by agents
+//! - `src/bin/demo/ldap.rs`: an act of its own, by LDAP
+//! - `src/bin/demo/agents.rs`: the last act, by agents
 //! - `src/bin/bench/main.rs`: `make bench`: this project beside the alternatives, as ratios in one run
 //! - `src/bin/bench/derivations.rs`: derivations a second on one core
 //! - `ring/src/main.rs`: derivations by ring, which is kept out of the workspace
