@@ -2,7 +2,7 @@
 //! 1779: `;`, blanks, quotes, `OID.`). A name has many spellings, so names are compared by what they say. Pure.
 //! Neighbours: phs reads the names of its scope with it, and carries the text to a DC as it was typed.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Limit on the bytes of a name that is typed. AD's own limit on a whole name is about 4,000 characters.
 const MAX_TEXT: usize = 16 * 1024;
@@ -123,8 +123,8 @@ impl DistinguishedName {
 
     /// Whether this is `other`, or inside it.
     pub fn is_within(&self, other: &Self) -> bool {
-        let (own, others) = (self.folded(), other.folded());
-        own.ends_with(&others)
+        let above = self.parts.len().checked_sub(other.parts.len()).and_then(|own| self.parts.get(own..));
+        above.is_some_and(|above| above.iter().map(folded).eq(other.parts.iter().map(folded)))
     }
 
     /// A text that is the same for every spelling of a name, and another one for every other name.
@@ -134,13 +134,18 @@ impl DistinguishedName {
 
     /// Each part in lower case and in one spelling.
     fn folded(&self) -> Vec<String> {
-        let fold = |part: &Vec<Pair>| {
-            let mut pairs: Vec<String> = part.iter().map(|pair| fold_case(&pair.to_string())).collect();
-            pairs.sort_unstable();
-            pairs.join("+")
-        };
-        self.parts.iter().map(fold).collect()
+        self.parts.iter().map(folded).collect()
     }
+}
+
+/// A part in lower case and in one spelling.
+fn folded(part: &Vec<Pair>) -> String {
+    if let [pair] = part.as_slice() {
+        return fold_case(&pair.to_string());
+    }
+    let mut pairs: Vec<String> = part.iter().map(|pair| fold_case(&pair.to_string())).collect();
+    pairs.sort_unstable();
+    pairs.join("+")
 }
 
 impl PartialEq for DistinguishedName {
@@ -171,7 +176,15 @@ impl fmt::Display for DistinguishedName {
 
 impl fmt::Display for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}=", self.kind)?;
+        f.write_str(&self.kind)?;
+        f.write_str("=")?;
+        let needs_escapes = |c: char| {
+            matches!(c, '\0'..=' ' | '\u{7f}' | ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=' | '#')
+        };
+        // Most values need no escapes.
+        if !self.value.contains(needs_escapes) {
+            return f.write_str(&self.value);
+        }
         let last = self.value.chars().count().saturating_sub(1);
         for (at, c) in self.value.chars().enumerate() {
             match c {
@@ -179,7 +192,7 @@ impl fmt::Display for Pair {
                 ' ' if at == 0 || at == last => f.write_str("\\ ")?,
                 // All of them are one byte in UTF-8.
                 '\0'..' ' | '\u{7f}' => write!(f, "\\{:02X}", u32::from(c))?,
-                _ => write!(f, "{c}")?,
+                _ => f.write_char(c)?,
             }
         }
         Ok(())
@@ -188,6 +201,9 @@ impl fmt::Display for Pair {
 
 /// In simple lower case, letter by letter.
 fn fold_case(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.chars().flat_map(char::to_lowercase).collect()
 }
 

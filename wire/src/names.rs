@@ -70,6 +70,9 @@ pub fn is_domain_name(text: &str) -> bool {
 /// The text with each letter in the form in which letters are compared: the small one, where the directory takes the
 /// capital and the small letter as equal. The result for a letter never depends on its neighbours.
 pub fn fold_case(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
     name.chars().map(folded_letter).collect()
 }
 

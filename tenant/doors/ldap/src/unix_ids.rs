@@ -7,6 +7,9 @@
 //! about two domains in one slice depends on the order in which a host meets them, and is not done here.
 //! The facts are from `sss_idmap.c` of SSSD 2.8.2.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 /// The first number, numbers in a slice, and slices: SSSD's `ldap_idmap_range_min`, `ldap_idmap_range_size` and what
 /// follows from `ldap_idmap_range_max`.
 const FIRST: u32 = 200_000;
@@ -21,32 +24,61 @@ const SEED: u32 = 0xdead_beef;
 
 /// The number for an account or group. None: the SID is not that of a domain (`S-1-5-21-a-b-c`).
 pub fn unix_id(domain_sid: &str, rid: u32) -> Option<u32> {
-    // 1. The domain's SID in the one form that is hashed.
-    let parts: Vec<&str> = domain_sid.strip_prefix("S-1-5-21-")?.split('-').collect();
-    let canonical = |part: &&str| part.parse::<u32>().is_ok_and(|number| number.to_string() == **part);
-    if parts.len() != 3 || !parts.iter().all(canonical) {
-        return None;
+    let own = own_slice(domain_sid)?;
+    // At most 2,000,199,999.
+    Some(FIRST + slice(domain_sid, own, rid - rid % SLICE) * SLICE + rid % SLICE)
+}
+
+/// The slice of the first relative ids of a domain. None: the SID is not that of a domain, in the one form that is hashed.
+fn own_slice(domain_sid: &str) -> Option<u32> {
+    let canonical = |part: &str| part.parse::<u32>().is_ok_and(|number| number.to_string() == part);
+    let mut parts = domain_sid.strip_prefix("S-1-5-21-")?.split('-');
+    let three = parts.by_ref().take(3).filter(|part| canonical(part)).count() == 3;
+    (three && parts.next().is_none()).then(|| murmur3(domain_sid.as_bytes()) % SLICES)
+}
+
+/// The slice of the relative ids from `first_rid` on.
+fn slice(domain_sid: &str, own: u32, first_rid: u32) -> u32 {
+    if first_rid == 0 {
+        return own;
     }
-    // 2. The slice.
-    let own = murmur3(domain_sid.as_bytes()) % SLICES;
-    let first_rid = rid - rid % SLICE;
-    let slice = if first_rid == 0 {
-        own
-    } else {
-        let further = murmur3(format!("{domain_sid}-{first_rid}").as_bytes()) % SLICES;
-        if further == own { (own + 1) % SLICES } else { further }
-    };
-    // 3. The number in it: at most 2,000,199,999.
-    Some(FIRST + slice * SLICE + rid % SLICE)
+    let further = murmur3(format!("{domain_sid}-{first_rid}").as_bytes()) % SLICES;
+    if further == own { (own + 1) % SLICES } else { further }
+}
+
+/// The slices of a domain's relative ids up to AD's greatest, each with the first of its relative ids, in the order of the
+/// slices. Computing the 5,369 hashes takes a millisecond.
+type Slices = Arc<[(u32, u32)]>;
+
+/// Slices of domains that were looked at: 42 KiB for each.
+static KNOWN: Mutex<BTreeMap<String, Slices>> = Mutex::new(BTreeMap::new());
+
+/// None: the SID is not that of a domain.
+fn slices(domain_sid: &str) -> Option<Slices> {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(slices) = known.get(domain_sid) {
+        return Some(slices.clone());
+    }
+    let own = own_slice(domain_sid)?;
+    let firsts = (0..MAX_RID / SLICE + 1).map(|nth| nth * SLICE);
+    let mut slices: Vec<(u32, u32)> = firsts.map(|first| (slice(domain_sid, own, first), first)).collect();
+    slices.sort_unstable();
+    let slices = Slices::from(slices);
+    known.insert(domain_sid.to_owned(), slices.clone());
+    Some(slices)
 }
 
 /// The relative ids of a domain for which [`unix_id`] gives this number, up to AD's greatest, 2³⁰ − 1. Usually there is one
 /// or none.
-pub fn rids(domain_sid: &str, id: u32) -> impl Iterator<Item = u32> {
-    let offset = id.checked_sub(FIRST).map(|from_first| from_first % SLICE);
-    let firsts = (0..MAX_RID / SLICE + 1).map(|slice| slice * SLICE);
-    let all = offset.into_iter().flat_map(move |offset| firsts.clone().map(move |first| first + offset));
-    all.filter(move |rid| unix_id(domain_sid, *rid) == Some(id))
+pub fn rids(domain_sid: &str, id: u32) -> impl Iterator<Item = u32> + use<> {
+    let from_first = id.checked_sub(FIRST);
+    let found = from_first.and_then(|from_first| Some((from_first, slices(domain_sid)?)));
+    found.into_iter().flat_map(|(from_first, slices)| {
+        let wanted = from_first / SLICE;
+        let begin = slices.partition_point(|(slice, _)| *slice < wanted);
+        let end = slices.partition_point(|(slice, _)| *slice <= wanted);
+        (begin..end).filter_map(move |at| Some(slices.get(at)?.1 + from_first % SLICE))
+    })
 }
 
 /// MurmurHash3 of 32 bits, in the public domain by Austin Appleby.
@@ -79,6 +111,7 @@ mod tests {
             assert!(rids(SID, id).any(|found| found == rid), "{rid}");
         }
         assert_eq!(rids(SID, 0).next(), None);
+        assert_eq!(rids(SID, u32::MAX).next(), None);
         assert_eq!(rids("S-1-5-32", 200_500).next(), None);
     }
 
