@@ -1,8 +1,8 @@
 //! One connection: reads requests, answers them in their order, and closes within its limits.
 //!
-//! Requests are read while another one is answered, so that Abandon and Unbind are noticed; at most [`PENDING`] wait. They
+//! Requests are read while another one is answered, so that Abandon and Unbind are noticed; at most 16 wait. They
 //! are answered one after the other, so a bind comes after all that was requested before it, and before all behind it.
-//! Neighbours: [`super::bind`] and [`super::search`] do what is requested.
+//! Neighbours: `bind` and `search` do what is requested.
 
 use super::bind::{Session, policy_control, tree};
 use super::controls::{ResponseControl, SortResult};

@@ -1,5 +1,5 @@
 //! The door: the handles that it holds.
-//! Neighbours: [`super::connection`] serves each connection, [`super::bind`] signs in, [`super::search`] searches.
+//! Neighbours: [`super::connection`] serves each connection, `bind` signs in, `search` searches.
 
 use super::cookie::Cookies;
 use super::response::{Operation, ResultCode};
