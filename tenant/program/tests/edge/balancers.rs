@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// The header for a client of TCP over IPv4.
-fn header(client: Ipv4Addr) -> Vec<u8> {
+pub(crate) fn header(client: Ipv4Addr) -> Vec<u8> {
     let addresses = [&client.octets()[..], &[192, 0, 2, 1], &[0xc8, 0x22, 0x20, 0xfb]].concat();
     [SIGNATURE, &[0x21, 0x11, 0, 12], &addresses].concat()
 }

@@ -9,7 +9,8 @@ use crate::applications::RIGHT;
 use crate::assignment::create;
 use crate::directory::{member, send, staff};
 use crate::harness::{Edge, Identity};
-use client::{Client, configured};
+use client::{Client, configured_with};
+use landbridge_tenant::config::Ldap;
 use landbridge_tenant_core::administration::request::{AppSettings, GroupSetting, LdapSettings};
 
 /// An application that reads by LDAP, and the members of Pilot assigned to it.
@@ -20,7 +21,15 @@ fn reading(name: &str) -> AppSettings {
 
 /// A tenant with alice in Pilot by way of Inner, bob in none, and the credential of an application.
 async fn served(change: impl FnOnce(&mut AppSettings)) -> (Edge, Identity, Client) {
-    let (edge, certificate) = configured().await;
+    served_with(|_| (), change).await
+}
+
+/// The same with other addresses.
+async fn served_with(
+    addresses: impl FnOnce(&mut Ldap),
+    change: impl FnOnce(&mut AppSettings),
+) -> (Edge, Identity, Client) {
+    let (edge, certificate) = configured_with(addresses).await;
     let (edge, phs) = staff(edge).await;
     let mut settings = reading("wiki");
     change(&mut settings);

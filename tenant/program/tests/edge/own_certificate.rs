@@ -78,12 +78,17 @@ fn bring(place: &Place, pair: (&str, &str)) {
 
 /// A tenant with an address for applications, and that address.
 fn place(pair: (&str, &str)) -> (Place, SocketAddr) {
+    place_with("applications", pair)
+}
+
+/// The same with the address of another section of the configuration.
+fn place_with(section: &str, pair: (&str, &str)) -> (Place, SocketAddr) {
     let place = Place::new();
     let listen = unused_port();
     let text = fs::read_to_string(place.config()).unwrap();
     let file = |name: &str| place.folder.path().join(name).display().to_string();
     let section = format!(
-        "\n[applications]\nlisten = \"{listen}\"\ncertificate = {:?}\nkey = {:?}\n",
+        "\n[{section}]\nlisten = \"{listen}\"\ncertificate = {:?}\nkey = {:?}\n",
         file("fullchain.pem"),
         file("privkey.pem")
     );
@@ -93,12 +98,16 @@ fn place(pair: (&str, &str)) -> (Place, SocketAddr) {
 }
 
 fn seconds_left(place: &Place) -> i64 {
+    seconds_left_of(place, "applications")
+}
+
+fn seconds_left_of(place: &Place, section: &str) -> i64 {
     let mut stream = std::net::TcpStream::connect(place.observe).unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
-    let name = "landbridge_applications_certificate_seconds_left ";
-    text.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
+    let name = format!("landbridge_{section}_certificate_seconds_left ");
+    text.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
 }
 
 fn pem(certificate: &CertificateDer<'_>) -> Vec<u8> {
@@ -172,6 +181,31 @@ async fn a_renewed_certificate_is_shown_after_a_signal_and_no_connection_is_cut(
     driver.abort();
     assert_eq!(place.terminate(), 0);
     assert!(!place.log().contains("PRIVATE KEY"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_certificate_for_ldap_is_read_again_after_a_signal_too() {
+    let ca = Ca::new();
+    let (first, second) = (ca.issue(3), ca.issue(90));
+    let (mut place, listen) = place_with("ldap", (&first.0, &first.1));
+    place.serve("info");
+    until("the log says that the end is near", async || place.log().contains("ends soon")).await;
+    assert!(place.log().contains("section=\"ldap\""), "{}", place.log());
+    let before = ca.shown(listen).await;
+    let mut open = ca.connect(listen).await.unwrap();
+    assert_eq!(seconds_left_of(&place, "ldap") / 86_400, 3);
+    bring(&place, (&second.0, &second.1));
+    place.signal(Signal::HUP);
+    until("new connections see the new one", async || ca.shown(listen).await != before).await;
+    assert_eq!(seconds_left_of(&place, "ldap") / 86_400, 90);
+    // The connection from before goes on: it is asked for what is no LDAP, and gets a notice.
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    open.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut notice = Vec::new();
+    tokio::time::timeout(DEADLINE, open.read_to_end(&mut notice)).await.unwrap().unwrap();
+    let oid = b"1.3.6.1.4.1.1466.20036";
+    assert!(notice.windows(oid.len()).any(|part| part == oid), "{notice:x?}");
+    assert_eq!(place.terminate(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,11 +20,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// A tenant with addresses for LDAP, and the file of the certificate that clients trust.
-pub(crate) async fn configured() -> (Edge, PathBuf) {
-    configured_with(|_| ()).await
-}
-
+/// A tenant with addresses for LDAP, which the test may change, and the file of the certificate that clients trust.
 pub(crate) async fn configured_with(change: impl FnOnce(&mut Ldap)) -> (Edge, PathBuf) {
     let mut file = PathBuf::new();
     // A second for a message, so that tests of slow clients end.

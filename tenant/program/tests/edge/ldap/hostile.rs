@@ -4,11 +4,13 @@ use super::raw::{
     ABANDON, BIND, DONE, ENTRY, EXTENDED, Raw, START_TLS, bind, bind_as, control, element, equal, extended,
     message, page, present, search, search_in,
 };
-use super::{client, served};
+use super::{client, served, served_with};
 use crate::applications::RIGHT;
+use crate::balancers::header;
 use crate::directory::{member, says, send};
 use crate::harness::{DEADLINE, GRID, until};
 use landbridge_tenant_core::administration::request::AdminRequest;
+use landbridge_tenant_rules::model::Network;
 use std::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -368,4 +370,32 @@ async fn a_server_that_stops_finishes_what_was_requested_and_says_goodbye() {
         assert!(raw.answer().await.is_none());
     }
     stopping.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_balancer_the_client_is_whom_its_header_names_and_nobody_comes_without_one() {
+    let balancers = vec![Network::parse("127.0.0.0/8").unwrap()];
+    let (_edge, _, client) = served_with(
+        |ldap| ldap.balancers = Some(balancers),
+        |settings| settings.networks = vec!["203.0.113.0/24".to_owned()],
+    )
+    .await;
+    let (name, password) = client.account();
+    for (from, code) in [([203, 0, 113, 9], 0), ([198, 51, 100, 9], 49)] {
+        // 1. TLS first.
+        let mut stream = TcpStream::connect(client.ldaps).await.unwrap();
+        stream.write_all(&header(from.into())).await.unwrap();
+        let mut raw = Raw::over(&client, stream).await;
+        assert_eq!(raw.code(1, &bind(name.as_bytes(), password.as_bytes())).await, code, "{from:?}");
+        // 2. StartTLS: the header comes before the first request.
+        let mut stream = TcpStream::connect(client.start_tls).await.unwrap();
+        stream.write_all(&header(from.into())).await.unwrap();
+        let mut plain = Raw(stream);
+        assert_eq!(plain.ask(1, &extended(START_TLS), &[]).await.1.code, 0);
+        let mut raw = Raw::over(&client, plain.0).await;
+        assert_eq!(raw.code(2, &bind(name.as_bytes(), password.as_bytes())).await, code, "{from:?}");
+    }
+    let mut plain = Raw(TcpStream::connect(client.start_tls).await.unwrap());
+    plain.send(&message(1, &extended(START_TLS), &[])).await;
+    assert!(plain.answer().await.is_none(), "no header, no answer");
 }
