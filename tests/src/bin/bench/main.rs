@@ -8,6 +8,7 @@
 mod changes;
 mod derivations;
 mod ingest;
+mod ldap;
 mod proc;
 mod programs;
 mod pta;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 /// A name for the command line, and what measures it.
 type Part = (&'static str, fn() -> Result<Vec<Comparison>, LabError>);
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("derivations", derivations::measure),
     ("signins", signins::measure),
     ("pta", pta::measure),
@@ -33,6 +34,7 @@ const PARTS: [Part; 8] = [
     ("strong", strong::measure),
     ("changes", changes::measure),
     ("programs", programs::measure),
+    ("ldap", ldap::measure),
 ];
 
 fn main() -> ExitCode {

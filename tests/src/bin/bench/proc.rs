@@ -1,5 +1,6 @@
 //! What the kernel counts: CPU, memory, bytes (proc(5)).
 
+use landbridge_tests::lab::LabError;
 use std::fs;
 
 /// The kernel's ticks in a second (`USER_HZ`).
@@ -57,6 +58,12 @@ pub(crate) fn memory(process: u32) -> (f64, f64) {
         text.trim_end_matches(" kB").parse::<f64>().map_or(f64::NAN, |kib| kib / 1024.0)
     };
     (of("VmRSS:"), of("VmHWM:"))
+}
+
+/// Makes the memory that a process has now its peak (proc(5), `clear_refs`).
+pub(crate) fn forget_peak(process: u32) -> Result<(), LabError> {
+    let written = fs::write(format!("/proc/{process}/clear_refs"), "5");
+    written.map_err(|why| LabError::said("forgetting a peak of memory", &why))
 }
 
 fn status(process: &str, name: &str) -> String {
