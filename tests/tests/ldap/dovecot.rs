@@ -18,7 +18,10 @@ fn people_read_mail_by_imap_and_each_other_kind_is_refused() {
         let dovecot = Dovecot::start(&stage.server, &by.name, &secret).unwrap();
         let Cast { direct, nested, stranger, disabled, expired, locked, changed } = &cast;
         let right = |who: &Person| dovecot.signs_in(&who.sam, &who.password).unwrap();
-        // 1. Everybody at once, through Dovecot's one connection.
+        // 1. One alone first: until an agent has had a good sign-in, it lets one failed bind for each account through, and
+        // declines the right password beside it.
+        assert!(dovecot.signs_in(&direct.upn, &direct.password).unwrap());
+        // Then everybody at once, through Dovecot's one connection.
         let kinds = [
             (direct, direct.password.clone(), true),
             (nested, nested.password.clone(), true),
@@ -41,7 +44,6 @@ fn people_read_mail_by_imap_and_each_other_kind_is_refused() {
                 });
             }
         });
-        assert!(dovecot.signs_in(&direct.upn, &direct.password).unwrap());
         // 2. Its own questions: where somebody's mail is, and who there is.
         let home = dovecot.user(&nested.sam).unwrap().expect_code(0);
         assert!(home.stdout.contains("home\t/srv/mail/"), "{home}");
@@ -59,8 +61,8 @@ fn people_read_mail_by_imap_and_each_other_kind_is_refused() {
         }
         assert!(!right(changed));
         assert!(dovecot.signs_in(&changed.sam, new).unwrap());
-        // 4. The lockout.
-        for guess in 0..10 {
+        // 4. The lockout, after ten. A guess that a busy tenant refuses undecided (51, 52) does not count.
+        for guess in 0..12 {
             assert!(!dovecot.signs_in(&locked.sam, &format!("guess {guess}")).unwrap());
         }
         assert!(!right(locked));

@@ -5,6 +5,7 @@ use landbridge_tests::lab::address::Address;
 use landbridge_tests::lab::program::{Finished, Running, wait_until};
 use landbridge_tests::lab::view::{self, View};
 use landbridge_tests::lab::{Machine, Person, person};
+use serde_json::json;
 use std::fs;
 use std::net::{IpAddr, TcpStream};
 use tempfile::TempDir;
@@ -162,6 +163,10 @@ fn a_host_has_names_groups_and_sign_ins_also_while_the_tenant_is_away() {
     for stage in stages() {
         let cast = stage.cast(CAST);
         stage.prepare(&cast);
+        // One has what AD has for Unix; the others have what the tenant computes.
+        let unix = json!({"uidNumber": "4021", "gecos": "Nested Person", "loginShell": "/bin/sh",
+            "unixHomeDirectory": "/srv/homes/nested"});
+        stage.domain.set_attributes(&cast.nested.sam, unix).unwrap();
         stage.sync();
         let seen: &[&str] = match stage.road {
             Road::Digest => &["--all-groups", "--people-connect", "yes"],
@@ -180,9 +185,12 @@ fn a_host_has_names_groups_and_sign_ins_also_while_the_tenant_is_away() {
         // 1. Names, numbers and groups, also through groups.
         let line = host.run(&["getent", "passwd", &direct.sam]).expect_code(0).stdout;
         let uid = line.split(':').nth(2).unwrap();
-        assert!(line.ends_with(&format!(":{}:/home/{}:\n", direct.display, direct.sam)), "{line}");
+        assert!(line.ends_with(&format!(":/home/{}:\n", direct.sam)), "{line}");
         assert_eq!(host.run(&["getent", "passwd", uid]).expect_code(0).stdout, line);
         let names = |groups: &[&str]| Some(groups.iter().map(|&name| name.to_owned()).collect());
+        let own = host.run(&["getent", "passwd", "4021"]).expect_code(0).stdout;
+        assert!(own.starts_with(&format!("{}:*:4021:", nested.sam)), "{own}");
+        assert!(own.ends_with(":Nested Person:/srv/homes/nested:/bin/sh\n"), "{own}");
         assert_eq!(host.groups(&direct.sam), names(&[PRIMARY, "Staff"]));
         assert_eq!(host.groups(&nested.sam), names(&[PRIMARY, "Staff", "Team"]));
         assert_eq!(host.groups(&stranger.sam), None, "not assigned");
