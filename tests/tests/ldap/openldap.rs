@@ -56,6 +56,12 @@ fn people_are_found_and_sign_in_over_tls_and_start_tls_and_each_other_kind_is_re
                 assert_eq!(nested.stdout.contains(&line), shown, "{nested}");
             }
             assert!(names(&by_name(&cast.stranger).expect_code(0)).is_empty());
+            // Disabled, as programs recognise it in every view.
+            for (who, found) in [(&cast.disabled, 1), (&cast.nested, 0)] {
+                let filter = format!("(&(uid={})(userAccountControl:1.2.840.113556.1.4.803:=2))", who.sam);
+                let found_here = search(stage, &url, &wiki, &[&filter]).expect_code(0);
+                assert_eq!(names(&found_here).len(), found, "{found_here}");
+            }
             // 2. Signing in, by every form of name.
             for name in [&dn, &cast.nested.upn, &format!("CORP\\{}", cast.nested.sam), &cast.nested.sam] {
                 assert_eq!(who_am_i(stage, &url, name, &cast.nested.password), Some(0), "{name}");
