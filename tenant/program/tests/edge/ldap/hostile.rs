@@ -74,6 +74,17 @@ async fn half_a_message_and_silence_are_closed_and_a_slow_sender_keeps_nobody_el
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_signed_in_may_be_silent_right_after_the_bind() {
+    let (_edge, _, client) = served(|_| ()).await;
+    let mut signed_in = Raw::connect(&client).await;
+    signed_in.bind(&client).await;
+    // One that came later and did not sign in is closed: so long has the other one been silent.
+    let mut silent = Raw::connect(&client).await;
+    assert_eq!(silent.answer().await.expect("a notice of disconnection").code, 52);
+    assert_eq!(signed_in.code(2, &search(BASE, &present(ALL))).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_that_are_no_text_and_binds_that_are_no_sign_in_are_refused() {
     let (edge, _, client) = served(|_| ()).await;
     let mut raw = Raw::connect(&client).await;
