@@ -8,6 +8,7 @@ use landbridge_tenant_core::directory::Directory;
 use landbridge_tenant_core::sign_ins::SignIns;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// The settings of the door.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,8 @@ pub struct LdapDoor {
     pub(crate) directory: Directory,
     pub(crate) settings: Settings,
     pub(crate) cookies: Cookies,
+    /// One request at a time reads what has changed. The others wait here, and hold no thread: sign-ins need those.
+    following: Mutex<()>,
     connections: AtomicU64,
 }
 
@@ -49,7 +52,8 @@ impl LdapDoor {
         settings: Settings,
     ) -> Self {
         let cookies = Cookies::new(key);
-        Self { sign_ins, applications, directory, settings, cookies, connections: AtomicU64::new(0) }
+        let (following, connections) = (Mutex::new(()), AtomicU64::new(0));
+        Self { sign_ins, applications, directory, settings, cookies, following, connections }
     }
 
     /// Counts a request and its result.
@@ -64,6 +68,10 @@ impl LdapDoor {
 
     /// Brings the directory in memory to the state of the database.
     pub(crate) async fn follow(&self) -> Result<(), NotRead> {
+        if self.directory.is_current() {
+            return Ok(());
+        }
+        let _alone = self.following.lock().await;
         if self.directory.is_current() {
             return Ok(());
         }
