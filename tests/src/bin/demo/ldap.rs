@@ -22,7 +22,8 @@ pub(super) fn play(
     board.title("Now programs that know nothing of Landbridge sign people in, by LDAP");
     // 1. A group in AD, with another one in it, and an application to which it is assigned.
     let step = Instant::now();
-    let (direct, nested, stranger, disabled) = (person(30), person(31), person(32), &cast.disabled);
+    // No other act signs in as these three: the first one gets another password in AD.
+    let (direct, nested, stranger, disabled) = (person(430), person(431), person(432), &cast.disabled);
     domain.create_group(GROUP)?;
     domain.create_group(TEAM)?;
     domain.set_member(GROUP, TEAM, true)?;
