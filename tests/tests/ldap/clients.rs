@@ -109,6 +109,32 @@ pub(crate) fn sign_in_all_kinds(stage: &Stage, cast: &Cast, sign_in: impl Fn(&[S
     assert_eq!(sign_in(&tries), expected, "{:?}", stage.road);
 }
 
+/// Reads all people and signs people in by both kinds of TLS, then signs in all kinds of people, with a script that `run`
+/// starts. `name` is that of its applications.
+#[track_caller]
+pub(crate) fn reads_and_signs_people_in(
+    stage: &Stage,
+    cast: &Cast,
+    name: &str,
+    run: impl Fn(&Value) -> Finished,
+) {
+    stage.prepare(cast);
+    stage.sync();
+    let by = stage.application(name, &[]);
+    // What it finds does not change while other tests change members.
+    let everybody = stage.application_for_everybody(&format!("{name}-everybody"));
+    let people = stage.domain.population().people().count();
+    let run = |by: &Value, more: Value| run(&with(by.clone(), more));
+    for url in [stage.ldaps(), stage.start_tls()] {
+        let by = settings(stage, &url, &everybody);
+        run(&by, json!({"people": people, "sign_ins": []})).expect_code(0);
+        let right = [&cast.direct, &cast.nested].map(|who| json!([who.sam, who.password]));
+        assert_eq!(accepted(run(&by, json!({"sign_ins": right}))), [true, true], "{url}");
+    }
+    let by = settings(stage, &stage.ldaps(), &by);
+    sign_in_all_kinds(stage, cast, |tries| accepted(run(&by, json!({"sign_ins": tries}))));
+}
+
 /// What a script prints: whether each sign-in was accepted.
 #[track_caller]
 pub(crate) fn accepted(finished: Finished) -> Vec<bool> {
