@@ -35,24 +35,21 @@ pub struct ChangedObject {
 impl ChangedObject {
     /// The value of an attribute, by its name in the table, if it is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
-        let found = self.attributes.iter().find(|(known, _)| known == name);
-        found.and_then(
-            |(_, value)| if let StoredValue::Text(text) = value { Some(text.as_str()) } else { None },
-        )
+        if let StoredValue::Text(text) = self.value(name)? { Some(text) } else { None }
     }
 
     /// The value of an attribute, by its name in the table, if it is a GUID.
     pub fn guid(&self, name: &str) -> Option<Uuid> {
-        let (_, value) = self.attributes.iter().find(|(known, _)| known == name)?;
-        if let StoredValue::Octets(octets) = value { Uuid::from_slice(octets).ok() } else { None }
+        if let StoredValue::Octets(octets) = self.value(name)? { Uuid::from_slice(octets).ok() } else { None }
     }
 
     /// The value of an attribute, by its name in the table, if it is a number.
     pub fn integer(&self, name: &str) -> Option<i64> {
-        let found = self.attributes.iter().find(|(known, _)| known == name);
-        found.and_then(
-            |(_, value)| if let StoredValue::Integer(number) = value { Some(*number) } else { None },
-        )
+        if let StoredValue::Integer(number) = self.value(name)? { Some(*number) } else { None }
+    }
+
+    fn value(&self, name: &str) -> Option<&StoredValue> {
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 }
 
