@@ -10,7 +10,7 @@ use super::door::LdapDoor;
 use super::message::{Bind, Credentials};
 use super::response::{Outcome, ResultCode};
 use super::search::Reader;
-use super::tree::{Tree, heads, no_photo};
+use super::tree::{Tree, no_photo};
 use landbridge_crypto::secret::Password;
 use landbridge_tenant_core::applications::{NotAuthenticated, SecretProof};
 use landbridge_tenant_core::clock::unix_now;
@@ -18,7 +18,7 @@ use landbridge_tenant_core::directory::Kind;
 use landbridge_tenant_core::directory::image::Image;
 use landbridge_tenant_core::directory::image::application::LdapApplication;
 use landbridge_tenant_core::directory::image::index::{Lookup, looked_up};
-use landbridge_tenant_core::directory::image::seen::{AccountMark, Seen, SeenObject};
+use landbridge_tenant_core::directory::image::seen::{AccountMark, SeenObject};
 use landbridge_tenant_core::sign_ins::{Attempt, Caller, Disclosable, Source, Unavailable, Verdict};
 use landbridge_wire::distinguished_name::DistinguishedName;
 use std::net::IpAddr;
@@ -100,7 +100,7 @@ impl Session {
             None => format!("dn:{}", application_name(&reader.app.application.name)),
             Some(person) => {
                 let seen = image.seen_by(&reader.app);
-                let tree = tree(image, &reader.app, &seen);
+                let tree = Tree::new(image, &reader.app, &seen, &no_photo);
                 let name = seen.by_id(person).and_then(|object| tree.name_of(&object));
                 name.map_or_else(String::new, |name| format!("dn:{name}"))
             }
@@ -130,12 +130,6 @@ fn named_application(name: &DistinguishedName) -> Option<&str> {
     let (own, named) = name.first()?;
     let is_application = kind == "OU" && value.eq_ignore_ascii_case("applications");
     (is_application && matches!(own, "CN" | "UID")).then_some(named)
-}
-
-pub(crate) fn tree<'a>(image: &Image, app: &'a LdapApplication, seen: &'a Seen<'a>) -> Tree<'a> {
-    let domains = image.domains(app);
-    let heads = heads(domains.map(|d| (d.id, d.dns_name.as_str(), d.netbios_name.as_str(), d.sid.as_str())));
-    Tree { seen, app, photo: &no_photo, heads }
 }
 
 impl LdapDoor {
@@ -282,7 +276,7 @@ fn account(
     parsed: Option<&DistinguishedName>,
 ) -> (String, Option<(Uuid, AccountMark)>) {
     let seen = image.whole();
-    let tree = tree(image, app, &seen);
+    let tree = Tree::new(image, app, &seen, &no_photo);
     let netbios_name =
         |row: i64| tree.heads.iter().find(|head| head.row == row).map(|head| &head.netbios_name);
     // 1. A distinguished name, or a name without a domain: the one account that has it.

@@ -4,7 +4,7 @@
 //! are answered one after the other, so a bind comes after all that was requested before it, and before all behind it.
 //! Neighbours: `bind` and `search` do what is requested.
 
-use super::bind::{Session, policy_control, tree};
+use super::bind::{Session, policy_control};
 use super::controls::{ResponseControl, SortResult};
 use super::cookie::{Binding, Position};
 use super::door::LdapDoor;
@@ -16,6 +16,7 @@ use super::schema::classes::View;
 use super::schema::{Selection, attribute};
 use super::search::{self, AnswerLimits, Run, Step};
 use super::subschema::Subschema;
+use super::tree::{Tree, no_photo};
 use landbridge_door_listen::limits::Limits;
 use landbridge_door_listen::listener::{Arrival, Protocol, stopped};
 use landbridge_wire::distinguished_name::DistinguishedName;
@@ -636,7 +637,7 @@ async fn public(door: &LdapDoor, session: &Session, id: u32, search: &Search, st
         .image(|image| {
             let Some(app) = session.application(image) else { return (Vec::new(), View::Rfc2307Bis) };
             let seen = image.seen_by(&app);
-            let heads = tree(image, &app, &seen).heads;
+            let heads = Tree::new(image, &app, &seen, &no_photo).heads;
             (heads.into_iter().map(|head| head.text).collect(), super::entry::view(app.access.view))
         })
         .unwrap_or((Vec::new(), View::Rfc2307Bis));

@@ -15,7 +15,7 @@ use super::response::{self, Outcome, ResultCode, ReturnedAttribute};
 use super::schema::attribute_type::AttributeType;
 use super::schema::rules::Rule;
 use super::schema::{Description, Selection, ValueRange, attribute, classes};
-use super::tree::{Node, Tree, heads, no_photo};
+use super::tree::{Node, Tree, no_photo};
 use super::unix_ids::rids;
 use landbridge_tenant_core::directory::image::Image;
 use landbridge_tenant_core::directory::image::application::LdapApplication;
@@ -43,6 +43,12 @@ pub(crate) struct Reader {
     pub(crate) app: Arc<LdapApplication>,
     /// The person who has signed in; none: the application itself. A person reads the own entry alone.
     pub(crate) person: Option<Uuid>,
+}
+
+impl Reader {
+    fn may_see(&self, node: &Node<'_>) -> bool {
+        self.person.is_none_or(|person| node.object().is_some_and(|object| object.id() == person))
+    }
 }
 
 /// A key of the order that the client wants.
@@ -148,15 +154,7 @@ impl Run {
         // 1. The tree as it is now, and where the search begins.
         let app = self.reader.app.clone();
         let seen = image.seen_by(&app);
-        let domains = image.domains(&app);
-        let tree = Tree {
-            seen: &seen,
-            app: &app,
-            photo,
-            heads: heads(
-                domains.map(|d| (d.id, d.dns_name.as_str(), d.netbios_name.as_str(), d.sid.as_str())),
-            ),
-        };
+        let tree = Tree::new(image, &app, &seen, photo);
         let Some(base) = tree.find(&self.base).filter(|base| self.may_begin_at(base)) else {
             let matched = if self.reader.person.is_some() { String::new() } else { tree.nearest(&self.base) };
             let words = "there is no such entry, or this account may not see it";
@@ -214,10 +212,7 @@ impl Run {
 
     /// A person begins at the own entry, or above it.
     fn may_begin_at(&self, base: &Node<'_>) -> bool {
-        match (self.reader.person, base.object()) {
-            (None, _) | (Some(_), None) => true,
-            (Some(person), Some(object)) => object.id() == person,
-        }
+        base.object().is_none() || self.reader.may_see(base)
     }
 
     fn look_at<'a>(
@@ -239,9 +234,7 @@ impl Run {
                     "the search would look at too many entries: use an indexed attribute, or a smaller base";
                 return Ended::Answer(Outcome::new(ResultCode::AdminLimitExceeded, words), None);
             }
-            let is_own = |person| node.object().is_some_and(|object| object.id() == person);
-            let in_it =
-                tree.is_in_scope(&node, base, self.search.scope) && self.reader.person.is_none_or(is_own);
+            let in_it = tree.is_in_scope(&node, base, self.search.scope) && self.reader.may_see(&node);
             let shown = Shown { tree, node };
             let matches = in_it && self.search.filter.evaluate(&shown) == Truth::True;
             if !matches {
@@ -654,15 +647,8 @@ pub(crate) fn compare(image: &Image, reader: &Reader, compare: &Compare) -> Outc
         return fail(ResultCode::InvalidDnSyntax, "the name of the entry is no distinguished name");
     };
     let seen = image.seen_by(&reader.app);
-    let domains = image.domains(&reader.app);
-    let heads = heads(domains.map(|d| (d.id, d.dns_name.as_str(), d.netbios_name.as_str(), d.sid.as_str())));
-    let tree = Tree { seen: &seen, app: &reader.app, photo: &no_photo, heads };
-    let is_own = |node: &Node<'_>| match (reader.person, node.object()) {
-        (None, _) => true,
-        (Some(person), Some(object)) => object.id() == person,
-        (Some(_), None) => false,
-    };
-    let Some(node) = tree.find(&name).filter(is_own) else {
+    let tree = Tree::new(image, &reader.app, &seen, &no_photo);
+    let Some(node) = tree.find(&name).filter(|node| reader.may_see(node)) else {
         return fail(ResultCode::NoSuchObject, "there is no such entry, or this account may not see it");
     };
     let Some(Description { attribute, range: None, .. }) = Description::parse(&compare.attribute) else {

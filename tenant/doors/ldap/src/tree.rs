@@ -8,6 +8,7 @@
 use super::cookie::EntryPlace;
 use super::message::Scope;
 use landbridge_tenant_core::directory::LdapTree;
+use landbridge_tenant_core::directory::image::Image;
 use landbridge_tenant_core::directory::image::application::LdapApplication;
 use landbridge_tenant_core::directory::image::index::{Lookup, looked_up};
 use landbridge_tenant_core::directory::image::seen::{Seen, SeenObject};
@@ -83,25 +84,30 @@ pub(crate) fn no_photo(_: Uuid) -> Option<Vec<u8>> {
     None
 }
 
-/// The heads of the domains that an application serves.
-pub(crate) fn heads<'a>(domains: impl Iterator<Item = (i64, &'a str, &'a str, &'a str)>) -> Vec<Head> {
-    let head = |(row, dns_name, netbios_name, sid): (i64, &str, &str, &str)| {
-        let name = DistinguishedName::of_domain(dns_name);
-        let text = dns_name.split('.').map(|label| format!("dc={label}")).collect::<Vec<_>>().join(",");
-        Head {
-            row,
-            dns_name: dns_name.to_owned(),
-            netbios_name: netbios_name.to_owned(),
-            sid: sid.to_owned(),
-            key: name.key(),
-            text,
-            name,
-        }
-    };
-    domains.map(head).collect()
-}
-
 impl<'a> Tree<'a> {
+    /// The tree of an application, with the heads of the domains that it serves. `photo` reads the photo of an object.
+    pub(crate) fn new(
+        image: &Image,
+        app: &'a LdapApplication,
+        seen: &'a Seen<'a>,
+        photo: &'a (dyn Fn(Uuid) -> Option<Vec<u8>> + Sync),
+    ) -> Self {
+        let heads = image.domains(app).map(|domain| {
+            let name = DistinguishedName::of_domain(&domain.dns_name);
+            let labels = domain.dns_name.split('.').map(|label| format!("dc={label}"));
+            Head {
+                row: domain.id,
+                dns_name: domain.dns_name.clone(),
+                netbios_name: domain.netbios_name.clone(),
+                sid: domain.sid.clone(),
+                key: name.key(),
+                text: labels.collect::<Vec<_>>().join(","),
+                name,
+            }
+        });
+        Self { seen, app, photo, heads: heads.collect() }
+    }
+
     pub(crate) fn head_of(&'a self, object: &SeenObject<'_>) -> Option<&'a Head> {
         let row = object.domain()?.id;
         self.heads.iter().find(|head| head.row == row)
