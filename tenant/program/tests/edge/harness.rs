@@ -458,6 +458,19 @@ pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
+/// Opens TLS to servers that have this certificate, or one of its issuer.
+pub(crate) fn trusting(certificate: CertificateDer<'static>) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
 /// One request to a tenant that another process serves; the answer as it came.
 pub(crate) async fn bare_post(
     to: SocketAddr,
@@ -468,17 +481,10 @@ pub(crate) async fn bare_post(
 ) -> String {
     use rustls::pki_types::pem::PemObject as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(root).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     let stream = TcpStream::connect(to).await.unwrap();
     let name = ServerName::from(to.ip());
-    let mut tls = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    let connector = trusting(CertificateDer::from_pem_slice(root).unwrap());
+    let mut tls = connector.connect(name, stream).await.unwrap();
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\nauthorization: {authorization}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n",

@@ -1,22 +1,19 @@
 //! Applications at an address of their own, with a certificate that the administrator brings and renews.
 
 use crate::command_line::{ADD, Place, code, errors, own_address, said, unused_port};
-use crate::harness::{DEADLINE, bare_post, request, until};
+use crate::harness::{DEADLINE, bare_post, request, trusting, until};
 use hyper::StatusCode;
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustix::process::Signal;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// A public CA, as far as the applications here are concerned.
@@ -44,16 +41,8 @@ impl Ca {
     }
 
     async fn connect(&self, to: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let stream = TcpStream::connect(to).await?;
-        TlsConnector::from(Arc::new(config)).connect(ServerName::from(to.ip()), stream).await
+        trusting(self.certificate.clone()).connect(ServerName::from(to.ip()), stream).await
     }
 
     /// The certificate that a new connection is shown.

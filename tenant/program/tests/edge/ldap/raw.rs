@@ -1,15 +1,12 @@
 //! LDAP byte by byte, for what no client sends.
 
 use super::client::Client;
-use crate::harness::DEADLINE;
+use crate::harness::{DEADLINE, trusting};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// An element of BER.
@@ -149,16 +146,9 @@ impl Raw<TlsStream<TcpStream>> {
 
     /// TLS over a connection that is open.
     pub(crate) async fn over(client: &Client, stream: TcpStream) -> Self {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(&client.certificate).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
-        Self(TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap())
+        let certificate = CertificateDer::from_pem_file(&client.certificate).unwrap();
+        Self(trusting(certificate).connect(name, stream).await.unwrap())
     }
 }
 
