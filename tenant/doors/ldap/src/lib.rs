@@ -26,6 +26,7 @@
 //! - `connection.rs`: reads requests and answers them, until the connection ends
 //! - `bind.rs`: who is signed in on a connection
 //! - `search.rs`: searches and comparisons
+//! - `candidates.rs`: the entries that can fulfil a filter, by what is indexed
 //! - `tree.rs`: the entries and their names
 //! - `entry.rs`: the attributes of an entry
 
@@ -33,6 +34,7 @@
 #![warn(clippy::as_conversions)]
 
 mod bind;
+mod candidates;
 pub mod connection;
 pub mod controls;
 pub mod cookie;
