@@ -1,6 +1,7 @@
 //! The entries that can fulfil a filter, by what is indexed.
 //! Neighbours: [`super::search`] looks at each of them, [`super::filter`] is the filter.
 
+use super::cookie::EntryPlace;
 use super::filter::Filter;
 use super::matching::Normal;
 use super::schema::attribute_type::AttributeType;
@@ -10,45 +11,202 @@ use super::unix_ids::rids;
 use landbridge_tenant_core::directory::image::index::{Lookup, is_indexed, looked_up};
 use landbridge_tenant_core::directory::image::seen::SeenObject;
 use landbridge_wire::distinguished_name::DistinguishedName;
+use std::cell::Cell;
 use uuid::Uuid;
 
-/// The entries that can fulfil a filter, by what is indexed. None: all have to be looked at. Entries that do not fulfil it
-/// may be among them.
-pub(crate) fn candidates<'a>(tree: &'a Tree<'a>, filter: &Filter) -> Option<Vec<Node<'a>>> {
-    narrowed(tree, filter, kinds(filter))
+/// Limit on the objects that are collected for one filter, seen by the application or not. Beyond it the search looks at all
+/// entries, step by step.
+const MAX_COLLECTED: usize = 200_000;
+/// With so few candidates from the other terms of an `&`, the members of groups are not collected.
+const FEW: usize = 100;
+
+/// The places of the entries that can fulfil a filter, in their order. None: all have to be looked at. Entries that do not
+/// fulfil it may be among them.
+pub(crate) fn candidates<'a>(tree: &'a Tree<'a>, filter: &Filter) -> Option<Vec<EntryPlace>> {
+    let narrowing = Narrowing { tree, of: kinds(filter), left: Cell::new(MAX_COLLECTED) };
+    let found = narrowing.by(filter)?;
+    let mut places: Vec<EntryPlace> = found.iter().filter_map(|node| tree.place(node)).collect();
+    places.sort_unstable();
+    places.dedup();
+    Some(places)
 }
 
-fn narrowed<'a>(tree: &'a Tree<'a>, filter: &Filter, of: Kinds) -> Option<Vec<Node<'a>>> {
+struct Narrowing<'a> {
+    tree: &'a Tree<'a>,
+    of: Kinds,
+    /// How many objects may still be collected. 0: nothing more is narrowed.
+    left: Cell<usize>,
+}
+
+impl<'a> Narrowing<'a> {
+    fn by(&self, filter: &Filter) -> Option<Vec<Node<'a>>> {
+        if self.left.get() == 0 {
+            return None;
+        }
+        match filter {
+            Filter::And(all) => {
+                let (costly, cheap): (Vec<_>, Vec<_>) = all.iter().partition(|one| is_costly(one));
+                let least =
+                    |of: Vec<&Filter>| of.into_iter().filter_map(|one| self.by(one)).min_by_key(Vec::len);
+                match least(cheap) {
+                    Some(found) if found.len() <= FEW => Some(found),
+                    found => found.into_iter().chain(least(costly)).min_by_key(Vec::len),
+                }
+            }
+            Filter::Or(any) => {
+                let mut found = Vec::new();
+                for one in any {
+                    found.extend(self.by(one)?);
+                }
+                Some(found)
+            }
+            Filter::Undefined => Some(Vec::new()),
+            Filter::Equal(attribute, stated) => {
+                self.looked_for(attribute, &stated.value, stated.name.as_deref())
+            }
+            Filter::InChain(attribute, target) => {
+                let Some(Node::Object(_, target)) = self.tree.find(target) else { return Some(Vec::new()) };
+                match attribute.name() {
+                    "memberOf" => self.nodes(target.effective_members()),
+                    "member" => self.nodes(target.effective_groups()),
+                    _ => None,
+                }
+            }
+            Filter::Not(_)
+            | Filter::Present(_)
+            | Filter::Substrings(..)
+            | Filter::AtLeast(..)
+            | Filter::AtMost(..)
+            | Filter::AllBits(..)
+            | Filter::AnyBit(..) => None,
+        }
+    }
+
+    /// The entries of objects. None: that would be too many.
+    fn nodes(&self, objects: impl Iterator<Item = SeenObject<'a>>) -> Option<Vec<Node<'a>>> {
+        // The upper bound counts those that the application does not see, which cost as much.
+        let (_, walked) = objects.size_hint();
+        let left = walked.and_then(|walked| self.left.get().checked_sub(walked));
+        self.left.set(left.unwrap_or_default());
+        left.map(|_| objects.filter_map(|one| self.tree.node(one)).collect())
+    }
+
+    fn looked_for(
+        &self,
+        attribute: &AttributeType,
+        value: &Normal,
+        name: Option<&DistinguishedName>,
+    ) -> Option<Vec<Node<'a>>> {
+        let (tree, seen) = (self.tree, self.tree.seen);
+        let by_texts = |names: &[&'static str], text: &str| {
+            let text = looked_up(text);
+            names.iter().flat_map(|name| seen.find(Lookup::Text(name, &text))).collect::<Vec<_>>()
+        };
+        match (attribute.name(), value) {
+            ("uid" | "sAMAccountName", Normal::Text(text)) => {
+                self.nodes(by_texts(&["sAMAccountName"], text).into_iter())
+            }
+            // A name that stands for the surname is looked up nowhere.
+            ("cn" | "name", Normal::Text(text)) => {
+                let mut found =
+                    self.nodes(by_texts(&["displayName", "cn", "sAMAccountName"], text).into_iter())?;
+                let made_up = tree.made_up().map(|(_, node)| node);
+                found.extend(made_up.filter(|_| attribute.name() == "name"));
+                Some(found)
+            }
+            (named, Normal::Text(text)) if is_indexed(named) => {
+                let named: &'static str = AttributeType::name(super::schema::attribute(named)?.attribute);
+                self.nodes(by_texts(&[named], text).into_iter())
+            }
+            ("memberUid", Normal::Text(text)) => {
+                let mut found = Vec::new();
+                for account in by_texts(&["sAMAccountName"], text) {
+                    found.extend(account.effective_groups());
+                }
+                self.nodes(found.into_iter())
+            }
+            ("member" | "uniqueMember", Normal::Text(key)) => {
+                let parsed;
+                let target = match name {
+                    Some(name) => name,
+                    None => {
+                        parsed = DistinguishedName::parse(key).ok()?;
+                        &parsed
+                    }
+                };
+                let Some(Node::Object(_, member)) = tree.find(target) else { return Some(Vec::new()) };
+                self.nodes(member.effective_groups())
+            }
+            ("memberOf", _) => {
+                let Some(Node::Object(_, group)) = tree.find(name?) else { return Some(Vec::new()) };
+                self.nodes(group.effective_members())
+            }
+            ("entryDN" | "distinguishedName", _) => Some(tree.find(name?).into_iter().collect()),
+            ("uidNumber", Normal::Integer(number)) => {
+                let mut found: Vec<_> =
+                    seen.find(Lookup::Number("uidNumber", i64::try_from(*number).ok()?)).collect();
+                found.extend(by_computed(tree, *number));
+                self.nodes(found.into_iter())
+            }
+            ("gidNumber", Normal::Integer(number)) => {
+                let wide = i64::try_from(*number).ok()?;
+                let mut found: Vec<_> = seen.find(Lookup::Number("gidNumber", wide)).collect();
+                found.extend(by_computed(tree, *number));
+                if self.of.accounts {
+                    // The accounts whose primary group has the number.
+                    for head in &tree.heads {
+                        let computed =
+                            u32::try_from(*number).into_iter().flat_map(|number| rids(&head.sid, number));
+                        let stored = seen.groups_with_gid_number(wide);
+                        let stored =
+                            stored.into_iter().filter(|(row, _)| *row == head.row).map(|(_, rid)| rid);
+                        for rid in computed.chain(stored) {
+                            found.extend(seen.find(Lookup::PrimaryGroup(head.row, rid.into())));
+                        }
+                    }
+                }
+                self.nodes(found.into_iter())
+            }
+            ("primaryGroupID", Normal::Integer(rid)) => {
+                let rid = i64::try_from(*rid).ok()?;
+                let found = tree.heads.iter().flat_map(|head| seen.find(Lookup::PrimaryGroup(head.row, rid)));
+                self.nodes(found.collect::<Vec<_>>().into_iter())
+            }
+            ("objectGUID", Normal::Octets(octets)) => {
+                let id = Uuid::from_slice_le(octets).ok();
+                self.nodes(id.and_then(|id| seen.by_id(id)).into_iter())
+            }
+            ("entryUUID", Normal::Octets(octets)) => {
+                let id = Uuid::from_slice(octets).ok();
+                self.nodes(id.and_then(|id| seen.by_id(id)).into_iter())
+            }
+            ("objectSid", Normal::Octets(octets)) => {
+                let text = sid_text(octets)?;
+                let mut found = self.nodes(seen.find(Lookup::Sid(&text)))?;
+                found.extend(tree.heads.iter().map(Node::Head));
+                Some(found)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether a term is narrowed by the members of groups, which may be everybody.
+fn is_costly(filter: &Filter) -> bool {
     match filter {
-        Filter::And(all) => all.iter().filter_map(|one| narrowed(tree, one, of)).min_by_key(Vec::len),
-        Filter::Or(any) => {
-            let mut found = Vec::new();
-            for one in any {
-                found.extend(narrowed(tree, one, of)?);
-            }
-            Some(found)
+        Filter::And(all) | Filter::Or(all) => all.iter().any(is_costly),
+        Filter::Equal(attribute, _) => {
+            matches!(attribute.name(), "memberOf" | "primaryGroupID" | "gidNumber")
         }
-        Filter::Undefined => Some(Vec::new()),
-        Filter::Equal(attribute, stated) => {
-            looked_for(tree, attribute, &stated.value, stated.name.as_deref(), of)
-        }
-        Filter::InChain(attribute, target) => {
-            let Some(Node::Object(_, target)) = tree.find(target) else { return Some(Vec::new()) };
-            let nodes =
-                |objects: Vec<SeenObject<'a>>| objects.into_iter().filter_map(|one| tree.node(one)).collect();
-            match attribute.name() {
-                "memberOf" => Some(nodes(target.effective_members().collect())),
-                "member" => Some(nodes(target.effective_groups().collect())),
-                _ => None,
-            }
-        }
+        Filter::InChain(..) => true,
         Filter::Not(_)
         | Filter::Present(_)
         | Filter::Substrings(..)
         | Filter::AtLeast(..)
         | Filter::AtMost(..)
         | Filter::AllBits(..)
-        | Filter::AnyBit(..) => None,
+        | Filter::AnyBit(..)
+        | Filter::Undefined => false,
     }
 }
 
@@ -91,105 +249,6 @@ fn kinds(filter: &Filter) -> Kinds {
         | Filter::AnyBit(..)
         | Filter::InChain(..)
         | Filter::Undefined => BOTH,
-    }
-}
-
-fn looked_for<'a>(
-    tree: &'a Tree<'a>,
-    attribute: &AttributeType,
-    value: &Normal,
-    name: Option<&DistinguishedName>,
-    of: Kinds,
-) -> Option<Vec<Node<'a>>> {
-    let seen = tree.seen;
-    let nodes = |objects: Vec<SeenObject<'a>>| {
-        objects.into_iter().filter_map(|one| tree.node(one)).collect::<Vec<_>>()
-    };
-    let by_texts = |names: &[&'static str], text: &str| {
-        let text = looked_up(text);
-        names.iter().flat_map(|name| seen.find(Lookup::Text(name, &text))).collect::<Vec<_>>()
-    };
-    match (attribute.name(), value) {
-        ("uid" | "sAMAccountName", Normal::Text(text)) => Some(nodes(by_texts(&["sAMAccountName"], text))),
-        // A name that stands for the surname is looked up nowhere.
-        ("cn" | "name", Normal::Text(text)) => {
-            let mut found = nodes(by_texts(&["displayName", "cn", "sAMAccountName"], text));
-            let made_up = tree.made_up().map(|(_, node)| node);
-            found.extend(made_up.filter(|_| attribute.name() == "name"));
-            Some(found)
-        }
-        (named, Normal::Text(text)) if is_indexed(named) => {
-            let named: &'static str = AttributeType::name(super::schema::attribute(named)?.attribute);
-            Some(nodes(by_texts(&[named], text)))
-        }
-        ("memberUid", Normal::Text(text)) => {
-            let mut found = Vec::new();
-            for account in by_texts(&["sAMAccountName"], text) {
-                found.extend(account.effective_groups());
-            }
-            Some(nodes(found))
-        }
-        ("member" | "uniqueMember", Normal::Text(key)) => {
-            let parsed;
-            let target = match name {
-                Some(name) => name,
-                None => {
-                    parsed = DistinguishedName::parse(key).ok()?;
-                    &parsed
-                }
-            };
-            let Some(Node::Object(_, member)) = tree.find(target) else { return Some(Vec::new()) };
-            Some(nodes(member.effective_groups().collect()))
-        }
-        ("memberOf", _) => {
-            let Some(Node::Object(_, group)) = tree.find(name?) else { return Some(Vec::new()) };
-            Some(nodes(group.effective_members().collect()))
-        }
-        ("entryDN" | "distinguishedName", _) => Some(tree.find(name?).into_iter().collect()),
-        ("uidNumber", Normal::Integer(number)) => {
-            let mut found: Vec<_> =
-                seen.find(Lookup::Number("uidNumber", i64::try_from(*number).ok()?)).collect();
-            found.extend(by_computed(tree, *number));
-            Some(nodes(found))
-        }
-        ("gidNumber", Normal::Integer(number)) => {
-            let wide = i64::try_from(*number).ok()?;
-            let mut found: Vec<_> = seen.find(Lookup::Number("gidNumber", wide)).collect();
-            found.extend(by_computed(tree, *number));
-            if of.accounts {
-                // The accounts whose primary group has the number.
-                for head in &tree.heads {
-                    let computed =
-                        u32::try_from(*number).into_iter().flat_map(|number| rids(&head.sid, number));
-                    let stored = seen.groups_with_gid_number(wide);
-                    let stored = stored.into_iter().filter(|(row, _)| *row == head.row).map(|(_, rid)| rid);
-                    for rid in computed.chain(stored) {
-                        found.extend(seen.find(Lookup::PrimaryGroup(head.row, rid.into())));
-                    }
-                }
-            }
-            Some(nodes(found))
-        }
-        ("primaryGroupID", Normal::Integer(rid)) => {
-            let rid = i64::try_from(*rid).ok()?;
-            let found = tree.heads.iter().flat_map(|head| seen.find(Lookup::PrimaryGroup(head.row, rid)));
-            Some(nodes(found.collect()))
-        }
-        ("objectGUID", Normal::Octets(octets)) => {
-            let id = Uuid::from_slice_le(octets).ok();
-            Some(nodes(id.and_then(|id| seen.by_id(id)).into_iter().collect()))
-        }
-        ("entryUUID", Normal::Octets(octets)) => {
-            let id = Uuid::from_slice(octets).ok();
-            Some(nodes(id.and_then(|id| seen.by_id(id)).into_iter().collect()))
-        }
-        ("objectSid", Normal::Octets(octets)) => {
-            let text = sid_text(octets)?;
-            let mut found = nodes(seen.find(Lookup::Sid(&text)).collect());
-            found.extend(tree.heads.iter().map(Node::Head));
-            Some(found)
-        }
-        _ => None,
     }
 }
 

@@ -585,22 +585,34 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
             entries: self.door.settings.entries,
             page: controls.paged.as_ref().map(|paged| paged.size),
         };
+        let application = reader.app.application.id;
         let mut run = Run::new(id, reader, (search, base), order, position, limits);
+        let mut large = None;
         loop {
             if self.waiting.is_abandoned(id) {
                 return Ok(());
             }
-            match self
+            let step = self
                 .door
                 .directory
-                .image(|image| run.step(image, &|object| self.door.directory.photo(object)))
-            {
+                .image(|image| run.step(image, &|object| self.door.directory.photo(object)));
+            match step {
                 Some(Step::Entries(bytes)) => {
-                    if bytes.is_empty() {
-                        tokio::task::yield_now().await;
-                    } else {
+                    if !bytes.is_empty() {
                         self.send(&bytes).await?;
                     }
+                    tokio::task::yield_now().await;
+                }
+                Some(Step::Large(bytes)) => {
+                    self.send(&bytes).await?;
+                    let mut place = std::pin::pin!(self.door.large_search(application));
+                    while large.is_none() && !run.is_over() && !self.waiting.is_abandoned(id) {
+                        tokio::select! {
+                            permit = &mut place => large = Some(permit),
+                            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+                        }
+                    }
+                    run.may_be_large();
                 }
                 Some(Step::Done(mut bytes, outcome, next)) => {
                     if controls.paged.is_some() {

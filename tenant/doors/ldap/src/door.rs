@@ -6,9 +6,12 @@ use super::response::{Operation, ResultCode};
 use landbridge_tenant_core::applications::Applications;
 use landbridge_tenant_core::directory::Directory;
 use landbridge_tenant_core::sign_ins::SignIns;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
 
 /// The settings of the door.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +28,9 @@ impl Default for Settings {
     }
 }
 
+/// Large searches of one application that run at a time. Each holds up to some 40 MiB.
+const LARGE_SEARCHES: usize = 4;
+
 /// The door.
 #[derive(Debug)]
 pub struct LdapDoor {
@@ -35,6 +41,8 @@ pub struct LdapDoor {
     pub(crate) cookies: Cookies,
     /// One request at a time reads what has changed. The others wait here, and hold no thread: sign-ins need those.
     following: Mutex<()>,
+    /// The places of large searches, by application.
+    large: std::sync::Mutex<HashMap<Uuid, Arc<Semaphore>>>,
     connections: AtomicU64,
 }
 
@@ -52,8 +60,9 @@ impl LdapDoor {
         settings: Settings,
     ) -> Self {
         let cookies = Cookies::new(key);
-        let (following, connections) = (Mutex::new(()), AtomicU64::new(0));
-        Self { sign_ins, applications, directory, settings, cookies, following, connections }
+        let (following, large, connections) =
+            (Mutex::new(()), std::sync::Mutex::default(), AtomicU64::new(0));
+        Self { sign_ins, applications, directory, settings, cookies, following, large, connections }
     }
 
     /// Counts a request and its result.
@@ -64,6 +73,16 @@ impl LdapDoor {
     /// A number that no other connection has.
     pub(crate) fn number_connection(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Waits for a place for a large search of an application. It is free again when the permit is dropped.
+    pub(crate) async fn large_search(&self, application: Uuid) -> Option<OwnedSemaphorePermit> {
+        let places = {
+            let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+            large.entry(application).or_insert_with(|| Arc::new(Semaphore::new(LARGE_SEARCHES))).clone()
+        };
+        // Nobody closes it.
+        places.acquire_owned().await.ok()
     }
 
     /// Brings the directory in memory to the state of the database.

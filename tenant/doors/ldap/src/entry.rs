@@ -17,6 +17,7 @@ use landbridge_tenant_core::directory::image::values::{Key, Value};
 use landbridge_tenant_core::directory::{LdapMemberOf, LdapTree, LdapView};
 use landbridge_wire::distinguished_name::DistinguishedName;
 use landbridge_wire::upload::Kind;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use time::OffsetDateTime;
 
@@ -29,10 +30,19 @@ const MICROS: i64 = 1_000_000;
 /// The flag of userAccountControl that disables an account.
 const DISABLED: i64 = 2;
 
+/// Limit on the values of one entry that one request looks at, with those that it looks at again: a filter may ask for the
+/// members of a large group in each of its terms.
+const MAX_VALUES: usize = 1_000_000;
+
 /// An entry as a filter and an answer see it.
 pub(crate) struct Shown<'a> {
     pub(crate) tree: &'a Tree<'a>,
     pub(crate) node: Node<'a>,
+    /// How many values were looked at.
+    values: Cell<usize>,
+    /// Its groups and its members with those in and around groups, once they were asked for.
+    effective_groups: OnceCell<Vec<SeenObject<'a>>>,
+    effective_members: OnceCell<Vec<SeenObject<'a>>>,
 }
 
 impl Entry for Shown<'_> {
@@ -55,7 +65,9 @@ impl Entry for Shown<'_> {
         if group.kind() != Kind::Group {
             return Some(false);
         }
-        Some(if effective {
+        Some(if attribute.name() == "memberOf" && effective {
+            self.effective_groups(own).contains(group)
+        } else if effective {
             member.effective_groups().any(|held| held == *group)
         } else {
             member.groups().any(|held| held == *group)
@@ -152,12 +164,42 @@ pub(crate) fn view(of: LdapView) -> View {
 }
 
 impl<'a> Shown<'a> {
+    pub(crate) fn new(tree: &'a Tree<'a>, node: Node<'a>) -> Self {
+        let (effective_groups, effective_members) = (OnceCell::new(), OnceCell::new());
+        Self { tree, node, values: Cell::new(0), effective_groups, effective_members }
+    }
+
+    /// Whether more values were asked for than one request may look at. What was found out of the entry is worth nothing
+    /// then.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.values.get() > MAX_VALUES
+    }
+
     fn is_effective(&self) -> bool {
         self.tree.app.access.member_of == LdapMemberOf::Effective
     }
 
-    /// Calls `each` with every value of an attribute, in LDAP's encoding.
+    fn effective_groups(&self, own: &SeenObject<'a>) -> &[SeenObject<'a>] {
+        self.effective_groups.get_or_init(|| own.effective_groups().collect())
+    }
+
+    fn effective_members(&self, own: &SeenObject<'a>) -> &[SeenObject<'a>] {
+        self.effective_members.get_or_init(|| own.effective_members().collect())
+    }
+
+    /// Calls `each` with every value of an attribute, in LDAP's encoding, until [`Self::is_exhausted`].
     pub(crate) fn each_value(&self, attribute: &'static AttributeType, each: &mut dyn FnMut(&[u8])) {
+        if !self.is_exhausted() {
+            self.each_uncounted(attribute, &mut |value| {
+                self.values.set(self.values.get() + 1);
+                if !self.is_exhausted() {
+                    each(value);
+                }
+            });
+        }
+    }
+
+    fn each_uncounted(&self, attribute: &'static AttributeType, each: &mut dyn FnMut(&[u8])) {
         let name = attribute.name();
         let view = view(self.tree.app.access.view);
         // 1. What every entry has.
@@ -286,15 +328,15 @@ impl<'a> Shown<'a> {
                 }
             }),
             "memberOf" => {
-                let mut one = |group: SeenObject<'_>| {
-                    if let Some(name) = self.name_of(&group) {
+                let mut one = |group: &SeenObject<'_>| {
+                    if let Some(name) = self.name_of(group) {
                         each(name.as_bytes());
                     }
                 };
                 if self.is_effective() {
-                    object.effective_groups().for_each(&mut one);
+                    self.effective_groups(object).iter().for_each(&mut one);
                 } else {
-                    object.groups().for_each(&mut one);
+                    object.groups().for_each(|group| one(&group));
                 }
             }
             "manager" if sees("manager") => {
@@ -367,7 +409,7 @@ impl<'a> Shown<'a> {
     /// Calls `each` with the members of a group: those of the link, or all that are in it.
     fn each_member(&self, group: &SeenObject<'a>, each: &mut dyn FnMut(&SeenObject<'_>)) {
         if self.is_effective() {
-            group.effective_members().for_each(|member| each(&member));
+            self.effective_members(group).iter().for_each(each);
         } else {
             group.members().for_each(|member| each(&member));
         }

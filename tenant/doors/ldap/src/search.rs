@@ -26,8 +26,13 @@ use uuid::Uuid;
 
 /// Entries that one step looks at: a few milliseconds.
 const STEP_ENTRIES: usize = 2_000;
+/// Time after which a step ends, however few entries it has looked at.
+const STEP_TIME: Duration = Duration::from_millis(10);
 /// Bytes after which a step ends.
 const STEP_BYTES: usize = 256 * 1024;
+/// Entries kept for later steps, entries to be sorted, or values of one entry that make a search a large one. An application
+/// has few of those at a time.
+const LARGE: usize = 2_000;
 /// Limit on the entries that one request looks at.
 const MAX_LOOKED_AT: usize = 2_000_000;
 /// Limit on the entries that are sorted for one request. Each costs about 200 bytes until the answer is complete.
@@ -70,15 +75,27 @@ pub(crate) struct Run {
     sorted: Option<Sorted>,
     /// The last entry that was returned, in this request or before.
     position: Position,
-    /// The last entry that was looked at.
-    looked_at: Option<EntryPlace>,
+    /// The last entry of the page before; none: this is the first one, or the entries are sorted.
+    after: Option<EntryPlace>,
+    /// What is to be looked at; none: the search has not begun.
+    ahead: Option<Ahead>,
     count: usize,
+    /// Whether it may become a large one.
+    may_be_large: bool,
     /// Limit on the entries of this answer, and what it means.
     most: usize,
     paged: bool,
     returned: usize,
     begun: Instant,
     time: Duration,
+}
+
+/// What a search looks at.
+enum Ahead {
+    /// All entries after this one.
+    All(Option<EntryPlace>),
+    /// These alone, in their order, from the one with this index on.
+    These(Vec<EntryPlace>, usize),
 }
 
 struct Sorted {
@@ -91,6 +108,8 @@ struct Sorted {
 pub(crate) enum Step {
     /// Bytes for the client; the search goes on.
     Entries(Vec<u8>),
+    /// Bytes for the client; the search is a large one and goes on after [`Run::may_be_large`].
+    Large(Vec<u8>),
     /// The last bytes, and the outcome. The position is that of the next page; none: there is nothing behind it.
     Done(Vec<u8>, Outcome, Option<Position>),
 }
@@ -132,10 +151,12 @@ impl Run {
             selection: Selection::of(&search.attributes),
             attributes: Attributes::of(view(reader.app.access.view)),
             sorted: (!order.is_empty()).then(|| Sorted { entries: Vec::new(), next: None }),
-            looked_at: begun.filter(|_| order.is_empty()),
+            after: begun.filter(|_| order.is_empty()),
+            ahead: None,
             order,
             position,
             count: 0,
+            may_be_large: false,
             most: whole.min(answer),
             paged: limits.page.is_some() && answer <= whole,
             returned: 0,
@@ -145,6 +166,16 @@ impl Run {
             search,
             base,
         }
+    }
+
+    /// Whether its time is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.begun.elapsed() > self.time
+    }
+
+    /// Lets it keep as much as it needs.
+    pub(crate) fn may_be_large(&mut self) {
+        self.may_be_large = true;
     }
 
     /// Does a part of the search.
@@ -159,53 +190,55 @@ impl Run {
             let outcome = Outcome { matched, ..Outcome::new(ResultCode::NoSuchObject, words) };
             return Step::Done(Vec::new(), outcome, None);
         };
-        if self.begun.elapsed() > self.time {
+        if self.is_over() {
             let words = "the time limit of the search is over";
             return Step::Done(Vec::new(), Outcome::new(ResultCode::TimeLimitExceeded, words), None);
         }
-        // 2. What is sorted is collected first.
-        if self.sorted.as_ref().is_some_and(|sorted| sorted.next.is_some()) {
-            return self.return_sorted(&tree);
-        }
+        // 2. What was sorted is returned.
         let mut bytes = Vec::new();
-        let mut left = STEP_ENTRIES;
-        let found = if self.search.scope == Scope::Base {
-            Some(vec![base])
-        } else {
-            candidates(&tree, &self.search.filter)
-        };
-        let ended = match found {
-            Some(found) => {
-                let mut placed: Vec<(EntryPlace, Node<'_>)> =
-                    found.into_iter().filter_map(|node| Some((place(&tree, &node)?, node))).collect();
-                placed.sort_by_key(|(place, _)| *place);
-                placed.dedup_by_key(|(place, _)| *place);
-                placed.retain(|(place, _)| self.looked_at.is_none_or(|last| *place > last));
-                self.look_at(&tree, &base, placed.into_iter(), &mut left, &mut bytes)
-            }
-            None => {
-                let after = self.looked_at;
-                let made_up = tree.made_up().filter(|(place, _)| after.is_none_or(|last| *place > last));
-                let last = match after {
-                    Some(EntryPlace::Object(last)) => Some(Uuid::from_u128(last)),
-                    Some(EntryPlace::MadeUp(_)) | None => None,
-                };
-                let objects = tree
-                    .seen
-                    .after(last)
-                    .filter_map(|(id, object)| Some((EntryPlace::Object(id.as_u128()), tree.node(object?)?)));
-                self.look_at(&tree, &base, made_up.chain(objects), &mut left, &mut bytes)
-            }
-        };
-        match ended {
-            Ended::Step => Step::Entries(bytes),
-            Ended::Answer(outcome, position) => Step::Done(bytes, outcome, position),
-            Ended::Search if self.sorted.is_some() => {
-                self.sort();
-                self.return_sorted(&tree)
-            }
-            Ended::Search => Step::Done(bytes, Outcome::new(ResultCode::Success, ""), None),
+        if self.sorted.as_ref().is_some_and(|sorted| sorted.next.is_some()) {
+            let ended = self.return_sorted(&tree, &mut bytes);
+            return ended.step(bytes);
         }
+        // 3. What is looked at: the entries that an index names, or all.
+        let mut ahead = match self.ahead.take() {
+            Some(ahead) => ahead,
+            None => {
+                let found = match (self.reader.person, self.search.scope) {
+                    (Some(person), _) => Some(vec![EntryPlace::Object(person.as_u128())]),
+                    (None, Scope::Base) => tree.place(&base).map(|place| vec![place]),
+                    (None, Scope::OneLevel | Scope::Subtree) => candidates(&tree, &self.search.filter),
+                };
+                match found {
+                    Some(found) if found.len() > LARGE && !self.may_be_large => {
+                        return Step::Large(Vec::new());
+                    }
+                    Some(found) => {
+                        let is_passed = |place: &EntryPlace| self.after.is_some_and(|last| *place <= last);
+                        let first = found.partition_point(is_passed);
+                        Ahead::These(found, first)
+                    }
+                    None => Ahead::All(self.after),
+                }
+            }
+        };
+        // 4. A part of it. What is sorted was collected now.
+        let mut ended = match &mut ahead {
+            Ahead::All(after) => {
+                let entries = tree.after(*after);
+                self.look_at(&tree, &base, entries, &mut bytes, |place| *after = Some(place))
+            }
+            Ahead::These(these, next) => {
+                let entries = these.iter().skip(*next).map(|place| (*place, tree.at(*place)));
+                self.look_at(&tree, &base, entries, &mut bytes, |_| *next += 1)
+            }
+        };
+        self.ahead = Some(ahead);
+        if self.sorted.is_some() && matches!(ended, Ended::Search) {
+            self.sort();
+            ended = self.return_sorted(&tree, &mut bytes);
+        }
+        ended.step(bytes)
     }
 
     /// A person begins at the own entry, or above it.
@@ -213,33 +246,47 @@ impl Run {
         base.object().is_none() || self.reader.may_see(base)
     }
 
+    /// Looks at entries until a step is done, and calls `passed` with each that need not be looked at again. No entry at a
+    /// place: it has left.
     fn look_at<'a>(
         &mut self,
         tree: &'a Tree<'a>,
         base: &Node<'a>,
-        nodes: impl Iterator<Item = (EntryPlace, Node<'a>)>,
-        left: &mut usize,
+        entries: impl Iterator<Item = (EntryPlace, Option<Node<'a>>)>,
         bytes: &mut Vec<u8>,
+        mut passed: impl FnMut(EntryPlace),
     ) -> Ended {
-        for (place, node) in nodes {
-            if *left == 0 || bytes.len() >= STEP_BYTES {
+        let begun = Instant::now();
+        for (looked_at, (place, node)) in entries.enumerate() {
+            // 1. Limits.
+            if looked_at >= STEP_ENTRIES || bytes.len() >= STEP_BYTES || begun.elapsed() >= STEP_TIME {
                 return Ended::Step;
             }
-            *left -= 1;
             self.count += 1;
             if self.count > MAX_LOOKED_AT {
                 let words =
                     "the search would look at too many entries: use an indexed attribute, or a smaller base";
                 return Ended::Answer(Outcome::new(ResultCode::AdminLimitExceeded, words), None);
             }
-            let in_it = tree.is_in_scope(&node, base, self.search.scope) && self.reader.may_see(&node);
-            let shown = Shown { tree, node };
-            let matches = in_it && self.search.filter.evaluate(&shown) == Truth::True;
-            if !matches {
-                self.looked_at = Some(place);
+            // 2. Whether it is found.
+            let in_it = |node: &Node<'a>| {
+                tree.is_in_scope(node, base, self.search.scope) && self.reader.may_see(node)
+            };
+            let shown = node.filter(in_it).map(|node| Shown::new(tree, node));
+            let found = shown
+                .filter(|shown| self.search.filter.evaluate(shown) == Truth::True || shown.is_exhausted());
+            let Some(shown) = found else {
+                passed(place);
                 continue;
+            };
+            if shown.is_exhausted() {
+                return Ended::Answer(exhausted(), None);
             }
+            // 3. It is kept to be sorted, or returned.
             if let Some(sorted) = &mut self.sorted {
+                if sorted.entries.len() >= LARGE && !self.may_be_large {
+                    return Ended::Large;
+                }
                 if sorted.entries.len() >= MAX_SORTED {
                     let words = "too many entries to be sorted: search for fewer";
                     return Ended::Answer(Outcome::new(ResultCode::AdminLimitExceeded, words), None);
@@ -249,14 +296,11 @@ impl Run {
                 if self.returned >= self.most {
                     return self.full();
                 }
-                if self.put(&shown, place, Vec::new(), bytes).is_err() {
-                    return Ended::Answer(
-                        Outcome::new(ResultCode::Other, "an entry cannot be written"),
-                        None,
-                    );
+                if let Err(ended) = self.put(&shown, place, Vec::new(), bytes) {
+                    return ended;
                 }
             }
-            self.looked_at = Some(place);
+            passed(place);
         }
         Ended::Search
     }
@@ -276,10 +320,20 @@ impl Run {
         place: EntryPlace,
         key: Vec<u8>,
         bytes: &mut Vec<u8>,
-    ) -> Result<(), response::NotWritten> {
+    ) -> Result<(), Ended> {
         let name = shown.tree.name(&shown.node);
         let attributes = self.returned_attributes(shown);
-        bytes.extend(response::entry(self.id, &name, attributes)?);
+        if shown.is_exhausted() {
+            return Err(Ended::Answer(exhausted(), None));
+        }
+        let values: usize = attributes.iter().map(|one| one.values.len()).sum();
+        if values > LARGE && !self.may_be_large {
+            return Err(Ended::Large);
+        }
+        let entry = response::entry(self.id, &name, attributes).map_err(|_| {
+            Ended::Answer(Outcome::new(ResultCode::Other, "an entry cannot be written"), None)
+        })?;
+        bytes.extend(entry);
         self.returned += 1;
         self.position = Position { key, last: place, returned: self.position.returned.saturating_add(1) };
         Ok(())
@@ -334,34 +388,28 @@ impl Run {
         sorted.next = Some(first);
     }
 
-    fn return_sorted(&mut self, tree: &Tree<'_>) -> Step {
-        let mut bytes = Vec::new();
-        while let Some(sorted) = &mut self.sorted {
+    /// Returns entries in their order until a step is done.
+    fn return_sorted(&mut self, tree: &Tree<'_>, bytes: &mut Vec<u8>) -> Ended {
+        while let Some(sorted) = &self.sorted {
             let next = sorted.next.unwrap_or_default();
             let Some((key, place)) = sorted.entries.get(next).cloned() else { break };
             if bytes.len() >= STEP_BYTES {
-                return Step::Entries(bytes);
+                return Ended::Step;
             }
             if self.returned >= self.most {
-                return match self.full() {
-                    Ended::Answer(outcome, position) => Step::Done(bytes, outcome, position),
-                    Ended::Step | Ended::Search => Step::Entries(bytes),
-                };
+                return self.full();
             }
-            sorted.next = Some(next + 1);
-            let made_up = tree.made_up().find(|(made_up, _)| *made_up == place).map(|(_, node)| node);
-            let node = made_up.or_else(|| match place {
-                EntryPlace::Object(id) => tree.node(tree.seen.by_id(Uuid::from_u128(id))?),
-                EntryPlace::MadeUp(_) => None,
-            });
             // It may have left since.
-            let Some(node) = node else { continue };
-            if self.put(&Shown { tree, node }, place, key, &mut bytes).is_err() {
-                let outcome = Outcome::new(ResultCode::Other, "an entry cannot be written");
-                return Step::Done(bytes, outcome, None);
+            if let Some(node) = tree.at(place)
+                && let Err(ended) = self.put(&Shown::new(tree, node), place, key, bytes)
+            {
+                return ended;
+            }
+            if let Some(sorted) = &mut self.sorted {
+                sorted.next = Some(next + 1);
             }
         }
-        Step::Done(bytes, Outcome::new(ResultCode::Success, ""), None)
+        Ended::Search
     }
 }
 
@@ -369,19 +417,28 @@ impl Run {
 enum Ended {
     /// It has done its part.
     Step,
+    /// It may not go on before it may be large.
+    Large,
     /// The answer is complete before the search is.
     Answer(Outcome, Option<Position>),
     /// Nothing is left to look at.
     Search,
 }
 
-/// The place of an entry in the order of all.
-fn place(tree: &Tree<'_>, node: &Node<'_>) -> Option<EntryPlace> {
-    if let Some(object) = node.object() {
-        return Some(EntryPlace::Object(object.id().as_u128()));
+impl Ended {
+    fn step(self, bytes: Vec<u8>) -> Step {
+        match self {
+            Ended::Step => Step::Entries(bytes),
+            Ended::Large => Step::Large(bytes),
+            Ended::Answer(outcome, position) => Step::Done(bytes, outcome, position),
+            Ended::Search => Step::Done(bytes, Outcome::new(ResultCode::Success, ""), None),
+        }
     }
-    let name = tree.name(node);
-    tree.made_up().find(|(_, other)| tree.name(other) == name).map(|(place, _)| place)
+}
+
+fn exhausted() -> Outcome {
+    let words = "an entry has too many values for so many terms or ranges: use fewer of them";
+    Outcome::new(ResultCode::AdminLimitExceeded, words)
 }
 
 /// Keeps the values of a range, and returns the name that says which they are: as AD, with `*` for the last ones.
@@ -453,7 +510,7 @@ pub(crate) fn compare(image: &Image, reader: &Reader, compare: &Compare) -> Outc
     let Some(stated) = asserted(attribute, rule, &compare.value) else {
         return fail(ResultCode::InvalidAttributeSyntax, "the value does not fit the attribute");
     };
-    let shown = Shown { tree: &tree, node };
+    let shown = Shown::new(&tree, node);
     let (mut any, mut equal) = (false, false);
     shown.each_value(attribute, &mut |value| {
         any = true;

@@ -250,6 +250,40 @@ impl<'a> Tree<'a> {
         (1..).map(EntryPlace::MadeUp).zip(nodes)
     }
 
+    /// The place of an entry in the order of all; none: it is not of this tree.
+    pub(crate) fn place(&'a self, node: &Node<'a>) -> Option<EntryPlace> {
+        match node.object() {
+            Some(object) => Some(EntryPlace::Object(object.id().as_u128())),
+            None => self.made_up().find(|(_, other)| other.is(node)).map(|(place, _)| place),
+        }
+    }
+
+    /// The entry at a place; none: it has left.
+    pub(crate) fn at(&'a self, place: EntryPlace) -> Option<Node<'a>> {
+        match place {
+            EntryPlace::Object(id) => self.node(self.seen.by_id(Uuid::from_u128(id))?),
+            EntryPlace::MadeUp(_) => {
+                self.made_up().find(|(made_up, _)| *made_up == place).map(|(_, node)| node)
+            }
+        }
+    }
+
+    /// All places after one, in their order, and the entry at each.
+    pub(crate) fn after(
+        &'a self,
+        after: Option<EntryPlace>,
+    ) -> impl Iterator<Item = (EntryPlace, Option<Node<'a>>)> {
+        let made_up = self.made_up().filter(move |(place, _)| after.is_none_or(|after| *place > after));
+        let last = match after {
+            Some(EntryPlace::Object(last)) => Some(Uuid::from_u128(last)),
+            Some(EntryPlace::MadeUp(_)) | None => None,
+        };
+        let objects = self.seen.after(last).map(|(id, object)| {
+            (EntryPlace::Object(id.as_u128()), object.and_then(|object| self.node(object)))
+        });
+        made_up.map(|(place, node)| (place, Some(node))).chain(objects)
+    }
+
     /// Whether an entry is in the scope of a search that begins at `base`.
     pub(crate) fn is_in_scope(&'a self, node: &Node<'a>, base: &Node<'a>, scope: Scope) -> bool {
         if node.head().row != base.head().row {

@@ -66,7 +66,7 @@ async fn furnish(edge: &Edge, phs: &Identity) {
     send(edge, phs, records, vec![]).await;
 }
 
-async fn change(edge: &Edge, change: LdapChange) {
+pub(crate) async fn change(edge: &Edge, change: LdapChange) {
     let said = says(edge, AdminRequest::AppsLdap { name: "wiki".to_owned(), change: Some(change) }).await;
     assert!(said.starts_with("wiki: LDAP:"), "{said}");
 }
@@ -75,7 +75,7 @@ fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn everything() -> LdapChange {
+pub(crate) fn everything() -> LdapChange {
     LdapChange { all_groups: Some(true), all_attributes: Some(true), ..LdapChange::default() }
 }
 
