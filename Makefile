@@ -13,6 +13,7 @@ help: ## this list
 # The trials of the time that a refusal takes. They need a machine that does nothing else; all other tests may run beside
 # those of another checkout.
 TIMING_TRIALS := refusals_of_every_kind_take_the_same_time_and_look_the_same \
+	refusals_by_ldap_of_every_kind_take_the_same_time_and_look_the_same \
 	refusals_take_the_same_time_while_ads_budget_is_spent_and_digests_stand_in_for_it \
 	a_right_and_a_wrong_password_of_a_protected_account_look_the_same_to_a_lying_tenant_in_words_and_time \
 	unknown_wrong_disabled_blocked_unassigned_and_locked_look_the_same_in_words_and_in_time

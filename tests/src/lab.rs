@@ -41,7 +41,7 @@ mod watchdog;
 pub mod windows_fake;
 pub mod windows_ldap_fake;
 
-pub use application::{Answer, Application, Try};
+pub use application::{Answer, Application, Try, trusting};
 pub use domain::Domain;
 pub use error::LabError;
 pub use machine::Machine;

@@ -110,6 +110,7 @@
 //! - `tests/pta/kills.rs`: forty agents, of which one dies every two seconds
 //! - `tests/pta/ldaps.rs`: LDAPS servers that cannot be used, and CA files in every form
 //! - `tests/pta/times.rs`: refusals are not told apart by their time
+//! - `tests/pta/ldap_times.rs`: refusals by LDAP neither
 //! - `tests/pta/silence.rs`: everything that tenant and agents wrote, searched for secrets
 //! - `tests/pta/outages.rs`: agents killed and frozen, the tenant and the DC gone and back
 //! - `tests/pta/proxies.rs`: proxies that are silent or speak oddly

@@ -159,7 +159,7 @@ impl Application {
 }
 
 /// TLS that trusts the CA of this file (PEM) alone.
-fn trusting(ca: &Path) -> Result<Arc<ClientConfig>, LabError> {
+pub fn trusting(ca: &Path) -> Result<Arc<ClientConfig>, LabError> {
     let mut roots = RootCertStore::empty();
     let root = CertificateDer::from_pem_file(ca).map_err(|why| failed("reading a root", why))?;
     roots.add(root).map_err(|why| failed("reading a root", why))?;

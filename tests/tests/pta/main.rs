@@ -6,6 +6,7 @@ mod attacks;
 mod copied;
 mod joined;
 mod kills;
+mod ldap_times;
 mod ldaps;
 mod lockout;
 mod lying_tenant;

@@ -119,7 +119,7 @@ fn measure(policy: &str, spent: bool) {
     assert!(worst < LIMIT, "{policy}: {worst}");
 }
 
-fn spread(of: &[f64]) -> (f64, f64) {
+pub(crate) fn spread(of: &[f64]) -> (f64, f64) {
     let n = of.len() as f64;
     let mean = of.iter().sum::<f64>() / n;
     (mean, (of.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt())

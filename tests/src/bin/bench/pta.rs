@@ -12,12 +12,10 @@ use crate::signins::{accepted, people, tries};
 use crate::sync::joined;
 use landbridge_crypto::salted_digest::Profile;
 use landbridge_tests::lab::{
-    Application, Domain, LabError, Person, Population, PtaAgent, PtaSettings, RunningTenant, Try,
+    Application, Domain, LabError, Person, Population, PtaAgent, PtaSettings, RunningTenant, Try, trusting,
 };
 use ldap3::{LdapConnAsync, LdapConnSettings};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -97,7 +95,7 @@ fn of(road: &Road<'_>, runtime: &Runtime, placed: &str, at_once: usize) -> Resul
     let mut p99 = table("p99", "ms", "", &sides);
     let mut busy = table("busy cores meanwhile", "%", "", &sides);
     let mut cpu = table("CPU of one", "ms", "", &["tenant", "agent"]);
-    let tls = trusting(road.domain)?;
+    let tls = trusting(&road.domain.ca())?;
     let [sids, upns] = road.binds()?;
     let bare = |binds: &Binds| runtime.block_on(bare(&tls, road.domain, binds, at_once, each));
     for round in 0..ROUNDS {
@@ -235,15 +233,4 @@ fn run(mut times: Vec<Duration>, took: Duration, before: (f64, f64)) -> Run {
     times.sort();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
     Run { per_second: times.len() as f64 / took.as_secs_f64(), p50: at(0.5), p99: at(0.99), busy }
-}
-
-fn trusting(domain: &Domain) -> Result<Arc<ClientConfig>, LabError> {
-    let mut roots = RootCertStore::empty();
-    let ca = CertificateDer::from_pem_file(domain.ca());
-    let ca = ca.map_err(|why| LabError::said("the domain's CA", &why))?;
-    roots.add(ca).map_err(|why| LabError::said("the domain's CA", &why))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|why| LabError::said("TLS", &why))?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }

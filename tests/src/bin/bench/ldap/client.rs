@@ -2,10 +2,9 @@
 //! entries without decoding their attributes.
 
 use landbridge_door_ldap::framing::message_length;
-use landbridge_tests::lab::LabError;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use landbridge_tests::lab::{LabError, trusting};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,14 +35,7 @@ pub(crate) struct Target {
 impl Target {
     /// `ca` is the file of the CA that is trusted.
     pub(crate) fn new(address: SocketAddr, name: &str, password: &str, ca: &Path) -> Result<Self, LabError> {
-        let failed = |why: &dyn std::fmt::Display| LabError::said("TLS of the LDAP client", &why.to_string());
-        let mut roots = RootCertStore::empty();
-        let ca = CertificateDer::from_pem_file(ca).map_err(|why| failed(&why))?;
-        roots.add(ca).map_err(|why| failed(&why))?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let tls = tls.map_err(|why| failed(&why))?.with_root_certificates(roots).with_no_client_auth();
-        Ok(Self { address, name: name.to_owned(), password: password.to_owned(), tls: Arc::new(tls) })
+        Ok(Self { address, name: name.to_owned(), password: password.to_owned(), tls: trusting(ca)? })
     }
 }
 
