@@ -175,8 +175,8 @@ impl Image {
         Ok(image)
     }
 
-    /// The number of the last change that it has.
-    pub(crate) fn last_change(&self) -> i64 {
+    /// The number of the last change that it has. It rises, and is at least the microseconds since 1970 of that change.
+    pub fn last_change(&self) -> i64 {
         self.last.any
     }
 

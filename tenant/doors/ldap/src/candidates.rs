@@ -178,7 +178,9 @@ impl<'a> Narrowing<'a> {
             }
             ("entryUUID", Normal::Octets(octets)) => {
                 let id = Uuid::from_slice(octets).ok();
-                self.nodes(id.and_then(|id| seen.by_id(id)).into_iter())
+                let mut found = self.nodes(id.and_then(|id| seen.by_id(id)).into_iter())?;
+                found.extend(tree.made_up().map(|(_, node)| node));
+                Some(found)
             }
             ("objectSid", Normal::Octets(octets)) => {
                 let text = sid_text(octets)?;

@@ -644,18 +644,21 @@ async fn public(door: &LdapDoor, session: &Session, id: u32, search: &Search, st
     door.count(Operation::Search, ResultCode::Success);
     // 1. The attributes. Without a readable directory there are no naming contexts.
     let _ = door.follow().await;
-    let (contexts, view) = door
+    let (contexts, view, last_change) = door
         .directory
         .image(|image| {
-            let Some(app) = session.application(image) else { return (Vec::new(), View::Rfc2307Bis) };
+            let Some(app) = session.application(image) else { return (Vec::new(), View::Rfc2307Bis, None) };
             let seen = image.seen_by(&app);
             let heads = Tree::new(image, &app, &seen, &no_photo).heads;
-            (heads.into_iter().map(|head| head.text).collect(), super::entry::view(app.access.view))
+            let last_change = session.reader(image).is_ok().then(|| image.last_change());
+            let contexts = heads.into_iter().map(|head| head.text).collect();
+            (contexts, super::entry::view(app.access.view), last_change)
         })
-        .unwrap_or((Vec::new(), View::Rfc2307Bis));
+        .unwrap_or((Vec::new(), View::Rfc2307Bis, None));
     let (name, attributes) = if search.base.is_empty() {
         let dse = RootDse {
             naming_contexts: &contexts,
+            last_change,
             start_tls,
             password_modify: false,
             version: env!("CARGO_PKG_VERSION"),

@@ -12,6 +12,7 @@ use super::schema::attributes::ATTRIBUTES;
 use super::schema::classes::{Class, Kind as ClassKind, View, classes};
 use super::tree::{Head, Node, Tree, first_part};
 use super::unix_ids::unix_id;
+use aws_lc_rs::digest::{SHA256, digest};
 use landbridge_tenant_core::directory::image::seen::SeenObject;
 use landbridge_tenant_core::directory::image::values::{Key, Value};
 use landbridge_tenant_core::directory::{LdapMemberOf, LdapTree, LdapView};
@@ -20,6 +21,7 @@ use landbridge_wire::upload::Kind;
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 /// Seconds from 1601, where AD's times begin, to 1970.
 const EPOCH: i64 = 11_644_473_600;
@@ -220,6 +222,10 @@ impl<'a> Shown<'a> {
             _ => {}
         }
         match &self.node {
+            Node::Head(head) if name == "entryUUID" => each(made_up_id(head, "").to_string().as_bytes()),
+            Node::Unit(head, unit) if name == "entryUUID" => {
+                each(made_up_id(head, unit.name()).to_string().as_bytes());
+            }
             Node::Head(head) => match name {
                 "dc" => each(head.dns_name.split('.').next().unwrap_or_default().as_bytes()),
                 "name" => each(head.dns_name.split('.').next().unwrap_or_default().as_bytes()),
@@ -457,6 +463,13 @@ impl<'a> Shown<'a> {
         let rid = u32::try_from(object.integer("primaryGroupID")?).ok()?;
         unix_id(&head.sid, rid).map(i64::from)
     }
+}
+
+/// The entryUUID of what has no objectGUID: computed from the domain's SID, so it never changes (RFC 9562, version 8).
+fn made_up_id(head: &Head, unit: &str) -> Uuid {
+    let hash = digest(&SHA256, format!("landbridge LDAP entry {} {unit}", head.sid).as_bytes());
+    let octets = hash.as_ref().first_chunk().copied().unwrap_or_default();
+    uuid::Builder::from_custom_bytes(octets).into_uuid()
 }
 
 /// The part of its name that an object has in AD; none: it has not arrived.

@@ -23,6 +23,8 @@ pub const SUBSCHEMA: &str = "cn=subschema";
 pub struct RootDse<'a> {
     /// The names of the domains' heads that the application has. SSSD finds its search base by itself if there is one.
     pub naming_contexts: &'a [String],
+    /// The number of the directory's last change, for clients that poll; none: nobody is signed in.
+    pub last_change: Option<i64>,
     /// Whether StartTLS can be requested on this connection.
     pub start_tls: bool,
     /// Whether passwords can be changed.
@@ -40,10 +42,13 @@ impl RootDse<'_> {
         let contexts: Vec<&str> = self.naming_contexts.iter().map(String::as_str).collect();
         let only_context = contexts.get(..1).filter(|_| contexts.len() == 1).unwrap_or_default();
         let controls = [PAGED_RESULTS, SORT_REQUEST, SORT_RESPONSE, MANAGE_DSA_IT, PASSWORD_POLICY];
-        let rows: [(&str, &[&str]); 10] = [
+        let last_change = self.last_change.map(|number| number.to_string());
+        let last_change: Vec<&str> = last_change.as_deref().into_iter().collect();
+        let rows: [(&str, &[&str]); 11] = [
             ("objectClass", &["top"]),
             ("namingContexts", &contexts),
             ("defaultNamingContext", only_context),
+            ("highestCommittedUSN", &last_change),
             ("subschemaSubentry", &[SUBSCHEMA]),
             ("supportedLDAPVersion", &["3"]),
             ("supportedControl", &controls),
@@ -75,6 +80,7 @@ mod tests {
         let (one, two) = (["dc=a".to_owned()], ["dc=a".to_owned(), "dc=b".to_owned()]);
         let dse = |naming_contexts| RootDse {
             naming_contexts,
+            last_change: None,
             start_tls: false,
             password_modify: false,
             version: "1",
@@ -87,8 +93,13 @@ mod tests {
 
     #[test]
     fn extensions_are_listed_only_if_they_can_be_requested() {
-        let mut dse =
-            RootDse { naming_contexts: &[], start_tls: false, password_modify: false, version: "1" };
+        let mut dse = RootDse {
+            naming_contexts: &[],
+            last_change: None,
+            start_tls: false,
+            password_modify: false,
+            version: "1",
+        };
         assert_eq!(values(&dse, "supportedExtension"), [WHO_AM_I]);
         (dse.start_tls, dse.password_modify) = (true, true);
         assert_eq!(values(&dse, "supportedExtension"), [WHO_AM_I, START_TLS, PASSWORD_MODIFY]);
@@ -98,6 +109,7 @@ mod tests {
     fn every_attribute_is_in_the_table_in_its_spelling() {
         let dse = RootDse {
             naming_contexts: &["dc=a".to_owned()],
+            last_change: Some(7),
             start_tls: true,
             password_modify: true,
             version: "1",

@@ -227,6 +227,7 @@ pub static ATTRIBUTES: &[AttributeType] = &[
     // The root DSE (RFC 4512 5.1, RFC 3045).
     entry(&["namingContexts"], "1.3.6.1.4.1.1466.101.120.5").operational(),
     entry(&["defaultNamingContext"], "").without_oid().single().operational(),
+    integer(&["highestCommittedUSN"], "").without_oid().single().operational(),
     object_identifier(&["supportedControl"], "1.3.6.1.4.1.1466.101.120.13").operational(),
     object_identifier(&["supportedExtension"], "1.3.6.1.4.1.1466.101.120.7").operational(),
     object_identifier(&["supportedFeatures"], "1.3.6.1.4.1.4203.1.3.5").operational(),

@@ -1,7 +1,8 @@
 //! What applications see: views, attributes, memberships, numbers, order; and whose application a connection is.
 
+use super::client::{Client, Printed};
 use super::raw::{Raw, bind, equal, page, present, search};
-use super::{client::Printed, reading, served};
+use super::{reading, served};
 use crate::applications::{RIGHT, sign_in, stamp, user};
 use crate::assignment::create;
 use crate::directory::{group, says, send};
@@ -404,7 +405,7 @@ async fn a_name_that_needs_escapes_and_one_of_another_kind_are_found_by_their_ow
     send(&edge, &phs, vec![contact], vec![]).await;
     let mut raw = Raw::connect(&client).await;
     raw.bind(&client).await;
-    let (all, _) = raw.ask(2, &search(BASE.as_bytes(), &present("entryUUID")), &[]).await;
+    let (all, _) = raw.ask(2, &search(BASE.as_bytes(), &present("modifyTimestamp")), &[]).await;
     let mut tried = 0;
     for entry in all {
         // The name as it was returned: the first string of the entry.
@@ -417,6 +418,31 @@ async fn a_name_that_needs_escapes_and_one_of_another_kind_are_found_by_their_ow
         tried += 1;
     }
     assert_eq!(tried, 8, "alice, bob, five odd names and a contact");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_polls_learns_the_last_change_and_every_entry_has_an_entry_uuid() {
+    let (edge, phs, client) = served(|settings| settings.groups = None).await;
+    let last_change = async |client: &Client| {
+        let read = ["-LLL", "-b", "", "-s", "base", "(objectClass=*)", "highestCommittedUSN"];
+        client.run("ldapsearch", &read).await.values("highestCommittedUSN")
+    };
+    // 1. Nobody else learns when something changes.
+    assert!(last_change(&client.as_other("", "")).await.is_empty());
+    let before: i64 = last_change(&client).await[0].parse().unwrap();
+    furnish(&edge, &phs).await;
+    let after: i64 = last_change(&client).await[0].parse().unwrap();
+    let changed = client.search(BASE, &[&format!("(uSNChanged>={})", before + 1), "uSNChanged"]).await;
+    let numbers: Vec<i64> = changed.values("uSNChanged").iter().map(|one| one.parse().unwrap()).collect();
+    assert!(numbers.len() == 2 && numbers.iter().max() == Some(&after), "{before} {after} {changed:?}");
+    // 2. What has no objectGUID has an identity as well, and is found by it.
+    let all = client.search(BASE, &["(objectClass=*)", "entryUUID"]).await;
+    let (names, ids) = (all.names(), all.values("entryUUID"));
+    assert_eq!((names.len(), names[0].as_str()), (ids.len(), BASE));
+    assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len(), "{ids:?}");
+    for (name, id) in names.iter().zip(&ids) {
+        assert_eq!(client.search(BASE, &[&format!("(entryUUID={id})")]).await.names(), [name.as_str()]);
+    }
 }
 
 /// A container of AD with its part of the name, in another one; none: the head of the domain.
