@@ -104,6 +104,14 @@ impl Stage {
         self.phs.once(&[]).unwrap().expect_code(0);
     }
 
+    /// How many wrong passwords the audit log has for somebody.
+    pub(crate) fn wrong_passwords(&self, who: &Person) -> u32 {
+        let object = self.domain.identity(&who.sam).unwrap().guid.to_string();
+        let database = self.tenant.open_database().unwrap();
+        let ask = "SELECT count(*) FROM audit WHERE subject = ?1 AND detail LIKE 'wrong-password%'";
+        database.query_row(ask, [object], |row| row.get(0)).unwrap()
+    }
+
     /// The people of a test, by its number. Numbers are given once in this binary: see each test's `CAST`.
     pub(crate) fn cast(&self, number: u32) -> Cast {
         assert!(number < TESTS, "raise TESTS");
