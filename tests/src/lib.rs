@@ -78,6 +78,7 @@
 //! - `src/bin/bench/ldap.rs`: the tenant's LDAP beside slapd
 //! - `src/bin/bench/ldap/population.rs`: the same people and groups for both
 //! - `src/bin/bench/ldap/client.rs`: a client that costs little beside a server
+//! - `src/bin/bench/ldap/prepared.rs`: a fake server that answers every search with the same bytes
 //! - `src/bin/bench/ldap/load.rs`: searches of many connections, at full load and at a rate
 //! - `src/bin/bench/proc.rs`: CPU, memory and bytes, as the kernel counts them
 //! - `src/bin/bench/report.rs`: medians and spreads, as tables and as a chart

@@ -3,6 +3,7 @@
 mod client;
 mod load;
 mod population;
+mod prepared;
 
 use crate::proc;
 use crate::report::{Comparison, median};
@@ -72,6 +73,7 @@ pub(crate) fn measure() -> Result<Vec<Comparison>, LabError> {
     let mut world = World::make()?;
     let mut all = world.start()?;
     all.extend(world.searches()?);
+    all.extend(world.half_load()?);
     all.extend(world.member_of()?);
     all.extend(world.dump()?);
     all.extend(world.idle()?);
@@ -190,7 +192,7 @@ impl World {
         Ok(vec![starts, resident])
     }
 
-    /// Searches a second, what each costs, and how long each takes at half load.
+    /// Searches a second, and what each costs.
     fn searches(&self) -> Result<Vec<Comparison>, LabError> {
         let sides = ["slapd", "the tenant"];
         let new =
@@ -225,32 +227,81 @@ impl World {
             }
             eprintln!("    ldap: round {} of {ROUNDS} of searches", round + 1);
         }
-        let mut p50 = new("by uid at half of the full load, 64 connections: p50".to_owned(), "ms", "");
-        let mut p99 =
-            new("by uid at half of the full load, 64 connections: p99".to_owned(), "ms", "at most 5 ms");
-        let full = rates.iter().find(|(busy, by, _)| *busy == MOST_BUSY && *by == By::Uid);
-        let full =
-            full.map_or([f64::NAN; 2], |(.., table)| [0, 1].map(|of| median(table.sides[of].1.clone())));
-        for round in 0..ROUNDS {
-            let runs = self.in_turns(round, &mut both, async |side| {
-                let of = usize::from(side.target.address == self.address);
-                side.at_rate(By::Uid, full[of] / 2.0, HALF_LOAD_TIME).await
-            })?;
-            p50.round(&runs.map(|run| run.p50));
-            p99.round(&runs.map(|run| run.p99));
-        }
-        p99.note = format!(
-            "Half of the full load: slapd {:.0}/s, the tenant {:.0}/s.",
-            full[0] / 2.0,
-            full[1] / 2.0
-        );
         let cpu = cpu.into_iter().map(|(_, mut table, bytes)| {
             let (slapd, tenant): (Vec<_>, Vec<_>) = bytes.into_iter().unzip();
             table.note =
                 format!("Bytes of an answer: slapd {:.0}, the tenant {:.0}.", median(slapd), median(tenant));
             table
         });
-        Ok(rates.into_iter().map(|(.., table)| table).chain(cpu).chain([p50, p99]).collect())
+        Ok(rates.into_iter().map(|(.., table)| table).chain(cpu).collect())
+    }
+
+    /// How long each search takes at half of the full load: with servers and clients on one core, where no wake-up crosses
+    /// cores, and on all.
+    fn half_load(&self) -> Result<Vec<Comparison>, LabError> {
+        let all_cores = proc::cores_allowed();
+        let first_core: String = all_cores.chars().take_while(char::is_ascii_digit).collect();
+        let servers = self.processes()?;
+        let place = |cores: &str| {
+            servers
+                .into_iter()
+                .chain([std::process::id()])
+                .try_for_each(|process| proc::place(process, cores))
+        };
+        // 1. A server that answers without looking, with an entry as the tenant's.
+        let ours = self.ours()?;
+        let prepared = self.runtime.block_on(async {
+            let search = By::Uid.search(1);
+            let entry = Connection::open(&ours).await?.search(&search, false).await?.last;
+            prepared::serve(self.ca.parent().unwrap_or(&self.ca), entry).await
+        })?;
+        let [slapd, tenant] = self.sides(MOST_BUSY)?;
+        let prepared = Target { address: prepared, ..ours };
+        let prepared = self.runtime.block_on(Side::new(&prepared, servers[1], MOST_BUSY))?;
+        let mut all = [slapd, tenant, prepared];
+        let mut tables = Vec::new();
+        for (placed, cores) in [("all on one core", &first_core), ("on all cores", &all_cores)] {
+            place(cores)?;
+            // 2. The full load there.
+            let mut full = [f64::NAN; 2];
+            for (side, full) in all.iter_mut().zip(&mut full) {
+                let mut rates = Vec::new();
+                for _ in 0..LONG_ROUNDS {
+                    rates.push(self.runtime.block_on(side.at_full_load(By::Uid, MOST_BUSY, TIME))?.rate);
+                }
+                *full = median(rates);
+            }
+            // 3. Half of it: of the own, of slapd's, and without looking.
+            let half = full.map(|rate| rate / 2.0);
+            let runs = [(0, half[0]), (1, half[1]), (1, half[0]), (2, half[1])];
+            let sides = [
+                "slapd",
+                "the tenant",
+                "the tenant, at slapd's rate",
+                "prepared answers, at the tenant's rate",
+            ];
+            let new = |what, aim| {
+                let what = format!(
+                    "LDAP searches by uid at half of the full load, {MOST_BUSY} connections, {placed}: {what}"
+                );
+                Comparison::new(what, "ms", aim, &sides)
+            };
+            let (mut p50, mut p99) = (new("p50", ""), new("p99", "the tenant at most 5 ms"));
+            for round in 0..ROUNDS {
+                let mut values = [[f64::NAN; 2]; 4];
+                for turn in [0, 1, 2, 3].map(|turn| (round + turn) % 4) {
+                    let (side, rate) = runs[turn];
+                    let run = self.runtime.block_on(all[side].at_rate(By::Uid, rate, HALF_LOAD_TIME))?;
+                    values[turn] = [run.p50, run.p99];
+                }
+                p50.round(&values.map(|[p50, _]| p50));
+                p99.round(&values.map(|[_, p99]| p99));
+            }
+            p99.note = format!("Rates: slapd {:.0}/s, the tenant {:.0}/s.", half[0], half[1]);
+            tables.extend([p50, p99]);
+            eprintln!("    ldap: half load, {placed}");
+        }
+        Ok(tables)
     }
 
     /// Runs both sides, each first in every other round.

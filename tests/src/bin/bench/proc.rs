@@ -51,6 +51,18 @@ pub(crate) fn cores_allowed() -> String {
     status("self", "Cpus_allowed_list:")
 }
 
+/// Keeps all threads of a process on these cores.
+pub(crate) fn place(process: u32, cores: &str) -> Result<(), LabError> {
+    let mut set = std::process::Command::new("taskset");
+    let set = set.args(["-acp", cores, &process.to_string()]).output();
+    let set = set.map_err(|why| LabError::said("taskset", &why))?;
+    // The process may just have ended.
+    if set.status.success() || !std::path::Path::new(&format!("/proc/{process}")).exists() {
+        return Ok(());
+    }
+    Err(LabError::said("taskset", &String::from_utf8_lossy(&set.stderr)))
+}
+
 /// Memory of a process, in MiB: resident now, and at its peak.
 pub(crate) fn memory(process: u32) -> (f64, f64) {
     let of = |name: &str| {

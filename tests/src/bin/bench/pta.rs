@@ -138,13 +138,7 @@ impl Road<'_> {
         let us = us.into_iter().flatten().map(|process| (process, ours));
         let them = self.domain.process().map(proc::group).unwrap_or_default();
         for (process, cores) in them.into_iter().map(|process| (process, theirs)).chain(us) {
-            let mut set = std::process::Command::new("taskset");
-            let set = set.args(["-acp", cores, &process.to_string()]).output();
-            let set = set.map_err(|why| LabError::said("taskset", &why))?;
-            // A process of the DC's may just have ended.
-            if !set.status.success() && std::path::Path::new(&format!("/proc/{process}")).exists() {
-                return Err(LabError::said("taskset", &String::from_utf8_lossy(&set.stderr)));
-            }
+            proc::place(process, cores)?;
         }
         Ok(())
     }

@@ -14,14 +14,14 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// Limit on the bytes of an answer's message.
-const MAX_MESSAGE: usize = 1 << 24;
+pub(super) const MAX_MESSAGE: usize = 1 << 24;
 const PAGED_RESULTS: &[u8] = b"1.2.840.113556.1.4.319";
 /// Tags (RFC 4511).
 const OCTET_STRING: u8 = 0x04;
-const SEQUENCE: u8 = 0x30;
-const BIND_RESPONSE: u8 = 0x61;
-const ENTRY: u8 = 0x64;
-const SEARCH_DONE: u8 = 0x65;
+pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const BIND_RESPONSE: u8 = 0x61;
+pub(super) const ENTRY: u8 = 0x64;
+pub(super) const SEARCH_DONE: u8 = 0x65;
 
 /// A server, and who binds there.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     pub(crate) name: String,
     pub(crate) password: String,
-    tls: Arc<ClientConfig>,
+    pub(crate) tls: Arc<ClientConfig>,
 }
 
 impl Target {
@@ -211,7 +211,7 @@ fn cookie(controls: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// An element of BER.
-fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut bytes = vec![tag];
     match length {
@@ -223,7 +223,7 @@ fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// The tag and the content of the first element, and what follows it.
-fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub(super) fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first()?;
     let (length, rest) = match first {

@@ -30,7 +30,7 @@ impl By {
         }
     }
 
-    fn search(self, person: u32) -> Search {
+    pub(super) fn search(self, person: u32) -> Search {
         const OF_PEOPLE: [&str; 10] = [
             "uid",
             "cn",
@@ -93,7 +93,6 @@ pub(crate) struct Run {
 
 /// A server with connections to it.
 pub(crate) struct Side {
-    pub(crate) target: Target,
     pub(crate) process: u32,
     connections: Vec<Connection>,
 }
@@ -103,7 +102,7 @@ type Done = Result<(Connection, Vec<f64>, u64), LabError>;
 
 impl Side {
     pub(crate) async fn new(target: &Target, process: u32, connections: usize) -> Result<Self, LabError> {
-        let mut side = Self { target: target.clone(), process, connections: Vec::new() };
+        let mut side = Self { process, connections: Vec::new() };
         for _ in 0..connections {
             side.connections.push(Connection::open(target).await?);
         }
