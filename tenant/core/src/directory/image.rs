@@ -391,12 +391,15 @@ impl Image {
         }
     }
 
-    /// The objects that are in a group, directly, through other groups and by their primary group.
-    fn effective_members(&self, group: u32) -> Vec<u32> {
+    /// The objects that are in a group, directly, through other groups and by their primary group. None: more than `most`
+    /// memberships lead to them.
+    fn effective_members(&self, group: u32, most: usize) -> Option<Vec<u32>> {
         let mut seen = HashSet::from([group]);
         let mut found = Vec::new();
         let mut open = vec![group];
+        let mut left = most;
         while let Some(one) = open.pop() {
+            left = left.checked_sub(self.most_members(one))?;
             for member in self.all_members(one) {
                 if seen.insert(member) {
                     found.push(member);
@@ -406,7 +409,19 @@ impl Image {
                 }
             }
         }
-        found
+        Some(found)
+    }
+
+    /// At most how many members a group has, without a look at any.
+    fn most_members(&self, group: u32) -> usize {
+        let Some(entry) = self.entry(group) else {
+            return self.unknown_groups.get(&group).map_or(0, |(_, members)| members.len());
+        };
+        let primary = self
+            .domain_of(entry)
+            .zip(self.rid(entry))
+            .map(|(domain, rid)| self.index.find(Lookup::PrimaryGroup(domain.id, i64::from(rid))).len());
+        entry.members.len() + primary.unwrap_or_default()
     }
 
     /// The application with this id, if it reads the directory and is not revoked.

@@ -15,15 +15,18 @@ use std::cell::Cell;
 use uuid::Uuid;
 
 /// Limit on the objects that are collected for one filter, seen by the application or not. Beyond it the search looks at all
-/// entries, step by step.
+/// entries, step by step: so it does from a quarter of all on, where a page costs less so.
 const MAX_COLLECTED: usize = 200_000;
+/// As many may be collected in any directory.
+const ALWAYS_COLLECTED: usize = 5_000;
 /// With so few candidates from the other terms of an `&`, the members of groups are not collected.
 const FEW: usize = 100;
 
 /// The places of the entries that can fulfil a filter, in their order. None: all have to be looked at. Entries that do not
 /// fulfil it may be among them.
 pub(crate) fn candidates<'a>(tree: &'a Tree<'a>, filter: &Filter) -> Option<Vec<EntryPlace>> {
-    let narrowing = Narrowing { tree, of: kinds(filter), left: Cell::new(MAX_COLLECTED) };
+    let most = (tree.seen.size() / 4).clamp(ALWAYS_COLLECTED, MAX_COLLECTED);
+    let narrowing = Narrowing { tree, of: kinds(filter), left: Cell::new(most) };
     let found = narrowing.by(filter)?;
     let mut places: Vec<EntryPlace> = found.iter().filter_map(|node| tree.place(node)).collect();
     places.sort_unstable();
@@ -34,15 +37,12 @@ pub(crate) fn candidates<'a>(tree: &'a Tree<'a>, filter: &Filter) -> Option<Vec<
 struct Narrowing<'a> {
     tree: &'a Tree<'a>,
     of: Kinds,
-    /// How many objects may still be collected. 0: nothing more is narrowed.
+    /// How many objects may still be collected.
     left: Cell<usize>,
 }
 
 impl<'a> Narrowing<'a> {
     fn by(&self, filter: &Filter) -> Option<Vec<Node<'a>>> {
-        if self.left.get() == 0 {
-            return None;
-        }
         match filter {
             Filter::And(all) => {
                 let (costly, cheap): (Vec<_>, Vec<_>) = all.iter().partition(|one| is_costly(one));
@@ -67,7 +67,7 @@ impl<'a> Narrowing<'a> {
             Filter::InChain(attribute, target) => {
                 let Some(Node::Object(_, target)) = self.tree.find(target) else { return Some(Vec::new()) };
                 match attribute.name() {
-                    "memberOf" => self.nodes(target.effective_members()),
+                    "memberOf" => self.members(&target),
                     "member" => self.nodes(target.effective_groups()),
                     _ => None,
                 }
@@ -82,13 +82,20 @@ impl<'a> Narrowing<'a> {
         }
     }
 
-    /// The entries of objects. None: that would be too many.
+    /// The entries of objects. None: that would be too many. The iterator knows at most how many it has.
     fn nodes(&self, objects: impl Iterator<Item = SeenObject<'a>>) -> Option<Vec<Node<'a>>> {
-        // The upper bound counts those that the application does not see, which cost as much.
-        let (_, walked) = objects.size_hint();
-        let left = walked.and_then(|walked| self.left.get().checked_sub(walked));
-        self.left.set(left.unwrap_or_default());
-        left.map(|_| objects.filter_map(|one| self.tree.node(one)).collect())
+        // Those that the application does not see cost as much.
+        let (_, most) = objects.size_hint();
+        self.left.set(self.left.get().checked_sub(most?)?);
+        Some(objects.filter_map(|one| self.tree.node(one)).collect())
+    }
+
+    fn members(&self, group: &SeenObject<'a>) -> Option<Vec<Node<'a>>> {
+        // In vain costs as much as one that fits.
+        let left = self.left.replace(0);
+        let members = group.effective_members(left)?;
+        self.left.set(left);
+        self.nodes(members)
     }
 
     fn looked_for(
@@ -100,30 +107,31 @@ impl<'a> Narrowing<'a> {
         let (tree, seen) = (self.tree, self.tree.seen);
         let by_texts = |names: &[&'static str], text: &str| {
             let text = looked_up(text);
-            names.iter().flat_map(|name| seen.find(Lookup::Text(name, &text))).collect::<Vec<_>>()
+            let mut found = Vec::new();
+            for name in names {
+                found.extend(self.nodes(seen.find(Lookup::Text(name, &text)))?);
+            }
+            Some(found)
         };
         match (attribute.name(), value) {
-            ("uid" | "sAMAccountName", Normal::Text(text)) => {
-                self.nodes(by_texts(&["sAMAccountName"], text).into_iter())
-            }
+            ("uid" | "sAMAccountName", Normal::Text(text)) => by_texts(&["sAMAccountName"], text),
             // A name that stands for the surname is looked up nowhere.
             ("cn" | "name", Normal::Text(text)) => {
-                let mut found =
-                    self.nodes(by_texts(&["displayName", "cn", "sAMAccountName"], text).into_iter())?;
+                let mut found = by_texts(&["displayName", "cn", "sAMAccountName"], text)?;
                 let made_up = tree.made_up().map(|(_, node)| node);
                 found.extend(made_up.filter(|_| attribute.name() == "name"));
                 Some(found)
             }
             (named, Normal::Text(text)) if is_indexed(named) => {
                 let named: &'static str = AttributeType::name(super::schema::attribute(named)?.attribute);
-                self.nodes(by_texts(&[named], text).into_iter())
+                by_texts(&[named], text)
             }
             ("memberUid", Normal::Text(text)) => {
                 let mut found = Vec::new();
-                for account in by_texts(&["sAMAccountName"], text) {
-                    found.extend(account.effective_groups());
+                for account in seen.find(Lookup::Text("sAMAccountName", &looked_up(text))) {
+                    found.extend(self.nodes(account.effective_groups())?);
                 }
-                self.nodes(found.into_iter())
+                Some(found)
             }
             ("member" | "uniqueMember", Normal::Text(key)) => {
                 let parsed;
@@ -139,19 +147,19 @@ impl<'a> Narrowing<'a> {
             }
             ("memberOf", _) => {
                 let Some(Node::Object(_, group)) = tree.find(name?) else { return Some(Vec::new()) };
-                self.nodes(group.effective_members())
+                self.members(&group)
             }
             ("entryDN" | "distinguishedName", _) => Some(tree.find(name?).into_iter().collect()),
             ("uidNumber", Normal::Integer(number)) => {
-                let mut found: Vec<_> =
-                    seen.find(Lookup::Number("uidNumber", i64::try_from(*number).ok()?)).collect();
-                found.extend(by_computed(tree, *number));
-                self.nodes(found.into_iter())
+                let stored = seen.find(Lookup::Number("uidNumber", i64::try_from(*number).ok()?));
+                let mut found = self.nodes(stored)?;
+                found.extend(self.by_computed(*number)?);
+                Some(found)
             }
             ("gidNumber", Normal::Integer(number)) => {
                 let wide = i64::try_from(*number).ok()?;
-                let mut found: Vec<_> = seen.find(Lookup::Number("gidNumber", wide)).collect();
-                found.extend(by_computed(tree, *number));
+                let mut found = self.nodes(seen.find(Lookup::Number("gidNumber", wide)))?;
+                found.extend(self.by_computed(*number)?);
                 if self.of.accounts {
                     // The accounts whose primary group has the number.
                     for head in &tree.heads {
@@ -161,16 +169,19 @@ impl<'a> Narrowing<'a> {
                         let stored =
                             stored.into_iter().filter(|(row, _)| *row == head.row).map(|(_, rid)| rid);
                         for rid in computed.chain(stored) {
-                            found.extend(seen.find(Lookup::PrimaryGroup(head.row, rid.into())));
+                            found.extend(self.nodes(seen.find(Lookup::PrimaryGroup(head.row, rid.into())))?);
                         }
                     }
                 }
-                self.nodes(found.into_iter())
+                Some(found)
             }
             ("primaryGroupID", Normal::Integer(rid)) => {
                 let rid = i64::try_from(*rid).ok()?;
-                let found = tree.heads.iter().flat_map(|head| seen.find(Lookup::PrimaryGroup(head.row, rid)));
-                self.nodes(found.collect::<Vec<_>>().into_iter())
+                let mut found = Vec::new();
+                for head in &tree.heads {
+                    found.extend(self.nodes(seen.find(Lookup::PrimaryGroup(head.row, rid)))?);
+                }
+                Some(found)
             }
             ("objectGUID", Normal::Octets(octets)) => {
                 let id = Uuid::from_slice_le(octets).ok();
@@ -190,6 +201,19 @@ impl<'a> Narrowing<'a> {
             }
             _ => None,
         }
+    }
+
+    /// The entries whose number is computed from their SIDs.
+    fn by_computed(&self, number: i128) -> Option<Vec<Node<'a>>> {
+        let mut found = Vec::new();
+        let Ok(number) = u32::try_from(number) else { return Some(found) };
+        for head in &self.tree.heads {
+            for rid in rids(&head.sid, number) {
+                let sid = format!("{}-{rid}", head.sid);
+                found.extend(self.nodes(self.tree.seen.find(Lookup::Sid(&sid)))?);
+            }
+        }
+        Some(found)
     }
 }
 
@@ -252,14 +276,6 @@ fn kinds(filter: &Filter) -> Kinds {
         | Filter::InChain(..)
         | Filter::Undefined => BOTH,
     }
-}
-
-/// The objects whose number is computed from their SIDs.
-fn by_computed<'a>(tree: &'a Tree<'a>, number: i128) -> Vec<SeenObject<'a>> {
-    let Ok(number) = u32::try_from(number) else { return Vec::new() };
-    let sids =
-        tree.heads.iter().flat_map(|head| rids(&head.sid, number).map(|rid| format!("{}-{rid}", head.sid)));
-    sids.flat_map(|sid| tree.seen.find(Lookup::Sid(&sid)).collect::<Vec<_>>()).collect()
 }
 
 /// A SID as text (MS-DTYP 2.4.2.1). None: the octets are none.

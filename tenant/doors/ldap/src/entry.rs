@@ -186,7 +186,8 @@ impl<'a> Shown<'a> {
     }
 
     fn effective_members(&self, own: &SeenObject<'a>) -> &[SeenObject<'a>] {
-        self.effective_members.get_or_init(|| own.effective_members().collect())
+        self.effective_members
+            .get_or_init(|| own.effective_members(usize::MAX).into_iter().flatten().collect())
     }
 
     /// Calls `each` with every value of an attribute, in LDAP's encoding, until [`Self::is_exhausted`].

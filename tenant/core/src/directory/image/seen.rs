@@ -142,6 +142,11 @@ impl PartialEq for SeenObject<'_> {
 }
 
 impl<'a> Seen<'a> {
+    /// How many objects there may be, seen or not.
+    pub fn size(&self) -> usize {
+        self.image.objects.len()
+    }
+
     fn object(&'a self, number: u32) -> Option<SeenObject<'a>> {
         let is_seen = self.visible.as_ref().is_none_or(|visible| visible.has(number));
         let slot = self.image.slot(number).filter(|_| is_seen)?;
@@ -272,13 +277,11 @@ impl<'a> SeenObject<'a> {
         self.entry.members.iter().filter_map(|number| self.seen.object(*number))
     }
 
-    /// The same with those that are members through other groups, or because it is their primary group.
-    pub fn effective_members(&self) -> impl Iterator<Item = Self> {
-        self.seen
-            .image
-            .effective_members(self.number)
-            .into_iter()
-            .filter_map(|number| self.seen.object(number))
+    /// The same with those that are members through other groups, or because it is their primary group. None: more than
+    /// `most` memberships lead to them, to objects that the application sees or not.
+    pub fn effective_members(&self, most: usize) -> Option<impl Iterator<Item = Self>> {
+        let found = self.seen.image.effective_members(self.number, most)?;
+        Some(found.into_iter().filter_map(|number| self.seen.object(number)))
     }
 
     /// The groups of which it is a member itself, and that the application sees.
