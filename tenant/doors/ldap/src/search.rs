@@ -516,6 +516,9 @@ pub(crate) fn compare(image: &Image, reader: &Reader, compare: &Compare) -> Outc
         any = true;
         equal = equal || normal(attribute, rule, value).as_ref() == Some(&stated);
     });
+    if shown.is_exhausted() {
+        return exhausted();
+    }
     match (any, equal) {
         (_, true) => fail(ResultCode::CompareTrue, ""),
         (true, false) => fail(ResultCode::CompareFalse, ""),
