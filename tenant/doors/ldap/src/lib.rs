@@ -23,9 +23,12 @@
 //! - `root_dse.rs`: the root DSE
 //! - `unix_ids.rs`: uidNumber and gidNumber from a SID, as SSSD computes them
 //! - `door.rs`: the door, with the handles that it holds
-//! - `connection.rs`: reads requests and answers them, until the connection ends
+//! - `connection.rs`: reads requests until the connection ends
+//! - `worker.rs`: answers the requests of a connection in their order
+//! - `public.rs`: answers what everybody may ask: the root DSE and the subschema
 //! - `bind.rs`: who is signed in on a connection
 //! - `search.rs`: searches and comparisons
+//! - `order.rs`: the order that a client wants
 //! - `candidates.rs`: the entries that can fulfil a filter, by what is indexed
 //! - `tree.rs`: the entries and their names
 //! - `entry.rs`: the attributes of an entry
@@ -44,6 +47,8 @@ pub mod filter;
 pub mod framing;
 pub mod matching;
 pub mod message;
+mod order;
+mod public;
 pub mod response;
 pub mod root_dse;
 pub mod schema;
@@ -51,3 +56,4 @@ mod search;
 pub mod subschema;
 mod tree;
 pub mod unix_ids;
+mod worker;

@@ -197,6 +197,16 @@ pub fn outcome(
     message(id, written, controls).map(Some)
 }
 
+/// The answer to a request; none: it has none, or cannot be written.
+pub(crate) fn answer(
+    id: u32,
+    operation: Operation,
+    result: &Outcome,
+    controls: &[ResponseControl],
+) -> Option<Vec<u8>> {
+    outcome(id, operation, result, controls).ok().flatten()
+}
+
 /// The answer to an extended request: its outcome, the OID that RFC 4511 4.12 or the operation's own document wants, and
 /// a value.
 pub fn extended(

@@ -7,15 +7,15 @@
 //! Neighbours: [`super::connection`] writes the bytes, [`super::tree`] has the entries.
 
 use super::candidates::candidates;
-use super::cookie::{EntryPlace, MAX_KEY, Position};
+use super::cookie::{EntryPlace, Position};
 use super::entry::{Attributes, Shown, view};
-use super::filter::{IN_CHAIN, Truth};
-use super::matching::{Normal, asserted, normal};
+use super::filter::Truth;
+use super::matching::{asserted, normal};
 use super::message::{Compare, Scope, Search};
+use super::order::{OrderKey, order_key};
 use super::response::{self, Outcome, ResultCode, ReturnedAttribute};
 use super::schema::attribute_type::AttributeType;
-use super::schema::rules::Rule;
-use super::schema::{Description, Selection, ValueRange, attribute};
+use super::schema::{Description, Selection, ValueRange};
 use super::tree::{Node, Tree, no_photo};
 use landbridge_tenant_core::directory::image::Image;
 use landbridge_tenant_core::directory::image::application::LdapApplication;
@@ -52,14 +52,6 @@ impl Reader {
     fn may_see(&self, node: &Node<'_>) -> bool {
         self.person.is_none_or(|person| node.object().is_some_and(|object| object.id() == person))
     }
-}
-
-/// A key of the order that the client wants.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OrderKey {
-    pub(crate) attribute: &'static AttributeType,
-    pub(crate) rule: Rule,
-    pub(crate) reverse: bool,
 }
 
 /// One request for a search, on its way.
@@ -459,37 +451,6 @@ fn cut(name: &str, range: ValueRange, values: &mut Vec<Vec<u8>>) -> String {
     }
 }
 
-/// The key by which an entry is sorted: bytes that compare as the values do by their rules. An entry without a value comes
-/// last (RFC 2891 2.2), in the reverse order first.
-fn order_key(shown: &Shown<'_>, order: &[OrderKey]) -> Vec<u8> {
-    let mut key = Vec::new();
-    for OrderKey { attribute, rule, reverse } in order {
-        let mut least: Option<Normal> = None;
-        shown.each_value(attribute, &mut |value| {
-            let value = normal(attribute, *rule, value);
-            if value.is_some() && (least.is_none() || value < least) {
-                least = value;
-            }
-        });
-        let mut part = match least {
-            None => vec![0xff],
-            Some(Normal::Text(text)) => [&[1], text.as_bytes(), &[0]].concat(),
-            Some(Normal::Octets(octets)) => [&[1], &octets[..]].concat(),
-            Some(Normal::Boolean(value)) => vec![1, u8::from(value)],
-            // The sign bit turned, the order of bytes is that of the numbers.
-            Some(Normal::Integer(number) | Normal::Time(number)) => {
-                [&[1][..], &number.wrapping_sub(i128::MIN).to_be_bytes()].concat()
-            }
-        };
-        if *reverse {
-            part.iter_mut().for_each(|byte| *byte = !*byte);
-        }
-        key.extend(part);
-    }
-    key.truncate(MAX_KEY);
-    key
-}
-
 /// Compares a value of an entry.
 pub(crate) fn compare(image: &Image, reader: &Reader, compare: &Compare) -> Outcome {
     let fail = |code, words: &str| Outcome::new(code, words);
@@ -524,22 +485,4 @@ pub(crate) fn compare(image: &Image, reader: &Reader, compare: &Compare) -> Outc
         (true, false) => fail(ResultCode::CompareFalse, ""),
         (false, false) => fail(ResultCode::NoSuchAttribute, "the entry lacks the attribute"),
     }
-}
-
-/// The order that a client wants. The error says what is wrong with it.
-pub(crate) fn order(sort: &super::controls::Sort) -> Result<Vec<OrderKey>, super::controls::SortResult> {
-    use super::controls::SortResult;
-    let key = |key: &super::controls::SortKey| {
-        let found = attribute(&key.attribute).ok_or(SortResult::NoSuchAttribute)?;
-        let own = found.attribute.ordering.ok_or(SortResult::InappropriateMatching)?;
-        let rule = match key.rule.as_deref() {
-            None => own,
-            Some(IN_CHAIN) => return Err(SortResult::InappropriateMatching),
-            Some(named) => {
-                Rule::find(named).filter(|rule| *rule == own).ok_or(SortResult::InappropriateMatching)?
-            }
-        };
-        Ok(OrderKey { attribute: found.attribute, rule, reverse: key.reverse })
-    };
-    sort.keys.iter().map(key).collect()
 }
