@@ -1,0 +1,186 @@
+//! Every text of the pages: one row for each text, English and German side by side.
+//!
+//! A text has at most one placeholder in braces. German has the polite form.
+
+use crate::language::Language;
+
+macro_rules! texts {
+    ($($name:ident: $english:literal, $german:literal;)*) => {
+        /// The texts of one language.
+        pub(crate) struct Texts { $(pub(crate) $name: &'static str,)* }
+
+        impl Texts {
+            const ENGLISH: Self = Self { $($name: $english,)* };
+            const GERMAN: Self = Self { $($name: $german,)* };
+
+            /// Name of the text, English, German.
+            #[cfg(test)]
+            const ROWS: &[(&str, &str, &str)] = &[$((stringify!($name), $english, $german),)*];
+
+            /// The texts of a language.
+            pub(crate) fn of(language: Language) -> &'static Self {
+                match language {
+                    Language::English => &Self::ENGLISH,
+                    Language::German => &Self::GERMAN,
+                }
+            }
+        }
+    };
+}
+
+texts! {
+    // On several pages.
+    help: "Help", "Hilfe";
+    get_help: "Get help", "Hilfe holen";
+    back_to_application: "Back to {application}", "Zurück zu {application}";
+    use_another_name: "Use another name", "Anderen Namen verwenden";
+    sign_in: "Sign in", "Anmelden";
+    sign_out: "Sign out", "Abmelden";
+
+    // Sign-in.
+    sign_in_to: "Sign in to {application}", "Bei {application} anmelden";
+    user_name: "User name", "Benutzername";
+    password: "Password", "Passwort";
+    not_you: "Not you? Use another name", "Das sind nicht Sie? Anderen Namen verwenden";
+    wrong_password: "The user name or the password is wrong. Check both and try again.",
+        "Benutzername oder Passwort ist falsch. Bitte prüfen Sie beides und versuchen Sie es erneut.";
+    too_many_tries: "There were too many tries. Wait a few minutes, then try again.",
+        "Es gab zu viele Versuche. Bitte warten Sie einige Minuten und versuchen Sie es dann erneut.";
+    password_expired: "Your password has expired or must be changed. Change it at a work computer, or ask your IT support.",
+        "Ihr Passwort ist abgelaufen oder muss geändert werden. Ändern Sie es an einem Arbeitsplatzrechner, oder wenden Sie sich an Ihren IT-Support.";
+    account_expired: "Your account has expired. Ask your IT support to renew it.",
+        "Ihr Konto ist abgelaufen. Bitte lassen Sie es von Ihrem IT-Support verlängern.";
+    not_assigned: "You cannot use this application with this account. Ask your IT support for access.",
+        "Mit diesem Konto können Sie diese Anwendung nicht nutzen. Bitten Sie Ihren IT-Support um Zugang.";
+    cannot_check: "Your password cannot be checked at the moment. Try again in a few minutes.",
+        "Ihr Passwort kann im Moment nicht geprüft werden. Bitte versuchen Sie es in einigen Minuten erneut.";
+    session_ended: "Your session has ended. Sign in again to continue.",
+        "Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.";
+
+    // No access.
+    no_access_title: "No access", "Kein Zugang";
+    no_access_to: "No access to {application}", "Kein Zugang zu {application}";
+    no_access_not_assigned: "You are signed in, but this application is not assigned to you.",
+        "Sie sind angemeldet, aber diese Anwendung ist Ihnen nicht zugewiesen.";
+    no_access_account: "Your account cannot be used at the moment.", "Ihr Konto kann im Moment nicht benutzt werden.";
+    no_access_application: "This application is switched off at the moment.",
+        "Diese Anwendung ist im Moment abgeschaltet.";
+    signed_in_as: "Signed in as {name}", "Angemeldet als {name}";
+    ask_for_access: "If you need it for your work, ask your IT support for access.",
+        "Wenn Sie sie für Ihre Arbeit brauchen, bitten Sie Ihren IT-Support um Zugang.";
+    ask_about_account: "Ask your IT support what to do.", "Bitte wenden Sie sich an Ihren IT-Support.";
+    try_later: "Try again later, or ask your IT support.",
+        "Bitte versuchen Sie es später erneut, oder wenden Sie sich an Ihren IT-Support.";
+
+    // A wrong request.
+    request_error_title: "This sign-in does not work", "Diese Anmeldung funktioniert nicht";
+    expired_title: "This page is too old", "Diese Seite ist zu alt";
+    not_found_title: "This page does not exist", "Diese Seite gibt es nicht";
+    failure_title: "Something went wrong", "Etwas ist schiefgegangen";
+    unknown_application: "The application that sent you here is not known.",
+        "Die Anwendung, die Sie hierher geschickt hat, ist nicht bekannt.";
+    wrong_return: "The application asked to send you back to an address that is not registered for it. To protect you, the sign-in stops here.",
+        "Die Anwendung wollte Sie an eine Adresse zurückschicken, die für sie nicht eingetragen ist. Zu Ihrem Schutz endet die Anmeldung hier.";
+    malformed_request: "The application sent a request that is incomplete or wrong.",
+        "Die Anwendung hat eine unvollständige oder falsche Anfrage geschickt.";
+    expired_request: "The sign-in was started too long ago, or it was already used.",
+        "Die Anmeldung wurde vor zu langer Zeit begonnen oder bereits verwendet.";
+    forged_form: "The form did not come from this site, or it was open for too long.",
+        "Das Formular kam nicht von dieser Seite oder war zu lange geöffnet.";
+    not_found: "Check the address, or open the application again.",
+        "Bitte prüfen Sie die Adresse, oder öffnen Sie die Anwendung erneut.";
+    failure: "Your request could not be answered. Try again in a few minutes.",
+        "Ihre Anfrage konnte nicht beantwortet werden. Bitte versuchen Sie es in einigen Minuten erneut.";
+    tell_support: "You can do nothing about it yourself. Pass the details below on to your IT support.",
+        "Sie selbst können daran nichts ändern. Bitte geben Sie die folgenden Angaben an Ihren IT-Support weiter.";
+    start_again: "Open the application again and sign in there.",
+        "Bitte öffnen Sie die Anwendung erneut, und melden Sie sich dort an.";
+    for_the_administrator: "For the administrator", "Für die Administration";
+    error_code: "Code", "Code";
+    error_application: "Application", "Anwendung";
+    error_detail: "Detail", "Einzelheit";
+    error_reference: "Reference", "Kennung";
+
+    // Sign-out.
+    signed_out_title: "You are signed out", "Sie sind abgemeldet";
+    signed_out: "An application may keep you signed in until you close it. On a shared computer, close the browser.",
+        "Manche Anwendungen bleiben angemeldet, bis Sie sie schließen. Schließen Sie an gemeinsam genutzten Rechnern den Browser.";
+    sign_in_again: "Sign in again", "Erneut anmelden";
+    sign_out_title: "Sign out of everything?", "Überall abmelden?";
+    sign_out_question: "This ends your sign-in here and in the applications that you opened in this browser.",
+        "Damit endet Ihre Anmeldung hier und in den Anwendungen, die Sie in diesem Browser geöffnet haben.";
+    stay_signed_in: "Stay signed in", "Angemeldet bleiben";
+
+    // A person's own page.
+    account_title: "Your account", "Ihr Konto";
+    applications: "Applications", "Anwendungen";
+    no_applications: "No application is assigned to you.", "Ihnen ist keine Anwendung zugewiesen.";
+    sessions: "Sessions and devices", "Sitzungen und Geräte";
+    no_sessions: "You have no open session.", "Sie haben keine offene Sitzung.";
+    this_session: "This session", "Diese Sitzung";
+    since: "Signed in {time}", "Angemeldet {time}";
+    last_used: "Last used {time}", "Zuletzt benutzt {time}";
+    end_session: "End", "Beenden";
+    end_other_sessions: "End all others", "Alle anderen beenden";
+    recent_sign_ins: "Recent sign-ins", "Letzte Anmeldungen";
+    no_sign_ins: "There are no sign-ins yet.", "Es gibt noch keine Anmeldungen.";
+    unknown_sign_in: "Is there a sign-in that was not yours? Change your password and tell your IT support.",
+        "War eine Anmeldung nicht von Ihnen? Ändern Sie Ihr Passwort, und benachrichtigen Sie Ihren IT-Support.";
+    own_page: "This page", "Diese Seite";
+    outcome_signed_in: "Signed in", "Angemeldet";
+    outcome_wrong_password: "Wrong password", "Falsches Passwort";
+    outcome_too_many_tries: "Too many tries", "Zu viele Versuche";
+    outcome_password_expired: "Password expired", "Passwort abgelaufen";
+    outcome_account: "Account not usable", "Konto nicht nutzbar";
+    outcome_not_assigned: "Application not assigned", "Anwendung nicht zugewiesen";
+    outcome_refused: "Refused", "Abgelehnt";
+    outcome_cannot_check: "Password could not be checked", "Passwort nicht prüfbar";
+
+    // Posting an answer to an application.
+    form_post_title: "Continue to {application}", "Weiter zu {application}";
+    form_post: "You are signed in. If the application does not open by itself, select Continue.",
+        "Sie sind angemeldet. Wenn sich die Anwendung nicht von selbst öffnet, wählen Sie Weiter.";
+    continue_to_application: "Continue", "Weiter";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Texts;
+
+    /// What stands in braces in a text.
+    fn placeholders(text: &str) -> Vec<&str> {
+        text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
+    }
+
+    #[test]
+    fn every_text_is_there_in_both_languages_with_the_same_placeholder() {
+        for (name, english, german) in Texts::ROWS {
+            for text in [english, german] {
+                assert!(!text.is_empty() && text.trim() == *text, "{name}: {text:?}");
+                assert!(
+                    !text.contains("  ") && !text.contains(['<', '>', '&', '"', '\'']),
+                    "{name}: {text:?}"
+                );
+                assert_eq!(text.matches('{').count(), text.matches('}').count(), "{name}: {text:?}");
+            }
+            assert_eq!(placeholders(english), placeholders(german), "{name}");
+            assert!(placeholders(english).len() <= 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_ends_in_both_languages_or_in_none() {
+        for (name, english, german) in Texts::ROWS {
+            assert_eq!(english.ends_with(['.', '?']), german.ends_with(['.', '?']), "{name}");
+        }
+    }
+
+    #[test]
+    fn german_has_the_polite_form() {
+        let familiar = [" du ", " dich ", " dein", " dir ", " bitte gib", " euer"];
+        for (name, _, german) in Texts::ROWS {
+            let text = format!(" {} ", german.to_lowercase());
+            assert!(!familiar.iter().any(|word| text.contains(word)), "{name}: {german}");
+        }
+    }
+}
