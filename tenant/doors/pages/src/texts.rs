@@ -33,7 +33,7 @@ texts! {
     help: "Help", "Hilfe";
     get_help: "Get help", "Hilfe holen";
     back_to_application: "Back to {application}", "Zurück zu {application}";
-    use_another_name: "Use another name", "Anderen Namen verwenden";
+    use_another_name: "Use another name", "Anderen Namen nutzen";
     sign_in: "Sign in", "Anmelden";
     sign_out: "Sign out", "Abmelden";
 
@@ -41,7 +41,7 @@ texts! {
     sign_in_to: "Sign in to {application}", "Bei {application} anmelden";
     user_name: "User name", "Benutzername";
     password: "Password", "Passwort";
-    not_you: "Not you? Use another name", "Das sind nicht Sie? Anderen Namen verwenden";
+    not_you: "Not you? Use another name", "Nicht Sie? Anderen Namen nutzen";
     wrong_password: "The user name or the password is wrong. Check both and try again.",
         "Benutzername oder Passwort ist falsch. Bitte prüfen Sie beides und versuchen Sie es erneut.";
     too_many_tries: "There were too many tries. Wait a few minutes, then try again.",
@@ -107,8 +107,8 @@ texts! {
         "Manche Anwendungen bleiben angemeldet, bis Sie sie schließen. Schließen Sie an gemeinsam genutzten Rechnern den Browser.";
     sign_in_again: "Sign in again", "Erneut anmelden";
     sign_out_title: "Sign out of everything?", "Überall abmelden?";
-    sign_out_question: "This ends your sign-in here and in the applications that you opened in this browser.",
-        "Damit endet Ihre Anmeldung hier und in den Anwendungen, die Sie in diesem Browser geöffnet haben.";
+    sign_out_question: "This ends your session here. Applications that are open may ask you to sign in again.",
+        "Damit endet Ihre Sitzung hier. Geöffnete Anwendungen können eine neue Anmeldung verlangen.";
     stay_signed_in: "Stay signed in", "Angemeldet bleiben";
 
     // A person's own page.
