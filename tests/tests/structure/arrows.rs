@@ -46,7 +46,7 @@ pub(crate) const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["door-listen", "tenant-core", "crypto", "wire"],
         &["tungstenite", "tokio-tungstenite", "clap"],
     ),
-    ("door-pages", &[], &["tokio", "hyper", "rusqlite", "serde", "tracing"]),
+    ("door-pages", &[], &["tokio", "hyper", "rustls", "rusqlite", "tracing"]),
     ("door-operator", &["door-listen", "tenant-core"], &["tungstenite", "tokio-tungstenite", "clap"]),
     (
         "tenant",

@@ -127,6 +127,9 @@ fn a_notice_is_announced_and_only_one_is_shown() {
         assert_eq!(notices.len(), usize::from(expected), "{}", page.name);
         let role = if page.name.contains("SessionEnded") { "status" } else { "alert" };
         assert!(notices.iter().all(|notice| notice.attribute("role") == Some(role)), "{}", page.name);
+        // The focus is in a field when the page opens: a screen reader reads what describes the field.
+        let described = page.named("input").filter(|input| input.attribute("aria-describedby").is_some());
+        assert_eq!(described.count(), 2 * notices.len(), "{}", page.name);
     }
 }
 
