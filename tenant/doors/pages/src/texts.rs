@@ -91,7 +91,7 @@ texts! {
         "Bitte prüfen Sie die Adresse, oder öffnen Sie die Anwendung erneut.";
     failure: "Your request could not be answered. Try again in a few minutes.",
         "Ihre Anfrage konnte nicht beantwortet werden. Bitte versuchen Sie es in einigen Minuten erneut.";
-    tell_support: "You can do nothing about it yourself. Pass the details below on to your IT support.",
+    tell_support: "You cannot fix this yourself. Pass the details below to your IT support.",
         "Sie selbst können daran nichts ändern. Bitte geben Sie die folgenden Angaben an Ihren IT-Support weiter.";
     start_again: "Open the application again and sign in there.",
         "Bitte öffnen Sie die Anwendung erneut, und melden Sie sich dort an.";
