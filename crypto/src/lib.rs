@@ -30,6 +30,7 @@
 //! - `seal.rs`: encryption at rest, bound to table, row and column
 //! - `keyed_hash.rs`: HMAC-SHA-256 under a key of the caller
 //! - `fingerprint.rs`: the fingerprint of a public key, for people to compare
+//! - `signature.rs`: keys that sign tokens
 //! - `bearer.rs`: one-time tokens and application credentials, stored as hashes
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
@@ -46,3 +47,4 @@ pub mod nt_hash;
 pub mod salted_digest;
 pub mod seal;
 pub mod secret;
+pub mod signature;
