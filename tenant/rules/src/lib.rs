@@ -15,6 +15,8 @@
 //! - `model/token.rs`: a one-time token for an enrolment
 //! - `model/application.rs`: an application that may request sign-ins, its groups and secrets
 //! - `model/ldap.rs`: how an application reads the directory by LDAP
+//! - `model/oidc.rs`: how an application signs people in by OpenID Connect
+//! - `model/texts.rs`: the texts of settings
 //! - `model/network.rs`: a network that requests may come from
 //! - `model/audit.rs`: an entry of the audit log
 //! - `names.rs`: the names that an account signs in with

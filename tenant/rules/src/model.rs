@@ -11,6 +11,8 @@ mod group_policy;
 mod ldap;
 mod network;
 mod object;
+mod oidc;
+mod texts;
 mod token;
 
 pub use agent::{Agent, AgentState, NewAgent, Writer, role_from};
@@ -22,4 +24,8 @@ pub use group_policy::GroupPolicy;
 pub use ldap::{LdapAccess, LdapMemberOf, LdapTree, LdapView};
 pub use network::{Network, NoNetwork};
 pub use object::{KINDS, Object, Principal, is_removed, kind_text, presence_text};
+pub use oidc::{
+    AppRole, MAX_REDIRECT_URI, NoRedirectUri, OidcClient, OidcKind, RedirectUri, SigningAlgorithm,
+    SubjectKind,
+};
 pub use token::EnrolmentToken;

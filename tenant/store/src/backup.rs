@@ -103,10 +103,12 @@ fn open(copy: &Path) -> Result<Connection, StoreError> {
 
 /// Prepares a copy for use as the database. A new generation makes every phs compare in full; until then its domain
 /// does not count as synchronised. All unused one-time tokens are marked as redeemed, because some of them may have
-/// been redeemed after the copy was made.
+/// been redeemed after the copy was made. Sessions of people and what was granted in them end for the same reason.
 pub fn put_back(writing: &Writing<'_>, actor: &str, now: i64) -> Result<(), StoreError> {
     writing.execute("UPDATE tenant SET generation = ?1", [Uuid::new_v4().as_bytes()])?;
     writing.execute("UPDATE domains SET acknowledged_before = coalesce(acknowledged, acknowledged_before), acknowledged = NULL", [])?;
     writing.execute("UPDATE tokens SET spent_at = ?1 WHERE spent_at IS NULL", [now])?;
+    writing.execute("DELETE FROM grants", [])?;
+    writing.execute("DELETE FROM web_sessions", [])?;
     audit::append(writing, now, actor, "backup-restored", "", "")
 }

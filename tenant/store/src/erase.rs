@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 /// The tables with data of objects, and their columns, those of the key first.
-pub const TABLES: [(&str, &str); 10] = [
+pub const TABLES: [(&str, &str); 12] = [
     (
         "objects",
         "object, domain, sid, presence, protected_user, cycle, changed_at, kind, removed_at, privileged, change",
@@ -27,6 +27,11 @@ pub const TABLES: [(&str, &str); 10] = [
     ("lockouts", "object, source, failures, first_at, last_at, locked_until, locks"),
     ("known_sources", "object, hash, seen_at"),
     ("ad_budget", "object, known, unknown, last_at"),
+    ("web_sessions", "id, hash, object, password_set, made_at, seen_at, ends_at, device, address"),
+    (
+        "grants",
+        "id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash, code_until, ends_at",
+    ),
     ("links", "source, what, target, domain, stamp, present, cycle"),
     ("refused_members", "domain, policy_group, object"),
     ("reserved_names", "domain, object, attribute, hash, stamp, cycle"),

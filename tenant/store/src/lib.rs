@@ -46,8 +46,12 @@
 //! - `tables/app_domains.rs`: the domains that they serve
 //! - `tables/app_groups.rs`: the groups whose members are assigned to them
 //! - `tables/app_ldap.rs`: how they read the directory by LDAP
+//! - `tables/app_oidc.rs`: how they sign people in by OpenID Connect
 //! - `tables/app_networks.rs`: the networks that they may send from
 //! - `tables/app_secrets.rs`: the hashes of their secrets
+//! - `tables/signing_keys.rs`: the keys that sign tokens, sealed
+//! - `tables/web_sessions.rs`: people who are signed in at the pages
+//! - `tables/grants.rs`: codes and refresh tokens
 //! - `tables/audit.rs`: the audit log
 //! - `tree.rs`: the distinguished names of objects, composed from the containers above them
 //! - `facts.rs`: all facts of a sign-in, in one snapshot

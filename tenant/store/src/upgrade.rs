@@ -58,7 +58,7 @@ const STEPS: [&str; 3] = [
     // agent first proved its process. Every object belongs to the domain that it is in. UPN suffixes and names: see
     // `declare_suffixes` and `derive_names`. Reserved names hold once a phs has sent all of them. Applications may have
     // several domains and two secrets, and groups that are assigned to them; those of before serve everybody. Changes of
-    // the directory are numbered, and applications may read it by LDAP.
+    // the directory are numbered, and applications may read it by LDAP and sign people in by OpenID Connect.
     "CREATE TABLE blocks (
          object      BLOB PRIMARY KEY,
          domain      INTEGER NOT NULL REFERENCES domains(id),
@@ -185,7 +185,76 @@ const STEPS: [&str; 3] = [
          object      BLOB NOT NULL,
          name        TEXT NOT NULL,
          PRIMARY KEY (app, object)
-     ) STRICT, WITHOUT ROWID;",
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE app_oidc (
+         app         BLOB PRIMARY KEY REFERENCES apps(id),
+         kind        TEXT NOT NULL,
+         pkce        INTEGER NOT NULL,
+         algorithm   TEXT NOT NULL,
+         subject     TEXT NOT NULL,
+         every_group INTEGER NOT NULL,
+         salt        BLOB NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE app_uris (
+         app         BLOB NOT NULL REFERENCES apps(id),
+         what        TEXT NOT NULL,
+         uri         TEXT NOT NULL,
+         PRIMARY KEY (app, what, uri)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE app_oidc_groups (
+         app         BLOB NOT NULL REFERENCES apps(id),
+         domain      INTEGER NOT NULL REFERENCES domains(id),
+         object      BLOB NOT NULL,
+         name        TEXT NOT NULL,
+         PRIMARY KEY (app, object)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE app_roles (
+         app         BLOB NOT NULL REFERENCES apps(id),
+         role        TEXT NOT NULL,
+         domain      INTEGER NOT NULL REFERENCES domains(id),
+         object      BLOB NOT NULL,
+         name        TEXT NOT NULL,
+         PRIMARY KEY (app, role, object)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE signing_keys (
+         kid         TEXT PRIMARY KEY,
+         algorithm   TEXT NOT NULL,
+         sealed      BLOB NOT NULL,
+         jwk         TEXT NOT NULL,
+         made_at     INTEGER NOT NULL,
+         signs_at    INTEGER,
+         retired_at  INTEGER
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE web_sessions (
+         id           BLOB PRIMARY KEY,
+         hash         BLOB NOT NULL UNIQUE,
+         object       BLOB NOT NULL,
+         password_set INTEGER,
+         made_at      INTEGER NOT NULL,
+         seen_at      INTEGER NOT NULL,
+         ends_at      INTEGER NOT NULL,
+         device       TEXT NOT NULL,
+         address      TEXT NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX web_sessions_by_object ON web_sessions(object);
+     CREATE INDEX web_sessions_by_end ON web_sessions(ends_at);
+     CREATE TABLE grants (
+         id           BLOB PRIMARY KEY,
+         app          BLOB NOT NULL REFERENCES apps(id),
+         object       BLOB NOT NULL,
+         session      BLOB NOT NULL,
+         scopes       TEXT NOT NULL,
+         nonce        TEXT,
+         redirect_uri TEXT NOT NULL,
+         challenge    TEXT,
+         signed_in_at INTEGER NOT NULL,
+         hash         BLOB NOT NULL,
+         code_until   INTEGER,
+         ends_at      INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX grants_by_session ON grants(session);
+     CREATE INDEX grants_by_object ON grants(object);
+     CREATE INDEX grants_by_end ON grants(ends_at);",
 ];
 
 /// The oldest version that can be upgraded: the first schema.

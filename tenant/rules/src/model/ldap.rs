@@ -1,7 +1,7 @@
 //! How an application reads the directory by LDAP.
 
 use super::application::AppGroup;
-use std::fmt;
+use super::texts::texts;
 
 /// What an application sees by LDAP, and under which names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,32 +60,6 @@ pub enum LdapMemberOf {
     Direct,
     /// Also those that it is in through other groups, and its primary group.
     Effective,
-}
-
-/// A text and a value for each variant.
-macro_rules! texts {
-    ($kind:ident, $($variant:ident = $text:literal),+) => {
-        impl $kind {
-            /// The texts of all variants.
-            pub const TEXTS: &[&str] = &[$($text),+];
-
-            /// The text of this one, as in the database and in settings.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-
-            /// Reads a text.
-            pub fn parse(text: &str) -> Option<Self> {
-                match text { $($text => Some(Self::$variant),)+ _ => None }
-            }
-        }
-
-        impl fmt::Display for $kind {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
 }
 
 texts!(LdapView, Rfc2307bis = "rfc2307bis", Rfc2307 = "rfc2307", ActiveDirectory = "ad");

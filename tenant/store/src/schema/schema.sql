@@ -233,6 +233,87 @@ CREATE TABLE app_ldap_groups (
     PRIMARY KEY (app, object)
 ) STRICT, WITHOUT ROWID;
 
+-- How an application signs people in by OpenID Connect. Without a row it does not. Its client_id is its name.
+CREATE TABLE app_oidc (
+    app         BLOB PRIMARY KEY REFERENCES apps(id),
+    kind        TEXT NOT NULL,                     -- as rules::model::OidcKind
+    pkce        INTEGER NOT NULL,                  -- 1: each request has a code challenge
+    algorithm   TEXT NOT NULL,                     -- as rules::model::SigningAlgorithm
+    subject     TEXT NOT NULL,                     -- as rules::model::SubjectKind
+    every_group INTEGER NOT NULL,                  -- 1: `groups` may name all groups of its domains
+    salt        BLOB NOT NULL                      -- random; a pairwise `sub` is hashed with it
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_uris (
+    app         BLOB NOT NULL REFERENCES apps(id),
+    what        TEXT NOT NULL,                     -- 'code': people return with a code; 'signed-out': after a sign-out
+    uri         TEXT NOT NULL,
+    PRIMARY KEY (app, what, uri)
+) STRICT, WITHOUT ROWID;
+
+-- The groups that `groups` may name, beside those that are assigned to the application.
+CREATE TABLE app_oidc_groups (
+    app         BLOB NOT NULL REFERENCES apps(id),
+    domain      INTEGER NOT NULL REFERENCES domains(id),
+    object      BLOB NOT NULL,                     -- objectGUID of the group
+    name        TEXT NOT NULL,                     -- its name when it was named
+    PRIMARY KEY (app, object)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE app_roles (
+    app         BLOB NOT NULL REFERENCES apps(id),
+    role        TEXT NOT NULL,                     -- what `roles` says of the members of the group
+    domain      INTEGER NOT NULL REFERENCES domains(id),
+    object      BLOB NOT NULL,                     -- objectGUID of the group
+    name        TEXT NOT NULL,                     -- its name when it was named
+    PRIMARY KEY (app, role, object)
+) STRICT, WITHOUT ROWID;
+
+-- The keys that sign tokens. A key is published before it signs, and as long as what it signed may be in use.
+CREATE TABLE signing_keys (
+    kid         TEXT PRIMARY KEY,                  -- its thumbprint (RFC 7638)
+    algorithm   TEXT NOT NULL,                     -- as rules::model::SigningAlgorithm
+    sealed      BLOB NOT NULL,                     -- crypto::seal over PKCS #8
+    jwk         TEXT NOT NULL,                     -- the public key (RFC 7517)
+    made_at     INTEGER NOT NULL,
+    signs_at    INTEGER,                           -- since when it signs; NULL: it comes next
+    retired_at  INTEGER                            -- since when another one signs
+) STRICT, WITHOUT ROWID;
+
+-- People who are signed in at the pages.
+CREATE TABLE web_sessions (
+    id           BLOB PRIMARY KEY,                 -- what lists and grants name it by
+    hash         BLOB NOT NULL UNIQUE,             -- SHA-256 of the cookie's secret
+    object       BLOB NOT NULL,                    -- objectGUID of the account
+    password_set INTEGER,                          -- pwdLastSet at the sign-in: another one ends the session
+    made_at      INTEGER NOT NULL,
+    seen_at      INTEGER NOT NULL,                 -- the last use, to a minute
+    ends_at      INTEGER NOT NULL,
+    device       TEXT NOT NULL,                    -- browser and system, as the browser says
+    address      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX web_sessions_by_object ON web_sessions(object);
+CREATE INDEX web_sessions_by_end ON web_sessions(ends_at);
+
+-- What a person allowed an application: a code, and the refresh token that follows it. One row is written at each step.
+CREATE TABLE grants (
+    id           BLOB PRIMARY KEY,
+    app          BLOB NOT NULL REFERENCES apps(id),
+    object       BLOB NOT NULL,                    -- objectGUID of the account
+    session      BLOB NOT NULL,                    -- of web_sessions; it ends with it
+    scopes       TEXT NOT NULL,                    -- with a blank between
+    nonce        TEXT,
+    redirect_uri TEXT NOT NULL,                    -- of the request
+    challenge    TEXT,                             -- SHA-256 of the verifier, as base64url (RFC 7636)
+    signed_in_at INTEGER NOT NULL,                 -- auth_time
+    hash         BLOB NOT NULL,                    -- SHA-256 of the code's secret, then of the newest refresh token's
+    code_until   INTEGER,                          -- NULL: the code was redeemed
+    ends_at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grants_by_session ON grants(session);
+CREATE INDEX grants_by_object ON grants(object);
+CREATE INDEX grants_by_end ON grants(ends_at);
+
 CREATE TABLE app_secrets (
     app         BLOB NOT NULL REFERENCES apps(id),
     number      INTEGER NOT NULL,                  -- 1 or 2

@@ -121,13 +121,23 @@ pub fn set_min_iterations(writing: &Writing<'_>, id: i64, iterations: u32) -> Re
 }
 
 /// The tables whose rows belong to an object, by its objectGUID.
-const OF_OBJECTS: [&str; 6] =
-    ["attributes", "signin_names", "digests", "lockouts", "known_sources", "ad_budget"];
+const OF_OBJECTS: [&str; 8] = [
+    "attributes",
+    "signin_names",
+    "digests",
+    "lockouts",
+    "known_sources",
+    "ad_budget",
+    "grants",
+    "web_sessions",
+];
 /// The tables whose rows belong to a domain.
-const OF_DOMAINS: [&str; 14] = [
+const OF_DOMAINS: [&str; 16] = [
     "app_domains",
     "app_groups",
     "app_ldap_groups",
+    "app_oidc_groups",
+    "app_roles",
     "canaries",
     "group_policies",
     "refused_members",

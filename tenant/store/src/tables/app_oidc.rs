@@ -1,0 +1,119 @@
+//! The tables `app_oidc`, `app_uris`, `app_oidc_groups` and `app_roles`: how an application signs people in by OpenID
+//! Connect. One without a row does not.
+//! Neighbours: [`super::apps`] has the applications.
+
+use super::{app_groups, changes};
+use crate::{Reading, StoreError, Writing, stamps};
+use landbridge_tenant_rules::model::{
+    AppGroup, AppRole, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
+};
+use rusqlite::{OptionalExtension as _, params};
+use uuid::Uuid;
+
+/// Limit on the URIs of one kind, and on the roles of an application.
+pub const MOST: usize = 64;
+
+/// How an application signs people in; none: it does not.
+pub fn of(reading: &Reading<'_>, app: Uuid) -> Result<Option<OidcClient>, StoreError> {
+    let row = reading
+        .prepare_cached("SELECT kind, pkce, algorithm, subject, every_group FROM app_oidc WHERE app = ?1")?
+        .query_row([app.as_bytes().as_slice()], |row| {
+            let texts: (String, String, String) = (row.get(0)?, row.get(2)?, row.get(3)?);
+            Ok((texts, row.get(1)?, row.get::<_, bool>(4)?))
+        })
+        .optional()?;
+    let Some(((kind, algorithm, subject), pkce, every_group)) = row else { return Ok(None) };
+    let foreign = || StoreError::Foreign { what: "setting of an application" };
+    let groups = if every_group { None } else { Some(app_groups::listed(reading, "app_oidc_groups", app)?) };
+    Ok(Some(OidcClient {
+        kind: OidcKind::parse(&kind).ok_or_else(foreign)?,
+        pkce,
+        algorithm: SigningAlgorithm::parse(&algorithm).ok_or_else(foreign)?,
+        subject: SubjectKind::parse(&subject).ok_or_else(foreign)?,
+        redirect_uris: uris(reading, app, "code")?,
+        signed_out_uris: uris(reading, app, "signed-out")?,
+        groups,
+        roles: roles(reading, app)?,
+    }))
+}
+
+fn uris(reading: &Reading<'_>, app: Uuid, what: &str) -> Result<Vec<RedirectUri>, StoreError> {
+    let mut statement =
+        reading.prepare_cached("SELECT uri FROM app_uris WHERE app = ?1 AND what = ?2 ORDER BY uri")?;
+    let rows = statement.query_map(params![app.as_bytes(), what], |row| row.get::<_, String>(0))?;
+    let parsed = |uri: String| {
+        RedirectUri::parse(&uri).map_err(|_| StoreError::Foreign { what: "URI of an application" })
+    };
+    rows.map(|uri| parsed(uri?)).collect()
+}
+
+fn roles(reading: &Reading<'_>, app: Uuid) -> Result<Vec<AppRole>, StoreError> {
+    let mut statement = reading.prepare_cached(
+        "SELECT r.role, r.domain, d.dns_name, r.object, r.name FROM app_roles r JOIN domains d ON d.id = r.domain
+         WHERE r.app = ?1 ORDER BY r.role, d.dns_name, r.name, r.object",
+    )?;
+    let rows = statement.query_map([app.as_bytes().as_slice()], |row| {
+        let (domain, domain_name, name) = (row.get(1)?, row.get(2)?, row.get(4)?);
+        let group = AppGroup { domain, domain_name, group: stamps::guid(row, 3)?, name };
+        Ok(AppRole { role: row.get(0)?, group })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What a pairwise `sub` is hashed with; none: the application signs nobody in.
+pub fn salt(reading: &Reading<'_>, app: Uuid) -> Result<Option<[u8; 32]>, StoreError> {
+    let mut select = reading.prepare_cached("SELECT salt FROM app_oidc WHERE app = ?1")?;
+    Ok(select.query_row([app.as_bytes().as_slice()], |row| row.get(0)).optional()?)
+}
+
+/// Sets how an application signs people in; none: it does not any more. `new_salt` is random; one that is there stays.
+pub fn set(
+    writing: &Writing<'_>,
+    app: Uuid,
+    client: Option<&OidcClient>,
+    new_salt: &[u8; 32],
+) -> Result<(), StoreError> {
+    changes::note_settings(writing)?;
+    let salt = salt(writing, app)?.unwrap_or(*new_salt);
+    for table in ["app_roles", "app_oidc_groups", "app_uris", "app_oidc"] {
+        writing.execute(&format!("DELETE FROM {table} WHERE app = ?1"), [app.as_bytes().as_slice()])?;
+    }
+    let Some(client) = client else { return Ok(()) };
+    let OidcClient { kind, pkce, algorithm, subject, redirect_uris, signed_out_uris, groups, roles } = client;
+    writing.execute(
+        "INSERT INTO app_oidc (app, kind, pkce, algorithm, subject, every_group, salt)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            app.as_bytes(),
+            kind.as_str(),
+            pkce,
+            algorithm.as_str(),
+            subject.as_str(),
+            groups.is_none(),
+            salt
+        ],
+    )?;
+    for (what, uris) in [("code", redirect_uris), ("signed-out", signed_out_uris)] {
+        for uri in uris.iter().take(MOST) {
+            writing.execute(
+                "INSERT INTO app_uris (app, what, uri) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                params![app.as_bytes(), what, uri.as_str()],
+            )?;
+        }
+    }
+    for AppGroup { domain, group, name, .. } in groups.iter().flatten().take(app_groups::MOST) {
+        writing.execute(
+            "INSERT INTO app_oidc_groups (app, domain, object, name) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO NOTHING",
+            params![app.as_bytes(), domain, group.as_bytes(), name],
+        )?;
+    }
+    for AppRole { role, group: AppGroup { domain, group, name, .. } } in roles.iter().take(MOST) {
+        writing.execute(
+            "INSERT INTO app_roles (app, role, domain, object, name) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO NOTHING",
+            params![app.as_bytes(), role, domain, group.as_bytes(), name],
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! The table `grants`: what a person allowed an application: a code, and the refresh token that follows it.
+//!
+//! A code and each refresh token name their grant and have a secret of their own. The row has the hash of the newest secret
+//! alone, so a code or a refresh token that is shown again is known as such: its grant ends.
+//! Neighbours: [`super::web_sessions`] end with all their grants.
+
+use crate::{Reading, StoreError, Writing, stamps};
+use rusqlite::{OptionalExtension as _, params};
+use uuid::Uuid;
+
+/// A grant. Times are in seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Its id. It is a part of its code and its refresh tokens.
+    pub id: Uuid,
+    /// The application.
+    pub app: Uuid,
+    /// The account: objectGUID.
+    pub object: Uuid,
+    /// The session that it was made in.
+    pub session: Uuid,
+    /// The scopes, with a blank between.
+    pub scopes: String,
+    /// `nonce` of the request.
+    pub nonce: Option<String>,
+    /// `redirect_uri` of the request.
+    pub redirect_uri: String,
+    /// SHA-256 of the verifier, as base64url (RFC 7636).
+    pub challenge: Option<String>,
+    /// When the person typed the password.
+    pub signed_in_at: i64,
+    /// SHA-256 of the secret of the code, or of the newest refresh token.
+    pub hash: [u8; 32],
+    /// Until when the code can be redeemed; none: it was.
+    pub code_until: Option<i64>,
+    /// When it ends.
+    pub ends_at: i64,
+}
+
+/// Stores a new grant, whose code waits, and deletes those of its session that have ended at `now`.
+pub fn insert(writing: &Writing<'_>, grant: &Grant, now: i64) -> Result<(), StoreError> {
+    let ended = "DELETE FROM grants WHERE session = ?1 AND ends_at <= ?2";
+    writing.execute(ended, params![grant.session.as_bytes(), now])?;
+    let Grant {
+        id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash, ..
+    } = grant;
+    writing.execute(
+        "INSERT INTO grants (id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash,
+             code_until, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        params![
+            id.as_bytes(),
+            app.as_bytes(),
+            object.as_bytes(),
+            session.as_bytes(),
+            scopes,
+            nonce,
+            redirect_uri,
+            challenge,
+            signed_in_at,
+            hash,
+            grant.code_until,
+            grant.ends_at
+        ],
+    )?;
+    Ok(())
+}
+
+/// The grant with this id.
+pub fn find(reading: &Reading<'_>, id: Uuid) -> Result<Option<Grant>, StoreError> {
+    let row = reading
+        .prepare_cached(
+            "SELECT id, app, object, session, scopes, nonce, redirect_uri, challenge, signed_in_at, hash, code_until,
+                 ends_at FROM grants WHERE id = ?1",
+        )?
+        .query_row([id.as_bytes().as_slice()], |row| {
+            Ok(Grant {
+                id: stamps::guid(row, 0)?,
+                app: stamps::guid(row, 1)?,
+                object: stamps::guid(row, 2)?,
+                session: stamps::guid(row, 3)?,
+                scopes: row.get(4)?,
+                nonce: row.get(5)?,
+                redirect_uri: row.get(6)?,
+                challenge: row.get(7)?,
+                signed_in_at: row.get(8)?,
+                hash: row.get(9)?,
+                code_until: row.get(10)?,
+                ends_at: row.get(11)?,
+            })
+        })
+        .optional()?;
+    Ok(row)
+}
+
+/// Puts the next secret in the place of the newest one, if that is still `before`. False: another request was first.
+pub fn turn(
+    writing: &Writing<'_>,
+    id: Uuid,
+    before: &[u8; 32],
+    next: &[u8; 32],
+    ends_at: i64,
+) -> Result<bool, StoreError> {
+    let turned = writing.execute(
+        "UPDATE grants SET hash = ?3, code_until = NULL, ends_at = ?4 WHERE id = ?1 AND hash = ?2",
+        params![id.as_bytes(), before, next, ends_at],
+    )?;
+    Ok(turned == 1)
+}
+
+/// Ends a grant. False: there is none.
+pub fn end(writing: &Writing<'_>, id: Uuid) -> Result<bool, StoreError> {
+    Ok(writing.execute("DELETE FROM grants WHERE id = ?1", [id.as_bytes().as_slice()])? > 0)
+}
+
+/// Ends all grants of an application.
+pub fn end_of_app(writing: &Writing<'_>, app: Uuid) -> Result<usize, StoreError> {
+    Ok(writing.execute("DELETE FROM grants WHERE app = ?1", [app.as_bytes().as_slice()])?)
+}

@@ -1,0 +1,117 @@
+//! The table `web_sessions`: people who are signed in at the pages. The cookie's secret is stored as its hash.
+//! Neighbours: [`super::grants`] end with the session that they were made in.
+
+use crate::{Reading, StoreError, Writing, stamps};
+use rusqlite::{OptionalExtension as _, Row, params};
+use uuid::Uuid;
+
+/// Limit on the sessions of one account. The one that was used longest ago ends when another begins.
+pub const MOST: u32 = 64;
+
+/// A session. Times are in seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSession {
+    /// What lists and grants name it by.
+    pub id: Uuid,
+    /// The account: objectGUID.
+    pub object: Uuid,
+    /// pwdLastSet at the sign-in. Another one ends the session.
+    pub password_set: Option<i64>,
+    /// When the person signed in.
+    pub made_at: i64,
+    /// The last use, to a minute.
+    pub seen_at: i64,
+    /// When it ends in any case.
+    pub ends_at: i64,
+    /// Browser and system, as the browser says.
+    pub device: String,
+    /// The address that the person signed in from.
+    pub address: String,
+}
+
+const COLUMNS: &str = "id, object, password_set, made_at, seen_at, ends_at, device, address";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<WebSession> {
+    Ok(WebSession {
+        id: stamps::guid(row, 0)?,
+        object: stamps::guid(row, 1)?,
+        password_set: row.get(2)?,
+        made_at: row.get(3)?,
+        seen_at: row.get(4)?,
+        ends_at: row.get(5)?,
+        device: row.get(6)?,
+        address: row.get(7)?,
+    })
+}
+
+/// The session whose cookie has a secret with this hash.
+pub fn find(reading: &Reading<'_>, hash: &[u8; 32]) -> Result<Option<WebSession>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM web_sessions WHERE hash = ?1");
+    Ok(reading.prepare_cached(&sql)?.query_row([hash.as_slice()], read).optional()?)
+}
+
+/// The session with this id.
+pub fn named(reading: &Reading<'_>, id: Uuid) -> Result<Option<WebSession>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM web_sessions WHERE id = ?1");
+    Ok(reading.prepare_cached(&sql)?.query_row([id.as_bytes().as_slice()], read).optional()?)
+}
+
+/// The sessions of an account, the one used last first.
+pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<WebSession>, StoreError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM web_sessions WHERE object = ?1 ORDER BY seen_at DESC, id LIMIT ?2");
+    let mut statement = reading.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![object.as_bytes(), MOST], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Stores a new session, and ends the account's oldest ones over the limit.
+pub fn insert(writing: &Writing<'_>, session: &WebSession, hash: &[u8; 32]) -> Result<(), StoreError> {
+    let WebSession { id, object, password_set, made_at, seen_at, ends_at, device, address } = session;
+    writing.execute(
+        "INSERT INTO web_sessions (id, hash, object, password_set, made_at, seen_at, ends_at, device, address)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![id.as_bytes(), hash, object.as_bytes(), password_set, made_at, seen_at, ends_at, device, address],
+    )?;
+    let sql = "SELECT id FROM web_sessions WHERE object = ?1 ORDER BY id = ?2 DESC, seen_at DESC LIMIT 1000 OFFSET ?3";
+    let over: Vec<Uuid> = writing
+        .prepare_cached(sql)?
+        .query_map(params![object.as_bytes(), id.as_bytes(), MOST], |row| stamps::guid(row, 0))?
+        .collect::<Result<_, _>>()?;
+    over.into_iter().try_for_each(|id| end(writing, id).map(drop))
+}
+
+/// Notes that a session was used.
+pub fn note_use(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE web_sessions SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2";
+    writing.execute(sql, params![id.as_bytes(), now])?;
+    Ok(())
+}
+
+/// Ends a session, and all that was granted in it. False: there is none.
+pub fn end(writing: &Writing<'_>, id: Uuid) -> Result<bool, StoreError> {
+    writing.execute("DELETE FROM grants WHERE session = ?1", [id.as_bytes().as_slice()])?;
+    Ok(writing.execute("DELETE FROM web_sessions WHERE id = ?1", [id.as_bytes().as_slice()])? > 0)
+}
+
+/// Ends the sessions of an account but this one, and all that was granted in them. Returns their number.
+pub fn end_others(writing: &Writing<'_>, object: Uuid, but: Option<Uuid>) -> Result<usize, StoreError> {
+    let but = but.unwrap_or_default();
+    let sql = "DELETE FROM grants WHERE object = ?1 AND session <> ?2";
+    writing.execute(sql, params![object.as_bytes(), but.as_bytes()])?;
+    let sql = "DELETE FROM web_sessions WHERE object = ?1 AND id <> ?2";
+    Ok(writing.execute(sql, params![object.as_bytes(), but.as_bytes()])?)
+}
+
+/// Deletes what has ended: sessions that were made or used too long ago, and grants.
+pub fn sweep(writing: &Writing<'_>, now: i64, idle: i64) -> Result<usize, StoreError> {
+    writing.execute("DELETE FROM grants WHERE ends_at <= ?1", [now])?;
+    writing.execute(
+        "DELETE FROM grants WHERE session IN (SELECT id FROM web_sessions WHERE ends_at <= ?1 OR seen_at <= ?2)",
+        params![now, now.saturating_sub(idle)],
+    )?;
+    Ok(writing.execute(
+        "DELETE FROM web_sessions WHERE ends_at <= ?1 OR seen_at <= ?2",
+        params![now, now.saturating_sub(idle)],
+    )?)
+}
