@@ -88,6 +88,8 @@
 //! - `tests/scope.rs`: which accounts are carried, tested with a real domain
 //! - `tests/windows.rs`: phs beside a fake DC that answers as Windows does
 //! - `tests/identity.rs`: an identity over time at a real tenant
+//! - `tests/oidc/main.rs`: OpenID Connect with other people's clients on a real domain
+//! - `tests/oidc/stage.rs`: the domain, the tenant and the clients
 //! - `tests/ldap/main.rs`: LDAP clients on a real domain: the list of tests
 //! - `tests/ldap/stage.rs`: a tenant that decides by digest, and one that decides by agents
 //! - `tests/ldap/openldap.rs`: ldapsearch and ldapwhoami

@@ -4,12 +4,15 @@
 mod act;
 mod app_explained;
 mod app_ldap;
+mod app_oidc;
 mod app_settings;
 mod apps;
 mod domain;
 mod group_policy;
 mod group_policy_lines;
+mod group_settings;
 mod move_objects;
+mod oidc_settings;
 pub mod operator;
 mod parts;
 mod people;

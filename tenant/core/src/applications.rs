@@ -89,6 +89,17 @@ impl Applications {
         }
     }
 
+    /// Whether the text is a credential of this application. Charges nothing. Blocks.
+    pub fn authenticate_client(
+        &self,
+        application: Uuid,
+        text: &str,
+        from: IpAddr,
+    ) -> Result<(), NotAuthenticated> {
+        let credential = Credential::parse(text).ok_or(NotAuthenticated::Unknown)?;
+        self.recognise(&credential, from, |app| app.id == application).map(drop)
+    }
+
     /// Charges the rate of an application with one sign-in.
     pub fn charge(&self, application: &Application, now: Instant) -> Result<(), NotAuthenticated> {
         let charged = self.rates.charge(application.id, application.rate_per_minute, now);

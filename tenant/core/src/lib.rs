@@ -40,6 +40,11 @@
 //! - `directory/image/seen.rs`: the directory as an application sees it
 //! - `directory/groups.rs`: groups, their members, and their names
 //! - `applications.rs`: the handle on applications: credentials and rates
+//! - `issuer.rs`: the handle on the keys that sign tokens
+//! - `provider.rs`: the handle on OpenID Connect
+//! - `provider/sessions.rs`: people who are signed in at the pages
+//! - `provider/grants.rs`: codes and refresh tokens
+//! - `provider/claims.rs`: what an application learns of a person
 //! - `sign_ins.rs`: the handle on sign-ins: one function with numbered steps
 //! - `sign_ins/attempt.rs`: the settings, the attempt, its caller, and the trait of what asks agents
 //! - `sign_ins/parts.rs`: the parts that every sign-in passes through
@@ -58,7 +63,10 @@
 //! - `administration/act.rs`: does what an administrator requested
 //! - `administration/apps.rs`: creates, changes, lists and revokes applications, and their secrets
 //! - `administration/app_settings.rs`: what an administrator sets of them, exported and applied from a file
+//! - `administration/group_settings.rs`: the groups in those settings
 //! - `administration/app_ldap.rs`: changes how one reads the directory by LDAP
+//! - `administration/oidc_settings.rs`: how one signs people in: checked, stored, as text
+//! - `administration/app_oidc.rs`: changes how one signs people in by OpenID Connect
 //! - `administration/app_explained.rs`: whether and why a person may sign in through one
 //! - `administration/domain.rs`: a domain's sign-in policy, its least iterations and its canaries
 //! - `administration/remove_domain.rs`: stops serving a domain
@@ -77,8 +85,10 @@ pub mod clock;
 pub mod directory;
 pub mod events;
 pub mod ingest;
+pub mod issuer;
 mod lock;
 pub mod numbers;
+pub mod provider;
 pub mod sign_ins;
 
 use administration::Administration;
@@ -90,8 +100,10 @@ use applications::{Applications, Rates};
 use audit::Recorder;
 use directory::Directory;
 use events::Events;
+use issuer::Issuer;
 use landbridge_tenant_store::Store;
 use numbers::{Numbers, Snapshot};
+use provider::{Lives, Provider};
 use sign_ins::{Settings, SignIns, Unready};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -109,6 +121,8 @@ pub struct Handles {
     pub agents: Agents,
     /// Applications.
     pub applications: Applications,
+    /// OpenID Connect.
+    pub provider: Provider,
     /// Numbers for monitoring.
     pub snapshot: Snapshot,
     /// Alarms about agents, for [`Agents::run`].
@@ -122,6 +136,7 @@ impl Handles {
         authority: &Arc<Authority>,
         url: &str,
         settings: Settings,
+        lives: Lives,
     ) -> Result<Self, Unready> {
         let numbers = Arc::new(Numbers::default());
         let (open, rates) = (Arc::new(OpenConnections::default()), Arc::new(Rates::default()));
@@ -148,8 +163,10 @@ impl Handles {
             url: url.to_owned(),
         });
         let applications = Applications::new(store.clone(), rates, numbers.clone(), events.clone());
+        let issuer = Issuer::new(store.clone(), numbers.clone());
+        let provider = Provider::new(store.clone(), issuer, lives);
         let agents = Agents::new(parts());
         let snapshot = Snapshot::new(store.clone(), numbers, open, authority.life().1);
-        Ok(Self { sign_ins, directory, administration, agents, applications, snapshot, alarms })
+        Ok(Self { sign_ins, directory, administration, agents, applications, provider, snapshot, alarms })
     }
 }

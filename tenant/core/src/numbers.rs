@@ -49,6 +49,8 @@ pub struct Metrics {
     pub renewals: CountFamily,
     /// Times that the database failed.
     pub storage_errors: Counter,
+    /// Tokens that were signed.
+    pub tokens_signed: Counter,
     /// Sign-ins that were sent to agents, by verdict or by the reason why there is none.
     pub agent_verdicts: CountFamily,
     /// Events of the relay between the tenant and the agents.
@@ -74,6 +76,7 @@ impl Default for Metrics {
             enrollments: Family::default(),
             renewals: Family::default(),
             storage_errors: Counter::default(),
+            tokens_signed: Counter::default(),
             agent_verdicts: Family::default(),
             agents: Family::default(),
             quarantined: Family::default(),

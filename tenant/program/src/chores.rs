@@ -9,6 +9,7 @@ use landbridge_door_listen::operator_certificate::OperatorCertificate;
 use landbridge_tenant_core::administration::Administration;
 use landbridge_tenant_core::agents::authority::{Authority, SERVER_LIFE};
 use landbridge_tenant_core::clock::{stopped, unix_now};
+use landbridge_tenant_core::provider::Provider;
 use landbridge_tenant_rules::counts::Counts;
 use landbridge_tenant_rules::lockout::KNOWN_SECONDS;
 use landbridge_tenant_store::Store;
@@ -36,6 +37,10 @@ pub struct Chores {
     pub applications: Option<Arc<OperatorCertificate>>,
     /// The certificate at the addresses for LDAP, if there are any.
     pub ldap: Option<Arc<OperatorCertificate>>,
+    /// The issuer's certificate, if there is an issuer.
+    pub oidc: Option<Arc<OperatorCertificate>>,
+    /// The issuer's keys, sessions and grants, if there is an issuer.
+    pub provider: Option<Provider>,
     /// Sets the canaries again after an erasure.
     pub administration: Administration,
     /// The counters of uploads, which show whether digests were erased or replaced.
@@ -70,6 +75,7 @@ impl Chores {
                 blocking.delete_old_audit_entries(now);
                 blocking.forget_old_sources(now);
                 blocking.erase_due_objects(now);
+                blocking.tend_provider(now);
             });
             let _ = done.await;
             tokio::select! {
@@ -81,7 +87,7 @@ impl Chores {
 
     /// Reads the certificates again that the administrator provides.
     pub async fn reread_certificates(&self, now: i64) {
-        for certificate in self.applications.iter().chain(&self.ldap) {
+        for certificate in self.applications.iter().chain(&self.ldap).chain(&self.oidc) {
             let certificate = certificate.clone();
             let _ = tokio::task::spawn_blocking(move || certificate.reread_and_report(now)).await;
         }
@@ -139,6 +145,14 @@ impl Chores {
             self.store.write("sources-forget", |writing| known_sources::prune(writing, before))
         {
             tracing::error!(%error, "old known sources cannot be forgotten");
+        }
+    }
+
+    /// Rotates the keys that sign tokens, and deletes sessions and grants that have ended.
+    fn tend_provider(&self, now: i64) {
+        let tended = self.provider.as_ref().map_or(Ok(()), |provider| provider.tend(now));
+        if let Err(error) = tended {
+            tracing::error!(%error, "signing keys, sessions and grants cannot be tended");
         }
     }
 

@@ -418,6 +418,10 @@ pub enum Apps {
     ///
     /// It binds as cn=NAME,ou=applications with its credential as the password. It sees the people who are assigned to it.
     Ldap(Box<Ldap>),
+    /// Let an application sign people in by OpenID Connect, or change how it does. What is not named stays.
+    ///
+    /// Its client_id is its name, and its client_secret is its credential.
+    Oidc(Box<Oidc>),
     /// Say whether a person may sign in through an application, and why.
     Explain {
         /// Name of the application.
@@ -492,6 +496,52 @@ pub struct Ldap {
     /// Let it see the usual attributes alone.
     #[arg(long)]
     pub usual_attributes: bool,
+}
+
+/// `apps oidc`.
+#[derive(Debug, clap::Args)]
+pub struct Oidc {
+    /// Name of the application.
+    pub name: String,
+    /// Sign nobody in any more, and end what was granted.
+    #[arg(long, exclusive = true)]
+    pub off: bool,
+    /// Where people return with a code, exactly as the application sends it. May be repeated; the list replaces the one
+    /// of before.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub redirect_uris: Vec<String>,
+    /// Where people may return after a sign-out. May be repeated; the list replaces the one of before.
+    #[arg(long = "signed-out-uri", value_name = "URI")]
+    pub signed_out_uris: Vec<String>,
+    /// Whether it runs on people's machines or in their browsers, and can keep no secret.
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    pub public: Option<bool>,
+    /// Let it send requests without a code challenge. For applications that cannot.
+    #[arg(long, conflicts_with = "pkce")]
+    pub no_pkce: bool,
+    /// Require a code challenge again.
+    #[arg(long)]
+    pub pkce: bool,
+    /// What its tokens are signed with.
+    #[arg(long, value_parser = ["ES256", "RS256"])]
+    pub algorithm: Option<String>,
+    /// What `sub` is: the objectGUID, or another one for each application.
+    #[arg(long, value_parser = ["objectguid", "pairwise"])]
+    pub subject: Option<String>,
+    /// A group that `groups` may name beside those that are assigned to it. May be repeated; the list replaces the one of
+    /// before.
+    #[arg(long = "see-group", value_name = "GROUP", conflicts_with_all = ["all_groups", "assigned_groups"])]
+    pub groups: Vec<String>,
+    /// Let `groups` name all groups of its domains.
+    #[arg(long, conflicts_with = "assigned_groups")]
+    pub all_groups: bool,
+    /// Let `groups` name the groups alone that are assigned to it.
+    #[arg(long)]
+    pub assigned_groups: bool,
+    /// A role and the group whose members have it, as admin=CORP\\Admins. May be repeated; the list replaces the one of
+    /// before.
+    #[arg(long = "role", value_name = "ROLE=GROUP")]
+    pub roles: Vec<String>,
 }
 
 /// `apps secret`.

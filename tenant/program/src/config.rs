@@ -5,11 +5,13 @@ use crate::error::TenantError;
 use landbridge_door_listen::limits::Limits;
 use landbridge_host::key_file::KeySource;
 use landbridge_host::log::Format;
+use landbridge_tenant_core::provider::Lives;
 use landbridge_tenant_rules::model::Network;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use url::Url;
 use zeroize::Zeroizing;
 
 /// Path of the configuration file, unless a flag or an environment variable names another.
@@ -37,6 +39,8 @@ pub struct Config {
     pub applications: Option<Applications>,
     /// Addresses for LDAP.
     pub ldap: Option<Ldap>,
+    /// The issuer of OpenID Connect, if there is one.
+    pub oidc: Option<Oidc>,
     /// The address of `/healthz` and `/metrics`.
     pub observe: SocketAddr,
     /// The directory of the database, the administration socket and the root certificate.
@@ -91,6 +95,29 @@ pub struct Ldap {
     pub idle: Duration,
     /// The limits on connections of each of these addresses.
     pub connections: Connections,
+}
+
+/// The issuer of OpenID Connect, with a certificate that the administrator provides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oidc {
+    /// What applications know it by: `https://` and a host, with a port if it is not 443.
+    pub issuer: Url,
+    /// The address.
+    pub listen: SocketAddr,
+    /// The certificate and its chain, PEM.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: KeySource,
+    /// The balancers that alone may connect there; none: browsers connect themselves.
+    pub balancers: Option<Vec<Network>>,
+    /// How long sessions, refresh tokens and keys last.
+    pub lives: Lives,
+    /// The name on the pages.
+    pub name: String,
+    /// The colour on the pages, as `#0b5fff`.
+    pub colour: Option<String>,
+    /// Where people get help: a link.
+    pub help: Option<String>,
 }
 
 /// How sign-ins are answered.
@@ -259,6 +286,8 @@ struct File {
     #[serde(default)]
     ldap: Option<FileLdap>,
     #[serde(default)]
+    oidc: Option<FileOidc>,
+    #[serde(default)]
     signin: FileSignIn,
     #[serde(default)]
     lockout: FileLockout,
@@ -338,6 +367,74 @@ impl FileLdap {
         let connections =
             Connections { most: 4096, kept: 3072, per_address: 2048, per_56: 2048, per_48: 2048 };
         Ok(Ldap { listen, start_tls, certificate, key, balancers, entries, idle, connections })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileOidc {
+    issuer: String,
+    listen: SocketAddr,
+    certificate: PathBuf,
+    key: String,
+    #[serde(default)]
+    balancers: Option<Vec<String>>,
+    #[serde(default)]
+    idle_minutes: Option<i64>,
+    #[serde(default)]
+    session_hours: Option<i64>,
+    #[serde(default)]
+    refresh_days: Option<i64>,
+    #[serde(default)]
+    key_days: Option<i64>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    colour: Option<String>,
+    #[serde(default)]
+    help: Option<String>,
+}
+
+impl FileOidc {
+    fn check(self) -> Result<Oidc, (&'static str, String)> {
+        // 1. The issuer: nothing but a host, so that its cookies are its own.
+        let wrong = |why: &str| ("issuer", format!("`{}` {why}", self.issuer));
+        let issuer = Url::parse(&self.issuer).map_err(|_| wrong("is no URL"))?;
+        if issuer.scheme() != "https" || issuer.host_str().is_none() {
+            return Err(wrong("does not begin with https://"));
+        }
+        let is_bare = issuer.path() == "/" && issuer.query().is_none() && issuer.fragment().is_none();
+        if !is_bare || !issuer.username().is_empty() || issuer.password().is_some() {
+            return Err(wrong("has more than a host and a port"));
+        }
+        if !self.certificate.is_absolute() {
+            return Err(("certificate", format!("`{}` is not an absolute path", self.certificate.display())));
+        }
+        // 2. How long things last.
+        let usual = Lives::default();
+        let within = |name: &'static str, value: Option<i64>, usual: i64, unit: i64, most: i64| match value {
+            None => Ok(usual),
+            Some(value) if (1..=most).contains(&value) => Ok(value * unit),
+            Some(value) => Err((name, format!("{value} is not between 1 and {most}"))),
+        };
+        let lives = Lives {
+            idle: within("idle_minutes", self.idle_minutes, usual.idle, 60, 10_080)?,
+            session: within("session_hours", self.session_hours, usual.session, 3600, 8760)?,
+            refresh: within("refresh_days", self.refresh_days, usual.refresh, 86_400, 365)?,
+            key: within("key_days", self.key_days, usual.key, 86_400, 3650)?,
+        };
+        // 3. The rest.
+        Ok(Oidc {
+            issuer,
+            listen: self.listen,
+            certificate: self.certificate,
+            key: KeySource::parse(&self.key).map_err(|e| ("key", e))?,
+            balancers: networks(self.balancers).map_err(|why| ("balancers", why))?,
+            lives,
+            name: self.name.unwrap_or_else(|| "Landbridge".to_owned()),
+            colour: self.colour,
+            help: self.help,
+        })
     }
 }
 
@@ -494,6 +591,7 @@ impl File {
             balancers: networks(self.balancers).map_err(|why| ("balancers", why))?,
             applications: self.applications.map(FileApplications::check).transpose()?,
             ldap: self.ldap.map(FileLdap::check).transpose()?,
+            oidc: self.oidc.map(FileOidc::check).transpose()?,
             observe,
             data_directory,
             ca_key,

@@ -18,8 +18,10 @@ use landbridge_door_listen::limits::Limits;
 use landbridge_door_listen::listener::{AnonymousClient, Connection, Listener, Serve};
 use landbridge_door_listen::operator_certificate::{self, OperatorCertificate};
 use landbridge_door_listen::proxy_protocol::Balancers;
+use landbridge_door_oidc::door::OidcDoor;
 use landbridge_door_operator::listen;
 use landbridge_door_operator::observe::{self, CertificateLife, Observed};
+use landbridge_door_pages::branding::Branding;
 use landbridge_host::key_file::own_uid;
 use landbridge_host::signals;
 use landbridge_tenant_core::Handles;
@@ -99,6 +101,7 @@ pub struct Ready {
     main: Listener,
     applications: Option<Listener>,
     ldap: Option<LdapListeners>,
+    issuer: Option<(Listener, Arc<OidcDoor>)>,
     observe: TcpListener,
     admin: UnixListener,
     limits: Limits,
@@ -131,11 +134,14 @@ impl Ready {
         let provided = config.applications.as_ref().map(read).transpose()?.map(Arc::new);
         let read = |own: &crate::config::Ldap| OperatorCertificate::read("ldap", &own.certificate, &own.key);
         let of_ldap = config.ldap.as_ref().map(read).transpose()?.map(Arc::new);
+        let read = |own: &crate::config::Oidc| OperatorCertificate::read("oidc", &own.certificate, &own.key);
+        let of_oidc = config.oidc.as_ref().map(read).transpose()?.map(Arc::new);
         // 4. The handles.
         let rules = Rules::new(config.lockout.threshold, config.lockout.seconds);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let settings = Settings::for_cores(cores, rules, config.signin.grid);
-        let handles = Handles::new(&store, &authority, config.url.as_str(), settings)
+        let lives = config.oidc.as_ref().map(|oidc| oidc.lives).unwrap_or_default();
+        let handles = Handles::new(&store, &authority, config.url.as_str(), settings, lives)
             .map_err(|e| TenantError::Defect(e.to_string()))?;
         handles.administration.set_canaries()?;
         let chores = Arc::new(Chores {
@@ -145,6 +151,8 @@ impl Ready {
             server,
             applications: provided.clone(),
             ldap: of_ldap.clone(),
+            oidc: of_oidc.clone(),
+            provider: of_oidc.is_some().then(|| handles.provider.clone()),
             administration: handles.administration.clone(),
             counts: handles.snapshot.numbers().counts.clone(),
             audit_kept: config.audit_kept,
@@ -164,6 +172,16 @@ impl Ready {
             Some((ldap, certificate)) => Some(LdapListeners::bind(ldap, certificate, limits).await?),
             None => None,
         };
+        let issuer = match config.oidc.as_ref().zip(of_oidc) {
+            Some((oidc, certificate)) => {
+                let tls = operator_certificate::server_config(certificate).map_err(no_tls)?;
+                let balancers = balancers(oidc.balancers.as_deref());
+                let listener =
+                    Listener { socket: bind(oidc.listen).await?, tls: Arc::new(tls), limits, balancers };
+                Some((listener, Arc::new(oidc_door(oidc, &handles, &store, limits)?)))
+            }
+            None => None,
+        };
         let observe = bind(config.observe).await?;
         let socket = config.admin_socket();
         let admin = listen::bind(&socket)
@@ -179,6 +197,7 @@ impl Ready {
             main,
             applications,
             ldap,
+            issuer,
             observe,
             admin,
             limits,
@@ -211,6 +230,11 @@ impl Ready {
         self.main.socket.local_addr()
     }
 
+    /// The bound address of the issuer, if there is one.
+    pub fn issuer_address(&self) -> Option<std::io::Result<SocketAddr>> {
+        self.issuer.as_ref().map(|(listener, _)| listener.socket.local_addr())
+    }
+
     /// The bound address for applications alone, if one is configured.
     pub fn applications_address(&self) -> Option<std::io::Result<SocketAddr>> {
         self.applications.as_ref().map(|listener| listener.socket.local_addr())
@@ -233,8 +257,16 @@ impl Ready {
 
     /// Serves until `stop` is set, then finishes the requests that are being answered.
     pub async fn run(self, stop: watch::Receiver<bool>) {
-        let Handles { sign_ins, directory, administration, agents, applications, snapshot, alarms } =
-            self.handles;
+        let Handles {
+            sign_ins,
+            directory,
+            administration,
+            agents,
+            applications,
+            snapshot,
+            alarms,
+            provider: _,
+        } = self.handles;
         let observed = Observed { snapshot, limits: self.limits, certificates: lives(&self.chores) };
         let side = [
             tokio::spawn(listen::run(self.admin, administration, stop.clone())),
@@ -259,7 +291,12 @@ impl Ready {
                 ldap.await;
             }
         };
-        tokio::join!(self.main.run(main, stop.clone()), own, ldap);
+        let issuer = async {
+            if let Some((listener, door)) = self.issuer {
+                listener.run(Arc::new(IssuersDoor(door)), stop.clone()).await;
+            }
+        };
+        tokio::join!(self.main.run(main, stop.clone()), own, ldap, issuer);
         for task in side {
             task.abort();
         }
@@ -267,6 +304,49 @@ impl Ready {
             tracing::warn!(error = %why, "the write-ahead log remains beside the database; the next start applies it");
         }
     }
+}
+
+/// The issuer's own address.
+struct IssuersDoor(Arc<OidcDoor>);
+
+impl Serve for IssuersDoor {
+    type Client = AnonymousClient;
+
+    fn identify(&self, _: &ServerConnection) -> AnonymousClient {
+        AnonymousClient
+    }
+
+    async fn serve(
+        self: Arc<Self>,
+        connection: Arc<Connection<AnonymousClient>>,
+        request: Request<Incoming>,
+    ) -> Answer {
+        self.0.serve(request, connection.address.ip(), Instant::now()).await
+    }
+}
+
+/// The door of the issuer, with keys that sign.
+fn oidc_door(
+    oidc: &crate::config::Oidc,
+    handles: &Handles,
+    store: &Store,
+    limits: Limits,
+) -> Result<OidcDoor, TenantError> {
+    let wrong = |what: &str| TenantError::Usage(format!("[oidc] {what}"));
+    let colour = oidc.colour.as_deref().map(str::parse).transpose();
+    let help = oidc.help.as_deref().map(str::parse).transpose();
+    let branding = Branding {
+        name: oidc.name.as_str().into(),
+        colour: colour.map_err(|_| wrong("colour is not written as `#0b5fff`"))?,
+        logo: None,
+        help: help.map_err(|_| wrong("help is no https link"))?,
+    };
+    handles.provider.tend(unix_now()).map_err(|why| TenantError::Defect(why.to_string()))?;
+    // All nodes of a tenant have the same seal keys.
+    let form_key = store.seal_keys().hashes("forms of pages", &[]).first().copied();
+    let form_key = form_key.ok_or_else(|| TenantError::Defect("there is no seal key".to_owned()))?;
+    let parts = (handles.provider.clone(), handles.sign_ins.clone(), handles.applications.clone());
+    Ok(OidcDoor::new(parts, &oidc.issuer, branding, &form_key, limits.body))
 }
 
 /// The addresses for LDAP.

@@ -183,6 +183,25 @@ impl RunningTenant {
         Ok(LdapServer { ip, ca: folder.join("ca.pem") })
     }
 
+    /// Serves again, and an issuer of OpenID Connect too, at the usual port of the tenant's address, which is its name as
+    /// well, with a certificate of another CA. Returns the issuer and the file of the CA.
+    pub fn serve_oidc(&self) -> Result<(String, PathBuf), LabError> {
+        let ip = self.address.ip();
+        let folder = self.folder.path().join("oidc");
+        certificates::write(&folder, "tenant.example.com", ip)?;
+        let mut config = fs::read_to_string(self.config()).doing("read tenant.toml")?;
+        let file = |name: &str| folder.join(name).display().to_string();
+        config.push_str(&format!(
+            "[oidc]\nissuer = \"https://{ip}\"\nlisten = \"{ip}:443\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            file("dc.pem"),
+            file("dc.key")
+        ));
+        fs::write(self.config(), config).doing("write tenant.toml")?;
+        self.stop()?;
+        self.serve()?;
+        Ok((format!("https://{ip}"), folder.join("ca.pem")))
+    }
+
     /// A credential for a new application that reads by LDAP; the flags say who is assigned and what it sees.
     pub fn ldap_application(&self, name: &str, flags: &[&str]) -> Result<String, LabError> {
         let create = ["apps", "create", "--name", name, "--ldap", "--rate", "1000000"];

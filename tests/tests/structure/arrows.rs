@@ -46,6 +46,11 @@ pub(crate) const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["door-listen", "tenant-core", "crypto", "wire"],
         &["tungstenite", "tokio-tungstenite", "clap"],
     ),
+    (
+        "door-oidc",
+        &["door-listen", "door-pages", "tenant-core", "crypto"],
+        &["tungstenite", "tokio-tungstenite", "clap"],
+    ),
     ("door-pages", &[], &["tokio", "hyper", "rustls", "rusqlite", "tracing"]),
     ("door-operator", &["door-listen", "tenant-core"], &["tungstenite", "tokio-tungstenite", "clap"]),
     (
@@ -58,6 +63,8 @@ pub(crate) const ARROWS: &[(&str, &[&str], &[&str])] = &[
             "door-agents",
             "door-applications",
             "door-ldap",
+            "door-oidc",
+            "door-pages",
             "door-operator",
             "crypto",
             "wire",

@@ -120,6 +120,9 @@ pub(super) fn act(
         AdminRequest::AppsLdap { name, change } => {
             store.write("application-ldap", |writing| actor.app_ldap(writing, &name, change.as_ref()))
         }
+        AdminRequest::AppsOidc { name, change } => {
+            store.write("application-oidc", |writing| actor.app_oidc(writing, &name, change.as_ref()))
+        }
         AdminRequest::AppsExplain { name, user } => {
             store.look(|reading| crate::administration::app_explained::explain(reading, &name, &user))
         }
@@ -207,6 +210,7 @@ fn read_by(request: &AdminRequest) -> Option<&'static str> {
         | AdminRequest::AppsAssign { .. }
         | AdminRequest::AppsNetworks { .. }
         | AdminRequest::AppsLdap { .. }
+        | AdminRequest::AppsOidc { .. }
         | AdminRequest::AppsApply { dry_run: false, .. }
         | AdminRequest::AppsSecretAdd { .. }
         | AdminRequest::AppsSecretRemove { .. }

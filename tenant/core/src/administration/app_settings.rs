@@ -2,15 +2,15 @@
 //! Before it: [`super::act`]. Neighbours: [`super::apps`] stores it.
 
 use crate::administration::domain::{Actor, no_domain};
-use crate::administration::request::{
-    AdminResponse, AppSettings, GroupSetting, LdapSettings, MAX_ROWS, refusal,
-};
+use crate::administration::group_settings::{read_groups, setting_of};
+use crate::administration::oidc_settings::{self, oidc_settings, oidc_text, read_oidc};
+use crate::administration::request::{AdminResponse, AppSettings, LdapSettings, MAX_ROWS, refusal};
 use crate::applications::{MAX_RATE, is_valid_name};
-use crate::directory::{groups, image};
+use crate::directory::image;
 use landbridge_tenant_rules::model::{
-    AppDomain, AppGroup, Application, LdapAccess, LdapMemberOf, LdapTree, LdapView, Network,
+    AppDomain, AppGroup, Application, LdapAccess, LdapMemberOf, LdapTree, LdapView, Network, OidcClient,
 };
-use landbridge_tenant_store::tables::{app_domains, app_groups, app_ldap, app_networks, apps, domains};
+use landbridge_tenant_store::tables::{self, app_domains, app_groups, app_ldap, app_networks, apps, domains};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
 use std::fmt;
 
@@ -25,6 +25,8 @@ pub(super) struct Settings {
     pub(super) rate: u32,
     /// None: it does not read the directory.
     pub(super) ldap: Option<LdapAccess>,
+    /// None: it signs nobody in by OpenID Connect.
+    pub(super) oidc: Option<OidcClient>,
 }
 
 /// As the audit log has it.
@@ -48,9 +50,12 @@ impl fmt::Display for Settings {
         };
         let (networks, rate) = (networks_text(&self.networks), self.rate);
         write!(f, "{domains}, {rate} a minute, assigned: {assigned}, from {networks}")?;
-        match &self.ldap {
+        if let Some(access) = &self.ldap {
+            write!(f, "; {}", ldap_text(access))?;
+        }
+        match &self.oidc {
             None => Ok(()),
-            Some(access) => write!(f, "; {}", ldap_text(access)),
+            Some(client) => write!(f, "; {}", oidc_text(client)),
         }
     }
 }
@@ -114,32 +119,15 @@ pub(super) fn read(
             Err(refused) => return Ok(Err(refused)),
         },
     };
-    Ok(Ok(Settings { name: wanted.name.clone(), domains, groups, networks, rate: wanted.rate, ldap }))
-}
-
-/// The groups with these names, each once.
-fn read_groups(
-    reading: &Reading<'_>,
-    served: Option<&[i64]>,
-    settings: &[GroupSetting],
-) -> Result<Result<Vec<AppGroup>, AdminResponse>, StoreError> {
-    if settings.len() > app_groups::MOST {
-        let what = format!("{} groups, and at most {} can be named", settings.len(), app_groups::MOST);
-        return Ok(Err(refusal(&what, "name a group that contains them")));
-    }
-    let mut found: Vec<AppGroup> = Vec::new();
-    for setting in settings {
-        let text = setting.object.map(|object| object.to_string());
-        let Some(text) = text.or_else(|| setting.name.clone()) else {
-            return Ok(Err(refusal("a group has neither `object` nor `name`", "give one of them")));
-        };
-        match one_group(reading, served, &text)? {
-            Ok(group) if found.iter().any(|one| one.group == group.group) => {}
-            Ok(group) => found.push(group),
+    // 6. How it signs people in by OpenID Connect.
+    let oidc = match wanted.oidc.as_ref().map(|oidc| read_oidc(reading, rows.as_deref(), oidc)) {
+        None => None,
+        Some(read) => match read? {
+            Ok(client) => Some(client),
             Err(refused) => return Ok(Err(refused)),
-        }
-    }
-    Ok(Ok(found))
+        },
+    };
+    Ok(Ok(Settings { name: wanted.name.clone(), domains, groups, networks, rate: wanted.rate, ldap, oidc }))
 }
 
 /// Checks how an application is to read the directory.
@@ -221,10 +209,6 @@ pub(super) fn ldap_settings(access: LdapAccess) -> LdapSettings {
     }
 }
 
-fn setting_of(group: AppGroup) -> GroupSetting {
-    GroupSetting { object: Some(group.group), name: Some(group.name) }
-}
-
 /// The settings of an application, as they are exported.
 pub(super) fn of(reading: &Reading<'_>, app: &Application) -> Result<AppSettings, StoreError> {
     let groups = app_groups::of(reading, app.id)?.into_iter().map(setting_of);
@@ -236,6 +220,7 @@ pub(super) fn of(reading: &Reading<'_>, app: &Application) -> Result<AppSettings
         networks: app.networks.iter().map(Network::to_string).collect(),
         rate: app.rate_per_minute,
         ldap: app_ldap::of(reading, app.id)?.map(ldap_settings),
+        oidc: tables::app_oidc::of(reading, app.id)?.map(oidc_settings),
     })
 }
 
@@ -314,7 +299,7 @@ impl Actor<'_> {
         app: &Application,
         settings: &Settings,
     ) -> Result<(), StoreError> {
-        let Settings { name, domains, groups, networks, rate, ldap } = settings;
+        let Settings { name, domains, groups, networks, rate, ldap, oidc } = settings;
         let rows: Vec<i64> = domains.iter().flatten().map(|domain| domain.row).collect();
         apps::set_every_domain(writing, app.id, domains.is_none())?;
         apps::set_everybody(writing, app.id, groups.is_none())?;
@@ -326,48 +311,9 @@ impl Actor<'_> {
             app_groups::add(writing, app.id, group)?;
         }
         app_ldap::set(writing, app.id, ldap.as_ref())?;
+        oidc_settings::store(writing, app.id, oidc.as_ref())?;
         self.audit(writing, "app-changed", name, &settings.to_string())
     }
-}
-
-/// The present groups with this name in these domains; none: in every domain.
-pub(super) fn groups_named(
-    reading: &Reading<'_>,
-    served: Option<&[i64]>,
-    name: &str,
-) -> Result<Vec<AppGroup>, StoreError> {
-    let mut found = Vec::new();
-    for domain in domains::all(reading)? {
-        if served.is_some_and(|served| !served.contains(&domain.id)) {
-            continue;
-        }
-        for group in groups::find(reading, &domain, name)? {
-            let name = groups::name_of(reading, &domain, group)?;
-            let domain_name = domain.dns_name.clone();
-            found.push(AppGroup { domain: domain.id, domain_name, group, name });
-        }
-    }
-    Ok(found)
-}
-
-/// The one group with this name, or a refusal.
-pub(super) fn one_group(
-    reading: &Reading<'_>,
-    served: Option<&[i64]>,
-    name: &str,
-) -> Result<Result<AppGroup, AdminResponse>, StoreError> {
-    let mut found = groups_named(reading, served, name)?;
-    Ok(match (found.pop(), found.is_empty()) {
-        (Some(group), true) => Ok(group),
-        (None, _) => {
-            let what = format!("there is no group {name} in the domains of the application");
-            Err(refusal(&what, "see `landbridge-tenant groups list`"))
-        }
-        (Some(_), false) => {
-            let what = format!("several groups are called {name}");
-            Err(refusal(&what, "write DOMAIN\\name, or the SID or objectGUID of one"))
-        }
-    })
 }
 
 /// Reads networks.

@@ -4,6 +4,8 @@
 
 use crate::administration::app_settings::{self, Settings};
 use crate::administration::domain::Actor;
+use crate::administration::group_settings;
+use crate::administration::oidc_settings;
 use crate::administration::request::{
     AdminResponse, AppRow, AppSettings, Confidential, MAX_ROWS, SecretRow, refusal,
 };
@@ -40,7 +42,7 @@ impl Actor<'_> {
         writing: &Writing<'_>,
         settings: &Settings,
     ) -> Result<Option<Uuid>, StoreError> {
-        let Settings { name, domains, groups, networks, rate, ldap } = settings;
+        let Settings { name, domains, groups, networks, rate, ldap, oidc } = settings;
         let app = Application {
             id: Uuid::new_v4(),
             name: name.clone(),
@@ -60,6 +62,7 @@ impl Actor<'_> {
             app_groups::add(writing, app.id, group)?;
         }
         app_ldap::set(writing, app.id, ldap.as_ref())?;
+        oidc_settings::store(writing, app.id, oidc.as_ref())?;
         self.audit(writing, "app-created", name, &settings.to_string())?;
         Ok(Some(app.id))
     }
@@ -151,7 +154,7 @@ impl Actor<'_> {
         // 2. Groups that go. One that was deleted in AD is known by its objectGUID or by its name of then.
         let mut gone = Vec::new();
         for wanted in removed {
-            let found = app_settings::groups_named(writing, served.as_deref(), wanted)?;
+            let found = group_settings::groups_named(writing, served.as_deref(), wanted)?;
             let is_meant = |one: &&AppGroup| match found.as_slice() {
                 [] => one.group.to_string() == wanted.to_lowercase() || one.name == *wanted,
                 found => found.iter().any(|meant| meant.group == one.group),
@@ -165,7 +168,7 @@ impl Actor<'_> {
         // 3. Groups that come. Nothing is written before all is known to be right.
         let mut new = Vec::new();
         for wanted in added {
-            match app_settings::one_group(writing, served.as_deref(), wanted)? {
+            match group_settings::one_group(writing, served.as_deref(), wanted)? {
                 Ok(group) => new.push(group),
                 Err(refused) => return Ok(refused),
             }
@@ -259,10 +262,10 @@ fn row(reading: &Reading<'_>, app: Application) -> Result<AppRow, StoreError> {
         let AppSecret { number, created_at, ends_at, used_at, hash: _ } = secret;
         SecretRow { number, created_at, ends_at, used_at }
     });
-    let AppSettings { name, domains, networks, rate, groups, ldap } = app_settings::of(reading, &app)?;
+    let AppSettings { name, domains, networks, rate, groups, ldap, oidc } = app_settings::of(reading, &app)?;
     let Application { id, created_at, revoked_at, .. } = app;
     let secrets = secrets.collect();
-    Ok(AppRow { id, name, domains, groups, networks, rate, ldap, secrets, created_at, revoked_at })
+    Ok(AppRow { id, name, domains, groups, networks, rate, ldap, oidc, secrets, created_at, revoked_at })
 }
 
 /// The application with this name, unless it is revoked.

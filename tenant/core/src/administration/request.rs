@@ -5,7 +5,7 @@ use crate::applications::DEFAULT_RATE;
 use crate::directory::Description;
 use crate::directory::groups::{GroupDescribed, GroupRow};
 use crate::directory::named::Named;
-use landbridge_tenant_rules::model::{LdapAccess, SigninPolicy};
+use landbridge_tenant_rules::model::{LdapAccess, OidcKind, SigninPolicy, SigningAlgorithm, SubjectKind};
 use landbridge_tenant_rules::verdict;
 use landbridge_wire::enroll::Role;
 use landbridge_wire::wiped_text::wiped_text;
@@ -204,7 +204,7 @@ pub enum AdminRequest {
     /// Create an application and its first credential.
     AppsCreate {
         /// What it may do.
-        settings: AppSettings,
+        settings: Box<AppSettings>,
     },
     /// List the applications.
     AppsList,
@@ -239,6 +239,13 @@ pub enum AdminRequest {
         name: String,
         /// What changes; none: it does not read it any more.
         change: Option<LdapChange>,
+    },
+    /// Let an application sign people in by OpenID Connect, or change how it does.
+    AppsOidc {
+        /// Its name.
+        name: String,
+        /// What changes; none: it does not any more.
+        change: Option<OidcChange>,
     },
     /// Say whether a person may sign in through an application, and why.
     AppsExplain {
@@ -551,6 +558,96 @@ pub struct AppSettings {
     /// How it reads the directory by LDAP; none: it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ldap: Option<LdapSettings>,
+    /// How it signs people in by OpenID Connect; none: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcSettings>,
+}
+
+/// How an application signs people in by OpenID Connect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OidcSettings {
+    /// `confidential` or `public`.
+    pub kind: String,
+    /// Whether each of its requests must have a code challenge.
+    pub pkce: bool,
+    /// `ES256` or `RS256`.
+    pub algorithm: String,
+    /// `objectguid` or `pairwise`.
+    pub subject: String,
+    /// Where people return with a code.
+    pub redirect_uris: Vec<String>,
+    /// Where people return after a sign-out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signed_out_uris: Vec<String>,
+    /// Whether `groups` may name all groups of its domains.
+    pub all_groups: bool,
+    /// The groups that `groups` may name beside those that are assigned to it, unless it may name all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupSetting>,
+    /// The roles of the members of groups.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleSetting>,
+}
+
+/// A role, and the group that has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoleSetting {
+    /// Its name at the application.
+    pub role: String,
+    /// The group.
+    pub group: GroupSetting,
+}
+
+impl Default for OidcSettings {
+    fn default() -> Self {
+        Self {
+            kind: OidcKind::Confidential.to_string(),
+            pkce: true,
+            algorithm: SigningAlgorithm::Rs256.to_string(),
+            subject: SubjectKind::ObjectGuid.to_string(),
+            redirect_uris: Vec::new(),
+            signed_out_uris: Vec::new(),
+            all_groups: false,
+            groups: Vec::new(),
+            roles: Vec::new(),
+        }
+    }
+}
+
+/// A change of [`OidcSettings`]. What is none stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the fields of OidcSettings")]
+pub struct OidcChange {
+    pub kind: Option<String>,
+    pub pkce: Option<bool>,
+    pub algorithm: Option<String>,
+    pub subject: Option<String>,
+    pub redirect_uris: Option<Vec<String>>,
+    pub signed_out_uris: Option<Vec<String>>,
+    pub all_groups: Option<bool>,
+    pub groups: Option<Vec<GroupSetting>>,
+    pub roles: Option<Vec<RoleSetting>>,
+}
+
+impl OidcSettings {
+    /// The settings after a change. A list that is given replaces the one of before, and ends "all".
+    pub fn changed(self, change: OidcChange) -> Self {
+        let listed = change.groups.is_some();
+        Self {
+            kind: change.kind.unwrap_or(self.kind),
+            pkce: change.pkce.unwrap_or(self.pkce),
+            algorithm: change.algorithm.unwrap_or(self.algorithm),
+            subject: change.subject.unwrap_or(self.subject),
+            redirect_uris: change.redirect_uris.unwrap_or(self.redirect_uris),
+            signed_out_uris: change.signed_out_uris.unwrap_or(self.signed_out_uris),
+            all_groups: change.all_groups.unwrap_or(self.all_groups && !listed),
+            groups: change.groups.unwrap_or(self.groups),
+            roles: change.roles.unwrap_or(self.roles),
+        }
+    }
 }
 
 /// How an application reads the directory by LDAP.
@@ -635,6 +732,7 @@ impl AppSettings {
             rate: DEFAULT_RATE,
             groups: None,
             ldap: None,
+            oidc: None,
         }
     }
 }
@@ -673,6 +771,9 @@ pub struct AppRow {
     /// How it reads the directory by LDAP; none: it does not.
     #[serde(default)]
     pub ldap: Option<LdapSettings>,
+    /// How it signs people in by OpenID Connect; none: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcSettings>,
     /// Its secrets.
     pub secrets: Vec<SecretRow>,
     /// When it was created: seconds since 1970.

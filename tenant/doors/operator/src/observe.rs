@@ -150,6 +150,11 @@ fn metrics_text(observed: &Observed, now: i64) -> Option<String> {
     registry.register("agent_answers_compared", help, metrics.agent_answers_compared.clone());
     let help = "Answers of agents that the digest of the same password version contradicts";
     registry.register("agents_contradicting_digests", help, metrics.agents_contradicting.clone());
+    registry.register(
+        "tokens_signed",
+        "Tokens that were signed for applications",
+        metrics.tokens_signed.clone(),
+    );
     registry.register("storage_errors", "Times that the database failed", metrics.storage_errors.clone());
     let counts = &numbers.counts;
     for (name, help, value) in counts.each() {

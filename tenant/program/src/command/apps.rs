@@ -2,12 +2,12 @@
 //! Before it: [`super::ask`], which sends the request and prints the answer.
 
 use super::table::aligned;
-use super::{Apps, Ldap, Secret};
+use super::{Apps, Ldap, Oidc, Secret};
 use crate::config::{parse_toml, read_toml};
 use crate::error::TenantError;
 use landbridge_host::clock_text::utc;
 use landbridge_tenant_core::administration::request::{
-    AdminRequest, AppRow, AppSettings, GroupSetting, LdapChange, LdapSettings,
+    AdminRequest, AppRow, AppSettings, GroupSetting, LdapChange, LdapSettings, OidcChange, RoleSetting,
 };
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -32,8 +32,9 @@ pub(super) fn request(command: &Apps) -> Result<(AdminRequest, bool), TenantErro
                 rate: *rate,
                 groups: limited.then(|| groups.iter().map(group).collect()),
                 ldap: ldap.then(LdapSettings::default),
+                oidc: None,
             };
-            AdminRequest::AppsCreate { settings }
+            AdminRequest::AppsCreate { settings: Box::new(settings) }
         }
         Apps::List(listing) => return Ok((AdminRequest::AppsList, listing.json)),
         Apps::Show { name, json } => return Ok((AdminRequest::AppsShow { name: name.clone() }, *json)),
@@ -47,6 +48,7 @@ pub(super) fn request(command: &Apps) -> Result<(AdminRequest, bool), TenantErro
             AdminRequest::AppsNetworks { name: name.clone(), add: add.clone(), remove: remove.clone() }
         }
         Apps::Ldap(ldap) => AdminRequest::AppsLdap { name: ldap.name.clone(), change: change(ldap) },
+        Apps::Oidc(oidc) => AdminRequest::AppsOidc { name: oidc.name.clone(), change: oidc_change(oidc)? },
         Apps::Explain { name, user } => AdminRequest::AppsExplain { name: name.clone(), user: user.clone() },
         Apps::Export => AdminRequest::AppsExport,
         Apps::Apply { file, dry_run } => AdminRequest::AppsApply { apps: read(file)?, dry_run: *dry_run },
@@ -81,6 +83,33 @@ fn change(ldap: &Ldap) -> Option<LdapChange> {
         all_attributes: ldap.all_attributes.then_some(true),
         attributes: list(&ldap.attributes, ldap.usual_attributes),
     })
+}
+
+/// What changes of how an application signs people in by OpenID Connect; none: it does not any more.
+fn oidc_change(oidc: &Oidc) -> Result<Option<OidcChange>, TenantError> {
+    if oidc.off {
+        return Ok(None);
+    }
+    let list = |given: &[String]| (!given.is_empty()).then(|| given.to_vec());
+    let role = |text: &String| match text.split_once('=') {
+        Some((role, name)) => Ok(RoleSetting { role: role.to_owned(), group: group(name) }),
+        None => Err(TenantError::Usage(format!("--role {text}: write it as ROLE=GROUP"))),
+    };
+    let roles = oidc.roles.iter().map(role).collect::<Result<Vec<_>, _>>()?;
+    let groups =
+        (oidc.assigned_groups || !oidc.groups.is_empty()).then(|| oidc.groups.iter().map(group).collect());
+    let kind = |public| if public { "public" } else { "confidential" }.to_owned();
+    Ok(Some(OidcChange {
+        kind: oidc.public.map(kind),
+        pkce: if oidc.no_pkce { Some(false) } else { oidc.pkce.then_some(true) },
+        algorithm: oidc.algorithm.clone(),
+        subject: oidc.subject.clone(),
+        redirect_uris: list(&oidc.redirect_uris),
+        signed_out_uris: list(&oidc.signed_out_uris),
+        all_groups: oidc.all_groups.then_some(true),
+        groups,
+        roles: (!roles.is_empty()).then_some(roles),
+    }))
 }
 
 fn read(file: &Path) -> Result<Vec<AppSettings>, TenantError> {

@@ -217,11 +217,11 @@ async fn an_application_of_another_domain_gets_a_refusal_without_a_reason() {
     })
     .await;
     let limited = AdminRequest::AppsCreate {
-        settings: AppSettings {
+        settings: Box::new(AppSettings {
             domains: Some(vec!["OTHER".to_owned()]),
             rate: 600,
             ..AppSettings::named("limited")
-        },
+        }),
     };
     let AdminResponse::Credential(app) = edge.ask(limited).await else { panic!() };
     let app = app.lend(str::to_owned);

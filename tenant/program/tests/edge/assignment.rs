@@ -13,7 +13,7 @@ use std::fs;
 use uuid::Uuid;
 
 pub(crate) async fn create(edge: &Edge, settings: AppSettings) -> String {
-    match edge.ask(AdminRequest::AppsCreate { settings }).await {
+    match edge.ask(AdminRequest::AppsCreate { settings: Box::new(settings) }).await {
         AdminResponse::Credential(credential) => credential.lend(str::to_owned),
         other => panic!("{other:?}"),
     }

@@ -31,7 +31,9 @@ async fn balanced(limits: Limits) -> (Edge, String) {
     upload_people(&edge, &phs).await;
     let networks = vec!["203.0.113.0/24".to_owned()];
     let settings = AppSettings { networks, ..AppSettings::named("mail") };
-    let AdminResponse::Credential(app) = edge.ask(AdminRequest::AppsCreate { settings }).await else {
+    let AdminResponse::Credential(app) =
+        edge.ask(AdminRequest::AppsCreate { settings: Box::new(settings) }).await
+    else {
         panic!()
     };
     let app = app.lend(str::to_owned);

@@ -73,6 +73,8 @@ pub(crate) struct Edge {
     pub(crate) observe: SocketAddr,
     /// The addresses for LDAP: TLS first, and StartTLS.
     pub(crate) ldap: (Option<SocketAddr>, Option<SocketAddr>),
+    /// The address of the issuer.
+    pub(crate) issuer: Option<SocketAddr>,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) config: Config,
     stop: watch::Sender<bool>,
@@ -165,9 +167,10 @@ impl Edge {
         let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
         let tenant = Inside::of(&ready);
         let ldap = (ready.ldaps_address().map(Result::unwrap), ready.start_tls_address().map(Result::unwrap));
+        let issuer = ready.issuer_address().map(Result::unwrap);
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(ready.run(stopped));
-        let edge = Self { tenant, address, observe, ldap, folder, config, stop, served };
+        let edge = Self { tenant, address, observe, ldap, issuer, folder, config, stop, served };
         edge.ask(AdminRequest::DomainsAdd {
             name: DOMAIN.to_owned(),
             netbios: "CORP".to_owned(),
@@ -198,9 +201,10 @@ impl Edge {
         let (address, observe) = (ready.address().unwrap(), ready.observe_address().unwrap());
         let tenant = Inside::of(&ready);
         let ldap = (ready.ldaps_address().map(Result::unwrap), ready.start_tls_address().map(Result::unwrap));
+        let issuer = ready.issuer_address().map(Result::unwrap);
         let (stop, stopped) = watch::channel(false);
         let served = tokio::spawn(ready.run(stopped));
-        Self { tenant, address, observe, ldap, folder, config, stop, served }
+        Self { tenant, address, observe, ldap, issuer, folder, config, stop, served }
     }
 
     /// Tells it to stop and does not wait.
@@ -226,7 +230,7 @@ impl Edge {
 
     pub(crate) async fn credential(&self, name: &str, rate: u32) -> String {
         let settings = AppSettings { rate, ..AppSettings::named(name) };
-        let ask = AdminRequest::AppsCreate { settings };
+        let ask = AdminRequest::AppsCreate { settings: Box::new(settings) };
         match self.ask(ask).await {
             AdminResponse::Credential(credential) => credential.lend(str::to_owned),
             other => panic!("{other:?}"),

@@ -25,11 +25,11 @@ async fn a_removed_domain_is_erased_its_agents_are_cut_off_and_it_can_be_added_a
     edge.ask(add("lab.example.net", "LAB", "S-1-5-21-4-5-6")).await;
     let every = edge.credential("every", 600).await;
     let limited = AdminRequest::AppsCreate {
-        settings: AppSettings {
+        settings: Box::new(AppSettings {
             domains: Some(vec![DOMAIN.to_owned()]),
             rate: 600,
             ..AppSettings::named("limited")
-        },
+        }),
     };
     let AdminResponse::Credential(limited) = edge.ask(limited).await else { panic!() };
     let limited = limited.lend(str::to_owned);

@@ -1,0 +1,147 @@
+//! How an application signs people in by OpenID Connect: what an administrator sets, checked, stored and written as text.
+//! Neighbours: [`super::app_settings`] has the other settings.
+
+use crate::administration::group_settings::{read_groups, setting_of};
+use crate::administration::request::{AdminResponse, OidcSettings, RoleSetting, refusal};
+use landbridge_crypto::secret::Secret;
+use landbridge_tenant_rules::model::{
+    AppRole, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
+};
+use landbridge_tenant_store::tables::app_oidc;
+use landbridge_tenant_store::{Reading, StoreError, Writing};
+
+/// Limit on the bytes of a role's name.
+const MAX_ROLE: usize = 64;
+
+/// Stores how an application signs people in.
+pub(super) fn store(
+    writing: &Writing<'_>,
+    app: uuid::Uuid,
+    client: Option<&OidcClient>,
+) -> Result<(), StoreError> {
+    Secret::<32>::random().lend(|salt| app_oidc::set(writing, app, client, salt))
+}
+
+/// Checks how an application is to sign people in.
+pub(super) fn read_oidc(
+    reading: &Reading<'_>,
+    served: Option<&[i64]>,
+    wanted: &OidcSettings,
+) -> Result<Result<OidcClient, AdminResponse>, StoreError> {
+    let unknown = |what: &str, text: &str, known: &[&str]| {
+        Ok(Err(refusal(&format!("{text} is no {what}"), &format!("choose one of {}", known.join(", ")))))
+    };
+    // 1. Names.
+    let Some(kind) = OidcKind::parse(&wanted.kind) else {
+        return unknown("kind of client", &wanted.kind, OidcKind::TEXTS);
+    };
+    let Some(algorithm) = SigningAlgorithm::parse(&wanted.algorithm) else {
+        return unknown("algorithm", &wanted.algorithm, SigningAlgorithm::TEXTS);
+    };
+    let Some(subject) = SubjectKind::parse(&wanted.subject) else {
+        return unknown("kind of subject", &wanted.subject, SubjectKind::TEXTS);
+    };
+    if kind == OidcKind::Public && !wanted.pkce {
+        let todo = "leave PKCE on, or make the client a confidential one";
+        return Ok(Err(refusal(
+            "a public client has nothing but PKCE to prove that a code is its own",
+            todo,
+        )));
+    }
+    // 2. URIs.
+    let mut uris: [Vec<RedirectUri>; 2] = Default::default();
+    for (list, into) in [&wanted.redirect_uris, &wanted.signed_out_uris].into_iter().zip(&mut uris) {
+        if list.len() > app_oidc::MOST {
+            let what = format!("{} URIs, and at most {} can be registered", list.len(), app_oidc::MOST);
+            return Ok(Err(refusal(&what, "register fewer")));
+        }
+        for text in list {
+            match RedirectUri::parse(text) {
+                Ok(uri) if into.contains(&uri) => {}
+                Ok(uri) => into.push(uri),
+                Err(why) => {
+                    let todo =
+                        "write it exactly as the application sends it, as https://wiki.example.com/callback";
+                    return Ok(Err(refusal(&format!("{text}: {why}"), todo)));
+                }
+            }
+        }
+    }
+    let [redirect_uris, signed_out_uris] = uris;
+    if redirect_uris.is_empty() {
+        let todo = "give one with --redirect-uri: its documentation calls it redirect or callback URL";
+        return Ok(Err(refusal("without a redirect URI nobody can return to the application", todo)));
+    }
+    // 3. Groups and roles.
+    let groups = match read_groups(reading, served, &wanted.groups)? {
+        Ok(groups) => groups,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let mut roles = Vec::new();
+    for RoleSetting { role, group } in &wanted.roles {
+        if role.is_empty() || role.len() > MAX_ROLE || roles.len() >= app_oidc::MOST {
+            let what = format!("a role has 1 to {MAX_ROLE} bytes, and there are at most {}", app_oidc::MOST);
+            return Ok(Err(refusal(&what, "choose another name, or fewer roles")));
+        }
+        match read_groups(reading, served, std::slice::from_ref(group))? {
+            Ok(found) => roles.extend(found.into_iter().map(|group| AppRole { role: role.clone(), group })),
+            Err(refused) => return Ok(Err(refused)),
+        }
+    }
+    Ok(Ok(OidcClient {
+        kind,
+        pkce: wanted.pkce,
+        algorithm,
+        subject,
+        redirect_uris,
+        signed_out_uris,
+        groups: (!wanted.all_groups).then_some(groups),
+        roles,
+    }))
+}
+
+/// How an application signs people in, as the audit log has it.
+pub(super) fn oidc_text(client: &OidcClient) -> String {
+    let OidcClient { kind, pkce, algorithm, subject, redirect_uris, signed_out_uris, groups, roles } = client;
+    let uris = |uris: &[RedirectUri]| uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>().join(" ");
+    let groups = match groups {
+        None => "all groups".to_owned(),
+        Some(groups) if groups.is_empty() => "assigned groups".to_owned(),
+        Some(groups) => {
+            let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+            format!("assigned groups and {}", names.join(", "))
+        }
+    };
+    let mut text = format!(
+        "OpenID Connect: {kind}, {}, {algorithm}, subject {subject}, {groups}, returns to {}",
+        if *pkce { "PKCE" } else { "no PKCE" },
+        uris(redirect_uris)
+    );
+    if !signed_out_uris.is_empty() {
+        text.push_str(&format!(", after a sign-out to {}", uris(signed_out_uris)));
+    }
+    for AppRole { role, group } in roles {
+        text.push_str(&format!(", role {role} for {}", group.name));
+    }
+    text
+}
+
+/// The settings of a client, as they are exported.
+pub(super) fn oidc_settings(client: OidcClient) -> OidcSettings {
+    let OidcClient { kind, pkce, algorithm, subject, redirect_uris, signed_out_uris, groups, roles } = client;
+    let texts = |uris: Vec<RedirectUri>| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
+    OidcSettings {
+        kind: kind.to_string(),
+        pkce,
+        algorithm: algorithm.to_string(),
+        subject: subject.to_string(),
+        redirect_uris: texts(redirect_uris),
+        signed_out_uris: texts(signed_out_uris),
+        all_groups: groups.is_none(),
+        groups: groups.into_iter().flatten().map(setting_of).collect(),
+        roles: roles
+            .into_iter()
+            .map(|AppRole { role, group }| RoleSetting { role, group: setting_of(group) })
+            .collect(),
+    }
+}

@@ -1,0 +1,92 @@
+//! The handle on OpenID Connect: clients, sessions of people, codes and refresh tokens.
+//!
+//! Nothing is decided from memory: each step reads the account, the assignment and the session again. A session ends with
+//! the password version that it was made under, and with it all that was granted in it.
+//! Neighbours: [`crate::issuer`] signs tokens, [`crate::sign_ins`] decides about passwords; the OpenID Connect door speaks
+//! the protocol.
+
+pub mod claims;
+mod grants;
+mod sessions;
+
+use crate::applications::Application;
+use crate::issuer::{Issuer, NotSigned};
+pub use grants::{Granted, NewGrant, NoGrant};
+pub use landbridge_tenant_rules::model::{OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind};
+use landbridge_tenant_store::Store;
+pub use landbridge_tenant_store::StoreError;
+pub use landbridge_tenant_store::tables::web_sessions::WebSession;
+use landbridge_tenant_store::tables::{app_oidc, apps};
+pub use sessions::{NewSession, PasswordVersion, Standing};
+use std::sync::Arc;
+
+/// How long things last, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lives {
+    /// A session that is not used.
+    pub idle: i64,
+    /// A session in any case.
+    pub session: i64,
+    /// A grant with refresh tokens that is not used.
+    pub refresh: i64,
+    /// A key that signs.
+    pub key: i64,
+}
+
+impl Default for Lives {
+    fn default() -> Self {
+        Self { idle: 8 * 3600, session: 7 * 86_400, refresh: 30 * 86_400, key: 90 * 86_400 }
+    }
+}
+
+/// Seconds in which a code is redeemed.
+pub const CODE: i64 = 60;
+/// Seconds for which access tokens and ID tokens are good.
+pub const TOKEN: i64 = 300;
+
+/// The handle.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    store: Arc<Store>,
+    issuer: Issuer,
+    lives: Lives,
+}
+
+/// An application as a client of OpenID Connect.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// The application. Its name is the `client_id`.
+    pub app: Application,
+    /// How it signs people in.
+    pub oidc: OidcClient,
+    salt: [u8; 32],
+}
+
+impl Provider {
+    pub(crate) fn new(store: Arc<Store>, issuer: Issuer, lives: Lives) -> Self {
+        Self { store, issuer, lives }
+    }
+
+    /// The keys.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The client with this `client_id`, if it is not revoked. Blocks.
+    pub fn client(&self, id: &str) -> Result<Option<Client>, StoreError> {
+        self.store.read(|reading| {
+            let Some(app) = apps::named(reading, id)?.filter(|app| app.revoked_at.is_none()) else {
+                return Ok(None);
+            };
+            let salt = app_oidc::salt(reading, app.id)?.unwrap_or_default();
+            Ok(app_oidc::of(reading, app.id)?.map(|oidc| Client { app, oidc, salt }))
+        })
+    }
+
+    /// Does what is due: keys are rotated, and what has ended is deleted. Blocks.
+    pub fn tend(&self, now: i64) -> Result<(), NotSigned> {
+        self.issuer.tend(now, self.lives.key)?;
+        self.sweep(now)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+//! Grants: a code is made, redeemed once, and followed by refresh tokens, each of which is good once.
+
+use super::{CODE, Client, Provider, Standing, TOKEN};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use landbridge_crypto::bearer::{BearerSecret, same};
+use landbridge_tenant_store::StoreError;
+use landbridge_tenant_store::tables::grants::{self, Grant};
+use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// Limits on a verifier (RFC 7636 4.1).
+const VERIFIER: std::ops::RangeInclusive<usize> = 43..=128;
+
+/// What a person allows an application.
+#[derive(Debug, Clone)]
+pub struct NewGrant {
+    /// The scopes, with a blank between.
+    pub scopes: String,
+    /// `nonce`
+    pub nonce: Option<String>,
+    /// `redirect_uri`
+    pub redirect_uri: String,
+    /// `code_challenge`, of the method S256.
+    pub challenge: Option<String>,
+}
+
+/// A grant that was redeemed or refreshed.
+#[derive(Debug)]
+pub struct Granted {
+    /// The grant.
+    pub grant: Grant,
+    /// The session in which it was made.
+    pub session: WebSession,
+    /// The next refresh token; none: the scopes have no `offline_access`.
+    pub refresh: Option<Zeroizing<String>>,
+}
+
+/// Why a code or a refresh token is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum NoGrant {
+    /// It is none, was used before, is late, or belongs to another client, redirect or verifier. If it named a grant, that
+    /// has ended.
+    #[error("the code or the refresh token is not good")]
+    NotGood,
+    /// The person may not go on at this application.
+    #[error("the person may not go on")]
+    Over,
+    /// The database fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A secret with the grant that it is of.
+fn text(grant: Uuid, secret: &BearerSecret) -> Zeroizing<String> {
+    Zeroizing::new(format!("{}.{}", grant.simple(), *secret.to_text()))
+}
+
+fn parse(text: &str) -> Option<(Uuid, BearerSecret)> {
+    let (grant, secret) = text.split_once('.')?;
+    let is_simple =
+        grant.len() == 32 && grant.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    Some((Uuid::try_parse(grant).ok().filter(|_| is_simple)?, BearerSecret::parse(secret)?))
+}
+
+impl Provider {
+    /// Makes a grant in a session. Returns its code. The caller has checked the person's standing. Blocks.
+    pub fn grant(
+        &self,
+        session: &WebSession,
+        client: &Client,
+        new: &NewGrant,
+        now: i64,
+    ) -> Result<Zeroizing<String>, StoreError> {
+        let secret = BearerSecret::generate();
+        let NewGrant { scopes, nonce, redirect_uri, challenge } = new.clone();
+        let grant = Grant {
+            id: Uuid::new_v4(),
+            app: client.app.id,
+            object: session.object,
+            session: session.id,
+            scopes,
+            nonce,
+            redirect_uri,
+            challenge,
+            signed_in_at: session.made_at,
+            hash: secret.hash(),
+            code_until: Some(now.saturating_add(CODE)),
+            ends_at: now.saturating_add(CODE),
+        };
+        self.store.write("grant", |writing| grants::insert(writing, &grant, now))?;
+        Ok(text(grant.id, &secret))
+    }
+
+    /// Redeems a code. Blocks.
+    pub fn redeem(
+        &self,
+        client: &Client,
+        code: &str,
+        redirect_uri: &str,
+        verifier: Option<&str>,
+        now: i64,
+    ) -> Result<Granted, NoGrant> {
+        self.next(client, code, now, |grant| {
+            grant.code_until.is_some_and(|until| now < until)
+                && grant.redirect_uri == redirect_uri
+                && match (&grant.challenge, verifier) {
+                    (Some(challenge), Some(verifier)) => verifies(challenge, verifier),
+                    (None, None) => true,
+                    // A verifier without a challenge: the request was tampered with (RFC 9700 2.1.1).
+                    (Some(_), None) | (None, Some(_)) => false,
+                }
+        })
+    }
+
+    /// Takes a refresh token for the next one. Blocks.
+    pub fn refresh(&self, client: &Client, token: &str, now: i64) -> Result<Granted, NoGrant> {
+        self.next(client, token, now, |grant| {
+            grant.code_until.is_none() && now < grant.ends_at && is_offline(&grant.scopes)
+        })
+    }
+
+    /// The grant with this id, and its session, if the person may go on. Blocks.
+    pub fn granted(&self, client: &Client, grant: Uuid, now: i64) -> Result<(Grant, WebSession), NoGrant> {
+        self.store.read(|reading| {
+            let Some(grant) = grants::find(reading, grant)?.filter(|grant| grant.app == client.app.id) else {
+                return Ok(Err(NoGrant::NotGood));
+            };
+            let Some(session) = web_sessions::named(reading, grant.session)? else {
+                return Ok(Err(NoGrant::Over));
+            };
+            let good = self.standing_in(reading, &session, Some(client), now)? == Standing::Good;
+            Ok(if good { Ok((grant, session)) } else { Err(NoGrant::Over) })
+        })?
+    }
+
+    /// Ends a grant. Blocks.
+    pub fn end_grant(&self, grant: Uuid) -> Result<(), StoreError> {
+        self.store.write("grant-end", |writing| grants::end(writing, grant)).map(drop)
+    }
+
+    fn next(
+        &self,
+        client: &Client,
+        shown: &str,
+        now: i64,
+        fits: impl Fn(&Grant) -> bool,
+    ) -> Result<Granted, NoGrant> {
+        // 1. The grant that is named. What does not fit it ends it: somebody else may have the code or the token.
+        let (id, secret) = parse(shown).ok_or(NoGrant::NotGood)?;
+        let hash = secret.hash();
+        let Some(grant) = self.store.read(|reading| grants::find(reading, id))? else {
+            return Err(NoGrant::NotGood);
+        };
+        if grant.app != client.app.id || !same(&grant.hash, &hash) || !fits(&grant) {
+            self.end_grant(id)?;
+            return Err(NoGrant::NotGood);
+        }
+        // 2. The person.
+        let (_, session) = match self.granted(client, id, now) {
+            Err(NoGrant::Over) => {
+                self.end_grant(id)?;
+                return Err(NoGrant::Over);
+            }
+            other => other?,
+        };
+        // 3. The next secret in the place of this one, once. Without refresh tokens nobody is given it.
+        let next = BearerSecret::generate();
+        let life = if is_offline(&grant.scopes) { self.lives.refresh } else { TOKEN };
+        let ends_at = now.saturating_add(life).min(session.ends_at);
+        let turned = self
+            .store
+            .write("grant-turn", |writing| grants::turn(writing, id, &hash, &next.hash(), ends_at))?;
+        if !turned {
+            self.end_grant(id)?;
+            return Err(NoGrant::NotGood);
+        }
+        let refresh = is_offline(&grant.scopes).then(|| text(id, &next));
+        Ok(Granted { grant, session, refresh })
+    }
+}
+
+fn is_offline(scopes: &str) -> bool {
+    scopes.split(' ').any(|scope| scope == "offline_access")
+}
+
+/// Whether a verifier is that of a challenge (RFC 7636 4.6, S256).
+fn verifies(challenge: &str, verifier: &str) -> bool {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_one = VERIFIER.contains(&verifier.len()) && verifier.bytes().all(unreserved);
+    is_one && URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes())) == challenge
+}

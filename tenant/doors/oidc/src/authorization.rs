@@ -1,0 +1,160 @@
+//! An authorization request (OpenID Connect Core 3.1.2.1), checked against the client's registration. Pure.
+//!
+//! What is wrong before client and redirect URI are known is shown to the person. Everything else goes back to the client.
+//! Neighbours: [`super::parameters`] reads it; the door answers it.
+
+use super::parameters::Parameters;
+use landbridge_door_pages::request_error::RequestFault;
+use landbridge_tenant_core::provider::claims::SCOPES;
+use landbridge_tenant_core::provider::{Client, OidcKind};
+
+/// Limit on the bytes of a nonce and of a state, which both come back.
+const MAX_ECHOED: usize = 2048;
+
+/// How the answer goes back (OAuth 2.0 Multiple Response Types; Form Post).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResponseMode {
+    /// In the query of the redirect URI.
+    Query,
+    /// In a form that the browser posts there.
+    FormPost,
+}
+
+/// What the client wants to happen on the page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// Nothing may be shown: sign in silently, or not.
+    pub none: bool,
+    /// The password must be typed again.
+    pub login: bool,
+}
+
+/// A request that is sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    /// Where the answer goes, and how.
+    pub back: Back,
+    /// The scopes that are known here, with a blank between.
+    pub scopes: String,
+    /// `nonce`
+    pub nonce: Option<String>,
+    /// `code_challenge`, of the method S256.
+    pub challenge: Option<String>,
+    /// `prompt`
+    pub prompt: Prompt,
+    /// `max_age`: seconds since the password was typed.
+    pub max_age: Option<i64>,
+    /// `login_hint`: the name to fill in.
+    pub login_hint: Option<String>,
+}
+
+/// Where an answer goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Back {
+    /// A redirect URI of the client.
+    pub redirect_uri: String,
+    /// How.
+    pub mode: ResponseMode,
+    /// `state`, which comes back.
+    pub state: Option<String>,
+}
+
+/// What is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wrong {
+    /// The person reads it: it is not known where it came from.
+    Here(RequestFault, &'static str),
+    /// The client reads it (RFC 6749 4.1.2.1): a code, and words.
+    There(Back, &'static str, &'static str),
+}
+
+/// Checks a request of this client.
+pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wrong> {
+    // 1. Where the answer goes.
+    let Some(redirect_uri) = request.get("redirect_uri") else {
+        return Err(Wrong::Here(RequestFault::Malformed, "redirect_uri is missing"));
+    };
+    if !client.oidc.redirect_uris.iter().any(|registered| registered.fits(redirect_uri)) {
+        return Err(Wrong::Here(RequestFault::WrongReturn, "redirect_uri is not registered"));
+    }
+    let state = request.get("state").map(str::to_owned);
+    let mode = match request.get("response_mode") {
+        None | Some("query") => ResponseMode::Query,
+        Some("form_post") => ResponseMode::FormPost,
+        Some(_) => return Err(Wrong::Here(RequestFault::Malformed, "response_mode is unknown")),
+    };
+    let back = Back { redirect_uri: redirect_uri.to_owned(), mode, state };
+    let there = |code, words| Err(Wrong::There(back.clone(), code, words));
+    if back.state.as_ref().is_some_and(|state| state.len() > MAX_ECHOED) {
+        return Err(Wrong::Here(RequestFault::Malformed, "state is too long"));
+    }
+    // 2. What is not done here.
+    for (name, code) in [
+        ("request", "request_not_supported"),
+        ("request_uri", "request_uri_not_supported"),
+        ("registration", "registration_not_supported"),
+    ] {
+        if request.get(name).is_some() {
+            return there(code, "this parameter is not supported");
+        }
+    }
+    match request.get("response_type") {
+        Some("code") => {}
+        Some(_) => return there("unsupported_response_type", "response_type must be code"),
+        None => return there("invalid_request", "response_type is missing"),
+    }
+    // 3. Scopes. Unknown ones are ignored (OpenID Connect Core 3.1.2.1).
+    let wanted = request.get("scope").unwrap_or_default();
+    let scopes: Vec<&str> =
+        SCOPES.into_iter().filter(|known| wanted.split(' ').any(|one| one == *known)).collect();
+    if !scopes.contains(&"openid") {
+        return there("invalid_scope", "scope must have openid");
+    }
+    // 4. PKCE.
+    let challenge = request.get("code_challenge");
+    match (challenge, request.get("code_challenge_method")) {
+        (Some(challenge), Some("S256")) if is_challenge(challenge) => {}
+        (Some(_), _) => return there("invalid_request", "code_challenge must be of the method S256"),
+        (None, Some(_)) => return there("invalid_request", "code_challenge is missing"),
+        (None, None) if client.oidc.pkce || client.oidc.kind == OidcKind::Public => {
+            return there("invalid_request", "code_challenge is missing: this client must use PKCE");
+        }
+        (None, None) => {}
+    }
+    // 5. The rest.
+    let nonce = request.get("nonce");
+    if nonce.is_some_and(|nonce| nonce.len() > MAX_ECHOED) {
+        return there("invalid_request", "nonce is too long");
+    }
+    let mut prompt = Prompt::default();
+    for one in request.get("prompt").unwrap_or_default().split(' ').filter(|one| !one.is_empty()) {
+        match one {
+            "none" => prompt.none = true,
+            "login" | "select_account" => prompt.login = true,
+            "consent" => {}
+            _ => return there("invalid_request", "prompt is unknown"),
+        }
+    }
+    if prompt.none && prompt.login {
+        return there("invalid_request", "prompt cannot be none and something else");
+    }
+    let max_age = match request.get("max_age").map(str::parse::<u32>) {
+        None => None,
+        Some(Ok(seconds)) => Some(i64::from(seconds)),
+        Some(Err(_)) => return there("invalid_request", "max_age is no number of seconds"),
+    };
+    Ok(Authorization {
+        scopes: scopes.join(" "),
+        nonce: nonce.map(str::to_owned),
+        challenge: challenge.map(str::to_owned),
+        prompt,
+        max_age,
+        login_hint: request.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
+        back,
+    })
+}
+
+/// Whether a text is base64url of 32 bytes (RFC 7636 4.2).
+fn is_challenge(text: &str) -> bool {
+    text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}

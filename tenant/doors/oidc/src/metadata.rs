@@ -1,0 +1,53 @@
+//! What the issuer says of itself (OpenID Connect Discovery 3; RFC 8414; RFC 9207).
+
+use landbridge_tenant_core::provider::claims::SCOPES;
+use serde_json::{Value, json};
+
+/// The paths below the issuer.
+pub mod path {
+    /// Discovery.
+    pub const DISCOVERY: &str = "/.well-known/openid-configuration";
+    /// The JWK set.
+    pub const JWKS: &str = "/jwks";
+    /// Authorization requests.
+    pub const AUTHORIZE: &str = "/authorize";
+    /// Where the form of the sign-in page goes.
+    pub const SIGN_IN: &str = "/sign-in";
+    /// Codes and refresh tokens for tokens.
+    pub const TOKEN: &str = "/token";
+    /// Who somebody is.
+    pub const USERINFO: &str = "/userinfo";
+    /// The end of a session.
+    pub const SIGN_OUT: &str = "/sign-out";
+}
+
+/// The document. `issuer` has no slash at the end.
+pub fn document(issuer: &str) -> Value {
+    let at = |path: &str| format!("{issuer}{path}");
+    json!({
+        "issuer": issuer,
+        "authorization_endpoint": at(path::AUTHORIZE),
+        "token_endpoint": at(path::TOKEN),
+        "userinfo_endpoint": at(path::USERINFO),
+        "jwks_uri": at(path::JWKS),
+        "end_session_endpoint": at(path::SIGN_OUT),
+        "scopes_supported": SCOPES,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "form_post"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "code_challenge_methods_supported": ["S256"],
+        "claims_supported": [
+            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "amr", "domain", "domain_sid", "name",
+            "given_name", "family_name", "preferred_username", "upn", "email", "email_verified", "groups",
+            "groups_over_limit", "roles",
+        ],
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "authorization_response_iss_parameter_supported": true,
+        "ui_locales_supported": ["en", "de"],
+    })
+}

@@ -1,0 +1,120 @@
+//! The end of a session (OpenID Connect RP-Initiated Logout 2): at once if the application shows an ID token of it, and else
+//! after a question, so that no page can end somebody's session.
+
+use super::cookies::{self, FORM, SESSION};
+use super::door::{Asked, OidcDoor, blocking, page_of, see_other};
+use super::metadata::path;
+use super::parameters::{NoParameters, Parameters};
+use super::token::ID_TOKEN;
+use hyper::header::SET_COOKIE;
+use hyper::{Method, StatusCode};
+use landbridge_door_listen::body::Answer;
+use landbridge_door_pages::frame::{CSRF_FIELD, REQUEST_FIELD};
+use landbridge_door_pages::headers::Scripts;
+use landbridge_door_pages::link::Path;
+use landbridge_door_pages::request_error::RequestFault;
+use landbridge_door_pages::sign_out::{SignOut, SignedOut};
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::provider::WebSession;
+use serde_json::Value;
+use url::Url;
+
+/// What a proof of the form is for.
+const FORM_PURPOSE: &str = "sign-out";
+
+impl OidcDoor {
+    pub(crate) async fn sign_out(
+        &self,
+        asked: &Asked,
+        parameters: Result<Parameters, NoParameters>,
+    ) -> Answer {
+        let parameters = match self.sound(asked, parameters) {
+            Ok(parameters) => parameters,
+            Err(answer) => return *answer,
+        };
+        let says_so = asked.method == Method::POST
+            && self.forms.is_ours(&asked.headers, FORM_PURPOSE, parameters.get(CSRF_FIELD));
+        // The form carries the application's request.
+        let carried = parameters.get(REQUEST_FIELD).filter(|_| says_so).map(str::to_owned);
+        let parameters = match carried.map(|text| Parameters::parse(text.as_bytes())) {
+            Some(carried) => match self.sound(asked, carried) {
+                Ok(carried) => carried,
+                Err(answer) => return *answer,
+            },
+            None => parameters,
+        };
+        let session = match self.session(asked, unix_now()).await {
+            Ok(session) => session,
+            Err(answer) => return *answer,
+        };
+        // 1. What the application shows: an ID token of ours, also one that is over.
+        let hint =
+            parameters.get("id_token_hint").and_then(|hint| self.provider.issuer().verified(ID_TOKEN, hint));
+        let text = |name: &str| {
+            let value = hint.as_ref().and_then(|claims| claims.get(name)).and_then(Value::as_str);
+            value.unwrap_or_default().to_owned()
+        };
+        let is_ours = text("iss") == self.issuer;
+        // 2. Where the person goes afterwards: to a URI that this application has registered.
+        let back = match parameters.get("post_logout_redirect_uri") {
+            Some(wanted) if is_ours => {
+                match self.signed_out_uri(&text("aud"), wanted, parameters.get("state")).await {
+                    Some(back) => Some(back),
+                    None => {
+                        return self.wrong(
+                            asked,
+                            StatusCode::BAD_REQUEST,
+                            RequestFault::WrongReturn,
+                            "post_logout_redirect_uri is not registered",
+                        );
+                    }
+                }
+            }
+            Some(_) | None => None,
+        };
+        // 3. The session ends if the token is of it, or the person says so.
+        let is_of = |session: &WebSession| is_ours && text("sid") == session.id.to_string();
+        match session {
+            Some(session) if is_of(&session) || says_so => {
+                let provider = self.provider.clone();
+                if !matches!(blocking(move || provider.end(session.id)).await, Some(Ok(_))) {
+                    return self.failure(asked);
+                }
+            }
+            Some(_) => {
+                let paths =
+                    (path::SIGN_OUT.parse::<Path>(), "/".parse::<Path>(), self.forms.cookie(&asked.headers));
+                let (Ok(action), Ok(stay), Some(value)) = paths else {
+                    return self.failure(asked);
+                };
+                let csrf = self.forms.proof(&value, FORM_PURPOSE);
+                let page = SignOut { action, csrf, request: Some(parameters.to_query()), name: None, stay };
+                let mut answer = page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None);
+                answer.headers_mut().extend(cookies::set(FORM, &value).map(|value| (SET_COOKIE, value)));
+                return answer;
+            }
+            None => {}
+        }
+        let mut answer = match back {
+            Some(back) => see_other(&back),
+            None => {
+                let page = SignedOut { application: None, back: None, sign_in: None };
+                page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None)
+            }
+        };
+        answer.headers_mut().extend(cookies::clear(SESSION).map(|value| (SET_COOKIE, value)));
+        answer
+    }
+
+    /// A registered URI of a client, with the state. None: it is not one of its.
+    async fn signed_out_uri(&self, client: &str, wanted: &str, state: Option<&str>) -> Option<String> {
+        let (provider, id) = (self.provider.clone(), client.to_owned());
+        let client = blocking(move || provider.client(&id)).await?.ok()??;
+        client.oidc.signed_out_uris.iter().find(|registered| registered.fits(wanted))?;
+        let mut url = Url::parse(wanted).ok()?;
+        if let Some(state) = state {
+            url.query_pairs_mut().append_pair("state", state);
+        }
+        Some(url.into())
+    }
+}

@@ -1,0 +1,150 @@
+// An application by openid-client, and by oauth4webapi underneath, with a browser as far as it needs one: cookies, one form,
+// redirects that are read and not followed. Standard input: a line of settings, then lines that answer. Standard output: "now"
+// when it is time for what the test does meanwhile, and at last what was seen.
+
+import assert from 'node:assert/strict';
+import { createInterface } from 'node:readline';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+
+// The packages are in the folder of the build, not beside this file.
+const found = createRequire(process.env.NODE_PACKAGES);
+const client = await import(pathToFileURL(found.resolve('openid-client')));
+const oauth = await import(pathToFileURL(found.resolve('oauth4webapi')));
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const given = JSON.parse((await lines.next()).value);
+const { callback, who } = given;
+
+class Browser {
+  cookies = new Map();
+
+  async load(url, form) {
+    const headers = { cookie: [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ') };
+    const answer = await fetch(url, {
+      method: form ? 'POST' : 'GET',
+      body: form && new URLSearchParams(form),
+      headers,
+      redirect: 'manual',
+    });
+    for (const cookie of answer.headers.getSetCookie()) {
+      assert.match(cookie, /; Secure; HttpOnly; SameSite=Lax/);
+      const [name, value] = cookie.split(';')[0].split('=');
+      if (cookie.includes('Max-Age=0')) this.cookies.delete(name);
+      else this.cookies.set(name, value);
+    }
+    const to = answer.headers.get('location');
+    return { status: answer.status, to: to && new URL(to), text: await answer.text() };
+  }
+
+  async type(page, name, password) {
+    const field = (of) => page.text.match(new RegExp(`name="${of}" value="([^"]*)"`))[1].replaceAll(/&#38;|&amp;/g, '&');
+    const form = { csrf: field('csrf'), request: field('request'), name, password };
+    return this.load(new URL('/sign-in', given.issuer), form);
+  }
+}
+
+const config = await client.discovery(new URL(given.issuer), given.client, given.secret);
+
+async function request(more = {}) {
+  const verifier = client.randomPKCECodeVerifier();
+  const [state, nonce] = [client.randomState(), client.randomNonce()];
+  const url = client.buildAuthorizationUrl(config, {
+    redirect_uri: callback,
+    scope: 'openid profile email groups offline_access',
+    code_challenge: await client.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    state,
+    nonce,
+    ...more,
+  });
+  const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true };
+  return { url, redeem: (to) => client.authorizationCodeGrant(config, to, checks) };
+}
+
+const error = async (failing) => {
+  try {
+    await failing;
+    return 'none';
+  } catch (why) {
+    return why.error ?? why.cause?.error ?? String(why.status ?? why.cause?.status ?? why);
+  }
+};
+
+const browser = new Browser();
+const asked = await request();
+const page = await browser.load(asked.url);
+assert.equal(page.status, 200);
+const after = await browser.type(page, who.user, who.password);
+
+if (given.course === 'page') {
+  const words = after.text.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
+  console.log(JSON.stringify({ page: after.to?.searchParams.has('code') ? 'code' : `${after.status} ${words}` }));
+} else if (given.course === 'secrets') {
+  const tokens = await asked.redeem(after.to);
+  const next = await client.refreshTokenGrant(config, tokens.refresh_token);
+  await client.fetchUserInfo(config, next.access_token, tokens.claims().sub);
+  // One of each that is refused.
+  const [used, late] = [await error(asked.redeem(after.to)), await error(client.refreshTokenGrant(config, 'nonsense'))];
+  assert.deepEqual([used, late], ['invalid_grant', 'invalid_grant']);
+  const secrets = {
+    'a code': after.to.searchParams.get('code'),
+    'an access token': tokens.access_token,
+    'the next access token': next.access_token,
+    'an ID token': tokens.id_token,
+    'a refresh token': tokens.refresh_token,
+    'the next refresh token': next.refresh_token,
+    'the secret of a refresh token': next.refresh_token.split('.')[1],
+    'a proof of a form': page.text.match(/name="csrf" value="([^"]*)"/)[1],
+  };
+  for (const [name, value] of browser.cookies) secrets[`the cookie ${name}`] = value;
+  console.log(JSON.stringify({ secrets }));
+} else if (given.course === 'disabled') {
+  const tokens = await asked.redeem(after.to);
+  console.log('now');
+  await lines.next();
+  const silent = await browser.load((await request({ prompt: 'none' })).url);
+  const seen = [
+    silent.to.searchParams.get('error'),
+    await error(client.refreshTokenGrant(config, tokens.refresh_token)),
+    await error(client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub)),
+  ];
+  seen[2] = seen[2].includes('invalid_token') || seen[2].includes('401') ? '401' : seen[2];
+  console.log(JSON.stringify({ after: seen.join(', ') }));
+} else {
+  const steps = ['signed in'];
+  const tokens = await asked.redeem(after.to);
+  const claims = tokens.claims();
+  // oauth4webapi checks the signature by the published keys, which openid-client leaves out for tokens that come by TLS.
+  const server = await oauth.processDiscoveryResponse(
+    new URL(given.issuer),
+    await oauth.discoveryRequest(new URL(given.issuer)),
+  );
+  const response = new Response(JSON.stringify({ ...tokens }), { headers: { 'content-type': 'application/json' } });
+  const options = { expectedNonce: claims.nonce };
+  await oauth.processAuthorizationCodeResponse(server, { client_id: given.client }, response, options);
+  await oauth.validateApplicationLevelSignature(server, response);
+  const next = await client.refreshTokenGrant(config, tokens.refresh_token);
+  steps.push('refreshed');
+  const info = await client.fetchUserInfo(config, next.access_token, claims.sub);
+  assert.equal(info.preferred_username, who.sam);
+  // A second course for what ends the first one.
+  const again = await request({ prompt: 'none' });
+  const silent = await browser.load(again.url);
+  const others = await again.redeem(silent.to);
+  assert.equal(await error(client.refreshTokenGrant(config, tokens.refresh_token)), 'invalid_grant');
+  assert.equal(await error(client.refreshTokenGrant(config, next.refresh_token)), 'invalid_grant');
+  steps.push('reuse refused', 'who', 'silent');
+  const url = client.buildEndSessionUrl(config, {
+    id_token_hint: others.id_token,
+    post_logout_redirect_uri: given.signed_out,
+    state: 's',
+  });
+  const out = await browser.load(url);
+  assert.equal(out.to.href, `${given.signed_out}?state=s`);
+  assert.equal((await browser.load((await request()).url)).status, 200);
+  assert.equal(await error(client.refreshTokenGrant(config, others.refresh_token)), 'invalid_grant');
+  steps.push('signed out');
+  console.log(JSON.stringify({ ...claims, steps: steps.join(', ') }));
+}
+process.exit(0);
