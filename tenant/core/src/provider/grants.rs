@@ -131,7 +131,8 @@ impl Provider {
             let Some(session) = web_sessions::named(reading, grant.session)? else {
                 return Ok(Err(NoGrant::Over));
             };
-            let good = self.standing_in(reading, &session, Some(client), now)? == Standing::Good;
+            let good = self.is_alive(&session, now)
+                && self.standing_in(reading, &session, Some(client), now)? == Standing::Good;
             Ok(if good { Ok((grant, session)) } else { Err(NoGrant::Over) })
         })?
     }
@@ -170,9 +171,11 @@ impl Provider {
         let next = BearerSecret::generate();
         let life = if is_offline(&grant.scopes) { self.lives.refresh } else { TOKEN };
         let ends_at = now.saturating_add(life).min(session.ends_at);
-        let turned = self
-            .store
-            .write("grant-turn", |writing| grants::turn(writing, id, &hash, &next.hash(), ends_at))?;
+        let turned = self.store.write("grant-turn", |writing| {
+            // An application that refreshes uses the session.
+            web_sessions::note_use(writing, session.id, now)?;
+            grants::turn(writing, id, &hash, &next.hash(), ends_at)
+        })?;
         if !turned {
             self.end_grant(id)?;
             return Err(NoGrant::NotGood);

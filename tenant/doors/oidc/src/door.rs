@@ -7,7 +7,7 @@ use super::metadata::{document, path};
 use super::parameters::{MAX_PARAMETERS, NoParameters, Parameters};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCEPT_LANGUAGE, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY,
     CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION,
@@ -32,6 +32,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use url::Url;
+use zeroize::Zeroizing;
 
 /// The door.
 #[derive(Debug)]
@@ -133,7 +134,7 @@ impl OidcDoor {
             return self.wrong(asked, StatusCode::NOT_FOUND, RequestFault::NotFound, "");
         }
         let text = match asked.method {
-            Method::GET => Ok(asked.query.clone().into_bytes()),
+            Method::GET => Ok(Zeroizing::new(asked.query.clone().into_bytes())),
             Method::POST => self.form(asked, incoming).await,
             _ => return self.not_allowed(asked, "GET, POST"),
         };
@@ -158,7 +159,11 @@ impl OidcDoor {
         }
     }
 
-    async fn form(&self, asked: &Asked, incoming: &mut Incoming) -> Result<Vec<u8>, BodyTrouble> {
+    /// The bytes of a form, which may hold a password. A request without a body has an empty one.
+    async fn form(&self, asked: &Asked, incoming: &mut Incoming) -> Result<Zeroizing<Vec<u8>>, BodyTrouble> {
+        if incoming.is_end_stream() {
+            return Ok(Zeroizing::default());
+        }
         let kind = asked.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let is_form = kind
             .split(';')
@@ -167,7 +172,7 @@ impl OidcDoor {
         if !is_form {
             return Err(BodyTrouble::Broken);
         }
-        Ok(body(incoming, MAX_PARAMETERS, self.body_time).await?.to_vec())
+        body(incoming, MAX_PARAMETERS, self.body_time).await
     }
 
     pub(crate) fn frame(&self, asked: &Asked) -> Frame<'_> {

@@ -2,7 +2,7 @@
 
 mod browser;
 
-use crate::applications::RIGHT;
+use crate::applications::{RIGHT, stamp, user};
 use crate::assignment::create;
 use crate::directory::{member, says, send, staff};
 use crate::harness::{Edge, Identity};
@@ -11,6 +11,10 @@ use hyper::StatusCode;
 use landbridge_tenant_core::administration::request::{
     AdminRequest, AppSettings, GroupSetting, OidcChange, OidcSettings,
 };
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_rules::account_state::filetime;
+use landbridge_wire::bounded::List;
+use landbridge_wire::upload::{Attribute, AttributeValue, Record, Stamp};
 use serde_json::Value;
 
 const CALLBACK: &str = "https://wiki.example.com/callback";
@@ -211,6 +215,26 @@ async fn the_page_says_what_is_wrong_and_nobody_returns_who_may_not() {
         signed_in(&mut other, "openid", "bob@corp.example.com", RIGHT).await.status,
         StatusCode::SEE_OTHER
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_with_the_password_that_it_was_made_under() {
+    let (edge, phs, mut browser, secret) = served(|_| ()).await;
+    let page = signed_in(&mut browser, "openid offline_access", "alice@corp.example.com", RIGHT).await;
+    let (_, tokens) = redeem(&mut browser, &secret, &code(&page)).await;
+    let set = AttributeValue::PwdLastSet(Some(filetime(unix_now()).unwrap()));
+    let changed = Attribute { stamp: Stamp { version: 9, ..stamp() }, is: set };
+    let record = Record {
+        attributes: List::new(vec![changed]).unwrap(),
+        password: None,
+        ..user(1, "alice", 0x200, 0)
+    };
+    send(&edge, &phs, vec![record], vec![]).await;
+    assert_eq!(browser.userinfo(text(&tokens, "access_token")).await.0, StatusCode::UNAUTHORIZED);
+    let (status, refused) = refresh(&mut browser, &secret, text(&tokens, "refresh_token")).await;
+    assert_eq!((status, text(&refused, "error")), (StatusCode::BAD_REQUEST, "invalid_grant"));
+    let page = browser.get(&format!("/authorize?{}", query("openid"))).await;
+    assert_eq!(page.status, StatusCode::OK, "the page asks for the password");
 }
 
 #[tokio::test(flavor = "multi_thread")]
