@@ -6,7 +6,7 @@ use crate::administration::domain::Actor;
 use crate::administration::oidc_settings::{oidc_settings, oidc_text, read_oidc, store};
 use crate::administration::request::{AdminResponse, OidcChange};
 use landbridge_tenant_rules::model::OidcClient;
-use landbridge_tenant_store::tables::{app_oidc, grants};
+use landbridge_tenant_store::tables::app_oidc;
 use landbridge_tenant_store::{StoreError, Writing};
 
 impl Actor<'_> {
@@ -22,10 +22,11 @@ impl Actor<'_> {
             Err(refused) => return Ok(refused),
         };
         let Some(change) = change else {
-            app_oidc::set(writing, app.id, None, &[0; 32])?;
-            grants::end_of_app(writing, app.id)?;
+            store(writing, app.id, None)?;
             self.audit(writing, "app-oidc", name, "off")?;
-            return Ok(AdminResponse::Done(format!("{name} signs nobody in by OpenID Connect")));
+            return Ok(AdminResponse::Done(format!(
+                "{name}: OpenID Connect is off, and its grants have ended"
+            )));
         };
         let before = app_oidc::of(writing, app.id)?.map(oidc_settings).unwrap_or_default();
         let client = match read_oidc(writing, app.domain_rows().as_deref(), &before.changed(change.clone()))?

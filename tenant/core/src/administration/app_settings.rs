@@ -2,9 +2,11 @@
 //! Before it: [`super::act`]. Neighbours: [`super::apps`] stores it.
 
 use crate::administration::domain::{Actor, no_domain};
-use crate::administration::group_settings::{read_groups, setting_of};
+use crate::administration::group_settings::{groups_text, read_groups, setting_of};
 use crate::administration::oidc_settings::{self, oidc_settings, oidc_text, read_oidc};
-use crate::administration::request::{AdminResponse, AppSettings, LdapSettings, MAX_ROWS, refusal};
+use crate::administration::request::{
+    AdminResponse, AppSettings, LdapSettings, MAX_ROWS, not_one_of, refusal,
+};
 use crate::applications::{MAX_RATE, is_valid_name};
 use crate::directory::image;
 use landbridge_tenant_rules::model::{
@@ -25,7 +27,7 @@ pub(super) struct Settings {
     pub(super) rate: u32,
     /// None: it does not read the directory.
     pub(super) ldap: Option<LdapAccess>,
-    /// None: it signs nobody in by OpenID Connect.
+    /// None: it is no client of OpenID Connect.
     pub(super) oidc: Option<OidcClient>,
 }
 
@@ -95,12 +97,10 @@ pub(super) fn read(
     // 3. The groups, each of one of these domains.
     let rows: Option<Vec<i64>> =
         domains.as_ref().map(|domains| domains.iter().map(|domain| domain.row).collect());
-    let groups = match wanted.groups.as_deref().map(|groups| read_groups(reading, rows.as_deref(), groups)) {
-        None => None,
-        Some(found) => match found? {
-            Ok(groups) => Some(groups),
-            Err(refused) => return Ok(Err(refused)),
-        },
+    let groups = wanted.groups.as_deref().map(|groups| read_groups(reading, rows.as_deref(), groups));
+    let groups = match groups.transpose()?.transpose() {
+        Ok(groups) => groups,
+        Err(refused) => return Ok(Err(refused)),
     };
     // 4. The networks.
     let networks = match networks(&wanted.networks) {
@@ -112,20 +112,16 @@ pub(super) fn read(
         Err(refused) => return Ok(Err(refused)),
     };
     // 5. What it reads by LDAP.
-    let ldap = match wanted.ldap.as_ref().map(|ldap| read_ldap(reading, rows.as_deref(), ldap)) {
-        None => None,
-        Some(read) => match read? {
-            Ok(access) => Some(access),
-            Err(refused) => return Ok(Err(refused)),
-        },
+    let ldap = wanted.ldap.as_ref().map(|ldap| read_ldap(reading, rows.as_deref(), ldap));
+    let ldap = match ldap.transpose()?.transpose() {
+        Ok(ldap) => ldap,
+        Err(refused) => return Ok(Err(refused)),
     };
     // 6. How it signs people in by OpenID Connect.
-    let oidc = match wanted.oidc.as_ref().map(|oidc| read_oidc(reading, rows.as_deref(), oidc)) {
-        None => None,
-        Some(read) => match read? {
-            Ok(client) => Some(client),
-            Err(refused) => return Ok(Err(refused)),
-        },
+    let oidc = wanted.oidc.as_ref().map(|oidc| read_oidc(reading, rows.as_deref(), oidc));
+    let oidc = match oidc.transpose()?.transpose() {
+        Ok(oidc) => oidc,
+        Err(refused) => return Ok(Err(refused)),
     };
     Ok(Ok(Settings { name: wanted.name.clone(), domains, groups, networks, rate: wanted.rate, ldap, oidc }))
 }
@@ -136,18 +132,15 @@ pub(super) fn read_ldap(
     served: Option<&[i64]>,
     wanted: &LdapSettings,
 ) -> Result<Result<LdapAccess, AdminResponse>, StoreError> {
-    let unknown = |what: &str, text: &str, known: &[&str]| {
-        Ok(Err(refusal(&format!("{text} is no {what}"), &format!("choose one of {}", known.join(", ")))))
-    };
     // 1. Names of views.
     let Some(view) = LdapView::parse(&wanted.view) else {
-        return unknown("view", &wanted.view, LdapView::TEXTS);
+        return Ok(Err(not_one_of("view", &wanted.view, LdapView::TEXTS)));
     };
     let Some(tree) = LdapTree::parse(&wanted.tree) else {
-        return unknown("tree", &wanted.tree, LdapTree::TEXTS);
+        return Ok(Err(not_one_of("tree", &wanted.tree, LdapTree::TEXTS)));
     };
     let Some(member_of) = LdapMemberOf::parse(&wanted.member_of) else {
-        return unknown("kind of memberOf", &wanted.member_of, LdapMemberOf::TEXTS);
+        return Ok(Err(not_one_of("kind of memberOf", &wanted.member_of, LdapMemberOf::TEXTS)));
     };
     // 2. Groups and attributes.
     let groups = match read_groups(reading, served, &wanted.groups)? {
@@ -177,14 +170,7 @@ pub(super) fn read_ldap(
 /// How an application reads the directory, as the audit log has it.
 pub(super) fn ldap_text(access: &LdapAccess) -> String {
     let LdapAccess { view, tree, member_of, people_connect, groups, attributes } = access;
-    let groups = match groups {
-        None => "all groups".to_owned(),
-        Some(groups) if groups.is_empty() => "assigned groups".to_owned(),
-        Some(groups) => {
-            let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
-            format!("assigned groups and {}", names.join(", "))
-        }
-    };
+    let groups = groups_text(groups.as_deref());
     let attributes = match attributes {
         None => "all attributes".to_owned(),
         Some(names) if names.is_empty() => "usual attributes".to_owned(),

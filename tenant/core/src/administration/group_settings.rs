@@ -1,5 +1,5 @@
 //! The groups that an administrator names in the settings of an application.
-//! Neighbours: [`super::app_settings`] and [`super::app_oidc`] read them.
+//! Neighbours: [`super::app_settings`] and [`super::oidc_settings`] read them.
 
 use crate::administration::request::{AdminResponse, GroupSetting, refusal};
 use crate::directory::groups;
@@ -52,6 +52,19 @@ pub(super) fn one_group(
     })
 }
 
+/// The groups that an application sees beside those that are assigned to it, as the audit log has them; none: all.
+pub(super) fn groups_text(groups: Option<&[AppGroup]>) -> String {
+    match groups {
+        None => "all groups".to_owned(),
+        Some([]) => "assigned groups".to_owned(),
+        Some(groups) => {
+            let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+            format!("assigned groups and {}", names.join(", "))
+        }
+    }
+}
+
+/// A group as it is exported.
 pub(super) fn setting_of(group: AppGroup) -> GroupSetting {
     GroupSetting { object: Some(group.group), name: Some(group.name) }
 }

@@ -1,24 +1,27 @@
 //! How an application signs people in by OpenID Connect: what an administrator sets, checked, stored and written as text.
 //! Neighbours: [`super::app_settings`] has the other settings.
 
-use crate::administration::group_settings::{read_groups, setting_of};
-use crate::administration::request::{AdminResponse, OidcSettings, RoleSetting, refusal};
+use crate::administration::group_settings::{groups_text, read_groups, setting_of};
+use crate::administration::request::{AdminResponse, OidcSettings, RoleSetting, not_one_of, refusal};
 use landbridge_crypto::secret::Secret;
 use landbridge_tenant_rules::model::{
     AppRole, OidcClient, OidcKind, RedirectUri, SigningAlgorithm, SubjectKind,
 };
-use landbridge_tenant_store::tables::app_oidc;
+use landbridge_tenant_store::tables::{app_oidc, grants};
 use landbridge_tenant_store::{Reading, StoreError, Writing};
 
 /// Limit on the bytes of a role's name.
 const MAX_ROLE: usize = 64;
 
-/// Stores how an application signs people in.
+/// Stores how an application signs people in; none: it does not any more, and its grants end.
 pub(super) fn store(
     writing: &Writing<'_>,
     app: uuid::Uuid,
     client: Option<&OidcClient>,
 ) -> Result<(), StoreError> {
+    if client.is_none() {
+        grants::end_of_app(writing, app)?;
+    }
     Secret::<32>::random().lend(|salt| app_oidc::set(writing, app, client, salt))
 }
 
@@ -28,18 +31,15 @@ pub(super) fn read_oidc(
     served: Option<&[i64]>,
     wanted: &OidcSettings,
 ) -> Result<Result<OidcClient, AdminResponse>, StoreError> {
-    let unknown = |what: &str, text: &str, known: &[&str]| {
-        Ok(Err(refusal(&format!("{text} is no {what}"), &format!("choose one of {}", known.join(", ")))))
-    };
     // 1. Names.
     let Some(kind) = OidcKind::parse(&wanted.kind) else {
-        return unknown("kind of client", &wanted.kind, OidcKind::TEXTS);
+        return Ok(Err(not_one_of("kind of client", &wanted.kind, OidcKind::TEXTS)));
     };
     let Some(algorithm) = SigningAlgorithm::parse(&wanted.algorithm) else {
-        return unknown("algorithm", &wanted.algorithm, SigningAlgorithm::TEXTS);
+        return Ok(Err(not_one_of("algorithm", &wanted.algorithm, SigningAlgorithm::TEXTS)));
     };
     let Some(subject) = SubjectKind::parse(&wanted.subject) else {
-        return unknown("kind of subject", &wanted.subject, SubjectKind::TEXTS);
+        return Ok(Err(not_one_of("kind of subject", &wanted.subject, SubjectKind::TEXTS)));
     };
     if kind == OidcKind::Public && !wanted.pkce {
         let todo = "leave PKCE on, or make the client a confidential one";
@@ -70,7 +70,7 @@ pub(super) fn read_oidc(
     let [redirect_uris, signed_out_uris] = uris;
     if redirect_uris.is_empty() {
         let todo = "give one with --redirect-uri: its documentation calls it redirect or callback URL";
-        return Ok(Err(refusal("without a redirect URI nobody can return to the application", todo)));
+        return Ok(Err(refusal("a client of OpenID Connect needs a redirect URI", todo)));
     }
     // 3. Groups and roles.
     let groups = match read_groups(reading, served, &wanted.groups)? {
@@ -104,14 +104,7 @@ pub(super) fn read_oidc(
 pub(super) fn oidc_text(client: &OidcClient) -> String {
     let OidcClient { kind, pkce, algorithm, subject, redirect_uris, signed_out_uris, groups, roles } = client;
     let uris = |uris: &[RedirectUri]| uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>().join(" ");
-    let groups = match groups {
-        None => "all groups".to_owned(),
-        Some(groups) if groups.is_empty() => "assigned groups".to_owned(),
-        Some(groups) => {
-            let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
-            format!("assigned groups and {}", names.join(", "))
-        }
-    };
+    let groups = groups_text(groups.as_deref());
     let mut text = format!(
         "OpenID Connect: {kind}, {}, {algorithm}, subject {subject}, {groups}, returns to {}",
         if *pkce { "PKCE" } else { "no PKCE" },

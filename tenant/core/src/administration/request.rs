@@ -800,6 +800,11 @@ pub(crate) fn refusal(what: &str, todo: &str) -> AdminResponse {
     AdminResponse::Refused { what: what.to_owned(), todo: todo.to_owned() }
 }
 
+/// The refusal of a word that is none of those that are known.
+pub(crate) fn not_one_of(what: &str, word: &str, known: &[&str]) -> AdminResponse {
+    refusal(&format!("{word} is no {what}"), &format!("choose one of {}", known.join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
