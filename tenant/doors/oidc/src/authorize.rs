@@ -7,7 +7,7 @@ use super::authorization::{self, Authorization, Wrong};
 use super::cookies::{self, FORM, SESSION, cookie};
 use super::door::{Asked, Checked, OidcDoor, blocking, page_of};
 use super::metadata::path;
-use super::parameters::{NoParameters, Parameters};
+use super::parameters::Parameters;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use landbridge_crypto::secret::Password;
@@ -35,65 +35,37 @@ const MAX_NAME: usize = 1024;
 
 impl OidcDoor {
     /// An authorization request of a client, which the browser brings.
-    pub(crate) async fn authorize(
-        &self,
-        asked: &Asked,
-        parameters: Result<Parameters, NoParameters>,
-    ) -> Answer {
+    pub(crate) async fn authorize(&self, asked: &Asked, parameters: Parameters) -> Checked<Answer> {
         // 1. The request.
-        let parameters = match self.sound(asked, parameters) {
-            Ok(parameters) => parameters,
-            Err(answer) => return *answer,
-        };
-        let (client, request) = match self.checked(asked, &parameters).await {
-            Ok(checked) => checked,
-            Err(answer) => return *answer,
-        };
+        let (client, request) = self.checked(asked, &parameters).await?;
         // 2. Who is signed in already, recently enough.
         let now = unix_now();
-        let session = match self.session(asked, now).await {
-            Ok(session) => session,
-            Err(answer) => return *answer,
-        };
+        let session = self.session(asked, now).await?;
         let is_recent = |session: &WebSession| {
             !request.prompt.login
                 && request.max_age.is_none_or(|seconds| now.saturating_sub(session.made_at) <= seconds)
         };
         let session = session.filter(is_recent);
         // 3. A code, or the page.
-        match session {
+        Ok(match session {
             Some(session) => self.finish(asked, &client, &request, session, now).await,
             None if request.prompt.none => self.back(asked, &request.back, &[("error", "login_required")]),
             None => {
                 let text = original(&parameters, &asked.query);
                 self.page(asked, &client, &request, &text, None, StatusCode::OK)
             }
-        }
+        })
     }
 
     /// The form of the sign-in page.
-    pub(crate) async fn sign_in(
-        &self,
-        asked: &Asked,
-        parameters: Result<Parameters, NoParameters>,
-    ) -> Answer {
+    pub(crate) async fn sign_in(&self, asked: &Asked, mut form: Parameters) -> Checked<Answer> {
         // 1. The form is one that this browser was given, and its request is sound.
-        let mut form = match self.sound(asked, parameters) {
-            Ok(form) => form,
-            Err(answer) => return *answer,
-        };
         if !self.forms.is_ours(&asked.headers, FORM_PURPOSE, form.get(CSRF_FIELD)) {
-            return self.wrong(asked, StatusCode::FORBIDDEN, RequestFault::ForgedForm, "");
+            return Ok(self.wrong(asked, StatusCode::FORBIDDEN, RequestFault::ForgedForm, ""));
         }
         let text = form.get(REQUEST_FIELD).unwrap_or_default().to_owned();
-        let parameters = match self.sound(asked, Parameters::parse(text.as_bytes())) {
-            Ok(parameters) => parameters,
-            Err(answer) => return *answer,
-        };
-        let (client, request) = match self.checked(asked, &parameters).await {
-            Ok(checked) => checked,
-            Err(answer) => return *answer,
-        };
+        let parameters = self.sound(asked, Parameters::parse(text.as_bytes()))?;
+        let (client, request) = self.checked(asked, &parameters).await?;
         // 2. Name and password.
         let user = form.get(NAME_FIELD).unwrap_or_default().trim().to_owned();
         let password = Password::new(form.extract(PASSWORD_FIELD).unwrap_or_default());
@@ -103,12 +75,12 @@ impl OidcDoor {
         };
         let fits = password.lend(|text| !text.is_empty() && text.len() <= MAX_PASSWORD);
         if user.is_empty() || user.len() > MAX_NAME || !fits {
-            return again(Notice::WrongPassword, StatusCode::FORBIDDEN);
+            return Ok(again(Notice::WrongPassword, StatusCode::FORBIDDEN));
         }
         let now = unix_now();
         let (provider, name) = (self.provider.clone(), user.clone());
         let Some(Ok(version)) = blocking(move || provider.password_version(&name)).await else {
-            return again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
+            return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
         };
         let attempt =
             Attempt { user: user.clone(), password: Arc::new(password), now, arrived: asked.arrived };
@@ -128,7 +100,7 @@ impl OidcDoor {
         // 3. What it means.
         let person = match verdict.await {
             Ok(Verdict::Accepted(person)) => person,
-            Ok(Verdict::Refused { why: Why::NotAssigned, .. }) => return self.no_access(asked, &client),
+            Ok(Verdict::Refused { why: Why::NotAssigned, .. }) => return Ok(self.no_access(asked, &client)),
             Ok(Verdict::Refused { disclosed, .. }) => {
                 let notice = match disclosed {
                     None => Notice::WrongPassword,
@@ -137,15 +109,15 @@ impl OidcDoor {
                     }
                     Some(Disclosable::AccountExpired) => Notice::AccountExpired,
                 };
-                return again(notice, StatusCode::FORBIDDEN);
+                return Ok(again(notice, StatusCode::FORBIDDEN));
             }
             Ok(Verdict::Unavailable(Unavailable::Overloaded)) | Err(NotAuthenticated::OverRate(_)) => {
                 let mut answer = again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
                 answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                return answer;
+                return Ok(answer);
             }
             Ok(Verdict::Unavailable(_)) | Err(NotAuthenticated::Storage | NotAuthenticated::Unknown) => {
-                return again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
+                return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
             }
         };
         // 4. A session, and the answer to the request.
@@ -157,13 +129,13 @@ impl OidcDoor {
         let Some(Ok((session, secret))) =
             blocking(move || provider.begin(&new, before.as_deref(), now)).await
         else {
-            return again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
+            return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
         };
         let mut answer = self.finish(asked, &client, &request, session, now).await;
         answer
             .headers_mut()
             .extend(cookies::set(SESSION, &secret.to_text()).map(|value| (SET_COOKIE, value)));
-        answer
+        Ok(answer)
     }
 
     /// The client of a request and the request, checked. The error is the answer.

@@ -113,7 +113,9 @@ impl OidcDoor {
         // 2. What changes nothing.
         let is_get = asked.method == Method::GET;
         match asked.path.as_str() {
-            path::DISCOVERY if is_get => return public_json(&document(&self.issuer)),
+            path::DISCOVERY if is_get => {
+                return public(document(&self.issuer).to_string(), "application/json");
+            }
             path::JWKS if is_get => return public(self.provider.issuer().jwks(), "application/json"),
             FORM_POST_SCRIPT_PATH if is_get => {
                 // Its path has no hash.
@@ -149,14 +151,22 @@ impl OidcDoor {
                 return self.wrong(asked, status, RequestFault::Malformed, "the form cannot be read");
             }
         };
-        match (asked.path.as_str(), is_get) {
+        // The token endpoint has answers of its own to what is wrong.
+        if asked.path == path::TOKEN && !is_get {
+            return self.token(asked, parameters).await;
+        }
+        let parameters = match self.sound(asked, parameters) {
+            Ok(parameters) => parameters,
+            Err(answer) => return *answer,
+        };
+        let answer = match (asked.path.as_str(), is_get) {
             (path::AUTHORIZE, _) => self.authorize(asked, parameters).await,
             (path::SIGN_IN, false) => self.sign_in(asked, parameters).await,
-            (path::TOKEN, false) => self.token(asked, parameters).await,
-            (path::USERINFO, _) => self.userinfo(asked).await,
+            (path::USERINFO, _) => Ok(self.userinfo(asked).await),
             (path::SIGN_OUT, _) => self.sign_out(asked, parameters).await,
-            _ => self.not_allowed(asked, "POST"),
-        }
+            _ => Ok(self.not_allowed(asked, "POST")),
+        };
+        answer.unwrap_or_else(|answer| *answer)
     }
 
     /// The bytes of a form, which may hold a password. A request without a body has an empty one.
@@ -284,10 +294,6 @@ pub(crate) fn private_json(status: StatusCode, value: &Value) -> Answer {
 /// An error for a client (RFC 6749 5.2).
 pub(crate) fn refused(status: StatusCode, code: &str, words: &str) -> Answer {
     private_json(status, &json!({ "error": code, "error_description": words }))
-}
-
-fn public_json(value: &Value) -> Answer {
-    public(value.to_string(), "application/json")
 }
 
 /// What every program on any page may read.

@@ -2,9 +2,9 @@
 //! after a question, so that no page can end somebody's session.
 
 use super::cookies::{self, FORM, SESSION};
-use super::door::{Asked, OidcDoor, blocking, page_of, see_other};
+use super::door::{Asked, Checked, OidcDoor, blocking, page_of, see_other};
 use super::metadata::path;
-use super::parameters::{NoParameters, Parameters};
+use super::parameters::Parameters;
 use super::token::ID_TOKEN;
 use hyper::header::SET_COOKIE;
 use hyper::{Method, StatusCode};
@@ -23,30 +23,16 @@ use url::Url;
 const FORM_PURPOSE: &str = "sign-out";
 
 impl OidcDoor {
-    pub(crate) async fn sign_out(
-        &self,
-        asked: &Asked,
-        parameters: Result<Parameters, NoParameters>,
-    ) -> Answer {
-        let parameters = match self.sound(asked, parameters) {
-            Ok(parameters) => parameters,
-            Err(answer) => return *answer,
-        };
+    pub(crate) async fn sign_out(&self, asked: &Asked, parameters: Parameters) -> Checked<Answer> {
         let says_so = asked.method == Method::POST
             && self.forms.is_ours(&asked.headers, FORM_PURPOSE, parameters.get(CSRF_FIELD));
         // The form carries the application's request.
         let carried = parameters.get(REQUEST_FIELD).filter(|_| says_so).map(str::to_owned);
         let parameters = match carried.map(|text| Parameters::parse(text.as_bytes())) {
-            Some(carried) => match self.sound(asked, carried) {
-                Ok(carried) => carried,
-                Err(answer) => return *answer,
-            },
+            Some(carried) => self.sound(asked, carried)?,
             None => parameters,
         };
-        let session = match self.session(asked, unix_now()).await {
-            Ok(session) => session,
-            Err(answer) => return *answer,
-        };
+        let session = self.session(asked, unix_now()).await?;
         // 1. What the application shows: an ID token of ours, also one that is over.
         let hint =
             parameters.get("id_token_hint").and_then(|hint| self.provider.issuer().verified(ID_TOKEN, hint));
@@ -61,12 +47,12 @@ impl OidcDoor {
                 match self.signed_out_uri(&text("aud"), wanted, parameters.get("state")).await {
                     Some(back) => Some(back),
                     None => {
-                        return self.wrong(
+                        return Ok(self.wrong(
                             asked,
                             StatusCode::BAD_REQUEST,
                             RequestFault::WrongReturn,
                             "post_logout_redirect_uri is not registered",
-                        );
+                        ));
                     }
                 }
             }
@@ -78,20 +64,20 @@ impl OidcDoor {
             Some(session) if is_of(&session) || says_so => {
                 let provider = self.provider.clone();
                 if !matches!(blocking(move || provider.end(session.id)).await, Some(Ok(_))) {
-                    return self.failure(asked);
+                    return Ok(self.failure(asked));
                 }
             }
             Some(_) => {
                 let paths =
                     (path::SIGN_OUT.parse::<Path>(), "/".parse::<Path>(), self.forms.cookie(&asked.headers));
                 let (Ok(action), Ok(stay), Some(value)) = paths else {
-                    return self.failure(asked);
+                    return Ok(self.failure(asked));
                 };
                 let csrf = self.forms.proof(&value, FORM_PURPOSE);
                 let page = SignOut { action, csrf, request: Some(parameters.to_query()), name: None, stay };
                 let mut answer = page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None);
                 answer.headers_mut().extend(cookies::set(FORM, &value).map(|value| (SET_COOKIE, value)));
-                return answer;
+                return Ok(answer);
             }
             None => {}
         }
@@ -103,7 +89,7 @@ impl OidcDoor {
             }
         };
         answer.headers_mut().extend(cookies::clear(SESSION).map(|value| (SET_COOKIE, value)));
-        answer
+        Ok(answer)
     }
 
     /// A registered URI of a client, with the state. None: it is not one of its.
