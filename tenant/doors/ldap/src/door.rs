@@ -81,7 +81,7 @@ impl LdapDoor {
             let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
             large.entry(application).or_insert_with(|| Arc::new(Semaphore::new(LARGE_SEARCHES))).clone()
         };
-        // Nobody closes it.
+        // The semaphore is never closed.
         places.acquire_owned().await.ok()
     }
 

@@ -23,7 +23,7 @@ pub const SUBSCHEMA: &str = "cn=subschema";
 pub struct RootDse<'a> {
     /// The names of the domains' heads that the application has. SSSD finds its search base by itself if there is one.
     pub naming_contexts: &'a [String],
-    /// The number of the directory's last change, for clients that poll; none: nobody is signed in.
+    /// The number of the directory's last change, for clients that poll; none: the connection has no rights.
     pub last_change: Option<i64>,
     /// Whether StartTLS can be requested on this connection.
     pub start_tls: bool,

@@ -146,14 +146,15 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
             }
             Request::Search(search) => self.search(id, search, &controls).await,
             Request::Compare(compare) => {
-                if self.door.follow().await.is_err() {
-                    return self.finish(id, Operation::Compare, &unreadable(), &[]).await;
-                }
-                let outcome = self.door.directory.image(|image| match self.session.reader(image) {
-                    Ok(reader) => search::compare(image, &reader, &compare),
+                let outcome = match self.reader().await {
+                    Ok(reader) => {
+                        let compared =
+                            self.door.directory.image(|image| search::compare(image, &reader, &compare));
+                        compared.unwrap_or_else(unreadable)
+                    }
                     Err(refused) => refused,
-                });
-                self.finish(id, Operation::Compare, &outcome.unwrap_or_else(unreadable), &[]).await
+                };
+                self.finish(id, Operation::Compare, &outcome, &[]).await
             }
             Request::Extended(Extended { oid, .. }) if oid == WHO_AM_I => {
                 if self.door.follow().await.is_err() {
@@ -185,6 +186,12 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
         }
     }
 
+    /// Who reads the directory as it is now. The error is the answer.
+    async fn reader(&self) -> Result<search::Reader, Outcome> {
+        self.door.follow().await.map_err(|_| unreadable())?;
+        self.door.directory.image(|image| self.session.reader(image)).unwrap_or_else(|| Err(unreadable()))
+    }
+
     async fn search(
         &mut self,
         id: u32,
@@ -192,14 +199,9 @@ impl<W: AsyncWrite + Unpin> Worker<'_, W> {
         controls: &super::controls::Controls,
     ) -> Result<(), NotRead> {
         // 1. Who searches.
-        if self.door.follow().await.is_err() {
-            return self.finish(id, Operation::Search, &unreadable(), &[]).await;
-        }
-        let reader = self.door.directory.image(|image| self.session.reader(image));
-        let reader = match reader {
-            Some(Ok(reader)) => reader,
-            Some(Err(refused)) => return self.finish(id, Operation::Search, &refused, &[]).await,
-            None => return self.finish(id, Operation::Search, &unreadable(), &[]).await,
+        let reader = match self.reader().await {
+            Ok(reader) => reader,
+            Err(refused) => return self.finish(id, Operation::Search, &refused, &[]).await,
         };
         // 2. Where it begins.
         let Ok(base) = DistinguishedName::parse(&search.base) else {
