@@ -149,57 +149,43 @@ impl RunningTenant {
     /// port's address, and the file of that CA.
     pub fn serve_applications(&self) -> Result<(SocketAddr, PathBuf), LabError> {
         let address = SocketAddr::new(self.address.ip(), APPLICATIONS);
-        let folder = self.folder.path().join("applications");
-        certificates::write(&folder, "tenant.example.com", address.ip())?;
-        let mut config = fs::read_to_string(self.config()).doing("read tenant.toml")?;
-        let file = |name: &str| folder.join(name).display().to_string();
-        config.push_str(&format!(
-            "[applications]\nlisten = \"{address}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
-            file("dc.pem"),
-            file("dc.key")
-        ));
-        fs::write(self.config(), config).doing("write tenant.toml")?;
-        self.stop()?;
-        self.serve()?;
-        Ok((address, folder.join("ca.pem")))
+        let ca = self.serve_also("applications", &format!("listen = \"{address}\""))?;
+        Ok((address, ca))
     }
 
     /// Serves again, and LDAP too, at the usual ports of the tenant's address, with a certificate of another CA. Programs
     /// find it under the address.
     pub fn serve_ldap(&self) -> Result<LdapServer, LabError> {
         let ip = self.address.ip();
-        let folder = self.folder.path().join("ldap");
-        certificates::write(&folder, "tenant.example.com", ip)?;
-        let mut config = fs::read_to_string(self.config()).doing("read tenant.toml")?;
-        let file = |name: &str| folder.join(name).display().to_string();
-        config.push_str(&format!(
-            "[ldap]\nlisten = \"{ip}:{LDAPS}\"\nstart_tls = \"{ip}:{LDAP}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
-            file("dc.pem"),
-            file("dc.key")
-        ));
-        fs::write(self.config(), config).doing("write tenant.toml")?;
-        self.stop()?;
-        self.serve()?;
-        Ok(LdapServer { ip, ca: folder.join("ca.pem") })
+        let addresses = format!("listen = \"{ip}:{LDAPS}\"\nstart_tls = \"{ip}:{LDAP}\"");
+        Ok(LdapServer { ip, ca: self.serve_also("ldap", &addresses)? })
     }
 
     /// Serves again, and an issuer of OpenID Connect too, at the usual port of the tenant's address, which is its name as
     /// well, with a certificate of another CA. Returns the issuer and the file of the CA.
     pub fn serve_oidc(&self) -> Result<(String, PathBuf), LabError> {
         let ip = self.address.ip();
-        let folder = self.folder.path().join("oidc");
-        certificates::write(&folder, "tenant.example.com", ip)?;
+        let issuer = format!("https://{ip}");
+        let ca = self.serve_also("oidc", &format!("issuer = \"{issuer}\"\nlisten = \"{ip}:443\""))?;
+        Ok((issuer, ca))
+    }
+
+    /// Serves again with a further section of the configuration, and a certificate of another CA for it. Returns the file
+    /// of that CA.
+    fn serve_also(&self, section: &str, lines: &str) -> Result<PathBuf, LabError> {
+        let folder = self.folder.path().join(section);
+        certificates::write(&folder, "tenant.example.com", self.address.ip())?;
         let mut config = fs::read_to_string(self.config()).doing("read tenant.toml")?;
         let file = |name: &str| folder.join(name).display().to_string();
         config.push_str(&format!(
-            "[oidc]\nissuer = \"https://{ip}\"\nlisten = \"{ip}:443\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            "[{section}]\n{lines}\ncertificate = \"{}\"\nkey = \"{}\"\n",
             file("dc.pem"),
             file("dc.key")
         ));
         fs::write(self.config(), config).doing("write tenant.toml")?;
         self.stop()?;
         self.serve()?;
-        Ok((format!("https://{ip}"), folder.join("ca.pem")))
+        Ok(folder.join("ca.pem"))
     }
 
     /// A credential for a new application that reads by LDAP; the flags say who is assigned and what it sees.
