@@ -1,7 +1,7 @@
-//! The handle on the keys that sign tokens: made, rotated, revoked, published, and used.
+//! The handle on the keys that sign tokens: made, rotated, published, and used.
 //!
 //! Each algorithm has a key that signs and one that comes next, and both are published, so that clients know a key before it
-//! signs. A key that has signed stays published for a day. What a revoked key signed is worth nothing at once.
+//! signs. A key that has signed stays published for a day.
 //! Neighbours: the OpenID Connect door signs with it; `tables::signing_keys` in the store keeps the keys, sealed.
 
 use crate::numbers::Numbers;
@@ -72,31 +72,14 @@ impl Issuer {
     /// Makes the keys that are missing, lets the next one sign where the present one has signed for `life` seconds, deletes
     /// what needs no publication any more, and reads all keys again. Blocks, also for the making of RSA keys.
     pub fn tend(&self, now: i64, life: i64) -> Result<(), NotSigned> {
-        self.change(now, |key| key.signs_at.is_none_or(|since| now.saturating_sub(since) >= life))
-    }
-
-    /// Lets the next keys sign at once. Blocks.
-    pub fn rotate(&self, now: i64) -> Result<(), NotSigned> {
-        self.change(now, |_| true)
-    }
-
-    /// Deletes a key: what it signed is worth nothing. False: there is none with this name. Blocks.
-    pub fn revoke(&self, kid: &str, now: i64) -> Result<bool, NotSigned> {
-        let deleted = self.store.write("signing-key-revoke", |writing| signing_keys::delete(writing, kid))?;
-        // Without a key that signs, the next one does.
-        self.change(now, |_| false)?;
-        Ok(deleted)
-    }
-
-    /// Makes what is missing, and lets the next key sign where the present one is over.
-    fn change(&self, now: i64, is_over: impl Fn(&Stored) -> bool) -> Result<(), NotSigned> {
         for algorithm in ALGORITHMS {
             // 1. What there is, and keys for what there is not. Making an RSA key takes long, and no transaction waits for it.
             let all = self.store.read(signing_keys::all)?;
             let of = || all.iter().filter(|key| key.algorithm == algorithm);
             let present = of().find(|key| key.signs_at.is_some() && key.retired_at.is_none());
             let next = of().find(|key| key.signs_at.is_none());
-            let turns = present.is_none_or(&is_over);
+            let is_over = |key: &Stored| key.signs_at.is_none_or(|since| now.saturating_sub(since) >= life);
+            let turns = present.is_none_or(is_over);
             let mut made = Vec::new();
             for _ in 0..usize::from(next.is_none()) + usize::from(turns) {
                 made.push(SigningKey::generate(in_crypto(algorithm))?);
@@ -106,10 +89,9 @@ impl Issuer {
             let names: Vec<String> = made.iter().map(|(key, _)| key.public().thumbprint()).collect();
             let first = next.map(|key| &key.kid).or(names.first());
             self.store.write("signing-keys", |writing: &Writing<'_>| {
-                for ((key, private), kid) in made.iter().zip(&names) {
-                    let jwk = jwk(key.public(), kid).to_string();
+                for ((_, private), kid) in made.iter().zip(&names) {
                     let keys = self.store.seal_keys();
-                    signing_keys::insert(writing, keys, (kid, algorithm), private, &jwk, now)?;
+                    signing_keys::insert(writing, keys, (kid, algorithm), private, now)?;
                 }
                 if let Some(kid) = first.filter(|_| turns) {
                     signing_keys::sign_with(writing, kid, algorithm, now)?;

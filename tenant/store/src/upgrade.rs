@@ -220,7 +220,6 @@ const STEPS: [&str; 3] = [
          kid         TEXT PRIMARY KEY,
          algorithm   TEXT NOT NULL,
          sealed      BLOB NOT NULL,
-         jwk         TEXT NOT NULL,
          made_at     INTEGER NOT NULL,
          signs_at    INTEGER,
          retired_at  INTEGER

@@ -70,7 +70,7 @@ impl Provider {
         }
         if has("email") {
             put("email", text(&known.mail));
-            // AD's administrators write it, and nobody has proved that it is read by this person.
+            // An address in AD is not verified.
             put("email_verified", known.mail.is_some().then_some(Value::Bool(false)));
         }
         if !has("groups") && !has("roles") {

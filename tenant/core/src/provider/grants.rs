@@ -5,9 +5,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_crypto::bearer::{BearerSecret, same};
-use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::grants::{self, Grant};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
+use landbridge_tenant_store::{Reading, StoreError};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -124,17 +124,29 @@ impl Provider {
 
     /// The grant with this id, and its session, if the person may go on. Blocks.
     pub fn granted(&self, client: &Client, grant: Uuid, now: i64) -> Result<(Grant, WebSession), NoGrant> {
-        self.store.read(|reading| {
-            let Some(grant) = grants::find(reading, grant)?.filter(|grant| grant.app == client.app.id) else {
-                return Ok(Err(NoGrant::NotGood));
-            };
-            let Some(session) = web_sessions::named(reading, grant.session)? else {
-                return Ok(Err(NoGrant::Over));
-            };
-            let good = self.is_alive(&session, now)
-                && self.standing_in(reading, &session, Some(client), now)? == Standing::Good;
-            Ok(if good { Ok((grant, session)) } else { Err(NoGrant::Over) })
-        })?
+        match self.store.read(|reading| self.grant_in(reading, client, grant, now))? {
+            Some((grant, _)) if grant.app != client.app.id => Err(NoGrant::NotGood),
+            Some((grant, Some(session))) => Ok((grant, session)),
+            Some((_, None)) => Err(NoGrant::Over),
+            None => Err(NoGrant::NotGood),
+        }
+    }
+
+    /// A grant, with its session if the person may go on at this client.
+    fn grant_in(
+        &self,
+        reading: &Reading<'_>,
+        client: &Client,
+        grant: Uuid,
+        now: i64,
+    ) -> Result<Option<(Grant, Option<WebSession>)>, StoreError> {
+        let Some(grant) = grants::find(reading, grant)? else { return Ok(None) };
+        let Some(session) = web_sessions::named(reading, grant.session)? else {
+            return Ok(Some((grant, None)));
+        };
+        let is_good = self.is_alive(&session, now)
+            && self.standing_in(reading, &session, Some(client), now)? == Standing::Good;
+        Ok(Some((grant, is_good.then_some(session))))
     }
 
     /// Ends a grant. Blocks.
@@ -149,25 +161,21 @@ impl Provider {
         now: i64,
         fits: impl Fn(&Grant) -> bool,
     ) -> Result<Granted, NoGrant> {
-        // 1. The grant that is named. What does not fit it ends it: somebody else may have the code or the token.
+        // 1. The grant that is named. A code or token that does not fit ends it: there may be a copy in other hands.
         let (id, secret) = parse(shown).ok_or(NoGrant::NotGood)?;
         let hash = secret.hash();
-        let Some(grant) = self.store.read(|reading| grants::find(reading, id))? else {
-            return Err(NoGrant::NotGood);
-        };
+        let found = self.store.read(|reading| self.grant_in(reading, client, id, now))?;
+        let (grant, session) = found.ok_or(NoGrant::NotGood)?;
         if grant.app != client.app.id || !same(&grant.hash, &hash) || !fits(&grant) {
             self.end_grant(id)?;
             return Err(NoGrant::NotGood);
         }
         // 2. The person.
-        let (_, session) = match self.granted(client, id, now) {
-            Err(NoGrant::Over) => {
-                self.end_grant(id)?;
-                return Err(NoGrant::Over);
-            }
-            other => other?,
+        let Some(session) = session else {
+            self.end_grant(id)?;
+            return Err(NoGrant::Over);
         };
-        // 3. The next secret in the place of this one, once. Without refresh tokens nobody is given it.
+        // 3. The next secret replaces this one, once. It leaves the server as a refresh token only.
         let next = BearerSecret::generate();
         let life = if is_offline(&grant.scopes) { self.lives.refresh } else { TOKEN };
         let ends_at = now.saturating_add(life).min(session.ends_at);

@@ -46,8 +46,8 @@ pub enum Standing {
 }
 
 impl Provider {
-    /// The version of the password that a sign-in with this name is about to be decided upon; none: the name is nobody's.
-    /// Blocks.
+    /// The version of the password of the account with this name, read before its sign-in is decided; none: no account has
+    /// the name. Blocks.
     pub fn password_version(&self, name: &str) -> Result<Option<PasswordVersion>, StoreError> {
         self.store.read(|reading| {
             let Whose::One(object) = names::whose(reading, name)? else { return Ok(None) };
@@ -55,8 +55,8 @@ impl Provider {
         })
     }
 
-    /// Begins a session for somebody whose password was right a moment ago, in place of that of the cookie `before`. Returns
-    /// it with the secret for the cookie. Blocks.
+    /// Begins a session after a sign-in that was accepted. It replaces the session of the cookie `before`. Returns it with
+    /// the secret for the new cookie. Blocks.
     pub fn begin(
         &self,
         new: &NewSession,

@@ -274,7 +274,6 @@ CREATE TABLE signing_keys (
     kid         TEXT PRIMARY KEY,                  -- its thumbprint (RFC 7638)
     algorithm   TEXT NOT NULL,                     -- as rules::model::SigningAlgorithm
     sealed      BLOB NOT NULL,                     -- crypto::seal over PKCS #8
-    jwk         TEXT NOT NULL,                     -- the public key (RFC 7517)
     made_at     INTEGER NOT NULL,
     signs_at    INTEGER,                           -- since when it signs; NULL: it comes next
     retired_at  INTEGER                            -- since when another one signs

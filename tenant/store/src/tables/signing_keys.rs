@@ -15,8 +15,6 @@ pub struct SigningKey {
     pub kid: String,
     /// What it signs with.
     pub algorithm: SigningAlgorithm,
-    /// The public key as JSON (RFC 7517).
-    pub jwk: String,
     /// When it was made.
     pub made_at: i64,
     /// Since when it signs; none: it comes next.
@@ -55,7 +53,7 @@ fn place(kid: &str) -> CellAddress<'_> {
 /// All keys, the newest first.
 pub fn all(reading: &Reading<'_>) -> Result<Vec<SigningKey>, StoreError> {
     let mut statement = reading.prepare_cached(
-        "SELECT kid, algorithm, jwk, made_at, signs_at, retired_at, sealed FROM signing_keys
+        "SELECT kid, algorithm, made_at, signs_at, retired_at, sealed FROM signing_keys
          ORDER BY made_at DESC, kid",
     )?;
     let mut rows = statement.query([])?;
@@ -66,11 +64,10 @@ pub fn all(reading: &Reading<'_>) -> Result<Vec<SigningKey>, StoreError> {
             kid: row.get(0)?,
             algorithm: SigningAlgorithm::parse(&algorithm)
                 .ok_or(StoreError::Foreign { what: "algorithm of a signing key" })?,
-            jwk: row.get(2)?,
-            made_at: row.get(3)?,
-            signs_at: row.get(4)?,
-            retired_at: row.get(5)?,
-            sealed: row.get(6)?,
+            made_at: row.get(2)?,
+            signs_at: row.get(3)?,
+            retired_at: row.get(4)?,
+            sealed: row.get(5)?,
         });
     }
     Ok(all)
@@ -82,13 +79,12 @@ pub fn insert(
     keys: &SealKeys,
     (kid, algorithm): (&str, SigningAlgorithm),
     private: &[u8],
-    jwk: &str,
     now: i64,
 ) -> Result<(), StoreError> {
     let sealed = keys.seal(&place(kid), private).map_err(StoreError::Seal)?;
     writing.execute(
-        "INSERT INTO signing_keys (kid, algorithm, sealed, jwk, made_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![kid, algorithm.as_str(), sealed, jwk, now],
+        "INSERT INTO signing_keys (kid, algorithm, sealed, made_at) VALUES (?1, ?2, ?3, ?4)",
+        params![kid, algorithm.as_str(), sealed, now],
     )?;
     Ok(())
 }
@@ -110,11 +106,6 @@ pub fn sign_with(
         params![kid, now],
     )?;
     Ok(())
-}
-
-/// Deletes a key. False: there is none.
-pub fn delete(writing: &Writing<'_>, kid: &str) -> Result<bool, StoreError> {
-    Ok(writing.execute("DELETE FROM signing_keys WHERE kid = ?1", [kid])? > 0)
 }
 
 /// Deletes the keys that were retired before a time.

@@ -56,15 +56,6 @@ pub fn named(reading: &Reading<'_>, id: Uuid) -> Result<Option<WebSession>, Stor
     Ok(reading.prepare_cached(&sql)?.query_row([id.as_bytes().as_slice()], read).optional()?)
 }
 
-/// The sessions of an account, the one used last first.
-pub fn of(reading: &Reading<'_>, object: Uuid) -> Result<Vec<WebSession>, StoreError> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM web_sessions WHERE object = ?1 ORDER BY seen_at DESC, id LIMIT ?2");
-    let mut statement = reading.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![object.as_bytes(), MOST], read)?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 /// Stores a new session, and ends the account's oldest ones over the limit.
 pub fn insert(writing: &Writing<'_>, session: &WebSession, hash: &[u8; 32]) -> Result<(), StoreError> {
     let WebSession { id, object, password_set, made_at, seen_at, ends_at, device, address } = session;
@@ -92,15 +83,6 @@ pub fn note_use(writing: &Writing<'_>, id: Uuid, now: i64) -> Result<(), StoreEr
 pub fn end(writing: &Writing<'_>, id: Uuid) -> Result<bool, StoreError> {
     writing.execute("DELETE FROM grants WHERE session = ?1", [id.as_bytes().as_slice()])?;
     Ok(writing.execute("DELETE FROM web_sessions WHERE id = ?1", [id.as_bytes().as_slice()])? > 0)
-}
-
-/// Ends the sessions of an account but this one, and all that was granted in them. Returns their number.
-pub fn end_others(writing: &Writing<'_>, object: Uuid, but: Option<Uuid>) -> Result<usize, StoreError> {
-    let but = but.unwrap_or_default();
-    let sql = "DELETE FROM grants WHERE object = ?1 AND session <> ?2";
-    writing.execute(sql, params![object.as_bytes(), but.as_bytes()])?;
-    let sql = "DELETE FROM web_sessions WHERE object = ?1 AND id <> ?2";
-    Ok(writing.execute(sql, params![object.as_bytes(), but.as_bytes()])?)
 }
 
 /// Deletes what has ended: sessions that were made or used too long ago, and grants.
