@@ -462,7 +462,8 @@ pub struct Ldap {
     /// Name of the application.
     pub name: String,
     /// End its access by LDAP. Its sign-ins by the API go on.
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["view", "tree", "member_of", "people_connect", "groups", "all_groups",
+        "assigned_groups", "attributes", "all_attributes", "usual_attributes"])]
     pub off: bool,
     /// Classes and attributes of entries: inetOrgPerson with RFC 2307bis or RFC 2307, or AD's.
     #[arg(long, value_parser = ["rfc2307bis", "rfc2307", "ad"])]
@@ -504,7 +505,8 @@ pub struct Oidc {
     /// Name of the application.
     pub name: String,
     /// Sign nobody in any more, and end what was granted.
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["redirect_uris", "signed_out_uris", "public", "no_pkce", "pkce", "algorithm",
+        "subject", "groups", "all_groups", "assigned_groups", "roles"])]
     pub off: bool,
     /// Where people return with a code, exactly as the application sends it. May be repeated; the list replaces the one
     /// of before.

@@ -270,6 +270,16 @@ fn the_commands_of_applications_print_what_an_administrator_needs() {
     assert!(errors(&wrong).contains("colour") && errors(&wrong).contains("line "), "{}", errors(&wrong));
     let missing = place.run(&["apps", "apply", "/nowhere/apps.toml"], "");
     assert!(errors(&missing).contains("apps export"), "{}", errors(&missing));
+    // What an application got is taken away by one flag, which goes with no other.
+    for (way, given, off) in [
+        ("ldap", ["--view", "ad"], "does not read the directory by LDAP"),
+        ("oidc", ["--redirect-uri", "https://mail.example.com/callback"], "OpenID Connect is off"),
+    ] {
+        let run = |flags: &[&str]| place.run(&[&["apps", way, "mail"], flags].concat(), "");
+        assert_eq!(code(&run(&given)), 0, "{way}");
+        assert_eq!(code(&run(&[&given[..], &["--off"]].concat())), 2, "{way}");
+        assert!(said(&run(&["--off"])).contains(off), "{way}");
+    }
     // An assignment names what it wants.
     let vague = place.run(&["apps", "assign", "mail"], "");
     assert_eq!(code(&vague), 2);
