@@ -18,8 +18,10 @@ mod parts;
 mod people;
 mod remove_domain;
 pub mod request;
+mod signing_keys;
 mod suffixes;
 mod trial;
+mod web_sessions;
 
 pub(crate) use parts::Inner;
 

@@ -106,6 +106,11 @@ impl Applications {
         charged.map_err(NotAuthenticated::OverRate)
     }
 
+    /// Charges the rate of the person's own page, which is that of an application without one of its own.
+    pub fn charge_own_page(&self, now: Instant) -> Result<(), NotAuthenticated> {
+        self.rates.charge(Uuid::nil(), DEFAULT_RATE, now).map_err(NotAuthenticated::OverRate)
+    }
+
     fn recognise(
         &self,
         credential: &Credential,

@@ -18,7 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// The algorithms of which there are keys.
 const ALGORITHMS: [SigningAlgorithm; 2] = [SigningAlgorithm::Es256, SigningAlgorithm::Rs256];
 /// Seconds for which a key is published after it has signed last. No token lives as long.
-const KEPT: i64 = 86_400;
+pub(crate) const KEPT: i64 = 86_400;
 /// Limit on the bytes of a token that is verified.
 const MAX_TOKEN: usize = 8 * 1024;
 
@@ -73,33 +73,79 @@ impl Issuer {
     /// what needs no publication any more, and reads all keys again. Blocks, also for the making of RSA keys.
     pub fn tend(&self, now: i64, life: i64) -> Result<(), NotSigned> {
         for algorithm in ALGORITHMS {
-            // 1. What there is, and keys for what there is not. Making an RSA key takes long, and no transaction waits for it.
-            let all = self.store.read(signing_keys::all)?;
-            let of = || all.iter().filter(|key| key.algorithm == algorithm);
-            let present = of().find(|key| key.signs_at.is_some() && key.retired_at.is_none());
-            let next = of().find(|key| key.signs_at.is_none());
             let is_over = |key: &Stored| key.signs_at.is_none_or(|since| now.saturating_sub(since) >= life);
-            let turns = present.is_none_or(is_over);
-            let mut made = Vec::new();
-            for _ in 0..usize::from(next.is_none()) + usize::from(turns) {
-                made.push(SigningKey::generate(in_crypto(algorithm))?);
-            }
-            // 2. Stored. Another process may have done the same meanwhile: then there is one key more to come, which harms
-            //    nothing.
-            let names: Vec<String> = made.iter().map(|(key, _)| key.public().thumbprint()).collect();
-            let first = next.map(|key| &key.kid).or(names.first());
-            self.store.write("signing-keys", |writing: &Writing<'_>| {
-                for ((_, private), kid) in made.iter().zip(&names) {
-                    let keys = self.store.seal_keys();
-                    signing_keys::insert(writing, keys, (kid, algorithm), private, now)?;
-                }
-                if let Some(kid) = first.filter(|_| turns) {
-                    signing_keys::sign_with(writing, kid, algorithm, now)?;
-                }
-                signing_keys::forget(writing, now.saturating_sub(KEPT))
-            })?;
+            self.renew(algorithm, None, is_over, now, |_, _| Ok(()))?;
         }
         self.read()
+    }
+
+    /// Lets the next key of each algorithm sign from now on. `note` writes the audit entry, with the names of the keys that
+    /// sign. Returns these names. Blocks.
+    pub(crate) fn rotate(
+        &self,
+        now: i64,
+        note: impl Fn(&Writing<'_>, &str) -> Result<(), StoreError>,
+    ) -> Result<Vec<String>, NotSigned> {
+        let mut signing = Vec::new();
+        for algorithm in ALGORITHMS {
+            signing.push(self.renew(algorithm, None, |_| true, now, &note)?);
+        }
+        self.read()?;
+        Ok(signing)
+    }
+
+    /// Deletes a key, so that nothing that it signed is accepted any more. If it signed, the next one does from now on.
+    /// `note` writes the audit entry, with the name of the key that signs. Blocks.
+    pub(crate) fn revoke(
+        &self,
+        revoked: (&str, SigningAlgorithm),
+        now: i64,
+        note: impl Fn(&Writing<'_>, &str) -> Result<(), StoreError>,
+    ) -> Result<String, NotSigned> {
+        let signing = self.renew(revoked.1, Some(revoked.0), |_| false, now, note)?;
+        self.read()?;
+        Ok(signing)
+    }
+
+    /// Deletes the key `revoked`, and gives an algorithm a key that signs and one that comes next. The next one takes the
+    /// place of the one that signs if that is missing or `is_over`. Returns the name of the key that signs.
+    fn renew(
+        &self,
+        algorithm: SigningAlgorithm,
+        revoked: Option<&str>,
+        is_over: impl Fn(&Stored) -> bool,
+        now: i64,
+        note: impl Fn(&Writing<'_>, &str) -> Result<(), StoreError>,
+    ) -> Result<String, NotSigned> {
+        // 1. What there is, and keys for what there is not. Making an RSA key takes long, and no transaction waits for it.
+        let all = self.store.read(signing_keys::all)?;
+        let of = || all.iter().filter(|key| key.algorithm == algorithm && Some(key.kid.as_str()) != revoked);
+        let present = of().find(|key| key.signs_at.is_some() && key.retired_at.is_none());
+        let next = of().find(|key| key.signs_at.is_none());
+        let turns = present.is_none_or(is_over);
+        let mut made = Vec::new();
+        for _ in 0..usize::from(next.is_none()) + usize::from(turns) {
+            made.push(SigningKey::generate(in_crypto(algorithm))?);
+        }
+        // 2. Stored. Another process may have done the same meanwhile: then there is one key more to come, which harms
+        //    nothing.
+        let names: Vec<String> = made.iter().map(|(key, _)| key.public().thumbprint()).collect();
+        let next = next.map(|key| &key.kid).or(names.first());
+        let signing = if turns { next } else { present.map(|key| &key.kid) }.ok_or(NotSigned::None)?;
+        self.store.write("signing-keys", |writing: &Writing<'_>| {
+            for ((_, private), kid) in made.iter().zip(&names) {
+                signing_keys::insert(writing, self.store.seal_keys(), (kid, algorithm), private, now)?;
+            }
+            if turns {
+                signing_keys::sign_with(writing, signing, algorithm, now)?;
+            }
+            if let Some(kid) = revoked {
+                signing_keys::delete(writing, kid)?;
+            }
+            signing_keys::forget(writing, now.saturating_sub(KEPT))?;
+            note(writing, signing)
+        })?;
+        Ok(signing.clone())
     }
 
     /// Reads all keys again. Blocks.

@@ -42,6 +42,7 @@
 //! - `applications.rs`: the handle on applications: credentials and rates
 //! - `issuer.rs`: the handle on the keys that sign tokens
 //! - `provider.rs`: the handle on OpenID Connect
+//! - `provider/own_page.rs`: what a person sees of the own applications, sessions and sign-ins
 //! - `provider/sessions.rs`: people who are signed in at the pages
 //! - `provider/grants.rs`: codes and refresh tokens
 //! - `provider/claims.rs`: what an application learns of a person
@@ -75,6 +76,8 @@
 //! - `administration/suffixes.rs`: adds, removes and lists the UPN suffixes of domains
 //! - `administration/move_objects.rs`: moves objects from one domain to another
 //! - `administration/people.rs`: erases and blocks accounts, and lists ambiguous names
+//! - `administration/web_sessions.rs`: lists and ends the sessions of people at the pages
+//! - `administration/signing_keys.rs`: lists, rotates and revokes the keys that sign tokens
 //! - `administration/trial.rs`: a sign-in that an administrator tries
 
 pub mod administration;
@@ -153,18 +156,19 @@ impl Handles {
             events: events.clone(),
         };
         let directory = Directory::new(store.clone());
+        let issuer = Issuer::new(store.clone(), numbers.clone());
+        let provider = Provider::new(store.clone(), issuer, lives);
         let administration = Administration::new(administration::Inner {
             store: store.clone(),
             agents: Arc::new(parts()),
             rates: rates.clone(),
             directory: directory.clone(),
             sign_ins: sign_ins.clone(),
+            provider: provider.clone(),
             numbers: numbers.clone(),
             url: url.to_owned(),
         });
         let applications = Applications::new(store.clone(), rates, numbers.clone(), events.clone());
-        let issuer = Issuer::new(store.clone(), numbers.clone());
-        let provider = Provider::new(store.clone(), issuer, lives);
         let agents = Agents::new(parts());
         let snapshot = Snapshot::new(store.clone(), numbers, open, authority.life().1);
         Ok(Self { sign_ins, directory, administration, agents, applications, provider, snapshot, alarms })

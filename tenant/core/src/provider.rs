@@ -7,6 +7,7 @@
 
 pub mod claims;
 mod grants;
+pub mod own_page;
 mod sessions;
 
 use crate::applications::Application;
@@ -17,7 +18,8 @@ use landbridge_tenant_store::Store;
 pub use landbridge_tenant_store::StoreError;
 pub use landbridge_tenant_store::tables::web_sessions::WebSession;
 use landbridge_tenant_store::tables::{app_oidc, apps};
-pub use sessions::{NewSession, PasswordVersion, Standing};
+pub(crate) use sessions::note_end;
+pub use sessions::{BegunSession, Ending, NamedAccount, NewSession, OpenSession, Standing};
 use std::sync::Arc;
 
 /// How long things last, in seconds.

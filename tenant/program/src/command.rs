@@ -7,12 +7,14 @@ pub mod ask;
 pub mod backup;
 mod card;
 pub mod init;
+mod issuer;
 pub mod log;
 pub mod new_directory;
 pub mod restore;
 mod run;
 pub mod table;
 
+pub use issuer::{Keys, Sessions};
 pub use run::run;
 
 use crate::config::{DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_OBSERVE, DEFAULT_PATH, LogLevel};
@@ -52,6 +54,9 @@ Examples:
   landbridge-tenant domains policy corp.example.com phs --group Pilot
   landbridge-tenant domains policy corp.example.com --min-iterations 600000
   landbridge-tenant domains remove corp.example.com
+  landbridge-tenant sessions list --user alice@corp.example.com
+  landbridge-tenant sessions end --user alice@corp.example.com
+  landbridge-tenant keys rotate
   landbridge-tenant signin alice@corp.example.com
   printf %s \"$password\" | landbridge-tenant signin alice@corp.example.com --password-stdin
   landbridge-tenant backup /backup/2026-11-26 --keys /safe/landbridge-keys
@@ -101,6 +106,12 @@ pub enum Command {
     /// List and show groups.
     #[command(subcommand)]
     Groups(Groups),
+    /// List and end the sessions of people who are signed in at the pages.
+    #[command(subcommand)]
+    Sessions(Sessions),
+    /// List, rotate and revoke the keys that sign tokens.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Copy the database, and with --keys the keys, into new directories. The tenant may be running.
     Backup(Backup),
     /// Create the data directory from a backup. Overwrites nothing.

@@ -47,20 +47,27 @@ pub struct Origin<'a> {
 
 /// Stands for the place of the sign-ins of an application that cannot state one.
 const OF_APPLICATION: &str = "everywhere";
+/// Stands for the caller of every sign-in from a browser with a device cookie: the cookie is the issuer's own.
+const OF_BROWSERS: &str = "browsers";
 
 impl Origin<'_> {
+    /// Who states the source.
+    fn stated_by(&self) -> &str {
+        if matches!(self.source, Source::Device { .. }) { OF_BROWSERS } else { self.caller }
+    }
+
     /// The source of the counter that holds for a source of this standing.
     pub fn counter(&self, standing: Standing) -> String {
         match (standing, self.source.place()) {
             _ if *self.source == Source::Application => lockouts::of_known(OF_APPLICATION, self.caller),
-            (Standing::Known, Some(place)) => lockouts::of_known(&place, self.caller),
+            (Standing::Known, Some(place)) => lockouts::of_known(&place, self.stated_by()),
             (Standing::Known | Standing::Unknown, _) => lockouts::UNKNOWN_SOURCES.to_owned(),
         }
     }
 
     /// The hashes under which the source is known for this account.
     pub fn hashes(&self, object: Uuid) -> Vec<[u8; 32]> {
-        known_sources::hashes(self.keys, object, self.caller, self.source)
+        known_sources::hashes(self.keys, object, self.stated_by(), self.source)
     }
 }
 

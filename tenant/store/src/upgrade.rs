@@ -224,6 +224,7 @@ const STEPS: [&str; 3] = [
          signs_at    INTEGER,
          retired_at  INTEGER
      ) STRICT, WITHOUT ROWID;
+     CREATE INDEX audit_by_subject ON audit(subject, id);
      CREATE TABLE web_sessions (
          id           BLOB PRIMARY KEY,
          hash         BLOB NOT NULL UNIQUE,

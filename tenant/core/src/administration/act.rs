@@ -150,6 +150,21 @@ pub(super) fn act(
         AdminRequest::GroupsList => tenant.directory.groups(MAX_ROWS).map(AdminResponse::Groups),
         AdminRequest::GroupsShow { name } => tenant.directory.group(&name).map(AdminResponse::Group),
         AdminRequest::UsersPurge { name } => crate::administration::people::purge(&actor, &name),
+        AdminRequest::SessionsList { user } => {
+            crate::administration::web_sessions::list(tenant, user.as_deref(), now)
+        }
+        AdminRequest::SessionsEnd { session } => {
+            crate::administration::web_sessions::end_one(&actor, session)
+        }
+        AdminRequest::SessionsEndOf { user } => crate::administration::web_sessions::end_of(&actor, &user),
+        AdminRequest::SessionsEndAll { sessions } => {
+            crate::administration::web_sessions::end_all(&actor, sessions)
+        }
+        AdminRequest::KeysList => store.look(crate::administration::signing_keys::list),
+        AdminRequest::KeysRotate => crate::administration::signing_keys::rotate(&actor),
+        AdminRequest::KeysRevoke { kid, grants } => {
+            crate::administration::signing_keys::revoke(&actor, &kid, grants)
+        }
         AdminRequest::SignIn { user, password, source } => {
             Ok(crate::administration::trial::sign_in(tenant, &actor.name, &user, &password, &source, now))
         }
@@ -193,6 +208,8 @@ fn read_by(request: &AdminRequest) -> Option<&'static str> {
         AdminRequest::UsersBlocked => Some("users blocked"),
         AdminRequest::GroupsList => Some("groups list"),
         AdminRequest::GroupsShow { .. } => Some("groups show"),
+        AdminRequest::SessionsList { .. } => Some("sessions list"),
+        AdminRequest::KeysList => Some("keys list"),
         AdminRequest::DomainsAdd { .. }
         | AdminRequest::DomainsPolicy { .. }
         | AdminRequest::MinIterations { .. }
@@ -219,6 +236,11 @@ fn read_by(request: &AdminRequest) -> Option<&'static str> {
         | AdminRequest::UsersBlock { .. }
         | AdminRequest::UsersUnblock { .. }
         | AdminRequest::UsersPurge { .. }
+        | AdminRequest::SessionsEnd { .. }
+        | AdminRequest::SessionsEndOf { .. }
+        | AdminRequest::SessionsEndAll { .. }
+        | AdminRequest::KeysRotate
+        | AdminRequest::KeysRevoke { .. }
         | AdminRequest::SignIn { .. } => None,
     }
 }

@@ -5,6 +5,7 @@ use crate::agents::Parts;
 use crate::applications::Rates;
 use crate::directory::Directory;
 use crate::numbers::Numbers;
+use crate::provider::Provider;
 use crate::sign_ins::SignIns;
 use landbridge_tenant_store::tables::{canaries, domains};
 use landbridge_tenant_store::{Store, StoreError};
@@ -17,6 +18,7 @@ pub(crate) struct Inner {
     pub(crate) rates: Arc<Rates>,
     pub(crate) directory: Directory,
     pub(crate) sign_ins: SignIns,
+    pub(crate) provider: Provider,
     pub(crate) numbers: Arc<Numbers>,
     /// The URL that agents connect to. Every token contains it.
     pub(crate) url: String,

@@ -318,6 +318,37 @@ pub enum AdminRequest {
         /// A name that it had, or its objectGUID.
         name: String,
     },
+    /// List the sessions of people at the pages.
+    SessionsList {
+        /// An account: as for `UsersBlock`; none: all accounts.
+        user: Option<String>,
+    },
+    /// End one session.
+    SessionsEnd {
+        /// Its id.
+        session: Uuid,
+    },
+    /// End all sessions of an account.
+    SessionsEndOf {
+        /// As for `UsersBlock`.
+        user: String,
+    },
+    /// End all sessions of all accounts.
+    SessionsEndAll {
+        /// Number of sessions that may end; none: nothing is done, and the number is returned.
+        sessions: Option<u64>,
+    },
+    /// List the keys that sign tokens.
+    KeysList,
+    /// Let the next key of each algorithm sign.
+    KeysRotate,
+    /// Delete a key, and end what it signed.
+    KeysRevoke {
+        /// Its name.
+        kid: String,
+        /// Number of grants that may end; none: nothing is done, and the number is returned.
+        grants: Option<u64>,
+    },
     /// Try a sign-in as an application would.
     SignIn {
         /// A sign-in name.
@@ -370,6 +401,10 @@ pub enum AdminResponse {
     Groups(Vec<GroupRow>),
     /// The groups with that name.
     Group(Vec<GroupDescribed>),
+    /// Sessions.
+    Sessions(Vec<SessionRow>),
+    /// The keys that sign tokens.
+    Keys(Vec<KeyRow>),
     /// The sign-in succeeded.
     Accepted(Person),
     /// The sign-in was refused.
@@ -440,6 +475,46 @@ pub struct BlockedRow {
     pub domain: String,
     /// When it was blocked: seconds since 1970.
     pub blocked_at: i64,
+}
+
+/// A session of a person at the pages, in a list. Times are in seconds since 1970.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: Uuid,
+    /// The account: objectGUID.
+    pub object: Uuid,
+    /// userPrincipalName or sAMAccountName.
+    pub name: Option<String>,
+    /// Browser and system, as the browser sends them.
+    pub device: String,
+    /// The address that the person signed in from.
+    pub address: String,
+    /// When the person typed the password.
+    pub made_at: i64,
+    /// The last use, to a minute.
+    pub seen_at: i64,
+    /// When it ends in any case.
+    pub ends_at: i64,
+    /// Names of the applications that it has grants for.
+    pub applications: Vec<String>,
+}
+
+/// A key that signs tokens, in a list. Times are in seconds since 1970.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeyRow {
+    /// Its name: its thumbprint (RFC 7638).
+    pub kid: String,
+    /// `ES256` or `RS256`.
+    pub algorithm: String,
+    /// `next`, `signs` or `retired`. All are published.
+    pub state: String,
+    /// When it was made.
+    pub made_at: i64,
+    /// Since when it signs; none: it comes next.
+    pub signs_at: Option<i64>,
+    /// Until when it is published at least; none: it has not retired.
+    pub published_until: Option<i64>,
 }
 
 /// A domain in a list.

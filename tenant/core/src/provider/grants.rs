@@ -5,12 +5,15 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landbridge_crypto::bearer::{BearerSecret, same};
+use landbridge_tenant_store::tables::audit;
 use landbridge_tenant_store::tables::grants::{self, Grant};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
 use landbridge_tenant_store::{Reading, StoreError};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+/// What the audit log says of a code or refresh token that was shown before.
+const REUSED: &str = "its code or refresh token was used a second time";
 /// Limits on a verifier (RFC 7636 4.1).
 const VERIFIER: std::ops::RangeInclusive<usize> = 43..=128;
 
@@ -25,6 +28,8 @@ pub struct NewGrant {
     pub redirect_uri: String,
     /// `code_challenge`, of the method S256.
     pub challenge: Option<String>,
+    /// The person's address, if the session stands for the password: then the audit log has an entry of its own.
+    pub by_session_from: Option<String>,
 }
 
 /// A grant that was redeemed or refreshed.
@@ -75,7 +80,7 @@ impl Provider {
         now: i64,
     ) -> Result<Zeroizing<String>, StoreError> {
         let secret = BearerSecret::generate();
-        let NewGrant { scopes, nonce, redirect_uri, challenge } = new.clone();
+        let NewGrant { scopes, nonce, redirect_uri, challenge, by_session_from } = new.clone();
         let grant = Grant {
             id: Uuid::new_v4(),
             app: client.app.id,
@@ -90,7 +95,16 @@ impl Provider {
             code_until: Some(now.saturating_add(CODE)),
             ends_at: now.saturating_add(CODE),
         };
-        self.store.write("grant", |writing| grants::insert(writing, &grant, now))?;
+        let note = by_session_from.map(|from| {
+            let actor = format!("app {}", client.app.name);
+            (actor, format!("accepted by session {}, from {from}", session.id))
+        });
+        self.store.write("grant", |writing| {
+            grants::insert(writing, &grant, now)?;
+            let Some((actor, detail)) = &note else { return Ok(()) };
+            let subject = session.object.to_string();
+            audit::append(writing, now, actor, "signin-by-session", &subject, detail)
+        })?;
         Ok(text(grant.id, &secret))
     }
 
@@ -149,9 +163,15 @@ impl Provider {
         Ok(Some((grant, is_good.then_some(session))))
     }
 
-    /// Ends a grant. Blocks.
-    pub fn end_grant(&self, grant: Uuid) -> Result<(), StoreError> {
-        self.store.write("grant-end", |writing| grants::end(writing, grant)).map(drop)
+    /// Ends a grant, and writes into the audit log why. Blocks.
+    fn end_grant(&self, client: &Client, grant: &Grant, why: &str, now: i64) -> Result<(), StoreError> {
+        let actor = format!("app {}", client.app.name);
+        self.store.write("grant-end", |writing| {
+            if grants::end(writing, grant.id)? {
+                audit::append(writing, now, &actor, "grant-ended", &grant.object.to_string(), why)?;
+            }
+            Ok(())
+        })
     }
 
     fn next(
@@ -166,13 +186,22 @@ impl Provider {
         let hash = secret.hash();
         let found = self.store.read(|reading| self.grant_in(reading, client, id, now))?;
         let (grant, session) = found.ok_or(NoGrant::NotGood)?;
-        if grant.app != client.app.id || !same(&grant.hash, &hash) || !fits(&grant) {
-            self.end_grant(id)?;
+        let misfit = if grant.app != client.app.id {
+            Some("its code or refresh token was shown by another application")
+        } else if !same(&grant.hash, &hash) {
+            Some(REUSED)
+        } else if !fits(&grant) {
+            Some("its code or refresh token was late, or came with another redirect URI or verifier")
+        } else {
+            None
+        };
+        if let Some(why) = misfit {
+            self.end_grant(client, &grant, why, now)?;
             return Err(NoGrant::NotGood);
         }
         // 2. The person.
         let Some(session) = session else {
-            self.end_grant(id)?;
+            self.end_grant(client, &grant, "the person may not go on", now)?;
             return Err(NoGrant::Over);
         };
         // 3. The next secret replaces this one, once. It leaves the server as a refresh token only.
@@ -185,7 +214,7 @@ impl Provider {
             grants::turn(writing, id, &hash, &next.hash(), ends_at)
         })?;
         if !turned {
-            self.end_grant(id)?;
+            self.end_grant(client, &grant, REUSED, now)?;
             return Err(NoGrant::NotGood);
         }
         let refresh = is_offline(&grant.scopes).then(|| text(id, &next));

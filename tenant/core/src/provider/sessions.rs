@@ -4,34 +4,114 @@ use super::{Client, Provider};
 use crate::sign_ins::Source;
 use landbridge_crypto::bearer::BearerSecret;
 use landbridge_tenant_rules::account_state::{Account, veto};
-use landbridge_tenant_rules::names::Whose;
+use landbridge_tenant_rules::lockout::Standing as SourceStanding;
+use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::facts::{self, Origin};
 use landbridge_tenant_store::tables::web_sessions::{self, WebSession};
-use landbridge_tenant_store::tables::{attributes, names};
-use landbridge_tenant_store::{Reading, StoreError};
+use landbridge_tenant_store::tables::{attributes, audit, grants, known_sources, names};
+use landbridge_tenant_store::{Reading, StoreError, Writing};
+use std::net::IpAddr;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 /// Seconds between two notes that a session was used.
 const NOTED: i64 = 60;
 
+/// What is read of the name in a form before the password is decided upon.
+#[derive(Debug)]
+pub struct NamedAccount {
+    /// Where the person is: a browser that is known for the account, or the address.
+    pub source: Source,
+    version: Option<PasswordVersion>,
+    device: Option<BearerSecret>,
+}
+
 /// The version of an account's password: its pwdLastSet; none: it has not arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PasswordVersion {
+struct PasswordVersion {
     object: Uuid,
     set: Option<i64>,
 }
 
 /// A session that begins.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct NewSession {
+    /// Where the password was typed, as the audit log names it: `app wiki`.
+    pub actor: String,
     /// The account: objectGUID.
     pub object: Uuid,
-    /// The version of its password before it was decided upon: a password that changes meanwhile ends the session.
-    pub version: Option<PasswordVersion>,
+    /// What was read before the password was decided upon: a password that changes meanwhile ends the session.
+    pub named: NamedAccount,
     /// Browser and system, as the browser says.
     pub device: String,
     /// Where the person is.
-    pub address: String,
+    pub address: IpAddr,
+}
+
+/// A session that has begun, with what the browser keeps.
+#[derive(Debug)]
+pub struct BegunSession {
+    /// The session.
+    pub session: WebSession,
+    /// The value of the session's cookie.
+    pub cookie: Zeroizing<String>,
+    /// The value of the device cookie. The browser is known for the account from now on.
+    pub device: Zeroizing<String>,
+}
+
+/// Why a session ends, for the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The person signed out.
+    SignedOut,
+    /// The person ended it on the person's own page.
+    OnOwnPage,
+    /// Another session began in the same browser.
+    Replaced,
+    /// The account has too many sessions.
+    OverLimit,
+    /// The account is gone, disabled, blocked or expired, or its password is another one.
+    Account,
+    /// An administrator ended it.
+    Administrator,
+}
+
+impl Ending {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed out",
+            Self::OnOwnPage => "ended on the person's own page",
+            Self::Replaced => "another one began in the same browser",
+            Self::OverLimit => "too many sessions of the account",
+            Self::Account => "the account may not go on with it",
+            Self::Administrator => "ended by an administrator",
+        }
+    }
+}
+
+/// Writes into the audit log that a session has ended.
+pub(crate) fn note_end(
+    writing: &Writing<'_>,
+    (session, object): (Uuid, Uuid),
+    (actor, why): (&str, Ending),
+    now: i64,
+) -> Result<(), StoreError> {
+    let detail = format!("session {session}: {}", why.as_str());
+    audit::append(writing, now, actor, "session-ended", &object.to_string(), &detail)
+}
+
+/// The person as the audit log names the one who acts.
+fn actor_of(object: Uuid) -> String {
+    format!("account {object}")
+}
+
+/// A session that has not ended.
+#[derive(Debug, Clone)]
+pub struct OpenSession {
+    /// The session.
+    pub session: WebSession,
+    /// Names of the applications that it has grants for.
+    pub applications: Vec<String>,
 }
 
 /// Whether a person may go on at an application without the password.
@@ -46,33 +126,53 @@ pub enum Standing {
 }
 
 impl Provider {
-    /// The version of the password of the account with this name, read before its sign-in is decided; none: no account has
-    /// the name. Blocks.
-    pub fn password_version(&self, name: &str) -> Result<Option<PasswordVersion>, StoreError> {
-        self.store.read(|reading| {
-            let Whose::One(object) = names::whose(reading, name)? else { return Ok(None) };
+    /// Reads what is needed of the account with this name before its sign-in is decided: the version of its password, and
+    /// whether it was let in before from the browser with this device cookie. Blocks.
+    pub fn named_account(
+        &self,
+        name: &str,
+        device: Option<&str>,
+        address: IpAddr,
+        now: i64,
+    ) -> Result<NamedAccount, StoreError> {
+        let device = device.and_then(BearerSecret::parse);
+        let mut source = Source::Address(address);
+        let version = self.store.read(|reading| {
+            let Some(folded) = folded(name) else { return Ok(None) };
+            let Whose::One(object) = names::whose(reading, &folded)? else { return Ok(None) };
+            if let Some(secret) = &device {
+                let device = Source::Device { mark: secret.hash(), address };
+                let seen_at = known_sources::seen_at(reading, object, &self.hashes(object, &device))?;
+                if SourceStanding::of(seen_at, now) == SourceStanding::Known {
+                    source = device;
+                }
+            }
             Ok(Some(PasswordVersion { object, set: attributes::of(reading, object)?.pwd_last_set }))
-        })
+        })?;
+        Ok(NamedAccount { source, version, device })
     }
 
-    /// Begins a session after a sign-in that was accepted. It replaces the session of the cookie `before`. Returns it with
-    /// the secret for the new cookie. Blocks.
-    pub fn begin(
-        &self,
-        new: &NewSession,
-        before: Option<&str>,
-        now: i64,
-    ) -> Result<(WebSession, BearerSecret), StoreError> {
+    fn hashes(&self, object: Uuid, source: &Source) -> Vec<[u8; 32]> {
+        let keys = self.store.seal_keys();
+        Origin { caller: "", application: None, domains: None, source, now: 0, keys }.hashes(object)
+    }
+
+    /// Begins a session after a sign-in that was accepted. It replaces the session of the cookie `before`. Blocks.
+    pub fn begin(&self, new: NewSession, before: Option<&str>, now: i64) -> Result<BegunSession, StoreError> {
+        let device_secret = new.named.device.unwrap_or_else(BearerSecret::generate);
         let secret = BearerSecret::generate();
         let before = before.and_then(BearerSecret::parse);
-        let id = Uuid::new_v4();
+        let (id, actor) = (Uuid::new_v4(), actor_of(new.object));
         let session = self.store.write("web-session-begin", |writing| {
+            // 1. The one of the same browser ends.
             if let Some(before) = &before
                 && let Some(session) = web_sessions::find(writing, &before.hash())?
+                && web_sessions::end(writing, session.id)?
             {
-                web_sessions::end(writing, session.id)?;
+                note_end(writing, (session.id, session.object), (&actor, Ending::Replaced), now)?;
             }
-            let password_set = match new.version {
+            // 2. The new one.
+            let password_set = match new.named.version {
                 Some(version) if version.object == new.object => version.set,
                 // The name was another account's a moment before.
                 Some(_) | None => attributes::of(writing, new.object)?.pwd_last_set,
@@ -85,12 +185,19 @@ impl Provider {
                 seen_at: now,
                 ends_at: now.saturating_add(self.lives.session),
                 device: new.device.clone(),
-                address: new.address.clone(),
+                address: new.address.to_canonical().to_string(),
             };
-            web_sessions::insert(writing, &session, &secret.hash())?;
+            for over in web_sessions::insert(writing, &session, &secret.hash())? {
+                note_end(writing, (over, session.object), ("tenant", Ending::OverLimit), now)?;
+            }
+            // 3. The browser is known from now on.
+            let device = Source::Device { mark: device_secret.hash(), address: new.address };
+            known_sources::note(writing, new.object, &self.hashes(new.object, &device), now)?;
+            let detail = format!("session {id}, from {}", session.address);
+            audit::append(writing, now, &new.actor, "session-begun", &session.object.to_string(), &detail)?;
             Ok(session)
         })?;
-        Ok((session, secret))
+        Ok(BegunSession { session, cookie: secret.to_text(), device: device_secret.to_text() })
     }
 
     /// The session of a cookie, if it has not ended. Its use is noted. Blocks.
@@ -106,7 +213,7 @@ impl Provider {
         match found {
             None => Ok(None),
             Some((session, false)) => {
-                self.store.write("web-session-end", |writing| web_sessions::end(writing, session.id))?;
+                self.end(&session, Ending::Account, now)?;
                 Ok(None)
             }
             Some((session, true)) => {
@@ -125,9 +232,58 @@ impl Provider {
         self.store.read(|reading| self.standing_in(reading, session, Some(client), now))
     }
 
-    /// Ends a session, and all that was granted in it. False: there is none. Blocks.
-    pub fn end(&self, session: Uuid) -> Result<bool, StoreError> {
-        self.store.write("web-session-end", |writing| web_sessions::end(writing, session))
+    /// Ends a session, and all that was granted in it. False: it has ended already. Blocks.
+    pub fn end(&self, session: &WebSession, why: Ending, now: i64) -> Result<bool, StoreError> {
+        let actor = match why {
+            Ending::SignedOut | Ending::OnOwnPage | Ending::Replaced => actor_of(session.object),
+            Ending::OverLimit | Ending::Account | Ending::Administrator => "tenant".to_owned(),
+        };
+        self.store.write("web-session-end", |writing| {
+            let ended = web_sessions::end(writing, session.id)?;
+            if ended {
+                note_end(writing, (session.id, session.object), (&actor, why), now)?;
+            }
+            Ok(ended)
+        })
+    }
+
+    /// Ends a session of the account that has the session `own`; none: all but that one. Returns their number. Blocks.
+    pub fn end_own(&self, own: &WebSession, ended: Option<Uuid>, now: i64) -> Result<usize, StoreError> {
+        let (object, actor) = (own.object, actor_of(own.object));
+        self.store.write("web-session-end", |writing| {
+            let ended = match ended {
+                None => web_sessions::end_of(writing, object, Some(own.id))?,
+                Some(id) => {
+                    let is_own =
+                        web_sessions::named(writing, id)?.is_some_and(|found| found.object == object);
+                    if is_own && web_sessions::end(writing, id)? { vec![id] } else { Vec::new() }
+                }
+            };
+            for id in &ended {
+                note_end(writing, (*id, object), (&actor, Ending::OnOwnPage), now)?;
+            }
+            Ok(ended.len())
+        })
+    }
+
+    /// The sessions of an account, or of all accounts, that have not ended; the last used first. Blocks.
+    pub fn open_sessions(
+        &self,
+        reading: &Reading<'_>,
+        object: Option<Uuid>,
+        limit: u32,
+        now: i64,
+    ) -> Result<Vec<OpenSession>, StoreError> {
+        let mut open = Vec::new();
+        for session in web_sessions::list(reading, object, limit)? {
+            if self.is_alive(&session, now)
+                && self.standing_in(reading, &session, None, now)? != Standing::Over
+            {
+                let applications = grants::apps_in(reading, session.id)?;
+                open.push(OpenSession { session, applications });
+            }
+        }
+        Ok(open)
     }
 
     pub(super) fn sweep(&self, now: i64) -> Result<usize, StoreError> {

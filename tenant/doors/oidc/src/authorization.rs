@@ -46,6 +46,8 @@ pub struct Authorization {
     pub max_age: Option<i64>,
     /// `login_hint`: the name to fill in.
     pub login_hint: Option<String>,
+    /// `id_token_hint`: an ID token of the person that the client means.
+    pub id_token_hint: Option<String>,
 }
 
 /// Where an answer goes.
@@ -150,6 +152,7 @@ pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wro
         prompt,
         max_age,
         login_hint: request.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
+        id_token_hint: request.get("id_token_hint").map(str::to_owned),
         back,
     })
 }

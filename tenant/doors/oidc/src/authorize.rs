@@ -1,145 +1,69 @@
-//! Authorization requests, and the form of the sign-in page.
+//! Authorization requests: a code for who has a session, and the sign-in page for everybody else.
 //!
-//! The form carries the request itself, which is checked again: the server keeps nothing between page and form.
-//! Neighbours: [`super::authorization`] checks requests.
+//! The form of the page carries the request itself, which is checked again: the server keeps nothing between page and form.
+//! Neighbours: [`super::authorization`] checks requests, [`super::sign_in`] has the page.
 
 use super::authorization::{self, Authorization, Wrong};
-use super::cookies::{self, FORM, SESSION, cookie};
+use super::cookies::{SESSION, cookie};
 use super::door::{Asked, Checked, OidcDoor, blocking, page_of};
-use super::metadata::path;
 use super::parameters::Parameters;
+use super::sign_in::Destination;
+use super::token::ID_TOKEN;
 use hyper::StatusCode;
-use hyper::header::{HeaderValue, RETRY_AFTER, SET_COOKIE, USER_AGENT};
-use landbridge_crypto::secret::Password;
 use landbridge_door_listen::body::Answer;
-use landbridge_door_pages::frame::{CSRF_FIELD, REQUEST_FIELD};
 use landbridge_door_pages::headers::Scripts;
-use landbridge_door_pages::link::{Link, Path};
 use landbridge_door_pages::no_access::{NoAccess, NoAccessReason};
-use landbridge_door_pages::request_error::RequestFault;
-use landbridge_door_pages::sign_in::{KnownName, NAME_FIELD, Notice, PASSWORD_FIELD, SignIn};
-use landbridge_tenant_core::applications::NotAuthenticated;
+use landbridge_door_pages::sign_in::Notice;
 use landbridge_tenant_core::clock::unix_now;
-use landbridge_tenant_core::provider::{Client, NewGrant, NewSession, Standing, StoreError, WebSession};
-use landbridge_tenant_core::sign_ins::{
-    Attempt, Caller, Disclosable, MAX_PASSWORD, Source, Unavailable, Verdict, Why,
-};
-use std::sync::Arc;
-
-/// What a proof of the sign-in form is for.
-const FORM_PURPOSE: &str = "sign-in";
-/// Limit on the bytes of a browser's description of itself that are kept.
-const MAX_DEVICE: usize = 256;
-/// Limit on the bytes of a name.
-const MAX_NAME: usize = 1024;
+use landbridge_tenant_core::provider::{Client, NewGrant, Standing, StoreError, WebSession};
+use serde_json::Value;
 
 impl OidcDoor {
     /// An authorization request of a client, which the browser brings.
     pub(crate) async fn authorize(&self, asked: &Asked, parameters: Parameters) -> Checked<Answer> {
         // 1. The request.
         let (client, request) = self.checked(asked, &parameters).await?;
-        // 2. Who is signed in already, recently enough.
+        // 2. Who is signed in already, recently enough, and as the person that the client means.
         let now = unix_now();
         let session = self.session(asked, now).await?;
-        let is_recent = |session: &WebSession| {
+        let has_ended = session.is_none() && cookie(&asked.headers, SESSION).is_some();
+        let fits = |session: &WebSession| {
             !request.prompt.login
                 && request.max_age.is_none_or(|seconds| now.saturating_sub(session.made_at) <= seconds)
+                && request.id_token_hint.as_ref().is_none_or(|hint| self.is_of(hint, &client, session))
         };
-        let session = session.filter(is_recent);
+        let session = session.filter(fits);
         // 3. A code, or the page.
         Ok(match session {
-            Some(session) => self.finish(asked, &client, &request, session, now).await,
+            Some(session) => {
+                let by_session = Some(asked.from.to_canonical().to_string());
+                self.finish(asked, &client, &request, (session, by_session), now).await
+            }
             None if request.prompt.none => self.back(asked, &request.back, &[("error", "login_required")]),
             None => {
                 let text = original(&parameters, &asked.query);
-                self.page(asked, &client, &request, &text, None, StatusCode::OK)
+                let notice = has_ended.then_some(Notice::SessionEnded);
+                let to = Destination::Application(Box::new((client, request, text)));
+                self.sign_in_page(asked, &to, None, notice, StatusCode::OK)
             }
         })
     }
 
-    /// The form of the sign-in page.
-    pub(crate) async fn sign_in(&self, asked: &Asked, mut form: Parameters) -> Checked<Answer> {
-        // 1. The form is one that this browser was given, and its request is sound.
-        if !self.forms.is_ours(&asked.headers, FORM_PURPOSE, form.get(CSRF_FIELD)) {
-            return Ok(self.wrong(asked, StatusCode::FORBIDDEN, RequestFault::ForgedForm, ""));
-        }
-        let text = form.get(REQUEST_FIELD).unwrap_or_default().to_owned();
-        let parameters = self.sound(asked, Parameters::parse(text.as_bytes()))?;
-        let (client, request) = self.checked(asked, &parameters).await?;
-        // 2. Name and password.
-        let user = form.get(NAME_FIELD).unwrap_or_default().trim().to_owned();
-        let password = Password::new(form.extract(PASSWORD_FIELD).unwrap_or_default());
-        let again = |notice, status| {
-            let request = Authorization { login_hint: Some(user.clone()), ..request.clone() };
-            self.page(asked, &client, &request, &text, Some(notice), status)
-        };
-        let fits = password.lend(|text| !text.is_empty() && text.len() <= MAX_PASSWORD);
-        if user.is_empty() || user.len() > MAX_NAME || !fits {
-            return Ok(again(Notice::WrongPassword, StatusCode::FORBIDDEN));
-        }
-        let now = unix_now();
-        let (provider, name) = (self.provider.clone(), user.clone());
-        let Some(Ok(version)) = blocking(move || provider.password_version(&name)).await else {
-            return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
-        };
-        let attempt =
-            Attempt { user: user.clone(), password: Arc::new(password), now, arrived: asked.arrived };
-        let (applications, app, from, arrived) =
-            (self.applications.clone(), client.app.clone(), asked.from, asked.arrived);
-        let verdict = self.sign_ins.sign_in(attempt, move || {
-            applications.charge(&app, arrived)?;
-            Ok::<_, NotAuthenticated>(Caller {
-                door: "oidc",
-                actor: format!("app {}", app.name),
-                source: Source::Address(from),
-                address: Some(from),
-                application: Some(app.id),
-                domains: app.domain_rows(),
-            })
-        });
-        // 3. What it means.
-        let person = match verdict.await {
-            Ok(Verdict::Accepted(person)) => person,
-            Ok(Verdict::Refused { why: Why::NotAssigned, .. }) => return Ok(self.no_access(asked, &client)),
-            Ok(Verdict::Refused { disclosed, .. }) => {
-                let notice = match disclosed {
-                    None => Notice::WrongPassword,
-                    Some(Disclosable::MustChangePassword | Disclosable::PasswordExpired) => {
-                        Notice::PasswordExpired
-                    }
-                    Some(Disclosable::AccountExpired) => Notice::AccountExpired,
-                };
-                return Ok(again(notice, StatusCode::FORBIDDEN));
-            }
-            Ok(Verdict::Unavailable(Unavailable::Overloaded)) | Err(NotAuthenticated::OverRate(_)) => {
-                let mut answer = again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
-                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                return Ok(answer);
-            }
-            Ok(Verdict::Unavailable(_)) | Err(NotAuthenticated::Storage | NotAuthenticated::Unknown) => {
-                return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
-            }
-        };
-        // 4. A session, and the answer to the request.
-        let device = asked.headers.get(USER_AGENT).and_then(|text| text.to_str().ok()).unwrap_or_default();
-        let device = device.chars().take(MAX_DEVICE).collect();
-        let new = NewSession { object: person.object, version, device, address: asked.from.to_string() };
-        let provider = self.provider.clone();
-        let before = cookie(&asked.headers, SESSION).map(str::to_owned);
-        let Some(Ok((session, secret))) =
-            blocking(move || provider.begin(&new, before.as_deref(), now)).await
-        else {
-            return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
-        };
-        let mut answer = self.finish(asked, &client, &request, session, now).await;
-        answer
-            .headers_mut()
-            .extend(cookies::set(SESSION, &secret.to_text()).map(|value| (SET_COOKIE, value)));
-        Ok(answer)
+    /// Whether an ID token of ours, also one that is over, names the person of this session (OpenID Connect Core 3.1.2.1).
+    fn is_of(&self, hint: &str, client: &Client, session: &WebSession) -> bool {
+        let claims = self.provider.issuer().verified(ID_TOKEN, hint).unwrap_or_default();
+        let has = |name: &str, value: &str| claims.get(name).and_then(Value::as_str) == Some(value);
+        has("iss", &self.issuer)
+            && has("aud", &client.app.name)
+            && has("sub", &self.provider.subject(client, session.object))
     }
 
     /// The client of a request and the request, checked. The error is the answer.
-    async fn checked(&self, asked: &Asked, parameters: &Parameters) -> Checked<(Client, Authorization)> {
+    pub(crate) async fn checked(
+        &self,
+        asked: &Asked,
+        parameters: &Parameters,
+    ) -> Checked<(Client, Authorization)> {
         let client = self.client(asked, parameters).await?;
         match authorization::check(&client, parameters) {
             Ok(request) => Ok((client, request)),
@@ -162,13 +86,14 @@ impl OidcDoor {
         }
     }
 
-    /// The code for a person with a session, if the application is hers or his.
-    async fn finish(
+    /// The code for a person with a session, if the application is assigned to the person. With an address, the session
+    /// stands for the password.
+    pub(crate) async fn finish(
         &self,
         asked: &Asked,
         client: &Client,
         request: &Authorization,
-        session: WebSession,
+        (session, by_session_from): (WebSession, Option<String>),
         now: i64,
     ) -> Answer {
         let provider = self.provider.clone();
@@ -177,6 +102,7 @@ impl OidcDoor {
             nonce: request.nonce.clone(),
             redirect_uri: request.back.redirect_uri.clone(),
             challenge: request.challenge.clone(),
+            by_session_from,
         };
         // A code costs a write, so codes have the rate that sign-ins have.
         if self.applications.charge(&client.app, asked.arrived).is_err() {
@@ -197,7 +123,7 @@ impl OidcDoor {
         }
     }
 
-    fn no_access(&self, asked: &Asked, client: &Client) -> Answer {
+    pub(crate) fn no_access(&self, asked: &Asked, client: &Client) -> Answer {
         let page = NoAccess {
             application: Some(client.app.name.as_str().into()),
             name: None,
@@ -206,36 +132,6 @@ impl OidcDoor {
             back: None,
         };
         page_of(StatusCode::FORBIDDEN, page.html(&self.frame(asked)), Scripts::None, None)
-    }
-
-    /// The sign-in page.
-    fn page(
-        &self,
-        asked: &Asked,
-        client: &Client,
-        request: &Authorization,
-        text: &str,
-        notice: Option<Notice>,
-        status: StatusCode,
-    ) -> Answer {
-        let (Ok(action), Some(value)) = (path::SIGN_IN.parse::<Path>(), self.forms.cookie(&asked.headers))
-        else {
-            return self.failure(asked);
-        };
-        let page = SignIn {
-            application: Some(client.app.name.as_str().into()),
-            action,
-            csrf: self.forms.proof(&value, FORM_PURPOSE),
-            request: text.to_owned(),
-            name: request.login_hint.as_ref().map_or(KnownName::Empty, |name| KnownName::Typed(name.into())),
-            notice,
-        };
-        // Browsers apply `form-action` to the redirects behind the form.
-        let target = request.back.redirect_uri.parse::<Link>().ok();
-        let target = target.as_ref().map(Link::origin);
-        let mut answer = page_of(status, page.html(&self.frame(asked)), Scripts::None, target);
-        answer.headers_mut().extend(cookies::set(FORM, &value).map(|value| (SET_COOKIE, value)));
-        answer
     }
 }
 

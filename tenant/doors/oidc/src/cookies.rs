@@ -1,5 +1,5 @@
-//! The cookies: of the session, and of the form that a browser was given. Both have the prefix `__Host-`, so neither another
-//! host nor a page without TLS can set them (RFC 6265bis 4.1.3).
+//! The cookies: of the session, of the form that a browser was given, of the browser itself, and of the name that was typed
+//! last. All have the prefix `__Host-`, so neither another host nor a page without TLS can set them (RFC 6265bis 4.1.3).
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -11,6 +11,14 @@ use hyper::header::{COOKIE, HeaderValue};
 pub const SESSION: &str = "__Host-landbridge";
 /// The name of the cookie that forms belong to.
 pub const FORM: &str = "__Host-landbridge-form";
+/// The name of the cookie that makes a browser known for the accounts that were let in from it.
+pub const DEVICE: &str = "__Host-landbridge-device";
+/// The name of the cookie with the name that was typed last.
+pub const NAME: &str = "__Host-landbridge-name";
+/// Seconds for which a browser keeps the cookies of device and name: a browser is known for as long.
+const KEPT: u32 = 30 * 86_400;
+/// Limit on the bytes of a remembered name.
+const MAX_NAME: usize = 256;
 /// Limit on the bytes of all cookies of a request.
 const MAX_COOKIES: usize = 8 * 1024;
 
@@ -34,6 +42,27 @@ pub fn set(name: &str, value: &str) -> Option<HeaderValue> {
         header.set_sensitive(true);
         header
     })
+}
+
+/// The header that sets a cookie for 30 days.
+pub fn set_for_long(name: &str, value: &str) -> Option<HeaderValue> {
+    let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={KEPT}");
+    HeaderValue::from_str(&text).ok().map(|mut header| {
+        header.set_sensitive(true);
+        header
+    })
+}
+
+/// The name that the browser remembers.
+pub fn remembered_name(headers: &HeaderMap) -> Option<String> {
+    let name = String::from_utf8(URL_SAFE_NO_PAD.decode(cookie(headers, NAME)?).ok()?).ok()?;
+    Some(name).filter(|name| !name.is_empty() && name.len() <= MAX_NAME)
+}
+
+/// The header that lets the browser remember a name. None: the name is too long.
+pub fn remember_name(name: &str) -> Option<HeaderValue> {
+    let fits = name.len() <= MAX_NAME;
+    fits.then(|| set_for_long(NAME, &URL_SAFE_NO_PAD.encode(name))).flatten()
 }
 
 /// The header that removes a cookie.

@@ -130,8 +130,18 @@ impl OidcDoor {
             _ => {}
         }
         // 3. The rest, with the parameters of the query or of the form.
-        let is_known = [path::AUTHORIZE, path::SIGN_IN, path::TOKEN, path::USERINFO, path::SIGN_OUT]
-            .contains(&asked.path.as_str());
+        let is_known = [
+            path::AUTHORIZE,
+            path::SIGN_IN,
+            path::TOKEN,
+            path::USERINFO,
+            path::SIGN_OUT,
+            path::OWN_PAGE,
+            path::END_SESSION,
+            path::END_OTHER_SESSIONS,
+            path::NOT_YOU,
+        ]
+        .contains(&asked.path.as_str());
         if !is_known {
             return self.wrong(asked, StatusCode::NOT_FOUND, RequestFault::NotFound, "");
         }
@@ -164,6 +174,12 @@ impl OidcDoor {
             (path::SIGN_IN, false) => self.sign_in(asked, parameters).await,
             (path::USERINFO, _) => Ok(self.userinfo(asked).await),
             (path::SIGN_OUT, _) => self.sign_out(asked, parameters).await,
+            (path::OWN_PAGE, true) => self.own_page(asked).await,
+            (path::END_SESSION | path::END_OTHER_SESSIONS, false) => {
+                self.end_sessions(asked, parameters).await
+            }
+            (path::NOT_YOU, true) => Ok(self.not_you(asked)),
+            (path::OWN_PAGE | path::NOT_YOU, false) => Ok(self.not_allowed(asked, "GET")),
             _ => Ok(self.not_allowed(asked, "POST")),
         };
         answer.unwrap_or_else(|answer| *answer)

@@ -9,19 +9,25 @@
 //! - `parameters.rs`: the parameters of a request, each once
 //! - `authorization.rs`: an authorization request, checked against the client's registration
 //! - `metadata.rs`: what the issuer says of itself (discovery)
-//! - `cookies.rs`: the session's cookie, and the one that a form belongs to
+//! - `cookies.rs`: the cookies of session, form, browser and remembered name
 //! - `door.rs`: the door, its paths and its answers
-//! - `authorize.rs`: authorization requests, and the form of the sign-in page
+//! - `authorize.rs`: authorization requests
+//! - `sign_in.rs`: the sign-in page and its form
 //! - `token.rs`: codes and refresh tokens for tokens, and who a client is
 //! - `userinfo.rs`: who somebody is, for an access token
 //! - `sign_out.rs`: the end of a session, by the application's or the person's wish
+//! - `own_page.rs`: the person's own page, and its forms
+//! - `device.rs`: the name of a browser for people
 
 pub mod authorization;
 mod authorize;
 pub mod cookies;
+mod device;
 pub mod door;
 pub mod metadata;
+mod own_page;
 pub mod parameters;
+mod sign_in;
 mod sign_out;
 mod token;
 mod userinfo;

@@ -19,7 +19,18 @@ pub mod path {
     pub const USERINFO: &str = "/userinfo";
     /// The end of a session.
     pub const SIGN_OUT: &str = "/sign-out";
+    /// The person's own page.
+    pub const OWN_PAGE: &str = "/";
+    /// Where the form goes that ends one session of one's own.
+    pub const END_SESSION: &str = "/end-session";
+    /// Where the form goes that ends all others of one's own.
+    pub const END_OTHER_SESSIONS: &str = "/end-other-sessions";
+    /// The sign-in page without the name that the browser remembers.
+    pub const NOT_YOU: &str = "/not-you";
 }
+
+/// `acr` of every sign-in: a password over TLS (SAML Authentication Context 3.4.4, which other providers use as well).
+pub const PASSWORD_OVER_TLS: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
 
 /// The document. `issuer` has no slash at the end.
 pub fn document(issuer: &str) -> Value {
@@ -40,10 +51,11 @@ pub fn document(issuer: &str) -> Value {
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "code_challenge_methods_supported": ["S256"],
         "claims_supported": [
-            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "amr", "domain", "domain_sid", "name",
+            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid", "acr", "amr", "domain", "domain_sid", "name",
             "given_name", "family_name", "preferred_username", "upn", "email", "email_verified", "groups",
             "groups_over_limit", "roles",
         ],
+        "acr_values_supported": [PASSWORD_OVER_TLS],
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,

@@ -1,7 +1,7 @@
 //! The end of a session (OpenID Connect RP-Initiated Logout 2): at once if the application shows an ID token of it, and else
 //! after a question, so that no page can end somebody's session.
 
-use super::cookies::{self, FORM, SESSION};
+use super::cookies::{self, FORM, NAME, SESSION};
 use super::door::{Asked, Checked, OidcDoor, blocking, page_of, see_other};
 use super::metadata::path;
 use super::parameters::Parameters;
@@ -15,7 +15,7 @@ use landbridge_door_pages::link::Path;
 use landbridge_door_pages::request_error::RequestFault;
 use landbridge_door_pages::sign_out::{SignOut, SignedOut};
 use landbridge_tenant_core::clock::unix_now;
-use landbridge_tenant_core::provider::WebSession;
+use landbridge_tenant_core::provider::{Ending, WebSession};
 use serde_json::Value;
 use url::Url;
 
@@ -63,13 +63,19 @@ impl OidcDoor {
         match session {
             Some(session) if is_of(&session) || says_so => {
                 let provider = self.provider.clone();
-                if !matches!(blocking(move || provider.end(session.id)).await, Some(Ok(_))) {
+                if !matches!(
+                    blocking(move || provider.end(&session, Ending::SignedOut, unix_now())).await,
+                    Some(Ok(_))
+                ) {
                     return Ok(self.failure(asked));
                 }
             }
             Some(_) => {
-                let paths =
-                    (path::SIGN_OUT.parse::<Path>(), "/".parse::<Path>(), self.forms.cookie(&asked.headers));
+                let paths = (
+                    path::SIGN_OUT.parse::<Path>(),
+                    path::OWN_PAGE.parse::<Path>(),
+                    self.forms.cookie(&asked.headers),
+                );
                 let (Ok(action), Ok(stay), Some(value)) = paths else {
                     return Ok(self.failure(asked));
                 };
@@ -81,15 +87,16 @@ impl OidcDoor {
             }
             None => {}
         }
-        let mut answer = match back {
-            Some(back) => see_other(&back),
-            None => {
-                let page = SignedOut { application: None, back: None, sign_in: None };
-                page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None)
-            }
-        };
-        answer.headers_mut().extend(cookies::clear(SESSION).map(|value| (SET_COOKIE, value)));
-        Ok(answer)
+        Ok(match back {
+            Some(back) => forgotten(see_other(&back)),
+            None => self.signed_out(asked),
+        })
+    }
+
+    /// The page after the end of the browser's session.
+    pub(crate) fn signed_out(&self, asked: &Asked) -> Answer {
+        let page = SignedOut { application: None, back: None, sign_in: path::OWN_PAGE.parse().ok() };
+        forgotten(page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None))
     }
 
     /// A registered URI of a client, with the state. None: it is not one of its.
@@ -103,4 +110,12 @@ impl OidcDoor {
         }
         Some(url.into())
     }
+}
+
+/// An answer after which the browser knows neither session nor name. It stays one that is known for its accounts.
+fn forgotten(mut answer: Answer) -> Answer {
+    for name in [SESSION, NAME] {
+        answer.headers_mut().extend(cookies::clear(name).map(|value| (SET_COOKIE, value)));
+    }
+    answer
 }

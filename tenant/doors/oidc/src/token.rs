@@ -1,6 +1,7 @@
 //! Codes and refresh tokens for tokens (OpenID Connect Core 3.1.3, 12), and who a client is (RFC 6749 2.3).
 
 use super::door::{Asked, OidcDoor, blocking, private_json, refused};
+use super::metadata::PASSWORD_OVER_TLS;
 use super::parameters::{NoParameters, Parameters};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -112,6 +113,7 @@ fn tokens(provider: &Provider, issuer: &str, client: &Client, granted: Granted, 
     let mut id = claims;
     id.extend(common.clone());
     put(&mut id, "aud", json!(client.app.name));
+    put(&mut id, "acr", json!(PASSWORD_OVER_TLS));
     put(&mut id, "amr", json!(["pwd"]));
     if let Some(nonce) = &grant.nonce {
         put(&mut id, "nonce", json!(nonce));

@@ -99,6 +99,8 @@ pub fn send_request(socket: &Path, request: &AdminRequest) -> Result<AdminRespon
         | AdminResponse::Blocked(_)
         | AdminResponse::Groups(_)
         | AdminResponse::Group(_)
+        | AdminResponse::Sessions(_)
+        | AdminResponse::Keys(_)
         | AdminResponse::Accepted(_)
         | AdminResponse::Suffixes(_)
         | AdminResponse::Moves(_)

@@ -2,7 +2,7 @@
 //! The request travels over [`landbridge_door_operator::call`].
 
 use super::table::aligned;
-use super::{Agents, Canary, Command, Domains, Groups, SignIn, Suffix, Token, Users, apps, card};
+use super::{Agents, Canary, Command, Domains, Groups, SignIn, Suffix, Token, Users, apps, card, issuer};
 use crate::config::Config;
 use crate::error::TenantError;
 use landbridge_door_operator::call::send_request;
@@ -103,6 +103,14 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             (AdminRequest::GroupsShow { name: name.clone() }, *json)
         }
         Command::Users(Users::Purge { name }) => (AdminRequest::UsersPurge { name: name.clone() }, false),
+        Command::Sessions(command) => match issuer::sessions(config, command)? {
+            Some(request) => request,
+            None => return Ok(()),
+        },
+        Command::Keys(command) => match issuer::keys(config, command)? {
+            Some(request) => request,
+            None => return Ok(()),
+        },
         Command::SignIn(sign_in) => {
             let (user, source) = (sign_in.user.clone(), sign_in.source.clone());
             (AdminRequest::SignIn { user, password: password(sign_in)?, source }, false)
@@ -135,6 +143,8 @@ fn show(answer: AdminResponse, json: bool) -> Result<(), TenantError> {
         AdminResponse::Blocked(rows) => list(&rows, json, &blocked(&rows)),
         AdminResponse::Groups(rows) => list(&rows, json, &groups(&rows)),
         AdminResponse::Group(known) => group(&known, json),
+        AdminResponse::Sessions(rows) => list(&rows, json, &issuer::session_table(&rows)),
+        AdminResponse::Keys(rows) => list(&rows, json, &issuer::key_table(&rows)),
         AdminResponse::Accepted(person) => {
             let name = person.user.or(person.sam).unwrap_or_default();
             print(&format!("accepted: {} ({}, {})\n", one_line(&name), person.object, person.domain))
@@ -245,7 +255,7 @@ fn confirm(question: &str, before_yes: &str) -> Result<(), TenantError> {
 
 /// Sends a request that may need an administrator's consent: first without a number of accounts, and, after a person
 /// has seen what it would do, with the number that the tenant returned.
-fn agreed(
+pub(super) fn agreed(
     config: &Config,
     request: impl Fn(Option<u64>) -> AdminRequest,
     question: &str,

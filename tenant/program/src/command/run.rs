@@ -31,6 +31,8 @@ pub fn run(line: &CommandLine) -> Result<(), TenantError> {
         | Command::Apps(_)
         | Command::Users(_)
         | Command::Groups(_)
+        | Command::Sessions(_)
+        | Command::Keys(_)
         | Command::SignIn(_) => ask::run(&Config::load(&line.config)?, &line.command),
     }
 }

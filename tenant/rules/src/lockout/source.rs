@@ -1,7 +1,7 @@
 //! The source of a sign-in: the place of the person, as the caller states it. Pure.
 //!
 //! A success makes its source known for that account and that caller. A known source has a counter of its own; all
-//! unknown sources of an account share one. A device cookie (planned) becomes one more variant of [`Source`].
+//! unknown sources of an account share one.
 //! Neighbours: the doors parse what their callers state; [`super::Rules`] counts.
 
 use std::fmt;
@@ -26,6 +26,14 @@ pub enum Source {
     Address(IpAddr),
     /// A place with a name that the caller chose, such as a kiosk. In lower case.
     Name(String),
+    /// A browser from which this account was let in before, which its device cookie proves. It is known for every
+    /// application, and wherever the browser is.
+    Device {
+        /// SHA-256 of the cookie's secret.
+        mark: [u8; 32],
+        /// Where the browser is now.
+        address: IpAddr,
+    },
     /// The caller states no place, so its sign-ins come from everywhere. It is never known.
     Unstated,
     /// The caller cannot state a place: all its sign-ins come from the application's own address, as by LDAP. It is never
@@ -89,6 +97,7 @@ impl Source {
                 Some(format!("{}/64", Ipv6Addr::from(network)))
             }
             Self::Name(name) => Some(format!("{NAME}{name}")),
+            Self::Device { mark, .. } => Some(format!("device:{}", hex(mark))),
             Self::Unstated | Self::Application => None,
         }
     }
@@ -100,10 +109,15 @@ impl fmt::Display for Source {
         match self {
             Self::Address(address) => address.fmt(f),
             Self::Name(name) => write!(f, "{NAME}{name}"),
+            Self::Device { address, .. } => write!(f, "{address} (known browser)"),
             Self::Unstated => f.write_str("an unstated source"),
             Self::Application => f.write_str("the application's address"),
         }
     }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// The IPv4 address inside a mapped address (`::ffff:0:0/96`) or a translated one (`64:ff9b::/96`, RFC 6052). Without

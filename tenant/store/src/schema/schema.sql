@@ -331,6 +331,8 @@ CREATE TABLE audit (
     subject TEXT NOT NULL,
     detail  TEXT NOT NULL
 ) STRICT;
+-- The last sign-ins of an account.
+CREATE INDEX audit_by_subject ON audit(subject, id);
 
 -- Accounts that an administrator blocked: they sign in by no road, whatever their domain's phs sends.
 CREATE TABLE blocks (

@@ -5,7 +5,8 @@
 use crate::{Reading, StoreError, Writing};
 use landbridge_tenant_rules::model::AuditEntry;
 use landbridge_wire::printable::is_harmful;
-use rusqlite::params;
+use rusqlite::{Row, params};
+use uuid::Uuid;
 
 /// Limit on the bytes of each part of an entry, so that an entry stays one readable line.
 const MAX_PART: usize = 512;
@@ -29,16 +30,28 @@ pub fn append(
 pub fn newest(reading: &Reading<'_>, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
     let mut select = reading
         .prepare_cached("SELECT at, actor, action, subject, detail FROM audit ORDER BY id DESC LIMIT ?1")?;
-    let entries = select.query_map([limit], |row| {
-        Ok(AuditEntry {
-            at: row.get(0)?,
-            actor: row.get(1)?,
-            action: row.get(2)?,
-            subject: row.get(3)?,
-            detail: row.get(4)?,
-        })
-    })?;
+    let entries = select.query_map([limit], read)?;
     Ok(entries.collect::<Result<_, _>>()?)
+}
+
+/// The newest sign-ins of an account, newest first: by password, right or wrong, and by a session.
+pub fn sign_ins_of(reading: &Reading<'_>, object: Uuid, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    let mut select = reading.prepare_cached(
+        "SELECT at, actor, action, subject, detail FROM audit WHERE subject = ?1
+             AND action IN ('signin-accepted', 'signin-refused', 'signin-by-session') ORDER BY id DESC LIMIT ?2",
+    )?;
+    let entries = select.query_map(params![object.to_string(), limit], read)?;
+    Ok(entries.collect::<Result<_, _>>()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+    Ok(AuditEntry {
+        at: row.get(0)?,
+        actor: row.get(1)?,
+        action: row.get(2)?,
+        subject: row.get(3)?,
+        detail: row.get(4)?,
+    })
 }
 
 /// Whether one of the newest 1,000 entries is this action of this actor, and younger than `since` (seconds since 1970).

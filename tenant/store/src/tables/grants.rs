@@ -5,6 +5,7 @@
 //! Neighbours: [`super::web_sessions`] end with all their grants.
 
 use crate::{Reading, StoreError, Writing, stamps};
+use landbridge_tenant_rules::model::SigningAlgorithm;
 use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
@@ -115,4 +116,26 @@ pub fn end(writing: &Writing<'_>, id: Uuid) -> Result<bool, StoreError> {
 /// Ends all grants of an application.
 pub fn end_of_app(writing: &Writing<'_>, app: Uuid) -> Result<usize, StoreError> {
     Ok(writing.execute("DELETE FROM grants WHERE app = ?1", [app.as_bytes().as_slice()])?)
+}
+
+/// Number of grants of the applications whose tokens are signed with an algorithm.
+pub fn count_signed_with(reading: &Reading<'_>, algorithm: SigningAlgorithm) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM grants WHERE app IN (SELECT app FROM app_oidc WHERE algorithm = ?1)";
+    let count: i64 = reading.query_row(sql, [algorithm.as_str()], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// Ends all grants of the applications whose tokens are signed with an algorithm.
+pub fn end_signed_with(writing: &Writing<'_>, algorithm: SigningAlgorithm) -> Result<usize, StoreError> {
+    let sql = "DELETE FROM grants WHERE app IN (SELECT app FROM app_oidc WHERE algorithm = ?1)";
+    Ok(writing.execute(sql, [algorithm.as_str()])?)
+}
+
+/// Names of the applications that have a grant in a session, in order.
+pub fn apps_in(reading: &Reading<'_>, session: Uuid) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT DISTINCT apps.name FROM grants JOIN apps ON apps.id = grants.app
+               WHERE grants.session = ?1 ORDER BY apps.name";
+    let mut statement = reading.prepare_cached(sql)?;
+    let rows = statement.query_map([session.as_bytes().as_slice()], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

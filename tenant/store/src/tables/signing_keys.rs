@@ -108,6 +108,12 @@ pub fn sign_with(
     Ok(())
 }
 
+/// Deletes a key.
+pub fn delete(writing: &Writing<'_>, kid: &str) -> Result<(), StoreError> {
+    writing.execute("DELETE FROM signing_keys WHERE kid = ?1", [kid])?;
+    Ok(())
+}
+
 /// Deletes the keys that were retired before a time.
 pub fn forget(writing: &Writing<'_>, retired_before: i64) -> Result<usize, StoreError> {
     Ok(writing.execute("DELETE FROM signing_keys WHERE retired_at < ?1", [retired_before])?)

@@ -56,8 +56,8 @@ pub fn named(reading: &Reading<'_>, id: Uuid) -> Result<Option<WebSession>, Stor
     Ok(reading.prepare_cached(&sql)?.query_row([id.as_bytes().as_slice()], read).optional()?)
 }
 
-/// Stores a new session, and ends the account's oldest ones over the limit.
-pub fn insert(writing: &Writing<'_>, session: &WebSession, hash: &[u8; 32]) -> Result<(), StoreError> {
+/// Stores a new session, and ends the account's oldest ones over the limit. Returns those that ended.
+pub fn insert(writing: &Writing<'_>, session: &WebSession, hash: &[u8; 32]) -> Result<Vec<Uuid>, StoreError> {
     let WebSession { id, object, password_set, made_at, seen_at, ends_at, device, address } = session;
     writing.execute(
         "INSERT INTO web_sessions (id, hash, object, password_set, made_at, seen_at, ends_at, device, address)
@@ -69,7 +69,41 @@ pub fn insert(writing: &Writing<'_>, session: &WebSession, hash: &[u8; 32]) -> R
         .prepare_cached(sql)?
         .query_map(params![object.as_bytes(), id.as_bytes(), MOST], |row| stamps::guid(row, 0))?
         .collect::<Result<_, _>>()?;
-    over.into_iter().try_for_each(|id| end(writing, id).map(drop))
+    over.iter().try_for_each(|id| end(writing, *id).map(drop))?;
+    Ok(over)
+}
+
+/// The sessions of an account, or of all accounts; the last used first.
+pub fn list(reading: &Reading<'_>, object: Option<Uuid>, limit: u32) -> Result<Vec<WebSession>, StoreError> {
+    let object = object.map(|object| object.as_bytes().to_vec());
+    let whose = if object.is_some() { "object = ?2" } else { "?2 IS NULL" };
+    let sql = format!("SELECT {COLUMNS} FROM web_sessions WHERE {whose} ORDER BY seen_at DESC, id LIMIT ?1");
+    let mut statement = reading.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![limit, object], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Number of all sessions.
+pub fn count(reading: &Reading<'_>) -> Result<u64, StoreError> {
+    let count: i64 = reading.query_row("SELECT count(*) FROM web_sessions", [], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// Ends the sessions of an account, but for one, and all that was granted in them. Returns those that ended.
+pub fn end_of(writing: &Writing<'_>, object: Uuid, except: Option<Uuid>) -> Result<Vec<Uuid>, StoreError> {
+    let of: Vec<Uuid> = writing
+        .prepare_cached("SELECT id FROM web_sessions WHERE object = ?1")?
+        .query_map([object.as_bytes().as_slice()], |row| stamps::guid(row, 0))?
+        .collect::<Result<_, _>>()?;
+    let ended: Vec<Uuid> = of.into_iter().filter(|id| Some(*id) != except).collect();
+    ended.iter().try_for_each(|id| end(writing, *id).map(drop))?;
+    Ok(ended)
+}
+
+/// Ends all sessions, and all grants. Returns the number of sessions.
+pub fn end_all(writing: &Writing<'_>) -> Result<usize, StoreError> {
+    writing.execute("DELETE FROM grants", [])?;
+    Ok(writing.execute("DELETE FROM web_sessions", [])?)
 }
 
 /// Notes that a session was used.

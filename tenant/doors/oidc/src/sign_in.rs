@@ -1,0 +1,216 @@
+//! The sign-in page and its form: on the way to an application, or to the person's own page.
+//! Neighbours: [`super::authorize`] and [`super::own_page`] show it to a browser without a session.
+
+use super::authorization::Authorization;
+use super::cookies::{self, DEVICE, FORM, NAME, SESSION, cookie};
+use super::door::{Asked, Checked, OidcDoor, blocking, page_of, see_other};
+use super::metadata::path;
+use super::parameters::Parameters;
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, RETRY_AFTER, SET_COOKIE, USER_AGENT};
+use landbridge_crypto::secret::Password;
+use landbridge_door_listen::body::Answer;
+use landbridge_door_pages::frame::{CSRF_FIELD, REQUEST_FIELD};
+use landbridge_door_pages::headers::Scripts;
+use landbridge_door_pages::link::{Link, Path};
+use landbridge_door_pages::request_error::RequestFault;
+use landbridge_door_pages::sign_in::{KnownName, NAME_FIELD, Notice, PASSWORD_FIELD, SignIn};
+use landbridge_tenant_core::applications::NotAuthenticated;
+use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::provider::{Client, NewSession};
+use landbridge_tenant_core::sign_ins::{
+    Attempt, Caller, Disclosable, MAX_PASSWORD, Unavailable, Verdict, Why,
+};
+use std::sync::Arc;
+
+/// What a proof of the sign-in form is for.
+const FORM_PURPOSE: &str = "sign-in";
+/// Limit on the characters of a browser's description of itself that are kept.
+const MAX_DEVICE: usize = 256;
+/// Limit on the bytes of a name.
+const MAX_NAME: usize = 1024;
+/// Who asks for the sign-ins of the person's own page, in the audit log.
+const OWN_PAGE: &str = "own page";
+
+/// Where a person goes after the sign-in.
+pub(crate) enum Destination {
+    /// To an application: the client, its request, and the request as text.
+    Application(Box<(Client, Authorization, String)>),
+    /// To the person's own page.
+    OwnPage,
+}
+
+impl OidcDoor {
+    /// The form of the sign-in page.
+    pub(crate) async fn sign_in(&self, asked: &Asked, mut form: Parameters) -> Checked<Answer> {
+        // 1. The form is one that this browser was given, and its request is sound.
+        if !self.forms.is_ours(&asked.headers, FORM_PURPOSE, form.get(CSRF_FIELD)) {
+            return Ok(self.wrong(asked, StatusCode::FORBIDDEN, RequestFault::ForgedForm, ""));
+        }
+        let to = match form.get(REQUEST_FIELD).map(str::to_owned) {
+            None => Destination::OwnPage,
+            Some(text) => {
+                let parameters = self.sound(asked, Parameters::parse(text.as_bytes()))?;
+                let (client, request) = self.checked(asked, &parameters).await?;
+                Destination::Application(Box::new((client, request, text)))
+            }
+        };
+        // 2. Name and password.
+        let user = form.get(NAME_FIELD).unwrap_or_default().trim().to_owned();
+        let password = Password::new(form.extract(PASSWORD_FIELD).unwrap_or_default());
+        let again = |notice, status| self.sign_in_page(asked, &to, Some(&user), Some(notice), status);
+        let fits = password.lend(|text| !text.is_empty() && text.len() <= MAX_PASSWORD);
+        if user.is_empty() || user.len() > MAX_NAME || !fits {
+            return Ok(again(Notice::WrongPassword, StatusCode::FORBIDDEN));
+        }
+        let now = unix_now();
+        let device = cookie(&asked.headers, DEVICE).map(str::to_owned);
+        let (provider, name, from) = (self.provider.clone(), user.clone(), asked.from);
+        let reading = blocking(move || provider.named_account(&name, device.as_deref(), from, now));
+        let Some(Ok(named)) = reading.await else {
+            return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
+        };
+        let attempt =
+            Attempt { user: user.clone(), password: Arc::new(password), now, arrived: asked.arrived };
+        let (applications, arrived, source) =
+            (self.applications.clone(), asked.arrived, named.source.clone());
+        let app = match &to {
+            Destination::Application(parts) => Some(parts.0.app.clone()),
+            Destination::OwnPage => None,
+        };
+        let actor = app.as_ref().map_or_else(|| OWN_PAGE.to_owned(), |app| format!("app {}", app.name));
+        let stated = actor.clone();
+        let verdict = self.sign_ins.sign_in(attempt, move || {
+            match &app {
+                Some(app) => applications.charge(app, arrived)?,
+                None => applications.charge_own_page(arrived)?,
+            }
+            Ok::<_, NotAuthenticated>(Caller {
+                door: "oidc",
+                actor: stated,
+                source,
+                address: Some(from),
+                application: app.as_ref().map(|app| app.id),
+                domains: app.as_ref().and_then(|app| app.domain_rows()),
+            })
+        });
+        // 3. What it means.
+        let person = match (verdict.await, &to) {
+            (Ok(Verdict::Accepted(person)), _) => person,
+            (Ok(Verdict::Refused { why: Why::NotAssigned, .. }), Destination::Application(parts)) => {
+                return Ok(self.no_access(asked, &parts.0));
+            }
+            (Ok(Verdict::Refused { disclosed, why, .. }), _) => {
+                let notice = match disclosed {
+                    // A name that no account has is locked after as many tries, so the notice says nothing of the account.
+                    None if matches!(why, Why::LockedOut | Why::UnknownSourcesLocked) => Notice::TooManyTries,
+                    None => Notice::WrongPassword,
+                    Some(Disclosable::MustChangePassword | Disclosable::PasswordExpired) => {
+                        Notice::PasswordExpired
+                    }
+                    Some(Disclosable::AccountExpired) => Notice::AccountExpired,
+                };
+                return Ok(again(notice, StatusCode::FORBIDDEN));
+            }
+            (Ok(Verdict::Unavailable(Unavailable::Overloaded)) | Err(NotAuthenticated::OverRate(_)), _) => {
+                let mut answer = again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                return Ok(answer);
+            }
+            (Ok(Verdict::Unavailable(_)) | Err(NotAuthenticated::Storage | NotAuthenticated::Unknown), _) => {
+                return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
+            }
+        };
+        // 4. A session, a browser that is known from now on, and the answer to the request.
+        let browser = asked.headers.get(USER_AGENT).and_then(|text| text.to_str().ok()).unwrap_or_default();
+        let new = NewSession {
+            actor,
+            object: person.object,
+            named,
+            device: browser.chars().take(MAX_DEVICE).collect(),
+            address: from,
+        };
+        let provider = self.provider.clone();
+        let before = cookie(&asked.headers, SESSION).map(str::to_owned);
+        let Some(Ok(begun)) = blocking(move || provider.begin(new, before.as_deref(), now)).await else {
+            return Ok(again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE));
+        };
+        let mut answer = match &to {
+            Destination::Application(parts) => {
+                let (client, request, _) = parts.as_ref();
+                self.finish(asked, client, request, (begun.session, None), now).await
+            }
+            Destination::OwnPage => see_other(path::OWN_PAGE),
+        };
+        let headers = answer.headers_mut();
+        for cookie in [
+            cookies::set(SESSION, &begun.cookie),
+            cookies::set_for_long(DEVICE, &begun.device),
+            cookies::remember_name(&user),
+        ] {
+            headers.extend(cookie.map(|value| (SET_COOKIE, value)));
+        }
+        Ok(answer)
+    }
+
+    /// The sign-in page without the name that the browser remembers: it forgets the name, and goes back to the request.
+    pub(crate) fn not_you(&self, asked: &Asked) -> Answer {
+        let to = match asked.query.as_str() {
+            "" => path::OWN_PAGE.to_owned(),
+            query => format!("{}?{query}", path::AUTHORIZE),
+        };
+        let mut answer = see_other(&to);
+        answer.headers_mut().extend(cookies::clear(NAME).map(|value| (SET_COOKIE, value)));
+        answer
+    }
+
+    /// The sign-in page. `typed` is the name of the try before.
+    pub(crate) fn sign_in_page(
+        &self,
+        asked: &Asked,
+        to: &Destination,
+        typed: Option<&str>,
+        notice: Option<Notice>,
+        status: StatusCode,
+    ) -> Answer {
+        // 1. What is known of the name: typed, meant by the application, or remembered.
+        let (application, text, hint, target) = match to {
+            Destination::OwnPage => (None, "", None, None),
+            Destination::Application(parts) => {
+                let (client, request, text) = parts.as_ref();
+                let name = Some(client.app.name.as_str().into());
+                // Browsers apply `form-action` to the redirects behind the form.
+                let target = request.back.redirect_uri.parse::<Link>().ok();
+                (name, text.as_str(), request.login_hint.as_deref(), target)
+            }
+        };
+        let not_you = match text {
+            "" => path::NOT_YOU.parse::<Path>(),
+            text => format!("{}?{text}", path::NOT_YOU).parse(),
+        };
+        let name = match (typed.or(hint), cookies::remembered_name(&asked.headers), not_you) {
+            (Some(name), _, _) => KnownName::Typed(name.into()),
+            (None, Some(name), Ok(another)) => KnownName::Fixed { name: name.into(), another },
+            // The link would be too long: the name can be changed.
+            (None, Some(name), Err(_)) => KnownName::Typed(name.into()),
+            (None, None, _) => KnownName::Empty,
+        };
+        // 2. The page.
+        let (Ok(action), Some(value)) = (path::SIGN_IN.parse::<Path>(), self.forms.cookie(&asked.headers))
+        else {
+            return self.failure(asked);
+        };
+        let page = SignIn {
+            application,
+            action,
+            csrf: self.forms.proof(&value, FORM_PURPOSE),
+            request: text.to_owned(),
+            name,
+            notice,
+        };
+        let target = target.as_ref().map(Link::origin);
+        let mut answer = page_of(status, page.html(&self.frame(asked)), Scripts::None, target);
+        answer.headers_mut().extend(cookies::set(FORM, &value).map(|value| (SET_COOKIE, value)));
+        answer
+    }
+}
