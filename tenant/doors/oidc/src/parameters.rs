@@ -40,7 +40,7 @@ impl Parameters {
             if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
                 return Err(NoParameters::NotText);
             }
-            if parameters.get(&name).is_some() {
+            if parameters.0.iter().any(|(own, _)| *own == name) {
                 return Err(NoParameters::Twice);
             }
             parameters.0.push((name.into_owned(), value.into_owned()));
@@ -93,6 +93,8 @@ mod tests {
         assert_eq!(format!("{parameters:?}"), r#"["a", "b", "c"]"#);
         for (text, why) in [
             (&b"a=1&a=2"[..], NoParameters::Twice),
+            (b"a=&a=2", NoParameters::Twice),
+            (b"a&%61", NoParameters::Twice),
             (b"a=%ff", NoParameters::NotText),
             (&b"a=1&".repeat(5000), NoParameters::TooLong),
         ] {
