@@ -127,7 +127,9 @@ pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wro
         return there("invalid_request", "nonce is too long");
     }
     let mut prompt = Prompt::default();
+    let mut prompts = 0;
     for one in request.get("prompt").unwrap_or_default().split(' ').filter(|one| !one.is_empty()) {
+        prompts += 1;
         match one {
             "none" => prompt.none = true,
             "login" | "select_account" => prompt.login = true,
@@ -135,7 +137,7 @@ pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wro
             _ => return there("invalid_request", "prompt is unknown"),
         }
     }
-    if prompt.none && prompt.login {
+    if prompt.none && prompts > 1 {
         return there("invalid_request", "prompt cannot be none and something else");
     }
     let max_age = match request.get("max_age").map(str::parse::<u32>) {
