@@ -156,16 +156,19 @@ fn shown(asked: &Asked, form: &mut Parameters) -> Result<Shown, &'static str> {
     }
     let value = Zeroizing::new(STANDARD.decode(value.trim()).map_err(|_| WRONG)?);
     let (id, secret) = std::str::from_utf8(&value).ok().and_then(|text| text.split_once(':')).ok_or(WRONG)?;
-    // RFC 6749 2.3.1: both are form-encoded first.
+    // RFC 6749 2.3.1: both are form-encoded first, so neither has a sign that separates fields of a form.
     let decoded = |text: &str| {
+        if text.contains(['&', '=']) {
+            return Err(WRONG);
+        }
         let pair = form_urlencoded::parse(text.as_bytes()).next();
-        pair.map(|(text, _)| text.into_owned()).unwrap_or_default()
+        Ok(pair.map(|(text, _)| text.into_owned()).unwrap_or_default())
     };
-    let id = decoded(id);
+    let id = decoded(id)?;
     if in_form.is_some_and(|other| other != id) {
         return Err("client_id is another one in the form");
     }
-    Ok(Shown { id, secret: Some(Zeroizing::new(decoded(secret))) })
+    Ok(Shown { id, secret: Some(Zeroizing::new(decoded(secret)?)) })
 }
 
 fn no_client(asked: &Asked, words: &str) -> Answer {
