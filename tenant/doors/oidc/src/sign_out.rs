@@ -1,7 +1,7 @@
 //! The end of a session (OpenID Connect RP-Initiated Logout 2): at once if the application shows an ID token of it, and else
 //! after a question, so that no page can end somebody's session.
 
-use super::cookies::{self, FORM, SESSION};
+use super::cookies::{self, FORM, SESSION, cookie};
 use super::door::{Asked, Checked, OidcDoor, blocking, page_of, see_other};
 use super::metadata::path;
 use super::parameters::Parameters;
@@ -88,7 +88,10 @@ impl OidcDoor {
                 page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None)
             }
         };
-        answer.headers_mut().extend(cookies::clear(SESSION).map(|value| (SET_COOKIE, value)));
+        // A form that another site posts comes without the cookie. Its answer must not remove it.
+        if cookie(&asked.headers, SESSION).is_some() {
+            answer.headers_mut().extend(cookies::clear(SESSION).map(|value| (SET_COOKIE, value)));
+        }
         Ok(answer)
     }
 
