@@ -41,6 +41,10 @@ impl OidcDoor {
             value.unwrap_or_default().to_owned()
         };
         let is_ours = text("iss") == self.issuer;
+        if is_ours && parameters.get("client_id").is_some_and(|named| named != text("aud")) {
+            let detail = "id_token_hint is of another client_id";
+            return Ok(self.wrong(asked, StatusCode::BAD_REQUEST, RequestFault::Malformed, detail));
+        }
         // 2. Where the person goes afterwards: to a URI that this application has registered.
         let back = match parameters.get("post_logout_redirect_uri") {
             Some(wanted) if is_ours => {
