@@ -4,7 +4,7 @@
 use super::authorization::{Back, ResponseMode};
 use super::cookies::Forms;
 use super::metadata::{document, path};
-use super::parameters::{MAX_PARAMETERS, NoParameters, Parameters};
+use super::parameters::{MAX_PARAMETERS, MAX_SIGN_IN, NoParameters, Parameters};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
@@ -135,13 +135,14 @@ impl OidcDoor {
         if !is_known {
             return self.wrong(asked, StatusCode::NOT_FOUND, RequestFault::NotFound, "");
         }
+        let limit = if asked.path == path::SIGN_IN { MAX_SIGN_IN } else { MAX_PARAMETERS };
         let text = match asked.method {
             Method::GET => Ok(Zeroizing::new(asked.query.clone().into_bytes())),
-            Method::POST => self.form(asked, incoming).await,
+            Method::POST => self.form(asked, incoming, limit).await,
             _ => return self.not_allowed(asked, "GET, POST"),
         };
         let parameters = match text {
-            Ok(text) => Parameters::parse(&text),
+            Ok(text) => Parameters::parse_up_to(&text, limit),
             Err(trouble) => {
                 let status = match trouble {
                     BodyTrouble::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -170,7 +171,12 @@ impl OidcDoor {
     }
 
     /// The bytes of a form, which may hold a password. A request without a body has an empty one.
-    async fn form(&self, asked: &Asked, incoming: &mut Incoming) -> Result<Zeroizing<Vec<u8>>, BodyTrouble> {
+    async fn form(
+        &self,
+        asked: &Asked,
+        incoming: &mut Incoming,
+        limit: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, BodyTrouble> {
         if incoming.is_end_stream() {
             return Ok(Zeroizing::default());
         }
@@ -182,7 +188,7 @@ impl OidcDoor {
         if !is_form {
             return Err(BodyTrouble::Broken);
         }
-        body(incoming, MAX_PARAMETERS, self.body_time).await
+        body(incoming, limit, self.body_time).await
     }
 
     pub(crate) fn frame(&self, asked: &Asked) -> Frame<'_> {
