@@ -46,6 +46,20 @@ pub struct Authorization {
     pub max_age: Option<i64>,
     /// `login_hint`: the name to fill in.
     pub login_hint: Option<String>,
+    /// `id_token_hint`: the person whom the client means. The door reads it.
+    pub meant: Meant,
+}
+
+/// The person whom a client means (OpenID Connect Core 3.1.2.2: no other one's code is returned).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Meant {
+    /// Whoever is signed in, or signs in.
+    #[default]
+    Anyone,
+    /// The one with this `sub`.
+    Person(String),
+    /// A person who is not known here any more: the hint is none of ours for this client, or its key is deleted.
+    Unknown,
 }
 
 /// Where an answer goes.
@@ -151,6 +165,7 @@ pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wro
         challenge: challenge.map(str::to_owned),
         prompt,
         max_age,
+        meant: Meant::default(),
         login_hint: request.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
         back,
     })

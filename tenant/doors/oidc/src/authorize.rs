@@ -3,11 +3,12 @@
 //! The form carries the request itself, which is checked again: the server keeps nothing between page and form.
 //! Neighbours: [`super::authorization`] checks requests.
 
-use super::authorization::{self, Authorization, Wrong};
+use super::authorization::{self, Authorization, Meant, Wrong};
 use super::cookies::{self, FORM, SESSION, cookie};
 use super::door::{Asked, Checked, OidcDoor, blocking, page_of};
 use super::metadata::path;
 use super::parameters::Parameters;
+use super::token::ID_TOKEN;
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use landbridge_crypto::secret::Password;
@@ -24,6 +25,7 @@ use landbridge_tenant_core::provider::{Client, NewGrant, NewSession, Standing, S
 use landbridge_tenant_core::sign_ins::{
     Attempt, Caller, Disclosable, MAX_PASSWORD, Source, Unavailable, Verdict, Why,
 };
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What a proof of the sign-in form is for.
@@ -44,6 +46,8 @@ impl OidcDoor {
         let is_recent = |session: &WebSession| {
             !request.prompt.login
                 && request.max_age.is_none_or(|seconds| now.saturating_sub(session.made_at) <= seconds)
+                && request.meant != Meant::Unknown
+                && self.is_meant(&client, &request, session)
         };
         let session = session.filter(is_recent);
         // 3. A code, or the page.
@@ -142,13 +146,40 @@ impl OidcDoor {
     async fn checked(&self, asked: &Asked, parameters: &Parameters) -> Checked<(Client, Authorization)> {
         let client = self.client(asked, parameters).await?;
         match authorization::check(&client, parameters) {
-            Ok(request) => Ok((client, request)),
+            Ok(request) => {
+                let meant = self.meant(&client, parameters.get("id_token_hint"));
+                Ok((client, Authorization { meant, ..request }))
+            }
             Err(Wrong::Here(fault, detail)) => {
                 Err(Box::new(self.wrong(asked, StatusCode::BAD_REQUEST, fault, detail)))
             }
             Err(Wrong::There(back, code, words)) => {
                 Err(Box::new(self.back(asked, &back, &[("error", code), ("error_description", words)])))
             }
+        }
+    }
+
+    /// The person whom a client means with an ID token of its own, also with one that is over.
+    fn meant(&self, client: &Client, hint: Option<&str>) -> Meant {
+        let Some(hint) = hint else { return Meant::Anyone };
+        let claims = self.provider.issuer().verified(ID_TOKEN, hint).unwrap_or_default();
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        match text("sub") {
+            Some(sub)
+                if text("iss") == Some(self.issuer.as_str())
+                    && text("aud") == Some(client.app.name.as_str()) =>
+            {
+                Meant::Person(sub.to_owned())
+            }
+            Some(_) | None => Meant::Unknown,
+        }
+    }
+
+    /// Whether the person of a session is not another one than the client means.
+    fn is_meant(&self, client: &Client, request: &Authorization, session: &WebSession) -> bool {
+        match &request.meant {
+            Meant::Person(sub) => self.provider.subject(client, session.object) == *sub,
+            Meant::Anyone | Meant::Unknown => true,
         }
     }
 
@@ -171,6 +202,9 @@ impl OidcDoor {
         session: WebSession,
         now: i64,
     ) -> Answer {
+        if !self.is_meant(client, request, &session) {
+            return self.back(asked, &request.back, &[("error", "login_required")]);
+        }
         let provider = self.provider.clone();
         let new = NewGrant {
             scopes: request.scopes.clone(),
