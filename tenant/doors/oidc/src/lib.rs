@@ -12,12 +12,14 @@
 //! - `cookies.rs`: the session's cookie, and the one that a form belongs to
 //! - `door.rs`: the door, its paths and its answers
 //! - `authorize.rs`: authorization requests, and the form of the sign-in page
-//! - `token.rs`: codes and refresh tokens for tokens, and who a client is
+//! - `client_authentication.rs`: who a client says that it is
+//! - `token.rs`: codes and refresh tokens for tokens
 //! - `userinfo.rs`: who somebody is, for an access token
 //! - `sign_out.rs`: the end of a session, by the application's or the person's wish
 
 pub mod authorization;
 mod authorize;
+pub mod client_authentication;
 pub mod cookies;
 pub mod door;
 pub mod metadata;
