@@ -6,7 +6,7 @@
 use super::parameters::Parameters;
 use landbridge_door_pages::request_error::RequestFault;
 use landbridge_tenant_core::provider::claims::SCOPES;
-use landbridge_tenant_core::provider::{Client, OidcKind};
+use landbridge_tenant_core::provider::{OidcClient, OidcKind};
 
 /// Limit on the bytes of a nonce and of a state, which both come back.
 const MAX_ECHOED: usize = 2048;
@@ -82,13 +82,13 @@ pub enum Wrong {
     There(Back, &'static str, &'static str),
 }
 
-/// Checks a request of this client.
-pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wrong> {
+/// Checks a request of a client with this registration.
+pub fn check(client: &OidcClient, request: &Parameters) -> Result<Authorization, Wrong> {
     // 1. Where the answer goes.
     let Some(redirect_uri) = request.get("redirect_uri") else {
         return Err(Wrong::Here(RequestFault::Malformed, "redirect_uri is missing"));
     };
-    if !client.oidc.redirect_uris.iter().any(|registered| registered.fits(redirect_uri)) {
+    if !client.redirect_uris.iter().any(|registered| registered.fits(redirect_uri)) {
         return Err(Wrong::Here(RequestFault::WrongReturn, "redirect_uri is not registered"));
     }
     let state = request.get("state").map(str::to_owned);
@@ -130,7 +130,7 @@ pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wro
         (Some(challenge), Some("S256")) if is_challenge(challenge) => {}
         (Some(_), _) => return there("invalid_request", "code_challenge must be of the method S256"),
         (None, Some(_)) => return there("invalid_request", "code_challenge is missing"),
-        (None, None) if client.oidc.pkce || client.oidc.kind == OidcKind::Public => {
+        (None, None) if client.pkce || client.kind == OidcKind::Public => {
             return there("invalid_request", "code_challenge is missing: this client must use PKCE");
         }
         (None, None) => {}

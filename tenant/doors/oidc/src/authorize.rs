@@ -145,7 +145,7 @@ impl OidcDoor {
     /// The client of a request and the request, checked. The error is the answer.
     async fn checked(&self, asked: &Asked, parameters: &Parameters) -> Checked<(Client, Authorization)> {
         let client = self.client(asked, parameters).await?;
-        match authorization::check(&client, parameters) {
+        match authorization::check(&client.oidc, parameters) {
             Ok(request) => {
                 let meant = self.meant(&client, parameters.get("id_token_hint"));
                 Ok((client, Authorization { meant, ..request }))
