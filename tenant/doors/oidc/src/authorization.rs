@@ -7,6 +7,7 @@ use super::parameters::Parameters;
 use landbridge_door_pages::request_error::RequestFault;
 use landbridge_tenant_core::provider::claims::SCOPES;
 use landbridge_tenant_core::provider::{OidcClient, OidcKind};
+use url::Url;
 
 /// Limit on the bytes of a nonce and of a state, which both come back.
 const MAX_ECHOED: usize = 2048;
@@ -71,6 +72,27 @@ pub struct Back {
     pub mode: ResponseMode,
     /// `state`, which comes back.
     pub state: Option<String>,
+}
+
+impl Back {
+    /// The parameters of an answer: these, the state, and the issuer (RFC 9207).
+    pub fn parameters<'a>(
+        &'a self,
+        values: &[(&'a str, &'a str)],
+        issuer: &'a str,
+    ) -> Vec<(&'a str, &'a str)> {
+        let mut all = values.to_vec();
+        all.extend(self.state.as_deref().map(|state| ("state", state)));
+        all.push(("iss", issuer));
+        all
+    }
+
+    /// The redirect URI with parameters in its query. None: it is none.
+    pub fn with_query(&self, parameters: &[(&str, &str)]) -> Option<String> {
+        let mut url = Url::parse(&self.redirect_uri).ok()?;
+        url.query_pairs_mut().extend_pairs(parameters);
+        Some(url.into())
+    }
 }
 
 /// What is wrong with a request.

@@ -222,18 +222,10 @@ impl OidcDoor {
 
     /// An answer that goes back to a client (RFC 6749 4.1.2; RFC 9207; OAuth 2.0 Form Post Response Mode).
     pub(crate) fn back(&self, asked: &Asked, back: &Back, values: &[(&str, &str)]) -> Answer {
-        let mut all: Vec<(&str, &str)> = values.to_vec();
-        all.extend(back.state.as_deref().map(|state| ("state", state)));
-        all.push(("iss", &self.issuer));
+        let all = back.parameters(values, &self.issuer);
         let wrong = || self.wrong(asked, StatusCode::BAD_REQUEST, RequestFault::WrongReturn, "");
         match back.mode {
-            ResponseMode::Query => match Url::parse(&back.redirect_uri) {
-                Ok(mut url) => {
-                    url.query_pairs_mut().extend_pairs(&all);
-                    see_other(url.as_str())
-                }
-                Err(_) => wrong(),
-            },
+            ResponseMode::Query => back.with_query(&all).map_or_else(wrong, |url| see_other(&url)),
             ResponseMode::FormPost => match back.redirect_uri.parse::<Link>() {
                 Ok(target) => {
                     let parameters =
