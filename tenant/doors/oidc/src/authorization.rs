@@ -6,7 +6,8 @@
 use super::parameters::Parameters;
 use landbridge_door_pages::request_error::RequestFault;
 use landbridge_tenant_core::provider::claims::SCOPES;
-use landbridge_tenant_core::provider::{Client, OidcKind};
+use landbridge_tenant_core::provider::{OidcClient, OidcKind};
+use url::Url;
 
 /// Limit on the bytes of a nonce and of a state, which both come back.
 const MAX_ECHOED: usize = 2048;
@@ -46,8 +47,20 @@ pub struct Authorization {
     pub max_age: Option<i64>,
     /// `login_hint`: the name to fill in.
     pub login_hint: Option<String>,
-    /// `id_token_hint`: an ID token of the person that the client means.
-    pub id_token_hint: Option<String>,
+    /// `id_token_hint`: the person whom the client means. The door reads it.
+    pub meant: Meant,
+}
+
+/// The person whom a client means (OpenID Connect Core 3.1.2.2: no other one's code is returned).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Meant {
+    /// Whoever is signed in, or signs in.
+    #[default]
+    Anyone,
+    /// The one with this `sub`.
+    Person(String),
+    /// A person who is not known here any more: the hint is none of ours for this client, or its key is deleted.
+    Unknown,
 }
 
 /// Where an answer goes.
@@ -61,6 +74,27 @@ pub struct Back {
     pub state: Option<String>,
 }
 
+impl Back {
+    /// The parameters of an answer: these, the state, and the issuer (RFC 9207).
+    pub fn parameters<'a>(
+        &'a self,
+        values: &[(&'a str, &'a str)],
+        issuer: &'a str,
+    ) -> Vec<(&'a str, &'a str)> {
+        let mut all = values.to_vec();
+        all.extend(self.state.as_deref().map(|state| ("state", state)));
+        all.push(("iss", issuer));
+        all
+    }
+
+    /// The redirect URI with parameters in its query. None: it is none.
+    pub fn with_query(&self, parameters: &[(&str, &str)]) -> Option<String> {
+        let mut url = Url::parse(&self.redirect_uri).ok()?;
+        url.query_pairs_mut().extend_pairs(parameters);
+        Some(url.into())
+    }
+}
+
 /// What is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wrong {
@@ -70,13 +104,13 @@ pub enum Wrong {
     There(Back, &'static str, &'static str),
 }
 
-/// Checks a request of this client.
-pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wrong> {
+/// Checks a request of a client with this registration.
+pub fn check(client: &OidcClient, request: &Parameters) -> Result<Authorization, Wrong> {
     // 1. Where the answer goes.
     let Some(redirect_uri) = request.get("redirect_uri") else {
         return Err(Wrong::Here(RequestFault::Malformed, "redirect_uri is missing"));
     };
-    if !client.oidc.redirect_uris.iter().any(|registered| registered.fits(redirect_uri)) {
+    if !client.redirect_uris.iter().any(|registered| registered.fits(redirect_uri)) {
         return Err(Wrong::Here(RequestFault::WrongReturn, "redirect_uri is not registered"));
     }
     let state = request.get("state").map(str::to_owned);
@@ -118,7 +152,7 @@ pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wro
         (Some(challenge), Some("S256")) if is_challenge(challenge) => {}
         (Some(_), _) => return there("invalid_request", "code_challenge must be of the method S256"),
         (None, Some(_)) => return there("invalid_request", "code_challenge is missing"),
-        (None, None) if client.oidc.pkce || client.oidc.kind == OidcKind::Public => {
+        (None, None) if client.pkce || client.kind == OidcKind::Public => {
             return there("invalid_request", "code_challenge is missing: this client must use PKCE");
         }
         (None, None) => {}
@@ -129,7 +163,9 @@ pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wro
         return there("invalid_request", "nonce is too long");
     }
     let mut prompt = Prompt::default();
+    let mut prompts = 0;
     for one in request.get("prompt").unwrap_or_default().split(' ').filter(|one| !one.is_empty()) {
+        prompts += 1;
         match one {
             "none" => prompt.none = true,
             "login" | "select_account" => prompt.login = true,
@@ -137,7 +173,7 @@ pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wro
             _ => return there("invalid_request", "prompt is unknown"),
         }
     }
-    if prompt.none && prompt.login {
+    if prompt.none && prompts > 1 {
         return there("invalid_request", "prompt cannot be none and something else");
     }
     let max_age = match request.get("max_age").map(str::parse::<u32>) {
@@ -151,8 +187,8 @@ pub fn check(client: &Client, request: &Parameters) -> Result<Authorization, Wro
         challenge: challenge.map(str::to_owned),
         prompt,
         max_age,
+        meant: Meant::default(),
         login_hint: request.get("login_hint").filter(|hint| hint.len() <= 256).map(str::to_owned),
-        id_token_hint: request.get("id_token_hint").map(str::to_owned),
         back,
     })
 }

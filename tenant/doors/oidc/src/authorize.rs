@@ -3,7 +3,7 @@
 //! The form of the page carries the request itself, which is checked again: the server keeps nothing between page and form.
 //! Neighbours: [`super::authorization`] checks requests, [`super::sign_in`] has the page.
 
-use super::authorization::{self, Authorization, Wrong};
+use super::authorization::{self, Authorization, Meant, Wrong};
 use super::cookies::{SESSION, cookie};
 use super::door::{Asked, Checked, OidcDoor, blocking, page_of};
 use super::parameters::Parameters;
@@ -30,7 +30,8 @@ impl OidcDoor {
         let fits = |session: &WebSession| {
             !request.prompt.login
                 && request.max_age.is_none_or(|seconds| now.saturating_sub(session.made_at) <= seconds)
-                && request.id_token_hint.as_ref().is_none_or(|hint| self.is_of(hint, &client, session))
+                && request.meant != Meant::Unknown
+                && self.is_meant(&client, &request, session)
         };
         let session = session.filter(fits);
         // 3. A code, or the page.
@@ -49,15 +50,6 @@ impl OidcDoor {
         })
     }
 
-    /// Whether an ID token of ours, also one that is over, names the person of this session (OpenID Connect Core 3.1.2.1).
-    fn is_of(&self, hint: &str, client: &Client, session: &WebSession) -> bool {
-        let claims = self.provider.issuer().verified(ID_TOKEN, hint).unwrap_or_default();
-        let has = |name: &str, value: &str| claims.get(name).and_then(Value::as_str) == Some(value);
-        has("iss", &self.issuer)
-            && has("aud", &client.app.name)
-            && has("sub", &self.provider.subject(client, session.object))
-    }
-
     /// The client of a request and the request, checked. The error is the answer.
     pub(crate) async fn checked(
         &self,
@@ -65,14 +57,41 @@ impl OidcDoor {
         parameters: &Parameters,
     ) -> Checked<(Client, Authorization)> {
         let client = self.client(asked, parameters).await?;
-        match authorization::check(&client, parameters) {
-            Ok(request) => Ok((client, request)),
+        match authorization::check(&client.oidc, parameters) {
+            Ok(request) => {
+                let meant = self.meant(&client, parameters.get("id_token_hint"));
+                Ok((client, Authorization { meant, ..request }))
+            }
             Err(Wrong::Here(fault, detail)) => {
                 Err(Box::new(self.wrong(asked, StatusCode::BAD_REQUEST, fault, detail)))
             }
             Err(Wrong::There(back, code, words)) => {
                 Err(Box::new(self.back(asked, &back, &[("error", code), ("error_description", words)])))
             }
+        }
+    }
+
+    /// The person whom a client means with an ID token of its own, also with one that is over.
+    fn meant(&self, client: &Client, hint: Option<&str>) -> Meant {
+        let Some(hint) = hint else { return Meant::Anyone };
+        let claims = self.provider.issuer().verified(ID_TOKEN, hint).unwrap_or_default();
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        match text("sub") {
+            Some(sub)
+                if text("iss") == Some(self.issuer.as_str())
+                    && text("aud") == Some(client.app.name.as_str()) =>
+            {
+                Meant::Person(sub.to_owned())
+            }
+            Some(_) | None => Meant::Unknown,
+        }
+    }
+
+    /// Whether the person of a session is not another one than the client means.
+    fn is_meant(&self, client: &Client, request: &Authorization, session: &WebSession) -> bool {
+        match &request.meant {
+            Meant::Person(sub) => self.provider.subject(client, session.object) == *sub,
+            Meant::Anyone | Meant::Unknown => true,
         }
     }
 
@@ -96,6 +115,9 @@ impl OidcDoor {
         (session, by_session_from): (WebSession, Option<String>),
         now: i64,
     ) -> Answer {
+        if !self.is_meant(client, request, &session) {
+            return self.back(asked, &request.back, &[("error", "login_required")]);
+        }
         let provider = self.provider.clone();
         let new = NewGrant {
             scopes: request.scopes.clone(),

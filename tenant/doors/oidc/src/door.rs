@@ -4,7 +4,7 @@
 use super::authorization::{Back, ResponseMode};
 use super::cookies::Forms;
 use super::metadata::{document, path};
-use super::parameters::{MAX_PARAMETERS, NoParameters, Parameters};
+use super::parameters::{MAX_PARAMETERS, MAX_SIGN_IN, NoParameters, Parameters};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
@@ -145,13 +145,14 @@ impl OidcDoor {
         if !is_known {
             return self.wrong(asked, StatusCode::NOT_FOUND, RequestFault::NotFound, "");
         }
+        let limit = if asked.path == path::SIGN_IN { MAX_SIGN_IN } else { MAX_PARAMETERS };
         let text = match asked.method {
             Method::GET => Ok(Zeroizing::new(asked.query.clone().into_bytes())),
-            Method::POST => self.form(asked, incoming).await,
+            Method::POST => self.form(asked, incoming, limit).await,
             _ => return self.not_allowed(asked, "GET, POST"),
         };
         let parameters = match text {
-            Ok(text) => Parameters::parse(&text),
+            Ok(text) => Parameters::parse_up_to(&text, limit),
             Err(trouble) => {
                 let status = match trouble {
                     BodyTrouble::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -186,7 +187,12 @@ impl OidcDoor {
     }
 
     /// The bytes of a form, which may hold a password. A request without a body has an empty one.
-    async fn form(&self, asked: &Asked, incoming: &mut Incoming) -> Result<Zeroizing<Vec<u8>>, BodyTrouble> {
+    async fn form(
+        &self,
+        asked: &Asked,
+        incoming: &mut Incoming,
+        limit: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, BodyTrouble> {
         if incoming.is_end_stream() {
             return Ok(Zeroizing::default());
         }
@@ -198,7 +204,7 @@ impl OidcDoor {
         if !is_form {
             return Err(BodyTrouble::Broken);
         }
-        body(incoming, MAX_PARAMETERS, self.body_time).await
+        body(incoming, limit, self.body_time).await
     }
 
     pub(crate) fn frame(&self, asked: &Asked) -> Frame<'_> {
@@ -232,18 +238,10 @@ impl OidcDoor {
 
     /// An answer that goes back to a client (RFC 6749 4.1.2; RFC 9207; OAuth 2.0 Form Post Response Mode).
     pub(crate) fn back(&self, asked: &Asked, back: &Back, values: &[(&str, &str)]) -> Answer {
-        let mut all: Vec<(&str, &str)> = values.to_vec();
-        all.extend(back.state.as_deref().map(|state| ("state", state)));
-        all.push(("iss", &self.issuer));
+        let all = back.parameters(values, &self.issuer);
         let wrong = || self.wrong(asked, StatusCode::BAD_REQUEST, RequestFault::WrongReturn, "");
         match back.mode {
-            ResponseMode::Query => match Url::parse(&back.redirect_uri) {
-                Ok(mut url) => {
-                    url.query_pairs_mut().extend_pairs(&all);
-                    see_other(url.as_str())
-                }
-                Err(_) => wrong(),
-            },
+            ResponseMode::Query => back.with_query(&all).map_or_else(wrong, |url| see_other(&url)),
             ResponseMode::FormPost => match back.redirect_uri.parse::<Link>() {
                 Ok(target) => {
                     let parameters =

@@ -13,7 +13,8 @@
 //! - `door.rs`: the door, its paths and its answers
 //! - `authorize.rs`: authorization requests
 //! - `sign_in.rs`: the sign-in page and its form
-//! - `token.rs`: codes and refresh tokens for tokens, and who a client is
+//! - `client_authentication.rs`: who a client says that it is
+//! - `token.rs`: codes and refresh tokens for tokens
 //! - `userinfo.rs`: who somebody is, for an access token
 //! - `sign_out.rs`: the end of a session, by the application's or the person's wish
 //! - `own_page.rs`: the person's own page, and its forms
@@ -21,6 +22,7 @@
 
 pub mod authorization;
 mod authorize;
+pub mod client_authentication;
 pub mod cookies;
 mod device;
 pub mod door;

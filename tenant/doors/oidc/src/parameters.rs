@@ -5,13 +5,15 @@ use zeroize::Zeroize as _;
 
 /// Limit on the bytes of a query or a form: a state or a nonce of some KiB is usual.
 pub const MAX_PARAMETERS: usize = 16 * 1024;
+/// Limit on the bytes of the form of the sign-in page, which carries a query. In a form each byte of it may be three.
+pub const MAX_SIGN_IN: usize = 3 * MAX_PARAMETERS + 8 * 1024;
 /// Limit on their number.
 const MAX_COUNT: usize = 64;
 
 /// Why the parameters cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoParameters {
-    /// More than 16 KiB, or more than 64 of them.
+    /// More bytes than the limit, or more than 64 of them.
     #[error("there are too many parameters, or they are too long")]
     TooLong,
     /// One is there twice.
@@ -26,9 +28,14 @@ pub enum NoParameters {
 pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Reads `application/x-www-form-urlencoded`.
+    /// Reads `application/x-www-form-urlencoded` of at most [`MAX_PARAMETERS`] bytes.
     pub fn parse(text: &[u8]) -> Result<Self, NoParameters> {
-        if text.len() > MAX_PARAMETERS {
+        Self::parse_up_to(text, MAX_PARAMETERS)
+    }
+
+    /// The same with a limit of its own.
+    pub fn parse_up_to(text: &[u8], limit: usize) -> Result<Self, NoParameters> {
+        if text.len() > limit {
             return Err(NoParameters::TooLong);
         }
         let mut parameters = Self(Vec::new());
@@ -40,7 +47,7 @@ impl Parameters {
             if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
                 return Err(NoParameters::NotText);
             }
-            if parameters.get(&name).is_some() {
+            if parameters.0.iter().any(|(own, _)| *own == name) {
                 return Err(NoParameters::Twice);
             }
             parameters.0.push((name.into_owned(), value.into_owned()));
@@ -93,6 +100,8 @@ mod tests {
         assert_eq!(format!("{parameters:?}"), r#"["a", "b", "c"]"#);
         for (text, why) in [
             (&b"a=1&a=2"[..], NoParameters::Twice),
+            (b"a=&a=2", NoParameters::Twice),
+            (b"a&%61", NoParameters::Twice),
             (b"a=%ff", NoParameters::NotText),
             (&b"a=1&".repeat(5000), NoParameters::TooLong),
         ] {

@@ -1,7 +1,7 @@
 //! The end of a session (OpenID Connect RP-Initiated Logout 2): at once if the application shows an ID token of it, and else
 //! after a question, so that no page can end somebody's session.
 
-use super::cookies::{self, FORM, NAME, SESSION};
+use super::cookies::{self, FORM, NAME, SESSION, cookie};
 use super::door::{Asked, Checked, OidcDoor, blocking, page_of, see_other};
 use super::metadata::path;
 use super::parameters::Parameters;
@@ -41,6 +41,10 @@ impl OidcDoor {
             value.unwrap_or_default().to_owned()
         };
         let is_ours = text("iss") == self.issuer;
+        if is_ours && parameters.get("client_id").is_some_and(|named| named != text("aud")) {
+            let detail = "id_token_hint is of another client_id";
+            return Ok(self.wrong(asked, StatusCode::BAD_REQUEST, RequestFault::Malformed, detail));
+        }
         // 2. Where the person goes afterwards: to a URI that this application has registered.
         let back = match parameters.get("post_logout_redirect_uri") {
             Some(wanted) if is_ours => {
@@ -88,7 +92,7 @@ impl OidcDoor {
             None => {}
         }
         Ok(match back {
-            Some(back) => forgotten(see_other(&back)),
+            Some(back) => forgotten(asked, see_other(&back)),
             None => self.signed_out(asked),
         })
     }
@@ -96,7 +100,7 @@ impl OidcDoor {
     /// The page after the end of the browser's session.
     pub(crate) fn signed_out(&self, asked: &Asked) -> Answer {
         let page = SignedOut { application: None, back: None, sign_in: path::OWN_PAGE.parse().ok() };
-        forgotten(page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None))
+        forgotten(asked, page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None))
     }
 
     /// A registered URI of a client, with the state. None: it is not one of its.
@@ -113,9 +117,13 @@ impl OidcDoor {
 }
 
 /// An answer after which the browser knows neither session nor name. It stays one that is known for its accounts.
-fn forgotten(mut answer: Answer) -> Answer {
-    for name in [SESSION, NAME] {
-        answer.headers_mut().extend(cookies::clear(name).map(|value| (SET_COOKIE, value)));
+///
+/// A form that another site posts comes without the cookie of the session. Its answer must not remove anything.
+fn forgotten(asked: &Asked, mut answer: Answer) -> Answer {
+    if cookie(&asked.headers, SESSION).is_some() {
+        for name in [SESSION, NAME] {
+            answer.headers_mut().extend(cookies::clear(name).map(|value| (SET_COOKIE, value)));
+        }
     }
     answer
 }

@@ -1,10 +1,9 @@
-//! Codes and refresh tokens for tokens (OpenID Connect Core 3.1.3, 12), and who a client is (RFC 6749 2.3).
+//! Codes and refresh tokens for tokens (OpenID Connect Core 3.1.3, 12).
 
+use super::client_authentication::shown;
 use super::door::{Asked, OidcDoor, blocking, private_json, refused};
 use super::metadata::PASSWORD_OVER_TLS;
 use super::parameters::{NoParameters, Parameters};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use landbridge_door_listen::body::Answer;
@@ -12,18 +11,11 @@ use landbridge_tenant_core::applications::NotAuthenticated;
 use landbridge_tenant_core::clock::unix_now;
 use landbridge_tenant_core::provider::{Client, Granted, NoGrant, OidcKind, Provider, TOKEN};
 use serde_json::{Map, Value, json};
-use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 /// `typ` of an ID token, and of an access token (RFC 9068 2.1).
 pub(crate) const ID_TOKEN: &str = "JWT";
 pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
-
-/// Who a client says that it is.
-struct Shown {
-    id: String,
-    secret: Option<Zeroizing<String>>,
-}
 
 impl OidcDoor {
     /// The token endpoint.
@@ -31,7 +23,7 @@ impl OidcDoor {
         let bad = |code, words| Box::new(refused(StatusCode::BAD_REQUEST, code, words));
         // 1. The client.
         let Ok(mut form) = parameters else { return *bad("invalid_request", "the form cannot be read") };
-        let shown = match shown(asked, &mut form) {
+        let shown = match shown(&asked.headers, &mut form) {
             Ok(shown) => shown,
             Err(words) => return no_client(asked, words),
         };
@@ -138,36 +130,6 @@ fn tokens(provider: &Provider, issuer: &str, client: &Client, granted: Granted, 
         put(members, "refresh_token", json!(refresh.as_str()));
     }
     Some(answer)
-}
-
-/// Who the client says that it is, by one way alone. The error says what is wrong.
-fn shown(asked: &Asked, form: &mut Parameters) -> Result<Shown, &'static str> {
-    let in_form = form.get("client_id").map(str::to_owned);
-    let secret = form.extract("client_secret").filter(|secret| !secret.is_empty()).map(Zeroizing::new);
-    let mut headers = asked.headers.get_all(AUTHORIZATION).iter();
-    let Some(header) = headers.next() else {
-        return Ok(Shown { id: in_form.ok_or("client_id is missing")?, secret });
-    };
-    const WRONG: &str = "the Authorization header is no Basic credential";
-    if headers.next().is_some() || secret.is_some() {
-        return Err("the client proves itself in more than one way");
-    }
-    let (scheme, value) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(WRONG)?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return Err(WRONG);
-    }
-    let value = Zeroizing::new(STANDARD.decode(value.trim()).map_err(|_| WRONG)?);
-    let (id, secret) = std::str::from_utf8(&value).ok().and_then(|text| text.split_once(':')).ok_or(WRONG)?;
-    // RFC 6749 2.3.1: both are form-encoded first.
-    let decoded = |text: &str| {
-        let pair = form_urlencoded::parse(text.as_bytes()).next();
-        pair.map(|(text, _)| text.into_owned()).unwrap_or_default()
-    };
-    let id = decoded(id);
-    if in_form.is_some_and(|other| other != id) {
-        return Err("client_id is another one in the form");
-    }
-    Ok(Shown { id, secret: Some(Zeroizing::new(decoded(secret))) })
 }
 
 fn no_client(asked: &Asked, words: &str) -> Answer {
