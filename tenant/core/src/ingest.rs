@@ -268,6 +268,7 @@ fn sweep(page: &record::Page<'_>, upload: &Upload, outcome: &mut Outcome) -> Res
         objects::set_presence(writing, object, Presence::OutOfScope, now)?;
         names::set(writing, page.store.name_key(), object, &names::of(writing, object)?, &[])?;
         page.note_idle_policy(object, outcome)?;
+        page.end_sessions(object)?;
         links::drop_from(writing, domain.id, object)?;
         outcome.erased += u32::from(digests::erase(writing, object)?);
         outcome.swept += 1;

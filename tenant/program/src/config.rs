@@ -3,6 +3,8 @@
 
 use crate::error::TenantError;
 use landbridge_door_listen::limits::Limits;
+use landbridge_door_pages::colour::Colour;
+use landbridge_door_pages::link::Link;
 use landbridge_host::key_file::KeySource;
 use landbridge_host::log::Format;
 use landbridge_tenant_core::provider::Lives;
@@ -115,9 +117,11 @@ pub struct Oidc {
     /// The name on the pages.
     pub name: String,
     /// The colour on the pages, as `#0b5fff`.
-    pub colour: Option<String>,
+    pub colour: Option<Colour>,
     /// Where people get help: a link.
-    pub help: Option<String>,
+    pub help: Option<Link>,
+    /// A PNG or SVG image that stands in place of the name.
+    pub logo: Option<PathBuf>,
 }
 
 /// How sign-ins are answered.
@@ -393,6 +397,8 @@ struct FileOidc {
     colour: Option<String>,
     #[serde(default)]
     help: Option<String>,
+    #[serde(default)]
+    logo: Option<PathBuf>,
 }
 
 impl FileOidc {
@@ -423,7 +429,13 @@ impl FileOidc {
             refresh: within("refresh_days", self.refresh_days, usual.refresh, 86_400, 365)?,
             key: within("key_days", self.key_days, usual.key, 86_400, 3650)?,
         };
-        // 3. The rest.
+        // 3. What the pages show.
+        let colour = self.colour.as_deref().map(str::parse::<Colour>).transpose();
+        let help = self.help.as_deref().map(str::parse::<Link>).transpose();
+        if let Some(logo) = self.logo.as_ref().filter(|logo| !logo.is_absolute()) {
+            return Err(("logo", format!("`{}` is not an absolute path", logo.display())));
+        }
+        // 4. The rest.
         Ok(Oidc {
             issuer,
             listen: self.listen,
@@ -432,8 +444,9 @@ impl FileOidc {
             balancers: networks(self.balancers).map_err(|why| ("balancers", why))?,
             lives,
             name: self.name.unwrap_or_else(|| "Landbridge".to_owned()),
-            colour: self.colour,
-            help: self.help,
+            colour: colour.map_err(|why| ("colour", why.to_string()))?,
+            help: help.map_err(|why| ("help", why.to_string()))?,
+            logo: self.logo,
         })
     }
 }

@@ -22,6 +22,7 @@ use landbridge_door_oidc::door::OidcDoor;
 use landbridge_door_operator::listen;
 use landbridge_door_operator::observe::{self, CertificateLife, Observed};
 use landbridge_door_pages::branding::Branding;
+use landbridge_door_pages::logo::{Logo, MAX_LOGO};
 use landbridge_host::key_file::own_uid;
 use landbridge_host::signals;
 use landbridge_tenant_core::Handles;
@@ -37,6 +38,7 @@ use landbridge_tenant_store::tables::{digests, domains};
 use rustls::ServerConnection;
 use std::fs::File;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
@@ -332,14 +334,11 @@ fn oidc_door(
     store: &Store,
     limits: Limits,
 ) -> Result<OidcDoor, TenantError> {
-    let wrong = |what: &str| TenantError::Usage(format!("[oidc] {what}"));
-    let colour = oidc.colour.as_deref().map(str::parse).transpose();
-    let help = oidc.help.as_deref().map(str::parse).transpose();
     let branding = Branding {
         name: oidc.name.as_str().into(),
-        colour: colour.map_err(|_| wrong("colour is not written as `#0b5fff`"))?,
-        logo: None,
-        help: help.map_err(|_| wrong("help is no https link"))?,
+        colour: oidc.colour,
+        logo: oidc.logo.as_deref().map(logo).transpose()?,
+        help: oidc.help.clone(),
     };
     handles.provider.tend(unix_now()).map_err(|why| TenantError::Defect(why.to_string()))?;
     // All nodes of a tenant have the same seal keys.
@@ -347,6 +346,17 @@ fn oidc_door(
     let form_key = form_key.ok_or_else(|| TenantError::Defect("there is no seal key".to_owned()))?;
     let parts = (handles.provider.clone(), handles.sign_ins.clone(), handles.applications.clone());
     Ok(OidcDoor::new(parts, &oidc.issuer, branding, &form_key, limits.body))
+}
+
+/// Reads the logo of the pages.
+fn logo(path: &Path) -> Result<Logo, TenantError> {
+    use std::io::Read as _;
+    const TODO: &str = "name a PNG or SVG image in `[oidc] logo`, or leave it out";
+    let unreadable = |e: std::io::Error| TenantError::file(path, format_args!("cannot be read: {e}"), TODO);
+    let mut content = Vec::new();
+    let most = u64::try_from(MAX_LOGO).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path).map_err(unreadable)?.take(most).read_to_end(&mut content).map_err(unreadable)?;
+    Logo::new(content).map_err(|why| TenantError::file(path, why, TODO))
 }
 
 /// The addresses for LDAP.
@@ -432,6 +442,13 @@ fn lives(chores: &Chores) -> Vec<CertificateLife> {
         lives.push((
             "ldap_certificate_seconds_left",
             "Life of the certificate that clients see at the addresses for LDAP",
+            Box::new(move || certificate.ends()),
+        ));
+    }
+    if let Some(certificate) = chores.oidc.clone() {
+        lives.push((
+            "oidc_certificate_seconds_left",
+            "Life of the certificate of the OpenID Connect issuer",
             Box::new(move || certificate.ends()),
         ));
     }

@@ -8,11 +8,12 @@ use crate::administration::request::{
 use crate::directory::describe::find_by_scan;
 use crate::directory::groups;
 use crate::directory::named::Named;
+use crate::provider::{Ending, note_end};
 use landbridge_tenant_rules::model::{Object, is_removed};
 use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::tables::{attributes, blocks, changes, domains, names, objects};
+use landbridge_tenant_store::tables::{attributes, blocks, changes, domains, names, objects, web_sessions};
 use landbridge_wire::upload::Kind;
 use uuid::Uuid;
 
@@ -101,6 +102,11 @@ pub(super) fn block(actor: &Actor<'_>, name: &str, block: bool) -> Result<AdminR
                 (blocks::remove(writing, object)?, "user-unblocked", "is not blocked any more")
             }
         };
+        if block {
+            for session in web_sessions::end_of(writing, object, None)? {
+                note_end(writing, (session, object), (&actor.name, Ending::Administrator), actor.now)?;
+            }
+        }
         if changed {
             changes::note_object(writing, object, actor.now)?;
             actor.audit(writing, action, &object.to_string(), "")?;

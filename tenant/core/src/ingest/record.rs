@@ -4,11 +4,13 @@
 
 use crate::directory::groups::accounts_in;
 use crate::ingest::outcome::Outcome;
+use crate::provider::{Ending, note_end};
 use landbridge_crypto::salted_digest::SaltedDigest;
+use landbridge_tenant_rules::account_state::{Account, veto};
 use landbridge_tenant_rules::model::Attributes;
 use landbridge_tenant_rules::model::Object;
 use landbridge_tenant_rules::model::is_removed;
-use landbridge_tenant_rules::model::{Domain, SigninPolicy};
+use landbridge_tenant_rules::model::{Domain, Policy, SigninPolicy};
 use landbridge_tenant_rules::names::names_of;
 use landbridge_tenant_rules::privileged::{lacks_permission, rid_of};
 use landbridge_tenant_store::Writing;
@@ -16,7 +18,7 @@ use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
 use landbridge_tenant_store::tables::{
     attributes, audit, changes, digests, group_policies, homes, links, names, objects, refused_members,
-    reserved_names,
+    reserved_names, web_sessions,
 };
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::bounded::Text;
@@ -112,6 +114,12 @@ impl Page<'_> {
             self.update_names(record, &known, held.is_none(), outcome)?;
         }
         self.update_reserved(record, held.as_ref(), replace)?;
+        if record.kind == Kind::Account && (attributes_changed || entered) {
+            let account = Account::known(&known, &Policy::default(), record.protected_user == Some(true));
+            if record.presence != Presence::Present || veto(&account, self.now).is_some() {
+                self.end_sessions(record.object)?;
+            }
+        }
         // 5. An object that is not present loses its links.
         if record.presence != Presence::Present {
             if entered {
@@ -254,6 +262,14 @@ impl Page<'_> {
             self.audit("digest-erased", object, why)?;
         }
         Ok(erased)
+    }
+
+    /// Ends the sessions of an account at the pages, for good: an account that comes back has to sign in again.
+    pub(super) fn end_sessions(&self, object: Uuid) -> Result<(), StoreError> {
+        for session in web_sessions::end_of(self.writing, object, None)? {
+            note_end(self.writing, (session, object), (self.actor, Ending::Account), self.now)?;
+        }
+        Ok(())
     }
 
     /// Writes an audit entry about an object.

@@ -10,7 +10,7 @@ use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCEPT_LANGUAGE, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION,
+    CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use landbridge_door_listen::body::{Answer, BodyTrouble, body, drain};
@@ -18,11 +18,13 @@ use landbridge_door_pages::assets::{
     CACHE_FOR_EVER, FORM_POST_SCRIPT, FORM_POST_SCRIPT_PATH, STYLESHEET, stylesheet_path,
 };
 use landbridge_door_pages::branding::{BrandStylesheet, Branding};
+use landbridge_door_pages::continue_to::{ContinueTo, ProgramUri};
 use landbridge_door_pages::form_post::FormPost;
 use landbridge_door_pages::frame::Frame;
 use landbridge_door_pages::headers::{HEADERS, MEDIA_TYPE, Scripts, content_security_policy};
 use landbridge_door_pages::language::Language;
 use landbridge_door_pages::link::{Link, Origin};
+use landbridge_door_pages::logo::Logo;
 use landbridge_door_pages::request_error::{RequestError, RequestFault};
 use landbridge_tenant_core::applications::Applications;
 use landbridge_tenant_core::provider::{Client, Provider};
@@ -123,6 +125,10 @@ impl OidcDoor {
             }
             path if is_get && path == stylesheet_path() => return style(STYLESHEET),
             path if is_get => {
+                if let Some(logo) = self.branding.logo.as_ref().filter(|logo| logo.path().to_string() == path)
+                {
+                    return image(logo);
+                }
                 if let Some(sheet) = self.brand_stylesheet.as_ref().filter(|sheet| sheet.path == path) {
                     return style(&sheet.content);
                 }
@@ -239,9 +245,24 @@ impl OidcDoor {
     /// An answer that goes back to a client (RFC 6749 4.1.2; RFC 9207; OAuth 2.0 Form Post Response Mode).
     pub(crate) fn back(&self, asked: &Asked, back: &Back, values: &[(&str, &str)]) -> Answer {
         let all = back.parameters(values, &self.issuer);
+        // Browsers apply the page's `form-action` to the redirect behind its form.
+        let is_behind_form = asked.method == Method::POST;
         let wrong = || self.wrong(asked, StatusCode::BAD_REQUEST, RequestFault::WrongReturn, "");
         match back.mode {
-            ResponseMode::Query => back.with_query(&all).map_or_else(wrong, |url| see_other(&url)),
+            ResponseMode::Query => match back.with_query(&all) {
+                Some(url) if is_behind_form && back.redirect_uri.parse::<Link>().is_err() => {
+                    match url.parse::<ProgramUri>() {
+                        Ok(target) => {
+                            let program = back.redirect_uri.split_once(':').map_or("", |(scheme, _)| scheme);
+                            let page = ContinueTo { target, application: program.into() };
+                            page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None)
+                        }
+                        Err(_) => wrong(),
+                    }
+                }
+                Some(url) => see_other(&url),
+                None => wrong(),
+            },
             ResponseMode::FormPost => match back.redirect_uri.parse::<Link>() {
                 Ok(target) => {
                     let parameters =
@@ -324,6 +345,21 @@ fn public(text: String, kind: &'static str) -> Answer {
 fn style(text: &str) -> Answer {
     let mut answer = public(text.to_owned(), "text/css; charset=utf-8");
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(CACHE_FOR_EVER));
+    answer
+}
+
+/// The logo, whose path has a hash of it.
+fn image(logo: &Logo) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::copy_from_slice(logo.content())));
+    let headers = answer.headers_mut();
+    for (name, value) in [
+        (CONTENT_TYPE, logo.media_type()),
+        (CACHE_CONTROL, CACHE_FOR_EVER),
+        (CONTENT_SECURITY_POLICY, Logo::CONTENT_SECURITY_POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     answer
 }
 

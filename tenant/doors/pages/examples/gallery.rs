@@ -14,14 +14,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("the argument is the folder to write to")?;
     let folder = Path::new(&folder);
     let write = |path: &str, content: &str| fs::write(folder.join(path.trim_start_matches('/')), content);
+    let write_bytes =
+        |path: &str, content: &[u8]| fs::write(folder.join(path.trim_start_matches('/')), content);
     fs::create_dir_all(folder.join("assets"))?;
     write(stylesheet_path(), STYLESHEET)?;
     // The pages may not run it: the target of the sample does not exist.
     write(FORM_POST_SCRIPT_PATH, &FORM_POST_SCRIPT.replace("HTMLFormElement", "// HTMLFormElement"))?;
-    write("/assets/logo.svg", samples::LOGO)?;
     for (brand, branding) in samples::brandings()? {
         if let Some(sheet) = branding.stylesheet() {
             write(&sheet.path, &sheet.content)?;
+        }
+        if let Some(logo) = &branding.logo {
+            write_bytes(&logo.path().to_string(), logo.content())?;
         }
         for language in Language::ALL {
             // A file has no issuer: paths lead to the folder itself.

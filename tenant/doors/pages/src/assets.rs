@@ -16,13 +16,13 @@ pub const CACHE_FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// The path of [`STYLESHEET`], with a hash of its content that is computed at the first use.
 pub fn stylesheet_path() -> &'static str {
-    static PATH: LazyLock<String> = LazyLock::new(|| hashed_path("pages", STYLESHEET));
+    static PATH: LazyLock<String> = LazyLock::new(|| hashed_path("pages", STYLESHEET.as_bytes(), "css"));
     &PATH
 }
 
-/// The path of a stylesheet. A changed content has another path, so browsers may keep each one for ever.
-pub(crate) fn hashed_path(name: &str, content: &str) -> String {
-    format!("/assets/{name}-{:016x}.css", fnv1a(content.as_bytes()))
+/// The path of a file with this ending. A changed content has another path, so browsers may keep each one for ever.
+pub(crate) fn hashed_path(name: &str, content: &[u8], ending: &str) -> String {
+    format!("/assets/{name}-{:016x}.{ending}", fnv1a(content))
 }
 
 /// FNV-1a with 64 bits. It tells versions of our own files apart; it protects nothing.
@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn another_content_has_another_path() {
-        assert_eq!(stylesheet_path(), hashed_path("pages", STYLESHEET));
-        assert_ne!(stylesheet_path(), hashed_path("pages", &STYLESHEET.replacen("1rem", "2rem", 1)));
+        assert_eq!(stylesheet_path(), hashed_path("pages", STYLESHEET.as_bytes(), "css"));
+        let changed = STYLESHEET.replacen("1rem", "2rem", 1);
+        assert_ne!(stylesheet_path(), hashed_path("pages", changed.as_bytes(), "css"));
     }
 }

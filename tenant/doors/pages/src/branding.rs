@@ -3,7 +3,8 @@
 use crate::assets::hashed_path;
 use crate::colour::Colour;
 use crate::display_text::DisplayText;
-use crate::link::{Link, Path};
+use crate::link::Link;
+use crate::logo::Logo;
 
 /// How an installation presents itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub struct Branding {
     /// The colour of buttons, links and the mark beside the name. None: that of the stylesheet.
     pub colour: Option<Colour>,
     /// An image that stands in place of mark and name. Shown 40 pixels high, and at most 240 wide.
-    pub logo: Option<Path>,
+    pub logo: Option<Logo>,
     /// Where a person finds help.
     pub help: Option<Link>,
 }
@@ -37,7 +38,7 @@ impl Branding {
             ":root{{--accent:{accent};--on-accent:{on_accent};--accent-ink:{light}}}\n\
              @media (prefers-color-scheme:dark){{:root{{--accent-ink:{dark}}}}}\n"
         );
-        Some(BrandStylesheet { path: hashed_path("brand", &content), content })
+        Some(BrandStylesheet { path: hashed_path("brand", content.as_bytes(), "css"), content })
     }
 
     /// The first letter of the name, for the mark beside it.

@@ -19,6 +19,7 @@
 //! - `colour.rs`: colours and their contrast
 //! - `assets.rs`: the stylesheet and the script, and their paths
 //! - `headers.rs`: the headers of every page
+//! - `logo.rs`: the logo of an installation
 //! - `branding.rs`: name, colour and logo of an installation
 //! - `frame.rs`: what all pages have around their content
 //! - `sentence.rs`: a text with a value in it
@@ -28,17 +29,20 @@
 //! - `sign_out.rs`: the question before the sign-out, and the page after it
 //! - `account.rs`: a person's own page
 //! - `form_post.rs`: the page that posts an answer to an application
+//! - `continue_to.rs`: the page that leads back to a program on the person's machine
 
 pub mod account;
 pub mod assets;
 pub mod branding;
 pub mod colour;
+pub mod continue_to;
 pub mod display_text;
 pub mod form_post;
 pub mod frame;
 pub mod headers;
 pub mod language;
 pub mod link;
+pub mod logo;
 pub mod no_access;
 pub mod request_error;
 mod sentence;

@@ -2,9 +2,11 @@
 
 use landbridge_door_pages::account::{Account, AssignedApplication, Moment, Outcome, RecentSignIn, Session};
 use landbridge_door_pages::branding::Branding;
+use landbridge_door_pages::continue_to::ContinueTo;
 use landbridge_door_pages::form_post::FormPost;
 use landbridge_door_pages::frame::Frame;
 use landbridge_door_pages::language::Language;
+use landbridge_door_pages::logo::Logo;
 use landbridge_door_pages::no_access::{NoAccess, NoAccessReason};
 use landbridge_door_pages::request_error::{RequestError, RequestFault};
 use landbridge_door_pages::sign_in::{KnownName, Notice, SignIn};
@@ -15,8 +17,7 @@ use std::error::Error;
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// A logo of an installation.
-#[allow(dead_code, reason = "the gallery alone writes it")]
-pub(crate) const LOGO: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 40"><path d="M4 30c10-22 26-22 36 0" fill="none" stroke="#b3541e" stroke-width="5" stroke-linecap="round"/><text x="52" y="27" font-family="sans-serif" font-size="20" font-weight="600" fill="#b3541e">Nordhafen</text></svg>"##;
+const LOGO: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 40"><path d="M4 30c10-22 26-22 36 0" fill="none" stroke="#b3541e" stroke-width="5" stroke-linecap="round"/><text x="52" y="27" font-family="sans-serif" font-size="20" font-weight="600" fill="#b3541e">Nordhafen</text></svg>"##;
 
 /// A name that is markup, changes the direction of text, and is too long.
 pub(crate) const HOSTILE: &str = "<script>alert(1)</script>\"'&\u{202E}gnp.exe\u{2066}Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrik_\
@@ -30,7 +31,7 @@ pub(crate) fn brandings() -> Result<Vec<(&'static str, Branding)>> {
     let logo = Branding {
         name: "Nordhafen".into(),
         colour: Some("#b3541e".parse()?),
-        logo: Some("/assets/logo.svg".parse()?),
+        logo: Some(Logo::new(LOGO.as_bytes().to_vec())?),
         ..plain.clone()
     };
     let yellow =
@@ -43,6 +44,10 @@ pub(crate) fn brandings() -> Result<Vec<(&'static str, Branding)>> {
 pub(crate) fn pages(frame: &Frame<'_>) -> Result<Vec<(String, String)>> {
     let mut pages = Vec::new();
     let mut add = |name: &str, html: String| pages.push((name.to_owned(), html));
+
+    // 0. Back to a program.
+    let target = "com.example.app:/callback?code=c29kZQ&state=x".parse()?;
+    add("continue-to", ContinueTo { target, application: "Notes".into() }.html(frame));
 
     // 1. Sign-in.
     let sign_in = |name, notice| -> Result<SignIn> {

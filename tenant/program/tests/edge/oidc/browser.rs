@@ -47,6 +47,7 @@ pub(crate) async fn configured() -> (Edge, PathBuf) {
             name: "Example".to_owned(),
             colour: None,
             help: None,
+            logo: None,
         });
     })
     .await;
@@ -69,6 +70,11 @@ pub(crate) struct Page {
 impl Page {
     pub(crate) fn redirect(&self) -> Option<Url> {
         Url::parse(self.headers.get(LOCATION)?.to_str().unwrap()).ok()
+    }
+
+    /// The path of a redirect within the issuer.
+    pub(crate) fn path(&self) -> Option<String> {
+        Some(self.headers.get(LOCATION)?.to_str().unwrap().to_owned())
     }
 
     #[track_caller]
