@@ -1,9 +1,13 @@
-//! The stylesheet and the script of the pages, and the paths below the issuer at which the caller serves them.
+//! The stylesheet, the icon and the script of the pages, and the paths below the issuer at which the caller serves them.
 
 use std::sync::LazyLock;
 
 /// The stylesheet of every page. Its media type is `text/css; charset=utf-8`.
 pub const STYLESHEET: &str = include_str!("../assets/pages.css");
+
+/// The icon of every page of an installation without a logo. Its media type is `image/svg+xml`. Without a link to it browsers
+/// ask for `/favicon.ico`.
+pub const ICON: &str = include_str!("../assets/icon.svg");
 
 /// The script that submits the form of [`crate::form_post`]. Its media type is `text/javascript; charset=utf-8`.
 pub const FORM_POST_SCRIPT: &str = include_str!("../assets/form-post.js");
@@ -16,13 +20,19 @@ pub const CACHE_FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// The path of [`STYLESHEET`], with a hash of its content that is computed at the first use.
 pub fn stylesheet_path() -> &'static str {
-    static PATH: LazyLock<String> = LazyLock::new(|| hashed_path("pages", STYLESHEET));
+    static PATH: LazyLock<String> = LazyLock::new(|| hashed_path("pages", STYLESHEET, "css"));
     &PATH
 }
 
-/// The path of a stylesheet. A changed content has another path, so browsers may keep each one for ever.
-pub(crate) fn hashed_path(name: &str, content: &str) -> String {
-    format!("/assets/{name}-{:016x}.css", fnv1a(content.as_bytes()))
+/// The path of [`ICON`], with a hash of its content that is computed at the first use.
+pub fn icon_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| hashed_path("icon", ICON, "svg"));
+    &PATH
+}
+
+/// The path of a file. A changed content has another path, so browsers may keep each one for ever.
+pub(crate) fn hashed_path(name: &str, content: &str, extension: &str) -> String {
+    format!("/assets/{name}-{:016x}.{extension}", fnv1a(content.as_bytes()))
 }
 
 /// FNV-1a with 64 bits. It tells versions of our own files apart; it protects nothing.
@@ -44,7 +54,7 @@ mod tests {
 
     #[test]
     fn another_content_has_another_path() {
-        assert_eq!(stylesheet_path(), hashed_path("pages", STYLESHEET));
-        assert_ne!(stylesheet_path(), hashed_path("pages", &STYLESHEET.replacen("1rem", "2rem", 1)));
+        assert_eq!(stylesheet_path(), hashed_path("pages", STYLESHEET, "css"));
+        assert_ne!(stylesheet_path(), hashed_path("pages", &STYLESHEET.replacen("1rem", "2rem", 1), "css"));
     }
 }

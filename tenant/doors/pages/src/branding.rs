@@ -37,7 +37,7 @@ impl Branding {
             ":root{{--accent:{accent};--on-accent:{on_accent};--accent-ink:{light}}}\n\
              @media (prefers-color-scheme:dark){{:root{{--accent-ink:{dark}}}}}\n"
         );
-        Some(BrandStylesheet { path: hashed_path("brand", &content), content })
+        Some(BrandStylesheet { path: hashed_path("brand", &content, "css"), content })
     }
 
     /// The first letter of the name, for the mark beside it.
