@@ -27,7 +27,7 @@ clients: install ## clients of LDAP and OpenID Connect for Python and Node.js th
 build: ## the programs, unoptimised but for the crypto
 	cargo build --locked --bins
 
-demo: install build ## a disposable real domain, a tenant, a phs and two agents, start to end, cleaned up after; PART=ldap or oidc for that act alone
+demo: install clients build ## a disposable real domain, a tenant, a phs and two agents, start to end, cleaned up after; PART=ldap or oidc for that act alone
 	@cargo run --locked --quiet --package landbridge-tests --bin demo -- $(PART)
 
 test: install clients check ## everything CI runs; TIMING=skip leaves out the trials that compare times, which a second load disturbs
