@@ -21,13 +21,13 @@ TIMING_TRIALS := refusals_of_every_kind_take_the_same_time_and_look_the_same \
 install: ## the Debian packages that the lab needs (apt; root or sudo), nothing when they are there
 	@tests/install
 
-clients: install ## LDAP clients for Python and Node.js that the tests run, into the folder of the build; nothing when they are there
+clients: install ## clients of LDAP and OpenID Connect for Python and Node.js that the tests run, into the folder of the build; nothing when they are there
 	@tests/clients/install
 
 build: ## the programs, unoptimised but for the crypto
 	cargo build --locked --bins
 
-demo: install build ## a disposable real domain, a tenant, a phs and two agents, start to end, cleaned up after; PART=ldap for that act alone
+demo: install clients build ## a disposable real domain, a tenant, a phs and two agents, start to end, cleaned up after; PART=ldap or oidc for that act alone
 	@cargo run --locked --quiet --package landbridge-tests --bin demo -- $(PART)
 
 test: install clients check ## everything CI runs; TIMING=skip leaves out the trials that compare times, which a second load disturbs

@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod application;
+pub mod browser;
 mod certificates;
 pub mod domain;
 pub mod dovecot;
@@ -26,6 +27,7 @@ pub mod openssl;
 pub mod phs;
 pub mod population;
 pub mod program;
+pub mod protected_site;
 pub mod pta_agent;
 mod recipe;
 mod script;
@@ -42,11 +44,13 @@ pub mod windows_fake;
 pub mod windows_ldap_fake;
 
 pub use application::{Answer, Application, Try, trusting};
+pub use browser::Browser;
 pub use domain::Domain;
 pub use error::LabError;
 pub use machine::Machine;
 pub use phs::{Phs, PhsSettings, Proof};
 pub use population::{Person, Population, person};
+pub use protected_site::ProtectedSite;
 pub use pta_agent::{PtaAgent, PtaSettings};
 pub use slapd::Slapd;
 pub use small_disk::SmallDisk;

@@ -13,7 +13,7 @@
 //! - `src/lab/population.rs`: people and passwords, computed from an index
 //! - `src/lab/recipe.rs`: makes a domain's files once and keeps them as a tar
 //! - `src/lab/domain.rs`: one running Samba AD DC
-//! - `src/lab/script.rs`: a Python script that answers one line of JSON with another
+//! - `src/lab/script.rs`: a script that answers one line of JSON with another
 //! - `src/lab/machine.rs`: a machine of its own for a packaged program, as far as files go
 //! - `src/lab/dovecot.rs`: a Dovecot that signs people in by LDAP
 //! - `src/lab/mit.rs`: MIT's KDC and its service for passwords, with a realm of their own
@@ -24,6 +24,8 @@
 //! - `src/lab/pta_agent.rs`: a real pta-agent
 //! - `src/lab/fake_dns.rs`: a DNS server that knows one domain's controllers
 //! - `src/lab/full_backlog.rs`: a fake of addresses that take no connection
+//! - `src/lab/protected_site.rs`: an Apache with a small web application behind mod_auth_openidc
+//! - `src/lab/browser.rs`: a real Chromium
 //! - `src/lab/haproxy.rs`: a real HAProxy before a tenant
 //! - `src/lab/lying_agent.rs`: an agent that lies, with a real identity
 //! - `src/lab/thief.rs`: a thief with a copy of an agent's disk, under ever new process names
@@ -64,6 +66,7 @@
 //! - `src/bin/demo/main.rs`: `make demo`: its board, and the first act, by digests
 //! - `src/bin/demo/scope.rs`: the scope in the demo
 //! - `src/bin/demo/ldap.rs`: an act of its own, by LDAP
+//! - `src/bin/demo/oidc.rs`: an act of its own, by OpenID Connect
 //! - `src/bin/demo/agents.rs`: the last act, by agents
 //! - `src/bin/bench/main.rs`: `make bench`: this project beside the alternatives, as ratios in one run
 //! - `src/bin/bench/derivations.rs`: derivations a second on one core
@@ -90,6 +93,9 @@
 //! - `tests/identity.rs`: an identity over time at a real tenant
 //! - `tests/oidc/main.rs`: OpenID Connect with other people's clients on a real domain
 //! - `tests/oidc/stage.rs`: the domain, the tenant and the clients
+//! - `tests/oidc/apache.rs`: people in a browser before sites behind mod_auth_openidc
+//! - `tests/oidc/native.rs`: an application on the person's own machine
+//! - `tests/oidc/pages.rs`: every page in every width, colour scheme and language
 //! - `tests/ldap/main.rs`: LDAP clients on a real domain: the list of tests
 //! - `tests/ldap/stage.rs`: a tenant that decides by digest, and one that decides by agents
 //! - `tests/ldap/openldap.rs`: ldapsearch and ldapwhoami

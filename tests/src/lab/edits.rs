@@ -69,9 +69,9 @@ pub(crate) struct Editor(Script);
 impl Editor {
     pub(crate) fn start(conf: &Path, log: &Path) -> Result<Self, LabError> {
         let errors = File::create(log).doing("create a log file")?;
-        let text = include_str!("edit.py");
-        let what = "the editor of the domain";
-        Script::start(view::command(PYTHON)?, text, &[conf.as_os_str()], errors.into(), what).map(Self)
+        let mut python = view::command(PYTHON)?;
+        python.args(["-c", include_str!("edit.py")]).arg(conf);
+        Script::start(python, errors.into(), "the editor of the domain").map(Self)
     }
 
     pub(crate) fn send(&mut self, request: &Value) -> Result<Value, LabError> {

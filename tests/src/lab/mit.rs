@@ -82,8 +82,8 @@ impl MitRealm {
     pub fn accept(&self, keytab: &Path) -> Result<Acceptor, LabError> {
         let mut command = self.program(PYTHON)?;
         command.env("KRB5_KTNAME", keytab).env("KRB5RCACHETYPE", "none");
-        let text = include_str!("acceptor.py");
-        Script::start(command, text, &[], Stdio::inherit(), "MIT's acceptor").map(Acceptor)
+        command.args(["-c", include_str!("acceptor.py")]);
+        Script::start(command, Stdio::inherit(), "MIT's acceptor").map(Acceptor)
     }
 
     /// A program of MIT's, configured for this realm.

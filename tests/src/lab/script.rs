@@ -1,4 +1,4 @@
-//! A Python script that answers one line of JSON with another, for as long as a test wants.
+//! A script that answers one line of JSON with another, for as long as a test wants.
 
 use super::error::{Doing as _, LabError, failed};
 use super::watchdog;
@@ -16,21 +16,14 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Starts it, with the text of the script, its standard error, and what is said if it does not start.
-    pub(super) fn start(
-        mut python: Command,
-        text: &str,
-        arguments: &[&std::ffi::OsStr],
-        errors: Stdio,
-        what: &str,
-    ) -> Result<Self, LabError> {
-        python.args(["-c", text]).args(arguments);
-        python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).process_group(0);
-        let mut child = python.spawn().doing(format!("start {what}"))?;
+    /// Starts it, with its whole command line and its standard error. `what` is said if it does not start.
+    pub(super) fn start(mut command: Command, errors: Stdio, what: &str) -> Result<Self, LabError> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).process_group(0);
+        let mut child = command.spawn().doing(format!("start {what}"))?;
         watchdog::watch_group(child.id())?;
         match (child.stdin.take(), child.stdout.take()) {
             (Some(to), Some(from)) => Ok(Self { child, to, from: BufReader::new(from) }),
-            _ => Err(LabError::Missing { program: "python3" }),
+            _ => Err(failed(format!("starting {what}"), "it has no standard input or output")),
         }
     }
 

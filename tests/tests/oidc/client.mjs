@@ -111,6 +111,36 @@ if (given.course === 'page') {
   ];
   seen[2] = seen[2].includes('invalid_token') || seen[2].includes('401') ? '401' : seen[2];
   console.log(JSON.stringify({ after: seen.join(', ') }));
+} else if (given.course === 'rotated') {
+  const jwks = await (await fetch(config.serverMetadata().jwks_uri)).json();
+  const keyOf = (token) => JSON.parse(Buffer.from(token.split('.')[0], 'base64url')).kid;
+  const checked = async (tokens) => {
+    const server = config.serverMetadata();
+    const response = new Response(JSON.stringify(tokens), { headers: { 'content-type': 'application/json' } });
+    const options = { expectedNonce: tokens.claims().nonce };
+    await oauth.processAuthorizationCodeResponse(server, { client_id: given.client }, response, options);
+    // With the keys that were read at the beginning, until one is missing.
+    await oauth.validateApplicationLevelSignature(server, response, { [oauth.jwksCache]: cache });
+  };
+  const cache = { jwks, uat: Math.floor(Date.now() / 1000) };
+  const first = await asked.redeem(after.to);
+  await checked(first);
+  console.log('now');
+  await lines.next();
+  const next = await request({ prompt: 'none' });
+  const second = await next.redeem((await browser.load(next.url)).to);
+  await checked(second);
+  assert.notEqual(keyOf(second.id_token), keyOf(first.id_token));
+  assert.ok(jwks.keys.some((key) => key.kid === keyOf(second.id_token)), 'the key was published before it signed');
+  // What the older key has signed is good until it is over.
+  await checked(first);
+  await client.fetchUserInfo(config, first.access_token, first.claims().sub);
+  const url = client.buildEndSessionUrl(config, {
+    id_token_hint: first.id_token,
+    post_logout_redirect_uri: given.signed_out,
+  });
+  assert.equal((await browser.load(url)).to.href, given.signed_out);
+  console.log(JSON.stringify({ steps: 'followed' }));
 } else {
   const steps = ['signed in'];
   const tokens = await asked.redeem(after.to);

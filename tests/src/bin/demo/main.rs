@@ -1,11 +1,12 @@
 //! `make demo`: a disposable real domain, a tenant, a phs and two pta-agents on loopback, from the first password to
-//! the last refusal; with the word `ldap`, the act of that name alone. Every line is a real outcome. Whatever ends this program, nothing of it is left.
+//! the last refusal; with the word `ldap` or `oidc`, the act of that name alone. Every line is a real outcome. Whatever ends this program, nothing of it is left.
 
 #![allow(clippy::print_stdout, reason = "it is all for a person to read")]
 #![allow(clippy::indexing_slicing, reason = "of JSON values, which give null for what is not there")]
 
 mod agents;
 mod ldap;
+mod oidc;
 mod scope;
 
 use landbridge_tests::lab::program::wait_until;
@@ -85,8 +86,10 @@ fn play(board: &mut Board) -> Result<(), LabError> {
     board.done("sync", &sent, step);
     println!();
 
-    if std::env::args().nth(1).as_deref() == Some("ldap") {
-        return ldap::play(board, &domain, &tenant, &phs, &cast);
+    match std::env::args().nth(1).as_deref() {
+        Some("ldap") => return ldap::play(board, &domain, &tenant, &phs, &cast),
+        Some("oidc") => return oidc::play(board, &domain, &tenant, &phs),
+        _ => {}
     }
     let app = Application::of(&tenant, "demo")?;
     let mut tries = Tries { board, app: &app, number: 0 };
@@ -101,6 +104,7 @@ fn play(board: &mut Board) -> Result<(), LabError> {
     continuously(&mut tries, &domain, &phs, &cast.changing)?;
     scope::play(&mut tries, &domain, &phs, &settings)?;
     ldap::play(board, &domain, &tenant, &phs, &cast)?;
+    oidc::play(board, &domain, &tenant, &phs)?;
     agents::play(board, &domain, &tenant, &app)
 }
 

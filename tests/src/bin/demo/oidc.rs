@@ -1,0 +1,119 @@
+//! An act of its own: a browser before two web applications behind Apache's mod_auth_openidc, with one password for both.
+
+use super::{Board, once};
+use landbridge_tests::lab::browser::{Browser, Seen, Typed, Visitor};
+use landbridge_tests::lab::program::build_folder;
+use landbridge_tests::lab::protected_site::{ASK_EACH_TIME, Issuer};
+use landbridge_tests::lab::{Domain, LabError, Person, Phs, ProtectedSite, RunningTenant, person};
+use std::path::PathBuf;
+use std::time::Instant;
+
+const GROUP: &str = "Web users";
+
+pub(super) fn play(
+    board: &mut Board,
+    domain: &Domain,
+    tenant: &RunningTenant,
+    phs: &Phs,
+) -> Result<(), LabError> {
+    println!();
+    board.title("Now a browser signs in once for two web applications, by OpenID Connect");
+    // 1. A group in AD, an issuer, and two sites to which the group is assigned.
+    let step = Instant::now();
+    let who = person(433);
+    domain.create_group(GROUP)?;
+    domain.set_member(GROUP, &who.sam, true)?;
+    once(phs, &[])?;
+    let (url, ca) = tenant.serve_oidc()?;
+    let issuer = Issuer { url, ca };
+    board.done("tenant", &format!("an issuer with a sign-in page at {}", issuer.url), step);
+
+    let step = Instant::now();
+    let group = format!("CORP\\{GROUP}");
+    let create = ["--group", group.as_str()];
+    let site = |name| ProtectedSite::start(tenant, &issuer, (name, &create, &[]), ASK_EACH_TIME);
+    let (wiki, tickets) = (site("wiki")?, site("tickets")?);
+    board.done(
+        "Apache",
+        "two sites behind mod_auth_openidc, which asks the issuer again at each request",
+        step,
+    );
+
+    let step = Instant::now();
+    let authorities = [issuer.ca.clone(), wiki.ca(), tickets.ca()];
+    let authorities: Vec<_> = authorities.iter().map(PathBuf::as_path).collect();
+    let mut tab = Tab { browser: Browser::start(&authorities)?, pictures: folder()?, number: 0 };
+    tab.browser.visit(&Visitor::default())?;
+    board.done("browser", "Chromium, which types into the pages", step);
+    println!();
+
+    // 2. One password for both sites.
+    let page = tab.open(&wiki)?;
+    board.line("the wiki, opened for the first time", "Sign in to wiki", &page.heading);
+    let page = tab.sign_in(&who, &who.wrong_password())?;
+    board.line("wrong password", "refused", outcome(&page, &who));
+    let page = tab.sign_in(&who, &who.password)?;
+    board.line("right password: the wiki", "in", outcome(&page, &who));
+    let page = tab.open(&tickets)?;
+    board.line("the tickets, without a password", "in", outcome(&page, &who));
+
+    // 3. The account is disabled in AD.
+    domain.set_enabled(&who.sam, false)?;
+    once(phs, &[])?;
+    for (what, site) in [
+        ("disabled in AD, and once: the wiki, next request", &wiki),
+        ("… the tickets, next request", &tickets),
+    ] {
+        let page = tab.open(site)?;
+        board.line(what, "signed out", outcome(&page, &who));
+    }
+    tab.open(&wiki)?;
+    let page = tab.sign_in(&who, &who.password)?;
+    board.line("… right password again", "refused", outcome(&page, &who));
+    board.done("pictures", &format!("{} of what the browser showed, in target/demo", tab.number), step);
+    Ok(())
+}
+
+/// Where the pictures go. Those of another run are removed.
+fn folder() -> Result<PathBuf, LabError> {
+    let folder = build_folder()?.join("demo");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).map_err(|why| LabError::said("the folder of the pictures", &why))?;
+    Ok(folder)
+}
+
+/// What became of the person, in a word.
+fn outcome(page: &Seen, who: &Person) -> &'static str {
+    match page.heading.as_str() {
+        _ if page.text.contains(&format!("signed in as {}", who.sam)) => "in",
+        "Bye" => "signed out",
+        _ if !page.notice.is_empty() => "refused",
+        _ => "another page",
+    }
+}
+
+/// The browser, and a picture of each page that it shows.
+struct Tab {
+    browser: Browser,
+    pictures: PathBuf,
+    number: u32,
+}
+
+impl Tab {
+    fn open(&mut self, site: &ProtectedSite) -> Result<Seen, LabError> {
+        let page = self.browser.open(&site.url("/"))?;
+        self.shown(page)
+    }
+
+    fn sign_in(&mut self, who: &Person, password: &str) -> Result<Seen, LabError> {
+        let page = self.browser.sign_in(Typed { name: Some(&who.upn), password, keyboard: false })?;
+        self.shown(page)
+    }
+
+    fn shown(&mut self, page: Seen) -> Result<Seen, LabError> {
+        self.number += 1;
+        let file = self.pictures.join(format!("{}.png", self.number));
+        self.browser.write_picture(&file, (1280, 800))?;
+        Ok(page)
+    }
+}
