@@ -75,8 +75,8 @@
 //! - `src/bin/bench/strong.rs`: a whole sync with the costly profile, beside bare derivations
 //! - `src/bin/bench/changes.rs`: what a change costs
 //! - `src/bin/bench/programs.rs`: sizes, starts, memory
+//! - `src/bin/bench/population.rs`: people and groups in the tenant's database, and as LDIF for slapd
 //! - `src/bin/bench/ldap.rs`: the tenant's LDAP beside slapd
-//! - `src/bin/bench/ldap/population.rs`: the same people and groups for both
 //! - `src/bin/bench/ldap/client.rs`: a client that costs little beside a server
 //! - `src/bin/bench/ldap/prepared.rs`: a fake server that answers every search with the same bytes
 //! - `src/bin/bench/ldap/load.rs`: searches of many connections, at full load and at a rate

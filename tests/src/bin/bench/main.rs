@@ -9,6 +9,7 @@ mod changes;
 mod derivations;
 mod ingest;
 mod ldap;
+mod population;
 mod proc;
 mod programs;
 mod pta;

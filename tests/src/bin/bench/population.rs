@@ -1,5 +1,4 @@
-//! The same people and groups for both servers: written into the tenant's database by its own rules for uploads, and as
-//! LDIF for slapd.
+//! People and groups: written into the tenant's database by its own rules for uploads, and as LDIF for slapd.
 //!
 //! Person 0 is in 200 groups: directly in the first one of each of 10 chains of 20 groups that are in one another. Every
 //! other person is in 4 of the remaining groups.
