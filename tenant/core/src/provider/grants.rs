@@ -66,7 +66,8 @@ fn parse(text: &str) -> Option<(Uuid, BearerSecret)> {
 }
 
 impl Provider {
-    /// Makes a grant in a session. Returns its code. The caller has checked the person's standing. Blocks.
+    /// Makes a grant in a session, and notes that the session was used. Returns the grant's code. The caller has checked the
+    /// person's standing. Blocks.
     pub fn grant(
         &self,
         session: &WebSession,
@@ -90,7 +91,10 @@ impl Provider {
             code_until: Some(now.saturating_add(CODE)),
             ends_at: now.saturating_add(CODE),
         };
-        self.store.write("grant", |writing| grants::insert(writing, &grant, now))?;
+        self.store.write("grant", |writing| {
+            web_sessions::note_use(writing, session.id, now)?;
+            grants::insert(writing, &grant, now)
+        })?;
         Ok(text(grant.id, &secret))
     }
 
