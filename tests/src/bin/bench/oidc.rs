@@ -81,30 +81,31 @@ impl World {
         Ok(Self { runtime, tenant, address, ca, secret, objects, sessions: Vec::new() })
     }
 
-    /// The tenant with workers and with the sessions that are there. It serves.
-    fn ours(&self, workers: usize) -> Result<Side, LabError> {
+    /// The tenant, which serves, with the sessions that are there.
+    fn ours(&self) -> Result<Side, LabError> {
         let process =
             self.tenant.process().ok_or_else(|| LabError::said("the tenant", &"it does not run"))?;
         let paths = ("/authorize", "/userinfo");
         let issuer = Issuer::new((self.address, process), trusting(&self.ca)?, paths, (CLIENT, &self.secret));
-        self.runtime.block_on(Side::new(issuer, self.sessions.clone(), workers))
+        Ok(Side::new(issuer, self.sessions.clone()))
     }
 
-    /// The peer with workers.
-    fn peers(&self, provider: &OidcProvider, workers: usize) -> Result<Side, LabError> {
+    /// The peer.
+    fn peers(provider: &OidcProvider) -> Result<Side, LabError> {
         let issuer = Issuer::new(
             (provider.address(), provider.process()),
             trusting(&provider.ca())?,
             ("/auth", "/me"),
             (CLIENT, PEER_SECRET),
         );
-        self.runtime.block_on(Side::new(issuer, Vec::new(), workers))
+        Ok(Side::new(issuer, Vec::new()))
     }
 
     /// Memory of the tenant after code flows in few sessions, and after as many in 100,000. The tenant serves with these
     /// afterwards.
     fn memory(&mut self) -> Result<Comparison, LabError> {
-        let sides = ["64 sessions", "100,000 sessions"];
+        let sides = [format!("{FEW} sessions"), format!("{PEOPLE} sessions")];
+        let sides = sides.each_ref().map(String::as_str);
         let mut all = Comparison::new("OpenID Connect: memory of the tenant", "MiB", "", &sides);
         let (mut resident, mut sizes) = ([[f64::NAN; STARTS]; 2], [f64::NAN; 2]);
         for (side, people) in [0..FEW, FEW..PEOPLE].into_iter().enumerate() {
@@ -113,10 +114,10 @@ impl World {
             sizes[side] = size;
             for start in 0..STARTS {
                 self.tenant.serve()?;
-                let mut ours = self.ours(MOST_BUSY)?;
+                let mut ours = self.ours()?;
                 let load = async |side: &mut Side| {
-                    side.begin().await?;
-                    side.at_full_load(Operation::CodeFlow, MOST_BUSY, 2 * TIME).await
+                    side.begin(MOST_BUSY).await?;
+                    side.at_full_load(Operation::CodeFlow, 2 * TIME).await
                 };
                 self.runtime.block_on(load(&mut ours))?;
                 resident[side][start] = proc::memory(ours.issuer.process).0;
@@ -142,21 +143,17 @@ impl World {
     fn rates(&self) -> Result<Vec<Comparison>, LabError> {
         let provider =
             OidcProvider::start(&ProviderClient { id: CLIENT, secret: PEER_SECRET, callback: CALLBACK })?;
-        let mut both = [self.peers(&provider, MOST_BUSY)?, self.ours(MOST_BUSY)?];
+        let mut both = [Self::peers(&provider)?, self.ours()?];
         let operations = Operation::ALL.map(|what| {
             let rate = |workers: usize| {
                 let what = format!("OpenID Connect: {}, {workers} at once", what.name());
                 Comparison::new(what, "/s", "3×", &SIDES)
             };
-            let cpu = format!("OpenID Connect: CPU of one of the {}, {MOST_BUSY} at once", what.name());
+            let cpu = format!("OpenID Connect: CPU of the server, {}, {MOST_BUSY} at once", what.name());
             (what, BUSY.map(rate), Comparison::new(cpu, "µs", "", &SIDES), [Vec::new(), Vec::new()])
         });
         let mut operations = Vec::from(operations);
         for round in 0..ROUNDS {
-            self.runtime.block_on(async {
-                both[0].begin_anew(PEER_SESSIONS).await?;
-                both[1].begin().await
-            })?;
             for (what, rates, cpu, clients) in &mut operations {
                 for (rate, workers) in rates.iter_mut().zip(BUSY) {
                     let runs = self.in_turns(round, &mut both, *what, workers)?;
@@ -189,7 +186,15 @@ impl World {
     ) -> Result<[Run; 2], LabError> {
         let mut runs = [None, None];
         for side in [0, 1].map(|turn| (round + turn) % 2) {
-            let run = both[side].at_full_load(what, workers, TIME);
+            let run = async {
+                // What the peer has from the run before may be gone from its memory.
+                if side == 0 {
+                    both[side].begin_anew(workers, PEER_SESSIONS).await?;
+                } else {
+                    both[side].begin(workers).await?;
+                }
+                both[side].at_full_load(what, TIME).await
+            };
             runs[side] = Some(self.runtime.block_on(run)?);
         }
         match runs {
@@ -203,7 +208,7 @@ impl World {
         let what = format!("Sign-ins by digest, entra, {SIGN_INS_AT_ONCE} at once: the API and the page");
         let mut all = Comparison::new(what, "/s", "", &["by the API", "at the page: form, password, code"]);
         let app = Application::of(&self.tenant, "api")?;
-        let issuer = self.ours(0)?.issuer;
+        let issuer = self.ours()?.issuer;
         let mut connections = self.runtime.block_on(async {
             let mut connections = Vec::new();
             for _ in 0..SIGN_INS_AT_ONCE {

@@ -234,21 +234,15 @@ pub(super) struct Side {
 }
 
 impl Side {
-    pub(super) async fn new(
-        issuer: Issuer,
-        sessions: Vec<Cookies>,
-        workers: usize,
-    ) -> Result<Self, LabError> {
-        let mut all = Vec::new();
-        for _ in 0..workers {
-            all.push(Worker::new(&issuer).await?);
-        }
+    pub(super) fn new(issuer: Issuer, sessions: Vec<Cookies>) -> Self {
         let (issuer, sessions) = (Arc::new(issuer), Arc::new(sessions));
-        Ok(Self { issuer, sessions, next: Arc::default(), workers: all })
+        Self { issuer, sessions, next: Arc::default(), workers: Vec::new() }
     }
 
-    /// Gives each worker new tokens, in sessions that are there.
-    pub(super) async fn begin(&mut self) -> Result<(), LabError> {
+    /// Makes some workers, with new connections: servers close those that nobody uses for some seconds. Each gets tokens in a
+    /// session that is there.
+    pub(super) async fn begin(&mut self, workers: usize) -> Result<(), LabError> {
+        self.connect(workers).await?;
         for worker in &mut self.workers {
             let session = session(&self.sessions, &self.next);
             worker.begin(&self.issuer, Start::Session(session)).await?;
@@ -256,10 +250,10 @@ impl Side {
         Ok(())
     }
 
-    /// The same with this many new sessions, at an issuer that lets every name in.
-    pub(super) async fn begin_anew(&mut self, sessions: usize) -> Result<(), LabError> {
+    /// The same in new sessions, as many as are wanted, at an issuer that lets every name in.
+    pub(super) async fn begin_anew(&mut self, workers: usize, sessions: usize) -> Result<(), LabError> {
+        self.connect(workers).await?;
         let mut all = Vec::new();
-        let workers = self.workers.len().max(1);
         for nth in 0..sessions.max(workers) {
             if let Some(worker) = self.workers.get_mut(nth % workers) {
                 all.push(worker.begin(&self.issuer, Start::Name(&format!("person{nth:06}"))).await?);
@@ -269,16 +263,18 @@ impl Side {
         Ok(())
     }
 
-    /// Each of some workers begins the next operation as soon as the one before has ended.
-    pub(super) async fn at_full_load(
-        &mut self,
-        what: Operation,
-        workers: usize,
-        time: Duration,
-    ) -> Result<Run, LabError> {
+    async fn connect(&mut self, workers: usize) -> Result<(), LabError> {
+        self.workers.clear();
+        for _ in 0..workers {
+            self.workers.push(Worker::new(&self.issuer).await?);
+        }
+        Ok(())
+    }
+
+    /// Each worker begins the next operation as soon as the one before has ended.
+    pub(super) async fn at_full_load(&mut self, what: Operation, time: Duration) -> Result<Run, LabError> {
         let cpu = || [self.issuer.process, std::process::id()].map(proc::cpu);
         let (before, began) = (cpu(), Instant::now());
-        let kept = self.workers.split_off(workers.min(self.workers.len()));
         let task = |mut worker: Worker| {
             let (issuer, sessions, next) = (self.issuer.clone(), self.sessions.clone(), self.next.clone());
             tokio::spawn(async move {
@@ -298,7 +294,6 @@ impl Side {
             count += own;
         }
         let (seconds, after) = (began.elapsed().as_secs_f64(), cpu());
-        self.workers.extend(kept);
         let each = |side: usize| (after[side] - before[side]) * 1e6 / f64::from(count);
         Ok(Run { rate: f64::from(count) / seconds, server: each(0), client: each(1) })
     }
