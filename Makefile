@@ -64,6 +64,8 @@ upgrade: install ## an installation of the older version FROM (a commit) is upgr
 	LANDBRIDGE_BEFORE=$(CURDIR)/target/before/build/debug cargo test --locked --package landbridge-tests --test road -- upgrade:: --ignored --show-output --test-threads=1
 
 bench: install ## what we do beside what one would run otherwise, as ratios in one run (release build); PARTS="signins pta" for some of it
+	@# The issuer that ours is measured beside, for that part alone.
+	$(if $(filter oidc,$(or $(PARTS),oidc)),@tests/oidc-provider/install)
 	cargo build --locked --release --bins
 	@cargo run --locked --release --quiet --package landbridge-tests --bin bench -- $(PARTS)
 

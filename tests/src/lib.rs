@@ -40,6 +40,7 @@
 //! - `src/lab/small_disk.rs`: the full disk of the tests
 //! - `src/lab/silence.rs`: the search for secrets in everything that was written
 //! - `src/lab/slapd.rs`: Debian's slapd with given entries, as a peer
+//! - `src/lab/oidc_provider.rs`: npm's oidc-provider, as a peer
 //! - `src/lab/windows_fake.rs`: a fake DC that answers as Windows does: its switches, and how to extend it
 //! - `src/lab/windows_fake/objects.rs`: what its domain holds
 //! - `src/lab/windows_fake/rpc.rs`: its sockets: a KDC, an endpoint mapper, the replication interface
@@ -78,11 +79,16 @@
 //! - `src/bin/bench/strong.rs`: a whole sync with the costly profile, beside bare derivations
 //! - `src/bin/bench/changes.rs`: what a change costs
 //! - `src/bin/bench/programs.rs`: sizes, starts, memory
+//! - `src/bin/bench/population.rs`: people and groups in the tenant's database, and as LDIF for slapd
 //! - `src/bin/bench/ldap.rs`: the tenant's LDAP beside slapd
-//! - `src/bin/bench/ldap/population.rs`: the same people and groups for both
 //! - `src/bin/bench/ldap/client.rs`: a client that costs little beside a server
 //! - `src/bin/bench/ldap/prepared.rs`: a fake server that answers every search with the same bytes
 //! - `src/bin/bench/ldap/load.rs`: searches of many connections, at full load and at a rate
+//! - `src/bin/bench/oidc.rs`: the tenant's issuer beside npm's oidc-provider, and its sign-in page beside the API
+//! - `src/bin/bench/oidc/http.rs`: a client of HTTP that costs little beside a server
+//! - `src/bin/bench/oidc/load.rs`: code flows, refreshes and userinfo on kept connections, at both issuers
+//! - `src/bin/bench/oidc/page.rs`: people who sign in at the page
+//! - `src/bin/bench/oidc/sessions.rs`: sessions and grants in the tenant's database
 //! - `src/bin/bench/proc.rs`: CPU, memory and bytes, as the kernel counts them
 //! - `src/bin/bench/report.rs`: medians and spreads, as tables and as a chart
 //! - `tests/documents.rs`: line width, links, and a row for every command, flag and configuration key

@@ -71,7 +71,8 @@ fn parse(text: &str) -> Option<(Uuid, BearerSecret)> {
 }
 
 impl Provider {
-    /// Makes a grant in a session. Returns its code. The caller has checked the person's standing. Blocks.
+    /// Makes a grant in a session, and notes that the session was used. Returns the grant's code. The caller has checked the
+    /// person's standing. Blocks.
     pub fn grant(
         &self,
         session: &WebSession,
@@ -100,6 +101,7 @@ impl Provider {
             (actor, format!("accepted by session {}, from {from}", session.id))
         });
         self.store.write("grant", |writing| {
+            web_sessions::note_use(writing, session.id, now)?;
             grants::insert(writing, &grant, now)?;
             let Some((actor, detail)) = &note else { return Ok(()) };
             let subject = session.object.to_string();

@@ -200,7 +200,8 @@ impl Provider {
         Ok(BegunSession { session, cookie: secret.to_text(), device: device_secret.to_text() })
     }
 
-    /// The session of a cookie, if it has not ended. Its use is noted. Blocks.
+    /// The session of a cookie, if it has not ended. A grant in it notes its use, and [`Self::note_use`] does where nothing
+    /// is granted. Blocks.
     pub fn session(&self, cookie: &str, now: i64) -> Result<Option<WebSession>, StoreError> {
         let Some(secret) = BearerSecret::parse(cookie) else { return Ok(None) };
         let found = self.store.read(|reading| {
@@ -216,15 +217,16 @@ impl Provider {
                 self.end(&session, Ending::Account, now)?;
                 Ok(None)
             }
-            Some((session, true)) => {
-                if now.saturating_sub(session.seen_at) >= NOTED {
-                    self.store.write("web-session-used", |writing| {
-                        web_sessions::note_use(writing, session.id, now)
-                    })?;
-                }
-                Ok(Some(session))
-            }
+            Some((session, true)) => Ok(Some(session)),
         }
+    }
+
+    /// Notes that a session was used, unless that was noted in the minute before. Blocks.
+    pub fn note_use(&self, session: &WebSession, now: i64) -> Result<(), StoreError> {
+        if now.saturating_sub(session.seen_at) < NOTED {
+            return Ok(());
+        }
+        self.store.write("web-session-used", |writing| web_sessions::note_use(writing, session.id, now))
     }
 
     /// Whether the person of a session may go on at an application. Blocks.

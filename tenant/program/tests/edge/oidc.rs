@@ -3,6 +3,7 @@
 mod browser;
 mod keys;
 mod own_page;
+mod writes;
 
 use crate::applications::{RIGHT, stamp, user};
 use crate::assignment::create;

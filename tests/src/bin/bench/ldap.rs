@@ -2,16 +2,17 @@
 
 mod client;
 mod load;
-mod population;
 mod prepared;
 
+use crate::population::{
+    self, BASE, GROUPS, NESTED, Objects, PASSWORD, PEOPLE, SLAPD_NAME, SLAPD_PASSWORD, WITH_DIGEST,
+};
 use crate::proc;
 use crate::report::{Comparison, median};
 use client::{Connection, Scope, Search, Target, equality};
 use landbridge_tests::lab::slapd::MemberOf;
 use landbridge_tests::lab::{Application, LabError, RunningTenant, Slapd, TenantSettings, Try};
 use load::{By, Run, Side};
-use population::{BASE, GROUPS, NESTED, Objects, PASSWORD, PEOPLE, SLAPD_NAME, SLAPD_PASSWORD, WITH_DIGEST};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;

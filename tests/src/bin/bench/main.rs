@@ -9,6 +9,8 @@ mod changes;
 mod derivations;
 mod ingest;
 mod ldap;
+mod oidc;
+mod population;
 mod proc;
 mod programs;
 mod pta;
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 /// A name for the command line, and what measures it.
 type Part = (&'static str, fn() -> Result<Vec<Comparison>, LabError>);
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     ("derivations", derivations::measure),
     ("signins", signins::measure),
     ("pta", pta::measure),
@@ -35,6 +37,7 @@ const PARTS: [Part; 9] = [
     ("changes", changes::measure),
     ("programs", programs::measure),
     ("ldap", ldap::measure),
+    ("oidc", oidc::measure),
 ];
 
 fn main() -> ExitCode {

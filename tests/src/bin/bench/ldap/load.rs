@@ -2,7 +2,7 @@
 
 use super::client::{Connection, Scope, Search, Target, equality};
 use super::failed;
-use super::population::{BASE, GROUPS_OF_A_PERSON, PEOPLE, dn, mail, uid, uid_number};
+use crate::population::{BASE, GROUPS_OF_A_PERSON, PEOPLE, dn, mail, uid, uid_number};
 use crate::proc;
 use landbridge_tests::lab::LabError;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,4 @@
-//! The same people and groups for both servers: written into the tenant's database by its own rules for uploads, and as
-//! LDIF for slapd.
+//! People and groups: written into the tenant's database by its own rules for uploads, and as LDIF for slapd.
 //!
 //! Person 0 is in 200 groups: directly in the first one of each of 10 chains of 20 groups that are in one another. Every
 //! other person is in 4 of the remaining groups.
@@ -53,9 +52,9 @@ const PEOPLE_FROM: u32 = 10_000;
 const GROUPS_FROM: u32 = 500_000;
 /// In one upload: each person has [`GROUPS_OF_A_PERSON`] links.
 const PORTION: u32 = 500;
-/// Some day of 2025, in seconds since 1601 and as FILETIME.
+/// Some day of 2025, in seconds since 1601, and as FILETIME: when each password was set.
 const WRITTEN: u64 = 13_400_000_000;
-const WRITTEN_FILETIME: i64 = 134_000_000_000_000_000;
+pub(crate) const PWD_LAST_SET: i64 = 134_000_000_000_000_000;
 const STAMP: Stamp = Stamp { version: 1, time: WRITTEN, invocation_id: Uuid::from_u128(7) };
 const GLOBAL_SECURITY: i32 = -2_147_483_646;
 
@@ -106,11 +105,7 @@ impl Objects {
 
     /// Writes them into the database of a tenant that does not serve now.
     pub(crate) fn fill(&self, tenant: &RunningTenant) -> Result<(), LabError> {
-        let config = Config::load(&tenant.config()).map_err(|why| failed("reading tenant.toml", &why))?;
-        let owner = rustix::process::getuid().as_raw();
-        let keys =
-            seal_keys(&config.seal_keys, owner).map_err(|why| failed("reading the seal keys", &why))?;
-        let store = Store::open(&config.database(), keys).map_err(|why| failed("opening the store", &why))?;
+        let store = open_store(tenant)?;
         let writer = writer(&store)?;
         let (counts, now) = (Counts::default(), now());
         let send = |upload: Upload| -> Result<(), LabError> {
@@ -151,6 +146,11 @@ impl Objects {
         send(Upload { commit: Some(Text::cut("0")), ..upload(Vec::new(), Vec::new())? })
     }
 
+    /// objectGUID of a person.
+    pub(crate) fn person_object(&self, person: u32) -> Uuid {
+        self.people[person as usize]
+    }
+
     fn person(&self, person: u32) -> Record {
         let number = |value: u32| DescribedValue::Integer(value.into());
         let text = |value: &str| DescribedValue::Text(Text::cut(value));
@@ -162,7 +162,7 @@ impl Objects {
             Is::Name(Some(Text::cut(&format!("Person {person}")))),
             Is::UserAccountControl(Some(0x200)),
             Is::AccountExpires(Some(i64::MAX)),
-            Is::PwdLastSet(Some(WRITTEN_FILETIME)),
+            Is::PwdLastSet(Some(PWD_LAST_SET)),
             Is::PrimaryGroupId(Some(513)),
             Is::Mail(Some(Text::cut(&mail(person)))),
             Is::GivenName(Some(Text::cut("Person"))),
@@ -240,6 +240,14 @@ impl Objects {
         }
         Ok(())
     }
+}
+
+/// Opens the database of a tenant that does not serve now.
+pub(crate) fn open_store(tenant: &RunningTenant) -> Result<Store, LabError> {
+    let config = Config::load(&tenant.config()).map_err(|why| failed("reading tenant.toml", &why))?;
+    let owner = rustix::process::getuid().as_raw();
+    let keys = seal_keys(&config.seal_keys, owner).map_err(|why| failed("reading the seal keys", &why))?;
+    Store::open(&config.database(), keys).map_err(|why| failed("opening the store", &why))
 }
 
 /// A phs of the tenant's one domain.
