@@ -90,3 +90,6 @@ impl Provider {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
