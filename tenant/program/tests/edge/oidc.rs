@@ -1,6 +1,10 @@
 //! OpenID Connect: the way from an application to the page and back, and what breaks off on it.
 
 mod browser;
+mod conformance;
+mod pages;
+mod rfc9700;
+mod tokens;
 
 use crate::applications::{RIGHT, stamp, user};
 use crate::assignment::create;
