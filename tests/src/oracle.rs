@@ -12,10 +12,14 @@ mod krb_error;
 mod ldap_answer;
 mod ldap_request;
 mod ndr_reply;
+mod oidc_cookie;
+mod oidc_form;
+mod oidc_request;
 mod pdu;
 mod prefix_table;
 mod proxy_answer;
 mod proxy_header;
+mod redirect_uri;
 mod usn_answer;
 mod wire_frames;
 
@@ -29,10 +33,14 @@ pub use krb_error::krb_error;
 pub use ldap_answer::ldap_answer;
 pub use ldap_request::ldap_request;
 pub use ndr_reply::ndr_reply;
+pub use oidc_cookie::oidc_cookie;
+pub use oidc_form::oidc_form;
+pub use oidc_request::oidc_request;
 pub use pdu::pdu;
 pub use prefix_table::prefix_table;
 pub use proxy_answer::proxy_answer;
 pub use proxy_header::proxy_header;
+pub use redirect_uri::redirect_uri;
 pub use usn_answer::usn_answer;
 pub use wire_frames::wire_frames;
 
@@ -54,10 +62,14 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("ldap_answer", ldap_answer),
     ("ldap_request", ldap_request),
     ("ndr_reply", ndr_reply),
+    ("oidc_cookie", oidc_cookie),
+    ("oidc_form", oidc_form),
+    ("oidc_request", oidc_request),
     ("pdu", pdu),
     ("prefix_table", prefix_table),
     ("proxy_answer", proxy_answer),
     ("proxy_header", proxy_header),
+    ("redirect_uri", redirect_uri),
     ("sasl_token", sasl_token),
     ("tgs_rep", tgs_rep),
     ("usn_answer", usn_answer),

@@ -230,6 +230,32 @@ fn every_type_in_the_table_of_process_local_state_exists() {
     assert!(gone.is_empty(), "{TYPES_PAGE} names what is not in the code: {gone:?}");
 }
 
+/// The pages that name tests by their functions, some by their first words and `…`.
+const TESTS_PAGES: [&str; 2] = ["docs/oidc/conformance.md", "tenant/program/tests/edge/oidc/rfc9700.rs"];
+
+#[test]
+fn every_test_that_a_page_of_tests_names_exists() {
+    let mut code = String::new();
+    code_of(&root().join("tenant"), &mut code);
+    for page in TESTS_PAGES {
+        let text = std::fs::read_to_string(root().join(page)).unwrap();
+        let is_sentence = |span: &&str| {
+            (span.matches('_').count() > 2 || span.ends_with("_…"))
+                && span.chars().all(|c| c.is_ascii_alphanumeric() || "_…".contains(c))
+        };
+        // In a source file the page is its head.
+        let lines = text.lines().filter(|line| page.ends_with(".md") || line.starts_with("//!"));
+        let named: Vec<&str> = lines.flat_map(code_spans).filter(is_sentence).collect();
+        assert!(named.len() > 10, "{page} is read wrongly: {named:?}");
+        let is_gone = |name: &&&str| match name.strip_suffix('…') {
+            Some(start) => !code.contains(&format!("async fn {start}")),
+            None => !code.contains(&format!("fn {name}()")),
+        };
+        let gone: Vec<&&str> = named.iter().filter(is_gone).collect();
+        assert!(gone.is_empty(), "{page} names tests that are not there: {gone:#?}");
+    }
+}
+
 #[test]
 fn every_promise_of_the_readme_names_its_test() {
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();

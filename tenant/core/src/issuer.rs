@@ -243,3 +243,6 @@ fn jwk(key: &PublicKey, kid: &str) -> Value {
     }
     Value::Object(members)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,12 @@
 //! OpenID Connect: the way from an application to the page and back, and what breaks off on it.
 
 mod browser;
+mod conformance;
 mod keys;
 mod own_page;
+mod pages;
+mod rfc9700;
+mod tokens;
 mod writes;
 
 use crate::applications::{RIGHT, stamp, user};

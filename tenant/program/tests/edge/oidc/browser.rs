@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use url::{Url, form_urlencoded};
 
 pub(crate) const ISSUER: &str = "https://login.example.com";
-const HOST_NAME: &str = "login.example.com";
+pub(crate) const HOST_NAME: &str = "login.example.com";
 
 /// A tenant with an issuer, and the file of the certificate that browsers trust.
 pub(crate) async fn configured() -> (Edge, PathBuf) {
@@ -63,7 +63,7 @@ pub(crate) fn form(pairs: &[(&str, &str)]) -> String {
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
-    headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
@@ -116,13 +116,18 @@ impl Page {
 pub(crate) struct Browser {
     address: SocketAddr,
     certificate: PathBuf,
-    cookies: BTreeMap<String, String>,
+    pub(crate) cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
     pub(crate) fn new(edge: &Edge, certificate: &Path) -> Self {
         let address = edge.issuer.unwrap();
         Self { address, certificate: certificate.to_owned(), cookies: BTreeMap::new() }
+    }
+
+    /// The tenant has been started again, under another address.
+    pub(crate) fn moved(&mut self, edge: &Edge) {
+        self.address = edge.issuer.unwrap();
     }
 
     /// Another one, without its cookies.
@@ -147,7 +152,12 @@ impl Browser {
         self.post(path, &all, None).await
     }
 
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)], authorization: Option<String>) -> Page {
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+        authorization: Option<String>,
+    ) -> Page {
         let mut request = Request::post(path)
             .header(HOST, HOST_NAME)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -216,7 +226,7 @@ impl Browser {
         serde_json::from_slice(&decoded(parts[1])).unwrap()
     }
 
-    async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Page {
+    pub(crate) async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Page {
         if !self.cookies.is_empty() {
             let pairs: Vec<String> =
                 self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();

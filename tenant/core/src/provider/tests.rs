@@ -1,0 +1,156 @@
+//! Sessions, grants and claims, by their sentences: over a database, with the time as an argument.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod claims;
+mod grants;
+mod sessions;
+
+use super::*;
+use crate::numbers::Numbers;
+use landbridge_crypto::bearer::BearerSecret;
+use landbridge_tenant_fixture::*;
+use landbridge_tenant_rules::model::AppGroup;
+use landbridge_tenant_store::tables::{app_groups, grants as grant_rows, web_sessions};
+use landbridge_wire::upload::{AttributeValue, Presence, Record};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+const CALLBACK: &str = "https://wiki.example.com/callback";
+/// A verifier and its challenge (RFC 7636 appendix B).
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// Lives that are told apart: an idle hour, a session of a day, and half an hour for a refresh token.
+const LIVES: Lives = Lives { idle: 3600, session: 86_400, refresh: 1800, key: 90 * 86_400 };
+
+/// A tenant with `user1` and `user2`, and the handle over it.
+struct Bench {
+    tenant: Tenant,
+    provider: Provider,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(LIVES)
+    }
+
+    fn with(lives: Lives) -> Self {
+        let tenant = Tenant::new();
+        tenant.sends(vec![user(1, "right1"), user(2, "right2")]);
+        let issuer = Issuer::new(tenant.store.clone(), Arc::new(Numbers::default()));
+        let provider = Provider::new(tenant.store.clone(), issuer, lives);
+        Self { tenant, provider }
+    }
+
+    /// A client to which everybody is assigned.
+    fn client(&self, name: &str) -> Client {
+        self.changed_client(name, true, |_| ())
+    }
+
+    /// A client with other settings.
+    fn changed_client(&self, name: &str, everybody: bool, change: impl FnOnce(&mut OidcClient)) -> Client {
+        let mut oidc = OidcClient {
+            kind: OidcKind::Confidential,
+            pkce: true,
+            algorithm: SigningAlgorithm::Es256,
+            subject: SubjectKind::ObjectGuid,
+            redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
+            signed_out_uris: Vec::new(),
+            groups: Some(Vec::new()),
+            roles: Vec::new(),
+        };
+        change(&mut oidc);
+        let app = Application {
+            id: Uuid::new_v4(),
+            name: name.to_owned(),
+            domains: None,
+            everybody,
+            networks: Vec::new(),
+            rate_per_minute: 60,
+            created_at: NOW,
+            revoked_at: None,
+        };
+        self.tenant.store.write("test", |writing| apps::insert(writing, &app).map(drop)).unwrap();
+        self.set(app.id, &oidc);
+        self.provider.client(name).unwrap().unwrap()
+    }
+
+    /// Stores settings of a client, as an administrator changes them.
+    fn set(&self, app: Uuid, oidc: &OidcClient) {
+        let salt = *Uuid::new_v4().as_bytes();
+        let salt: [u8; 32] = [salt, salt].concat().try_into().unwrap();
+        self.tenant.store.write("test", |writing| app_oidc::set(writing, app, Some(oidc), &salt)).unwrap();
+    }
+
+    /// The group `group<n>`, as a setting names it.
+    fn named_group(&self, n: u128) -> AppGroup {
+        AppGroup {
+            domain: self.tenant.domain,
+            domain_name: "corp.example.com".to_owned(),
+            group: object(n),
+            name: format!("CORP\\group{n}"),
+        }
+    }
+
+    fn assign(&self, client: &Client, n: u128) {
+        let group = self.named_group(n);
+        self.tenant.store.write("test", |writing| app_groups::add(writing, client.app.id, &group)).unwrap();
+    }
+
+    /// A session of `user<n>` that begins at `now`, and the text of its cookie.
+    fn session(&self, n: u128, now: i64) -> (WebSession, Zeroizing<String>) {
+        let (session, secret) = self.provider.begin(&self.new_session(n), None, now).unwrap();
+        (session, secret.to_text())
+    }
+
+    fn new_session(&self, n: u128) -> NewSession {
+        let version = self.provider.password_version(&format!("user{n}@corp.example.com")).unwrap();
+        let (device, address) = ("a browser".to_owned(), "192.0.2.7".to_owned());
+        NewSession { object: object(n), version, device, address }
+    }
+
+    /// The code of a grant with these scopes.
+    fn code(&self, session: &WebSession, client: &Client, scopes: &str, now: i64) -> Zeroizing<String> {
+        let new = NewGrant {
+            scopes: scopes.to_owned(),
+            nonce: Some("a nonce".to_owned()),
+            redirect_uri: CALLBACK.to_owned(),
+            challenge: Some(CHALLENGE.to_owned()),
+        };
+        self.provider.grant(session, client, &new, now).unwrap()
+    }
+
+    fn redeem(&self, client: &Client, code: &str, now: i64) -> Result<Granted, NoGrant> {
+        self.provider.redeem(client, code, CALLBACK, Some(VERIFIER), now)
+    }
+
+    /// The first refresh token of a new grant of `user1`.
+    fn refresh_token(&self, client: &Client, now: i64) -> (WebSession, Granted, Zeroizing<String>) {
+        let (session, _) = self.session(1, now);
+        let code = self.code(&session, client, "openid offline_access", now);
+        let mut granted = self.redeem(client, &code, now).unwrap();
+        let token = granted.refresh.take().unwrap();
+        (session, granted, token)
+    }
+
+    fn has_grant(&self, id: Uuid) -> bool {
+        self.tenant.store.read(|reading| grant_rows::find(reading, id)).unwrap().is_some()
+    }
+
+    fn has_session(&self, id: Uuid) -> bool {
+        self.tenant.store.read(|reading| web_sessions::named(reading, id)).unwrap().is_some()
+    }
+
+    /// The id of the grant that a code or a refresh token names.
+    fn named(text: &str) -> Uuid {
+        Uuid::parse_str(text.split_once('.').unwrap().0).unwrap()
+    }
+}
+
+fn is_not_good<T>(outcome: Result<T, NoGrant>) -> bool {
+    matches!(outcome, Err(NoGrant::NotGood))
+}
+
+fn is_over<T>(outcome: Result<T, NoGrant>) -> bool {
+    matches!(outcome, Err(NoGrant::Over))
+}
