@@ -99,14 +99,21 @@ impl Bench {
 
     /// A session of `user<n>` that begins at `now`, and the text of its cookie.
     fn session(&self, n: u128, now: i64) -> (WebSession, Zeroizing<String>) {
-        let (session, secret) = self.provider.begin(&self.new_session(n), None, now).unwrap();
-        (session, secret.to_text())
+        let begun = self.provider.begin(self.new_session(n), None, now).unwrap();
+        (begun.session, begun.cookie)
+    }
+
+    /// Whether the session of a cookie goes on. It is used.
+    fn uses(&self, cookie: &str, now: i64) -> bool {
+        let found = self.provider.session(cookie, now).unwrap();
+        found.is_some_and(|session| self.provider.note_use(&session, now).is_ok())
     }
 
     fn new_session(&self, n: u128) -> NewSession {
-        let version = self.provider.password_version(&format!("user{n}@corp.example.com")).unwrap();
-        let (device, address) = ("a browser".to_owned(), "192.0.2.7".to_owned());
-        NewSession { object: object(n), version, device, address }
+        let (address, name) = ("192.0.2.7".parse().unwrap(), format!("USER{n}@corp.example.com"));
+        let named = self.provider.named_account(&name, None, address, NOW).unwrap();
+        let (actor, device) = ("app wiki".to_owned(), "a browser".to_owned());
+        NewSession { actor, object: object(n), named, device, address }
     }
 
     /// The code of a grant with these scopes.
@@ -116,6 +123,7 @@ impl Bench {
             nonce: Some("a nonce".to_owned()),
             redirect_uri: CALLBACK.to_owned(),
             challenge: Some(CHALLENGE.to_owned()),
+            by_session_from: None,
         };
         self.provider.grant(session, client, &new, now).unwrap()
     }

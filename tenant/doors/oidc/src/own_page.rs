@@ -38,7 +38,11 @@ impl OidcDoor {
             return Ok(self.sign_in_page(asked, &Destination::OwnPage, None, notice, StatusCode::OK));
         };
         let (provider, of) = (self.provider.clone(), session.clone());
-        let Some(Ok(Some(content))) = blocking(move || provider.own_page(&of, now)).await else {
+        let reading = blocking(move || {
+            provider.note_use(&of, now)?;
+            provider.own_page(&of, now)
+        });
+        let Some(Ok(Some(content))) = reading.await else {
             return Ok(self.failure(asked));
         };
         let Some(value) = self.forms.cookie(&asked.headers) else { return Ok(self.failure(asked)) };

@@ -55,6 +55,7 @@ fn a_verifier_for_a_code_without_a_challenge_is_a_downgrade_and_is_refused() {
         nonce: None,
         redirect_uri: CALLBACK.to_owned(),
         challenge: None,
+        by_session_from: None,
     };
     let code = bench.provider.grant(&session, &client, &new, NOW).unwrap();
     assert!(is_not_good(bench.redeem(&client, &code, NOW)));
@@ -263,8 +264,8 @@ fn the_end_of_a_session_ends_its_grants_and_no_other() {
     let client = bench.client("wiki");
     let (session, granted, token) = bench.refresh_token(&client, NOW);
     let (_, elsewhere, other) = bench.refresh_token(&client, NOW);
-    assert!(bench.provider.end(session.id).unwrap());
-    assert!(!bench.provider.end(session.id).unwrap(), "there is none any more");
+    assert!(bench.provider.end(&session, Ending::SignedOut, NOW).unwrap());
+    assert!(!bench.provider.end(&session, Ending::SignedOut, NOW).unwrap(), "there is none any more");
     assert!(is_not_good(bench.provider.refresh(&client, &token, NOW)));
     assert!(!bench.has_grant(granted.grant.id) && bench.has_grant(elsewhere.grant.id));
     assert!(bench.provider.refresh(&client, &other, NOW).is_ok(), "the same person in another browser");
