@@ -1,5 +1,5 @@
-//! The cookies: of the session, of the form that a browser was given, of the browser itself, and of the name that was typed
-//! last. All have the prefix `__Host-`, so neither another host nor a page without TLS can set them (RFC 6265bis 4.1.3).
+//! The cookies: of the session, of the form that a browser was given, of the browser itself, of the name that was typed last,
+//! and of the tries that were refused. All have the prefix `__Host-`, so neither another host nor a page without TLS can set them (RFC 6265bis 4.1.3).
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -15,6 +15,10 @@ pub const FORM: &str = "__Host-landbridge-form";
 pub const DEVICE: &str = "__Host-landbridge-device";
 /// The name of the cookie with the name that was typed last.
 pub const NAME: &str = "__Host-landbridge-name";
+/// The name of the cookie that counts the refused tries of a browser.
+pub const TRIES: &str = "__Host-landbridge-tries";
+/// Seconds for which a browser keeps that count.
+const TRIES_KEPT: u32 = 600;
 /// Seconds for which a browser keeps the cookies of device and name: a browser is known for as long.
 const KEPT: u32 = 30 * 86_400;
 /// Limit on the bytes of a remembered name.
@@ -46,11 +50,25 @@ pub fn set(name: &str, value: &str) -> Option<HeaderValue> {
 
 /// The header that sets a cookie for 30 days.
 pub fn set_for_long(name: &str, value: &str) -> Option<HeaderValue> {
-    let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={KEPT}");
+    set_for(KEPT, name, value)
+}
+
+fn set_for(seconds: u32, name: &str, value: &str) -> Option<HeaderValue> {
+    let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}");
     HeaderValue::from_str(&text).ok().map(|mut header| {
         header.set_sensitive(true);
         header
     })
+}
+
+/// The refused tries of this browser within ten minutes, as it says itself. It decides nothing but a notice.
+pub fn wrong_tries(headers: &HeaderMap) -> u32 {
+    cookie(headers, TRIES).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// The header that counts one more.
+pub fn count_wrong_try(before: u32) -> Option<HeaderValue> {
+    set_for(TRIES_KEPT, TRIES, &before.saturating_add(1).to_string())
 }
 
 /// The name that the browser remembers.

@@ -9,7 +9,7 @@
 //! - `parameters.rs`: the parameters of a request, each once
 //! - `authorization.rs`: an authorization request, checked against the client's registration
 //! - `metadata.rs`: what the issuer says of itself (discovery)
-//! - `cookies.rs`: the cookies of session, form, browser and remembered name
+//! - `cookies.rs`: the cookies of session, form, browser, remembered name and refused tries
 //! - `door.rs`: the door, its paths and its answers
 //! - `authorize.rs`: authorization requests
 //! - `sign_in.rs`: the sign-in page and its form

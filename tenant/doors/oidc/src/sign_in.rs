@@ -2,7 +2,7 @@
 //! Neighbours: [`super::authorize`] and [`super::own_page`] show it to a browser without a session.
 
 use super::authorization::Authorization;
-use super::cookies::{self, DEVICE, FORM, NAME, SESSION, cookie};
+use super::cookies::{self, DEVICE, FORM, NAME, SESSION, TRIES, cookie};
 use super::door::{Asked, Checked, OidcDoor, blocking, page_of, see_other};
 use super::metadata::path;
 use super::parameters::Parameters;
@@ -29,6 +29,9 @@ const FORM_PURPOSE: &str = "sign-in";
 const MAX_DEVICE: usize = 256;
 /// Limit on the bytes of a name.
 const MAX_NAME: usize = 1024;
+/// Refused tries of one browser within ten minutes after which the page speaks of too many tries. As many lock an account by
+/// default.
+const TRIES_UNTIL_NOTICE: u32 = 10;
 /// Who asks for the sign-ins of the person's own page, in the audit log.
 const OWN_PAGE: &str = "own page";
 
@@ -100,17 +103,21 @@ impl OidcDoor {
             (Ok(Verdict::Refused { why: Why::NotAssigned, .. }), Destination::Application(parts)) => {
                 return Ok(self.no_access(asked, &parts.0));
             }
-            (Ok(Verdict::Refused { disclosed, why, .. }), _) => {
+            (Ok(Verdict::Refused { disclosed, .. }), _) => {
+                // Whether an account is locked may say that it is there, so the notice goes by the tries of this browser.
+                let tries = cookies::wrong_tries(&asked.headers);
                 let notice = match disclosed {
-                    // A name that no account has is locked after as many tries, so the notice says nothing of the account.
-                    None if matches!(why, Why::LockedOut | Why::UnknownSourcesLocked) => Notice::TooManyTries,
+                    None if tries >= TRIES_UNTIL_NOTICE => Notice::TooManyTries,
                     None => Notice::WrongPassword,
                     Some(Disclosable::MustChangePassword | Disclosable::PasswordExpired) => {
                         Notice::PasswordExpired
                     }
                     Some(Disclosable::AccountExpired) => Notice::AccountExpired,
                 };
-                return Ok(again(notice, StatusCode::FORBIDDEN));
+                let mut answer = again(notice, StatusCode::FORBIDDEN);
+                let counted = cookies::count_wrong_try(tries).filter(|_| disclosed.is_none());
+                answer.headers_mut().extend(counted.map(|value| (SET_COOKIE, value)));
+                return Ok(answer);
             }
             (Ok(Verdict::Unavailable(Unavailable::Overloaded)) | Err(NotAuthenticated::OverRate(_)), _) => {
                 let mut answer = again(Notice::CannotCheck, StatusCode::SERVICE_UNAVAILABLE);
@@ -147,6 +154,7 @@ impl OidcDoor {
             cookies::set(SESSION, &begun.cookie),
             cookies::set_for_long(DEVICE, &begun.device),
             cookies::remember_name(&user),
+            cookies::clear(TRIES),
         ] {
             headers.extend(cookie.map(|value| (SET_COOKIE, value)));
         }

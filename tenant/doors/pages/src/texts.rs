@@ -42,8 +42,8 @@ texts! {
     user_name: "User name", "Benutzername";
     password: "Password", "Passwort";
     not_you: "Not you? Use another name", "Nicht Sie? Anderen Namen nutzen";
-    wrong_password: "The user name or the password is wrong. Check both and try again.",
-        "Benutzername oder Passwort ist falsch. Bitte prüfen Sie beides und versuchen Sie es erneut.";
+    wrong_password: "The user name or the password is wrong. Check both and try again. If both are right, wait a few minutes: after too many tries an account is locked for a while.",
+        "Benutzername oder Passwort ist falsch. Bitte prüfen Sie beides und versuchen Sie es erneut. Wenn beides stimmt, warten Sie einige Minuten: Nach zu vielen Versuchen ist ein Konto eine Weile gesperrt.";
     too_many_tries: "There were too many tries. Wait a few minutes, then try again.",
         "Es gab zu viele Versuche. Bitte warten Sie einige Minuten und versuchen Sie es dann erneut.";
     password_expired: "Your password has expired or must be changed. Change it at a work computer, or ask your IT support.",
