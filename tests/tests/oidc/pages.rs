@@ -91,6 +91,14 @@ fn every_page_is_free_of_findings_in_each_width_colour_and_language() {
         tour.inspect("account-expired", 403, &page);
         let page = tour.sign_in(&cast.stranger.upn, &cast.stranger.password);
         tour.inspect("no-access", 403, &page);
+        // The account is locked for this browser's address already when the second language comes.
+        let url = tour.authorize("tour", "");
+        tour.open(&url);
+        for _ in 0..if language == "en" { 10 } else { 0 } {
+            tour.sign_in(&cast.locked.upn, &cast.locked.wrong_password());
+        }
+        let page = tour.sign_in(&cast.locked.upn, &cast.locked.password);
+        tour.inspect("too-many-tries", 403, &page);
         // 2. Requests that are wrong.
         let url = tour.authorize("nobody", "");
         let page = tour.open(&url);
@@ -100,24 +108,42 @@ fn every_page_is_free_of_findings_in_each_width_colour_and_language() {
         tour.inspect("wrong-return", 400, &page);
         let page = tour.open(&format!("{}/nothing-is-here", stage.issuer.url));
         tour.inspect("not-found", 404, &page);
-        // 3. What an application receives by a form, the question before the sign-out, and the end.
-        let url = tour.authorize("tour", "&response_mode=form_post");
-        tour.open(&url);
+        // 3. The own page, with another open session.
+        let own = format!("{}/", stage.issuer.url);
+        tour.person();
+        let page = tour.open(&own);
+        tour.inspect("sign-in-own-page", 200, &page);
+        tour.sign_in(&cast.direct.upn, &cast.direct.password);
+        tour.person();
+        tour.open(&own);
         let page = tour.sign_in(&cast.direct.upn, &cast.direct.password);
+        tour.inspect("own-page", 200, &page);
+        // 4. The name that the browser remembers, and too many requests of one application.
+        let url = tour.authorize("tour-slow", "&prompt=login");
+        let page = tour.open(&url);
+        tour.inspect("remembered", 200, &page);
+        let wrong = cast.direct.wrong_password();
+        for _ in 0..2 {
+            tour.browser.sign_in(Typed { name: None, password: &wrong, keyboard: true }).unwrap();
+        }
+        let page = tour.browser.see().unwrap();
+        tour.inspect("cannot-check", 503, &page);
+        // 5. What an application receives by a form, the question before the sign-out, and the end.
+        let url = tour.authorize("tour", "&response_mode=form_post");
+        let page = tour.open(&url);
         tour.inspect("form-post", 200, &page);
         let page = tour.open(&format!("{}/sign-out", stage.issuer.url));
         tour.inspect("sign-out", 200, &page);
         let words = if language == "de" { "Abmelden" } else { "Sign out" };
         let page = tour.browser.click(words).unwrap();
         tour.inspect("signed-out", 200, &page);
-        // 4. Too many requests of one application.
-        let url = tour.authorize("tour-slow", "");
-        tour.open(&url);
-        for _ in 0..2 {
-            tour.sign_in(&cast.direct.upn, &cast.direct.wrong_password());
-        }
-        let page = tour.browser.see().unwrap();
-        tour.inspect("cannot-check", 503, &page);
+        // 6. A session that an administrator has ended.
+        tour.person();
+        tour.open(&own);
+        tour.sign_in(&cast.direct.upn, &cast.direct.password);
+        stage.tenant.run(&["sessions", "end", "--user", &cast.direct.upn], None).unwrap().expect_code(0);
+        let page = tour.open(&own);
+        tour.inspect("session-ended", 200, &page);
     }
     tour.troubles("the last page");
     assert!(tour.wrong.is_empty(), "{:#?}", tour.wrong);
