@@ -302,7 +302,9 @@ async fn client_authentication_is_by_one_way_by_its_own_secret_and_spends_no_cod
     };
     let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
     let good = basic(&format!("wiki:{secret}"));
-    let refused: Vec<(&str, Vec<(&str, String)>, Option<String>)> = vec![
+    /// What is wrong, the form, and the Authorization header.
+    type Refused<'a> = (&'a str, Vec<(&'a str, String)>, Option<String>);
+    let refused: Vec<Refused<'_>> = vec![
         ("nobody", with(&[]), None),
         ("no secret", with(&[("client_id", "wiki")]), None),
         ("an empty secret", with(&[("client_id", "wiki"), ("client_secret", "")]), None),
