@@ -10,7 +10,8 @@ const KINDS: u32 = 1;
 const SITES: u32 = 2;
 const FORMS: u32 = 4;
 
-const WRONG: &str = "The user name or the password is wrong. Check both and try again.";
+const WRONG: &str = "The user name or the password is wrong. Check both and try again. If both are right, wait a few minutes: \
+     after too many tries an account is locked for a while.";
 const TOO_MANY: &str = "There were too many tries. Wait a few minutes, then try again.";
 const PASSWORD_EXPIRED: &str = "Your password has expired or must be changed.";
 const ACCOUNT_EXPIRED: &str = "Your account has expired.";
