@@ -8,6 +8,7 @@ pub mod backup;
 mod card;
 pub mod init;
 mod issuer;
+mod listing;
 pub mod log;
 pub mod new_directory;
 pub mod restore;
@@ -15,6 +16,7 @@ mod run;
 pub mod table;
 
 pub use issuer::{Keys, Sessions};
+pub use listing::Listing;
 pub use run::run;
 
 use crate::config::{DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DEFAULT_OBSERVE, DEFAULT_PATH, LogLevel};
@@ -657,12 +659,4 @@ pub struct Restore {
     /// be at these paths already.
     #[arg(long, value_name = "DIRECTORY")]
     pub keys: Option<PathBuf>,
-}
-
-/// The format of a list.
-#[derive(Debug, Args)]
-pub struct Listing {
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
 }

@@ -122,6 +122,8 @@ pub struct Oidc {
     pub help: Option<Link>,
     /// A PNG or SVG image that stands in place of the name.
     pub logo: Option<PathBuf>,
+    /// The domain of names that are typed without one: its DNS name.
+    pub domain: Option<String>,
 }
 
 /// How sign-ins are answered.
@@ -399,6 +401,8 @@ struct FileOidc {
     help: Option<String>,
     #[serde(default)]
     logo: Option<PathBuf>,
+    #[serde(default)]
+    domain: Option<String>,
 }
 
 impl FileOidc {
@@ -435,6 +439,9 @@ impl FileOidc {
         if let Some(logo) = self.logo.as_ref().filter(|logo| !logo.is_absolute()) {
             return Err(("logo", format!("`{}` is not an absolute path", logo.display())));
         }
+        if let Some(domain) = self.domain.as_ref().filter(|domain| !domain.contains('.')) {
+            return Err(("domain", format!("`{domain}` is not the DNS name of a domain")));
+        }
         // 4. The rest.
         Ok(Oidc {
             issuer,
@@ -447,6 +454,7 @@ impl FileOidc {
             colour: colour.map_err(|why| ("colour", why.to_string()))?,
             help: help.map_err(|why| ("help", why.to_string()))?,
             logo: self.logo,
+            domain: self.domain,
         })
     }
 }

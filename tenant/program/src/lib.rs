@@ -11,6 +11,8 @@
 //! - `command/backup.rs`: copies the database, the CA's certificate and, apart from them, the keys into directories
 //! - `command/restore.rs`: creates the data directory from a backup, after checking it, with a new generation
 //! - `command/apps.rs`: the requests of `apps`, and its table and file
+//! - `command/issuer.rs`: the commands for sessions and signing keys
+//! - `command/listing.rs`: the flag that all lists have
 //! - `command/ask.rs`: the commands that send a request to the running tenant
 //! - `command/card.rs`: one account or one group for people
 //! - `command/table.rs`: lists for people

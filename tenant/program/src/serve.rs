@@ -345,7 +345,8 @@ fn oidc_door(
     let form_key = store.seal_keys().hashes("forms of pages", &[]).first().copied();
     let form_key = form_key.ok_or_else(|| TenantError::Defect("there is no seal key".to_owned()))?;
     let parts = (handles.provider.clone(), handles.sign_ins.clone(), handles.applications.clone());
-    Ok(OidcDoor::new(parts, &oidc.issuer, branding, &form_key, limits.body))
+    let issuer = (&oidc.issuer, oidc.domain.clone());
+    Ok(OidcDoor::new(parts, issuer, branding, &form_key, limits.body))
 }
 
 /// Reads the logo of the pages.

@@ -93,8 +93,8 @@ fn every_page_is_free_of_findings_in_each_width_colour_and_language() {
         tour.inspect("no-access", 403, &page);
         let url = tour.authorize("tour", "");
         tour.open(&url);
-        for _ in 0..10 {
-            tour.sign_in(&cast.locked.upn, &cast.locked.wrong_password());
+        for number in 0..10 {
+            tour.sign_in(&cast.locked.upn, &format!("{language} guess {number}"));
         }
         let page = tour.sign_in(&cast.locked.upn, &cast.locked.password);
         tour.inspect("too-many-tries", 403, &page);

@@ -72,6 +72,8 @@ pub struct Back {
     pub mode: ResponseMode,
     /// `state`, which comes back.
     pub state: Option<String>,
+    /// The application's name, for a page on the way. The door knows it.
+    pub application: Option<String>,
 }
 
 impl Back {
@@ -119,7 +121,7 @@ pub fn check(client: &OidcClient, request: &Parameters) -> Result<Authorization,
         Some("form_post") => ResponseMode::FormPost,
         Some(_) => return Err(Wrong::Here(RequestFault::Malformed, "response_mode is unknown")),
     };
-    let back = Back { redirect_uri: redirect_uri.to_owned(), mode, state };
+    let back = Back { redirect_uri: redirect_uri.to_owned(), mode, state, application: None };
     let there = |code, words| Err(Wrong::There(back.clone(), code, words));
     if back.state.as_ref().is_some_and(|state| state.len() > MAX_ECHOED) {
         return Err(Wrong::Here(RequestFault::Malformed, "state is too long"));

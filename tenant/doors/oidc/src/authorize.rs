@@ -6,6 +6,7 @@
 use super::authorization::{self, Authorization, Meant, Wrong};
 use super::cookies::{SESSION, cookie};
 use super::door::{Asked, Checked, OidcDoor, blocking, page_of};
+use super::metadata::path;
 use super::parameters::Parameters;
 use super::sign_in::Destination;
 use super::token::ID_TOKEN;
@@ -38,7 +39,8 @@ impl OidcDoor {
         Ok(match session {
             Some(session) => {
                 let by_session = Some(asked.from.to_canonical().to_string());
-                self.finish(asked, &client, &request, (session, by_session), now).await
+                let text = original(&parameters, &asked.query);
+                self.finish(asked, (&client, &request, &text), (session, by_session), now).await
             }
             None if request.prompt.none => self.back(asked, &request.back, &[("error", "login_required")]),
             None => {
@@ -58,9 +60,10 @@ impl OidcDoor {
     ) -> Checked<(Client, Authorization)> {
         let client = self.client(asked, parameters).await?;
         match authorization::check(&client.oidc, parameters) {
-            Ok(request) => {
-                let meant = self.meant(&client, parameters.get("id_token_hint"));
-                Ok((client, Authorization { meant, ..request }))
+            Ok(mut request) => {
+                request.meant = self.meant(&client, parameters.get("id_token_hint"));
+                request.back.application = Some(client.app.name.clone());
+                Ok((client, request))
             }
             Err(Wrong::Here(fault, detail)) => {
                 Err(Box::new(self.wrong(asked, StatusCode::BAD_REQUEST, fault, detail)))
@@ -110,8 +113,7 @@ impl OidcDoor {
     pub(crate) async fn finish(
         &self,
         asked: &Asked,
-        client: &Client,
-        request: &Authorization,
+        (client, request, text): (&Client, &Authorization, &str),
         (session, by_session_from): (WebSession, Option<String>),
         now: i64,
     ) -> Answer {
@@ -140,17 +142,20 @@ impl OidcDoor {
             Some(Ok((_, None))) if request.prompt.none => {
                 self.back(asked, &request.back, &[("error", "access_denied")])
             }
-            Some(Ok((_, None))) => self.no_access(asked, client),
+            Some(Ok((_, None))) => self.no_access(asked, client, text),
             Some(Err(_)) | None => self.back(asked, &request.back, &[("error", "temporarily_unavailable")]),
         }
     }
 
-    pub(crate) fn no_access(&self, asked: &Asked, client: &Client) -> Answer {
+    /// The page for a person to whom the application is not assigned. `request` is the request as text, so that another
+    /// name can be used for it.
+    pub(crate) fn no_access(&self, asked: &Asked, client: &Client, request: &str) -> Answer {
+        let again = if request.contains("prompt=") { "" } else { "&prompt=login" };
         let page = NoAccess {
             application: Some(client.app.name.as_str().into()),
             name: None,
             reason: NoAccessReason::NotAssigned,
-            another: None,
+            another: format!("{}?{request}{again}", path::NOT_YOU).parse().ok(),
             back: None,
         };
         page_of(StatusCode::FORBIDDEN, page.html(&self.frame(asked)), Scripts::None, None)

@@ -53,6 +53,8 @@ pub struct OidcDoor {
     /// The host, with the port if it is not 443: what a browser sends as `Host`.
     host: String,
     body_time: Duration,
+    /// The domain of names without one.
+    pub(crate) domain: Option<String>,
 }
 
 /// One request, as far as all paths need it.
@@ -67,10 +69,10 @@ pub(crate) struct Asked {
 }
 
 impl OidcDoor {
-    /// Creates the door of an issuer. A form must arrive within `body_time`.
+    /// Creates the door of an issuer. A name without a domain is one of `domain`. A form must arrive within `body_time`.
     pub fn new(
         (provider, sign_ins, applications): (Provider, SignIns, Applications),
-        issuer: &Url,
+        (issuer, domain): (&Url, Option<String>),
         branding: Branding,
         form_key: &[u8; 32],
         body_time: Duration,
@@ -80,7 +82,18 @@ impl OidcDoor {
         let issuer = issuer.as_str().trim_end_matches('/').to_owned();
         let forms = Forms::new(form_key);
         let brand_stylesheet = branding.stylesheet();
-        Self { provider, sign_ins, applications, forms, branding, brand_stylesheet, issuer, host, body_time }
+        Self {
+            provider,
+            sign_ins,
+            applications,
+            forms,
+            branding,
+            brand_stylesheet,
+            issuer,
+            host,
+            body_time,
+            domain,
+        }
     }
 
     /// Answers one request.
@@ -257,8 +270,8 @@ impl OidcDoor {
                 Some(url) if is_behind_form && back.redirect_uri.parse::<Link>().is_err() => {
                     match url.parse::<ProgramUri>() {
                         Ok(target) => {
-                            let program = back.redirect_uri.split_once(':').map_or("", |(scheme, _)| scheme);
-                            let page = ContinueTo { target, application: program.into() };
+                            let application = back.application.clone().unwrap_or_default().into();
+                            let page = ContinueTo { target, application };
                             page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::None, None)
                         }
                         Err(_) => wrong(),
@@ -272,7 +285,8 @@ impl OidcDoor {
                     let parameters =
                         all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
                     let origin = target.origin().clone();
-                    let page = FormPost { target, application: None, parameters };
+                    let application = back.application.as_deref().map(Into::into);
+                    let page = FormPost { target, application, parameters };
                     page_of(StatusCode::OK, page.html(&self.frame(asked)), Scripts::Own, Some(&origin))
                 }
                 Err(_) => wrong(),

@@ -58,10 +58,14 @@ impl OidcDoor {
                 Destination::Application(Box::new((client, request, text)))
             }
         };
-        // 2. Name and password.
-        let user = form.get(NAME_FIELD).unwrap_or_default().trim().to_owned();
+        // 2. Name and password. A bare name is one of the domain that is configured for such names.
+        let typed = form.get(NAME_FIELD).unwrap_or_default().trim().to_owned();
+        let user = match &self.domain {
+            Some(domain) if !typed.is_empty() && !typed.contains(['@', '\\']) => format!("{typed}@{domain}"),
+            Some(_) | None => typed.clone(),
+        };
         let password = Password::new(form.extract(PASSWORD_FIELD).unwrap_or_default());
-        let again = |notice, status| self.sign_in_page(asked, &to, Some(&user), Some(notice), status);
+        let again = |notice, status| self.sign_in_page(asked, &to, Some(&typed), Some(notice), status);
         let fits = password.lend(|text| !text.is_empty() && text.len() <= MAX_PASSWORD);
         if user.is_empty() || user.len() > MAX_NAME || !fits {
             return Ok(again(Notice::WrongPassword, StatusCode::FORBIDDEN));
@@ -101,7 +105,7 @@ impl OidcDoor {
         let person = match (verdict.await, &to) {
             (Ok(Verdict::Accepted(person)), _) => person,
             (Ok(Verdict::Refused { why: Why::NotAssigned, .. }), Destination::Application(parts)) => {
-                return Ok(self.no_access(asked, &parts.0));
+                return Ok(self.no_access(asked, &parts.0, &parts.2));
             }
             (Ok(Verdict::Refused { disclosed, .. }), _) => {
                 // Whether an account is locked may say that it is there, so the notice goes by the tries of this browser.
@@ -144,8 +148,8 @@ impl OidcDoor {
         };
         let mut answer = match &to {
             Destination::Application(parts) => {
-                let (client, request, _) = parts.as_ref();
-                self.finish(asked, client, request, (begun.session, None), now).await
+                let (client, request, text) = parts.as_ref();
+                self.finish(asked, (client, request, text), (begun.session, None), now).await
             }
             Destination::OwnPage => see_other(path::OWN_PAGE),
         };
@@ -153,7 +157,7 @@ impl OidcDoor {
         for cookie in [
             cookies::set(SESSION, &begun.cookie),
             cookies::set_for_long(DEVICE, &begun.device),
-            cookies::remember_name(&user),
+            cookies::remember_name(&typed),
             cookies::clear(TRIES),
         ] {
             headers.extend(cookie.map(|value| (SET_COOKIE, value)));

@@ -60,8 +60,7 @@ texts! {
     // No access.
     no_access_title: "No access", "Kein Zugang";
     no_access_to: "No access to {application}", "Kein Zugang zu {application}";
-    no_access_not_assigned: "You are signed in, but this application is not assigned to you.",
-        "Sie sind angemeldet, aber diese Anwendung ist Ihnen nicht zugewiesen.";
+    no_access_not_assigned: "This application is not assigned to you.", "Diese Anwendung ist Ihnen nicht zugewiesen.";
     no_access_account: "Your account cannot be used at the moment.", "Ihr Konto kann im Moment nicht benutzt werden.";
     no_access_application: "This application is switched off at the moment.",
         "Diese Anwendung ist im Moment abgeschaltet.";

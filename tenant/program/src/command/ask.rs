@@ -2,7 +2,10 @@
 //! The request travels over [`landbridge_door_operator::call`].
 
 use super::table::aligned;
-use super::{Agents, Canary, Command, Domains, Groups, SignIn, Suffix, Token, Users, apps, card, issuer};
+use super::{
+    Agents, Canary, Command, Domains, Groups, Keys, Sessions, SignIn, Suffix, Token, Users, apps, card,
+    issuer,
+};
 use crate::config::Config;
 use crate::error::TenantError;
 use landbridge_door_operator::call::send_request;
@@ -103,14 +106,16 @@ pub fn run(config: &Config, command: &Command) -> Result<(), TenantError> {
             (AdminRequest::GroupsShow { name: name.clone() }, *json)
         }
         Command::Users(Users::Purge { name }) => (AdminRequest::UsersPurge { name: name.clone() }, false),
-        Command::Sessions(command) => match issuer::sessions(config, command)? {
-            Some(request) => request,
-            None => return Ok(()),
-        },
-        Command::Keys(command) => match issuer::keys(config, command)? {
-            Some(request) => request,
-            None => return Ok(()),
-        },
+        Command::Sessions(command @ Sessions::End { all: true, yes, .. }) => {
+            let request = |consent| command.request(consent).0;
+            return agreed(config, request, "End all of them? [y/N]", "look at `sessions list`", *yes);
+        }
+        Command::Keys(command @ Keys::Revoke { yes, .. }) => {
+            let request = |consent| command.request(consent).0;
+            return agreed(config, request, "Revoke it? [y/N]", "look at `keys list`", *yes);
+        }
+        Command::Sessions(command) => command.request(None),
+        Command::Keys(command) => command.request(None),
         Command::SignIn(sign_in) => {
             let (user, source) = (sign_in.user.clone(), sign_in.source.clone());
             (AdminRequest::SignIn { user, password: password(sign_in)?, source }, false)
@@ -255,7 +260,7 @@ fn confirm(question: &str, before_yes: &str) -> Result<(), TenantError> {
 
 /// Sends a request that may need an administrator's consent: first without a number of accounts, and, after a person
 /// has seen what it would do, with the number that the tenant returned.
-pub(super) fn agreed(
+fn agreed(
     config: &Config,
     request: impl Fn(Option<u64>) -> AdminRequest,
     question: &str,

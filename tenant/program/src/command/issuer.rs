@@ -1,11 +1,8 @@
 //! The commands for sessions of people and for keys that sign tokens: their flags, requests and tables.
 //! Neighbours: `ask.rs` sends the requests.
 
-use super::Listing;
-use super::ask::agreed;
+use super::listing::Listing;
 use super::table::aligned;
-use crate::config::Config;
-use crate::error::TenantError;
 use clap::{ArgGroup, Subcommand};
 use landbridge_host::clock_text::utc;
 use landbridge_tenant_core::administration::request::{AdminRequest, KeyRow, SessionRow};
@@ -63,36 +60,31 @@ pub enum Keys {
     },
 }
 
-/// The request of a command about sessions, and whether its answer is printed as JSON. None: it was sent and answered.
-pub(super) fn sessions(
-    config: &Config,
-    command: &Sessions,
-) -> Result<Option<(AdminRequest, bool)>, TenantError> {
-    Ok(Some(match command {
-        Sessions::List { user, json } => (AdminRequest::SessionsList { user: user.clone() }, *json),
-        Sessions::End { session: Some(session), .. } => {
-            (AdminRequest::SessionsEnd { session: *session }, false)
+impl Sessions {
+    /// The request, with the number of sessions that may end, and whether its answer is printed as JSON.
+    pub(super) fn request(&self, consent: Option<u64>) -> (AdminRequest, bool) {
+        match self {
+            Self::List { user, json } => (AdminRequest::SessionsList { user: user.clone() }, *json),
+            Self::End { session: Some(session), .. } => {
+                (AdminRequest::SessionsEnd { session: *session }, false)
+            }
+            Self::End { user: Some(user), .. } => (AdminRequest::SessionsEndOf { user: user.clone() }, false),
+            Self::End { .. } => (AdminRequest::SessionsEndAll { sessions: consent }, false),
         }
-        Sessions::End { user: Some(user), .. } => (AdminRequest::SessionsEndOf { user: user.clone() }, false),
-        Sessions::End { yes, .. } => {
-            let request = |sessions| AdminRequest::SessionsEndAll { sessions };
-            agreed(config, request, "End all of them? [y/N]", "look at `sessions list`", *yes)?;
-            return Ok(None);
-        }
-    }))
+    }
 }
 
-/// The same of a command about keys.
-pub(super) fn keys(config: &Config, command: &Keys) -> Result<Option<(AdminRequest, bool)>, TenantError> {
-    Ok(Some(match command {
-        Keys::List(listing) => (AdminRequest::KeysList, listing.json),
-        Keys::Rotate => (AdminRequest::KeysRotate, false),
-        Keys::Revoke { kid, yes } => {
-            let request = |grants| AdminRequest::KeysRevoke { kid: kid.clone(), grants };
-            agreed(config, request, "Revoke it? [y/N]", "look at `keys list`", *yes)?;
-            return Ok(None);
+impl Keys {
+    /// The request, with the number of grants that may end, and whether its answer is printed as JSON.
+    pub(super) fn request(&self, consent: Option<u64>) -> (AdminRequest, bool) {
+        match self {
+            Self::List(listing) => (AdminRequest::KeysList, listing.json),
+            Self::Rotate => (AdminRequest::KeysRotate, false),
+            Self::Revoke { kid, .. } => {
+                (AdminRequest::KeysRevoke { kid: kid.clone(), grants: consent }, false)
+            }
         }
-    }))
+    }
 }
 
 pub(super) fn session_table(rows: &[SessionRow]) -> String {

@@ -48,6 +48,7 @@ pub(crate) async fn configured() -> (Edge, PathBuf) {
             colour: None,
             help: None,
             logo: None,
+            domain: Some("corp.example.com".to_owned()),
         });
     })
     .await;

@@ -207,7 +207,12 @@ async fn the_name_is_remembered_until_somebody_else_comes_or_signs_out() {
     assert!(to.starts_with("/authorize?client_id=wiki&") && to.contains("prompt=login"), "{to}");
     let page = browser.get(&to).await;
     assert!(page.status == StatusCode::OK && !page.text.contains(ALICE), "{}", page.text);
-    // 3. What the application hints at comes first, and a sign-out forgets.
+    // 3. A name without a domain is one of the domain that is configured, and is remembered as it was typed.
+    let page = browser.get(&ask).await;
+    let done = browser.submit(&page, "/sign-in", &[("name", "alice"), ("password", RIGHT)]).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER);
+    assert!(browser.get(&ask).await.text.contains("value=\"alice\""));
+    // 4. What the application hints at comes first, and a sign-out forgets.
     browser.submit(&page, "/sign-in", &[("name", ALICE), ("password", RIGHT)]).await;
     let hinted = browser.get(&format!("{ask}&login_hint=bob")).await;
     assert!(hinted.text.contains("value=\"bob\"") && !hinted.text.contains("readonly"));
