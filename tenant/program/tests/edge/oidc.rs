@@ -120,6 +120,8 @@ async fn a_person_signs_in_once_and_the_application_learns_who_it_is() {
         (ISSUER, "wiki", "the nonce", "alice")
     );
     assert_eq!(id["groups"], serde_json::json!(["Pilot"]), "Inner is not one that it may see");
+    assert_eq!(document["acr_values_supported"], serde_json::json!([text(&id, "acr")]));
+    assert_eq!(id["amr"], serde_json::json!(["pwd"]));
     // 4. Who it is, once more.
     let (status, who) = browser.userinfo(text(&tokens, "access_token")).await;
     assert_eq!((status, &who["sub"]), (StatusCode::OK, &id["sub"]));
