@@ -68,6 +68,10 @@
 //! - `src/oracle/certificate_file.rs`: for files of certificates or text that an administrator names
 //! - `src/oracle/proxy_answer.rs`: for answers of an HTTP proxy
 //! - `src/oracle/proxy_header.rs`: for what a balancer sends before TLS
+//! - `src/oracle/oidc_request.rs`: for the query that a browser brings to the issuer
+//! - `src/oracle/oidc_form.rs`: for forms and Basic credentials at the issuer
+//! - `src/oracle/oidc_cookie.rs`: for cookies at the issuer
+//! - `src/oracle/redirect_uri.rs`: for redirect URIs, registered and requested
 //! - `src/bin/demo/main.rs`: `make demo`: its board, and the first act, by digests
 //! - `src/bin/demo/scope.rs`: the scope in the demo
 //! - `src/bin/demo/ldap.rs`: an act of its own, by LDAP
