@@ -61,10 +61,6 @@
 //! - `src/oracle/usn_answer.rs`: for answers about the rootDSE
 //! - `src/oracle/ldap_answer.rs`: for answers about the schema and to a bind, by LDAP
 //! - `src/oracle/ldap_request.rs`: for what clients send to the LDAP door
-//! - `src/oracle/oidc_request.rs`: for queries that browsers bring to the issuer
-//! - `src/oracle/oidc_form.rs`: for forms that browsers and clients post there
-//! - `src/oracle/oidc_cookie.rs`: for cookies
-//! - `src/oracle/redirect_uri.rs`: for redirect URIs, registered and requested
 //! - `src/oracle/certificate_file.rs`: for files of certificates or text that an administrator names
 //! - `src/oracle/proxy_answer.rs`: for answers of an HTTP proxy
 //! - `src/oracle/proxy_header.rs`: for what a balancer sends before TLS
