@@ -479,6 +479,9 @@ pub async fn serve(config: &Config) -> Result<(), TenantError> {
             tracing::info!(%listen, how, "LDAP is served");
         }
     }
+    if let Some(oidc) = &config.oidc {
+        tracing::info!(listen = %oidc.listen, issuer = %oidc.issuer, "OpenID Connect is served");
+    }
     tracing::info!(
         tenant = %ready.authority.tenant(),
         url = config.url.as_str(),

@@ -55,22 +55,31 @@ pub(super) fn revoke(
     // 1. The key, and what ends with it.
     let found = store.read(|reading| {
         let key = signing_keys::all(reading)?.into_iter().find(|key| key.kid == kid);
-        key.map(|key| Ok((key.algorithm, grants::count_signed_with(reading, key.algorithm)?))).transpose()
+        let held = |key: &SigningKey| match key.signs_at {
+            Some(_) => grants::count_signed_with(reading, key.algorithm),
+            None => Ok(0),
+        };
+        key.map(|key| Ok((key.algorithm, key.signs_at.is_some(), held(&key)?))).transpose()
     })?;
-    let Some((algorithm, held)) = found else {
+    let Some((algorithm, has_signed, held)) = found else {
         return Ok(refusal("there is no such key", "see `landbridge-tenant keys list`"));
     };
     if consent.is_none_or(|consent| consent < held) {
-        let what = format!(
-            "{kid} ({algorithm}) will be deleted. Nothing that it signed is accepted here any more, and {held} grants of \
-             applications with {algorithm} end: people return to the issuer, and who has a session is not asked for the password. \
-             Applications that keep sessions of their own must end these themselves."
-        );
+        let ends = if has_signed {
+            format!(
+                "Nothing that it signed is accepted here any more, and {held} grants of applications with {algorithm} end: people \
+                 return to the issuer, and who has a session is not asked for the password. Applications that keep sessions of \
+                 their own must end these themselves."
+            )
+        } else {
+            "It has signed nothing yet, and another key takes its place.".to_owned()
+        };
+        let what = format!("{kid} ({algorithm}) will be deleted. {ends}");
         return Ok(AdminResponse::Confirm { what, accounts: held });
     }
     // 2. In one transaction.
     let note = |writing: &Writing<'_>, signing: &str| {
-        let ended = grants::end_signed_with(writing, algorithm)?;
+        let ended = if has_signed { grants::end_signed_with(writing, algorithm)? } else { 0 };
         actor.audit(
             writing,
             "key-revoked",
@@ -80,7 +89,7 @@ pub(super) fn revoke(
     };
     let signing =
         actor.tenant.provider.issuer().revoke((kid, algorithm), actor.now, note).map_err(in_store)?;
-    Ok(AdminResponse::Done(format!("{kid} is revoked; {signing} signs {algorithm} from now on")))
+    Ok(AdminResponse::Done(format!("{kid} is revoked; {signing} signs {algorithm}")))
 }
 
 fn in_store(why: NotSigned) -> StoreError {

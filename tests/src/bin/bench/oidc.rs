@@ -107,12 +107,12 @@ impl World {
         let sides = [format!("{FEW} sessions"), format!("{PEOPLE} sessions")];
         let sides = sides.each_ref().map(String::as_str);
         let mut all = Comparison::new("OpenID Connect: memory of the tenant", "MiB", "", &sides);
-        let (mut resident, mut sizes) = ([[f64::NAN; STARTS]; 2], [f64::NAN; 2]);
+        let (mut resident, mut sizes) = ([Vec::new(), Vec::new()], [f64::NAN; 2]);
         for (side, people) in [0..FEW, FEW..PEOPLE].into_iter().enumerate() {
             let (cookies, size) = sessions::write(&self.tenant, &self.objects, people, CLIENT)?;
             self.sessions.extend(cookies);
             sizes[side] = size;
-            for start in 0..STARTS {
+            for _ in 0..STARTS {
                 self.tenant.serve()?;
                 let mut ours = self.ours()?;
                 let load = async |side: &mut Side| {
@@ -120,13 +120,14 @@ impl World {
                     side.at_full_load(Operation::CodeFlow, 2 * TIME).await
                 };
                 self.runtime.block_on(load(&mut ours))?;
-                resident[side][start] = proc::memory(ours.issuer.process).0;
+                resident[side].push(proc::memory(ours.issuer.process).0);
                 drop(ours);
                 self.tenant.stop()?;
             }
         }
-        for start in 0..STARTS {
-            all.round(&[resident[0][start], resident[1][start]]);
+        let [few, many] = &resident;
+        for (few, many) in few.iter().zip(many) {
+            all.round(&[*few, *many]);
         }
         let each = (sizes[1] - sizes[0]) * f64::from(1 << 20) / f64::from(PEOPLE - FEW);
         all.note = format!(
