@@ -177,7 +177,7 @@ async fn the_lock_says_nothing_of_whether_an_account_is_there() {
             }));
         }
     }
-    let mut seen: Vec<(&str, &str, Vec<(StatusCode, bool)>)> = Vec::new();
+    let mut seen = Vec::new();
     for course in courses {
         seen.push(course.await.unwrap());
     }
