@@ -1,5 +1,5 @@
 //! Who a client says that it is at the token endpoint (RFC 6749 2.3). Pure.
-//! Neighbours: [`super::token`] checks the secret.
+//! Neighbours: the token endpoint checks the secret.
 
 use super::parameters::Parameters;
 use base64::Engine as _;
