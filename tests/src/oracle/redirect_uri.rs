@@ -37,9 +37,10 @@ pub fn redirect_uri(data: &[u8]) {
     );
 }
 
-/// Host and port as they stand in a URI with `//`.
+/// Host and port as they stand in a URI with `//` behind its scheme.
 fn authority(uri: &str) -> Option<(&str, &str)> {
-    let (_, rest) = uri.split_once("://")?;
+    let (_, rest) = uri.split_once(':')?;
+    let rest = rest.strip_prefix("//")?;
     let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
     let authority = rest.get(..end)?;
     match authority.rsplit_once(':') {
