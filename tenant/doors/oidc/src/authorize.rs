@@ -121,6 +121,7 @@ impl OidcDoor {
             return self.back(asked, &request.back, &[("error", "login_required")]);
         }
         let provider = self.provider.clone();
+        let is_by_session = by_session_from.is_some();
         let new = NewGrant {
             scopes: request.scopes.clone(),
             nonce: request.nonce.clone(),
@@ -128,8 +129,8 @@ impl OidcDoor {
             challenge: request.challenge.clone(),
             by_session_from,
         };
-        // A code costs a write, so codes have the rate that sign-ins have.
-        if self.applications.charge(&client.app, asked.arrived).is_err() {
+        // A code costs a write, so codes have the rate that sign-ins have. One with a password was charged before.
+        if is_by_session && self.applications.charge(&client.app, asked.arrived).is_err() {
             return self.back(asked, &request.back, &[("error", "temporarily_unavailable")]);
         }
         let of = client.clone();
