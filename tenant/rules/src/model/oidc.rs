@@ -128,10 +128,14 @@ impl RedirectUri {
         }
         // The same but for the port.
         let mut same_port = other.clone();
+        // Without a path a URI is written with a slash at its end or without, as it was registered.
+        let slash = |text: &str| text.ends_with('/');
+        let is_usual = slash(&self.text) == slash(requested)
+            && (other.as_str() == requested || other.as_str().strip_suffix('/') == Some(requested));
         same_port.set_port(self.url.port()).is_ok()
             && same_port == self.url
             && other.fragment().is_none()
-            && other.as_str() == requested
+            && is_usual
     }
 
     /// The text.
@@ -203,6 +207,11 @@ mod tests {
         }
         let own = "http://127.0.0.1/callback";
         assert!(fits(own, "http://127.0.0.1:49152/callback"));
+        let bare = "http://127.0.0.1:8000";
+        assert!(fits(bare, "http://127.0.0.1:18000") && fits("http://127.0.0.1/", "http://127.0.0.1:18000/"));
+        assert!(
+            !fits(bare, "http://127.0.0.1:18000/") && !fits("http://127.0.0.1/", "http://127.0.0.1:18000")
+        );
         for other in [
             "http://127.0.0.1:49152/other",
             "http://127.0.0.2:49152/callback",
