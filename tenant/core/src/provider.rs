@@ -18,8 +18,8 @@ use landbridge_tenant_store::Store;
 pub use landbridge_tenant_store::StoreError;
 pub use landbridge_tenant_store::tables::web_sessions::WebSession;
 use landbridge_tenant_store::tables::{app_oidc, apps};
-pub(crate) use sessions::note_end;
 pub use sessions::{BegunSession, Ending, NamedAccount, NewSession, OpenSession, Standing};
+pub(crate) use sessions::{end_all_of, note_end};
 use std::sync::Arc;
 
 /// How long things last, in seconds.

@@ -8,12 +8,12 @@ use crate::administration::request::{
 use crate::directory::describe::find_by_scan;
 use crate::directory::groups;
 use crate::directory::named::Named;
-use crate::provider::{Ending, note_end};
+use crate::provider::{Ending, end_all_of};
 use landbridge_tenant_rules::model::{Object, is_removed};
 use landbridge_tenant_rules::names::{Whose, folded};
 use landbridge_tenant_store::Reading;
 use landbridge_tenant_store::StoreError;
-use landbridge_tenant_store::tables::{attributes, blocks, changes, domains, names, objects, web_sessions};
+use landbridge_tenant_store::tables::{attributes, blocks, changes, domains, names, objects};
 use landbridge_wire::upload::Kind;
 use uuid::Uuid;
 
@@ -103,9 +103,7 @@ pub(super) fn block(actor: &Actor<'_>, name: &str, block: bool) -> Result<AdminR
             }
         };
         if block {
-            for session in web_sessions::end_of(writing, object, None)? {
-                note_end(writing, (session, object), (&actor.name, Ending::Administrator), actor.now)?;
-            }
+            end_all_of(writing, (object, None), (&actor.name, Ending::Administrator), actor.now)?;
         }
         if changed {
             changes::note_object(writing, object, actor.now)?;

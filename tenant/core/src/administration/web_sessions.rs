@@ -5,7 +5,7 @@ use crate::administration::domain::Actor;
 use crate::administration::parts::Inner;
 use crate::administration::people::one_account;
 use crate::administration::request::{AdminResponse, MAX_ROWS, SessionRow, refusal};
-use crate::provider::{Ending, note_end};
+use crate::provider::{Ending, end_all_of, note_end};
 use landbridge_tenant_store::StoreError;
 use landbridge_tenant_store::tables::{attributes, web_sessions};
 use uuid::Uuid;
@@ -57,11 +57,9 @@ pub(super) fn end_of(actor: &Actor<'_>, user: &str) -> Result<AdminResponse, Sto
             Ok(account) => account.object,
             Err(refused) => return Ok(refused),
         };
-        let ended = web_sessions::end_of(writing, object, None)?;
-        for session in &ended {
-            note_end(writing, (*session, object), (&actor.name, Ending::Administrator), actor.now)?;
-        }
-        Ok(AdminResponse::Done(format!("{object}: {} sessions have ended", ended.len())))
+        let by = (actor.name.as_str(), Ending::Administrator);
+        let ended = end_all_of(writing, (object, None), by, actor.now)?;
+        Ok(AdminResponse::Done(format!("{object}: {ended} sessions have ended")))
     })
 }
 

@@ -4,7 +4,7 @@
 
 use crate::directory::groups::accounts_in;
 use crate::ingest::outcome::Outcome;
-use crate::provider::{Ending, note_end};
+use crate::provider::{Ending, end_all_of};
 use landbridge_crypto::salted_digest::SaltedDigest;
 use landbridge_tenant_rules::account_state::{Account, veto};
 use landbridge_tenant_rules::model::Attributes;
@@ -18,7 +18,7 @@ use landbridge_tenant_store::policies::is_group;
 use landbridge_tenant_store::tables::attributes::Overwrite;
 use landbridge_tenant_store::tables::{
     attributes, audit, changes, digests, group_policies, homes, links, names, objects, refused_members,
-    reserved_names, web_sessions,
+    reserved_names,
 };
 use landbridge_tenant_store::{Store, StoreError};
 use landbridge_wire::bounded::Text;
@@ -266,10 +266,7 @@ impl Page<'_> {
 
     /// Ends the sessions of an account at the pages, for good: an account that comes back has to sign in again.
     pub(super) fn end_sessions(&self, object: Uuid) -> Result<(), StoreError> {
-        for session in web_sessions::end_of(self.writing, object, None)? {
-            note_end(self.writing, (session, object), (self.actor, Ending::Account), self.now)?;
-        }
-        Ok(())
+        end_all_of(self.writing, (object, None), (self.actor, Ending::Account), self.now).map(drop)
     }
 
     /// Writes an audit entry about an object.

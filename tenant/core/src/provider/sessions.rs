@@ -100,6 +100,18 @@ pub(crate) fn note_end(
     audit::append(writing, now, actor, "session-ended", &object.to_string(), &detail)
 }
 
+/// Ends the sessions of an account, but for one, and writes each into the audit log. Returns their number.
+pub(crate) fn end_all_of(
+    writing: &Writing<'_>,
+    (object, except): (Uuid, Option<Uuid>),
+    by: (&str, Ending),
+    now: i64,
+) -> Result<usize, StoreError> {
+    let ended = web_sessions::end_of(writing, object, except)?;
+    ended.iter().try_for_each(|session| note_end(writing, (*session, object), by, now))?;
+    Ok(ended.len())
+}
+
 /// The person as the audit log names the one who acts.
 fn actor_of(object: Uuid) -> String {
     format!("account {object}")
@@ -207,8 +219,7 @@ impl Provider {
         let found = self.store.read(|reading| {
             let found = web_sessions::find(reading, &secret.hash())?;
             let Some(session) = found else { return Ok(None) };
-            let good = self.is_alive(&session, now)
-                && self.standing_in(reading, &session, None, now)? != Standing::Over;
+            let good = self.goes_on(reading, &session, now)?;
             Ok(Some((session, good)))
         })?;
         match found {
@@ -249,22 +260,19 @@ impl Provider {
         })
     }
 
-    /// Ends a session of the account that has the session `own`; none: all but that one. Returns their number. Blocks.
+    /// Ends a session of the account that has the session `own`, which may be that one; none: all but that one. Returns their
+    /// number. Blocks.
     pub fn end_own(&self, own: &WebSession, ended: Option<Uuid>, now: i64) -> Result<usize, StoreError> {
         let (object, actor) = (own.object, actor_of(own.object));
+        let by = (actor.as_str(), Ending::OnOwnPage);
         self.store.write("web-session-end", |writing| {
-            let ended = match ended {
-                None => web_sessions::end_of(writing, object, Some(own.id))?,
-                Some(id) => {
-                    let is_own =
-                        web_sessions::named(writing, id)?.is_some_and(|found| found.object == object);
-                    if is_own && web_sessions::end(writing, id)? { vec![id] } else { Vec::new() }
-                }
-            };
-            for id in &ended {
-                note_end(writing, (*id, object), (&actor, Ending::OnOwnPage), now)?;
+            let Some(id) = ended else { return end_all_of(writing, (object, Some(own.id)), by, now) };
+            let is_own = web_sessions::named(writing, id)?.is_some_and(|found| found.object == object);
+            if !is_own || !web_sessions::end(writing, id)? {
+                return Ok(0);
             }
-            Ok(ended.len())
+            note_end(writing, (id, object), by, now)?;
+            Ok(1)
         })
     }
 
@@ -278,9 +286,7 @@ impl Provider {
     ) -> Result<Vec<OpenSession>, StoreError> {
         let mut open = Vec::new();
         for session in web_sessions::list(reading, object, limit)? {
-            if self.is_alive(&session, now)
-                && self.standing_in(reading, &session, None, now)? != Standing::Over
-            {
+            if self.goes_on(reading, &session, now)? {
                 let applications = grants::apps_in(reading, session.id)?;
                 open.push(OpenSession { session, applications });
             }
@@ -296,7 +302,12 @@ impl Provider {
         now < session.ends_at && now.saturating_sub(session.seen_at) < self.lives.idle
     }
 
-    /// The same in a snapshot. Without a client: whether the session goes on at all.
+    /// Whether a session has not ended, at whatever application.
+    fn goes_on(&self, reading: &Reading<'_>, session: &WebSession, now: i64) -> Result<bool, StoreError> {
+        Ok(self.is_alive(session, now) && self.standing_in(reading, session, None, now)? != Standing::Over)
+    }
+
+    /// The same as [`Self::standing`] in a snapshot. Without a client: whether the account goes on at all.
     pub(super) fn standing_in(
         &self,
         reading: &Reading<'_>,

@@ -135,15 +135,15 @@ impl OidcDoor {
         }
         let of = client.clone();
         let made = blocking(move || match provider.standing(&session, &of, now)? {
-            Standing::Good => Ok((Standing::Good, Some(provider.grant(&session, &of, &new, now)?))),
-            other @ (Standing::Over | Standing::NotAssigned) => Ok::<_, StoreError>((other, None)),
+            Standing::Good => provider.grant(&session, &of, &new, now).map(Some),
+            Standing::Over | Standing::NotAssigned => Ok::<_, StoreError>(None),
         });
         match made.await {
-            Some(Ok((_, Some(code)))) => self.back(asked, &request.back, &[("code", &code)]),
-            Some(Ok((_, None))) if request.prompt.none => {
+            Some(Ok(Some(code))) => self.back(asked, &request.back, &[("code", &code)]),
+            Some(Ok(None)) if request.prompt.none => {
                 self.back(asked, &request.back, &[("error", "access_denied")])
             }
-            Some(Ok((_, None))) => self.no_access(asked, client, text),
+            Some(Ok(None)) => self.no_access(asked, client, text),
             Some(Err(_)) | None => self.back(asked, &request.back, &[("error", "temporarily_unavailable")]),
         }
     }

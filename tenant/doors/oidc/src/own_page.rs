@@ -20,8 +20,8 @@ use landbridge_door_pages::link::{Link, Path};
 use landbridge_door_pages::request_error::RequestFault;
 use landbridge_door_pages::sign_in::Notice;
 use landbridge_tenant_core::clock::unix_now;
+use landbridge_tenant_core::provider::WebSession;
 use landbridge_tenant_core::provider::own_page::OwnPage;
-use landbridge_tenant_core::provider::{Ending, WebSession};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -75,11 +75,7 @@ impl OidcDoor {
         };
         let is_this = ended == Some(session.id);
         let provider = self.provider.clone();
-        let done = blocking(move || match ended {
-            Some(id) if id == session.id => provider.end(&session, Ending::OnOwnPage, now).map(usize::from),
-            ended => provider.end_own(&session, ended, now),
-        });
-        match done.await {
+        match blocking(move || provider.end_own(&session, ended, now)).await {
             Some(Ok(_)) if is_this => Ok(self.signed_out(asked)),
             Some(Ok(_)) => Ok(see_other(path::OWN_PAGE)),
             Some(Err(_)) | None => Ok(self.failure(asked)),
