@@ -54,7 +54,7 @@ pub struct Authorization {
 /// The person whom a client means (OpenID Connect Core 3.1.2.2: no other one's code is returned).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Meant {
-    /// Whoever is signed in, or signs in.
+    /// Any person: the one who is signed in, or signs in.
     #[default]
     Anyone,
     /// The one with this `sub`.
