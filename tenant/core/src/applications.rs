@@ -143,7 +143,7 @@ impl Applications {
             let note =
                 |writing: &Writing<'_>| app_secrets::note_use(writing, application.id, secret.number, today);
             // On a full disk people sign in all the same, as far as the sign-in itself needs no write.
-            if let Err(error) = self.store.write("application-used", note) {
+            if let Err(error) = self.store.write_short("application-used", note) {
                 tracing::warn!(%error, "the last use of an application's secret could not be stored");
             }
         }

@@ -91,7 +91,7 @@ fn write(store: &Store, mut entries: mpsc::Receiver<Waiting>) {
         {
             batch.push(next);
         }
-        let written = store.write("audit-append", |writing| {
+        let written = store.write_short("audit-append", |writing| {
             let one = |Waiting { entry, .. }: &Waiting| {
                 append(writing, entry.at, &entry.actor, &entry.action, &entry.subject, &entry.detail)
             };

@@ -10,7 +10,7 @@
 //! Neighbours: the program's periodic tasks erase objects after their grace time; `users purge` erases one immediately.
 
 use super::tables::objects;
-use super::{Store, StoreError, Trouble, Writing, held};
+use super::{Store, StoreError, Trouble, Writing};
 use rusqlite::TransactionBehavior;
 use std::sync::atomic::Ordering;
 use uuid::Uuid;
@@ -105,14 +105,15 @@ impl Store {
         tables: &[(&str, &str)],
         change: impl Fn(&Writing<'_>) -> Result<(T, usize), StoreError>,
     ) -> Result<(T, usize), StoreError> {
-        let mut connection = held(&self.writing);
+        let mut connection = self.writer.connection();
         let attempt = || {
             // 1. Rows leave and return whole, so no foreign key breaks; but a table that keys refer to cannot be
             //    emptied while
             // they are checked.
             connection.pragma_update(None, "foreign_keys", false)?;
             // 2. The change itself.
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction =
+                connection.as_mut().transaction_with_behavior(TransactionBehavior::Immediate)?;
             let writing = Writing::of(&transaction);
             let (answer, count) = change(&writing)?;
             let number = writing.change();

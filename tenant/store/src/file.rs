@@ -126,7 +126,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let connection =
         Connection::open_with_flags(directory.join(path.file_name().unwrap_or_default()), flags)?;
     connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(256);
     // The plan of a statement does not depend on its parameters. Otherwise SQLite prepares some statements at every
     // use.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

@@ -18,6 +18,7 @@
 //! - `file.rs`: makes and opens the file; checks its permissions, owner, version and integrity
 //! - `name_key.rs`: the key under which names are hashed: made once, kept sealed
 //! - `transaction.rs`: what a caller holds: a snapshot to read, or a transaction to write
+//! - `writer.rs`: the connection that writes, and the batches that share a commit
 //! - `stamps.rs`: stamps and GUIDs as bytes in columns
 //! - `tables.rs`: the statements, a file for each table
 //! - `tables/domains.rs`: the domains: names, SID, policies, writer, cursor
@@ -72,6 +73,7 @@ pub mod tables;
 mod transaction;
 pub mod tree;
 mod upgrade;
+mod writer;
 
 pub use error::{StoreError, Trouble};
 pub use file::Tenant;
@@ -80,13 +82,14 @@ pub use transaction::{Reading, TransactionCounts, Writing};
 
 use landbridge_crypto::seal::SealKeys;
 use landbridge_wire::reserved::NameKey;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use transaction::Transactions;
 use uuid::Uuid;
+use writer::Writer;
 
 /// How long taking in the log waits for those who read an earlier state.
 const CHECKPOINT_WAIT: Duration = Duration::from_secs(1);
@@ -97,7 +100,7 @@ pub struct Store {
     tenant: Tenant,
     keys: SealKeys,
     name_key: NameKey,
-    writing: Mutex<Connection>,
+    writer: Writer,
     reading: Mutex<Connection>,
     looking: Mutex<Connection>,
     /// Something was erased that the write-ahead log has still.
@@ -127,7 +130,7 @@ impl Store {
             tenant,
             keys,
             name_key,
-            writing: Mutex::new(writing),
+            writer: Writer::new(writing),
             reading: Mutex::new(reading),
             looking: Mutex::new(looking),
             uncheckpointed: AtomicBool::new(false),
@@ -168,13 +171,36 @@ impl Store {
         name: &'static str,
         change: impl Fn(&Writing<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut connection = held(&self.writing);
-        let attempt = || {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let writing = Writing::of(&transaction);
+        self.transact(name, change, |run| self.writer.alone(run))
+    }
+
+    /// The same for a transaction that reads and writes a few rows: those that wait at the same time share one commit, and
+    /// so one wait for the disk.
+    pub fn write_short<T>(
+        &self,
+        name: &'static str,
+        change: impl Fn(&Writing<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transact(name, change, |run| match self.writer.in_batch(run)? {
+            Some(done) => Ok(done),
+            None => self.writer.alone(run),
+        })
+    }
+
+    /// Runs `change` by `commit`, which gives it a connection and commits what it did there.
+    fn transact<T>(
+        &self,
+        name: &'static str,
+        change: impl Fn(&Writing<'_>) -> Result<T, StoreError>,
+        commit: impl Fn(&dyn Fn(&Connection) -> Result<Done<T>, StoreError>) -> Result<Done<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        let run = |connection: &Connection| {
+            let writing = Writing::of(connection);
             let answer = change(&writing)?;
-            let number = writing.change();
-            transaction.commit()?;
+            Ok((answer, writing.change()))
+        };
+        let attempt = || {
+            let (answer, number) = commit(&run)?;
             self.note_change(number);
             Ok(answer)
         };
@@ -210,7 +236,7 @@ impl Store {
             connection.busy_timeout(file::BUSY)?;
             if busy? { Err(StoreError::file(&self.path, Trouble::BeingRead)) } else { Ok(()) }
         };
-        checkpoint(&held(&self.writing)).map_err(|e: StoreError| e.at(&self.path))?;
+        checkpoint(&self.writer.connection()).map_err(|e: StoreError| e.at(&self.path))?;
         self.uncheckpointed.store(false, Ordering::SeqCst);
         Ok(())
     }
@@ -249,6 +275,9 @@ impl std::fmt::Debug for Store {
             .finish_non_exhaustive()
     }
 }
+
+/// What a transaction returned, and the number of its change.
+type Done<T> = (T, Option<i64>);
 
 /// One state of the database, until it is dropped. Like [`rusqlite::Transaction`], but with statements that are kept:
 /// a sign-in reads several times, and reads little.

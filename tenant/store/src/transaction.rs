@@ -4,7 +4,7 @@
 //! Neighbours: [`super::Store`] makes them; the tables run their statements on them.
 
 use crate::StoreError;
-use rusqlite::{CachedStatement, Connection, Params, Row, Transaction};
+use rusqlite::{CachedStatement, Connection, Params, Row};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -15,7 +15,7 @@ pub struct Reading<'a>(&'a Connection);
 
 /// One transaction that may write. It can read as well, and sees what it has written.
 pub struct Writing<'a> {
-    transaction: &'a Transaction<'a>,
+    connection: &'a Connection,
     reading: Reading<'a>,
     /// The number of its change of the directory or of an application.
     change: Cell<Option<i64>>,
@@ -47,8 +47,9 @@ impl<'a> Reading<'a> {
 }
 
 impl<'a> Writing<'a> {
-    pub(crate) fn of(transaction: &'a Transaction<'a>) -> Self {
-        Self { transaction, reading: Reading::of(transaction), change: Cell::new(None) }
+    /// The caller has begun a transaction on this connection.
+    pub(crate) fn of(connection: &'a Connection) -> Self {
+        Self { connection, reading: Reading::of(connection), change: Cell::new(None) }
     }
 
     /// The number of its change; none: it has changed nothing that has one.
@@ -60,9 +61,9 @@ impl<'a> Writing<'a> {
         self.change.set(Some(number));
     }
 
-    /// Runs a statement that is used seldom; returns the number of rows that it changed.
+    /// Runs a statement, which is kept for the next call; returns the number of rows that it changed.
     pub(crate) fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
-        self.transaction.execute(sql, params)
+        self.connection.prepare_cached(sql)?.execute(params)
     }
 }
 

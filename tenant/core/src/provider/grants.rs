@@ -100,7 +100,7 @@ impl Provider {
             let actor = format!("app {}", client.app.name);
             (actor, format!("accepted by session {}, from {from}", session.id))
         });
-        self.store.write("grant", |writing| {
+        self.store.write_short("grant", |writing| {
             web_sessions::note_use(writing, session.id, now)?;
             grants::insert(writing, &grant, now)?;
             let Some((actor, detail)) = &note else { return Ok(()) };
@@ -168,7 +168,7 @@ impl Provider {
     /// Ends a grant, and writes into the audit log why. Blocks.
     fn end_grant(&self, client: &Client, grant: &Grant, why: &str, now: i64) -> Result<(), StoreError> {
         let actor = format!("app {}", client.app.name);
-        self.store.write("grant-end", |writing| {
+        self.store.write_short("grant-end", |writing| {
             if grants::end(writing, grant.id)? {
                 audit::append(writing, now, &actor, "grant-ended", &grant.object.to_string(), why)?;
             }
@@ -210,7 +210,7 @@ impl Provider {
         let next = BearerSecret::generate();
         let life = if is_offline(&grant.scopes) { self.lives.refresh } else { TOKEN };
         let ends_at = now.saturating_add(life).min(session.ends_at);
-        let turned = self.store.write("grant-turn", |writing| {
+        let turned = self.store.write_short("grant-turn", |writing| {
             // An application that refreshes uses the session.
             web_sessions::note_use(writing, session.id, now)?;
             grants::turn(writing, id, &hash, &next.hash(), ends_at)

@@ -175,7 +175,7 @@ impl Provider {
         let secret = BearerSecret::generate();
         let before = before.and_then(BearerSecret::parse);
         let (id, actor) = (Uuid::new_v4(), actor_of(new.object));
-        let session = self.store.write("web-session-begin", |writing| {
+        let session = self.store.write_short("web-session-begin", |writing| {
             // 1. The one of the same browser ends.
             if let Some(before) = &before
                 && let Some(session) = web_sessions::find(writing, &before.hash())?
@@ -237,7 +237,7 @@ impl Provider {
         if now.saturating_sub(session.seen_at) < NOTED {
             return Ok(());
         }
-        self.store.write("web-session-used", |writing| web_sessions::note_use(writing, session.id, now))
+        self.store.write_short("web-session-used", |writing| web_sessions::note_use(writing, session.id, now))
     }
 
     /// Whether the person of a session may go on at an application. Blocks.
@@ -251,7 +251,7 @@ impl Provider {
             Ending::SignedOut | Ending::OnOwnPage | Ending::Replaced => actor_of(session.object),
             Ending::OverLimit | Ending::Account | Ending::Administrator => "tenant".to_owned(),
         };
-        self.store.write("web-session-end", |writing| {
+        self.store.write_short("web-session-end", |writing| {
             let ended = web_sessions::end(writing, session.id)?;
             if ended {
                 note_end(writing, (session.id, session.object), (&actor, why), now)?;
@@ -265,7 +265,7 @@ impl Provider {
     pub fn end_own(&self, own: &WebSession, ended: Option<Uuid>, now: i64) -> Result<usize, StoreError> {
         let (object, actor) = (own.object, actor_of(own.object));
         let by = (actor.as_str(), Ending::OnOwnPage);
-        self.store.write("web-session-end", |writing| {
+        self.store.write_short("web-session-end", |writing| {
             let Some(id) = ended else { return end_all_of(writing, (object, Some(own.id)), by, now) };
             let is_own = web_sessions::named(writing, id)?.is_some_and(|found| found.object == object);
             if !is_own || !web_sessions::end(writing, id)? {

@@ -173,7 +173,7 @@ impl Counters {
             }
         }
         // 4. One transaction for all of it.
-        let written = self.store.write("sign-in", |writing| {
+        let written = self.store.write_short("sign-in", |writing| {
             if let Subject::Stranger(_) = of.subject {
                 return self.write_as_much(writing, id, &counter, charge, wrong);
             }
