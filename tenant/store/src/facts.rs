@@ -10,9 +10,9 @@ use crate::tables::{
 use crate::{Reading, StoreError};
 use landbridge_crypto::seal::SealKeys;
 use landbridge_tenant_rules::lockout::{AdBudget, Source, Standing};
-use landbridge_tenant_rules::model::Domain;
+use landbridge_tenant_rules::model::{Attributes, Domain, Object};
 use landbridge_tenant_rules::names::Whose;
-use landbridge_tenant_rules::policies::PolicyOwner;
+use landbridge_tenant_rules::policies::{PolicyOwner, Resultant};
 use landbridge_tenant_rules::privileged::{lacks_permission, rid_of};
 use landbridge_tenant_rules::sign_in::{AccountFacts, DigestFact, DomainFacts, Facts, SourceFacts, Subject};
 use landbridge_tenant_rules::verdict::Why;
@@ -93,17 +93,53 @@ pub fn of_name(
     }
 }
 
+/// What is known of an account, whatever it is asked for.
+#[derive(Debug, Clone)]
+pub struct KnownAccount {
+    /// The account.
+    pub object: Object,
+    /// Its domain.
+    pub domain: Domain,
+    /// Its attributes.
+    pub attributes: Attributes,
+    /// The password and lockout policy that applies to it.
+    pub password_policy: Resultant,
+    /// Whether the application is assigned to it. Without an application: true.
+    pub assigned: bool,
+    /// Whether it is a canary.
+    pub canary: bool,
+    /// Whether an administrator blocked it.
+    pub blocked: bool,
+}
+
+/// What is known of this account and, if there is one, of its assignment to an application; none: it is not known.
+pub fn known_account(
+    reading: &Reading<'_>,
+    object: Uuid,
+    application: Option<Uuid>,
+) -> Result<Option<KnownAccount>, StoreError> {
+    let Some(account) = objects::find(reading, object)? else { return Ok(None) };
+    let Some(domain) = domains::by_id(reading, account.domain)? else { return Ok(None) };
+    let attributes = attributes::of(reading, object)?;
+    let password_policy = password_policy(reading, &domain, object, &attributes)?;
+    let assigned = match application {
+        None => true,
+        Some(app) => app_groups::is_assigned(reading, app, &domain, object, attributes.primary_group_id)?,
+    };
+    let canary = canaries::is_one(reading, object)?;
+    let blocked = blocks::since(reading, object)?.is_some();
+    Ok(Some(KnownAccount { object: account, domain, attributes, password_policy, assigned, canary, blocked }))
+}
+
 /// The facts of a sign-in of this account, whatever it is called by now; none: it is not known.
 pub fn of_account(
     reading: &Reading<'_>,
     object: Uuid,
     origin: &Origin<'_>,
 ) -> Result<Option<Stored>, StoreError> {
-    let Some(account) = objects::find(reading, object)? else { return Ok(None) };
-    let Some(domain) = domains::by_id(reading, account.domain)? else { return Ok(None) };
-    let known = attributes::of(reading, object)?;
-    let admission = signin_policy(reading, &domain, object, &known)?;
-    let resultant = password_policy(reading, &domain, object, &known)?;
+    let Some(known) = known_account(reading, object, origin.application)? else { return Ok(None) };
+    let KnownAccount { object: account, domain, attributes, password_policy, .. } = known;
+    let admission = signin_policy(reading, &domain, object, &attributes)?;
     let digest = digests::find(reading, object)?;
     let seen_at = known_sources::seen_at(reading, object, &origin.hashes(object))?;
     let standing = Standing::of(seen_at, origin.now);
@@ -118,30 +154,26 @@ pub fn of_account(
     let is_current = |digest: &digests::StoredDigest| {
         password_set.is_none_or(|password_set| password_set.time <= digest.stamp.time)
     };
-    let assigned = match origin.application {
-        None => true,
-        Some(app) => app_groups::is_assigned(reading, app, &domain, object, known.primary_group_id)?,
-    };
     let account = AccountFacts {
-        assigned,
-        privileged: lacks_permission(account.sid.as_deref(), account.privileged, &domain, &known),
+        assigned: known.assigned,
+        privileged: lacks_permission(account.sid.as_deref(), account.privileged, &domain, &attributes),
         present: account.presence == Presence::Present,
         protected_user: account.protected_user,
-        attributes: known,
-        password_policy: resultant.policy,
+        attributes,
+        password_policy: password_policy.policy,
         digest: if digest.is_some() { DigestFact::Readable } else { DigestFact::Absent },
         digest_is_current: digest.as_ref().is_some_and(is_current),
         rid: account.sid.as_deref().and_then(|sid| rid_of(sid, &domain.sid)),
-        canary: canaries::is_one(reading, object)?,
-        blocked: blocks::since(reading, object)?.is_some(),
+        canary: known.canary,
+        blocked: known.blocked,
     };
     let domain = DomainFacts {
         id: domain.id,
         dns_name: domain.dns_name,
         sid: domain.sid,
         policy: admission.policy,
-        budget: AdBudget::of(&resultant.policy),
-        budget_is_domains: resultant.owner == PolicyOwner::Domain,
+        budget: AdBudget::of(&password_policy.policy),
+        budget_is_domains: password_policy.owner == PolicyOwner::Domain,
     };
     let facts = Facts {
         subject: Subject::Account(object),
